@@ -1,0 +1,199 @@
+//! The `#[route]` attribute of the crate `snow-guest`, which re-exports and documents it.
+//!
+//! `#[route(GET, r"/index/")] fn index(…)` leaves the function as it is, so that it can be called and
+//! tested like any other, and puts an empty enum of the same name beside it that carries the route as a
+//! constant. Functions and types have separate namespaces in Rust, so the two never clash, `serve!(index)`
+//! needs no invented name, and a route that `serve!` forgot is an ordinary "never used" warning.
+
+use proc_macro::TokenStream;
+use proc_macro2::{Span, TokenStream as Tokens};
+use quote::{quote, quote_spanned};
+use syn::parse::{Parse, ParseStream};
+use syn::spanned::Spanned;
+use syn::{Error, FnArg, Ident, ItemFn, LitStr, Path, Result, ReturnType, Safety, Token};
+
+/// Makes a function the handler of a route. See `snow_guest::route`.
+#[proc_macro_attribute]
+pub fn route(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    let function = Tokens::from(item.clone());
+    let expanded = syn::parse::<Attribute>(attribute)
+        .and_then(|attribute| Ok((attribute, handler(item)?)))
+        .map(|(attribute, handler)| expand(&attribute, &handler));
+    match expanded {
+        Ok(tokens) => tokens.into(),
+        // The function stays, so that one mistake is one error and not a dozen about a missing name.
+        Err(error) => {
+            let error = error.into_compile_error();
+            quote!(#error #function).into()
+        }
+    }
+}
+
+/// What stands in the brackets: `GET|POST, "pattern", resume = function`.
+struct Attribute {
+    /// Empty for `any`.
+    methods: Vec<String>,
+    pattern: LitStr,
+    resume: Option<Path>,
+}
+
+impl Parse for Attribute {
+    fn parse(input: ParseStream) -> Result<Self> {
+        if input.is_empty() {
+            return Err(Error::new(
+                input.span(),
+                "a route needs a method and a pattern, as in `#[route(GET, r\"/index/\")]`",
+            ));
+        }
+        let methods = methods(input)?;
+        if input.is_empty() {
+            return Err(Error::new(input.span(), "after the method comes the pattern, as in `r\"/index/\"`"));
+        }
+        input.parse::<Token![,]>()?;
+        let pattern = pattern(input)?;
+        let mut resume = None;
+        while !input.is_empty() {
+            input.parse::<Token![,]>()?;
+            if input.is_empty() {
+                break;
+            }
+            let option: Ident = input.parse()?;
+            if option != "resume" {
+                return Err(Error::new(
+                    option.span(),
+                    format!("`{option}` is no option of a route: there is only `resume = function`"),
+                ));
+            }
+            if resume.is_some() {
+                return Err(Error::new(option.span(), "a route has one `resume` at most"));
+            }
+            input.parse::<Token![=]>()?;
+            resume = Some(input.parse()?);
+        }
+        Ok(Self { methods, pattern, resume })
+    }
+}
+
+/// `any`, or methods in capitals with `|` between them.
+fn methods(input: ParseStream) -> Result<Vec<String>> {
+    let mut methods = Vec::new();
+    loop {
+        let method: Ident = input.parse().map_err(|error| {
+            Error::new(error.span(), "expected a method such as `GET`, several as in `GET|POST`, or `any`")
+        })?;
+        let name = method.to_string();
+        if name == "any" && methods.is_empty() && !input.peek(Token![|]) {
+            return Ok(methods);
+        }
+        if name == "any" {
+            return Err(Error::new(method.span(), "`any` is every method: it stands alone"));
+        }
+        if name != name.to_ascii_uppercase() {
+            return Err(Error::new(
+                method.span(),
+                format!("methods are case-sensitive: did you mean `{}`?", name.to_ascii_uppercase()),
+            ));
+        }
+        if methods.contains(&name) {
+            return Err(Error::new(method.span(), format!("`{name}` stands here twice")));
+        }
+        methods.push(name);
+        if input.parse::<Option<Token![|]>>()?.is_none() {
+            return Ok(methods);
+        }
+    }
+}
+
+fn pattern(input: ParseStream) -> Result<LitStr> {
+    let pattern: LitStr = input.parse().map_err(|error| {
+        Error::new(error.span(), "expected the pattern, a string literal such as `r\"/order/(\\d+)\"`")
+    })?;
+    match regex_syntax::parse(&pattern.value()) {
+        Ok(_) => Ok(pattern),
+        Err(error) => Err(Error::new(pattern.span(), format!("the pattern is not a regular expression: {error}"))),
+    }
+}
+
+/// The function under the attribute, if it can be a handler.
+fn handler(item: TokenStream) -> Result<ItemFn> {
+    let function: ItemFn = syn::parse(item)
+        .map_err(|error| Error::new(error.span(), format!("`#[route]` stands before a function: {error}")))?;
+    let signature = &function.sig;
+    if let Some(asyncness) = signature.asyncness {
+        return Err(Error::new(asyncness.span(), "a handler is not async: to wait, return a `Suspension`"));
+    }
+    if let Safety::Unsafe(unsafety) = &signature.safety {
+        return Err(Error::new(unsafety.span(), "a handler is not unsafe"));
+    }
+    if !signature.generics.params.is_empty() {
+        return Err(Error::new(signature.generics.span(), "a handler has no generic parameters"));
+    }
+    let mut inputs = signature.inputs.iter();
+    match (inputs.next(), inputs.next()) {
+        (Some(FnArg::Typed(_)), None) => {}
+        (Some(FnArg::Receiver(receiver)), _) => {
+            return Err(Error::new(receiver.span(), "a handler is a free function, not a method"));
+        }
+        _ => {
+            return Err(Error::new(signature.paren_token.span.join(), "a handler takes one argument, the `Request`"));
+        }
+    }
+    if let ReturnType::Default = signature.output {
+        return Err(Error::new(
+            signature.ident.span(),
+            "a handler returns its answer: a `Response`, a `Suspension`, a `Result` of them, or text",
+        ));
+    }
+    Ok(function)
+}
+
+fn expand(attribute: &Attribute, function: &ItemFn) -> Tokens {
+    let Attribute { methods, pattern, .. } = attribute;
+    let name = &function.sig.ident;
+    let visibility = &function.vis;
+    // A handler that is configured away takes its route with it.
+    let configured: Vec<_> = function.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg")).collect();
+
+    // The spans make a wrong type an error at the type that the author wrote, not at the attribute.
+    let argument = function.sig.inputs.span();
+    let answer = match &function.sig.output {
+        ReturnType::Type(_, kind) => kind.span(),
+        ReturnType::Default => name.span(),
+    };
+    let call = quote_spanned!(argument=> #name(request));
+    let answered = quote_spanned!(answer=> ::snow_guest::IntoOutcome::into_outcome(#call));
+    let resume = match &attribute.resume {
+        None => quote!(::core::option::Option::None),
+        Some(path) => {
+            let resumed = quote_spanned!(path.span()=>
+                ::snow_guest::IntoOutcome::into_outcome(#path(resumed)));
+            quote!(::core::option::Option::Some(|resumed: ::snow_guest::Resumed| #resumed))
+        }
+    };
+    // Without `serve!` nothing would be exported and the host would refuse the file; this names the cause
+    // while compiling.
+    let served = quote_spanned!(Span::call_site()=> crate::serve_must_be_called_at_the_crate_root);
+
+    quote! {
+        #function
+
+        #(#configured)*
+        #[doc(hidden)]
+        #[allow(non_camel_case_types)]
+        #visibility enum #name {}
+
+        #(#configured)*
+        impl #name {
+            #[doc(hidden)]
+            #visibility const ROUTE: ::snow_guest::__private::Route = {
+                let () = #served;
+                ::snow_guest::__private::Route {
+                    methods: &[#(#methods),*],
+                    pattern: #pattern,
+                    handle: |request: ::snow_guest::Request| #answered,
+                    resume: #resume,
+                }
+            };
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! Write guests for snow-host: HTTP handlers in WebAssembly whose requests can wait.
+//!
+//! A guest is functions with routes, and one list of them:
+//!
+//! ```
+//! use snow_guest::prelude::*;
+//!
+//! #[route(GET, r"/hello/(?P<name>\w+)")]
+//! fn hello(request: Request) -> Response {
+//!     Response::text(format!("hello {}", request.param_named("name")))
+//! }
+//!
+//! snow_guest::serve!(hello);
+//! # fn main() {}
+//! ```
+//!
+//! Its `Cargo.toml` asks for a wasm module:
+//!
+//! ```toml
+//! [lib]
+//! crate-type = ["cdylib"]
+//!
+//! [dependencies]
+//! snow-guest = { path = "../../guest-sdk" }
+//! ```
+//!
+//! `snow-host build guests/` turns each such folder in `guests/` into `guests/NAME.wasm`, and
+//! `snow-host run guests/` serves them; so does `cargo build --release --target wasm32-unknown-unknown` and
+//! dropping the file there while the host runs.
+//!
+//! # Waiting
+//!
+//! A handler does not block. It says what it waits for, and is over: its instance is freed, and a request
+//! that waits costs the host a few hundred bytes. When the wait ends, the host calls the route's `resume`
+//! function, in a new instance, with what came:
+//!
+//! ```
+//! use snow_guest::prelude::*;
+//!
+//! #[route(GET, r"/news", resume = news_came)]
+//! fn news(_: Request) -> Result<Suspension> {
+//!     Ok(Pending::keyed("news")?.suspend().deadline(Duration::from_secs(60)))
+//! }
+//!
+//! fn news_came(resumed: Resumed) -> Response {
+//!     if resumed.timed_out() {
+//!         return Response::empty(204);
+//!     }
+//!     Response::text(resumed.text())
+//! }
+//!
+//! #[route(POST, r"/news")]
+//! fn publish(request: Request) -> Result<String> {
+//!     let readers = pending::set_all("news", request.into_body())?;
+//!     Ok(format!("{readers} readers were told"))
+//! }
+//!
+//! snow_guest::serve!(news, publish);
+//! # fn main() {}
+//! ```
+//!
+//! What can be waited for is a [`Pending`]: a [key](Pending::keyed) that another request settles, in this
+//! guest or in any other; a [token](Pending::create) given to somebody; a [timer](Pending::timer); several at
+//! once, [all](Suspension::all) or [any](Suspension::any) of them. A `resume` function may suspend again;
+//! [`Suspension::state`] carries what the next step must know. A route without `resume` that suspends costs no
+//! second call: the host answers with what the pending was settled with, which may be a whole [`Response`].
+//!
+//! # State
+//!
+//! Each call gets an instance of its own unless the deployer says otherwise, so a `static` is not a place to
+//! keep anything. What must live longer than a call goes through a settlement or [`Suspension::state`].
+//!
+//! # Errors and panics
+//!
+//! A handler may return a `Result`: see [`Error`] for what is logged and what is sent. A panic is a 500 to
+//! its own client alone; its message and place are in the host's log.
+//!
+//! # Tests
+//!
+//! Handlers are plain functions and this crate compiles natively, so `cargo test` can call them:
+//! [`Request::new`] and [`Resumed::new`] make the arguments. There is no host in such a test: pendings are
+//! refused, nobody waits, and log lines go to standard error.
+//!
+//! # Small and quick
+//!
+//! The example guests show a `[profile.release]` that makes a guest of about 40 KB and keeps the names of
+//! its functions, so that a trap's backtrace can be read. The feature `allocator` (on by default) installs an
+//! allocator whose first 64 KiB are there from the start: an instance that needs no more never asks for
+//! memory, which is most of what a fresh instance costs.
+
+// `#[route]` writes `::snow_guest`, in this crate's own tests too.
+extern crate self as snow_guest;
+
+#[doc(hidden)]
+pub mod bindings;
+mod error;
+#[cfg(all(target_arch = "wasm32", feature = "allocator"))]
+mod heap;
+pub mod log;
+mod outcome;
+pub mod pending;
+mod query;
+mod request;
+mod response;
+mod resumed;
+mod serve;
+
+pub use error::{Error, Result};
+pub use outcome::{IntoOutcome, Outcome};
+pub use pending::{Failure, Pending, Refusal, Settlement, Suspension};
+pub use request::Request;
+pub use response::Response;
+pub use resumed::{Cause, Resumed};
+
+/// Makes a function the handler of a route: `#[route(METHODS, "pattern", resume = function)]`.
+///
+/// - METHODS: `GET`, several as in `GET|POST`, or `any`. `GET` serves `HEAD` too.
+/// - The pattern is a regular expression (the syntax of the crate `regex`) for the whole path as sent, query
+///   not included. It is anchored at both ends. Its groups are [`Request::param`] and
+///   [`Request::param_named`].
+/// - `resume` names the function that goes on when a [`Suspension`] of this route is over. It takes a
+///   [`Resumed`] and returns what a handler may return. Without it the host answers by itself.
+///
+/// The function takes a [`Request`] and returns what is [`IntoOutcome`]. It stays an ordinary function. It is
+/// served when [`serve!`] lists it, and the compiler warns that it is never used when it does not.
+///
+/// Mistakes are found by the compiler. A method that is none, a pattern that does not parse:
+///
+/// ```compile_fail
+/// # use snow_guest::prelude::*;
+/// #[route(get, r"/")]
+/// fn index(_: Request) -> &'static str { "" }
+/// snow_guest::serve!(index);
+/// # fn main() {}
+/// ```
+/// ```compile_fail
+/// # use snow_guest::prelude::*;
+/// #[route(GET, r"/(")]
+/// fn index(_: Request) -> &'static str { "" }
+/// snow_guest::serve!(index);
+/// # fn main() {}
+/// ```
+///
+/// A type that is no answer, a function that can't be a handler:
+///
+/// ```compile_fail,E0277
+/// # use snow_guest::prelude::*;
+/// #[route(GET, r"/")]
+/// fn index(_: Request) -> u32 { 1 }
+/// snow_guest::serve!(index);
+/// # fn main() {}
+/// ```
+/// ```compile_fail
+/// # use snow_guest::prelude::*;
+/// #[route(GET, r"/")]
+/// async fn index(_: Request) -> &'static str { "" }
+/// snow_guest::serve!(index);
+/// # fn main() {}
+/// ```
+///
+/// Routes that nobody serves:
+///
+/// ```compile_fail,E0425
+/// # use snow_guest::prelude::*;
+/// #[route(GET, r"/")]
+/// fn index(_: Request) -> &'static str { "" }
+/// # fn main() {}
+/// ```
+pub use snow_guest_macros::route;
+
+/// What a guest's code needs: `use snow_guest::prelude::*;`.
+pub mod prelude {
+    pub use crate::{
+        Cause, Error, Failure, IntoOutcome, Outcome, Pending, Refusal, Request, Response, Result, Resumed, Settlement,
+        Suspension, log, pending, route,
+    };
+    pub use std::time::Duration;
+}
+
+/// Serves these functions, each marked with [`#[route]`](route), once in a guest, at the root of its crate.
+///
+/// The first that matches a request wins, in this order. A handler in a module is listed with its path. If the
+/// compiler says `expected type, found function`, that function's `#[route]` is missing.
+///
+/// ```
+/// use snow_guest::prelude::*;
+///
+/// mod orders {
+///     use snow_guest::prelude::*;
+///
+///     #[route(GET, r"/orders")]
+///     pub fn list(_: Request) -> &'static str { "none" }
+/// }
+///
+/// #[route(any, r".*")]
+/// fn rest(_: Request) -> (u16, &'static str) { (404, "there is nothing here") }
+///
+/// snow_guest::serve!(orders::list, rest);
+/// # fn main() {}
+/// ```
+#[macro_export]
+macro_rules! serve {
+    () => {
+        ::core::compile_error!(
+            "serve! lists the functions that have a #[route], as in `snow_guest::serve!(index, stop);`"
+        );
+    };
+    ($($handler:path),+ $(,)?) => {
+        // Each `#[route]` looks for this, so that a guest without `serve!` does not compile.
+        #[doc(hidden)]
+        #[allow(non_upper_case_globals)]
+        pub const serve_must_be_called_at_the_crate_root: () = ();
+
+        const _: () = {
+            enum Guest {}
+            impl $crate::__private::Table for Guest {
+                const ROUTES: &'static [$crate::__private::Route] = &[$(<$handler>::ROUTE),+];
+            }
+            // So that a native build too sees which routes are served, and warns of the others.
+            const _: &[$crate::__private::Route] = <Guest as $crate::__private::Table>::ROUTES;
+            // The exports have names that only a wasm module can have.
+            #[cfg(target_arch = "wasm32")]
+            $crate::__private::bindings::export!(Guest with_types_in $crate::__private::bindings);
+        };
+    };
+}
+
+/// What the macros expand to. Not for anybody else, and not under semantic versioning.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::bindings;
+    pub use crate::serve::{Route, Table};
+}

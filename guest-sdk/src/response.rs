@@ -1,0 +1,121 @@
+//! What the client gets.
+
+use crate::bindings::snow::host::http as raw;
+
+/// An answer.
+///
+/// The host adds `date`, `content-length` and `x-request-id` and writes the framing. It checks the rest: a
+/// status outside of 200 to 599, a header field that could not be sent as it stands, or one that belongs to
+/// the connection (`transfer-encoding`, …), makes the answer a 500 and a line in its log.
+///
+/// ```
+/// use snow_guest::prelude::*;
+///
+/// let response = Response::html("<h1>Not here</h1>").status(404).header("cache-control", "no-store");
+/// assert_eq!(response.code(), 404);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Response(pub(crate) raw::Response);
+
+impl Response {
+    /// 200 with text, `text/plain` in UTF-8.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self::bytes(text.into()).header("content-type", "text/plain; charset=utf-8")
+    }
+
+    /// 200 with a page, `text/html` in UTF-8.
+    pub fn html(page: impl Into<String>) -> Self {
+        Self::bytes(page.into()).header("content-type", "text/html; charset=utf-8")
+    }
+
+    /// 200 with bytes, without a `content-type`: say what they are with [`header`](Self::header).
+    pub fn bytes(bytes: impl Into<Vec<u8>>) -> Self {
+        Self(raw::Response { status: 200, headers: Vec::new(), body: bytes.into() })
+    }
+
+    /// This status and no content, as 204 wants it, or a redirect with its `location`.
+    pub fn empty(status: u16) -> Self {
+        Self::bytes(Vec::new()).status(status)
+    }
+
+    /// With another status.
+    #[must_use]
+    pub fn status(mut self, status: u16) -> Self {
+        self.0.status = status;
+        self
+    }
+
+    /// With a header field, in place of those of that name in any case.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: impl Into<Vec<u8>>) -> Self {
+        let fields = &mut self.0.headers;
+        fields.retain(|field| !field.name.eq_ignore_ascii_case(name));
+        self.header_also(name, value)
+    }
+
+    /// With one more header field, beside others of that name, as `set-cookie` may need it.
+    #[must_use]
+    pub fn header_also(mut self, name: &str, value: impl Into<Vec<u8>>) -> Self {
+        self.0.headers.push(raw::Field { name: name.to_owned(), value: value.into() });
+        self
+    }
+
+    /// The status it has.
+    pub fn code(&self) -> u16 {
+        self.0.status
+    }
+
+    /// The header fields it has, in their order.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        let fields = self.0.headers.iter();
+        fields.map(|field| (&*field.name, &*field.value))
+    }
+
+    /// The content it has.
+    pub fn body(&self) -> &[u8] {
+        &self.0.body
+    }
+}
+
+/// 200, `text/plain`.
+impl From<&str> for Response {
+    fn from(text: &str) -> Self {
+        Self::text(text)
+    }
+}
+
+/// 200, `text/plain`.
+impl From<String> for Response {
+    fn from(text: String) -> Self {
+        Self::text(text)
+    }
+}
+
+/// A status and a text, `text/plain`.
+impl From<(u16, &str)> for Response {
+    fn from((status, text): (u16, &str)) -> Self {
+        Self::text(text).status(status)
+    }
+}
+
+/// A status and a text, `text/plain`.
+impl From<(u16, String)> for Response {
+    fn from((status, text): (u16, String)) -> Self {
+        Self::text(text).status(status)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_replaces_and_header_also_adds() {
+        let response = Response::text("x")
+            .header("Content-Type", "text/csv")
+            .header_also("set-cookie", "a=1")
+            .header_also("set-cookie", "b=2");
+        let fields: Vec<_> = response.headers().collect();
+        assert_eq!(fields, [("Content-Type", &b"text/csv"[..]), ("set-cookie", b"a=1"), ("set-cookie", b"b=2")]);
+    }
+}

@@ -1,0 +1,164 @@
+//! The end of a wait.
+
+use crate::bindings::snow::host::pending_handles as raw;
+use crate::{Failure, Pending, Request, Settlement};
+use std::borrow::Cow;
+
+/// A wait that is over, as the `resume` function of a route gets it.
+///
+/// It runs in a new instance: what it knows is what stands here. It may answer, or suspend again, and is
+/// then called again at the end of that wait; one function sees every step of a route, and tells them apart
+/// by [`state`](Self::state).
+#[derive(Debug)]
+pub struct Resumed {
+    /// The request, if the suspension asked to [`keep`](crate::Suspension::keep_request) it.
+    pub request: Option<Request>,
+    /// Why the wait is over.
+    pub cause: Cause,
+    /// The bytes that the suspension gave.
+    pub state: Vec<u8>,
+    arrivals: Vec<Arrival>,
+}
+
+/// Why a wait is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// What it waited for was settled.
+    Settled,
+    /// The deadline passed first.
+    Deadline,
+}
+
+/// What became of one pending.
+#[derive(Debug)]
+struct Arrival {
+    /// `None` once it was taken, and in tests, where there is no host.
+    handle: Option<Pending>,
+    settlement: Option<Settlement>,
+}
+
+impl Resumed {
+    /// Whether the deadline passed first.
+    pub fn timed_out(&self) -> bool {
+        self.cause == Cause::Deadline
+    }
+
+    /// What the pending at `index` of the suspension was settled with; `None` if it is not settled.
+    pub fn settlement(&self, index: usize) -> Option<&Settlement> {
+        self.arrivals.get(index)?.settlement.as_ref()
+    }
+
+    /// The settlements that came, in the order of the suspension.
+    pub fn settlements(&self) -> impl Iterator<Item = &Settlement> {
+        let arrivals = self.arrivals.iter();
+        arrivals.filter_map(|arrival| arrival.settlement.as_ref())
+    }
+
+    /// The bytes of the first settlement that has any. A timer's are empty, a failure has none.
+    pub fn value(&self) -> Option<&[u8]> {
+        self.settlements().find_map(Settlement::value)
+    }
+
+    /// [`value`](Self::value) as text: empty if nothing came, with U+FFFD for what is not UTF-8.
+    pub fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(self.value().unwrap_or_default())
+    }
+
+    /// The first failure that came.
+    pub fn failure(&self) -> Option<&Failure> {
+        self.settlements().find_map(|settlement| match settlement {
+            Settlement::Failed(failure) => Some(failure),
+            _ => None,
+        })
+    }
+
+    /// [`state`](Self::state) as text, with U+FFFD for what is not UTF-8.
+    pub fn state_text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.state)
+    }
+
+    /// The pending at `index` of the suspension, to wait on it once more. `None` if it is settled, or was
+    /// taken before. One that is not taken is released when the call ends.
+    pub fn take(&mut self, index: usize) -> Option<Pending> {
+        let arrival = self.arrivals.get_mut(index)?;
+        match arrival.settlement {
+            Some(_) => None,
+            None => arrival.handle.take(),
+        }
+    }
+
+    /// The host makes these; this makes one by hand, to test a `resume` function natively.
+    ///
+    /// ```
+    /// use snow_guest::prelude::*;
+    ///
+    /// fn answered(resumed: Resumed) -> Response {
+    ///     match resumed.timed_out() {
+    ///         true => Response::text("nobody came").status(504),
+    ///         false => Response::text(resumed.text()),
+    ///     }
+    /// }
+    ///
+    /// let resumed = Resumed::new(Cause::Settled, "", [Some("done".into())]);
+    /// assert_eq!(answered(resumed).body(), b"done");
+    /// assert_eq!(answered(Resumed::new(Cause::Deadline, "", [None])).code(), 504);
+    /// ```
+    pub fn new(
+        cause: Cause,
+        state: impl Into<Vec<u8>>,
+        settlements: impl IntoIterator<Item = Option<Settlement>>,
+    ) -> Self {
+        let arrival = |settlement| Arrival { handle: None, settlement };
+        Self { request: None, cause, state: state.into(), arrivals: settlements.into_iter().map(arrival).collect() }
+    }
+
+    pub(crate) fn lift(
+        cause: raw::Cause,
+        request: Option<Request>,
+        state: Vec<u8>,
+        arrivals: Vec<raw::Arrival>,
+    ) -> Self {
+        let arrival = |raw: raw::Arrival| Arrival {
+            handle: Some(Pending::lift(raw.handle)),
+            settlement: raw.settlement.map(Settlement::lift),
+        };
+        Self {
+            request,
+            cause: match cause {
+                raw::Cause::Settled => Cause::Settled,
+                raw::Cause::Deadline => Cause::Deadline,
+            },
+            state,
+            arrivals: arrivals.into_iter().map(arrival).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Response;
+
+    #[test]
+    fn the_first_value_is_found_among_the_settlements() {
+        let failure = Failure::new("late", "too late");
+        let resumed = Resumed::new(
+            Cause::Settled,
+            "step",
+            [None, Some(failure.clone().into()), Some(Response::text("body").into()), Some("value".into())],
+        );
+        assert_eq!(resumed.text(), "body");
+        assert_eq!(resumed.failure(), Some(&failure));
+        assert_eq!(resumed.settlements().count(), 3);
+        assert!(resumed.settlement(0).is_none() && resumed.settlement(9).is_none());
+        assert_eq!(resumed.state_text(), "step");
+    }
+
+    #[test]
+    fn nothing_that_came_is_no_value() {
+        let mut resumed = Resumed::new(Cause::Deadline, "", [None, Some("x".into())]);
+        assert!(resumed.timed_out());
+        assert!(resumed.take(1).is_none(), "a settled pending is not waited on again");
+        assert_eq!(Resumed::new(Cause::Deadline, "", [None]).value(), None);
+    }
+}

@@ -1,0 +1,119 @@
+//! Every limit of the host, in one place: its default, and its unit last in its name.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+pub use crate::limits::HttpLimits;
+
+/// What a server is started with.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The folder of guests, or one guest file.
+    pub guests: PathBuf,
+    /// Where to listen.
+    pub listen: Listen,
+    /// Threads that serve.
+    pub workers: u16,
+    /// The limits.
+    pub limits: Limits,
+}
+
+/// Where to listen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listen {
+    /// An address; port 0 takes any that is free.
+    Address(SocketAddr),
+    /// A listening socket that the parent process left open under this number.
+    Inherited(i32),
+}
+
+/// The limits. Those of a worker are for each worker.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// HTTP itself.
+    pub http: HttpLimits,
+    /// Open connections of a worker; more are closed as they are accepted.
+    pub worker_connections_max: usize,
+    /// Calls of a worker that have an instance at one time.
+    pub worker_calls_started_max: u32,
+    /// New requests of a worker that wait for one of those; more are answered 503.
+    pub worker_calls_queued_max: usize,
+    /// Suspended requests of a worker; more suspensions are answered 503.
+    pub worker_suspensions_max: usize,
+    /// How long one call may run, not counting the time when others run.
+    pub call_running_ms_max: u32,
+    /// A guest instance's linear memory.
+    pub call_memory_bytes_max: usize,
+    /// What one host call, or a call's outcome, may bring out of a guest.
+    pub call_lifted_bytes_max: usize,
+    /// Pendings that a call owns at one time.
+    pub pendings_per_call_max: usize,
+    /// Pendings of the process.
+    pub pendings_max: usize,
+    /// The length of a key.
+    pub key_bytes_max: usize,
+    /// The opaque state of a suspension.
+    pub state_bytes_max: usize,
+    /// A suspension's deadline when the guest gives none.
+    pub suspension_default_ms: u32,
+    /// A suspension's longest deadline.
+    pub suspension_max_ms: u32,
+    /// How long held requests may wait on after a SIGTERM.
+    pub drain_ms: u32,
+    /// Lines that wait to be written to the log; more are dropped and counted.
+    pub log_lines_max: usize,
+    /// A guest's log message; longer ones are cut.
+    pub log_message_bytes_max: usize,
+    /// A guest's file.
+    pub guest_file_bytes_max: u64,
+    /// Guests of a folder.
+    pub guests_max: usize,
+    /// Routes of a guest.
+    pub guest_routes_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            http: HttpLimits::default(),
+            worker_connections_max: 1 << 20,
+            worker_calls_started_max: 8,
+            worker_calls_queued_max: 1_024,
+            worker_suspensions_max: 1 << 20,
+            call_running_ms_max: 10_000,
+            call_memory_bytes_max: 64 << 20,
+            call_lifted_bytes_max: 16 << 20,
+            pendings_per_call_max: 64,
+            pendings_max: 4 << 20,
+            key_bytes_max: 256,
+            state_bytes_max: 65_536,
+            suspension_default_ms: 30_000,
+            suspension_max_ms: 3_600_000,
+            drain_ms: 10_000,
+            log_lines_max: 8_192,
+            log_message_bytes_max: 4_096,
+            guest_file_bytes_max: 128 << 20,
+            guests_max: 1_000,
+            guest_routes_max: 10_000,
+        }
+    }
+}
+
+/// What one turn of a worker's loop does at most of each kind, so that no kind keeps the others waiting.
+#[derive(Clone, Copy, Debug)]
+pub struct TurnLimits {
+    /// Connections accepted.
+    pub accepts_max: usize,
+    /// Bytes read from one connection.
+    pub read_bytes_max: usize,
+    /// Timers fired.
+    pub timers_max: usize,
+    /// Calls started.
+    pub starts_max: usize,
+}
+
+impl TurnLimits {
+    /// The values that workers use.
+    pub const DEFAULT: TurnLimits =
+        TurnLimits { accepts_max: 128, read_bytes_max: 262_144, timers_max: 256, starts_max: 64 };
+}

@@ -1,0 +1,174 @@
+//! How connections end: half-close, lingering, draining, abandonment.
+
+use super::*;
+
+fn get(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n")
+}
+
+#[test]
+fn after_a_half_close_what_was_received_is_answered() {
+    let mut world = World::new();
+    world.answers_at_once = false;
+    world.send(get("/1") + &get("/2") + "GET /ha").send_eof();
+    assert!(world.connection.peer_has_closed() && !world.connection.wants_read());
+    for _ in 0..2 {
+        assert!(!world.connection.is_finished());
+        world.answer(&Response::text(200, ""));
+        world.run();
+    }
+    assert_eq!(world.requests, ["GET /1 0", "GET /2 0"]);
+    assert_eq!(world.statuses(), [200, 200]);
+    assert!(world.connection.is_finished());
+}
+
+#[test]
+fn the_last_answer_after_a_half_close_says_so() {
+    let mut world = World::new();
+    world.answers_at_once = false;
+    world.send(get("/1") + &get("/2")).send_eof();
+    world.answer(&Response::text(200, ""));
+    world.run();
+    world.answer(&Response::text(200, ""));
+    world.run();
+    let closes: Vec<_> = world.answers().iter().map(|answer| answer.field("connection").is_some()).collect();
+    assert_eq!(closes, [false, true]);
+    assert!(world.connection.is_finished());
+}
+
+#[test]
+fn half_a_request_gets_no_answer() {
+    for bytes in [
+        "",
+        "\r\n",
+        "GET / HTTP/1.1\r\nHo",
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab",
+        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
+    ] {
+        let mut world = World::new();
+        world.send(bytes).send_eof();
+        assert!(world.connection.is_finished(), "{bytes:?}");
+        assert!(world.read.is_empty(), "{bytes:?}");
+    }
+}
+
+#[test]
+fn an_early_notice_of_the_end_loses_no_bytes() {
+    let mut world = World::new();
+    world.answers_at_once = false;
+    world.send(get("/held"));
+    while world.connection.wants_read() {
+        world.send(get("/pipelined"));
+    }
+    // Reading is paused, so there may be more in the socket than was received.
+    world.send_eof();
+    assert!(world.connection.peer_has_closed());
+    world.answers_at_once = true;
+    world.answer(&Response::text(200, ""));
+    world.run();
+    assert!(world.connection.wants_read() && !world.connection.is_finished());
+    world.send(get("/unread")).send_eof();
+    assert_eq!(world.requests.last().unwrap(), "GET /unread 0");
+    assert!(world.connection.is_finished());
+}
+
+#[test]
+fn a_close_lingers_until_the_client_closes() {
+    let mut world = World::new();
+    world.reads_at_once = false;
+    world.send("@");
+    assert!(!world.connection.wants_shutdown() && !world.connection.wants_read());
+    world.client_reads(usize::MAX);
+    assert!(world.connection.wants_shutdown() && !world.connection.is_finished());
+    world.connection.shutdown_done(0, &world.limits);
+    assert!(!world.connection.wants_shutdown() && world.connection.wants_read());
+    world.send("anything");
+    assert!(!world.connection.is_finished());
+    world.send_eof();
+    assert!(world.connection.is_finished() && world.requests.is_empty());
+}
+
+#[test]
+fn lingering_is_bounded_in_bytes_and_in_time() {
+    let lingering = || {
+        let mut world = World::new();
+        world.send("@");
+        world.connection.shutdown_done(0, &world.limits);
+        world
+    };
+    let mut world = lingering();
+    for _ in 0..4 {
+        world.send([b'x'; 65_536]);
+        assert!(!world.connection.is_finished());
+    }
+    assert!(world.send("x").connection.is_finished());
+
+    let mut world = lingering();
+    world.wait(999).send("x");
+    assert!(!world.connection.is_finished());
+    assert!(world.wait(1).connection.is_finished());
+}
+
+#[test]
+fn a_client_that_asked_for_the_close_is_not_lingered_for() {
+    let mut world = World::new();
+    world.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    assert!(world.connection.is_finished() && !world.connection.wants_shutdown());
+    // Unless it sends on: the close would be a reset then.
+    let mut world = World::new();
+    world.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\nGET");
+    assert!(!world.connection.is_finished() && world.connection.wants_shutdown());
+}
+
+#[test]
+fn draining_closes_idle_connections_at_once() {
+    let mut world = World::new();
+    world.connection.close_when_idle();
+    assert!(world.connection.is_finished());
+
+    let mut world = World::new();
+    world.send(get("/"));
+    world.connection.close_when_idle();
+    assert!(world.connection.is_finished());
+}
+
+#[test]
+fn draining_answers_what_was_received() {
+    let mut world = World::new();
+    world.answers_at_once = false;
+    world.send(get("/1") + &get("/2"));
+    world.connection.close_when_idle();
+    assert!(!world.connection.wants_read());
+    world.answers_at_once = true;
+    world.answer(&Response::text(200, ""));
+    world.run();
+    let answers = world.answers();
+    assert_eq!((answers.len(), answers[0].field("connection")), (2, None));
+    assert_eq!(answers[1].field("connection"), Some("close"));
+    assert!(world.connection.wants_shutdown());
+}
+
+#[test]
+fn draining_waits_for_a_head_that_is_under_way() {
+    let mut world = World::new();
+    world.send("GET / HT");
+    world.connection.close_when_idle();
+    assert!(!world.is_closing() && world.connection.wants_read());
+    world.send("TP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(world.answers()[0].field("connection"), Some("close"));
+    assert!(world.connection.wants_shutdown());
+}
+
+#[test]
+fn an_abandoned_connection_is_finished_and_gives_the_exchange_back() {
+    let mut world = World::new();
+    world.answers_at_once = false;
+    world.send(get("/1") + &get("/2"));
+    let exchange = world.connection.abandon().unwrap();
+    assert_eq!(&*exchange.label, "GET /1");
+    assert!(world.connection.is_finished() && world.connection.exchange().is_none());
+    assert!(world.connection.abandon().is_none());
+    world.send(get("/3"));
+    assert_eq!(world.requests.len(), 1);
+    assert_eq!(world.connection.deadline_ms(), None);
+}

@@ -1,0 +1,338 @@
+//! One call: a fresh instance, one export, an outcome, and the instance is gone.
+//!
+//! Every call is a future on a fiber. While the guest computes, the epoch's callback makes the future yield
+//! about each millisecond; its waker then puts the slot into the worker's inbox, and the worker polls it
+//! again on a later turn, after it has looked at its sockets.
+
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::task::{self, Poll, Wake, Waker};
+use std::time::{Duration, Instant};
+
+use wasmtime::{Engine, Store, UpdateDeadline};
+
+use super::deploy::Deployment;
+use super::engine::Ticker;
+use super::host_api::CallContext;
+use super::module::{self, Guest, HandleFunc, ResumeFunc};
+use super::types::{self, ArrivalRef, RequestRef, SettlementRef};
+use crate::config::Limits;
+use crate::log::Log;
+use crate::outcome::{Arrival, Cause, Handle, Outcome, Settled, Suspend};
+use crate::pending::Registry;
+use crate::router::Router;
+use crate::world::{Call, CallEnd, CallEntry, CallFault, Calls, GuestRequest, Post};
+
+/// What all calls of the process share.
+#[derive(Clone)]
+pub struct Runtime(Arc<Shared>);
+
+/// The parts of a [`Runtime`].
+pub struct Shared {
+    /// Where guests run.
+    pub engine: Engine,
+    /// Preempts them.
+    pub ticker: Ticker,
+    /// Who waits.
+    pub registry: Arc<Registry<Settled>>,
+    /// How settlements reach the workers.
+    pub post: Arc<dyn Post>,
+    /// Where guests' lines go.
+    pub log: Log,
+    /// The limits.
+    pub limits: Limits,
+    /// Instances that are alive now, in all workers.
+    pub instances: AtomicUsize,
+}
+
+impl Runtime {
+    /// Puts the parts together.
+    pub fn new(shared: Shared) -> Runtime {
+        Runtime(Arc::new(shared))
+    }
+}
+
+impl std::ops::Deref for Runtime {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+/// How long a call has been running, over all its time slices. Written by the worker, read in the callback.
+pub struct Slice {
+    base: Instant,
+    call_started_ns: AtomicU64,
+    slice_started_ns: AtomicU64,
+}
+
+impl Slice {
+    /// Starts the clock of a slot.
+    pub fn new() -> Slice {
+        Slice { base: Instant::now(), call_started_ns: AtomicU64::new(0), slice_started_ns: AtomicU64::new(0) }
+    }
+
+    fn now_ns(&self) -> u64 {
+        self.base.elapsed().as_nanos() as u64
+    }
+
+    fn start_call(&self) {
+        let now = self.now_ns();
+        self.call_started_ns.store(now, Ordering::Relaxed);
+        self.slice_started_ns.store(now, Ordering::Relaxed);
+    }
+
+    fn start_slice(&self) {
+        self.slice_started_ns.store(self.now_ns(), Ordering::Relaxed);
+    }
+
+    /// Since this slice started.
+    fn running(&self) -> Duration {
+        Duration::from_nanos(self.now_ns().saturating_sub(self.slice_started_ns.load(Ordering::Relaxed)))
+    }
+
+    /// Since the call started, the time when others ran included.
+    pub fn elapsed_ms(&self) -> u64 {
+        self.now_ns().saturating_sub(self.call_started_ns.load(Ordering::Relaxed)) / 1_000_000
+    }
+}
+
+impl Default for Slice {
+    fn default() -> Self {
+        Slice::new()
+    }
+}
+
+/// A store with every limit of a call in force.
+pub fn store(runtime: &Runtime, context: CallContext) -> Store<CallContext> {
+    let limits = &runtime.limits;
+    let mut store = Store::new(&runtime.engine, context);
+    store.limiter(|context| &mut context.memory);
+    store.set_hostcall_fuel(limits.call_lifted_bytes_max);
+    store.set_max_component_handles(limits.pendings_per_call_max * 2);
+    store.set_epoch_deadline(1);
+    let (budget_ms, mut used) = (limits.call_running_ms_max, Duration::ZERO);
+    store.epoch_deadline_callback(move |store| {
+        used += store.data().slice.running();
+        if used >= Duration::from_millis(u64::from(budget_ms)) {
+            return Err(wasmtime::Error::msg(format!(
+                "ran for more than {budget_ms} ms, the limit of a call (call_running_ms_max)"
+            )));
+        }
+        Ok(UpdateDeadline::Yield(1))
+    });
+    store
+}
+
+/// Runs a guest's future to its end on this thread: for loading, never on a worker.
+pub(super) fn block_on<T>(ticker: &Ticker, slice: Arc<Slice>, future: impl Future<Output = T>) -> T {
+    let mut future = pin!(future);
+    let mut context = task::Context::from_waker(Waker::noop());
+    slice.start_call();
+    loop {
+        ticker.running();
+        slice.start_slice();
+        // It is pending only because a time slice is over, so there is nothing to wait for.
+        if let Poll::Ready(value) = future.as_mut().poll(&mut context) {
+            return value;
+        }
+    }
+}
+
+/// A worker's started calls, each in its slot.
+pub struct GuestCalls {
+    runtime: Runtime,
+    worker: u16,
+    deployment: Arc<Deployment>,
+    /// This worker's own copy: matching needs scratch space, which workers had better not share.
+    router: Router,
+    slots: Vec<Slot>,
+}
+
+struct Slot {
+    call: Option<Pin<Box<dyn Future<Output = CallEnd>>>>,
+    waker: Waker,
+    slice: Arc<Slice>,
+}
+
+/// Says that a slot can go on: made once for a slot, not for each call.
+struct SlotWaker<F> {
+    slot: u32,
+    runnable: F,
+}
+
+impl<F: Fn(u32) + Send + Sync + 'static> Wake for SlotWaker<F> {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        (self.runnable)(self.slot);
+    }
+}
+
+impl GuestCalls {
+    /// Slots for the calls of one worker. `runnable` is called, on any thread, when a slot can go on.
+    pub fn new<F>(runtime: &Runtime, worker: u16, deployment: Arc<Deployment>, runnable: F) -> GuestCalls
+    where
+        F: Fn(u32) + Clone + Send + Sync + 'static,
+    {
+        let slots = (0..runtime.limits.worker_calls_started_max).map(|slot| Slot {
+            call: None,
+            waker: Waker::from(Arc::new(SlotWaker { slot, runnable: runnable.clone() })),
+            slice: Arc::new(Slice::new()),
+        });
+        let (slots, router) = (slots.collect(), deployment.router.clone());
+        GuestCalls { runtime: runtime.clone(), worker, deployment, router, slots }
+    }
+}
+
+impl Calls for GuestCalls {
+    fn router(&self) -> &Router {
+        &self.router
+    }
+
+    fn guest_name(&self, guest: u32) -> &str {
+        self.deployment.guests.get(guest as usize).map_or("-", |guest| &guest.name)
+    }
+
+    fn has_resume(&self, guest: u32) -> bool {
+        self.deployment.guests.get(guest as usize).is_some_and(|guest| guest.has_resume())
+    }
+
+    fn start(&mut self, slot: u32, call: Call) -> Poll<CallEnd> {
+        let guest = self.deployment.guests[call.guest as usize].clone();
+        let entry = &mut self.slots[slot as usize];
+        entry.slice.start_call();
+        let future = run(self.runtime.clone(), guest, self.worker, call, entry.slice.clone());
+        entry.call = Some(Box::pin(future));
+        self.poll(slot)
+    }
+
+    fn poll(&mut self, slot: u32) -> Poll<CallEnd> {
+        let slot = &mut self.slots[slot as usize];
+        let Some(call) = &mut slot.call else { return Poll::Pending };
+        self.runtime.ticker.running();
+        slot.slice.start_slice();
+        let polled = call.as_mut().poll(&mut task::Context::from_waker(&slot.waker));
+        if polled.is_ready() {
+            slot.call = None;
+        }
+        polled
+    }
+}
+
+/// Counts an instance for as long as it is there.
+struct Alive(Runtime);
+
+impl Alive {
+    fn new(runtime: &Runtime) -> Alive {
+        runtime.instances.fetch_add(1, Ordering::Relaxed);
+        Alive(runtime.clone())
+    }
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        self.0.instances.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// What is borrowed for the length of a call, and then either kept or let go.
+struct Arguments {
+    route: u32,
+    request_id: String,
+    request: Option<Box<GuestRequest>>,
+    /// `resume`'s own.
+    resumed: Option<(Cause, Vec<u8>, Vec<Arrival>)>,
+}
+
+async fn run(runtime: Runtime, guest: Arc<Guest>, worker: u16, call: Call, slice: Arc<Slice>) -> CallEnd {
+    let Call { route, request_id, entry, now_ms, .. } = call;
+    let (request, resumed) = match entry {
+        CallEntry::Handle(request) => (Some(request), None),
+        CallEntry::Resume { cause, request, state, arrivals } => (request, Some((cause, state, arrivals))),
+    };
+    let arguments = Arguments { route, request_id: request_id.clone(), request, resumed };
+    let handles = arguments.resumed.iter().flat_map(|(.., arrivals)| arrivals.iter().map(|a| a.handle)).collect();
+    let name = guest.name.clone();
+    let context = CallContext::for_request(&runtime, worker, name, request_id, now_ms, slice, handles);
+
+    let alive = Alive::new(&runtime);
+    let mut store = store(&runtime, context);
+    let returned = invoke(&guest, &mut store, &arguments).await;
+    let mut context = store.into_data();
+    drop(alive);
+
+    let outcome = match returned {
+        Ok(outcome) => Ok(accept(outcome, &mut context)),
+        Err(error) => Err(fault(&error, &context, &runtime.limits)),
+    };
+    let keeps = matches!(&outcome, Ok(Outcome::Suspend(suspend)) if suspend.keep_request);
+    CallEnd { outcome, leftover: context.leftover(), request: arguments.request.filter(|_| keeps) }
+}
+
+async fn invoke(
+    guest: &Guest,
+    store: &mut Store<CallContext>,
+    arguments: &Arguments,
+) -> wasmtime::Result<types::Outcome> {
+    let instance = guest.pre.instantiate_async(&mut *store).await?;
+    let client = arguments.request.as_ref().map(|request| request.client.to_string()).unwrap_or_default();
+    let request = arguments.request.as_ref().map(|request| RequestRef::new(&arguments.request_id, &client, request));
+    let (outcome,) = match (&arguments.resumed, request) {
+        (Some((cause, state, arrivals)), request) => {
+            let resume = guest.exports.resume.as_ref().ok_or_else(|| wasmtime::Error::msg("no `resume`"))?;
+            let resume: ResumeFunc<'_> = module::typed(&instance, store, resume)?;
+            let arrivals = arrivals.iter().enumerate().map(|(index, arrival)| ArrivalRef {
+                handle: wasmtime::component::Resource::new_own(index as u32),
+                settlement: arrival.settlement.as_deref().map(SettlementRef::new),
+            });
+            let arrivals = arrivals.collect();
+            resume.call_async(store, (arguments.route, (*cause).into(), request, state.as_slice(), arrivals)).await?
+        }
+        (None, Some(request)) => {
+            let handle: HandleFunc<'_> = module::typed(&instance, store, &guest.exports.handle)?;
+            handle.call_async(store, (arguments.route, request)).await?
+        }
+        (None, None) => return Err(wasmtime::Error::msg("a call without a request")),
+    };
+    Ok(outcome)
+}
+
+/// From the guest's words to the host's: its resources become handles.
+fn accept(outcome: types::Outcome, context: &mut CallContext) -> Outcome {
+    match outcome {
+        types::Outcome::Respond(response) => Outcome::Respond(response.into()),
+        types::Outcome::Suspend(suspension) => {
+            let handles: Vec<Handle> = suspension.handles.iter().filter_map(|handle| context.take(handle)).collect();
+            Outcome::Suspend(Suspend {
+                handles,
+                until: suspension.until.into(),
+                timeout_ms: suspension.timeout_ms,
+                on_timeout: suspension.on_timeout.map(Into::into),
+                resume: suspension.resume,
+                keep_request: suspension.keep_request,
+                state: suspension.state,
+            })
+        }
+    }
+}
+
+/// Text for the log: what happened, with the wasm backtrace, and a likely reason.
+fn fault(error: &wasmtime::Error, context: &CallContext, limits: &Limits) -> CallFault {
+    if error.is::<wasmtime::PoolConcurrencyLimitError>() {
+        return CallFault::Start(format!("{error:#}"));
+    }
+    let mut text = format!("{error:?}");
+    if context.memory.refused {
+        text += &format!(
+            "\nnote: it had asked for more than {} bytes of memory, the limit of a call (call_memory_bytes_max)",
+            limits.call_memory_bytes_max
+        );
+    }
+    CallFault::Trapped(text)
+}

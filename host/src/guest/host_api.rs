@@ -1,0 +1,234 @@
+//! What a running guest can call: `pending-handles` and `logging` of `wit/snow.wit`.
+//!
+//! No function here waits, and none touches a connection. Each takes the registry's lock at most for one
+//! short critical section.
+
+use std::sync::Arc;
+
+use wasmtime::component::{Linker, Resource, ResourceType};
+use wasmtime::{Engine, ResourceLimiter, StoreContextMut};
+
+use super::call::{Runtime, Slice};
+use super::types::{self, Pending};
+use crate::log::Level;
+use crate::outcome::{Clock, Handle, Settlement};
+use crate::pending::Refusal;
+
+/// A store's data: all that a call may reach.
+pub struct CallContext {
+    runtime: Runtime,
+    /// The worker that runs the call.
+    worker: u16,
+    guest: Arc<str>,
+    request_id: String,
+    /// The worker's clock when the call started.
+    now_ms: u64,
+    phase: Phase,
+    /// The call's pendings: a resource's representation is an index into this.
+    handles: Vec<Option<Handle>>,
+    /// Handles that the guest dropped, whose timers the worker has to cancel.
+    dropped: Vec<Handle>,
+    pub(super) memory: MemoryCeiling,
+    pub(super) slice: Arc<Slice>,
+}
+
+/// What the guest is asked to do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// There is no request: nothing can wait.
+    Routes,
+    /// There is one.
+    Request,
+}
+
+impl CallContext {
+    /// For a call of `routes()`.
+    pub fn for_routes(runtime: &Runtime, guest: Arc<str>) -> CallContext {
+        let slice = Arc::new(Slice::new());
+        let mut context = CallContext::for_request(runtime, 0, guest, "-".into(), 0, slice, Vec::new());
+        context.phase = Phase::Routes;
+        context
+    }
+
+    /// For a call on behalf of a request, which owns these handles from the start.
+    pub fn for_request(
+        runtime: &Runtime,
+        worker: u16,
+        guest: Arc<str>,
+        request_id: String,
+        now_ms: u64,
+        slice: Arc<Slice>,
+        handles: Vec<Handle>,
+    ) -> CallContext {
+        CallContext {
+            runtime: runtime.clone(),
+            worker,
+            guest,
+            request_id,
+            now_ms,
+            phase: Phase::Request,
+            handles: handles.into_iter().map(Some).collect(),
+            dropped: Vec::new(),
+            memory: MemoryCeiling { bytes: 0, bytes_max: runtime.limits.call_memory_bytes_max, refused: false },
+            slice,
+        }
+    }
+
+    /// The handle that a guest returned. It is the caller's from now on.
+    pub fn take(&mut self, resource: &Resource<Pending>) -> Option<Handle> {
+        self.handles.get_mut(resource.rep() as usize)?.take()
+    }
+
+    /// Every handle that the call did not return: they are the caller's to release.
+    pub fn leftover(mut self) -> Vec<Handle> {
+        self.dropped.extend(self.handles.into_iter().flatten());
+        self.dropped
+    }
+
+    fn create(&mut self, key: Option<&str>, clock: Clock) -> Result<Resource<Pending>, Refusal> {
+        let limits = &self.runtime.limits;
+        if self.phase == Phase::Routes {
+            return Err(Refusal::Denied);
+        }
+        if key.is_some_and(|key| key.len() > limits.key_bytes_max) {
+            return Err(Refusal::Limit);
+        }
+        let slot = self.free_slot(limits.pendings_per_call_max).ok_or(Refusal::Limit)?;
+        let id = self.runtime.registry.create(self.worker, key)?;
+        self.handles[slot] = Some(Handle { id, clock });
+        Ok(Resource::new_own(slot as u32))
+    }
+
+    fn free_slot(&mut self, most: usize) -> Option<usize> {
+        if let Some(free) = self.handles.iter().position(Option::is_none) {
+            return Some(free);
+        }
+        (self.handles.len() < most).then(|| {
+            self.handles.push(None);
+            self.handles.len() - 1
+        })
+    }
+
+    fn drop_handle(&mut self, index: u32) {
+        let Some(handle) = self.handles.get_mut(index as usize).and_then(Option::take) else { return };
+        if let Some(waiter) = self.runtime.registry.release(handle.id) {
+            self.runtime.post.wake(&[waiter]);
+        }
+        if matches!(handle.clock, Clock::Set(_)) {
+            self.dropped.push(handle);
+        }
+    }
+
+    fn settle(&self, token: &str, settlement: Settlement) -> Result<(), Refusal> {
+        let waiter = self.runtime.registry.settle_token(token, Arc::new(settlement))?;
+        self.runtime.post.wake(waiter.as_slice());
+        Ok(())
+    }
+
+    fn settle_next(&self, key: &str, settlement: Settlement) -> Result<bool, Refusal> {
+        self.check_key(key)?;
+        let settled = self.runtime.registry.settle_next(key, Arc::new(settlement));
+        self.runtime.post.wake(settled.flatten().as_slice());
+        Ok(settled.is_some())
+    }
+
+    fn settle_all(&self, key: &str, settlement: Settlement) -> Result<u32, Refusal> {
+        self.check_key(key)?;
+        let mut woken = Vec::new();
+        let settled = self.runtime.registry.settle_all(key, &Arc::new(settlement), &mut woken);
+        self.runtime.post.wake(&woken);
+        Ok(settled)
+    }
+
+    fn check_key(&self, key: &str) -> Result<(), Refusal> {
+        if key.len() > self.runtime.limits.key_bytes_max { Err(Refusal::Limit) } else { Ok(()) }
+    }
+
+    fn log(&self, level: Level, mut message: String) {
+        let most = self.runtime.limits.log_message_bytes_max;
+        if message.len() > most {
+            message.truncate(message.floor_char_boundary(most));
+            message.push('…');
+        }
+        self.runtime.log.guest(level, &self.guest, &self.request_id, message);
+    }
+}
+
+/// Bounds the linear memories of one store together.
+pub struct MemoryCeiling {
+    bytes: usize,
+    bytes_max: usize,
+    /// Whether the guest ever asked for more: the likely reason of a trap that follows.
+    pub refused: bool,
+}
+
+impl ResourceLimiter for MemoryCeiling {
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let bytes = self.bytes.saturating_add(desired.saturating_sub(current));
+        if bytes > self.bytes_max {
+            self.refused = true;
+            return Ok(false);
+        }
+        self.bytes = bytes;
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, _: usize, _: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        // The pool bounds every table's elements.
+        Ok(true)
+    }
+}
+
+type Context<'a> = StoreContextMut<'a, CallContext>;
+
+/// Everything a guest may import.
+pub fn linker(engine: &Engine) -> wasmtime::Result<Linker<CallContext>> {
+    let mut linker = Linker::new(engine);
+    linker.instance("snow:host/http@0.1.0")?;
+    add_pending_handles(&mut linker)?;
+    add_logging(&mut linker)?;
+    Ok(linker)
+}
+
+fn add_pending_handles(linker: &mut Linker<CallContext>) -> wasmtime::Result<()> {
+    let mut handles = linker.instance("snow:host/pending-handles@0.1.0")?;
+    handles.resource("pending", ResourceType::host::<Pending>(), |mut store: Context<'_>, index| {
+        store.data_mut().drop_handle(index);
+        Ok(())
+    })?;
+    handles.func_wrap("[method]pending.token", |store: Context<'_>, (this,): (Resource<Pending>,)| {
+        let context = store.data();
+        let handle = context.handles.get(this.rep() as usize).copied().flatten();
+        let token = handle.and_then(|handle| context.runtime.registry.token(handle.id));
+        Ok((token.ok_or_else(|| wasmtime::Error::msg("no such pending"))?,))
+    })?;
+    handles.func_wrap("create", |mut store: Context<'_>, (key,): (Option<String>,)| {
+        Ok((store.data_mut().create(key.as_deref(), Clock::None).map_err(types::Refusal::from),))
+    })?;
+    handles.func_wrap("timer", |mut store: Context<'_>, (after_ms,): (u32,)| {
+        let context = store.data_mut();
+        let at_ms = context.now_ms + context.slice.elapsed_ms() + u64::from(after_ms);
+        Ok((context.create(None, Clock::Due { at_ms }).map_err(types::Refusal::from),))
+    })?;
+    handles.func_wrap("set-result", |store: Context<'_>, (token, with): (String, types::Settlement)| {
+        Ok((store.data().settle(&token, with.into()).map_err(types::Refusal::from),))
+    })?;
+    handles.func_wrap("set-next", |store: Context<'_>, (key, with): (String, types::Settlement)| {
+        Ok((store.data().settle_next(&key, with.into()).map_err(types::Refusal::from),))
+    })?;
+    handles.func_wrap("set-all", |store: Context<'_>, (key, with): (String, types::Settlement)| {
+        Ok((store.data().settle_all(&key, with.into()).map_err(types::Refusal::from),))
+    })?;
+    handles.func_wrap("waiting", |store: Context<'_>, (key,): (String,)| {
+        Ok((store.data().runtime.registry.waiting(&key),))
+    })?;
+    Ok(())
+}
+
+fn add_logging(linker: &mut Linker<CallContext>) -> wasmtime::Result<()> {
+    let mut logging = linker.instance("snow:host/logging@0.1.0")?;
+    logging.func_wrap("log", |store: Context<'_>, (level, message): (types::Level, String)| {
+        store.data().log(level.into(), message);
+        Ok(())
+    })
+}

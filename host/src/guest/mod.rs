@@ -1,0 +1,15 @@
+//! Guests: the only user of wasmtime. In the order of a guest's life:
+//!
+//! - [`deploy`]: a folder becomes a deployment, the table of guests and routes;
+//! - [`module`]: one file becomes a compiled guest, checked against the contract;
+//! - [`engine`]: how all of them are compiled, limited and preempted;
+//! - [`host_api`]: what a running guest can call;
+//! - [`call`]: one call, from a fresh instance to its outcome;
+//! - [`types`]: the contract's records as Rust sees them.
+
+pub mod call;
+pub mod deploy;
+pub mod engine;
+pub mod host_api;
+pub mod module;
+pub mod types;

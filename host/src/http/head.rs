@@ -1,0 +1,263 @@
+//! Bytes to [`Head`]: finds the end of a head as it arrives, refuses what is malformed, and parses the rest.
+//!
+//! The work is in two halves. [`HeadReader`] looks at each line once, as soon as it is whole: line ends,
+//! control characters, lengths, counts. That is where a head is refused before its end, and why one that
+//! arrives byte by byte costs no more than one that arrives whole. Then `parse` gives the whole head to
+//! `httparse`, whose only leniency that matters here, the bare LF, is gone by then.
+
+use std::ops::Range;
+
+use httparse::{EMPTY_HEADER, Header};
+use memchr::{memchr, memmem};
+
+use super::headers;
+use super::message::{FieldSpan, Head, Span, Version};
+use super::reject::Reject;
+use super::target::{self, Target};
+use crate::limits::HttpLimits;
+
+/// The longest method. The longest registered one has 17 bytes (`UPDATEREDIRECTREF`).
+const METHOD_BYTES_MAX: usize = 32;
+
+/// A head's positions have to fit in 16 bits (the four bytes of its last two line ends aside).
+const HEAD_BYTES_CEILING: usize = 65_536;
+
+/// Empty lines before a request that are passed over: some old clients sent one behind a body, which RFC 9112,
+/// section 2.2 asks a server to bear.
+const BLANK_LINES_MAX: u8 = 4;
+
+/// Options in all `connection` fields of a head. Each field is compared with each of them later on.
+const CONNECTION_OPTIONS_MAX: usize = 32;
+
+/// Finds and parses one head in bytes that arrive piece by piece.
+///
+/// It keeps no bytes, only how far it got: the caller shows it the same bytes again, with more behind them.
+#[derive(Clone, Debug, Default)]
+pub struct HeadReader {
+    /// How far the search for a line end has come.
+    searched: u32,
+    /// Where the line under way begins.
+    line_start: u32,
+    /// Whole lines so far.
+    lines: u32,
+    blank_lines: u8,
+}
+
+impl HeadReader {
+    /// How many of the first `bytes` are empty lines before a head. The caller drops them before it calls
+    /// [`read`](Self::read); there are at most 4 for each head, and none once it has begun.
+    pub fn skip_blank_lines(&mut self, bytes: &[u8]) -> usize {
+        let mut skipped = 0;
+        while self.lines == 0 && self.blank_lines < BLANK_LINES_MAX && bytes[skipped..].starts_with(b"\r\n") {
+            // A CR at the end of what came before was searched already.
+            self.searched = 0;
+            self.blank_lines += 1;
+            skipped += 2;
+        }
+        skipped
+    }
+
+    /// Reads a head from `bytes`, which begin with it and may hold only a part of it, or more.
+    ///
+    /// `None`: show it the same bytes again when there are more. Otherwise the head and its length in bytes;
+    /// the reader is used up then, and after an error too.
+    ///
+    /// # Errors
+    /// What is wrong with the first wrong line, as soon as it is known. The answer does not depend on how the
+    /// bytes were split, with one exception that can't be helped: a head that is cut short is not yet wrong.
+    pub fn read(&mut self, bytes: &[u8], limits: &HttpLimits) -> Result<Option<(Head, usize)>, Reject> {
+        match self.find_end(bytes, limits)? {
+            Some(end) => parse(&bytes[..end], self.lines as usize - 1, limits).map(|head| Some((head, end))),
+            None => Ok(None),
+        }
+    }
+
+    /// Where the head ends, if it does. Checks every line that became whole.
+    fn find_end(&mut self, bytes: &[u8], limits: &HttpLimits) -> Result<Option<usize>, Reject> {
+        self.check_first_byte(bytes)?;
+        let bytes_max = limits.head_bytes_max.min(HEAD_BYTES_CEILING);
+        let window = &bytes[..bytes.len().min(bytes_max)];
+        while let Some(length) = memchr(b'\n', &window[self.searched as usize..]) {
+            let end = self.searched as usize + length + 1;
+            let line = &window[self.line_start as usize..end];
+            self.searched = end as u32;
+            self.line_start = end as u32;
+            if line == b"\r\n" && self.lines > 0 {
+                return Ok(Some(end));
+            }
+            self.check_line(line, limits)?;
+            self.lines += 1;
+        }
+        self.searched = window.len() as u32;
+        self.check_partial_line(&window[self.line_start as usize..], limits)?;
+        match window.len() < bytes_max {
+            true => Ok(None),
+            false => Err(Reject::HeadTooLarge),
+        }
+    }
+
+    /// What can't be HTTP is refused by its first byte: a TLS client that speaks to a plain port learns it at
+    /// once and not from a timeout. A CR may be the first half of an empty line.
+    fn check_first_byte(&self, bytes: &[u8]) -> Result<(), Reject> {
+        match bytes {
+            [] => Ok(()),
+            [b'\r'] if self.blank_lines < BLANK_LINES_MAX => Ok(()),
+            [first, ..] if headers::is_tchar(*first) => Ok(()),
+            _ => Err(Reject::RequestLine),
+        }
+    }
+
+    /// Checks a line that ends with LF.
+    fn check_line(&self, line: &[u8], limits: &HttpLimits) -> Result<(), Reject> {
+        self.check_partial_line(line, limits)?;
+        let content = line.strip_suffix(b"\r\n").ok_or(Reject::LineEnd)?;
+        if !headers::is_field_value(content) {
+            return Err(match content.contains(&b'\r') {
+                true => Reject::LineEnd,
+                false => Reject::ControlByte,
+            });
+        }
+        match self.lines as usize > limits.fields_max {
+            true => Err(Reject::TooManyFields),
+            false => Ok(()),
+        }
+    }
+
+    /// A request line so long that its method or its target must be too long need not be read to its end.
+    fn check_partial_line(&self, line: &[u8], limits: &HttpLimits) -> Result<(), Reject> {
+        const REST: usize = METHOD_BYTES_MAX + "  HTTP/1.1\r\n".len();
+        if self.lines > 0 || line.len() <= limits.target_bytes_max.saturating_add(REST) {
+            return Ok(());
+        }
+        match memchr(b' ', &line[..=METHOD_BYTES_MAX]) {
+            Some(_) => Err(Reject::TargetTooLong),
+            None => Err(Reject::Method),
+        }
+    }
+}
+
+/// Parses a whole head whose lines have been checked.
+fn parse(bytes: &[u8], fields: usize, limits: &HttpLimits) -> Result<Head, Reject> {
+    // Nearly every head has few fields: those need no allocation.
+    let mut few = [EMPTY_HEADER; 32];
+    let mut many = Vec::new();
+    let slots: &mut [Header<'_>] = match few.get_mut(..fields) {
+        Some(slots) => slots,
+        None => {
+            many.resize(fields, EMPTY_HEADER);
+            &mut many
+        }
+    };
+    let mut request = httparse::Request::new(slots);
+    match request.parse(bytes) {
+        Ok(httparse::Status::Complete(length)) if length == bytes.len() => {}
+        Ok(_) => return Err(Reject::RequestLine),
+        Err(error) => return Err(explain(error, bytes)),
+    }
+    let (Some(method), Some(target), Some(version)) = (request.method, request.path, request.version) else {
+        return Err(Reject::RequestLine);
+    };
+    let version = match version {
+        0 => Version::Http10,
+        _ => Version::Http11,
+    };
+    build(bytes, method, target, version, request.headers, limits)
+}
+
+/// `httparse`'s error in our words. It says `Version` for anything in the version's place.
+fn explain(error: httparse::Error, bytes: &[u8]) -> Reject {
+    match error {
+        httparse::Error::Version if names_other_version(bytes) => Reject::Version,
+        httparse::Error::HeaderName | httparse::Error::HeaderValue => Reject::Field,
+        httparse::Error::TooManyHeaders => Reject::TooManyFields,
+        _ => Reject::RequestLine,
+    }
+}
+
+/// Whether the request line ends with an HTTP version that is not spoken here, as `PRI * HTTP/2.0` does.
+fn names_other_version(bytes: &[u8]) -> bool {
+    let line_end = memmem::find(bytes, b"\r\n").unwrap_or(bytes.len());
+    let last_word = bytes[..line_end].rsplit(|&byte| byte == b' ').next().unwrap_or_default();
+    match last_word.strip_prefix(b"HTTP/") {
+        Some(b"1.0" | b"1.1") | None => false,
+        Some(number) => number.first().is_some_and(u8::is_ascii_digit),
+    }
+}
+
+/// Checks what the parts of a head mean, and keeps them.
+fn build(
+    bytes: &[u8],
+    method: &str,
+    target: &str,
+    version: Version,
+    fields: &[Header<'_>],
+    limits: &HttpLimits,
+) -> Result<Head, Reject> {
+    if method.len() > METHOD_BYTES_MAX || method == "CONNECT" {
+        return Err(Reject::Method);
+    }
+    if target.len() > limits.target_bytes_max {
+        return Err(Reject::TargetTooLong);
+    }
+    let parts = Target::parse(method.as_bytes(), target.as_bytes())?;
+    let host = host_of(fields, version)?;
+    check_connection_options(fields)?;
+
+    let span = |part: &[u8]| Span::of(part, bytes).ok_or(Reject::HeadTooLarge);
+    let mut spans = Vec::with_capacity(fields.len());
+    for field in fields {
+        spans.push(FieldSpan { name: span(field.name.as_bytes())?, value: span(field.value)? });
+    }
+    Ok(Head {
+        method: span(method.as_bytes())?,
+        target: span(target.as_bytes())?,
+        path: span(parts.path)?,
+        authority: match parts.authority.or(host) {
+            Some(authority) => span(authority)?,
+            None => Span::default(),
+        },
+        version,
+        raw: lower_case_names(bytes, &spans),
+        fields: spans.into_boxed_slice(),
+    })
+}
+
+/// The `host` field: exactly one in HTTP/1.1, at most one in HTTP/1.0 (RFC 9112, section 3.2).
+///
+/// An empty one is allowed: it says that the target has no authority (RFC 9112, section 3.3), and there is but
+/// one host here to mean.
+fn host_of<'a>(fields: &[Header<'a>], version: Version) -> Result<Option<&'a [u8]>, Reject> {
+    let mut hosts = fields.iter().filter(|field| field.name.eq_ignore_ascii_case("host")).map(|field| field.value);
+    match (hosts.next(), hosts.next()) {
+        (None, _) if version == Version::Http10 => Ok(None),
+        (Some(host), None) if host.is_empty() || target::is_host(host) => Ok(Some(host)),
+        _ => Err(Reject::Host),
+    }
+}
+
+fn check_connection_options(fields: &[Header<'_>]) -> Result<(), Reject> {
+    let options = fields
+        .iter()
+        .filter(|field| field.name.eq_ignore_ascii_case("connection"))
+        .flat_map(|field| headers::list(field.value));
+    match options.take(CONNECTION_OPTIONS_MAX + 1).count() > CONNECTION_OPTIONS_MAX {
+        true => Err(Reject::TooManyFields),
+        false => Ok(()),
+    }
+}
+
+/// A copy of the head without its last two line ends, and with its field names in lower case.
+fn lower_case_names(bytes: &[u8], fields: &[FieldSpan]) -> Box<[u8]> {
+    let ends = b"\r\n\r\n";
+    let mut raw: Box<[u8]> = bytes.strip_suffix(ends).unwrap_or(bytes).into();
+    for field in fields {
+        let name: Range<usize> = field.name.range();
+        if let Some(name) = raw.get_mut(name) {
+            name.make_ascii_lowercase();
+        }
+    }
+    raw
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,154 @@
+//! Why a request is refused, and what its client is told.
+
+use super::encode::reason_phrase;
+use super::message::Response;
+
+/// Why a request gets no answer of its own. The `Display` text is for the client and says nothing of the
+/// inside of the host.
+///
+/// The first group is found in the bytes of a request: where its end is then in doubt, the connection closes.
+/// The second is said by the host about a request that is well-formed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Reject {
+    /// 400: not `method SP target SP version CRLF` (RFC 9112, section 3).
+    #[error("the request line is malformed")]
+    RequestLine,
+    /// 400: a CR or an LF that is not part of a CRLF (RFC 9112, section 2.2).
+    #[error("a line does not end in CRLF")]
+    LineEnd,
+    /// 400: NUL or another control character in the head (RFC 9110, section 5.5).
+    #[error("a control character in the head")]
+    ControlByte,
+    /// 400: not `name ":" value`, a space before the colon, or a folded line (RFC 9112, section 5).
+    #[error("a header field is malformed")]
+    Field,
+    /// 400: not one of the forms of RFC 9112, section 3.2, or one that the method does not allow.
+    #[error("the request target is malformed")]
+    Target,
+    /// 400: `Host` is missing, repeated or no host (RFC 9112, section 3.2).
+    #[error("the Host field is missing, repeated or malformed")]
+    Host,
+    /// 400: not digits, or two that differ (RFC 9112, section 6.3).
+    #[error("the Content-Length field is malformed")]
+    ContentLength,
+    /// 400: beside a `Content-Length`, in HTTP/1.0, or a list that does not end in one `chunked` (RFC 9112,
+    /// sections 6.1 and 6.3).
+    #[error("the Transfer-Encoding field is malformed or not allowed here")]
+    TransferEncoding,
+    /// 400: a chunk that breaks the grammar or the bounds (RFC 9112, section 7.1).
+    #[error("the chunked content is malformed")]
+    Chunk,
+    /// 408: a head or a body took too long (RFC 9110, section 15.5.9).
+    #[error("the request did not arrive in time")]
+    Timeout,
+    /// 413: more content than `body_bytes_max`.
+    #[error("the content is too large")]
+    BodyTooLarge,
+    /// 414: a longer target than `target_bytes_max`.
+    #[error("the request target is too long")]
+    TargetTooLong,
+    /// 417: an `Expect` other than `100-continue` (RFC 9110, section 10.1.1).
+    #[error("the expectation is not known")]
+    Expectation,
+    /// 421: an `https` target on a connection that is not (RFC 9110, section 7.4).
+    #[error("the target does not belong to this connection")]
+    Misdirected,
+    /// 431: a longer head than `head_bytes_max`.
+    #[error("the head is too large")]
+    HeadTooLarge,
+    /// 431: more fields than `fields_max`, or a `Connection` with too many options.
+    #[error("there are too many header fields")]
+    TooManyFields,
+    /// 431: a longer trailer section than `trailer_bytes_max`.
+    #[error("the trailer section is too large")]
+    TrailerTooLarge,
+    /// 501: `CONNECT`, or a method longer than any that exists.
+    #[error("the method is not implemented")]
+    Method,
+    /// 501: a transfer coding other than `chunked` (RFC 9112, section 6.1).
+    #[error("the transfer coding is not implemented")]
+    TransferCoding,
+    /// 505: an HTTP version other than 1.0 and 1.1, the preface of HTTP/2 included.
+    #[error("the HTTP version is not supported")]
+    Version,
+
+    /// 404: no route matches.
+    #[error("nothing is served here")]
+    NotFound,
+    /// 405: a route matches, its methods don't. The caller adds `allow` (RFC 9110, section 15.5.6).
+    #[error("the method is not allowed here")]
+    MethodNotAllowed,
+    /// 500: the guest failed.
+    #[error("the request failed")]
+    Internal,
+    /// 502: what the guest waited for failed.
+    #[error("what the request waited for failed")]
+    BadGateway,
+    /// 503: too much to do, or on the way out. The caller adds `retry-after`.
+    #[error("the server can't take the request now")]
+    Unavailable,
+    /// 504: what the guest waited for did not come in time.
+    #[error("what the request waited for did not come in time")]
+    GatewayTimeout,
+}
+
+impl Reject {
+    /// The status code of the answer.
+    pub fn status(self) -> u16 {
+        match self {
+            Reject::RequestLine
+            | Reject::LineEnd
+            | Reject::ControlByte
+            | Reject::Field
+            | Reject::Target
+            | Reject::Host
+            | Reject::ContentLength
+            | Reject::TransferEncoding
+            | Reject::Chunk => 400,
+            Reject::NotFound => 404,
+            Reject::MethodNotAllowed => 405,
+            Reject::Timeout => 408,
+            Reject::BodyTooLarge => 413,
+            Reject::TargetTooLong => 414,
+            Reject::Expectation => 417,
+            Reject::Misdirected => 421,
+            Reject::HeadTooLarge | Reject::TooManyFields | Reject::TrailerTooLarge => 431,
+            Reject::Internal => 500,
+            Reject::Method | Reject::TransferCoding => 501,
+            Reject::BadGateway => 502,
+            Reject::Unavailable => 503,
+            Reject::GatewayTimeout => 504,
+            Reject::Version => 505,
+        }
+    }
+
+    /// The whole answer: one line of text.
+    pub fn response(self) -> Response {
+        let status = self.status();
+        let reason = reason_phrase(status);
+        Response::text(status, &format!("{status} {reason}: {self}\n"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_says_its_status_and_why() {
+        let response = Reject::Host.response();
+        assert_eq!(response.status, 400);
+        assert_eq!(
+            String::from_utf8(response.body).unwrap(),
+            "400 Bad Request: the Host field is missing, repeated or malformed\n"
+        );
+        assert_eq!(response.headers[0].name, "content-type");
+    }
+
+    #[test]
+    fn every_status_has_a_reason_phrase() {
+        for status in [400, 404, 405, 408, 413, 414, 417, 421, 431, 500, 501, 502, 503, 504, 505] {
+            assert_ne!(reason_phrase(status), "", "{status}");
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! snow-host: HTTP handlers in WebAssembly, and requests that wait without holding an instance.
+//!
+//! The map, in the order in which a request flows. Lower rooms know nothing of higher ones; the reasons are
+//! in ARCHITECTURE.md.
+//!
+//! Values, without I/O or a clock:
+//! - [`http`]: heads, framing, encoding, refusals;
+//! - [`limits`] and [`config`]: every limit, its default and its unit;
+//! - [`outcome`]: what a guest can do to a request.
+//!
+//! Mechanisms, which are handed the clock and randomness:
+//! - [`connection`]: one client's bytes;
+//! - [`exchange`]: one request and its response;
+//! - [`router`]: pattern -> guest, route, captures;
+//! - [`pending`]: the one authority on who waits and who settled;
+//! - [`timers`]: deadlines;
+//! - [`slab`] and [`inbox`]: where things lie, and how threads tell each other.
+//!
+//! The world:
+//! - [`world`]: what a worker needs of it;
+//! - [`net`]: sockets, by mio;
+//! - [`guest`]: guests, by wasmtime;
+//! - [`log`], [`build_guests`].
+//!
+//! The places that know everyone:
+//! - [`worker`]: the loop of one thread;
+//! - [`server`]: starts and stops workers;
+//! - [`cli`]: the command line.
+
+pub mod build_guests;
+pub mod cli;
+pub mod config;
+pub mod connection;
+pub mod exchange;
+pub mod guest;
+pub mod http;
+pub mod inbox;
+pub mod limits;
+pub mod log;
+pub mod net;
+pub mod outcome;
+pub mod pending;
+pub mod router;
+pub mod server;
+pub mod slab;
+pub mod timers;
+pub mod worker;
+pub mod world;

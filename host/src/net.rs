@@ -1,0 +1,228 @@
+//! The real world of a worker: mio's poll, sockets, the clock. The only user of mio.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use mio::event::Event;
+use mio::net::{TcpListener, TcpStream};
+use mio::{Events, Interest, Poll, Token};
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::config::Listen;
+use crate::slab::Key;
+use crate::world::{Ready, World};
+
+/// Connections that the kernel holds for us while we do not accept. Cut to `net.core.somaxconn`.
+const BACKLOG: i32 = 4096;
+/// Events of one turn.
+const EVENTS_MAX: usize = 1024;
+/// No client's key: the highest generation is never reached.
+const LISTENER: Token = Token(usize::MAX);
+const WAKER: Token = Token(usize::MAX - 1);
+/// How long the accept loop rests when the process has no descriptor left (EMFILE): the listener reports
+/// only changes, so that nobody else would come back to it.
+const ACCEPT_REST: Duration = Duration::from_millis(50);
+
+/// One listening socket for each worker. With `SO_REUSEPORT` the kernel spreads connections over them; an
+/// inherited socket is one, and the workers share it.
+pub fn listeners(listen: Listen, workers: u16) -> io::Result<Vec<std::net::TcpListener>> {
+    match listen {
+        Listen::Inherited(number) => {
+            let first = inherited(number)?;
+            (0..workers).map(|_| first.try_clone()).collect()
+        }
+        Listen::Address(address) => {
+            let first = listener(address)?;
+            let bound = first.local_addr()?;
+            let others = (1..workers).map(|_| listener(bound));
+            std::iter::once(Ok(first)).chain(others).collect()
+        }
+    }
+}
+
+fn listener(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// The listening socket that a supervisor left open for us under a number.
+///
+/// It is duplicated through a pidfd, which needs no `unsafe` and leaves the supervisor's number as it is.
+fn inherited(number: i32) -> io::Result<std::net::TcpListener> {
+    use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
+    let this = pidfd_open(getpid(), PidfdFlags::empty())?;
+    let descriptor: OwnedFd = pidfd_getfd(this.as_fd(), number, PidfdGetfdFlags::empty())?;
+    let socket = Socket::from(descriptor);
+    if !socket.is_listener()? {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a listening TCP socket"));
+    }
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
+/// Wakes a worker's poll from another thread.
+#[derive(Clone)]
+pub struct Waker(Arc<mio::Waker>);
+
+impl Waker {
+    /// One system call.
+    pub fn wake(&self) {
+        // The only error is a full counter, and then the poll is awake.
+        let _ = self.0.wake();
+    }
+}
+
+/// See [`World`].
+pub struct Net {
+    poll: Poll,
+    events: Events,
+    waker: Waker,
+    listener: Option<TcpListener>,
+    /// Since when accepting rests.
+    accept_rests: Option<Instant>,
+    started: Instant,
+    date: String,
+    date_at: u64,
+    random: u128,
+}
+
+impl Net {
+    /// A world around one listener. `started` is the zero of the clock that all workers share.
+    pub fn new(listener: std::net::TcpListener, started: Instant) -> io::Result<Net> {
+        let poll = Poll::new()?;
+        let mut listener = TcpListener::from_std(listener);
+        poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
+        let waker = Waker(Arc::new(mio::Waker::new(poll.registry(), WAKER)?));
+        let mut seed = [0; 16];
+        getrandom::fill(&mut seed).map_err(io::Error::other)?;
+        Ok(Net {
+            poll,
+            events: Events::with_capacity(EVENTS_MAX),
+            waker,
+            listener: Some(listener),
+            accept_rests: None,
+            started,
+            date: String::new(),
+            date_at: u64::MAX,
+            random: u128::from_le_bytes(seed),
+        })
+    }
+
+    /// What wakes this world's `wait`.
+    pub fn waker(&self) -> Waker {
+        self.waker.clone()
+    }
+
+    /// A rest from accepting bounds the wait, and its end reports the listener again.
+    fn accept_timeout(&self, timeout: Option<Duration>) -> Option<Duration> {
+        let Some(since) = self.accept_rests else { return timeout };
+        let left = ACCEPT_REST.saturating_sub(since.elapsed());
+        Some(timeout.map_or(left, |timeout| timeout.min(left)))
+    }
+}
+
+impl World for Net {
+    type Socket = TcpStream;
+
+    fn now_ms(&self) -> u64 {
+        self.started.elapsed().as_millis() as u64
+    }
+
+    fn date(&mut self) -> &str {
+        let now_s = self.started.elapsed().as_secs();
+        if now_s != self.date_at {
+            self.date_at = now_s;
+            self.date = httpdate::fmt_http_date(SystemTime::now());
+        }
+        &self.date
+    }
+
+    fn random(&mut self) -> u128 {
+        // A permuted counter (SplitMix's finalizer, twice): ids that differ, not secrets.
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+        u128::from(mix((self.random >> 64) as u64)) << 64 | u128::from(mix(self.random as u64))
+    }
+
+    fn wait(&mut self, timeout_ms: Option<u64>, ready: &mut Vec<Ready>) -> io::Result<()> {
+        let timeout = self.accept_timeout(timeout_ms.map(Duration::from_millis));
+        match self.poll.poll(&mut self.events, timeout) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
+            Err(error) => return Err(error),
+        }
+        ready.extend(self.events.iter().filter_map(to_ready));
+        if self.accept_rests.is_some_and(|since| since.elapsed() >= ACCEPT_REST) {
+            self.accept_rests = None;
+            ready.push(Ready::Listener);
+        }
+        Ok(())
+    }
+
+    fn accept(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
+        let Some(listener) = &self.listener else { return Err(io::ErrorKind::WouldBlock.into()) };
+        let accepted = listener.accept();
+        if let Err(error) = &accepted {
+            // Anything but "there is none" (no descriptors, no memory): rest, and come back.
+            if error.kind() != io::ErrorKind::WouldBlock {
+                self.accept_rests.get_or_insert_with(Instant::now);
+            }
+        }
+        let (socket, peer) = accepted?;
+        // Answers are written whole: waiting to fill a segment would only delay them.
+        let _ = socket.set_nodelay(true);
+        Ok((socket, peer))
+    }
+
+    fn register(&mut self, socket: &mut TcpStream, key: Key) -> io::Result<()> {
+        let token = Token(key.to_bits() as usize);
+        self.poll.registry().register(socket, token, Interest::READABLE | Interest::WRITABLE)
+    }
+
+    fn read(&mut self, socket: &mut TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+        socket.read(buffer)
+    }
+
+    fn write(&mut self, socket: &mut TcpStream, bytes: &[u8]) -> io::Result<usize> {
+        socket.write(bytes)
+    }
+
+    fn shutdown_write(&mut self, socket: &mut TcpStream) {
+        // It fails only for a connection that is gone.
+        let _ = socket.shutdown(Shutdown::Write);
+    }
+
+    fn close_listener(&mut self) {
+        if let Some(mut listener) = self.listener.take() {
+            let _ = self.poll.registry().deregister(&mut listener);
+        }
+        self.accept_rests = None;
+    }
+}
+
+fn to_ready(event: &Event) -> Option<Ready> {
+    match event.token() {
+        LISTENER => Some(Ready::Listener),
+        WAKER => None,
+        Token(bits) => Some(Ready::Socket {
+            key: Key::from_bits(bits as u64),
+            readable: event.is_readable(),
+            writable: event.is_writable(),
+            read_closed: event.is_read_closed(),
+            broken: event.is_error() || event.is_write_closed(),
+        }),
+    }
+}
+
+fn mix(word: u64) -> u64 {
+    let word = (word ^ word >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let word = (word ^ word >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    word ^ word >> 31
+}

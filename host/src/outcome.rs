@@ -1,0 +1,106 @@
+//! What a guest can do to a request, and what is done to a guest's call: plain values, the host's side of
+//! `wit/snow.wit`.
+
+use std::sync::Arc;
+
+use crate::http::Response;
+use crate::pending::PendingId;
+use crate::timers::TimerKey;
+
+/// What a pending is settled with. Shared, because `set-all` gives one settlement to thousands.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Settlement {
+    /// Bytes.
+    Value(Vec<u8>),
+    /// A whole response.
+    Response(Response),
+    /// A failure; neither text reaches the client by itself.
+    Failed {
+        /// A stable word for programs.
+        code: String,
+        /// For people.
+        message: String,
+    },
+}
+
+/// A settlement as the registry holds it.
+pub type Settled = Arc<Settlement>;
+
+/// When a suspension of several pendings is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Join {
+    /// When every one is settled; at once for none.
+    All,
+    /// When the first is settled; only by the deadline for none.
+    Any,
+}
+
+/// Why a suspension ended and `resume` is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Its join came true.
+    Settled,
+    /// Its deadline passed first.
+    Deadline,
+}
+
+/// A pending as the call or the suspension that owns it knows it. Not a smart pointer: whoever drops one
+/// has to release it in the registry and to cancel its timer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Handle {
+    /// The pending.
+    pub id: PendingId,
+    /// What settles it, if the clock does.
+    pub clock: Clock,
+}
+
+/// Whether and when the clock settles a pending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clock {
+    /// Never.
+    None,
+    /// At this time, once it is suspended: nobody can tell before.
+    Due {
+        /// On the worker's clock.
+        at_ms: u64,
+    },
+    /// The worker has set a timer for it.
+    Set(TimerKey),
+}
+
+/// What a call hands over when it ends well. Everything a guest can do to a request is in here.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The answer.
+    Respond(Response),
+    /// What the request waits for.
+    Suspend(Suspend),
+}
+
+/// A suspension as a guest returned it.
+#[derive(Debug)]
+pub struct Suspend {
+    /// In the guest's order.
+    pub handles: Vec<Handle>,
+    /// How many of them it takes.
+    pub until: Join,
+    /// The guest's own deadline.
+    pub timeout_ms: Option<u32>,
+    /// The answer at the deadline if `resume` is not called.
+    pub on_timeout: Option<Response>,
+    /// Whether `resume` is to be called.
+    pub resume: bool,
+    /// Whether `resume` gets the request again.
+    pub keep_request: bool,
+    /// Bytes for `resume`.
+    pub state: Vec<u8>,
+}
+
+/// What `resume` is told of one handle.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    /// The handle, alive again in the new call.
+    pub handle: Handle,
+    /// What it was settled with, if it was.
+    pub settlement: Option<Settled>,
+}

@@ -1,0 +1,367 @@
+//! The one authority on who waits and who settled.
+//!
+//! Every pending of the process lies in one of [`SHARDS`] shards, each behind its own lock: one with a key
+//! in the shard of its key, so that "first in, first out over all workers" is one list under one lock; one
+//! without in the shard of the worker that made it. Settling is one short critical section that says who is
+//! to be woken; the waking is the caller's. Nothing here knows of time, sockets or guests.
+//!
+//! A pending is `Waiting`, then `Settled` at most once, then released by its owner. A suspension's end is
+//! decided by its own worker alone, which reads the settlements under these locks: so "settled" and
+//! "deadline" can't both win.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::slab::{Key, Slab};
+
+/// Shards, a power of two: more than any machine's workers contend for.
+const SHARDS: usize = 64;
+/// Secrets drawn from the system's randomness at a time: one call for many pendings.
+const ENTROPY_BYTES: usize = 1024;
+/// Pendings that `settle_all` settles before it lets the lock go.
+const SETTLE_ALL_BATCH: u32 = 256;
+/// Bytes of a token before hexadecimal: shard, slot, generation, secret.
+const TOKEN_BYTES: usize = 2 + 4 + 4 + 16;
+
+/// Names a pending inside the host. Not a capability: it carries no secret and never leaves the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PendingId {
+    shard: u16,
+    key: Key,
+}
+
+/// Whom a settlement wakes: a suspension in a worker's own table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiter {
+    /// The worker's number.
+    pub worker: u16,
+    /// The suspension in its slab.
+    pub suspension: Key,
+}
+
+/// Why the registry refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// No such pending: never made, or released.
+    #[error("no such pending")]
+    Unknown,
+    /// It was settled before.
+    #[error("already settled")]
+    AlreadySettled,
+    /// The caller may not do that.
+    #[error("denied")]
+    Denied,
+    /// A limit of the host.
+    #[error("a limit was reached")]
+    Limit,
+}
+
+/// Fills a buffer with random bytes fit for secrets.
+pub type Entropy = fn(&mut [u8]);
+
+/// All pendings of the process. `V` is what they are settled with: cheap to clone.
+pub struct Registry<V> {
+    shards: Box<[Mutex<Shard<V>>]>,
+    entropy: Entropy,
+    count: AtomicUsize,
+    pendings_max: usize,
+}
+
+struct Shard<V> {
+    pendings: Slab<Pending<V>>,
+    /// Who waits under each key. A B-tree: it grows without copying, and no input makes it slow.
+    queues: BTreeMap<Arc<str>, Queue>,
+    secrets: Box<[u8; ENTROPY_BYTES]>,
+    secrets_used: usize,
+}
+
+struct Pending<V> {
+    secret: u128,
+    state: State<V>,
+    waiter: Option<Waiter>,
+    /// The key it was created under, and its neighbours in the key's queue while it waits.
+    queued: Option<Queued>,
+}
+
+enum State<V> {
+    Waiting,
+    Settled {
+        value: V,
+        /// By `settle_next`: if it ends unconsumed, the value passes on.
+        passes_on: bool,
+    },
+    /// The owner has taken the value. It stays to be read again.
+    Consumed {
+        value: V,
+    },
+}
+
+struct Queued {
+    key: Arc<str>,
+    previous: Option<Key>,
+    next: Option<Key>,
+}
+
+/// A doubly linked list through the pendings of its shard: leaving from the middle costs no search.
+#[derive(Default)]
+struct Queue {
+    head: Option<Key>,
+    tail: Option<Key>,
+    len: u32,
+}
+
+impl<V: Clone> Registry<V> {
+    /// An empty registry that holds at most `pendings_max` at once.
+    pub fn new(pendings_max: usize, entropy: Entropy) -> Registry<V> {
+        let shards = (0..SHARDS).map(|_| Mutex::new(Shard::new())).collect();
+        Registry { shards, entropy, count: AtomicUsize::new(0), pendings_max }
+    }
+
+    /// How many pendings there are, settled ones that are not yet released included.
+    pub fn len(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Makes a pending, which waits from this moment on. `home` spreads those without a key.
+    pub fn create(&self, home: u16, key: Option<&str>) -> Result<PendingId, Refusal> {
+        if self.count.fetch_add(1, Ordering::Relaxed) >= self.pendings_max {
+            self.count.fetch_sub(1, Ordering::Relaxed);
+            return Err(Refusal::Limit);
+        }
+        let shard = key.map_or(usize::from(home) % SHARDS, shard_of);
+        let key = self.lock(shard).create(key, self.entropy);
+        Ok(PendingId { shard: shard as u16, key })
+    }
+
+    /// The capability to settle a pending: 52 hexadecimal digits that hold 128 random bits.
+    pub fn token(&self, id: PendingId) -> Option<String> {
+        let secret = self.lock(usize::from(id.shard)).pendings.get(id.key)?.secret;
+        let mut token = String::with_capacity(TOKEN_BYTES * 2);
+        let Key { slot, generation } = id.key;
+        write!(token, "{:04x}{slot:08x}{generation:08x}{secret:032x}", id.shard).ok()?;
+        Some(token)
+    }
+
+    /// Settles the pending that a token names. `Ok` means that this settlement won; the waiter, if there is
+    /// one already, is to be told.
+    pub fn settle_token(&self, token: &str, value: V) -> Result<Option<Waiter>, Refusal> {
+        let (id, secret) = parse_token(token).ok_or(Refusal::Unknown)?;
+        let mut shard = self.lock(usize::from(id.shard));
+        let pending = shard.pendings.get(id.key).ok_or(Refusal::Unknown)?;
+        // Compared as whole words, so in a time that does not depend on where they differ.
+        if (pending.secret ^ secret) != 0 {
+            return Err(Refusal::Unknown);
+        }
+        shard.settle(id.key, value, false)
+    }
+
+    /// Settles a pending by its id: for the host's own sources, such as the clock.
+    pub fn settle(&self, id: PendingId, value: V) -> Result<Option<Waiter>, Refusal> {
+        self.lock(usize::from(id.shard)).settle(id.key, value, false)
+    }
+
+    /// Settles the one that has waited longest under `key`. `None` if nobody waits.
+    pub fn settle_next(&self, key: &str, value: V) -> Option<Option<Waiter>> {
+        let mut shard = self.lock(shard_of(key));
+        let oldest = shard.queues.get(key)?.head?;
+        shard.settle(oldest, value, true).ok()
+    }
+
+    /// Settles all that wait under `key` now, and adds whom that wakes to `woken`. Returns how many.
+    ///
+    /// The lock is let go every [`SETTLE_ALL_BATCH`] pendings, so that nobody waits for a long queue.
+    pub fn settle_all(&self, key: &str, value: &V, woken: &mut Vec<Waiter>) -> u32 {
+        let mut remaining = self.waiting(key);
+        let mut settled = 0;
+        while remaining > 0 {
+            let batch = remaining.min(SETTLE_ALL_BATCH);
+            let done = self.lock(shard_of(key)).settle_batch(key, value, batch, woken);
+            settled += done;
+            if done < batch {
+                break;
+            }
+            remaining -= batch;
+        }
+        settled
+    }
+
+    /// How many wait under `key`.
+    pub fn waiting(&self, key: &str) -> u32 {
+        self.lock(shard_of(key)).queues.get(key).map_or(0, |queue| queue.len)
+    }
+
+    /// Says whom a settlement of this pending wakes from now on. Returns whether it is settled already: then
+    /// nobody will be woken for it.
+    pub fn arm(&self, id: PendingId, waiter: Waiter) -> bool {
+        let mut shard = self.lock(usize::from(id.shard));
+        let Some(pending) = shard.pendings.get_mut(id.key) else { return true };
+        pending.waiter = Some(waiter);
+        !matches!(pending.state, State::Waiting)
+    }
+
+    /// Whether a pending is settled. A released one counts as settled.
+    pub fn is_settled(&self, id: PendingId) -> bool {
+        let shard = self.lock(usize::from(id.shard));
+        !matches!(shard.pendings.get(id.key), Some(Pending { state: State::Waiting, .. }))
+    }
+
+    /// Reads what a pending was settled with: its value is consumed, so it will not pass on to another. An
+    /// unsettled one no longer wakes anybody, and stays alive.
+    pub fn collect(&self, id: PendingId) -> Option<V> {
+        let mut shard = self.lock(usize::from(id.shard));
+        let pending = shard.pendings.get_mut(id.key)?;
+        pending.waiter = None;
+        let value = match &pending.state {
+            State::Waiting => return None,
+            State::Settled { value, .. } | State::Consumed { value } => value.clone(),
+        };
+        pending.state = State::Consumed { value: value.clone() };
+        Some(value)
+    }
+
+    /// Ends a pending. If `settle_next` had settled it and nobody consumed the value, that passes to the
+    /// next one waiting under the key: whom that wakes is returned.
+    pub fn release(&self, id: PendingId) -> Option<Waiter> {
+        let mut shard = self.lock(usize::from(id.shard));
+        shard.unlink(id.key);
+        let pending = shard.pendings.remove(id.key)?;
+        self.count.fetch_sub(1, Ordering::Relaxed);
+        let State::Settled { value, passes_on: true } = pending.state else { return None };
+        let queued = pending.queued?;
+        let oldest = shard.queues.get(&queued.key)?.head?;
+        shard.settle(oldest, value, true).ok().flatten()
+    }
+
+    fn lock(&self, shard: usize) -> MutexGuard<'_, Shard<V>> {
+        // No code that can panic runs between two consistent states, so a poisoned shard is whole.
+        self.shards[shard % SHARDS].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<V: Clone> Shard<V> {
+    fn new() -> Shard<V> {
+        Shard {
+            pendings: Slab::new(),
+            queues: BTreeMap::new(),
+            secrets: Box::new([0; ENTROPY_BYTES]),
+            secrets_used: ENTROPY_BYTES,
+        }
+    }
+
+    fn create(&mut self, key: Option<&str>, entropy: Entropy) -> Key {
+        let secret = self.next_secret(entropy);
+        let pending = self.pendings.insert(Pending { secret, state: State::Waiting, waiter: None, queued: None });
+        if let Some(key) = key {
+            self.enqueue(key, pending);
+        }
+        pending
+    }
+
+    fn enqueue(&mut self, key: &str, pending: Key) {
+        if !self.queues.contains_key(key) {
+            self.queues.insert(key.into(), Queue::default());
+        }
+        let name = self.queues.get_key_value(key).map(|(name, _)| name.clone());
+        let (Some(name), Some(queue)) = (name, self.queues.get_mut(key)) else { return };
+        let previous = queue.tail.replace(pending);
+        queue.head.get_or_insert(pending);
+        queue.len += 1;
+        if let Some(before) = previous.and_then(|key| self.pendings.get_mut(key)) {
+            before.queued.as_mut().expect("a queue holds queued pendings").next = Some(pending);
+        }
+        if let Some(entry) = self.pendings.get_mut(pending) {
+            entry.queued = Some(Queued { key: name, previous, next: None });
+        }
+    }
+
+    /// `Waiting -> Settled`, and out of the key's queue: it is no longer counted, nor settled again.
+    fn settle(&mut self, key: Key, value: V, passes_on: bool) -> Result<Option<Waiter>, Refusal> {
+        let pending = self.pendings.get_mut(key).ok_or(Refusal::Unknown)?;
+        if !matches!(pending.state, State::Waiting) {
+            return Err(Refusal::AlreadySettled);
+        }
+        self.unlink(key);
+        let pending = self.pendings.get_mut(key).ok_or(Refusal::Unknown)?;
+        pending.state = State::Settled { value, passes_on };
+        Ok(pending.waiter.take())
+    }
+
+    fn settle_batch(&mut self, key: &str, value: &V, batch: u32, woken: &mut Vec<Waiter>) -> u32 {
+        for done in 0..batch {
+            let Some(oldest) = self.queues.get(key).and_then(|queue| queue.head) else { return done };
+            if let Ok(Some(waiter)) = self.settle(oldest, value.clone(), false) {
+                woken.push(waiter);
+            }
+        }
+        batch
+    }
+
+    /// Takes a waiting pending out of its key's queue. Its `queued` keeps the key's name.
+    fn unlink(&mut self, key: Key) {
+        let Some(Pending { state: State::Waiting, queued: Some(queued), .. }) = self.pendings.get_mut(key) else {
+            return;
+        };
+        let (name, previous, next) = (queued.key.clone(), queued.previous.take(), queued.next.take());
+        if let Some(entry) = previous.and_then(|key| self.pendings.get_mut(key)) {
+            entry.queued.as_mut().expect("a queue holds queued pendings").next = next;
+        }
+        if let Some(entry) = next.and_then(|key| self.pendings.get_mut(key)) {
+            entry.queued.as_mut().expect("a queue holds queued pendings").previous = previous;
+        }
+        let Some(queue) = self.queues.get_mut(&name) else { return };
+        queue.len -= 1;
+        if queue.len == 0 {
+            self.queues.remove(&name);
+            return;
+        }
+        if previous.is_none() {
+            queue.head = next;
+        }
+        if next.is_none() {
+            queue.tail = previous;
+        }
+    }
+
+    fn next_secret(&mut self, entropy: Entropy) -> u128 {
+        if self.secrets_used == ENTROPY_BYTES {
+            entropy(&mut self.secrets[..]);
+            self.secrets_used = 0;
+        }
+        let bytes = &mut self.secrets[self.secrets_used..self.secrets_used + 16];
+        let secret = u128::from_le_bytes(bytes.try_into().expect("16 bytes"));
+        // A secret is not left lying about after it was given out.
+        bytes.fill(0);
+        self.secrets_used += 16;
+        secret
+    }
+}
+
+/// FNV-1a. Whoever picks keys to collide gains contention on one lock, nothing else.
+fn shard_of(key: &str) -> usize {
+    let hash = key
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    ((hash ^ hash >> 32) as usize) % SHARDS
+}
+
+fn parse_token(token: &str) -> Option<(PendingId, u128)> {
+    let lower_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    if token.len() != TOKEN_BYTES * 2 || !token.bytes().all(lower_hex) {
+        return None;
+    }
+    let shard = u16::from_str_radix(&token[..4], 16).ok().filter(|&shard| usize::from(shard) < SHARDS)?;
+    let slot = u32::from_str_radix(&token[4..12], 16).ok()?;
+    let generation = u32::from_str_radix(&token[12..20], 16).ok()?;
+    let secret = u128::from_str_radix(&token[20..], 16).ok()?;
+    Some((PendingId { shard, key: Key { slot, generation } }, secret))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,239 @@
+use std::collections::VecDeque;
+use std::sync::atomic::AtomicU64;
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// Not random: a counter, so that a failing case can be repeated.
+fn counted(bytes: &mut [u8]) {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    for chunk in bytes.chunks_mut(8) {
+        let word = NEXT.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+        chunk.copy_from_slice(&word.to_le_bytes()[..chunk.len()]);
+    }
+}
+
+fn registry() -> Registry<u32> {
+    Registry::new(1000, counted)
+}
+
+fn waiter(slot: u32) -> Waiter {
+    Waiter { worker: 0, suspension: Key { slot, generation: 0 } }
+}
+
+#[test]
+fn the_first_settlement_wins_and_the_second_is_told() {
+    let registry = registry();
+    let id = registry.create(3, None).unwrap();
+    let token = registry.token(id).unwrap();
+    assert_eq!(token.len(), 52);
+    assert!(!registry.arm(id, waiter(7)));
+    assert_eq!(registry.settle_token(&token, 1), Ok(Some(waiter(7))));
+    assert_eq!(registry.settle_token(&token, 2), Err(Refusal::AlreadySettled));
+    assert_eq!(registry.settle(id, 3), Err(Refusal::AlreadySettled));
+    assert_eq!((registry.collect(id), registry.collect(id)), (Some(1), Some(1)));
+    assert_eq!(registry.release(id), None);
+    assert_eq!(registry.settle_token(&token, 4), Err(Refusal::Unknown));
+    assert!(registry.is_empty());
+}
+
+#[test]
+fn a_stale_or_forged_token_reaches_nobody() {
+    let registry = registry();
+    let old = registry.create(0, None).unwrap();
+    let stale = registry.token(old).unwrap();
+    registry.release(old);
+    let new = registry.create(0, None).unwrap();
+    let token = registry.token(new).unwrap();
+    let last = if token.ends_with('0') { "1" } else { "0" };
+    let forged = format!("{}{last}", &token[..51]);
+    let upper = token.to_uppercase();
+    for bad in [stale.as_str(), &forged, "", "x", &"f".repeat(52), &"+".repeat(52), &"é".repeat(26), &token[..51]] {
+        assert_eq!(registry.settle_token(bad, 1), Err(Refusal::Unknown), "{bad}");
+    }
+    if upper != token {
+        assert_eq!(registry.settle_token(&upper, 1), Err(Refusal::Unknown));
+    }
+    assert_eq!(registry.settle_token(&token, 1), Ok(None));
+}
+
+#[test]
+fn settled_before_it_is_armed_wakes_nobody_but_is_kept() {
+    let registry = registry();
+    let id = registry.create(0, Some("k")).unwrap();
+    assert_eq!(registry.settle_next("k", 5), Some(None));
+    assert!(registry.arm(id, waiter(1)));
+    assert_eq!(registry.collect(id), Some(5));
+}
+
+#[test]
+fn a_key_is_first_in_first_out_and_leaving_from_the_middle_keeps_the_order() {
+    let registry = registry();
+    let ids: Vec<_> = (0..5).map(|_| registry.create(0, Some("k")).unwrap()).collect();
+    for (n, &id) in ids.iter().enumerate() {
+        registry.arm(id, waiter(n as u32));
+    }
+    registry.release(ids[2]);
+    assert_eq!(registry.waiting("k"), 4);
+    let order: Vec<_> =
+        std::iter::from_fn(|| registry.settle_next("k", 0)).map(|w| w.unwrap().suspension.slot).collect();
+    assert_eq!(order, [0, 1, 3, 4]);
+    assert_eq!((registry.waiting("k"), registry.settle_next("k", 0)), (0, None));
+}
+
+#[test]
+fn a_value_that_nobody_consumed_passes_on() {
+    let registry = registry();
+    let ids: Vec<_> = (0..2).map(|_| registry.create(0, Some("k")).unwrap()).collect();
+    registry.arm(ids[0], waiter(0));
+    registry.arm(ids[1], waiter(1));
+    assert_eq!(registry.settle_next("k", 9), Some(Some(waiter(0))));
+    assert_eq!(registry.release(ids[0]), Some(waiter(1)));
+    assert_eq!(registry.collect(ids[1]), Some(9));
+    assert_eq!(registry.release(ids[1]), None);
+}
+
+#[test]
+fn a_consumed_value_does_not_pass_on_nor_does_one_sent_by_token_or_to_all() {
+    let registry = registry();
+    let ids: Vec<_> = (0..3).map(|_| registry.create(0, Some("k")).unwrap()).collect();
+    registry.settle_next("k", 9);
+    registry.collect(ids[0]);
+    registry.release(ids[0]);
+    registry.settle_token(&registry.token(ids[1]).unwrap(), 8).unwrap();
+    registry.release(ids[1]);
+    assert!(!registry.is_settled(ids[2]));
+    let mut woken = Vec::new();
+    assert_eq!(registry.settle_all("k", &7, &mut woken), 1);
+    let late = registry.create(0, Some("k")).unwrap();
+    registry.release(ids[2]);
+    assert!(!registry.is_settled(late));
+}
+
+#[test]
+fn settle_all_settles_more_than_a_batch_and_wakes_each_once() {
+    let registry = registry();
+    for n in 0..700 {
+        let id = registry.create(0, Some("k")).unwrap();
+        registry.arm(id, waiter(n));
+    }
+    let mut woken = Vec::new();
+    assert_eq!(registry.settle_all("k", &1, &mut woken), 700);
+    assert!(woken.iter().enumerate().all(|(n, w)| w.suspension.slot == n as u32) && woken.len() == 700);
+}
+
+#[test]
+fn the_registry_is_bounded() {
+    let registry: Registry<u32> = Registry::new(2, counted);
+    let first = registry.create(0, None).unwrap();
+    registry.create(1, Some("k")).unwrap();
+    assert_eq!(registry.create(2, None), Err(Refusal::Limit));
+    registry.release(first);
+    assert!(registry.create(2, None).is_ok());
+}
+
+#[test]
+fn an_unsettled_one_that_is_handed_back_wakes_only_its_new_waiter() {
+    let registry = registry();
+    let id = registry.create(0, None).unwrap();
+    registry.arm(id, waiter(1));
+    assert_eq!(registry.collect(id), None);
+    assert!(!registry.arm(id, waiter(2)));
+    assert_eq!(registry.settle(id, 1), Ok(Some(waiter(2))));
+}
+
+/// The contract of one key, written the slow way.
+#[derive(Default)]
+struct Model {
+    waiting: VecDeque<usize>,
+    settled: Vec<(usize, u32, bool)>,
+    consumed: Vec<usize>,
+}
+
+impl Model {
+    fn settle_next(&mut self, value: u32) -> bool {
+        let Some(oldest) = self.waiting.pop_front() else { return false };
+        self.settled.push((oldest, value, true));
+        true
+    }
+
+    fn release(&mut self, n: usize) {
+        self.waiting.retain(|&other| other != n);
+        let Some(at) = self.settled.iter().position(|&(other, ..)| other == n) else { return };
+        let (_, value, passes_on) = self.settled.remove(at);
+        if passes_on && !self.consumed.contains(&n) {
+            self.settle_next(value);
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Create,
+    Next(u32),
+    All(u32),
+    Token(usize, u32),
+    Collect(usize),
+    Release(usize),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        3 => Just(Step::Create),
+        2 => any::<u32>().prop_map(Step::Next),
+        1 => any::<u32>().prop_map(Step::All),
+        2 => (any::<usize>(), any::<u32>()).prop_map(|(n, value)| Step::Token(n, value)),
+        2 => any::<usize>().prop_map(Step::Collect),
+        2 => any::<usize>().prop_map(Step::Release),
+    ];
+    prop::collection::vec(step, 0..120)
+}
+
+proptest! {
+    #[test]
+    fn whole_histories_agree_with_a_simple_model(history in steps()) {
+        let registry = registry();
+        let mut model = Model::default();
+        let mut live: Vec<(usize, PendingId, String)> = Vec::new();
+        for (n, step) in history.into_iter().enumerate() {
+            let pick = |at: usize| live.get(at % live.len().max(1)).cloned();
+            match step {
+                Step::Create => {
+                    let id = registry.create(0, Some("k")).unwrap();
+                    live.push((n, id, registry.token(id).unwrap()));
+                    model.waiting.push_back(n);
+                }
+                Step::Next(value) => prop_assert_eq!(registry.settle_next("k", value).is_some(), model.settle_next(value)),
+                Step::All(value) => {
+                    let all = std::mem::take(&mut model.waiting);
+                    prop_assert_eq!(registry.settle_all("k", &value, &mut Vec::new()) as usize, all.len());
+                    model.settled.extend(all.into_iter().map(|n| (n, value, false)));
+                }
+                Step::Token(at, value) => if let Some((n, _, token)) = pick(at) {
+                    let waits = model.waiting.contains(&n);
+                    prop_assert_eq!(registry.settle_token(&token, value).is_ok(), waits);
+                    if waits {
+                        model.waiting.retain(|&other| other != n);
+                        model.settled.push((n, value, false));
+                    }
+                },
+                Step::Collect(at) => if let Some((n, id, _)) = pick(at) {
+                    let value = model.settled.iter().find(|&&(other, ..)| other == n).map(|&(_, value, _)| value);
+                    prop_assert_eq!(registry.collect(id), value);
+                    if value.is_some() {
+                        model.consumed.push(n);
+                    }
+                },
+                Step::Release(at) => if !live.is_empty() {
+                    let (n, id, token) = live.remove(at % live.len());
+                    registry.release(id);
+                    model.release(n);
+                    prop_assert_eq!(registry.settle_token(&token, 0), Err(Refusal::Unknown));
+                },
+            }
+            prop_assert_eq!(registry.waiting("k") as usize, model.waiting.len());
+            prop_assert_eq!(registry.len(), live.len());
+        }
+    }
+}

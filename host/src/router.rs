@@ -1,0 +1,298 @@
+//! Pattern -> (guest, route, captures).
+//!
+//! All routes of a deployment are one table, matched in one pass over the path. First match wins: in the
+//! table's order, which is guests by name, then the order that a guest declared.
+
+use percent_encoding::percent_decode_str;
+use regex::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
+
+/// A route as a guest declares it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// Methods it takes; empty for all. `GET` includes `HEAD`.
+    pub methods: Vec<String>,
+    /// A regular expression for the whole path.
+    pub pattern: String,
+}
+
+/// One line of the table.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The guest, by its place in the deployment.
+    pub guest: u32,
+    /// The route, by its place in the guest's list.
+    pub route: u32,
+    /// What the guest declared.
+    pub declared: Route,
+}
+
+/// A capture of a route's pattern, percent-decoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Param {
+    /// The group's name, if it has one.
+    pub name: Option<String>,
+    /// Empty for a group that took no part.
+    pub value: String,
+}
+
+/// A pattern that can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PatternError {
+    /// One pattern is wrong by itself; the message of the regex crate shows the place.
+    #[error("route {route} has a pattern that is no regular expression: {pattern}\n{source}")]
+    Invalid {
+        /// Its place in the guest's list.
+        route: usize,
+        /// As the guest declared it.
+        pattern: String,
+        /// What is wrong with it.
+        source: Box<regex::Error>,
+    },
+    /// A method that is not a token (RFC 9110, section 9.1).
+    #[error("route {route} ({pattern}) has the method {method:?}, which is not a token")]
+    Method {
+        /// Its place in the guest's list.
+        route: usize,
+        /// As the guest declared it.
+        pattern: String,
+        /// The offending method.
+        method: String,
+    },
+    /// Each is fine, but all together are too large to match in one pass.
+    #[error("the routes of all guests together are too large: {0}")]
+    TooLarge(Box<regex::Error>),
+}
+
+/// What the table says of a request.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Match {
+    /// This route takes it.
+    Found {
+        /// The entry's place in the table.
+        entry: usize,
+        /// Its captures.
+        params: Vec<Param>,
+    },
+    /// The path is known, the method is not: what goes into `Allow`.
+    MethodNotAllowed {
+        /// Comma-separated.
+        allow: String,
+    },
+    /// `OPTIONS` for a path whose routes do not take it themselves.
+    Options {
+        /// Comma-separated.
+        allow: String,
+    },
+    /// A capture is not UTF-8 once it is percent-decoded.
+    BadParam,
+    /// No route has this path.
+    NotFound,
+}
+
+/// The table. Cloning gives each worker its own matching scratch space.
+#[derive(Clone, Debug)]
+pub struct Router {
+    set: RegexSet,
+    lines: Vec<Line>,
+}
+
+#[derive(Clone, Debug)]
+struct Line {
+    entry: Entry,
+    /// For the captures; none if the pattern has no group.
+    captures: Option<Regex>,
+}
+
+/// How large one compiled pattern may be.
+const PATTERN_BYTES_MAX: usize = 1 << 20;
+/// How large all compiled patterns together may be, and the cache of the one pass over them.
+const TABLE_BYTES_MAX: usize = 64 << 20;
+
+/// Checks the routes of one guest: each error names the route.
+pub fn check(routes: &[Route]) -> Result<(), PatternError> {
+    for (index, route) in routes.iter().enumerate() {
+        compile(index, route)?;
+        if let Some(method) = route.methods.iter().find(|method| !crate::http::headers::is_token(method.as_bytes())) {
+            let pattern = route.pattern.clone();
+            return Err(PatternError::Method { route: index, pattern, method: method.clone() });
+        }
+    }
+    Ok(())
+}
+
+impl Router {
+    /// Builds the table of a deployment, in the order of `entries`.
+    pub fn new(entries: Vec<Entry>) -> Result<Router, PatternError> {
+        let compiled: Vec<Regex> =
+            entries.iter().map(|entry| compile(entry.route as usize, &entry.declared)).collect::<Result<_, _>>()?;
+        let set = RegexSetBuilder::new(compiled.iter().map(Regex::as_str))
+            .size_limit(TABLE_BYTES_MAX)
+            .dfa_size_limit(TABLE_BYTES_MAX)
+            .build()
+            .map_err(|error| PatternError::TooLarge(Box::new(error)))?;
+        let lines = entries
+            .into_iter()
+            .zip(compiled)
+            .map(|(entry, regex)| Line { entry, captures: (regex.captures_len() > 1).then_some(regex) });
+        Ok(Router { set, lines: lines.collect() })
+    }
+
+    /// The entries in their order.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.lines.iter().map(|line| &line.entry)
+    }
+
+    /// The entry at a place that [`Match::Found`] named.
+    pub fn entry(&self, index: usize) -> Option<&Entry> {
+        self.lines.get(index).map(|line| &line.entry)
+    }
+
+    /// Finds the route of a request. `path` is as sent: not percent-decoded.
+    pub fn find(&self, method: &str, path: &str) -> Match {
+        let matched = self.set.matches(path);
+        let mut with_path = matched.iter().map(|index| (index, &self.lines[index]));
+        if let Some((entry, line)) = with_path.find(|(_, line)| line.entry.declared.takes(method)) {
+            return line.params(path).map_or(Match::BadParam, |params| Match::Found { entry, params });
+        }
+        if !matched.matched_any() {
+            return Match::NotFound;
+        }
+        let allow = allow(matched.iter().map(|index| &self.lines[index].entry.declared));
+        if method == "OPTIONS" { Match::Options { allow } } else { Match::MethodNotAllowed { allow } }
+    }
+}
+
+impl Route {
+    fn takes(&self, method: &str) -> bool {
+        let takes = |wanted: &str| self.methods.iter().any(|method| method == wanted);
+        self.methods.is_empty() || takes(method) || (method == "HEAD" && takes("GET"))
+    }
+}
+
+impl Line {
+    fn params(&self, path: &str) -> Option<Vec<Param>> {
+        let Some(regex) = &self.captures else { return Some(Vec::new()) };
+        let captures = regex.captures(path)?;
+        let groups = regex.capture_names().enumerate().skip(1);
+        let params = groups.map(|(group, name)| {
+            let raw = captures.get(group).map_or("", |found| found.as_str());
+            let value = percent_decode_str(raw).decode_utf8().ok()?.into_owned();
+            Some(Param { name: name.map(str::to_owned), value })
+        });
+        params.collect()
+    }
+}
+
+/// `Allow` (RFC 9110, section 10.2.1): every method of the routes that have the path, `HEAD` beside `GET`,
+/// and the `OPTIONS` that the host answers.
+fn allow<'a>(routes: impl Iterator<Item = &'a Route>) -> String {
+    let mut methods: Vec<&str> = Vec::new();
+    for method in routes.flat_map(|route| &route.methods) {
+        methods.push(method);
+        if method == "GET" {
+            methods.push("HEAD");
+        }
+    }
+    methods.push("OPTIONS");
+    let mut seen = std::collections::BTreeSet::new();
+    methods.retain(|method| seen.insert(*method));
+    methods.join(", ")
+}
+
+/// The route's pattern, anchored at both ends so that the whole path has to match: `a|b` included.
+fn compile(index: usize, route: &Route) -> Result<Regex, PatternError> {
+    let build = |pattern: &str| RegexBuilder::new(pattern).size_limit(PATTERN_BYTES_MAX).build();
+    let pattern = &route.pattern;
+    // The pattern by itself first: its error then shows what the guest wrote, and `a)(b` can't slip through.
+    build(pattern)
+        .and_then(|_| {
+            // A pattern in verbose mode may end in a comment, which would swallow the closing anchor.
+            build(&format!("^(?:{pattern})$")).or_else(|_| build(&format!("^(?:{pattern}\n)$")))
+        })
+        .map_err(|source| PatternError::Invalid { route: index, pattern: pattern.clone(), source: Box::new(source) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn router(routes: &[(&str, &str)]) -> Router {
+        let entries = routes.iter().enumerate().map(|(n, (methods, pattern))| Entry {
+            guest: 0,
+            route: n as u32,
+            declared: route(methods, pattern),
+        });
+        Router::new(entries.collect()).unwrap()
+    }
+
+    fn route(methods: &str, pattern: &str) -> Route {
+        Route { methods: methods.split_whitespace().map(str::to_owned).collect(), pattern: pattern.into() }
+    }
+
+    fn found(router: &Router, method: &str, path: &str) -> Option<usize> {
+        match router.find(method, path) {
+            Match::Found { entry, .. } => Some(entry),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn a_pattern_is_anchored_at_both_ends_even_with_alternatives() {
+        let router = router(&[("GET", "/a|/b"), ("GET", "/c")]);
+        assert_eq!(found(&router, "GET", "/a"), Some(0));
+        assert_eq!(found(&router, "GET", "/b"), Some(0));
+        for path in ["/a/", "x/b", "/ab", "/c\n", "//c", "/C"] {
+            assert_eq!(router.find("GET", path), Match::NotFound, "{path:?}");
+        }
+    }
+
+    #[test]
+    fn a_comment_in_a_verbose_pattern_does_not_swallow_the_anchor() {
+        let router = router(&[("GET", "(?x) /a # the letter a")]);
+        assert_eq!(found(&router, "GET", "/a"), Some(0));
+        assert_eq!(found(&router, "GET", "/ab"), None);
+    }
+
+    #[test]
+    fn the_first_that_takes_path_and_method_wins() {
+        let router = router(&[("POST", "/x"), ("GET", "/x"), ("", "/.*")]);
+        assert_eq!(found(&router, "POST", "/x"), Some(0));
+        assert_eq!(found(&router, "GET", "/x"), Some(1));
+        assert_eq!(found(&router, "HEAD", "/x"), Some(1));
+        assert_eq!(found(&router, "PUT", "/x"), Some(2));
+        assert_eq!(found(&router, "get", "/x"), Some(2));
+    }
+
+    #[test]
+    fn a_known_path_with_another_method_says_what_is_allowed() {
+        let router = router(&[("GET", "/x"), ("POST GET", "/x")]);
+        assert_eq!(router.find("PUT", "/x"), Match::MethodNotAllowed { allow: "GET, HEAD, POST, OPTIONS".into() });
+        assert_eq!(router.find("OPTIONS", "/x"), Match::Options { allow: "GET, HEAD, POST, OPTIONS".into() });
+        assert_eq!(router.find("OPTIONS", "/y"), Match::NotFound);
+    }
+
+    #[test]
+    fn captures_are_decoded_once_and_must_be_utf8() {
+        let router = router(&[("GET", "/s/(?P<id>[^/]+)(/x)?/([^/]*)")]);
+        let Match::Found { params, .. } = router.find("GET", "/s/a%2520b/%C3%A9") else { panic!("not found") };
+        let shown: Vec<_> = params.iter().map(|param| (param.name.as_deref(), param.value.as_str())).collect();
+        assert_eq!(shown, [(Some("id"), "a%20b"), (None, ""), (None, "é")]);
+        assert_eq!(router.find("GET", "/s/%ff/"), Match::BadParam);
+    }
+
+    #[test]
+    fn an_error_names_route_and_place() {
+        let error = check(&[route("GET", "/ok"), route("GET", "/(oops")]).unwrap_err().to_string();
+        assert!(error.contains("route 1") && error.contains("/(oops") && error.contains("unclosed group"), "{error}");
+        assert!(check(&[route("GET", "/a)|(/b")]).is_err(), "unbalanced groups must not pass inside the anchor");
+        assert!(check(&[route("G T", "/a")]).is_ok(), "two methods");
+        let spaced = Route { methods: vec!["G T".into()], pattern: "/".into() };
+        assert!(check(&[spaced]).unwrap_err().to_string().contains("not a token"));
+        assert!(check(&[route("GET", "(a{1000}){1000}")]).is_err(), "too large");
+    }
+
+    #[test]
+    fn no_routes_match_nothing() {
+        assert_eq!(router(&[]).find("GET", "/"), Match::NotFound);
+    }
+}

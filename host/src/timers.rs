@@ -1,0 +1,116 @@
+//! Deadlines, ordered by time.
+//!
+//! A B-tree and not a wheel or a heap: a wheel's cascade and a heap's doubling both cost, in one step, in
+//! proportion to what is held; here every step is O(log n), cancelling included.
+
+use std::collections::BTreeMap;
+
+/// Names one timer until it fires or is cancelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TimerKey {
+    at_ms: u64,
+    /// Tells apart timers of the same millisecond, in the order they were set.
+    sequence: u32,
+}
+
+impl TimerKey {
+    /// When it fires, on the clock of the caller.
+    pub fn at_ms(self) -> u64 {
+        self.at_ms
+    }
+}
+
+/// Timers that carry a target each. The clock is the caller's.
+pub struct Timers<T> {
+    entries: BTreeMap<TimerKey, T>,
+    sequence: u32,
+}
+
+impl<T> Default for Timers<T> {
+    fn default() -> Self {
+        Timers { entries: BTreeMap::new(), sequence: 0 }
+    }
+}
+
+impl<T> Timers<T> {
+    /// No timers.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many are set.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether none is set.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Sets a timer for `at_ms`; a time that has passed fires on the next [`Timers::pop_due`].
+    pub fn set(&mut self, at_ms: u64, target: T) -> TimerKey {
+        loop {
+            self.sequence = self.sequence.wrapping_add(1);
+            let key = TimerKey { at_ms, sequence: self.sequence };
+            // Taken only if 2^32 timers were set while one waited for this very millisecond.
+            if !self.entries.contains_key(&key) {
+                self.entries.insert(key, target);
+                return key;
+            }
+        }
+    }
+
+    /// Takes a timer back; `None` if it has fired or was cancelled before.
+    pub fn cancel(&mut self, key: TimerKey) -> Option<T> {
+        self.entries.remove(&key)
+    }
+
+    /// When the next one fires.
+    pub fn next_ms(&self) -> Option<u64> {
+        self.entries.first_key_value().map(|(key, _)| key.at_ms)
+    }
+
+    /// Takes the earliest timer that is due at `now_ms`.
+    pub fn pop_due(&mut self, now_ms: u64) -> Option<T> {
+        let entry = self.entries.first_entry()?;
+        (entry.key().at_ms <= now_ms).then(|| entry.remove())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timers_fire_in_order_and_never_early() {
+        let mut timers = Timers::new();
+        for (at, name) in [(30, "c"), (10, "a"), (20, "b"), (10, "a2")] {
+            timers.set(at, name);
+        }
+        assert_eq!(timers.next_ms(), Some(10));
+        assert_eq!(timers.pop_due(9), None);
+        assert_eq!([timers.pop_due(10), timers.pop_due(10), timers.pop_due(10)], [Some("a"), Some("a2"), None]);
+        assert_eq!([timers.pop_due(99), timers.pop_due(99), timers.pop_due(99)], [Some("b"), Some("c"), None]);
+        assert!(timers.is_empty());
+    }
+
+    #[test]
+    fn a_cancelled_timer_does_not_fire() {
+        let mut timers = Timers::new();
+        let (first, second) = (timers.set(1, "x"), timers.set(1, "y"));
+        assert_eq!(timers.cancel(first), Some("x"));
+        assert_eq!(timers.cancel(first), None);
+        assert_eq!(timers.pop_due(5), Some("y"));
+        assert_eq!(timers.cancel(second), None);
+    }
+
+    #[test]
+    fn a_wrapped_sequence_never_replaces_a_timer() {
+        let mut timers = Timers::new();
+        timers.set(7, 1);
+        timers.sequence = 0;
+        timers.set(7, 2);
+        assert_eq!(timers.len(), 2);
+    }
+}

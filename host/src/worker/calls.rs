@@ -1,0 +1,205 @@
+//! Calls into guests: a bounded queue, at most K with an instance, one time slice after another.
+
+use std::collections::VecDeque;
+use std::task::Poll;
+
+use super::{ExchangeRef, TURN, Worker};
+use crate::exchange::Progress;
+use crate::http::{Request, Response};
+use crate::log::Level;
+use crate::outcome::{Clock, Handle, Outcome};
+use crate::router::Match;
+use crate::slab::Key;
+use crate::world::{Call, CallEnd, CallEntry, CallFault, Calls, GuestRequest, World};
+
+/// How long starting calls may go on in one turn: guests that compute end it after one time slice.
+const STARTING_MS_MAX: u64 = 1;
+/// What clients are told with a 503.
+const RETRY_AFTER_S: &str = "1";
+
+/// A worker's calls: those that wait, and those that have an instance.
+pub(super) struct CallTable {
+    queue: VecDeque<Queued>,
+    /// By slot.
+    started: Vec<Option<Started>>,
+    free: Vec<u32>,
+    /// Slots whose call can go on, in turn.
+    pub runnable: VecDeque<u32>,
+    /// Whether a new request or a resumption was started last: they take turns.
+    started_new: bool,
+}
+
+/// A request that waits for a slot.
+pub(super) struct Queued {
+    exchange: ExchangeRef,
+    guest: u32,
+    route: u32,
+    request: Box<GuestRequest>,
+}
+
+/// For whom a slot's call runs.
+#[derive(Clone, Copy)]
+pub(super) struct Started {
+    pub exchange: ExchangeRef,
+    pub guest: u32,
+    pub route: u32,
+}
+
+impl CallTable {
+    pub fn new(started_max: u32) -> CallTable {
+        CallTable {
+            queue: VecDeque::new(),
+            started: vec![None; started_max as usize],
+            free: (0..started_max).rev().collect(),
+            runnable: VecDeque::new(),
+            started_new: false,
+        }
+    }
+
+    /// Whether a call can be started or continued now.
+    pub fn can_go_on(&self, resumable: bool) -> bool {
+        !self.runnable.is_empty() || (!self.free.is_empty() && (resumable || !self.queue.is_empty()))
+    }
+
+    /// Calls that wait or have an instance.
+    pub fn len(&self) -> usize {
+        self.queue.len() + self.started.len() - self.free.len()
+    }
+}
+
+/// What a worker may start.
+enum Startable {
+    New(Queued),
+    Resume(Key),
+}
+
+impl<W: World, C: Calls> Worker<W, C> {
+    /// Queues a request for its guest.
+    pub(super) fn dispatch(&mut self, key: Key, request: Request, found: Match) {
+        let Some(serial) = self.clients.get(key).and_then(|c| c.connection.exchange()).map(|e| e.serial) else {
+            return;
+        };
+        let exchange = ExchangeRef { client: key, serial };
+        let Match::Found { entry, params } = found else {
+            // The connection admitted it, so this is a request whose route went away in between.
+            return self.answer(exchange, None, &Response::text(404, "not found\n"));
+        };
+        let Some((guest, route)) = self.guests.router().entry(entry).map(|entry| (entry.guest, entry.route)) else {
+            return;
+        };
+        if self.calls.queue.len() >= self.shared.limits.worker_calls_queued_max {
+            return self.answer(exchange, Some(guest), &unavailable());
+        }
+        let Some(client) = self.peer(key) else { return };
+        let request = Box::new(GuestRequest { request, client, params });
+        self.calls.queue.push_back(Queued { exchange, guest, route, request });
+    }
+
+    /// Gives one started call its next time slice, and starts others while there are slots.
+    pub(super) fn run_calls(&mut self) {
+        if let Some(slot) = self.calls.runnable.pop_front()
+            && let Poll::Ready(end) = self.guests.poll(slot)
+        {
+            self.call_ended(slot, end);
+        }
+        let until_ms = self.world.now_ms() + STARTING_MS_MAX;
+        for _ in 0..TURN.starts_max {
+            let Some(slot) = self.calls.free.pop() else { return };
+            let Some(started) = self.start_one(slot) else { return self.calls.free.push(slot) };
+            if started == Start::Skipped {
+                self.calls.free.push(slot);
+            }
+            if self.world.now_ms() > until_ms {
+                return;
+            }
+        }
+    }
+
+    /// Starts a new request or a resumption, by turns. `None` if there is neither.
+    fn start_one(&mut self, slot: u32) -> Option<Start> {
+        let resume_first = self.calls.started_new || self.calls.queue.is_empty();
+        let next = match resume_first.then(|| self.resumable.pop_front()).flatten() {
+            Some(suspension) => Startable::Resume(suspension),
+            None => match self.calls.queue.pop_front() {
+                Some(queued) => Startable::New(queued),
+                None => Startable::Resume(self.resumable.pop_front()?),
+            },
+        };
+        self.calls.started_new = matches!(next, Startable::New(_));
+        let prepared = match next {
+            Startable::New(Queued { exchange, guest, route, request }) => {
+                Some((Started { exchange, guest, route }, CallEntry::Handle(request)))
+            }
+            Startable::Resume(suspension) => self.prepare_resume(suspension),
+        };
+        let Some((started, entry)) = prepared else { return Some(Start::Skipped) };
+        Some(self.start(slot, started, entry))
+    }
+
+    fn start(&mut self, slot: u32, started: Started, entry: CallEntry) -> Start {
+        let Started { exchange, guest, route } = started;
+        let there = self.exchange_is_there(exchange);
+        let current = self.clients.get_mut(exchange.client).and_then(|client| client.connection.exchange_mut());
+        let Some(current) = current.filter(|_| there) else {
+            if let CallEntry::Resume { arrivals, .. } = entry {
+                self.release_all(arrivals.into_iter().map(|arrival| arrival.handle));
+            }
+            return Start::Skipped;
+        };
+        current.progress = Progress::Running { slot };
+        let request_id = current.id.to_string();
+        self.calls.started[slot as usize] = Some(started);
+        let call = Call { guest, route, request_id, entry, now_ms: self.world.now_ms() };
+        if let Poll::Ready(end) = self.guests.start(slot, call) {
+            self.call_ended(slot, end);
+        }
+        Start::Started
+    }
+
+    fn call_ended(&mut self, slot: u32, end: CallEnd) {
+        let Some(started) = self.calls.started[slot as usize].take() else { return };
+        self.calls.free.push(slot);
+        // First: what the call let go of may pass on to others, and must not be counted as waiting.
+        self.release_all(end.leftover.into_iter());
+        match end.outcome {
+            Ok(Outcome::Respond(response)) => self.answer(started.exchange, Some(started.guest), &response),
+            Ok(Outcome::Suspend(suspend)) => self.suspend(started, suspend, end.request),
+            Err(fault) => self.call_failed(started, &fault),
+        }
+    }
+
+    fn call_failed(&mut self, started: Started, fault: &CallFault) {
+        let guest = self.guests.guest_name(started.guest).to_owned();
+        let client = self.clients.get(started.exchange.client);
+        let exchange = client.and_then(|client| client.connection.exchange());
+        let about = exchange.map(|exchange| format!("id={} \"{}\"", exchange.id, exchange.label)).unwrap_or_default();
+        let message = format!("guest={guest} route={} {about}: the call failed: {fault}", started.route);
+        self.shared.log.host(Level::Error, message);
+        self.answer(started.exchange, Some(started.guest), &fault.response());
+    }
+
+    /// Ends pendings: their timers are cancelled, and a value that nobody consumed passes on.
+    pub(super) fn release_all(&mut self, handles: impl Iterator<Item = Handle>) {
+        for handle in handles {
+            if let Clock::Set(timer) = handle.clock {
+                self.timers.cancel(timer);
+            }
+            if let Some(waiter) = self.shared.registry.release(handle.id) {
+                self.shared.post.wake(&[waiter]);
+            }
+        }
+    }
+}
+
+/// What became of a slot.
+#[derive(PartialEq, Eq)]
+enum Start {
+    Started,
+    /// There was nobody to call for any more: the slot is still free.
+    Skipped,
+}
+
+/// The host has no room now.
+pub(super) fn unavailable() -> Response {
+    Response::text(503, "service unavailable\n").with_field("retry-after", RETRY_AFTER_S)
+}

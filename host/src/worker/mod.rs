@@ -1,0 +1,268 @@
+//! The loop of one thread. It alone joins the mechanisms: a socket's bytes go to the connection, its request
+//! to the router and a guest, the guest's outcome back to the connection or into a suspension, and a
+//! settlement or a deadline from there to an answer.
+//!
+//! One turn: wait for sockets, read and parse, take settlements, fire timers, run guests, write. Each part is
+//! bounded (see [`TurnLimits`]), so none keeps the others waiting, and none costs in proportion to what is
+//! held. Generic over the world, so that a simulator can drive it.
+
+mod calls;
+mod clients;
+mod drain;
+mod suspensions;
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use crate::config::{Limits, TurnLimits};
+use crate::inbox::Inbox;
+use crate::log::Log;
+use crate::outcome::Settled;
+use crate::pending::{PendingId, Registry};
+use crate::slab::{Key, Slab};
+use crate::timers::Timers;
+use crate::world::{Calls, Post, Ready, World};
+
+use self::calls::CallTable;
+use self::clients::Client;
+use self::drain::Drain;
+use self::suspensions::Suspension;
+
+const TURN: TurnLimits = TurnLimits::DEFAULT;
+/// The one buffer that all sockets of the worker are read into.
+const SCRATCH_BYTES: usize = 64 << 10;
+
+/// How others reach a worker.
+pub struct Mailbox {
+    /// Orders, and started calls that can go on.
+    pub control: Inbox<Message>,
+    /// Suspensions of which a pending was settled.
+    pub settled: Inbox<Key>,
+}
+
+/// What a worker is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// The call in this slot can go on.
+    Runnable(u32),
+    /// Stop accepting, let what is held wait until then at most, and end.
+    Drain {
+        /// On the workers' clock.
+        until_ms: u64,
+    },
+}
+
+/// What a worker counts, for others to read.
+#[derive(Debug, Default)]
+pub struct Stats {
+    /// Connections open now.
+    pub connections: AtomicUsize,
+    /// Requests suspended now.
+    pub suspended: AtomicUsize,
+    /// Requests answered so far.
+    pub answered: AtomicU64,
+}
+
+/// What a worker shares with the others.
+#[derive(Clone)]
+pub struct Shared {
+    /// The limits.
+    pub limits: Arc<Limits>,
+    /// Who waits.
+    pub registry: Arc<Registry<Settled>>,
+    /// How settlements reach other workers.
+    pub post: Arc<dyn Post>,
+    /// The log.
+    pub log: Log,
+}
+
+/// One thread's world and everything it holds.
+pub struct Worker<W: World, C: Calls> {
+    number: u16,
+    world: W,
+    guests: C,
+    shared: Shared,
+    mailbox: Arc<Mailbox>,
+    stats: Arc<Stats>,
+    clients: Slab<Client<W::Socket>>,
+    suspensions: Slab<Suspension>,
+    timers: Timers<Timer>,
+    calls: CallTable,
+    /// Suspensions that are over and wait for a call of `resume`.
+    resumable: VecDeque<Key>,
+    /// Clients that have something to read, parse or write in this turn.
+    dirty: VecDeque<Key>,
+    drain: Drain,
+    scratch: Box<[u8]>,
+    ready: Vec<Ready>,
+    now_ms: u64,
+    date: String,
+    accepting: bool,
+}
+
+/// What a timer is for.
+#[derive(Clone, Copy, Debug)]
+enum Timer {
+    /// A connection's own timeout.
+    Client(Key),
+    /// A suspension's deadline.
+    Deadline(Key),
+    /// A pending that the clock settles.
+    Pending(PendingId),
+}
+
+/// One request of one client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct ExchangeRef {
+    client: Key,
+    serial: u32,
+}
+
+impl<W: World, C: Calls> Worker<W, C> {
+    /// A worker that has not run yet.
+    pub fn new(
+        number: u16,
+        world: W,
+        guests: C,
+        shared: Shared,
+        mailbox: Arc<Mailbox>,
+        stats: Arc<Stats>,
+    ) -> Worker<W, C> {
+        let calls = CallTable::new(shared.limits.worker_calls_started_max);
+        let now_ms = world.now_ms();
+        Worker {
+            number,
+            world,
+            guests,
+            shared,
+            mailbox,
+            stats,
+            clients: Slab::new(),
+            suspensions: Slab::new(),
+            timers: Timers::new(),
+            calls,
+            resumable: VecDeque::new(),
+            dirty: VecDeque::new(),
+            drain: Drain::No,
+            scratch: vec![0; SCRATCH_BYTES].into_boxed_slice(),
+            ready: Vec::new(),
+            now_ms,
+            date: String::new(),
+            accepting: false,
+        }
+    }
+
+    /// Serves until it was told to drain and has.
+    ///
+    /// # Errors
+    /// Only if the poll itself fails.
+    pub fn run(&mut self) -> io::Result<()> {
+        while !self.is_drained() {
+            self.turn()?;
+        }
+        Ok(())
+    }
+
+    /// One turn of the loop.
+    pub fn turn(&mut self) -> io::Result<()> {
+        self.wait()?;
+        self.now_ms = self.world.now_ms();
+        self.date.clear();
+        self.date.push_str(self.world.date());
+        self.take_ready();
+        self.take_messages();
+        self.fire_timers();
+        self.serve_clients();
+        self.run_calls();
+        self.serve_clients();
+        self.go_on_draining();
+        Ok(())
+    }
+
+    fn wait(&mut self) -> io::Result<()> {
+        let asleep = !self.is_busy() && self.mailbox.control.fall_asleep() && self.mailbox.settled.fall_asleep();
+        let timeout_ms = if asleep { self.sleep_ms() } else { Some(0) };
+        let waited = self.world.wait(timeout_ms, &mut self.ready);
+        self.mailbox.control.wake_up();
+        self.mailbox.settled.wake_up();
+        waited
+    }
+
+    /// Whether there is something to do before any socket says so.
+    fn is_busy(&self) -> bool {
+        let refusing = self.drain.is_over() && !self.suspensions.is_empty();
+        refusing || self.accepting || !self.dirty.is_empty() || self.calls.can_go_on(!self.resumable.is_empty())
+    }
+
+    fn sleep_ms(&self) -> Option<u64> {
+        let next = [self.timers.next_ms(), self.drain.next_ms()].into_iter().flatten().min()?;
+        Some(next.saturating_sub(self.world.now_ms()))
+    }
+
+    fn take_ready(&mut self) {
+        let mut ready = std::mem::take(&mut self.ready);
+        for event in ready.drain(..) {
+            match event {
+                Ready::Listener => self.accepting = true,
+                Ready::Socket { key, readable, writable: _, read_closed, broken } => {
+                    self.socket_changed(key, readable, read_closed, broken);
+                }
+            }
+        }
+        self.ready = ready;
+        if self.accepting {
+            self.accept();
+        }
+    }
+
+    fn take_messages(&mut self) {
+        for message in self.mailbox.control.take() {
+            match message {
+                Message::Runnable(slot) => self.calls.runnable.push_back(slot),
+                Message::Drain { until_ms } => self.start_draining(until_ms),
+            }
+        }
+        // What can't be resumed yet waits in the inbox, so that this queue stays short.
+        if self.resumable.len() < TURN.timers_max {
+            for suspension in self.mailbox.settled.take() {
+                self.settled(suspension);
+            }
+        }
+    }
+
+    fn fire_timers(&mut self) {
+        for _ in 0..TURN.timers_max {
+            let Some(timer) = self.timers.pop_due(self.now_ms) else { return };
+            match timer {
+                Timer::Client(key) => self.client_timer(key),
+                Timer::Deadline(key) => self.deadline_passed(key),
+                Timer::Pending(id) => self.clock_settles(id),
+            }
+        }
+    }
+
+    fn mark_dirty(&mut self, key: Key) {
+        if let Some(client) = self.clients.get_mut(key).filter(|client| !client.dirty) {
+            client.dirty = true;
+            self.dirty.push_back(key);
+        }
+    }
+
+    fn serve_clients(&mut self) {
+        while let Some(key) = self.dirty.pop_front() {
+            self.serve_client(key);
+        }
+    }
+
+    fn exchange_is_there(&self, exchange: ExchangeRef) -> bool {
+        let client = self.clients.get(exchange.client);
+        client.and_then(|client| client.connection.exchange()).is_some_and(|e| e.serial == exchange.serial)
+    }
+
+    fn count(&self) {
+        self.stats.connections.store(self.clients.len(), Ordering::Relaxed);
+        self.stats.suspended.store(self.suspensions.len(), Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,260 @@
+//! Suspended requests: what each waits for, and how its wait ends.
+//!
+//! A suspension's end is decided here, on its own worker's thread, and nowhere else: by a settlement, by its
+//! deadline, by its client's leaving or by the drain. Whoever comes first removes it from the slab; its key
+//! is stale for everyone later.
+
+use crate::exchange::Progress;
+use crate::http::Response;
+use crate::outcome::{Arrival, Cause, Clock, Handle, Join, Settled, Settlement, Suspend};
+use crate::pending::{PendingId, Waiter};
+use crate::slab::Key;
+use crate::timers::TimerKey;
+use crate::world::{CallEntry, Calls, GuestRequest, World};
+
+use super::calls::{Started, unavailable};
+use super::{ExchangeRef, Timer, Worker};
+
+/// A request that waits. Plain data: no instance, no fiber, no reference to its guest's code.
+pub(super) struct Suspension {
+    exchange: ExchangeRef,
+    guest: u32,
+    route: u32,
+    until: Join,
+    /// Settlements that are still missing.
+    missing: u32,
+    /// `resume` is called at the end; else the host answers.
+    resumes: bool,
+    /// Set until the suspension is over.
+    deadline: Option<TimerKey>,
+    handles: Box<[Handle]>,
+    state: Box<[u8]>,
+    /// What few suspensions have.
+    rare: Option<Box<Rare>>,
+}
+
+#[derive(Default)]
+struct Rare {
+    on_timeout: Option<Response>,
+    request: Option<Box<GuestRequest>>,
+}
+
+impl<W: World, C: Calls> Worker<W, C> {
+    /// A call has returned a suspension: from now on the request holds no instance.
+    pub(super) fn suspend(&mut self, started: Started, suspend: Suspend, request: Option<Box<GuestRequest>>) {
+        let limits = &self.shared.limits;
+        let full = self.suspensions.len() >= limits.worker_suspensions_max;
+        if suspend.state.len() > limits.state_bytes_max {
+            let message = format!(
+                "guest={} route={}: the state of its suspension has {} bytes; at most {} are allowed (state_bytes_max)",
+                self.guests.guest_name(started.guest),
+                started.route,
+                suspend.state.len(),
+                limits.state_bytes_max
+            );
+            self.shared.log.host(crate::log::Level::Error, message);
+            self.release_all(suspend.handles.into_iter());
+            return self.answer(started.exchange, Some(started.guest), &Response::text(500, "internal server error\n"));
+        }
+        if full || !self.exchange_is_there(started.exchange) || self.drain.is_over() {
+            self.release_all(suspend.handles.into_iter());
+            return self.answer(started.exchange, Some(started.guest), &unavailable());
+        }
+        let timeout_ms = suspend.timeout_ms.unwrap_or(limits.suspension_default_ms).min(limits.suspension_max_ms);
+        let now_ms = self.world.now_ms();
+        let key = self.insert_suspension(started, suspend, request);
+        let deadline = self.timers.set(now_ms + u64::from(timeout_ms), Timer::Deadline(key));
+        if let Some(suspension) = self.suspensions.get_mut(key) {
+            suspension.deadline = Some(deadline);
+        }
+        self.rest(started.exchange, key);
+        self.arm(key, now_ms);
+        self.count();
+    }
+
+    fn insert_suspension(&mut self, started: Started, suspend: Suspend, request: Option<Box<GuestRequest>>) -> Key {
+        let rare = Rare { on_timeout: suspend.on_timeout, request };
+        let rare = (rare.on_timeout.is_some() || rare.request.is_some()).then(|| Box::new(rare));
+        self.suspensions.insert(Suspension {
+            exchange: started.exchange,
+            guest: started.guest,
+            route: started.route,
+            until: suspend.until,
+            missing: match suspend.until {
+                Join::All => suspend.handles.len() as u32,
+                Join::Any => 1,
+            },
+            resumes: suspend.resume && self.guests.has_resume(started.guest),
+            deadline: None,
+            handles: suspend.handles.into_boxed_slice(),
+            state: suspend.state.into_boxed_slice(),
+            rare,
+        })
+    }
+
+    /// The connection gives its buffers back while its request waits.
+    fn rest(&mut self, exchange: ExchangeRef, suspension: Key) {
+        let Some(client) = self.clients.get_mut(exchange.client) else { return };
+        let Key { slot, generation } = suspension;
+        if let Some(exchange) = client.connection.exchange_mut() {
+            exchange.progress = Progress::Suspended { slot, generation };
+        }
+        client.connection.rest();
+        // The client may have left while its call ran.
+        self.mark_dirty(exchange.client);
+    }
+
+    /// Asks to be told of settlements. What is settled already counts at once; and so does what the clock
+    /// should have settled meanwhile.
+    fn arm(&mut self, key: Key, now_ms: u64) {
+        let Some(suspension) = self.suspensions.get_mut(key) else { return };
+        let waiter = Waiter { worker: self.number, suspension: key };
+        for handle in &mut suspension.handles {
+            match handle.clock {
+                // Somebody with its token may have been faster; then that stands.
+                Clock::Due { at_ms } if at_ms <= now_ms => {
+                    drop(self.shared.registry.settle(handle.id, clock_settles()))
+                }
+                Clock::Due { at_ms } => handle.clock = Clock::Set(self.timers.set(at_ms, Timer::Pending(handle.id))),
+                Clock::None | Clock::Set(_) => {}
+            }
+            if self.shared.registry.arm(handle.id, waiter) {
+                suspension.missing = suspension.missing.saturating_sub(1);
+            }
+        }
+        if suspension.missing == 0 {
+            self.complete(key);
+        }
+    }
+
+    /// One of a suspension's pendings was settled.
+    pub(super) fn settled(&mut self, key: Key) {
+        let Some(suspension) = self.suspensions.get_mut(key).filter(|suspension| suspension.missing > 0) else {
+            return;
+        };
+        suspension.missing -= 1;
+        if suspension.missing == 0 {
+            self.complete(key);
+        }
+    }
+
+    pub(super) fn clock_settles(&mut self, id: PendingId) {
+        // It may have been settled or released before; then the clock comes too late.
+        if let Ok(Some(waiter)) = self.shared.registry.settle(id, clock_settles()) {
+            self.settled(waiter.suspension);
+        }
+    }
+
+    /// A suspension's join came true: it waits for a call of `resume`, or is answered.
+    fn complete(&mut self, key: Key) {
+        let Some(suspension) = self.suspensions.get_mut(key) else { return };
+        suspension.deadline.take().map(|deadline| self.timers.cancel(deadline));
+        if suspension.resumes {
+            self.resumable.push_back(key);
+        } else {
+            self.answer_settled(key);
+        }
+    }
+
+    pub(super) fn deadline_passed(&mut self, key: Key) {
+        let Some(suspension) = self.suspensions.get_mut(key) else { return };
+        suspension.deadline = None;
+        // A settlement that won may still be on its way here: `ok` was said, so it stands.
+        let settled = suspension.handles.iter().filter(|handle| self.shared.registry.is_settled(handle.id)).count();
+        let complete = match suspension.until {
+            Join::All => settled == suspension.handles.len(),
+            Join::Any => settled > 0,
+        };
+        if complete {
+            suspension.missing = 0;
+            return self.complete(key);
+        }
+        if suspension.resumes {
+            self.resumable.push_back(key);
+        } else {
+            self.answer_late(key);
+        }
+    }
+
+    /// Takes a suspension apart for a call of `resume`. `None` if it is over: its client left.
+    pub(super) fn prepare_resume(&mut self, key: Key) -> Option<(Started, CallEntry)> {
+        let suspension = self.suspensions.remove(key)?;
+        suspension.deadline.map(|deadline| self.timers.cancel(deadline));
+        let collect =
+            |handle: &Handle| Arrival { handle: *handle, settlement: self.shared.registry.collect(handle.id) };
+        let arrivals: Vec<Arrival> = suspension.handles.iter().map(collect).collect();
+        // Decided by what resume is shown, so that cause and arrivals can't disagree.
+        let settled = arrivals.iter().filter(|arrival| arrival.settlement.is_some()).count();
+        let cause = match suspension.until {
+            Join::All if settled == arrivals.len() => Cause::Settled,
+            Join::Any if settled > 0 => Cause::Settled,
+            _ => Cause::Deadline,
+        };
+        let request = suspension.rare.and_then(|rare| rare.request);
+        let Suspension { exchange, guest, route, state, .. } = suspension;
+        self.count();
+        let entry = CallEntry::Resume { cause, request, state: state.into_vec(), arrivals };
+        Some((Started { exchange, guest, route }, entry))
+    }
+
+    /// Without `resume`: the settlement itself is the answer.
+    fn answer_settled(&mut self, key: Key) {
+        let Some(suspension) = self.suspensions.remove(key) else { return };
+        let collect = |handle: &Handle| self.shared.registry.collect(handle.id);
+        let mut settlements = suspension.handles.iter().filter_map(collect);
+        let deciding = match suspension.until {
+            Join::Any => settlements.next(),
+            Join::All => {
+                let all: Vec<Settled> = settlements.collect();
+                let failed = all.iter().position(|settled| matches!(**settled, Settlement::Failed { .. }));
+                all.into_iter().nth(failed.unwrap_or(0))
+            }
+        };
+        self.release_all(suspension.handles.iter().copied());
+        self.count();
+        let guest = Some(suspension.guest);
+        match deciding.as_deref() {
+            Some(Settlement::Response(response)) => self.answer(suspension.exchange, guest, response),
+            Some(Settlement::Value(bytes)) => self.answer(suspension.exchange, guest, &value(bytes)),
+            Some(Settlement::Failed { .. }) => {
+                self.answer(suspension.exchange, guest, &Response::text(502, "bad gateway\n"));
+            }
+            None => self.answer(suspension.exchange, guest, &Response { status: 204, ..Response::default() }),
+        }
+    }
+
+    /// Without `resume`: what the guest gave for the deadline, or a 504.
+    fn answer_late(&mut self, key: Key) {
+        let Some(suspension) = self.suspensions.remove(key) else { return };
+        self.release_all(suspension.handles.iter().copied());
+        self.count();
+        let given = suspension.rare.and_then(|rare| rare.on_timeout);
+        let response = given.unwrap_or_else(|| Response::text(504, "gateway timeout\n"));
+        self.answer(suspension.exchange, Some(suspension.guest), &response);
+    }
+
+    /// The drain is over: the request is asked to come again.
+    pub(super) fn refuse_held(&mut self, key: Key) {
+        let Some(exchange) = self.suspensions.get(key).map(|suspension| suspension.exchange) else { return };
+        self.end_suspension(key);
+        self.answer(exchange, None, &unavailable());
+    }
+
+    /// Ends a suspension without an answer.
+    pub(super) fn end_suspension(&mut self, key: Key) {
+        let Some(suspension) = self.suspensions.remove(key) else { return };
+        suspension.deadline.map(|deadline| self.timers.cancel(deadline));
+        self.release_all(suspension.handles.iter().copied());
+        self.count();
+    }
+}
+
+/// What the clock settles a timer with.
+fn clock_settles() -> Settled {
+    Settled::new(Settlement::Value(Vec::new()))
+}
+
+fn value(bytes: &[u8]) -> Response {
+    let response = Response { status: 200, headers: Vec::new(), body: bytes.to_vec() };
+    response.with_field("content-type", "application/octet-stream")
+}

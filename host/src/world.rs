@@ -1,0 +1,169 @@
+//! What a worker needs of the world: sockets, a clock, randomness, and somebody who runs guests.
+//!
+//! The worker is generic over these, so that a simulator can drive the very same loop with a seed.
+
+use std::io;
+use std::net::SocketAddr;
+use std::task::Poll;
+
+use crate::http::{Request, Response};
+use crate::outcome::{Arrival, Cause, Handle, Outcome};
+use crate::pending::Waiter;
+use crate::router::{Param, Router};
+use crate::slab::Key;
+
+/// Sockets, time and randomness.
+pub trait World {
+    /// A client's socket. Dropping it closes it.
+    type Socket;
+
+    /// Milliseconds on a clock that never goes back.
+    fn now_ms(&self) -> u64;
+
+    /// The current `Date` (RFC 9110, section 5.6.7).
+    fn date(&mut self) -> &str;
+
+    /// 128 random bits, not necessarily fit for secrets: for request ids.
+    fn random(&mut self) -> u128;
+
+    /// Waits for sockets, at most `timeout_ms` (`None`: for ever; a wake-up ends it), and adds what is ready.
+    fn wait(&mut self, timeout_ms: Option<u64>, ready: &mut Vec<Ready>) -> io::Result<()>;
+
+    /// Takes one connection from the listener. `WouldBlock` when there is none.
+    fn accept(&mut self) -> io::Result<(Self::Socket, SocketAddr)>;
+
+    /// Starts to report on a socket under this key: each change once (edge-triggered).
+    fn register(&mut self, socket: &mut Self::Socket, key: Key) -> io::Result<()>;
+
+    /// Reads what is there.
+    fn read(&mut self, socket: &mut Self::Socket, buffer: &mut [u8]) -> io::Result<usize>;
+
+    /// Writes what there is room for.
+    fn write(&mut self, socket: &mut Self::Socket, bytes: &[u8]) -> io::Result<usize>;
+
+    /// Says to the peer that nothing more will be written.
+    fn shutdown_write(&mut self, socket: &mut Self::Socket);
+
+    /// Stops accepting. What the kernel has accepted has been taken before.
+    fn close_listener(&mut self);
+}
+
+/// What changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ready {
+    /// There may be connections to accept.
+    Listener,
+    /// Something about a client's socket.
+    Socket {
+        /// Under which it was registered.
+        key: Key,
+        /// There may be something to read.
+        readable: bool,
+        /// There may be room to write.
+        writable: bool,
+        /// The peer has sent its FIN, or reset the connection.
+        read_closed: bool,
+        /// The connection is broken: nothing can be written any more.
+        broken: bool,
+    },
+}
+
+/// Tells workers that their suspensions are settled.
+pub trait Post: Send + Sync {
+    /// Each waiter is told once; its worker acts on a later turn.
+    fn wake(&self, waiters: &[Waiter]);
+}
+
+/// Runs guests. A call that needs longer than one time slice goes on at the next `poll`.
+pub trait Calls {
+    /// The table that decides which guest takes a request.
+    fn router(&self) -> &Router;
+
+    /// The guest's name, for the log.
+    fn guest_name(&self, guest: u32) -> &str;
+
+    /// Whether the guest exports `resume`.
+    fn has_resume(&self, guest: u32) -> bool;
+
+    /// Starts a call in a free slot and runs its first time slice.
+    fn start(&mut self, slot: u32, call: Call) -> Poll<CallEnd>;
+
+    /// Runs the next time slice of the call in a slot. Only after the slot was reported runnable.
+    fn poll(&mut self, slot: u32) -> Poll<CallEnd>;
+}
+
+/// One call into a guest.
+#[derive(Debug)]
+pub struct Call {
+    /// The guest, by its place in the deployment.
+    pub guest: u32,
+    /// The route, by its place in the guest's list.
+    pub route: u32,
+    /// The request's id, for the log.
+    pub request_id: String,
+    /// What is called.
+    pub entry: CallEntry,
+    /// The worker's clock, when the call starts.
+    pub now_ms: u64,
+}
+
+/// Which export is called.
+#[derive(Debug)]
+pub enum CallEntry {
+    /// `handler.handle`
+    Handle(Box<GuestRequest>),
+    /// `resumer.resume`
+    Resume {
+        /// Why.
+        cause: Cause,
+        /// The request, if the suspension kept it.
+        request: Option<Box<GuestRequest>>,
+        /// The suspension's state.
+        state: Vec<u8>,
+        /// One for each handle of the suspension.
+        arrivals: Vec<Arrival>,
+    },
+}
+
+/// A request with what the host knows of it.
+#[derive(Debug)]
+pub struct GuestRequest {
+    /// As it was received.
+    pub request: Request,
+    /// The client's address.
+    pub client: SocketAddr,
+    /// The captures of its route.
+    pub params: Vec<Param>,
+}
+
+/// How a call ended. Whatever happened, the handles are the worker's now.
+#[derive(Debug)]
+pub struct CallEnd {
+    /// What the guest wants done.
+    pub outcome: Result<Outcome, CallFault>,
+    /// Pendings that the call owned and did not return: to be released.
+    pub leftover: Vec<Handle>,
+    /// The request, if it is still needed.
+    pub request: Option<Box<GuestRequest>>,
+}
+
+/// Why a call has no outcome. The text is for the deployer's log, never for the client.
+#[derive(Debug, thiserror::Error)]
+pub enum CallFault {
+    /// The guest trapped, ran too long or ate its memory: with the wasm backtrace.
+    #[error("{0}")]
+    Trapped(String),
+    /// The guest could not be started: the host's trouble, not the guest's.
+    #[error("the guest could not be started: {0}")]
+    Start(String),
+}
+
+impl CallFault {
+    /// What the client is told.
+    pub fn response(&self) -> Response {
+        match self {
+            CallFault::Trapped(_) => Response::text(500, "internal server error\n"),
+            CallFault::Start(_) => Response::text(503, "service unavailable\n"),
+        }
+    }
+}
