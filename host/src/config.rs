@@ -110,10 +110,12 @@ pub struct TurnLimits {
     pub timers_max: usize,
     /// Calls started.
     pub starts_max: usize,
+    /// Suspensions that are over and have not been resumed; more wait in the inbox.
+    pub resumable_max: usize,
 }
 
 impl TurnLimits {
     /// The values that workers use.
     pub const DEFAULT: TurnLimits =
-        TurnLimits { accepts_max: 128, read_bytes_max: 262_144, timers_max: 256, starts_max: 64 };
+        TurnLimits { accepts_max: 64, read_bytes_max: 262_144, timers_max: 256, starts_max: 128, resumable_max: 256 };
 }

@@ -4,11 +4,15 @@
 //! [`step`](Connection::step) what is to be done, and writes [`output`](Connection::output):
 //!
 //! ```text
-//!   socket ─ receive ─► Head ─► Arrived ─► Body ─► Exchange ─► (Streaming) ─┬─► Head
-//!                        │        │ admit   │         ▲                      └─► Closing ─► Lingering
-//!                        └────────┴─────────┴► Refused│respond                      ▲
-//!                                                │    worker                        │
-//!                                                └──────────────────────────────────┘
+//!  receive                step: admit               step               respond
+//!     │                        │                    │                    │
+//!     ▼                        ▼                    ▼                    ▼
+//!   Head ──────► Arrived ──────┬───────► Body ──────┬────► Exchange ─────┬──► Head, if kept alive
+//!     │                        │          │         └► to the worker     │
+//!     │                        │          │                   ▲          │
+//!     │ wrong bytes, 408       │ refused  │ 408      begin ─► Streaming ─┤
+//!     ▼                        ▼          ▼                    pieces    ▼
+//!   Refused ──────────────► answered by step ──────────────────────► Closing ──► Lingering
 //! ```
 //!
 //! It has at most one exchange at a time: pipelined requests wait as bytes, and their answers leave in order
@@ -220,6 +224,12 @@ impl Connection {
             Phase::Exchange(_) | Phase::Streaming(_) => !self.draining,
             Phase::Refused(_) | Phase::Closing { .. } => false,
         }
+    }
+
+    /// Whether input waits that was received and not used. After [`wrote`](Self::wrote) made room for more
+    /// answers, [`step`](Self::step) may be able to use it, and no event of the socket will say so.
+    pub fn has_unused_input(&self) -> bool {
+        !self.dead && (!self.input.is_empty() || matches!(self.phase, Phase::Arrived(_) | Phase::Refused(_)))
     }
 
     /// Whether the output is flushed and the connection closes with input in doubt. The worker then shuts down

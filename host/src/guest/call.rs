@@ -25,6 +25,10 @@ use crate::pending::Registry;
 use crate::router::Router;
 use crate::world::{Call, CallEnd, CallEntry, CallFault, Calls, GuestRequest, Post};
 
+/// The second tick is at least a millisecond away, so a call that is shorter than that is never interrupted.
+const FIRST_SLICE_TICKS: u64 = 2;
+const LATER_SLICE_TICKS: u64 = 1;
+
 /// What all calls of the process share.
 #[derive(Clone)]
 pub struct Runtime(Arc<Shared>);
@@ -113,7 +117,7 @@ pub fn store(runtime: &Runtime, context: CallContext) -> Store<CallContext> {
     store.limiter(|context| &mut context.memory);
     store.set_hostcall_fuel(limits.call_lifted_bytes_max);
     store.set_max_component_handles(limits.pendings_per_call_max * 2);
-    store.set_epoch_deadline(1);
+    store.set_epoch_deadline(FIRST_SLICE_TICKS);
     let (budget_ms, mut used) = (limits.call_running_ms_max, Duration::ZERO);
     store.epoch_deadline_callback(move |store| {
         used += store.data().slice.running();
@@ -122,7 +126,7 @@ pub fn store(runtime: &Runtime, context: CallContext) -> Store<CallContext> {
                 "ran for more than {budget_ms} ms, the limit of a call (call_running_ms_max)"
             )));
         }
-        Ok(UpdateDeadline::Yield(1))
+        Ok(UpdateDeadline::Yield(LATER_SLICE_TICKS))
     });
     store
 }

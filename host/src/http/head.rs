@@ -77,19 +77,19 @@ impl HeadReader {
         self.check_first_byte(bytes)?;
         let bytes_max = limits.head_bytes_max.min(HEAD_BYTES_CEILING);
         let window = &bytes[..bytes.len().min(bytes_max)];
-        while let Some(length) = memchr(b'\n', &window[self.searched as usize..]) {
-            let end = self.searched as usize + length + 1;
-            let line = &window[self.line_start as usize..end];
-            self.searched = end as u32;
-            self.line_start = end as u32;
+        while let Some(length) = memchr(b'\n', behind(window, self.searched)) {
+            let end = self.searched + length as u32 + 1;
+            let line = behind(&window[..end as usize], self.line_start);
+            self.searched = end;
+            self.line_start = end;
             if line == b"\r\n" && self.lines > 0 {
-                return Ok(Some(end));
+                return Ok(Some(end as usize));
             }
             self.check_line(line, limits)?;
             self.lines += 1;
         }
         self.searched = window.len() as u32;
-        self.check_partial_line(&window[self.line_start as usize..], limits)?;
+        self.check_partial_line(behind(window, self.line_start), limits)?;
         match window.len() < bytes_max {
             true => Ok(None),
             false => Err(Reject::HeadTooLarge),
@@ -134,6 +134,11 @@ impl HeadReader {
             None => Err(Reject::Method),
         }
     }
+}
+
+/// What is behind a position: nothing, if a caller shows fewer bytes than before.
+fn behind(bytes: &[u8], start: u32) -> &[u8] {
+    bytes.get(start as usize..).unwrap_or_default()
 }
 
 /// Parses a whole head whose lines have been checked.

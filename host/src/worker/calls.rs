@@ -61,6 +61,12 @@ impl CallTable {
         !self.runnable.is_empty() || (!self.free.is_empty() && (resumable || !self.queue.is_empty()))
     }
 
+    /// Whether requests had better stay in their sockets for now: more calls wait than a turn can start. Not so
+    /// while all slots are taken: then nobody knows how long it lasts, and clients are told (503) in the end.
+    pub fn is_backed_up(&self) -> bool {
+        !self.free.is_empty() && self.queue.len() >= TURN.starts_max
+    }
+
     /// Calls that wait or have an instance.
     pub fn len(&self) -> usize {
         self.queue.len() + self.started.len() - self.free.len()
@@ -95,21 +101,26 @@ impl<W: World, C: Calls> Worker<W, C> {
         self.calls.queue.push_back(Queued { exchange, guest, route, request });
     }
 
-    /// Gives one started call its next time slice, and starts others while there are slots.
+    /// Gives started calls their next time slice, and starts others while there are slots. Both end early in a
+    /// turn in which a guest computes.
     pub(super) fn run_calls(&mut self) {
-        if let Some(slot) = self.calls.runnable.pop_front()
-            && let Poll::Ready(end) = self.guests.poll(slot)
-        {
-            self.call_ended(slot, end);
+        let began_ms = self.world.now_ms();
+        for _ in 0..self.calls.runnable.len() {
+            let Some(slot) = self.calls.runnable.pop_front() else { break };
+            if let Poll::Ready(end) = self.guests.poll(slot) {
+                self.call_ended(slot, end);
+            }
+            if self.world.now_ms() > began_ms {
+                break;
+            }
         }
-        let until_ms = self.world.now_ms() + STARTING_MS_MAX;
         for _ in 0..TURN.starts_max {
             let Some(slot) = self.calls.free.pop() else { return };
             let Some(started) = self.start_one(slot) else { return self.calls.free.push(slot) };
             if started == Start::Skipped {
                 self.calls.free.push(slot);
             }
-            if self.world.now_ms() > until_ms {
+            if self.world.now_ms() > began_ms + STARTING_MS_MAX {
                 return;
             }
         }

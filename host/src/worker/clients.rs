@@ -28,6 +28,8 @@ pub(super) struct Client<S> {
     read_closed: bool,
     /// It is in the worker's list of this turn.
     pub dirty: bool,
+    /// It is in the worker's list of those that may have requests, for a later turn.
+    pub deferred: bool,
     /// Set for its connection's deadline or earlier: most deadlines are moved on before they come, so the
     /// timer is left where it is and looks again when it fires.
     timer: Option<TimerKey>,
@@ -60,7 +62,16 @@ impl<W: World, C: Calls> Worker<W, C> {
         if self.drain.is_on() {
             connection.close_when_idle();
         }
-        let client = Client { connection, socket, peer, readable: true, read_closed: false, dirty: false, timer: None };
+        let client = Client {
+            connection,
+            socket,
+            peer,
+            readable: true,
+            read_closed: false,
+            dirty: false,
+            deferred: false,
+            timer: None,
+        };
         let key = self.clients.insert(client);
         let Some(client) = self.clients.get_mut(key) else { return };
         if let Err(error) = self.world.register(&mut client.socket, key) {
@@ -85,24 +96,32 @@ impl<W: World, C: Calls> Worker<W, C> {
 
     /// Reads, parses, dispatches and writes what can be, for one client.
     fn serve(&mut self, key: Key) -> Result<(), Gone> {
+        self.take_in(key)?;
+        self.end_held_if_left(key)?;
+        self.write(key)?;
+        self.set_client_timer(key);
+        Ok(())
+    }
+
+    /// Reads and dispatches what is there, within the bounds of a turn.
+    fn take_in(&mut self, key: Key) -> Result<(), Gone> {
         let mut read_bytes = 0;
-        loop {
+        while read_bytes < TURN.read_bytes_max && !self.calls.is_backed_up() {
             let n = self.read(key)?;
             while let Some((request, found)) = self.next_request(key) {
                 self.dispatch(key, request, found);
             }
+            // Reading may only have paused for input that these requests have used up.
+            let reads_on = |client: &Client<W::Socket>| client.readable && client.connection.wants_read();
+            if n == 0 && !self.clients.get(key).is_some_and(reads_on) {
+                return Ok(());
+            }
             read_bytes += n;
-            if n == 0 {
-                break;
-            }
-            if read_bytes >= TURN.read_bytes_max {
-                self.mark_dirty(key);
-                break;
-            }
         }
-        self.end_held_if_left(key)?;
-        self.write(key)?;
-        self.set_client_timer(key);
+        if let Some(client) = self.clients.get_mut(key).filter(|client| !client.deferred) {
+            client.deferred = true;
+            self.deferred.push_back(key);
+        }
         Ok(())
     }
 
@@ -180,6 +199,7 @@ impl<W: World, C: Calls> Worker<W, C> {
     fn write(&mut self, key: Key) -> Result<(), Gone> {
         let Some(client) = self.clients.get_mut(key) else { return Ok(()) };
         let connection = &mut client.connection;
+        let had_output = !connection.output().is_empty();
         while !connection.output().is_empty() {
             match self.world.write(&mut client.socket, connection.output()) {
                 Ok(0) => return Err(Gone),
@@ -196,7 +216,14 @@ impl<W: World, C: Calls> Worker<W, C> {
             self.mark_dirty(key);
             return Ok(());
         }
-        if connection.is_finished() { Err(Gone) } else { Ok(()) }
+        if connection.is_finished() {
+            return Err(Gone);
+        }
+        // A full output may have kept pipelined requests from being looked at, and no event will come for them.
+        if had_output && connection.output().is_empty() && connection.has_unused_input() {
+            self.mark_dirty(key);
+        }
+        Ok(())
     }
 
     fn set_client_timer(&mut self, key: Key) {

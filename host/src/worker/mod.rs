@@ -94,6 +94,8 @@ pub struct Worker<W: World, C: Calls> {
     resumable: VecDeque<Key>,
     /// Clients that have something to read, parse or write in this turn.
     dirty: VecDeque<Key>,
+    /// Clients that may have requests, for a turn when fewer calls wait.
+    deferred: VecDeque<Key>,
     drain: Drain,
     scratch: Box<[u8]>,
     ready: Vec<Ready>,
@@ -145,6 +147,7 @@ impl<W: World, C: Calls> Worker<W, C> {
             calls,
             resumable: VecDeque::new(),
             dirty: VecDeque::new(),
+            deferred: VecDeque::new(),
             drain: Drain::No,
             scratch: vec![0; SCRATCH_BYTES].into_boxed_slice(),
             ready: Vec::new(),
@@ -193,7 +196,11 @@ impl<W: World, C: Calls> Worker<W, C> {
     /// Whether there is something to do before any socket says so.
     fn is_busy(&self) -> bool {
         let refusing = self.drain.is_over() && !self.suspensions.is_empty();
-        refusing || self.accepting || !self.dirty.is_empty() || self.calls.can_go_on(!self.resumable.is_empty())
+        refusing
+            || self.accepting
+            || !self.dirty.is_empty()
+            || !self.deferred.is_empty()
+            || self.calls.can_go_on(!self.resumable.is_empty())
     }
 
     fn sleep_ms(&self) -> Option<u64> {
@@ -212,8 +219,16 @@ impl<W: World, C: Calls> Worker<W, C> {
             }
         }
         self.ready = ready;
-        if self.accepting {
+        if self.accepting && !self.calls.is_backed_up() {
             self.accept();
+        }
+        // Left over from earlier turns, so before those that are ready now.
+        while !self.calls.is_backed_up() {
+            let Some(key) = self.deferred.pop_front() else { return };
+            if let Some(client) = self.clients.get_mut(key) {
+                client.deferred = false;
+            }
+            self.serve_client(key);
         }
     }
 
@@ -225,7 +240,7 @@ impl<W: World, C: Calls> Worker<W, C> {
             }
         }
         // What can't be resumed yet waits in the inbox, so that this queue stays short.
-        if self.resumable.len() < TURN.timers_max {
+        if self.resumable.len() < TURN.resumable_max {
             for suspension in self.mailbox.settled.take() {
                 self.settled(suspension);
             }

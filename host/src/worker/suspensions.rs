@@ -113,7 +113,7 @@ impl<W: World, C: Calls> Worker<W, C> {
             match handle.clock {
                 // Somebody with its token may have been faster; then that stands.
                 Clock::Due { at_ms } if at_ms <= now_ms => {
-                    drop(self.shared.registry.settle(handle.id, clock_settles()))
+                    let _ = self.shared.registry.settle(handle.id, clock_settles());
                 }
                 Clock::Due { at_ms } => handle.clock = Clock::Set(self.timers.set(at_ms, Timer::Pending(handle.id))),
                 Clock::None | Clock::Set(_) => {}

@@ -111,9 +111,11 @@ fn a_client_that_does_not_read_its_answers_is_not_answered_for_ever() {
         }
         assert!(world.connection.output().len() < 10_400);
         assert!(world.connection.input.len() < INPUT_KEPT_BYTES_MAX + 1_000);
+        assert!(world.connection.has_unused_input());
         world.reads_at_once = true;
         world.run();
         assert_eq!(world.answers().len(), sent);
+        assert!(!world.connection.has_unused_input());
     }
 }
 

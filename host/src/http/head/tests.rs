@@ -244,3 +244,19 @@ fn reading_slowly_is_not_quadratic() {
     assert_eq!(searched as usize, text.len() - 1);
     assert!(read_slowly(text.as_bytes()).unwrap().is_some());
 }
+
+#[test]
+fn a_reader_that_is_shown_other_bytes_does_not_panic() {
+    let limits = HttpLimits::default();
+    let samples: [&[u8]; 5] =
+        [b"GET / HTTP/1.0\r\nA: b\r\n\r\n", b"GET / HTTP/1.0\r\nA", b"", b"\r\n\r\n", b"GET\r\n\n"];
+    for first in samples {
+        for second in samples {
+            let mut reader = HeadReader::default();
+            let _ = reader.read(first, &limits);
+            reader.skip_blank_lines(second);
+            let _ = reader.read(second, &limits);
+            let _ = reader.read(first, &limits);
+        }
+    }
+}
