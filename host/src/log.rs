@@ -1,15 +1,22 @@
 //! The log: lines go through a bounded queue to a thread that formats and writes them, so that no loop waits
 //! for a terminal or a disk. When the queue is full a line is dropped and counted, and the count is logged.
+//!
+//! The thread is woken for the first line and gathers others for [`GATHER`] before it writes: waking it for
+//! each would cost a loop more than the rest of the line.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{self, Receiver, SyncSender};
-use std::thread;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread::{self, Thread};
 use std::time::{Duration, SystemTime};
 
 use serde_json::json;
+
+/// How long lines gather before they are written.
+const GATHER: Duration = Duration::from_millis(10);
+/// How much text is written at once.
+const BATCH_BYTES: usize = 64 << 10;
 
 /// How lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -87,19 +94,36 @@ struct Line {
 
 /// The sender's side; cheap to clone.
 #[derive(Clone)]
-pub struct Log {
-    lines: SyncSender<Line>,
-    dropped: Arc<AtomicU64>,
+pub struct Log(Arc<Sender>);
+
+struct Sender {
+    queue: Arc<Queue>,
+    writer: Thread,
+}
+
+struct Queue {
+    lines: Mutex<Vec<Line>>,
+    lines_max: usize,
+    dropped: AtomicU64,
+    /// Nobody will send any more.
+    closed: AtomicBool,
 }
 
 impl Log {
     /// Starts the writer. At most `lines_max` lines wait for it.
+    ///
+    /// # Errors
+    /// The system gives no thread.
     pub fn start(format: Format, lines_max: usize, to: impl Write + Send + 'static) -> io::Result<Log> {
-        let (sender, receiver) = mpsc::sync_channel(lines_max.max(1));
-        let dropped = Arc::new(AtomicU64::new(0));
-        let log = Log { lines: sender, dropped: dropped.clone() };
-        thread::Builder::new().name("snow-log".into()).spawn(move || write_lines(&receiver, &dropped, format, to))?;
-        Ok(log)
+        let queue = Arc::new(Queue {
+            lines: Mutex::new(Vec::new()),
+            lines_max: lines_max.max(1),
+            dropped: AtomicU64::new(0),
+            closed: AtomicBool::new(false),
+        });
+        let taken = queue.clone();
+        let writer = thread::Builder::new().name("snow-log".into()).spawn(move || write_lines(&taken, format, to))?;
+        Ok(Log(Arc::new(Sender { queue, writer: writer.thread().clone() })))
     }
 
     /// An answered request.
@@ -125,38 +149,76 @@ impl Log {
     }
 
     fn send(&self, content: Content) {
-        if self.lines.try_send(Line { at: SystemTime::now(), content }).is_err() {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
+        let queue = &self.0.queue;
+        let line = Line { at: SystemTime::now(), content };
+        let mut lines = queue.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        if lines.len() >= queue.lines_max {
+            queue.dropped.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        lines.push(line);
+        let first = lines.len() == 1;
+        drop(lines);
+        if first {
+            self.0.writer.unpark();
         }
     }
 }
 
-/// Formats and writes until all senders are gone. Several waiting lines go out in one write.
-fn write_lines(lines: &Receiver<Line>, dropped: &AtomicU64, format: Format, mut to: impl Write) {
-    const BATCH_BYTES: usize = 64 << 10;
+impl Drop for Sender {
+    fn drop(&mut self) {
+        self.queue.closed.store(true, Ordering::SeqCst);
+        self.writer.unpark();
+    }
+}
+
+/// Formats and writes until all senders are gone.
+fn write_lines(queue: &Queue, format: Format, mut to: impl Write) {
     let (mut text, mut reported) = (String::new(), 0);
-    while let Ok(first) = lines.recv() {
-        let mut flushed = Vec::new();
-        let mut next = Some(first);
-        while let Some(line) = next {
-            match line.content {
-                Content::Flush(done) => flushed.push(done),
-                content => write_line(&mut text, format, line.at, &content),
+    loop {
+        let closed = queue.closed.load(Ordering::SeqCst);
+        let lines = std::mem::take(&mut *queue.lines.lock().unwrap_or_else(PoisonError::into_inner));
+        if lines.is_empty() {
+            if closed {
+                return;
             }
-            next = if text.len() < BATCH_BYTES { lines.try_recv().ok() } else { None };
+            // Unparked by the first line of an empty queue; a line that came before this is not missed.
+            thread::park();
+            continue;
         }
-        let lost = dropped.load(Ordering::Relaxed) - reported;
+        write_batch(lines, format, &mut text, &mut to);
+        let lost = queue.dropped.load(Ordering::Relaxed) - reported;
         if lost > 0 {
             reported += lost;
             let message = format!("{lost} log lines were dropped: the log is not written fast enough");
-            write_line(&mut text, format, SystemTime::now(), &Content::Host { level: Level::Warn, message });
+            let line = Line { at: SystemTime::now(), content: Content::Host { level: Level::Warn, message } };
+            write_batch(vec![line], format, &mut text, &mut to);
         }
+        if !closed {
+            thread::sleep(GATHER);
+        }
+    }
+}
+
+fn write_batch(lines: Vec<Line>, format: Format, text: &mut String, to: &mut impl Write) {
+    let mut flushed = Vec::new();
+    let write = |text: &mut String, to: &mut dyn Write| {
         // There is nowhere left to say that the log can't be written.
         let _ = to.write_all(text.as_bytes()).and_then(|()| to.flush());
         text.clear();
-        flushed.into_iter().for_each(|done| {
-            let _ = done.send(());
-        });
+    };
+    for line in lines {
+        match line.content {
+            Content::Flush(done) => flushed.push(done),
+            content => write_line(text, format, line.at, &content),
+        }
+        if text.len() >= BATCH_BYTES {
+            write(text, to);
+        }
+    }
+    write(text, to);
+    for done in flushed {
+        let _ = done.send(());
     }
 }
 
@@ -271,7 +333,7 @@ mod tests {
 
     #[test]
     fn a_full_queue_drops_and_says_so() {
-        struct Slow(Receiver<()>, Sink);
+        struct Slow(mpsc::Receiver<()>, Sink);
         impl Write for Slow {
             fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
                 let _ = self.0.recv();
@@ -289,7 +351,7 @@ mod tests {
             log.host(Level::Info, format!("line {n}"));
         }
         drop(go);
-        while log.dropped.load(Ordering::Relaxed) == 0 {}
+        assert!(log.0.queue.dropped.load(Ordering::Relaxed) >= 96);
         log.flush(Duration::from_secs(10));
         log.host(Level::Info, "after");
         log.flush(Duration::from_secs(10));
