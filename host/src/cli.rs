@@ -16,10 +16,10 @@ use signal_hook::iterator::Signals;
 
 use crate::build_guests;
 use crate::config::{Config, Limits, Listen};
-use crate::guest::call::{Runtime, Shared};
 use crate::guest::engine::{self, Ticker};
 use crate::guest::host_api;
 use crate::guest::module::Guest;
+use crate::guest::runtime::{Runtime, Shared};
 use crate::log::{Format, Level, Log};
 use crate::pending::{Registry, Waiter};
 use crate::server::{self, Server};

@@ -11,9 +11,10 @@ use std::time::Instant;
 use anyhow::Context;
 
 use crate::config::{Config, Limits, Listen};
-use crate::guest::call::{GuestCalls, Runtime, Shared as RuntimeParts};
+use crate::guest::call::GuestCalls;
 use crate::guest::deploy::{Deployment, Rejected};
 use crate::guest::engine::{self, Ticker};
+use crate::guest::runtime::{Runtime, Shared as RuntimeParts};
 use crate::inbox::Inbox;
 use crate::log::{Level, Log};
 use crate::net::{self, Net};

@@ -5,146 +5,22 @@
 //! again on a later turn, after it has looked at its sockets.
 
 use std::future::Future;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{self, Poll, Wake, Waker};
-use std::time::{Duration, Instant};
 
-use wasmtime::{Engine, Store, UpdateDeadline};
+use wasmtime::Store;
 
 use super::deploy::Deployment;
-use super::engine::Ticker;
 use super::host_api::CallContext;
 use super::module::{self, Guest, HandleFunc, ResumeFunc};
+use super::runtime::{Runtime, Slice};
+use super::store::{Alive, store};
 use super::types::{self, ArrivalRef, RequestRef, SettlementRef};
 use crate::config::Limits;
-use crate::log::Log;
-use crate::outcome::{Arrival, Cause, Handle, Outcome, Settled, Suspend};
-use crate::pending::Registry;
+use crate::outcome::{Arrival, Cause, Handle, Outcome, Suspend};
 use crate::router::Router;
-use crate::world::{Call, CallEnd, CallEntry, CallFault, Calls, GuestRequest, Post};
-
-/// The second tick is at least a millisecond away, so a call that is shorter than that is never interrupted.
-const FIRST_SLICE_TICKS: u64 = 2;
-const LATER_SLICE_TICKS: u64 = 1;
-
-/// What all calls of the process share.
-#[derive(Clone)]
-pub struct Runtime(Arc<Shared>);
-
-/// The parts of a [`Runtime`].
-pub struct Shared {
-    /// Where guests run.
-    pub engine: Engine,
-    /// Preempts them.
-    pub ticker: Ticker,
-    /// Who waits.
-    pub registry: Arc<Registry<Settled>>,
-    /// How settlements reach the workers.
-    pub post: Arc<dyn Post>,
-    /// Where guests' lines go.
-    pub log: Log,
-    /// The limits.
-    pub limits: Limits,
-    /// Instances that are alive now, in all workers.
-    pub instances: AtomicUsize,
-}
-
-impl Runtime {
-    /// Puts the parts together.
-    pub fn new(shared: Shared) -> Runtime {
-        Runtime(Arc::new(shared))
-    }
-}
-
-impl std::ops::Deref for Runtime {
-    type Target = Shared;
-
-    fn deref(&self) -> &Shared {
-        &self.0
-    }
-}
-
-/// How long a call has been running, over all its time slices. Written by the worker, read in the callback.
-pub struct Slice {
-    base: Instant,
-    call_started_ns: AtomicU64,
-    slice_started_ns: AtomicU64,
-}
-
-impl Slice {
-    /// Starts the clock of a slot.
-    pub fn new() -> Slice {
-        Slice { base: Instant::now(), call_started_ns: AtomicU64::new(0), slice_started_ns: AtomicU64::new(0) }
-    }
-
-    fn now_ns(&self) -> u64 {
-        self.base.elapsed().as_nanos() as u64
-    }
-
-    fn start_call(&self) {
-        let now = self.now_ns();
-        self.call_started_ns.store(now, Ordering::Relaxed);
-        self.slice_started_ns.store(now, Ordering::Relaxed);
-    }
-
-    fn start_slice(&self) {
-        self.slice_started_ns.store(self.now_ns(), Ordering::Relaxed);
-    }
-
-    /// Since this slice started.
-    fn running(&self) -> Duration {
-        Duration::from_nanos(self.now_ns().saturating_sub(self.slice_started_ns.load(Ordering::Relaxed)))
-    }
-
-    /// Since the call started, the time when others ran included.
-    pub fn elapsed_ms(&self) -> u64 {
-        self.now_ns().saturating_sub(self.call_started_ns.load(Ordering::Relaxed)) / 1_000_000
-    }
-}
-
-impl Default for Slice {
-    fn default() -> Self {
-        Slice::new()
-    }
-}
-
-/// A store with every limit of a call in force.
-pub fn store(runtime: &Runtime, context: CallContext) -> Store<CallContext> {
-    let limits = &runtime.limits;
-    let mut store = Store::new(&runtime.engine, context);
-    store.limiter(|context| &mut context.memory);
-    store.set_hostcall_fuel(limits.call_lifted_bytes_max);
-    store.set_max_component_handles(limits.pendings_per_call_max * 2);
-    store.set_epoch_deadline(FIRST_SLICE_TICKS);
-    let (budget_ms, mut used) = (limits.call_running_ms_max, Duration::ZERO);
-    store.epoch_deadline_callback(move |store| {
-        used += store.data().slice.running();
-        if used >= Duration::from_millis(u64::from(budget_ms)) {
-            return Err(wasmtime::Error::msg(format!(
-                "ran for more than {budget_ms} ms, the limit of a call (call_running_ms_max)"
-            )));
-        }
-        Ok(UpdateDeadline::Yield(LATER_SLICE_TICKS))
-    });
-    store
-}
-
-/// Runs a guest's future to its end on this thread: for loading, never on a worker.
-pub(super) fn block_on<T>(ticker: &Ticker, slice: Arc<Slice>, future: impl Future<Output = T>) -> T {
-    let mut future = pin!(future);
-    let mut context = task::Context::from_waker(Waker::noop());
-    slice.start_call();
-    loop {
-        ticker.running();
-        slice.start_slice();
-        // It is pending only because a time slice is over, so there is nothing to wait for.
-        if let Poll::Ready(value) = future.as_mut().poll(&mut context) {
-            return value;
-        }
-    }
-}
+use crate::world::{Call, CallEnd, CallEntry, CallFault, Calls, GuestRequest};
 
 /// A worker's started calls, each in its slot.
 pub struct GuestCalls {
@@ -226,22 +102,6 @@ impl Calls for GuestCalls {
             slot.call = None;
         }
         polled
-    }
-}
-
-/// Counts an instance for as long as it is there.
-struct Alive(Runtime);
-
-impl Alive {
-    fn new(runtime: &Runtime) -> Alive {
-        runtime.instances.fetch_add(1, Ordering::Relaxed);
-        Alive(runtime.clone())
-    }
-}
-
-impl Drop for Alive {
-    fn drop(&mut self) {
-        self.0.instances.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

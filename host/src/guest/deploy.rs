@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use anyhow::{Context, ensure};
 
-use super::call::Runtime;
 use super::host_api;
 use super::module::Guest;
+use super::runtime::Runtime;
 use crate::router::{Entry, Router};
 
 /// Guests and routes that serve together. It never changes: a new one takes its place.

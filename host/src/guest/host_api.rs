@@ -8,7 +8,7 @@ use std::sync::Arc;
 use wasmtime::component::{Linker, Resource, ResourceType};
 use wasmtime::{Engine, ResourceLimiter, StoreContextMut};
 
-use super::call::{Runtime, Slice};
+use super::runtime::{Runtime, Slice};
 use super::types::{self, Pending};
 use crate::log::Level;
 use crate::outcome::{Clock, Handle, Settlement};

@@ -3,7 +3,9 @@
 //! - [`deploy`]: a folder becomes a deployment, the table of guests and routes;
 //! - [`module`]: one file becomes a compiled guest, checked against the contract;
 //! - [`engine`]: how all of them are compiled, limited and preempted;
+//! - [`runtime`]: what all calls share;
 //! - [`host_api`]: what a running guest can call;
+//! - [`store`]: a call's limits, in force;
 //! - [`call`]: one call, from a fresh instance to its outcome;
 //! - [`types`]: the contract's records as Rust sees them.
 
@@ -12,4 +14,6 @@ pub mod deploy;
 pub mod engine;
 pub mod host_api;
 pub mod module;
+pub mod runtime;
+pub mod store;
 pub mod types;

@@ -10,8 +10,9 @@ use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker, 
 use wasmtime::{Engine, Store};
 use wit_component::{ComponentEncoder, StringEncoding};
 
-use super::call::{self, Runtime};
 use super::host_api::CallContext;
+use super::runtime::Runtime;
+use super::store::{block_on, store};
 use super::types;
 use crate::router::{self, Route};
 
@@ -97,9 +98,9 @@ impl Guest {
 
     /// Instantiates it once: the types of its exports are checked, and it is asked for its routes.
     fn describe(mut self, runtime: &Runtime) -> anyhow::Result<Guest> {
-        let mut store = call::store(runtime, CallContext::for_routes(runtime, self.name.clone()));
+        let mut store = store(runtime, CallContext::for_routes(runtime, self.name.clone()));
         let (exports, pre) = (&self.exports, &self.pre);
-        let described = call::block_on(&runtime.ticker, store.data().slice.clone(), async {
+        let described = block_on(&runtime.ticker, store.data().slice.clone(), async {
             let instance = pre.instantiate_async(&mut store).await?;
             check_types(exports, &instance, &mut store)?;
             let routes: RoutesFunc = typed(&instance, &mut store, &exports.routes)?;

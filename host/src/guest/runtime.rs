@@ -1,0 +1,98 @@
+//! What all calls share, and how long one has been running.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use wasmtime::Engine;
+
+use super::engine::Ticker;
+use crate::config::Limits;
+use crate::log::Log;
+use crate::outcome::Settled;
+use crate::pending::Registry;
+use crate::world::Post;
+
+/// What all calls of the process share.
+#[derive(Clone)]
+pub struct Runtime(Arc<Shared>);
+
+/// The parts of a [`Runtime`].
+pub struct Shared {
+    /// Where guests run.
+    pub engine: Engine,
+    /// Preempts them.
+    pub ticker: Ticker,
+    /// Who waits.
+    pub registry: Arc<Registry<Settled>>,
+    /// How settlements reach the workers.
+    pub post: Arc<dyn Post>,
+    /// Where guests' lines go.
+    pub log: Log,
+    /// The limits.
+    pub limits: Limits,
+    /// Instances that are alive now, in all workers.
+    pub instances: AtomicUsize,
+}
+
+impl Runtime {
+    /// Puts the parts together.
+    pub fn new(shared: Shared) -> Runtime {
+        Runtime(Arc::new(shared))
+    }
+}
+
+impl Deref for Runtime {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+/// How long a call has been running, over all its time slices. Written by the worker, read in the callback.
+pub struct Slice {
+    base: Instant,
+    call_started_ns: AtomicU64,
+    slice_started_ns: AtomicU64,
+}
+
+impl Slice {
+    /// Starts the clock of a slot.
+    pub fn new() -> Slice {
+        Slice { base: Instant::now(), call_started_ns: AtomicU64::new(0), slice_started_ns: AtomicU64::new(0) }
+    }
+
+    fn now_ns(&self) -> u64 {
+        self.base.elapsed().as_nanos() as u64
+    }
+
+    /// A call starts.
+    pub fn start_call(&self) {
+        let now = self.now_ns();
+        self.call_started_ns.store(now, Ordering::Relaxed);
+        self.slice_started_ns.store(now, Ordering::Relaxed);
+    }
+
+    /// A time slice of it starts.
+    pub fn start_slice(&self) {
+        self.slice_started_ns.store(self.now_ns(), Ordering::Relaxed);
+    }
+
+    /// Since this slice started.
+    pub fn running(&self) -> Duration {
+        Duration::from_nanos(self.now_ns().saturating_sub(self.slice_started_ns.load(Ordering::Relaxed)))
+    }
+
+    /// Since the call started, the time when others ran included.
+    pub fn elapsed_ms(&self) -> u64 {
+        self.now_ns().saturating_sub(self.call_started_ns.load(Ordering::Relaxed)) / 1_000_000
+    }
+}
+
+impl Default for Slice {
+    fn default() -> Self {
+        Slice::new()
+    }
+}

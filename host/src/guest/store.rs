@@ -1,0 +1,71 @@
+//! A wasmtime store with every limit of a call in force, and how a future in it is run to its end.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{self, Poll, Waker};
+use std::time::Duration;
+
+use wasmtime::{Store, UpdateDeadline};
+
+use super::engine::Ticker;
+use super::host_api::CallContext;
+use super::runtime::{Runtime, Slice};
+
+/// The second tick is at least a millisecond away, so a call that is shorter than that is never interrupted.
+const FIRST_SLICE_TICKS: u64 = 2;
+const LATER_SLICE_TICKS: u64 = 1;
+
+/// A store with every limit of a call in force.
+pub fn store(runtime: &Runtime, context: CallContext) -> Store<CallContext> {
+    let limits = &runtime.limits;
+    let mut store = Store::new(&runtime.engine, context);
+    store.limiter(|context| &mut context.memory);
+    store.set_hostcall_fuel(limits.call_lifted_bytes_max);
+    store.set_max_component_handles(limits.pendings_per_call_max * 2);
+    store.set_epoch_deadline(FIRST_SLICE_TICKS);
+    let (budget_ms, mut used) = (limits.call_running_ms_max, Duration::ZERO);
+    store.epoch_deadline_callback(move |store| {
+        used += store.data().slice.running();
+        if used >= Duration::from_millis(u64::from(budget_ms)) {
+            return Err(wasmtime::Error::msg(format!(
+                "ran for more than {budget_ms} ms, the limit of a call (call_running_ms_max)"
+            )));
+        }
+        Ok(UpdateDeadline::Yield(LATER_SLICE_TICKS))
+    });
+    store
+}
+
+/// Runs a guest's future to its end on this thread: for loading, never on a worker.
+pub(super) fn block_on<T>(ticker: &Ticker, slice: Arc<Slice>, future: impl Future<Output = T>) -> T {
+    let mut future = pin!(future);
+    let mut context = task::Context::from_waker(Waker::noop());
+    slice.start_call();
+    loop {
+        ticker.running();
+        slice.start_slice();
+        // It is pending only because a time slice is over, so there is nothing to wait for.
+        if let Poll::Ready(value) = future.as_mut().poll(&mut context) {
+            return value;
+        }
+    }
+}
+
+/// Counts an instance for as long as it is there.
+pub struct Alive(Runtime);
+
+impl Alive {
+    /// From now on.
+    pub fn new(runtime: &Runtime) -> Alive {
+        runtime.instances.fetch_add(1, Ordering::Relaxed);
+        Alive(runtime.clone())
+    }
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        self.0.instances.fetch_sub(1, Ordering::Relaxed);
+    }
+}
