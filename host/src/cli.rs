@@ -110,7 +110,7 @@ fn run(config: &Config, build: bool, format: Format) -> anyhow::Result<()> {
     let mut signals = Signals::new([SIGTERM, SIGINT]).context("signals can't be watched")?;
     let server = Server::start(config, log.clone())?;
     for rejected in server.rejected() {
-        log.host(Level::Error, format!("{} is left out: it {}", rejected.path.display(), chain(&rejected.error)));
+        log.host(Level::Error, format!("{} is left out: {}", rejected.path.display(), chain(&rejected.error)));
     }
     if server.guest_count() == 0 {
         log.flush(LOG_PATIENCE);
@@ -191,7 +191,7 @@ fn check(file: &Path) -> anyhow::Result<()> {
     });
     let loaded = Guest::load(file, &runtime, &linker);
     log.flush(LOG_PATIENCE);
-    let guest = loaded.map_err(|error| anyhow::anyhow!("{} {}", file.display(), chain(&error)))?;
+    let guest = loaded.map_err(|error| anyhow::anyhow!("{}: {}", file.display(), chain(&error)))?;
     let resume = if guest.has_resume() { "handle, resume" } else { "handle (no resume: waits end without a call)" };
     let mut out = io::stdout().lock();
     writeln!(out, "{}: a guest named {}", file.display(), guest.name)?;

@@ -32,10 +32,20 @@ impl RequestId {
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            RequestId::Made(number) => write!(f, "{number:032x}"),
+            // By hand: `{:032x}` costs ten times as much, and each request shows its id three times.
+            RequestId::Made(number) => f.write_str(str::from_utf8(&hexadecimal(*number)).unwrap_or_default()),
             RequestId::Given(text) => f.write_str(text),
         }
     }
+}
+
+fn hexadecimal(number: u128) -> [u8; 32] {
+    let mut digits = [0; 32];
+    for (pair, byte) in digits.chunks_exact_mut(2).zip(number.to_be_bytes()) {
+        pair[0] = b"0123456789abcdef"[usize::from(byte >> 4)];
+        pair[1] = b"0123456789abcdef"[usize::from(byte & 15)];
+    }
+    digits
 }
 
 /// What is kept of a request while it is answered. Its head and body are with whoever answers it.

@@ -39,14 +39,14 @@ pub struct Param {
 #[derive(Debug, thiserror::Error)]
 pub enum PatternError {
     /// One pattern is wrong by itself; the message of the regex crate shows the place.
-    #[error("route {route} has a pattern that is no regular expression: {pattern}\n{source}")]
+    #[error("route {route} has a pattern that is no regular expression: {pattern}\n{reason}")]
     Invalid {
         /// Its place in the guest's list.
         route: usize,
         /// As the guest declared it.
         pattern: String,
         /// What is wrong with it.
-        source: Box<regex::Error>,
+        reason: Box<regex::Error>,
     },
     /// A method that is not a token (RFC 9110, section 9.1).
     #[error("route {route} ({pattern}) has the method {method:?}, which is not a token")]
@@ -209,7 +209,7 @@ fn compile(index: usize, route: &Route) -> Result<Regex, PatternError> {
             // A pattern in verbose mode may end in a comment, which would swallow the closing anchor.
             build(&format!("^(?:{pattern})$")).or_else(|_| build(&format!("^(?:{pattern}\n)$")))
         })
-        .map_err(|source| PatternError::Invalid { route: index, pattern: pattern.clone(), source: Box::new(source) })
+        .map_err(|reason| PatternError::Invalid { route: index, pattern: pattern.clone(), reason: Box::new(reason) })
 }
 
 #[cfg(test)]

@@ -100,14 +100,15 @@ impl Guest {
     fn describe(mut self, runtime: &Runtime) -> anyhow::Result<Guest> {
         let mut store = store(runtime, CallContext::for_routes(runtime, self.name.clone()));
         let (exports, pre) = (&self.exports, &self.pre);
-        let described = block_on(&runtime.ticker, store.data().slice.clone(), async {
-            let instance = pre.instantiate_async(&mut store).await?;
-            check_types(exports, &instance, &mut store)?;
-            let routes: RoutesFunc = typed(&instance, &mut store, &exports.routes)?;
-            let (routes,) = routes.call_async(&mut store, ()).await?;
-            wasmtime::Result::Ok(routes)
+        let routes = block_on(&runtime.ticker, store.data().slice.clone(), async {
+            let instance = pre.instantiate_async(&mut store).await.map_err(plain).context("can't be instantiated")?;
+            let misfit = "does not fit the contract in wit/snow.wit";
+            check_types(exports, &instance, &mut store).map_err(plain).context(misfit)?;
+            let routes: RoutesFunc = typed(&instance, &mut store, &exports.routes).map_err(plain).context(misfit)?;
+            let returned = routes.call_async(&mut store, ()).await;
+            returned.map_err(plain).context("can't say its routes: its `routes` failed")
         });
-        let routes = described.map_err(plain).context("does not fit the contract in wit/snow.wit")?;
+        let (routes,) = routes?;
         let most = runtime.limits.guest_routes_max;
         ensure!(routes.len() <= most, "has {} routes; at most {most} are allowed", routes.len());
         self.routes = routes.into_iter().map(Route::from).collect();

@@ -39,13 +39,17 @@ impl<W: World, C: Calls> Worker<W, C> {
     pub(super) fn accept(&mut self) {
         for _ in 0..TURN.accepts_max {
             match self.world.accept() {
-                Ok((socket, peer)) => self.accepted(socket, peer),
+                Ok((socket, peer)) => {
+                    self.accept_fails = false;
+                    self.accepted(socket, peer);
+                }
                 Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::Interrupted) => {}
                 Err(error) => {
                     // The world comes back to the listener by itself: at once when one connects, or after a
                     // rest when the process was out of descriptors.
                     self.accepting = false;
-                    if error.kind() != ErrorKind::WouldBlock {
+                    // Said once, and not again until it has worked in between.
+                    if error.kind() != ErrorKind::WouldBlock && !std::mem::replace(&mut self.accept_fails, true) {
                         self.shared.log.host(Level::Error, format!("a connection could not be accepted: {error}"));
                     }
                     return;

@@ -102,6 +102,8 @@ pub struct Worker<W: World, C: Calls> {
     now_ms: u64,
     date: String,
     accepting: bool,
+    /// The last attempt to accept has failed.
+    accept_fails: bool,
 }
 
 /// What a timer is for.
@@ -154,6 +156,7 @@ impl<W: World, C: Calls> Worker<W, C> {
             now_ms,
             date: String::new(),
             accepting: false,
+            accept_fails: false,
         }
     }
 
