@@ -1,0 +1,13 @@
+//! Times single operations: `cargo bench --package snow-host --bench micro`.
+
+mod operations;
+
+fn main() {
+    divan::main();
+}
+
+#[divan::bench(args = operations::ALL.map(|(name, _)| name))]
+fn operation(bencher: divan::Bencher, name: &str) {
+    let mut run = operations::prepare(name);
+    bencher.bench_local(|| run());
+}
