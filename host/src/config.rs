@@ -94,7 +94,7 @@ impl Default for Limits {
             log_message_bytes_max: 4_096,
             guest_file_bytes_max: 128 << 20,
             guests_max: 1_000,
-            guest_routes_max: 10_000,
+            guest_routes_max: 1_000,
         }
     }
 }

@@ -11,6 +11,8 @@ use regex::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 use regex_automata::nfa::thompson::WhichCaptures;
 use regex_automata::{Anchored, Input, meta};
 
+use crate::http::headers::is_token;
+
 /// A route as a guest declares it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
@@ -51,7 +53,7 @@ pub enum PatternError {
         /// As the guest declared it.
         pattern: String,
         /// What is wrong with it.
-        reason: Box<regex::Error>,
+        reason: String,
     },
     /// A method that is not a token (RFC 9110, section 9.1).
     #[error("route {route} ({pattern}) has the method {method:?}, which is not a token")]
@@ -64,7 +66,7 @@ pub enum PatternError {
         method: String,
     },
     /// Each is fine, but all together are too large to match in one pass.
-    #[error("the routes of all guests together are too large: {0}")]
+    #[error("its routes are too large to be matched in one pass: {0}")]
     TooLarge(String),
 }
 
@@ -111,40 +113,44 @@ struct Line {
     captures: Option<Regex>,
 }
 
-/// How large one compiled pattern may be.
+/// How large the captures' automaton of one pattern may be.
 const PATTERN_BYTES_MAX: usize = 1 << 20;
-/// How large all compiled patterns together may be, and the cache of the one pass over them.
+/// How large the automaton of one guest's routes may be, and that of all.
+const GUEST_BYTES_MAX: usize = 8 << 20;
 const TABLE_BYTES_MAX: usize = 64 << 20;
+/// What a worker may keep of the one pass, to go faster the next time. Paths can't make it grow beyond that.
+const CACHE_BYTES_MAX: usize = 8 << 20;
 
 /// Checks the routes of one guest: each error names the route.
 pub fn check(routes: &[Route]) -> Result<(), PatternError> {
     for (index, route) in routes.iter().enumerate() {
         compile(index, route)?;
-        if let Some(method) = route.methods.iter().find(|method| !crate::http::headers::is_token(method.as_bytes())) {
+        if let Some(method) = route.methods.iter().find(|method| !is_token(method.as_bytes())) {
             let pattern = route.pattern.clone();
             return Err(PatternError::Method { route: index, pattern, method: method.clone() });
         }
     }
+    let patterns = routes.iter().enumerate().map(|(index, route)| anchor(index, route));
+    first_of(&patterns.collect::<Result<Vec<_>, _>>()?, GUEST_BYTES_MAX)?;
     Ok(())
 }
 
 impl Router {
     /// Builds the table of a deployment, in the order of `entries`.
     pub fn new(entries: Vec<Entry>) -> Result<Router, PatternError> {
-        let compiled: Vec<Regex> =
-            entries.iter().map(|entry| compile(entry.route as usize, &entry.declared)).collect::<Result<_, _>>()?;
-        let patterns: Vec<&str> = compiled.iter().map(Regex::as_str).collect();
-        let first = first_of(&patterns).map_err(|error| PatternError::TooLarge(error.to_string()))?;
+        let anchored = |entry: &Entry| anchor(entry.route as usize, &entry.declared);
+        let patterns: Vec<String> = entries.iter().map(anchored).collect::<Result<_, _>>()?;
+        let first = first_of(&patterns, TABLE_BYTES_MAX)?;
         let all = RegexSetBuilder::new(&patterns)
             .size_limit(TABLE_BYTES_MAX)
-            .dfa_size_limit(TABLE_BYTES_MAX)
+            .dfa_size_limit(CACHE_BYTES_MAX)
             .build()
             .map_err(|error| PatternError::TooLarge(error.to_string()))?;
-        let lines = entries
-            .into_iter()
-            .zip(compiled)
-            .map(|(entry, regex)| Line { entry, captures: (regex.captures_len() > 1).then_some(regex) });
-        Ok(Router { first, all, lines: lines.collect() })
+        let lines = entries.into_iter().map(|entry| {
+            let captures = compile(entry.route as usize, &entry.declared)?;
+            Ok(Line { entry, captures })
+        });
+        Ok(Router { first, all, lines: lines.collect::<Result<_, _>>()? })
     }
 
     /// The entries in their order.
@@ -180,12 +186,13 @@ impl Router {
 }
 
 /// One automaton for all patterns. They are anchored, so of those that match it prefers the first.
-fn first_of(patterns: &[&str]) -> Result<meta::Regex, Box<meta::BuildError>> {
+fn first_of(patterns: &[String], bytes_max: usize) -> Result<meta::Regex, PatternError> {
     let config = meta::Config::new()
         .which_captures(WhichCaptures::Implicit)
-        .nfa_size_limit(Some(TABLE_BYTES_MAX))
-        .hybrid_cache_capacity(TABLE_BYTES_MAX);
-    meta::Regex::builder().configure(config).build_many(patterns).map_err(Box::new)
+        .nfa_size_limit(Some(bytes_max))
+        .hybrid_cache_capacity(CACHE_BYTES_MAX);
+    let built = meta::Regex::builder().configure(config).build_many(patterns);
+    built.map_err(|error| PatternError::TooLarge(error.to_string()))
 }
 
 impl Route {
@@ -226,16 +233,28 @@ fn allow<'a>(routes: impl Iterator<Item = &'a Route>) -> String {
 }
 
 /// The route's pattern, anchored at both ends so that the whole path has to match: `a|b` included.
-fn compile(index: usize, route: &Route) -> Result<Regex, PatternError> {
-    let build = |pattern: &str| RegexBuilder::new(pattern).size_limit(PATTERN_BYTES_MAX).build();
+fn anchor(index: usize, route: &Route) -> Result<String, PatternError> {
     let pattern = &route.pattern;
     // The pattern by itself first: its error then shows what the guest wrote, and `a)(b` can't slip through.
-    build(pattern)
-        .and_then(|_| {
-            // A pattern in verbose mode may end in a comment, which would swallow the closing anchor.
-            build(&format!("^(?:{pattern})$")).or_else(|_| build(&format!("^(?:{pattern}\n)$")))
-        })
-        .map_err(|reason| PatternError::Invalid { route: index, pattern: pattern.clone(), reason: Box::new(reason) })
+    regex_syntax::parse(pattern).map_err(|error| invalid(index, pattern, &error))?;
+    let anchored = format!("^(?:{pattern})$");
+    // A pattern in verbose mode may end in a comment, which would swallow the closing anchor.
+    if regex_syntax::parse(&anchored).is_ok() { Ok(anchored) } else { Ok(format!("^(?:{pattern}\n)$")) }
+}
+
+/// What finds the route's captures: nothing, for a pattern without groups.
+fn compile(index: usize, route: &Route) -> Result<Option<Regex>, PatternError> {
+    let anchored = anchor(index, route)?;
+    let parsed = regex_syntax::parse(&anchored).map_err(|error| invalid(index, &route.pattern, &error))?;
+    if parsed.properties().explicit_captures_len() == 0 {
+        return Ok(None);
+    }
+    let built = RegexBuilder::new(&anchored).size_limit(PATTERN_BYTES_MAX).build();
+    built.map(Some).map_err(|error| invalid(index, &route.pattern, &error))
+}
+
+fn invalid(route: usize, pattern: &str, reason: &dyn std::fmt::Display) -> PatternError {
+    PatternError::Invalid { route, pattern: pattern.to_owned(), reason: reason.to_string() }
 }
 
 #[cfg(test)]
