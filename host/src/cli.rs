@@ -106,9 +106,9 @@ fn run(config: &Config, build: bool, format: Format) -> anyhow::Result<()> {
     }
     let log =
         Log::start(format, config.limits.log_lines_max, io::stderr()).context("the log's thread can't be started")?;
-    // Before there are other threads, so that none of them takes the signals.
-    let mut signals = Signals::new([SIGTERM, SIGINT]).context("signals can't be watched")?;
     let server = Server::start(config, log.clone())?;
+    // Not earlier: while guests are compiled there is nothing to drain, and a signal had better end the process.
+    let mut signals = Signals::new([SIGTERM, SIGINT]).context("signals can't be watched")?;
     for rejected in server.rejected() {
         log.host(Level::Error, format!("{} is left out: {}", rejected.path.display(), chain(&rejected.error)));
     }

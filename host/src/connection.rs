@@ -215,7 +215,7 @@ impl Connection {
     /// Whether the worker should read from the socket. False while enough input is kept that can't be used yet,
     /// and where the connection closes without caring what comes.
     pub fn wants_read(&self) -> bool {
-        if self.dead || self.peer == Peer::Ended || self.input.len() >= INPUT_KEPT_BYTES_MAX {
+        if self.dead || self.peer == Peer::Ended || self.input_is_full() {
             return false;
         }
         match self.phase {
@@ -224,6 +224,12 @@ impl Connection {
             Phase::Exchange(_) | Phase::Streaming(_) => !self.draining,
             Phase::Refused(_) | Phase::Closing { .. } => false,
         }
+    }
+
+    /// Whether as much input is kept as may be. Until some of it is used nothing is read, and behind it even the
+    /// client's leaving can't be seen: a FIN does not pass a full window.
+    pub fn input_is_full(&self) -> bool {
+        self.input.len() >= INPUT_KEPT_BYTES_MAX
     }
 
     /// Whether input waits that was received and not used. After [`wrote`](Self::wrote) made room for more

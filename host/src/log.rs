@@ -152,7 +152,8 @@ impl Log {
         let queue = &self.0.queue;
         let line = Line { at: SystemTime::now(), content };
         let mut lines = queue.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        if lines.len() >= queue.lines_max {
+        // Whoever waits for a flush is not to be turned away: there are few of them.
+        if lines.len() >= queue.lines_max && !matches!(line.content, Content::Flush(_)) {
             queue.dropped.fetch_add(1, Ordering::Relaxed);
             return;
         }

@@ -35,6 +35,8 @@ pub fn listeners(listen: Listen, workers: u16) -> io::Result<Vec<std::net::TcpLi
             (0..workers).map(|_| first.try_clone()).collect()
         }
         Listen::Address(address) => {
+            // `SO_REUSEPORT` would let two servers of one user share a port without a word.
+            drop(bound(address, false)?);
             let first = listener(address)?;
             let bound = first.local_addr()?;
             let others = (1..workers).map(|_| listener(bound));
@@ -44,13 +46,18 @@ pub fn listeners(listen: Listen, workers: u16) -> io::Result<Vec<std::net::TcpLi
 }
 
 fn listener(address: SocketAddr) -> io::Result<std::net::TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_reuse_address(true)?;
-    socket.set_reuse_port(true)?;
+    let socket = bound(address, true)?;
     socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
+}
+
+fn bound(address: SocketAddr, reuse_port: bool) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(reuse_port)?;
+    socket.bind(&address.into())?;
+    Ok(socket)
 }
 
 /// The listening socket that a supervisor left open for us under a number.

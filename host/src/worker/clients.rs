@@ -192,11 +192,14 @@ impl<W: World, C: Calls> Worker<W, C> {
         }
     }
 
-    /// A held request ends as soon as its client is known to have left (a half-close counts: DESIGN 4).
+    /// A held request ends as soon as its client is known to have left; a half-close counts. It also ends when the
+    /// client has pipelined so much behind it that its leaving could no longer be seen: a request must not be held
+    /// for somebody who is gone.
     fn end_held_if_left(&mut self, key: Key) -> Result<(), Gone> {
         let Some(client) = self.clients.get(key) else { return Ok(()) };
         let held = matches!(client.connection.exchange(), Some(Exchange { progress: Progress::Suspended { .. }, .. }));
-        if held && client.read_closed { Err(Gone) } else { Ok(()) }
+        let unseen = client.read_closed || client.connection.input_is_full();
+        if held && unseen { Err(Gone) } else { Ok(()) }
     }
 
     /// Writes the connection's output until it is empty or the socket is full.

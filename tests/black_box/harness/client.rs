@@ -1,0 +1,254 @@
+//! An HTTP/1.1 client that trusts nothing: an answer that breaks a rule of RFC 9112 fails the test.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::Duration;
+
+use socket2::SockRef;
+
+use super::{A_MOMENT, PATIENCE};
+
+/// One connection.
+pub struct Client {
+    stream: TcpStream,
+    /// Received and not read yet.
+    buffer: Vec<u8>,
+}
+
+/// One answer.
+#[derive(Debug)]
+pub struct Response {
+    pub status: u16,
+    /// In their order, names in lower case.
+    pub fields: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Response {
+    /// The value of a field that is there at most once.
+    #[track_caller]
+    pub fn field(&self, name: &str) -> Option<&str> {
+        let mut values = self.fields.iter().filter(|(field, _)| field == name).map(|(_, value)| value.as_str());
+        let value = values.next();
+        assert!(values.next().is_none(), "there is more than one {name}: {self:?}");
+        value
+    }
+
+    #[track_caller]
+    pub fn text(&self) -> &str {
+        str::from_utf8(&self.body).expect("the body is text")
+    }
+
+    /// Whether it says that the connection closes.
+    pub fn closes(&self) -> bool {
+        self.field("connection") == Some("close")
+    }
+}
+
+impl Client {
+    #[track_caller]
+    pub fn connect(address: SocketAddr) -> Client {
+        let stream = TcpStream::connect_timeout(&address, PATIENCE).expect("the server accepts");
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        // Small pieces are to arrive as such.
+        stream.set_nodelay(true).unwrap();
+        Client { stream, buffer: Vec::new() }
+    }
+
+    /// Sends bytes as they are.
+    #[track_caller]
+    pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.stream.write_all(bytes.as_ref()).expect("the server takes what it is sent");
+    }
+
+    /// Sends bytes to a server that may have heard enough before the end. Whether it took all of them.
+    pub fn send_perhaps(&mut self, bytes: &[u8]) -> bool {
+        self.stream.write_all(bytes).is_ok()
+    }
+
+    pub fn gives_up_writing_after(&mut self, patience: Duration) {
+        self.stream.set_write_timeout(Some(patience)).unwrap();
+    }
+
+    #[track_caller]
+    pub fn ask(&mut self, target: &str) {
+        self.send(format!("GET {target} HTTP/1.1\r\nhost: test\r\n\r\n"));
+    }
+
+    #[track_caller]
+    pub fn get(&mut self, target: &str) -> Response {
+        self.ask(target);
+        self.response()
+    }
+
+    #[track_caller]
+    pub fn post(&mut self, target: &str, body: &[u8]) -> Response {
+        let length = body.len();
+        self.send(format!("POST {target} HTTP/1.1\r\nhost: test\r\ncontent-length: {length}\r\n\r\n"));
+        self.send(body);
+        self.response()
+    }
+
+    /// The next answer, to anything but a HEAD.
+    #[track_caller]
+    pub fn response(&mut self) -> Response {
+        self.read_response(false)
+    }
+
+    /// The next answer, to a HEAD: it has no body, whatever its fields say.
+    #[track_caller]
+    pub fn response_to_head(&mut self) -> Response {
+        self.read_response(true)
+    }
+
+    /// No more requests from here: a FIN. The server may have been quicker to end the connection.
+    pub fn half_close(&self) {
+        match self.stream.shutdown(Shutdown::Write) {
+            Err(error) if error.kind() != ErrorKind::NotConnected => panic!("a connection can be closed: {error}"),
+            _ => {}
+        }
+    }
+
+    /// Leaves with a RST instead of a FIN.
+    pub fn reset(self) {
+        SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).expect("a socket takes SO_LINGER");
+    }
+
+    /// Nothing comes for a moment.
+    #[track_caller]
+    pub fn is_silent(&mut self) {
+        assert!(self.nothing_yet(), "something came: {:?}", self.received());
+    }
+
+    /// Whether nothing comes for a moment.
+    #[track_caller]
+    pub fn nothing_yet(&mut self) -> bool {
+        self.stream.set_read_timeout(Some(A_MOMENT)).unwrap();
+        let peeked = self.stream.peek(&mut [0; 1]).map_err(|error| error.kind());
+        self.stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        self.buffer.is_empty() && matches!(peeked, Err(ErrorKind::WouldBlock | ErrorKind::TimedOut))
+    }
+
+    /// The server closes, and says nothing more before.
+    #[track_caller]
+    pub fn is_closed(&mut self) {
+        let more = self.receive();
+        let rest = String::from_utf8_lossy(&self.buffer);
+        assert!(!more && rest.is_empty(), "the connection should be closed, but there came {rest:?}");
+    }
+
+    /// Reads more into the buffer; false at the end.
+    #[track_caller]
+    fn receive(&mut self) -> bool {
+        let mut bytes = [0; 65_536];
+        let count = self.stream.read(&mut bytes);
+        let count = count.unwrap_or_else(|error| panic!("no answer: {error}; so far {:?}", self.received()));
+        self.buffer.extend_from_slice(&bytes[..count]);
+        count > 0
+    }
+
+    fn received(&self) -> String {
+        String::from_utf8_lossy(&self.buffer).chars().take(2_000).collect()
+    }
+
+    #[track_caller]
+    fn read_response(&mut self, to_head: bool) -> Response {
+        let head = self.line_by_line();
+        let (status_line, field_lines) = head.split_first().expect("a head has a first line");
+        let status = status(status_line);
+        let fields: Vec<_> = field_lines.iter().map(|line| field(line)).collect();
+        let mut response = Response { status, fields, body: Vec::new() };
+        assert!(status < 200 || response.field("date").is_some_and(|date| date.len() == 29), "no date: {response:?}");
+        let length = response.field("content-length").map(|length| decimal(length));
+        let chunked = response.field("transfer-encoding").map(|coding| assert_eq!(coding, "chunked"));
+        assert!(length.is_none() || chunked.is_none(), "two framings: {response:?}");
+        if status == 204 || status < 200 {
+            assert!(length.is_none() && chunked.is_none(), "a {status} has no framing: {response:?}");
+        }
+        response.body = match (length, chunked) {
+            _ if to_head || status < 200 || matches!(status, 204 | 304) => Vec::new(),
+            (Some(length), _) => self.take(length),
+            (_, Some(())) => self.chunks(),
+            (None, None) => self.rest(),
+        };
+        response
+    }
+
+    /// A head: its lines without their ends, and without the empty one.
+    #[track_caller]
+    fn line_by_line(&mut self) -> Vec<String> {
+        let mut lines = Vec::new();
+        loop {
+            match self.line() {
+                line if line.is_empty() => return lines,
+                line => lines.push(line),
+            }
+        }
+    }
+
+    #[track_caller]
+    fn line(&mut self) -> String {
+        let end = loop {
+            match self.buffer.iter().position(|&byte| byte == b'\n') {
+                Some(end) => break end,
+                None => assert!(self.receive(), "the connection ended in a head: {:?}", self.received()),
+            }
+        };
+        let line: Vec<u8> = self.buffer.drain(..=end).collect();
+        let content = line.strip_suffix(b"\r\n").unwrap_or_else(|| panic!("a bare LF: {line:?}"));
+        assert!(content.iter().all(|&byte| byte == b'\t' || (b' '..0x7f).contains(&byte)), "control bytes: {line:?}");
+        String::from_utf8(content.to_vec()).expect("it was looked at")
+    }
+
+    #[track_caller]
+    fn take(&mut self, length: usize) -> Vec<u8> {
+        while self.buffer.len() < length {
+            assert!(self.receive(), "the connection ended in a body of {length}, at {}", self.buffer.len());
+        }
+        self.buffer.drain(..length).collect()
+    }
+
+    #[track_caller]
+    fn chunks(&mut self) -> Vec<u8> {
+        let mut body = Vec::new();
+        loop {
+            let size = self.line();
+            let size = usize::from_str_radix(&size, 16).unwrap_or_else(|_| panic!("no chunk's size: {size:?}"));
+            let chunk = self.take(size);
+            assert_eq!(self.line(), "", "a chunk ends with an empty line");
+            if size == 0 {
+                return body;
+            }
+            body.extend(chunk);
+        }
+    }
+
+    #[track_caller]
+    fn rest(&mut self) -> Vec<u8> {
+        while self.receive() {}
+        std::mem::take(&mut self.buffer)
+    }
+}
+
+#[track_caller]
+fn status(line: &str) -> u16 {
+    let rest = line.strip_prefix("HTTP/1.1 ").unwrap_or_else(|| panic!("no status line: {line:?}"));
+    let (digits, reason) = rest.split_at_checked(3).unwrap_or_else(|| panic!("no status: {line:?}"));
+    assert!(reason.starts_with(' '), "a space follows the status, even with no reason: {line:?}");
+    decimal(digits) as u16
+}
+
+#[track_caller]
+fn field(line: &str) -> (String, String) {
+    let (name, value) = line.split_once(':').unwrap_or_else(|| panic!("no field: {line:?}"));
+    let is_tchar = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    assert!(!name.is_empty() && name.bytes().all(is_tchar), "no field name: {line:?}");
+    (name.to_ascii_lowercase(), value.trim_matches([' ', '\t']).to_owned())
+}
+
+#[track_caller]
+fn decimal(digits: &str) -> usize {
+    assert!(!digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()), "no number: {digits:?}");
+    digits.parse().expect("it has only digits")
+}

@@ -1,0 +1,106 @@
+//! Guests to serve: the examples, the hostile ones, and `probe`, each built once for all tests.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{env, fs, process};
+
+use super::program::{self, cargo, workspace};
+
+/// A guests folder of one test. Removed with everything in it when it goes out of scope.
+pub struct Folder(PathBuf);
+
+impl Folder {
+    /// An empty one.
+    pub fn new() -> Folder {
+        static FOLDERS: AtomicUsize = AtomicUsize::new(0);
+        let number = FOLDERS.fetch_add(1, Ordering::Relaxed);
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{number}", process::id()));
+        fs::create_dir_all(&path).expect("the target folder can be written");
+        Folder(path)
+    }
+
+    /// One with these guests; `None` if one of them can't be built here (see [`source`]).
+    pub fn with(guests: &[&str]) -> Option<Folder> {
+        let folder = Folder::new();
+        for guest in guests {
+            let file = source(guest)?;
+            folder.add(file.file_name()?.to_str()?, &fs::read(&file).expect("a guest can be read"));
+        }
+        Some(folder)
+    }
+
+    /// Puts a file there.
+    pub fn add(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        let file = self.0.join(name);
+        fs::write(&file, bytes).expect("a guests folder can be written");
+        file
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What is left over lies in the target folder, and harms nobody.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The file of a guest: of an example (`hello`, `snow`), of one of these tests' own (`spin`, `broken/regex`),
+/// or of `probe`.
+///
+/// `None`, and a line that says so, if it is written in Rust and this machine can't build it: the test is
+/// then skipped. Where `CI` is set that is a failure: there, a test that does not run must not look passed.
+pub fn source(guest: &str) -> Option<PathBuf> {
+    let own = workspace().join("tests/guests").join(guest).with_extension("wat");
+    match guest {
+        "probe" => probe(),
+        "hello" => Some(workspace().join("guests/hello.wat")),
+        "snow" | "tornado" | "two-step" => Some(examples()?.join(guest).with_extension("wasm")),
+        _ => Some(own),
+    }
+}
+
+/// The folder of the example guests, built by the program's own command.
+fn examples() -> Option<&'static Path> {
+    static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let built = BUILT.get_or_init(|| {
+        let guests = workspace().join("guests");
+        let mut build = Command::new(program::program());
+        build.arg("build").arg(&guests);
+        built("the example guests", build).then_some(guests)
+    });
+    built.as_deref()
+}
+
+/// A guest with a route for each clause of the contract. It is no example, so it is built here; in the target
+/// folder of the examples, where the libraries that it shares with them are built anyway.
+fn probe() -> Option<PathBuf> {
+    static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let built = BUILT.get_or_init(|| {
+        let target = workspace().join("guests/target");
+        let mut build = cargo(&workspace().join("tests/guests/probe"));
+        build.args(["build", "--release", "--target", "wasm32-unknown-unknown", "--target-dir"]).arg(&target);
+        // What shapes a native build is not meant for this one.
+        for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET", "CARGO_TARGET_DIR"] {
+            build.env_remove(name);
+        }
+        built("the guest `probe`", build).then(|| target.join("wasm32-unknown-unknown/release/probe.wasm"))
+    });
+    built.clone()
+}
+
+fn built(what: &str, mut build: Command) -> bool {
+    let output = build.output().expect("the build can be started");
+    if output.status.success() {
+        return true;
+    }
+    let why = String::from_utf8_lossy(&output.stderr);
+    assert!(env::var_os("CI").is_none(), "{what} can't be built:\n{why}");
+    eprintln!("SKIPPED: tests that need {what}, which can't be built here:\n{why}");
+    false
+}

@@ -1,0 +1,68 @@
+//! What a child process says, line by line, read by a thread of its own so that its pipe is never full.
+
+use std::io::{BufRead, BufReader, Read};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+use std::time::Instant;
+
+use super::PATIENCE;
+
+#[derive(Clone)]
+pub struct Lines(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    said: Mutex<Said>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Said {
+    text: String,
+    ended: bool,
+}
+
+impl Lines {
+    pub fn of(stream: impl Read + Send + 'static) -> Lines {
+        let lines = Lines(Arc::default());
+        let shared = lines.0.clone();
+        thread::spawn(move || {
+            for line in BufReader::new(stream).split(b'\n').map_while(Result::ok) {
+                shared.add(&String::from_utf8_lossy(&line));
+            }
+            shared.said.lock().unwrap().ended = true;
+            shared.changed.notify_all();
+        });
+        lines
+    }
+
+    /// Everything so far.
+    pub fn text(&self) -> String {
+        self.0.said.lock().unwrap().text.clone()
+    }
+
+    /// Waits until it has said all of these, in whatever order, and returns everything so far.
+    #[track_caller]
+    pub fn until(&self, needles: &[&str]) -> String {
+        let until = Instant::now() + PATIENCE;
+        let mut said = self.0.said.lock().unwrap();
+        loop {
+            let missing: Vec<_> = needles.iter().filter(|needle| !said.text.contains(**needle)).collect();
+            if missing.is_empty() {
+                return said.text.clone();
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero() && !said.ended, "{missing:?} is not in:\n{}", said.text);
+            said = self.0.changed.wait_timeout(said, left).unwrap().0;
+        }
+    }
+}
+
+impl Shared {
+    fn add(&self, line: &str) {
+        let mut said = self.said.lock().unwrap();
+        said.text += line;
+        said.text.push('\n');
+        self.changed.notify_all();
+    }
+}

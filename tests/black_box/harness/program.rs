@@ -1,0 +1,58 @@
+//! The program under test.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+
+/// The workspace's root.
+pub fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("this crate lies in the workspace")
+}
+
+/// Where cargo puts what it builds, and the profile that this test was built with.
+fn target() -> (PathBuf, &'static str) {
+    // target/release/deps/black_box-0123456789abcdef
+    let test = env::current_exe().expect("a test knows its own file");
+    let profile = test.ancestors().nth(2).expect("cargo puts tests in target/PROFILE/deps");
+    let target = profile.parent().expect("cargo puts profiles in target");
+    (target.to_owned(), if profile.ends_with("release") { "release" } else { "dev" })
+}
+
+/// The program, as it is in the source: `cargo test` builds the programs of a package only for that package's
+/// own tests, so cargo is asked here. It does nothing if the program is fresh.
+///
+/// `SNOW_HOST=/a/snow-host cargo test …` tests another one.
+pub fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| match env::var_os("SNOW_HOST") {
+        Some(program) => PathBuf::from(program),
+        None => build(),
+    })
+}
+
+fn build() -> PathBuf {
+    let (target, profile) = target();
+    eprintln!("building snow-host, unless it is fresh");
+    let built = cargo(workspace())
+        .args(["build", "--package", "snow-host", "--bin", "snow-host", "--profile", profile, "--target-dir"])
+        .arg(&target)
+        .status()
+        .expect("cargo can be started");
+    assert!(built.success(), "`cargo build --package snow-host` failed; its messages are above");
+    let folder = if profile == "release" { "release" } else { "debug" };
+    target.join(folder).join("snow-host")
+}
+
+/// The cargo that runs this test.
+pub fn cargo(folder: &Path) -> Command {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(folder).stdin(Stdio::null());
+    cargo
+}
+
+/// Runs the program to its end.
+#[track_caller]
+pub fn run<A: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = A>) -> Output {
+    Command::new(program()).args(arguments).stdin(Stdio::null()).output().expect("the program can be started")
+}

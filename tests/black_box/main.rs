@@ -1,0 +1,36 @@
+//! snow-host from the outside: the program as a child process, real sockets, real guests.
+//!
+//! Nothing here knows the host's code (`layout` reads it as text). Each test starts a server of its own, on a
+//! free port, with a guests folder of its own; see [`harness`].
+//!
+//! | module | what must hold |
+//! |---|---|
+//! | `examples` | the example guests answer as they are documented to |
+//! | `workers` | threads share keys, and nothing else |
+//! | `holding` | thousands wait while others are served; who leaves is forgotten at once |
+//! | `pendings` | the contract of a pending, by a guest made for it (`guests/probe`) |
+//! | `requests` | what a guest is shown of a request |
+//! | `http` | well-formed HTTP, in every shape |
+//! | `malformed` | everything else, however it is split |
+//! | `answers` | what a guest may not answer |
+//! | `hostile` | guests that compute, trap, lie and eat |
+//! | `loading` | files that are no guests |
+//! | `cli` | arguments, exit codes, the log |
+//! | `drain` | how it ends |
+//! | `layout` | which file of the host may use what |
+
+mod harness;
+
+mod answers;
+mod cli;
+mod drain;
+mod examples;
+mod holding;
+mod hostile;
+mod http;
+mod layout;
+mod loading;
+mod malformed;
+mod pendings;
+mod requests;
+mod workers;

@@ -1,0 +1,2 @@
+;; A component of nothing at all.
+(component)

@@ -1,0 +1,7 @@
+;; A component that has all the names, with other types: both functions return a number.
+(component
+  (core module $module (func (export "f") (result i32) (i32.const 7)))
+  (core instance $instance (instantiate $module))
+  (func $f (result u32) (canon lift (core func $instance "f")))
+  (instance $handler (export "routes" (func $f)) (export "handle" (func $f)))
+  (export "snow:host/handler@0.1.0" (instance $handler)))

@@ -1,0 +1,15 @@
+;; GET /deep calls itself without end: its stack overflows.
+(module
+  (memory (export "memory") 1)
+  ;; One route, for every method: { methods: [], pattern: "/deep" }
+  (data (i32.const 0) "\08\00\00\00\01\00\00\00")
+  (data (i32.const 8) "\00\00\00\00\00\00\00\00\18\00\00\00\05\00\00\00")
+  (data (i32.const 24) "/deep")
+  (func (export "snow:host/handler@0.1.0#routes") (result i32) (i32.const 0))
+
+  (func $deeper (export "snow:host/handler@0.1.0#handle") (param i32) (result i32)
+    ;; The addition keeps it from being a tail call, which would need no stack.
+    (i32.add (call $deeper (local.get 0)) (i32.const 1)))
+
+  ;; Nobody looks at the arguments, so they may all lie in one place.
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024)))

@@ -1,0 +1,297 @@
+//! A guest that does what a test tells it to: one route for each clause of the contract (wit/snow.wit).
+//!
+//! A token is told to the test as a log line, `token TOKEN`: answering with it would end the wait.
+
+use snow_guest::prelude::*;
+
+// ---- One pending -----------------------------------------------------------------------------------------
+
+/// Waits for its token, without `resume`. `?seconds=` is the deadline, `?late=` the answer at the deadline.
+#[route(any, r"/wait")]
+fn wait(request: Request) -> Result<Suspension> {
+    let pending = Pending::create()?;
+    tell(&[&pending]);
+    let suspension = pending.suspend().deadline(seconds(&request)?);
+    Ok(match request.query_param("late") {
+        Some(late) => suspension.on_timeout((503, late)),
+        None => suspension,
+    })
+}
+
+/// The same, and `resume` says what came.
+#[route(any, r"/wait/resumed", resume = what_came)]
+fn wait_resumed(request: Request) -> Result<Suspension> {
+    let pending = Pending::create()?;
+    tell(&[&pending]);
+    Ok(pending.suspend().deadline(seconds(&request)?).state("1"))
+}
+
+/// Waits for a timer of `?seconds=`, which its token may settle earlier.
+#[route(GET, r"/timer", resume = what_came)]
+fn timer(request: Request) -> Result<Suspension> {
+    let timer = Pending::timer(seconds(&request)?)?;
+    tell(&[&timer]);
+    Ok(timer.suspend().state("1"))
+}
+
+/// Settles what a token names, and says what the host said: with `?given=`, with a failure that says
+/// `?failed=`, or with the response that [`answer`] would give.
+#[route(any, r"/settle/(.*)")]
+fn settle(request: Request) -> Result<String> {
+    let settlement = match (request.query_param("given"), request.query_param("failed")) {
+        (Some(given), _) => Settlement::from(given),
+        (_, Some(message)) => Failure::new("code", message).into(),
+        _ => described(&request)?.into(),
+    };
+    Ok(match pending::set_result(request.param(0), settlement) {
+        Ok(()) => "ok".to_owned(),
+        Err(refusal) => format!("{refusal:?}"),
+    })
+}
+
+/// Settled before it is returned: the wait is over at once.
+#[route(GET, r"/at-once", resume = what_came)]
+fn at_once(_: Request) -> Result<Suspension> {
+    let pending = Pending::create()?;
+    pending::set_result(&pending.token(), "before")?;
+    Ok(pending.suspend().state("1"))
+}
+
+/// Does not return its pending, which is released when this call ends.
+#[route(GET, r"/release")]
+fn release(_: Request) -> Result<&'static str> {
+    tell(&[&Pending::create()?]);
+    Ok("released")
+}
+
+// ---- Several ---------------------------------------------------------------------------------------------
+
+/// Waits for two tokens, told in their order; `resume` says what came.
+#[route(GET, r"/two/(all|any)", resume = what_came)]
+fn two(request: Request) -> Result<Suspension> {
+    two_plain(request)
+}
+
+/// The same without `resume`.
+#[route(GET, r"/two/(all|any)/plain")]
+fn two_plain(request: Request) -> Result<Suspension> {
+    let both = [Pending::create()?, Pending::create()?];
+    tell(&[&both[0], &both[1]]);
+    Ok(join(&request, both.into()).deadline(seconds(&request)?).state("2"))
+}
+
+/// Waits for nothing.
+#[route(GET, r"/none/(all|any)", resume = what_came)]
+fn none(request: Request) -> Result<Suspension> {
+    none_plain(request)
+}
+
+/// The same without `resume`.
+#[route(GET, r"/none/(all|any)/plain")]
+fn none_plain(request: Request) -> Result<Suspension> {
+    Ok(join(&request, Vec::new()).deadline(seconds(&request)?).state("0"))
+}
+
+/// Waits for any of two again and again: each time for those that are left, until none is.
+#[route(GET, r"/each", resume = next)]
+fn each(request: Request) -> Result<Suspension> {
+    let both = [Pending::create()?, Pending::create()?];
+    tell(&[&both[0], &both[1]]);
+    Ok(Suspension::any(both).deadline(seconds(&request)?).state("2 "))
+}
+
+fn next(mut resumed: Resumed) -> Outcome {
+    let state = resumed.state_text().into_owned();
+    let (count, mut seen) = state.split_once(' ').map(|(count, seen)| (number(count), seen.to_owned())).unwrap();
+    seen += &format!("[{}]", describe(&resumed, count));
+    let left: Vec<Pending> = (0..count).filter_map(|index| resumed.take(index)).collect();
+    if left.is_empty() || resumed.timed_out() {
+        return Response::text(seen).into();
+    }
+    let state = format!("{} {seen}", left.len());
+    Suspension::any(left).state(state).deadline(Duration::from_secs(60)).into()
+}
+
+/// Two wait under one key in one call; the first is given a value and dropped, which passes it to the second.
+#[route(GET, r"/passes-on", resume = what_came)]
+fn passes_on(request: Request) -> Result<Suspension> {
+    let key = request.id();
+    let (first, second) = (Pending::keyed(key)?, Pending::keyed(key)?);
+    let counted = pending::waiting(key);
+    let somebody_waited = pending::set_next(key, "passed on")?;
+    log::info(format!("{counted} waited, then {}; settled: {somebody_waited}", pending::waiting(key)));
+    drop(first);
+    Ok(second.suspend().state("1"))
+}
+
+// ---- State and request -----------------------------------------------------------------------------------
+
+/// Waits for nothing with a state of so many bytes, and says how many came back.
+#[route(GET, r"/state/(\d+)", resume = state_came)]
+fn state(request: Request) -> Suspension {
+    Suspension::all([]).state(vec![b's'; number(request.param(0))])
+}
+
+fn state_came(resumed: Resumed) -> String {
+    format!("{} bytes", resumed.state.len())
+}
+
+/// Gets its request again, or not, when its wait is over.
+#[route(any, r"/(keep|forget)", resume = request_came)]
+fn keep(request: Request) -> Suspension {
+    match request.param(0) {
+        "keep" => Suspension::all([]).keep_request(),
+        _ => Suspension::all([]),
+    }
+}
+
+fn request_came(resumed: Resumed) -> String {
+    resumed.request.map_or_else(|| "no request".to_owned(), |request| shown(&request))
+}
+
+// ---- Limits ----------------------------------------------------------------------------------------------
+
+/// Makes a thousand pendings, or as many as it may.
+#[route(GET, r"/many")]
+fn many(_: Request) -> String {
+    let made: std::result::Result<Vec<_>, _> =
+        (0..1000).map(|index| Pending::create().map_err(|refusal| (index, refusal))).collect();
+    match made {
+        Ok(made) => format!("{}", made.len()),
+        Err((made, refusal)) => format!("{made}, then {refusal:?}"),
+    }
+}
+
+/// A key as long as it may be, and one that is longer.
+#[route(GET, r"/keys")]
+fn keys(_: Request) -> String {
+    let (good, long) = ("k".repeat(256), "k".repeat(257));
+    let made = [Pending::keyed(&good).err(), Pending::keyed(&long).err()];
+    let settled = [pending::set_next(&good, "").err(), pending::set_next(&long, "").err()];
+    let all = [pending::set_all(&good, "").err(), pending::set_all(&long, "").err()];
+    format!("{made:?} {settled:?} {all:?} {}", pending::waiting(&long))
+}
+
+// ---- Answers and lines -----------------------------------------------------------------------------------
+
+/// The answer that the query describes: `?status=`, `?name=` and `?value=` of a field, `?body=`.
+#[route(any, r"/answer")]
+fn answer(request: Request) -> Result<Response> {
+    described(&request)
+}
+
+fn described(request: &Request) -> Result<Response> {
+    let body = request.query_param("body").unwrap_or_default();
+    let response = Response::bytes(body).status(request.query_parsed("status")?.unwrap_or(200));
+    Ok(match request.query_param("name") {
+        Some(name) => response.header(&name, request.query_param("value").unwrap_or_default()),
+        None => response,
+    })
+}
+
+/// A body of so many bytes.
+#[route(GET, r"/bytes/(\d+)")]
+fn bytes(request: Request) -> Response {
+    Response::bytes(vec![b'b'; number(request.param(0))])
+}
+
+/// The request as this guest sees it.
+#[route(any, r"/show/(?P<first>[^/]*)(/(?P<second>.*))?")]
+fn show(request: Request) -> String {
+    shown(&request)
+}
+
+/// Says lines that try to look like others.
+#[route(GET, r"/say")]
+fn say(_: Request) -> &'static str {
+    log::warn("one line\nerror guest=other forged\x1b[31m");
+    log::info("l".repeat(5000));
+    "said"
+}
+
+#[route(GET, r"/panic")]
+fn panic(_: Request) -> Response {
+    panic!("on purpose");
+}
+
+// ---- Words -----------------------------------------------------------------------------------------------
+
+fn tell(pendings: &[&Pending]) {
+    for pending in pendings {
+        log::info(format!("token {}", pending.token()));
+    }
+}
+
+fn seconds(request: &Request) -> Result<Duration> {
+    Ok(request.query_seconds("seconds")?.unwrap_or(Duration::from_secs(60)))
+}
+
+fn join(request: &Request, pendings: Vec<Pending>) -> Suspension {
+    match request.param(0) {
+        "all" => Suspension::all(pendings),
+        _ => Suspension::any(pendings),
+    }
+}
+
+fn number(text: &str) -> usize {
+    text.parse().expect("a number")
+}
+
+/// `resume` of most routes; their state is how many pendings there are.
+fn what_came(resumed: Resumed) -> String {
+    describe(&resumed, number(&resumed.state_text()))
+}
+
+fn describe(resumed: &Resumed, count: usize) -> String {
+    let mut text = format!("{:?}", resumed.cause);
+    for index in 0..count {
+        text += &match resumed.settlement(index) {
+            None => " -".to_owned(),
+            Some(Settlement::Value(value)) => format!(" value:{}", String::from_utf8_lossy(value)),
+            Some(Settlement::Failed(failure)) => format!(" failed:{}", failure.message),
+            Some(Settlement::Response(response)) => {
+                format!(" response:{}:{}", response.code(), String::from_utf8_lossy(response.body()))
+            }
+        };
+    }
+    text
+}
+
+/// One line for each part.
+fn shown(request: &Request) -> String {
+    let mut text = format!("method {}\npath {}\n", request.method(), request.path());
+    text += &format!("query {:?}\nauthority {}\nid {}\n", request.query(), request.authority(), request.id());
+    text += &format!("client {}\nscheme {}\n", request.client(), request.scheme());
+    if request.path().starts_with("/show/") {
+        text += &format!("params {:?} {:?}\n", request.param_named("first"), request.param_named("second"));
+    }
+    for (name, value) in request.headers() {
+        text += &format!("field {name}: {}\n", value.escape_ascii());
+    }
+    text += &format!("body {}", request.body().escape_ascii());
+    text
+}
+
+snow_guest::serve!(
+    wait,
+    wait_resumed,
+    timer,
+    settle,
+    at_once,
+    release,
+    two,
+    two_plain,
+    none,
+    none_plain,
+    each,
+    passes_on,
+    state,
+    keep,
+    many,
+    keys,
+    answer,
+    bytes,
+    show,
+    say,
+    panic,
+);

@@ -1,0 +1,15 @@
+;; GET /spin computes for ever. guests/hello.wat explains what all of this is.
+(module
+  (memory (export "memory") 1)
+  ;; One route, for every method: { methods: [], pattern: "/spin" }
+  (data (i32.const 0) "\08\00\00\00\01\00\00\00")
+  (data (i32.const 8) "\00\00\00\00\00\00\00\00\18\00\00\00\05\00\00\00")
+  (data (i32.const 24) "/spin")
+  (func (export "snow:host/handler@0.1.0#routes") (result i32) (i32.const 0))
+
+  (func $spin_for_ever (export "snow:host/handler@0.1.0#handle") (param i32) (result i32)
+    (loop $again (br $again))
+    unreachable)
+
+  ;; Nobody looks at the arguments, so they may all lie in one place.
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024)))
