@@ -8,6 +8,5 @@ fn main() {
 
 #[divan::bench(args = operations::ALL.map(|(name, _)| name))]
 fn operation(bencher: divan::Bencher, name: &str) {
-    let mut run = operations::prepare(name);
-    bencher.bench_local(|| run());
+    bencher.bench_local(operations::prepare(name));
 }

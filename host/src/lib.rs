@@ -4,28 +4,28 @@
 //! in ARCHITECTURE.md.
 //!
 //! Values, without I/O or a clock:
-//! - [`http`]: heads, framing, encoding, refusals;
+//! - [`http`][]: heads, framing, encoding, refusals;
 //! - [`limits`] and [`config`]: every limit, its default and its unit;
-//! - [`outcome`]: what a guest can do to a request.
+//! - [`outcome`][]: what a guest can do to a request.
 //!
 //! Mechanisms, which are handed the clock and randomness:
-//! - [`connection`]: one client's bytes;
-//! - [`exchange`]: one request and its response;
-//! - [`router`]: pattern -> guest, route, captures;
-//! - [`pending`]: the one authority on who waits and who settled;
-//! - [`timers`]: deadlines;
+//! - [`connection`][]: one client's bytes;
+//! - [`exchange`][]: one request and its response;
+//! - [`router`][]: pattern -> guest, route, captures;
+//! - [`pending`][]: the one authority on who waits and who settled;
+//! - [`timers`][]: deadlines;
 //! - [`slab`] and [`inbox`]: where things lie, and how threads tell each other.
 //!
 //! The world:
-//! - [`world`]: what a worker needs of it;
-//! - [`net`]: sockets, by mio;
-//! - [`guest`]: guests, by wasmtime;
+//! - [`world`][]: what a worker needs of it;
+//! - [`net`][]: sockets, by mio;
+//! - [`guest`][]: guests, by wasmtime;
 //! - [`log`], [`build_guests`].
 //!
 //! The places that know everyone:
-//! - [`worker`]: the loop of one thread;
-//! - [`server`]: starts and stops workers;
-//! - [`cli`]: the command line.
+//! - [`worker`][]: the loop of one thread;
+//! - [`server`][]: starts and stops workers;
+//! - [`cli`][]: the command line.
 
 pub mod build_guests;
 pub mod cli;

@@ -4,6 +4,7 @@
 //! proportion to what is held; here every step is O(log n), cancelling included.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 /// Names one timer until it fires or is cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,8 +55,8 @@ impl<T> Timers<T> {
             self.sequence = self.sequence.wrapping_add(1);
             let key = TimerKey { at_ms, sequence: self.sequence };
             // Taken only if 2^32 timers were set while one waited for this very millisecond.
-            if !self.entries.contains_key(&key) {
-                self.entries.insert(key, target);
+            if let Entry::Vacant(free) = self.entries.entry(key) {
+                free.insert(target);
                 return key;
             }
         }

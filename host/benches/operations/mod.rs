@@ -15,8 +15,11 @@ const REQUEST: &[u8] = b"GET /req/?timeout=30 HTTP/1.1\r\nHost: 127.0.0.1:8080\r
 /// One operation, prepared.
 pub type Run = Box<dyn FnMut()>;
 
-/// The operations: what each is called, and how it is prepared.
-pub const ALL: [(&str, fn() -> Run); 8] = [
+/// What an operation is called, and how it is prepared.
+pub type Operation = (&'static str, fn() -> Run);
+
+/// The operations.
+pub const ALL: [Operation; 8] = [
     ("head", || Box::new(parse_head)),
     ("exchange", exchange),
     ("encode", encode),
