@@ -1,6 +1,6 @@
 //! Turns guests in source form into the `.wasm` files that are served: `snow-host build`.
 //!
-//! Each folder in the guests folder that a [`Language`] knows is built with that language's own tools, and what
+//! Each folder in the guests folder that a `Language` knows is built with that language's own tools, and what
 //! comes out is put beside it: `guests/snow/` becomes `guests/snow.wasm`. A folder that no language knows is
 //! left alone.
 

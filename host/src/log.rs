@@ -1,7 +1,7 @@
 //! The log: lines go through a bounded queue to a thread that formats and writes them, so that no loop waits
 //! for a terminal or a disk. When the queue is full a line is dropped and counted, and the count is logged.
 //!
-//! The thread is woken for the first line and gathers others for [`GATHER`] before it writes: waking it for
+//! The thread is woken for the first line and gathers others for `GATHER` before it writes: waking it for
 //! each would cost a loop more than the rest of the line.
 
 use std::fmt::Write as _;

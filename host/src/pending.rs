@@ -1,6 +1,6 @@
 //! The one authority on who waits and who settled.
 //!
-//! Every pending of the process lies in one of [`SHARDS`] shards, each behind its own lock: one with a key
+//! Every pending of the process lies in one of `SHARDS` shards, each behind its own lock: one with a key
 //! in the shard of its key, so that "first in, first out over all workers" is one list under one lock; one
 //! without in the shard of the worker that made it. Settling is one short critical section that says who is
 //! to be woken; the waking is the caller's. Nothing here knows of time, sockets or guests.
@@ -176,7 +176,7 @@ impl<V: Clone> Registry<V> {
 
     /// Settles all that wait under `key` now, and adds whom that wakes to `woken`. Returns how many.
     ///
-    /// The lock is let go every [`SETTLE_ALL_BATCH`] pendings, so that nobody waits for a long queue.
+    /// The lock is let go every `SETTLE_ALL_BATCH` pendings, so that nobody waits for a long queue.
     pub fn settle_all(&self, key: &str, value: &V, woken: &mut Vec<Waiter>) -> u32 {
         let mut remaining = self.waiting(key);
         let mut settled = 0;

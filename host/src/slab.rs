@@ -1,7 +1,7 @@
 //! A chunked slab: slots that never move, keys that never name a later tenant.
 //!
 //! Why not a `Vec` or a hash map: both double by copying everything they hold, which would stop the loop in
-//! proportion to the number of held requests. Here a growth step allocates one chunk of [`CHUNK`] slots, and
+//! proportion to the number of held requests. Here a growth step allocates one chunk of `CHUNK` slots, and
 //! a chunk that empties is given back, so that memory falls after a wave.
 
 use std::collections::BTreeSet;
