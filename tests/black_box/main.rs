@@ -14,6 +14,7 @@
 //! | `malformed` | everything else, however it is split |
 //! | `answers` | what a guest may not answer |
 //! | `hostile` | guests that compute, trap, lie and eat |
+//! | `inside` | a server within the test: what it counts, and limits that no argument sets |
 //! | `loading` | files that are no guests |
 //! | `cli` | arguments, exit codes, the log |
 //! | `drain` | how it ends |
@@ -28,6 +29,7 @@ mod examples;
 mod holding;
 mod hostile;
 mod http;
+mod inside;
 mod layout;
 mod loading;
 mod malformed;

@@ -1,0 +1,171 @@
+//! A server within the test's own process: for what can't be seen from outside (instances), and for limits that no
+//! argument sets, made small enough to be reached.
+
+use std::io;
+use std::net::SocketAddr;
+
+use snow_host::config::{Config, Limits, Listen};
+use snow_host::log::{Format, Log};
+use snow_host::server::{Counts, Server};
+
+use crate::harness::{Client, Folder, eventually};
+
+/// A server, and what has to outlive it.
+struct Inside {
+    server: Option<Server>,
+    address: SocketAddr,
+    _folder: Folder,
+}
+
+impl Inside {
+    fn start(guests: &[&str], workers: u16, limits: Limits) -> Option<Inside> {
+        let folder = Folder::with(guests)?;
+        let listen = Listen::Address(SocketAddr::from(([127, 0, 0, 1], 0)));
+        let config = Config { guests: folder.path().to_owned(), listen, workers, limits };
+        let log = Log::start(Format::Text, 1_000, io::sink()).expect("a thread");
+        let server = Server::start(&config, log).expect("it starts");
+        assert!(server.rejected().is_empty(), "{:?}", server.rejected());
+        Some(Inside { address: server.address(), server: Some(server), _folder: folder })
+    }
+
+    fn connect(&self) -> Client {
+        Client::connect(self.address)
+    }
+
+    fn ask(&self, target: &str) -> Client {
+        let mut client = self.connect();
+        client.ask(target);
+        client
+    }
+
+    fn counts(&self) -> Counts {
+        self.server.as_ref().expect("it runs").counts()
+    }
+
+    fn wait_until(&self, what: &str, holds: impl Fn(Counts) -> bool) {
+        eventually(what, || holds(self.counts()).then_some(()));
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        if let Some(server) = self.server.take() {
+            server.drain().start();
+            // Not joined: a failed test's connections may still be held.
+        }
+    }
+}
+
+#[test]
+fn a_held_request_has_no_instance() {
+    let Some(inside) = Inside::start(&["snow", "hello"], 2, Limits::default()) else { return };
+    let held: Vec<Client> = (0..50).flat_map(|_| [inside.ask("/req/"), inside.ask("/hold/")]).collect();
+    inside.wait_until("100 are suspended", |counts| counts.suspended == 100);
+    let Counts { connections, pendings, instances, .. } = inside.counts();
+    assert_eq!((connections, pendings, instances), (100, 100, 0));
+
+    assert_eq!(inside.connect().get("/stop-all/?value=x").text(), "100");
+    for mut client in held {
+        assert_eq!(client.response().text(), "x");
+    }
+    inside.wait_until("nothing is left", |counts| {
+        (counts.connections, counts.suspended, counts.pendings, counts.instances) == (0, 0, 0, 0)
+    });
+}
+
+#[test]
+fn clients_that_leave_leave_nothing_behind() {
+    let Some(inside) = Inside::start(&["snow"], 2, Limits::default()) else { return };
+    let held: Vec<Client> = (0..100).map(|_| inside.ask("/async/?seconds=3600")).collect();
+    inside.wait_until("they are suspended", |counts| counts.suspended == 100);
+    drop(held);
+    inside.wait_until("nothing is left", |counts| (counts.connections, counts.suspended, counts.pendings) == (0, 0, 0));
+}
+
+/// All slots are taken by guests that compute: some wait, and the others are told to come again.
+#[test]
+fn calls_queue_up_to_a_limit_and_then_clients_are_told() {
+    let limits = Limits {
+        worker_calls_started_max: 1,
+        worker_calls_queued_max: 2,
+        call_running_ms_max: 1_000,
+        ..Limits::default()
+    };
+    let Some(inside) = Inside::start(&["spin", "hello"], 1, limits) else { return };
+    let spins = inside.ask("/spin");
+    inside.wait_until("it computes", |counts| counts.instances == 1);
+    let mut clients: Vec<Client> = (0..10).map(|_| inside.ask("/hello")).collect();
+    let answers: Vec<_> = clients.iter_mut().map(Client::response).collect();
+    let told = |status: u16| answers.iter().filter(|answer| answer.status == status).count();
+    assert_eq!((told(200), told(503)), (2, 8));
+    assert!(answers.iter().filter(|a| a.status == 503).all(|a| a.field("retry-after") == Some("1")));
+    let mut spins = spins;
+    assert_eq!(spins.response().status, 500);
+    assert_eq!(inside.connect().get("/hello").status, 200);
+}
+
+#[test]
+fn suspensions_and_pendings_are_bounded() {
+    let limits = Limits { worker_suspensions_max: 2, ..Limits::default() };
+    let Some(inside) = Inside::start(&["snow", "hello"], 1, limits) else { return };
+    let held = [inside.ask("/req/"), inside.ask("/hold/")];
+    inside.wait_until("two are suspended", |counts| counts.suspended == 2);
+    let refused = inside.connect().get("/req/");
+    assert_eq!((refused.status, refused.field("retry-after")), (503, Some("1")));
+    assert_eq!(inside.counts().pendings, 2, "what the refused one had created is gone");
+    assert_eq!(inside.connect().get("/hello").status, 200);
+    drop(held);
+
+    let limits = Limits { pendings_max: 1, ..Limits::default() };
+    let Some(inside) = Inside::start(&["snow"], 1, limits) else { return };
+    let _held = inside.ask("/req/");
+    inside.wait_until("one is there", |counts| counts.suspended == 1);
+    assert_eq!(inside.connect().get("/req/").status, 500, "the SDK makes an error of the refusal");
+    assert_eq!(inside.counts().pendings, 1);
+}
+
+#[test]
+fn connections_are_bounded() {
+    let limits = Limits { worker_connections_max: 2, ..Limits::default() };
+    let Some(inside) = Inside::start(&["hello"], 1, limits) else { return };
+    let mut open = [inside.connect(), inside.connect()];
+    assert!(open.iter_mut().all(|client| client.get("/hello").status == 200));
+    inside.connect().is_closed();
+    assert_eq!(open[0].get("/hello").status, 200);
+}
+
+#[test]
+fn silent_and_slow_clients_run_out_of_time() {
+    let mut limits = Limits::default();
+    limits.http.idle_timeout_ms = 100;
+    limits.http.body_timeout_ms = 100;
+    let Some(inside) = Inside::start(&["tornado", "hello"], 1, limits) else { return };
+    inside.connect().is_closed();
+
+    let mut between = inside.connect();
+    assert_eq!(between.get("/story/1").status, 200);
+    between.is_closed();
+
+    let mut stops = inside.connect();
+    stops.send("POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\nhalf");
+    assert_eq!(stops.response().status, 408);
+    stops.is_closed();
+}
+
+/// The client asks for more than the sockets hold, and reads nothing.
+#[test]
+fn a_client_that_does_not_read_is_dropped() {
+    let mut limits = Limits::default();
+    limits.http.write_timeout_ms = 200;
+    let Some(inside) = Inside::start(&["tornado"], 1, limits) else { return };
+    let mut client = inside.connect();
+    client.gives_up_writing_after(std::time::Duration::from_secs(1));
+    let body = "x".repeat(1 << 20);
+    let request = format!("POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    for _ in 0..32 {
+        if !client.send_perhaps(request.as_bytes()) {
+            break;
+        }
+    }
+    inside.wait_until("it is dropped", |counts| counts.connections == 0);
+}
