@@ -36,7 +36,7 @@ pub struct Limits {
     pub worker_connections_max: usize,
     /// Calls of a worker that have an instance at one time.
     pub worker_calls_started_max: u32,
-    /// New requests of a worker that wait for one of those; more are answered 503.
+    /// New requests of a worker that wait for one of those, of quick and of slow routes each; more are answered 503.
     pub worker_calls_queued_max: usize,
     /// Suspended requests of a worker; more suspensions are answered 503.
     pub worker_suspensions_max: usize,

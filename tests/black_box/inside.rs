@@ -104,6 +104,20 @@ fn calls_queue_up_to_a_limit_and_then_clients_are_told() {
     assert_eq!(inside.connect().get("/hello").status, 200);
 }
 
+/// More of them than there are slots: they share all slots but those that are left for others.
+#[test]
+fn guests_that_compute_leave_slots_to_those_that_do_not() {
+    let limits = Limits { worker_calls_started_max: 4, call_running_ms_max: 3_000, ..Limits::default() };
+    let Some(inside) = Inside::start(&["spin", "hello"], 1, limits) else { return };
+    let mut spins: Vec<Client> = (0..10).map(|_| inside.ask("/spin")).collect();
+    inside.wait_until("they compute", |counts| counts.instances == 3);
+    for _ in 0..20 {
+        assert_eq!(inside.connect().get("/hello").status, 200);
+    }
+    assert!(spins.iter_mut().all(Client::nothing_yet), "hello did not wait for any of them");
+    assert_eq!(inside.counts().instances, 3);
+}
+
 #[test]
 fn suspensions_and_pendings_are_bounded() {
     let limits = Limits { worker_suspensions_max: 2, ..Limits::default() };

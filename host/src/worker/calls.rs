@@ -1,6 +1,10 @@
-//! Calls into guests: a bounded queue, at most K with an instance, one time slice after another.
+//! Calls into guests: bounded queues, at most K with an instance, one time slice after another.
+//!
+//! Routes that compute must not make the others wait, however many of their calls there are. So a route of which
+//! [`SLOW_AFTER`] calls in a row took more than one time slice is slow until one takes less: its calls queue by
+//! themselves, and never get the last slots.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::task::Poll;
 
 use super::{ExchangeRef, TURN, Worker};
@@ -14,12 +18,21 @@ use crate::world::{Call, CallEnd, CallEntry, CallFault, Calls, GuestRequest, Wor
 
 /// How long starting calls may go on in one turn: guests that compute end it after one time slice.
 const STARTING_MS_MAX: u64 = 1;
+/// Calls in a row that make a route slow. More than one, since the system may have stopped this thread in a call that
+/// is quick by itself.
+const SLOW_AFTER: u8 = 3;
 /// What clients are told with a 503.
 const RETRY_AFTER_S: &str = "1";
 
 /// A worker's calls: those that wait, and those that have an instance.
 pub(super) struct CallTable {
     queue: VecDeque<Queued>,
+    /// Calls of slow routes.
+    slow_queue: VecDeque<Queued>,
+    /// How many calls in a row took more than a slice, by guest and route; those that did not are not here.
+    long_calls: BTreeMap<(u32, u32), u8>,
+    /// Slots that slow routes leave free.
+    reserved: usize,
     /// By slot.
     started: Vec<Option<Started>>,
     free: Vec<u32>,
@@ -49,6 +62,10 @@ impl CallTable {
     pub fn new(started_max: u32) -> CallTable {
         CallTable {
             queue: VecDeque::new(),
+            slow_queue: VecDeque::new(),
+            long_calls: BTreeMap::new(),
+            // A quarter; and one at least, unless it is the only one.
+            reserved: (started_max as usize / 4).max(usize::from(started_max > 1)),
             started: vec![None; started_max as usize],
             free: (0..started_max).rev().collect(),
             runnable: VecDeque::new(),
@@ -58,7 +75,9 @@ impl CallTable {
 
     /// Whether a call can be started or continued now.
     pub fn can_go_on(&self, resumable: bool) -> bool {
-        !self.runnable.is_empty() || (!self.free.is_empty() && (resumable || !self.queue.is_empty()))
+        let slow = self.free.len() > self.reserved && !self.slow_queue.is_empty();
+        let quick = !self.free.is_empty() && (resumable || !self.queue.is_empty());
+        !self.runnable.is_empty() || quick || slow
     }
 
     /// Whether requests had better stay in their sockets for now: more calls wait than a turn can start. Not so
@@ -69,7 +88,43 @@ impl CallTable {
 
     /// Calls that wait or have an instance.
     pub fn len(&self) -> usize {
-        self.queue.len() + self.started.len() - self.free.len()
+        self.queue.len() + self.slow_queue.len() + self.started.len() - self.free.len()
+    }
+
+    fn is_slow(&self, guest: u32, route: u32) -> bool {
+        self.long_calls.get(&(guest, route)).is_some_and(|&calls| calls >= SLOW_AFTER)
+    }
+
+    /// Where a new call of this route waits.
+    fn queue_of(&mut self, guest: u32, route: u32) -> &mut VecDeque<Queued> {
+        if self.is_slow(guest, route) { &mut self.slow_queue } else { &mut self.queue }
+    }
+
+    /// The next new call that is not of a slow route. Calls whose route has turned out slow since they were queued
+    /// move over.
+    fn next_quick(&mut self) -> Option<Queued> {
+        loop {
+            let queued = self.queue.pop_front()?;
+            if !self.is_slow(queued.guest, queued.route) {
+                return Some(queued);
+            }
+            self.slow_queue.push_back(queued);
+        }
+    }
+
+    /// The next new call of a slow route, if it may have the slot that was just taken.
+    fn next_slow(&mut self) -> Option<Queued> {
+        if self.free.len() >= self.reserved { self.slow_queue.pop_front() } else { None }
+    }
+
+    /// A call's first time slice is over: was it enough?
+    fn classify(&mut self, guest: u32, route: u32, was_enough: bool) {
+        if !was_enough {
+            let calls = self.long_calls.entry((guest, route)).or_default();
+            *calls = calls.saturating_add(1);
+        } else if !self.long_calls.is_empty() {
+            self.long_calls.remove(&(guest, route));
+        }
     }
 }
 
@@ -93,12 +148,12 @@ impl<W: World, C: Calls> Worker<W, C> {
         let Some((guest, route)) = self.guests.router().entry(entry).map(|entry| (entry.guest, entry.route)) else {
             return;
         };
-        if self.calls.queue.len() >= self.shared.limits.worker_calls_queued_max {
+        if self.calls.queue_of(guest, route).len() >= self.shared.limits.worker_calls_queued_max {
             return self.answer(exchange, Some(guest), &unavailable());
         }
         let Some(client) = self.peer(key) else { return };
         let request = Box::new(GuestRequest { request, client, params });
-        self.calls.queue.push_back(Queued { exchange, guest, route, request });
+        self.calls.queue_of(guest, route).push_back(Queued { exchange, guest, route, request });
     }
 
     /// Gives started calls their next time slice, and starts others while there are slots. Both end early in a
@@ -129,12 +184,15 @@ impl<W: World, C: Calls> Worker<W, C> {
     /// Starts a new request or a resumption, by turns. `None` if there is neither.
     fn start_one(&mut self, slot: u32) -> Option<Start> {
         let resume_first = self.calls.started_new || self.calls.queue.is_empty();
-        let next = match resume_first.then(|| self.resumable.pop_front()).flatten() {
-            Some(suspension) => Startable::Resume(suspension),
-            None => match self.calls.queue.pop_front() {
-                Some(queued) => Startable::New(queued),
-                None => Startable::Resume(self.resumable.pop_front()?),
-            },
+        let resumed = if resume_first { self.resumable.pop_front() } else { None };
+        let next = if let Some(suspension) = resumed {
+            Startable::Resume(suspension)
+        } else if let Some(queued) = self.calls.next_quick() {
+            Startable::New(queued)
+        } else if let Some(suspension) = self.resumable.pop_front() {
+            Startable::Resume(suspension)
+        } else {
+            Startable::New(self.calls.next_slow()?)
         };
         self.calls.started_new = matches!(next, Startable::New(_));
         let prepared = match next {
@@ -161,7 +219,9 @@ impl<W: World, C: Calls> Worker<W, C> {
         let request_id = current.id.to_string();
         self.calls.started[slot as usize] = Some(started);
         let call = Call { guest, route, request_id, entry, now_ms: self.world.now_ms() };
-        if let Poll::Ready(end) = self.guests.start(slot, call) {
+        let first_slice = self.guests.start(slot, call);
+        self.calls.classify(guest, route, first_slice.is_ready());
+        if let Poll::Ready(end) = first_slice {
             self.call_ended(slot, end);
         }
         Start::Started

@@ -226,7 +226,10 @@ impl<W: World, C: Calls> Worker<W, C> {
             self.accept();
         }
         // Left over from earlier turns, so before those that are ready now.
-        while !self.calls.is_backed_up() {
+        for _ in 0..self.deferred.len() {
+            if self.calls.is_backed_up() {
+                return;
+            }
             let Some(key) = self.deferred.pop_front() else { return };
             if let Some(client) = self.clients.get_mut(key) {
                 client.deferred = false;
