@@ -63,6 +63,9 @@ enum Command {
         /// Build the guests' sources first, as `snow-host build` does
         #[arg(long)]
         build: bool,
+        /// Do not log each answered request
+        #[arg(long)]
+        no_access_log: bool,
         /// How the log looks
         #[arg(long, value_enum, default_value_t = Format::Text)]
         log: Format,
@@ -83,9 +86,10 @@ enum Command {
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match arguments.command {
-        Command::Run { guests, listen, workers, build, log } => {
+        Command::Run { guests, listen, workers, build, no_access_log, log } => {
             let workers = workers.unwrap_or_else(server::workers_default);
-            let config = Config { guests, listen, workers, limits: Limits::default() };
+            let access_log = !no_access_log;
+            let config = Config { guests, listen, workers, access_log, limits: Limits::default() };
             run(&config, build, log)
         }
         Command::Build { guests } => build_all(&guests),

@@ -14,6 +14,8 @@ pub struct Config {
     pub listen: Listen,
     /// Threads that serve.
     pub workers: u16,
+    /// Whether each answered request is logged.
+    pub access_log: bool,
     /// The limits.
     pub limits: Limits,
 }

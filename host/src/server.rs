@@ -86,6 +86,7 @@ impl Server {
             registry: runtime.registry.clone(),
             post: offices,
             log: log.clone(),
+            access_log: config.access_log,
         };
         let (mut stats, mut threads) = (Vec::new(), Vec::new());
         for (number, (world, mailbox)) in worlds.into_iter().zip(&mailboxes).enumerate() {

@@ -267,12 +267,12 @@ impl<W: World, C: Calls> Worker<W, C> {
         }
         let Some(client) = self.clients.get_mut(exchange.client) else { return };
         let Some(current) = client.connection.exchange() else { return };
-        let name = guest.map(|guest| self.guests.guest_name(guest).to_owned());
+        let name = guest.map(|guest| self.guests.guest_name(guest));
         let replaced;
         let response = match encode::check(response, current.head_only) {
             Ok(()) => response,
             Err(fault) => {
-                let (id, guest) = (&current.id, name.as_deref().unwrap_or("-"));
+                let (id, guest) = (&current.id, name.unwrap_or("-"));
                 let message =
                     format!("guest={guest} id={id} \"{}\": its response can't be sent: {fault}", current.label);
                 self.shared.log.host(Level::Error, message);
@@ -303,14 +303,17 @@ impl<W: World, C: Calls> Worker<W, C> {
         self.count();
     }
 
-    fn log_access(&self, exchange: Exchange, client: SocketAddr, status: u16, guest: Option<String>) {
+    fn log_access(&self, exchange: Exchange, client: SocketAddr, status: u16, guest: Option<&str>) {
+        if !self.shared.access_log {
+            return;
+        }
         self.shared.log.access(Access {
             request_id: exchange.id.to_string(),
             client,
             took_ms: self.now_ms.saturating_sub(exchange.started_ms),
             request: exchange.label,
             status,
-            guest,
+            guest: guest.map(str::to_owned),
         });
     }
 

@@ -76,6 +76,8 @@ pub struct Shared {
     pub post: Arc<dyn Post>,
     /// The log.
     pub log: Log,
+    /// Whether each answered request goes there.
+    pub access_log: bool,
 }
 
 /// One thread's world and everything it holds.
