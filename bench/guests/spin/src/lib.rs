@@ -1,0 +1,10 @@
+//! `/spin?rounds=1000000` computes, and says what came out.
+
+use snow_guest::prelude::*;
+
+#[route(GET, r"/spin")]
+fn spin(request: Request) -> String {
+    spin_loop::spin(spin_loop::rounds(request.query().unwrap_or_default())).to_string()
+}
+
+snow_guest::serve!(spin);

@@ -1,0 +1,213 @@
+//! `holder ADDRESS COUNT HOLD_PATH WAITING_PATH RELEASE_PATH`: keeps many requests waiting, each on a connection of
+//! its own, and then has them all answered.
+//!
+//! It goes by steps, and tells each with a line of JSON on standard output:
+//!
+//! 1. connects, spread over the addresses from 127.0.1.1 on, and asks for HOLD_PATH on each connection;
+//! 2. asks for WAITING_PATH until it answers with the number COUNT or more, and tells how that went;
+//! 3. waits for a line on standard input (meanwhile one looks at the server's memory);
+//! 4. asks for RELEASE_PATH, reads all the answers, and tells how long they took. Then it ends.
+//!
+//! For a server that can't say or release (`-` for both paths) step 2 is a pause and step 4 just the end.
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+use std::{env, str};
+
+use load::{get, parse, quantile};
+use mio::{Events, Interest, Poll, Token};
+use socket2::{Domain, Socket, Type};
+
+/// So many connections from one source address.
+const SOURCE_CONNECTIONS_MAX: usize = 4_000;
+const CONNECT_SECONDS_MAX: u64 = 20;
+/// Before it is given up that all are connected, that all wait, or that all are answered.
+const STEP_SECONDS_MAX: u64 = 90;
+/// For a server that does not say how many wait.
+const PAUSE: Duration = Duration::from_secs(3);
+const ANSWER_BYTES_MAX: usize = 16 * 1024;
+const NONE: &str = "-";
+
+struct Plan {
+    address: SocketAddr,
+    count: usize,
+    hold: String,
+    waiting: String,
+    release: String,
+}
+
+/// The waiting requests' connections, and what came back on them.
+struct Held {
+    poll: Poll,
+    /// All stay open to the end, so that the server is not busy with their ends while it answers.
+    sockets: Vec<mio::net::TcpStream>,
+    is_answered: Vec<bool>,
+    partial: HashMap<usize, Vec<u8>>,
+    answered: usize,
+    failed: usize,
+    /// When each answer came, since a moment that the caller chose.
+    micros: Vec<u64>,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let plan = plan(env::args().skip(1).collect())?;
+    let begun = Instant::now();
+    let mut held = Held::open(&plan)?;
+    let mut control = connect(&plan, 0)?;
+    let waiting = wait_until_held(&plan, &mut held, &mut control)?;
+    println!(
+        "{{\"waiting\": {waiting}, \"open_ms\": {}, \"early\": {}, \"failed\": {}}}",
+        begun.elapsed().as_millis(),
+        held.answered,
+        held.failed
+    );
+    io::stdin().read_line(&mut String::new())?;
+    if plan.release != NONE {
+        release(&plan, &mut held, &mut control)?;
+    }
+    Ok(())
+}
+
+fn plan(arguments: Vec<String>) -> Result<Plan, Box<dyn Error>> {
+    let [address, count, hold, waiting, release]: [String; 5] = arguments
+        .try_into()
+        .map_err(|_| "usage: holder ADDRESS COUNT HOLD_PATH WAITING_PATH RELEASE_PATH (- for a path it lacks)")?;
+    Ok(Plan { address: address.parse()?, count: count.parse()?, hold, waiting, release })
+}
+
+/// Step 2. How many wait; fewer than asked for if they take too long.
+fn wait_until_held(plan: &Plan, held: &mut Held, control: &mut TcpStream) -> Result<usize, Box<dyn Error>> {
+    if plan.waiting == NONE {
+        thread::sleep(PAUSE);
+        held.read_for(Duration::ZERO, Instant::now())?;
+        return Ok(plan.count - held.answered);
+    }
+    let begun = Instant::now();
+    loop {
+        let waiting: usize = ask(control, &plan.waiting)?.trim().parse()?;
+        held.read_for(Duration::ZERO, begun)?;
+        if waiting >= plan.count || held.answered > 0 || begun.elapsed().as_secs() >= STEP_SECONDS_MAX {
+            return Ok(waiting);
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Step 4.
+fn release(plan: &Plan, held: &mut Held, control: &mut TcpStream) -> Result<(), Box<dyn Error>> {
+    held.micros.clear();
+    let begun = Instant::now();
+    control.write_all(&get(&plan.release))?;
+    while held.answered < plan.count && begun.elapsed().as_secs() < STEP_SECONDS_MAX {
+        held.read_for(Duration::from_secs(1), begun)?;
+    }
+    let told = read_answer(control)?;
+    held.micros.sort_unstable();
+    let [first, middle, last] = [0.0, 0.5, 1.0].map(|share| quantile(&held.micros, share));
+    println!(
+        "{{\"answered\": {}, \"failed\": {}, \"told\": {}, \"first_us\": {first}, \"p50_us\": {middle}, \
+         \"last_us\": {last}}}",
+        held.micros.len(),
+        held.failed,
+        told.trim(),
+    );
+    Ok(())
+}
+
+impl Held {
+    fn open(plan: &Plan) -> Result<Held, Box<dyn Error>> {
+        let poll = Poll::new()?;
+        let mut sockets = Vec::with_capacity(plan.count);
+        let request = get(&plan.hold);
+        let begun = Instant::now();
+        for index in 0..plan.count {
+            if begun.elapsed().as_secs() >= STEP_SECONDS_MAX {
+                return Err(format!("only {index} connections in {STEP_SECONDS_MAX} seconds").into());
+            }
+            let mut socket = connect(plan, index).map_err(|error| format!("connection {index}: {error}"))?;
+            socket.write_all(&request)?;
+            socket.set_nonblocking(true)?;
+            let mut socket = mio::net::TcpStream::from_std(socket);
+            poll.registry().register(&mut socket, Token(index), Interest::READABLE)?;
+            sockets.push(socket);
+        }
+        let is_answered = vec![false; plan.count];
+        Ok(Held { poll, sockets, is_answered, partial: HashMap::new(), answered: 0, failed: 0, micros: Vec::new() })
+    }
+
+    /// Waits for answers for as long, and reads those that are there.
+    fn read_for(&mut self, timeout: Duration, begun: Instant) -> io::Result<()> {
+        let mut events = Events::with_capacity(1024);
+        self.poll.poll(&mut events, Some(timeout))?;
+        for event in &events {
+            self.read(event.token().0, begun);
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, index: usize, begun: Instant) {
+        if self.is_answered[index] {
+            return;
+        }
+        let mut buffer = [0; ANSWER_BYTES_MAX];
+        let ok = match self.sockets[index].read(&mut buffer) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+            Ok(0) | Err(_) => Some(false),
+            Ok(read) => self.complete(index, &buffer[..read]),
+        };
+        let Some(ok) = ok else { return };
+        self.is_answered[index] = true;
+        self.answered += 1;
+        self.failed += usize::from(!ok);
+        self.micros.push(begun.elapsed().as_micros() as u64);
+    }
+
+    /// Whether the answer is a good one, as soon as it is complete.
+    fn complete(&mut self, index: usize, bytes: &[u8]) -> Option<bool> {
+        let mut all = self.partial.remove(&index).unwrap_or_default();
+        all.extend_from_slice(bytes);
+        match parse(&all) {
+            Ok(Some(answer)) => Some(answer.is_ok()),
+            Ok(None) => {
+                self.partial.insert(index, all);
+                None
+            }
+            Err(_) => Some(false),
+        }
+    }
+}
+
+/// Connects from the source address that this connection's number falls to.
+fn connect(plan: &Plan, index: usize) -> io::Result<TcpStream> {
+    let source = 1 + (index / SOURCE_CONNECTIONS_MAX) as u8;
+    let source = SocketAddr::from((Ipv4Addr::new(127, 0, 1, source), 0));
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.bind(&source.into())?;
+    socket.connect_timeout(&plan.address.into(), Duration::from_secs(CONNECT_SECONDS_MAX))?;
+    socket.set_read_timeout(Some(Duration::from_secs(STEP_SECONDS_MAX)))?;
+    Ok(socket.into())
+}
+
+fn ask(control: &mut TcpStream, path: &str) -> Result<String, Box<dyn Error>> {
+    control.write_all(&get(path))?;
+    read_answer(control)
+}
+
+fn read_answer(control: &mut TcpStream) -> Result<String, Box<dyn Error>> {
+    let mut buffer = [0; ANSWER_BYTES_MAX];
+    let mut filled = 0;
+    loop {
+        let read = control.read(&mut buffer[filled..])?;
+        if read == 0 {
+            return Err("the server closed the connection".into());
+        }
+        filled += read;
+        if let Some(answer) = parse(&buffer[..filled])? {
+            return Ok(str::from_utf8(answer.body)?.to_owned());
+        }
+    }
+}

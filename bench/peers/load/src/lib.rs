@@ -1,0 +1,70 @@
+//! What both clients need: a request's bytes, and to know when an answer is complete.
+
+use std::io::{self, ErrorKind};
+use std::str;
+
+const HEADERS_MAX: usize = 64;
+
+/// A GET of this path, as small as HTTP/1.1 allows.
+pub fn get(path: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n").into_bytes()
+}
+
+/// A complete answer at the beginning of some bytes.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Answer<'a> {
+    /// Its status code.
+    pub status: u16,
+    /// Its content.
+    pub body: &'a [u8],
+}
+
+impl Answer<'_> {
+    /// Whether the request was carried out.
+    pub fn is_ok(&self) -> bool {
+        self.status / 100 == 2
+    }
+}
+
+/// The answer that these bytes hold, or `None` if there is more to come. It must have a `content-length`.
+pub fn parse(bytes: &[u8]) -> io::Result<Option<Answer<'_>>> {
+    let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
+    let mut response = httparse::Response::new(&mut headers);
+    let parsed = response.parse(bytes).map_err(invalid)?;
+    let httparse::Status::Complete(head) = parsed else { return Ok(None) };
+    let length = response.headers.iter().find(|header| header.name.eq_ignore_ascii_case("content-length"));
+    let length = length.ok_or_else(|| invalid("an answer without content-length"))?;
+    let length: usize = str::from_utf8(length.value).map_err(invalid)?.trim().parse().map_err(invalid)?;
+    let Some(body) = bytes[head..].get(..length) else { return Ok(None) };
+    Ok(Some(Answer { status: response.code.unwrap_or_default(), body }))
+}
+
+fn invalid(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
+    io::Error::new(ErrorKind::InvalidData, error)
+}
+
+/// The value below which a share of the sorted values lies: `quantile(values, 0.99)` is the p99. 0 of none.
+pub fn quantile(sorted: &[u64], share: f64) -> u64 {
+    let rank = (sorted.len() as f64 * share).ceil() as usize;
+    sorted.get(rank.max(1) - 1).copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_complete_with_its_last_byte() {
+        let bytes = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone";
+        assert_eq!(parse(&bytes[..bytes.len() - 1]).unwrap(), None);
+        assert_eq!(parse(bytes).unwrap(), Some(Answer { status: 200, body: b"done" }));
+    }
+
+    #[test]
+    fn the_p99_of_a_hundred_values_is_the_ninety_ninth() {
+        let values: Vec<u64> = (1..=100).collect();
+        assert_eq!(quantile(&values, 0.99), 99);
+        assert_eq!(quantile(&values, 0.5), 50);
+        assert_eq!(quantile(&[], 0.5), 0);
+    }
+}

@@ -1,0 +1,102 @@
+"""The clients: wrk as fast as it can, pacer at a constant rate, holder with thousands of requests that wait."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from snow_bench import install, places, proc
+from snow_bench.server import Failed, Server, load_cpus, pinned
+
+# Beyond the time that a client is told to run for.
+PATIENCE_SECONDS = 120
+PACED_RATE = 200
+PACED_CONNECTIONS = 16
+
+Counts = dict[str, Any]
+
+
+def prepare() -> None:
+    """Installs or builds them all. Raises `Missing`."""
+    install.debian("wrk", "wrk")
+    install.cargo_build(places.BENCH / "peers", places.PEERS_TARGET)
+
+
+def wrk(server: Server, path: str, connections: int, seconds: int, cpus: set[int] | None = None) -> Counts:
+    """Requests, seconds, p50 and p99, errors. A thread of wrk for each CPU of the clients."""
+    cpus = cpus or load_cpus()
+    threads = min(len(cpus), connections)
+    command = ["wrk", f"-t{threads}", f"-c{connections}", f"-d{seconds}s", "--latency"]
+    command += ["-s", str(places.BENCH / "snow_bench" / "wrk.lua"), server.url(path)]
+    return finish(server, command, seconds, cpus)
+
+
+def pacer(server: Server, path: str, seconds: int, beside: tuple[str, int] | None = None) -> Counts:
+    """p50 and p99 of a path at 200 requests a second, with so many clients of another path beside."""
+    command = [str(places.peer_binary("pacer")), server.address, path]
+    command += [str(PACED_RATE), str(PACED_CONNECTIONS), str(seconds)]
+    if beside is not None and beside[1] > 0:
+        command += [beside[0], str(beside[1])]
+    return finish(server, command, seconds, load_cpus())
+
+
+def finish(server: Server, command: list[str], seconds: int, cpus: set[int]) -> Counts:
+    """Runs a client to its end. Its last line is JSON, to which is added how many CPUs were busy for others."""
+    try:
+        with pinned(cpus), proc.Others(server.pid) as others:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + PATIENCE_SECONDS)
+    except subprocess.TimeoutExpired:
+        raise Failed(f"{command[0].rpartition('/')[2]} did not end") from None
+    if done.returncode != 0 or not done.stdout.strip():
+        raise Failed(f"{command[0].rpartition('/')[2]}: {done.stderr.strip()}")
+    return counts_of(done.stdout.strip().splitlines()[-1]) | {"others": others.share}
+
+
+def counts_of(line: str) -> Counts:
+    """A line of JSON."""
+    counts: Counts = json.loads(line)
+    return counts
+
+
+class Holder:
+    """Requests that wait, in a process of their own."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.held = self.step()
+
+    def release(self) -> Counts:
+        """Has them answered, and waits until they are."""
+        self.tell()
+        return self.step()
+
+    def tell(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+
+    def step(self) -> Counts:
+        """What it has to say of the step it has done."""
+        assert self.process.stdout is not None and self.process.stderr is not None
+        line = self.process.stdout.readline()
+        if not line:
+            raise Failed(f"holder: {self.process.stderr.read().strip() or 'ended'}")
+        return counts_of(line)
+
+
+@contextmanager
+def holder(server: Server, count: int, hold: str, waiting: str | None, release: str | None) -> Iterator[Holder]:
+    """Opens so many requests that wait. They leave at the end."""
+    command = [str(places.peer_binary("holder")), server.address, str(count), hold, waiting or "-", release or "-"]
+    with pinned(load_cpus()):
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+    try:
+        yield Holder(process)
+    finally:
+        process.kill()
+        process.communicate()

@@ -1,0 +1,12 @@
+"""The measures, in the order they are taken."""
+
+from __future__ import annotations
+
+from snow_bench.measures.base import Measure
+from snow_bench.measures.held import HELD
+from snow_bench.measures.http import CPU, LATENCY
+from snow_bench.measures.spin import SPIN
+from snow_bench.measures.start import START
+from snow_bench.measures.workers import WORKERS
+
+ALL: list[Measure] = [CPU, LATENCY, WORKERS, START, SPIN, HELD]

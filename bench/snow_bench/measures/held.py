@@ -1,0 +1,92 @@
+"""Requests that wait: the memory of each, how fast all are answered, and what hello notices of them."""
+
+from __future__ import annotations
+
+import time
+
+from snow_bench import load
+from snow_bench.measures.base import Column, Effort, Measure, row
+from snow_bench.peers.base import Hold, Peer
+from snow_bench.results import Results
+from snow_bench.server import Server, running
+
+COUNTS = [1_000, 15_000]
+# For a server to come to rest, before its memory is read.
+REST_SECONDS = 1.0
+MIB = 1 << 20
+
+
+def held_round(peer: Peer, effort: Effort, results: Results) -> None:
+    """One round, of each route that waits, at each number of requests."""
+    for hold in peer.holds:
+        # As many as this server can.
+        for count in sorted({min(count, hold.count_max) for count in COUNTS}):
+            with running(peer) as server:
+                measure(server, hold, count, effort, results)
+
+
+def measure(server: Server, hold: Hold, count: int, effort: Effort, results: Results) -> None:
+    """Holds so many requests, and has them answered if this server can."""
+    name = f"{row(server.peer, hold)}, {count:,}"
+    hello = server.peer.hellos[0].path
+    # It also warms the server up, as does the one that waits.
+    calm = load.pacer(server, hello, effort.paced_seconds)
+    with load.holder(server, 1, hold.path, hold.waiting, hold.release) as one:
+        if hold.release is not None:
+            one.release()
+    time.sleep(REST_SECONDS)
+    before = server.memory_bytes()
+    with load.holder(server, count, hold.path, hold.waiting, hold.release) as holder:
+        check(name, holder.held, count, results)
+        time.sleep(REST_SECONDS)
+        held = server.memory_bytes()
+        beside = load.pacer(server, hello, effort.paced_seconds)
+        results.share_with_others("held", name, beside["others"])
+        if hold.release is not None:
+            release(server, holder, name, count, results)
+    time.sleep(REST_SECONDS)
+    results.add(
+        "held",
+        name,
+        bytes_each=(held - before) / max(holder.held["waiting"], 1),
+        kept_mib=(server.memory_bytes() - before) / MIB,
+        open_ms=holder.held["open_ms"],
+        calm_p99_ms=calm["p99_us"] / 1e3,
+        beside_p50_ms=beside["p50_us"] / 1e3,
+        beside_p99_ms=beside["p99_us"] / 1e3,
+    )
+
+
+def release(server: Server, holder: load.Holder, name: str, count: int, results: Results) -> None:
+    """Has them all answered."""
+    before = server.cpu_seconds()
+    told = holder.release()
+    used = server.cpu_seconds() - before
+    if told["answered"] < count or told["failed"]:
+        results.flag("held", name, f"{told['answered']} of {count} answered, {told['failed']} of them wrongly")
+    results.add("held", name, release_ms=told["last_us"] / 1e3, release_cpu_us=used / count * 1e6)
+
+
+def check(name: str, held: load.Counts, count: int, results: Results) -> None:
+    """Flags requests that do not wait."""
+    if held["waiting"] < count or held["early"]:
+        results.flag("held", name, f"{held['waiting']} of {count} wait, {held['early']} were answered at once")
+
+
+HELD = Measure(
+    "held",
+    "Requests that wait",
+    "`bytes each`: user memory (PSS without file pages), before against while all wait. `released in`: from the "
+    "request that wakes them to the last answer. `kept`: what the server holds on to a second after all clients left. hello is "
+    "asked at 200/s over 16 connections, alone and beside those that wait.",
+    [
+        Column("bytes_each", "bytes each"),
+        Column("release_ms", "released in ms"),
+        Column("release_cpu_us", "CPU µs each", "{:.1f}"),
+        Column("kept_mib", "kept MiB", "{:.1f}"),
+        Column("calm_p99_ms", "hello p99 ms alone", "{:.2f}"),
+        Column("beside_p99_ms", "beside", "{:.2f}"),
+        Column("open_ms", "opened in ms"),
+    ],
+    held_round,
+)

@@ -1,0 +1,60 @@
+"""snow-host itself, with its examples and a guest that computes."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from snow_bench import install, places
+from snow_bench.peers.base import Hold, Options, Peer, Route
+
+TESTS = frozenset({"cpu", "latency", "held", "start", "spin", "workers"})
+# Longer than any measure takes.
+TIMEOUT = "?timeout=600"
+
+
+class Snow(Peer):
+    def __init__(self) -> None:
+        super().__init__(
+            "snow",
+            "snow-host, a fresh instance for each call, access log off",
+            TESTS,
+            hellos=[Route("/hello", "hello world", "/hello (WAT)"), Route("/index/", "OK", "/index/ (Rust)")],
+            holds=[
+                Hold(f"/hold/{TIMEOUT}", label="/hold/ (no resume)"),
+                Hold(f"/req/{TIMEOUT}", label="/req/ (resume)"),
+            ],
+            spin="/spin?rounds={rounds}",
+        )
+
+    def prepare(self, options: Options) -> None:
+        built = places.REPOSITORY / "target" / "release" / "snow-host"
+        if options.snow_host is None and not built.exists():
+            install.run(["cargo", "build", "--release", "--locked"], places.REPOSITORY, "cargo build of snow-host")
+        guests = places.REPOSITORY / "guests"
+        install.cargo_build(guests, places.EXAMPLES_TARGET)
+        install.cargo_build(places.BENCH / "guests", places.GUESTS_TARGET)
+        # Copies: a build that somebody starts meanwhile changes nothing here.
+        folder = places.run_folder("snow")
+        self.binary = folder / "snow-host"
+        self.guests = folder / "guests"
+        self.guests.mkdir(exist_ok=True)
+        self.binary.unlink(missing_ok=True)
+        shutil.copy(options.snow_host or built, self.binary)
+        shutil.copy(guests / "hello.wat", self.guests)
+        shutil.copy(places.built_guest(places.EXAMPLES_TARGET, "snow"), self.guests)
+        shutil.copy(places.built_guest(places.GUESTS_TARGET, "spin"), self.guests)
+
+    def version(self) -> str:
+        told = subprocess.run([self.binary, "--version"], capture_output=True, text=True, timeout=10).stdout.strip()
+        git = ["git", "describe", "--always", "--dirty"]
+        commit = subprocess.run(git, cwd=places.REPOSITORY, capture_output=True, text=True, timeout=10).stdout.strip()
+        return f"{told} ({commit})" if commit else told
+
+    def command(self, port: int, workers: int) -> list[str]:
+        listen = f"127.0.0.1:{port}"
+        return [str(self.binary), "run", str(self.guests), "--listen", listen, "--workers", str(workers), "--no-access-log"]
+
+    def files(self) -> list[Path]:
+        return [self.binary, self.guests]

@@ -1,0 +1,107 @@
+"""`wasmtime serve`: wasi:http 0.2 and 0.3, with fresh instances and with reused ones."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from snow_bench import install, places
+from snow_bench.peers.base import Hold, Options, Peer
+
+SERVE = ["--max-concurrent-requests", "20000", "--max-concurrent-connections", "20000"]
+REUSE = ["--max-instance-reuse-count", "1000000000", "--idle-instance-timeout", "60s"]
+ONE_INSTANCE = [*REUSE, "--max-instance-concurrent-reuse-count", "1000000000"]
+P2 = ["-Scli"]
+P3 = ["-Scli,p3", "-Wcomponent-model-async"]
+# The pool has 1,000 core instances unless told otherwise, and a component of 0.2 takes three.
+POOL_02_HELD_MAX = 300
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A guest and the flags it is served with."""
+
+    name: str
+    what: str
+    guest: str
+    flags: list[str]
+    tests: frozenset[str]
+    held_max: int = 0
+    precompiled: bool = False
+
+
+WASI_02 = Variant(
+    "wasmtime-p2",
+    "wasmtime serve, wasi:http 0.2, a fresh instance for each request (its default)",
+    "wasi_p2",
+    P2,
+    frozenset({"cpu", "latency", "held", "start", "spin", "workers"}),
+    held_max=POOL_02_HELD_MAX,
+)
+WASI_02_REUSED = Variant(
+    "wasmtime-p2-reused",
+    "the same, instances reused",
+    "wasi_p2",
+    [*P2, *REUSE],
+    frozenset({"cpu", "latency", "spin", "workers"}),
+)
+WASI_03 = Variant(
+    "wasmtime-p3",
+    "wasmtime serve, wasi:http 0.3, as is its default (an instance for 128 requests, 16 at a time)",
+    "wasi_p3",
+    P3,
+    frozenset({"cpu", "latency", "held", "start", "spin", "workers"}),
+    held_max=15_000,
+)
+WASI_03_ONE = Variant(
+    "wasmtime-p3-one",
+    "the same, one instance for all",
+    "wasi_p3",
+    [*P3, *ONE_INSTANCE],
+    frozenset({"cpu", "latency", "held", "spin"}),
+    held_max=15_000,
+)
+PRECOMPILED = Variant(
+    "wasmtime-p2-cwasm",
+    "wasmtime serve of a precompiled .cwasm",
+    "wasi_p2",
+    P2,
+    frozenset({"start"}),
+    precompiled=True,
+)
+
+
+class Wasmtime(Peer):
+    def __init__(self, variant: Variant) -> None:
+        # Nothing outside its instance can end a request there, so one that waits sleeps.
+        hold = Hold("/hold/", waiting=None, release=None, count_max=variant.held_max)
+        super().__init__(variant.name, variant.what, variant.tests, holds=[hold], spin="/spin?rounds={rounds}")
+        self.variant = variant
+
+    def prepare(self, options: Options) -> None:
+        self.binary = install.wasmtime(options.may_build_long)
+        install.cargo_build(places.BENCH / "peers", places.PEERS_TARGET)
+        install.cargo_build(places.BENCH / "guests", places.GUESTS_TARGET)
+        folder = places.run_folder("wasmtime")
+        self.guest = folder / f"{self.variant.guest}.wasm"
+        core = places.built_guest(places.GUESTS_TARGET, self.variant.guest)
+        install.run([places.peer_binary("componentize"), core, self.guest], folder, "componentize")
+        if self.variant.precompiled:
+            compiled = self.guest.with_suffix(".cwasm")
+            install.run([self.binary, "compile", "-o", compiled, self.guest], folder, "wasmtime compile")
+            self.guest = compiled
+
+    def version(self) -> str:
+        return subprocess.run([self.binary, "--version"], capture_output=True, text=True, timeout=10).stdout.strip()
+
+    def command(self, port: int, workers: int) -> list[str]:
+        allow = ["--allow-precompiled"] if self.variant.precompiled else []
+        flags = [*self.variant.flags, *SERVE, *allow]
+        return [str(self.binary), "serve", *flags, "--addr", f"127.0.0.1:{port}", str(self.guest)]
+
+    def environment(self, workers: int) -> dict[str, str]:
+        return {"TOKIO_WORKER_THREADS": str(workers)}
+
+    def files(self) -> list[Path]:
+        return [self.binary, self.guest]

@@ -1,0 +1,167 @@
+"""One running server: started on its CPUs, asked until it answers, ended by its own pid."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection, HTTPException
+
+from snow_bench import proc
+from snow_bench.peers.base import Peer, Route
+
+START_SECONDS_MAX = 30.0
+STOP_SECONDS_MAX = 3.0
+# Between two attempts to connect to a server that starts.
+ATTEMPT_SECONDS = 0.0002
+
+
+class Failed(Exception):
+    """A measure can't be taken, for the reason given."""
+
+
+def server_cpus() -> set[int]:
+    """The CPU that servers are pinned to."""
+    return {min(all_cpus())}
+
+
+def load_cpus() -> set[int]:
+    """The CPUs that clients, and this program, are pinned to."""
+    return all_cpus() - server_cpus() or all_cpus()
+
+
+def all_cpus() -> set[int]:
+    """Every CPU this program had when it started."""
+    return ALL_CPUS
+
+
+ALL_CPUS = os.sched_getaffinity(0)
+
+
+class Server:
+    """A peer's process, and what it is asked."""
+
+    def __init__(self, peer: Peer, workers: int, cpus: set[int]) -> None:
+        self.peer = peer
+        self.port = free_port()
+        self.begun = time.monotonic()
+        self.command = peer.command(self.port, workers)
+        with pinned(cpus):
+            # Logs go nowhere: those of snow-host are written all the same, nginx's are off.
+            self.process = subprocess.Popen(
+                self.command,
+                env=os.environ | peer.environment(workers),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def url(self, path: str) -> str:
+        return f"http://{self.address}{path}"
+
+    def wait_for_answer(self, route: Route) -> float:
+        """The seconds from the process's start to its first answer, which must be the right one."""
+        while True:
+            try:
+                status, body = self.get(route.path)
+                break
+            except ConnectionRefusedError:
+                self.check_alive()
+                time.sleep(ATTEMPT_SECONDS)
+        seconds = time.monotonic() - self.begun
+        if (status, body) != (200, route.body):
+            raise Failed(f"{route.path} answers {status} {body[:60]!r}")
+        return seconds
+
+    def check_alive(self) -> None:
+        code = self.process.poll()
+        if code is not None:
+            raise Failed(f"exits with {code} when it starts: {' '.join(self.command)}")
+        if time.monotonic() - self.begun > START_SECONDS_MAX:
+            raise Failed(f"does not answer {START_SECONDS_MAX:.0f} seconds after its start")
+
+    def get(self, path: str, timeout: float = 10.0) -> tuple[int, str]:
+        """One request on a connection of its own."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        try:
+            connection.request("GET", path)
+            response = connection.getresponse()
+            return response.status, response.read().decode(errors="replace")
+        except ConnectionRefusedError:
+            raise
+        except (OSError, HTTPException) as error:
+            raise Failed(f"GET {path}: {error}") from None
+        finally:
+            connection.close()
+
+    def cpu_seconds(self) -> float:
+        return proc.cpu_seconds(self.pid)
+
+    def memory_bytes(self) -> int:
+        return proc.memory_bytes(self.pid)
+
+    def stop(self) -> None:
+        """Ends it and what it started, by their pids."""
+        below = proc.tree(self.pid)[1:]
+        for _ in range(2):
+            # A second signal ends the draining of those that drain.
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(STOP_SECONDS_MAX)
+                break
+            except subprocess.TimeoutExpired:
+                continue
+        else:
+            self.process.kill()
+            self.process.wait()
+            for pid in below:
+                kill_if_there(pid)
+
+
+def kill_if_there(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+@contextmanager
+def running(peer: Peer, workers: int = 1, cpus: set[int] | None = None) -> Iterator[Server]:
+    """A server that answers all its routes rightly; pinned to the servers' CPU unless told otherwise."""
+    server = Server(peer, workers, cpus or server_cpus())
+    try:
+        for route in peer.hellos:
+            server.wait_for_answer(route)
+        yield server
+    finally:
+        server.stop()
+
+
+@contextmanager
+def pinned(cpus: set[int]) -> Iterator[None]:
+    """What is started inside starts on these CPUs."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cpus)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listened on a moment ago."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
