@@ -77,8 +77,8 @@ HELD = Measure(
     "held",
     "Requests that wait",
     "`bytes each`: user memory (PSS without file pages), before against while all wait. `released in`: from the "
-    "request that wakes them to the last answer. `kept`: what the server holds on to a second after all clients left. hello is "
-    "asked at 200/s over 16 connections, alone and beside those that wait.",
+    "request that wakes them to the last answer. `kept`: what the server holds on to a second after all clients left. "
+    "hello is asked at 200/s over 16 connections, alone and beside those that wait.",
     [
         Column("bytes_each", "bytes each"),
         Column("release_ms", "released in ms"),
