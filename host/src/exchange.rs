@@ -102,8 +102,6 @@ pub enum Progress {
         /// Tells that suspension from earlier ones in its place.
         generation: u32,
     },
-    /// Its answer goes out.
-    Answering,
 }
 
 #[cfg(test)]
