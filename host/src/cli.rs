@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::thread;
 use std::time::Duration;
 
@@ -191,7 +190,7 @@ fn check(file: &Path) -> anyhow::Result<()> {
         post: Arc::new(Nobody),
         log: log.clone(),
         limits,
-        instances: AtomicUsize::new(0),
+        instances: Arc::default(),
     });
     let loaded = Guest::load(file, &runtime, &linker);
     log.flush(LOG_PATIENCE);

@@ -6,6 +6,7 @@
 //! Values, without I/O or a clock:
 //! - [`http`][]: heads, framing, encoding, refusals;
 //! - [`limits`] and [`config`]: every limit, its default and its unit;
+//! - [`request_id`][]: what names a request;
 //! - [`outcome`][]: what a guest can do to a request.
 //!
 //! Mechanisms, which are handed the clock and randomness:
@@ -40,6 +41,7 @@ pub mod log;
 pub mod net;
 pub mod outcome;
 pub mod pending;
+pub mod request_id;
 pub mod router;
 pub mod server;
 pub mod slab;

@@ -13,6 +13,8 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::json;
 
+use crate::request_id::RequestId;
+
 /// How long lines gather before they are written.
 const GATHER: Duration = Duration::from_millis(10);
 /// How much text is written at once.
@@ -58,7 +60,7 @@ impl Level {
 #[derive(Debug)]
 pub struct Access {
     /// Its id.
-    pub request_id: String,
+    pub request_id: RequestId,
     /// The client's address.
     pub client: std::net::SocketAddr,
     /// Method and target, as sent.
@@ -66,7 +68,7 @@ pub struct Access {
     /// The answer's status; 499 if the client left before there was one.
     pub status: u16,
     /// The guest that answered, if one did.
-    pub guest: Option<String>,
+    pub guest: Option<Arc<str>>,
     /// From the request's first byte to its answer's encoding.
     pub took_ms: u64,
 }
@@ -76,7 +78,7 @@ enum Content {
     Guest {
         level: Level,
         guest: Arc<str>,
-        request_id: String,
+        request_id: RequestId,
         message: String,
     },
     Host {
@@ -132,8 +134,8 @@ impl Log {
     }
 
     /// What a guest says.
-    pub fn guest(&self, level: Level, guest: &Arc<str>, request_id: &str, message: String) {
-        self.send(Content::Guest { level, guest: guest.clone(), request_id: request_id.to_owned(), message });
+    pub fn guest(&self, level: Level, guest: &Arc<str>, request_id: &RequestId, message: String) {
+        self.send(Content::Guest { level, guest: guest.clone(), request_id: request_id.clone(), message });
     }
 
     /// What the host says.
@@ -263,11 +265,11 @@ fn indented(message: &str) -> String {
 fn to_json(at: &str, content: &Content) -> serde_json::Value {
     match content {
         Content::Access(Access { request_id, client, request, status, guest, took_ms }) => json!({
-            "at": at, "kind": "access", "id": request_id, "client": client.to_string(), "request": request,
-            "status": status, "guest": guest, "took_ms": took_ms,
+            "at": at, "kind": "access", "id": request_id.to_string(), "client": client.to_string(), "request": request,
+            "status": status, "guest": guest.as_deref(), "took_ms": took_ms,
         }),
         Content::Guest { level, guest, request_id, message } => json!({
-            "at": at, "kind": "guest", "level": level.name(), "guest": **guest, "id": request_id, "message": message,
+            "at": at, "kind": "guest", "level": level.name(), "guest": **guest, "id": request_id.to_string(), "message": message,
         }),
         Content::Host { level, message } => {
             json!({ "at": at, "kind": "host", "level": level.name(), "message": message })
@@ -307,7 +309,7 @@ mod tests {
     #[test]
     fn nothing_a_guest_says_can_forge_a_line() {
         let text = logged(Format::Text, |log| {
-            log.guest(Level::Info, &"g".into(), "id", "a\nerror forged\x1b[31m".into());
+            log.guest(Level::Info, &"g".into(), &RequestId::Made(1), "a\nerror forged\x1b[31m".into());
             log.host(Level::Error, "trap\nerror forged\r");
         });
         let lines: Vec<&str> = text.lines().collect();
@@ -320,7 +322,7 @@ mod tests {
     fn json_lines_are_json() {
         let text = logged(Format::Json, |log| {
             log.access(Access {
-                request_id: "r1".into(),
+                request_id: RequestId::Given("r1".into()),
                 client: "127.0.0.1:9".parse().unwrap(),
                 request: "GET /\"x".into(),
                 status: 200,

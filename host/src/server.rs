@@ -34,6 +34,8 @@ pub struct Server {
     rejected: Vec<Rejected>,
     mailboxes: Vec<Arc<Mailbox>>,
     stats: Vec<Arc<Stats>>,
+    /// Guest instances alive, of each worker.
+    instances: Vec<Arc<AtomicUsize>>,
     threads: Vec<JoinHandle<io::Result<()>>>,
 }
 
@@ -69,7 +71,7 @@ impl Server {
             post: offices.clone(),
             log: log.clone(),
             limits: limits.clone(),
-            instances: AtomicUsize::new(0),
+            instances: Arc::default(),
         });
         let (deployment, rejected) = Deployment::load(&config.guests, &runtime)?;
         let deployment = Arc::new(deployment);
@@ -88,18 +90,21 @@ impl Server {
             log: log.clone(),
             access_log: config.access_log,
         };
-        let (mut stats, mut threads) = (Vec::new(), Vec::new());
+        let (mut stats, mut instances, mut threads) = (Vec::new(), Vec::new(), Vec::new());
         for (number, (world, mailbox)) in worlds.into_iter().zip(&mailboxes).enumerate() {
             let counted = Arc::new(Stats::default());
             stats.push(counted.clone());
-            let (number, runtime, deployment) = (number as u16, runtime.clone(), deployment.clone());
+            let (number, deployment) = (number as u16, deployment.clone());
+            let instances_here = Arc::new(AtomicUsize::new(0));
+            instances.push(instances_here.clone());
+            let runtime = runtime.for_worker(instances_here);
             let (shared, mailbox) = (shared.clone(), mailbox.clone());
             let thread = thread::Builder::new().name(format!("snow-worker-{number}"));
             threads.push(thread.spawn(move || {
                 // Made on its own thread: a call's future never leaves it.
                 let inbox = mailbox.clone();
                 let runnable = move |slot| inbox.control.send(Message::Runnable(slot));
-                let guests = GuestCalls::new(&runtime, number, deployment, runnable);
+                let guests = GuestCalls::new(&runtime, number, &deployment, runnable);
                 let log = shared.log.clone();
                 let ended = Worker::new(number, world, guests, shared, mailbox, counted).run();
                 if let Err(error) = &ended {
@@ -117,6 +122,7 @@ impl Server {
             rejected,
             mailboxes,
             stats,
+            instances,
             threads,
         })
     }
@@ -149,7 +155,7 @@ impl Server {
             connections: sum(|stats| &stats.connections),
             suspended: sum(|stats| &stats.suspended),
             pendings: self.runtime.registry.len(),
-            instances: self.runtime.instances.load(Ordering::Relaxed),
+            instances: self.instances.iter().map(|instances| instances.load(Ordering::Relaxed)).sum(),
             answered: self.stats.iter().map(|stats| stats.answered.load(Ordering::Relaxed)).sum(),
         }
     }

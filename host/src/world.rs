@@ -4,11 +4,13 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::task::Poll;
 
 use crate::http::{Request, Response};
 use crate::outcome::{Arrival, Cause, Handle, Outcome};
 use crate::pending::Waiter;
+use crate::request_id::RequestId;
 use crate::router::{Param, Router};
 use crate::slab::Key;
 
@@ -80,7 +82,7 @@ pub trait Calls {
     fn router(&self) -> &Router;
 
     /// The guest's name, for the log.
-    fn guest_name(&self, guest: u32) -> &str;
+    fn guest_name(&self, guest: u32) -> Arc<str>;
 
     /// Whether the guest exports `resume`.
     fn has_resume(&self, guest: u32) -> bool;
@@ -100,7 +102,7 @@ pub struct Call {
     /// The route, by its place in the guest's list.
     pub route: u32,
     /// The request's id, for the log.
-    pub request_id: String,
+    pub request_id: RequestId,
     /// What is called.
     pub entry: CallEntry,
     /// The worker's clock, when the call starts.

@@ -1,10 +1,11 @@
 //! Responses to bytes, whole and in pieces.
 
 use super::{Connection, Peer, Phase, Streaming};
-use crate::exchange::{Exchange, RequestId};
+use crate::exchange::Exchange;
 use crate::http::encode::{self, BodyEnd, Envelope};
 use crate::http::{HeadReader, Reject, Response, ResponseFault, Version, chunked};
 use crate::limits::HttpLimits;
+use crate::request_id::RequestId;
 
 /// Why a streamed answer can't begin or go on. Nothing of what was refused has been sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -2,10 +2,11 @@
 
 use super::clock::Wait;
 use super::{Admission, Connection, Incoming, Peer, Phase, Refusal, Refused, Step};
-use crate::exchange::{Exchange, RequestId};
+use crate::exchange::Exchange;
 use crate::http::body::BodyReader;
 use crate::http::{Framing, Head, Reject, Request};
 use crate::limits::HttpLimits;
+use crate::request_id::RequestId;
 
 /// How `step` goes on.
 enum Next {

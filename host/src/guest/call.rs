@@ -26,10 +26,17 @@ use crate::world::{Call, CallEnd, CallEntry, CallFault, Calls, GuestRequest};
 pub struct GuestCalls {
     runtime: Runtime,
     worker: u16,
-    deployment: Arc<Deployment>,
+    guests: Vec<Arc<OwnGuest>>,
     /// This worker's own copy: matching needs scratch space, which workers had better not share.
     router: Router,
     slots: Vec<Slot>,
+}
+
+/// A guest with counts of references that only this worker's thread changes: with the deployment's own, each call
+/// would take that line of memory from the other workers.
+struct OwnGuest {
+    name: Arc<str>,
+    guest: Arc<Guest>,
 }
 
 struct Slot {
@@ -56,7 +63,7 @@ impl<F: Fn(u32) + Send + Sync + 'static> Wake for SlotWaker<F> {
 
 impl GuestCalls {
     /// Slots for the calls of one worker. `runnable` is called, on any thread, when a slot can go on.
-    pub fn new<F>(runtime: &Runtime, worker: u16, deployment: Arc<Deployment>, runnable: F) -> GuestCalls
+    pub fn new<F>(runtime: &Runtime, worker: u16, deployment: &Deployment, runnable: F) -> GuestCalls
     where
         F: Fn(u32) + Clone + Send + Sync + 'static,
     {
@@ -65,8 +72,10 @@ impl GuestCalls {
             waker: Waker::from(Arc::new(SlotWaker { slot, runnable: runnable.clone() })),
             slice: Arc::new(Slice::new()),
         });
+        let own = |guest: &Arc<Guest>| Arc::new(OwnGuest { name: (*guest.name).into(), guest: guest.clone() });
+        let guests = deployment.guests.iter().map(own).collect();
         let (slots, router) = (slots.collect(), deployment.router.clone());
-        GuestCalls { runtime: runtime.clone(), worker, deployment, router, slots }
+        GuestCalls { runtime: runtime.clone(), worker, guests, router, slots }
     }
 }
 
@@ -75,16 +84,16 @@ impl Calls for GuestCalls {
         &self.router
     }
 
-    fn guest_name(&self, guest: u32) -> &str {
-        self.deployment.guests.get(guest as usize).map_or("-", |guest| &guest.name)
+    fn guest_name(&self, guest: u32) -> Arc<str> {
+        self.guests.get(guest as usize).map_or_else(|| "-".into(), |own| own.name.clone())
     }
 
     fn has_resume(&self, guest: u32) -> bool {
-        self.deployment.guests.get(guest as usize).is_some_and(|guest| guest.has_resume())
+        self.guests.get(guest as usize).is_some_and(|own| own.guest.has_resume())
     }
 
     fn start(&mut self, slot: u32, call: Call) -> Poll<CallEnd> {
-        let guest = self.deployment.guests[call.guest as usize].clone();
+        let guest = self.guests[call.guest as usize].clone();
         let entry = &mut self.slots[slot as usize];
         entry.slice.start_call();
         let future = run(self.runtime.clone(), guest, self.worker, call, entry.slice.clone());
@@ -114,20 +123,20 @@ struct Arguments {
     resumed: Option<(Cause, Vec<u8>, Vec<Arrival>)>,
 }
 
-async fn run(runtime: Runtime, guest: Arc<Guest>, worker: u16, call: Call, slice: Arc<Slice>) -> CallEnd {
+async fn run(runtime: Runtime, own: Arc<OwnGuest>, worker: u16, call: Call, slice: Arc<Slice>) -> CallEnd {
     let Call { route, request_id, entry, now_ms, .. } = call;
     let (request, resumed) = match entry {
         CallEntry::Handle(request) => (Some(request), None),
         CallEntry::Resume { cause, request, state, arrivals } => (request, Some((cause, state, arrivals))),
     };
-    let arguments = Arguments { route, request_id: request_id.clone(), request, resumed };
+    let arguments = Arguments { route, request_id: request_id.to_string(), request, resumed };
     let handles = arguments.resumed.iter().flat_map(|(.., arrivals)| arrivals.iter().map(|a| a.handle)).collect();
-    let name = guest.name.clone();
+    let name = own.name.clone();
     let context = CallContext::for_request(&runtime, worker, name, request_id, now_ms, slice, handles);
 
     let alive = Alive::new(&runtime);
     let mut store = store(&runtime, context);
-    let returned = invoke(&guest, &mut store, &arguments).await;
+    let returned = invoke(&own.guest, &mut store, &arguments).await;
     let mut context = store.into_data();
     drop(alive);
 

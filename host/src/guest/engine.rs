@@ -2,7 +2,7 @@
 //! the loop gets the processor back.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
@@ -66,8 +66,9 @@ fn pool(limits: &Limits, instances: u32) -> PoolingAllocationConfig {
 pub struct Ticker(Arc<Shared>);
 
 struct Shared {
-    /// Goes up with each call that starts or goes on.
-    activity: AtomicU64,
+    /// A call has started or gone on since the last tick. Written only when it is not set, so that workers do not
+    /// take this line of memory from one another with each call.
+    active: AtomicBool,
     parked: AtomicBool,
     stopped: AtomicBool,
     thread: std::sync::OnceLock<Thread>,
@@ -77,7 +78,7 @@ impl Ticker {
     /// Starts the ticker's thread. It ends when the last clone that stops it does.
     pub fn start(engine: &Engine) -> std::io::Result<Ticker> {
         let shared = Arc::new(Shared {
-            activity: AtomicU64::new(0),
+            active: AtomicBool::new(false),
             parked: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
             thread: std::sync::OnceLock::new(),
@@ -88,9 +89,11 @@ impl Ticker {
         Ok(Ticker(shared))
     }
 
-    /// A call starts, or goes on: two atomic operations, and a system call only if the ticker was parked.
+    /// A call starts, or goes on: two loads mostly, and a system call only if the ticker was parked.
     pub fn running(&self) {
-        self.0.activity.fetch_add(1, Ordering::SeqCst);
+        if !self.0.active.load(Ordering::SeqCst) {
+            self.0.active.store(true, Ordering::SeqCst);
+        }
         if self.0.parked.load(Ordering::SeqCst) {
             self.unpark();
         }
@@ -110,19 +113,17 @@ impl Ticker {
 }
 
 fn tick(shared: &Shared, engine: &Engine) {
-    let (mut last, mut idle) = (0, 0);
+    let mut idle = 0;
     while !shared.stopped.load(Ordering::SeqCst) {
         thread::sleep(TICK);
         engine.increment_epoch();
-        let activity = shared.activity.load(Ordering::SeqCst);
-        idle = if activity == last { idle + 1 } else { 0 };
-        last = activity;
+        idle = if shared.active.swap(false, Ordering::SeqCst) { 0 } else { idle + 1 };
         if idle < IDLE_TICKS_MAX {
             continue;
         }
-        // A call that starts after this store sees it and unparks; one that started before shows in `activity`.
+        // A call that starts after this store sees it and unparks; one that started before shows in `active`.
         shared.parked.store(true, Ordering::SeqCst);
-        while shared.activity.load(Ordering::SeqCst) == last && !shared.stopped.load(Ordering::SeqCst) {
+        while !shared.active.load(Ordering::SeqCst) && !shared.stopped.load(Ordering::SeqCst) {
             thread::park();
         }
         shared.parked.store(false, Ordering::SeqCst);

@@ -13,6 +13,7 @@ use super::types::{self, Pending};
 use crate::log::Level;
 use crate::outcome::{Clock, Handle, Settlement};
 use crate::pending::Refusal;
+use crate::request_id::RequestId;
 
 /// A store's data: all that a call may reach.
 pub struct CallContext {
@@ -20,7 +21,7 @@ pub struct CallContext {
     /// The worker that runs the call.
     worker: u16,
     guest: Arc<str>,
-    request_id: String,
+    request_id: RequestId,
     /// The worker's clock when the call started.
     now_ms: u64,
     phase: Phase,
@@ -45,7 +46,7 @@ impl CallContext {
     /// For a call of `routes()`.
     pub fn for_routes(runtime: &Runtime, guest: Arc<str>) -> CallContext {
         let slice = Arc::new(Slice::new());
-        let mut context = CallContext::for_request(runtime, 0, guest, "-".into(), 0, slice, Vec::new());
+        let mut context = CallContext::for_request(runtime, 0, guest, RequestId::Made(0), 0, slice, Vec::new());
         context.phase = Phase::Routes;
         context
     }
@@ -55,7 +56,7 @@ impl CallContext {
         runtime: &Runtime,
         worker: u16,
         guest: Arc<str>,
-        request_id: String,
+        request_id: RequestId,
         now_ms: u64,
         slice: Arc<Slice>,
         handles: Vec<Handle>,

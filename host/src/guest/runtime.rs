@@ -14,11 +14,13 @@ use crate::outcome::Settled;
 use crate::pending::Registry;
 use crate::world::Post;
 
-/// What all calls of the process share.
+/// What all calls of a worker share: a count of references of its own, which no other thread touches, to what all
+/// calls of the process share.
 #[derive(Clone)]
 pub struct Runtime(Arc<Shared>);
 
 /// The parts of a [`Runtime`].
+#[derive(Clone)]
 pub struct Shared {
     /// Where guests run.
     pub engine: Engine,
@@ -32,14 +34,19 @@ pub struct Shared {
     pub log: Log,
     /// The limits.
     pub limits: Limits,
-    /// Instances that are alive now, in all workers.
-    pub instances: AtomicUsize,
+    /// Instances that are alive now, of this worker.
+    pub instances: Arc<AtomicUsize>,
 }
 
 impl Runtime {
     /// Puts the parts together.
     pub fn new(shared: Shared) -> Runtime {
         Runtime(Arc::new(shared))
+    }
+
+    /// The same for one worker, which counts its instances there.
+    pub fn for_worker(&self, instances: Arc<AtomicUsize>) -> Runtime {
+        Runtime(Arc::new(Shared { instances, ..Shared::clone(&self.0) }))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{self, Poll, Waker};
 use std::time::Duration;
 
@@ -54,18 +54,18 @@ pub(super) fn block_on<T>(ticker: &Ticker, slice: Arc<Slice>, future: impl Futur
 }
 
 /// Counts an instance for as long as it is there.
-pub struct Alive(Runtime);
+pub struct Alive(Arc<AtomicUsize>);
 
 impl Alive {
     /// From now on.
     pub fn new(runtime: &Runtime) -> Alive {
         runtime.instances.fetch_add(1, Ordering::Relaxed);
-        Alive(runtime.clone())
+        Alive(runtime.instances.clone())
     }
 }
 
 impl Drop for Alive {
     fn drop(&mut self) {
-        self.0.instances.fetch_sub(1, Ordering::Relaxed);
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -216,7 +216,7 @@ impl<W: World, C: Calls> Worker<W, C> {
             return Start::Skipped;
         };
         current.progress = Progress::Running { slot };
-        let request_id = current.id.to_string();
+        let request_id = current.id.clone();
         self.calls.started[slot as usize] = Some(started);
         let call = Call { guest, route, request_id, entry, now_ms: self.world.now_ms() };
         let first_slice = self.guests.start(slot, call);
@@ -240,7 +240,7 @@ impl<W: World, C: Calls> Worker<W, C> {
     }
 
     fn call_failed(&mut self, started: Started, fault: &CallFault) {
-        let guest = self.guests.guest_name(started.guest).to_owned();
+        let guest = self.guests.guest_name(started.guest);
         let client = self.clients.get(started.exchange.client);
         let exchange = client.and_then(|client| client.connection.exchange());
         let about = exchange.map(|exchange| format!("id={} \"{}\"", exchange.id, exchange.label)).unwrap_or_default();

@@ -2,6 +2,7 @@
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::{ExchangeRef, SCRATCH_BYTES, TURN, Timer, Worker};
@@ -272,7 +273,7 @@ impl<W: World, C: Calls> Worker<W, C> {
         let response = match encode::check(response, current.head_only) {
             Ok(()) => response,
             Err(fault) => {
-                let (id, guest) = (&current.id, name.unwrap_or("-"));
+                let (id, guest) = (&current.id, name.as_deref().unwrap_or("-"));
                 let message =
                     format!("guest={guest} id={id} \"{}\": its response can't be sent: {fault}", current.label);
                 self.shared.log.host(Level::Error, message);
@@ -303,17 +304,17 @@ impl<W: World, C: Calls> Worker<W, C> {
         self.count();
     }
 
-    fn log_access(&self, exchange: Exchange, client: SocketAddr, status: u16, guest: Option<&str>) {
+    fn log_access(&self, exchange: Exchange, client: SocketAddr, status: u16, guest: Option<Arc<str>>) {
         if !self.shared.access_log {
             return;
         }
         self.shared.log.access(Access {
-            request_id: exchange.id.to_string(),
+            request_id: exchange.id,
             client,
             took_ms: self.now_ms.saturating_sub(exchange.started_ms),
             request: exchange.label,
             status,
-            guest: guest.map(str::to_owned),
+            guest,
         });
     }
 
