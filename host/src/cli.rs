@@ -190,6 +190,7 @@ fn check(file: &Path) -> anyhow::Result<()> {
         post: Arc::new(Nobody),
         log: log.clone(),
         limits,
+        worker_calls_parked_max: 0,
         instances: Arc::default(),
     });
     let loaded = Guest::load(file, &runtime, &linker);

@@ -38,7 +38,10 @@ pub struct Limits {
     pub worker_connections_max: usize,
     /// Calls of a worker that have an instance at one time.
     pub worker_calls_started_max: u32,
+    /// Calls of the process that wait in place beside those: each keeps its instance. Workers get equal shares.
+    pub calls_parked_max: u32,
     /// New requests of a worker that wait for one of those, of quick and of slow routes each; more are answered 503.
+    /// What waits already when its route turns out slow moves over, so there may be twice as many of those.
     pub worker_calls_queued_max: usize,
     /// Suspended requests of a worker; more suspensions are answered 503.
     pub worker_suspensions_max: usize,
@@ -80,6 +83,7 @@ impl Default for Limits {
             http: HttpLimits::default(),
             worker_connections_max: 1 << 20,
             worker_calls_started_max: 8,
+            calls_parked_max: 256,
             worker_calls_queued_max: 1_024,
             worker_suspensions_max: 1 << 20,
             call_running_ms_max: 10_000,
@@ -98,6 +102,13 @@ impl Default for Limits {
             guests_max: 1_000,
             guest_routes_max: 1_000,
         }
+    }
+}
+
+impl Limits {
+    /// A worker's share of `calls_parked_max`.
+    pub fn worker_calls_parked_max(&self, workers: u16) -> u32 {
+        self.calls_parked_max.div_ceil(u32::from(workers.max(1)))
     }
 }
 

@@ -71,6 +71,7 @@ impl Server {
             post: offices.clone(),
             log: log.clone(),
             limits: limits.clone(),
+            worker_calls_parked_max: limits.worker_calls_parked_max(config.workers),
             instances: Arc::default(),
         });
         let (deployment, rejected) = Deployment::load(&config.guests, &runtime)?;
@@ -85,6 +86,7 @@ impl Server {
         let _ = offices.0.set(mailboxes.clone());
         let shared = Shared {
             limits: Arc::new(limits.clone()),
+            calls_parked_max: limits.worker_calls_parked_max(config.workers),
             registry: runtime.registry.clone(),
             post: offices,
             log: log.clone(),

@@ -5,10 +5,9 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::task::Poll;
 
 use crate::http::{Request, Response};
-use crate::outcome::{Arrival, Cause, Handle, Outcome};
+use crate::outcome::{Arrival, Cause, Handle, Join, Outcome};
 use crate::pending::Waiter;
 use crate::request_id::RequestId;
 use crate::router::{Param, Router};
@@ -76,7 +75,8 @@ pub trait Post: Send + Sync {
     fn wake(&self, waiters: &[Waiter]);
 }
 
-/// Runs guests. A call that needs longer than one time slice goes on at the next `poll`.
+/// Runs guests. A call that needs longer than one time slice goes on at the next `poll`; one that waits in place, at
+/// the `poll` after its `unpark`.
 pub trait Calls {
     /// The table that decides which guest takes a request.
     fn router(&self) -> &Router;
@@ -88,10 +88,39 @@ pub trait Calls {
     fn has_resume(&self, guest: u32) -> bool;
 
     /// Starts a call in a free slot and runs its first time slice.
-    fn start(&mut self, slot: u32, call: Call) -> Poll<CallEnd>;
+    fn start(&mut self, slot: u32, call: Call) -> Ran;
 
-    /// Runs the next time slice of the call in a slot. Only after the slot was reported runnable.
-    fn poll(&mut self, slot: u32) -> Poll<CallEnd>;
+    /// Runs the next time slice of the call in a slot. Only after the slot was reported runnable, or unparked.
+    fn poll(&mut self, slot: u32) -> Ran;
+
+    /// A wait in place is over: the call's next `poll` goes on. `handles` are the wait's, with the timers that were set
+    /// for them meanwhile; they are the call's again.
+    fn unpark(&mut self, slot: u32, handles: Box<[Handle]>);
+
+    /// Ends a call that waits in place where it stands. Returns what it owned, `handles` of the wait included.
+    fn cancel(&mut self, slot: u32, handles: Box<[Handle]>) -> Vec<Handle>;
+}
+
+/// What became of a call in one time slice.
+#[derive(Debug)]
+pub enum Ran {
+    /// It is over, and its instance is gone.
+    Ended(CallEnd),
+    /// It computes: its slot will be reported runnable, or is already.
+    Yielded,
+    /// It waits in place, and keeps its instance.
+    Parked(Wait),
+}
+
+/// What a call waits for in place.
+#[derive(Debug)]
+pub struct Wait {
+    /// Each once. They remain the call's.
+    pub handles: Vec<Handle>,
+    /// How many of them it takes.
+    pub until: Join,
+    /// The guest's own deadline.
+    pub timeout_ms: Option<u32>,
 }
 
 /// One call into a guest.

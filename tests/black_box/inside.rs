@@ -11,14 +11,14 @@ use snow_host::server::{Counts, Server};
 use crate::harness::{Client, Folder, eventually};
 
 /// A server, and what has to outlive it.
-struct Inside {
+pub struct Inside {
     server: Option<Server>,
     address: SocketAddr,
     _folder: Folder,
 }
 
 impl Inside {
-    fn start(guests: &[&str], workers: u16, limits: Limits) -> Option<Inside> {
+    pub fn start(guests: &[&str], workers: u16, limits: Limits) -> Option<Inside> {
         let folder = Folder::with(guests)?;
         let listen = Listen::Address(SocketAddr::from(([127, 0, 0, 1], 0)));
         let config = Config { guests: folder.path().to_owned(), listen, workers, access_log: true, limits };
@@ -28,21 +28,26 @@ impl Inside {
         Some(Inside { address: server.address(), server: Some(server), _folder: folder })
     }
 
-    fn connect(&self) -> Client {
+    pub fn connect(&self) -> Client {
         Client::connect(self.address)
     }
 
-    fn ask(&self, target: &str) -> Client {
+    pub fn ask(&self, target: &str) -> Client {
         let mut client = self.connect();
         client.ask(target);
         client
     }
 
-    fn counts(&self) -> Counts {
+    pub fn counts(&self) -> Counts {
         self.server.as_ref().expect("it runs").counts()
     }
 
-    fn wait_until(&self, what: &str, holds: impl Fn(Counts) -> bool) {
+    /// Starts to drain, for as long as the limits say.
+    pub fn drain(&self) {
+        self.server.as_ref().expect("it runs").drain().start();
+    }
+
+    pub fn wait_until(&self, what: &str, holds: impl Fn(Counts) -> bool) {
         eventually(what, || holds(self.counts()).then_some(()));
     }
 }

@@ -14,6 +14,7 @@
 //! | `malformed` | everything else, however it is split |
 //! | `answers` | what a guest may not answer |
 //! | `hostile` | guests that compute, trap, lie and eat |
+//! | `in_place` | calls that wait and keep their instance |
 //! | `inside` | a server within the test: what it counts, and limits that no argument sets |
 //! | `loading` | files that are no guests |
 //! | `cli` | arguments, exit codes, the log |
@@ -29,6 +30,7 @@ mod examples;
 mod holding;
 mod hostile;
 mod http;
+mod in_place;
 mod inside;
 mod layout;
 mod loading;

@@ -14,13 +14,13 @@ use wasmtime::Store;
 use super::deploy::Deployment;
 use super::host_api::CallContext;
 use super::module::{self, Guest, HandleFunc, ResumeFunc};
-use super::runtime::{Runtime, Slice};
+use super::runtime::{Runtime, Seat};
 use super::store::{Alive, store};
 use super::types::{self, ArrivalRef, RequestRef, SettlementRef};
 use crate::config::Limits;
 use crate::outcome::{Arrival, Cause, Handle, Outcome, Suspend};
 use crate::router::Router;
-use crate::world::{Call, CallEnd, CallEntry, CallFault, Calls, GuestRequest};
+use crate::world::{Call, CallEnd, CallEntry, CallFault, Calls, GuestRequest, Ran};
 
 /// A worker's started calls, each in its slot.
 pub struct GuestCalls {
@@ -42,7 +42,7 @@ struct OwnGuest {
 struct Slot {
     call: Option<Pin<Box<dyn Future<Output = CallEnd>>>>,
     waker: Waker,
-    slice: Arc<Slice>,
+    seat: Arc<Seat>,
 }
 
 /// Says that a slot can go on: made once for a slot, not for each call.
@@ -67,10 +67,10 @@ impl GuestCalls {
     where
         F: Fn(u32) + Clone + Send + Sync + 'static,
     {
-        let slots = (0..runtime.limits.worker_calls_started_max).map(|slot| Slot {
+        let slots = (0..runtime.limits.worker_calls_started_max + runtime.worker_calls_parked_max).map(|slot| Slot {
             call: None,
             waker: Waker::from(Arc::new(SlotWaker { slot, runnable: runnable.clone() })),
-            slice: Arc::new(Slice::new()),
+            seat: Arc::default(),
         });
         let own = |guest: &Arc<Guest>| Arc::new(OwnGuest { name: (*guest.name).into(), guest: guest.clone() });
         let guests = deployment.guests.iter().map(own).collect();
@@ -92,25 +92,41 @@ impl Calls for GuestCalls {
         self.guests.get(guest as usize).is_some_and(|own| own.guest.has_resume())
     }
 
-    fn start(&mut self, slot: u32, call: Call) -> Poll<CallEnd> {
+    fn start(&mut self, slot: u32, call: Call) -> Ran {
         let guest = self.guests[call.guest as usize].clone();
         let entry = &mut self.slots[slot as usize];
-        entry.slice.start_call();
-        let future = run(self.runtime.clone(), guest, self.worker, call, entry.slice.clone());
+        entry.seat.slice.start_call();
+        entry.seat.parking.reset();
+        let future = run(self.runtime.clone(), guest, self.worker, call, entry.seat.clone());
         entry.call = Some(Box::pin(future));
         self.poll(slot)
     }
 
-    fn poll(&mut self, slot: u32) -> Poll<CallEnd> {
+    fn poll(&mut self, slot: u32) -> Ran {
         let slot = &mut self.slots[slot as usize];
-        let Some(call) = &mut slot.call else { return Poll::Pending };
+        let Some(call) = &mut slot.call else { return Ran::Yielded };
         self.runtime.ticker.running();
-        slot.slice.start_slice();
-        let polled = call.as_mut().poll(&mut task::Context::from_waker(&slot.waker));
-        if polled.is_ready() {
-            slot.call = None;
+        slot.seat.slice.start_slice();
+        match call.as_mut().poll(&mut task::Context::from_waker(&slot.waker)) {
+            Poll::Ready(end) => {
+                slot.call = None;
+                Ran::Ended(end)
+            }
+            Poll::Pending => slot.seat.parking.take_asked().map_or(Ran::Yielded, Ran::Parked),
         }
-        polled
+    }
+
+    fn unpark(&mut self, slot: u32, handles: Box<[Handle]>) {
+        self.slots[slot as usize].seat.parking.unpark(handles);
+    }
+
+    fn cancel(&mut self, slot: u32, handles: Box<[Handle]>) -> Vec<Handle> {
+        self.slots[slot as usize].seat.parking.cancel(handles);
+        // The call ends as by a trap, in one slice: no code of the guest runs any more.
+        match self.poll(slot) {
+            Ran::Ended(end) => end.leftover,
+            Ran::Yielded | Ran::Parked(_) => Vec::new(),
+        }
     }
 }
 
@@ -123,7 +139,7 @@ struct Arguments {
     resumed: Option<(Cause, Vec<u8>, Vec<Arrival>)>,
 }
 
-async fn run(runtime: Runtime, own: Arc<OwnGuest>, worker: u16, call: Call, slice: Arc<Slice>) -> CallEnd {
+async fn run(runtime: Runtime, own: Arc<OwnGuest>, worker: u16, call: Call, seat: Arc<Seat>) -> CallEnd {
     let Call { route, request_id, entry, now_ms, .. } = call;
     let (request, resumed) = match entry {
         CallEntry::Handle(request) => (Some(request), None),
@@ -132,7 +148,7 @@ async fn run(runtime: Runtime, own: Arc<OwnGuest>, worker: u16, call: Call, slic
     let arguments = Arguments { route, request_id: request_id.to_string(), request, resumed };
     let handles = arguments.resumed.iter().flat_map(|(.., arrivals)| arrivals.iter().map(|a| a.handle)).collect();
     let name = own.name.clone();
-    let context = CallContext::for_request(&runtime, worker, name, request_id, now_ms, slice, handles);
+    let context = CallContext::for_request(&runtime, worker, name, request_id, now_ms, &seat, handles);
 
     let alive = Alive::new(&runtime);
     let mut store = store(&runtime, context);

@@ -26,9 +26,10 @@ const KEEP_RESIDENT_BYTES: usize = 256 << 10;
 const ASYNC_STACK_BYTES: usize = 1 << 20;
 const WASM_STACK_BYTES: usize = 512 << 10;
 
-/// Makes the engine. Its pool has an instance for every call that all workers together may have started.
+/// Makes the engine. Its pool has an instance for every call that all workers together may have started or parked.
 pub fn engine(limits: &Limits, workers: u16) -> wasmtime::Result<Engine> {
-    let instances = limits.worker_calls_started_max * u32::from(workers) + INSTANCES_SPARE;
+    let of_a_worker = limits.worker_calls_started_max + limits.worker_calls_parked_max(workers);
+    let instances = of_a_worker * u32::from(workers) + INSTANCES_SPARE;
     let mut config = Config::new();
     // Off, an async call is a fiber switch; on, every call would go through the concurrent executor.
     config.concurrency_support(false);

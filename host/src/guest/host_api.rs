@@ -8,11 +8,13 @@ use std::sync::Arc;
 use wasmtime::component::{Linker, Resource, ResourceType};
 use wasmtime::{Engine, ResourceLimiter, StoreContextMut};
 
-use super::runtime::{Runtime, Slice};
+use super::parking::Parking;
+use super::runtime::{Runtime, Seat, Slice};
 use super::types::{self, Pending};
+use super::waiting::add_wait;
 use crate::log::Level;
-use crate::outcome::{Clock, Handle, Settlement};
-use crate::pending::Refusal;
+use crate::outcome::{Clock, Handle, Settled, Settlement};
+use crate::pending::{Refusal, Registry};
 use crate::request_id::RequestId;
 
 /// A store's data: all that a call may reach.
@@ -31,6 +33,7 @@ pub struct CallContext {
     dropped: Vec<Handle>,
     pub(super) memory: MemoryCeiling,
     pub(super) slice: Arc<Slice>,
+    pub(super) parking: Arc<Parking>,
 }
 
 /// What the guest is asked to do.
@@ -45,8 +48,8 @@ enum Phase {
 impl CallContext {
     /// For a call of `routes()`.
     pub fn for_routes(runtime: &Runtime, guest: Arc<str>) -> CallContext {
-        let slice = Arc::new(Slice::new());
-        let mut context = CallContext::for_request(runtime, 0, guest, RequestId::Made(0), 0, slice, Vec::new());
+        let place = Seat::default();
+        let mut context = CallContext::for_request(runtime, 0, guest, RequestId::Made(0), 0, &place, Vec::new());
         context.phase = Phase::Routes;
         context
     }
@@ -58,7 +61,7 @@ impl CallContext {
         guest: Arc<str>,
         request_id: RequestId,
         now_ms: u64,
-        slice: Arc<Slice>,
+        seat: &Seat,
         handles: Vec<Handle>,
     ) -> CallContext {
         CallContext {
@@ -71,7 +74,34 @@ impl CallContext {
             handles: handles.into_iter().map(Some).collect(),
             dropped: Vec::new(),
             memory: MemoryCeiling { bytes: 0, bytes_max: runtime.limits.call_memory_bytes_max, refused: false },
-            slice,
+            slice: seat.slice.clone(),
+            parking: seat.parking.clone(),
+        }
+    }
+
+    /// Whether there is somebody to wait for.
+    pub(super) fn has_request(&self) -> bool {
+        self.phase == Phase::Request
+    }
+
+    pub(super) fn own_pendings_max(&self) -> usize {
+        self.runtime.limits.pendings_per_call_max
+    }
+
+    pub(super) fn registry(&self) -> &Registry<Settled> {
+        &self.runtime.registry
+    }
+
+    pub(super) fn handle(&self, index: u32) -> Option<Handle> {
+        *self.handles.get(index as usize)?
+    }
+
+    /// After a wait: timers may have been set for these.
+    pub(super) fn take_back(&mut self, handles: &[Handle]) {
+        for back in handles {
+            if let Some(own) = self.handles.iter_mut().flatten().find(|own| own.id == back.id) {
+                *own = *back;
+            }
         }
     }
 
@@ -88,7 +118,7 @@ impl CallContext {
 
     fn create(&mut self, key: Option<&str>, clock: Clock) -> Result<Resource<Pending>, Refusal> {
         let limits = &self.runtime.limits;
-        if self.phase == Phase::Routes {
+        if !self.has_request() {
             return Err(Refusal::Denied);
         }
         if key.is_some_and(|key| key.len() > limits.key_bytes_max) {
@@ -220,6 +250,7 @@ fn add_pending_handles(linker: &mut Linker<CallContext>) -> wasmtime::Result<()>
     handles.func_wrap("set-all", |store: Context<'_>, (key, with): (String, types::Settlement)| {
         Ok((store.data().settle_all(&key, with.into()).map_err(types::Refusal::from),))
     })?;
+    add_wait(&mut handles)?;
     handles.func_wrap("waiting", |store: Context<'_>, (key,): (String,)| {
         Ok((store.data().runtime.registry.waiting(&key),))
     })?;

@@ -4,7 +4,7 @@
 //! - [`module`]: one file becomes a compiled guest, checked against the contract;
 //! - [`engine`]: how all of them are compiled, limited and preempted;
 //! - [`runtime`]: what all calls share;
-//! - [`host_api`]: what a running guest can call;
+//! - [`host_api`]: what a running guest can call; [`parking`] and `waiting`: how it waits in place;
 //! - [`store`]: a call's limits, in force;
 //! - [`call`]: one call, from a fresh instance to its outcome;
 //! - [`types`]: the contract's records as Rust sees them.
@@ -14,6 +14,8 @@ pub mod deploy;
 pub mod engine;
 pub mod host_api;
 pub mod module;
+pub mod parking;
 pub mod runtime;
 pub mod store;
 pub mod types;
+mod waiting;

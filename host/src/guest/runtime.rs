@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use wasmtime::Engine;
 
 use super::engine::Ticker;
+use super::parking::Parking;
 use crate::config::Limits;
 use crate::log::Log;
 use crate::outcome::Settled;
@@ -34,6 +35,8 @@ pub struct Shared {
     pub log: Log,
     /// The limits.
     pub limits: Limits,
+    /// Calls of a worker that may wait in place beside those that run.
+    pub worker_calls_parked_max: u32,
     /// Instances that are alive now, of this worker.
     pub instances: Arc<AtomicUsize>,
 }
@@ -56,6 +59,15 @@ impl Deref for Runtime {
     fn deref(&self) -> &Shared {
         &self.0
     }
+}
+
+/// What a slot's calls have, one after another: made once for the slot, not for each call.
+#[derive(Default)]
+pub struct Seat {
+    /// How long the call has been running.
+    pub slice: Arc<Slice>,
+    /// Where it waits in place.
+    pub parking: Arc<Parking>,
 }
 
 /// How long a call has been running, over all its time slices. Written by the worker, read in the callback.

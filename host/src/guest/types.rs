@@ -12,7 +12,7 @@ use crate::world::GuestRequest;
 pub struct Pending;
 
 /// `http.field`, out of a guest.
-#[derive(ComponentType, Lift)]
+#[derive(ComponentType, Lift, Lower)]
 #[component(record)]
 pub struct Field {
     name: String,
@@ -20,7 +20,7 @@ pub struct Field {
 }
 
 /// `http.response`, out of a guest.
-#[derive(ComponentType, Lift)]
+#[derive(ComponentType, Lift, Lower)]
 #[component(record)]
 pub struct Response {
     status: u16,
@@ -70,7 +70,7 @@ pub struct ResponseRef<'a> {
 }
 
 /// `pending-handles.failure`, out of a guest.
-#[derive(ComponentType, Lift)]
+#[derive(ComponentType, Lift, Lower)]
 #[component(record)]
 pub struct Failure {
     code: String,
@@ -85,8 +85,9 @@ pub struct FailureRef<'a> {
     message: &'a str,
 }
 
-/// `pending-handles.settlement`, out of a guest.
-#[derive(ComponentType, Lift)]
+/// `pending-handles.settlement`, out of a guest; and into one that has waited in place, as a copy, since what an
+/// imported function returns can't be borrowed.
+#[derive(ComponentType, Lift, Lower)]
 #[component(variant)]
 pub enum Settlement {
     /// Bytes.
@@ -284,6 +285,23 @@ impl From<Settlement> for HostSettlement {
             Settlement::Value(bytes) => HostSettlement::Value(bytes),
             Settlement::Response(response) => HostSettlement::Response(response.into()),
             Settlement::Failed(Failure { code, message }) => HostSettlement::Failed { code, message },
+        }
+    }
+}
+
+impl From<&HostSettlement> for Settlement {
+    fn from(settlement: &HostSettlement) -> Self {
+        let field = |field: &http::Field| Field { name: field.name.clone(), value: field.value.clone() };
+        match settlement {
+            HostSettlement::Value(bytes) => Settlement::Value(bytes.clone()),
+            HostSettlement::Response(response) => Settlement::Response(Response {
+                status: response.status,
+                headers: response.headers.iter().map(field).collect(),
+                body: response.body.clone(),
+            }),
+            HostSettlement::Failed { code, message } => {
+                Settlement::Failed(Failure { code: code.clone(), message: message.clone() })
+            }
         }
     }
 }

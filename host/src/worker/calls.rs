@@ -5,8 +5,8 @@
 //! themselves, and never get the last slots.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::task::Poll;
 
+use super::suspensions::Suspension;
 use super::{ExchangeRef, TURN, Worker};
 use crate::exchange::Progress;
 use crate::http::{Request, Response};
@@ -14,7 +14,7 @@ use crate::log::Level;
 use crate::outcome::{Clock, Handle, Outcome};
 use crate::router::Match;
 use crate::slab::Key;
-use crate::world::{Call, CallEnd, CallEntry, CallFault, Calls, GuestRequest, World};
+use crate::world::{Call, CallEnd, CallEntry, CallFault, Calls, GuestRequest, Ran, World};
 
 /// How long starting calls may go on in one turn: guests that compute end it after one time slice.
 const STARTING_MS_MAX: u64 = 1;
@@ -31,9 +31,15 @@ pub(super) struct CallTable {
     slow_queue: VecDeque<Queued>,
     /// How many calls in a row took more than a slice, by guest and route; those that did not are not here.
     long_calls: BTreeMap<(u32, u32), u8>,
-    /// Slots that slow routes leave free.
+    /// Calls that may run at one time.
+    running_max: usize,
+    /// Of those, places that slow routes leave free.
     reserved: usize,
-    /// By slot.
+    /// Calls that wait in place now.
+    parked: usize,
+    /// How many of them may do so beside those that run; more take places of those.
+    parked_max: usize,
+    /// By slot. There are as many as may run and as may wait in place.
     started: Vec<Option<Started>>,
     free: Vec<u32>,
     /// Slots whose call can go on, in turn.
@@ -59,31 +65,74 @@ pub(super) struct Started {
 }
 
 impl CallTable {
-    pub fn new(started_max: u32) -> CallTable {
+    pub fn new(running_max: u32, parked_max: u32) -> CallTable {
+        let slots = running_max + parked_max;
         CallTable {
             queue: VecDeque::new(),
             slow_queue: VecDeque::new(),
             long_calls: BTreeMap::new(),
             // A quarter; and one at least, unless it is the only one.
-            reserved: (started_max as usize / 4).max(usize::from(started_max > 1)),
-            started: vec![None; started_max as usize],
-            free: (0..started_max).rev().collect(),
+            running_max: running_max as usize,
+            reserved: (running_max as usize / 4).max(usize::from(running_max > 1)),
+            parked: 0,
+            parked_max: parked_max as usize,
+            started: vec![None; slots as usize],
+            free: (0..slots).rev().collect(),
             runnable: VecDeque::new(),
             started_new: false,
         }
     }
 
-    /// Whether a call can be started or continued now.
-    pub fn can_go_on(&self, resumable: bool) -> bool {
-        let slow = self.free.len() > self.reserved && !self.slow_queue.is_empty();
-        let quick = !self.free.is_empty() && (resumable || !self.queue.is_empty());
+    /// Whether a call can be started or continued now, resumptions aside.
+    pub fn can_go_on(&self) -> bool {
+        let slow = self.places() > self.reserved && !self.slow_queue.is_empty();
+        let quick = self.places() > 0 && !self.queue.is_empty();
         !self.runnable.is_empty() || quick || slow
+    }
+
+    /// Whether a call of this route may have a place now.
+    pub fn may_start(&self, guest: u32, route: u32) -> bool {
+        self.places() > if self.is_slow(guest, route) { self.reserved } else { 0 }
     }
 
     /// Whether requests had better stay in their sockets for now: more calls wait than a turn can start. Not so
     /// while all slots are taken: then nobody knows how long it lasts, and clients are told (503) in the end.
     pub fn is_backed_up(&self) -> bool {
-        !self.free.is_empty() && self.queue.len() >= TURN.starts_max
+        self.places() > 0 && self.queue.len() >= TURN.starts_max
+    }
+
+    /// How many calls may be started now.
+    fn places(&self) -> usize {
+        let in_use = self.started.len() - self.free.len();
+        let running = in_use - self.parked.min(self.parked_max);
+        self.running_max.saturating_sub(running)
+    }
+
+    /// A call begins to wait in place. Once more do than may do so beside the others, their routes count as slow: else
+    /// they would take every place, those of whom they wait for included.
+    pub fn park(&mut self, slot: u32) {
+        self.parked += 1;
+        if let Some(Started { guest, route, .. }) = self.started[slot as usize] {
+            self.classify(guest, route, self.parked <= self.parked_max);
+        }
+    }
+
+    /// It goes on.
+    pub fn unpark(&mut self, slot: u32) {
+        self.parked -= 1;
+        self.runnable.push_back(slot);
+    }
+
+    /// For whom a slot's call runs or waits.
+    pub fn started(&self, slot: u32) -> Option<Started> {
+        self.started[slot as usize]
+    }
+
+    /// A call that waited in place is over.
+    pub fn cancelled(&mut self, slot: u32) {
+        self.parked -= 1;
+        self.started[slot as usize] = None;
+        self.free.push(slot);
     }
 
     /// Calls that wait or have an instance.
@@ -112,9 +161,9 @@ impl CallTable {
         }
     }
 
-    /// The next new call of a slow route, if it may have the slot that was just taken.
+    /// The next new call of a slow route, if it may have the place that is asked for.
     fn next_slow(&mut self) -> Option<Queued> {
-        if self.free.len() >= self.reserved { self.slow_queue.pop_front() } else { None }
+        if self.places() > self.reserved { self.slow_queue.pop_front() } else { None }
     }
 
     /// A call's first time slice is over: was it enough?
@@ -162,18 +211,15 @@ impl<W: World, C: Calls> Worker<W, C> {
         let began_ms = self.world.now_ms();
         for _ in 0..self.calls.runnable.len() {
             let Some(slot) = self.calls.runnable.pop_front() else { break };
-            if let Poll::Ready(end) = self.guests.poll(slot) {
-                self.call_ended(slot, end);
-            }
+            let ran = self.guests.poll(slot);
+            self.ran(slot, ran);
             if self.world.now_ms() > began_ms {
                 break;
             }
         }
         for _ in 0..TURN.starts_max {
-            let Some(slot) = self.calls.free.pop() else { return };
-            let Some(started) = self.start_one(slot) else { return self.calls.free.push(slot) };
-            if started == Start::Skipped {
-                self.calls.free.push(slot);
+            if self.calls.places() == 0 || !self.start_one() {
+                return;
             }
             if self.world.now_ms() > began_ms + STARTING_MS_MAX {
                 return;
@@ -181,18 +227,20 @@ impl<W: World, C: Calls> Worker<W, C> {
         }
     }
 
-    /// Starts a new request or a resumption, by turns. `None` if there is neither.
-    fn start_one(&mut self, slot: u32) -> Option<Start> {
+    /// Starts a new request or a resumption, by turns. False if there is neither.
+    fn start_one(&mut self) -> bool {
         let resume_first = self.calls.started_new || self.calls.queue.is_empty();
-        let resumed = if resume_first { self.resumable.pop_front() } else { None };
+        let can_resume = self.can_resume();
+        let resumed = if resume_first && can_resume { self.resumable.pop_front() } else { None };
         let next = if let Some(suspension) = resumed {
             Startable::Resume(suspension)
         } else if let Some(queued) = self.calls.next_quick() {
             Startable::New(queued)
-        } else if let Some(suspension) = self.resumable.pop_front() {
+        } else if let Some(suspension) = self.resumable.pop_front_if(|_| can_resume) {
             Startable::Resume(suspension)
         } else {
-            Startable::New(self.calls.next_slow()?)
+            let Some(queued) = self.calls.next_slow() else { return false };
+            Startable::New(queued)
         };
         self.calls.started_new = matches!(next, Startable::New(_));
         let prepared = match next {
@@ -201,11 +249,20 @@ impl<W: World, C: Calls> Worker<W, C> {
             }
             Startable::Resume(suspension) => self.prepare_resume(suspension),
         };
-        let Some((started, entry)) = prepared else { return Some(Start::Skipped) };
-        Some(self.start(slot, started, entry))
+        if let Some((started, entry)) = prepared {
+            self.start(started, entry);
+        }
+        true
     }
 
-    fn start(&mut self, slot: u32, started: Started, entry: CallEntry) -> Start {
+    /// Whether the next resumption may have a place now. One of a slow route keeps those behind it waiting.
+    pub(super) fn can_resume(&self) -> bool {
+        let Some(&next) = self.resumable.front() else { return false };
+        let Some((guest, route)) = self.suspensions.get(next).map(Suspension::call) else { return true };
+        self.calls.may_start(guest, route)
+    }
+
+    fn start(&mut self, started: Started, entry: CallEntry) {
         let Started { exchange, guest, route } = started;
         let there = self.exchange_is_there(exchange);
         let current = self.clients.get_mut(exchange.client).and_then(|client| client.connection.exchange_mut());
@@ -213,18 +270,28 @@ impl<W: World, C: Calls> Worker<W, C> {
             if let CallEntry::Resume { arrivals, .. } = entry {
                 self.release_all(arrivals.into_iter().map(|arrival| arrival.handle));
             }
-            return Start::Skipped;
+            return;
         };
+        let Some(slot) = self.calls.free.pop() else { return };
         current.progress = Progress::Running { slot };
         let request_id = current.id.clone();
         self.calls.started[slot as usize] = Some(started);
         let call = Call { guest, route, request_id, entry, now_ms: self.world.now_ms() };
-        let first_slice = self.guests.start(slot, call);
-        self.calls.classify(guest, route, first_slice.is_ready());
-        if let Poll::Ready(end) = first_slice {
-            self.call_ended(slot, end);
+        let ran = self.guests.start(slot, call);
+        match ran {
+            Ran::Ended(_) => self.calls.classify(guest, route, true),
+            Ran::Yielded => self.calls.classify(guest, route, false),
+            Ran::Parked(_) => {}
         }
-        Start::Started
+        self.ran(slot, ran);
+    }
+
+    fn ran(&mut self, slot: u32, ran: Ran) {
+        match ran {
+            Ran::Ended(end) => self.call_ended(slot, end),
+            Ran::Yielded => {}
+            Ran::Parked(wait) => self.park(slot, wait),
+        }
     }
 
     fn call_ended(&mut self, slot: u32, end: CallEnd) {
@@ -260,14 +327,6 @@ impl<W: World, C: Calls> Worker<W, C> {
             }
         }
     }
-}
-
-/// What became of a slot.
-#[derive(PartialEq, Eq)]
-enum Start {
-    Started,
-    /// There was nobody to call for any more: the slot is still free.
-    Skipped,
 }
 
 /// The host has no room now.

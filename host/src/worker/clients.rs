@@ -36,6 +36,13 @@ pub(super) struct Client<S> {
     timer: Option<TimerKey>,
 }
 
+impl<S> Client<S> {
+    /// Whether its request waits for a settlement.
+    fn is_held(&self) -> bool {
+        matches!(self.connection.exchange(), Some(Exchange { progress: Progress::Suspended { .. }, .. }))
+    }
+}
+
 impl<W: World, C: Calls> Worker<W, C> {
     pub(super) fn accept(&mut self) {
         for _ in 0..TURN.accepts_max {
@@ -198,9 +205,8 @@ impl<W: World, C: Calls> Worker<W, C> {
     /// for somebody who is gone.
     fn end_held_if_left(&mut self, key: Key) -> Result<(), Gone> {
         let Some(client) = self.clients.get(key) else { return Ok(()) };
-        let held = matches!(client.connection.exchange(), Some(Exchange { progress: Progress::Suspended { .. }, .. }));
         let unseen = client.read_closed || client.connection.input_is_full();
-        if held && unseen { Err(Gone) } else { Ok(()) }
+        if client.is_held() && unseen { Err(Gone) } else { Ok(()) }
     }
 
     /// Writes the connection's output until it is empty or the socket is full.
@@ -236,7 +242,7 @@ impl<W: World, C: Calls> Worker<W, C> {
 
     fn set_client_timer(&mut self, key: Key) {
         let Some(client) = self.clients.get_mut(key) else { return };
-        let held = matches!(client.connection.exchange(), Some(Exchange { progress: Progress::Suspended { .. }, .. }));
+        let held = client.is_held();
         match (client.connection.deadline_ms(), client.timer) {
             (Some(deadline), Some(timer)) if timer.at_ms() <= deadline => {}
             (Some(deadline), timer) => {

@@ -70,6 +70,8 @@ pub struct Stats {
 pub struct Shared {
     /// The limits.
     pub limits: Arc<Limits>,
+    /// A worker's calls that may wait in place beside those that run.
+    pub calls_parked_max: u32,
     /// Who waits.
     pub registry: Arc<Registry<Settled>>,
     /// How settlements reach other workers.
@@ -136,7 +138,7 @@ impl<W: World, C: Calls> Worker<W, C> {
         mailbox: Arc<Mailbox>,
         stats: Arc<Stats>,
     ) -> Worker<W, C> {
-        let calls = CallTable::new(shared.limits.worker_calls_started_max);
+        let calls = CallTable::new(shared.limits.worker_calls_started_max, shared.calls_parked_max);
         let now_ms = world.now_ms();
         Worker {
             number,
@@ -205,7 +207,8 @@ impl<W: World, C: Calls> Worker<W, C> {
             || self.accepting
             || !self.dirty.is_empty()
             || !self.deferred.is_empty()
-            || self.calls.can_go_on(!self.resumable.is_empty())
+            || self.calls.can_go_on()
+            || self.can_resume()
     }
 
     fn sleep_ms(&self) -> Option<u64> {

@@ -1,4 +1,4 @@
-//! Suspended requests: what each waits for, and how its wait ends.
+//! Suspended requests, and calls that wait in place: what each waits for, and how its wait ends.
 //!
 //! A suspension's end is decided here, on its own worker's thread, and nowhere else: by a settlement, by its
 //! deadline, by its client's leaving or by the drain. Whoever comes first removes it from the slab; its key
@@ -10,7 +10,7 @@ use crate::outcome::{Arrival, Cause, Clock, Handle, Join, Settled, Settlement, S
 use crate::pending::{PendingId, Waiter};
 use crate::slab::Key;
 use crate::timers::TimerKey;
-use crate::world::{CallEntry, Calls, GuestRequest, World};
+use crate::world::{CallEntry, Calls, GuestRequest, Wait, World};
 
 use super::calls::{Started, unavailable};
 use super::{ExchangeRef, Timer, Worker};
@@ -23,14 +23,31 @@ pub(super) struct Suspension {
     until: Join,
     /// Settlements that are still missing.
     missing: u32,
-    /// `resume` is called at the end; else the host answers.
-    resumes: bool,
+    then: Then,
     /// Set until the suspension is over.
     deadline: Option<TimerKey>,
     handles: Box<[Handle]>,
     state: Box<[u8]>,
     /// What few suspensions have.
     rare: Option<Box<Rare>>,
+}
+
+impl Suspension {
+    /// Its guest and its route.
+    pub fn call(&self) -> (u32, u32) {
+        (self.guest, self.route)
+    }
+}
+
+/// How a suspension ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Then {
+    /// `resume` is called.
+    Resume,
+    /// The host answers.
+    Answer,
+    /// The call in this slot, which waits in place, goes on.
+    Unpark { slot: u32 },
 }
 
 #[derive(Default)]
@@ -60,14 +77,48 @@ impl<W: World, C: Calls> Worker<W, C> {
             self.release_all(suspend.handles.into_iter());
             return self.answer(started.exchange, Some(started.guest), &unavailable());
         }
-        let timeout_ms = suspend.timeout_ms.unwrap_or(limits.suspension_default_ms).min(limits.suspension_max_ms);
-        let now_ms = self.world.now_ms();
+        let timeout_ms = suspend.timeout_ms;
         let key = self.insert_suspension(started, suspend, request);
+        self.begin(key, started.exchange, timeout_ms);
+    }
+
+    /// A call waits in place: it keeps its slot and its instance.
+    pub(super) fn park(&mut self, slot: u32, wait: Wait) {
+        let Some(started) = self.calls.started(slot) else { return };
+        let Wait { handles, until, timeout_ms } = wait;
+        self.calls.park(slot);
+        let suspend = Suspend {
+            handles,
+            until,
+            timeout_ms,
+            on_timeout: None,
+            resume: false,
+            keep_request: false,
+            state: Vec::new(),
+        };
+        let key = self.insert_suspension(started, suspend, None);
+        if let Some(suspension) = self.suspensions.get_mut(key) {
+            suspension.then = Then::Unpark { slot };
+        }
+        if !self.exchange_is_there(started.exchange) {
+            return self.end_suspension(key);
+        }
+        if self.drain.is_over() {
+            return self.refuse_held(key);
+        }
+        self.begin(key, started.exchange, timeout_ms);
+    }
+
+    /// A suspension is in its slab: its deadline is set, and its settlements are waited for.
+    fn begin(&mut self, key: Key, exchange: ExchangeRef, timeout_ms: Option<u32>) {
+        let limits = &self.shared.limits;
+        let timeout_ms = timeout_ms.unwrap_or(limits.suspension_default_ms).min(limits.suspension_max_ms);
+        let now_ms = self.world.now_ms();
         let deadline = self.timers.set(now_ms + u64::from(timeout_ms), Timer::Deadline(key));
         if let Some(suspension) = self.suspensions.get_mut(key) {
             suspension.deadline = Some(deadline);
         }
-        self.rest(started.exchange, key);
+        self.rest(exchange, key);
         self.arm(key, now_ms);
         self.count();
     }
@@ -84,7 +135,10 @@ impl<W: World, C: Calls> Worker<W, C> {
                 Join::All => suspend.handles.len() as u32,
                 Join::Any => 1,
             },
-            resumes: suspend.resume && self.guests.has_resume(started.guest),
+            then: match suspend.resume && self.guests.has_resume(started.guest) {
+                true => Then::Resume,
+                false => Then::Answer,
+            },
             deadline: None,
             handles: suspend.handles.into_boxed_slice(),
             state: suspend.state.into_boxed_slice(),
@@ -149,10 +203,10 @@ impl<W: World, C: Calls> Worker<W, C> {
     fn complete(&mut self, key: Key) {
         let Some(suspension) = self.suspensions.get_mut(key) else { return };
         suspension.deadline.take().map(|deadline| self.timers.cancel(deadline));
-        if suspension.resumes {
-            self.resumable.push_back(key);
-        } else {
-            self.answer_settled(key);
+        match suspension.then {
+            Then::Resume => self.resumable.push_back(key),
+            Then::Answer => self.answer_settled(key),
+            Then::Unpark { slot } => self.unpark(key, slot),
         }
     }
 
@@ -169,11 +223,23 @@ impl<W: World, C: Calls> Worker<W, C> {
             suspension.missing = 0;
             return self.complete(key);
         }
-        if suspension.resumes {
-            self.resumable.push_back(key);
-        } else {
-            self.answer_late(key);
+        match suspension.then {
+            Then::Resume => self.resumable.push_back(key),
+            Then::Answer => self.answer_late(key),
+            Then::Unpark { slot } => self.unpark(key, slot),
         }
+    }
+
+    /// A wait in place is over: its call reads the settlements itself, and keeps its handles.
+    fn unpark(&mut self, key: Key, slot: u32) {
+        let Some(suspension) = self.suspensions.remove(key) else { return };
+        let client = self.clients.get_mut(suspension.exchange.client);
+        if let Some(exchange) = client.and_then(|client| client.connection.exchange_mut()) {
+            exchange.progress = Progress::Running { slot };
+        }
+        self.guests.unpark(slot, suspension.handles);
+        self.calls.unpark(slot);
+        self.count();
     }
 
     /// Takes a suspension apart for a call of `resume`. `None` if it is over: its client left.
@@ -244,7 +310,13 @@ impl<W: World, C: Calls> Worker<W, C> {
     pub(super) fn end_suspension(&mut self, key: Key) {
         let Some(suspension) = self.suspensions.remove(key) else { return };
         suspension.deadline.map(|deadline| self.timers.cancel(deadline));
-        self.release_all(suspension.handles.iter().copied());
+        if let Then::Unpark { slot } = suspension.then {
+            let leftover = self.guests.cancel(slot, suspension.handles);
+            self.calls.cancelled(slot);
+            self.release_all(leftover.into_iter());
+        } else {
+            self.release_all(suspension.handles.iter().copied());
+        }
         self.count();
     }
 }

@@ -1,0 +1,77 @@
+//! `pending-handles.wait`: a call that waits in place, on its own fiber, while its worker goes on with others.
+
+use wasmtime::StoreContextMut;
+use wasmtime::component::{LinkerInstance, Resource};
+
+use super::host_api::CallContext;
+use super::types::{self, Pending, Settlement};
+use crate::outcome::{Handle, Join};
+use crate::pending::Refusal;
+use crate::world::Wait;
+
+type Waited = Result<Vec<Option<Settlement>>, types::Refusal>;
+
+/// Provides `wait`.
+pub(super) fn add_wait(handles: &mut LinkerInstance<'_, CallContext>) -> wasmtime::Result<()> {
+    handles.func_wrap_async(
+        "wait",
+        |store: StoreContextMut<'_, CallContext>,
+         (handles, until, timeout_ms): (Vec<Resource<Pending>>, types::Join, Option<u32>)| {
+            Box::new(async move { Ok((wait(store, &handles, until.into(), timeout_ms).await?,)) })
+        },
+    )
+}
+
+async fn wait(
+    mut store: StoreContextMut<'_, CallContext>,
+    handles: &[Resource<Pending>],
+    until: Join,
+    timeout_ms: Option<u32>,
+) -> wasmtime::Result<Waited> {
+    let waits_for = match store.data().begin_wait(handles) {
+        Ok(waits_for) => waits_for,
+        Err(refusal) => return Ok(Err(refusal.into())),
+    };
+    if !store.data().is_over(&waits_for, until) {
+        let parking = store.data().parking.clone();
+        match parking.park(Wait { handles: waits_for, until, timeout_ms }).await {
+            Ok(handles) => store.data_mut().take_back(&handles),
+            Err(cancelled) => {
+                store.data_mut().take_back(&cancelled.0);
+                return Err(wasmtime::Error::msg("the request was over while its call waited in place"));
+            }
+        }
+    }
+    let context = store.data();
+    Ok(Ok(handles.iter().map(|handle| context.arrived(handle)).collect()))
+}
+
+impl CallContext {
+    /// What a wait is for, each once.
+    fn begin_wait(&self, handles: &[Resource<Pending>]) -> Result<Vec<Handle>, Refusal> {
+        if !self.has_request() {
+            return Err(Refusal::Denied);
+        }
+        if handles.len() > self.own_pendings_max() {
+            return Err(Refusal::Limit);
+        }
+        let mut indices: Vec<u32> = handles.iter().map(Resource::rep).collect();
+        indices.sort_unstable();
+        indices.dedup();
+        Ok(indices.into_iter().filter_map(|index| self.handle(index)).collect())
+    }
+
+    /// Whether there is nothing to wait for: then the call keeps its time slice.
+    fn is_over(&self, handles: &[Handle], until: Join) -> bool {
+        let mut settled = handles.iter().map(|handle| self.registry().is_settled(handle.id));
+        match until {
+            Join::All => settled.all(|settled| settled),
+            Join::Any => settled.any(|settled| settled),
+        }
+    }
+
+    fn arrived(&self, handle: &Resource<Pending>) -> Option<Settlement> {
+        let settled = self.registry().collect(self.handle(handle.rep())?.id)?;
+        Some(Settlement::from(&*settled))
+    }
+}
