@@ -8,13 +8,14 @@
 
 use crate::Response;
 use crate::bindings::snow::host::pending_handles as raw;
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
 /// Something that will be settled exactly once.
 ///
-/// It belongs to the call that created it. Return it in a [`Suspension`], or the host releases it when the
-/// call ends; after that nobody can settle it.
+/// It belongs to the call that created it. [Wait](Self::wait) on it there, or return it in a [`Suspension`]. What is
+/// not returned is released when it is dropped, at the latest when the call ends; after that nobody can settle it.
 #[derive(Debug)]
 pub struct Pending(raw::Pending);
 
@@ -41,9 +42,48 @@ impl Pending {
         self.0.token()
     }
 
-    /// Waits for this one alone.
+    /// Waits for this one alone, without an instance: what a handler returns.
     pub fn suspend(self) -> Suspension {
         Suspension::all([self])
+    }
+
+    /// Waits in place: the next line runs when this one is settled, and has what it was settled with. `None` if the
+    /// deadline came first: the host's default, 30 seconds unless the deployer says otherwise. To say how long, as
+    /// for a timer that takes longer, see [`wait_for`](Self::wait_for).
+    ///
+    /// It keeps this call's instance all the while, and the host has room for a limited number of calls that wait so;
+    /// [`suspend`](Self::suspend) waits without one. The loop and other requests go on, this guest's too. The call
+    /// ends right here, and nothing after this line runs, if its client leaves or the server's time to drain is over.
+    ///
+    /// A pending that is settled says the same again when it is waited on again. One that is not stays alive: it can
+    /// be waited on once more, or suspended.
+    ///
+    /// ```
+    /// use snow_guest::prelude::*;
+    ///
+    /// #[route(GET, r"/news")]
+    /// fn news(_: Request) -> Result<Response> {
+    ///     let Some(news) = Pending::keyed("news")?.wait()? else {
+    ///         return Ok(Response::empty(204));
+    ///     };
+    ///     Ok(Response::text(news.text()))
+    /// }
+    ///
+    /// snow_guest::serve!(news);
+    /// # fn main() {}
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What the host refuses. A [`Failure`] that somebody settled it with is not one of them, but a settlement.
+    pub fn wait(&self) -> Result<Option<Settlement>, Refusal> {
+        wait_for_one(self, None)
+    }
+
+    /// Waits in place as [`wait`](Self::wait) does, this long at most; at most an hour unless the deployer says
+    /// otherwise. With no time at all it asks whether it is settled already.
+    pub fn wait_for(&self, time: Duration) -> Result<Option<Settlement>, Refusal> {
+        wait_for_one(self, Some(milliseconds(time)))
     }
 
     pub(crate) fn lift(raw: raw::Pending) -> Self {
@@ -150,6 +190,19 @@ impl Settlement {
             Settlement::Value(value) => Some(value),
             Settlement::Response(response) => Some(response.body()),
             Settlement::Failed(_) => None,
+        }
+    }
+
+    /// [`value`](Self::value) as text: empty for a failure, with U+FFFD for what is not UTF-8.
+    pub fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(self.value().unwrap_or_default())
+    }
+
+    /// The failure, if it is one.
+    pub fn failure(&self) -> Option<&Failure> {
+        match self {
+            Settlement::Failed(failure) => Some(failure),
+            _ => None,
         }
     }
 
@@ -290,6 +343,90 @@ pub fn waiting(key: &str) -> u32 {
     host::waiting(key)
 }
 
+/// Waits in place, as [`Pending::wait`] does, until every one of these is settled, or for `time` at most. What each
+/// was settled with, in their order; `None` for those that were not.
+///
+/// ```
+/// use snow_guest::prelude::*;
+///
+/// #[route(GET, r"/offer")]
+/// fn offer(_: Request) -> Result<(u16, String)> {
+///     let (price, stock) = (Pending::keyed("price")?, Pending::keyed("stock")?);
+///     let came = pending::wait_all([&price, &stock], Duration::from_secs(5))?;
+///     let [Some(price), Some(stock)] = &came[..] else {
+///         return Ok((504, "one of them did not come".to_owned()));
+///     };
+///     Ok((200, format!("{} at {}", stock.text(), price.text())))
+/// }
+///
+/// snow_guest::serve!(offer);
+/// # fn main() {}
+/// ```
+///
+/// # Errors
+///
+/// What the host refuses: [`Limit`](Refusal::Limit) for more of them than a call may own.
+pub fn wait_all<'a>(
+    pendings: impl IntoIterator<Item = &'a Pending>,
+    time: Duration,
+) -> Result<Vec<Option<Settlement>>, Refusal> {
+    let settlements = wait_in_place(pendings, raw::Join::All, time)?;
+    Ok(settlements.into_iter().map(|settlement| settlement.map(Settlement::lift)).collect())
+}
+
+/// Waits in place, as [`Pending::wait`] does, until the first of these is settled, or for `time` at most. Which one it
+/// was, by its place, and what it was settled with; `None` if the time passed first.
+///
+/// If several are settled, that is the first of them in the order given. The others lose nothing: each says what it
+/// was settled with when it is waited on. Of no pendings at all none can come, so the time passes.
+///
+/// ```
+/// use snow_guest::prelude::*;
+///
+/// #[route(GET, r"/first")]
+/// fn first(_: Request) -> Result<String> {
+///     let (left, right) = (Pending::keyed("left")?, Pending::keyed("right")?);
+///     Ok(match pending::wait_any([&left, &right], Duration::from_secs(5))? {
+///         Some((0, settlement)) => format!("left: {}", settlement.text()),
+///         Some((_, settlement)) => format!("right: {}", settlement.text()),
+///         None => "neither".to_owned(),
+///     })
+/// }
+///
+/// snow_guest::serve!(first);
+/// # fn main() {}
+/// ```
+///
+/// # Errors
+///
+/// What the host refuses: [`Limit`](Refusal::Limit) for more of them than a call may own.
+pub fn wait_any<'a>(
+    pendings: impl IntoIterator<Item = &'a Pending>,
+    time: Duration,
+) -> Result<Option<(usize, Settlement)>, Refusal> {
+    Ok(first(wait_in_place(pendings, raw::Join::Any, time)?))
+}
+
+fn wait_in_place<'a>(
+    pendings: impl IntoIterator<Item = &'a Pending>,
+    until: raw::Join,
+    time: Duration,
+) -> Result<Vec<Option<raw::Settlement>>, Refusal> {
+    let handles: Vec<_> = pendings.into_iter().map(|pending| &pending.0).collect();
+    host::wait(&handles, until, Some(milliseconds(time)))
+}
+
+fn wait_for_one(pending: &Pending, timeout_ms: Option<u32>) -> Result<Option<Settlement>, Refusal> {
+    let settlements = host::wait(&[&pending.0], raw::Join::All, timeout_ms)?;
+    Ok(first(settlements).map(|(_, settlement)| settlement))
+}
+
+/// The first one that is settled, and its place.
+fn first(settlements: Vec<Option<raw::Settlement>>) -> Option<(usize, Settlement)> {
+    let mut settlements = settlements.into_iter().enumerate();
+    settlements.find_map(|(index, settlement)| Some((index, Settlement::lift(settlement?))))
+}
+
 /// Rounded up, so that a wait is never shorter than asked; at most what 32 bits hold, 49 days.
 fn milliseconds(time: Duration) -> u32 {
     u32::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u32::MAX)
@@ -315,6 +452,13 @@ mod host {
     pub fn set_all(key: &str, settlement: raw::Settlement) -> Result<u32, Refusal> {
         raw::set_all(key, &settlement).map_err(Refusal::lift)
     }
+    pub fn wait(
+        handles: &[&raw::Pending],
+        until: raw::Join,
+        timeout_ms: Option<u32>,
+    ) -> Result<Vec<Option<raw::Settlement>>, Refusal> {
+        raw::wait(handles, until, timeout_ms).map_err(Refusal::lift)
+    }
     pub use raw::waiting;
 }
 
@@ -338,6 +482,9 @@ mod host {
     pub fn set_all(_: &str, _: raw::Settlement) -> Result<u32, Refusal> {
         Ok(0)
     }
+    pub fn wait(_: &[&raw::Pending], _: raw::Join, _: Option<u32>) -> Result<Vec<Option<raw::Settlement>>, Refusal> {
+        Err(Refusal::Denied)
+    }
     pub fn waiting(_: &str) -> u32 {
         0
     }
@@ -354,6 +501,26 @@ mod tests {
         assert_eq!(milliseconds(Duration::from_millis(300)), 300);
         assert_eq!(milliseconds(Duration::from_micros(300_001)), 301);
         assert_eq!(milliseconds(Duration::MAX), u32::MAX);
+    }
+
+    #[test]
+    fn the_first_that_came_has_its_place() {
+        let came = |text: &str| Some(Settlement::from(text).lower());
+        let (index, settlement) = first(vec![None, came("b"), came("c")]).unwrap();
+        assert_eq!((index, settlement.text().as_ref()), (1, "b"));
+        assert!(first(vec![None, None]).is_none());
+        assert!(first(vec![]).is_none());
+    }
+
+    #[test]
+    fn a_settlement_says_its_value_as_text() {
+        assert_eq!(Settlement::from("value").text(), "value");
+        assert_eq!(Settlement::from(Response::text("body")).text(), "body");
+        assert_eq!(Settlement::from(&b"\xff"[..]).text(), "\u{fffd}");
+        let failed = Settlement::from(Failure::new("late", "too late"));
+        assert_eq!((failed.text().as_ref(), failed.value()), ("", None), "a failure's words are not its value");
+        assert_eq!(failed.failure().unwrap().code, "late");
+        assert!(Settlement::from("value").failure().is_none());
     }
 
     #[test]

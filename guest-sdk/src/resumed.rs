@@ -66,10 +66,7 @@ impl Resumed {
 
     /// The first failure that came.
     pub fn failure(&self) -> Option<&Failure> {
-        self.settlements().find_map(|settlement| match settlement {
-            Settlement::Failed(failure) => Some(failure),
-            _ => None,
-        })
+        self.settlements().find_map(Settlement::failure)
     }
 
     /// [`state`](Self::state) as text, with U+FFFD for what is not UTF-8.

@@ -76,6 +76,8 @@ fn without_a_host_nothing_waits() {
     assert_eq!(Pending::keyed("k").unwrap_err(), Refusal::Denied);
     assert_eq!(pending::set_next("k", "v"), Ok(false));
     assert_eq!(pending::waiting("k"), 0);
+    assert_eq!(pending::wait_all([], Duration::ZERO).unwrap_err(), Refusal::Denied);
+    assert_eq!(pending::wait_any([], Duration::ZERO).unwrap_err(), Refusal::Denied);
 }
 
 #[test]

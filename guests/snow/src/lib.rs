@@ -2,7 +2,7 @@
 //!
 //! In one terminal `curl localhost:8080/req/`: it hangs. In another `curl localhost:8080/stop/?value=hi`:
 //! the first one prints `hi`. While it hangs, no instance of this guest exists: the host keeps the
-//! connection, and the name of the key.
+//! connection, and the name of the key. Only `/req-in-place/` keeps its instance while it waits.
 //!
 //! | route | answer |
 //! |---|---|
@@ -10,13 +10,14 @@
 //! | `/async/` | `done` after 5 seconds, or after `?seconds=0.3` |
 //! | `/req/` | what `/stop/` gives it; after 30 seconds, or `?timeout=…`, 504 `nobody came` |
 //! | `/hold/` | the same, but the host answers alone, without a second call of this guest |
+//! | `/req-in-place/` | as `/req/`, in straight-line code: its instance waits too |
 //! | `/stop/` | wakes the one that has waited longest with `done`, or with `?value=…` |
 //! | `/stop-all/` | wakes all of them, and says how many |
 //! | `/waiting/` | how many wait |
 
 use snow_guest::prelude::*;
 
-/// What `/req/` and `/hold/` wait under. Keys belong to the host: any guest may settle this one.
+/// What `/req/`, `/hold/` and `/req-in-place/` wait under. Keys belong to the host: any guest may settle this one.
 const REQUESTS: &str = "requests";
 
 #[route(GET, r"/index/")]
@@ -65,9 +66,23 @@ fn hold(request: Request) -> Result<Suspension> {
 }
 
 fn wait(request: &Request) -> Result<Suspension> {
-    let timeout = request.query_seconds("timeout")?;
-    let timeout = timeout.unwrap_or(Duration::from_secs(30));
+    let timeout = timeout(request)?;
     Ok(Pending::keyed(REQUESTS)?.suspend().deadline(timeout))
+}
+
+/// Without a second function, at the price of an instance for as long as it waits.
+#[route(GET, r"/req-in-place/")]
+fn req_in_place(request: Request) -> Result<Response> {
+    let timeout = timeout(&request)?;
+    let Some(settlement) = Pending::keyed(REQUESTS)?.wait_for(timeout)? else {
+        return Ok(nobody_came());
+    };
+    Ok(Response::text(settlement.text()))
+}
+
+fn timeout(request: &Request) -> Result<Duration> {
+    let timeout = request.query_seconds("timeout")?;
+    Ok(timeout.unwrap_or(Duration::from_secs(30)))
 }
 
 fn nobody_came() -> Response {
@@ -99,4 +114,4 @@ fn value(request: &Request) -> String {
     value.unwrap_or_else(|| "done".to_owned())
 }
 
-snow_guest::serve!(index, home, sleep, req, hold, stop, stop_all, waiting);
+snow_guest::serve!(index, home, sleep, req, hold, req_in_place, stop, stop_all, waiting);
