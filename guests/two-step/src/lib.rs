@@ -46,8 +46,7 @@ fn key(number: &str) -> String {
     format!("order {number}")
 }
 
-/// The places of the two pendings in the suspension.
-const TIMER: usize = 0;
+/// The place of `/race/go` in the suspension, after the timer.
 const GO: usize = 1;
 
 /// Longer than any timer that `/race` allows.
@@ -65,19 +64,16 @@ fn race(request: Request) -> Result<Suspension> {
 }
 
 fn finish(mut resumed: Resumed) -> Outcome {
-    // Somebody came first: the timer is handed back, still running, to be waited for alone. It is not
-    // there if it has come meanwhile.
-    if resumed.state == b"racing" && resumed.settlement(GO).is_some() {
-        if let Some(timer) = resumed.take(TIMER) {
-            return timer.suspend().state("went").deadline(RACE_DEADLINE).into();
-        }
+    if resumed.state != b"racing" {
         return Response::text("the timer came").into();
     }
-    Response::text(match &resumed.state[..] {
-        b"racing" => "nobody raced",
-        _ => "the timer came",
-    })
-    .into()
+    if resumed.settlement(GO).is_none() {
+        return Response::text("nobody raced").into();
+    }
+    // Somebody came first: the timer is handed back, still running, to be waited for alone. If it has come
+    // meanwhile nothing is left, and that wait is over at once.
+    let left = resumed.take_unsettled();
+    Suspension::all(left).state("went").deadline(RACE_DEADLINE).into()
 }
 
 #[route(GET, r"/race/go")]
