@@ -73,6 +73,17 @@ impl Pending {
     /// # fn main() {}
     /// ```
     ///
+    /// What goes into a suspension is given away, and is not waited on in place too:
+    ///
+    /// ```compile_fail,E0382
+    /// # use snow_guest::prelude::*;
+    /// fn twice(pending: Pending) -> Result<Suspension> {
+    ///     let suspension = pending.suspend();
+    ///     pending.wait()?;
+    ///     Ok(suspension)
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// What the host refuses. A [`Failure`] that somebody settled it with is not one of them, but a settlement.
