@@ -30,9 +30,25 @@
 //!
 //! # Waiting
 //!
-//! A handler does not block. It says what it waits for, and is over: its instance is freed, and a request
-//! that waits costs the host a few hundred bytes. When the wait ends, the host calls the route's `resume`
-//! function, in a new instance, with what came:
+//! What can be waited for is a [`Pending`]: a [key](Pending::keyed) that another request settles, in this guest or in
+//! any other; a [token](Pending::create) given to somebody; a [timer](Pending::timer). There are two ways to wait:
+//!
+//! | | give it back | in place |
+//! |---|---|---|
+//! | call | [`Pending::suspend`], [`Suspension::all`], [`Suspension::any`] | [`Pending::wait`], [`pending::wait_all`], [`pending::wait_any`] |
+//! | while it waits | no instance, a few hundred bytes | an instance, and one of a limited number of places |
+//! | then | the route's `resume` function, or the host alone | the next line |
+//! | what is known | [`Resumed`]: what came, [`Suspension::state`] | every variable |
+//! | at the deadline | [`Resumed::timed_out`], or [`Suspension::on_timeout`] | `None` |
+//!
+//! Give it back where many wait, or for long: it is the usual way, and any number of requests can. Wait in place where
+//! few do and straight-line code is worth an instance to you: several short waits in a row, or one in the middle of a
+//! calculation. A route may do both, one after the other.
+//!
+//! ## Giving it back
+//!
+//! The handler says what it waits for, and is over: its instance is freed. When the wait ends, the host calls the
+//! route's `resume` function, in a new instance, with what came:
 //!
 //! ```
 //! use snow_guest::prelude::*;
@@ -59,16 +75,45 @@
 //! # fn main() {}
 //! ```
 //!
-//! What can be waited for is a [`Pending`]: a [key](Pending::keyed) that another request settles, in this
-//! guest or in any other; a [token](Pending::create) given to somebody; a [timer](Pending::timer); several at
-//! once, [all](Suspension::all) or [any](Suspension::any) of them. A `resume` function may suspend again;
-//! [`Suspension::state`] carries what the next step must know. A route without `resume` that suspends costs no
-//! second call: the host answers with what the pending was settled with, which may be a whole [`Response`].
+//! Of several, [`Resumed::first`] and [`Resumed::settlement`] say which came, by their place in the suspension. A
+//! `resume` function may suspend again: [`Suspension::state`] carries what the next step must know, and
+//! [`Resumed::take_unsettled`] hands on what has not come yet. A route without `resume` that suspends costs no second
+//! call: the host answers with what the pending was settled with, which may be a whole [`Response`].
+//!
+//! ## In place
+//!
+//! The same, in straight-line code:
+//!
+//! ```
+//! use snow_guest::prelude::*;
+//!
+//! #[route(GET, r"/news")]
+//! fn news(_: Request) -> Result<Response> {
+//!     match Pending::keyed("news")?.wait_for(Duration::from_secs(60))? {
+//!         Some(news) => Ok(Response::text(news.text())),
+//!         None => Ok(Response::empty(204)),
+//!     }
+//! }
+//!
+//! snow_guest::serve!(news);
+//! # fn main() {}
+//! ```
+//!
+//! If the client leaves while it waits, the call ends there and then: nothing after that line runs, no destructor
+//! either. So what others rely on must be done before.
 //!
 //! # State
 //!
 //! Each call gets an instance of its own unless the deployer says otherwise, so a `static` is not a place to
 //! keep anything. What must live longer than a call goes through a settlement or [`Suspension::state`].
+//!
+//! A state is bytes. With the feature `serde` it may be a type of the guest's own: `Suspension::state_of` takes a value
+//! that serde can write, and `Resumed::state_as` reads it.
+//!
+//! ```toml
+//! serde = { version = "1", features = ["derive"] }
+//! snow-guest = { path = "../../guest-sdk", features = ["serde"] }
+//! ```
 //!
 //! # Errors and panics
 //!
@@ -83,7 +128,7 @@
 //!
 //! # Small and quick
 //!
-//! The example guests show a `[profile.release]` that makes a guest of about 40 KB and keeps the names of
+//! The example guests show a `[profile.release]` that makes a guest of about 50 KB and keeps the names of
 //! its functions, so that a trap's backtrace can be read. The feature `allocator` (on by default) installs an
 //! allocator whose first 64 KiB are there from the start: an instance that needs no more never asks for
 //! memory, which is most of what a fresh instance costs.
@@ -104,6 +149,8 @@ mod request;
 mod response;
 mod resumed;
 mod serve;
+#[cfg(feature = "serde")]
+mod typed;
 
 pub use error::{Error, Result};
 pub use outcome::{IntoOutcome, Outcome};

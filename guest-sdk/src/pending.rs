@@ -73,6 +73,17 @@ impl Pending {
     /// # fn main() {}
     /// ```
     ///
+    /// What goes into a suspension is given away, and is not waited on in place too:
+    ///
+    /// ```compile_fail,E0382
+    /// # use snow_guest::prelude::*;
+    /// fn twice(pending: Pending) -> Result<Suspension> {
+    ///     let suspension = pending.suspend();
+    ///     pending.wait()?;
+    ///     Ok(suspension)
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// What the host refuses. A [`Failure`] that somebody settled it with is not one of them, but a settlement.
@@ -114,8 +125,8 @@ impl Suspension {
         Self::new(pendings, raw::Join::All)
     }
 
-    /// Waits until the first of these is settled. The others are handed back alive
-    /// ([`Resumed::take`](crate::Resumed::take)).
+    /// Waits until the first of these is settled ([`Resumed::first`](crate::Resumed::first)). The others are handed
+    /// back alive, to be waited on once more ([`Resumed::take_unsettled`](crate::Resumed::take_unsettled)).
     pub fn any(pendings: impl IntoIterator<Item = Pending>) -> Self {
         Self::new(pendings, raw::Join::Any)
     }
@@ -138,9 +149,10 @@ impl Suspension {
         self
     }
 
-    /// The answer at the deadline for a route without `resume`; a bare 504 if it is not given. A route with
-    /// `resume` is called at the deadline too and answers itself: see
-    /// [`Resumed::timed_out`](crate::Resumed::timed_out).
+    /// The answer at the deadline for a route without `resume`; a bare 504 if it is not given.
+    ///
+    /// **For a route with `resume` this is ignored**, and never sent: `resume` is called at the deadline too, and gives
+    /// the answer itself where [`Resumed::timed_out`](crate::Resumed::timed_out) says so.
     pub fn on_timeout(mut self, response: impl Into<Response>) -> Self {
         self.on_timeout = Some(response.into());
         self

@@ -54,6 +54,29 @@ impl Resumed {
         arrivals.filter_map(|arrival| arrival.settlement.as_ref())
     }
 
+    /// The first of the suspension's pendings that is settled, in their order: its place there, and what it was settled
+    /// with. `None` if the deadline passed before any was. In a suspension of [`any`](crate::Suspension::any) this says
+    /// which one came; if another has come too since, [`settlement`](Self::settlement) says so.
+    ///
+    /// ```
+    /// use snow_guest::prelude::*;
+    ///
+    /// fn over(resumed: Resumed) -> String {
+    ///     match resumed.first() {
+    ///         Some((0, settlement)) => format!("left: {}", settlement.text()),
+    ///         Some((_, settlement)) => format!("right: {}", settlement.text()),
+    ///         None => "neither".to_owned(),
+    ///     }
+    /// }
+    ///
+    /// let resumed = Resumed::new(Cause::Settled, "", [None, Some("done".into())]);
+    /// assert_eq!(over(resumed), "right: done");
+    /// ```
+    pub fn first(&self) -> Option<(usize, &Settlement)> {
+        let mut arrivals = self.arrivals.iter().enumerate();
+        arrivals.find_map(|(index, arrival)| Some((index, arrival.settlement.as_ref()?)))
+    }
+
     /// The bytes of the first settlement that has any. A timer's are empty, a failure has none.
     pub fn value(&self) -> Option<&[u8]> {
         self.settlements().find_map(Settlement::value)
@@ -74,14 +97,50 @@ impl Resumed {
         String::from_utf8_lossy(&self.state)
     }
 
-    /// The pending at `index` of the suspension, to wait on it once more. `None` if it is settled, or was
-    /// taken before. One that is not taken is released when the call ends.
+    /// The pending at `index` of the suspension, to wait on it once more, in a new suspension or
+    /// [in place](Pending::wait). `None` if it is settled, or was taken before. One that is not taken is released when
+    /// the call ends. For all that are left see [`take_unsettled`](Self::take_unsettled).
     pub fn take(&mut self, index: usize) -> Option<Pending> {
         let arrival = self.arrivals.get_mut(index)?;
         match arrival.settlement {
             Some(_) => None,
             None => arrival.handle.take(),
         }
+    }
+
+    /// Every pending that is not settled, in the order of the suspension, to wait on them once more; those that were
+    /// [taken](Self::take) before are not among them. Their places in the next suspension are their places here.
+    ///
+    /// When the last one has come there are none left: [`all`](crate::Suspension::all) of none is over at once, but
+    /// [`any`](crate::Suspension::any) of none only at its deadline. A deadline counts anew for each suspension.
+    ///
+    /// ```
+    /// use snow_guest::prelude::*;
+    ///
+    /// /// Collects what three say, each as soon as it comes.
+    /// #[route(GET, r"/three", resume = one_more)]
+    /// fn three(_: Request) -> Result<Suspension> {
+    ///     let three = [Pending::keyed("a")?, Pending::keyed("b")?, Pending::keyed("c")?];
+    ///     Ok(Suspension::any(three))
+    /// }
+    ///
+    /// fn one_more(mut resumed: Resumed) -> Outcome {
+    ///     let mut said = resumed.state_text().into_owned();
+    ///     for settlement in resumed.settlements() {
+    ///         said += &settlement.text();
+    ///     }
+    ///     let left = resumed.take_unsettled();
+    ///     if left.is_empty() || resumed.timed_out() {
+    ///         return Response::text(said).into();
+    ///     }
+    ///     Suspension::any(left).state(said).into()
+    /// }
+    ///
+    /// snow_guest::serve!(three);
+    /// # fn main() {}
+    /// ```
+    pub fn take_unsettled(&mut self) -> Vec<Pending> {
+        (0..self.arrivals.len()).filter_map(|index| self.take(index)).collect()
     }
 
     /// The host makes these; this makes one by hand, to test a `resume` function natively.
@@ -156,6 +215,9 @@ mod tests {
         let mut resumed = Resumed::new(Cause::Deadline, "", [None, Some("x".into())]);
         assert!(resumed.timed_out());
         assert!(resumed.take(1).is_none(), "a settled pending is not waited on again");
+        assert!(resumed.take_unsettled().is_empty(), "a test has no pendings");
+        assert!(matches!(resumed.first(), Some((1, Settlement::Value(_)))));
+        assert!(Resumed::new(Cause::Deadline, "", [None]).first().is_none());
         assert_eq!(Resumed::new(Cause::Deadline, "", [None]).value(), None);
     }
 }

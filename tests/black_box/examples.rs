@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::harness::{Server, serve};
+use crate::harness::{Server, Setup, serve};
 
 /// Status and text of a GET.
 #[track_caller]
@@ -81,8 +81,8 @@ fn snow_req_answers_what_it_is_given() {
 #[test]
 fn snow_req_times_out() {
     let Some(server) = serve(&["snow"]) else { return };
-    // By the guest's `resume`, and by the host alone.
-    for route in ["/req/", "/hold/"] {
+    // By the guest's `resume`, by the host alone, and by the next line of the guest.
+    for route in ["/req/", "/hold/", "/req-in-place/"] {
         let started = Instant::now();
         let answer = server.get(&format!("{route}?timeout=0.2"));
         assert_eq!((answer.status, answer.text()), (504, "nobody came"), "{route}");
@@ -102,6 +102,97 @@ fn snow_hold_is_answered_by_the_host() {
     let answer = held.response();
     assert_eq!((answer.status, answer.text()), (200, "raw"));
     assert_eq!(answer.field("content-type"), Some("application/octet-stream"));
+}
+
+#[test]
+fn snow_req_in_place_answers_what_it_is_given() {
+    let Some(server) = serve(&["snow"]) else { return };
+    let mut held = server.ask("/req-in-place/");
+    server.wait_for_waiting(1);
+    held.is_silent();
+    assert_eq!(get(&server, "/stop/?value=a%20b%26c"), ok("stop"));
+    let answer = held.response();
+    assert_eq!((answer.status, answer.text()), (200, "a b&c"));
+    assert_eq!(answer.field("content-type"), Some("text/plain; charset=utf-8"));
+    assert_eq!(get(&server, "/waiting/"), ok("0"));
+    assert_eq!(get(&server, "/stop/"), (409, "nobody is waiting".into()));
+    // The connection goes on, and the next call of it may wait as well.
+    held.ask("/req-in-place/");
+    server.wait_for_waiting(1);
+    assert_eq!(get(&server, "/stop/"), ok("stop"));
+    assert_eq!(held.response().text(), "done");
+}
+
+#[test]
+fn snow_req_in_place_stands_in_line_with_the_others() {
+    let Some(server) = serve(&["snow"]) else { return };
+    let mut held = Vec::new();
+    for (index, route) in ["/req-in-place/", "/req/", "/req-in-place/", "/hold/"].iter().enumerate() {
+        held.push(server.ask(route));
+        server.wait_for_waiting(index + 1);
+    }
+    for (index, client) in held.iter_mut().enumerate() {
+        assert_eq!(get(&server, &format!("/stop/?value={index}")), ok("stop"));
+        assert_eq!(client.response().text(), index.to_string(), "first in, first out, however they wait");
+    }
+}
+
+#[test]
+fn snow_stop_all_wakes_those_that_wait_in_place() {
+    // More than a worker starts at the same time, if what waits counted as that.
+    const MANY: usize = 30;
+    let Some(server) = serve(&["snow"]) else { return };
+    let mut held: Vec<_> = (0..MANY).map(|_| server.ask("/req-in-place/")).collect();
+    server.wait_for_waiting(MANY);
+    held[0].is_silent();
+    assert_eq!(get(&server, "/stop-all/?value=all"), ok(&MANY.to_string()));
+    for client in &mut held {
+        let answer = client.response();
+        assert_eq!((answer.status, answer.text()), (200, "all"));
+    }
+    assert_eq!(get(&server, "/stop-all/"), ok("0"));
+}
+
+#[test]
+fn snow_answers_others_while_a_call_waits_in_place() {
+    // One worker, so that it is the thread of the call that waits which answers the others.
+    let Some(setup) = Setup::with(&["snow", "hello"]) else { return };
+    let server = setup.workers(1).start();
+    let mut held: Vec<_> = (0..3).map(|_| server.ask("/req-in-place/")).collect();
+    server.wait_for_waiting(3);
+    for _ in 0..20 {
+        assert_eq!(get(&server, "/index/"), ok("OK"));
+    }
+    // Among them one that is held and one that times out, of the same guest.
+    assert_eq!(get(&server, "/async/?seconds=0.1"), ok("done"));
+    assert_eq!(get(&server, "/req-in-place/?timeout=0.1"), (504, "nobody came".into()));
+    server.still_serves();
+    held[0].is_silent();
+    assert_eq!(get(&server, "/waiting/"), ok("3"));
+    assert_eq!(get(&server, "/stop-all/"), ok("3"));
+    for client in &mut held {
+        assert_eq!(client.response().text(), "done");
+    }
+}
+
+#[test]
+fn snow_forgets_who_leaves_while_waiting_in_place() {
+    let Some(server) = serve(&["snow"]) else { return };
+    let leaves = server.ask("/req-in-place/");
+    server.wait_for_waiting(1);
+    let resets = server.ask("/req-in-place/");
+    server.wait_for_waiting(2);
+    let mut stays = server.ask("/req-in-place/");
+    server.wait_for_waiting(3);
+
+    drop(leaves);
+    server.wait_for_waiting(2);
+    resets.reset();
+    server.wait_for_waiting(1);
+    // What is given now is not given to who has left, though they have waited longer.
+    assert_eq!(get(&server, "/stop/?value=still"), ok("stop"));
+    assert_eq!(stays.response().text(), "still");
+    assert_eq!(get(&server, "/stop/"), (409, "nobody is waiting".into()));
 }
 
 #[test]

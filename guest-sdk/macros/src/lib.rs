@@ -120,7 +120,10 @@ fn handler(item: TokenStream) -> Result<ItemFn> {
         .map_err(|error| Error::new(error.span(), format!("`#[route]` stands before a function: {error}")))?;
     let signature = &function.sig;
     if let Some(asyncness) = signature.asyncness {
-        return Err(Error::new(asyncness.span(), "a handler is not async: to wait, return a `Suspension`"));
+        return Err(Error::new(
+            asyncness.span(),
+            "a handler is not async: to wait, return a `Suspension` or call `Pending::wait`",
+        ));
     }
     if let Safety::Unsafe(unsafety) = &signature.safety {
         return Err(Error::new(unsafety.span(), "a handler is not unsafe"));

@@ -1,5 +1,6 @@
 //! Requests that wait twice. Each step is a call of its own, in a new instance; what the next step must know
-//! travels in the suspension's `state`, and a pending that was not settled is handed on.
+//! travels in the suspension's state, here a type (the SDK's feature `serde`), and a pending that was not settled is
+//! handed on.
 //!
 //! | route | answer |
 //! |---|---|
@@ -8,13 +9,21 @@
 //! | `GET /race` | waits for a timer of 10 seconds (or `?seconds=…`) and for `/race/go`, whichever is first |
 //! | `GET /race/go` | `go`, or 404 if nobody races |
 
+use serde::{Deserialize, Serialize};
 use snow_guest::prelude::*;
+
+/// What an order waits for. One route has one `resume` function; this says which step it is called for.
+#[derive(Serialize, Deserialize)]
+enum Order {
+    Approval { number: String },
+    Stamp { number: String },
+}
 
 #[route(GET | POST, r"/order/(\d+)", resume = next_step)]
 fn order(request: Request) -> Result<Suspension> {
-    let number = request.param(0);
-    let approval = Pending::keyed(&key(number))?;
-    Ok(approval.suspend().state(format!("approve {number}")))
+    let number = request.param(0).to_owned();
+    let approval = Pending::keyed(&key(&number))?;
+    approval.suspend().state_of(&Order::Approval { number })
 }
 
 #[route(GET | POST, r"/order/(\d+)/approve")]
@@ -26,19 +35,16 @@ fn approve(request: Request) -> Result<(u16, &'static str)> {
     })
 }
 
-/// One route has one `resume` function; the state says which step this is.
 fn next_step(resumed: Resumed) -> Result<Outcome> {
-    let state = resumed.state_text();
-    Ok(match state.split_once(' ') {
-        Some(("approve", number)) if resumed.timed_out() => {
+    Ok(match resumed.state_as()? {
+        Order::Approval { number } if resumed.timed_out() => {
             Response::from((504, format!("order {number} was not approved"))).into()
         }
-        Some(("approve", number)) => {
+        Order::Approval { number } => {
             let stamp = Pending::timer(Duration::from_millis(100))?;
-            stamp.suspend().state(format!("stamp {number}")).into()
+            stamp.suspend().state_of(&Order::Stamp { number })?.into()
         }
-        Some(("stamp", number)) => Response::text(format!("order {number} approved")).into(),
-        _ => return Err(Error::new(format!("no such step: {state}"))),
+        Order::Stamp { number } => Response::text(format!("order {number} approved")).into(),
     })
 }
 
@@ -46,12 +52,19 @@ fn key(number: &str) -> String {
     format!("order {number}")
 }
 
-/// The places of the two pendings in the suspension.
-const TIMER: usize = 0;
+/// The place of `/race/go` in the suspension, after the timer.
 const GO: usize = 1;
 
 /// Longer than any timer that `/race` allows.
 const RACE_DEADLINE: Duration = Duration::from_secs(60);
+
+#[derive(Serialize, Deserialize)]
+enum Race {
+    /// Nobody has come yet.
+    Open,
+    /// Somebody came; the timer goes on.
+    Won,
+}
 
 #[route(GET, r"/race", resume = finish)]
 fn race(request: Request) -> Result<Suspension> {
@@ -61,23 +74,20 @@ fn race(request: Request) -> Result<Suspension> {
         return Err(Error::status(400, "`seconds` must be less than 60"));
     }
     let both = [Pending::timer(time)?, Pending::keyed("race")?];
-    Ok(Suspension::any(both).state("racing").deadline(RACE_DEADLINE))
+    Suspension::any(both).deadline(RACE_DEADLINE).state_of(&Race::Open)
 }
 
-fn finish(mut resumed: Resumed) -> Outcome {
-    // Somebody came first: the timer is handed back, still running, to be waited for alone. It is not
-    // there if it has come meanwhile.
-    if resumed.state == b"racing" && resumed.settlement(GO).is_some() {
-        if let Some(timer) = resumed.take(TIMER) {
-            return timer.suspend().state("went").deadline(RACE_DEADLINE).into();
-        }
-        return Response::text("the timer came").into();
+fn finish(mut resumed: Resumed) -> Result<Outcome> {
+    if let Race::Won = resumed.state_as()? {
+        return Ok(Response::text("the timer came").into());
     }
-    Response::text(match &resumed.state[..] {
-        b"racing" => "nobody raced",
-        _ => "the timer came",
-    })
-    .into()
+    if resumed.settlement(GO).is_none() {
+        return Ok(Response::text("nobody raced").into());
+    }
+    // The timer is handed back, still running, to be waited for alone. If it has come meanwhile nothing is left, and
+    // that wait is over at once.
+    let left = resumed.take_unsettled();
+    Ok(Suspension::all(left).deadline(RACE_DEADLINE).state_of(&Race::Won)?.into())
 }
 
 #[route(GET, r"/race/go")]
