@@ -3,8 +3,8 @@
 use std::io;
 use std::net::SocketAddr;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
@@ -18,11 +18,9 @@ use crate::guest::runtime::{Runtime, Shared as RuntimeParts};
 use crate::inbox::Inbox;
 use crate::log::{Level, Log};
 use crate::net::{self, Net};
-use crate::pending::{Registry, Waiter};
+use crate::pending::Registry;
 use crate::router::Entry;
-use crate::slab::Key;
-use crate::worker::{Mailbox, Message, Shared, Stats, Worker};
-use crate::world::Post;
+use crate::worker::{Mailbox, Message, PostOffice, Shared, Stats, Worker};
 
 /// A server that runs. Dropping it does not stop it: see [`Server::drain`].
 pub struct Server {
@@ -83,7 +81,7 @@ impl Server {
         let worlds =
             listeners.into_iter().map(|listener| Net::new(listener, started)).collect::<io::Result<Vec<_>>>()?;
         let mailboxes: Vec<_> = worlds.iter().map(mailbox).collect();
-        let _ = offices.0.set(mailboxes.clone());
+        offices.open(mailboxes.clone());
         let shared = Shared {
             limits: Arc::new(limits.clone()),
             calls_parked_max: limits.worker_calls_parked_max(config.workers),
@@ -195,27 +193,6 @@ impl Drain {
         let until_ms = self.started.elapsed().as_millis() as u64 + u64::from(self.drain_ms);
         for mailbox in &self.mailboxes {
             mailbox.control.send(Message::Drain { until_ms });
-        }
-    }
-}
-
-/// Where each worker's mail goes; set once the workers' worlds are there.
-#[derive(Default)]
-struct PostOffice(OnceLock<Vec<Arc<Mailbox>>>);
-
-impl Post for PostOffice {
-    fn wake(&self, waiters: &[Waiter]) {
-        let Some(mailboxes) = self.0.get() else { return };
-        match waiters {
-            [] => {}
-            [waiter] => mailboxes[usize::from(waiter.worker)].settled.send(waiter.suspension),
-            _ => {
-                for (number, mailbox) in mailboxes.iter().enumerate() {
-                    let for_it = |waiter: &&Waiter| usize::from(waiter.worker) == number;
-                    let suspensions: Vec<Key> = waiters.iter().filter(for_it).map(|w| w.suspension).collect();
-                    mailbox.settled.send_all(suspensions.into_iter());
-                }
-            }
         }
     }
 }

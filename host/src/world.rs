@@ -28,6 +28,9 @@ pub trait World {
     fn random(&mut self) -> u128;
 
     /// Waits for sockets, at most `timeout_ms` (`None`: for ever; a wake-up ends it), and adds what is ready.
+    ///
+    /// An error ends the turn before it began. A world that can't wait, since one thread runs it and all others too,
+    /// says `WouldBlock` where a real one would wait, and has the turn run again once there is something.
     fn wait(&mut self, timeout_ms: Option<u64>, ready: &mut Vec<Ready>) -> io::Result<()>;
 
     /// Takes one connection from the listener. `WouldBlock` when there is none.

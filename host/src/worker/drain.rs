@@ -68,7 +68,8 @@ impl<W: World, C: Calls> Worker<W, C> {
         }
     }
 
-    pub(super) fn is_drained(&self) -> bool {
+    /// Whether it was told to drain and has: there is nothing left to do.
+    pub fn is_drained(&self) -> bool {
         match self.drain {
             Drain::No => false,
             Drain::Waiting { cursor: Some(_), .. } => false,

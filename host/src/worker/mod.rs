@@ -9,6 +9,7 @@
 mod calls;
 mod clients;
 mod drain;
+mod post_office;
 mod suspensions;
 
 use std::collections::VecDeque;
@@ -28,6 +29,7 @@ use crate::world::{Calls, Post, Ready, World};
 use self::calls::CallTable;
 use self::clients::Client;
 use self::drain::Drain;
+pub use self::post_office::PostOffice;
 use self::suspensions::Suspension;
 
 const TURN: TurnLimits = TurnLimits::DEFAULT;
@@ -63,6 +65,21 @@ pub struct Stats {
     pub suspended: AtomicUsize,
     /// Requests answered so far.
     pub answered: AtomicU64,
+}
+
+/// What a worker holds at one moment, for whoever drives it turn by turn to compare with what should be there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// Open connections.
+    pub clients: usize,
+    /// Suspended requests, those that wait for `resume` included.
+    pub suspensions: usize,
+    /// Timers that are set.
+    pub timers: usize,
+    /// Calls that wait or have an instance.
+    pub calls: usize,
+    /// Suspensions that are over and wait for `resume`; some may have ended otherwise meanwhile.
+    pub resumable: usize,
 }
 
 /// What a worker shares with the others.
@@ -176,6 +193,9 @@ impl<W: World, C: Calls> Worker<W, C> {
     }
 
     /// One turn of the loop.
+    ///
+    /// # Errors
+    /// Only what the world's `wait` says. Nothing has been done then, and the worker counts as asleep.
     pub fn turn(&mut self) -> io::Result<()> {
         self.wait()?;
         self.now_ms = self.world.now_ms();
@@ -194,10 +214,11 @@ impl<W: World, C: Calls> Worker<W, C> {
     fn wait(&mut self) -> io::Result<()> {
         let asleep = !self.is_busy() && self.mailbox.control.fall_asleep() && self.mailbox.settled.fall_asleep();
         let timeout_ms = if asleep { self.sleep_ms() } else { Some(0) };
-        let waited = self.world.wait(timeout_ms, &mut self.ready);
+        // An error leaves the worker asleep: whoever drives it turn by turn is woken by its mail then.
+        self.world.wait(timeout_ms, &mut self.ready)?;
         self.mailbox.control.wake_up();
         self.mailbox.settled.wake_up();
-        waited
+        Ok(())
     }
 
     /// Whether there is something to do before any socket says so.
@@ -285,6 +306,17 @@ impl<W: World, C: Calls> Worker<W, C> {
     fn exchange_is_there(&self, exchange: ExchangeRef) -> bool {
         let client = self.clients.get(exchange.client);
         client.and_then(|client| client.connection.exchange()).is_some_and(|e| e.serial == exchange.serial)
+    }
+
+    /// What it holds now.
+    pub fn held(&self) -> Held {
+        Held {
+            clients: self.clients.len(),
+            suspensions: self.suspensions.len(),
+            timers: self.timers.len(),
+            calls: self.calls.len(),
+            resumable: self.resumable.len(),
+        }
     }
 
     fn count(&self) {

@@ -1,0 +1,232 @@
+//! A world of clients that cost nothing: each sends one request and takes its answer. For measuring what the worker
+//! costs. The clock is the real one, since a turn ends early when its time is over; the test can set it forward.
+//!
+//! A socket here is a number of four bytes, as large as mio's, and nothing stands behind it.
+
+use std::cell::Cell;
+use std::io::{self, ErrorKind};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use snow_host::http::Response;
+use snow_host::outcome::{Arrival, Clock, Handle, Join, Outcome, Settled, Settlement, Suspend};
+use snow_host::pending::Registry;
+use snow_host::router::{Entry, Route, Router};
+use snow_host::slab::Key;
+use snow_host::worker::PostOffice;
+use snow_host::world::{Call, CallEnd, CallEntry, Calls, Post, Ready, World};
+
+use crate::office::Office;
+
+/// What a client asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Ask {
+    /// To be held; the host answers alone. With an answer for the deadline.
+    Hold = 1,
+    /// To be held; `resume` answers.
+    Req = 2,
+    /// Everybody who is held to be answered.
+    StopAll = 3,
+}
+
+impl Ask {
+    /// Its request: 40 bytes, or 44.
+    pub fn request(self) -> &'static [u8] {
+        match self {
+            Ask::Hold => b"GET /hold/ HTTP/1.1\r\nhost: localhost\r\n\r\n",
+            Ask::Req => b"GET /reqs/ HTTP/1.1\r\nhost: localhost\r\n\r\n",
+            Ask::StopAll => b"GET /stop-all/ HTTP/1.1\r\nhost: localhost\r\n\r\n",
+        }
+    }
+}
+
+/// The key that all wait under.
+const KEY: &str = "requests";
+const ROUTES: [&str; 3] = ["/hold/", "/reqs/", "/stop-all/"];
+
+/// What the clients do and what has become of them. Shared by the world and whoever watches it.
+pub struct Clients {
+    /// Connections that wait to be accepted.
+    pub arriving: Cell<u32>,
+    /// What each of those asks for.
+    pub ask: Cell<Ask>,
+    /// Set when there are new ones: the listener reports it once.
+    pub listener: Cell<bool>,
+    /// Answers written so far that say 2xx.
+    pub answered: Cell<u32>,
+    /// Answers written so far that say anything else.
+    pub failed: Cell<u32>,
+    started: Instant,
+    /// How far the clock was set forward.
+    pub ahead_ms: Cell<u64>,
+}
+
+impl Clients {
+    /// None so far.
+    #[expect(clippy::new_without_default, reason = "it starts a clock")]
+    pub fn new() -> Clients {
+        Clients {
+            arriving: Cell::new(0),
+            ask: Cell::new(Ask::Hold),
+            listener: Cell::new(false),
+            answered: Cell::new(0),
+            failed: Cell::new(0),
+            started: Instant::now(),
+            ahead_ms: Cell::new(0),
+        }
+    }
+
+    /// So many connect, and each sends its request at once.
+    pub fn come(&self, clients: u32, ask: Ask) {
+        self.arriving.set(clients);
+        self.ask.set(ask);
+        self.listener.set(true);
+    }
+}
+
+/// See the module's text.
+pub struct Crowd(pub Rc<Clients>);
+
+/// What is unread of it: an [`Ask`], or 0.
+pub struct Socket(u32);
+
+impl World for Crowd {
+    type Socket = Socket;
+
+    fn now_ms(&self) -> u64 {
+        self.0.started.elapsed().as_millis() as u64 + self.0.ahead_ms.get()
+    }
+
+    fn date(&mut self) -> &str {
+        "Sun, 06 Nov 1994 08:49:37 GMT"
+    }
+
+    fn random(&mut self) -> u128 {
+        0x0123_4567_89ab_cdef_0123_4567_89ab_cdef
+    }
+
+    fn wait(&mut self, timeout_ms: Option<u64>, ready: &mut Vec<Ready>) -> io::Result<()> {
+        match (self.0.listener.replace(false), timeout_ms) {
+            (true, _) => ready.push(Ready::Listener),
+            (false, Some(0)) => {}
+            (false, _) => return Err(ErrorKind::WouldBlock.into()),
+        }
+        Ok(())
+    }
+
+    fn accept(&mut self) -> io::Result<(Socket, SocketAddr)> {
+        let left = self.0.arriving.get().checked_sub(1).ok_or(ErrorKind::WouldBlock)?;
+        self.0.arriving.set(left);
+        Ok((Socket(self.0.ask.get() as u32), SocketAddr::from((Ipv4Addr::LOCALHOST, 1))))
+    }
+
+    fn register(&mut self, _: &mut Socket, _: Key) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn read(&mut self, socket: &mut Socket, buffer: &mut [u8]) -> io::Result<usize> {
+        let ask = match std::mem::take(&mut socket.0) {
+            1 => Ask::Hold,
+            2 => Ask::Req,
+            3 => Ask::StopAll,
+            _ => return Err(ErrorKind::WouldBlock.into()),
+        };
+        let request = ask.request();
+        buffer[..request.len()].copy_from_slice(request);
+        Ok(request.len())
+    }
+
+    fn write(&mut self, _: &mut Socket, bytes: &[u8]) -> io::Result<usize> {
+        let count = if bytes.starts_with(b"HTTP/1.1 2") { &self.0.answered } else { &self.0.failed };
+        count.set(count.get() + 1);
+        Ok(bytes.len())
+    }
+
+    fn shutdown_write(&mut self, _: &mut Socket) {}
+
+    fn close_listener(&mut self) {}
+}
+
+/// The guest `snow` in a few lines of Rust: what it does to the host, without wasm.
+pub struct Snow {
+    router: Router,
+    registry: Arc<Registry<Settled>>,
+    post: Arc<PostOffice>,
+    name: Arc<str>,
+}
+
+impl Snow {
+    /// Handlers for the worker 0.
+    pub fn new(office: &Office) -> Snow {
+        let entry = |(route, pattern): (usize, &&str)| Entry {
+            guest: 0,
+            route: route as u32,
+            declared: Route { methods: Vec::new(), pattern: (*pattern).to_owned() },
+        };
+        let router = Router::new(ROUTES.iter().enumerate().map(entry).collect()).expect("these patterns are fine");
+        Snow { router, registry: office.registry.clone(), post: office.post.clone(), name: "snow".into() }
+    }
+
+    fn suspend(&self, resume: bool) -> Outcome {
+        let id = self.registry.create(0, Some(KEY)).expect("the limits allow it");
+        Outcome::Suspend(Suspend {
+            handles: vec![Handle { id, clock: Clock::None }],
+            until: Join::All,
+            timeout_ms: Some(600_000),
+            on_timeout: (!resume).then(|| Response::text(504, "nobody came")),
+            resume,
+            keep_request: false,
+            state: Vec::new(),
+        })
+    }
+
+    fn stop_all(&self) -> Outcome {
+        let mut woken = Vec::new();
+        let value = Settled::new(Settlement::Value(b"done".to_vec()));
+        let settled = self.registry.settle_all(KEY, &value, &mut woken);
+        self.post.wake(&woken);
+        Outcome::Respond(Response::text(200, &settled.to_string()))
+    }
+}
+
+impl Calls for Snow {
+    fn router(&self) -> &Router {
+        &self.router
+    }
+
+    fn guest_name(&self, _: u32) -> Arc<str> {
+        self.name.clone()
+    }
+
+    fn has_resume(&self, _: u32) -> bool {
+        true
+    }
+
+    fn start(&mut self, _: u32, call: Call) -> std::task::Poll<CallEnd> {
+        let mut leftover = Vec::new();
+        let outcome = match (call.entry, call.route) {
+            (CallEntry::Resume { arrivals, .. }, _) => {
+                leftover.extend(arrivals.iter().map(|arrival| arrival.handle));
+                Outcome::Respond(resumed(&arrivals))
+            }
+            (CallEntry::Handle(_), 0) => self.suspend(false),
+            (CallEntry::Handle(_), 1) => self.suspend(true),
+            (CallEntry::Handle(_), _) => self.stop_all(),
+        };
+        std::task::Poll::Ready(CallEnd { outcome: Ok(outcome), leftover, request: None })
+    }
+
+    fn poll(&mut self, _: u32) -> std::task::Poll<CallEnd> {
+        std::task::Poll::Pending
+    }
+}
+
+fn resumed(arrivals: &[Arrival]) -> Response {
+    match arrivals.first().and_then(|arrival| arrival.settlement.as_deref()) {
+        Some(Settlement::Value(value)) => Response::text(200, &String::from_utf8_lossy(value)),
+        _ => Response::text(504, "nobody came"),
+    }
+}

@@ -1,0 +1,68 @@
+//! What workers share, put together as `server.rs` does it, but for threads.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use snow_host::config::Limits;
+use snow_host::inbox::Inbox;
+use snow_host::log::{Format, Log};
+use snow_host::outcome::Settled;
+use snow_host::pending::Registry;
+use snow_host::worker::{Mailbox, PostOffice, Shared, Stats, Worker};
+use snow_host::world::{Calls, Post, World};
+
+/// Makes workers that share a registry and a post office.
+pub struct Office {
+    /// Who waits, of all workers.
+    pub registry: Arc<Registry<Settled>>,
+    /// The real one.
+    pub post: Arc<PostOffice>,
+    /// By worker.
+    pub mailboxes: Vec<Arc<Mailbox>>,
+    /// By worker.
+    pub stats: Vec<Arc<Stats>>,
+    shared: Shared,
+}
+
+impl Office {
+    /// For so many workers. `wake` is called with a worker's number when there is mail and it sleeps.
+    pub fn new(workers: u16, limits: Limits, wake: impl Fn(u16) + Clone + Send + Sync + 'static) -> Office {
+        let registry = Arc::new(Registry::new(limits.pendings_max, counted));
+        let post = Arc::new(PostOffice::default());
+        let mailbox = |number| {
+            let (control, settled) = (wake.clone(), wake.clone());
+            Arc::new(Mailbox {
+                control: Inbox::new(move || control(number)),
+                settled: Inbox::new(move || settled(number)),
+            })
+        };
+        let mailboxes: Vec<_> = (0..workers).map(mailbox).collect();
+        post.open(mailboxes.clone());
+        let log = Log::start(Format::Text, limits.log_lines_max, io::sink()).expect("the log's thread starts");
+        let shared = Shared {
+            limits: Arc::new(limits),
+            registry: registry.clone(),
+            post: post.clone() as Arc<dyn Post>,
+            log,
+            access_log: false,
+        };
+        let stats = (0..workers).map(|_| Arc::default()).collect();
+        Office { registry, post, mailboxes, stats, shared }
+    }
+
+    /// The worker of this number. It lives on the caller's thread.
+    pub fn worker<W: World, C: Calls>(&self, number: u16, world: W, calls: C) -> Worker<W, C> {
+        let at = usize::from(number);
+        Worker::new(number, world, calls, self.shared.clone(), self.mailboxes[at].clone(), self.stats[at].clone())
+    }
+}
+
+/// Not random: a counter, so that a failing seed can be repeated. Tokens are unique, and that is all that matters here.
+fn counted(bytes: &mut [u8]) {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    for chunk in bytes.chunks_mut(8) {
+        let word = NEXT.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+        chunk.copy_from_slice(&word.to_le_bytes()[..chunk.len()]);
+    }
+}

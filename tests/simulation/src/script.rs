@@ -1,0 +1,108 @@
+//! What simulated guests do: chosen by the seed, request by request.
+
+use snow_host::outcome::Join;
+
+use crate::rng::Rng;
+
+/// Keys that pendings wait under.
+pub const KEYS: [&str; 3] = ["red", "green", "blue"];
+
+/// What a guest's call does, in order, and how it ends.
+#[derive(Clone, Debug)]
+pub struct Script {
+    /// Before its end.
+    pub ops: Vec<Op>,
+    /// Its end.
+    pub end: End,
+}
+
+/// One thing that a guest does.
+#[derive(Clone, Copy, Debug)]
+pub enum Op {
+    /// Makes a pending, perhaps under a key.
+    Create(Option<usize>),
+    /// Makes one that the clock settles.
+    Timer(u32),
+    /// Settles the oldest under a key.
+    SettleNext(usize),
+    /// Settles all under a key.
+    SettleAll(usize),
+    /// Settles one of those made so far by its token, the number counted from the latest.
+    SettleToken(usize),
+    /// Lets one of its own pendings go.
+    Drop(usize),
+    /// Computes beyond its time slice.
+    Slice,
+    /// Takes so long.
+    Compute(u64),
+}
+
+/// How a call ends.
+#[derive(Clone, Debug)]
+pub enum End {
+    /// With an answer.
+    Respond,
+    /// With a trap.
+    Trap,
+    /// With all of its pendings, or all but the first.
+    Suspend {
+        /// How many of them it takes.
+        until: Join,
+        /// Its deadline.
+        timeout_ms: Option<u32>,
+        /// Whether it gives an answer for that.
+        on_timeout: bool,
+        /// Whether `resume` gets the request.
+        keep_request: bool,
+        /// What `resume` does; without, the host answers.
+        resume: Option<Box<Script>>,
+        /// The first of its pendings is not among those it returns.
+        forgets_one: bool,
+    },
+}
+
+impl Script {
+    /// Any. `depth`: how often it may suspend.
+    pub fn any(rng: &mut Rng, depth: u32) -> Script {
+        let mut ops: Vec<Op> = (0..rng.below(4)).map(|_| Op::any(rng)).collect();
+        let suspends = depth > 0 && rng.percent(55);
+        if suspends && rng.percent(85) {
+            ops.push(Op::Create((!rng.percent(25)).then(|| rng.below(KEYS.len()))));
+        }
+        let end = match suspends {
+            true => End::suspend(rng, depth - 1),
+            false if rng.percent(4) => End::Trap,
+            false => End::Respond,
+        };
+        Script { ops, end }
+    }
+}
+
+impl Op {
+    fn any(rng: &mut Rng) -> Op {
+        let key = rng.below(KEYS.len());
+        match rng.below(100) {
+            0..25 => Op::Create((!rng.percent(25)).then_some(key)),
+            25..33 => Op::Timer(rng.below(300) as u32),
+            33..55 => Op::SettleNext(key),
+            55..65 => Op::SettleAll(key),
+            65..80 => Op::SettleToken(rng.below(6)),
+            80..87 => Op::Drop(rng.below(3)),
+            87..95 => Op::Slice,
+            _ => Op::Compute(rng.below(4) as u64),
+        }
+    }
+}
+
+impl End {
+    fn suspend(rng: &mut Rng, depth: u32) -> End {
+        End::Suspend {
+            until: if rng.percent(50) { Join::All } else { Join::Any },
+            timeout_ms: rng.percent(80).then(|| rng.below(2_000) as u32),
+            on_timeout: rng.percent(50),
+            keep_request: rng.percent(50),
+            resume: rng.percent(60).then(|| Box::new(Script::any(rng, depth))),
+            forgets_one: rng.percent(10),
+        }
+    }
+}

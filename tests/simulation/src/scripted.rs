@@ -1,0 +1,226 @@
+//! Guests without wasm: each call follows its request's [`Script`], with the host's own registry and post office, and
+//! tells the [`Ledger`] what it did and saw.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+
+use snow_host::http::Response;
+use snow_host::outcome::{Clock, Handle, Outcome, Settled, Suspend};
+use snow_host::pending::Registry;
+use snow_host::router::{Entry, Route, Router};
+use snow_host::worker::{Mailbox, Message, PostOffice};
+use snow_host::world::{Call, CallEnd, CallEntry, CallFault, Calls, GuestRequest, Post};
+
+use crate::ledger::{Held, Ledger, State};
+use crate::network::Network;
+use crate::office::Office;
+use crate::script::{End, KEYS, Op, Script};
+
+/// The guests of one worker.
+pub struct Scripted {
+    worker: u16,
+    router: Router,
+    registry: Arc<Registry<Settled>>,
+    post: Arc<PostOffice>,
+    mailbox: Arc<Mailbox>,
+    network: Rc<RefCell<Network>>,
+    stage: Rc<RefCell<Stage>>,
+    slots: Vec<Option<Running>>,
+}
+
+/// What all guests share with the test.
+pub struct Stage {
+    /// What should be.
+    pub ledger: Ledger,
+    /// By request: what its next call does.
+    pub scripts: Vec<Script>,
+    /// Calls that can go on, and whom to tell: worker and slot.
+    pub runnable: Vec<(usize, u32)>,
+}
+
+struct Running {
+    request: usize,
+    ops: VecDeque<Op>,
+    end: End,
+    /// With their numbers in the ledger.
+    handles: Vec<(Handle, usize)>,
+    /// Let go by the guest, with a timer that the worker has to cancel.
+    dropped: Vec<Handle>,
+    kept: Option<Box<GuestRequest>>,
+    began_ms: u64,
+}
+
+impl Scripted {
+    /// For the worker of this number.
+    pub fn new(worker: u16, office: &Office, network: Rc<RefCell<Network>>, stage: Rc<RefCell<Stage>>) -> Scripted {
+        let declared = Route { methods: Vec::new(), pattern: "/r/([0-9]+)".to_owned() };
+        Scripted {
+            worker,
+            router: Router::new(vec![Entry { guest: 0, route: 0, declared }]).expect("the pattern is fine"),
+            registry: office.registry.clone(),
+            post: office.post.clone(),
+            mailbox: office.mailboxes[usize::from(worker)].clone(),
+            network,
+            stage,
+            slots: (0..64).map(|_| None).collect(),
+        }
+    }
+
+    fn begin(&self, call: Call) -> Running {
+        let now_ms = call.now_ms;
+        let mut stage = self.stage.borrow_mut();
+        let (request, handles, kept) = match call.entry {
+            CallEntry::Handle(kept) => {
+                let request = kept.params[0].value.parse().expect("the route takes numbers");
+                stage.ledger.handle_starts(request);
+                (request, Vec::new(), Some(kept))
+            }
+            CallEntry::Resume { cause, request: kept, state, arrivals } => {
+                let request = usize::from_le_bytes(state.try_into().expect("a state comes back as it was"));
+                let numbers = stage.ledger.held_by(request);
+                stage.ledger.resume_starts(request, cause, &arrivals, kept.is_some(), now_ms);
+                (request, arrivals.iter().map(|arrival| arrival.handle).zip(numbers).collect(), kept)
+            }
+        };
+        let Script { ops, end } = stage.scripts[request].clone();
+        Running { request, ops: ops.into(), end, handles, dropped: Vec::new(), kept, began_ms: now_ms }
+    }
+
+    /// Follows the script until it has computed beyond its slice, or has ended.
+    fn go_on(&mut self, mut running: Running) -> Result<CallEnd, Running> {
+        while let Some(op) = running.ops.pop_front() {
+            if matches!(op, Op::Slice) {
+                return Err(running);
+            }
+            self.act(&mut running, op);
+        }
+        Ok(self.end(running))
+    }
+
+    fn act(&self, running: &mut Running, op: Op) {
+        let ledger = &mut self.stage.borrow_mut().ledger;
+        let woken = match op {
+            Op::Create(key) => {
+                self.create(ledger, running, key, Clock::None);
+                Vec::new()
+            }
+            Op::Timer(after_ms) => {
+                let at_ms = running.began_ms + u64::from(after_ms);
+                self.create(ledger, running, None, Clock::Due { at_ms });
+                Vec::new()
+            }
+            Op::SettleNext(key) => ledger.settle_next(key),
+            Op::SettleAll(key) => ledger.settle_all(key),
+            Op::SettleToken(back) => ledger.settle_token(back).into_iter().collect(),
+            Op::Drop(_) if running.handles.is_empty() => Vec::new(),
+            Op::Drop(which) => {
+                let (handle, _) = running.handles.remove(which % running.handles.len());
+                if matches!(handle.clock, Clock::Set(_)) {
+                    running.dropped.push(handle);
+                }
+                self.registry.release(handle.id).into_iter().collect()
+            }
+            Op::Slice => Vec::new(),
+            Op::Compute(ms) => {
+                self.network.borrow_mut().now_ms += ms;
+                Vec::new()
+            }
+        };
+        self.post.wake(&woken);
+    }
+
+    fn create(&self, ledger: &mut Ledger, running: &mut Running, key: Option<usize>, clock: Clock) {
+        // A limit may be reached; then the guest goes on without.
+        let Ok(id) = self.registry.create(self.worker, key.map(|key| KEYS[key])) else { return };
+        let due_ms = if let Clock::Due { at_ms } = clock { Some(at_ms) } else { None };
+        running.handles.push((Handle { id, clock }, ledger.create(id, key, due_ms)));
+    }
+
+    fn end(&self, running: Running) -> CallEnd {
+        let Running { request, end, mut handles, mut dropped, kept, .. } = running;
+        let stage = &mut *self.stage.borrow_mut();
+        let mut request_back = None;
+        let outcome = match end {
+            End::Trap => {
+                stage.ledger.call_ends(request, State::Trapped);
+                Err(CallFault::Trapped("as its script says".into()))
+            }
+            End::Respond => {
+                stage.ledger.call_ends(request, State::Responded);
+                let text = format!("answer {request}.{}", stage.ledger.requests[request].calls);
+                Ok(Outcome::Respond(Response::text(200, &text)))
+            }
+            End::Suspend { until, timeout_ms, on_timeout, keep_request, resume, forgets_one } => {
+                if forgets_one && !handles.is_empty() {
+                    dropped.push(handles.remove(0).0);
+                }
+                let keep_request = keep_request && kept.is_some();
+                request_back = kept.filter(|_| keep_request);
+                let (returned, pendings): (Vec<Handle>, Vec<usize>) = handles.drain(..).unzip();
+                // Not later than the suspension itself begins.
+                let deadline_ms = running.began_ms + u64::from(timeout_ms.unwrap_or(30_000));
+                let resumes = resume.is_some();
+                let held = Held { pendings, until, deadline_ms, on_timeout, resumes, keep_request };
+                stage.ledger.call_ends(request, State::Held(held));
+                if let Some(script) = resume {
+                    stage.scripts[request] = *script;
+                }
+                Ok(Outcome::Suspend(Suspend {
+                    handles: returned,
+                    until,
+                    timeout_ms,
+                    on_timeout: on_timeout.then(|| Response::text(504, "late")),
+                    resume: resumes,
+                    keep_request,
+                    state: request.to_le_bytes().to_vec(),
+                }))
+            }
+        };
+        dropped.extend(handles.into_iter().map(|(handle, _)| handle));
+        CallEnd { outcome, leftover: dropped, request: request_back }
+    }
+
+    /// The one place that knows how a time slice ends.
+    fn slice(&mut self, slot: u32, running: Running) -> Poll<CallEnd> {
+        match self.go_on(running) {
+            Ok(end) => Poll::Ready(end),
+            Err(running) => {
+                self.slots[slot as usize] = Some(running);
+                // As wasmtime: at once. Or as another thread: some time.
+                match self.network.borrow_mut().rng.percent(70) {
+                    true => self.mailbox.control.send(Message::Runnable(slot)),
+                    false => self.stage.borrow_mut().runnable.push((usize::from(self.worker), slot)),
+                }
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl Calls for Scripted {
+    fn router(&self) -> &Router {
+        &self.router
+    }
+
+    fn guest_name(&self, _: u32) -> Arc<str> {
+        "scripted".into()
+    }
+
+    fn has_resume(&self, _: u32) -> bool {
+        true
+    }
+
+    fn start(&mut self, slot: u32, call: Call) -> Poll<CallEnd> {
+        assert!(self.slots[slot as usize].is_none(), "a slot has one call");
+        let running = self.begin(call);
+        self.slice(slot, running)
+    }
+
+    fn poll(&mut self, slot: u32) -> Poll<CallEnd> {
+        let running = self.slots[slot as usize].take().expect("what is polled was started");
+        self.slice(slot, running)
+    }
+}

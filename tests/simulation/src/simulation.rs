@@ -1,0 +1,309 @@
+//! One run: a seed decides who acts next, and after each step what is there is compared with what should be.
+
+use std::cell::RefCell;
+use std::io::ErrorKind;
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+
+use snow_host::config::Limits;
+use snow_host::worker::{Held, Message, Worker};
+
+use crate::client::{Client, What};
+use crate::ledger::{Ledger, State};
+use crate::network::{Network, SimWorld};
+use crate::office::Office;
+use crate::rng::Rng;
+use crate::scripted::{Scripted, Stage};
+
+/// Clients that are there at one time.
+const CLIENTS_MAX: usize = 12;
+/// Steps that the end of a run may take before it counts as stuck.
+const END_STEPS_MAX: u32 = 20_000;
+
+/// A few workers, their clients and what should become of them.
+pub struct Simulation {
+    rng: Rng,
+    network: Rc<RefCell<Network>>,
+    stage: Rc<RefCell<Stage>>,
+    office: Office,
+    /// `None` once drained.
+    workers: Vec<Option<Worker<SimWorld, Scripted>>>,
+    clients: Vec<Client>,
+    /// Whether clients leave before their answers.
+    leavers: bool,
+    drain_until_ms: Option<u64>,
+}
+
+/// What a run has done, to see that it did something.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Done {
+    /// Answers that clients got.
+    pub answers: u32,
+    /// Requests that were suspended at least once.
+    pub held: usize,
+}
+
+/// Runs a seed for so many steps, and then to its end. Panics where something is not as it should be.
+pub fn run(seed: u64, steps: u32) -> Done {
+    let mut simulation = Simulation::new(seed);
+    for _ in 0..steps {
+        simulation.step();
+    }
+    simulation.end()
+}
+
+impl Simulation {
+    fn new(seed: u64) -> Simulation {
+        let mut rng = Rng::new(seed);
+        let workers = 1 + rng.below(3);
+        let tight = rng.percent(20);
+        let mut limits = Limits { worker_calls_started_max: 1 + rng.below(4) as u32, ..Limits::default() };
+        if tight {
+            (limits.worker_calls_queued_max, limits.worker_suspensions_max, limits.pendings_max) = (2, 3, 6);
+        }
+        let network = Rc::new(RefCell::new(Network::new(workers, rng.next())));
+        let woken = network.borrow().woken.clone();
+        let office =
+            Office::new(workers as u16, limits, move |worker| woken[usize::from(worker)].store(true, Ordering::SeqCst));
+        let mut ledger = Ledger::new(office.registry.clone());
+        ledger.refuses = tight;
+        let stage = Rc::new(RefCell::new(Stage { ledger, scripts: Vec::new(), runnable: Vec::new() }));
+        let worker = |number: usize| {
+            let world = SimWorld { network: network.clone(), worker: number };
+            let calls = Scripted::new(number as u16, &office, network.clone(), stage.clone());
+            Some(office.worker(number as u16, world, calls))
+        };
+        let workers = (0..workers).map(worker).collect();
+        let leavers = rng.percent(60);
+        Simulation { rng, network, stage, office, workers, clients: Vec::new(), leavers, drain_until_ms: None }
+    }
+
+    /// Somebody acts.
+    fn step(&mut self) {
+        match self.rng.below(1000) {
+            0..450 => self.somebody_turns(),
+            450..880 => self.client_acts(),
+            880..980 => self.time_passes(),
+            980..997 => self.run_one(),
+            997 if self.rng.percent(10) => self.drain(),
+            _ => {}
+        }
+        self.check();
+    }
+
+    fn somebody_turns(&mut self) {
+        let worker = self.rng.below(self.workers.len());
+        if self.network.borrow().can_run(worker) {
+            self.turn(worker);
+        }
+    }
+
+    fn turn(&mut self, number: usize) {
+        let Some(worker) = &mut self.workers[number] else { return };
+        let before = self.stage.borrow_mut().ledger.all_waiting();
+        if let Err(error) = worker.turn() {
+            assert_eq!(error.kind(), ErrorKind::WouldBlock);
+        }
+        self.stage.borrow_mut().ledger.values_pass_on(&before);
+        if worker.is_drained() {
+            let now_ms = self.network.borrow().now_ms;
+            let in_time = self.drain_until_ms.is_some_and(|until_ms| now_ms < until_ms);
+            if in_time {
+                assert_eq!((worker.held().clients, worker.held().suspensions, worker.held().calls), (0, 0, 0));
+            }
+            self.workers[number] = None;
+        }
+    }
+
+    fn client_acts(&mut self) {
+        let network = &mut *self.network.borrow_mut();
+        let stage = &mut *self.stage.borrow_mut();
+        let there = self.clients.iter().filter(|client| !client.left && !client.fin).count();
+        if there < CLIENTS_MAX && (self.clients.is_empty() || self.rng.percent(5)) {
+            let worker = self.rng.below(self.workers.len());
+            let window_bytes = self.rng.pick(&[64, 700, 1 << 20]);
+            let wire = network.connect(worker, window_bytes);
+            self.clients.push(Client::new(wire, network.now_ms));
+        }
+        let recent = self.clients.len().min(CLIENTS_MAX * 2);
+        let at = self.clients.len() - 1 - self.rng.below(recent);
+        let client = &mut self.clients[at];
+        match self.rng.below(100) {
+            0..25 => client.ask(&mut self.rng, stage),
+            25..60 => client.send(network),
+            60..96 => client.receive(network, stage),
+            96..98 if self.leavers => {
+                stage.ledger.left |= !client.is_content();
+                client.finish(network);
+            }
+            98.. if self.leavers => {
+                stage.ledger.left |= !client.is_content();
+                client.leave(network);
+            }
+            _ => {}
+        }
+    }
+
+    fn time_passes(&mut self) {
+        let ms = match self.rng.below(1000) {
+            0..900 => self.rng.below(20),
+            900..997 => self.rng.below(1_500),
+            _ => self.rng.below(70_000),
+        };
+        self.network.borrow_mut().now_ms += ms as u64;
+    }
+
+    /// A call that has yielded can go on.
+    fn run_one(&mut self) {
+        let mut stage = self.stage.borrow_mut();
+        if !stage.runnable.is_empty() {
+            let (worker, slot) = stage.runnable.remove(0);
+            self.office.mailboxes[worker].control.send(Message::Runnable(slot));
+        }
+    }
+
+    fn drain(&mut self) {
+        if self.drain_until_ms.is_some() {
+            return;
+        }
+        let until_ms = self.network.borrow().now_ms + self.rng.below(3_000) as u64;
+        self.drain_until_ms = Some(until_ms);
+        self.stage.borrow_mut().ledger.refuses = true;
+        for mailbox in &self.office.mailboxes {
+            mailbox.control.send(Message::Drain { until_ms });
+        }
+    }
+
+    /// What must hold after each step.
+    fn check(&mut self) {
+        let network = self.network.borrow();
+        let mut all = Held::default();
+        for (number, worker) in self.workers.iter().enumerate() {
+            let Some(worker) = worker else { continue };
+            let held = worker.held();
+            let open = network.wires.iter().filter(|wire| wire.worker == number && wire.accepted && !wire.host_closed);
+            assert_eq!(held.clients, open.count(), "connections are counted");
+            assert_eq!(self.office.stats[number].connections.load(Ordering::Relaxed), held.clients);
+            assert_eq!(self.office.stats[number].suspended.load(Ordering::Relaxed), held.suspensions);
+            all.clients += held.clients;
+            all.suspensions += held.suspensions;
+            all.timers += held.timers;
+            all.calls += held.calls;
+        }
+        assert!(all.timers <= all.clients + all.suspensions + self.office.registry.len(), "no timer is left over");
+        let quiet = (0..self.workers.len()).all(|number| self.workers[number].is_none() || !network.can_run(number));
+        let read = network.wires.iter().all(|wire| wire.to_client.is_empty() || wire.reset);
+        let drained = self.workers.iter().any(Option::is_none);
+        if quiet && read && !drained && all.calls == 0 {
+            drop(network);
+            self.check_quiet(all);
+        }
+    }
+
+    /// Nobody has anything to do and every answer was read: then the ledger knows it all.
+    fn check_quiet(&self, all: Held) {
+        let network = self.network.borrow();
+        if self.clients.iter().any(Client::reads_on) {
+            return;
+        }
+        let mut there = vec![false; self.stage.borrow().ledger.requests.len()];
+        for client in self.clients.iter().filter(|client| !client.fin && !network.wires[client.wire].host_closed) {
+            for asked in &client.open {
+                if let What::Script(number) = asked.what {
+                    there[number] = true;
+                }
+            }
+        }
+        let held = self.stage.borrow().ledger.held(|number| there[number]);
+        assert_eq!((all.suspensions, self.office.registry.len()), held, "suspensions and pendings are counted");
+    }
+
+    /// Everybody says what they have to say and goes; then nothing is left.
+    fn end(mut self) -> Done {
+        for step in 0.. {
+            assert!(step < END_STEPS_MAX, "stuck: {:?}", self.state());
+            self.all_clients_act();
+            while !self.stage.borrow().runnable.is_empty() {
+                self.run_one();
+            }
+            let able = (0..self.workers.len()).filter(|&number| self.network.borrow().can_run(number));
+            let able: Vec<usize> = able.filter(|&number| self.workers[number].is_some()).collect();
+            for &number in &able {
+                self.turn(number);
+                self.check();
+            }
+            let over = self.clients.iter().all(|client| self.network.borrow().wires[client.wire].host_closed);
+            if able.is_empty() && over {
+                break;
+            }
+            if able.is_empty() {
+                let next_ms = self.network.borrow().next_ms().expect("somebody waits for a time, or nothing ever ends");
+                let mut network = self.network.borrow_mut();
+                network.now_ms = network.now_ms.max(next_ms);
+            }
+        }
+        self.nothing_is_left()
+    }
+
+    fn all_clients_act(&mut self) {
+        let network = &mut *self.network.borrow_mut();
+        let stage = &mut *self.stage.borrow_mut();
+        for client in &mut self.clients {
+            client.send(network);
+            client.receive(network, stage);
+            if client.is_content() || client.told_to_go {
+                client.finish(network);
+            }
+            if network.wires[client.wire].host_closed && network.wires[client.wire].to_client.is_empty() {
+                closed_with_reason(client, network, stage, self.drain_until_ms.is_some());
+            }
+        }
+    }
+
+    fn nothing_is_left(self) -> Done {
+        for worker in self.workers.iter().flatten() {
+            assert_eq!(worker.held(), Held::default(), "a worker holds something at the end");
+        }
+        let stage = self.stage.borrow();
+        if self.workers.iter().all(Option::is_some) {
+            assert_eq!(self.office.registry.len(), 0, "pendings are left");
+            drop(self.workers);
+            stage.ledger.nothing_is_lost();
+        }
+        Done {
+            answers: self.clients.iter().map(|client| client.answers).sum(),
+            held: stage.ledger.requests.iter().filter(|request| request.was_held).count(),
+        }
+    }
+
+    fn state(&self) -> impl std::fmt::Debug {
+        let held: Vec<_> = self.workers.iter().flatten().map(Worker::held).collect();
+        let open = self.clients.iter().filter(|client| !self.network.borrow().wires[client.wire].host_closed);
+        (held, open.map(|client| format!("{client:?}")).collect::<Vec<_>>())
+    }
+}
+
+/// The host has closed a connection: all was answered, or the client was told or has left, or it was silent too long.
+fn closed_with_reason(client: &mut Client, network: &Network, stage: &mut Stage, drains: bool) {
+    if client.left || client.told_to_go || client.open.is_empty() {
+        return;
+    }
+    let held = |what: What| match what {
+        What::Script(number) => matches!(stage.ledger.requests[number].state, State::Held(_)),
+        _ => false,
+    };
+    let left_held = client.fin && client.open.front().is_some_and(|asked| held(asked.what));
+    let ledger = &stage.ledger;
+    let first = client.open.front().map(|asked| match asked.what {
+        What::Script(n) => format!("{:?}", ledger.requests[n]),
+        other => format!("{other:?}"),
+    });
+    assert!(
+        drains || client.was_slow || left_held,
+        "closed without an answer at {}: {first:?} {client:?} {:?}",
+        network.now_ms,
+        network.wires[client.wire]
+    );
+    stage.ledger.left = true;
+    client.left = true;
+}

@@ -1,0 +1,40 @@
+//! Many seeds. A failing one says its number; `SNOW_SEED=n cargo test --release -p snow-simulation` runs that one alone,
+//! `SNOW_SEEDS=n` runs so many.
+
+use snow_simulation::simulation::{self, Done};
+
+const SEEDS: u64 = 400;
+const STEPS: u32 = 3_000;
+
+/// Says whose fault a panic is.
+struct Named(u64);
+
+impl Drop for Named {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("this was seed {0}: SNOW_SEED={0} cargo test --release -p snow-simulation", self.0);
+        }
+    }
+}
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+#[test]
+fn every_request_is_answered_once_and_nothing_leaks() {
+    let seeds = match number("SNOW_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("SNOW_SEEDS").unwrap_or(SEEDS),
+    };
+    let mut all = Done::default();
+    for seed in seeds.clone() {
+        let _named = Named(seed);
+        let done = simulation::run(seed, STEPS);
+        all.answers += done.answers;
+        all.held += done.held;
+    }
+    println!("{} seeds: {all:?}", seeds.end - seeds.start);
+    // A simulation that does nothing finds nothing.
+    assert!(u64::from(all.answers) >= 20 * (seeds.end - seeds.start), "{all:?}");
+}
