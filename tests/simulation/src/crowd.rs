@@ -16,7 +16,7 @@ use snow_host::pending::Registry;
 use snow_host::router::{Entry, Route, Router};
 use snow_host::slab::Key;
 use snow_host::worker::PostOffice;
-use snow_host::world::{Call, CallEnd, CallEntry, Calls, Post, Ready, World};
+use snow_host::world::{Call, CallEnd, CallEntry, Calls, Post, Ran, Ready, World};
 
 use crate::office::Office;
 
@@ -205,7 +205,7 @@ impl Calls for Snow {
         true
     }
 
-    fn start(&mut self, _: u32, call: Call) -> std::task::Poll<CallEnd> {
+    fn start(&mut self, _: u32, call: Call) -> Ran {
         let mut leftover = Vec::new();
         let outcome = match (call.entry, call.route) {
             (CallEntry::Resume { arrivals, .. }, _) => {
@@ -216,11 +216,18 @@ impl Calls for Snow {
             (CallEntry::Handle(_), 1) => self.suspend(true),
             (CallEntry::Handle(_), _) => self.stop_all(),
         };
-        std::task::Poll::Ready(CallEnd { outcome: Ok(outcome), leftover, request: None })
+        Ran::Ended(CallEnd { outcome: Ok(outcome), leftover, request: None })
     }
 
-    fn poll(&mut self, _: u32) -> std::task::Poll<CallEnd> {
-        std::task::Poll::Pending
+    fn poll(&mut self, _: u32) -> Ran {
+        Ran::Yielded
+    }
+
+    // Nobody waits in place here.
+    fn unpark(&mut self, _: u32, _: Box<[Handle]>) {}
+
+    fn cancel(&mut self, _: u32, handles: Box<[Handle]>) -> Vec<Handle> {
+        handles.into_vec()
     }
 }
 

@@ -38,6 +38,8 @@ pub struct Request {
     pub calls: u32,
     /// Whether it was ever suspended.
     pub was_held: bool,
+    /// Its call waits in place.
+    pub is_parked: bool,
 }
 
 /// Where a request is.
@@ -72,6 +74,17 @@ pub struct Held {
     pub resumes: bool,
     /// Whether that call gets the request.
     pub keep_request: bool,
+}
+
+/// A wait in place as the test knows it.
+#[derive(Debug)]
+pub struct Waited {
+    /// By their numbers.
+    pub pendings: Vec<usize>,
+    /// How many of them it takes.
+    pub until: Join,
+    /// When it ends at the latest.
+    pub deadline_ms: u64,
 }
 
 #[derive(Debug)]
@@ -116,7 +129,7 @@ impl Ledger {
 
     /// A request that a client will send.
     pub fn request(&mut self) -> usize {
-        self.requests.push(Request { state: State::Sent, calls: 0, was_held: false });
+        self.requests.push(Request { state: State::Sent, calls: 0, was_held: false, is_parked: false });
         self.requests.len() - 1
     }
 
@@ -240,6 +253,22 @@ impl Ledger {
         let complete = held.is_complete(arrived);
         assert_eq!(cause == Cause::Settled, complete, "the cause is what has arrived");
         assert!(complete || now_ms >= held.deadline_ms, "a deadline is never early");
+    }
+
+    /// A call begins to wait in place.
+    pub fn wait_starts(&mut self, request: usize) {
+        self.requests[request].is_parked = true;
+    }
+
+    /// A call that has waited in place goes on: with what has arrived at its pendings, no more and no less.
+    pub fn wait_ends(&mut self, request: usize, waited: &Waited, arrived: &[Option<Settled>], now_ms: u64) {
+        for (&pending, settlement) in waited.pendings.iter().zip(arrived) {
+            self.arrived(pending, settlement.as_ref(), now_ms);
+        }
+        self.requests[request].is_parked = false;
+        let settled = arrived.iter().flatten().count();
+        let complete = is_complete(waited.until, settled, arrived.len());
+        assert!(complete || now_ms >= waited.deadline_ms, "a wait in place ends for a reason: {waited:?}");
     }
 
     fn arrived(&mut self, pending: usize, settlement: Option<&Settled>, now_ms: u64) {
@@ -393,9 +422,13 @@ impl Ledger {
 
 impl Held {
     fn is_complete(&self, settled: usize) -> bool {
-        match self.until {
-            Join::All => settled == self.pendings.len(),
-            Join::Any => settled > 0,
-        }
+        is_complete(self.until, settled, self.pendings.len())
+    }
+}
+
+fn is_complete(until: Join, settled: usize, all: usize) -> bool {
+    match until {
+        Join::All => settled == all,
+        Join::Any => settled > 0,
     }
 }

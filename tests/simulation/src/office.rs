@@ -42,6 +42,8 @@ impl Office {
         let log = Log::start(Format::Text, limits.log_lines_max, io::sink()).expect("the log's thread starts");
         let shared = Shared {
             limits: Arc::new(limits),
+            // Few, so that some calls that wait in place take places of those that run.
+            calls_parked_max: 3,
             registry: registry.clone(),
             post: post.clone() as Arc<dyn Post>,
             log,

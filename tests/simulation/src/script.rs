@@ -31,6 +31,13 @@ pub enum Op {
     SettleToken(usize),
     /// Lets one of its own pendings go.
     Drop(usize),
+    /// Waits in place for all that it has.
+    Wait {
+        /// How many of them it takes.
+        until: Join,
+        /// Its deadline.
+        timeout_ms: u32,
+    },
     /// Computes beyond its time slice.
     Slice,
     /// Takes so long.
@@ -87,8 +94,12 @@ impl Op {
             33..55 => Op::SettleNext(key),
             55..65 => Op::SettleAll(key),
             65..80 => Op::SettleToken(rng.below(6)),
-            80..87 => Op::Drop(rng.below(3)),
-            87..95 => Op::Slice,
+            80..85 => Op::Drop(rng.below(3)),
+            85..89 => Op::Wait {
+                until: if rng.percent(50) { Join::All } else { Join::Any },
+                timeout_ms: rng.below(500) as u32,
+            },
+            89..95 => Op::Slice,
             _ => Op::Compute(rng.below(4) as u64),
         }
     }

@@ -5,16 +5,15 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::Poll;
 
 use snow_host::http::Response;
-use snow_host::outcome::{Clock, Handle, Outcome, Settled, Suspend};
+use snow_host::outcome::{Clock, Handle, Join, Outcome, Settled, Suspend};
 use snow_host::pending::Registry;
 use snow_host::router::{Entry, Route, Router};
 use snow_host::worker::{Mailbox, Message, PostOffice};
-use snow_host::world::{Call, CallEnd, CallEntry, CallFault, Calls, GuestRequest, Post};
+use snow_host::world::{Call, CallEnd, CallEntry, CallFault, Calls, GuestRequest, Post, Ran, Wait};
 
-use crate::ledger::{Held, Ledger, State};
+use crate::ledger::{Held, Ledger, State, Waited};
 use crate::network::Network;
 use crate::office::Office;
 use crate::script::{End, KEYS, Op, Script};
@@ -51,6 +50,14 @@ struct Running {
     dropped: Vec<Handle>,
     kept: Option<Box<GuestRequest>>,
     began_ms: u64,
+    /// It waits in place.
+    waits: Option<Waited>,
+}
+
+/// Why a call does not go on.
+enum Paused {
+    Computes,
+    Waits(Wait),
 }
 
 impl Scripted {
@@ -86,18 +93,40 @@ impl Scripted {
             }
         };
         let Script { ops, end } = stage.scripts[request].clone();
-        Running { request, ops: ops.into(), end, handles, dropped: Vec::new(), kept, began_ms: now_ms }
+        Running { request, ops: ops.into(), end, handles, dropped: Vec::new(), kept, began_ms: now_ms, waits: None }
     }
 
-    /// Follows the script until it has computed beyond its slice, or has ended.
-    fn go_on(&mut self, mut running: Running) -> Result<CallEnd, Running> {
+    /// Follows the script until it has computed beyond its slice, waits in place, or has ended.
+    fn go_on(&mut self, mut running: Running) -> Result<CallEnd, (Running, Paused)> {
+        if let Some(waited) = running.waits.take() {
+            self.wait_ends(&running, &waited);
+        }
         while let Some(op) = running.ops.pop_front() {
-            if matches!(op, Op::Slice) {
-                return Err(running);
+            match op {
+                Op::Slice => return Err((running, Paused::Computes)),
+                Op::Wait { until, timeout_ms } => {
+                    let wait = self.wait(&mut running, until, timeout_ms);
+                    return Err((running, Paused::Waits(wait)));
+                }
+                _ => self.act(&mut running, op),
             }
-            self.act(&mut running, op);
         }
         Ok(self.end(running))
+    }
+
+    /// Begins to wait in place; the worker has to find out by itself if that is over at once.
+    fn wait(&self, running: &mut Running, until: Join, timeout_ms: u32) -> Wait {
+        let (handles, pendings) = running.handles.iter().copied().unzip();
+        let deadline_ms = self.network.borrow().now_ms + u64::from(timeout_ms);
+        self.stage.borrow_mut().ledger.wait_starts(running.request);
+        running.waits = Some(Waited { pendings, until, deadline_ms });
+        Wait { handles, until, timeout_ms: Some(timeout_ms) }
+    }
+
+    fn wait_ends(&self, running: &Running, waited: &Waited) {
+        let arrived: Vec<_> = running.handles.iter().map(|(handle, _)| self.registry.collect(handle.id)).collect();
+        let now_ms = self.network.borrow().now_ms;
+        self.stage.borrow_mut().ledger.wait_ends(running.request, waited, &arrived, now_ms);
     }
 
     fn act(&self, running: &mut Running, op: Op) {
@@ -123,7 +152,7 @@ impl Scripted {
                 }
                 self.registry.release(handle.id).into_iter().collect()
             }
-            Op::Slice => Vec::new(),
+            Op::Slice | Op::Wait { .. } => Vec::new(),
             Op::Compute(ms) => {
                 self.network.borrow_mut().now_ms += ms;
                 Vec::new()
@@ -184,18 +213,32 @@ impl Scripted {
     }
 
     /// The one place that knows how a time slice ends.
-    fn slice(&mut self, slot: u32, running: Running) -> Poll<CallEnd> {
+    fn slice(&mut self, slot: u32, running: Running) -> Ran {
         match self.go_on(running) {
-            Ok(end) => Poll::Ready(end),
-            Err(running) => {
+            Ok(end) => Ran::Ended(end),
+            Err((running, Paused::Waits(wait))) => {
+                self.slots[slot as usize] = Some(running);
+                Ran::Parked(wait)
+            }
+            Err((running, Paused::Computes)) => {
                 self.slots[slot as usize] = Some(running);
                 // As wasmtime: at once. Or as another thread: some time.
                 match self.network.borrow_mut().rng.percent(70) {
                     true => self.mailbox.control.send(Message::Runnable(slot)),
                     false => self.stage.borrow_mut().runnable.push((usize::from(self.worker), slot)),
                 }
-                Poll::Pending
+                Ran::Yielded
             }
+        }
+    }
+
+    /// After a wait in place: timers may have been set.
+    fn take_back(&mut self, slot: u32, handles: &[Handle]) {
+        let running = self.slots[slot as usize].as_mut().expect("what waits was started");
+        assert_eq!(handles.len(), running.handles.len(), "the handles of a wait come back");
+        for ((own, _), back) in running.handles.iter_mut().zip(handles) {
+            assert_eq!(own.id, back.id);
+            *own = *back;
         }
     }
 }
@@ -213,14 +256,25 @@ impl Calls for Scripted {
         true
     }
 
-    fn start(&mut self, slot: u32, call: Call) -> Poll<CallEnd> {
+    fn start(&mut self, slot: u32, call: Call) -> Ran {
         assert!(self.slots[slot as usize].is_none(), "a slot has one call");
         let running = self.begin(call);
         self.slice(slot, running)
     }
 
-    fn poll(&mut self, slot: u32) -> Poll<CallEnd> {
+    fn poll(&mut self, slot: u32) -> Ran {
         let running = self.slots[slot as usize].take().expect("what is polled was started");
         self.slice(slot, running)
+    }
+
+    fn unpark(&mut self, slot: u32, handles: Box<[Handle]>) {
+        self.take_back(slot, &handles);
+    }
+
+    fn cancel(&mut self, slot: u32, handles: Box<[Handle]>) -> Vec<Handle> {
+        self.take_back(slot, &handles);
+        let running = self.slots[slot as usize].take().expect("what waits was started");
+        assert!(running.waits.is_some(), "only a call that waits is cancelled");
+        running.dropped.into_iter().chain(running.handles.into_iter().map(|(handle, _)| handle)).collect()
     }
 }

@@ -289,7 +289,10 @@ fn closed_with_reason(client: &mut Client, network: &Network, stage: &mut Stage,
         return;
     }
     let held = |what: What| match what {
-        What::Script(number) => matches!(stage.ledger.requests[number].state, State::Held(_)),
+        What::Script(number) => {
+            let request = &stage.ledger.requests[number];
+            request.is_parked || matches!(request.state, State::Held(_))
+        }
         _ => false,
     };
     let left_held = client.fin && client.open.front().is_some_and(|asked| held(asked.what));
