@@ -8,14 +8,15 @@ use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
+use std::task::Poll;
+use std::time::{Duration, Instant};
 
 use snow_host::http::Response;
 use snow_host::outcome::{Arrival, Clock, Handle, Join, Outcome, Settled, Settlement, Suspend};
 use snow_host::pending::Registry;
 use snow_host::router::{Entry, Route, Router};
 use snow_host::slab::Key;
-use snow_host::worker::PostOffice;
+use snow_host::worker::{Mailbox, Message, PostOffice};
 use snow_host::world::{Call, CallEnd, CallEntry, Calls, Post, Ready, World};
 
 use crate::office::Office;
@@ -156,7 +157,13 @@ pub struct Snow {
     registry: Arc<Registry<Settled>>,
     post: Arc<PostOffice>,
     name: Arc<str>,
+    mailbox: Arc<Mailbox>,
+    /// A `/stop-all/` under way: how many are left to settle, and how many are settled.
+    stopping: (u32, u32),
 }
+
+/// As in the host's own `set-all`: how long it goes on in one time slice.
+const SETTLING_SLICE: Duration = Duration::from_micros(250);
 
 impl Snow {
     /// Handlers for the worker 0.
@@ -167,7 +174,14 @@ impl Snow {
             declared: Route { methods: Vec::new(), pattern: (*pattern).to_owned() },
         };
         let router = Router::new(ROUTES.iter().enumerate().map(entry).collect()).expect("these patterns are fine");
-        Snow { router, registry: office.registry.clone(), post: office.post.clone(), name: "snow".into() }
+        Snow {
+            router,
+            registry: office.registry.clone(),
+            post: office.post.clone(),
+            name: "snow".into(),
+            mailbox: office.mailboxes[0].clone(),
+            stopping: (0, 0),
+        }
     }
 
     fn suspend(&self, resume: bool) -> Outcome {
@@ -183,12 +197,34 @@ impl Snow {
         })
     }
 
-    fn stop_all(&self) -> Outcome {
+    /// One time slice of it. `None`: it is not over.
+    fn stop_some(&mut self) -> Option<Outcome> {
+        let began = Instant::now();
         let mut woken = Vec::new();
         let value = Settled::new(Settlement::Value(b"done".to_vec()));
-        let settled = self.registry.settle_all(KEY, &value, &mut woken);
-        self.post.wake(&woken);
-        Outcome::Respond(Response::text(200, &settled.to_string()))
+        let (mut left, mut settled) = self.stopping;
+        while left > 0 {
+            let done = self.registry.settle_some(KEY, &value, left, &mut woken);
+            self.post.wake(&woken);
+            woken.clear();
+            settled += done;
+            left = if done == 0 { 0 } else { left - done };
+            if left > 0 && began.elapsed() >= SETTLING_SLICE {
+                self.stopping = (left, settled);
+                return None;
+            }
+        }
+        Some(Outcome::Respond(Response::text(200, &settled.to_string())))
+    }
+
+    fn go_on_stopping(&mut self, slot: u32) -> Poll<CallEnd> {
+        match self.stop_some() {
+            Some(outcome) => Poll::Ready(CallEnd { outcome: Ok(outcome), leftover: Vec::new(), request: None }),
+            None => {
+                self.mailbox.control.send(Message::Runnable(slot));
+                Poll::Pending
+            }
+        }
     }
 }
 
@@ -205,7 +241,7 @@ impl Calls for Snow {
         true
     }
 
-    fn start(&mut self, _: u32, call: Call) -> std::task::Poll<CallEnd> {
+    fn start(&mut self, slot: u32, call: Call) -> Poll<CallEnd> {
         let mut leftover = Vec::new();
         let outcome = match (call.entry, call.route) {
             (CallEntry::Resume { arrivals, .. }, _) => {
@@ -214,13 +250,16 @@ impl Calls for Snow {
             }
             (CallEntry::Handle(_), 0) => self.suspend(false),
             (CallEntry::Handle(_), 1) => self.suspend(true),
-            (CallEntry::Handle(_), _) => self.stop_all(),
+            (CallEntry::Handle(_), _) => {
+                self.stopping = (self.registry.waiting(KEY), 0);
+                return self.go_on_stopping(slot);
+            }
         };
-        std::task::Poll::Ready(CallEnd { outcome: Ok(outcome), leftover, request: None })
+        Poll::Ready(CallEnd { outcome: Ok(outcome), leftover, request: None })
     }
 
-    fn poll(&mut self, _: u32) -> std::task::Poll<CallEnd> {
-        std::task::Poll::Pending
+    fn poll(&mut self, slot: u32) -> Poll<CallEnd> {
+        self.go_on_stopping(slot)
     }
 }
 
