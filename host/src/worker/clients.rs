@@ -364,3 +364,13 @@ fn admission(head: &Head, matched: &Match, body_bytes_max: u64) -> Admission {
         Match::Options { allow } => no_content().with_field("allow", allow),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_is_small() {
+        assert!(size_of::<Client<u32>>() <= 13, "{}", size_of::<Client<u32>>());
+    }
+}

@@ -263,3 +263,16 @@ fn value(bytes: &[u8]) -> Response {
     let response = Response { status: 200, headers: Vec::new(), body: bytes.to_vec() };
     response.with_field("content-type", "application/octet-stream")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a held request costs beside its pending and its timer; see `tests/simulation`'s `million`.
+    #[test]
+    fn a_suspension_is_a_cache_line() {
+        assert!(size_of::<Suspension>() <= 60, "{}", size_of::<Suspension>());
+        assert!(size_of::<Rare>() <= 40, "{}", size_of::<Rare>());
+        assert!(size_of::<Timer>() <= 12, "{}", size_of::<Timer>());
+    }
+}
