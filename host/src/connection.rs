@@ -292,6 +292,21 @@ impl Connection {
         }
     }
 
+    /// Gives the exchange up, since the client left or can't be seen any more. Unlike [`abandon`](Self::abandon), what
+    /// was answered before still goes out; then the connection is finished.
+    pub fn give_up(&mut self, now_ms: u64, limits: &HttpLimits) -> Option<Exchange> {
+        let exchange = match self.take_phase() {
+            Phase::Exchange(exchange) => exchange,
+            phase => {
+                self.phase = phase;
+                return None;
+            }
+        };
+        self.close(false);
+        self.arm(now_ms, limits);
+        Some(exchange)
+    }
+
     /// The phase, to be replaced by the caller; `Closing` if it isn't.
     fn take_phase(&mut self) -> Phase {
         std::mem::replace(&mut self.phase, Phase::Closing { linger: false })

@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn an_exchange_begins_queued() {
-        let exchange = Exchange::new(7, RequestId::Made(1), &head(""), 5);
+        let exchange = Exchange::new(7, RequestId::made(1), &head(""), 5);
         assert_eq!(&*exchange.label, "HEAD /a?b");
         assert!(exchange.head_only && !exchange.keep_alive);
         assert_eq!((exchange.serial, exchange.started_ms), (7, 5));
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn an_exchange_is_small() {
-        assert!(size_of::<Exchange>() <= 80, "{}", size_of::<Exchange>());
+        assert!(size_of::<Exchange>() <= 72, "{}", size_of::<Exchange>());
         assert!(size_of::<Progress>() <= 12);
     }
 }

@@ -7,13 +7,12 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Messages in a chunk.
-const CHUNK: usize = 256;
+use crate::fifo::Fifo;
 
 /// Many senders, one receiver. Not bounded by itself: each message stands for something that is (a
 /// suspension, a started call, an order of the server).
 pub struct Inbox<M> {
-    chunks: Mutex<VecDeque<VecDeque<M>>>,
+    messages: Mutex<Fifo<M>>,
     /// Set by the receiver before it looks a last time and sleeps.
     asleep: AtomicBool,
     wake: Box<dyn Fn() + Send + Sync>,
@@ -22,7 +21,7 @@ pub struct Inbox<M> {
 impl<M> Inbox<M> {
     /// An empty inbox. `wake` is called, on a sender's thread, when the receiver sleeps.
     pub fn new(wake: impl Fn() + Send + Sync + 'static) -> Inbox<M> {
-        Inbox { chunks: Mutex::new(VecDeque::new()), asleep: AtomicBool::new(false), wake: Box::new(wake) }
+        Inbox { messages: Mutex::new(Fifo::new()), asleep: AtomicBool::new(false), wake: Box::new(wake) }
     }
 
     /// Puts a message in. Never waits for the receiver.
@@ -32,14 +31,11 @@ impl<M> Inbox<M> {
 
     /// Puts several in, under one lock and with one waking.
     pub fn send_all(&self, messages: impl Iterator<Item = M>) {
-        let mut chunks = self.lock();
+        let mut queue = self.lock();
         for message in messages {
-            match chunks.back_mut() {
-                Some(chunk) if chunk.len() < CHUNK => chunk.push_back(message),
-                _ => chunks.push_back(VecDeque::from([message])),
-            }
+            queue.push_back(message);
         }
-        drop(chunks);
+        drop(queue);
         if self.asleep.swap(false, Ordering::SeqCst) {
             (self.wake)();
         }
@@ -47,7 +43,7 @@ impl<M> Inbox<M> {
 
     /// Takes the oldest chunk of messages, at most 256 of them: a turn's worth.
     pub fn take(&self) -> VecDeque<M> {
-        self.lock().pop_front().unwrap_or_default()
+        self.lock().pop_chunk()
     }
 
     /// Whether the receiver may sleep: from now on a sender wakes it. If not, there are messages.
@@ -65,8 +61,8 @@ impl<M> Inbox<M> {
         self.asleep.store(false, Ordering::SeqCst);
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<VecDeque<M>>> {
-        self.chunks.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Fifo<M>> {
+        self.messages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

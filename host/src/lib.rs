@@ -15,7 +15,7 @@
 //! - [`router`][]: pattern -> guest, route, captures;
 //! - [`pending`][]: the one authority on who waits and who settled;
 //! - [`timers`][]: deadlines;
-//! - [`slab`] and [`inbox`]: where things lie, and how threads tell each other.
+//! - [`slab`][], [`fifo`] and [`inbox`]: where things lie and queue, and how threads tell each other.
 //!
 //! The world:
 //! - [`world`][]: what a worker needs of it;
@@ -33,6 +33,7 @@ pub mod cli;
 pub mod config;
 pub mod connection;
 pub mod exchange;
+pub mod fifo;
 pub mod guest;
 pub mod http;
 pub mod inbox;

@@ -181,15 +181,18 @@ impl<V: Clone> Registry<V> {
         let mut remaining = self.waiting(key);
         let mut settled = 0;
         while remaining > 0 {
-            let batch = remaining.min(SETTLE_ALL_BATCH);
-            let done = self.lock(shard_of(key)).settle_batch(key, value, batch, woken);
+            let done = self.settle_some(key, value, remaining, woken);
             settled += done;
-            if done < batch {
-                break;
-            }
-            remaining -= batch;
+            remaining = if done == 0 { 0 } else { remaining - done };
         }
         settled
+    }
+
+    /// Settles the oldest that wait under `key`: at most `most`, and a batch of 256 at most, under one lock. Returns how
+    /// many. A caller that has other things to do settles all in several steps: as many as were
+    /// [`waiting`](Self::waiting) at first.
+    pub fn settle_some(&self, key: &str, value: &V, most: u32, woken: &mut Vec<Waiter>) -> u32 {
+        self.lock(shard_of(key)).settle_batch(key, value, most.min(SETTLE_ALL_BATCH), woken)
     }
 
     /// How many wait under `key`.

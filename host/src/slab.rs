@@ -1,13 +1,15 @@
 //! A chunked slab: slots that never move, keys that never name a later tenant.
 //!
 //! Why not a `Vec` or a hash map: both double by copying everything they hold, which would stop the loop in
-//! proportion to the number of held requests. Here a growth step allocates one chunk of `CHUNK` slots, and
+//! proportion to the number of held requests. Here a growth step allocates one chunk of at most 16 KiB, and
 //! a chunk that empties is given back, so that memory falls after a wave.
 
 use std::collections::BTreeSet;
 
-/// Slots in a chunk.
-const CHUNK: usize = 256;
+/// How large a chunk is at most: a size of the allocator's own, so that nothing is lost to rounding.
+const CHUNK_BYTES: usize = 16 << 10;
+/// How many slots it has at most: their numbers within it are bytes.
+const CHUNK_SLOTS_MAX: usize = 256;
 
 /// Names one tenancy of one slot: a key is never valid again after its value was removed, until a slot's
 /// 32-bit generation wraps.
@@ -74,6 +76,16 @@ impl<T> Default for Slab<T> {
 }
 
 impl<T> Slab<T> {
+    /// Slots in a chunk.
+    const CHUNK: usize = {
+        let fit = CHUNK_BYTES / size_of::<Entry<T>>();
+        match fit {
+            0 => 1,
+            1..CHUNK_SLOTS_MAX => fit,
+            _ => CHUNK_SLOTS_MAX,
+        }
+    };
+
     /// An empty slab. Allocates nothing.
     pub fn new() -> Self {
         Self::default()
@@ -99,7 +111,7 @@ impl<T> Slab<T> {
         entry.content = Content::Occupied(value);
         chunk.free_head = next;
         chunk.used += 1;
-        let key = Key { slot: index * CHUNK as u32 + u32::from(at), generation: entry.generation };
+        let key = Key { slot: index * Self::CHUNK as u32 + u32::from(at), generation: entry.generation };
         if chunk.free_head.is_none() {
             self.roomy.remove(&index);
         }
@@ -120,8 +132,8 @@ impl<T> Slab<T> {
 
     /// The value of a key, to change.
     pub fn get_mut(&mut self, key: Key) -> Option<&mut T> {
-        let ChunkState::Live(chunk) = self.chunks.get_mut(key.slot as usize / CHUNK)? else { return None };
-        match &mut chunk.entries[key.slot as usize % CHUNK] {
+        let ChunkState::Live(chunk) = self.chunks.get_mut(key.slot as usize / Self::CHUNK)? else { return None };
+        match &mut chunk.entries[key.slot as usize % Self::CHUNK] {
             Entry { generation, content: Content::Occupied(value) } if *generation == key.generation => Some(value),
             _ => None,
         }
@@ -130,8 +142,8 @@ impl<T> Slab<T> {
     /// Takes a value out; its key is stale from now on.
     pub fn remove(&mut self, key: Key) -> Option<T> {
         self.get(key)?;
-        let index = key.slot / CHUNK as u32;
-        let at = (key.slot as usize % CHUNK) as u8;
+        let index = key.slot / Self::CHUNK as u32;
+        let at = (key.slot as usize % Self::CHUNK) as u8;
         let ChunkState::Live(chunk) = &mut self.chunks[index as usize] else { return None };
         let entry = &mut chunk.entries[usize::from(at)];
         entry.generation = entry.generation.wrapping_add(1);
@@ -151,12 +163,12 @@ impl<T> Slab<T> {
     /// The key of the first value at `slot` or after it: a cursor that survives changes between two steps.
     pub fn next_from(&self, slot: u32) -> Option<Key> {
         let mut slot = slot as usize;
-        while let Some(state) = self.chunks.get(slot / CHUNK) {
+        while let Some(state) = self.chunks.get(slot / Self::CHUNK) {
             let ChunkState::Live(chunk) = state else {
-                slot = (slot / CHUNK + 1) * CHUNK;
+                slot = (slot / Self::CHUNK + 1) * Self::CHUNK;
                 continue;
             };
-            let entry = &chunk.entries[slot % CHUNK];
+            let entry = &chunk.entries[slot % Self::CHUNK];
             if matches!(entry.content, Content::Occupied(_)) {
                 return Some(Key { slot: slot as u32, generation: entry.generation });
             }
@@ -166,8 +178,8 @@ impl<T> Slab<T> {
     }
 
     fn entry(&self, slot: u32) -> Option<&Entry<T>> {
-        match self.chunks.get(slot as usize / CHUNK)? {
-            ChunkState::Live(chunk) => chunk.entries.get(slot as usize % CHUNK),
+        match self.chunks.get(slot as usize / Self::CHUNK)? {
+            ChunkState::Live(chunk) => chunk.entries.get(slot as usize % Self::CHUNK),
             ChunkState::Freed { .. } => None,
         }
     }
@@ -182,7 +194,7 @@ impl<T> Slab<T> {
         });
         let state = &mut self.chunks[index as usize];
         let ChunkState::Freed { generation } = *state else { unreachable!("a freed chunk is not live") };
-        *state = ChunkState::Live(Box::new(Chunk::new(generation)));
+        *state = ChunkState::Live(Box::new(Chunk::new(Self::CHUNK, generation)));
         self.roomy.insert(index);
         index
     }
@@ -205,10 +217,10 @@ impl<T> Slab<T> {
 }
 
 impl<T> Chunk<T> {
-    fn new(generation: u32) -> Chunk<T> {
-        let entries = (0..CHUNK).map(|at| Entry {
+    fn new(slots: usize, generation: u32) -> Chunk<T> {
+        let entries = (0..slots).map(|at| Entry {
             generation,
-            content: Content::Vacant { next: (at + 1 < CHUNK).then_some((at + 1) as u8) },
+            content: Content::Vacant { next: (at + 1 < slots).then_some((at + 1) as u8) },
         });
         Chunk { entries: entries.collect(), free_head: Some(0), used: 0 }
     }
@@ -233,13 +245,13 @@ mod tests {
     #[test]
     fn chunks_are_given_back_and_generations_survive_it() {
         let mut slab = Slab::new();
-        let keys: Vec<Key> = (0..CHUNK * 8).map(|n| slab.insert(n)).collect();
+        let keys: Vec<Key> = (0..Slab::<usize>::CHUNK * 8).map(|n| slab.insert(n)).collect();
         for &key in &keys {
             slab.remove(key).unwrap();
         }
         let live = slab.chunks.iter().filter(|state| matches!(state, ChunkState::Live(_))).count();
         assert_eq!((slab.len(), live), (0, 1));
-        let again: Vec<Key> = (0..CHUNK * 8).map(|n| slab.insert(n)).collect();
+        let again: Vec<Key> = (0..Slab::<usize>::CHUNK * 8).map(|n| slab.insert(n)).collect();
         assert!(keys.iter().all(|&key| slab.get(key).is_none()));
         assert!(again.iter().enumerate().all(|(n, &key)| slab.get(key) == Some(&n)));
     }

@@ -5,19 +5,31 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::num::NonZeroU64;
+
+/// Bits of a key that tell apart timers of the same millisecond. The others last for 34 years.
+const SEQUENCE_BITS: u32 = 24;
+const SEQUENCE_MASK: u64 = (1 << SEQUENCE_BITS) - 1;
+/// Later times count as this one.
+const AT_MS_MAX: u64 = (1 << (64 - SEQUENCE_BITS)) - 2;
 
 /// Names one timer until it fires or is cancelled.
+///
+/// One word, since each held request has one in the tree and one beside it: above the time and one, below what tells
+/// apart timers of the same millisecond, in the order they were set (until that wraps, after 16 million).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct TimerKey {
-    at_ms: u64,
-    /// Tells apart timers of the same millisecond, in the order they were set.
-    sequence: u32,
-}
+pub struct TimerKey(NonZeroU64);
 
 impl TimerKey {
+    fn new(at_ms: u64, sequence: u32) -> TimerKey {
+        let at = at_ms.min(AT_MS_MAX) + 1;
+        let bits = at << SEQUENCE_BITS | u64::from(sequence) & SEQUENCE_MASK;
+        TimerKey(NonZeroU64::new(bits).expect("the upper bits are at least 1"))
+    }
+
     /// When it fires, on the clock of the caller.
     pub fn at_ms(self) -> u64 {
-        self.at_ms
+        (self.0.get() >> SEQUENCE_BITS) - 1
     }
 }
 
@@ -53,8 +65,8 @@ impl<T> Timers<T> {
     pub fn set(&mut self, at_ms: u64, target: T) -> TimerKey {
         loop {
             self.sequence = self.sequence.wrapping_add(1);
-            let key = TimerKey { at_ms, sequence: self.sequence };
-            // Taken only if 2^32 timers were set while one waited for this very millisecond.
+            let key = TimerKey::new(at_ms, self.sequence);
+            // Taken only if 16 million timers were set while one waited for this very millisecond.
             if let Entry::Vacant(free) = self.entries.entry(key) {
                 free.insert(target);
                 return key;
@@ -69,13 +81,13 @@ impl<T> Timers<T> {
 
     /// When the next one fires.
     pub fn next_ms(&self) -> Option<u64> {
-        self.entries.first_key_value().map(|(key, _)| key.at_ms)
+        self.entries.first_key_value().map(|(key, _)| key.at_ms())
     }
 
     /// Takes the earliest timer that is due at `now_ms`.
     pub fn pop_due(&mut self, now_ms: u64) -> Option<T> {
         let entry = self.entries.first_entry()?;
-        (entry.key().at_ms <= now_ms).then(|| entry.remove())
+        (entry.key().at_ms() <= now_ms).then(|| entry.remove())
     }
 }
 
@@ -104,6 +116,15 @@ mod tests {
         assert_eq!(timers.cancel(first), None);
         assert_eq!(timers.pop_due(5), Some("y"));
         assert_eq!(timers.cancel(second), None);
+    }
+
+    #[test]
+    fn a_key_is_a_word_and_far_times_are_far() {
+        assert_eq!(size_of::<Option<TimerKey>>(), 8);
+        let mut timers = Timers::new();
+        let (never, first) = (timers.set(u64::MAX, "never"), timers.set(0, "first"));
+        assert_eq!((first.at_ms(), never.at_ms()), (0, AT_MS_MAX));
+        assert_eq!((timers.pop_due(0), timers.pop_due(1 << 39)), (Some("first"), None));
     }
 
     #[test]

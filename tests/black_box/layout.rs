@@ -31,6 +31,7 @@ const MECHANISMS: &[&str] = &[
     "pending/",
     "timers.rs",
     "slab.rs",
+    "fifo.rs",
     "inbox.rs",
 ];
 

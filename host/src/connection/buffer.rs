@@ -1,8 +1,12 @@
 //! Bytes in at the back, out at the front.
 
-/// A queue of bytes in one piece of memory, which it gives back as soon as it is empty.
+/// A queue of bytes in one piece of memory, which it gives back as soon as it is empty. One word then: there are two
+/// in each connection, and both are empty while its request is held.
 #[derive(Debug, Default)]
-pub(super) struct Buffer {
+pub(super) struct Buffer(Option<Box<Bytes>>);
+
+#[derive(Debug, Default)]
+struct Bytes {
     bytes: Vec<u8>,
     /// How much of the front is used up.
     start: usize,
@@ -10,11 +14,11 @@ pub(super) struct Buffer {
 
 impl Buffer {
     pub(super) fn as_slice(&self) -> &[u8] {
-        self.bytes.get(self.start..).unwrap_or_default()
+        self.0.as_ref().and_then(|queue| queue.bytes.get(queue.start..)).unwrap_or_default()
     }
 
     pub(super) fn len(&self) -> usize {
-        self.bytes.len() - self.start
+        self.0.as_ref().map_or(0, |queue| queue.bytes.len() - queue.start)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -24,7 +28,7 @@ impl Buffer {
     /// How much memory it holds.
     #[cfg(test)]
     pub(super) fn capacity(&self) -> usize {
-        self.bytes.capacity()
+        self.0.as_ref().map_or(0, |queue| queue.bytes.capacity())
     }
 
     pub(super) fn append(&mut self, bytes: &[u8]) {
@@ -36,51 +40,60 @@ impl Buffer {
     /// The memory to append to. What is used up of the front is cut off when it is the larger part: so each
     /// byte is moved at most once on average, and a queue that is never empty does not grow for ever.
     pub(super) fn back(&mut self) -> &mut Vec<u8> {
-        if self.start > self.len() {
-            self.bytes.drain(..self.start);
-            self.start = 0;
+        let queue = self.0.get_or_insert_default();
+        if queue.start > queue.bytes.len() - queue.start {
+            queue.cut();
         }
-        &mut self.bytes
+        &mut queue.bytes
     }
 
     /// Uses up `count` bytes at the front, or all there are.
     pub(super) fn consume(&mut self, count: usize) {
-        self.start += count.min(self.len());
-        if self.is_empty() {
-            *self = Buffer::default();
+        match &mut self.0 {
+            Some(queue) if count < queue.bytes.len() - queue.start => queue.start += count,
+            _ => self.clear(),
         }
     }
 
     pub(super) fn clear(&mut self) {
-        *self = Buffer::default();
+        self.0 = None;
     }
 
     /// The bytes as a vector, without a copy if nothing was used up.
-    pub(super) fn into_vec(mut self) -> Vec<u8> {
-        if self.start > 0 {
-            self.bytes.drain(..self.start);
-        }
-        self.bytes
+    pub(super) fn into_vec(self) -> Vec<u8> {
+        let Some(mut queue) = self.0 else { return Vec::new() };
+        queue.cut();
+        queue.bytes
     }
 
     /// Gives back the memory of what is used up, if there is any, before what is left waits for long.
     pub(super) fn trim(&mut self) {
-        if self.start > 0 {
+        if self.0.as_ref().is_some_and(|queue| queue.start > 0) {
             self.shrink();
         }
     }
 
     /// Gives back what memory it can.
     pub(super) fn shrink(&mut self) {
+        if self.is_empty() {
+            self.clear();
+        } else if let Some(queue) = &mut self.0 {
+            queue.cut();
+            queue.bytes.shrink_to_fit();
+        }
+    }
+}
+
+impl Bytes {
+    fn cut(&mut self) {
         self.bytes.drain(..self.start);
         self.start = 0;
-        self.bytes.shrink_to_fit();
     }
 }
 
 impl From<Vec<u8>> for Buffer {
     fn from(bytes: Vec<u8>) -> Self {
-        Buffer { bytes, start: 0 }
+        Buffer(Some(Box::new(Bytes { bytes, start: 0 })))
     }
 }
 

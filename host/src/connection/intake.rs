@@ -174,7 +174,7 @@ impl Connection {
         make_id: &mut dyn FnMut() -> u128,
         admit: &mut dyn FnMut(&Head) -> Admission,
     ) -> Next {
-        let id = RequestId::given(&head).unwrap_or_else(|| RequestId::Made(make_id()));
+        let id = RequestId::given(&head).unwrap_or_else(|| RequestId::made(make_id()));
         let mut exchange = Exchange::new(self.served, id, &head, now_ms);
         self.served = self.served.wrapping_add(1);
         let framing = match Framing::of(&head) {
@@ -232,7 +232,7 @@ impl Connection {
         let response = why.response();
         let status = match &exchange {
             Some(exchange) => self.answer(exchange, &response, true, date),
-            None => self.answer_unknown(RequestId::Made(make_id()), &response, date),
+            None => self.answer_unknown(RequestId::made(make_id()), &response, date),
         };
         Next::Tell(Step::Refused(Refusal { status, why: Some(why), exchange }))
     }

@@ -196,7 +196,7 @@ fn parse_answers(mut bytes: &[u8], head_only: &[bool]) -> Vec<Answer> {
 
 #[test]
 fn a_waiting_connection_is_small() {
-    assert!(size_of::<Connection>() <= 200, "{}", size_of::<Connection>());
+    assert!(size_of::<Connection>() <= 104, "{}", size_of::<Connection>());
     let mut world = World::new();
     world.answers_at_once = false;
     world.send("GET /a HTTP/1.1\r\nHost: a\r\n\r\n");

@@ -1,21 +1,28 @@
 //! What a running guest can call: `pending-handles` and `logging` of `wit/snow.wit`.
 //!
-//! No function here waits, and none touches a connection. Each takes the registry's lock at most for one
-//! short critical section.
+//! No function here waits, and none touches a connection. Each takes the registry's lock for one short critical section;
+//! `set-all` for many, and between them it ends its time slice when that is over.
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
 
 use wasmtime::component::{Linker, Resource, ResourceType};
 use wasmtime::{Engine, ResourceLimiter, StoreContextMut};
 
 use super::parking::Parking;
-use super::runtime::{Runtime, Seat, Slice};
+use super::runtime::{Runtime, Seat, Shared, Slice};
 use super::types::{self, Pending};
 use super::waiting::add_wait;
 use crate::log::Level;
 use crate::outcome::{Clock, Handle, Settled, Settlement};
 use crate::pending::{Refusal, Registry};
 use crate::request_id::RequestId;
+
+/// How long a `set-all` goes on in one time slice. Short of a slice, since those whom it settles on its own worker are
+/// answered in the same turn.
+const SETTLING_SLICE: Duration = Duration::from_micros(250);
 
 /// A store's data: all that a call may reach.
 pub struct CallContext {
@@ -48,8 +55,8 @@ enum Phase {
 impl CallContext {
     /// For a call of `routes()`.
     pub fn for_routes(runtime: &Runtime, guest: Arc<str>) -> CallContext {
-        let place = Seat::default();
-        let mut context = CallContext::for_request(runtime, 0, guest, RequestId::Made(0), 0, &place, Vec::new());
+        let seat = Seat::default();
+        let mut context = CallContext::for_request(runtime, 0, guest, RequestId::made(0), 0, &seat, Vec::new());
         context.phase = Phase::Routes;
         context
     }
@@ -163,14 +170,6 @@ impl CallContext {
         Ok(settled.is_some())
     }
 
-    fn settle_all(&self, key: &str, settlement: Settlement) -> Result<u32, Refusal> {
-        self.check_key(key)?;
-        let mut woken = Vec::new();
-        let settled = self.runtime.registry.settle_all(key, &Arc::new(settlement), &mut woken);
-        self.runtime.post.wake(&woken);
-        Ok(settled)
-    }
-
     fn check_key(&self, key: &str) -> Result<(), Refusal> {
         if key.len() > self.runtime.limits.key_bytes_max { Err(Refusal::Limit) } else { Ok(()) }
     }
@@ -247,14 +246,43 @@ fn add_pending_handles(linker: &mut Linker<CallContext>) -> wasmtime::Result<()>
     handles.func_wrap("set-next", |store: Context<'_>, (key, with): (String, types::Settlement)| {
         Ok((store.data().settle_next(&key, with.into()).map_err(types::Refusal::from),))
     })?;
-    handles.func_wrap("set-all", |store: Context<'_>, (key, with): (String, types::Settlement)| {
-        Ok((store.data().settle_all(&key, with.into()).map_err(types::Refusal::from),))
+    handles.func_wrap_async("set-all", |store: Context<'_>, (key, with): (String, types::Settlement)| {
+        Box::new(async move { Ok((settle_all(&store, &key, with.into()).await.map_err(types::Refusal::from),)) })
     })?;
     add_wait(&mut handles)?;
     handles.func_wrap("waiting", |store: Context<'_>, (key,): (String,)| {
         Ok((store.data().runtime.registry.waiting(&key),))
     })?;
     Ok(())
+}
+
+/// Settles those who wait under a key now. While that takes long, the call lets the loop go on: a million who wait must
+/// not stop everybody else. Whoever comes in between may be among those settled, in the place of one who left.
+async fn settle_all(store: &Context<'_>, key: &str, settlement: Settlement) -> Result<u32, Refusal> {
+    let context = store.data();
+    context.check_key(key)?;
+    let Shared { registry, post, .. } = &*context.runtime;
+    let value = Arc::new(settlement);
+    let (mut left, mut settled, mut woken) = (registry.waiting(key), 0, Vec::new());
+    while left > 0 {
+        let done = registry.settle_some(key, &value, left, &mut woken);
+        post.wake(&woken);
+        woken.clear();
+        settled += done;
+        left = if done == 0 { 0 } else { left - done };
+        if left > 0 && context.slice.running() >= SETTLING_SLICE {
+            let mut yielded = false;
+            poll_fn(|task| match std::mem::replace(&mut yielded, true) {
+                true => Poll::Ready(()),
+                false => {
+                    task.waker().wake_by_ref();
+                    Poll::Pending
+                }
+            })
+            .await;
+        }
+    }
+    Ok(settled)
 }
 
 fn add_logging(linker: &mut Linker<CallContext>) -> wasmtime::Result<()> {

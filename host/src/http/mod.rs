@@ -11,6 +11,7 @@
 //! | [`chunked`] | chunked coding | content, and back |
 //! | [`message`] | – | [`Head`], [`Request`], [`Response`] |
 //! | [`encode`] | [`Response`] | the bytes of a response, if it may leave at all |
+//! | [`packed`] | [`Response`] | the same in one allocation, to be kept |
 //! | [`reject`] | why a request is refused | its status and answer |
 //! | [`headers`] | – | the grammar that the others share |
 //!
@@ -25,6 +26,7 @@ pub mod framing;
 pub mod head;
 pub mod headers;
 pub mod message;
+pub mod packed;
 pub mod reject;
 mod target;
 
@@ -32,4 +34,5 @@ pub use encode::ResponseFault;
 pub use framing::{BodyFraming, Framing};
 pub use head::HeadReader;
 pub use message::{Field, Head, Request, Response, Version};
+pub use packed::PackedResponse;
 pub use reject::Reject;

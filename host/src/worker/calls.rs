@@ -231,12 +231,13 @@ impl<W: World, C: Calls> Worker<W, C> {
     fn start_one(&mut self) -> bool {
         let resume_first = self.calls.started_new || self.calls.queue.is_empty();
         let can_resume = self.can_resume();
-        let resumed = if resume_first && can_resume { self.resumable.pop_front() } else { None };
+        let mut next_resumption = || if can_resume { self.resumable.pop_front() } else { None };
+        let resumed = if resume_first { next_resumption() } else { None };
         let next = if let Some(suspension) = resumed {
             Startable::Resume(suspension)
         } else if let Some(queued) = self.calls.next_quick() {
             Startable::New(queued)
-        } else if let Some(suspension) = self.resumable.pop_front_if(|_| can_resume) {
+        } else if let Some(suspension) = next_resumption() {
             Startable::Resume(suspension)
         } else {
             let Some(queued) = self.calls.next_slow() else { return false };

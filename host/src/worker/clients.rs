@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::peer::Peer;
 use super::{ExchangeRef, SCRATCH_BYTES, TURN, Timer, Worker};
 use crate::connection::{Admission, Connection, Refusal, Step};
 use crate::exchange::{Exchange, Progress};
@@ -22,7 +23,7 @@ const STATUS_CLIENT_LEFT: u16 = 499;
 pub(super) struct Client<S> {
     pub connection: Connection,
     socket: S,
-    peer: SocketAddr,
+    peer: Peer,
     /// There may be something to read: the poll reports each change only once.
     readable: bool,
     /// The peer has sent its FIN, perhaps behind bytes that are not read yet.
@@ -77,7 +78,7 @@ impl<W: World, C: Calls> Worker<W, C> {
         let client = Client {
             connection,
             socket,
-            peer,
+            peer: peer.into(),
             readable: true,
             read_closed: false,
             dirty: false,
@@ -177,7 +178,7 @@ impl<W: World, C: Calls> Worker<W, C> {
         loop {
             let Worker { clients, world, guests, shared, date, now_ms, .. } = self;
             let client = clients.get_mut(key)?;
-            let peer = client.peer;
+            let peer = client.peer.address();
             let mut found = None;
             let mut admit = |head: &Head| {
                 let matched = guests.router().find(head.method(), head.path());
@@ -204,9 +205,25 @@ impl<W: World, C: Calls> Worker<W, C> {
     /// client has pipelined so much behind it that its leaving could no longer be seen: a request must not be held
     /// for somebody who is gone.
     fn end_held_if_left(&mut self, key: Key) -> Result<(), Gone> {
-        let Some(client) = self.clients.get(key) else { return Ok(()) };
+        let Some(client) = self.clients.get_mut(key) else { return Ok(()) };
+        let Some(Progress::Suspended { slot, generation }) = client.connection.exchange().map(|e| e.progress) else {
+            return Ok(());
+        };
         let unseen = client.read_closed || client.connection.input_is_full();
-        if client.is_held() && unseen { Err(Gone) } else { Ok(()) }
+        if !unseen {
+            return Ok(());
+        }
+        if client.connection.output().is_empty() {
+            return Err(Gone);
+        }
+        // A half-close, or a client that still reads: earlier requests of it were answered, and that it has yet to get.
+        let exchange = client.connection.give_up(self.now_ms, &self.shared.limits.http);
+        let peer = client.peer.address();
+        self.end_suspension(Key { slot, generation });
+        if let Some(exchange) = exchange {
+            self.log_access(exchange, peer, STATUS_CLIENT_LEFT, None);
+        }
+        Ok(())
     }
 
     /// Writes the connection's output until it is empty or the socket is full.
@@ -289,7 +306,7 @@ impl<W: World, C: Calls> Worker<W, C> {
         };
         let status = response.status;
         let answered = client.connection.respond(response, &self.date, self.now_ms, &self.shared.limits.http);
-        let peer = client.peer;
+        let peer = client.peer.address();
         if let Some(answered) = answered {
             self.stats.answered.fetch_add(1, Ordering::Relaxed);
             self.log_access(answered, peer, status, name);
@@ -305,7 +322,7 @@ impl<W: World, C: Calls> Worker<W, C> {
             if let Progress::Suspended { slot, generation } = exchange.progress {
                 self.end_suspension(Key { slot, generation });
             }
-            self.log_access(exchange, client.peer, STATUS_CLIENT_LEFT, None);
+            self.log_access(exchange, client.peer.address(), STATUS_CLIENT_LEFT, None);
         }
         self.count();
     }
@@ -335,7 +352,7 @@ impl<W: World, C: Calls> Worker<W, C> {
     }
 
     pub(super) fn peer(&self, key: Key) -> Option<SocketAddr> {
-        self.clients.get(key).map(|client| client.peer)
+        self.clients.get(key).map(|client| client.peer.address())
     }
 }
 
@@ -353,4 +370,14 @@ fn admission(head: &Head, matched: &Match, body_bytes_max: u64) -> Admission {
         Match::MethodNotAllowed { allow } => Response::text(405, "method not allowed\n").with_field("allow", allow),
         Match::Options { allow } => no_content().with_field("allow", allow),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_is_small() {
+        assert!(size_of::<Client<u32>>() <= 13, "{}", size_of::<Client<u32>>());
+    }
 }

@@ -9,6 +9,8 @@
 mod calls;
 mod clients;
 mod drain;
+mod handles;
+mod peer;
 mod post_office;
 mod suspensions;
 
@@ -18,6 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crate::config::{Limits, TurnLimits};
+use crate::fifo::Fifo;
 use crate::inbox::Inbox;
 use crate::log::Log;
 use crate::outcome::Settled;
@@ -112,11 +115,11 @@ pub struct Worker<W: World, C: Calls> {
     timers: Timers<Timer>,
     calls: CallTable,
     /// Suspensions that are over and wait for a call of `resume`.
-    resumable: VecDeque<Key>,
+    resumable: Fifo<Key>,
     /// Clients that have something to read, parse or write in this turn.
     dirty: VecDeque<Key>,
     /// Clients that may have requests, for a turn when fewer calls wait.
-    deferred: VecDeque<Key>,
+    deferred: Fifo<Key>,
     drain: Drain,
     scratch: Box<[u8]>,
     ready: Vec<Ready>,
@@ -168,9 +171,9 @@ impl<W: World, C: Calls> Worker<W, C> {
             suspensions: Slab::new(),
             timers: Timers::new(),
             calls,
-            resumable: VecDeque::new(),
+            resumable: Fifo::new(),
             dirty: VecDeque::new(),
-            deferred: VecDeque::new(),
+            deferred: Fifo::new(),
             drain: Drain::No,
             scratch: vec![0; SCRATCH_BYTES].into_boxed_slice(),
             ready: Vec::new(),

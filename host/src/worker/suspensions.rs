@@ -5,7 +5,7 @@
 //! is stale for everyone later.
 
 use crate::exchange::Progress;
-use crate::http::Response;
+use crate::http::{PackedResponse, Response};
 use crate::outcome::{Arrival, Cause, Clock, Handle, Join, Settled, Settlement, Suspend};
 use crate::pending::{PendingId, Waiter};
 use crate::slab::Key;
@@ -13,6 +13,7 @@ use crate::timers::TimerKey;
 use crate::world::{CallEntry, Calls, GuestRequest, Wait, World};
 
 use super::calls::{Started, unavailable};
+use super::handles::Handles;
 use super::{ExchangeRef, Timer, Worker};
 
 /// A request that waits. Plain data: no instance, no fiber, no reference to its guest's code.
@@ -26,8 +27,7 @@ pub(super) struct Suspension {
     then: Then,
     /// Set until the suspension is over.
     deadline: Option<TimerKey>,
-    handles: Box<[Handle]>,
-    state: Box<[u8]>,
+    handles: Handles,
     /// What few suspensions have.
     rare: Option<Box<Rare>>,
 }
@@ -52,8 +52,10 @@ enum Then {
 
 #[derive(Default)]
 struct Rare {
-    on_timeout: Option<Response>,
+    on_timeout: Option<PackedResponse>,
     request: Option<Box<GuestRequest>>,
+    /// Bytes for `resume`.
+    state: Box<[u8]>,
 }
 
 impl<W: World, C: Calls> Worker<W, C> {
@@ -124,8 +126,9 @@ impl<W: World, C: Calls> Worker<W, C> {
     }
 
     fn insert_suspension(&mut self, started: Started, suspend: Suspend, request: Option<Box<GuestRequest>>) -> Key {
-        let rare = Rare { on_timeout: suspend.on_timeout, request };
-        let rare = (rare.on_timeout.is_some() || rare.request.is_some()).then(|| Box::new(rare));
+        let on_timeout = suspend.on_timeout.as_ref().map(PackedResponse::from);
+        let is_rare = on_timeout.is_some() || request.is_some() || !suspend.state.is_empty();
+        let rare = is_rare.then(|| Box::new(Rare { on_timeout, request, state: suspend.state.into_boxed_slice() }));
         self.suspensions.insert(Suspension {
             exchange: started.exchange,
             guest: started.guest,
@@ -140,8 +143,7 @@ impl<W: World, C: Calls> Worker<W, C> {
                 false => Then::Answer,
             },
             deadline: None,
-            handles: suspend.handles.into_boxed_slice(),
-            state: suspend.state.into_boxed_slice(),
+            handles: Handles::new(suspend.handles),
             rare,
         })
     }
@@ -163,13 +165,17 @@ impl<W: World, C: Calls> Worker<W, C> {
     fn arm(&mut self, key: Key, now_ms: u64) {
         let Some(suspension) = self.suspensions.get_mut(key) else { return };
         let waiter = Waiter { worker: self.number, suspension: key };
-        for handle in &mut suspension.handles {
+        for index in 0..suspension.handles.len() {
+            let Some(handle) = suspension.handles.get(index) else { break };
             match handle.clock {
                 // Somebody with its token may have been faster; then that stands.
                 Clock::Due { at_ms } if at_ms <= now_ms => {
                     let _ = self.shared.registry.settle(handle.id, clock_settles());
                 }
-                Clock::Due { at_ms } => handle.clock = Clock::Set(self.timers.set(at_ms, Timer::Pending(handle.id))),
+                Clock::Due { at_ms } => {
+                    let timer = self.timers.set(at_ms, Timer::Pending(handle.id));
+                    suspension.handles.set_clock(index, Clock::Set(timer));
+                }
                 Clock::None | Clock::Set(_) => {}
             }
             if self.shared.registry.arm(handle.id, waiter) {
@@ -237,7 +243,7 @@ impl<W: World, C: Calls> Worker<W, C> {
         if let Some(exchange) = client.and_then(|client| client.connection.exchange_mut()) {
             exchange.progress = Progress::Running { slot };
         }
-        self.guests.unpark(slot, suspension.handles);
+        self.guests.unpark(slot, suspension.handles.iter().collect());
         self.calls.unpark(slot);
         self.count();
     }
@@ -246,8 +252,7 @@ impl<W: World, C: Calls> Worker<W, C> {
     pub(super) fn prepare_resume(&mut self, key: Key) -> Option<(Started, CallEntry)> {
         let suspension = self.suspensions.remove(key)?;
         suspension.deadline.map(|deadline| self.timers.cancel(deadline));
-        let collect =
-            |handle: &Handle| Arrival { handle: *handle, settlement: self.shared.registry.collect(handle.id) };
+        let collect = |handle: Handle| Arrival { handle, settlement: self.shared.registry.collect(handle.id) };
         let arrivals: Vec<Arrival> = suspension.handles.iter().map(collect).collect();
         // Decided by what resume is shown, so that cause and arrivals can't disagree.
         let settled = arrivals.iter().filter(|arrival| arrival.settlement.is_some()).count();
@@ -256,8 +261,8 @@ impl<W: World, C: Calls> Worker<W, C> {
             Join::Any if settled > 0 => Cause::Settled,
             _ => Cause::Deadline,
         };
-        let request = suspension.rare.and_then(|rare| rare.request);
-        let Suspension { exchange, guest, route, state, .. } = suspension;
+        let Rare { request, state, .. } = suspension.rare.map(|rare| *rare).unwrap_or_default();
+        let Suspension { exchange, guest, route, .. } = suspension;
         self.count();
         let entry = CallEntry::Resume { cause, request, state: state.into_vec(), arrivals };
         Some((Started { exchange, guest, route }, entry))
@@ -266,7 +271,7 @@ impl<W: World, C: Calls> Worker<W, C> {
     /// Without `resume`: the settlement itself is the answer.
     fn answer_settled(&mut self, key: Key) {
         let Some(suspension) = self.suspensions.remove(key) else { return };
-        let collect = |handle: &Handle| self.shared.registry.collect(handle.id);
+        let collect = |handle: Handle| self.shared.registry.collect(handle.id);
         let mut settlements = suspension.handles.iter().filter_map(collect);
         let deciding = match suspension.until {
             Join::Any => settlements.next(),
@@ -276,7 +281,7 @@ impl<W: World, C: Calls> Worker<W, C> {
                 all.into_iter().nth(failed.unwrap_or(0))
             }
         };
-        self.release_all(suspension.handles.iter().copied());
+        self.release_all(suspension.handles.iter());
         self.count();
         let guest = Some(suspension.guest);
         match deciding.as_deref() {
@@ -292,9 +297,9 @@ impl<W: World, C: Calls> Worker<W, C> {
     /// Without `resume`: what the guest gave for the deadline, or a 504.
     fn answer_late(&mut self, key: Key) {
         let Some(suspension) = self.suspensions.remove(key) else { return };
-        self.release_all(suspension.handles.iter().copied());
+        self.release_all(suspension.handles.iter());
         self.count();
-        let given = suspension.rare.and_then(|rare| rare.on_timeout);
+        let given = suspension.rare.and_then(|rare| rare.on_timeout).map(|packed| packed.unpack());
         let response = given.unwrap_or_else(|| Response::text(504, "gateway timeout\n"));
         self.answer(suspension.exchange, Some(suspension.guest), &response);
     }
@@ -311,11 +316,11 @@ impl<W: World, C: Calls> Worker<W, C> {
         let Some(suspension) = self.suspensions.remove(key) else { return };
         suspension.deadline.map(|deadline| self.timers.cancel(deadline));
         if let Then::Unpark { slot } = suspension.then {
-            let leftover = self.guests.cancel(slot, suspension.handles);
+            let leftover = self.guests.cancel(slot, suspension.handles.iter().collect());
             self.calls.cancelled(slot);
             self.release_all(leftover.into_iter());
         } else {
-            self.release_all(suspension.handles.iter().copied());
+            self.release_all(suspension.handles.iter());
         }
         self.count();
     }
@@ -329,4 +334,17 @@ fn clock_settles() -> Settled {
 fn value(bytes: &[u8]) -> Response {
     let response = Response { status: 200, headers: Vec::new(), body: bytes.to_vec() };
     response.with_field("content-type", "application/octet-stream")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a held request costs beside its pending and its timer; see `tests/simulation`'s `million`.
+    #[test]
+    fn a_suspension_is_a_cache_line() {
+        assert!(size_of::<Suspension>() <= 60, "{}", size_of::<Suspension>());
+        assert!(size_of::<Rare>() <= 40, "{}", size_of::<Rare>());
+        assert!(size_of::<Timer>() <= 12, "{}", size_of::<Timer>());
+    }
 }

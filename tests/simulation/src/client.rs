@@ -26,8 +26,10 @@ pub struct Client {
     pub left: bool,
     /// The host has said that no answer comes behind the last one.
     pub told_to_go: bool,
-    /// When it connected, or got its last answer.
+    /// When it connected, or the last answer was written to it.
     progress_ms: u64,
+    /// How much it has read before what is in its inbox.
+    read_bytes: usize,
     /// That has once been long ago: then the host may have given it up.
     pub was_slow: bool,
     /// Answers so far.
@@ -66,6 +68,7 @@ impl Client {
             left: false,
             told_to_go: false,
             progress_ms: now_ms,
+            read_bytes: 0,
             was_slow: false,
             answers: 0,
         }
@@ -140,13 +143,14 @@ impl Client {
         let bytes = network.receive(self.wire, bytes_max);
         self.was_slow |= network.now_ms >= self.progress_ms + PATIENCE_MS;
         self.inbox.extend(bytes);
-        while let Some(length) = self.answer(network.now_ms, stage) {
+        while let Some(length) = self.answer(network, stage) {
             self.inbox.drain(..length);
+            self.read_bytes += length;
         }
     }
 
     /// Checks the answer at the front, if it is whole. Its length.
-    fn answer(&mut self, now_ms: u64, stage: &mut Stage) -> Option<usize> {
+    fn answer(&mut self, network: &Network, stage: &mut Stage) -> Option<usize> {
         let end = self.inbox.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
         let head = str::from_utf8(&self.inbox[..end]).expect("heads are text");
         let field = |name: &str| {
@@ -169,9 +173,10 @@ impl Client {
         self.told_to_go =
             field("connection") == Some("close") || (field("connection").is_none() && head.contains("/1.0"));
         self.answers += 1;
-        self.progress_ms = now_ms;
+        let written_ms = network.written_ms(self.wire, self.read_bytes + end + body_length - 1);
+        let since_ms = written_ms - std::mem::replace(&mut self.progress_ms, written_ms);
         if timed_out {
-            assert!(self.told_to_go && self.was_slow, "408 for a request that came in time");
+            assert!(self.told_to_go && since_ms >= PATIENCE_MS, "408 for a request that came in time");
             return Some(end + body_length);
         }
         let asked = self.open.pop_front().expect("no answer without a request");
@@ -183,7 +188,7 @@ impl Client {
                 assert_eq!(number, Some(expected), "answers are in the order of the requests");
                 match head_only {
                     true => stage.ledger.answered_head(expected),
-                    false => stage.ledger.answered(expected, status, body, now_ms),
+                    false => stage.ledger.answered(expected, status, body, written_ms),
                 }
             }
         }

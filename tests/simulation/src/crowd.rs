@@ -8,14 +8,14 @@ use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use snow_host::http::Response;
 use snow_host::outcome::{Arrival, Clock, Handle, Join, Outcome, Settled, Settlement, Suspend};
 use snow_host::pending::Registry;
 use snow_host::router::{Entry, Route, Router};
 use snow_host::slab::Key;
-use snow_host::worker::PostOffice;
+use snow_host::worker::{Mailbox, Message, PostOffice};
 use snow_host::world::{Call, CallEnd, CallEntry, Calls, Post, Ran, Ready, World};
 
 use crate::office::Office;
@@ -156,7 +156,13 @@ pub struct Snow {
     registry: Arc<Registry<Settled>>,
     post: Arc<PostOffice>,
     name: Arc<str>,
+    mailbox: Arc<Mailbox>,
+    /// A `/stop-all/` under way: how many are left to settle, and how many are settled.
+    stopping: (u32, u32),
 }
+
+/// As in the host's own `set-all`: how long it goes on in one time slice.
+const SETTLING_SLICE: Duration = Duration::from_micros(250);
 
 impl Snow {
     /// Handlers for the worker 0.
@@ -167,7 +173,14 @@ impl Snow {
             declared: Route { methods: Vec::new(), pattern: (*pattern).to_owned() },
         };
         let router = Router::new(ROUTES.iter().enumerate().map(entry).collect()).expect("these patterns are fine");
-        Snow { router, registry: office.registry.clone(), post: office.post.clone(), name: "snow".into() }
+        Snow {
+            router,
+            registry: office.registry.clone(),
+            post: office.post.clone(),
+            name: "snow".into(),
+            mailbox: office.mailboxes[0].clone(),
+            stopping: (0, 0),
+        }
     }
 
     fn suspend(&self, resume: bool) -> Outcome {
@@ -183,12 +196,34 @@ impl Snow {
         })
     }
 
-    fn stop_all(&self) -> Outcome {
+    /// One time slice of it. `None`: it is not over.
+    fn stop_some(&mut self) -> Option<Outcome> {
+        let began = Instant::now();
         let mut woken = Vec::new();
         let value = Settled::new(Settlement::Value(b"done".to_vec()));
-        let settled = self.registry.settle_all(KEY, &value, &mut woken);
-        self.post.wake(&woken);
-        Outcome::Respond(Response::text(200, &settled.to_string()))
+        let (mut left, mut settled) = self.stopping;
+        while left > 0 {
+            let done = self.registry.settle_some(KEY, &value, left, &mut woken);
+            self.post.wake(&woken);
+            woken.clear();
+            settled += done;
+            left = if done == 0 { 0 } else { left - done };
+            if left > 0 && began.elapsed() >= SETTLING_SLICE {
+                self.stopping = (left, settled);
+                return None;
+            }
+        }
+        Some(Outcome::Respond(Response::text(200, &settled.to_string())))
+    }
+
+    fn go_on_stopping(&mut self, slot: u32) -> Ran {
+        match self.stop_some() {
+            Some(outcome) => Ran::Ended(CallEnd { outcome: Ok(outcome), leftover: Vec::new(), request: None }),
+            None => {
+                self.mailbox.control.send(Message::Runnable(slot));
+                Ran::Yielded
+            }
+        }
     }
 }
 
@@ -205,7 +240,7 @@ impl Calls for Snow {
         true
     }
 
-    fn start(&mut self, _: u32, call: Call) -> Ran {
+    fn start(&mut self, slot: u32, call: Call) -> Ran {
         let mut leftover = Vec::new();
         let outcome = match (call.entry, call.route) {
             (CallEntry::Resume { arrivals, .. }, _) => {
@@ -214,13 +249,16 @@ impl Calls for Snow {
             }
             (CallEntry::Handle(_), 0) => self.suspend(false),
             (CallEntry::Handle(_), 1) => self.suspend(true),
-            (CallEntry::Handle(_), _) => self.stop_all(),
+            (CallEntry::Handle(_), _) => {
+                self.stopping = (self.registry.waiting(KEY), 0);
+                return self.go_on_stopping(slot);
+            }
         };
         Ran::Ended(CallEnd { outcome: Ok(outcome), leftover, request: None })
     }
 
-    fn poll(&mut self, _: u32) -> Ran {
-        Ran::Yielded
+    fn poll(&mut self, slot: u32) -> Ran {
+        self.go_on_stopping(slot)
     }
 
     // Nobody waits in place here.

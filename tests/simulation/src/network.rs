@@ -50,7 +50,9 @@ pub struct Wire {
     pub to_host: VecDeque<u8>,
     /// Sent by the host, not yet read by the client.
     pub to_client: VecDeque<u8>,
-    /// How much of that the kernels hold.
+    /// How many bytes the host had written in all after each write, and when.
+    pub written: Vec<(usize, u64)>,
+    /// How much of `to_client` the kernels hold.
     pub window_bytes: usize,
     /// The client will send no more.
     pub fin: bool,
@@ -100,6 +102,7 @@ impl Network {
             worker,
             to_host: VecDeque::new(),
             to_client: VecDeque::new(),
+            written: Vec::new(),
             window_bytes,
             fin: false,
             reset: false,
@@ -150,6 +153,12 @@ impl Network {
             wire.news.writable = true;
         }
         wire.to_client.drain(..count).collect()
+    }
+
+    /// When the host wrote the byte of this place in all that it wrote to a client.
+    pub fn written_ms(&self, wire: usize, place: usize) -> u64 {
+        let written = &self.wires[wire].written;
+        written[written.partition_point(|&(total, _)| total <= place)].1
     }
 
     /// Whether a worker has a reason to run.
@@ -273,7 +282,8 @@ impl World for SimWorld {
     }
 
     fn write(&mut self, socket: &mut Socket, bytes: &[u8]) -> io::Result<usize> {
-        let wire = &mut self.network.borrow_mut().wires[socket.wire];
+        let network = &mut *self.network.borrow_mut();
+        let wire = &mut network.wires[socket.wire];
         if wire.reset {
             return Err(ErrorKind::BrokenPipe.into());
         }
@@ -284,6 +294,8 @@ impl World for SimWorld {
             return Err(ErrorKind::WouldBlock.into());
         }
         wire.to_client.extend(&bytes[..count]);
+        let before = wire.written.last().map_or(0, |last| last.0);
+        wire.written.push((before + count, network.now_ms));
         Ok(count)
     }
 
