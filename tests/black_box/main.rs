@@ -16,6 +16,7 @@
 //! | `hostile` | guests that compute, trap, lie and eat |
 //! | `inside` | a server within the test: what it counts, and limits that no argument sets |
 //! | `loading` | files that are no guests |
+//! | `manifest` | `snow.toml`: limits and grants in force, and what is wrong with it |
 //! | `cli` | arguments, exit codes, the log |
 //! | `drain` | how it ends |
 //! | `layout` | which file of the host may use what |
@@ -33,6 +34,7 @@ mod inside;
 mod layout;
 mod loading;
 mod malformed;
+mod manifest;
 mod pendings;
 mod requests;
 mod workers;

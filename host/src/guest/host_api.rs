@@ -8,6 +8,7 @@ use std::sync::Arc;
 use wasmtime::component::{Linker, Resource, ResourceType};
 use wasmtime::{Engine, ResourceLimiter, StoreContextMut};
 
+use super::grants::Permit;
 use super::runtime::{Runtime, Slice};
 use super::types::{self, Pending};
 use crate::log::Level;
@@ -20,7 +21,7 @@ pub struct CallContext {
     runtime: Runtime,
     /// The worker that runs the call.
     worker: u16,
-    guest: Arc<str>,
+    permit: Arc<Permit>,
     request_id: RequestId,
     /// The worker's clock when the call started.
     now_ms: u64,
@@ -44,9 +45,9 @@ enum Phase {
 
 impl CallContext {
     /// For a call of `routes()`.
-    pub fn for_routes(runtime: &Runtime, guest: Arc<str>) -> CallContext {
+    pub fn for_routes(runtime: &Runtime, permit: Arc<Permit>) -> CallContext {
         let slice = Arc::new(Slice::new());
-        let mut context = CallContext::for_request(runtime, 0, guest, RequestId::Made(0), 0, slice, Vec::new());
+        let mut context = CallContext::for_request(runtime, 0, permit, RequestId::Made(0), 0, slice, Vec::new());
         context.phase = Phase::Routes;
         context
     }
@@ -55,7 +56,7 @@ impl CallContext {
     pub fn for_request(
         runtime: &Runtime,
         worker: u16,
-        guest: Arc<str>,
+        permit: Arc<Permit>,
         request_id: RequestId,
         now_ms: u64,
         slice: Arc<Slice>,
@@ -64,7 +65,7 @@ impl CallContext {
         CallContext {
             runtime: runtime.clone(),
             worker,
-            guest,
+            permit,
             request_id,
             now_ms,
             phase: Phase::Request,
@@ -91,11 +92,9 @@ impl CallContext {
         if self.phase == Phase::Routes {
             return Err(Refusal::Denied);
         }
-        if key.is_some_and(|key| key.len() > limits.key_bytes_max) {
-            return Err(Refusal::Limit);
-        }
+        let account = self.permit.create(key, limits)?;
         let slot = self.free_slot(limits.pendings_per_call_max).ok_or(Refusal::Limit)?;
-        let id = self.runtime.registry.create(self.worker, key)?;
+        let id = self.runtime.registry.create_for(account, self.worker, key)?;
         self.handles[slot] = Some(Handle { id, clock });
         Ok(Resource::new_own(slot as u32))
     }
@@ -121,28 +120,30 @@ impl CallContext {
     }
 
     fn settle(&self, token: &str, settlement: Settlement) -> Result<(), Refusal> {
-        let waiter = self.runtime.registry.settle_token(token, Arc::new(settlement))?;
+        let (registry, limits) = (&self.runtime.registry, &self.runtime.limits);
+        let settled = self.permit.settle_token(token, settlement, registry, limits)?;
+        let waiter = registry.settle_token(token, settled)?;
         self.runtime.post.wake(waiter.as_slice());
         Ok(())
     }
 
     fn settle_next(&self, key: &str, settlement: Settlement) -> Result<bool, Refusal> {
-        self.check_key(key)?;
-        let settled = self.runtime.registry.settle_next(key, Arc::new(settlement));
+        let settled = self.permit.settle_key(key, settlement, &self.runtime.limits)?;
+        let settled = self.runtime.registry.settle_next(key, settled);
         self.runtime.post.wake(settled.flatten().as_slice());
         Ok(settled.is_some())
     }
 
     fn settle_all(&self, key: &str, settlement: Settlement) -> Result<u32, Refusal> {
-        self.check_key(key)?;
+        let settled = self.permit.settle_key(key, settlement, &self.runtime.limits)?;
         let mut woken = Vec::new();
-        let settled = self.runtime.registry.settle_all(key, &Arc::new(settlement), &mut woken);
+        let settled = self.runtime.registry.settle_all(key, &settled, &mut woken);
         self.runtime.post.wake(&woken);
         Ok(settled)
     }
 
-    fn check_key(&self, key: &str) -> Result<(), Refusal> {
-        if key.len() > self.runtime.limits.key_bytes_max { Err(Refusal::Limit) } else { Ok(()) }
+    fn waiting(&self, key: &str) -> u32 {
+        if self.permit.sees(key) { self.runtime.registry.waiting(key) } else { 0 }
     }
 
     fn log(&self, level: Level, mut message: String) {
@@ -151,7 +152,7 @@ impl CallContext {
             message.truncate(message.floor_char_boundary(most));
             message.push('…');
         }
-        self.runtime.log.guest(level, &self.guest, &self.request_id, message);
+        self.runtime.log.guest(level, &self.permit.name, &self.request_id, message);
     }
 }
 
@@ -220,9 +221,7 @@ fn add_pending_handles(linker: &mut Linker<CallContext>) -> wasmtime::Result<()>
     handles.func_wrap("set-all", |store: Context<'_>, (key, with): (String, types::Settlement)| {
         Ok((store.data().settle_all(&key, with.into()).map_err(types::Refusal::from),))
     })?;
-    handles.func_wrap("waiting", |store: Context<'_>, (key,): (String,)| {
-        Ok((store.data().runtime.registry.waiting(&key),))
-    })?;
+    handles.func_wrap("waiting", |store: Context<'_>, (key,): (String,)| Ok((store.data().waiting(&key),)))?;
     Ok(())
 }
 

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use wasmtime::Engine;
 
 use super::engine::Ticker;
+use super::grants::Permits;
 use crate::config::Limits;
 use crate::log::Log;
 use crate::outcome::Settled;
@@ -34,6 +35,8 @@ pub struct Shared {
     pub log: Log,
     /// The limits.
     pub limits: Limits,
+    /// What each guest may do.
+    pub permits: Arc<Permits>,
     /// Instances that are alive now, of this worker.
     pub instances: Arc<AtomicUsize>,
 }
