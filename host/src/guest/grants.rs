@@ -43,7 +43,10 @@ impl Permits {
                 owner: self.owner(&name),
                 pendings_max: pendings_max.unwrap_or(self.guest_pendings_max),
             },
-            configs: self.has_grants.then(|| self.configs.clone()),
+            grants: self.has_grants.then(|| Grants {
+                own: self.configs.get(&*name).cloned().unwrap_or_default(),
+                all: self.configs.clone(),
+            }),
             name,
         }
     }
@@ -59,14 +62,19 @@ impl Permits {
     }
 }
 
-/// What one guest may do. A clone costs two counts of references.
-#[derive(Clone)]
+/// What one guest may do.
 pub struct Permit {
     /// The guest's name.
     pub name: Arc<str>,
     account: Account,
-    /// All guests' grants; `None` while nobody has any.
-    configs: Option<Arc<GuestConfigs>>,
+    /// `None` while nobody has any: then everything is allowed.
+    grants: Option<Grants>,
+}
+
+struct Grants {
+    own: GuestConfig,
+    /// Those of all guests.
+    all: Arc<GuestConfigs>,
 }
 
 impl Permit {
@@ -77,7 +85,7 @@ impl Permit {
     pub fn create(&self, key: Option<&str>, limits: &Limits) -> Result<Account, Refusal> {
         if let Some(key) = key {
             check_key(key, limits)?;
-            self.check(key, |config| &config.keys)?;
+            self.check(|own| is_granted(&own.keys, key))?;
         }
         Ok(self.account)
     }
@@ -90,12 +98,11 @@ impl Permit {
     /// does not depend on who happens to wait, nor on to whom an unconsumed settlement passes on.)
     pub fn settle_key(&self, key: &str, settlement: Settlement, limits: &Limits) -> Result<Settled, Refusal> {
         check_key(key, limits)?;
-        self.check(key, |config| &config.settles)?;
+        self.check(|own| is_granted(&own.settles, key))?;
         let settled = check_settlement(settlement, limits)?;
-        let Some(configs) = self.configs_if_withheld(&settled) else { return Ok(settled) };
-        let others = configs.iter().filter(|(name, _)| ***name != *self.name);
-        let shared = others.into_iter().any(|(_, config)| is_granted(&config.keys, key));
-        if shared { Err(Refusal::Denied) } else { Ok(settled) }
+        let Some(all) = self.all_if_withheld(&settled) else { return Ok(settled) };
+        let is_shared = all.iter().any(|(name, config)| **name != *self.name && is_granted(&config.keys, key));
+        if is_shared { Err(Refusal::Denied) } else { Ok(settled) }
     }
 
     /// Whether it may settle what a token names, with this. Whether the token names anything is not its matter.
@@ -111,7 +118,7 @@ impl Permit {
         limits: &Limits,
     ) -> Result<Settled, Refusal> {
         let settled = check_settlement(settlement, limits)?;
-        if self.configs_if_withheld(&settled).is_none() {
+        if self.all_if_withheld(&settled).is_none() {
             return Ok(settled);
         }
         match registry.owner(token) {
@@ -122,21 +129,21 @@ impl Permit {
 
     /// Whether it may learn how many wait under a key: it may create or settle there.
     pub fn sees(&self, key: &str) -> bool {
-        self.check(key, |config| &config.settles).is_ok() || self.check(key, |config| &config.keys).is_ok()
+        self.check(|own| is_granted(&own.settles, key) || is_granted(&own.keys, key)).is_ok()
     }
 
-    /// One branch for a guest of a folder without grants.
-    fn check(&self, key: &str, granted: impl Fn(&GuestConfig) -> &Option<Globs>) -> Result<(), Refusal> {
-        let Some(configs) = &self.configs else { return Ok(()) };
-        let config = configs.get(&*self.name);
-        if config.is_some_and(|config| is_granted(granted(config), key)) { Ok(()) } else { Err(Refusal::Denied) }
+    /// One branch in a folder without grants.
+    fn check(&self, is_granted: impl FnOnce(&GuestConfig) -> bool) -> Result<(), Refusal> {
+        match &self.grants {
+            Some(grants) if !is_granted(&grants.own) => Err(Refusal::Denied),
+            _ => Ok(()),
+        }
     }
 
-    /// All guests' grants, if this is a response and it may not send that to every client.
-    fn configs_if_withheld(&self, settled: &Settled) -> Option<&GuestConfigs> {
-        let configs = self.configs.as_ref().filter(|_| matches!(**settled, Settlement::Response(_)))?;
-        let responds = configs.get(&*self.name).and_then(|config| config.responds);
-        (responds != Some(true)).then_some(configs)
+    /// All guests' grants, if this is a response and the guest may not send one to every client.
+    fn all_if_withheld(&self, settled: &Settled) -> Option<&GuestConfigs> {
+        let grants = self.grants.as_ref().filter(|_| matches!(**settled, Settlement::Response(_)))?;
+        (grants.own.responds != Some(true)).then_some(&*grants.all)
     }
 }
 

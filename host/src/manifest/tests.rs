@@ -42,6 +42,14 @@ fn the_example_in_the_docs_is_right() {
 }
 
 #[test]
+fn the_example_in_the_readme_is_right() {
+    let readme = include_str!("../../../README.md");
+    let example = readme.split("<!-- the manifest -->\n```toml\n").nth(1).and_then(|rest| rest.split("```").next());
+    let manifest = good(example.expect("it is there"));
+    assert!(manifest.guests["shop"].keys.is_some() && manifest.guests["pay"].responds == Some(true));
+}
+
+#[test]
 fn unknown_keys_are_errors_with_a_suggestion() {
     bad("[limits]\npending_max = 1\n", &["2:1: [limits] has no `pending_max`: did you mean `pendings_max`?"]);
     bad("[limits]\nsurprise = 1\n", &["2:1: [limits] has no `surprise`: host/src/config.rs"]);
