@@ -303,9 +303,10 @@ pub enum Refusal {
     Unknown,
     /// It was settled before.
     AlreadySettled,
-    /// This guest may not do that, or not here: a pending is created only while a request is handled.
+    /// This guest may not do that, or not here: a pending is created only while a request is handled; and the deployer
+    /// may have granted keys to some guests (`snow.toml`), and not this one to this guest.
     Denied,
-    /// A limit of the host: pendings of this call, pendings in all, the length of a key or of a value.
+    /// A limit of the host: pendings of this call, of this guest or in all; the length of a key or of a settlement.
     Limit,
 }
 
@@ -350,7 +351,7 @@ pub fn set_all(key: &str, settlement: impl Into<Settlement>) -> Result<u32, Refu
     host::set_all(key, settlement.into().lower())
 }
 
-/// How many wait under `key`: not settled, their client still there.
+/// How many wait under `key`: not settled, their client still there. 0 if this guest may neither create nor settle there.
 pub fn waiting(key: &str) -> u32 {
     host::waiting(key)
 }

@@ -1,6 +1,7 @@
 //! The command line: `run`, `build`, `check`.
 
-use std::io::{self, Write};
+use std::fs;
+use std::io::{self, ErrorKind, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -14,12 +15,14 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::build_guests;
-use crate::config::{Config, Limits, Listen};
+use crate::config::{Config, GuestConfig, Listen};
 use crate::guest::engine::{self, Ticker};
+use crate::guest::grants::Permits;
 use crate::guest::host_api;
 use crate::guest::module::Guest;
 use crate::guest::runtime::{Runtime, Shared};
 use crate::log::{Format, Level, Log};
+use crate::manifest::{self, Manifest};
 use crate::pending::{Registry, Waiter};
 use crate::server::{self, Server};
 use crate::world::Post;
@@ -49,7 +52,8 @@ enum Command {
     ///
     /// Prints `listening on http://ADDR:PORT` and the routes on standard output once it answers; the log goes
     /// to standard error. On SIGTERM or SIGINT it stops accepting, lets held requests wait for 10 seconds,
-    /// and answers what is left with 503. A second signal ends it at once.
+    /// and answers what is left with 503. A second signal ends it at once. What snow.toml beside the guests says
+    /// counts: limits, and what each guest may do.
     Run {
         /// The folder of guests (.wasm and .wat files), or one guest file
         guests: PathBuf,
@@ -88,8 +92,9 @@ pub fn main() -> ExitCode {
         Command::Run { guests, listen, workers, build, no_access_log, log } => {
             let workers = workers.unwrap_or_else(server::workers_default);
             let access_log = !no_access_log;
-            let config = Config { guests, listen, workers, access_log, limits: Limits::default() };
-            run(&config, build, log)
+            read_manifest(&guests).and_then(|Manifest { limits, guests: guest_configs }| {
+                run(&Config { guests, listen, workers, access_log, limits, guest_configs }, build, log)
+            })
         }
         Command::Build { guests } => build_all(&guests),
         Command::Check { file } => check(&file),
@@ -115,6 +120,7 @@ fn run(config: &Config, build: bool, format: Format) -> anyhow::Result<()> {
     for rejected in server.rejected() {
         log.host(Level::Error, format!("{} is left out: {}", rejected.path.display(), chain(&rejected.error)));
     }
+    remark_on_tables(&server, config, &log);
     if server.guest_count() == 0 {
         log.flush(LOG_PATIENCE);
         ensure!(server.rejected().is_empty(), "no guest of {} can be loaded", config.guests.display());
@@ -174,12 +180,48 @@ fn build_all(guests: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The manifest of a folder of guests, or of the folder in which one guest's file lies. All defaults if there is none.
+fn read_manifest(guests: &Path) -> anyhow::Result<Manifest> {
+    let folder = if guests.is_file() { guests.parent().unwrap_or(guests) } else { guests };
+    let file = folder.join(manifest::FILE_NAME);
+    let name = file.display();
+    let bytes = match fs::metadata(&file) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Manifest::default()),
+        found => found.with_context(|| format!("{name} can't be read"))?.len(),
+    };
+    let most = manifest::FILE_BYTES_MAX;
+    ensure!(bytes <= most, "{name} has {bytes} bytes; at most {most} are allowed");
+    let text = fs::read_to_string(&file).with_context(|| format!("{name} can't be read"))?;
+    Ok(manifest::parse(&text, &name.to_string())?)
+}
+
+/// What a deployer has perhaps overlooked: a table that no guest has, guests that may use no key.
+fn remark_on_tables(server: &Server, config: &Config, log: &Log) {
+    let tables = &config.guest_configs;
+    let file = manifest::FILE_NAME;
+    let left_out =
+        |name: &str| server.rejected().iter().any(|rejected| rejected.path.file_stem() == Some(name.as_ref()));
+    let is_there = |name: &str| server.guest_names().any(|guest| guest == name) || left_out(name);
+    // Served alone, a guest has its neighbours' tables beside it.
+    for name in tables.keys().filter(|name| config.guests.is_dir() && !is_there(name)) {
+        let near = manifest::suggestion(name, server.guest_names().filter(|guest| !tables.contains_key(*guest)));
+        let near = near.map(|near| format!(": did you mean `{near}`?")).unwrap_or_default();
+        log.host(Level::Warn, format!("[guest.{name}] of {file} says something of a guest that is not there{near}"));
+    }
+    let granted = |name: &str| tables.get(name).is_some_and(GuestConfig::has_grants);
+    let without: Vec<&str> = server.guest_names().filter(|name| !granted(name)).collect();
+    if tables.values().any(GuestConfig::has_grants) && !without.is_empty() {
+        let names = without.join(", ");
+        log.host(Level::Info, format!("{file} grants something to some guests, and so no key to the others: {names}"));
+    }
+}
+
 fn check(file: &Path) -> anyhow::Result<()> {
     struct Nobody;
     impl Post for Nobody {
         fn wake(&self, _: &[Waiter]) {}
     }
-    let limits = Limits::default();
+    let Manifest { limits, guests } = read_manifest(file)?;
     let log = Log::start(Format::Text, limits.log_lines_max, io::stderr())?;
     let engine = engine::engine(&limits, 1).map_err(|error| anyhow::anyhow!("{error:?}"))?;
     let linker = host_api::linker(&engine).map_err(|error| anyhow::anyhow!("{error:?}"))?;
@@ -189,6 +231,7 @@ fn check(file: &Path) -> anyhow::Result<()> {
         registry: Arc::new(Registry::new(limits.pendings_max, |bytes| bytes.fill(0))),
         post: Arc::new(Nobody),
         log: log.clone(),
+        permits: Arc::new(Permits::new(&guests, &limits)),
         limits,
         worker_calls_parked_max: 0,
         instances: Arc::default(),

@@ -1,8 +1,10 @@
 //! Every limit of the host, in one place: its default, and its unit last in its name.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::glob::Globs;
 pub use crate::limits::HttpLimits;
 
 /// What a server is started with.
@@ -18,6 +20,32 @@ pub struct Config {
     pub access_log: bool,
     /// The limits.
     pub limits: Limits,
+    /// What was decided about single guests.
+    pub guest_configs: GuestConfigs,
+}
+
+/// What was decided about guests, by their names. Guests that are not here have what [`Limits`] says.
+pub type GuestConfigs = BTreeMap<String, GuestConfig>;
+
+/// What a deployer decides about one guest.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GuestConfig {
+    /// Keys under which it may create pendings.
+    pub keys: Option<Globs>,
+    /// Keys under which it may settle.
+    pub settles: Option<Globs>,
+    /// Whether it may settle with a `response` what another guest waits for.
+    pub responds: Option<bool>,
+    /// Pendings of this guest; more are refused. None: [`Limits::guest_pendings_max`].
+    pub pendings_max: Option<usize>,
+}
+
+impl GuestConfig {
+    /// Whether it says anything of what the guest may do. If one guest's does, then every guest may do only what its
+    /// own says.
+    pub fn has_grants(&self) -> bool {
+        self.keys.is_some() || self.settles.is_some() || self.responds.is_some()
+    }
 }
 
 /// Where to listen.
@@ -30,7 +58,7 @@ pub enum Listen {
 }
 
 /// The limits. Those of a worker are for each worker.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// HTTP itself.
     pub http: HttpLimits,
@@ -55,8 +83,12 @@ pub struct Limits {
     pub pendings_per_call_max: usize,
     /// Pendings of the process.
     pub pendings_max: usize,
+    /// Pendings of each guest that has no limit of its own.
+    pub guest_pendings_max: usize,
     /// The length of a key.
     pub key_bytes_max: usize,
+    /// What a pending is settled with ([`Settlement::bytes`](crate::outcome::Settlement::bytes)).
+    pub settlement_bytes_max: usize,
     /// The opaque state of a suspension.
     pub state_bytes_max: usize,
     /// A suspension's deadline when the guest gives none.
@@ -91,7 +123,9 @@ impl Default for Limits {
             call_lifted_bytes_max: 16 << 20,
             pendings_per_call_max: 64,
             pendings_max: 4 << 20,
+            guest_pendings_max: 4 << 20,
             key_bytes_max: 256,
+            settlement_bytes_max: 1 << 20,
             state_bytes_max: 65_536,
             suspension_default_ms: 30_000,
             suspension_max_ms: 3_600_000,

@@ -6,6 +6,7 @@
 //! Values, without I/O or a clock:
 //! - [`http`][]: heads, framing, encoding, refusals;
 //! - [`limits`] and [`config`]: every limit, its default and its unit;
+//! - [`manifest`][]: what a deployer writes in `snow.toml`, and [`glob`][], the patterns in it;
 //! - [`request_id`][]: what names a request;
 //! - [`outcome`][]: what a guest can do to a request.
 //!
@@ -34,11 +35,13 @@ pub mod config;
 pub mod connection;
 pub mod exchange;
 pub mod fifo;
+pub mod glob;
 pub mod guest;
 pub mod http;
 pub mod inbox;
 pub mod limits;
 pub mod log;
+pub mod manifest;
 pub mod net;
 pub mod outcome;
 pub mod pending;

@@ -23,6 +23,25 @@ pub enum Settlement {
     },
 }
 
+/// What a header field costs beside its text, as HTTP/2 counts it (RFC 9113, section 6.5.2): thousands of empty ones are
+/// not free.
+const FIELD_BYTES: usize = 32;
+
+impl Settlement {
+    /// What it takes to keep it, in bytes: a value; a response's body, and the name and value of each header field and
+    /// 32 more; a failure's texts.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Settlement::Value(bytes) => bytes.len(),
+            Settlement::Response(response) => {
+                let fields = response.headers.iter().map(|field| field.name.len() + field.value.len() + FIELD_BYTES);
+                response.body.len() + fields.sum::<usize>()
+            }
+            Settlement::Failed { code, message } => code.len() + message.len(),
+        }
+    }
+}
+
 /// A settlement as the registry holds it.
 pub type Settled = Arc<Settlement>;
 

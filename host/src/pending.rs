@@ -16,6 +16,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::slab::{Key, Slab};
 
+mod owners;
+
+use self::owners::Owners;
+pub use self::owners::{Account, OWNERS_MAX, Owner};
+
 /// Shards, a power of two: more than any machine's workers contend for.
 const SHARDS: usize = 64;
 /// Secrets drawn from the system's randomness at a time: one call for many pendings.
@@ -67,6 +72,7 @@ pub struct Registry<V> {
     entropy: Entropy,
     count: AtomicUsize,
     pendings_max: usize,
+    owners: Owners,
 }
 
 struct Shard<V> {
@@ -79,6 +85,7 @@ struct Shard<V> {
 
 struct Pending<V> {
     secret: u128,
+    owner: Owner,
     state: State<V>,
     waiter: Option<Waiter>,
     /// The key it was created under, and its neighbours in the key's queue while it waits.
@@ -116,7 +123,7 @@ impl<V: Clone> Registry<V> {
     /// An empty registry that holds at most `pendings_max` at once.
     pub fn new(pendings_max: usize, entropy: Entropy) -> Registry<V> {
         let shards = (0..SHARDS).map(|_| Mutex::new(Shard::new())).collect();
-        Registry { shards, entropy, count: AtomicUsize::new(0), pendings_max }
+        Registry { shards, entropy, count: AtomicUsize::new(0), pendings_max, owners: Owners::new() }
     }
 
     /// How many pendings there are, settled ones that are not yet released included.
@@ -129,15 +136,36 @@ impl<V: Clone> Registry<V> {
         self.len() == 0
     }
 
-    /// Makes a pending, which waits from this moment on. `home` spreads those without a key.
+    /// Makes a pending of nobody's, which waits from this moment on. `home` spreads those without a key.
     pub fn create(&self, home: u16, key: Option<&str>) -> Result<PendingId, Refusal> {
+        self.create_for(Account::NOBODY, home, key)
+    }
+
+    /// The same on somebody's account, until it is released. `Limit` if the account or the registry is full.
+    pub fn create_for(&self, account: Account, home: u16, key: Option<&str>) -> Result<PendingId, Refusal> {
+        self.owners.add(account)?;
         if self.count.fetch_add(1, Ordering::Relaxed) >= self.pendings_max {
             self.count.fetch_sub(1, Ordering::Relaxed);
+            self.owners.remove(account.owner);
             return Err(Refusal::Limit);
         }
         let shard = key.map_or(usize::from(home) % SHARDS, shard_of);
-        let key = self.lock(shard).create(key, self.entropy);
+        let key = self.lock(shard).create(key, account.owner, self.entropy);
         Ok(PendingId { shard: shard as u16, key })
+    }
+
+    /// How many pendings of an owner there are, settled ones that are not yet released included.
+    pub fn owned(&self, owner: Owner) -> usize {
+        self.owners.count(owner)
+    }
+
+    /// Who made the pending that a token names. `None` for a token that names none.
+    pub fn owner(&self, token: &str) -> Option<Owner> {
+        let (id, secret) = parse_token(token)?;
+        let shard = self.lock(usize::from(id.shard));
+        let pending = shard.pendings.get(id.key)?;
+        // As in `settle_token`: whole words.
+        ((pending.secret ^ secret) == 0).then_some(pending.owner)
     }
 
     /// The capability to settle a pending: 52 hexadecimal digits that hold 128 random bits.
@@ -236,6 +264,7 @@ impl<V: Clone> Registry<V> {
         shard.unlink(id.key);
         let pending = shard.pendings.remove(id.key)?;
         self.count.fetch_sub(1, Ordering::Relaxed);
+        self.owners.remove(pending.owner);
         let State::Settled { value, passes_on: true } = pending.state else { return None };
         let queued = pending.queued?;
         let oldest = shard.queues.get(&queued.key)?.head?;
@@ -258,9 +287,10 @@ impl<V: Clone> Shard<V> {
         }
     }
 
-    fn create(&mut self, key: Option<&str>, entropy: Entropy) -> Key {
+    fn create(&mut self, key: Option<&str>, owner: Owner, entropy: Entropy) -> Key {
         let secret = self.next_secret(entropy);
-        let pending = self.pendings.insert(Pending { secret, state: State::Waiting, waiter: None, queued: None });
+        let pending = Pending { secret, owner, state: State::Waiting, waiter: None, queued: None };
+        let pending = self.pendings.insert(pending);
         if let Some(key) = key {
             self.enqueue(key, pending);
         }

@@ -14,6 +14,7 @@ use crate::config::{Config, Limits, Listen};
 use crate::guest::call::GuestCalls;
 use crate::guest::deploy::{Deployment, Rejected};
 use crate::guest::engine::{self, Ticker};
+use crate::guest::grants::Permits;
 use crate::guest::runtime::{Runtime, Shared as RuntimeParts};
 use crate::inbox::Inbox;
 use crate::log::{Level, Log};
@@ -70,6 +71,7 @@ impl Server {
             log: log.clone(),
             limits: limits.clone(),
             worker_calls_parked_max: limits.worker_calls_parked_max(config.workers),
+            permits: Arc::new(Permits::new(&config.guest_configs, limits)),
             instances: Arc::default(),
         });
         let (deployment, rejected) = Deployment::load(&config.guests, &runtime)?;
@@ -136,6 +138,11 @@ impl Server {
     pub fn routes(&self) -> impl Iterator<Item = (&str, &Entry)> {
         let name = |entry: &Entry| self.deployment.guests[entry.guest as usize].name.as_ref();
         self.deployment.router.entries().map(move |entry| (name(entry), entry))
+    }
+
+    /// The names of the guests that serve, sorted.
+    pub fn guest_names(&self) -> impl Iterator<Item = &str> {
+        self.deployment.guests.iter().map(|guest| guest.name.as_ref())
     }
 
     /// How many guests serve.

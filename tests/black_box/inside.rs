@@ -21,7 +21,8 @@ impl Inside {
     pub fn start(guests: &[&str], workers: u16, limits: Limits) -> Option<Inside> {
         let folder = Folder::with(guests)?;
         let listen = Listen::Address(SocketAddr::from(([127, 0, 0, 1], 0)));
-        let config = Config { guests: folder.path().to_owned(), listen, workers, access_log: true, limits };
+        let guests = folder.path().to_owned();
+        let config = Config { guests, listen, workers, access_log: true, limits, guest_configs: Default::default() };
         let log = Log::start(Format::Text, 1_000, io::sink()).expect("a thread");
         let server = Server::start(&config, log).expect("it starts");
         assert!(server.rejected().is_empty(), "{:?}", server.rejected());

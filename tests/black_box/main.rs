@@ -17,6 +17,7 @@
 //! | `in_place` | calls that wait and keep their instance |
 //! | `inside` | a server within the test: what it counts, and limits that no argument sets |
 //! | `loading` | files that are no guests |
+//! | `manifest` | `snow.toml`: limits and grants in force, and what is wrong with it |
 //! | `cli` | arguments, exit codes, the log |
 //! | `drain` | how it ends |
 //! | `layout` | which file of the host may use what |
@@ -35,6 +36,7 @@ mod inside;
 mod layout;
 mod loading;
 mod malformed;
+mod manifest;
 mod pendings;
 mod requests;
 mod workers;

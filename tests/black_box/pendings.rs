@@ -31,7 +31,7 @@ fn hold(server: &Server, method: &str, target: &str, count: usize) -> Held {
 }
 
 #[track_caller]
-fn wait(server: &Server, target: &str) -> (Client, String) {
+pub fn wait(server: &Server, target: &str) -> (Client, String) {
     let Held { client, mut tokens } = hold(server, "GET", target, 1);
     (client, tokens.remove(0))
 }

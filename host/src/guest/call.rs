@@ -12,6 +12,7 @@ use std::task::{self, Poll, Wake, Waker};
 use wasmtime::Store;
 
 use super::deploy::Deployment;
+use super::grants::Permit;
 use super::host_api::CallContext;
 use super::module::{self, Guest, HandleFunc, ResumeFunc};
 use super::runtime::{Runtime, Seat};
@@ -35,7 +36,7 @@ pub struct GuestCalls {
 /// A guest with counts of references that only this worker's thread changes: with the deployment's own, each call
 /// would take that line of memory from the other workers.
 struct OwnGuest {
-    name: Arc<str>,
+    permit: Arc<Permit>,
     guest: Arc<Guest>,
 }
 
@@ -72,7 +73,8 @@ impl GuestCalls {
             waker: Waker::from(Arc::new(SlotWaker { slot, runnable: runnable.clone() })),
             seat: Arc::default(),
         });
-        let own = |guest: &Arc<Guest>| Arc::new(OwnGuest { name: (*guest.name).into(), guest: guest.clone() });
+        let permit = |guest: &Guest| Arc::new(runtime.permits.of(&guest.name));
+        let own = |guest: &Arc<Guest>| Arc::new(OwnGuest { permit: permit(guest), guest: guest.clone() });
         let guests = deployment.guests.iter().map(own).collect();
         let (slots, router) = (slots.collect(), deployment.router.clone());
         GuestCalls { runtime: runtime.clone(), worker, guests, router, slots }
@@ -85,7 +87,7 @@ impl Calls for GuestCalls {
     }
 
     fn guest_name(&self, guest: u32) -> Arc<str> {
-        self.guests.get(guest as usize).map_or_else(|| "-".into(), |own| own.name.clone())
+        self.guests.get(guest as usize).map_or_else(|| "-".into(), |own| own.permit.name.clone())
     }
 
     fn has_resume(&self, guest: u32) -> bool {
@@ -147,8 +149,8 @@ async fn run(runtime: Runtime, own: Arc<OwnGuest>, worker: u16, call: Call, seat
     };
     let arguments = Arguments { route, request_id: request_id.to_string(), request, resumed };
     let handles = arguments.resumed.iter().flat_map(|(.., arrivals)| arrivals.iter().map(|a| a.handle)).collect();
-    let name = own.name.clone();
-    let context = CallContext::for_request(&runtime, worker, name, request_id, now_ms, &seat, handles);
+    let permit = own.permit.clone();
+    let context = CallContext::for_request(&runtime, worker, permit, request_id, now_ms, &seat, handles);
 
     let alive = Alive::new(&runtime);
     let mut store = store(&runtime, context);

@@ -11,6 +11,7 @@ use std::time::Duration;
 use wasmtime::component::{Linker, Resource, ResourceType};
 use wasmtime::{Engine, ResourceLimiter, StoreContextMut};
 
+use super::grants::Permit;
 use super::parking::Parking;
 use super::runtime::{Runtime, Seat, Shared, Slice};
 use super::types::{self, Pending};
@@ -29,7 +30,7 @@ pub struct CallContext {
     runtime: Runtime,
     /// The worker that runs the call.
     worker: u16,
-    guest: Arc<str>,
+    permit: Arc<Permit>,
     request_id: RequestId,
     /// The worker's clock when the call started.
     now_ms: u64,
@@ -54,9 +55,9 @@ enum Phase {
 
 impl CallContext {
     /// For a call of `routes()`.
-    pub fn for_routes(runtime: &Runtime, guest: Arc<str>) -> CallContext {
+    pub fn for_routes(runtime: &Runtime, permit: Arc<Permit>) -> CallContext {
         let seat = Seat::default();
-        let mut context = CallContext::for_request(runtime, 0, guest, RequestId::made(0), 0, &seat, Vec::new());
+        let mut context = CallContext::for_request(runtime, 0, permit, RequestId::made(0), 0, &seat, Vec::new());
         context.phase = Phase::Routes;
         context
     }
@@ -65,7 +66,7 @@ impl CallContext {
     pub fn for_request(
         runtime: &Runtime,
         worker: u16,
-        guest: Arc<str>,
+        permit: Arc<Permit>,
         request_id: RequestId,
         now_ms: u64,
         seat: &Seat,
@@ -74,7 +75,7 @@ impl CallContext {
         CallContext {
             runtime: runtime.clone(),
             worker,
-            guest,
+            permit,
             request_id,
             now_ms,
             phase: Phase::Request,
@@ -128,11 +129,9 @@ impl CallContext {
         if !self.has_request() {
             return Err(Refusal::Denied);
         }
-        if key.is_some_and(|key| key.len() > limits.key_bytes_max) {
-            return Err(Refusal::Limit);
-        }
+        let account = self.permit.create(key, limits)?;
         let slot = self.free_slot(limits.pendings_per_call_max).ok_or(Refusal::Limit)?;
-        let id = self.runtime.registry.create(self.worker, key)?;
+        let id = self.runtime.registry.create_for(account, self.worker, key)?;
         self.handles[slot] = Some(Handle { id, clock });
         Ok(Resource::new_own(slot as u32))
     }
@@ -158,20 +157,22 @@ impl CallContext {
     }
 
     fn settle(&self, token: &str, settlement: Settlement) -> Result<(), Refusal> {
-        let waiter = self.runtime.registry.settle_token(token, Arc::new(settlement))?;
+        let (registry, limits) = (&self.runtime.registry, &self.runtime.limits);
+        let settled = self.permit.settle_token(token, settlement, registry, limits)?;
+        let waiter = registry.settle_token(token, settled)?;
         self.runtime.post.wake(waiter.as_slice());
         Ok(())
     }
 
     fn settle_next(&self, key: &str, settlement: Settlement) -> Result<bool, Refusal> {
-        self.check_key(key)?;
-        let settled = self.runtime.registry.settle_next(key, Arc::new(settlement));
+        let settled = self.permit.settle_key(key, settlement, &self.runtime.limits)?;
+        let settled = self.runtime.registry.settle_next(key, settled);
         self.runtime.post.wake(settled.flatten().as_slice());
         Ok(settled.is_some())
     }
 
-    fn check_key(&self, key: &str) -> Result<(), Refusal> {
-        if key.len() > self.runtime.limits.key_bytes_max { Err(Refusal::Limit) } else { Ok(()) }
+    fn waiting(&self, key: &str) -> u32 {
+        if self.permit.sees(key) { self.runtime.registry.waiting(key) } else { 0 }
     }
 
     fn log(&self, level: Level, mut message: String) {
@@ -180,7 +181,7 @@ impl CallContext {
             message.truncate(message.floor_char_boundary(most));
             message.push('…');
         }
-        self.runtime.log.guest(level, &self.guest, &self.request_id, message);
+        self.runtime.log.guest(level, &self.permit.name, &self.request_id, message);
     }
 }
 
@@ -250,9 +251,7 @@ fn add_pending_handles(linker: &mut Linker<CallContext>) -> wasmtime::Result<()>
         Box::new(async move { Ok((settle_all(&store, &key, with.into()).await.map_err(types::Refusal::from),)) })
     })?;
     add_wait(&mut handles)?;
-    handles.func_wrap("waiting", |store: Context<'_>, (key,): (String,)| {
-        Ok((store.data().runtime.registry.waiting(&key),))
-    })?;
+    handles.func_wrap("waiting", |store: Context<'_>, (key,): (String,)| Ok((store.data().waiting(&key),)))?;
     Ok(())
 }
 
@@ -260,9 +259,8 @@ fn add_pending_handles(linker: &mut Linker<CallContext>) -> wasmtime::Result<()>
 /// not stop everybody else. Whoever comes in between may be among those settled, in the place of one who left.
 async fn settle_all(store: &Context<'_>, key: &str, settlement: Settlement) -> Result<u32, Refusal> {
     let context = store.data();
-    context.check_key(key)?;
-    let Shared { registry, post, .. } = &*context.runtime;
-    let value = Arc::new(settlement);
+    let Shared { registry, post, limits, .. } = &*context.runtime;
+    let value = context.permit.settle_key(key, settlement, limits)?;
     let (mut left, mut settled, mut woken) = (registry.waiting(key), 0, Vec::new());
     while left > 0 {
         let done = registry.settle_some(key, &value, left, &mut woken);

@@ -4,6 +4,7 @@
 //! - [`module`]: one file becomes a compiled guest, checked against the contract;
 //! - [`engine`]: how all of them are compiled, limited and preempted;
 //! - [`runtime`]: what all calls share;
+//! - [`grants`]: what each guest may do to pendings;
 //! - [`host_api`]: what a running guest can call; [`parking`] and `waiting`: how it waits in place;
 //! - [`store`]: a call's limits, in force;
 //! - [`call`]: one call, from a fresh instance to its outcome;
@@ -12,6 +13,7 @@
 pub mod call;
 pub mod deploy;
 pub mod engine;
+pub mod grants;
 pub mod host_api;
 pub mod module;
 pub mod parking;

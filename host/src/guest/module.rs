@@ -98,7 +98,8 @@ impl Guest {
 
     /// Instantiates it once: the types of its exports are checked, and it is asked for its routes.
     fn describe(mut self, runtime: &Runtime) -> anyhow::Result<Guest> {
-        let mut store = store(runtime, CallContext::for_routes(runtime, self.name.clone()));
+        let permit = Arc::new(runtime.permits.of(&self.name));
+        let mut store = store(runtime, CallContext::for_routes(runtime, permit));
         let (exports, pre) = (&self.exports, &self.pre);
         let routes = block_on(&runtime.ticker, store.data().slice.clone(), async {
             let instance = pre.instantiate_async(&mut store).await.map_err(plain).context("can't be instantiated")?;

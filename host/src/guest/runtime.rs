@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use wasmtime::Engine;
 
 use super::engine::Ticker;
+use super::grants::Permits;
 use super::parking::Parking;
 use crate::config::Limits;
 use crate::log::Log;
@@ -37,6 +38,8 @@ pub struct Shared {
     pub limits: Limits,
     /// Calls of a worker that may wait in place beside those that run.
     pub worker_calls_parked_max: u32,
+    /// What each guest may do.
+    pub permits: Arc<Permits>,
     /// Instances that are alive now, of this worker.
     pub instances: Arc<AtomicUsize>,
 }

@@ -237,3 +237,44 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn each_owner_is_counted_until_its_pendings_are_released() {
+    let registry = registry();
+    let account = |number, pendings_max| Account { owner: Owner::new(number).unwrap(), pendings_max };
+    let (one, two) = (account(1, 2), account(2, 2));
+    let first = registry.create_for(one, 0, Some("k")).unwrap();
+    let second = registry.create_for(one, 1, None).unwrap();
+    assert_eq!(registry.create_for(one, 0, None), Err(Refusal::Limit));
+    assert!(registry.create_for(two, 0, Some("k")).is_ok(), "another's account has room");
+    assert_eq!(registry.owner(&registry.token(second).unwrap()), Some(one.owner));
+    assert_eq!(registry.owner("forged"), None);
+
+    // Settled and read, it is still there; released, it is not; released again, it is not discounted again.
+    assert_eq!(registry.settle_next("k", 1), Some(None));
+    assert_eq!(registry.collect(first), Some(1));
+    assert_eq!(registry.create_for(one, 0, None), Err(Refusal::Limit));
+    registry.release(first);
+    registry.release(first);
+    assert_eq!((registry.owned(one.owner), registry.owned(two.owner), registry.len()), (1, 1, 2));
+    assert!(registry.create_for(one, 0, None).is_ok());
+    assert_eq!(registry.create_for(one, 0, None), Err(Refusal::Limit));
+}
+
+#[test]
+fn a_full_registry_counts_nothing_on_anybodys_account() {
+    let registry: Registry<u32> = Registry::new(1, counted);
+    let account = Account { owner: Owner::new(OWNERS_MAX - 1).unwrap(), pendings_max: 5 };
+    let id = registry.create(0, None).unwrap();
+    assert_eq!(registry.create_for(account, 0, None), Err(Refusal::Limit));
+    assert_eq!(registry.owned(account.owner), 0);
+    registry.release(id);
+    assert!(registry.create_for(account, 0, None).is_ok());
+    assert_eq!((Owner::new(0), Owner::new(OWNERS_MAX)), (None, None));
+}
+
+/// The plan's 72 bytes, a key's place in its queue, and what the secret's alignment adds; the owner fits in between.
+#[test]
+fn a_pending_is_small() {
+    assert_eq!(size_of::<Pending<Arc<()>>>(), 96);
+}

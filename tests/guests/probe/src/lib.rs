@@ -38,14 +38,17 @@ fn timer(request: Request) -> Result<Suspension> {
 /// `?failed=`, or with the response that [`answer`] would give.
 #[route(any, r"/settle/(.*)")]
 fn settle(request: Request) -> Result<String> {
-    let settlement = match (request.query_param("given"), request.query_param("failed")) {
-        (Some(given), _) => Settlement::from(given),
-        (_, Some(message)) => Failure::new("code", message).into(),
-        _ => described(&request)?.into(),
-    };
-    Ok(match pending::set_result(request.param(0), settlement) {
+    Ok(match pending::set_result(request.param(0), settlement(&request)?) {
         Ok(()) => "ok".to_owned(),
         Err(refusal) => format!("{refusal:?}"),
+    })
+}
+
+fn settlement(request: &Request) -> Result<Settlement> {
+    Ok(match (request.query_param("given"), request.query_param("failed")) {
+        (Some(given), _) => Settlement::from(given),
+        (_, Some(message)) => Failure::new("code", message).into(),
+        _ => described(request)?.into(),
     })
 }
 
@@ -172,6 +175,66 @@ fn keys(_: Request) -> String {
     format!("{made:?} {settled:?} {all:?} {}", pending::waiting(&long))
 }
 
+// ---- Several guests --------------------------------------------------------------------------------------
+
+// A test that needs two guests serves this one twice, once with `guest-b` written over `guest-a` in its bytes.
+
+/// Waits under a key, or without one. Says what the host refused.
+#[route(GET, r"/guest-a/wait(/(.*))?")]
+fn wait_keyed(request: Request) -> Result<Outcome> {
+    let created = match request.param(0) {
+        "" => Pending::create(),
+        _ => Pending::keyed(request.param(1)),
+    };
+    Ok(match created {
+        Err(refusal) => Response::text(format!("{refusal:?}")).into(),
+        Ok(pending) => {
+            tell(&[&pending]);
+            pending.suspend().deadline(seconds(&request)?).into()
+        }
+    })
+}
+
+/// Settles under a key, or by a token, as [`settle`] does.
+#[route(any, r"/guest-a/(next|all|token)/(.*)")]
+fn settle_keyed(request: Request) -> Result<String> {
+    let (to, settlement) = (request.param(1), settlement(&request)?);
+    Ok(match request.param(0) {
+        "next" => format!("{:?}", pending::set_next(to, settlement)),
+        "all" => format!("{:?}", pending::set_all(to, settlement)),
+        _ => format!("{:?}", pending::set_result(to, settlement)),
+    })
+}
+
+#[route(GET, r"/guest-a/waiting/(.*)")]
+fn waiting(request: Request) -> String {
+    pending::waiting(request.param(0)).to_string()
+}
+
+/// What becomes of settlements of so many bytes, in all their parts.
+#[route(GET, r"/guest-a/settlements/(\d+)")]
+fn settlements(request: Request) -> Result<String> {
+    let bytes = number(request.param(0));
+    let text = "t".repeat(bytes);
+    let (name, value) = ("x".repeat(bytes / 2), "y".repeat(bytes - bytes / 2));
+    let settlements: [Settlement; 4] = [
+        text.as_str().into(),
+        Response::bytes(text.clone()).into(),
+        Response::bytes("").header(&name, value.as_str()).into(),
+        Failure::new(&text[..bytes / 2], &text[bytes / 2..]).into(),
+    ];
+    let mut said = String::new();
+    for settlement in settlements {
+        let pending = Pending::keyed(request.id())?;
+        said += &format!("{:?} ", pending::set_result(&pending.token(), settlement.clone()));
+        drop(pending);
+        let _pending = Pending::keyed(request.id())?;
+        said += &format!("{:?} ", pending::set_next(request.id(), settlement.clone()));
+        said += &format!("{:?}, ", pending::set_all(request.id(), settlement));
+    }
+    Ok(said)
+}
+
 // ---- Answers and lines -----------------------------------------------------------------------------------
 
 /// The answer that the query describes: `?status=`, `?name=` and `?value=` of a field, `?body=`.
@@ -289,6 +352,10 @@ snow_guest::serve!(
     keep,
     many,
     keys,
+    wait_keyed,
+    settle_keyed,
+    waiting,
+    settlements,
     answer,
     bytes,
     show,

@@ -1,0 +1,110 @@
+//! Patterns for keys: text in which `*` stands for anything.
+
+/// A pattern, made once and matched often: `*` matches any run of characters, `/` and nothing at all included; every
+/// other character matches itself. There is no escape: a `*` can't be asked for by itself.
+///
+/// Matching takes time linear in the text for each `*` of the pattern, and allocates nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Glob {
+    /// What stands before the first `*`; all of it if there is none.
+    first: Box<str>,
+    /// Set if there is a `*`.
+    rest: Option<Rest>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Rest {
+    /// What stands between two `*`, in order; none is empty.
+    middle: Box<[Box<str>]>,
+    /// What stands behind the last `*`.
+    last: Box<str>,
+}
+
+impl Glob {
+    /// Every text is a pattern.
+    pub fn new(pattern: &str) -> Glob {
+        let Some((first, rest)) = pattern.split_once('*') else {
+            return Glob { first: pattern.into(), rest: None };
+        };
+        let (middle, last) = rest.rsplit_once('*').unwrap_or(("", rest));
+        let middle = middle.split('*').filter(|piece| !piece.is_empty()).map(Box::from).collect();
+        Glob { first: first.into(), rest: Some(Rest { middle, last: last.into() }) }
+    }
+
+    /// Whether all of a text is what the pattern describes.
+    pub fn matches(&self, text: &str) -> bool {
+        let Some(rest) = &self.rest else { return *self.first == *text };
+        let between = text.strip_prefix(&*self.first).and_then(|text| text.strip_suffix(&*rest.last));
+        let Some(mut between) = between else { return false };
+        // The leftmost place of each piece leaves the most room for those behind it.
+        rest.middle.iter().all(|piece| {
+            let found = between.find(&**piece);
+            found.inspect(|at| between = &between[at + piece.len()..]).is_some()
+        })
+    }
+}
+
+/// Patterns of which any one is enough.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Globs(Box<[Glob]>);
+
+impl Globs {
+    /// Whether one of them matches. None of no patterns does.
+    pub fn matches(&self, text: &str) -> bool {
+        self.0.iter().any(|glob| glob.matches(text))
+    }
+}
+
+impl FromIterator<Glob> for Globs {
+    fn from_iter<I: IntoIterator<Item = Glob>>(globs: I) -> Globs {
+        Globs(globs.into_iter().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_anything_and_the_rest_for_itself() {
+        for (pattern, good, bad) in [
+            ("orders", &["orders"][..], &["", "order", "orders/1", "Orders"][..]),
+            ("", &[""], &["a"]),
+            ("*", &["", "a", "a/b"], &[]),
+            ("**", &["", "a", "a/b"], &[]),
+            ("orders/*", &["orders/", "orders/1", "orders/1/2"], &["orders", "order/1", "x/orders/1"]),
+            ("*/done", &["/done", "a/b/done"], &["done", "a/done/"]),
+            ("a*a", &["aa", "aba"], &["a", ""]),
+            ("user/*/mail/*", &["user/1/mail/2", "user//mail/", "user/a/b/mail/c"], &["user/mail/1", "user/1/mail"]),
+            ("*ab*ab*", &["abab", "xabyabz"], &["aba", "ab"]),
+            ("[a-z]?.", &["[a-z]?."], &["b.", "bc."]),
+            ("ключ/*", &["ключ/я"], &["клю"]),
+        ] {
+            let glob = Glob::new(pattern);
+            for text in good {
+                assert!(glob.matches(text), "{pattern:?} should match {text:?}");
+            }
+            for text in bad {
+                assert!(!glob.matches(text), "{pattern:?} should not match {text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn any_of_several_is_enough_and_none_matches_nothing() {
+        let globs: Globs = ["a/*", "b"].map(Glob::new).into_iter().collect();
+        assert!(globs.matches("a/1") && globs.matches("b") && !globs.matches("c"));
+        assert!(!Globs::default().matches(""));
+    }
+
+    proptest! {
+        #[test]
+        fn it_matches_what_the_same_regular_expression_does(pattern in "[ab*]{0,8}", text in "[ab]{0,10}") {
+            let pieces: Vec<String> = pattern.split('*').map(regex::escape).collect();
+            let regex = regex::Regex::new(&format!("^(?:{})$", pieces.join(".*"))).unwrap();
+            prop_assert_eq!(Glob::new(&pattern).matches(&text), regex.is_match(&text));
+        }
+    }
+}
