@@ -19,16 +19,8 @@ struct Rule {
 const ALL: &[&str] = &["./"];
 
 /// Without I/O and without a clock.
-const VALUES: &[&str] = &[
-    "http/",
-    "glob.rs",
-    "limits.rs",
-    "config.rs",
-    "manifest.rs",
-    "manifest/",
-    "request_id.rs",
-    "outcome.rs",
-];
+const VALUES: &[&str] =
+    &["http/", "glob.rs", "limits.rs", "config.rs", "manifest.rs", "manifest/", "request_id.rs", "outcome.rs"];
 
 /// Handed the clock and randomness by the worker.
 const MECHANISMS: &[&str] = &[

@@ -46,9 +46,11 @@ const PAGE_BYTES: u64 = 65_536;
 const HEAD_BYTES_MAX: u64 = 65_536;
 /// The pool reserves address space for each call that may be started: 8 GiB, of 128 TiB.
 const CALLS_STARTED_MAX: u64 = 1_024;
+/// The same for each that may wait in place.
+const CALLS_PARKED_MAX: u64 = 4_096;
 
 /// All of them, in the order of their declaration. 0 is allowed where nothing at all is a sensible choice.
-static FIELDS: [Field; 36] = [
+static FIELDS: [Field; 37] = [
     field!(http.head_bytes_max, 64..=HEAD_BYTES_MAX),
     field!(http.fields_max, 1..=HEAD_BYTES_MAX),
     field!(http.target_bytes_max, 1..=HEAD_BYTES_MAX),
@@ -66,6 +68,7 @@ static FIELDS: [Field; 36] = [
     field!(http.trailer_bytes_max, 2..=BYTES_MAX),
     field!(worker_connections_max, 1..=SLOTS_MAX),
     field!(worker_calls_started_max, 1..=CALLS_STARTED_MAX),
+    field!(calls_parked_max, 1..=CALLS_PARKED_MAX),
     field!(worker_calls_queued_max, 1..=SLOTS_MAX),
     field!(worker_suspensions_max, 0..=SLOTS_MAX),
     field!(call_running_ms_max, 1..=MS_MAX),
