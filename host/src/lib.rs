@@ -15,7 +15,7 @@
 //! - [`router`][]: pattern -> guest, route, captures;
 //! - [`pending`][]: the one authority on who waits and who settled;
 //! - [`timers`][]: deadlines;
-//! - [`slab`] and [`inbox`]: where things lie, and how threads tell each other.
+//! - [`slab`], [`inbox`] and [`sync`]: where things lie, how threads tell each other, and what they share by.
 //!
 //! The world:
 //! - [`world`][]: what a worker needs of it;
@@ -45,6 +45,7 @@ pub mod request_id;
 pub mod router;
 pub mod server;
 pub mod slab;
+pub mod sync;
 pub mod timers;
 pub mod worker;
 pub mod world;

@@ -74,6 +74,9 @@ impl<T> Default for Slab<T> {
 }
 
 impl<T> Slab<T> {
+    /// What room for one value takes.
+    pub const SLOT_BYTES: usize = size_of::<Entry<T>>();
+
     /// An empty slab. Allocates nothing.
     pub fn new() -> Self {
         Self::default()
@@ -124,6 +127,14 @@ impl<T> Slab<T> {
         match &mut chunk.entries[key.slot as usize % CHUNK] {
             Entry { generation, content: Content::Occupied(value) } if *generation == key.generation => Some(value),
             _ => None,
+        }
+    }
+
+    /// The key of the value that lies in a slot now, if one does: for who knows that its tenant has not changed.
+    pub fn key_at(&self, slot: u32) -> Option<Key> {
+        match self.entry(slot)? {
+            Entry { generation, content: Content::Occupied(_) } => Some(Key { slot, generation: *generation }),
+            Entry { .. } => None,
         }
     }
 
