@@ -4,8 +4,8 @@
 //! a system call, and is done only if it sleeps or is about to.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering, PoisonError};
 
 use crate::fifo::Fifo;
 
@@ -48,17 +48,19 @@ impl<M> Inbox<M> {
 
     /// Whether the receiver may sleep: from now on a sender wakes it. If not, there are messages.
     pub fn fall_asleep(&self) -> bool {
-        self.asleep.store(true, Ordering::SeqCst);
+        // Swapped, though nobody looks at the old value: loom orders swaps as the language does, but not a store
+        // between two of them. On x86 both are one instruction.
+        self.asleep.swap(true, Ordering::SeqCst);
         let empty = self.lock().is_empty();
         if !empty {
-            self.asleep.store(false, Ordering::SeqCst);
+            self.asleep.swap(false, Ordering::SeqCst);
         }
         empty
     }
 
     /// The receiver is back: senders need not wake it.
     pub fn wake_up(&self) {
-        self.asleep.store(false, Ordering::SeqCst);
+        self.asleep.swap(false, Ordering::SeqCst);
     }
 
     fn lock(&self) -> MutexGuard<'_, Fifo<M>> {
@@ -68,10 +70,8 @@ impl<M> Inbox<M> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-    use std::sync::atomic::AtomicUsize;
-
     use super::*;
+    use crate::sync::{Arc, AtomicUsize};
 
     #[test]
     fn messages_come_in_order_a_chunk_at_a_time_and_wake_only_a_sleeper() {

@@ -16,7 +16,8 @@
 //! - [`router`][]: pattern -> guest, route, captures;
 //! - [`pending`][]: the one authority on who waits and who settled;
 //! - [`timers`][]: deadlines;
-//! - [`slab`][], [`fifo`] and [`inbox`]: where things lie and queue, and how threads tell each other.
+//! - [`slab`][], [`fifo`], [`inbox`] and [`sync`]: where things lie and queue, how threads tell each other, and what they
+//!   share by.
 //!
 //! The world:
 //! - [`world`][]: what a worker needs of it;
@@ -49,6 +50,7 @@ pub mod request_id;
 pub mod router;
 pub mod server;
 pub mod slab;
+pub mod sync;
 pub mod timers;
 pub mod worker;
 pub mod world;

@@ -5,26 +5,26 @@
 //! without in the shard of the worker that made it. Settling is one short critical section that says who is
 //! to be woken; the waking is the caller's. Nothing here knows of time, sockets or guests.
 //!
-//! A pending is `Waiting`, then `Settled` at most once, then released by its owner. A suspension's end is
-//! decided by its own worker alone, which reads the settlements under these locks: so "settled" and
-//! "deadline" can't both win.
+//! A pending is `Waiting`, then `Settled` at most once, then ended by its owner. A suspension's end is decided
+//! by its own worker alone, and under these locks: it reads a settlement ([`Registry::collect`]) or takes the
+//! chance of one away ([`Registry::withdraw`]), so that "settled" and "deadline" can't both win.
+//!
+//! `tests/races/` runs this file's threads in every order that matters.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::slab::{Key, Slab};
-
-mod owners;
+use crate::slab::Key;
+use crate::sync::{AtomicUsize, Mutex, MutexGuard, Ordering, PoisonError};
 
 use self::owners::Owners;
 pub use self::owners::{Account, OWNERS_MAX, Owner};
+use self::shard::Shard;
+
+mod owners;
+mod shard;
 
 /// Shards, a power of two: more than any machine's workers contend for.
 const SHARDS: usize = 64;
-/// Secrets drawn from the system's randomness at a time: one call for many pendings.
-const ENTROPY_BYTES: usize = 1024;
 /// Pendings that `settle_all` settles before it lets the lock go.
 const SETTLE_ALL_BATCH: u32 = 256;
 /// Bytes of a token before hexadecimal: shard, slot, generation, secret.
@@ -75,50 +75,6 @@ pub struct Registry<V> {
     owners: Owners,
 }
 
-struct Shard<V> {
-    pendings: Slab<Pending<V>>,
-    /// Who waits under each key. A B-tree: it grows without copying, and no input makes it slow.
-    queues: BTreeMap<Arc<str>, Queue>,
-    secrets: Box<[u8; ENTROPY_BYTES]>,
-    secrets_used: usize,
-}
-
-struct Pending<V> {
-    secret: u128,
-    owner: Owner,
-    state: State<V>,
-    waiter: Option<Waiter>,
-    /// The key it was created under, and its neighbours in the key's queue while it waits.
-    queued: Option<Queued>,
-}
-
-enum State<V> {
-    Waiting,
-    Settled {
-        value: V,
-        /// By `settle_next`: if it ends unconsumed, the value passes on.
-        passes_on: bool,
-    },
-    /// The owner has taken the value. It stays to be read again.
-    Consumed {
-        value: V,
-    },
-}
-
-struct Queued {
-    key: Arc<str>,
-    previous: Option<Key>,
-    next: Option<Key>,
-}
-
-/// A doubly linked list through the pendings of its shard: leaving from the middle costs no search.
-#[derive(Default)]
-struct Queue {
-    head: Option<Key>,
-    tail: Option<Key>,
-    len: u32,
-}
-
 impl<V: Clone> Registry<V> {
     /// An empty registry that holds at most `pendings_max` at once.
     pub fn new(pendings_max: usize, entropy: Entropy) -> Registry<V> {
@@ -137,6 +93,8 @@ impl<V: Clone> Registry<V> {
     }
 
     /// Makes a pending of nobody's, which waits from this moment on. `home` spreads those without a key.
+    ///
+    /// There are never more than the limit. Close to it, a refusal may come one early: while another is refused.
     pub fn create(&self, home: u16, key: Option<&str>) -> Result<PendingId, Refusal> {
         self.create_for(Account::NOBODY, home, key)
     }
@@ -163,14 +121,13 @@ impl<V: Clone> Registry<V> {
     pub fn owner(&self, token: &str) -> Option<Owner> {
         let (id, secret) = parse_token(token)?;
         let shard = self.lock(usize::from(id.shard));
-        let pending = shard.pendings.get(id.key)?;
         // As in `settle_token`: whole words.
-        ((pending.secret ^ secret) == 0).then_some(pending.owner)
+        ((shard.secret(id.key)? ^ secret) == 0).then(|| shard.owner(id.key)).flatten()
     }
 
     /// The capability to settle a pending: 52 hexadecimal digits that hold 128 random bits.
     pub fn token(&self, id: PendingId) -> Option<String> {
-        let secret = self.lock(usize::from(id.shard)).pendings.get(id.key)?.secret;
+        let secret = self.lock(usize::from(id.shard)).secret(id.key)?;
         let mut token = String::with_capacity(TOKEN_BYTES * 2);
         let Key { slot, generation } = id.key;
         write!(token, "{:04x}{slot:08x}{generation:08x}{secret:032x}", id.shard).ok()?;
@@ -182,9 +139,9 @@ impl<V: Clone> Registry<V> {
     pub fn settle_token(&self, token: &str, value: V) -> Result<Option<Waiter>, Refusal> {
         let (id, secret) = parse_token(token).ok_or(Refusal::Unknown)?;
         let mut shard = self.lock(usize::from(id.shard));
-        let pending = shard.pendings.get(id.key).ok_or(Refusal::Unknown)?;
+        let its_own = shard.secret(id.key).ok_or(Refusal::Unknown)?;
         // Compared as whole words, so in a time that does not depend on where they differ.
-        if (pending.secret ^ secret) != 0 {
+        if (its_own ^ secret) != 0 {
             return Err(Refusal::Unknown);
         }
         shard.settle(id.key, value, false)
@@ -195,16 +152,16 @@ impl<V: Clone> Registry<V> {
         self.lock(usize::from(id.shard)).settle(id.key, value, false)
     }
 
-    /// Settles the one that has waited longest under `key`. `None` if nobody waits.
+    /// Settles the one that has waited longest under `key`. `None` if nobody waits. If that one ends before
+    /// the value was collected, the next one that waits then gets it; if nobody does, it is gone.
     pub fn settle_next(&self, key: &str, value: V) -> Option<Option<Waiter>> {
-        let mut shard = self.lock(shard_of(key));
-        let oldest = shard.queues.get(key)?.head?;
-        shard.settle(oldest, value, true).ok()
+        self.lock(shard_of(key)).settle_oldest(key, value, true)
     }
 
     /// Settles all that wait under `key` now, and adds whom that wakes to `woken`. Returns how many.
     ///
-    /// The lock is let go every `SETTLE_ALL_BATCH` pendings, so that nobody waits for a long queue.
+    /// The lock is let go every `SETTLE_ALL_BATCH` pendings, so that nobody waits for a long queue. One that
+    /// comes meanwhile may be settled in the place of one that left meanwhile; nobody who stays is passed over.
     pub fn settle_all(&self, key: &str, value: &V, woken: &mut Vec<Waiter>) -> u32 {
         let mut remaining = self.waiting(key);
         let mut settled = 0;
@@ -225,154 +182,55 @@ impl<V: Clone> Registry<V> {
 
     /// How many wait under `key`.
     pub fn waiting(&self, key: &str) -> u32 {
-        self.lock(shard_of(key)).queues.get(key).map_or(0, |queue| queue.len)
+        self.lock(shard_of(key)).waiting(key)
     }
 
     /// Says whom a settlement of this pending wakes from now on. Returns whether it is settled already: then
     /// nobody will be woken for it.
     pub fn arm(&self, id: PendingId, waiter: Waiter) -> bool {
-        let mut shard = self.lock(usize::from(id.shard));
-        let Some(pending) = shard.pendings.get_mut(id.key) else { return true };
-        pending.waiter = Some(waiter);
-        !matches!(pending.state, State::Waiting)
+        self.lock(usize::from(id.shard)).arm(id.key, waiter)
     }
 
-    /// Whether a pending is settled. A released one counts as settled.
+    /// Whether a pending is settled. A released one counts as settled. "No" may be out of date once it is
+    /// read: who wants to end one that is not settled has to [`withdraw`](Registry::withdraw) it.
     pub fn is_settled(&self, id: PendingId) -> bool {
-        let shard = self.lock(usize::from(id.shard));
-        !matches!(shard.pendings.get(id.key), Some(Pending { state: State::Waiting, .. }))
+        !self.lock(usize::from(id.shard)).is_waiting(id.key)
     }
 
     /// Reads what a pending was settled with: its value is consumed, so it will not pass on to another. An
     /// unsettled one no longer wakes anybody, and stays alive.
     pub fn collect(&self, id: PendingId) -> Option<V> {
-        let mut shard = self.lock(usize::from(id.shard));
-        let pending = shard.pendings.get_mut(id.key)?;
-        pending.waiter = None;
-        let value = match &pending.state {
-            State::Waiting => return None,
-            State::Settled { value, .. } | State::Consumed { value } => value.clone(),
-        };
-        pending.state = State::Consumed { value: value.clone() };
-        Some(value)
+        self.lock(usize::from(id.shard)).collect(id.key)
     }
 
-    /// Ends a pending. If `settle_next` had settled it and nobody consumed the value, that passes to the
-    /// next one waiting under the key: whom that wakes is returned.
+    /// Ends a pending that still waits: nobody is told `Ok` for it any more. Returns whether it did; one that is
+    /// settled stays as it is.
+    pub fn withdraw(&self, id: PendingId) -> bool {
+        let mut shard = self.lock(usize::from(id.shard));
+        let waits = shard.is_waiting(id.key);
+        if waits {
+            self.remove(&mut shard, id);
+        }
+        waits
+    }
+
+    /// Ends a pending, settled or not. If `settle_next` had settled it and nobody consumed the value, that passes
+    /// to the next one waiting under the key: whom that wakes is returned.
     pub fn release(&self, id: PendingId) -> Option<Waiter> {
         let mut shard = self.lock(usize::from(id.shard));
-        shard.unlink(id.key);
-        let pending = shard.pendings.remove(id.key)?;
+        self.remove(&mut shard, id)
+    }
+
+    fn remove(&self, shard: &mut Shard<V>, id: PendingId) -> Option<Waiter> {
+        let (owner, to_wake) = shard.remove(id.key)?;
         self.count.fetch_sub(1, Ordering::Relaxed);
-        self.owners.remove(pending.owner);
-        let State::Settled { value, passes_on: true } = pending.state else { return None };
-        let queued = pending.queued?;
-        let oldest = shard.queues.get(&queued.key)?.head?;
-        shard.settle(oldest, value, true).ok().flatten()
+        self.owners.remove(owner);
+        to_wake
     }
 
     fn lock(&self, shard: usize) -> MutexGuard<'_, Shard<V>> {
         // No code that can panic runs between two consistent states, so a poisoned shard is whole.
         self.shards[shard % SHARDS].lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl<V: Clone> Shard<V> {
-    fn new() -> Shard<V> {
-        Shard {
-            pendings: Slab::new(),
-            queues: BTreeMap::new(),
-            secrets: Box::new([0; ENTROPY_BYTES]),
-            secrets_used: ENTROPY_BYTES,
-        }
-    }
-
-    fn create(&mut self, key: Option<&str>, owner: Owner, entropy: Entropy) -> Key {
-        let secret = self.next_secret(entropy);
-        let pending = Pending { secret, owner, state: State::Waiting, waiter: None, queued: None };
-        let pending = self.pendings.insert(pending);
-        if let Some(key) = key {
-            self.enqueue(key, pending);
-        }
-        pending
-    }
-
-    fn enqueue(&mut self, key: &str, pending: Key) {
-        if !self.queues.contains_key(key) {
-            self.queues.insert(key.into(), Queue::default());
-        }
-        let name = self.queues.get_key_value(key).map(|(name, _)| name.clone());
-        let (Some(name), Some(queue)) = (name, self.queues.get_mut(key)) else { return };
-        let previous = queue.tail.replace(pending);
-        queue.head.get_or_insert(pending);
-        queue.len += 1;
-        if let Some(before) = previous.and_then(|key| self.pendings.get_mut(key)) {
-            before.queued.as_mut().expect("a queue holds queued pendings").next = Some(pending);
-        }
-        if let Some(entry) = self.pendings.get_mut(pending) {
-            entry.queued = Some(Queued { key: name, previous, next: None });
-        }
-    }
-
-    /// `Waiting -> Settled`, and out of the key's queue: it is no longer counted, nor settled again.
-    fn settle(&mut self, key: Key, value: V, passes_on: bool) -> Result<Option<Waiter>, Refusal> {
-        let pending = self.pendings.get_mut(key).ok_or(Refusal::Unknown)?;
-        if !matches!(pending.state, State::Waiting) {
-            return Err(Refusal::AlreadySettled);
-        }
-        self.unlink(key);
-        let pending = self.pendings.get_mut(key).ok_or(Refusal::Unknown)?;
-        pending.state = State::Settled { value, passes_on };
-        Ok(pending.waiter.take())
-    }
-
-    fn settle_batch(&mut self, key: &str, value: &V, batch: u32, woken: &mut Vec<Waiter>) -> u32 {
-        for done in 0..batch {
-            let Some(oldest) = self.queues.get(key).and_then(|queue| queue.head) else { return done };
-            if let Ok(Some(waiter)) = self.settle(oldest, value.clone(), false) {
-                woken.push(waiter);
-            }
-        }
-        batch
-    }
-
-    /// Takes a waiting pending out of its key's queue. Its `queued` keeps the key's name.
-    fn unlink(&mut self, key: Key) {
-        let Some(Pending { state: State::Waiting, queued: Some(queued), .. }) = self.pendings.get_mut(key) else {
-            return;
-        };
-        let (name, previous, next) = (queued.key.clone(), queued.previous.take(), queued.next.take());
-        if let Some(entry) = previous.and_then(|key| self.pendings.get_mut(key)) {
-            entry.queued.as_mut().expect("a queue holds queued pendings").next = next;
-        }
-        if let Some(entry) = next.and_then(|key| self.pendings.get_mut(key)) {
-            entry.queued.as_mut().expect("a queue holds queued pendings").previous = previous;
-        }
-        let Some(queue) = self.queues.get_mut(&name) else { return };
-        queue.len -= 1;
-        if queue.len == 0 {
-            self.queues.remove(&name);
-            return;
-        }
-        if previous.is_none() {
-            queue.head = next;
-        }
-        if next.is_none() {
-            queue.tail = previous;
-        }
-    }
-
-    fn next_secret(&mut self, entropy: Entropy) -> u128 {
-        if self.secrets_used == ENTROPY_BYTES {
-            entropy(&mut self.secrets[..]);
-            self.secrets_used = 0;
-        }
-        let bytes = &mut self.secrets[self.secrets_used..self.secrets_used + 16];
-        let secret = u128::from_le_bytes(bytes.try_into().expect("16 bytes"));
-        // A secret is not left lying about after it was given out.
-        bytes.fill(0);
-        self.secrets_used += 16;
-        secret
     }
 }
 

@@ -76,9 +76,11 @@ impl<T> Default for Slab<T> {
 }
 
 impl<T> Slab<T> {
+    /// What room for one value takes.
+    pub const SLOT_BYTES: usize = size_of::<Entry<T>>();
     /// Slots in a chunk.
     const CHUNK: usize = {
-        let fit = CHUNK_BYTES / size_of::<Entry<T>>();
+        let fit = CHUNK_BYTES / Self::SLOT_BYTES;
         match fit {
             0 => 1,
             1..CHUNK_SLOTS_MAX => fit,
@@ -136,6 +138,14 @@ impl<T> Slab<T> {
         match &mut chunk.entries[key.slot as usize % Self::CHUNK] {
             Entry { generation, content: Content::Occupied(value) } if *generation == key.generation => Some(value),
             _ => None,
+        }
+    }
+
+    /// The key of the value that lies in a slot now, if one does: for who knows that its tenant has not changed.
+    pub fn key_at(&self, slot: u32) -> Option<Key> {
+        match self.entry(slot)? {
+            Entry { generation, content: Content::Occupied(_) } => Some(Key { slot, generation: *generation }),
+            Entry { .. } => None,
         }
     }
 

@@ -34,6 +34,7 @@ const MECHANISMS: &[&str] = &[
     "slab.rs",
     "fifo.rs",
     "inbox.rs",
+    "sync.rs",
 ];
 
 const WORLD: &[&str] = &["crate::worker", "crate::server", "crate::net", "crate::guest", "crate::cli", "crate::world"];
@@ -63,6 +64,12 @@ const RULES: &[Rule] = &[
         except: &[],
         words: CLOCKS_AND_SOCKETS,
         why: "mechanisms are handed time, bytes and randomness, so that a seed can drive them",
+    },
+    Rule {
+        within: &["pending.rs", "pending/", "inbox.rs"],
+        except: &[],
+        words: &["std::sync"],
+        why: "what threads share is named in sync.rs alone, so that loom can take its place in `tests/races/`",
     },
     Rule { within: VALUES, except: &[], words: WORLD, why: "lower rooms know nothing of higher ones" },
     Rule { within: MECHANISMS, except: &[], words: WORLD, why: "lower rooms know nothing of higher ones" },

@@ -1,8 +1,7 @@
 //! On whose account pendings are counted, and who made one.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use super::Refusal;
+use crate::sync::{AtomicUsize, Ordering};
 
 /// How many owners are told apart, [`Owner::NOBODY`] included.
 pub const OWNERS_MAX: usize = 4_096;

@@ -1,7 +1,5 @@
-use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-
-use proptest::prelude::*;
 
 use super::*;
 
@@ -143,99 +141,23 @@ fn an_unsettled_one_that_is_handed_back_wakes_only_its_new_waiter() {
     assert_eq!(registry.settle(id, 1), Ok(Some(waiter(2))));
 }
 
-/// The contract of one key, written the slow way.
-#[derive(Default)]
-struct Model {
-    waiting: VecDeque<usize>,
-    settled: Vec<(usize, u32, bool)>,
-    consumed: Vec<usize>,
+#[test]
+fn a_withdrawn_one_is_gone_and_a_settled_one_is_not_withdrawn() {
+    let registry = registry();
+    let [late, settled] = [0, 1].map(|_| registry.create(0, Some("k")).unwrap());
+    let token = registry.token(late).unwrap();
+    assert!(registry.withdraw(late) && !registry.withdraw(late));
+    assert_eq!(registry.settle_token(&token, 1), Err(Refusal::Unknown));
+    assert_eq!((registry.waiting("k"), registry.len()), (1, 1));
+    registry.settle_next("k", 2);
+    assert!(!registry.withdraw(settled));
+    assert_eq!(registry.collect(settled), Some(2));
 }
 
-impl Model {
-    fn settle_next(&mut self, value: u32) -> bool {
-        let Some(oldest) = self.waiting.pop_front() else { return false };
-        self.settled.push((oldest, value, true));
-        true
-    }
-
-    fn release(&mut self, n: usize) {
-        self.waiting.retain(|&other| other != n);
-        let Some(at) = self.settled.iter().position(|&(other, ..)| other == n) else { return };
-        let (_, value, passes_on) = self.settled.remove(at);
-        if passes_on && !self.consumed.contains(&n) {
-            self.settle_next(value);
-        }
-    }
-}
-
-#[derive(Clone, Debug)]
-enum Step {
-    Create,
-    Next(u32),
-    All(u32),
-    Token(usize, u32),
-    Collect(usize),
-    Release(usize),
-}
-
-fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let step = prop_oneof![
-        3 => Just(Step::Create),
-        2 => any::<u32>().prop_map(Step::Next),
-        1 => any::<u32>().prop_map(Step::All),
-        2 => (any::<usize>(), any::<u32>()).prop_map(|(n, value)| Step::Token(n, value)),
-        2 => any::<usize>().prop_map(Step::Collect),
-        2 => any::<usize>().prop_map(Step::Release),
-    ];
-    prop::collection::vec(step, 0..120)
-}
-
-proptest! {
-    #[test]
-    fn whole_histories_agree_with_a_simple_model(history in steps()) {
-        let registry = registry();
-        let mut model = Model::default();
-        let mut live: Vec<(usize, PendingId, String)> = Vec::new();
-        for (n, step) in history.into_iter().enumerate() {
-            let pick = |at: usize| live.get(at % live.len().max(1)).cloned();
-            match step {
-                Step::Create => {
-                    let id = registry.create(0, Some("k")).unwrap();
-                    live.push((n, id, registry.token(id).unwrap()));
-                    model.waiting.push_back(n);
-                }
-                Step::Next(value) => prop_assert_eq!(registry.settle_next("k", value).is_some(), model.settle_next(value)),
-                Step::All(value) => {
-                    let all = std::mem::take(&mut model.waiting);
-                    prop_assert_eq!(registry.settle_all("k", &value, &mut Vec::new()) as usize, all.len());
-                    model.settled.extend(all.into_iter().map(|n| (n, value, false)));
-                }
-                Step::Token(at, value) => if let Some((n, _, token)) = pick(at) {
-                    let waits = model.waiting.contains(&n);
-                    prop_assert_eq!(registry.settle_token(&token, value).is_ok(), waits);
-                    if waits {
-                        model.waiting.retain(|&other| other != n);
-                        model.settled.push((n, value, false));
-                    }
-                },
-                Step::Collect(at) => if let Some((n, id, _)) = pick(at) {
-                    let value = model.settled.iter().find(|&&(other, ..)| other == n).map(|&(_, value, _)| value);
-                    prop_assert_eq!(registry.collect(id), value);
-                    if value.is_some() {
-                        model.consumed.push(n);
-                    }
-                },
-                Step::Release(at) => if !live.is_empty() {
-                    let (n, id, token) = live.remove(at % live.len());
-                    registry.release(id);
-                    model.release(n);
-                    prop_assert_eq!(registry.settle_token(&token, 0), Err(Refusal::Unknown));
-                },
-            }
-            prop_assert_eq!(registry.waiting("k") as usize, model.waiting.len());
-            prop_assert_eq!(registry.len(), live.len());
-        }
-    }
+/// A million of them are held at once.
+#[test]
+fn a_pending_takes_a_cache_line() {
+    assert_eq!(Shard::<Arc<()>>::SLOT_BYTES, 64);
 }
 
 #[test]
@@ -273,8 +195,4 @@ fn a_full_registry_counts_nothing_on_anybodys_account() {
     assert_eq!((Owner::new(0), Owner::new(OWNERS_MAX)), (None, None));
 }
 
-/// The plan's 72 bytes, a key's place in its queue, and what the secret's alignment adds; the owner fits in between.
-#[test]
-fn a_pending_is_small() {
-    assert_eq!(size_of::<Pending<Arc<()>>>(), 96);
-}
+mod histories;

@@ -219,21 +219,20 @@ impl<W: World, C: Calls> Worker<W, C> {
     pub(super) fn deadline_passed(&mut self, key: Key) {
         let Some(suspension) = self.suspensions.get_mut(key) else { return };
         suspension.deadline = None;
-        // A settlement that won may still be on its way here: `ok` was said, so it stands.
-        let settled = suspension.handles.iter().filter(|handle| self.shared.registry.is_settled(handle.id)).count();
-        let complete = match suspension.until {
-            Join::All => settled == suspension.handles.len(),
-            Join::Any => settled > 0,
-        };
-        if complete {
-            suspension.missing = 0;
-            return self.complete(key);
-        }
         match suspension.then {
-            Then::Resume => self.resumable.push_back(key),
-            Then::Answer => self.answer_late(key),
-            Then::Unpark { slot } => self.unpark(key, slot),
+            // What it is shown decides.
+            Then::Resume => return self.resumable.push_back(key),
+            Then::Unpark { slot } => return self.unpark(key, slot),
+            Then::Answer => {}
         }
+        // A settlement that won may still be on its way here: `ok` was said, so it stands. From one that is
+        // withdrawn nobody can win any more.
+        let has_won = |handle: Handle| !self.shared.registry.withdraw(handle.id);
+        let complete = match suspension.until {
+            Join::All => suspension.handles.iter().all(has_won),
+            Join::Any => suspension.handles.iter().any(has_won),
+        };
+        if complete { self.answer_settled(key) } else { self.answer_late(key) }
     }
 
     /// A wait in place is over: its call reads the settlements itself, and keeps its handles.

@@ -1,0 +1,82 @@
+//! A worker's inbox, raced: no message is left lying while its receiver sleeps.
+
+use loom::sync::{Arc, Condvar, Mutex};
+use loom::thread;
+use snow_races::inbox::Inbox;
+
+/// What a receiver sleeps on. It stays rung until it is heard, as an eventfd does.
+#[derive(Default)]
+struct Bell {
+    rung: Mutex<bool>,
+    rings: Condvar,
+}
+
+impl Bell {
+    fn ring(&self) {
+        *self.rung.lock().unwrap() = true;
+        self.rings.notify_one();
+    }
+
+    fn wait(&self) {
+        let mut rung = self.rung.lock().unwrap();
+        while !std::mem::take(&mut *rung) {
+            rung = self.rings.wait(rung).unwrap();
+        }
+    }
+}
+
+fn inbox() -> (Arc<Inbox<u32>>, Arc<Bell>) {
+    let bell = Arc::new(Bell::default());
+    let rung = bell.clone();
+    (Arc::new(Inbox::new(move || rung.ring())), bell)
+}
+
+/// Takes until it has so many, and sleeps in between as a worker's loop does. Were a waking lost, nobody would run
+/// any more: loom calls that a deadlock.
+fn receive(inbox: &Inbox<u32>, bell: &Bell, count: usize) -> Vec<u32> {
+    let mut taken = Vec::new();
+    while taken.len() < count {
+        if inbox.fall_asleep() {
+            bell.wait();
+        }
+        inbox.wake_up();
+        taken.extend(inbox.take());
+    }
+    taken
+}
+
+#[test]
+fn two_senders_wake_a_receiver_that_falls_asleep() {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(3);
+    builder.check(|| {
+        let (inbox, bell) = inbox();
+        let senders = [1, 2].map(|message| {
+            let inbox = inbox.clone();
+            thread::spawn(move || inbox.send(message))
+        });
+        let mut taken = receive(&inbox, &bell, 2);
+        for sender in senders {
+            sender.join().unwrap();
+        }
+        taken.sort_unstable();
+        assert_eq!(taken, [1, 2]);
+    });
+}
+
+#[test]
+fn one_sender_s_messages_arrive_in_its_order() {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(3);
+    builder.check(|| {
+        let (inbox, bell) = inbox();
+        let theirs = inbox.clone();
+        let sender = thread::spawn(move || {
+            theirs.send_all([1, 2].into_iter());
+            theirs.send(3);
+        });
+        assert_eq!(receive(&inbox, &bell, 3), [1, 2, 3]);
+        sender.join().unwrap();
+        assert!(inbox.fall_asleep());
+    });
+}
