@@ -47,6 +47,8 @@ def main(words: list[str]) -> int:
         results.notes.append("the machine was busy before the run: compare ratios, and repeat it on a quiet one")
     for test in tests:
         take(test, ready, head["rounds"], QUICK if arguments.quick else FULL, results)
+        if test.compare is not None:
+            test.compare(results)
     print(report.markdown(head, results) if arguments.markdown else report.text(head, results), end="")
     if arguments.json:
         report.write_json(arguments.json, head, results)

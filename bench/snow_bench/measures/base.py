@@ -42,6 +42,8 @@ class Measure:
     reading: str
     columns: list[Column]
     round: Callable[[Peer, Effort, Results], None]
+    # After all rounds: values that come from several rows.
+    compare: Callable[[Results], None] | None = None
 
 
 def row(peer: Peer, route: Route | Hold) -> str:
