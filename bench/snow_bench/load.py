@@ -1,4 +1,6 @@
-"""The clients: wrk as fast as it can, pacer at a constant rate, holder with thousands of requests that wait."""
+"""The clients: wrk as fast as it can, pacer at a constant rate, holder with thousands of requests that wait, and others
+whose requests wait: sleeper for timers.
+"""
 
 from __future__ import annotations
 
@@ -41,6 +43,13 @@ def pacer(server: Server, path: str, seconds: int, beside: tuple[str, int] | Non
     if beside is not None and beside[1] > 0:
         command += [beside[0], str(beside[1])]
     return finish(server, command, seconds, load_cpus())
+
+
+def sleeper(server: Server, path: str, count: int, shortest: float, longest: float, seed: int) -> Counts:
+    """How late so many timers are, of random lengths between these, in seconds."""
+    command = [str(places.peer_binary("sleeper")), server.address, str(count), path]
+    command += [str(shortest), str(longest), str(seed)]
+    return finish(server, command, round(longest), load_cpus())
 
 
 def finish(server: Server, command: list[str], seconds: int, cpus: set[int]) -> Counts:

@@ -7,6 +7,7 @@ from snow_bench.measures.held import HELD
 from snow_bench.measures.http import CPU, LATENCY
 from snow_bench.measures.spin import SPIN
 from snow_bench.measures.start import START
+from snow_bench.measures.timers import TIMERS
 from snow_bench.measures.workers import WORKERS
 
-ALL: list[Measure] = [CPU, LATENCY, WORKERS, START, SPIN, HELD]
+ALL: list[Measure] = [CPU, LATENCY, WORKERS, START, SPIN, HELD, TIMERS]
