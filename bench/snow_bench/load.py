@@ -1,5 +1,5 @@
 """The clients: wrk as fast as it can, pacer at a constant rate, holder with thousands of requests that wait, and others
-whose requests wait: sleeper for timers.
+whose requests wait: sleeper for timers, settler wakes them one by one.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from snow_bench import install, places, proc
-from snow_bench.server import Failed, Server, load_cpus, pinned
+from snow_bench.peers.base import Hold
+from snow_bench.server import Failed, Server, all_cpus, load_cpus, pinned
 
 # Beyond the time that a client is told to run for.
 PATIENCE_SECONDS = 120
@@ -50,6 +51,13 @@ def sleeper(server: Server, path: str, count: int, shortest: float, longest: flo
     command = [str(places.peer_binary("sleeper")), server.address, str(count), path]
     command += [str(shortest), str(longest), str(seed)]
     return finish(server, command, round(longest), load_cpus())
+
+
+def settler(server: Server, hold: Hold, waiters: int, settlers: int, seconds: int) -> Counts:
+    """How many are woken one by one, and how long that takes. It has all CPUs, as the server."""
+    command = [str(places.peer_binary("settler")), server.address, str(server.pid), str(waiters), str(settlers)]
+    command += [str(seconds), hold.path, hold.settle or "-", hold.waiting or "-"]
+    return finish(server, command, seconds, all_cpus())
 
 
 def finish(server: Server, command: list[str], seconds: int, cpus: set[int]) -> Counts:
