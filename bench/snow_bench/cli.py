@@ -139,5 +139,7 @@ def take(test: Measure, ready: list[Peer], rounds: int, effort: Effort, results:
             print(f"{test.name} {number + 1}/{rounds} {peer.name}", file=sys.stderr, flush=True)
             try:
                 test.round(peer, effort, results)
+            except Missing as missing:
+                results.skipped[f"{test.name} of {peer.name}"] = str(missing)
             except (server.Failed, OSError) as failure:
                 results.flag(test.name, peer.name, str(failure))

@@ -9,7 +9,7 @@ from pathlib import Path
 from snow_bench import install, places
 from snow_bench.peers.base import Hold, Options, Peer, Route
 
-TESTS = frozenset({"cpu", "latency", "held", "start", "spin", "workers", "timers", "settle", "churn"})
+TESTS = frozenset({"cpu", "latency", "held", "start", "spin", "workers", "timers", "settle", "churn", "million"})
 # Longer than any measure takes.
 TIMEOUT = "?timeout=600"
 SETTLE = "/stop/?value={value}"
