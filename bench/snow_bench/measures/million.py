@@ -13,7 +13,7 @@ from snow_bench.results import Results
 from snow_bench.server import Failed
 
 COUNTS = [10_000, 100_000, 1_000_000]
-QUICK_COUNTS = [10_000]
+QUICK_COUNTS = [10_000, 100_000]
 SECONDS_MAX = 600
 PACKAGE = "snow-simulation"
 PROGRAM = "million"
@@ -33,7 +33,7 @@ def million_round(peer: Peer, effort: Effort, results: Results) -> None:
     if done.returncode != 0 or not told:
         raise Failed(f"{PROGRAM}: {done.stderr.strip()[-200:] or 'says nothing'}")
     for one in told if isinstance(told, list) else [told]:
-        add(PROGRAM, name_of(one), one, results)
+        add(PROGRAM, name_of(one, counts), one, results)
 
 
 def built(effort: Effort) -> str:
@@ -63,11 +63,10 @@ def add(table: str, name: str, one: Object, results: Results) -> None:
                 add(f"{PROGRAM}: {key}", f"{name} {inner}".strip(), each, results)
 
 
-def name_of(one: Object) -> str:
-    """Its words, and its first number."""
+def name_of(one: Object, counts: list[int]) -> str:
+    """Its words, and the count that was asked for: the same in each round."""
     words = [value for value in one.values() if isinstance(value, str)]
-    numbers = [value for value in one.values() if isinstance(value, (int, float))]
-    return " ".join([*words, *(f"{number:,}" for number in numbers[:1])])
+    return ", ".join([" ".join(words), *(f"{count:,}" for count in counts if count in one.values())])
 
 
 MILLION = Measure(
