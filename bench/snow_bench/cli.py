@@ -18,7 +18,7 @@ from snow_bench.peers.base import Options, Peer
 from snow_bench.results import Results
 
 ROUNDS = 3
-TEST_MINUTES_MAX = 20
+TEST_MINUTES_MAX = 30
 DISTURBED_LOAD = 0.5
 
 

@@ -43,7 +43,7 @@ class Measure:
     title: str
     # Under the table: what one must know to read it.
     reading: str
-    # If none: those that the results have, and further tables of the results whose names begin with this one's and a colon.
+    # If none: those that the results have, and further tables: the tests whose names begin with this one's and a colon.
     columns: list[Column]
     round: Callable[[Peer, Effort, Results], None]
     # After all rounds: values that come from several rows.

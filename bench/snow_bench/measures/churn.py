@@ -92,10 +92,10 @@ CHURN = Measure(
     f"{HELD:,} that wait, come and go (two workers)",
     "As fast as the server allows: connect and wait, and then, by chance, leave (FIN or RST) or be woken by another "
     "client's stop. `CPU µs each`: of all that, for each request that waits. `grown`: user memory at the end against "
-    f"that after a quarter of the time, with {HELD:,} waiting both times. `stuck`: what the server says that waits then, "
-    "beyond those. `undelivered`: answers for clients that left at that moment, as the server says. A row is marked if "
-    "the requests are not those answered and those who left, if an answer came twice, or if somebody still waits at the "
-    "end.",
+    f"that after a quarter of the time, with {HELD:,} waiting both times. `stuck`: what the server says that waits "
+    "then, beyond those. `undelivered`: answers for clients that left at that moment, as the server says. A row is "
+    "marked if the requests are not those answered and those who left, if an answer came twice, or if somebody still "
+    "waits at the end.",
     [
         Column("held_s", "held/s"),
         Column("cpu_us", "CPU µs each", "{:.1f}"),

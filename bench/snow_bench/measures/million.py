@@ -72,8 +72,8 @@ def name_of(one: Object, counts: list[int]) -> str:
 MILLION = Measure(
     "million",
     "Requests that wait, in a simulated world",
-    f"What {PACKAGE}'s program `{PROGRAM}` says (its source tells what each column is): one worker, and clients without "
-    "sockets, in one process. It is not pinned, and not compared with anybody.",
+    f"What {PACKAGE}'s program `{PROGRAM}` says (its source tells what each column is): one worker, and clients "
+    "without sockets, in one process. It is not pinned, and not compared with anybody.",
     [],
     million_round,
 )

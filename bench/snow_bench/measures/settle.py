@@ -68,10 +68,10 @@ def check(name: str, counts: load.Counts, results: Results) -> None:
 SETTLE = Measure(
     "settle",
     f"{SETTLERS} clients that wake {WAITERS:,} one by one (two workers)",
-    "As fast as they go: each stop wakes the one that has waited longest, who asks again at once. Latency is from before "
-    "the stop is sent to the answer that it caused, and grows with the clients: read it beside `settled/s`. `crossed`: "
-    "the two connections belong to different workers, about half of them where there are two. `CPU µs each`: of a stop, "
-    "its answer, a request that waits, and its answer.",
+    "As fast as they go: each stop wakes the one that has waited longest, who asks again at once. Latency is from "
+    "before the stop is sent to the answer that it caused, and grows with the clients: read it beside `settled/s`. "
+    "`crossed`: the two connections belong to different workers, about half of them where there are two. `CPU µs "
+    "each`: of a stop, its answer, a request that waits, and its answer.",
     [
         Column("settled_s", "settled/s"),
         Column("cpu_us", "CPU µs each", "{:.1f}"),
