@@ -18,7 +18,7 @@ from snow_bench.peers.base import Options, Peer
 from snow_bench.results import Results
 
 ROUNDS = 3
-TEST_MINUTES_MAX = 20
+TEST_MINUTES_MAX = 30
 DISTURBED_LOAD = 0.5
 
 
@@ -47,6 +47,8 @@ def main(words: list[str]) -> int:
         results.notes.append("the machine was busy before the run: compare ratios, and repeat it on a quiet one")
     for test in tests:
         take(test, ready, head["rounds"], QUICK if arguments.quick else FULL, results)
+        if test.compare is not None:
+            test.compare(results)
     print(report.markdown(head, results) if arguments.markdown else report.text(head, results), end="")
     if arguments.json:
         report.write_json(arguments.json, head, results)
@@ -137,5 +139,7 @@ def take(test: Measure, ready: list[Peer], rounds: int, effort: Effort, results:
             print(f"{test.name} {number + 1}/{rounds} {peer.name}", file=sys.stderr, flush=True)
             try:
                 test.round(peer, effort, results)
+            except Missing as missing:
+                results.skipped[f"{test.name} of {peer.name}"] = str(missing)
             except (server.Failed, OSError) as failure:
                 results.flag(test.name, peer.name, str(failure))

@@ -1,15 +1,18 @@
-"""The clients: wrk as fast as it can, pacer at a constant rate, holder with thousands of requests that wait."""
+"""The clients: wrk as fast as it can, pacer at a constant rate, holder with thousands of requests that wait, and others
+whose requests wait: sleeper for timers, settler wakes them one by one, churner has them come and go.
+"""
 
 from __future__ import annotations
 
 import json
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from snow_bench import install, places, proc
-from snow_bench.server import Failed, Server, load_cpus, pinned
+from snow_bench.peers.base import Hold
+from snow_bench.server import Failed, Server, all_cpus, load_cpus, pinned
 
 # Beyond the time that a client is told to run for.
 PATIENCE_SECONDS = 120
@@ -43,6 +46,20 @@ def pacer(server: Server, path: str, seconds: int, beside: tuple[str, int] | Non
     return finish(server, command, seconds, load_cpus())
 
 
+def sleeper(server: Server, path: str, count: int, shortest: float, longest: float, seed: int) -> Counts:
+    """How late so many timers are, of random lengths between these, in seconds."""
+    command = [str(places.peer_binary("sleeper")), server.address, str(count), path]
+    command += [str(shortest), str(longest), str(seed)]
+    return finish(server, command, round(longest), load_cpus())
+
+
+def settler(server: Server, hold: Hold, waiters: int, settlers: int, seconds: int) -> Counts:
+    """How many are woken one by one, and how long that takes. It has all CPUs, as the server."""
+    command = [str(places.peer_binary("settler")), server.address, str(server.pid), str(waiters), str(settlers)]
+    command += [str(seconds), hold.path, hold.settle or "-", hold.waiting or "-"]
+    return finish(server, command, seconds, all_cpus())
+
+
 def finish(server: Server, command: list[str], seconds: int, cpus: set[int]) -> Counts:
     """Runs a client to its end. Its last line is JSON, to which is added how many CPUs were busy for others."""
     try:
@@ -61,42 +78,65 @@ def counts_of(line: str) -> Counts:
     return counts
 
 
-class Holder:
-    """Requests that wait, in a process of their own."""
+class Steps:
+    """A client that goes by steps: it says how each went, and waits to be told to go on."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
-        self.held = self.step()
 
-    def release(self) -> Counts:
-        """Has them answered, and waits until they are."""
-        self.tell()
-        return self.step()
-
-    def tell(self) -> None:
+    def next(self) -> Counts:
+        """Has it take the next step, and waits until it is done."""
         assert self.process.stdin is not None
         self.process.stdin.write("\n")
         self.process.stdin.flush()
+        return self.step()
 
     def step(self) -> Counts:
         """What it has to say of the step it has done."""
         assert self.process.stdout is not None and self.process.stderr is not None
         line = self.process.stdout.readline()
         if not line:
-            raise Failed(f"holder: {self.process.stderr.read().strip() or 'ended'}")
+            name = str(self.process.args[0]).rpartition("/")[2]
+            raise Failed(f"{name}: {self.process.stderr.read().strip() or 'ended'}")
         return counts_of(line)
+
+
+@contextmanager
+def steps(command: list[str], cpus: set[int]) -> Iterator[Steps]:
+    """Starts such a client. It is ended with what is done meanwhile."""
+    with pinned(cpus):
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+    try:
+        yield Steps(process)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+class Holder:
+    """Requests that wait, in a process of their own."""
+
+    def __init__(self, client: Steps) -> None:
+        self.client = client
+        self.held = client.step()
+
+    def release(self) -> Counts:
+        """Has them answered, and waits until they are."""
+        return self.client.next()
 
 
 @contextmanager
 def holder(server: Server, count: int, hold: str, waiting: str | None, release: str | None) -> Iterator[Holder]:
     """Opens so many requests that wait. They leave at the end."""
     command = [str(places.peer_binary("holder")), server.address, str(count), hold, waiting or "-", release or "-"]
-    with pinned(load_cpus()):
-        process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-    try:
-        yield Holder(process)
-    finally:
-        process.kill()
-        process.communicate()
+    with steps(command, load_cpus()) as client:
+        yield Holder(client)
+
+
+def churner(server: Server, hold: Hold, held: int, seconds: int, seed: int) -> AbstractContextManager[Steps]:
+    """So many that wait, and come and go. It has all CPUs, as the server."""
+    command = [str(places.peer_binary("churner")), server.address, str(seed), str(held), str(seconds), hold.path]
+    command += [hold.settle or "-", hold.waiting or "-", hold.release or "-"]
+    return steps(command, all_cpus())

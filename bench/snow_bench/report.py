@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from snow_bench import measures
-from snow_bench.measures.base import Measure
+from snow_bench.measures.base import Column, Measure
 from snow_bench.results import Results, Row
 
 Cells = list[list[str]]
@@ -39,15 +39,29 @@ def part_of(measure: Measure, results: Results, form: Form) -> list[str]:
     rows = results.tests.get(measure.name)
     if not rows:
         return []
-    cells = [["server", *(column.heading for column in measure.columns)]]
-    cells += [line(name, row, measure) for name, row in rows.items()]
+    tables = [table(rows, measure.columns or found(rows), form)]
+    parts = [(name, rows) for name, rows in results.tests.items() if name.startswith(f"{measure.name}: ")]
+    tables += [[name, "", *table(rows, found(rows), form)] for name, rows in parts]
     flags = [f"{FLAGGED} {name}: {flag}" for name, row in rows.items() for flag in row.flags()]
-    return [f"## {measure.title}", "", *form(cells), "", *([*flags, ""] if flags else []), measure.reading, ""]
+    lines = [text for each in tables for text in [*each, ""]]
+    return [f"## {measure.title}", "", *lines, *([*flags, ""] if flags else []), measure.reading, ""]
 
 
-def line(name: str, row: Row, measure: Measure) -> list[str]:
+def table(rows: dict[str, Row], columns: list[Column], form: Form) -> list[str]:
+    """A row of the results is a row."""
+    cells = [["server", *(column.heading for column in columns)]]
+    return form(cells + [line(name, row, columns) for name, row in rows.items()])
+
+
+def found(rows: dict[str, Row]) -> list[Column]:
+    """A column for each key that there is, as it is called."""
+    keys = dict.fromkeys(key for row in rows.values() for key in row.values)
+    return [Column(key, key.replace("_", " "), "{:,.6g}") for key in keys]
+
+
+def line(name: str, row: Row, columns: list[Column]) -> list[str]:
     """A row's cells."""
-    medians = [(column, row.median(column.key)) for column in measure.columns]
+    medians = [(column, row.median(column.key)) for column in columns]
     cells = [NONE if median is None else column.form.format(median) for column, median in medians]
     return [name + FLAGGED * bool(row.flags()), *cells]
 

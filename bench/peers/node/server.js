@@ -1,8 +1,9 @@
-// node server.js PORT: the routes of native-mio, with Node's own http module and nothing else.
+// node server.js PORT: the routes of native-mio, /stop/?value=… and /sleep/?seconds=…, with Node's own http module and
+// nothing else.
 
 const http = require("node:http");
 
-let held = [];
+let held = new Set();
 
 function text(response, body, status = 200) {
   response.writeHead(status, { "content-type": "text/plain", "content-length": Buffer.byteLength(body) });
@@ -10,22 +11,30 @@ function text(response, body, status = 200) {
 }
 
 function hold(response) {
-  held.push(response);
-  response.on("close", () => {
-    // One that was answered is no longer in the list, which is then another one.
-    if (!response.writableFinished) held = held.filter((other) => other !== response);
-  });
+  held.add(response);
+  response.on("close", () => held.delete(response));
 }
 
 function releaseAll() {
   const released = held;
-  held = [];
+  held = new Set();
   for (const response of released) text(response, "done");
-  return released.length;
+  return released.size;
+}
+
+// The one that has waited longest: a set keeps the order.
+function releaseNext(value) {
+  for (const response of held) {
+    held.delete(response);
+    text(response, value);
+    return true;
+  }
+  return false;
 }
 
 const server = http.createServer((request, response) => {
-  switch (request.url) {
+  const [path, query] = request.url.split("?");
+  switch (path) {
     case "/hello":
       return text(response, "hello world");
     case "/hold/":
@@ -33,7 +42,13 @@ const server = http.createServer((request, response) => {
     case "/stop-all/":
       return text(response, String(releaseAll()));
     case "/waiting/":
-      return text(response, String(held.length));
+      return text(response, String(held.size));
+    case "/stop/":
+      if (releaseNext(new URLSearchParams(query).get("value"))) return text(response, "stop");
+      return text(response, "nobody is waiting", 409);
+    case "/sleep/":
+      setTimeout(text, Number(new URLSearchParams(query).get("seconds")) * 1000, response, "done");
+      return;
     default:
       return text(response, "not found", 404);
   }

@@ -1,4 +1,4 @@
-"""python server.py PORT: the routes of native-mio, in Tornado."""
+"""python server.py PORT: the routes of native-mio, /stop/?value=… and /sleep/?seconds=…, in Tornado."""
 
 from __future__ import annotations
 
@@ -26,27 +26,49 @@ class Hello(Text):
         self.finish("hello world")
 
 
-class Hold(Text):
-    """Waits for `/stop-all/`."""
-
-    held: set[asyncio.Future[None]] = set()
+class Sleep(Text):
+    """Waits for the clock."""
 
     async def get(self) -> None:
-        self.wait: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        Hold.held.add(self.wait)
-        await self.wait
+        await asyncio.sleep(float(self.get_argument("seconds")))
         self.finish("done")
 
+
+class Hold(Text):
+    """Waits for `/stop/` or `/stop-all/`."""
+
+    # A dict keeps the order in which they came.
+    held: dict[asyncio.Future[str], None] = {}
+
+    async def get(self) -> None:
+        self.wait: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        Hold.held[self.wait] = None
+        self.finish(await self.wait)
+
     def on_connection_close(self) -> None:
-        Hold.held.discard(self.wait)
+        Hold.held.pop(self.wait, None)
         self.wait.cancel()
+
+
+class Stop(Text):
+    """Wakes the one that has waited longest."""
+
+    def get(self) -> None:
+        wait = next(iter(Hold.held), None)
+        if wait is None:
+            self.set_status(409)
+            self.finish("nobody is waiting")
+            return
+        del Hold.held[wait]
+        wait.set_result(self.get_argument("value"))
+        self.finish("stop")
 
 
 class StopAll(Text):
     def get(self) -> None:
-        released, Hold.held = Hold.held, set()
+        released, Hold.held = Hold.held, {}
         for wait in released:
-            wait.set_result(None)
+            wait.set_result("done")
         self.finish(str(len(released)))
 
 
@@ -56,7 +78,14 @@ class Waiting(Text):
 
 
 async def main(port: int) -> None:
-    routes = [("/hello", Hello), ("/hold/", Hold), ("/stop-all/", StopAll), ("/waiting/", Waiting)]
+    routes = [
+        ("/hello", Hello),
+        ("/sleep/", Sleep),
+        ("/hold/", Hold),
+        ("/stop/", Stop),
+        ("/stop-all/", StopAll),
+        ("/waiting/", Waiting),
+    ]
     # Without a log line for each request.
     application = tornado.web.Application(routes, log_function=lambda handler: None)
     HTTPServer(application).listen(port, "127.0.0.1", backlog=BACKLOG)

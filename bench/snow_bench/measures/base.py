@@ -17,10 +17,13 @@ class Effort:
     warm_seconds: int
     paced_seconds: int
     starts: int
+    churn_seconds: int
+    # Whether anything may be built that takes long.
+    builds_long: bool
 
 
-FULL = Effort(load_seconds=4, warm_seconds=2, paced_seconds=4, starts=5)
-QUICK = Effort(load_seconds=2, warm_seconds=1, paced_seconds=2, starts=3)
+FULL = Effort(load_seconds=4, warm_seconds=2, paced_seconds=4, starts=5, churn_seconds=60, builds_long=True)
+QUICK = Effort(load_seconds=2, warm_seconds=1, paced_seconds=2, starts=3, churn_seconds=10, builds_long=False)
 
 
 @dataclass(frozen=True)
@@ -40,8 +43,11 @@ class Measure:
     title: str
     # Under the table: what one must know to read it.
     reading: str
+    # If none: those that the results have, and further tables: the tests whose names begin with this one's and a colon.
     columns: list[Column]
     round: Callable[[Peer, Effort, Results], None]
+    # After all rounds: values that come from several rows.
+    compare: Callable[[Results], None] | None = None
 
 
 def row(peer: Peer, route: Route | Hold) -> str:

@@ -13,6 +13,13 @@ from snow_bench.server import Server, running
 COUNTS = [1_000, 15_000]
 # For a server to come to rest, before its memory is read.
 REST_SECONDS = 1.0
+# After the last client has left, its memory is read twice: some give it back a little later.
+LATER_SECONDS = 5.0
+# What all are compared with, when it is measured in the same run.
+FLOOR = "mio"
+# These two differ by nothing but a second call of the guest.
+SNOW_PLAIN = "snow /hold/ (no resume)"
+SNOW_RESUMED = "snow /req/ (resume)"
 MIB = 1 << 20
 
 
@@ -45,16 +52,27 @@ def measure(server: Server, hold: Hold, count: int, effort: Effort, results: Res
         if hold.release is not None:
             release(server, holder, name, count, results)
     time.sleep(REST_SECONDS)
+    soon = server.memory_bytes()
+    time.sleep(LATER_SECONDS - REST_SECONDS)
     results.add(
         "held",
         name,
         bytes_each=(held - before) / max(holder.held["waiting"], 1),
-        kept_mib=(server.memory_bytes() - before) / MIB,
+        kept_mib=(soon - before) / MIB,
+        kept_later_mib=(server.memory_bytes() - before) / MIB,
         open_ms=holder.held["open_ms"],
-        calm_p99_ms=calm["p99_us"] / 1e3,
-        beside_p50_ms=beside["p50_us"] / 1e3,
-        beside_p99_ms=beside["p99_us"] / 1e3,
+        **hello_values(calm, beside),
     )
+
+
+def hello_values(calm: load.Counts, beside: load.Counts) -> dict[str, float]:
+    """What hello took alone and beside those that wait, in ms, and how many times as long."""
+    values = {}
+    for key in ("p50", "p99"):
+        values[f"calm_{key}_ms"] = calm[f"{key}_us"] / 1e3
+        values[f"beside_{key}_ms"] = beside[f"{key}_us"] / 1e3
+        values[f"beside_{key}_ratio"] = beside[f"{key}_us"] / max(calm[f"{key}_us"], 1)
+    return values
 
 
 def release(server: Server, holder: load.Holder, name: str, count: int, results: Results) -> None:
@@ -73,20 +91,50 @@ def check(name: str, held: load.Counts, count: int, results: Results) -> None:
         results.flag("held", name, f"{held['waiting']} of {count} wait, {held['early']} were answered at once")
 
 
+def compare(results: Results) -> None:
+    """Rows beside each other, by their medians: release against the floor's, and against that without resume."""
+    rows = results.tests["held"]
+    for name in list(rows):
+        server, _, count = name.rpartition(", ")
+        released, used = rows[name].median("release_ms"), rows[name].median("release_cpu_us")
+        floor = median_of(results, f"{FLOOR}, {count}", "release_ms")
+        if released is not None and floor is not None:
+            results.add("held", name, release_ratio=released / floor)
+        plain = median_of(results, f"{SNOW_PLAIN}, {count}", "release_cpu_us")
+        if server == SNOW_RESUMED and used is not None and plain is not None:
+            results.add("held", name, resume_cpu_us=used - plain)
+
+
+def median_of(results: Results, name: str, column: str) -> float | None:
+    """Of a row that may not be there."""
+    row = results.tests["held"].get(name)
+    return None if row is None else row.median(column)
+
+
 HELD = Measure(
     "held",
     "Requests that wait",
     "`bytes each`: user memory (PSS without file pages), before against while all wait. `released in`: from the "
-    "request that wakes them to the last answer. `kept`: what the server holds on to a second after all clients left. "
-    "hello is asked at 200/s over 16 connections, alone and beside those that wait.",
+    "request that wakes them to the last answer; `/ mio`: times what bare mio took in this run (goal for snow: 2). "
+    "`CPU µs each`: of release; `of resume`: more than without it (goal: 20). `kept`: what the server holds on to a "
+    "second, and 5 seconds, after all clients left. hello is asked at 200/s over 16 connections, alone and beside "
+    "those that wait; `×` is by how much that is longer (goal: 2).",
     [
         Column("bytes_each", "bytes each"),
         Column("release_ms", "released in ms"),
+        Column("release_ratio", "/ mio", "{:.2f}"),
         Column("release_cpu_us", "CPU µs each", "{:.1f}"),
+        Column("resume_cpu_us", "of resume", "{:.1f}"),
         Column("kept_mib", "kept MiB", "{:.1f}"),
-        Column("calm_p99_ms", "hello p99 ms alone", "{:.2f}"),
+        Column("kept_later_mib", "after 5 s", "{:.1f}"),
+        Column("calm_p50_ms", "hello p50 ms alone", "{:.2f}"),
+        Column("beside_p50_ms", "beside", "{:.2f}"),
+        Column("beside_p50_ratio", "×", "{:.1f}"),
+        Column("calm_p99_ms", "p99 ms alone", "{:.2f}"),
         Column("beside_p99_ms", "beside", "{:.2f}"),
+        Column("beside_p99_ratio", "×", "{:.1f}"),
         Column("open_ms", "opened in ms"),
     ],
     held_round,
+    compare,
 )

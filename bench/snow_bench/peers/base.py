@@ -27,6 +27,8 @@ class Hold:
     label: str = ""
     # So many it can hold.
     count_max: int = 15_000
+    # Releases the one that has waited longest, and gives it {value}.
+    settle: str | None = None
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ class Peer:
     holds: list[Hold] = field(default_factory=list)
     # A path that computes for {rounds} rounds.
     spin: str | None = None
+    # A path that is answered after {seconds}.
+    sleep: str | None = None
 
     def prepare(self, options: Options) -> None:
         """Installs or builds it. Raises `Missing`."""

@@ -11,6 +11,10 @@ from snow_bench import install, places
 from snow_bench.peers.base import Hold, Options, Peer
 
 TESTS = frozenset({"cpu", "latency", "held", "start"})
+# Of the two that can settle a single request, and sleep.
+MORE_TESTS = TESTS | {"timers", "settle", "churn"}
+HOLD = Hold("/hold/", settle="/stop/?value={value}")
+SLEEP = "/sleep/?seconds={seconds}"
 FOLDER = places.BENCH / "peers"
 
 
@@ -21,7 +25,7 @@ def told(*command: str | Path) -> str:
 
 class Tornado(Peer):
     def __init__(self) -> None:
-        super().__init__("tornado", "coroutines, asyncio's loop (pip)", TESTS, holds=[Hold("/hold/")])
+        super().__init__("tornado", "coroutines, asyncio's loop (pip)", MORE_TESTS, holds=[HOLD], sleep=SLEEP)
 
     def prepare(self, options: Options) -> None:
         self.python = install.python_with(FOLDER / "tornado" / "requirements.txt")
@@ -40,7 +44,7 @@ class Tornado(Peer):
 
 class Node(Peer):
     def __init__(self) -> None:
-        super().__init__("node", "node:http and nothing else", TESTS, holds=[Hold("/hold/")])
+        super().__init__("node", "node:http and nothing else", MORE_TESTS, holds=[HOLD], sleep=SLEEP)
 
     def prepare(self, options: Options) -> None:
         if shutil.which("node") is None:

@@ -9,9 +9,10 @@ from pathlib import Path
 from snow_bench import install, places
 from snow_bench.peers.base import Hold, Options, Peer, Route
 
-TESTS = frozenset({"cpu", "latency", "held", "start", "spin", "workers"})
+TESTS = frozenset({"cpu", "latency", "held", "start", "spin", "workers", "timers", "settle", "churn", "million"})
 # Longer than any measure takes.
 TIMEOUT = "?timeout=600"
+SETTLE = "/stop/?value={value}"
 
 
 class Snow(Peer):
@@ -22,10 +23,11 @@ class Snow(Peer):
             TESTS,
             hellos=[Route("/hello", "hello world", "/hello (WAT)"), Route("/index/", "OK", "/index/ (Rust)")],
             holds=[
-                Hold(f"/hold/{TIMEOUT}", label="/hold/ (no resume)"),
-                Hold(f"/req/{TIMEOUT}", label="/req/ (resume)"),
+                Hold(f"/hold/{TIMEOUT}", label="/hold/ (no resume)", settle=SETTLE),
+                Hold(f"/req/{TIMEOUT}", label="/req/ (resume)", settle=SETTLE),
             ],
             spin="/spin?rounds={rounds}",
+            sleep="/async/?seconds={seconds}",
         )
 
     def prepare(self, options: Options) -> None:

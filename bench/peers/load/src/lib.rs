@@ -1,7 +1,14 @@
-//! What both clients need: a request's bytes, and to know when an answer is complete.
+//! What the clients need: a request's bytes, to know when an answer is complete, connections, chance.
+
+mod client;
+mod random;
+pub mod workers;
 
 use std::io::{self, ErrorKind};
 use std::str;
+
+pub use client::{Client, Control, SOURCES_MAX, connect};
+pub use random::Random;
 
 const HEADERS_MAX: usize = 64;
 

@@ -11,20 +11,18 @@
 //! For a server that can't say or release (`-` for both paths) step 2 is a pause and step 4 just the end.
 
 use std::collections::HashMap;
+use std::env;
 use std::error::Error;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
-use std::{env, str};
 
-use load::{get, parse, quantile};
+use load::{Control, get, parse, quantile};
 use mio::{Events, Interest, Poll, Token};
-use socket2::{Domain, Socket, Type};
 
 /// So many connections from one source address.
 const SOURCE_CONNECTIONS_MAX: usize = 4_000;
-const CONNECT_SECONDS_MAX: u64 = 20;
 /// Before it is given up that all are connected, that all wait, or that all are answered.
 const STEP_SECONDS_MAX: u64 = 90;
 /// For a server that does not say how many wait.
@@ -57,7 +55,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let plan = plan(env::args().skip(1).collect())?;
     let begun = Instant::now();
     let mut held = Held::open(&plan)?;
-    let mut control = connect(&plan, 0)?;
+    let mut control = Control::new(connect(&plan, 0)?);
     let waiting = wait_until_held(&plan, &mut held, &mut control)?;
     println!(
         "{{\"waiting\": {waiting}, \"open_ms\": {}, \"early\": {}, \"failed\": {}}}",
@@ -80,7 +78,7 @@ fn plan(arguments: Vec<String>) -> Result<Plan, Box<dyn Error>> {
 }
 
 /// Step 2. How many wait; fewer than asked for if they take too long.
-fn wait_until_held(plan: &Plan, held: &mut Held, control: &mut TcpStream) -> Result<usize, Box<dyn Error>> {
+fn wait_until_held(plan: &Plan, held: &mut Held, control: &mut Control) -> Result<usize, Box<dyn Error>> {
     if plan.waiting == NONE {
         thread::sleep(PAUSE);
         held.read_for(Duration::ZERO, Instant::now())?;
@@ -88,7 +86,7 @@ fn wait_until_held(plan: &Plan, held: &mut Held, control: &mut TcpStream) -> Res
     }
     let begun = Instant::now();
     loop {
-        let waiting: usize = ask(control, &plan.waiting)?.trim().parse()?;
+        let waiting: usize = control.ask(&plan.waiting)?.trim().parse()?;
         held.read_for(Duration::ZERO, begun)?;
         if waiting >= plan.count || held.answered > 0 || begun.elapsed().as_secs() >= STEP_SECONDS_MAX {
             return Ok(waiting);
@@ -98,14 +96,14 @@ fn wait_until_held(plan: &Plan, held: &mut Held, control: &mut TcpStream) -> Res
 }
 
 /// Step 4.
-fn release(plan: &Plan, held: &mut Held, control: &mut TcpStream) -> Result<(), Box<dyn Error>> {
+fn release(plan: &Plan, held: &mut Held, control: &mut Control) -> Result<(), Box<dyn Error>> {
     held.micros.clear();
     let begun = Instant::now();
-    control.write_all(&get(&plan.release))?;
+    control.send(&plan.release)?;
     while held.answered < plan.count && begun.elapsed().as_secs() < STEP_SECONDS_MAX {
         held.read_for(Duration::from_secs(1), begun)?;
     }
-    let told = read_answer(control)?;
+    let told = control.answer()?;
     held.micros.sort_unstable();
     let [first, middle, last] = [0.0, 0.5, 1.0].map(|share| quantile(&held.micros, share));
     println!(
@@ -183,31 +181,7 @@ impl Held {
 
 /// Connects from the source address that this connection's number falls to.
 fn connect(plan: &Plan, index: usize) -> io::Result<TcpStream> {
-    let source = 1 + (index / SOURCE_CONNECTIONS_MAX) as u8;
-    let source = SocketAddr::from((Ipv4Addr::new(127, 0, 1, source), 0));
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-    socket.bind(&source.into())?;
-    socket.connect_timeout(&plan.address.into(), Duration::from_secs(CONNECT_SECONDS_MAX))?;
+    let socket = load::connect(plan.address, index / SOURCE_CONNECTIONS_MAX)?;
     socket.set_read_timeout(Some(Duration::from_secs(STEP_SECONDS_MAX)))?;
-    Ok(socket.into())
-}
-
-fn ask(control: &mut TcpStream, path: &str) -> Result<String, Box<dyn Error>> {
-    control.write_all(&get(path))?;
-    read_answer(control)
-}
-
-fn read_answer(control: &mut TcpStream) -> Result<String, Box<dyn Error>> {
-    let mut buffer = [0; ANSWER_BYTES_MAX];
-    let mut filled = 0;
-    loop {
-        let read = control.read(&mut buffer[filled..])?;
-        if read == 0 {
-            return Err("the server closed the connection".into());
-        }
-        filled += read;
-        if let Some(answer) = parse(&buffer[..filled])? {
-            return Ok(str::from_utf8(answer.body)?.to_owned());
-        }
-    }
+    Ok(socket)
 }
