@@ -21,16 +21,53 @@ pub(super) struct Suspension {
     exchange: ExchangeRef,
     guest: u32,
     route: u32,
-    until: Join,
-    /// Settlements that are still missing.
-    missing: u32,
-    /// `resume` is called at the end; else the host answers.
-    resumes: bool,
+    needs: Needs,
     /// Set until the suspension is over.
     deadline: Option<TimerKey>,
     handles: Handles,
     /// What few suspensions have.
     rare: Option<Box<Rare>>,
+}
+
+/// What is missing, in one word: with words of their own the suspension would be larger by one.
+#[derive(Clone, Copy)]
+struct Needs(u32);
+
+impl Needs {
+    const ANY: u32 = 1 << 31;
+    const RESUMES: u32 = 1 << 30;
+
+    /// So many settlements of a join. `resumes`: `resume` is called at the end; else the host answers.
+    fn new(until: Join, handles: usize, resumes: bool) -> Needs {
+        let missing = match until {
+            Join::All => (handles as u32).min(Needs::RESUMES - 1),
+            Join::Any => 1 | Needs::ANY,
+        };
+        Needs(missing | if resumes { Needs::RESUMES } else { 0 })
+    }
+
+    fn until(self) -> Join {
+        if self.0 & Needs::ANY == 0 { Join::All } else { Join::Any }
+    }
+
+    fn resumes(self) -> bool {
+        self.0 & Needs::RESUMES != 0
+    }
+
+    /// Settlements that are still missing.
+    fn missing(self) -> u32 {
+        self.0 & (Needs::RESUMES - 1)
+    }
+
+    fn one_less(&mut self) {
+        if self.missing() > 0 {
+            self.0 -= 1;
+        }
+    }
+
+    fn nothing_more(&mut self) {
+        self.0 &= !(Needs::RESUMES - 1);
+    }
 }
 
 #[derive(Default)]
@@ -78,16 +115,12 @@ impl<W: World, C: Calls> Worker<W, C> {
         let on_timeout = suspend.on_timeout.as_ref().map(PackedResponse::from);
         let is_rare = on_timeout.is_some() || request.is_some() || !suspend.state.is_empty();
         let rare = is_rare.then(|| Box::new(Rare { on_timeout, request, state: suspend.state.into_boxed_slice() }));
+        let resumes = suspend.resume && self.guests.has_resume(started.guest);
         self.suspensions.insert(Suspension {
             exchange: started.exchange,
             guest: started.guest,
             route: started.route,
-            until: suspend.until,
-            missing: match suspend.until {
-                Join::All => suspend.handles.len() as u32,
-                Join::Any => 1,
-            },
-            resumes: suspend.resume && self.guests.has_resume(started.guest),
+            needs: Needs::new(suspend.until, suspend.handles.len(), resumes),
             deadline: None,
             handles: Handles::new(suspend.handles),
             rare,
@@ -125,21 +158,21 @@ impl<W: World, C: Calls> Worker<W, C> {
                 Clock::None | Clock::Set(_) => {}
             }
             if self.shared.registry.arm(handle.id, waiter) {
-                suspension.missing = suspension.missing.saturating_sub(1);
+                suspension.needs.one_less();
             }
         }
-        if suspension.missing == 0 {
+        if suspension.needs.missing() == 0 {
             self.complete(key);
         }
     }
 
     /// One of a suspension's pendings was settled.
     pub(super) fn settled(&mut self, key: Key) {
-        let Some(suspension) = self.suspensions.get_mut(key).filter(|suspension| suspension.missing > 0) else {
+        let Some(suspension) = self.suspensions.get_mut(key).filter(|suspension| suspension.needs.missing() > 0) else {
             return;
         };
-        suspension.missing -= 1;
-        if suspension.missing == 0 {
+        suspension.needs.one_less();
+        if suspension.needs.missing() == 0 {
             self.complete(key);
         }
     }
@@ -155,7 +188,7 @@ impl<W: World, C: Calls> Worker<W, C> {
     fn complete(&mut self, key: Key) {
         let Some(suspension) = self.suspensions.get_mut(key) else { return };
         suspension.deadline.take().map(|deadline| self.timers.cancel(deadline));
-        if suspension.resumes {
+        if suspension.needs.resumes() {
             self.resumable.push_back(key);
         } else {
             self.answer_settled(key);
@@ -167,15 +200,15 @@ impl<W: World, C: Calls> Worker<W, C> {
         suspension.deadline = None;
         // A settlement that won may still be on its way here: `ok` was said, so it stands.
         let settled = suspension.handles.iter().filter(|handle| self.shared.registry.is_settled(handle.id)).count();
-        let complete = match suspension.until {
+        let complete = match suspension.needs.until() {
             Join::All => settled == suspension.handles.len(),
             Join::Any => settled > 0,
         };
         if complete {
-            suspension.missing = 0;
+            suspension.needs.nothing_more();
             return self.complete(key);
         }
-        if suspension.resumes {
+        if suspension.needs.resumes() {
             self.resumable.push_back(key);
         } else {
             self.answer_late(key);
@@ -190,7 +223,7 @@ impl<W: World, C: Calls> Worker<W, C> {
         let arrivals: Vec<Arrival> = suspension.handles.iter().map(collect).collect();
         // Decided by what resume is shown, so that cause and arrivals can't disagree.
         let settled = arrivals.iter().filter(|arrival| arrival.settlement.is_some()).count();
-        let cause = match suspension.until {
+        let cause = match suspension.needs.until() {
             Join::All if settled == arrivals.len() => Cause::Settled,
             Join::Any if settled > 0 => Cause::Settled,
             _ => Cause::Deadline,
@@ -207,7 +240,7 @@ impl<W: World, C: Calls> Worker<W, C> {
         let Some(suspension) = self.suspensions.remove(key) else { return };
         let collect = |handle: Handle| self.shared.registry.collect(handle.id);
         let mut settlements = suspension.handles.iter().filter_map(collect);
-        let deciding = match suspension.until {
+        let deciding = match suspension.needs.until() {
             Join::Any => settlements.next(),
             Join::All => {
                 let all: Vec<Settled> = settlements.collect();
@@ -271,8 +304,8 @@ mod tests {
     /// What a held request costs beside its pending and its timer; see `tests/simulation`'s `million`.
     #[test]
     fn a_suspension_is_a_cache_line() {
-        assert!(size_of::<Suspension>() <= 60, "{}", size_of::<Suspension>());
+        assert!(size_of::<Suspension>() <= 56, "{}", size_of::<Suspension>());
         assert!(size_of::<Rare>() <= 40, "{}", size_of::<Rare>());
-        assert!(size_of::<Timer>() <= 12, "{}", size_of::<Timer>());
+        assert!(size_of::<Timer>() <= 16, "{}", size_of::<Timer>());
     }
 }
