@@ -293,16 +293,11 @@ fn closed_with_reason(client: &mut Client, network: &Network, stage: &mut Stage,
         _ => false,
     };
     let left_held = client.fin && client.open.front().is_some_and(|asked| held(asked.what));
-    let ledger = &stage.ledger;
-    let first = client.open.front().map(|asked| match asked.what {
-        What::Script(n) => format!("{:?}", ledger.requests[n]),
-        other => format!("{other:?}"),
-    });
+    let wire = &network.wires[client.wire];
     assert!(
         drains || client.was_slow || left_held,
-        "closed without an answer at {}: {first:?} {client:?} {:?}",
-        network.now_ms,
-        network.wires[client.wire]
+        "closed without an answer at {}: {client:?} {wire:?}",
+        network.now_ms
     );
     stage.ledger.left = true;
     client.left = true;
