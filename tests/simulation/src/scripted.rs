@@ -28,7 +28,7 @@ pub struct Scripted {
     mailbox: Arc<Mailbox>,
     network: Rc<RefCell<Network>>,
     stage: Rc<RefCell<Stage>>,
-    slots: Vec<Option<Running>>,
+    slots: Vec<Option<Box<Running>>>,
 }
 
 /// What all guests share with the test.
@@ -90,14 +90,14 @@ impl Scripted {
     }
 
     /// Follows the script until it has computed beyond its slice, or has ended.
-    fn go_on(&mut self, mut running: Running) -> Result<CallEnd, Running> {
+    fn go_on(&mut self, mut running: Box<Running>) -> Result<CallEnd, Box<Running>> {
         while let Some(op) = running.ops.pop_front() {
             if matches!(op, Op::Slice) {
                 return Err(running);
             }
             self.act(&mut running, op);
         }
-        Ok(self.end(running))
+        Ok(self.end(*running))
     }
 
     fn act(&self, running: &mut Running, op: Op) {
@@ -184,7 +184,7 @@ impl Scripted {
     }
 
     /// The one place that knows how a time slice ends.
-    fn slice(&mut self, slot: u32, running: Running) -> Poll<CallEnd> {
+    fn slice(&mut self, slot: u32, running: Box<Running>) -> Poll<CallEnd> {
         match self.go_on(running) {
             Ok(end) => Poll::Ready(end),
             Err(running) => {
@@ -215,7 +215,7 @@ impl Calls for Scripted {
 
     fn start(&mut self, slot: u32, call: Call) -> Poll<CallEnd> {
         assert!(self.slots[slot as usize].is_none(), "a slot has one call");
-        let running = self.begin(call);
+        let running = Box::new(self.begin(call));
         self.slice(slot, running)
     }
 

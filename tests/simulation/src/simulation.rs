@@ -61,7 +61,7 @@ impl Simulation {
         if tight {
             (limits.worker_calls_queued_max, limits.worker_suspensions_max, limits.pendings_max) = (2, 3, 6);
         }
-        let network = Rc::new(RefCell::new(Network::new(workers, rng.next())));
+        let network = Rc::new(RefCell::new(Network::new(workers, rng.number())));
         let woken = network.borrow().woken.clone();
         let office =
             Office::new(workers as u16, limits, move |worker| woken[usize::from(worker)].store(true, Ordering::SeqCst));
