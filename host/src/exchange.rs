@@ -4,12 +4,19 @@ use crate::http::{Head, Version};
 use crate::request_id::RequestId;
 
 /// What is kept of a request while it is answered. Its head and body are with whoever answers it.
+///
+/// In this order, with `progress` first, a connection's phase has its own tag in `progress`'s, and is 8 bytes smaller.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub struct Exchange {
+    /// Where the worker has got with it.
+    pub progress: Progress,
     /// It is the nth request of its connection, from 0. Wraps.
     pub serial: u32,
     /// Its name.
     pub id: RequestId,
+    /// `GET /path?query`, for the access log. Visible ASCII and one space.
+    pub label: Box<str>,
     /// When its head was whole.
     pub started_ms: u64,
     /// It is a HEAD request: the answer's body is measured and not sent.
@@ -18,10 +25,6 @@ pub struct Exchange {
     pub version: Version,
     /// Whether the client wants to go on with the connection.
     pub keep_alive: bool,
-    /// `GET /path?query`, for the access log. Visible ASCII and one space.
-    pub label: Box<str>,
-    /// Where the worker has got with it.
-    pub progress: Progress,
 }
 
 impl Exchange {

@@ -33,6 +33,12 @@ impl TimerKey {
     }
 }
 
+/// When something is due that is asked for now, `after_ms` later. `now_ms` is a moment that has begun, perhaps long ago: so
+/// that no wait is shorter than asked, it may be a millisecond longer. Zero is at once.
+pub fn due_ms(now_ms: u64, after_ms: u32) -> u64 {
+    now_ms + u64::from(after_ms) + u64::from(after_ms > 0)
+}
+
 /// Timers that carry a target each. The clock is the caller's.
 pub struct Timers<T> {
     entries: BTreeMap<TimerKey, T>,
@@ -94,6 +100,12 @@ impl<T> Timers<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_wait_is_shorter_than_asked() {
+        // It is 5.9 and counts as 5: what is due at 16 is due 10.1 later.
+        assert_eq!((due_ms(5, 10), due_ms(5, 0)), (16, 5));
+    }
 
     #[test]
     fn timers_fire_in_order_and_never_early() {

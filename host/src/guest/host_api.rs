@@ -20,6 +20,7 @@ use crate::log::Level;
 use crate::outcome::{Clock, Handle, Settled, Settlement};
 use crate::pending::{Refusal, Registry};
 use crate::request_id::RequestId;
+use crate::timers::due_ms;
 
 /// How long a `set-all` goes on in one time slice. Short of a slice, since those whom it settles on its own worker are
 /// answered in the same turn.
@@ -238,7 +239,7 @@ fn add_pending_handles(linker: &mut Linker<CallContext>) -> wasmtime::Result<()>
     })?;
     handles.func_wrap("timer", |mut store: Context<'_>, (after_ms,): (u32,)| {
         let context = store.data_mut();
-        let at_ms = context.now_ms + context.slice.elapsed_ms() + u64::from(after_ms);
+        let at_ms = due_ms(context.now_ms + context.slice.elapsed_ms(), after_ms);
         Ok((context.create(None, Clock::Due { at_ms }).map_err(types::Refusal::from),))
     })?;
     handles.func_wrap("set-result", |store: Context<'_>, (token, with): (String, types::Settlement)| {

@@ -107,9 +107,9 @@ impl Slice {
         Duration::from_nanos(self.now_ns().saturating_sub(self.slice_started_ns.load(Ordering::Relaxed)))
     }
 
-    /// Since the call started, the time when others ran included.
+    /// Since the call started, the time when others ran included; rounded up.
     pub fn elapsed_ms(&self) -> u64 {
-        self.now_ns().saturating_sub(self.call_started_ns.load(Ordering::Relaxed)) / 1_000_000
+        self.now_ns().saturating_sub(self.call_started_ns.load(Ordering::Relaxed)).div_ceil(1_000_000)
     }
 }
 

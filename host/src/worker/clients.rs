@@ -378,6 +378,6 @@ mod tests {
 
     #[test]
     fn a_client_is_small() {
-        assert!(size_of::<Client<u32>>() <= 13, "{}", size_of::<Client<u32>>());
+        assert!(size_of::<Client<u32>>() <= 136, "{}", size_of::<Client<u32>>());
     }
 }

@@ -9,7 +9,7 @@ use crate::http::{PackedResponse, Response};
 use crate::outcome::{Arrival, Cause, Clock, Handle, Join, Settled, Settlement, Suspend};
 use crate::pending::{PendingId, Waiter};
 use crate::slab::Key;
-use crate::timers::TimerKey;
+use crate::timers::{TimerKey, due_ms};
 use crate::world::{CallEntry, Calls, GuestRequest, Wait, World};
 
 use super::calls::{Started, unavailable};
@@ -22,9 +22,9 @@ pub(super) struct Suspension {
     guest: u32,
     route: u32,
     until: Join,
-    /// Settlements that are still missing.
-    missing: u32,
     then: Then,
+    /// Settlements that are still missing.
+    missing: u16,
     /// Set until the suspension is over.
     deadline: Option<TimerKey>,
     handles: Handles,
@@ -37,6 +37,30 @@ impl Suspension {
     pub fn call(&self) -> (u32, u32) {
         (self.guest, self.route)
     }
+
+    fn new(started: Started, handles: Vec<Handle>, until: Join, then: Then, rare: Option<Box<Rare>>) -> Suspension {
+        let Started { exchange, guest, route } = started;
+        let missing = match until {
+            Join::All => u16::try_from(handles.len()).unwrap_or(u16::MAX),
+            Join::Any => 1,
+        };
+        Suspension {
+            exchange,
+            guest,
+            route,
+            until,
+            then,
+            missing,
+            deadline: None,
+            handles: Handles::new(handles),
+            rare,
+        }
+    }
+
+    /// The slot of its call, if that waits in place.
+    fn slot(&self) -> u32 {
+        self.rare.as_ref().map_or(0, |rare| rare.slot)
+    }
 }
 
 /// How a suspension ends.
@@ -46,8 +70,8 @@ enum Then {
     Resume,
     /// The host answers.
     Answer,
-    /// The call in this slot, which waits in place, goes on.
-    Unpark { slot: u32 },
+    /// Its call, which waits in place, goes on.
+    Unpark,
 }
 
 #[derive(Default)]
@@ -56,11 +80,23 @@ struct Rare {
     request: Option<Box<GuestRequest>>,
     /// Bytes for `resume`.
     state: Box<[u8]>,
+    /// The slot of its call, if that waits in place.
+    slot: u32,
+}
+
+impl Rare {
+    /// Boxed if there is anything in it.
+    fn boxed(suspend: &mut Suspend, request: Option<Box<GuestRequest>>) -> Option<Box<Rare>> {
+        let on_timeout = suspend.on_timeout.as_ref().map(PackedResponse::from);
+        let state = std::mem::take(&mut suspend.state).into_boxed_slice();
+        let is_rare = on_timeout.is_some() || request.is_some() || !state.is_empty();
+        is_rare.then(|| Box::new(Rare { on_timeout, request, state, slot: 0 }))
+    }
 }
 
 impl<W: World, C: Calls> Worker<W, C> {
     /// A call has returned a suspension: from now on the request holds no instance.
-    pub(super) fn suspend(&mut self, started: Started, suspend: Suspend, request: Option<Box<GuestRequest>>) {
+    pub(super) fn suspend(&mut self, started: Started, mut suspend: Suspend, request: Option<Box<GuestRequest>>) {
         let limits = &self.shared.limits;
         let full = self.suspensions.len() >= limits.worker_suspensions_max;
         if suspend.state.len() > limits.state_bytes_max {
@@ -79,9 +115,13 @@ impl<W: World, C: Calls> Worker<W, C> {
             self.release_all(suspend.handles.into_iter());
             return self.answer(started.exchange, Some(started.guest), &unavailable());
         }
-        let timeout_ms = suspend.timeout_ms;
-        let key = self.insert_suspension(started, suspend, request);
-        self.begin(key, started.exchange, timeout_ms);
+        let then = match suspend.resume && self.guests.has_resume(started.guest) {
+            true => Then::Resume,
+            false => Then::Answer,
+        };
+        let rare = Rare::boxed(&mut suspend, request);
+        let key = self.suspensions.insert(Suspension::new(started, suspend.handles, suspend.until, then, rare));
+        self.begin(key, started.exchange, suspend.timeout_ms);
     }
 
     /// A call waits in place: it keeps its slot and its instance.
@@ -89,19 +129,8 @@ impl<W: World, C: Calls> Worker<W, C> {
         let Some(started) = self.calls.started(slot) else { return };
         let Wait { handles, until, timeout_ms } = wait;
         self.calls.park(slot);
-        let suspend = Suspend {
-            handles,
-            until,
-            timeout_ms,
-            on_timeout: None,
-            resume: false,
-            keep_request: false,
-            state: Vec::new(),
-        };
-        let key = self.insert_suspension(started, suspend, None);
-        if let Some(suspension) = self.suspensions.get_mut(key) {
-            suspension.then = Then::Unpark { slot };
-        }
+        let rare = Some(Box::new(Rare { slot, ..Rare::default() }));
+        let key = self.suspensions.insert(Suspension::new(started, handles, until, Then::Unpark, rare));
         if !self.exchange_is_there(started.exchange) {
             return self.end_suspension(key);
         }
@@ -116,36 +145,13 @@ impl<W: World, C: Calls> Worker<W, C> {
         let limits = &self.shared.limits;
         let timeout_ms = timeout_ms.unwrap_or(limits.suspension_default_ms).min(limits.suspension_max_ms);
         let now_ms = self.world.now_ms();
-        let deadline = self.timers.set(now_ms + u64::from(timeout_ms), Timer::Deadline(key));
+        let deadline = self.timers.set(due_ms(now_ms, timeout_ms), Timer::Deadline(key));
         if let Some(suspension) = self.suspensions.get_mut(key) {
             suspension.deadline = Some(deadline);
         }
         self.rest(exchange, key);
         self.arm(key, now_ms);
         self.count();
-    }
-
-    fn insert_suspension(&mut self, started: Started, suspend: Suspend, request: Option<Box<GuestRequest>>) -> Key {
-        let on_timeout = suspend.on_timeout.as_ref().map(PackedResponse::from);
-        let is_rare = on_timeout.is_some() || request.is_some() || !suspend.state.is_empty();
-        let rare = is_rare.then(|| Box::new(Rare { on_timeout, request, state: suspend.state.into_boxed_slice() }));
-        self.suspensions.insert(Suspension {
-            exchange: started.exchange,
-            guest: started.guest,
-            route: started.route,
-            until: suspend.until,
-            missing: match suspend.until {
-                Join::All => suspend.handles.len() as u32,
-                Join::Any => 1,
-            },
-            then: match suspend.resume && self.guests.has_resume(started.guest) {
-                true => Then::Resume,
-                false => Then::Answer,
-            },
-            deadline: None,
-            handles: Handles::new(suspend.handles),
-            rare,
-        })
     }
 
     /// The connection gives its buffers back while its request waits.
@@ -192,7 +198,7 @@ impl<W: World, C: Calls> Worker<W, C> {
         let Some(suspension) = self.suspensions.get_mut(key).filter(|suspension| suspension.missing > 0) else {
             return;
         };
-        suspension.missing -= 1;
+        suspension.missing = suspension.missing.saturating_sub(1);
         if suspension.missing == 0 {
             self.complete(key);
         }
@@ -212,7 +218,7 @@ impl<W: World, C: Calls> Worker<W, C> {
         match suspension.then {
             Then::Resume => self.resumable.push_back(key),
             Then::Answer => self.answer_settled(key),
-            Then::Unpark { slot } => self.unpark(key, slot),
+            Then::Unpark => self.unpark(key),
         }
     }
 
@@ -222,7 +228,7 @@ impl<W: World, C: Calls> Worker<W, C> {
         match suspension.then {
             // What it is shown decides.
             Then::Resume => return self.resumable.push_back(key),
-            Then::Unpark { slot } => return self.unpark(key, slot),
+            Then::Unpark => return self.unpark(key),
             Then::Answer => {}
         }
         // A settlement that won may still be on its way here: `ok` was said, so it stands. From one that is
@@ -236,8 +242,9 @@ impl<W: World, C: Calls> Worker<W, C> {
     }
 
     /// A wait in place is over: its call reads the settlements itself, and keeps its handles.
-    fn unpark(&mut self, key: Key, slot: u32) {
+    fn unpark(&mut self, key: Key) {
         let Some(suspension) = self.suspensions.remove(key) else { return };
+        let slot = suspension.slot();
         let client = self.clients.get_mut(suspension.exchange.client);
         if let Some(exchange) = client.and_then(|client| client.connection.exchange_mut()) {
             exchange.progress = Progress::Running { slot };
@@ -314,7 +321,8 @@ impl<W: World, C: Calls> Worker<W, C> {
     pub(super) fn end_suspension(&mut self, key: Key) {
         let Some(suspension) = self.suspensions.remove(key) else { return };
         suspension.deadline.map(|deadline| self.timers.cancel(deadline));
-        if let Then::Unpark { slot } = suspension.then {
+        if suspension.then == Then::Unpark {
+            let slot = suspension.slot();
             let leftover = self.guests.cancel(slot, suspension.handles.iter().collect());
             self.calls.cancelled(slot);
             self.release_all(leftover.into_iter());
@@ -342,8 +350,8 @@ mod tests {
     /// What a held request costs beside its pending and its timer; see `tests/simulation`'s `million`.
     #[test]
     fn a_suspension_is_a_cache_line() {
-        assert!(size_of::<Suspension>() <= 60, "{}", size_of::<Suspension>());
-        assert!(size_of::<Rare>() <= 40, "{}", size_of::<Rare>());
-        assert!(size_of::<Timer>() <= 12, "{}", size_of::<Timer>());
+        assert!(size_of::<Suspension>() <= 56, "{}", size_of::<Suspension>());
+        assert!(size_of::<Rare>() <= 48, "{}", size_of::<Rare>());
+        assert!(size_of::<Timer>() <= 16, "{}", size_of::<Timer>());
     }
 }

@@ -320,7 +320,9 @@ impl Ledger {
             _ if self.refuses => {}
             State::Held(held) if !held.resumes => {
                 for &pending in &held.pendings {
-                    self.pendings[pending].key.map(|key| self.unseen[key] = true);
+                    if let Some(key) = self.pendings[pending].key {
+                        self.unseen[key] = true;
+                    }
                 }
             }
             state => panic!("request {request} was answered while {state:?}"),

@@ -215,7 +215,7 @@ impl World for SimWorld {
     }
 
     fn random(&mut self) -> u128 {
-        u128::from(self.network.borrow_mut().rng.next())
+        u128::from(self.network.borrow_mut().rng.number())
     }
 
     fn wait(&mut self, timeout_ms: Option<u64>, ready: &mut Vec<Ready>) -> io::Result<()> {

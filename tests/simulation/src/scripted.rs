@@ -27,7 +27,7 @@ pub struct Scripted {
     mailbox: Arc<Mailbox>,
     network: Rc<RefCell<Network>>,
     stage: Rc<RefCell<Stage>>,
-    slots: Vec<Option<Running>>,
+    slots: Vec<Option<Box<Running>>>,
 }
 
 /// What all guests share with the test.
@@ -97,7 +97,7 @@ impl Scripted {
     }
 
     /// Follows the script until it has computed beyond its slice, waits in place, or has ended.
-    fn go_on(&mut self, mut running: Running) -> Result<CallEnd, (Running, Paused)> {
+    fn go_on(&mut self, mut running: Box<Running>) -> Result<CallEnd, (Box<Running>, Paused)> {
         if let Some(waited) = running.waits.take() {
             self.wait_ends(&running, &waited);
         }
@@ -111,7 +111,7 @@ impl Scripted {
                 _ => self.act(&mut running, op),
             }
         }
-        Ok(self.end(running))
+        Ok(self.end(*running))
     }
 
     /// Begins to wait in place; the worker has to find out by itself if that is over at once.
@@ -213,7 +213,7 @@ impl Scripted {
     }
 
     /// The one place that knows how a time slice ends.
-    fn slice(&mut self, slot: u32, running: Running) -> Ran {
+    fn slice(&mut self, slot: u32, running: Box<Running>) -> Ran {
         match self.go_on(running) {
             Ok(end) => Ran::Ended(end),
             Err((running, Paused::Waits(wait))) => {
@@ -258,7 +258,7 @@ impl Calls for Scripted {
 
     fn start(&mut self, slot: u32, call: Call) -> Ran {
         assert!(self.slots[slot as usize].is_none(), "a slot has one call");
-        let running = self.begin(call);
+        let running = Box::new(self.begin(call));
         self.slice(slot, running)
     }
 

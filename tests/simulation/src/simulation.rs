@@ -61,7 +61,7 @@ impl Simulation {
         if tight {
             (limits.worker_calls_queued_max, limits.worker_suspensions_max, limits.pendings_max) = (2, 3, 6);
         }
-        let network = Rc::new(RefCell::new(Network::new(workers, rng.next())));
+        let network = Rc::new(RefCell::new(Network::new(workers, rng.number())));
         let woken = network.borrow().woken.clone();
         let office =
             Office::new(workers as u16, limits, move |worker| woken[usize::from(worker)].store(true, Ordering::SeqCst));
@@ -296,16 +296,11 @@ fn closed_with_reason(client: &mut Client, network: &Network, stage: &mut Stage,
         _ => false,
     };
     let left_held = client.fin && client.open.front().is_some_and(|asked| held(asked.what));
-    let ledger = &stage.ledger;
-    let first = client.open.front().map(|asked| match asked.what {
-        What::Script(n) => format!("{:?}", ledger.requests[n]),
-        other => format!("{other:?}"),
-    });
+    let wire = &network.wires[client.wire];
     assert!(
         drains || client.was_slow || left_held,
-        "closed without an answer at {}: {first:?} {client:?} {:?}",
-        network.now_ms,
-        network.wires[client.wire]
+        "closed without an answer at {}: {client:?} {wire:?}",
+        network.now_ms
     );
     stage.ledger.left = true;
     client.left = true;

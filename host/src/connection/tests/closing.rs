@@ -172,3 +172,21 @@ fn an_abandoned_connection_is_finished_and_gives_the_exchange_back() {
     assert_eq!(world.requests.len(), 1);
     assert_eq!(world.connection.deadline_ms(), None);
 }
+
+/// Found by the simulator: a client that half-closes behind two requests, the second of which is then held.
+#[test]
+fn answers_before_an_exchange_that_is_given_up_still_go_out() {
+    let mut world = World::new();
+    (world.answers_at_once, world.reads_at_once) = (false, false);
+    world.send("GET /a HTTP/1.1\r\nHost: a\r\n\r\nGET /b HTTP/1.1\r\nHost: a\r\n\r\n");
+    world.answer(&Response::text(200, "first"));
+    world.run();
+    world.send_eof();
+    let limits = world.limits;
+    let given_up = world.connection.give_up(world.now_ms, &limits).unwrap();
+    assert_eq!(&*given_up.label, "GET /b");
+    assert!(world.connection.output().ends_with(b"first") && !world.connection.is_finished());
+    let written = world.connection.output().len();
+    world.connection.wrote(written, world.now_ms, &limits);
+    assert!(world.connection.is_finished());
+}
