@@ -9,7 +9,7 @@ use std::task::Poll;
 
 use snow_host::http::Response;
 use snow_host::outcome::{Clock, Handle, Outcome, Settled, Suspend};
-use snow_host::pending::Registry;
+use snow_host::pending::{Registry, Waiter};
 use snow_host::router::{Entry, Route, Router};
 use snow_host::worker::{Mailbox, Message, PostOffice};
 use snow_host::world::{Call, CallEnd, CallEntry, CallFault, Calls, GuestRequest, Post};
@@ -39,6 +39,8 @@ pub struct Stage {
     pub scripts: Vec<Script>,
     /// Calls that can go on, and whom to tell: worker and slot.
     pub runnable: Vec<(usize, u32)>,
+    /// Whom settlements wake that are not posted yet: their sender's thread was stopped in between.
+    pub unposted: Vec<Waiter>,
 }
 
 struct Running {
@@ -101,7 +103,8 @@ impl Scripted {
     }
 
     fn act(&self, running: &mut Running, op: Op) {
-        let ledger = &mut self.stage.borrow_mut().ledger;
+        let stage = &mut *self.stage.borrow_mut();
+        let ledger = &mut stage.ledger;
         let woken = match op {
             Op::Create(key) => {
                 self.create(ledger, running, key, Clock::None);
@@ -129,7 +132,10 @@ impl Scripted {
                 Vec::new()
             }
         };
-        self.post.wake(&woken);
+        match self.network.borrow_mut().rng.percent(20) {
+            true => stage.unposted.extend(woken),
+            false => self.post.wake(&woken),
+        }
     }
 
     fn create(&self, ledger: &mut Ledger, running: &mut Running, key: Option<usize>, clock: Clock) {
