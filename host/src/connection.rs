@@ -235,7 +235,13 @@ impl Connection {
     /// Whether input waits that was received and not used. After [`wrote`](Self::wrote) made room for more
     /// answers, [`step`](Self::step) may be able to use it, and no event of the socket will say so.
     pub fn has_unused_input(&self) -> bool {
-        !self.dead && (!self.input.is_empty() || matches!(self.phase, Phase::Arrived(_) | Phase::Refused(_)))
+        let waits = match self.phase {
+            Phase::Arrived(_) | Phase::Refused(_) => true,
+            // The client's end is used up too: by closing.
+            Phase::Head(_) => self.peer == Peer::Ended,
+            _ => false,
+        };
+        !self.dead && (waits || !self.input.is_empty())
     }
 
     /// Whether the output is flushed and the connection closes with input in doubt. The worker then shuts down

@@ -24,7 +24,7 @@ use crate::timers::due_ms;
 
 /// How long a `set-all` goes on in one time slice. Short of a slice, since those whom it settles on its own worker are
 /// answered in the same turn.
-const SETTLING_SLICE: Duration = Duration::from_micros(250);
+const SETTLING_SLICE: Duration = Duration::from_micros(150);
 
 /// A store's data: all that a call may reach.
 pub struct CallContext {

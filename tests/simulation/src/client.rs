@@ -1,6 +1,7 @@
 //! A client that sends requests in pieces, reads answers in pieces, and leaves when it likes. It checks that there is
 //! one answer for each request, in order, whole and its own.
 
+use crate::ledger::{Ledger, State};
 use crate::network::Network;
 use crate::rng::Rng;
 use crate::script::Script;
@@ -82,6 +83,15 @@ impl Client {
     /// Whether it has read a part of an answer.
     pub fn reads_on(&self) -> bool {
         !self.inbox.is_empty()
+    }
+
+    /// Whether its first open request was sent whole, and nothing was done for it.
+    pub fn is_forgotten(&self, ledger: &Ledger) -> bool {
+        let unseen = |asked: &Asked| match asked.what {
+            What::Script(number) => matches!(ledger.requests[number].state, State::Sent),
+            What::Nothing | What::Garbage => true,
+        };
+        self.outbox.is_empty() && !self.told_to_go && self.open.front().is_some_and(unseen)
     }
 
     /// Writes one more request into its outbox.

@@ -162,7 +162,7 @@ pub struct Snow {
 }
 
 /// As in the host's own `set-all`: how long it goes on in one time slice.
-const SETTLING_SLICE: Duration = Duration::from_micros(250);
+const SETTLING_SLICE: Duration = Duration::from_micros(150);
 
 impl Snow {
     /// Handlers for the worker 0.

@@ -409,6 +409,15 @@ impl Ledger {
         held.fold((0, 0), |(requests, pendings), more| (requests + 1, pendings + more))
     }
 
+    /// Whether a request is held for pendings that are settled.
+    pub fn holds_what_is_over(&self, is_there: impl Fn(usize) -> bool) -> bool {
+        let settled = |number: &&usize| self.registry.is_settled(self.pendings[**number].id);
+        self.requests.iter().enumerate().any(|(number, request)| match &request.state {
+            State::Held(held) if is_there(number) => held.is_complete(held.pendings.iter().filter(settled).count()),
+            _ => false,
+        })
+    }
+
     /// At the end: what was said to have won was delivered, or there was a reason.
     pub fn nothing_is_lost(&self) {
         for (number, value) in self.values.iter().enumerate() {

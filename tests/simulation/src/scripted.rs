@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use snow_host::http::Response;
 use snow_host::outcome::{Clock, Handle, Join, Outcome, Settled, Suspend};
-use snow_host::pending::Registry;
+use snow_host::pending::{Registry, Waiter};
 use snow_host::router::{Entry, Route, Router};
 use snow_host::worker::{Mailbox, Message, PostOffice};
 use snow_host::world::{Call, CallEnd, CallEntry, CallFault, Calls, GuestRequest, Post, Ran, Wait};
@@ -38,6 +38,8 @@ pub struct Stage {
     pub scripts: Vec<Script>,
     /// Calls that can go on, and whom to tell: worker and slot.
     pub runnable: Vec<(usize, u32)>,
+    /// Whom settlements wake that are not posted yet: their sender's thread was stopped in between.
+    pub unposted: Vec<Waiter>,
 }
 
 struct Running {
@@ -130,7 +132,8 @@ impl Scripted {
     }
 
     fn act(&self, running: &mut Running, op: Op) {
-        let ledger = &mut self.stage.borrow_mut().ledger;
+        let stage = &mut *self.stage.borrow_mut();
+        let ledger = &mut stage.ledger;
         let woken = match op {
             Op::Create(key) => {
                 self.create(ledger, running, key, Clock::None);
@@ -158,7 +161,10 @@ impl Scripted {
                 Vec::new()
             }
         };
-        self.post.wake(&woken);
+        match self.network.borrow_mut().rng.percent(20) {
+            true => stage.unposted.extend(woken),
+            false => self.post.wake(&woken),
+        }
     }
 
     fn create(&self, ledger: &mut Ledger, running: &mut Running, key: Option<usize>, clock: Clock) {

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 
 use snow_host::config::Limits;
 use snow_host::worker::{Held, Message, Worker};
+use snow_host::world::Post;
 
 use crate::client::{Client, What};
 use crate::ledger::{Ledger, State};
@@ -58,6 +59,10 @@ impl Simulation {
         let workers = 1 + rng.below(3);
         let tight = rng.percent(20);
         let mut limits = Limits { worker_calls_started_max: 1 + rng.below(4) as u32, ..Limits::default() };
+        if rng.percent(50) {
+            // So that pipelined requests wait for room.
+            limits.http.output_bytes_max = rng.below(400);
+        }
         if tight {
             (limits.worker_calls_queued_max, limits.worker_suspensions_max, limits.pendings_max) = (2, 3, 6);
         }
@@ -67,7 +72,8 @@ impl Simulation {
             Office::new(workers as u16, limits, move |worker| woken[usize::from(worker)].store(true, Ordering::SeqCst));
         let mut ledger = Ledger::new(office.registry.clone());
         ledger.refuses = tight;
-        let stage = Rc::new(RefCell::new(Stage { ledger, scripts: Vec::new(), runnable: Vec::new() }));
+        let stage =
+            Rc::new(RefCell::new(Stage { ledger, scripts: Vec::new(), runnable: Vec::new(), unposted: Vec::new() }));
         let worker = |number: usize| {
             let world = SimWorld { network: network.clone(), worker: number };
             let calls = Scripted::new(number as u16, &office, network.clone(), stage.clone());
@@ -153,9 +159,19 @@ impl Simulation {
         self.network.borrow_mut().now_ms += ms as u64;
     }
 
-    /// A call that has yielded can go on.
+    /// Whether something is under way that only a step of the test delivers.
+    fn is_held_up(&self) -> bool {
+        let stage = self.stage.borrow();
+        !stage.runnable.is_empty() || !stage.unposted.is_empty()
+    }
+
+    /// A call that has yielded can go on, and a settlement's sender.
     fn run_one(&mut self) {
         let mut stage = self.stage.borrow_mut();
+        if !stage.unposted.is_empty() {
+            let waiter = stage.unposted.remove(0);
+            self.office.post.wake(&[waiter]);
+        }
         if !stage.runnable.is_empty() {
             let (worker, slot) = stage.runnable.remove(0);
             self.office.mailboxes[worker].control.send(Message::Runnable(slot));
@@ -194,7 +210,7 @@ impl Simulation {
         let quiet = (0..self.workers.len()).all(|number| self.workers[number].is_none() || !network.can_run(number));
         let read = network.wires.iter().all(|wire| wire.to_client.is_empty() || wire.reset);
         let drained = self.workers.iter().any(Option::is_none);
-        if quiet && read && !drained && all.calls == 0 {
+        if quiet && read && !drained && all.calls == 0 && !self.is_held_up() {
             drop(network);
             self.check_quiet(all);
         }
@@ -214,7 +230,14 @@ impl Simulation {
                 }
             }
         }
-        let held = self.stage.borrow().ledger.held(|number| there[number]);
+        let ledger = &self.stage.borrow().ledger;
+        for (client, wire) in self.clients.iter().map(|client| (client, &network.wires[client.wire])) {
+            let gone = client.left || (client.fin && client.open.is_empty());
+            assert!(!gone || wire.host_closed, "nobody has seen that a client left: {client:?} {wire:?}");
+            assert!(client.fin || wire.host_closed || !client.is_forgotten(ledger), "nobody comes back to {client:?}");
+        }
+        assert!(!ledger.holds_what_is_over(|number| there[number]), "nobody was woken");
+        let held = ledger.held(|number| there[number]);
         assert_eq!((all.suspensions, self.office.registry.len()), held, "suspensions and pendings are counted");
     }
 
@@ -223,7 +246,7 @@ impl Simulation {
         for step in 0.. {
             assert!(step < END_STEPS_MAX, "stuck: {:?}", self.state());
             self.all_clients_act();
-            while !self.stage.borrow().runnable.is_empty() {
+            while self.is_held_up() {
                 self.run_one();
             }
             let able = (0..self.workers.len()).filter(|&number| self.network.borrow().can_run(number));

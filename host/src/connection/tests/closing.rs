@@ -36,6 +36,27 @@ fn the_last_answer_after_a_half_close_says_so() {
     assert!(world.connection.is_finished());
 }
 
+/// Found by the simulation: nobody came back to it once the output was written, until the idle timeout.
+#[test]
+fn a_half_close_behind_a_full_output_is_seen_when_that_is_written() {
+    let limits = HttpLimits { output_bytes_max: 10, ..HttpLimits::default() };
+    let mut connection = Connection::new(0, &limits);
+    let step = |connection: &mut Connection| {
+        let mut admit = |_: &Head| Admission::Accept { body_bytes_max: 0 };
+        connection.step(0, &limits, DATE, &mut || 1, &mut admit)
+    };
+    connection.receive(get("/1").as_bytes(), 0, &limits);
+    assert!(matches!(step(&mut connection), Step::Request(_)));
+    connection.respond(&Response::text(200, "longer than that"), DATE, 0, &limits);
+    connection.receive_eof();
+    assert!(matches!(step(&mut connection), Step::Idle));
+    assert!(!connection.is_finished(), "there is an answer to write");
+    connection.wrote(connection.output().len(), 0, &limits);
+    assert!(connection.has_unused_input());
+    assert!(matches!(step(&mut connection), Step::Idle));
+    assert!(connection.is_finished());
+}
+
 #[test]
 fn half_a_request_gets_no_answer() {
     for bytes in [
