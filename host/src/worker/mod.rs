@@ -6,6 +6,7 @@
 //! bounded (see [`TurnLimits`]), so none keeps the others waiting, and none costs in proportion to what is
 //! held. Generic over the world, so that a simulator can drive it.
 
+mod call_table;
 mod calls;
 mod clients;
 mod drain;
@@ -29,7 +30,7 @@ use crate::slab::{Key, Slab};
 use crate::timers::Timers;
 use crate::world::{Calls, Post, Ready, World};
 
-use self::calls::CallTable;
+use self::call_table::CallTable;
 use self::clients::Client;
 use self::drain::Drain;
 pub use self::post_office::PostOffice;

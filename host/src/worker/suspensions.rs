@@ -12,7 +12,8 @@ use crate::slab::Key;
 use crate::timers::{TimerKey, due_ms};
 use crate::world::{CallEntry, Calls, GuestRequest, Wait, World};
 
-use super::calls::{Started, unavailable};
+use super::call_table::Started;
+use super::calls::unavailable;
 use super::handles::Handles;
 use super::{ExchangeRef, Timer, Worker};
 
