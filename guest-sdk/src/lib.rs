@@ -149,15 +149,17 @@ mod request;
 mod response;
 mod resumed;
 mod serve;
+mod settlement;
 #[cfg(feature = "serde")]
 mod typed;
 
 pub use error::{Error, Result};
 pub use outcome::{IntoOutcome, Outcome};
-pub use pending::{Failure, Pending, Refusal, Settlement, Suspension};
+pub use pending::{Pending, Refusal, Suspension};
 pub use request::Request;
 pub use response::Response;
 pub use resumed::{Cause, Resumed};
+pub use settlement::{Failure, Settlement};
 
 /// Makes a function the handler of a route: `#[route(METHODS, "pattern", resume = function)]`.
 ///

@@ -6,9 +6,8 @@
 //! A pending exists from the moment it is created. So create it first, then look at your data, then decide
 //! whether to suspend: a settlement that comes in between is kept, and the request goes on at once.
 
-use crate::Response;
 use crate::bindings::snow::host::pending_handles as raw;
-use std::borrow::Cow;
+use crate::{Response, Settlement};
 use std::fmt;
 use std::time::Duration;
 
@@ -86,7 +85,8 @@ impl Pending {
     ///
     /// # Errors
     ///
-    /// What the host refuses. A [`Failure`] that somebody settled it with is not one of them, but a settlement.
+    /// What the host refuses. A [`Failure`](crate::Failure) that somebody settled it with is not one of them, but a
+    /// settlement.
     pub fn wait(&self) -> Result<Option<Settlement>, Refusal> {
         wait_for_one(self, None)
     }
@@ -107,7 +107,7 @@ impl Pending {
 ///
 /// Then the `resume` function of the route is called, if it has one. If not, the host answers by itself
 /// with what came, without a call: a [`Response`] as it is, a value as a 200 with those bytes
-/// (`application/octet-stream`), a [`Failure`] as a 502.
+/// (`application/octet-stream`), a [`Failure`](crate::Failure) as a 502.
 #[derive(Debug)]
 #[must_use = "a suspension waits only when it is returned"]
 pub struct Suspension {
@@ -183,117 +183,6 @@ impl Suspension {
         }
     }
 }
-
-/// What a pending is settled with.
-#[derive(Clone, Debug)]
-pub enum Settlement {
-    /// Bytes. A timer's settlement is an empty value.
-    Value(Vec<u8>),
-    /// A whole answer.
-    Response(Response),
-    /// A failure.
-    Failed(Failure),
-}
-
-impl Settlement {
-    /// The bytes: those of a value, or the content of an answer. A failure has none.
-    pub fn value(&self) -> Option<&[u8]> {
-        match self {
-            Settlement::Value(value) => Some(value),
-            Settlement::Response(response) => Some(response.body()),
-            Settlement::Failed(_) => None,
-        }
-    }
-
-    /// [`value`](Self::value) as text: empty for a failure, with U+FFFD for what is not UTF-8.
-    pub fn text(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(self.value().unwrap_or_default())
-    }
-
-    /// The failure, if it is one.
-    pub fn failure(&self) -> Option<&Failure> {
-        match self {
-            Settlement::Failed(failure) => Some(failure),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn lift(raw: raw::Settlement) -> Self {
-        match raw {
-            raw::Settlement::Value(value) => Settlement::Value(value),
-            raw::Settlement::Response(response) => Settlement::Response(Response(response)),
-            raw::Settlement::Failed(raw::Failure { code, message }) => Settlement::Failed(Failure { code, message }),
-        }
-    }
-
-    fn lower(self) -> raw::Settlement {
-        match self {
-            Settlement::Value(value) => raw::Settlement::Value(value),
-            Settlement::Response(response) => raw::Settlement::Response(response.0),
-            Settlement::Failed(Failure { code, message }) => raw::Settlement::Failed(raw::Failure { code, message }),
-        }
-    }
-}
-
-impl From<&str> for Settlement {
-    fn from(value: &str) -> Self {
-        Settlement::Value(value.into())
-    }
-}
-
-impl From<String> for Settlement {
-    fn from(value: String) -> Self {
-        Settlement::Value(value.into())
-    }
-}
-
-impl From<&[u8]> for Settlement {
-    fn from(value: &[u8]) -> Self {
-        Settlement::Value(value.into())
-    }
-}
-
-impl From<Vec<u8>> for Settlement {
-    fn from(value: Vec<u8>) -> Self {
-        Settlement::Value(value)
-    }
-}
-
-impl From<Response> for Settlement {
-    fn from(response: Response) -> Self {
-        Settlement::Response(response)
-    }
-}
-
-impl From<Failure> for Settlement {
-    fn from(failure: Failure) -> Self {
-        Settlement::Failed(failure)
-    }
-}
-
-/// A wait that failed, told to the guest that waits. Neither text reaches the client by itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    /// A short, stable word for programs.
-    pub code: String,
-    /// For people.
-    pub message: String,
-}
-
-impl Failure {
-    /// A failure with this code and this message.
-    pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { code: code.into(), message: message.into() }
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{} ({})", self.message, self.code)
-    }
-}
-
-impl std::error::Error for Failure {}
 
 /// Why the host refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -506,6 +395,7 @@ mod host {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Failure;
 
     #[test]
     fn a_wait_is_never_shorter_than_asked() {
