@@ -7,7 +7,7 @@
 use crate::exchange::Progress;
 use crate::http::{PackedResponse, Response};
 use crate::outcome::{Arrival, Cause, Clock, Handle, Join, Settled, Settlement, Suspend};
-use crate::pending::{PendingId, Waiter};
+use crate::pending::{PendingId, Registry, Waiter};
 use crate::slab::Key;
 use crate::timers::{TimerKey, due_ms};
 use crate::world::{CallEntry, Calls, GuestRequest, Wait, World};
@@ -56,6 +56,17 @@ impl Suspension {
             handles: Handles::new(handles),
             rare,
         }
+    }
+
+    /// Whether its join has come true, for the last time: a settlement that won may still be on its way here, and since
+    /// `ok` was said, it stands; from one that is withdrawn nobody can win any more.
+    fn has_won(&self, registry: &Registry<Settled>) -> bool {
+        let comes_true = |is_settled: &dyn Fn(Handle) -> bool| match self.until {
+            Join::All => self.handles.iter().all(is_settled),
+            Join::Any => self.handles.iter().any(is_settled),
+        };
+        // First without withdrawing any: what else it waits for is handed back alive.
+        comes_true(&|handle| registry.is_settled(handle.id)) || comes_true(&|handle| !registry.withdraw(handle.id))
     }
 
     /// The slot of its call, if that waits in place.
@@ -232,14 +243,7 @@ impl<W: World, C: Calls> Worker<W, C> {
             Then::Unpark => return self.unpark(key),
             Then::Answer => {}
         }
-        // A settlement that won may still be on its way here: `ok` was said, so it stands. From one that is
-        // withdrawn nobody can win any more.
-        let has_won = |handle: Handle| !self.shared.registry.withdraw(handle.id);
-        let complete = match suspension.until {
-            Join::All => suspension.handles.iter().all(has_won),
-            Join::Any => suspension.handles.iter().any(has_won),
-        };
-        if complete { self.answer_settled(key) } else { self.answer_late(key) }
+        if suspension.has_won(&self.shared.registry) { self.answer_settled(key) } else { self.answer_late(key) }
     }
 
     /// A wait in place is over: its call reads the settlements itself, and keeps its handles.
@@ -311,9 +315,18 @@ impl<W: World, C: Calls> Worker<W, C> {
         self.answer(suspension.exchange, Some(suspension.guest), &response);
     }
 
-    /// The drain is over: the request is asked to come again.
+    /// The drain is over: the request is asked to come again, unless a settlement was told that it won.
     pub(super) fn refuse_held(&mut self, key: Key) {
-        let Some(exchange) = self.suspensions.get(key).map(|suspension| suspension.exchange) else { return };
+        let Some(suspension) = self.suspensions.get_mut(key) else { return };
+        // It waits for its `resume` already.
+        if suspension.then == Then::Resume && suspension.missing == 0 {
+            return;
+        }
+        let exchange = suspension.exchange;
+        if suspension.has_won(&self.shared.registry) {
+            suspension.missing = 0;
+            return self.complete(key);
+        }
         self.end_suspension(key);
         self.answer(exchange, None, &unavailable());
     }
