@@ -159,10 +159,19 @@ pub struct TurnLimits {
     pub starts_max: usize,
     /// Suspensions that are over and have not been resumed; more wait in the inbox.
     pub resumable_max: usize,
+    /// How long a guest's `set-all` goes on in one time slice. Short of a slice, since those whom it settles on its own
+    /// worker are answered in the same turn.
+    pub settling_us_max: u64,
 }
 
 impl TurnLimits {
     /// The values that workers use.
-    pub const DEFAULT: TurnLimits =
-        TurnLimits { accepts_max: 64, read_bytes_max: 262_144, timers_max: 256, starts_max: 128, resumable_max: 256 };
+    pub const DEFAULT: TurnLimits = TurnLimits {
+        accepts_max: 64,
+        read_bytes_max: 262_144,
+        timers_max: 256,
+        starts_max: 128,
+        resumable_max: 256,
+        settling_us_max: 150,
+    };
 }

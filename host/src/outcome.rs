@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::http::Response;
+pub use crate::pending::Join;
 use crate::pending::PendingId;
 use crate::timers::TimerKey;
 
@@ -44,15 +45,6 @@ impl Settlement {
 
 /// A settlement as the registry holds it.
 pub type Settled = Arc<Settlement>;
-
-/// When a suspension of several pendings is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Join {
-    /// When every one is settled; at once for none.
-    All,
-    /// When the first is settled; only by the deadline for none.
-    Any,
-}
 
 /// Why a suspension ended and `resume` is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -63,6 +63,26 @@ pub enum Refusal {
     Limit,
 }
 
+/// When a wait for several pendings is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Join {
+    /// When every one is settled; at once for none.
+    All,
+    /// When the first is settled; only by the deadline for none.
+    Any,
+}
+
+impl Join {
+    /// Whether it is over, given who is settled. Asks no further than it has to.
+    pub fn is_over(self, settled: impl IntoIterator<Item = bool>) -> bool {
+        let mut settled = settled.into_iter();
+        match self {
+            Join::All => settled.all(|settled| settled),
+            Join::Any => settled.any(|settled| settled),
+        }
+    }
+}
+
 /// Fills a buffer with random bytes fit for secrets.
 pub type Entropy = fn(&mut [u8]);
 
@@ -163,21 +183,35 @@ impl<V: Clone> Registry<V> {
     /// The lock is let go every `SETTLE_ALL_BATCH` pendings, so that nobody waits for a long queue. One that
     /// comes meanwhile may be settled in the place of one that left meanwhile; nobody who stays is passed over.
     pub fn settle_all(&self, key: &str, value: &V, woken: &mut Vec<Waiter>) -> u32 {
-        let mut remaining = self.waiting(key);
-        let mut settled = 0;
-        while remaining > 0 {
-            let done = self.settle_some(key, value, remaining, woken);
-            settled += done;
-            remaining = if done == 0 { 0 } else { remaining - done };
-        }
-        settled
+        let mut left = self.waiting(key);
+        self.settle_while(key, value, &mut left, |batch| {
+            woken.extend_from_slice(batch);
+            true
+        })
     }
 
-    /// Settles the oldest that wait under `key`: at most `most`, and a batch of 256 at most, under one lock. Returns how
-    /// many. A caller that has other things to do settles all in several steps: as many as were
-    /// [`waiting`](Self::waiting) at first.
-    pub fn settle_some(&self, key: &str, value: &V, most: u32, woken: &mut Vec<Waiter>) -> u32 {
-        self.lock(shard_of(key)).settle_batch(key, value, most.min(SETTLE_ALL_BATCH), woken)
+    /// The same in steps, for a caller that has other things to do in between: settles the oldest that wait under `key`
+    /// until there are none, until it has settled `left`, which it counts down (at first as many as are
+    /// [`waiting`](Self::waiting)), or until `goes_on`, which after each batch is told whom that wakes, says no. Returns
+    /// how many this step has settled. There is nothing left to do once `left` is zero.
+    pub fn settle_while(
+        &self,
+        key: &str,
+        value: &V,
+        left: &mut u32,
+        mut goes_on: impl FnMut(&[Waiter]) -> bool,
+    ) -> u32 {
+        let (mut settled, mut woken) = (0, Vec::new());
+        while *left > 0 {
+            woken.clear();
+            let done = self.lock(shard_of(key)).settle_batch(key, value, (*left).min(SETTLE_ALL_BATCH), &mut woken);
+            settled += done;
+            *left = if done == 0 { 0 } else { *left - done };
+            if !goes_on(&woken) {
+                break;
+            }
+        }
+        settled
     }
 
     /// How many wait under `key`.
@@ -195,6 +229,19 @@ impl<V: Clone> Registry<V> {
     /// read: who wants to end one that is not settled has to [`withdraw`](Registry::withdraw) it.
     pub fn is_settled(&self, id: PendingId) -> bool {
         !self.lock(usize::from(id.shard)).is_waiting(id.key)
+    }
+
+    /// Whether a wait for these is over now: as [`is_settled`](Registry::is_settled), with what that does not guarantee.
+    pub fn is_over(&self, join: Join, ids: impl Iterator<Item = PendingId>) -> bool {
+        join.is_over(ids.map(|id| self.is_settled(id)))
+    }
+
+    /// Whether a wait for these that ends now has come true: for the last time, so ask it once. A settlement that was
+    /// told `Ok` counts, even if whom it wakes has not heard of it. If this says no, nobody is told `Ok` any more for
+    /// what the answer hung on; if it says yes, what is not settled is alive, unless a settlement came in between.
+    pub fn conclude(&self, join: Join, ids: impl Iterator<Item = PendingId> + Clone) -> bool {
+        // First without withdrawing any, since what is not settled may be waited for again.
+        self.is_over(join, ids.clone()) || join.is_over(ids.map(|id| !self.withdraw(id)))
     }
 
     /// Reads what a pending was settled with: its value is consumed, so it will not pass on to another. An

@@ -16,15 +16,12 @@ use super::parking::Parking;
 use super::runtime::{Runtime, Seat, Shared, Slice};
 use super::types::{self, Pending};
 use super::waiting::add_wait;
+use crate::config::TurnLimits;
 use crate::log::Level;
 use crate::outcome::{Clock, Handle, Settled, Settlement};
 use crate::pending::{Refusal, Registry};
 use crate::request_id::RequestId;
 use crate::timers::due_ms;
-
-/// How long a `set-all` goes on in one time slice. Short of a slice, since those whom it settles on its own worker are
-/// answered in the same turn.
-const SETTLING_SLICE: Duration = Duration::from_micros(150);
 
 /// A store's data: all that a call may reach.
 pub struct CallContext {
@@ -262,14 +259,13 @@ async fn settle_all(store: &Context<'_>, key: &str, settlement: Settlement) -> R
     let context = store.data();
     let Shared { registry, post, limits, .. } = &*context.runtime;
     let value = context.permit.settle_key(key, settlement, limits)?;
-    let (mut left, mut settled, mut woken) = (registry.waiting(key), 0, Vec::new());
+    let (mut left, mut settled) = (registry.waiting(key), 0);
     while left > 0 {
-        let done = registry.settle_some(key, &value, left, &mut woken);
-        post.wake(&woken);
-        woken.clear();
-        settled += done;
-        left = if done == 0 { 0 } else { left - done };
-        if left > 0 && context.slice.running() >= SETTLING_SLICE {
+        settled += registry.settle_while(key, &value, &mut left, |woken| {
+            post.wake(woken);
+            context.slice.running() < Duration::from_micros(TurnLimits::DEFAULT.settling_us_max)
+        });
+        if left > 0 {
             let mut yielded = false;
             poll_fn(|task| match std::mem::replace(&mut yielded, true) {
                 true => Poll::Ready(()),

@@ -32,7 +32,8 @@ async fn wait(
         Ok(waits_for) => waits_for,
         Err(refusal) => return Ok(Err(refusal.into())),
     };
-    if !store.data().is_over(&waits_for, until) {
+    // If there is nothing to wait for, the call keeps its time slice.
+    if !store.data().registry().is_over(until, waits_for.iter().map(|handle| handle.id)) {
         let parking = store.data().parking.clone();
         match parking.park(Wait { handles: waits_for, until, timeout_ms }).await {
             Ok(handles) => store.data_mut().take_back(&handles),
@@ -59,15 +60,6 @@ impl CallContext {
         indices.sort_unstable();
         indices.dedup();
         Ok(indices.into_iter().filter_map(|index| self.handle(index)).collect())
-    }
-
-    /// Whether there is nothing to wait for: then the call keeps its time slice.
-    fn is_over(&self, handles: &[Handle], until: Join) -> bool {
-        let mut settled = handles.iter().map(|handle| self.registry().is_settled(handle.id));
-        match until {
-            Join::All => settled.all(|settled| settled),
-            Join::Any => settled.any(|settled| settled),
-        }
     }
 
     fn arrived(&self, handle: &Resource<Pending>) -> Option<Settlement> {

@@ -40,7 +40,7 @@ pub(super) struct Client<S> {
 impl<S> Client<S> {
     /// Whether its request waits for a settlement.
     fn is_held(&self) -> bool {
-        matches!(self.connection.exchange(), Some(Exchange { progress: Progress::Suspended { .. }, .. }))
+        self.connection.exchange().is_some_and(|exchange| suspension(exchange).is_some())
     }
 }
 
@@ -206,22 +206,17 @@ impl<W: World, C: Calls> Worker<W, C> {
     /// for somebody who is gone.
     fn end_held_if_left(&mut self, key: Key) -> Result<(), Gone> {
         let Some(client) = self.clients.get_mut(key) else { return Ok(()) };
-        let Some(Progress::Suspended { slot, generation }) = client.connection.exchange().map(|e| e.progress) else {
-            return Ok(());
-        };
         let unseen = client.read_closed || client.connection.input_is_full();
-        if !unseen {
+        if !client.is_held() || !unseen {
             return Ok(());
         }
         if client.connection.output().is_empty() {
             return Err(Gone);
         }
         // A half-close, or a client that still reads: earlier requests of it were answered, and that it has yet to get.
-        let exchange = client.connection.give_up(self.now_ms, &self.shared.limits.http);
         let peer = client.peer.address();
-        self.end_suspension(Key { slot, generation });
-        if let Some(exchange) = exchange {
-            self.log_access(exchange, peer, STATUS_CLIENT_LEFT, None);
+        if let Some(exchange) = client.connection.give_up(self.now_ms, &self.shared.limits.http) {
+            self.client_left(exchange, peer);
         }
         Ok(())
     }
@@ -319,12 +314,17 @@ impl<W: World, C: Calls> Worker<W, C> {
         let Some(mut client) = self.clients.remove(key) else { return };
         client.timer.map(|timer| self.timers.cancel(timer));
         if let Some(exchange) = client.connection.abandon() {
-            if let Progress::Suspended { slot, generation } = exchange.progress {
-                self.end_suspension(Key { slot, generation });
-            }
-            self.log_access(exchange, client.peer.address(), STATUS_CLIENT_LEFT, None);
+            self.client_left(exchange, client.peer.address());
         }
         self.count();
+    }
+
+    /// Nobody waits for this answer any more.
+    fn client_left(&mut self, exchange: Exchange, client: SocketAddr) {
+        if let Some(suspension) = suspension(&exchange) {
+            self.end_suspension(suspension);
+        }
+        self.log_access(exchange, client, STATUS_CLIENT_LEFT, None);
     }
 
     fn log_access(&self, exchange: Exchange, client: SocketAddr, status: u16, guest: Option<Arc<str>>) {
@@ -358,6 +358,14 @@ impl<W: World, C: Calls> Worker<W, C> {
 
 /// The connection is over: drop it.
 struct Gone;
+
+/// What an exchange waits in, if it does.
+fn suspension(exchange: &Exchange) -> Option<Key> {
+    match exchange.progress {
+        Progress::Suspended { slot, generation } => Some(Key { slot, generation }),
+        Progress::Queued | Progress::Running { .. } => None,
+    }
+}
 
 /// Whether a request's body is to be read at all.
 fn admission(head: &Head, matched: &Match, body_bytes_max: u64) -> Admission {

@@ -41,7 +41,7 @@ impl Handles {
         }
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = Handle> {
+    pub fn iter(&self) -> impl Iterator<Item = Handle> + Clone {
         (0..self.len()).filter_map(|index| self.get(index))
     }
 }

@@ -58,15 +58,10 @@ impl Suspension {
         }
     }
 
-    /// Whether its join has come true, for the last time: a settlement that won may still be on its way here, and since
-    /// `ok` was said, it stands; from one that is withdrawn nobody can win any more.
+    /// Whether its join has come true, for the last time. A settlement that won may still be on its way here, and since
+    /// `ok` was said, it stands.
     fn has_won(&self, registry: &Registry<Settled>) -> bool {
-        let comes_true = |is_settled: &dyn Fn(Handle) -> bool| match self.until {
-            Join::All => self.handles.iter().all(is_settled),
-            Join::Any => self.handles.iter().any(is_settled),
-        };
-        // First without withdrawing any: what else it waits for is handed back alive.
-        comes_true(&|handle| registry.is_settled(handle.id)) || comes_true(&|handle| !registry.withdraw(handle.id))
+        registry.conclude(self.until, self.handles.iter().map(|handle| handle.id))
     }
 
     /// The slot of its call, if that waits in place.
@@ -266,11 +261,9 @@ impl<W: World, C: Calls> Worker<W, C> {
         let collect = |handle: Handle| Arrival { handle, settlement: self.shared.registry.collect(handle.id) };
         let arrivals: Vec<Arrival> = suspension.handles.iter().map(collect).collect();
         // Decided by what resume is shown, so that cause and arrivals can't disagree.
-        let settled = arrivals.iter().filter(|arrival| arrival.settlement.is_some()).count();
-        let cause = match suspension.until {
-            Join::All if settled == arrivals.len() => Cause::Settled,
-            Join::Any if settled > 0 => Cause::Settled,
-            _ => Cause::Deadline,
+        let cause = match suspension.until.is_over(arrivals.iter().map(|arrival| arrival.settlement.is_some())) {
+            true => Cause::Settled,
+            false => Cause::Deadline,
         };
         let Rare { request, state, .. } = suspension.rare.map(|rare| *rare).unwrap_or_default();
         let Suspension { exchange, guest, route, .. } = suspension;

@@ -21,3 +21,13 @@ pub mod sync {
     pub use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
     pub use loom::sync::{Mutex, MutexGuard};
 }
+
+/// Switches away from a thread that could have gone on, at most.
+const PREEMPTIONS_MAX: usize = 3;
+
+/// Runs it in every order of its threads' steps that so few switches can make.
+pub fn in_every_order(run: impl Fn() + Send + Sync + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(PREEMPTIONS_MAX);
+    builder.check(run);
+}

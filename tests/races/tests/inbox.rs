@@ -2,6 +2,7 @@
 
 use loom::sync::{Arc, Condvar, Mutex};
 use loom::thread;
+use snow_races::in_every_order;
 use snow_races::inbox::Inbox;
 
 /// What a receiver sleeps on. It stays rung until it is heard, as an eventfd does.
@@ -47,9 +48,7 @@ fn receive(inbox: &Inbox<u32>, bell: &Bell, count: usize) -> Vec<u32> {
 
 #[test]
 fn two_senders_wake_a_receiver_that_falls_asleep() {
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(3);
-    builder.check(|| {
+    in_every_order(|| {
         let (inbox, bell) = inbox();
         let senders = [1, 2].map(|message| {
             let inbox = inbox.clone();
@@ -66,9 +65,7 @@ fn two_senders_wake_a_receiver_that_falls_asleep() {
 
 #[test]
 fn one_sender_s_messages_arrive_in_its_order() {
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(3);
-    builder.check(|| {
+    in_every_order(|| {
         let (inbox, bell) = inbox();
         let theirs = inbox.clone();
         let sender = thread::spawn(move || {

@@ -2,17 +2,11 @@
 
 use loom::sync::Arc;
 use loom::thread::{self, JoinHandle};
-use snow_races::pending::{PendingId, Refusal, Registry, Waiter};
+use snow_races::in_every_order;
+use snow_races::pending::{Join, PendingId, Refusal, Registry, Waiter};
 use snow_races::slab::Key;
 
 const KEY: &str = "k";
-
-/// Runs it in every order with at most so many switches away from a thread that could have gone on.
-fn in_every_order(preemptions_max: usize, run: impl Fn() + Send + Sync + 'static) {
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(preemptions_max);
-    builder.check(run);
-}
 
 /// The registry as one run's threads share it.
 #[derive(Clone)]
@@ -43,11 +37,7 @@ impl Shared {
 
     /// What a worker does at the deadline of a suspension that the host answers.
     fn deadline(&self, join: Join, ids: &[PendingId]) -> End {
-        let has_won = |id: &PendingId| !self.0.withdraw(*id);
-        let complete = match join {
-            Join::All => ids.iter().all(has_won),
-            Join::Any => ids.iter().any(has_won),
-        };
+        let complete = self.0.conclude(join, ids.iter().copied());
         let values = ids.iter().filter_map(|&id| complete.then(|| self.0.collect(id))?).collect();
         for &id in ids {
             self.0.release(id);
@@ -62,12 +52,6 @@ impl Shared {
         }
         assert_eq!((self.0.len(), self.0.waiting(KEY)), (0, 0));
     }
-}
-
-#[derive(Clone, Copy)]
-enum Join {
-    All,
-    Any,
 }
 
 #[derive(Debug, PartialEq)]
@@ -87,7 +71,7 @@ fn wakes(of: u32, handed: &[Option<Waiter>]) -> usize {
 
 #[test]
 fn a_settlement_while_it_is_armed_is_told_once() {
-    in_every_order(3, || {
+    in_every_order(|| {
         let shared = Shared::new();
         let id = shared.0.create(0, None).unwrap();
         let token = shared.0.token(id).unwrap();
@@ -102,7 +86,7 @@ fn a_settlement_while_it_is_armed_is_told_once() {
 
 #[test]
 fn of_three_settlers_one_wins_and_its_value_stays() {
-    in_every_order(3, || {
+    in_every_order(|| {
         let shared = Shared::new();
         let [id] = shared.armed();
         let token = shared.0.token(id).unwrap();
@@ -121,7 +105,7 @@ fn of_three_settlers_one_wins_and_its_value_stays() {
 
 #[test]
 fn a_settlement_or_the_deadline_wins_and_never_both() {
-    in_every_order(3, || {
+    in_every_order(|| {
         let shared = Shared::new();
         let [id] = shared.armed();
         let token = shared.0.token(id).unwrap();
@@ -138,7 +122,7 @@ fn a_settlement_or_the_deadline_wins_and_never_both() {
 #[test]
 fn of_two_in_different_shards_the_deadline_wins_what_no_settler_was_told() {
     for join in [Join::All, Join::Any] {
-        in_every_order(3, move || {
+        in_every_order(move || {
             let shared = Shared::new();
             let ids = [0, 1].map(|home| shared.0.create(home, None).unwrap());
             for (n, id) in ids.into_iter().enumerate() {
@@ -162,7 +146,7 @@ fn of_two_in_different_shards_the_deadline_wins_what_no_settler_was_told() {
 /// At the deadline of a suspension with `resume`, which may suspend again on what had not arrived.
 #[test]
 fn a_pending_handed_to_resume_and_armed_again_loses_no_settlement() {
-    in_every_order(3, || {
+    in_every_order(|| {
         let shared = Shared::new();
         let [id] = shared.armed();
         let settler = shared.spawn(move |registry| registry.settle(id, 1));
@@ -181,7 +165,7 @@ fn a_pending_handed_to_resume_and_armed_again_loses_no_settlement() {
 
 #[test]
 fn a_client_that_leaves_leaks_nothing_whoever_settles_meanwhile() {
-    in_every_order(3, || {
+    in_every_order(|| {
         let shared = Shared::new();
         let [id] = shared.armed();
         let token = shared.0.token(id).unwrap();
@@ -196,7 +180,7 @@ fn a_client_that_leaves_leaks_nothing_whoever_settles_meanwhile() {
 
 #[test]
 fn a_stale_token_never_reaches_the_slot_s_next_tenant() {
-    in_every_order(3, || {
+    in_every_order(|| {
         let shared = Shared::new();
         let old = shared.0.create(0, None).unwrap();
         let token = shared.0.token(old).unwrap();
@@ -212,7 +196,7 @@ fn a_stale_token_never_reaches_the_slot_s_next_tenant() {
 
 #[test]
 fn a_value_for_one_that_leaves_reaches_the_next_exactly_once() {
-    in_every_order(3, || {
+    in_every_order(|| {
         let shared = Shared::new();
         let [leaving, next] = shared.armed();
         let settler = shared.spawn(|registry| registry.settle_next(KEY, 9));
@@ -226,7 +210,7 @@ fn a_value_for_one_that_leaves_reaches_the_next_exactly_once() {
 
 #[test]
 fn a_value_passes_over_all_that_leave_together() {
-    in_every_order(3, || {
+    in_every_order(|| {
         let shared = Shared::new();
         let [first, second, stays] = shared.armed();
         let settler = shared.spawn(|registry| registry.settle_next(KEY, 9));
@@ -242,7 +226,7 @@ fn a_value_passes_over_all_that_leave_together() {
 /// A worker at its drain's end, another that goes on.
 #[test]
 fn a_shutdown_hands_its_values_to_another_worker() {
-    in_every_order(3, || {
+    in_every_order(|| {
         let shared = Shared::new();
         let [first, second, third, fourth] = shared.armed();
         let settler = shared.spawn(|registry| [1, 2].map(|value| registry.settle_next(KEY, value)));
@@ -259,7 +243,7 @@ fn a_shutdown_hands_its_values_to_another_worker() {
 
 #[test]
 fn a_value_is_collected_or_passed_on_and_never_both() {
-    in_every_order(3, || {
+    in_every_order(|| {
         let shared = Shared::new();
         let [first, next] = shared.armed();
         let settler = shared.spawn(|registry| registry.settle_next(KEY, 9));
@@ -275,7 +259,7 @@ fn a_value_is_collected_or_passed_on_and_never_both() {
 
 #[test]
 fn a_value_that_passes_on_while_another_arrives_wakes_it_at_most_once() {
-    in_every_order(3, || {
+    in_every_order(|| {
         let shared = Shared::new();
         let [leaving] = shared.armed();
         let settler = shared.spawn(|registry| registry.settle_next(KEY, 9));
@@ -293,7 +277,7 @@ fn a_value_that_passes_on_while_another_arrives_wakes_it_at_most_once() {
 
 #[test]
 fn settle_all_while_one_arrives_settles_those_before_it_and_tells_each_once() {
-    in_every_order(3, || {
+    in_every_order(|| {
         let shared = Shared::new();
         let [early] = shared.armed();
         let settler = shared.spawn(|registry| {
@@ -314,7 +298,7 @@ fn settle_all_while_one_arrives_settles_those_before_it_and_tells_each_once() {
 
 #[test]
 fn settle_all_passes_over_nobody_who_stays() {
-    in_every_order(3, || {
+    in_every_order(|| {
         let shared = Shared::new();
         let [leaving, stays] = shared.armed();
         let all = shared.spawn(|registry| registry.settle_all(KEY, &1, &mut Vec::new()));
@@ -330,7 +314,7 @@ fn settle_all_passes_over_nobody_who_stays() {
 
 #[test]
 fn the_limit_holds_and_nothing_is_counted_twice() {
-    in_every_order(3, || {
+    in_every_order(|| {
         let shared = Shared::of_at_most(1);
         let other = shared.spawn(|registry| registry.create(1, Some(KEY)));
         let made = [shared.0.create(0, None), other.join().unwrap()];

@@ -10,6 +10,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use snow_host::config::TurnLimits;
 use snow_host::http::Response;
 use snow_host::outcome::{Arrival, Clock, Handle, Join, Outcome, Settled, Settlement, Suspend};
 use snow_host::pending::Registry;
@@ -161,9 +162,6 @@ pub struct Snow {
     stopping: (u32, u32),
 }
 
-/// As in the host's own `set-all`: how long it goes on in one time slice.
-const SETTLING_SLICE: Duration = Duration::from_micros(150);
-
 impl Snow {
     /// Handlers for the worker 0.
     pub fn new(office: &Office) -> Snow {
@@ -196,24 +194,16 @@ impl Snow {
         })
     }
 
-    /// One time slice of it. `None`: it is not over.
+    /// One time slice of it, as long as that of the host's own `set-all`. `None`: it is not over.
     fn stop_some(&mut self) -> Option<Outcome> {
         let began = Instant::now();
-        let mut woken = Vec::new();
         let value = Settled::new(Settlement::Value(b"done".to_vec()));
-        let (mut left, mut settled) = self.stopping;
-        while left > 0 {
-            let done = self.registry.settle_some(KEY, &value, left, &mut woken);
-            self.post.wake(&woken);
-            woken.clear();
-            settled += done;
-            left = if done == 0 { 0 } else { left - done };
-            if left > 0 && began.elapsed() >= SETTLING_SLICE {
-                self.stopping = (left, settled);
-                return None;
-            }
-        }
-        Some(Outcome::Respond(Response::text(200, &settled.to_string())))
+        let (left, settled) = &mut self.stopping;
+        *settled += self.registry.settle_while(KEY, &value, left, |woken| {
+            self.post.wake(woken);
+            began.elapsed() < Duration::from_micros(TurnLimits::DEFAULT.settling_us_max)
+        });
+        (*left == 0).then(|| Outcome::Respond(Response::text(200, &settled.to_string())))
     }
 
     fn go_on_stopping(&mut self, slot: u32) -> Ran {

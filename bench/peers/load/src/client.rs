@@ -11,6 +11,8 @@ use crate::{Answer, get, parse};
 
 /// Source addresses that connections can be spread over. Each has 28,000 ports.
 pub const SOURCES_MAX: usize = 200;
+/// So many connections from one of them.
+pub const SOURCE_CONNECTIONS_MAX: usize = 4_000;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(90);
 const ANSWER_BYTES_MAX: usize = 16 * 1024;

@@ -7,7 +7,7 @@ pub mod workers;
 use std::io::{self, ErrorKind};
 use std::str;
 
-pub use client::{Client, Control, SOURCES_MAX, connect};
+pub use client::{Client, Control, SOURCE_CONNECTIONS_MAX, SOURCES_MAX, connect};
 pub use random::Random;
 
 const HEADERS_MAX: usize = 64;

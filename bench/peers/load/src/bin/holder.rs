@@ -21,8 +21,6 @@ use std::time::{Duration, Instant};
 use load::{Control, get, parse, quantile};
 use mio::{Events, Interest, Poll, Token};
 
-/// So many connections from one source address.
-const SOURCE_CONNECTIONS_MAX: usize = 4_000;
 /// Before it is given up that all are connected, that all wait, or that all are answered.
 const STEP_SECONDS_MAX: u64 = 90;
 /// For a server that does not say how many wait.
@@ -181,7 +179,7 @@ impl Held {
 
 /// Connects from the source address that this connection's number falls to.
 fn connect(plan: &Plan, index: usize) -> io::Result<TcpStream> {
-    let socket = load::connect(plan.address, index / SOURCE_CONNECTIONS_MAX)?;
+    let socket = load::connect(plan.address, index / load::SOURCE_CONNECTIONS_MAX)?;
     socket.set_read_timeout(Some(Duration::from_secs(STEP_SECONDS_MAX)))?;
     Ok(socket)
 }

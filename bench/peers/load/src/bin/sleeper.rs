@@ -17,8 +17,6 @@ const SEND_TIME: Duration = Duration::from_secs(2);
 /// Beyond the longest length, before it is given up that all are answered.
 const PATIENCE: Duration = Duration::from_secs(30);
 const CONNECT_SECONDS_MAX: u64 = 60;
-/// So many connections from one source address.
-const SOURCE_CONNECTIONS_MAX: usize = 4_000;
 const TICK: Duration = Duration::from_millis(1);
 
 struct Plan {
@@ -86,7 +84,7 @@ impl Sleepers {
             if begun.elapsed().as_secs() >= CONNECT_SECONDS_MAX {
                 return Err(format!("only {index} connections in {CONNECT_SECONDS_MAX} seconds").into());
             }
-            clients.push(Client::connect(plan.address, index / SOURCE_CONNECTIONS_MAX, &poll, Token(index))?);
+            clients.push(Client::connect(plan.address, index / load::SOURCE_CONNECTIONS_MAX, &poll, Token(index))?);
         }
         Ok(Sleepers { poll, clients, due: Vec::new(), answered: 0, failed: 0, early_us: 0, late_us: Vec::new() })
     }
