@@ -48,6 +48,21 @@ impl GuestConfig {
     }
 }
 
+/// When the version before serves again: if so many of a new version's first calls trap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rollback {
+    /// This many calls that trap are too many.
+    pub traps: u32,
+    /// Of this many, the first ones.
+    pub calls: u32,
+}
+
+impl Default for Rollback {
+    fn default() -> Self {
+        Rollback { traps: 5, calls: 20 }
+    }
+}
+
 /// Where to listen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Listen {
@@ -107,6 +122,9 @@ pub struct Limits {
     pub guests_max: usize,
     /// Routes of a guest.
     pub guest_routes_max: usize,
+    /// Versions of one guest that are kept for the requests that they hold, the one that serves included. Beyond that
+    /// the oldest one's requests are answered 503.
+    pub versions_max: usize,
 }
 
 impl Default for Limits {
@@ -135,6 +153,7 @@ impl Default for Limits {
             guest_file_bytes_max: 128 << 20,
             guests_max: 1_000,
             guest_routes_max: 1_000,
+            versions_max: 4,
         }
     }
 }

@@ -196,6 +196,12 @@ fn first_of(patterns: &[String], bytes_max: usize) -> Result<meta::Regex, Patter
 }
 
 impl Route {
+    /// Whether there is a method that both take.
+    pub fn shares_methods(&self, other: &Route) -> bool {
+        let any = |route: &Route| route.methods.is_empty();
+        any(self) || any(other) || self.methods.iter().any(|method| other.takes(method))
+    }
+
     fn takes(&self, method: &str) -> bool {
         let takes = |wanted: &str| self.methods.iter().any(|method| method == wanted);
         self.methods.is_empty() || takes(method) || (method == "HEAD" && takes("GET"))

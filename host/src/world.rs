@@ -6,6 +6,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use crate::config::Limits;
 use crate::http::{Request, Response};
 use crate::outcome::{Arrival, Cause, Handle, Join, Outcome};
 use crate::pending::Waiter;
@@ -80,6 +81,8 @@ pub trait Post: Send + Sync {
 
 /// Runs guests. A call that needs longer than one time slice goes on at the next `poll`; one that waits in place, at
 /// the `poll` after its `unpark`.
+///
+/// A `guest` is a number here: it names one version of one guest for as long as anybody holds it, or the router has it.
 pub trait Calls {
     /// The table that decides which guest takes a request.
     fn router(&self) -> &Router;
@@ -89,6 +92,21 @@ pub trait Calls {
 
     /// Whether the guest exports `resume`.
     fn has_resume(&self, guest: u32) -> bool;
+
+    /// One more request of this guest is queued, running or suspended: it stays, whatever is deployed meanwhile.
+    fn hold(&mut self, guest: u32);
+
+    /// One less. True if that was the last and the guest has been replaced: its number means nothing from now on.
+    fn let_go(&mut self, guest: u32) -> bool;
+
+    /// Takes up the newest deployment, if there is one that it has not taken up.
+    fn redeploy(&mut self) -> Option<Redeployed>;
+
+    /// Nothing is to be suspended for this guest any more. False if nothing is held for it here.
+    fn expel(&mut self, guest: u32) -> bool;
+
+    /// Whether that was said of it.
+    fn is_expelled(&self, guest: u32) -> bool;
 
     /// Starts a call in a free slot and runs its first time slice.
     fn start(&mut self, slot: u32, call: Call) -> Ran;
@@ -102,6 +120,16 @@ pub trait Calls {
 
     /// Ends a call that waits in place where it stands. Returns what it owned, `handles` of the wait included.
     fn cancel(&mut self, slot: u32, handles: Box<[Handle]>) -> Vec<Handle>;
+}
+
+/// What changes with a deployment, beside the guests and their routes.
+pub struct Redeployed {
+    /// In force from now on.
+    pub limits: Arc<Limits>,
+    /// Whether each answered request is logged.
+    pub access_log: bool,
+    /// Guests that were replaced and that nothing is held for: their numbers mean nothing from now on.
+    pub gone: Vec<u32>,
 }
 
 /// What became of a call in one time slice.
@@ -129,7 +157,7 @@ pub struct Wait {
 /// One call into a guest.
 #[derive(Debug)]
 pub struct Call {
-    /// The guest, by its place in the deployment.
+    /// The guest's version, by its number.
     pub guest: u32,
     /// The route, by its place in the guest's list.
     pub route: u32,
@@ -187,6 +215,9 @@ pub enum CallFault {
     /// The guest trapped, ran too long or ate its memory: with the wasm backtrace.
     #[error("{0}")]
     Trapped(String),
+    /// It trapped in `resume`, and its version has been withdrawn for such faults: the request may come again.
+    #[error("of a version that was rolled back: {0}")]
+    Withdrawn(String),
     /// The guest could not be started: the host's trouble, not the guest's.
     #[error("the guest could not be started: {0}")]
     Start(String),
@@ -197,7 +228,7 @@ impl CallFault {
     pub fn response(&self) -> Response {
         match self {
             CallFault::Trapped(_) => Response::text(500, "internal server error\n"),
-            CallFault::Start(_) => Response::text(503, "service unavailable\n"),
+            CallFault::Withdrawn(_) | CallFault::Start(_) => Response::unavailable(),
         }
     }
 }

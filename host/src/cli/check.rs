@@ -31,9 +31,10 @@ pub(super) fn check(file: &Path) -> anyhow::Result<()> {
         post: Arc::new(Nobody),
         log: log.clone(),
         permits: Arc::new(Permits::new(&guests, &limits)),
-        limits,
+        limits: Arc::new(limits),
         worker_calls_parked_max: 0,
         instances: Arc::default(),
+        report: Arc::new(|_| {}),
     });
     let loaded = Guest::load(file, &runtime, &linker);
     log.flush(LOG_PATIENCE);

@@ -12,6 +12,7 @@ use super::{LOG_PATIENCE, build, chain, methods};
 use crate::config::{Config, GuestConfig};
 use crate::log::{Format, Level, Log};
 use crate::manifest;
+use crate::router::Entry;
 use crate::server::Server;
 
 /// A second signal of the same kind ends the process at once, as shells report it.
@@ -30,7 +31,7 @@ pub(super) fn run(config: &Config, build_first: bool, format: Format) -> anyhow:
         log.host(Level::Error, format!("{} is left out: {}", rejected.path.display(), chain(&rejected.error)));
     }
     remark_on_tables(&server, config, &log);
-    if server.guest_count() == 0 {
+    if server.deployment().versions.is_empty() {
         log.flush(LOG_PATIENCE);
         ensure!(server.rejected().is_empty(), "no guest of {} can be loaded", config.guests.display());
         log.host(Level::Warn, no_guests(&config.guests));
@@ -60,10 +61,12 @@ pub(super) fn run(config: &Config, build_first: bool, format: Format) -> anyhow:
 fn announce(server: &Server) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "listening on http://{}", server.address())?;
-    let rows: Vec<[String; 3]> = server
-        .routes()
-        .map(|(guest, entry)| [methods(&entry.declared.methods), entry.declared.pattern.clone(), guest.to_owned()])
-        .collect();
+    let deployment = server.deployment();
+    let row = |entry: &Entry| {
+        let guest = deployment.name_of(entry).to_owned();
+        [methods(&entry.declared.methods), entry.declared.pattern.clone(), guest]
+    };
+    let rows: Vec<[String; 3]> = deployment.router.entries().map(row).collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let (first, second) = (width(0), width(1));
     for [methods, pattern, guest] in &rows {
@@ -82,19 +85,21 @@ fn no_guests(folder: &Path) -> String {
 
 /// What a deployer has perhaps overlooked: a table that no guest has, guests that may use no key.
 fn remark_on_tables(server: &Server, config: &Config, log: &Log) {
+    let deployment = server.deployment();
+    let guest_names = || deployment.versions.iter().map(|version| &*version.guest.name);
     let tables = &config.guest_configs;
     let file = manifest::FILE_NAME;
     let left_out =
         |name: &str| server.rejected().iter().any(|rejected| rejected.path.file_stem() == Some(name.as_ref()));
-    let is_there = |name: &str| server.guest_names().any(|guest| guest == name) || left_out(name);
+    let is_there = |name: &str| guest_names().any(|guest| guest == name) || left_out(name);
     // Served alone, a guest has its neighbours' tables beside it.
     for name in tables.keys().filter(|name| config.guests.is_dir() && !is_there(name)) {
-        let near = manifest::suggestion(name, server.guest_names().filter(|guest| !tables.contains_key(*guest)));
+        let near = manifest::suggestion(name, guest_names().filter(|guest| !tables.contains_key(*guest)));
         let near = near.map(|near| format!(": did you mean `{near}`?")).unwrap_or_default();
         log.host(Level::Warn, format!("[guest.{name}] of {file} says something of a guest that is not there{near}"));
     }
     let granted = |name: &str| tables.get(name).is_some_and(GuestConfig::has_grants);
-    let without: Vec<&str> = server.guest_names().filter(|name| !granted(name)).collect();
+    let without: Vec<&str> = guest_names().filter(|name| !granted(name)).collect();
     if tables.values().any(GuestConfig::has_grants) && !without.is_empty() {
         let names = without.join(", ");
         log.host(Level::Info, format!("{file} grants something to some guests, and so no key to the others: {names}"));

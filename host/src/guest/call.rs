@@ -5,39 +5,53 @@
 //! again on a later turn, after it has looked at its sockets.
 
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{self, Poll, Wake, Waker};
 
 use wasmtime::Store;
 
-use super::deploy::Deployment;
-use super::grants::Permit;
+use super::deploy::{Member, Share, Successor};
 use super::host_api::CallContext;
 use super::module::{self, Guest, HandleFunc, ResumeFunc};
 use super::runtime::{Runtime, Seat};
 use super::store::{Alive, store};
 use super::types::{self, ArrivalRef, RequestRef, SettlementRef};
+use super::version::Report;
 use crate::config::Limits;
 use crate::outcome::{Arrival, Cause, Handle, Outcome, Suspend};
 use crate::router::Router;
-use crate::world::{Call, CallEnd, CallEntry, CallFault, Calls, GuestRequest, Ran};
+use crate::world::{Call, CallEnd, CallEntry, CallFault, Calls, GuestRequest, Ran, Redeployed};
 
-/// A worker's started calls, each in its slot.
+/// A worker's started calls, each in its slot, and the versions of guests that they and its suspensions need.
 pub struct GuestCalls {
     runtime: Runtime,
     worker: u16,
-    guests: Vec<Arc<OwnGuest>>,
+    /// By their numbers.
+    versions: Vec<Option<Held>>,
     /// This worker's own copy: matching needs scratch space, which workers had better not share.
     router: Router,
     slots: Vec<Slot>,
+    successor: Successor,
 }
 
-/// A guest with counts of references that only this worker's thread changes: with the deployment's own, each call
-/// would take that line of memory from the other workers.
-struct OwnGuest {
-    permit: Arc<Permit>,
-    guest: Arc<Guest>,
+/// One version of a guest, for as long as this worker needs it.
+struct Held {
+    /// With a count of references that only this worker's thread changes: with the deployment's own, each call would
+    /// take that line of memory from the other workers.
+    member: Arc<Member>,
+    /// Requests of this worker that are queued, running or suspended with this version.
+    requests: usize,
+    /// It is in the newest deployment.
+    is_current: bool,
+    is_expelled: bool,
+}
+
+impl Held {
+    fn is_needed(&self) -> bool {
+        self.is_current || self.requests > 0
+    }
 }
 
 struct Slot {
@@ -63,21 +77,48 @@ impl<F: Fn(u32) + Send + Sync + 'static> Wake for SlotWaker<F> {
 }
 
 impl GuestCalls {
-    /// Slots for the calls of one worker. `runnable` is called, on any thread, when a slot can go on.
-    pub fn new<F>(runtime: &Runtime, worker: u16, deployment: &Deployment, runnable: F) -> GuestCalls
+    /// Slots for the calls of one worker, which begins with `share` and goes on with what `successor` holds whenever it
+    /// is told to redeploy. `runnable` is called, on any thread, when a slot can go on.
+    pub fn new<F>(worker: u16, share: Share, successor: Successor, runnable: F) -> GuestCalls
     where
         F: Fn(u32) + Clone + Send + Sync + 'static,
     {
+        let Share { runtime, router, current, .. } = share;
         let slots = (0..runtime.limits.worker_calls_started_max + runtime.worker_calls_parked_max).map(|slot| Slot {
             call: None,
             waker: Waker::from(Arc::new(SlotWaker { slot, runnable: runnable.clone() })),
             seat: Arc::default(),
         });
-        let permit = |guest: &Guest| Arc::new(runtime.permits.of(&guest.name));
-        let own = |guest: &Arc<Guest>| Arc::new(OwnGuest { permit: permit(guest), guest: guest.clone() });
-        let guests = deployment.guests.iter().map(own).collect();
-        let (slots, router) = (slots.collect(), deployment.router.clone());
-        GuestCalls { runtime: runtime.clone(), worker, guests, router, slots }
+        let slots = slots.collect();
+        let mut calls = GuestCalls { runtime, worker, versions: Vec::new(), router, slots, successor };
+        current.into_iter().for_each(|member| calls.admit(member));
+        calls
+    }
+
+    /// A member of the newest deployment. It may be here already, with what it was granted before.
+    fn admit(&mut self, member: Member) {
+        let number = member.version.number as usize;
+        if self.versions.len() <= number {
+            self.versions.resize_with(number + 1, || None);
+        }
+        let member = Arc::new(member);
+        match &mut self.versions[number] {
+            Some(held) => (held.member, held.is_current) = (member, true),
+            none => *none = Some(Held { member, requests: 0, is_current: true, is_expelled: false }),
+        }
+    }
+
+    fn held(&self, guest: u32) -> Option<&Held> {
+        self.versions.get(guest as usize)?.as_ref()
+    }
+
+    fn held_mut(&mut self, guest: u32) -> Option<&mut Held> {
+        self.versions.get_mut(guest as usize)?.as_mut()
+    }
+
+    /// Frees a version elsewhere: unmapping its code takes longer than a turn of the loop may.
+    fn retire(&self, retired: impl Send + 'static) {
+        (self.runtime.report)(Report::Retired(Box::new(retired)));
     }
 }
 
@@ -87,15 +128,63 @@ impl Calls for GuestCalls {
     }
 
     fn guest_name(&self, guest: u32) -> Arc<str> {
-        self.guests.get(guest as usize).map_or_else(|| "-".into(), |own| own.permit.name.clone())
+        self.held(guest).map_or_else(|| "-".into(), |held| held.member.permit.name.clone())
     }
 
     fn has_resume(&self, guest: u32) -> bool {
-        self.guests.get(guest as usize).is_some_and(|own| own.guest.has_resume())
+        self.held(guest).is_some_and(|held| held.member.version.guest.has_resume())
+    }
+
+    fn hold(&mut self, guest: u32) {
+        if let Some(held) = self.held_mut(guest) {
+            held.requests += 1;
+        }
+    }
+
+    fn let_go(&mut self, guest: u32) -> bool {
+        let Some(held) = self.held_mut(guest) else { return false };
+        held.requests -= 1;
+        if held.is_needed() {
+            return false;
+        }
+        let retired = self.versions[guest as usize].take();
+        self.retire(retired.map(|held| held.member));
+        true
+    }
+
+    fn redeploy(&mut self) -> Option<Redeployed> {
+        let Share { runtime, router, current, older, access_log } = self.successor.take()?;
+        let runtime = mem::replace(&mut self.runtime, runtime);
+        let router = mem::replace(&mut self.router, router);
+        for held in self.versions.iter_mut().flatten() {
+            held.is_current = false;
+        }
+        current.into_iter().for_each(|member| self.admit(member));
+        // Those that only wait for their last request are granted what the newest manifest says, too.
+        for member in older {
+            if let Some(held) = self.held_mut(member.version.number) {
+                held.member = Arc::new(member);
+            }
+        }
+        let is_gone = |held: &Option<Held>| held.as_ref().is_some_and(|held| !held.is_needed());
+        let gone: Vec<u32> = (0..).zip(&self.versions).filter(|(_, held)| is_gone(held)).map(|(n, _)| n).collect();
+        let retired: Vec<_> = gone.iter().filter_map(|&n| Some(self.versions[n as usize].take()?.member)).collect();
+        self.retire((router, runtime, retired));
+        Some(Redeployed { limits: self.runtime.limits.clone(), access_log, gone })
+    }
+
+    fn expel(&mut self, guest: u32) -> bool {
+        let Some(held) = self.held_mut(guest) else { return false };
+        !mem::replace(&mut held.is_expelled, true)
+    }
+
+    fn is_expelled(&self, guest: u32) -> bool {
+        self.held(guest).is_some_and(|held| held.is_expelled)
     }
 
     fn start(&mut self, slot: u32, call: Call) -> Ran {
-        let guest = self.guests[call.guest as usize].clone();
+        let held = self.held(call.guest).expect("whose request is started is held");
+        let guest = held.member.clone();
         let entry = &mut self.slots[slot as usize];
         entry.seat.slice.start_call();
         entry.seat.parking.reset();
@@ -141,7 +230,7 @@ struct Arguments {
     resumed: Option<(Cause, Vec<u8>, Vec<Arrival>)>,
 }
 
-async fn run(runtime: Runtime, own: Arc<OwnGuest>, worker: u16, call: Call, seat: Arc<Seat>) -> CallEnd {
+async fn run(runtime: Runtime, own: Arc<Member>, worker: u16, call: Call, seat: Arc<Seat>) -> CallEnd {
     let Call { route, request_id, entry, now_ms, .. } = call;
     let (request, resumed) = match entry {
         CallEntry::Handle(request) => (Some(request), None),
@@ -154,7 +243,8 @@ async fn run(runtime: Runtime, own: Arc<OwnGuest>, worker: u16, call: Call, seat
 
     let alive = Alive::new(&runtime);
     let mut store = store(&runtime, context);
-    let returned = invoke(&own.guest, &mut store, &arguments).await;
+    let version = &own.version;
+    let returned = invoke(&version.guest, &mut store, &arguments).await;
     let mut context = store.into_data();
     drop(alive);
 
@@ -162,6 +252,17 @@ async fn run(runtime: Runtime, own: Arc<OwnGuest>, worker: u16, call: Call, seat
         Ok(outcome) => Ok(accept(outcome, &mut context)),
         Err(error) => Err(fault(&error, &context, &runtime.limits)),
     };
+    let trapped = matches!(outcome, Err(CallFault::Trapped(_)));
+    if version.trial.ended(trapped) {
+        (runtime.report)(Report::Troubled { guest: version.number });
+    }
+    let outcome = outcome.map_err(|fault| match fault {
+        // The client need not suffer for a version that nobody wants any more.
+        CallFault::Trapped(text) if arguments.resumed.is_some() && version.trial.is_withdrawn() => {
+            CallFault::Withdrawn(text)
+        }
+        fault => fault,
+    });
     let keeps = matches!(&outcome, Ok(Outcome::Suspend(suspend)) if suspend.keep_request);
     CallEnd { outcome, leftover: context.leftover(), request: arguments.request.filter(|_| keeps) }
 }

@@ -19,7 +19,7 @@ pub struct Permits {
     has_grants: bool,
     guest_pendings_max: usize,
     /// A name keeps its number for ever: what an older version of the guest created is still its own.
-    owners: Mutex<BTreeMap<Arc<str>, Owner>>,
+    owners: Arc<Mutex<BTreeMap<Arc<str>, Owner>>>,
 }
 
 impl Permits {
@@ -29,8 +29,13 @@ impl Permits {
             configs: Arc::new(configs.clone()),
             has_grants: configs.values().any(GuestConfig::has_grants),
             guest_pendings_max: limits.guest_pendings_max,
-            owners: Mutex::default(),
+            owners: Arc::default(),
         }
+    }
+
+    /// The same guests under another manifest.
+    pub fn under(&self, configs: &GuestConfigs, limits: &Limits) -> Permits {
+        Permits { owners: self.owners.clone(), ..Permits::new(configs, limits) }
     }
 
     /// What the guest of this name may do. Of more names than there are owners, the last ones share

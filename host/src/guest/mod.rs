@@ -1,7 +1,8 @@
 //! Guests: the only user of wasmtime. In the order of a guest's life:
 //!
-//! - [`deploy`]: a folder becomes a deployment, the table of guests and routes;
 //! - [`module`]: one file becomes a compiled guest, checked against the contract;
+//! - [`version`]: it serves, is tried, replaced and freed;
+//! - [`deploy`]: guests become a deployment, the table of their routes;
 //! - [`engine`]: how all of them are compiled, limited and preempted;
 //! - [`runtime`]: what all calls share;
 //! - [`grants`]: what each guest may do to pendings;
@@ -15,9 +16,11 @@ pub mod deploy;
 pub mod engine;
 pub mod grants;
 pub mod host_api;
+pub mod loader;
 pub mod module;
 pub mod parking;
 pub mod runtime;
 pub mod store;
 pub mod types;
+pub mod version;
 mod waiting;

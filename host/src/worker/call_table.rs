@@ -130,6 +130,14 @@ impl CallTable {
         self.queue.len() + self.slow_queue.len() + self.started.len() - self.free.len()
     }
 
+    /// A guest's number means nothing any more.
+    pub fn forget(&mut self, guest: u32) {
+        let routes: Vec<_> = self.long_calls.range((guest, 0)..=(guest, u32::MAX)).map(|(route, _)| *route).collect();
+        for route in routes {
+            self.long_calls.remove(&route);
+        }
+    }
+
     fn is_slow(&self, guest: u32, route: u32) -> bool {
         self.long_calls.get(&(guest, route)).is_some_and(|&calls| calls >= SLOW_AFTER)
     }

@@ -13,8 +13,6 @@ use crate::world::{Call, CallEnd, CallEntry, CallFault, Calls, GuestRequest, Ran
 
 /// How long starting calls may go on in one turn: guests that compute end it after one time slice.
 const STARTING_MS_MAX: u64 = 1;
-/// What clients are told with a 503.
-const RETRY_AFTER_S: &str = "1";
 
 /// What a worker may start.
 enum Startable {
@@ -37,9 +35,10 @@ impl<W: World, C: Calls> Worker<W, C> {
             return;
         };
         if self.calls.queue_of(guest, route).len() >= self.shared.limits.worker_calls_queued_max {
-            return self.answer(exchange, Some(guest), &unavailable());
+            return self.answer(exchange, Some(guest), &Response::unavailable());
         }
         let Some(client) = self.peer(key) else { return };
+        self.guests.hold(guest);
         let request = Box::new(GuestRequest { request, client, params });
         self.calls.queue_of(guest, route).push_back(Queued { exchange, guest, route, request });
     }
@@ -110,9 +109,9 @@ impl<W: World, C: Calls> Worker<W, C> {
             if let CallEntry::Resume { arrivals, .. } = entry {
                 self.release_all(arrivals.into_iter().map(|arrival| arrival.handle));
             }
-            return;
+            return self.let_go(guest);
         };
-        let Some(slot) = self.calls.free.pop() else { return };
+        let Some(slot) = self.calls.free.pop() else { return self.let_go(guest) };
         current.progress = Progress::Running { slot };
         let request_id = current.id.clone();
         self.calls.started[slot as usize] = Some(started);
@@ -140,9 +139,15 @@ impl<W: World, C: Calls> Worker<W, C> {
         // First: what the call let go of may pass on to others, and must not be counted as waiting.
         self.release_all(end.leftover.into_iter());
         match end.outcome {
-            Ok(Outcome::Respond(response)) => self.answer(started.exchange, Some(started.guest), &response),
+            Ok(Outcome::Respond(response)) => {
+                self.answer(started.exchange, Some(started.guest), &response);
+                self.let_go(started.guest);
+            }
             Ok(Outcome::Suspend(suspend)) => self.suspend(started, suspend, end.request),
-            Err(fault) => self.call_failed(started, &fault),
+            Err(fault) => {
+                self.call_failed(started, &fault);
+                self.let_go(started.guest);
+            }
         }
     }
 
@@ -167,9 +172,4 @@ impl<W: World, C: Calls> Worker<W, C> {
             }
         }
     }
-}
-
-/// The host has no room now.
-pub(super) fn unavailable() -> Response {
-    Response::text(503, "service unavailable\n").with_field("retry-after", RETRY_AFTER_S)
 }

@@ -13,6 +13,7 @@ mod drain;
 mod handles;
 mod peer;
 mod post_office;
+mod redeploy;
 mod suspensions;
 
 use std::collections::VecDeque;
@@ -34,6 +35,7 @@ use self::call_table::CallTable;
 use self::clients::Client;
 use self::drain::Drain;
 pub use self::post_office::PostOffice;
+use self::redeploy::Expelled;
 use self::suspensions::Suspension;
 
 const TURN: TurnLimits = TurnLimits::DEFAULT;
@@ -53,6 +55,13 @@ pub struct Mailbox {
 pub enum Message {
     /// The call in this slot can go on.
     Runnable(u32),
+    /// There is a new deployment: see [`Calls::redeploy`].
+    Redeploy,
+    /// Too many versions of a guest are held, and this is the oldest: what is suspended for it is answered 503.
+    Expel {
+        /// The version's number.
+        guest: u32,
+    },
     /// Stop accepting, let what is held wait until then at most, and end.
     Drain {
         /// On the workers' clock.
@@ -122,6 +131,8 @@ pub struct Worker<W: World, C: Calls> {
     /// Clients that may have requests, for a turn when fewer calls wait.
     deferred: Fifo<Key>,
     drain: Drain,
+    /// Guests whose suspensions are to be answered 503.
+    expelled: VecDeque<Expelled>,
     scratch: Box<[u8]>,
     ready: Vec<Ready>,
     now_ms: u64,
@@ -176,6 +187,7 @@ impl<W: World, C: Calls> Worker<W, C> {
             dirty: VecDeque::new(),
             deferred: Fifo::new(),
             drain: Drain::No,
+            expelled: VecDeque::new(),
             scratch: vec![0; SCRATCH_BYTES].into_boxed_slice(),
             ready: Vec::new(),
             now_ms,
@@ -211,6 +223,7 @@ impl<W: World, C: Calls> Worker<W, C> {
         self.serve_clients();
         self.run_calls();
         self.serve_clients();
+        self.go_on_expelling();
         self.go_on_draining();
         Ok(())
     }
@@ -230,6 +243,7 @@ impl<W: World, C: Calls> Worker<W, C> {
         let refusing = self.drain.is_over() && !self.suspensions.is_empty();
         refusing
             || self.accepting
+            || !self.expelled.is_empty()
             || !self.dirty.is_empty()
             || !self.deferred.is_empty()
             || self.calls.can_go_on()
@@ -272,6 +286,8 @@ impl<W: World, C: Calls> Worker<W, C> {
         for message in self.mailbox.control.take() {
             match message {
                 Message::Runnable(slot) => self.calls.runnable.push_back(slot),
+                Message::Redeploy => self.redeploy(),
+                Message::Expel { guest } => self.expel(guest),
                 Message::Drain { until_ms } => self.start_draining(until_ms),
             }
         }

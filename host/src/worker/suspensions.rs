@@ -13,7 +13,6 @@ use crate::timers::{TimerKey, due_ms};
 use crate::world::{CallEntry, Calls, GuestRequest, Wait, World};
 
 use super::call_table::Started;
-use super::calls::unavailable;
 use super::handles::Handles;
 use super::{ExchangeRef, Timer, Worker};
 
@@ -115,12 +114,11 @@ impl<W: World, C: Calls> Worker<W, C> {
                 limits.state_bytes_max
             );
             self.shared.log.host(crate::log::Level::Error, message);
-            self.release_all(suspend.handles.into_iter());
-            return self.answer(started.exchange, Some(started.guest), &Response::text(500, "internal server error\n"));
+            return self.refuse_to_suspend(started, suspend, &Response::text(500, "internal server error\n"));
         }
-        if full || !self.exchange_is_there(started.exchange) || self.drain.is_over() {
-            self.release_all(suspend.handles.into_iter());
-            return self.answer(started.exchange, Some(started.guest), &unavailable());
+        let is_closed = self.drain.is_over() || self.guests.is_expelled(started.guest);
+        if full || is_closed || !self.exchange_is_there(started.exchange) {
+            return self.refuse_to_suspend(started, suspend, &Response::unavailable());
         }
         let then = match suspend.resume && self.guests.has_resume(started.guest) {
             true => Then::Resume,
@@ -129,6 +127,12 @@ impl<W: World, C: Calls> Worker<W, C> {
         let rare = Rare::boxed(&mut suspend, request);
         let key = self.suspensions.insert(Suspension::new(started, suspend.handles, suspend.until, then, rare));
         self.begin(key, started.exchange, suspend.timeout_ms);
+    }
+
+    fn refuse_to_suspend(&mut self, started: Started, suspend: Suspend, response: &Response) {
+        self.release_all(suspend.handles.into_iter());
+        self.answer(started.exchange, Some(started.guest), response);
+        self.let_go(started.guest);
     }
 
     /// A call waits in place: it keeps its slot and its instance.
@@ -141,7 +145,7 @@ impl<W: World, C: Calls> Worker<W, C> {
         if !self.exchange_is_there(started.exchange) {
             return self.end_suspension(key);
         }
-        if self.drain.is_over() {
+        if self.drain.is_over() || self.guests.is_expelled(started.guest) {
             return self.refuse_held(key);
         }
         self.begin(key, started.exchange, timeout_ms);
@@ -296,6 +300,7 @@ impl<W: World, C: Calls> Worker<W, C> {
             }
             None => self.answer(suspension.exchange, guest, &Response { status: 204, ..Response::default() }),
         }
+        self.let_go(suspension.guest);
     }
 
     /// Without `resume`: what the guest gave for the deadline, or a 504.
@@ -306,9 +311,11 @@ impl<W: World, C: Calls> Worker<W, C> {
         let given = suspension.rare.and_then(|rare| rare.on_timeout).map(|packed| packed.unpack());
         let response = given.unwrap_or_else(|| Response::text(504, "gateway timeout\n"));
         self.answer(suspension.exchange, Some(suspension.guest), &response);
+        self.let_go(suspension.guest);
     }
 
-    /// The drain is over: the request is asked to come again, unless a settlement was told that it won.
+    /// The drain is over, or too many versions of its guest are held: the request is asked to come again, unless a
+    /// settlement was told that it won.
     pub(super) fn refuse_held(&mut self, key: Key) {
         let Some(suspension) = self.suspensions.get_mut(key) else { return };
         // It waits for its `resume` already.
@@ -321,7 +328,7 @@ impl<W: World, C: Calls> Worker<W, C> {
             return self.complete(key);
         }
         self.end_suspension(key);
-        self.answer(exchange, None, &unavailable());
+        self.answer(exchange, None, &Response::unavailable());
     }
 
     /// Ends a suspension without an answer.
@@ -337,6 +344,7 @@ impl<W: World, C: Calls> Worker<W, C> {
             self.release_all(suspension.handles.iter());
         }
         self.count();
+        self.let_go(suspension.guest);
     }
 }
 

@@ -1,27 +1,37 @@
 //! Starts and stops the workers, and knows everyone.
 
+mod deployer;
+mod follower;
+mod versions;
+
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
-
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 
 use crate::config::{Config, Limits, Listen};
 use crate::guest::call::GuestCalls;
-use crate::guest::deploy::{Deployment, Rejected};
+use crate::guest::deploy::{Deployment, Successor};
 use crate::guest::engine::{self, Ticker};
 use crate::guest::grants::Permits;
+use crate::guest::loader::Loader;
 use crate::guest::runtime::{Runtime, Shared as RuntimeParts};
 use crate::inbox::Inbox;
 use crate::log::{Level, Log};
 use crate::net::{self, Net};
 use crate::pending::Registry;
-use crate::router::Entry;
 use crate::worker::{Mailbox, Message, PostOffice, Shared, Stats, Worker};
+
+pub use self::deployer::Rejected;
+use self::deployer::{Deployer, Link, Published};
+use self::follower::{Order, follow};
 
 /// A server that runs. Dropping it does not stop it: see [`Server::drain`].
 pub struct Server {
@@ -29,13 +39,14 @@ pub struct Server {
     started: Instant,
     limits: Limits,
     runtime: Runtime,
-    deployment: Arc<Deployment>,
+    published: Published,
     rejected: Vec<Rejected>,
     mailboxes: Vec<Arc<Mailbox>>,
     stats: Vec<Arc<Stats>>,
     /// Guest instances alive, of each worker.
     instances: Vec<Arc<AtomicUsize>>,
     threads: Vec<JoinHandle<io::Result<()>>>,
+    orders: mpsc::Sender<Order>,
 }
 
 /// What a server counts.
@@ -62,6 +73,8 @@ impl Server {
     pub fn start(config: &Config, log: Log) -> anyhow::Result<Server> {
         let limits = &config.limits;
         let offices = Arc::new(PostOffice::default());
+        let (orders, received) = mpsc::channel();
+        let reports = orders.clone();
         let engine = engine::engine(limits, config.workers).map_err(|error| anyhow::anyhow!("{error:?}"))?;
         let runtime = Runtime::new(RuntimeParts {
             ticker: Ticker::start(&engine).context("the ticker's thread can't be started")?,
@@ -69,13 +82,18 @@ impl Server {
             registry: Arc::new(Registry::new(limits.pendings_max, fill_random)),
             post: offices.clone(),
             log: log.clone(),
-            limits: limits.clone(),
+            limits: Arc::new(limits.clone()),
             worker_calls_parked_max: limits.worker_calls_parked_max(config.workers),
             permits: Arc::new(Permits::new(&config.guest_configs, limits)),
             instances: Arc::default(),
+            report: Arc::new(move |report| {
+                // Once nothing is deployed any more, nobody needs to know.
+                let _ = reports.send(Order::Report(report));
+            }),
         });
-        let (deployment, rejected) = Deployment::load(&config.guests, &runtime)?;
-        let deployment = Arc::new(deployment);
+        let loader = Loader::new(&runtime)?;
+        let mut deployer = Deployer::new(runtime.clone(), loader, log.clone(), config.access_log);
+        let rejected = load_all(&mut deployer, &config.guests, limits)?;
         let listeners = net::listeners(config.listen, config.workers).with_context(|| cannot_listen(config.listen))?;
         let address = listeners[0].local_addr().context("the listener has no address")?;
 
@@ -85,28 +103,29 @@ impl Server {
         let mailboxes: Vec<_> = worlds.iter().map(mailbox).collect();
         offices.open(mailboxes.clone());
         let shared = Shared {
-            limits: Arc::new(limits.clone()),
+            limits: runtime.limits.clone(),
             calls_parked_max: limits.worker_calls_parked_max(config.workers),
             registry: runtime.registry.clone(),
             post: offices,
             log: log.clone(),
             access_log: config.access_log,
         };
-        let (mut stats, mut instances, mut threads) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut stats, mut instances, mut links, mut threads) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (number, (world, mailbox)) in worlds.into_iter().zip(&mailboxes).enumerate() {
             let counted = Arc::new(Stats::default());
             stats.push(counted.clone());
-            let (number, deployment) = (number as u16, deployment.clone());
             let instances_here = Arc::new(AtomicUsize::new(0));
             instances.push(instances_here.clone());
-            let runtime = runtime.for_worker(instances_here);
+            let (share, successor) = (deployer.share(instances_here.clone()), Successor::default());
+            links.push(Link { mailbox: mailbox.clone(), instances: instances_here, successor: successor.clone() });
+            let number = number as u16;
             let (shared, mailbox) = (shared.clone(), mailbox.clone());
             let thread = thread::Builder::new().name(format!("snow-worker-{number}"));
             threads.push(thread.spawn(move || {
                 // Made on its own thread: a call's future never leaves it.
                 let inbox = mailbox.clone();
                 let runnable = move |slot| inbox.control.send(Message::Runnable(slot));
-                let guests = GuestCalls::new(&runtime, number, &deployment, runnable);
+                let guests = GuestCalls::new(number, share, successor, runnable);
                 let log = shared.log.clone();
                 let ended = Worker::new(number, world, guests, shared, mailbox, counted).run();
                 if let Err(error) = &ended {
@@ -115,17 +134,21 @@ impl Server {
                 ended
             })?);
         }
+        let published = deployer.published();
+        deployer.connect(links);
+        thread::Builder::new().name("snow-deployer".into()).spawn(move || follow(deployer, &received))?;
         Ok(Server {
             address,
             started,
             limits: limits.clone(),
             runtime,
-            deployment,
+            published,
             rejected,
             mailboxes,
             stats,
             instances,
             threads,
+            orders,
         })
     }
 
@@ -134,23 +157,12 @@ impl Server {
         self.address
     }
 
-    /// The table of routes, with each guest's name.
-    pub fn routes(&self) -> impl Iterator<Item = (&str, &Entry)> {
-        let name = |entry: &Entry| self.deployment.guests[entry.guest as usize].name.as_ref();
-        self.deployment.router.entries().map(move |entry| (name(entry), entry))
+    /// What serves now.
+    pub fn deployment(&self) -> Arc<Deployment> {
+        self.published.get()
     }
 
-    /// The names of the guests that serve, sorted.
-    pub fn guest_names(&self) -> impl Iterator<Item = &str> {
-        self.deployment.guests.iter().map(|guest| guest.name.as_ref())
-    }
-
-    /// How many guests serve.
-    pub fn guest_count(&self) -> usize {
-        self.deployment.guests.len()
-    }
-
-    /// Guests that were left out.
+    /// Guests that were left out at the start.
     pub fn rejected(&self) -> &[Rejected] {
         &self.rejected
     }
@@ -178,6 +190,8 @@ impl Server {
     /// A worker's poll failed, or its thread panicked.
     pub fn join(self) -> anyhow::Result<()> {
         let ended: Vec<_> = self.threads.into_iter().map(JoinHandle::join).collect();
+        // It has ended by itself if the channel is closed.
+        let _ = self.orders.send(Order::Stop);
         self.runtime.ticker.stop();
         for result in ended {
             result.map_err(|_| anyhow::anyhow!("a worker's thread has panicked"))??;
@@ -224,4 +238,53 @@ fn cannot_listen(listen: Listen) -> String {
 /// The default for `--workers`: one for each core.
 pub fn workers_default() -> u16 {
     thread::available_parallelism().map_or(1, |cores| cores.get().min(1024) as u16)
+}
+
+/// Loads every guest of a folder (or the one in a file). One that can't be loaded is left out, and the others serve.
+fn load_all(deployer: &mut Deployer, folder: &Path, limits: &Limits) -> anyhow::Result<Vec<Rejected>> {
+    let mut rejected = Vec::new();
+    for (name, paths) in guest_files(folder, limits.guests_max)? {
+        let [path] = paths.as_slice() else {
+            rejected.push(ambiguous(&name, &paths));
+            continue;
+        };
+        if let Err(error) = deployer.load(&name, path) {
+            rejected.push(Rejected { path: path.clone(), error });
+        }
+    }
+    rejected.append(&mut deployer.publish());
+    Ok(rejected)
+}
+
+fn ambiguous(name: &str, paths: &[PathBuf]) -> Rejected {
+    let files: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+    let error = anyhow::anyhow!("several files are the guest `{name}`: {}. Remove all but one", files.join(", "));
+    Rejected { path: paths[0].clone(), error }
+}
+
+/// The guest files of a folder, by the name of the guest. Hidden files and other endings are not guests.
+fn guest_files(folder: &Path, most: usize) -> anyhow::Result<BTreeMap<String, Vec<PathBuf>>> {
+    let missing = || format!("the guests folder {} can't be read", folder.display());
+    let mut files: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
+    let mut add = |path: PathBuf| {
+        let (Some(stem), Some(ending)) = (path.file_stem(), path.extension()) else { return };
+        if (ending == "wasm" || ending == "wat") && !stem.to_string_lossy().starts_with('.') {
+            files.entry(stem.to_string_lossy().into_owned()).or_default().push(path);
+        }
+    };
+    if std::fs::metadata(folder).with_context(missing)?.is_file() {
+        add(folder.to_owned());
+    } else {
+        for entry in std::fs::read_dir(folder).with_context(missing)? {
+            let path = entry.with_context(missing)?.path();
+            if path.is_file() {
+                add(path);
+            }
+        }
+    }
+    ensure!(files.len() <= most, "{} holds {} guests; at most {most} are allowed", folder.display(), files.len());
+    for paths in files.values_mut() {
+        paths.sort();
+    }
+    Ok(files)
 }
