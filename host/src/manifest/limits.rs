@@ -50,7 +50,7 @@ const CALLS_STARTED_MAX: u64 = 1_024;
 const CALLS_PARKED_MAX: u64 = 4_096;
 
 /// All of them, in the order of their declaration. 0 is allowed where nothing at all is a sensible choice.
-static FIELDS: [Field; 38] = [
+static FIELDS: [Field; 39] = [
     field!(http.head_bytes_max, 64..=HEAD_BYTES_MAX),
     field!(http.fields_max, 1..=HEAD_BYTES_MAX),
     field!(http.target_bytes_max, 1..=HEAD_BYTES_MAX),
@@ -59,6 +59,7 @@ static FIELDS: [Field; 38] = [
     field!(http.body_timeout_ms, 1..=MS_MAX),
     field!(http.body_bytes_per_s_min, 0..=BYTES_MAX),
     field!(http.idle_timeout_ms, 1..=MS_MAX),
+    field!(http.drain_idle_ms, 0..=MS_MAX),
     field!(http.write_timeout_ms, 1..=MS_MAX),
     field!(http.linger_ms, 0..=MS_MAX),
     field!(http.linger_bytes_max, 0..=BYTES_MAX),

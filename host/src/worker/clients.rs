@@ -73,7 +73,7 @@ impl<W: World, C: Calls> Worker<W, C> {
         }
         let mut connection = Connection::new(self.now_ms, &self.shared.limits.http);
         if self.drain.is_on() {
-            connection.close_when_idle();
+            connection.close_when_idle(self.now_ms, &self.shared.limits.http);
         }
         let client = Client {
             connection,
