@@ -20,6 +20,7 @@
 //! | `manifest` | `snow.toml`: limits and grants in force, and what is wrong with it |
 //! | `cli` | arguments, exit codes, the log |
 //! | `drain` | how it ends |
+//! | `restart` | one host after another on one socket |
 //! | `layout` | which file of the host may use what |
 
 mod harness;
@@ -39,4 +40,5 @@ mod malformed;
 mod manifest;
 mod pendings;
 mod requests;
+mod restart;
 mod workers;
