@@ -20,6 +20,7 @@
 //! | `manifest` | `snow.toml`: limits and grants in force, and what is wrong with it |
 //! | `cli` | arguments, exit codes, the log |
 //! | `drain` | how it ends |
+//! | `swap` | the folder changes while it serves |
 //! | `restart` | one host after another on one socket |
 //! | `layout` | which file of the host may use what |
 
@@ -41,4 +42,5 @@ mod manifest;
 mod pendings;
 mod requests;
 mod restart;
+mod swap;
 mod workers;

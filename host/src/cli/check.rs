@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{LOG_PATIENCE, chain, methods, read_manifest};
+use super::{LOG_PATIENCE, methods, read_manifest};
 use crate::guest::engine::{self, Ticker};
 use crate::guest::grants::Permits;
 use crate::guest::host_api;
@@ -13,6 +13,7 @@ use crate::guest::runtime::{Runtime, Shared};
 use crate::log::{Format, Log};
 use crate::manifest::Manifest;
 use crate::pending::{Registry, Waiter};
+use crate::server::chain;
 use crate::world::Post;
 
 pub(super) fn check(file: &Path) -> anyhow::Result<()> {

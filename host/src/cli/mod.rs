@@ -17,7 +17,7 @@ use clap::{Parser, Subcommand};
 use crate::config::{Config, Listen};
 use crate::log::Format;
 use crate::manifest::{self, Manifest};
-use crate::server;
+use crate::server::{self, chain};
 
 /// How long the last log lines may take to be written.
 const LOG_PATIENCE: Duration = Duration::from_secs(2);
@@ -115,12 +115,6 @@ fn read_manifest(guests: &Path) -> anyhow::Result<Manifest> {
     ensure!(bytes <= most, "{name} has {bytes} bytes; at most {most} are allowed");
     let text = fs::read_to_string(&file).with_context(|| format!("{name} can't be read"))?;
     Ok(manifest::parse(&text, &name.to_string())?)
-}
-
-/// An error with its causes in one line each, the outermost first.
-fn chain(error: &anyhow::Error) -> String {
-    let causes: Vec<String> = error.chain().map(|cause| cause.to_string()).collect();
-    causes.join(":\n  ")
 }
 
 fn parse_listen(text: &str) -> Result<Listen, String> {

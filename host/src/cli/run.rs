@@ -8,12 +8,12 @@ use anyhow::{Context, ensure};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use super::{LOG_PATIENCE, build, chain, methods};
+use super::{LOG_PATIENCE, build, methods};
 use crate::config::{Config, GuestConfig};
 use crate::log::{Format, Level, Log};
 use crate::manifest;
 use crate::router::Entry;
-use crate::server::Server;
+use crate::server::{Server, chain};
 
 /// A second signal of the same kind ends the process at once, as shells report it.
 const EXIT_INTERRUPTED: i32 = 130;

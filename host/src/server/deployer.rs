@@ -11,9 +11,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use super::versions::Versions;
-use crate::config::Rollback;
+use crate::config::{Limits, Rollback};
 use crate::guest::deploy::{Conflict, Deployment, Misfit, Share, Successor};
-use crate::guest::loader::Loader;
+use crate::guest::module::Guest;
 use crate::guest::runtime::Runtime;
 use crate::guest::version::{Trial, Version};
 use crate::log::{Level, Log};
@@ -56,7 +56,6 @@ impl Published {
 /// See the module's text.
 pub struct Deployer {
     runtime: Runtime,
-    loader: Loader,
     log: Log,
     access_log: bool,
     /// By name.
@@ -78,13 +77,12 @@ struct Deployed {
 
 impl Deployer {
     /// With no guests yet, and no workers.
-    pub fn new(runtime: Runtime, loader: Loader, log: Log, access_log: bool) -> Deployer {
+    pub fn new(runtime: Runtime, log: Log, access_log: bool) -> Deployer {
         let (deployment, _) = Deployment::new(Vec::new());
         let published = Published(Arc::new(Mutex::new(Arc::new(deployment))));
         let versions = Versions::new(runtime.limits.versions_max);
         Deployer {
             runtime,
-            loader,
             log,
             access_log,
             guests: BTreeMap::new(),
@@ -111,12 +109,8 @@ impl Deployer {
         self.links = links;
     }
 
-    /// Loads a guest's file. It serves once [`Deployer::publish`] is called.
-    ///
-    /// # Errors
-    /// What is wrong with the file. Whatever served before serves on.
-    pub fn load(&mut self, name: &str, path: &Path) -> anyhow::Result<()> {
-        let guest = self.loader.load(path)?;
+    /// A guest was loaded from this file. It serves once [`Deployer::publish`] is called.
+    pub fn put(&mut self, name: &str, path: &Path, guest: Guest) {
         let replaced = self.guests.remove(name);
         // The first version has nothing that could take its place.
         let rollback = replaced.as_ref().map(|_| Rollback::default());
@@ -129,13 +123,22 @@ impl Deployer {
         });
         self.versions.add(&version);
         let before = replaced.and_then(Deployed::good_one);
+        if !self.links.is_empty() {
+            let (nth, file, routes) = (version.nth, path.display(), version.guest.routes.len());
+            let message = format!("{name}: version {nth} serves, from {file} with {routes} routes");
+            self.log.host(Level::Info, message);
+        }
         self.guests.insert(name.to_owned(), Deployed { path: path.to_owned(), version, before });
-        Ok(())
     }
 
-    /// A guest's file is gone. True if it served.
-    pub fn remove(&mut self, name: &str) -> bool {
-        self.guests.remove(name).is_some()
+    /// A guest's file is gone. Which version served, if one did.
+    pub fn remove(&mut self, name: &str) -> Option<u32> {
+        self.guests.remove(name).map(|deployed| deployed.version.nth)
+    }
+
+    /// The limits in force.
+    pub fn limits(&self) -> &Limits {
+        &self.runtime.limits
     }
 
     /// Whether a guest of this name serves, and which version.

@@ -1,26 +1,235 @@
 //! The deployer's thread: follows the guests folder, and does what workers ask for.
+//!
+//! Guests are loaded on a thread of their own, one after another, so that a version that has to be rolled back does not
+//! wait for another one to be compiled. What was found in one look at the folder is put in place as a whole.
 
-use std::sync::mpsc::Receiver;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use super::deployer::Deployer;
+use super::chain;
+use super::deployer::{Deployer, Rejected};
+use crate::guest::loader::Loader;
+use crate::guest::module::Guest;
 use crate::guest::version::Report;
+use crate::guests_folder::scan;
+use crate::log::{Level, Log};
+use crate::settling::{Change, Failure, Found, Settling};
 
 /// What the thread is told.
 pub enum Order {
+    /// The folder may have changed.
+    Look,
     /// By a worker.
     Report(Report),
+    /// What was to be loaded is, or can't be.
+    Loaded(Vec<Loaded>),
     /// Nothing is deployed any more.
     Stop,
 }
 
-/// Runs until it is told to stop.
-pub(super) fn follow(mut deployer: Deployer, orders: &Receiver<Order>) {
-    while let Ok(order) = orders.recv() {
-        match order {
-            // Freed here.
-            Order::Report(Report::Retired(_)) => {}
-            Order::Report(Report::Troubled { guest }) => deployer.roll_back(guest),
-            Order::Stop => return,
+/// What became of a guest's file.
+pub struct Loaded {
+    name: String,
+    path: PathBuf,
+    guest: anyhow::Result<Guest>,
+}
+
+/// Tells what was loaded in the end, even if that is a panic: the follower waits for it.
+struct Batch {
+    loaded: Vec<Loaded>,
+    orders: Sender<Order>,
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        // Nobody may follow any more.
+        let _ = self.orders.send(Order::Loaded(std::mem::take(&mut self.loaded)));
+    }
+}
+
+/// See the module's text.
+pub(super) struct Follower {
+    folder: PathBuf,
+    deployer: Deployer,
+    loader: Arc<Mutex<Loader>>,
+    settling: Settling,
+    log: Log,
+    started: Instant,
+    orders: Sender<Order>,
+    /// Guests are being loaded: the folder is not looked at until they are.
+    is_loading: bool,
+    /// It may have changed meanwhile.
+    may_have_changed: bool,
+    /// It was said that the folder can't be seen.
+    is_unseen: bool,
+}
+
+impl Follower {
+    /// Follows a folder of which everything that `settling` knows has been loaded.
+    pub fn new(
+        folder: PathBuf,
+        deployer: Deployer,
+        loader: Loader,
+        settling: Settling,
+        log: Log,
+        started: Instant,
+        orders: Sender<Order>,
+    ) -> Follower {
+        let loader = Arc::new(Mutex::new(loader));
+        let (is_loading, may_have_changed, is_unseen) = (false, false, false);
+        Follower {
+            folder,
+            deployer,
+            loader,
+            settling,
+            log,
+            started,
+            orders,
+            is_loading,
+            may_have_changed,
+            is_unseen,
         }
     }
+
+    /// Runs until it is told to stop.
+    pub fn follow(mut self, orders: &Receiver<Order>) {
+        loop {
+            let mut next = match self.next_look() {
+                None => orders.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(timeout) => orders.recv_timeout(timeout),
+            };
+            // A burst of changes is one look.
+            loop {
+                match next {
+                    Ok(Order::Look) | Err(RecvTimeoutError::Timeout) => self.may_have_changed = true,
+                    Ok(Order::Report(report)) => self.heed(report),
+                    Ok(Order::Loaded(loaded)) => self.put_in_place(loaded),
+                    Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                }
+                let Ok(order) = orders.try_recv() else { break };
+                next = Ok(order);
+            }
+            if self.may_have_changed && !self.is_loading {
+                self.may_have_changed = false;
+                self.look();
+            }
+        }
+    }
+
+    fn next_look(&self) -> Option<Duration> {
+        let at_ms = self.settling.next_look_ms().filter(|_| !self.is_loading)?;
+        Some(Duration::from_millis(at_ms.saturating_sub(self.now_ms())))
+    }
+
+    fn now_ms(&self) -> u64 {
+        self.started.elapsed().as_millis() as u64
+    }
+
+    fn heed(&mut self, report: Report) {
+        match report {
+            // Freed here, and not on a loop.
+            Report::Retired(retired) => drop(retired),
+            Report::Troubled { guest } => self.deployer.roll_back(guest),
+        }
+    }
+
+    fn look(&mut self) {
+        let snapshot = match scan(&self.folder, self.deployer.limits().guests_max) {
+            Ok(snapshot) => snapshot,
+            Err(error) => {
+                self.settling.unseen(self.now_ms());
+                if !std::mem::replace(&mut self.is_unseen, true) {
+                    self.log.host(Level::Error, format!("{error}. What serves goes on"));
+                }
+                return;
+            }
+        };
+        if std::mem::replace(&mut self.is_unseen, false) {
+            self.log.host(Level::Info, format!("the guests folder {} is there again", self.folder.display()));
+        }
+        let observed = self.settling.observe(snapshot, self.now_ms());
+        self.take_up(observed.changed);
+    }
+
+    fn take_up(&mut self, changes: Vec<Change>) {
+        let (mut to_load, mut some_gone) = (Vec::new(), false);
+        for change in changes {
+            match change {
+                Change::Removed { name } => some_gone |= self.remove(&name),
+                Change::Written { name, files } => match files.as_slice() {
+                    [Found { path, .. }] => to_load.push((name, path.clone())),
+                    several => self.refuse(&name, &ambiguous(&name, several)),
+                },
+            }
+        }
+        match to_load.is_empty() {
+            true if some_gone => self.publish(),
+            true => {}
+            false => self.load(to_load),
+        }
+    }
+
+    fn remove(&mut self, name: &str) -> bool {
+        let Some(version) = self.deployer.remove(name) else { return false };
+        let message = format!("{name} is gone; version {version} goes on for the requests that it holds");
+        self.log.host(Level::Info, message);
+        true
+    }
+
+    /// Loads files elsewhere; [`Order::Loaded`] says what became of them.
+    fn load(&mut self, files: Vec<(String, PathBuf)>) {
+        self.is_loading = true;
+        let (loader, orders) = (self.loader.clone(), self.orders.clone());
+        let load_all = move || {
+            let mut batch = Batch { loaded: Vec::new(), orders };
+            let loader = loader.lock().unwrap_or_else(PoisonError::into_inner);
+            for (name, path) in files {
+                let guest = loader.load(&path);
+                batch.loaded.push(Loaded { name, path, guest });
+            }
+        };
+        if let Err(error) = thread::Builder::new().name("snow-loader".into()).spawn(load_all) {
+            self.is_loading = false;
+            self.log.host(Level::Error, format!("what changed in the guests folder can't be loaded: no thread: {error}"));
+        }
+    }
+
+    fn put_in_place(&mut self, loaded: Vec<Loaded>) {
+        self.is_loading = false;
+        for Loaded { name, path, guest } in loaded {
+            match guest {
+                Ok(guest) => self.deployer.put(&name, &path, guest),
+                Err(error) => self.refuse(&name, &Rejected { path, error }),
+            }
+        }
+        self.publish();
+    }
+
+    fn publish(&mut self) {
+        for rejected in self.deployer.publish() {
+            self.log.host(Level::Error, format!("{} is left out: {}", rejected.path.display(), chain(&rejected.error)));
+        }
+    }
+
+    /// Whatever served before serves on.
+    fn refuse(&mut self, name: &str, Rejected { path, error }: &Rejected) {
+        if self.settling.failed(name) == Failure::NotYet {
+            return;
+        }
+        let instead = match self.deployer.serves(name) {
+            Some(version) => format!("can't take the place of version {version}, which serves on"),
+            None => "is left out".to_owned(),
+        };
+        self.log.host(Level::Error, format!("{} {instead}: {}", path.display(), chain(error)));
+    }
+}
+
+/// Nobody can say which of several files of a name is the guest.
+pub(super) fn ambiguous(name: &str, files: &[Found]) -> Rejected {
+    let paths: Vec<String> = files.iter().map(|file| file.path.display().to_string()).collect();
+    let error = anyhow::anyhow!("several files are the guest `{name}`: {}. Remove all but one", paths.join(", "));
+    Rejected { path: files.first().map(|file| file.path.clone()).unwrap_or_default(), error }
 }

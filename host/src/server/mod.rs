@@ -4,34 +4,37 @@ mod deployer;
 mod follower;
 mod versions;
 
-use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 
-use crate::config::{Config, Limits, Listen};
+use crate::config::{Config, Limits, Listen, WatchLimits};
 use crate::guest::call::GuestCalls;
 use crate::guest::deploy::{Deployment, Successor};
 use crate::guest::engine::{self, Ticker};
 use crate::guest::grants::Permits;
 use crate::guest::loader::Loader;
 use crate::guest::runtime::{Runtime, Shared as RuntimeParts};
+use crate::guests_folder::scan;
 use crate::inbox::Inbox;
 use crate::log::{Level, Log};
 use crate::net::{self, Net};
 use crate::pending::Registry;
+use crate::settling::{Found, Settling, Snapshot};
+use crate::watch::Watch;
 use crate::worker::{Mailbox, Message, PostOffice, Shared, Stats, Worker};
 
 pub use self::deployer::Rejected;
 use self::deployer::{Deployer, Link, Published};
-use self::follower::{Order, follow};
+use self::follower::{Follower, Order, ambiguous};
+
+const WATCH: WatchLimits = WatchLimits::DEFAULT;
 
 /// A server that runs. Dropping it does not stop it: see [`Server::drain`].
 pub struct Server {
@@ -92,8 +95,12 @@ impl Server {
             }),
         });
         let loader = Loader::new(&runtime)?;
-        let mut deployer = Deployer::new(runtime.clone(), loader, log.clone(), config.access_log);
-        let rejected = load_all(&mut deployer, &config.guests, limits)?;
+        let mut deployer = Deployer::new(runtime.clone(), log.clone(), config.access_log);
+        // First, so that a change is noticed that comes while guests are loaded.
+        let changed = orders.clone();
+        let watch = Watch::start(&config.guests, Some(WATCH.poll_ms), move || drop(changed.send(Order::Look)))?;
+        let found = scan(&config.guests, limits.guests_max)?;
+        let rejected = load_all(&mut deployer, &loader, &found);
         let listeners = net::listeners(config.listen, config.workers).with_context(|| cannot_listen(config.listen))?;
         let address = listeners[0].local_addr().context("the listener has no address")?;
 
@@ -136,7 +143,13 @@ impl Server {
         }
         let published = deployer.published();
         deployer.connect(links);
-        thread::Builder::new().name("snow-deployer".into()).spawn(move || follow(deployer, &received))?;
+        let settling = Settling::serving(WATCH, found, started.elapsed().as_millis() as u64);
+        let (folder, back) = (config.guests.clone(), orders.clone());
+        let follower = Follower::new(folder, deployer, loader, settling, log, started, back);
+        thread::Builder::new().name("snow-deployer".into()).spawn(move || {
+            follower.follow(&received);
+            drop(watch);
+        })?;
         Ok(Server {
             address,
             started,
@@ -240,51 +253,25 @@ pub fn workers_default() -> u16 {
     thread::available_parallelism().map_or(1, |cores| cores.get().min(1024) as u16)
 }
 
-/// Loads every guest of a folder (or the one in a file). One that can't be loaded is left out, and the others serve.
-fn load_all(deployer: &mut Deployer, folder: &Path, limits: &Limits) -> anyhow::Result<Vec<Rejected>> {
+/// Loads every guest that was found. One that can't be loaded is left out, and the others serve.
+fn load_all(deployer: &mut Deployer, loader: &Loader, found: &Snapshot) -> Vec<Rejected> {
     let mut rejected = Vec::new();
-    for (name, paths) in guest_files(folder, limits.guests_max)? {
-        let [path] = paths.as_slice() else {
-            rejected.push(ambiguous(&name, &paths));
+    for (name, files) in &found.guests {
+        let [Found { path, .. }] = files.as_slice() else {
+            rejected.push(ambiguous(name, files));
             continue;
         };
-        if let Err(error) = deployer.load(&name, path) {
-            rejected.push(Rejected { path: path.clone(), error });
+        match loader.load(path) {
+            Ok(guest) => deployer.put(name, path, guest),
+            Err(error) => rejected.push(Rejected { path: path.clone(), error }),
         }
     }
     rejected.append(&mut deployer.publish());
-    Ok(rejected)
+    rejected
 }
 
-fn ambiguous(name: &str, paths: &[PathBuf]) -> Rejected {
-    let files: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
-    let error = anyhow::anyhow!("several files are the guest `{name}`: {}. Remove all but one", files.join(", "));
-    Rejected { path: paths[0].clone(), error }
-}
-
-/// The guest files of a folder, by the name of the guest. Hidden files and other endings are not guests.
-fn guest_files(folder: &Path, most: usize) -> anyhow::Result<BTreeMap<String, Vec<PathBuf>>> {
-    let missing = || format!("the guests folder {} can't be read", folder.display());
-    let mut files: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
-    let mut add = |path: PathBuf| {
-        let (Some(stem), Some(ending)) = (path.file_stem(), path.extension()) else { return };
-        if (ending == "wasm" || ending == "wat") && !stem.to_string_lossy().starts_with('.') {
-            files.entry(stem.to_string_lossy().into_owned()).or_default().push(path);
-        }
-    };
-    if std::fs::metadata(folder).with_context(missing)?.is_file() {
-        add(folder.to_owned());
-    } else {
-        for entry in std::fs::read_dir(folder).with_context(missing)? {
-            let path = entry.with_context(missing)?.path();
-            if path.is_file() {
-                add(path);
-            }
-        }
-    }
-    ensure!(files.len() <= most, "{} holds {} guests; at most {most} are allowed", folder.display(), files.len());
-    for paths in files.values_mut() {
-        paths.sort();
-    }
-    Ok(files)
+/// An error with its causes in one line each, the outermost first.
+pub fn chain(error: &anyhow::Error) -> String {
+    let causes: Vec<String> = error.chain().map(|cause| cause.to_string()).collect();
+    causes.join(":\n  ")
 }
