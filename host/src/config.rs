@@ -194,3 +194,34 @@ impl TurnLimits {
         settling_us_max: 150,
     };
 }
+
+/// How the guests folder is watched, and how patiently what changes in it is judged.
+#[derive(Clone, Copy, Debug)]
+pub struct WatchLimits {
+    /// A file that has been the same for so long is taken as written: it may be loaded, or counts as removed.
+    pub settle_ms: u64,
+    /// How long a removal waits, at most, for other files of the folder to settle.
+    pub removal_ms_max: u64,
+    /// A file that can't be loaded is reported once it has been the same for so long: before, it may be a copy that
+    /// stalls.
+    pub report_after_ms: u64,
+    /// How often a folder is looked at whose changes the kernel does not tell, or that can't be read.
+    pub poll_ms: u64,
+    /// The least time between two reports of the watch: how long events gather.
+    pub rest_ms: u64,
+    /// Folders of sources that are watched, all guests together.
+    pub source_folders_max: usize,
+}
+
+impl WatchLimits {
+    /// The values in use. A change takes effect within a second of its last write, by polling too:
+    /// `poll_ms + settle_ms`, and `poll_ms + removal_ms_max` for a removal.
+    pub const DEFAULT: WatchLimits = WatchLimits {
+        settle_ms: 100,
+        removal_ms_max: 400,
+        report_after_ms: 1_000,
+        poll_ms: 500,
+        rest_ms: 50,
+        source_folders_max: 10_000,
+    };
+}

@@ -16,6 +16,7 @@
 //! - [`router`][]: pattern -> guest, route, captures;
 //! - [`pending`][]: the one authority on who waits and who settled;
 //! - [`timers`][]: deadlines;
+//! - [`settling`][]: when a changed guests folder may be acted on;
 //! - [`slab`][], [`fifo`], [`inbox`] and [`sync`]: where things lie and queue, how threads tell each other, and what they
 //!   share by.
 //!
@@ -23,6 +24,7 @@
 //! - [`world`][]: what a worker needs of it;
 //! - [`net`][]: sockets, by mio;
 //! - [`guest`][]: guests, by wasmtime;
+//! - [`guests_folder`][]: what lies in the guests folder; [`watch`][]: that it has changed, by notify;
 //! - [`log`], [`build_guests`].
 //!
 //! The places that know everyone:
@@ -38,6 +40,7 @@ pub mod exchange;
 pub mod fifo;
 pub mod glob;
 pub mod guest;
+pub mod guests_folder;
 pub mod http;
 pub mod inbox;
 pub mod limits;
@@ -49,8 +52,10 @@ pub mod pending;
 pub mod request_id;
 pub mod router;
 pub mod server;
+pub mod settling;
 pub mod slab;
 pub mod sync;
 pub mod timers;
+pub mod watch;
 pub mod worker;
 pub mod world;

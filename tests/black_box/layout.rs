@@ -31,13 +31,23 @@ const MECHANISMS: &[&str] = &[
     "pending.rs",
     "pending/",
     "timers.rs",
+    "settling.rs",
     "slab.rs",
     "fifo.rs",
     "inbox.rs",
     "sync.rs",
 ];
 
-const WORLD: &[&str] = &["crate::worker", "crate::server", "crate::net", "crate::guest", "crate::cli", "crate::world"];
+const WORLD: &[&str] = &[
+    "crate::worker",
+    "crate::server",
+    "crate::net",
+    "crate::guest",
+    "crate::cli",
+    "crate::world",
+    "crate::guests_folder",
+    "crate::watch",
+];
 const CLOCKS_AND_SOCKETS: &[&str] = &["Instant", "SystemTime", "TcpStream", "TcpListener", "UdpSocket", "getrandom"];
 
 const RULES: &[Rule] = &[
@@ -52,6 +62,12 @@ const RULES: &[Rule] = &[
         except: &["guest/"],
         words: &["wasmtime", "wasmparser", "wit_component", "wit_parser", "wat::"],
         why: "one room knows how guests run, so an engine can be upgraded or a second one added there alone",
+    },
+    Rule {
+        within: ALL,
+        except: &["watch/notifier.rs"],
+        words: &["notify"],
+        why: "one file decides how changes of files are told, so that another library can take its place",
     },
     Rule {
         within: VALUES,

@@ -1,0 +1,77 @@
+//! The sources of guests: the sub-folders of the guests folder, with all that lies in them but what tools make.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+
+use super::interest::{Interest, is_source};
+use crate::settling::Stamp;
+
+/// One sub-folder.
+pub(super) struct Tree {
+    /// It and all folders in it, a folder behind its parent.
+    folders: Vec<PathBuf>,
+    /// Another one when a file is written, made, renamed or removed; not when its attributes change.
+    pub(super) print: u64,
+}
+
+/// What there is to watch of the sources.
+pub(super) fn interest(folder: &Path, folders_max: usize) -> Interest {
+    let mut interest = Interest::default();
+    let Some(real) = interest.follow(folder) else { return interest };
+    interest.add_sources(&real);
+    for (name, tree) in trees(&real, folders_max) {
+        // A guest's folder may be a link; in it, links to folders are not followed.
+        if let Some(own) = interest.follow(&real.join(&name)) {
+            let folders = tree.folders.iter().filter_map(|folder| folder.strip_prefix(real.join(&name)).ok());
+            folders.for_each(|folder| interest.add_sources(own.join(folder).components().as_path()));
+        }
+    }
+    interest
+}
+
+/// The sub-folders by name. Of a folder that can't be read, none.
+pub(super) fn trees(folder: &Path, folders_max: usize) -> BTreeMap<OsString, Tree> {
+    let mut left = folders_max;
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let folders = entries.filter(|entry| is_source(&entry.file_name()) && entry.path().is_dir());
+    let mut names: Vec<OsString> = folders.map(|entry| entry.file_name()).collect();
+    names.sort();
+    names.into_iter().map(|name| (name.clone(), tree(folder.join(name), &mut left))).collect()
+}
+
+/// How many folders there are, of all trees.
+pub(super) fn count(trees: &BTreeMap<OsString, Tree>) -> usize {
+    trees.values().map(|tree| tree.folders.len()).sum()
+}
+
+/// `left`: how many more folders may be walked; those beyond are not.
+fn tree(top: PathBuf, left: &mut usize) -> Tree {
+    let mut tree = Tree { folders: Vec::new(), print: 0 };
+    let mut walk = vec![top];
+    while let Some(folder) = walk.pop() {
+        if *left == 0 {
+            break;
+        }
+        *left -= 1;
+        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+            match entry.file_type() {
+                _ if !is_source(&entry.file_name()) => {}
+                Ok(kind) if kind.is_dir() => walk.push(entry.path()),
+                _ => tree.print = tree.print.wrapping_add(print(&entry.path())),
+            }
+        }
+        tree.folders.push(folder);
+    }
+    tree
+}
+
+/// Added up over all files, so that the order in which a folder lists them is no matter.
+fn print(file: &Path) -> u64 {
+    let stamp = fs::metadata(file).ok().map(|metadata| Stamp::from(&metadata));
+    let mut hasher = DefaultHasher::new();
+    (file, stamp.map(|stamp| (stamp.len, stamp.modified_ns, stamp.inode))).hash(&mut hasher);
+    hasher.finish()
+}
