@@ -80,18 +80,7 @@ impl Follower {
     ) -> Follower {
         let loader = Arc::new(Mutex::new(loader));
         let (is_loading, may_have_changed, is_unseen) = (false, false, false);
-        Follower {
-            folder,
-            deployer,
-            loader,
-            settling,
-            log,
-            started,
-            orders,
-            is_loading,
-            may_have_changed,
-            is_unseen,
-        }
+        Follower { folder, deployer, loader, settling, log, started, orders, is_loading, may_have_changed, is_unseen }
     }
 
     /// Runs until it is told to stop.
@@ -193,7 +182,8 @@ impl Follower {
         };
         if let Err(error) = thread::Builder::new().name("snow-loader".into()).spawn(load_all) {
             self.is_loading = false;
-            self.log.host(Level::Error, format!("what changed in the guests folder can't be loaded: no thread: {error}"));
+            self.log
+                .host(Level::Error, format!("what changed in the guests folder can't be loaded: no thread: {error}"));
         }
     }
 
