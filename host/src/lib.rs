@@ -23,6 +23,7 @@
 //! - [`world`][]: what a worker needs of it;
 //! - [`net`][]: sockets, by mio;
 //! - [`guest`][]: guests, by wasmtime;
+//! - [`settings`][]: what counts, of the manifest's file and the command line;
 //! - [`log`], [`build_guests`].
 //!
 //! The places that know everyone:
@@ -49,6 +50,7 @@ pub mod pending;
 pub mod request_id;
 pub mod router;
 pub mod server;
+pub mod settings;
 pub mod slab;
 pub mod sync;
 pub mod timers;

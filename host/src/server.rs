@@ -1,7 +1,7 @@
 //! Starts and stops the workers, and knows everyone.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 
-use crate::config::{Config, Limits, Listen};
+use crate::config::{Config, Limits, Listen, ServerConfig};
 use crate::guest::call::GuestCalls;
 use crate::guest::deploy::{Deployment, Rejected};
 use crate::guest::engine::{self, Ticker};
@@ -25,7 +25,7 @@ use crate::worker::{Mailbox, Message, PostOffice, Shared, Stats, Worker};
 
 /// A server that runs. Dropping it does not stop it: see [`Server::drain`].
 pub struct Server {
-    address: SocketAddr,
+    addresses: Vec<SocketAddr>,
     started: Instant,
     limits: Limits,
     runtime: Runtime,
@@ -62,7 +62,7 @@ impl Server {
     pub fn start(config: &Config, log: Log) -> anyhow::Result<Server> {
         let limits = &config.limits;
         let offices = Arc::new(PostOffice::default());
-        let engine = engine::engine(limits, config.workers).map_err(|error| anyhow::anyhow!("{error:?}"))?;
+        let engine = engine::engine(limits, config.server.workers).map_err(|error| anyhow::anyhow!("{error:?}"))?;
         let runtime = Runtime::new(RuntimeParts {
             ticker: Ticker::start(&engine).context("the ticker's thread can't be started")?,
             engine,
@@ -70,27 +70,28 @@ impl Server {
             post: offices.clone(),
             log: log.clone(),
             limits: limits.clone(),
-            worker_calls_parked_max: limits.worker_calls_parked_max(config.workers),
+            worker_calls_parked_max: limits.worker_calls_parked_max(config.server.workers),
             permits: Arc::new(Permits::new(&config.guest_configs, limits)),
             instances: Arc::default(),
         });
         let (deployment, rejected) = Deployment::load(&config.guests, &runtime)?;
         let deployment = Arc::new(deployment);
-        let listeners = net::listeners(config.listen, config.workers).with_context(|| cannot_listen(config.listen))?;
-        let address = listeners[0].local_addr().context("the listener has no address")?;
+        let listeners = listeners(&config.server)?;
+        let addresses = listeners[0].iter().map(TcpListener::local_addr).collect::<io::Result<Vec<_>>>();
+        let addresses = addresses.context("a listener has no address")?;
 
         let started = Instant::now();
         let worlds =
-            listeners.into_iter().map(|listener| Net::new(listener, started)).collect::<io::Result<Vec<_>>>()?;
+            listeners.into_iter().map(|listeners| Net::new(listeners, started)).collect::<io::Result<Vec<_>>>()?;
         let mailboxes: Vec<_> = worlds.iter().map(mailbox).collect();
         offices.open(mailboxes.clone());
         let shared = Shared {
             limits: Arc::new(limits.clone()),
-            calls_parked_max: limits.worker_calls_parked_max(config.workers),
+            calls_parked_max: limits.worker_calls_parked_max(config.server.workers),
             registry: runtime.registry.clone(),
             post: offices,
             log: log.clone(),
-            access_log: config.access_log,
+            access_log: config.server.access_log,
         };
         let (mut stats, mut instances, mut threads) = (Vec::new(), Vec::new(), Vec::new());
         for (number, (world, mailbox)) in worlds.into_iter().zip(&mailboxes).enumerate() {
@@ -116,7 +117,7 @@ impl Server {
             })?);
         }
         Ok(Server {
-            address,
+            addresses,
             started,
             limits: limits.clone(),
             runtime,
@@ -129,9 +130,9 @@ impl Server {
         })
     }
 
-    /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    /// Where it listens, in the order of [`ServerConfig::listen`]; at least one.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
     }
 
     /// The table of routes, with each guest's name.
@@ -214,14 +215,19 @@ fn fill_random(bytes: &mut [u8]) {
     getrandom::fill(bytes).expect("the system has no source of randomness");
 }
 
+/// The listeners of each worker: one for each address.
+fn listeners(config: &ServerConfig) -> anyhow::Result<Vec<Vec<TcpListener>>> {
+    let mut of_workers: Vec<_> = (0..config.workers).map(|_| Vec::new()).collect();
+    for listen in &config.listen {
+        let listeners = net::listeners(*listen, config.workers).with_context(|| cannot_listen(*listen))?;
+        of_workers.iter_mut().zip(listeners).for_each(|(of_worker, listener)| of_worker.push(listener));
+    }
+    Ok(of_workers)
+}
+
 fn cannot_listen(listen: Listen) -> String {
     match listen {
         Listen::Address(address) => format!("can't listen on {address}: is another server there? Choose with --listen"),
         Listen::Inherited(number) => format!("descriptor {number} is not a listening TCP socket that was left open"),
     }
-}
-
-/// The default for `--workers`: one for each core.
-pub fn workers_default() -> u16 {
-    thread::available_parallelism().map_or(1, |cores| cores.get().min(1024) as u16)
 }

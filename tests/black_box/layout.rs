@@ -19,8 +19,17 @@ struct Rule {
 const ALL: &[&str] = &["./"];
 
 /// Without I/O and without a clock.
-const VALUES: &[&str] =
-    &["http/", "glob.rs", "limits.rs", "config.rs", "manifest.rs", "manifest/", "request_id.rs", "outcome.rs"];
+const VALUES: &[&str] = &[
+    "http/",
+    "glob.rs",
+    "limits.rs",
+    "config.rs",
+    "config/",
+    "manifest.rs",
+    "manifest/",
+    "request_id.rs",
+    "outcome.rs",
+];
 
 /// Handed the clock and randomness by the worker.
 const MECHANISMS: &[&str] = &[
@@ -37,7 +46,8 @@ const MECHANISMS: &[&str] = &[
     "sync.rs",
 ];
 
-const WORLD: &[&str] = &["crate::worker", "crate::server", "crate::net", "crate::guest", "crate::cli", "crate::world"];
+const WORLD: &[&str] =
+    &["crate::worker", "crate::server", "crate::net", "crate::guest", "crate::cli", "crate::world", "crate::settings"];
 const CLOCKS_AND_SOCKETS: &[&str] = &["Instant", "SystemTime", "TcpStream", "TcpListener", "UdpSocket", "getrandom"];
 
 const RULES: &[Rule] = &[

@@ -10,19 +10,19 @@ use signal_hook::iterator::Signals;
 
 use super::{LOG_PATIENCE, build, chain, methods};
 use crate::config::{Config, GuestConfig};
-use crate::log::{Format, Level, Log};
+use crate::log::{Level, Log};
 use crate::manifest;
 use crate::server::Server;
 
 /// A second signal of the same kind ends the process at once, as shells report it.
 const EXIT_INTERRUPTED: i32 = 130;
 
-pub(super) fn run(config: &Config, build_first: bool, format: Format) -> anyhow::Result<()> {
+pub(super) fn run(config: &Config, build_first: bool) -> anyhow::Result<()> {
     if build_first {
         build::build(&config.guests)?;
     }
-    let log =
-        Log::start(format, config.limits.log_lines_max, io::stderr()).context("the log's thread can't be started")?;
+    let log = Log::start(config.server.log, config.limits.log_lines_max, io::stderr())
+        .context("the log's thread can't be started")?;
     let server = Server::start(config, log.clone())?;
     // Not earlier: while guests are compiled there is nothing to drain, and a signal had better end the process.
     let mut signals = Signals::new([SIGTERM, SIGINT]).context("signals can't be watched")?;
@@ -56,10 +56,12 @@ pub(super) fn run(config: &Config, build_first: bool, format: Format) -> anyhow:
     ended
 }
 
-/// What scripts and people wait for: the address, then the table of routes.
+/// What scripts and people wait for: the addresses, then the table of routes.
 fn announce(server: &Server) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    writeln!(out, "listening on http://{}", server.address())?;
+    for address in server.addresses() {
+        writeln!(out, "listening on http://{address}")?;
+    }
     let rows: Vec<[String; 3]> = server
         .routes()
         .map(|(guest, entry)| [methods(&entry.declared.methods), entry.declared.pattern.clone(), guest.to_owned()])
