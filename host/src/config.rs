@@ -1,75 +1,44 @@
-//! Every limit of the host, in one place: its default, and its unit last in its name.
+//! What a server is started with; and every limit of the host, in one place: its default, and its unit last in its
+//! name.
 
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
+mod guest;
+mod server;
+
 use std::path::PathBuf;
 
-use crate::glob::Globs;
+pub use self::guest::{GuestConfig, GuestConfigs, Instances, Rollback};
+pub use self::server::{AdminListen, Cache, LISTENERS_MAX, Listen, LogFormat, Overrides, ServerConfig};
 pub use crate::limits::HttpLimits;
 
-/// What a server is started with.
+/// All that a server is started with.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The folder of guests, or one guest file.
     pub guests: PathBuf,
-    /// Where to listen.
-    pub listen: Listen,
-    /// Threads that serve.
-    pub workers: u16,
-    /// Whether each answered request is logged.
-    pub access_log: bool,
+    /// Where it listens, with how many threads, what it tells whom.
+    pub server: ServerConfig,
+    /// What of that the command line said: it wins over a manifest that changes later, too.
+    pub overrides: Overrides,
     /// The limits.
     pub limits: Limits,
+    /// When a new version of a guest is given up, for guests of which nothing else was decided.
+    pub rollback: Rollback,
     /// What was decided about single guests.
     pub guest_configs: GuestConfigs,
 }
 
-/// What was decided about guests, by their names. Guests that are not here have what [`Limits`] says.
-pub type GuestConfigs = BTreeMap<String, GuestConfig>;
-
-/// What a deployer decides about one guest.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct GuestConfig {
-    /// Keys under which it may create pendings.
-    pub keys: Option<Globs>,
-    /// Keys under which it may settle.
-    pub settles: Option<Globs>,
-    /// Whether it may settle with a `response` what another guest waits for.
-    pub responds: Option<bool>,
-    /// Pendings of this guest; more are refused. None: [`Limits::guest_pendings_max`].
-    pub pendings_max: Option<usize>,
-}
-
-impl GuestConfig {
-    /// Whether it says anything of what the guest may do. If one guest's does, then every guest may do only what its
-    /// own says.
-    pub fn has_grants(&self) -> bool {
-        self.keys.is_some() || self.settles.is_some() || self.responds.is_some()
+impl Config {
+    /// All defaults, for this folder of guests.
+    pub fn new(guests: PathBuf) -> Config {
+        Config {
+            guests,
+            server: ServerConfig::default(),
+            overrides: Overrides::default(),
+            limits: Limits::default(),
+            rollback: Rollback::default(),
+            guest_configs: GuestConfigs::new(),
+        }
     }
-}
-
-/// When the version before serves again: if so many of a new version's first calls trap.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rollback {
-    /// This many calls that trap are too many.
-    pub traps: u32,
-    /// Of this many, the first ones.
-    pub calls: u32,
-}
-
-impl Default for Rollback {
-    fn default() -> Self {
-        Rollback { traps: 5, calls: 20 }
-    }
-}
-
-/// Where to listen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Listen {
-    /// An address; port 0 takes any that is free.
-    Address(SocketAddr),
-    /// A listening socket that the parent process left open under this number.
-    Inherited(i32),
 }
 
 /// The limits. Those of a worker are for each worker.

@@ -25,6 +25,7 @@
 //! - [`net`][]: sockets, by mio;
 //! - [`guest`][]: guests, by wasmtime;
 //! - [`guests_folder`][]: what lies in the guests folder; [`watch`][]: that it has changed, by notify;
+//! - [`settings`][]: what counts, of the manifest's file and the command line;
 //! - [`log`], [`build_guests`].
 //!
 //! The places that know everyone:
@@ -52,6 +53,7 @@ pub mod pending;
 pub mod request_id;
 pub mod router;
 pub mod server;
+pub mod settings;
 pub mod settling;
 pub mod slab;
 pub mod sync;

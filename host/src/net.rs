@@ -11,7 +11,7 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::config::Listen;
+use crate::config::{LISTENERS_MAX, Listen};
 use crate::slab::Key;
 use crate::world::{Ready, World};
 
@@ -19,14 +19,16 @@ use crate::world::{Ready, World};
 const BACKLOG: i32 = 4096;
 /// Events of one turn.
 const EVENTS_MAX: usize = 1024;
-/// No client's key: the highest generation is never reached.
-const LISTENER: Token = Token(usize::MAX);
-const WAKER: Token = Token(usize::MAX - 1);
+/// No client's key, like the listeners' below it: the highest generation is never reached.
+const WAKER: Token = Token(usize::MAX);
+/// The first listener's; the others' count down from it. There are far fewer of them than a generation has slots.
+const LISTENER: Token = Token(usize::MAX - 1);
+const LISTENERS: std::ops::RangeInclusive<usize> = LISTENER.0 - (LISTENERS_MAX - 1)..=LISTENER.0;
 /// How long the accept loop rests when the process has no descriptor left (EMFILE): the listener reports
 /// only changes, so that nobody else would come back to it.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
 
-/// One listening socket for each worker. With `SO_REUSEPORT` the kernel spreads connections over them; an
+/// One listening socket for each worker, all for one address. With `SO_REUSEPORT` the kernel spreads connections over them; an
 /// inherited socket is one, and the workers share it.
 pub fn listeners(listen: Listen, workers: u16) -> io::Result<Vec<std::net::TcpListener>> {
     match listen {
@@ -92,7 +94,10 @@ pub struct Net {
     poll: Poll,
     events: Events,
     waker: Waker,
-    listener: Option<TcpListener>,
+    /// Empty once it accepts no more.
+    listeners: Vec<TcpListener>,
+    /// Which of them is asked next: each in turn, so that a busy one keeps no other waiting.
+    next_listener: usize,
     /// Since when accepting rests.
     accept_rests: Option<Instant>,
     started: Instant,
@@ -102,11 +107,14 @@ pub struct Net {
 }
 
 impl Net {
-    /// A world around one listener. `started` is the zero of the clock that all workers share.
-    pub fn new(listener: std::net::TcpListener, started: Instant) -> io::Result<Net> {
+    /// A world around its listeners, one for each address, at most [`LISTENERS_MAX`]. `started` is the zero of the clock
+    /// that all workers share.
+    pub fn new(listeners: Vec<std::net::TcpListener>, started: Instant) -> io::Result<Net> {
         let poll = Poll::new()?;
-        let mut listener = TcpListener::from_std(listener);
-        poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
+        let mut listeners: Vec<_> = listeners.into_iter().map(TcpListener::from_std).collect();
+        for (token, listener) in LISTENERS.rev().zip(&mut listeners) {
+            poll.registry().register(listener, Token(token), Interest::READABLE)?;
+        }
         let waker = Waker(Arc::new(mio::Waker::new(poll.registry(), WAKER)?));
         let mut seed = [0; 16];
         getrandom::fill(&mut seed).map_err(io::Error::other)?;
@@ -114,7 +122,8 @@ impl Net {
             poll,
             events: Events::with_capacity(EVENTS_MAX),
             waker,
-            listener: Some(listener),
+            listeners,
+            next_listener: 0,
             accept_rests: None,
             started,
             date: String::new(),
@@ -174,18 +183,24 @@ impl World for Net {
     }
 
     fn accept(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
-        let Some(listener) = &self.listener else { return Err(io::ErrorKind::WouldBlock.into()) };
-        let accepted = listener.accept();
-        if let Err(error) = &accepted {
-            // Anything but "there is none" (no descriptors, no memory): rest, and come back.
-            if error.kind() != io::ErrorKind::WouldBlock {
-                self.accept_rests.get_or_insert_with(Instant::now);
+        for _ in 0..self.listeners.len() {
+            let accepted = self.listeners[self.next_listener].accept();
+            self.next_listener = (self.next_listener + 1) % self.listeners.len();
+            match accepted {
+                Ok((socket, peer)) => {
+                    // Answers are written whole: waiting to fill a segment would only delay them.
+                    let _ = socket.set_nodelay(true);
+                    return Ok((socket, peer));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                // No descriptors, no memory: rest, and come back.
+                Err(error) => {
+                    self.accept_rests.get_or_insert_with(Instant::now);
+                    return Err(error);
+                }
             }
         }
-        let (socket, peer) = accepted?;
-        // Answers are written whole: waiting to fill a segment would only delay them.
-        let _ = socket.set_nodelay(true);
-        Ok((socket, peer))
+        Err(io::ErrorKind::WouldBlock.into())
     }
 
     fn register(&mut self, socket: &mut TcpStream, key: Key) -> io::Result<()> {
@@ -207,7 +222,7 @@ impl World for Net {
     }
 
     fn close_listener(&mut self) {
-        if let Some(mut listener) = self.listener.take() {
+        for mut listener in self.listeners.drain(..) {
             let _ = self.poll.registry().deregister(&mut listener);
         }
         self.accept_rests = None;
@@ -216,8 +231,8 @@ impl World for Net {
 
 fn to_ready(event: &Event) -> Option<Ready> {
     match event.token() {
-        LISTENER => Some(Ready::Listener),
         WAKER => None,
+        Token(bits) if LISTENERS.contains(&bits) => Some(Ready::Listener),
         Token(bits) => Some(Ready::Socket {
             key: Key::from_bits(bits as u64),
             readable: event.is_readable(),

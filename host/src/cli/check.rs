@@ -4,7 +4,8 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{LOG_PATIENCE, methods, read_manifest};
+use super::{LOG_PATIENCE, methods};
+use crate::config::Overrides;
 use crate::guest::engine::{self, Ticker};
 use crate::guest::grants::Permits;
 use crate::guest::host_api;
@@ -14,6 +15,7 @@ use crate::log::{Format, Log};
 use crate::manifest::Manifest;
 use crate::pending::{Registry, Waiter};
 use crate::server::chain;
+use crate::settings::Settings;
 use crate::world::Post;
 
 pub(super) fn check(file: &Path) -> anyhow::Result<()> {
@@ -21,7 +23,7 @@ pub(super) fn check(file: &Path) -> anyhow::Result<()> {
     impl Post for Nobody {
         fn wake(&self, _: &[Waiter]) {}
     }
-    let Manifest { limits, guests } = read_manifest(file)?;
+    let Manifest { limits, guests, .. } = Settings::read(file, &Overrides::default())?.manifest;
     let log = Log::start(Format::Text, limits.log_lines_max, io::stderr())?;
     let engine = engine::engine(&limits, 1).map_err(|error| anyhow::anyhow!("{error:?}"))?;
     let linker = host_api::linker(&engine).map_err(|error| anyhow::anyhow!("{error:?}"))?;

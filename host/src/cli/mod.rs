@@ -2,22 +2,20 @@
 
 mod build;
 mod check;
+mod config;
+mod flags;
 mod run;
 
-use std::fs;
-use std::io::ErrorKind;
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
 use clap::{Parser, Subcommand};
 
-use crate::config::{Config, Listen};
-use crate::log::Format;
-use crate::manifest::{self, Manifest};
-use crate::server::{self, chain};
+use self::flags::Flags;
+use crate::config::Overrides;
+use crate::server::chain;
+use crate::settings::Settings;
 
 /// How long the last log lines may take to be written.
 const LOG_PATIENCE: Duration = Duration::from_secs(2);
@@ -47,21 +45,11 @@ enum Command {
     Run {
         /// The folder of guests (.wasm and .wat files), or one guest file
         guests: PathBuf,
-        /// Where to listen: ADDRESS:PORT (port 0 takes a free one), or fd:N for a socket left open by a parent
-        #[arg(long, default_value = "127.0.0.1:8080", value_parser = parse_listen)]
-        listen: Listen,
-        /// Threads that serve [default: one for each core]
-        #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
-        workers: Option<u16>,
         /// Build the guests' sources first, as `snow-host build` does
         #[arg(long)]
         build: bool,
-        /// Do not log each answered request
-        #[arg(long)]
-        no_access_log: bool,
-        /// How the log looks
-        #[arg(long, value_enum, default_value_t = Format::Text)]
-        log: Format,
+        #[command(flatten)]
+        flags: Flags,
     },
     /// Builds each guest that has its source in a sub-folder into GUESTS/NAME.wasm
     Build {
@@ -73,21 +61,33 @@ enum Command {
         /// A .wasm or .wat file
         file: PathBuf,
     },
+    /// Prints what is in force and where each value is from: a flag, a line of snow.toml, or the default
+    ///
+    /// It takes the flags of `run`. What it prints could be saved as snow.toml; defaults are comments.
+    Config {
+        /// The folder of guests, or one guest file
+        #[arg(default_value = ".")]
+        guests: PathBuf,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+        /// Print the JSON Schema of snow.toml instead, for editors
+        #[arg(long, exclusive = true)]
+        schema: bool,
+        #[command(flatten)]
+        flags: Flags,
+    },
 }
 
 /// Runs the command line. The exit code is 0 if all went well, 1 for a failure, 2 for wrong arguments.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match arguments.command {
-        Command::Run { guests, listen, workers, build, no_access_log, log } => {
-            let workers = workers.unwrap_or_else(server::workers_default);
-            let access_log = !no_access_log;
-            read_manifest(&guests).and_then(|Manifest { limits, guests: guest_configs }| {
-                run::run(&Config { guests, listen, workers, access_log, limits, guest_configs }, build, log)
-            })
-        }
+        Command::Run { guests, build, flags } => run(guests, build, flags.overrides()),
         Command::Build { guests } => build::build(&guests),
         Command::Check { file } => check::check(&file),
+        Command::Config { schema: true, .. } => config::schema(),
+        Command::Config { guests, json, flags, .. } => config::config(&guests, &flags.overrides(), json),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -98,34 +98,13 @@ pub fn main() -> ExitCode {
     }
 }
 
+fn run(guests: PathBuf, build_first: bool, overrides: Overrides) -> anyhow::Result<()> {
+    let settings = Settings::read(&guests, &overrides)?;
+    run::run(&settings.into_config(guests, overrides), build_first)
+}
+
 fn methods(methods: &[String]) -> String {
     if methods.is_empty() { "*".into() } else { methods.join(",") }
-}
-
-/// The manifest of a folder of guests, or of the folder in which one guest's file lies. All defaults if there is none.
-fn read_manifest(guests: &Path) -> anyhow::Result<Manifest> {
-    let folder = if guests.is_file() { guests.parent().unwrap_or(guests) } else { guests };
-    let file = folder.join(manifest::FILE_NAME);
-    let name = file.display();
-    let bytes = match fs::metadata(&file) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Manifest::default()),
-        found => found.with_context(|| format!("{name} can't be read"))?.len(),
-    };
-    let most = manifest::FILE_BYTES_MAX;
-    ensure!(bytes <= most, "{name} has {bytes} bytes; at most {most} are allowed");
-    let text = fs::read_to_string(&file).with_context(|| format!("{name} can't be read"))?;
-    Ok(manifest::parse(&text, &name.to_string())?)
-}
-
-fn parse_listen(text: &str) -> Result<Listen, String> {
-    if let Some(number) = text.strip_prefix("fd:") {
-        let number = number.parse().ok().filter(|number| *number >= 0);
-        return number
-            .map(Listen::Inherited)
-            .ok_or_else(|| "fd: takes the number of an open descriptor, as in fd:3".into());
-    }
-    let address = text.parse::<SocketAddr>();
-    address.map(Listen::Address).map_err(|_| "takes ADDRESS:PORT, as in 127.0.0.1:8080 or [::1]:0, or fd:N".into())
 }
 
 #[cfg(test)]
@@ -137,15 +116,5 @@ mod tests {
     #[test]
     fn the_arguments_are_consistent() {
         Arguments::command().debug_assert();
-    }
-
-    #[test]
-    fn listen_takes_addresses_and_descriptors() {
-        assert_eq!(parse_listen("127.0.0.1:0"), Ok(Listen::Address("127.0.0.1:0".parse().unwrap())));
-        assert_eq!(parse_listen("[::1]:80"), Ok(Listen::Address("[::1]:80".parse().unwrap())));
-        assert_eq!(parse_listen("fd:3"), Ok(Listen::Inherited(3)));
-        for bad in ["", "8080", "localhost", "fd:", "fd:-1", "fd:x", "1.2.3.4"] {
-            assert!(parse_listen(bad).is_err(), "{bad}");
-        }
     }
 }

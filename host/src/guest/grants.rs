@@ -33,6 +33,11 @@ impl Permits {
         }
     }
 
+    /// What was decided about single guests.
+    pub fn configs(&self) -> &GuestConfigs {
+        &self.configs
+    }
+
     /// The same guests under another manifest.
     pub fn under(&self, configs: &GuestConfigs, limits: &Limits) -> Permits {
         Permits { owners: self.owners.clone(), ..Permits::new(configs, limits) }

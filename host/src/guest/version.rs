@@ -34,7 +34,7 @@ pub enum Report {
 
 /// The first calls of a version: if too many of them trap, the version before it is to serve again.
 pub struct Trial {
-    rollback: Option<Rollback>,
+    rollback: Rollback,
     calls: AtomicU32,
     traps: AtomicU32,
     /// No call is counted any more, so that workers do not write to one line of memory for ever.
@@ -43,26 +43,29 @@ pub struct Trial {
 }
 
 impl Trial {
-    /// Of a version that something could take the place of; `None`: it need not be tried.
-    pub fn new(rollback: Option<Rollback>) -> Trial {
+    /// For a version that another one could take the place of.
+    pub fn new(rollback: Rollback) -> Trial {
         Trial {
             rollback,
             calls: AtomicU32::new(0),
             traps: AtomicU32::new(0),
-            is_over: AtomicBool::new(rollback.is_none()),
+            is_over: AtomicBool::new(rollback == Rollback::Never),
             is_withdrawn: AtomicBool::new(false),
         }
     }
 
     /// A call has ended. True if it is the one that decides that the version has failed.
     pub fn ended(&self, trapped: bool) -> bool {
-        let Some(rollback) = self.rollback.filter(|_| !self.is_over()) else { return false };
+        let Rollback::After { traps, calls } = self.rollback else { return false };
+        if self.is_over() {
+            return false;
+        }
         let call = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
-        if call >= rollback.calls {
+        if call >= calls {
             self.is_over.store(true, Ordering::Relaxed);
         }
-        let counts = trapped && call <= rollback.calls;
-        let failed = counts && self.traps.fetch_add(1, Ordering::Relaxed) + 1 == rollback.traps;
+        let counts = trapped && call <= calls;
+        let failed = counts && self.traps.fetch_add(1, Ordering::Relaxed) + 1 == traps;
         if failed {
             self.is_over.store(true, Ordering::Relaxed);
         }
@@ -94,25 +97,25 @@ impl Trial {
 mod tests {
     use super::*;
 
-    fn verdicts(rollback: Option<Rollback>, calls: &str) -> Vec<usize> {
+    fn verdicts(rollback: Rollback, calls: &str) -> Vec<usize> {
         let trial = Trial::new(rollback);
         calls.bytes().enumerate().filter(|(_, call)| trial.ended(*call == b'x')).map(|(index, _)| index).collect()
     }
 
     #[test]
     fn a_version_fails_once_when_too_many_of_its_first_calls_trap() {
-        let rollback = Some(Rollback { traps: 2, calls: 5 });
+        let rollback = Rollback::After { traps: 2, calls: 5 };
         assert_eq!(verdicts(rollback, "xx"), [1]);
         assert_eq!(verdicts(rollback, "...xxxxx"), [4]);
         assert_eq!(verdicts(rollback, "x...xxxx"), [4]);
         assert_eq!(verdicts(rollback, "x....xxxxx"), Vec::<usize>::new());
         assert_eq!(verdicts(rollback, "....xxxxx"), Vec::<usize>::new());
-        assert_eq!(verdicts(None, "xxxxxxxx"), Vec::<usize>::new());
+        assert_eq!(verdicts(Rollback::Never, "xxxxxxxx"), Vec::<usize>::new());
     }
 
     #[test]
     fn a_trial_ends() {
-        let trial = Trial::new(Some(Rollback { traps: 2, calls: 2 }));
+        let trial = Trial::new(Rollback::After { traps: 2, calls: 2 });
         assert!(!trial.ended(false) && !trial.is_over());
         assert!(!trial.ended(true) && trial.is_over());
         assert_eq!(trial.traps(), 1);

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use super::versions::Versions;
@@ -17,6 +17,7 @@ use crate::guest::module::Guest;
 use crate::guest::runtime::Runtime;
 use crate::guest::version::{Trial, Version};
 use crate::log::{Level, Log};
+use crate::manifest::{self, Manifest, restart_only};
 use crate::worker::{Mailbox, Message};
 
 /// A guest that was left out, and why.
@@ -40,16 +41,25 @@ pub struct Link {
 
 /// What serves now, for others to look at.
 #[derive(Clone)]
-pub struct Published(Arc<Mutex<Arc<Deployment>>>);
+pub struct Published(Arc<Mutex<(Arc<Deployment>, Arc<Limits>)>>);
 
 impl Published {
-    /// What serves now.
-    pub fn get(&self) -> Arc<Deployment> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    fn new(deployment: Arc<Deployment>, limits: Arc<Limits>) -> Published {
+        Published(Arc::new(Mutex::new((deployment, limits))))
     }
 
-    fn set(&self, deployment: Arc<Deployment>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = deployment;
+    /// What serves now.
+    pub fn deployment(&self) -> Arc<Deployment> {
+        self.lock().0.clone()
+    }
+
+    /// The limits in force.
+    pub fn limits(&self) -> Arc<Limits> {
+        self.lock().1.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, (Arc<Deployment>, Arc<Limits>)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -57,7 +67,8 @@ impl Published {
 pub struct Deployer {
     runtime: Runtime,
     log: Log,
-    access_log: bool,
+    /// What takes effect of it.
+    manifest: Manifest,
     /// By name.
     guests: BTreeMap<String, Deployed>,
     versions: Versions,
@@ -77,16 +88,15 @@ struct Deployed {
 
 impl Deployer {
     /// With no guests yet, and no workers.
-    pub fn new(runtime: Runtime, log: Log, access_log: bool) -> Deployer {
+    pub fn new(runtime: Runtime, log: Log, manifest: Manifest) -> Deployer {
         let (deployment, _) = Deployment::new(Vec::new());
-        let published = Published(Arc::new(Mutex::new(Arc::new(deployment))));
-        let versions = Versions::new(runtime.limits.versions_max);
+        let published = Published::new(Arc::new(deployment), runtime.limits.clone());
         Deployer {
             runtime,
             log,
-            access_log,
+            manifest,
             guests: BTreeMap::new(),
-            versions,
+            versions: Versions::default(),
             published,
             links: Vec::new(),
             conflicts: Vec::new(),
@@ -101,7 +111,8 @@ impl Deployer {
     /// A worker's share of what serves now.
     pub fn share(&self, instances: Arc<AtomicUsize>) -> Share {
         let older = self.versions.alive();
-        self.published.get().share(self.runtime.for_worker(instances), &older, self.access_log)
+        let runtime = self.runtime.for_worker(instances);
+        self.published.deployment().share(runtime, &older, self.manifest.server.access_log)
     }
 
     /// The workers that are told from now on.
@@ -109,11 +120,23 @@ impl Deployer {
         self.links = links;
     }
 
+    /// Another manifest counts, once [`Deployer::publish`] is called. What of it can't take effect is said.
+    pub fn take_manifest(&mut self, manifest: &Manifest) {
+        for line in restart_only(&self.manifest, manifest) {
+            self.log.host(Level::Warn, line);
+        }
+        self.manifest = manifest.live(&self.manifest);
+        let limits = Arc::new(self.manifest.limits.clone());
+        let permits = self.runtime.permits.under(&self.manifest.guests, &limits);
+        self.runtime = self.runtime.under(limits, permits);
+        self.log.host(Level::Info, format!("{} is in force", manifest::FILE_NAME));
+    }
+
     /// A guest was loaded from this file. It serves once [`Deployer::publish`] is called.
     pub fn put(&mut self, name: &str, path: &Path, guest: Guest) {
         let replaced = self.guests.remove(name);
         // The first version has nothing that could take its place.
-        let rollback = replaced.as_ref().map(|_| Rollback::default());
+        let rollback = replaced.as_ref().map_or(Rollback::Never, |_| self.rollback(name));
         let version = Arc::new(Version {
             guest,
             number: self.versions.free_number(),
@@ -129,6 +152,11 @@ impl Deployer {
             self.log.host(Level::Info, message);
         }
         self.guests.insert(name.to_owned(), Deployed { path: path.to_owned(), version, before });
+    }
+
+    fn rollback(&self, name: &str) -> Rollback {
+        let own = self.manifest.guests.get(name).and_then(|config| config.rollback);
+        own.unwrap_or(self.manifest.rollback)
     }
 
     /// A guest's file is gone. Which version served, if one did.
@@ -173,7 +201,7 @@ impl Deployer {
         let (deployment, misfits) = Deployment::new(versions);
         let rejected = misfits.into_iter().filter_map(|misfit| self.leave_out(misfit)).collect();
         self.report_conflicts(&deployment);
-        self.published.set(Arc::new(deployment));
+        *self.published.lock() = (Arc::new(deployment), self.runtime.limits.clone());
         for link in &self.links {
             link.successor.put(self.share(link.instances.clone()));
             link.mailbox.control.send(Message::Redeploy);
@@ -202,9 +230,9 @@ impl Deployer {
     /// Versions that are too many: their requests are answered 503.
     fn expel(&mut self) {
         let kept: Vec<u32> = self.guests.values().flat_map(Deployed::numbers).collect();
-        for version in self.versions.take_excess(&kept) {
+        let most = self.runtime.limits.versions_max;
+        for version in self.versions.take_excess(most, &kept) {
             let (name, nth) = (&version.guest.name, version.nth);
-            let most = self.runtime.limits.versions_max;
             let message = format!(
                 "{name}: more than {most} versions have requests; those of version {nth} are answered 503 (versions_max)"
             );

@@ -11,12 +11,14 @@ use std::time::{Duration, Instant};
 
 use super::chain;
 use super::deployer::{Deployer, Rejected};
+use crate::config::{Config, Overrides};
 use crate::guest::loader::Loader;
 use crate::guest::module::Guest;
 use crate::guest::version::Report;
 use crate::guests_folder::scan;
 use crate::log::{Level, Log};
-use crate::settling::{Change, Failure, Found, Settling};
+use crate::settings::Settings;
+use crate::settling::{Change, Failure, Found, Observed, Settling};
 
 /// What the thread is told.
 pub enum Order {
@@ -53,6 +55,7 @@ impl Drop for Batch {
 /// See the module's text.
 pub(super) struct Follower {
     folder: PathBuf,
+    overrides: Overrides,
     deployer: Deployer,
     loader: Arc<Mutex<Loader>>,
     settling: Settling,
@@ -70,7 +73,7 @@ pub(super) struct Follower {
 impl Follower {
     /// Follows a folder of which everything that `settling` knows has been loaded.
     pub fn new(
-        folder: PathBuf,
+        config: &Config,
         deployer: Deployer,
         loader: Loader,
         settling: Settling,
@@ -78,9 +81,22 @@ impl Follower {
         started: Instant,
         orders: Sender<Order>,
     ) -> Follower {
+        let (folder, overrides) = (config.guests.clone(), config.overrides.clone());
         let loader = Arc::new(Mutex::new(loader));
         let (is_loading, may_have_changed, is_unseen) = (false, false, false);
-        Follower { folder, deployer, loader, settling, log, started, orders, is_loading, may_have_changed, is_unseen }
+        Follower {
+            folder,
+            overrides,
+            deployer,
+            loader,
+            settling,
+            log,
+            started,
+            orders,
+            is_loading,
+            may_have_changed,
+            is_unseen,
+        }
     }
 
     /// Runs until it is told to stop.
@@ -139,15 +155,34 @@ impl Follower {
         if std::mem::replace(&mut self.is_unseen, false) {
             self.log.host(Level::Info, format!("the guests folder {} is there again", self.folder.display()));
         }
-        let observed = self.settling.observe(snapshot, self.now_ms());
-        self.take_up(observed.changed);
+        let Observed { changed, manifest_changed } = self.settling.observe(snapshot, self.now_ms());
+        let is_another = manifest_changed && self.take_manifest();
+        self.take_up(changed, is_another);
     }
 
-    fn take_up(&mut self, changes: Vec<Change>) {
-        let (mut to_load, mut some_gone) = (Vec::new(), false);
+    /// False if it makes no sense: then what was in force stays.
+    fn take_manifest(&mut self) -> bool {
+        match Settings::read(&self.folder, &self.overrides) {
+            Ok(settings) => {
+                self.deployer.take_manifest(&settings.manifest);
+                true
+            }
+            Err(error) => {
+                if self.settling.manifest_failed() == Failure::Report {
+                    let message = format!("what was in force stays, since the manifest makes no sense:\n{error}");
+                    self.log.host(Level::Error, message);
+                }
+                false
+            }
+        }
+    }
+
+    /// `is_another`: something is to be published already.
+    fn take_up(&mut self, changes: Vec<Change>, mut is_another: bool) {
+        let mut to_load = Vec::new();
         for change in changes {
             match change {
-                Change::Removed { name } => some_gone |= self.remove(&name),
+                Change::Removed { name } => is_another |= self.remove(&name),
                 Change::Written { name, files } => match files.as_slice() {
                     [Found { path, .. }] => to_load.push((name, path.clone())),
                     several => self.refuse(&name, &ambiguous(&name, several)),
@@ -155,7 +190,7 @@ impl Follower {
             }
         }
         match to_load.is_empty() {
-            true if some_gone => self.publish(),
+            true if is_another => self.publish(),
             true => {}
             false => self.load(to_load),
         }

@@ -2,19 +2,20 @@
 
 mod deployer;
 mod follower;
+mod remarks;
 mod versions;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 
-use crate::config::{Config, Limits, Listen, WatchLimits};
+use crate::config::{Config, Listen, ServerConfig, WatchLimits};
 use crate::guest::call::GuestCalls;
 use crate::guest::deploy::{Deployment, Successor};
 use crate::guest::engine::{self, Ticker};
@@ -27,23 +28,25 @@ use crate::log::{Level, Log};
 use crate::net::{self, Net};
 use crate::pending::Registry;
 use crate::settling::{Found, Settling, Snapshot};
-use crate::watch::Watch;
+use crate::watch::{Kind, Watch};
 use crate::worker::{Mailbox, Message, PostOffice, Shared, Stats, Worker};
 
 pub use self::deployer::Rejected;
 use self::deployer::{Deployer, Link, Published};
 use self::follower::{Follower, Order, ambiguous};
+use self::remarks::remarks;
 
 const WATCH: WatchLimits = WatchLimits::DEFAULT;
 
 /// A server that runs. Dropping it does not stop it: see [`Server::drain`].
 pub struct Server {
-    address: SocketAddr,
+    addresses: Vec<SocketAddr>,
     started: Instant,
-    limits: Limits,
     runtime: Runtime,
     published: Published,
     rejected: Vec<Rejected>,
+    /// Not a single guest's file.
+    is_folder: bool,
     mailboxes: Vec<Arc<Mailbox>>,
     stats: Vec<Arc<Stats>>,
     /// Guest instances alive, of each worker.
@@ -78,7 +81,7 @@ impl Server {
         let offices = Arc::new(PostOffice::default());
         let (orders, received) = mpsc::channel();
         let reports = orders.clone();
-        let engine = engine::engine(limits, config.workers).map_err(|error| anyhow::anyhow!("{error:?}"))?;
+        let engine = engine::engine(limits, config.server.workers).map_err(|error| anyhow::anyhow!("{error:?}"))?;
         let runtime = Runtime::new(RuntimeParts {
             ticker: Ticker::start(&engine).context("the ticker's thread can't be started")?,
             engine,
@@ -86,7 +89,7 @@ impl Server {
             post: offices.clone(),
             log: log.clone(),
             limits: Arc::new(limits.clone()),
-            worker_calls_parked_max: limits.worker_calls_parked_max(config.workers),
+            worker_calls_parked_max: limits.worker_calls_parked_max(config.server.workers),
             permits: Arc::new(Permits::new(&config.guest_configs, limits)),
             instances: Arc::default(),
             report: Arc::new(move |report| {
@@ -95,27 +98,33 @@ impl Server {
             }),
         });
         let loader = Loader::new(&runtime)?;
-        let mut deployer = Deployer::new(runtime.clone(), log.clone(), config.access_log);
+        let mut deployer = Deployer::new(runtime.clone(), log.clone(), config.manifest());
         // First, so that a change is noticed that comes while guests are loaded.
         let changed = orders.clone();
-        let watch = Watch::start(&config.guests, Some(WATCH.poll_ms), move || drop(changed.send(Order::Look)))?;
+        let look = move || drop(changed.send(Order::Look));
+        let watch = config.server.watch.then(|| Watch::start(&config.guests, Some(WATCH.poll_ms), look)).transpose()?;
+        if let Some(Kind::Polled { every_ms, why }) = watch.as_ref().map(Watch::kind) {
+            log.host(Level::Info, format!("the guests folder is looked at each {every_ms} ms, since {why}"));
+        }
         let found = scan(&config.guests, limits.guests_max)?;
         let rejected = load_all(&mut deployer, &loader, &found);
-        let listeners = net::listeners(config.listen, config.workers).with_context(|| cannot_listen(config.listen))?;
-        let address = listeners[0].local_addr().context("the listener has no address")?;
+        ensure!(rejected.is_empty() || !config.server.strict, strictly(&rejected));
+        let listeners = listeners(&config.server)?;
+        let addresses = listeners[0].iter().map(TcpListener::local_addr).collect::<io::Result<Vec<_>>>();
+        let addresses = addresses.context("a listener has no address")?;
 
         let started = Instant::now();
         let worlds =
-            listeners.into_iter().map(|listener| Net::new(listener, started)).collect::<io::Result<Vec<_>>>()?;
+            listeners.into_iter().map(|listeners| Net::new(listeners, started)).collect::<io::Result<Vec<_>>>()?;
         let mailboxes: Vec<_> = worlds.iter().map(mailbox).collect();
         offices.open(mailboxes.clone());
         let shared = Shared {
             limits: runtime.limits.clone(),
-            calls_parked_max: limits.worker_calls_parked_max(config.workers),
+            calls_parked_max: limits.worker_calls_parked_max(config.server.workers),
             registry: runtime.registry.clone(),
             post: offices,
             log: log.clone(),
-            access_log: config.access_log,
+            access_log: config.server.access_log,
         };
         let (mut stats, mut instances, mut links, mut threads) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (number, (world, mailbox)) in worlds.into_iter().zip(&mailboxes).enumerate() {
@@ -144,19 +153,18 @@ impl Server {
         let published = deployer.published();
         deployer.connect(links);
         let settling = Settling::serving(WATCH, found, started.elapsed().as_millis() as u64);
-        let (folder, back) = (config.guests.clone(), orders.clone());
-        let follower = Follower::new(folder, deployer, loader, settling, log, started, back);
+        let follower = Follower::new(config, deployer, loader, settling, log, started, orders.clone());
         thread::Builder::new().name("snow-deployer".into()).spawn(move || {
             follower.follow(&received);
             drop(watch);
         })?;
         Ok(Server {
-            address,
+            addresses,
             started,
-            limits: limits.clone(),
             runtime,
             published,
             rejected,
+            is_folder: config.guests.is_dir(),
             mailboxes,
             stats,
             instances,
@@ -165,14 +173,26 @@ impl Server {
         })
     }
 
-    /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    /// Where it listens, in the order of [`ServerConfig::listen`]; at least one.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
     }
 
     /// What serves now.
     pub fn deployment(&self) -> Arc<Deployment> {
-        self.published.get()
+        self.published.deployment()
+    }
+
+    /// What a deployer has perhaps overlooked, for the log.
+    pub fn remarks(&self) -> Vec<(Level, String)> {
+        remarks(&self.deployment(), self.runtime.permits.configs(), &self.rejected, self.is_folder)
+    }
+
+    /// Looks at the guests folder, whether something seems to have changed there or not.
+    pub fn look(&self) -> impl Fn() + Send + use<> {
+        let orders = self.orders.clone();
+        // It has ended by itself if nobody is there.
+        move || drop(orders.send(Order::Look))
     }
 
     /// Guests that were left out at the start.
@@ -194,7 +214,7 @@ impl Server {
 
     /// What ends it, for another thread to keep.
     pub fn drain(&self) -> Drain {
-        Drain { started: self.started, drain_ms: self.limits.drain_ms, mailboxes: self.mailboxes.clone() }
+        Drain { started: self.started, published: self.published.clone(), mailboxes: self.mailboxes.clone() }
     }
 
     /// Waits until all workers have ended.
@@ -216,18 +236,20 @@ impl Server {
 /// Ends a server.
 pub struct Drain {
     started: Instant,
-    drain_ms: u32,
+    published: Published,
     mailboxes: Vec<Arc<Mailbox>>,
 }
 
 impl Drain {
     /// Tells the workers to stop accepting and to end: at the latest when what is held has waited for the
-    /// drain's time, and a second more.
-    pub fn start(&self) {
-        let until_ms = self.started.elapsed().as_millis() as u64 + u64::from(self.drain_ms);
+    /// drain's time, and a second more. Returns that time in milliseconds.
+    pub fn start(&self) -> u32 {
+        let drain_ms = self.published.limits().drain_ms;
+        let until_ms = self.started.elapsed().as_millis() as u64 + u64::from(drain_ms);
         for mailbox in &self.mailboxes {
             mailbox.control.send(Message::Drain { until_ms });
         }
+        drain_ms
     }
 }
 
@@ -241,16 +263,21 @@ fn fill_random(bytes: &mut [u8]) {
     getrandom::fill(bytes).expect("the system has no source of randomness");
 }
 
+/// The listeners of each worker: one for each address.
+fn listeners(config: &ServerConfig) -> anyhow::Result<Vec<Vec<TcpListener>>> {
+    let mut of_workers: Vec<_> = (0..config.workers).map(|_| Vec::new()).collect();
+    for listen in &config.listen {
+        let listeners = net::listeners(*listen, config.workers).with_context(|| cannot_listen(*listen))?;
+        of_workers.iter_mut().zip(listeners).for_each(|(of_worker, listener)| of_worker.push(listener));
+    }
+    Ok(of_workers)
+}
+
 fn cannot_listen(listen: Listen) -> String {
     match listen {
         Listen::Address(address) => format!("can't listen on {address}: is another server there? Choose with --listen"),
         Listen::Inherited(number) => format!("descriptor {number} is not a listening TCP socket that was left open"),
     }
-}
-
-/// The default for `--workers`: one for each core.
-pub fn workers_default() -> u16 {
-    thread::available_parallelism().map_or(1, |cores| cores.get().min(1024) as u16)
 }
 
 /// Loads every guest that was found. One that can't be loaded is left out, and the others serve.
@@ -268,6 +295,11 @@ fn load_all(deployer: &mut Deployer, loader: &Loader, found: &Snapshot) -> Vec<R
     }
     rejected.append(&mut deployer.publish());
     rejected
+}
+
+fn strictly(rejected: &[Rejected]) -> String {
+    let reasons = rejected.iter().map(|Rejected { path, error }| format!("{}: {}", path.display(), chain(error)));
+    format!("with --strict each guest has to load:\n{}", reasons.collect::<Vec<_>>().join("\n"))
 }
 
 /// An error with its causes in one line each, the outermost first.

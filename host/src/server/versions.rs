@@ -6,9 +6,8 @@ use std::sync::{Arc, Weak};
 use crate::guest::version::Version;
 
 /// Knows every version that somebody still needs, and keeps none.
+#[derive(Default)]
 pub(super) struct Versions {
-    /// Of one guest; more are too many.
-    versions_max: usize,
     /// By number.
     known: BTreeMap<u32, Weak<Version>>,
     /// Numbers of those that were too many.
@@ -16,15 +15,6 @@ pub(super) struct Versions {
 }
 
 impl Versions {
-    pub fn new(versions_max: usize) -> Versions {
-        Versions { versions_max, known: BTreeMap::new(), excess: BTreeSet::new() }
-    }
-
-    /// From now on at most so many of one guest.
-    pub fn limit(&mut self, versions_max: usize) {
-        self.versions_max = versions_max;
-    }
-
     /// The lowest number that no version has. Workers keep tables by number, so that it had better be low.
     pub fn free_number(&mut self) -> u32 {
         self.known.retain(|_, version| version.strong_count() > 0);
@@ -47,8 +37,8 @@ impl Versions {
         self.known.values().filter_map(Weak::upgrade).collect()
     }
 
-    /// The oldest ones of each guest that has too many, those in `kept` aside. Each is returned once.
-    pub fn take_excess(&mut self, kept: &[u32]) -> Vec<Arc<Version>> {
+    /// The oldest ones of each guest that has more than so many, those in `kept` aside. Each is returned once.
+    pub fn take_excess(&mut self, versions_max: usize, kept: &[u32]) -> Vec<Arc<Version>> {
         let mut of_guests: BTreeMap<Arc<str>, Vec<Arc<Version>>> = BTreeMap::new();
         for version in self.alive() {
             of_guests.entry(version.guest.name.clone()).or_default().push(version);
@@ -56,7 +46,7 @@ impl Versions {
         let mut taken = Vec::new();
         for mut versions in of_guests.into_values() {
             versions.sort_by_key(|version| version.nth);
-            let excess = versions.len().saturating_sub(self.versions_max);
+            let excess = versions.len().saturating_sub(versions_max);
             taken.extend(versions.into_iter().filter(|version| !kept.contains(&version.number)).take(excess));
         }
         taken.retain(|version| self.excess.insert(version.number));
