@@ -1,4 +1,4 @@
-//! The command line: `run`, `build`, `check`.
+//! The command line: `run`, `build`, `check`, `new`, `test`.
 
 use std::fs;
 use std::io::{self, ErrorKind, Write};
@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Parser, Subcommand};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -21,8 +22,10 @@ use crate::guest::grants::Permits;
 use crate::guest::host_api;
 use crate::guest::module::Guest;
 use crate::guest::runtime::{Runtime, Shared};
+use crate::guest_test;
 use crate::log::{Format, Level, Log};
 use crate::manifest::{self, Manifest};
+use crate::new_guest;
 use crate::pending::{Registry, Waiter};
 use crate::server::{self, Server};
 use crate::world::Post;
@@ -83,6 +86,37 @@ enum Command {
         /// A .wasm or .wat file
         file: PathBuf,
     },
+    /// Starts a guest: writes a source folder that builds, answers, and has cases to test
+    ///
+    /// What the guest needs to be built, other than the language's own tools, is unpacked into a hidden folder beside it.
+    #[command(arg_required_else_help = true)]
+    New {
+        /// What it is written in
+        #[arg(value_parser = PossibleValuesParser::new(languages()))]
+        language: String,
+        /// Its name: lower-case letters, digits, `-` and `_`, a letter first
+        name: String,
+        /// The folder of guests
+        #[arg(long = "in", value_name = "GUESTS", default_value = "guests")]
+        guests: PathBuf,
+    },
+    /// Runs the request/response cases that lie beside guests
+    ///
+    /// The cases of the guest NAME are in NAME.test.toml, beside NAME.wasm (or .wat) or in its source folder NAME/. Each is
+    /// run on a server of its own, within this process, for which snow.toml counts. The exit code is 0 if all went well,
+    /// 1 if not.
+    #[command(after_long_help = guest_test::HELP)]
+    Test {
+        /// Folders of guests, or guests' files
+        #[arg(required = true)]
+        guests: Vec<PathBuf>,
+        /// Run only the cases that have this in `GUEST: CASE`
+        #[arg(long, value_name = "TEXT")]
+        filter: Option<String>,
+        /// Build the guests' sources first, as `snow-host build` does
+        #[arg(long)]
+        build: bool,
+    },
 }
 
 /// Runs the command line. The exit code is 0 if all went well, 1 for a failure, 2 for wrong arguments.
@@ -98,6 +132,8 @@ pub fn main() -> ExitCode {
         }
         Command::Build { guests } => build_all(&guests),
         Command::Check { file } => check(&file),
+        Command::New { language, name, guests } => new_guest::create(&language, &name, &guests, &mut io::stdout()),
+        Command::Test { guests, filter, build } => test(&guests, filter.as_deref(), build),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -254,6 +290,29 @@ fn check(file: &Path) -> anyhow::Result<()> {
     for route in &guest.routes {
         writeln!(out, "    {}  {}", methods(&route.methods), route.pattern)?;
     }
+    Ok(())
+}
+
+/// The languages of `new`, for its help and for what it says of others.
+fn languages() -> Vec<PossibleValue> {
+    new_guest::languages().map(|(language, about)| PossibleValue::new(language).help(about)).collect()
+}
+
+fn test(guests: &[PathBuf], filter: Option<&str>, build: bool) -> anyhow::Result<()> {
+    let mut summary = guest_test::Summary::default();
+    for guests in guests {
+        if build {
+            let folder = if guests.is_dir() { Some(&**guests) } else { guests.parent() };
+            build_all(folder.filter(|folder| *folder != Path::new("")).unwrap_or(Path::new(".")))?;
+        }
+        summary += guest_test::run(guests, &read_manifest(guests)?, filter, &mut io::stdout())?;
+    }
+    let guest_test::Summary { passed, failed } = summary;
+    if let Some(filter) = filter.filter(|_| passed + failed == 0) {
+        bail!("no case has {filter:?} in its name");
+    }
+    println!("{passed} passed, {failed} failed");
+    ensure!(failed == 0, "{failed} of {} cases failed", passed + failed);
     Ok(())
 }
 

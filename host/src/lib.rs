@@ -23,11 +23,12 @@
 //! - [`world`][]: what a worker needs of it;
 //! - [`net`][]: sockets, by mio;
 //! - [`guest`][]: guests, by wasmtime;
-//! - [`log`], [`build_guests`].
+//! - [`log`], [`build_guests`], [`new_guest`].
 //!
 //! The places that know everyone:
 //! - [`worker`][]: the loop of one thread;
 //! - [`server`][]: starts and stops workers;
+//! - [`guest_test`][]: plays the cases that lie beside guests;
 //! - [`cli`][]: the command line.
 
 pub mod build_guests;
@@ -38,12 +39,14 @@ pub mod exchange;
 pub mod fifo;
 pub mod glob;
 pub mod guest;
+pub mod guest_test;
 pub mod http;
 pub mod inbox;
 pub mod limits;
 pub mod log;
 pub mod manifest;
 pub mod net;
+pub mod new_guest;
 pub mod outcome;
 pub mod pending;
 pub mod request_id;

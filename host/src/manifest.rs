@@ -19,7 +19,7 @@
 //! In a key's pattern `*` stands for anything, `/` included ([`Glob`]).
 
 mod limits;
-mod reader;
+pub(crate) mod reader;
 
 use std::fmt;
 

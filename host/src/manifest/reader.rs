@@ -8,7 +8,7 @@ use toml::de::{DeString, DeTable, DeValue};
 use super::{Problem, suggestion};
 
 /// Collects problems instead of giving up at the first.
-pub(super) struct Reader<'t> {
+pub(crate) struct Reader<'t> {
     text: &'t str,
     file: &'t str,
     /// By the byte where each is.
