@@ -18,6 +18,8 @@
 //! | `inside` | a server within the test: what it counts, and limits that no argument sets |
 //! | `loading` | files that are no guests |
 //! | `manifest` | `snow.toml`: limits and grants in force, and what is wrong with it |
+//! | `new_guest` | `snow-host new`: what it writes, and what it refuses |
+//! | `guest_cases` | `snow-host test`: cases beside a guest |
 //! | `cli` | arguments, exit codes, the log |
 //! | `drain` | how it ends |
 //! | `layout` | which file of the host may use what |
@@ -28,6 +30,7 @@ mod answers;
 mod cli;
 mod drain;
 mod examples;
+mod guest_cases;
 mod holding;
 mod hostile;
 mod http;
@@ -37,6 +40,7 @@ mod layout;
 mod loading;
 mod malformed;
 mod manifest;
+mod new_guest;
 mod pendings;
 mod requests;
 mod workers;

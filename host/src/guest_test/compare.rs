@@ -19,7 +19,8 @@ pub(super) fn differences(expect: &Expect, answer: &Answer) -> String {
     for (name, wanted) in &expect.headers {
         lines.extend(header_difference(name, wanted, answer));
     }
-    let body_lines: Vec<String> = expect.body.iter().filter_map(|wanted| body_difference(wanted, &answer.body)).collect();
+    let body_lines: Vec<String> =
+        expect.body.iter().filter_map(|wanted| body_difference(wanted, &answer.body)).collect();
     // An answer of another status is mostly another answer: its body says why.
     if body_lines.is_empty() && answer.status != expect.status {
         lines.push(format!("body: got {}", shown(&answer.body, 0)));

@@ -103,7 +103,8 @@ fn unbuilt(folder: &Path, files: &BTreeMap<String, PathBuf>) -> anyhow::Result<(
 fn entries(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let context = || format!("can't read the guests folder {}", folder.display());
     let entries = fs::read_dir(folder).with_context(context)?;
-    let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>().with_context(context)?;
+    let mut paths =
+        entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>().with_context(context)?;
     paths.sort();
     Ok(paths)
 }

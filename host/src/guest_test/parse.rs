@@ -27,8 +27,7 @@ const WITHIN_DEFAULT: Duration = Duration::from_millis(5_000);
 
 const FILE_KEYS: &[&str] = &["with", "case"];
 const REQUEST_KEYS: &[&str] = &["path", "method", "headers", "body", "body_file"];
-const EXPECT_KEYS: &[&str] =
-    &["status", "headers", "body", "body_file", "body_contains", "body_matches", "within_ms"];
+const EXPECT_KEYS: &[&str] = &["status", "headers", "body", "body_file", "body_contains", "body_matches", "within_ms"];
 const SETTLE_KEYS: &[&str] = &["key", "value", "failed", "response", "all"];
 
 type Value<'v> = Spanned<DeValue<'v>>;
@@ -84,7 +83,7 @@ impl Parser<'_> {
             return;
         };
         let mut names = Vec::new();
-        for value in self.list("case", "[[case]]", cases) {
+        for value in self.tables("case", "[[case]]", cases) {
             let Some(table) = self.table("case", "[[case]]", value) else { continue };
             let case = self.case(value, table);
             if names.contains(&case.name) {
@@ -120,7 +119,7 @@ impl Parser<'_> {
         match get(table, "step") {
             Some(list) => {
                 self.known("a case of steps", table, &[&["name", "step"]]);
-                for value in self.list("step", "[[case.step]]", list) {
+                for value in self.tables("step", "[[case.step]]", list) {
                     let Some(table) = self.table("step", "[[case.step]]", value) else { continue };
                     steps.extend(self.step("a step", &[], value, table));
                 }
@@ -144,11 +143,11 @@ impl Parser<'_> {
             let (label, expect) = (self.ended("answer", label), self.expect(has("expect")));
             label.zip(expect).map(|(label, expect)| Action::Answer { label, expect })
         } else if let Some(label) = has("held") {
-            self.known("a request that is held (its answer is a step of its own, `answer`)", table, &[
-                REQUEST_KEYS,
-                &["held"],
-                also,
-            ]);
+            self.known(
+                "a request that is held (its answer is a step of its own, `answer`)",
+                table,
+                &[REQUEST_KEYS, &["held"], also],
+            );
             let (label, request) = (self.holds(label), self.request(what, value, table));
             label.zip(request).map(|(label, request)| Action::Hold { label, request })
         } else {
@@ -172,7 +171,11 @@ impl Parser<'_> {
         let headers = self.request_headers(table);
         let body = self.body(table);
         let Some(path) = get(table, "path") else {
-            let kinds = if what == "a step" { ", or is `held`, `answer`, `settle` or `disconnect`" } else { ", or a list of [[case.step]]" };
+            let kinds = if what == "a step" {
+                ", or is `held`, `answer`, `settle` or `disconnect`"
+            } else {
+                ", or a list of [[case.step]]"
+            };
             self.reader.problem(value.span(), format!("{what} has a `path`, such as \"/hello\"{kinds}"));
             return None;
         };
@@ -226,7 +229,9 @@ impl Parser<'_> {
         expect.body.extend(self.body(table).map(Match::Is));
         let contains = get(table, "body_contains").and_then(|value| self.string("body_contains", value));
         expect.body.extend(contains.map(|text| Match::Contains(text.into_bytes())));
-        expect.body.extend(get(table, "body_matches").and_then(|value| self.regex("body_matches", value)).map(Match::Fits));
+        expect
+            .body
+            .extend(get(table, "body_matches").and_then(|value| self.regex("body_matches", value)).map(Match::Fits));
         Some(expect)
     }
 
@@ -261,9 +266,8 @@ impl Parser<'_> {
             (None, Some(failed), None) => {
                 let table = self.table("failed", "a table, { code = \"…\", message = \"…\" }", failed)?;
                 self.known("`failed`", table, &[&["code", "message"]]);
-                let mut text = |name: &str| {
-                    get(table, name).map_or(Some(String::new()), |value| self.string(name, value))
-                };
+                let mut text =
+                    |name: &str| get(table, name).map_or(Some(String::new()), |value| self.string(name, value));
                 let (code, message) = (text("code")?, text("message")?);
                 Some(Settlement::Failed { code, message })
             }
@@ -399,6 +403,14 @@ impl Parser<'_> {
             self.reader.wrong_type(name, wanted, value);
         }
         list.map(|list| list.iter().collect()).unwrap_or_default()
+    }
+
+    /// A list that says nothing if it is empty.
+    fn tables<'v>(&mut self, name: &str, wanted: &str, value: &'v Value<'v>) -> Vec<&'v Value<'v>> {
+        if value.get_ref().as_array().is_some_and(|list| list.is_empty()) {
+            self.reader.problem(value.span(), format!("there is at least one {wanted}"));
+        }
+        self.list(name, wanted, value)
     }
 
     /// Reports each key of a table that is in none of these lists.

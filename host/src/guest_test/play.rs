@@ -43,12 +43,7 @@ pub(super) enum Failure {
     /// The guest, or one that it is tested with, can't serve.
     NotLoaded(String),
     /// A step did not go as it should.
-    Step {
-        index: usize,
-        took: Duration,
-        what: String,
-        log: String,
-    },
+    Step { index: usize, took: Duration, what: String, log: String },
 }
 
 impl<'s> Stage<'s> {

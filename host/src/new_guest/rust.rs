@@ -18,8 +18,24 @@ const MEMBER: &str = include_str!("../../templates/rust/member.toml");
 
 /// What cargo and rustc do not take as a package's name, and what would shadow a crate that the guest needs.
 const RESERVED: &[&str] = &[
-    "alloc", "core", "proc-macro", "proc_macro", "std", "test", "snow-guest", "snow_guest", "snow-guest-macros",
-    "snow_guest_macros", "wit-bindgen", "wit_bindgen", "dlmalloc", "build", "deps", "examples", "incremental", "target",
+    "alloc",
+    "core",
+    "proc-macro",
+    "proc_macro",
+    "std",
+    "test",
+    "snow-guest",
+    "snow_guest",
+    "snow-guest-macros",
+    "snow_guest_macros",
+    "wit-bindgen",
+    "wit_bindgen",
+    "dlmalloc",
+    "build",
+    "deps",
+    "examples",
+    "incremental",
+    "target",
 ];
 /// Those that are lower-case and not raw.
 const KEYWORDS: &[&str] = &[
