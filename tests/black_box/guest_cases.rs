@@ -184,7 +184,7 @@ fn neighbours_serve_only_where_a_file_names_them() {
 
 #[test]
 fn the_manifest_beside_the_guests_is_in_force() {
-    let cases = "[[case]]\nname = 'a'\nmethod = 'POST'\npath = '/hello'\nbody = '12345'\nexpect = { status = 413 }\n";
+    let cases = "[[case]]\nname = 'a'\npath = '/hello'\nbody = '12345'\nexpect = { status = 413 }\n";
     let Some((folder, path)) = folder(&["hello"], cases) else { return };
     assert_eq!(test(&[&path]).0, Some(1));
     folder.add("snow.toml", b"[limits]\nbody_bytes_max = 4\n");

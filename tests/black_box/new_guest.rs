@@ -105,7 +105,7 @@ fn languages_are_listed() {
     for arguments in [&["new"][..], &["new", "--help"]] {
         let output = run(arguments);
         let said = [text(&output.stdout), text(&output.stderr)].concat();
-        assert!(said.contains("rust") && said.contains("snow-guest"), "{said}");
+        assert!(said.contains("rust") && said.contains("--in <GUESTS>"), "{said}");
     }
     let output = run(["new", "rusty", "shop"]);
     assert_eq!(output.status.code(), Some(2));

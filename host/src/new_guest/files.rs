@@ -7,13 +7,13 @@ use std::{fs, io, process};
 use anyhow::Context;
 
 /// Texts by their paths, which are relative to the folder that they are written to.
-pub(super) struct Files(pub Vec<(&'static str, Cow<'static, str>)>);
+pub(super) struct Files(pub Vec<(Cow<'static, str>, Cow<'static, str>)>);
 
 impl Files {
     /// Writes all of them into a folder that is not there yet. It appears as a whole or not at all.
     pub fn write_new(&self, folder: &Path) -> anyhow::Result<()> {
         let partial = partial(folder);
-        let written = self.write(&partial).and_then(|()| fs::rename(&partial, folder));
+        let written = self.write_into(&partial).and_then(|()| fs::rename(&partial, folder));
         if written.is_err() {
             // The first error is the one to tell.
             let _ = fs::remove_dir_all(&partial);
@@ -23,12 +23,12 @@ impl Files {
 
     /// Whether all of them are in the folder as they are here. There may be others.
     pub fn are_in(&self, folder: &Path) -> bool {
-        self.0.iter().all(|(path, text)| fs::read(folder.join(path)).is_ok_and(|bytes| bytes == text.as_bytes()))
+        self.0.iter().all(|(path, text)| fs::read(folder.join(&**path)).is_ok_and(|bytes| bytes == text.as_bytes()))
     }
 
-    fn write(&self, folder: &Path) -> io::Result<()> {
+    fn write_into(&self, folder: &Path) -> io::Result<()> {
         for (path, text) in &self.0 {
-            let file = folder.join(path);
+            let file = folder.join(&**path);
             if let Some(parent) = file.parent() {
                 fs::create_dir_all(parent)?;
             }

@@ -11,8 +11,6 @@ use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
 
-use self::files::Files;
-
 /// A name of a guest is part of file names.
 const NAME_BYTES_MAX: usize = 64;
 
@@ -28,9 +26,9 @@ trait Template: Sync {
     /// holds for every language: lower-case ASCII letters, digits, `-` and `_`, a letter first.
     fn check_name(&self, name: &str) -> Result<(), String>;
 
-    /// The files of a guest, its folder being `guests/NAME/`. May prepare the guests folder: for libraries that all
-    /// guests of the language share. Whatever it writes there, it says on `out`.
-    fn files(&self, guests: &Path, name: &str, out: &mut dyn Write) -> anyhow::Result<Files>;
+    /// Writes the guest's source into `guests/NAME/`, which is not there yet. May prepare the guests folder too: for what
+    /// all guests of the language share. Whatever it does beside that folder, it says on `out`.
+    fn write(&self, guests: &Path, name: &str, out: &mut dyn Write) -> anyhow::Result<()>;
 }
 
 /// In the order in which they are listed.
@@ -58,9 +56,8 @@ pub fn create(language: &str, name: &str, guests: &Path, out: &mut dyn Write) ->
     }
     check_free(guests, name)?;
     fs::create_dir_all(guests).with_context(|| format!("can't make the folder {}", guests.display()))?;
-    let folder = guests.join(name);
-    template.files(guests, name, out)?.write_new(&folder)?;
-    writeln!(out, "created {}", folder.display())?;
+    template.write(guests, name, out)?;
+    writeln!(out, "created {}", guests.join(name).display())?;
     let shown = guests.display();
     writeln!(out, "  snow-host build {shown}    # makes {}", guests.join(format!("{name}.wasm")).display())?;
     writeln!(out, "  snow-host test {shown}     # runs the cases in {name}.test.toml")?;

@@ -37,13 +37,8 @@ const RESERVED: &[&str] = &[
     "incremental",
     "target",
 ];
-/// Those that are lower-case and not raw.
-const KEYWORDS: &[&str] = &[
-    "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "crate", "do", "dyn", "else",
-    "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop", "macro", "match", "mod",
-    "move", "mut", "override", "priv", "pub", "ref", "return", "self", "static", "struct", "super", "trait", "true",
-    "try", "type", "typeof", "unsafe", "unsized", "use", "virtual", "where", "while", "yield",
-];
+/// The keywords of Rust, those included that it keeps for later.
+const KEYWORDS: &str = include_str!("../../templates/rust/keywords.txt");
 
 pub(super) struct Rust;
 
@@ -57,7 +52,7 @@ impl Template for Rust {
     }
 
     fn check_name(&self, name: &str) -> Result<(), String> {
-        if KEYWORDS.contains(&name) {
+        if KEYWORDS.split_whitespace().any(|keyword| keyword == name) {
             return Err(format!("it is a keyword of Rust. How about `{name}-guest`?"));
         }
         if RESERVED.contains(&name) {
@@ -68,24 +63,23 @@ impl Template for Rust {
 
     /// In a guests folder whose `Cargo.toml` is a workspace (as in snow-host's own repository), the guest is a member of
     /// it, with its profile, and with its `snow-guest` if it names one. Else the guest is a workspace of its own.
-    fn files(&self, guests: &Path, name: &str, out: &mut dyn Write) -> anyhow::Result<Files> {
+    fn write(&self, guests: &Path, name: &str, out: &mut dyn Write) -> anyhow::Result<()> {
         let workspace = Workspace::read(guests, name)?;
         let dependency = match &workspace {
             Some(workspace) if workspace.has_sdk => "snow-guest.workspace = true".to_owned(),
             _ => format!("snow-guest = {{ path = \"../{}\" }}", sdk::unpack(guests, out)?),
         };
         let manifest = if workspace.is_some() { MEMBER } else { ALONE };
-        if let Some(workspace) = workspace {
-            workspace.add(out)?;
-        }
         let named = |text: &str| Cow::Owned(text.replace("NAME", name));
-        let cases: &'static str = format!("{name}.test.toml").leak();
-        Ok(Files(vec![
-            ("Cargo.toml", named(&manifest.replace("SDK", &dependency))),
-            (".gitignore", Cow::Borrowed("/target\n")),
-            ("src/lib.rs", named(LIB)),
-            (cases, named(CASES)),
-        ]))
+        let files = Files(vec![
+            ("Cargo.toml".into(), named(&manifest.replace("SDK", &dependency))),
+            (".gitignore".into(), "/target\n".into()),
+            ("src/lib.rs".into(), named(LIB)),
+            (format!("{name}.test.toml").into(), named(CASES)),
+        ]);
+        files.write_new(&guests.join(name))?;
+        // Not before: a workspace with a member that is not there builds nothing.
+        workspace.map_or(Ok(()), |workspace| workspace.add(out))
     }
 }
 
@@ -95,7 +89,7 @@ mod tests {
 
     #[test]
     fn names_that_cargo_refuses_are_refused() {
-        for bad in ["fn", "test", "std", "snow-guest", "snow_guest", "target"] {
+        for bad in ["fn", "yield", "test", "std", "snow-guest", "snow_guest", "target"] {
             let why = Rust.check_name(bad).expect_err(bad);
             assert!(why.contains("How about"), "{why}");
         }

@@ -10,7 +10,7 @@ use anyhow::Context;
 use super::files::Files;
 
 /// Folders that begin with a dot hold no guests.
-const FOLDER: &str = ".snow";
+pub(super) const FOLDER: &str = ".snow";
 
 /// Files of this repository, by their paths from its root.
 macro_rules! embedded {
@@ -49,7 +49,7 @@ const SOURCE: &[(&str, &str)] = embedded![
 /// It is in `.snow/sdk-VERSION`. If that is there with another content (from another build of this program, or edited),
 /// it is left alone, since other guests are built with it, and ours lies beside it, its content's hash in its name.
 pub(super) fn unpack(guests: &Path, out: &mut dyn Write) -> anyhow::Result<String> {
-    let files = Files(SOURCE.iter().map(|(path, text)| (*path, Cow::Borrowed(*text))).collect());
+    let files = Files(SOURCE.iter().map(|(path, text)| (Cow::Borrowed(*path), Cow::Borrowed(*text))).collect());
     let version = env!("CARGO_PKG_VERSION");
     let names = [format!("{FOLDER}/sdk-{version}"), format!("{FOLDER}/sdk-{version}-{:016x}", hash(SOURCE))];
     let package = |name: &str| format!("{name}/guest-sdk");

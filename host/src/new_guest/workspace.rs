@@ -5,10 +5,11 @@ use std::io::{ErrorKind, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::sdk;
 use crate::glob::Glob;
 
 /// The workspace that a guest will belong to.
@@ -56,6 +57,14 @@ fn parse(text: &str, name: &str) -> anyhow::Result<Option<(bool, Option<String>)
         return Ok(None);
     }
     let has_sdk = workspace.get("dependencies").is_some_and(|value| value.get_ref().get("snow-guest").is_some());
+    let is_sdk = |entry: &Spanned<DeValue<'_>>| entry.get_ref().as_str() == Some(sdk::FOLDER);
+    // Cargo takes what a member depends on within the folder for members too, and the SDK is a workspace of its own.
+    ensure!(
+        has_sdk || strings("exclude").is_some_and(|excluded| excluded.iter().any(is_sdk)),
+        "its [workspace] would take the SDK for a member: add `exclude = [\"{}\"]` to it, or `snow-guest` to its \
+         [workspace.dependencies]",
+        sdk::FOLDER
+    );
     let Some(members) = strings("members") else {
         let help = "its [workspace] has no list `members`: add `members = []` to it";
         anyhow::bail!(help);
@@ -90,10 +99,7 @@ fn space(text: &str) -> Option<&str> {
 mod tests {
     use super::*;
 
-    #[track_caller]
-    fn changed(text: &str) -> String {
-        parse(text, "shop").unwrap().unwrap().1.unwrap()
-    }
+    const SDK: &str = "\n[workspace.dependencies]\nsnow-guest = { path = \"../sdk\" }\n";
 
     #[test]
     fn a_new_member_is_written_as_the_others_are() {
@@ -108,26 +114,34 @@ mod tests {
             ),
             ("[workspace]\nmembers = [\n  \"a\",\n]\n", "[workspace]\nmembers = [\n  \"a\",\n  \"shop\",\n]\n"),
         ] {
-            assert_eq!(changed(before), after);
-            assert!(parse(after, "shop").unwrap().unwrap().1.is_none(), "it is a member now");
+            let [before, after] = [before, after].map(|text| format!("{text}{SDK}"));
+            assert_eq!(parse(&before, "shop").unwrap(), Some((true, Some(after.clone()))));
+            assert_eq!(parse(&after, "shop").unwrap(), Some((true, None)), "it is a member now");
         }
     }
 
     #[test]
     fn what_is_a_member_already_is_left() {
         for members in ["\"*\"", "\"shop\"", "\"./shop\"", "\"a\", \"sh*\""] {
-            let text = format!("[workspace]\nmembers = [{members}]\n");
-            assert_eq!(parse(&text, "shop").unwrap(), Some((false, None)), "{members}");
+            let text = format!("[workspace]\nmembers = [{members}]\n{SDK}");
+            assert_eq!(parse(&text, "shop").unwrap(), Some((true, None)), "{members}");
         }
-        let text = "[workspace]\nmembers = [\"*\"]\n[workspace.dependencies]\nsnow-guest = { path = \"../sdk\" }";
-        assert_eq!(parse(text, "shop").unwrap(), Some((true, None)));
+    }
+
+    #[test]
+    fn an_unpacked_sdk_must_not_become_a_member() {
+        let error = parse("[workspace]\nmembers = [\"*\"]\n", "shop").unwrap_err().to_string();
+        assert!(error.contains("add `exclude = [\".snow\"]`"), "{error}");
+        let text = "[workspace]\nmembers = [\"*\"]\nexclude = [\".snow\"]\n";
+        assert_eq!(parse(text, "shop").unwrap(), Some((false, None)));
     }
 
     #[test]
     fn what_is_no_workspace_of_it_is_left_too() {
         assert_eq!(parse("[package]\nname = \"a\"\n", "shop").unwrap(), None);
         assert_eq!(parse("[workspace]\nmembers = [\"*\"]\nexclude = [\"shop\"]\n", "shop").unwrap(), None);
-        assert!(parse("[workspace]\n", "shop").unwrap_err().to_string().contains("add `members = []`"));
+        let error = parse(&format!("[workspace]\n{SDK}"), "shop").unwrap_err().to_string();
+        assert!(error.contains("add `members = []`"), "{error}");
         assert!(parse("[workspace\n", "shop").is_err());
     }
 }
