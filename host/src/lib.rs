@@ -26,11 +26,12 @@
 //! - [`guest`][]: guests, by wasmtime;
 //! - [`guests_folder`][]: what lies in the guests folder; [`watch`][]: that it has changed, by notify;
 //! - [`settings`][]: what counts, of the manifest's file and the command line;
-//! - [`log`], [`build_guests`].
+//! - [`log`], [`build_guests`], [`new_guest`].
 //!
 //! The places that know everyone:
 //! - [`worker`][]: the loop of one thread;
 //! - [`server`][]: starts and stops workers;
+//! - [`guest_test`][]: plays the cases that lie beside guests;
 //! - [`cli`][]: the command line.
 
 pub mod build_guests;
@@ -41,6 +42,7 @@ pub mod exchange;
 pub mod fifo;
 pub mod glob;
 pub mod guest;
+pub mod guest_test;
 pub mod guests_folder;
 pub mod http;
 pub mod inbox;
@@ -48,6 +50,7 @@ pub mod limits;
 pub mod log;
 pub mod manifest;
 pub mod net;
+pub mod new_guest;
 pub mod outcome;
 pub mod pending;
 pub mod request_id;

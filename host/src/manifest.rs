@@ -51,7 +51,7 @@ mod key;
 mod limits;
 mod live;
 mod places;
-mod reader;
+pub(crate) mod reader;
 mod schema;
 mod setting;
 mod tables;

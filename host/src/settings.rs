@@ -53,12 +53,19 @@ impl Settings {
 
     /// What a server is started with. The overrides are kept for a manifest that changes.
     pub fn into_config(self, guests: PathBuf, overrides: Overrides) -> Config {
-        let Manifest { server, rollback, limits, guests: guest_configs } = self.manifest;
-        Config { guests, server, overrides, limits, rollback, guest_configs }
+        let mut config = Config { overrides, ..Config::new(guests) };
+        config.take(self.manifest);
+        config
     }
 }
 
 impl Config {
+    /// Takes all that a manifest says.
+    pub fn take(&mut self, manifest: Manifest) {
+        let Manifest { server, rollback, limits, guests } = manifest;
+        (self.server, self.rollback, self.limits, self.guest_configs) = (server, rollback, limits, guests);
+    }
+
     /// What of it a manifest says.
     pub fn manifest(&self) -> Manifest {
         let Config { server, limits, rollback, guest_configs, .. } = self.clone();

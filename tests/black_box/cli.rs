@@ -21,7 +21,7 @@ fn err(output: &Output) -> String {
 fn help_says_what_there_is() {
     let help = run(["--help"]);
     assert!(help.status.success());
-    for word in ["run", "build", "check", "Example"] {
+    for word in ["run", "build", "check", "new", "test", "Example"] {
         assert!(out(&help).contains(word), "{word}");
     }
     let help = run(["run", "--help"]);
@@ -39,6 +39,10 @@ fn wrong_arguments_are_a_2() {
         &["run"],
         &["check"],
         &["build"],
+        &["new"],
+        &["new", "rust"],
+        &["new", "fortran", "a"],
+        &["test"],
         &["run", "guests", "--listen", "8080"],
         &["run", "guests", "--listen", "localhost"],
         &["run", "guests", "--listen", "fd:x"],

@@ -18,6 +18,8 @@
 //! | `inside` | a server within the test: what it counts, and limits that no argument sets |
 //! | `loading` | files that are no guests |
 //! | `manifest` | `snow.toml`: limits and grants in force, and what is wrong with it |
+//! | `new_guest` | `snow-host new`: what it writes, and what it refuses |
+//! | `guest_cases` | `snow-host test`: cases beside a guest |
 //! | `cli` | arguments, exit codes, the log |
 //! | `drain` | how it ends |
 //! | `swap` | the folder changes while it serves |
@@ -30,6 +32,7 @@ mod answers;
 mod cli;
 mod drain;
 mod examples;
+mod guest_cases;
 mod holding;
 mod hostile;
 mod http;
@@ -39,6 +42,7 @@ mod layout;
 mod loading;
 mod malformed;
 mod manifest;
+mod new_guest;
 mod pendings;
 mod requests;
 mod restart;

@@ -4,16 +4,20 @@ mod build;
 mod check;
 mod config;
 mod flags;
+mod new;
 mod run;
+mod test;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Parser, Subcommand};
 
 use self::flags::Flags;
 use crate::config::Overrides;
+use crate::guest_test;
 use crate::server::chain;
 use crate::settings::Settings;
 
@@ -77,6 +81,37 @@ enum Command {
         #[command(flatten)]
         flags: Flags,
     },
+    /// Starts a guest: writes a source folder that builds, answers, and has cases to test
+    ///
+    /// What the guest needs to be built, other than the language's own tools, is unpacked into a hidden folder beside it.
+    #[command(arg_required_else_help = true)]
+    New {
+        /// What it is written in
+        #[arg(value_parser = PossibleValuesParser::new(new::languages()))]
+        language: String,
+        /// Its name: lower-case letters, digits, `-` and `_`, a letter first
+        name: String,
+        /// The folder of guests
+        #[arg(long = "in", value_name = "GUESTS", default_value = "guests")]
+        guests: PathBuf,
+    },
+    /// Runs the request/response cases that lie beside guests
+    ///
+    /// The cases of the guest NAME are in NAME.test.toml, beside NAME.wasm (or .wat) or in its source folder NAME/. Each is
+    /// run on a server of its own, within this process, for which snow.toml counts. The exit code is 0 if all went well,
+    /// 1 if not.
+    #[command(after_long_help = guest_test::HELP)]
+    Test {
+        /// Folders of guests, or guests' files
+        #[arg(required = true)]
+        guests: Vec<PathBuf>,
+        /// Run only the cases that have this in `GUEST: CASE`
+        #[arg(long, value_name = "TEXT")]
+        filter: Option<String>,
+        /// Build the guests' sources first, as `snow-host build` does
+        #[arg(long)]
+        build: bool,
+    },
 }
 
 /// Runs the command line. The exit code is 0 if all went well, 1 for a failure, 2 for wrong arguments.
@@ -86,6 +121,8 @@ pub fn main() -> ExitCode {
         Command::Run { guests, build, flags } => run(guests, build, flags.overrides()),
         Command::Build { guests } => build::build(&guests),
         Command::Check { file } => check::check(&file),
+        Command::New { language, name, guests } => new::new(&language, &name, &guests),
+        Command::Test { guests, filter, build } => test::test(&guests, filter.as_deref(), build),
         Command::Config { schema: true, .. } => config::schema(),
         Command::Config { guests, json, flags, .. } => config::config(&guests, &flags.overrides(), json),
     };

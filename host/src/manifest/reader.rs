@@ -16,7 +16,7 @@ pub(super) type Range = RangeInclusive<u64>;
 const NAMES_MAX: usize = 12;
 
 /// Collects problems instead of giving up at the first.
-pub(super) struct Reader<'t> {
+pub(crate) struct Reader<'t> {
     text: &'t str,
     file: &'t str,
     /// By the byte where each is.

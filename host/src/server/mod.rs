@@ -26,6 +26,7 @@ use crate::guests_folder::scan;
 use crate::inbox::Inbox;
 use crate::log::{Level, Log};
 use crate::net::{self, Net};
+use crate::outcome::Settlement;
 use crate::pending::Registry;
 use crate::settling::{Found, Settling, Snapshot};
 use crate::watch::{Kind, Watch};
@@ -210,6 +211,22 @@ impl Server {
             instances: self.instances.iter().map(|instances| instances.load(Ordering::Relaxed)).sum(),
             answered: self.stats.iter().map(|stats| stats.answered.load(Ordering::Relaxed)).sum(),
         }
+    }
+
+    /// Settles the one that has waited longest under a key, on the host's own account: no grant is asked for. Returns
+    /// whether somebody waited.
+    pub fn settle_next(&self, key: &str, settlement: Settlement) -> bool {
+        let settled = self.runtime.registry.settle_next(key, Arc::new(settlement));
+        self.runtime.post.wake(settled.flatten().as_slice());
+        settled.is_some()
+    }
+
+    /// Settles all that wait under a key, likewise. Returns how many did.
+    pub fn settle_all(&self, key: &str, settlement: Settlement) -> u32 {
+        let mut woken = Vec::new();
+        let settled = self.runtime.registry.settle_all(key, &Arc::new(settlement), &mut woken);
+        self.runtime.post.wake(&woken);
+        settled
     }
 
     /// What ends it, for another thread to keep.

@@ -1,0 +1,176 @@
+//! Runs the cases that lie beside a guest against a server in this process: `snow-host test`.
+//!
+//! The cases of the guest in `NAME.wasm` or `NAME.wat` are in `NAME.test.toml`: beside the guest's file, in its source
+//! folder `NAME/`, or in both.
+//!
+//! ```toml
+//! with = ["pay"]                        # other guests of the folder that serve too; none if not said
+//!
+//! [[case]]                              # a case of one request
+//! name = "echoes"
+//! method = "POST"                       # GET if not said
+//! path = "/echo?a=1"                    # with its query, as sent
+//! headers = { accept = "text/plain" }   # a list of strings is a field each
+//! body = "text"                         # or body_file = "photo.png", beside this file
+//! expect = { status = 200, headers = { content-type = { matches = "^text/" } }, body = "text" }
+//!
+//! [[case]]                              # a case of several steps, in order
+//! name = "waits for the approval"
+//!
+//! [[case.step]]
+//! held = "a"                            # a request that has to wait; `a` is its name in this case
+//! path = "/orders/1"
+//!
+//! [[case.step]]
+//! settle = { key = "orders/1", value = "yes" }
+//!
+//! [[case.step]]
+//! answer = "a"
+//! expect = { status = 200, body = "yes" }
+//! ```
+//!
+//! | step | does |
+//! |---|---|
+//! | `path`, `method`, `headers`, `body`, `expect` | sends a request and compares its answer |
+//! | `held = "a"`, `path` and so on | sends a request, and goes on once it is suspended (or waits in place) |
+//! | `answer = "a"`, `expect` | compares the answer of a held request |
+//! | `settle = { key, value }`, `expect` | settles the one that has waited longest under a key; `all = true`: all of them |
+//! | `disconnect = "a"` | the client of a held request leaves |
+//!
+//! A settlement is `value = "text"`, `failed = { code, message }` or `response = { status, headers, body }`. It is the
+//! host's own, so no grant of `snow.toml` is needed for it. What it has to come to is `expect = "ok"` (somebody waited;
+//! the default), `"nobody"`, or the number of those whom `all` settles.
+//!
+//! An answer is expected to have `status` (200 if not said), each of `headers`, and a body that is `body` (or what is
+//! in `body_file`), has `body_contains` in it, and fits the regular expression `body_matches` (which is not anchored).
+//! It has to come within `within_ms` (5,000 if not said; at most 600,000) of its step. The field names of headers are
+//! in any case.
+//!
+//! Each case has a server of its own, with one worker, so that nothing that one leaves behind reaches the next: no held
+//! request, no reused instance, no count of traps. What `snow.toml` beside the guests says is in force.
+
+mod cases;
+mod client;
+mod compare;
+mod find;
+mod parse;
+mod play;
+
+use std::io::Write;
+use std::ops::AddAssign;
+use std::path::Path;
+
+use anyhow::{bail, ensure};
+
+use self::cases::{Case, CaseFile};
+use self::find::Subject;
+use self::play::{Failure, Stage};
+use crate::manifest::Manifest;
+
+/// How cases are written, for the command line.
+pub const HELP: &str = include_str!("help.txt");
+
+/// What became of cases.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Cases that went as they should.
+    pub passed: usize,
+    /// Cases that did not. A guest that can't be loaded is one, and its cases are not counted.
+    pub failed: usize,
+}
+
+impl AddAssign for Summary {
+    fn add_assign(&mut self, other: Summary) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+    }
+}
+
+/// The cases of a guest in one file.
+struct Suite<'s> {
+    subject: &'s Subject,
+    file: CaseFile,
+}
+
+/// Runs the cases of a guest (a `.wasm` or `.wat` file), or of all guests of a folder, and says on `out` what became of
+/// each. `manifest` is the `snow.toml` beside them. With a `filter`, only cases are run that have it in `GUEST: NAME`.
+///
+/// # Errors
+/// There is no such file or folder, it has no cases, or a file of cases makes no sense: then no case is run, and all
+/// that is wrong with all of them is told at once. A server can't be started, or `out` can't be written.
+pub fn run(guests: &Path, manifest: &Manifest, filter: Option<&str>, out: &mut dyn Write) -> anyhow::Result<Summary> {
+    let subjects = find::subjects(guests)?;
+    let suites = suites(&subjects)?;
+    for subject in subjects.iter().filter(|subject| subject.case_files.is_empty()) {
+        writeln!(out, "none   {}: there is no {}", subject.name, subject.case_file_wanted().display())?;
+    }
+    let mut summary = Summary::default();
+    for Suite { subject, file } in &suites {
+        let name = &subject.name;
+        let chosen = |case: &&Case| filter.is_none_or(|text| format!("{name}: {}", case.name).contains(text));
+        let stage = Stage::new(subject, &file.with, manifest)?;
+        for case in file.cases.iter().filter(chosen) {
+            let failure = match stage.play(case) {
+                Ok(took) => {
+                    summary.passed += 1;
+                    writeln!(out, "ok     {name}: {} ({} ms)", case.name, took.as_millis())?;
+                    continue;
+                }
+                Err(failure) => failure,
+            };
+            summary.failed += 1;
+            report(out, &file.name, name, case, &failure)?;
+            if matches!(failure, Failure::NotLoaded(_)) {
+                break;
+            }
+        }
+    }
+    out.flush()?;
+    Ok(summary)
+}
+
+/// Reads all files of cases, before any case runs.
+fn suites(subjects: &[Subject]) -> anyhow::Result<Vec<Suite<'_>>> {
+    let (mut suites, mut problems) = (Vec::new(), Vec::new());
+    for subject in subjects {
+        for path in &subject.case_files {
+            match parse::read(path, &subject.neighbours)? {
+                Ok(file) => suites.push(Suite { subject, file }),
+                Err(wrong) => problems.push(wrong.to_string()),
+            }
+        }
+    }
+    ensure!(problems.is_empty(), "{}", problems.join("\n  "));
+    let [.., last] = subjects else { bail!("there is no guest to test") };
+    ensure!(
+        !suites.is_empty(),
+        "there are no cases: write some into {} (`snow-host new rust NAME` shows how they look)",
+        last.case_file_wanted().display()
+    );
+    Ok(suites)
+}
+
+/// The failed case, where it failed and what was different, and what the server logged meanwhile.
+fn report(out: &mut dyn Write, file: &str, guest: &str, case: &Case, failure: &Failure) -> std::io::Result<()> {
+    match failure {
+        Failure::NotLoaded(why) => writeln!(out, "FAILED {guest}: can't be loaded\n{}", indented(why)),
+        Failure::Step { index, took, what, log } => {
+            let step = &case.steps[*index];
+            writeln!(out, "FAILED {guest}: {} ({} ms)", case.name, took.as_millis())?;
+            let nth = match case.steps.len() {
+                1 => String::new(),
+                count => format!("step {} of {count}: ", index + 1),
+            };
+            writeln!(out, "    {file}:{}: {nth}{}", step.line, step.action)?;
+            writeln!(out, "{}", indented(what))?;
+            match log.trim_end() {
+                "" => Ok(()),
+                log => writeln!(out, "    the server's log:\n{}", indented(&indented(log))),
+            }
+        }
+    }
+}
+
+fn indented(text: &str) -> String {
+    text.lines().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n")
+}
