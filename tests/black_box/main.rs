@@ -18,6 +18,7 @@
 //! | `inside` | a server within the test: what it counts, and limits that no argument sets |
 //! | `loading` | files that are no guests |
 //! | `manifest` | `snow.toml`: limits and grants in force, and what is wrong with it |
+//! | `config` | `[server]` of `snow.toml`, flags over it, several listeners; `snow-host config` |
 //! | `cli` | arguments, exit codes, the log |
 //! | `drain` | how it ends |
 //! | `layout` | which file of the host may use what |
@@ -26,6 +27,7 @@ mod harness;
 
 mod answers;
 mod cli;
+mod config;
 mod drain;
 mod examples;
 mod holding;
