@@ -42,7 +42,7 @@
 //!
 //! Everything there is to know of a key is said once: its field in [`config`](crate::config) has its doc comment, type
 //! and default, and `tables` or `limits` what it may be and whether it can change while the server runs. Reading,
-//! [`schema`], [`in_force`] and [`restart_only`] follow.
+//! [`schema()`], [`as_toml`] and [`restart_only`] follow.
 
 mod bounds;
 mod docs;
@@ -192,12 +192,14 @@ fn read(reader: &mut Reader<'_>, root: &DeTable<'_>, manifest: &mut Manifest) {
 /// A key of the file itself that is none: perhaps it only stands in the wrong place.
 fn unknown(reader: &mut Reader<'_>, key: &Spanned<DeString<'_>>) {
     let name = key.get_ref().as_ref();
-    let is_in = |mut names: Box<dyn Iterator<Item = &'static str>>| names.any(|known| known == name);
-    let table = match () {
-        () if is_in(Box::new(limits::names())) => "[limits]",
-        () if is_in(Box::new(tables::SERVER.iter().map(|key| key.name))) => "[server]",
-        () if is_in(Box::new(tables::GUEST.iter().map(|key| key.name))) => "[guest.NAME] of a guest",
-        () => return reader.unknown("the file", key, ["server", "rollback", "limits", "guest"]),
+    let table = if limits::names().any(|known| known == name) {
+        "[limits]"
+    } else if tables::SERVER.iter().any(|known| known.name == name) {
+        "[server]"
+    } else if tables::GUEST.iter().any(|known| known.name == name) {
+        "[guest.NAME] of a guest"
+    } else {
+        return reader.unknown("the file", key, ["server", "rollback", "limits", "guest"]);
     };
     reader.problem(key.span(), format!("`{name}` belongs into the table {table}"));
 }

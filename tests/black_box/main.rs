@@ -20,6 +20,7 @@
 //! | `manifest` | `snow.toml`: limits and grants in force, and what is wrong with it |
 //! | `new_guest` | `snow-host new`: what it writes, and what it refuses |
 //! | `guest_cases` | `snow-host test`: cases beside a guest |
+//! | `config` | `[server]` of `snow.toml`, flags over it, several listeners; `snow-host config` |
 //! | `cli` | arguments, exit codes, the log |
 //! | `drain` | how it ends |
 //! | `swap` | the folder changes while it serves |
@@ -30,6 +31,7 @@ mod harness;
 
 mod answers;
 mod cli;
+mod config;
 mod drain;
 mod examples;
 mod guest_cases;

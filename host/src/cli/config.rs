@@ -3,12 +3,15 @@
 use std::io::{self, Write};
 use std::path::Path;
 
+use anyhow::ensure;
+
 use crate::config::Overrides;
 use crate::manifest;
 use crate::settings::Settings;
 
 /// Prints what `run` with the same arguments would start with.
 pub(super) fn config(guests: &Path, overrides: &Overrides, json: bool) -> anyhow::Result<()> {
+    ensure!(guests.exists(), "there is no folder of guests, and no guest, at {}", guests.display());
     let Settings { manifest, sources } = Settings::read(guests, overrides)?;
     if json {
         return print(&format!("{:#}\n", manifest::as_json(&manifest, &sources)));

@@ -1,5 +1,7 @@
 //! What `run` and `config` let the command line decide: each of these wins over `snow.toml`.
 
+use std::path;
+
 use clap::Args;
 
 use crate::config::{AdminListen, Listen, LogFormat, Overrides};
@@ -20,7 +22,7 @@ pub(super) struct Flags {
     #[arg(long, value_enum)]
     log: Option<LogFormat>,
     /// Where the host tells about itself: ADDRESS:PORT, or unix:PATH [default: nowhere]
-    #[arg(long)]
+    #[arg(long, value_parser = parse_admin)]
     admin: Option<AdminListen>,
     /// Do not start if a guest can't be loaded, or two claim the same pattern
     #[arg(long)]
@@ -43,4 +45,12 @@ impl Flags {
             cache: None,
         }
     }
+}
+
+/// A path is made absolute, as snow.toml wants it: so what `config` prints can be saved. Unless it is too long then.
+fn parse_admin(text: &str) -> Result<AdminListen, String> {
+    let admin: AdminListen = text.parse()?;
+    let AdminListen::Unix(path) = &admin else { return Ok(admin) };
+    let absolute = path::absolute(path).ok().and_then(|path| format!("unix:{}", path.display()).parse().ok());
+    Ok(absolute.unwrap_or(admin))
 }

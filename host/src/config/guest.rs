@@ -10,9 +10,9 @@ pub type GuestConfigs = BTreeMap<String, GuestConfig>;
 /// What a deployer decides about one guest.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GuestConfig {
-    /// Keys under which it may create pendings.
+    /// Keys under which it may create pendings; `*` stands for anything.
     pub keys: Option<Globs>,
-    /// Keys under which it may settle.
+    /// Keys under which it may settle; `*` stands for anything.
     pub settles: Option<Globs>,
     /// Whether it may settle with a `response` what another guest waits for.
     pub responds: Option<bool>,

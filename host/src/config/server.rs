@@ -120,7 +120,9 @@ impl FromStr for Listen {
                 .ok_or_else(|| "fd: takes the number of an open descriptor, as in fd:3".into());
         }
         let address = text.parse::<SocketAddr>();
-        address.map(Listen::Address).map_err(|_| "takes ADDRESS:PORT, as in 127.0.0.1:8080 or [::1]:0, or fd:N".into())
+        address
+            .map(Listen::Address)
+            .map_err(|_| "it takes ADDRESS:PORT, as in 127.0.0.1:8080 or [::1]:0, or fd:N".into())
     }
 }
 
@@ -153,7 +155,7 @@ impl FromStr for AdminListen {
             Some(_) => Err(format!("unix: takes a path of 1 to {SOCKET_PATH_BYTES_MAX} bytes")),
             None => {
                 let address = text.parse().map(AdminListen::Address);
-                address.map_err(|_| "takes ADDRESS:PORT, as in 127.0.0.1:9090, or unix:/path/to.sock".into())
+                address.map_err(|_| "it takes ADDRESS:PORT, as in 127.0.0.1:9090, or unix:/path/to.sock".into())
             }
         }
     }

@@ -34,7 +34,7 @@ impl Sources {
 /// themselves, with the value that counts.
 pub fn as_toml(manifest: &Manifest, sources: &Sources) -> String {
     let mut text = String::new();
-    for (table, rows) in tables(manifest) {
+    for (table, rows) in every_table(manifest) {
         if !table.is_empty() {
             let name = table.strip_prefix("guest.").map_or(table.clone(), |name| format!("guest.{}", key(name)));
             let _ = writeln!(text, "{}[{name}]", if text.is_empty() { "" } else { "\n" });
@@ -53,24 +53,25 @@ pub fn as_toml(manifest: &Manifest, sources: &Sources) -> String {
 /// For machines: `{ "server": { "workers": { "value": 2, "source": "--workers" } } }`, and so on. The source of a default
 /// is `default`; a value that is not set is null.
 pub fn as_json(manifest: &Manifest, sources: &Sources) -> Json {
-    let mut all = json!({ "guest": {} });
-    for (table, rows) in tables(manifest) {
+    let (mut all, mut guests) = (Map::new(), Map::new());
+    for (table, rows) in every_table(manifest) {
         let row = |row: Row| {
             let source = sources.of(&table, row.name);
             (row.name.to_owned(), json!({ "value": row.value, "source": source.as_deref().unwrap_or("default") }))
         };
-        let of_table: Map<String, Json> = rows.into_iter().map(row).collect();
+        let of_table = rows.into_iter().map(row);
         match table.strip_prefix("guest.") {
-            Some(guest) => all["guest"][guest] = of_table.into(),
-            None if table.is_empty() => all.as_object_mut().into_iter().for_each(|all| all.extend(of_table.clone())),
-            None => all[table] = of_table.into(),
+            Some(guest) => drop(guests.insert(guest.to_owned(), of_table.collect())),
+            None if table.is_empty() => all.extend(of_table),
+            None => drop(all.insert(table.clone(), of_table.collect())),
         }
     }
-    all
+    all.insert("guest".into(), guests.into());
+    all.into()
 }
 
 /// Every table by its name, in the order of the file; nameless that of the file itself.
-fn tables(manifest: &Manifest) -> Vec<(String, Vec<Row>)> {
+fn every_table(manifest: &Manifest) -> Vec<(String, Vec<Row>)> {
     let mut all = vec![
         (String::new(), rows(&tables::FILE, "Manifest", manifest)),
         ("server".into(), rows(&tables::SERVER, "ServerConfig", &manifest.server)),

@@ -346,7 +346,7 @@ impl Setting for Command {
 fn parsed<T: FromStr<Err = String>>(reader: &mut Reader<'_>, name: &str, value: &Toml<'_>, wanted: &str) -> Option<T> {
     let text = reader.text(name, value, wanted, TEXT_BYTES_MAX)?;
     let parsed = text.parse();
-    parsed.inspect_err(|why| reader.problem(value.span(), format!("`{name}` can't be {text:?}: it {why}"))).ok()
+    parsed.inspect_err(|why| reader.problem(value.span(), format!("`{name}` can't be {text:?}: {why}"))).ok()
 }
 
 /// Where the host is started from is not the file's to know.

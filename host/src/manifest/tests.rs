@@ -151,7 +151,7 @@ fn what_a_server_can_not_be_is_said_with_its_place() {
     let is_bad = |text: &str, said: &str| bad(&format!("[server]\n{text}"), &[&format!("2:{said}")]);
     is_bad("listen = 8080", "10: `listen` takes a string such as \"127.0.0.1:8080\", or a list");
     is_bad("listen = 'localhost'", "10: `listen` can't be \"localhost\": it takes ADDRESS:PORT");
-    is_bad("listen = ['127.0.0.1:1', 'fd:x']", "26: `listen` can't be \"fd:x\": it fd: takes the number");
+    is_bad("listen = ['127.0.0.1:1', 'fd:x']", "26: `listen` can't be \"fd:x\": fd: takes the number");
     is_bad("listen = ['127.0.0.1:1', '127.0.0.1:1']", "26: `listen` has 127.0.0.1:1 twice");
     is_bad("listen = []", "10: `listen` has 0 entries; it takes 1 to 64");
     is_bad("workers = 0", "11: `workers` may be 1 to 1024, not 0");
