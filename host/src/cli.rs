@@ -1,5 +1,6 @@
 //! The command line: `run`, `build`, `check`.
 
+use std::env;
 use std::fs;
 use std::io::{self, ErrorKind, Write};
 use std::net::SocketAddr;
@@ -10,16 +11,16 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::build_guests;
-use crate::config::{Config, GuestConfig, Listen};
+use crate::config::{CompileConfig, Config, GuestConfig, Listen};
+use crate::guest::compiler::{self, ChildArguments};
 use crate::guest::engine::{self, Ticker};
 use crate::guest::grants::Permits;
-use crate::guest::host_api;
-use crate::guest::module::Guest;
+use crate::guest::loader::{Loader, Urgency};
 use crate::guest::runtime::{Runtime, Shared};
 use crate::log::{Format, Level, Log};
 use crate::manifest::{self, Manifest};
@@ -72,6 +73,8 @@ enum Command {
         /// How the log looks
         #[arg(long, value_enum, default_value_t = Format::Text)]
         log: Format,
+        #[command(flatten)]
+        cache: CacheArguments,
     },
     /// Builds each guest that has its source in a sub-folder into GUESTS/NAME.wasm
     Build {
@@ -82,22 +85,56 @@ enum Command {
     Check {
         /// A .wasm or .wat file
         file: PathBuf,
+        #[command(flatten)]
+        cache: CacheArguments,
     },
+    /// Compiles what standard input holds; started by `run`, not by people
+    #[command(name = compiler::SUBCOMMAND, hide = true)]
+    CompileGuest(ChildArguments),
+}
+
+/// Where compiled code is kept.
+#[derive(Debug, Args)]
+struct CacheArguments {
+    /// The folder in which compiled guests are kept from one start to the next
+    ///
+    /// It is made if it is not there. Only this user may have any right to it, since code in it is run. Several hosts
+    /// may share it. It is bounded by cache_bytes_max in snow.toml, 1 GiB.
+    /// [default: $XDG_CACHE_HOME/snow-host or ~/.cache/snow-host]
+    #[arg(long, value_name = "DIR", conflicts_with = "no_cache", verbatim_doc_comment)]
+    cache: Option<PathBuf>,
+    /// Compile the guests at each start, and keep nothing
+    #[arg(long)]
+    no_cache: bool,
+}
+
+impl CacheArguments {
+    fn folder(self) -> Option<PathBuf> {
+        if self.no_cache {
+            return None;
+        }
+        // As the XDG Base Directory Specification has it, which says too that a relative one counts for nothing.
+        let absolute = |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let caches = || absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")));
+        self.cache.or_else(|| caches().map(|caches| caches.join("snow-host")))
+    }
 }
 
 /// Runs the command line. The exit code is 0 if all went well, 1 for a failure, 2 for wrong arguments.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match arguments.command {
-        Command::Run { guests, listen, workers, build, no_access_log, log } => {
+        Command::Run { guests, listen, workers, build, no_access_log, log, cache } => {
             let workers = workers.unwrap_or_else(server::workers_default);
             let access_log = !no_access_log;
+            let compile = CompileConfig { cache: cache.folder(), compiler: own_program() };
             read_manifest(&guests).and_then(|Manifest { limits, guests: guest_configs }| {
-                run(&Config { guests, listen, workers, access_log, limits, guest_configs }, build, log)
+                run(&Config { guests, listen, workers, access_log, limits, guest_configs, compile }, build, log)
             })
         }
         Command::Build { guests } => build_all(&guests),
-        Command::Check { file } => check(&file),
+        Command::Check { file, cache } => check(&file, &CompileConfig { cache: cache.folder(), compiler: None }),
+        Command::CompileGuest(arguments) => return compiler::child(&arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -106,6 +143,13 @@ pub fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// This very program, even when its file has been replaced since it was started. Without either name of it, guests are
+/// compiled in this process.
+fn own_program() -> Option<PathBuf> {
+    let running = PathBuf::from("/proc/self/exe");
+    if running.exists() { Some(running) } else { env::current_exe().ok() }
 }
 
 fn run(config: &Config, build: bool, format: Format) -> anyhow::Result<()> {
@@ -216,7 +260,7 @@ fn remark_on_tables(server: &Server, config: &Config, log: &Log) {
     }
 }
 
-fn check(file: &Path) -> anyhow::Result<()> {
+fn check(file: &Path, compile: &CompileConfig) -> anyhow::Result<()> {
     struct Nobody;
     impl Post for Nobody {
         fn wake(&self, _: &[Waiter]) {}
@@ -224,7 +268,6 @@ fn check(file: &Path) -> anyhow::Result<()> {
     let Manifest { limits, guests } = read_manifest(file)?;
     let log = Log::start(Format::Text, limits.log_lines_max, io::stderr())?;
     let engine = engine::engine(&limits, 1).map_err(|error| anyhow::anyhow!("{error:?}"))?;
-    let linker = host_api::linker(&engine).map_err(|error| anyhow::anyhow!("{error:?}"))?;
     let runtime = Runtime::new(Shared {
         ticker: Ticker::start(&engine)?,
         engine,
@@ -236,7 +279,7 @@ fn check(file: &Path) -> anyhow::Result<()> {
         worker_calls_parked_max: 0,
         instances: Arc::default(),
     });
-    let loaded = Guest::load(file, &runtime, &linker);
+    let loaded = Loader::new(&runtime, compile, log.clone()).and_then(|loader| loader.load(file, Urgency::Start));
     log.flush(LOG_PATIENCE);
     let guest = loaded.map_err(|error| anyhow::anyhow!("{}: {}", file.display(), chain(&error)))?;
     let resume = if guest.has_resume() { "handle, resume" } else { "handle (no resume: waits end without a call)" };

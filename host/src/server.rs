@@ -15,6 +15,7 @@ use crate::guest::call::GuestCalls;
 use crate::guest::deploy::{Deployment, Rejected};
 use crate::guest::engine::{self, Ticker};
 use crate::guest::grants::Permits;
+use crate::guest::loader::{Loader, Urgency};
 use crate::guest::runtime::{Runtime, Shared as RuntimeParts};
 use crate::inbox::Inbox;
 use crate::log::{Level, Log};
@@ -74,7 +75,8 @@ impl Server {
             permits: Arc::new(Permits::new(&config.guest_configs, limits)),
             instances: Arc::default(),
         });
-        let (deployment, rejected) = Deployment::load(&config.guests, &runtime)?;
+        let loader = Loader::new(&runtime, &config.compile, log.clone())?;
+        let (deployment, rejected) = Deployment::load(&config.guests, &runtime, &loader, Urgency::Start)?;
         let deployment = Arc::new(deployment);
         let listeners = net::listeners(config.listen, config.workers).with_context(|| cannot_listen(config.listen))?;
         let address = listeners[0].local_addr().context("the listener has no address")?;
@@ -115,6 +117,8 @@ impl Server {
                 ended
             })?);
         }
+        let verifier = thread::Builder::new().name("snow-verify".into());
+        verifier.spawn(move || verify(&loader, &log)).context("the thread that verifies guests can't be started")?;
         Ok(Server {
             address,
             started,
@@ -201,6 +205,14 @@ impl Drain {
         for mailbox in &self.mailboxes {
             mailbox.control.send(Message::Drain { until_ms });
         }
+    }
+}
+
+/// Reads what was loaded by its looks alone, when clients no longer wait for it.
+fn verify(loader: &Loader, log: &Log) {
+    for file in loader.verify() {
+        let file = file.display();
+        log.host(Level::Error, format!("{file} is not the file it looks like: what it held before is served. Restart"));
     }
 }
 

@@ -4,7 +4,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use snow_host::config::{Config, Limits, Listen};
+use snow_host::config::{CompileConfig, Config, Limits, Listen};
 use snow_host::log::{Format, Log};
 use snow_host::server::{Counts, Server};
 
@@ -22,7 +22,10 @@ impl Inside {
         let folder = Folder::with(guests)?;
         let listen = Listen::Address(SocketAddr::from(([127, 0, 0, 1], 0)));
         let guests = folder.path().to_owned();
-        let config = Config { guests, listen, workers, access_log: true, limits, guest_configs: Default::default() };
+        // In this very process, which is no server's program.
+        let compile = CompileConfig::default();
+        let guest_configs = Default::default();
+        let config = Config { guests, listen, workers, access_log: true, limits, guest_configs, compile };
         let log = Log::start(Format::Text, 1_000, io::sink()).expect("a thread");
         let server = Server::start(&config, log).expect("it starts");
         assert!(server.rejected().is_empty(), "{:?}", server.rejected());

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, ensure};
 
-use super::host_api;
+use super::loader::{Loader, Urgency};
 use super::module::Guest;
 use super::runtime::Runtime;
 use crate::router::{Entry, Router};
@@ -31,15 +31,19 @@ pub struct Rejected {
 impl Deployment {
     /// Loads every guest of a folder (or the one in a file). A guest that can't be loaded is left out and
     /// reported; the others serve. Fails only if the folder itself can't be read.
-    pub fn load(folder: &Path, runtime: &Runtime) -> anyhow::Result<(Deployment, Vec<Rejected>)> {
-        let linker = host_api::linker(&runtime.engine).map_err(super::module::plain)?;
+    pub fn load(
+        folder: &Path,
+        runtime: &Runtime,
+        loader: &Loader,
+        urgency: Urgency,
+    ) -> anyhow::Result<(Deployment, Vec<Rejected>)> {
         let (mut guests, mut rejected) = (Vec::new(), Vec::new());
         for (name, paths) in guest_files(folder, runtime.limits.guests_max)? {
             let [path] = paths.as_slice() else {
                 rejected.push(ambiguous(&name, &paths));
                 continue;
             };
-            match Guest::load(path, runtime, &linker) {
+            match loader.load(path, urgency) {
                 Ok(guest) => guests.push(Arc::new(guest)),
                 Err(error) => rejected.push(Rejected { path: path.clone(), error }),
             }

@@ -1,7 +1,10 @@
 //! Guests: the only user of wasmtime. In the order of a guest's life:
 //!
 //! - [`deploy`]: a folder becomes a deployment, the table of guests and routes;
-//! - [`module`]: one file becomes a compiled guest, checked against the contract;
+//! - [`loader`]: one file becomes a guest: found in the [`cache`] or compiled;
+//! - [`encode`]: what the file holds becomes a component; [`compiler`]: a component becomes code, in a child process;
+//!   `precompiled`: code is loaded back from its file, the one place with `unsafe`;
+//! - [`module`]: a compiled component becomes a guest, checked against the contract;
 //! - [`engine`]: how all of them are compiled, limited and preempted;
 //! - [`runtime`]: what all calls share;
 //! - [`grants`]: what each guest may do to pendings;
@@ -10,13 +13,18 @@
 //! - [`call`]: one call, from a fresh instance to its outcome;
 //! - [`types`]: the contract's records as Rust sees them.
 
+pub mod cache;
 pub mod call;
+pub mod compiler;
 pub mod deploy;
+pub mod encode;
 pub mod engine;
 pub mod grants;
 pub mod host_api;
+pub mod loader;
 pub mod module;
 pub mod parking;
+mod precompiled;
 pub mod runtime;
 pub mod store;
 pub mod types;
