@@ -25,6 +25,19 @@ pub struct Config {
     pub rollback: Rollback,
     /// What was decided about single guests.
     pub guest_configs: GuestConfigs,
+    /// How guests are compiled.
+    pub compile: CompileConfig,
+}
+
+/// How guests are compiled. By default in this process, and anew at each start.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CompileConfig {
+    /// The folder in which compiled code is kept from one start to the next. Made if it is not there; used only if it is
+    /// this user's alone.
+    pub cache: Option<PathBuf>,
+    /// The program that compiles: this very one, started as `compile-guest`. `None`: this process compiles, and then
+    /// `compile_ms_max` and `compile_bytes_max` bound nothing.
+    pub compiler: Option<PathBuf>,
 }
 
 impl Config {
@@ -37,6 +50,7 @@ impl Config {
             limits: Limits::default(),
             rollback: Rollback::default(),
             guest_configs: GuestConfigs::new(),
+            compile: CompileConfig::default(),
         }
     }
 }
@@ -94,6 +108,13 @@ pub struct Limits {
     /// Versions of one guest that are kept for the requests that they hold, the one that serves included. Beyond that
     /// the oldest one's requests are answered 503.
     pub versions_max: usize,
+    /// Processor time that compiling a guest may take, to the second. On the clock it may take ten times as long, since
+    /// it is done when nobody else wants the processor.
+    pub compile_ms_max: u32,
+    /// Memory that compiling a guest may take, as address space.
+    pub compile_bytes_max: u64,
+    /// Compiled code on disk; the least recently used goes first. What is in use stays.
+    pub cache_bytes_max: u64,
 }
 
 impl Default for Limits {
@@ -123,6 +144,9 @@ impl Default for Limits {
             guests_max: 1_000,
             guest_routes_max: 1_000,
             versions_max: 4,
+            compile_ms_max: 120_000,
+            compile_bytes_max: 4 << 30,
+            cache_bytes_max: 1 << 30,
         }
     }
 }

@@ -22,6 +22,7 @@ impl Inside {
         let folder = Folder::with(guests)?;
         let listen = Listen::Address(SocketAddr::from(([127, 0, 0, 1], 0)));
         let guests = folder.path().to_owned();
+        // Compiled in this very process, which is no server's program.
         let mut config = Config { limits, ..Config::new(guests) };
         (config.server.listen, config.server.workers) = (vec![listen], workers);
         let log = Log::start(Format::Text, 1_000, io::sink()).expect("a thread");

@@ -4,12 +4,11 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{LOG_PATIENCE, methods};
-use crate::config::Overrides;
+use super::{LOG_PATIENCE, compile, methods};
+use crate::config::{Cache, Overrides};
 use crate::guest::engine::{self, Ticker};
 use crate::guest::grants::Permits;
-use crate::guest::host_api;
-use crate::guest::module::Guest;
+use crate::guest::loader::{Loader, Urgency};
 use crate::guest::runtime::{Runtime, Shared};
 use crate::log::{Format, Log};
 use crate::manifest::Manifest;
@@ -18,15 +17,15 @@ use crate::server::chain;
 use crate::settings::Settings;
 use crate::world::Post;
 
-pub(super) fn check(file: &Path) -> anyhow::Result<()> {
+pub(super) fn check(file: &Path, cache: Option<Cache>) -> anyhow::Result<()> {
     struct Nobody;
     impl Post for Nobody {
         fn wake(&self, _: &[Waiter]) {}
     }
-    let Manifest { limits, guests, .. } = Settings::read(file, &Overrides::default())?.manifest;
+    let overrides = Overrides { cache, ..Overrides::default() };
+    let Manifest { server, limits, guests, .. } = Settings::read(file, &overrides)?.manifest;
     let log = Log::start(Format::Text, limits.log_lines_max, io::stderr())?;
     let engine = engine::engine(&limits, 1).map_err(|error| anyhow::anyhow!("{error:?}"))?;
-    let linker = host_api::linker(&engine).map_err(|error| anyhow::anyhow!("{error:?}"))?;
     let runtime = Runtime::new(Shared {
         ticker: Ticker::start(&engine)?,
         engine,
@@ -39,7 +38,8 @@ pub(super) fn check(file: &Path) -> anyhow::Result<()> {
         instances: Arc::default(),
         report: Arc::new(|_| {}),
     });
-    let loaded = Guest::load(file, &runtime, &linker);
+    let loader = Loader::new(&runtime, &compile::in_process(&server.cache), log.clone());
+    let loaded = loader.and_then(|loader| loader.load(file, Urgency::Start));
     log.flush(LOG_PATIENCE);
     let guest = loaded.map_err(|error| anyhow::anyhow!("{}: {}", file.display(), chain(&error)))?;
     let resume = if guest.has_resume() { "handle, resume" } else { "handle (no resume: waits end without a call)" };

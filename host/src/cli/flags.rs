@@ -1,10 +1,10 @@
 //! What `run` and `config` let the command line decide: each of these wins over `snow.toml`.
 
-use std::path;
+use std::path::{self, PathBuf};
 
 use clap::Args;
 
-use crate::config::{AdminListen, Listen, LogFormat, Overrides};
+use crate::config::{AdminListen, Cache, Listen, LogFormat, Overrides};
 
 #[derive(Debug, Args)]
 pub(super) struct Flags {
@@ -30,6 +30,31 @@ pub(super) struct Flags {
     /// Do not watch the folder: guests and snow.toml stay as they are at the start
     #[arg(long)]
     no_watch: bool,
+    #[command(flatten)]
+    cache: CacheFlags,
+}
+
+/// Where compiled code is kept.
+#[derive(Debug, Args)]
+pub(super) struct CacheFlags {
+    /// The folder in which compiled guests are kept from one start to the next
+    ///
+    /// It is made if it is not there. Only this user may have any right to it, since code in it is run. Several hosts
+    /// may share it. It is bounded by cache_bytes_max in snow.toml, 1 GiB.
+    /// [default: $XDG_CACHE_HOME/snow-host or ~/.cache/snow-host]
+    #[arg(long, value_name = "DIR", conflicts_with = "no_cache", verbatim_doc_comment)]
+    cache: Option<PathBuf>,
+    /// Compile the guests at each start, and keep nothing
+    #[arg(long)]
+    no_cache: bool,
+}
+
+impl CacheFlags {
+    /// Absolute, as snow.toml wants it.
+    pub fn cache(self) -> Option<Cache> {
+        let folder = self.cache.map(|folder| Cache::Folder(path::absolute(&folder).unwrap_or(folder)));
+        if self.no_cache { Some(Cache::Off) } else { folder }
+    }
 }
 
 impl Flags {
@@ -42,7 +67,7 @@ impl Flags {
             admin: self.admin,
             watch: self.no_watch.then_some(false),
             strict: self.strict.then_some(true),
-            cache: None,
+            cache: self.cache.cache(),
         }
     }
 }

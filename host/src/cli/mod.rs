@@ -2,6 +2,7 @@
 
 mod build;
 mod check;
+mod compile;
 mod config;
 mod flags;
 mod new;
@@ -15,8 +16,9 @@ use std::time::Duration;
 use clap::builder::PossibleValuesParser;
 use clap::{Parser, Subcommand};
 
-use self::flags::Flags;
+use self::flags::{CacheFlags, Flags};
 use crate::config::Overrides;
+use crate::guest::compiler::{self, ChildArguments};
 use crate::guest_test;
 use crate::server::chain;
 use crate::settings::Settings;
@@ -64,7 +66,12 @@ enum Command {
     Check {
         /// A .wasm or .wat file
         file: PathBuf,
+        #[command(flatten)]
+        cache: CacheFlags,
     },
+    /// Compiles what standard input holds; started by `run`, not by people
+    #[command(name = compiler::SUBCOMMAND, hide = true)]
+    CompileGuest(ChildArguments),
     /// Prints what is in force and where each value is from: a flag, a line of snow.toml, or the default
     ///
     /// It takes the flags of `run`. What it prints could be saved as snow.toml; defaults are comments.
@@ -120,7 +127,8 @@ pub fn main() -> ExitCode {
     let done = match arguments.command {
         Command::Run { guests, build, flags } => run(guests, build, flags.overrides()),
         Command::Build { guests } => build::build(&guests),
-        Command::Check { file } => check::check(&file),
+        Command::Check { file, cache } => check::check(&file, cache.cache()),
+        Command::CompileGuest(arguments) => return compiler::child(&arguments),
         Command::New { language, name, guests } => new::new(&language, &name, &guests),
         Command::Test { guests, filter, build } => test::test(&guests, filter.as_deref(), build),
         Command::Config { schema: true, .. } => config::schema(),
@@ -137,7 +145,9 @@ pub fn main() -> ExitCode {
 
 fn run(guests: PathBuf, build_first: bool, overrides: Overrides) -> anyhow::Result<()> {
     let settings = Settings::read(&guests, &overrides)?;
-    run::run(&settings.into_config(guests, overrides), build_first)
+    let mut config = settings.into_config(guests, overrides);
+    config.compile = compile::by_child(&config.server.cache);
+    run::run(&config, build_first)
 }
 
 fn methods(methods: &[String]) -> String {

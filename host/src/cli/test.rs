@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{bail, ensure};
 
-use super::build;
+use super::{build, compile};
 use crate::config::Overrides;
 use crate::guest_test;
 use crate::settings::Settings;
@@ -17,8 +17,10 @@ pub(super) fn test(guests: &[PathBuf], filter: Option<&str>, build_first: bool) 
             let folder = if guests.is_dir() { Some(&**guests) } else { guests.parent() };
             build::build(folder.filter(|folder| *folder != Path::new("")).unwrap_or(Path::new(".")))?;
         }
-        let Settings { manifest, .. } = Settings::read(guests, &Overrides::default())?;
-        summary += guest_test::run(guests, &manifest, filter, &mut io::stdout())?;
+        let overrides = Overrides::default();
+        let mut config = Settings::read(guests, &overrides)?.into_config(guests.clone(), overrides);
+        config.compile = compile::in_process(&config.server.cache);
+        summary += guest_test::run(guests, &config, filter, &mut io::stdout())?;
     }
     let guest_test::Summary { passed, failed } = summary;
     if let Some(filter) = filter.filter(|_| passed + failed == 0) {

@@ -1,6 +1,9 @@
 //! Guests: the only user of wasmtime. In the order of a guest's life:
 //!
-//! - [`module`]: one file becomes a compiled guest, checked against the contract;
+//! - [`loader`]: one file becomes a guest: found in the [`cache`] or compiled;
+//! - [`encode`]: what the file holds becomes a component; [`compiler`]: a component becomes code, in a child process;
+//!   `precompiled`: code is loaded back from its file, the one place with `unsafe`;
+//! - [`module`]: a compiled component becomes a guest, checked against the contract;
 //! - [`version`]: it serves, is tried, replaced and freed;
 //! - [`deploy`]: guests become a deployment, the table of their routes;
 //! - [`engine`]: how all of them are compiled, limited and preempted;
@@ -11,14 +14,18 @@
 //! - [`call`]: one call, from a fresh instance to its outcome;
 //! - [`types`]: the contract's records as Rust sees them.
 
+pub mod cache;
 pub mod call;
+pub mod compiler;
 pub mod deploy;
+pub mod encode;
 pub mod engine;
 pub mod grants;
 pub mod host_api;
 pub mod loader;
 pub mod module;
 pub mod parking;
+mod precompiled;
 pub mod runtime;
 pub mod store;
 pub mod types;

@@ -65,7 +65,7 @@ use anyhow::{bail, ensure};
 use self::cases::{Case, CaseFile};
 use self::find::Subject;
 use self::play::{Failure, Stage};
-use crate::manifest::Manifest;
+use crate::config::Config;
 
 /// How cases are written, for the command line.
 pub const HELP: &str = include_str!("help.txt");
@@ -93,12 +93,12 @@ struct Suite<'s> {
 }
 
 /// Runs the cases of a guest (a `.wasm` or `.wat` file), or of all guests of a folder, and says on `out` what became of
-/// each. `manifest` is the `snow.toml` beside them. With a `filter`, only cases are run that have it in `GUEST: NAME`.
+/// each. `config` is what a server of theirs would be started with. With a `filter`, only cases are run that have it in `GUEST: NAME`.
 ///
 /// # Errors
 /// There is no such file or folder, it has no cases, or a file of cases makes no sense: then no case is run, and all
 /// that is wrong with all of them is told at once. A server can't be started, or `out` can't be written.
-pub fn run(guests: &Path, manifest: &Manifest, filter: Option<&str>, out: &mut dyn Write) -> anyhow::Result<Summary> {
+pub fn run(guests: &Path, config: &Config, filter: Option<&str>, out: &mut dyn Write) -> anyhow::Result<Summary> {
     let subjects = find::subjects(guests)?;
     let suites = suites(&subjects)?;
     for subject in subjects.iter().filter(|subject| subject.case_files.is_empty()) {
@@ -108,7 +108,7 @@ pub fn run(guests: &Path, manifest: &Manifest, filter: Option<&str>, out: &mut d
     for Suite { subject, file } in &suites {
         let name = &subject.name;
         let chosen = |case: &&Case| filter.is_none_or(|text| format!("{name}: {}", case.name).contains(text));
-        let stage = Stage::new(subject, &file.with, manifest)?;
+        let stage = Stage::new(subject, &file.with, config)?;
         for case in file.cases.iter().filter(chosen) {
             let failure = match stage.play(case) {
                 Ok(took) => {

@@ -19,7 +19,6 @@ use super::compare;
 use super::find::Subject;
 use crate::config::{Config, Listen};
 use crate::log::{Format, Log};
-use crate::manifest::Manifest;
 use crate::server::Server;
 
 /// How long a request may take until it is held, or a client's leaving until it is noticed.
@@ -34,7 +33,7 @@ const LOG_BYTES_MAX: usize = 256 << 10;
 /// What all cases of a file have in common.
 pub(super) struct Stage<'s> {
     guests: Guests,
-    manifest: &'s Manifest,
+    config: &'s Config,
 }
 
 /// Why a case did not go well.
@@ -48,13 +47,13 @@ pub(super) enum Failure {
 
 impl<'s> Stage<'s> {
     /// For a guest and those of its folder that serve beside it.
-    pub fn new(subject: &Subject, with: &[String], manifest: &'s Manifest) -> anyhow::Result<Stage<'s>> {
+    pub fn new(subject: &Subject, with: &[String], config: &'s Config) -> anyhow::Result<Stage<'s>> {
         let neighbours = with.iter().filter_map(|name| subject.neighbours.get(name));
         let guests = match with {
             [] => Guests::File(subject.file.clone()),
             _ => Guests::links(neighbours.chain([&subject.file]))?,
         };
-        Ok(Stage { guests, manifest })
+        Ok(Stage { guests, config })
     }
 
     /// Plays a case from its first step to its last, or to the first that fails. Returns how long the steps took.
@@ -84,8 +83,7 @@ impl<'s> Stage<'s> {
 
     fn server(&self, lines: Lines) -> anyhow::Result<(Server, Log)> {
         // At its end a case waits for nobody.
-        let mut config = Config::new(self.guests.path().to_owned());
-        config.take(self.manifest.clone());
+        let mut config = Config { guests: self.guests.path().to_owned(), ..self.config.clone() };
         config.server.listen = vec![Listen::Address(SocketAddr::from(([127, 0, 0, 1], 0)))];
         (config.server.workers, config.server.access_log) = (1, true);
         (config.server.watch, config.server.strict, config.server.admin) = (false, false, None);

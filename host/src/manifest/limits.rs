@@ -55,9 +55,13 @@ const HEAD_BYTES_MAX: u64 = 65_536;
 const CALLS_STARTED_MAX: u64 = 1_024;
 /// The same for each that may wait in place.
 const CALLS_PARKED_MAX: u64 = 4_096;
+/// What the compiler takes before it has seen a guest, with room to spare.
+const COMPILER_BYTES_MIN: u64 = 256 << 20;
+/// 1 TiB.
+const DISK_BYTES_MAX: u64 = 1 << 40;
 
 /// All of them, in the order of their declaration. 0 is allowed where nothing at all is a sensible choice.
-static FIELDS: [Field; 39] = [
+static FIELDS: [Field; 42] = [
     field!(http.head_bytes_max, 64..=HEAD_BYTES_MAX),
     field!(http.fields_max, 1..=HEAD_BYTES_MAX),
     field!(http.target_bytes_max, 1..=HEAD_BYTES_MAX),
@@ -98,6 +102,9 @@ static FIELDS: [Field; 39] = [
     field!(guests_max, 1..=OWNERS_MAX as u64 - 1),
     field!(guest_routes_max, 1..=65_536),
     field!(versions_max, 2..=64),
+    field!(compile_ms_max, 1..=MS_MAX),
+    field!(compile_bytes_max, COMPILER_BYTES_MIN..=DISK_BYTES_MAX),
+    field!(cache_bytes_max, 0..=DISK_BYTES_MAX),
 ];
 
 /// Pairs of which the first can't be more than the second: written so it is an error, else it follows.

@@ -164,6 +164,11 @@ impl Deployer {
         self.guests.remove(name).map(|deployed| deployed.version.nth)
     }
 
+    /// What calls share, under the manifest that counts.
+    pub fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
     /// The limits in force.
     pub fn limits(&self) -> &Limits {
         &self.runtime.limits

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use super::chain;
 use super::deployer::{Deployer, Rejected};
-use crate::config::{Config, Overrides};
-use crate::guest::loader::Loader;
+use crate::config::{CompileConfig, Config, Overrides};
+use crate::guest::loader::{Loader, Urgency};
 use crate::guest::module::Guest;
 use crate::guest::version::Report;
 use crate::guests_folder::scan;
@@ -45,6 +45,13 @@ struct Batch {
     orders: Sender<Order>,
 }
 
+impl Batch {
+    fn load(&mut self, loader: &Loader, name: String, path: PathBuf) {
+        let guest = loader.load(&path, Urgency::Live);
+        self.loaded.push(Loaded { name, path, guest });
+    }
+}
+
 impl Drop for Batch {
     fn drop(&mut self) {
         // Nobody may follow any more.
@@ -56,6 +63,7 @@ impl Drop for Batch {
 pub(super) struct Follower {
     folder: PathBuf,
     overrides: Overrides,
+    compile: CompileConfig,
     deployer: Deployer,
     loader: Arc<Mutex<Loader>>,
     settling: Settling,
@@ -81,12 +89,13 @@ impl Follower {
         started: Instant,
         orders: Sender<Order>,
     ) -> Follower {
-        let (folder, overrides) = (config.guests.clone(), config.overrides.clone());
+        let Config { guests: folder, overrides, compile, .. } = config.clone();
         let loader = Arc::new(Mutex::new(loader));
         let (is_loading, may_have_changed, is_unseen) = (false, false, false);
         Follower {
             folder,
             overrides,
+            compile,
             deployer,
             loader,
             settling,
@@ -101,6 +110,7 @@ impl Follower {
 
     /// Runs until it is told to stop.
     pub fn follow(mut self, orders: &Receiver<Order>) {
+        self.verify();
         loop {
             let mut next = match self.next_look() {
                 None => orders.recv().map_err(|_| RecvTimeoutError::Disconnected),
@@ -165,6 +175,7 @@ impl Follower {
         match Settings::read(&self.folder, &self.overrides) {
             Ok(settings) => {
                 self.deployer.take_manifest(&settings.manifest);
+                self.renew_loader();
                 true
             }
             Err(error) => {
@@ -173,6 +184,16 @@ impl Follower {
                     self.log.host(Level::Error, message);
                 }
                 false
+            }
+        }
+    }
+
+    /// It keeps to limits, too.
+    fn renew_loader(&mut self) {
+        match Loader::new(self.deployer.runtime(), &self.compile, self.log.clone()) {
+            Ok(loader) => self.loader = Arc::new(Mutex::new(loader)),
+            Err(error) => {
+                self.log.host(Level::Error, format!("guests are loaded by the old limits: {}", chain(&error)))
             }
         }
     }
@@ -205,15 +226,29 @@ impl Follower {
 
     /// Loads files elsewhere; [`Order::Loaded`] says what became of them.
     fn load(&mut self, files: Vec<(String, PathBuf)>) {
+        self.elsewhere(move |loader, batch| files.into_iter().for_each(|(name, path)| batch.load(loader, name, path)));
+    }
+
+    /// What was loaded by its file's looks alone is read now that it serves, and loaded again if it was mistaken.
+    fn verify(&mut self) {
+        if self.loader.lock().unwrap_or_else(PoisonError::into_inner).has_unverified() {
+            self.elsewhere(|loader, batch| {
+                for path in loader.verify() {
+                    let Some(name) = path.file_stem().and_then(|stem| stem.to_str()).map(str::to_owned) else {
+                        continue;
+                    };
+                    batch.load(loader, name, path);
+                }
+            });
+        }
+    }
+
+    fn elsewhere(&mut self, work: impl FnOnce(&Loader, &mut Batch) + Send + 'static) {
         self.is_loading = true;
         let (loader, orders) = (self.loader.clone(), self.orders.clone());
         let load_all = move || {
             let mut batch = Batch { loaded: Vec::new(), orders };
-            let loader = loader.lock().unwrap_or_else(PoisonError::into_inner);
-            for (name, path) in files {
-                let guest = loader.load(&path);
-                batch.loaded.push(Loaded { name, path, guest });
-            }
+            work(&loader.lock().unwrap_or_else(PoisonError::into_inner), &mut batch);
         };
         if let Err(error) = thread::Builder::new().name("snow-loader".into()).spawn(load_all) {
             self.is_loading = false;
@@ -224,13 +259,17 @@ impl Follower {
 
     fn put_in_place(&mut self, loaded: Vec<Loaded>) {
         self.is_loading = false;
+        let is_another = !loaded.is_empty();
         for Loaded { name, path, guest } in loaded {
             match guest {
                 Ok(guest) => self.deployer.put(&name, &path, guest),
                 Err(error) => self.refuse(&name, &Rejected { path, error }),
             }
         }
-        self.publish();
+        if is_another {
+            self.publish();
+        }
+        self.verify();
     }
 
     fn publish(&mut self) {

@@ -20,7 +20,7 @@ use crate::guest::call::GuestCalls;
 use crate::guest::deploy::{Deployment, Successor};
 use crate::guest::engine::{self, Ticker};
 use crate::guest::grants::Permits;
-use crate::guest::loader::Loader;
+use crate::guest::loader::{Loader, Urgency};
 use crate::guest::runtime::{Runtime, Shared as RuntimeParts};
 use crate::guests_folder::scan;
 use crate::inbox::Inbox;
@@ -98,7 +98,7 @@ impl Server {
                 let _ = reports.send(Order::Report(report));
             }),
         });
-        let loader = Loader::new(&runtime)?;
+        let loader = Loader::new(&runtime, &config.compile, log.clone())?;
         let mut deployer = Deployer::new(runtime.clone(), log.clone(), config.manifest());
         // First, so that a change is noticed that comes while guests are loaded.
         let changed = orders.clone();
@@ -305,7 +305,7 @@ fn load_all(deployer: &mut Deployer, loader: &Loader, found: &Snapshot) -> Vec<R
             rejected.push(ambiguous(name, files));
             continue;
         };
-        match loader.load(path) {
+        match loader.load(path, Urgency::Start) {
             Ok(guest) => deployer.put(name, path, guest),
             Err(error) => rejected.push(Rejected { path: path.clone(), error }),
         }
