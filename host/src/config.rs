@@ -125,6 +125,8 @@ pub struct Limits {
     /// Versions of one guest that are kept for the requests that they hold, the one that serves included. Beyond that
     /// the oldest one's requests are answered 503.
     pub versions_max: usize,
+    /// Routes that are counted each by itself; requests of more are counted together, for as long as the process lives.
+    pub metrics_routes_max: usize,
 }
 
 impl Default for Limits {
@@ -154,6 +156,7 @@ impl Default for Limits {
             guests_max: 1_000,
             guest_routes_max: 1_000,
             versions_max: 4,
+            metrics_routes_max: 10_000,
         }
     }
 }
@@ -178,6 +181,8 @@ pub struct TurnLimits {
     pub starts_max: usize,
     /// Suspensions that are over and have not been resumed; more wait in the inbox.
     pub resumable_max: usize,
+    /// Suspensions looked at for whoever asks what is held.
+    pub inspected_max: usize,
     /// How long a guest's `set-all` goes on in one time slice. Short of a slice, since those whom it settles on its own
     /// worker are answered in the same turn.
     pub settling_us_max: u64,
@@ -191,6 +196,7 @@ impl TurnLimits {
         timers_max: 256,
         starts_max: 128,
         resumable_max: 256,
+        inspected_max: 256,
         settling_us_max: 150,
     };
 }

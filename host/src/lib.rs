@@ -34,6 +34,7 @@ pub mod build_guests;
 pub mod cli;
 pub mod config;
 pub mod connection;
+pub mod counters;
 pub mod exchange;
 pub mod fifo;
 pub mod glob;

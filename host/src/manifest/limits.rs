@@ -50,7 +50,7 @@ const CALLS_STARTED_MAX: u64 = 1_024;
 const CALLS_PARKED_MAX: u64 = 4_096;
 
 /// All of them, in the order of their declaration. 0 is allowed where nothing at all is a sensible choice.
-static FIELDS: [Field; 39] = [
+static FIELDS: [Field; 40] = [
     field!(http.head_bytes_max, 64..=HEAD_BYTES_MAX),
     field!(http.fields_max, 1..=HEAD_BYTES_MAX),
     field!(http.target_bytes_max, 1..=HEAD_BYTES_MAX),
@@ -91,6 +91,7 @@ static FIELDS: [Field; 39] = [
     field!(guests_max, 1..=OWNERS_MAX as u64 - 1),
     field!(guest_routes_max, 1..=65_536),
     field!(versions_max, 2..=64),
+    field!(metrics_routes_max, 0..=SLOTS_MAX),
 ];
 
 /// Pairs of which the first can't be more than the second: written so it is an error, else it follows.

@@ -17,6 +17,7 @@ use std::time::Instant;
 use anyhow::{Context, ensure};
 
 use crate::config::{Config, Limits, Listen};
+use crate::counters::Counter;
 use crate::guest::call::GuestCalls;
 use crate::guest::deploy::{Deployment, Successor};
 use crate::guest::engine::{self, Ticker};
@@ -169,13 +170,13 @@ impl Server {
 
     /// What it counts now. The counts are read one after another, not at one instant.
     pub fn counts(&self) -> Counts {
-        let sum = |of: fn(&Stats) -> &AtomicUsize| self.stats.iter().map(|s| of(s).load(Ordering::Relaxed)).sum();
+        let sum = |of: fn(&Stats) -> &Counter| self.stats.iter().map(|stats| of(stats).get()).sum::<u64>();
         Counts {
-            connections: sum(|stats| &stats.connections),
-            suspended: sum(|stats| &stats.suspended),
+            connections: sum(|stats| &stats.connections) as usize,
+            suspended: sum(|stats| &stats.suspended) as usize,
             pendings: self.runtime.registry.len(),
             instances: self.instances.iter().map(|instances| instances.load(Ordering::Relaxed)).sum(),
-            answered: self.stats.iter().map(|stats| stats.answered.load(Ordering::Relaxed)).sum(),
+            answered: sum(|stats| &stats.answered),
         }
     }
 
