@@ -1,8 +1,10 @@
 //! Every limit of the host, in one place: its default, and its unit last in its name.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use crate::glob::Globs;
 pub use crate::limits::HttpLimits;
@@ -18,6 +20,8 @@ pub struct Config {
     pub workers: u16,
     /// Whether each answered request is logged.
     pub access_log: bool,
+    /// Where the host tells about itself, if anywhere.
+    pub admin: Option<AdminListen>,
     /// The limits.
     pub limits: Limits,
     /// What was decided about single guests.
@@ -70,6 +74,44 @@ pub enum Listen {
     Address(SocketAddr),
     /// A listening socket that the parent process left open under this number.
     Inherited(i32),
+}
+
+/// A path to a unix socket has 108 bytes in the kernel, and ends with a 0.
+const SOCKET_PATH_BYTES_MAX: usize = 107;
+
+/// Where the admin listener is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AdminListen {
+    /// An address; port 0 takes any that is free.
+    Address(SocketAddr),
+    /// A unix socket at this path, at most 107 bytes long.
+    Unix(PathBuf),
+}
+
+impl FromStr for AdminListen {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<AdminListen, String> {
+        match text.strip_prefix("unix:") {
+            Some(path) if (1..=SOCKET_PATH_BYTES_MAX).contains(&path.len()) && !path.contains('\0') => {
+                Ok(AdminListen::Unix(path.into()))
+            }
+            Some(_) => Err(format!("unix: takes a path of 1 to {SOCKET_PATH_BYTES_MAX} bytes")),
+            None => {
+                let address = text.parse().map(AdminListen::Address);
+                address.map_err(|_| "it takes ADDRESS:PORT, as in 127.0.0.1:9090, or unix:/path/to.sock".into())
+            }
+        }
+    }
+}
+
+impl fmt::Display for AdminListen {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AdminListen::Address(address) => address.fmt(out),
+            AdminListen::Unix(path) => write!(out, "unix:{}", path.display()),
+        }
+    }
 }
 
 /// The limits. Those of a worker are for each worker.

@@ -46,7 +46,12 @@ pub struct Histogram<const N: usize> {
 impl<const N: usize> Histogram<N> {
     /// An empty one.
     pub fn new(bounds: &'static [u64; N]) -> Histogram<N> {
-        Histogram { bounds, counts: std::array::from_fn(|_| Counter::default()), beyond: Counter::default(), sum: Counter::default() }
+        Histogram {
+            bounds,
+            counts: std::array::from_fn(|_| Counter::default()),
+            beyond: Counter::default(),
+            sum: Counter::default(),
+        }
     }
 
     /// One more value. Low buckets are found first.

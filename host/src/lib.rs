@@ -17,7 +17,8 @@
 //! - [`pending`][]: the one authority on who waits and who settled;
 //! - [`timers`][]: deadlines;
 //! - [`slab`][], [`fifo`], [`inbox`] and [`sync`]: where things lie and queue, how threads tell each other, and what they
-//!   share by.
+//!   share by;
+//! - [`counters`][]: what one thread counts for others to read.
 //!
 //! The world:
 //! - [`world`][]: what a worker needs of it;
@@ -27,9 +28,11 @@
 //!
 //! The places that know everyone:
 //! - [`worker`][]: the loop of one thread;
+//! - [`admin`][]: what the host tells about itself, by one more worker;
 //! - [`server`][]: starts and stops workers;
 //! - [`cli`][]: the command line.
 
+pub mod admin;
 pub mod build_guests;
 pub mod cli;
 pub mod config;

@@ -1,16 +1,21 @@
 //! The real world of a worker: mio's poll, sockets, the clock. The only user of mio.
 
+mod streams;
+mod unix;
+
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr};
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use mio::event::Event;
-use mio::net::{TcpListener, TcpStream};
+use mio::net::{TcpListener, UnixListener};
 use mio::{Events, Interest, Poll, Token};
 use socket2::{Domain, Protocol, Socket, Type};
 
+pub use self::streams::Listener;
+pub use self::unix::{SocketFile, unix_listener};
 use crate::config::Listen;
 use crate::slab::Key;
 use crate::world::{Ready, World};
@@ -87,12 +92,12 @@ impl Waker {
     }
 }
 
-/// See [`World`].
-pub struct Net {
+/// See [`World`]. By the kind of its listener, since a client's socket had better be as small as it can.
+pub struct Net<L: Listener = TcpListener> {
     poll: Poll,
     events: Events,
     waker: Waker,
-    listener: Option<TcpListener>,
+    listener: Option<L>,
     /// Since when accepting rests.
     accept_rests: Option<Instant>,
     started: Instant,
@@ -104,8 +109,20 @@ pub struct Net {
 impl Net {
     /// A world around one listener. `started` is the zero of the clock that all workers share.
     pub fn new(listener: std::net::TcpListener, started: Instant) -> io::Result<Net> {
+        Net::around(TcpListener::from_std(listener), started)
+    }
+}
+
+impl Net<UnixListener> {
+    /// The same around a unix socket. Its clients' address is that of this machine, with port 0.
+    pub fn unix(listener: std::os::unix::net::UnixListener, started: Instant) -> io::Result<Net<UnixListener>> {
+        Net::around(UnixListener::from_std(listener), started)
+    }
+}
+
+impl<L: Listener> Net<L> {
+    fn around(mut listener: L, started: Instant) -> io::Result<Net<L>> {
         let poll = Poll::new()?;
-        let mut listener = TcpListener::from_std(listener);
         poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
         let waker = Waker(Arc::new(mio::Waker::new(poll.registry(), WAKER)?));
         let mut seed = [0; 16];
@@ -136,11 +153,15 @@ impl Net {
     }
 }
 
-impl World for Net {
-    type Socket = TcpStream;
+impl<L: Listener> World for Net<L> {
+    type Socket = L::Stream;
 
     fn now_ms(&self) -> u64 {
         self.started.elapsed().as_millis() as u64
+    }
+
+    fn now_us(&self) -> u64 {
+        self.started.elapsed().as_micros() as u64
     }
 
     fn date(&mut self) -> &str {
@@ -173,7 +194,7 @@ impl World for Net {
         Ok(())
     }
 
-    fn accept(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
+    fn accept(&mut self) -> io::Result<(L::Stream, SocketAddr)> {
         let Some(listener) = &self.listener else { return Err(io::ErrorKind::WouldBlock.into()) };
         let accepted = listener.accept();
         if let Err(error) = &accepted {
@@ -182,28 +203,25 @@ impl World for Net {
                 self.accept_rests.get_or_insert_with(Instant::now);
             }
         }
-        let (socket, peer) = accepted?;
-        // Answers are written whole: waiting to fill a segment would only delay them.
-        let _ = socket.set_nodelay(true);
-        Ok((socket, peer))
+        accepted
     }
 
-    fn register(&mut self, socket: &mut TcpStream, key: Key) -> io::Result<()> {
+    fn register(&mut self, socket: &mut L::Stream, key: Key) -> io::Result<()> {
         let token = Token(key.to_bits() as usize);
         self.poll.registry().register(socket, token, Interest::READABLE | Interest::WRITABLE)
     }
 
-    fn read(&mut self, socket: &mut TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+    fn read(&mut self, socket: &mut L::Stream, buffer: &mut [u8]) -> io::Result<usize> {
         socket.read(buffer)
     }
 
-    fn write(&mut self, socket: &mut TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    fn write(&mut self, socket: &mut L::Stream, bytes: &[u8]) -> io::Result<usize> {
         socket.write(bytes)
     }
 
-    fn shutdown_write(&mut self, socket: &mut TcpStream) {
+    fn shutdown_write(&mut self, socket: &mut L::Stream) {
         // It fails only for a connection that is gone.
-        let _ = socket.shutdown(Shutdown::Write);
+        let _ = L::shutdown_write(socket);
     }
 
     fn close_listener(&mut self) {

@@ -22,7 +22,15 @@ impl Inside {
         let folder = Folder::with(guests)?;
         let listen = Listen::Address(SocketAddr::from(([127, 0, 0, 1], 0)));
         let guests = folder.path().to_owned();
-        let config = Config { guests, listen, workers, access_log: true, limits, guest_configs: Default::default() };
+        let config = Config {
+            guests,
+            listen,
+            workers,
+            access_log: true,
+            admin: None,
+            limits,
+            guest_configs: Default::default(),
+        };
         let log = Log::start(Format::Text, 1_000, io::sink()).expect("a thread");
         let server = Server::start(&config, log).expect("it starts");
         assert!(server.rejected().is_empty(), "{:?}", server.rejected());

@@ -3,6 +3,7 @@
 mod build;
 mod check;
 mod run;
+mod status;
 
 use std::fs;
 use std::io::ErrorKind;
@@ -14,7 +15,7 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use clap::{Parser, Subcommand};
 
-use crate::config::{Config, Listen};
+use crate::config::{AdminListen, Config, Listen};
 use crate::log::Format;
 use crate::manifest::{self, Manifest};
 use crate::server;
@@ -53,6 +54,9 @@ enum Command {
         /// Threads that serve [default: one for each core]
         #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
         workers: Option<u16>,
+        /// Tell about this server at ADDRESS:PORT or unix:/path/to.sock: metrics, guests, what is held [default: nowhere]
+        #[arg(long)]
+        admin: Option<AdminListen>,
         /// Build the guests' sources first, as `snow-host build` does
         #[arg(long)]
         build: bool,
@@ -68,6 +72,14 @@ enum Command {
         /// The folder of guests
         guests: PathBuf,
     },
+    /// Asks a server that runs, and prints its guests and what it holds
+    ///
+    /// The server has to have been started with --admin. The exit code is 1 if nothing answers there.
+    Status {
+        /// Its --admin: ADDRESS:PORT or unix:/path/to.sock
+        #[arg(long, default_value = "127.0.0.1:9090")]
+        admin: AdminListen,
+    },
     /// Loads one guest and prints its routes, imports and size
     Check {
         /// A .wasm or .wat file
@@ -79,14 +91,15 @@ enum Command {
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match arguments.command {
-        Command::Run { guests, listen, workers, build, no_access_log, log } => {
+        Command::Run { guests, listen, workers, admin, build, no_access_log, log } => {
             let workers = workers.unwrap_or_else(server::workers_default);
             let access_log = !no_access_log;
             read_manifest(&guests).and_then(|Manifest { limits, guests: guest_configs }| {
-                run::run(&Config { guests, listen, workers, access_log, limits, guest_configs }, build, log)
+                run::run(&Config { guests, listen, workers, access_log, admin, limits, guest_configs }, build, log)
             })
         }
         Command::Build { guests } => build::build(&guests),
+        Command::Status { admin } => status::status(&admin),
         Command::Check { file } => check::check(&file),
     };
     match done {

@@ -61,6 +61,9 @@ pub(super) fn run(config: &Config, build_first: bool, format: Format) -> anyhow:
 fn announce(server: &Server) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "listening on http://{}", server.address())?;
+    if let Some(admin) = server.admin_address() {
+        writeln!(out, "admin on {admin}")?;
+    }
     let deployment = server.deployment();
     let row = |entry: &Entry| {
         let guest = deployment.name_of(entry).to_owned();

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use super::versions::Versions;
+use crate::admin::journal::Journal;
 use crate::config::Rollback;
 use crate::guest::deploy::{Conflict, Deployment, Misfit, Share, Successor};
 use crate::guest::loader::Loader;
@@ -63,6 +64,7 @@ pub struct Deployer {
     guests: BTreeMap<String, Deployed>,
     versions: Versions,
     published: Published,
+    journal: Arc<Journal>,
     links: Vec<Link>,
     /// What has been said of conflicting patterns.
     conflicts: Vec<Conflict>,
@@ -90,6 +92,7 @@ impl Deployer {
             guests: BTreeMap::new(),
             versions,
             published,
+            journal: Arc::default(),
             links: Vec::new(),
             conflicts: Vec::new(),
         }
@@ -98,6 +101,11 @@ impl Deployer {
     /// What serves now, for others to look at.
     pub fn published(&self) -> Published {
         self.published.clone()
+    }
+
+    /// What has been done so far, for others to look at.
+    pub fn journal(&self) -> Arc<Journal> {
+        self.journal.clone()
     }
 
     /// A worker's share of what serves now.
@@ -116,8 +124,10 @@ impl Deployer {
     /// # Errors
     /// What is wrong with the file. Whatever served before serves on.
     pub fn load(&mut self, name: &str, path: &Path) -> anyhow::Result<()> {
-        let guest = self.loader.load(path)?;
+        let loaded = self.loader.load(path);
+        let guest = loaded.inspect_err(|error| self.journal.failed(name, path, format!("{error:#}")))?;
         let replaced = self.guests.remove(name);
+        self.journal.loaded(name, path, replaced.is_some());
         // The first version has nothing that could take its place.
         let rollback = replaced.as_ref().map(|_| Rollback::default());
         let version = Arc::new(Version {
@@ -135,6 +145,7 @@ impl Deployer {
 
     /// A guest's file is gone. True if it served.
     pub fn remove(&mut self, name: &str) -> bool {
+        self.journal.removed(name);
         self.guests.remove(name).is_some()
     }
 
@@ -160,6 +171,7 @@ impl Deployer {
             deployed.path.display()
         );
         self.log.host(Level::Error, message);
+        self.journal.rolled_back(name, bad);
         self.publish();
     }
 
@@ -171,6 +183,7 @@ impl Deployer {
         let rejected = misfits.into_iter().filter_map(|misfit| self.leave_out(misfit)).collect();
         self.report_conflicts(&deployment);
         self.published.set(Arc::new(deployment));
+        self.journal.set_versions(self.versions.known());
         for link in &self.links {
             link.successor.put(self.share(link.instances.clone()));
             link.mailbox.control.send(Message::Redeploy);
@@ -182,6 +195,7 @@ impl Deployer {
     fn leave_out(&mut self, Misfit { version, error }: Misfit) -> Option<Rejected> {
         let deployed = self.guests.remove(&*version.guest.name)?;
         let error = anyhow::Error::from(error).context("does not fit beside the other guests");
+        self.journal.failed(&version.guest.name, &deployed.path, format!("{error:#}"));
         Some(Rejected { path: deployed.path, error })
     }
 

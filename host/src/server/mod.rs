@@ -12,11 +12,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use anyhow::{Context, ensure};
 
-use crate::config::{Config, Limits, Listen};
+use crate::admin::sources::{Draining, Sources, WorkerSource};
+use crate::admin::{self, Admin};
+use crate::config::{AdminListen, Config, Limits, Listen};
 use crate::counters::Counter;
 use crate::guest::call::GuestCalls;
 use crate::guest::deploy::{Deployment, Successor};
@@ -28,6 +30,7 @@ use crate::inbox::Inbox;
 use crate::log::{Level, Log};
 use crate::net::{self, Net};
 use crate::pending::Registry;
+use crate::worker::stats::Labels;
 use crate::worker::{Mailbox, Message, PostOffice, Shared, Stats, Worker};
 
 pub use self::deployer::Rejected;
@@ -48,6 +51,8 @@ pub struct Server {
     instances: Vec<Arc<AtomicUsize>>,
     threads: Vec<JoinHandle<io::Result<()>>>,
     orders: mpsc::Sender<Order>,
+    admin: Option<Admin>,
+    draining: Draining,
 }
 
 /// What a server counts.
@@ -97,6 +102,8 @@ impl Server {
         let rejected = load_all(&mut deployer, &config.guests, limits)?;
         let listeners = net::listeners(config.listen, config.workers).with_context(|| cannot_listen(config.listen))?;
         let address = listeners[0].local_addr().context("the listener has no address")?;
+        let admin = config.admin.as_ref().map(listen_for_admin).transpose()?;
+        let labels = Arc::new(Labels::new(limits.metrics_routes_max));
 
         let started = Instant::now();
         let worlds =
@@ -113,7 +120,7 @@ impl Server {
         };
         let (mut stats, mut instances, mut links, mut threads) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (number, (world, mailbox)) in worlds.into_iter().zip(&mailboxes).enumerate() {
-            let counted = Arc::new(Stats::default());
+            let counted = Arc::new(Stats::new(labels.clone()));
             stats.push(counted.clone());
             let instances_here = Arc::new(AtomicUsize::new(0));
             instances.push(instances_here.clone());
@@ -135,7 +142,23 @@ impl Server {
                 ended
             })?);
         }
-        let published = deployer.published();
+        let (published, draining) = (deployer.published(), Draining::default());
+        let workers = mailboxes.iter().zip(&stats).zip(&instances).map(|((mailbox, stats), instances)| WorkerSource {
+            mailbox: mailbox.clone(),
+            stats: stats.clone(),
+            instances: instances.clone(),
+        });
+        let serving = published.clone();
+        let sources = Sources {
+            workers: workers.collect(),
+            labels,
+            runtime: runtime.clone(),
+            deployment: Box::new(move || serving.get()),
+            journal: deployer.journal(),
+            started_at: SystemTime::now(),
+            draining: draining.clone(),
+        };
+        let admin = admin.map(|bound| Admin::start(bound, sources, log, started)).transpose()?;
         deployer.connect(links);
         thread::Builder::new().name("snow-deployer".into()).spawn(move || follow(deployer, &received))?;
         Ok(Server {
@@ -150,7 +173,14 @@ impl Server {
             instances,
             threads,
             orders,
+            admin,
+            draining,
         })
+    }
+
+    /// Where it tells about itself, if anywhere.
+    pub fn admin_address(&self) -> Option<&AdminListen> {
+        self.admin.as_ref().map(Admin::address)
     }
 
     /// Where it listens.
@@ -182,7 +212,12 @@ impl Server {
 
     /// What ends it, for another thread to keep.
     pub fn drain(&self) -> Drain {
-        Drain { started: self.started, drain_ms: self.limits.drain_ms, mailboxes: self.mailboxes.clone() }
+        Drain {
+            started: self.started,
+            drain_ms: self.limits.drain_ms,
+            mailboxes: self.mailboxes.clone(),
+            draining: self.draining.clone(),
+        }
     }
 
     /// Waits until all workers have ended.
@@ -191,6 +226,10 @@ impl Server {
     /// A worker's poll failed, or its thread panicked.
     pub fn join(self) -> anyhow::Result<()> {
         let ended: Vec<_> = self.threads.into_iter().map(JoinHandle::join).collect();
+        // Until now, so that it can be seen what is waited for.
+        if let Some(admin) = self.admin {
+            admin.stop();
+        }
         // It has ended by itself if the channel is closed.
         let _ = self.orders.send(Order::Stop);
         self.runtime.ticker.stop();
@@ -206,12 +245,14 @@ pub struct Drain {
     started: Instant,
     drain_ms: u32,
     mailboxes: Vec<Arc<Mailbox>>,
+    draining: Draining,
 }
 
 impl Drain {
     /// Tells the workers to stop accepting and to end: at the latest when what is held has waited for the
     /// drain's time, and a second more.
     pub fn start(&self) {
+        self.draining.begin();
         let until_ms = self.started.elapsed().as_millis() as u64 + u64::from(self.drain_ms);
         for mailbox in &self.mailboxes {
             mailbox.control.send(Message::Drain { until_ms });
@@ -236,6 +277,11 @@ fn cannot_listen(listen: Listen) -> String {
     }
 }
 
+fn listen_for_admin(listen: &AdminListen) -> anyhow::Result<admin::Bound> {
+    let hint = "is another server there? Choose with --admin";
+    admin::Bound::new(listen).with_context(|| format!("the admin listener can't listen on {listen}: {hint}"))
+}
+
 /// The default for `--workers`: one for each core.
 pub fn workers_default() -> u16 {
     thread::available_parallelism().map_or(1, |cores| cores.get().min(1024) as u16)
@@ -246,7 +292,9 @@ fn load_all(deployer: &mut Deployer, folder: &Path, limits: &Limits) -> anyhow::
     let mut rejected = Vec::new();
     for (name, paths) in guest_files(folder, limits.guests_max)? {
         let [path] = paths.as_slice() else {
-            rejected.push(ambiguous(&name, &paths));
+            let ambiguous = ambiguous(&name, &paths);
+            deployer.journal().failed(&name, &ambiguous.path, ambiguous.error.to_string());
+            rejected.push(ambiguous);
             continue;
         };
         if let Err(error) = deployer.load(&name, path) {

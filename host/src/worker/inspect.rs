@@ -27,9 +27,17 @@ pub struct Inspection {
     pub requests_max: usize,
     /// Only those after this one.
     pub after: Option<Position>,
-    /// Called once with the answer, in the order of their positions, on the worker's thread. Dropped if the worker ends
-    /// before.
-    pub reply: Box<dyn FnOnce(Vec<HeldRequest>) + Send>,
+    /// Called once with the answer, on the worker's thread. Dropped if the worker ends before.
+    pub reply: Box<dyn FnOnce(HeldPage) + Send>,
+}
+
+/// A worker's answer.
+#[derive(Debug, Default)]
+pub struct HeldPage {
+    /// The oldest first. Of those that were found, some may have ended before they were described.
+    pub requests: Vec<HeldRequest>,
+    /// The last that was found, if there may be more after it.
+    pub more_after: Option<Position>,
 }
 
 impl fmt::Debug for Inspection {
@@ -85,12 +93,12 @@ pub(super) struct Scan {
     oldest: BinaryHeap<Position>,
     /// Those that are still to be described, the youngest first.
     found: Vec<Position>,
-    described: Vec<HeldRequest>,
+    page: HeldPage,
 }
 
 impl Scan {
     fn new(inspection: Inspection) -> Scan {
-        Scan { inspection, next: Some(0), oldest: BinaryHeap::new(), found: Vec::new(), described: Vec::new() }
+        Scan { inspection, next: Some(0), oldest: BinaryHeap::new(), found: Vec::new(), page: HeldPage::default() }
     }
 
     fn consider(&mut self, position: Position) {
@@ -103,6 +111,14 @@ impl Scan {
         } else if let Some(mut youngest) = self.oldest.peek_mut().filter(|youngest| position < **youngest) {
             *youngest = position;
         }
+    }
+
+    /// All suspensions have been looked at.
+    fn looked_through(&mut self) {
+        self.found = std::mem::take(&mut self.oldest).into_sorted_vec();
+        let is_full = self.found.len() == self.inspection.requests_max;
+        self.page.more_after = self.found.last().copied().filter(|_| is_full);
+        self.found.reverse();
     }
 }
 
@@ -120,16 +136,15 @@ impl<W: World, C: Calls> Worker<W, C> {
         if let Some(next) = scan.next {
             scan.next = self.look_through(&mut scan, next);
             if scan.next.is_none() {
-                scan.found = std::mem::take(&mut scan.oldest).into_sorted_vec();
-                scan.found.reverse();
+                scan.looked_through();
             }
             return self.scans.push_front(scan);
         }
         for _ in 0..TURN.inspected_max {
             let Some(position) = scan.found.pop() else {
-                return (scan.inspection.reply)(scan.described);
+                return (scan.inspection.reply)(scan.page);
             };
-            scan.described.extend(self.describe(position));
+            scan.page.requests.extend(self.describe(position));
         }
         self.scans.push_front(scan);
     }

@@ -301,7 +301,8 @@ impl<W: World, C: Calls> Worker<W, C> {
         let collect = |handle: Handle| Arrival { handle, settlement: self.shared.registry.collect(handle.id) };
         let arrivals: Vec<Arrival> = suspension.handles.iter().map(collect).collect();
         // Decided by what resume is shown, so that cause and arrivals can't disagree.
-        let (cause, ended) = match suspension.until.is_over(arrivals.iter().map(|arrival| arrival.settlement.is_some())) {
+        let (cause, ended) = match suspension.until.is_over(arrivals.iter().map(|arrival| arrival.settlement.is_some()))
+        {
             true => (Cause::Settled, Ended::Settled),
             false => (Cause::Deadline, Ended::TimedOut),
         };
