@@ -115,6 +115,8 @@ pub struct Limits {
     pub compile_bytes_max: u64,
     /// Compiled code on disk; the least recently used goes first. What is in use stays.
     pub cache_bytes_max: u64,
+    /// Routes that are counted each by itself; requests of more are counted together, for as long as the process lives.
+    pub metrics_routes_max: usize,
 }
 
 impl Default for Limits {
@@ -147,6 +149,7 @@ impl Default for Limits {
             compile_ms_max: 120_000,
             compile_bytes_max: 4 << 30,
             cache_bytes_max: 1 << 30,
+            metrics_routes_max: 10_000,
         }
     }
 }
@@ -171,6 +174,8 @@ pub struct TurnLimits {
     pub starts_max: usize,
     /// Suspensions that are over and have not been resumed; more wait in the inbox.
     pub resumable_max: usize,
+    /// Suspensions looked at for whoever asks what is held.
+    pub inspected_max: usize,
     /// How long a guest's `set-all` goes on in one time slice. Short of a slice, since those whom it settles on its own
     /// worker are answered in the same turn.
     pub settling_us_max: u64,
@@ -184,6 +189,7 @@ impl TurnLimits {
         timers_max: 256,
         starts_max: 128,
         resumable_max: 256,
+        inspected_max: 256,
         settling_us_max: 150,
     };
 }

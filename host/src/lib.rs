@@ -18,7 +18,8 @@
 //! - [`timers`][]: deadlines;
 //! - [`settling`][]: when a changed guests folder may be acted on;
 //! - [`slab`][], [`fifo`], [`inbox`] and [`sync`]: where things lie and queue, how threads tell each other, and what they
-//!   share by.
+//!   share by;
+//! - [`counters`][]: what one thread counts for others to read.
 //!
 //! The world:
 //! - [`world`][]: what a worker needs of it;
@@ -30,14 +31,17 @@
 //!
 //! The places that know everyone:
 //! - [`worker`][]: the loop of one thread;
+//! - [`admin`][]: what the host tells about itself, by one more worker;
 //! - [`server`][]: starts and stops workers;
 //! - [`guest_test`][]: plays the cases that lie beside guests;
 //! - [`cli`][]: the command line.
 
+pub mod admin;
 pub mod build_guests;
 pub mod cli;
 pub mod config;
 pub mod connection;
+pub mod counters;
 pub mod exchange;
 pub mod fifo;
 pub mod glob;

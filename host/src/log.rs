@@ -135,6 +135,11 @@ impl Log {
         self.send(Content::Host { level, message: message.into() });
     }
 
+    /// Lines that were dropped so far, since too many waited.
+    pub fn dropped(&self) -> u64 {
+        self.0.queue.dropped.load(Ordering::Relaxed)
+    }
+
     /// Waits until what was logged before is written, but not longer than `patience`.
     pub fn flush(&self, patience: Duration) {
         let (done, written) = mpsc::channel();

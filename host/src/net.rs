@@ -1,16 +1,21 @@
 //! The real world of a worker: mio's poll, sockets, the clock. The only user of mio.
 
+mod streams;
+mod unix;
+
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr};
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use mio::event::Event;
-use mio::net::{TcpListener, TcpStream};
+use mio::net::{TcpListener, UnixListener};
 use mio::{Events, Interest, Poll, Token};
 use socket2::{Domain, Protocol, Socket, Type};
 
+pub use self::streams::Listener;
+pub use self::unix::{SocketFile, unix_listener};
 use crate::config::{LISTENERS_MAX, Listen};
 use crate::slab::Key;
 use crate::world::{Ready, World};
@@ -89,13 +94,13 @@ impl Waker {
     }
 }
 
-/// See [`World`].
-pub struct Net {
+/// See [`World`]. By the kind of its listener, since a client's socket had better be as small as it can.
+pub struct Net<L: Listener = TcpListener> {
     poll: Poll,
     events: Events,
     waker: Waker,
     /// Empty once it accepts no more.
-    listeners: Vec<TcpListener>,
+    listeners: Vec<L>,
     /// Which of them is asked next: each in turn, so that a busy one keeps no other waiting.
     next_listener: usize,
     /// Since when accepting rests.
@@ -110,8 +115,20 @@ impl Net {
     /// A world around its listeners, one for each address, at most [`LISTENERS_MAX`]. `started` is the zero of the clock
     /// that all workers share.
     pub fn new(listeners: Vec<std::net::TcpListener>, started: Instant) -> io::Result<Net> {
+        Net::around(listeners.into_iter().map(TcpListener::from_std).collect(), started)
+    }
+}
+
+impl Net<UnixListener> {
+    /// The same around a unix socket. Its clients' address is that of this machine, with port 0.
+    pub fn unix(listener: std::os::unix::net::UnixListener, started: Instant) -> io::Result<Net<UnixListener>> {
+        Net::around(vec![UnixListener::from_std(listener)], started)
+    }
+}
+
+impl<L: Listener> Net<L> {
+    fn around(mut listeners: Vec<L>, started: Instant) -> io::Result<Net<L>> {
         let poll = Poll::new()?;
-        let mut listeners: Vec<_> = listeners.into_iter().map(TcpListener::from_std).collect();
         for (token, listener) in LISTENERS.rev().zip(&mut listeners) {
             poll.registry().register(listener, Token(token), Interest::READABLE)?;
         }
@@ -145,11 +162,15 @@ impl Net {
     }
 }
 
-impl World for Net {
-    type Socket = TcpStream;
+impl<L: Listener> World for Net<L> {
+    type Socket = L::Stream;
 
     fn now_ms(&self) -> u64 {
         self.started.elapsed().as_millis() as u64
+    }
+
+    fn now_us(&self) -> u64 {
+        self.started.elapsed().as_micros() as u64
     }
 
     fn date(&mut self) -> &str {
@@ -182,43 +203,39 @@ impl World for Net {
         Ok(())
     }
 
-    fn accept(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
+    fn accept(&mut self) -> io::Result<(L::Stream, SocketAddr)> {
         for _ in 0..self.listeners.len() {
             let accepted = self.listeners[self.next_listener].accept();
             self.next_listener = (self.next_listener + 1) % self.listeners.len();
             match accepted {
-                Ok((socket, peer)) => {
-                    // Answers are written whole: waiting to fill a segment would only delay them.
-                    let _ = socket.set_nodelay(true);
-                    return Ok((socket, peer));
-                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 // No descriptors, no memory: rest, and come back.
                 Err(error) => {
                     self.accept_rests.get_or_insert_with(Instant::now);
                     return Err(error);
                 }
+                accepted => return accepted,
             }
         }
         Err(io::ErrorKind::WouldBlock.into())
     }
 
-    fn register(&mut self, socket: &mut TcpStream, key: Key) -> io::Result<()> {
+    fn register(&mut self, socket: &mut L::Stream, key: Key) -> io::Result<()> {
         let token = Token(key.to_bits() as usize);
         self.poll.registry().register(socket, token, Interest::READABLE | Interest::WRITABLE)
     }
 
-    fn read(&mut self, socket: &mut TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+    fn read(&mut self, socket: &mut L::Stream, buffer: &mut [u8]) -> io::Result<usize> {
         socket.read(buffer)
     }
 
-    fn write(&mut self, socket: &mut TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    fn write(&mut self, socket: &mut L::Stream, bytes: &[u8]) -> io::Result<usize> {
         socket.write(bytes)
     }
 
-    fn shutdown_write(&mut self, socket: &mut TcpStream) {
+    fn shutdown_write(&mut self, socket: &mut L::Stream) {
         // It fails only for a connection that is gone.
-        let _ = socket.shutdown(Shutdown::Write);
+        let _ = L::shutdown_write(socket);
     }
 
     fn close_listener(&mut self) {

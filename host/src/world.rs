@@ -22,6 +22,11 @@ pub trait World {
     /// Milliseconds on a clock that never goes back.
     fn now_ms(&self) -> u64;
 
+    /// The same clock in microseconds, if it is that fine: for measuring turns.
+    fn now_us(&self) -> u64 {
+        self.now_ms() * 1_000
+    }
+
     /// The current `Date` (RFC 9110, section 5.6.7).
     fn date(&mut self) -> &str;
 

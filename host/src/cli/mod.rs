@@ -7,6 +7,7 @@ mod config;
 mod flags;
 mod new;
 mod run;
+mod status;
 mod test;
 
 use std::path::PathBuf;
@@ -17,7 +18,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Parser, Subcommand};
 
 use self::flags::{CacheFlags, Flags};
-use crate::config::Overrides;
+use crate::config::{AdminListen, Overrides};
 use crate::guest::compiler::{self, ChildArguments};
 use crate::guest_test;
 use crate::server::chain;
@@ -61,6 +62,14 @@ enum Command {
     Build {
         /// The folder of guests
         guests: PathBuf,
+    },
+    /// Asks a server that runs, and prints its guests and what it holds
+    ///
+    /// The server has to have been started with --admin. The exit code is 1 if nothing answers there.
+    Status {
+        /// Its --admin: ADDRESS:PORT or unix:/path/to.sock
+        #[arg(long, default_value = "127.0.0.1:9090")]
+        admin: AdminListen,
     },
     /// Loads one guest and prints its routes, imports and size
     Check {
@@ -127,6 +136,7 @@ pub fn main() -> ExitCode {
     let done = match arguments.command {
         Command::Run { guests, build, flags } => run(guests, build, flags.overrides()),
         Command::Build { guests } => build::build(&guests),
+        Command::Status { admin } => status::status(&admin),
         Command::Check { file, cache } => check::check(&file, cache.cache()),
         Command::CompileGuest(arguments) => return compiler::child(&arguments),
         Command::New { language, name, guests } => new::new(&language, &name, &guests),

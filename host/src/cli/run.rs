@@ -69,6 +69,9 @@ fn announce(server: &Server) -> io::Result<()> {
     for address in server.addresses() {
         writeln!(out, "listening on http://{address}")?;
     }
+    if let Some(admin) = server.admin_address() {
+        writeln!(out, "admin on {admin}")?;
+    }
     let deployment = server.deployment();
     let row = |entry: &Entry| {
         let guest = deployment.name_of(entry).to_owned();

@@ -61,6 +61,12 @@ impl Permits {
         }
     }
 
+    /// Everybody who has asked for a permit so far, by name.
+    pub fn owners(&self) -> Vec<(Arc<str>, Owner)> {
+        let owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
+        owners.iter().map(|(name, owner)| (name.clone(), *owner)).collect()
+    }
+
     fn owner(&self, name: &Arc<str>) -> Owner {
         let mut owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(owner) = owners.get(name) {

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use super::versions::Versions;
+use crate::admin::journal::Journal;
 use crate::config::{Limits, Rollback};
 use crate::guest::deploy::{Conflict, Deployment, Misfit, Share, Successor};
 use crate::guest::module::Guest;
@@ -73,6 +74,7 @@ pub struct Deployer {
     guests: BTreeMap<String, Deployed>,
     versions: Versions,
     published: Published,
+    journal: Arc<Journal>,
     links: Vec<Link>,
     /// What has been said of conflicting patterns.
     conflicts: Vec<Conflict>,
@@ -98,6 +100,7 @@ impl Deployer {
             guests: BTreeMap::new(),
             versions: Versions::default(),
             published,
+            journal: Arc::default(),
             links: Vec::new(),
             conflicts: Vec::new(),
         }
@@ -106,6 +109,11 @@ impl Deployer {
     /// What serves now, for others to look at.
     pub fn published(&self) -> Published {
         self.published.clone()
+    }
+
+    /// What has been done so far, for others to look at.
+    pub fn journal(&self) -> Arc<Journal> {
+        self.journal.clone()
     }
 
     /// A worker's share of what serves now.
@@ -132,9 +140,15 @@ impl Deployer {
         self.log.host(Level::Info, format!("{} is in force", manifest::FILE_NAME));
     }
 
+    /// A guest could not be loaded from this file. Whatever served before serves on.
+    pub fn refused(&self, name: &str, path: &Path, error: &anyhow::Error) {
+        self.journal.failed(name, path, format!("{error:#}"));
+    }
+
     /// A guest was loaded from this file. It serves once [`Deployer::publish`] is called.
     pub fn put(&mut self, name: &str, path: &Path, guest: Guest) {
         let replaced = self.guests.remove(name);
+        self.journal.loaded(name, path, replaced.is_some());
         // The first version has nothing that could take its place.
         let rollback = replaced.as_ref().map_or(Rollback::Never, |_| self.rollback(name));
         let version = Arc::new(Version {
@@ -161,6 +175,7 @@ impl Deployer {
 
     /// A guest's file is gone. Which version served, if one did.
     pub fn remove(&mut self, name: &str) -> Option<u32> {
+        self.journal.removed(name);
         self.guests.remove(name).map(|deployed| deployed.version.nth)
     }
 
@@ -196,6 +211,7 @@ impl Deployer {
             deployed.path.display()
         );
         self.log.host(Level::Error, message);
+        self.journal.rolled_back(name, bad);
         self.publish();
     }
 
@@ -207,6 +223,7 @@ impl Deployer {
         let rejected = misfits.into_iter().filter_map(|misfit| self.leave_out(misfit)).collect();
         self.report_conflicts(&deployment);
         *self.published.lock() = (Arc::new(deployment), self.runtime.limits.clone());
+        self.journal.set_versions(self.versions.known());
         for link in &self.links {
             link.successor.put(self.share(link.instances.clone()));
             link.mailbox.control.send(Message::Redeploy);
@@ -218,6 +235,7 @@ impl Deployer {
     fn leave_out(&mut self, Misfit { version, error }: Misfit) -> Option<Rejected> {
         let deployed = self.guests.remove(&*version.guest.name)?;
         let error = anyhow::Error::from(error).context("does not fit beside the other guests");
+        self.journal.failed(&version.guest.name, &deployed.path, format!("{error:#}"));
         Some(Rejected { path: deployed.path, error })
     }
 

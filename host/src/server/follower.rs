@@ -283,6 +283,7 @@ impl Follower {
         if self.settling.failed(name) == Failure::NotYet {
             return;
         }
+        self.deployer.refused(name, path, error);
         let instead = match self.deployer.serves(name) {
             Some(version) => format!("can't take the place of version {version}, which serves on"),
             None => "is left out".to_owned(),

@@ -11,11 +11,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use anyhow::{Context, ensure};
 
-use crate::config::{Config, Listen, ServerConfig, WatchLimits};
+use crate::admin::sources::{Draining, Sources, WorkerSource};
+use crate::admin::{self, Admin};
+use crate::config::{AdminListen, Config, Listen, ServerConfig, WatchLimits};
+use crate::counters::Counter;
 use crate::guest::call::GuestCalls;
 use crate::guest::deploy::{Deployment, Successor};
 use crate::guest::engine::{self, Ticker};
@@ -30,6 +33,7 @@ use crate::outcome::Settlement;
 use crate::pending::Registry;
 use crate::settling::{Found, Settling, Snapshot};
 use crate::watch::{Kind, Watch};
+use crate::worker::stats::Labels;
 use crate::worker::{Mailbox, Message, PostOffice, Shared, Stats, Worker};
 
 pub use self::deployer::Rejected;
@@ -54,6 +58,8 @@ pub struct Server {
     instances: Vec<Arc<AtomicUsize>>,
     threads: Vec<JoinHandle<io::Result<()>>>,
     orders: mpsc::Sender<Order>,
+    admin: Option<Admin>,
+    draining: Draining,
 }
 
 /// What a server counts.
@@ -113,6 +119,8 @@ impl Server {
         let listeners = listeners(&config.server)?;
         let addresses = listeners[0].iter().map(TcpListener::local_addr).collect::<io::Result<Vec<_>>>();
         let addresses = addresses.context("a listener has no address")?;
+        let admin = config.server.admin.as_ref().map(listen_for_admin).transpose()?;
+        let labels = Arc::new(Labels::new(limits.metrics_routes_max));
 
         let started = Instant::now();
         let worlds =
@@ -129,7 +137,7 @@ impl Server {
         };
         let (mut stats, mut instances, mut links, mut threads) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (number, (world, mailbox)) in worlds.into_iter().zip(&mailboxes).enumerate() {
-            let counted = Arc::new(Stats::default());
+            let counted = Arc::new(Stats::new(labels.clone()));
             stats.push(counted.clone());
             let instances_here = Arc::new(AtomicUsize::new(0));
             instances.push(instances_here.clone());
@@ -151,7 +159,23 @@ impl Server {
                 ended
             })?);
         }
-        let published = deployer.published();
+        let (published, draining) = (deployer.published(), Draining::default());
+        let workers = mailboxes.iter().zip(&stats).zip(&instances).map(|((mailbox, stats), instances)| WorkerSource {
+            mailbox: mailbox.clone(),
+            stats: stats.clone(),
+            instances: instances.clone(),
+        });
+        let serving = published.clone();
+        let sources = Sources {
+            workers: workers.collect(),
+            labels,
+            runtime: runtime.clone(),
+            deployment: Box::new(move || serving.deployment()),
+            journal: deployer.journal(),
+            started_at: SystemTime::now(),
+            draining: draining.clone(),
+        };
+        let admin = admin.map(|bound| Admin::start(bound, sources, log.clone(), started)).transpose()?;
         deployer.connect(links);
         let settling = Settling::serving(WATCH, found, started.elapsed().as_millis() as u64);
         let follower = Follower::new(config, deployer, loader, settling, log, started, orders.clone());
@@ -171,7 +195,14 @@ impl Server {
             instances,
             threads,
             orders,
+            admin,
+            draining,
         })
+    }
+
+    /// Where it tells about itself, if anywhere.
+    pub fn admin_address(&self) -> Option<&AdminListen> {
+        self.admin.as_ref().map(Admin::address)
     }
 
     /// Where it listens, in the order of [`ServerConfig::listen`]; at least one.
@@ -203,13 +234,13 @@ impl Server {
 
     /// What it counts now. The counts are read one after another, not at one instant.
     pub fn counts(&self) -> Counts {
-        let sum = |of: fn(&Stats) -> &AtomicUsize| self.stats.iter().map(|s| of(s).load(Ordering::Relaxed)).sum();
+        let sum = |of: fn(&Stats) -> &Counter| self.stats.iter().map(|stats| of(stats).get()).sum::<u64>();
         Counts {
-            connections: sum(|stats| &stats.connections),
-            suspended: sum(|stats| &stats.suspended),
+            connections: sum(|stats| &stats.connections) as usize,
+            suspended: sum(|stats| &stats.suspended) as usize,
             pendings: self.runtime.registry.len(),
             instances: self.instances.iter().map(|instances| instances.load(Ordering::Relaxed)).sum(),
-            answered: self.stats.iter().map(|stats| stats.answered.load(Ordering::Relaxed)).sum(),
+            answered: sum(|stats| &stats.answered),
         }
     }
 
@@ -231,7 +262,12 @@ impl Server {
 
     /// What ends it, for another thread to keep.
     pub fn drain(&self) -> Drain {
-        Drain { started: self.started, published: self.published.clone(), mailboxes: self.mailboxes.clone() }
+        Drain {
+            started: self.started,
+            published: self.published.clone(),
+            mailboxes: self.mailboxes.clone(),
+            draining: self.draining.clone(),
+        }
     }
 
     /// Waits until all workers have ended.
@@ -240,6 +276,10 @@ impl Server {
     /// A worker's poll failed, or its thread panicked.
     pub fn join(self) -> anyhow::Result<()> {
         let ended: Vec<_> = self.threads.into_iter().map(JoinHandle::join).collect();
+        // Until now, so that it can be seen what is waited for.
+        if let Some(admin) = self.admin {
+            admin.stop();
+        }
         // It has ended by itself if the channel is closed.
         let _ = self.orders.send(Order::Stop);
         self.runtime.ticker.stop();
@@ -255,12 +295,14 @@ pub struct Drain {
     started: Instant,
     published: Published,
     mailboxes: Vec<Arc<Mailbox>>,
+    draining: Draining,
 }
 
 impl Drain {
     /// Tells the workers to stop accepting and to end: at the latest when what is held has waited for the
     /// drain's time, and a second more. Returns that time in milliseconds.
     pub fn start(&self) -> u32 {
+        self.draining.begin();
         let drain_ms = self.published.limits().drain_ms;
         let until_ms = self.started.elapsed().as_millis() as u64 + u64::from(drain_ms);
         for mailbox in &self.mailboxes {
@@ -297,17 +339,27 @@ fn cannot_listen(listen: Listen) -> String {
     }
 }
 
+fn listen_for_admin(listen: &AdminListen) -> anyhow::Result<admin::Bound> {
+    let hint = "is another server there? Choose with --admin";
+    admin::Bound::new(listen).with_context(|| format!("the admin listener can't listen on {listen}: {hint}"))
+}
+
 /// Loads every guest that was found. One that can't be loaded is left out, and the others serve.
 fn load_all(deployer: &mut Deployer, loader: &Loader, found: &Snapshot) -> Vec<Rejected> {
     let mut rejected = Vec::new();
     for (name, files) in &found.guests {
         let [Found { path, .. }] = files.as_slice() else {
-            rejected.push(ambiguous(name, files));
+            let ambiguous = ambiguous(name, files);
+            deployer.refused(name, &ambiguous.path, &ambiguous.error);
+            rejected.push(ambiguous);
             continue;
         };
         match loader.load(path, Urgency::Start) {
             Ok(guest) => deployer.put(name, path, guest),
-            Err(error) => rejected.push(Rejected { path: path.clone(), error }),
+            Err(error) => {
+                deployer.refused(name, path, &error);
+                rejected.push(Rejected { path: path.clone(), error });
+            }
         }
     }
     rejected.append(&mut deployer.publish());

@@ -37,6 +37,11 @@ impl Versions {
         self.known.values().filter_map(Weak::upgrade).collect()
     }
 
+    /// The same, without keeping them.
+    pub fn known(&self) -> Vec<Weak<Version>> {
+        self.known.values().cloned().collect()
+    }
+
     /// The oldest ones of each guest that has more than so many, those in `kept` aside. Each is returned once.
     pub fn take_excess(&mut self, versions_max: usize, kept: &[u32]) -> Vec<Arc<Version>> {
         let mut of_guests: BTreeMap<Arc<str>, Vec<Arc<Version>>> = BTreeMap::new();

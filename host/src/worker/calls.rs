@@ -31,16 +31,24 @@ impl<W: World, C: Calls> Worker<W, C> {
             // The connection admitted it, so this is a request whose route went away in between.
             return self.answer(exchange, None, &Response::text(404, "not found\n"));
         };
-        let Some((guest, route)) = self.guests.router().entry(entry).map(|entry| (entry.guest, entry.route)) else {
-            return;
-        };
+        let Some((guest, route)) = self.label(key, entry) else { return };
         if self.calls.queue_of(guest, route).len() >= self.shared.limits.worker_calls_queued_max {
             return self.answer(exchange, Some(guest), &Response::unavailable());
         }
         let Some(client) = self.peer(key) else { return };
         self.guests.hold(guest);
+        self.tally.began(guest);
         let request = Box::new(GuestRequest { request, client, params });
         self.calls.queue_of(guest, route).push_back(Queued { exchange, guest, route, request });
+    }
+
+    /// Notes in a client's exchange under which label it is counted. Returns the guest and the route.
+    fn label(&mut self, client: Key, entry: usize) -> Option<(u32, u32)> {
+        let Worker { clients, guests, tally, .. } = self;
+        let entry = guests.router().entry(entry)?;
+        let exchange = clients.get_mut(client)?.connection.exchange_mut()?;
+        exchange.label_number = tally.label(entry, || guests.guest_name(entry.guest));
+        Some((entry.guest, entry.route))
     }
 
     /// Gives started calls their next time slice, and starts others while there are slots. Both end early in a
@@ -116,6 +124,7 @@ impl<W: World, C: Calls> Worker<W, C> {
         let request_id = current.id.clone();
         self.calls.started[slot as usize] = Some(started);
         let call = Call { guest, route, request_id, entry, now_ms: self.world.now_ms() };
+        self.tally.route(guest, route).inspect(|route| route.calls.add(1));
         let ran = self.guests.start(slot, call);
         match ran {
             Ran::Ended(_) => self.calls.classify(guest, route, true),
@@ -152,6 +161,12 @@ impl<W: World, C: Calls> Worker<W, C> {
     }
 
     fn call_failed(&mut self, started: Started, fault: &CallFault) {
+        if let Some(route) = self.tally.route(started.guest, started.route) {
+            match fault {
+                CallFault::Trapped(_) | CallFault::Withdrawn(_) => route.traps.add(1),
+                CallFault::Start(_) => route.start_failures.add(1),
+            }
+        }
         let guest = self.guests.guest_name(started.guest);
         let client = self.clients.get(started.exchange.client);
         let exchange = client.and_then(|client| client.connection.exchange());

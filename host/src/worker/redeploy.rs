@@ -19,7 +19,7 @@ impl<W: World, C: Calls> Worker<W, C> {
         self.shared.limits = redeployed.limits;
         self.shared.access_log = redeployed.access_log;
         for guest in redeployed.gone {
-            self.calls.forget(guest);
+            self.forget(guest);
         }
     }
 
@@ -45,8 +45,15 @@ impl<W: World, C: Calls> Worker<W, C> {
 
     /// A request of this guest has ended here.
     pub(super) fn let_go(&mut self, guest: u32) {
+        self.tally.let_go(guest);
         if self.guests.let_go(guest) {
-            self.calls.forget(guest);
+            self.forget(guest);
         }
+    }
+
+    /// A guest's number means nothing any more.
+    fn forget(&mut self, guest: u32) {
+        self.calls.forget(guest);
+        self.tally.forget(guest);
     }
 }

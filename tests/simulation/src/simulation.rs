@@ -229,8 +229,7 @@ impl Simulation {
             let held = worker.held();
             let open = network.wires.iter().filter(|wire| wire.worker == number && wire.accepted && !wire.host_closed);
             assert_eq!(held.clients, open.count(), "connections are counted");
-            assert_eq!(self.office.stats[number].connections.load(Ordering::Relaxed), held.clients);
-            assert_eq!(self.office.stats[number].suspended.load(Ordering::Relaxed), held.suspensions);
+            self.check_stats(number, held);
             let (versions, number) = (&self.stage.borrow().versions, number as u16);
             // A call that waits in place is one request, and a suspension beside it.
             let parked = versions.parked.get(&number).copied().unwrap_or_default();
@@ -252,6 +251,19 @@ impl Simulation {
             drop(network);
             self.check_quiet(all);
         }
+    }
+
+    /// What a worker counts for others is what it holds.
+    fn check_stats(&self, number: usize, held: Held) {
+        let stats = &self.office.stats[number];
+        assert_eq!(stats.connections.get(), held.clients as u64);
+        assert_eq!(stats.suspended.get(), held.suspensions as u64);
+        let by_route: u64 = stats.routes.all().iter().map(|(_, route)| route.held.get()).sum();
+        let versions = stats.versions.all();
+        let by_version: u64 = versions.iter().map(|(_, version)| version.held.get()).sum();
+        assert_eq!((by_route, by_version), (held.suspensions as u64, held.suspensions as u64));
+        let requests = self.stage.borrow().versions.requests(number as u16);
+        assert_eq!(versions.iter().map(|(_, version)| version.requests.get()).sum::<u64>(), requests as u64);
     }
 
     /// Nobody has anything to do and every answer was read: then the ledger knows it all.
