@@ -3,48 +3,14 @@
 //! The cases of the guest in `NAME.wasm` or `NAME.wat` are in `NAME.test.toml`: beside the guest's file, in its source
 //! folder `NAME/`, or in both.
 //!
-//! ```toml
-//! with = ["pay"]                        # other guests of the folder that serve too; none if not said
+//! How they are written is also what `snow-host test --help` says:
 //!
-//! [[case]]                              # a case of one request
-//! name = "echoes"
-//! method = "POST"                       # GET if not said
-//! path = "/echo?a=1"                    # with its query, as sent
-//! headers = { accept = "text/plain" }   # a list of strings is a field each
-//! body = "text"                         # or body_file = "photo.png", beside this file
-//! expect = { status = 200, headers = { content-type = { matches = "^text/" } }, body = "text" }
-//!
-//! [[case]]                              # a case of several steps, in order
-//! name = "waits for the approval"
-//!
-//! [[case.step]]
-//! held = "a"                            # a request that has to wait; `a` is its name in this case
-//! path = "/orders/1"
-//!
-//! [[case.step]]
-//! settle = { key = "orders/1", value = "yes" }
-//!
-//! [[case.step]]
-//! answer = "a"
-//! expect = { status = 200, body = "yes" }
+//! ```text
+#![doc = include_str!("help.txt")]
 //! ```
 //!
-//! | step | does |
-//! |---|---|
-//! | `path`, `method`, `headers`, `body`, `expect` | sends a request and compares its answer |
-//! | `held = "a"`, `path` and so on | sends a request, and goes on once it is suspended (or waits in place) |
-//! | `answer = "a"`, `expect` | compares the answer of a held request |
-//! | `settle = { key, value }`, `expect` | settles the one that has waited longest under a key; `all = true`: all of them |
-//! | `disconnect = "a"` | the client of a held request leaves |
-//!
-//! A settlement is `value = "text"`, `failed = { code, message }` or `response = { status, headers, body }`. It is the
-//! host's own, so no grant of `snow.toml` is needed for it. What it has to come to is `expect = "ok"` (somebody waited;
-//! the default), `"nobody"`, or the number of those whom `all` settles.
-//!
-//! An answer is expected to have `status` (200 if not said), each of `headers`, and a body that is `body` (or what is
-//! in `body_file`), has `body_contains` in it, and fits the regular expression `body_matches` (which is not anchored).
-//! It has to come within `within_ms` (5,000 if not said; at most 600,000) of its step. The field names of headers are
-//! in any case.
+//! A settlement of a case is the host's own, so no grant of `snow.toml` is needed for it. An answer may be waited for
+//! 600,000 ms at most, from the beginning of its step. The names of header fields are in any case.
 //!
 //! Each case has a server of its own, with one worker, so that nothing that one leaves behind reaches the next: no held
 //! request, no reused instance, no count of traps. What `snow.toml` beside the guests says is in force.
