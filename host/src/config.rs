@@ -36,8 +36,27 @@ pub struct GuestConfig {
     pub settles: Option<Globs>,
     /// Whether it may settle with a `response` what another guest waits for.
     pub responds: Option<bool>,
-    /// Pendings of this guest; more are refused. None: [`Limits::guest_pendings_max`].
+    /// Pendings of this guest; more are refused. Unless set, `guest_pendings_max` of the limits.
     pub pendings_max: Option<usize>,
+    /// The prefix of the paths that reach it, such as /shop: as it is sent, without a slash at its end. Its routes
+    /// match what follows.
+    pub mount: Option<String>,
+    /// The linear memory of an instance of it. Unless set, `call_memory_bytes_max` of the limits, which it can't exceed.
+    pub memory_bytes_max: Option<usize>,
+    /// How long one call of it may run, not counting the time when others run. Unless set, `call_running_ms_max` of the
+    /// limits.
+    pub running_ms_max: Option<u32>,
+    /// The content of one request to it. More is a 413. Unless set, `body_bytes_max` of the limits, which it can't exceed.
+    pub body_bytes_max: Option<u64>,
+    /// Calls of it in the process that have an instance at one time. Unless set, only the limits of all calls count.
+    pub calls_max: Option<u32>,
+    /// Whether each call has a fresh instance, or one serves up to so many calls after another.
+    pub instances: Option<Instances>,
+    /// The command that builds it, and its arguments, each by itself. It runs in the folder of the guest's source. Unless
+    /// set, what its language builds with.
+    pub build: Option<Vec<String>>,
+    /// When a new version of it is given up for the one before. Unless set, what the file says for all.
+    pub rollback: Option<Rollback>,
 }
 
 impl GuestConfig {
@@ -46,6 +65,19 @@ impl GuestConfig {
     pub fn has_grants(&self) -> bool {
         self.keys.is_some() || self.settles.is_some() || self.responds.is_some()
     }
+}
+
+/// How long an instance lives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Instances {
+    /// For one call: nothing of a request is left for the next.
+    #[default]
+    Fresh,
+    /// For several calls, one after another.
+    Reuse {
+        /// How many it serves at most, at least 1.
+        calls: u32,
+    },
 }
 
 /// When the version before serves again: if so many of a new version's first calls trap.
@@ -92,6 +124,8 @@ pub struct Limits {
     pub call_running_ms_max: u32,
     /// A guest instance's linear memory.
     pub call_memory_bytes_max: usize,
+    /// How long an instance that serves several calls is kept while it has none.
+    pub instance_idle_ms_max: u32,
     /// What one host call, or a call's outcome, may bring out of a guest.
     pub call_lifted_bytes_max: usize,
     /// Pendings that a call owns at one time.
@@ -138,6 +172,7 @@ impl Default for Limits {
             worker_suspensions_max: 1 << 20,
             call_running_ms_max: 10_000,
             call_memory_bytes_max: 64 << 20,
+            instance_idle_ms_max: 60_000,
             call_lifted_bytes_max: 16 << 20,
             pendings_per_call_max: 64,
             pendings_max: 4 << 20,

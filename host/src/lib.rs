@@ -16,6 +16,7 @@
 //! - [`router`][]: pattern -> guest, route, captures;
 //! - [`pending`][]: the one authority on who waits and who settled;
 //! - [`timers`][]: deadlines;
+//! - [`gates`][]: how many calls of one guest run at one time, on all threads;
 //! - [`slab`][], [`fifo`], [`inbox`] and [`sync`]: where things lie and queue, how threads tell each other, and what they
 //!   share by.
 //!
@@ -36,6 +37,7 @@ pub mod config;
 pub mod connection;
 pub mod exchange;
 pub mod fifo;
+pub mod gates;
 pub mod glob;
 pub mod guest;
 pub mod http;

@@ -19,6 +19,7 @@ pub(super) fn check(file: &Path) -> anyhow::Result<()> {
     struct Nobody;
     impl Post for Nobody {
         fn wake(&self, _: &[Waiter]) {}
+        fn gate_opened(&self, _: u16, _: u32) {}
     }
     let Manifest { limits, guests } = read_manifest(file)?;
     let log = Log::start(Format::Text, limits.log_lines_max, io::stderr())?;

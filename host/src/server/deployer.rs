@@ -79,7 +79,7 @@ struct Deployed {
 impl Deployer {
     /// With no guests yet, and no workers.
     pub fn new(runtime: Runtime, loader: Loader, log: Log, access_log: bool) -> Deployer {
-        let (deployment, _) = Deployment::new(Vec::new());
+        let (deployment, _) = Deployment::new(Vec::new(), &runtime.permits);
         let published = Published(Arc::new(Mutex::new(Arc::new(deployment))));
         let versions = Versions::new(runtime.limits.versions_max);
         Deployer {
@@ -167,7 +167,7 @@ impl Deployer {
     /// left out and returned.
     pub fn publish(&mut self) -> Vec<Rejected> {
         let versions = self.guests.values().map(|deployed| deployed.version.clone()).collect();
-        let (deployment, misfits) = Deployment::new(versions);
+        let (deployment, misfits) = Deployment::new(versions, &self.runtime.permits);
         let rejected = misfits.into_iter().filter_map(|misfit| self.leave_out(misfit)).collect();
         self.report_conflicts(&deployment);
         self.published.set(Arc::new(deployment));
