@@ -75,6 +75,8 @@ pub struct Limits {
     pub call_running_ms_max: u32,
     /// A guest instance's linear memory.
     pub call_memory_bytes_max: usize,
+    /// How long an instance that serves several calls is kept while it has none.
+    pub instance_idle_ms_max: u32,
     /// What one host call, or a call's outcome, may bring out of a guest.
     pub call_lifted_bytes_max: usize,
     /// Pendings that a call owns at one time.
@@ -130,6 +132,7 @@ impl Default for Limits {
             worker_suspensions_max: 1 << 20,
             call_running_ms_max: 10_000,
             call_memory_bytes_max: 64 << 20,
+            instance_idle_ms_max: 60_000,
             call_lifted_bytes_max: 16 << 20,
             pendings_per_call_max: 64,
             pendings_max: 4 << 20,

@@ -17,6 +17,7 @@
 //! - [`pending`][]: the one authority on who waits and who settled;
 //! - [`timers`][]: deadlines;
 //! - [`settling`][]: when a changed guests folder may be acted on;
+//! - [`gates`][]: how many calls of one guest run at one time, on all threads;
 //! - [`slab`][], [`fifo`], [`inbox`] and [`sync`]: where things lie and queue, how threads tell each other, and what they
 //!   share by;
 //! - [`counters`][]: what one thread counts for others to read.
@@ -44,6 +45,7 @@ pub mod connection;
 pub mod counters;
 pub mod exchange;
 pub mod fifo;
+pub mod gates;
 pub mod glob;
 pub mod guest;
 pub mod guest_test;

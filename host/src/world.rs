@@ -78,10 +78,13 @@ pub enum Ready {
     },
 }
 
-/// Tells workers that their suspensions are settled.
+/// Tells workers that their suspensions are settled, and that their calls may go on.
 pub trait Post: Send + Sync {
     /// Each waiter is told once; its worker acts on a later turn.
     fn wake(&self, waiters: &[Waiter]);
+
+    /// It is this worker's turn to enter a gate ([`Calls::enter`]), or to give it up, on its next turn.
+    fn gate_opened(&self, worker: u16, gate: u32);
 }
 
 /// Runs guests. A call that needs longer than one time slice goes on at the next `poll`; one that waits in place, at
@@ -98,6 +101,11 @@ pub trait Calls {
     /// Whether the guest exports `resume`.
     fn has_resume(&self, guest: u32) -> bool;
 
+    /// The longest content of a request to it, if it has a limit of its own. The limit of all counts beside it.
+    fn body_bytes_max(&self, _guest: u32) -> Option<u64> {
+        None
+    }
+
     /// One more request of this guest is queued, running or suspended: it stays, whatever is deployed meanwhile.
     fn hold(&mut self, guest: u32);
 
@@ -112,6 +120,29 @@ pub trait Calls {
 
     /// Whether that was said of it.
     fn is_expelled(&self, guest: u32) -> bool;
+
+    /// The gate of a guest whose calls in the process are limited in number: all its versions have the same, on every
+    /// worker.
+    fn gate(&self, _guest: u32) -> Option<u32> {
+        None
+    }
+
+    /// The next call to be started, of this guest, enters its gate; it leaves it by itself when it ends. False if it has
+    /// to wait: then [`Post::gate_opened`] tells this worker when to try again.
+    fn enter(&mut self, _guest: u32) -> bool {
+        true
+    }
+
+    /// This worker was told that a gate has opened, and has nothing to start.
+    fn give_up(&mut self, _gate: u32) {}
+
+    /// When instances that are kept for other calls have been so for too long, on the worker's clock.
+    fn expires_ms(&self) -> Option<u64> {
+        None
+    }
+
+    /// Drops those for which that time has come; some of them, if they are many.
+    fn expire(&mut self, _now_ms: u64) {}
 
     /// Starts a call in a free slot and runs its first time slice.
     fn start(&mut self, slot: u32, call: Call) -> Ran;
@@ -140,7 +171,7 @@ pub struct Redeployed {
 /// What became of a call in one time slice.
 #[derive(Debug)]
 pub enum Ran {
-    /// It is over, and its instance is gone.
+    /// It is over, and its instance is gone or kept for another call.
     Ended(CallEnd),
     /// It computes: its slot will be reported runnable, or is already.
     Yielded,
@@ -201,6 +232,18 @@ pub struct GuestRequest {
     pub client: SocketAddr,
     /// The captures of its route.
     pub params: Vec<Param>,
+    /// How much of the path's beginning is the guest's mount prefix.
+    pub mount_bytes: usize,
+}
+
+impl GuestRequest {
+    /// The path as the guest sees it: without its mount prefix, and with a slash at its beginning.
+    pub fn path(&self) -> &str {
+        match self.request.head.path().get(self.mount_bytes..) {
+            None | Some("") => "/",
+            Some(path) => path,
+        }
+    }
 }
 
 /// How a call ended. Whatever happened, the handles are the worker's now.

@@ -44,6 +44,7 @@ const MECHANISMS: &[&str] = &[
     "slab.rs",
     "fifo.rs",
     "inbox.rs",
+    "gates.rs",
     "sync.rs",
 ];
 
@@ -92,7 +93,7 @@ const RULES: &[Rule] = &[
         why: "mechanisms are handed time, bytes and randomness, so that a seed can drive them",
     },
     Rule {
-        within: &["pending.rs", "pending/", "inbox.rs"],
+        within: &["pending.rs", "pending/", "inbox.rs", "gates.rs"],
         except: &[],
         words: &["std::sync"],
         why: "what threads share is named in sync.rs alone, so that loom can take its place in `tests/races/`",

@@ -69,6 +69,7 @@ impl Pages {
             guest: 0,
             route,
             declared: Route { methods: vec!["GET".into()], pattern: (*path).to_owned() },
+            mount: "".into(),
         };
         let router = Router::new((0..).zip(&PAGES).map(entry).collect()).expect("these patterns are fine");
         let questions = Questions::new(shared.registry.clone(), shared.post.clone(), QUESTIONS_MAX);

@@ -21,6 +21,7 @@ pub(super) fn check(file: &Path, cache: Option<Cache>) -> anyhow::Result<()> {
     struct Nobody;
     impl Post for Nobody {
         fn wake(&self, _: &[Waiter]) {}
+        fn gate_opened(&self, _: u16, _: u32) {}
     }
     let overrides = Overrides { cache, ..Overrides::default() };
     let Manifest { server, limits, guests, .. } = Settings::read(file, &overrides)?.manifest;

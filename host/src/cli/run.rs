@@ -75,7 +75,7 @@ fn announce(server: &Server) -> io::Result<()> {
     let deployment = server.deployment();
     let row = |entry: &Entry| {
         let guest = deployment.name_of(entry).to_owned();
-        [methods(&entry.declared.methods), entry.declared.pattern.clone(), guest]
+        [methods(&entry.declared.methods), entry.pattern(), guest]
     };
     let rows: Vec<[String; 3]> = deployment.router.entries().map(row).collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);

@@ -1,9 +1,10 @@
 //! Guests become a deployment: one table of all their routes, and a share of it for each worker.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::grants::Permit;
+use super::grants::{Permit, Permits};
 use super::runtime::Runtime;
 use super::version::Version;
 use crate::router::{Entry, PatternError, Router};
@@ -27,7 +28,7 @@ pub struct Misfit {
 /// Two guests have the same pattern. The first one's route wins for the methods that both take.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Conflict {
-    /// As both declare it.
+    /// As both declare it, with their mount prefixes.
     pub pattern: String,
     /// The guest that gets the requests.
     pub first: Arc<str>,
@@ -35,13 +36,21 @@ pub struct Conflict {
     pub second: Arc<str>,
 }
 
+impl fmt::Display for Conflict {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Conflict { pattern, first, second } = self;
+        write!(out, "{first} and {second} both have the route {pattern}: {first} gets its requests")
+    }
+}
+
 impl Deployment {
-    /// Of versions of different guests. If their routes are too large all together, whoever has most is left out.
-    pub fn new(mut versions: Vec<Arc<Version>>) -> (Deployment, Vec<Misfit>) {
+    /// Of versions of different guests, mounted where their permits say. If their routes are too large all together,
+    /// whoever has most is left out.
+    pub fn new(mut versions: Vec<Arc<Version>>, permits: &Permits) -> (Deployment, Vec<Misfit>) {
         versions.sort_by(|a, b| a.guest.name.cmp(&b.guest.name));
         let mut misfits = Vec::new();
         loop {
-            let error = match Router::new(entries(&versions)) {
+            let error = match Router::new(entries(&versions, permits)) {
                 Ok(router) => return (Deployment { versions, router }, misfits),
                 Err(error) => error,
             };
@@ -61,14 +70,14 @@ impl Deployment {
     pub fn conflicts(&self) -> Vec<Conflict> {
         let names: BTreeMap<u32, &Arc<str>> =
             self.versions.iter().map(|version| (version.number, &version.guest.name)).collect();
-        let mut seen: BTreeMap<&str, Vec<&Entry>> = BTreeMap::new();
+        let mut seen: BTreeMap<String, Vec<&Entry>> = BTreeMap::new();
         let mut conflicts = Vec::new();
         for entry in self.router.entries() {
-            let earlier = seen.entry(&entry.declared.pattern).or_default();
+            let earlier = seen.entry(entry.pattern()).or_default();
             let rival = |first: &&&Entry| first.guest != entry.guest && first.declared.shares_methods(&entry.declared);
             if let Some(first) = earlier.iter().find(rival) {
                 let (first, second) = (names[&first.guest].clone(), names[&entry.guest].clone());
-                conflicts.push(Conflict { pattern: entry.declared.pattern.clone(), first, second });
+                conflicts.push(Conflict { pattern: entry.pattern(), first, second });
             }
             earlier.push(entry);
         }
@@ -87,10 +96,11 @@ impl Deployment {
     }
 }
 
-fn entries(versions: &[Arc<Version>]) -> Vec<Entry> {
+fn entries(versions: &[Arc<Version>], permits: &Permits) -> Vec<Entry> {
     let of_version = |version: &Arc<Version>| {
-        let (guest, routes) = (version.number, version.guest.routes.clone());
-        (0..).zip(routes).map(move |(route, declared)| Entry { guest, route, declared }).collect::<Vec<_>>()
+        let (guest, routes, mount) = (version.number, version.guest.routes.clone(), permits.mount(&version.guest.name));
+        let entry = move |(route, declared)| Entry { guest, route, declared, mount: mount.clone() };
+        (0..).zip(routes).map(entry).collect::<Vec<_>>()
     };
     versions.iter().flat_map(of_version).collect()
 }

@@ -8,10 +8,11 @@
 //! - [`deploy`]: guests become a deployment, the table of their routes;
 //! - [`engine`]: how all of them are compiled, limited and preempted;
 //! - [`runtime`]: what all calls share;
-//! - [`grants`]: what each guest may do to pendings;
+//! - [`grants`]: what each guest may do to pendings; [`quota`]: what it may take;
 //! - [`host_api`]: what a running guest can call; [`parking`] and `waiting`: how it waits in place;
 //! - [`store`]: a call's limits, in force;
-//! - [`call`]: one call, from a fresh instance to its outcome;
+//! - [`instance`]: where calls run, one or several; [`idle`]: those that wait for their next;
+//! - [`call`]: one call, from its instance to its outcome;
 //! - [`types`]: the contract's records as Rust sees them.
 
 pub mod cache;
@@ -22,10 +23,13 @@ pub mod encode;
 pub mod engine;
 pub mod grants;
 pub mod host_api;
+pub mod idle;
+pub mod instance;
 pub mod loader;
 pub mod module;
 pub mod parking;
 mod precompiled;
+pub mod quota;
 pub mod runtime;
 pub mod store;
 pub mod types;

@@ -61,7 +61,7 @@ const COMPILER_BYTES_MIN: u64 = 256 << 20;
 const DISK_BYTES_MAX: u64 = 1 << 40;
 
 /// All of them, in the order of their declaration. 0 is allowed where nothing at all is a sensible choice.
-static FIELDS: [Field; 43] = [
+static FIELDS: [Field; 44] = [
     field!(http.head_bytes_max, 64..=HEAD_BYTES_MAX),
     field!(http.fields_max, 1..=HEAD_BYTES_MAX),
     field!(http.target_bytes_max, 1..=HEAD_BYTES_MAX),
@@ -85,6 +85,7 @@ static FIELDS: [Field; 43] = [
     field!(worker_suspensions_max, 0..=SLOTS_MAX),
     field!(call_running_ms_max, 1..=MS_MAX),
     field!(call_memory_bytes_max, PAGE_BYTES..=BYTES_MAX),
+    field!(instance_idle_ms_max, 0..=MS_MAX),
     field!(call_lifted_bytes_max, 1_024..=BYTES_MAX),
     field!(pendings_per_call_max, 1..=65_535),
     field!(pendings_max, 0..=SLOTS_MAX),

@@ -91,7 +91,7 @@ struct Deployed {
 impl Deployer {
     /// With no guests yet, and no workers.
     pub fn new(runtime: Runtime, log: Log, manifest: Manifest) -> Deployer {
-        let (deployment, _) = Deployment::new(Vec::new());
+        let (deployment, _) = Deployment::new(Vec::new(), &runtime.permits);
         let published = Published::new(Arc::new(deployment), runtime.limits.clone());
         Deployer {
             runtime,
@@ -219,7 +219,7 @@ impl Deployer {
     /// left out and returned.
     pub fn publish(&mut self) -> Vec<Rejected> {
         let versions = self.guests.values().map(|deployed| deployed.version.clone()).collect();
-        let (deployment, misfits) = Deployment::new(versions);
+        let (deployment, misfits) = Deployment::new(versions, &self.runtime.permits);
         let rejected = misfits.into_iter().filter_map(|misfit| self.leave_out(misfit)).collect();
         self.report_conflicts(&deployment);
         *self.published.lock() = (Arc::new(deployment), self.runtime.limits.clone());
@@ -243,9 +243,7 @@ impl Deployer {
     fn report_conflicts(&mut self, deployment: &Deployment) {
         let conflicts = deployment.conflicts();
         for conflict in conflicts.iter().filter(|conflict| !self.conflicts.contains(conflict)) {
-            let Conflict { pattern, first, second } = conflict;
-            let message = format!("{first} and {second} both have the route {pattern}: {first} gets its requests");
-            self.log.host(Level::Warn, message);
+            self.log.host(Level::Warn, conflict.to_string());
         }
         self.conflicts = conflicts;
     }

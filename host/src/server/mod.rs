@@ -20,7 +20,7 @@ use crate::admin::{self, Admin};
 use crate::config::{AdminListen, Config, Listen, ServerConfig, WatchLimits};
 use crate::counters::Counter;
 use crate::guest::call::GuestCalls;
-use crate::guest::deploy::{Deployment, Successor};
+use crate::guest::deploy::{Conflict, Deployment, Successor};
 use crate::guest::engine::{self, Ticker};
 use crate::guest::grants::Permits;
 use crate::guest::loader::{Loader, Urgency};
@@ -115,7 +115,10 @@ impl Server {
         }
         let found = scan(&config.guests, limits.guests_max)?;
         let rejected = load_all(&mut deployer, &loader, &found);
-        ensure!(rejected.is_empty() || !config.server.strict, strictly(&rejected));
+        if config.server.strict {
+            let conflicts = deployer.published().deployment().conflicts();
+            ensure!(rejected.is_empty() && conflicts.is_empty(), strictly(&rejected, &conflicts));
+        }
         let listeners = listeners(&config.server)?;
         let addresses = listeners[0].iter().map(TcpListener::local_addr).collect::<io::Result<Vec<_>>>();
         let addresses = addresses.context("a listener has no address")?;
@@ -366,9 +369,10 @@ fn load_all(deployer: &mut Deployer, loader: &Loader, found: &Snapshot) -> Vec<R
     rejected
 }
 
-fn strictly(rejected: &[Rejected]) -> String {
-    let reasons = rejected.iter().map(|Rejected { path, error }| format!("{}: {}", path.display(), chain(error)));
-    format!("with --strict each guest has to load:\n{}", reasons.collect::<Vec<_>>().join("\n"))
+fn strictly(rejected: &[Rejected], conflicts: &[Conflict]) -> String {
+    let rejected = rejected.iter().map(|Rejected { path, error }| format!("{}: {}", path.display(), chain(error)));
+    let reasons = rejected.chain(conflicts.iter().map(Conflict::to_string)).collect::<Vec<_>>();
+    format!("with --strict each guest has to load, and no two may have the same route:\n{}", reasons.join("\n"))
 }
 
 /// An error with its causes in one line each, the outermost first.

@@ -10,6 +10,7 @@ use super::{ExchangeRef, SCRATCH_BYTES, TURN, Timer, Worker};
 use crate::connection::{Admission, Connection, Refusal, Step};
 use crate::exchange::{Exchange, Progress};
 use crate::http::{Head, Request, Response, encode};
+use crate::limits::HttpLimits;
 use crate::log::{Access, Level};
 use crate::router::Match;
 use crate::slab::Key;
@@ -184,7 +185,8 @@ impl<W: World, C: Calls> Worker<W, C> {
             let mut found = None;
             let mut admit = |head: &Head| {
                 let matched = guests.router().find(head.method(), head.path());
-                let admission = admission(head, &matched, shared.limits.http.body_bytes_max);
+                let body_bytes_max = body_bytes_max(guests, &matched, &shared.limits.http);
+                let admission = admission(head, &matched, body_bytes_max);
                 found = Some(matched);
                 admission
             };
@@ -374,6 +376,16 @@ fn suspension(exchange: &Exchange) -> Option<Key> {
         Progress::Suspended { slot, generation } => Some(Key { slot, generation }),
         Progress::Queued | Progress::Running { .. } => None,
     }
+}
+
+/// How much of a body is read for the guest: at most what is read for any.
+fn body_bytes_max<C: Calls>(guests: &C, matched: &Match, limits: &HttpLimits) -> u64 {
+    let guest = match matched {
+        Match::Found { entry, .. } => guests.router().entry(*entry).map(|entry| entry.guest),
+        _ => None,
+    };
+    let own = guest.and_then(|guest| guests.body_bytes_max(guest));
+    own.unwrap_or(u64::MAX).min(limits.body_bytes_max)
 }
 
 /// Whether a request's body is to be read at all.

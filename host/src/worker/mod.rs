@@ -10,6 +10,7 @@ mod call_table;
 mod calls;
 mod clients;
 mod drain;
+mod gated;
 mod handles;
 pub mod inspect;
 mod peer;
@@ -60,6 +61,11 @@ pub struct Mailbox {
 pub enum Message {
     /// The call in this slot can go on.
     Runnable(u32),
+    /// It is this worker's turn at a gate: see [`Post::gate_opened`].
+    GateOpened {
+        /// The gate's number.
+        gate: u32,
+    },
     /// There is a new deployment: see [`Calls::redeploy`].
     Redeploy,
     /// Too many versions of a guest are held, and this is the oldest: what is suspended for it is answered 503.
@@ -222,6 +228,7 @@ impl<W: World, C: Calls> Worker<W, C> {
         self.take_ready();
         self.take_messages();
         self.fire_timers();
+        self.guests.expire(self.now_ms);
         self.serve_clients();
         self.run_calls();
         self.serve_clients();
@@ -258,7 +265,8 @@ impl<W: World, C: Calls> Worker<W, C> {
     }
 
     fn sleep_ms(&self) -> Option<u64> {
-        let next = [self.timers.next_ms(), self.drain.next_ms()].into_iter().flatten().min()?;
+        let next =
+            [self.timers.next_ms(), self.drain.next_ms(), self.guests.expires_ms()].into_iter().flatten().min()?;
         Some(next.saturating_sub(self.world.now_ms()))
     }
 
@@ -293,6 +301,7 @@ impl<W: World, C: Calls> Worker<W, C> {
         for message in self.mailbox.control.take() {
             match message {
                 Message::Runnable(slot) => self.calls.runnable.push_back(slot),
+                Message::GateOpened { gate } => self.calls.gated.opened(gate),
                 Message::Redeploy => self.redeploy(),
                 Message::Expel { guest } => self.expel(guest),
                 Message::Inspect => self.inspect(),
@@ -343,7 +352,7 @@ impl<W: World, C: Calls> Worker<W, C> {
             suspensions: self.suspensions.len(),
             timers: self.timers.len(),
             calls: self.calls.len(),
-            resumable: self.resumable.len(),
+            resumable: self.resumable.len() + self.calls.gated.all_resumptions(),
         }
     }
 

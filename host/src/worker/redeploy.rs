@@ -21,6 +21,8 @@ impl<W: World, C: Calls> Worker<W, C> {
         for guest in redeployed.gone {
             self.forget(guest);
         }
+        // They may let more through now.
+        self.calls.gated.try_all();
     }
 
     /// From now on nothing is suspended for this guest. What is already is looked for over the next turns.

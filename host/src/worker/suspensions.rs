@@ -263,7 +263,7 @@ impl<W: World, C: Calls> Worker<W, C> {
         let Some(suspension) = self.suspensions.get_mut(key) else { return };
         suspension.deadline.take().map(|deadline| self.timers.cancel(deadline));
         match suspension.then {
-            Then::Resume => self.resumable.push_back(key),
+            Then::Resume => self.make_resumable(key),
             Then::Answer => self.answer_settled(key),
             Then::Unpark => self.unpark(key),
         }
@@ -274,7 +274,7 @@ impl<W: World, C: Calls> Worker<W, C> {
         suspension.deadline = None;
         match suspension.then {
             // What it is shown decides.
-            Then::Resume => return self.resumable.push_back(key),
+            Then::Resume => return self.make_resumable(key),
             Then::Unpark => return self.unpark(key),
             Then::Answer => {}
         }

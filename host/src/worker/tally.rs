@@ -134,7 +134,12 @@ mod tests {
     use crate::router::Route;
 
     fn entry(guest: u32, pattern: &str) -> Entry {
-        Entry { guest, route: 0, declared: Route { methods: Vec::new(), pattern: pattern.to_owned() } }
+        Entry {
+            guest,
+            route: 0,
+            declared: Route { methods: Vec::new(), pattern: pattern.to_owned() },
+            mount: "".into(),
+        }
     }
 
     #[test]

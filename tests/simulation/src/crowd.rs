@@ -169,6 +169,7 @@ impl Snow {
             guest: 0,
             route: route as u32,
             declared: Route { methods: Vec::new(), pattern: (*pattern).to_owned() },
+            mount: "".into(),
         };
         let router = Router::new(ROUTES.iter().enumerate().map(entry).collect()).expect("these patterns are fine");
         Snow {

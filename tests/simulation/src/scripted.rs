@@ -327,5 +327,5 @@ impl Calls for Scripted {
 /// The table of a version.
 fn router(version: u32) -> Router {
     let declared = Route { methods: Vec::new(), pattern: "/r/([0-9]+)".to_owned() };
-    Router::new(vec![Entry { guest: version, route: 0, declared }]).expect("the pattern is fine")
+    Router::new(vec![Entry { guest: version, route: 0, declared, mount: "".into() }]).expect("the pattern is fine")
 }
