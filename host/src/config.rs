@@ -1,60 +1,58 @@
-//! Every limit of the host, in one place: its default, and its unit last in its name.
+//! What a server is started with; and every limit of the host, in one place: its default, and its unit last in its
+//! name.
 
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
+mod guest;
+mod server;
+
 use std::path::PathBuf;
 
-use crate::glob::Globs;
+pub use self::guest::{GuestConfig, GuestConfigs, Instances, Rollback};
+pub use self::server::{AdminListen, Cache, LISTENERS_MAX, Listen, LogFormat, Overrides, ServerConfig};
 pub use crate::limits::HttpLimits;
 
-/// What a server is started with.
+/// All that a server is started with.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The folder of guests, or one guest file.
     pub guests: PathBuf,
-    /// Where to listen.
-    pub listen: Listen,
-    /// Threads that serve.
-    pub workers: u16,
-    /// Whether each answered request is logged.
-    pub access_log: bool,
+    /// Where it listens, with how many threads, what it tells whom.
+    pub server: ServerConfig,
+    /// What of that the command line said: it wins over a manifest that changes later, too.
+    pub overrides: Overrides,
     /// The limits.
     pub limits: Limits,
+    /// When a new version of a guest is given up, for guests of which nothing else was decided.
+    pub rollback: Rollback,
     /// What was decided about single guests.
     pub guest_configs: GuestConfigs,
+    /// How guests are compiled.
+    pub compile: CompileConfig,
 }
 
-/// What was decided about guests, by their names. Guests that are not here have what [`Limits`] says.
-pub type GuestConfigs = BTreeMap<String, GuestConfig>;
-
-/// What a deployer decides about one guest.
+/// How guests are compiled. By default in this process, and anew at each start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct GuestConfig {
-    /// Keys under which it may create pendings.
-    pub keys: Option<Globs>,
-    /// Keys under which it may settle.
-    pub settles: Option<Globs>,
-    /// Whether it may settle with a `response` what another guest waits for.
-    pub responds: Option<bool>,
-    /// Pendings of this guest; more are refused. None: [`Limits::guest_pendings_max`].
-    pub pendings_max: Option<usize>,
+pub struct CompileConfig {
+    /// The folder in which compiled code is kept from one start to the next. Made if it is not there; used only if it is
+    /// this user's alone.
+    pub cache: Option<PathBuf>,
+    /// The program that compiles: this very one, started as `compile-guest`. `None`: this process compiles, and then
+    /// `compile_ms_max` and `compile_bytes_max` bound nothing.
+    pub compiler: Option<PathBuf>,
 }
 
-impl GuestConfig {
-    /// Whether it says anything of what the guest may do. If one guest's does, then every guest may do only what its
-    /// own says.
-    pub fn has_grants(&self) -> bool {
-        self.keys.is_some() || self.settles.is_some() || self.responds.is_some()
+impl Config {
+    /// All defaults, for this folder of guests.
+    pub fn new(guests: PathBuf) -> Config {
+        Config {
+            guests,
+            server: ServerConfig::default(),
+            overrides: Overrides::default(),
+            limits: Limits::default(),
+            rollback: Rollback::default(),
+            guest_configs: GuestConfigs::new(),
+            compile: CompileConfig::default(),
+        }
     }
-}
-
-/// Where to listen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Listen {
-    /// An address; port 0 takes any that is free.
-    Address(SocketAddr),
-    /// A listening socket that the parent process left open under this number.
-    Inherited(i32),
 }
 
 /// The limits. Those of a worker are for each worker.
@@ -77,6 +75,8 @@ pub struct Limits {
     pub call_running_ms_max: u32,
     /// A guest instance's linear memory.
     pub call_memory_bytes_max: usize,
+    /// How long an instance that serves several calls is kept while it has none.
+    pub instance_idle_ms_max: u32,
     /// What one host call, or a call's outcome, may bring out of a guest.
     pub call_lifted_bytes_max: usize,
     /// Pendings that a call owns at one time.
@@ -107,6 +107,18 @@ pub struct Limits {
     pub guests_max: usize,
     /// Routes of a guest.
     pub guest_routes_max: usize,
+    /// Versions of one guest that are kept for the requests that they hold, the one that serves included. Beyond that
+    /// the oldest one's requests are answered 503.
+    pub versions_max: usize,
+    /// Processor time that compiling a guest may take, to the second. On the clock it may take ten times as long, since
+    /// it is done when nobody else wants the processor.
+    pub compile_ms_max: u32,
+    /// Memory that compiling a guest may take, as address space.
+    pub compile_bytes_max: u64,
+    /// Compiled code on disk; the least recently used goes first. What is in use stays.
+    pub cache_bytes_max: u64,
+    /// Routes that are counted each by itself; requests of more are counted together, for as long as the process lives.
+    pub metrics_routes_max: usize,
 }
 
 impl Default for Limits {
@@ -120,6 +132,7 @@ impl Default for Limits {
             worker_suspensions_max: 1 << 20,
             call_running_ms_max: 10_000,
             call_memory_bytes_max: 64 << 20,
+            instance_idle_ms_max: 60_000,
             call_lifted_bytes_max: 16 << 20,
             pendings_per_call_max: 64,
             pendings_max: 4 << 20,
@@ -135,6 +148,11 @@ impl Default for Limits {
             guest_file_bytes_max: 128 << 20,
             guests_max: 1_000,
             guest_routes_max: 1_000,
+            versions_max: 4,
+            compile_ms_max: 120_000,
+            compile_bytes_max: 4 << 30,
+            cache_bytes_max: 1 << 30,
+            metrics_routes_max: 10_000,
         }
     }
 }
@@ -159,6 +177,8 @@ pub struct TurnLimits {
     pub starts_max: usize,
     /// Suspensions that are over and have not been resumed; more wait in the inbox.
     pub resumable_max: usize,
+    /// Suspensions looked at for whoever asks what is held.
+    pub inspected_max: usize,
     /// How long a guest's `set-all` goes on in one time slice. Short of a slice, since those whom it settles on its own
     /// worker are answered in the same turn.
     pub settling_us_max: u64,
@@ -172,6 +192,7 @@ impl TurnLimits {
         timers_max: 256,
         starts_max: 128,
         resumable_max: 256,
+        inspected_max: 256,
         settling_us_max: 150,
     };
 }

@@ -271,10 +271,12 @@ impl Connection {
     }
 
     /// The host is on its way out: answers what was received, the last with `connection: close`, then closes.
-    /// An idle connection is finished at once.
-    pub fn close_when_idle(&mut self) {
+    ///
+    /// An idle connection is finished after `drain_idle_ms`: a request may be on its way, and it is answered.
+    pub fn close_when_idle(&mut self, now_ms: u64, limits: &HttpLimits) {
         self.draining = true;
-        self.close_if_done();
+        self.progress(Wait::Idle);
+        self.arm(now_ms, limits);
     }
 
     /// Gives back all memory that can be: the request is suspended.
@@ -334,7 +336,7 @@ impl Connection {
     /// Between two requests, with none to come, it is time to go.
     fn close_if_done(&mut self) {
         let between = matches!(self.phase, Phase::Head(_)) && self.input.is_empty();
-        if between && (self.draining || self.peer == Peer::Ended) {
+        if between && self.peer == Peer::Ended {
             self.close(!self.output.is_empty());
         }
     }

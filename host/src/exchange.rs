@@ -25,6 +25,8 @@ pub struct Exchange {
     pub version: Version,
     /// Whether the client wants to go on with the connection.
     pub keep_alive: bool,
+    /// The label under which its worker counts it, once it has a route.
+    pub label_number: u32,
 }
 
 impl Exchange {
@@ -37,6 +39,7 @@ impl Exchange {
             head_only: head.method() == "HEAD",
             version: head.version(),
             keep_alive: false,
+            label_number: 0,
             label: [head.method(), " ", head.target()].concat().into(),
             progress: Progress::Queued,
         }

@@ -1,5 +1,7 @@
 //! Patterns for keys: text in which `*` stands for anything.
 
+use std::fmt;
+
 /// A pattern, made once and matched often: `*` matches any run of characters, `/` and nothing at all included; every
 /// other character matches itself. There is no escape: a `*` can't be asked for by itself.
 ///
@@ -44,11 +46,26 @@ impl Glob {
     }
 }
 
+/// The pattern, with one `*` where several stood side by side: that is the same.
+impl fmt::Display for Glob {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.first)?;
+        let Some(rest) = &self.rest else { return Ok(()) };
+        rest.middle.iter().try_for_each(|piece| write!(out, "*{piece}"))?;
+        write!(out, "*{}", rest.last)
+    }
+}
+
 /// Patterns of which any one is enough.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Globs(Box<[Glob]>);
 
 impl Globs {
+    /// Each, in the order in which they were given.
+    pub fn iter(&self) -> impl Iterator<Item = &Glob> {
+        self.0.iter()
+    }
+
     /// Whether one of them matches. None of no patterns does.
     pub fn matches(&self, text: &str) -> bool {
         self.0.iter().any(|glob| glob.matches(text))
@@ -97,6 +114,14 @@ mod tests {
         let globs: Globs = ["a/*", "b"].map(Glob::new).into_iter().collect();
         assert!(globs.matches("a/1") && globs.matches("b") && !globs.matches("c"));
         assert!(!Globs::default().matches(""));
+    }
+
+    #[test]
+    fn a_pattern_is_printed_as_it_was_written() {
+        for pattern in ["", "orders", "*", "orders/*", "*/done", "a*b*c", "user/*/mail/*"] {
+            assert_eq!(Glob::new(pattern).to_string(), pattern);
+        }
+        assert_eq!(Glob::new("a**b***").to_string(), "a*b*");
     }
 
     proptest! {

@@ -17,29 +17,38 @@
 //! - [`pending`][]: the one authority on who waits and who settled;
 //! - [`timers`][]: deadlines;
 //! - [`settling`][]: when a changed guests folder may be acted on;
+//! - [`gates`][]: how many calls of one guest run at one time, on all threads;
 //! - [`slab`][], [`fifo`], [`inbox`] and [`sync`]: where things lie and queue, how threads tell each other, and what they
-//!   share by.
+//!   share by;
+//! - [`counters`][]: what one thread counts for others to read.
 //!
 //! The world:
 //! - [`world`][]: what a worker needs of it;
 //! - [`net`][]: sockets, by mio;
 //! - [`guest`][]: guests, by wasmtime;
 //! - [`guests_folder`][]: what lies in the guests folder; [`watch`][]: that it has changed, by notify;
-//! - [`log`], [`build_guests`].
+//! - [`settings`][]: what counts, of the manifest's file and the command line;
+//! - [`log`], [`build_guests`], [`new_guest`].
 //!
 //! The places that know everyone:
 //! - [`worker`][]: the loop of one thread;
+//! - [`admin`][]: what the host tells about itself, by one more worker;
 //! - [`server`][]: starts and stops workers;
+//! - [`guest_test`][]: plays the cases that lie beside guests;
 //! - [`cli`][]: the command line.
 
+pub mod admin;
 pub mod build_guests;
 pub mod cli;
 pub mod config;
 pub mod connection;
+pub mod counters;
 pub mod exchange;
 pub mod fifo;
+pub mod gates;
 pub mod glob;
 pub mod guest;
+pub mod guest_test;
 pub mod guests_folder;
 pub mod http;
 pub mod inbox;
@@ -47,11 +56,13 @@ pub mod limits;
 pub mod log;
 pub mod manifest;
 pub mod net;
+pub mod new_guest;
 pub mod outcome;
 pub mod pending;
 pub mod request_id;
 pub mod router;
 pub mod server;
+pub mod settings;
 pub mod settling;
 pub mod slab;
 pub mod sync;

@@ -26,6 +26,8 @@ pub struct HttpLimits {
     pub body_bytes_per_s_min: u64,
     /// How long a connection may stay silent between requests, and before its first. Then it is closed.
     pub idle_timeout_ms: u64,
+    /// How long it may stay silent once the host is on its way out. Not at once: a request may be on its way already.
+    pub drain_idle_ms: u64,
     /// How long output may wait without a single byte of it being taken. Then the connection is dropped.
     pub write_timeout_ms: u64,
     /// How long a connection that the host closes first is read and discarded, so that its last answer is not
@@ -55,6 +57,7 @@ impl Default for HttpLimits {
             body_timeout_ms: 30_000,
             body_bytes_per_s_min: 256,
             idle_timeout_ms: 60_000,
+            drain_idle_ms: 250,
             write_timeout_ms: 30_000,
             linger_ms: 1_000,
             linger_bytes_max: 262_144,

@@ -13,21 +13,13 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::json;
 
+pub use crate::config::LogFormat as Format;
 use crate::request_id::RequestId;
 
 /// How long lines gather before they are written.
 const GATHER: Duration = Duration::from_millis(10);
 /// How much text is written at once.
 const BATCH_BYTES: usize = 64 << 10;
-
-/// How lines look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
-    /// For people.
-    Text,
-    /// One JSON object a line.
-    Json,
-}
 
 /// How much a line matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -141,6 +133,11 @@ impl Log {
     /// What the host says.
     pub fn host(&self, level: Level, message: impl Into<String>) {
         self.send(Content::Host { level, message: message.into() });
+    }
+
+    /// Lines that were dropped so far, since too many waited.
+    pub fn dropped(&self) -> u64 {
+        self.0.queue.dropped.load(Ordering::Relaxed)
     }
 
     /// Waits until what was logged before is written, but not longer than `patience`.

@@ -1,17 +1,22 @@
 //! The real world of a worker: mio's poll, sockets, the clock. The only user of mio.
 
+mod streams;
+mod unix;
+
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr};
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use mio::event::Event;
-use mio::net::{TcpListener, TcpStream};
+use mio::net::{TcpListener, UnixListener};
 use mio::{Events, Interest, Poll, Token};
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::config::Listen;
+pub use self::streams::Listener;
+pub use self::unix::{SocketFile, unix_listener};
+use crate::config::{LISTENERS_MAX, Listen};
 use crate::slab::Key;
 use crate::world::{Ready, World};
 
@@ -19,14 +24,16 @@ use crate::world::{Ready, World};
 const BACKLOG: i32 = 4096;
 /// Events of one turn.
 const EVENTS_MAX: usize = 1024;
-/// No client's key: the highest generation is never reached.
-const LISTENER: Token = Token(usize::MAX);
-const WAKER: Token = Token(usize::MAX - 1);
+/// No client's key, like the listeners' below it: the highest generation is never reached.
+const WAKER: Token = Token(usize::MAX);
+/// The first listener's; the others' count down from it. There are far fewer of them than a generation has slots.
+const LISTENER: Token = Token(usize::MAX - 1);
+const LISTENERS: std::ops::RangeInclusive<usize> = LISTENER.0 - (LISTENERS_MAX - 1)..=LISTENER.0;
 /// How long the accept loop rests when the process has no descriptor left (EMFILE): the listener reports
 /// only changes, so that nobody else would come back to it.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
 
-/// One listening socket for each worker. With `SO_REUSEPORT` the kernel spreads connections over them; an
+/// One listening socket for each worker, all for one address. With `SO_REUSEPORT` the kernel spreads connections over them; an
 /// inherited socket is one, and the workers share it.
 pub fn listeners(listen: Listen, workers: u16) -> io::Result<Vec<std::net::TcpListener>> {
     match listen {
@@ -87,12 +94,15 @@ impl Waker {
     }
 }
 
-/// See [`World`].
-pub struct Net {
+/// See [`World`]. By the kind of its listener, since a client's socket had better be as small as it can.
+pub struct Net<L: Listener = TcpListener> {
     poll: Poll,
     events: Events,
     waker: Waker,
-    listener: Option<TcpListener>,
+    /// Empty once it accepts no more.
+    listeners: Vec<L>,
+    /// Which of them is asked next: each in turn, so that a busy one keeps no other waiting.
+    next_listener: usize,
     /// Since when accepting rests.
     accept_rests: Option<Instant>,
     started: Instant,
@@ -102,11 +112,26 @@ pub struct Net {
 }
 
 impl Net {
-    /// A world around one listener. `started` is the zero of the clock that all workers share.
-    pub fn new(listener: std::net::TcpListener, started: Instant) -> io::Result<Net> {
+    /// A world around its listeners, one for each address, at most [`LISTENERS_MAX`]. `started` is the zero of the clock
+    /// that all workers share.
+    pub fn new(listeners: Vec<std::net::TcpListener>, started: Instant) -> io::Result<Net> {
+        Net::around(listeners.into_iter().map(TcpListener::from_std).collect(), started)
+    }
+}
+
+impl Net<UnixListener> {
+    /// The same around a unix socket. Its clients' address is that of this machine, with port 0.
+    pub fn unix(listener: std::os::unix::net::UnixListener, started: Instant) -> io::Result<Net<UnixListener>> {
+        Net::around(vec![UnixListener::from_std(listener)], started)
+    }
+}
+
+impl<L: Listener> Net<L> {
+    fn around(mut listeners: Vec<L>, started: Instant) -> io::Result<Net<L>> {
         let poll = Poll::new()?;
-        let mut listener = TcpListener::from_std(listener);
-        poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
+        for (token, listener) in LISTENERS.rev().zip(&mut listeners) {
+            poll.registry().register(listener, Token(token), Interest::READABLE)?;
+        }
         let waker = Waker(Arc::new(mio::Waker::new(poll.registry(), WAKER)?));
         let mut seed = [0; 16];
         getrandom::fill(&mut seed).map_err(io::Error::other)?;
@@ -114,7 +139,8 @@ impl Net {
             poll,
             events: Events::with_capacity(EVENTS_MAX),
             waker,
-            listener: Some(listener),
+            listeners,
+            next_listener: 0,
             accept_rests: None,
             started,
             date: String::new(),
@@ -136,11 +162,15 @@ impl Net {
     }
 }
 
-impl World for Net {
-    type Socket = TcpStream;
+impl<L: Listener> World for Net<L> {
+    type Socket = L::Stream;
 
     fn now_ms(&self) -> u64 {
         self.started.elapsed().as_millis() as u64
+    }
+
+    fn now_us(&self) -> u64 {
+        self.started.elapsed().as_micros() as u64
     }
 
     fn date(&mut self) -> &str {
@@ -173,41 +203,43 @@ impl World for Net {
         Ok(())
     }
 
-    fn accept(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
-        let Some(listener) = &self.listener else { return Err(io::ErrorKind::WouldBlock.into()) };
-        let accepted = listener.accept();
-        if let Err(error) = &accepted {
-            // Anything but "there is none" (no descriptors, no memory): rest, and come back.
-            if error.kind() != io::ErrorKind::WouldBlock {
-                self.accept_rests.get_or_insert_with(Instant::now);
+    fn accept(&mut self) -> io::Result<(L::Stream, SocketAddr)> {
+        for _ in 0..self.listeners.len() {
+            let accepted = self.listeners[self.next_listener].accept();
+            self.next_listener = (self.next_listener + 1) % self.listeners.len();
+            match accepted {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                // No descriptors, no memory: rest, and come back.
+                Err(error) => {
+                    self.accept_rests.get_or_insert_with(Instant::now);
+                    return Err(error);
+                }
+                accepted => return accepted,
             }
         }
-        let (socket, peer) = accepted?;
-        // Answers are written whole: waiting to fill a segment would only delay them.
-        let _ = socket.set_nodelay(true);
-        Ok((socket, peer))
+        Err(io::ErrorKind::WouldBlock.into())
     }
 
-    fn register(&mut self, socket: &mut TcpStream, key: Key) -> io::Result<()> {
+    fn register(&mut self, socket: &mut L::Stream, key: Key) -> io::Result<()> {
         let token = Token(key.to_bits() as usize);
         self.poll.registry().register(socket, token, Interest::READABLE | Interest::WRITABLE)
     }
 
-    fn read(&mut self, socket: &mut TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+    fn read(&mut self, socket: &mut L::Stream, buffer: &mut [u8]) -> io::Result<usize> {
         socket.read(buffer)
     }
 
-    fn write(&mut self, socket: &mut TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    fn write(&mut self, socket: &mut L::Stream, bytes: &[u8]) -> io::Result<usize> {
         socket.write(bytes)
     }
 
-    fn shutdown_write(&mut self, socket: &mut TcpStream) {
+    fn shutdown_write(&mut self, socket: &mut L::Stream) {
         // It fails only for a connection that is gone.
-        let _ = socket.shutdown(Shutdown::Write);
+        let _ = L::shutdown_write(socket);
     }
 
     fn close_listener(&mut self) {
-        if let Some(mut listener) = self.listener.take() {
+        for mut listener in self.listeners.drain(..) {
             let _ = self.poll.registry().deregister(&mut listener);
         }
         self.accept_rests = None;
@@ -216,8 +248,8 @@ impl World for Net {
 
 fn to_ready(event: &Event) -> Option<Ready> {
     match event.token() {
-        LISTENER => Some(Ready::Listener),
         WAKER => None,
+        Token(bits) if LISTENERS.contains(&bits) => Some(Ready::Listener),
         Token(bits) => Some(Ready::Socket {
             key: Key::from_bits(bits as u64),
             readable: event.is_readable(),

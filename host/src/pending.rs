@@ -14,7 +14,7 @@
 use std::fmt::Write as _;
 
 use crate::slab::Key;
-use crate::sync::{AtomicUsize, Mutex, MutexGuard, Ordering, PoisonError};
+use crate::sync::{Arc, AtomicUsize, Mutex, MutexGuard, Ordering, PoisonError};
 
 use self::owners::Owners;
 pub use self::owners::{Account, OWNERS_MAX, Owner};
@@ -135,6 +135,11 @@ impl<V: Clone> Registry<V> {
     /// How many pendings of an owner there are, settled ones that are not yet released included.
     pub fn owned(&self, owner: Owner) -> usize {
         self.owners.count(owner)
+    }
+
+    /// The key that a pending was created under, if it has one and is still there.
+    pub fn key(&self, id: PendingId) -> Option<Arc<str>> {
+        self.lock(usize::from(id.shard)).name(id.key)
     }
 
     /// Who made the pending that a token names. `None` for a token that names none.

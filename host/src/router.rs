@@ -3,13 +3,19 @@
 //! All routes of a deployment are one table, matched in one pass over the path. First match wins: in the
 //! table's order, which is guests by name, then the order that a guest declared.
 //!
+//! A guest may be mounted below a prefix: its patterns match what follows that, which begins with a slash. The bare
+//! prefix is its `/`, as with a slash behind it.
+//!
 //! The pass is one automaton of all patterns that knows the first of those that match, so that a thousand routes
 //! cost about what ten do. Only when that route does not take the method are all that match looked at.
+
+use std::sync::Arc;
 
 use percent_encoding::percent_decode_str;
 use regex::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 use regex_automata::nfa::thompson::WhichCaptures;
 use regex_automata::{Anchored, Input, meta};
+use regex_syntax::hir::{Hir, HirKind, Repetition};
 
 use crate::http::headers::is_token;
 
@@ -31,6 +37,23 @@ pub struct Entry {
     pub route: u32,
     /// What the guest declared.
     pub declared: Route,
+    /// The prefix of its paths, as sent and without a slash at its end; empty for none.
+    pub mount: Arc<str>,
+}
+
+impl Entry {
+    /// The pattern as people read it, with the prefix.
+    pub fn pattern(&self) -> String {
+        format!("{}{}", self.mount, self.declared.pattern)
+    }
+
+    /// A path below the prefix as the guest sees it.
+    fn below<'a>(&self, path: &'a str) -> Option<&'a str> {
+        match path.strip_prefix(&*self.mount)? {
+            "" => Some("/"),
+            rest => rest.starts_with('/').then_some(rest),
+        }
+    }
 }
 
 /// A capture of a route's pattern, percent-decoded.
@@ -109,8 +132,8 @@ pub struct Router {
 #[derive(Clone, Debug)]
 struct Line {
     entry: Entry,
-    /// For the captures; none if the pattern has no group.
-    captures: Option<Regex>,
+    /// The pattern alone: for its captures, and where the pass may find too much. None if neither is needed.
+    own: Option<Regex>,
 }
 
 /// How large the captures' automaton of one pattern may be.
@@ -124,7 +147,7 @@ const CACHE_BYTES_MAX: usize = 8 << 20;
 /// Checks the routes of one guest: each error names the route.
 pub fn check(routes: &[Route]) -> Result<(), PatternError> {
     for (index, route) in routes.iter().enumerate() {
-        compile(index, route)?;
+        compile(index, route, false)?;
         if let Some(method) = route.methods.iter().find(|method| !is_token(method.as_bytes())) {
             let pattern = route.pattern.clone();
             return Err(PatternError::Method { route: index, pattern, method: method.clone() });
@@ -138,7 +161,7 @@ pub fn check(routes: &[Route]) -> Result<(), PatternError> {
 impl Router {
     /// Builds the table of a deployment, in the order of `entries`.
     pub fn new(entries: Vec<Entry>) -> Result<Router, PatternError> {
-        let anchored = |entry: &Entry| anchor(entry.route as usize, &entry.declared);
+        let anchored = |entry: &Entry| anchor_below(&entry.mount, entry.route as usize, &entry.declared);
         let patterns: Vec<String> = entries.iter().map(anchored).collect::<Result<_, _>>()?;
         let first = first_of(&patterns, TABLE_BYTES_MAX)?;
         let all = RegexSetBuilder::new(&patterns)
@@ -147,8 +170,8 @@ impl Router {
             .build()
             .map_err(|error| PatternError::TooLarge(error.to_string()))?;
         let lines = entries.into_iter().map(|entry| {
-            let captures = compile(entry.route as usize, &entry.declared)?;
-            Ok(Line { entry, captures })
+            let own = compile(entry.route as usize, &entry.declared, !entry.mount.is_empty())?;
+            Ok(Line { entry, own })
         });
         Ok(Router { first, all, lines: lines.collect::<Result<_, _>>()? })
     }
@@ -169,14 +192,21 @@ impl Router {
             return Match::NotFound;
         };
         let first = first.pattern().as_usize();
-        if self.lines[first].entry.declared.takes(method) {
+        if self.lines[first].entry.declared.takes(method)
+            && let Some(path) = self.lines[first].matched(path)
+        {
             return self.found(first, path);
         }
-        let matched = self.all.matches(path);
-        if let Some(entry) = matched.iter().find(|&index| self.lines[index].entry.declared.takes(method)) {
+        let matched: Vec<(usize, &str)> =
+            self.all.matches(path).iter().filter_map(|index| Some((index, self.lines[index].matched(path)?))).collect();
+        if matched.is_empty() {
+            return Match::NotFound;
+        }
+        let taker = matched.iter().find(|(index, _)| self.lines[*index].entry.declared.takes(method));
+        if let Some(&(entry, path)) = taker {
             return self.found(entry, path);
         }
-        let allow = allow(matched.iter().map(|index| &self.lines[index].entry.declared));
+        let allow = allow(matched.iter().map(|(index, _)| &self.lines[*index].entry.declared));
         if method == "OPTIONS" { Match::Options { allow } } else { Match::MethodNotAllowed { allow } }
     }
 
@@ -196,6 +226,12 @@ fn first_of(patterns: &[String], bytes_max: usize) -> Result<meta::Regex, Patter
 }
 
 impl Route {
+    /// Whether there is a method that both take.
+    pub fn shares_methods(&self, other: &Route) -> bool {
+        let any = |route: &Route| route.methods.is_empty();
+        any(self) || any(other) || self.methods.iter().any(|method| other.takes(method))
+    }
+
     fn takes(&self, method: &str) -> bool {
         let takes = |wanted: &str| self.methods.iter().any(|method| method == wanted);
         self.methods.is_empty() || takes(method) || (method == "HEAD" && takes("GET"))
@@ -203,8 +239,17 @@ impl Route {
 }
 
 impl Line {
+    /// The path as the guest sees it, of one that the pass has found: below a prefix it finds too much.
+    fn matched<'a>(&self, path: &'a str) -> Option<&'a str> {
+        if self.entry.mount.is_empty() {
+            return Some(path);
+        }
+        let path = self.entry.below(path)?;
+        self.own.as_ref().is_none_or(|own| own.is_match(path)).then_some(path)
+    }
+
     fn params(&self, path: &str) -> Option<Vec<Param>> {
-        let Some(regex) = &self.captures else { return Some(Vec::new()) };
+        let Some(regex) = &self.own else { return Some(Vec::new()) };
         let captures = regex.captures(path)?;
         let groups = regex.capture_names().enumerate().skip(1);
         let params = groups.map(|(group, name)| {
@@ -242,11 +287,38 @@ fn anchor(index: usize, route: &Route) -> Result<String, PatternError> {
     if regex_syntax::parse(&anchored).is_ok() { Ok(anchored) } else { Ok(format!("^(?:{pattern}\n)$")) }
 }
 
-/// What finds the route's captures: nothing, for a pattern without groups.
-fn compile(index: usize, route: &Route) -> Result<Option<Regex>, PatternError> {
+/// The same below a prefix, for the pass: it finds all that it should, and perhaps more. The bare prefix is among it, and
+/// where the pattern looks behind itself (`^`, `\b`), which would see the prefix there, it does not look.
+fn anchor_below(mount: &str, index: usize, route: &Route) -> Result<String, PatternError> {
+    let anchored = anchor(index, route)?;
+    if mount.is_empty() {
+        return Ok(anchored);
+    }
+    let parsed = regex_syntax::parse(&anchored).map_err(|error| invalid(index, &route.pattern, &error))?;
+    let mount = regex_syntax::escape(mount);
+    Ok(format!("^{mount}(?:(?:{})|)$", without_looks(&parsed)))
+}
+
+fn without_looks(hir: &Hir) -> Hir {
+    match hir.kind() {
+        HirKind::Look(_) => Hir::empty(),
+        HirKind::Repetition(repetition) => {
+            let sub = Box::new(without_looks(&repetition.sub));
+            Hir::repetition(Repetition { sub, ..repetition.clone() })
+        }
+        // Nobody asks the pass for captures.
+        HirKind::Capture(capture) => without_looks(&capture.sub),
+        HirKind::Concat(parts) => Hir::concat(parts.iter().map(without_looks).collect()),
+        HirKind::Alternation(parts) => Hir::alternation(parts.iter().map(without_looks).collect()),
+        HirKind::Empty | HirKind::Literal(_) | HirKind::Class(_) => hir.clone(),
+    }
+}
+
+/// What finds the route's captures: nothing, for a pattern without groups that is not mounted.
+fn compile(index: usize, route: &Route, is_mounted: bool) -> Result<Option<Regex>, PatternError> {
     let anchored = anchor(index, route)?;
     let parsed = regex_syntax::parse(&anchored).map_err(|error| invalid(index, &route.pattern, &error))?;
-    if parsed.properties().explicit_captures_len() == 0 {
+    if parsed.properties().explicit_captures_len() == 0 && !is_mounted {
         return Ok(None);
     }
     let built = RegexBuilder::new(&anchored).size_limit(PATTERN_BYTES_MAX).build();
@@ -266,6 +338,18 @@ mod tests {
             guest: 0,
             route: n as u32,
             declared: route(methods, pattern),
+            mount: "".into(),
+        });
+        Router::new(entries.collect()).unwrap()
+    }
+
+    /// Each with its prefix and its pattern, for every method.
+    fn mounted(routes: &[(&str, &str)]) -> Router {
+        let entries = routes.iter().enumerate().map(|(n, (mount, pattern))| Entry {
+            guest: n as u32,
+            route: 0,
+            declared: route("", pattern),
+            mount: (*mount).into(),
         });
         Router::new(entries.collect()).unwrap()
     }
@@ -334,6 +418,76 @@ mod tests {
         let spaced = Route { methods: vec!["G T".into()], pattern: "/".into() };
         assert!(check(&[spaced]).unwrap_err().to_string().contains("not a token"));
         assert!(check(&[route("GET", "(a{1000}){1000}")]).is_err(), "too large");
+    }
+
+    #[test]
+    fn a_prefix_is_no_part_of_the_pattern() {
+        let router = mounted(&[("/shop", "/a|/b"), ("/x.y", "^/(?P<all>.*)$"), ("/shop", ".*"), ("", "/shopping")]);
+        for (path, entry) in [
+            ("/shop/a", Some(0)),
+            ("/shop/b", Some(0)),
+            ("/shop/c", Some(2)),
+            ("/shop", Some(2)),
+            ("/shop/", Some(2)),
+            ("/shopping", Some(3)),
+            ("/shop/shopping", Some(2)),
+            ("/shopa", None),
+            ("/a", None),
+            ("/x.y/1/2", Some(1)),
+            ("/x.y", Some(1)),
+            ("/xzy/1", None),
+            ("/SHOP/a", None),
+            ("/%73hop/a", None),
+            ("//shop/a", None),
+        ] {
+            assert_eq!(found(&router, "GET", path), entry, "{path}");
+        }
+        let Match::Found { params, .. } = router.find("GET", "/x.y/1/2") else { panic!("not found") };
+        assert_eq!(params, [Param { name: Some("all".into()), value: "1/2".into() }]);
+        let patterns: Vec<String> = router.entries().map(Entry::pattern).collect();
+        assert_eq!(patterns[..2], ["/shop/a|/b", "/x.y^/(?P<all>.*)$"]);
+    }
+
+    /// Below a prefix a pattern means what it means without.
+    #[test]
+    fn what_looks_behind_itself_does_not_see_the_prefix() {
+        for pattern in [r"/a", r"^/a", r"\b/a", r"\B/a", r"(?x) /a # x", r"", r"()", r"(?m:^)/a$", r"x*^/a", "(?i)/A"] {
+            let (bare, below) = (mounted(&[("", pattern)]), mounted(&[("/m", pattern)]));
+            for path in ["/a", "/", "/b", "/a/", "/m/a"] {
+                let of = |router, path: &str| found(router, "GET", path);
+                assert_eq!(of(&below, &format!("/m{path}")), of(&bare, path), "{pattern} {path}");
+            }
+            assert_eq!(found(&below, "GET", "/m"), found(&bare, "GET", "/"), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn a_method_is_looked_for_below_prefixes_too() {
+        let entry = |n, methods: &str, pattern: &str, mount: &str| Entry {
+            guest: n,
+            route: 0,
+            declared: route(methods, pattern),
+            mount: mount.into(),
+        };
+        let router = Router::new(vec![
+            entry(0, "POST", ".*", "/shop"),
+            entry(1, "GET", "/x", "/shop"),
+            entry(2, "PUT", "/.*", ""),
+        ])
+        .unwrap();
+        assert_eq!(found(&router, "GET", "/shop/x"), Some(1));
+        assert_eq!(found(&router, "PUT", "/shop/x"), Some(2));
+        let allow = |text: &str| Match::MethodNotAllowed { allow: text.into() };
+        assert_eq!(router.find("DELETE", "/shop/x"), allow("POST, GET, HEAD, PUT, OPTIONS"));
+        assert_eq!(router.find("DELETE", "/shop/y"), allow("POST, PUT, OPTIONS"));
+        assert_eq!(router.find("DELETE", "/shopping"), allow("PUT, OPTIONS"), "that is not below the prefix");
+    }
+
+    #[test]
+    fn an_error_shows_what_the_guest_wrote() {
+        let entry = Entry { guest: 0, route: 4, declared: route("", "/(oops"), mount: "/shop".into() };
+        let error = Router::new(vec![entry]).unwrap_err().to_string();
+        assert!(error.contains("route 4") && error.contains(": /(oops\n") && !error.contains("shop"), "{error}");
     }
 
     #[test]

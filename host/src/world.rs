@@ -6,6 +6,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use crate::config::Limits;
 use crate::http::{Request, Response};
 use crate::outcome::{Arrival, Cause, Handle, Join, Outcome};
 use crate::pending::Waiter;
@@ -20,6 +21,11 @@ pub trait World {
 
     /// Milliseconds on a clock that never goes back.
     fn now_ms(&self) -> u64;
+
+    /// The same clock in microseconds, if it is that fine: for measuring turns.
+    fn now_us(&self) -> u64 {
+        self.now_ms() * 1_000
+    }
 
     /// The current `Date` (RFC 9110, section 5.6.7).
     fn date(&mut self) -> &str;
@@ -72,14 +78,19 @@ pub enum Ready {
     },
 }
 
-/// Tells workers that their suspensions are settled.
+/// Tells workers that their suspensions are settled, and that their calls may go on.
 pub trait Post: Send + Sync {
     /// Each waiter is told once; its worker acts on a later turn.
     fn wake(&self, waiters: &[Waiter]);
+
+    /// It is this worker's turn to enter a gate ([`Calls::enter`]), or to give it up, on its next turn.
+    fn gate_opened(&self, worker: u16, gate: u32);
 }
 
 /// Runs guests. A call that needs longer than one time slice goes on at the next `poll`; one that waits in place, at
 /// the `poll` after its `unpark`.
+///
+/// A `guest` is a number here: it names one version of one guest for as long as anybody holds it, or the router has it.
 pub trait Calls {
     /// The table that decides which guest takes a request.
     fn router(&self) -> &Router;
@@ -89,6 +100,49 @@ pub trait Calls {
 
     /// Whether the guest exports `resume`.
     fn has_resume(&self, guest: u32) -> bool;
+
+    /// The longest content of a request to it, if it has a limit of its own. The limit of all counts beside it.
+    fn body_bytes_max(&self, _guest: u32) -> Option<u64> {
+        None
+    }
+
+    /// One more request of this guest is queued, running or suspended: it stays, whatever is deployed meanwhile.
+    fn hold(&mut self, guest: u32);
+
+    /// One less. True if that was the last and the guest has been replaced: its number means nothing from now on.
+    fn let_go(&mut self, guest: u32) -> bool;
+
+    /// Takes up the newest deployment, if there is one that it has not taken up.
+    fn redeploy(&mut self) -> Option<Redeployed>;
+
+    /// Nothing is to be suspended for this guest any more. False if nothing is held for it here.
+    fn expel(&mut self, guest: u32) -> bool;
+
+    /// Whether that was said of it.
+    fn is_expelled(&self, guest: u32) -> bool;
+
+    /// The gate of a guest whose calls in the process are limited in number: all its versions have the same, on every
+    /// worker.
+    fn gate(&self, _guest: u32) -> Option<u32> {
+        None
+    }
+
+    /// The next call to be started, of this guest, enters its gate; it leaves it by itself when it ends. False if it has
+    /// to wait: then [`Post::gate_opened`] tells this worker when to try again.
+    fn enter(&mut self, _guest: u32) -> bool {
+        true
+    }
+
+    /// This worker was told that a gate has opened, and has nothing to start.
+    fn give_up(&mut self, _gate: u32) {}
+
+    /// When instances that are kept for other calls have been so for too long, on the worker's clock.
+    fn expires_ms(&self) -> Option<u64> {
+        None
+    }
+
+    /// Drops those for which that time has come; some of them, if they are many.
+    fn expire(&mut self, _now_ms: u64) {}
 
     /// Starts a call in a free slot and runs its first time slice.
     fn start(&mut self, slot: u32, call: Call) -> Ran;
@@ -104,10 +158,20 @@ pub trait Calls {
     fn cancel(&mut self, slot: u32, handles: Box<[Handle]>) -> Vec<Handle>;
 }
 
+/// What changes with a deployment, beside the guests and their routes.
+pub struct Redeployed {
+    /// In force from now on.
+    pub limits: Arc<Limits>,
+    /// Whether each answered request is logged.
+    pub access_log: bool,
+    /// Guests that were replaced and that nothing is held for: their numbers mean nothing from now on.
+    pub gone: Vec<u32>,
+}
+
 /// What became of a call in one time slice.
 #[derive(Debug)]
 pub enum Ran {
-    /// It is over, and its instance is gone.
+    /// It is over, and its instance is gone or kept for another call.
     Ended(CallEnd),
     /// It computes: its slot will be reported runnable, or is already.
     Yielded,
@@ -129,7 +193,7 @@ pub struct Wait {
 /// One call into a guest.
 #[derive(Debug)]
 pub struct Call {
-    /// The guest, by its place in the deployment.
+    /// The guest's version, by its number.
     pub guest: u32,
     /// The route, by its place in the guest's list.
     pub route: u32,
@@ -168,6 +232,18 @@ pub struct GuestRequest {
     pub client: SocketAddr,
     /// The captures of its route.
     pub params: Vec<Param>,
+    /// How much of the path's beginning is the guest's mount prefix.
+    pub mount_bytes: usize,
+}
+
+impl GuestRequest {
+    /// The path as the guest sees it: without its mount prefix, and with a slash at its beginning.
+    pub fn path(&self) -> &str {
+        match self.request.head.path().get(self.mount_bytes..) {
+            None | Some("") => "/",
+            Some(path) => path,
+        }
+    }
 }
 
 /// How a call ended. Whatever happened, the handles are the worker's now.
@@ -187,6 +263,9 @@ pub enum CallFault {
     /// The guest trapped, ran too long or ate its memory: with the wasm backtrace.
     #[error("{0}")]
     Trapped(String),
+    /// It trapped in `resume`, and its version has been withdrawn for such faults: the request may come again.
+    #[error("of a version that was rolled back: {0}")]
+    Withdrawn(String),
     /// The guest could not be started: the host's trouble, not the guest's.
     #[error("the guest could not be started: {0}")]
     Start(String),
@@ -197,7 +276,7 @@ impl CallFault {
     pub fn response(&self) -> Response {
         match self {
             CallFault::Trapped(_) => Response::text(500, "internal server error\n"),
-            CallFault::Start(_) => Response::text(503, "service unavailable\n"),
+            CallFault::Withdrawn(_) | CallFault::Start(_) => Response::unavailable(),
         }
     }
 }

@@ -21,11 +21,13 @@ fn err(output: &Output) -> String {
 fn help_says_what_there_is() {
     let help = run(["--help"]);
     assert!(help.status.success());
-    for word in ["run", "build", "check", "Example"] {
+    for word in ["run", "build", "check", "new", "test", "config", "Example"] {
         assert!(out(&help).contains(word), "{word}");
     }
     let help = run(["run", "--help"]);
-    for word in ["--listen", "--workers", "--build", "--log", "127.0.0.1:8080", "SIGTERM"] {
+    for word in
+        ["--listen", "--workers", "--build", "--log", "--admin", "--strict", "--no-watch", "127.0.0.1:8080", "SIGTERM"]
+    {
         assert!(out(&help).contains(word), "{word}");
     }
     assert!(out(&run(["--version"])).starts_with("snow-host "));
@@ -39,13 +41,20 @@ fn wrong_arguments_are_a_2() {
         &["run"],
         &["check"],
         &["build"],
+        &["new"],
+        &["new", "rust"],
+        &["new", "fortran", "a"],
+        &["test"],
         &["run", "guests", "--listen", "8080"],
         &["run", "guests", "--listen", "localhost"],
         &["run", "guests", "--listen", "fd:x"],
         &["run", "guests", "--workers", "0"],
         &["run", "guests", "--workers", "many"],
         &["run", "guests", "--log", "xml"],
+        &["run", "guests", "--admin", "9090"],
         &["run", "guests", "more"],
+        &["config", "--schema", "--json"],
+        &["config", "guests", "--listen", "8080"],
         &["run", "guests", "--no-such-option"],
     ] {
         let output = run(arguments);

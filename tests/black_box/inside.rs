@@ -22,11 +22,13 @@ impl Inside {
         let folder = Folder::with(guests)?;
         let listen = Listen::Address(SocketAddr::from(([127, 0, 0, 1], 0)));
         let guests = folder.path().to_owned();
-        let config = Config { guests, listen, workers, access_log: true, limits, guest_configs: Default::default() };
+        // Compiled in this very process, which is no server's program.
+        let mut config = Config { limits, ..Config::new(guests) };
+        (config.server.listen, config.server.workers) = (vec![listen], workers);
         let log = Log::start(Format::Text, 1_000, io::sink()).expect("a thread");
         let server = Server::start(&config, log).expect("it starts");
         assert!(server.rejected().is_empty(), "{:?}", server.rejected());
-        Some(Inside { address: server.address(), server: Some(server), _folder: folder })
+        Some(Inside { address: server.addresses()[0], server: Some(server), _folder: folder })
     }
 
     pub fn connect(&self) -> Client {

@@ -18,16 +18,23 @@
 //! | `inside` | a server within the test: what it counts, and limits that no argument sets |
 //! | `loading` | files that are no guests |
 //! | `manifest` | `snow.toml`: limits and grants in force, and what is wrong with it |
+//! | `new_guest` | `snow-host new`: what it writes, and what it refuses |
+//! | `guest_cases` | `snow-host test`: cases beside a guest |
+//! | `config` | `[server]` of `snow.toml`, flags over it, several listeners; `snow-host config` |
 //! | `cli` | arguments, exit codes, the log |
 //! | `drain` | how it ends |
+//! | `swap` | the folder changes while it serves |
+//! | `restart` | one host after another on one socket |
 //! | `layout` | which file of the host may use what |
 
 mod harness;
 
 mod answers;
 mod cli;
+mod config;
 mod drain;
 mod examples;
+mod guest_cases;
 mod holding;
 mod hostile;
 mod http;
@@ -37,6 +44,9 @@ mod layout;
 mod loading;
 mod malformed;
 mod manifest;
+mod new_guest;
 mod pendings;
 mod requests;
+mod restart;
+mod swap;
 mod workers;

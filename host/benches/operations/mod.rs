@@ -83,7 +83,8 @@ fn encode() -> Run {
 fn route(routes: u32) -> Run {
     let entries = (0..routes).map(|n| {
         let pattern = if n % 2 == 0 { format!("/api/v1/things{n}/") } else { format!("/api/v1/items{n}/([0-9]+)") };
-        Entry { guest: 0, route: n, declared: Route { methods: vec!["GET".into()], pattern } }
+        let declared = Route { methods: vec!["GET".into()], pattern };
+        Entry { guest: 0, route: n, declared, mount: "".into() }
     });
     let router = Router::new(entries.collect()).expect("plain patterns");
     let path = format!("/api/v1/items{}/4711", routes - 1);

@@ -74,6 +74,7 @@ impl Connection {
         let after = |timeout_ms| now_ms.saturating_add(timeout_ms);
         self.deadline_ms = match wait {
             Wait::Nothing => 0,
+            Wait::Idle if self.draining => after(limits.drain_idle_ms.min(limits.idle_timeout_ms)),
             Wait::Idle => after(limits.idle_timeout_ms),
             Wait::Head => after(limits.header_timeout_ms),
             Wait::Body => after(limits.body_timeout_ms).min(self.slowest_body_ms(limits)),

@@ -123,6 +123,10 @@ impl World {
     }
 
     /// Time passes, in steps as small as the deadlines.
+    fn drain(&mut self) {
+        self.connection.close_when_idle(self.now_ms, &self.limits);
+    }
+
     fn wait(&mut self, ms: u64) -> &mut World {
         let end_ms = self.now_ms + ms;
         while let Some(deadline_ms) = self.connection.deadline_ms().filter(|&at| at <= end_ms) {

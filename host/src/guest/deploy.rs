@@ -1,104 +1,142 @@
-//! A folder becomes a deployment: its guests by name, and one table of all their routes.
+//! Guests become a deployment: one table of all their routes, and a share of it for each worker.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::{Context, ensure};
-
-use super::host_api;
-use super::module::Guest;
+use super::grants::{Permit, Permits};
 use super::runtime::Runtime;
-use crate::router::{Entry, Router};
+use super::version::Version;
+use crate::router::{Entry, PatternError, Router};
 
 /// Guests and routes that serve together. It never changes: a new one takes its place.
 pub struct Deployment {
-    /// By name.
-    pub guests: Vec<Arc<Guest>>,
+    /// By the names of their guests.
+    pub versions: Vec<Arc<Version>>,
     /// All their routes; first match wins, in the order of guests, then of declaration.
     pub router: Router,
 }
 
-/// A guest that was left out, and why.
-#[derive(Debug)]
-pub struct Rejected {
-    /// Its file.
-    pub path: PathBuf,
-    /// What is wrong and what to do.
-    pub error: anyhow::Error,
+/// A version that was left out, since its routes do not fit beside the others'.
+pub struct Misfit {
+    /// The version.
+    pub version: Arc<Version>,
+    /// What does not fit.
+    pub error: PatternError,
+}
+
+/// Two guests have the same pattern. The first one's route wins for the methods that both take.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Conflict {
+    /// As both declare it, with their mount prefixes.
+    pub pattern: String,
+    /// The guest that gets the requests.
+    pub first: Arc<str>,
+    /// The guest that does not.
+    pub second: Arc<str>,
+}
+
+impl fmt::Display for Conflict {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Conflict { pattern, first, second } = self;
+        write!(out, "{first} and {second} both have the route {pattern}: {first} gets its requests")
+    }
 }
 
 impl Deployment {
-    /// Loads every guest of a folder (or the one in a file). A guest that can't be loaded is left out and
-    /// reported; the others serve. Fails only if the folder itself can't be read.
-    pub fn load(folder: &Path, runtime: &Runtime) -> anyhow::Result<(Deployment, Vec<Rejected>)> {
-        let linker = host_api::linker(&runtime.engine).map_err(super::module::plain)?;
-        let (mut guests, mut rejected) = (Vec::new(), Vec::new());
-        for (name, paths) in guest_files(folder, runtime.limits.guests_max)? {
-            let [path] = paths.as_slice() else {
-                rejected.push(ambiguous(&name, &paths));
-                continue;
+    /// Of versions of different guests, mounted where their permits say. If their routes are too large all together,
+    /// whoever has most is left out.
+    pub fn new(mut versions: Vec<Arc<Version>>, permits: &Permits) -> (Deployment, Vec<Misfit>) {
+        versions.sort_by(|a, b| a.guest.name.cmp(&b.guest.name));
+        let mut misfits = Vec::new();
+        loop {
+            let error = match Router::new(entries(&versions, permits)) {
+                Ok(router) => return (Deployment { versions, router }, misfits),
+                Err(error) => error,
             };
-            match Guest::load(path, runtime, &linker) {
-                Ok(guest) => guests.push(Arc::new(guest)),
-                Err(error) => rejected.push(Rejected { path: path.clone(), error }),
-            }
+            let largest = versions.iter().enumerate().max_by_key(|(_, version)| version.guest.routes.len());
+            let (index, _) = largest.expect("a table without routes fits");
+            misfits.push(Misfit { version: versions.remove(index), error });
         }
-        let router = loop {
-            match Router::new(entries(&guests)) {
-                Ok(router) => break router,
-                // Each guest's routes are fine by themselves, but all together are too many: whoever has most goes.
-                Err(error) => {
-                    let most = guests.iter().enumerate().max_by_key(|(_, guest)| guest.routes.len());
-                    let Some((index, _)) = most else { return Err(error.into()) };
-                    let guest = guests.remove(index);
-                    let error = anyhow::Error::from(error).context("does not fit beside the other guests");
-                    rejected.push(Rejected { path: PathBuf::from(&*guest.name), error });
-                }
+    }
+
+    /// The name of the guest behind an entry of the router.
+    pub fn name_of(&self, entry: &Entry) -> &str {
+        let version = self.versions.iter().find(|version| version.number == entry.guest);
+        version.map_or("-", |version| &version.guest.name)
+    }
+
+    /// Patterns that several guests have, for methods that several take: in order.
+    pub fn conflicts(&self) -> Vec<Conflict> {
+        let names: BTreeMap<u32, &Arc<str>> =
+            self.versions.iter().map(|version| (version.number, &version.guest.name)).collect();
+        let mut seen: BTreeMap<String, Vec<&Entry>> = BTreeMap::new();
+        let mut conflicts = Vec::new();
+        for entry in self.router.entries() {
+            let earlier = seen.entry(entry.pattern()).or_default();
+            let rival = |first: &&&Entry| first.guest != entry.guest && first.declared.shares_methods(&entry.declared);
+            if let Some(first) = earlier.iter().find(rival) {
+                let (first, second) = (names[&first.guest].clone(), names[&entry.guest].clone());
+                conflicts.push(Conflict { pattern: entry.pattern(), first, second });
             }
+            earlier.push(entry);
+        }
+        conflicts
+    }
+
+    /// One worker's share. `older` are versions that it may still hold requests for.
+    pub fn share(&self, runtime: Runtime, older: &[Arc<Version>], access_log: bool) -> Share {
+        let member = |version: &Arc<Version>| Member {
+            permit: Arc::new(runtime.permits.of(&version.guest.name)),
+            version: version.clone(),
         };
-        Ok((Deployment { guests, router }, rejected))
+        let current = self.versions.iter().map(member).collect();
+        let older = older.iter().map(member).collect();
+        Share { router: self.router.clone(), current, older, access_log, runtime }
     }
 }
 
-fn entries(guests: &[Arc<Guest>]) -> Vec<Entry> {
-    let of_guest = |(index, guest): (usize, &Arc<Guest>)| {
-        let routes = guest.routes.clone().into_iter().enumerate();
-        let entries = routes.map(move |(route, declared)| Entry { guest: index as u32, route: route as u32, declared });
-        entries.collect::<Vec<_>>()
+fn entries(versions: &[Arc<Version>], permits: &Permits) -> Vec<Entry> {
+    let of_version = |version: &Arc<Version>| {
+        let (guest, routes, mount) = (version.number, version.guest.routes.clone(), permits.mount(&version.guest.name));
+        let entry = move |(route, declared)| Entry { guest, route, declared, mount: mount.clone() };
+        (0..).zip(routes).map(entry).collect::<Vec<_>>()
     };
-    guests.iter().enumerate().flat_map(of_guest).collect()
+    versions.iter().flat_map(of_version).collect()
 }
 
-fn ambiguous(name: &str, paths: &[PathBuf]) -> Rejected {
-    let files: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
-    let error = anyhow::anyhow!("several files are the guest `{name}`: {}. Remove all but one", files.join(", "));
-    Rejected { path: paths[0].clone(), error }
+/// A version with what it may do.
+pub struct Member {
+    /// Under the newest manifest.
+    pub permit: Arc<Permit>,
+    /// The version.
+    pub version: Arc<Version>,
 }
 
-/// The guest files of a folder, by the name of the guest. Hidden files and other endings are not guests.
-fn guest_files(folder: &Path, most: usize) -> anyhow::Result<BTreeMap<String, Vec<PathBuf>>> {
-    let missing = || format!("the guests folder {} can't be read", folder.display());
-    let mut files: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
-    let mut add = |path: PathBuf| {
-        let (Some(stem), Some(ending)) = (path.file_stem(), path.extension()) else { return };
-        if (ending == "wasm" || ending == "wat") && !stem.to_string_lossy().starts_with('.') {
-            files.entry(stem.to_string_lossy().into_owned()).or_default().push(path);
-        }
-    };
-    if std::fs::metadata(folder).with_context(missing)?.is_file() {
-        add(folder.to_owned());
-    } else {
-        for entry in std::fs::read_dir(folder).with_context(missing)? {
-            let path = entry.with_context(missing)?.path();
-            if path.is_file() {
-                add(path);
-            }
-        }
+/// What one worker needs of a deployment, all its own: made by whoever deploys, so that taking it up is quick.
+pub struct Share {
+    pub(super) runtime: Runtime,
+    pub(super) router: Router,
+    pub(super) current: Vec<Member>,
+    pub(super) older: Vec<Member>,
+    pub(super) access_log: bool,
+}
+
+/// Where a worker finds its share of the next deployment.
+#[derive(Clone, Default)]
+pub struct Successor(Arc<Mutex<Option<Box<Share>>>>);
+
+impl Successor {
+    /// Puts a share there. One that was not taken up is forgotten.
+    pub fn put(&self, share: Share) {
+        let _unused = self.lock().replace(Box::new(share));
     }
-    ensure!(files.len() <= most, "{} holds {} guests; at most {most} are allowed", folder.display(), files.len());
-    for paths in files.values_mut() {
-        paths.sort();
+
+    pub(super) fn take(&self) -> Option<Share> {
+        self.lock().take().map(|share| *share)
     }
-    Ok(files)
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Box<Share>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }

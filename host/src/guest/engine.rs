@@ -1,13 +1,17 @@
 //! One wasmtime engine for all `snow:host` guests: how they are compiled, how much they may take, and how
 //! the loop gets the processor back.
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
+use super::cache::hex;
+use super::encode;
 use crate::config::Limits;
 
 /// A guest that runs longer gives the loop back.
@@ -30,14 +34,48 @@ const WASM_STACK_BYTES: usize = 512 << 10;
 pub fn engine(limits: &Limits, workers: u16) -> wasmtime::Result<Engine> {
     let of_a_worker = limits.worker_calls_started_max + limits.worker_calls_parked_max(workers);
     let instances = of_a_worker * u32::from(workers) + INSTANCES_SPARE;
+    let mut config = code_config();
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(limits, instances)));
+    Engine::new(&config)
+}
+
+/// An engine that compiles for those, and runs nothing: it has no pool, which code does not depend on.
+pub fn compiling_engine() -> wasmtime::Result<Engine> {
+    Engine::new(&code_config())
+}
+
+/// What code depends on, and whatever else needs no pool.
+fn code_config() -> Config {
     let mut config = Config::new();
     // Off, an async call is a fiber switch; on, every call would go through the concurrent executor.
     config.concurrency_support(false);
     config.epoch_interruption(true);
     config.max_wasm_stack(WASM_STACK_BYTES);
     config.async_stack_size(ASYNC_STACK_BYTES);
-    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(limits, instances)));
-    Engine::new(&config)
+    config
+}
+
+/// Names all that compiled code depends on beside the guest: wasmtime's version and settings, the processor's features,
+/// and this host's version and contract, by which a core module becomes a component.
+pub fn code_key(engine: &Engine) -> String {
+    let mut key = KeyHasher(Sha256::new());
+    engine.precompile_compatibility_hash().hash(&mut key);
+    env!("CARGO_PKG_VERSION").hash(&mut key);
+    encode::WIT.hash(&mut key);
+    hex(&key.0.finalize()[..16])
+}
+
+/// So that the key does not depend on how the standard library hashes in this or that version.
+struct KeyHasher(Sha256);
+
+impl Hasher for KeyHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        0
+    }
 }
 
 fn pool(limits: &Limits, instances: u32) -> PoolingAllocationConfig {
@@ -129,5 +167,26 @@ fn tick(shared: &Shared, engine: &Engine) {
         }
         shared.parked.store(false, Ordering::SeqCst);
         idle = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_does_not_depend_on_the_pool() {
+        let limits = Limits {
+            call_memory_bytes_max: 1 << 20,
+            worker_calls_started_max: 1,
+            calls_parked_max: 1,
+            ..Limits::default()
+        };
+        let key = code_key(&compiling_engine().unwrap());
+        assert_eq!(code_key(&engine(&limits, 1).unwrap()), key);
+        assert_eq!(code_key(&engine(&Limits { call_memory_bytes_max: 2 << 20, ..limits }, 2).unwrap()), key);
+        let mut other = code_config();
+        other.epoch_interruption(false);
+        assert_ne!(code_key(&Engine::new(&other).unwrap()), key);
     }
 }

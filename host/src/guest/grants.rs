@@ -1,4 +1,4 @@
-//! What each guest may do to pendings: whose keys it may use, and how many it may have.
+//! What each guest may do: whose keys it may use, how many pendings it may have, and (see [`Quota`]) what it may take.
 //!
 //! The guests of a folder are one domain of trust, and each may create and settle under every key, until the
 //! deployer grants something to one of them ([`GuestConfig::has_grants`]). From then on each guest may do what it was
@@ -8,7 +8,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::quota::Quota;
 use crate::config::{GuestConfig, GuestConfigs, Limits};
+use crate::gates::{Gate, Gates};
 use crate::glob::Globs;
 use crate::outcome::{Settled, Settlement};
 use crate::pending::{Account, Owner, Refusal, Registry};
@@ -17,9 +19,11 @@ use crate::pending::{Account, Owner, Refusal, Registry};
 pub struct Permits {
     configs: Arc<GuestConfigs>,
     has_grants: bool,
-    guest_pendings_max: usize,
+    limits: Box<Limits>,
+    /// Of guests whose calls are limited in number.
+    gates: Arc<Gates>,
     /// A name keeps its number for ever: what an older version of the guest created is still its own.
-    owners: Mutex<BTreeMap<Arc<str>, Owner>>,
+    owners: Arc<Mutex<BTreeMap<Arc<str>, Owner>>>,
 }
 
 impl Permits {
@@ -28,27 +32,60 @@ impl Permits {
         Permits {
             configs: Arc::new(configs.clone()),
             has_grants: configs.values().any(GuestConfig::has_grants),
-            guest_pendings_max: limits.guest_pendings_max,
-            owners: Mutex::default(),
+            limits: Box::new(limits.clone()),
+            gates: Arc::default(),
+            owners: Arc::default(),
         }
+    }
+
+    /// What was decided about single guests.
+    pub fn configs(&self) -> &GuestConfigs {
+        &self.configs
+    }
+
+    /// The same guests under another manifest.
+    pub fn under(&self, configs: &GuestConfigs, limits: &Limits) -> Permits {
+        let (owners, gates) = (self.owners.clone(), self.gates.clone());
+        Permits { owners, gates, ..Permits::new(configs, limits) }
     }
 
     /// What the guest of this name may do. Of more names than there are owners, the last ones share
     /// [`Owner::NOBODY`]: one count for all of them, and no pending that is their own.
     pub fn of(&self, name: &str) -> Permit {
         let name: Arc<str> = name.into();
-        let pendings_max = self.configs.get(&*name).and_then(|config| config.pendings_max);
+        let config = self.configs.get(&*name);
+        let pendings_max = config.and_then(|config| config.pendings_max);
+        let quota = Quota::new(&name, config, &self.limits);
         Permit {
             account: Account {
                 owner: self.owner(&name),
-                pendings_max: pendings_max.unwrap_or(self.guest_pendings_max),
+                pendings_max: pendings_max.unwrap_or(self.limits.guest_pendings_max),
             },
+            gate: quota.calls_max.map(|_| self.gates.of(&name)),
+            quota,
             grants: self.has_grants.then(|| Grants {
                 own: self.configs.get(&*name).cloned().unwrap_or_default(),
                 all: self.configs.clone(),
             }),
             name,
         }
+    }
+
+    /// Everybody who has asked for a permit so far, by name.
+    pub fn owners(&self) -> Vec<(Arc<str>, Owner)> {
+        let owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
+        owners.iter().map(|(name, owner)| (name.clone(), *owner)).collect()
+    }
+
+    /// The prefix of the paths of the guest of this name; empty for none.
+    pub fn mount(&self, name: &str) -> Arc<str> {
+        let mount = self.configs.get(name).and_then(|config| config.mount.as_deref());
+        mount.unwrap_or_default().trim_end_matches('/').into()
+    }
+
+    /// The gate of this number.
+    pub fn gate(&self, number: u32) -> Option<Arc<Gate>> {
+        self.gates.numbered(number)
     }
 
     fn owner(&self, name: &Arc<str>) -> Owner {
@@ -66,6 +103,10 @@ impl Permits {
 pub struct Permit {
     /// The guest's name.
     pub name: Arc<str>,
+    /// What it may take.
+    pub quota: Quota,
+    /// Through which its calls pass, if they are limited in number.
+    pub gate: Option<Arc<Gate>>,
     account: Account,
     /// `None` while nobody has any: then everything is allowed.
     grants: Option<Grants>,

@@ -4,6 +4,7 @@
 //! `set-all` for many, and between them it ends its time slice when that is over.
 
 use std::future::poll_fn;
+use std::mem;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -23,6 +24,9 @@ use crate::pending::{Refusal, Registry};
 use crate::request_id::RequestId;
 use crate::timers::due_ms;
 
+/// Representations of resources that one store gives out: more than a call has pendings are left.
+const REPRESENTATIONS_MAX: u32 = 1 << 31;
+
 /// A store's data: all that a call may reach.
 pub struct CallContext {
     runtime: Runtime,
@@ -33,11 +37,16 @@ pub struct CallContext {
     /// The worker's clock when the call started.
     now_ms: u64,
     phase: Phase,
-    /// The call's pendings: a resource's representation is an index into this.
+    /// The call's pendings: a resource's representation is an index into this, and [`CallContext::first`].
     handles: Vec<Option<Handle>>,
+    /// What the representations of this call begin with. Those of one store's calls never overlap, so that a resource that
+    /// a guest keeps from one call to the next names nothing any more.
+    first: u32,
     /// Handles that the guest dropped, whose timers the worker has to cancel.
     dropped: Vec<Handle>,
     pub(super) memory: MemoryCeiling,
+    /// How long the call has been running, the slice under way aside.
+    pub(super) used: Duration,
     pub(super) slice: Arc<Slice>,
     pub(super) parking: Arc<Parking>,
 }
@@ -70,6 +79,7 @@ impl CallContext {
         seat: &Seat,
         handles: Vec<Handle>,
     ) -> CallContext {
+        let bytes_max = permit.quota.memory_bytes.most;
         CallContext {
             runtime: runtime.clone(),
             worker,
@@ -78,11 +88,49 @@ impl CallContext {
             now_ms,
             phase: Phase::Request,
             handles: handles.into_iter().map(Some).collect(),
+            first: 0,
             dropped: Vec::new(),
-            memory: MemoryCeiling { bytes: 0, bytes_max: runtime.limits.call_memory_bytes_max, refused: false },
+            memory: MemoryCeiling { bytes: 0, bytes_max, refused: false },
+            used: Duration::ZERO,
             slice: seat.slice.clone(),
             parking: seat.parking.clone(),
         }
+    }
+
+    /// Whether this store may go on with another call: not if it has more memory than that may have, or has given out too
+    /// many resources.
+    pub(super) fn can_go_on(&self, next: &CallContext) -> bool {
+        self.memory.bytes <= next.memory.bytes_max && self.next_first() < REPRESENTATIONS_MAX
+    }
+
+    /// It does: what the instance has taken stays taken, and nothing else is left.
+    pub(super) fn go_on(&mut self, mut next: CallContext) {
+        next.first = self.next_first();
+        next.memory.bytes = self.memory.bytes;
+        *self = next;
+    }
+
+    /// Behind all that were ever given out.
+    fn next_first(&self) -> u32 {
+        self.first + self.handles.len() as u32
+    }
+
+    /// The representation of the handle at this place.
+    fn representation(&self, index: usize) -> u32 {
+        self.first + index as u32
+    }
+
+    fn index(&self, representation: u32) -> Option<usize> {
+        Some(representation.checked_sub(self.first)? as usize)
+    }
+
+    pub(super) fn permit(&self) -> &Permit {
+        &self.permit
+    }
+
+    /// The resource for the handle that the call had from the start at this place.
+    pub(super) fn resource(&self, index: usize) -> Resource<Pending> {
+        Resource::new_own(self.representation(index))
     }
 
     /// Whether there is somebody to wait for.
@@ -98,8 +146,9 @@ impl CallContext {
         &self.runtime.registry
     }
 
-    pub(super) fn handle(&self, index: u32) -> Option<Handle> {
-        *self.handles.get(index as usize)?
+    /// What a resource stands for; `None` if that is of an earlier call.
+    pub(super) fn handle(&self, representation: u32) -> Option<Handle> {
+        *self.handles.get(self.index(representation)?)?
     }
 
     /// After a wait: timers may have been set for these.
@@ -111,15 +160,22 @@ impl CallContext {
         }
     }
 
-    /// The handle that a guest returned. It is the caller's from now on.
+    /// The handle that a guest returned. It is the caller's from now on. `None` if it is of an earlier call.
     pub fn take(&mut self, resource: &Resource<Pending>) -> Option<Handle> {
-        self.handles.get_mut(resource.rep() as usize)?.take()
+        let index = self.index(resource.rep())?;
+        self.handles.get_mut(index)?.take()
+    }
+
+    /// Handles that were taken, and are not returned after all.
+    pub(super) fn give_back(&mut self, handles: Vec<Handle>) {
+        self.dropped.extend(handles);
     }
 
     /// Every handle that the call did not return: they are the caller's to release.
-    pub fn leftover(mut self) -> Vec<Handle> {
-        self.dropped.extend(self.handles.into_iter().flatten());
-        self.dropped
+    pub fn leftover(&mut self) -> Vec<Handle> {
+        let mut leftover = mem::take(&mut self.dropped);
+        leftover.extend(self.handles.iter_mut().filter_map(Option::take));
+        leftover
     }
 
     fn create(&mut self, key: Option<&str>, clock: Clock) -> Result<Resource<Pending>, Refusal> {
@@ -131,7 +187,7 @@ impl CallContext {
         let slot = self.free_slot(limits.pendings_per_call_max).ok_or(Refusal::Limit)?;
         let id = self.runtime.registry.create_for(account, self.worker, key)?;
         self.handles[slot] = Some(Handle { id, clock });
-        Ok(Resource::new_own(slot as u32))
+        Ok(self.resource(slot))
     }
 
     fn free_slot(&mut self, most: usize) -> Option<usize> {
@@ -144,8 +200,10 @@ impl CallContext {
         })
     }
 
-    fn drop_handle(&mut self, index: u32) {
-        let Some(handle) = self.handles.get_mut(index as usize).and_then(Option::take) else { return };
+    /// One of an earlier call is over already.
+    fn drop_handle(&mut self, representation: u32) {
+        let Some(index) = self.index(representation) else { return };
+        let Some(handle) = self.handles.get_mut(index).and_then(Option::take) else { return };
         if let Some(waiter) = self.runtime.registry.release(handle.id) {
             self.runtime.post.wake(&[waiter]);
         }
@@ -208,6 +266,11 @@ impl ResourceLimiter for MemoryCeiling {
     }
 }
 
+/// A guest that keeps a `pending` from one call to the next has none: what a call does not return ends with it.
+pub(super) fn of_earlier_call() -> wasmtime::Error {
+    wasmtime::Error::msg("a `pending` of an earlier call was used: it was released when that call ended")
+}
+
 type Context<'a> = StoreContextMut<'a, CallContext>;
 
 /// Everything a guest may import.
@@ -227,8 +290,8 @@ fn add_pending_handles(linker: &mut Linker<CallContext>) -> wasmtime::Result<()>
     })?;
     handles.func_wrap("[method]pending.token", |store: Context<'_>, (this,): (Resource<Pending>,)| {
         let context = store.data();
-        let handle = context.handles.get(this.rep() as usize).copied().flatten();
-        let token = handle.and_then(|handle| context.runtime.registry.token(handle.id));
+        let handle = context.handle(this.rep()).ok_or_else(of_earlier_call)?;
+        let token = context.runtime.registry.token(handle.id);
         Ok((token.ok_or_else(|| wasmtime::Error::msg("no such pending"))?,))
     })?;
     handles.func_wrap("create", |mut store: Context<'_>, (key,): (Option<String>,)| {

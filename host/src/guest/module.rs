@@ -1,25 +1,21 @@
-//! One file becomes a guest: read, encoded as a component if it is not one, compiled, linked, asked for its
-//! routes, and checked against the contract. Each step's error says what to do.
+//! A compiled component becomes a guest: linked, asked for its routes, and checked against the contract. Each step's
+//! error says what to do.
 
-use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, bail, ensure};
-use wasmparser::Payload;
+use anyhow::{Context, ensure};
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker, TypedFunc};
 use wasmtime::{Engine, Store};
-use wit_component::{ComponentEncoder, StringEncoding};
 
+use super::cache::ContentHash;
 use super::host_api::CallContext;
 use super::runtime::Runtime;
 use super::store::{block_on, store};
 use super::types;
 use crate::router::{self, Route};
 
-/// The contract, for core modules that do not carry it themselves.
-const WIT: &str = include_str!("../../../wit/snow.wit");
 const HANDLER: &str = "snow:host/handler@0.1.0";
-const RESUMER: &str = "snow:host/resumer@0.1.0";
+pub(super) const RESUMER: &str = "snow:host/resumer@0.1.0";
 
 /// The parameters and results of the exports.
 pub type RoutesFunc = TypedFunc<(), (Vec<types::Route>,)>;
@@ -31,6 +27,17 @@ pub type ResumeFunc<'a> = TypedFunc<
     (types::Outcome,),
 >;
 
+/// A component, compiled.
+pub(super) struct Compiled {
+    pub component: Component,
+    /// Its size before.
+    pub component_bytes: usize,
+    /// Of the file that it was.
+    pub content_hash: ContentHash,
+    /// Its place in the cache, if it has one.
+    pub code: Option<Arc<str>>,
+}
+
 /// A compiled guest, ready to be instantiated by any thread.
 pub struct Guest {
     /// The file's stem.
@@ -41,6 +48,10 @@ pub struct Guest {
     pub imports: Vec<String>,
     /// The size of the component before it was compiled.
     pub component_bytes: usize,
+    /// SHA-256 of its file: what names this version of it.
+    pub content_hash: ContentHash,
+    /// Its compiled code's file, which stays in the cache while it is used.
+    pub(super) _code: Option<Arc<str>>,
     pub(super) pre: InstancePre<CallContext>,
     pub(super) exports: Exports,
 }
@@ -58,23 +69,18 @@ impl Guest {
         self.exports.resume.is_some()
     }
 
-    /// Loads the guest in a file: a component, a core module, or either in text.
-    ///
-    /// Compiles on this thread and those of the compiler's pool: for large guests this takes seconds.
-    pub fn load(path: &Path, runtime: &Runtime, linker: &Linker<CallContext>) -> anyhow::Result<Guest> {
-        let name = path.file_stem().and_then(|stem| stem.to_str()).context("the file's name is not UTF-8")?;
-        let size = std::fs::metadata(path).context("can't be read")?.len();
-        let size_max = runtime.limits.guest_file_bytes_max;
-        ensure!(size <= size_max, "the file has {size} bytes; at most {size_max} are allowed (guest_file_bytes_max)");
-        let bytes = std::fs::read(path).context("can't be read")?;
-        let wasm = wat::Parser::new().parse_bytes(Some(path), &bytes).context("is not valid WebAssembly text")?;
-        let component = to_component(&wasm)?;
-        let guest = Guest::compile(name, &component, &runtime.engine, linker)?;
-        guest.describe(runtime)
+    /// Makes a guest of compiled code, and asks it for its routes.
+    pub(super) fn new(
+        name: &str,
+        compiled: Compiled,
+        runtime: &Runtime,
+        linker: &Linker<CallContext>,
+    ) -> anyhow::Result<Guest> {
+        Guest::link(name, compiled, &runtime.engine, linker)?.describe(runtime)
     }
 
-    fn compile(name: &str, bytes: &[u8], engine: &Engine, linker: &Linker<CallContext>) -> anyhow::Result<Guest> {
-        let component = Component::new(engine, bytes).map_err(plain).context("can't be compiled")?;
+    fn link(name: &str, compiled: Compiled, engine: &Engine, linker: &Linker<CallContext>) -> anyhow::Result<Guest> {
+        let Compiled { component, component_bytes, content_hash, code } = compiled;
         let imports: Vec<String> =
             component.component_type().imports(engine).map(|(name, _)| name.to_owned()).collect();
         let pre = linker.instantiate_pre(&component).map_err(plain).with_context(|| unlinkable(&imports))?;
@@ -93,7 +99,8 @@ impl Guest {
             handle: export(HANDLER, "handle").with_context(|| missing("handle"))?,
             resume: export(RESUMER, "resume"),
         };
-        Ok(Guest { name: name.into(), routes: Vec::new(), imports, component_bytes: bytes.len(), pre, exports })
+        let (name, routes) = (name.into(), Vec::new());
+        Ok(Guest { name, routes, imports, component_bytes, content_hash, _code: code, pre, exports })
     }
 
     /// Instantiates it once: the types of its exports are checked, and it is asked for its routes.
@@ -159,60 +166,6 @@ fn unlinkable(imports: &[String]) -> String {
          build it for wasm32-unknown-unknown, or adapt it with a stub",
         foreign.join(", ")
     )
-}
-
-/// A component is taken as it is; a core module is encoded as one.
-fn to_component(wasm: &[u8]) -> anyhow::Result<Vec<u8>> {
-    if wasmparser::Parser::is_component(wasm) {
-        return Ok(wasm.to_vec());
-    }
-    if !wasmparser::Parser::is_core_wasm(wasm) {
-        bail!("is neither a WebAssembly module, nor a component, nor text of one");
-    }
-    let shape = Shape::of(wasm).context("is not a valid WebAssembly module")?;
-    let mut module = wasm.to_vec();
-    if !shape.carries_type {
-        embed_world(&mut module, if shape.resumes { "resuming-guest" } else { "guest" })?;
-    }
-    let encode = || ComponentEncoder::default().validate(true).module(&module)?.encode();
-    encode().context(
-        "is a core module that does not fit its component type: its imports and exports must be those of a world \
-         of wit/snow.wit (for WASI modules: adapt them first, or build for wasm32-unknown-unknown)",
-    )
-}
-
-/// What decides how a core module is encoded.
-#[derive(Default)]
-struct Shape {
-    /// It has a `component-type` section, as wit-bindgen writes it.
-    carries_type: bool,
-    /// It exports something of `resumer`.
-    resumes: bool,
-}
-
-impl Shape {
-    fn of(wasm: &[u8]) -> anyhow::Result<Shape> {
-        let mut shape = Shape::default();
-        for payload in wasmparser::Parser::new(0).parse_all(wasm) {
-            match payload? {
-                Payload::CustomSection(section) => shape.carries_type |= section.name().starts_with("component-type"),
-                Payload::ExportSection(exports) => {
-                    for export in exports {
-                        shape.resumes |= export?.name.starts_with(RESUMER);
-                    }
-                }
-                _ => {}
-            }
-        }
-        Ok(shape)
-    }
-}
-
-fn embed_world(module: &mut Vec<u8>, world: &str) -> anyhow::Result<()> {
-    let mut resolve = wit_parser::Resolve::default();
-    let package = resolve.push_str("snow.wit", WIT)?;
-    let world = resolve.select_world(&[package], Some(world))?;
-    wit_component::embed_component_metadata(module, &resolve, world, StringEncoding::UTF8, false)
 }
 
 /// wasmtime's error with its causes and its backtrace, as text: what a person needs of it.

@@ -10,6 +10,7 @@ use wasmtime::Engine;
 use super::engine::Ticker;
 use super::grants::Permits;
 use super::parking::Parking;
+use super::version::Report;
 use crate::config::Limits;
 use crate::log::Log;
 use crate::outcome::Settled;
@@ -35,13 +36,15 @@ pub struct Shared {
     /// Where guests' lines go.
     pub log: Log,
     /// The limits.
-    pub limits: Limits,
+    pub limits: Arc<Limits>,
     /// Calls of a worker that may wait in place beside those that run.
     pub worker_calls_parked_max: u32,
     /// What each guest may do.
     pub permits: Arc<Permits>,
     /// Instances that are alive now, of this worker.
     pub instances: Arc<AtomicUsize>,
+    /// Where workers say what concerns whoever deploys.
+    pub report: Arc<dyn Fn(Report) + Send + Sync>,
 }
 
 impl Runtime {
@@ -53,6 +56,11 @@ impl Runtime {
     /// The same for one worker, which counts its instances there.
     pub fn for_worker(&self, instances: Arc<AtomicUsize>) -> Runtime {
         Runtime(Arc::new(Shared { instances, ..Shared::clone(&self.0) }))
+    }
+
+    /// The same under another manifest.
+    pub fn under(&self, limits: Arc<Limits>, permits: Permits) -> Runtime {
+        Runtime(Arc::new(Shared { limits, permits: Arc::new(permits), ..Shared::clone(&self.0) }))
     }
 }
 

@@ -17,25 +17,32 @@ use super::runtime::{Runtime, Slice};
 const FIRST_SLICE_TICKS: u64 = 2;
 const LATER_SLICE_TICKS: u64 = 1;
 
-/// A store with every limit of a call in force.
+/// A store with every limit of a call in force. For each call after the first: [`begin`].
 pub fn store(runtime: &Runtime, context: CallContext) -> Store<CallContext> {
-    let limits = &runtime.limits;
     let mut store = Store::new(&runtime.engine, context);
     store.limiter(|context| &mut context.memory);
-    store.set_hostcall_fuel(limits.call_lifted_bytes_max);
-    store.set_max_component_handles(limits.pendings_per_call_max * 2);
-    store.set_epoch_deadline(FIRST_SLICE_TICKS);
-    let (budget_ms, mut used) = (limits.call_running_ms_max, Duration::ZERO);
-    store.epoch_deadline_callback(move |store| {
-        used += store.data().slice.running();
-        if used >= Duration::from_millis(u64::from(budget_ms)) {
+    store.epoch_deadline_callback(|mut store| {
+        let context = store.data_mut();
+        context.used += context.slice.running();
+        let budget = &context.permit().quota.running_ms;
+        if context.used >= Duration::from_millis(u64::from(budget.most)) {
             return Err(wasmtime::Error::msg(format!(
-                "ran for more than {budget_ms} ms, the limit of a call (call_running_ms_max)"
+                "ran for more than {} ms, the limit of a call ({})",
+                budget.most, budget.set_by
             )));
         }
         Ok(UpdateDeadline::Yield(LATER_SLICE_TICKS))
     });
+    begin(runtime, &mut store);
     store
+}
+
+/// What a call begins with.
+pub fn begin(runtime: &Runtime, store: &mut Store<CallContext>) {
+    let limits = &runtime.limits;
+    store.set_hostcall_fuel(limits.call_lifted_bytes_max);
+    store.set_max_component_handles(limits.pendings_per_call_max * 2);
+    store.set_epoch_deadline(FIRST_SLICE_TICKS);
 }
 
 /// Runs a guest's future to its end on this thread: for loading, never on a worker.

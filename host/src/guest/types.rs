@@ -247,7 +247,7 @@ impl<'a> RequestRef<'a> {
             scheme: "http",
             authority: head.authority(),
             method: head.method(),
-            path: head.path(),
+            path: request.path(),
             query: head.query(),
             params: params.map(|param| ParamRef { name: param.name.as_deref(), value: &param.value }).collect(),
             headers: head.guest_fields().map(|(name, value)| FieldRef { name, value }).collect(),

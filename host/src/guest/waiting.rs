@@ -3,7 +3,7 @@
 use wasmtime::StoreContextMut;
 use wasmtime::component::{LinkerInstance, Resource};
 
-use super::host_api::CallContext;
+use super::host_api::{CallContext, of_earlier_call};
 use super::types::{self, Pending, Settlement};
 use crate::outcome::{Handle, Join};
 use crate::pending::Refusal;
@@ -30,7 +30,8 @@ async fn wait(
 ) -> wasmtime::Result<Waited> {
     let waits_for = match store.data().begin_wait(handles) {
         Ok(waits_for) => waits_for,
-        Err(refusal) => return Ok(Err(refusal.into())),
+        Err(Unable::Refused(refusal)) => return Ok(Err(refusal.into())),
+        Err(Unable::Stale) => return Err(of_earlier_call()),
     };
     // If there is nothing to wait for, the call keeps its time slice.
     if !store.data().registry().is_over(until, waits_for.iter().map(|handle| handle.id)) {
@@ -47,19 +48,27 @@ async fn wait(
     Ok(Ok(handles.iter().map(|handle| context.arrived(handle)).collect()))
 }
 
+/// Why a call can't wait.
+enum Unable {
+    /// It is told.
+    Refused(Refusal),
+    /// It has a resource of an earlier call: it is ended.
+    Stale,
+}
+
 impl CallContext {
     /// What a wait is for, each once.
-    fn begin_wait(&self, handles: &[Resource<Pending>]) -> Result<Vec<Handle>, Refusal> {
+    fn begin_wait(&self, handles: &[Resource<Pending>]) -> Result<Vec<Handle>, Unable> {
         if !self.has_request() {
-            return Err(Refusal::Denied);
+            return Err(Unable::Refused(Refusal::Denied));
         }
         if handles.len() > self.own_pendings_max() {
-            return Err(Refusal::Limit);
+            return Err(Unable::Refused(Refusal::Limit));
         }
         let mut indices: Vec<u32> = handles.iter().map(Resource::rep).collect();
         indices.sort_unstable();
         indices.dedup();
-        Ok(indices.into_iter().filter_map(|index| self.handle(index)).collect())
+        indices.into_iter().map(|index| self.handle(index).ok_or(Unable::Stale)).collect()
     }
 
     fn arrived(&self, handle: &Resource<Pending>) -> Option<Settlement> {

@@ -202,6 +202,11 @@ impl Response {
         response.with_field("content-type", "text/plain; charset=utf-8")
     }
 
+    /// There is no room now: the client may come again in a second.
+    pub fn unavailable() -> Response {
+        Response::text(503, "service unavailable\n").with_field("retry-after", "1")
+    }
+
     /// The same with one more field.
     pub fn with_field(mut self, name: &str, value: &str) -> Response {
         self.headers.push(Field { name: name.to_owned(), value: value.as_bytes().to_vec() });

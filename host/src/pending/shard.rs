@@ -118,6 +118,10 @@ impl<V: Clone> Shard<V> {
         self.pendings.get(key).map(Pending::owner)
     }
 
+    pub fn name(&self, key: Key) -> Option<Arc<str>> {
+        Some(self.pendings.get(key)?.queued.as_ref()?.name.clone())
+    }
+
     pub fn waiting(&self, name: &str) -> u32 {
         self.queues.get(name).map_or(0, |queue| queue.len)
     }

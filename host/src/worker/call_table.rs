@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::gated::Gated;
 use super::{ExchangeRef, TURN};
 use crate::world::GuestRequest;
 
@@ -19,6 +20,8 @@ pub(super) struct CallTable {
     pub queue: VecDeque<Queued>,
     /// Calls of slow routes.
     slow_queue: VecDeque<Queued>,
+    /// Calls of guests that may have only so many.
+    pub gated: Gated,
     /// How many calls in a row took more than a slice, by guest and route; those that did not are not here.
     long_calls: BTreeMap<(u32, u32), u8>,
     /// Calls that may run at one time.
@@ -34,8 +37,19 @@ pub(super) struct CallTable {
     pub free: Vec<u32>,
     /// Slots whose call can go on, in turn.
     pub runnable: VecDeque<u32>,
-    /// Whether a new request or a resumption was started last: they take turns.
-    pub started_new: bool,
+    /// What was started last: they take turns.
+    pub last: Source,
+}
+
+/// From where the next call comes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    /// The queue of new requests.
+    Request,
+    /// The suspensions that are over.
+    Resumption,
+    /// The queues before gates.
+    Gate,
 }
 
 /// A request that waits for a slot.
@@ -60,6 +74,7 @@ impl CallTable {
         CallTable {
             queue: VecDeque::new(),
             slow_queue: VecDeque::new(),
+            gated: Gated::default(),
             long_calls: BTreeMap::new(),
             // A quarter; and one at least, unless it is the only one.
             running_max: running_max as usize,
@@ -69,7 +84,7 @@ impl CallTable {
             started: vec![None; slots as usize],
             free: (0..slots).rev().collect(),
             runnable: VecDeque::new(),
-            started_new: false,
+            last: Source::Resumption,
         }
     }
 
@@ -77,7 +92,28 @@ impl CallTable {
     pub fn can_go_on(&self) -> bool {
         let slow = self.places() > self.reserved && !self.slow_queue.is_empty();
         let quick = self.places() > 0 && !self.queue.is_empty();
-        !self.runnable.is_empty() || quick || slow
+        !self.runnable.is_empty()
+            || quick
+            || slow
+            || self.gated.can_go_on(|(guest, route)| self.may_start(guest, route))
+    }
+
+    /// The next gate that may be tried.
+    pub fn next_gate(&mut self) -> Option<u32> {
+        let mut gated = std::mem::take(&mut self.gated);
+        let gate = gated.next_gate(|(guest, route)| self.may_start(guest, route));
+        self.gated = gated;
+        gate
+    }
+
+    /// In which order to look for the next call: first what had its turn longest ago.
+    pub fn sources(&self) -> [Source; 3] {
+        use Source::{Gate, Request, Resumption};
+        match self.last {
+            Request => [Resumption, Gate, Request],
+            Resumption => [Gate, Request, Resumption],
+            Gate => [Request, Resumption, Gate],
+        }
     }
 
     /// Whether a call of this route may have a place now.
@@ -127,7 +163,16 @@ impl CallTable {
 
     /// Calls that wait or have an instance.
     pub fn len(&self) -> usize {
-        self.queue.len() + self.slow_queue.len() + self.started.len() - self.free.len()
+        let waiting = self.queue.len() + self.slow_queue.len() + self.gated.all_requests();
+        waiting + self.started.len() - self.free.len()
+    }
+
+    /// A guest's number means nothing any more.
+    pub fn forget(&mut self, guest: u32) {
+        let routes: Vec<_> = self.long_calls.range((guest, 0)..=(guest, u32::MAX)).map(|(route, _)| *route).collect();
+        for route in routes {
+            self.long_calls.remove(&route);
+        }
     }
 
     fn is_slow(&self, guest: u32, route: u32) -> bool {

@@ -3,13 +3,14 @@
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::peer::Peer;
+use super::stats::{Ended, Labels};
 use super::{ExchangeRef, SCRATCH_BYTES, TURN, Timer, Worker};
 use crate::connection::{Admission, Connection, Refusal, Step};
 use crate::exchange::{Exchange, Progress};
 use crate::http::{Head, Request, Response, encode};
+use crate::limits::HttpLimits;
 use crate::log::{Access, Level};
 use crate::router::Match;
 use crate::slab::Key;
@@ -68,12 +69,13 @@ impl<W: World, C: Calls> Worker<W, C> {
     }
 
     fn accepted(&mut self, socket: W::Socket, peer: SocketAddr) {
+        self.tally.stats.accepted.add(1);
         if self.clients.len() >= self.shared.limits.worker_connections_max {
-            return;
+            return self.tally.stats.rejected.add(1);
         }
         let mut connection = Connection::new(self.now_ms, &self.shared.limits.http);
         if self.drain.is_on() {
-            connection.close_when_idle();
+            connection.close_when_idle(self.now_ms, &self.shared.limits.http);
         }
         let client = Client {
             connection,
@@ -158,6 +160,7 @@ impl<W: World, C: Calls> Worker<W, C> {
                     client.connection.receive_eof();
                 }
                 Ok(n) => {
+                    self.tally.stats.received_bytes.add(n as u64);
                     client.connection.receive(&self.scratch[..n], self.now_ms, &self.shared.limits.http);
                     // A short read has emptied the socket, and whatever comes later is a new change; but a FIN
                     // that was reported already is not reported again.
@@ -182,7 +185,8 @@ impl<W: World, C: Calls> Worker<W, C> {
             let mut found = None;
             let mut admit = |head: &Head| {
                 let matched = guests.router().find(head.method(), head.path());
-                let admission = admission(head, &matched, shared.limits.http.body_bytes_max);
+                let body_bytes_max = body_bytes_max(guests, &matched, &shared.limits.http);
+                let admission = admission(head, &matched, body_bytes_max);
                 found = Some(matched);
                 admission
             };
@@ -229,7 +233,10 @@ impl<W: World, C: Calls> Worker<W, C> {
         while !connection.output().is_empty() {
             match self.world.write(&mut client.socket, connection.output()) {
                 Ok(0) => return Err(Gone),
-                Ok(n) => connection.wrote(n, self.now_ms, &self.shared.limits.http),
+                Ok(n) => {
+                    self.tally.stats.sent_bytes.add(n as u64);
+                    connection.wrote(n, self.now_ms, &self.shared.limits.http);
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(_) => return Err(Gone),
@@ -303,8 +310,8 @@ impl<W: World, C: Calls> Worker<W, C> {
         let answered = client.connection.respond(response, &self.date, self.now_ms, &self.shared.limits.http);
         let peer = client.peer.address();
         if let Some(answered) = answered {
-            self.stats.answered.fetch_add(1, Ordering::Relaxed);
-            self.log_access(answered, peer, status, name);
+            self.tally.stats.answered.add(1);
+            self.finished(answered, peer, Some(status), name);
         }
         self.mark_dirty(exchange.client);
     }
@@ -322,30 +329,34 @@ impl<W: World, C: Calls> Worker<W, C> {
     /// Nobody waits for this answer any more.
     fn client_left(&mut self, exchange: Exchange, client: SocketAddr) {
         if let Some(suspension) = suspension(&exchange) {
-            self.end_suspension(suspension);
+            self.end_suspension(suspension, Ended::Disconnected);
         }
-        self.log_access(exchange, client, STATUS_CLIENT_LEFT, None);
+        self.finished(exchange, client, None, None);
     }
 
-    fn log_access(&self, exchange: Exchange, client: SocketAddr, status: u16, guest: Option<Arc<str>>) {
+    /// Counts and logs a request that has its answer's `status`, or whose client has left.
+    fn finished(&self, exchange: Exchange, client: SocketAddr, status: Option<u16>, guest: Option<Arc<str>>) {
+        let took_ms = self.now_ms.saturating_sub(exchange.started_ms);
+        self.tally.finished(exchange.label_number, status, took_ms);
         if !self.shared.access_log {
             return;
         }
         self.shared.log.access(Access {
             request_id: exchange.id,
             client,
-            took_ms: self.now_ms.saturating_sub(exchange.started_ms),
+            took_ms,
             request: exchange.label,
-            status,
+            status: status.unwrap_or(STATUS_CLIENT_LEFT),
             guest,
         });
     }
 
     fn log_refusal(&self, refusal: Refusal, client: SocketAddr) {
-        self.stats.answered.fetch_add(1, Ordering::Relaxed);
+        self.tally.stats.answered.add(1);
         if let Some(exchange) = refusal.exchange {
-            return self.log_access(exchange, client, refusal.status, None);
+            return self.finished(exchange, client, Some(refusal.status), None);
         }
+        self.tally.finished(Labels::NOBODY, Some(refusal.status), 0);
         let why = refusal.why.map_or_else(String::new, |why| format!(": {why}"));
         let message = format!("{client} sent what is no request, and was answered {}{why}", refusal.status);
         self.shared.log.host(Level::Info, message);
@@ -365,6 +376,16 @@ fn suspension(exchange: &Exchange) -> Option<Key> {
         Progress::Suspended { slot, generation } => Some(Key { slot, generation }),
         Progress::Queued | Progress::Running { .. } => None,
     }
+}
+
+/// How much of a body is read for the guest: at most what is read for any.
+fn body_bytes_max<C: Calls>(guests: &C, matched: &Match, limits: &HttpLimits) -> u64 {
+    let guest = match matched {
+        Match::Found { entry, .. } => guests.router().entry(*entry).map(|entry| entry.guest),
+        _ => None,
+    };
+    let own = guest.and_then(|guest| guests.body_bytes_max(guest));
+    own.unwrap_or(u64::MAX).min(limits.body_bytes_max)
 }
 
 /// Whether a request's body is to be read at all.

@@ -89,7 +89,7 @@ impl<W: World, C: Calls> Worker<W, C> {
                 return;
             };
             if let Some(client) = self.clients.get_mut(key) {
-                client.connection.close_when_idle();
+                client.connection.close_when_idle(self.now_ms, &self.shared.limits.http);
             }
             self.mark_dirty(key);
             from = key.slot + 1;

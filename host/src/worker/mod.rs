@@ -10,15 +10,19 @@ mod call_table;
 mod calls;
 mod clients;
 mod drain;
+mod gated;
 mod handles;
+pub mod inspect;
 mod peer;
 mod post_office;
+mod redeploy;
+pub mod stats;
 mod suspensions;
+mod tally;
 
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crate::config::{Limits, TurnLimits};
 use crate::fifo::Fifo;
@@ -33,8 +37,12 @@ use crate::world::{Calls, Post, Ready, World};
 use self::call_table::CallTable;
 use self::clients::Client;
 use self::drain::Drain;
+use self::inspect::Scan;
 pub use self::post_office::PostOffice;
+use self::redeploy::Expelled;
+pub use self::stats::Stats;
 use self::suspensions::Suspension;
+use self::tally::Tally;
 
 const TURN: TurnLimits = TurnLimits::DEFAULT;
 /// The one buffer that all sockets of the worker are read into.
@@ -53,22 +61,25 @@ pub struct Mailbox {
 pub enum Message {
     /// The call in this slot can go on.
     Runnable(u32),
+    /// It is this worker's turn at a gate: see [`Post::gate_opened`].
+    GateOpened {
+        /// The gate's number.
+        gate: u32,
+    },
+    /// There is a new deployment: see [`Calls::redeploy`].
+    Redeploy,
+    /// Too many versions of a guest are held, and this is the oldest: what is suspended for it is answered 503.
+    Expel {
+        /// The version's number.
+        guest: u32,
+    },
+    /// There is a question on its [`stats::Desk`].
+    Inspect,
     /// Stop accepting, let what is held wait until then at most, and end.
     Drain {
         /// On the workers' clock.
         until_ms: u64,
     },
-}
-
-/// What a worker counts, for others to read.
-#[derive(Debug, Default)]
-pub struct Stats {
-    /// Connections open now.
-    pub connections: AtomicUsize,
-    /// Requests suspended now.
-    pub suspended: AtomicUsize,
-    /// Requests answered so far.
-    pub answered: AtomicU64,
 }
 
 /// What a worker holds at one moment, for whoever drives it turn by turn to compare with what should be there.
@@ -110,7 +121,7 @@ pub struct Worker<W: World, C: Calls> {
     guests: C,
     shared: Shared,
     mailbox: Arc<Mailbox>,
-    stats: Arc<Stats>,
+    tally: Tally,
     clients: Slab<Client<W::Socket>>,
     suspensions: Slab<Suspension>,
     timers: Timers<Timer>,
@@ -122,6 +133,10 @@ pub struct Worker<W: World, C: Calls> {
     /// Clients that may have requests, for a turn when fewer calls wait.
     deferred: Fifo<Key>,
     drain: Drain,
+    /// Guests whose suspensions are to be answered 503.
+    expelled: VecDeque<Expelled>,
+    /// Questions about what is held.
+    scans: VecDeque<Scan>,
     scratch: Box<[u8]>,
     ready: Vec<Ready>,
     now_ms: u64,
@@ -167,7 +182,7 @@ impl<W: World, C: Calls> Worker<W, C> {
             guests,
             shared,
             mailbox,
-            stats,
+            tally: Tally::new(stats),
             clients: Slab::new(),
             suspensions: Slab::new(),
             timers: Timers::new(),
@@ -176,6 +191,8 @@ impl<W: World, C: Calls> Worker<W, C> {
             dirty: VecDeque::new(),
             deferred: Fifo::new(),
             drain: Drain::No,
+            expelled: VecDeque::new(),
+            scans: VecDeque::new(),
             scratch: vec![0; SCRATCH_BYTES].into_boxed_slice(),
             ready: Vec::new(),
             now_ms,
@@ -193,6 +210,7 @@ impl<W: World, C: Calls> Worker<W, C> {
         while !self.is_drained() {
             self.turn()?;
         }
+        self.tally.stats.turns.end();
         Ok(())
     }
 
@@ -202,24 +220,32 @@ impl<W: World, C: Calls> Worker<W, C> {
     /// Only what the world's `wait` says. Nothing has been done then, and the worker counts as asleep.
     pub fn turn(&mut self) -> io::Result<()> {
         self.wait()?;
-        self.now_ms = self.world.now_ms();
+        let began_us = self.world.now_us();
+        self.now_ms = began_us / 1_000;
+        self.tally.stats.turns.begins(self.now_ms);
         self.date.clear();
         self.date.push_str(self.world.date());
         self.take_ready();
         self.take_messages();
         self.fire_timers();
+        self.guests.expire(self.now_ms);
         self.serve_clients();
         self.run_calls();
         self.serve_clients();
+        self.go_on_expelling();
+        self.go_on_inspecting();
         self.go_on_draining();
+        self.tally.stats.calls.set(self.calls.len() as u64);
+        self.tally.stats.turns.took_us.add(self.world.now_us() - began_us);
         Ok(())
     }
 
     fn wait(&mut self) -> io::Result<()> {
         let asleep = !self.is_busy() && self.mailbox.control.fall_asleep() && self.mailbox.settled.fall_asleep();
         let timeout_ms = if asleep { self.sleep_ms() } else { Some(0) };
+        self.tally.stats.turns.waits();
         // An error leaves the worker asleep: whoever drives it turn by turn is woken by its mail then.
-        self.world.wait(timeout_ms, &mut self.ready)?;
+        self.world.wait(timeout_ms, &mut self.ready).inspect_err(|_| self.tally.stats.turns.begins(self.now_ms))?;
         self.mailbox.control.wake_up();
         self.mailbox.settled.wake_up();
         Ok(())
@@ -230,6 +256,8 @@ impl<W: World, C: Calls> Worker<W, C> {
         let refusing = self.drain.is_over() && !self.suspensions.is_empty();
         refusing
             || self.accepting
+            || !self.expelled.is_empty()
+            || !self.scans.is_empty()
             || !self.dirty.is_empty()
             || !self.deferred.is_empty()
             || self.calls.can_go_on()
@@ -237,7 +265,8 @@ impl<W: World, C: Calls> Worker<W, C> {
     }
 
     fn sleep_ms(&self) -> Option<u64> {
-        let next = [self.timers.next_ms(), self.drain.next_ms()].into_iter().flatten().min()?;
+        let next =
+            [self.timers.next_ms(), self.drain.next_ms(), self.guests.expires_ms()].into_iter().flatten().min()?;
         Some(next.saturating_sub(self.world.now_ms()))
     }
 
@@ -272,6 +301,10 @@ impl<W: World, C: Calls> Worker<W, C> {
         for message in self.mailbox.control.take() {
             match message {
                 Message::Runnable(slot) => self.calls.runnable.push_back(slot),
+                Message::GateOpened { gate } => self.calls.gated.opened(gate),
+                Message::Redeploy => self.redeploy(),
+                Message::Expel { guest } => self.expel(guest),
+                Message::Inspect => self.inspect(),
                 Message::Drain { until_ms } => self.start_draining(until_ms),
             }
         }
@@ -319,12 +352,12 @@ impl<W: World, C: Calls> Worker<W, C> {
             suspensions: self.suspensions.len(),
             timers: self.timers.len(),
             calls: self.calls.len(),
-            resumable: self.resumable.len(),
+            resumable: self.resumable.len() + self.calls.gated.all_resumptions(),
         }
     }
 
     fn count(&self) {
-        self.stats.connections.store(self.clients.len(), Ordering::Relaxed);
-        self.stats.suspended.store(self.suspensions.len(), Ordering::Relaxed);
+        self.tally.stats.connections.set(self.clients.len() as u64);
+        self.tally.stats.suspended.set(self.suspensions.len() as u64);
     }
 }

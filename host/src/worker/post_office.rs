@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::Mailbox;
+use super::{Mailbox, Message};
 use crate::pending::Waiter;
 use crate::world::Post;
 
@@ -33,6 +33,13 @@ impl Post for PostOffice {
                     }
                 }
             }
+        }
+    }
+
+    fn gate_opened(&self, worker: u16, gate: u32) {
+        let mailbox = self.0.get().and_then(|mailboxes| mailboxes.get(usize::from(worker)));
+        if let Some(mailbox) = mailbox {
+            mailbox.control.send(Message::GateOpened { gate });
         }
     }
 }

@@ -13,8 +13,8 @@ use crate::timers::{TimerKey, due_ms};
 use crate::world::{CallEntry, Calls, GuestRequest, Wait, World};
 
 use super::call_table::Started;
-use super::calls::unavailable;
 use super::handles::Handles;
+use super::stats::Ended;
 use super::{ExchangeRef, Timer, Worker};
 
 /// A request that waits. Plain data: no instance, no fiber, no reference to its guest's code.
@@ -37,6 +37,26 @@ impl Suspension {
     /// Its guest and its route.
     pub fn call(&self) -> (u32, u32) {
         (self.guest, self.route)
+    }
+
+    /// For whom.
+    pub fn exchange(&self) -> ExchangeRef {
+        self.exchange
+    }
+
+    /// When it is over at the latest; `None` once it is.
+    pub fn deadline_at_ms(&self) -> Option<u64> {
+        self.deadline.map(TimerKey::at_ms)
+    }
+
+    /// What it waits for.
+    pub fn pendings(&self) -> impl Iterator<Item = PendingId> {
+        self.handles.iter().map(|handle| handle.id)
+    }
+
+    /// Whether its call waits in place.
+    pub fn is_in_place(&self) -> bool {
+        self.then == Then::Unpark
     }
 
     fn new(started: Started, handles: Vec<Handle>, until: Join, then: Then, rare: Option<Box<Rare>>) -> Suspension {
@@ -115,20 +135,25 @@ impl<W: World, C: Calls> Worker<W, C> {
                 limits.state_bytes_max
             );
             self.shared.log.host(crate::log::Level::Error, message);
-            self.release_all(suspend.handles.into_iter());
-            return self.answer(started.exchange, Some(started.guest), &Response::text(500, "internal server error\n"));
+            return self.refuse_to_suspend(started, suspend, &Response::text(500, "internal server error\n"));
         }
-        if full || !self.exchange_is_there(started.exchange) || self.drain.is_over() {
-            self.release_all(suspend.handles.into_iter());
-            return self.answer(started.exchange, Some(started.guest), &unavailable());
+        let is_closed = self.drain.is_over() || self.guests.is_expelled(started.guest);
+        if full || is_closed || !self.exchange_is_there(started.exchange) {
+            return self.refuse_to_suspend(started, suspend, &Response::unavailable());
         }
         let then = match suspend.resume && self.guests.has_resume(started.guest) {
             true => Then::Resume,
             false => Then::Answer,
         };
         let rare = Rare::boxed(&mut suspend, request);
-        let key = self.suspensions.insert(Suspension::new(started, suspend.handles, suspend.until, then, rare));
+        let key = self.insert(Suspension::new(started, suspend.handles, suspend.until, then, rare));
         self.begin(key, started.exchange, suspend.timeout_ms);
+    }
+
+    fn refuse_to_suspend(&mut self, started: Started, suspend: Suspend, response: &Response) {
+        self.release_all(suspend.handles.into_iter());
+        self.answer(started.exchange, Some(started.guest), response);
+        self.let_go(started.guest);
     }
 
     /// A call waits in place: it keeps its slot and its instance.
@@ -137,11 +162,11 @@ impl<W: World, C: Calls> Worker<W, C> {
         let Wait { handles, until, timeout_ms } = wait;
         self.calls.park(slot);
         let rare = Some(Box::new(Rare { slot, ..Rare::default() }));
-        let key = self.suspensions.insert(Suspension::new(started, handles, until, Then::Unpark, rare));
+        let key = self.insert(Suspension::new(started, handles, until, Then::Unpark, rare));
         if !self.exchange_is_there(started.exchange) {
-            return self.end_suspension(key);
+            return self.end_suspension(key, Ended::Disconnected);
         }
-        if self.drain.is_over() {
+        if self.drain.is_over() || self.guests.is_expelled(started.guest) {
             return self.refuse_held(key);
         }
         self.begin(key, started.exchange, timeout_ms);
@@ -158,7 +183,22 @@ impl<W: World, C: Calls> Worker<W, C> {
         }
         self.rest(exchange, key);
         self.arm(key, now_ms);
+    }
+
+    /// From now on it is held, and counted as such.
+    fn insert(&mut self, suspension: Suspension) -> Key {
+        self.tally.held(suspension.guest, suspension.route);
+        let key = self.suspensions.insert(suspension);
         self.count();
+        key
+    }
+
+    /// It is held no longer.
+    fn take(&mut self, key: Key, ended: Ended) -> Option<Suspension> {
+        let suspension = self.suspensions.remove(key)?;
+        self.tally.wait_ended(suspension.guest, suspension.route, ended);
+        self.count();
+        Some(suspension)
     }
 
     /// The connection gives its buffers back while its request waits.
@@ -223,7 +263,7 @@ impl<W: World, C: Calls> Worker<W, C> {
         let Some(suspension) = self.suspensions.get_mut(key) else { return };
         suspension.deadline.take().map(|deadline| self.timers.cancel(deadline));
         match suspension.then {
-            Then::Resume => self.resumable.push_back(key),
+            Then::Resume => self.make_resumable(key),
             Then::Answer => self.answer_settled(key),
             Then::Unpark => self.unpark(key),
         }
@@ -234,7 +274,7 @@ impl<W: World, C: Calls> Worker<W, C> {
         suspension.deadline = None;
         match suspension.then {
             // What it is shown decides.
-            Then::Resume => return self.resumable.push_back(key),
+            Then::Resume => return self.make_resumable(key),
             Then::Unpark => return self.unpark(key),
             Then::Answer => {}
         }
@@ -243,7 +283,9 @@ impl<W: World, C: Calls> Worker<W, C> {
 
     /// A wait in place is over: its call reads the settlements itself, and keeps its handles.
     fn unpark(&mut self, key: Key) {
-        let Some(suspension) = self.suspensions.remove(key) else { return };
+        let is_settled = self.suspensions.get(key).is_some_and(|suspension| suspension.missing == 0);
+        let ended = if is_settled { Ended::Settled } else { Ended::TimedOut };
+        let Some(suspension) = self.take(key, ended) else { return };
         let slot = suspension.slot();
         let client = self.clients.get_mut(suspension.exchange.client);
         if let Some(exchange) = client.and_then(|client| client.connection.exchange_mut()) {
@@ -251,30 +293,30 @@ impl<W: World, C: Calls> Worker<W, C> {
         }
         self.guests.unpark(slot, suspension.handles.iter().collect());
         self.calls.unpark(slot);
-        self.count();
     }
 
     /// Takes a suspension apart for a call of `resume`. `None` if it is over: its client left.
     pub(super) fn prepare_resume(&mut self, key: Key) -> Option<(Started, CallEntry)> {
-        let suspension = self.suspensions.remove(key)?;
-        suspension.deadline.map(|deadline| self.timers.cancel(deadline));
+        let suspension = self.suspensions.get(key)?;
         let collect = |handle: Handle| Arrival { handle, settlement: self.shared.registry.collect(handle.id) };
         let arrivals: Vec<Arrival> = suspension.handles.iter().map(collect).collect();
         // Decided by what resume is shown, so that cause and arrivals can't disagree.
-        let cause = match suspension.until.is_over(arrivals.iter().map(|arrival| arrival.settlement.is_some())) {
-            true => Cause::Settled,
-            false => Cause::Deadline,
+        let (cause, ended) = match suspension.until.is_over(arrivals.iter().map(|arrival| arrival.settlement.is_some()))
+        {
+            true => (Cause::Settled, Ended::Settled),
+            false => (Cause::Deadline, Ended::TimedOut),
         };
+        let suspension = self.take(key, ended)?;
+        suspension.deadline.map(|deadline| self.timers.cancel(deadline));
         let Rare { request, state, .. } = suspension.rare.map(|rare| *rare).unwrap_or_default();
         let Suspension { exchange, guest, route, .. } = suspension;
-        self.count();
         let entry = CallEntry::Resume { cause, request, state: state.into_vec(), arrivals };
         Some((Started { exchange, guest, route }, entry))
     }
 
     /// Without `resume`: the settlement itself is the answer.
     fn answer_settled(&mut self, key: Key) {
-        let Some(suspension) = self.suspensions.remove(key) else { return };
+        let Some(suspension) = self.take(key, Ended::Settled) else { return };
         let collect = |handle: Handle| self.shared.registry.collect(handle.id);
         let mut settlements = suspension.handles.iter().filter_map(collect);
         let deciding = match suspension.until {
@@ -286,7 +328,6 @@ impl<W: World, C: Calls> Worker<W, C> {
             }
         };
         self.release_all(suspension.handles.iter());
-        self.count();
         let guest = Some(suspension.guest);
         match deciding.as_deref() {
             Some(Settlement::Response(response)) => self.answer(suspension.exchange, guest, response),
@@ -296,19 +337,21 @@ impl<W: World, C: Calls> Worker<W, C> {
             }
             None => self.answer(suspension.exchange, guest, &Response { status: 204, ..Response::default() }),
         }
+        self.let_go(suspension.guest);
     }
 
     /// Without `resume`: what the guest gave for the deadline, or a 504.
     fn answer_late(&mut self, key: Key) {
-        let Some(suspension) = self.suspensions.remove(key) else { return };
+        let Some(suspension) = self.take(key, Ended::TimedOut) else { return };
         self.release_all(suspension.handles.iter());
-        self.count();
         let given = suspension.rare.and_then(|rare| rare.on_timeout).map(|packed| packed.unpack());
         let response = given.unwrap_or_else(|| Response::text(504, "gateway timeout\n"));
         self.answer(suspension.exchange, Some(suspension.guest), &response);
+        self.let_go(suspension.guest);
     }
 
-    /// The drain is over: the request is asked to come again, unless a settlement was told that it won.
+    /// The drain is over, or too many versions of its guest are held: the request is asked to come again, unless a
+    /// settlement was told that it won.
     pub(super) fn refuse_held(&mut self, key: Key) {
         let Some(suspension) = self.suspensions.get_mut(key) else { return };
         // It waits for its `resume` already.
@@ -320,13 +363,13 @@ impl<W: World, C: Calls> Worker<W, C> {
             suspension.missing = 0;
             return self.complete(key);
         }
-        self.end_suspension(key);
-        self.answer(exchange, None, &unavailable());
+        self.end_suspension(key, Ended::Refused);
+        self.answer(exchange, None, &Response::unavailable());
     }
 
     /// Ends a suspension without an answer.
-    pub(super) fn end_suspension(&mut self, key: Key) {
-        let Some(suspension) = self.suspensions.remove(key) else { return };
+    pub(super) fn end_suspension(&mut self, key: Key, ended: Ended) {
+        let Some(suspension) = self.take(key, ended) else { return };
         suspension.deadline.map(|deadline| self.timers.cancel(deadline));
         if suspension.then == Then::Unpark {
             let slot = suspension.slot();
@@ -336,7 +379,7 @@ impl<W: World, C: Calls> Worker<W, C> {
         } else {
             self.release_all(suspension.handles.iter());
         }
-        self.count();
+        self.let_go(suspension.guest);
     }
 }
 

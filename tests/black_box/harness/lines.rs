@@ -41,6 +41,11 @@ impl Lines {
         self.0.said.lock().unwrap().text.clone()
     }
 
+    /// From now on only what comes is looked at.
+    pub fn forget(&self) {
+        self.0.said.lock().unwrap().text.clear();
+    }
+
     /// Waits until it has said all of these, in whatever order, and returns everything so far.
     #[track_caller]
     pub fn until(&self, needles: &[&str]) -> String {

@@ -3,11 +3,13 @@
 mod client;
 mod guests;
 mod lines;
+mod load;
 mod program;
 mod server;
 
 pub use client::Client;
 pub use guests::{Folder, source};
+pub use load::Load;
 pub use program::{program, run, workspace};
 pub use server::{Server, Setup, serve};
 

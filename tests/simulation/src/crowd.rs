@@ -17,7 +17,7 @@ use snow_host::pending::Registry;
 use snow_host::router::{Entry, Route, Router};
 use snow_host::slab::Key;
 use snow_host::worker::{Mailbox, Message, PostOffice};
-use snow_host::world::{Call, CallEnd, CallEntry, Calls, Post, Ran, Ready, World};
+use snow_host::world::{Call, CallEnd, CallEntry, Calls, Post, Ran, Ready, Redeployed, World};
 
 use crate::office::Office;
 
@@ -169,6 +169,7 @@ impl Snow {
             guest: 0,
             route: route as u32,
             declared: Route { methods: Vec::new(), pattern: (*pattern).to_owned() },
+            mount: "".into(),
         };
         let router = Router::new(ROUTES.iter().enumerate().map(entry).collect()).expect("these patterns are fine");
         Snow {
@@ -228,6 +229,25 @@ impl Calls for Snow {
 
     fn has_resume(&self, _: u32) -> bool {
         true
+    }
+
+    // Nothing is deployed here but once.
+    fn hold(&mut self, _: u32) {}
+
+    fn let_go(&mut self, _: u32) -> bool {
+        false
+    }
+
+    fn redeploy(&mut self) -> Option<Redeployed> {
+        None
+    }
+
+    fn expel(&mut self, _: u32) -> bool {
+        false
+    }
+
+    fn is_expelled(&self, _: u32) -> bool {
+        false
     }
 
     fn start(&mut self, slot: u32, call: Call) -> Ran {

@@ -40,6 +40,8 @@ pub struct Request {
     pub was_held: bool,
     /// Its call waits in place.
     pub is_parked: bool,
+    /// The version of the guest that it began with.
+    pub version: u32,
 }
 
 /// Where a request is.
@@ -129,15 +131,16 @@ impl Ledger {
 
     /// A request that a client will send.
     pub fn request(&mut self) -> usize {
-        self.requests.push(Request { state: State::Sent, calls: 0, was_held: false, is_parked: false });
+        let (state, was_held, is_parked) = (State::Sent, false, false);
+        self.requests.push(Request { state, calls: 0, was_held, is_parked, version: 0 });
         self.requests.len() - 1
     }
 
     /// A call for it begins.
-    pub fn handle_starts(&mut self, request: usize) {
+    pub fn handle_starts(&mut self, request: usize, version: u32) {
         let request = &mut self.requests[request];
         assert!(matches!(request.state, State::Sent), "a request is handled once: {request:?}");
-        (request.state, request.calls) = (State::Running, 1);
+        (request.state, request.calls, request.version) = (State::Running, 1, version);
     }
 
     /// A guest makes a pending.

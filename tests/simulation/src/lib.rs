@@ -6,7 +6,7 @@
 //! - [`network`][]: sockets in memory, and the clock;
 //! - [`script`] and [`scripted`]: guests without wasm;
 //! - [`client`][]: who sends requests and reads answers;
-//! - [`ledger`][]: what should be;
+//! - [`ledger`][]: what should be; [`versions`][]: which versions of the guest are needed;
 //! - [`simulation`][]: one run.
 //!
 //! For measuring what the worker costs there is [`crowd`][]: a million clients that cost nothing.
@@ -20,3 +20,4 @@ pub mod rng;
 pub mod script;
 pub mod scripted;
 pub mod simulation;
+pub mod versions;

@@ -53,6 +53,11 @@ impl Office {
         Office { registry, post, mailboxes, stats, shared }
     }
 
+    /// What all workers keep to.
+    pub fn limits(&self) -> Arc<Limits> {
+        self.shared.limits.clone()
+    }
+
     /// The worker of this number. It lives on the caller's thread.
     pub fn worker<W: World, C: Calls>(&self, number: u16, world: W, calls: C) -> Worker<W, C> {
         let at = usize::from(number);

@@ -6,17 +6,19 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use snow_host::config::Limits;
 use snow_host::http::Response;
 use snow_host::outcome::{Clock, Handle, Join, Outcome, Settled, Suspend};
 use snow_host::pending::{Registry, Waiter};
 use snow_host::router::{Entry, Route, Router};
 use snow_host::worker::{Mailbox, Message, PostOffice};
-use snow_host::world::{Call, CallEnd, CallEntry, CallFault, Calls, GuestRequest, Post, Ran, Wait};
+use snow_host::world::{Call, CallEnd, CallEntry, CallFault, Calls, GuestRequest, Post, Ran, Redeployed, Wait};
 
 use crate::ledger::{Held, Ledger, State, Waited};
 use crate::network::Network;
 use crate::office::Office;
 use crate::script::{End, KEYS, Op, Script};
+use crate::versions::Versions;
 
 /// The guests of one worker.
 pub struct Scripted {
@@ -25,6 +27,7 @@ pub struct Scripted {
     registry: Arc<Registry<Settled>>,
     post: Arc<PostOffice>,
     mailbox: Arc<Mailbox>,
+    limits: Arc<Limits>,
     network: Rc<RefCell<Network>>,
     stage: Rc<RefCell<Stage>>,
     slots: Vec<Option<Box<Running>>>,
@@ -34,6 +37,8 @@ pub struct Scripted {
 pub struct Stage {
     /// What should be.
     pub ledger: Ledger,
+    /// The same of what is deployed.
+    pub versions: Versions,
     /// By request: what its next call does.
     pub scripts: Vec<Script>,
     /// Calls that can go on, and whom to tell: worker and slot.
@@ -65,13 +70,15 @@ enum Paused {
 impl Scripted {
     /// For the worker of this number.
     pub fn new(worker: u16, office: &Office, network: Rc<RefCell<Network>>, stage: Rc<RefCell<Stage>>) -> Scripted {
-        let declared = Route { methods: Vec::new(), pattern: "/r/([0-9]+)".to_owned() };
+        let _ = stage.borrow_mut().versions.take_up(worker);
+        let newest = stage.borrow().versions.newest;
         Scripted {
             worker,
-            router: Router::new(vec![Entry { guest: 0, route: 0, declared }]).expect("the pattern is fine"),
+            router: router(newest),
             registry: office.registry.clone(),
             post: office.post.clone(),
             mailbox: office.mailboxes[usize::from(worker)].clone(),
+            limits: office.limits(),
             network,
             stage,
             slots: (0..64).map(|_| None).collect(),
@@ -81,15 +88,18 @@ impl Scripted {
     fn begin(&self, call: Call) -> Running {
         let now_ms = call.now_ms;
         let mut stage = self.stage.borrow_mut();
+        assert!(stage.versions.has_requests(self.worker, call.guest), "whose call runs is held");
         let (request, handles, kept) = match call.entry {
             CallEntry::Handle(kept) => {
                 let request = kept.params[0].value.parse().expect("the route takes numbers");
-                stage.ledger.handle_starts(request);
+                stage.ledger.handle_starts(request, call.guest);
                 (request, Vec::new(), Some(kept))
             }
             CallEntry::Resume { cause, request: kept, state, arrivals } => {
                 let request = usize::from_le_bytes(state.try_into().expect("a state comes back as it was"));
                 let numbers = stage.ledger.held_by(request);
+                let version = stage.ledger.requests[request].version;
+                assert_eq!(call.guest, version, "the version that has suspended it resumes it");
                 stage.ledger.resume_starts(request, cause, &arrivals, kept.is_some(), now_ms);
                 (request, arrivals.iter().map(|arrival| arrival.handle).zip(numbers).collect(), kept)
             }
@@ -120,7 +130,9 @@ impl Scripted {
     fn wait(&self, running: &mut Running, until: Join, timeout_ms: u32) -> Wait {
         let (handles, pendings) = running.handles.iter().copied().unzip();
         let deadline_ms = self.network.borrow().now_ms + u64::from(timeout_ms);
-        self.stage.borrow_mut().ledger.wait_starts(running.request);
+        let stage = &mut *self.stage.borrow_mut();
+        stage.ledger.wait_starts(running.request);
+        *stage.versions.parked.entry(self.worker).or_default() += 1;
         running.waits = Some(Waited { pendings, until, deadline_ms });
         Wait { handles, until, timeout_ms: Some(timeout_ms) }
     }
@@ -240,6 +252,7 @@ impl Scripted {
 
     /// After a wait in place: timers may have been set.
     fn take_back(&mut self, slot: u32, handles: &[Handle]) {
+        *self.stage.borrow_mut().versions.parked.entry(self.worker).or_default() -= 1;
         let running = self.slots[slot as usize].as_mut().expect("what waits was started");
         assert_eq!(handles.len(), running.handles.len(), "the handles of a wait come back");
         for ((own, _), back) in running.handles.iter_mut().zip(handles) {
@@ -254,12 +267,38 @@ impl Calls for Scripted {
         &self.router
     }
 
-    fn guest_name(&self, _: u32) -> Arc<str> {
+    fn guest_name(&self, guest: u32) -> Arc<str> {
+        self.stage.borrow().versions.assert_known(self.worker, guest);
         "scripted".into()
     }
 
-    fn has_resume(&self, _: u32) -> bool {
+    fn has_resume(&self, guest: u32) -> bool {
+        self.stage.borrow().versions.assert_known(self.worker, guest);
         true
+    }
+
+    fn hold(&mut self, guest: u32) {
+        self.stage.borrow_mut().versions.hold(self.worker, guest);
+    }
+
+    fn let_go(&mut self, guest: u32) -> bool {
+        self.stage.borrow_mut().versions.let_go(self.worker, guest)
+    }
+
+    fn redeploy(&mut self) -> Option<Redeployed> {
+        let versions = &mut self.stage.borrow_mut().versions;
+        let (before, is_gone) = versions.take_up(self.worker)?;
+        self.router = router(versions.newest);
+        let gone = if is_gone { vec![before] } else { Vec::new() };
+        Some(Redeployed { limits: self.limits.clone(), access_log: false, gone })
+    }
+
+    fn expel(&mut self, guest: u32) -> bool {
+        self.stage.borrow().versions.has_requests(self.worker, guest)
+    }
+
+    fn is_expelled(&self, guest: u32) -> bool {
+        self.stage.borrow().versions.expelled.contains(&guest)
     }
 
     fn start(&mut self, slot: u32, call: Call) -> Ran {
@@ -283,4 +322,10 @@ impl Calls for Scripted {
         assert!(running.waits.is_some(), "only a call that waits is cancelled");
         running.dropped.into_iter().chain(running.handles.into_iter().map(|(handle, _)| handle)).collect()
     }
+}
+
+/// The table of a version.
+fn router(version: u32) -> Router {
+    let declared = Route { methods: Vec::new(), pattern: "/r/([0-9]+)".to_owned() };
+    Router::new(vec![Entry { guest: version, route: 0, declared, mount: "".into() }]).expect("the pattern is fine")
 }

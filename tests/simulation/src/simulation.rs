@@ -15,6 +15,7 @@ use crate::network::{Network, SimWorld};
 use crate::office::Office;
 use crate::rng::Rng;
 use crate::scripted::{Scripted, Stage};
+use crate::versions::Versions;
 
 /// Clients that are there at one time.
 const CLIENTS_MAX: usize = 12;
@@ -32,6 +33,8 @@ pub struct Simulation {
     clients: Vec<Client>,
     /// Whether clients leave before their answers.
     leavers: bool,
+    /// Whether versions become too many.
+    expels: bool,
     drain_until_ms: Option<u64>,
 }
 
@@ -72,16 +75,23 @@ impl Simulation {
             Office::new(workers as u16, limits, move |worker| woken[usize::from(worker)].store(true, Ordering::SeqCst));
         let mut ledger = Ledger::new(office.registry.clone());
         ledger.refuses = tight;
-        let stage =
-            Rc::new(RefCell::new(Stage { ledger, scripts: Vec::new(), runnable: Vec::new(), unposted: Vec::new() }));
+        let stage = Stage {
+            ledger,
+            versions: Versions::default(),
+            scripts: Vec::new(),
+            runnable: Vec::new(),
+            unposted: Vec::new(),
+        };
+        let stage = Rc::new(RefCell::new(stage));
         let worker = |number: usize| {
             let world = SimWorld { network: network.clone(), worker: number };
             let calls = Scripted::new(number as u16, &office, network.clone(), stage.clone());
             Some(office.worker(number as u16, world, calls))
         };
         let workers = (0..workers).map(worker).collect();
-        let leavers = rng.percent(60);
-        Simulation { rng, network, stage, office, workers, clients: Vec::new(), leavers, drain_until_ms: None }
+        let (leavers, expels) = (rng.percent(60), rng.percent(30));
+        stage.borrow_mut().ledger.refuses |= expels;
+        Simulation { rng, network, stage, office, workers, clients: Vec::new(), leavers, expels, drain_until_ms: None }
     }
 
     /// Somebody acts.
@@ -92,6 +102,8 @@ impl Simulation {
             880..980 => self.time_passes(),
             980..997 => self.run_one(),
             997 if self.rng.percent(10) => self.drain(),
+            998 => self.deploy(),
+            999 => self.expel(),
             _ => {}
         }
         self.check();
@@ -178,6 +190,24 @@ impl Simulation {
         }
     }
 
+    /// Another version takes the guest's place; workers learn it one after another.
+    fn deploy(&mut self) {
+        self.stage.borrow_mut().versions.newest += 1;
+        for mailbox in &self.office.mailboxes {
+            mailbox.control.send(Message::Redeploy);
+        }
+    }
+
+    /// Too many versions are held: the oldest one's requests are refused.
+    fn expel(&mut self) {
+        let versions = &mut self.stage.borrow_mut().versions;
+        let Some(guest) = versions.oldest_held().filter(|_| self.expels) else { return };
+        versions.expelled.insert(guest);
+        for mailbox in &self.office.mailboxes {
+            mailbox.control.send(Message::Expel { guest });
+        }
+    }
+
     fn drain(&mut self) {
         if self.drain_until_ms.is_some() {
             return;
@@ -199,8 +229,15 @@ impl Simulation {
             let held = worker.held();
             let open = network.wires.iter().filter(|wire| wire.worker == number && wire.accepted && !wire.host_closed);
             assert_eq!(held.clients, open.count(), "connections are counted");
-            assert_eq!(self.office.stats[number].connections.load(Ordering::Relaxed), held.clients);
-            assert_eq!(self.office.stats[number].suspended.load(Ordering::Relaxed), held.suspensions);
+            self.check_stats(number, held);
+            let (versions, number) = (&self.stage.borrow().versions, number as u16);
+            // A call that waits in place is one request, and a suspension beside it.
+            let parked = versions.parked.get(&number).copied().unwrap_or_default();
+            assert_eq!(
+                versions.requests(number) + parked,
+                held.calls + held.suspensions,
+                "versions are held as needed"
+            );
             all.clients += held.clients;
             all.suspensions += held.suspensions;
             all.timers += held.timers;
@@ -214,6 +251,19 @@ impl Simulation {
             drop(network);
             self.check_quiet(all);
         }
+    }
+
+    /// What a worker counts for others is what it holds.
+    fn check_stats(&self, number: usize, held: Held) {
+        let stats = &self.office.stats[number];
+        assert_eq!(stats.connections.get(), held.clients as u64);
+        assert_eq!(stats.suspended.get(), held.suspensions as u64);
+        let by_route: u64 = stats.routes.all().iter().map(|(_, route)| route.held.get()).sum();
+        let versions = stats.versions.all();
+        let by_version: u64 = versions.iter().map(|(_, version)| version.held.get()).sum();
+        assert_eq!((by_route, by_version), (held.suspensions as u64, held.suspensions as u64));
+        let requests = self.stage.borrow().versions.requests(number as u16);
+        assert_eq!(versions.iter().map(|(_, version)| version.requests.get()).sum::<u64>(), requests as u64);
     }
 
     /// Nobody has anything to do and every answer was read: then the ledger knows it all.

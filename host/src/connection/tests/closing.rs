@@ -142,15 +142,29 @@ fn a_client_that_asked_for_the_close_is_not_lingered_for() {
 }
 
 #[test]
-fn draining_closes_idle_connections_at_once() {
-    let mut world = World::new();
-    world.connection.close_when_idle();
-    assert!(world.connection.is_finished());
+fn draining_closes_idle_connections_after_a_moment() {
+    let mut fresh = World::new();
+    let mut used = World::new();
+    used.send(get("/"));
+    for world in [&mut fresh, &mut used] {
+        world.drain();
+        let moment_ms = world.limits.drain_idle_ms;
+        world.wait(moment_ms - 1);
+        assert!(!world.connection.is_finished());
+        world.wait(1);
+        assert!(world.connection.is_finished());
+    }
+}
 
+/// A restart loses no request: what was under way when the drain began is answered.
+#[test]
+fn draining_answers_a_request_that_was_on_its_way() {
     let mut world = World::new();
+    world.drain();
+    world.wait(1);
     world.send(get("/"));
-    world.connection.close_when_idle();
-    assert!(world.connection.is_finished());
+    assert_eq!(world.answers()[0].field("connection"), Some("close"));
+    assert!(world.connection.wants_shutdown());
 }
 
 #[test]
@@ -158,7 +172,7 @@ fn draining_answers_what_was_received() {
     let mut world = World::new();
     world.answers_at_once = false;
     world.send(get("/1") + &get("/2"));
-    world.connection.close_when_idle();
+    world.drain();
     assert!(!world.connection.wants_read());
     world.answers_at_once = true;
     world.answer(&Response::text(200, ""));
@@ -173,7 +187,7 @@ fn draining_answers_what_was_received() {
 fn draining_waits_for_a_head_that_is_under_way() {
     let mut world = World::new();
     world.send("GET / HT");
-    world.connection.close_when_idle();
+    world.drain();
     assert!(!world.is_closing() && world.connection.wants_read());
     world.send("TP/1.1\r\nHost: a\r\n\r\n");
     assert_eq!(world.answers()[0].field("connection"), Some("close"));

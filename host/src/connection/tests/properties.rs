@@ -111,7 +111,7 @@ impl World {
             Event::Stream(length, pieces) => self.stream(*length, pieces),
             Event::Wait(ms) => drop(self.wait(*ms)),
             Event::Rest => self.connection.rest(),
-            Event::Drain => self.connection.close_when_idle(),
+            Event::Drain => self.connection.close_when_idle(self.now_ms, &self.limits),
             Event::Receive(_) | Event::Answer => {}
         }
         self.run();

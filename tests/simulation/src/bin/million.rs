@@ -10,7 +10,6 @@
 use std::io::ErrorKind;
 use std::process::{Command, ExitCode};
 use std::rc::Rc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use cpu_time::ThreadTime;
@@ -75,7 +74,7 @@ fn measure(ask: Ask, size: u32) -> Value {
 
     let before = pss_bytes();
     bench.clients.come(size, ask);
-    let suspended = bench.phase("suspend", || stats.suspended.load(Ordering::Relaxed) == size as usize);
+    let suspended = bench.phase("suspend", || stats.suspended.get() == u64::from(size));
     let held = pss_bytes() - before;
     std::thread::sleep(DECAY);
     let rested = pss_bytes() - before;
@@ -84,7 +83,7 @@ fn measure(ask: Ask, size: u32) -> Value {
     let settled = bench.phase("settle", || clients.answered.get() == answered + size + 1);
     let answered_bytes = pss_bytes() - before;
     bench.clients.ahead_ms.set(bench.clients.ahead_ms.get() + 61_000);
-    let closed = bench.phase("close", || stats.connections.load(Ordering::Relaxed) == 0);
+    let closed = bench.phase("close", || stats.connections.get() == 0);
     std::thread::sleep(DECAY);
     let after = pss_bytes() - before;
     assert_eq!(bench.clients.failed.get(), 0);

@@ -1,0 +1,17 @@
+//! `snow-host new`: a guest to begin with.
+
+use std::io;
+use std::path::Path;
+
+use clap::builder::PossibleValue;
+
+use crate::new_guest;
+
+pub(super) fn new(language: &str, name: &str, guests: &Path) -> anyhow::Result<()> {
+    new_guest::create(language, name, guests, &mut io::stdout())
+}
+
+/// For the help, and for what is said of others.
+pub(super) fn languages() -> Vec<PossibleValue> {
+    new_guest::languages().map(|(language, about)| PossibleValue::new(language).help(about)).collect()
+}

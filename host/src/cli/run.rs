@@ -1,0 +1,95 @@
+//! `snow-host run`: serves until a signal, and then drains.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::thread;
+
+use anyhow::{Context, ensure};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use super::{LOG_PATIENCE, build, methods};
+use crate::config::Config;
+use crate::log::{Level, Log};
+use crate::router::Entry;
+use crate::server::{Server, chain};
+
+/// A second signal of the same kind ends the process at once, as shells report it.
+const EXIT_INTERRUPTED: i32 = 130;
+
+pub(super) fn run(config: &Config, build_first: bool) -> anyhow::Result<()> {
+    if build_first {
+        build::build(&config.guests)?;
+    }
+    let log = Log::start(config.server.log, config.limits.log_lines_max, io::stderr())
+        .context("the log's thread can't be started")?;
+    let server = Server::start(config, log.clone())?;
+    // Not earlier: while guests are compiled there is nothing to drain, and a signal had better end the process.
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).context("signals can't be watched")?;
+    for rejected in server.rejected() {
+        log.host(Level::Error, format!("{} is left out: {}", rejected.path.display(), chain(&rejected.error)));
+    }
+    for (level, remark) in server.remarks() {
+        log.host(level, remark);
+    }
+    if server.deployment().versions.is_empty() {
+        log.flush(LOG_PATIENCE);
+        ensure!(server.rejected().is_empty(), "no guest of {} can be loaded", config.guests.display());
+        log.host(Level::Warn, no_guests(&config.guests));
+    }
+    announce(&server).context("standard output can't be written")?;
+    let (drain, look) = (server.drain(), server.look());
+    let handle = signals.handle();
+    let finished = thread::Builder::new().name("snow-join".into()).spawn(move || {
+        let ended = server.join();
+        handle.close();
+        ended
+    })?;
+    let mut draining = false;
+    for signal in signals.forever() {
+        if signal == SIGHUP {
+            look();
+            continue;
+        }
+        if std::mem::replace(&mut draining, true) {
+            std::process::exit(EXIT_INTERRUPTED);
+        }
+        let drain_ms = drain.start();
+        log.host(Level::Info, format!("signal {signal}: draining for at most {drain_ms} ms"));
+    }
+    let ended = finished.join().unwrap_or_else(|_| Err(anyhow::anyhow!("the server has panicked")));
+    log.host(Level::Info, "stopped");
+    log.flush(LOG_PATIENCE);
+    ended
+}
+
+/// What scripts and people wait for: the addresses, then the table of routes.
+fn announce(server: &Server) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    for address in server.addresses() {
+        writeln!(out, "listening on http://{address}")?;
+    }
+    if let Some(admin) = server.admin_address() {
+        writeln!(out, "admin on {admin}")?;
+    }
+    let deployment = server.deployment();
+    let row = |entry: &Entry| {
+        let guest = deployment.name_of(entry).to_owned();
+        [methods(&entry.declared.methods), entry.pattern(), guest]
+    };
+    let rows: Vec<[String; 3]> = deployment.router.entries().map(row).collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let (first, second) = (width(0), width(1));
+    for [methods, pattern, guest] in &rows {
+        writeln!(out, "  {methods:<first$}  {:<second$}  {guest}", pattern)?;
+    }
+    out.flush()
+}
+
+fn no_guests(folder: &Path) -> String {
+    format!(
+        "there is no guest in {}: put .wasm or .wat files there, or build those whose source is there with \
+         `snow-host run --build`; until then every answer is 404",
+        folder.display()
+    )
+}

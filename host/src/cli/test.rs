@@ -1,0 +1,32 @@
+//! `snow-host test`: plays the cases that lie beside guests.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anyhow::{bail, ensure};
+
+use super::{build, compile};
+use crate::config::Overrides;
+use crate::guest_test;
+use crate::settings::Settings;
+
+pub(super) fn test(guests: &[PathBuf], filter: Option<&str>, build_first: bool) -> anyhow::Result<()> {
+    let mut summary = guest_test::Summary::default();
+    for guests in guests {
+        if build_first {
+            let folder = if guests.is_dir() { Some(&**guests) } else { guests.parent() };
+            build::build(folder.filter(|folder| *folder != Path::new("")).unwrap_or(Path::new(".")))?;
+        }
+        let overrides = Overrides::default();
+        let mut config = Settings::read(guests, &overrides)?.into_config(guests.clone(), overrides);
+        config.compile = compile::in_process(&config.server.cache);
+        summary += guest_test::run(guests, &config, filter, &mut io::stdout())?;
+    }
+    let guest_test::Summary { passed, failed } = summary;
+    if let Some(filter) = filter.filter(|_| passed + failed == 0) {
+        bail!("no case has {filter:?} in its name");
+    }
+    println!("{passed} passed, {failed} failed");
+    ensure!(failed == 0, "{failed} of {} cases failed", passed + failed);
+    Ok(())
+}

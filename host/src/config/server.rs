@@ -1,0 +1,250 @@
+//! How a server is started, but for its limits: where it listens, with how many threads, what it tells whom.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::thread;
+
+/// Addresses on which a server listens.
+pub const LISTENERS_MAX: usize = 64;
+/// A path to a unix socket has 108 bytes in the kernel, and ends with a 0.
+const SOCKET_PATH_BYTES_MAX: usize = 107;
+
+/// What a server is started with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerConfig {
+    /// Where to listen: ADDRESS:PORT (port 0 takes a free one), fd:N for a socket left open by a parent, or a list.
+    pub listen: Vec<Listen>,
+    /// Threads that serve. Unless set, one for each core.
+    pub workers: u16,
+    /// Whether each answered request is logged.
+    pub access_log: bool,
+    /// How the log looks.
+    pub log: LogFormat,
+    /// Where the host tells about itself: ADDRESS:PORT, unix:/path/to.sock, or false for nowhere.
+    pub admin: Option<AdminListen>,
+    /// Whether the folder is watched, so that guests and this file take effect as they change.
+    pub watch: bool,
+    /// Whether a guest that can't be loaded, or two that claim the same pattern, are fatal at the start.
+    pub strict: bool,
+    /// Where compiled guests are kept: a folder, true for the user's own cache, or false for nowhere.
+    pub cache: Cache,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        ServerConfig {
+            listen: vec![Listen::Address(SocketAddr::from(([127, 0, 0, 1], 8080)))],
+            workers: workers_default(),
+            access_log: true,
+            log: LogFormat::Text,
+            admin: None,
+            watch: true,
+            strict: false,
+            cache: Cache::Default,
+        }
+    }
+}
+
+/// One for each core.
+fn workers_default() -> u16 {
+    thread::available_parallelism().map_or(1, |cores| cores.get().min(1024) as u16)
+}
+
+/// What the command line says of a [`ServerConfig`]: it wins over the manifest, also over one that changes later.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Overrides {
+    /// `--listen`, each.
+    pub listen: Option<Vec<Listen>>,
+    /// `--workers`
+    pub workers: Option<u16>,
+    /// `--no-access-log`
+    pub access_log: Option<bool>,
+    /// `--log`
+    pub log: Option<LogFormat>,
+    /// `--admin`
+    pub admin: Option<AdminListen>,
+    /// `--no-watch`
+    pub watch: Option<bool>,
+    /// `--strict`
+    pub strict: Option<bool>,
+    /// `--cache`, `--no-cache`
+    pub cache: Option<Cache>,
+}
+
+impl Overrides {
+    /// Puts in force what is said; the rest stays. Returns the names of what was set, each with its flag.
+    pub fn apply(&self, server: &mut ServerConfig) -> Vec<(&'static str, &'static str)> {
+        fn put<T: Clone>(said: &Option<T>, value: &mut T) -> bool {
+            let Some(said) = said else { return false };
+            *value = said.clone();
+            true
+        }
+        let admin = self.admin.is_some();
+        if admin {
+            server.admin.clone_from(&self.admin);
+        }
+        let off = self.cache == Some(Cache::Off);
+        let said = [
+            (put(&self.listen, &mut server.listen), "listen", "--listen"),
+            (put(&self.workers, &mut server.workers), "workers", "--workers"),
+            (put(&self.access_log, &mut server.access_log), "access_log", "--no-access-log"),
+            (put(&self.log, &mut server.log), "log", "--log"),
+            (admin, "admin", "--admin"),
+            (put(&self.watch, &mut server.watch), "watch", "--no-watch"),
+            (put(&self.strict, &mut server.strict), "strict", "--strict"),
+            (put(&self.cache, &mut server.cache), "cache", if off { "--no-cache" } else { "--cache" }),
+        ];
+        said.into_iter().filter(|(is_said, ..)| *is_said).map(|(_, name, flag)| (name, flag)).collect()
+    }
+}
+
+/// Where to listen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listen {
+    /// An address; port 0 takes any that is free.
+    Address(SocketAddr),
+    /// A listening socket that the parent process left open under this number.
+    Inherited(i32),
+}
+
+impl FromStr for Listen {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Listen, String> {
+        if let Some(number) = text.strip_prefix("fd:") {
+            let number = number.parse().ok().filter(|number| *number >= 0);
+            return number
+                .map(Listen::Inherited)
+                .ok_or_else(|| "fd: takes the number of an open descriptor, as in fd:3".into());
+        }
+        let address = text.parse::<SocketAddr>();
+        address
+            .map(Listen::Address)
+            .map_err(|_| "it takes ADDRESS:PORT, as in 127.0.0.1:8080 or [::1]:0, or fd:N".into())
+    }
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Listen::Address(address) => address.fmt(out),
+            Listen::Inherited(number) => write!(out, "fd:{number}"),
+        }
+    }
+}
+
+/// Where the admin listener is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AdminListen {
+    /// An address; port 0 takes any that is free.
+    Address(SocketAddr),
+    /// A unix socket at this path, at most 107 bytes long.
+    Unix(PathBuf),
+}
+
+impl FromStr for AdminListen {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<AdminListen, String> {
+        match text.strip_prefix("unix:") {
+            Some(path) if (1..=SOCKET_PATH_BYTES_MAX).contains(&path.len()) && !path.contains('\0') => {
+                Ok(AdminListen::Unix(path.into()))
+            }
+            Some(_) => Err(format!("unix: takes a path of 1 to {SOCKET_PATH_BYTES_MAX} bytes")),
+            None => {
+                let address = text.parse().map(AdminListen::Address);
+                address.map_err(|_| "it takes ADDRESS:PORT, as in 127.0.0.1:9090, or unix:/path/to.sock".into())
+            }
+        }
+    }
+}
+
+impl fmt::Display for AdminListen {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AdminListen::Address(address) => address.fmt(out),
+            AdminListen::Unix(path) => write!(out, "unix:{}", path.display()),
+        }
+    }
+}
+
+/// How lines of the log look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Where compiled guests are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cache {
+    /// In the folder that the system has for such things of this user.
+    Default,
+    /// Nowhere: each start compiles.
+    Off,
+    /// In this folder.
+    Folder(PathBuf),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn listen_takes_addresses_and_descriptors() {
+        assert_eq!("127.0.0.1:0".parse(), Ok(Listen::Address("127.0.0.1:0".parse().unwrap())));
+        assert_eq!("[::1]:80".parse(), Ok(Listen::Address("[::1]:80".parse().unwrap())));
+        assert_eq!("fd:3".parse(), Ok(Listen::Inherited(3)));
+        for bad in ["", "8080", "localhost", "fd:", "fd:-1", "fd:x", "1.2.3.4"] {
+            assert!(bad.parse::<Listen>().is_err(), "{bad}");
+        }
+        for good in ["127.0.0.1:0", "[::1]:80", "fd:3"] {
+            assert_eq!(good.parse::<Listen>().map(|listen| listen.to_string()), Ok(good.to_owned()));
+        }
+    }
+
+    #[test]
+    fn admin_takes_addresses_and_unix_sockets() {
+        let longest = format!("unix:/{}", "a".repeat(SOCKET_PATH_BYTES_MAX - 1));
+        for good in ["127.0.0.1:9090", "[::1]:0", "unix:/run/snow.sock", &longest] {
+            assert_eq!(good.parse::<AdminListen>().map(|listen| listen.to_string()), Ok(good.to_owned()));
+        }
+        for bad in ["", "9090", "fd:3", "unix:", "/run/snow.sock", "unix:a\0b", &format!("{longest}a")] {
+            assert!(bad.parse::<AdminListen>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn overrides_win_and_say_so() {
+        let mut server = ServerConfig { strict: true, ..ServerConfig::default() };
+        assert_eq!(Overrides::default().apply(&mut server), []);
+        assert_eq!(server, ServerConfig { strict: true, ..ServerConfig::default() });
+        let overrides = Overrides {
+            listen: Some(vec![Listen::Inherited(3)]),
+            workers: Some(7),
+            access_log: Some(false),
+            log: Some(LogFormat::Json),
+            admin: Some(AdminListen::Unix("/a".into())),
+            watch: Some(false),
+            strict: None,
+            cache: Some(Cache::Off),
+        };
+        let flags: Vec<&str> = overrides.apply(&mut server).into_iter().map(|(_, flag)| flag).collect();
+        assert_eq!(flags, ["--listen", "--workers", "--no-access-log", "--log", "--admin", "--no-watch", "--no-cache"]);
+        let expected = ServerConfig {
+            listen: vec![Listen::Inherited(3)],
+            workers: 7,
+            access_log: false,
+            log: LogFormat::Json,
+            admin: Some(AdminListen::Unix("/a".into())),
+            watch: false,
+            strict: true,
+            cache: Cache::Off,
+        };
+        assert_eq!(server, expected);
+    }
+}

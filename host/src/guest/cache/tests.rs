@@ -1,0 +1,185 @@
+use std::fs;
+use std::io::Write;
+use std::path::PathBuf;
+
+use super::*;
+
+/// A folder of one test, removed when it goes out of scope.
+pub struct Scratch(PathBuf);
+
+impl Scratch {
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+pub fn scratch() -> Scratch {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).unwrap();
+    let path = std::env::temp_dir().join(format!("snow-cache-test-{}", hex(&bytes)));
+    fs::create_dir(&path).unwrap();
+    Scratch(path)
+}
+
+fn cache(scratch: &Scratch, bytes_max: u64) -> Cache {
+    Cache::open(&scratch.path().join("cache"), "engine", bytes_max).unwrap()
+}
+
+fn keep(cache: &Cache, content: u8, bytes: usize) -> Arc<str> {
+    let draft = cache.folder().draft().unwrap();
+    draft.file().write_all(&vec![content; bytes]).unwrap();
+    cache.keep(draft, &[content; 32], 7).unwrap()
+}
+
+fn is_there(cache: &Cache, content: u8) -> bool {
+    cache.find(&[content; 32], None).is_some()
+}
+
+fn used(cache: &Cache, name: &str, ago: Duration) {
+    let file = fs::File::open(cache.folder().path().join(name)).unwrap();
+    file.set_modified(SystemTime::now() - ago).unwrap();
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+#[test]
+fn what_is_kept_is_found() {
+    let scratch = scratch();
+    let cache = cache(&scratch, 1 << 20);
+    assert!(!is_there(&cache, 1));
+    keep(&cache, 1, 100);
+    let by_search = cache.find(&[1; 32], None).unwrap();
+    assert_eq!((by_search.component_bytes, by_search.code.read().unwrap()), (7, vec![1; 100]));
+    assert!(cache.find(&[1; 32], Some(7)).is_some());
+    assert!(cache.find(&[1; 32], Some(8)).is_none() && !is_there(&cache, 2));
+    let other = Cache::open(cache.folder().path(), "other", 1 << 20).unwrap();
+    assert!(!is_there(&other, 1), "an engine with other settings");
+    cache.discard(&by_search).unwrap();
+    assert!(!is_there(&cache, 1));
+    cache.discard(&by_search).unwrap();
+}
+
+#[test]
+fn the_least_recently_used_go_first() {
+    let scratch = scratch();
+    let cache = cache(&scratch, 30_000);
+    for content in 1..=3 {
+        let name = keep(&cache, content, 10_000);
+        used(&cache, &name, HOUR * (10 - u32::from(content)));
+    }
+    assert!((1..=3).all(|content| cache.folder().names().unwrap().iter().any(|n| n.starts_with(&hex(&[content; 32])))));
+    // Used again, the first is the last to go.
+    drop(cache.find(&[1; 32], None));
+    keep(&cache, 4, 10_000);
+    assert_eq!([1, 2, 3, 4].map(|content| is_there(&cache, content)), [true, false, true, true]);
+}
+
+#[test]
+fn what_is_in_use_stays() {
+    let scratch = scratch();
+    let cache = cache(&scratch, 15_000);
+    let first = keep(&cache, 1, 10_000);
+    used(&cache, &first, HOUR * 9);
+    let second = keep(&cache, 2, 10_000);
+    assert!(is_there(&cache, 1) && is_there(&cache, 2), "over the limit, but both are in use");
+    drop((first, second));
+    keep(&cache, 3, 10_000);
+    assert_eq!([1, 2, 3].map(|content| is_there(&cache, content)), [false, false, true]);
+}
+
+#[test]
+fn drafts_without_a_writer_are_swept_up_and_other_files_are_not() {
+    let scratch = scratch();
+    let cache = cache(&scratch, 1 << 20);
+    let at = |name: &str| cache.folder().path().join(name);
+    fs::write(at("draft-old"), "x").unwrap();
+    fs::write(at("draft-new"), "x").unwrap();
+    fs::write(at("notes.txt"), vec![0; 2 << 20]).unwrap();
+    used(&cache, "draft-old", HOUR * 25);
+    keep(&cache, 1, 10);
+    assert!(!at("draft-old").exists() && at("draft-new").exists() && at("notes.txt").exists());
+}
+
+fn remembered(stamp: Stamp) -> Remembered {
+    Remembered { stamp, content: [9; 32], component_bytes: 5 }
+}
+
+#[test]
+fn a_file_is_remembered_until_it_looks_different() {
+    let scratch = scratch();
+    let cache = cache(&scratch, 1 << 20);
+    let file = scratch.path().join("guest.wasm");
+    fs::write(&file, "1").unwrap();
+    let stamp = Stamp::of(&fs::metadata(&file).unwrap());
+    assert_eq!(cache.remembered(&file, stamp), None);
+    let later = SystemTime::now() + Duration::from_secs(10);
+    cache.remember(&file, remembered(stamp), later).unwrap();
+    assert_eq!(cache.remembered(&file, stamp), Some(remembered(stamp)));
+    assert_eq!(cache.remembered(&scratch.path().join("other.wasm"), stamp), None);
+    fs::write(&file, "12").unwrap();
+    assert_eq!(cache.remembered(&file, Stamp::of(&fs::metadata(&file).unwrap())), None);
+    cache.forget(&file).unwrap();
+    assert_eq!(cache.remembered(&file, stamp), None);
+}
+
+/// Between reading it and the next tick of the file system's clock, it may have been written once more.
+#[test]
+fn a_file_that_was_written_a_moment_ago_is_not_remembered() {
+    let scratch = scratch();
+    let cache = cache(&scratch, 1 << 20);
+    let file = scratch.path().join("guest.wasm");
+    fs::write(&file, "1").unwrap();
+    let stamp = Stamp::of(&fs::metadata(&file).unwrap());
+    cache.remember(&file, remembered(stamp), SystemTime::now()).unwrap();
+    assert_eq!(cache.remembered(&file, stamp), None);
+}
+
+#[test]
+fn damaged_stamps_are_nothing() {
+    let scratch = scratch();
+    let cache = cache(&scratch, 1 << 20);
+    let file = scratch.path().join("guest.wasm");
+    fs::write(&file, "1").unwrap();
+    let stamp = Stamp::of(&fs::metadata(&file).unwrap());
+    for damage in [&b""[..], b"stamp-1 1 2", b"\xff\xfe\n", &[b' '; 10_000]] {
+        fs::write(cache.folder().path().join(stamp_name(&file)), damage).unwrap();
+        assert_eq!(cache.remembered(&file, stamp), None);
+    }
+}
+
+/// Two hosts share a folder: what one keeps the other finds, both may keep the same, and one may remove what the other has.
+#[test]
+fn two_share_a_folder() {
+    let scratch = scratch();
+    let (one, other) = (cache(&scratch, 15_000), cache(&scratch, 15_000));
+    keep(&one, 1, 10_000);
+    let used_here = other.find(&[1; 32], None).unwrap();
+    keep(&other, 1, 10_000);
+    assert_eq!(one.find(&[1; 32], None).unwrap().code.read().unwrap().len(), 10_000);
+    used(&one, &used_here.name, HOUR);
+    keep(&one, 2, 10_000);
+    assert!(!is_there(&other, 1), "one does not know that the other uses it");
+    assert_eq!(used_here.code.read().unwrap(), vec![1; 10_000], "which still has it");
+
+    let writers: Vec<_> = (0..4)
+        .map(|_| {
+            let path = one.folder().path().to_owned();
+            std::thread::spawn(move || {
+                let cache = Cache::open(&path, "engine", 1 << 20).unwrap();
+                for round in 0..20 {
+                    keep(&cache, 3 + round % 3, 1_000);
+                    let found = cache.find(&[3 + round % 3; 32], None);
+                    assert!(found.is_none_or(|entry| entry.code.read().unwrap() == vec![3 + round % 3; 1_000]));
+                }
+            })
+        })
+        .collect();
+    writers.into_iter().for_each(|writer| writer.join().unwrap());
+    assert!(one.folder().names().unwrap().iter().all(|name| !name.starts_with("draft-")));
+}

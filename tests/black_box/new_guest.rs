@@ -1,0 +1,118 @@
+//! `snow-host new`: what it writes is built and served, and passes its own cases; what it refuses.
+
+use std::fs;
+use std::process::Output;
+
+use crate::harness::{Folder, Setup, run, source, workspace};
+
+#[track_caller]
+fn text(bytes: &[u8]) -> &str {
+    str::from_utf8(bytes).expect("it prints text")
+}
+
+/// Runs `snow-host new rust NAME --in FOLDER`.
+#[track_caller]
+fn new(name: &str, folder: &Folder) -> Output {
+    run(["new".as_ref(), "rust".as_ref(), name.as_ref(), "--in".as_ref(), folder.path().as_os_str()])
+}
+
+#[track_caller]
+fn refused(output: &Output, words: &str) {
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stdout));
+    let said = text(&output.stderr);
+    assert!(said.starts_with("error: ") && said.contains(words), "{words:?} is not in:\n{said}");
+}
+
+/// On a machine where no crate is at hand this needs the network, as the other guests' builds do.
+#[test]
+fn a_new_guest_builds_and_passes_its_own_cases_and_serves() {
+    if source("snow").is_none() {
+        return;
+    }
+    let folder = Folder::new();
+    // What it shares with the example guests has been built for them.
+    fs::create_dir(folder.path().join(".cargo")).expect("the folder can be written");
+    let target = workspace().join("guests/target");
+    folder.add(".cargo/config.toml", format!("[build]\ntarget-dir = {target:?}\n").as_bytes());
+    let made = new("my-shop", &folder);
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    for words in ["unpacked the SDK into ", "created ", "snow-host build ", "snow-host test ", "snow-host run "] {
+        assert!(text(&made.stdout).contains(words), "{words:?} is not in:\n{}", text(&made.stdout));
+    }
+    let built = run(["test".as_ref(), folder.path().as_os_str(), "--build".as_ref()]);
+    let (out, err) = (text(&built.stdout), text(&built.stderr));
+    assert_eq!(built.status.code(), Some(0), "{out}{err}");
+    assert!(err.contains("built my-shop -> ") && !err.contains("warning"), "{err}");
+    assert!(out.contains("ok     my-shop: greets by name (") && out.ends_with("5 passed, 0 failed\n"), "{out}");
+
+    let server = Setup::new(folder).start();
+    assert_eq!(server.get("/my-shop/hello/ada").text(), "hello ada");
+    let mut waits = server.ask("/my-shop/orders/7");
+    waits.is_silent();
+    assert_eq!(server.connect().post("/my-shop/orders/7/approve", b"yes").text(), "approved");
+    assert_eq!(waits.response().text(), "order 7: yes");
+}
+
+#[test]
+fn the_sdk_is_unpacked_once() {
+    let folder = Folder::new();
+    let first = new("one", &folder);
+    assert!(first.status.success() && text(&first.stdout).contains("unpacked"), "{}", text(&first.stderr));
+    let second = new("two", &folder);
+    assert!(second.status.success(), "{}", text(&second.stderr));
+    assert!(!text(&second.stdout).contains("unpacked"), "{}", text(&second.stdout));
+    let found: Vec<_> = fs::read_dir(folder.path().join(".snow")).expect("it is there").collect();
+    assert_eq!(found.len(), 1, "{found:?}");
+    for guest in ["one", "two"] {
+        let manifest = fs::read_to_string(folder.path().join(guest).join("Cargo.toml")).expect("it is there");
+        assert!(manifest.contains("path = \"../.snow/sdk-0.1.0/guest-sdk\""), "{manifest}");
+        assert!(manifest.ends_with("[workspace]\n"), "what lies around it does not capture it: {manifest}");
+    }
+}
+
+#[test]
+fn in_a_workspace_it_becomes_a_member() {
+    let folder = Folder::new();
+    let workspace = "[workspace]\nmembers = [\"a\"]\n\n[workspace.dependencies]\nsnow-guest = { path = \"sdk\" }\n";
+    folder.add("Cargo.toml", workspace.as_bytes());
+    let made = new("shop", &folder);
+    assert!(made.status.success() && text(&made.stdout).contains("members"), "{}", text(&made.stderr));
+    let changed = fs::read_to_string(folder.path().join("Cargo.toml")).unwrap();
+    assert_eq!(changed, workspace.replace("[\"a\"]", "[\"a\", \"shop\"]"));
+    let manifest = fs::read_to_string(folder.path().join("shop/Cargo.toml")).unwrap();
+    assert!(manifest.ends_with("[dependencies]\nsnow-guest.workspace = true\n"), "{manifest}");
+    assert!(!folder.path().join(".snow").exists(), "the workspace has an SDK");
+}
+
+#[test]
+fn names_that_can_not_be_are_refused_and_nothing_is_written() {
+    let folder = Folder::new();
+    for (name, words) in [
+        ("My Shop", "How about `my-shop`?"),
+        ("../up", "How about `up`?"),
+        ("fn", "a keyword of Rust"),
+        ("test", "How about `my-test`?"),
+        ("snow-guest", "the SDK"),
+    ] {
+        refused(&new(name, &folder), words);
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    folder.add("hello.wat", b"(module)");
+    refused(&new("hello", &folder), "hello.wat is a guest of that name already");
+    fs::create_dir(folder.path().join("shop")).unwrap();
+    refused(&new("shop", &folder), "is there already");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+}
+
+#[test]
+fn languages_are_listed() {
+    for arguments in [&["new"][..], &["new", "--help"]] {
+        let output = run(arguments);
+        let said = [text(&output.stdout), text(&output.stderr)].concat();
+        assert!(said.contains("rust") && said.contains("--in <GUESTS>"), "{said}");
+    }
+    let output = run(["new", "rusty", "shop"]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = text(&output.stderr);
+    assert!(said.contains("possible values: rust") && said.contains("similar value exists: 'rust'"), "{said}");
+}
