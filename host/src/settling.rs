@@ -190,7 +190,8 @@ impl Settling {
 
     fn take_in(&mut self, snapshot: Snapshot, now_ms: u64) {
         let Snapshot { folder, guests: mut seen, manifest } = snapshot;
-        let is_another = folder != self.folder || self.unseen_until_ms.take().is_some();
+        let was_unseen = self.unseen_until_ms.take().is_some();
+        let is_another = was_unseen || folder != self.folder;
         self.folder = folder;
         for name in seen.keys() {
             if !self.guests.contains_key(name) {

@@ -267,6 +267,15 @@ impl Model {
     }
 }
 
+/// A different folder, and that it was not seen in between, are one beginning.
+#[test]
+fn a_folder_that_comes_back_as_another_one_settles_too() {
+    let mut settling = serving_one();
+    settling.unseen(10);
+    assert_eq!(looks(&mut settling, &[(20, folder(2, &[])), (120, folder(2, &[]))]), [(120, removed("a"))]);
+    assert_eq!(settling.next_look_ms(), None);
+}
+
 proptest! {
     #[test]
     fn each_state_that_stays_is_offered_once_and_none_before_it_has_settled(
