@@ -18,12 +18,14 @@
 //! | `inside` | a server within the test: what it counts, and limits that no argument sets |
 //! | `loading` | files that are no guests |
 //! | `manifest` | `snow.toml`: limits and grants in force, and what is wrong with it |
+//! | `admin` | what the admin listener and `status` tell |
 //! | `cli` | arguments, exit codes, the log |
 //! | `drain` | how it ends |
 //! | `layout` | which file of the host may use what |
 
 mod harness;
 
+mod admin;
 mod answers;
 mod cli;
 mod drain;
