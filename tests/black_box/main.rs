@@ -21,6 +21,7 @@
 //! | `new_guest` | `snow-host new`: what it writes, and what it refuses |
 //! | `guest_cases` | `snow-host test`: cases beside a guest |
 //! | `config` | `[server]` of `snow.toml`, flags over it, several listeners; `snow-host config` |
+//! | `admin` | what the admin listener and `status` tell |
 //! | `cli` | arguments, exit codes, the log |
 //! | `drain` | how it ends |
 //! | `swap` | the folder changes while it serves |
@@ -29,6 +30,7 @@
 
 mod harness;
 
+mod admin;
 mod answers;
 mod cli;
 mod config;

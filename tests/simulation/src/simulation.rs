@@ -4,8 +4,10 @@ use std::cell::RefCell;
 use std::io::ErrorKind;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
+use std::sync::mpsc;
 
 use snow_host::config::Limits;
+use snow_host::worker::inspect::{HeldPage, Inspection};
 use snow_host::worker::{Held, Message, Worker};
 use snow_host::world::Post;
 
@@ -36,6 +38,15 @@ pub struct Simulation {
     /// Whether versions become too many.
     expels: bool,
     drain_until_ms: Option<u64>,
+    /// Questions that workers have not answered yet.
+    inspections: Vec<Asked>,
+}
+
+/// A question to a worker.
+struct Asked {
+    worker: usize,
+    requests_max: usize,
+    answer: mpsc::Receiver<HeldPage>,
 }
 
 /// What a run has done, to see that it did something.
@@ -91,7 +102,18 @@ impl Simulation {
         let workers = (0..workers).map(worker).collect();
         let (leavers, expels) = (rng.percent(60), rng.percent(30));
         stage.borrow_mut().ledger.refuses |= expels;
-        Simulation { rng, network, stage, office, workers, clients: Vec::new(), leavers, expels, drain_until_ms: None }
+        Simulation {
+            rng,
+            network,
+            stage,
+            office,
+            workers,
+            clients: Vec::new(),
+            leavers,
+            expels,
+            drain_until_ms: None,
+            inspections: Vec::new(),
+        }
     }
 
     /// Somebody acts.
@@ -100,7 +122,8 @@ impl Simulation {
             0..450 => self.somebody_turns(),
             450..880 => self.client_acts(),
             880..980 => self.time_passes(),
-            980..997 => self.run_one(),
+            980..992 => self.run_one(),
+            992..997 => self.inspect(),
             997 if self.rng.percent(10) => self.drain(),
             998 => self.deploy(),
             999 => self.expel(),
@@ -208,6 +231,34 @@ impl Simulation {
         }
     }
 
+    /// Somebody asks a worker what it holds.
+    fn inspect(&mut self) {
+        let (worker, requests_max) = (self.rng.below(self.workers.len()), self.rng.below(5));
+        let (reply, answer) = mpsc::channel();
+        let reply = Box::new(move |page| reply.send(page).expect("it is waited for"));
+        self.office.stats[worker].desk.put(Inspection { requests_max, after: None, reply });
+        self.office.mailboxes[worker].control.send(Message::Inspect);
+        self.inspections.push(Asked { worker, requests_max, answer });
+    }
+
+    /// Each question is answered by the time nobody has anything to do.
+    fn check_answers(&mut self) {
+        let (workers, network) = (&self.workers, &self.network.borrow());
+        self.inspections.retain(|Asked { worker, requests_max, answer }| {
+            let Ok(HeldPage { requests, more_after }) = answer.try_recv() else {
+                let is_over = workers[*worker].is_none();
+                assert!(is_over || network.can_run(*worker), "a question is forgotten");
+                return !is_over;
+            };
+            assert!(requests.is_sorted_by_key(|request| request.position), "the oldest come first");
+            assert!(
+                requests.len() <= *requests_max && requests.iter().all(|it| it.position.started_ms <= network.now_ms)
+            );
+            assert!(more_after.is_none_or(|last| requests.iter().all(|request| request.position <= last)));
+            false
+        });
+    }
+
     fn drain(&mut self) {
         if self.drain_until_ms.is_some() {
             return;
@@ -222,6 +273,7 @@ impl Simulation {
 
     /// What must hold after each step.
     fn check(&mut self) {
+        self.check_answers();
         let network = self.network.borrow();
         let mut all = Held::default();
         for (number, worker) in self.workers.iter().enumerate() {

@@ -10,12 +10,14 @@
 use std::io::ErrorKind;
 use std::process::{Command, ExitCode};
 use std::rc::Rc;
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use cpu_time::ThreadTime;
 use serde_json::{Map, Value, json};
 use snow_host::config::Limits;
-use snow_host::worker::Worker;
+use snow_host::worker::inspect::{HeldPage, Inspection};
+use snow_host::worker::{Message, Worker};
 use snow_simulation::crowd::{Ask, Clients, Crowd, Snow};
 use snow_simulation::office::Office;
 
@@ -78,6 +80,7 @@ fn measure(ask: Ask, size: u32) -> Value {
     let held = pss_bytes() - before;
     std::thread::sleep(DECAY);
     let rested = pss_bytes() - before;
+    let inspected = bench.inspect(&office);
     bench.clients.come(1, Ask::StopAll);
     let clients = bench.clients.clone();
     let settled = bench.phase("settle", || clients.answered.get() == answered + size + 1);
@@ -95,7 +98,7 @@ fn measure(ask: Ask, size: u32) -> Value {
         "held_bytes_each": each(rested), "held_at_once_bytes_each": each(held),
         "answered_bytes_each": each(answered_bytes), "closed_bytes_each": each(after),
         "suspend_us_each": us(suspended), "settle_us_each": us(settled), "close_us_each": us(closed),
-        "turns": bench.phases,
+        "inspect_ms": round(inspected.as_secs_f64() * 1e3), "turns": bench.phases,
     })
 }
 
@@ -126,6 +129,15 @@ impl Bench {
             Err(error) if error.kind() == ErrorKind::WouldBlock => std::thread::yield_now(),
             Err(error) => panic!("{error}"),
         }
+    }
+
+    /// Somebody asks for the hundred that have been held longest, and gets them.
+    fn inspect(&mut self, office: &Office) -> Duration {
+        let (reply, answer) = mpsc::channel();
+        let reply = Box::new(move |page: HeldPage| reply.send(page.requests.len()).expect("it is waited for"));
+        office.stats[0].desk.put(Inspection { requests_max: 100, after: None, reply });
+        office.mailboxes[0].control.send(Message::Inspect);
+        self.phase("inspect", || answer.try_recv().is_ok_and(|found| found == 100))
     }
 
     /// So many come, are held, answered and leave.
@@ -231,7 +243,7 @@ fn print_table(results: &[Value]) {
     }
     println!("\n                               turns  median us  p99.9 us  longest us  longest own us  over 1 ms");
     for result in results {
-        for phase in ["suspend", "settle", "close"] {
+        for phase in ["suspend", "inspect", "settle", "close"] {
             let number = |name: &str| result["turns"][phase][name].as_f64().unwrap_or_default();
             println!(
                 "{:<10} {:>9} {:<8} {:>7}  {:>9}  {:>8}  {:>10.0}  {:>14.0}  {:>9}",

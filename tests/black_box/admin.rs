@@ -1,0 +1,380 @@
+//! The admin listener, and `snow-host status`: what they say agrees with what was done.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::harness::{Client, Folder, Server, Setup, eventually, program, run, serve};
+
+const ADMIN: [&str; 2] = ["--admin", "127.0.0.1:0"];
+
+/// A server that tells about itself, and where.
+fn watched(guests: &[&str]) -> Option<(Server, SocketAddr)> {
+    let server = Setup::with(guests)?.arguments(&ADMIN).start();
+    let address = admin_of(&server);
+    Some((server, address))
+}
+
+#[track_caller]
+fn admin_of(server: &Server) -> SocketAddr {
+    let out = server.out.until(&["admin on "]);
+    let address = out.lines().find_map(|line| line.strip_prefix("admin on ")).expect("a line of its own");
+    address.parse().expect("an address")
+}
+
+fn ask(admin: SocketAddr, target: &str) -> Client {
+    let mut client = Client::connect(admin);
+    client.send(format!("GET {target} HTTP/1.1\r\nhost: localhost\r\n\r\n"));
+    client
+}
+
+#[track_caller]
+fn page(admin: SocketAddr, target: &str) -> String {
+    let answer = ask(admin, target).response();
+    assert_eq!(answer.status, 200, "{target}: {}", answer.text());
+    answer.text().to_owned()
+}
+
+#[track_caller]
+fn json(admin: SocketAddr, target: &str) -> Value {
+    serde_json::from_str(&page(admin, target)).expect("it is JSON")
+}
+
+/// The sum of a metric's values, of those whose labels have all of these.
+#[track_caller]
+fn metric(admin: SocketAddr, name: &str, labels: &[&str]) -> f64 {
+    let text = page(admin, "/metrics");
+    let lines = text.lines().filter_map(|line| line.strip_prefix(name));
+    let its_own = lines.filter(|rest| rest.starts_with([' ', '{']) && labels.iter().all(|label| rest.contains(label)));
+    its_own.map(|rest| rest.rsplit_once(' ').expect("a value").1.parse::<f64>().expect("a number")).sum()
+}
+
+#[track_caller]
+fn wait_until_held(admin: SocketAddr, count: f64) {
+    eventually(&format!("{count} are held"), || (metric(admin, "snow_held_requests", &[]) == count).then_some(()));
+}
+
+#[test]
+fn nothing_is_told_unless_asked_for() {
+    let Some(server) = serve(&["hello"]) else { return };
+    server.still_serves();
+    assert!(!server.out.until(&["/hello"]).contains("admin"));
+    assert_eq!(server.get("/metrics").status, 404);
+}
+
+#[test]
+fn metrics_agree_with_what_was_done() {
+    let Some((server, admin)) = watched(&["hello", "snow", "trap"]) else { return };
+    for _ in 0..5 {
+        assert_eq!(server.get("/hello").status, 200);
+    }
+    assert_eq!(server.get("/nowhere").status, 404);
+    assert_eq!(server.get("/trap").status, 500);
+    assert_eq!(server.get("/req/?timeout=0.05").status, 504);
+    assert_eq!(server.get("/hold/?timeout=0.05").status, 504);
+    let mut held: Vec<Client> = (0..3).map(|_| server.ask("/req/")).collect();
+    wait_until_held(admin, 3.0);
+    assert_eq!(metric(admin, "snow_pendings", &["guest=\"snow\""]), 3.0);
+    assert!(metric(admin, "snow_connections", &[]) >= 3.0);
+    drop(held.pop());
+    wait_until_held(admin, 2.0);
+    assert_eq!(server.get("/stop-all/").text(), "2");
+    assert!(held.iter_mut().all(|client| client.response().status == 200));
+
+    let requests = |labels: &[&str]| metric(admin, "snow_requests_total", labels);
+    let hello = ["guest=\"hello\"", "route=\"/hello\""];
+    assert_eq!(requests(&[&hello[..], &["status=\"2xx\""]].concat()), 5.0);
+    assert_eq!(requests(&["guest=\"-\"", "status=\"4xx\""]), 1.0);
+    assert_eq!(requests(&["guest=\"trap\"", "status=\"5xx\""]), 1.0);
+    assert_eq!(requests(&["route=\"/req/\"", "status=\"499\""]), 1.0);
+    assert_eq!(requests(&["route=\"/req/\""]), 4.0);
+    assert_eq!(metric(admin, "snow_call_traps_total", &["guest=\"trap\""]), 1.0);
+    assert_eq!(metric(admin, "snow_call_traps_total", &[]), 1.0);
+    assert_eq!(metric(admin, "snow_calls_total", &["route=\"/req/\""]), 4.0 + 3.0, "each `handle`, and each `resume`");
+    for (reason, count) in [("settled", 2.0), ("timed_out", 2.0), ("disconnected", 1.0), ("refused", 0.0)] {
+        let reason = format!("reason=\"{reason}\"");
+        assert_eq!(metric(admin, "snow_waits_ended_total", &[&reason]), count, "{reason}");
+    }
+    let took = |labels: &[&str]| metric(admin, "snow_request_duration_seconds_bucket", labels);
+    assert_eq!(took(&["route=\"/hello\"", "le=\"+Inf\""]), 5.0);
+    assert_eq!(took(&["route=\"/hold/\"", "le=\"0.02\""]), 0.0, "it waited for longer");
+    assert_eq!(took(&["route=\"/hold/\"", "le=\"60\""]), 1.0);
+    // 29 bytes and the target, thirteen times.
+    assert_eq!(metric(admin, "snow_received_bytes_total", &[]), 13.0 * 29.0 + 105.0);
+    assert!(metric(admin, "snow_loop_turn_duration_seconds_count", &[]) > 10.0);
+    assert!(metric(admin, "process_resident_memory_bytes", &[]) > 1e6);
+    assert_eq!(metric(admin, "snow_instances", &[]), 0.0);
+}
+
+/// What Prometheus would trip over: each metric has its HELP and TYPE once, before its values, and no value twice.
+#[test]
+fn metrics_are_well_formed() {
+    let Some((server, admin)) = watched(&["hello", "snow"]) else { return };
+    server.still_serves();
+    assert_eq!(server.get("/req/?timeout=0.01").status, 504);
+    let answer = ask(admin, "/metrics").response();
+    assert_eq!(answer.field("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
+    let (mut types, mut series) = (Vec::new(), Vec::new());
+    for line in answer.text().lines() {
+        if let Some(head) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = head.split_once(' ').expect("a kind");
+            assert!(!types.contains(&name), "{name} twice");
+            assert!(kind != "counter" || name.ends_with("_total"), "{line}");
+            types.push(name);
+        } else if !line.starts_with('#') {
+            let (labelled, value) = line.rsplit_once(' ').expect("a value");
+            assert!(value.parse::<f64>().is_ok(), "{line}");
+            assert!(labelled.starts_with(types.last().expect("a TYPE comes first")), "{line}");
+            assert!(!series.contains(&labelled), "{line} twice");
+            series.push(labelled);
+        }
+    }
+    assert!(types.len() > 20 && series.len() > 50, "{}", answer.text());
+}
+
+#[test]
+fn what_is_held_is_paged_oldest_first_and_has_no_token() {
+    let Some((server, admin)) = watched(&["snow", "probe"]) else { return };
+    let mut held: Vec<Client> = Vec::new();
+    for count in 0..25 {
+        held.push(server.ask("/req/"));
+        wait_until_held(admin, f64::from(count) + 1.0);
+    }
+    held.push(server.ask("/wait?seconds=100"));
+    wait_until_held(admin, 26.0);
+    let log = server.log.until(&["token "]);
+    let token = log.split("token ").nth(1).expect("it was told").split_whitespace().next().expect("a word");
+
+    let (mut rows, mut target) = (Vec::new(), "/pending?limit=10".to_owned());
+    loop {
+        let text = page(admin, &target);
+        assert!(!text.contains(token) && !text.contains("seconds=100"), "a token, or where one may be: {text}");
+        let answer: Value = serde_json::from_str(&text).expect("it is JSON");
+        let page = answer["pending"].as_array().expect("a list");
+        assert!(page.len() <= 10 && answer["workers_missing"].as_array().is_some_and(Vec::is_empty), "{text}");
+        rows.extend(page.clone());
+        match answer["next"].as_str() {
+            Some(next) => target = format!("/pending?limit=10&after={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(rows.len(), 26);
+    let mut ids: Vec<_> = rows.iter().map(|row| row["id"].to_string()).collect();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 26, "nobody twice");
+    let last = rows.last().expect("a row");
+    assert_eq!((&last["guest"], &last["route"], &last["version"]), (&"probe".into(), &"/wait".into(), &1.into()));
+    assert_eq!((&last["keys"], &last["pendings"]), (&Value::Array(Vec::new()), &1.into()));
+    for row in &rows[..25] {
+        assert_eq!((&row["route"], &row["keys"]), (&"/req/".into(), &vec!["requests"].into()), "{row}");
+        assert!(row["deadline_ms"].as_u64().is_some_and(|ms| (1..=30_001).contains(&ms)), "{row}");
+        assert!(row["client"].as_str().is_some_and(|client| client.starts_with("127.0.0.1:")), "{row}");
+    }
+    let younger = |pair: &[Value]| pair[0]["age_ms"].as_u64() >= pair[1]["age_ms"].as_u64();
+    let one_page = json(admin, "/pending?limit=1000");
+    assert!(one_page["next"].is_null());
+    assert!(one_page["pending"].as_array().expect("a list").windows(2).all(younger), "{one_page}");
+}
+
+#[test]
+fn guests_say_what_serves_and_what_can_not() {
+    let Some((server, admin)) = watched(&["hello", "snow", "broken/regex"]) else { return };
+    let _held = server.ask("/req/");
+    wait_until_held(admin, 1.0);
+    let guests = json(admin, "/guests");
+    let guest = |name: &str| {
+        let found = guests["guests"].as_array().expect("a list").iter().find(|guest| guest["name"] == name);
+        found.unwrap_or_else(|| panic!("{name} is not in {guests}"))
+    };
+    let hello = guest("hello");
+    assert_eq!((&hello["version"], &hello["held"], &hello["load_error"]), (&1.into(), &0.into(), &Value::Null));
+    assert_eq!((&hello["routes"][0]["methods"][0], &hello["routes"][0]["pattern"]), (&"GET".into(), &"/hello".into()));
+    assert!(hello["file"].as_str().is_some_and(|file| file.ends_with("hello.wat")), "{hello}");
+    let snow = guest("snow");
+    assert_eq!((&snow["held"], &snow["calls_total"], &snow["rolled_back"]), (&1.into(), &1.into(), &Value::Null));
+    assert_eq!((&snow["versions"][0]["serves"], &snow["versions"][0]["held"]), (&true.into(), &1.into()));
+    let regex = guest("regex");
+    assert_eq!((&regex["version"], &regex["routes"]), (&Value::Null, &Value::Array(Vec::new())));
+    let error = &regex["load_error"];
+    assert!(error["error"].as_str().is_some_and(|error| error.contains("unclosed group")), "{error}");
+    assert!(error["at"].as_str().is_some_and(|at| at.ends_with('Z')), "{error}");
+    assert_eq!(metric(admin, "snow_guest_load_failures_total", &[]), 1.0);
+
+    let text = page(admin, "/guests?format=text");
+    for words in ["hello: version 1 since ", "regex: does not serve", "can't be loaded", "1 held", "GET  /hello"] {
+        assert!(text.contains(words), "{words:?} is not in:\n{text}");
+    }
+}
+
+#[test]
+fn it_answers_while_the_server_drains_and_is_not_ready_then() {
+    let Some((mut server, admin)) = watched(&["hello", "snow"]) else { return };
+    assert_eq!((&*page(admin, "/healthz"), &*page(admin, "/readyz")), ("ok\n", "ok\n"));
+    let mut held = server.ask("/req/?timeout=4");
+    wait_until_held(admin, 1.0);
+    server.signal("TERM");
+    server.log.until(&["draining"]);
+    let unready = ask(admin, "/readyz").response();
+    assert_eq!((unready.status, unready.text()), (503, "draining\n"));
+    assert_eq!(page(admin, "/healthz"), "ok\n");
+    assert_eq!(json(admin, "/pending")["pending"].as_array().map(Vec::len), Some(1));
+    assert_eq!(held.response().status, 504);
+    assert_eq!(server.ended().code(), Some(0));
+}
+
+#[test]
+fn a_server_without_guests_is_not_ready() {
+    let server = Setup::new(Folder::new()).arguments(&ADMIN).start();
+    let admin = admin_of(&server);
+    assert_eq!(ask(admin, "/readyz").response().status, 503);
+    assert_eq!(page(admin, "/healthz"), "ok\n");
+}
+
+/// A page in a browser on this machine may look up a name of its own as 127.0.0.1.
+#[test]
+fn a_host_that_is_a_name_is_refused() {
+    let Some((_server, admin)) = watched(&["hello"]) else { return };
+    for (host, status) in [("evil.example", 421), ("evil.example:9090", 421), ("localhost", 200), ("127.0.0.1:1", 200)]
+    {
+        for target in ["/metrics", "/guests", "/pending", "/"] {
+            let mut client = Client::connect(admin);
+            client.send(format!("GET {target} HTTP/1.1\r\nhost: {host}\r\n\r\n"));
+            assert_eq!(client.response().status, status, "{host} {target}");
+        }
+    }
+}
+
+#[test]
+fn it_is_as_strict_as_any_other_listener() {
+    let Some((server, admin)) = watched(&["hello"]) else { return };
+    for (bytes, status) in [
+        ("POST /metrics HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n", 405),
+        ("DELETE / HTTP/1.1\r\nhost: localhost\r\n\r\n", 405),
+        ("GET /metrics HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\n\r\nx", 413),
+        ("GET /hello HTTP/1.1\r\nhost: localhost\r\n\r\n", 404),
+        ("GET /metrics HTTP/1.1\r\n\r\n", 400),
+        ("GET  /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n", 400),
+        ("GET /pending?limit=0 HTTP/1.1\r\nhost: localhost\r\n\r\n", 400),
+        ("GET /pending?after=x HTTP/1.1\r\nhost: localhost\r\n\r\n", 400),
+        ("GET /pending?limit=99999999999999999999999 HTTP/1.1\r\nhost: localhost\r\n\r\n", 400),
+        ("nonsense\r\n\r\n", 400),
+    ] {
+        let mut client = Client::connect(admin);
+        client.send(bytes);
+        assert_eq!(client.response().status, status, "{bytes:?}");
+    }
+    let mut long = Client::connect(admin);
+    long.send_perhaps(format!("GET /{} HTTP/1.1\r\nhost: localhost\r\n\r\n", "a".repeat(100_000)).as_bytes());
+    assert_eq!(long.response().status, 414);
+    // Who asks and leaves at once, again and again, takes nothing away.
+    for _ in 0..200 {
+        drop(ask(admin, "/pending"));
+    }
+    eventually("it has room again", || (ask(admin, "/pending").response().status == 200).then_some(()));
+    let mut head = Client::connect(admin);
+    head.send("HEAD /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    assert_eq!(head.response_to_head().status, 200);
+    assert!(page(admin, "/").contains("/pending"));
+    server.still_serves();
+}
+
+fn over_unix(socket: &Path, target: &str) -> String {
+    let mut stream = UnixStream::connect(socket).expect("it listens");
+    let request = format!("GET {target} HTTP/1.1\r\nhost: any.name\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).expect("it takes a request");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("it answers with text");
+    answer
+}
+
+#[test]
+fn a_unix_socket_is_the_owners_alone_and_goes_with_its_server() {
+    let Some(folder) = Folder::with(&["hello", "snow"]) else { return };
+    let socket = folder.path().join("admin.sock");
+    let admin = format!("unix:{}", socket.display());
+    let start = |folder: Folder| Setup::new(folder).arguments(&["--admin", &admin]).start();
+    let mut server = start(folder);
+    server.out.until(&[&format!("admin on {admin}\n")]);
+    assert_eq!(fs::metadata(&socket).expect("it is there").permissions().mode() & 0o777, 0o600);
+    assert!(over_unix(&socket, "/healthz").ends_with("\r\n\r\nok\n"));
+    let held = server.ask("/req/?timeout=60");
+    eventually("it is held", || over_unix(&socket, "/pending").contains("\"route\": \"/req/\"").then_some(()));
+
+    let status = run(["status", "--admin", &admin]);
+    assert!(status.status.success(), "{}", String::from_utf8_lossy(&status.stderr));
+
+    // A second one must not take the place of the first.
+    let output = second(&server.folder, &admin);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains(&format!("can't listen on {admin}")));
+    assert!(over_unix(&socket, "/healthz").starts_with("HTTP/1.1 200 "), "the first one still listens");
+
+    drop(held);
+    server.signal("TERM");
+    assert_eq!(server.ended().code(), Some(0));
+    assert!(!socket.exists(), "it is removed");
+}
+
+/// A server that is not to start; should it all the same, it is ended: 124.
+fn second(folder: &Folder, admin: &str) -> std::process::Output {
+    let mut command = Command::new("timeout");
+    command.arg("5").arg(program()).arg("run").arg(folder.path());
+    command.args(["--listen", "127.0.0.1:0", "--admin", admin]).stdin(Stdio::null()).output().expect("a `timeout`")
+}
+
+/// A server that was killed could not remove its socket.
+#[test]
+fn a_socket_that_was_left_behind_is_replaced_and_other_files_are_not() {
+    let folder = Folder::with(&["hello"]).expect("it needs no toolchain");
+    let socket = folder.path().join("admin.sock");
+    let admin = format!("unix:{}", socket.display());
+    drop(UnixListener::bind(&socket).expect("the folder can be written"));
+    let server = Setup::new(folder).arguments(&["--admin", &admin]).start();
+    assert!(over_unix(&socket, "/readyz").starts_with("HTTP/1.1 200 "));
+
+    let file = server.folder.add("a.txt", b"mine");
+    let output = second(&server.folder, &format!("unix:{}", file.display()));
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(fs::read(file).expect("it is there"), b"mine");
+}
+
+#[test]
+fn status_prints_what_people_want_to_know() {
+    let Some((server, admin)) = watched(&["hello", "snow", "broken/regex"]) else { return };
+    server.still_serves();
+    let _held = [server.ask("/req/"), server.ask("/hold/")];
+    wait_until_held(admin, 2.0);
+    let output = run(["status", "--admin", &admin.to_string()]);
+    let text = String::from_utf8(output.stdout).expect("it prints text");
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    for words in
+        ["ready, up ", "2 held", "GUEST", "its file can't be loaded", "held, the oldest first", "/hold/", "requests"]
+    {
+        assert!(text.contains(words), "{words:?} is not in:\n{text}");
+    }
+    let hello = text.lines().find(|line| line.starts_with("hello ")).expect("a line of its own");
+    assert_eq!(hello.split_whitespace().nth(1), Some("1"), "its version: {text}");
+}
+
+#[test]
+fn status_says_if_nobody_is_there() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = taken.local_addr().expect("it has an address").to_string();
+    drop(taken);
+    let output = run(["status", "--admin", &address]);
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains(&address) && text.contains("--admin"), "{text}");
+
+    // Somebody else is there: the server's own listener is no admin listener.
+    let Some(server) = serve(&["hello"]) else { return };
+    let output = run(["status", "--admin", &server.address.to_string()]);
+    assert_eq!(output.status.code(), Some(1));
+}
