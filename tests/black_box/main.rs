@@ -20,6 +20,8 @@
 //! | `manifest` | `snow.toml`: limits and grants in force, and what is wrong with it |
 //! | `cli` | arguments, exit codes, the log |
 //! | `drain` | how it ends |
+//! | `settings` | what was decided about single guests: mount, limits, calls at one time |
+//! | `reuse` | instances that serve several calls |
 //! | `layout` | which file of the host may use what |
 
 mod harness;
@@ -39,4 +41,6 @@ mod malformed;
 mod manifest;
 mod pendings;
 mod requests;
+mod reuse;
+mod settings;
 mod workers;

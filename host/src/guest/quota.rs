@@ -32,7 +32,8 @@ impl Quota {
     /// What a guest's own table says, and the limits of all where it says nothing. An instance's memory is never more
     /// than the limit of all, since the pool has no larger slots.
     pub fn new(name: &str, own: Option<&GuestConfig>, limits: &Limits) -> Quota {
-        let memory_bytes_max = own.and_then(|own| own.memory_bytes_max).map(|own| own.min(limits.call_memory_bytes_max));
+        let memory_bytes_max =
+            own.and_then(|own| own.memory_bytes_max).map(|own| own.min(limits.call_memory_bytes_max));
         let instances = own.and_then(|own| own.instances).unwrap_or_default();
         Quota {
             memory_bytes: match memory_bytes_max {
@@ -88,7 +89,10 @@ mod tests {
             ..GuestConfig::default()
         };
         let quota = Quota::new("shop", Some(&own), &limits);
-        assert_eq!((quota.memory_bytes.most, &*quota.memory_bytes.set_by), (65_536, "memory_bytes_max of [guest.shop]"));
+        assert_eq!(
+            (quota.memory_bytes.most, &*quota.memory_bytes.set_by),
+            (65_536, "memory_bytes_max of [guest.shop]")
+        );
         assert_eq!((quota.running_ms.most, &*quota.running_ms.set_by), (90_000, "running_ms_max of [guest.shop]"));
         assert_eq!((quota.body_bytes_max, quota.calls_max, quota.instance_calls_max), (Some(5), Some(2), 9));
         let own = GuestConfig { memory_bytes_max: Some(1 << 30), ..own };

@@ -92,7 +92,10 @@ impl CallTable {
     pub fn can_go_on(&self) -> bool {
         let slow = self.places() > self.reserved && !self.slow_queue.is_empty();
         let quick = self.places() > 0 && !self.queue.is_empty();
-        !self.runnable.is_empty() || quick || slow || self.gated.can_go_on(|(guest, route)| self.may_start(guest, route))
+        !self.runnable.is_empty()
+            || quick
+            || slow
+            || self.gated.can_go_on(|(guest, route)| self.may_start(guest, route))
     }
 
     /// The next gate that may be tried.

@@ -258,7 +258,8 @@ impl<W: World, C: Calls> Worker<W, C> {
     }
 
     fn sleep_ms(&self) -> Option<u64> {
-        let next = [self.timers.next_ms(), self.drain.next_ms(), self.guests.expires_ms()].into_iter().flatten().min()?;
+        let next =
+            [self.timers.next_ms(), self.drain.next_ms(), self.guests.expires_ms()].into_iter().flatten().min()?;
         Some(next.saturating_sub(self.world.now_ms()))
     }
 
