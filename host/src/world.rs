@@ -90,6 +90,8 @@ pub trait Post: Send + Sync {
 /// Runs guests. A call that needs longer than one time slice goes on at the next `poll`; one that waits in place, at
 /// the `poll` after its `unpark`.
 ///
+/// What is not required is as if guests were deployed but once, never waited in place, and had no limits of their own.
+///
 /// A `guest` is a number here: it names one version of one guest for as long as anybody holds it, or the router has it.
 pub trait Calls {
     /// The table that decides which guest takes a request.
@@ -107,19 +109,27 @@ pub trait Calls {
     }
 
     /// One more request of this guest is queued, running or suspended: it stays, whatever is deployed meanwhile.
-    fn hold(&mut self, guest: u32);
+    fn hold(&mut self, _guest: u32) {}
 
     /// One less. True if that was the last and the guest has been replaced: its number means nothing from now on.
-    fn let_go(&mut self, guest: u32) -> bool;
+    fn let_go(&mut self, _guest: u32) -> bool {
+        false
+    }
 
     /// Takes up the newest deployment, if there is one that it has not taken up.
-    fn redeploy(&mut self) -> Option<Redeployed>;
+    fn redeploy(&mut self) -> Option<Redeployed> {
+        None
+    }
 
     /// Nothing is to be suspended for this guest any more. False if nothing is held for it here.
-    fn expel(&mut self, guest: u32) -> bool;
+    fn expel(&mut self, _guest: u32) -> bool {
+        false
+    }
 
     /// Whether that was said of it.
-    fn is_expelled(&self, guest: u32) -> bool;
+    fn is_expelled(&self, _guest: u32) -> bool {
+        false
+    }
 
     /// The gate of a guest whose calls in the process are limited in number: all its versions have the same, on every
     /// worker.
@@ -152,10 +162,12 @@ pub trait Calls {
 
     /// A wait in place is over: the call's next `poll` goes on. `handles` are the wait's, with the timers that were set
     /// for them meanwhile; they are the call's again.
-    fn unpark(&mut self, slot: u32, handles: Box<[Handle]>);
+    fn unpark(&mut self, _slot: u32, _handles: Box<[Handle]>) {}
 
     /// Ends a call that waits in place where it stands. Returns what it owned, `handles` of the wait included.
-    fn cancel(&mut self, slot: u32, handles: Box<[Handle]>) -> Vec<Handle>;
+    fn cancel(&mut self, _slot: u32, handles: Box<[Handle]>) -> Vec<Handle> {
+        handles.into_vec()
+    }
 }
 
 /// What changes with a deployment, beside the guests and their routes.

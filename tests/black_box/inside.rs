@@ -3,32 +3,60 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use snow_host::config::{Config, Limits, Listen};
+use snow_host::config::{Config, GuestConfigs, Limits, Listen};
 use snow_host::log::{Format, Log};
 use snow_host::server::{Counts, Server};
 
 use crate::harness::{Client, Folder, eventually};
 
+/// The log, in memory.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Lines {
+    fn lock(&self) -> MutexGuard<'_, Vec<u8>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.lock().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// A server, and what has to outlive it.
 pub struct Inside {
     server: Option<Server>,
     address: SocketAddr,
+    lines: Lines,
     _folder: Folder,
 }
 
 impl Inside {
     pub fn start(guests: &[&str], workers: u16, limits: Limits) -> Option<Inside> {
+        Inside::configured(guests, workers, limits, GuestConfigs::new())
+    }
+
+    /// With what was decided about single guests.
+    pub fn configured(guests: &[&str], workers: u16, limits: Limits, guest_configs: GuestConfigs) -> Option<Inside> {
         let folder = Folder::with(guests)?;
         let listen = Listen::Address(SocketAddr::from(([127, 0, 0, 1], 0)));
         let guests = folder.path().to_owned();
         // Compiled in this very process, which is no server's program.
-        let mut config = Config { limits, ..Config::new(guests) };
+        let mut config = Config { limits, guest_configs, ..Config::new(guests) };
         (config.server.listen, config.server.workers) = (vec![listen], workers);
-        let log = Log::start(Format::Text, 1_000, io::sink()).expect("a thread");
+        let lines = Lines::default();
+        let log = Log::start(Format::Text, 1_000, lines.clone()).expect("a thread");
         let server = Server::start(&config, log).expect("it starts");
         assert!(server.rejected().is_empty(), "{:?}", server.rejected());
-        Some(Inside { address: server.addresses()[0], server: Some(server), _folder: folder })
+        Some(Inside { address: server.addresses()[0], server: Some(server), lines, _folder: folder })
     }
 
     pub fn connect(&self) -> Client {
@@ -48,6 +76,17 @@ impl Inside {
     /// Starts to drain, for as long as the limits say.
     pub fn drain(&self) {
         self.server.as_ref().expect("it runs").drain().start();
+    }
+
+    pub fn server(&self) -> &Server {
+        self.server.as_ref().expect("it runs")
+    }
+
+    /// Waits until the log has all of these.
+    #[track_caller]
+    pub fn logs(&self, words: &[&str]) {
+        let has = |word: &&str| String::from_utf8_lossy(&self.lines.lock()).contains(*word);
+        eventually(&format!("{words:?} in the log"), || words.iter().all(has).then_some(()));
     }
 
     pub fn wait_until(&self, what: &str, holds: impl Fn(Counts) -> bool) {

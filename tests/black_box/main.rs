@@ -26,6 +26,8 @@
 //! | `drain` | how it ends |
 //! | `swap` | the folder changes while it serves |
 //! | `restart` | one host after another on one socket |
+//! | `settings` | what was decided about single guests: mount, limits, calls at one time |
+//! | `reuse` | instances that serve several calls |
 //! | `layout` | which file of the host may use what |
 
 mod harness;
@@ -50,5 +52,7 @@ mod new_guest;
 mod pendings;
 mod requests;
 mod restart;
+mod reuse;
+mod settings;
 mod swap;
 mod workers;

@@ -9,10 +9,10 @@ use super::sources::Sources;
 use super::{QUESTIONS_MAX, exposition, guests, health, metrics};
 use crate::config::AdminListen;
 use crate::http::{Request, Response};
-use crate::outcome::{Handle, Outcome};
+use crate::outcome::Outcome;
 use crate::router::{Entry, Route, Router};
 use crate::worker::Shared;
-use crate::world::{Call, CallEnd, CallEntry, Calls, Ran, Redeployed};
+use crate::world::{Call, CallEnd, CallEntry, Calls, Ran};
 
 #[derive(Clone, Copy)]
 enum Page {
@@ -113,25 +113,6 @@ impl Calls for Pages {
         true
     }
 
-    // Nothing is ever deployed here.
-    fn hold(&mut self, _: u32) {}
-
-    fn let_go(&mut self, _: u32) -> bool {
-        false
-    }
-
-    fn redeploy(&mut self) -> Option<Redeployed> {
-        None
-    }
-
-    fn expel(&mut self, _: u32) -> bool {
-        false
-    }
-
-    fn is_expelled(&self, _: u32) -> bool {
-        false
-    }
-
     fn start(&mut self, _: u32, call: Call) -> Ran {
         let mut leftover = Vec::new();
         let outcome = match call.entry {
@@ -148,12 +129,6 @@ impl Calls for Pages {
     // No call goes on, or waits in place.
     fn poll(&mut self, _: u32) -> Ran {
         Ran::Yielded
-    }
-
-    fn unpark(&mut self, _: u32, _: Box<[Handle]>) {}
-
-    fn cancel(&mut self, _: u32, handles: Box<[Handle]>) -> Vec<Handle> {
-        handles.into_vec()
     }
 }
 

@@ -222,7 +222,9 @@ impl Calls for GuestCalls {
         };
         let Ok(told) = gate.enter(self.worker, calls_max) else { return false };
         self.tell(gate.number, told);
-        self.entered = Some(gate);
+        if let Some(unused) = self.entered.replace(gate) {
+            self.tell(unused.number, unused.leave());
+        }
         true
     }
 
@@ -444,3 +446,6 @@ fn fault(error: &wasmtime::Error, context: &CallContext) -> CallFault {
     }
     CallFault::Trapped(text)
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,7 +17,7 @@ use snow_host::pending::Registry;
 use snow_host::router::{Entry, Route, Router};
 use snow_host::slab::Key;
 use snow_host::worker::{Mailbox, Message, PostOffice};
-use snow_host::world::{Call, CallEnd, CallEntry, Calls, Post, Ran, Ready, Redeployed, World};
+use snow_host::world::{Call, CallEnd, CallEntry, Calls, Post, Ran, Ready, World};
 
 use crate::office::Office;
 
@@ -231,25 +231,6 @@ impl Calls for Snow {
         true
     }
 
-    // Nothing is deployed here but once.
-    fn hold(&mut self, _: u32) {}
-
-    fn let_go(&mut self, _: u32) -> bool {
-        false
-    }
-
-    fn redeploy(&mut self) -> Option<Redeployed> {
-        None
-    }
-
-    fn expel(&mut self, _: u32) -> bool {
-        false
-    }
-
-    fn is_expelled(&self, _: u32) -> bool {
-        false
-    }
-
     fn start(&mut self, slot: u32, call: Call) -> Ran {
         let mut leftover = Vec::new();
         let outcome = match (call.entry, call.route) {
@@ -269,13 +250,6 @@ impl Calls for Snow {
 
     fn poll(&mut self, slot: u32) -> Ran {
         self.go_on_stopping(slot)
-    }
-
-    // Nobody waits in place here.
-    fn unpark(&mut self, _: u32, _: Box<[Handle]>) {}
-
-    fn cancel(&mut self, _: u32, handles: Box<[Handle]>) -> Vec<Handle> {
-        handles.into_vec()
     }
 }
 

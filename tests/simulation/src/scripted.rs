@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use snow_host::config::Limits;
+use snow_host::gates::{Gate, Told};
 use snow_host::http::Response;
 use snow_host::outcome::{Clock, Handle, Join, Outcome, Settled, Suspend};
 use snow_host::pending::{Registry, Waiter};
@@ -31,6 +32,10 @@ pub struct Scripted {
     network: Rc<RefCell<Network>>,
     stage: Rc<RefCell<Stage>>,
     slots: Vec<Option<Box<Running>>>,
+    /// By slot: whether its call has entered the gate.
+    entered: Vec<bool>,
+    /// The next call to be started has.
+    enters: bool,
 }
 
 /// What all guests share with the test.
@@ -45,6 +50,10 @@ pub struct Stage {
     pub runnable: Vec<(usize, u32)>,
     /// Whom settlements wake that are not posted yet: their sender's thread was stopped in between.
     pub unposted: Vec<Waiter>,
+    /// The real gate of the one guest.
+    pub gate: Arc<Gate>,
+    /// How many calls may be behind it; `None`: as many as there are.
+    pub calls_max: Option<u32>,
 }
 
 struct Running {
@@ -82,6 +91,8 @@ impl Scripted {
             network,
             stage,
             slots: (0..64).map(|_| None).collect(),
+            entered: vec![false; 64],
+            enters: false,
         }
     }
 
@@ -233,7 +244,10 @@ impl Scripted {
     /// The one place that knows how a time slice ends.
     fn slice(&mut self, slot: u32, running: Box<Running>) -> Ran {
         match self.go_on(running) {
-            Ok(end) => Ran::Ended(end),
+            Ok(end) => {
+                self.leave(slot);
+                Ran::Ended(end)
+            }
             Err((running, Paused::Waits(wait))) => {
                 self.slots[slot as usize] = Some(running);
                 Ran::Parked(wait)
@@ -247,6 +261,19 @@ impl Scripted {
                 }
                 Ran::Yielded
             }
+        }
+    }
+
+    /// A slot's call is over.
+    fn leave(&mut self, slot: u32) {
+        if std::mem::take(&mut self.entered[slot as usize]) {
+            self.tell(self.stage.borrow().gate.leave());
+        }
+    }
+
+    fn tell(&self, told: Told) {
+        if let Some(worker) = told {
+            self.post.gate_opened(worker, self.stage.borrow().gate.number);
         }
     }
 
@@ -285,6 +312,25 @@ impl Calls for Scripted {
         self.stage.borrow_mut().versions.let_go(self.worker, guest)
     }
 
+    fn gate(&self, _: u32) -> Option<u32> {
+        let stage = self.stage.borrow();
+        stage.calls_max.map(|_| stage.gate.number)
+    }
+
+    fn enter(&mut self, _: u32) -> bool {
+        assert!(!self.enters, "who has entered is started");
+        let stage = self.stage.borrow();
+        let Some(calls_max) = stage.calls_max else { return true };
+        let Ok(told) = stage.gate.enter(self.worker, calls_max) else { return false };
+        self.tell(told);
+        self.enters = true;
+        true
+    }
+
+    fn give_up(&mut self, _: u32) {
+        self.tell(self.stage.borrow().gate.give_up(self.worker));
+    }
+
     fn redeploy(&mut self) -> Option<Redeployed> {
         let versions = &mut self.stage.borrow_mut().versions;
         let (before, is_gone) = versions.take_up(self.worker)?;
@@ -304,6 +350,7 @@ impl Calls for Scripted {
     fn start(&mut self, slot: u32, call: Call) -> Ran {
         assert!(self.slots[slot as usize].is_none(), "a slot has one call");
         let running = Box::new(self.begin(call));
+        self.entered[slot as usize] = std::mem::take(&mut self.enters);
         self.slice(slot, running)
     }
 
@@ -320,6 +367,7 @@ impl Calls for Scripted {
         self.take_back(slot, &handles);
         let running = self.slots[slot as usize].take().expect("what waits was started");
         assert!(running.waits.is_some(), "only a call that waits is cancelled");
+        self.leave(slot);
         running.dropped.into_iter().chain(running.handles.into_iter().map(|(handle, _)| handle)).collect()
     }
 }

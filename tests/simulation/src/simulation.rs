@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 
 use snow_host::config::Limits;
+use snow_host::gates::Gates;
 use snow_host::worker::inspect::{HeldPage, Inspection};
 use snow_host::worker::{Held, Message, Worker};
 use snow_host::world::Post;
@@ -92,6 +93,8 @@ impl Simulation {
             scripts: Vec::new(),
             runnable: Vec::new(),
             unposted: Vec::new(),
+            gate: Gates::default().of("scripted"),
+            calls_max: rng.percent(40).then(|| 1 + rng.below(3) as u32),
         };
         let stage = Rc::new(RefCell::new(stage));
         let worker = |number: usize| {
@@ -215,7 +218,11 @@ impl Simulation {
 
     /// Another version takes the guest's place; workers learn it one after another.
     fn deploy(&mut self) {
-        self.stage.borrow_mut().versions.newest += 1;
+        let stage = &mut *self.stage.borrow_mut();
+        stage.versions.newest += 1;
+        if self.rng.percent(30) {
+            stage.calls_max = self.rng.percent(60).then(|| 1 + self.rng.below(3) as u32);
+        }
         for mailbox in &self.office.mailboxes {
             mailbox.control.send(Message::Redeploy);
         }
@@ -394,6 +401,7 @@ impl Simulation {
         let stage = self.stage.borrow();
         if self.workers.iter().all(Option::is_some) {
             assert_eq!(self.office.registry.len(), 0, "pendings are left");
+            assert_eq!(stage.gate.inside(), 0, "a call is left behind its gate");
             drop(self.workers);
             stage.ledger.nothing_is_lost();
         }

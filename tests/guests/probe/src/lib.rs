@@ -2,6 +2,8 @@
 //!
 //! A token is told to the test as a log line, `token TOKEN`: answering with it would end the wait.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use snow_guest::prelude::*;
 
 // ---- One pending -----------------------------------------------------------------------------------------
@@ -272,6 +274,13 @@ fn say(_: Request) -> &'static str {
     "said"
 }
 
+/// How often this was called, as far as this instance knows.
+#[route(GET, r"/count")]
+fn count(_: Request) -> String {
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    (CALLS.fetch_add(1, Ordering::Relaxed) + 1).to_string()
+}
+
 #[route(GET, r"/panic")]
 fn panic(_: Request) -> Response {
     panic!("on purpose");
@@ -360,5 +369,6 @@ snow_guest::serve!(
     bytes,
     show,
     say,
+    count,
     panic,
 );
