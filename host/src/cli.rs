@@ -98,10 +98,10 @@ enum Command {
 struct CacheArguments {
     /// The folder in which compiled guests are kept from one start to the next
     ///
-    /// It is made if it is not there. Only this user may have any right to it, since code in it is run. Several hosts
-    /// may share it. It is bounded by cache_bytes_max in snow.toml, 1 GiB.
-    /// [default: $XDG_CACHE_HOME/snow-host or ~/.cache/snow-host]
-    #[arg(long, value_name = "DIR", conflicts_with = "no_cache", verbatim_doc_comment)]
+    /// [default: $XDG_CACHE_HOME/snow-host or ~/.cache/snow-host]. It is made if it is not there. Only this user may
+    /// have any right to it, since code in it is run. Several hosts may share it. It is bounded by `cache_bytes_max` in
+    /// snow.toml, 1 GiB.
+    #[arg(long, value_name = "DIR", conflicts_with = "no_cache")]
     cache: Option<PathBuf>,
     /// Compile the guests at each start, and keep nothing
     #[arg(long)]
@@ -279,7 +279,9 @@ fn check(file: &Path, compile: &CompileConfig) -> anyhow::Result<()> {
         worker_calls_parked_max: 0,
         instances: Arc::default(),
     });
-    let loaded = Loader::new(&runtime, compile, log.clone()).and_then(|loader| loader.load(file, Urgency::Start));
+    // What is compiled and kept is told to those who wait for a server.
+    let silent = Log::start(Format::Text, runtime.limits.log_lines_max, io::sink())?;
+    let loaded = Loader::new(&runtime, compile, silent).and_then(|loader| loader.load(file, Urgency::Start));
     log.flush(LOG_PATIENCE);
     let guest = loaded.map_err(|error| anyhow::anyhow!("{}: {}", file.display(), chain(&error)))?;
     let resume = if guest.has_resume() { "handle, resume" } else { "handle (no resume: waits end without a call)" };

@@ -17,6 +17,7 @@
 //! | `in_place` | calls that wait and keep their instance |
 //! | `inside` | a server within the test: what it counts, and limits that no argument sets |
 //! | `loading` | files that are no guests |
+//! | `cache` | what was compiled is found again, or compiled anew; and the compiler is kept within bounds |
 //! | `manifest` | `snow.toml`: limits and grants in force, and what is wrong with it |
 //! | `cli` | arguments, exit codes, the log |
 //! | `drain` | how it ends |
@@ -25,6 +26,7 @@
 mod harness;
 
 mod answers;
+mod cache;
 mod cli;
 mod drain;
 mod examples;

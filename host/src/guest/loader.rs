@@ -5,13 +5,14 @@ use std::cell::RefCell;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use anyhow::{Context, ensure};
 use sha2::{Digest, Sha256};
 use wasmtime::component::{Component, Linker};
 
-use super::cache::{Cache, ContentHash, Entry, Folder, Remembered, Stamp, content_hash};
+use super::cache::{Cache, ContentHash, Draft, Entry, Folder, Remembered, Stamp, content_hash};
 pub use super::compiler::Urgency;
 use super::compiler::{Compiler, Unwritten};
 use super::host_api::{self, CallContext};
@@ -142,7 +143,9 @@ impl Loader {
     fn read(&self, path: &Path) -> anyhow::Result<(Vec<u8>, Option<Stamp>)> {
         let mut file = File::open(path).context("can't be read")?;
         let before = Stamp::of(&file.metadata().context("can't be read")?);
-        let (mut bytes, size_max) = (Vec::new(), self.runtime.limits.guest_file_bytes_max);
+        let size_max = self.runtime.limits.guest_file_bytes_max;
+        // One more, so that the end is found without growing.
+        let mut bytes = Vec::with_capacity(before.size().min(size_max) as usize + 1);
         (&mut file).take(size_max + 1).read_to_end(&mut bytes).context("can't be read")?;
         ensure!(bytes.len() as u64 <= size_max, "has more than {size_max} bytes (guest_file_bytes_max)");
         let after = Stamp::of(&file.metadata().context("can't be read")?);
@@ -210,14 +213,13 @@ impl Loader {
         keep: K,
     ) -> anyhow::Result<Compiled>
     where
-        K: FnOnce(super::cache::Draft<'a>, usize) -> io::Result<Option<std::sync::Arc<str>>>,
+        K: FnOnce(Draft<'a>, usize) -> io::Result<Option<Arc<str>>>,
     {
-        let unwritten = |error: io::Error| Unwritten::from(error);
-        let draft = folder.draft().map_err(unwritten)?;
+        let draft = folder.draft().map_err(Unwritten::from)?;
         let component_bytes = self.compiler.compile(&source.file, &source.bytes, urgency, draft.file())?;
-        let code = draft.code().map_err(unwritten)?;
+        let code = draft.code().map_err(Unwritten::from)?;
         let component = precompiled::load(&self.runtime.engine, &code).map_err(plain).context("can't be compiled")?;
-        let code = keep(draft, component_bytes).map_err(unwritten)?;
+        let code = keep(draft, component_bytes).map_err(Unwritten::from)?;
         Ok(Compiled { component, component_bytes, content_hash: source.content, code })
     }
 

@@ -36,6 +36,11 @@ impl Stamp {
         }
     }
 
+    /// The file's size.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
     /// Whether a file that had this stamp at this time can't have got another content since without getting another
     /// stamp. What seems to be of the future is not believed either.
     pub fn is_settled(&self, at: SystemTime) -> bool {
