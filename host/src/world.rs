@@ -162,7 +162,9 @@ pub trait Calls {
 
     /// A wait in place is over: the call's next `poll` goes on. `handles` are the wait's, with the timers that were set
     /// for them meanwhile; they are the call's again.
-    fn unpark(&mut self, _slot: u32, _handles: Box<[Handle]>) {}
+    fn unpark(&mut self, _slot: u32, handles: Box<[Handle]>) {
+        drop(handles);
+    }
 
     /// Ends a call that waits in place where it stands. Returns what it owned, `handles` of the wait included.
     fn cancel(&mut self, _slot: u32, handles: Box<[Handle]>) -> Vec<Handle> {

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::process::{Command, Output, Stdio};
 
-use crate::harness::{Folder, Server, Setup, program, run, serve, source};
+use crate::harness::{Folder, Server, Setup, keep_in_target, program, run, serve, source};
 
 #[track_caller]
 fn out(output: &Output) -> String {
@@ -55,6 +55,8 @@ fn wrong_arguments_are_a_2() {
         &["run", "guests", "more"],
         &["config", "--schema", "--json"],
         &["config", "guests", "--listen", "8080"],
+        &["run", "guests", "--cache"],
+        &["run", "guests", "--cache", "x", "--no-cache"],
         &["run", "guests", "--no-such-option"],
     ] {
         let output = run(arguments);
@@ -130,7 +132,7 @@ fn a_port_that_is_taken_is_an_error() {
         let mut command = Command::new("timeout");
         // Should it listen after all, it is ended: 124.
         command.arg("5").arg(program()).args(["run".as_ref(), folder, "--listen".as_ref(), address.as_ref()]);
-        let output = command.stdin(Stdio::null()).output().expect("there is a `timeout`");
+        let output = keep_in_target(&mut command).stdin(Stdio::null()).output().expect("there is a `timeout`");
         assert_eq!(output.status.code(), Some(1), "the port of {whose}: {}{}", out(&output), err(&output));
         assert!(err(&output).contains(&format!("can't listen on {address}")), "{}", err(&output));
     }
@@ -163,7 +165,7 @@ fn what_is_inherited_must_be_a_listening_socket() {
     let bound = |listen: &str, input: Stdio| {
         let mut command = Command::new("timeout");
         command.arg("5").arg(program()).arg("run").arg(folder.path()).args(["--listen", listen]);
-        command.stdin(input).output().expect("there is a `timeout`")
+        keep_in_target(&mut command).stdin(input).output().expect("there is a `timeout`")
     };
     let file = File::open(folder.path().join("hello.wat")).expect("it is there");
     for (listen, input) in [("fd:77", Stdio::null()), ("fd:0", Stdio::null()), ("fd:0", file.into())] {

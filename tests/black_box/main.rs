@@ -17,6 +17,7 @@
 //! | `in_place` | calls that wait and keep their instance |
 //! | `inside` | a server within the test: what it counts, and limits that no argument sets |
 //! | `loading` | files that are no guests |
+//! | `cache` | what was compiled is found again, or compiled anew; and the compiler is kept within bounds |
 //! | `manifest` | `snow.toml`: limits and grants in force, and what is wrong with it |
 //! | `new_guest` | `snow-host new`: what it writes, and what it refuses |
 //! | `guest_cases` | `snow-host test`: cases beside a guest |
@@ -34,6 +35,7 @@ mod harness;
 
 mod admin;
 mod answers;
+mod cache;
 mod cli;
 mod config;
 mod drain;

@@ -39,7 +39,9 @@ pub(super) fn check(file: &Path, cache: Option<Cache>) -> anyhow::Result<()> {
         instances: Arc::default(),
         report: Arc::new(|_| {}),
     });
-    let loader = Loader::new(&runtime, &compile::in_process(&server.cache), log.clone());
+    // What is compiled and kept is told to those who wait for a server.
+    let silent = Log::start(Format::Text, runtime.limits.log_lines_max, io::sink())?;
+    let loader = Loader::new(&runtime, &compile::in_process(&server.cache), silent);
     let loaded = loader.and_then(|loader| loader.load(file, Urgency::Start));
     log.flush(LOG_PATIENCE);
     let guest = loaded.map_err(|error| anyhow::anyhow!("{}: {}", file.display(), chain(&error)))?;

@@ -39,10 +39,10 @@ pub(super) struct Flags {
 pub(super) struct CacheFlags {
     /// The folder in which compiled guests are kept from one start to the next
     ///
-    /// It is made if it is not there. Only this user may have any right to it, since code in it is run. Several hosts
-    /// may share it. It is bounded by cache_bytes_max in snow.toml, 1 GiB.
-    /// [default: $XDG_CACHE_HOME/snow-host or ~/.cache/snow-host]
-    #[arg(long, value_name = "DIR", conflicts_with = "no_cache", verbatim_doc_comment)]
+    /// [default: $XDG_CACHE_HOME/snow-host or ~/.cache/snow-host]. It is made if it is not there. Only this user may
+    /// have any right to it, since code in it is run. Several hosts may share it. It is bounded by `cache_bytes_max` in
+    /// snow.toml, 1 GiB.
+    #[arg(long, value_name = "DIR", conflicts_with = "no_cache")]
     cache: Option<PathBuf>,
     /// Compile the guests at each start, and keep nothing
     #[arg(long)]

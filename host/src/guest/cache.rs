@@ -26,7 +26,9 @@ use std::time::{Duration, SystemTime};
 use sha2::{Digest, Sha256};
 
 pub use self::folder::{Draft, Folder, OwnCode, Refused};
-pub use self::stamp::{Remembered, Stamp};
+pub use self::stamp::Remembered;
+use self::stamp::is_settled;
+use crate::settling::Stamp;
 
 /// SHA-256 of what a guest's file holds.
 pub type ContentHash = [u8; 32];
@@ -84,7 +86,7 @@ impl Cache {
     /// Remembers a file by its canonical path. `at` is a time before it was looked at and read: a file that had changed
     /// just before may have changed once more without looking different, so that one is not remembered.
     pub fn remember(&self, file: &Path, remembered: Remembered, at: SystemTime) -> io::Result<()> {
-        if !remembered.stamp.is_settled(at) {
+        if !is_settled(&remembered.stamp, at) {
             return self.forget(file);
         }
         self.folder.keep_text(&stamp_name(file), &remembered.to_line())

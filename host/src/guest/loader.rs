@@ -5,13 +5,14 @@ use std::cell::RefCell;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use anyhow::{Context, ensure};
 use sha2::{Digest, Sha256};
 use wasmtime::component::{Component, Linker};
 
-use super::cache::{Cache, ContentHash, Entry, Folder, Remembered, Stamp, content_hash};
+use super::cache::{Cache, ContentHash, Draft, Entry, Folder, Remembered, content_hash};
 pub use super::compiler::Urgency;
 use super::compiler::{Compiler, Unwritten};
 use super::host_api::{self, CallContext};
@@ -20,6 +21,7 @@ use super::runtime::Runtime;
 use super::{encode, engine, precompiled};
 use crate::config::CompileConfig;
 use crate::log::{Level, Log};
+use crate::settling::Stamp;
 
 /// Loads guests, one at a time.
 ///
@@ -89,7 +91,7 @@ impl Loader {
         let found = fs::metadata(file).context("can't be read")?;
         let (size, size_max) = (found.len(), self.runtime.limits.guest_file_bytes_max);
         ensure!(size <= size_max, "the file has {size} bytes; at most {size_max} are allowed (guest_file_bytes_max)");
-        let compiled = match self.by_looks(file, Stamp::of(&found)) {
+        let compiled = match self.by_looks(file, Stamp::from(&found)) {
             Some(compiled) => compiled,
             None => self.by_content(file, name, urgency)?,
         };
@@ -146,11 +148,13 @@ impl Loader {
     /// What the file holds, and what it looked like if that was the same before and after.
     fn read(&self, path: &Path) -> anyhow::Result<(Vec<u8>, Option<Stamp>)> {
         let mut file = File::open(path).context("can't be read")?;
-        let before = Stamp::of(&file.metadata().context("can't be read")?);
-        let (mut bytes, size_max) = (Vec::new(), self.runtime.limits.guest_file_bytes_max);
+        let before = Stamp::from(&file.metadata().context("can't be read")?);
+        let size_max = self.runtime.limits.guest_file_bytes_max;
+        // One more, so that the end is found without growing.
+        let mut bytes = Vec::with_capacity(before.len.min(size_max) as usize + 1);
         (&mut file).take(size_max + 1).read_to_end(&mut bytes).context("can't be read")?;
         ensure!(bytes.len() as u64 <= size_max, "has more than {size_max} bytes (guest_file_bytes_max)");
-        let after = Stamp::of(&file.metadata().context("can't be read")?);
+        let after = Stamp::from(&file.metadata().context("can't be read")?);
         Ok((bytes, (before == after).then_some(before)))
     }
 
@@ -215,14 +219,13 @@ impl Loader {
         keep: K,
     ) -> anyhow::Result<Compiled>
     where
-        K: FnOnce(super::cache::Draft<'a>, usize) -> io::Result<Option<std::sync::Arc<str>>>,
+        K: FnOnce(Draft<'a>, usize) -> io::Result<Option<Arc<str>>>,
     {
-        let unwritten = |error: io::Error| Unwritten::from(error);
-        let draft = folder.draft().map_err(unwritten)?;
+        let draft = folder.draft().map_err(Unwritten::from)?;
         let component_bytes = self.compiler.compile(&source.file, &source.bytes, urgency, draft.file())?;
-        let code = draft.code().map_err(unwritten)?;
+        let code = draft.code().map_err(Unwritten::from)?;
         let component = precompiled::load(&self.runtime.engine, &code).map_err(plain).context("can't be compiled")?;
-        let code = keep(draft, component_bytes).map_err(unwritten)?;
+        let code = keep(draft, component_bytes).map_err(Unwritten::from)?;
         Ok(Compiled { component, component_bytes, content_hash: source.content, code })
     }
 

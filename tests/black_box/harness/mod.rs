@@ -10,7 +10,7 @@ mod server;
 pub use client::Client;
 pub use guests::{Folder, source};
 pub use load::Load;
-pub use program::{program, run, workspace};
+pub use program::{keep_in_target, program, run, workspace};
 pub use server::{Server, Setup, serve};
 
 use std::time::{Duration, Instant};

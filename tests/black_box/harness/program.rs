@@ -51,8 +51,17 @@ pub fn cargo(folder: &Path) -> Command {
     cargo
 }
 
+/// Where the program keeps what it keeps for all: compiled guests, from one test to the next and to the next run.
+pub fn keep_in_target(command: &mut Command) -> &mut Command {
+    command.env("XDG_CACHE_HOME", Path::new(env!("CARGO_TARGET_TMPDIR")).join("caches"))
+}
+
 /// Runs the program to its end.
 #[track_caller]
 pub fn run<A: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = A>) -> Output {
-    Command::new(program()).args(arguments).stdin(Stdio::null()).output().expect("the program can be started")
+    keep_in_target(&mut Command::new(program()))
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .expect("the program can be started")
 }

@@ -66,7 +66,7 @@ impl Server {
     /// Starts a command that serves, and waits until it listens.
     #[track_caller]
     pub fn spawn(command: &mut Command, folder: Folder) -> Server {
-        let piped = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let piped = program::keep_in_target(command).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = piped.spawn().expect("the program can be started");
         let out = Lines::of(child.stdout.take().expect("it is piped"));
         let log = Lines::of(child.stderr.take().expect("it is piped"));

@@ -1,10 +1,9 @@
 //! What the file system says of a file, as the reason to believe that it is still the file whose content was hashed.
 
-use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::ContentHash;
+use crate::settling::Stamp;
 
 /// A file may be written again within the same tick of its file system's clock, and then looks unchanged. Within so much
 /// of its last change, a file's stamp is no reason to believe anything. The coarsest clock, FAT's, ticks so.
@@ -12,36 +11,11 @@ const CLOCK_TICK_MAX: Duration = Duration::from_secs(2);
 /// The first word of what is kept; another one when its meaning changes.
 const VERSION: &str = "stamp-1";
 
-/// A file's size, times and identity. The time of its last change (ctime) can't be set by whoever writes it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stamp {
-    size: u64,
-    modified_ns: i128,
-    changed_ns: i128,
-    device: u64,
-    inode: u64,
-}
-
-impl Stamp {
-    /// Of what was found.
-    pub fn of(found: &Metadata) -> Stamp {
-        let nanoseconds =
-            |seconds: i64, nanoseconds: i64| i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds);
-        Stamp {
-            size: found.size(),
-            modified_ns: nanoseconds(found.mtime(), found.mtime_nsec()),
-            changed_ns: nanoseconds(found.ctime(), found.ctime_nsec()),
-            device: found.dev(),
-            inode: found.ino(),
-        }
-    }
-
-    /// Whether a file that had this stamp at this time can't have got another content since without getting another
-    /// stamp. What seems to be of the future is not believed either.
-    pub fn is_settled(&self, at: SystemTime) -> bool {
-        let at_ns = at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as i128);
-        self.modified_ns.max(self.changed_ns) + CLOCK_TICK_MAX.as_nanos() as i128 <= at_ns
-    }
+/// Whether a file that had this stamp at this time can't have got another content since without getting another stamp.
+/// What seems to be of the future is not believed either.
+pub fn is_settled(stamp: &Stamp, at: SystemTime) -> bool {
+    let at_ns = at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as i128);
+    stamp.modified_ns.max(stamp.changed_ns) + CLOCK_TICK_MAX.as_nanos() as i128 <= at_ns
 }
 
 /// What is remembered of a file.
@@ -58,18 +32,18 @@ pub struct Remembered {
 impl Remembered {
     /// As a line of text.
     pub fn to_line(self) -> String {
-        let Stamp { size, modified_ns, changed_ns, device, inode } = self.stamp;
+        let Stamp { len, modified_ns, changed_ns, device, inode } = self.stamp;
         let (content, bytes) = (super::hex(&self.content), self.component_bytes);
-        format!("{VERSION} {size} {modified_ns} {changed_ns} {device} {inode} {bytes} {content}\n")
+        format!("{VERSION} {len} {modified_ns} {changed_ns} {device} {inode} {bytes} {content}\n")
     }
 
     /// From that line; `None` if it is cut off or of another version.
     pub fn from_line(line: &str) -> Option<Remembered> {
         let words: Vec<&str> = line.strip_suffix('\n')?.split(' ').collect();
-        let [VERSION, size, modified, changed, device, inode, bytes, content] = words.as_slice() else { return None };
+        let [VERSION, len, modified, changed, device, inode, bytes, content] = words.as_slice() else { return None };
         Some(Remembered {
             stamp: Stamp {
-                size: size.parse().ok()?,
+                len: len.parse().ok()?,
                 modified_ns: modified.parse().ok()?,
                 changed_ns: changed.parse().ok()?,
                 device: device.parse().ok()?,
@@ -86,19 +60,19 @@ mod tests {
     use super::*;
 
     fn stamp(modified_ns: i128, changed_ns: i128) -> Stamp {
-        Stamp { size: 1, modified_ns, changed_ns, device: 2, inode: 3 }
+        Stamp { len: 1, modified_ns, changed_ns, device: 2, inode: 3 }
     }
 
     #[test]
     fn a_file_that_has_just_changed_is_not_believed() {
         let second = 1_000_000_000;
         let at = |seconds: u64| UNIX_EPOCH + Duration::from_secs(seconds);
-        assert!(stamp(98 * second, 98 * second).is_settled(at(100)));
-        assert!(!stamp(98 * second + 1, 98 * second).is_settled(at(100)), "modified a moment ago");
+        assert!(is_settled(&stamp(98 * second, 98 * second), at(100)));
+        assert!(!is_settled(&stamp(98 * second + 1, 98 * second), at(100)), "modified a moment ago");
         // `touch -d` and `cp -p` set the one time, never the other.
-        assert!(!stamp(7 * second, 98 * second + 1).is_settled(at(100)), "changed a moment ago");
-        assert!(!stamp(200 * second, 98 * second).is_settled(at(100)), "of the future");
-        assert!(!stamp(0, 0).is_settled(UNIX_EPOCH - Duration::from_secs(9)), "a clock that is not set");
+        assert!(!is_settled(&stamp(7 * second, 98 * second + 1), at(100)), "changed a moment ago");
+        assert!(!is_settled(&stamp(200 * second, 98 * second), at(100)), "of the future");
+        assert!(!is_settled(&stamp(0, 0), UNIX_EPOCH - Duration::from_secs(9)), "a clock that is not set");
     }
 
     #[test]
@@ -117,7 +91,7 @@ mod tests {
         let scratch = super::super::tests::scratch();
         let file = scratch.path().join("file");
         std::fs::write(&file, "1234").unwrap();
-        let now = || Stamp::of(&std::fs::metadata(&file).unwrap());
+        let now = || Stamp::from(&std::fs::metadata(&file).unwrap());
         let first = now();
         assert_eq!(now(), first);
         let modified = std::fs::metadata(&file).unwrap().modified().unwrap();

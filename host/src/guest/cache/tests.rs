@@ -116,14 +116,14 @@ fn a_file_is_remembered_until_it_looks_different() {
     let cache = cache(&scratch, 1 << 20);
     let file = scratch.path().join("guest.wasm");
     fs::write(&file, "1").unwrap();
-    let stamp = Stamp::of(&fs::metadata(&file).unwrap());
+    let stamp = Stamp::from(&fs::metadata(&file).unwrap());
     assert_eq!(cache.remembered(&file, stamp), None);
     let later = SystemTime::now() + Duration::from_secs(10);
     cache.remember(&file, remembered(stamp), later).unwrap();
     assert_eq!(cache.remembered(&file, stamp), Some(remembered(stamp)));
     assert_eq!(cache.remembered(&scratch.path().join("other.wasm"), stamp), None);
     fs::write(&file, "12").unwrap();
-    assert_eq!(cache.remembered(&file, Stamp::of(&fs::metadata(&file).unwrap())), None);
+    assert_eq!(cache.remembered(&file, Stamp::from(&fs::metadata(&file).unwrap())), None);
     cache.forget(&file).unwrap();
     assert_eq!(cache.remembered(&file, stamp), None);
 }
@@ -135,7 +135,7 @@ fn a_file_that_was_written_a_moment_ago_is_not_remembered() {
     let cache = cache(&scratch, 1 << 20);
     let file = scratch.path().join("guest.wasm");
     fs::write(&file, "1").unwrap();
-    let stamp = Stamp::of(&fs::metadata(&file).unwrap());
+    let stamp = Stamp::from(&fs::metadata(&file).unwrap());
     cache.remember(&file, remembered(stamp), SystemTime::now()).unwrap();
     assert_eq!(cache.remembered(&file, stamp), None);
 }
@@ -146,7 +146,7 @@ fn damaged_stamps_are_nothing() {
     let cache = cache(&scratch, 1 << 20);
     let file = scratch.path().join("guest.wasm");
     fs::write(&file, "1").unwrap();
-    let stamp = Stamp::of(&fs::metadata(&file).unwrap());
+    let stamp = Stamp::from(&fs::metadata(&file).unwrap());
     for damage in [&b""[..], b"stamp-1 1 2", b"\xff\xfe\n", &[b' '; 10_000]] {
         fs::write(cache.folder().path().join(stamp_name(&file)), damage).unwrap();
         assert_eq!(cache.remembered(&file, stamp), None);
