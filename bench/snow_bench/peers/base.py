@@ -72,3 +72,7 @@ class Peer:
     def files(self) -> list[Path]:
         """Files and folders that it reads when it starts: not in memory for a cold start."""
         return []
+
+    def compiled(self) -> Path | None:
+        """The folder in which it keeps what it compiled, if it can do without: its next start then compiles."""
+        return None

@@ -41,6 +41,7 @@ class Snow(Peer):
         folder = places.run_folder("snow")
         self.binary = folder / "snow-host"
         self.guests = folder / "guests"
+        self.cache = folder / "cache"
         self.guests.mkdir(exist_ok=True)
         self.binary.unlink(missing_ok=True)
         shutil.copy(options.snow_host or built, self.binary)
@@ -56,7 +57,11 @@ class Snow(Peer):
 
     def command(self, port: int, workers: int) -> list[str]:
         listen = f"127.0.0.1:{port}"
-        return [str(self.binary), "run", str(self.guests), "--listen", listen, "--workers", str(workers), "--no-access-log"]
+        serve = [str(self.binary), "run", str(self.guests), "--listen", listen, "--workers", str(workers)]
+        return [*serve, "--no-access-log", "--cache", str(self.cache)]
 
     def files(self) -> list[Path]:
-        return [self.binary, self.guests]
+        return [self.binary, self.guests, self.cache]
+
+    def compiled(self) -> Path:
+        return self.cache

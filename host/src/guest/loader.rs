@@ -125,7 +125,7 @@ impl Loader {
         let cache = self.cache.as_ref()?;
         let canonical = file.canonicalize().ok()?;
         let Remembered { content, component_bytes, .. } = cache.remembered(&canonical, stamp)?;
-        let compiled = self.cached(&content, Some(component_bytes))?;
+        let compiled = self.by_hash(&content, Some(component_bytes))?;
         self.unverified.borrow_mut().push(Believed { file: file.to_owned(), canonical, content });
         Some(compiled)
     }
@@ -134,7 +134,7 @@ impl Loader {
         let at = SystemTime::now();
         let (bytes, stamp) = self.read(file)?;
         let content = content_hash(&bytes);
-        let compiled = match self.cached(&content, None) {
+        let compiled = match self.by_hash(&content, None) {
             Some(compiled) => compiled,
             None => self.compile(&Source { file: file.to_owned(), name: name.to_owned(), bytes, content }, urgency)?,
         };
@@ -158,7 +158,7 @@ impl Loader {
         Ok((bytes, (before == after).then_some(before)))
     }
 
-    fn cached(&self, content: &ContentHash, component_bytes: Option<usize>) -> Option<Compiled> {
+    fn by_hash(&self, content: &ContentHash, component_bytes: Option<usize>) -> Option<Compiled> {
         let cache = self.cache.as_ref()?;
         let entry = cache.find(content, component_bytes)?;
         match precompiled::load(&self.runtime.engine, &entry.code) {
