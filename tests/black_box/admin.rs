@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::harness::{Client, Folder, Server, Setup, eventually, program, run, serve};
+use crate::harness::{Client, Folder, Server, Setup, eventually, program, run, serve, source};
 
 const ADMIN: [&str; 2] = ["--admin", "127.0.0.1:0"];
 
@@ -213,6 +213,48 @@ fn guests_say_what_serves_and_what_can_not() {
     }
 }
 
+/// The guest `versioned`, of which each word makes another version.
+fn version(word: &str) -> Vec<u8> {
+    let text = fs::read_to_string(source("versioned").expect("it needs no toolchain")).expect("it is there");
+    text.replace("\"v1\"", &format!("\"{word}\"")).into_bytes()
+}
+
+#[test]
+fn a_swap_is_seen_with_what_the_older_version_holds() {
+    let folder = Folder::new();
+    folder.add("app.wat", &version("v1"));
+    let server = Setup::new(folder).arguments(&ADMIN).start();
+    let admin = admin_of(&server);
+    let app = || json(admin, "/guests")["guests"][0].clone();
+    let mut held = server.ask("/wait");
+    wait_until_held(admin, 1.0);
+    server.folder.add("app.wat", &version("v2"));
+    eventually("version 2 serves", || (app()["version"] == 2).then_some(()));
+    eventually("both workers know", || (server.get("/who").text() == "v2").then_some(()));
+    let versions = app()["versions"].clone();
+    assert_eq!(
+        (&versions[0]["version"], &versions[0]["serves"], &versions[0]["held"]),
+        (&2.into(), &true.into(), &0.into())
+    );
+    assert_eq!(
+        (&versions[1]["version"], &versions[1]["serves"], &versions[1]["held"]),
+        (&1.into(), &false.into(), &1.into())
+    );
+    assert_ne!(versions[0]["sha256"], versions[1]["sha256"]);
+    assert_eq!(json(admin, "/pending")["pending"][0]["version"], 1, "whose resume will be called");
+    assert_eq!((metric(admin, "snow_guest_swaps_total", &[]), metric(admin, "snow_guest_versions", &[])), (1.0, 2.0));
+
+    server.folder.add("app.wat", b"(module");
+    eventually("the error is seen", || app()["load_error"]["error"].is_string().then_some(()));
+    assert_eq!(app()["version"], 2, "it serves on");
+    assert_eq!(metric(admin, "snow_guest_load_failures_total", &[]), 1.0);
+    assert_eq!(server.get("/free").status, 200);
+    assert_eq!(held.response().text(), "v1");
+    // Its requests count on where those of the version before have stopped.
+    assert!(metric(admin, "snow_requests_total", &["guest=\"app\"", "route=\"/who\""]) >= 1.0);
+    wait_until_held(admin, 0.0);
+}
+
 #[test]
 fn it_answers_while_the_server_drains_and_is_not_ready_then() {
     let Some((mut server, admin)) = watched(&["hello", "snow"]) else { return };
@@ -225,8 +267,11 @@ fn it_answers_while_the_server_drains_and_is_not_ready_then() {
     assert_eq!((unready.status, unready.text()), (503, "draining\n"));
     assert_eq!(page(admin, "/healthz"), "ok\n");
     assert_eq!(json(admin, "/pending")["pending"].as_array().map(Vec::len), Some(1));
+    // Neither does who asks nothing keep it from ending, nor does it end before its last answer.
+    let mut idle = Client::connect(admin);
     assert_eq!(held.response().status, 504);
     assert_eq!(server.ended().code(), Some(0));
+    idle.is_closed();
 }
 
 #[test]
@@ -359,6 +404,10 @@ fn status_prints_what_people_want_to_know() {
     {
         assert!(text.contains(words), "{words:?} is not in:\n{text}");
     }
+    // By what snow.toml says.
+    server.folder.add("snow.toml", format!("[server]\nadmin = '{admin}'\n").as_bytes());
+    let output = run(["status".as_ref(), server.folder.path().as_os_str()]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let hello = text.lines().find(|line| line.starts_with("hello ")).expect("a line of its own");
     assert_eq!(hello.split_whitespace().nth(1), Some("1"), "its version: {text}");
 }

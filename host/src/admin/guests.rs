@@ -12,6 +12,7 @@ use super::journal::Entry;
 use super::plain;
 use super::sources::Sources;
 use super::totals::{self, RouteTotals};
+use crate::guest::cache::hex;
 use crate::guest::version::Version;
 
 /// One guest, whether it serves, can't be loaded, or is only kept for what it holds.
@@ -20,6 +21,8 @@ struct Row {
     known: Entry,
     /// The version that serves.
     serving: Option<Arc<Version>>,
+    /// The prefix of its routes.
+    mount: Arc<str>,
     /// All that are alive, the newest first, with the requests that they have and how many of those are held.
     versions: Vec<(Arc<Version>, u64, u64)>,
     /// What was counted, by pattern.
@@ -67,9 +70,12 @@ fn rows(sources: &Sources) -> Vec<Row> {
         let its_labels = labels.iter().zip(0..).filter(|((guest, _), _)| **guest == *name);
         let routes =
             its_labels.filter_map(|((_, pattern), number)| Some((pattern.to_string(), totals.get(&number)?.clone())));
+        let serving = deployment.versions.iter().find(is_its).cloned();
+        let mount = deployment.router.entries().find(|entry| is(serving.as_ref(), entry.guest));
         Row {
             known: known.remove(&name).unwrap_or_default(),
-            serving: deployment.versions.iter().find(is_its).cloned(),
+            mount: mount.map(|entry| entry.mount.clone()).unwrap_or_default(),
+            serving,
             versions: counted.collect(),
             routes: routes.collect(),
             name,
@@ -90,7 +96,7 @@ fn to_json(row: &Row) -> Value {
     };
     let version = |(version, requests, held): &(Arc<Version>, u64, u64)| {
         json!({
-            "version": version.nth, "since": time(version.since), "serves": is(serving, version),
+            "version": version.nth, "since": time(version.since), "serves": is(serving, version.number), "sha256": hex(&version.guest.content_hash),
             "withdrawn": version.trial.is_withdrawn(), "requests": requests, "held": held,
         })
     };
@@ -98,6 +104,7 @@ fn to_json(row: &Row) -> Value {
     json!({
         "name": row.name,
         "file": row.known.file,
+        "mount": *row.mount,
         "version": serving.map(|version| version.nth),
         "since": serving.map(|version| time(version.since)),
         "held": row.held(),
@@ -121,12 +128,14 @@ fn describe(out: &mut String, row: &Row) -> std::fmt::Result {
     let (requests, calls, traps) =
         (row.sum(RouteTotals::requests), row.sum(|totals| totals.calls), row.sum(|totals| totals.traps));
     writeln!(out, "  {} held, {requests} requests, {calls} calls, {traps} traps", row.held())?;
-    for (version, requests, held) in row.versions.iter().filter(|(version, ..)| !is(row.serving.as_ref(), version)) {
+    for (version, requests, held) in
+        row.versions.iter().filter(|(version, ..)| !is(row.serving.as_ref(), version.number))
+    {
         writeln!(out, "  version {} has {requests} requests still, {held} of them held", version.nth)?;
     }
     for route in row.serving.iter().flat_map(|version| &version.guest.routes) {
         let methods = if route.methods.is_empty() { "*".into() } else { route.methods.join(",") };
-        writeln!(out, "  {methods}  {}", plain(&route.pattern))?;
+        writeln!(out, "  {methods}  {}{}", plain(&row.mount), plain(&route.pattern))?;
     }
     if let Some(version) = row.known.rolled_back {
         writeln!(out, "  version {version} trapped and was rolled back")?;
@@ -139,8 +148,8 @@ fn describe(out: &mut String, row: &Row) -> std::fmt::Result {
     Ok(())
 }
 
-fn is(one: Option<&Arc<Version>>, other: &Arc<Version>) -> bool {
-    one.is_some_and(|one| one.number == other.number)
+fn is(version: Option<&Arc<Version>>, number: u32) -> bool {
+    version.is_some_and(|version| version.number == number)
 }
 
 fn time(time: SystemTime) -> String {

@@ -43,6 +43,10 @@ use crate::world::World;
 const WORKER: u16 = 0;
 /// Connections; more are closed as they are accepted.
 const CONNECTIONS_MAX: usize = 64;
+/// How long pages may wait at the end. A second more is for writing them.
+const DRAIN_MS: u64 = 1_000;
+/// The same for clients that ask nothing.
+const DRAIN_IDLE_MS: u64 = 20;
 /// Questions to the workers under way; more are answered 503.
 const QUESTIONS_MAX: usize = 16;
 
@@ -85,6 +89,7 @@ impl Bound {
 pub struct Admin {
     address: AdminListen,
     mailbox: Arc<Mailbox>,
+    started: Instant,
     thread: JoinHandle<()>,
     /// Removed at the end.
     _file: Option<SocketFile>,
@@ -107,7 +112,7 @@ impl Admin {
                 (mailbox, thread, Some(file))
             }
         };
-        Ok(Admin { address, mailbox, thread, _file: file })
+        Ok(Admin { address, mailbox, started, thread, _file: file })
     }
 
     /// Where it listens.
@@ -115,9 +120,10 @@ impl Admin {
         &self.address
     }
 
-    /// Answers what has begun, waits until that is over, a second at most, and removes the socket's file.
+    /// Answers what has begun, waits until that is over, two seconds at most, and removes the socket's file.
     pub fn stop(self) {
-        self.mailbox.control.send(Message::Drain { until_ms: 0 });
+        let until_ms = self.started.elapsed().as_millis() as u64 + DRAIN_MS;
+        self.mailbox.control.send(Message::Drain { until_ms });
         // It has said in the log why it ended, if it failed.
         let _ = self.thread.join();
     }
@@ -159,6 +165,7 @@ fn run<W: World>(world: W, pages: Pages, shared: Shared, mailbox: Arc<Mailbox>) 
 }
 
 fn limits() -> Limits {
-    let http = HttpLimits { head_bytes_max: 16_384, body_bytes_max: 0, ..HttpLimits::default() };
+    let http =
+        HttpLimits { head_bytes_max: 16_384, body_bytes_max: 0, drain_idle_ms: DRAIN_IDLE_MS, ..HttpLimits::default() };
     Limits { http, worker_connections_max: CONNECTIONS_MAX, worker_suspensions_max: QUESTIONS_MAX, ..Limits::default() }
 }

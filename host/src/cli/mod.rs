@@ -65,11 +65,14 @@ enum Command {
     },
     /// Asks a server that runs, and prints its guests and what it holds
     ///
-    /// The server has to have been started with --admin. The exit code is 1 if nothing answers there.
+    /// The server has to have been started with --admin, or with `admin` in snow.toml. The exit code is 1 if nothing
+    /// answers there.
     Status {
-        /// Its --admin: ADDRESS:PORT or unix:/path/to.sock
-        #[arg(long, default_value = "127.0.0.1:9090")]
-        admin: AdminListen,
+        /// Its folder of guests: what snow.toml there says of `admin` counts
+        guests: Option<PathBuf>,
+        /// Its --admin: ADDRESS:PORT or unix:/path/to.sock [default: 127.0.0.1:9090]
+        #[arg(long)]
+        admin: Option<AdminListen>,
     },
     /// Loads one guest and prints its routes, imports and size
     Check {
@@ -136,7 +139,7 @@ pub fn main() -> ExitCode {
     let done = match arguments.command {
         Command::Run { guests, build, flags } => run(guests, build, flags.overrides()),
         Command::Build { guests } => build::build(&guests),
-        Command::Status { admin } => status::status(&admin),
+        Command::Status { guests, admin } => status::status(guests.as_deref(), admin),
         Command::Check { file, cache } => check::check(&file, cache.cache()),
         Command::CompileGuest(arguments) => return compiler::child(&arguments),
         Command::New { language, name, guests } => new::new(&language, &name, &guests),

@@ -1,16 +1,20 @@
 //! `snow-host status`: what a server's admin listener tells, for people.
 
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, bail, ensure};
 use serde_json::Value;
 
 use crate::admin::plain;
-use crate::config::AdminListen;
+use crate::config::{AdminListen, Overrides};
+use crate::settings::Settings;
 
+/// Where a server is asked of which nothing is said.
+const DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9090);
 /// For each step of asking.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// A page; more is no page of ours.
@@ -20,7 +24,14 @@ const HELD_SHOWN_MAX: usize = 10;
 /// Characters of a cell; what is longer is cut.
 const CELL_CHARS_MAX: usize = 60;
 
-pub(super) fn status(admin: &AdminListen) -> anyhow::Result<()> {
+pub(super) fn status(guests: Option<&Path>, admin: Option<AdminListen>) -> anyhow::Result<()> {
+    let overrides = Overrides { admin, ..Overrides::default() };
+    let settings = guests.map(|guests| Settings::read(guests, &overrides)).transpose()?;
+    let said = settings.map_or(overrides.admin, |settings| settings.manifest.server.admin);
+    show(&said.unwrap_or(AdminListen::Address(DEFAULT)))
+}
+
+fn show(admin: &AdminListen) -> anyhow::Result<()> {
     let (_, metrics) = fetch(admin, "/metrics")?;
     let (ready, reason) = fetch(admin, "/readyz")?;
     let state = if ready == 200 { "ready" } else { reason.trim() };

@@ -118,8 +118,14 @@ const WITHIN: [(&str, &str); 3] = [
 
 /// What can't change while the server runs: the pool of instances, the table of pendings and the log's queue are made
 /// once. All others can.
-const RESTART: [&str; 5] =
-    ["worker_calls_started_max", "calls_parked_max", "call_memory_bytes_max", "pendings_max", "log_lines_max"];
+const RESTART: [&str; 6] = [
+    "worker_calls_started_max",
+    "calls_parked_max",
+    "call_memory_bytes_max",
+    "pendings_max",
+    "log_lines_max",
+    "metrics_routes_max",
+];
 
 /// What `[limits]` may hold.
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
