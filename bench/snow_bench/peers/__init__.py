@@ -5,14 +5,15 @@ from __future__ import annotations
 from snow_bench.peers.base import Peer
 from snow_bench.peers.native import Hyper, Mio, Nginx
 from snow_bench.peers.scripted import Node, Tornado, Workerd
-from snow_bench.peers.snow import Snow
+from snow_bench.peers.snow import FRESH, REUSED
 from snow_bench.peers.wasmtime import PRECOMPILED, WASI_02, WASI_02_REUSED, WASI_03, WASI_03_ONE, Wasmtime
 
 ALL: list[Peer] = [
     Mio(),
     Nginx(),
     Hyper(),
-    Snow(),
+    FRESH,
+    REUSED,
     Node(),
     Wasmtime(WASI_02_REUSED),
     Wasmtime(WASI_03_ONE),

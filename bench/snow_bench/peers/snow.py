@@ -10,17 +10,23 @@ from snow_bench import install, places
 from snow_bench.peers.base import Hold, Options, Peer, Route
 
 TESTS = frozenset({"cpu", "latency", "held", "start", "spin", "workers", "timers", "settle", "churn", "million"})
+# What does not depend on how long an instance lives is measured once.
+REUSE_TESTS = frozenset({"cpu", "latency", "workers"})
+REUSE = "instances = { reuse = 1_000_000 }"
 # Longer than any measure takes.
 TIMEOUT = "?timeout=600"
 SETTLE = "/stop/?value={value}"
 
 
 class Snow(Peer):
-    def __init__(self) -> None:
+    """With a fresh instance for each call, its default, or with what a manifest says."""
+
+    def __init__(self, name: str, what: str, tests: frozenset[str], manifest: str = "") -> None:
+        self.manifest = manifest
         super().__init__(
-            "snow",
-            "snow-host, a fresh instance for each call, access log off",
-            TESTS,
+            name,
+            f"snow-host, {what}, access log off",
+            tests,
             hellos=[Route("/hello", "hello world", "/hello (WAT)"), Route("/index/", "OK", "/index/ (Rust)")],
             holds=[
                 Hold(f"/hold/{TIMEOUT}", label="/hold/ (no resume)", settle=SETTLE),
@@ -38,7 +44,7 @@ class Snow(Peer):
         install.cargo_build(guests, places.EXAMPLES_TARGET)
         install.cargo_build(places.BENCH / "guests", places.GUESTS_TARGET)
         # Copies: a build that somebody starts meanwhile changes nothing here.
-        folder = places.run_folder("snow")
+        folder = places.run_folder(self.name)
         self.binary = folder / "snow-host"
         self.guests = folder / "guests"
         self.cache = folder / "cache"
@@ -48,6 +54,7 @@ class Snow(Peer):
         shutil.copy(guests / "hello.wat", self.guests)
         shutil.copy(places.built_guest(places.EXAMPLES_TARGET, "snow"), self.guests)
         shutil.copy(places.built_guest(places.GUESTS_TARGET, "spin"), self.guests)
+        (self.guests / "snow.toml").write_text(self.manifest)
 
     def version(self) -> str:
         told = subprocess.run([self.binary, "--version"], capture_output=True, text=True, timeout=10).stdout.strip()
@@ -65,3 +72,7 @@ class Snow(Peer):
 
     def compiled(self) -> Path:
         return self.cache
+
+
+FRESH = Snow("snow", "a fresh instance for each call", TESTS)
+REUSED = Snow("snow-reused", "instances reused", REUSE_TESTS, f"[guest.hello]\n{REUSE}\n[guest.snow]\n{REUSE}\n")
