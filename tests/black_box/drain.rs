@@ -4,7 +4,7 @@ use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::harness::{A_MOMENT, Folder, Server, eventually, program, serve};
+use crate::harness::{A_MOMENT, Folder, Server, eventually, keep_in_target, program, serve};
 
 /// Tells the server to end, and waits until it no longer accepts.
 #[track_caller]
@@ -117,7 +117,8 @@ fn a_signal_while_it_loads_ends_it() {
     let folder = Folder::with(&["hello", "broken/routes-spin"]).expect("they need no toolchain");
     let mut command = Command::new(program());
     command.arg("run").arg(folder.path()).args(["--listen", "127.0.0.1:0"]);
-    let mut loading = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it can be started");
+    let mut loading =
+        keep_in_target(&mut command).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it can be started");
     // It says nothing before it listens. Should it not even have begun to load, it ends all the more.
     std::thread::sleep(4 * A_MOMENT);
     let signalled = Instant::now();
