@@ -1,6 +1,6 @@
 //! What the host tells about itself: a listener of its own, off unless asked for.
 //!
-//! It is one more worker: the same loop and the same HTTP, on a thread of its own, with [`pages`] in the place of
+//! It is one more worker: the same loop and the same HTTP, on a thread of its own, with `pages` in the place of
 //! guests. So it has every limit and every strictness of the others, and whoever loads it loads no worker.
 //!
 //! | path | |
