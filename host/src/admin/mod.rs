@@ -92,7 +92,7 @@ pub struct Admin {
     started: Instant,
     thread: JoinHandle<()>,
     /// Removed at the end.
-    _file: Option<SocketFile>,
+    file: Option<SocketFile>,
 }
 
 impl Admin {
@@ -112,7 +112,7 @@ impl Admin {
                 (mailbox, thread, Some(file))
             }
         };
-        Ok(Admin { address, mailbox, started, thread, _file: file })
+        Ok(Admin { address, mailbox, started, thread, file })
     }
 
     /// Where it listens.
@@ -120,8 +120,10 @@ impl Admin {
         &self.address
     }
 
-    /// Answers what has begun, waits until that is over, two seconds at most, and removes the socket's file.
+    /// Removes the socket's file, answers what has begun, and waits until that is over, two seconds at most.
     pub fn stop(self) {
+        // While it listens: see there.
+        drop(self.file);
         let until_ms = self.started.elapsed().as_millis() as u64 + DRAIN_MS;
         self.mailbox.control.send(Message::Drain { until_ms });
         // It has said in the log why it ended, if it failed.

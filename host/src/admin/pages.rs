@@ -148,7 +148,7 @@ fn is_no_name(authority: &str) -> bool {
         Some((host, _)) => host,
         None => authority.split_once(':').map_or(authority, |(host, _)| host),
     };
-    host.is_empty() || host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok()
+    authority.is_empty() || host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok()
 }
 
 #[cfg(test)]

@@ -13,7 +13,8 @@ const BACKLOG: i32 = 128;
 /// Nobody but the owner may connect.
 const MODE: u32 = 0o600;
 
-/// The file of a listening unix socket. It is removed when this is dropped, unless another has taken its place.
+/// The file of a listening unix socket. It is removed when this is dropped, unless another has taken its place. To be
+/// dropped before the listener: until that is closed nobody replaces the file, and no other file is the same.
 #[derive(Debug)]
 pub struct SocketFile {
     path: PathBuf,
@@ -87,8 +88,9 @@ mod tests {
         let (listener, file) = unix_listener(&path).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, MODE);
         assert_eq!(unix_listener(&path).unwrap_err().kind(), ErrorKind::AddrInUse);
-        drop((listener, file));
+        drop(file);
         assert!(!path.exists());
+        drop(listener);
         fs::remove_dir_all(folder).unwrap();
     }
 
@@ -96,12 +98,15 @@ mod tests {
     fn a_stale_socket_is_replaced_and_other_files_are_not() {
         let folder = folder("stale");
         let path = folder.join("a.sock");
+        drop(UnixListener::bind(&path).unwrap());
         let (listener, file) = unix_listener(&path).unwrap();
-        drop(listener);
-        let (listener, newer) = unix_listener(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        let (newer_listener, newer) = unix_listener(&path).unwrap();
         drop(file);
         assert!(path.exists(), "the older one's end does not remove the newer one's file");
-        drop((listener, newer));
+        drop(newer);
+        assert!(!path.exists());
+        drop((listener, newer_listener));
         fs::write(&path, "text").unwrap();
         assert_eq!(unix_listener(&path).unwrap_err().kind(), ErrorKind::AlreadyExists);
         fs::remove_dir_all(folder).unwrap();
