@@ -12,7 +12,7 @@ use super::sources::Sources;
 use crate::guest::version::Version;
 use crate::outcome::{Clock, Handle, Join, Outcome, Settled, Settlement, Suspend};
 use crate::pending::{PendingId, Registry};
-use crate::worker::inspect::{HeldPage, HeldRequest, Inspection, Position};
+use crate::worker::question::{HeldPage, HeldRequest, Inspection, Position};
 use crate::worker::stats::LoopState;
 use crate::world::Post;
 

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use super::journal::Journal;
 use crate::guest::deploy::Deployment;
 use crate::guest::runtime::Runtime;
-use crate::worker::inspect::Inspection;
+use crate::worker::question::Inspection;
 use crate::worker::stats::{Labels, Stats};
 use crate::worker::{Mailbox, Message};
 

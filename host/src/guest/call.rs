@@ -10,15 +10,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{self, Poll, Wake, Waker};
 
+use super::context::{CallContext, of_earlier_call};
 use super::deploy::{Member, Share, Successor};
-use super::host_api::{CallContext, of_earlier_call};
 use super::idle::Idle;
 use super::instance::{Instance, Resumed};
 use super::module::Guest;
 use super::quota::Bound;
-use super::runtime::{Runtime, Seat};
+use super::runtime::{Report, Runtime, Seat};
 use super::types::{self, RequestRef};
-use super::version::Report;
 use crate::gates::{Gate, Told};
 use crate::outcome::{Arrival, Cause, Handle, Outcome, Suspend};
 use crate::router::Router;

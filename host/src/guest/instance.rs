@@ -6,7 +6,7 @@
 use wasmtime::Store;
 use wasmtime::component::{self, Resource};
 
-use super::host_api::CallContext;
+use super::context::CallContext;
 use super::module::{self, Guest, HandleFunc, ResumeFunc};
 use super::runtime::Runtime;
 use super::store::{self, Alive};

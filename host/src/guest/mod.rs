@@ -9,7 +9,7 @@
 //! - [`engine`]: how all of them are compiled, limited and preempted;
 //! - [`runtime`]: what all calls share;
 //! - [`grants`]: what each guest may do to pendings; [`quota`]: what it may take;
-//! - [`host_api`]: what a running guest can call; [`parking`] and `waiting`: how it waits in place;
+//! - [`context`]: what a call may reach; [`host_api`]: what a running guest can call; [`parking`] and `waiting`: how it waits in place;
 //! - [`store`]: a call's limits, in force;
 //! - [`instance`]: where calls run, one or several; [`idle`]: those that wait for their next;
 //! - [`call`]: one call, from its instance to its outcome;
@@ -18,6 +18,7 @@
 pub mod cache;
 pub mod call;
 pub mod compiler;
+pub mod context;
 pub mod deploy;
 pub mod encode;
 pub mod engine;

@@ -8,14 +8,14 @@ use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker, 
 use wasmtime::{Engine, Store};
 
 use super::cache::ContentHash;
-use super::host_api::CallContext;
+use super::context::CallContext;
+use super::encode::RESUMER;
 use super::runtime::Runtime;
 use super::store::{block_on, store};
 use super::types;
 use crate::router::{self, Route};
 
 const HANDLER: &str = "snow:host/handler@0.1.0";
-pub(super) const RESUMER: &str = "snow:host/resumer@0.1.0";
 
 /// The parameters and results of the exports.
 pub type RoutesFunc = TypedFunc<(), (Vec<types::Route>,)>;

@@ -1,5 +1,6 @@
 //! What all calls share, and how long one has been running.
 
+use std::any::Any;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -10,7 +11,6 @@ use wasmtime::Engine;
 use super::engine::Ticker;
 use super::grants::Permits;
 use super::parking::Parking;
-use super::version::Report;
 use crate::config::Limits;
 use crate::log::Log;
 use crate::outcome::Settled;
@@ -70,6 +70,17 @@ impl Deref for Runtime {
     fn deref(&self) -> &Shared {
         &self.0
     }
+}
+
+/// What workers tell whoever deploys.
+pub enum Report {
+    /// Something that takes long to be freed, to be freed elsewhere.
+    Retired(Box<dyn Any + Send>),
+    /// A version has failed its trial. Said once.
+    Troubled {
+        /// Its number.
+        guest: u32,
+    },
 }
 
 /// What a slot's calls have, one after another: made once for the slot, not for each call.

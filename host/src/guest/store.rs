@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use wasmtime::{Store, UpdateDeadline};
 
+use super::context::CallContext;
 use super::engine::Ticker;
-use super::host_api::CallContext;
 use super::runtime::{Runtime, Slice};
 
 /// The second tick is at least a millisecond away, so a call that is shorter than that is never interrupted.

@@ -1,6 +1,5 @@
 //! One version of a guest: what a file held when it was loaded, from its first request to its last.
 
-use std::any::Any;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::SystemTime;
 
@@ -19,17 +18,6 @@ pub struct Version {
     pub since: SystemTime,
     /// Whether it is good.
     pub trial: Trial,
-}
-
-/// What workers tell whoever deploys.
-pub enum Report {
-    /// Something that takes long to be freed, to be freed elsewhere.
-    Retired(Box<dyn Any + Send>),
-    /// A version has failed its trial. Said once.
-    Troubled {
-        /// Its number.
-        guest: u32,
-    },
 }
 
 /// The first calls of a version: if too many of them trap, the version before it is to serve again.

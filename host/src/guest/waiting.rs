@@ -3,7 +3,7 @@
 use wasmtime::StoreContextMut;
 use wasmtime::component::{LinkerInstance, Resource};
 
-use super::host_api::{CallContext, of_earlier_call};
+use super::context::{CallContext, of_earlier_call};
 use super::types::{self, Pending, Settlement};
 use crate::outcome::{Handle, Join};
 use crate::pending::Refusal;

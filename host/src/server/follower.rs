@@ -14,7 +14,7 @@ use super::deployer::{Deployer, Rejected};
 use crate::config::{CompileConfig, Config, Overrides};
 use crate::guest::loader::{Loader, Urgency};
 use crate::guest::module::Guest;
-use crate::guest::version::Report;
+use crate::guest::runtime::Report;
 use crate::guests_folder::scan;
 use crate::log::{Level, Log};
 use crate::settings::Settings;

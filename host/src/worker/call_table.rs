@@ -7,9 +7,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::TURN;
 use super::gated::Gated;
-use super::{ExchangeRef, TURN};
-use crate::world::GuestRequest;
+use super::queued::{Queued, Started};
 
 /// Calls in a row that make a route slow. More than one, since the system may have stopped this thread in a call that
 /// is quick by itself.
@@ -50,22 +50,6 @@ pub(super) enum Source {
     Resumption,
     /// The queues before gates.
     Gate,
-}
-
-/// A request that waits for a slot.
-pub(super) struct Queued {
-    pub exchange: ExchangeRef,
-    pub guest: u32,
-    pub route: u32,
-    pub request: Box<GuestRequest>,
-}
-
-/// For whom a slot's call runs.
-#[derive(Clone, Copy)]
-pub(super) struct Started {
-    pub exchange: ExchangeRef,
-    pub guest: u32,
-    pub route: u32,
 }
 
 impl CallTable {
@@ -214,6 +198,7 @@ impl CallTable {
 
 #[cfg(test)]
 mod tests {
+    use super::super::ExchangeRef;
     use super::*;
     use crate::slab::Key;
 

@@ -1,7 +1,8 @@
 //! Calls into guests: started while there are places, one time slice after another, to their end.
 
-use super::call_table::{Queued, Source, Started};
+use super::call_table::Source;
 use super::gated::{Next, Resumption, Taken};
+use super::queued::{Queued, Started};
 use super::suspensions::Suspension;
 use super::{ExchangeRef, TURN, Worker};
 use crate::exchange::Progress;

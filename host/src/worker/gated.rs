@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::call_table::Queued;
+use super::queued::Queued;
 use crate::fifo::Fifo;
 use crate::slab::Key;
 

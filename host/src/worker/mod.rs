@@ -12,9 +12,11 @@ mod clients;
 mod drain;
 mod gated;
 mod handles;
-pub mod inspect;
+mod inspect;
 mod peer;
 mod post_office;
+pub mod question;
+mod queued;
 mod redeploy;
 pub mod stats;
 mod suspensions;
@@ -73,7 +75,7 @@ pub enum Message {
         /// The version's number.
         guest: u32,
     },
-    /// There is a question on its [`stats::Desk`].
+    /// There is a question on its [`question::Desk`].
     Inspect,
     /// Stop accepting, let what is held wait until then at most, and end.
     Drain {

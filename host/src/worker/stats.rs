@@ -1,9 +1,9 @@
 //! What a worker counts, for others to read: all of it memory that only this worker writes.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::inspect::Inspection;
+use super::question::Desk;
 use crate::counters::{Counter, Histogram};
 
 /// Bounds of the buckets of a request's time. Held requests wait long.
@@ -254,21 +254,6 @@ impl Labels {
 impl Default for Labels {
     fn default() -> Self {
         Labels::new(ROUTES_MAX)
-    }
-}
-
-/// Where others leave what they ask. Whoever does bounds how much that is.
-#[derive(Debug, Default)]
-pub struct Desk(Mutex<VecDeque<Inspection>>);
-
-impl Desk {
-    /// Leaves a question.
-    pub fn put(&self, inspection: Inspection) {
-        lock(&self.0).push_back(inspection);
-    }
-
-    pub(super) fn take(&self) -> Option<Inspection> {
-        lock(&self.0).pop_front()
     }
 }
 

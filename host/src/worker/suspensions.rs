@@ -12,8 +12,8 @@ use crate::slab::Key;
 use crate::timers::{TimerKey, due_ms};
 use crate::world::{CallEntry, Calls, GuestRequest, Wait, World};
 
-use super::call_table::Started;
 use super::handles::Handles;
+use super::queued::Started;
 use super::stats::Ended;
 use super::{ExchangeRef, Timer, Worker};
 

@@ -8,7 +8,7 @@ use std::sync::mpsc;
 
 use snow_host::config::Limits;
 use snow_host::gates::Gates;
-use snow_host::worker::inspect::{HeldPage, Inspection};
+use snow_host::worker::question::{HeldPage, Inspection};
 use snow_host::worker::{Held, Message, Worker};
 use snow_host::world::Post;
 

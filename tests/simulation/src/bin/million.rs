@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use cpu_time::ThreadTime;
 use serde_json::{Map, Value, json};
 use snow_host::config::Limits;
-use snow_host::worker::inspect::{HeldPage, Inspection};
+use snow_host::worker::question::{HeldPage, Inspection};
 use snow_host::worker::{Message, Worker};
 use snow_simulation::crowd::{Ask, Clients, Crowd, Snow};
 use snow_simulation::office::Office;
