@@ -19,6 +19,8 @@
 //! | `loading` | files that are no guests |
 //! | `manifest` | `snow.toml`: limits and grants in force, and what is wrong with it |
 //! | `new_guest` | `snow-host new`: what it writes, and what it refuses |
+//! | `building` | `snow-host build`: languages, build commands, and guests that can't be built |
+//! | `dev` | `snow-host dev`: what changes is built and swapped |
 //! | `guest_cases` | `snow-host test`: cases beside a guest |
 //! | `config` | `[server]` of `snow.toml`, flags over it, several listeners; `snow-host config` |
 //! | `cli` | arguments, exit codes, the log |
@@ -30,8 +32,10 @@
 mod harness;
 
 mod answers;
+mod building;
 mod cli;
 mod config;
+mod dev;
 mod drain;
 mod examples;
 mod guest_cases;
