@@ -33,14 +33,17 @@ fn commands_build_what_no_language_knows() {
     );
     let hello = fs::read_to_string(source("hello").unwrap()).unwrap();
     write(&folder, "good/hello.wat", &hello);
-    write(&folder, "good/make guest.sh", "set -e\nCARGO= pwd\ncp \"$1\" \"$SNOW_GUEST_OUT\"\n");
-    ["bad", "empty", "typo", "data"].map(|name| write(&folder, &format!("{name}/notes.txt"), ""));
+    write(&folder, "good/make guest.sh", "set -e\npwd\ncp \"$1\" \"$SNOW_GUEST_OUT\"\n");
+    for name in ["bad", "empty", "typo", "data"] {
+        write(&folder, &format!("{name}/notes.txt"), "");
+    }
     let output = build(&folder);
     let text = said(&output);
     assert_eq!(output.status.code(), Some(1), "{text}");
     assert!(output.stdout.is_empty(), "what tools say goes to standard error");
     for words in [
         "building good ...\n",
+        "/good\n",
         "built good -> ",
         "on stdout\n",
         "on stderr\n",
@@ -87,7 +90,7 @@ fn a_guest_that_does_not_compile_keeps_no_other_from_it() {
     package("a", guest);
     package("b", guest);
     package("shared", "");
-    package("alone", &format!("[lib]\ncrate-type = ['cdylib']\n[workspace]\n"));
+    package("alone", "[lib]\ncrate-type = ['cdylib']\n[workspace]\n");
     package("lost", "nonsense");
     write(&folder, "a/src/lib.rs", "pub use shared::answer;");
     write(&folder, "b/src/lib.rs", "fn b() { this does not compile }");

@@ -46,6 +46,7 @@ const MECHANISMS: &[&str] = &[
     "inbox.rs",
     "gates.rs",
     "sync.rs",
+    "dev/queue.rs",
 ];
 
 const WORLD: &[&str] = &[

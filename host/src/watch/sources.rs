@@ -99,3 +99,30 @@ fn content(file: &Path) -> u64 {
     (file, bytes).hash(&mut hasher);
     hasher.finish()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::guests_folder::tests::Folder;
+
+    #[test]
+    fn contents_are_told_apart_by_what_is_in_the_files() {
+        let folder = Folder::new();
+        let contents = || contents(folder.path(), OsStr::new("a.wasm"), 100);
+        let empty = contents();
+        folder.write("main.c", "one");
+        let one = contents();
+        for same in ["a.wasm", ".hidden", "main.c~"] {
+            folder.write(same, "something");
+            assert_eq!(contents(), one, "{same}");
+        }
+        folder.write("main.c", "two");
+        let two = contents();
+        folder.write("main.c", "one");
+        assert_eq!(contents(), one, "it was written, but not changed");
+        folder.folder("deep");
+        folder.write("deep/a.wasm", "one");
+        assert_eq!([empty, two, contents()].iter().filter(|print| **print == one).count(), 0);
+        assert!(empty != two && two != contents());
+    }
+}
