@@ -115,6 +115,8 @@ pub struct Limits {
     pub compile_ms_max: u32,
     /// Memory that compiling a guest may take, as address space.
     pub compile_bytes_max: u64,
+    /// How long a program that builds guests from their sources may run.
+    pub build_ms_max: u32,
     /// Compiled code on disk; the least recently used goes first. What is in use stays.
     pub cache_bytes_max: u64,
     /// Routes that are counted each by itself; requests of more are counted together, for as long as the process lives.
@@ -151,6 +153,7 @@ impl Default for Limits {
             versions_max: 4,
             compile_ms_max: 120_000,
             compile_bytes_max: 4 << 30,
+            build_ms_max: 600_000,
             cache_bytes_max: 1 << 30,
             metrics_routes_max: 10_000,
         }

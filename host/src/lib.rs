@@ -34,6 +34,7 @@
 //! - [`worker`][]: the loop of one thread;
 //! - [`admin`][]: what the host tells about itself, by one more worker;
 //! - [`server`][]: starts and stops workers;
+//! - [`dev`][]: builds guests again as their sources change;
 //! - [`guest_test`][]: plays the cases that lie beside guests;
 //! - [`cli`][]: the command line.
 
@@ -43,6 +44,7 @@ pub mod cli;
 pub mod config;
 pub mod connection;
 pub mod counters;
+pub mod dev;
 pub mod exchange;
 pub mod fifo;
 pub mod gates;

@@ -14,7 +14,7 @@ mod sources;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -136,6 +136,18 @@ impl Drop for Watch {
             let _ = thread.join();
         }
     }
+}
+
+/// The names of the sub-folders that [`Watch::sources`] watches now.
+pub fn source_folders(folder: &Path) -> BTreeSet<OsString> {
+    sources::names(folder).into_iter().collect()
+}
+
+/// Tells the sources in a folder from what they were before, by what is in them: another number if a file that
+/// [`Watch::sources`] watches has another content or name, or is new or gone. A file named `but` in the folder does not
+/// matter. It reads what is not larger than a megabyte; of larger files the size and the time of the last write count.
+pub fn contents(folder: &Path, but: &OsStr) -> u64 {
+    sources::contents(folder, but, WatchLimits::DEFAULT.source_folders_max)
 }
 
 /// What is watched.

@@ -20,6 +20,8 @@
 //! | `cache` | what was compiled is found again, or compiled anew; and the compiler is kept within bounds |
 //! | `manifest` | `snow.toml`: limits and grants in force, and what is wrong with it |
 //! | `new_guest` | `snow-host new`: what it writes, and what it refuses |
+//! | `building` | `snow-host build`: languages, build commands, and guests that can't be built |
+//! | `dev` | `snow-host dev`: what changes is built and swapped |
 //! | `guest_cases` | `snow-host test`: cases beside a guest |
 //! | `config` | `[server]` of `snow.toml`, flags over it, several listeners; `snow-host config` |
 //! | `admin` | what the admin listener and `status` tell |
@@ -35,9 +37,11 @@ mod harness;
 
 mod admin;
 mod answers;
+mod building;
 mod cache;
 mod cli;
 mod config;
+mod dev;
 mod drain;
 mod examples;
 mod guest_cases;

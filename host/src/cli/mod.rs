@@ -4,6 +4,7 @@ mod build;
 mod check;
 mod compile;
 mod config;
+mod dev;
 mod flags;
 mod new;
 mod run;
@@ -58,7 +59,21 @@ enum Command {
         #[command(flatten)]
         flags: Flags,
     },
+    /// Serves while you write: builds a guest again as its source changes, and swaps it
+    ///
+    /// At the start all guests are built. What compilers say is shown as it is; while a guest can't be built, its last
+    /// version serves on. It takes the flags of `run`, and ends at once on a signal.
+    Dev {
+        /// The folder of guests, with their sources in sub-folders
+        #[arg(default_value = "guests")]
+        guests: PathBuf,
+        #[command(flatten)]
+        flags: Flags,
+    },
     /// Builds each guest that has its source in a sub-folder into GUESTS/NAME.wasm
+    ///
+    /// By `build` of its table [guest.NAME] in snow.toml, or with its language's tools. One that can't be built keeps no
+    /// other from it; the exit code is then 1.
     Build {
         /// The folder of guests
         guests: PathBuf,
@@ -138,7 +153,8 @@ pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match arguments.command {
         Command::Run { guests, build, flags } => run(guests, build, flags.overrides()),
-        Command::Build { guests } => build::build(&guests),
+        Command::Dev { guests, flags } => dev::dev(guests, flags.overrides()),
+        Command::Build { guests } => build::command(&guests),
         Command::Status { guests, admin } => status::status(guests.as_deref(), admin),
         Command::Check { file, cache } => check::check(&file, cache.cache()),
         Command::CompileGuest(arguments) => return compiler::child(&arguments),

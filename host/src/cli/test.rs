@@ -5,20 +5,25 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{bail, ensure};
 
-use super::{build, compile};
+use super::build::{self, Interrupt};
+use super::compile;
+use crate::build_guests::Stop;
 use crate::config::Overrides;
 use crate::guest_test;
 use crate::settings::Settings;
 
 pub(super) fn test(guests: &[PathBuf], filter: Option<&str>, build_first: bool) -> anyhow::Result<()> {
+    let stop = Stop::default();
+    let _interrupt = Interrupt::watch(stop.clone())?;
     let mut summary = guest_test::Summary::default();
     for guests in guests {
-        if build_first {
-            let folder = if guests.is_dir() { Some(&**guests) } else { guests.parent() };
-            build::build(folder.filter(|folder| *folder != Path::new("")).unwrap_or(Path::new(".")))?;
-        }
         let overrides = Overrides::default();
         let mut config = Settings::read(guests, &overrides)?.into_config(guests.clone(), overrides);
+        if build_first {
+            let folder = if guests.is_dir() { Some(&**guests) } else { guests.parent() };
+            let folder = folder.filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+            build::build(folder, &config.guest_configs, &config.limits, &stop)?;
+        }
         config.compile = compile::in_process(&config.server.cache);
         summary += guest_test::run(guests, &config, filter, &mut io::stdout())?;
     }

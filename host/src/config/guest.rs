@@ -32,8 +32,8 @@ pub struct GuestConfig {
     pub calls_max: Option<u32>,
     /// Whether each call has a fresh instance, or one serves up to so many calls after another.
     pub instances: Option<Instances>,
-    /// The command that builds it, and its arguments, each by itself. It runs in the folder of the guest's source. Unless
-    /// set, what its language builds with.
+    /// The command that builds it, and its arguments, each by itself. It runs in the folder of the guest's source, and
+    /// writes to the path in $SNOW_GUEST_OUT, or leaves NAME.wasm in that folder. Unless set, what its language builds with.
     pub build: Option<Vec<String>>,
     /// When a new version of it is given up for the one before. Unless set, what the file says for all.
     pub rollback: Option<Rollback>,

@@ -61,7 +61,7 @@ const COMPILER_BYTES_MIN: u64 = 256 << 20;
 const DISK_BYTES_MAX: u64 = 1 << 40;
 
 /// All of them, in the order of their declaration. 0 is allowed where nothing at all is a sensible choice.
-static FIELDS: [Field; 44] = [
+static FIELDS: [Field; 45] = [
     field!(http.head_bytes_max, 64..=HEAD_BYTES_MAX),
     field!(http.fields_max, 1..=HEAD_BYTES_MAX),
     field!(http.target_bytes_max, 1..=HEAD_BYTES_MAX),
@@ -105,6 +105,7 @@ static FIELDS: [Field; 44] = [
     field!(versions_max, 2..=64),
     field!(compile_ms_max, 1..=MS_MAX),
     field!(compile_bytes_max, COMPILER_BYTES_MIN..=DISK_BYTES_MAX),
+    field!(build_ms_max, 1..=MS_MAX),
     field!(cache_bytes_max, 0..=DISK_BYTES_MAX),
     field!(metrics_routes_max, 0..=SLOTS_MAX),
 ];

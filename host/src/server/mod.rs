@@ -3,6 +3,7 @@
 mod deployer;
 mod follower;
 mod remarks;
+mod serving;
 mod versions;
 
 use std::io;
@@ -15,6 +16,7 @@ use std::time::{Instant, SystemTime};
 
 use anyhow::{Context, ensure};
 
+use crate::admin::journal::Journal;
 use crate::admin::sources::{Draining, Sources, WorkerSource};
 use crate::admin::{self, Admin};
 use crate::config::{AdminListen, Config, Listen, ServerConfig, WatchLimits};
@@ -40,6 +42,7 @@ pub use self::deployer::Rejected;
 use self::deployer::{Deployer, Link, Published};
 use self::follower::{Follower, Order, ambiguous};
 use self::remarks::remarks;
+pub use self::serving::Serving;
 
 const WATCH: WatchLimits = WatchLimits::DEFAULT;
 
@@ -49,6 +52,7 @@ pub struct Server {
     started: Instant,
     runtime: Runtime,
     published: Published,
+    journal: Arc<Journal>,
     rejected: Vec<Rejected>,
     /// Not a single guest's file.
     is_folder: bool,
@@ -162,7 +166,7 @@ impl Server {
                 ended
             })?);
         }
-        let (published, draining) = (deployer.published(), Draining::default());
+        let (published, journal, draining) = (deployer.published(), deployer.journal(), Draining::default());
         let workers = mailboxes.iter().zip(&stats).zip(&instances).map(|((mailbox, stats), instances)| WorkerSource {
             mailbox: mailbox.clone(),
             stats: stats.clone(),
@@ -174,7 +178,7 @@ impl Server {
             labels,
             runtime: runtime.clone(),
             deployment: Box::new(move || serving.deployment()),
-            journal: deployer.journal(),
+            journal: journal.clone(),
             started_at: SystemTime::now(),
             draining: draining.clone(),
         };
@@ -191,6 +195,7 @@ impl Server {
             started,
             runtime,
             published,
+            journal,
             rejected,
             is_folder: config.guests.is_dir(),
             mailboxes,
@@ -216,6 +221,11 @@ impl Server {
     /// What serves now.
     pub fn deployment(&self) -> Arc<Deployment> {
         self.published.deployment()
+    }
+
+    /// What serves at any time, for another thread to ask.
+    pub fn serving(&self) -> Serving {
+        Serving::new(self.published.clone(), self.journal.clone())
     }
 
     /// What a deployer has perhaps overlooked, for the log.
@@ -305,8 +315,13 @@ impl Drain {
     /// Tells the workers to stop accepting and to end: at the latest when what is held has waited for the
     /// drain's time, and a second more. Returns that time in milliseconds.
     pub fn start(&self) -> u32 {
+        self.start_within(u32::MAX)
+    }
+
+    /// The same, with at most so much time for what is held.
+    pub fn start_within(&self, drain_ms_max: u32) -> u32 {
         self.draining.begin();
-        let drain_ms = self.published.limits().drain_ms;
+        let drain_ms = self.published.limits().drain_ms.min(drain_ms_max);
         let until_ms = self.started.elapsed().as_millis() as u64 + u64::from(drain_ms);
         for mailbox in &self.mailboxes {
             mailbox.control.send(Message::Drain { until_ms });

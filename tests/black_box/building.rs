@@ -1,0 +1,106 @@
+//! `snow-host build`: guests of a language and guests with a command, and what becomes of the others when one can't be built.
+
+use std::fs;
+use std::process::Output;
+
+use crate::harness::{Folder, run, source};
+
+fn build(folder: &Folder) -> Output {
+    run(["build".as_ref(), folder.path().as_os_str()])
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// A file in a folder that may not be there yet.
+fn write(folder: &Folder, name: &str, text: &str) {
+    let file = folder.path().join(name);
+    fs::create_dir_all(file.parent().expect("it has one")).expect("a guests folder can be written");
+    fs::write(file, text).expect("a guests folder can be written");
+}
+
+#[test]
+fn commands_build_what_no_language_knows() {
+    let folder = Folder::new();
+    folder.add(
+        "snow.toml",
+        b"[guest.good]\nbuild = ['sh', './make guest.sh', 'hello.wat']\n\
+          [guest.bad]\nbuild = ['sh', '-c', 'echo on stdout; echo on stderr >&2; exit 7']\n\
+          [guest.empty]\nbuild = ['true']\n\
+          [guest.typo]\nbuild = ['no-such-program-anywhere']\n\
+          [guest.gone]\nbuild = ['true']\n",
+    );
+    let hello = fs::read_to_string(source("hello").unwrap()).unwrap();
+    write(&folder, "good/hello.wat", &hello);
+    write(&folder, "good/make guest.sh", "set -e\npwd\ncp \"$1\" \"$SNOW_GUEST_OUT\"\n");
+    for name in ["bad", "empty", "typo", "data"] {
+        write(&folder, &format!("{name}/notes.txt"), "");
+    }
+    let output = build(&folder);
+    let text = said(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(output.stdout.is_empty(), "what tools say goes to standard error");
+    for words in [
+        "building good ...\n",
+        "/good\n",
+        "built good -> ",
+        "on stdout\n",
+        "on stderr\n",
+        "error: bad could not be built: `sh -c echo on stdout",
+        "(exit status: 7; what it said is above)",
+        "error: empty could not be built: `true` in ",
+        "$SNOW_GUEST_OUT",
+        "error: typo could not be built: `no-such-program-anywhere` in ",
+        "can't be started",
+        "error: gone could not be built: there is no folder ",
+        "error: 4 of 5 guests could not be built: bad, empty, gone, typo\n",
+    ] {
+        assert!(text.contains(words), "{words:?} is not in:\n{text}");
+    }
+    assert_eq!(fs::read_to_string(folder.path().join("good.wasm")).unwrap(), hello);
+    assert!(!folder.path().join("bad.wasm").exists());
+    folder.add("snow.toml", b"[guest.good]\nbuild = ['sh', './make guest.sh', 'hello.wat']\n");
+    let again = build(&folder);
+    assert!(again.status.success() && said(&again).contains("good is unchanged"), "{}", said(&again));
+}
+
+#[test]
+fn a_manifest_that_makes_no_sense_builds_nothing() {
+    let folder = Folder::new();
+    folder.add("snow.toml", b"[guest.a]\nbuild = 'make'\n");
+    let output = build(&folder);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("snow.toml:2"), "{}", said(&output));
+}
+
+/// Without the SDK, so that nothing has to be fetched: these can be built, but not served.
+#[test]
+fn a_guest_that_does_not_compile_keeps_no_other_from_it() {
+    if source("snow").is_none() {
+        return;
+    }
+    let folder = Folder::new();
+    folder.add("Cargo.toml", b"[workspace]\nresolver = '3'\nmembers = ['a', 'b', 'shared']\n");
+    let package = |name: &str, more: &str| {
+        let text = format!("[package]\nname = '{name}'\nversion = '0.1.0'\nedition = '2024'\n{more}");
+        write(&folder, &format!("{name}/Cargo.toml"), &text);
+    };
+    let guest = "[lib]\ncrate-type = ['cdylib']\n[dependencies]\nshared = { path = '../shared' }\n";
+    package("a", guest);
+    package("b", guest);
+    package("shared", "");
+    package("alone", "[lib]\ncrate-type = ['cdylib']\n[workspace]\n");
+    package("lost", "nonsense");
+    write(&folder, "a/src/lib.rs", "pub use shared::answer;");
+    write(&folder, "b/src/lib.rs", "fn b() { this does not compile }");
+    write(&folder, "alone/src/lib.rs", "");
+    write(&folder, "shared/src/lib.rs", "pub fn answer() -> u32 { 42 }");
+    let output = build(&folder);
+    let text = said(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("built a -> ") && text.contains("built alone -> "), "{text}");
+    assert!(text.contains("error: b could not be built: cargo has failed"), "{text}");
+    assert!(text.contains("this does not compile"), "the compiler's own words:\n{text}");
+    assert!(text.contains("error: 2 of 4 guests could not be built: b, lost"), "{text}");
+}
