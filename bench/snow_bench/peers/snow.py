@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import shutil
 import subprocess
 from pathlib import Path
@@ -9,7 +10,12 @@ from pathlib import Path
 from snow_bench import install, places
 from snow_bench.peers.base import Hold, Options, Peer, Route
 
-TESTS = frozenset({"cpu", "latency", "held", "start", "spin", "workers", "timers", "settle", "churn", "million"})
+TESTS = frozenset(
+    {
+        *("cpu", "latency", "held", "start", "spin", "workers", "timers", "settle", "churn", "million"),
+        *("swap", "compile", "restart"),
+    }
+)
 # Longer than any measure takes.
 TIMEOUT = "?timeout=600"
 SETTLE = "/stop/?value={value}"
@@ -29,6 +35,7 @@ class Snow(Peer):
             spin="/spin?rounds={rounds}",
             sleep="/async/?seconds={seconds}",
         )
+        self.flags: list[str] = []
 
     def prepare(self, options: Options) -> None:
         built = places.REPOSITORY / "target" / "release" / "snow-host"
@@ -54,9 +61,19 @@ class Snow(Peer):
         commit = subprocess.run(git, cwd=places.REPOSITORY, capture_output=True, text=True, timeout=10).stdout.strip()
         return f"{told} ({commit})" if commit else told
 
+    def serving(self, guests: Path, hellos: list[Route], cache: Path) -> Snow:
+        """The same with another folder of guests, and compiled code of its own."""
+        other = copy.copy(self)
+        other.guests, other.hellos, other.flags = guests, hellos, ["--cache", str(cache)]
+        return other
+
     def command(self, port: int, workers: int) -> list[str]:
-        listen = f"127.0.0.1:{port}"
-        return [str(self.binary), "run", str(self.guests), "--listen", listen, "--workers", str(workers), "--no-access-log"]
+        return self.command_on(f"127.0.0.1:{port}", workers)
+
+    def command_on(self, listen: str, workers: int) -> list[str]:
+        """How it is started to serve at an address, or on a socket that it inherits: `fd:N`."""
+        options = ["--listen", listen, "--workers", str(workers), "--no-access-log", *self.flags]
+        return [str(self.binary), "run", str(self.guests), *options]
 
     def files(self) -> list[Path]:
         return [self.binary, self.guests]
