@@ -1,13 +1,15 @@
 """The clients: wrk as fast as it can, pacer at a constant rate, holder with thousands of requests that wait, and others
-whose requests wait: sleeper for timers, settler wakes them one by one, churner has them come and go.
+whose requests wait: sleeper for timers, settler wakes them one by one, churner has them come and go, and swapper replaces
+their guest.
 """
 
 from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Any
 
 from snow_bench import install, places, proc
@@ -39,11 +41,45 @@ def wrk(server: Server, path: str, connections: int, seconds: int, cpus: set[int
 
 def pacer(server: Server, path: str, seconds: int, beside: tuple[str, int] | None = None) -> Counts:
     """p50 and p99 of a path at 200 requests a second, with so many clients of another path beside."""
-    command = [str(places.peer_binary("pacer")), server.address, path]
-    command += [str(PACED_RATE), str(PACED_CONNECTIONS), str(seconds)]
+    command = pacer_command(server.address, path, PACED_RATE, seconds)
     if beside is not None and beside[1] > 0:
         command += [beside[0], str(beside[1])]
     return finish(server, command, seconds, load_cpus())
+
+
+def pacer_command(address: str, path: str, rate: int, seconds: int) -> list[str]:
+    """One that asks so often each second."""
+    command = [str(places.peer_binary("pacer")), address, path]
+    return [*command, str(rate), str(PACED_CONNECTIONS), str(seconds)]
+
+
+@contextmanager
+def steady(address: str, path: str, rate: int, seconds: int) -> Iterator[Callable[[], Counts]]:
+    """A pacer that goes on meanwhile, on all CPUs. What is given waits for its end, and says how it went."""
+    with pinned(all_cpus()):
+        command = pacer_command(address, path, rate, seconds)
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def ended() -> Counts:
+        told, complaint = process.communicate(timeout=seconds + PATIENCE_SECONDS)
+        if process.returncode != 0:
+            raise Failed(f"pacer: {complaint.strip()}")
+        return counts_of(told)
+
+    try:
+        yield ended
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def swapper(
+    server: Server, held: int, rates: tuple[int, int], every_ms: int, count: int, file: Path, versions: Path | None
+) -> AbstractContextManager[Steps]:
+    """So many that wait, a steady load, and a guest's file that is replaced so often. It has all CPUs, as the server."""
+    command = [str(places.peer_binary("swapper")), server.address, str(held), *map(str, rates)]
+    command += [str(every_ms), str(count), str(file), str(versions or "-")]
+    return steps(command, all_cpus())
 
 
 def sleeper(server: Server, path: str, count: int, shortest: float, longest: float, seed: int) -> Counts:

@@ -32,6 +32,13 @@ def cpu_seconds(root: int) -> float:
     return sum(time.clock_gettime(~pid << 3 | 2) for pid in tree(root))
 
 
+def ended_children_seconds(pid: int) -> float:
+    """The CPU time of a process's children that have ended, in ticks of the kernel: /proc/PID/stat's cutime + cstime."""
+    # The second field is a name in brackets, which may contain anything.
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[13]) + int(fields[14])) * TICK
+
+
 def memory_bytes(root: int) -> int:
     """The user memory of a process tree: its proportional set size, without the pages of files.
 
@@ -74,7 +81,8 @@ class Others:
     Time that a hypervisor took away counts with it. A share of 0.1 is a tenth of one CPU.
     """
 
-    def __init__(self, server: int) -> None:
+    def __init__(self, server: int | None) -> None:
+        # None: all servers are started and ended inside.
         self.server = server
         self.share = 0.0
 
@@ -88,9 +96,10 @@ class Others:
         self.share = max(0.0, (busy - ours) / wall)
 
     def ours_now(self) -> float:
-        """CPU seconds of this program, of its clients that have ended, and of the server."""
+        """CPU seconds of this program, of its clients that have ended, and of the server and those it has started."""
         used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-        return sum(each.ru_utime + each.ru_stime for each in used) + cpu_seconds(self.server)
+        own = sum(each.ru_utime + each.ru_stime for each in used)
+        return own if self.server is None else own + cpu_seconds(self.server) + ended_children_seconds(self.server)
 
 
 def busy_seconds() -> float:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from snow_bench.measures.base import Measure
 from snow_bench.measures.churn import CHURN
+from snow_bench.measures.compiling import COMPILE
 from snow_bench.measures.held import HELD
 from snow_bench.measures.http import CPU, LATENCY
 from snow_bench.measures.million import MILLION
+from snow_bench.measures.restart import RESTART
 from snow_bench.measures.settle import SETTLE
 from snow_bench.measures.spin import SPIN
 from snow_bench.measures.start import START
+from snow_bench.measures.swap import SWAP
 from snow_bench.measures.timers import TIMERS
 from snow_bench.measures.workers import WORKERS
 
-ALL: list[Measure] = [CPU, LATENCY, WORKERS, START, SPIN, HELD, TIMERS, SETTLE, CHURN, MILLION]
+ALL: list[Measure] = [
+    *(CPU, LATENCY, WORKERS, START, SPIN, HELD, TIMERS, SETTLE, CHURN),
+    *(SWAP, COMPILE, RESTART, MILLION),
+]

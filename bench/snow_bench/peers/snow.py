@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import shutil
 import subprocess
 from pathlib import Path
@@ -9,7 +10,12 @@ from pathlib import Path
 from snow_bench import install, places
 from snow_bench.peers.base import Hold, Options, Peer, Route
 
-TESTS = frozenset({"cpu", "latency", "held", "start", "spin", "workers", "timers", "settle", "churn", "million"})
+TESTS = frozenset(
+    {
+        *("cpu", "latency", "held", "start", "spin", "workers", "timers", "settle", "churn", "million"),
+        *("swap", "compile", "restart"),
+    }
+)
 # What does not depend on how long an instance lives is measured once.
 REUSE_TESTS = frozenset({"cpu", "latency", "workers"})
 REUSE = "instances = { reuse = 1_000_000 }"
@@ -62,10 +68,19 @@ class Snow(Peer):
         commit = subprocess.run(git, cwd=places.REPOSITORY, capture_output=True, text=True, timeout=10).stdout.strip()
         return f"{told} ({commit})" if commit else told
 
+    def serving(self, guests: Path, hellos: list[Route], cache: Path) -> Snow:
+        """The same with another folder of guests, and compiled code of its own."""
+        other = copy.copy(self)
+        other.guests, other.hellos, other.cache = guests, hellos, cache
+        return other
+
     def command(self, port: int, workers: int) -> list[str]:
-        listen = f"127.0.0.1:{port}"
-        serve = [str(self.binary), "run", str(self.guests), "--listen", listen, "--workers", str(workers)]
-        return [*serve, "--no-access-log", "--cache", str(self.cache)]
+        return self.command_on(f"127.0.0.1:{port}", workers)
+
+    def command_on(self, listen: str, workers: int) -> list[str]:
+        """How it is started to serve at an address, or on a socket that it inherits: `fd:N`."""
+        options = ["--listen", listen, "--workers", str(workers), "--no-access-log", "--cache", str(self.cache)]
+        return [str(self.binary), "run", str(self.guests), *options]
 
     def files(self) -> list[Path]:
         return [self.binary, self.guests, self.cache]

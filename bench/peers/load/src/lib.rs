@@ -1,6 +1,7 @@
-//! What the clients need: a request's bytes, to know when an answer is complete, connections, chance.
+//! What the clients need: a request's bytes, to know when an answer is complete, connections, an open loop, chance.
 
 mod client;
+mod paced;
 mod random;
 pub mod workers;
 
@@ -8,6 +9,7 @@ use std::io::{self, ErrorKind};
 use std::str;
 
 pub use client::{Client, Control, SOURCE_CONNECTIONS_MAX, SOURCES_MAX, connect};
+pub use paced::{Asker, Pace, Tally};
 pub use random::Random;
 
 const HEADERS_MAX: usize = 64;
@@ -24,6 +26,8 @@ pub struct Answer<'a> {
     pub status: u16,
     /// Its content.
     pub body: &'a [u8],
+    /// Whether the server closes the connection after it.
+    pub closes: bool,
 }
 
 impl Answer<'_> {
@@ -39,11 +43,15 @@ pub fn parse(bytes: &[u8]) -> io::Result<Option<Answer<'_>>> {
     let mut response = httparse::Response::new(&mut headers);
     let parsed = response.parse(bytes).map_err(invalid)?;
     let httparse::Status::Complete(head) = parsed else { return Ok(None) };
-    let length = response.headers.iter().find(|header| header.name.eq_ignore_ascii_case("content-length"));
-    let length = length.ok_or_else(|| invalid("an answer without content-length"))?;
-    let length: usize = str::from_utf8(length.value).map_err(invalid)?.trim().parse().map_err(invalid)?;
+    let value = |name: &str| {
+        let header = response.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name))?;
+        Some(header.value.trim_ascii())
+    };
+    let length = value("content-length").ok_or_else(|| invalid("an answer without content-length"))?;
+    let length: usize = str::from_utf8(length).map_err(invalid)?.parse().map_err(invalid)?;
     let Some(body) = bytes[head..].get(..length) else { return Ok(None) };
-    Ok(Some(Answer { status: response.code.unwrap_or_default(), body }))
+    let closes = value("connection").is_some_and(|value| value.eq_ignore_ascii_case(b"close"));
+    Ok(Some(Answer { status: response.code.unwrap_or_default(), body, closes }))
 }
 
 fn invalid(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
@@ -64,7 +72,13 @@ mod tests {
     fn an_answer_is_complete_with_its_last_byte() {
         let bytes = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone";
         assert_eq!(parse(&bytes[..bytes.len() - 1]).unwrap(), None);
-        assert_eq!(parse(bytes).unwrap(), Some(Answer { status: 200, body: b"done" }));
+        assert_eq!(parse(bytes).unwrap(), Some(Answer { status: 200, body: b"done", closes: false }));
+    }
+
+    #[test]
+    fn an_answer_may_be_the_last_of_its_connection() {
+        let bytes = b"HTTP/1.1 204 No Content\r\nconnection: Close\r\nContent-Length: 0\r\n\r\n";
+        assert!(parse(bytes).unwrap().unwrap().closes);
     }
 
     #[test]
