@@ -62,7 +62,7 @@ impl Started {
             log.host(Level::Error, format!("{} is left out: {}", rejected.path.display(), chain(&rejected.error)));
         }
         for (level, remark) in server.remarks() {
-            log.host(level, remark);
+            log.host(*level, remark.as_str());
         }
         Ok(Started { server, log, signals })
     }

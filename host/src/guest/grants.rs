@@ -38,11 +38,6 @@ impl Permits {
         }
     }
 
-    /// What was decided about single guests.
-    pub fn configs(&self) -> &GuestConfigs {
-        &self.configs
-    }
-
     /// The same guests under another manifest.
     pub fn under(&self, configs: &GuestConfigs, limits: &Limits) -> Permits {
         let (owners, gates) = (self.owners.clone(), self.gates.clone());

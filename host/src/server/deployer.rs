@@ -4,12 +4,13 @@
 //! needs any more never keep a loop waiting. A version that can't be loaded changes nothing. One that traps too often in
 //! its first calls is withdrawn, and the one before it serves again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+use super::remarks::remarks;
 use super::versions::Versions;
 use crate::admin::journal::Journal;
 use crate::config::{Limits, Rollback};
@@ -72,6 +73,8 @@ pub struct Deployer {
     manifest: Manifest,
     /// By name.
     guests: BTreeMap<String, Deployed>,
+    /// Guests whose newest file can't be loaded.
+    left_out: BTreeSet<String>,
     versions: Versions,
     published: Published,
     journal: Arc<Journal>,
@@ -98,6 +101,7 @@ impl Deployer {
             log,
             manifest,
             guests: BTreeMap::new(),
+            left_out: BTreeSet::new(),
             versions: Versions::default(),
             published,
             journal: Arc::default(),
@@ -141,13 +145,15 @@ impl Deployer {
     }
 
     /// A guest could not be loaded from this file. Whatever served before serves on.
-    pub fn refused(&self, name: &str, path: &Path, error: &anyhow::Error) {
+    pub fn refused(&mut self, name: &str, path: &Path, error: &anyhow::Error) {
+        self.left_out.insert(name.to_owned());
         self.journal.failed(name, path, format!("{error:#}"));
     }
 
     /// A guest was loaded from this file. It serves once [`Deployer::publish`] is called.
     pub fn put(&mut self, name: &str, path: &Path, guest: Guest) {
         let replaced = self.guests.remove(name);
+        self.left_out.remove(name);
         self.journal.loaded(name, path, replaced.is_some());
         // The first version has nothing that could take its place.
         let rollback = replaced.as_ref().map_or(Rollback::Never, |_| self.rollback(name));
@@ -176,6 +182,7 @@ impl Deployer {
     /// A guest's file is gone. Which version served, if one did.
     pub fn remove(&mut self, name: &str) -> Option<u32> {
         self.journal.removed(name);
+        self.left_out.remove(name);
         self.guests.remove(name).map(|deployed| deployed.version.nth)
     }
 
@@ -194,12 +201,18 @@ impl Deployer {
         self.guests.get(name).map(|deployed| deployed.version.nth)
     }
 
+    /// What a deployer has perhaps overlooked, for the log. `is_folder`: this is not a single guest's file.
+    pub fn remarks(&self, is_folder: bool) -> Vec<(Level, String)> {
+        remarks(&self.published.deployment(), &self.manifest.guests, &self.left_out, is_folder)
+    }
+
     /// A version has trapped too often in its first calls: the one before it serves again, until the file changes.
-    pub fn roll_back(&mut self, number: u32) {
+    /// Returns what [`Deployer::publish`] does.
+    pub fn roll_back(&mut self, number: u32) -> Vec<Rejected> {
         let found = self.guests.values_mut().find(|deployed| deployed.version.number == number);
         let Some((deployed, before)) = found.and_then(|deployed| deployed.before.take().map(|b| (deployed, b))) else {
             // It was replaced meanwhile.
-            return;
+            return Vec::new();
         };
         let failed = std::mem::replace(&mut deployed.version, before);
         failed.trial.withdraw();
@@ -212,7 +225,7 @@ impl Deployer {
         );
         self.log.host(Level::Error, message);
         self.journal.rolled_back(name, bad);
-        self.publish();
+        self.publish()
     }
 
     /// Puts what is loaded in place, as a whole, on every worker. Guests whose routes do not fit beside the others' are

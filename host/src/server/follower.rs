@@ -76,6 +76,8 @@ pub(super) struct Follower {
     may_have_changed: bool,
     /// It was said that the folder can't be seen.
     is_unseen: bool,
+    /// What is published next has another manifest.
+    has_new_manifest: bool,
 }
 
 impl Follower {
@@ -91,7 +93,6 @@ impl Follower {
     ) -> Follower {
         let Config { guests: folder, overrides, compile, .. } = config.clone();
         let loader = Arc::new(Mutex::new(loader));
-        let (is_loading, may_have_changed, is_unseen) = (false, false, false);
         Follower {
             folder,
             overrides,
@@ -102,9 +103,10 @@ impl Follower {
             log,
             started,
             orders,
-            is_loading,
-            may_have_changed,
-            is_unseen,
+            is_loading: false,
+            may_have_changed: false,
+            is_unseen: false,
+            has_new_manifest: false,
         }
     }
 
@@ -147,7 +149,10 @@ impl Follower {
         match report {
             // Freed here, and not on a loop.
             Report::Retired(retired) => drop(retired),
-            Report::Troubled { guest } => self.deployer.roll_back(guest),
+            Report::Troubled { guest } => {
+                let rejected = self.deployer.roll_back(guest);
+                self.tell(rejected);
+            }
         }
     }
 
@@ -176,6 +181,7 @@ impl Follower {
             Ok(settings) => {
                 self.deployer.take_manifest(&settings.manifest);
                 self.renew_loader();
+                self.has_new_manifest = true;
                 true
             }
             Err(error) => {
@@ -273,7 +279,17 @@ impl Follower {
     }
 
     fn publish(&mut self) {
-        for rejected in self.deployer.publish() {
+        let rejected = self.deployer.publish();
+        self.tell(rejected);
+        if std::mem::take(&mut self.has_new_manifest) {
+            for (level, remark) in self.deployer.remarks(self.folder.is_dir()) {
+                self.log.host(level, remark);
+            }
+        }
+    }
+
+    fn tell(&self, rejected: Vec<Rejected>) {
+        for rejected in rejected {
             self.log.host(Level::Error, format!("{} is left out: {}", rejected.path.display(), chain(&rejected.error)));
         }
     }

@@ -41,7 +41,6 @@ use crate::worker::{Mailbox, Message, PostOffice, Shared, Stats, Worker};
 pub use self::deployer::Rejected;
 use self::deployer::{Deployer, Link, Published};
 use self::follower::{Follower, Order, ambiguous};
-use self::remarks::remarks;
 pub use self::serving::Serving;
 
 const WATCH: WatchLimits = WatchLimits::DEFAULT;
@@ -54,8 +53,7 @@ pub struct Server {
     published: Published,
     journal: Arc<Journal>,
     rejected: Vec<Rejected>,
-    /// Not a single guest's file.
-    is_folder: bool,
+    remarks: Vec<(Level, String)>,
     mailboxes: Vec<Arc<Mailbox>>,
     stats: Vec<Arc<Stats>>,
     /// Guest instances alive, of each worker.
@@ -184,6 +182,7 @@ impl Server {
         };
         let admin = admin.map(|bound| Admin::start(bound, sources, log.clone(), started)).transpose()?;
         deployer.connect(links);
+        let remarks = deployer.remarks(config.guests.is_dir());
         let settling = Settling::serving(WATCH, found, started.elapsed().as_millis() as u64);
         let follower = Follower::new(config, deployer, loader, settling, log, started, orders.clone());
         thread::Builder::new().name("snow-deployer".into()).spawn(move || {
@@ -197,7 +196,7 @@ impl Server {
             published,
             journal,
             rejected,
-            is_folder: config.guests.is_dir(),
+            remarks,
             mailboxes,
             stats,
             instances,
@@ -229,8 +228,8 @@ impl Server {
     }
 
     /// What a deployer has perhaps overlooked, for the log.
-    pub fn remarks(&self) -> Vec<(Level, String)> {
-        remarks(&self.deployment(), self.runtime.permits.configs(), &self.rejected, self.is_folder)
+    pub fn remarks(&self) -> &[(Level, String)] {
+        &self.remarks
     }
 
     /// Looks at the guests folder, whether something seems to have changed there or not.

@@ -1,6 +1,7 @@
 //! What a deployer has perhaps overlooked.
 
-use super::deployer::Rejected;
+use std::collections::BTreeSet;
+
 use crate::config::{GuestConfig, GuestConfigs};
 use crate::guest::deploy::Deployment;
 use crate::log::Level;
@@ -11,13 +12,12 @@ use crate::manifest;
 pub(super) fn remarks(
     deployment: &Deployment,
     tables: &GuestConfigs,
-    left_out: &[Rejected],
+    left_out: &BTreeSet<String>,
     is_folder: bool,
 ) -> Vec<(Level, String)> {
     let guest_names = || deployment.versions.iter().map(|version| &*version.guest.name);
     let file = manifest::FILE_NAME;
-    let is_left_out = |name: &str| left_out.iter().any(|rejected| rejected.path.file_stem() == Some(name.as_ref()));
-    let is_there = |name: &str| guest_names().any(|guest| guest == name) || is_left_out(name);
+    let is_there = |name: &str| guest_names().any(|guest| guest == name) || left_out.contains(name);
     let mut remarks = Vec::new();
     for name in tables.keys().filter(|name| is_folder && !is_there(name)) {
         let near = manifest::suggestion(name, guest_names().filter(|guest| !tables.contains_key(*guest)));
