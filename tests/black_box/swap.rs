@@ -241,3 +241,45 @@ fn a_folder_may_be_removed_and_made_again() {
     assert_eq!(server.get("/free").text(), "v2");
     assert_eq!(holds.response().text(), "v1");
 }
+
+#[test]
+fn the_manifest_takes_effect_while_it_serves() {
+    let server = server();
+    assert_eq!(server.get("/who").text(), "v1");
+    let mut held = held(&server);
+    server.folder.add("snow.toml", b"[guest.app]\nmount = '/app'\n\n[server]\nworkers = 7\n\n[guest.ap]\n");
+    eventually("it is mounted", || (server.get("/app/who").text() == "v1").then_some(()));
+    assert_eq!(server.get("/who").status, 404);
+    server.log.until(&["snow.toml is in force", "[guest.ap]", "did you mean `app`"]);
+    assert_eq!(server.get("/app/free").text(), "v1");
+    assert_eq!(held.response().text(), "v1", "whoever waited before is found by its key");
+
+    server.log.forget();
+    server.folder.add("snow.toml", b"[guest.app]\nmount = 'app'\n");
+    server.log.until(&["what was in force stays", "snow.toml:2:9", "mount"]);
+    assert_eq!(server.get("/app/who").text(), "v1");
+
+    server.folder.add("snow.toml", b"[limits]\npendings_max = 7\n");
+    server.log.until(&["`pendings_max` is 7 in snow.toml and takes effect at the next start"]);
+    eventually("it is not mounted any more", || (server.get("/who").text() == "v1").then_some(()));
+    fs::remove_file(server.folder.path().join("snow.toml")).unwrap();
+    server.still_serves();
+}
+
+#[test]
+fn with_strict_nothing_is_left_out() {
+    let folder = Folder::with(&["hello", "trap"]).expect("they need no toolchain");
+    folder.add("broken.wat", b"(module");
+    let strict = |folder: &Folder| {
+        let mut command = Command::new("timeout");
+        command.arg("20").arg(program()).arg("run").arg(folder.path()).args(["--listen", "127.0.0.1:0", "--strict"]);
+        let output = command.stdin(Stdio::null()).output().expect("there is a `timeout`");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (code, told) = strict(&folder);
+    assert!(code == Some(1) && told.contains("broken.wat") && told.contains("--strict"), "{code:?} {told}");
+    fs::remove_file(folder.path().join("broken.wat")).unwrap();
+    folder.add("again.wat", &fs::read(source("hello").unwrap()).unwrap());
+    let (code, told) = strict(&folder);
+    assert!(code == Some(1) && told.contains("again and hello both have the route /hello"), "{code:?} {told}");
+}
