@@ -20,8 +20,8 @@ const TICK: Duration = Duration::from_millis(1);
 const IDLE_TICKS_MAX: u32 = 100;
 /// Instances beyond those of started calls: for `routes()` while guests are loaded.
 const INSTANCES_SPARE: u32 = 2;
-/// What one component may consist of. Adapted components have three or four core modules.
-const CORE_INSTANCES_PER_COMPONENT_MAX: u32 = 16;
+/// What one component may consist of. Adapted components have three or four core modules, those of componentize-py 38.
+const CORE_INSTANCES_PER_COMPONENT_MAX: u32 = 64;
 const MEMORIES_PER_COMPONENT_MAX: u32 = 2;
 const TABLES_PER_COMPONENT_MAX: u32 = 16;
 const TABLE_ELEMENTS_MAX: usize = 100_000;
