@@ -8,7 +8,7 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use crate::harness::{Folder, Server, program, run, source};
+use crate::harness::{Folder, Server, eventually, program, run, source};
 
 /// For so long after a file was written, another write might leave it looking the same.
 const SETTLED: Duration = Duration::from_millis(2_100);
@@ -112,6 +112,9 @@ fn a_file_is_read_only_after_the_start() {
     let server = place.serve();
     let log = server.log.until(&["hello.wat is not the file it looks like", "trap.wat is not the file it looks like"]);
     assert!(!log.contains("compiled"), "{log}");
+    server.log.until(&["hello: version 2 serves", "trap: version 2 serves"]);
+    eventually("each is served by its own code", || (server.get("/trap").status == 500).then_some(()));
+    server.still_serves();
     drop(server);
     // And that is not believed again.
     let log = place.start();

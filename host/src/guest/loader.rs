@@ -117,6 +117,8 @@ impl Loader {
                     return None;
                 }
                 self.note(|cache| cache.forget(&canonical));
+                let name = file.display();
+                self.log.host(Level::Warn, format!("{name} is not the file it looks like: it is loaded again"));
                 Some(file)
             })
             .collect()

@@ -1,7 +1,7 @@
 //! What a child process says, line by line, read by a thread of its own so that its pipe is never full.
 
 use std::io::{BufRead, BufReader, Read};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
 
@@ -30,7 +30,7 @@ impl Lines {
             for line in BufReader::new(stream).split(b'\n').map_while(Result::ok) {
                 shared.add(&String::from_utf8_lossy(&line));
             }
-            shared.said.lock().unwrap().ended = true;
+            shared.lock().ended = true;
             shared.changed.notify_all();
         });
         lines
@@ -38,19 +38,19 @@ impl Lines {
 
     /// Everything so far.
     pub fn text(&self) -> String {
-        self.0.said.lock().unwrap().text.clone()
+        self.0.lock().text.clone()
     }
 
     /// From now on only what comes is looked at.
     pub fn forget(&self) {
-        self.0.said.lock().unwrap().text.clear();
+        self.0.lock().text.clear();
     }
 
     /// Waits until it has said all of these, in whatever order, and returns everything so far.
     #[track_caller]
     pub fn until(&self, needles: &[&str]) -> String {
         let until = Instant::now() + PATIENCE;
-        let mut said = self.0.said.lock().unwrap();
+        let mut said = self.0.lock();
         loop {
             let missing: Vec<_> = needles.iter().filter(|needle| !said.text.contains(**needle)).collect();
             if missing.is_empty() {
@@ -58,14 +58,19 @@ impl Lines {
             }
             let left = until.saturating_duration_since(Instant::now());
             assert!(!left.is_zero() && !said.ended, "{missing:?} is not in:\n{}", said.text);
-            said = self.0.changed.wait_timeout(said, left).unwrap().0;
+            said = self.0.changed.wait_timeout(said, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 }
 
 impl Shared {
+    /// A test that fails while it looks must not keep others from telling what was said.
+    fn lock(&self) -> MutexGuard<'_, Said> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn add(&self, line: &str) {
-        let mut said = self.said.lock().unwrap();
+        let mut said = self.lock();
         said.text += line;
         said.text.push('\n');
         self.changed.notify_all();
