@@ -146,6 +146,8 @@ fn what_is_held_is_paged_oldest_first_and_has_no_token() {
         held.push(server.ask("/req/"));
         wait_until_held(admin, f64::from(count) + 1.0);
     }
+    // Ages are told apart by the millisecond.
+    std::thread::sleep(std::time::Duration::from_millis(2));
     held.push(server.ask("/wait?seconds=100"));
     wait_until_held(admin, 26.0);
     let log = server.log.until(&["token "]);
