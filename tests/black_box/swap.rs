@@ -247,10 +247,10 @@ fn the_manifest_takes_effect_while_it_serves() {
     let server = server();
     assert_eq!(server.get("/who").text(), "v1");
     let mut held = held(&server);
-    server.folder.add("snow.toml", b"[guest.app]\nmount = '/app'\n\n[server]\nworkers = 7\n\n[guest.ap]\n");
+    server.folder.add("snow.toml", b"[guest.app]\nmount = '/app'\n\n[server]\nworkers = 7\n\n[guest.helo]\n");
     eventually("it is mounted", || (server.get("/app/who").text() == "v1").then_some(()));
     assert_eq!(server.get("/who").status, 404);
-    server.log.until(&["snow.toml is in force", "[guest.ap]", "did you mean `app`"]);
+    server.log.until(&["snow.toml is in force", "[guest.helo]", "did you mean `hello`"]);
     assert_eq!(server.get("/app/free").text(), "v1");
     assert_eq!(held.response().text(), "v1", "whoever waited before is found by its key");
 
