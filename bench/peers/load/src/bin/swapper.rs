@@ -132,7 +132,8 @@ fn play(
 ) -> Result<Played, Box<dyn Error>> {
     let (done, newest, missed) = (AtomicBool::new(false), AtomicU32::new(0), AtomicU64::new(0));
     let start = Instant::now() + PAUSE;
-    let pace = |path: &str, rate, connections| Pace { address: plan.address, path: path.to_owned(), rate, connections, start };
+    let pace =
+        |path: &str, rate, connections| Pace { address: plan.address, path: path.to_owned(), rate, connections, start };
     let (asking, settling) = (pace("/who", plan.rate, CONNECTIONS), pace("/next", plan.settle_rate, SETTLERS));
     let is_done = |_| done.load(Ordering::Relaxed);
     let ask = |index| {
@@ -287,7 +288,11 @@ impl Held {
                 Ok(Some(Some(false))) => counts.strange += 1,
                 Ok(Some(None)) | Err(_) => counts.failed += 1,
             }
-            let asked = if answered.is_ok() { self.clients[slot].ask("/wait") } else { Err(io::ErrorKind::NotConnected.into()) };
+            let asked = if answered.is_ok() {
+                self.clients[slot].ask("/wait")
+            } else {
+                Err(io::ErrorKind::NotConnected.into())
+            };
             if asked.is_err() {
                 self.clients[slot] = self.come(slot)?;
             }
