@@ -1,6 +1,6 @@
 """The clients: wrk as fast as it can, pacer at a constant rate, holder with thousands of requests that wait, and others
-whose requests wait: sleeper for timers, settler wakes them one by one, churner has them come and go, and swapper replaces
-their guest.
+whose requests wait: sleeper for timers, settler wakes them one by one, churner has them come and go, and swapper
+replaces their guest.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def steady(address: str, path: str, rate: int, seconds: int) -> Iterator[Callabl
 def swapper(
     server: Server, held: int, rates: tuple[int, int], every_ms: int, count: int, file: Path, versions: Path | None
 ) -> AbstractContextManager[Steps]:
-    """So many that wait, a steady load, and a guest's file that is replaced so often. It has all CPUs, as the server."""
+    """So many that wait, a steady load, and a guest's file that is replaced. It has all CPUs, as the server."""
     command = [str(places.peer_binary("swapper")), server.address, str(held), *map(str, rates)]
     command += [str(every_ms), str(count), str(file), str(versions or "-")]
     return steps(command, all_cpus())

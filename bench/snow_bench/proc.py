@@ -33,7 +33,7 @@ def cpu_seconds(root: int) -> float:
 
 
 def ended_children_seconds(pid: int) -> float:
-    """The CPU time of a process's children that have ended, in ticks of the kernel: /proc/PID/stat's cutime + cstime."""
+    """The CPU time of a process's children that have ended: /proc/PID/stat's cutime + cstime, in ticks."""
     # The second field is a name in brackets, which may contain anything.
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[13]) + int(fields[14])) * TICK

@@ -83,7 +83,8 @@ def python_component() -> Path:
     source = places.BENCH / "guests" / "python"
     built = places.run_folder("python") / "python.wasm"
     wit = places.REPOSITORY / "wit"
-    if built.exists() and built.stat().st_mtime > max(file.stat().st_mtime for file in [source / "app.py", *wit.iterdir()]):
+    newest = max(file.stat().st_mtime for file in [*source.glob("*.*"), *wit.iterdir()])
+    if built.exists() and built.stat().st_mtime > newest:
         return built
     tool = install.python_with(source / "requirements.txt").with_name("componentize-py")
     command = [tool, "-d", wit, "-w", "guest", "componentize", "-s", "-p", source, "app", "-o", built]
@@ -94,8 +95,8 @@ def python_component() -> Path:
 COMPILE = Measure(
     "compile",
     f"hello ({RATE:,}/s, 16 connections, two workers) beside the compilation of an 18 MB component",
-    "An open loop. The component is CPython, built by componentize-py; it is dropped into the folder after a second, and "
-    f"no code is cached; the load lasts {LOAD_SECONDS} s. `answers after`: from the rename to its first answer. "
+    "An open loop. The component is CPython, built by componentize-py; it is dropped into the folder after a second, "
+    f"and no code is cached; the load lasts {LOAD_SECONDS} s. `answers after`: from the rename to its first answer. "
     "`compiler CPU`: of the child. `CPU`: the server's, in percent of one, without the child. Nobody else is measured: "
     "who takes new code by a restart compiles it then.",
     [

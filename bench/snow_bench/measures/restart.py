@@ -143,11 +143,11 @@ def take(snow: Snow, name: str, restart: Callable[[Supervisor], None] | None, re
 RESTART = Measure(
     "restart",
     f"{RESTARTS} restarts under hello ({RATE:,}/s, 16 connections, two workers) on an inherited socket",
-    "An open loop; a connection is kept until the host says `connection: close`, and the next request then makes another. "
-    "`next before last`: the next host serves before the last one is told to end. `next after last`: it is started when "
-    "that one has ended, and what arrives waits in the socket. `refused`, `broken off`: of connections. `ready`: from a "
-    "host's start to the moment it serves. `drained`: from SIGTERM to its end. `nobody`: for how long no host took "
-    "connections. The longest of each.",
+    "An open loop; a connection is kept until the host says `connection: close`, and the next request then makes "
+    "another. `next before last`: the next host serves before the last one is told to end. `next after last`: it is "
+    "started when that one has ended, and what arrives waits in the socket. `refused`, `broken off`: of connections. "
+    "`ready`: from a host's start to the moment it serves. `drained`: from SIGTERM to its end. `nobody`: for how long no "
+    "host took connections. The longest of each.",
     [
         *LATENCIES,
         Column("p999_more_ms", "p99.9 against alone, ms", "{:+.2f}"),

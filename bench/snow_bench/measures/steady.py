@@ -50,7 +50,7 @@ def add_latencies(test: str, row: str, counts: load.Counts, results: Results) ->
 
 
 def compare_with(test: str, alone: str, results: Results) -> None:
-    """A note for each other row: how much its p99.9 differs."""
+    """For each other row: how much its median p99.9 differs."""
     rows = results.tests.get(test, {})
     base = rows[alone].median("p999_ms") if alone in rows else None
     for name, row in rows.items():

@@ -127,13 +127,14 @@ def check(name: str, held: load.Counts, end: load.Counts, swaps: int, results: R
 SWAP = Measure(
     "swap",
     f"A guest is replaced {SWAPS} times under {RATE:,} requests a second, with {HELD:,} held (two workers)",
-    f"An open loop of 16 keep-alive connections that ask the guest itself which version it is. {SETTLE_RATE:,} of those "
-    f"it holds are woken each second, oldest first, and ask again; each {EVERY_MS} ms another module, never compiled "
-    "before, is renamed over its file. `held`: those answered by the version that had suspended them, and `by another`. "
-    "`new after`: from the rename to the new version's first answer, and to the old one's last. `grown`: user memory, "
-    f"with {HELD:,} held by one version before and after; a row is marked if compiled code stays mapped, beside that of the version before the last, which is kept to be rolled back to. `CPU`: the "
-    "server's, in percent of one; `compile`: its child's. Nobody else is measured: `wasmtime serve`, Spin, Node, Tornado "
-    "and nginx take new code by a restart of the process, in which what is held is lost.",
+    "An open loop of 16 keep-alive connections that ask the guest itself which version it is. "
+    f"{SETTLE_RATE:,} of those it holds are woken each second, oldest first, and ask again; each {EVERY_MS} ms another "
+    "module, never compiled before, is renamed over its file. `held`: those answered by the version that had suspended "
+    "them, and `by another`. `new after`: from the rename to the new version's first answer, and to the old one's last. "
+    f"`grown`: user memory, with {HELD:,} held by one version before and after; a row is marked if compiled code stays "
+    "mapped, beside that of the version before the last, which is kept to be rolled back to. `CPU`: the server's, in "
+    "percent of one; `compile`: its child's. Nobody else is measured: `wasmtime serve`, Spin, Node, Tornado and nginx "
+    "take new code by a restart of the process, in which what is held is lost.",
     [
         *LATENCIES,
         Column("p999_more_ms", "p99.9 against alone, ms", "{:+.2f}"),
