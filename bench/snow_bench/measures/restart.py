@@ -146,8 +146,8 @@ RESTART = Measure(
     "An open loop; a connection is kept until the host says `connection: close`, and the next request then makes "
     "another. `next before last`: the next host serves before the last one is told to end. `next after last`: it is "
     "started when that one has ended, and what arrives waits in the socket. `refused`, `broken off`: of connections. "
-    "`ready`: from a host's start to the moment it serves. `drained`: from SIGTERM to its end. `nobody`: for how long no "
-    "host took connections. The longest of each.",
+    "`ready`: from a host's start to the moment it serves. `drained`: from SIGTERM to its end. `nobody`: for how long "
+    "no host took connections. The longest of each.",
     [
         *LATENCIES,
         Column("p999_more_ms", "p99.9 against alone, ms", "{:+.2f}"),
