@@ -30,8 +30,6 @@ SWAPS = 50
 QUICK_SWAPS = 10
 # For a server to come to rest, before its memory is read.
 REST_SECONDS = 2.0
-# The one before the one that serves is kept: it would take the other's place again if that trapped in its first calls.
-VERSIONS_BEFORE = 1
 # In the built module of bench/guests/swap.
 VERSION = b"0000-the-version"
 ALONE, SWAPPED = "snow, not swapped", "snow, swapped"
@@ -83,7 +81,7 @@ def take(server: Server, name: str, guest: Path, versions: Path | None, swaps: i
         time.sleep(REST_SECONDS)
         grown_to, mapped_to = server.memory_bytes(), mapped(server, guest)
     check(name, held, end, swaps if versions else 0, results)
-    if mapped_to > mapped_from + VERSIONS_BEFORE:
+    if mapped_to > mapped_from:
         results.flag("swap", name, f"{mapped_to} files of code are mapped at the end, and {mapped_from} at the start")
     add_latencies("swap", name, end, results)
     results.add(
@@ -132,7 +130,7 @@ SWAP = Measure(
     "module, never compiled before, is renamed over its file. `held`: those answered by the version that had suspended "
     "them, and `by another`. `new after`: from the rename to the new version's first answer, and to the old one's last. "
     f"`grown`: user memory, with {HELD:,} held by one version before and after; a row is marked if compiled code stays "
-    "mapped, beside that of the version before the last, which is kept to be rolled back to. `CPU`: the server's, in "
+    "mapped. `CPU`: the server's, in "
     "percent of one; `compile`: its child's. Nobody else is measured: `wasmtime serve`, Spin, Node, Tornado and nginx "
     "take new code by a restart of the process, in which what is held is lost.",
     [

@@ -18,6 +18,7 @@ use super::module::Guest;
 use super::quota::Bound;
 use super::runtime::{Report, Runtime, Seat};
 use super::types::{self, RequestRef};
+use super::version::Verdict;
 use crate::gates::{Gate, Told};
 use crate::outcome::{Arrival, Cause, Handle, Outcome, Suspend};
 use crate::router::Router;
@@ -381,8 +382,10 @@ async fn run(
     let instance = Some(instance).filter(|instance| outcome.is_ok() && instance.is_good());
 
     let trapped = matches!(outcome, Err(CallFault::Trapped(_)));
-    if version.trial.ended(trapped) {
-        (runtime.report)(Report::Troubled { guest: version.number });
+    match version.trial.ended(trapped) {
+        Some(Verdict::Passed) => (runtime.report)(Report::Proven { guest: version.number }),
+        Some(Verdict::Failed) => (runtime.report)(Report::Troubled { guest: version.number }),
+        None => {}
     }
     let outcome = outcome.map_err(|fault| match fault {
         // The client need not suffer for a version that nobody wants any more.

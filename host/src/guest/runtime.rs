@@ -76,6 +76,11 @@ impl Deref for Runtime {
 pub enum Report {
     /// Something that takes long to be freed, to be freed elsewhere.
     Retired(Box<dyn Any + Send>),
+    /// A version has passed its trial. Said once.
+    Proven {
+        /// Its number.
+        guest: u32,
+    },
     /// A version has failed its trial. Said once.
     Troubled {
         /// Its number.

@@ -30,6 +30,15 @@ pub struct Trial {
     is_withdrawn: AtomicBool,
 }
 
+/// What a trial has shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The version before it is needed no more.
+    Passed,
+    /// Too many calls have trapped.
+    Failed,
+}
+
 impl Trial {
     /// For a version that another one could take the place of.
     pub fn new(rollback: Rollback) -> Trial {
@@ -42,22 +51,23 @@ impl Trial {
         }
     }
 
-    /// A call has ended. True if it is the one that decides that the version has failed.
-    pub fn ended(&self, trapped: bool) -> bool {
-        let Rollback::After { traps, calls } = self.rollback else { return false };
+    /// A call has ended. What that decides, if it does: once, but for two calls that end on two threads at once, of which
+    /// one may say that it has passed and the other that it has failed.
+    pub fn ended(&self, trapped: bool) -> Option<Verdict> {
+        let Rollback::After { traps, calls } = self.rollback else { return None };
         if self.is_over() {
-            return false;
+            return None;
         }
         let call = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
-        if call >= calls {
-            self.is_over.store(true, Ordering::Relaxed);
-        }
         let counts = trapped && call <= calls;
         let failed = counts && self.traps.fetch_add(1, Ordering::Relaxed) + 1 == traps;
-        if failed {
+        if failed || call >= calls {
             self.is_over.store(true, Ordering::Relaxed);
         }
-        failed
+        match failed {
+            true => Some(Verdict::Failed),
+            false => (call == calls).then_some(Verdict::Passed),
+        }
     }
 
     /// Whether enough calls have been seen.
@@ -85,27 +95,30 @@ impl Trial {
 mod tests {
     use super::*;
 
-    fn verdicts(rollback: Rollback, calls: &str) -> Vec<usize> {
+    /// Which call decides, and what.
+    fn verdicts(rollback: Rollback, calls: &str) -> Vec<(usize, Verdict)> {
         let trial = Trial::new(rollback);
-        calls.bytes().enumerate().filter(|(_, call)| trial.ended(*call == b'x')).map(|(index, _)| index).collect()
+        let ended = |(index, call)| Some((index, trial.ended(call == b'x')?));
+        calls.bytes().enumerate().filter_map(ended).collect()
     }
 
     #[test]
     fn a_version_fails_once_when_too_many_of_its_first_calls_trap() {
         let rollback = Rollback::After { traps: 2, calls: 5 };
-        assert_eq!(verdicts(rollback, "xx"), [1]);
-        assert_eq!(verdicts(rollback, "...xxxxx"), [4]);
-        assert_eq!(verdicts(rollback, "x...xxxx"), [4]);
-        assert_eq!(verdicts(rollback, "x....xxxxx"), Vec::<usize>::new());
-        assert_eq!(verdicts(rollback, "....xxxxx"), Vec::<usize>::new());
-        assert_eq!(verdicts(Rollback::Never, "xxxxxxxx"), Vec::<usize>::new());
+        assert_eq!(verdicts(rollback, "xx"), [(1, Verdict::Failed)]);
+        assert_eq!(verdicts(rollback, "...xxxxx"), [(4, Verdict::Failed)]);
+        assert_eq!(verdicts(rollback, "x...xxxx"), [(4, Verdict::Failed)]);
+        assert_eq!(verdicts(rollback, "x....xxxxx"), [(4, Verdict::Passed)]);
+        assert_eq!(verdicts(rollback, "....xxxxx"), [(4, Verdict::Passed)]);
+        assert_eq!(verdicts(rollback, "...."), []);
+        assert_eq!(verdicts(Rollback::Never, "xxxxxxxx"), []);
     }
 
     #[test]
     fn a_trial_ends() {
         let trial = Trial::new(Rollback::After { traps: 2, calls: 2 });
-        assert!(!trial.ended(false) && !trial.is_over());
-        assert!(!trial.ended(true) && trial.is_over());
+        assert!(trial.ended(false).is_none() && !trial.is_over());
+        assert!(trial.ended(true) == Some(Verdict::Passed) && trial.is_over());
         assert_eq!(trial.traps(), 1);
     }
 }

@@ -87,7 +87,7 @@ pub struct Deployer {
 struct Deployed {
     path: PathBuf,
     version: Arc<Version>,
-    /// What serves again if that one fails its trial.
+    /// What serves again if that one fails its trial, for as long as that lasts.
     before: Option<Arc<Version>>,
 }
 
@@ -204,6 +204,13 @@ impl Deployer {
     /// What a deployer has perhaps overlooked, for the log. `is_folder`: this is not a single guest's file.
     pub fn remarks(&self, is_folder: bool) -> Vec<(Level, String)> {
         remarks(&self.published.deployment(), &self.manifest.guests, &self.left_out, is_folder)
+    }
+
+    /// A version has passed its trial: the one before it is kept for nobody but the requests that it still has.
+    pub fn prove(&mut self, number: u32) {
+        if let Some(deployed) = self.guests.values_mut().find(|deployed| deployed.version.number == number) {
+            deployed.before = None;
+        }
     }
 
     /// A version has trapped too often in its first calls: the one before it serves again, until the file changes.

@@ -149,6 +149,7 @@ impl Follower {
         match report {
             // Freed here, and not on a loop.
             Report::Retired(retired) => drop(retired),
+            Report::Proven { guest } => self.deployer.prove(guest),
             Report::Troubled { guest } => {
                 let rejected = self.deployer.roll_back(guest);
                 self.tell(rejected);
