@@ -1,6 +1,6 @@
 //! Waiting in place: a call keeps its instance, and nobody else is kept waiting. The guest is tests/guests/place.wat.
 
-use snow_host::config::Limits;
+use snow_config::Limits;
 
 use crate::harness::Client;
 use crate::inside::Inside;

@@ -5,9 +5,9 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use snow_host::config::{Config, GuestConfigs, Limits, Listen};
-use snow_host::log::{Format, Log};
-use snow_host::server::{Counts, Server};
+use snow_config::{Config, GuestConfigs, Limits, Listen};
+use snow_runtime::{Format, Log};
+use snow_server::{Counts, Server};
 
 use crate::harness::{Client, Folder, eventually};
 

@@ -1,6 +1,6 @@
 //! Instances that serve several calls: what is left of one call for the next, and when they go.
 
-use snow_host::config::{GuestConfig, GuestConfigs, Instances, Limits};
+use snow_config::{GuestConfig, GuestConfigs, Instances, Limits};
 
 use crate::harness::Client;
 use crate::inside::Inside;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use snow_host::config::{GuestConfig, GuestConfigs, Limits};
+use snow_config::{GuestConfig, GuestConfigs, Limits};
 
 use crate::harness::Client;
 use crate::inside::Inside;

@@ -10,14 +10,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use snow_host::config::TurnLimits;
-use snow_host::http::Response;
-use snow_host::outcome::{Arrival, Clock, Handle, Join, Outcome, Settled, Settlement, Suspend};
-use snow_host::pending::Registry;
-use snow_host::router::{Entry, Route, Router};
-use snow_host::slab::Key;
-use snow_host::worker::{Mailbox, Message, PostOffice};
-use snow_host::world::{Call, CallEnd, CallEntry, Calls, Post, Ran, Ready, World};
+use snow_config::TurnLimits;
+use snow_core::{Key, Registry};
+use snow_http::Response;
+use snow_runtime::{
+    Arrival, Call, CallEnd, CallEntry, Calls, Clock, Entry, Handle, Join, Outcome, Post, Ran, Ready, Route, Router,
+    Settled, Settlement, Suspend, World,
+};
+use snow_worker::{Mailbox, Message, PostOffice};
 
 use crate::office::Office;
 

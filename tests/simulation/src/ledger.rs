@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
-use snow_host::outcome::{Arrival, Cause, Join, Settled, Settlement};
-use snow_host::pending::{PendingId, Refusal, Registry, Waiter};
+use snow_core::{PendingId, Refusal, Registry, Waiter};
+use snow_runtime::{Arrival, Cause, Join, Settled, Settlement};
 
 use crate::script::KEYS;
 
@@ -160,7 +160,7 @@ impl Ledger {
         let text = format!("v{number}");
         let settled = Settled::new(match number % 5 {
             0 => Settlement::Failed { code: "odd".into(), message: text },
-            1 | 2 => Settlement::Response(snow_host::http::Response::text(201, &text)),
+            1 | 2 => Settlement::Response(snow_http::Response::text(201, &text)),
             _ => Settlement::Value(text.into_bytes()),
         });
         let value = Value { settled: settled.clone(), next_of, won: false, delivered: false, may_be_lost: false };

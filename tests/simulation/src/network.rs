@@ -8,8 +8,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use snow_host::slab::Key;
-use snow_host::world::{Ready, World};
+use snow_core::Key;
+use snow_runtime::{Ready, World};
 
 use crate::rng::Rng;
 

@@ -4,13 +4,10 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use snow_host::config::Limits;
-use snow_host::inbox::Inbox;
-use snow_host::log::{Format, Log};
-use snow_host::outcome::Settled;
-use snow_host::pending::Registry;
-use snow_host::worker::{Mailbox, PostOffice, Shared, Stats, Worker};
-use snow_host::world::{Calls, Post, World};
+use snow_config::Limits;
+use snow_core::{Inbox, Registry};
+use snow_runtime::{Calls, Format, Log, Post, Settled, World};
+use snow_worker::{Mailbox, PostOffice, Shared, Stats, Worker};
 
 /// Makes workers that share a registry and a post office.
 pub struct Office {

@@ -1,6 +1,6 @@
 //! What simulated guests do: chosen by the seed, request by request.
 
-use snow_host::outcome::Join;
+use snow_runtime::Join;
 
 use crate::rng::Rng;
 

@@ -6,14 +6,14 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use snow_host::config::Limits;
-use snow_host::gates::{Gate, Told};
-use snow_host::http::Response;
-use snow_host::outcome::{Clock, Handle, Join, Outcome, Settled, Suspend};
-use snow_host::pending::{Registry, Waiter};
-use snow_host::router::{Entry, Route, Router};
-use snow_host::worker::{Mailbox, Message, PostOffice};
-use snow_host::world::{Call, CallEnd, CallEntry, CallFault, Calls, GuestRequest, Post, Ran, Redeployed, Wait};
+use snow_config::Limits;
+use snow_core::{Gate, Registry, Told, Waiter};
+use snow_http::Response;
+use snow_runtime::{
+    Call, CallEnd, CallEntry, CallFault, Calls, Clock, Entry, GuestRequest, Handle, Join, Outcome, Post, Ran,
+    Redeployed, Route, Router, Settled, Suspend, Wait,
+};
+use snow_worker::{Mailbox, Message, PostOffice};
 
 use crate::ledger::{Held, Ledger, State, Waited};
 use crate::network::Network;

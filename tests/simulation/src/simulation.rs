@@ -6,11 +6,10 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 
-use snow_host::config::Limits;
-use snow_host::gates::Gates;
-use snow_host::worker::question::{HeldPage, Inspection};
-use snow_host::worker::{Held, Message, Worker};
-use snow_host::world::Post;
+use snow_config::Limits;
+use snow_core::Gates;
+use snow_runtime::Post;
+use snow_worker::{Held, HeldPage, Inspection, Message, Worker};
 
 use crate::client::{Client, What};
 use crate::ledger::{Ledger, State};

@@ -15,11 +15,10 @@ use std::time::{Duration, Instant};
 
 use cpu_time::ThreadTime;
 use serde_json::{Map, Value, json};
-use snow_host::config::Limits;
-use snow_host::worker::question::{HeldPage, Inspection};
-use snow_host::worker::{Message, Worker};
+use snow_config::Limits;
 use snow_simulation::crowd::{Ask, Clients, Crowd, Snow};
 use snow_simulation::office::Office;
+use snow_worker::{HeldPage, Inspection, Message, Worker};
 
 /// As in the host's `main.rs`: the figures are those of its allocator.
 #[global_allocator]

@@ -1,0 +1,199 @@
+//! What is in force, and where each value is from: as a file that could be saved, and for machines.
+
+use std::fmt::Write as _;
+
+use serde_json::{Map, Value as Json, json};
+
+use super::key::{Row, rows};
+use super::{FILE_NAME, Manifest, Places, limits, tables};
+use crate::config::GuestConfig;
+use snow_core::{Glob, Globs};
+
+/// Comments begin at this column, unless a value is longer.
+const COMMENT_COLUMN: usize = 48;
+
+/// Where the values of a manifest are from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sources {
+    /// What stands in the file.
+    pub places: Places,
+    /// Keys of `[server]` that the command line says, each with its flag.
+    pub flags: Vec<(&'static str, &'static str)>,
+}
+
+impl Sources {
+    /// `--workers` or `snow.toml:12`; `None` for a default.
+    pub fn of(&self, table: &str, key: &'static str) -> Option<String> {
+        let flag = self.flags.iter().find(|(name, _)| table == "server" && *name == key);
+        let line = || self.places.line(table, key).map(|line| format!("{FILE_NAME}:{line}"));
+        flag.map(|(_, flag)| (*flag).to_owned()).or_else(line)
+    }
+}
+
+/// As the text of a manifest that means the same. A comment says where each value is from; defaults are comments
+/// themselves, with the value that counts.
+pub fn as_toml(manifest: &Manifest, sources: &Sources) -> String {
+    let mut text = String::new();
+    for (table, rows) in every_table(manifest) {
+        if !table.is_empty() {
+            let name = table.strip_prefix("guest.").map_or(table.clone(), |name| format!("guest.{}", key(name)));
+            let _ = writeln!(text, "{}[{name}]", if text.is_empty() { "" } else { "\n" });
+        }
+        for row in rows {
+            let value = if row.value.is_null() { "(not set)".to_owned() } else { value(&row.value) };
+            let source = sources.of(&table, row.name);
+            let line = format!("{}{} = {value}", if source.is_some() { "" } else { "# " }, row.name);
+            let source = source.as_deref().unwrap_or("default");
+            let _ = writeln!(text, "{line:<width$}  # {source}", width = COMMENT_COLUMN - 2);
+        }
+    }
+    text
+}
+
+/// For machines: `{ "server": { "workers": { "value": 2, "source": "--workers" } } }`, and so on. The source of a default
+/// is `default`; a value that is not set is null.
+pub fn as_json(manifest: &Manifest, sources: &Sources) -> Json {
+    let (mut all, mut guests) = (Map::new(), Map::new());
+    for (table, rows) in every_table(manifest) {
+        let row = |row: Row| {
+            let source = sources.of(&table, row.name);
+            (row.name.to_owned(), json!({ "value": row.value, "source": source.as_deref().unwrap_or("default") }))
+        };
+        let of_table = rows.into_iter().map(row);
+        match table.strip_prefix("guest.") {
+            Some(guest) => drop(guests.insert(guest.to_owned(), of_table.collect())),
+            None if table.is_empty() => all.extend(of_table),
+            None => drop(all.insert(table.clone(), of_table.collect())),
+        }
+    }
+    all.insert("guest".into(), guests.into());
+    all.into()
+}
+
+/// Every table by its name, in the order of the file; nameless that of the file itself.
+fn every_table(manifest: &Manifest) -> Vec<(String, Vec<Row>)> {
+    let mut all = vec![
+        (String::new(), rows(&tables::FILE, "Manifest", manifest)),
+        ("server".into(), rows(&tables::SERVER, "ServerConfig", &manifest.server)),
+        ("limits".into(), limits::rows(&manifest.limits)),
+    ];
+    for (name, config) in &manifest.guests {
+        let counts = counting(config, manifest);
+        all.push((format!("guest.{name}"), rows(&tables::GUEST, "GuestConfig", &counts)));
+    }
+    all
+}
+
+/// What counts for a guest: what was decided about it, and for the rest what holds for all.
+fn counting(config: &GuestConfig, manifest: &Manifest) -> GuestConfig {
+    let limits = &manifest.limits;
+    let has_grants = manifest.guests.values().any(GuestConfig::has_grants);
+    // Nothing granted to anybody: everything is allowed.
+    let keys = || if has_grants { Globs::default() } else { Globs::from_iter([Glob::new("*")]) };
+    let config = config.clone();
+    GuestConfig {
+        keys: config.keys.or_else(|| Some(keys())),
+        settles: config.settles.or_else(|| Some(keys())),
+        responds: config.responds.or(Some(!has_grants)),
+        pendings_max: config.pendings_max.or(Some(limits.guest_pendings_max)),
+        memory_bytes_max: config.memory_bytes_max.or(Some(limits.call_memory_bytes_max)),
+        running_ms_max: config.running_ms_max.or(Some(limits.call_running_ms_max)),
+        body_bytes_max: config.body_bytes_max.or(Some(limits.http.body_bytes_max)),
+        instances: config.instances.or_else(|| Some(Default::default())),
+        rollback: config.rollback.or(Some(manifest.rollback)),
+        mount: config.mount,
+        calls_max: config.calls_max,
+        build: config.build,
+    }
+}
+
+/// A value in TOML. JSON's strings are TOML's, but for one control character.
+fn value(json: &Json) -> String {
+    let all = |values: Vec<String>| values.join(", ");
+    match json {
+        Json::Array(values) => format!("[{}]", all(values.iter().map(value).collect())),
+        Json::Object(fields) => {
+            let fields = fields.iter().map(|(name, json)| format!("{} = {}", key(name), value(json)));
+            format!("{{ {} }}", all(fields.collect()))
+        }
+        _ => json.to_string().replace('\u{7f}', "\\u007f"),
+    }
+}
+
+/// A key in TOML: in quotes if it needs them.
+fn key(name: &str) -> String {
+    let is_bare = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    if !name.is_empty() && name.bytes().all(is_bare) { name.to_owned() } else { value(&json!(name)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Overrides;
+    use crate::manifest::{parse, parse_with_places};
+
+    const TEXT: &str = "rollback = { traps = 1 }\n[server]\nlisten = ['127.0.0.1:1', 'fd:3']\nworkers = 3\nadmin = 'unix:/a\"b'\n\
+        [limits]\ndrain_ms = 1\npendings_max = 9\n\
+        [guest.shop]\nkeys = ['a/*', 'b\\ü']\nmount = '/shop'\ninstances = { reuse = 5 }\nbuild = ['a', 'b c']\nrollback = false\n\
+        [guest.'x.y z']\nmemory_bytes_max = 65_536\n";
+
+    fn both(overrides: &Overrides) -> (Manifest, Sources) {
+        let (mut manifest, places) = parse_with_places(TEXT, "snow.toml").unwrap();
+        let flags = overrides.apply(&mut manifest.server);
+        (manifest, Sources { places, flags })
+    }
+
+    #[test]
+    fn what_is_printed_means_the_same() {
+        let overrides = Overrides { workers: Some(7), watch: Some(false), ..Overrides::default() };
+        for overrides in [Overrides::default(), overrides] {
+            let (manifest, sources) = both(&overrides);
+            let text = as_toml(&manifest, &sources);
+            assert_eq!(parse(&text, "printed").unwrap_or_else(|error| panic!("{error}\n{text}")), manifest, "{text}");
+        }
+        let all_defaults = as_toml(&Manifest::default(), &Sources::default());
+        assert_eq!(parse(&all_defaults, "printed").unwrap(), Manifest::default());
+        assert!(all_defaults.lines().all(|line| line.is_empty() || line.starts_with(['#', '['])), "{all_defaults}");
+    }
+
+    /// The comments could be made lines: what they say is what counts.
+    #[test]
+    fn defaults_are_what_they_say() {
+        let (manifest, sources) = both(&Overrides::default());
+        let text = as_toml(&manifest, &sources);
+        let lines = text.lines().filter(|line| !line.contains("(not set)"));
+        let all: Vec<&str> = lines.map(|line| line.strip_prefix("# ").unwrap_or(line)).collect();
+        let written = parse(&all.join("\n"), "all").unwrap_or_else(|error| panic!("{error}\n{text}"));
+        assert_eq!((&written.server, &written.limits), (&manifest.server, &manifest.limits));
+        let shop = &written.guests["shop"];
+        assert_eq!((shop.pendings_max, shop.running_ms_max, shop.responds), (Some(9), Some(10_000), Some(false)));
+        assert_eq!(written.guests["x.y z"].rollback, Some(manifest.rollback));
+        assert_eq!(written.guests["x.y z"].keys, Some(Globs::default()), "shop has grants, so it has none");
+    }
+
+    #[test]
+    fn each_line_says_where_it_is_from() {
+        let (manifest, sources) = both(&Overrides { workers: Some(7), ..Overrides::default() });
+        let text = as_toml(&manifest, &sources);
+        let line = |begin: &str| text.lines().find(|line| line.starts_with(begin)).unwrap_or_else(|| panic!("{text}"));
+        assert!(line("workers = 7 ").ends_with("  # --workers"));
+        assert!(line("listen = [\"127.0.0.1:1\", \"fd:3\"] ").ends_with("  # snow.toml:3"));
+        assert!(line("rollback = { calls = 20, traps = 1 } ").ends_with("  # snow.toml:1"));
+        assert!(line("# log = \"text\" ").ends_with("  # default"));
+        assert!(line("# guest_pendings_max = 9 ").ends_with("  # default"), "it follows pendings_max");
+        assert!(
+            line("[guest.\"x.y z\"]") == "[guest.\"x.y z\"]" && line("# calls_max = (not set)").ends_with("default")
+        );
+    }
+
+    #[test]
+    fn machines_get_the_same() {
+        let (manifest, sources) = both(&Overrides { workers: Some(7), ..Overrides::default() });
+        let all = as_json(&manifest, &sources);
+        assert_eq!(all["server"]["workers"], json!({ "value": 7, "source": "--workers" }));
+        assert_eq!(all["rollback"], json!({ "value": { "traps": 1, "calls": 20 }, "source": "snow.toml:1" }));
+        assert_eq!(all["limits"]["drain_ms"], json!({ "value": 1, "source": "snow.toml:7" }));
+        assert_eq!(all["guest"]["shop"]["mount"], json!({ "value": "/shop", "source": "snow.toml:11" }));
+        assert_eq!(all["guest"]["x.y z"]["mount"], json!({ "value": null, "source": "default" }));
+    }
+}

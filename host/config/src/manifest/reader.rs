@@ -1,0 +1,180 @@
+//! Values out of TOML, and what is wrong with them, by line and column.
+
+use std::ops::{self, RangeInclusive};
+
+use toml::Spanned;
+use toml::de::{DeArray, DeString, DeTable, DeValue};
+
+use super::{Places, Problem, suggestion};
+
+/// A value with its place in the text.
+pub(super) type Toml<'v> = Spanned<DeValue<'v>>;
+/// What a number may be.
+pub(super) type Range = RangeInclusive<u64>;
+
+/// As many names as a line of help has room for.
+const NAMES_MAX: usize = 12;
+
+/// Collects problems instead of giving up at the first.
+pub struct Reader<'t> {
+    text: &'t str,
+    file: &'t str,
+    /// By the byte where each is.
+    problems: Vec<(usize, Problem)>,
+    places: Places,
+}
+
+impl<'t> Reader<'t> {
+    pub fn new(text: &'t str, file: &'t str) -> Reader<'t> {
+        Reader { text, file, problems: Vec::new(), places: Places::default() }
+    }
+
+    /// Where everything was written; or what is wrong, in the order of the file.
+    pub fn into_places(mut self) -> Result<Places, Vec<Problem>> {
+        if self.problems.is_empty() {
+            return Ok(self.places);
+        }
+        self.problems.sort_by_key(|(at, _)| *at);
+        Err(self.problems.into_iter().map(|(_, problem)| problem).collect())
+    }
+
+    /// A key of a table is written here.
+    pub fn wrote(&mut self, table: &str, key: &'static str, span: ops::Range<usize>) {
+        let line = self.place(&span).0;
+        self.places.add(table, key, line, span);
+    }
+
+    /// Where a key of a table was written, if it was.
+    pub fn written(&self, table: &str, key: &'static str) -> Option<ops::Range<usize>> {
+        self.places.span(table, key)
+    }
+
+    /// Something is wrong with these bytes of the text.
+    pub fn problem(&mut self, span: ops::Range<usize>, message: String) {
+        let (line, column) = self.place(&span);
+        self.problems.push((span.start, Problem { file: self.file.to_owned(), line, column, message }));
+    }
+
+    pub fn wrong_type(&mut self, name: &str, wanted: &str, value: &Toml<'_>) {
+        let is = value.get_ref().type_str();
+        self.problem(value.span(), format!("`{name}` takes {wanted}; this is of type {is}"));
+    }
+
+    /// A key that means nothing in this place.
+    pub fn unknown<'n>(&mut self, place: &str, key: &Spanned<DeString<'_>>, names: impl IntoIterator<Item = &'n str>) {
+        let names: Vec<&str> = names.into_iter().collect();
+        let name = key.get_ref();
+        let help = match suggestion(name, names.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if names.len() <= NAMES_MAX => format!("it has {}", names.join(", ")),
+            None => "`snow-host config` lists them".to_owned(),
+        };
+        self.problem(key.span(), format!("{place} has no `{name}`: {help}"));
+    }
+
+    pub fn table<'v>(&mut self, name: &str, value: &'v Toml<'v>) -> Option<&'v DeTable<'v>> {
+        let table = value.get_ref().as_table();
+        if table.is_none() {
+            self.wrong_type(name, &format!("a table, [{name}]"), value);
+        }
+        table
+    }
+
+    pub fn boolean(&mut self, name: &str, value: &Toml<'_>) -> Option<bool> {
+        let boolean = value.get_ref().as_bool();
+        if boolean.is_none() {
+            self.wrong_type(name, "true or false", value);
+        }
+        boolean
+    }
+
+    pub fn integer(&mut self, name: &str, value: &Toml<'_>, range: Range) -> Option<u64> {
+        let Some(integer) = value.get_ref().as_integer() else {
+            self.wrong_type(name, "an integer", value);
+            return None;
+        };
+        let parsed = u64::from_str_radix(integer.as_str(), integer.radix()).ok().filter(|value| range.contains(value));
+        if parsed.is_none() {
+            let message = format!("`{name}` may be {} to {}, not {integer}", range.start(), range.end());
+            self.problem(value.span(), message);
+        }
+        parsed
+    }
+
+    /// A text, of at most so many bytes.
+    pub fn text<'v>(&mut self, name: &str, value: &'v Toml<'_>, wanted: &str, bytes_max: usize) -> Option<&'v str> {
+        let Some(text) = value.get_ref().as_str() else {
+            self.wrong_type(name, wanted, value);
+            return None;
+        };
+        let wrong = match text {
+            _ if text.len() > bytes_max => format!("has {} bytes; at most {bytes_max} are allowed", text.len()),
+            _ if text.contains('\0') => "has a NUL in it".to_owned(),
+            _ => return Some(text),
+        };
+        self.problem(value.span(), format!("a string of `{name}` {wrong}"));
+        None
+    }
+
+    /// One of a few words.
+    pub fn choice<'c>(&mut self, name: &str, value: &Toml<'_>, choices: &[&'c str]) -> Option<&'c str> {
+        let quoted: Vec<String> = choices.iter().map(|choice| format!("{choice:?}")).collect();
+        let wanted = quoted.join(" or ");
+        let Some(word) = value.get_ref().as_str() else {
+            self.wrong_type(name, &wanted, value);
+            return None;
+        };
+        let chosen = choices.iter().copied().find(|choice| *choice == word);
+        if chosen.is_none() {
+            let help = suggestion(word, choices.iter().copied()).map(|near| format!(": did you mean {near:?}?"));
+            let help = help.unwrap_or_default();
+            self.problem(value.span(), format!("`{name}` takes {wanted}, not {word:?}{help}"));
+        }
+        chosen
+    }
+
+    /// A list of so many.
+    pub fn list<'v>(
+        &mut self,
+        name: &str,
+        value: &'v Toml<'v>,
+        wanted: &str,
+        count: RangeInclusive<usize>,
+    ) -> Option<&'v DeArray<'v>> {
+        let Some(array) = value.get_ref().as_array() else {
+            self.wrong_type(name, wanted, value);
+            return None;
+        };
+        if !count.contains(&array.len()) {
+            let (least, most) = count.into_inner();
+            self.problem(value.span(), format!("`{name}` has {} entries; it takes {least} to {most}", array.len()));
+        }
+        Some(array)
+    }
+
+    /// The numbers of an inline table that may have these keys; `None` if anything is wrong.
+    pub fn numbers<const N: usize>(
+        &mut self,
+        name: &str,
+        table: &DeTable<'_>,
+        keys: [&'static str; N],
+        range: &Range,
+    ) -> Option<[Option<u64>; N]> {
+        let before = self.problems.len();
+        let mut numbers = [None; N];
+        for (key, value) in table {
+            match keys.iter().position(|known| known == key.get_ref()) {
+                Some(index) => numbers[index] = self.integer(keys[index], value, range.clone()),
+                None => self.unknown(&format!("`{name}`"), key, keys),
+            }
+        }
+        (self.problems.len() == before).then_some(numbers)
+    }
+
+    /// The line and the column of a span's begin, from 1; columns in characters.
+    fn place(&self, span: &ops::Range<usize>) -> (usize, usize) {
+        let before = &self.text[..self.text.floor_char_boundary(span.start)];
+        let line_start = before.rfind('\n').map_or(0, |end| end + 1);
+        (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+    }
+}

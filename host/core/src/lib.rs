@@ -1,0 +1,20 @@
+//! Mechanisms without I/O and without a clock.
+
+mod counters;
+mod fifo;
+mod gates;
+mod glob;
+mod inbox;
+mod pending;
+mod slab;
+mod sync;
+mod timers;
+
+pub use self::counters::{Counter, Distribution, Histogram};
+pub use self::fifo::Fifo;
+pub use self::gates::{Full, Gate, Gates, Told};
+pub use self::glob::{Glob, Globs};
+pub use self::inbox::Inbox;
+pub use self::pending::{Account, Entropy, Join, OWNERS_MAX, Owner, PendingId, Refusal, Registry, Waiter};
+pub use self::slab::{Key, Slab};
+pub use self::timers::{TimerKey, Timers, due_ms};

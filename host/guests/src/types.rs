@@ -1,0 +1,352 @@
+//! The records and variants of `wit/snow.wit`, as they are lifted out of a guest (owned) and lowered into it
+//! (borrowed, so that a request's bytes are copied once).
+
+use wasmtime::component::{ComponentType, Lift, Lower, Resource};
+
+use snow_core::Refusal as HostRefusal;
+use snow_runtime::{Cause as HostCause, GuestRequest, Join as HostJoin, Settlement as HostSettlement};
+
+/// The host's side of the resource `pending`: its representation is an index into the call's handles.
+pub struct Pending;
+
+/// `http.field`, out of a guest.
+#[derive(ComponentType, Lift, Lower)]
+#[component(record)]
+pub struct Field {
+    name: String,
+    value: Vec<u8>,
+}
+
+/// `http.response`, out of a guest.
+#[derive(ComponentType, Lift, Lower)]
+#[component(record)]
+pub struct Response {
+    status: u16,
+    headers: Vec<Field>,
+    body: Vec<u8>,
+}
+
+/// `http.field`, into a guest.
+#[derive(ComponentType, Lower, Clone, Copy)]
+#[component(record)]
+pub struct FieldRef<'a> {
+    name: &'a str,
+    value: &'a [u8],
+}
+
+/// `http.param`, into a guest.
+#[derive(ComponentType, Lower, Clone, Copy)]
+#[component(record)]
+pub struct ParamRef<'a> {
+    name: Option<&'a str>,
+    value: &'a str,
+}
+
+/// `http.request`, into a guest.
+#[derive(ComponentType, Lower)]
+#[component(record)]
+pub struct RequestRef<'a> {
+    id: &'a str,
+    client: &'a str,
+    scheme: &'a str,
+    authority: &'a str,
+    method: &'a str,
+    path: &'a str,
+    query: Option<&'a str>,
+    params: Vec<ParamRef<'a>>,
+    headers: Vec<FieldRef<'a>>,
+    body: &'a [u8],
+}
+
+/// `http.response`, into a guest.
+#[derive(ComponentType, Lower)]
+#[component(record)]
+pub struct ResponseRef<'a> {
+    status: u16,
+    headers: Vec<FieldRef<'a>>,
+    body: &'a [u8],
+}
+
+/// `pending-handles.failure`, out of a guest.
+#[derive(ComponentType, Lift, Lower)]
+#[component(record)]
+pub struct Failure {
+    code: String,
+    message: String,
+}
+
+/// `pending-handles.failure`, into a guest.
+#[derive(ComponentType, Lower)]
+#[component(record)]
+pub struct FailureRef<'a> {
+    code: &'a str,
+    message: &'a str,
+}
+
+/// `pending-handles.settlement`, out of a guest; and into one that has waited in place, as a copy, since what an
+/// imported function returns can't be borrowed.
+#[derive(ComponentType, Lift, Lower)]
+#[component(variant)]
+pub enum Settlement {
+    /// Bytes.
+    #[component(name = "value")]
+    Value(Vec<u8>),
+    /// A whole response.
+    #[component(name = "response")]
+    Response(Response),
+    /// A failure.
+    #[component(name = "failed")]
+    Failed(Failure),
+}
+
+/// `pending-handles.settlement`, into a guest.
+#[derive(ComponentType, Lower)]
+#[component(variant)]
+pub enum SettlementRef<'a> {
+    /// Bytes.
+    #[component(name = "value")]
+    Value(&'a [u8]),
+    /// A whole response.
+    #[component(name = "response")]
+    Response(ResponseRef<'a>),
+    /// A failure.
+    #[component(name = "failed")]
+    Failed(FailureRef<'a>),
+}
+
+/// `pending-handles.join`
+#[derive(ComponentType, Lift, Clone, Copy)]
+#[component(enum)]
+#[repr(u8)]
+pub enum Join {
+    /// Every one.
+    #[component(name = "all")]
+    All,
+    /// The first.
+    #[component(name = "any")]
+    Any,
+}
+
+/// `pending-handles.refusal`
+#[derive(ComponentType, Lower, Lift, Clone, Copy)]
+#[component(enum)]
+#[repr(u8)]
+pub enum Refusal {
+    /// No such pending.
+    #[component(name = "unknown")]
+    Unknown,
+    /// Settled before.
+    #[component(name = "already-settled")]
+    AlreadySettled,
+    /// Not allowed.
+    #[component(name = "denied")]
+    Denied,
+    /// A limit.
+    #[component(name = "limit")]
+    Limit,
+}
+
+/// `pending-handles.cause`
+#[derive(ComponentType, Lower, Clone, Copy)]
+#[component(enum)]
+#[repr(u8)]
+pub enum Cause {
+    /// The join came true.
+    #[component(name = "settled")]
+    Settled,
+    /// The deadline passed.
+    #[component(name = "deadline")]
+    Deadline,
+}
+
+/// `pending-handles.suspension`
+#[derive(ComponentType, Lift)]
+#[component(record)]
+pub struct Suspension {
+    /// Owned by the host from now on.
+    pub handles: Vec<Resource<Pending>>,
+    /// How many it takes.
+    pub until: Join,
+    /// The deadline.
+    #[component(name = "timeout-ms")]
+    pub timeout_ms: Option<u32>,
+    /// The answer at the deadline.
+    #[component(name = "on-timeout")]
+    pub on_timeout: Option<Response>,
+    /// Whether to be called again.
+    pub resume: bool,
+    /// Whether to keep the request.
+    #[component(name = "keep-request")]
+    pub keep_request: bool,
+    /// For `resume`.
+    pub state: Vec<u8>,
+}
+
+/// `pending-handles.outcome`
+#[derive(ComponentType, Lift)]
+#[component(variant)]
+pub enum Outcome {
+    /// The answer.
+    #[component(name = "respond")]
+    Respond(Response),
+    /// What it waits for.
+    #[component(name = "suspend")]
+    Suspend(Suspension),
+}
+
+/// `pending-handles.arrival`
+#[derive(ComponentType, Lower)]
+#[component(record)]
+pub struct ArrivalRef<'a> {
+    /// Owned by the guest from now on.
+    pub handle: Resource<Pending>,
+    /// What it was settled with.
+    pub settlement: Option<SettlementRef<'a>>,
+}
+
+/// `handler.route`
+#[derive(ComponentType, Lift)]
+#[component(record)]
+pub struct Route {
+    methods: Vec<String>,
+    pattern: String,
+}
+
+/// `logging.level`
+#[derive(ComponentType, Lift, Clone, Copy)]
+#[component(enum)]
+#[repr(u8)]
+pub enum Level {
+    /// Finest.
+    #[component(name = "trace")]
+    Trace,
+    /// For developers.
+    #[component(name = "debug")]
+    Debug,
+    /// For deployers.
+    #[component(name = "info")]
+    Info,
+    /// Something is odd.
+    #[component(name = "warn")]
+    Warn,
+    /// Something failed.
+    #[component(name = "error")]
+    Error,
+}
+
+impl<'a> RequestRef<'a> {
+    /// A request as its guest sees it. `client` is the client's address in text.
+    pub fn new(id: &'a str, client: &'a str, request: &'a GuestRequest) -> RequestRef<'a> {
+        let head = &request.request.head;
+        let params = request.params.iter();
+        RequestRef {
+            id,
+            client,
+            scheme: "http",
+            authority: head.authority(),
+            method: head.method(),
+            path: request.path(),
+            query: head.query(),
+            params: params.map(|param| ParamRef { name: param.name.as_deref(), value: &param.value }).collect(),
+            headers: head.guest_fields().map(|(name, value)| FieldRef { name, value }).collect(),
+            body: &request.request.body,
+        }
+    }
+}
+
+impl<'a> SettlementRef<'a> {
+    /// A settlement as a resumed guest sees it.
+    pub fn new(settlement: &'a HostSettlement) -> SettlementRef<'a> {
+        match settlement {
+            HostSettlement::Value(bytes) => SettlementRef::Value(bytes),
+            HostSettlement::Response(response) => SettlementRef::Response(ResponseRef {
+                status: response.status,
+                headers: response.headers.iter().map(|f| FieldRef { name: &f.name, value: &f.value }).collect(),
+                body: &response.body,
+            }),
+            HostSettlement::Failed { code, message } => SettlementRef::Failed(FailureRef { code, message }),
+        }
+    }
+}
+
+impl From<Response> for snow_http::Response {
+    fn from(response: Response) -> Self {
+        let field = |field: Field| snow_http::Field { name: field.name, value: field.value };
+        let headers = response.headers.into_iter().map(field).collect();
+        snow_http::Response { status: response.status, headers, body: response.body }
+    }
+}
+
+impl From<Settlement> for HostSettlement {
+    fn from(settlement: Settlement) -> Self {
+        match settlement {
+            Settlement::Value(bytes) => HostSettlement::Value(bytes),
+            Settlement::Response(response) => HostSettlement::Response(response.into()),
+            Settlement::Failed(Failure { code, message }) => HostSettlement::Failed { code, message },
+        }
+    }
+}
+
+impl From<&HostSettlement> for Settlement {
+    fn from(settlement: &HostSettlement) -> Self {
+        let field = |field: &snow_http::Field| Field { name: field.name.clone(), value: field.value.clone() };
+        match settlement {
+            HostSettlement::Value(bytes) => Settlement::Value(bytes.clone()),
+            HostSettlement::Response(response) => Settlement::Response(Response {
+                status: response.status,
+                headers: response.headers.iter().map(field).collect(),
+                body: response.body.clone(),
+            }),
+            HostSettlement::Failed { code, message } => {
+                Settlement::Failed(Failure { code: code.clone(), message: message.clone() })
+            }
+        }
+    }
+}
+
+impl From<Join> for HostJoin {
+    fn from(join: Join) -> Self {
+        match join {
+            Join::All => HostJoin::All,
+            Join::Any => HostJoin::Any,
+        }
+    }
+}
+
+impl From<HostCause> for Cause {
+    fn from(cause: HostCause) -> Self {
+        match cause {
+            HostCause::Settled => Cause::Settled,
+            HostCause::Deadline => Cause::Deadline,
+        }
+    }
+}
+
+impl From<HostRefusal> for Refusal {
+    fn from(refusal: HostRefusal) -> Self {
+        match refusal {
+            HostRefusal::Unknown => Refusal::Unknown,
+            HostRefusal::AlreadySettled => Refusal::AlreadySettled,
+            HostRefusal::Denied => Refusal::Denied,
+            HostRefusal::Limit => Refusal::Limit,
+        }
+    }
+}
+
+impl From<Route> for snow_runtime::Route {
+    fn from(route: Route) -> Self {
+        snow_runtime::Route { methods: route.methods, pattern: route.pattern }
+    }
+}
+
+impl From<Level> for snow_runtime::Level {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Trace => snow_runtime::Level::Trace,
+            Level::Debug => snow_runtime::Level::Debug,
+            Level::Info => snow_runtime::Level::Info,
+            Level::Warn => snow_runtime::Level::Warn,
+            Level::Error => snow_runtime::Level::Error,
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! A client and a worker in a few lines, and what a connection does between them.
+
+mod closing;
+mod properties;
+mod requests;
+mod responses;
+mod streaming;
+mod time;
+
+use super::*;
+use crate::Version;
+
+const DATE: &str = "Sat, 21 Nov 2026 12:00:00 GMT";
+
+/// A connection, a worker that answers at once or when told, and a client that reads at once or when told.
+struct World {
+    connection: Connection,
+    limits: HttpLimits,
+    now_ms: u64,
+    /// What the client has read.
+    read: Vec<u8>,
+    /// `label`, a space and the length of the body, of each request that the worker got.
+    requests: Vec<String>,
+    bodies: Vec<Vec<u8>>,
+    /// The status of each answer that the connection gave by itself.
+    refused: Vec<u16>,
+    /// Whether each answer was to HEAD.
+    head_only: Vec<bool>,
+    answers_at_once: bool,
+    reads_at_once: bool,
+    ids: u128,
+    /// What is said to heads whose path begins with `/refuse`, else they are admitted with this limit.
+    route_bytes_max: u64,
+}
+
+impl World {
+    fn new() -> World {
+        World::with(HttpLimits::default())
+    }
+
+    fn with(limits: HttpLimits) -> World {
+        World {
+            connection: Connection::new(0, &limits),
+            limits,
+            now_ms: 0,
+            read: Vec::new(),
+            requests: Vec::new(),
+            bodies: Vec::new(),
+            refused: Vec::new(),
+            head_only: Vec::new(),
+            answers_at_once: true,
+            reads_at_once: true,
+            ids: 0,
+            route_bytes_max: u64::MAX,
+        }
+    }
+
+    /// The client sends, the worker does what there is to do.
+    fn send(&mut self, bytes: impl AsRef<[u8]>) -> &mut World {
+        self.connection.receive(bytes.as_ref(), self.now_ms, &self.limits);
+        self.run()
+    }
+
+    fn send_eof(&mut self) -> &mut World {
+        self.connection.receive_eof();
+        self.run()
+    }
+
+    fn run(&mut self) -> &mut World {
+        loop {
+            match self.step() {
+                Step::Request(request) => self.take(request),
+                Step::Refused(refusal) => {
+                    self.refused.push(refusal.status);
+                    let head_only = refusal.exchange.is_some_and(|exchange| exchange.head_only);
+                    self.head_only.push(head_only);
+                }
+                Step::Idle if self.reads_at_once && self.client_reads(usize::MAX) > 0 => {}
+                Step::Idle => return self,
+            }
+        }
+    }
+
+    fn step(&mut self) -> Step {
+        let route_bytes_max = self.route_bytes_max;
+        let ids = &mut self.ids;
+        let mut make_id = || {
+            *ids += 1;
+            *ids
+        };
+        let mut admit = |head: &Head| match head.path().starts_with("/refuse") {
+            true => Admission::Refuse(Reject::NotFound.response()),
+            false => Admission::Accept { body_bytes_max: route_bytes_max },
+        };
+        self.connection.step(self.now_ms, &self.limits, DATE, &mut make_id, &mut admit)
+    }
+
+    fn take(&mut self, request: Request) {
+        let exchange = self.connection.exchange().unwrap();
+        assert_eq!(exchange.serial as usize, self.requests.len() + self.refused.len());
+        assert_eq!(exchange.version, request.head.version());
+        self.requests.push(format!("{} {}", exchange.label, request.body.len()));
+        self.bodies.push(request.body);
+        if self.answers_at_once {
+            self.answer(&Response::text(200, request.head.path()));
+        }
+    }
+
+    fn answer(&mut self, response: &Response) -> Exchange {
+        let exchange = self.connection.respond(response, DATE, self.now_ms, &self.limits);
+        let exchange = exchange.expect("an exchange to answer");
+        self.head_only.push(exchange.head_only);
+        exchange
+    }
+
+    /// The client reads at most so much of the output. Returns how much that was.
+    fn client_reads(&mut self, bytes_max: usize) -> usize {
+        let output = self.connection.output();
+        let count = output.len().min(bytes_max);
+        self.read.extend_from_slice(&output[..count]);
+        self.connection.wrote(count, self.now_ms, &self.limits);
+        count
+    }
+
+    /// Time passes, in steps as small as the deadlines.
+    fn drain(&mut self) {
+        self.connection.close_when_idle(self.now_ms, &self.limits);
+    }
+
+    fn wait(&mut self, ms: u64) -> &mut World {
+        let end_ms = self.now_ms + ms;
+        while let Some(deadline_ms) = self.connection.deadline_ms().filter(|&at| at <= end_ms) {
+            self.now_ms = self.now_ms.max(deadline_ms);
+            self.connection.expire(self.now_ms, &self.limits);
+            self.run();
+        }
+        self.now_ms = end_ms;
+        self.run()
+    }
+
+    /// The answers that the client has read; panics if they are not well-formed.
+    fn answers(&self) -> Vec<Answer> {
+        parse_answers(&self.read, &self.head_only)
+    }
+
+    fn statuses(&self) -> Vec<u16> {
+        self.answers().iter().map(|answer| answer.status).collect()
+    }
+
+    fn is_closing(&self) -> bool {
+        self.connection.is_finished() || self.connection.wants_shutdown()
+    }
+}
+
+/// A response as a client sees it.
+#[derive(Debug, PartialEq)]
+struct Answer {
+    status: u16,
+    fields: Vec<(String, String)>,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    fn field(&self, name: &str) -> Option<&str> {
+        let mut fields = self.fields.iter().filter(|(field, _)| field == name);
+        let value = fields.next().map(|(_, value)| value.as_str());
+        assert!(fields.next().is_none(), "{name} is there twice");
+        value
+    }
+}
+
+/// Reads answers as a strict client would: an interim one counts too.
+fn parse_answers(mut bytes: &[u8], head_only: &[bool]) -> Vec<Answer> {
+    let mut answers = Vec::new();
+    let mut head_only = head_only.iter();
+    while !bytes.is_empty() {
+        let mut fields = [httparse::EMPTY_HEADER; 64];
+        let mut response = httparse::Response::new(&mut fields);
+        let length = response.parse(bytes).expect("a well-formed head").unwrap();
+        assert!(!bytes[..length - 1].windows(2).any(|pair| pair[0] != b'\r' && pair[1] == b'\n'));
+        bytes = &bytes[length..];
+        let mut answer = Answer {
+            status: response.code.unwrap(),
+            fields: (response.headers.iter())
+                .map(|field| (field.name.to_lowercase(), String::from_utf8_lossy(field.value).into()))
+                .collect(),
+            body: Vec::new(),
+        };
+        let has_body = answer.status >= 200 && !head_only.next().expect("an answer to a request");
+        if has_body && !matches!(answer.status, 204 | 304) {
+            let length = answer.field("content-length").expect("a length").parse::<usize>();
+            let (body, rest) = bytes.split_at(length.unwrap());
+            answer.body = body.to_vec();
+            bytes = rest;
+        }
+        answers.push(answer);
+    }
+    answers
+}
+
+#[test]
+fn a_waiting_connection_is_small() {
+    assert!(size_of::<Connection>() <= 104, "{}", size_of::<Connection>());
+    let mut world = World::new();
+    world.answers_at_once = false;
+    world.send("GET /a HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(world.connection.input.capacity(), 0);
+    assert_eq!(world.connection.output.capacity(), 0);
+    assert_eq!(world.connection.deadline_ms(), None);
+}
+
+#[test]
+fn an_exchange_is_there_until_it_is_answered() {
+    let mut world = World::new();
+    world.answers_at_once = false;
+    assert!(world.connection.exchange().is_none());
+    world.send("HEAD /a?b HTTP/1.0\r\nConnection: keep-alive\r\nX-Request-ID: mine\r\n\r\n");
+    let exchange = world.connection.exchange_mut().unwrap();
+    exchange.progress = crate::exchange::Progress::Running { slot: 3 };
+    let exchange = world.connection.exchange().unwrap();
+    assert_eq!((&*exchange.label, exchange.version), ("HEAD /a?b", Version::Http10));
+    assert!(exchange.head_only && exchange.keep_alive);
+    let finished = world.answer(&Response::text(200, "hello"));
+    assert_eq!(finished.progress, crate::exchange::Progress::Running { slot: 3 });
+    assert!(world.connection.exchange().is_none());
+    assert!(world.connection.respond(&Response::text(200, ""), DATE, 0, &world.limits).is_none());
+    world.run();
+    assert_eq!(world.answers()[0].field("x-request-id"), Some("mine"));
+}

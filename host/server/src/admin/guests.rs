@@ -1,0 +1,156 @@
+//! `/guests`: what is deployed, with what is counted of it, for programs and for people.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use humantime::format_rfc3339_seconds;
+use serde_json::{Value, json};
+
+use super::journal::Entry;
+use super::plain;
+use super::sources::Sources;
+use super::totals::{self, RouteTotals};
+use snow_guests::{Version, hex};
+
+/// One guest, whether it serves, can't be loaded, or is only kept for what it holds.
+struct Row {
+    name: String,
+    known: Entry,
+    /// The version that serves.
+    serving: Option<Arc<Version>>,
+    /// The prefix of its routes.
+    mount: Arc<str>,
+    /// All that are alive, the newest first, with the requests that they have and how many of those are held.
+    versions: Vec<(Arc<Version>, u64, u64)>,
+    /// What was counted, by pattern.
+    routes: BTreeMap<String, RouteTotals>,
+}
+
+impl Row {
+    fn sum(&self, of: fn(&RouteTotals) -> u64) -> u64 {
+        self.routes.values().map(of).sum()
+    }
+
+    fn held(&self) -> u64 {
+        self.versions.iter().map(|(.., held)| held).sum()
+    }
+}
+
+/// For programs.
+pub fn json(sources: &Sources) -> Value {
+    json!({ "guests": rows(sources).iter().map(to_json).collect::<Vec<_>>() })
+}
+
+/// For people: a guest a paragraph.
+pub fn text(sources: &Sources) -> String {
+    let mut out = String::new();
+    for row in rows(sources) {
+        // Writing to a String can't fail.
+        let _ = describe(&mut out, &row);
+    }
+    if out.is_empty() { "no guest is deployed\n".into() } else { out }
+}
+
+fn rows(sources: &Sources) -> Vec<Row> {
+    let (deployment, mut known, alive) = ((sources.deployment)(), sources.journal.guests(), sources.journal.versions());
+    let (labels, totals) = (sources.labels.all(), totals::by_label(sources));
+    let mut names: BTreeSet<String> = known.keys().cloned().collect();
+    names.extend(deployment.versions.iter().chain(&alive).map(|version| version.guest.name.to_string()));
+    let row = |name: String| {
+        let is_its = |version: &&Arc<Version>| *version.guest.name == *name;
+        let mut versions: Vec<_> = alive.iter().filter(is_its).cloned().collect();
+        versions.sort_by_key(|version| std::cmp::Reverse(version.nth));
+        let counted = versions.into_iter().map(|version| {
+            let (requests, held) = totals::of_version(sources, version.number);
+            (version, requests, held)
+        });
+        let its_labels = labels.iter().zip(0..).filter(|((guest, _), _)| **guest == *name);
+        let routes =
+            its_labels.filter_map(|((_, pattern), number)| Some((pattern.to_string(), totals.get(&number)?.clone())));
+        let serving = deployment.versions.iter().find(is_its).cloned();
+        let mount = deployment.router.entries().find(|entry| is(serving.as_ref(), entry.guest));
+        Row {
+            known: known.remove(&name).unwrap_or_default(),
+            mount: mount.map(|entry| entry.mount.clone()).unwrap_or_default(),
+            serving,
+            versions: counted.collect(),
+            routes: routes.collect(),
+            name,
+        }
+    };
+    names.into_iter().map(row).collect()
+}
+
+fn to_json(row: &Row) -> Value {
+    let serving = row.serving.as_ref();
+    let route = |route: &snow_runtime::Route| {
+        let counted = row.routes.get(&route.pattern);
+        let count = |of: fn(&RouteTotals) -> u64| counted.map_or(0, of);
+        json!({
+            "methods": route.methods, "pattern": route.pattern,
+            "requests_total": count(RouteTotals::requests), "held": count(|totals| totals.held),
+        })
+    };
+    let version = |(version, requests, held): &(Arc<Version>, u64, u64)| {
+        json!({
+            "version": version.nth, "since": time(version.since), "serves": is(serving, version.number), "sha256": hex(&version.guest.content_hash),
+            "withdrawn": version.trial.is_withdrawn(), "requests": requests, "held": held,
+        })
+    };
+    let failure = row.known.failure.as_ref();
+    json!({
+        "name": row.name,
+        "file": row.known.file,
+        "mount": *row.mount,
+        "version": serving.map(|version| version.nth),
+        "since": serving.map(|version| time(version.since)),
+        "held": row.held(),
+        "requests_total": row.sum(RouteTotals::requests),
+        "calls_total": row.sum(|totals| totals.calls),
+        "traps_total": row.sum(|totals| totals.traps),
+        "routes": serving.map(|version| version.guest.routes.iter().map(route).collect::<Vec<_>>()).unwrap_or_default(),
+        "versions": row.versions.iter().map(version).collect::<Vec<_>>(),
+        "rolled_back": row.known.rolled_back,
+        "load_error": failure.map(|failure| json!({ "error": failure.error, "at": time(failure.at) })),
+    })
+}
+
+fn describe(out: &mut String, row: &Row) -> std::fmt::Result {
+    let (name, file) = (plain(&row.name), row.known.file.to_string_lossy());
+    let file = plain(&file);
+    match &row.serving {
+        Some(version) => writeln!(out, "{name}: version {} since {}, from {file}", version.nth, time(version.since))?,
+        None => writeln!(out, "{name}: does not serve ({file})")?,
+    }
+    let (requests, calls, traps) =
+        (row.sum(RouteTotals::requests), row.sum(|totals| totals.calls), row.sum(|totals| totals.traps));
+    writeln!(out, "  {} held, {requests} requests, {calls} calls, {traps} traps", row.held())?;
+    for (version, requests, held) in
+        row.versions.iter().filter(|(version, ..)| !is(row.serving.as_ref(), version.number))
+    {
+        writeln!(out, "  version {} has {requests} requests still, {held} of them held", version.nth)?;
+    }
+    for route in row.serving.iter().flat_map(|version| &version.guest.routes) {
+        let methods = if route.methods.is_empty() { "*".into() } else { route.methods.join(",") };
+        writeln!(out, "  {methods}  {}{}", plain(&row.mount), plain(&route.pattern))?;
+    }
+    if let Some(version) = row.known.rolled_back {
+        writeln!(out, "  version {version} trapped and was rolled back")?;
+    }
+    if let Some(failure) = &row.known.failure {
+        let lines: Vec<_> = failure.error.lines().map(plain).collect();
+        let error = lines.join("\n    ");
+        writeln!(out, "  what is in the file since {} can't be loaded: {error}", time(failure.at))?;
+    }
+    Ok(())
+}
+
+fn is(version: Option<&Arc<Version>>, number: u32) -> bool {
+    version.is_some_and(|version| version.number == number)
+}
+
+fn time(time: SystemTime) -> String {
+    format_rfc3339_seconds(time).to_string()
+}

@@ -1,0 +1,132 @@
+//! `/metrics`: what is counted.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, SystemTime};
+
+use super::exposition::{Exposition, Kind, Label};
+use super::process;
+use super::sources::{Sources, WorkerSource};
+use super::totals::{self, RouteTotals};
+use snow_core::Counter;
+use snow_worker::Stats;
+
+const CLASSES: [&str; 6] = ["1xx", "2xx", "3xx", "4xx", "5xx", "499"];
+/// In the order of [`Ended`](snow_worker::Ended).
+const ENDS: [&str; 4] = ["settled", "timed_out", "disconnected", "refused"];
+
+/// All of them, as Prometheus reads them.
+pub fn text(sources: &Sources) -> String {
+    let mut out = Exposition::default();
+    of_routes(&mut out, sources);
+    of_guests(&mut out, sources);
+    of_workers(&mut out, sources);
+    of_deployments(&mut out, sources);
+    of_process(&mut out, sources);
+    out.finish()
+}
+
+fn of_routes(out: &mut Exposition, sources: &Sources) {
+    let (labels, totals) = (sources.labels.all(), totals::by_label(sources));
+    let rows: Vec<([Label<'_>; 2], &RouteTotals)> = totals
+        .iter()
+        .filter_map(|(&number, totals)| {
+            let (guest, route) = labels.get(number as usize)?;
+            Some(([("guest", &**guest), ("route", &**route)], totals))
+        })
+        .collect();
+    let answers = rows.iter().flat_map(|([guest, route], totals)| {
+        let counts = CLASSES.into_iter().zip(totals.answers).filter(|(_, count)| *count > 0);
+        counts.map(|(class, count)| ([*guest, *route, ("status", class)], count))
+    });
+    let help = "Requests that are over, by the class of their answer's status; 499 if the client left before.";
+    out.family(Kind::Counter, "snow_requests_total", help, answers);
+    let help = "From a request's head to its answer, or to its client's leaving.";
+    let took = rows.iter().map(|(labels, totals)| (*labels, totals.took_ms.clone()));
+    out.histogram("snow_request_duration_seconds", help, 1e3, took);
+    let held = rows.iter().map(|(labels, totals)| (*labels, totals.held));
+    out.family(Kind::Gauge, "snow_held_requests", "Requests that wait now, in place or without an instance.", held);
+    let ended = rows.iter().flat_map(|([guest, route], totals)| {
+        let waited = totals.held > 0 || totals.ended.iter().any(|count| *count > 0);
+        let ends = ENDS.into_iter().zip(totals.ended).filter(move |_| waited);
+        ends.map(|(reason, count)| ([*guest, *route, ("reason", reason)], count))
+    });
+    out.family(Kind::Counter, "snow_waits_ended_total", "Waits of requests that are over, by how they ended.", ended);
+    let mut counter = |name, help, of: fn(&RouteTotals) -> u64| {
+        out.family(Kind::Counter, name, help, rows.iter().map(|(labels, totals)| (*labels, of(totals))));
+    };
+    counter("snow_calls_total", "Calls of guests that were started.", |totals| totals.calls);
+    counter("snow_call_traps_total", "Calls that trapped, ran too long or ate their memory.", |totals| totals.traps);
+    let help = "Calls for which the host had no instance.";
+    counter("snow_call_start_failures_total", help, |totals| totals.start_failures);
+}
+
+fn of_guests(out: &mut Exposition, sources: &Sources) {
+    let deployment = (sources.deployment)();
+    let since = deployment.versions.iter().map(|version| ([("guest", &*version.guest.name)], unix_s(version.since)));
+    out.family(Kind::Gauge, "snow_guest_loaded_timestamp_seconds", "When the version that serves was loaded.", since);
+    let mut alive: BTreeMap<Arc<str>, u64> = BTreeMap::new();
+    for version in sources.journal.versions() {
+        *alive.entry(version.guest.name.clone()).or_default() += 1;
+    }
+    let versions = alive.iter().map(|(name, count)| ([("guest", &**name)], count));
+    let help = "Versions that serve or are kept for the requests that they hold.";
+    out.family(Kind::Gauge, "snow_guest_versions", help, versions);
+    let registry = &sources.runtime.registry;
+    let owners = sources.runtime.permits.owners();
+    let pendings = owners.iter().map(|(name, owner)| ([("guest", &**name)], registry.owned(*owner)));
+    out.family(Kind::Gauge, "snow_pendings", "Pendings that exist now, by the guest that made them.", pendings);
+}
+
+fn of_workers(out: &mut Exposition, sources: &Sources) {
+    let numbers: Vec<String> = (0..sources.workers.len()).map(|number| number.to_string()).collect();
+    let workers = || numbers.iter().zip(&sources.workers).map(|(number, worker)| ([("worker", &**number)], worker));
+    let mut values = |kind, name, help, of: fn(&Stats) -> &Counter| {
+        out.family(kind, name, help, workers().map(|(labels, worker)| (labels, of(&worker.stats).get())));
+    };
+    let (counter, gauge) = (Kind::Counter, Kind::Gauge);
+    values(gauge, "snow_connections", "Connections that are open now.", |stats| &stats.connections);
+    values(counter, "snow_connections_accepted_total", "Connections accepted.", |stats| &stats.accepted);
+    let help = "Connections closed at once, since there were too many.";
+    values(counter, "snow_connections_rejected_total", help, |stats| &stats.rejected);
+    values(counter, "snow_received_bytes_total", "Bytes received from clients.", |stats| &stats.received_bytes);
+    values(counter, "snow_sent_bytes_total", "Bytes sent to clients.", |stats| &stats.sent_bytes);
+    values(gauge, "snow_calls", "Calls that wait or have an instance now.", |stats| &stats.calls);
+    let instances = |worker: &WorkerSource| worker.instances.load(Ordering::Relaxed);
+    let alive = workers().map(|(labels, worker)| (labels, instances(worker)));
+    out.family(gauge, "snow_instances", "Instances of guests that are alive now.", alive);
+    let help = "Turns of a worker's loop, from the poll's return to the end: what whoever comes meanwhile waits for.";
+    let turns = workers().map(|(labels, worker)| (labels, worker.stats.turns.took_us.read()));
+    out.histogram("snow_loop_turn_duration_seconds", help, 1e6, turns);
+}
+
+fn of_deployments(out: &mut Exposition, sources: &Sources) {
+    let happened = sources.journal.happened();
+    let mut counter = |name, help, value| out.single(Kind::Counter, name, help, value);
+    counter("snow_guest_swaps_total", "New versions that took the place of others.", happened.swaps);
+    counter("snow_guest_rollbacks_total", "Versions taken back, since they trapped.", happened.rollbacks);
+    counter("snow_guest_load_failures_total", "Files that could not be loaded.", happened.load_failures);
+    let help = "Lines that were not logged, since the log is not written fast enough.";
+    counter("snow_log_lines_dropped_total", help, sources.runtime.log.dropped());
+}
+
+fn of_process(out: &mut Exposition, sources: &Sources) {
+    let version = [([("version", env!("CARGO_PKG_VERSION"))], 1)];
+    out.family(Kind::Gauge, "snow_build_info", "Which snow-host this is.", version);
+    let started = unix_s(sources.started_at);
+    out.single(Kind::Gauge, "process_start_time_seconds", "When the server began.", started);
+    if let Some(seconds) = process::cpu_s() {
+        out.single(Kind::Counter, "process_cpu_seconds_total", "Processor time of all threads.", seconds);
+    }
+    if let Some(bytes) = process::resident_bytes() {
+        out.single(Kind::Gauge, "process_resident_memory_bytes", "Memory in use.", bytes);
+    }
+    if let Some(count) = process::open_files() {
+        out.single(Kind::Gauge, "process_open_fds", "Open files and sockets.", count);
+    }
+}
+
+fn unix_s(time: SystemTime) -> f64 {
+    time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs_f64()
+}

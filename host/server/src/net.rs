@@ -1,0 +1,267 @@
+//! The real world of a worker: mio's poll, sockets, the clock. The only user of mio.
+
+mod streams;
+mod unix;
+
+use std::io::{self, Read, Write};
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use mio::event::Event;
+use mio::net::{TcpListener, UnixListener};
+use mio::{Events, Interest, Poll, Token};
+use socket2::{Domain, Protocol, Socket, Type};
+
+pub use self::streams::Listener;
+pub use self::unix::{SocketFile, unix_listener};
+use snow_config::{LISTENERS_MAX, Listen};
+use snow_core::Key;
+use snow_runtime::{Ready, World};
+
+/// Connections that the kernel holds for us while we do not accept. Cut to `net.core.somaxconn`.
+const BACKLOG: i32 = 4096;
+/// Events of one turn.
+const EVENTS_MAX: usize = 1024;
+/// No client's key, like the listeners' below it: the highest generation is never reached.
+const WAKER: Token = Token(usize::MAX);
+/// The first listener's; the others' count down from it. There are far fewer of them than a generation has slots.
+const LISTENER: Token = Token(usize::MAX - 1);
+const LISTENERS: std::ops::RangeInclusive<usize> = LISTENER.0 - (LISTENERS_MAX - 1)..=LISTENER.0;
+/// How long the accept loop rests when the process has no descriptor left (EMFILE): the listener reports
+/// only changes, so that nobody else would come back to it.
+const ACCEPT_REST: Duration = Duration::from_millis(50);
+
+/// One listening socket for each worker, all for one address. With `SO_REUSEPORT` the kernel spreads connections over them; an
+/// inherited socket is one, and the workers share it.
+pub fn listeners(listen: Listen, workers: u16) -> io::Result<Vec<std::net::TcpListener>> {
+    match listen {
+        Listen::Inherited(number) => {
+            let first = inherited(number)?;
+            (0..workers).map(|_| first.try_clone()).collect()
+        }
+        Listen::Address(address) => {
+            // `SO_REUSEPORT` would let two servers of one user share a port without a word.
+            drop(bound(address, false)?);
+            let first = listener(address)?;
+            let bound = first.local_addr()?;
+            let others = (1..workers).map(|_| listener(bound));
+            std::iter::once(Ok(first)).chain(others).collect()
+        }
+    }
+}
+
+fn listener(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+    let socket = bound(address, true)?;
+    socket.set_nonblocking(true)?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+fn bound(address: SocketAddr, reuse_port: bool) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(reuse_port)?;
+    socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+/// The listening socket that a supervisor left open for us under a number.
+///
+/// It is duplicated through a pidfd, which needs no `unsafe` and leaves the supervisor's number as it is.
+fn inherited(number: i32) -> io::Result<std::net::TcpListener> {
+    use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
+    let this = pidfd_open(getpid(), PidfdFlags::empty())?;
+    let descriptor: OwnedFd = pidfd_getfd(this.as_fd(), number, PidfdGetfdFlags::empty())?;
+    let socket = Socket::from(descriptor);
+    if !socket.is_listener()? {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a listening TCP socket"));
+    }
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
+/// Wakes a worker's poll from another thread.
+#[derive(Clone)]
+pub struct Waker(Arc<mio::Waker>);
+
+impl Waker {
+    /// One system call.
+    pub fn wake(&self) {
+        // The only error is a full counter, and then the poll is awake.
+        let _ = self.0.wake();
+    }
+}
+
+/// See [`World`]. By the kind of its listener, since a client's socket had better be as small as it can.
+pub struct Net<L: Listener = TcpListener> {
+    poll: Poll,
+    events: Events,
+    waker: Waker,
+    /// Empty once it accepts no more.
+    listeners: Vec<L>,
+    /// Which of them is asked next: each in turn, so that a busy one keeps no other waiting.
+    next_listener: usize,
+    /// Since when accepting rests.
+    accept_rests: Option<Instant>,
+    started: Instant,
+    date: String,
+    date_at: u64,
+    random: u128,
+}
+
+impl Net {
+    /// A world around its listeners, one for each address, at most [`LISTENERS_MAX`]. `started` is the zero of the clock
+    /// that all workers share.
+    pub fn new(listeners: Vec<std::net::TcpListener>, started: Instant) -> io::Result<Net> {
+        Net::around(listeners.into_iter().map(TcpListener::from_std).collect(), started)
+    }
+}
+
+impl Net<UnixListener> {
+    /// The same around a unix socket. Its clients' address is that of this machine, with port 0.
+    pub fn unix(listener: std::os::unix::net::UnixListener, started: Instant) -> io::Result<Net<UnixListener>> {
+        Net::around(vec![UnixListener::from_std(listener)], started)
+    }
+}
+
+impl<L: Listener> Net<L> {
+    fn around(mut listeners: Vec<L>, started: Instant) -> io::Result<Net<L>> {
+        let poll = Poll::new()?;
+        for (token, listener) in LISTENERS.rev().zip(&mut listeners) {
+            poll.registry().register(listener, Token(token), Interest::READABLE)?;
+        }
+        let waker = Waker(Arc::new(mio::Waker::new(poll.registry(), WAKER)?));
+        let mut seed = [0; 16];
+        getrandom::fill(&mut seed).map_err(io::Error::other)?;
+        Ok(Net {
+            poll,
+            events: Events::with_capacity(EVENTS_MAX),
+            waker,
+            listeners,
+            next_listener: 0,
+            accept_rests: None,
+            started,
+            date: String::new(),
+            date_at: u64::MAX,
+            random: u128::from_le_bytes(seed),
+        })
+    }
+
+    /// What wakes this world's `wait`.
+    pub fn waker(&self) -> Waker {
+        self.waker.clone()
+    }
+
+    /// A rest from accepting bounds the wait, and its end reports the listener again.
+    fn accept_timeout(&self, timeout: Option<Duration>) -> Option<Duration> {
+        let Some(since) = self.accept_rests else { return timeout };
+        let left = ACCEPT_REST.saturating_sub(since.elapsed());
+        Some(timeout.map_or(left, |timeout| timeout.min(left)))
+    }
+}
+
+impl<L: Listener> World for Net<L> {
+    type Socket = L::Stream;
+
+    fn now_ms(&self) -> u64 {
+        self.started.elapsed().as_millis() as u64
+    }
+
+    fn now_us(&self) -> u64 {
+        self.started.elapsed().as_micros() as u64
+    }
+
+    fn date(&mut self) -> &str {
+        let now_s = self.started.elapsed().as_secs();
+        if now_s != self.date_at {
+            self.date_at = now_s;
+            self.date = httpdate::fmt_http_date(SystemTime::now());
+        }
+        &self.date
+    }
+
+    fn random(&mut self) -> u128 {
+        // A permuted counter (SplitMix's finalizer, twice): ids that differ, not secrets.
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+        u128::from(mix((self.random >> 64) as u64)) << 64 | u128::from(mix(self.random as u64))
+    }
+
+    fn wait(&mut self, timeout_ms: Option<u64>, ready: &mut Vec<Ready>) -> io::Result<()> {
+        let timeout = self.accept_timeout(timeout_ms.map(Duration::from_millis));
+        match self.poll.poll(&mut self.events, timeout) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
+            Err(error) => return Err(error),
+        }
+        ready.extend(self.events.iter().filter_map(to_ready));
+        if self.accept_rests.is_some_and(|since| since.elapsed() >= ACCEPT_REST) {
+            self.accept_rests = None;
+            ready.push(Ready::Listener);
+        }
+        Ok(())
+    }
+
+    fn accept(&mut self) -> io::Result<(L::Stream, SocketAddr)> {
+        for _ in 0..self.listeners.len() {
+            let accepted = self.listeners[self.next_listener].accept();
+            self.next_listener = (self.next_listener + 1) % self.listeners.len();
+            match accepted {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                // No descriptors, no memory: rest, and come back.
+                Err(error) => {
+                    self.accept_rests.get_or_insert_with(Instant::now);
+                    return Err(error);
+                }
+                accepted => return accepted,
+            }
+        }
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+
+    fn register(&mut self, socket: &mut L::Stream, key: Key) -> io::Result<()> {
+        let token = Token(key.to_bits() as usize);
+        self.poll.registry().register(socket, token, Interest::READABLE | Interest::WRITABLE)
+    }
+
+    fn read(&mut self, socket: &mut L::Stream, buffer: &mut [u8]) -> io::Result<usize> {
+        socket.read(buffer)
+    }
+
+    fn write(&mut self, socket: &mut L::Stream, bytes: &[u8]) -> io::Result<usize> {
+        socket.write(bytes)
+    }
+
+    fn shutdown_write(&mut self, socket: &mut L::Stream) {
+        // It fails only for a connection that is gone.
+        let _ = L::shutdown_write(socket);
+    }
+
+    fn close_listener(&mut self) {
+        for mut listener in self.listeners.drain(..) {
+            let _ = self.poll.registry().deregister(&mut listener);
+        }
+        self.accept_rests = None;
+    }
+}
+
+fn to_ready(event: &Event) -> Option<Ready> {
+    match event.token() {
+        WAKER => None,
+        Token(bits) if LISTENERS.contains(&bits) => Some(Ready::Listener),
+        Token(bits) => Some(Ready::Socket {
+            key: Key::from_bits(bits as u64),
+            readable: event.is_readable(),
+            writable: event.is_writable(),
+            read_closed: event.is_read_closed(),
+            broken: event.is_error() || event.is_write_closed(),
+        }),
+    }
+}
+
+fn mix(word: u64) -> u64 {
+    let word = (word ^ word >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let word = (word ^ word >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    word ^ word >> 31
+}

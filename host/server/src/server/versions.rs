@@ -1,0 +1,60 @@
+//! Which versions of guests are there: those that serve, and those that still have requests.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Weak};
+
+use snow_guests::Version;
+
+/// Knows every version that somebody still needs, and keeps none.
+#[derive(Default)]
+pub(super) struct Versions {
+    /// By number.
+    known: BTreeMap<u32, Weak<Version>>,
+    /// Numbers of those that were too many.
+    excess: BTreeSet<u32>,
+}
+
+impl Versions {
+    /// The lowest number that no version has. Workers keep tables by number, so that it had better be low.
+    pub fn free_number(&mut self) -> u32 {
+        self.known.retain(|_, version| version.strong_count() > 0);
+        self.excess.retain(|number| self.known.contains_key(number));
+        (0..).find(|number| !self.known.contains_key(number)).expect("there are fewer versions than numbers")
+    }
+
+    pub fn add(&mut self, version: &Arc<Version>) {
+        self.known.insert(version.number, Arc::downgrade(version));
+    }
+
+    /// Which version the newest of a guest is, of those that are needed; 0 if there is none.
+    pub fn newest(&self, name: &str) -> u32 {
+        let of_guest = self.alive().into_iter().filter(|version| &*version.guest.name == name);
+        of_guest.map(|version| version.nth).max().unwrap_or(0)
+    }
+
+    /// All that are needed.
+    pub fn alive(&self) -> Vec<Arc<Version>> {
+        self.known.values().filter_map(Weak::upgrade).collect()
+    }
+
+    /// The same, without keeping them.
+    pub fn known(&self) -> Vec<Weak<Version>> {
+        self.known.values().cloned().collect()
+    }
+
+    /// The oldest ones of each guest that has more than so many, those in `kept` aside. Each is returned once.
+    pub fn take_excess(&mut self, versions_max: usize, kept: &[u32]) -> Vec<Arc<Version>> {
+        let mut of_guests: BTreeMap<Arc<str>, Vec<Arc<Version>>> = BTreeMap::new();
+        for version in self.alive() {
+            of_guests.entry(version.guest.name.clone()).or_default().push(version);
+        }
+        let mut taken = Vec::new();
+        for mut versions in of_guests.into_values() {
+            versions.sort_by_key(|version| version.nth);
+            let excess = versions.len().saturating_sub(versions_max);
+            taken.extend(versions.into_iter().filter(|version| !kept.contains(&version.number)).take(excess));
+        }
+        taken.retain(|version| self.excess.insert(version.number));
+        taken
+    }
+}

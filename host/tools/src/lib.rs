@@ -1,0 +1,6 @@
+//! What makes guests.
+
+pub mod build;
+pub mod dev;
+pub mod new;
+pub mod test;

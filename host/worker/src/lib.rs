@@ -1,0 +1,7 @@
+//! The loop of one thread.
+
+mod worker;
+
+pub use self::worker::question::{HeldPage, HeldRequest, Inspection, Position};
+pub use self::worker::stats::{Ended, Labels, LoopState, RouteStats};
+pub use self::worker::{Held, Mailbox, Message, PostOffice, Shared, Stats, Worker};

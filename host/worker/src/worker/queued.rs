@@ -1,0 +1,20 @@
+//! A call, before and while it runs.
+
+use super::ExchangeRef;
+use snow_runtime::GuestRequest;
+
+/// A request that waits for a slot.
+pub(super) struct Queued {
+    pub exchange: ExchangeRef,
+    pub guest: u32,
+    pub route: u32,
+    pub request: Box<GuestRequest>,
+}
+
+/// For whom a slot's call runs.
+#[derive(Clone, Copy)]
+pub(super) struct Started {
+    pub exchange: ExchangeRef,
+    pub guest: u32,
+    pub route: u32,
+}
