@@ -68,7 +68,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--tests", metavar="NAME,…", help="only these measures")
     options.add_argument("--rounds", type=int, metavar="N", help=f"rounds of each measure [{ROUNDS}; 1 with --quick]")
     options.add_argument("--quick", action="store_true", help="a round of short loads; builds no wasmtime-cli")
-    options.add_argument("--snow-host", type=Path, metavar="FILE", help="this snow-host, not target/release/snow-host")
+    options.add_argument("--snow-host", type=Path, metavar="FILE", help="this snow-host, not target/dist/snow-host")
     options.add_argument("--markdown", action="store_true", help="print the tables as Markdown")
     options.add_argument("--json", type=Path, metavar="FILE", help="write all rounds to a file")
     options.add_argument("--svg", type=Path, metavar="FILE", help="write the picture to a file")

@@ -19,6 +19,8 @@ TESTS = frozenset(
 # What does not depend on how long an instance lives is measured once.
 REUSE_TESTS = frozenset({"cpu", "latency", "workers"})
 REUSE = "instances = { reuse = 1_000_000 }"
+# What people install: README, "Install".
+BUILD = ["cargo", "build", "--profile", "dist", "--locked", "--package", "snow-host"]
 # Longer than any measure takes.
 TIMEOUT = "?timeout=600"
 SETTLE = "/stop/?value={value}"
@@ -43,9 +45,9 @@ class Snow(Peer):
         )
 
     def prepare(self, options: Options) -> None:
-        built = places.REPOSITORY / "target" / "release" / "snow-host"
+        built = places.REPOSITORY / "target" / "dist" / "snow-host"
         if options.snow_host is None and not built.exists():
-            install.run(["cargo", "build", "--release", "--locked"], places.REPOSITORY, "cargo build of snow-host")
+            install.run(BUILD, places.REPOSITORY, "cargo build of snow-host")
         guests = places.REPOSITORY / "guests"
         install.cargo_build(guests, places.EXAMPLES_TARGET)
         install.cargo_build(places.BENCH / "guests", places.GUESTS_TARGET)

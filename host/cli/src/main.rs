@@ -1,5 +1,7 @@
 //! The program `snow-host`: its command line, one file a command.
 
+#![forbid(unsafe_code)]
+
 mod arguments;
 mod build;
 mod check;

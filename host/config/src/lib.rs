@@ -1,5 +1,7 @@
 //! How a server is started.
 
+#![forbid(unsafe_code)]
+
 mod config;
 pub mod manifest;
 mod settings;

@@ -1,5 +1,7 @@
 //! Mechanisms without I/O and without a clock.
 
+#![forbid(unsafe_code)]
+
 mod counters;
 mod fifo;
 mod gates;
@@ -17,4 +19,5 @@ pub use self::glob::{Glob, Globs};
 pub use self::inbox::Inbox;
 pub use self::pending::{Account, Entropy, Join, OWNERS_MAX, Owner, PendingId, Refusal, Registry, Waiter};
 pub use self::slab::{Key, Slab};
+pub use self::sync::lock;
 pub use self::timers::{TimerKey, Timers, due_ms};

@@ -1,8 +1,21 @@
-//! What threads share memory through: std's, by one name.
+//! The locks and atomics that threads share memory through, in one place.
 //!
-//! Mechanisms that several threads use at once take their locks and atomics from here and from nowhere else. So
-//! `tests/races/` can compile the very same files with loom's in this one's place, which runs their threads in every
-//! order that matters.
+//! Mechanisms that several threads use at once take them from here and from nowhere else. Built with `--cfg loom`, they are
+//! loom's, and the tests in `tests/races/` run the very same code in every order of its threads' steps that matters.
 
+#[cfg(not(loom))]
 pub use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-pub use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+pub use std::sync::{Arc, PoisonError};
+#[cfg(not(loom))]
+pub use std::sync::{Mutex, MutexGuard};
+
+#[cfg(loom)]
+pub use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+#[cfg(loom)]
+pub use loom::sync::{Mutex, MutexGuard};
+
+/// Locks a mutex, also one whose holder has panicked: what it guards is left whole by every critical section, since none
+/// calls code that may panic half-way.
+pub fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -19,6 +19,8 @@
 //! folded field, a list in `Transfer-Encoding`), two recipients may disagree about where a message ends, and
 //! request smuggling lives in that disagreement.
 
+#![forbid(unsafe_code)]
+
 mod body;
 mod chunked;
 mod connection;

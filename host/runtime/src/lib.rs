@@ -1,5 +1,7 @@
 //! The seam between the loop and guests.
 
+#![forbid(unsafe_code)]
+
 mod log;
 mod outcome;
 mod router;

@@ -1,5 +1,7 @@
 //! Starts and stops workers, and knows everyone.
 
+#![forbid(unsafe_code)]
+
 mod admin;
 mod guests_folder;
 mod net;

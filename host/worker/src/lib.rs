@@ -1,5 +1,7 @@
 //! The loop of one thread.
 
+#![forbid(unsafe_code)]
+
 mod worker;
 
 pub use self::worker::question::{HeldPage, HeldRequest, Inspection, Position};

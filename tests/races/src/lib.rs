@@ -1,31 +1,12 @@
-//! The host's shared mechanisms, file for file, with loom's locks and atomics in the place of std's.
+//! Runs the host's shared mechanisms, the crate `snow-core` as it is, in every order of its threads' steps that matters.
 //!
-//! The files take them from `crate::sync` alone. In the host that is std; here it is the module below, and so
-//! loom sees each step of the very code that is shipped. `tests/` says what has to hold in every order.
+//! Built with `--cfg loom`, the crate takes loom's locks and atomics in the place of std's, so that loom sees each step of
+//! the code that is shipped. The files in `tests/` say what has to hold in every order.
 
-#[path = "../../../host/src"]
-mod host {
-    pub mod fifo;
-    pub mod inbox;
-    pub mod pending;
-    pub mod slab;
-}
-
-pub use host::{fifo, inbox, pending, slab};
-
-pub mod sync {
-    //! The same names as in the host's `sync.rs`.
-
-    pub use std::sync::{Arc, PoisonError};
-
-    pub use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-    pub use loom::sync::{Mutex, MutexGuard};
-}
-
-/// Switches away from a thread that could have gone on, at most.
+/// How often a thread that could go on is interrupted, at most.
 const PREEMPTIONS_MAX: usize = 3;
 
-/// Runs it in every order of its threads' steps that so few switches can make.
+/// Runs a closure once for each order of its threads' steps that needs no more than `PREEMPTIONS_MAX` interruptions.
 pub fn in_every_order(run: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = Some(PREEMPTIONS_MAX);

@@ -2,8 +2,8 @@
 
 use loom::sync::{Arc, Condvar, Mutex};
 use loom::thread;
+use snow_core::Inbox;
 use snow_races::in_every_order;
-use snow_races::inbox::Inbox;
 
 /// What a receiver sleeps on. It stays rung until it is heard, as an eventfd does.
 #[derive(Default)]
