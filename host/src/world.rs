@@ -11,7 +11,7 @@ use crate::http::{Request, Response};
 use crate::outcome::{Arrival, Cause, Handle, Join, Outcome};
 use crate::pending::Waiter;
 use crate::request_id::RequestId;
-use crate::router::{Param, Router};
+use crate::router::{Param, RouteId, Router, VersionId};
 use crate::slab::Key;
 
 /// Sockets, time and randomness.
@@ -92,27 +92,27 @@ pub trait Post: Send + Sync {
 ///
 /// What is not required is as if guests were deployed but once, never waited in place, and had no limits of their own.
 ///
-/// A `guest` is a number here: it names one version of one guest for as long as anybody holds it, or the router has it.
+/// A [`VersionId`] means something for as long as the router has it, or a request holds it ([`Calls::hold`]).
 pub trait Calls {
     /// The table that decides which guest takes a request.
     fn router(&self) -> &Router;
 
-    /// The guest's name, for the log.
-    fn guest_name(&self, guest: u32) -> Arc<str>;
+    /// The name of a version's guest, for the log.
+    fn guest_name(&self, version: VersionId) -> Arc<str>;
 
-    /// Whether the guest exports `resume`.
-    fn has_resume(&self, guest: u32) -> bool;
+    /// Whether the version exports `resume`.
+    fn has_resume(&self, version: VersionId) -> bool;
 
     /// The longest content of a request to it, if it has a limit of its own. The limit of all counts beside it.
-    fn body_bytes_max(&self, _guest: u32) -> Option<u64> {
+    fn body_bytes_max(&self, _version: VersionId) -> Option<u64> {
         None
     }
 
-    /// One more request of this guest is queued, running or suspended: it stays, whatever is deployed meanwhile.
-    fn hold(&mut self, _guest: u32) {}
+    /// One more request of this version is queued, running or suspended: it stays, whatever is deployed meanwhile.
+    fn hold(&mut self, _version: VersionId) {}
 
-    /// One less. True if that was the last and the guest has been replaced: its number means nothing from now on.
-    fn let_go(&mut self, _guest: u32) -> bool {
+    /// One less. True if that was the last and the version has been replaced: its id means nothing from now on.
+    fn let_go(&mut self, _version: VersionId) -> bool {
         false
     }
 
@@ -121,25 +121,25 @@ pub trait Calls {
         None
     }
 
-    /// Nothing is to be suspended for this guest any more. False if nothing is held for it here.
-    fn expel(&mut self, _guest: u32) -> bool {
+    /// Nothing is to be suspended for this version any more. False if nothing is held for it here.
+    fn expel(&mut self, _version: VersionId) -> bool {
         false
     }
 
     /// Whether that was said of it.
-    fn is_expelled(&self, _guest: u32) -> bool {
+    fn is_expelled(&self, _version: VersionId) -> bool {
         false
     }
 
     /// The gate of a guest whose calls in the process are limited in number: all its versions have the same, on every
     /// worker.
-    fn gate(&self, _guest: u32) -> Option<u32> {
+    fn gate(&self, _version: VersionId) -> Option<u32> {
         None
     }
 
-    /// The next call to be started, of this guest, enters its gate; it leaves it by itself when it ends. False if it has
+    /// The next call to be started, of this version, enters its gate; it leaves it by itself when it ends. False if it has
     /// to wait: then [`Post::gate_opened`] tells this worker when to try again.
-    fn enter(&mut self, _guest: u32) -> bool {
+    fn enter(&mut self, _version: VersionId) -> bool {
         true
     }
 
@@ -178,8 +178,8 @@ pub struct Redeployed {
     pub limits: Arc<Limits>,
     /// Whether each answered request is logged.
     pub access_log: bool,
-    /// Guests that were replaced and that nothing is held for: their numbers mean nothing from now on.
-    pub gone: Vec<u32>,
+    /// Versions that were replaced and that nothing is held for: their ids mean nothing from now on.
+    pub gone: Vec<VersionId>,
 }
 
 /// What became of a call in one time slice.
@@ -207,10 +207,10 @@ pub struct Wait {
 /// One call into a guest.
 #[derive(Debug)]
 pub struct Call {
-    /// The guest's version, by its number.
-    pub guest: u32,
-    /// The route, by its place in the guest's list.
-    pub route: u32,
+    /// The version of the guest.
+    pub version: VersionId,
+    /// The route of that version.
+    pub route: RouteId,
     /// The request's id, for the log.
     pub request_id: RequestId,
     /// What is called.

@@ -5,7 +5,7 @@ use snow_host::http::encode::{self, Envelope};
 use snow_host::http::{HeadReader, Response, Version};
 use snow_host::limits::HttpLimits;
 use snow_host::pending::{Registry, Waiter};
-use snow_host::router::{Entry, Match, Route, Router};
+use snow_host::router::{Entry, Match, Route, RouteId, Router, VersionId};
 use snow_host::slab::Key;
 
 const DATE: &str = "Sat, 21 Nov 2026 12:00:00 GMT";
@@ -84,7 +84,7 @@ fn route(routes: u32) -> Run {
     let entries = (0..routes).map(|n| {
         let pattern = if n % 2 == 0 { format!("/api/v1/things{n}/") } else { format!("/api/v1/items{n}/([0-9]+)") };
         let declared = Route { methods: vec!["GET".into()], pattern };
-        Entry { guest: 0, route: n, declared, mount: "".into() }
+        Entry { version: VersionId(0), route: RouteId(n), declared, mount: "".into() }
     });
     let router = Router::new(entries.collect()).expect("plain patterns");
     let path = format!("/api/v1/items{}/4711", routes - 1);

@@ -205,9 +205,9 @@ fn merge(pages: impl Iterator<Item = HeldPage>, limit: usize) -> (Vec<HeldReques
 }
 
 fn row(request: &HeldRequest, versions: &[Arc<Version>], now_ms: u64) -> Value {
-    let is_its = |version: &&Arc<Version>| version.number == request.guest && version.guest.name == request.name;
+    let is_its = |version: &&Arc<Version>| version.id == request.version && version.guest.name == request.name;
     let version = versions.iter().find(is_its);
-    let route = version.and_then(|version| version.guest.routes.get(request.route as usize));
+    let route = version.and_then(|version| version.guest.routes.get(request.route.index()));
     json!({
         "id": request.id.to_string(),
         "guest": *request.name,
@@ -243,15 +243,16 @@ fn parse_cursor(text: &str) -> Option<Position> {
 mod tests {
     use super::*;
     use crate::request_id::RequestId;
+    use crate::router::{RouteId, VersionId};
 
     fn held(started_ms: u64, worker: u16) -> HeldRequest {
         HeldRequest {
             position: Position { started_ms, worker, slot: started_ms as u32, generation: 0 },
             id: RequestId::made(1),
             client: "127.0.0.1:1".parse().unwrap(),
-            guest: 0,
+            version: VersionId(0),
             name: "g".into(),
-            route: 0,
+            route: RouteId(0),
             deadline_at_ms: None,
             pendings: 1,
             keys: Vec::new(),

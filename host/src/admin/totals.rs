@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::sources::Sources;
 use crate::counters::Distribution;
+use crate::router::VersionId;
 use crate::worker::stats::RouteStats;
 
 /// What is counted under one label.
@@ -60,8 +61,8 @@ pub fn by_label(sources: &Sources) -> BTreeMap<u32, RouteTotals> {
     all
 }
 
-/// Requests that a version has now, by its number, and how many of them are held.
-pub fn of_version(sources: &Sources, number: u32) -> (u64, u64) {
-    let counted = sources.workers.iter().filter_map(|worker| worker.stats.versions.get(number));
+/// Requests that a version has now, and how many of them are held.
+pub fn of_version(sources: &Sources, version: VersionId) -> (u64, u64) {
+    let counted = sources.workers.iter().filter_map(|worker| worker.stats.versions.get(version));
     counted.fold((0, 0), |(requests, held), counts| (requests + counts.requests.get(), held + counts.held.get()))
 }

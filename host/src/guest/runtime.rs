@@ -15,6 +15,7 @@ use crate::config::Limits;
 use crate::log::Log;
 use crate::outcome::Settled;
 use crate::pending::Registry;
+use crate::router::VersionId;
 use crate::world::Post;
 
 /// What all calls of a worker share: a count of references of its own, which no other thread touches, to what all
@@ -78,13 +79,13 @@ pub enum Report {
     Retired(Box<dyn Any + Send>),
     /// A version has passed its trial. Said once.
     Proven {
-        /// Its number.
-        guest: u32,
+        /// That version.
+        version: VersionId,
     },
     /// A version has failed its trial. Said once.
     Troubled {
-        /// Its number.
-        guest: u32,
+        /// That version.
+        version: VersionId,
     },
 }
 

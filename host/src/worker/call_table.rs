@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 use super::TURN;
 use super::gated::Gated;
 use super::queued::{Queued, Started};
+use crate::router::{RouteId, VersionId};
 
 /// Calls in a row that make a route slow. More than one, since the system may have stopped this thread in a call that
 /// is quick by itself.
@@ -22,8 +23,8 @@ pub(super) struct CallTable {
     slow_queue: VecDeque<Queued>,
     /// Calls of guests that may have only so many.
     pub gated: Gated,
-    /// How many calls in a row took more than a slice, by guest and route; those that did not are not here.
-    long_calls: BTreeMap<(u32, u32), u8>,
+    /// How many calls in a row took more than a slice, by version and route; those that did not are not here.
+    long_calls: BTreeMap<(VersionId, RouteId), u8>,
     /// Calls that may run at one time.
     running_max: usize,
     /// Of those, places that slow routes leave free.
@@ -79,13 +80,13 @@ impl CallTable {
         !self.runnable.is_empty()
             || quick
             || slow
-            || self.gated.can_go_on(|(guest, route)| self.may_start(guest, route))
+            || self.gated.can_go_on(|(version, route)| self.may_start(version, route))
     }
 
     /// The next gate that may be tried.
     pub fn next_gate(&mut self) -> Option<u32> {
         let mut gated = std::mem::take(&mut self.gated);
-        let gate = gated.next_gate(|(guest, route)| self.may_start(guest, route));
+        let gate = gated.next_gate(|(version, route)| self.may_start(version, route));
         self.gated = gated;
         gate
     }
@@ -101,8 +102,8 @@ impl CallTable {
     }
 
     /// Whether a call of this route may have a place now.
-    pub fn may_start(&self, guest: u32, route: u32) -> bool {
-        self.places() > if self.is_slow(guest, route) { self.reserved } else { 0 }
+    pub fn may_start(&self, version: VersionId, route: RouteId) -> bool {
+        self.places() > if self.is_slow(version, route) { self.reserved } else { 0 }
     }
 
     /// Whether requests had better stay in their sockets for now: more calls wait than a turn can start. Not so
@@ -122,8 +123,8 @@ impl CallTable {
     /// they would take every place, those of whom they wait for included.
     pub fn park(&mut self, slot: u32) {
         self.parked += 1;
-        if let Some(Started { guest, route, .. }) = self.started[slot as usize] {
-            self.classify(guest, route, self.parked <= self.parked_max);
+        if let Some(Started { version, route, .. }) = self.started[slot as usize] {
+            self.classify(version, route, self.parked <= self.parked_max);
         }
     }
 
@@ -151,21 +152,22 @@ impl CallTable {
         waiting + self.started.len() - self.free.len()
     }
 
-    /// A guest's number means nothing any more.
-    pub fn forget(&mut self, guest: u32) {
-        let routes: Vec<_> = self.long_calls.range((guest, 0)..=(guest, u32::MAX)).map(|(route, _)| *route).collect();
+    /// A version's id means nothing any more.
+    pub fn forget(&mut self, version: VersionId) {
+        let routes = (version, RouteId(0))..=(version, RouteId(u32::MAX));
+        let routes: Vec<_> = self.long_calls.range(routes).map(|(route, _)| *route).collect();
         for route in routes {
             self.long_calls.remove(&route);
         }
     }
 
-    fn is_slow(&self, guest: u32, route: u32) -> bool {
-        self.long_calls.get(&(guest, route)).is_some_and(|&calls| calls >= SLOW_AFTER)
+    fn is_slow(&self, version: VersionId, route: RouteId) -> bool {
+        self.long_calls.get(&(version, route)).is_some_and(|&calls| calls >= SLOW_AFTER)
     }
 
     /// Where a new call of this route waits.
-    pub fn queue_of(&mut self, guest: u32, route: u32) -> &mut VecDeque<Queued> {
-        if self.is_slow(guest, route) { &mut self.slow_queue } else { &mut self.queue }
+    pub fn queue_of(&mut self, version: VersionId, route: RouteId) -> &mut VecDeque<Queued> {
+        if self.is_slow(version, route) { &mut self.slow_queue } else { &mut self.queue }
     }
 
     /// The next new call that is not of a slow route. Calls whose route has turned out slow since they were queued
@@ -173,7 +175,7 @@ impl CallTable {
     pub fn next_quick(&mut self) -> Option<Queued> {
         loop {
             let queued = self.queue.pop_front()?;
-            if !self.is_slow(queued.guest, queued.route) {
+            if !self.is_slow(queued.version, queued.route) {
                 return Some(queued);
             }
             self.slow_queue.push_back(queued);
@@ -186,12 +188,12 @@ impl CallTable {
     }
 
     /// A call's first time slice is over: was it enough?
-    pub fn classify(&mut self, guest: u32, route: u32, was_enough: bool) {
+    pub fn classify(&mut self, version: VersionId, route: RouteId, was_enough: bool) {
         if !was_enough {
-            let calls = self.long_calls.entry((guest, route)).or_default();
+            let calls = self.long_calls.entry((version, route)).or_default();
             *calls = calls.saturating_add(1);
         } else if !self.long_calls.is_empty() {
-            self.long_calls.remove(&(guest, route));
+            self.long_calls.remove(&(version, route));
         }
     }
 }
@@ -202,12 +204,12 @@ mod tests {
     use super::*;
     use crate::slab::Key;
 
-    const ROUTE: (u32, u32) = (0, 0);
+    const ROUTE: (VersionId, RouteId) = (VersionId(0), RouteId(0));
 
     fn start(table: &mut CallTable) -> u32 {
         let slot = table.free.pop().expect("there is a slot for each place");
         let exchange = ExchangeRef { client: Key { slot, generation: 0 }, serial: 0 };
-        table.started[slot as usize] = Some(Started { exchange, guest: ROUTE.0, route: ROUTE.1 });
+        table.started[slot as usize] = Some(Started { exchange, version: ROUTE.0, route: ROUTE.1 });
         slot
     }
 
@@ -237,7 +239,7 @@ mod tests {
             table.park(slot);
         }
         assert_eq!(table.places(), 1);
-        assert!(!table.may_start(ROUTE.0, ROUTE.1) && table.may_start(0, 1));
+        assert!(!table.may_start(ROUTE.0, ROUTE.1) && table.may_start(ROUTE.0, RouteId(1)));
         table.classify(ROUTE.0, ROUTE.1, true);
         assert!(table.may_start(ROUTE.0, ROUTE.1), "one that ends at once, and it is quick again");
     }

@@ -12,7 +12,7 @@ use crate::exchange::{Exchange, Progress};
 use crate::http::{Head, Request, Response, encode};
 use crate::limits::HttpLimits;
 use crate::log::{Access, Level};
-use crate::router::Match;
+use crate::router::{Match, VersionId};
 use crate::slab::Key;
 use crate::timers::TimerKey;
 use crate::world::{Calls, World};
@@ -287,13 +287,13 @@ impl<W: World, C: Calls> Worker<W, C> {
     }
 
     /// Answers an exchange, if it is still there, and logs it.
-    pub(super) fn answer(&mut self, exchange: ExchangeRef, guest: Option<u32>, response: &Response) {
+    pub(super) fn answer(&mut self, exchange: ExchangeRef, version: Option<VersionId>, response: &Response) {
         if !self.exchange_is_there(exchange) {
             return;
         }
         let Some(client) = self.clients.get_mut(exchange.client) else { return };
         let Some(current) = client.connection.exchange() else { return };
-        let name = guest.map(|guest| self.guests.guest_name(guest));
+        let name = version.map(|version| self.guests.guest_name(version));
         let replaced;
         let response = match encode::check(response, current.head_only) {
             Ok(()) => response,
@@ -380,11 +380,11 @@ fn suspension(exchange: &Exchange) -> Option<Key> {
 
 /// How much of a body is read for the guest: at most what is read for any.
 fn body_bytes_max<C: Calls>(guests: &C, matched: &Match, limits: &HttpLimits) -> u64 {
-    let guest = match matched {
-        Match::Found { entry, .. } => guests.router().entry(*entry).map(|entry| entry.guest),
+    let version = match matched {
+        Match::Found { entry, .. } => guests.router().entry(*entry).map(|entry| entry.version),
         _ => None,
     };
-    let own = guest.and_then(|guest| guests.body_bytes_max(guest));
+    let own = version.and_then(|version| guests.body_bytes_max(version));
     own.unwrap_or(u64::MAX).min(limits.body_bytes_max)
 }
 

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::queued::Queued;
 use crate::fifo::Fifo;
+use crate::router::{RouteId, VersionId};
 use crate::slab::Key;
 
 /// The queues before the gates, by their numbers.
@@ -42,8 +43,8 @@ impl Queue {
 #[derive(Clone, Copy)]
 pub(super) struct Resumption {
     pub suspension: Key,
-    pub guest: u32,
-    pub route: u32,
+    pub version: VersionId,
+    pub route: RouteId,
 }
 
 /// What waits longest before a gate.
@@ -53,11 +54,11 @@ pub(super) enum Next<'a> {
 }
 
 impl Next<'_> {
-    /// Its guest and its route.
-    pub fn call(&self) -> (u32, u32) {
+    /// Its version and its route.
+    pub fn call(&self) -> (VersionId, RouteId) {
         match self {
-            Next::Request(queued) => (queued.guest, queued.route),
-            Next::Resumption(resumption) => (resumption.guest, resumption.route),
+            Next::Request(queued) => (queued.version, queued.route),
+            Next::Resumption(resumption) => (resumption.version, resumption.route),
         }
     }
 }
@@ -126,12 +127,12 @@ impl Gated {
     }
 
     /// Whether one of the gates may be tried, for a call that may have a place.
-    pub fn can_go_on(&self, may_start: impl Fn((u32, u32)) -> bool) -> bool {
+    pub fn can_go_on(&self, may_start: impl Fn((VersionId, RouteId)) -> bool) -> bool {
         self.ready.iter().filter_map(|gate| self.next(*gate)).any(|next| may_start(next.call()))
     }
 
     /// The first gate to be tried, for a call that may have a place. It is the last one the next time.
-    pub fn next_gate(&mut self, may_start: impl Fn((u32, u32)) -> bool) -> Option<u32> {
+    pub fn next_gate(&mut self, may_start: impl Fn((VersionId, RouteId)) -> bool) -> Option<u32> {
         let may_go = |gate: &u32| self.next(*gate).is_some_and(|next| may_start(next.call()));
         let at = self.ready.iter().position(may_go)?;
         let gate = self.ready.remove(at)?;
@@ -179,10 +180,11 @@ impl Gated {
 mod tests {
     use super::*;
 
-    const ANY: fn((u32, u32)) -> bool = |_| true;
+    const ANY: fn((VersionId, RouteId)) -> bool = |_| true;
 
-    fn resumption(slot: u32, guest: u32) -> Resumption {
-        Resumption { suspension: Key { slot, generation: 0 }, guest, route: 0 }
+    fn resumption(slot: u32, version: u32) -> Resumption {
+        let suspension = Key { slot, generation: 0 };
+        Resumption { suspension, version: VersionId(version), route: RouteId(0) }
     }
 
     fn take(gated: &mut Gated, gate: u32) -> Option<u32> {
@@ -218,7 +220,7 @@ mod tests {
         assert!(gated.take_unanswered().is_empty());
 
         gated.push_resumption(7, resumption(1, 3));
-        assert_eq!(gated.next_gate(|(guest, _)| guest != 3), None, "its route may have no place");
+        assert_eq!(gated.next_gate(|(version, _)| version != VersionId(3)), None, "its route may have no place");
         gated.opened(7);
         assert_eq!(gated.take_unanswered(), [7], "it was not tried");
         assert_eq!(gated.next_gate(ANY), Some(7), "and will be");

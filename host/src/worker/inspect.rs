@@ -109,14 +109,14 @@ impl<W: World, C: Calls> Worker<W, C> {
         let suspension = self.suspensions.get(key)?;
         let client = suspension.exchange().client;
         let exchange = self.clients.get(client)?.connection.exchange()?;
-        let (guest, route) = suspension.call();
+        let (version, route) = suspension.call();
         let keys = suspension.pendings().filter_map(|id| self.shared.registry.key(id)).take(KEYS_SHOWN_MAX);
         Some(HeldRequest {
             position,
             id: exchange.id.clone(),
             client: self.peer(client)?,
-            guest,
-            name: self.guests.guest_name(guest),
+            version,
+            name: self.guests.guest_name(version),
             route,
             deadline_at_ms: suspension.deadline_at_ms(),
             pendings: suspension.pendings().count(),

@@ -32,6 +32,7 @@ use crate::inbox::Inbox;
 use crate::log::Log;
 use crate::outcome::Settled;
 use crate::pending::{PendingId, Registry};
+use crate::router::VersionId;
 use crate::slab::{Key, Slab};
 use crate::timers::Timers;
 use crate::world::{Calls, Post, Ready, World};
@@ -72,8 +73,8 @@ pub enum Message {
     Redeploy,
     /// Too many versions of a guest are held, and this is the oldest: what is suspended for it is answered 503.
     Expel {
-        /// The version's number.
-        guest: u32,
+        /// The version.
+        version: VersionId,
     },
     /// There is a question on its [`question::Desk`].
     Inspect,
@@ -135,7 +136,7 @@ pub struct Worker<W: World, C: Calls> {
     /// Clients that may have requests, for a turn when fewer calls wait.
     deferred: Fifo<Key>,
     drain: Drain,
-    /// Guests whose suspensions are to be answered 503.
+    /// Versions whose suspensions are to be answered 503.
     expelled: VecDeque<Expelled>,
     /// Questions about what is held.
     scans: VecDeque<Scan>,
@@ -305,7 +306,7 @@ impl<W: World, C: Calls> Worker<W, C> {
                 Message::Runnable(slot) => self.calls.runnable.push_back(slot),
                 Message::GateOpened { gate } => self.calls.gated.opened(gate),
                 Message::Redeploy => self.redeploy(),
-                Message::Expel { guest } => self.expel(guest),
+                Message::Expel { version } => self.expel(version),
                 Message::Inspect => self.inspect(),
                 Message::Drain { until_ms } => self.start_draining(until_ms),
             }

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::request_id::RequestId;
+use crate::router::{RouteId, VersionId};
 
 /// A question about what a worker holds.
 pub struct Inspection {
@@ -69,12 +70,12 @@ pub struct HeldRequest {
     pub id: RequestId,
     /// The client's address.
     pub client: SocketAddr,
-    /// The version that holds it, by its number.
-    pub guest: u32,
-    /// That guest's name.
+    /// The version that holds it.
+    pub version: VersionId,
+    /// The name of that version's guest.
     pub name: Arc<str>,
-    /// The route, by its place in the guest's list.
-    pub route: u32,
+    /// The route of that version.
+    pub route: RouteId,
     /// When it is answered at the latest, on the workers' clock. `None`: its wait is over, and its `resume` is next.
     pub deadline_at_ms: Option<u64>,
     /// What it waits for.

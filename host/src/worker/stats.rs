@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::question::Desk;
 use crate::counters::{Counter, Histogram};
+use crate::router::VersionId;
 
 /// Bounds of the buckets of a request's time. Held requests wait long.
 static REQUEST_MS: [u64; 15] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000];
@@ -36,10 +37,10 @@ pub struct Stats {
     pub sent_bytes: Counter,
     /// How far its loop is.
     pub turns: Turns,
-    /// By the number of their labels.
-    pub routes: Shelf<RouteStats>,
-    /// By the numbers of guests.
-    pub versions: Shelf<VersionStats>,
+    /// By label.
+    pub routes: Shelf<u32, RouteStats>,
+    /// By version.
+    pub versions: Shelf<VersionId, VersionStats>,
     /// The same for all workers of a server.
     pub labels: Arc<Labels>,
     /// What is asked about its suspensions. To be followed by a [`Message::Inspect`](super::Message::Inspect).
@@ -170,34 +171,33 @@ pub struct VersionStats {
     pub held: Counter,
 }
 
-/// Counts by number, added by their worker when it first needs them; others find them here.
+/// Counts by what they are of, added by their worker when it first needs them; others find them here.
 #[derive(Debug)]
-pub struct Shelf<T>(Mutex<Vec<Option<Arc<T>>>>);
+pub struct Shelf<K, T>(Mutex<BTreeMap<K, Arc<T>>>);
 
-impl<T> Default for Shelf<T> {
+impl<K, T> Default for Shelf<K, T> {
     fn default() -> Self {
         Shelf(Mutex::default())
     }
 }
 
-impl<T> Shelf<T> {
-    /// All that are there, with their numbers.
-    pub fn all(&self) -> Vec<(u32, Arc<T>)> {
-        let entries = lock(&self.0);
-        (0..).zip(&*entries).filter_map(|(number, entry)| Some((number, entry.clone()?))).collect()
+impl<K: Copy + Ord, T> Shelf<K, T> {
+    /// Returns all that are there, in the order of what they are of.
+    pub fn all(&self) -> Vec<(K, Arc<T>)> {
+        lock(&self.0).iter().map(|(of, counts)| (*of, counts.clone())).collect()
     }
 
-    /// That of one number.
-    pub fn get(&self, number: u32) -> Option<Arc<T>> {
-        lock(&self.0).get(number as usize)?.clone()
+    /// Returns the counts of one.
+    pub fn get(&self, of: K) -> Option<Arc<T>> {
+        lock(&self.0).get(&of).cloned()
     }
 
-    pub(super) fn put(&self, number: u32, value: Option<Arc<T>>) {
-        let (mut entries, index) = (lock(&self.0), number as usize);
-        if entries.len() <= index {
-            entries.resize_with(index + 1, || None);
-        }
-        entries[index] = value;
+    pub(super) fn put(&self, of: K, counts: Arc<T>) {
+        lock(&self.0).insert(of, counts);
+    }
+
+    pub(super) fn remove(&self, of: K) {
+        lock(&self.0).remove(&of);
     }
 }
 

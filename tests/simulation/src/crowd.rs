@@ -14,7 +14,7 @@ use snow_host::config::TurnLimits;
 use snow_host::http::Response;
 use snow_host::outcome::{Arrival, Clock, Handle, Join, Outcome, Settled, Settlement, Suspend};
 use snow_host::pending::Registry;
-use snow_host::router::{Entry, Route, Router};
+use snow_host::router::{Entry, Route, RouteId, Router, VersionId};
 use snow_host::slab::Key;
 use snow_host::worker::{Mailbox, Message, PostOffice};
 use snow_host::world::{Call, CallEnd, CallEntry, Calls, Post, Ran, Ready, World};
@@ -166,8 +166,8 @@ impl Snow {
     /// Handlers for the worker 0.
     pub fn new(office: &Office) -> Snow {
         let entry = |(route, pattern): (usize, &&str)| Entry {
-            guest: 0,
-            route: route as u32,
+            version: VersionId(0),
+            route: RouteId(route as u32),
             declared: Route { methods: Vec::new(), pattern: (*pattern).to_owned() },
             mount: "".into(),
         };
@@ -223,17 +223,17 @@ impl Calls for Snow {
         &self.router
     }
 
-    fn guest_name(&self, _: u32) -> Arc<str> {
+    fn guest_name(&self, _: VersionId) -> Arc<str> {
         self.name.clone()
     }
 
-    fn has_resume(&self, _: u32) -> bool {
+    fn has_resume(&self, _: VersionId) -> bool {
         true
     }
 
     fn start(&mut self, slot: u32, call: Call) -> Ran {
         let mut leftover = Vec::new();
-        let outcome = match (call.entry, call.route) {
+        let outcome = match (call.entry, call.route.index()) {
             (CallEntry::Resume { arrivals, .. }, _) => {
                 leftover.extend(arrivals.iter().map(|arrival| arrival.handle));
                 Outcome::Respond(resumed(&arrivals))

@@ -11,7 +11,7 @@ use snow_host::gates::{Gate, Told};
 use snow_host::http::Response;
 use snow_host::outcome::{Clock, Handle, Join, Outcome, Settled, Suspend};
 use snow_host::pending::{Registry, Waiter};
-use snow_host::router::{Entry, Route, Router};
+use snow_host::router::{Entry, Route, RouteId, Router, VersionId};
 use snow_host::worker::{Mailbox, Message, PostOffice};
 use snow_host::world::{Call, CallEnd, CallEntry, CallFault, Calls, GuestRequest, Post, Ran, Redeployed, Wait};
 
@@ -99,18 +99,18 @@ impl Scripted {
     fn begin(&self, call: Call) -> Running {
         let now_ms = call.now_ms;
         let mut stage = self.stage.borrow_mut();
-        assert!(stage.versions.has_requests(self.worker, call.guest), "whose call runs is held");
+        assert!(stage.versions.has_requests(self.worker, call.version), "whose call runs is held");
         let (request, handles, kept) = match call.entry {
             CallEntry::Handle(kept) => {
                 let request = kept.params[0].value.parse().expect("the route takes numbers");
-                stage.ledger.handle_starts(request, call.guest);
+                stage.ledger.handle_starts(request, call.version);
                 (request, Vec::new(), Some(kept))
             }
             CallEntry::Resume { cause, request: kept, state, arrivals } => {
                 let request = usize::from_le_bytes(state.try_into().expect("a state comes back as it was"));
                 let numbers = stage.ledger.held_by(request);
                 let version = stage.ledger.requests[request].version;
-                assert_eq!(call.guest, version, "the version that has suspended it resumes it");
+                assert_eq!(call.version, version, "the version that has suspended it resumes it");
                 stage.ledger.resume_starts(request, cause, &arrivals, kept.is_some(), now_ms);
                 (request, arrivals.iter().map(|arrival| arrival.handle).zip(numbers).collect(), kept)
             }
@@ -294,30 +294,30 @@ impl Calls for Scripted {
         &self.router
     }
 
-    fn guest_name(&self, guest: u32) -> Arc<str> {
-        self.stage.borrow().versions.assert_known(self.worker, guest);
+    fn guest_name(&self, version: VersionId) -> Arc<str> {
+        self.stage.borrow().versions.assert_known(self.worker, version);
         "scripted".into()
     }
 
-    fn has_resume(&self, guest: u32) -> bool {
-        self.stage.borrow().versions.assert_known(self.worker, guest);
+    fn has_resume(&self, version: VersionId) -> bool {
+        self.stage.borrow().versions.assert_known(self.worker, version);
         true
     }
 
-    fn hold(&mut self, guest: u32) {
-        self.stage.borrow_mut().versions.hold(self.worker, guest);
+    fn hold(&mut self, version: VersionId) {
+        self.stage.borrow_mut().versions.hold(self.worker, version);
     }
 
-    fn let_go(&mut self, guest: u32) -> bool {
-        self.stage.borrow_mut().versions.let_go(self.worker, guest)
+    fn let_go(&mut self, version: VersionId) -> bool {
+        self.stage.borrow_mut().versions.let_go(self.worker, version)
     }
 
-    fn gate(&self, _: u32) -> Option<u32> {
+    fn gate(&self, _: VersionId) -> Option<u32> {
         let stage = self.stage.borrow();
         stage.calls_max.map(|_| stage.gate.number)
     }
 
-    fn enter(&mut self, _: u32) -> bool {
+    fn enter(&mut self, _: VersionId) -> bool {
         assert!(!self.enters, "who has entered is started");
         let stage = self.stage.borrow();
         let Some(calls_max) = stage.calls_max else { return true };
@@ -339,12 +339,12 @@ impl Calls for Scripted {
         Some(Redeployed { limits: self.limits.clone(), access_log: false, gone })
     }
 
-    fn expel(&mut self, guest: u32) -> bool {
-        self.stage.borrow().versions.has_requests(self.worker, guest)
+    fn expel(&mut self, version: VersionId) -> bool {
+        self.stage.borrow().versions.has_requests(self.worker, version)
     }
 
-    fn is_expelled(&self, guest: u32) -> bool {
-        self.stage.borrow().versions.expelled.contains(&guest)
+    fn is_expelled(&self, version: VersionId) -> bool {
+        self.stage.borrow().versions.expelled.contains(&version)
     }
 
     fn start(&mut self, slot: u32, call: Call) -> Ran {
@@ -373,7 +373,7 @@ impl Calls for Scripted {
 }
 
 /// The table of a version.
-fn router(version: u32) -> Router {
+fn router(version: VersionId) -> Router {
     let declared = Route { methods: Vec::new(), pattern: "/r/([0-9]+)".to_owned() };
-    Router::new(vec![Entry { guest: version, route: 0, declared, mount: "".into() }]).expect("the pattern is fine")
+    Router::new(vec![Entry { version, route: RouteId(0), declared, mount: "".into() }]).expect("the pattern is fine")
 }

@@ -89,7 +89,7 @@ impl Simulation {
         ledger.refuses = tight;
         let stage = Stage {
             ledger,
-            versions: Versions::default(),
+            versions: Versions::new(),
             scripts: Vec::new(),
             runnable: Vec::new(),
             unposted: Vec::new(),
@@ -219,7 +219,7 @@ impl Simulation {
     /// Another version takes the guest's place; workers learn it one after another.
     fn deploy(&mut self) {
         let stage = &mut *self.stage.borrow_mut();
-        stage.versions.newest += 1;
+        stage.versions.newest.0 += 1;
         if self.rng.percent(30) {
             stage.calls_max = self.rng.percent(60).then(|| 1 + self.rng.below(3) as u32);
         }
@@ -231,10 +231,10 @@ impl Simulation {
     /// Too many versions are held: the oldest one's requests are refused.
     fn expel(&mut self) {
         let versions = &mut self.stage.borrow_mut().versions;
-        let Some(guest) = versions.oldest_held().filter(|_| self.expels) else { return };
-        versions.expelled.insert(guest);
+        let Some(version) = versions.oldest_held().filter(|_| self.expels) else { return };
+        versions.expelled.insert(version);
         for mailbox in &self.office.mailboxes {
-            mailbox.control.send(Message::Expel { guest });
+            mailbox.control.send(Message::Expel { version });
         }
     }
 
