@@ -7,9 +7,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::config::Limits;
+use crate::gates::GateId;
 use crate::http::{Request, Response};
 use crate::outcome::{Arrival, Cause, Handle, Join, Outcome};
-use crate::pending::Waiter;
+use crate::pending::{Waiter, WorkerId};
 use crate::request_id::RequestId;
 use crate::router::{Param, RouteId, Router, VersionId};
 use crate::slab::Key;
@@ -84,7 +85,20 @@ pub trait Post: Send + Sync {
     fn wake(&self, waiters: &[Waiter]);
 
     /// It is this worker's turn to enter a gate ([`Calls::enter`]), or to give it up, on its next turn.
-    fn gate_opened(&self, worker: u16, gate: u32);
+    fn gate_opened(&self, worker: WorkerId, gate: GateId);
+}
+
+/// Names the place of a started call among its worker's, for as long as the call lasts; another call may have it
+/// afterwards. It is not a place in a slab.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Slot(pub u32);
+
+impl Slot {
+    /// Returns the slot's place in a table by slot.
+    #[inline]
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
 }
 
 /// Runs guests. A call that needs longer than one time slice goes on at the next `poll`; one that waits in place, at
@@ -133,7 +147,7 @@ pub trait Calls {
 
     /// The gate of a guest whose calls in the process are limited in number: all its versions have the same, on every
     /// worker.
-    fn gate(&self, _version: VersionId) -> Option<u32> {
+    fn gate(&self, _version: VersionId) -> Option<GateId> {
         None
     }
 
@@ -144,7 +158,7 @@ pub trait Calls {
     }
 
     /// This worker was told that a gate has opened, and has nothing to start.
-    fn give_up(&mut self, _gate: u32) {}
+    fn give_up(&mut self, _gate: GateId) {}
 
     /// When instances that are kept for other calls have been so for too long, on the worker's clock.
     fn expires_ms(&self) -> Option<u64> {
@@ -155,19 +169,19 @@ pub trait Calls {
     fn expire(&mut self, _now_ms: u64) {}
 
     /// Starts a call in a free slot and runs its first time slice.
-    fn start(&mut self, slot: u32, call: Call) -> Ran;
+    fn start(&mut self, slot: Slot, call: Call) -> Ran;
 
     /// Runs the next time slice of the call in a slot. Only after the slot was reported runnable, or unparked.
-    fn poll(&mut self, slot: u32) -> Ran;
+    fn poll(&mut self, slot: Slot) -> Ran;
 
     /// A wait in place is over: the call's next `poll` goes on. `handles` are the wait's, with the timers that were set
     /// for them meanwhile; they are the call's again.
-    fn unpark(&mut self, _slot: u32, handles: Box<[Handle]>) {
+    fn unpark(&mut self, _slot: Slot, handles: Box<[Handle]>) {
         drop(handles);
     }
 
     /// Ends a call that waits in place where it stands. Returns what it owned, `handles` of the wait included.
-    fn cancel(&mut self, _slot: u32, handles: Box<[Handle]>) -> Vec<Handle> {
+    fn cancel(&mut self, _slot: Slot, handles: Box<[Handle]>) -> Vec<Handle> {
         handles.into_vec()
     }
 }

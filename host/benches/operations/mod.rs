@@ -4,10 +4,11 @@ use snow_host::connection::{Admission, Connection, Step};
 use snow_host::http::encode::{self, Envelope};
 use snow_host::http::{HeadReader, Response, Version};
 use snow_host::limits::HttpLimits;
-use snow_host::pending::{Registry, Waiter};
+use snow_host::pending::{Registry, Waiter, WorkerId};
 use snow_host::router::{Entry, Match, Route, RouteId, Router, VersionId};
 use snow_host::slab::Key;
 
+const WORKER: WorkerId = WorkerId(0);
 const DATE: &str = "Sat, 21 Nov 2026 12:00:00 GMT";
 const REQUEST: &[u8] = b"GET /req/?timeout=30 HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nUser-Agent: curl/8.5.0\r\n\
     Accept: */*\r\nAccept-Encoding: gzip, deflate, br\r\nConnection: keep-alive\r\n\r\n";
@@ -96,10 +97,10 @@ fn settle_next() -> Run {
     let registry = registry();
     let mut waiting = std::collections::VecDeque::new();
     for _ in 0..100 {
-        waiting.push_back(registry.create(0, Some("requests")).expect("room"));
+        waiting.push_back(registry.create(WORKER, Some("requests")).expect("room"));
     }
     Box::new(move || {
-        let id = registry.create(0, Some("requests")).expect("room");
+        let id = registry.create(WORKER, Some("requests")).expect("room");
         registry.arm(id, waiter(7));
         waiting.push_back(id);
         assert!(registry.settle_next("requests", 1).is_some());
@@ -113,7 +114,7 @@ fn settle_next() -> Run {
 fn settle_token() -> Run {
     let registry = registry();
     Box::new(move || {
-        let id = registry.create(3, None).expect("room");
+        let id = registry.create(WorkerId(3), None).expect("room");
         let token = registry.token(id).expect("it is there");
         registry.arm(id, waiter(7));
         assert!(registry.settle_token(&token, 1).is_ok());
@@ -127,5 +128,5 @@ fn registry() -> Registry<u32> {
 }
 
 fn waiter(slot: u32) -> Waiter {
-    Waiter { worker: 0, suspension: Key { slot, generation: 0 } }
+    Waiter { worker: WORKER, suspension: Key { slot, generation: 0 } }
 }

@@ -15,6 +15,7 @@ use super::totals::{self, RouteTotals};
 use crate::guest::cache::hex;
 use crate::guest::version::Version;
 use crate::router::VersionId;
+use crate::worker::stats::LabelId;
 
 /// One guest, whether it serves, can't be loaded, or is only kept for what it holds.
 struct Row {
@@ -68,9 +69,9 @@ fn rows(sources: &Sources) -> Vec<Row> {
             let (requests, held) = totals::of_version(sources, version.id);
             (version, requests, held)
         });
-        let its_labels = labels.iter().zip(0..).filter(|((guest, _), _)| **guest == *name);
+        let its_labels = labels.iter().zip((0..).map(LabelId)).filter(|((guest, _), _)| **guest == *name);
         let routes =
-            its_labels.filter_map(|((_, pattern), number)| Some((pattern.to_string(), totals.get(&number)?.clone())));
+            its_labels.filter_map(|((_, pattern), label)| Some((pattern.to_string(), totals.get(&label)?.clone())));
         let serving = deployment.versions.iter().find(is_its).cloned();
         let mount = deployment.router.entries().find(|entry| is(serving.as_ref(), entry.version));
         Row {

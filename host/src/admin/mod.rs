@@ -35,12 +35,12 @@ use crate::config::{AdminListen, HttpLimits, Limits, Listen};
 use crate::inbox::Inbox;
 use crate::log::{Level, Log};
 use crate::net::{self, Listener, Net, SocketFile};
-use crate::pending::Registry;
+use crate::pending::{Registry, WorkerId};
 use crate::worker::{Mailbox, Message, PostOffice, Shared, Worker};
 use crate::world::World;
 
-/// Its worker's number. It has a registry and a post office of its own, where there is no other.
-const WORKER: u16 = 0;
+/// Its worker. It has a registry and a post office of its own, where there is no other.
+const WORKER: WorkerId = WorkerId(0);
 /// Connections; more are closed as they are accepted.
 const CONNECTIONS_MAX: usize = 64;
 /// How long pages may wait at the end. A second more is for writing them.

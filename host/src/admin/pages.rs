@@ -12,7 +12,7 @@ use crate::http::{Request, Response};
 use crate::outcome::Outcome;
 use crate::router::{Entry, Route, RouteId, Router, VersionId};
 use crate::worker::Shared;
-use crate::world::{Call, CallEnd, CallEntry, Calls, Ran};
+use crate::world::{Call, CallEnd, CallEntry, Calls, Ran, Slot};
 
 #[derive(Clone, Copy)]
 enum Page {
@@ -113,7 +113,7 @@ impl Calls for Pages {
         true
     }
 
-    fn start(&mut self, _: u32, call: Call) -> Ran {
+    fn start(&mut self, _: Slot, call: Call) -> Ran {
         let mut leftover = Vec::new();
         let outcome = match call.entry {
             CallEntry::Handle(request) => self.show(PAGES[call.route.index()].1, &request.request, call.now_ms),
@@ -127,7 +127,7 @@ impl Calls for Pages {
     }
 
     // No call goes on, or waits in place.
-    fn poll(&mut self, _: u32) -> Ran {
+    fn poll(&mut self, _: Slot) -> Ran {
         Ran::Yielded
     }
 }

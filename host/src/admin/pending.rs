@@ -8,10 +8,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
 
+use super::WORKER;
 use super::sources::Sources;
 use crate::guest::version::Version;
 use crate::outcome::{Clock, Handle, Join, Outcome, Settled, Settlement, Suspend};
-use crate::pending::{PendingId, Registry};
+use crate::pending::{PendingId, Registry, WorkerId};
 use crate::worker::question::{HeldPage, HeldRequest, Inspection, Position};
 use crate::worker::stats::LoopState;
 use crate::world::Post;
@@ -82,7 +83,7 @@ impl Questions {
         if self.under_way.len() >= self.questions_max {
             return None;
         }
-        let id = self.registry.create(0, None).ok()?;
+        let id = self.registry.create(WORKER, None).ok()?;
         let asked: Vec<_> =
             (0..).zip(&sources.workers).filter(|(_, worker)| worker.stats.turns.state() != LoopState::Ended).collect();
         let open = Open { pages: sources.workers.iter().map(|_| None).collect(), left: asked.len() };
@@ -218,7 +219,7 @@ fn row(request: &HeldRequest, versions: &[Arc<Version>], now_ms: u64) -> Value {
         "pendings": request.pendings,
         "keys": request.keys.iter().map(|key| &**key).collect::<Vec<_>>(),
         "in_place": request.in_place,
-        "worker": request.position.worker,
+        "worker": request.position.worker.0,
         "client": request.client.to_string(),
     })
 }
@@ -232,7 +233,7 @@ fn parse_cursor(text: &str) -> Option<Position> {
     let mut parts = text.split('.');
     let position = Position {
         started_ms: parts.next()?.parse().ok()?,
-        worker: parts.next()?.parse().ok()?,
+        worker: WorkerId(parts.next()?.parse().ok()?),
         slot: parts.next()?.parse().ok()?,
         generation: parts.next()?.parse().ok()?,
     };
@@ -247,7 +248,7 @@ mod tests {
 
     fn held(started_ms: u64, worker: u16) -> HeldRequest {
         HeldRequest {
-            position: Position { started_ms, worker, slot: started_ms as u32, generation: 0 },
+            position: Position { started_ms, worker: WorkerId(worker), slot: started_ms as u32, generation: 0 },
             id: RequestId::made(1),
             client: "127.0.0.1:1".parse().unwrap(),
             version: VersionId(0),

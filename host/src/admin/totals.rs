@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::sources::Sources;
 use crate::counters::Distribution;
 use crate::router::VersionId;
-use crate::worker::stats::RouteStats;
+use crate::worker::stats::{LabelId, RouteStats};
 
 /// What is counted under one label.
 #[derive(Clone, Debug)]
@@ -51,9 +51,9 @@ impl RouteTotals {
     }
 }
 
-/// By the numbers of labels.
-pub fn by_label(sources: &Sources) -> BTreeMap<u32, RouteTotals> {
-    let mut all: BTreeMap<u32, RouteTotals> = BTreeMap::new();
+/// Returns what is counted under each label.
+pub fn by_label(sources: &Sources) -> BTreeMap<LabelId, RouteTotals> {
+    let mut all: BTreeMap<LabelId, RouteTotals> = BTreeMap::new();
     for (label, stats) in sources.workers.iter().flat_map(|worker| worker.stats.routes.all()) {
         let of_worker = RouteTotals::of(&stats);
         all.entry(label).and_modify(|sum| sum.add(&of_worker)).or_insert(of_worker);

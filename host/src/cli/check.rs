@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use super::{LOG_PATIENCE, compile, methods};
 use crate::config::{Cache, Overrides};
+use crate::gates::GateId;
 use crate::guest::engine::{self, Ticker};
 use crate::guest::grants::Permits;
 use crate::guest::loader::{Loader, Urgency};
 use crate::guest::runtime::{Runtime, Shared};
 use crate::log::{Format, Log};
 use crate::manifest::Manifest;
-use crate::pending::{Registry, Waiter};
+use crate::pending::{Registry, Waiter, WorkerId};
 use crate::server::chain;
 use crate::settings::Settings;
 use crate::world::Post;
@@ -21,7 +22,7 @@ pub(super) fn check(file: &Path, cache: Option<Cache>) -> anyhow::Result<()> {
     struct Nobody;
     impl Post for Nobody {
         fn wake(&self, _: &[Waiter]) {}
-        fn gate_opened(&self, _: u16, _: u32) {}
+        fn gate_opened(&self, _: WorkerId, _: GateId) {}
     }
     let overrides = Overrides { cache, ..Overrides::default() };
     let Manifest { server, limits, guests, .. } = Settings::read(file, &overrides)?.manifest;

@@ -19,10 +19,11 @@ use super::quota::Bound;
 use super::runtime::{Report, Runtime, Seat};
 use super::types::{self, RequestRef};
 use super::version::Verdict;
-use crate::gates::{Gate, Told};
+use crate::gates::{Gate, GateId, Told};
 use crate::outcome::{Arrival, Cause, Handle, Outcome, Suspend};
+use crate::pending::WorkerId;
 use crate::router::{RouteId, Router, VersionId};
-use crate::world::{Call, CallEnd, CallEntry, CallFault, Calls, GuestRequest, Ran, Redeployed};
+use crate::world::{Call, CallEnd, CallEntry, CallFault, Calls, GuestRequest, Ran, Redeployed, Slot};
 
 /// Idle instances that are dropped in one turn, since their time is over.
 const EXPIRED_MAX: usize = 8;
@@ -30,12 +31,12 @@ const EXPIRED_MAX: usize = 8;
 /// A worker's started calls, each in its slot, and the versions of guests that they and its suspensions need.
 pub struct GuestCalls {
     runtime: Runtime,
-    worker: u16,
+    worker: WorkerId,
     /// By their ids.
     versions: Vec<Option<Held>>,
     /// This worker's own copy: matching needs scratch space, which workers had better not share.
     router: Router,
-    slots: Vec<Slot>,
+    slots: Vec<SlotState>,
     /// Slots that have a call.
     in_use: usize,
     /// Instances that wait for another call of their version. With those in use they are never more than there are slots:
@@ -64,7 +65,8 @@ impl Held {
     }
 }
 
-struct Slot {
+/// What a slot has.
+struct SlotState {
     call: Option<Pin<Box<dyn Future<Output = Ended>>>>,
     /// Of the call, or of the last one.
     version: VersionId,
@@ -78,11 +80,11 @@ struct Slot {
 
 /// Says that a slot can go on: made once for a slot, not for each call.
 struct SlotWaker<F> {
-    slot: u32,
+    slot: Slot,
     runnable: F,
 }
 
-impl<F: Fn(u32) + Send + Sync + 'static> Wake for SlotWaker<F> {
+impl<F: Fn(Slot) + Send + Sync + 'static> Wake for SlotWaker<F> {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
@@ -95,12 +97,13 @@ impl<F: Fn(u32) + Send + Sync + 'static> Wake for SlotWaker<F> {
 impl GuestCalls {
     /// Slots for the calls of one worker, which begins with `share` and goes on with what `successor` holds whenever it
     /// is told to redeploy. `runnable` is called, on any thread, when a slot can go on.
-    pub fn new<F>(worker: u16, share: Share, successor: Successor, runnable: F) -> GuestCalls
+    pub fn new<F>(worker: WorkerId, share: Share, successor: Successor, runnable: F) -> GuestCalls
     where
-        F: Fn(u32) + Clone + Send + Sync + 'static,
+        F: Fn(Slot) + Clone + Send + Sync + 'static,
     {
         let Share { runtime, router, current, .. } = share;
-        let slots = (0..runtime.limits.worker_calls_started_max + runtime.worker_calls_parked_max).map(|slot| Slot {
+        let slots = runtime.limits.worker_calls_started_max + runtime.worker_calls_parked_max;
+        let slots = (0..slots).map(Slot).map(|slot| SlotState {
             call: None,
             version: VersionId(0),
             started_ms: 0,
@@ -163,9 +166,9 @@ impl GuestCalls {
     }
 
     /// The call in a slot is over.
-    fn ended(&mut self, slot: u32, ended: Ended) -> CallEnd {
+    fn ended(&mut self, slot: Slot, ended: Ended) -> CallEnd {
         self.in_use -= 1;
-        let entry = &mut self.slots[slot as usize];
+        let entry = &mut self.slots[slot.index()];
         entry.call = None;
         let gate = entry.gate.take();
         if let Some(instance) = ended.instance {
@@ -176,12 +179,12 @@ impl GuestCalls {
             }
         }
         if let Some(gate) = gate {
-            self.tell(gate.number, gate.leave());
+            self.tell(gate.id, gate.leave());
         }
         ended.end
     }
 
-    fn tell(&self, gate: u32, told: Told) {
+    fn tell(&self, gate: GateId, told: Told) {
         if let Some(worker) = told {
             self.runtime.post.gate_opened(worker, gate);
         }
@@ -210,8 +213,8 @@ impl Calls for GuestCalls {
         self.held(version)?.member.permit.quota.body_bytes_max
     }
 
-    fn gate(&self, version: VersionId) -> Option<u32> {
-        self.held(version)?.member.permit.gate.as_ref().map(|gate| gate.number)
+    fn gate(&self, version: VersionId) -> Option<GateId> {
+        self.held(version)?.member.permit.gate.as_ref().map(|gate| gate.id)
     }
 
     fn enter(&mut self, version: VersionId) -> bool {
@@ -221,16 +224,16 @@ impl Calls for GuestCalls {
             return true;
         };
         let Ok(told) = gate.enter(self.worker, calls_max) else { return false };
-        self.tell(gate.number, told);
+        self.tell(gate.id, told);
         if let Some(unused) = self.entered.replace(gate) {
-            self.tell(unused.number, unused.leave());
+            self.tell(unused.id, unused.leave());
         }
         true
     }
 
-    fn give_up(&mut self, gate: u32) {
+    fn give_up(&mut self, gate: GateId) {
         if let Some(gate) = self.runtime.permits.gate(gate) {
-            self.tell(gate.number, gate.give_up(self.worker));
+            self.tell(gate.id, gate.give_up(self.worker));
         }
     }
 
@@ -301,12 +304,12 @@ impl Calls for GuestCalls {
         self.held(version).is_some_and(|held| held.is_expelled)
     }
 
-    fn start(&mut self, slot: u32, call: Call) -> Ran {
+    fn start(&mut self, slot: Slot, call: Call) -> Ran {
         let held = self.held(call.version).expect("whose request is started is held");
         let member = held.member.clone();
         let kept = self.take_idle(call.version);
         self.in_use += 1;
-        let entry = &mut self.slots[slot as usize];
+        let entry = &mut self.slots[slot.index()];
         entry.gate = self.entered.take();
         (entry.version, entry.started_ms) = (call.version, call.now_ms);
         entry.seat.slice.start_call();
@@ -316,23 +319,23 @@ impl Calls for GuestCalls {
         self.poll(slot)
     }
 
-    fn poll(&mut self, number: u32) -> Ran {
-        let slot = &mut self.slots[number as usize];
-        let Some(call) = &mut slot.call else { return Ran::Yielded };
+    fn poll(&mut self, slot: Slot) -> Ran {
+        let entry = &mut self.slots[slot.index()];
+        let Some(call) = &mut entry.call else { return Ran::Yielded };
         self.runtime.ticker.running();
-        slot.seat.slice.start_slice();
-        match call.as_mut().poll(&mut task::Context::from_waker(&slot.waker)) {
-            Poll::Ready(ended) => Ran::Ended(self.ended(number, ended)),
-            Poll::Pending => slot.seat.parking.take_asked().map_or(Ran::Yielded, Ran::Parked),
+        entry.seat.slice.start_slice();
+        match call.as_mut().poll(&mut task::Context::from_waker(&entry.waker)) {
+            Poll::Ready(ended) => Ran::Ended(self.ended(slot, ended)),
+            Poll::Pending => entry.seat.parking.take_asked().map_or(Ran::Yielded, Ran::Parked),
         }
     }
 
-    fn unpark(&mut self, slot: u32, handles: Box<[Handle]>) {
-        self.slots[slot as usize].seat.parking.unpark(handles);
+    fn unpark(&mut self, slot: Slot, handles: Box<[Handle]>) {
+        self.slots[slot.index()].seat.parking.unpark(handles);
     }
 
-    fn cancel(&mut self, slot: u32, handles: Box<[Handle]>) -> Vec<Handle> {
-        self.slots[slot as usize].seat.parking.cancel(handles);
+    fn cancel(&mut self, slot: Slot, handles: Box<[Handle]>) -> Vec<Handle> {
+        self.slots[slot.index()].seat.parking.cancel(handles);
         // The call ends as by a trap, in one slice: no code of the guest runs any more.
         match self.poll(slot) {
             Ran::Ended(end) => end.leftover,
@@ -360,7 +363,7 @@ struct Ended {
 async fn run(
     runtime: Runtime,
     own: Arc<Member>,
-    worker: u16,
+    worker: WorkerId,
     call: Call,
     seat: Arc<Seat>,
     kept: Option<Instance>,

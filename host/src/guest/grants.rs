@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::quota::Quota;
 use crate::config::{GuestConfig, GuestConfigs, Limits};
-use crate::gates::{Gate, Gates};
+use crate::gates::{Gate, GateId, Gates};
 use crate::glob::Globs;
 use crate::outcome::{Settled, Settlement};
 use crate::pending::{Account, Owner, Refusal, Registry};
@@ -78,9 +78,9 @@ impl Permits {
         mount.unwrap_or_default().trim_end_matches('/').into()
     }
 
-    /// The gate of this number.
-    pub fn gate(&self, number: u32) -> Option<Arc<Gate>> {
-        self.gates.numbered(number)
+    /// Returns the gate that the id names.
+    pub fn gate(&self, id: GateId) -> Option<Arc<Gate>> {
+        self.gates.get(id)
     }
 
     fn owner(&self, name: &Arc<str>) -> Owner {
@@ -200,6 +200,7 @@ mod tests {
     use super::*;
     use crate::glob::Glob;
     use crate::http::Response;
+    use crate::pending::WorkerId;
 
     fn globs(patterns: &[&str]) -> Option<Globs> {
         Some(patterns.iter().copied().map(Glob::new).collect())
@@ -258,7 +259,7 @@ mod tests {
         assert!(desk.settle_key("orders/1", response(), &limits).is_ok());
 
         let registry: Registry<Settled> = Registry::new(10, |bytes| bytes.fill(7));
-        let id = registry.create_for(shop.create(None, &limits).unwrap(), 0, None).unwrap();
+        let id = registry.create_for(shop.create(None, &limits).unwrap(), WorkerId(0), None).unwrap();
         let token = registry.token(id).unwrap();
         let with = |guest: &Permit, token: &str, what| guest.settle_token(token, what, &registry, &limits).map(|_| ());
         assert_eq!(with(&pay, &token, response()), Err(Refusal::Denied));

@@ -10,7 +10,9 @@ use std::collections::{BTreeMap, VecDeque};
 use super::TURN;
 use super::gated::Gated;
 use super::queued::{Queued, Started};
+use crate::gates::GateId;
 use crate::router::{RouteId, VersionId};
+use crate::world::Slot;
 
 /// Calls in a row that make a route slow. More than one, since the system may have stopped this thread in a call that
 /// is quick by itself.
@@ -35,9 +37,9 @@ pub(super) struct CallTable {
     parked_max: usize,
     /// By slot. There are as many as may run and as may wait in place.
     pub started: Vec<Option<Started>>,
-    pub free: Vec<u32>,
+    pub free: Vec<Slot>,
     /// Slots whose call can go on, in turn.
-    pub runnable: VecDeque<u32>,
+    pub runnable: VecDeque<Slot>,
     /// What was started last: they take turns.
     pub last: Source,
 }
@@ -67,7 +69,7 @@ impl CallTable {
             parked: 0,
             parked_max: parked_max as usize,
             started: vec![None; slots as usize],
-            free: (0..slots).rev().collect(),
+            free: (0..slots).rev().map(Slot).collect(),
             runnable: VecDeque::new(),
             last: Source::Resumption,
         }
@@ -84,7 +86,7 @@ impl CallTable {
     }
 
     /// The next gate that may be tried.
-    pub fn next_gate(&mut self) -> Option<u32> {
+    pub fn next_gate(&mut self) -> Option<GateId> {
         let mut gated = std::mem::take(&mut self.gated);
         let gate = gated.next_gate(|(version, route)| self.may_start(version, route));
         self.gated = gated;
@@ -121,28 +123,28 @@ impl CallTable {
 
     /// A call begins to wait in place. Once more do than may do so beside the others, their routes count as slow: else
     /// they would take every place, those of whom they wait for included.
-    pub fn park(&mut self, slot: u32) {
+    pub fn park(&mut self, slot: Slot) {
         self.parked += 1;
-        if let Some(Started { version, route, .. }) = self.started[slot as usize] {
+        if let Some(Started { version, route, .. }) = self.started[slot.index()] {
             self.classify(version, route, self.parked <= self.parked_max);
         }
     }
 
     /// It goes on.
-    pub fn unpark(&mut self, slot: u32) {
+    pub fn unpark(&mut self, slot: Slot) {
         self.parked -= 1;
         self.runnable.push_back(slot);
     }
 
     /// For whom a slot's call runs or waits.
-    pub fn started(&self, slot: u32) -> Option<Started> {
-        self.started[slot as usize]
+    pub fn started(&self, slot: Slot) -> Option<Started> {
+        self.started[slot.index()]
     }
 
     /// A call that waited in place is over.
-    pub fn cancelled(&mut self, slot: u32) {
+    pub fn cancelled(&mut self, slot: Slot) {
         self.parked -= 1;
-        self.started[slot as usize] = None;
+        self.started[slot.index()] = None;
         self.free.push(slot);
     }
 
@@ -206,17 +208,17 @@ mod tests {
 
     const ROUTE: (VersionId, RouteId) = (VersionId(0), RouteId(0));
 
-    fn start(table: &mut CallTable) -> u32 {
+    fn start(table: &mut CallTable) -> Slot {
         let slot = table.free.pop().expect("there is a slot for each place");
-        let exchange = ExchangeRef { client: Key { slot, generation: 0 }, serial: 0 };
-        table.started[slot as usize] = Some(Started { exchange, version: ROUTE.0, route: ROUTE.1 });
+        let exchange = ExchangeRef { client: Key { slot: slot.0, generation: 0 }, serial: 0 };
+        table.started[slot.index()] = Some(Started { exchange, version: ROUTE.0, route: ROUTE.1 });
         slot
     }
 
     #[test]
     fn those_who_wait_in_place_take_no_place_until_there_are_too_many() {
         let mut table = CallTable::new(4, 2);
-        let slots: Vec<u32> = (0..4).map(|_| start(&mut table)).collect();
+        let slots: Vec<Slot> = (0..4).map(|_| start(&mut table)).collect();
         assert_eq!(table.places(), 0);
         slots.iter().for_each(|&slot| table.park(slot));
         assert_eq!(table.places(), 2, "two wait beside, two in places");

@@ -11,7 +11,7 @@ use crate::log::Level;
 use crate::outcome::{Clock, Handle, Outcome};
 use crate::router::{Match, RouteId, VersionId};
 use crate::slab::Key;
-use crate::world::{Call, CallEnd, CallEntry, CallFault, Calls, GuestRequest, Ran, World};
+use crate::world::{Call, CallEnd, CallEntry, CallFault, Calls, GuestRequest, Ran, Slot, World};
 
 /// How long starting calls may go on in one turn: guests that compute end it after one time slice.
 const STARTING_MS_MAX: u64 = 1;
@@ -53,7 +53,7 @@ impl<W: World, C: Calls> Worker<W, C> {
         let Worker { clients, guests, tally, .. } = self;
         let entry = guests.router().entry(entry)?;
         let exchange = clients.get_mut(client)?.connection.exchange_mut()?;
-        exchange.label_number = tally.label(entry, || guests.guest_name(entry.version));
+        exchange.label_number = tally.label(entry, || guests.guest_name(entry.version)).0;
         Some((entry.version, entry.route, entry.mount.len()))
     }
 
@@ -166,9 +166,9 @@ impl<W: World, C: Calls> Worker<W, C> {
             return self.let_go(version);
         };
         let Some(slot) = self.calls.free.pop() else { return self.let_go(version) };
-        current.progress = Progress::Running { slot };
+        current.progress = Progress::Running { slot: slot.0 };
         let request_id = current.id.clone();
-        self.calls.started[slot as usize] = Some(started);
+        self.calls.started[slot.index()] = Some(started);
         let call = Call { version, route, request_id, entry, now_ms: self.world.now_ms() };
         self.tally.route(version, route).inspect(|route| route.calls.add(1));
         let ran = self.guests.start(slot, call);
@@ -180,7 +180,7 @@ impl<W: World, C: Calls> Worker<W, C> {
         self.ran(slot, ran);
     }
 
-    fn ran(&mut self, slot: u32, ran: Ran) {
+    fn ran(&mut self, slot: Slot, ran: Ran) {
         match ran {
             Ran::Ended(end) => self.call_ended(slot, end),
             Ran::Yielded => {}
@@ -188,8 +188,8 @@ impl<W: World, C: Calls> Worker<W, C> {
         }
     }
 
-    fn call_ended(&mut self, slot: u32, end: CallEnd) {
-        let Some(started) = self.calls.started[slot as usize].take() else { return };
+    fn call_ended(&mut self, slot: Slot, end: CallEnd) {
+        let Some(started) = self.calls.started[slot.index()].take() else { return };
         self.calls.free.push(slot);
         // First: what the call let go of may pass on to others, and must not be counted as waiting.
         self.release_all(end.leftover.into_iter());

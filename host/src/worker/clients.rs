@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::peer::Peer;
-use super::stats::{Ended, Labels};
+use super::stats::{Ended, LabelId, Labels};
 use super::{ExchangeRef, SCRATCH_BYTES, TURN, Timer, Worker};
 use crate::connection::{Admission, Connection, Refusal, Step};
 use crate::exchange::{Exchange, Progress};
@@ -337,7 +337,7 @@ impl<W: World, C: Calls> Worker<W, C> {
     /// Counts and logs a request that has its answer's `status`, or whose client has left.
     fn finished(&self, exchange: Exchange, client: SocketAddr, status: Option<u16>, guest: Option<Arc<str>>) {
         let took_ms = self.now_ms.saturating_sub(exchange.started_ms);
-        self.tally.finished(exchange.label_number, status, took_ms);
+        self.tally.finished(LabelId(exchange.label_number), status, took_ms);
         if !self.shared.access_log {
             return;
         }

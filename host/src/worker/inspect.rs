@@ -100,7 +100,7 @@ impl<W: World, C: Calls> Worker<W, C> {
     fn position(&self, key: Key, suspension: &Suspension) -> Option<Position> {
         let client = self.clients.get(suspension.exchange().client)?;
         let started_ms = client.connection.exchange()?.started_ms;
-        Some(Position { started_ms, worker: self.number, slot: key.slot, generation: key.generation })
+        Some(Position { started_ms, worker: self.id, slot: key.slot, generation: key.generation })
     }
 
     /// `None` if it has ended since it was found.
@@ -129,9 +129,10 @@ impl<W: World, C: Calls> Worker<W, C> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pending::WorkerId;
 
     fn position(started_ms: u64, slot: u32) -> Position {
-        Position { started_ms, worker: 0, slot, generation: 0 }
+        Position { started_ms, worker: WorkerId(0), slot, generation: 0 }
     }
 
     fn found(requests_max: usize, after: Option<Position>, all: &[Position]) -> Vec<Position> {

@@ -28,14 +28,15 @@ use std::sync::Arc;
 
 use crate::config::{Limits, TurnLimits};
 use crate::fifo::Fifo;
+use crate::gates::GateId;
 use crate::inbox::Inbox;
 use crate::log::Log;
 use crate::outcome::Settled;
-use crate::pending::{PendingId, Registry};
+use crate::pending::{PendingId, Registry, WorkerId};
 use crate::router::VersionId;
 use crate::slab::{Key, Slab};
 use crate::timers::Timers;
-use crate::world::{Calls, Post, Ready, World};
+use crate::world::{Calls, Post, Ready, Slot, World};
 
 use self::call_table::CallTable;
 use self::clients::Client;
@@ -63,11 +64,11 @@ pub struct Mailbox {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Message {
     /// The call in this slot can go on.
-    Runnable(u32),
+    Runnable(Slot),
     /// It is this worker's turn at a gate: see [`Post::gate_opened`].
     GateOpened {
-        /// The gate's number.
-        gate: u32,
+        /// The gate.
+        gate: GateId,
     },
     /// There is a new deployment: see [`Calls::redeploy`].
     Redeploy,
@@ -119,7 +120,7 @@ pub struct Shared {
 
 /// One thread's world and everything it holds.
 pub struct Worker<W: World, C: Calls> {
-    number: u16,
+    id: WorkerId,
     world: W,
     guests: C,
     shared: Shared,
@@ -170,7 +171,7 @@ struct ExchangeRef {
 impl<W: World, C: Calls> Worker<W, C> {
     /// A worker that has not run yet.
     pub fn new(
-        number: u16,
+        id: WorkerId,
         world: W,
         guests: C,
         shared: Shared,
@@ -180,7 +181,7 @@ impl<W: World, C: Calls> Worker<W, C> {
         let calls = CallTable::new(shared.limits.worker_calls_started_max, shared.calls_parked_max);
         let now_ms = world.now_ms();
         Worker {
-            number,
+            id,
             world,
             guests,
             shared,

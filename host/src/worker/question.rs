@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::pending::WorkerId;
 use crate::request_id::RequestId;
 use crate::router::{RouteId, VersionId};
 
@@ -53,9 +54,9 @@ impl fmt::Debug for Inspection {
 pub struct Position {
     /// When its head was whole, on the workers' clock.
     pub started_ms: u64,
-    /// Its worker's number.
-    pub worker: u16,
-    /// Its place in that worker's table.
+    /// Its worker.
+    pub worker: WorkerId,
+    /// Its place in that worker's slab.
     pub slot: u32,
     /// Tells it from earlier ones in its place.
     pub generation: u32,

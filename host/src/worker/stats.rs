@@ -38,7 +38,7 @@ pub struct Stats {
     /// How far its loop is.
     pub turns: Turns,
     /// By label.
-    pub routes: Shelf<u32, RouteStats>,
+    pub routes: Shelf<LabelId, RouteStats>,
     /// By version.
     pub versions: Shelf<VersionId, VersionStats>,
     /// The same for all workers of a server.
@@ -201,8 +201,20 @@ impl<K: Copy + Ord, T> Shelf<K, T> {
     }
 }
 
-/// Under which labels requests are counted: guest and pattern, by a number that is the same on all workers and is
-/// kept as long as the process. A guest that comes back, or a new version of it, goes on counting under its own.
+/// Names a label under which requests are counted, on all workers of a server and for the life of the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LabelId(pub u32);
+
+impl LabelId {
+    /// Returns the label's place in [`Labels::all`], and in a table by label.
+    #[inline]
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// Under which labels requests are counted: guest and pattern. A guest that comes back, or a new version of it, goes on
+/// counting under its own.
 #[derive(Debug)]
 pub struct Labels {
     routes_max: usize,
@@ -211,7 +223,7 @@ pub struct Labels {
 
 #[derive(Debug)]
 struct Known {
-    numbers: BTreeMap<Arc<str>, BTreeMap<Arc<str>, u32>>,
+    ids: BTreeMap<Arc<str>, BTreeMap<Arc<str>, LabelId>>,
     labels: Vec<Label>,
 }
 
@@ -220,34 +232,34 @@ pub type Label = (Arc<str>, Arc<str>);
 
 impl Labels {
     /// Of requests that reach no guest: `-` and `-`.
-    pub const NOBODY: u32 = 0;
+    pub const NOBODY: LabelId = LabelId(0);
     /// Of routes beyond the limit, all together: `*` and `*`.
-    pub const OTHERS: u32 = 1;
+    pub const OTHERS: LabelId = LabelId(1);
 
     /// For so many routes; those that come later are counted together.
     pub fn new(routes_max: usize) -> Labels {
         let labels = ["-", "*"].map(|name| (name.into(), name.into())).to_vec();
-        Labels { routes_max, known: Mutex::new(Known { numbers: BTreeMap::new(), labels }) }
+        Labels { routes_max, known: Mutex::new(Known { ids: BTreeMap::new(), labels }) }
     }
 
-    /// All, in the order of their numbers.
+    /// All, in the order of their ids.
     pub fn all(&self) -> Vec<Label> {
         lock(&self.known).labels.clone()
     }
 
-    pub(super) fn number(&self, guest: &Arc<str>, pattern: &str) -> u32 {
-        let Known { numbers, labels } = &mut *lock(&self.known);
-        if let Some(number) = numbers.get(guest).and_then(|patterns| patterns.get(pattern)) {
-            return *number;
+    pub(super) fn id(&self, guest: &Arc<str>, pattern: &str) -> LabelId {
+        let Known { ids, labels } = &mut *lock(&self.known);
+        if let Some(id) = ids.get(guest).and_then(|patterns| patterns.get(pattern)) {
+            return *id;
         }
         // The first two are nobody's route.
         if labels.len() - 2 >= self.routes_max {
             return Labels::OTHERS;
         }
-        let (number, pattern) = (labels.len() as u32, Arc::<str>::from(pattern));
+        let (id, pattern) = (LabelId(labels.len() as u32), Arc::<str>::from(pattern));
         labels.push((guest.clone(), pattern.clone()));
-        numbers.entry(guest.clone()).or_default().insert(pattern, number);
-        number
+        ids.entry(guest.clone()).or_default().insert(pattern, id);
+        id
     }
 }
 
@@ -266,12 +278,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn labels_keep_their_numbers_and_are_bounded() {
+    fn labels_keep_their_ids_and_are_bounded() {
         let labels = Labels::new(2);
         let (a, b) = (Arc::from("a"), Arc::from("b"));
-        assert_eq!([labels.number(&a, "/x"), labels.number(&b, "/x"), labels.number(&a, "/x")], [2, 3, 2]);
-        assert_eq!(labels.number(&a, "/y"), Labels::OTHERS);
-        assert_eq!(labels.number(&b, "/x"), 3, "who was known stays so");
+        let ids = [labels.id(&a, "/x"), labels.id(&b, "/x"), labels.id(&a, "/x")];
+        assert_eq!(ids, [2, 3, 2].map(LabelId));
+        assert_eq!(labels.id(&a, "/y"), Labels::OTHERS);
+        assert_eq!(labels.id(&b, "/x"), LabelId(3), "who was known stays so");
         let all: Vec<String> = labels.all().iter().map(|(guest, pattern)| format!("{guest} {pattern}")).collect();
         assert_eq!(all, ["- -", "* *", "a /x", "b /x"]);
     }

@@ -11,7 +11,7 @@ use crate::pending::{PendingId, Registry, Waiter};
 use crate::router::{RouteId, VersionId};
 use crate::slab::Key;
 use crate::timers::{TimerKey, due_ms};
-use crate::world::{CallEntry, Calls, GuestRequest, Wait, World};
+use crate::world::{CallEntry, Calls, GuestRequest, Slot, Wait, World};
 
 use super::handles::Handles;
 use super::queued::Started;
@@ -86,8 +86,8 @@ impl Suspension {
     }
 
     /// The slot of its call, if that waits in place.
-    fn slot(&self) -> u32 {
-        self.rare.as_ref().map_or(0, |rare| rare.slot)
+    fn slot(&self) -> Slot {
+        self.rare.as_ref().map(|rare| rare.slot).unwrap_or_default()
     }
 }
 
@@ -109,7 +109,7 @@ struct Rare {
     /// Bytes for `resume`.
     state: Box<[u8]>,
     /// The slot of its call, if that waits in place.
-    slot: u32,
+    slot: Slot,
 }
 
 impl Rare {
@@ -118,7 +118,7 @@ impl Rare {
         let on_timeout = suspend.on_timeout.as_ref().map(PackedResponse::from);
         let state = std::mem::take(&mut suspend.state).into_boxed_slice();
         let is_rare = on_timeout.is_some() || request.is_some() || !state.is_empty();
-        is_rare.then(|| Box::new(Rare { on_timeout, request, state, slot: 0 }))
+        is_rare.then(|| Box::new(Rare { on_timeout, request, state, slot: Slot::default() }))
     }
 }
 
@@ -158,7 +158,7 @@ impl<W: World, C: Calls> Worker<W, C> {
     }
 
     /// A call waits in place: it keeps its slot and its instance.
-    pub(super) fn park(&mut self, slot: u32, wait: Wait) {
+    pub(super) fn park(&mut self, slot: Slot, wait: Wait) {
         let Some(started) = self.calls.started(slot) else { return };
         let Wait { handles, until, timeout_ms } = wait;
         self.calls.park(slot);
@@ -218,7 +218,7 @@ impl<W: World, C: Calls> Worker<W, C> {
     /// should have settled meanwhile.
     fn arm(&mut self, key: Key, now_ms: u64) {
         let Some(suspension) = self.suspensions.get_mut(key) else { return };
-        let waiter = Waiter { worker: self.number, suspension: key };
+        let waiter = Waiter { worker: self.id, suspension: key };
         for index in 0..suspension.handles.len() {
             let Some(handle) = suspension.handles.get(index) else { break };
             match handle.clock {
@@ -290,7 +290,7 @@ impl<W: World, C: Calls> Worker<W, C> {
         let slot = suspension.slot();
         let client = self.clients.get_mut(suspension.exchange.client);
         if let Some(exchange) = client.and_then(|client| client.connection.exchange_mut()) {
-            exchange.progress = Progress::Running { slot };
+            exchange.progress = Progress::Running { slot: slot.0 };
         }
         self.guests.unpark(slot, suspension.handles.iter().collect());
         self.calls.unpark(slot);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::stats::{Ended, Labels, RouteStats, Stats, VersionStats};
+use super::stats::{Ended, LabelId, Labels, RouteStats, Stats, VersionStats};
 use crate::router::{Entry, RouteId, VersionId};
 
 /// Behind the classes of statuses: the client has left.
@@ -20,7 +20,7 @@ pub(super) struct Tally {
 struct VersionTally {
     stats: Arc<VersionStats>,
     /// By route: the label, and what is counted under it.
-    routes: Vec<Option<(u32, Arc<RouteStats>)>>,
+    routes: Vec<Option<(LabelId, Arc<RouteStats>)>>,
 }
 
 impl Tally {
@@ -32,12 +32,12 @@ impl Tally {
 
     /// The label of a route, which is known from now on until its version is forgotten. `name` is asked for the first
     /// request of it only.
-    pub fn label(&mut self, entry: &Entry, name: impl FnOnce() -> Arc<str>) -> u32 {
+    pub fn label(&mut self, entry: &Entry, name: impl FnOnce() -> Arc<str>) -> LabelId {
         let known = self.version(entry.version).and_then(|version| version.routes.get(entry.route.index())?.as_ref());
         if let Some((label, _)) = known {
             return *label;
         }
-        let label = self.stats.labels.number(&name(), &entry.declared.pattern);
+        let label = self.stats.labels.id(&name(), &entry.declared.pattern);
         let counters = self.under(label);
         let version = self.version_or_new(entry.version);
         let route = entry.route.index();
@@ -68,8 +68,8 @@ impl Tally {
     }
 
     /// A request has got its answer, or its client has left (`None`).
-    pub fn finished(&self, label: u32, status: Option<u16>, took_ms: u64) {
-        let Some(Some(route)) = self.routes.get(label as usize) else { return };
+    pub fn finished(&self, label: LabelId, status: Option<u16>, took_ms: u64) {
+        let Some(Some(route)) = self.routes.get(label.index()) else { return };
         let class = status.map_or(CLASS_LEFT, |status| status / 100);
         if let Some(answers) = route.answers.get(usize::from(class).wrapping_sub(1)) {
             answers.add(1);
@@ -114,8 +114,8 @@ impl Tally {
         })
     }
 
-    fn under(&mut self, label: u32) -> Arc<RouteStats> {
-        let index = label as usize;
+    fn under(&mut self, label: LabelId) -> Arc<RouteStats> {
+        let index = label.index();
         if self.routes.len() <= index {
             self.routes.resize_with(index + 1, || None);
         }

@@ -13,11 +13,11 @@ use std::time::{Duration, Instant};
 use snow_host::config::TurnLimits;
 use snow_host::http::Response;
 use snow_host::outcome::{Arrival, Clock, Handle, Join, Outcome, Settled, Settlement, Suspend};
-use snow_host::pending::Registry;
+use snow_host::pending::{Registry, WorkerId};
 use snow_host::router::{Entry, Route, RouteId, Router, VersionId};
 use snow_host::slab::Key;
 use snow_host::worker::{Mailbox, Message, PostOffice};
-use snow_host::world::{Call, CallEnd, CallEntry, Calls, Post, Ran, Ready, World};
+use snow_host::world::{Call, CallEnd, CallEntry, Calls, Post, Ran, Ready, Slot, World};
 
 use crate::office::Office;
 
@@ -44,6 +44,8 @@ impl Ask {
     }
 }
 
+/// The one worker.
+pub const WORKER: WorkerId = WorkerId(0);
 /// The key that all wait under.
 const KEY: &str = "requests";
 const ROUTES: [&str; 3] = ["/hold/", "/reqs/", "/stop-all/"];
@@ -163,7 +165,7 @@ pub struct Snow {
 }
 
 impl Snow {
-    /// Handlers for the worker 0.
+    /// Handlers for [`WORKER`].
     pub fn new(office: &Office) -> Snow {
         let entry = |(route, pattern): (usize, &&str)| Entry {
             version: VersionId(0),
@@ -177,13 +179,13 @@ impl Snow {
             registry: office.registry.clone(),
             post: office.post.clone(),
             name: "snow".into(),
-            mailbox: office.mailboxes[0].clone(),
+            mailbox: office.mailboxes[WORKER.index()].clone(),
             stopping: (0, 0),
         }
     }
 
     fn suspend(&self, resume: bool) -> Outcome {
-        let id = self.registry.create(0, Some(KEY)).expect("the limits allow it");
+        let id = self.registry.create(WORKER, Some(KEY)).expect("the limits allow it");
         Outcome::Suspend(Suspend {
             handles: vec![Handle { id, clock: Clock::None }],
             until: Join::All,
@@ -207,7 +209,7 @@ impl Snow {
         (*left == 0).then(|| Outcome::Respond(Response::text(200, &settled.to_string())))
     }
 
-    fn go_on_stopping(&mut self, slot: u32) -> Ran {
+    fn go_on_stopping(&mut self, slot: Slot) -> Ran {
         match self.stop_some() {
             Some(outcome) => Ran::Ended(CallEnd { outcome: Ok(outcome), leftover: Vec::new(), request: None }),
             None => {
@@ -231,7 +233,7 @@ impl Calls for Snow {
         true
     }
 
-    fn start(&mut self, slot: u32, call: Call) -> Ran {
+    fn start(&mut self, slot: Slot, call: Call) -> Ran {
         let mut leftover = Vec::new();
         let outcome = match (call.entry, call.route.index()) {
             (CallEntry::Resume { arrivals, .. }, _) => {
@@ -248,7 +250,7 @@ impl Calls for Snow {
         Ran::Ended(CallEnd { outcome: Ok(outcome), leftover, request: None })
     }
 
-    fn poll(&mut self, slot: u32) -> Ran {
+    fn poll(&mut self, slot: Slot) -> Ran {
         self.go_on_stopping(slot)
     }
 }

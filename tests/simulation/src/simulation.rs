@@ -8,6 +8,7 @@ use std::sync::mpsc;
 
 use snow_host::config::Limits;
 use snow_host::gates::Gates;
+use snow_host::pending::WorkerId;
 use snow_host::worker::question::{HeldPage, Inspection};
 use snow_host::worker::{Held, Message, Worker};
 use snow_host::world::Post;
@@ -84,7 +85,7 @@ impl Simulation {
         let network = Rc::new(RefCell::new(Network::new(workers, rng.number())));
         let woken = network.borrow().woken.clone();
         let office =
-            Office::new(workers as u16, limits, move |worker| woken[usize::from(worker)].store(true, Ordering::SeqCst));
+            Office::new(workers as u16, limits, move |worker| woken[worker.index()].store(true, Ordering::SeqCst));
         let mut ledger = Ledger::new(office.registry.clone());
         ledger.refuses = tight;
         let stage = Stage {
@@ -99,8 +100,9 @@ impl Simulation {
         let stage = Rc::new(RefCell::new(stage));
         let worker = |number: usize| {
             let world = SimWorld { network: network.clone(), worker: number };
-            let calls = Scripted::new(number as u16, &office, network.clone(), stage.clone());
-            Some(office.worker(number as u16, world, calls))
+            let id = WorkerId(number as u16);
+            let calls = Scripted::new(id, &office, network.clone(), stage.clone());
+            Some(office.worker(id, world, calls))
         };
         let workers = (0..workers).map(worker).collect();
         let (leavers, expels) = (rng.percent(60), rng.percent(30));
@@ -212,7 +214,7 @@ impl Simulation {
         }
         if !stage.runnable.is_empty() {
             let (worker, slot) = stage.runnable.remove(0);
-            self.office.mailboxes[worker].control.send(Message::Runnable(slot));
+            self.office.mailboxes[worker.index()].control.send(Message::Runnable(slot));
         }
     }
 
@@ -289,11 +291,11 @@ impl Simulation {
             let open = network.wires.iter().filter(|wire| wire.worker == number && wire.accepted && !wire.host_closed);
             assert_eq!(held.clients, open.count(), "connections are counted");
             self.check_stats(number, held);
-            let (versions, number) = (&self.stage.borrow().versions, number as u16);
+            let (versions, worker) = (&self.stage.borrow().versions, WorkerId(number as u16));
             // A call that waits in place is one request, and a suspension beside it.
-            let parked = versions.parked.get(&number).copied().unwrap_or_default();
+            let parked = versions.parked.get(&worker).copied().unwrap_or_default();
             assert_eq!(
-                versions.requests(number) + parked,
+                versions.requests(worker) + parked,
                 held.calls + held.suspensions,
                 "versions are held as needed"
             );
@@ -321,7 +323,7 @@ impl Simulation {
         let versions = stats.versions.all();
         let by_version: u64 = versions.iter().map(|(_, version)| version.held.get()).sum();
         assert_eq!((by_route, by_version), (held.suspensions as u64, held.suspensions as u64));
-        let requests = self.stage.borrow().versions.requests(number as u16);
+        let requests = self.stage.borrow().versions.requests(WorkerId(number as u16));
         assert_eq!(versions.iter().map(|(_, version)| version.requests.get()).sum::<u64>(), requests as u64);
     }
 

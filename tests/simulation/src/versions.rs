@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use snow_host::pending::WorkerId;
 use snow_host::router::VersionId;
 
 /// What should be, of all workers.
@@ -10,13 +11,13 @@ pub struct Versions {
     /// The newest. No id is used twice.
     pub newest: VersionId,
     /// The newest that each worker has taken up.
-    current: BTreeMap<u16, VersionId>,
+    current: BTreeMap<WorkerId, VersionId>,
     /// By worker and version: its requests.
-    requests: BTreeMap<(u16, VersionId), usize>,
+    requests: BTreeMap<(WorkerId, VersionId), usize>,
     /// Whose suspensions are refused.
     pub expelled: BTreeSet<VersionId>,
     /// By worker: calls that wait in place.
-    pub parked: BTreeMap<u16, usize>,
+    pub parked: BTreeMap<WorkerId, usize>,
 }
 
 impl Versions {
@@ -33,13 +34,13 @@ impl Versions {
     }
 
     /// One more request.
-    pub fn hold(&mut self, worker: u16, version: VersionId) {
+    pub fn hold(&mut self, worker: WorkerId, version: VersionId) {
         self.assert_known(worker, version);
         *self.requests.entry((worker, version)).or_default() += 1;
     }
 
     /// One less. True if the worker does not need the version any more.
-    pub fn let_go(&mut self, worker: u16, version: VersionId) -> bool {
+    pub fn let_go(&mut self, worker: WorkerId, version: VersionId) -> bool {
         let requests = self.requests.get_mut(&(worker, version)).expect("what is let go was held");
         *requests -= 1;
         if *requests > 0 {
@@ -50,25 +51,25 @@ impl Versions {
     }
 
     /// A worker takes up the newest. Which it had, if that is another, and whether it needs that no more.
-    pub fn take_up(&mut self, worker: u16) -> Option<(VersionId, bool)> {
+    pub fn take_up(&mut self, worker: WorkerId) -> Option<(VersionId, bool)> {
         let before = self.current.insert(worker, self.newest);
         let before = before.filter(|before| *before != self.newest)?;
         Some((before, !self.requests.contains_key(&(worker, before))))
     }
 
     /// A version's id means something to a worker while it is current, or somebody holds it.
-    pub fn assert_known(&self, worker: u16, version: VersionId) {
+    pub fn assert_known(&self, worker: WorkerId, version: VersionId) {
         let known = self.current[&worker] == version || self.requests.contains_key(&(worker, version));
         assert!(known, "worker {worker} uses {version:?}, which it has let go: {self:?}");
     }
 
     /// Whether a worker has requests of a version.
-    pub fn has_requests(&self, worker: u16, version: VersionId) -> bool {
+    pub fn has_requests(&self, worker: WorkerId, version: VersionId) -> bool {
         self.requests.contains_key(&(worker, version))
     }
 
     /// Requests of a worker.
-    pub fn requests(&self, worker: u16) -> usize {
+    pub fn requests(&self, worker: WorkerId) -> usize {
         self.requests.range((worker, VersionId(0))..=(worker, VersionId(u32::MAX))).map(|(_, requests)| requests).sum()
     }
 

@@ -25,14 +25,17 @@ const OTHER: VersionId = VersionId(1);
 /// Takes the place of `HELLO`.
 const NEW_HELLO: VersionId = VersionId(2);
 
+const FIRST: Slot = Slot(0);
+const OTHER_WORKER: WorkerId = WorkerId(1);
+
 /// Who was told that a gate is open.
 #[derive(Default)]
-struct Opened(Mutex<Vec<(u16, u32)>>);
+struct Opened(Mutex<Vec<(WorkerId, GateId)>>);
 
 impl Post for Opened {
     fn wake(&self, _: &[Waiter]) {}
 
-    fn gate_opened(&self, worker: u16, gate: u32) {
+    fn gate_opened(&self, worker: WorkerId, gate: GateId) {
         self.0.lock().unwrap().push((worker, gate));
     }
 }
@@ -80,21 +83,21 @@ impl Bench {
         let (deployment, _) = Deployment::new(versions.clone(), &runtime.permits);
         let successor = Successor::default();
         let share = deployment.share(runtime.clone(), &[], false);
-        let calls = GuestCalls::new(0, share, successor.clone(), |_| {});
+        let calls = GuestCalls::new(WorkerId(0), share, successor.clone(), |_| {});
         Bench { runtime, opened, versions, successor, calls, instances, now_ms: 0 }
     }
 
     /// A call of a version, to its end.
     fn call(&mut self, version: VersionId) {
-        let mut ran = self.start(0, version);
+        let mut ran = self.start(FIRST, version);
         // The machine may have had something else to do: then it takes more than one time slice.
         while matches!(ran, Ran::Yielded) {
-            ran = self.calls.poll(0);
+            ran = self.calls.poll(FIRST);
         }
         assert!(matches!(ran, Ran::Ended(CallEnd { outcome: Ok(Outcome::Respond(_)), .. })), "{ran:?}");
     }
 
-    fn start(&mut self, slot: u32, version: VersionId) -> Ran {
+    fn start(&mut self, slot: Slot, version: VersionId) -> Ran {
         self.calls.hold(version);
         let text = b"GET /hello HTTP/1.1\r\nhost: a\r\n\r\n";
         let (head, _) = HeadReader::default().read(text, &HttpLimits::default()).unwrap().unwrap();
@@ -214,12 +217,12 @@ fn a_call_leaves_its_gate_when_it_ends() {
     assert_ne!(bench.calls.gate(OTHER), Some(gate));
     let other_worker = bench.runtime.permits.gate(gate).unwrap();
     assert!(bench.calls.enter(HELLO));
-    assert!(other_worker.enter(1, 1).is_err());
+    assert!(other_worker.enter(OTHER_WORKER, 1).is_err());
     bench.call(HELLO);
-    assert_eq!(*bench.opened.0.lock().unwrap(), [(1, gate)]);
+    assert_eq!(*bench.opened.0.lock().unwrap(), [(OTHER_WORKER, gate)]);
     assert!(!bench.calls.enter(HELLO), "it is the other's turn");
     bench.calls.give_up(gate);
-    assert!(other_worker.enter(1, 1).is_ok());
+    assert!(other_worker.enter(OTHER_WORKER, 1).is_ok());
     bench.redeploy(GuestConfig::default());
     assert!(bench.calls.gate(HELLO).is_none() && bench.calls.enter(HELLO), "it has no limit any more");
 }
