@@ -7,7 +7,12 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use crate::pending::WorkerId;
 use crate::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Names a gate, and so its guest's name, in the process and for as long as that lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GateId(pub u32);
 
 /// The gates of a process, by their guests' names. A name keeps its gate for ever, whatever is deployed: so there are as
 /// many as there were names with a limit.
@@ -21,15 +26,15 @@ impl Gates {
         if let Some(gate) = gates.get(name) {
             return gate.clone();
         }
-        let number = u32::try_from(gates.len()).unwrap_or(u32::MAX);
-        let gate = Arc::new(Gate::new(number));
+        let id = GateId(u32::try_from(gates.len()).unwrap_or(u32::MAX));
+        let gate = Arc::new(Gate::new(id));
         gates.insert(name.into(), gate.clone());
         gate
     }
 
-    /// The gate of this number.
-    pub fn numbered(&self, number: u32) -> Option<Arc<Gate>> {
-        self.lock().values().find(|gate| gate.number == number).cloned()
+    /// Returns the gate that the id names.
+    pub fn get(&self, id: GateId) -> Option<Arc<Gate>> {
+        self.lock().values().find(|gate| gate.id == id).cloned()
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Box<str>, Arc<Gate>>> {
@@ -39,8 +44,8 @@ impl Gates {
 
 /// One guest's. Each function is one short critical section.
 pub struct Gate {
-    /// Names it, like its guest's name.
-    pub number: u32,
+    /// Its name in the process.
+    pub id: GateId,
     state: Mutex<State>,
 }
 
@@ -49,26 +54,26 @@ struct State {
     /// Calls that have entered and not left.
     inside: u32,
     /// Workers that wait, each once.
-    line: VecDeque<u16>,
+    line: VecDeque<WorkerId>,
 }
 
 /// A worker to be told that the gate may be open for it.
-pub type Told = Option<u16>;
+pub type Told = Option<WorkerId>;
 
 /// The gate is full, or others are first. The worker stands in line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full;
 
 impl Gate {
-    fn new(number: u32) -> Gate {
-        Gate { number, state: Mutex::new(State::default()) }
+    fn new(id: GateId) -> Gate {
+        Gate { id, state: Mutex::new(State::default()) }
     }
 
     /// A call enters, if fewer than `calls_max` are inside and it is this worker's turn. It is not in line any more then.
     ///
     /// # Errors
     /// It stands in line now, if it did not before, and will be told.
-    pub fn enter(&self, worker: u16, calls_max: u32) -> Result<Told, Full> {
+    pub fn enter(&self, worker: WorkerId, calls_max: u32) -> Result<Told, Full> {
         let mut state = self.lock();
         let is_first = state.line.front().is_none_or(|first| *first == worker);
         if state.inside < calls_max && is_first {
@@ -90,7 +95,7 @@ impl Gate {
     }
 
     /// The worker has nothing that could enter now, and stands in line no more.
-    pub fn give_up(&self, worker: u16) -> Told {
+    pub fn give_up(&self, worker: WorkerId) -> Told {
         let mut state = self.lock();
         let was_first = state.line.front() == Some(&worker);
         state.line.retain(|waits| *waits != worker);
@@ -111,46 +116,51 @@ impl Gate {
 mod tests {
     use super::*;
 
+    const A: WorkerId = WorkerId(0);
+    const B: WorkerId = WorkerId(1);
+    const C: WorkerId = WorkerId(2);
+    const D: WorkerId = WorkerId(3);
+
     #[test]
     fn so_many_enter_and_the_others_in_the_order_in_which_they_came() {
-        let gate = Gate::new(0);
-        assert_eq!([gate.enter(1, 2), gate.enter(1, 2)], [Ok(None), Ok(None)]);
-        assert_eq!([gate.enter(2, 2), gate.enter(1, 2), gate.enter(2, 2)], [Err(Full); 3]);
-        assert_eq!((gate.leave(), gate.inside()), (Some(2), 1));
-        assert_eq!(gate.enter(1, 2), Err(Full), "there is room, and it is another's");
-        assert_eq!(gate.enter(2, 2), Ok(None));
-        assert_eq!(gate.leave(), Some(1));
-        assert_eq!(gate.leave(), Some(1), "told again: it has not answered");
-        assert_eq!(gate.enter(1, 2), Ok(None));
+        let gate = Gate::new(GateId(0));
+        assert_eq!([gate.enter(B, 2), gate.enter(B, 2)], [Ok(None), Ok(None)]);
+        assert_eq!([gate.enter(C, 2), gate.enter(B, 2), gate.enter(C, 2)], [Err(Full); 3]);
+        assert_eq!((gate.leave(), gate.inside()), (Some(C), 1));
+        assert_eq!(gate.enter(B, 2), Err(Full), "there is room, and it is another's");
+        assert_eq!(gate.enter(C, 2), Ok(None));
+        assert_eq!(gate.leave(), Some(B));
+        assert_eq!(gate.leave(), Some(B), "told again: it has not answered");
+        assert_eq!(gate.enter(B, 2), Ok(None));
         assert_eq!((gate.leave(), gate.inside()), (None, 0));
     }
 
     #[test]
     fn who_gives_up_passes_it_on() {
-        let gate = Gate::new(0);
-        assert_eq!(gate.enter(0, 1), Ok(None));
-        assert_eq!([gate.enter(1, 1), gate.enter(2, 1), gate.enter(3, 1)], [Err(Full); 3]);
-        assert_eq!((gate.give_up(2), gate.give_up(7)), (None, None), "neither was first");
-        assert_eq!(gate.leave(), Some(1));
-        assert_eq!(gate.give_up(1), Some(3));
-        assert_eq!(gate.enter(3, 1), Ok(None));
+        let gate = Gate::new(GateId(0));
+        assert_eq!(gate.enter(A, 1), Ok(None));
+        assert_eq!([gate.enter(B, 1), gate.enter(C, 1), gate.enter(D, 1)], [Err(Full); 3]);
+        assert_eq!((gate.give_up(C), gate.give_up(WorkerId(7))), (None, None), "neither was first");
+        assert_eq!(gate.leave(), Some(B));
+        assert_eq!(gate.give_up(B), Some(D));
+        assert_eq!(gate.enter(D, 1), Ok(None));
     }
 
     #[test]
     fn a_gate_that_was_widened_lets_in_all_who_fit() {
-        let gate = Gate::new(0);
-        assert_eq!(gate.enter(0, 1), Ok(None));
-        assert_eq!([gate.enter(1, 1), gate.enter(2, 1)], [Err(Full); 2]);
-        assert_eq!(gate.enter(1, 3), Ok(Some(2)), "and the next is told");
-        assert_eq!(gate.enter(2, 3), Ok(None));
-        assert_eq!(gate.enter(3, 1), Err(Full));
+        let gate = Gate::new(GateId(0));
+        assert_eq!(gate.enter(A, 1), Ok(None));
+        assert_eq!([gate.enter(B, 1), gate.enter(C, 1)], [Err(Full); 2]);
+        assert_eq!(gate.enter(B, 3), Ok(Some(C)), "and the next is told");
+        assert_eq!(gate.enter(C, 3), Ok(None));
+        assert_eq!(gate.enter(D, 1), Err(Full));
     }
 
     #[test]
     fn a_name_keeps_its_gate() {
         let gates = Gates::default();
         let (a, b) = (gates.of("a"), gates.of("b"));
-        assert_eq!((a.number, b.number, gates.of("a").number), (0, 1, 0));
-        assert!(gates.numbered(1).is_some_and(|gate| Arc::ptr_eq(&gate, &b)) && gates.numbered(2).is_none());
+        assert_eq!((a.id, b.id, gates.of("a").id), (GateId(0), GateId(1), GateId(0)));
+        assert!(gates.get(GateId(1)).is_some_and(|gate| Arc::ptr_eq(&gate, &b)) && gates.get(GateId(2)).is_none());
     }
 }

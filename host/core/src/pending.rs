@@ -11,7 +11,7 @@
 //!
 //! `tests/races/` runs this file's threads in every order that matters.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use crate::slab::Key;
 use crate::sync::{Arc, AtomicUsize, Mutex, MutexGuard, Ordering, PoisonError};
@@ -37,11 +37,30 @@ pub struct PendingId {
     key: Key,
 }
 
+/// Names a worker among those that share a registry and a post office, for the life of the process: its place among them,
+/// from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WorkerId(pub u16);
+
+impl WorkerId {
+    /// Returns the worker's place among all.
+    #[inline]
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+impl fmt::Display for WorkerId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(out)
+    }
+}
+
 /// Whom a settlement wakes: a suspension in a worker's own table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Waiter {
-    /// The worker's number.
-    pub worker: u16,
+    /// The worker.
+    pub worker: WorkerId,
     /// The suspension in its slab.
     pub suspension: Key,
 }
@@ -115,19 +134,19 @@ impl<V: Clone> Registry<V> {
     /// Makes a pending of nobody's, which waits from this moment on. `home` spreads those without a key.
     ///
     /// There are never more than the limit. Close to it, a refusal may come one early: while another is refused.
-    pub fn create(&self, home: u16, key: Option<&str>) -> Result<PendingId, Refusal> {
+    pub fn create(&self, home: WorkerId, key: Option<&str>) -> Result<PendingId, Refusal> {
         self.create_for(Account::NOBODY, home, key)
     }
 
     /// The same on somebody's account, until it is released. `Limit` if the account or the registry is full.
-    pub fn create_for(&self, account: Account, home: u16, key: Option<&str>) -> Result<PendingId, Refusal> {
+    pub fn create_for(&self, account: Account, home: WorkerId, key: Option<&str>) -> Result<PendingId, Refusal> {
         self.owners.add(account)?;
         if self.count.fetch_add(1, Ordering::Relaxed) >= self.pendings_max {
             self.count.fetch_sub(1, Ordering::Relaxed);
             self.owners.remove(account.owner);
             return Err(Refusal::Limit);
         }
-        let shard = key.map_or(usize::from(home) % SHARDS, shard_of);
+        let shard = key.map_or(home.index() % SHARDS, shard_of);
         let key = self.lock(shard).create(key, account.owner, self.entropy);
         Ok(PendingId { shard: shard as u16, key })
     }

@@ -19,10 +19,10 @@ use super::quota::Bound;
 use super::runtime::{Report, Runtime, Seat};
 use super::types::{self, RequestRef};
 use super::version::Verdict;
-use snow_core::{Gate, Told};
+use snow_core::{Gate, GateId, Told, WorkerId};
 use snow_runtime::{
-    Arrival, Call, CallEnd, CallEntry, CallFault, Calls, Cause, GuestRequest, Handle, Outcome, Ran, Redeployed, Router,
-    Suspend,
+    Arrival, Call, CallEnd, CallEntry, CallFault, Calls, Cause, GuestRequest, Handle, Outcome, Ran, Redeployed,
+    RouteId, Router, Slot, Suspend, VersionId,
 };
 
 /// Idle instances that are dropped in one turn, since their time is over.
@@ -31,17 +31,17 @@ const EXPIRED_MAX: usize = 8;
 /// A worker's started calls, each in its slot, and the versions of guests that they and its suspensions need.
 pub struct GuestCalls {
     runtime: Runtime,
-    worker: u16,
-    /// By their numbers.
+    worker: WorkerId,
+    /// By their ids.
     versions: Vec<Option<Held>>,
     /// This worker's own copy: matching needs scratch space, which workers had better not share.
     router: Router,
-    slots: Vec<Slot>,
+    slots: Vec<SlotState>,
     /// Slots that have a call.
     in_use: usize,
     /// Instances that wait for another call of their version. With those in use they are never more than there are slots:
     /// so many the pool has for this worker.
-    idle: Idle<Instance>,
+    idle: Idle<VersionId, Instance>,
     /// A call has entered its guest's gate, and is started next.
     entered: Option<Arc<Gate>>,
     successor: Successor,
@@ -65,10 +65,11 @@ impl Held {
     }
 }
 
-struct Slot {
+/// What a slot has.
+struct SlotState {
     call: Option<Pin<Box<dyn Future<Output = Ended>>>>,
     /// Of the call, or of the last one.
-    guest: u32,
+    version: VersionId,
     /// The worker's clock when it started.
     started_ms: u64,
     /// That it has entered.
@@ -79,11 +80,11 @@ struct Slot {
 
 /// Says that a slot can go on: made once for a slot, not for each call.
 struct SlotWaker<F> {
-    slot: u32,
+    slot: Slot,
     runnable: F,
 }
 
-impl<F: Fn(u32) + Send + Sync + 'static> Wake for SlotWaker<F> {
+impl<F: Fn(Slot) + Send + Sync + 'static> Wake for SlotWaker<F> {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
@@ -96,14 +97,15 @@ impl<F: Fn(u32) + Send + Sync + 'static> Wake for SlotWaker<F> {
 impl GuestCalls {
     /// Slots for the calls of one worker, which begins with `share` and goes on with what `successor` holds whenever it
     /// is told to redeploy. `runnable` is called, on any thread, when a slot can go on.
-    pub fn new<F>(worker: u16, share: Share, successor: Successor, runnable: F) -> GuestCalls
+    pub fn new<F>(worker: WorkerId, share: Share, successor: Successor, runnable: F) -> GuestCalls
     where
-        F: Fn(u32) + Clone + Send + Sync + 'static,
+        F: Fn(Slot) + Clone + Send + Sync + 'static,
     {
         let Share { runtime, router, current, .. } = share;
-        let slots = (0..runtime.limits.worker_calls_started_max + runtime.worker_calls_parked_max).map(|slot| Slot {
+        let slots = runtime.limits.worker_calls_started_max + runtime.worker_calls_parked_max;
+        let slots = (0..slots).map(Slot).map(|slot| SlotState {
             call: None,
-            guest: 0,
+            version: VersionId(0),
             started_ms: 0,
             gate: None,
             waker: Waker::from(Arc::new(SlotWaker { slot, runnable: runnable.clone() })),
@@ -127,36 +129,36 @@ impl GuestCalls {
 
     /// A member of the newest deployment. It may be here already, with what it was granted before.
     fn admit(&mut self, member: Member) {
-        let number = member.version.number as usize;
-        if self.versions.len() <= number {
-            self.versions.resize_with(number + 1, || None);
+        let index = member.version.id.index();
+        if self.versions.len() <= index {
+            self.versions.resize_with(index + 1, || None);
         }
         let member = Arc::new(member);
-        match &mut self.versions[number] {
+        match &mut self.versions[index] {
             Some(held) => (held.member, held.is_current) = (member, true),
             none => *none = Some(Held { member, requests: 0, is_current: true, is_expelled: false }),
         }
     }
 
-    fn held(&self, guest: u32) -> Option<&Held> {
-        self.versions.get(guest as usize)?.as_ref()
+    fn held(&self, version: VersionId) -> Option<&Held> {
+        self.versions.get(version.index())?.as_ref()
     }
 
-    fn held_mut(&mut self, guest: u32) -> Option<&mut Held> {
-        self.versions.get_mut(guest as usize)?.as_mut()
+    fn held_mut(&mut self, version: VersionId) -> Option<&mut Held> {
+        self.versions.get_mut(version.index())?.as_mut()
     }
 
     /// Whether an instance of this version may wait for another call.
-    fn reuses(&self, guest: u32) -> bool {
-        self.held(guest).is_some_and(|held| held.is_current && held.member.permit.quota.reuses())
+    fn reuses(&self, version: VersionId) -> bool {
+        self.held(version).is_some_and(|held| held.is_current && held.member.permit.quota.reuses())
     }
 
-    /// An instance for the next call of a guest, if one waits; if not, there is room for a fresh one.
-    fn take_idle(&mut self, guest: u32) -> Option<Instance> {
+    /// An instance for the next call of a version, if one waits; if not, there is room for a fresh one.
+    fn take_idle(&mut self, version: VersionId) -> Option<Instance> {
         if self.idle.is_empty() {
             return None;
         }
-        let kept = self.idle.take(guest);
+        let kept = self.idle.take(version);
         while kept.is_none() && self.in_use + self.idle.len() >= self.slots.len() {
             self.idle.take_oldest();
         }
@@ -164,25 +166,25 @@ impl GuestCalls {
     }
 
     /// The call in a slot is over.
-    fn ended(&mut self, slot: u32, ended: Ended) -> CallEnd {
+    fn ended(&mut self, slot: Slot, ended: Ended) -> CallEnd {
         self.in_use -= 1;
-        let entry = &mut self.slots[slot as usize];
+        let entry = &mut self.slots[slot.index()];
         entry.call = None;
         let gate = entry.gate.take();
         if let Some(instance) = ended.instance {
-            let (guest, now_ms) = (entry.guest, entry.started_ms + entry.seat.slice.elapsed_ms());
+            let (version, now_ms) = (entry.version, entry.started_ms + entry.seat.slice.elapsed_ms());
             let most = self.runtime.limits.worker_calls_started_max as usize;
-            if self.reuses(guest) && self.idle.count(guest) < most {
-                self.idle.put(guest, now_ms, instance);
+            if self.reuses(version) && self.idle.count(version) < most {
+                self.idle.put(version, now_ms, instance);
             }
         }
         if let Some(gate) = gate {
-            self.tell(gate.number, gate.leave());
+            self.tell(gate.id, gate.leave());
         }
         ended.end
     }
 
-    fn tell(&self, gate: u32, told: Told) {
+    fn tell(&self, gate: GateId, told: Told) {
         if let Some(worker) = told {
             self.runtime.post.gate_opened(worker, gate);
         }
@@ -199,39 +201,39 @@ impl Calls for GuestCalls {
         &self.router
     }
 
-    fn guest_name(&self, guest: u32) -> Arc<str> {
-        self.held(guest).map_or_else(|| "-".into(), |held| held.member.permit.name.clone())
+    fn guest_name(&self, version: VersionId) -> Arc<str> {
+        self.held(version).map_or_else(|| "-".into(), |held| held.member.permit.name.clone())
     }
 
-    fn has_resume(&self, guest: u32) -> bool {
-        self.held(guest).is_some_and(|held| held.member.version.guest.has_resume())
+    fn has_resume(&self, version: VersionId) -> bool {
+        self.held(version).is_some_and(|held| held.member.version.guest.has_resume())
     }
 
-    fn body_bytes_max(&self, guest: u32) -> Option<u64> {
-        self.held(guest)?.member.permit.quota.body_bytes_max
+    fn body_bytes_max(&self, version: VersionId) -> Option<u64> {
+        self.held(version)?.member.permit.quota.body_bytes_max
     }
 
-    fn gate(&self, guest: u32) -> Option<u32> {
-        self.held(guest)?.member.permit.gate.as_ref().map(|gate| gate.number)
+    fn gate(&self, version: VersionId) -> Option<GateId> {
+        self.held(version)?.member.permit.gate.as_ref().map(|gate| gate.id)
     }
 
-    fn enter(&mut self, guest: u32) -> bool {
-        let permit = self.held(guest).map(|held| held.member.permit.clone());
+    fn enter(&mut self, version: VersionId) -> bool {
+        let permit = self.held(version).map(|held| held.member.permit.clone());
         let Some((gate, calls_max)) = permit.and_then(|permit| permit.gate.clone().zip(permit.quota.calls_max)) else {
             // It has no limit any more.
             return true;
         };
         let Ok(told) = gate.enter(self.worker, calls_max) else { return false };
-        self.tell(gate.number, told);
+        self.tell(gate.id, told);
         if let Some(unused) = self.entered.replace(gate) {
-            self.tell(unused.number, unused.leave());
+            self.tell(unused.id, unused.leave());
         }
         true
     }
 
-    fn give_up(&mut self, gate: u32) {
+    fn give_up(&mut self, gate: GateId) {
         if let Some(gate) = self.runtime.permits.gate(gate) {
-            self.tell(gate.number, gate.give_up(self.worker));
+            self.tell(gate.id, gate.give_up(self.worker));
         }
     }
 
@@ -248,19 +250,19 @@ impl Calls for GuestCalls {
         }
     }
 
-    fn hold(&mut self, guest: u32) {
-        if let Some(held) = self.held_mut(guest) {
+    fn hold(&mut self, version: VersionId) {
+        if let Some(held) = self.held_mut(version) {
             held.requests += 1;
         }
     }
 
-    fn let_go(&mut self, guest: u32) -> bool {
-        let Some(held) = self.held_mut(guest) else { return false };
+    fn let_go(&mut self, version: VersionId) -> bool {
+        let Some(held) = self.held_mut(version) else { return false };
         held.requests -= 1;
         if held.is_needed() {
             return false;
         }
-        let retired = self.versions[guest as usize].take();
+        let retired = self.versions[version.index()].take();
         self.retire(retired.map(|held| held.member));
         true
     }
@@ -275,63 +277,65 @@ impl Calls for GuestCalls {
         current.into_iter().for_each(|member| self.admit(member));
         // Those that only wait for their last request are granted what the newest manifest says, too.
         for member in older {
-            if let Some(held) = self.held_mut(member.version.number) {
+            if let Some(held) = self.held_mut(member.version.id) {
                 held.member = Arc::new(member);
             }
         }
         let versions = &self.versions;
-        self.idle.retain(|guest| {
-            let held = versions.get(guest as usize).and_then(Option::as_ref);
+        self.idle.retain(|version| {
+            let held = versions.get(version.index()).and_then(Option::as_ref);
             held.is_some_and(|held| held.is_current && held.member.permit.quota.reuses())
         });
         let is_gone = |held: &Option<Held>| held.as_ref().is_some_and(|held| !held.is_needed());
-        let gone: Vec<u32> = (0..).zip(&self.versions).filter(|(_, held)| is_gone(held)).map(|(n, _)| n).collect();
-        let retired: Vec<_> = gone.iter().filter_map(|&n| Some(self.versions[n as usize].take()?.member)).collect();
+        let held = (0..).map(VersionId).zip(&self.versions);
+        let gone: Vec<VersionId> = held.filter(|(_, held)| is_gone(held)).map(|(version, _)| version).collect();
+        let take = |version: &VersionId| Some(self.versions[version.index()].take()?.member);
+        let retired: Vec<_> = gone.iter().filter_map(take).collect();
         self.retire((router, runtime, retired));
         Some(Redeployed { limits: self.runtime.limits.clone(), access_log, gone })
     }
 
-    fn expel(&mut self, guest: u32) -> bool {
-        let Some(held) = self.held_mut(guest) else { return false };
+    fn expel(&mut self, version: VersionId) -> bool {
+        let Some(held) = self.held_mut(version) else { return false };
         !mem::replace(&mut held.is_expelled, true)
     }
 
-    fn is_expelled(&self, guest: u32) -> bool {
-        self.held(guest).is_some_and(|held| held.is_expelled)
+    fn is_expelled(&self, version: VersionId) -> bool {
+        self.held(version).is_some_and(|held| held.is_expelled)
     }
 
-    fn start(&mut self, slot: u32, call: Call) -> Ran {
-        let held = self.held(call.guest).expect("whose request is started is held");
-        let guest = held.member.clone();
-        let kept = self.take_idle(call.guest);
+    fn start(&mut self, slot: Slot, call: Call) -> Ran {
+        let held = self.held(call.version).expect("whose request is started is held");
+        let member = held.member.clone();
+        let kept = self.take_idle(call.version);
         self.in_use += 1;
-        let entry = &mut self.slots[slot as usize];
+        let entry = &mut self.slots[slot.index()];
         entry.gate = self.entered.take();
-        (entry.guest, entry.started_ms) = (call.guest, call.now_ms);
+        (entry.version, entry.started_ms) = (call.version, call.now_ms);
         entry.seat.slice.start_call();
         entry.seat.parking.reset();
-        let future = run(self.runtime.clone(), guest, self.worker, call, entry.seat.clone(), kept);
+        let future = run(self.runtime.clone(), member, self.worker, call, entry.seat.clone(), kept);
         entry.call = Some(Box::pin(future));
         self.poll(slot)
     }
 
-    fn poll(&mut self, number: u32) -> Ran {
-        let slot = &mut self.slots[number as usize];
-        let Some(call) = &mut slot.call else { return Ran::Yielded };
+    fn poll(&mut self, slot: Slot) -> Ran {
+        let entry = &mut self.slots[slot.index()];
+        let Some(call) = &mut entry.call else { return Ran::Yielded };
         self.runtime.ticker.running();
-        slot.seat.slice.start_slice();
-        match call.as_mut().poll(&mut task::Context::from_waker(&slot.waker)) {
-            Poll::Ready(ended) => Ran::Ended(self.ended(number, ended)),
-            Poll::Pending => slot.seat.parking.take_asked().map_or(Ran::Yielded, Ran::Parked),
+        entry.seat.slice.start_slice();
+        match call.as_mut().poll(&mut task::Context::from_waker(&entry.waker)) {
+            Poll::Ready(ended) => Ran::Ended(self.ended(slot, ended)),
+            Poll::Pending => entry.seat.parking.take_asked().map_or(Ran::Yielded, Ran::Parked),
         }
     }
 
-    fn unpark(&mut self, slot: u32, handles: Box<[Handle]>) {
-        self.slots[slot as usize].seat.parking.unpark(handles);
+    fn unpark(&mut self, slot: Slot, handles: Box<[Handle]>) {
+        self.slots[slot.index()].seat.parking.unpark(handles);
     }
 
-    fn cancel(&mut self, slot: u32, handles: Box<[Handle]>) -> Vec<Handle> {
-        self.slots[slot as usize].seat.parking.cancel(handles);
+    fn cancel(&mut self, slot: Slot, handles: Box<[Handle]>) -> Vec<Handle> {
+        self.slots[slot.index()].seat.parking.cancel(handles);
         // The call ends as by a trap, in one slice: no code of the guest runs any more.
         match self.poll(slot) {
             Ran::Ended(end) => end.leftover,
@@ -342,7 +346,7 @@ impl Calls for GuestCalls {
 
 /// What is borrowed for the length of a call, and then either kept or let go.
 struct Arguments {
-    route: u32,
+    route: RouteId,
     request_id: String,
     request: Option<Box<GuestRequest>>,
     /// `resume`'s own.
@@ -359,7 +363,7 @@ struct Ended {
 async fn run(
     runtime: Runtime,
     own: Arc<Member>,
-    worker: u16,
+    worker: WorkerId,
     call: Call,
     seat: Arc<Seat>,
     kept: Option<Instance>,
@@ -384,8 +388,8 @@ async fn run(
 
     let trapped = matches!(outcome, Err(CallFault::Trapped(_)));
     match version.trial.ended(trapped) {
-        Some(Verdict::Passed) => (runtime.report)(Report::Proven { guest: version.number }),
-        Some(Verdict::Failed) => (runtime.report)(Report::Troubled { guest: version.number }),
+        Some(Verdict::Passed) => (runtime.report)(Report::Proven { version: version.id }),
+        Some(Verdict::Failed) => (runtime.report)(Report::Troubled { version: version.id }),
         None => {}
     }
     let outcome = outcome.map_err(|fault| match fault {

@@ -11,7 +11,7 @@ use super::grants::Permit;
 use super::parking::Parking;
 use super::runtime::{Runtime, Seat, Slice};
 use super::types::Pending;
-use snow_core::{Refusal, Registry};
+use snow_core::{Refusal, Registry, WorkerId};
 use snow_http::RequestId;
 use snow_runtime::{Clock, Handle, Level, Settled, Settlement};
 
@@ -22,7 +22,7 @@ const REPRESENTATIONS_MAX: u32 = 1 << 31;
 pub struct CallContext {
     pub(super) runtime: Runtime,
     /// The worker that runs the call.
-    worker: u16,
+    worker: WorkerId,
     pub(super) permit: Arc<Permit>,
     request_id: RequestId,
     /// The worker's clock when the call started.
@@ -55,7 +55,8 @@ impl CallContext {
     /// For a call of `routes()`.
     pub fn for_routes(runtime: &Runtime, permit: Arc<Permit>) -> CallContext {
         let seat = Seat::default();
-        let mut context = CallContext::for_request(runtime, 0, permit, RequestId::made(0), 0, &seat, Vec::new());
+        let mut context =
+            CallContext::for_request(runtime, WorkerId(0), permit, RequestId::made(0), 0, &seat, Vec::new());
         context.phase = Phase::Routes;
         context
     }
@@ -63,7 +64,7 @@ impl CallContext {
     /// For a call on behalf of a request, which owns these handles from the start.
     pub fn for_request(
         runtime: &Runtime,
-        worker: u16,
+        worker: WorkerId,
         permit: Arc<Permit>,
         request_id: RequestId,
         now_ms: u64,

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::grants::{Permit, Permits};
 use super::runtime::Runtime;
 use super::version::Version;
-use snow_runtime::{Entry, PatternError, Router};
+use snow_runtime::{Entry, PatternError, RouteId, Router, VersionId};
 
 /// Guests and routes that serve together. It never changes: a new one takes its place.
 pub struct Deployment {
@@ -62,21 +62,22 @@ impl Deployment {
 
     /// The name of the guest behind an entry of the router.
     pub fn name_of(&self, entry: &Entry) -> &str {
-        let version = self.versions.iter().find(|version| version.number == entry.guest);
+        let version = self.versions.iter().find(|version| version.id == entry.version);
         version.map_or("-", |version| &version.guest.name)
     }
 
     /// Patterns that several guests have, for methods that several take: in order.
     pub fn conflicts(&self) -> Vec<Conflict> {
-        let names: BTreeMap<u32, &Arc<str>> =
-            self.versions.iter().map(|version| (version.number, &version.guest.name)).collect();
+        let names: BTreeMap<VersionId, &Arc<str>> =
+            self.versions.iter().map(|version| (version.id, &version.guest.name)).collect();
         let mut seen: BTreeMap<String, Vec<&Entry>> = BTreeMap::new();
         let mut conflicts = Vec::new();
         for entry in self.router.entries() {
             let earlier = seen.entry(entry.pattern()).or_default();
-            let rival = |first: &&&Entry| first.guest != entry.guest && first.declared.shares_methods(&entry.declared);
+            let rival =
+                |first: &&&Entry| first.version != entry.version && first.declared.shares_methods(&entry.declared);
             if let Some(first) = earlier.iter().find(rival) {
-                let (first, second) = (names[&first.guest].clone(), names[&entry.guest].clone());
+                let (first, second) = (names[&first.version].clone(), names[&entry.version].clone());
                 conflicts.push(Conflict { pattern: entry.pattern(), first, second });
             }
             earlier.push(entry);
@@ -98,9 +99,9 @@ impl Deployment {
 
 fn entries(versions: &[Arc<Version>], permits: &Permits) -> Vec<Entry> {
     let of_version = |version: &Arc<Version>| {
-        let (guest, routes, mount) = (version.number, version.guest.routes.clone(), permits.mount(&version.guest.name));
-        let entry = move |(route, declared)| Entry { guest, route, declared, mount: mount.clone() };
-        (0..).zip(routes).map(entry).collect::<Vec<_>>()
+        let (id, routes, mount) = (version.id, version.guest.routes.clone(), permits.mount(&version.guest.name));
+        let entry = move |(route, declared)| Entry { version: id, route, declared, mount: mount.clone() };
+        (0..).map(RouteId).zip(routes).map(entry).collect::<Vec<_>>()
     };
     versions.iter().flat_map(of_version).collect()
 }

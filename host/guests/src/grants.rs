@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::quota::Quota;
 use snow_config::{GuestConfig, GuestConfigs, Limits};
-use snow_core::{Account, Gate, Gates, Globs, Owner, Refusal, Registry};
+use snow_core::{Account, Gate, GateId, Gates, Globs, Owner, Refusal, Registry};
 use snow_runtime::{Settled, Settlement};
 
 /// The permits of all guests of a process. Made once, from what the deployer wrote.
@@ -76,9 +76,9 @@ impl Permits {
         mount.unwrap_or_default().trim_end_matches('/').into()
     }
 
-    /// The gate of this number.
-    pub fn gate(&self, number: u32) -> Option<Arc<Gate>> {
-        self.gates.numbered(number)
+    /// Returns the gate that the id names.
+    pub fn gate(&self, id: GateId) -> Option<Arc<Gate>> {
+        self.gates.get(id)
     }
 
     fn owner(&self, name: &Arc<str>) -> Owner {
@@ -197,6 +197,7 @@ fn check_settlement(settlement: Settlement, limits: &Limits) -> Result<Settled, 
 mod tests {
     use super::*;
     use snow_core::Glob;
+    use snow_core::WorkerId;
     use snow_http::Response;
 
     fn globs(patterns: &[&str]) -> Option<Globs> {
@@ -256,7 +257,7 @@ mod tests {
         assert!(desk.settle_key("orders/1", response(), &limits).is_ok());
 
         let registry: Registry<Settled> = Registry::new(10, |bytes| bytes.fill(7));
-        let id = registry.create_for(shop.create(None, &limits).unwrap(), 0, None).unwrap();
+        let id = registry.create_for(shop.create(None, &limits).unwrap(), WorkerId(0), None).unwrap();
         let token = registry.token(id).unwrap();
         let with = |guest: &Permit, token: &str, what| guest.settle_token(token, what, &registry, &limits).map(|_| ());
         assert_eq!(with(&pay, &token, response()), Err(Refusal::Denied));

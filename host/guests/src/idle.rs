@@ -2,18 +2,18 @@
 
 use std::collections::VecDeque;
 
-/// Things that are idle, each of the kind of its number.
-pub struct Idle<T>(VecDeque<Entry<T>>);
+/// Things that are idle, each of a kind.
+pub struct Idle<K, T>(VecDeque<Entry<K, T>>);
 
-struct Entry<T> {
-    kind: u32,
+struct Entry<K, T> {
+    kind: K,
     since_ms: u64,
     thing: T,
 }
 
-impl<T> Idle<T> {
+impl<K: Copy + PartialEq, T> Idle<K, T> {
     /// Nothing is.
-    pub fn new() -> Idle<T> {
+    pub fn new() -> Idle<K, T> {
         Idle(VecDeque::new())
     }
 
@@ -28,17 +28,17 @@ impl<T> Idle<T> {
     }
 
     /// How many of a kind are.
-    pub fn count(&self, kind: u32) -> usize {
+    pub fn count(&self, kind: K) -> usize {
         self.0.iter().filter(|entry| entry.kind == kind).count()
     }
 
     /// One falls idle, on a clock that never goes back.
-    pub fn put(&mut self, kind: u32, now_ms: u64, thing: T) {
+    pub fn put(&mut self, kind: K, now_ms: u64, thing: T) {
         self.0.push_back(Entry { kind, since_ms: now_ms, thing });
     }
 
     /// The one of a kind that was used last.
-    pub fn take(&mut self, kind: u32) -> Option<T> {
+    pub fn take(&mut self, kind: K) -> Option<T> {
         let newest = self.0.iter().rposition(|entry| entry.kind == kind)?;
         self.0.remove(newest).map(|entry| entry.thing)
     }
@@ -54,12 +54,12 @@ impl<T> Idle<T> {
     }
 
     /// Keeps only these kinds. The others are dropped.
-    pub fn retain(&mut self, keeps: impl Fn(u32) -> bool) {
+    pub fn retain(&mut self, keeps: impl Fn(K) -> bool) {
         self.0.retain(|entry| keeps(entry.kind));
     }
 }
 
-impl<T> Default for Idle<T> {
+impl<K: Copy + PartialEq, T> Default for Idle<K, T> {
     fn default() -> Self {
         Idle::new()
     }

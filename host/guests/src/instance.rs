@@ -11,7 +11,7 @@ use super::module::{self, Guest, HandleFunc, ResumeFunc};
 use super::runtime::Runtime;
 use super::store::{self, Alive};
 use super::types::{self, ArrivalRef, Pending, RequestRef, SettlementRef};
-use snow_runtime::{Arrival, Cause};
+use snow_runtime::{Arrival, Cause, RouteId};
 
 /// See the module's text.
 pub struct Instance {
@@ -73,7 +73,7 @@ impl Instance {
     pub(super) async fn handle(
         &mut self,
         guest: &Guest,
-        route: u32,
+        route: RouteId,
         request: RequestRef<'_>,
     ) -> wasmtime::Result<types::Outcome> {
         let instance = self.instance(guest).await?;
@@ -83,14 +83,14 @@ impl Instance {
         };
         self.handle = Some(handle);
         let handle: HandleFunc<'_> = handle;
-        Ok(handle.call_async(&mut self.store, (route, request)).await?.0)
+        Ok(handle.call_async(&mut self.store, (route.0, request)).await?.0)
     }
 
     /// Calls `resumer.resume`. The arrivals' handles are the call's own, in this order.
     pub(super) async fn resume(
         &mut self,
         guest: &Guest,
-        route: u32,
+        route: RouteId,
         request: Option<RequestRef<'_>>,
         resumed: Resumed<'_>,
     ) -> wasmtime::Result<types::Outcome> {
@@ -111,7 +111,7 @@ impl Instance {
         });
         let arrivals = arrivals.collect();
         let resume: ResumeFunc<'_> = resume;
-        Ok(resume.call_async(&mut self.store, (route, cause.into(), request, state, arrivals)).await?.0)
+        Ok(resume.call_async(&mut self.store, (route.0, cause.into(), request, state, arrivals)).await?.0)
     }
 
     async fn instance(&mut self, guest: &Guest) -> wasmtime::Result<component::Instance> {

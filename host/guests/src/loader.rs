@@ -16,10 +16,9 @@ use super::cache::{Cache, ContentHash, Draft, Entry, Folder, Remembered, Stamp, 
 pub use super::compiler::Urgency;
 use super::compiler::{Compiler, Unwritten};
 use super::context::CallContext;
-use super::host_api;
 use super::module::{Compiled, Guest, plain};
 use super::runtime::Runtime;
-use super::{encode, engine, precompiled};
+use super::{encode, engine, host_api, precompiled};
 use snow_config::CompileConfig;
 use snow_runtime::{Level, Log};
 

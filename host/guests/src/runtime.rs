@@ -13,8 +13,8 @@ use super::grants::Permits;
 use super::module::plain;
 use super::parking::Parking;
 use snow_config::{GuestConfigs, Limits};
-use snow_core::{Registry, Waiter};
-use snow_runtime::{Log, Post, Settled};
+use snow_core::{GateId, Registry, Waiter, WorkerId};
+use snow_runtime::{Log, Post, Settled, VersionId};
 
 /// What all calls of a worker share: a count of references of its own, which no other thread touches, to what all
 /// calls of the process share.
@@ -97,7 +97,7 @@ struct Nobody;
 impl Post for Nobody {
     fn wake(&self, _: &[Waiter]) {}
 
-    fn gate_opened(&self, _: u16, _: u32) {}
+    fn gate_opened(&self, _: WorkerId, _: GateId) {}
 }
 
 /// What workers tell whoever deploys.
@@ -106,13 +106,13 @@ pub enum Report {
     Retired(Box<dyn Any + Send>),
     /// A version has passed its trial. Said once.
     Proven {
-        /// Its number.
-        guest: u32,
+        /// That version.
+        version: VersionId,
     },
     /// A version has failed its trial. Said once.
     Troubled {
-        /// Its number.
-        guest: u32,
+        /// That version.
+        version: VersionId,
     },
 }
 

@@ -5,13 +5,14 @@ use std::time::SystemTime;
 
 use super::module::Guest;
 use snow_config::Rollback;
+use snow_runtime::VersionId;
 
 /// A guest that has been loaded. It is freed when the last worker has let it go.
 pub struct Version {
     /// The compiled guest.
     pub guest: Guest,
-    /// Names it on every worker. Another version has it only once this one is freed.
-    pub number: u32,
+    /// Its name on every worker. Another version has it only once this one is freed.
+    pub id: VersionId,
     /// It is the nth of its guest since the host started, from 1.
     pub nth: u32,
     /// When it was loaded.

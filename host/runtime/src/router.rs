@@ -1,4 +1,4 @@
-//! Pattern -> (guest, route, captures).
+//! Pattern -> (version, route, captures).
 //!
 //! All routes of a deployment are one table, matched in one pass over the path. First match wins: in the
 //! table's order, which is guests by name, then the order that a guest declared.
@@ -9,6 +9,7 @@
 //! The pass is one automaton of all patterns that knows the first of those that match, so that a thousand routes
 //! cost about what ten do. Only when that route does not take the method are all that match looked at.
 
+use std::fmt;
 use std::sync::Arc;
 
 use percent_encoding::percent_decode_str;
@@ -28,13 +29,45 @@ pub struct Route {
     pub pattern: String,
 }
 
+/// Names a version of a guest, on every worker of the process. It is valid while the version is in the router or a request
+/// holds the version; another version may get it afterwards. Low, since workers keep tables by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct VersionId(pub u32);
+
+impl VersionId {
+    /// Returns the version's place in a table by version.
+    #[inline]
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// Names a route within its version, for as long as there is that version: the route's place in the list that the guest
+/// declared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RouteId(pub u32);
+
+impl RouteId {
+    /// Returns the route's place in its guest's list.
+    #[inline]
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl fmt::Display for RouteId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(out)
+    }
+}
+
 /// One line of the table.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// The guest, by its place in the deployment.
-    pub guest: u32,
-    /// The route, by its place in the guest's list.
-    pub route: u32,
+    /// The version of a guest.
+    pub version: VersionId,
+    /// The route of that version.
+    pub route: RouteId,
     /// What the guest declared.
     pub declared: Route,
     /// The prefix of its paths, as sent and without a slash at its end; empty for none.
@@ -161,7 +194,7 @@ pub fn check(routes: &[Route]) -> Result<(), PatternError> {
 impl Router {
     /// Builds the table of a deployment, in the order of `entries`.
     pub fn new(entries: Vec<Entry>) -> Result<Router, PatternError> {
-        let anchored = |entry: &Entry| anchor_below(&entry.mount, entry.route as usize, &entry.declared);
+        let anchored = |entry: &Entry| anchor_below(&entry.mount, entry.route.index(), &entry.declared);
         let patterns: Vec<String> = entries.iter().map(anchored).collect::<Result<_, _>>()?;
         let first = first_of(&patterns, TABLE_BYTES_MAX)?;
         let all = RegexSetBuilder::new(&patterns)
@@ -170,7 +203,7 @@ impl Router {
             .build()
             .map_err(|error| PatternError::TooLarge(error.to_string()))?;
         let lines = entries.into_iter().map(|entry| {
-            let own = compile(entry.route as usize, &entry.declared, !entry.mount.is_empty())?;
+            let own = compile(entry.route.index(), &entry.declared, !entry.mount.is_empty())?;
             Ok(Line { entry, own })
         });
         Ok(Router { first, all, lines: lines.collect::<Result<_, _>>()? })
@@ -335,8 +368,8 @@ mod tests {
 
     fn router(routes: &[(&str, &str)]) -> Router {
         let entries = routes.iter().enumerate().map(|(n, (methods, pattern))| Entry {
-            guest: 0,
-            route: n as u32,
+            version: VersionId(0),
+            route: RouteId(n as u32),
             declared: route(methods, pattern),
             mount: "".into(),
         });
@@ -346,8 +379,8 @@ mod tests {
     /// Each with its prefix and its pattern, for every method.
     fn mounted(routes: &[(&str, &str)]) -> Router {
         let entries = routes.iter().enumerate().map(|(n, (mount, pattern))| Entry {
-            guest: n as u32,
-            route: 0,
+            version: VersionId(n as u32),
+            route: RouteId(0),
             declared: route("", pattern),
             mount: (*mount).into(),
         });
@@ -464,8 +497,8 @@ mod tests {
     #[test]
     fn a_method_is_looked_for_below_prefixes_too() {
         let entry = |n, methods: &str, pattern: &str, mount: &str| Entry {
-            guest: n,
-            route: 0,
+            version: VersionId(n),
+            route: RouteId(0),
             declared: route(methods, pattern),
             mount: mount.into(),
         };
@@ -485,7 +518,8 @@ mod tests {
 
     #[test]
     fn an_error_shows_what_the_guest_wrote() {
-        let entry = Entry { guest: 0, route: 4, declared: route("", "/(oops"), mount: "/shop".into() };
+        let entry =
+            Entry { version: VersionId(0), route: RouteId(4), declared: route("", "/(oops"), mount: "/shop".into() };
         let error = Router::new(vec![entry]).unwrap_err().to_string();
         assert!(error.contains("route 4") && error.contains(": /(oops\n") && !error.contains("shop"), "{error}");
     }

@@ -7,9 +7,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::outcome::{Arrival, Cause, Handle, Join, Outcome};
-use crate::router::{Param, Router};
+use crate::router::{Param, RouteId, Router, VersionId};
 use snow_config::Limits;
-use snow_core::{Key, Waiter};
+use snow_core::{GateId, Key, Waiter, WorkerId};
 use snow_http::{Request, RequestId, Response};
 
 /// Sockets, time and randomness.
@@ -82,7 +82,20 @@ pub trait Post: Send + Sync {
     fn wake(&self, waiters: &[Waiter]);
 
     /// It is this worker's turn to enter a gate ([`Calls::enter`]), or to give it up, on its next turn.
-    fn gate_opened(&self, worker: u16, gate: u32);
+    fn gate_opened(&self, worker: WorkerId, gate: GateId);
+}
+
+/// Names the place of a started call among its worker's, for as long as the call lasts; another call may have it
+/// afterwards. It is not a place in a slab.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Slot(pub u32);
+
+impl Slot {
+    /// Returns the slot's place in a table by slot.
+    #[inline]
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
 }
 
 /// Runs guests. A call that needs longer than one time slice goes on at the next `poll`; one that waits in place, at
@@ -90,27 +103,27 @@ pub trait Post: Send + Sync {
 ///
 /// What is not required is as if guests were deployed but once, never waited in place, and had no limits of their own.
 ///
-/// A `guest` is a number here: it names one version of one guest for as long as anybody holds it, or the router has it.
+/// A [`VersionId`] means something for as long as the router has it, or a request holds it ([`Calls::hold`]).
 pub trait Calls {
     /// The table that decides which guest takes a request.
     fn router(&self) -> &Router;
 
-    /// The guest's name, for the log.
-    fn guest_name(&self, guest: u32) -> Arc<str>;
+    /// The name of a version's guest, for the log.
+    fn guest_name(&self, version: VersionId) -> Arc<str>;
 
-    /// Whether the guest exports `resume`.
-    fn has_resume(&self, guest: u32) -> bool;
+    /// Whether the version exports `resume`.
+    fn has_resume(&self, version: VersionId) -> bool;
 
     /// The longest content of a request to it, if it has a limit of its own. The limit of all counts beside it.
-    fn body_bytes_max(&self, _guest: u32) -> Option<u64> {
+    fn body_bytes_max(&self, _version: VersionId) -> Option<u64> {
         None
     }
 
-    /// One more request of this guest is queued, running or suspended: it stays, whatever is deployed meanwhile.
-    fn hold(&mut self, _guest: u32) {}
+    /// One more request of this version is queued, running or suspended: it stays, whatever is deployed meanwhile.
+    fn hold(&mut self, _version: VersionId) {}
 
-    /// One less. True if that was the last and the guest has been replaced: its number means nothing from now on.
-    fn let_go(&mut self, _guest: u32) -> bool {
+    /// One less. True if that was the last and the version has been replaced: its id means nothing from now on.
+    fn let_go(&mut self, _version: VersionId) -> bool {
         false
     }
 
@@ -119,30 +132,30 @@ pub trait Calls {
         None
     }
 
-    /// Nothing is to be suspended for this guest any more. False if nothing is held for it here.
-    fn expel(&mut self, _guest: u32) -> bool {
+    /// Nothing is to be suspended for this version any more. False if nothing is held for it here.
+    fn expel(&mut self, _version: VersionId) -> bool {
         false
     }
 
     /// Whether that was said of it.
-    fn is_expelled(&self, _guest: u32) -> bool {
+    fn is_expelled(&self, _version: VersionId) -> bool {
         false
     }
 
     /// The gate of a guest whose calls in the process are limited in number: all its versions have the same, on every
     /// worker.
-    fn gate(&self, _guest: u32) -> Option<u32> {
+    fn gate(&self, _version: VersionId) -> Option<GateId> {
         None
     }
 
-    /// The next call to be started, of this guest, enters its gate; it leaves it by itself when it ends. False if it has
+    /// The next call to be started, of this version, enters its gate; it leaves it by itself when it ends. False if it has
     /// to wait: then [`Post::gate_opened`] tells this worker when to try again.
-    fn enter(&mut self, _guest: u32) -> bool {
+    fn enter(&mut self, _version: VersionId) -> bool {
         true
     }
 
     /// This worker was told that a gate has opened, and has nothing to start.
-    fn give_up(&mut self, _gate: u32) {}
+    fn give_up(&mut self, _gate: GateId) {}
 
     /// When instances that are kept for other calls have been so for too long, on the worker's clock.
     fn expires_ms(&self) -> Option<u64> {
@@ -153,19 +166,19 @@ pub trait Calls {
     fn expire(&mut self, _now_ms: u64) {}
 
     /// Starts a call in a free slot and runs its first time slice.
-    fn start(&mut self, slot: u32, call: Call) -> Ran;
+    fn start(&mut self, slot: Slot, call: Call) -> Ran;
 
     /// Runs the next time slice of the call in a slot. Only after the slot was reported runnable, or unparked.
-    fn poll(&mut self, slot: u32) -> Ran;
+    fn poll(&mut self, slot: Slot) -> Ran;
 
     /// A wait in place is over: the call's next `poll` goes on. `handles` are the wait's, with the timers that were set
     /// for them meanwhile; they are the call's again.
-    fn unpark(&mut self, _slot: u32, handles: Box<[Handle]>) {
+    fn unpark(&mut self, _slot: Slot, handles: Box<[Handle]>) {
         drop(handles);
     }
 
     /// Ends a call that waits in place where it stands. Returns what it owned, `handles` of the wait included.
-    fn cancel(&mut self, _slot: u32, handles: Box<[Handle]>) -> Vec<Handle> {
+    fn cancel(&mut self, _slot: Slot, handles: Box<[Handle]>) -> Vec<Handle> {
         handles.into_vec()
     }
 }
@@ -176,8 +189,8 @@ pub struct Redeployed {
     pub limits: Arc<Limits>,
     /// Whether each answered request is logged.
     pub access_log: bool,
-    /// Guests that were replaced and that nothing is held for: their numbers mean nothing from now on.
-    pub gone: Vec<u32>,
+    /// Versions that were replaced and that nothing is held for: their ids mean nothing from now on.
+    pub gone: Vec<VersionId>,
 }
 
 /// What became of a call in one time slice.
@@ -205,10 +218,10 @@ pub struct Wait {
 /// One call into a guest.
 #[derive(Debug)]
 pub struct Call {
-    /// The guest's version, by its number.
-    pub guest: u32,
-    /// The route, by its place in the guest's list.
-    pub route: u32,
+    /// The version of the guest.
+    pub version: VersionId,
+    /// The route of that version.
+    pub route: RouteId,
     /// The request's id, for the log.
     pub request_id: RequestId,
     /// What is called.

@@ -33,12 +33,12 @@ pub use self::plain::plain;
 use self::sources::Sources;
 use crate::net::{self, Listener, Net, SocketFile};
 use snow_config::{AdminListen, HttpLimits, Limits, Listen};
-use snow_core::{Inbox, Registry};
+use snow_core::{Inbox, Registry, WorkerId};
 use snow_runtime::{Level, Log, World};
 use snow_worker::{Mailbox, Message, PostOffice, Shared, Worker};
 
-/// Its worker's number. It has a registry and a post office of its own, where there is no other.
-const WORKER: u16 = 0;
+/// Its worker. It has a registry and a post office of its own, where there is no other.
+const WORKER: WorkerId = WorkerId(0);
 /// Connections; more are closed as they are accepted.
 const CONNECTIONS_MAX: usize = 64;
 /// How long pages may wait at the end. A second more is for writing them.

@@ -24,7 +24,7 @@ use crate::net::{self, Net};
 use crate::settling::{Found, Settling, Snapshot};
 use crate::watch::{Kind, Watch};
 use snow_config::{AdminListen, Config, Listen, ServerConfig, WatchLimits};
-use snow_core::{Counter, Inbox, Registry};
+use snow_core::{Counter, Inbox, Registry, WorkerId};
 use snow_guests::{
     Conflict, Deployment, GuestCalls, Loader, Permits, Runtime, Shared as RuntimeParts, Successor, Ticker, Urgency,
 };
@@ -142,18 +142,18 @@ impl Server {
             instances.push(instances_here.clone());
             let (share, successor) = (deployer.share(instances_here.clone()), Successor::default());
             links.push(Link { mailbox: mailbox.clone(), instances: instances_here, successor: successor.clone() });
-            let number = number as u16;
+            let id = WorkerId(number as u16);
             let (shared, mailbox) = (shared.clone(), mailbox.clone());
-            let thread = thread::Builder::new().name(format!("snow-worker-{number}"));
+            let thread = thread::Builder::new().name(format!("snow-worker-{id}"));
             threads.push(thread.spawn(move || {
                 // Made on its own thread: a call's future never leaves it.
                 let inbox = mailbox.clone();
                 let runnable = move |slot| inbox.control.send(Message::Runnable(slot));
-                let guests = GuestCalls::new(number, share, successor, runnable);
+                let guests = GuestCalls::new(id, share, successor, runnable);
                 let log = shared.log.clone();
-                let ended = Worker::new(number, world, guests, shared, mailbox, counted).run();
+                let ended = Worker::new(id, world, guests, shared, mailbox, counted).run();
                 if let Err(error) = &ended {
-                    log.host(Level::Error, format!("worker {number} has failed: {error}"));
+                    log.host(Level::Error, format!("worker {id} has failed: {error}"));
                 }
                 ended
             })?);

@@ -27,8 +27,8 @@ use std::io;
 use std::sync::Arc;
 
 use snow_config::{Limits, TurnLimits};
-use snow_core::{Fifo, Inbox, Key, PendingId, Registry, Slab, Timers};
-use snow_runtime::{Calls, Log, Post, Ready, Settled, World};
+use snow_core::{Fifo, GateId, Inbox, Key, PendingId, Registry, Slab, Timers, WorkerId};
+use snow_runtime::{Calls, Log, Post, Ready, Settled, Slot, VersionId, World};
 
 use self::call_table::CallTable;
 use self::clients::Client;
@@ -56,18 +56,18 @@ pub struct Mailbox {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Message {
     /// The call in this slot can go on.
-    Runnable(u32),
+    Runnable(Slot),
     /// It is this worker's turn at a gate: see [`Post::gate_opened`].
     GateOpened {
-        /// The gate's number.
-        gate: u32,
+        /// The gate.
+        gate: GateId,
     },
     /// There is a new deployment: see [`Calls::redeploy`].
     Redeploy,
     /// Too many versions of a guest are held, and this is the oldest: what is suspended for it is answered 503.
     Expel {
-        /// The version's number.
-        guest: u32,
+        /// The version.
+        version: VersionId,
     },
     /// There is a question on its [`question::Desk`].
     Inspect,
@@ -112,7 +112,7 @@ pub struct Shared {
 
 /// One thread's world and everything it holds.
 pub struct Worker<W: World, C: Calls> {
-    number: u16,
+    id: WorkerId,
     world: W,
     guests: C,
     shared: Shared,
@@ -129,7 +129,7 @@ pub struct Worker<W: World, C: Calls> {
     /// Clients that may have requests, for a turn when fewer calls wait.
     deferred: Fifo<Key>,
     drain: Drain,
-    /// Guests whose suspensions are to be answered 503.
+    /// Versions whose suspensions are to be answered 503.
     expelled: VecDeque<Expelled>,
     /// Questions about what is held.
     scans: VecDeque<Scan>,
@@ -163,7 +163,7 @@ struct ExchangeRef {
 impl<W: World, C: Calls> Worker<W, C> {
     /// A worker that has not run yet.
     pub fn new(
-        number: u16,
+        id: WorkerId,
         world: W,
         guests: C,
         shared: Shared,
@@ -173,7 +173,7 @@ impl<W: World, C: Calls> Worker<W, C> {
         let calls = CallTable::new(shared.limits.worker_calls_started_max, shared.calls_parked_max);
         let now_ms = world.now_ms();
         Worker {
-            number,
+            id,
             world,
             guests,
             shared,
@@ -299,7 +299,7 @@ impl<W: World, C: Calls> Worker<W, C> {
                 Message::Runnable(slot) => self.calls.runnable.push_back(slot),
                 Message::GateOpened { gate } => self.calls.gated.opened(gate),
                 Message::Redeploy => self.redeploy(),
-                Message::Expel { guest } => self.expel(guest),
+                Message::Expel { version } => self.expel(version),
                 Message::Inspect => self.inspect(),
                 Message::Drain { until_ms } => self.start_draining(until_ms),
             }

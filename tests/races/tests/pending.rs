@@ -4,8 +4,12 @@ use loom::sync::Arc;
 use loom::thread::{self, JoinHandle};
 use snow_core::{Join, Key, PendingId, Refusal, Registry, Waiter};
 use snow_races::in_every_order;
+use snow_races::pending::{Join, PendingId, Refusal, Registry, Waiter, WorkerId};
+use snow_races::slab::Key;
 
 const KEY: &str = "k";
+const HOME: WorkerId = WorkerId(0);
+const OTHER: WorkerId = WorkerId(1);
 
 /// The registry as one run's threads share it.
 #[derive(Clone)]
@@ -23,7 +27,7 @@ impl Shared {
     /// Pendings under the key, each with a waiter named by its place.
     fn armed<const N: usize>(&self) -> [PendingId; N] {
         std::array::from_fn(|n| {
-            let id = self.0.create(0, Some(KEY)).unwrap();
+            let id = self.0.create(HOME, Some(KEY)).unwrap();
             assert!(!self.0.arm(id, waiter(n as u32)));
             id
         })
@@ -60,7 +64,7 @@ enum End {
 }
 
 fn waiter(slot: u32) -> Waiter {
-    Waiter { worker: 0, suspension: Key { slot, generation: 0 } }
+    Waiter { worker: HOME, suspension: Key { slot, generation: 0 } }
 }
 
 /// How often this one was handed to somebody who has to wake it.
@@ -72,7 +76,7 @@ fn wakes(of: u32, handed: &[Option<Waiter>]) -> usize {
 fn a_settlement_while_it_is_armed_is_told_once() {
     in_every_order(|| {
         let shared = Shared::new();
-        let id = shared.0.create(0, None).unwrap();
+        let id = shared.0.create(HOME, None).unwrap();
         let token = shared.0.token(id).unwrap();
         let settler = shared.spawn(move |registry| registry.settle_token(&token, 1));
         let settled_before = shared.0.arm(id, waiter(7));
@@ -123,7 +127,7 @@ fn of_two_in_different_shards_the_deadline_wins_what_no_settler_was_told() {
     for join in [Join::All, Join::Any] {
         in_every_order(move || {
             let shared = Shared::new();
-            let ids = [0, 1].map(|home| shared.0.create(home, None).unwrap());
+            let ids = [HOME, OTHER].map(|home| shared.0.create(home, None).unwrap());
             for (n, id) in ids.into_iter().enumerate() {
                 shared.0.arm(id, waiter(n as u32));
             }
@@ -181,11 +185,11 @@ fn a_client_that_leaves_leaks_nothing_whoever_settles_meanwhile() {
 fn a_stale_token_never_reaches_the_slot_s_next_tenant() {
     in_every_order(|| {
         let shared = Shared::new();
-        let old = shared.0.create(0, None).unwrap();
+        let old = shared.0.create(HOME, None).unwrap();
         let token = shared.0.token(old).unwrap();
         let settler = shared.spawn(move |registry| registry.settle_token(&token, 1));
         shared.0.release(old);
-        let new = shared.0.create(0, None).unwrap();
+        let new = shared.0.create(HOME, None).unwrap();
         assert!(!shared.0.arm(new, waiter(1)));
         assert_eq!(settler.join().unwrap().unwrap_or(None), None);
         assert!(!shared.0.is_settled(new));
@@ -263,7 +267,7 @@ fn a_value_that_passes_on_while_another_arrives_wakes_it_at_most_once() {
         let [leaving] = shared.armed();
         let settler = shared.spawn(|registry| registry.settle_next(KEY, 9));
         let leaver = shared.spawn(move |registry| registry.release(leaving));
-        let late = shared.0.create(1, Some(KEY)).unwrap();
+        let late = shared.0.create(OTHER, Some(KEY)).unwrap();
         let settled_before = shared.0.arm(late, waiter(1));
         let (sent, passed_on) = (settler.join().unwrap(), leaver.join().unwrap());
         let told = wakes(1, &[sent.flatten(), passed_on]) + usize::from(settled_before);
@@ -283,7 +287,7 @@ fn settle_all_while_one_arrives_settles_those_before_it_and_tells_each_once() {
             let mut woken = Vec::new();
             (registry.settle_all(KEY, &9, &mut woken), woken)
         });
-        let late = shared.0.create(1, Some(KEY)).unwrap();
+        let late = shared.0.create(OTHER, Some(KEY)).unwrap();
         let settled_before = shared.0.arm(late, waiter(1));
         let (count, woken) = settler.join().unwrap();
         let late_has_it = shared.0.is_settled(late);
@@ -315,8 +319,8 @@ fn settle_all_passes_over_nobody_who_stays() {
 fn the_limit_holds_and_nothing_is_counted_twice() {
     in_every_order(|| {
         let shared = Shared::of_at_most(1);
-        let other = shared.spawn(|registry| registry.create(1, Some(KEY)));
-        let made = [shared.0.create(0, None), other.join().unwrap()];
+        let other = shared.spawn(|registry| registry.create(OTHER, Some(KEY)));
+        let made = [shared.0.create(HOME, None), other.join().unwrap()];
         let ids: Vec<PendingId> = made.iter().flatten().copied().collect();
         assert_eq!((ids.len(), shared.0.len()), (1, 1), "{made:?}");
         shared.ends_clean(&ids);

@@ -11,11 +11,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use snow_config::TurnLimits;
-use snow_core::{Key, Registry};
+use snow_core::{Key, Registry, WorkerId};
 use snow_http::Response;
 use snow_runtime::{
-    Arrival, Call, CallEnd, CallEntry, Calls, Clock, Entry, Handle, Join, Outcome, Post, Ran, Ready, Route, Router,
-    Settled, Settlement, Suspend, World,
+    Arrival, Call, CallEnd, CallEntry, Calls, Clock, Entry, Handle, Join, Outcome, Post, Ran, Ready, Route, RouteId,
+    Router, Settled, Settlement, Slot, Suspend, VersionId, World,
 };
 use snow_worker::{Mailbox, Message, PostOffice};
 
@@ -44,6 +44,8 @@ impl Ask {
     }
 }
 
+/// The one worker.
+pub const WORKER: WorkerId = WorkerId(0);
 /// The key that all wait under.
 const KEY: &str = "requests";
 const ROUTES: [&str; 3] = ["/hold/", "/reqs/", "/stop-all/"];
@@ -163,11 +165,11 @@ pub struct Snow {
 }
 
 impl Snow {
-    /// Handlers for the worker 0.
+    /// Handlers for [`WORKER`].
     pub fn new(office: &Office) -> Snow {
         let entry = |(route, pattern): (usize, &&str)| Entry {
-            guest: 0,
-            route: route as u32,
+            version: VersionId(0),
+            route: RouteId(route as u32),
             declared: Route { methods: Vec::new(), pattern: (*pattern).to_owned() },
             mount: "".into(),
         };
@@ -177,13 +179,13 @@ impl Snow {
             registry: office.registry.clone(),
             post: office.post.clone(),
             name: "snow".into(),
-            mailbox: office.mailboxes[0].clone(),
+            mailbox: office.mailboxes[WORKER.index()].clone(),
             stopping: (0, 0),
         }
     }
 
     fn suspend(&self, resume: bool) -> Outcome {
-        let id = self.registry.create(0, Some(KEY)).expect("the limits allow it");
+        let id = self.registry.create(WORKER, Some(KEY)).expect("the limits allow it");
         Outcome::Suspend(Suspend {
             handles: vec![Handle { id, clock: Clock::None }],
             until: Join::All,
@@ -207,7 +209,7 @@ impl Snow {
         (*left == 0).then(|| Outcome::Respond(Response::text(200, &settled.to_string())))
     }
 
-    fn go_on_stopping(&mut self, slot: u32) -> Ran {
+    fn go_on_stopping(&mut self, slot: Slot) -> Ran {
         match self.stop_some() {
             Some(outcome) => Ran::Ended(CallEnd { outcome: Ok(outcome), leftover: Vec::new(), request: None }),
             None => {
@@ -223,17 +225,17 @@ impl Calls for Snow {
         &self.router
     }
 
-    fn guest_name(&self, _: u32) -> Arc<str> {
+    fn guest_name(&self, _: VersionId) -> Arc<str> {
         self.name.clone()
     }
 
-    fn has_resume(&self, _: u32) -> bool {
+    fn has_resume(&self, _: VersionId) -> bool {
         true
     }
 
-    fn start(&mut self, slot: u32, call: Call) -> Ran {
+    fn start(&mut self, slot: Slot, call: Call) -> Ran {
         let mut leftover = Vec::new();
-        let outcome = match (call.entry, call.route) {
+        let outcome = match (call.entry, call.route.index()) {
             (CallEntry::Resume { arrivals, .. }, _) => {
                 leftover.extend(arrivals.iter().map(|arrival| arrival.handle));
                 Outcome::Respond(resumed(&arrivals))
@@ -248,7 +250,7 @@ impl Calls for Snow {
         Ran::Ended(CallEnd { outcome: Ok(outcome), leftover, request: None })
     }
 
-    fn poll(&mut self, slot: u32) -> Ran {
+    fn poll(&mut self, slot: Slot) -> Ran {
         self.go_on_stopping(slot)
     }
 }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use snow_core::{PendingId, Refusal, Registry, Waiter};
-use snow_runtime::{Arrival, Cause, Join, Settled, Settlement};
+use snow_runtime::{Arrival, Cause, Join, Settled, Settlement, VersionId};
 
 use crate::script::KEYS;
 
@@ -41,7 +41,7 @@ pub struct Request {
     /// Its call waits in place.
     pub is_parked: bool,
     /// The version of the guest that it began with.
-    pub version: u32,
+    pub version: VersionId,
 }
 
 /// Where a request is.
@@ -132,12 +132,12 @@ impl Ledger {
     /// A request that a client will send.
     pub fn request(&mut self) -> usize {
         let (state, was_held, is_parked) = (State::Sent, false, false);
-        self.requests.push(Request { state, calls: 0, was_held, is_parked, version: 0 });
+        self.requests.push(Request { state, calls: 0, was_held, is_parked, version: VersionId(0) });
         self.requests.len() - 1
     }
 
     /// A call for it begins.
-    pub fn handle_starts(&mut self, request: usize, version: u32) {
+    pub fn handle_starts(&mut self, request: usize, version: VersionId) {
         let request = &mut self.requests[request];
         assert!(matches!(request.state, State::Sent), "a request is handled once: {request:?}");
         (request.state, request.calls, request.version) = (State::Running, 1, version);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use snow_config::Limits;
-use snow_core::{Inbox, Registry};
+use snow_core::{Inbox, Registry, WorkerId};
 use snow_runtime::{Calls, Format, Log, Post, Settled, World};
 use snow_worker::{Mailbox, PostOffice, Shared, Stats, Worker};
 
@@ -23,18 +23,18 @@ pub struct Office {
 }
 
 impl Office {
-    /// For so many workers. `wake` is called with a worker's number when there is mail and it sleeps.
-    pub fn new(workers: u16, limits: Limits, wake: impl Fn(u16) + Clone + Send + Sync + 'static) -> Office {
+    /// For so many workers. `wake` is called with a worker's id when there is mail and it sleeps.
+    pub fn new(workers: u16, limits: Limits, wake: impl Fn(WorkerId) + Clone + Send + Sync + 'static) -> Office {
         let registry = Arc::new(Registry::new(limits.pendings_max, counted));
         let post = Arc::new(PostOffice::default());
-        let mailbox = |number| {
+        let mailbox = |worker| {
             let (control, settled) = (wake.clone(), wake.clone());
             Arc::new(Mailbox {
-                control: Inbox::new(move || control(number)),
-                settled: Inbox::new(move || settled(number)),
+                control: Inbox::new(move || control(worker)),
+                settled: Inbox::new(move || settled(worker)),
             })
         };
-        let mailboxes: Vec<_> = (0..workers).map(mailbox).collect();
+        let mailboxes: Vec<_> = (0..workers).map(WorkerId).map(mailbox).collect();
         post.open(mailboxes.clone());
         let log = Log::start(Format::Text, limits.log_lines_max, io::sink()).expect("the log's thread starts");
         let shared = Shared {
@@ -55,10 +55,10 @@ impl Office {
         self.shared.limits.clone()
     }
 
-    /// The worker of this number. It lives on the caller's thread.
-    pub fn worker<W: World, C: Calls>(&self, number: u16, world: W, calls: C) -> Worker<W, C> {
-        let at = usize::from(number);
-        Worker::new(number, world, calls, self.shared.clone(), self.mailboxes[at].clone(), self.stats[at].clone())
+    /// The worker of this id. It lives on the caller's thread.
+    pub fn worker<W: World, C: Calls>(&self, id: WorkerId, world: W, calls: C) -> Worker<W, C> {
+        let at = id.index();
+        Worker::new(id, world, calls, self.shared.clone(), self.mailboxes[at].clone(), self.stats[at].clone())
     }
 }
 

@@ -7,11 +7,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use snow_config::Limits;
-use snow_core::{Gate, Registry, Told, Waiter};
+use snow_core::{Gate, GateId, Registry, Told, Waiter, WorkerId};
 use snow_http::Response;
 use snow_runtime::{
     Call, CallEnd, CallEntry, CallFault, Calls, Clock, Entry, GuestRequest, Handle, Join, Outcome, Post, Ran,
-    Redeployed, Route, Router, Settled, Suspend, Wait,
+    Redeployed, Route, RouteId, Router, Settled, Slot, Suspend, VersionId, Wait,
 };
 use snow_worker::{Mailbox, Message, PostOffice};
 
@@ -23,7 +23,7 @@ use crate::versions::Versions;
 
 /// The guests of one worker.
 pub struct Scripted {
-    worker: u16,
+    worker: WorkerId,
     router: Router,
     registry: Arc<Registry<Settled>>,
     post: Arc<PostOffice>,
@@ -47,7 +47,7 @@ pub struct Stage {
     /// By request: what its next call does.
     pub scripts: Vec<Script>,
     /// Calls that can go on, and whom to tell: worker and slot.
-    pub runnable: Vec<(usize, u32)>,
+    pub runnable: Vec<(WorkerId, Slot)>,
     /// Whom settlements wake that are not posted yet: their sender's thread was stopped in between.
     pub unposted: Vec<Waiter>,
     /// The real gate of the one guest.
@@ -77,8 +77,13 @@ enum Paused {
 }
 
 impl Scripted {
-    /// For the worker of this number.
-    pub fn new(worker: u16, office: &Office, network: Rc<RefCell<Network>>, stage: Rc<RefCell<Stage>>) -> Scripted {
+    /// For one worker.
+    pub fn new(
+        worker: WorkerId,
+        office: &Office,
+        network: Rc<RefCell<Network>>,
+        stage: Rc<RefCell<Stage>>,
+    ) -> Scripted {
         let _ = stage.borrow_mut().versions.take_up(worker);
         let newest = stage.borrow().versions.newest;
         Scripted {
@@ -86,7 +91,7 @@ impl Scripted {
             router: router(newest),
             registry: office.registry.clone(),
             post: office.post.clone(),
-            mailbox: office.mailboxes[usize::from(worker)].clone(),
+            mailbox: office.mailboxes[worker.index()].clone(),
             limits: office.limits(),
             network,
             stage,
@@ -99,18 +104,18 @@ impl Scripted {
     fn begin(&self, call: Call) -> Running {
         let now_ms = call.now_ms;
         let mut stage = self.stage.borrow_mut();
-        assert!(stage.versions.has_requests(self.worker, call.guest), "whose call runs is held");
+        assert!(stage.versions.has_requests(self.worker, call.version), "whose call runs is held");
         let (request, handles, kept) = match call.entry {
             CallEntry::Handle(kept) => {
                 let request = kept.params[0].value.parse().expect("the route takes numbers");
-                stage.ledger.handle_starts(request, call.guest);
+                stage.ledger.handle_starts(request, call.version);
                 (request, Vec::new(), Some(kept))
             }
             CallEntry::Resume { cause, request: kept, state, arrivals } => {
                 let request = usize::from_le_bytes(state.try_into().expect("a state comes back as it was"));
                 let numbers = stage.ledger.held_by(request);
                 let version = stage.ledger.requests[request].version;
-                assert_eq!(call.guest, version, "the version that has suspended it resumes it");
+                assert_eq!(call.version, version, "the version that has suspended it resumes it");
                 stage.ledger.resume_starts(request, cause, &arrivals, kept.is_some(), now_ms);
                 (request, arrivals.iter().map(|arrival| arrival.handle).zip(numbers).collect(), kept)
             }
@@ -242,22 +247,22 @@ impl Scripted {
     }
 
     /// The one place that knows how a time slice ends.
-    fn slice(&mut self, slot: u32, running: Box<Running>) -> Ran {
+    fn slice(&mut self, slot: Slot, running: Box<Running>) -> Ran {
         match self.go_on(running) {
             Ok(end) => {
                 self.leave(slot);
                 Ran::Ended(end)
             }
             Err((running, Paused::Waits(wait))) => {
-                self.slots[slot as usize] = Some(running);
+                self.slots[slot.index()] = Some(running);
                 Ran::Parked(wait)
             }
             Err((running, Paused::Computes)) => {
-                self.slots[slot as usize] = Some(running);
+                self.slots[slot.index()] = Some(running);
                 // As wasmtime: at once. Or as another thread: some time.
                 match self.network.borrow_mut().rng.percent(70) {
                     true => self.mailbox.control.send(Message::Runnable(slot)),
-                    false => self.stage.borrow_mut().runnable.push((usize::from(self.worker), slot)),
+                    false => self.stage.borrow_mut().runnable.push((self.worker, slot)),
                 }
                 Ran::Yielded
             }
@@ -265,22 +270,22 @@ impl Scripted {
     }
 
     /// A slot's call is over.
-    fn leave(&mut self, slot: u32) {
-        if std::mem::take(&mut self.entered[slot as usize]) {
+    fn leave(&mut self, slot: Slot) {
+        if std::mem::take(&mut self.entered[slot.index()]) {
             self.tell(self.stage.borrow().gate.leave());
         }
     }
 
     fn tell(&self, told: Told) {
         if let Some(worker) = told {
-            self.post.gate_opened(worker, self.stage.borrow().gate.number);
+            self.post.gate_opened(worker, self.stage.borrow().gate.id);
         }
     }
 
     /// After a wait in place: timers may have been set.
-    fn take_back(&mut self, slot: u32, handles: &[Handle]) {
+    fn take_back(&mut self, slot: Slot, handles: &[Handle]) {
         *self.stage.borrow_mut().versions.parked.entry(self.worker).or_default() -= 1;
-        let running = self.slots[slot as usize].as_mut().expect("what waits was started");
+        let running = self.slots[slot.index()].as_mut().expect("what waits was started");
         assert_eq!(handles.len(), running.handles.len(), "the handles of a wait come back");
         for ((own, _), back) in running.handles.iter_mut().zip(handles) {
             assert_eq!(own.id, back.id);
@@ -294,30 +299,30 @@ impl Calls for Scripted {
         &self.router
     }
 
-    fn guest_name(&self, guest: u32) -> Arc<str> {
-        self.stage.borrow().versions.assert_known(self.worker, guest);
+    fn guest_name(&self, version: VersionId) -> Arc<str> {
+        self.stage.borrow().versions.assert_known(self.worker, version);
         "scripted".into()
     }
 
-    fn has_resume(&self, guest: u32) -> bool {
-        self.stage.borrow().versions.assert_known(self.worker, guest);
+    fn has_resume(&self, version: VersionId) -> bool {
+        self.stage.borrow().versions.assert_known(self.worker, version);
         true
     }
 
-    fn hold(&mut self, guest: u32) {
-        self.stage.borrow_mut().versions.hold(self.worker, guest);
+    fn hold(&mut self, version: VersionId) {
+        self.stage.borrow_mut().versions.hold(self.worker, version);
     }
 
-    fn let_go(&mut self, guest: u32) -> bool {
-        self.stage.borrow_mut().versions.let_go(self.worker, guest)
+    fn let_go(&mut self, version: VersionId) -> bool {
+        self.stage.borrow_mut().versions.let_go(self.worker, version)
     }
 
-    fn gate(&self, _: u32) -> Option<u32> {
+    fn gate(&self, _: VersionId) -> Option<GateId> {
         let stage = self.stage.borrow();
-        stage.calls_max.map(|_| stage.gate.number)
+        stage.calls_max.map(|_| stage.gate.id)
     }
 
-    fn enter(&mut self, _: u32) -> bool {
+    fn enter(&mut self, _: VersionId) -> bool {
         assert!(!self.enters, "who has entered is started");
         let stage = self.stage.borrow();
         let Some(calls_max) = stage.calls_max else { return true };
@@ -327,7 +332,7 @@ impl Calls for Scripted {
         true
     }
 
-    fn give_up(&mut self, _: u32) {
+    fn give_up(&mut self, _: GateId) {
         self.tell(self.stage.borrow().gate.give_up(self.worker));
     }
 
@@ -339,33 +344,33 @@ impl Calls for Scripted {
         Some(Redeployed { limits: self.limits.clone(), access_log: false, gone })
     }
 
-    fn expel(&mut self, guest: u32) -> bool {
-        self.stage.borrow().versions.has_requests(self.worker, guest)
+    fn expel(&mut self, version: VersionId) -> bool {
+        self.stage.borrow().versions.has_requests(self.worker, version)
     }
 
-    fn is_expelled(&self, guest: u32) -> bool {
-        self.stage.borrow().versions.expelled.contains(&guest)
+    fn is_expelled(&self, version: VersionId) -> bool {
+        self.stage.borrow().versions.expelled.contains(&version)
     }
 
-    fn start(&mut self, slot: u32, call: Call) -> Ran {
-        assert!(self.slots[slot as usize].is_none(), "a slot has one call");
+    fn start(&mut self, slot: Slot, call: Call) -> Ran {
+        assert!(self.slots[slot.index()].is_none(), "a slot has one call");
         let running = Box::new(self.begin(call));
-        self.entered[slot as usize] = std::mem::take(&mut self.enters);
+        self.entered[slot.index()] = std::mem::take(&mut self.enters);
         self.slice(slot, running)
     }
 
-    fn poll(&mut self, slot: u32) -> Ran {
-        let running = self.slots[slot as usize].take().expect("what is polled was started");
+    fn poll(&mut self, slot: Slot) -> Ran {
+        let running = self.slots[slot.index()].take().expect("what is polled was started");
         self.slice(slot, running)
     }
 
-    fn unpark(&mut self, slot: u32, handles: Box<[Handle]>) {
+    fn unpark(&mut self, slot: Slot, handles: Box<[Handle]>) {
         self.take_back(slot, &handles);
     }
 
-    fn cancel(&mut self, slot: u32, handles: Box<[Handle]>) -> Vec<Handle> {
+    fn cancel(&mut self, slot: Slot, handles: Box<[Handle]>) -> Vec<Handle> {
         self.take_back(slot, &handles);
-        let running = self.slots[slot as usize].take().expect("what waits was started");
+        let running = self.slots[slot.index()].take().expect("what waits was started");
         assert!(running.waits.is_some(), "only a call that waits is cancelled");
         self.leave(slot);
         running.dropped.into_iter().chain(running.handles.into_iter().map(|(handle, _)| handle)).collect()
@@ -373,7 +378,7 @@ impl Calls for Scripted {
 }
 
 /// The table of a version.
-fn router(version: u32) -> Router {
+fn router(version: VersionId) -> Router {
     let declared = Route { methods: Vec::new(), pattern: "/r/([0-9]+)".to_owned() };
-    Router::new(vec![Entry { guest: version, route: 0, declared, mount: "".into() }]).expect("the pattern is fine")
+    Router::new(vec![Entry { version, route: RouteId(0), declared, mount: "".into() }]).expect("the pattern is fine")
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 
 use snow_config::Limits;
-use snow_core::Gates;
+use snow_core::{Gates, WorkerId};
 use snow_runtime::Post;
 use snow_worker::{Held, HeldPage, Inspection, Message, Worker};
 
@@ -83,12 +83,12 @@ impl Simulation {
         let network = Rc::new(RefCell::new(Network::new(workers, rng.number())));
         let woken = network.borrow().woken.clone();
         let office =
-            Office::new(workers as u16, limits, move |worker| woken[usize::from(worker)].store(true, Ordering::SeqCst));
+            Office::new(workers as u16, limits, move |worker| woken[worker.index()].store(true, Ordering::SeqCst));
         let mut ledger = Ledger::new(office.registry.clone());
         ledger.refuses = tight;
         let stage = Stage {
             ledger,
-            versions: Versions::default(),
+            versions: Versions::new(),
             scripts: Vec::new(),
             runnable: Vec::new(),
             unposted: Vec::new(),
@@ -98,8 +98,9 @@ impl Simulation {
         let stage = Rc::new(RefCell::new(stage));
         let worker = |number: usize| {
             let world = SimWorld { network: network.clone(), worker: number };
-            let calls = Scripted::new(number as u16, &office, network.clone(), stage.clone());
-            Some(office.worker(number as u16, world, calls))
+            let id = WorkerId(number as u16);
+            let calls = Scripted::new(id, &office, network.clone(), stage.clone());
+            Some(office.worker(id, world, calls))
         };
         let workers = (0..workers).map(worker).collect();
         let (leavers, expels) = (rng.percent(60), rng.percent(30));
@@ -211,14 +212,14 @@ impl Simulation {
         }
         if !stage.runnable.is_empty() {
             let (worker, slot) = stage.runnable.remove(0);
-            self.office.mailboxes[worker].control.send(Message::Runnable(slot));
+            self.office.mailboxes[worker.index()].control.send(Message::Runnable(slot));
         }
     }
 
     /// Another version takes the guest's place; workers learn it one after another.
     fn deploy(&mut self) {
         let stage = &mut *self.stage.borrow_mut();
-        stage.versions.newest += 1;
+        stage.versions.newest.0 += 1;
         if self.rng.percent(30) {
             stage.calls_max = self.rng.percent(60).then(|| 1 + self.rng.below(3) as u32);
         }
@@ -230,10 +231,10 @@ impl Simulation {
     /// Too many versions are held: the oldest one's requests are refused.
     fn expel(&mut self) {
         let versions = &mut self.stage.borrow_mut().versions;
-        let Some(guest) = versions.oldest_held().filter(|_| self.expels) else { return };
-        versions.expelled.insert(guest);
+        let Some(version) = versions.oldest_held().filter(|_| self.expels) else { return };
+        versions.expelled.insert(version);
         for mailbox in &self.office.mailboxes {
-            mailbox.control.send(Message::Expel { guest });
+            mailbox.control.send(Message::Expel { version });
         }
     }
 
@@ -288,11 +289,11 @@ impl Simulation {
             let open = network.wires.iter().filter(|wire| wire.worker == number && wire.accepted && !wire.host_closed);
             assert_eq!(held.clients, open.count(), "connections are counted");
             self.check_stats(number, held);
-            let (versions, number) = (&self.stage.borrow().versions, number as u16);
+            let (versions, worker) = (&self.stage.borrow().versions, WorkerId(number as u16));
             // A call that waits in place is one request, and a suspension beside it.
-            let parked = versions.parked.get(&number).copied().unwrap_or_default();
+            let parked = versions.parked.get(&worker).copied().unwrap_or_default();
             assert_eq!(
-                versions.requests(number) + parked,
+                versions.requests(worker) + parked,
                 held.calls + held.suspensions,
                 "versions are held as needed"
             );
@@ -320,7 +321,7 @@ impl Simulation {
         let versions = stats.versions.all();
         let by_version: u64 = versions.iter().map(|(_, version)| version.held.get()).sum();
         assert_eq!((by_route, by_version), (held.suspensions as u64, held.suspensions as u64));
-        let requests = self.stage.borrow().versions.requests(number as u16);
+        let requests = self.stage.borrow().versions.requests(WorkerId(number as u16));
         assert_eq!(versions.iter().map(|(_, version)| version.requests.get()).sum::<u64>(), requests as u64);
     }
 

@@ -5,10 +5,9 @@ use std::ops::RangeInclusive;
 use serde_json::json;
 use toml::de::DeTable;
 
-use super::docs;
 use super::key::Row;
 use super::reader::Reader;
-use super::setting;
+use super::{docs, setting};
 use crate::config::Limits;
 use snow_core::OWNERS_MAX;
 

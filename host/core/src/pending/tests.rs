@@ -3,6 +3,8 @@ use std::sync::atomic::AtomicU64;
 
 use super::*;
 
+const HOME: WorkerId = WorkerId(0);
+
 /// Not random: a counter, so that a failing case can be repeated.
 fn counted(bytes: &mut [u8]) {
     static NEXT: AtomicU64 = AtomicU64::new(1);
@@ -17,13 +19,13 @@ fn registry() -> Registry<u32> {
 }
 
 fn waiter(slot: u32) -> Waiter {
-    Waiter { worker: 0, suspension: Key { slot, generation: 0 } }
+    Waiter { worker: HOME, suspension: Key { slot, generation: 0 } }
 }
 
 #[test]
 fn the_first_settlement_wins_and_the_second_is_told() {
     let registry = registry();
-    let id = registry.create(3, None).unwrap();
+    let id = registry.create(WorkerId(3), None).unwrap();
     let token = registry.token(id).unwrap();
     assert_eq!(token.len(), 52);
     assert!(!registry.arm(id, waiter(7)));
@@ -39,10 +41,10 @@ fn the_first_settlement_wins_and_the_second_is_told() {
 #[test]
 fn a_stale_or_forged_token_reaches_nobody() {
     let registry = registry();
-    let old = registry.create(0, None).unwrap();
+    let old = registry.create(HOME, None).unwrap();
     let stale = registry.token(old).unwrap();
     registry.release(old);
-    let new = registry.create(0, None).unwrap();
+    let new = registry.create(HOME, None).unwrap();
     let token = registry.token(new).unwrap();
     let last = if token.ends_with('0') { "1" } else { "0" };
     let forged = format!("{}{last}", &token[..51]);
@@ -59,7 +61,7 @@ fn a_stale_or_forged_token_reaches_nobody() {
 #[test]
 fn settled_before_it_is_armed_wakes_nobody_but_is_kept() {
     let registry = registry();
-    let id = registry.create(0, Some("k")).unwrap();
+    let id = registry.create(HOME, Some("k")).unwrap();
     assert_eq!(registry.settle_next("k", 5), Some(None));
     assert!(registry.arm(id, waiter(1)));
     assert_eq!(registry.collect(id), Some(5));
@@ -68,7 +70,7 @@ fn settled_before_it_is_armed_wakes_nobody_but_is_kept() {
 #[test]
 fn a_key_is_first_in_first_out_and_leaving_from_the_middle_keeps_the_order() {
     let registry = registry();
-    let ids: Vec<_> = (0..5).map(|_| registry.create(0, Some("k")).unwrap()).collect();
+    let ids: Vec<_> = (0..5).map(|_| registry.create(HOME, Some("k")).unwrap()).collect();
     for (n, &id) in ids.iter().enumerate() {
         registry.arm(id, waiter(n as u32));
     }
@@ -83,7 +85,7 @@ fn a_key_is_first_in_first_out_and_leaving_from_the_middle_keeps_the_order() {
 #[test]
 fn a_value_that_nobody_consumed_passes_on() {
     let registry = registry();
-    let ids: Vec<_> = (0..2).map(|_| registry.create(0, Some("k")).unwrap()).collect();
+    let ids: Vec<_> = (0..2).map(|_| registry.create(HOME, Some("k")).unwrap()).collect();
     registry.arm(ids[0], waiter(0));
     registry.arm(ids[1], waiter(1));
     assert_eq!(registry.settle_next("k", 9), Some(Some(waiter(0))));
@@ -95,7 +97,7 @@ fn a_value_that_nobody_consumed_passes_on() {
 #[test]
 fn a_consumed_value_does_not_pass_on_nor_does_one_sent_by_token_or_to_all() {
     let registry = registry();
-    let ids: Vec<_> = (0..3).map(|_| registry.create(0, Some("k")).unwrap()).collect();
+    let ids: Vec<_> = (0..3).map(|_| registry.create(HOME, Some("k")).unwrap()).collect();
     registry.settle_next("k", 9);
     registry.collect(ids[0]);
     registry.release(ids[0]);
@@ -104,7 +106,7 @@ fn a_consumed_value_does_not_pass_on_nor_does_one_sent_by_token_or_to_all() {
     assert!(!registry.is_settled(ids[2]));
     let mut woken = Vec::new();
     assert_eq!(registry.settle_all("k", &7, &mut woken), 1);
-    let late = registry.create(0, Some("k")).unwrap();
+    let late = registry.create(HOME, Some("k")).unwrap();
     registry.release(ids[2]);
     assert!(!registry.is_settled(late));
 }
@@ -113,7 +115,7 @@ fn a_consumed_value_does_not_pass_on_nor_does_one_sent_by_token_or_to_all() {
 fn settle_all_settles_more_than_a_batch_and_wakes_each_once() {
     let registry = registry();
     for n in 0..700 {
-        let id = registry.create(0, Some("k")).unwrap();
+        let id = registry.create(HOME, Some("k")).unwrap();
         registry.arm(id, waiter(n));
     }
     let mut woken = Vec::new();
@@ -124,17 +126,17 @@ fn settle_all_settles_more_than_a_batch_and_wakes_each_once() {
 #[test]
 fn the_registry_is_bounded() {
     let registry: Registry<u32> = Registry::new(2, counted);
-    let first = registry.create(0, None).unwrap();
-    registry.create(1, Some("k")).unwrap();
-    assert_eq!(registry.create(2, None), Err(Refusal::Limit));
+    let first = registry.create(HOME, None).unwrap();
+    registry.create(WorkerId(1), Some("k")).unwrap();
+    assert_eq!(registry.create(WorkerId(2), None), Err(Refusal::Limit));
     registry.release(first);
-    assert!(registry.create(2, None).is_ok());
+    assert!(registry.create(WorkerId(2), None).is_ok());
 }
 
 #[test]
 fn an_unsettled_one_that_is_handed_back_wakes_only_its_new_waiter() {
     let registry = registry();
-    let id = registry.create(0, None).unwrap();
+    let id = registry.create(HOME, None).unwrap();
     registry.arm(id, waiter(1));
     assert_eq!(registry.collect(id), None);
     assert!(!registry.arm(id, waiter(2)));
@@ -144,7 +146,7 @@ fn an_unsettled_one_that_is_handed_back_wakes_only_its_new_waiter() {
 #[test]
 fn a_withdrawn_one_is_gone_and_a_settled_one_is_not_withdrawn() {
     let registry = registry();
-    let [late, settled] = [0, 1].map(|_| registry.create(0, Some("k")).unwrap());
+    let [late, settled] = [0, 1].map(|_| registry.create(HOME, Some("k")).unwrap());
     let token = registry.token(late).unwrap();
     assert!(registry.withdraw(late) && !registry.withdraw(late));
     assert_eq!(registry.settle_token(&token, 1), Err(Refusal::Unknown));
@@ -165,33 +167,33 @@ fn each_owner_is_counted_until_its_pendings_are_released() {
     let registry = registry();
     let account = |number, pendings_max| Account { owner: Owner::new(number).unwrap(), pendings_max };
     let (one, two) = (account(1, 2), account(2, 2));
-    let first = registry.create_for(one, 0, Some("k")).unwrap();
-    let second = registry.create_for(one, 1, None).unwrap();
-    assert_eq!(registry.create_for(one, 0, None), Err(Refusal::Limit));
-    assert!(registry.create_for(two, 0, Some("k")).is_ok(), "another's account has room");
+    let first = registry.create_for(one, HOME, Some("k")).unwrap();
+    let second = registry.create_for(one, WorkerId(1), None).unwrap();
+    assert_eq!(registry.create_for(one, HOME, None), Err(Refusal::Limit));
+    assert!(registry.create_for(two, HOME, Some("k")).is_ok(), "another's account has room");
     assert_eq!(registry.owner(&registry.token(second).unwrap()), Some(one.owner));
     assert_eq!(registry.owner("forged"), None);
 
     // Settled and read, it is still there; released, it is not; released again, it is not discounted again.
     assert_eq!(registry.settle_next("k", 1), Some(None));
     assert_eq!(registry.collect(first), Some(1));
-    assert_eq!(registry.create_for(one, 0, None), Err(Refusal::Limit));
+    assert_eq!(registry.create_for(one, HOME, None), Err(Refusal::Limit));
     registry.release(first);
     registry.release(first);
     assert_eq!((registry.owned(one.owner), registry.owned(two.owner), registry.len()), (1, 1, 2));
-    assert!(registry.create_for(one, 0, None).is_ok());
-    assert_eq!(registry.create_for(one, 0, None), Err(Refusal::Limit));
+    assert!(registry.create_for(one, HOME, None).is_ok());
+    assert_eq!(registry.create_for(one, HOME, None), Err(Refusal::Limit));
 }
 
 #[test]
 fn a_full_registry_counts_nothing_on_anybodys_account() {
     let registry: Registry<u32> = Registry::new(1, counted);
     let account = Account { owner: Owner::new(OWNERS_MAX - 1).unwrap(), pendings_max: 5 };
-    let id = registry.create(0, None).unwrap();
-    assert_eq!(registry.create_for(account, 0, None), Err(Refusal::Limit));
+    let id = registry.create(HOME, None).unwrap();
+    assert_eq!(registry.create_for(account, HOME, None), Err(Refusal::Limit));
     assert_eq!(registry.owned(account.owner), 0);
     registry.release(id);
-    assert!(registry.create_for(account, 0, None).is_ok());
+    assert!(registry.create_for(account, HOME, None).is_ok());
     assert_eq!((Owner::new(0), Owner::new(OWNERS_MAX)), (None, None));
 }
 

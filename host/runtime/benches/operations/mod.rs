@@ -1,11 +1,13 @@
 //! The operations that both kinds of micro-benchmark run: one call of `run` is one operation.
 
-use snow_core::{Key, Registry, Waiter};
+use snow_core::{Key, Registry, Waiter, WorkerId};
 use snow_http::{
-    Admission, Connection, Envelope, HeadReader, HttpLimits, Response, Step, Version, check_response, encode_response,
+    self, Admission, Connection, Envelope, HeadReader, HttpLimits, Response, Step, Version, check_response,
+    encode_response,
 };
-use snow_runtime::{Entry, Match, Route, Router};
+use snow_runtime::{Entry, Match, Route, RouteId, Router, VersionId};
 
+const WORKER: WorkerId = WorkerId(0);
 const DATE: &str = "Sat, 21 Nov 2026 12:00:00 GMT";
 const REQUEST: &[u8] = b"GET /req/?timeout=30 HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nUser-Agent: curl/8.5.0\r\n\
     Accept: */*\r\nAccept-Encoding: gzip, deflate, br\r\nConnection: keep-alive\r\n\r\n";
@@ -82,7 +84,7 @@ fn route(routes: u32) -> Run {
     let entries = (0..routes).map(|n| {
         let pattern = if n % 2 == 0 { format!("/api/v1/things{n}/") } else { format!("/api/v1/items{n}/([0-9]+)") };
         let declared = Route { methods: vec!["GET".into()], pattern };
-        Entry { guest: 0, route: n, declared, mount: "".into() }
+        Entry { version: VersionId(0), route: RouteId(n), declared, mount: "".into() }
     });
     let router = Router::new(entries.collect()).expect("plain patterns");
     let path = format!("/api/v1/items{}/4711", routes - 1);
@@ -94,10 +96,10 @@ fn settle_next() -> Run {
     let registry = registry();
     let mut waiting = std::collections::VecDeque::new();
     for _ in 0..100 {
-        waiting.push_back(registry.create(0, Some("requests")).expect("room"));
+        waiting.push_back(registry.create(WORKER, Some("requests")).expect("room"));
     }
     Box::new(move || {
-        let id = registry.create(0, Some("requests")).expect("room");
+        let id = registry.create(WORKER, Some("requests")).expect("room");
         registry.arm(id, waiter(7));
         waiting.push_back(id);
         assert!(registry.settle_next("requests", 1).is_some());
@@ -111,7 +113,7 @@ fn settle_next() -> Run {
 fn settle_token() -> Run {
     let registry = registry();
     Box::new(move || {
-        let id = registry.create(3, None).expect("room");
+        let id = registry.create(WorkerId(3), None).expect("room");
         let token = registry.token(id).expect("it is there");
         registry.arm(id, waiter(7));
         assert!(registry.settle_token(&token, 1).is_ok());
@@ -125,5 +127,5 @@ fn registry() -> Registry<u32> {
 }
 
 fn waiter(slot: u32) -> Waiter {
-    Waiter { worker: 0, suspension: Key { slot, generation: 0 } }
+    Waiter { worker: WORKER, suspension: Key { slot, generation: 0 } }
 }

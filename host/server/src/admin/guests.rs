@@ -13,6 +13,8 @@ use super::plain;
 use super::sources::Sources;
 use super::totals::{self, RouteTotals};
 use snow_guests::{Version, hex};
+use snow_runtime::VersionId;
+use snow_worker::LabelId;
 
 /// One guest, whether it serves, can't be loaded, or is only kept for what it holds.
 struct Row {
@@ -63,14 +65,14 @@ fn rows(sources: &Sources) -> Vec<Row> {
         let mut versions: Vec<_> = alive.iter().filter(is_its).cloned().collect();
         versions.sort_by_key(|version| std::cmp::Reverse(version.nth));
         let counted = versions.into_iter().map(|version| {
-            let (requests, held) = totals::of_version(sources, version.number);
+            let (requests, held) = totals::of_version(sources, version.id);
             (version, requests, held)
         });
-        let its_labels = labels.iter().zip(0..).filter(|((guest, _), _)| **guest == *name);
+        let its_labels = labels.iter().zip((0..).map(LabelId)).filter(|((guest, _), _)| **guest == *name);
         let routes =
-            its_labels.filter_map(|((_, pattern), number)| Some((pattern.to_string(), totals.get(&number)?.clone())));
+            its_labels.filter_map(|((_, pattern), label)| Some((pattern.to_string(), totals.get(&label)?.clone())));
         let serving = deployment.versions.iter().find(is_its).cloned();
-        let mount = deployment.router.entries().find(|entry| is(serving.as_ref(), entry.guest));
+        let mount = deployment.router.entries().find(|entry| is(serving.as_ref(), entry.version));
         Row {
             known: known.remove(&name).unwrap_or_default(),
             mount: mount.map(|entry| entry.mount.clone()).unwrap_or_default(),
@@ -95,7 +97,7 @@ fn to_json(row: &Row) -> Value {
     };
     let version = |(version, requests, held): &(Arc<Version>, u64, u64)| {
         json!({
-            "version": version.nth, "since": time(version.since), "serves": is(serving, version.number), "sha256": hex(&version.guest.content_hash),
+            "version": version.nth, "since": time(version.since), "serves": is(serving, version.id), "sha256": hex(&version.guest.content_hash),
             "withdrawn": version.trial.is_withdrawn(), "requests": requests, "held": held,
         })
     };
@@ -127,9 +129,7 @@ fn describe(out: &mut String, row: &Row) -> std::fmt::Result {
     let (requests, calls, traps) =
         (row.sum(RouteTotals::requests), row.sum(|totals| totals.calls), row.sum(|totals| totals.traps));
     writeln!(out, "  {} held, {requests} requests, {calls} calls, {traps} traps", row.held())?;
-    for (version, requests, held) in
-        row.versions.iter().filter(|(version, ..)| !is(row.serving.as_ref(), version.number))
-    {
+    for (version, requests, held) in row.versions.iter().filter(|(version, ..)| !is(row.serving.as_ref(), version.id)) {
         writeln!(out, "  version {} has {requests} requests still, {held} of them held", version.nth)?;
     }
     for route in row.serving.iter().flat_map(|version| &version.guest.routes) {
@@ -147,8 +147,8 @@ fn describe(out: &mut String, row: &Row) -> std::fmt::Result {
     Ok(())
 }
 
-fn is(version: Option<&Arc<Version>>, number: u32) -> bool {
-    version.is_some_and(|version| version.number == number)
+fn is(version: Option<&Arc<Version>>, id: VersionId) -> bool {
+    version.is_some_and(|version| version.id == id)
 }
 
 fn time(time: SystemTime) -> String {

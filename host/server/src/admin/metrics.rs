@@ -31,8 +31,8 @@ fn of_routes(out: &mut Exposition, sources: &Sources) {
     let (labels, totals) = (sources.labels.all(), totals::by_label(sources));
     let rows: Vec<([Label<'_>; 2], &RouteTotals)> = totals
         .iter()
-        .filter_map(|(&number, totals)| {
-            let (guest, route) = labels.get(number as usize)?;
+        .filter_map(|(label, totals)| {
+            let (guest, route) = labels.get(label.index())?;
             Some(([("guest", &**guest), ("route", &**route)], totals))
         })
         .collect();

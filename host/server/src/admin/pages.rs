@@ -9,7 +9,7 @@ use super::sources::Sources;
 use super::{QUESTIONS_MAX, exposition, guests, health, metrics};
 use snow_config::AdminListen;
 use snow_http::{Request, Response};
-use snow_runtime::{Call, CallEnd, CallEntry, Calls, Entry, Outcome, Ran, Route, Router};
+use snow_runtime::{Call, CallEnd, CallEntry, Calls, Entry, Outcome, Ran, Route, RouteId, Router, Slot, VersionId};
 use snow_worker::Shared;
 
 #[derive(Clone, Copy)]
@@ -63,13 +63,13 @@ pub fn takes_names(address: &AdminListen) -> bool {
 impl Pages {
     /// Pages for one worker.
     pub fn new(sources: Sources, shared: &Shared, takes_names: bool) -> Pages {
-        let entry = |(route, (path, _)): (u32, &(&str, Page))| Entry {
-            guest: 0,
+        let entry = |(route, (path, _)): (RouteId, &(&str, Page))| Entry {
+            version: VersionId(0),
             route,
             declared: Route { methods: vec!["GET".into()], pattern: (*path).to_owned() },
             mount: "".into(),
         };
-        let router = Router::new((0..).zip(&PAGES).map(entry).collect()).expect("these patterns are fine");
+        let router = Router::new((0..).map(RouteId).zip(&PAGES).map(entry).collect()).expect("these patterns are fine");
         let questions = Questions::new(shared.registry.clone(), shared.post.clone(), QUESTIONS_MAX);
         Pages { router, sources, questions, takes_names }
     }
@@ -103,18 +103,18 @@ impl Calls for Pages {
         &self.router
     }
 
-    fn guest_name(&self, _: u32) -> Arc<str> {
+    fn guest_name(&self, _: VersionId) -> Arc<str> {
         "admin".into()
     }
 
-    fn has_resume(&self, _: u32) -> bool {
+    fn has_resume(&self, _: VersionId) -> bool {
         true
     }
 
-    fn start(&mut self, _: u32, call: Call) -> Ran {
+    fn start(&mut self, _: Slot, call: Call) -> Ran {
         let mut leftover = Vec::new();
         let outcome = match call.entry {
-            CallEntry::Handle(request) => self.show(PAGES[call.route as usize].1, &request.request, call.now_ms),
+            CallEntry::Handle(request) => self.show(PAGES[call.route.index()].1, &request.request, call.now_ms),
             CallEntry::Resume { state, arrivals, .. } => {
                 leftover.extend(arrivals.iter().map(|arrival| arrival.handle));
                 let page = self.questions.answer(&self.sources, &state, call.now_ms);
@@ -125,7 +125,7 @@ impl Calls for Pages {
     }
 
     // No call goes on, or waits in place.
-    fn poll(&mut self, _: u32) -> Ran {
+    fn poll(&mut self, _: Slot) -> Ran {
         Ran::Yielded
     }
 }

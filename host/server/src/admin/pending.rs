@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
 
+use super::WORKER;
 use super::sources::Sources;
-use snow_core::{PendingId, Registry};
+use snow_core::{PendingId, Registry, WorkerId};
 use snow_guests::Version;
 use snow_runtime::{Clock, Handle, Join, Outcome, Post, Settled, Settlement, Suspend};
 use snow_worker::{HeldPage, HeldRequest, Inspection, LoopState, Position};
@@ -80,7 +81,7 @@ impl Questions {
         if self.under_way.len() >= self.questions_max {
             return None;
         }
-        let id = self.registry.create(0, None).ok()?;
+        let id = self.registry.create(WORKER, None).ok()?;
         let asked: Vec<_> =
             (0..).zip(&sources.workers).filter(|(_, worker)| worker.stats.turns.state() != LoopState::Ended).collect();
         let open = Open { pages: sources.workers.iter().map(|_| None).collect(), left: asked.len() };
@@ -203,9 +204,9 @@ fn merge(pages: impl Iterator<Item = HeldPage>, limit: usize) -> (Vec<HeldReques
 }
 
 fn row(request: &HeldRequest, versions: &[Arc<Version>], now_ms: u64) -> Value {
-    let is_its = |version: &&Arc<Version>| version.number == request.guest && version.guest.name == request.name;
+    let is_its = |version: &&Arc<Version>| version.id == request.version && version.guest.name == request.name;
     let version = versions.iter().find(is_its);
-    let route = version.and_then(|version| version.guest.routes.get(request.route as usize));
+    let route = version.and_then(|version| version.guest.routes.get(request.route.index()));
     json!({
         "id": request.id.to_string(),
         "guest": *request.name,
@@ -216,7 +217,7 @@ fn row(request: &HeldRequest, versions: &[Arc<Version>], now_ms: u64) -> Value {
         "pendings": request.pendings,
         "keys": request.keys.iter().map(|key| &**key).collect::<Vec<_>>(),
         "in_place": request.in_place,
-        "worker": request.position.worker,
+        "worker": request.position.worker.0,
         "client": request.client.to_string(),
     })
 }
@@ -230,7 +231,7 @@ fn parse_cursor(text: &str) -> Option<Position> {
     let mut parts = text.split('.');
     let position = Position {
         started_ms: parts.next()?.parse().ok()?,
-        worker: parts.next()?.parse().ok()?,
+        worker: WorkerId(parts.next()?.parse().ok()?),
         slot: parts.next()?.parse().ok()?,
         generation: parts.next()?.parse().ok()?,
     };
@@ -241,15 +242,16 @@ fn parse_cursor(text: &str) -> Option<Position> {
 mod tests {
     use super::*;
     use snow_http::RequestId;
+    use snow_runtime::{RouteId, VersionId};
 
     fn held(started_ms: u64, worker: u16) -> HeldRequest {
         HeldRequest {
-            position: Position { started_ms, worker, slot: started_ms as u32, generation: 0 },
+            position: Position { started_ms, worker: WorkerId(worker), slot: started_ms as u32, generation: 0 },
             id: RequestId::made(1),
             client: "127.0.0.1:1".parse().unwrap(),
-            guest: 0,
+            version: VersionId(0),
             name: "g".into(),
-            route: 0,
+            route: RouteId(0),
             deadline_at_ms: None,
             pendings: 1,
             keys: Vec::new(),

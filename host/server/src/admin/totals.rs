@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::sources::Sources;
 use snow_core::Distribution;
-use snow_worker::RouteStats;
+use snow_runtime::VersionId;
+use snow_worker::{LabelId, RouteStats};
 
 /// What is counted under one label.
 #[derive(Clone, Debug)]
@@ -50,9 +51,9 @@ impl RouteTotals {
     }
 }
 
-/// By the numbers of labels.
-pub fn by_label(sources: &Sources) -> BTreeMap<u32, RouteTotals> {
-    let mut all: BTreeMap<u32, RouteTotals> = BTreeMap::new();
+/// Returns what is counted under each label.
+pub fn by_label(sources: &Sources) -> BTreeMap<LabelId, RouteTotals> {
+    let mut all: BTreeMap<LabelId, RouteTotals> = BTreeMap::new();
     for (label, stats) in sources.workers.iter().flat_map(|worker| worker.stats.routes.all()) {
         let of_worker = RouteTotals::of(&stats);
         all.entry(label).and_modify(|sum| sum.add(&of_worker)).or_insert(of_worker);
@@ -60,8 +61,8 @@ pub fn by_label(sources: &Sources) -> BTreeMap<u32, RouteTotals> {
     all
 }
 
-/// Requests that a version has now, by its number, and how many of them are held.
-pub fn of_version(sources: &Sources, number: u32) -> (u64, u64) {
-    let counted = sources.workers.iter().filter_map(|worker| worker.stats.versions.get(number));
+/// Requests that a version has now, and how many of them are held.
+pub fn of_version(sources: &Sources, version: VersionId) -> (u64, u64) {
+    let counted = sources.workers.iter().filter_map(|worker| worker.stats.versions.get(version));
     counted.fold((0, 0), |(requests, held), counts| (requests + counts.requests.get(), held + counts.held.get()))
 }

@@ -16,7 +16,7 @@ use crate::admin::journal::Journal;
 use snow_config::manifest::{self, Manifest, restart_only};
 use snow_config::{Limits, Rollback};
 use snow_guests::{Conflict, Deployment, Guest, Misfit, Runtime, Share, Successor, Trial, Version};
-use snow_runtime::{Level, Log};
+use snow_runtime::{Level, Log, VersionId};
 use snow_worker::{Mailbox, Message};
 
 /// A guest that was left out, and why.
@@ -156,7 +156,7 @@ impl Deployer {
         let rollback = replaced.as_ref().map_or(Rollback::Never, |_| self.rollback(name));
         let version = Arc::new(Version {
             guest,
-            number: self.versions.free_number(),
+            id: self.versions.free_id(),
             nth: self.versions.newest(name) + 1,
             since: SystemTime::now(),
             trial: Trial::new(rollback),
@@ -204,16 +204,16 @@ impl Deployer {
     }
 
     /// A version has passed its trial: the one before it is kept for nobody but the requests that it still has.
-    pub fn prove(&mut self, number: u32) {
-        if let Some(deployed) = self.guests.values_mut().find(|deployed| deployed.version.number == number) {
+    pub fn prove(&mut self, version: VersionId) {
+        if let Some(deployed) = self.guests.values_mut().find(|deployed| deployed.version.id == version) {
             deployed.before = None;
         }
     }
 
     /// A version has trapped too often in its first calls: the one before it serves again, until the file changes.
     /// Returns what [`Deployer::publish`] does.
-    pub fn roll_back(&mut self, number: u32) -> Vec<Rejected> {
-        let found = self.guests.values_mut().find(|deployed| deployed.version.number == number);
+    pub fn roll_back(&mut self, version: VersionId) -> Vec<Rejected> {
+        let found = self.guests.values_mut().find(|deployed| deployed.version.id == version);
         let Some((deployed, before)) = found.and_then(|deployed| deployed.before.take().map(|b| (deployed, b))) else {
             // It was replaced meanwhile.
             return Vec::new();
@@ -267,7 +267,7 @@ impl Deployer {
 
     /// Versions that are too many: their requests are answered 503.
     fn expel(&mut self) {
-        let kept: Vec<u32> = self.guests.values().flat_map(Deployed::numbers).collect();
+        let kept: Vec<VersionId> = self.guests.values().flat_map(Deployed::ids).collect();
         let most = self.runtime.limits.versions_max;
         for version in self.versions.take_excess(most, &kept) {
             let (name, nth) = (&version.guest.name, version.nth);
@@ -276,7 +276,7 @@ impl Deployer {
             );
             self.log.host(Level::Warn, message);
             for link in &self.links {
-                link.mailbox.control.send(Message::Expel { guest: version.number });
+                link.mailbox.control.send(Message::Expel { version: version.id });
             }
         }
     }
@@ -292,7 +292,7 @@ impl Deployed {
         }
     }
 
-    fn numbers(&self) -> impl Iterator<Item = u32> {
-        std::iter::once(&self.version).chain(&self.before).map(|version| version.number)
+    fn ids(&self) -> impl Iterator<Item = VersionId> {
+        std::iter::once(&self.version).chain(&self.before).map(|version| version.id)
     }
 }

@@ -146,9 +146,9 @@ impl Follower {
         match report {
             // Freed here, and not on a loop.
             Report::Retired(retired) => drop(retired),
-            Report::Proven { guest } => self.deployer.prove(guest),
-            Report::Troubled { guest } => {
-                let rejected = self.deployer.roll_back(guest);
+            Report::Proven { version } => self.deployer.prove(version),
+            Report::Troubled { version } => {
+                let rejected = self.deployer.roll_back(version);
                 self.tell(rejected);
             }
         }

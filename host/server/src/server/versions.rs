@@ -4,26 +4,27 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Weak};
 
 use snow_guests::Version;
+use snow_runtime::VersionId;
 
 /// Knows every version that somebody still needs, and keeps none.
 #[derive(Default)]
 pub(super) struct Versions {
-    /// By number.
-    known: BTreeMap<u32, Weak<Version>>,
-    /// Numbers of those that were too many.
-    excess: BTreeSet<u32>,
+    known: BTreeMap<VersionId, Weak<Version>>,
+    /// Those that were too many.
+    excess: BTreeSet<VersionId>,
 }
 
 impl Versions {
-    /// The lowest number that no version has. Workers keep tables by number, so that it had better be low.
-    pub fn free_number(&mut self) -> u32 {
+    /// Returns the lowest id that no version has: workers keep tables by it.
+    pub fn free_id(&mut self) -> VersionId {
         self.known.retain(|_, version| version.strong_count() > 0);
-        self.excess.retain(|number| self.known.contains_key(number));
-        (0..).find(|number| !self.known.contains_key(number)).expect("there are fewer versions than numbers")
+        self.excess.retain(|id| self.known.contains_key(id));
+        let mut ids = (0..).map(VersionId);
+        ids.find(|id| !self.known.contains_key(id)).expect("there are fewer versions than ids")
     }
 
     pub fn add(&mut self, version: &Arc<Version>) {
-        self.known.insert(version.number, Arc::downgrade(version));
+        self.known.insert(version.id, Arc::downgrade(version));
     }
 
     /// Which version the newest of a guest is, of those that are needed; 0 if there is none.
@@ -43,7 +44,7 @@ impl Versions {
     }
 
     /// The oldest ones of each guest that has more than so many, those in `kept` aside. Each is returned once.
-    pub fn take_excess(&mut self, versions_max: usize, kept: &[u32]) -> Vec<Arc<Version>> {
+    pub fn take_excess(&mut self, versions_max: usize, kept: &[VersionId]) -> Vec<Arc<Version>> {
         let mut of_guests: BTreeMap<Arc<str>, Vec<Arc<Version>>> = BTreeMap::new();
         for version in self.alive() {
             of_guests.entry(version.guest.name.clone()).or_default().push(version);
@@ -52,9 +53,9 @@ impl Versions {
         for mut versions in of_guests.into_values() {
             versions.sort_by_key(|version| version.nth);
             let excess = versions.len().saturating_sub(versions_max);
-            taken.extend(versions.into_iter().filter(|version| !kept.contains(&version.number)).take(excess));
+            taken.extend(versions.into_iter().filter(|version| !kept.contains(&version.id)).take(excess));
         }
-        taken.retain(|version| self.excess.insert(version.number));
+        taken.retain(|version| self.excess.insert(version.id));
         taken
     }
 }

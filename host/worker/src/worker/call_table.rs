@@ -10,6 +10,8 @@ use std::collections::{BTreeMap, VecDeque};
 use super::TURN;
 use super::gated::Gated;
 use super::queued::{Queued, Started};
+use snow_core::GateId;
+use snow_runtime::{RouteId, Slot, VersionId};
 
 /// Calls in a row that make a route slow. More than one, since the system may have stopped this thread in a call that
 /// is quick by itself.
@@ -22,8 +24,8 @@ pub(super) struct CallTable {
     slow_queue: VecDeque<Queued>,
     /// Calls of guests that may have only so many.
     pub gated: Gated,
-    /// How many calls in a row took more than a slice, by guest and route; those that did not are not here.
-    long_calls: BTreeMap<(u32, u32), u8>,
+    /// How many calls in a row took more than a slice, by version and route; those that did not are not here.
+    long_calls: BTreeMap<(VersionId, RouteId), u8>,
     /// Calls that may run at one time.
     running_max: usize,
     /// Of those, places that slow routes leave free.
@@ -34,9 +36,9 @@ pub(super) struct CallTable {
     parked_max: usize,
     /// By slot. There are as many as may run and as may wait in place.
     pub started: Vec<Option<Started>>,
-    pub free: Vec<u32>,
+    pub free: Vec<Slot>,
     /// Slots whose call can go on, in turn.
-    pub runnable: VecDeque<u32>,
+    pub runnable: VecDeque<Slot>,
     /// What was started last: they take turns.
     pub last: Source,
 }
@@ -66,7 +68,7 @@ impl CallTable {
             parked: 0,
             parked_max: parked_max as usize,
             started: vec![None; slots as usize],
-            free: (0..slots).rev().collect(),
+            free: (0..slots).rev().map(Slot).collect(),
             runnable: VecDeque::new(),
             last: Source::Resumption,
         }
@@ -79,13 +81,13 @@ impl CallTable {
         !self.runnable.is_empty()
             || quick
             || slow
-            || self.gated.can_go_on(|(guest, route)| self.may_start(guest, route))
+            || self.gated.can_go_on(|(version, route)| self.may_start(version, route))
     }
 
     /// The next gate that may be tried.
-    pub fn next_gate(&mut self) -> Option<u32> {
+    pub fn next_gate(&mut self) -> Option<GateId> {
         let mut gated = std::mem::take(&mut self.gated);
-        let gate = gated.next_gate(|(guest, route)| self.may_start(guest, route));
+        let gate = gated.next_gate(|(version, route)| self.may_start(version, route));
         self.gated = gated;
         gate
     }
@@ -101,8 +103,8 @@ impl CallTable {
     }
 
     /// Whether a call of this route may have a place now.
-    pub fn may_start(&self, guest: u32, route: u32) -> bool {
-        self.places() > if self.is_slow(guest, route) { self.reserved } else { 0 }
+    pub fn may_start(&self, version: VersionId, route: RouteId) -> bool {
+        self.places() > if self.is_slow(version, route) { self.reserved } else { 0 }
     }
 
     /// Whether requests had better stay in their sockets for now: more calls wait than a turn can start. Not so
@@ -120,28 +122,28 @@ impl CallTable {
 
     /// A call begins to wait in place. Once more do than may do so beside the others, their routes count as slow: else
     /// they would take every place, those of whom they wait for included.
-    pub fn park(&mut self, slot: u32) {
+    pub fn park(&mut self, slot: Slot) {
         self.parked += 1;
-        if let Some(Started { guest, route, .. }) = self.started[slot as usize] {
-            self.classify(guest, route, self.parked <= self.parked_max);
+        if let Some(Started { version, route, .. }) = self.started[slot.index()] {
+            self.classify(version, route, self.parked <= self.parked_max);
         }
     }
 
     /// It goes on.
-    pub fn unpark(&mut self, slot: u32) {
+    pub fn unpark(&mut self, slot: Slot) {
         self.parked -= 1;
         self.runnable.push_back(slot);
     }
 
     /// For whom a slot's call runs or waits.
-    pub fn started(&self, slot: u32) -> Option<Started> {
-        self.started[slot as usize]
+    pub fn started(&self, slot: Slot) -> Option<Started> {
+        self.started[slot.index()]
     }
 
     /// A call that waited in place is over.
-    pub fn cancelled(&mut self, slot: u32) {
+    pub fn cancelled(&mut self, slot: Slot) {
         self.parked -= 1;
-        self.started[slot as usize] = None;
+        self.started[slot.index()] = None;
         self.free.push(slot);
     }
 
@@ -151,21 +153,22 @@ impl CallTable {
         waiting + self.started.len() - self.free.len()
     }
 
-    /// A guest's number means nothing any more.
-    pub fn forget(&mut self, guest: u32) {
-        let routes: Vec<_> = self.long_calls.range((guest, 0)..=(guest, u32::MAX)).map(|(route, _)| *route).collect();
+    /// A version's id means nothing any more.
+    pub fn forget(&mut self, version: VersionId) {
+        let routes = (version, RouteId(0))..=(version, RouteId(u32::MAX));
+        let routes: Vec<_> = self.long_calls.range(routes).map(|(route, _)| *route).collect();
         for route in routes {
             self.long_calls.remove(&route);
         }
     }
 
-    fn is_slow(&self, guest: u32, route: u32) -> bool {
-        self.long_calls.get(&(guest, route)).is_some_and(|&calls| calls >= SLOW_AFTER)
+    fn is_slow(&self, version: VersionId, route: RouteId) -> bool {
+        self.long_calls.get(&(version, route)).is_some_and(|&calls| calls >= SLOW_AFTER)
     }
 
     /// Where a new call of this route waits.
-    pub fn queue_of(&mut self, guest: u32, route: u32) -> &mut VecDeque<Queued> {
-        if self.is_slow(guest, route) { &mut self.slow_queue } else { &mut self.queue }
+    pub fn queue_of(&mut self, version: VersionId, route: RouteId) -> &mut VecDeque<Queued> {
+        if self.is_slow(version, route) { &mut self.slow_queue } else { &mut self.queue }
     }
 
     /// The next new call that is not of a slow route. Calls whose route has turned out slow since they were queued
@@ -173,7 +176,7 @@ impl CallTable {
     pub fn next_quick(&mut self) -> Option<Queued> {
         loop {
             let queued = self.queue.pop_front()?;
-            if !self.is_slow(queued.guest, queued.route) {
+            if !self.is_slow(queued.version, queued.route) {
                 return Some(queued);
             }
             self.slow_queue.push_back(queued);
@@ -186,12 +189,12 @@ impl CallTable {
     }
 
     /// A call's first time slice is over: was it enough?
-    pub fn classify(&mut self, guest: u32, route: u32, was_enough: bool) {
+    pub fn classify(&mut self, version: VersionId, route: RouteId, was_enough: bool) {
         if !was_enough {
-            let calls = self.long_calls.entry((guest, route)).or_default();
+            let calls = self.long_calls.entry((version, route)).or_default();
             *calls = calls.saturating_add(1);
         } else if !self.long_calls.is_empty() {
-            self.long_calls.remove(&(guest, route));
+            self.long_calls.remove(&(version, route));
         }
     }
 }
@@ -202,19 +205,19 @@ mod tests {
     use super::*;
     use snow_core::Key;
 
-    const ROUTE: (u32, u32) = (0, 0);
+    const ROUTE: (VersionId, RouteId) = (VersionId(0), RouteId(0));
 
-    fn start(table: &mut CallTable) -> u32 {
+    fn start(table: &mut CallTable) -> Slot {
         let slot = table.free.pop().expect("there is a slot for each place");
-        let exchange = ExchangeRef { client: Key { slot, generation: 0 }, serial: 0 };
-        table.started[slot as usize] = Some(Started { exchange, guest: ROUTE.0, route: ROUTE.1 });
+        let exchange = ExchangeRef { client: Key { slot: slot.0, generation: 0 }, serial: 0 };
+        table.started[slot.index()] = Some(Started { exchange, version: ROUTE.0, route: ROUTE.1 });
         slot
     }
 
     #[test]
     fn those_who_wait_in_place_take_no_place_until_there_are_too_many() {
         let mut table = CallTable::new(4, 2);
-        let slots: Vec<u32> = (0..4).map(|_| start(&mut table)).collect();
+        let slots: Vec<Slot> = (0..4).map(|_| start(&mut table)).collect();
         assert_eq!(table.places(), 0);
         slots.iter().for_each(|&slot| table.park(slot));
         assert_eq!(table.places(), 2, "two wait beside, two in places");
@@ -237,7 +240,7 @@ mod tests {
             table.park(slot);
         }
         assert_eq!(table.places(), 1);
-        assert!(!table.may_start(ROUTE.0, ROUTE.1) && table.may_start(0, 1));
+        assert!(!table.may_start(ROUTE.0, ROUTE.1) && table.may_start(ROUTE.0, RouteId(1)));
         table.classify(ROUTE.0, ROUTE.1, true);
         assert!(table.may_start(ROUTE.0, ROUTE.1), "one that ends at once, and it is quick again");
     }

@@ -8,7 +8,8 @@ use super::{ExchangeRef, TURN, Worker};
 use snow_core::Key;
 use snow_http::{Progress, Request, Response};
 use snow_runtime::{
-    Call, CallEnd, CallEntry, CallFault, Calls, Clock, GuestRequest, Handle, Level, Match, Outcome, Ran, World,
+    Call, CallEnd, CallEntry, CallFault, Calls, Clock, GuestRequest, Handle, Level, Match, Outcome, Ran, RouteId, Slot,
+    VersionId, World,
 };
 
 /// How long starting calls may go on in one turn: guests that compute end it after one time slice.
@@ -25,34 +26,34 @@ impl<W: World, C: Calls> Worker<W, C> {
             // The connection admitted it, so this is a request whose route went away in between.
             return self.answer(exchange, None, &Response::text(404, "not found\n"));
         };
-        let Some((guest, route, mount_bytes)) = self.label(key, entry) else { return };
-        let gate = self.guests.gate(guest);
+        let Some((version, route, mount_bytes)) = self.label(key, entry) else { return };
+        let gate = self.guests.gate(version);
         let waiting = match gate {
             Some(gate) => self.calls.gated.requests(gate),
-            None => self.calls.queue_of(guest, route).len(),
+            None => self.calls.queue_of(version, route).len(),
         };
         if waiting >= self.shared.limits.worker_calls_queued_max {
-            return self.answer(exchange, Some(guest), &Response::unavailable());
+            return self.answer(exchange, Some(version), &Response::unavailable());
         }
         let Some(client) = self.peer(key) else { return };
-        self.guests.hold(guest);
-        self.tally.began(guest);
+        self.guests.hold(version);
+        self.tally.began(version);
         let request = Box::new(GuestRequest { request, client, params, mount_bytes });
-        let queued = Queued { exchange, guest, route, request };
+        let queued = Queued { exchange, version, route, request };
         match gate {
             Some(gate) => self.calls.gated.push_request(gate, queued),
-            None => self.calls.queue_of(guest, route).push_back(queued),
+            None => self.calls.queue_of(version, route).push_back(queued),
         }
     }
 
-    /// Notes in a client's exchange under which label it is counted. Returns the guest, the route, and how long the
-    /// guest's mount is.
-    fn label(&mut self, client: Key, entry: usize) -> Option<(u32, u32, usize)> {
+    /// Notes in a client's exchange under which label it is counted. Returns the version, the route, and how long
+    /// its guest's mount is.
+    fn label(&mut self, client: Key, entry: usize) -> Option<(VersionId, RouteId, usize)> {
         let Worker { clients, guests, tally, .. } = self;
         let entry = guests.router().entry(entry)?;
         let exchange = clients.get_mut(client)?.connection.exchange_mut()?;
-        exchange.label_number = tally.label(entry, || guests.guest_name(entry.guest));
-        Some((entry.guest, entry.route, entry.mount.len()))
+        exchange.label_number = tally.label(entry, || guests.guest_name(entry.version)).0;
+        Some((entry.version, entry.route, entry.mount.len()))
     }
 
     /// Gives started calls their next time slice, and starts others while there are slots. Both end early in a
@@ -97,8 +98,8 @@ impl<W: World, C: Calls> Worker<W, C> {
     }
 
     fn start_request(&mut self, queued: Queued) {
-        let Queued { exchange, guest, route, request } = queued;
-        self.start(Started { exchange, guest, route }, CallEntry::Handle(request));
+        let Queued { exchange, version, route, request } = queued;
+        self.start(Started { exchange, version, route }, CallEntry::Handle(request));
     }
 
     fn start_resumption(&mut self) -> Option<()> {
@@ -113,13 +114,13 @@ impl<W: World, C: Calls> Worker<W, C> {
     fn start_gated(&mut self) -> Option<()> {
         let gate = self.calls.next_gate()?;
         let next = self.calls.gated.next(gate)?;
-        let guest = next.call().0;
+        let version = next.call().0;
         // Whose client has left needs no instance, and so does not wait for one.
         let is_wanted = match next {
             Next::Request(queued) => self.exchange_is_there(queued.exchange),
             Next::Resumption(resumption) => self.suspensions.get(resumption.suspension).is_some(),
         };
-        if is_wanted && !self.guests.enter(guest) {
+        if is_wanted && !self.guests.enter(version) {
             self.calls.gated.stands_in_line(gate);
             return Some(());
         }
@@ -137,10 +138,10 @@ impl<W: World, C: Calls> Worker<W, C> {
     /// A suspension is over: it waits for a call of `resume`.
     pub(super) fn make_resumable(&mut self, suspension: Key) {
         let call = self.suspensions.get(suspension).map(Suspension::call);
-        let gated = call.and_then(|(guest, route)| Some((self.guests.gate(guest)?, guest, route)));
+        let gated = call.and_then(|(version, route)| Some((self.guests.gate(version)?, version, route)));
         match gated {
-            Some((gate, guest, route)) => {
-                self.calls.gated.push_resumption(gate, Resumption { suspension, guest, route });
+            Some((gate, version, route)) => {
+                self.calls.gated.push_resumption(gate, Resumption { suspension, version, route });
             }
             None => self.resumable.push_back(suspension),
         }
@@ -149,36 +150,36 @@ impl<W: World, C: Calls> Worker<W, C> {
     /// Whether the next resumption may have a place now. One of a slow route keeps those behind it waiting.
     pub(super) fn can_resume(&self) -> bool {
         let Some(&next) = self.resumable.front() else { return false };
-        let Some((guest, route)) = self.suspensions.get(next).map(Suspension::call) else { return true };
-        self.calls.may_start(guest, route)
+        let Some((version, route)) = self.suspensions.get(next).map(Suspension::call) else { return true };
+        self.calls.may_start(version, route)
     }
 
     fn start(&mut self, started: Started, entry: CallEntry) {
-        let Started { exchange, guest, route } = started;
+        let Started { exchange, version, route } = started;
         let there = self.exchange_is_there(exchange);
         let current = self.clients.get_mut(exchange.client).and_then(|client| client.connection.exchange_mut());
         let Some(current) = current.filter(|_| there) else {
             if let CallEntry::Resume { arrivals, .. } = entry {
                 self.release_all(arrivals.into_iter().map(|arrival| arrival.handle));
             }
-            return self.let_go(guest);
+            return self.let_go(version);
         };
-        let Some(slot) = self.calls.free.pop() else { return self.let_go(guest) };
-        current.progress = Progress::Running { slot };
+        let Some(slot) = self.calls.free.pop() else { return self.let_go(version) };
+        current.progress = Progress::Running { slot: slot.0 };
         let request_id = current.id.clone();
-        self.calls.started[slot as usize] = Some(started);
-        let call = Call { guest, route, request_id, entry, now_ms: self.world.now_ms() };
-        self.tally.route(guest, route).inspect(|route| route.calls.add(1));
+        self.calls.started[slot.index()] = Some(started);
+        let call = Call { version, route, request_id, entry, now_ms: self.world.now_ms() };
+        self.tally.route(version, route).inspect(|route| route.calls.add(1));
         let ran = self.guests.start(slot, call);
         match ran {
-            Ran::Ended(_) => self.calls.classify(guest, route, true),
-            Ran::Yielded => self.calls.classify(guest, route, false),
+            Ran::Ended(_) => self.calls.classify(version, route, true),
+            Ran::Yielded => self.calls.classify(version, route, false),
             Ran::Parked(_) => {}
         }
         self.ran(slot, ran);
     }
 
-    fn ran(&mut self, slot: u32, ran: Ran) {
+    fn ran(&mut self, slot: Slot, ran: Ran) {
         match ran {
             Ran::Ended(end) => self.call_ended(slot, end),
             Ran::Yielded => {}
@@ -186,38 +187,38 @@ impl<W: World, C: Calls> Worker<W, C> {
         }
     }
 
-    fn call_ended(&mut self, slot: u32, end: CallEnd) {
-        let Some(started) = self.calls.started[slot as usize].take() else { return };
+    fn call_ended(&mut self, slot: Slot, end: CallEnd) {
+        let Some(started) = self.calls.started[slot.index()].take() else { return };
         self.calls.free.push(slot);
         // First: what the call let go of may pass on to others, and must not be counted as waiting.
         self.release_all(end.leftover.into_iter());
         match end.outcome {
             Ok(Outcome::Respond(response)) => {
-                self.answer(started.exchange, Some(started.guest), &response);
-                self.let_go(started.guest);
+                self.answer(started.exchange, Some(started.version), &response);
+                self.let_go(started.version);
             }
             Ok(Outcome::Suspend(suspend)) => self.suspend(started, suspend, end.request),
             Err(fault) => {
                 self.call_failed(started, &fault);
-                self.let_go(started.guest);
+                self.let_go(started.version);
             }
         }
     }
 
     fn call_failed(&mut self, started: Started, fault: &CallFault) {
-        if let Some(route) = self.tally.route(started.guest, started.route) {
+        if let Some(route) = self.tally.route(started.version, started.route) {
             match fault {
                 CallFault::Trapped(_) | CallFault::Withdrawn(_) => route.traps.add(1),
                 CallFault::Start(_) => route.start_failures.add(1),
             }
         }
-        let guest = self.guests.guest_name(started.guest);
+        let guest = self.guests.guest_name(started.version);
         let client = self.clients.get(started.exchange.client);
         let exchange = client.and_then(|client| client.connection.exchange());
         let about = exchange.map(|exchange| format!("id={} \"{}\"", exchange.id, exchange.label)).unwrap_or_default();
         let message = format!("guest={guest} route={} {about}: the call failed: {fault}", started.route);
         self.shared.log.host(Level::Error, message);
-        self.answer(started.exchange, Some(started.guest), &fault.response());
+        self.answer(started.exchange, Some(started.version), &fault.response());
     }
 
     /// Ends pendings: their timers are cancelled, and a value that nobody consumed passes on.

@@ -5,13 +5,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::peer::Peer;
-use super::stats::{Ended, Labels};
+use super::stats::{Ended, LabelId, Labels};
 use super::{ExchangeRef, SCRATCH_BYTES, TURN, Timer, Worker};
 use snow_core::{Key, TimerKey};
 use snow_http::{
     Admission, Connection, Exchange, Head, HttpLimits, Progress, Refusal, Request, Response, Step, check_response,
 };
-use snow_runtime::{Access, Calls, Level, Match, World};
+use snow_runtime::{Access, Calls, Level, Match, VersionId, World};
 
 /// What is logged for a client that left before its answer, after nginx's custom.
 const STATUS_CLIENT_LEFT: u16 = 499;
@@ -283,13 +283,13 @@ impl<W: World, C: Calls> Worker<W, C> {
     }
 
     /// Answers an exchange, if it is still there, and logs it.
-    pub(super) fn answer(&mut self, exchange: ExchangeRef, guest: Option<u32>, response: &Response) {
+    pub(super) fn answer(&mut self, exchange: ExchangeRef, version: Option<VersionId>, response: &Response) {
         if !self.exchange_is_there(exchange) {
             return;
         }
         let Some(client) = self.clients.get_mut(exchange.client) else { return };
         let Some(current) = client.connection.exchange() else { return };
-        let name = guest.map(|guest| self.guests.guest_name(guest));
+        let name = version.map(|version| self.guests.guest_name(version));
         let replaced;
         let response = match check_response(response, current.head_only) {
             Ok(()) => response,
@@ -333,7 +333,7 @@ impl<W: World, C: Calls> Worker<W, C> {
     /// Counts and logs a request that has its answer's `status`, or whose client has left.
     fn finished(&self, exchange: Exchange, client: SocketAddr, status: Option<u16>, guest: Option<Arc<str>>) {
         let took_ms = self.now_ms.saturating_sub(exchange.started_ms);
-        self.tally.finished(exchange.label_number, status, took_ms);
+        self.tally.finished(LabelId(exchange.label_number), status, took_ms);
         if !self.shared.access_log {
             return;
         }
@@ -376,11 +376,11 @@ fn suspension(exchange: &Exchange) -> Option<Key> {
 
 /// How much of a body is read for the guest: at most what is read for any.
 fn body_bytes_max<C: Calls>(guests: &C, matched: &Match, limits: &HttpLimits) -> u64 {
-    let guest = match matched {
-        Match::Found { entry, .. } => guests.router().entry(*entry).map(|entry| entry.guest),
+    let version = match matched {
+        Match::Found { entry, .. } => guests.router().entry(*entry).map(|entry| entry.version),
         _ => None,
     };
-    let own = guest.and_then(|guest| guests.body_bytes_max(guest));
+    let own = version.and_then(|version| guests.body_bytes_max(version));
     own.unwrap_or(u64::MAX).min(limits.body_bytes_max)
 }
 

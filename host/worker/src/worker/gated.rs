@@ -6,16 +6,17 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::queued::Queued;
-use snow_core::{Fifo, Key};
+use snow_core::{Fifo, GateId, Key};
+use snow_runtime::{RouteId, VersionId};
 
-/// The queues before the gates, by their numbers.
+/// The queues before the gates.
 #[derive(Default)]
 pub(super) struct Gated {
-    queues: BTreeMap<u32, Queue>,
+    queues: BTreeMap<GateId, Queue>,
     /// Gates to be tried, in turn; none of them has an empty queue.
-    ready: VecDeque<u32>,
+    ready: VecDeque<GateId>,
     /// Gates that were said to have opened in this turn: an answer is owed.
-    told: Vec<u32>,
+    told: Vec<GateId>,
 }
 
 /// One gate's.
@@ -41,8 +42,8 @@ impl Queue {
 #[derive(Clone, Copy)]
 pub(super) struct Resumption {
     pub suspension: Key,
-    pub guest: u32,
-    pub route: u32,
+    pub version: VersionId,
+    pub route: RouteId,
 }
 
 /// What waits longest before a gate.
@@ -52,11 +53,11 @@ pub(super) enum Next<'a> {
 }
 
 impl Next<'_> {
-    /// Its guest and its route.
-    pub fn call(&self) -> (u32, u32) {
+    /// Its version and its route.
+    pub fn call(&self) -> (VersionId, RouteId) {
         match self {
-            Next::Request(queued) => (queued.guest, queued.route),
-            Next::Resumption(resumption) => (resumption.guest, resumption.route),
+            Next::Request(queued) => (queued.version, queued.route),
+            Next::Resumption(resumption) => (resumption.version, resumption.route),
         }
     }
 }
@@ -69,7 +70,7 @@ pub(super) enum Taken {
 
 impl Gated {
     /// New requests before a gate.
-    pub fn requests(&self, gate: u32) -> usize {
+    pub fn requests(&self, gate: GateId) -> usize {
         self.queues.get(&gate).map_or(0, |queue| queue.requests.len())
     }
 
@@ -83,16 +84,16 @@ impl Gated {
         self.queues.values().map(|queue| queue.resumptions.len()).sum()
     }
 
-    pub fn push_request(&mut self, gate: u32, queued: Queued) {
+    pub fn push_request(&mut self, gate: GateId, queued: Queued) {
         self.queue(gate).requests.push_back(queued);
     }
 
-    pub fn push_resumption(&mut self, gate: u32, resumption: Resumption) {
+    pub fn push_resumption(&mut self, gate: GateId, resumption: Resumption) {
         self.queue(gate).resumptions.push_back(resumption);
     }
 
     /// The queue of a gate, for something to be put into.
-    fn queue(&mut self, gate: u32) -> &mut Queue {
+    fn queue(&mut self, gate: GateId) -> &mut Queue {
         let queue = self.queues.entry(gate).or_default();
         // If there was something in it, the gate is ready, or this worker stands in line.
         if queue.is_empty() {
@@ -102,36 +103,36 @@ impl Gated {
     }
 
     /// It is this worker's turn at a gate, or that is what somebody thought.
-    pub fn opened(&mut self, gate: u32) {
+    pub fn opened(&mut self, gate: GateId) {
         self.told.push(gate);
         self.make_ready(gate);
     }
 
     /// What the gates let through has changed: each is tried.
     pub fn try_all(&mut self) {
-        let gates: Vec<u32> = self.queues.keys().copied().collect();
+        let gates: Vec<GateId> = self.queues.keys().copied().collect();
         gates.into_iter().for_each(|gate| self.make_ready(gate));
     }
 
-    fn make_ready(&mut self, gate: u32) {
+    fn make_ready(&mut self, gate: GateId) {
         if self.queues.contains_key(&gate) && !self.ready.contains(&gate) {
             self.ready.push_back(gate);
         }
     }
 
     /// This worker stands in line before the gate.
-    pub fn stands_in_line(&mut self, gate: u32) {
+    pub fn stands_in_line(&mut self, gate: GateId) {
         self.ready.retain(|ready| *ready != gate);
     }
 
     /// Whether one of the gates may be tried, for a call that may have a place.
-    pub fn can_go_on(&self, may_start: impl Fn((u32, u32)) -> bool) -> bool {
+    pub fn can_go_on(&self, may_start: impl Fn((VersionId, RouteId)) -> bool) -> bool {
         self.ready.iter().filter_map(|gate| self.next(*gate)).any(|next| may_start(next.call()))
     }
 
     /// The first gate to be tried, for a call that may have a place. It is the last one the next time.
-    pub fn next_gate(&mut self, may_start: impl Fn((u32, u32)) -> bool) -> Option<u32> {
-        let may_go = |gate: &u32| self.next(*gate).is_some_and(|next| may_start(next.call()));
+    pub fn next_gate(&mut self, may_start: impl Fn((VersionId, RouteId)) -> bool) -> Option<GateId> {
+        let may_go = |gate: &GateId| self.next(*gate).is_some_and(|next| may_start(next.call()));
         let at = self.ready.iter().position(may_go)?;
         let gate = self.ready.remove(at)?;
         self.ready.push_back(gate);
@@ -139,7 +140,7 @@ impl Gated {
     }
 
     /// What is to enter a gate next.
-    pub fn next(&self, gate: u32) -> Option<Next<'_>> {
+    pub fn next(&self, gate: GateId) -> Option<Next<'_>> {
         let queue = self.queues.get(&gate)?;
         match queue.resumption_is_next() {
             true => queue.resumptions.front().copied().map(Next::Resumption),
@@ -148,7 +149,7 @@ impl Gated {
     }
 
     /// Takes it out. A gate with nothing behind it is not ready any more, and the worker gives up its place in line.
-    pub fn take(&mut self, gate: u32) -> Option<Taken> {
+    pub fn take(&mut self, gate: GateId) -> Option<Taken> {
         let queue = self.queues.get_mut(&gate)?;
         let is_resumption = queue.resumption_is_next();
         queue.request_went = !is_resumption;
@@ -165,7 +166,7 @@ impl Gated {
     }
 
     /// Gates at which nothing could be started in this turn though it may have been this worker's: they are for others.
-    pub fn take_unanswered(&mut self) -> Vec<u32> {
+    pub fn take_unanswered(&mut self) -> Vec<GateId> {
         if self.told.is_empty() {
             return Vec::new();
         }
@@ -178,13 +179,18 @@ impl Gated {
 mod tests {
     use super::*;
 
-    const ANY: fn((u32, u32)) -> bool = |_| true;
+    const ANY: fn((VersionId, RouteId)) -> bool = |_| true;
 
-    fn resumption(slot: u32, guest: u32) -> Resumption {
-        Resumption { suspension: Key { slot, generation: 0 }, guest, route: 0 }
+    const A: GateId = GateId(1);
+    const B: GateId = GateId(2);
+    const GATE: GateId = GateId(7);
+
+    fn resumption(slot: u32, version: u32) -> Resumption {
+        let suspension = Key { slot, generation: 0 };
+        Resumption { suspension, version: VersionId(version), route: RouteId(0) }
     }
 
-    fn take(gated: &mut Gated, gate: u32) -> Option<u32> {
+    fn take(gated: &mut Gated, gate: GateId) -> Option<u32> {
         match gated.take(gate)? {
             Taken::Resumption(key) => Some(key.slot),
             Taken::Request(_) => None,
@@ -194,37 +200,37 @@ mod tests {
     #[test]
     fn gates_take_turns_and_one_that_is_full_keeps_nobody_waiting() {
         let mut gated = Gated::default();
-        for (gate, slot) in [(1, 10), (1, 11), (2, 20), (2, 21)] {
-            gated.push_resumption(gate, resumption(slot, gate));
+        for (gate, slot) in [(A, 10), (A, 11), (B, 20), (B, 21)] {
+            gated.push_resumption(gate, resumption(slot, gate.0));
         }
-        assert_eq!((gated.next_gate(ANY), take(&mut gated, 1)), (Some(1), Some(10)));
-        assert_eq!(gated.next_gate(ANY), Some(2));
-        gated.stands_in_line(2);
-        assert_eq!((gated.next_gate(ANY), take(&mut gated, 1)), (Some(1), Some(11)));
+        assert_eq!((gated.next_gate(ANY), take(&mut gated, A)), (Some(A), Some(10)));
+        assert_eq!(gated.next_gate(ANY), Some(B));
+        gated.stands_in_line(B);
+        assert_eq!((gated.next_gate(ANY), take(&mut gated, A)), (Some(A), Some(11)));
         assert_eq!((gated.next_gate(ANY), gated.can_go_on(ANY), gated.all_resumptions()), (None, false, 2));
-        gated.push_resumption(2, resumption(22, 2));
+        gated.push_resumption(B, resumption(22, 2));
         assert_eq!(gated.next_gate(ANY), None, "behind those who wait");
-        assert_eq!(gated.take_unanswered(), [1], "nothing is left before it");
-        gated.opened(2);
-        assert_eq!((gated.next_gate(ANY), take(&mut gated, 2)), (Some(2), Some(20)));
+        assert_eq!(gated.take_unanswered(), [A], "nothing is left before it");
+        gated.opened(B);
+        assert_eq!((gated.next_gate(ANY), take(&mut gated, B)), (Some(B), Some(20)));
     }
 
     #[test]
     fn a_gate_is_told_to_a_worker_that_can_do_nothing_with_it() {
         let mut gated = Gated::default();
-        gated.opened(7);
-        assert_eq!(gated.take_unanswered(), [7], "nothing waits");
+        gated.opened(GATE);
+        assert_eq!(gated.take_unanswered(), [GATE], "nothing waits");
         assert!(gated.take_unanswered().is_empty());
 
-        gated.push_resumption(7, resumption(1, 3));
-        assert_eq!(gated.next_gate(|(guest, _)| guest != 3), None, "its route may have no place");
-        gated.opened(7);
-        assert_eq!(gated.take_unanswered(), [7], "it was not tried");
-        assert_eq!(gated.next_gate(ANY), Some(7), "and will be");
-        gated.opened(7);
-        gated.stands_in_line(7);
+        gated.push_resumption(GATE, resumption(1, 3));
+        assert_eq!(gated.next_gate(|(version, _)| version != VersionId(3)), None, "its route may have no place");
+        gated.opened(GATE);
+        assert_eq!(gated.take_unanswered(), [GATE], "it was not tried");
+        assert_eq!(gated.next_gate(ANY), Some(GATE), "and will be");
+        gated.opened(GATE);
+        gated.stands_in_line(GATE);
         assert!(gated.take_unanswered().is_empty(), "it was tried, and is waited for");
         gated.try_all();
-        assert_eq!(gated.next_gate(ANY), Some(7));
+        assert_eq!(gated.next_gate(ANY), Some(GATE));
     }
 }

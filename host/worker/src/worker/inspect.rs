@@ -100,7 +100,7 @@ impl<W: World, C: Calls> Worker<W, C> {
     fn position(&self, key: Key, suspension: &Suspension) -> Option<Position> {
         let client = self.clients.get(suspension.exchange().client)?;
         let started_ms = client.connection.exchange()?.started_ms;
-        Some(Position { started_ms, worker: self.number, slot: key.slot, generation: key.generation })
+        Some(Position { started_ms, worker: self.id, slot: key.slot, generation: key.generation })
     }
 
     /// `None` if it has ended since it was found.
@@ -109,14 +109,14 @@ impl<W: World, C: Calls> Worker<W, C> {
         let suspension = self.suspensions.get(key)?;
         let client = suspension.exchange().client;
         let exchange = self.clients.get(client)?.connection.exchange()?;
-        let (guest, route) = suspension.call();
+        let (version, route) = suspension.call();
         let keys = suspension.pendings().filter_map(|id| self.shared.registry.key(id)).take(KEYS_SHOWN_MAX);
         Some(HeldRequest {
             position,
             id: exchange.id.clone(),
             client: self.peer(client)?,
-            guest,
-            name: self.guests.guest_name(guest),
+            version,
+            name: self.guests.guest_name(version),
             route,
             deadline_at_ms: suspension.deadline_at_ms(),
             pendings: suspension.pendings().count(),
@@ -129,9 +129,10 @@ impl<W: World, C: Calls> Worker<W, C> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use snow_core::WorkerId;
 
     fn position(started_ms: u64, slot: u32) -> Position {
-        Position { started_ms, worker: 0, slot, generation: 0 }
+        Position { started_ms, worker: WorkerId(0), slot, generation: 0 }
     }
 
     fn found(requests_max: usize, after: Option<Position>, all: &[Position]) -> Vec<Position> {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use super::{Mailbox, Message};
-use snow_core::Waiter;
+use snow_core::{GateId, Waiter, WorkerId};
 use snow_runtime::Post;
 
 /// Every worker's mailbox. Made before the workers, which send through it, and opened once their worlds, which their
@@ -12,7 +12,7 @@ use snow_runtime::Post;
 pub struct PostOffice(OnceLock<Vec<Arc<Mailbox>>>);
 
 impl PostOffice {
-    /// From now on mail is delivered. A worker's number is its mailbox's place. Only the first call counts.
+    /// From now on mail is delivered. A worker's mailbox is at its id's place. Only the first call counts.
     pub fn open(&self, mailboxes: Vec<Arc<Mailbox>>) {
         let _ = self.0.set(mailboxes);
     }
@@ -23,10 +23,10 @@ impl Post for PostOffice {
         let Some(mailboxes) = self.0.get() else { return };
         match waiters {
             [] => {}
-            [waiter] => mailboxes[usize::from(waiter.worker)].settled.send(waiter.suspension),
+            [waiter] => mailboxes[waiter.worker.index()].settled.send(waiter.suspension),
             _ => {
-                for (number, mailbox) in mailboxes.iter().enumerate() {
-                    let for_it = waiters.iter().filter(|waiter| usize::from(waiter.worker) == number);
+                for (worker, mailbox) in (0..).map(WorkerId).zip(mailboxes) {
+                    let for_it = waiters.iter().filter(|waiter| waiter.worker == worker);
                     let mut suspensions = for_it.map(|waiter| waiter.suspension).peekable();
                     if suspensions.peek().is_some() {
                         mailbox.settled.send_all(suspensions);
@@ -36,8 +36,8 @@ impl Post for PostOffice {
         }
     }
 
-    fn gate_opened(&self, worker: u16, gate: u32) {
-        let mailbox = self.0.get().and_then(|mailboxes| mailboxes.get(usize::from(worker)));
+    fn gate_opened(&self, worker: WorkerId, gate: GateId) {
+        let mailbox = self.0.get().and_then(|mailboxes| mailboxes.get(worker.index()));
         if let Some(mailbox) = mailbox {
             mailbox.control.send(Message::GateOpened { gate });
         }

@@ -5,7 +5,9 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use snow_core::WorkerId;
 use snow_http::RequestId;
+use snow_runtime::{RouteId, VersionId};
 
 /// A question about what a worker holds.
 pub struct Inspection {
@@ -52,9 +54,9 @@ impl fmt::Debug for Inspection {
 pub struct Position {
     /// When its head was whole, on the workers' clock.
     pub started_ms: u64,
-    /// Its worker's number.
-    pub worker: u16,
-    /// Its place in that worker's table.
+    /// Its worker.
+    pub worker: WorkerId,
+    /// Its place in that worker's slab.
     pub slot: u32,
     /// Tells it from earlier ones in its place.
     pub generation: u32,
@@ -69,12 +71,12 @@ pub struct HeldRequest {
     pub id: RequestId,
     /// The client's address.
     pub client: SocketAddr,
-    /// The version that holds it, by its number.
-    pub guest: u32,
-    /// That guest's name.
+    /// The version that holds it.
+    pub version: VersionId,
+    /// The name of that version's guest.
     pub name: Arc<str>,
-    /// The route, by its place in the guest's list.
-    pub route: u32,
+    /// The route of that version.
+    pub route: RouteId,
     /// When it is answered at the latest, on the workers' clock. `None`: its wait is over, and its `resume` is next.
     pub deadline_at_ms: Option<u64>,
     /// What it waits for.

@@ -1,13 +1,13 @@
 //! A call, before and while it runs.
 
 use super::ExchangeRef;
-use snow_runtime::GuestRequest;
+use snow_runtime::{GuestRequest, RouteId, VersionId};
 
 /// A request that waits for a slot.
 pub(super) struct Queued {
     pub exchange: ExchangeRef,
-    pub guest: u32,
-    pub route: u32,
+    pub version: VersionId,
+    pub route: RouteId,
     pub request: Box<GuestRequest>,
 }
 
@@ -15,6 +15,6 @@ pub(super) struct Queued {
 #[derive(Clone, Copy)]
 pub(super) struct Started {
     pub exchange: ExchangeRef,
-    pub guest: u32,
-    pub route: u32,
+    pub version: VersionId,
+    pub route: RouteId,
 }

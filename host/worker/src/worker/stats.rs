@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::question::Desk;
 use snow_core::{Counter, Histogram};
+use snow_runtime::VersionId;
 
 /// Bounds of the buckets of a request's time. Held requests wait long.
 static REQUEST_MS: [u64; 15] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000];
@@ -36,10 +37,10 @@ pub struct Stats {
     pub sent_bytes: Counter,
     /// How far its loop is.
     pub turns: Turns,
-    /// By the number of their labels.
-    pub routes: Shelf<RouteStats>,
-    /// By the numbers of guests.
-    pub versions: Shelf<VersionStats>,
+    /// By label.
+    pub routes: Shelf<LabelId, RouteStats>,
+    /// By version.
+    pub versions: Shelf<VersionId, VersionStats>,
     /// The same for all workers of a server.
     pub labels: Arc<Labels>,
     /// What is asked about its suspensions. To be followed by a [`Message::Inspect`](super::Message::Inspect).
@@ -170,39 +171,50 @@ pub struct VersionStats {
     pub held: Counter,
 }
 
-/// Counts by number, added by their worker when it first needs them; others find them here.
+/// Counts by what they are of, added by their worker when it first needs them; others find them here.
 #[derive(Debug)]
-pub struct Shelf<T>(Mutex<Vec<Option<Arc<T>>>>);
+pub struct Shelf<K, T>(Mutex<BTreeMap<K, Arc<T>>>);
 
-impl<T> Default for Shelf<T> {
+impl<K, T> Default for Shelf<K, T> {
     fn default() -> Self {
         Shelf(Mutex::default())
     }
 }
 
-impl<T> Shelf<T> {
-    /// All that are there, with their numbers.
-    pub fn all(&self) -> Vec<(u32, Arc<T>)> {
-        let entries = lock(&self.0);
-        (0..).zip(&*entries).filter_map(|(number, entry)| Some((number, entry.clone()?))).collect()
+impl<K: Copy + Ord, T> Shelf<K, T> {
+    /// Returns all that are there, in the order of what they are of.
+    pub fn all(&self) -> Vec<(K, Arc<T>)> {
+        lock(&self.0).iter().map(|(of, counts)| (*of, counts.clone())).collect()
     }
 
-    /// That of one number.
-    pub fn get(&self, number: u32) -> Option<Arc<T>> {
-        lock(&self.0).get(number as usize)?.clone()
+    /// Returns the counts of one.
+    pub fn get(&self, of: K) -> Option<Arc<T>> {
+        lock(&self.0).get(&of).cloned()
     }
 
-    pub(super) fn put(&self, number: u32, value: Option<Arc<T>>) {
-        let (mut entries, index) = (lock(&self.0), number as usize);
-        if entries.len() <= index {
-            entries.resize_with(index + 1, || None);
-        }
-        entries[index] = value;
+    pub(super) fn put(&self, of: K, counts: Arc<T>) {
+        lock(&self.0).insert(of, counts);
+    }
+
+    pub(super) fn remove(&self, of: K) {
+        lock(&self.0).remove(&of);
     }
 }
 
-/// Under which labels requests are counted: guest and pattern, by a number that is the same on all workers and is
-/// kept as long as the process. A guest that comes back, or a new version of it, goes on counting under its own.
+/// Names a label under which requests are counted, on all workers of a server and for the life of the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LabelId(pub u32);
+
+impl LabelId {
+    /// Returns the label's place in [`Labels::all`], and in a table by label.
+    #[inline]
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// Under which labels requests are counted: guest and pattern. A guest that comes back, or a new version of it, goes on
+/// counting under its own.
 #[derive(Debug)]
 pub struct Labels {
     routes_max: usize,
@@ -211,7 +223,7 @@ pub struct Labels {
 
 #[derive(Debug)]
 struct Known {
-    numbers: BTreeMap<Arc<str>, BTreeMap<Arc<str>, u32>>,
+    ids: BTreeMap<Arc<str>, BTreeMap<Arc<str>, LabelId>>,
     labels: Vec<Label>,
 }
 
@@ -220,34 +232,34 @@ pub type Label = (Arc<str>, Arc<str>);
 
 impl Labels {
     /// Of requests that reach no guest: `-` and `-`.
-    pub const NOBODY: u32 = 0;
+    pub const NOBODY: LabelId = LabelId(0);
     /// Of routes beyond the limit, all together: `*` and `*`.
-    pub const OTHERS: u32 = 1;
+    pub const OTHERS: LabelId = LabelId(1);
 
     /// For so many routes; those that come later are counted together.
     pub fn new(routes_max: usize) -> Labels {
         let labels = ["-", "*"].map(|name| (name.into(), name.into())).to_vec();
-        Labels { routes_max, known: Mutex::new(Known { numbers: BTreeMap::new(), labels }) }
+        Labels { routes_max, known: Mutex::new(Known { ids: BTreeMap::new(), labels }) }
     }
 
-    /// All, in the order of their numbers.
+    /// All, in the order of their ids.
     pub fn all(&self) -> Vec<Label> {
         lock(&self.known).labels.clone()
     }
 
-    pub(super) fn number(&self, guest: &Arc<str>, pattern: &str) -> u32 {
-        let Known { numbers, labels } = &mut *lock(&self.known);
-        if let Some(number) = numbers.get(guest).and_then(|patterns| patterns.get(pattern)) {
-            return *number;
+    pub(super) fn id(&self, guest: &Arc<str>, pattern: &str) -> LabelId {
+        let Known { ids, labels } = &mut *lock(&self.known);
+        if let Some(id) = ids.get(guest).and_then(|patterns| patterns.get(pattern)) {
+            return *id;
         }
         // The first two are nobody's route.
         if labels.len() - 2 >= self.routes_max {
             return Labels::OTHERS;
         }
-        let (number, pattern) = (labels.len() as u32, Arc::<str>::from(pattern));
+        let (id, pattern) = (LabelId(labels.len() as u32), Arc::<str>::from(pattern));
         labels.push((guest.clone(), pattern.clone()));
-        numbers.entry(guest.clone()).or_default().insert(pattern, number);
-        number
+        ids.entry(guest.clone()).or_default().insert(pattern, id);
+        id
     }
 }
 
@@ -266,12 +278,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn labels_keep_their_numbers_and_are_bounded() {
+    fn labels_keep_their_ids_and_are_bounded() {
         let labels = Labels::new(2);
         let (a, b) = (Arc::from("a"), Arc::from("b"));
-        assert_eq!([labels.number(&a, "/x"), labels.number(&b, "/x"), labels.number(&a, "/x")], [2, 3, 2]);
-        assert_eq!(labels.number(&a, "/y"), Labels::OTHERS);
-        assert_eq!(labels.number(&b, "/x"), 3, "who was known stays so");
+        let ids = [labels.id(&a, "/x"), labels.id(&b, "/x"), labels.id(&a, "/x")];
+        assert_eq!(ids, [2, 3, 2].map(LabelId));
+        assert_eq!(labels.id(&a, "/y"), Labels::OTHERS);
+        assert_eq!(labels.id(&b, "/x"), LabelId(3), "who was known stays so");
         let all: Vec<String> = labels.all().iter().map(|(guest, pattern)| format!("{guest} {pattern}")).collect();
         assert_eq!(all, ["- -", "* *", "a /x", "b /x"]);
     }

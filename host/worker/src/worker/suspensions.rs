@@ -7,7 +7,8 @@
 use snow_core::{Key, PendingId, Registry, TimerKey, Waiter, due_ms};
 use snow_http::{PackedResponse, Progress, Response};
 use snow_runtime::{
-    Arrival, CallEntry, Calls, Cause, Clock, GuestRequest, Handle, Join, Settled, Settlement, Suspend, Wait, World,
+    Arrival, CallEntry, Calls, Cause, Clock, GuestRequest, Handle, Join, RouteId, Settled, Settlement, Slot, Suspend,
+    VersionId, Wait, World,
 };
 
 use super::handles::Handles;
@@ -18,8 +19,8 @@ use super::{ExchangeRef, Timer, Worker};
 /// A request that waits. Plain data: no instance, no fiber, no reference to its guest's code.
 pub(super) struct Suspension {
     exchange: ExchangeRef,
-    guest: u32,
-    route: u32,
+    version: VersionId,
+    route: RouteId,
     until: Join,
     then: Then,
     /// Settlements that are still missing.
@@ -32,9 +33,9 @@ pub(super) struct Suspension {
 }
 
 impl Suspension {
-    /// Its guest and its route.
-    pub fn call(&self) -> (u32, u32) {
-        (self.guest, self.route)
+    /// Its version and its route.
+    pub fn call(&self) -> (VersionId, RouteId) {
+        (self.version, self.route)
     }
 
     /// For whom.
@@ -58,14 +59,14 @@ impl Suspension {
     }
 
     fn new(started: Started, handles: Vec<Handle>, until: Join, then: Then, rare: Option<Box<Rare>>) -> Suspension {
-        let Started { exchange, guest, route } = started;
+        let Started { exchange, version, route } = started;
         let missing = match until {
             Join::All => u16::try_from(handles.len()).unwrap_or(u16::MAX),
             Join::Any => 1,
         };
         Suspension {
             exchange,
-            guest,
+            version,
             route,
             until,
             then,
@@ -83,8 +84,8 @@ impl Suspension {
     }
 
     /// The slot of its call, if that waits in place.
-    fn slot(&self) -> u32 {
-        self.rare.as_ref().map_or(0, |rare| rare.slot)
+    fn slot(&self) -> Slot {
+        self.rare.as_ref().map(|rare| rare.slot).unwrap_or_default()
     }
 }
 
@@ -106,7 +107,7 @@ struct Rare {
     /// Bytes for `resume`.
     state: Box<[u8]>,
     /// The slot of its call, if that waits in place.
-    slot: u32,
+    slot: Slot,
 }
 
 impl Rare {
@@ -115,7 +116,7 @@ impl Rare {
         let on_timeout = suspend.on_timeout.as_ref().map(PackedResponse::from);
         let state = std::mem::take(&mut suspend.state).into_boxed_slice();
         let is_rare = on_timeout.is_some() || request.is_some() || !state.is_empty();
-        is_rare.then(|| Box::new(Rare { on_timeout, request, state, slot: 0 }))
+        is_rare.then(|| Box::new(Rare { on_timeout, request, state, slot: Slot::default() }))
     }
 }
 
@@ -127,7 +128,7 @@ impl<W: World, C: Calls> Worker<W, C> {
         if suspend.state.len() > limits.state_bytes_max {
             let message = format!(
                 "guest={} route={}: the state of its suspension has {} bytes; at most {} are allowed (state_bytes_max)",
-                self.guests.guest_name(started.guest),
+                self.guests.guest_name(started.version),
                 started.route,
                 suspend.state.len(),
                 limits.state_bytes_max
@@ -135,11 +136,11 @@ impl<W: World, C: Calls> Worker<W, C> {
             self.shared.log.host(snow_runtime::Level::Error, message);
             return self.refuse_to_suspend(started, suspend, &Response::text(500, "internal server error\n"));
         }
-        let is_closed = self.drain.is_over() || self.guests.is_expelled(started.guest);
+        let is_closed = self.drain.is_over() || self.guests.is_expelled(started.version);
         if full || is_closed || !self.exchange_is_there(started.exchange) {
             return self.refuse_to_suspend(started, suspend, &Response::unavailable());
         }
-        let then = match suspend.resume && self.guests.has_resume(started.guest) {
+        let then = match suspend.resume && self.guests.has_resume(started.version) {
             true => Then::Resume,
             false => Then::Answer,
         };
@@ -150,12 +151,12 @@ impl<W: World, C: Calls> Worker<W, C> {
 
     fn refuse_to_suspend(&mut self, started: Started, suspend: Suspend, response: &Response) {
         self.release_all(suspend.handles.into_iter());
-        self.answer(started.exchange, Some(started.guest), response);
-        self.let_go(started.guest);
+        self.answer(started.exchange, Some(started.version), response);
+        self.let_go(started.version);
     }
 
     /// A call waits in place: it keeps its slot and its instance.
-    pub(super) fn park(&mut self, slot: u32, wait: Wait) {
+    pub(super) fn park(&mut self, slot: Slot, wait: Wait) {
         let Some(started) = self.calls.started(slot) else { return };
         let Wait { handles, until, timeout_ms } = wait;
         self.calls.park(slot);
@@ -164,7 +165,7 @@ impl<W: World, C: Calls> Worker<W, C> {
         if !self.exchange_is_there(started.exchange) {
             return self.end_suspension(key, Ended::Disconnected);
         }
-        if self.drain.is_over() || self.guests.is_expelled(started.guest) {
+        if self.drain.is_over() || self.guests.is_expelled(started.version) {
             return self.refuse_held(key);
         }
         self.begin(key, started.exchange, timeout_ms);
@@ -185,7 +186,7 @@ impl<W: World, C: Calls> Worker<W, C> {
 
     /// From now on it is held, and counted as such.
     fn insert(&mut self, suspension: Suspension) -> Key {
-        self.tally.held(suspension.guest, suspension.route);
+        self.tally.held(suspension.version, suspension.route);
         let key = self.suspensions.insert(suspension);
         self.count();
         key
@@ -194,7 +195,7 @@ impl<W: World, C: Calls> Worker<W, C> {
     /// It is held no longer.
     fn take(&mut self, key: Key, ended: Ended) -> Option<Suspension> {
         let suspension = self.suspensions.remove(key)?;
-        self.tally.wait_ended(suspension.guest, suspension.route, ended);
+        self.tally.wait_ended(suspension.version, suspension.route, ended);
         self.count();
         Some(suspension)
     }
@@ -215,7 +216,7 @@ impl<W: World, C: Calls> Worker<W, C> {
     /// should have settled meanwhile.
     fn arm(&mut self, key: Key, now_ms: u64) {
         let Some(suspension) = self.suspensions.get_mut(key) else { return };
-        let waiter = Waiter { worker: self.number, suspension: key };
+        let waiter = Waiter { worker: self.id, suspension: key };
         for index in 0..suspension.handles.len() {
             let Some(handle) = suspension.handles.get(index) else { break };
             match handle.clock {
@@ -287,7 +288,7 @@ impl<W: World, C: Calls> Worker<W, C> {
         let slot = suspension.slot();
         let client = self.clients.get_mut(suspension.exchange.client);
         if let Some(exchange) = client.and_then(|client| client.connection.exchange_mut()) {
-            exchange.progress = Progress::Running { slot };
+            exchange.progress = Progress::Running { slot: slot.0 };
         }
         self.guests.unpark(slot, suspension.handles.iter().collect());
         self.calls.unpark(slot);
@@ -307,9 +308,9 @@ impl<W: World, C: Calls> Worker<W, C> {
         let suspension = self.take(key, ended)?;
         suspension.deadline.map(|deadline| self.timers.cancel(deadline));
         let Rare { request, state, .. } = suspension.rare.map(|rare| *rare).unwrap_or_default();
-        let Suspension { exchange, guest, route, .. } = suspension;
+        let Suspension { exchange, version, route, .. } = suspension;
         let entry = CallEntry::Resume { cause, request, state: state.into_vec(), arrivals };
-        Some((Started { exchange, guest, route }, entry))
+        Some((Started { exchange, version, route }, entry))
     }
 
     /// Without `resume`: the settlement itself is the answer.
@@ -326,16 +327,16 @@ impl<W: World, C: Calls> Worker<W, C> {
             }
         };
         self.release_all(suspension.handles.iter());
-        let guest = Some(suspension.guest);
+        let version = Some(suspension.version);
         match deciding.as_deref() {
-            Some(Settlement::Response(response)) => self.answer(suspension.exchange, guest, response),
-            Some(Settlement::Value(bytes)) => self.answer(suspension.exchange, guest, &value(bytes)),
+            Some(Settlement::Response(response)) => self.answer(suspension.exchange, version, response),
+            Some(Settlement::Value(bytes)) => self.answer(suspension.exchange, version, &value(bytes)),
             Some(Settlement::Failed { .. }) => {
-                self.answer(suspension.exchange, guest, &Response::text(502, "bad gateway\n"));
+                self.answer(suspension.exchange, version, &Response::text(502, "bad gateway\n"));
             }
-            None => self.answer(suspension.exchange, guest, &Response { status: 204, ..Response::default() }),
+            None => self.answer(suspension.exchange, version, &Response { status: 204, ..Response::default() }),
         }
-        self.let_go(suspension.guest);
+        self.let_go(suspension.version);
     }
 
     /// Without `resume`: what the guest gave for the deadline, or a 504.
@@ -344,8 +345,8 @@ impl<W: World, C: Calls> Worker<W, C> {
         self.release_all(suspension.handles.iter());
         let given = suspension.rare.and_then(|rare| rare.on_timeout).map(|packed| packed.unpack());
         let response = given.unwrap_or_else(|| Response::text(504, "gateway timeout\n"));
-        self.answer(suspension.exchange, Some(suspension.guest), &response);
-        self.let_go(suspension.guest);
+        self.answer(suspension.exchange, Some(suspension.version), &response);
+        self.let_go(suspension.version);
     }
 
     /// The drain is over, or too many versions of its guest are held: the request is asked to come again, unless a
@@ -377,7 +378,7 @@ impl<W: World, C: Calls> Worker<W, C> {
         } else {
             self.release_all(suspension.handles.iter());
         }
-        self.let_go(suspension.guest);
+        self.let_go(suspension.version);
     }
 }
 

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use cpu_time::ThreadTime;
 use serde_json::{Map, Value, json};
 use snow_config::Limits;
-use snow_simulation::crowd::{Ask, Clients, Crowd, Snow};
+use snow_simulation::crowd::{Ask, Clients, Crowd, Snow, WORKER};
 use snow_simulation::office::Office;
 use snow_worker::{HeldPage, Inspection, Message, Worker};
 
@@ -62,12 +62,12 @@ fn measure(ask: Ask, size: u32) -> Value {
     let office = Office::new(1, limits, |_| {});
     let clients = Rc::new(Clients::new());
     let mut bench = Bench {
-        worker: office.worker(0, Crowd(clients.clone()), Snow::new(&office)),
+        worker: office.worker(WORKER, Crowd(clients.clone()), Snow::new(&office)),
         clients,
         turns: Turns::new(),
         phases: Map::new(),
     };
-    let stats = office.stats[0].clone();
+    let stats = office.stats[WORKER.index()].clone();
     // One of everything before the count begins: pools, scratch buffers, the router's cache.
     bench.round(ask, 1_000);
     let answered = bench.clients.answered.get();
@@ -134,8 +134,8 @@ impl Bench {
     fn inspect(&mut self, office: &Office) -> Duration {
         let (reply, answer) = mpsc::channel();
         let reply = Box::new(move |page: HeldPage| reply.send(page.requests.len()).expect("it is waited for"));
-        office.stats[0].desk.put(Inspection { requests_max: 100, after: None, reply });
-        office.mailboxes[0].control.send(Message::Inspect);
+        office.stats[WORKER.index()].desk.put(Inspection { requests_max: 100, after: None, reply });
+        office.mailboxes[WORKER.index()].control.send(Message::Inspect);
         self.phase("inspect", || answer.try_recv().is_ok_and(|found| found == 100))
     }
 

@@ -210,7 +210,7 @@ impl House {
     }
 
     fn create(&mut self, worker: usize, key: Option<usize>) {
-        let id = self.registry.create(worker as u16, key.map(|key| KEYS[key])).unwrap();
+        let id = self.registry.create(WorkerId(worker as u16), key.map(|key| KEYS[key])).unwrap();
         self.workers[worker].call.push(self.named.len());
         self.named.push((id, self.registry.token(id).unwrap()));
         self.model.0.push(Entry { key, state: State::Waiting, waiter: None });
@@ -237,7 +237,7 @@ impl House {
         self.ends.push(None);
         let suspension = Suspension { number, handles: handles.clone(), until, missing, resumes };
         let key = self.workers[worker].suspensions.insert(suspension);
-        let waiter = Waiter { worker: worker as u16, suspension: key };
+        let waiter = Waiter { worker: WorkerId(worker as u16), suspension: key };
         let mut settled = 0;
         for n in handles {
             let was_settled = self.registry.arm(self.named[n].0, waiter);
@@ -254,7 +254,7 @@ impl House {
 
     fn deliver(&mut self) {
         let Some(Waiter { worker, suspension: key }) = self.post.pop_front() else { return };
-        let worker = usize::from(worker);
+        let worker = worker.index();
         let found = self.workers[worker].suspensions.get_mut(key).filter(|suspension| suspension.missing > 0);
         let Some(suspension) = found else { return };
         suspension.missing -= 1;
