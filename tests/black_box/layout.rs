@@ -39,7 +39,7 @@ const RULES: &[Rule] = &[
         why: "one file decides how changes of files are told, so that another library can take its place",
     },
     Rule {
-        within: &["core/", "http/", "config/", "worker/", "tools/src/dev/queue.rs", "server/src/settling.rs"],
+        within: &["core/", "http/", "config/", "worker/", "tools/src/dev/queue.rs", "server/src/debounce.rs"],
         except: &[],
         words: CLOCKS_AND_SOCKETS,
         why: "values and mechanisms are handed time, bytes and randomness, so that a table or a seed can drive them",

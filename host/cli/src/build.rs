@@ -11,7 +11,7 @@ use signal_hook::iterator::{Handle, Signals};
 
 use snow_config::{GuestConfigs, Limits, Overrides, Settings};
 use snow_server::chain;
-use snow_tools::build::{Built, Order, Outcome, Scope, Stop};
+use snow_tools::build::{BuildRequest, Built, Outcome, Scope, Stop};
 
 /// As shells report it.
 pub(super) const EXIT_INTERRUPTED: i32 = 130;
@@ -29,7 +29,7 @@ pub(super) fn command(guests: &Path) -> anyhow::Result<()> {
 /// # Errors
 /// The folder can't be read, or a guest can't be built; then the others are.
 pub(super) fn build(guests: &Path, configs: &GuestConfigs, limits: &Limits, stop: &Stop) -> anyhow::Result<()> {
-    let order = Order { guests, configs, build_ms_max: limits.build_ms_max, stop };
+    let order = BuildRequest { guests, configs, build_ms_max: limits.build_ms_max, stop };
     let outcomes = snow_tools::build::build(&order, Scope::All, &mut io::stderr())?;
     exit_if_stopped(stop);
     let mut failed = Vec::new();

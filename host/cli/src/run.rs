@@ -11,7 +11,7 @@ use signal_hook::iterator::Signals;
 use super::build::{self, EXIT_INTERRUPTED, Interrupt};
 use super::{LOG_PATIENCE, methods};
 use snow_config::Config;
-use snow_runtime::{Entry, Level, Log};
+use snow_runtime::{Level, Log, RouteEntry};
 use snow_server::{Server, chain};
 use snow_tools::build::Stop;
 
@@ -103,7 +103,7 @@ pub(super) fn announce(server: &Server) -> io::Result<()> {
         writeln!(out, "admin on {admin}")?;
     }
     let deployment = server.deployment();
-    let row = |entry: &Entry| {
+    let row = |entry: &RouteEntry| {
         let guest = deployment.name_of(entry).to_owned();
         [methods(&entry.declared.methods), entry.pattern(), guest]
     };

@@ -204,7 +204,7 @@ impl TurnLimits {
 #[derive(Clone, Copy, Debug)]
 pub struct WatchLimits {
     /// A file that has been the same for so long is taken as written: it may be loaded, or counts as removed.
-    pub settle_ms: u64,
+    pub quiet_ms: u64,
     /// How long a removal waits, at most, for other files of the folder to settle.
     pub removal_ms_max: u64,
     /// A file that can't be loaded is reported once it has been the same for so long: before, it may be a copy that
@@ -220,9 +220,9 @@ pub struct WatchLimits {
 
 impl WatchLimits {
     /// The values in use. A change takes effect within a second of its last write, by polling too:
-    /// `poll_ms + settle_ms`, and `poll_ms + removal_ms_max` for a removal.
+    /// `poll_ms + quiet_ms`, and `poll_ms + removal_ms_max` for a removal.
     pub const DEFAULT: WatchLimits = WatchLimits {
-        settle_ms: 100,
+        quiet_ms: 100,
         removal_ms_max: 400,
         report_after_ms: 1_000,
         poll_ms: 500,

@@ -21,15 +21,15 @@ use super::types::{self, RequestRef};
 use super::version::Verdict;
 use snow_core::{Gate, GateId, Told, WorkerId};
 use snow_runtime::{
-    Arrival, Call, CallEnd, CallEntry, CallFault, Calls, Cause, GuestRequest, Handle, Outcome, Ran, Redeployed,
-    RouteId, Router, Slot, Suspend, VersionId,
+    Adopted, Arrival, Call, CallEnd, CallEntry, CallFault, Cause, GuestRequest, Guests, Handle, Outcome, Ran, RouteId,
+    Router, Slot, Suspend, VersionId,
 };
 
 /// Idle instances that are dropped in one turn, since their time is over.
 const EXPIRED_MAX: usize = 8;
 
 /// A worker's started calls, each in its slot, and the versions of guests that they and its suspensions need.
-pub struct GuestCalls {
+pub struct WasmGuests {
     runtime: Runtime,
     worker: WorkerId,
     /// By their ids.
@@ -94,10 +94,10 @@ impl<F: Fn(Slot) + Send + Sync + 'static> Wake for SlotWaker<F> {
     }
 }
 
-impl GuestCalls {
+impl WasmGuests {
     /// Slots for the calls of one worker, which begins with `share` and goes on with what `successor` holds whenever it
-    /// is told to redeploy. `runnable` is called, on any thread, when a slot can go on.
-    pub fn new<F>(worker: WorkerId, share: Share, successor: Successor, runnable: F) -> GuestCalls
+    /// is told to adopt. `runnable` is called, on any thread, when a slot can go on.
+    pub fn new<F>(worker: WorkerId, share: Share, successor: Successor, runnable: F) -> WasmGuests
     where
         F: Fn(Slot) + Clone + Send + Sync + 'static,
     {
@@ -112,7 +112,7 @@ impl GuestCalls {
             seat: Arc::default(),
         });
         let slots = slots.collect();
-        let mut calls = GuestCalls {
+        let mut calls = WasmGuests {
             runtime,
             worker,
             versions: Vec::new(),
@@ -196,7 +196,7 @@ impl GuestCalls {
     }
 }
 
-impl Calls for GuestCalls {
+impl Guests for WasmGuests {
     fn router(&self) -> &Router {
         &self.router
     }
@@ -267,7 +267,7 @@ impl Calls for GuestCalls {
         true
     }
 
-    fn redeploy(&mut self) -> Option<Redeployed> {
+    fn adopt(&mut self) -> Option<Adopted> {
         let Share { runtime, router, current, older, access_log } = self.successor.take()?;
         let runtime = mem::replace(&mut self.runtime, runtime);
         let router = mem::replace(&mut self.router, router);
@@ -292,7 +292,7 @@ impl Calls for GuestCalls {
         let take = |version: &VersionId| Some(self.versions[version.index()].take()?.member);
         let retired: Vec<_> = gone.iter().filter_map(take).collect();
         self.retire((router, runtime, retired));
-        Some(Redeployed { limits: self.runtime.limits.clone(), access_log, gone })
+        Some(Adopted { limits: self.runtime.limits.clone(), access_log, gone })
     }
 
     fn expel(&mut self, version: VersionId) -> bool {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::grants::{Permit, Permits};
 use super::runtime::Runtime;
 use super::version::Version;
-use snow_runtime::{Entry, PatternError, RouteId, Router, VersionId};
+use snow_runtime::{PatternError, RouteEntry, RouteId, Router, VersionId};
 
 /// Guests and routes that serve together. It never changes: a new one takes its place.
 pub struct Deployment {
@@ -61,7 +61,7 @@ impl Deployment {
     }
 
     /// The name of the guest behind an entry of the router.
-    pub fn name_of(&self, entry: &Entry) -> &str {
+    pub fn name_of(&self, entry: &RouteEntry) -> &str {
         let version = self.versions.iter().find(|version| version.id == entry.version);
         version.map_or("-", |version| &version.guest.name)
     }
@@ -70,12 +70,12 @@ impl Deployment {
     pub fn conflicts(&self) -> Vec<Conflict> {
         let names: BTreeMap<VersionId, &Arc<str>> =
             self.versions.iter().map(|version| (version.id, &version.guest.name)).collect();
-        let mut seen: BTreeMap<String, Vec<&Entry>> = BTreeMap::new();
+        let mut seen: BTreeMap<String, Vec<&RouteEntry>> = BTreeMap::new();
         let mut conflicts = Vec::new();
         for entry in self.router.entries() {
             let earlier = seen.entry(entry.pattern()).or_default();
             let rival =
-                |first: &&&Entry| first.version != entry.version && first.declared.shares_methods(&entry.declared);
+                |first: &&&RouteEntry| first.version != entry.version && first.declared.shares_methods(&entry.declared);
             if let Some(first) = earlier.iter().find(rival) {
                 let (first, second) = (names[&first.version].clone(), names[&entry.version].clone());
                 conflicts.push(Conflict { pattern: entry.pattern(), first, second });
@@ -97,10 +97,10 @@ impl Deployment {
     }
 }
 
-fn entries(versions: &[Arc<Version>], permits: &Permits) -> Vec<Entry> {
+fn entries(versions: &[Arc<Version>], permits: &Permits) -> Vec<RouteEntry> {
     let of_version = |version: &Arc<Version>| {
         let (id, routes, mount) = (version.id, version.guest.routes.clone(), permits.mount(&version.guest.name));
-        let entry = move |(route, declared)| Entry { version: id, route, declared, mount: mount.clone() };
+        let entry = move |(route, declared)| RouteEntry { version: id, route, declared, mount: mount.clone() };
         (0..).map(RouteId).zip(routes).map(entry).collect::<Vec<_>>()
     };
     versions.iter().flat_map(of_version).collect()

@@ -11,7 +11,7 @@ use wasmtime::component::{Linker, Resource, ResourceType};
 use wasmtime::{Engine, StoreContextMut};
 
 use super::context::{CallContext, of_earlier_call};
-use super::runtime::Shared;
+use super::runtime::RuntimeParts;
 use super::types::{self, Pending};
 use super::waiting::add_wait;
 use snow_config::TurnLimits;
@@ -67,7 +67,7 @@ fn add_pending_handles(linker: &mut Linker<CallContext>) -> wasmtime::Result<()>
 /// not stop everybody else. Whoever comes in between may be among those settled, in the place of one who left.
 async fn settle_all(store: &Context<'_>, key: &str, settlement: Settlement) -> Result<u32, Refusal> {
     let context = store.data();
-    let Shared { registry, post, limits, .. } = &*context.runtime;
+    let RuntimeParts { registry, post, limits, .. } = &*context.runtime;
     let value = context.permit.settle_key(key, settlement, limits)?;
     let (mut left, mut settled) = (registry.waiting(key), 0);
     while left > 0 {

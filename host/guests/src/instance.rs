@@ -69,7 +69,7 @@ impl Instance {
         self.store.data_mut()
     }
 
-    /// Calls `handler.handle`.
+    /// Guests `handler.handle`.
     pub(super) async fn handle(
         &mut self,
         guest: &Guest,
@@ -86,7 +86,7 @@ impl Instance {
         Ok(handle.call_async(&mut self.store, (route.0, request)).await?.0)
     }
 
-    /// Calls `resumer.resume`. The arrivals' handles are the call's own, in this order.
+    /// Guests `resumer.resume`. The arrivals' handles are the call's own, in this order.
     pub(super) async fn resume(
         &mut self,
         guest: &Guest,

@@ -38,12 +38,12 @@ mod version;
 mod waiting;
 
 pub use self::cache::{Stamp, hex};
-pub use self::call::GuestCalls;
+pub use self::call::WasmGuests;
 pub use self::compiler::{COMPILE_SUBCOMMAND, Urgency, compile_child};
 pub use self::deploy::{Conflict, Deployment, Misfit, Share, Successor};
 pub use self::engine::{Ticker, engine};
 pub use self::grants::Permits;
 pub use self::loader::Loader;
 pub use self::module::Guest;
-pub use self::runtime::{Report, Runtime, Shared};
+pub use self::runtime::{Report, Runtime, RuntimeParts};
 pub use self::version::{Trial, Verdict, Version};

@@ -13,9 +13,9 @@ pub struct Quota {
     pub running_ms: Bound<u32>,
     /// The content of one request, if the guest has a limit of its own.
     pub body_bytes_max: Option<u64>,
-    /// Calls that one instance serves, one after another; 1: each call has a fresh one.
+    /// Guests that one instance serves, one after another; 1: each call has a fresh one.
     pub instance_calls_max: u32,
-    /// Calls that have an instance at one time, in the process, if they are limited.
+    /// Guests that have an instance at one time, in the process, if they are limited.
     pub calls_max: Option<u32>,
 }
 

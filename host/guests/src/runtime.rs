@@ -19,11 +19,11 @@ use snow_runtime::{Log, Post, Settled, VersionId};
 /// What all calls of a worker share: a count of references of its own, which no other thread touches, to what all
 /// calls of the process share.
 #[derive(Clone)]
-pub struct Runtime(Arc<Shared>);
+pub struct Runtime(Arc<RuntimeParts>);
 
 /// The parts of a [`Runtime`].
 #[derive(Clone)]
-pub struct Shared {
+pub struct RuntimeParts {
     /// Where guests run.
     pub engine: Engine,
     /// Preempts them.
@@ -36,7 +36,7 @@ pub struct Shared {
     pub log: Log,
     /// The limits.
     pub limits: Arc<Limits>,
-    /// Calls of a worker that may wait in place beside those that run.
+    /// Guests of a worker that may wait in place beside those that run.
     pub worker_calls_parked_max: u32,
     /// What each guest may do.
     pub permits: Arc<Permits>,
@@ -48,7 +48,7 @@ pub struct Shared {
 
 impl Runtime {
     /// Puts the parts together.
-    pub fn new(shared: Shared) -> Runtime {
+    pub fn new(shared: RuntimeParts) -> Runtime {
         Runtime(Arc::new(shared))
     }
 
@@ -58,7 +58,7 @@ impl Runtime {
     /// The system has not the memory for an engine, or no thread for its ticker.
     pub fn offline(limits: Limits, guests: &GuestConfigs, log: Log) -> anyhow::Result<Runtime> {
         let engine = engine(&limits, 1).map_err(plain)?;
-        Ok(Runtime::new(Shared {
+        Ok(Runtime::new(RuntimeParts {
             ticker: Ticker::start(&engine)?,
             engine,
             registry: Arc::new(Registry::new(limits.pendings_max, |bytes| bytes.fill(0))),
@@ -74,19 +74,19 @@ impl Runtime {
 
     /// The same for one worker, which counts its instances there.
     pub fn for_worker(&self, instances: Arc<AtomicUsize>) -> Runtime {
-        Runtime(Arc::new(Shared { instances, ..Shared::clone(&self.0) }))
+        Runtime(Arc::new(RuntimeParts { instances, ..RuntimeParts::clone(&self.0) }))
     }
 
     /// The same under another manifest.
     pub fn under(&self, limits: Arc<Limits>, permits: Permits) -> Runtime {
-        Runtime(Arc::new(Shared { limits, permits: Arc::new(permits), ..Shared::clone(&self.0) }))
+        Runtime(Arc::new(RuntimeParts { limits, permits: Arc::new(permits), ..RuntimeParts::clone(&self.0) }))
     }
 }
 
 impl Deref for Runtime {
-    type Target = Shared;
+    type Target = RuntimeParts;
 
-    fn deref(&self) -> &Shared {
+    fn deref(&self) -> &RuntimeParts {
         &self.0
     }
 }

@@ -76,7 +76,7 @@ impl Trial {
         self.is_over.load(Ordering::Relaxed)
     }
 
-    /// Calls that trapped while it lasted.
+    /// Guests that trapped while it lasted.
     pub fn traps(&self) -> u32 {
         self.traps.load(Ordering::Relaxed)
     }

@@ -142,14 +142,14 @@ pub enum Step {
     /// A whole request: run it. [`Connection::exchange`] is `Some` from now until it was answered.
     Request(Request),
     /// The connection has answered a request by itself; nothing to do but to log it.
-    Refused(Refusal),
+    Refused(Rejection),
     /// Nothing until more bytes come, output is written, or the exchange is answered.
     Idle,
 }
 
 /// A request that the connection answered by itself.
 #[derive(Debug)]
-pub struct Refusal {
+pub struct Rejection {
     /// The answer's status.
     pub status: u16,
     /// What was wrong. `None` if [`Admission::Refuse`] was the reason.

@@ -63,7 +63,7 @@ impl fmt::Display for RouteId {
 
 /// One line of the table.
 #[derive(Clone, Debug)]
-pub struct Entry {
+pub struct RouteEntry {
     /// The version of a guest.
     pub version: VersionId,
     /// The route of that version.
@@ -74,7 +74,7 @@ pub struct Entry {
     pub mount: Arc<str>,
 }
 
-impl Entry {
+impl RouteEntry {
     /// The pattern as people read it, with the prefix.
     pub fn pattern(&self) -> String {
         format!("{}{}", self.mount, self.declared.pattern)
@@ -164,7 +164,7 @@ pub struct Router {
 
 #[derive(Clone, Debug)]
 struct Line {
-    entry: Entry,
+    entry: RouteEntry,
     /// The pattern alone: for its captures, and where the pass may find too much. None if neither is needed.
     own: Option<Regex>,
 }
@@ -193,8 +193,8 @@ pub fn check(routes: &[Route]) -> Result<(), PatternError> {
 
 impl Router {
     /// Builds the table of a deployment, in the order of `entries`.
-    pub fn new(entries: Vec<Entry>) -> Result<Router, PatternError> {
-        let anchored = |entry: &Entry| anchor_below(&entry.mount, entry.route.index(), &entry.declared);
+    pub fn new(entries: Vec<RouteEntry>) -> Result<Router, PatternError> {
+        let anchored = |entry: &RouteEntry| anchor_below(&entry.mount, entry.route.index(), &entry.declared);
         let patterns: Vec<String> = entries.iter().map(anchored).collect::<Result<_, _>>()?;
         let first = first_of(&patterns, TABLE_BYTES_MAX)?;
         let all = RegexSetBuilder::new(&patterns)
@@ -210,12 +210,12 @@ impl Router {
     }
 
     /// The entries in their order.
-    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+    pub fn entries(&self) -> impl Iterator<Item = &RouteEntry> {
         self.lines.iter().map(|line| &line.entry)
     }
 
     /// The entry at a place that [`Match::Found`] named.
-    pub fn entry(&self, index: usize) -> Option<&Entry> {
+    pub fn entry(&self, index: usize) -> Option<&RouteEntry> {
         self.lines.get(index).map(|line| &line.entry)
     }
 
@@ -367,7 +367,7 @@ mod tests {
     use super::*;
 
     fn router(routes: &[(&str, &str)]) -> Router {
-        let entries = routes.iter().enumerate().map(|(n, (methods, pattern))| Entry {
+        let entries = routes.iter().enumerate().map(|(n, (methods, pattern))| RouteEntry {
             version: VersionId(0),
             route: RouteId(n as u32),
             declared: route(methods, pattern),
@@ -378,7 +378,7 @@ mod tests {
 
     /// Each with its prefix and its pattern, for every method.
     fn mounted(routes: &[(&str, &str)]) -> Router {
-        let entries = routes.iter().enumerate().map(|(n, (mount, pattern))| Entry {
+        let entries = routes.iter().enumerate().map(|(n, (mount, pattern))| RouteEntry {
             version: VersionId(n as u32),
             route: RouteId(0),
             declared: route("", pattern),
@@ -477,7 +477,7 @@ mod tests {
         }
         let Match::Found { params, .. } = router.find("GET", "/x.y/1/2") else { panic!("not found") };
         assert_eq!(params, [Param { name: Some("all".into()), value: "1/2".into() }]);
-        let patterns: Vec<String> = router.entries().map(Entry::pattern).collect();
+        let patterns: Vec<String> = router.entries().map(RouteEntry::pattern).collect();
         assert_eq!(patterns[..2], ["/shop/a|/b", "/x.y^/(?P<all>.*)$"]);
     }
 
@@ -496,7 +496,7 @@ mod tests {
 
     #[test]
     fn a_method_is_looked_for_below_prefixes_too() {
-        let entry = |n, methods: &str, pattern: &str, mount: &str| Entry {
+        let entry = |n, methods: &str, pattern: &str, mount: &str| RouteEntry {
             version: VersionId(n),
             route: RouteId(0),
             declared: route(methods, pattern),
@@ -518,8 +518,12 @@ mod tests {
 
     #[test]
     fn an_error_shows_what_the_guest_wrote() {
-        let entry =
-            Entry { version: VersionId(0), route: RouteId(4), declared: route("", "/(oops"), mount: "/shop".into() };
+        let entry = RouteEntry {
+            version: VersionId(0),
+            route: RouteId(4),
+            declared: route("", "/(oops"),
+            mount: "/shop".into(),
+        };
         let error = Router::new(vec![entry]).unwrap_err().to_string();
         assert!(error.contains("route 4") && error.contains(": /(oops\n") && !error.contains("shop"), "{error}");
     }

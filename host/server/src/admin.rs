@@ -35,7 +35,7 @@ use crate::net::{self, Listener, Net, SocketFile};
 use snow_config::{AdminListen, HttpLimits, Limits, Listen};
 use snow_core::{Inbox, Registry, WorkerId};
 use snow_runtime::{Level, Log, World};
-use snow_worker::{Mailbox, Message, PostOffice, Shared, Worker};
+use snow_worker::{Common, Mailbox, Message, PostOffice, Worker};
 
 /// Its worker. It has a registry and a post office of its own, where there is no other.
 const WORKER: WorkerId = WorkerId(0);
@@ -138,7 +138,7 @@ where
         Arc::new(Mailbox { control: Inbox::new(move || control.wake()), settled: Inbox::new(move || settled.wake()) });
     let post = Arc::new(PostOffice::default());
     post.open(vec![mailbox.clone()]);
-    let shared = Shared {
+    let shared = Common {
         limits: Arc::new(limits()),
         calls_parked_max: 0,
         registry: Arc::new(Registry::new(QUESTIONS_MAX, |bytes| bytes.fill(0))),
@@ -152,7 +152,7 @@ where
     Ok((mailbox, thread))
 }
 
-fn run<W: World>(world: W, pages: Pages, shared: Shared, mailbox: Arc<Mailbox>) {
+fn run<W: World>(world: W, pages: Pages, shared: Common, mailbox: Arc<Mailbox>) {
     let log = shared.log.clone();
     if let Err(error) = Worker::new(WORKER, world, pages, shared, mailbox, Arc::default()).run() {
         log.host(Level::Error, format!("the admin listener has failed: {error}"));

@@ -10,7 +10,7 @@ use std::time::UNIX_EPOCH;
 use snow_config::manifest;
 use snow_guests::Stamp;
 
-use crate::settling::{FolderId, Found, Snapshot};
+use crate::debounce::{FolderId, Found, Snapshot};
 
 /// Why a folder could not be looked at. What it held before is still the best that is known.
 #[derive(Debug, thiserror::Error)]

@@ -3,12 +3,12 @@
 #![forbid(unsafe_code)]
 
 mod admin;
+mod debounce;
 mod guests_folder;
 mod net;
 mod server;
-mod settling;
 pub mod watch;
 
 pub use self::admin::plain;
-pub use self::server::{Counts, Drain, Rejected, Server, Serving, chain};
+pub use self::server::{Counts, Drain, LeftOut, Server, Serving, chain};
 pub use self::watch::Watch;

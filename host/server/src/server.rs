@@ -19,21 +19,21 @@ use anyhow::{Context, ensure};
 use crate::admin::journal::Journal;
 use crate::admin::sources::{Draining, Sources, WorkerSource};
 use crate::admin::{self, Admin};
+use crate::debounce::{Debounce, Found, Snapshot};
 use crate::guests_folder::scan;
 use crate::net::{self, Net};
-use crate::settling::{Found, Settling, Snapshot};
 use crate::watch::{Kind, Watch};
 use snow_config::{AdminListen, Config, Listen, ServerConfig, WatchLimits};
 use snow_core::{Counter, Inbox, Registry, WorkerId};
 use snow_guests::{
-    Conflict, Deployment, GuestCalls, Loader, Permits, Runtime, Shared as RuntimeParts, Successor, Ticker, Urgency,
+    Conflict, Deployment, Loader, Permits, Runtime, RuntimeParts, Successor, Ticker, Urgency, WasmGuests,
 };
 use snow_runtime::{Level, Log, Settlement};
-use snow_worker::{Labels, Mailbox, Message, PostOffice, Shared, Stats, Worker};
+use snow_worker::{Common, Labels, Mailbox, Message, PostOffice, Stats, Worker};
 
-pub use self::deployer::Rejected;
+pub use self::deployer::LeftOut;
 use self::deployer::{Deployer, Link, Published};
-use self::follower::{Follower, Order, ambiguous};
+use self::follower::{Command, Follower, ambiguous};
 pub use self::serving::Serving;
 
 const WATCH: WatchLimits = WatchLimits::DEFAULT;
@@ -45,14 +45,14 @@ pub struct Server {
     runtime: Runtime,
     published: Published,
     journal: Arc<Journal>,
-    rejected: Vec<Rejected>,
+    rejected: Vec<LeftOut>,
     remarks: Vec<(Level, String)>,
     mailboxes: Vec<Arc<Mailbox>>,
     stats: Vec<Arc<Stats>>,
     /// Guest instances alive, of each worker.
     instances: Vec<Arc<AtomicUsize>>,
     threads: Vec<JoinHandle<io::Result<()>>>,
-    orders: mpsc::Sender<Order>,
+    orders: mpsc::Sender<Command>,
     admin: Option<Admin>,
     draining: Draining,
 }
@@ -97,14 +97,14 @@ impl Server {
             instances: Arc::default(),
             report: Arc::new(move |report| {
                 // Once nothing is deployed any more, nobody needs to know.
-                let _ = reports.send(Order::Report(report));
+                let _ = reports.send(Command::Report(report));
             }),
         });
         let loader = Loader::new(&runtime, &config.compile, log.clone())?;
         let mut deployer = Deployer::new(runtime.clone(), log.clone(), config.manifest());
         // First, so that a change is noticed that comes while guests are loaded.
         let changed = orders.clone();
-        let look = move || drop(changed.send(Order::Look));
+        let look = move || drop(changed.send(Command::Look));
         let watch = config.server.watch.then(|| Watch::start(&config.guests, Some(WATCH.poll_ms), look)).transpose()?;
         if let Some(Kind::Polled { every_ms, why }) = watch.as_ref().map(Watch::kind) {
             log.host(Level::Info, format!("the guests folder is looked at each {every_ms} ms, since {why}"));
@@ -126,7 +126,7 @@ impl Server {
             listeners.into_iter().map(|listeners| Net::new(listeners, started)).collect::<io::Result<Vec<_>>>()?;
         let mailboxes: Vec<_> = worlds.iter().map(mailbox).collect();
         offices.open(mailboxes.clone());
-        let shared = Shared {
+        let shared = Common {
             limits: runtime.limits.clone(),
             calls_parked_max: limits.worker_calls_parked_max(config.server.workers),
             registry: runtime.registry.clone(),
@@ -149,7 +149,7 @@ impl Server {
                 // Made on its own thread: a call's future never leaves it.
                 let inbox = mailbox.clone();
                 let runnable = move |slot| inbox.control.send(Message::Runnable(slot));
-                let guests = GuestCalls::new(id, share, successor, runnable);
+                let guests = WasmGuests::new(id, share, successor, runnable);
                 let log = shared.log.clone();
                 let ended = Worker::new(id, world, guests, shared, mailbox, counted).run();
                 if let Err(error) = &ended {
@@ -177,8 +177,8 @@ impl Server {
         let admin = admin.map(|bound| Admin::start(bound, sources, log.clone(), started)).transpose()?;
         deployer.connect(links);
         let remarks = deployer.remarks(config.guests.is_dir());
-        let settling = Settling::serving(WATCH, found, started.elapsed().as_millis() as u64);
-        let follower = Follower::new(config, deployer, loader, settling, log, started, orders.clone());
+        let debounce = Debounce::serving(WATCH, found, started.elapsed().as_millis() as u64);
+        let follower = Follower::new(config, deployer, loader, debounce, log, started, orders.clone());
         thread::Builder::new().name("snow-deployer".into()).spawn(move || {
             follower.follow(&received);
             drop(watch);
@@ -230,11 +230,11 @@ impl Server {
     pub fn look(&self) -> impl Fn() + Send + use<> {
         let orders = self.orders.clone();
         // It has ended by itself if nobody is there.
-        move || drop(orders.send(Order::Look))
+        move || drop(orders.send(Command::Look))
     }
 
     /// Guests that were left out at the start.
-    pub fn rejected(&self) -> &[Rejected] {
+    pub fn rejected(&self) -> &[LeftOut] {
         &self.rejected
     }
 
@@ -287,7 +287,7 @@ impl Server {
             admin.stop();
         }
         // It has ended by itself if the channel is closed.
-        let _ = self.orders.send(Order::Stop);
+        let _ = self.orders.send(Command::Stop);
         self.runtime.ticker.stop();
         for result in ended {
             result.map_err(|_| anyhow::anyhow!("a worker's thread has panicked"))??;
@@ -356,7 +356,7 @@ fn listen_for_admin(listen: &AdminListen) -> anyhow::Result<admin::Bound> {
 }
 
 /// Loads every guest that was found. One that can't be loaded is left out, and the others serve.
-fn load_all(deployer: &mut Deployer, loader: &Loader, found: &Snapshot) -> Vec<Rejected> {
+fn load_all(deployer: &mut Deployer, loader: &Loader, found: &Snapshot) -> Vec<LeftOut> {
     let mut rejected = Vec::new();
     for (name, files) in &found.guests {
         let [Found { path, .. }] = files.as_slice() else {
@@ -369,7 +369,7 @@ fn load_all(deployer: &mut Deployer, loader: &Loader, found: &Snapshot) -> Vec<R
             Ok(guest) => deployer.put(name, path, guest),
             Err(error) => {
                 deployer.refused(name, path, &error);
-                rejected.push(Rejected { path: path.clone(), error });
+                rejected.push(LeftOut { path: path.clone(), error });
             }
         }
     }
@@ -377,8 +377,8 @@ fn load_all(deployer: &mut Deployer, loader: &Loader, found: &Snapshot) -> Vec<R
     rejected
 }
 
-fn strictly(rejected: &[Rejected], conflicts: &[Conflict]) -> String {
-    let rejected = rejected.iter().map(|Rejected { path, error }| format!("{}: {}", path.display(), chain(error)));
+fn strictly(rejected: &[LeftOut], conflicts: &[Conflict]) -> String {
+    let rejected = rejected.iter().map(|LeftOut { path, error }| format!("{}: {}", path.display(), chain(error)));
     let reasons = rejected.chain(conflicts.iter().map(Conflict::to_string)).collect::<Vec<_>>();
     format!("with --strict each guest has to load, and no two may have the same route:\n{}", reasons.join("\n"))
 }

@@ -25,7 +25,7 @@ use self::process::Tools;
 use snow_config::GuestConfigs;
 
 /// What a build is told.
-pub struct Order<'a> {
+pub struct BuildRequest<'a> {
     /// The folder of guests.
     pub guests: &'a Path,
     /// The guests' build commands are in there.
@@ -115,7 +115,7 @@ enum Means<'a> {
 ///
 /// # Errors
 /// The guests folder can't be read.
-pub fn build(order: &Order<'_>, scope: Scope<'_>, out: &mut dyn Write) -> Result<Vec<Outcome>> {
+pub fn build(order: &BuildRequest<'_>, scope: Scope<'_>, out: &mut dyn Write) -> Result<Vec<Outcome>> {
     let _busy = order.stop.begin();
     let tools = Tools { ms_max: order.build_ms_max, stop: order.stop };
     // A tool runs in the folder of a guest.
@@ -243,7 +243,7 @@ mod tests {
             };
             let configs = commands.iter().map(|(name, script)| ((*name).to_owned(), config(script))).collect();
             let stop = Stop::default();
-            let order = Order { guests: &self.0, configs: &configs, build_ms_max: 2_000, stop: &stop };
+            let order = BuildRequest { guests: &self.0, configs: &configs, build_ms_max: 2_000, stop: &stop };
             let outcomes = build(&order, scope, &mut Vec::new()).unwrap();
             outcomes.into_iter().map(|each| (each.name, each.result.map_err(|error| format!("{error:#}")))).collect()
         }
@@ -261,7 +261,7 @@ mod tests {
         assert_eq!(guests.build(&[], Scope::All), []);
         let (configs, stop) = (GuestConfigs::new(), Stop::default());
         let nowhere = guests.0.join("nowhere");
-        let order = Order { guests: &nowhere, configs: &configs, build_ms_max: 1, stop: &stop };
+        let order = BuildRequest { guests: &nowhere, configs: &configs, build_ms_max: 1, stop: &stop };
         assert!(build(&order, Scope::All, &mut Vec::new()).is_err(), "there is no such folder");
     }
 

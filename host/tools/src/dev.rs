@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use self::queue::Queue;
 use self::report::Reporter;
-use crate::build::{self, Order, Outcome, Scope, Stop};
+use crate::build::{self, BuildRequest, Outcome, Scope, Stop};
 use snow_config::{Config, GuestConfigs, Overrides, Settings, WatchLimits};
 use snow_server::watch::{self, Watch};
 use snow_server::{Serving, chain};
@@ -169,7 +169,7 @@ impl Workshop {
             let state = self.shared.lock();
             (state.configs.clone(), state.build_ms_max)
         };
-        let order = Order { guests: &self.guests, configs: &configs, build_ms_max, stop: &self.stop };
+        let order = BuildRequest { guests: &self.guests, configs: &configs, build_ms_max, stop: &self.stop };
         let built = build::build(&order, scope, self.reporter.out());
         if self.stop.is_stopped() {
             return None;

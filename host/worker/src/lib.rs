@@ -5,5 +5,5 @@
 mod worker;
 
 pub use self::worker::question::{HeldPage, HeldRequest, Inspection, Position};
-pub use self::worker::stats::{Ended, LabelId, Labels, LoopState, RouteStats};
-pub use self::worker::{Held, Mailbox, Message, PostOffice, Shared, Stats, Worker};
+pub use self::worker::stats::{LabelId, Labels, LoopState, RouteStats, WaitEnd};
+pub use self::worker::{Common, Holdings, Mailbox, Message, PostOffice, Stats, Worker};

@@ -6,6 +6,7 @@
 //! bounded (see [`TurnLimits`]), so none keeps the others waiting, and none costs in proportion to what is
 //! held. Generic over the world, so that a simulator can drive it.
 
+mod adopt;
 mod call_table;
 mod calls;
 mod clients;
@@ -17,7 +18,6 @@ mod peer;
 mod post_office;
 pub mod question;
 mod queued;
-mod redeploy;
 pub mod stats;
 mod suspensions;
 mod tally;
@@ -28,14 +28,14 @@ use std::sync::Arc;
 
 use snow_config::{Limits, TurnLimits};
 use snow_core::{Fifo, GateId, Inbox, Key, PendingId, Registry, Slab, Timers, WorkerId};
-use snow_runtime::{Calls, Log, Post, Ready, Settled, Slot, VersionId, World};
+use snow_runtime::{Guests, Log, Post, Ready, Settled, Slot, VersionId, World};
 
+use self::adopt::Expelled;
 use self::call_table::CallTable;
 use self::clients::Client;
 use self::drain::Drain;
 use self::inspect::Scan;
 pub use self::post_office::PostOffice;
-use self::redeploy::Expelled;
 pub use self::stats::Stats;
 use self::suspensions::Suspension;
 use self::tally::Tally;
@@ -62,8 +62,8 @@ pub enum Message {
         /// The gate.
         gate: GateId,
     },
-    /// There is a new deployment: see [`Calls::redeploy`].
-    Redeploy,
+    /// There is a new deployment: see [`Guests::adopt`].
+    Adopt,
     /// Too many versions of a guest are held, and this is the oldest: what is suspended for it is answered 503.
     Expel {
         /// The version.
@@ -80,14 +80,14 @@ pub enum Message {
 
 /// What a worker holds at one moment, for whoever drives it turn by turn to compare with what should be there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Held {
+pub struct Holdings {
     /// Open connections.
     pub clients: usize,
     /// Suspended requests, those that wait for `resume` included.
     pub suspensions: usize,
     /// Timers that are set.
     pub timers: usize,
-    /// Calls that wait or have an instance.
+    /// Guests that wait or have an instance.
     pub calls: usize,
     /// Suspensions that are over and wait for `resume`; some may have ended otherwise meanwhile.
     pub resumable: usize,
@@ -95,7 +95,7 @@ pub struct Held {
 
 /// What a worker shares with the others.
 #[derive(Clone)]
-pub struct Shared {
+pub struct Common {
     /// The limits.
     pub limits: Arc<Limits>,
     /// A worker's calls that may wait in place beside those that run.
@@ -111,11 +111,11 @@ pub struct Shared {
 }
 
 /// One thread's world and everything it holds.
-pub struct Worker<W: World, C: Calls> {
+pub struct Worker<W: World, C: Guests> {
     id: WorkerId,
     world: W,
     guests: C,
-    shared: Shared,
+    shared: Common,
     mailbox: Arc<Mailbox>,
     tally: Tally,
     clients: Slab<Client<W::Socket>>,
@@ -160,13 +160,13 @@ struct ExchangeRef {
     serial: u32,
 }
 
-impl<W: World, C: Calls> Worker<W, C> {
+impl<W: World, C: Guests> Worker<W, C> {
     /// A worker that has not run yet.
     pub fn new(
         id: WorkerId,
         world: W,
         guests: C,
-        shared: Shared,
+        shared: Common,
         mailbox: Arc<Mailbox>,
         stats: Arc<Stats>,
     ) -> Worker<W, C> {
@@ -298,7 +298,7 @@ impl<W: World, C: Calls> Worker<W, C> {
             match message {
                 Message::Runnable(slot) => self.calls.runnable.push_back(slot),
                 Message::GateOpened { gate } => self.calls.gated.opened(gate),
-                Message::Redeploy => self.redeploy(),
+                Message::Adopt => self.adopt(),
                 Message::Expel { version } => self.expel(version),
                 Message::Inspect => self.inspect(),
                 Message::Drain { until_ms } => self.start_draining(until_ms),
@@ -342,8 +342,8 @@ impl<W: World, C: Calls> Worker<W, C> {
     }
 
     /// What it holds now.
-    pub fn held(&self) -> Held {
-        Held {
+    pub fn held(&self) -> Holdings {
+        Holdings {
             clients: self.clients.len(),
             suspensions: self.suspensions.len(),
             timers: self.timers.len(),

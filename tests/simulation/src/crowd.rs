@@ -14,8 +14,8 @@ use snow_config::TurnLimits;
 use snow_core::{Key, Registry, WorkerId};
 use snow_http::Response;
 use snow_runtime::{
-    Arrival, Call, CallEnd, CallEntry, Calls, Clock, Entry, Handle, Join, Outcome, Post, Ran, Ready, Route, RouteId,
-    Router, Settled, Settlement, Slot, Suspend, VersionId, World,
+    Arrival, Call, CallEnd, CallEntry, Clock, Guests, Handle, Join, Outcome, Post, Ran, Ready, Route, RouteEntry,
+    RouteId, Router, Settled, Settlement, Slot, Suspend, VersionId, World,
 };
 use snow_worker::{Mailbox, Message, PostOffice};
 
@@ -50,7 +50,7 @@ pub const WORKER: WorkerId = WorkerId(0);
 const KEY: &str = "requests";
 const ROUTES: [&str; 3] = ["/hold/", "/reqs/", "/stop-all/"];
 
-/// What the clients do and what has become of them. Shared by the world and whoever watches it.
+/// What the clients do and what has become of them. Common by the world and whoever watches it.
 pub struct Clients {
     /// Connections that wait to be accepted.
     pub arriving: Cell<u32>,
@@ -167,7 +167,7 @@ pub struct Snow {
 impl Snow {
     /// Handlers for [`WORKER`].
     pub fn new(office: &Office) -> Snow {
-        let entry = |(route, pattern): (usize, &&str)| Entry {
+        let entry = |(route, pattern): (usize, &&str)| RouteEntry {
             version: VersionId(0),
             route: RouteId(route as u32),
             declared: Route { methods: Vec::new(), pattern: (*pattern).to_owned() },
@@ -220,7 +220,7 @@ impl Snow {
     }
 }
 
-impl Calls for Snow {
+impl Guests for Snow {
     fn router(&self) -> &Router {
         &self.router
     }

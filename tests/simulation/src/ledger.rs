@@ -56,14 +56,14 @@ pub enum State {
     /// A call has trapped.
     Trapped,
     /// It is held.
-    Held(Held),
+    Holdings(Holdings),
     /// The client has its answer.
     Answered,
 }
 
 /// A suspension as the test knows it.
 #[derive(Debug)]
-pub struct Held {
+pub struct Holdings {
     /// By their numbers.
     pub pendings: Vec<usize>,
     /// How many of them it takes.
@@ -230,7 +230,7 @@ impl Ledger {
     /// A call for a request has ended so.
     pub fn call_ends(&mut self, request: usize, state: State) {
         let request = &mut self.requests[request];
-        request.was_held |= matches!(state, State::Held(_));
+        request.was_held |= matches!(state, State::Holdings(_));
         request.state = state;
     }
 
@@ -245,7 +245,7 @@ impl Ledger {
     ) {
         let state = std::mem::replace(&mut self.requests[request].state, State::Running);
         self.requests[request].calls += 1;
-        let State::Held(held) = state else { panic!("request {request} is resumed while {state:?}") };
+        let State::Holdings(held) = state else { panic!("request {request} is resumed while {state:?}") };
         assert!(held.resumes && held.keep_request == with_request, "{held:?}");
         assert_eq!(held.pendings.len(), arrivals.len(), "one arrival for each handle");
         for (&pending, arrival) in held.pendings.iter().zip(arrivals) {
@@ -310,7 +310,7 @@ impl Ledger {
                 assert_eq!((status, body), (200, expected.as_str()));
             }
             State::Trapped => assert_eq!(status, 500),
-            State::Held(held) if !held.resumes => self.held_answered(&held, status, body, now_ms),
+            State::Holdings(held) if !held.resumes => self.held_answered(&held, status, body, now_ms),
             state => panic!("request {request} was answered {status} {body:?} while {state:?}"),
         }
     }
@@ -321,7 +321,7 @@ impl Ledger {
         match state {
             State::Responded | State::Trapped => {}
             _ if self.refuses => {}
-            State::Held(held) if !held.resumes => {
+            State::Holdings(held) if !held.resumes => {
                 for &pending in &held.pendings {
                     if let Some(key) = self.pendings[pending].key {
                         self.unseen[key] = true;
@@ -335,13 +335,13 @@ impl Ledger {
     /// The pendings of a request that is held.
     pub fn held_by(&self, request: usize) -> Vec<usize> {
         match &self.requests[request].state {
-            State::Held(held) => held.pendings.clone(),
+            State::Holdings(held) => held.pendings.clone(),
             _ => Vec::new(),
         }
     }
 
     /// The host has answered alone.
-    fn held_answered(&mut self, held: &Held, status: u16, body: &str, now_ms: u64) {
+    fn held_answered(&mut self, held: &Holdings, status: u16, body: &str, now_ms: u64) {
         let known = |pending: &&usize| self.pendings[**pending].settled_by.is_some();
         let settled = held.pendings.iter().filter(known).count();
         if (status, body) == (504, "gateway timeout\n") || (status, body) == (504, "late") {
@@ -365,7 +365,7 @@ impl Ledger {
     }
 
     /// Of several that were all consumed, one was sent.
-    fn consumed_unseen(&mut self, held: &Held) {
+    fn consumed_unseen(&mut self, held: &Holdings) {
         for &pending in &held.pendings {
             match (self.pendings[pending].settled_by, self.pendings[pending].key) {
                 (Some(value), _) => self.values[value].delivered = true,
@@ -375,7 +375,7 @@ impl Ledger {
         }
     }
 
-    fn settlement_answered(&mut self, held: &Held, value: usize) {
+    fn settlement_answered(&mut self, held: &Holdings, value: usize) {
         let of = |pending: &usize| self.pendings[*pending].settled_by == Some(value);
         if !held.pendings.iter().any(of) {
             let keys: Vec<_> = held.pendings.iter().map(|&pending| self.pendings[pending].key).collect();
@@ -406,7 +406,7 @@ impl Ledger {
     pub fn held(&self, is_there: impl Fn(usize) -> bool) -> (usize, usize) {
         let held = self.requests.iter().enumerate().filter(|(number, _)| is_there(*number));
         let held = held.filter_map(|(_, request)| match &request.state {
-            State::Held(held) => Some(held.pendings.len()),
+            State::Holdings(held) => Some(held.pendings.len()),
             _ => None,
         });
         held.fold((0, 0), |(requests, pendings), more| (requests + 1, pendings + more))
@@ -416,7 +416,7 @@ impl Ledger {
     pub fn holds_what_is_over(&self, is_there: impl Fn(usize) -> bool) -> bool {
         let settled = |number: &&usize| self.registry.is_settled(self.pendings[**number].id);
         self.requests.iter().enumerate().any(|(number, request)| match &request.state {
-            State::Held(held) if is_there(number) => held.is_complete(held.pendings.iter().filter(settled).count()),
+            State::Holdings(held) if is_there(number) => held.is_complete(held.pendings.iter().filter(settled).count()),
             _ => false,
         })
     }
@@ -434,7 +434,7 @@ impl Ledger {
     }
 }
 
-impl Held {
+impl Holdings {
     fn is_complete(&self, settled: usize) -> bool {
         is_complete(self.until, settled, self.pendings.len())
     }

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use snow_config::Limits;
 use snow_core::{Inbox, Registry, WorkerId};
-use snow_runtime::{Calls, Format, Log, Post, Settled, World};
-use snow_worker::{Mailbox, PostOffice, Shared, Stats, Worker};
+use snow_runtime::{Format, Guests, Log, Post, Settled, World};
+use snow_worker::{Common, Mailbox, PostOffice, Stats, Worker};
 
 /// Makes workers that share a registry and a post office.
 pub struct Office {
@@ -19,7 +19,7 @@ pub struct Office {
     pub mailboxes: Vec<Arc<Mailbox>>,
     /// By worker.
     pub stats: Vec<Arc<Stats>>,
-    shared: Shared,
+    shared: Common,
 }
 
 impl Office {
@@ -37,7 +37,7 @@ impl Office {
         let mailboxes: Vec<_> = (0..workers).map(WorkerId).map(mailbox).collect();
         post.open(mailboxes.clone());
         let log = Log::start(Format::Text, limits.log_lines_max, io::sink()).expect("the log's thread starts");
-        let shared = Shared {
+        let shared = Common {
             limits: Arc::new(limits),
             // Few, so that some calls that wait in place take places of those that run.
             calls_parked_max: 3,
@@ -56,7 +56,7 @@ impl Office {
     }
 
     /// The worker of this id. It lives on the caller's thread.
-    pub fn worker<W: World, C: Calls>(&self, id: WorkerId, world: W, calls: C) -> Worker<W, C> {
+    pub fn worker<W: World, C: Guests>(&self, id: WorkerId, world: W, calls: C) -> Worker<W, C> {
         let at = id.index();
         Worker::new(id, world, calls, self.shared.clone(), self.mailboxes[at].clone(), self.stats[at].clone())
     }

@@ -10,12 +10,12 @@ use snow_config::Limits;
 use snow_core::{Gate, GateId, Registry, Told, Waiter, WorkerId};
 use snow_http::Response;
 use snow_runtime::{
-    Call, CallEnd, CallEntry, CallFault, Calls, Clock, Entry, GuestRequest, Handle, Join, Outcome, Post, Ran,
-    Redeployed, Route, RouteId, Router, Settled, Slot, Suspend, VersionId, Wait,
+    Adopted, Call, CallEnd, CallEntry, CallFault, Clock, GuestRequest, Guests, Handle, Join, Outcome, Post, Ran, Route,
+    RouteEntry, RouteId, Router, Settled, Slot, Suspend, VersionId, Wait,
 };
 use snow_worker::{Mailbox, Message, PostOffice};
 
-use crate::ledger::{Held, Ledger, State, Waited};
+use crate::ledger::{Holdings, Ledger, State, Waited};
 use crate::network::Network;
 use crate::office::Office;
 use crate::script::{End, KEYS, Op, Script};
@@ -46,7 +46,7 @@ pub struct Stage {
     pub versions: Versions,
     /// By request: what its next call does.
     pub scripts: Vec<Script>,
-    /// Calls that can go on, and whom to tell: worker and slot.
+    /// Guests that can go on, and whom to tell: worker and slot.
     pub runnable: Vec<(WorkerId, Slot)>,
     /// Whom settlements wake that are not posted yet: their sender's thread was stopped in between.
     pub unposted: Vec<Waiter>,
@@ -226,8 +226,8 @@ impl Scripted {
                 // Not later than the suspension itself begins.
                 let deadline_ms = running.began_ms + u64::from(timeout_ms.unwrap_or(30_000));
                 let resumes = resume.is_some();
-                let held = Held { pendings, until, deadline_ms, on_timeout, resumes, keep_request };
-                stage.ledger.call_ends(request, State::Held(held));
+                let held = Holdings { pendings, until, deadline_ms, on_timeout, resumes, keep_request };
+                stage.ledger.call_ends(request, State::Holdings(held));
                 if let Some(script) = resume {
                     stage.scripts[request] = *script;
                 }
@@ -294,7 +294,7 @@ impl Scripted {
     }
 }
 
-impl Calls for Scripted {
+impl Guests for Scripted {
     fn router(&self) -> &Router {
         &self.router
     }
@@ -336,12 +336,12 @@ impl Calls for Scripted {
         self.tell(self.stage.borrow().gate.give_up(self.worker));
     }
 
-    fn redeploy(&mut self) -> Option<Redeployed> {
+    fn adopt(&mut self) -> Option<Adopted> {
         let versions = &mut self.stage.borrow_mut().versions;
         let (before, is_gone) = versions.take_up(self.worker)?;
         self.router = router(versions.newest);
         let gone = if is_gone { vec![before] } else { Vec::new() };
-        Some(Redeployed { limits: self.limits.clone(), access_log: false, gone })
+        Some(Adopted { limits: self.limits.clone(), access_log: false, gone })
     }
 
     fn expel(&mut self, version: VersionId) -> bool {
@@ -380,5 +380,6 @@ impl Calls for Scripted {
 /// The table of a version.
 fn router(version: VersionId) -> Router {
     let declared = Route { methods: Vec::new(), pattern: "/r/([0-9]+)".to_owned() };
-    Router::new(vec![Entry { version, route: RouteId(0), declared, mount: "".into() }]).expect("the pattern is fine")
+    Router::new(vec![RouteEntry { version, route: RouteId(0), declared, mount: "".into() }])
+        .expect("the pattern is fine")
 }

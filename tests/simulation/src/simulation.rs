@@ -9,7 +9,7 @@ use std::sync::mpsc;
 use snow_config::Limits;
 use snow_core::{Gates, WorkerId};
 use snow_runtime::Post;
-use snow_worker::{Held, HeldPage, Inspection, Message, Worker};
+use snow_worker::{HeldPage, Holdings, Inspection, Message, Worker};
 
 use crate::client::{Client, What};
 use crate::ledger::{Ledger, State};
@@ -224,7 +224,7 @@ impl Simulation {
             stage.calls_max = self.rng.percent(60).then(|| 1 + self.rng.below(3) as u32);
         }
         for mailbox in &self.office.mailboxes {
-            mailbox.control.send(Message::Redeploy);
+            mailbox.control.send(Message::Adopt);
         }
     }
 
@@ -282,7 +282,7 @@ impl Simulation {
     fn check(&mut self) {
         self.check_answers();
         let network = self.network.borrow();
-        let mut all = Held::default();
+        let mut all = Holdings::default();
         for (number, worker) in self.workers.iter().enumerate() {
             let Some(worker) = worker else { continue };
             let held = worker.held();
@@ -313,7 +313,7 @@ impl Simulation {
     }
 
     /// What a worker counts for others is what it holds.
-    fn check_stats(&self, number: usize, held: Held) {
+    fn check_stats(&self, number: usize, held: Holdings) {
         let stats = &self.office.stats[number];
         assert_eq!(stats.connections.get(), held.clients as u64);
         assert_eq!(stats.suspended.get(), held.suspensions as u64);
@@ -326,7 +326,7 @@ impl Simulation {
     }
 
     /// Nobody has anything to do and every answer was read: then the ledger knows it all.
-    fn check_quiet(&self, all: Held) {
+    fn check_quiet(&self, all: Holdings) {
         let network = self.network.borrow();
         if self.clients.iter().any(Client::reads_on) {
             return;
@@ -396,7 +396,7 @@ impl Simulation {
 
     fn nothing_is_left(self) -> Done {
         for worker in self.workers.iter().flatten() {
-            assert_eq!(worker.held(), Held::default(), "a worker holds something at the end");
+            assert_eq!(worker.held(), Holdings::default(), "a worker holds something at the end");
         }
         let stage = self.stage.borrow();
         if self.workers.iter().all(Option::is_some) {
@@ -426,7 +426,7 @@ fn closed_with_reason(client: &mut Client, network: &Network, stage: &mut Stage,
     let held = |what: What| match what {
         What::Script(number) => {
             let request = &stage.ledger.requests[number];
-            request.is_parked || matches!(request.state, State::Held(_))
+            request.is_parked || matches!(request.state, State::Holdings(_))
         }
         _ => false,
     };

@@ -1,4 +1,4 @@
-//! Calls of real guests without a worker: which instances are kept, and when they go.
+//! Guests of real guests without a worker: which instances are kept, and when they go.
 
 use std::path::Path;
 use std::sync::Mutex;
@@ -10,7 +10,7 @@ use crate::deploy::Deployment;
 use crate::engine::{self, Ticker};
 use crate::grants::Permits;
 use crate::loader::{Loader, Urgency};
-use crate::runtime::Shared;
+use crate::runtime::RuntimeParts;
 use crate::version::{Trial, Version};
 use snow_config::{CompileConfig, GuestConfig, Instances, Limits, Rollback};
 use snow_core::{Registry, Waiter};
@@ -43,7 +43,7 @@ struct Bench {
     opened: Arc<Opened>,
     versions: Vec<Arc<Version>>,
     successor: Successor,
-    calls: GuestCalls,
+    calls: WasmGuests,
     instances: Arc<AtomicUsize>,
     now_ms: u64,
 }
@@ -64,7 +64,7 @@ impl Bench {
     fn new(config: GuestConfig) -> Bench {
         let (limits, instances, opened) = (limits(), Arc::new(AtomicUsize::new(0)), Arc::new(Opened::default()));
         let engine = engine::engine(&limits, 1).unwrap();
-        let runtime = Runtime::new(Shared {
+        let runtime = Runtime::new(RuntimeParts {
             ticker: Ticker::start(&engine).unwrap(),
             engine,
             registry: Arc::new(Registry::new(10, |bytes| bytes.fill(7))),
@@ -80,7 +80,7 @@ impl Bench {
         let (deployment, _) = Deployment::new(versions.clone(), &runtime.permits);
         let successor = Successor::default();
         let share = deployment.share(runtime.clone(), &[], false);
-        let calls = GuestCalls::new(WorkerId(0), share, successor.clone(), |_| {});
+        let calls = WasmGuests::new(WorkerId(0), share, successor.clone(), |_| {});
         Bench { runtime, opened, versions, successor, calls, instances, now_ms: 0 }
     }
 
@@ -115,11 +115,11 @@ impl Bench {
     }
 
     /// Deploys what is in `versions`, under another manifest.
-    fn redeploy(&mut self, config: GuestConfig) {
+    fn adopt(&mut self, config: GuestConfig) {
         let runtime = self.runtime.under(self.runtime.limits.clone(), permits(config));
         let (deployment, _) = Deployment::new(self.versions.clone(), &runtime.permits);
         self.successor.put(deployment.share(runtime, &[], false));
-        assert!(self.calls.redeploy().is_some());
+        assert!(self.calls.adopt().is_some());
     }
 }
 
@@ -185,14 +185,14 @@ fn instances_go_with_their_version_and_with_the_manifest_that_kept_them() {
     let mut bench = Bench::new(reuse(100));
     bench.call(HELLO);
     bench.call(OTHER);
-    bench.redeploy(reuse(200));
+    bench.adopt(reuse(200));
     assert_eq!(bench.instances(), 2, "nothing has changed that concerns them");
     bench.versions[0] = version(&bench.runtime, NEW_HELLO, "hello");
-    bench.redeploy(reuse(200));
+    bench.adopt(reuse(200));
     assert_eq!((bench.instances(), bench.calls.idle.count(OTHER)), (1, 1), "the other guest's is left");
     bench.call(NEW_HELLO);
     assert_eq!(bench.instances(), 2);
-    bench.redeploy(GuestConfig::default());
+    bench.adopt(GuestConfig::default());
     assert_eq!(bench.instances(), 0);
 }
 
@@ -201,7 +201,7 @@ fn a_version_that_was_replaced_keeps_none_while_it_is_held() {
     let mut bench = Bench::new(reuse(100));
     bench.calls.hold(HELLO);
     bench.versions[0] = version(&bench.runtime, NEW_HELLO, "hello");
-    bench.redeploy(reuse(100));
+    bench.adopt(reuse(100));
     bench.call(HELLO);
     assert_eq!(bench.instances(), 0);
     assert!(bench.calls.let_go(HELLO));
@@ -220,6 +220,6 @@ fn a_call_leaves_its_gate_when_it_ends() {
     assert!(!bench.calls.enter(HELLO), "it is the other's turn");
     bench.calls.give_up(gate);
     assert!(other_worker.enter(OTHER_WORKER, 1).is_ok());
-    bench.redeploy(GuestConfig::default());
+    bench.adopt(GuestConfig::default());
     assert!(bench.calls.gate(HELLO).is_none() && bench.calls.enter(HELLO), "it has no limit any more");
 }

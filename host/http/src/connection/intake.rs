@@ -1,7 +1,7 @@
 //! Bytes to requests.
 
 use super::clock::Wait;
-use super::{Admission, Connection, Incoming, Peer, Phase, Refusal, Refused, Step};
+use super::{Admission, Connection, Incoming, Peer, Phase, Refused, Rejection, Step};
 use crate::body::BodyReader;
 use crate::exchange::Exchange;
 use crate::limits::HttpLimits;
@@ -187,7 +187,7 @@ impl Connection {
             Admission::Refuse(response) => {
                 let unread = BodyReader::new(framing.body, u64::MAX).is_ok_and(|body| !body.is_whole());
                 let status = self.answer(&exchange, &response, unread, date);
-                return Next::Tell(Step::Refused(Refusal { status, why: None, exchange: Some(exchange) }));
+                return Next::Tell(Step::Refused(Rejection { status, why: None, exchange: Some(exchange) }));
             }
         };
         let mut body = match BodyReader::new(framing.body, bytes_max) {
@@ -234,7 +234,7 @@ impl Connection {
             Some(exchange) => self.answer(exchange, &response, true, date),
             None => self.answer_unknown(RequestId::made(make_id()), &response, date),
         };
-        Next::Tell(Step::Refused(Refusal { status, why: Some(why), exchange }))
+        Next::Tell(Step::Refused(Rejection { status, why: Some(why), exchange }))
     }
 
     /// Whether another answer may join the output: a client that asks on and on without reading its answers

@@ -5,7 +5,7 @@ use snow_http::{
     self, Admission, Connection, Envelope, HeadReader, HttpLimits, Response, Step, Version, check_response,
     encode_response,
 };
-use snow_runtime::{Entry, Match, Route, RouteId, Router, VersionId};
+use snow_runtime::{Match, Route, RouteEntry, RouteId, Router, VersionId};
 
 const WORKER: WorkerId = WorkerId(0);
 const DATE: &str = "Sat, 21 Nov 2026 12:00:00 GMT";
@@ -84,7 +84,7 @@ fn route(routes: u32) -> Run {
     let entries = (0..routes).map(|n| {
         let pattern = if n % 2 == 0 { format!("/api/v1/things{n}/") } else { format!("/api/v1/items{n}/([0-9]+)") };
         let declared = Route { methods: vec!["GET".into()], pattern };
-        Entry { version: VersionId(0), route: RouteId(n), declared, mount: "".into() }
+        RouteEntry { version: VersionId(0), route: RouteId(n), declared, mount: "".into() }
     });
     let router = Router::new(entries.collect()).expect("plain patterns");
     let path = format!("/api/v1/items{}/4711", routes - 1);

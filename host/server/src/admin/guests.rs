@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use humantime::format_rfc3339_seconds;
 use serde_json::{Value, json};
 
-use super::journal::Entry;
+use super::journal::GuestRecord;
 use super::plain;
 use super::sources::Sources;
 use super::totals::{self, RouteTotals};
@@ -19,7 +19,7 @@ use snow_worker::LabelId;
 /// One guest, whether it serves, can't be loaded, or is only kept for what it holds.
 struct Row {
     name: String,
-    known: Entry,
+    known: GuestRecord,
     /// The version that serves.
     serving: Option<Arc<Version>>,
     /// The prefix of its routes.

@@ -15,7 +15,7 @@ const GUESTS_MAX: usize = 4_096;
 #[derive(Default)]
 pub struct Journal {
     /// By name.
-    guests: Mutex<BTreeMap<String, Entry>>,
+    guests: Mutex<BTreeMap<String, GuestRecord>>,
     /// Each that somebody may still need.
     versions: Mutex<Vec<Weak<Version>>>,
     swaps: AtomicU64,
@@ -25,7 +25,7 @@ pub struct Journal {
 
 /// What is known of one guest.
 #[derive(Clone, Debug, Default)]
-pub struct Entry {
+pub struct GuestRecord {
     /// Its file.
     pub file: PathBuf,
     /// Why what is in the file now does not serve, if it does not.
@@ -58,7 +58,7 @@ impl Journal {
     /// A guest's file was loaded, perhaps in the place of a version that served.
     pub fn loaded(&self, name: &str, file: &Path, replaces: bool) {
         self.swaps.fetch_add(u64::from(replaces), Ordering::Relaxed);
-        self.note(name, |entry| *entry = Entry { file: file.to_owned(), ..Entry::default() });
+        self.note(name, |entry| *entry = GuestRecord { file: file.to_owned(), ..GuestRecord::default() });
     }
 
     /// A guest's file can't be loaded; whatever served before serves on.
@@ -85,7 +85,7 @@ impl Journal {
     }
 
     /// What is known of each guest, by name.
-    pub fn guests(&self) -> BTreeMap<String, Entry> {
+    pub fn guests(&self) -> BTreeMap<String, GuestRecord> {
         lock(&self.guests).clone()
     }
 
@@ -104,7 +104,7 @@ impl Journal {
         }
     }
 
-    fn note(&self, name: &str, change: impl FnOnce(&mut Entry)) {
+    fn note(&self, name: &str, change: impl FnOnce(&mut GuestRecord)) {
         let mut guests = lock(&self.guests);
         if guests.len() < GUESTS_MAX || guests.contains_key(name) {
             change(guests.entry(name.to_owned()).or_default());

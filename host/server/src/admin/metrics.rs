@@ -13,7 +13,7 @@ use snow_core::Counter;
 use snow_worker::Stats;
 
 const CLASSES: [&str; 6] = ["1xx", "2xx", "3xx", "4xx", "5xx", "499"];
-/// In the order of [`Ended`](snow_worker::Ended).
+/// In the order of [`WaitEnd`](snow_worker::WaitEnd).
 const ENDS: [&str; 4] = ["settled", "timed_out", "disconnected", "refused"];
 
 /// All of them, as Prometheus reads them.
@@ -56,9 +56,9 @@ fn of_routes(out: &mut Exposition, sources: &Sources) {
     let mut counter = |name, help, of: fn(&RouteTotals) -> u64| {
         out.family(Kind::Counter, name, help, rows.iter().map(|(labels, totals)| (*labels, of(totals))));
     };
-    counter("snow_calls_total", "Calls of guests that were started.", |totals| totals.calls);
-    counter("snow_call_traps_total", "Calls that trapped, ran too long or ate their memory.", |totals| totals.traps);
-    let help = "Calls for which the host had no instance.";
+    counter("snow_calls_total", "Guests of guests that were started.", |totals| totals.calls);
+    counter("snow_call_traps_total", "Guests that trapped, ran too long or ate their memory.", |totals| totals.traps);
+    let help = "Guests for which the host had no instance.";
     counter("snow_call_start_failures_total", help, |totals| totals.start_failures);
 }
 
@@ -92,7 +92,7 @@ fn of_workers(out: &mut Exposition, sources: &Sources) {
     values(counter, "snow_connections_rejected_total", help, |stats| &stats.rejected);
     values(counter, "snow_received_bytes_total", "Bytes received from clients.", |stats| &stats.received_bytes);
     values(counter, "snow_sent_bytes_total", "Bytes sent to clients.", |stats| &stats.sent_bytes);
-    values(gauge, "snow_calls", "Calls that wait or have an instance now.", |stats| &stats.calls);
+    values(gauge, "snow_calls", "Guests that wait or have an instance now.", |stats| &stats.calls);
     let instances = |worker: &WorkerSource| worker.instances.load(Ordering::Relaxed);
     let alive = workers().map(|(labels, worker)| (labels, instances(worker)));
     out.family(gauge, "snow_instances", "Instances of guests that are alive now.", alive);

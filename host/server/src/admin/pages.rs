@@ -1,4 +1,4 @@
-//! The pages, in the place of guests: a [`Calls`] of plain functions. Each answers at once, but for `/pending`, which
+//! The pages, in the place of guests: a [`Guests`] of plain functions. Each answers at once, but for `/pending`, which
 //! waits for the workers.
 
 use std::net::IpAddr;
@@ -9,8 +9,10 @@ use super::sources::Sources;
 use super::{QUESTIONS_MAX, exposition, guests, health, metrics};
 use snow_config::AdminListen;
 use snow_http::{Request, Response};
-use snow_runtime::{Call, CallEnd, CallEntry, Calls, Entry, Outcome, Ran, Route, RouteId, Router, Slot, VersionId};
-use snow_worker::Shared;
+use snow_runtime::{
+    Call, CallEnd, CallEntry, Guests, Outcome, Ran, Route, RouteEntry, RouteId, Router, Slot, VersionId,
+};
+use snow_worker::Common;
 
 #[derive(Clone, Copy)]
 enum Page {
@@ -62,8 +64,8 @@ pub fn takes_names(address: &AdminListen) -> bool {
 
 impl Pages {
     /// Pages for one worker.
-    pub fn new(sources: Sources, shared: &Shared, takes_names: bool) -> Pages {
-        let entry = |(route, (path, _)): (RouteId, &(&str, Page))| Entry {
+    pub fn new(sources: Sources, shared: &Common, takes_names: bool) -> Pages {
+        let entry = |(route, (path, _)): (RouteId, &(&str, Page))| RouteEntry {
             version: VersionId(0),
             route,
             declared: Route { methods: vec!["GET".into()], pattern: (*path).to_owned() },
@@ -98,7 +100,7 @@ impl Pages {
     }
 }
 
-impl Calls for Pages {
+impl Guests for Pages {
     fn router(&self) -> &Router {
         &self.router
     }

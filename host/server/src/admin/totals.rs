@@ -18,7 +18,7 @@ pub struct RouteTotals {
     pub traps: u64,
     pub start_failures: u64,
     pub held: u64,
-    /// By [`Ended`](snow_worker::Ended).
+    /// By [`WaitEnd`](snow_worker::WaitEnd).
     pub ended: [u64; 4],
 }
 

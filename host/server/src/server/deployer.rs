@@ -21,7 +21,7 @@ use snow_worker::{Mailbox, Message};
 
 /// A guest that was left out, and why.
 #[derive(Debug)]
-pub struct Rejected {
+pub struct LeftOut {
     /// Its file.
     pub path: PathBuf,
     /// What is wrong and what to do.
@@ -212,7 +212,7 @@ impl Deployer {
 
     /// A version has trapped too often in its first calls: the one before it serves again, until the file changes.
     /// Returns what [`Deployer::publish`] does.
-    pub fn roll_back(&mut self, version: VersionId) -> Vec<Rejected> {
+    pub fn roll_back(&mut self, version: VersionId) -> Vec<LeftOut> {
         let found = self.guests.values_mut().find(|deployed| deployed.version.id == version);
         let Some((deployed, before)) = found.and_then(|deployed| deployed.before.take().map(|b| (deployed, b))) else {
             // It was replaced meanwhile.
@@ -234,7 +234,7 @@ impl Deployer {
 
     /// Puts what is loaded in place, as a whole, on every worker. Guests whose routes do not fit beside the others' are
     /// left out and returned.
-    pub fn publish(&mut self) -> Vec<Rejected> {
+    pub fn publish(&mut self) -> Vec<LeftOut> {
         let versions = self.guests.values().map(|deployed| deployed.version.clone()).collect();
         let (deployment, misfits) = Deployment::new(versions, &self.runtime.permits);
         let rejected = misfits.into_iter().filter_map(|misfit| self.leave_out(misfit)).collect();
@@ -243,17 +243,17 @@ impl Deployer {
         self.journal.set_versions(self.versions.known());
         for link in &self.links {
             link.successor.put(self.share(link.instances.clone()));
-            link.mailbox.control.send(Message::Redeploy);
+            link.mailbox.control.send(Message::Adopt);
         }
         self.expel();
         rejected
     }
 
-    fn leave_out(&mut self, Misfit { version, error }: Misfit) -> Option<Rejected> {
+    fn leave_out(&mut self, Misfit { version, error }: Misfit) -> Option<LeftOut> {
         let deployed = self.guests.remove(&*version.guest.name)?;
         let error = anyhow::Error::from(error).context("does not fit beside the other guests");
         self.journal.failed(&version.guest.name, &deployed.path, format!("{error:#}"));
-        Some(Rejected { path: deployed.path, error })
+        Some(LeftOut { path: deployed.path, error })
     }
 
     /// Each once, for as long as it lasts.

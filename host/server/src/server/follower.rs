@@ -10,15 +10,15 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::chain;
-use super::deployer::{Deployer, Rejected};
+use super::deployer::{Deployer, LeftOut};
+use crate::debounce::{Change, Debounce, Failure, Found, Observed};
 use crate::guests_folder::scan;
-use crate::settling::{Change, Failure, Found, Observed, Settling};
 use snow_config::{CompileConfig, Config, Overrides, Settings};
 use snow_guests::{Guest, Loader, Report, Urgency};
 use snow_runtime::{Level, Log};
 
 /// What the thread is told.
-pub enum Order {
+pub enum Command {
     /// The folder may have changed.
     Look,
     /// By a worker.
@@ -39,7 +39,7 @@ pub struct Loaded {
 /// Tells what was loaded in the end, even if that is a panic: the follower waits for it.
 struct Batch {
     loaded: Vec<Loaded>,
-    orders: Sender<Order>,
+    orders: Sender<Command>,
 }
 
 impl Batch {
@@ -52,7 +52,7 @@ impl Batch {
 impl Drop for Batch {
     fn drop(&mut self) {
         // Nobody may follow any more.
-        let _ = self.orders.send(Order::Loaded(std::mem::take(&mut self.loaded)));
+        let _ = self.orders.send(Command::Loaded(std::mem::take(&mut self.loaded)));
     }
 }
 
@@ -63,10 +63,10 @@ pub(super) struct Follower {
     compile: CompileConfig,
     deployer: Deployer,
     loader: Arc<Mutex<Loader>>,
-    settling: Settling,
+    debounce: Debounce,
     log: Log,
     started: Instant,
-    orders: Sender<Order>,
+    orders: Sender<Command>,
     /// Guests are being loaded: the folder is not looked at until they are.
     is_loading: bool,
     /// It may have changed meanwhile.
@@ -78,15 +78,15 @@ pub(super) struct Follower {
 }
 
 impl Follower {
-    /// Follows a folder of which everything that `settling` knows has been loaded.
+    /// Follows a folder of which everything that `debounce` knows has been loaded.
     pub fn new(
         config: &Config,
         deployer: Deployer,
         loader: Loader,
-        settling: Settling,
+        debounce: Debounce,
         log: Log,
         started: Instant,
-        orders: Sender<Order>,
+        orders: Sender<Command>,
     ) -> Follower {
         let Config { guests: folder, overrides, compile, .. } = config.clone();
         let loader = Arc::new(Mutex::new(loader));
@@ -96,7 +96,7 @@ impl Follower {
             compile,
             deployer,
             loader,
-            settling,
+            debounce,
             log,
             started,
             orders,
@@ -108,7 +108,7 @@ impl Follower {
     }
 
     /// Runs until it is told to stop.
-    pub fn follow(mut self, orders: &Receiver<Order>) {
+    pub fn follow(mut self, orders: &Receiver<Command>) {
         self.verify();
         loop {
             let mut next = match self.next_look() {
@@ -118,10 +118,10 @@ impl Follower {
             // A burst of changes is one look.
             loop {
                 match next {
-                    Ok(Order::Look) | Err(RecvTimeoutError::Timeout) => self.may_have_changed = true,
-                    Ok(Order::Report(report)) => self.heed(report),
-                    Ok(Order::Loaded(loaded)) => self.put_in_place(loaded),
-                    Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                    Ok(Command::Look) | Err(RecvTimeoutError::Timeout) => self.may_have_changed = true,
+                    Ok(Command::Report(report)) => self.heed(report),
+                    Ok(Command::Loaded(loaded)) => self.put_in_place(loaded),
+                    Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => return,
                 }
                 let Ok(order) = orders.try_recv() else { break };
                 next = Ok(order);
@@ -134,7 +134,7 @@ impl Follower {
     }
 
     fn next_look(&self) -> Option<Duration> {
-        let at_ms = self.settling.next_look_ms().filter(|_| !self.is_loading)?;
+        let at_ms = self.debounce.next_look_ms().filter(|_| !self.is_loading)?;
         Some(Duration::from_millis(at_ms.saturating_sub(self.now_ms())))
     }
 
@@ -158,7 +158,7 @@ impl Follower {
         let snapshot = match scan(&self.folder, self.deployer.limits().guests_max) {
             Ok(snapshot) => snapshot,
             Err(error) => {
-                self.settling.unseen(self.now_ms());
+                self.debounce.unseen(self.now_ms());
                 if !std::mem::replace(&mut self.is_unseen, true) {
                     self.log.host(Level::Error, format!("{error}. What serves goes on"));
                 }
@@ -168,7 +168,7 @@ impl Follower {
         if std::mem::replace(&mut self.is_unseen, false) {
             self.log.host(Level::Info, format!("the guests folder {} is there again", self.folder.display()));
         }
-        let Observed { changed, manifest_changed } = self.settling.observe(snapshot, self.now_ms());
+        let Observed { changed, manifest_changed } = self.debounce.observe(snapshot, self.now_ms());
         let is_another = manifest_changed && self.take_manifest();
         self.take_up(changed, is_another);
     }
@@ -183,7 +183,7 @@ impl Follower {
                 true
             }
             Err(error) => {
-                if self.settling.manifest_failed() == Failure::Report {
+                if self.debounce.manifest_failed() == Failure::Report {
                     let message = format!("what was in force stays, since the manifest makes no sense:\n{error}");
                     self.log.host(Level::Error, message);
                 }
@@ -228,7 +228,7 @@ impl Follower {
         true
     }
 
-    /// Loads files elsewhere; [`Order::Loaded`] says what became of them.
+    /// Loads files elsewhere; [`Command::Loaded`] says what became of them.
     fn load(&mut self, files: Vec<(String, PathBuf)>) {
         self.elsewhere(move |loader, batch| files.into_iter().for_each(|(name, path)| batch.load(loader, name, path)));
     }
@@ -267,7 +267,7 @@ impl Follower {
         for Loaded { name, path, guest } in loaded {
             match guest {
                 Ok(guest) => self.deployer.put(&name, &path, guest),
-                Err(error) => self.refuse(&name, &Rejected { path, error }),
+                Err(error) => self.refuse(&name, &LeftOut { path, error }),
             }
         }
         if is_another {
@@ -286,15 +286,15 @@ impl Follower {
         }
     }
 
-    fn tell(&self, rejected: Vec<Rejected>) {
+    fn tell(&self, rejected: Vec<LeftOut>) {
         for rejected in rejected {
             self.log.host(Level::Error, format!("{} is left out: {}", rejected.path.display(), chain(&rejected.error)));
         }
     }
 
     /// Whatever served before serves on.
-    fn refuse(&mut self, name: &str, Rejected { path, error }: &Rejected) {
-        if self.settling.failed(name) == Failure::NotYet {
+    fn refuse(&mut self, name: &str, LeftOut { path, error }: &LeftOut) {
+        if self.debounce.failed(name) == Failure::NotYet {
             return;
         }
         self.deployer.refused(name, path, error);
@@ -307,8 +307,8 @@ impl Follower {
 }
 
 /// Nobody can say which of several files of a name is the guest.
-pub(super) fn ambiguous(name: &str, files: &[Found]) -> Rejected {
+pub(super) fn ambiguous(name: &str, files: &[Found]) -> LeftOut {
     let paths: Vec<String> = files.iter().map(|file| file.path.display().to_string()).collect();
     let error = anyhow::anyhow!("several files are the guest `{name}`: {}. Remove all but one", paths.join(", "));
-    Rejected { path: files.first().map(|file| file.path.clone()).unwrap_or_default(), error }
+    LeftOut { path: files.first().map(|file| file.path.clone()).unwrap_or_default(), error }
 }

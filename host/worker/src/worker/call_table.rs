@@ -13,24 +13,24 @@ use super::queued::{Queued, Started};
 use snow_core::GateId;
 use snow_runtime::{RouteId, Slot, VersionId};
 
-/// Calls in a row that make a route slow. More than one, since the system may have stopped this thread in a call that
+/// Guests in a row that make a route slow. More than one, since the system may have stopped this thread in a call that
 /// is quick by itself.
 const SLOW_AFTER: u8 = 3;
 
 /// A worker's calls: those that wait, and those that have an instance.
 pub(super) struct CallTable {
     pub queue: VecDeque<Queued>,
-    /// Calls of slow routes.
+    /// Guests of slow routes.
     slow_queue: VecDeque<Queued>,
-    /// Calls of guests that may have only so many.
+    /// Guests of guests that may have only so many.
     pub gated: Gated,
     /// How many calls in a row took more than a slice, by version and route; those that did not are not here.
     long_calls: BTreeMap<(VersionId, RouteId), u8>,
-    /// Calls that may run at one time.
+    /// Guests that may run at one time.
     running_max: usize,
     /// Of those, places that slow routes leave free.
     reserved: usize,
-    /// Calls that wait in place now.
+    /// Guests that wait in place now.
     parked: usize,
     /// How many of them may do so beside those that run; more take places of those.
     parked_max: usize,
@@ -147,7 +147,7 @@ impl CallTable {
         self.free.push(slot);
     }
 
-    /// Calls that wait or have an instance.
+    /// Guests that wait or have an instance.
     pub fn len(&self) -> usize {
         let waiting = self.queue.len() + self.slow_queue.len() + self.gated.all_requests();
         waiting + self.started.len() - self.free.len()
@@ -171,7 +171,7 @@ impl CallTable {
         if self.is_slow(version, route) { &mut self.slow_queue } else { &mut self.queue }
     }
 
-    /// The next new call that is not of a slow route. Calls whose route has turned out slow since they were queued
+    /// The next new call that is not of a slow route. Guests whose route has turned out slow since they were queued
     /// move over.
     pub fn next_quick(&mut self) -> Option<Queued> {
         loop {

@@ -1,4 +1,4 @@
-//! Calls into guests: started while there are places, one time slice after another, to their end.
+//! Guests into guests: started while there are places, one time slice after another, to their end.
 
 use super::call_table::Source;
 use super::gated::{Next, Resumption, Taken};
@@ -8,14 +8,14 @@ use super::{ExchangeRef, TURN, Worker};
 use snow_core::Key;
 use snow_http::{Progress, Request, Response};
 use snow_runtime::{
-    Call, CallEnd, CallEntry, CallFault, Calls, Clock, GuestRequest, Handle, Level, Match, Outcome, Ran, RouteId, Slot,
-    VersionId, World,
+    Call, CallEnd, CallEntry, CallFault, Clock, GuestRequest, Guests, Handle, Level, Match, Outcome, Ran, RouteId,
+    Slot, VersionId, World,
 };
 
 /// How long starting calls may go on in one turn: guests that compute end it after one time slice.
 const STARTING_MS_MAX: u64 = 1;
 
-impl<W: World, C: Calls> Worker<W, C> {
+impl<W: World, C: Guests> Worker<W, C> {
     /// Queues a request for its guest.
     pub(super) fn dispatch(&mut self, key: Key, request: Request, found: Match) {
         let Some(serial) = self.clients.get(key).and_then(|c| c.connection.exchange()).map(|e| e.serial) else {

@@ -5,13 +5,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::peer::Peer;
-use super::stats::{Ended, LabelId, Labels};
+use super::stats::{LabelId, Labels, WaitEnd};
 use super::{ExchangeRef, SCRATCH_BYTES, TURN, Timer, Worker};
 use snow_core::{Key, TimerKey};
 use snow_http::{
-    Admission, Connection, Exchange, Head, HttpLimits, Progress, Refusal, Request, Response, Step, check_response,
+    Admission, Connection, Exchange, Head, HttpLimits, Progress, Rejection, Request, Response, Step, check_response,
 };
-use snow_runtime::{Access, Calls, Level, Match, VersionId, World};
+use snow_runtime::{Access, Guests, Level, Match, VersionId, World};
 
 /// What is logged for a client that left before its answer, after nginx's custom.
 const STATUS_CLIENT_LEFT: u16 = 499;
@@ -41,7 +41,7 @@ impl<S> Client<S> {
     }
 }
 
-impl<W: World, C: Calls> Worker<W, C> {
+impl<W: World, C: Guests> Worker<W, C> {
     pub(super) fn accept(&mut self) {
         for _ in 0..TURN.accepts_max {
             match self.world.accept() {
@@ -325,7 +325,7 @@ impl<W: World, C: Calls> Worker<W, C> {
     /// Nobody waits for this answer any more.
     fn client_left(&mut self, exchange: Exchange, client: SocketAddr) {
         if let Some(suspension) = suspension(&exchange) {
-            self.end_suspension(suspension, Ended::Disconnected);
+            self.end_suspension(suspension, WaitEnd::Disconnected);
         }
         self.finished(exchange, client, None, None);
     }
@@ -347,7 +347,7 @@ impl<W: World, C: Calls> Worker<W, C> {
         });
     }
 
-    fn log_refusal(&self, refusal: Refusal, client: SocketAddr) {
+    fn log_refusal(&self, refusal: Rejection, client: SocketAddr) {
         self.tally.stats.answered.add(1);
         if let Some(exchange) = refusal.exchange {
             return self.finished(exchange, client, Some(refusal.status), None);
@@ -375,7 +375,7 @@ fn suspension(exchange: &Exchange) -> Option<Key> {
 }
 
 /// How much of a body is read for the guest: at most what is read for any.
-fn body_bytes_max<C: Calls>(guests: &C, matched: &Match, limits: &HttpLimits) -> u64 {
+fn body_bytes_max<C: Guests>(guests: &C, matched: &Match, limits: &HttpLimits) -> u64 {
     let version = match matched {
         Match::Found { entry, .. } => guests.router().entry(*entry).map(|entry| entry.version),
         _ => None,

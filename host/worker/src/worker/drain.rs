@@ -1,7 +1,7 @@
 //! The end of a worker: stop accepting, let what is held wait until the drain's deadline, then answer it 503.
 
 use super::{TURN, Worker};
-use snow_runtime::{Calls, World};
+use snow_runtime::{Guests, World};
 
 /// How long answers may still be written after the drain's deadline.
 const GRACE_MS: u64 = 1_000;
@@ -40,7 +40,7 @@ impl Drain {
     }
 }
 
-impl<W: World, C: Calls> Worker<W, C> {
+impl<W: World, C: Guests> Worker<W, C> {
     pub(super) fn start_draining(&mut self, until_ms: u64) {
         if self.drain.is_on() {
             return;

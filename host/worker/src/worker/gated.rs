@@ -1,4 +1,4 @@
-//! Calls that wait to enter their guest's gate: of guests whose calls in the process are limited in number.
+//! Guests that wait to enter their guest's gate: of guests whose calls in the process are limited in number.
 //!
 //! Each gate has its own queue here, so that nobody else waits for it. A gate with something in its queue is either *ready*,
 //! and tried when there is a place among the calls that may run, or this worker stands in line before it and will be told.

@@ -11,7 +11,7 @@ use super::question::{HeldPage, HeldRequest, Inspection, Position};
 use super::suspensions::Suspension;
 use super::{TURN, Worker};
 use snow_core::Key;
-use snow_runtime::{Calls, World};
+use snow_runtime::{Guests, World};
 
 /// Keys that are shown of one held request.
 const KEYS_SHOWN_MAX: usize = 4;
@@ -56,7 +56,7 @@ impl Scan {
     }
 }
 
-impl<W: World, C: Calls> Worker<W, C> {
+impl<W: World, C: Guests> Worker<W, C> {
     /// Somebody has left a question.
     pub(super) fn inspect(&mut self) {
         if let Some(inspection) = self.tally.stats.desk.take() {

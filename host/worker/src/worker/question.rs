@@ -11,7 +11,7 @@ use snow_runtime::{RouteId, VersionId};
 
 /// A question about what a worker holds.
 pub struct Inspection {
-    /// Held requests in the answer, at most.
+    /// Holdings requests in the answer, at most.
     pub requests_max: usize,
     /// Only those after this one.
     pub after: Option<Position>,

@@ -7,7 +7,7 @@ use super::question::Desk;
 use snow_core::{Counter, Histogram};
 use snow_runtime::VersionId;
 
-/// Bounds of the buckets of a request's time. Held requests wait long.
+/// Bounds of the buckets of a request's time. Holdings requests wait long.
 static REQUEST_MS: [u64; 15] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000];
 /// Bounds of the buckets of a turn's time.
 static TURN_US: [u64; 12] = [50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 1_000_000];
@@ -23,7 +23,7 @@ pub struct Stats {
     pub connections: Counter,
     /// Requests suspended now, and calls that wait in place.
     pub suspended: Counter,
-    /// Calls that wait or have an instance now.
+    /// Guests that wait or have an instance now.
     pub calls: Counter,
     /// Requests answered so far.
     pub answered: Counter,
@@ -117,15 +117,15 @@ pub struct RouteStats {
     pub answers: [Counter; 6],
     /// From a request's head to its answer's encoding, or to the moment its client left.
     pub took_ms: Histogram<15>,
-    /// Calls of `handle` and `resume` that were started.
+    /// Guests of `handle` and `resume` that were started.
     pub calls: Counter,
-    /// Calls that trapped, ran too long or ate their memory.
+    /// Guests that trapped, ran too long or ate their memory.
     pub traps: Counter,
-    /// Calls that could not be started.
+    /// Guests that could not be started.
     pub start_failures: Counter,
     /// Requests suspended now, and calls that wait in place.
     pub held: Counter,
-    /// Waits that have ended, by [`Ended`].
+    /// Waits that have ended, by [`WaitEnd`].
     pub ended: [Counter; 4],
 }
 
@@ -145,7 +145,7 @@ impl Default for RouteStats {
 
 /// How a wait ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
+pub enum WaitEnd {
     /// What it waited for came. (Of a call in place whose deadline came in the same moment: that was seen first.)
     Settled,
     /// Its deadline came.
@@ -156,9 +156,9 @@ pub enum Ended {
     Refused,
 }
 
-impl Ended {
+impl WaitEnd {
     /// All of them, in the order of [`RouteStats::ended`].
-    pub const ALL: [Ended; 4] = [Ended::Settled, Ended::TimedOut, Ended::Disconnected, Ended::Refused];
+    pub const ALL: [WaitEnd; 4] = [WaitEnd::Settled, WaitEnd::TimedOut, WaitEnd::Disconnected, WaitEnd::Refused];
 }
 
 /// What is counted of one version of a guest.

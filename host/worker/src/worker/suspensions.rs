@@ -7,13 +7,13 @@
 use snow_core::{Key, PendingId, Registry, TimerKey, Waiter, due_ms};
 use snow_http::{PackedResponse, Progress, Response};
 use snow_runtime::{
-    Arrival, CallEntry, Calls, Cause, Clock, GuestRequest, Handle, Join, RouteId, Settled, Settlement, Slot, Suspend,
+    Arrival, CallEntry, Cause, Clock, GuestRequest, Guests, Handle, Join, RouteId, Settled, Settlement, Slot, Suspend,
     VersionId, Wait, World,
 };
 
 use super::handles::Handles;
 use super::queued::Started;
-use super::stats::Ended;
+use super::stats::WaitEnd;
 use super::{ExchangeRef, Timer, Worker};
 
 /// A request that waits. Plain data: no instance, no fiber, no reference to its guest's code.
@@ -120,7 +120,7 @@ impl Rare {
     }
 }
 
-impl<W: World, C: Calls> Worker<W, C> {
+impl<W: World, C: Guests> Worker<W, C> {
     /// A call has returned a suspension: from now on the request holds no instance.
     pub(super) fn suspend(&mut self, started: Started, mut suspend: Suspend, request: Option<Box<GuestRequest>>) {
         let limits = &self.shared.limits;
@@ -163,7 +163,7 @@ impl<W: World, C: Calls> Worker<W, C> {
         let rare = Some(Box::new(Rare { slot, ..Rare::default() }));
         let key = self.insert(Suspension::new(started, handles, until, Then::Unpark, rare));
         if !self.exchange_is_there(started.exchange) {
-            return self.end_suspension(key, Ended::Disconnected);
+            return self.end_suspension(key, WaitEnd::Disconnected);
         }
         if self.drain.is_over() || self.guests.is_expelled(started.version) {
             return self.refuse_held(key);
@@ -193,7 +193,7 @@ impl<W: World, C: Calls> Worker<W, C> {
     }
 
     /// It is held no longer.
-    fn take(&mut self, key: Key, ended: Ended) -> Option<Suspension> {
+    fn take(&mut self, key: Key, ended: WaitEnd) -> Option<Suspension> {
         let suspension = self.suspensions.remove(key)?;
         self.tally.wait_ended(suspension.version, suspension.route, ended);
         self.count();
@@ -283,7 +283,7 @@ impl<W: World, C: Calls> Worker<W, C> {
     /// A wait in place is over: its call reads the settlements itself, and keeps its handles.
     fn unpark(&mut self, key: Key) {
         let is_settled = self.suspensions.get(key).is_some_and(|suspension| suspension.missing == 0);
-        let ended = if is_settled { Ended::Settled } else { Ended::TimedOut };
+        let ended = if is_settled { WaitEnd::Settled } else { WaitEnd::TimedOut };
         let Some(suspension) = self.take(key, ended) else { return };
         let slot = suspension.slot();
         let client = self.clients.get_mut(suspension.exchange.client);
@@ -302,8 +302,8 @@ impl<W: World, C: Calls> Worker<W, C> {
         // Decided by what resume is shown, so that cause and arrivals can't disagree.
         let (cause, ended) = match suspension.until.is_over(arrivals.iter().map(|arrival| arrival.settlement.is_some()))
         {
-            true => (Cause::Settled, Ended::Settled),
-            false => (Cause::Deadline, Ended::TimedOut),
+            true => (Cause::Settled, WaitEnd::Settled),
+            false => (Cause::Deadline, WaitEnd::TimedOut),
         };
         let suspension = self.take(key, ended)?;
         suspension.deadline.map(|deadline| self.timers.cancel(deadline));
@@ -315,7 +315,7 @@ impl<W: World, C: Calls> Worker<W, C> {
 
     /// Without `resume`: the settlement itself is the answer.
     fn answer_settled(&mut self, key: Key) {
-        let Some(suspension) = self.take(key, Ended::Settled) else { return };
+        let Some(suspension) = self.take(key, WaitEnd::Settled) else { return };
         let collect = |handle: Handle| self.shared.registry.collect(handle.id);
         let mut settlements = suspension.handles.iter().filter_map(collect);
         let deciding = match suspension.until {
@@ -341,7 +341,7 @@ impl<W: World, C: Calls> Worker<W, C> {
 
     /// Without `resume`: what the guest gave for the deadline, or a 504.
     fn answer_late(&mut self, key: Key) {
-        let Some(suspension) = self.take(key, Ended::TimedOut) else { return };
+        let Some(suspension) = self.take(key, WaitEnd::TimedOut) else { return };
         self.release_all(suspension.handles.iter());
         let given = suspension.rare.and_then(|rare| rare.on_timeout).map(|packed| packed.unpack());
         let response = given.unwrap_or_else(|| Response::text(504, "gateway timeout\n"));
@@ -362,12 +362,12 @@ impl<W: World, C: Calls> Worker<W, C> {
             suspension.missing = 0;
             return self.complete(key);
         }
-        self.end_suspension(key, Ended::Refused);
+        self.end_suspension(key, WaitEnd::Refused);
         self.answer(exchange, None, &Response::unavailable());
     }
 
     /// Ends a suspension without an answer.
-    pub(super) fn end_suspension(&mut self, key: Key, ended: Ended) {
+    pub(super) fn end_suspension(&mut self, key: Key, ended: WaitEnd) {
         let Some(suspension) = self.take(key, ended) else { return };
         suspension.deadline.map(|deadline| self.timers.cancel(deadline));
         if suspension.then == Then::Unpark {

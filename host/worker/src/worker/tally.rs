@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::stats::{Ended, LabelId, Labels, RouteStats, Stats, VersionStats};
-use snow_runtime::{Entry, RouteId, VersionId};
+use super::stats::{LabelId, Labels, RouteStats, Stats, VersionStats, WaitEnd};
+use snow_runtime::{RouteEntry, RouteId, VersionId};
 
 /// Behind the classes of statuses: the client has left.
 const CLASS_LEFT: u16 = 6;
@@ -32,7 +32,7 @@ impl Tally {
 
     /// The label of a route, which is known from now on until its version is forgotten. `name` is asked for the first
     /// request of it only.
-    pub fn label(&mut self, entry: &Entry, name: impl FnOnce() -> Arc<str>) -> LabelId {
+    pub fn label(&mut self, entry: &RouteEntry, name: impl FnOnce() -> Arc<str>) -> LabelId {
         let known = self.version(entry.version).and_then(|version| version.routes.get(entry.route.index())?.as_ref());
         if let Some((label, _)) = known {
             return *label;
@@ -84,7 +84,7 @@ impl Tally {
     }
 
     /// One less.
-    pub fn wait_ended(&self, version: VersionId, route: RouteId, ended: Ended) {
+    pub fn wait_ended(&self, version: VersionId, route: RouteId, ended: WaitEnd) {
         if let Some(route) = self.route(version, route) {
             route.held.subtract(1);
             route.ended[ended as usize].add(1);
@@ -137,8 +137,8 @@ mod tests {
     const NEW: VersionId = VersionId(1);
     const ROUTE: RouteId = RouteId(0);
 
-    fn entry(version: VersionId, pattern: &str) -> Entry {
-        Entry {
+    fn entry(version: VersionId, pattern: &str) -> RouteEntry {
+        RouteEntry {
             version,
             route: ROUTE,
             declared: Route { methods: Vec::new(), pattern: pattern.to_owned() },
@@ -157,13 +157,13 @@ mod tests {
         assert_eq!(next, label);
         tally.finished(label, Some(200), 3);
         tally.finished(label, None, 4);
-        tally.wait_ended(OLD, ROUTE, Ended::TimedOut);
+        tally.wait_ended(OLD, ROUTE, WaitEnd::TimedOut);
         tally.let_go(OLD);
         tally.forget(OLD);
         let stats = tally.stats.clone();
         assert!(stats.versions.get(OLD).is_none() && stats.versions.get(NEW).is_some());
         let route = stats.routes.get(label).expect("it is counted");
         assert_eq!((route.answers[1].get(), route.answers[5].get(), route.held.get()), (1, 1, 0));
-        assert_eq!((route.ended[Ended::TimedOut as usize].get(), route.took_ms.read().sum), (1, 7));
+        assert_eq!((route.ended[WaitEnd::TimedOut as usize].get(), route.took_ms.read().sum), (1, 7));
     }
 }

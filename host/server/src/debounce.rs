@@ -1,13 +1,13 @@
 //! When a changed guests folder may be acted on: a file that is still being written is no guest yet.
 //!
-//! No file system and no clock here: [`Settling`] is handed what the folder holds, and the time.
+//! No file system and no clock here: [`Debounce`] is handed what the folder holds, and the time.
 //!
 //! ```text
 //! loop {
-//!     wait for the watch, or until settling.next_look_ms();
+//!     wait for the watch, or until debounce.next_look_ms();
 //!     match scan(folder) {
-//!         Ok(snapshot) => load what settling.observe(snapshot, now) says; for what fails: settling.failed(name);
-//!         Err(error)   => settling.unseen(now), and say it once;
+//!         Ok(snapshot) => load what debounce.observe(snapshot, now) says; for what fails: debounce.failed(name);
+//!         Err(error)   => debounce.unseen(now), and say it once;
 //!     }
 //! }
 //! ```
@@ -56,7 +56,7 @@ pub struct Snapshot {
 /// What is to be done about one guest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// Its files are new, or others than before, or to be tried once more ([`Settling::failed`]).
+    /// Its files are new, or others than before, or to be tried once more ([`Debounce::failed`]).
     Written {
         /// The guest's name.
         name: String,
@@ -91,8 +91,8 @@ pub enum Failure {
 
 /// Decides when what changed in the guests folder has settled.
 ///
-/// - A file is offered once its [`Stamp`] has been the same for `settle_ms`. While it grows, it is not.
-/// - A removal is offered once nothing in the folder has changed for `settle_ms`, or after `removal_ms_max` at the
+/// - A file is offered once its [`Stamp`] has been the same for `quiet_ms`. While it grows, it is not.
+/// - A removal is offered once nothing in the folder has changed for `quiet_ms`, or after `removal_ms_max` at the
 ///   latest, so that "remove, then write" and a folder that is exchanged file by file unload no guest in between. In a
 ///   folder that has just taken the place of another one it waits for as long as files are being written: it is filled.
 /// - A folder that can't be seen unloads nothing: whoever removes it is about to put another one there, or a volume is
@@ -101,33 +101,33 @@ pub enum Failure {
 /// - Each state is offered once. What changes and is as before when it settles is not offered.
 ///
 /// The clock is any that counts milliseconds and never goes back.
-pub struct Settling {
+pub struct Debounce {
     limits: WatchLimits,
     guests: BTreeMap<String, Part<Vec<Found>>>,
     manifest: Part<Option<Stamp>>,
     folder: Option<FolderId>,
     /// Since when nothing in the folder has changed.
     still_since_ms: u64,
-    /// The folder is another one than before, and something in it has changed within `settle_ms` ever since.
+    /// The folder is another one than before, and something in it has changed within `quiet_ms` ever since.
     filling: bool,
     /// Set while the folder can't be seen: when to look again.
     unseen_until_ms: Option<u64>,
 }
 
-impl Settling {
+impl Debounce {
     /// Returns one to which nothing has been loaded yet: all that a folder holds is offered once it has settled.
     #[cfg(test)]
-    pub fn new(limits: WatchLimits) -> Settling {
-        Settling::serving(limits, Snapshot::default(), 0)
+    pub fn new(limits: WatchLimits) -> Debounce {
+        Debounce::serving(limits, Snapshot::default(), 0)
     }
 
     /// This was loaded already. The snapshot has to be from before the loading, so that a write in between is noticed.
-    pub fn serving(limits: WatchLimits, loaded: Snapshot, now_ms: u64) -> Settling {
+    pub fn serving(limits: WatchLimits, loaded: Snapshot, now_ms: u64) -> Debounce {
         let Snapshot { folder, guests, manifest } = loaded;
         let guests = guests.into_iter().map(|(name, files)| (name, Part::offered(files, now_ms))).collect();
         let manifest = Part::offered(manifest, now_ms);
         let still_since_ms = now_ms;
-        Settling { limits, guests, manifest, folder, still_since_ms, filling: false, unseen_until_ms: None }
+        Debounce { limits, guests, manifest, folder, still_since_ms, filling: false, unseen_until_ms: None }
     }
 
     /// Takes in what the folder holds now, and says what of it is to be acted on.
@@ -193,12 +193,12 @@ impl Settling {
         if moves {
             self.still_since_ms = now_ms;
         }
-        let still = now_ms - self.still_since_ms >= self.limits.settle_ms;
+        let still = now_ms - self.still_since_ms >= self.limits.quiet_ms;
         self.filling = is_another || self.filling && !still;
     }
 
     fn pace(&self) -> Pace {
-        let Settling { limits, still_since_ms, filling, .. } = *self;
+        let Debounce { limits, still_since_ms, filling, .. } = *self;
         Pace { limits, still_since_ms, filling }
     }
 }
@@ -242,10 +242,10 @@ impl<T: Default + PartialEq + Clone> Part<T> {
     /// When it is to be offered, as far as is known.
     fn due_ms(&self, pace: &Pace) -> Option<u64> {
         let Pace { limits, still_since_ms, filling } = pace;
-        let still_ms = still_since_ms + limits.settle_ms;
+        let still_ms = still_since_ms + limits.quiet_ms;
         match self.seen == self.offered {
             true => self.is_on_trial.then_some(self.since_ms + limits.report_after_ms),
-            false if self.seen != T::default() => Some(self.since_ms + limits.settle_ms),
+            false if self.seen != T::default() => Some(self.since_ms + limits.quiet_ms),
             false if *filling => Some(still_ms),
             false => Some(still_ms.min(self.since_ms + limits.removal_ms_max)),
         }

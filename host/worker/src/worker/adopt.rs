@@ -1,10 +1,10 @@
 //! A new deployment takes the place of the one that serves.
 //!
 //! The router and the guests are swapped at once. What is queued, runs or is suspended goes on with the version that it
-//! began with, which [`Calls::hold`] keeps here until its last request has ended.
+//! began with, which [`Guests::hold`] keeps here until its last request has ended.
 
 use super::{TURN, Worker};
-use snow_runtime::{Calls, VersionId, World};
+use snow_runtime::{Guests, VersionId, World};
 
 /// A version of a guest, too old to be kept, and how far its suspensions have been ended.
 pub(super) struct Expelled {
@@ -13,9 +13,9 @@ pub(super) struct Expelled {
     next: u32,
 }
 
-impl<W: World, C: Calls> Worker<W, C> {
-    pub(super) fn redeploy(&mut self) {
-        let Some(redeployed) = self.guests.redeploy() else { return };
+impl<W: World, C: Guests> Worker<W, C> {
+    pub(super) fn adopt(&mut self) {
+        let Some(redeployed) = self.guests.adopt() else { return };
         self.shared.limits = redeployed.limits;
         self.shared.access_log = redeployed.access_log;
         for version in redeployed.gone {

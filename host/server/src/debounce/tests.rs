@@ -26,14 +26,14 @@ fn removed(name: &str) -> Change {
 }
 
 /// One that serves guest `a`, version 1, since time 0.
-fn serving_one() -> Settling {
-    Settling::serving(LIMITS, folder(1, &[("a", 1)]), 0)
+fn serving_one() -> Debounce {
+    Debounce::serving(LIMITS, folder(1, &[("a", 1)]), 0)
 }
 
 /// Looks at these times, and what came of each.
-fn looks(settling: &mut Settling, looks: &[(u64, Snapshot)]) -> Vec<(u64, Change)> {
+fn looks(debounce: &mut Debounce, looks: &[(u64, Snapshot)]) -> Vec<(u64, Change)> {
     let look = |(now_ms, snapshot): &(u64, Snapshot)| {
-        let changed = settling.observe(snapshot.clone(), *now_ms).changed;
+        let changed = debounce.observe(snapshot.clone(), *now_ms).changed;
         changed.into_iter().map(|change| (*now_ms, change)).collect::<Vec<_>>()
     };
     looks.iter().flat_map(look).collect()
@@ -41,129 +41,129 @@ fn looks(settling: &mut Settling, looks: &[(u64, Snapshot)]) -> Vec<(u64, Change
 
 #[test]
 fn a_new_file_is_offered_once_when_it_has_been_the_same_for_long_enough() {
-    let mut settling = Settling::new(LIMITS);
+    let mut debounce = Debounce::new(LIMITS);
     let at = |now_ms| (now_ms, folder(1, &[("a", 1)]));
-    assert_eq!(looks(&mut settling, &[at(1_000), at(1_099)]), []);
-    assert_eq!(settling.next_look_ms(), Some(1_100));
-    assert_eq!(looks(&mut settling, &[at(1_100), at(1_101), at(9_000)]), [(1_100, written("a", 1))]);
-    assert_eq!(settling.next_look_ms(), None);
+    assert_eq!(looks(&mut debounce, &[at(1_000), at(1_099)]), []);
+    assert_eq!(debounce.next_look_ms(), Some(1_100));
+    assert_eq!(looks(&mut debounce, &[at(1_100), at(1_101), at(9_000)]), [(1_100, written("a", 1))]);
+    assert_eq!(debounce.next_look_ms(), None);
 }
 
 #[test]
 fn a_file_that_grows_is_not_offered_for_as_long_as_it_grows() {
-    let mut settling = serving_one();
+    let mut debounce = serving_one();
     let mut slow: Vec<_> = (1..=100).map(|nth| (nth * 90, folder(1, &[("a", 1 + nth)]))).collect();
     slow.push((9_099, folder(1, &[("a", 101)])));
-    assert_eq!(looks(&mut settling, &slow), []);
-    assert_eq!(looks(&mut settling, &[(9_100, folder(1, &[("a", 101)]))]), [(9_100, written("a", 101))]);
+    assert_eq!(looks(&mut debounce, &slow), []);
+    assert_eq!(looks(&mut debounce, &[(9_100, folder(1, &[("a", 101)]))]), [(9_100, written("a", 101))]);
 }
 
 #[test]
 fn what_changes_and_is_as_before_when_it_settles_is_not_offered() {
-    let mut settling = serving_one();
+    let mut debounce = serving_one();
     let history = [(10, folder(1, &[])), (60, folder(1, &[("a", 2)])), (90, folder(1, &[("a", 1)]))];
-    assert_eq!(looks(&mut settling, &history), []);
-    assert_eq!(settling.next_look_ms(), None);
+    assert_eq!(looks(&mut debounce, &history), []);
+    assert_eq!(debounce.next_look_ms(), None);
 }
 
 #[test]
 fn removed_and_then_written_is_a_change_and_removed_for_good_a_removal() {
-    let mut settling = serving_one();
+    let mut debounce = serving_one();
     let history = [(10, folder(1, &[])), (109, folder(1, &[])), (109, folder(1, &[("a", 2)]))];
-    assert_eq!(looks(&mut settling, &history), []);
-    assert_eq!(looks(&mut settling, &[(209, folder(1, &[("a", 2)]))]), [(209, written("a", 2))]);
+    assert_eq!(looks(&mut debounce, &history), []);
+    assert_eq!(looks(&mut debounce, &[(209, folder(1, &[("a", 2)]))]), [(209, written("a", 2))]);
     let history = [(300, folder(1, &[])), (400, folder(1, &[])), (500, folder(1, &[]))];
-    assert_eq!(looks(&mut settling, &history), [(400, removed("a"))]);
+    assert_eq!(looks(&mut debounce, &history), [(400, removed("a"))]);
 }
 
 #[test]
 fn a_removal_waits_for_other_files_but_not_for_ever() {
-    let mut settling = serving_one();
+    let mut debounce = serving_one();
     let copying =
         |range: std::ops::Range<u64>| range.map(|nth| (nth * 50, folder(1, &[("b", nth)]))).collect::<Vec<_>>();
-    assert_eq!(looks(&mut settling, &copying(1..9)), []);
-    assert_eq!(looks(&mut settling, &copying(9..20)), [(50 + LIMITS.removal_ms_max, removed("a"))]);
+    assert_eq!(looks(&mut debounce, &copying(1..9)), []);
+    assert_eq!(looks(&mut debounce, &copying(9..20)), [(50 + LIMITS.removal_ms_max, removed("a"))]);
 }
 
 #[test]
 fn a_folder_that_is_made_again_is_filled_before_anything_is_removed() {
-    let mut settling = Settling::serving(LIMITS, folder(1, &[("a", 1), ("b", 1), ("c", 1)]), 0);
+    let mut debounce = Debounce::serving(LIMITS, folder(1, &[("a", 1), ("b", 1), ("c", 1)]), 0);
     // `b` is copied for ten seconds, and `a` only then.
     let mut history: Vec<_> = (1..=200).map(|nth| (nth * 50, folder(2, &[("b", 1 + nth)]))).collect();
     history.push((10_050, folder(2, &[("a", 2), ("b", 201)])));
-    assert_eq!(looks(&mut settling, &history), []);
-    assert_eq!(settling.next_look_ms(), Some(10_100));
+    assert_eq!(looks(&mut debounce, &history), []);
+    assert_eq!(debounce.next_look_ms(), Some(10_100));
     let last = folder(2, &[("a", 2), ("b", 201)]);
     let expected = [(10_100, written("b", 201)), (10_150, written("a", 2)), (10_150, removed("c"))];
-    assert_eq!(looks(&mut settling, &[(10_100, last.clone()), (10_150, last)]), expected);
+    assert_eq!(looks(&mut debounce, &[(10_100, last.clone()), (10_150, last)]), expected);
 }
 
 #[test]
 fn a_folder_that_can_not_be_seen_removes_nothing_and_is_looked_for() {
-    let mut settling = serving_one();
-    assert_eq!(looks(&mut settling, &[(10, folder(1, &[]))]), []);
+    let mut debounce = serving_one();
+    assert_eq!(looks(&mut debounce, &[(10, folder(1, &[]))]), []);
     for now_ms in [50, 500, 5_000] {
-        settling.unseen(now_ms);
-        assert_eq!(settling.next_look_ms(), Some(now_ms + LIMITS.poll_ms));
+        debounce.unseen(now_ms);
+        assert_eq!(debounce.next_look_ms(), Some(now_ms + LIMITS.poll_ms));
     }
     // It is back, with the same number, and still empty: whoever made it is about to fill it.
-    assert_eq!(looks(&mut settling, &[(6_000, folder(1, &[])), (6_099, folder(1, &[("a", 1)]))]), []);
-    assert_eq!(settling.next_look_ms(), None);
+    assert_eq!(looks(&mut debounce, &[(6_000, folder(1, &[])), (6_099, folder(1, &[("a", 1)]))]), []);
+    assert_eq!(debounce.next_look_ms(), None);
 }
 
 #[test]
 fn a_failure_is_reported_when_the_file_has_been_the_same_for_a_second() {
-    let mut settling = serving_one();
+    let mut debounce = serving_one();
     let half = |now_ms| (now_ms, folder(1, &[("a", 2)]));
-    assert_eq!(looks(&mut settling, &[half(10), half(110)]), [(110, written("a", 2))]);
-    assert_eq!(settling.failed("a"), Failure::NotYet);
-    assert_eq!(settling.next_look_ms(), Some(1_010));
-    assert_eq!(looks(&mut settling, &[half(1_009), half(1_010)]), [(1_010, written("a", 2))]);
-    assert_eq!(settling.failed("a"), Failure::Report);
-    assert_eq!((settling.next_look_ms(), looks(&mut settling, &[half(9_000)])), (None, vec![]));
+    assert_eq!(looks(&mut debounce, &[half(10), half(110)]), [(110, written("a", 2))]);
+    assert_eq!(debounce.failed("a"), Failure::NotYet);
+    assert_eq!(debounce.next_look_ms(), Some(1_010));
+    assert_eq!(looks(&mut debounce, &[half(1_009), half(1_010)]), [(1_010, written("a", 2))]);
+    assert_eq!(debounce.failed("a"), Failure::Report);
+    assert_eq!((debounce.next_look_ms(), looks(&mut debounce, &[half(9_000)])), (None, vec![]));
     // Fixed, and seen so only late: there is nothing to wait for.
     let fixed = |now_ms| (now_ms, folder(1, &[("a", 3)]));
-    assert_eq!(looks(&mut settling, &[fixed(9_100), fixed(10_200)]), [(10_200, written("a", 3))]);
-    assert_eq!(settling.failed("a"), Failure::Report);
-    assert_eq!(settling.failed("nobody"), Failure::Report);
+    assert_eq!(looks(&mut debounce, &[fixed(9_100), fixed(10_200)]), [(10_200, written("a", 3))]);
+    assert_eq!(debounce.failed("a"), Failure::Report);
+    assert_eq!(debounce.failed("nobody"), Failure::Report);
 }
 
 #[test]
 fn a_copy_that_stalls_and_goes_on_is_offered_again_without_a_report() {
-    let mut settling = serving_one();
+    let mut debounce = serving_one();
     let half = [(10, folder(1, &[("a", 2)])), (110, folder(1, &[("a", 2)]))];
-    assert_eq!(looks(&mut settling, &half).len(), 1);
-    assert_eq!(settling.failed("a"), Failure::NotYet);
+    assert_eq!(looks(&mut debounce, &half).len(), 1);
+    assert_eq!(debounce.failed("a"), Failure::NotYet);
     let whole = [(900, folder(1, &[("a", 3)])), (1_000, folder(1, &[("a", 3)])), (5_000, folder(1, &[("a", 3)]))];
-    assert_eq!(looks(&mut settling, &whole), [(1_000, written("a", 3))]);
+    assert_eq!(looks(&mut debounce, &whole), [(1_000, written("a", 3))]);
 }
 
 /// What failed and was not reported is not forgotten because the file was away for a moment.
 #[test]
 fn a_file_on_trial_that_was_away_is_tried_again() {
-    let mut settling = serving_one();
+    let mut debounce = serving_one();
     let half = |now_ms| (now_ms, folder(1, &[("a", 2)]));
-    looks(&mut settling, &[half(10), half(110)]);
-    assert_eq!(settling.failed("a"), Failure::NotYet);
+    looks(&mut debounce, &[half(10), half(110)]);
+    assert_eq!(debounce.failed("a"), Failure::NotYet);
     let history = [(200, folder(1, &[])), half(250), half(1_249), half(1_250)];
-    assert_eq!(looks(&mut settling, &history), [(1_250, written("a", 2))]);
+    assert_eq!(looks(&mut debounce, &history), [(1_250, written("a", 2))]);
 }
 
 #[test]
 fn the_manifest_settles_as_guests_do() {
-    let mut settling = serving_one();
+    let mut debounce = serving_one();
     let with = |stamp: Option<u64>| {
         let manifest = stamp.map(|version| files(version)[0].stamp);
         Snapshot { manifest, ..folder(1, &[("a", 1)]) }
     };
-    let mut changed = |now_ms, stamp| settling.observe(with(stamp), now_ms).manifest_changed;
+    let mut changed = |now_ms, stamp| debounce.observe(with(stamp), now_ms).manifest_changed;
     assert!(!changed(0, Some(1)) && !changed(99, Some(1)) && changed(100, Some(1)) && !changed(101, Some(1)));
     assert!(!changed(200, None) && changed(300, None));
     assert!(!changed(400, Some(2)) && changed(500, Some(2)));
-    assert_eq!(settling.manifest_failed(), Failure::NotYet);
-    assert_eq!(settling.next_look_ms(), Some(1_400));
-    assert!(settling.observe(with(Some(2)), 1_400).manifest_changed);
-    assert_eq!(settling.manifest_failed(), Failure::Report);
+    assert_eq!(debounce.manifest_failed(), Failure::NotYet);
+    assert_eq!(debounce.next_look_ms(), Some(1_400));
+    assert!(debounce.observe(with(Some(2)), 1_400).manifest_changed);
+    assert_eq!(debounce.manifest_failed(), Failure::Report);
 }
 
 #[derive(Clone, Debug)]
@@ -207,7 +207,7 @@ struct Model {
 }
 
 impl Model {
-    fn look(&mut self, settling: &mut Settling) -> Result<(), TestCaseError> {
+    fn look(&mut self, debounce: &mut Debounce) -> Result<(), TestCaseError> {
         for name in NAMES {
             if self.there.get(name) != self.seen.get(name) {
                 self.seen_since_ms.insert(name, self.now_ms);
@@ -216,8 +216,8 @@ impl Model {
         }
         self.seen = self.there.clone();
         let guests: Vec<_> = self.there.iter().map(|(name, version)| (*name, *version)).collect();
-        let due = settling.next_look_ms();
-        let observed = settling.observe(folder(self.inode, &guests), self.now_ms);
+        let due = debounce.next_look_ms();
+        let observed = debounce.observe(folder(self.inode, &guests), self.now_ms);
         prop_assert!(observed.changed.is_empty() || due.is_some(), "a look that nobody would have taken");
         for change in observed.changed {
             self.offer(change)?;
@@ -234,9 +234,9 @@ impl Model {
         prop_assert_eq!(self.there.get(name).copied(), version, "as it is there");
         prop_assert_ne!(self.offered.get(name).copied(), version, "once");
         let same_ms = self.now_ms - self.seen_since_ms[name];
-        prop_assert!(same_ms >= LIMITS.settle_ms, "{name} was the same for {same_ms} ms");
+        prop_assert!(same_ms >= LIMITS.quiet_ms, "{name} was the same for {same_ms} ms");
         let still_ms = self.now_ms - self.still_since_ms;
-        let waited = version.is_some() || still_ms >= LIMITS.settle_ms || same_ms >= LIMITS.removal_ms_max;
+        let waited = version.is_some() || still_ms >= LIMITS.quiet_ms || same_ms >= LIMITS.removal_ms_max;
         prop_assert!(waited, "{name} was removed {still_ms} ms after a change");
         match version {
             Some(version) => self.offered.insert(name, version),
@@ -245,7 +245,7 @@ impl Model {
         Ok(())
     }
 
-    fn take(&mut self, step: &Step, settling: &mut Settling) -> Result<(), TestCaseError> {
+    fn take(&mut self, step: &Step, debounce: &mut Debounce) -> Result<(), TestCaseError> {
         match step {
             Step::Wait(ms) => self.now_ms += ms,
             Step::Write(guest) => {
@@ -260,8 +260,8 @@ impl Model {
                 self.there.remove(NAMES[*guest]);
             }
             Step::Exchange => self.inode += 1,
-            Step::Unseen => settling.unseen(self.now_ms),
-            Step::Look => self.look(settling)?,
+            Step::Unseen => debounce.unseen(self.now_ms),
+            Step::Look => self.look(debounce)?,
         }
         Ok(())
     }
@@ -270,10 +270,10 @@ impl Model {
 /// A different folder, and that it was not seen in between, are one beginning.
 #[test]
 fn a_folder_that_comes_back_as_another_one_settles_too() {
-    let mut settling = serving_one();
-    settling.unseen(10);
-    assert_eq!(looks(&mut settling, &[(20, folder(2, &[])), (120, folder(2, &[]))]), [(120, removed("a"))]);
-    assert_eq!(settling.next_look_ms(), None);
+    let mut debounce = serving_one();
+    debounce.unseen(10);
+    assert_eq!(looks(&mut debounce, &[(20, folder(2, &[])), (120, folder(2, &[]))]), [(120, removed("a"))]);
+    assert_eq!(debounce.next_look_ms(), None);
 }
 
 proptest! {
@@ -281,15 +281,15 @@ proptest! {
     fn each_state_that_stays_is_offered_once_and_none_before_it_has_settled(
         steps in prop::collection::vec(step(), 0..60)
     ) {
-        let (mut model, mut settling) = (Model::default(), Settling::new(LIMITS));
+        let (mut model, mut debounce) = (Model::default(), Debounce::new(LIMITS));
         for step in &steps {
-            model.take(step, &mut settling)?;
+            model.take(step, &mut debounce)?;
         }
         // Whatever happened: two looks bring in all that is there.
-        model.look(&mut settling)?;
-        model.now_ms += LIMITS.settle_ms;
-        model.look(&mut settling)?;
+        model.look(&mut debounce)?;
+        model.now_ms += LIMITS.quiet_ms;
+        model.look(&mut debounce)?;
         prop_assert_eq!(&model.offered, &model.there);
-        prop_assert_eq!(settling.next_look_ms(), None);
+        prop_assert_eq!(debounce.next_look_ms(), None);
     }
 }
