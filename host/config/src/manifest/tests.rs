@@ -53,8 +53,8 @@ fn the_example_in_the_docs_is_right() {
 }
 
 #[test]
-fn the_example_in_the_readme_is_right() {
-    let readme = include_str!("../../../../README.md");
+fn the_example_in_the_docs_is_right() {
+    let readme = include_str!("../../../../docs/manifest.md");
     let example = readme.split("<!-- the manifest -->\n```toml\n").nth(1).and_then(|rest| rest.split("```").next());
     let manifest = good(example.expect("it is there"));
     assert!(manifest.guests["shop"].keys.is_some() && manifest.guests["pay"].responds == Some(true));

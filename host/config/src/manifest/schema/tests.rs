@@ -9,7 +9,7 @@ use crate::manifest::parse;
 
 #[test]
 fn examples_conform() {
-    let readme = include_str!("../../../../../README.md");
+    let readme = include_str!("../../../../../docs/manifest.md");
     let of_readme = readme.split("<!-- the manifest -->\n```toml\n").nth(1).and_then(|rest| rest.split("```").next());
     let docs = include_str!("../../manifest.rs").split("```toml").nth(1).and_then(|rest| rest.split("//! ```").next());
     for text in [of_readme.expect("it is there"), &docs.expect("it is there").replace("//!", "")] {
