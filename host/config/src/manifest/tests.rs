@@ -53,7 +53,7 @@ fn the_example_in_the_docs_is_right() {
 }
 
 #[test]
-fn the_example_in_the_docs_is_right() {
+fn the_example_in_the_manifest_page_is_right() {
     let readme = include_str!("../../../../docs/manifest.md");
     let example = readme.split("<!-- the manifest -->\n```toml\n").nth(1).and_then(|rest| rest.split("```").next());
     let manifest = good(example.expect("it is there"));
