@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 use crate::pending::WorkerId;
 use crate::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Names a gate, and so its guest's name, in the process and for as long as that lives.
+/// Names a gate, on every worker and for the life of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GateId(pub u32);
 

@@ -65,7 +65,7 @@ impl Held {
     }
 }
 
-/// What a slot has.
+/// A slot's call, and what its calls use one after another.
 struct SlotState {
     call: Option<Pin<Box<dyn Future<Output = Ended>>>>,
     /// Of the call, or of the last one.

@@ -19,8 +19,8 @@ pub trait Post: Send + Sync {
     fn gate_opened(&self, worker: WorkerId, gate: GateId);
 }
 
-/// Names the place of a started call among its worker's, for as long as the call lasts; another call may have it
-/// afterwards. It is not a place in a slab.
+/// Names the place of a started call among the calls of its worker, for as long as the call lasts; another call may get
+/// the place afterwards. Not to be confused with the slot of a slab's key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Slot(pub u32);
 

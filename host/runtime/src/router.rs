@@ -29,8 +29,8 @@ pub struct Route {
     pub pattern: String,
 }
 
-/// Names a version of a guest, on every worker of the process. It is valid while the version is in the router or a request
-/// holds the version; another version may get it afterwards. Low, since workers keep tables by it.
+/// Names a version of a guest, on every worker of the process, for as long as the version is in the router or a request
+/// holds it; another version may get the id afterwards. Ids are kept low, because workers index tables by them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct VersionId(pub u32);
 

@@ -171,7 +171,7 @@ pub struct VersionStats {
     pub held: Counter,
 }
 
-/// Counts by what they are of, added by their worker when it first needs them; others find them here.
+/// Counters by the id of a label or a version, added by their worker when it first needs them; others read them here.
 #[derive(Debug)]
 pub struct Shelf<K, T>(Mutex<BTreeMap<K, Arc<T>>>);
 
@@ -182,22 +182,22 @@ impl<K, T> Default for Shelf<K, T> {
 }
 
 impl<K: Copy + Ord, T> Shelf<K, T> {
-    /// Returns all that are there, in the order of what they are of.
+    /// Returns all that are there, in the order of their ids.
     pub fn all(&self) -> Vec<(K, Arc<T>)> {
-        lock(&self.0).iter().map(|(of, counts)| (*of, counts.clone())).collect()
+        lock(&self.0).iter().map(|(id, counters)| (*id, counters.clone())).collect()
     }
 
-    /// Returns the counts of one.
-    pub fn get(&self, of: K) -> Option<Arc<T>> {
-        lock(&self.0).get(&of).cloned()
+    /// Returns the counters of one id.
+    pub fn get(&self, id: K) -> Option<Arc<T>> {
+        lock(&self.0).get(&id).cloned()
     }
 
-    pub(super) fn put(&self, of: K, counts: Arc<T>) {
-        lock(&self.0).insert(of, counts);
+    pub(super) fn put(&self, id: K, counters: Arc<T>) {
+        lock(&self.0).insert(id, counters);
     }
 
-    pub(super) fn remove(&self, of: K) {
-        lock(&self.0).remove(&of);
+    pub(super) fn remove(&self, id: K) {
+        lock(&self.0).remove(&id);
     }
 }
 
