@@ -44,6 +44,7 @@ pub mod cli;
 pub mod config;
 pub mod connection;
 pub mod counters;
+pub mod declare;
 pub mod dev;
 pub mod exchange;
 pub mod fifo;
