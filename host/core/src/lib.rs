@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod counters;
+pub mod declare;
 mod fifo;
 mod gates;
 mod glob;

@@ -1,7 +1,7 @@
-//! What the values of a manifest can be: for each kind, how one is read, how it is described to editors, and how it is
-//! written. So these three can't come to differ.
+//! The kinds of values that a setting may have: for each kind, how a value is read, how it is described to editors, and
+//! how it is written. The three stand side by side, so that they agree.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::LazyLock;
 
@@ -9,38 +9,63 @@ use regex::Regex;
 use serde_json::{Value as Json, json};
 
 use super::reader::{Range, Reader, Toml};
-use crate::config::{AdminListen, Cache, Instances, LISTENERS_MAX, Listen, LogFormat, Rollback};
+use crate::config::{Admin, AdminListen, Cache, Command, Instances, LISTENERS_MAX, Listen, LogFormat, Mount, Rollback};
 use snow_core::{Glob, Globs};
 
-/// Patterns in one list.
+/// The most patterns of one list.
 pub(super) const PATTERNS_MAX: usize = 1_000;
-/// One pattern, one path, one argument.
+/// The most bytes of one pattern, one path or one argument.
 pub(super) const TEXT_BYTES_MAX: usize = 1_024;
-/// A build command with its arguments.
+/// The most words of a build command with its arguments.
 const WORDS_MAX: usize = 100;
-/// What an instance may serve.
+/// How many calls an instance may serve.
 const REUSE: Range = 1..=1_000_000_000;
-/// The first calls of a version that are looked at.
+/// How many first calls of a version may be looked at, and how many of them may trap.
 const ROLLBACK: Range = 1..=1_000_000;
-/// Segments of a path as it is sent (RFC 3986, section 3.3), none empty.
+/// Segments of a path as it is sent (RFC 3986, section 3.3), none of them empty.
 const MOUNT: &str = r"^(/[A-Za-z0-9\-._~!$&'()*+,;=:@%]+)+$";
 
-/// One kind of values.
-pub(super) trait Setting {
-    /// What is read.
-    type Value;
+/// A kind of values: usually their own type.
+pub(crate) trait Kind {
+    /// The type of the values.
+    type Value: Clone + 'static;
 
-    /// Reads a value of the key of this name, or says all that is wrong with it. `range` is what a number may be.
+    /// Reads the value that is written for the setting `name`, or reports all that is wrong with it. `range` is what a
+    /// number may be.
     fn read(reader: &mut Reader<'_>, name: &str, range: &Range, value: &Toml<'_>) -> Option<Self::Value>;
 
-    /// What it may be, as JSON Schema.
+    /// Returns the JSON Schema of what may be written.
     fn schema(range: &Range) -> Json;
 
-    /// The value as JSON that means the same in TOML.
+    /// Returns a value as JSON that means the same in TOML; null if it is not set.
     fn json(value: &Self::Value) -> Json;
+
+    /// Lowers a number to `most` if it is above.
+    fn cut(_value: &mut Self::Value, _most: u64) {}
 }
 
-impl Setting for bool {
+/// A value that may be not set.
+impl<K: Kind> Kind for Option<K> {
+    type Value = Option<K::Value>;
+
+    fn read(reader: &mut Reader<'_>, name: &str, range: &Range, value: &Toml<'_>) -> Option<Self::Value> {
+        K::read(reader, name, range, value).map(Some)
+    }
+
+    fn schema(range: &Range) -> Json {
+        K::schema(range)
+    }
+
+    fn json(value: &Self::Value) -> Json {
+        value.as_ref().map_or(Json::Null, K::json)
+    }
+
+    fn cut(value: &mut Self::Value, most: u64) {
+        value.iter_mut().for_each(|value| K::cut(value, most));
+    }
+}
+
+impl Kind for bool {
     type Value = bool;
 
     fn read(reader: &mut Reader<'_>, name: &str, _: &Range, value: &Toml<'_>) -> Option<bool> {
@@ -57,9 +82,9 @@ impl Setting for bool {
 }
 
 /// The ranges fit the types, so that the casts lose nothing.
-macro_rules! integer {
+macro_rules! integers {
     ($($type:ty),*) => {$(
-        impl Setting for $type {
+        impl Kind for $type {
             type Value = $type;
 
             fn read(reader: &mut Reader<'_>, name: &str, range: &Range, value: &Toml<'_>) -> Option<$type> {
@@ -73,37 +98,37 @@ macro_rules! integer {
             fn json(value: &$type) -> Json {
                 json!(value)
             }
+
+            fn cut(value: &mut $type, most: u64) {
+                *value = (*value as u64).min(most) as $type;
+            }
         }
     )*};
 }
 
-integer!(u16, u32, u64, usize);
+integers!(u16, u32, u64, usize);
 
-/// A number, as JSON Schema.
-pub(super) fn integer(range: &Range) -> Json {
+fn integer(range: &Range) -> Json {
     json!({ "type": "integer", "minimum": range.start(), "maximum": range.end() })
 }
 
-impl Setting for LogFormat {
+impl Kind for LogFormat {
     type Value = LogFormat;
 
     fn read(reader: &mut Reader<'_>, name: &str, _: &Range, value: &Toml<'_>) -> Option<LogFormat> {
-        match reader.choice(name, value, &["text", "json"])? {
-            "json" => Some(LogFormat::Json),
-            _ => Some(LogFormat::Text),
-        }
+        reader.choice(name, value, &LogFormat::ALL.map(LogFormat::name))?.parse().ok()
     }
 
     fn schema(_: &Range) -> Json {
-        json!({ "enum": ["text", "json"] })
+        json!({ "enum": LogFormat::ALL.map(LogFormat::name) })
     }
 
     fn json(value: &LogFormat) -> Json {
-        json!(if *value == LogFormat::Json { "json" } else { "text" })
+        json!(value.name())
     }
 }
 
-impl Setting for Vec<Listen> {
+impl Kind for Vec<Listen> {
     type Value = Vec<Listen>;
 
     fn read(reader: &mut Reader<'_>, name: &str, _: &Range, value: &Toml<'_>) -> Option<Vec<Listen>> {
@@ -134,8 +159,8 @@ impl Setting for Vec<Listen> {
     }
 }
 
-/// `None` is written `false`.
-impl Setting for Option<AdminListen> {
+/// `None` is written as `false`.
+impl Kind for Admin {
     type Value = Option<AdminListen>;
 
     fn read(reader: &mut Reader<'_>, name: &str, _: &Range, value: &Toml<'_>) -> Option<Option<AdminListen>> {
@@ -159,7 +184,7 @@ impl Setting for Option<AdminListen> {
     }
 }
 
-impl Setting for Cache {
+impl Kind for Cache {
     type Value = Cache;
 
     fn read(reader: &mut Reader<'_>, name: &str, _: &Range, value: &Toml<'_>) -> Option<Cache> {
@@ -186,7 +211,7 @@ impl Setting for Cache {
     }
 }
 
-impl Setting for Globs {
+impl Kind for Globs {
     type Value = Globs;
 
     fn read(reader: &mut Reader<'_>, name: &str, _: &Range, value: &Toml<'_>) -> Option<Globs> {
@@ -207,7 +232,7 @@ impl Setting for Globs {
     }
 }
 
-impl Setting for Instances {
+impl Kind for Instances {
     type Value = Instances;
 
     fn read(reader: &mut Reader<'_>, name: &str, _: &Range, value: &Toml<'_>) -> Option<Instances> {
@@ -241,8 +266,8 @@ impl Setting for Instances {
     }
 }
 
-/// A number that is left out is the default's.
-impl Setting for Rollback {
+/// A number that is left out is the one of the default.
+impl Kind for Rollback {
     type Value = Rollback;
 
     fn read(reader: &mut Reader<'_>, name: &str, _: &Range, value: &Toml<'_>) -> Option<Rollback> {
@@ -280,10 +305,7 @@ impl Setting for Rollback {
     }
 }
 
-/// The prefix under which a guest is reached.
-pub(super) struct Mount;
-
-impl Setting for Mount {
+impl Kind for Mount {
     type Value = String;
 
     fn read(reader: &mut Reader<'_>, name: &str, _: &Range, value: &Toml<'_>) -> Option<String> {
@@ -313,10 +335,7 @@ impl Setting for Mount {
     }
 }
 
-/// A command with its arguments.
-pub(super) struct Command;
-
-impl Setting for Command {
+impl Kind for Command {
     type Value = Vec<String>;
 
     fn read(reader: &mut Reader<'_>, name: &str, _: &Range, value: &Toml<'_>) -> Option<Vec<String>> {
@@ -343,14 +362,15 @@ impl Setting for Command {
     }
 }
 
+/// Parses a text, or reports why it can't be parsed.
 fn parsed<T: FromStr<Err = String>>(reader: &mut Reader<'_>, name: &str, value: &Toml<'_>, wanted: &str) -> Option<T> {
     let text = reader.text(name, value, wanted, TEXT_BYTES_MAX)?;
     let parsed = text.parse();
     parsed.inspect_err(|why| reader.problem(value.span(), format!("`{name}` can't be {text:?}: {why}"))).ok()
 }
 
-/// Where the host is started from is not the file's to know.
-fn absolute(reader: &mut Reader<'_>, name: &str, value: &Toml<'_>, path: &std::path::Path) -> Option<()> {
+/// Reports a path that is not absolute: what the file means can't depend on where the host is started.
+fn absolute(reader: &mut Reader<'_>, name: &str, value: &Toml<'_>, path: &Path) -> Option<()> {
     if path.is_absolute() {
         return Some(());
     }
