@@ -3,15 +3,15 @@
 use wasmtime::StoreContextMut;
 use wasmtime::component::{LinkerInstance, Resource};
 
-use super::context::{CallContext, of_earlier_call};
-use super::types::{self, Pending, Settlement};
+use crate::contract::context::{CallContext, of_earlier_call};
+use crate::contract::types::{self, Pending, Settlement};
 use snow_core::Refusal;
 use snow_runtime::{Handle, Join, Wait};
 
 type Waited = Result<Vec<Option<Settlement>>, types::Refusal>;
 
 /// Provides `wait`.
-pub(super) fn add_wait(handles: &mut LinkerInstance<'_, CallContext>) -> wasmtime::Result<()> {
+pub(crate) fn add_wait(handles: &mut LinkerInstance<'_, CallContext>) -> wasmtime::Result<()> {
     handles.func_wrap_async(
         "wait",
         |store: StoreContextMut<'_, CallContext>,

@@ -6,11 +6,11 @@
 use wasmtime::Store;
 use wasmtime::component::{self, Resource};
 
-use super::context::CallContext;
-use super::module::{self, Guest, HandleFunc, ResumeFunc};
-use super::runtime::Runtime;
-use super::store::{self, Alive};
-use super::types::{self, ArrivalRef, Pending, RequestRef, SettlementRef};
+use crate::contract::context::CallContext;
+use crate::contract::store::{self, Alive};
+use crate::contract::types::{self, ArrivalRef, Pending, RequestRef, SettlementRef};
+use crate::load::guest::{Guest, HandleFunc, ResumeFunc};
+use crate::runtime::Runtime;
 use snow_runtime::{Arrival, Cause, RouteId};
 
 /// See the module's text.
@@ -28,7 +28,7 @@ pub struct Instance {
 }
 
 /// What `resume` is called with, beside the request.
-pub(super) struct Resumed<'a> {
+pub(crate) struct Resumed<'a> {
     pub cause: Cause,
     pub state: &'a [u8],
     pub arrivals: &'a [Arrival],
@@ -36,14 +36,14 @@ pub(super) struct Resumed<'a> {
 
 impl Instance {
     /// For a first call.
-    pub(super) fn new(runtime: &Runtime, context: CallContext) -> Instance {
+    pub(crate) fn new(runtime: &Runtime, context: CallContext) -> Instance {
         let alive = Alive::new(runtime);
         let store = store::store(runtime, context);
         Instance { store, instance: None, handle: None, resume: None, calls: 1, _alive: alive }
     }
 
     /// The one that was kept, if it can serve another call of those that an instance serves, else a fresh one.
-    pub(super) fn next(kept: Option<Instance>, runtime: &Runtime, context: CallContext) -> Instance {
+    pub(crate) fn next(kept: Option<Instance>, runtime: &Runtime, context: CallContext) -> Instance {
         let calls_max = context.permit().quota.instance_calls_max;
         // One that can't is dropped here already, so that there is room in the pool for the other.
         let kept = kept.filter(|kept| kept.calls < calls_max && kept.context().can_go_on(&context));
@@ -56,21 +56,21 @@ impl Instance {
 
     /// Whether it may be kept, now that a call has returned: that was not its last one, and it was not refused memory, of
     /// which the next one would have too little as well.
-    pub(super) fn is_good(&self) -> bool {
+    pub(crate) fn is_good(&self) -> bool {
         let context = self.context();
         self.calls < context.permit().quota.instance_calls_max && !context.memory.refused
     }
 
-    pub(super) fn context(&self) -> &CallContext {
+    pub(crate) fn context(&self) -> &CallContext {
         self.store.data()
     }
 
-    pub(super) fn context_mut(&mut self) -> &mut CallContext {
+    pub(crate) fn context_mut(&mut self) -> &mut CallContext {
         self.store.data_mut()
     }
 
     /// Guests `handler.handle`.
-    pub(super) async fn handle(
+    pub(crate) async fn handle(
         &mut self,
         guest: &Guest,
         route: RouteId,
@@ -79,7 +79,7 @@ impl Instance {
         let instance = self.instance(guest).await?;
         let handle = match self.handle {
             Some(handle) => handle,
-            None => module::typed(&instance, &mut self.store, &guest.exports.handle)?,
+            None => crate::load::guest::typed(&instance, &mut self.store, &guest.exports.handle)?,
         };
         self.handle = Some(handle);
         let handle: HandleFunc<'_> = handle;
@@ -87,7 +87,7 @@ impl Instance {
     }
 
     /// Guests `resumer.resume`. The arrivals' handles are the call's own, in this order.
-    pub(super) async fn resume(
+    pub(crate) async fn resume(
         &mut self,
         guest: &Guest,
         route: RouteId,
@@ -99,7 +99,7 @@ impl Instance {
             Some(resume) => resume,
             None => {
                 let export = guest.exports.resume.as_ref().ok_or_else(|| wasmtime::Error::msg("no `resume`"))?;
-                module::typed(&instance, &mut self.store, export)?
+                crate::load::guest::typed(&instance, &mut self.store, export)?
             }
         };
         self.resume = Some(resume);

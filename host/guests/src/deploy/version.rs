@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::SystemTime;
 
-use super::module::Guest;
+use crate::load::guest::Guest;
 use snow_config::Rollback;
 use snow_runtime::VersionId;
 

@@ -7,9 +7,9 @@ use wasmparser::Payload;
 use wit_component::{ComponentEncoder, StringEncoding};
 
 /// The contract, for core modules that do not carry it themselves.
-pub(super) const WIT: &str = include_str!("../../../wit/snow.wit");
+pub(crate) const WIT: &str = include_str!("../../../../wit/snow.wit");
 /// What a guest exports that has `resume`.
-pub(super) const RESUMER: &str = "snow:host/resumer@0.1.0";
+pub(crate) const RESUMER: &str = "snow:host/resumer@0.1.0";
 
 /// The component in a file of this name: the file may hold a component, a core module, or either in text.
 ///

@@ -1,25 +1,25 @@
 //! The one file with `unsafe`: compiled code is loaded back from a file.
 //!
 //! wasmtime trusts such a file as it trusts itself: code in it runs with all the rights of this process, and damage is
-//! found only where it shows. So what may be loaded is no path but a [`OwnCode`], which only [`super::cache`] can make.
+//! found only where it shows. So what may be loaded is no path but a [`OwnCode`], which only [`crate::load::cache`] can make.
 
 #![allow(unsafe_code)]
 
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use super::cache::OwnCode;
+use crate::load::cache::OwnCode;
 
 /// Loads compiled code. Costs about as much as mapping the file, whatever its size.
 ///
 /// # Errors
 /// It was not made by this version of wasmtime with the engine's settings, it is cut off, or what it asks for is above
 /// the engine's limits.
-pub(super) fn load(engine: &Engine, code: &OwnCode) -> wasmtime::Result<Component> {
+pub(crate) fn load(engine: &Engine, code: &OwnCode) -> wasmtime::Result<Component> {
     // SAFETY: wasmtime asks that these bytes come from `Engine::precompile_component` unaltered, and that nobody alters
     // them while they are mapped. They do, and nobody can but this very user, since of an `OwnCode` it holds that
     // - it was opened without following a link, in a folder that was itself opened so, and stays open: its owner is this
-    //   process's user, and nobody else may even look into it (`cache/folder.rs`, checked when it was opened);
+    //   process's user, and nobody else may even look into it (`load/cache/folder.rs`, checked when it was opened);
     // - it is a plain file of this user, and not writable for others (checked when it was opened);
     // - it was written there by this program or by its own child, under a name that nobody else looks up; it got its
     //   real name, by a rename, only when it was whole, synced, closed to its writer and read-only; it is never written

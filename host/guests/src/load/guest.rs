@@ -7,12 +7,12 @@ use anyhow::{Context, ensure};
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker, TypedFunc};
 use wasmtime::{Engine, Store};
 
-use super::cache::ContentHash;
-use super::context::CallContext;
-use super::encode::RESUMER;
-use super::runtime::Runtime;
-use super::store::{block_on, store};
-use super::types;
+use crate::contract::context::CallContext;
+use crate::contract::store::{block_on, store};
+use crate::contract::types;
+use crate::load::cache::ContentHash;
+use crate::load::encode::RESUMER;
+use crate::runtime::Runtime;
 use snow_runtime::{Route, check_routes};
 
 const HANDLER: &str = "snow:host/handler@0.1.0";
@@ -28,7 +28,7 @@ pub type ResumeFunc<'a> = TypedFunc<
 >;
 
 /// A component, compiled.
-pub(super) struct Compiled {
+pub(crate) struct Compiled {
     pub component: Component,
     /// Its size before.
     pub component_bytes: usize,
@@ -51,13 +51,13 @@ pub struct Guest {
     /// SHA-256 of its file: what names this version of it.
     pub content_hash: ContentHash,
     /// Its compiled code's file, which stays in the cache while it is used.
-    pub(super) _code: Option<Arc<str>>,
-    pub(super) pre: InstancePre<CallContext>,
-    pub(super) exports: Exports,
+    pub(crate) _code: Option<Arc<str>>,
+    pub(crate) pre: InstancePre<CallContext>,
+    pub(crate) exports: Exports,
 }
 
 /// Where the exports are, so that no call looks them up by name.
-pub(super) struct Exports {
+pub(crate) struct Exports {
     pub routes: ComponentExportIndex,
     pub handle: ComponentExportIndex,
     pub resume: Option<ComponentExportIndex>,
@@ -70,7 +70,7 @@ impl Guest {
     }
 
     /// Makes a guest of compiled code, and asks it for its routes.
-    pub(super) fn new(
+    pub(crate) fn new(
         name: &str,
         compiled: Compiled,
         runtime: &Runtime,
@@ -126,7 +126,7 @@ impl Guest {
 }
 
 /// The function of an export, its type checked.
-pub(super) fn typed<P, R>(
+pub(crate) fn typed<P, R>(
     instance: &wasmtime::component::Instance,
     store: &mut Store<CallContext>,
     export: &ComponentExportIndex,
@@ -169,6 +169,6 @@ fn unlinkable(imports: &[String]) -> String {
 }
 
 /// wasmtime's error with its causes and its backtrace, as text: what a person needs of it.
-pub(super) fn plain(error: wasmtime::Error) -> anyhow::Error {
+pub(crate) fn plain(error: wasmtime::Error) -> anyhow::Error {
     anyhow::anyhow!("{error:?}")
 }

@@ -12,13 +12,15 @@ use anyhow::{Context, ensure};
 use sha2::{Digest, Sha256};
 use wasmtime::component::{Component, Linker};
 
-use super::cache::{Cache, ContentHash, Draft, Entry, Folder, Remembered, Stamp, content_hash};
-pub use super::compiler::Urgency;
-use super::compiler::{Compiler, Unwritten};
-use super::context::CallContext;
-use super::module::{Compiled, Guest, plain};
-use super::runtime::Runtime;
-use super::{encode, engine, host_api, precompiled};
+use crate::contract::context::CallContext;
+use crate::contract::host_api;
+use crate::engine;
+use crate::load::cache::{Cache, ContentHash, Draft, Entry, Folder, Remembered, Stamp, content_hash};
+pub use crate::load::compiler::Urgency;
+use crate::load::compiler::{Compiler, Unwritten};
+use crate::load::guest::{Compiled, Guest, plain};
+use crate::load::{encode, precompiled};
+use crate::runtime::Runtime;
 use snow_config::CompileConfig;
 use snow_runtime::{Level, Log};
 

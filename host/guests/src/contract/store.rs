@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use wasmtime::{Store, UpdateDeadline};
 
-use super::context::CallContext;
-use super::engine::Ticker;
-use super::runtime::{Runtime, Slice};
+use crate::contract::context::CallContext;
+use crate::engine::Ticker;
+use crate::runtime::{Runtime, Slice};
 
 /// The second tick is at least a millisecond away, so a call that is shorter than that is never interrupted.
 const FIRST_SLICE_TICKS: u64 = 2;
@@ -46,7 +46,7 @@ pub fn begin(runtime: &Runtime, store: &mut Store<CallContext>) {
 }
 
 /// Runs a guest's future to its end on this thread: for loading, never on a worker.
-pub(super) fn block_on<T>(ticker: &Ticker, slice: Arc<Slice>, future: impl Future<Output = T>) -> T {
+pub(crate) fn block_on<T>(ticker: &Ticker, slice: Arc<Slice>, future: impl Future<Output = T>) -> T {
     let mut future = pin!(future);
     let mut context = task::Context::from_waker(Waker::noop());
     slice.start_call();

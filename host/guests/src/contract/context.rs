@@ -7,10 +7,10 @@ use std::time::Duration;
 use wasmtime::ResourceLimiter;
 use wasmtime::component::Resource;
 
-use super::grants::Permit;
-use super::parking::Parking;
-use super::runtime::{Runtime, Seat, Slice};
-use super::types::Pending;
+use crate::contract::grants::Permit;
+use crate::contract::parking::Parking;
+use crate::contract::types::Pending;
+use crate::runtime::{Runtime, Seat, Slice};
 use snow_core::{Refusal, Registry, WorkerId};
 use snow_http::RequestId;
 use snow_runtime::{Clock, Handle, Level, Settled, Settlement};
@@ -20,13 +20,13 @@ const REPRESENTATIONS_MAX: u32 = 1 << 31;
 
 /// A store's data: all that a call may reach.
 pub struct CallContext {
-    pub(super) runtime: Runtime,
+    pub(crate) runtime: Runtime,
     /// The worker that runs the call.
     worker: WorkerId,
-    pub(super) permit: Arc<Permit>,
+    pub(crate) permit: Arc<Permit>,
     request_id: RequestId,
     /// The worker's clock when the call started.
-    pub(super) now_ms: u64,
+    pub(crate) now_ms: u64,
     phase: Phase,
     /// The call's pendings: a resource's representation is an index into this, and [`CallContext::first`].
     handles: Vec<Option<Handle>>,
@@ -35,11 +35,11 @@ pub struct CallContext {
     first: u32,
     /// Handles that the guest dropped, whose timers the worker has to cancel.
     dropped: Vec<Handle>,
-    pub(super) memory: MemoryCeiling,
+    pub(crate) memory: MemoryCeiling,
     /// How long the call has been running, the slice under way aside.
-    pub(super) used: Duration,
-    pub(super) slice: Arc<Slice>,
-    pub(super) parking: Arc<Parking>,
+    pub(crate) used: Duration,
+    pub(crate) slice: Arc<Slice>,
+    pub(crate) parking: Arc<Parking>,
 }
 
 /// What the guest is asked to do.
@@ -91,12 +91,12 @@ impl CallContext {
 
     /// Whether this store may go on with another call: not if it has more memory than that may have, or has given out too
     /// many resources.
-    pub(super) fn can_go_on(&self, next: &CallContext) -> bool {
+    pub(crate) fn can_go_on(&self, next: &CallContext) -> bool {
         self.memory.bytes <= next.memory.bytes_max && self.next_first() < REPRESENTATIONS_MAX
     }
 
     /// It does: what the instance has taken stays taken, and nothing else is left.
-    pub(super) fn go_on(&mut self, mut next: CallContext) {
+    pub(crate) fn go_on(&mut self, mut next: CallContext) {
         next.first = self.next_first();
         next.memory.bytes = self.memory.bytes;
         *self = next;
@@ -116,35 +116,35 @@ impl CallContext {
         Some(representation.checked_sub(self.first)? as usize)
     }
 
-    pub(super) fn permit(&self) -> &Permit {
+    pub(crate) fn permit(&self) -> &Permit {
         &self.permit
     }
 
     /// The resource for the handle that the call had from the start at this place.
-    pub(super) fn resource(&self, index: usize) -> Resource<Pending> {
+    pub(crate) fn resource(&self, index: usize) -> Resource<Pending> {
         Resource::new_own(self.representation(index))
     }
 
     /// Whether there is somebody to wait for.
-    pub(super) fn has_request(&self) -> bool {
+    pub(crate) fn has_request(&self) -> bool {
         self.phase == Phase::Request
     }
 
-    pub(super) fn own_pendings_max(&self) -> usize {
+    pub(crate) fn own_pendings_max(&self) -> usize {
         self.runtime.limits.pendings_per_call_max
     }
 
-    pub(super) fn registry(&self) -> &Registry<Settled> {
+    pub(crate) fn registry(&self) -> &Registry<Settled> {
         &self.runtime.registry
     }
 
     /// What a resource stands for; `None` if that is of an earlier call.
-    pub(super) fn handle(&self, representation: u32) -> Option<Handle> {
+    pub(crate) fn handle(&self, representation: u32) -> Option<Handle> {
         *self.handles.get(self.index(representation)?)?
     }
 
     /// After a wait: timers may have been set for these.
-    pub(super) fn take_back(&mut self, handles: &[Handle]) {
+    pub(crate) fn take_back(&mut self, handles: &[Handle]) {
         for back in handles {
             if let Some(own) = self.handles.iter_mut().flatten().find(|own| own.id == back.id) {
                 *own = *back;
@@ -159,7 +159,7 @@ impl CallContext {
     }
 
     /// Handles that were taken, and are not returned after all.
-    pub(super) fn give_back(&mut self, handles: Vec<Handle>) {
+    pub(crate) fn give_back(&mut self, handles: Vec<Handle>) {
         self.dropped.extend(handles);
     }
 
@@ -170,7 +170,7 @@ impl CallContext {
         leftover
     }
 
-    pub(super) fn create(&mut self, key: Option<&str>, clock: Clock) -> Result<Resource<Pending>, Refusal> {
+    pub(crate) fn create(&mut self, key: Option<&str>, clock: Clock) -> Result<Resource<Pending>, Refusal> {
         let limits = &self.runtime.limits;
         if !self.has_request() {
             return Err(Refusal::Denied);
@@ -193,7 +193,7 @@ impl CallContext {
     }
 
     /// One of an earlier call is over already.
-    pub(super) fn drop_handle(&mut self, representation: u32) {
+    pub(crate) fn drop_handle(&mut self, representation: u32) {
         let Some(index) = self.index(representation) else { return };
         let Some(handle) = self.handles.get_mut(index).and_then(Option::take) else { return };
         if let Some(waiter) = self.runtime.registry.release(handle.id) {
@@ -204,7 +204,7 @@ impl CallContext {
         }
     }
 
-    pub(super) fn settle(&self, token: &str, settlement: Settlement) -> Result<(), Refusal> {
+    pub(crate) fn settle(&self, token: &str, settlement: Settlement) -> Result<(), Refusal> {
         let (registry, limits) = (&self.runtime.registry, &self.runtime.limits);
         let settled = self.permit.settle_token(token, settlement, registry, limits)?;
         let waiter = registry.settle_token(token, settled)?;
@@ -212,18 +212,18 @@ impl CallContext {
         Ok(())
     }
 
-    pub(super) fn settle_next(&self, key: &str, settlement: Settlement) -> Result<bool, Refusal> {
+    pub(crate) fn settle_next(&self, key: &str, settlement: Settlement) -> Result<bool, Refusal> {
         let settled = self.permit.settle_key(key, settlement, &self.runtime.limits)?;
         let settled = self.runtime.registry.settle_next(key, settled);
         self.runtime.post.wake(settled.flatten().as_slice());
         Ok(settled.is_some())
     }
 
-    pub(super) fn waiting(&self, key: &str) -> u32 {
+    pub(crate) fn waiting(&self, key: &str) -> u32 {
         if self.permit.sees(key) { self.runtime.registry.waiting(key) } else { 0 }
     }
 
-    pub(super) fn log(&self, level: Level, mut message: String) {
+    pub(crate) fn log(&self, level: Level, mut message: String) {
         let most = self.runtime.limits.log_message_bytes_max;
         if message.len() > most {
             message.truncate(message.floor_char_boundary(most));
@@ -259,6 +259,6 @@ impl ResourceLimiter for MemoryCeiling {
 }
 
 /// A guest that keeps a `pending` from one call to the next has none: what a call does not return ends with it.
-pub(super) fn of_earlier_call() -> wasmtime::Error {
+pub(crate) fn of_earlier_call() -> wasmtime::Error {
     wasmtime::Error::msg("a `pending` of an earlier call was used: it was released when that call ended")
 }

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::quota::Quota;
+use crate::contract::quota::Quota;
 use snow_config::{GuestConfig, GuestConfigs, Limits};
 use snow_core::{Account, Gate, GateId, Gates, Globs, Owner, Refusal, Registry};
 use snow_runtime::{Settled, Settlement};

@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
 
 use super::*;
-use crate::deploy::Deployment;
+use crate::contract::grants::Permits;
+use crate::deploy::deployment::Deployment;
+use crate::deploy::version::{Trial, Version};
 use crate::engine::{self, Ticker};
-use crate::grants::Permits;
-use crate::loader::{Loader, Urgency};
+use crate::load::loader::{Loader, Urgency};
 use crate::runtime::RuntimeParts;
-use crate::version::{Trial, Version};
 use snow_config::{CompileConfig, GuestConfig, Instances, Limits, Rollback};
 use snow_core::{Registry, Waiter};
 use snow_http::{HeadReader, HttpLimits, Request, RequestId};

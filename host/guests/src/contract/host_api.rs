@@ -10,10 +10,10 @@ use std::time::Duration;
 use wasmtime::component::{Linker, Resource, ResourceType};
 use wasmtime::{Engine, StoreContextMut};
 
-use super::context::{CallContext, of_earlier_call};
-use super::runtime::RuntimeParts;
-use super::types::{self, Pending};
-use super::waiting::add_wait;
+use crate::contract::context::{CallContext, of_earlier_call};
+use crate::contract::types::{self, Pending};
+use crate::contract::waiting::add_wait;
+use crate::runtime::RuntimeParts;
 use snow_config::TurnLimits;
 use snow_core::{Refusal, due_ms};
 use snow_runtime::{Clock, Settlement};

@@ -18,7 +18,9 @@ use anyhow::{Context, bail, ensure};
 use rustix::process::{Pid, Resource, Rlimit, Signal};
 use wasmtime::Engine;
 
-use super::{encode, engine, module};
+use crate::engine;
+use crate::load::encode;
+use crate::load::guest;
 use snow_config::Limits;
 
 /// The hidden subcommand.
@@ -222,7 +224,7 @@ pub fn compile_child(arguments: &[OsString]) -> process::ExitCode {
 
 fn compile_input(order: &ChildOrder) -> anyhow::Result<usize> {
     restrain(order).context("the compiler can't restrain itself")?;
-    let engine = engine::compiling_engine().map_err(module::plain)?;
+    let engine = engine::compiling_engine().map_err(guest::plain)?;
     let fits = engine::code_key(&engine) == order.engine_key;
     ensure!(fits, "the program on disk is not the one that runs: restart the server");
     let mut bytes = Vec::new();
@@ -257,7 +259,7 @@ fn restrain(order: &ChildOrder) -> rustix::io::Result<()> {
 
 fn compile(engine: &Engine, file: &Path, bytes: &[u8], mut to: &File) -> anyhow::Result<usize> {
     let component = encode::component(file, bytes)?;
-    let code = engine.precompile_component(&component).map_err(module::plain).context("can't be compiled")?;
+    let code = engine.precompile_component(&component).map_err(guest::plain).context("can't be compiled")?;
     to.write_all(&code).map_err(Unwritten::from)?;
     Ok(component.len())
 }
