@@ -1,11 +1,5 @@
 //! Starts and stops the workers, and knows everyone.
 
-mod deployer;
-mod follower;
-mod remarks;
-mod serving;
-mod versions;
-
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -16,13 +10,13 @@ use std::time::{Instant, SystemTime};
 
 use anyhow::{Context, ensure};
 
-use crate::admin::journal::Journal;
 use crate::admin::sources::{Draining, Sources, WorkerSource};
 use crate::admin::{self, Admin};
-use crate::debounce::{Debounce, Found, Snapshot};
-use crate::guests_folder::scan;
+use crate::deploy::debounce::{Debounce, Found, Snapshot};
+use crate::deploy::journal::Journal;
+use crate::folder::scan;
+use crate::folder::watch::{Kind, Watch};
 use crate::net::{self, Net};
-use crate::watch::{Kind, Watch};
 use snow_config::{AdminListen, Config, Listen, ServerConfig, WatchLimits};
 use snow_core::{Counter, Inbox, Registry, WorkerId};
 use snow_guests::{
@@ -31,10 +25,9 @@ use snow_guests::{
 use snow_runtime::{Level, Log, Settlement};
 use snow_worker::{Common, Labels, Mailbox, Message, PostOffice, Stats, Worker};
 
-pub use self::deployer::LeftOut;
-use self::deployer::{Deployer, Link, Published};
-use self::follower::{Command, Follower, ambiguous};
-pub use self::serving::Serving;
+use crate::deploy::deployer::{Deployer, LeftOut, Link, Published};
+use crate::deploy::follower::{Command, Follower, ambiguous};
+use crate::deploy::serving::Serving;
 
 const WATCH: WatchLimits = WatchLimits::DEFAULT;
 

@@ -6,9 +6,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::debounce::Snapshot;
-use crate::guests_folder::scan;
-use crate::guests_folder::tests::Folder;
+use crate::deploy::debounce::Snapshot;
+use crate::folder::scan;
+use crate::folder::tests::Folder;
 
 /// Far more than it takes.
 const PATIENCE: Duration = Duration::from_secs(10);
