@@ -15,7 +15,7 @@ use crate::admin::{self, Admin};
 use crate::deploy::debounce::{Debounce, Found, Snapshot};
 use crate::deploy::journal::Journal;
 use crate::folder::scan;
-use crate::folder::watch::{Kind, Watch};
+use crate::folder::watch::{Watch, WatchMode};
 use crate::net::{self, Net};
 use snow_config::{AdminListen, Config, Listen, ServerConfig, WatchLimits};
 use snow_core::{Counter, Inbox, Registry, WorkerId};
@@ -38,7 +38,7 @@ pub struct Server {
     runtime: Runtime,
     published: Published,
     journal: Arc<Journal>,
-    rejected: Vec<LeftOut>,
+    left_out: Vec<LeftOut>,
     remarks: Vec<(Level, String)>,
     mailboxes: Vec<Arc<Mailbox>>,
     stats: Vec<Arc<Stats>>,
@@ -98,8 +98,8 @@ impl Server {
         // First, so that a change is noticed that comes while guests are loaded.
         let changed = orders.clone();
         let look = move || drop(changed.send(Command::Look));
-        let watch = config.server.watch.then(|| Watch::start(&config.guests, Some(WATCH.poll_ms), look)).transpose()?;
-        if let Some(Kind::Polled { every_ms, why }) = watch.as_ref().map(Watch::kind) {
+        let watch = config.server.watch.then(|| Watch::start(&config.guests, look)).transpose()?;
+        if let Some(WatchMode::Polled { every_ms, why }) = watch.as_ref().map(Watch::mode) {
             log.host(Level::Info, format!("the guests folder is looked at each {every_ms} ms, since {why}"));
         }
         let found = scan(&config.guests, limits.guests_max)?;
@@ -182,7 +182,7 @@ impl Server {
             runtime,
             published,
             journal,
-            rejected,
+            left_out: rejected,
             remarks,
             mailboxes,
             stats,
@@ -227,8 +227,8 @@ impl Server {
     }
 
     /// Guests that were left out at the start.
-    pub fn rejected(&self) -> &[LeftOut] {
-        &self.rejected
+    pub fn left_out(&self) -> &[LeftOut] {
+        &self.left_out
     }
 
     /// What it counts now. The counts are read one after another, not at one instant.
