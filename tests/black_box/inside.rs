@@ -55,7 +55,7 @@ impl Inside {
         let lines = Lines::default();
         let log = Log::start(Format::Text, 1_000, lines.clone()).expect("a thread");
         let server = Server::start(&config, log).expect("it starts");
-        assert!(server.rejected().is_empty(), "{:?}", server.rejected());
+        assert!(server.left_out().is_empty(), "{:?}", server.left_out());
         Some(Inside { address: server.addresses()[0], server: Some(server), lines, _folder: folder })
     }
 

@@ -34,12 +34,12 @@ const RULES: &[Rule] = &[
     },
     Rule {
         within: &["server/"],
-        except: &["server/src/watch/notifier.rs"],
+        except: &["server/src/folder/watch/notifier.rs"],
         words: &["notify"],
         why: "one file decides how changes of files are told, so that another library can take its place",
     },
     Rule {
-        within: &["core/", "http/", "config/", "worker/", "tools/src/dev/queue.rs", "server/src/debounce.rs"],
+        within: &["core/", "http/", "config/", "worker/", "tools/src/dev/queue.rs", "server/src/deploy/debounce.rs"],
         except: &[],
         words: CLOCKS_AND_SOCKETS,
         why: "values and mechanisms are handed time, bytes and randomness, so that a table or a seed can drive them",

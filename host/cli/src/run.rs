@@ -26,7 +26,7 @@ pub(super) fn run(config: &Config, build_first: bool) -> anyhow::Result<()> {
     let Started { server, log, .. } = &started;
     if server.deployment().versions.is_empty() {
         log.flush(LOG_PATIENCE);
-        ensure!(server.rejected().is_empty(), "no guest of {} can be loaded", config.guests.display());
+        ensure!(server.left_out().is_empty(), "no guest of {} can be loaded", config.guests.display());
         log.host(Level::Warn, no_guests(&config.guests));
     }
     announce(server).context("standard output can't be written")?;
@@ -57,7 +57,7 @@ impl Started {
         // Not earlier: while guests are compiled there is nothing to drain, and a signal had better end the process.
         let signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).context("signals can't be watched")?;
         drop(interrupt);
-        for rejected in server.rejected() {
+        for rejected in server.left_out() {
             log.host(Level::Error, format!("{} is left out: {}", rejected.path.display(), chain(&rejected.error)));
         }
         for (level, remark) in server.remarks() {

@@ -14,7 +14,6 @@
 mod exposition;
 mod guests;
 mod health;
-pub mod journal;
 mod metrics;
 mod pages;
 mod pending;

@@ -19,8 +19,7 @@ use self::queue::Queue;
 use self::report::Reporter;
 use crate::build::{self, BuildRequest, Outcome, Scope, Stop};
 use snow_config::{Config, GuestConfigs, Overrides, Settings, WatchLimits};
-use snow_server::watch::{self, Watch};
-use snow_server::{Serving, chain};
+use snow_server::{Serving, Watch, chain};
 
 /// A folder that has not changed for so long is built.
 const DEBOUNCE_MS: u64 = 100;
@@ -100,8 +99,8 @@ impl Workshop {
         let (told, manifest) = (shared.clone(), shared.clone());
         let (folder, overrides) = (guests.clone(), config.overrides.clone());
         let watches = vec![
-            Watch::sources(&guests, None, move |names| told.sources_changed(names))?,
-            Watch::start(&guests, None, move || manifest.manifest_may_have_changed(&folder, &overrides))?,
+            Watch::sources(&guests, move |names| told.sources_changed(names))?,
+            Watch::start(&guests, move || manifest.manifest_may_have_changed(&folder, &overrides))?,
         ];
         let reporter = Reporter::new(Box::new(out));
         Ok(Workshop { shared, guests, stop, reporter, built: BTreeMap::new(), watches })
@@ -109,7 +108,7 @@ impl Workshop {
 
     /// Builds all guests. One that can't be built keeps no other from it.
     pub fn build_all(&mut self) {
-        let names = watch::source_folders(&self.guests);
+        let names = snow_server::source_folders(&self.guests);
         let prints: Vec<_> = names.into_iter().map(|name| (self.print(&name), name)).collect();
         if let Some(outcomes) = self.build(Scope::All) {
             let prints = prints.into_iter().map(|(print, name)| (name, print));
@@ -192,7 +191,7 @@ impl Workshop {
     fn print(&self, name: &OsStr) -> u64 {
         let mut product = name.to_owned();
         product.push(".wasm");
-        let contents = watch::contents(&self.guests.join(name), &product);
+        let contents = snow_server::source_contents(&self.guests.join(name), &product);
         let mut hasher = DefaultHasher::new();
         let state = self.shared.lock();
         let command = name.to_str().and_then(|name| state.configs.get(name)?.build.as_ref());

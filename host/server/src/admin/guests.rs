@@ -8,10 +8,10 @@ use std::time::SystemTime;
 use humantime::format_rfc3339_seconds;
 use serde_json::{Value, json};
 
-use super::journal::GuestRecord;
 use super::plain;
 use super::sources::Sources;
 use super::totals::{self, RouteTotals};
+use crate::deploy::journal::GuestRecord;
 use snow_guests::{Version, hex};
 use snow_runtime::VersionId;
 use snow_worker::LabelId;

@@ -91,7 +91,7 @@ impl<'s> Stage<'s> {
         let log = Log::start(Format::Text, config.limits.log_lines_max, lines)?;
         let server = Server::start(&config, log.clone())?;
         let told: Vec<String> = server
-            .rejected()
+            .left_out()
             .iter()
             .map(|rejected| format!("{}: {:#}", rejected.path.display(), rejected.error))
             .collect();

@@ -27,19 +27,21 @@ use self::notifier::Notifier;
 use self::sources::Tree;
 use snow_config::WatchLimits;
 
+/// How often a folder is looked at whose changes the kernel can't report.
+const POLL_MS: u64 = WatchLimits::DEFAULT.poll_ms;
 /// How often in a row directories are looked up that change meanwhile.
 const ROUNDS_MAX: usize = 8;
 
 /// A thread that watches. Dropping it ends the thread, after a report that is under way.
 pub struct Watch {
     bell: Arc<Bell>,
-    kind: Arc<Mutex<Kind>>,
+    mode: Arc<Mutex<WatchMode>>,
     thread: Option<JoinHandle<()>>,
 }
 
 /// How changes are noticed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum WatchMode {
     /// The kernel tells. Nothing runs while nothing changes.
     Notified,
     /// By looking.
@@ -58,24 +60,14 @@ impl Watch {
     /// ([`WatchLimits`]). It may be called though nothing has changed, but not for files of other names. Whatever
     /// changes after `start` has returned is reported.
     ///
-    /// If the kernel can't tell (a shared file system, a directory on the way that can't be read, the system's limits),
-    /// it is called each `poll_ms`, changed or not, 500 unless said otherwise; [`Watch::kind`] says which. It may turn to
-    /// that later, when a link comes to lead to such a place, and stays so.
+    /// If the kernel can't report changes (a shared file system, a directory on the way that can't be read, the system's
+    /// limits), `changed` is called every `poll_ms`, changed or not. The watch may turn to that later, when a link comes
+    /// to lead to such a place, and stays so.
     ///
     /// # Errors
     /// No thread can be started, or the path is relative and there is no current folder.
-    pub fn start(folder: &Path, poll_ms: Option<u64>, changed: impl Fn() + Send + 'static) -> io::Result<Watch> {
-        let every_ms = poll_ms.unwrap_or(WatchLimits::DEFAULT.poll_ms);
-        Watch::begin(Box::new(Guests { folder: std::path::absolute(folder)?, changed }), every_ms, None)
-    }
-
-    /// The same by looking only, whatever the kernel could tell.
-    ///
-    /// # Errors
-    /// As those of [`Watch::start`].
-    pub fn polled(folder: &Path, every_ms: u64, changed: impl Fn() + Send + 'static) -> io::Result<Watch> {
-        let guests = Guests { folder: std::path::absolute(folder)?, changed };
-        Watch::begin(Box::new(guests), every_ms, Some("it was asked for".into()))
+    pub fn start(folder: &Path, changed: impl Fn() + Send + 'static) -> io::Result<Watch> {
+        Watch::begin(Box::new(Guests { folder: std::path::absolute(folder)?, changed }), POLL_MS, None)
     }
 
     /// Watches the sources of guests: all sub-folders of the guests folder, with all below them. Hidden files, `target`,
@@ -86,11 +78,7 @@ impl Watch {
     ///
     /// # Errors
     /// As those of [`Watch::start`], or the sources have more than `source_folders_max` folders.
-    pub fn sources(
-        folder: &Path,
-        poll_ms: Option<u64>,
-        changed: impl Fn(&BTreeSet<OsString>) + Send + 'static,
-    ) -> io::Result<Watch> {
+    pub fn sources(folder: &Path, changed: impl Fn(&BTreeSet<OsString>) + Send + 'static) -> io::Result<Watch> {
         let folder = std::path::absolute(folder)?;
         let most = WatchLimits::DEFAULT.source_folders_max;
         let trees = sources::trees(&folder, most);
@@ -98,13 +86,12 @@ impl Watch {
             let full = format!("{} has {most} folders of sources or more: too many to watch", folder.display());
             return Err(io::Error::new(io::ErrorKind::InvalidInput, full));
         }
-        let every_ms = poll_ms.unwrap_or(WatchLimits::DEFAULT.poll_ms);
-        Watch::begin(Box::new(Sources { folder, prints: prints(&trees), changed }), every_ms, None)
+        Watch::begin(Box::new(Sources { folder, prints: prints(&trees), changed }), POLL_MS, None)
     }
 
     /// How changes are noticed now.
-    pub fn kind(&self) -> Kind {
-        self.kind.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub fn mode(&self) -> WatchMode {
+        self.mode.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// `why_polled`: there is to be no notifier.
@@ -116,14 +103,14 @@ impl Watch {
             follow(&mut notifier, &mut *subject, &bell)?;
             Ok(notifier)
         });
-        let kind = match &notifier {
-            Ok(_) => Kind::Notified,
-            Err(why) => Kind::Polled { every_ms, why: why.clone() },
+        let mode = match &notifier {
+            Ok(_) => WatchMode::Notified,
+            Err(why) => WatchMode::Polled { every_ms, why: why.clone() },
         };
-        let kind = Arc::new(Mutex::new(kind));
-        let watching = Watching { bell: bell.clone(), kind: kind.clone(), every_ms, notifier: notifier.ok(), subject };
+        let mode = Arc::new(Mutex::new(mode));
+        let watching = Watching { bell: bell.clone(), mode: mode.clone(), every_ms, notifier: notifier.ok(), subject };
         let thread = thread::Builder::new().name("snow-watch".into()).spawn(move || watching.run())?;
-        Ok(Watch { bell, kind, thread: Some(thread) })
+        Ok(Watch { bell, mode, thread: Some(thread) })
     }
 }
 
@@ -146,7 +133,7 @@ pub fn source_folders(folder: &Path) -> BTreeSet<OsString> {
 /// Tells the sources in a folder from what they were before, by what is in them: another number if a file that
 /// [`Watch::sources`] watches has another content or name, or is new or gone. A file named `but` in the folder does not
 /// matter. It reads what is not larger than a megabyte; of larger files the size and the time of the last write count.
-pub fn contents(folder: &Path, but: &OsStr) -> u64 {
+pub fn source_contents(folder: &Path, but: &OsStr) -> u64 {
     sources::contents(folder, but, WatchLimits::DEFAULT.source_folders_max)
 }
 
@@ -205,7 +192,7 @@ fn prints(trees: &BTreeMap<OsString, Tree>) -> BTreeMap<OsString, u64> {
 /// The thread's own.
 struct Watching {
     bell: Arc<Bell>,
-    kind: Arc<Mutex<Kind>>,
+    mode: Arc<Mutex<WatchMode>>,
     every_ms: u64,
     /// None: it polls.
     notifier: Option<Notifier>,
@@ -220,8 +207,8 @@ impl Watching {
                 && let Err(why) = follow(notifier, &mut *self.subject, &self.bell)
             {
                 self.notifier = None;
-                let polled = Kind::Polled { every_ms: self.every_ms, why };
-                *self.kind.lock().unwrap_or_else(PoisonError::into_inner) = polled;
+                let polled = WatchMode::Polled { every_ms: self.every_ms, why };
+                *self.mode.lock().unwrap_or_else(PoisonError::into_inner) = polled;
             }
             // After the watching, so that nothing falls between.
             self.subject.report();

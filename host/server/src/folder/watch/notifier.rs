@@ -130,8 +130,8 @@ mod tests {
     use notify::event::{CreateKind, DataChange, Flag, RemoveKind};
 
     use super::*;
-    use crate::guests_folder::tests::Folder;
-    use crate::watch::interest::of_guests;
+    use crate::folder::tests::Folder;
+    use crate::folder::watch::interest::of_guests;
 
     #[test]
     fn an_event_matters_by_its_name_and_kind() {

@@ -12,7 +12,7 @@ use std::time::SystemTime;
 
 use super::remarks::remarks;
 use super::versions::Versions;
-use crate::admin::journal::Journal;
+use crate::deploy::journal::Journal;
 use snow_config::manifest::{self, Manifest, restart_only};
 use snow_config::{Limits, Rollback};
 use snow_guests::{Conflict, Deployment, Guest, Misfit, Runtime, Share, Successor, Trial, Version};

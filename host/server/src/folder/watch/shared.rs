@@ -51,7 +51,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::watch::interest::of_guests;
+    use crate::folder::watch::interest::of_guests;
 
     #[test]
     fn local_file_systems_are_told_and_network_ones_are_not() {

@@ -103,7 +103,7 @@ fn content(file: &Path) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::guests_folder::tests::Folder;
+    use crate::folder::tests::Folder;
 
     #[test]
     fn contents_are_told_apart_by_what_is_in_the_files() {

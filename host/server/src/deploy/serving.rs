@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::deployer::Published;
-use crate::admin::journal::Journal;
+use crate::deploy::journal::Journal;
 
 /// Tells which version of a guest serves; cheap to clone. It is right for as long as the server runs.
 #[derive(Clone)]
@@ -14,7 +14,7 @@ pub struct Serving {
 }
 
 impl Serving {
-    pub(super) fn new(published: Published, journal: Arc<Journal>) -> Serving {
+    pub(crate) fn new(published: Published, journal: Arc<Journal>) -> Serving {
         Serving { published, journal }
     }
 

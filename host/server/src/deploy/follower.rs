@@ -9,10 +9,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::chain;
 use super::deployer::{Deployer, LeftOut};
-use crate::debounce::{Change, Debounce, Failure, Found, Observed};
-use crate::guests_folder::scan;
+use crate::deploy::debounce::{Change, Debounce, Failure, Found, Observed};
+use crate::folder::scan;
+use crate::server::chain;
 use snow_config::{CompileConfig, Config, Overrides, Settings};
 use snow_guests::{Guest, Loader, Report, Urgency};
 use snow_runtime::{Level, Log};
@@ -57,7 +57,7 @@ impl Drop for Batch {
 }
 
 /// See the module's text.
-pub(super) struct Follower {
+pub(crate) struct Follower {
     folder: PathBuf,
     overrides: Overrides,
     compile: CompileConfig,
@@ -307,7 +307,7 @@ impl Follower {
 }
 
 /// Nobody can say which of several files of a name is the guest.
-pub(super) fn ambiguous(name: &str, files: &[Found]) -> LeftOut {
+pub(crate) fn ambiguous(name: &str, files: &[Found]) -> LeftOut {
     let paths: Vec<String> = files.iter().map(|file| file.path.display().to_string()).collect();
     let error = anyhow::anyhow!("several files are the guest `{name}`: {}. Remove all but one", paths.join(", "));
     LeftOut { path: files.first().map(|file| file.path.clone()).unwrap_or_default(), error }

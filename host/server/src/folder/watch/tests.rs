@@ -6,9 +6,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::debounce::Snapshot;
-use crate::guests_folder::scan;
-use crate::guests_folder::tests::Folder;
+use crate::deploy::debounce::Snapshot;
+use crate::folder::scan;
+use crate::folder::tests::Folder;
 
 /// Far more than it takes.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -23,8 +23,8 @@ struct Watched<T = ()> {
 
 fn watched(path: &Path) -> Watched {
     let (tell, told) = channel();
-    let watch = Watch::start(path, None, move || tell.send(()).unwrap()).unwrap();
-    assert_eq!(watch.kind(), Kind::Notified);
+    let watch = Watch::start(path, move || tell.send(()).unwrap()).unwrap();
+    assert_eq!(watch.mode(), WatchMode::Notified);
     Watched { watch, told }
 }
 
@@ -265,15 +265,16 @@ fn after_any_confusion_the_end_is_told() {
     watched.calm();
     watched.tells("the end", || fs::write(guests.join("b.wasm"), "").unwrap());
     watched.tells("the parent", || rename("current", "gone"));
-    assert_eq!(watched.watch.kind(), Kind::Notified);
+    assert_eq!(watched.watch.mode(), WatchMode::Notified);
 }
 
 #[test]
 fn a_polled_folder_is_looked_at_each_time() {
     let folder = Folder::new();
     let (tell, told) = channel();
-    let watch = Watch::polled(folder.path(), 5, move || tell.send(()).unwrap()).unwrap();
-    assert!(matches!(watch.kind(), Kind::Polled { every_ms: 5, .. }));
+    let guests = Guests { folder: folder.path().to_owned(), changed: move || tell.send(()).unwrap() };
+    let watch = Watch::begin(Box::new(guests), 5, Some("it was asked for".into())).unwrap();
+    assert!(matches!(watch.mode(), WatchMode::Polled { every_ms: 5, .. }));
     for _ in 0..3 {
         told.recv_timeout(PATIENCE).unwrap();
     }
@@ -303,8 +304,8 @@ fn sources_tell_which_guest_has_changed() {
     folder.link("../hello", "guests/hello");
     folder.link("../other", "guests/other");
     let (tell, told) = channel();
-    let watch = Watch::sources(&guests, None, move |names| tell.send(names.clone()).unwrap()).unwrap();
-    assert_eq!(watch.kind(), Kind::Notified);
+    let watch = Watch::sources(&guests, move |names| tell.send(names.clone()).unwrap()).unwrap();
+    assert_eq!(watch.mode(), WatchMode::Notified);
     let watched = Watched { watch, told };
     let tells = |what: &str, expected: &[&str], change: &dyn Fn()| {
         change();

@@ -1,5 +1,7 @@
 //! What lies in the guests folder: which of its files are guests, and which version of them.
 
+pub mod watch;
+
 use std::ffi::OsStr;
 use std::fs::{self, Metadata};
 use std::io::{self, ErrorKind};
@@ -10,7 +12,7 @@ use std::time::UNIX_EPOCH;
 use snow_config::manifest;
 use snow_guests::Stamp;
 
-use crate::debounce::{FolderId, Found, Snapshot};
+use crate::deploy::debounce::{FolderId, Found, Snapshot};
 
 /// Why a folder could not be looked at. What it held before is still the best that is known.
 #[derive(Debug, thiserror::Error)]

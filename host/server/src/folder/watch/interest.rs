@@ -12,7 +12,7 @@ use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
 
-use crate::guests_folder::{is_guest, manifest_path};
+use crate::folder::{is_guest, manifest_path};
 use snow_config::manifest;
 
 /// Links in one path; Linux follows as many.
@@ -179,7 +179,7 @@ fn push(left: &mut Vec<OsString>, real: &mut PathBuf, path: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::guests_folder::tests::Folder;
+    use crate::folder::tests::Folder;
 
     /// The names that are looked up in a folder.
     fn looked_up(interest: &Interest, folder: &Path) -> Vec<String> {
