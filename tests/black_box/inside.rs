@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use snow_config::{Config, GuestConfigs, Limits, Listen};
-use snow_runtime::{Format, Log};
+use snow_runtime::{Log, LogFormat};
 use snow_server::{Counts, Server};
 
 use crate::harness::{Client, Folder, eventually};
@@ -53,7 +53,7 @@ impl Inside {
         let mut config = Config { limits, guest_configs, ..Config::new(guests) };
         (config.server.listen, config.server.workers) = (vec![listen], workers);
         let lines = Lines::default();
-        let log = Log::start(Format::Text, 1_000, lines.clone()).expect("a thread");
+        let log = Log::start(LogFormat::Text, 1_000, lines.clone()).expect("a thread");
         let server = Server::start(&config, log).expect("it starts");
         assert!(server.left_out().is_empty(), "{:?}", server.left_out());
         Some(Inside { address: server.addresses()[0], server: Some(server), lines, _folder: folder })

@@ -6,7 +6,7 @@ use std::path::Path;
 use snow_config::manifest::Manifest;
 use snow_config::{Cache, Overrides, Settings};
 use snow_guests::{Loader, Runtime, Urgency};
-use snow_runtime::{Format, Log};
+use snow_runtime::{Log, LogFormat};
 use snow_server::chain;
 
 use super::{LOG_PATIENCE, compile, methods};
@@ -14,10 +14,10 @@ use super::{LOG_PATIENCE, compile, methods};
 pub(super) fn check(file: &Path, cache: Option<Cache>) -> anyhow::Result<()> {
     let overrides = Overrides { cache, ..Overrides::default() };
     let Manifest { server, limits, guests, .. } = Settings::read(file, &overrides)?.manifest;
-    let log = Log::start(Format::Text, limits.log_lines_max, io::stderr())?;
+    let log = Log::start(LogFormat::Text, limits.log_lines_max, io::stderr())?;
     let runtime = Runtime::offline(limits, &guests, log.clone())?;
     // What is compiled and kept is told to those who wait for a server.
-    let silent = Log::start(Format::Text, runtime.limits.log_lines_max, io::sink())?;
+    let silent = Log::start(LogFormat::Text, runtime.limits.log_lines_max, io::sink())?;
     let loader = Loader::new(&runtime, &compile::in_process(&server.cache), silent);
     let loaded = loader.and_then(|loader| loader.load(file, Urgency::Start));
     log.flush(LOG_PATIENCE);

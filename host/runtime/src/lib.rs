@@ -9,9 +9,7 @@ mod router;
 mod world;
 
 pub use self::guests::{Adopted, Call, CallEnd, CallEntry, CallFault, GuestRequest, Guests, Post, Ran, Slot, Wait};
-pub use self::log::{Access, Format, Level, Log};
-pub use self::outcome::{Arrival, Cause, Clock, Handle, Join, Outcome, Settled, Settlement, Suspend};
-pub use self::router::{
-    Match, Param, PatternError, Route, RouteEntry, RouteId, Router, VersionId, check as check_routes,
-};
+pub use self::log::{Access, Level, Log, LogFormat};
+pub use self::outcome::{Arrival, Cause, Handle, Join, Outcome, Settled, Settlement, Suspend, TimerState};
+pub use self::router::{Match, Param, Route, RouteEntry, RouteError, RouteId, Router, VersionId, check_routes};
 pub use self::world::{Ready, World};

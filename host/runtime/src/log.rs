@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::json;
 
-pub use snow_config::LogFormat as Format;
+pub use snow_config::LogFormat;
 use snow_http::RequestId;
 
 /// How long lines gather before they are written.
@@ -108,7 +108,7 @@ impl Log {
     ///
     /// # Errors
     /// The system gives no thread.
-    pub fn start(format: Format, lines_max: usize, to: impl Write + Send + 'static) -> io::Result<Log> {
+    pub fn start(format: LogFormat, lines_max: usize, to: impl Write + Send + 'static) -> io::Result<Log> {
         let queue = Arc::new(Queue {
             lines: Mutex::new(Vec::new()),
             lines_max: lines_max.max(1),
@@ -173,7 +173,7 @@ impl Drop for Sender {
 }
 
 /// Formats and writes until all senders are gone.
-fn write_lines(queue: &Queue, format: Format, mut to: impl Write) {
+fn write_lines(queue: &Queue, format: LogFormat, mut to: impl Write) {
     let (mut text, mut reported) = (String::new(), 0);
     loop {
         let closed = queue.closed.load(Ordering::SeqCst);
@@ -200,7 +200,7 @@ fn write_lines(queue: &Queue, format: Format, mut to: impl Write) {
     }
 }
 
-fn write_batch(lines: Vec<Line>, format: Format, text: &mut String, to: &mut impl Write) {
+fn write_batch(lines: Vec<Line>, format: LogFormat, text: &mut String, to: &mut impl Write) {
     let mut flushed = Vec::new();
     let write = |text: &mut String, to: &mut dyn Write| {
         // There is nowhere left to say that the log can't be written.
@@ -222,12 +222,12 @@ fn write_batch(lines: Vec<Line>, format: Format, text: &mut String, to: &mut imp
     }
 }
 
-fn write_line(text: &mut String, format: Format, at: SystemTime, content: &Content) {
+fn write_line(text: &mut String, format: LogFormat, at: SystemTime, content: &Content) {
     let at = humantime::format_rfc3339_millis(at);
     // Writing to a String can't fail.
     let _ = match format {
-        Format::Text => write_text(text, &at, content),
-        Format::Json => writeln!(text, "{}", to_json(&at.to_string(), content)),
+        LogFormat::Text => write_text(text, &at, content),
+        LogFormat::Json => writeln!(text, "{}", to_json(&at.to_string(), content)),
     };
 }
 
@@ -295,7 +295,7 @@ mod tests {
         }
     }
 
-    fn logged(format: Format, say: impl FnOnce(&Log)) -> String {
+    fn logged(format: LogFormat, say: impl FnOnce(&Log)) -> String {
         let sink = Sink::default();
         let log = Log::start(format, 100, sink.clone()).unwrap();
         say(&log);
@@ -305,7 +305,7 @@ mod tests {
 
     #[test]
     fn nothing_a_guest_says_can_forge_a_line() {
-        let text = logged(Format::Text, |log| {
+        let text = logged(LogFormat::Text, |log| {
             log.guest(Level::Info, &"g".into(), &RequestId::made(1), "a\nerror forged\x1b[31m".into());
             log.host(Level::Error, "trap\nerror forged\r");
         });
@@ -317,7 +317,7 @@ mod tests {
 
     #[test]
     fn json_lines_are_json() {
-        let text = logged(Format::Json, |log| {
+        let text = logged(LogFormat::Json, |log| {
             log.access(Access {
                 request_id: RequestId::Given("r1".into()),
                 client: "127.0.0.1:9".parse().unwrap(),
@@ -346,7 +346,7 @@ mod tests {
         }
         let (go, gate) = mpsc::channel();
         let sink = Sink::default();
-        let log = Log::start(Format::Text, 2, Slow(gate, sink.clone())).unwrap();
+        let log = Log::start(LogFormat::Text, 2, Slow(gate, sink.clone())).unwrap();
         for n in 0..100 {
             log.host(Level::Info, format!("line {n}"));
         }

@@ -61,12 +61,12 @@ pub struct Handle {
     /// The pending.
     pub id: PendingId,
     /// What settles it, if the clock does.
-    pub clock: Clock,
+    pub timer: TimerState,
 }
 
 /// Whether and when the clock settles a pending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Clock {
+pub enum TimerState {
     /// Never.
     None,
     /// At this time, once it is suspended: nobody can tell before.

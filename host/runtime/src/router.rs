@@ -100,7 +100,7 @@ pub struct Param {
 
 /// A pattern that can't be used.
 #[derive(Debug, thiserror::Error)]
-pub enum PatternError {
+pub enum RouteError {
     /// One pattern is wrong by itself; the message of the regex crate shows the place.
     #[error("route {route} has a pattern that is no regular expression: {pattern}\n{reason}")]
     Invalid {
@@ -178,12 +178,12 @@ const TABLE_BYTES_MAX: usize = 64 << 20;
 const CACHE_BYTES_MAX: usize = 8 << 20;
 
 /// Checks the routes of one guest: each error names the route.
-pub fn check(routes: &[Route]) -> Result<(), PatternError> {
+pub fn check_routes(routes: &[Route]) -> Result<(), RouteError> {
     for (index, route) in routes.iter().enumerate() {
         compile(index, route, false)?;
         if let Some(method) = route.methods.iter().find(|method| !is_token(method.as_bytes())) {
             let pattern = route.pattern.clone();
-            return Err(PatternError::Method { route: index, pattern, method: method.clone() });
+            return Err(RouteError::Method { route: index, pattern, method: method.clone() });
         }
     }
     let patterns = routes.iter().enumerate().map(|(index, route)| anchor(index, route));
@@ -193,7 +193,7 @@ pub fn check(routes: &[Route]) -> Result<(), PatternError> {
 
 impl Router {
     /// Builds the table of a deployment, in the order of `entries`.
-    pub fn new(entries: Vec<RouteEntry>) -> Result<Router, PatternError> {
+    pub fn new(entries: Vec<RouteEntry>) -> Result<Router, RouteError> {
         let anchored = |entry: &RouteEntry| anchor_below(&entry.mount, entry.route.index(), &entry.declared);
         let patterns: Vec<String> = entries.iter().map(anchored).collect::<Result<_, _>>()?;
         let first = first_of(&patterns, TABLE_BYTES_MAX)?;
@@ -201,7 +201,7 @@ impl Router {
             .size_limit(TABLE_BYTES_MAX)
             .dfa_size_limit(CACHE_BYTES_MAX)
             .build()
-            .map_err(|error| PatternError::TooLarge(error.to_string()))?;
+            .map_err(|error| RouteError::TooLarge(error.to_string()))?;
         let lines = entries.into_iter().map(|entry| {
             let own = compile(entry.route.index(), &entry.declared, !entry.mount.is_empty())?;
             Ok(Line { entry, own })
@@ -249,13 +249,13 @@ impl Router {
 }
 
 /// One automaton for all patterns. They are anchored, so of those that match it prefers the first.
-fn first_of(patterns: &[String], bytes_max: usize) -> Result<meta::Regex, PatternError> {
+fn first_of(patterns: &[String], bytes_max: usize) -> Result<meta::Regex, RouteError> {
     let config = meta::Config::new()
         .which_captures(WhichCaptures::Implicit)
         .nfa_size_limit(Some(bytes_max))
         .hybrid_cache_capacity(CACHE_BYTES_MAX);
     let built = meta::Regex::builder().configure(config).build_many(patterns);
-    built.map_err(|error| PatternError::TooLarge(error.to_string()))
+    built.map_err(|error| RouteError::TooLarge(error.to_string()))
 }
 
 impl Route {
@@ -311,7 +311,7 @@ fn allow<'a>(routes: impl Iterator<Item = &'a Route>) -> String {
 }
 
 /// The route's pattern, anchored at both ends so that the whole path has to match: `a|b` included.
-fn anchor(index: usize, route: &Route) -> Result<String, PatternError> {
+fn anchor(index: usize, route: &Route) -> Result<String, RouteError> {
     let pattern = &route.pattern;
     // The pattern by itself first: its error then shows what the guest wrote, and `a)(b` can't slip through.
     regex_syntax::parse(pattern).map_err(|error| invalid(index, pattern, &error))?;
@@ -322,7 +322,7 @@ fn anchor(index: usize, route: &Route) -> Result<String, PatternError> {
 
 /// The same below a prefix, for the pass: it finds all that it should, and perhaps more. The bare prefix is among it, and
 /// where the pattern looks behind itself (`^`, `\b`), which would see the prefix there, it does not look.
-fn anchor_below(mount: &str, index: usize, route: &Route) -> Result<String, PatternError> {
+fn anchor_below(mount: &str, index: usize, route: &Route) -> Result<String, RouteError> {
     let anchored = anchor(index, route)?;
     if mount.is_empty() {
         return Ok(anchored);
@@ -348,7 +348,7 @@ fn without_looks(hir: &Hir) -> Hir {
 }
 
 /// What finds the route's captures: nothing, for a pattern without groups that is not mounted.
-fn compile(index: usize, route: &Route, is_mounted: bool) -> Result<Option<Regex>, PatternError> {
+fn compile(index: usize, route: &Route, is_mounted: bool) -> Result<Option<Regex>, RouteError> {
     let anchored = anchor(index, route)?;
     let parsed = regex_syntax::parse(&anchored).map_err(|error| invalid(index, &route.pattern, &error))?;
     if parsed.properties().explicit_captures_len() == 0 && !is_mounted {
@@ -358,8 +358,8 @@ fn compile(index: usize, route: &Route, is_mounted: bool) -> Result<Option<Regex
     built.map(Some).map_err(|error| invalid(index, &route.pattern, &error))
 }
 
-fn invalid(route: usize, pattern: &str, reason: &dyn std::fmt::Display) -> PatternError {
-    PatternError::Invalid { route, pattern: pattern.to_owned(), reason: reason.to_string() }
+fn invalid(route: usize, pattern: &str, reason: &dyn std::fmt::Display) -> RouteError {
+    RouteError::Invalid { route, pattern: pattern.to_owned(), reason: reason.to_string() }
 }
 
 #[cfg(test)]
@@ -444,13 +444,13 @@ mod tests {
 
     #[test]
     fn an_error_names_route_and_place() {
-        let error = check(&[route("GET", "/ok"), route("GET", "/(oops")]).unwrap_err().to_string();
+        let error = check_routes(&[route("GET", "/ok"), route("GET", "/(oops")]).unwrap_err().to_string();
         assert!(error.contains("route 1") && error.contains("/(oops") && error.contains("unclosed group"), "{error}");
-        assert!(check(&[route("GET", "/a)|(/b")]).is_err(), "unbalanced groups must not pass inside the anchor");
-        assert!(check(&[route("G T", "/a")]).is_ok(), "two methods");
+        assert!(check_routes(&[route("GET", "/a)|(/b")]).is_err(), "unbalanced groups must not pass inside the anchor");
+        assert!(check_routes(&[route("G T", "/a")]).is_ok(), "two methods");
         let spaced = Route { methods: vec!["G T".into()], pattern: "/".into() };
-        assert!(check(&[spaced]).unwrap_err().to_string().contains("not a token"));
-        assert!(check(&[route("GET", "(a{1000}){1000}")]).is_err(), "too large");
+        assert!(check_routes(&[spaced]).unwrap_err().to_string().contains("not a token"));
+        assert!(check_routes(&[route("GET", "(a{1000}){1000}")]).is_err(), "too large");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::contract::types::Pending;
 use crate::runtime::{Runtime, Seat, Slice};
 use snow_core::{Refusal, Registry, WorkerId};
 use snow_http::RequestId;
-use snow_runtime::{Clock, Handle, Level, Settled, Settlement};
+use snow_runtime::{Handle, Level, Settled, Settlement, TimerState};
 
 /// Representations of resources that one store gives out: more than a call has pendings are left.
 const REPRESENTATIONS_MAX: u32 = 1 << 31;
@@ -170,7 +170,7 @@ impl CallContext {
         leftover
     }
 
-    pub(crate) fn create(&mut self, key: Option<&str>, clock: Clock) -> Result<Resource<Pending>, Refusal> {
+    pub(crate) fn create(&mut self, key: Option<&str>, timer: TimerState) -> Result<Resource<Pending>, Refusal> {
         let limits = &self.runtime.limits;
         if !self.has_request() {
             return Err(Refusal::Denied);
@@ -178,7 +178,7 @@ impl CallContext {
         let account = self.permit.create(key, limits)?;
         let slot = self.free_slot(limits.pendings_per_call_max).ok_or(Refusal::Limit)?;
         let id = self.runtime.registry.create_for(account, self.worker, key)?;
-        self.handles[slot] = Some(Handle { id, clock });
+        self.handles[slot] = Some(Handle { id, timer });
         Ok(self.resource(slot))
     }
 
@@ -199,7 +199,7 @@ impl CallContext {
         if let Some(waiter) = self.runtime.registry.release(handle.id) {
             self.runtime.post.wake(&[waiter]);
         }
-        if matches!(handle.clock, Clock::Set(_)) {
+        if matches!(handle.timer, TimerState::Set(_)) {
             self.dropped.push(handle);
         }
     }

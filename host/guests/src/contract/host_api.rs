@@ -16,7 +16,7 @@ use crate::contract::waiting::add_wait;
 use crate::runtime::RuntimeParts;
 use snow_config::TurnLimits;
 use snow_core::{Refusal, due_ms};
-use snow_runtime::{Clock, Settlement};
+use snow_runtime::{Settlement, TimerState};
 
 type Context<'a> = StoreContextMut<'a, CallContext>;
 
@@ -42,12 +42,12 @@ fn add_pending_handles(linker: &mut Linker<CallContext>) -> wasmtime::Result<()>
         Ok((token.ok_or_else(|| wasmtime::Error::msg("no such pending"))?,))
     })?;
     handles.func_wrap("create", |mut store: Context<'_>, (key,): (Option<String>,)| {
-        Ok((store.data_mut().create(key.as_deref(), Clock::None).map_err(types::Refusal::from),))
+        Ok((store.data_mut().create(key.as_deref(), TimerState::None).map_err(types::Refusal::from),))
     })?;
     handles.func_wrap("timer", |mut store: Context<'_>, (after_ms,): (u32,)| {
         let context = store.data_mut();
         let at_ms = due_ms(context.now_ms + context.slice.elapsed_ms(), after_ms);
-        Ok((context.create(None, Clock::Due { at_ms }).map_err(types::Refusal::from),))
+        Ok((context.create(None, TimerState::Due { at_ms }).map_err(types::Refusal::from),))
     })?;
     handles.func_wrap("set-result", |store: Context<'_>, (token, with): (String, types::Settlement)| {
         Ok((store.data().settle(&token, with.into()).map_err(types::Refusal::from),))

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::contract::grants::{Permit, Permits};
 use crate::deploy::version::Version;
 use crate::runtime::Runtime;
-use snow_runtime::{PatternError, RouteEntry, RouteId, Router, VersionId};
+use snow_runtime::{RouteEntry, RouteError, RouteId, Router, VersionId};
 
 /// Guests and routes that serve together. It never changes: a new one takes its place.
 pub struct Deployment {
@@ -22,7 +22,7 @@ pub struct Misfit {
     /// The version.
     pub version: Arc<Version>,
     /// What does not fit.
-    pub error: PatternError,
+    pub error: RouteError,
 }
 
 /// Two guests have the same pattern. The first one's route wins for the methods that both take.

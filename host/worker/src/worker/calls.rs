@@ -8,8 +8,8 @@ use super::{ExchangeRef, TURN, Worker};
 use snow_core::Key;
 use snow_http::{Progress, Request, Response};
 use snow_runtime::{
-    Call, CallEnd, CallEntry, CallFault, Clock, GuestRequest, Guests, Handle, Level, Match, Outcome, Ran, RouteId,
-    Slot, VersionId, World,
+    Call, CallEnd, CallEntry, CallFault, GuestRequest, Guests, Handle, Level, Match, Outcome, Ran, RouteId, Slot,
+    TimerState, VersionId, World,
 };
 
 /// How long starting calls may go on in one turn: guests that compute end it after one time slice.
@@ -224,7 +224,7 @@ impl<W: World, C: Guests> Worker<W, C> {
     /// Ends pendings: their timers are cancelled, and a value that nobody consumed passes on.
     pub(super) fn release_all(&mut self, handles: impl Iterator<Item = Handle>) {
         for handle in handles {
-            if let Clock::Set(timer) = handle.clock {
+            if let TimerState::Set(timer) = handle.timer {
                 self.timers.cancel(timer);
             }
             if let Some(waiter) = self.shared.registry.release(handle.id) {

@@ -1,7 +1,7 @@
 //! The handles of a suspension, most of which have one and no clock.
 
 use snow_core::PendingId;
-use snow_runtime::{Clock, Handle};
+use snow_runtime::{Handle, TimerState};
 
 /// Handles in the guest's order. 16 bytes for one that no clock settles, which is what most are.
 pub(super) enum Handles {
@@ -13,7 +13,7 @@ pub(super) enum Handles {
 impl Handles {
     pub fn new(handles: Vec<Handle>) -> Handles {
         match handles[..] {
-            [Handle { id, clock: Clock::None }] => Handles::One(id),
+            [Handle { id, timer: TimerState::None }] => Handles::One(id),
             _ => Handles::Several(Box::new(handles.into_boxed_slice())),
         }
     }
@@ -27,17 +27,17 @@ impl Handles {
 
     pub fn get(&self, index: usize) -> Option<Handle> {
         match self {
-            Handles::One(id) => (index == 0).then_some(Handle { id: *id, clock: Clock::None }),
+            Handles::One(id) => (index == 0).then_some(Handle { id: *id, timer: TimerState::None }),
             Handles::Several(handles) => handles.get(index).copied(),
         }
     }
 
     /// The worker has set a timer for one that has a clock.
-    pub fn set_clock(&mut self, index: usize, clock: Clock) {
+    pub fn set_timer(&mut self, index: usize, timer: TimerState) {
         if let Handles::Several(handles) = self
             && let Some(handle) = handles.get_mut(index)
         {
-            handle.clock = clock;
+            handle.timer = timer;
         }
     }
 

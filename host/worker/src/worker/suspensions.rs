@@ -7,8 +7,8 @@
 use snow_core::{Key, PendingId, Registry, TimerKey, Waiter, due_ms};
 use snow_http::{PackedResponse, Progress, Response};
 use snow_runtime::{
-    Arrival, CallEntry, Cause, Clock, GuestRequest, Guests, Handle, Join, RouteId, Settled, Settlement, Slot, Suspend,
-    VersionId, Wait, World,
+    Arrival, CallEntry, Cause, GuestRequest, Guests, Handle, Join, RouteId, Settled, Settlement, Slot, Suspend,
+    TimerState, VersionId, Wait, World,
 };
 
 use super::handles::Handles;
@@ -219,16 +219,16 @@ impl<W: World, C: Guests> Worker<W, C> {
         let waiter = Waiter { worker: self.id, suspension: key };
         for index in 0..suspension.handles.len() {
             let Some(handle) = suspension.handles.get(index) else { break };
-            match handle.clock {
+            match handle.timer {
                 // Somebody with its token may have been faster; then that stands.
-                Clock::Due { at_ms } if at_ms <= now_ms => {
+                TimerState::Due { at_ms } if at_ms <= now_ms => {
                     let _ = self.shared.registry.settle(handle.id, clock_settles());
                 }
-                Clock::Due { at_ms } => {
+                TimerState::Due { at_ms } => {
                     let timer = self.timers.set(at_ms, Timer::Pending(handle.id));
-                    suspension.handles.set_clock(index, Clock::Set(timer));
+                    suspension.handles.set_timer(index, TimerState::Set(timer));
                 }
-                Clock::None | Clock::Set(_) => {}
+                TimerState::None | TimerState::Set(_) => {}
             }
             if self.shared.registry.arm(handle.id, waiter) {
                 suspension.missing = suspension.missing.saturating_sub(1);

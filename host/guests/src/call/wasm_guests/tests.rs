@@ -15,7 +15,7 @@ use crate::runtime::RuntimeParts;
 use snow_config::{CompileConfig, GuestConfig, Instances, Limits, Rollback};
 use snow_core::{Registry, Waiter};
 use snow_http::{HeadReader, HttpLimits, Request, RequestId};
-use snow_runtime::{Format, Log, Post};
+use snow_runtime::{Log, LogFormat, Post};
 
 const HELLO: VersionId = VersionId(0);
 const OTHER: VersionId = VersionId(1);
@@ -69,7 +69,7 @@ impl Bench {
             engine,
             registry: Arc::new(Registry::new(10, |bytes| bytes.fill(7))),
             post: opened.clone(),
-            log: Log::start(Format::Text, 10, std::io::sink()).unwrap(),
+            log: Log::start(LogFormat::Text, 10, std::io::sink()).unwrap(),
             permits: Arc::new(permits(config)),
             worker_calls_parked_max: limits.worker_calls_parked_max(1),
             limits: Arc::new(limits),
