@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use super::stats::{LabelId, Labels, RouteStats, Stats, VersionStats, WaitEnd};
+use crate::stats::{LabelId, Labels, RouteStats, Stats, VersionStats, WaitEnd};
 use snow_runtime::{RouteEntry, RouteId, VersionId};
 
 /// Behind the classes of statuses: the client has left.
 const CLASS_LEFT: u16 = 6;
 
 /// See the module's text.
-pub(super) struct Tally {
+pub(crate) struct Tally {
     pub stats: Arc<Stats>,
     /// By label.
     routes: Vec<Option<Arc<RouteStats>>>,

@@ -1,10 +1,10 @@
 //! A call, before and while it runs.
 
-use super::ExchangeRef;
+use crate::worker::ExchangeRef;
 use snow_runtime::{GuestRequest, RouteId, VersionId};
 
 /// A request that waits for a slot.
-pub(super) struct Queued {
+pub(crate) struct Queued {
     pub exchange: ExchangeRef,
     pub version: VersionId,
     pub route: RouteId,
@@ -13,7 +13,7 @@ pub(super) struct Queued {
 
 /// For whom a slot's call runs.
 #[derive(Clone, Copy)]
-pub(super) struct Started {
+pub(crate) struct Started {
     pub exchange: ExchangeRef,
     pub version: VersionId,
     pub route: RouteId,

@@ -5,11 +5,14 @@
 //! themselves, and never get the last places. A call that waits in place computes nothing; but once more of them wait than
 //! may do so beside those that run, they take places too, and for the same reason their routes count as slow.
 
+pub(crate) mod gated;
+pub(crate) mod queued;
+
 use std::collections::{BTreeMap, VecDeque};
 
-use super::TURN;
-use super::gated::Gated;
-use super::queued::{Queued, Started};
+use crate::schedule::gated::Gated;
+use crate::schedule::queued::{Queued, Started};
+use crate::worker::TURN;
 use snow_core::GateId;
 use snow_runtime::{RouteId, Slot, VersionId};
 
@@ -18,7 +21,7 @@ use snow_runtime::{RouteId, Slot, VersionId};
 const SLOW_AFTER: u8 = 3;
 
 /// A worker's calls: those that wait, and those that have an instance.
-pub(super) struct CallTable {
+pub(crate) struct CallTable {
     pub queue: VecDeque<Queued>,
     /// Guests of slow routes.
     slow_queue: VecDeque<Queued>,
@@ -45,7 +48,7 @@ pub(super) struct CallTable {
 
 /// From where the next call comes.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Source {
+pub(crate) enum Source {
     /// The queue of new requests.
     Request,
     /// The suspensions that are over.
@@ -201,8 +204,8 @@ impl CallTable {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ExchangeRef;
     use super::*;
+    use crate::worker::ExchangeRef;
     use snow_core::Key;
 
     const ROUTE: (VersionId, RouteId) = (VersionId(0), RouteId(0));

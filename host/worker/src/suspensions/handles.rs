@@ -4,7 +4,7 @@ use snow_core::PendingId;
 use snow_runtime::{Handle, TimerState};
 
 /// Handles in the guest's order. 16 bytes for one that no clock settles, which is what most are.
-pub(super) enum Handles {
+pub(crate) enum Handles {
     One(PendingId),
     /// Twice boxed: the length goes where the handles are.
     Several(Box<Box<[Handle]>>),

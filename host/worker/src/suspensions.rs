@@ -4,6 +4,8 @@
 //! deadline, by its client's leaving or by the drain. Whoever comes first removes it from the slab; its key
 //! is stale for everyone later.
 
+pub(crate) mod handles;
+
 use snow_core::{Key, PendingId, Registry, TimerKey, Waiter, due_ms};
 use snow_http::{PackedResponse, Progress, Response};
 use snow_runtime::{
@@ -11,13 +13,13 @@ use snow_runtime::{
     TimerState, VersionId, Wait, World,
 };
 
-use super::handles::Handles;
-use super::queued::Started;
-use super::stats::WaitEnd;
-use super::{ExchangeRef, Timer, Worker};
+use crate::schedule::queued::Started;
+use crate::stats::WaitEnd;
+use crate::suspensions::handles::Handles;
+use crate::worker::{ExchangeRef, Timer, Worker};
 
 /// A request that waits. Plain data: no instance, no fiber, no reference to its guest's code.
-pub(super) struct Suspension {
+pub(crate) struct Suspension {
     exchange: ExchangeRef,
     version: VersionId,
     route: RouteId,
@@ -122,7 +124,7 @@ impl Rare {
 
 impl<W: World, C: Guests> Worker<W, C> {
     /// A call has returned a suspension: from now on the request holds no instance.
-    pub(super) fn suspend(&mut self, started: Started, mut suspend: Suspend, request: Option<Box<GuestRequest>>) {
+    pub(crate) fn suspend(&mut self, started: Started, mut suspend: Suspend, request: Option<Box<GuestRequest>>) {
         let limits = &self.shared.limits;
         let full = self.suspensions.len() >= limits.worker_suspensions_max;
         if suspend.state.len() > limits.state_bytes_max {
@@ -156,7 +158,7 @@ impl<W: World, C: Guests> Worker<W, C> {
     }
 
     /// A call waits in place: it keeps its slot and its instance.
-    pub(super) fn park(&mut self, slot: Slot, wait: Wait) {
+    pub(crate) fn park(&mut self, slot: Slot, wait: Wait) {
         let Some(started) = self.calls.started(slot) else { return };
         let Wait { handles, until, timeout_ms } = wait;
         self.calls.park(slot);
@@ -240,7 +242,7 @@ impl<W: World, C: Guests> Worker<W, C> {
     }
 
     /// One of a suspension's pendings was settled.
-    pub(super) fn settled(&mut self, key: Key) {
+    pub(crate) fn settled(&mut self, key: Key) {
         let Some(suspension) = self.suspensions.get_mut(key).filter(|suspension| suspension.missing > 0) else {
             return;
         };
@@ -250,7 +252,7 @@ impl<W: World, C: Guests> Worker<W, C> {
         }
     }
 
-    pub(super) fn clock_settles(&mut self, id: PendingId) {
+    pub(crate) fn clock_settles(&mut self, id: PendingId) {
         // It may have been settled or released before; then the clock comes too late.
         if let Ok(Some(waiter)) = self.shared.registry.settle(id, clock_settles()) {
             self.settled(waiter.suspension);
@@ -268,7 +270,7 @@ impl<W: World, C: Guests> Worker<W, C> {
         }
     }
 
-    pub(super) fn deadline_passed(&mut self, key: Key) {
+    pub(crate) fn deadline_passed(&mut self, key: Key) {
         let Some(suspension) = self.suspensions.get_mut(key) else { return };
         suspension.deadline = None;
         match suspension.then {
@@ -295,7 +297,7 @@ impl<W: World, C: Guests> Worker<W, C> {
     }
 
     /// Takes a suspension apart for a call of `resume`. `None` if it is over: its client left.
-    pub(super) fn prepare_resume(&mut self, key: Key) -> Option<(Started, CallEntry)> {
+    pub(crate) fn prepare_resume(&mut self, key: Key) -> Option<(Started, CallEntry)> {
         let suspension = self.suspensions.get(key)?;
         let collect = |handle: Handle| Arrival { handle, settlement: self.shared.registry.collect(handle.id) };
         let arrivals: Vec<Arrival> = suspension.handles.iter().map(collect).collect();
@@ -351,7 +353,7 @@ impl<W: World, C: Guests> Worker<W, C> {
 
     /// The drain is over, or too many versions of its guest are held: the request is asked to come again, unless a
     /// settlement was told that it won.
-    pub(super) fn refuse_held(&mut self, key: Key) {
+    pub(crate) fn refuse_held(&mut self, key: Key) {
         let Some(suspension) = self.suspensions.get_mut(key) else { return };
         // It waits for its `resume` already.
         if suspension.then == Then::Resume && suspension.missing == 0 {
@@ -367,7 +369,7 @@ impl<W: World, C: Guests> Worker<W, C> {
     }
 
     /// Ends a suspension without an answer.
-    pub(super) fn end_suspension(&mut self, key: Key, ended: WaitEnd) {
+    pub(crate) fn end_suspension(&mut self, key: Key, ended: WaitEnd) {
         let Some(suspension) = self.take(key, ended) else { return };
         suspension.deadline.map(|deadline| self.timers.cancel(deadline));
         if suspension.then == Then::Unpark {

@@ -4,12 +4,14 @@
 //! a bounded part in each, and only the oldest found so far are kept. Nobody is stopped meanwhile, so the answer is of
 //! no single moment: who came or left in between may be missing, and who stayed is not.
 
+pub(crate) mod question;
+
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-use super::question::{HeldPage, HeldRequest, Inspection, Position};
-use super::suspensions::Suspension;
-use super::{TURN, Worker};
+use crate::inspect::question::{HeldPage, HeldRequest, Inspection, Position};
+use crate::suspensions::Suspension;
+use crate::worker::{TURN, Worker};
 use snow_core::Key;
 use snow_runtime::{Guests, World};
 
@@ -19,7 +21,7 @@ const KEYS_SHOWN_MAX: usize = 4;
 const VACANT_PER_LOOK: u32 = 16;
 
 /// An [`Inspection`] under way.
-pub(super) struct Scan {
+pub(crate) struct Scan {
     inspection: Inspection,
     /// The next suspension to be looked at, by slot; `None` once all have been.
     next: Option<u32>,
@@ -58,14 +60,14 @@ impl Scan {
 
 impl<W: World, C: Guests> Worker<W, C> {
     /// Somebody has left a question.
-    pub(super) fn inspect(&mut self) {
+    pub(crate) fn inspect(&mut self) {
         if let Some(inspection) = self.tally.stats.desk.take() {
             self.scans.push_back(Scan::new(inspection));
         }
     }
 
     /// One turn's share of answering the oldest question.
-    pub(super) fn go_on_inspecting(&mut self) {
+    pub(crate) fn go_on_inspecting(&mut self) {
         let Some(mut scan) = self.scans.pop_front() else { return };
         if let Some(next) = scan.next {
             scan.next = self.look_through(&mut scan, next);

@@ -29,7 +29,7 @@ impl Desk {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push_back(inspection);
     }
 
-    pub(super) fn take(&self) -> Option<Inspection> {
+    pub(crate) fn take(&self) -> Option<Inspection> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
 }

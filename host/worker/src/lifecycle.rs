@@ -1,13 +1,13 @@
 //! The end of a worker: stop accepting, let what is held wait until the drain's deadline, then answer it 503.
 
-use super::{TURN, Worker};
+use crate::worker::{TURN, Worker};
 use snow_runtime::{Guests, World};
 
 /// How long answers may still be written after the drain's deadline.
 const GRACE_MS: u64 = 1_000;
 
 /// Where a worker's end has got to.
-pub(super) enum Drain {
+pub(crate) enum Drain {
     /// It serves.
     No,
     /// It waits for what is held, and closes connections as they fall idle.
@@ -41,7 +41,7 @@ impl Drain {
 }
 
 impl<W: World, C: Guests> Worker<W, C> {
-    pub(super) fn start_draining(&mut self, until_ms: u64) {
+    pub(crate) fn start_draining(&mut self, until_ms: u64) {
         if self.drain.is_on() {
             return;
         }
@@ -55,7 +55,7 @@ impl<W: World, C: Guests> Worker<W, C> {
     }
 
     /// One turn's share of draining.
-    pub(super) fn go_on_draining(&mut self) {
+    pub(crate) fn go_on_draining(&mut self) {
         match self.drain {
             Drain::No => {}
             Drain::Waiting { until_ms, .. } if self.now_ms >= until_ms => {

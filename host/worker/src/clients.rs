@@ -1,12 +1,14 @@
 //! Clients' sockets: accepting, reading into connections, writing their output, timing them out.
 
+pub(crate) mod peer;
+
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::peer::Peer;
-use super::stats::{LabelId, Labels, WaitEnd};
-use super::{ExchangeRef, SCRATCH_BYTES, TURN, Timer, Worker};
+use crate::clients::peer::Peer;
+use crate::stats::{LabelId, Labels, WaitEnd};
+use crate::worker::{ExchangeRef, SCRATCH_BYTES, TURN, Timer, Worker};
 use snow_core::{Key, TimerKey};
 use snow_http::{
     Admission, Connection, Exchange, Head, HttpLimits, Progress, Rejection, Request, Response, Step, check_response,
@@ -17,7 +19,7 @@ use snow_runtime::{Access, Guests, Level, Match, VersionId, World};
 const STATUS_CLIENT_LEFT: u16 = 499;
 
 /// One client: its socket and its connection.
-pub(super) struct Client<S> {
+pub(crate) struct Client<S> {
     pub connection: Connection,
     socket: S,
     peer: Peer,
@@ -42,7 +44,7 @@ impl<S> Client<S> {
 }
 
 impl<W: World, C: Guests> Worker<W, C> {
-    pub(super) fn accept(&mut self) {
+    pub(crate) fn accept(&mut self) {
         for _ in 0..TURN.accepts_max {
             match self.world.accept() {
                 Ok((socket, peer)) => {
@@ -94,7 +96,7 @@ impl<W: World, C: Guests> Worker<W, C> {
         self.mark_dirty(key);
     }
 
-    pub(super) fn socket_changed(&mut self, key: Key, readable: bool, read_closed: bool, broken: bool) {
+    pub(crate) fn socket_changed(&mut self, key: Key, readable: bool, read_closed: bool, broken: bool) {
         let Some(client) = self.clients.get_mut(key) else { return };
         client.readable |= readable | read_closed;
         client.read_closed |= read_closed;
@@ -136,7 +138,7 @@ impl<W: World, C: Guests> Worker<W, C> {
         Ok(())
     }
 
-    pub(super) fn serve_client(&mut self, key: Key) {
+    pub(crate) fn serve_client(&mut self, key: Key) {
         if let Some(client) = self.clients.get_mut(key) {
             client.dirty = false;
         }
@@ -273,7 +275,7 @@ impl<W: World, C: Guests> Worker<W, C> {
         }
     }
 
-    pub(super) fn client_timer(&mut self, key: Key) {
+    pub(crate) fn client_timer(&mut self, key: Key) {
         let Some(client) = self.clients.get_mut(key) else { return };
         client.timer = None;
         if client.connection.deadline_ms().is_some_and(|deadline| deadline <= self.now_ms) {
@@ -283,7 +285,7 @@ impl<W: World, C: Guests> Worker<W, C> {
     }
 
     /// Answers an exchange, if it is still there, and logs it.
-    pub(super) fn answer(&mut self, exchange: ExchangeRef, version: Option<VersionId>, response: &Response) {
+    pub(crate) fn answer(&mut self, exchange: ExchangeRef, version: Option<VersionId>, response: &Response) {
         if !self.exchange_is_there(exchange) {
             return;
         }
@@ -313,7 +315,7 @@ impl<W: World, C: Guests> Worker<W, C> {
     }
 
     /// Closes a client's socket and ends whatever it was waiting for.
-    pub(super) fn drop_client(&mut self, key: Key) {
+    pub(crate) fn drop_client(&mut self, key: Key) {
         let Some(mut client) = self.clients.remove(key) else { return };
         client.timer.map(|timer| self.timers.cancel(timer));
         if let Some(exchange) = client.connection.abandon() {
@@ -358,7 +360,7 @@ impl<W: World, C: Guests> Worker<W, C> {
         self.shared.log.host(Level::Info, message);
     }
 
-    pub(super) fn peer(&self, key: Key) -> Option<SocketAddr> {
+    pub(crate) fn peer(&self, key: Key) -> Option<SocketAddr> {
         self.clients.get(key).map(|client| client.peer.address())
     }
 }

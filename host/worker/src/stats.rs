@@ -1,9 +1,11 @@
 //! What a worker counts, for others to read: all of it memory that only this worker writes.
 
+pub(crate) mod writer;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::question::Desk;
+use crate::inspect::question::Desk;
 use snow_core::{Counter, Histogram};
 use snow_runtime::VersionId;
 
@@ -43,7 +45,7 @@ pub struct Stats {
     pub versions: Shelf<VersionId, VersionStats>,
     /// The same for all workers of a server.
     pub labels: Arc<Labels>,
-    /// What is asked about its suspensions. To be followed by a [`Message::Inspect`](super::Message::Inspect).
+    /// What is asked about its suspensions. To be followed by a [`Message::Inspect`](crate::Message::Inspect).
     pub desk: Desk,
 }
 
@@ -90,15 +92,15 @@ impl Turns {
         }
     }
 
-    pub(super) fn waits(&self) {
+    pub(crate) fn waits(&self) {
         self.began.set(0);
     }
 
-    pub(super) fn begins(&self, now_ms: u64) {
+    pub(crate) fn begins(&self, now_ms: u64) {
         self.began.set(now_ms + 1);
     }
 
-    pub(super) fn end(&self) {
+    pub(crate) fn end(&self) {
         self.began.set(Turns::ENDED);
     }
 }
@@ -192,11 +194,11 @@ impl<K: Copy + Ord, T> Shelf<K, T> {
         lock(&self.0).get(&id).cloned()
     }
 
-    pub(super) fn put(&self, id: K, counters: Arc<T>) {
+    pub(crate) fn put(&self, id: K, counters: Arc<T>) {
         lock(&self.0).insert(id, counters);
     }
 
-    pub(super) fn remove(&self, id: K) {
+    pub(crate) fn remove(&self, id: K) {
         lock(&self.0).remove(&id);
     }
 }
@@ -247,7 +249,7 @@ impl Labels {
         lock(&self.known).labels.clone()
     }
 
-    pub(super) fn id(&self, guest: &Arc<str>, pattern: &str) -> LabelId {
+    pub(crate) fn id(&self, guest: &Arc<str>, pattern: &str) -> LabelId {
         let Known { ids, labels } = &mut *lock(&self.known);
         if let Some(id) = ids.get(guest).and_then(|patterns| patterns.get(pattern)) {
             return *id;

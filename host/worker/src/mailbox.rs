@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::{Mailbox, Message};
+use crate::worker::{Mailbox, Message};
 use snow_core::{GateId, Waiter, WorkerId};
 use snow_runtime::Post;
 

@@ -5,13 +5,13 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::queued::Queued;
+use crate::schedule::queued::Queued;
 use snow_core::{Fifo, GateId, Key};
 use snow_runtime::{RouteId, VersionId};
 
 /// The queues before the gates.
 #[derive(Default)]
-pub(super) struct Gated {
+pub(crate) struct Gated {
     queues: BTreeMap<GateId, Queue>,
     /// Gates to be tried, in turn; none of them has an empty queue.
     ready: VecDeque<GateId>,
@@ -40,14 +40,14 @@ impl Queue {
 
 /// A suspension that is over and waits for `resume`. It may have ended otherwise meanwhile.
 #[derive(Clone, Copy)]
-pub(super) struct Resumption {
+pub(crate) struct Resumption {
     pub suspension: Key,
     pub version: VersionId,
     pub route: RouteId,
 }
 
 /// What waits longest before a gate.
-pub(super) enum Next<'a> {
+pub(crate) enum Next<'a> {
     Request(&'a Queued),
     Resumption(Resumption),
 }
@@ -63,7 +63,7 @@ impl Next<'_> {
 }
 
 /// The same, taken out.
-pub(super) enum Taken {
+pub(crate) enum Taken {
     Request(Queued),
     Resumption(Key),
 }
