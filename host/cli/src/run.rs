@@ -11,8 +11,9 @@ use signal_hook::iterator::Signals;
 use super::build::{self, EXIT_INTERRUPTED, Interrupt};
 use super::{LOG_PATIENCE, methods};
 use snow_config::Config;
+use snow_core::error_chain;
 use snow_runtime::{Level, Log, RouteEntry};
-use snow_server::{Server, chain};
+use snow_server::Server;
 use snow_tools::build::Stop;
 
 pub(super) fn run(config: &Config, build_first: bool) -> anyhow::Result<()> {
@@ -58,7 +59,10 @@ impl Started {
         let signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).context("signals can't be watched")?;
         drop(interrupt);
         for rejected in server.rejected() {
-            log.host(Level::Error, format!("{} is left out: {}", rejected.path.display(), chain(&rejected.error)));
+            log.host(
+                Level::Error,
+                format!("{} is left out: {}", rejected.path.display(), error_chain(rejected.error.as_ref())),
+            );
         }
         for (level, remark) in server.remarks() {
             log.host(*level, remark.as_str());

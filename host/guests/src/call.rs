@@ -19,7 +19,7 @@ use super::quota::Bound;
 use super::runtime::{Report, Runtime, Seat};
 use super::types::{self, RequestRef};
 use super::version::Verdict;
-use snow_core::{Gate, GateId, Told, WorkerId};
+use snow_core::{Gate, GateId, WorkerId};
 use snow_runtime::{
     Adopted, Arrival, Call, CallEnd, CallEntry, CallFault, Cause, GuestRequest, Guests, Handle, Outcome, Ran, RouteId,
     Router, Slot, Suspend, VersionId,
@@ -184,7 +184,7 @@ impl WasmGuests {
         ended.end
     }
 
-    fn tell(&self, gate: GateId, told: Told) {
+    fn tell(&self, gate: GateId, told: Option<WorkerId>) {
         if let Some(worker) = told {
             self.runtime.post.gate_opened(worker, gate);
         }

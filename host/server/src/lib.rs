@@ -9,6 +9,5 @@ mod net;
 mod server;
 pub mod watch;
 
-pub use self::admin::plain;
-pub use self::server::{Counts, Drain, LeftOut, Server, Serving, chain};
+pub use self::server::{Counts, Drain, LeftOut, Server, Serving};
 pub use self::watch::Watch;
