@@ -14,6 +14,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::json;
 
 pub use snow_config::LogFormat;
+use snow_core::escape_control;
 use snow_http::RequestId;
 
 /// How long lines gather before they are written.
@@ -252,10 +253,9 @@ fn write_text(text: &mut String, at: &humantime::Rfc3339Timestamp, content: &Con
 
 /// Control characters escaped, further lines indented.
 fn indented(message: &str) -> String {
-    let lines = message.trim_end().lines().map(|line| {
-        let escape = |c: char| if c.is_control() && c != '\t' { c.escape_debug().to_string() } else { c.to_string() };
-        line.chars().map(escape).collect::<String>()
-    });
+    // Tabs may stay: they indent a backtrace's lines.
+    let escaped = |line: &str| line.split('\t').map(escape_control).collect::<Vec<_>>().join("\t");
+    let lines = message.trim_end().lines().map(escaped);
     lines.collect::<Vec<_>>().join("\n    ")
 }
 
