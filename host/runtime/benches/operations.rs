@@ -91,8 +91,8 @@ fn route(routes: u32) -> Run {
     Box::new(move || assert!(matches!(router.find("GET", &path), Match::Found { .. })))
 }
 
-/// Runs the life of a pending under a key, while a hundred wait: create, arm, settle the oldest, read,
-/// release.
+/// Runs the life of a pending under a key, while a hundred wait: create, arm, settle the oldest,
+/// read, release.
 fn settle_next() -> Run {
     let registry = registry();
     let mut waiting = std::collections::VecDeque::new();

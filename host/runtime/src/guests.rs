@@ -1,5 +1,5 @@
-//! Calls into guests, as a worker sees them: they are started, get time slices, may wait in place, and
-//! end.
+//! Calls into guests, as a worker sees them: they are started, get time slices, may wait in place,
+//! and end.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,20 +10,20 @@ use snow_config::Limits;
 use snow_core::{GateId, Waiter, WorkerId};
 use snow_http::{Request, RequestId, Response};
 
-/// The way to workers from any thread: tells them that their suspensions are settled, and that their
-/// calls may go on.
+/// The way to workers from any thread: tells them that their suspensions are settled, and that
+/// their calls may go on.
 pub trait Post: Send + Sync {
-    /// Tells each waiter's worker, once, that a pending of the waiter's suspension is settled. The worker
-    /// acts on a later turn.
+    /// Tells each waiter's worker, once, that a pending of the waiter's suspension is settled. The
+    /// worker acts on a later turn.
     fn wake(&self, waiters: &[Waiter]);
 
-    /// Tells a worker that it is its turn to enter a gate. On its next turn it calls [`Guests::enter`],
-    /// or [`Guests::give_up`] if it has nothing to start.
+    /// Tells a worker that it is its turn to enter a gate. On its next turn it calls
+    /// [`Guests::enter`], or [`Guests::give_up`] if it has nothing to start.
     fn gate_opened(&self, worker: WorkerId, gate: GateId);
 }
 
-/// Names a started call's place among the calls of its worker, for as long as the call lasts. Another
-/// call may get the place afterwards. Not to be confused with the slot of a slab's key.
+/// Names a started call's place among the calls of its worker, for as long as the call lasts.
+/// Another call may get the place afterwards. Not to be confused with the slot of a slab's key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Slot(pub u32);
 
@@ -37,12 +37,12 @@ impl Slot {
 
 /// Runs guests for one worker.
 ///
-/// A call is started in a slot and runs in time slices ([`start`](Self::start), [`poll`](Self::poll)).
-/// After a slice it has ended, computes and needs another slice, or waits in place until
-/// [`unpark`](Self::unpark) or [`cancel`](Self::cancel).
+/// A call is started in a slot and runs in time slices ([`start`](Self::start),
+/// [`poll`](Self::poll)). After a slice it has ended, computes and needs another slice, or waits in
+/// place until [`unpark`](Self::unpark) or [`cancel`](Self::cancel).
 ///
-/// The methods with a default body are for redeployment, gates, instances that are kept, and waits in
-/// place. The defaults fit guests that are deployed once and have no limits beside the host's.
+/// The methods with a default body are for redeployment, gates, instances that are kept, and waits
+/// in place. The defaults fit guests that are deployed once and have no limits beside the host's.
 ///
 /// A [`VersionId`] is valid for as long as the router has it, or a request holds it
 /// ([`hold`](Self::hold)).
@@ -56,18 +56,18 @@ pub trait Guests {
     /// Returns whether the version exports `resume`.
     fn has_resume(&self, version: VersionId) -> bool;
 
-    /// Returns the guest's limit for the content of a request, if it has one. The host's limit applies
-    /// beside it.
+    /// Returns the guest's limit for the content of a request, if it has one. The host's limit
+    /// applies beside it.
     fn body_bytes_max(&self, _version: VersionId) -> Option<u64> {
         None
     }
 
-    /// Keeps a version for one more request that is queued, running or suspended, whatever is deployed
-    /// meanwhile.
+    /// Keeps a version for one more request that is queued, running or suspended, whatever is
+    /// deployed meanwhile.
     fn hold(&mut self, _version: VersionId) {}
 
-    /// Ends one [`hold`](Self::hold). Returns true if that was the last one and the version has been
-    /// replaced: then its id is no longer valid.
+    /// Ends one [`hold`](Self::hold). Returns true if that was the last one and the version has
+    /// been replaced: then its id is no longer valid.
     fn let_go(&mut self, _version: VersionId) -> bool {
         false
     }
@@ -77,8 +77,8 @@ pub trait Guests {
         None
     }
 
-    /// Marks a version for which nothing may be suspended any more. Returns false if this worker does
-    /// not have the version, or has marked it before.
+    /// Marks a version for which nothing may be suspended any more. Returns false if this worker
+    /// does not have the version, or has marked it before.
     fn expel(&mut self, _version: VersionId) -> bool {
         false
     }
@@ -88,15 +88,15 @@ pub trait Guests {
         false
     }
 
-    /// Returns the gate of a guest that may have a limited number of calls at once in the whole process.
-    /// All versions of the guest share it, on every worker.
+    /// Returns the gate of a guest that may have a limited number of calls at once in the whole
+    /// process. All versions of the guest share it, on every worker.
     fn gate(&self, _version: VersionId) -> Option<GateId> {
         None
     }
 
-    /// Enters the gate of a version for the call that is started next, which leaves it by itself when it
-    /// ends. Returns false if the gate is full: [`Post::gate_opened`] then tells this worker when to try
-    /// again.
+    /// Enters the gate of a version for the call that is started next, which leaves it by itself
+    /// when it ends. Returns false if the gate is full: [`Post::gate_opened`] then tells this
+    /// worker when to try again.
     fn enter(&mut self, _version: VersionId) -> bool {
         true
     }
@@ -110,15 +110,15 @@ pub trait Guests {
         None
     }
 
-    /// Drops instances that have expired. Drops only some of them if they are many, so that a turn stays
-    /// short.
+    /// Drops instances that have expired. Drops only some of them if they are many, so that a turn
+    /// stays short.
     fn expire(&mut self, _now_ms: u64) {}
 
     /// Starts a call in a free slot and runs its first time slice.
     fn start(&mut self, slot: Slot, call: Call) -> Ran;
 
-    /// Runs the next time slice of the call in a slot. The worker calls this only after the slot was
-    /// reported as runnable, or unparked.
+    /// Runs the next time slice of the call in a slot. The worker calls this only after the slot
+    /// was reported as runnable, or unparked.
     fn poll(&mut self, slot: Slot) -> Ran;
 
     /// Ends a wait in place: the call goes on at the next [`poll`](Self::poll). `handles` are the
@@ -127,8 +127,8 @@ pub trait Guests {
         drop(handles);
     }
 
-    /// Ends a call that waits in place, without running it again. Returns every handle that the call
-    /// owned, those of the wait included.
+    /// Ends a call that waits in place, without running it again. Returns every handle that the
+    /// call owned, those of the wait included.
     fn cancel(&mut self, _slot: Slot, handles: Box<[Handle]>) -> Vec<Handle> {
         handles.into_vec()
     }
@@ -239,8 +239,8 @@ pub enum CallFault {
     /// The guest trapped, ran too long or used too much memory. The text has the wasm backtrace.
     #[error("{0}")]
     Trapped(String),
-    /// The guest trapped in `resume`, and its version has been withdrawn for such faults: the client may
-    /// send the request again.
+    /// The guest trapped in `resume`, and its version has been withdrawn for such faults: the
+    /// client may send the request again.
     #[error("in a version that was rolled back: {0}")]
     Withdrawn(String),
     /// The host could not start the guest, and the guest is not to blame.

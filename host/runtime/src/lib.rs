@@ -2,16 +2,16 @@
 //!
 //! A worker knows neither wasmtime nor mio. It talks to two traits and a few plain values, and this
 //! crate is where they are. So a simulator can drive the very same loop with a seed instead of
-//! sockets, and with scripted guests instead of compiled ones. In the order in which a request meets
-//! them:
+//! sockets, and with scripted guests instead of compiled ones. In the order in which a request
+//! meets them:
 //!
 //! 1. [`World`] is everything around a worker: sockets, a clock, randomness. A worker waits in
 //!    [`World::wait`] and is told what is [`Ready`].
 //! 2. [`Router`] maps a method and a path to a guest's route, with the captures of the route's
 //!    pattern. [`check_routes`] checks the routes of one guest while it is loaded, so that a wrong
 //!    pattern is that guest's error and not the table's.
-//! 3. [`Guests`] runs guests. A worker starts a [`Call`] in a [`Slot`] and gives it time slices; after
-//!    each one, [`Ran`] tells whether the call has ended, computes, or waits in place.
+//! 3. [`Guests`] runs guests. A worker starts a [`Call`] in a [`Slot`] and gives it time slices;
+//!    after each one, [`Ran`] tells whether the call has ended, computes, or waits in place.
 //! 4. [`Outcome`] is what a call hands over when it ends: a response, or a [`Suspend`] that lists
 //!    pendings as [`Handle`]s. What settled them comes back to the guest as [`Arrival`]s.
 //! 5. [`Post`] tells a worker, from any thread, that its suspensions are settled.
@@ -39,7 +39,8 @@
 //!     entry(1, &["POST"], "/items/.*"),
 //! ])?;
 //!
-//! let Match::Found { entry, params } = router.find("GET", "/shop/items/7") else { panic!("no route") };
+//! let found = router.find("GET", "/shop/items/7");
+//! let Match::Found { entry, params } = found else { panic!("{found:?}") };
 //! assert_eq!(router.entry(entry).unwrap().route, RouteId(0));
 //! assert_eq!((params[0].name.as_deref(), &*params[0].value), (Some("id"), "7"));
 //!
@@ -69,19 +70,19 @@
 //!
 //! # What is guaranteed, and what is not
 //!
-//! - A guest never touches a connection. Everything that it can do to a request is in [`Outcome`], or
-//!   is an operation on the registry of pendings.
-//! - [`Router::find`] takes time linear in the length of the path, whatever the patterns are, and the
-//!   number of routes hardly matters unless the first route that has the path refuses the method. The
-//!   memory that a router needs is bounded too.
-//! - [`Log`] never blocks on a terminal or a disk. It does **not** promise that each line is written:
-//!   lines beyond the queue's limit are dropped, counted and reported. Lines of one thread keep their
-//!   order.
+//! - A guest never touches a connection. Everything that it can do to a request is in [`Outcome`],
+//!   or is an operation on the registry of pendings.
+//! - [`Router::find`] takes time linear in the length of the path, whatever the patterns are, and
+//!   the number of routes hardly matters unless the first route that has the path refuses the
+//!   method. The memory that a router needs is bounded too.
+//! - [`Log`] never blocks on a terminal or a disk. It does **not** promise that each line is
+//!   written: lines beyond the queue's limit are dropped, counted and reported. Lines of one thread
+//!   keep their order.
 //! - No text of a guest or a client can forge a line of the log or move a terminal's cursor.
-//! - Dropping a [`Handle`] does **not** release its pending: handles are plain values, and whoever owns
-//!   one releases it.
-//! - The ids here ([`VersionId`], [`RouteId`], [`Slot`]) are reused once what they name is gone. Each
-//!   type's page tells for how long an id is valid.
+//! - Dropping a [`Handle`] does **not** release its pending: handles are plain values, and whoever
+//!   owns one releases it.
+//! - The ids here ([`VersionId`], [`RouteId`], [`Slot`]) are reused once what they name is gone.
+//!   Each type's page tells for how long an id is valid.
 
 #![forbid(unsafe_code)]
 

@@ -1,7 +1,8 @@
 //! The log: what workers, guests and the host write for people and programs.
 //!
-//! Lines go through a bounded queue to a thread that formats and writes them, so that no loop waits for
-//! a terminal or a disk. When the queue is full a line is dropped and counted, and the count is logged.
+//! Lines go through a bounded queue to a thread that formats and writes them, so that no loop waits
+//! for a terminal or a disk. When the queue is full a line is dropped and counted, and the count is
+//! logged.
 
 mod writer;
 
@@ -81,8 +82,8 @@ struct Line {
     content: Content,
 }
 
-/// The senders' side of the log; cheap to clone. The writer ends after the last clone is dropped and all
-/// lines are written.
+/// The senders' side of the log; cheap to clone. The writer ends after the last clone is dropped
+/// and all lines are written.
 #[derive(Clone)]
 pub struct Log(Arc<Sender>);
 

@@ -1,5 +1,5 @@
-//! What a guest can do to a request, and what a guest's call is given back: plain values, the host's
-//! side of `wit/snow.wit`.
+//! What a guest can do to a request, and what a guest's call is given back: plain values, the
+//! host's side of `wit/snow.wit`.
 
 use std::sync::Arc;
 
@@ -28,9 +28,9 @@ pub enum Settlement {
 const FIELD_BYTES: usize = 32;
 
 impl Settlement {
-    /// Returns how many bytes it takes to keep the settlement: those of the value; of the response's
-    /// body and of each header field's name and value, and 32 more for each field; or of the failure's
-    /// texts.
+    /// Returns how many bytes it takes to keep the settlement: those of the value; of the
+    /// response's body and of each header field's name and value, and 32 more for each field; or of
+    /// the failure's texts.
     pub fn bytes(&self) -> usize {
         match self {
             Settlement::Value(bytes) => bytes.len(),
@@ -43,8 +43,8 @@ impl Settlement {
     }
 }
 
-/// A settlement as the registry holds it: shared, because `set-all` gives one settlement to thousands of
-/// pendings.
+/// A settlement as the registry holds it: shared, because `set-all` gives one settlement to
+/// thousands of pendings.
 pub type Settled = Arc<Settlement>;
 
 /// Why a suspension ended and `resume` is called.
@@ -71,8 +71,8 @@ pub struct Handle {
 pub enum TimerState {
     /// The pending has no timer.
     None,
-    /// The pending is due at a certain time. The worker sets a timer once the pending is waited for:
-    /// until then, nothing would notice that it is settled.
+    /// The pending is due at a certain time. The worker sets a timer once the pending is waited
+    /// for: until then, nothing would notice that it is settled.
     Due {
         /// The time on the worker's clock.
         at_ms: u64,
@@ -81,7 +81,8 @@ pub enum TimerState {
     Set(TimerKey),
 }
 
-/// What a call hands over when it ends well. Everything that a guest can do to a request is in here.
+/// What a call hands over when it ends well. Everything that a guest can do to a request is in
+/// here.
 #[derive(Debug)]
 pub enum Outcome {
     /// Answer the request.

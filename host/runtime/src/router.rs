@@ -1,10 +1,10 @@
 //! The router: from a method and a path to a version, a route and its captures.
 //!
-//! All routes of a deployment are one table. The first entry that has the path and the method wins; the
-//! entries are ordered by their guests' names, then as each guest declared its routes.
+//! All routes of a deployment are one table. The first entry that has the path and the method wins;
+//! the entries are ordered by their guests' names, then as each guest declared its routes.
 //!
-//! A guest may be mounted below a prefix. Its patterns then match the rest of the path, which begins
-//! with a slash; the bare prefix is the path `/` to the guest.
+//! A guest may be mounted below a prefix. Its patterns then match the rest of the path, which
+//! begins with a slash; the bare prefix is the path `/` to the guest.
 
 mod pattern;
 mod route;
@@ -49,7 +49,8 @@ pub enum Match {
         /// The value for the `Allow` field.
         allow: String,
     },
-    /// A route that takes the request, but with a capture that is not UTF-8 once it is percent-decoded.
+    /// A route that takes the request, but with a capture that is not UTF-8 once it is
+    /// percent-decoded.
     BadParam,
     /// No route has the path.
     NotFound,
@@ -70,8 +71,8 @@ pub struct Router {
 #[derive(Clone, Debug)]
 struct Row {
     entry: RouteEntry,
-    /// The pattern alone: finds the captures, and confirms a match below a mount prefix. `None` if the
-    /// row needs neither.
+    /// The pattern alone: finds the captures, and confirms a match below a mount prefix. `None` if
+    /// the row needs neither.
     alone: Option<Regex>,
 }
 
@@ -103,16 +104,17 @@ impl Router {
         self.rows.get(index).map(|row| &row.entry)
     }
 
-    /// Finds the route of a request. `path` is as sent: not percent-decoded, and with the mount prefix.
+    /// Finds the route of a request. `path` is as sent: not percent-decoded, and with the mount
+    /// prefix.
     pub fn find(&self, method: &str, path: &str) -> Match {
-        // One automaton of all patterns reads the path once and knows the first pattern that matches. A
-        // thousand routes cost about what ten do.
+        // One automaton of all patterns reads the path once and knows the first pattern that
+        // matches. A thousand routes cost about what ten do.
         let Some(first) = self.first.search_half(&Input::new(path).anchored(Anchored::Yes)) else {
             // The automaton may find too much, never too little: so nothing matches.
             return Match::NotFound;
         };
-        // For nearly every request, the first pattern's route is the one: it takes the method, and if it
-        // is mounted, its pattern alone confirms the match.
+        // For nearly every request, the first pattern's route is the one: it takes the method, and
+        // if it is mounted, its pattern alone confirms the match.
         let first = first.pattern().as_usize();
         if self.rows[first].entry.declared.takes(method)
             && let Some(path) = self.rows[first].confirm(path)
@@ -141,8 +143,8 @@ impl Router {
 }
 
 impl Row {
-    /// Confirms a match of the table's automata, which may find too much below a mount prefix. Returns
-    /// the path as the guest sees it, or `None` if the route does not have the path.
+    /// Confirms a match of the table's automata, which may find too much below a mount prefix.
+    /// Returns the path as the guest sees it, or `None` if the route does not have the path.
     fn confirm<'a>(&self, path: &'a str) -> Option<&'a str> {
         if self.entry.mount.is_empty() {
             return Some(path);
@@ -166,8 +168,8 @@ impl Row {
     }
 }
 
-/// Returns the value of `Allow` (RFC 9110, section 10.2.1): every method of the routes that have the
-/// path, `HEAD` beside `GET`, and the `OPTIONS` that the host answers.
+/// Returns the value of `Allow` (RFC 9110, section 10.2.1): every method of the routes that have
+/// the path, `HEAD` beside `GET`, and the `OPTIONS` that the host answers.
 fn allow<'a>(routes: impl Iterator<Item = &'a Route>) -> String {
     let mut methods: Vec<&str> = Vec::new();
     for method in routes.flat_map(|route| &route.methods) {

@@ -12,8 +12,8 @@ pub trait World {
     /// A client's socket. Dropping it closes the connection.
     type Socket;
 
-    /// Returns the milliseconds on a clock that never goes back: *the worker's clock*, wherever these
-    /// crates mention it.
+    /// Returns the milliseconds on a clock that never goes back: *the worker's clock*, wherever
+    /// these crates mention it.
     fn now_ms(&self) -> u64;
 
     /// Returns the microseconds on the worker's clock, for measuring turns. A coarse clock returns
@@ -32,9 +32,9 @@ pub trait World {
     /// timeout), and appends what is ready.
     ///
     /// # Errors
-    /// After an error the worker does nothing more in this turn. A world that runs all workers on one
-    /// thread can't block: it returns `WouldBlock` where a real one would wait, and runs the turn again
-    /// once something is ready.
+    /// After an error the worker does nothing more in this turn. A world that runs all workers on
+    /// one thread can't block: it returns `WouldBlock` where a real one would wait, and runs the
+    /// turn again once something is ready.
     fn wait(&mut self, timeout_ms: Option<u64>, ready: &mut Vec<Ready>) -> io::Result<()>;
 
     /// Accepts one connection.
@@ -64,8 +64,8 @@ pub trait World {
     /// Tells the peer that nothing more will be written (a FIN).
     fn shutdown_write(&mut self, socket: &mut Self::Socket);
 
-    /// Stops listening. The worker accepts every connection that the kernel has queued before it calls
-    /// this.
+    /// Stops listening. The worker accepts every connection that the kernel has queued before it
+    /// calls this.
     fn close_listener(&mut self);
 }
 

@@ -1,7 +1,8 @@
 //! The log's thread: takes lines out of the queue, formats and writes them.
 //!
-//! The first line of an empty queue wakes the thread. It then lets further lines gather for [`GATHER`]
-//! before it writes again: to be woken for each line would cost a loop more than the rest of the line.
+//! The first line of an empty queue wakes the thread. It then lets further lines gather for
+//! [`GATHER`] before it writes again: to be woken for each line would cost a loop more than the
+//! rest of the line.
 
 use std::fmt::{self, Write as _};
 use std::io::Write;
@@ -25,16 +26,16 @@ const BATCH_BYTES: usize = 64 << 10;
 pub(super) fn run(queue: &Queue, format: LogFormat, mut to: impl Write) {
     let (mut text, mut reported) = (String::new(), 0);
     loop {
-        // This is read before the lines are: whoever closes the queue has sent all lines before, so an
-        // empty queue is then the end.
+        // This is read before the lines are: whoever closes the queue has sent all lines before, so
+        // an empty queue is then the end.
         let is_closed = queue.closed.load(Ordering::SeqCst);
         let lines = std::mem::take(&mut *lock(&queue.lines));
         if lines.is_empty() {
             if is_closed {
                 return;
             }
-            // If a line was sent since the queue was looked at, `unpark` came first and this returns at
-            // once.
+            // If a line was sent since the queue was looked at, `unpark` came first and this
+            // returns at once.
             thread::park();
             continue;
         }
@@ -52,7 +53,8 @@ pub(super) fn run(queue: &Queue, format: LogFormat, mut to: impl Write) {
     }
 }
 
-/// Writes lines, and answers the flushes among them once everything is written. `text` is scratch space.
+/// Writes lines, and answers the flushes among them once everything is written. `text` is scratch
+/// space.
 fn write_batch(lines: Vec<Line>, format: LogFormat, text: &mut String, to: &mut impl Write) {
     let mut flushed = Vec::new();
     let write = |text: &mut String, to: &mut dyn Write| {
@@ -102,9 +104,9 @@ fn write_text(text: &mut String, at: &Rfc3339Timestamp, content: &Content) -> fm
     }
 }
 
-/// Returns a message of the host with its control characters escaped and its further lines indented. It
-/// may quote a guest: a fault's backtrace has several lines, and none of them may pass for an entry of
-/// the log.
+/// Returns a message of the host with its control characters escaped and its further lines
+/// indented. It may quote a guest: a fault's backtrace has several lines, and none of them may pass
+/// for an entry of the log.
 fn indented(message: &str) -> String {
     let lines = message.trim_end().lines().map(|line| {
         let escape = |c: char| if c.is_control() && c != '\t' { c.escape_debug().to_string() } else { c.to_string() };

@@ -16,8 +16,8 @@ const PATTERN_BYTES_MAX: usize = 1 << 20;
 const GUEST_BYTES_MAX: usize = 8 << 20;
 /// The largest automaton of all routes of a deployment.
 pub(super) const TABLE_BYTES_MAX: usize = 64 << 20;
-/// The most that a worker keeps of earlier searches, to be faster at the next one. Clients choose the
-/// paths, so this must not grow without a limit.
+/// The most that a worker keeps of earlier searches, to be faster at the next one. Clients choose
+/// the paths, so this must not grow without a limit.
 const CACHE_BYTES_MAX: usize = 8 << 20;
 
 /// Why a guest's routes can't be used.
@@ -65,8 +65,8 @@ pub fn check_routes(routes: &[Route]) -> Result<(), RouteError> {
     Ok(())
 }
 
-/// Compiles one automaton that finds the first of the patterns that match a path: they are anchored, so
-/// all matches begin at the same place, and among those it prefers the first pattern.
+/// Compiles one automaton that finds the first of the patterns that match a path: they are
+/// anchored, so all matches begin at the same place, and among those it prefers the first pattern.
 pub(super) fn compile_first(patterns: &[String], bytes_max: usize) -> Result<meta::Regex, RouteError> {
     let config = meta::Config::new()
         .which_captures(WhichCaptures::Implicit)
@@ -82,8 +82,8 @@ pub(super) fn compile_all(patterns: &[String]) -> Result<RegexSet, RouteError> {
     built.map_err(|error| RouteError::TooLarge(error.to_string()))
 }
 
-/// Compiles one route's pattern by itself. Returns `None` for a pattern that is not mounted and has no
-/// groups: there is nothing that the table's automata do not know already.
+/// Compiles one route's pattern by itself. Returns `None` for a pattern that is not mounted and has
+/// no groups: there is nothing that the table's automata do not know already.
 pub(super) fn compile_alone(index: usize, route: &Route, is_mounted: bool) -> Result<Option<Regex>, RouteError> {
     let anchored = anchor(index, route)?;
     let parsed = regex_syntax::parse(&anchored).map_err(|error| invalid(index, &route.pattern, &error))?;
@@ -97,8 +97,8 @@ pub(super) fn compile_alone(index: usize, route: &Route, is_mounted: bool) -> Re
 /// Returns an entry's pattern for the table's automata, which see the path with its mount prefix.
 ///
 /// Below a prefix the pattern may match too much, and never too little. It matches the bare prefix
-/// always. And it ignores assertions that look at the text around them (`^`, `\b`): those would see the
-/// prefix where the guest sees nothing.
+/// always. And it ignores assertions that look at the text around them (`^`, `\b`): those would see
+/// the prefix where the guest sees nothing.
 pub(super) fn anchor_below_mount(entry: &RouteEntry) -> Result<String, RouteError> {
     let (index, route) = (entry.route.index(), &entry.declared);
     let anchored = anchor(index, route)?;
@@ -110,11 +110,12 @@ pub(super) fn anchor_below_mount(entry: &RouteEntry) -> Result<String, RouteErro
     Ok(format!("^{mount}(?:(?:{})|)$", without_looks(&parsed)))
 }
 
-/// Returns a route's pattern, anchored at both ends so that it has to match the whole path: also `a|b`.
+/// Returns a route's pattern, anchored at both ends so that it has to match the whole path: also
+/// `a|b`.
 fn anchor(index: usize, route: &Route) -> Result<String, RouteError> {
     let pattern = &route.pattern;
-    // The pattern is parsed by itself first: an error then shows what the guest wrote, and `a)(b` can't
-    // slip through by closing the group below.
+    // The pattern is parsed by itself first: an error then shows what the guest wrote, and `a)(b`
+    // can't slip through by closing the group below.
     regex_syntax::parse(pattern).map_err(|error| invalid(index, pattern, &error))?;
     let anchored = format!("^(?:{pattern})$");
     // A pattern in verbose mode may end in a comment, which would swallow the closing anchor.

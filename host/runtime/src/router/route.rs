@@ -19,7 +19,8 @@ impl Route {
         any(self) || any(other) || self.methods.iter().any(|method| other.takes(method))
     }
 
-    /// Returns whether the route takes a method. Methods are case-sensitive (RFC 9110, section 9.1).
+    /// Returns whether the route takes a method. Methods are case-sensitive (RFC 9110, section
+    /// 9.1).
     pub(super) fn takes(&self, method: &str) -> bool {
         let takes = |wanted: &str| self.methods.iter().any(|method| method == wanted);
         self.methods.is_empty() || takes(method) || (method == "HEAD" && takes("GET"))
@@ -27,8 +28,8 @@ impl Route {
 }
 
 /// Names a version of a guest, on every worker of the process, for as long as the version is in the
-/// router or a request holds it. Another version may get the id afterwards. Ids are kept low, because
-/// workers index tables by them.
+/// router or a request holds it. Another version may get the id afterwards. Ids are kept low,
+/// because workers index tables by them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct VersionId(pub u32);
 
@@ -40,8 +41,8 @@ impl VersionId {
     }
 }
 
-/// Names a route within its version, for as long as the version exists: its place in the list that the
-/// guest declared.
+/// Names a route within its version, for as long as the version exists: its place in the list that
+/// the guest declared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RouteId(pub u32);
 
@@ -78,7 +79,8 @@ impl RouteEntry {
         format!("{}{}", self.mount, self.declared.pattern)
     }
 
-    /// Returns a path as the guest sees it, without the mount prefix; `None` if it is not below that.
+    /// Returns a path as the guest sees it, without the mount prefix; `None` if it is not below
+    /// that.
     pub(super) fn below<'a>(&self, path: &'a str) -> Option<&'a str> {
         match path.strip_prefix(&*self.mount)? {
             "" => Some("/"),
