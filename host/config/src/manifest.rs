@@ -76,15 +76,17 @@ snow_core::declare_settings! {
     /// The decisions of a deployer. Settings that are not in the file have their defaults.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct Manifest {
-        /// The table `[server]`.
-        pub server: ServerConfig;
+        parts {
+            /// The table `[server]`.
+            pub server: ServerConfig;
+            /// The table `[limits]`.
+            pub limits: Limits;
+            /// The tables `[guest.NAME]`.
+            pub guests: GuestConfigs;
+        }
         /// When a new version of a guest is rolled back to the one before: if so many `traps` happen among its first
         /// `calls`. False: never.
         pub rollback: Rollback, live;
-        /// The table `[limits]`.
-        pub limits: Limits;
-        /// The tables `[guest.NAME]`.
-        pub guests: GuestConfigs;
     }
 }
 

@@ -85,67 +85,63 @@ pub trait HasSettings<Visitor>: Sized {
 /// Declares a struct of settings with its `Default`, and implements [`HasSettings`](crate::declare::HasSettings) for it.
 /// The [module](crate::declare) has an example.
 ///
-/// The fields, each with at least one line of documentation:
-/// - `pub NAME: TYPE = DEFAULT, live, as KIND, in RANGE, at_most LIMIT;`, or `restart` instead of `live`. Without `=`,
-///   the default is that of the type; without `as`, the kind is the type. `in` and `at_most` may be left out too.
-/// - `pub NAME: TYPE = DEFAULT;` is not a setting: for example a part that has settings itself.
+/// Each field has at least one line of documentation, and the form
+/// `pub NAME: TYPE = DEFAULT, live, as KIND, in RANGE, at_most LIMIT;`, or `restart` instead of `live`. Without `=`, the
+/// default is that of the type; without `as`, the kind is the type. `in` and `at_most` may be left out too. Fields that
+/// have settings themselves come first, in `parts { }`.
 #[macro_export]
 macro_rules! declare_settings {
     (
         $(#[$attribute:meta])*
-        pub struct $Struct:ident {$(
-            $(#[doc = $doc:literal])+
-            pub $name:ident: $type:ty $(= $default:expr)?
-                $(, $when:ident $(, as $kind:ty)? $(, in $range:expr)? $(, at_most $limit:ident)?)?;
-        )*}
+        pub struct $Struct:ident {
+            $(parts {$( $(#[doc = $part_doc:literal])+ pub $part:ident: $part_type:ty; )*})?
+            $(
+                $(#[doc = $doc:literal])+
+                pub $name:ident: $type:ty $(= $default:expr)?, $when:ident
+                    $(, as $kind:ty)? $(, in $range:expr)? $(, at_most $limit:ident)?;
+            )*
+        }
     ) => {
         $(#[$attribute])*
         pub struct $Struct {
-            $($(#[doc = $doc])+ pub $name: $type,)*
+            $($( $(#[doc = $part_doc])+ pub $part: $part_type, )*)?
+            $( $(#[doc = $doc])+ pub $name: $type, )*
         }
 
         impl Default for $Struct {
             fn default() -> Self {
-                $Struct { $($name: $crate::declare_settings!(@default $($default)?),)* }
+                $Struct {
+                    $($( $part: Default::default(), )*)?
+                    $( $name: $crate::declare_settings!(@default $($default)?), )*
+                }
             }
         }
 
         impl<Visitor> $crate::declare::HasSettings<Visitor> for $Struct
         where
-            $($(Visitor: $crate::declare::Visit<
-                $Struct, $type, $crate::declare_settings!(@kind $when $type $(as $kind)?)
-            >,)?)*
+            $( Visitor: $crate::declare::Visit<$Struct, $type, $crate::declare_settings!(@kind $type $(as $kind)?)>, )*
         {
             fn visit_settings(visitor: &mut Visitor) {$(
-                $crate::declare_settings!(
-                    @visit Visitor, visitor, $Struct, $name, $type, concat!($($doc),+)
-                    $(, $when, $crate::declare_settings!(@kind $when $type $(as $kind)?), [$($range)?], [$($limit)?])?
-                );
+                $crate::declare::Visit::<
+                    $Struct, $type, $crate::declare_settings!(@kind $type $(as $kind)?)
+                >::visit(visitor, $crate::declare::Setting {
+                    about: $crate::declare::About {
+                        name: stringify!($name),
+                        doc: concat!($($doc),+).trim_ascii(),
+                        is_live: $crate::declare_settings!(@is_live $when),
+                        range: $crate::declare_settings!(@range $($range)?),
+                        at_most: $crate::declare_settings!(@at_most $($limit)?),
+                    },
+                    get: |of| &of.$name,
+                    get_mut: |of| &mut of.$name,
+                });
             )*}
         }
     };
-    // A part, which is not a setting.
-    (@visit $Visitor:ident, $visitor:ident, $Struct:ident, $name:ident, $type:ty, $doc:expr) => {};
-    (
-        @visit $Visitor:ident, $visitor:ident, $Struct:ident, $name:ident, $type:ty, $doc:expr,
-        $when:ident, $kind:ty, [$($range:expr)?], [$($limit:ident)?]
-    ) => {
-        <$Visitor as $crate::declare::Visit<$Struct, $type, $kind>>::visit($visitor, $crate::declare::Setting {
-            about: $crate::declare::About {
-                name: stringify!($name),
-                doc: $doc.trim_ascii(),
-                is_live: $crate::declare_settings!(@is_live $when),
-                range: $crate::declare_settings!(@range $($range)?),
-                at_most: $crate::declare_settings!(@at_most $($limit)?),
-            },
-            get: |of| &of.$name,
-            get_mut: |of| &mut of.$name,
-        })
-    };
     (@default) => { Default::default() };
     (@default $default:expr) => { $default };
-    (@kind $when:ident $type:ty) => { $type };
-    (@kind $when:ident $type:ty as $kind:ty) => { $kind };
+    (@kind $type:ty) => { $type };
+    (@kind $type:ty as $kind:ty) => { $kind };
     (@is_live live) => { true };
     (@is_live restart) => { false };
     (@range) => { 0..=u64::MAX };

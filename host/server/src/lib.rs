@@ -8,8 +8,7 @@ mod folder;
 mod net;
 mod server;
 
-pub use self::admin::plain;
 pub use self::deploy::deployer::LeftOut;
 pub use self::deploy::serving::Serving;
 pub use self::folder::watch::{Watch, source_contents, source_folders};
-pub use self::server::{Counts, Drain, Server, chain};
+pub use self::server::{Counts, Drain, Server};

@@ -18,7 +18,7 @@ use crate::folder::scan;
 use crate::folder::watch::{Watch, WatchMode};
 use crate::net::{self, Net};
 use snow_config::{AdminListen, Config, Listen, ServerConfig, WatchLimits};
-use snow_core::{Counter, Registry, WorkerId};
+use snow_core::{Counter, Registry, WorkerId, error_chain};
 use snow_guests::{
     Conflict, Deployment, Loader, Permits, Runtime, RuntimeParts, Successor, Ticker, Urgency, WasmGuests,
 };
@@ -371,13 +371,8 @@ fn load_all(deployer: &mut Deployer, loader: &Loader, found: &Snapshot) -> Vec<L
 }
 
 fn strictly(rejected: &[LeftOut], conflicts: &[Conflict]) -> String {
-    let rejected = rejected.iter().map(|LeftOut { path, error }| format!("{}: {}", path.display(), chain(error)));
+    let rejected =
+        rejected.iter().map(|LeftOut { path, error }| format!("{}: {}", path.display(), error_chain(error.as_ref())));
     let reasons = rejected.chain(conflicts.iter().map(Conflict::to_string)).collect::<Vec<_>>();
     format!("with --strict each guest has to load, and no two may have the same route:\n{}", reasons.join("\n"))
-}
-
-/// An error with its causes in one line each, the outermost first.
-pub fn chain(error: &anyhow::Error) -> String {
-    let causes: Vec<String> = error.chain().map(|cause| cause.to_string()).collect();
-    causes.join(":\n  ")
 }

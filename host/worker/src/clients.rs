@@ -191,7 +191,7 @@ impl<W: World, C: Guests> Worker<W, C> {
             let mut make_id = || world.random();
             match client.connection.step(*now_ms, &shared.limits.http, date, &mut make_id, &mut admit) {
                 Step::Idle => return None,
-                Step::Refused(refusal) => self.log_refusal(refusal, peer),
+                Step::Rejected(refusal) => self.log_refusal(refusal, peer),
                 Step::Request(request) => {
                     // For a body that came later than its head the route is looked up again, which costs less
                     // than keeping it for each connection.
@@ -372,7 +372,7 @@ struct Gone;
 fn suspension(exchange: &Exchange) -> Option<Key> {
     match exchange.progress {
         Progress::Suspended { slot, generation } => Some(Key { slot, generation }),
-        Progress::Queued | Progress::Running { .. } => None,
+        Progress::Queued | Progress::Running => None,
     }
 }
 
@@ -389,7 +389,7 @@ fn body_bytes_max<C: Guests>(guests: &C, matched: &Match, limits: &HttpLimits) -
 /// Whether a request's body is to be read at all.
 fn admission(head: &Head, matched: &Match, body_bytes_max: u64) -> Admission {
     let no_content = || Response { status: 204, ..Response::default() };
-    Admission::Refuse(match matched {
+    Admission::Reject(match matched {
         Match::Found { .. } => return Admission::Accept { body_bytes_max },
         Match::NotFound if head.method() == "OPTIONS" && head.path() == "*" => no_content(),
         Match::NotFound => Response::text(404, "not found\n"),

@@ -290,7 +290,7 @@ impl<W: World, C: Guests> Worker<W, C> {
         let slot = suspension.slot();
         let client = self.clients.get_mut(suspension.exchange.client);
         if let Some(exchange) = client.and_then(|client| client.connection.exchange_mut()) {
-            exchange.progress = Progress::Running { slot: slot.0 };
+            exchange.progress = Progress::Running;
         }
         self.guests.unpark(slot, suspension.handles.iter().collect());
         self.calls.unpark(slot);

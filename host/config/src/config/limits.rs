@@ -25,8 +25,10 @@ snow_core::declare_settings! {
     /// what is made once, at the start: the pool of instances, the table of pendings, the log's queue, the metrics' table.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct Limits {
-        /// The limits of HTTP itself. In the file, they stand in the same table.
-        pub http: HttpLimits;
+        parts {
+            /// The limits of HTTP itself. In the file, they stand in the same table.
+            pub http: HttpLimits;
+        }
         /// Open connections of a worker. More are closed as they are accepted.
         pub worker_connections_max: usize = 1 << 20, live, in 1..=SLOTS_MAX;
         /// Calls of a worker that have an instance at one time, besides parked ones.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::key::Keys;
+use super::key::{Key, Keys};
 use super::tables::{FILE, GUEST, LIMITS, SERVER};
 use super::{FILE_NAME, Manifest, Places};
 use crate::config::GuestConfig;
@@ -35,14 +35,13 @@ impl Origins {
 /// are comments as a whole, with the value that applies.
 pub fn as_toml(manifest: &Manifest, origins: &Origins) -> String {
     let mut text = String::new();
-    for (table, values) in every_table(manifest) {
+    for (table, values) in every_table(manifest, origins) {
         if !table.is_empty() {
             let name = table.strip_prefix("guest.").map_or(table.clone(), |name| format!("guest.{}", key(name)));
             let _ = writeln!(text, "{}[{name}]", if text.is_empty() { "" } else { "\n" });
         }
-        for (name, json) in values {
+        for (name, json, origin) in values {
             let value = if json.is_null() { "(not set)".to_owned() } else { value(&json) };
-            let origin = origins.of(&table, name);
             let line = format!("{}{name} = {value}", if origin.is_some() { "" } else { "# " });
             let origin = origin.as_deref().unwrap_or("default");
             let _ = writeln!(text, "{line:<width$}  # {origin}", width = COMMENT_COLUMN - 2);
@@ -55,40 +54,39 @@ pub fn as_toml(manifest: &Manifest, origins: &Origins) -> String {
 /// `source` of a default is `default`; a value that is not set is null.
 pub fn as_json(manifest: &Manifest, origins: &Origins) -> Json {
     let (mut all, mut guests) = (Map::new(), Map::new());
-    for (table, values) in every_table(manifest) {
-        let with_origin = |(name, value): (&'static str, Json)| {
-            let origin = origins.of(&table, name);
+    for (table, values) in every_table(manifest, origins) {
+        let of_table = values.into_iter().map(|(name, value, origin)| {
             (name.to_owned(), json!({ "value": value, "source": origin.as_deref().unwrap_or("default") }))
-        };
-        let of_table = values.into_iter().map(with_origin);
+        });
         match table.strip_prefix("guest.") {
             Some(guest) => drop(guests.insert(guest.to_owned(), of_table.collect())),
             None if table.is_empty() => all.extend(of_table),
-            None => drop(all.insert(table.clone(), of_table.collect())),
+            None => drop(all.insert(table, of_table.collect())),
         }
     }
     all.insert("guest".into(), guests.into());
     all.into()
 }
 
-/// The names of a table's keys with their values.
-type Values = Vec<(&'static str, Json)>;
+/// The keys of a table, each with its value and its origin.
+type Values = Vec<(&'static str, Json, Option<String>)>;
 
 /// Returns every table with its name, in the order of the file. The name of the file itself is empty.
-fn every_table(manifest: &Manifest) -> Vec<(String, Values)> {
+fn every_table(manifest: &Manifest, origins: &Origins) -> Vec<(String, Values)> {
     let mut all = vec![
-        (String::new(), values(&FILE, manifest)),
-        ("server".into(), values(&SERVER, &manifest.server)),
-        ("limits".into(), values(&LIMITS, &manifest.limits)),
+        values("", &FILE, manifest, origins),
+        values("server", &SERVER, &manifest.server, origins),
+        values("limits", &LIMITS, &manifest.limits, origins),
     ];
     for (name, config) in &manifest.guests {
-        all.push((format!("guest.{name}"), values(&GUEST, &applied(config, manifest))));
+        all.push(values(&format!("guest.{name}"), &GUEST, &applied(config, manifest), origins));
     }
     all
 }
 
-fn values<T>(keys: &Keys<T>, of: &T) -> Values {
-    keys.iter().map(|key| (key.about().name, key.json(of))).collect()
+fn values<T>(table: &str, keys: &Keys<T>, of: &T, origins: &Origins) -> (String, Values) {
+    let value = |key: &Box<dyn Key<T>>| (key.about().name, key.json(of), origins.of(table, key.about().name));
+    (table.to_owned(), keys.iter().map(value).collect())
 }
 
 /// Returns the settings that apply to a guest: those that were decided about it, and the common ones for the rest.

@@ -124,7 +124,7 @@ impl Kind for LogFormat {
     }
 
     fn json(value: &LogFormat) -> Json {
-        json!(value.name())
+        json!(value.to_string())
     }
 }
 

@@ -1,6 +1,6 @@
 //! The JSON Schema of a manifest, for editors.
 
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
 
 use super::Manifest;
 use super::key::Keys;
@@ -13,15 +13,11 @@ use crate::config::GuestConfig;
 pub fn schema() -> Json {
     let defaults = Manifest::default();
     let mut all = properties(&FILE, &defaults);
-    let server = table("How the server is started. The command line wins.", &SERVER, &defaults.server);
-    all.insert("server".into(), server);
-    let limits = table("What may be used up, by one request or by all.", &LIMITS, &defaults.limits);
-    all.insert("limits".into(), limits);
+    all["server"] = table("How the server is started. The command line wins.", &SERVER, &defaults.server);
+    all["limits"] = table("What may be used up, by one request or by all.", &LIMITS, &defaults.limits);
     let guest = table("What is decided about the guest in NAME.wasm or NAME.wat.", &GUEST, &GuestConfig::default());
-    all.insert(
-        "guest".into(),
-        json!({ "description": "Single guests, by their names.", "type": "object", "additionalProperties": guest }),
-    );
+    all["guest"] =
+        json!({ "description": "Single guests, by their names.", "type": "object", "additionalProperties": guest });
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": super::FILE_NAME,
@@ -37,8 +33,8 @@ fn table<T>(doc: &str, keys: &Keys<T>, defaults: &T) -> Json {
     json!({ "description": doc, "type": "object", "additionalProperties": false, "properties": properties })
 }
 
-fn properties<T>(keys: &Keys<T>, defaults: &T) -> Map<String, Json> {
-    let mut all = Map::new();
+fn properties<T>(keys: &Keys<T>, defaults: &T) -> Json {
+    let mut all = json!({});
     for key in keys {
         let (about, default) = (key.about(), key.json(defaults));
         let mut schema = key.schema();
@@ -48,7 +44,7 @@ fn properties<T>(keys: &Keys<T>, defaults: &T) -> Map<String, Json> {
         if !default.is_null() && about.name != "workers" {
             schema["default"] = default;
         }
-        all.insert(about.name.to_owned(), schema);
+        all[about.name] = schema;
     }
     all
 }

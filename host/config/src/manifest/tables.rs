@@ -26,90 +26,63 @@ pub(super) fn limit(name: &str) -> &'static dyn Key<Limits> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use serde_json::{Value as Json, json};
+    use toml::de::DeTable;
 
-    /// Runs a check on every key of every table.
-    macro_rules! for_every_key {
-        (|$key:ident, $default:ident| $check:expr) => {{
-            for_every_key!(FILE, Manifest, |$key, $default| $check);
-            for_every_key!(SERVER, ServerConfig, |$key, $default| $check);
-            for_every_key!(LIMITS, Limits, |$key, $default| $check);
-            for_every_key!(GUEST, GuestConfig, |$key, $default| $check);
-        }};
-        ($table:ident, $type:ty, |$key:ident, $default:ident| $check:expr) => {
-            let $default = <$type>::default();
-            for $key in $table.iter() {
-                $check;
-            }
-        };
+    use super::*;
+    use crate::declare::About;
+    use crate::manifest::key;
+    use crate::manifest::reader::Reader;
+
+    /// Every key of every table, with its default and its schema.
+    fn all() -> impl Iterator<Item = (&'static About, Json, Json)> {
+        fn of<T: Default>(keys: &'static Keys<T>) -> Vec<(&'static About, Json, Json)> {
+            keys.iter().map(|key| (key.about(), key.json(&T::default()), key.schema())).collect()
+        }
+        [of(&FILE), of(&SERVER), of(&LIMITS), of(&GUEST)].into_iter().flatten()
     }
 
     #[test]
     fn every_default_is_within_its_range() {
-        let mut numbers = 0;
-        for_every_key!(|key, default| if let Some(number) = key.json(&default).as_u64() {
-            numbers += 1;
-            assert!(key.about().range.contains(&number), "{}", key.about().name);
-        });
-        assert_eq!(numbers, 46, "45 limits, and workers");
-    }
-
-    /// A number without a range of its own would not fit its type.
-    #[test]
-    fn every_number_has_a_range() {
-        for_every_key!(|key, _default| {
-            let is_number = key.schema()["type"] == "integer";
-            assert_eq!(is_number, key.about().range != (0..=u64::MAX), "{}", key.about().name);
-        });
+        for (about, default, schema) in all() {
+            assert!(default.as_u64().is_none_or(|number| about.range.contains(&number)), "{}", about.name);
+            // Without a range, a number would not fit its type.
+            assert_eq!(schema["type"] == "integer", about.range != (0..=u64::MAX), "{}", about.name);
+        }
     }
 
     #[test]
     fn every_bound_is_a_limit() {
-        let mut bounds = Vec::new();
-        for_every_key!(|key, _default| if let Some(bound) = key.about().at_most {
-            bounds.push((key.about().name, bound));
-            limit(bound);
-        });
-        let expected = [
-            ("target_bytes_max", "head_bytes_max"),
-            ("guest_pendings_max", "pendings_max"),
-            ("suspension_default_ms", "suspension_max_ms"),
-            ("pendings_max", "pendings_max"),
-            ("memory_bytes_max", "call_memory_bytes_max"),
-            ("body_bytes_max", "body_bytes_max"),
-        ];
-        assert_eq!(bounds, expected);
+        let bounds: Vec<_> = all().filter_map(|(about, ..)| about.at_most).map(limit).collect();
+        assert_eq!(bounds.len(), 6);
     }
 
     #[test]
     fn a_setting_is_described_by_its_doc_comment() {
-        let doc = |name: &str| find(&LIMITS, name).map(|key| key.about().doc);
-        assert_eq!(find(&SERVER, "log").map(|key| key.about().doc), Some("How the log looks."));
+        let doc = |name: &str| all().find(|(about, ..)| about.name == name).map(|(about, ..)| about.doc);
+        assert_eq!(doc("log"), Some("How the log looks."));
         assert_eq!(doc("fields_max"), Some("Header field lines of one request. More is a 431."));
-        let lines = "Bytes of the trailer section of one chunked body, which is checked and discarded. More is a 431.";
-        assert_eq!((doc("trailer_bytes_max"), doc("nothing")), (Some(lines), None));
-        for_every_key!(|key, _default| assert!(!key.about().doc.contains(['[', '\n']), "{}", key.about().name));
+        // Over two lines of the source.
+        assert!(
+            doc("body_bytes_max").is_some_and(|doc| doc.ends_with("A guest's own limit may be lower, never higher."))
+        );
+        assert_eq!(doc("nothing"), None);
     }
 
-    /// The fields, as `Debug` prints them: each can be set by its name.
+    /// So the range fits the type, and each name sets its own field alone.
     #[test]
-    fn every_limit_can_be_set() {
-        let printed = format!("{:#?}", Limits::default());
-        let fields = printed.lines().filter_map(|line| line.trim().split_once(": "));
-        let declared: Vec<&str> = fields.map(|(name, _)| name).filter(|name| *name != "http").collect();
-        assert_eq!(super::super::key::names(&LIMITS).collect::<Vec<_>>(), declared);
-    }
-
-    #[test]
-    fn each_name_sets_its_own_field() {
+    fn each_limit_can_be_at_both_ends_of_its_range() {
         let default = Limits::default();
         for key in LIMITS.iter() {
-            let mut limits = default.clone();
-            key.cut(&mut limits, 1);
-            for other in LIMITS.iter() {
-                let is_same = other.about().name == key.about().name;
-                let expected = if is_same { 1.into() } else { other.json(&default) };
-                assert_eq!(other.json(&limits), expected, "{} after {}", other.about().name, key.about().name);
+            let About { name, range, .. } = key.about();
+            for value in [*range.start(), *range.end()] {
+                let text = format!("{name} = {value}");
+                let (table, mut limits) = (DeTable::parse(&text).unwrap(), default.clone());
+                key::read(&mut Reader::new(&text, ""), "limits", table.get_ref(), &LIMITS, &mut limits);
+                for other in LIMITS.iter() {
+                    let expected = if other.about().name == *name { json!(value) } else { other.json(&default) };
+                    assert_eq!(other.json(&limits), expected, "{} after {text}", other.about().name);
+                }
             }
         }
     }

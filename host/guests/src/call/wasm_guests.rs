@@ -19,7 +19,7 @@ use crate::deploy::deployment::{Member, Share, Successor};
 use crate::deploy::version::Verdict;
 use crate::load::guest::Guest;
 use crate::runtime::{Report, Runtime, Seat};
-use snow_core::{Gate, GateId, Told, WorkerId};
+use snow_core::{Gate, GateId, WorkerId};
 use snow_runtime::{
     Adopted, Arrival, Call, CallEnd, CallEntry, CallFault, Cause, GuestRequest, Guests, Handle, Outcome, Ran, RouteId,
     Router, Slot, Suspend, VersionId,
@@ -184,7 +184,7 @@ impl WasmGuests {
         ended.end
     }
 
-    fn tell(&self, gate: GateId, told: Told) {
+    fn tell(&self, gate: GateId, told: Option<WorkerId>) {
         if let Some(worker) = told {
             self.runtime.post.gate_opened(worker, gate);
         }

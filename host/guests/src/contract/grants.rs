@@ -43,7 +43,7 @@ impl Permits {
     }
 
     /// What the guest of this name may do. Of more names than there are owners, the last ones share
-    /// [`Owner::NOBODY`]: one count for all of them, and no pending that is their own.
+    /// [`Owner::ANONYMOUS`]: one count for all of them, and no pending that is their own.
     pub fn of(&self, name: &str) -> Permit {
         let name: Arc<str> = name.into();
         let config = self.configs.get(&*name);
@@ -86,7 +86,7 @@ impl Permits {
         if let Some(owner) = owners.get(name) {
             return *owner;
         }
-        let Some(owner) = Owner::new(owners.len() + 1) else { return Owner::NOBODY };
+        let Some(owner) = Owner::new(owners.len() + 1) else { return Owner::ANONYMOUS };
         owners.insert(name.clone(), owner);
         owner
     }
@@ -156,7 +156,7 @@ impl Permit {
             return Ok(settled);
         }
         match registry.owner(token) {
-            Some(owner) if owner != self.account.owner || owner == Owner::NOBODY => Err(Refusal::Denied),
+            Some(owner) if owner != self.account.owner || owner == Owner::ANONYMOUS => Err(Refusal::Denied),
             _ => Ok(settled),
         }
     }

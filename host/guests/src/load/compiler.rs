@@ -22,6 +22,7 @@ use crate::engine;
 use crate::load::encode;
 use crate::load::guest;
 use snow_config::Limits;
+use snow_core::error_chain;
 
 /// The hidden subcommand.
 pub const COMPILE_SUBCOMMAND: &str = "compile-guest";
@@ -214,7 +215,7 @@ pub fn compile_child(arguments: &[OsString]) -> process::ExitCode {
         Ok(component_bytes) => format!("{DONE}{component_bytes}\n"),
         Err(error) => match error.downcast::<Unwritten>() {
             Ok(Unwritten(reason)) => format!("{UNWRITTEN}{reason}"),
-            Err(error) => format!("{REFUSED}{}", chain(&error)),
+            Err(error) => format!("{REFUSED}{}", error_chain(error.as_ref())),
         },
     };
     // To whom else could it be said?
@@ -233,12 +234,6 @@ fn compile_input(order: &ChildOrder) -> anyhow::Result<usize> {
     let code = io::stdout();
     let code = std::os::fd::AsFd::as_fd(&code).try_clone_to_owned().context("standard output is closed")?;
     compile(&engine, &order.file, &bytes, &File::from(code))
-}
-
-/// An error with its causes, the outermost first, as the command line prints them.
-fn chain(error: &anyhow::Error) -> String {
-    let causes: Vec<String> = error.chain().map(|cause| cause.to_string()).collect();
-    causes.join(":\n  ")
 }
 
 /// First of all: to end with its parent, to take no more than it may, and to stand back.

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use super::deployer::{Deployer, LeftOut};
 use crate::deploy::debounce::{Change, Debounce, Failure, Found, Observed};
 use crate::folder::scan;
-use crate::server::chain;
+use snow_core::error_chain;
 use snow_config::{CompileConfig, Config, Overrides, Settings};
 use snow_guests::{Guest, Loader, Report, Urgency};
 use snow_runtime::{Level, Log};
@@ -196,9 +196,9 @@ impl Follower {
     fn renew_loader(&mut self) {
         match Loader::new(self.deployer.runtime(), &self.compile, self.log.clone()) {
             Ok(loader) => self.loader = Arc::new(Mutex::new(loader)),
-            Err(error) => {
-                self.log.host(Level::Error, format!("guests are loaded by the old limits: {}", chain(&error)))
-            }
+            Err(error) => self
+                .log
+                .host(Level::Error, format!("guests are loaded by the old limits: {}", error_chain(error.as_ref()))),
         }
     }
 
@@ -288,7 +288,10 @@ impl Follower {
 
     fn tell(&self, rejected: Vec<LeftOut>) {
         for rejected in rejected {
-            self.log.host(Level::Error, format!("{} is left out: {}", rejected.path.display(), chain(&rejected.error)));
+            self.log.host(
+                Level::Error,
+                format!("{} is left out: {}", rejected.path.display(), error_chain(rejected.error.as_ref())),
+            );
         }
     }
 
@@ -302,7 +305,7 @@ impl Follower {
             Some(version) => format!("can't take the place of version {version}, which serves on"),
             None => "is left out".to_owned(),
         };
-        self.log.host(Level::Error, format!("{} {instead}: {}", path.display(), chain(error)));
+        self.log.host(Level::Error, format!("{} {instead}: {}", path.display(), error_chain(error.as_ref())));
     }
 }
 

@@ -165,7 +165,7 @@ impl<W: World, C: Guests> Worker<W, C> {
             return self.let_go(version);
         };
         let Some(slot) = self.calls.free.pop() else { return self.let_go(version) };
-        current.progress = Progress::Running { slot: slot.0 };
+        current.progress = Progress::Running;
         let request_id = current.id.clone();
         self.calls.started[slot.index()] = Some(started);
         let call = Call { version, route, request_id, entry, now_ms: self.world.now_ms() };

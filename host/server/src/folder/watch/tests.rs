@@ -14,6 +14,8 @@ use crate::folder::tests::Folder;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Longer than the rest between two reports, and than it takes to tell.
 const QUIET: Duration = Duration::from_millis(250);
+/// So long nothing more of an earlier change is told, on a busy machine too.
+const LONG_QUIET: Duration = Duration::from_millis(1_000);
 
 /// A watch, and what it has told.
 struct Watched<T = ()> {
@@ -38,6 +40,7 @@ impl Watched {
 
     /// Does something of which nothing is told.
     fn ignores(&self, what: &str, change: impl FnOnce()) {
+        while self.told.recv_timeout(LONG_QUIET).is_ok() {}
         change();
         assert_eq!(self.calm(), 0, "told: {what}");
     }
@@ -313,7 +316,7 @@ fn sources_tell_which_guest_has_changed() {
         while !expected.iter().all(|name| names.contains(&OsString::from(name))) {
             names.extend(watched.told.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("not told: {what}: {names:?}")));
         }
-        names.extend(std::iter::from_fn(|| watched.told.recv_timeout(QUIET).ok()).flatten());
+        names.extend(std::iter::from_fn(|| watched.told.recv_timeout(LONG_QUIET).ok()).flatten());
         assert_eq!(names, expected.iter().map(OsString::from).collect(), "{what}");
     };
     let ignores = |what: &str, change: &dyn Fn()| {

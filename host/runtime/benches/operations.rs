@@ -1,9 +1,8 @@
-//! The operations that both kinds of micro-benchmark run: one call of `run` is one operation.
+//! The operations that both benches run.
 
 use snow_core::{Key, Registry, Waiter, WorkerId};
 use snow_http::{
-    self, Admission, Connection, Envelope, HeadReader, HttpLimits, Response, Step, Version, check_response,
-    encode_response,
+    Admission, Connection, Envelope, HeadReader, HttpLimits, Response, Step, Version, check_response, encode_response,
 };
 use snow_runtime::{Match, Route, RouteEntry, RouteId, Router, VersionId};
 
@@ -12,13 +11,13 @@ const DATE: &str = "Sat, 21 Nov 2026 12:00:00 GMT";
 const REQUEST: &[u8] = b"GET /req/?timeout=30 HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nUser-Agent: curl/8.5.0\r\n\
     Accept: */*\r\nAccept-Encoding: gzip, deflate, br\r\nConnection: keep-alive\r\n\r\n";
 
-/// One operation, prepared.
+/// A prepared operation: each call is one operation.
 pub type Run = Box<dyn FnMut()>;
 
-/// What an operation is called, and how it is prepared.
+/// An operation's name, and the function that prepares it.
 pub type Operation = (&'static str, fn() -> Run);
 
-/// The operations.
+/// All operations.
 pub const ALL: [Operation; 8] = [
     ("head", || Box::new(parse_head)),
     ("exchange", exchange),
@@ -30,22 +29,22 @@ pub const ALL: [Operation; 8] = [
     ("settle_token", settle_token),
 ];
 
-/// Prepares the operation of this name.
+/// Prepares the operation with this name.
 ///
 /// # Panics
-/// If there is none.
+/// There is none.
 pub fn prepare(name: &str) -> Run {
     let found = ALL.iter().find(|(other, _)| *other == name);
     found.expect("the operation is one of those listed").1()
 }
 
-/// A head of five fields, whole.
+/// Reads a head of five fields that has arrived whole.
 fn parse_head() {
     let read = HeadReader::default().read(REQUEST, &HttpLimits::default());
     assert!(matches!(read, Ok(Some(_))));
 }
 
-/// All that a connection does for one request: bytes in, the request, its answer, bytes out.
+/// Does all that a connection does for one request: bytes in, the request, its answer, bytes out.
 fn exchange() -> Run {
     let limits = HttpLimits::default();
     let mut connection = Connection::new(0, &limits);
@@ -61,6 +60,7 @@ fn exchange() -> Run {
     })
 }
 
+/// Checks and encodes a small response.
 fn encode() -> Run {
     let response = Response::text(200, "hello world").with_field("cache-control", "no-store");
     let mut out = Vec::with_capacity(1024);
@@ -79,7 +79,7 @@ fn encode() -> Run {
     })
 }
 
-/// The last of so many routes, half of which have captures.
+/// Finds the last of so many routes, half of which have captures.
 fn route(routes: u32) -> Run {
     let entries = (0..routes).map(|n| {
         let pattern = if n % 2 == 0 { format!("/api/v1/things{n}/") } else { format!("/api/v1/items{n}/([0-9]+)") };
@@ -91,7 +91,8 @@ fn route(routes: u32) -> Run {
     Box::new(move || assert!(matches!(router.find("GET", &path), Match::Found { .. })))
 }
 
-/// The life of a pending under a key: create, arm, settle the oldest, read, release. A hundred wait at a time.
+/// Runs the life of a pending under a key, while a hundred wait: create, arm, settle the oldest,
+/// read, release.
 fn settle_next() -> Run {
     let registry = registry();
     let mut waiting = std::collections::VecDeque::new();
@@ -109,12 +110,12 @@ fn settle_next() -> Run {
     })
 }
 
-/// Create, token, settle by token, read, release.
+/// Runs the life of a pending without a key: create, token, settle by token, read, release.
 fn settle_token() -> Run {
     let registry = registry();
     Box::new(move || {
         let id = registry.create(WorkerId(3), None).expect("room");
-        let token = registry.token(id).expect("it is there");
+        let token = registry.token(id).expect("the pending was just created");
         registry.arm(id, waiter(7));
         assert!(registry.settle_token(&token, 1).is_ok());
         assert_eq!(registry.collect(id), Some(1));
