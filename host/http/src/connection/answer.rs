@@ -28,19 +28,32 @@ impl Connection {
     /// Answers the exchange whole, and returns it. `None` if there is none to answer, or if its answer
     /// [has begun](Self::begin_response).
     ///
-    /// The caller has [checked](encode::check) the response, so as to log what is wrong with it. If it is wrong
-    /// all the same, the client gets a bare 500: nothing that breaks a message ever leaves.
-    pub fn respond(&mut self, response: &Response, date: &str, now_ms: u64, limits: &HttpLimits) -> Option<Exchange> {
+    /// # Errors
+    /// The response is invalid: nothing that breaks a message ever leaves. The exchange is as it was, and can
+    /// be answered otherwise.
+    pub fn respond(
+        &mut self,
+        response: &Response,
+        date: &str,
+        now_ms: u64,
+        limits: &HttpLimits,
+    ) -> Result<Option<Exchange>, ResponseFault> {
         let exchange = match self.take_phase() {
             Phase::Exchange(exchange) => exchange,
             phase => {
                 self.phase = phase;
-                return None;
+                return Ok(None);
             }
         };
-        self.answer(&exchange, response, false, date);
+        if let Err(fault) = encode::check(response, exchange.head_only) {
+            self.phase = Phase::Exchange(exchange);
+            return Err(fault);
+        }
+        let keep_alive = exchange.keep_alive && !self.is_last();
+        encode::encode(response, &envelope(&exchange, keep_alive, date), self.output.back());
+        self.go_on(keep_alive, exchange.keep_alive);
         self.arm(now_ms, limits);
-        Some(exchange)
+        Ok(Some(exchange))
     }
 
     /// Begins an answer whose body comes in pieces; `response.body` is the first of them. Without a `length`,
