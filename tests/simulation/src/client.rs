@@ -1,5 +1,7 @@
-//! A client that sends requests in pieces, reads answers in pieces, and leaves when it likes. It checks that there is
-//! one answer for each request, in order, whole and its own.
+//! A client that sends requests in pieces, reads answers in pieces, and leaves when it likes. It checks
+//! that each of its requests gets one answer: whole, in order, and not somebody else's.
+
+use std::collections::VecDeque;
 
 use crate::ledger::{Ledger, State};
 use crate::network::Network;
@@ -7,40 +9,41 @@ use crate::rng::Rng;
 use crate::script::Script;
 use crate::scripted::Stage;
 
-/// The shortest time after which the host gives a client up that does not send or does not read
-/// (`HttpLimits::header_timeout_ms`).
+/// The shortest time after which the host may give up a client that does not send or does not read:
+/// `HttpLimits::header_timeout_ms`.
 const PATIENCE_MS: u64 = 10_000;
 
 /// One client and its connection.
 #[derive(Debug)]
 pub struct Client {
-    /// Its connection.
+    /// The number of its [`Wire`](crate::network::Wire).
     pub wire: usize,
-    /// Not sent yet.
+    /// Bytes that are not sent yet.
     outbox: Vec<u8>,
-    /// What it asked for and has no answer to, in order.
-    pub open: std::collections::VecDeque<Asked>,
+    /// Requests that have no answer yet, in order.
+    pub open: VecDeque<Asked>,
+    /// The beginning of an answer.
     inbox: Vec<u8>,
-    /// It will send no more.
+    /// Whether the client has said that it will send no more.
     pub fin: bool,
-    /// It is gone.
+    /// Whether the client is gone.
     pub left: bool,
-    /// The host has said that no answer comes behind the last one.
+    /// Whether the host has said that no answer comes behind the last one.
     pub told_to_go: bool,
-    /// When it connected, or the last answer was written to it.
+    /// When the client connected, or the last answer was written to it.
     progress_ms: u64,
-    /// How much it has read before what is in its inbox.
+    /// How many bytes the client has read before those in its inbox.
     read_bytes: usize,
-    /// That has once been long ago: then the host may have given it up.
+    /// Whether [`PATIENCE_MS`] have passed without progress once: then the host may have given it up.
     pub was_slow: bool,
-    /// Answers so far.
+    /// How many answers it has read.
     pub answers: u32,
 }
 
 /// A request as its client knows it.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked {
-    /// What for.
+    /// What the request is for.
     pub what: What,
     head_only: bool,
     keep_alive: bool,
@@ -49,16 +52,16 @@ pub struct Asked {
 /// What a request is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum What {
-    /// The script of this number.
+    /// The guest, with the script of this number.
     Script(usize),
     /// A path without a route.
     Nothing,
-    /// Bytes that are no request.
+    /// Nothing: a malformed request.
     Garbage,
 }
 
 impl Client {
-    /// It has connected.
+    /// Creates a client that has just connected.
     pub fn new(wire: usize, now_ms: u64) -> Client {
         Client {
             wire,
@@ -75,17 +78,17 @@ impl Client {
         }
     }
 
-    /// Whether nothing more is to be expected of it or for it.
+    /// Whether the client has no open request, and nothing to send.
     pub fn is_content(&self) -> bool {
         self.left || (self.open.is_empty() && self.outbox.is_empty())
     }
 
-    /// Whether it has read a part of an answer.
+    /// Whether the client has read a part of an answer.
     pub fn reads_on(&self) -> bool {
         !self.inbox.is_empty()
     }
 
-    /// Whether its first open request was sent whole, and nothing was done for it.
+    /// Whether the first open request was sent whole, and nothing has been done for it.
     pub fn is_forgotten(&self, ledger: &Ledger) -> bool {
         let unseen = |asked: &Asked| match asked.what {
             What::Script(number) => matches!(ledger.requests[number].state, State::Sent),
@@ -94,7 +97,7 @@ impl Client {
         self.outbox.is_empty() && !self.told_to_go && self.open.front().is_some_and(unseen)
     }
 
-    /// Writes one more request into its outbox.
+    /// Writes one more request into the outbox.
     pub fn ask(&mut self, rng: &mut Rng, stage: &mut Stage) {
         if self.fin || self.left || self.open.back().is_some_and(|last| !last.keep_alive) {
             return;
@@ -112,7 +115,7 @@ impl Client {
         self.outbox.extend(bytes);
     }
 
-    /// Sends some of its outbox: often all, sometimes a byte.
+    /// Sends some of the outbox: often all, sometimes a byte.
     pub fn send(&mut self, network: &mut Network) {
         let count = match network.rng.below(4) {
             0 => 1 + network.rng.below(7),
@@ -128,7 +131,7 @@ impl Client {
         self.outbox = rest;
     }
 
-    /// Says that it sends no more, once all is sent.
+    /// Says that no more will be sent, once all is sent.
     pub fn finish(&mut self, network: &mut Network) {
         if self.outbox.is_empty() && !self.fin && !self.left {
             self.fin = true;
@@ -136,7 +139,7 @@ impl Client {
         }
     }
 
-    /// Goes away.
+    /// Leaves, by a reset.
     pub fn leave(&mut self, network: &mut Network) {
         if !self.left {
             (self.left, self.fin) = (true, true);
@@ -144,7 +147,7 @@ impl Client {
         }
     }
 
-    /// Reads some of what came, and checks each whole answer.
+    /// Reads some of what has come, and checks each whole answer.
     pub fn receive(&mut self, network: &mut Network, stage: &mut Stage) {
         if self.left {
             return;
@@ -159,7 +162,7 @@ impl Client {
         }
     }
 
-    /// Checks the answer at the front, if it is whole. Its length.
+    /// Checks the first answer in the inbox, if it is whole. Returns its length.
     fn answer(&mut self, network: &Network, stage: &mut Stage) -> Option<usize> {
         let end = self.inbox.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
         let head = str::from_utf8(&self.inbox[..end]).expect("heads are text");
@@ -206,6 +209,7 @@ impl Client {
     }
 }
 
+/// Returns a request's bytes, and what the client remembers of it.
 fn request(rng: &mut Rng, what: What) -> (Vec<u8>, Asked) {
     let path = match what {
         What::Script(number) => format!("/r/{number}"),

@@ -1,7 +1,8 @@
-//! A world of clients that cost nothing: each sends one request and takes its answer. For measuring what the worker
-//! costs. The clock is the real one, since a turn ends early when its time is over; the test can set it forward.
+//! A world of clients that cost nothing, for measuring what the worker costs: each sends one request and
+//! takes its answer.
 //!
-//! A socket here is a number of four bytes, as large as mio's, and nothing stands behind it.
+//! The clock is the real one, since a turn ends early when its time is over; a test can set it forward. A
+//! socket is a number of four bytes, as large as mio's, with nothing behind it.
 
 use std::cell::Cell;
 use std::io::{self, ErrorKind};
@@ -25,16 +26,16 @@ use crate::office::Office;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Ask {
-    /// To be held; the host answers alone. With an answer for the deadline.
+    /// To be held, with an answer for the deadline. The host answers without a call.
     Hold = 1,
-    /// To be held; `resume` answers.
+    /// To be held, and answered by `resume`.
     Req = 2,
-    /// Everybody who is held to be answered.
+    /// That all held requests are answered.
     StopAll = 3,
 }
 
 impl Ask {
-    /// Its request: 40 bytes, or 44.
+    /// Returns the request's bytes: 40, or 44.
     pub fn request(self) -> &'static [u8] {
         match self {
             Ask::Hold => b"GET /hold/ HTTP/1.1\r\nhost: localhost\r\n\r\n",
@@ -44,23 +45,23 @@ impl Ask {
     }
 }
 
-/// The one worker.
+/// The only worker.
 pub const WORKER: WorkerId = WorkerId(0);
-/// The key that all wait under.
+/// The key under which all requests wait.
 const KEY: &str = "requests";
 const ROUTES: [&str; 3] = ["/hold/", "/reqs/", "/stop-all/"];
 
-/// What the clients do and what has become of them. Common by the world and whoever watches it.
+/// What the clients do, and what has become of them. The world and the measurement share it.
 pub struct Clients {
-    /// Connections that wait to be accepted.
+    /// How many connections wait to be accepted.
     pub arriving: Cell<u32>,
     /// What each of those asks for.
     pub ask: Cell<Ask>,
-    /// Set when there are new ones: the listener reports it once.
+    /// Set when new ones have come: the listener reports it once.
     pub listener: Cell<bool>,
-    /// Answers written so far that say 2xx.
+    /// Answers written so far with a status of 2xx.
     pub answered: Cell<u32>,
-    /// Answers written so far that say anything else.
+    /// Answers written so far with another status.
     pub failed: Cell<u32>,
     started: Instant,
     /// How far the clock was set forward.
@@ -68,7 +69,7 @@ pub struct Clients {
 }
 
 impl Clients {
-    /// None so far.
+    /// Creates a crowd of none.
     #[expect(clippy::new_without_default, reason = "it starts a clock")]
     pub fn new() -> Clients {
         Clients {
@@ -82,7 +83,7 @@ impl Clients {
         }
     }
 
-    /// So many connect, and each sends its request at once.
+    /// Lets so many clients connect. Each sends its request at once.
     pub fn come(&self, clients: u32, ask: Ask) {
         self.arriving.set(clients);
         self.ask.set(ask);
@@ -90,10 +91,10 @@ impl Clients {
     }
 }
 
-/// See the module's text.
+/// The world of these clients.
 pub struct Crowd(pub Rc<Clients>);
 
-/// What is unread of it: an [`Ask`], or 0.
+/// A client's socket: the [`Ask`] that is unread in it, or 0.
 pub struct Socket(u32);
 
 impl World for Crowd {
@@ -153,7 +154,7 @@ impl World for Crowd {
     fn close_listener(&mut self) {}
 }
 
-/// The guest `snow` in a few lines of Rust: what it does to the host, without wasm.
+/// The guest `snow` without wasm: does to the host what the guest does, in a few lines.
 pub struct Snow {
     router: Router,
     registry: Arc<Registry<Settled>>,
@@ -165,7 +166,7 @@ pub struct Snow {
 }
 
 impl Snow {
-    /// Handlers for [`WORKER`].
+    /// Creates the guest of [`WORKER`].
     pub fn new(office: &Office) -> Snow {
         let entry = |(route, pattern): (usize, &&str)| RouteEntry {
             version: VersionId(0),
@@ -197,7 +198,8 @@ impl Snow {
         })
     }
 
-    /// One time slice of it, as long as that of the host's own `set-all`. `None`: it is not over.
+    /// Settles requests for one time slice, as long as that of the host's own `set-all`. Returns the outcome once
+    /// all are settled.
     fn stop_some(&mut self) -> Option<Outcome> {
         let began = Instant::now();
         let value = Settled::new(Settlement::Value(b"done".to_vec()));

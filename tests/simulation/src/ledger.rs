@@ -1,7 +1,11 @@
-//! What should be: every request, pending and settlement as the test knows them, and what must hold between them.
+//! What should be: every request, pending and settlement as the test knows them, and what must hold between
+//! them.
 //!
-//! The ledger sees what guests see and what clients see, and nothing inside the worker. So it knows who was settled
-//! directly, but not to whom a `set-next` value passed on; that it learns when the value arrives.
+//! The ledger sees what guests and clients see, and nothing inside the worker. So it knows which pendings were
+//! settled directly, but not to which one a `set-next` value has passed on: that it learns when the value
+//! arrives.
+
+mod answers;
 
 use std::sync::Arc;
 
@@ -10,82 +14,82 @@ use snow_runtime::{Arrival, Cause, Join, Settled, Settlement, VersionId};
 
 use crate::script::KEYS;
 
-/// See the module's text.
+/// All that guests and clients have done and seen.
 pub struct Ledger {
     registry: Arc<Registry<Settled>>,
-    /// By the number in their path.
+    /// By the number in the request's path.
     pub requests: Vec<Request>,
     pendings: Vec<Pending>,
     values: Vec<Value>,
-    /// By key: who may still wait, the oldest first.
+    /// By key: the pendings that may still wait under it, the oldest first.
     queues: [Vec<usize>; KEYS.len()],
-    /// Values of `set-next` that somebody holds and nobody was seen to get.
+    /// Values of `set-next` that the registry holds and that nobody was seen to get.
     open: Vec<usize>,
-    /// The drain has begun, or a limit of this run is low: then 503 is an answer.
+    /// Whether 503 is a valid answer: a drain has begun, or a limit of this run is low.
     pub refuses: bool,
-    /// Values under this key may have been consumed unseen.
+    /// By key: whether values under it may have been consumed unseen.
     unseen: [bool; KEYS.len()],
-    /// A client has left, and may have taken a value with it.
+    /// Whether a client has left, and may have taken a value with it.
     pub left: bool,
 }
 
 /// A request as the test knows it.
 #[derive(Debug)]
 pub struct Request {
-    /// Its last call and how that ended.
+    /// Where the request is.
     pub state: State,
-    /// How many calls it has had.
+    /// How many calls were started for it.
     pub calls: u32,
-    /// Whether it was ever suspended.
+    /// Whether it has been suspended.
     pub was_held: bool,
-    /// Its call waits in place.
+    /// Whether its call waits in place.
     pub is_parked: bool,
-    /// The version of the guest that it began with.
+    /// The version of the guest that handles it.
     pub version: VersionId,
 }
 
 /// Where a request is.
 #[derive(Debug)]
 pub enum State {
-    /// Nobody was called for it yet.
+    /// It is sent, and no call was started for it.
     Sent,
     /// A call runs.
     Running,
-    /// A call gave an answer.
+    /// A call has given an answer.
     Responded,
     /// A call has trapped.
     Trapped,
-    /// It is held.
-    Holdings(Holdings),
+    /// It is suspended.
+    Held(Held),
     /// The client has its answer.
     Answered,
 }
 
 /// A suspension as the test knows it.
 #[derive(Debug)]
-pub struct Holdings {
-    /// By their numbers.
+pub struct Held {
+    /// The numbers of the pendings, in the guest's order.
     pub pendings: Vec<usize>,
-    /// How many of them it takes.
+    /// How many of them have to be settled.
     pub until: Join,
-    /// When it ends at the latest.
+    /// When the wait ends at the latest.
     pub deadline_ms: u64,
-    /// Whether there is an answer for that.
+    /// Whether the guest has given an answer for that.
     pub on_timeout: bool,
-    /// Whether a call has the last word.
+    /// Whether `resume` is called.
     pub resumes: bool,
-    /// Whether that call gets the request.
+    /// Whether `resume` gets the request.
     pub keep_request: bool,
 }
 
 /// A wait in place as the test knows it.
 #[derive(Debug)]
 pub struct Waited {
-    /// By their numbers.
+    /// The numbers of the pendings, in the guest's order.
     pub pendings: Vec<usize>,
-    /// How many of them it takes.
+    /// How many of them have to be settled.
     pub until: Join,
-    /// When it ends at the latest.
+    /// When the wait ends at the latest.
     pub deadline_ms: u64,
 }
 
@@ -95,26 +99,26 @@ struct Pending {
     token: String,
     key: Option<usize>,
     due_ms: Option<u64>,
-    /// Directly, by whom. Passed-on values are learnt when they arrive.
+    /// The number of the value that has settled it. That of a value that has passed on is learnt when it arrives.
     settled_by: Option<usize>,
-    /// A call has seen its settlement.
+    /// Whether a call has seen its settlement.
     seen: bool,
 }
 
 #[derive(Debug)]
 struct Value {
     settled: Settled,
-    /// The key of a `set-next`.
+    /// The key, if it is the value of a `set-next`.
     next_of: Option<usize>,
-    /// The winner was told so.
+    /// Whether its sender was told that it won.
     won: bool,
     delivered: bool,
-    /// It was let go while nobody else waited under its key.
+    /// Whether it was let go while nobody else waited under its key.
     may_be_lost: bool,
 }
 
 impl Ledger {
-    /// Nothing has happened.
+    /// Creates a ledger of nothing.
     pub fn new(registry: Arc<Registry<Settled>>) -> Ledger {
         Ledger {
             registry,
@@ -129,21 +133,21 @@ impl Ledger {
         }
     }
 
-    /// A request that a client will send.
+    /// Notes a request that a client will send. Returns its number.
     pub fn request(&mut self) -> usize {
         let (state, was_held, is_parked) = (State::Sent, false, false);
         self.requests.push(Request { state, calls: 0, was_held, is_parked, version: VersionId(0) });
         self.requests.len() - 1
     }
 
-    /// A call for it begins.
+    /// Notes that `handle` is called for a request.
     pub fn handle_starts(&mut self, request: usize, version: VersionId) {
         let request = &mut self.requests[request];
         assert!(matches!(request.state, State::Sent), "a request is handled once: {request:?}");
         (request.state, request.calls, request.version) = (State::Running, 1, version);
     }
 
-    /// A guest makes a pending.
+    /// Notes a pending that a guest has made. Returns its number.
     pub fn create(&mut self, id: PendingId, key: Option<usize>, due_ms: Option<u64>) -> usize {
         let token = self.registry.token(id).expect("it was just made");
         let number = self.pendings.len();
@@ -154,7 +158,7 @@ impl Ledger {
         number
     }
 
-    /// A new settlement, and its number.
+    /// Makes a settlement. Returns its number, too.
     fn value(&mut self, next_of: Option<usize>) -> (usize, Settled) {
         let number = self.values.len();
         let text = format!("v{number}");
@@ -168,15 +172,15 @@ impl Ledger {
         (number, settled)
     }
 
-    /// Who waits under a key, the oldest first.
+    /// Returns the pendings that wait under a key, the oldest first.
     fn waiting(&mut self, key: usize) -> Vec<usize> {
         let Ledger { registry, pendings, queues, .. } = self;
-        // Who is settled or gone once is so for ever.
+        // A pending that is settled or gone stays so.
         queues[key].retain(|&number| !registry.is_settled(pendings[number].id));
         queues[key].clone()
     }
 
-    /// `set-next`: the oldest is settled, and nobody else. Whom that wakes.
+    /// Does a `set-next`: the oldest pending is settled, and no other. Returns whom that wakes.
     pub fn settle_next(&mut self, key: usize) -> Vec<Waiter> {
         let waiting = self.waiting(key);
         assert_eq!(self.registry.waiting(KEYS[key]) as usize, waiting.len(), "those who wait are counted");
@@ -192,7 +196,7 @@ impl Ledger {
         woken.flatten().into_iter().collect()
     }
 
-    /// `set-all`: each is settled. Whom that wakes.
+    /// Does a `set-all`: each pending is settled. Returns whom that wakes.
     pub fn settle_all(&mut self, key: usize) -> Vec<Waiter> {
         let waiting = self.waiting(key);
         let (number, settled) = self.value(None);
@@ -206,7 +210,8 @@ impl Ledger {
         woken
     }
 
-    /// `set-result`: wins if it is the first. `back`: counted from the latest that was made. Whom that wakes.
+    /// Does a `set-result`: it wins if it is the first. `back` counts pendings from the latest. Returns whom that
+    /// wakes.
     pub fn settle_token(&mut self, back: usize) -> Option<Waiter> {
         let chosen = self.pendings.len().checked_sub(back + 1)?;
         let (number, settled) = self.value(None);
@@ -227,14 +232,14 @@ impl Ledger {
         }
     }
 
-    /// A call for a request has ended so.
+    /// Notes how a call has ended.
     pub fn call_ends(&mut self, request: usize, state: State) {
         let request = &mut self.requests[request];
-        request.was_held |= matches!(state, State::Holdings(_));
+        request.was_held |= matches!(state, State::Held(_));
         request.state = state;
     }
 
-    /// `resume` is called: with what has arrived, no more, no less, and no second time.
+    /// Notes that `resume` is called. It must be called once, and be shown what has arrived, no more and no less.
     pub fn resume_starts(
         &mut self,
         request: usize,
@@ -245,7 +250,7 @@ impl Ledger {
     ) {
         let state = std::mem::replace(&mut self.requests[request].state, State::Running);
         self.requests[request].calls += 1;
-        let State::Holdings(held) = state else { panic!("request {request} is resumed while {state:?}") };
+        let State::Held(held) = state else { panic!("request {request} is resumed while {state:?}") };
         assert!(held.resumes && held.keep_request == with_request, "{held:?}");
         assert_eq!(held.pendings.len(), arrivals.len(), "one arrival for each handle");
         for (&pending, arrival) in held.pendings.iter().zip(arrivals) {
@@ -258,12 +263,12 @@ impl Ledger {
         assert!(complete || now_ms >= held.deadline_ms, "a deadline is never early");
     }
 
-    /// A call begins to wait in place.
+    /// Notes that a call begins to wait in place.
     pub fn wait_starts(&mut self, request: usize) {
         self.requests[request].is_parked = true;
     }
 
-    /// A call that has waited in place goes on: with what has arrived at its pendings, no more and no less.
+    /// Notes that a call that has waited in place goes on. It must see what has arrived, no more and no less.
     pub fn wait_ends(&mut self, request: usize, waited: &Waited, arrived: &[Option<Settled>], now_ms: u64) {
         for (&pending, settlement) in waited.pendings.iter().zip(arrived) {
             self.arrived(pending, settlement.as_ref(), now_ms);
@@ -274,6 +279,7 @@ impl Ledger {
         assert!(complete || now_ms >= waited.deadline_ms, "a wait in place ends for a reason: {waited:?}");
     }
 
+    /// Checks what a call is shown of one pending.
     fn arrived(&mut self, pending: usize, settlement: Option<&Settled>, now_ms: u64) {
         let Pending { id, key, due_ms, settled_by, seen, .. } = &mut self.pendings[pending];
         match (settlement, *settled_by) {
@@ -287,7 +293,7 @@ impl Ledger {
             (Some(settlement), None) if **settlement == Settlement::Value(Vec::new()) => {
                 assert!(due_ms.is_some_and(|due| due <= now_ms), "the clock settles timers, and never early");
             }
-            // A value that has passed on.
+            // A value has passed on to this pending.
             (Some(settlement), None) => {
                 let value = self.values.iter().position(|value| Arc::ptr_eq(&value.settled, settlement));
                 let value = value.expect("a settlement is somebody's");
@@ -300,97 +306,21 @@ impl Ledger {
         *seen |= settlement.is_some();
     }
 
-    /// A client has got an answer. `late`: it is the one that the guest gave for the deadline.
-    pub fn answered(&mut self, request: usize, status: u16, body: &str, now_ms: u64) {
-        let state = std::mem::replace(&mut self.requests[request].state, State::Answered);
-        match state {
-            _ if status == 503 && self.refuses => {}
-            State::Responded => {
-                let expected = format!("answer {request}.{}", self.requests[request].calls);
-                assert_eq!((status, body), (200, expected.as_str()));
-            }
-            State::Trapped => assert_eq!(status, 500),
-            State::Holdings(held) if !held.resumes => self.held_answered(&held, status, body, now_ms),
-            state => panic!("request {request} was answered {status} {body:?} while {state:?}"),
-        }
-    }
-
-    /// The same for a HEAD: nothing is known of the body.
-    pub fn answered_head(&mut self, request: usize) {
-        let state = std::mem::replace(&mut self.requests[request].state, State::Answered);
-        match state {
-            State::Responded | State::Trapped => {}
-            _ if self.refuses => {}
-            State::Holdings(held) if !held.resumes => {
-                for &pending in &held.pendings {
-                    if let Some(key) = self.pendings[pending].key {
-                        self.unseen[key] = true;
-                    }
-                }
-            }
-            state => panic!("request {request} was answered while {state:?}"),
-        }
-    }
-
-    /// The pendings of a request that is held.
+    /// Returns the numbers of the pendings of a request that is held.
     pub fn held_by(&self, request: usize) -> Vec<usize> {
         match &self.requests[request].state {
-            State::Holdings(held) => held.pendings.clone(),
+            State::Held(held) => held.pendings.clone(),
             _ => Vec::new(),
         }
     }
 
-    /// The host has answered alone.
-    fn held_answered(&mut self, held: &Holdings, status: u16, body: &str, now_ms: u64) {
-        let known = |pending: &&usize| self.pendings[**pending].settled_by.is_some();
-        let settled = held.pendings.iter().filter(known).count();
-        if (status, body) == (504, "gateway timeout\n") || (status, body) == (504, "late") {
-            assert_eq!(held.on_timeout, body == "late");
-            assert!(now_ms >= held.deadline_ms, "a deadline is never early");
-            assert!(!held.is_complete(settled), "what has won is delivered: {held:?}");
-            return;
-        }
-        if held.pendings.is_empty() {
-            return assert_eq!((status, held.until), (204, Join::All));
-        }
-        let value: Option<usize> = body.strip_prefix('v').and_then(|number| number.parse().ok());
-        match (status, value) {
-            (502, None) | (200, None) => {}
-            (200 | 201, Some(value)) => self.settlement_answered(held, value),
-            _ => panic!("{status} {body:?} for {held:?}"),
-        }
-        if held.until == Join::All {
-            self.consumed_unseen(held);
-        }
-    }
-
-    /// Of several that were all consumed, one was sent.
-    fn consumed_unseen(&mut self, held: &Holdings) {
-        for &pending in &held.pendings {
-            match (self.pendings[pending].settled_by, self.pendings[pending].key) {
-                (Some(value), _) => self.values[value].delivered = true,
-                (None, Some(key)) => self.unseen[key] = true,
-                (None, None) => {}
-            }
-        }
-    }
-
-    fn settlement_answered(&mut self, held: &Holdings, value: usize) {
-        let of = |pending: &usize| self.pendings[*pending].settled_by == Some(value);
-        if !held.pendings.iter().any(of) {
-            let keys: Vec<_> = held.pendings.iter().map(|&pending| self.pendings[pending].key).collect();
-            let Value { next_of, won, delivered, .. } = &self.values[value];
-            assert!(*won && next_of.is_some() && keys.contains(next_of) && !delivered, "{value} is for another");
-        }
-        self.values[value].delivered = true;
-    }
-
-    /// Who waits under each key, for [`Ledger::values_pass_on`] to compare.
+    /// Returns the pendings under each key, for [`Ledger::values_pass_on`] to compare.
     pub fn all_waiting(&mut self) -> [Vec<usize>; KEYS.len()] {
         std::array::from_fn(|key| self.waiting(key))
     }
 
-    /// A `set-next` value that nobody holds any more was consumed, or nobody was there to take it.
+    /// Looks for values of `set-next` that the registry does not hold any more: each was consumed, or nobody else
+    /// waited for it. `before`: what waited before the turn.
     pub fn values_pass_on(&mut self, before: &[Vec<usize>; KEYS.len()]) {
         let gone = |values: &[Value], number: usize| Arc::strong_count(&values[number].settled) == 1;
         let vanished: Vec<usize> = self.open.iter().copied().filter(|&number| gone(&self.values, number)).collect();
@@ -402,31 +332,31 @@ impl Ledger {
         }
     }
 
-    /// Requests that are held, and pendings that they own, if all clients but these are there.
+    /// Counts the requests that are held, and the pendings that they own, of those whose client is there.
     pub fn held(&self, is_there: impl Fn(usize) -> bool) -> (usize, usize) {
         let held = self.requests.iter().enumerate().filter(|(number, _)| is_there(*number));
         let held = held.filter_map(|(_, request)| match &request.state {
-            State::Holdings(held) => Some(held.pendings.len()),
+            State::Held(held) => Some(held.pendings.len()),
             _ => None,
         });
         held.fold((0, 0), |(requests, pendings), more| (requests + 1, pendings + more))
     }
 
-    /// Whether a request is held for pendings that are settled.
+    /// Whether a request is held though what it waits for is settled.
     pub fn holds_what_is_over(&self, is_there: impl Fn(usize) -> bool) -> bool {
         let settled = |number: &&usize| self.registry.is_settled(self.pendings[**number].id);
         self.requests.iter().enumerate().any(|(number, request)| match &request.state {
-            State::Holdings(held) if is_there(number) => held.is_complete(held.pendings.iter().filter(settled).count()),
+            State::Held(held) if is_there(number) => held.is_complete(held.pendings.iter().filter(settled).count()),
             _ => false,
         })
     }
 
-    /// At the end: what was said to have won was delivered, or there was a reason.
+    /// Checks at the end that each value that has won was delivered, or that there was a reason.
     pub fn nothing_is_lost(&self) {
         for (number, value) in self.values.iter().enumerate() {
             let Some(key) = value.next_of.filter(|_| value.won) else { continue };
             let excused = value.delivered || value.may_be_lost || self.unseen[key] || self.left || self.refuses;
-            // A failure's text does not reach the client.
+            // The text of a failure does not reach the client, so nobody sees it arrive.
             let silent = matches!(*value.settled, Settlement::Failed { .. });
             assert!(excused || silent, "value {number} under {:?} is lost", KEYS[key]);
             assert!(Arc::strong_count(&value.settled) == 1, "value {number} is held by somebody for ever");
@@ -434,7 +364,7 @@ impl Ledger {
     }
 }
 
-impl Holdings {
+impl Held {
     fn is_complete(&self, settled: usize) -> bool {
         is_complete(self.until, settled, self.pendings.len())
     }

@@ -1,15 +1,16 @@
-//! The host's worker, registry and timers in a world without sockets, threads or guests.
+//! The host's workers, registry and timers in a world without sockets, threads and wasm.
 //!
-//! One thread runs everything, and a seed decides who acts next:
-//! - [`rng`][]: the seed's numbers;
-//! - [`office`][]: what workers share, put together as `server.rs` does it;
-//! - [`network`][]: sockets in memory, and the clock;
-//! - [`script`] and [`scripted`]: guests without wasm;
-//! - [`client`][]: who sends requests and reads answers;
-//! - [`ledger`][]: what should be; [`versions`][]: which versions of the guest are needed;
-//! - [`simulation`][]: one run.
+//! One thread runs everything, and a seed decides who acts next, so that a failure can be repeated. A run
+//! is a [`simulation`]; `tests/seeds.rs` runs many. It is put together from these parts:
 //!
-//! For measuring what the worker costs there is [`crowd`][]: a million clients that cost nothing.
+//! - [`rng`]: random numbers that the seed decides;
+//! - [`network`]: sockets in memory, and the clock;
+//! - [`office`]: what workers share, put together as the server does it;
+//! - [`client`]: sends requests, reads answers, and checks each of them;
+//! - [`script`] and [`scripted`]: guests that do what the seed says;
+//! - [`ledger`] and [`versions`]: what should be, for comparison with what is.
+//!
+//! What the worker costs, the program `million` measures with a [`crowd`]: clients that cost nothing.
 
 pub mod client;
 pub mod crowd;

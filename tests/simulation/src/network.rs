@@ -1,4 +1,5 @@
-//! Sockets in memory, as a kernel would behave: edge-triggered events, full windows, FIN behind the last byte, resets.
+//! Sockets in memory that behave as a kernel's: edge-triggered events, full windows, a FIN behind the last
+//! byte, resets.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -15,21 +16,21 @@ use crate::rng::Rng;
 
 /// All sockets of all workers, and the clock.
 pub struct Network {
-    /// On the clock that all workers share. The test moves it.
+    /// The clock that all workers share. The test moves it.
     pub now_ms: u64,
-    /// What the seed has left to say.
+    /// Decides what the kernels do.
     pub rng: Rng,
     /// By the number that [`Network::connect`] returns.
     pub wires: Vec<Wire>,
     /// By worker.
     pub listeners: Vec<Listener>,
-    /// By worker: whether it sleeps, and until when.
+    /// By worker: how long it sleeps, if it does.
     pub asleep: Vec<Option<Sleep>>,
     /// By worker: set by those who send it mail while it sleeps.
     pub woken: Arc<[AtomicBool]>,
 }
 
-/// A worker's own.
+/// The listener of one worker.
 #[derive(Default)]
 pub struct Listener {
     backlog: VecDeque<usize>,
@@ -41,33 +42,33 @@ pub struct Listener {
 #[derive(Clone, Copy, Debug)]
 pub struct Sleep(pub Option<u64>);
 
-/// One connection, from the kernels' side.
+/// One connection, as the kernels see it.
 #[derive(Debug)]
 pub struct Wire {
-    /// Whose listener it came to.
+    /// The worker to whose listener it came.
     pub worker: usize,
-    /// Sent by the client, not yet read by the host.
+    /// Bytes that the client has sent and the host has not read.
     pub to_host: VecDeque<u8>,
-    /// Sent by the host, not yet read by the client.
+    /// Bytes that the host has sent and the client has not read.
     pub to_client: VecDeque<u8>,
-    /// How many bytes the host had written in all after each write, and when.
+    /// For each write of the host: how many bytes it had written in all by then, and when.
     pub written: Vec<(usize, u64)>,
-    /// How much of `to_client` the kernels hold.
+    /// How many bytes of `to_client` the kernels hold.
     pub window_bytes: usize,
-    /// The client will send no more.
+    /// Whether the client has said that it will send no more.
     pub fin: bool,
-    /// The client has reset it.
+    /// Whether the client has reset the connection.
     pub reset: bool,
-    /// The host will send no more.
+    /// Whether the host has said that it will send no more.
     pub host_fin: bool,
-    /// The host has closed it, or was never there.
+    /// Whether the host has closed the connection, or never accepted.
     pub host_closed: bool,
-    /// The host has accepted it.
+    /// Whether the host has accepted the connection.
     pub accepted: bool,
     key: Option<Key>,
     /// What the next `wait` reports.
     news: News,
-    /// A write found no room: room is news then.
+    /// Whether a write found no room: then room is news.
     write_blocked: bool,
 }
 
@@ -78,7 +79,7 @@ struct News {
 }
 
 impl Network {
-    /// For so many workers.
+    /// Creates a network for so many workers.
     pub fn new(workers: usize, seed: u64) -> Network {
         Network {
             now_ms: 1_000,
@@ -90,7 +91,7 @@ impl Network {
         }
     }
 
-    /// A client connects. To a listener that is closed it never gets through.
+    /// Connects a client. Returns the number of its wire. A closed listener never accepts it.
     pub fn connect(&mut self, worker: usize, window_bytes: usize) -> usize {
         let listener = &mut self.listeners[worker];
         let wire = self.wires.len();
@@ -116,7 +117,7 @@ impl Network {
         wire
     }
 
-    /// The client sends bytes.
+    /// Sends a client's bytes.
     pub fn send(&mut self, wire: usize, bytes: &[u8]) {
         let wire = &mut self.wires[wire];
         if !wire.host_closed {
@@ -125,14 +126,14 @@ impl Network {
         }
     }
 
-    /// The client says that it sends no more.
+    /// Sends a client's FIN.
     pub fn send_fin(&mut self, wire: usize) {
         let wire = &mut self.wires[wire];
         wire.fin = true;
         wire.news.readable = true;
     }
 
-    /// The client is gone, without a word to anybody but the kernel.
+    /// Resets a client's connection. Some of what it has sent may be lost.
     pub fn send_reset(&mut self, wire: usize) {
         let lost = self.rng.percent(50);
         let wire = &mut self.wires[wire];
@@ -144,7 +145,7 @@ impl Network {
         }
     }
 
-    /// The client takes at most so many bytes of its answers.
+    /// Takes at most so many bytes of a client's answers.
     pub fn receive(&mut self, wire: usize, bytes_max: usize) -> Vec<u8> {
         let wire = &mut self.wires[wire];
         let count = bytes_max.min(wire.to_client.len());
@@ -155,7 +156,7 @@ impl Network {
         wire.to_client.drain(..count).collect()
     }
 
-    /// When the host wrote the byte of this place in all that it wrote to a client.
+    /// Returns when the host wrote a byte, by the byte's place in all that it wrote to the client.
     pub fn written_ms(&self, wire: usize, place: usize) -> u64 {
         let written = &self.wires[wire].written;
         written[written.partition_point(|&(total, _)| total <= place)].1
@@ -169,7 +170,7 @@ impl Network {
         due || news || self.listeners[worker].changed || self.woken[worker].load(Ordering::SeqCst)
     }
 
-    /// When the first of the sleepers wakes by itself.
+    /// Returns when the first of the sleeping workers wakes by itself.
     pub fn next_ms(&self) -> Option<u64> {
         self.asleep.iter().flatten().filter_map(|sleep| sleep.0).min()
     }
@@ -183,9 +184,9 @@ impl Wire {
 
 /// One worker's part of a [`Network`].
 pub struct SimWorld {
-    /// All of it.
+    /// The whole network.
     pub network: Rc<RefCell<Network>>,
-    /// Whose part.
+    /// The worker whose part it is.
     pub worker: usize,
 }
 

@@ -1,4 +1,4 @@
-//! What workers share, put together as `server.rs` does it, but for threads.
+//! What workers share, put together as the server does it, except that there are no threads.
 
 use std::io;
 use std::sync::Arc;
@@ -11,19 +11,20 @@ use snow_worker::{Common, Mailbox, PostOffice, Stats, Worker};
 
 /// Makes workers that share a registry and a post office.
 pub struct Office {
-    /// Who waits, of all workers.
+    /// The pendings of all workers.
     pub registry: Arc<Registry<Settled>>,
-    /// The real one.
+    /// The real post office.
     pub post: Arc<PostOffice>,
-    /// By worker.
+    /// The mailboxes, by worker.
     pub mailboxes: Vec<Arc<Mailbox>>,
-    /// By worker.
+    /// What is counted, by worker.
     pub stats: Vec<Arc<Stats>>,
-    shared: Common,
+    common: Common,
 }
 
 impl Office {
-    /// For so many workers. `wake` is called with a worker's id when there is mail and it sleeps.
+    /// Creates what so many workers share. `wake` is called with a worker's id when there is mail for it and
+    /// it sleeps.
     pub fn new(workers: u16, limits: Limits, wake: impl Fn(WorkerId) + Clone + Send + Sync + 'static) -> Office {
         let registry = Arc::new(Registry::new(limits.pendings_max, counted));
         let post = Arc::new(PostOffice::default());
@@ -34,7 +35,7 @@ impl Office {
         let mailboxes: Vec<_> = (0..workers).map(WorkerId).map(mailbox).collect();
         post.open(mailboxes.clone());
         let log = Log::start(LogFormat::Text, limits.log_lines_max, io::sink()).expect("the log's thread starts");
-        let shared = Common {
+        let common = Common {
             limits: Arc::new(limits),
             // Few, so that some calls that wait in place take places of those that run.
             calls_parked_max: 3,
@@ -44,22 +45,23 @@ impl Office {
             access_log: false,
         };
         let stats = (0..workers).map(|_| Arc::default()).collect();
-        Office { registry, post, mailboxes, stats, shared }
+        Office { registry, post, mailboxes, stats, common }
     }
 
-    /// What all workers keep to.
+    /// Returns the limits of all workers.
     pub fn limits(&self) -> Arc<Limits> {
-        self.shared.limits.clone()
+        self.common.limits.clone()
     }
 
-    /// The worker of this id. It lives on the caller's thread.
-    pub fn worker<W: World, C: Guests>(&self, id: WorkerId, world: W, calls: C) -> Worker<W, C> {
+    /// Creates the worker of this id. It lives on the caller's thread.
+    pub fn worker<W: World, C: Guests>(&self, id: WorkerId, world: W, guests: C) -> Worker<W, C> {
         let at = id.index();
-        Worker::new(id, world, calls, self.shared.clone(), self.mailboxes[at].clone(), self.stats[at].clone())
+        Worker::new(id, world, guests, self.common.clone(), self.mailboxes[at].clone(), self.stats[at].clone())
     }
 }
 
-/// Not random: a counter, so that a failing seed can be repeated. Tokens are unique, and that is all that matters here.
+/// Fills tokens from a counter instead of with random bytes, so that a failing seed can be repeated. They are
+/// unique, and that is all that matters here.
 fn counted(bytes: &mut [u8]) {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     for chunk in bytes.chunks_mut(8) {

@@ -1,16 +1,16 @@
-//! Numbers that a seed decides.
+//! Random numbers that a seed decides.
 
-/// SplitMix64: small, fast, and the same everywhere.
+/// A generator of random numbers: SplitMix64, which is small, fast, and the same everywhere.
 #[derive(Clone, Debug)]
 pub struct Rng(u64);
 
 impl Rng {
-    /// The same seed gives the same numbers.
+    /// Creates a generator. The same seed gives the same numbers.
     pub fn new(seed: u64) -> Rng {
         Rng(seed)
     }
 
-    /// Any number.
+    /// Returns any number.
     pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let word = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -18,17 +18,17 @@ impl Rng {
         word ^ word >> 31
     }
 
-    /// One of `0..end`; 0 if that is empty.
+    /// Returns one of `0..end`; 0 if that is empty.
     pub fn below(&mut self, end: usize) -> usize {
         (self.number() % end.max(1) as u64) as usize
     }
 
-    /// True in `of` cases out of a hundred.
+    /// Returns true in `of` cases out of a hundred.
     pub fn percent(&mut self, of: usize) -> bool {
         self.below(100) < of
     }
 
-    /// One of them. Panics if there is none.
+    /// Returns one of them. Panics if there is none.
     pub fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         from[self.below(from.len())]
     }

@@ -1,4 +1,4 @@
-//! What simulated guests do: chosen by the seed, request by request.
+//! What simulated guests do. The seed chooses it for each request.
 
 use snow_runtime::Join;
 
@@ -7,12 +7,12 @@ use crate::rng::Rng;
 /// Keys that pendings wait under.
 pub const KEYS: [&str; 3] = ["red", "green", "blue"];
 
-/// What a guest's call does, in order, and how it ends.
+/// What a guest's calls do for one request.
 #[derive(Clone, Debug)]
 pub struct Script {
-    /// Before its end.
+    /// What the first call does, in order.
     pub ops: Vec<Op>,
-    /// Its end.
+    /// How the call ends.
     pub end: End,
 }
 
@@ -21,26 +21,26 @@ pub struct Script {
 pub enum Op {
     /// Makes a pending, perhaps under a key.
     Create(Option<usize>),
-    /// Makes one that the clock settles.
+    /// Makes a pending that the clock settles after so many milliseconds.
     Timer(u32),
-    /// Settles the oldest under a key.
+    /// Settles the oldest pending under a key.
     SettleNext(usize),
-    /// Settles all under a key.
+    /// Settles all pendings under a key.
     SettleAll(usize),
-    /// Settles one of those made so far by its token, the number counted from the latest.
+    /// Settles a pending by its token. The number counts from the latest.
     SettleToken(usize),
-    /// Lets one of its own pendings go.
+    /// Lets one of the call's own pendings go.
     Drop(usize),
-    /// Waits in place for all that it has.
+    /// Waits in place for the call's pendings.
     Wait {
-        /// How many of them it takes.
+        /// How many of them have to be settled.
         until: Join,
-        /// Its deadline.
+        /// The deadline.
         timeout_ms: u32,
     },
     /// Computes beyond its time slice.
     Slice,
-    /// Takes so long.
+    /// Computes for so many milliseconds, within its time slice.
     Compute(u64),
 }
 
@@ -51,25 +51,25 @@ pub enum End {
     Respond,
     /// With a trap.
     Trap,
-    /// With all of its pendings, or all but the first.
+    /// With a suspension.
     Suspend {
-        /// How many of them it takes.
+        /// How many of them have to be settled.
         until: Join,
-        /// Its deadline.
+        /// The deadline.
         timeout_ms: Option<u32>,
-        /// Whether it gives an answer for that.
+        /// Whether there is an answer for the deadline.
         on_timeout: bool,
         /// Whether `resume` gets the request.
         keep_request: bool,
-        /// What `resume` does; without, the host answers.
+        /// What `resume` does. `None`: the host answers.
         resume: Option<Box<Script>>,
-        /// The first of its pendings is not among those it returns.
+        /// Whether the first of the call's pendings is not among those that it returns.
         forgets_one: bool,
     },
 }
 
 impl Script {
-    /// Any. `depth`: how often it may suspend.
+    /// Makes up a script that suspends at most `depth` times.
     pub fn any(rng: &mut Rng, depth: u32) -> Script {
         let mut ops: Vec<Op> = (0..rng.below(4)).map(|_| Op::any(rng)).collect();
         let suspends = depth > 0 && rng.percent(55);

@@ -1,5 +1,5 @@
-//! Guests without wasm: each call follows its request's [`Script`], with the host's own registry and post office, and
-//! tells the [`Ledger`] what it did and saw.
+//! Guests without wasm. Each call follows its request's [`Script`], with the host's own registry and post
+//! office, and tells the [`Ledger`] what it did and saw.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -15,7 +15,7 @@ use snow_runtime::{
 };
 use snow_worker::{Mailbox, Message, PostOffice};
 
-use crate::ledger::{Holdings, Ledger, State, Waited};
+use crate::ledger::{Held, Ledger, State, Waited};
 use crate::network::Network;
 use crate::office::Office;
 use crate::script::{End, KEYS, Op, Script};
@@ -34,39 +34,40 @@ pub struct Scripted {
     slots: Vec<Option<Box<Running>>>,
     /// By slot: whether its call has entered the gate.
     entered: Vec<bool>,
-    /// The next call to be started has.
+    /// Whether the next call to be started has entered it.
     enters: bool,
 }
 
 /// What all guests share with the test.
 pub struct Stage {
-    /// What should be.
+    /// What should be, of requests.
     pub ledger: Ledger,
-    /// The same of what is deployed.
+    /// What should be, of versions.
     pub versions: Versions,
-    /// By request: what its next call does.
+    /// By request: what its calls do from now on.
     pub scripts: Vec<Script>,
-    /// Guests that can go on, and whom to tell: worker and slot.
+    /// Calls that can go on, and whose worker has not been told yet.
     pub runnable: Vec<(WorkerId, Slot)>,
-    /// Whom settlements wake that are not posted yet: their sender's thread was stopped in between.
+    /// Waiters whose settlement is not posted yet: its sender's thread was stopped in between.
     pub unposted: Vec<Waiter>,
-    /// The real gate of the one guest.
+    /// The only guest's gate, which is a real one.
     pub gate: Arc<Gate>,
-    /// How many calls may be behind it; `None`: as many as there are.
+    /// How many calls may be behind the gate; `None` for any number.
     pub calls_max: Option<u32>,
 }
 
+/// A call that was started.
 struct Running {
     request: usize,
     ops: VecDeque<Op>,
     end: End,
-    /// With their numbers in the ledger.
+    /// The call's pendings, with their numbers in the ledger.
     handles: Vec<(Handle, usize)>,
-    /// Let go by the guest, with a timer that the worker has to cancel.
+    /// Pendings that the guest has let go, with a timer that the worker has to cancel.
     dropped: Vec<Handle>,
     kept: Option<Box<GuestRequest>>,
     began_ms: u64,
-    /// It waits in place.
+    /// What the call waits for in place.
     waits: Option<Waited>,
 }
 
@@ -77,14 +78,14 @@ enum Paused {
 }
 
 impl Scripted {
-    /// For one worker.
+    /// Creates the guests of one worker.
     pub fn new(
         worker: WorkerId,
         office: &Office,
         network: Rc<RefCell<Network>>,
         stage: Rc<RefCell<Stage>>,
     ) -> Scripted {
-        let _ = stage.borrow_mut().versions.take_up(worker);
+        let _ = stage.borrow_mut().versions.adopt(worker);
         let newest = stage.borrow().versions.newest;
         Scripted {
             worker,
@@ -142,7 +143,7 @@ impl Scripted {
         Ok(self.end(*running))
     }
 
-    /// Begins to wait in place; the worker has to find out by itself if that is over at once.
+    /// Begins to wait in place. Whether the wait is over at once, the worker has to find out by itself.
     fn wait(&self, running: &mut Running, until: Join, timeout_ms: u32) -> Wait {
         let (handles, pendings) = running.handles.iter().copied().unzip();
         let deadline_ms = self.network.borrow().now_ms + u64::from(timeout_ms);
@@ -153,6 +154,7 @@ impl Scripted {
         Wait { handles, until, timeout_ms: Some(timeout_ms) }
     }
 
+    /// Tells the ledger what a call sees that goes on after a wait in place.
     fn wait_ends(&self, running: &Running, waited: &Waited) {
         let arrived: Vec<_> = running.handles.iter().map(|(handle, _)| self.registry.collect(handle.id)).collect();
         let now_ms = self.network.borrow().now_ms;
@@ -226,8 +228,8 @@ impl Scripted {
                 // Not later than the suspension itself begins.
                 let deadline_ms = running.began_ms + u64::from(timeout_ms.unwrap_or(30_000));
                 let resumes = resume.is_some();
-                let held = Holdings { pendings, until, deadline_ms, on_timeout, resumes, keep_request };
-                stage.ledger.call_ends(request, State::Holdings(held));
+                let held = Held { pendings, until, deadline_ms, on_timeout, resumes, keep_request };
+                stage.ledger.call_ends(request, State::Held(held));
                 if let Some(script) = resume {
                     stage.scripts[request] = *script;
                 }
@@ -246,7 +248,7 @@ impl Scripted {
         CallEnd { outcome, leftover: dropped, request: request_back }
     }
 
-    /// The one place that knows how a time slice ends.
+    /// Runs a time slice, and does what follows from its end.
     fn slice(&mut self, slot: Slot, running: Box<Running>) -> Ran {
         match self.go_on(running) {
             Ok(end) => {
@@ -259,7 +261,7 @@ impl Scripted {
             }
             Err((running, Paused::Computes)) => {
                 self.slots[slot.index()] = Some(running);
-                // As wasmtime: at once. Or as another thread: some time.
+                // Told at once, as wasmtime does it, or later, as another thread would.
                 match self.network.borrow_mut().rng.percent(70) {
                     true => self.mailbox.send(Message::Runnable(slot)),
                     false => self.stage.borrow_mut().runnable.push((self.worker, slot)),
@@ -269,7 +271,7 @@ impl Scripted {
         }
     }
 
-    /// A slot's call is over.
+    /// Leaves the gate, since a slot's call is over.
     fn leave(&mut self, slot: Slot) {
         if std::mem::take(&mut self.entered[slot.index()]) {
             self.tell(self.stage.borrow().gate.leave());
@@ -282,7 +284,7 @@ impl Scripted {
         }
     }
 
-    /// After a wait in place: timers may have been set.
+    /// Takes the handles of a wait in place back. Timers may have been set for them.
     fn take_back(&mut self, slot: Slot, handles: &[Handle]) {
         *self.stage.borrow_mut().versions.parked.entry(self.worker).or_default() -= 1;
         let running = self.slots[slot.index()].as_mut().expect("what waits was started");
@@ -338,7 +340,7 @@ impl Guests for Scripted {
 
     fn adopt(&mut self) -> Option<Adopted> {
         let versions = &mut self.stage.borrow_mut().versions;
-        let (before, is_gone) = versions.take_up(self.worker)?;
+        let (before, is_gone) = versions.adopt(self.worker)?;
         self.router = router(versions.newest);
         let gone = if is_gone { vec![before] } else { Vec::new() };
         Some(Adopted { limits: self.limits.clone(), access_log: false, gone })
@@ -377,7 +379,7 @@ impl Guests for Scripted {
     }
 }
 
-/// The table of a version.
+/// Returns the table in which this version takes all requests.
 fn router(version: VersionId) -> Router {
     let declared = Route { methods: Vec::new(), pattern: "/r/([0-9]+)".to_owned() };
     Router::new(vec![RouteEntry { version, route: RouteId(0), declared, mount: "".into() }])

@@ -1,27 +1,27 @@
-//! Versions of the one simulated guest: which of them each worker still needs.
+//! Versions of the only simulated guest, and which of them each worker still needs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use snow_core::WorkerId;
 use snow_runtime::VersionId;
 
-/// What should be, of all workers.
+/// What should be, of all versions and workers.
 #[derive(Debug)]
 pub struct Versions {
-    /// The newest. No id is used twice.
+    /// The newest version. No id is used twice.
     pub newest: VersionId,
-    /// The newest that each worker has taken up.
+    /// The newest version that each worker has adopted.
     current: BTreeMap<WorkerId, VersionId>,
-    /// By worker and version: its requests.
+    /// The number of requests, by worker and version.
     requests: BTreeMap<(WorkerId, VersionId), usize>,
-    /// Whose suspensions are refused.
+    /// Versions whose suspensions are refused.
     pub expelled: BTreeSet<VersionId>,
-    /// By worker: calls that wait in place.
+    /// The number of calls that wait in place, by worker.
     pub parked: BTreeMap<WorkerId, usize>,
 }
 
 impl Versions {
-    /// Only the first version so far, which no worker has taken up.
+    /// Creates the first version, which no worker has adopted yet.
     #[expect(clippy::new_without_default, reason = "a first version is no default")]
     pub fn new() -> Versions {
         Versions {
@@ -33,13 +33,13 @@ impl Versions {
         }
     }
 
-    /// One more request.
+    /// Counts one more request.
     pub fn hold(&mut self, worker: WorkerId, version: VersionId) {
         self.assert_known(worker, version);
         *self.requests.entry((worker, version)).or_default() += 1;
     }
 
-    /// One less. True if the worker does not need the version any more.
+    /// Counts one request less. Returns whether the worker does not need the version any more.
     pub fn let_go(&mut self, worker: WorkerId, version: VersionId) -> bool {
         let requests = self.requests.get_mut(&(worker, version)).expect("what is let go was held");
         *requests -= 1;
@@ -50,14 +50,15 @@ impl Versions {
         self.current[&worker] != version
     }
 
-    /// A worker takes up the newest. Which it had, if that is another, and whether it needs that no more.
-    pub fn take_up(&mut self, worker: WorkerId) -> Option<(VersionId, bool)> {
+    /// Lets a worker adopt the newest version. Returns the one that it had, if that is another, and whether it
+    /// does not need that any more.
+    pub fn adopt(&mut self, worker: WorkerId) -> Option<(VersionId, bool)> {
         let before = self.current.insert(worker, self.newest);
         let before = before.filter(|before| *before != self.newest)?;
         Some((before, !self.requests.contains_key(&(worker, before))))
     }
 
-    /// A version's id means something to a worker while it is current, or somebody holds it.
+    /// Checks that a worker may use a version: the version is its newest, or a request holds it.
     pub fn assert_known(&self, worker: WorkerId, version: VersionId) {
         let known = self.current[&worker] == version || self.requests.contains_key(&(worker, version));
         assert!(known, "worker {worker} uses {version:?}, which it has let go: {self:?}");
@@ -68,12 +69,12 @@ impl Versions {
         self.requests.contains_key(&(worker, version))
     }
 
-    /// Requests of a worker.
+    /// Counts the requests of a worker.
     pub fn requests(&self, worker: WorkerId) -> usize {
         self.requests.range((worker, VersionId(0))..=(worker, VersionId(u32::MAX))).map(|(_, requests)| requests).sum()
     }
 
-    /// One that is not the newest, if somebody has requests of it.
+    /// Returns the oldest version that has requests, if it is not the newest.
     pub fn oldest_held(&self) -> Option<VersionId> {
         self.requests.keys().map(|(_, version)| *version).filter(|version| *version != self.newest).min()
     }

@@ -1,12 +1,12 @@
-//! Many seeds. A failing one says its number; `SNOW_SEED=n cargo test --release -p snow-simulation` runs that one alone,
-//! `SNOW_SEEDS=n` runs so many.
+//! Runs many seeds. A failing one prints its number; `SNOW_SEED=n cargo test --release -p snow-simulation`
+//! runs that one alone, and `SNOW_SEEDS=n` runs so many.
 
 use snow_simulation::simulation::{self, Done};
 
 const SEEDS: u64 = 400;
 const STEPS: u32 = 3_000;
 
-/// Says whose fault a panic is.
+/// Prints which seed has panicked.
 struct Named(u64);
 
 impl Drop for Named {

@@ -1,11 +1,13 @@
-//! What a held request costs: memory, time, and the longest turn of the loop, by size of the crowd.
+//! Measures what a held request costs: memory, time, and the longest turn of the loop, by the number of
+//! requests.
 //!
 //! `cargo run --release -p snow-simulation --bin million -- 10000 100000 1000000 --table`
 //!
-//! Each line comes from a fresh process. Memory is the proportional set size (`/proc/self/smaps_rollup`) less what
-//! it was before the first client came. The clients' sockets are four bytes each, as mio's, and have no kernel
-//! behind them, so nothing is to be taken off. Times are of the wall's clock; the longest turns are also given in the
-//! thread's own time, since on a machine that others use the longest turn is the one in which somebody else ran.
+//! Each line comes from a fresh process. Memory is the proportional set size (`/proc/self/smaps_rollup`),
+//! less what it was before the first client came. The clients' sockets are four bytes each, as mio's, and
+//! have no kernel behind them, so nothing has to be subtracted for them. Times are those of the clock on the
+//! wall. The longest turns are also given in the thread's own time: on a machine that others use, the
+//! longest turn is the one in which somebody else ran.
 
 use std::io::ErrorKind;
 use std::process::{Command, ExitCode};
@@ -20,11 +22,11 @@ use snow_simulation::crowd::{Ask, Clients, Crowd, Snow, WORKER};
 use snow_simulation::office::Office;
 use snow_worker::{HeldPage, Inspection, Message, Worker};
 
-/// As in the host's `main.rs`: the figures are those of its allocator.
+/// The host's allocator, on which the figures depend.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-/// How long the allocator may take to give free pages back: its decay is a second.
+/// The time in which the allocator gives free pages back: its decay is a second.
 const DECAY: Duration = Duration::from_millis(2_500);
 
 fn main() -> ExitCode {
@@ -68,7 +70,7 @@ fn measure(ask: Ask, size: u32) -> Value {
         phases: Map::new(),
     };
     let stats = office.stats[WORKER.index()].clone();
-    // One of everything before the count begins: pools, scratch buffers, the router's cache.
+    // What is allocated only once does not count: pools, scratch buffers, the router's cache.
     bench.round(ask, 1_000);
     let answered = bench.clients.answered.get();
     bench.turns.clear();
@@ -109,7 +111,7 @@ struct Bench {
 }
 
 impl Bench {
-    /// Turns until it is done. How long that took.
+    /// Does turns until `done`. Returns how long that took.
     fn phase(&mut self, name: &str, done: impl Fn() -> bool) -> Duration {
         let began = Instant::now();
         while !done() {
@@ -124,13 +126,13 @@ impl Bench {
         let (wall, own) = (Instant::now(), ThreadTime::now());
         match self.worker.turn() {
             Ok(()) => self.turns.add(wall.elapsed(), own.elapsed()),
-            // It sleeps until its next timer.
+            // The worker sleeps until its next timer.
             Err(error) if error.kind() == ErrorKind::WouldBlock => std::thread::yield_now(),
             Err(error) => panic!("{error}"),
         }
     }
 
-    /// Somebody asks for the hundred that have been held longest, and gets them.
+    /// Asks for the hundred requests that have been held longest. Returns how long the answer took.
     fn inspect(&mut self, office: &Office) -> Duration {
         let (reply, answer) = mpsc::channel();
         let reply = Box::new(move |page: HeldPage| reply.send(page.requests.len()).expect("it is waited for"));
@@ -139,7 +141,7 @@ impl Bench {
         self.phase("inspect", || answer.try_recv().is_ok_and(|found| found == 100))
     }
 
-    /// So many come, are held, answered and leave.
+    /// Lets so many clients come, be held, get their answers and leave.
     fn round(&mut self, ask: Ask, size: u32) {
         self.clients.come(size, ask);
         while self.worker.held().suspensions < size as usize {
@@ -156,12 +158,13 @@ impl Bench {
     }
 }
 
-/// How long turns took: a count for each microsecond, so that counting costs no memory while others are measured.
+/// How long turns took: a count for each microsecond, so that counting needs no more memory while that is
+/// measured.
 struct Turns {
     by_us: Vec<u32>,
     longest: Duration,
     longest_own: Duration,
-    /// Turns of a millisecond or more of the thread's own time.
+    /// How many turns took a millisecond or more of the thread's own time.
     long: u32,
 }
 
@@ -169,7 +172,7 @@ impl Turns {
     const US_MAX: usize = 1 << 16;
 
     fn new() -> Turns {
-        // Written, not only reserved: it must be there before the count begins.
+        // Written, not only reserved: its memory must be there before the measurement begins.
         let mut turns =
             Turns { by_us: vec![1; Self::US_MAX], longest: Duration::ZERO, longest_own: Duration::ZERO, long: 0 };
         turns.clear();
@@ -188,7 +191,7 @@ impl Turns {
         self.long += u32::from(own >= Duration::from_millis(1));
     }
 
-    /// At most this many microseconds for so many parts of a thousand.
+    /// Returns how many microseconds so many thousandths of the turns took at most.
     fn quantile_us(&self, thousandths: u64) -> usize {
         let all: u64 = self.by_us.iter().map(|&count| u64::from(count)).sum();
         let mut left = all * thousandths / 1000;
@@ -217,7 +220,7 @@ fn round(number: f64) -> f64 {
     (number * 100.0).round() / 100.0
 }
 
-/// The memory of this process that is its own, and its share of what it shares.
+/// Returns the memory of this process: what is its own, and its part of what it shares.
 fn pss_bytes() -> i64 {
     let text = std::fs::read_to_string("/proc/self/smaps_rollup").expect("Linux has it since 4.14");
     let line = text.lines().find_map(|line| line.strip_prefix("Pss:")).expect("it has a line for this");
