@@ -1,48 +1,48 @@
-//! What HTTP may cost. The deployer sets these; the code never waits or buffers without one of them.
+//! The limits of HTTP: what a client may make the host keep, and how long the host waits for it.
 
 /// The limits of one HTTP connection. The unit comes last in every name, before `_max` or `_min`.
 ///
-/// They are passed to each call of a [`Connection`](crate::connection::Connection) and not stored in it: a
-/// hundred thousand connections need no hundred thousand copies.
+/// They are passed to each call of a [`Connection`](crate::Connection) and not stored in it: a hundred thousand connections
+/// need no hundred thousand copies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HttpLimits {
-    /// The request line and all header fields, with their line ends. More is a 431. Values above 65,536 count
-    /// as 65,536: the parsed head holds its positions in 16 bits.
+    /// The most bytes of a head: the request line and all fields, with their line ends. Beyond: 431. Values above 65,536 have
+    /// the effect of 65,536, because a parsed head holds its positions in 16 bits.
     pub head_bytes_max: usize,
-    /// Header field lines of one request. More is a 431.
+    /// The most field lines of a request. Beyond: 431.
     pub fields_max: usize,
-    /// The request target. More is a 414, said while the head is still arriving.
+    /// The most bytes of a request target. Beyond: 414, sent while the head is still arriving.
     pub target_bytes_max: usize,
-    /// The content of one request, after any chunked coding was removed. More is a 413. A route may ask for
-    /// less, never for more.
+    /// The most bytes of a request's content, after any chunked coding was removed. Beyond: 413. A route may lower it for its
+    /// requests, and can't raise it.
     pub body_bytes_max: u64,
-    /// From the first byte of a head to its last. Then 408.
+    /// The longest time from the first byte of a head to its last. Then: 408.
     pub header_timeout_ms: u64,
-    /// The longest pause between two reads of a body. Any byte counts as progress, so this alone would let a
-    /// peer send one byte every 29 seconds for years; `body_bytes_per_s_min` bounds the whole. Then 408.
+    /// The longest pause between two reads of a body. Then: 408. A client could still send one byte every 29 seconds for years;
+    /// `body_bytes_per_s_min` limits that.
     pub body_timeout_ms: u64,
-    /// The average rate a body must keep: it may take `body_timeout_ms` plus the time its received bytes need
-    /// at this rate. 0 turns the rule off.
+    /// The least average rate at which a body must arrive. It may take `body_timeout_ms`, and the time that its received
+    /// bytes take at this rate. Then: 408. 0 turns the rule off.
     pub body_bytes_per_s_min: u64,
-    /// How long a connection may stay silent between requests, and before its first. Then it is closed.
+    /// How long a connection may be silent before its first request and between two requests. Then it is closed.
     pub idle_timeout_ms: u64,
-    /// How long it may stay silent once the host is on its way out. Not at once: a request may be on its way already.
+    /// How long a connection may be silent once the host shuts down. Not zero, since a request may be on its way already.
     pub drain_idle_ms: u64,
-    /// How long output may wait without a single byte of it being taken. Then the connection is dropped.
+    /// How long output may wait without the client taking a single byte of it. Then the connection is dropped.
     pub write_timeout_ms: u64,
-    /// How long a connection that the host closes first is read and discarded, so that its last answer is not
-    /// lost to a reset (RFC 9112, section 9.6).
+    /// How long input is read and discarded on a connection that the host closes first, so that a reset does not destroy its
+    /// last response (RFC 9112, section 9.6).
     pub linger_ms: u64,
-    /// How much is discarded while lingering.
+    /// The most bytes that are discarded during that time. Then the connection is dropped.
     pub linger_bytes_max: u64,
-    /// Above this much unwritten output a streamed body pauses, and no further pipelined request is taken.
+    /// The most bytes of output that may wait before a streamed body pauses and no further pipelined request is read.
     pub output_bytes_max: usize,
-    /// One chunk-size line with its extensions. More is a 400.
+    /// The most bytes of one chunk-size line with its extensions. Beyond: 400.
     pub chunk_line_bytes_max: usize,
-    /// The chunk extensions of one body, together. More is a 400. Without it, a body of one-byte chunks would
-    /// cost `chunk_line_bytes_max` on the wire for each byte it counts.
+    /// The most bytes of all chunk extensions of one body. Beyond: 400. Without this limit, each byte of content could cost
+    /// `chunk_line_bytes_max` on the wire.
     pub chunk_extensions_bytes_max: usize,
-    /// The trailer section of one chunked body. It is checked and discarded. More is a 431.
+    /// The most bytes of the trailer section of a chunked body, which is checked and discarded. Beyond: 431.
     pub trailer_bytes_max: usize,
 }
 

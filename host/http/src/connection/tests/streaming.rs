@@ -1,4 +1,4 @@
-//! Answers in pieces.
+//! Responses in pieces.
 
 use super::*;
 use crate::ResponseFault;
@@ -87,7 +87,7 @@ fn http_1_0_gets_a_body_that_ends_with_the_connection() {
     let text = world.read_text();
     assert!(text.contains("connection: close\r\n") && text.ends_with("\r\n\r\nhello"), "{text}");
     assert!(!text.contains("transfer-encoding") && world.is_closing());
-    // A cut body must not look like a whole one.
+    // An incomplete body must not look like a whole one.
     let mut world = begun();
     assert!(world.connection.abort_response(0, &world.limits).is_some());
     assert!(world.connection.is_finished() && world.connection.output().is_empty());
@@ -106,7 +106,7 @@ fn a_streamed_answer_to_head_sends_no_body() {
 }
 
 #[test]
-fn what_can_not_begin_changes_nothing() {
+fn a_response_that_cannot_begin_changes_nothing() {
     let mut world = held("GET / HTTP/1.1");
     assert_eq!(world.piece("a"), Err(StreamingFault::NoExchange));
     assert!(world.end().is_none());
@@ -138,7 +138,7 @@ fn pieces_tell_how_full_the_output_is() {
     world.begin(&Response::text(200, ""), None).unwrap();
     let head = world.connection.output().len();
     assert_eq!(world.piece(&"x".repeat(100)), Ok(head + 106));
-    // An answer that goes on for ever in small pieces, to a client that is always a little behind.
+    // A long response in small pieces, to a client that is always a little behind.
     for _ in 0..10_000 {
         world.piece(&"x".repeat(100)).unwrap();
         world.client_reads(106);
