@@ -30,7 +30,7 @@ mod tests {
     use toml::de::DeTable;
 
     use super::*;
-    use crate::declare::About;
+    use snow_core::declare::About;
     use crate::manifest::key;
     use crate::manifest::reader::Reader;
 
