@@ -5,6 +5,7 @@
 //!
 //! Values, without I/O or a clock:
 //! - [`http`][]: heads, framing, encoding, refusals;
+//! - [`declare`][]: how a setting is declared, each in one place;
 //! - [`limits`] and [`config`]: every limit, its default and its unit;
 //! - [`manifest`][]: what a deployer writes in `snow.toml`, and [`glob`][], the patterns in it;
 //! - [`request_id`][]: what names a request;
@@ -27,7 +28,7 @@
 //! - [`net`][]: sockets, by mio;
 //! - [`guest`][]: guests, by wasmtime;
 //! - [`guests_folder`][]: what lies in the guests folder; [`watch`][]: that it has changed, by notify;
-//! - [`settings`][]: what counts, of the manifest's file and the command line;
+//! - [`settings`][]: the settings in force, from the manifest's file and the command line;
 //! - [`log`], [`build_guests`], [`new_guest`].
 //!
 //! The places that know everyone:
