@@ -30,7 +30,7 @@ use self::pages::Pages;
 use self::sources::Sources;
 use crate::net::{self, Listener, Net, SocketFile};
 use snow_config::{AdminListen, HttpLimits, Limits, Listen};
-use snow_core::{Inbox, Registry, WorkerId};
+use snow_core::{Registry, WorkerId};
 use snow_runtime::{Level, Log, World};
 use snow_worker::{Common, Mailbox, Message, PostOffice, Worker};
 
@@ -115,7 +115,7 @@ impl Admin {
         // While it listens: see there.
         drop(self.file);
         let until_ms = self.started.elapsed().as_millis() as u64 + DRAIN_MS;
-        self.mailbox.control.send(Message::Drain { until_ms });
+        self.mailbox.send(Message::Drain { until_ms });
         // It has said in the log why it ended, if it failed.
         let _ = self.thread.join();
     }
@@ -130,9 +130,8 @@ fn serve<L>(
 where
     L: Listener + Send + 'static,
 {
-    let (control, settled) = (world.waker(), world.waker());
-    let mailbox =
-        Arc::new(Mailbox { control: Inbox::new(move || control.wake()), settled: Inbox::new(move || settled.wake()) });
+    let waker = world.waker();
+    let mailbox = Arc::new(Mailbox::new(move || waker.wake()));
     let post = Arc::new(PostOffice::default());
     post.open(vec![mailbox.clone()]);
     let shared = Common {

@@ -18,7 +18,7 @@ use crate::folder::scan;
 use crate::folder::watch::{Watch, WatchMode};
 use crate::net::{self, Net};
 use snow_config::{AdminListen, Config, Listen, ServerConfig, WatchLimits};
-use snow_core::{Counter, Inbox, Registry, WorkerId, error_chain};
+use snow_core::{Counter, Registry, WorkerId, error_chain};
 use snow_guests::{
     Conflict, Deployment, Loader, Permits, Runtime, RuntimeParts, Successor, Ticker, Urgency, WasmGuests,
 };
@@ -141,7 +141,7 @@ impl Server {
             threads.push(thread.spawn(move || {
                 // Made on its own thread: a call's future never leaves it.
                 let inbox = mailbox.clone();
-                let runnable = move |slot| inbox.control.send(Message::Runnable(slot));
+                let runnable = move |slot| inbox.send(Message::Runnable(slot));
                 let guests = WasmGuests::new(id, share, successor, runnable);
                 let log = shared.log.clone();
                 let ended = Worker::new(id, world, guests, shared, mailbox, counted).run();
@@ -310,15 +310,15 @@ impl Drain {
         let drain_ms = self.published.limits().drain_ms.min(drain_ms_max);
         let until_ms = self.started.elapsed().as_millis() as u64 + u64::from(drain_ms);
         for mailbox in &self.mailboxes {
-            mailbox.control.send(Message::Drain { until_ms });
+            mailbox.send(Message::Drain { until_ms });
         }
         drain_ms
     }
 }
 
 fn mailbox(world: &Net) -> Arc<Mailbox> {
-    let (control, settled) = (world.waker(), world.waker());
-    Arc::new(Mailbox { control: Inbox::new(move || control.wake()), settled: Inbox::new(move || settled.wake()) })
+    let waker = world.waker();
+    Arc::new(Mailbox::new(move || waker.wake()))
 }
 
 fn fill_random(bytes: &mut [u8]) {

@@ -39,8 +39,7 @@ pub struct WorkerSource {
 impl WorkerSource {
     /// Asks a worker; it answers on its own thread, on later turns. Never, if it has ended.
     pub fn ask(&self, inspection: Inspection) {
-        self.stats.desk.put(inspection);
-        self.mailbox.control.send(Message::Inspect);
+        self.mailbox.send(Message::Inspect(Box::new(inspection)));
     }
 }
 

@@ -243,7 +243,7 @@ impl Deployer {
         self.journal.set_versions(self.versions.known());
         for link in &self.links {
             link.successor.put(self.share(link.instances.clone()));
-            link.mailbox.control.send(Message::Adopt);
+            link.mailbox.send(Message::Adopt);
         }
         self.expel();
         rejected
@@ -276,7 +276,7 @@ impl Deployer {
             );
             self.log.host(Level::Warn, message);
             for link in &self.links {
-                link.mailbox.control.send(Message::Expel { version: version.id });
+                link.mailbox.send(Message::Expel { version: version.id });
             }
         }
     }
