@@ -228,7 +228,7 @@ fn a_table_of_no_guest_is_a_warning() {
     folder.add("snow.toml", b"[guest.helo]\n[guest.hello-world-service]\n[guest.broken]\n");
     let server = Setup::new(folder).start();
     let log = server.log.until(&["[guest.helo]", "did you mean `hello`?", "[guest.hello-world-service]"]);
-    let warnings = log.lines().filter(|line| line.contains("warn") && line.contains("not there"));
+    let warnings = log.lines().filter(|line| line.contains("warn") && line.contains("there is no guest of that name"));
     assert_eq!(warnings.count(), 2, "one that can't be loaded is there:\n{log}");
     server.still_serves();
 }
