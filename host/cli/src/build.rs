@@ -10,7 +10,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
 
 use snow_config::{GuestConfigs, Limits, Overrides, Settings};
-use snow_server::chain;
+use snow_core::error_chain;
 use snow_tools::build::{BuildRequest, Built, Outcome, Scope, Stop};
 
 /// As shells report it.
@@ -43,7 +43,7 @@ pub(super) fn build(guests: &Path, configs: &GuestConfigs, limits: &Limits, stop
                 }
             }
             Err(error) => {
-                eprintln!("error: {name} could not be built: {}", chain(error));
+                eprintln!("error: {name} could not be built: {}", error_chain(error.as_ref()));
                 failed.push(&**name);
             }
         }

@@ -10,11 +10,11 @@ use snow_config::{Overrides, Settings, manifest};
 /// Prints what `run` with the same arguments would start with.
 pub(super) fn config(guests: &Path, overrides: &Overrides, json: bool) -> anyhow::Result<()> {
     ensure!(guests.exists(), "there is no folder of guests, and no guest, at {}", guests.display());
-    let Settings { manifest, sources } = Settings::read(guests, overrides)?;
+    let Settings { manifest, origins } = Settings::read(guests, overrides)?;
     if json {
-        return print(&format!("{:#}\n", manifest::as_json(&manifest, &sources)));
+        return print(&format!("{:#}\n", manifest::as_json(&manifest, &origins)));
     }
-    print(&manifest::as_toml(&manifest, &sources))
+    print(&manifest::as_toml(&manifest, &origins))
 }
 
 /// Prints the JSON Schema of `snow.toml`.

@@ -3,8 +3,9 @@
 use std::path::{self, PathBuf};
 
 use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
-use snow_config::{AdminListen, Cache, Listen, LogFormat, Overrides};
+use snow_config::{AdminListen, Cache, Listen, LogFormat, Overrides, WORKERS_MAX};
 
 #[derive(Debug, Args)]
 pub(super) struct Flags {
@@ -13,13 +14,13 @@ pub(super) struct Flags {
     #[arg(long)]
     listen: Vec<Listen>,
     /// Threads that serve [default: one for each core]
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=i64::from(WORKERS_MAX)))]
     workers: Option<u16>,
     /// Do not log each answered request
     #[arg(long)]
     no_access_log: bool,
     /// How the log looks [default: text]
-    #[arg(long, value_enum)]
+    #[arg(long, value_parser = log_format_parser())]
     log: Option<LogFormat>,
     /// Where the host tells about itself: ADDRESS:PORT, or unix:PATH [default: nowhere]
     #[arg(long, value_parser = parse_admin)]
@@ -72,7 +73,18 @@ impl Flags {
     }
 }
 
-/// A path is made absolute, as snow.toml wants it: so what `config` prints can be saved. Unless it is too long then.
+/// Takes the name of a format; the help lists them.
+fn log_format_parser() -> impl TypedValueParser<Value = LogFormat> {
+    let help = |format| match format {
+        LogFormat::Text => "For people",
+        LogFormat::Json => "One JSON object a line",
+    };
+    let all = LogFormat::ALL.map(|format| PossibleValue::new(format.name()).help(help(format)));
+    PossibleValuesParser::new(all).try_map(|name| name.parse::<LogFormat>())
+}
+
+/// Parses an address. A path is made absolute, as snow.toml wants it, so that what `config` prints can be saved; unless
+/// it is too long then.
 fn parse_admin(text: &str) -> Result<AdminListen, String> {
     let admin: AdminListen = text.parse()?;
     let AdminListen::Unix(path) = &admin else { return Ok(admin) };

@@ -20,8 +20,8 @@ use std::time::Duration;
 
 use clap::Parser;
 use snow_config::{Overrides, Settings};
+use snow_core::error_chain;
 use snow_guests::compile_child;
-use snow_server::chain;
 
 use self::arguments::{Arguments, Command};
 
@@ -51,7 +51,7 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {}", chain(&error));
+            eprintln!("error: {}", error_chain(error.as_ref()));
             ExitCode::FAILURE
         }
     }

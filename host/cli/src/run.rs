@@ -11,8 +11,9 @@ use signal_hook::iterator::Signals;
 use super::build::{self, EXIT_INTERRUPTED, Interrupt};
 use super::{LOG_PATIENCE, methods};
 use snow_config::Config;
+use snow_core::error_chain;
 use snow_runtime::{Level, Log, RouteEntry};
-use snow_server::{Server, chain};
+use snow_server::Server;
 use snow_tools::build::Stop;
 
 pub(super) fn run(config: &Config, build_first: bool) -> anyhow::Result<()> {
@@ -57,8 +58,9 @@ impl Started {
         // Not earlier: while guests are compiled there is nothing to drain, and a signal had better end the process.
         let signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).context("signals can't be watched")?;
         drop(interrupt);
-        for rejected in server.left_out() {
-            log.host(Level::Error, format!("{} is left out: {}", rejected.path.display(), chain(&rejected.error)));
+        for left_out in server.left_out() {
+            let (path, error) = (left_out.path.display(), error_chain(left_out.error.as_ref()));
+            log.host(Level::Error, format!("{path} is left out: {error}"));
         }
         for (level, remark) in server.remarks() {
             log.host(*level, remark.as_str());

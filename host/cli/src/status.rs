@@ -10,7 +10,7 @@ use anyhow::{Context, bail, ensure};
 use serde_json::Value;
 
 use snow_config::{AdminListen, Overrides, Settings};
-use snow_server::plain;
+use snow_core::escape_control;
 
 /// Where a server is asked of which nothing is said.
 const DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9090);
@@ -99,7 +99,7 @@ fn remarks(guest: &Value) -> String {
         remarks.push(format!("version {} was rolled back", guest["rolled_back"]));
     }
     if let Some(error) = guest["load_error"]["error"].as_str() {
-        remarks.push(format!("its file can't be loaded: {}", plain(error.lines().next().unwrap_or_default())));
+        remarks.push(format!("its file can't be loaded: {}", escape_control(error.lines().next().unwrap_or_default())));
     }
     remarks.join("; ")
 }
@@ -132,7 +132,7 @@ fn ms(value: &Value) -> String {
 
 fn cell(value: &Value) -> String {
     let text = match value {
-        Value::String(text) => plain(text).into_owned(),
+        Value::String(text) => escape_control(text).into_owned(),
         Value::Null => "-".to_owned(),
         other => other.to_string(),
     };
@@ -157,7 +157,7 @@ fn print(out: &mut impl Write, rows: &[Vec<String>]) -> io::Result<()> {
 
 fn json(admin: &AdminListen, path: &str) -> anyhow::Result<Value> {
     let (status, body) = fetch(admin, path)?;
-    ensure!(status == 200, "{path} of {admin} is answered {status}: {}", plain(body.trim()));
+    ensure!(status == 200, "{path} of {admin} is answered {status}: {}", escape_control(body.trim()));
     serde_json::from_str(&body).with_context(|| format!("{path} of {admin} is not the JSON of a snow-host"))
 }
 

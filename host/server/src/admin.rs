@@ -16,7 +16,6 @@ mod guests;
 mod metrics;
 mod pages;
 mod pending;
-mod plain;
 mod process;
 mod sources;
 
@@ -26,7 +25,6 @@ use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use self::pages::Pages;
-pub use self::plain::plain;
 pub use self::sources::{Draining, PageSources};
 use crate::net::{self, Listener, Net, SocketFile};
 use crate::workers;

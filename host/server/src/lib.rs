@@ -9,7 +9,6 @@ mod net;
 mod server;
 mod workers;
 
-pub use self::admin::plain;
 pub use self::deploy::{LeftOut, Serving};
 pub use self::folder::watch::{Watch, source_contents, source_folders};
-pub use self::server::{Counts, Drain, Server, chain};
+pub use self::server::{Counts, Drain, Server};

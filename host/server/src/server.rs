@@ -188,9 +188,3 @@ impl Drain {
         drain_ms
     }
 }
-
-/// An error with its causes in one line each, the outermost first.
-pub fn chain(error: &anyhow::Error) -> String {
-    let causes: Vec<String> = error.chain().map(|cause| cause.to_string()).collect();
-    causes.join(":\n  ")
-}

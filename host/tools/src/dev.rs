@@ -19,7 +19,8 @@ use self::queue::Queue;
 use self::report::Reporter;
 use crate::build::{self, BuildRequest, Outcome, Scope, Stop};
 use snow_config::{Config, GuestConfigs, Overrides, Settings, WatchLimits};
-use snow_server::{Serving, Watch, chain};
+use snow_core::error_chain;
+use snow_server::{Serving, Watch};
 
 /// A folder that has not changed for so long is built.
 const DEBOUNCE_MS: u64 = 100;
@@ -174,7 +175,7 @@ impl Workshop {
             return None;
         }
         // The folder may be gone for a moment.
-        built.inspect_err(|error| self.reporter.say(&format!("error: {}", chain(error)))).ok()
+        built.inspect_err(|error| self.reporter.say(&format!("error: {}", error_chain(error.as_ref())))).ok()
     }
 
     fn note(&mut self, prints: impl IntoIterator<Item = (OsString, u64)>, outcomes: &[Outcome]) {

@@ -12,9 +12,8 @@ use super::catalog::Catalog;
 use super::debounce::{AfterFailure, Change, Changes, Debounce};
 use super::loading::{self, Batch, LeftOut, Loaded};
 use crate::folder::{GuestFile, scan};
-use crate::server::chain;
 use snow_config::{CompileConfig, Config, Overrides, Settings, manifest};
-use snow_core::lock;
+use snow_core::{error_chain, lock};
 use snow_guests::{Loader, Report};
 use snow_runtime::{Level, Log};
 
@@ -173,9 +172,10 @@ impl Deployer {
     fn renew_loader(&mut self) {
         match Loader::new(self.catalog.runtime(), &self.compile, self.log.clone()) {
             Ok(loader) => self.loader = Arc::new(Mutex::new(loader)),
-            Err(error) => {
-                self.log.host(Level::Error, format!("guests are still loaded under the old limits: {}", chain(&error)))
-            }
+            Err(error) => self.log.host(
+                Level::Error,
+                format!("guests are still loaded under the old limits: {}", error_chain(error.as_ref())),
+            ),
         }
     }
 
@@ -267,7 +267,7 @@ impl Deployer {
 
     fn log_left_out(&self, left_out: Vec<LeftOut>) {
         for LeftOut { path, error } in left_out {
-            self.log.host(Level::Error, format!("{} is left out: {}", path.display(), chain(&error)));
+            self.log.host(Level::Error, format!("{} is left out: {}", path.display(), error_chain(error.as_ref())));
         }
     }
 
@@ -281,6 +281,6 @@ impl Deployer {
             Some(version) => format!("can't replace version {version}, which keeps serving"),
             None => "is left out".to_owned(),
         };
-        self.log.host(Level::Error, format!("{} {consequence}: {}", path.display(), chain(error)));
+        self.log.host(Level::Error, format!("{} {consequence}: {}", path.display(), error_chain(error.as_ref())));
     }
 }

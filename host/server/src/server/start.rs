@@ -9,7 +9,7 @@ use std::time::{Instant, SystemTime};
 
 use anyhow::{Context, ensure};
 
-use super::{Server, chain};
+use super::Server;
 use crate::admin::{Admin, AdminListener, Draining, PageSources};
 use crate::deploy::debounce::Debounce;
 use crate::deploy::{Catalog, Deployer, DeployerMessage, LeftOut, load_all};
@@ -18,7 +18,7 @@ use crate::folder::watch::{Watch, WatchMode};
 use crate::net::{self, Net};
 use crate::workers::{self, WorkerHandle};
 use snow_config::{Config, Listen, ServerConfig, WatchLimits};
-use snow_core::Registry;
+use snow_core::{Registry, error_chain};
 use snow_guests::{Conflict, Loader, Permits, Runtime, RuntimeParts, Ticker};
 use snow_runtime::{Level, Log};
 use snow_worker::{Common, Labels, PostOffice};
@@ -185,7 +185,8 @@ fn spawn_deployer(
 }
 
 fn strict_error(left_out: &[LeftOut], conflicts: &[Conflict]) -> String {
-    let left_out = left_out.iter().map(|LeftOut { path, error }| format!("{}: {}", path.display(), chain(error)));
+    let left_out =
+        left_out.iter().map(|LeftOut { path, error }| format!("{}: {}", path.display(), error_chain(error.as_ref())));
     let reasons = left_out.chain(conflicts.iter().map(Conflict::to_string)).collect::<Vec<_>>();
     format!("with --strict every guest must load, and no two may have the same route:\n{}", reasons.join("\n"))
 }

@@ -8,7 +8,8 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use crate::build::Outcome;
-use snow_server::{Serving, chain};
+use snow_core::error_chain;
+use snow_server::Serving;
 
 /// Says it.
 pub(super) struct Reporter {
@@ -55,7 +56,7 @@ impl Reporter {
                 Ok(_) => self.say(&format!("built {name} in {}", seconds(took))),
                 Err(error) => {
                     let file = guests.join(format!("{name}.wasm"));
-                    self.say(&format!("error: {}", chain(&error)));
+                    self.say(&format!("error: {}", error_chain(error.as_ref())));
                     match file.is_file() {
                         true => self.say(&format!("{name} could not be built: what was built before serves")),
                         false => self.say(&format!("{name} could not be built: nothing serves for it until it is")),
@@ -72,7 +73,7 @@ impl Reporter {
                 Ok(built) if built.changed => drop(self.waiting.insert(name, Waiting { built_at: built.at, took })),
                 Ok(_) => self.say(&format!("built {name} in {}: it is the same as before", seconds(took))),
                 Err(error) => {
-                    self.say(&format!("error: {}", chain(&error)));
+                    self.say(&format!("error: {}", error_chain(error.as_ref())));
                     self.say(&format!("{name} could not be built: {}", serves_on(&name, serving)));
                 }
             }

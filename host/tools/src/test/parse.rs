@@ -11,7 +11,7 @@ use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use super::cases::{Action, Case, CaseFile, Expect, Match, Request, Settled, Step};
-use snow_config::manifest::reader::Reader;
+use snow_config::manifest::Reader;
 use snow_config::manifest::{ManifestError, suggestion};
 use snow_http::{Field, Response, headers};
 use snow_runtime::Settlement;

@@ -18,7 +18,7 @@ use super::client::{Fault, Sent};
 use super::compare;
 use super::find::Subject;
 use snow_config::{Config, Listen};
-use snow_runtime::{Format, Log};
+use snow_runtime::{Log, LogFormat};
 use snow_server::Server;
 
 /// How long a request may take until it is held, or a client's leaving until it is noticed.
@@ -88,7 +88,7 @@ impl<'s> Stage<'s> {
         (config.server.workers, config.server.access_log) = (1, true);
         (config.server.watch, config.server.strict, config.server.admin) = (false, false, None);
         (config.limits.drain_ms, config.limits.http.drain_idle_ms) = (0, 0);
-        let log = Log::start(Format::Text, config.limits.log_lines_max, lines)?;
+        let log = Log::start(LogFormat::Text, config.limits.log_lines_max, lines)?;
         let server = Server::start(&config, log.clone())?;
         let told: Vec<String> = server
             .left_out()

@@ -13,6 +13,8 @@ use crate::folder::{Snapshot, scan};
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long without a report is quiet: longer than the rest between two reports.
 const QUIET: Duration = Duration::from_millis(250);
+/// So long nothing more of an earlier change is told, on a busy machine too.
+const LONG_QUIET: Duration = Duration::from_millis(1_000);
 
 /// A watch, and its reports.
 struct Watched<T = ()> {
@@ -37,6 +39,7 @@ impl Watched {
 
     /// Does something that is not reported.
     fn ignores(&self, what: &str, change: impl FnOnce()) {
+        while self.told.recv_timeout(LONG_QUIET).is_ok() {}
         change();
         assert_eq!(self.calm(), 0, "told: {what}");
     }
@@ -312,7 +315,7 @@ fn sources_tell_which_guest_has_changed() {
         while !expected.iter().all(|name| names.contains(&OsString::from(name))) {
             names.extend(watched.told.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("not told: {what}: {names:?}")));
         }
-        names.extend(std::iter::from_fn(|| watched.told.recv_timeout(QUIET).ok()).flatten());
+        names.extend(std::iter::from_fn(|| watched.told.recv_timeout(LONG_QUIET).ok()).flatten());
         assert_eq!(names, expected.iter().map(OsString::from).collect(), "{what}");
     };
     let ignores = |what: &str, change: &dyn Fn()| {
