@@ -14,8 +14,8 @@ use humantime::Rfc3339Timestamp;
 use serde_json::json;
 
 use super::{Access, Content, Level, Line, Queue};
-use snow_core::escape_control;
 use snow_config::LogFormat;
+use snow_core::escape_control;
 use snow_core::lock;
 
 /// How long lines gather before they are written.
