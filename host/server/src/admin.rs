@@ -116,7 +116,7 @@ impl Admin {
         // Removed while the thread still listens: see `SocketFile`.
         drop(self.file);
         let until_ms = self.started.elapsed().as_millis() as u64 + DRAIN_MS;
-        self.mailbox.control.send(Message::Drain { until_ms });
+        self.mailbox.send(Message::Drain { until_ms });
         // If the thread has failed, it has logged the reason.
         let _ = self.thread.join();
     }

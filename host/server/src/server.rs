@@ -183,7 +183,7 @@ impl Drain {
         let drain_ms = self.serving.limits().drain_ms.min(drain_ms_max);
         let until_ms = self.started.elapsed().as_millis() as u64 + u64::from(drain_ms);
         for worker in &self.workers {
-            worker.mailbox.control.send(Message::Drain { until_ms });
+            worker.mailbox.send(Message::Drain { until_ms });
         }
         drain_ms
     }

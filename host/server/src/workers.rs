@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 
 use crate::deploy::{Catalog, WorkerLink};
 use crate::net::{Listener, Net};
-use snow_core::{Inbox, WorkerId};
+use snow_core::WorkerId;
 use snow_guests::{Successor, WasmGuests};
 use snow_runtime::Level;
 use snow_worker::{Common, Labels, Mailbox, Message, Stats, Worker};
@@ -36,8 +36,8 @@ pub type WorkerThread = JoinHandle<io::Result<()>>;
 
 /// Returns a mailbox that wakes the worker that this world will have.
 pub fn mailbox<L: Listener>(net: &Net<L>) -> Arc<Mailbox> {
-    let (control, settled) = (net.waker(), net.waker());
-    Arc::new(Mailbox { control: Inbox::new(move || control.wake()), settled: Inbox::new(move || settled.wake()) })
+    let waker = net.waker();
+    Arc::new(Mailbox::new(move || waker.wake()))
 }
 
 /// Starts a worker in each world. Returns the threads, and what the catalog needs to send them deployments.
@@ -58,7 +58,7 @@ pub fn spawn(
         links.push(link);
         threads.push(thread::Builder::new().name(format!("snow-worker-{id}")).spawn(move || {
             let inbox = mailbox.clone();
-            let runnable = move |slot| inbox.control.send(Message::Runnable(slot));
+            let runnable = move |slot| inbox.send(Message::Runnable(slot));
             // Made on the worker's thread, because calls are futures that never leave their thread.
             let guests = WasmGuests::new(id, share, successor, runnable);
             let log = common.log.clone();

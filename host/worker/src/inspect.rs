@@ -4,12 +4,13 @@
 //! a bounded part in each, and only the oldest found so far are kept. Nobody is stopped meanwhile, so the answer is of
 //! no single moment: who came or left in between may be missing, and who stayed is not.
 
-pub(crate) mod question;
+mod question;
+
+pub use self::question::{HeldPage, HeldRequest, Inspection, Position};
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-use crate::inspect::question::{HeldPage, HeldRequest, Inspection, Position};
 use crate::suspensions::Suspension;
 use crate::worker::{TURN, Worker};
 use snow_core::Key;
@@ -60,10 +61,8 @@ impl Scan {
 
 impl<W: World, C: Guests> Worker<W, C> {
     /// Somebody has left a question.
-    pub(crate) fn inspect(&mut self) {
-        if let Some(inspection) = self.tally.stats.desk.take() {
-            self.scans.push_back(Scan::new(inspection));
-        }
+    pub(crate) fn inspect(&mut self, inspection: Inspection) {
+        self.scans.push_back(Scan::new(inspection));
     }
 
     /// One turn's share of answering the oldest question.
@@ -102,12 +101,12 @@ impl<W: World, C: Guests> Worker<W, C> {
     fn position(&self, key: Key, suspension: &Suspension) -> Option<Position> {
         let client = self.clients.get(suspension.exchange().client)?;
         let started_ms = client.connection.exchange()?.started_ms;
-        Some(Position { started_ms, worker: self.id, slot: key.slot, generation: key.generation })
+        Some(Position::new(started_ms, self.id, key))
     }
 
     /// `None` if it has ended since it was found.
     fn describe(&self, position: Position) -> Option<HeldRequest> {
-        let key = Key { slot: position.slot, generation: position.generation };
+        let key = position.suspension();
         let suspension = self.suspensions.get(key)?;
         let client = suspension.exchange().client;
         let exchange = self.clients.get(client)?.connection.exchange()?;

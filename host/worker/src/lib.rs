@@ -11,7 +11,7 @@ mod stats;
 mod suspensions;
 mod worker;
 
-pub use self::inspect::question::{HeldPage, HeldRequest, Inspection, Position};
-pub use self::mailbox::PostOffice;
+pub use self::inspect::{HeldPage, HeldRequest, Inspection, Position};
+pub use self::mailbox::{Mailbox, Message, PostOffice};
 pub use self::stats::{LabelId, Labels, LoopState, RouteStats, Stats, WaitEnd};
-pub use self::worker::{Common, Holdings, Mailbox, Message, Worker};
+pub use self::worker::{Common, Holdings, Worker};

@@ -5,7 +5,6 @@ pub(crate) mod writer;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::inspect::question::Desk;
 use snow_core::{Counter, Histogram};
 use snow_runtime::VersionId;
 
@@ -45,8 +44,6 @@ pub struct Stats {
     pub versions: Shelf<VersionId, VersionStats>,
     /// The same for all workers of a server.
     pub labels: Arc<Labels>,
-    /// What is asked about its suspensions. To be followed by a [`Message::Inspect`](crate::Message::Inspect).
-    pub desk: Desk,
 }
 
 impl Stats {

@@ -14,13 +14,14 @@ use std::io;
 use std::sync::Arc;
 
 use snow_config::{Limits, TurnLimits};
-use snow_core::{Fifo, GateId, Inbox, Key, PendingId, Registry, Slab, Timers, WorkerId};
-use snow_runtime::{Guests, Log, Post, Ready, Settled, Slot, VersionId, World};
+use snow_core::{Fifo, Key, PendingId, Registry, Slab, Timers, WorkerId};
+use snow_runtime::{Guests, Log, Post, Ready, Settled, World};
 
 use self::adopt::Expelled;
 use crate::clients::Client;
 use crate::inspect::Scan;
 use crate::lifecycle::Drain;
+use crate::mailbox::{Mailbox, Message};
 use crate::schedule::CallTable;
 use crate::stats::Stats;
 use crate::stats::writer::Tally;
@@ -29,40 +30,6 @@ use crate::suspensions::Suspension;
 pub(crate) const TURN: TurnLimits = TurnLimits::DEFAULT;
 /// The one buffer that all sockets of the worker are read into.
 pub(crate) const SCRATCH_BYTES: usize = 64 << 10;
-
-/// How others reach a worker.
-pub struct Mailbox {
-    /// Orders, and started calls that can go on.
-    pub control: Inbox<Message>,
-    /// Suspensions of which a pending was settled.
-    pub settled: Inbox<Key>,
-}
-
-/// What a worker is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Message {
-    /// The call in this slot can go on.
-    Runnable(Slot),
-    /// It is this worker's turn at a gate: see [`Post::gate_opened`].
-    GateOpened {
-        /// The gate.
-        gate: GateId,
-    },
-    /// There is a new deployment: see [`Guests::adopt`].
-    Adopt,
-    /// Too many versions of a guest are held, and this is the oldest: what is suspended for it is answered 503.
-    Expel {
-        /// The version.
-        version: VersionId,
-    },
-    /// There is a question on its [`Desk`](crate::inspect::question::Desk).
-    Inspect,
-    /// Stop accepting, let what is held wait until then at most, and end.
-    Drain {
-        /// On the workers' clock.
-        until_ms: u64,
-    },
-}
 
 /// What a worker holds at one moment, for whoever drives it turn by turn to compare with what should be there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -223,13 +190,12 @@ impl<W: World, C: Guests> Worker<W, C> {
     }
 
     fn wait(&mut self) -> io::Result<()> {
-        let asleep = !self.is_busy() && self.mailbox.control.fall_asleep() && self.mailbox.settled.fall_asleep();
+        let asleep = !self.is_busy() && self.mailbox.fall_asleep();
         let timeout_ms = if asleep { self.sleep_ms() } else { Some(0) };
         self.tally.stats.turns.waits();
         // An error leaves the worker asleep: whoever drives it turn by turn is woken by its mail then.
         self.world.wait(timeout_ms, &mut self.ready).inspect_err(|_| self.tally.stats.turns.begins(self.now_ms))?;
-        self.mailbox.control.wake_up();
-        self.mailbox.settled.wake_up();
+        self.mailbox.wake_up();
         Ok(())
     }
 
@@ -280,19 +246,19 @@ impl<W: World, C: Guests> Worker<W, C> {
     }
 
     fn take_messages(&mut self) {
-        for message in self.mailbox.control.take() {
+        for message in self.mailbox.take_messages() {
             match message {
                 Message::Runnable(slot) => self.calls.runnable.push_back(slot),
                 Message::GateOpened { gate } => self.calls.gated.opened(gate),
                 Message::Adopt => self.adopt(),
                 Message::Expel { version } => self.expel(version),
-                Message::Inspect => self.inspect(),
+                Message::Inspect(inspection) => self.inspect(*inspection),
                 Message::Drain { until_ms } => self.start_draining(until_ms),
             }
         }
         // What can't be resumed yet waits in the inbox, so that this queue stays short.
         if self.resumable.len() < TURN.resumable_max {
-            for suspension in self.mailbox.settled.take() {
+            for suspension in self.mailbox.take_settled() {
                 self.settled(suspension);
             }
         }

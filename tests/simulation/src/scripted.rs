@@ -261,7 +261,7 @@ impl Scripted {
                 self.slots[slot.index()] = Some(running);
                 // As wasmtime: at once. Or as another thread: some time.
                 match self.network.borrow_mut().rng.percent(70) {
-                    true => self.mailbox.control.send(Message::Runnable(slot)),
+                    true => self.mailbox.send(Message::Runnable(slot)),
                     false => self.stage.borrow_mut().runnable.push((self.worker, slot)),
                 }
                 Ran::Yielded

@@ -107,8 +107,8 @@ impl Questions {
                 }
                 drop(open);
             });
-            worker.stats.desk.put(Inspection { requests_max: wanted.limit, after: wanted.after, reply });
-            worker.mailbox.control.send(Message::Inspect);
+            let inspection = Inspection { requests_max: wanted.limit, after: wanted.after, reply };
+            worker.mailbox.send(Message::Inspect(Box::new(inspection)));
         }
         let number = self.next;
         self.next += 1;

@@ -200,7 +200,7 @@ impl Catalog {
         self.serving.journal().set_versions(self.versions.known());
         for link in &self.links {
             link.successor.put(self.share(link.worker.instances.clone()));
-            link.worker.mailbox.control.send(Message::Adopt);
+            link.worker.mailbox.send(Message::Adopt);
         }
         self.expel();
         left_out
@@ -234,7 +234,7 @@ impl Catalog {
             );
             self.log.host(Level::Warn, message);
             for link in &self.links {
-                link.worker.mailbox.control.send(Message::Expel { version: version.id });
+                link.worker.mailbox.send(Message::Expel { version: version.id });
             }
         }
     }

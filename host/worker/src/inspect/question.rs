@@ -1,46 +1,21 @@
-//! What can be asked about a worker's suspensions, and its answer.
+//! A question about the requests that a worker holds, and its answer.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use snow_core::WorkerId;
+use snow_core::{Key, WorkerId};
 use snow_http::RequestId;
 use snow_runtime::{RouteId, VersionId};
 
-/// A question about what a worker holds.
+/// A question about the requests that a worker holds: which are the oldest.
 pub struct Inspection {
-    /// Holdings requests in the answer, at most.
+    /// The most requests that the answer may have.
     pub requests_max: usize,
-    /// Only those after this one.
+    /// The last request of the page before; `None` for the first page.
     pub after: Option<Position>,
-    /// Called once with the answer, on the worker's thread. Dropped if the worker ends before.
+    /// Called once with the answer, on the worker's thread. Dropped uncalled if the worker ends before.
     pub reply: Box<dyn FnOnce(HeldPage) + Send>,
-}
-
-/// Where others leave what they ask. Whoever does bounds how much that is.
-#[derive(Debug, Default)]
-pub struct Desk(Mutex<VecDeque<Inspection>>);
-
-impl Desk {
-    /// Leaves a question.
-    pub fn put(&self, inspection: Inspection) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push_back(inspection);
-    }
-
-    pub(crate) fn take(&self) -> Option<Inspection> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
-    }
-}
-
-/// A worker's answer.
-#[derive(Debug, Default)]
-pub struct HeldPage {
-    /// The oldest first. Of those that were found, some may have ended before they were described.
-    pub requests: Vec<HeldRequest>,
-    /// The last that was found, if there may be more after it.
-    pub more_after: Option<Position>,
 }
 
 impl fmt::Debug for Inspection {
@@ -49,25 +24,46 @@ impl fmt::Debug for Inspection {
     }
 }
 
-/// A held request's place among all: the older one first. It does not change while it is held.
+/// A worker's answer to an [`Inspection`].
+#[derive(Debug, Default)]
+pub struct HeldPage {
+    /// The oldest first. Requests that ended after they were found and before they were described are missing.
+    pub requests: Vec<HeldRequest>,
+    /// The last that was found, if there may be more after it.
+    pub more_after: Option<Position>,
+}
+
+/// A held request's place among all: the older one first. It does not change while the request is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
     /// When its head was whole, on the workers' clock.
     pub started_ms: u64,
     /// Its worker.
     pub worker: WorkerId,
-    /// Its place in that worker's slab.
+    /// The slot of its suspension in that worker's slab.
     pub slot: u32,
-    /// Tells it from earlier ones in its place.
+    /// The generation of that slot.
     pub generation: u32,
 }
 
-/// A request that is held, as others may see it: it has no token, and not its target, in which one might be.
+impl Position {
+    pub(crate) fn new(started_ms: u64, worker: WorkerId, suspension: Key) -> Position {
+        let Key { slot, generation } = suspension;
+        Position { started_ms, worker, slot, generation }
+    }
+
+    /// Returns the key of the suspension.
+    pub(crate) fn suspension(&self) -> Key {
+        Key { slot: self.slot, generation: self.generation }
+    }
+}
+
+/// A held request as an administrator may see it: without tokens, and without its target, which may contain one.
 #[derive(Clone, Debug)]
 pub struct HeldRequest {
     /// Its place among all.
     pub position: Position,
-    /// Its name.
+    /// The request's id.
     pub id: RequestId,
     /// The client's address.
     pub client: SocketAddr,
@@ -79,10 +75,10 @@ pub struct HeldRequest {
     pub route: RouteId,
     /// When it is answered at the latest, on the workers' clock. `None`: its wait is over, and its `resume` is next.
     pub deadline_at_ms: Option<u64>,
-    /// What it waits for.
+    /// How many pendings it waits for.
     pub pendings: usize,
     /// The keys of the first of those that have one.
     pub keys: Vec<Arc<str>>,
-    /// Its call keeps its instance.
+    /// Whether its call waits in place, and so keeps its instance.
     pub in_place: bool,
 }
