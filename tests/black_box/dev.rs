@@ -110,7 +110,7 @@ fn what_can_not_be_built_or_served_leaves_the_old_version() {
     edit(&server, &version("v2"));
     becomes(&server, "v2");
     edit(&server, "(this is built)");
-    server.log.until(&["s, but it can't serve (the log says why): version 2 serves on", "can't take the place of"]);
+    server.log.until(&["s, but it can't serve (the log says why): version 2 serves on", "can't replace version"]);
     assert_eq!(server.get("/who").text(), "v2");
     edit(&server, &version("v3"));
     becomes(&server, "v3");

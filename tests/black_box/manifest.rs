@@ -238,7 +238,7 @@ fn a_table_of_no_guest_is_a_warning() {
     let server = Setup::new(folder).start();
     server.log.until(&["[guest.helo]", "did you mean `hello`?", "[guest.hello-world-service]"]);
     let log = server.log_by_now();
-    let warnings = log.lines().filter(|line| line.contains("warn") && line.contains("not there"));
+    let warnings = log.lines().filter(|line| line.contains("warn") && line.contains("there is no guest of that name"));
     assert_eq!(warnings.count(), 2, "one that can't be loaded is there:\n{log}");
     server.still_serves();
 }

@@ -1,4 +1,4 @@
-//! Starts and stops workers, and knows everyone.
+//! Starts and stops workers, and keeps what serves in step with the guests folder.
 
 #![forbid(unsafe_code)]
 
@@ -7,8 +7,8 @@ mod deploy;
 mod folder;
 mod net;
 mod server;
+mod workers;
 
-pub use self::deploy::deployer::LeftOut;
-pub use self::deploy::serving::Serving;
+pub use self::deploy::{LeftOut, Serving};
 pub use self::folder::watch::{Watch, source_contents, source_folders};
 pub use self::server::{Counts, Drain, Server};

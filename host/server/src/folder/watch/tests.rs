@@ -1,4 +1,4 @@
-//! Real folders: each thing that deployers do is told, and what does not matter is not.
+//! Real folders: everything that a deployment may do is reported, and changes of other files are not.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -6,18 +6,17 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::deploy::debounce::Snapshot;
-use crate::folder::scan;
 use crate::folder::tests::Folder;
+use crate::folder::{Snapshot, scan};
 
-/// Far more than it takes.
+/// How long a report is waited for: far longer than one takes.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Longer than the rest between two reports, and than it takes to tell.
+/// How long without a report is quiet: longer than the rest between two reports.
 const QUIET: Duration = Duration::from_millis(250);
 /// So long nothing more of an earlier change is told, on a busy machine too.
 const LONG_QUIET: Duration = Duration::from_millis(1_000);
 
-/// A watch, and what it has told.
+/// A watch, and its reports.
 struct Watched<T = ()> {
     watch: Watch,
     told: Receiver<T>,
@@ -31,21 +30,21 @@ fn watched(path: &Path) -> Watched {
 }
 
 impl Watched {
-    /// Does something, and waits until it is told. Returns how often it was.
+    /// Does something, and waits until it is reported. Returns the number of reports.
     fn tells(&self, what: &str, change: impl FnOnce()) -> usize {
         change();
         self.told.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("not told: {what}"));
         1 + self.calm()
     }
 
-    /// Does something of which nothing is told.
+    /// Does something that is not reported.
     fn ignores(&self, what: &str, change: impl FnOnce()) {
         while self.told.recv_timeout(LONG_QUIET).is_ok() {}
         change();
         assert_eq!(self.calm(), 0, "told: {what}");
     }
 
-    /// Waits until nothing is told any more.
+    /// Waits until there are no more reports. Returns their number.
     fn calm(&self) -> usize {
         std::iter::from_fn(|| self.told.recv_timeout(QUIET).ok()).count()
     }
@@ -222,7 +221,7 @@ fn one_file_and_the_manifest_beside_it() {
     watched.ignores("another guest", || drop(folder.write("b.wasm", "")));
 }
 
-/// Events by the thousand in a directory on the way, of names that nobody looks up.
+/// Thousands of events in a directory on the path, for names that are not part of it.
 #[test]
 fn a_storm_in_a_parent_tells_nothing_and_hides_nothing() {
     let folder = Folder::new();
@@ -242,7 +241,7 @@ fn a_storm_in_a_parent_tells_nothing_and_hides_nothing() {
     });
 }
 
-/// Threads that rename, swap and make again for a while: what is there at the end is known.
+/// After many renames, swaps and removals in a row, later changes are still reported.
 #[test]
 fn after_any_confusion_the_end_is_told() {
     let folder = Folder::new();
