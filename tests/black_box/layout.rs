@@ -34,12 +34,12 @@ const RULES: &[Rule] = &[
     },
     Rule {
         within: &["server/"],
-        except: &["server/src/watch/notifier.rs"],
+        except: &["server/src/folder/watch/notifier.rs"],
         words: &["notify"],
         why: "one file decides how changes of files are told, so that another library can take its place",
     },
     Rule {
-        within: &["core/", "http/", "config/", "worker/", "tools/src/dev/queue.rs", "server/src/debounce.rs"],
+        within: &["core/", "http/", "config/", "worker/", "tools/src/dev/queue.rs", "server/src/deploy/debounce.rs"],
         except: &[],
         words: CLOCKS_AND_SOCKETS,
         why: "values and mechanisms are handed time, bytes and randomness, so that a table or a seed can drive them",
@@ -82,7 +82,7 @@ const RULES: &[Rule] = &[
     },
     Rule {
         within: &["./"],
-        except: &["guests/src/precompiled.rs"],
+        except: &["guests/src/load/precompiled.rs"],
         words: &["unsafe", "allow(unsafe_code)"],
         why: "memory safety is the compiler's to prove; what an API makes unsafe is in one small file with its reasons",
     },

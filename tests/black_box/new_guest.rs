@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Output;
 
-use crate::harness::{Folder, Setup, run, source, workspace};
+use crate::harness::{Folder, Setup, eventually, run, source, workspace};
 
 #[track_caller]
 fn text(bytes: &[u8]) -> &str {
@@ -49,7 +49,11 @@ fn a_new_guest_builds_and_passes_its_own_cases_and_serves() {
     assert_eq!(server.get("/my-shop/hello/ada").text(), "hello ada");
     let mut waits = server.ask("/my-shop/orders/7");
     waits.is_silent();
-    assert_eq!(server.connect().post("/my-shop/orders/7/approve", b"yes").text(), "approved");
+    let approved = eventually("it waits", || {
+        let answer = server.connect().post("/my-shop/orders/7/approve", b"yes");
+        Some(answer).filter(|answer| answer.status != 404)
+    });
+    assert_eq!(approved.text(), "approved");
     assert_eq!(waits.response().text(), "order 7: yes");
 }
 

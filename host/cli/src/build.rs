@@ -7,7 +7,7 @@ use anyhow::bail;
 
 use crate::signals::{CancelOnSignal, exit_if_cancelled};
 use snow_config::{GuestConfigs, Limits, Overrides, Settings};
-use snow_server::chain;
+use snow_core::error_chain;
 use snow_tools::{BuildOutcome, BuildRequest, BuildScope, BuiltGuest, Cancellation, build_guests};
 
 /// Runs `snow-host build`.
@@ -42,7 +42,7 @@ pub(crate) fn build_all(
                 }
             }
             Err(error) => {
-                eprintln!("error: {name} could not be built: {}", chain(error));
+                eprintln!("error: {name} could not be built: {}", error_chain(error.as_ref()));
                 failed.push(&**name);
             }
         }

@@ -10,11 +10,11 @@ use snow_config::{Overrides, Settings, manifest};
 /// Runs `snow-host config`: prints the settings that `run` would have with the same arguments.
 pub(crate) fn config(guests: &Path, overrides: &Overrides, json: bool) -> anyhow::Result<()> {
     ensure!(guests.exists(), "{} does not exist: name a folder of guests, or one guest's file", guests.display());
-    let Settings { manifest, sources } = Settings::read(guests, overrides)?;
+    let Settings { manifest, origins } = Settings::read(guests, overrides)?;
     if json {
-        return print(&format!("{:#}\n", manifest::as_json(&manifest, &sources)));
+        return print(&format!("{:#}\n", manifest::as_json(&manifest, &origins)));
     }
-    print(&manifest::as_toml(&manifest, &sources))
+    print(&manifest::as_toml(&manifest, &origins))
 }
 
 /// Runs `snow-host config --schema`: prints the JSON Schema of `snow.toml`.

@@ -3,8 +3,9 @@
 use std::path::{self, PathBuf};
 
 use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
-use snow_config::{AdminListen, Cache, Listen, LogFormat, Overrides};
+use snow_config::{AdminListen, Cache, Listen, LogFormat, Overrides, WORKERS_MAX};
 
 /// Flags of a server.
 #[derive(Debug, Args)]
@@ -14,13 +15,13 @@ pub(crate) struct ServerFlags {
     #[arg(long)]
     listen: Vec<Listen>,
     /// The number of threads that serve [default: one for each core]
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=i64::from(WORKERS_MAX)))]
     workers: Option<u16>,
     /// Do not log each answered request
     #[arg(long)]
     no_access_log: bool,
     /// The format of the log [default: text]
-    #[arg(long, value_enum)]
+    #[arg(long, value_parser = log_format_parser())]
     log: Option<LogFormat>,
     /// Where to serve metrics and the state of the host: ADDRESS:PORT, or unix:PATH [default: nowhere]
     #[arg(long, value_parser = parse_admin)]
@@ -72,6 +73,16 @@ impl ServerFlags {
             cache: self.cache.cache(),
         }
     }
+}
+
+/// Returns the parser of `--log`, which takes the name of a format. The help lists the formats.
+fn log_format_parser() -> impl TypedValueParser<Value = LogFormat> {
+    let help = |format| match format {
+        LogFormat::Text => "For people",
+        LogFormat::Json => "One JSON object a line",
+    };
+    let all = LogFormat::ALL.map(|format| PossibleValue::new(format.name()).help(help(format)));
+    PossibleValuesParser::new(all).try_map(|name| name.parse::<LogFormat>())
 }
 
 /// Parses the address of the admin listener. A path is made absolute, unless it is too long then: so the

@@ -27,8 +27,8 @@ use std::time::Duration;
 use clap::Parser;
 
 use self::arguments::{Arguments, Command};
+use snow_core::error_chain;
 use snow_guests::compile_child;
-use snow_server::chain;
 
 /// The longest time that the last log lines may take to be written.
 const LOG_PATIENCE: Duration = Duration::from_secs(2);
@@ -56,7 +56,7 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {}", chain(&error));
+            eprintln!("error: {}", error_chain(error.as_ref()));
             ExitCode::FAILURE
         }
     }

@@ -11,8 +11,9 @@ use signal_hook::iterator::Signals;
 use crate::signals::{CancelOnSignal, EXIT_INTERRUPTED};
 use crate::{LOG_PATIENCE, build, compile, methods};
 use snow_config::{Config, Overrides, Settings};
+use snow_core::error_chain;
 use snow_runtime::{Level, Log, RouteEntry};
-use snow_server::{Server, chain};
+use snow_server::Server;
 use snow_tools::Cancellation;
 
 /// Runs `snow-host run`.
@@ -30,7 +31,7 @@ pub(crate) fn run(guests: PathBuf, overrides: Overrides, build_first: bool) -> a
     let RunningServer { server, log, .. } = &running;
     if server.deployment().versions.is_empty() {
         log.flush(LOG_PATIENCE);
-        ensure!(server.rejected().is_empty(), "no guest in {} can be loaded", config.guests.display());
+        ensure!(server.left_out().is_empty(), "no guest in {} can be loaded", config.guests.display());
         log.host(Level::Warn, no_guests(&config.guests));
     }
     announce(server).context("can't write to standard output")?;
@@ -61,8 +62,9 @@ impl RunningServer {
         // signal should end the process.
         let signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).context("can't watch for signals")?;
         drop(build_signals);
-        for left_out in server.rejected() {
-            log.host(Level::Error, format!("{} is left out: {}", left_out.path.display(), chain(&left_out.error)));
+        for left_out in server.left_out() {
+            let (path, error) = (left_out.path.display(), error_chain(left_out.error.as_ref()));
+            log.host(Level::Error, format!("{path} is left out: {error}"));
         }
         for (level, remark) in server.remarks() {
             log.host(*level, remark.as_str());

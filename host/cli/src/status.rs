@@ -9,7 +9,7 @@ use anyhow::{Context, ensure};
 use serde_json::Value;
 
 use snow_config::{AdminListen, Overrides, Settings};
-use snow_server::plain;
+use snow_core::escape_control;
 use snow_tools::client::{Endpoint, Request, Response, SentRequest};
 
 /// The address that is asked if none is given.
@@ -101,7 +101,7 @@ fn remarks(guest: &Value) -> String {
         remarks.push(format!("version {} was rolled back", guest["rolled_back"]));
     }
     if let Some(error) = guest["load_error"]["error"].as_str() {
-        remarks.push(format!("its file can't be loaded: {}", plain(error.lines().next().unwrap_or_default())));
+        remarks.push(format!("its file can't be loaded: {}", escape_control(error.lines().next().unwrap_or_default())));
     }
     remarks.join("; ")
 }
@@ -136,7 +136,7 @@ fn ms(value: &Value) -> String {
 /// Returns a value as the text of a cell, without control characters.
 fn cell(value: &Value) -> String {
     let text = match value {
-        Value::String(text) => plain(text).into_owned(),
+        Value::String(text) => escape_control(text).into_owned(),
         Value::Null => "-".to_owned(),
         other => other.to_string(),
     };
@@ -162,7 +162,7 @@ fn print(out: &mut impl Write, rows: &[Vec<String>]) -> io::Result<()> {
 /// Returns a page of JSON.
 fn json(admin: &AdminListen, path: &str) -> anyhow::Result<Value> {
     let (status, body) = fetch(admin, path)?;
-    ensure!(status == 200, "{admin} answered {path} with {status}: {}", plain(body.trim()));
+    ensure!(status == 200, "{admin} answered {path} with {status}: {}", escape_control(body.trim()));
     serde_json::from_str(&body).with_context(|| format!("{path} of {admin} is not JSON"))
 }
 

@@ -57,9 +57,6 @@ struct State {
     line: VecDeque<WorkerId>,
 }
 
-/// A worker to be told that the gate may be open for it.
-pub type Told = Option<WorkerId>;
-
 /// The gate is full, or others are first. The worker stands in line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full;
@@ -73,7 +70,7 @@ impl Gate {
     ///
     /// # Errors
     /// It stands in line now, if it did not before, and will be told.
-    pub fn enter(&self, worker: WorkerId, calls_max: u32) -> Result<Told, Full> {
+    pub fn enter(&self, worker: WorkerId, calls_max: u32) -> Result<Option<WorkerId>, Full> {
         let mut state = self.lock();
         let is_first = state.line.front().is_none_or(|first| *first == worker);
         if state.inside < calls_max && is_first {
@@ -88,14 +85,14 @@ impl Gate {
     }
 
     /// A call that had entered has ended.
-    pub fn leave(&self) -> Told {
+    pub fn leave(&self) -> Option<WorkerId> {
         let mut state = self.lock();
         state.inside = state.inside.saturating_sub(1);
         state.line.front().copied()
     }
 
     /// The worker has nothing that could enter now, and stands in line no more.
-    pub fn give_up(&self, worker: WorkerId) -> Told {
+    pub fn give_up(&self, worker: WorkerId) -> Option<WorkerId> {
         let mut state = self.lock();
         let was_first = state.line.front() == Some(&worker);
         state.line.retain(|waits| *waits != worker);

@@ -135,7 +135,7 @@ impl<V: Clone> Registry<V> {
     ///
     /// There are never more than the limit. Close to it, a refusal may come one early: while another is refused.
     pub fn create(&self, home: WorkerId, key: Option<&str>) -> Result<PendingId, Refusal> {
-        self.create_for(Account::NOBODY, home, key)
+        self.create_for(Account::ANONYMOUS, home, key)
     }
 
     /// The same on somebody's account, until it is released. `Limit` if the account or the registry is full.

@@ -14,11 +14,9 @@
 mod exposition;
 mod guests;
 mod health;
-pub mod journal;
 mod metrics;
 mod pages;
 mod pending;
-mod plain;
 mod process;
 pub mod sources;
 mod totals;
@@ -29,7 +27,6 @@ use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use self::pages::Pages;
-pub use self::plain::plain;
 use self::sources::Sources;
 use crate::net::{self, Listener, Net, SocketFile};
 use snow_config::{AdminListen, HttpLimits, Limits, Listen};

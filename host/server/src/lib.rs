@@ -3,12 +3,12 @@
 #![forbid(unsafe_code)]
 
 mod admin;
-mod debounce;
-mod guests_folder;
+mod deploy;
+mod folder;
 mod net;
 mod server;
-pub mod watch;
 
-pub use self::admin::plain;
-pub use self::server::{Counts, Drain, LeftOut, Server, Serving, chain};
-pub use self::watch::Watch;
+pub use self::deploy::deployer::LeftOut;
+pub use self::deploy::serving::Serving;
+pub use self::folder::watch::{Watch, source_contents, source_folders};
+pub use self::server::{Counts, Drain, Server};

@@ -1,11 +1,5 @@
 //! Starts and stops the workers, and knows everyone.
 
-mod deployer;
-mod follower;
-mod remarks;
-mod serving;
-mod versions;
-
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -16,25 +10,24 @@ use std::time::{Instant, SystemTime};
 
 use anyhow::{Context, ensure};
 
-use crate::admin::journal::Journal;
 use crate::admin::sources::{Draining, Sources, WorkerSource};
 use crate::admin::{self, Admin};
-use crate::debounce::{Debounce, Found, Snapshot};
-use crate::guests_folder::scan;
+use crate::deploy::debounce::{Debounce, Found, Snapshot};
+use crate::deploy::journal::Journal;
+use crate::folder::scan;
+use crate::folder::watch::{Watch, WatchMode};
 use crate::net::{self, Net};
-use crate::watch::{Kind, Watch};
 use snow_config::{AdminListen, Config, Listen, ServerConfig, WatchLimits};
-use snow_core::{Counter, Inbox, Registry, WorkerId};
+use snow_core::{Counter, Inbox, Registry, WorkerId, error_chain};
 use snow_guests::{
     Conflict, Deployment, Loader, Permits, Runtime, RuntimeParts, Successor, Ticker, Urgency, WasmGuests,
 };
 use snow_runtime::{Level, Log, Settlement};
 use snow_worker::{Common, Labels, Mailbox, Message, PostOffice, Stats, Worker};
 
-pub use self::deployer::LeftOut;
-use self::deployer::{Deployer, Link, Published};
-use self::follower::{Command, Follower, ambiguous};
-pub use self::serving::Serving;
+use crate::deploy::deployer::{Deployer, LeftOut, Link, Published};
+use crate::deploy::follower::{Command, Follower, ambiguous};
+use crate::deploy::serving::Serving;
 
 const WATCH: WatchLimits = WatchLimits::DEFAULT;
 
@@ -45,7 +38,7 @@ pub struct Server {
     runtime: Runtime,
     published: Published,
     journal: Arc<Journal>,
-    rejected: Vec<LeftOut>,
+    left_out: Vec<LeftOut>,
     remarks: Vec<(Level, String)>,
     mailboxes: Vec<Arc<Mailbox>>,
     stats: Vec<Arc<Stats>>,
@@ -105,8 +98,8 @@ impl Server {
         // First, so that a change is noticed that comes while guests are loaded.
         let changed = orders.clone();
         let look = move || drop(changed.send(Command::Look));
-        let watch = config.server.watch.then(|| Watch::start(&config.guests, Some(WATCH.poll_ms), look)).transpose()?;
-        if let Some(Kind::Polled { every_ms, why }) = watch.as_ref().map(Watch::kind) {
+        let watch = config.server.watch.then(|| Watch::start(&config.guests, look)).transpose()?;
+        if let Some(WatchMode::Polled { every_ms, why }) = watch.as_ref().map(Watch::mode) {
             log.host(Level::Info, format!("the guests folder is looked at each {every_ms} ms, since {why}"));
         }
         let found = scan(&config.guests, limits.guests_max)?;
@@ -189,7 +182,7 @@ impl Server {
             runtime,
             published,
             journal,
-            rejected,
+            left_out: rejected,
             remarks,
             mailboxes,
             stats,
@@ -234,8 +227,8 @@ impl Server {
     }
 
     /// Guests that were left out at the start.
-    pub fn rejected(&self) -> &[LeftOut] {
-        &self.rejected
+    pub fn left_out(&self) -> &[LeftOut] {
+        &self.left_out
     }
 
     /// What it counts now. The counts are read one after another, not at one instant.
@@ -378,13 +371,8 @@ fn load_all(deployer: &mut Deployer, loader: &Loader, found: &Snapshot) -> Vec<L
 }
 
 fn strictly(rejected: &[LeftOut], conflicts: &[Conflict]) -> String {
-    let rejected = rejected.iter().map(|LeftOut { path, error }| format!("{}: {}", path.display(), chain(error)));
+    let rejected =
+        rejected.iter().map(|LeftOut { path, error }| format!("{}: {}", path.display(), error_chain(error.as_ref())));
     let reasons = rejected.chain(conflicts.iter().map(Conflict::to_string)).collect::<Vec<_>>();
     format!("with --strict each guest has to load, and no two may have the same route:\n{}", reasons.join("\n"))
-}
-
-/// An error with its causes in one line each, the outermost first.
-pub fn chain(error: &anyhow::Error) -> String {
-    let causes: Vec<String> = error.chain().map(|cause| cause.to_string()).collect();
-    causes.join(":\n  ")
 }

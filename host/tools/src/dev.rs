@@ -21,8 +21,8 @@ use self::report::Reporter;
 use crate::build::{BuildOutcome, BuildRequest, BuildScope, build_guests};
 use crate::process::Cancellation;
 use snow_config::Config;
-use snow_server::watch::{self, Watch};
-use snow_server::{Serving, chain};
+use snow_core::error_chain;
+use snow_server::{Serving, Watch};
 
 /// Builds the guests of one folder whenever their sources change.
 pub struct Rebuilder {
@@ -61,8 +61,8 @@ impl Rebuilder {
         let (of_sources, of_manifest) = (changes.clone(), changes.clone());
         let (folder, overrides) = (guests.clone(), config.overrides.clone());
         let watches = vec![
-            Watch::sources(&guests, None, move |names| of_sources.add_sources(names))?,
-            Watch::start(&guests, None, move || of_manifest.read_manifest(&folder, &overrides))?,
+            Watch::sources(&guests, move |names| of_sources.add_sources(names))?,
+            Watch::start(&guests, move || of_manifest.read_manifest(&folder, &overrides))?,
         ];
         let reporter = Reporter::new(Box::new(out));
         Ok(Rebuilder { changes, guests, cancellation, reporter, built: BTreeMap::new(), watches })
@@ -70,7 +70,7 @@ impl Rebuilder {
 
     /// Builds all guests. A guest that can't be built does not keep the others from being built.
     pub fn build_all(&mut self) {
-        let names = watch::source_folders(&self.guests);
+        let names = snow_server::source_folders(&self.guests);
         let prints: Vec<_> = names.into_iter().map(|name| (self.fingerprint(&name), name)).collect();
         if let Some(outcomes) = self.build(BuildScope::All) {
             let prints = prints.into_iter().map(|(print, name)| (name, print));
@@ -134,7 +134,7 @@ impl Rebuilder {
             return None;
         }
         // The folder may be missing for a moment, while it is replaced.
-        built.inspect_err(|error| self.reporter.print(&format!("error: {}", chain(error)))).ok()
+        built.inspect_err(|error| self.reporter.print(&format!("error: {}", error_chain(error.as_ref())))).ok()
     }
 
     /// Keeps the fingerprints of the folders that were built, and forgets those whose build failed.
@@ -152,7 +152,7 @@ impl Rebuilder {
     fn fingerprint(&self, name: &OsStr) -> u64 {
         let mut product = name.to_owned();
         product.push(".wasm");
-        let contents = watch::contents(&self.guests.join(name), &product);
+        let contents = snow_server::source_contents(&self.guests.join(name), &product);
         let mut hasher = DefaultHasher::new();
         (contents, self.changes.build_command(name)).hash(&mut hasher);
         hasher.finish()

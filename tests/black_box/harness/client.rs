@@ -115,6 +115,11 @@ impl Client {
         SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).expect("a socket takes SO_LINGER");
     }
 
+    /// Waits until an answer begins, or the connection ends without one.
+    pub fn is_answered(&mut self) -> bool {
+        !self.buffer.is_empty() || self.stream.peek(&mut [0; 1]).is_ok_and(|count| count > 0)
+    }
+
     /// Nothing comes for a moment.
     #[track_caller]
     pub fn is_silent(&mut self) {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use snow_config::Limits;
 use snow_core::{Inbox, Registry, WorkerId};
-use snow_runtime::{Format, Guests, Log, Post, Settled, World};
+use snow_runtime::{Guests, Log, LogFormat, Post, Settled, World};
 use snow_worker::{Common, Mailbox, PostOffice, Stats, Worker};
 
 /// Makes workers that share a registry and a post office.
@@ -36,7 +36,7 @@ impl Office {
         };
         let mailboxes: Vec<_> = (0..workers).map(WorkerId).map(mailbox).collect();
         post.open(mailboxes.clone());
-        let log = Log::start(Format::Text, limits.log_lines_max, io::sink()).expect("the log's thread starts");
+        let log = Log::start(LogFormat::Text, limits.log_lines_max, io::sink()).expect("the log's thread starts");
         let shared = Common {
             limits: Arc::new(limits),
             // Few, so that some calls that wait in place take places of those that run.

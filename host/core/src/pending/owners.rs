@@ -3,7 +3,7 @@
 use super::Refusal;
 use crate::sync::{AtomicUsize, Ordering};
 
-/// How many owners are told apart, [`Owner::NOBODY`] included.
+/// How many owners are told apart, [`Owner::ANONYMOUS`] included.
 pub const OWNERS_MAX: usize = 4_096;
 
 /// Who makes pendings: a guest, by a number that its name keeps for the life of the process.
@@ -12,7 +12,7 @@ pub struct Owner(u16);
 
 impl Owner {
     /// Nobody in particular.
-    pub const NOBODY: Owner = Owner(0);
+    pub const ANONYMOUS: Owner = Owner(0);
 
     /// The owner with this number, from 1 to below [`OWNERS_MAX`]; `None` for others.
     pub fn new(number: usize) -> Option<Owner> {
@@ -31,7 +31,7 @@ pub struct Account {
 
 impl Account {
     /// Nobody's, without a limit of its own.
-    pub const NOBODY: Account = Account { owner: Owner::NOBODY, pendings_max: usize::MAX };
+    pub const ANONYMOUS: Account = Account { owner: Owner::ANONYMOUS, pendings_max: usize::MAX };
 }
 
 /// How many pendings each owner has. Numbers only; that each is counted once and discounted once is the registry's.

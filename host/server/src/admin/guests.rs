@@ -8,10 +8,11 @@ use std::time::SystemTime;
 use humantime::format_rfc3339_seconds;
 use serde_json::{Value, json};
 
-use super::journal::GuestRecord;
-use super::plain;
+use snow_core::escape_control;
+
 use super::sources::Sources;
 use super::totals::{self, RouteTotals};
+use crate::deploy::journal::GuestRecord;
 use snow_guests::{Version, hex};
 use snow_runtime::VersionId;
 use snow_worker::LabelId;
@@ -120,8 +121,8 @@ fn to_json(row: &Row) -> Value {
 }
 
 fn describe(out: &mut String, row: &Row) -> std::fmt::Result {
-    let (name, file) = (plain(&row.name), row.known.file.to_string_lossy());
-    let file = plain(&file);
+    let (name, file) = (escape_control(&row.name), row.known.file.to_string_lossy());
+    let file = escape_control(&file);
     match &row.serving {
         Some(version) => writeln!(out, "{name}: version {} since {}, from {file}", version.nth, time(version.since))?,
         None => writeln!(out, "{name}: does not serve ({file})")?,
@@ -134,13 +135,13 @@ fn describe(out: &mut String, row: &Row) -> std::fmt::Result {
     }
     for route in row.serving.iter().flat_map(|version| &version.guest.routes) {
         let methods = if route.methods.is_empty() { "*".into() } else { route.methods.join(",") };
-        writeln!(out, "  {methods}  {}{}", plain(&row.mount), plain(&route.pattern))?;
+        writeln!(out, "  {methods}  {}{}", escape_control(&row.mount), escape_control(&route.pattern))?;
     }
     if let Some(version) = row.known.rolled_back {
         writeln!(out, "  version {version} trapped and was rolled back")?;
     }
     if let Some(failure) = &row.known.failure {
-        let lines: Vec<_> = failure.error.lines().map(plain).collect();
+        let lines: Vec<_> = failure.error.lines().map(escape_control).collect();
         let error = lines.join("\n    ");
         writeln!(out, "  what is in the file since {} can't be loaded: {error}", time(failure.at))?;
     }

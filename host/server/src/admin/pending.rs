@@ -12,7 +12,7 @@ use super::WORKER;
 use super::sources::Sources;
 use snow_core::{PendingId, Registry, WorkerId};
 use snow_guests::Version;
-use snow_runtime::{Clock, Handle, Join, Outcome, Post, Settled, Settlement, Suspend};
+use snow_runtime::{Handle, Join, Outcome, Post, Settled, Settlement, Suspend, TimerState};
 use snow_worker::{HeldPage, HeldRequest, Inspection, LoopState, Position};
 
 /// How long the workers may take. They look at some hundred held requests in each turn.
@@ -97,7 +97,7 @@ impl Questions {
         self.next += 1;
         self.under_way.insert(number, Question { wanted, answers });
         Some(Outcome::Suspend(Suspend {
-            handles: vec![Handle { id, clock: Clock::None }],
+            handles: vec![Handle { id, timer: TimerState::None }],
             until: Join::All,
             timeout_ms: Some(PATIENCE_MS),
             on_timeout: None,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::SystemTime;
 
-use super::journal::Journal;
+use crate::deploy::journal::Journal;
 use snow_guests::{Deployment, Runtime};
 use snow_worker::{Inspection, Labels, Mailbox, Message, Stats};
 

@@ -8,7 +8,8 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use crate::build::BuildOutcome;
-use snow_server::{Serving, chain};
+use snow_core::error_chain;
+use snow_server::Serving;
 
 /// Prints what becomes of builds.
 pub(super) struct Reporter {
@@ -56,7 +57,7 @@ impl Reporter {
                 Ok(_) => self.print(&format!("built {name} in {}", seconds(took))),
                 Err(error) => {
                     let file = guests.join(format!("{name}.wasm"));
-                    self.print(&format!("error: {}", chain(&error)));
+                    self.print(&format!("error: {}", error_chain(error.as_ref())));
                     match file.is_file() {
                         true => self.print(&format!("{name} could not be built: the file from before is served")),
                         false => self.print(&format!("{name} could not be built, and is not served until it can be")),
@@ -74,7 +75,7 @@ impl Reporter {
                 Ok(built) if built.changed => drop(self.waiting.insert(name, Unserved { built_at: built.at, took })),
                 Ok(_) => self.print(&format!("built {name} in {}: it is the same as before", seconds(took))),
                 Err(error) => {
-                    self.print(&format!("error: {}", chain(&error)));
+                    self.print(&format!("error: {}", error_chain(error.as_ref())));
                     self.print(&format!("{name} could not be built: {}", still_served(&name, serving)));
                 }
             }

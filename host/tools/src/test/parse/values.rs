@@ -7,8 +7,7 @@ use regex::bytes::Regex;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use snow_config::manifest::reader::Reader;
-use snow_config::manifest::{ManifestError, suggestion};
+use snow_config::manifest::{ManifestError, Reader, suggestion};
 
 /// A value with its place in the file.
 pub(super) type Value<'v> = Spanned<DeValue<'v>>;

@@ -13,7 +13,7 @@ use anyhow::{Context, bail};
 use crate::test::find::GuestUnderTest;
 use snow_config::{Config, Listen};
 use snow_core::lock;
-use snow_runtime::{Format, Log};
+use snow_runtime::{Log, LogFormat};
 use snow_server::Server;
 
 /// The most that is kept of a case's log.
@@ -44,10 +44,10 @@ impl<'s> Stage<'s> {
         (config.server.watch, config.server.strict, config.server.admin) = (false, false, None);
         // No drain: when a case ends, its clients have left.
         (config.limits.drain_ms, config.limits.http.drain_idle_ms) = (0, 0);
-        let log = Log::start(Format::Text, config.limits.log_lines_max, lines)?;
+        let log = Log::start(LogFormat::Text, config.limits.log_lines_max, lines)?;
         let server = Server::start(&config, log.clone())?;
         let left_out: Vec<String> = server
-            .rejected()
+            .left_out()
             .iter()
             .map(|left_out| format!("{}: {:#}", left_out.path.display(), left_out.error))
             .collect();
