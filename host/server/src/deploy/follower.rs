@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use super::deployer::{Deployer, LeftOut};
 use crate::deploy::debounce::{Change, Debounce, Failure, Found, Observed};
 use crate::folder::scan;
-use snow_core::error_chain;
 use snow_config::{CompileConfig, Config, Overrides, Settings};
+use snow_core::error_chain;
 use snow_guests::{Guest, Loader, Report, Urgency};
 use snow_runtime::{Level, Log};
 

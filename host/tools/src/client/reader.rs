@@ -11,9 +11,15 @@ pub struct MalformedResponse(String);
 
 /// Reads one response out of the bytes of a connection, as they arrive.
 ///
-/// It is strict, because it reads responses of a host that should make no mistakes. Lines end in CRLF;
-/// field lines have a name and no control characters; at most one of `content-length` and
-/// `transfer-encoding` is there, once, and neither with 1xx or 204. Fields themselves are not understood.
+/// It is strict, because it reads the responses of a host that should make no mistakes:
+///
+/// - Lines end in CRLF, and a space follows the status even if there is no reason phrase.
+/// - Field names are tokens, and values have no control characters.
+/// - There is at most one of `content-length` and `transfer-encoding`, once; with 1xx and 204 there is
+///   neither.
+/// - The only transfer coding is `chunked`, without extensions and trailers.
+///
+/// It does not check what other fields mean.
 ///
 /// ```
 /// use snow_tools::client::ResponseReader;
@@ -76,9 +82,8 @@ impl ResponseReader {
             }
             State::Chunked(decoder) => {
                 let mut rest = &received[..];
-                let limits = HttpLimits::default();
                 while let Some(content) =
-                    decoder.decode(&mut rest, &limits).map_err(|_| malformed("its chunked coding is broken"))?
+                    decoder.decode(&mut rest, &limits()).map_err(|_| malformed("its chunked coding is broken"))?
                 {
                     self.response.body.extend_from_slice(content);
                 }
@@ -120,8 +125,8 @@ fn parse_head(head: &[u8]) -> Result<Response, MalformedResponse> {
 
 fn parse_status_line(line: &[u8]) -> Result<u16, MalformedResponse> {
     let rest = line.strip_prefix(b"HTTP/1.1 ").and_then(|rest| rest.split_at_checked(3));
-    // A space follows the status even if there is no reason phrase.
-    let rest = rest.filter(|(_, reason)| reason.starts_with(b" ") && headers::is_field_value(reason));
+    let is_reason = |reason: &[u8]| reason.starts_with(b" ") && reason.is_ascii() && headers::is_field_value(reason);
+    let rest = rest.filter(|(_, reason)| is_reason(reason));
     let status = rest.and_then(|(digits, _)| headers::decimal(digits).ok());
     let status = status.filter(|status| (100..600).contains(status));
     status.map(|status| status as u16).ok_or_else(|| malformed(format!("its status line is {}", line.escape_ascii())))
@@ -161,6 +166,11 @@ fn body_state(response: &Response, answers_head: bool) -> Result<State, Malforme
         (_, Some(_)) => State::Chunked(Box::default()),
         (None, None) => State::UntilEnd,
     })
+}
+
+/// Returns limits that allow neither chunk extensions nor trailers: the two bytes are the last empty line.
+fn limits() -> HttpLimits {
+    HttpLimits { chunk_extensions_bytes_max: 0, trailer_bytes_max: 2, ..HttpLimits::default() }
 }
 
 fn malformed(what: impl Into<String>) -> MalformedResponse {

@@ -76,6 +76,8 @@ fn what_rfc_9112_forbids_is_refused() {
         "HTTP/1.1 200 OK\r\ntransfer-encoding: gzip\r\n\r\na",
         "HTTP/1.1 204 No Content\r\ncontent-length: 0\r\n\r\n",
         "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\nabc",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1;a\r\nb\r\n0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\na: b\r\n\r\n",
     ] {
         let refused = ResponseReader::new(false).read(&mut bytes.as_bytes().to_vec());
         assert!(refused.is_err(), "{bytes:?}: {refused:?}");
