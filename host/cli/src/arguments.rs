@@ -11,8 +11,8 @@ use crate::new;
 use snow_config::AdminListen;
 use snow_guests::COMPILE_SUBCOMMAND;
 
-/// Serves HTTP from WebAssembly guests: each .wasm or .wat file in a folder declares its own routes, and
-/// a request can wait without holding an instance.
+/// Serves HTTP from WebAssembly guests: each .wasm or .wat file in a folder declares its own
+/// routes, and a request can wait without holding an instance.
 #[derive(Debug, Parser)]
 #[command(
     name = "snow-host",
@@ -31,10 +31,11 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Serves the guests in a folder until SIGTERM or SIGINT, then drains
     ///
-    /// Prints `listening on http://ADDR:PORT` and the routes on standard output once it answers; the log goes to
-    /// standard error. On SIGTERM or SIGINT it stops accepting connections, lets held requests wait for 10 more
-    /// seconds, and answers those that are left with 503. A second signal ends it at once. The file snow.toml in
-    /// the folder sets limits, and what each guest may do.
+    /// Prints `listening on http://ADDR:PORT` and the routes on standard output once it answers;
+    /// the log goes to standard error. On SIGTERM or SIGINT it stops accepting connections, lets
+    /// held requests wait for 10 more seconds, and answers those that are left with 503. A second
+    /// signal ends it at once. The file snow.toml in the folder sets limits, and what each guest
+    /// may do.
     Run {
         /// The folder of guests (.wasm and .wat files), or one guest's file
         guests: PathBuf,
@@ -46,8 +47,9 @@ pub(crate) enum Command {
     },
     /// Serves while you write: builds a guest again when its source changes, and swaps it
     ///
-    /// All guests are built at the start. The output of compilers is shown as it is. While a guest can't be built,
-    /// its last version is still served. It takes the flags of `run`, and ends at once on a signal.
+    /// All guests are built at the start. The output of compilers is shown as it is. While a guest
+    /// can't be built, its last version is still served. It takes the flags of `run`, and ends at
+    /// once on a signal.
     Dev {
         /// The folder of guests, with their sources in sub-folders
         #[arg(default_value = "guests")]
@@ -57,16 +59,17 @@ pub(crate) enum Command {
     },
     /// Builds the source of each guest: GUESTS/NAME/ becomes GUESTS/NAME.wasm
     ///
-    /// A guest is built with the command `build` in its table [guest.NAME] in snow.toml, or with the tools of its
-    /// language. If a guest can't be built, the others still are, and the exit code is 1.
+    /// A guest is built with the command `build` in its table [guest.NAME] in snow.toml, or with
+    /// the tools of its language. If a guest can't be built, the others still are, and the exit
+    /// code is 1.
     Build {
         /// The folder of guests
         guests: PathBuf,
     },
     /// Prints the guests of a running server and the requests that it holds
     ///
-    /// The server must have been started with --admin, or with `admin` in snow.toml. The exit code is 1 if no server
-    /// answers.
+    /// The server must have been started with --admin, or with `admin` in snow.toml. The exit code
+    /// is 1 if no server answers.
     Status {
         /// The server's folder of guests, to read `admin` from its snow.toml
         guests: Option<PathBuf>,
@@ -90,7 +93,8 @@ pub(crate) enum Command {
     },
     /// Prints all settings, and where each comes from: a flag, a line of snow.toml, or the default
     ///
-    /// It takes the flags of `run`. The output can be saved as snow.toml; defaults are comments in it.
+    /// It takes the flags of `run`. The output can be saved as snow.toml; defaults are comments in
+    /// it.
     Config {
         /// The folder of guests, or one guest's file
         #[arg(default_value = ".")]
@@ -106,7 +110,8 @@ pub(crate) enum Command {
     },
     /// Writes the source of a new guest, which builds, answers, and has cases to test
     ///
-    /// What the guest needs besides the tools of its language is unpacked into a hidden folder beside it.
+    /// What the guest needs besides the tools of its language is unpacked into a hidden folder
+    /// beside it.
     #[command(arg_required_else_help = true)]
     New {
         /// The language to write it in
@@ -120,9 +125,9 @@ pub(crate) enum Command {
     },
     /// Runs the test cases of guests: requests, and the answers to expect
     ///
-    /// The cases of the guest NAME are in NAME.test.toml, beside NAME.wasm (or .wat) or in its source folder NAME/. Each
-    /// case runs on a new server within this process, with the settings of snow.toml. The exit code is 0 if all cases
-    /// passed, and 1 if not.
+    /// The cases of the guest NAME are in NAME.test.toml, beside NAME.wasm (or .wat) or in its
+    /// source folder NAME/. Each case runs on a new server within this process, with the settings
+    /// of snow.toml. The exit code is 0 if all cases passed, and 1 if not.
     #[command(after_long_help = snow_tools::CASES_HELP)]
     Test {
         /// Folders of guests, or guests' files

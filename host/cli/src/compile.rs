@@ -27,8 +27,8 @@ fn cache_folder(cache: &Cache) -> Option<PathBuf> {
     }
 }
 
-/// Returns the path of the running program. `/proc/self/exe` names it even if its file has been replaced
-/// since it was started. Without any path, guests are compiled in this process.
+/// Returns the path of the running program. `/proc/self/exe` names it even if its file has been
+/// replaced since it was started. Without any path, guests are compiled in this process.
 fn own_program() -> Option<PathBuf> {
     let running = PathBuf::from("/proc/self/exe");
     if running.exists() { Some(running) } else { env::current_exe().ok() }

@@ -12,8 +12,8 @@ use snow_config::{Overrides, Settings};
 use snow_runtime::Level;
 use snow_tools::{Cancellation, Rebuilder};
 
-/// The time for draining: none. A developer who ends it does not want to wait, so held requests are answered
-/// with 503 at once.
+/// The time for draining: none. A developer who ends it does not want to wait, so held requests are
+/// answered with 503 at once.
 const DRAIN_MS: u32 = 0;
 
 /// Runs `snow-host dev`.

@@ -10,8 +10,8 @@ use snow_config::{AdminListen, Cache, Listen, LogFormat, Overrides, WORKERS_MAX}
 /// Flags of a server.
 #[derive(Debug, Args)]
 pub(crate) struct ServerFlags {
-    /// Where to listen: ADDRESS:PORT (port 0 takes any free port), or fd:N for an inherited socket; may be
-    /// repeated [default: 127.0.0.1:8080]
+    /// Where to listen: ADDRESS:PORT (port 0 takes any free port), or fd:N for an inherited socket;
+    /// may be repeated [default: 127.0.0.1:8080]
     #[arg(long)]
     listen: Vec<Listen>,
     /// The number of threads that serve [default: one for each core]
@@ -23,7 +23,8 @@ pub(crate) struct ServerFlags {
     /// The format of the log [default: text]
     #[arg(long, value_parser = log_format_parser())]
     log: Option<LogFormat>,
-    /// Where to serve metrics and the state of the host: ADDRESS:PORT, or unix:PATH [default: nowhere]
+    /// Where to serve metrics and the state of the host: ADDRESS:PORT, or unix:PATH [default:
+    /// nowhere]
     #[arg(long, value_parser = parse_admin)]
     admin: Option<AdminListen>,
     /// Do not start if a guest can't be loaded, or if two guests have the same route
@@ -41,9 +42,9 @@ pub(crate) struct ServerFlags {
 pub(crate) struct CacheFlags {
     /// The folder that keeps compiled guests from one start to the next
     ///
-    /// [default: $XDG_CACHE_HOME/snow-host or ~/.cache/snow-host]. It is made if it does not exist. No other user may
-    /// have any right to it, because code in it is executed. Several hosts may share it. `cache_bytes_max` in snow.toml
-    /// limits its size to 1 GiB.
+    /// [default: $XDG_CACHE_HOME/snow-host or ~/.cache/snow-host]. It is made if it does not exist.
+    /// No other user may have any right to it, because code in it is executed. Several hosts may
+    /// share it. `cache_bytes_max` in snow.toml limits its size to 1 GiB.
     #[arg(long, value_name = "DIR", conflicts_with = "no_cache")]
     cache: Option<PathBuf>,
     /// Compile the guests at each start, and keep no compiled code
@@ -52,7 +53,8 @@ pub(crate) struct CacheFlags {
 }
 
 impl CacheFlags {
-    /// Returns the cache that the flags ask for, if they do. A folder is made absolute, as in snow.toml.
+    /// Returns the cache that the flags ask for, if they do. A folder is made absolute, as in
+    /// snow.toml.
     pub fn cache(self) -> Option<Cache> {
         let folder = self.cache.map(|folder| Cache::Folder(path::absolute(&folder).unwrap_or(folder)));
         if self.no_cache { Some(Cache::Off) } else { folder }
@@ -85,8 +87,8 @@ fn log_format_parser() -> impl TypedValueParser<Value = LogFormat> {
     PossibleValuesParser::new(all).try_map(|name| name.parse::<LogFormat>())
 }
 
-/// Parses the address of the admin listener. A path is made absolute, unless it is too long then: so the
-/// output of `snow-host config` can be saved as snow.toml, which takes only absolute paths.
+/// Parses the address of the admin listener. A path is made absolute, unless it is too long then:
+/// so the output of `snow-host config` can be saved as snow.toml, which takes only absolute paths.
 fn parse_admin(text: &str) -> Result<AdminListen, String> {
     let admin: AdminListen = text.parse()?;
     let AdminListen::Unix(path) = &admin else { return Ok(admin) };

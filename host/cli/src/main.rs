@@ -1,10 +1,11 @@
 //! The program `snow-host`: the command line of the host.
 //!
-//! `arguments` and `flags` describe the command line with clap. Every command is one file, which reads its
-//! settings, calls one of the crates `snow-server`, `snow-guests` and `snow-tools`, and prints the result.
+//! `arguments` and `flags` describe the command line with clap. Every command is one file, which
+//! reads its settings, calls one of the crates `snow-server`, `snow-guests` and `snow-tools`, and
+//! prints the result.
 //!
-//! Exit codes: 0 for success, 1 for a failure, 2 for wrong arguments, 130 for a signal that ends a build or
-//! cuts a drain short.
+//! Exit codes: 0 for success, 1 for a failure, 2 for wrong arguments, 130 for a signal that ends a
+//! build or cuts a drain short.
 
 #![forbid(unsafe_code)]
 
@@ -33,9 +34,9 @@ use snow_guests::compile_child;
 /// The longest time that the last log lines may take to be written.
 const LOG_PATIENCE: Duration = Duration::from_secs(2);
 
-/// jemalloc instead of the system's allocator, for two reasons: after a wave of held requests it gives all
-/// memory back (`.cargo/config.toml` sets how soon), and it finds the few larger blocks of a call without a
-/// search.
+/// jemalloc instead of the system's allocator, for two reasons: after a wave of held requests it
+/// gives all memory back (`.cargo/config.toml` sets how soon), and it finds the few larger blocks
+/// of a call without a search.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 

@@ -53,13 +53,14 @@ pub(crate) struct RunningServer {
 }
 
 impl RunningServer {
-    /// Starts a server, and logs which guests are left out. It takes over signals from `build_signals`.
+    /// Starts a server, and logs which guests are left out. It takes over signals from
+    /// `build_signals`.
     pub fn start(config: &Config, build_signals: Option<CancelOnSignal>) -> anyhow::Result<RunningServer> {
         let log = Log::start(config.server.log, config.limits.log_lines_max, io::stderr())
             .context("can't start the log's thread")?;
         let server = Server::start(config, log.clone())?;
-        // Not before the server has started: while guests are compiled there is nothing to drain, and a
-        // signal should end the process.
+        // Not before the server has started: while guests are compiled there is nothing to drain,
+        // and a signal should end the process.
         let signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).context("can't watch for signals")?;
         drop(build_signals);
         for left_out in server.left_out() {
@@ -72,8 +73,9 @@ impl RunningServer {
         Ok(RunningServer { server, log, signals })
     }
 
-    /// Waits until the server has ended. `on_signal` handles a signal; if it drains the server, it returns for
-    /// how many milliseconds. During a drain, SIGTERM and SIGINT end the process at once.
+    /// Waits until the server has ended. `on_signal` handles a signal; if it drains the server, it
+    /// returns for how many milliseconds. During a drain, SIGTERM and SIGINT end the process at
+    /// once.
     pub fn wait(self, mut on_signal: impl FnMut(i32) -> Option<u32>) -> anyhow::Result<()> {
         let RunningServer { server, log, mut signals } = self;
         let handle = signals.handle();

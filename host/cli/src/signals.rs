@@ -12,7 +12,8 @@ use snow_tools::Cancellation;
 /// The exit code after a signal, as shells report it.
 pub(crate) const EXIT_INTERRUPTED: i32 = 130;
 
-/// A thread that waits for a signal, then cancels builds and ends the process. Dropping this ends the thread.
+/// A thread that waits for a signal, then cancels builds and ends the process. Dropping this ends
+/// the thread.
 pub(crate) struct CancelOnSignal(Handle);
 
 impl CancelOnSignal {

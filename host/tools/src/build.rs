@@ -1,7 +1,8 @@
 //! `snow-host build`: turns the sources of guests into the `.wasm` files that are served.
 //!
-//! Every sub-folder of the guests folder that has a build command in `snow.toml`, or that a language
-//! recognizes, is built: `guests/snow/` becomes `guests/snow.wasm`. Other folders are left alone.
+//! Every sub-folder of the guests folder that has a build command in `snow.toml`, or that a
+//! language recognizes, is built: `guests/snow/` becomes `guests/snow.wasm`. Other folders are left
+//! alone.
 
 mod command;
 mod install;
@@ -39,8 +40,8 @@ pub enum BuildScope<'a> {
     All,
     /// The source folders with these names, because something in them has changed.
     ///
-    /// A folder that holds no guest may be shared by guests. If a language recognizes it, all guests in that
-    /// language are built; if no language does, all guests are.
+    /// A folder that holds no guest may be shared by guests. If a language recognizes it, all
+    /// guests in that language are built; if no language does, all guests are.
     Changed(&'a BTreeSet<OsString>),
 }
 
@@ -49,8 +50,8 @@ pub enum BuildScope<'a> {
 pub struct BuildOutcome {
     /// The name of the guest: its folder's name, and its file's without the ending.
     pub name: String,
-    /// The guest that was built, or the reason why it could not be. The compiler's own messages went to
-    /// standard error.
+    /// The guest that was built, or the reason why it could not be. The compiler's own messages
+    /// went to standard error.
     pub result: Result<BuiltGuest>,
     /// The time of the program that built it, which may have built other guests too.
     pub took: Duration,
@@ -71,11 +72,11 @@ pub struct BuiltGuest {
 
 /// Builds guests, one after another, and puts them where they are served.
 ///
-/// Announces on `out` what it is building. A guest that can't be built does not keep the others from being
-/// built; the reason is in its outcome. Outcomes are in the order of the guests' names.
+/// Announces on `out` what it is building. A guest that can't be built does not keep the others
+/// from being built; the reason is in its outcome. Outcomes are in the order of the guests' names.
 ///
-/// A served file is replaced only when its bytes differ, and then at once: a host that watches the folder
-/// neither reads half a guest nor reloads an unchanged one.
+/// A served file is replaced only when its bytes differ, and then at once: a host that watches the
+/// folder neither reads half a guest nor reloads an unchanged one.
 ///
 /// ```
 /// use snow_config::{GuestConfig, GuestConfigs};
@@ -135,7 +136,8 @@ pub fn build_guests(
         if !has_library {
             continue;
         }
-        // Any other guest in the language may use the library that has changed, so all of them are built.
+        // Any other guest in the language may use the library that has changed, so all of them are
+        // built.
         let all = plan::plan(&folders, request.configs, BuildScope::All);
         let others: Vec<PathBuf> =
             all.iter().filter(is_mine).map(folder).filter(|folder| !mine.contains(folder)).collect();

@@ -1,5 +1,5 @@
-//! A blocking HTTP/1.1 client for one request on one connection. `snow-host test` and `snow-host status`
-//! use it.
+//! A blocking HTTP/1.1 client for one request on one connection. `snow-host test` and `snow-host
+//! status` use it.
 //!
 //! [`SentRequest::send`] opens a connection and sends a [`Request`]; [`SentRequest::response`] waits for the
 //! [`Response`], and may be called much later. [`ResponseReader`] is the part without I/O: it makes responses
@@ -148,8 +148,9 @@ impl SentRequest {
     /// Connects and sends a request. The server has until then to take it.
     ///
     /// # Errors
-    /// The server can't be reached, or does not take the request in time. A server that refuses a request may
-    /// close its side early; that is no error here, because its response can still be read.
+    /// The server can't be reached, or does not take the request in time. A server that refuses a
+    /// request may close its side early; that is no error here, because its response can still be
+    /// read.
     pub fn send(endpoint: &Endpoint, request: &Request, until: Instant) -> Result<SentRequest, ClientError> {
         let mut connection = Connection::open(endpoint, until)?;
         let host = match endpoint {

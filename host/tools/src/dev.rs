@@ -1,8 +1,9 @@
-//! `snow-host dev`: builds guests again as their sources change. A server that watches the guests folder
-//! then swaps them.
+//! `snow-host dev`: builds guests again as their sources change. A server that watches the guests
+//! folder then swaps them.
 //!
-//! One thread beside the server's builds one thing at a time. A changed folder is built only if the content
-//! of its files differs from what was built last, so a build that is triggered by its own output ends there.
+//! One thread beside the server's builds one thing at a time. A changed folder is built only if the
+//! content of its files differs from what was built last, so a build that is triggered by its own
+//! output ends there.
 
 mod changes;
 mod queue;
@@ -46,8 +47,8 @@ pub struct RebuilderThread {
 impl Rebuilder {
     /// Starts to watch the sources of the guests, and `snow.toml` for their build commands.
     ///
-    /// Reports on `out` what is built and whether it is served. The output of compilers goes to standard
-    /// error.
+    /// Reports on `out` what is built and whether it is served. The output of compilers goes to
+    /// standard error.
     ///
     /// # Errors
     /// A thread can't be started, or there are too many folders of sources.
@@ -148,7 +149,8 @@ impl Rebuilder {
         }
     }
 
-    /// Returns a number that changes with the content of a source folder and with its build command.
+    /// Returns a number that changes with the content of a source folder and with its build
+    /// command.
     fn fingerprint(&self, name: &OsStr) -> u64 {
         let mut product = name.to_owned();
         product.push(".wasm");

@@ -2,23 +2,27 @@
 //!
 //! # The parts, in the order in which one meets them
 //!
-//! - [`create_guest`] writes the source of a new guest, with a handler that answers, one that waits, and
-//!   cases that test both. [`languages`] lists the languages that it knows.
-//! - [`build_guests`] compiles sources: `guests/shop/` becomes `guests/shop.wasm`. A folder is built with its
-//!   command in `snow.toml` if it has one, or with the tools of the language that recognizes it.
-//! - [`Rebuilder`] builds guests again as their sources change. A server that watches the folder swaps them.
-//! - [`test_guests`] plays the cases in `NAME.test.toml` against a server in this process, over real sockets.
-//!   [`CASES_HELP`] describes what a case may have.
+//! - [`create_guest`] writes the source of a new guest, with a handler that answers, one that
+//!   waits, and cases that test both. [`languages`] lists the languages that it knows.
+//! - [`build_guests`] compiles sources: `guests/shop/` becomes `guests/shop.wasm`. A folder is
+//!   built with its command in `snow.toml` if it has one, or with the tools of the language that
+//!   recognizes it.
+//! - [`Rebuilder`] builds guests again as their sources change. A server that watches the folder
+//!   swaps them.
+//! - [`test_guests`] plays the cases in `NAME.test.toml` against a server in this process, over
+//!   real sockets. [`CASES_HELP`] describes what a case may have.
 //! - [`client`] is the blocking HTTP client that plays them. `snow-host status` uses it too.
 //!
-//! Each language is one folder, `languages/NAME/`, with its way to build and its template; `new` and `build`
-//! both look it up in one list.
+//! Each language is one folder, `languages/NAME/`, with its way to build and its template; `new`
+//! and `build` both look it up in one list.
 //!
 //! # Guarantees
 //!
 //! - A served file is replaced as a whole, and only if its bytes differ.
-//! - A guest that can't be built, or not be loaded, does not keep the others from being built or tested.
-//! - Every program that a build runs has a limited time. [`Cancellation`] ends it with all its processes.
+//! - A guest that can't be built or loaded does not keep the others from being built or
+//!   tested.
+//! - Every program that a build runs has a limited time. [`Cancellation`] ends it with all its
+//!   processes.
 //! - A new guest appears with all its files or not at all, and no existing guest is overwritten.
 //! - Each case has a new server, so no case sees what another has left behind.
 //!

@@ -18,8 +18,8 @@ pub fn languages() -> impl Iterator<Item = (&'static str, &'static str)> {
 
 /// Writes the source of a new guest into `guests/NAME/`, and prints on `out` what to do next.
 ///
-/// Makes the guests folder if it does not exist. The guest's folder appears with all its files, or not at
-/// all.
+/// Makes the guests folder if it does not exist. The guest's folder appears with all its files, or
+/// not at all.
 ///
 /// ```
 /// # fn main() -> anyhow::Result<()> {
@@ -33,7 +33,8 @@ pub fn languages() -> impl Iterator<Item = (&'static str, &'static str)> {
 /// ```
 ///
 /// # Errors
-/// The language is unknown; the name is taken, or not allowed in that language; or a file can't be written.
+/// The language is unknown; the name is taken, or not allowed in that language; or a file can't be
+/// written.
 pub fn create_guest(language: &str, name: &str, guests: &Path, out: &mut dyn Write) -> anyhow::Result<()> {
     let found = LANGUAGES.iter().find(|known| known.name() == language);
     let found = found.with_context(|| {
@@ -55,8 +56,8 @@ pub fn create_guest(language: &str, name: &str, guests: &Path, out: &mut dyn Wri
     Ok(())
 }
 
-/// Checks the rules that hold in every language: the name becomes part of paths, routes and tables of
-/// `snow.toml`.
+/// Checks the rules that hold in every language: the name becomes part of paths, routes and tables
+/// of `snow.toml`.
 fn check_name(name: &str) -> anyhow::Result<()> {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
     let is_good = name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(fits);
@@ -75,8 +76,8 @@ fn advice(name: &str) -> String {
     if near.is_empty() { rule.to_owned() } else { format!("{rule}. How about `{near}`?") }
 }
 
-/// Checks that neither a source folder nor a served file has the name. Building would replace the file, or
-/// two files would be the same guest.
+/// Checks that neither a source folder nor a served file has the name. Building would replace the
+/// file, or two files would be the same guest.
 fn check_free(guests: &Path, name: &str) -> anyhow::Result<()> {
     let exists = |path: &Path| path.symlink_metadata().is_ok();
     let folder = guests.join(name);

@@ -1,5 +1,5 @@
-//! Programs that a build runs. Each gets its own process group, so that it can be ended together with
-//! every process it has started.
+//! Programs that a build runs. Each gets its own process group, so that it can be ended together
+//! with every process it has started.
 
 mod environment;
 
@@ -55,8 +55,8 @@ enum Event {
 pub(crate) struct RunningBuild<'a>(&'a Cancellation);
 
 impl Cancellation {
-    /// Ends the running build with all its processes, and lets no other program start. Waits up to two
-    /// seconds for the build to end. Returns whether one was running.
+    /// Ends the running build with all its processes, and lets no other program start. Waits up to
+    /// two seconds for the build to end. Returns whether one was running.
     pub fn cancel(&self) -> bool {
         let mut state = self.lock();
         state.is_cancelled = true;
@@ -122,21 +122,22 @@ pub(crate) struct Runner<'a> {
 }
 
 impl Runner<'_> {
-    /// Runs a program to its end. Its input is empty, and all its output goes to standard error: the
-    /// host's standard output is for what the host itself prints.
+    /// Runs a program to its end. Its input is empty, and all its output goes to standard error:
+    /// the host's standard output is for what the host itself prints.
     pub fn run(&self, command: &mut Command) -> Result<ExitStatus, RunError> {
         command.stdout(io::stderr());
         self.supervise(command, |_| {})
     }
 
-    /// Runs a program to its end, and calls `each` with every line of its standard output. Standard error
-    /// is passed through.
+    /// Runs a program to its end, and calls `each` with every line of its standard output. Standard
+    /// error is passed through.
     pub fn run_lines(&self, command: &mut Command, each: impl FnMut(&[u8]) + Send) -> Result<ExitStatus, RunError> {
         command.stdout(Stdio::piped());
         self.supervise(command, each)
     }
 
-    /// Runs a program to its end, and returns its standard output. Standard error is passed through.
+    /// Runs a program to its end, and returns its standard output. Standard error is passed
+    /// through.
     pub fn run_output(&self, command: &mut Command) -> Result<(ExitStatus, Vec<u8>), RunError> {
         let mut output = Vec::new();
         let status = self.run_lines(command, |line| {
@@ -182,8 +183,8 @@ fn wait_for_exit(leader: Pid) {
     while let Err(Errno::INTR) = waitid(WaitId::Pid(leader), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT) {}
 }
 
-/// Sends SIGTERM to a process group, and SIGKILL to what is left of it when its leader has exited or
-/// [`GRACE`] is over.
+/// Sends SIGTERM to a process group, and SIGKILL to what is left of it when its leader has exited
+/// or [`GRACE`] is over.
 fn end_group(leader: Pid, happened: &Receiver<Event>) {
     let until = Instant::now() + GRACE;
     let _ = kill_process_group(leader, Signal::TERM);

@@ -1,7 +1,8 @@
-//! `snow-host test`: plays the cases that are written beside a guest against a server in this process.
+//! `snow-host test`: plays the cases that are written beside a guest against a server in this
+//! process.
 //!
-//! The cases of the guest in `NAME.wasm` or `NAME.wat` are in `NAME.test.toml`: beside the guest's file, in
-//! its source folder `NAME/`, or in both. `help.txt` describes what a case file may have.
+//! The cases of the guest in `NAME.wasm` or `NAME.wat` are in `NAME.test.toml`: beside the guest's
+//! file, in its source folder `NAME/`, or in both. `help.txt` describes what a case file may have.
 
 mod cases;
 mod compare;
@@ -28,7 +29,8 @@ pub const CASES_HELP: &str = include_str!("test/help.txt");
 pub struct TestSummary {
     /// Cases that went as expected.
     pub passed: usize,
-    /// Cases that did not. If a guest can't be loaded, that is one failure, and its cases are not counted.
+    /// Cases that did not. If a guest can't be loaded, that is one failure, and its cases are not
+    /// counted.
     pub failed: usize,
 }
 
@@ -45,20 +47,20 @@ struct Suite<'s> {
     file: CaseFile,
 }
 
-/// Plays the cases of a guest (a `.wasm` or `.wat` file), or of all guests in a folder, and prints a line
-/// for each on `out`.
+/// Plays the cases of a guest (a `.wasm` or `.wat` file), or of all guests in a folder, and prints
+/// a line for each on `out`.
 ///
-/// `config` is the configuration of the servers. With a `filter`, only those cases are played that contain
-/// it in `GUEST: NAME`.
+/// `config` is the configuration of the servers. With a `filter`, only those cases are played that
+/// contain it in `GUEST: NAME`.
 ///
-/// Each case has a new server with one worker. So it never meets what another case has left behind: held
-/// requests, reused instances, counted traps. The settings of `snow.toml` apply. A case settles keys as the
-/// host itself, which needs no grant.
+/// Each case has a new server with one worker. So it never meets what another case has left behind:
+/// held requests, reused instances, counted traps. The settings of `snow.toml` apply. A case
+/// settles keys as the host itself, which needs no grant.
 ///
 /// # Errors
-/// There is no such file or folder, there are no cases, or a case file is invalid. Then no case is played,
-/// and the error lists all that is wrong in all files. Or a server can't be started, or `out` can't be
-/// written.
+/// There is no such file or folder, there are no cases, or a case file is invalid. Then no case is
+/// played, and the error lists all that is wrong in all files. Or a server can't be started, or
+/// `out` can't be written.
 pub fn test_guests(
     guests: &Path,
     config: &Config,

@@ -1,8 +1,8 @@
 //! Guests with a build command: `[guest.NAME] build = ["make", "NAME.wasm"]` in `snow.toml`.
 //!
-//! The command runs in the folder of the guest's source, without a shell. It writes the guest to the path
-//! in `$SNOW_GUEST_OUT`, or leaves it as `NAME.wasm` in that folder. If both files exist, the first is
-//! taken.
+//! The command runs in the folder of the guest's source, without a shell. It writes the guest to
+//! the path in `$SNOW_GUEST_OUT`, or leaves it as `NAME.wasm` in that folder. If both files exist,
+//! the first is taken.
 
 use std::io::Write;
 use std::path::Path;

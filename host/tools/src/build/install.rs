@@ -8,8 +8,8 @@ use anyhow::{Context, Result};
 
 use super::BuiltGuest;
 
-/// Copies a built guest to `GUESTS/NAME.wasm`, where NAME is the name of its source folder. A file that
-/// already has the same bytes is left alone.
+/// Copies a built guest to `GUESTS/NAME.wasm`, where NAME is the name of its source folder. A file
+/// that already has the same bytes is left alone.
 pub(super) fn install(guests: &Path, folder: &Path, artifact: &Path) -> Result<BuiltGuest> {
     let name = folder.file_name().unwrap_or_default();
     let name = name.to_str().with_context(|| format!("{} can't be a guest's name: it is not UTF-8", name.display()))?;
@@ -25,8 +25,8 @@ pub(super) fn install(guests: &Path, folder: &Path, artifact: &Path) -> Result<B
 
 /// Replaces a file so that a reader sees either all of the old bytes or all of the new ones.
 fn replace(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    // The partial file is in the same folder, because a rename does not cross file systems. Its ending is
-    // not a guest's, so that it is never served.
+    // The partial file is in the same folder, because a rename does not cross file systems. Its
+    // ending is not a guest's, so that it is never served.
     let partial = file.with_extension(format!("wasm.{}.partial", process::id()));
     let written = fs::write(&partial, bytes).and_then(|()| fs::rename(&partial, file));
     if written.is_err() {

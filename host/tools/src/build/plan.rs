@@ -18,8 +18,8 @@ pub(super) enum Builder<'a> {
     Language(usize),
 }
 
-/// Returns the sub-folders of the guests folder, in the order of their names. Hidden folders belong to
-/// tools, and are left out.
+/// Returns the sub-folders of the guests folder, in the order of their names. Hidden folders belong
+/// to tools, and are left out.
 pub(super) fn source_folders(guests: &Path) -> Result<Vec<PathBuf>> {
     let context = || format!("can't read the guests folder {}", guests.display());
     let mut folders = Vec::new();
@@ -37,7 +37,8 @@ pub(super) fn source_folders(guests: &Path) -> Result<Vec<PathBuf>> {
 
 /// Returns the folders to build, each with its builder.
 ///
-/// A changed folder without a builder may hold sources that any guest uses, so it has all guests built.
+/// A changed folder without a builder may hold sources that any guest uses, so it has all guests
+/// built.
 pub(super) fn plan<'a>(
     folders: &[PathBuf],
     configs: &'a GuestConfigs,

@@ -34,7 +34,8 @@ impl Connection {
         self.0.set_write_timeout(Some(time_left(until)?))?;
         match self.0.write_all(bytes) {
             Err(error) if is_timeout(&error) => Err(ClientError::TimedOut),
-            // A server that has closed its side may have answered before. If it has not, reading fails.
+            // A server that has closed its side may have answered before. If it has not, reading
+            // fails.
             Err(_) | Ok(()) => Ok(()),
         }
     }

@@ -15,8 +15,8 @@ pub struct MalformedResponse(String);
 ///
 /// - Lines end in CRLF, and a space follows the status even if there is no reason phrase.
 /// - Field names are tokens, and values have no control characters.
-/// - There is at most one of `content-length` and `transfer-encoding`, once; with 1xx and 204 there is
-///   neither.
+/// - There is at most one of `content-length` and `transfer-encoding`, once; with 1xx and 204 there
+///   is neither.
 /// - The only transfer coding is `chunked`, without extensions and trailers.
 ///
 /// It does not check what other fields mean.
@@ -51,14 +51,14 @@ enum State {
 }
 
 impl ResponseReader {
-    /// Returns a reader for the response to one request. A response to HEAD has no content, whatever its
-    /// fields announce.
+    /// Returns a reader for the response to one request. A response to HEAD has no content,
+    /// whatever its fields announce.
     pub fn new(answers_head: bool) -> ResponseReader {
         ResponseReader { answers_head, response: Response::default(), state: State::Head }
     }
 
-    /// Takes the response's bytes from the front of `received`. Returns the response once it is complete;
-    /// interim responses (1xx) are responses too.
+    /// Takes the response's bytes from the front of `received`. Returns the response once it is
+    /// complete; interim responses (1xx) are responses too.
     ///
     /// # Errors
     /// The bytes are not a response.
@@ -95,7 +95,8 @@ impl ResponseReader {
         Ok(is_complete.then(|| std::mem::take(&mut self.response)))
     }
 
-    /// Returns the response if the end of the connection completes it: it has neither a length nor chunks.
+    /// Returns the response if the end of the connection completes it: it has neither a length nor
+    /// chunks.
     pub fn end(self) -> Option<Response> {
         matches!(self.state, State::UntilEnd).then_some(self.response)
     }
@@ -168,7 +169,8 @@ fn body_state(response: &Response, answers_head: bool) -> Result<State, Malforme
     })
 }
 
-/// Returns limits that allow neither chunk extensions nor trailers: the two bytes are the last empty line.
+/// Returns limits that allow neither chunk extensions nor trailers: the two bytes are the last
+/// empty line.
 fn limits() -> HttpLimits {
     HttpLimits { chunk_extensions_bytes_max: 0, trailer_bytes_max: 2, ..HttpLimits::default() }
 }

@@ -1,4 +1,5 @@
-//! Changes of sources and of the manifest, on their way from the watches' threads to the thread that builds.
+//! Changes of sources and of the manifest, on their way from the watches' threads to the thread
+//! that builds.
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -64,8 +65,8 @@ impl Changes {
         self.changed.notify_all();
     }
 
-    /// Reads the manifest, and queues the guests whose build command differs now. An invalid manifest is
-    /// ignored: the server reports it.
+    /// Reads the manifest, and queues the guests whose build command differs now. An invalid
+    /// manifest is ignored: the server reports it.
     pub fn read_manifest(&self, guests: &Path, overrides: &Overrides) {
         let Ok(Settings { manifest, .. }) = Settings::read(guests, overrides) else { return };
         let (now_ms, mut state) = (self.now_ms(), self.lock());

@@ -1,5 +1,5 @@
-//! Decides which folders are built next, and when. A burst of writes is one build, and a build that writes
-//! into its own sources does not start again at once for ever.
+//! Decides which folders are built next, and when. A burst of writes is one build, and a build that
+//! writes into its own sources does not start again at once for ever.
 //!
 //! There is no clock here: the time is passed in.
 
@@ -12,9 +12,11 @@ use snow_config::WatchLimits;
 const DEBOUNCE_MS: u64 = 100;
 /// The time after its first change at which a folder is built although it is still changing.
 const DEBOUNCE_MS_MAX: u64 = 2_000;
-/// The time after a build in which a change of the folder may be the build's own: the watch reports it late.
+/// The time after a build in which a change of the folder may be the build's own: the watch reports
+/// it late.
 const ECHO_MS: u64 = WatchLimits::DEFAULT.poll_ms + 2 * WatchLimits::DEFAULT.rest_ms;
-/// The number of builds in a row that may each change their own folder before the next one has to wait.
+/// The number of builds in a row that may each change their own folder before the next one has to
+/// wait.
 const ECHOES_MAX: u32 = 3;
 /// The time that it then waits. It is still built, but does not keep the machine busy.
 const ECHO_REST_MS: u64 = 5_000;
@@ -43,8 +45,8 @@ struct ChangedFolder {
 }
 
 impl ChangedFolder {
-    /// Returns the time at which the folder is built: when it has not changed for a moment, or has been
-    /// changing for too long.
+    /// Returns the time at which the folder is built: when it has not changed for a moment, or has
+    /// been changing for too long.
     fn due_ms(&self) -> u64 {
         if self.is_echo {
             return self.first_ms + ECHO_REST_MS;
@@ -54,8 +56,8 @@ impl ChangedFolder {
 }
 
 impl Queue {
-    /// Adds a folder that has changed. If it is being built, it will be built once more. Returns `true` if
-    /// its builds wait longer from now on, because each seems to write into the folder.
+    /// Adds a folder that has changed. If it is being built, it will be built once more. Returns
+    /// `true` if its builds wait longer from now on, because each seems to write into the folder.
     pub fn changed(&mut self, name: OsString, now_ms: u64) -> bool {
         if let Some(waiting) = self.waiting.get_mut(&name) {
             waiting.last_ms = now_ms;
@@ -77,7 +79,8 @@ impl Queue {
         self.waiting.values().map(ChangedFolder::due_ms).min()
     }
 
-    /// Takes the folders that are due. The caller builds them, and calls [`Queue::ended`] afterwards.
+    /// Takes the folders that are due. The caller builds them, and calls [`Queue::ended`]
+    /// afterwards.
     pub fn take(&mut self, now_ms: u64) -> BTreeSet<OsString> {
         let due = |waiting: &ChangedFolder| waiting.due_ms() <= now_ms;
         self.taken = self.waiting.iter().filter(|(_, waiting)| due(waiting)).map(|(name, _)| name.clone()).collect();

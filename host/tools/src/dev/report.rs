@@ -1,5 +1,6 @@
-//! Reports builds to the developer. The line before each build comes from [`build_guests`](crate::build_guests);
-//! here are the lines after it, once the result is known or served.
+//! Reports builds to the developer. The line before each build comes from
+//! [`build_guests`](crate::build_guests); here are the lines after it, once the result is known or
+//! served.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -67,8 +68,8 @@ impl Reporter {
         }
     }
 
-    /// Prints the results of builds while the server runs. The line about a guest that was built comes from
-    /// [`Reporter::look`], once it is served.
+    /// Prints the results of builds while the server runs. The line about a guest that was built
+    /// comes from [`Reporter::look`], once it is served.
     pub fn rebuilt(&mut self, outcomes: Vec<BuildOutcome>, serving: &Serving) {
         for BuildOutcome { name, result, took } in outcomes {
             match result {

@@ -28,8 +28,8 @@ pub(crate) struct Artifact {
     pub _scratch: Option<Scratch>,
 }
 
-/// A temporary folder for a build's output, where no watch looks. It is removed with its content when
-/// this value is dropped.
+/// A temporary folder for a build's output, where no watch looks. It is removed with its content
+/// when this value is dropped.
 pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {

@@ -10,8 +10,8 @@ use anyhow::Context;
 pub(super) struct Files(pub Vec<(Cow<'static, str>, Cow<'static, str>)>);
 
 impl Files {
-    /// Writes the files into a folder that does not exist yet. The folder appears with all files, or not at
-    /// all.
+    /// Writes the files into a folder that does not exist yet. The folder appears with all files,
+    /// or not at all.
     pub fn write_new(&self, folder: &Path) -> anyhow::Result<()> {
         let partial = partial(folder);
         let written = self.write_into(&partial).and_then(|()| fs::rename(&partial, folder));
@@ -39,8 +39,9 @@ impl Files {
     }
 }
 
-/// Returns the folder that files are written to before it gets its name. It lies beside that one, because
-/// a rename does not cross file systems, and it is hidden, so that it is not taken for a guest's source.
+/// Returns the folder that files are written to before it gets its name. It lies beside that one,
+/// because a rename does not cross file systems, and it is hidden, so that it is not taken for a
+/// guest's source.
 fn partial(folder: &Path) -> PathBuf {
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
     folder.with_file_name(format!(".{name}.{}.partial", process::id()))

@@ -1,6 +1,7 @@
 //! Rust: guests are cargo packages with a `cdylib`, built for `wasm32-unknown-unknown`.
 //!
-//! The target has no system interface, so a guest imports only the contract that it was written for.
+//! The target has no system interface, so a guest imports only the contract that it was written
+//! for.
 
 mod build;
 mod new;

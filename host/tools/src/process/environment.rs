@@ -5,11 +5,12 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Command;
 
-/// Returns the command that starts a program in a folder, with the environment that a build may see.
+/// Returns the command that starts a program in a folder, with the environment that a build may
+/// see.
 ///
-/// The host may have been started by `cargo run`, which leaves the settings of the host's own build in
-/// the environment. Flags for the native linker or a shared target folder would break a guest's build
-/// or put its output in the wrong place, so they are removed.
+/// The host may have been started by `cargo run`, which leaves the settings of the host's own build
+/// in the environment. Flags for the native linker or a shared target folder would break a guest's
+/// build or put its output in the wrong place, so they are removed.
 pub(crate) fn command_in(folder: &Path, program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     command.current_dir(folder);
@@ -29,10 +30,11 @@ pub(crate) fn command_in(folder: &Path, program: impl AsRef<OsStr>) -> Command {
 
 /// Returns whether a person chose the toolchain that `RUSTUP_TOOLCHAIN` names.
 ///
-/// Rustup sets the variable for every program that it starts. A toolchain from a file or from rustup's
-/// default was chosen for the folder that `cargo run` was called in, and has to be chosen anew for the
-/// guest's folder. A toolchain from `cargo +nightly` or from the user's own variable stays. Rustup names
-/// the source in a second variable; older versions do not, and are taken to have chosen by themselves.
+/// Rustup sets the variable for every program that it starts. A toolchain from a file or from
+/// rustup's default was chosen for the folder that `cargo run` was called in, and has to be chosen
+/// anew for the guest's folder. A toolchain from `cargo +nightly` or from the user's own variable
+/// stays. Rustup names the source in a second variable; older versions do not, and are taken to
+/// have chosen by themselves.
 fn toolchain_is_chosen() -> bool {
     match env::var("RUSTUP_TOOLCHAIN_SOURCE") {
         Ok(source) => source == "cli" || source == "env",

@@ -33,11 +33,11 @@ pub(super) struct Step {
     pub action: Action,
 }
 
-/// The action of a step. A label names a request of the same case that an earlier step has held; a later
-/// step may take its answer or disconnect it, once.
+/// The action of a step. A label names a request of the same case that an earlier step has held; a
+/// later step may take its answer or disconnect it, once.
 ///
-/// The parser has checked each request: its method and field names are tokens, and nothing in it can end a
-/// line.
+/// The parser has checked each request: its method and field names are tokens, and nothing in it
+/// can end a line.
 #[derive(Debug)]
 pub(super) enum Action {
     Request { request: Request, expect: Expect },

@@ -5,7 +5,8 @@ use memchr::memmem;
 use super::cases::{Expect, Matcher};
 use crate::client::Response;
 
-/// The longest text that is shown whole. Of a longer one, a part around the first difference is shown.
+/// The longest text that is shown whole. Of a longer one, a part around the first difference is
+/// shown.
 const SHOWN_BYTES_MAX: usize = 400;
 /// The number of bytes that are shown before the first difference.
 const CONTEXT_BYTES: usize = 60;
@@ -76,8 +77,8 @@ impl Matcher {
     }
 }
 
-/// Returns text in quotes, with control characters escaped. A long text is cut to a part around `from`, and
-/// bytes that are not UTF-8 are described.
+/// Returns text in quotes, with control characters escaped. A long text is cut to a part around
+/// `from`, and bytes that are not UTF-8 are described.
 fn shown(bytes: &[u8], from: usize) -> String {
     let Ok(text) = str::from_utf8(bytes) else {
         return format!("{} bytes that are not UTF-8: {}", bytes.len(), bytes[..bytes.len().min(32)].escape_ascii());

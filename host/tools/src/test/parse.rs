@@ -54,7 +54,8 @@ fn parse(
     Ok(file)
 }
 
-/// Parses files, cases and steps, and keeps track of labels. [`Values`] parses what steps consist of.
+/// Parses files, cases and steps, and keeps track of labels. [`Values`] parses what steps consist
+/// of.
 struct Parser<'t> {
     values: Values<'t>,
     /// The labels of the current case. `true`: a step has taken the answer or has disconnected.
@@ -118,8 +119,8 @@ impl Parser<'_> {
         Case { name: name.unwrap_or_default(), steps }
     }
 
-    /// Parses a step; one of its keys decides which kind it is. `what` names it in messages, and `also` are
-    /// keys that it may have besides those of its kind.
+    /// Parses a step; one of its keys decides which kind it is. `what` names it in messages, and
+    /// `also` are keys that it may have besides those of its kind.
     fn step(&mut self, what: &str, also: &[&str], value: &Value<'_>, table: &DeTable<'_>) -> Option<Step> {
         let key = |name: &str| get(table, name);
         let values = &mut self.values;

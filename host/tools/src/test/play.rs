@@ -33,8 +33,8 @@ pub(super) enum CaseFailure {
 }
 
 impl Stage<'_> {
-    /// Plays a case from its first step to its last, or to the first that fails. Returns the time of all
-    /// steps.
+    /// Plays a case from its first step to its last, or to the first that fails. Returns the time
+    /// of all steps.
     pub fn play(&self, case: &Case) -> Result<Duration, CaseFailure> {
         let case_log = CaseLog::default();
         let server = self.start_server(case_log.clone());
@@ -100,8 +100,8 @@ impl Player<'_> {
         let sent = SentRequest::send(&self.endpoint, request, until)?;
         self.held.insert(label.to_owned(), sent);
         let mut looks = 0;
-        // Two looks in a row must agree. The server counts at the end of a turn: at the first look, another
-        // request that was answered in this turn may still be in the count.
+        // Two looks in a row must agree. The server counts at the end of a turn: at the first look,
+        // another request that was answered in this turn may still be in the count.
         while looks < 2 {
             if !self.held[label].is_silent()? {
                 let answer = self.held.remove(label).context("it is not held")?.response(until)?;

@@ -38,12 +38,14 @@ struct Package {
     folder: PathBuf,
 }
 
-/// Asks cargo which workspace each folder belongs to. Returns the workspaces with their guests, and the
-/// results of the folders that have nothing to build: libraries, and packages that cargo can't read.
+/// Asks cargo which workspace each folder belongs to. Returns the workspaces with their guests, and
+/// the results of the folders that have nothing to build: libraries, and packages that cargo can't
+/// read.
 fn workspaces(folders: &[PathBuf], runner: &Runner<'_>) -> (Vec<Workspace>, Vec<FolderBuild>) {
     let (mut unknown, mut finished) = (BTreeMap::new(), Vec::new());
     let mut finish = |folder, result| finished.push(FolderBuild { folder, result, took: Duration::ZERO });
-    // The key is the manifest's real path, as cargo reports it; the folder's own path may have a link in it.
+    // The key is the manifest's real path, as cargo reports it; the folder's own path may have a
+    // link in it.
     for folder in folders {
         let manifest = folder.join("Cargo.toml");
         match fs::canonicalize(&manifest).with_context(|| format!("can't find {}", manifest.display())) {
@@ -62,8 +64,8 @@ fn workspaces(folders: &[PathBuf], runner: &Runner<'_>) -> (Vec<Workspace>, Vec<
                 continue;
             }
         };
-        // Cargo's answer has all packages of the workspace, so one question settles all their folders, and
-        // the next unknown folder belongs to another workspace.
+        // Cargo's answer has all packages of the workspace, so one question settles all their
+        // folders, and the next unknown folder belongs to another workspace.
         for (manifest, id) in packages {
             match (unknown.remove(&manifest), id) {
                 (Some(folder), Some(id)) => workspaces.entry(root.clone()).or_default().push(Package { id, folder }),
@@ -103,8 +105,8 @@ fn metadata(folder: &Path, runner: &Runner<'_>) -> Result<Value> {
     serde_json::from_slice(&output).context("cargo's metadata is not JSON")
 }
 
-/// Makes sure that the toolchain for this folder can build for [`TARGET`]: has rustup add the target, or
-/// reports how to get it.
+/// Makes sure that the toolchain for this folder can build for [`TARGET`]: has rustup add the
+/// target, or reports how to get it.
 fn ensure_target(folder: &Path, runner: &Runner<'_>, out: &mut dyn Write) -> Result<()> {
     let mut rustc = command_in(folder, "rustc");
     rustc.args(["--print", "target-libdir", "--target", TARGET]);
@@ -145,8 +147,8 @@ impl Workspace {
         self.guests.iter().map(folder_build).collect()
     }
 
-    /// Runs `cargo build`, and returns the files that it made, by the guests' folders. A guest that does not
-    /// compile has no file; the others have theirs.
+    /// Runs `cargo build`, and returns the files that it made, by the guests' folders. A guest that
+    /// does not compile has no file; the others have theirs.
     fn run_cargo(&self, runner: &Runner<'_>, out: &mut dyn Write) -> Result<(ExitStatus, BTreeMap<PathBuf, PathBuf>)> {
         ensure_target(&self.root, runner, out)?;
         let names = self.guests.iter().filter_map(|guest| guest.folder.file_name()).map(|name| name.to_string_lossy());

@@ -8,7 +8,8 @@ use super::sdk;
 use super::workspace::Workspace;
 use crate::languages::files::Files;
 
-// The template's files. `NAME` in them stands for the guest's name, `SDK` for the line of the dependency.
+// The template's files. `NAME` in them stands for the guest's name, `SDK` for the line of the
+// dependency.
 const LIB: &str = include_str!("template/lib.rs");
 const CASES: &str = include_str!("template/cases.toml");
 /// The manifest of a guest that is a workspace of its own, with its own profile.
@@ -53,8 +54,9 @@ pub(super) fn check_name(name: &str) -> Result<(), String> {
 
 /// Writes the package into `guests/NAME/`.
 ///
-/// If the guests folder is a cargo workspace, the guest becomes a member: it has the workspace's profile,
-/// and the workspace's `snow-guest` if there is one. Otherwise it is a workspace of its own.
+/// If the guests folder is a cargo workspace, the guest becomes a member: it has the workspace's
+/// profile, and the workspace's `snow-guest` if there is one. Otherwise it is a workspace of its
+/// own.
 pub(super) fn write(guests: &Path, name: &str, out: &mut dyn Write) -> anyhow::Result<()> {
     let workspace = Workspace::read(guests, name)?;
     let dependency = match &workspace {

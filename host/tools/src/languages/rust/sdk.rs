@@ -1,5 +1,5 @@
-//! The SDK for Rust. No registry has it: this program contains its source, and unpacks it once into a
-//! guests folder.
+//! The SDK for Rust. No registry has it: this program contains its source, and unpacks it once into
+//! a guests folder.
 
 use std::borrow::Cow;
 use std::fs;
@@ -48,9 +48,9 @@ const SOURCE: &[(&str, &str)] = embedded![
 /// Unpacks the SDK into the guests folder, if it is not there yet. Returns the path of its package,
 /// relative to the guests folder.
 ///
-/// The SDK is in `.snow/sdk-VERSION`. If that folder has other content, from another build of this program
-/// or because it was edited, other guests are built with it and it is left alone. This program's SDK then
-/// goes into a second folder, with a hash of the content in its name.
+/// The SDK is in `.snow/sdk-VERSION`. If that folder has other content, from another build of this
+/// program or because it was edited, other guests are built with it and it is left alone. This
+/// program's SDK then goes into a second folder, with a hash of the content in its name.
 pub(super) fn unpack(guests: &Path, out: &mut dyn Write) -> anyhow::Result<String> {
     let files = Files(SOURCE.iter().map(|(path, text)| (Cow::Borrowed(*path), Cow::Borrowed(*text))).collect());
     let version = env!("CARGO_PKG_VERSION");
@@ -76,8 +76,8 @@ pub(super) fn unpack(guests: &Path, out: &mut dyn Write) -> anyhow::Result<Strin
     )
 }
 
-/// Returns the FNV-1a hash of the files, which tells builds apart. Contents are compared before a folder is
-/// used, so a collision does no harm.
+/// Returns the FNV-1a hash of the files, which tells builds apart. Contents are compared before a
+/// folder is used, so a collision does no harm.
 fn hash(files: &[(&str, &str)]) -> u64 {
     let bytes = files.iter().flat_map(|(path, text)| path.bytes().chain([0]).chain(text.bytes()).chain([0]));
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))

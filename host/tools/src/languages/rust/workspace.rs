@@ -17,13 +17,14 @@ pub(super) struct Workspace {
     file: PathBuf,
     /// Whether `[workspace.dependencies]` has `snow-guest`.
     pub has_sdk: bool,
-    /// The new text of the file, with the guest among the members. `None` if it is a member already.
+    /// The new text of the file, with the guest among the members. `None` if it is a member
+    /// already.
     changed: Option<String>,
 }
 
 impl Workspace {
-    /// Reads the workspace whose root is the guests folder. Returns `None` if there is none, or if it
-    /// excludes the guest.
+    /// Reads the workspace whose root is the guests folder. Returns `None` if there is none, or if
+    /// it excludes the guest.
     pub fn read(guests: &Path, name: &str) -> anyhow::Result<Option<Workspace>> {
         let file = guests.join("Cargo.toml");
         let text = match fs::read_to_string(&file) {
@@ -45,8 +46,8 @@ impl Workspace {
     }
 }
 
-/// Returns whether the workspace has the SDK, and the new text if the guest is not a member yet. Returns
-/// `None` if the file has no workspace, or one that excludes the guest.
+/// Returns whether the workspace has the SDK, and the new text if the guest is not a member yet.
+/// Returns `None` if the file has no workspace, or one that excludes the guest.
 fn parse(text: &str, name: &str) -> anyhow::Result<Option<(bool, Option<String>)>> {
     let root = DeTable::parse(text).map_err(|error| anyhow::anyhow!("{}", error.to_string().trim_end()))?;
     let Some(workspace) = root.get_ref().get("workspace").map(Spanned::get_ref) else { return Ok(None) };
@@ -60,7 +61,8 @@ fn parse(text: &str, name: &str) -> anyhow::Result<Option<(bool, Option<String>)
     }
     let has_sdk = workspace.get("dependencies").is_some_and(|value| value.get_ref().get("snow-guest").is_some());
     let is_sdk = |entry: &Spanned<DeValue<'_>>| entry.get_ref().as_str() == Some(sdk::FOLDER);
-    // Cargo makes a member's path dependencies below the root members too, and the SDK is another workspace.
+    // Cargo makes a member's path dependencies below the root members too, and the SDK is another
+    // workspace.
     ensure!(
         has_sdk || strings("exclude").is_some_and(|excluded| excluded.iter().any(is_sdk)),
         "the SDK would become a member of its [workspace]: add `exclude = [\"{}\"]` there, or add `snow-guest` to \
@@ -78,8 +80,8 @@ fn parse(text: &str, name: &str) -> anyhow::Result<Option<(bool, Option<String>)
     Ok(Some((has_sdk, Some(with_member(text, list, &spans, name)))))
 }
 
-/// Returns the text with one more string at the end of a list. The space before the new string is the one
-/// between the last two, or the one before the only one.
+/// Returns the text with one more string at the end of a list. The space before the new string is
+/// the one between the last two, or the one before the only one.
 fn with_member(text: &str, list: Range<usize>, members: &[Range<usize>], name: &str) -> String {
     let (at, comma) = match members {
         [] => (list.start + 1, String::new()),

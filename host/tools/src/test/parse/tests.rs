@@ -16,7 +16,8 @@ fn good(text: &str) -> CaseFile {
     parsed(text).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Checks the problems of a text: each begins with its place, line and column, and contains the words.
+/// Checks the problems of a text: each begins with its place, line and column, and contains the
+/// words.
 #[track_caller]
 fn bad(text: &str, expected: &[(&str, &str)]) {
     let problems: Vec<String> = parsed(text).expect_err(text).problems.iter().map(ToString::to_string).collect();

@@ -12,8 +12,8 @@ use snow_config::manifest::{ManifestError, Reader, suggestion};
 /// A value with its place in the file.
 pub(super) type Value<'v> = Spanned<DeValue<'v>>;
 
-/// Reads values and collects problems, so that one run reports all of them. A method that returns `None`
-/// has reported why.
+/// Reads values and collects problems, so that one run reports all of them. A method that returns
+/// `None` has reported why.
 pub(super) struct Values<'t> {
     pub reader: Reader<'t>,
     text: &'t str,

@@ -1,5 +1,5 @@
-//! The guest NAME. `snow-host build` compiles it to NAME.wasm, `snow-host run` serves it, and `snow-host test`
-//! runs the cases in NAME.test.toml.
+//! The guest NAME. `snow-host build` compiles it to NAME.wasm, `snow-host run` serves it, and
+//! `snow-host test` runs the cases in NAME.test.toml.
 //!
 //! | route | answer |
 //! |---|---|
@@ -15,8 +15,9 @@ fn hello(request: Request) -> String {
     format!("hello {}", request.param_named("who"))
 }
 
-/// Waits for an approval. Returning a suspension ends this call and its instance; the host keeps the client's
-/// connection until somebody settles the key, or the deadline passes. Then it calls the `resume` function.
+/// Waits for an approval. Returning a suspension ends this call and its instance; the host keeps
+/// the client's connection until somebody settles the key, or the deadline passes. Then it calls
+/// the `resume` function.
 #[route(GET, r"/NAME/orders/(\d+)", resume = approved)]
 fn order(request: Request) -> Result<Suspension> {
     let number = request.param(0);
@@ -34,7 +35,8 @@ fn approved(resumed: Resumed) -> (u16, String) {
     (200, format!("order {number}: {}", resumed.text()))
 }
 
-/// Settles what another request waits for: the one that has waited longest under the key gets this text.
+/// Settles what another request waits for: the one that has waited longest under the key gets this
+/// text.
 #[route(POST, r"/NAME/orders/(\d+)/approve")]
 fn approve(request: Request) -> Result<(u16, &'static str)> {
     let somebody_waited = pending::set_next(&key(request.param(0)), request.body())?;
@@ -44,7 +46,8 @@ fn approve(request: Request) -> Result<(u16, &'static str)> {
     })
 }
 
-/// Returns the key of an order. All guests share the host's keys, so it begins with the guest's name.
+/// Returns the key of an order. All guests share the host's keys, so it begins with the guest's
+/// name.
 fn key(number: &str) -> String {
     format!("NAME/orders/{number}")
 }
