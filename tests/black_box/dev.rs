@@ -110,9 +110,7 @@ fn what_can_not_be_built_or_served_leaves_the_old_version() {
     edit(&server, &version("v2"));
     becomes(&server, "v2");
     edit(&server, "(this is built)");
-    server
-        .log
-        .until(&["s, but it can't be served (see the log): version 2 is still served", "can't replace version"]);
+    server.log.until(&["s, but it can't be served (see the log): version 2 is still served", "can't replace version"]);
     assert_eq!(server.get("/who").text(), "v2");
     edit(&server, &version("v3"));
     becomes(&server, "v3");
