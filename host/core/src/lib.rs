@@ -110,6 +110,7 @@
 #![forbid(unsafe_code)]
 
 mod counters;
+pub mod declare;
 mod fifo;
 mod gates;
 mod glob;
