@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// A pattern for text. `*` matches any run of characters, `/` and the empty text included; every other character matches
-/// itself. There is no way to escape a `*`.
+/// A pattern for text. `*` matches any run of characters, `/` and the empty text included; every
+/// other character matches itself. There is no way to escape a `*`.
 ///
 /// Matching takes time linear in the text for each `*` of the pattern, and allocates nothing.
 ///
@@ -44,7 +44,8 @@ impl Glob {
         let Some(rest) = &self.rest else { return *self.first == *text };
         let between = text.strip_prefix(&*self.first).and_then(|text| text.strip_suffix(&*rest.last));
         let Some(mut between) = between else { return false };
-        // Each piece is taken where it is found first: that leaves the most text for the pieces after it.
+        // Each piece is taken where it is found first: that leaves the most text for the pieces
+        // after it.
         rest.middle.iter().all(|piece| {
             let found = between.find(&**piece);
             found.inspect(|at| between = &between[at + piece.len()..]).is_some()

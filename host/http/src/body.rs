@@ -5,8 +5,8 @@ use super::framing::BodyFraming;
 use super::reject::Reject;
 use crate::limits::HttpLimits;
 
-/// The most bytes of the first allocation for a body. To announce a long body costs a client nothing, so it must not cost
-/// memory here.
+/// The most bytes of the first allocation for a body. To announce a long body costs a client
+/// nothing, so it must not cost memory here.
 const FIRST_BYTES_MAX: usize = 16_384;
 
 /// Reads the body of one request from bytes that arrive piece by piece.
@@ -44,11 +44,12 @@ impl BodyReader {
         Ok(BodyReader { remaining, content: Vec::new(), bytes_max })
     }
 
-    /// Reads the bytes at the front of `input` that belong to the body, and returns how many they are: all of `input`, unless
-    /// the body ends before.
+    /// Reads the bytes at the front of `input` that belong to the body, and returns how many they
+    /// are: all of `input`, unless the body ends before.
     ///
     /// # Errors
-    /// The fault of a chunked coding, and 413 if it holds more content than allowed. The reader can't be used after that.
+    /// The fault of a chunked coding, and 413 if it holds more content than allowed. The reader
+    /// can't be used after that.
     pub fn read(&mut self, input: &[u8], limits: &HttpLimits) -> Result<usize, Reject> {
         match &mut self.remaining {
             Remaining::Length(left) => {
@@ -61,8 +62,8 @@ impl BodyReader {
             Remaining::Chunked(decoder) => {
                 let mut rest = input;
                 while let Some(content) = decoder.decode(&mut rest, limits)? {
-                    // Count the whole chunk, not only the part that has come: one that is too large is refused by its
-                    // first byte.
+                    // Count the whole chunk, not only the part that has come: one that is too large
+                    // is refused by its first byte.
                     let length = (self.content.len() + content.len()) as u64;
                     if length.saturating_add(decoder.chunk_left()) > self.bytes_max {
                         return Err(Reject::BodyTooLarge);
@@ -74,7 +75,8 @@ impl BodyReader {
         }
     }
 
-    /// Returns how many bytes are still to come. `None` for chunked content, whose length is not known.
+    /// Returns how many bytes are still to come. `None` for chunked content, whose length is not
+    /// known.
     pub fn length_left(&self) -> Option<u64> {
         match self.remaining {
             Remaining::Length(left) => Some(left),
@@ -116,7 +118,8 @@ impl BodyReader {
     }
 }
 
-/// Appends `more`. Doubles the capacity when it is used up, as `Vec` does, but not beyond `bytes_max`.
+/// Appends `more`. Doubles the capacity when it is used up, as `Vec` does, but not beyond
+/// `bytes_max`.
 fn extend(bytes: &mut Vec<u8>, more: &[u8], bytes_max: u64) {
     let needed = bytes.len() + more.len();
     if needed > bytes.capacity() {

@@ -21,9 +21,9 @@ const SIZE_DIGITS_MAX: u8 = 16;
 
 /// Decodes chunked coding as its bytes arrive. It keeps no bytes.
 ///
-/// It is strict: lines end in CRLF, sizes have at most 16 hexadecimal digits, and only extensions may stand between a size and
-/// its CRLF. Extensions and trailers are limited, checked for control characters, and discarded: a trailer must not become a
-/// field (RFC 9110, section 6.5.1).
+/// It is strict: lines end in CRLF, sizes have at most 16 hexadecimal digits, and only extensions
+/// may stand between a size and its CRLF. Extensions and trailers are limited, checked for control
+/// characters, and discarded: a trailer must not become a field (RFC 9110, section 6.5.1).
 ///
 /// ```
 /// use snow_http::{ChunkedDecoder, HttpLimits};
@@ -56,7 +56,8 @@ enum State {
     SizeStart,
     /// Another digit of the size, or what may follow a size: CR, `;` or white space.
     Size { digits: u8 },
-    /// After white space behind the size: more of it, or the `;` of an extension (RFC 9112, section 7.1.1: `BWS`).
+    /// After white space behind the size: more of it, or the `;` of an extension (RFC 9112, section
+    /// 7.1.1: `BWS`).
     SizeSpace,
     /// More of an extension, or the CR of the size line.
     Extension,
@@ -83,14 +84,15 @@ enum State {
 }
 
 impl ChunkedDecoder {
-    /// Takes bytes from the front of `input` up to the end of the next piece of content, and returns that piece.
+    /// Takes bytes from the front of `input` up to the end of the next piece of content, and
+    /// returns that piece.
     ///
-    /// `None` means that all of `input` was taken, or that the body [is done](Self::is_done) and the rest of `input` is not part
-    /// of it.
+    /// `None` means that all of `input` was taken, or that the body [is done](Self::is_done) and
+    /// the rest of `input` is not part of it.
     ///
     /// # Errors
-    /// 400 for a malformed chunk and for a size line that is too long, 431 for a trailer section that is too large. The decoder
-    /// can't be used after that.
+    /// 400 for a malformed chunk and for a size line that is too long, 431 for a trailer section
+    /// that is too large. The decoder can't be used after that.
     pub fn decode<'a>(&mut self, input: &mut &'a [u8], limits: &HttpLimits) -> Result<Option<&'a [u8]>, Reject> {
         while self.state != State::Done {
             if self.state == State::Data {
@@ -127,7 +129,8 @@ impl ChunkedDecoder {
         (!content.is_empty()).then_some(content)
     }
 
-    /// Returns the state after `byte`, in every state but `Data` and `Done`. Counts the byte against the limit of its part.
+    /// Returns the state after `byte`, in every state but `Data` and `Done`. Counts the byte
+    /// against the limit of its part.
     fn next(&mut self, byte: u8, limits: &HttpLimits) -> Result<State, Reject> {
         match self.state {
             State::SizeStart | State::Size { .. } | State::SizeSpace | State::Extension => {
@@ -150,7 +153,8 @@ impl ChunkedDecoder {
         }
     }
 
-    /// Returns the state after a byte of a size line: `chunk-size [ chunk-ext ] CRLF` (RFC 9112, section 7.1).
+    /// Returns the state after a byte of a size line: `chunk-size [ chunk-ext ] CRLF` (RFC 9112,
+    /// section 7.1).
     fn next_in_size_line(&mut self, byte: u8, limits: &HttpLimits) -> Result<State, Reject> {
         match (self.state, byte) {
             (State::SizeStart, _) => {
@@ -161,7 +165,8 @@ impl ChunkedDecoder {
             (State::Size { .. } | State::SizeSpace, b';') => Ok(State::Extension),
             (State::Size { .. } | State::SizeSpace, b' ' | b'\t') => Ok(State::SizeSpace),
             (State::Size { digits }, _) => self.add_digit(byte, digits),
-            // Extensions are not parsed. Any byte may be part of one that may be part of a field's value.
+            // Extensions are not parsed. Any byte may be part of one that may be part of a field's
+            // value.
             (State::Extension, _) if headers::is_field_value(&[byte]) => {
                 self.extension_bytes += 1;
                 match self.extension_bytes > limits.chunk_extensions_bytes_max {
@@ -193,8 +198,9 @@ impl ChunkedDecoder {
         }
     }
 
-    /// Returns the state after a byte of the trailer section: `*( field-line CRLF )` and an empty line (RFC 9112, section
-    /// 7.1.2). A folded line is refused, since a name can't begin with white space.
+    /// Returns the state after a byte of the trailer section: `*( field-line CRLF )` and an empty
+    /// line (RFC 9112, section 7.1.2). A folded line is refused, since a name can't begin with
+    /// white space.
     fn next_in_trailer(&self, byte: u8) -> Result<State, Reject> {
         match (self.state, byte) {
             (State::TrailerStart, b'\r') => Ok(State::LastLf),
@@ -217,7 +223,8 @@ fn expect(expected: u8, byte: u8, next: State) -> Result<State, Reject> {
     }
 }
 
-/// Appends `piece` to `out` as one chunk. An empty piece appends nothing: an empty chunk would end the body.
+/// Appends `piece` to `out` as one chunk. An empty piece appends nothing: an empty chunk would end
+/// the body.
 pub fn encode_piece(piece: &[u8], out: &mut Vec<u8>) {
     if piece.is_empty() {
         return;

@@ -22,14 +22,14 @@ use crate::exchange::Exchange;
 use crate::limits::HttpLimits;
 use crate::{Head, HeadReader, Reject, Request, Response};
 
-/// The most bytes of input that are kept while they can't be used. Together with one read of the caller, this is what a client
-/// can make the host hold by pipelining.
+/// The most bytes of input that are kept while they can't be used. Together with one read of the
+/// caller, this is what a client can make the host hold by pipelining.
 const INPUT_KEPT_BYTES_MAX: usize = 65_536;
 
 /// One client's connection: bytes in and requests out, responses in and bytes out.
 ///
-/// It has at most one exchange at a time. Pipelined requests wait as bytes, so their responses leave in order (RFC 9112, section
-/// 9.3.2). These are its phases:
+/// It has at most one exchange at a time. Pipelined requests wait as bytes, so their responses
+/// leave in order (RFC 9112, section 9.3.2). These are its phases:
 ///
 /// ```text
 ///  receive            step: admit            step                respond
@@ -45,20 +45,24 @@ const INPUT_KEPT_BYTES_MAX: usize = 65_536;
 ///   Rejecting ─────────────┴──► a response by step ────────────► Closing ──► Lingering
 /// ```
 ///
-/// The connection closes after a malformed or late request, since it is in doubt where the next one begins. After a request that
-/// the caller rejected, it stays open if the request has no body.
+/// The connection closes after a malformed or late request, since it is in doubt where the next one
+/// begins. After a request that the caller rejected, it stays open if the request has no body.
 ///
-/// After every call that takes a time, the connection has the right [deadline](Connection::deadline_ms). After
-/// [`receive`](Connection::receive), [`receive_eof`](Connection::receive_eof), [`respond`](Connection::respond) and
-/// [`wrote`](Connection::wrote), the caller calls [`step`](Connection::step) until it returns [`Step::Idle`].
+/// After every call that takes a time, the connection has the right
+/// [deadline](Connection::deadline_ms). After [`receive`](Connection::receive),
+/// [`receive_eof`](Connection::receive_eof), [`respond`](Connection::respond) and
+/// [`wrote`](Connection::wrote), the caller calls [`step`](Connection::step) until it returns
+/// [`Step::Idle`].
 ///
-/// No input makes it panic. Its memory is bounded by [`HttpLimits`], by one read of the caller, and by the responses that it was
-/// given.
+/// No input makes it panic. Its memory is bounded by [`HttpLimits`], by one read of the caller, and
+/// by the responses that it was given.
 #[derive(Debug)]
 pub struct Connection {
-    /// The bytes that were received and not used. Empty as long as whole requests come in whole reads.
+    /// The bytes that were received and not used. Empty as long as whole requests come in whole
+    /// reads.
     input: Buffer,
-    /// The bytes that are not written yet. Responses to pipelined requests gather here, so that one write sends them all.
+    /// The bytes that are not written yet. Responses to pipelined requests gather here, so that one
+    /// write sends them all.
     output: Buffer,
     phase: Phase,
     /// When `timeout` ends. Without meaning if that is [`Timeout::None`].
@@ -89,8 +93,8 @@ enum Phase {
     Exchange(Exchange),
     /// The response is sent in pieces.
     Streaming(Box<Streaming>),
-    /// The output is written, then the connection closes. If it has to linger, input may be on its way that would turn the close
-    /// into a reset (RFC 9112, section 9.6).
+    /// The output is written, then the connection closes. If it has to linger, input may be on its
+    /// way that would turn the close into a reset (RFC 9112, section 9.6).
     Closing { linger: bool },
     /// The writing side of the socket is shut down. Input is read, counted and discarded.
     Lingering { discarded_bytes: u64 },
@@ -141,7 +145,8 @@ pub enum Admission {
         /// The most bytes of the body. [`HttpLimits::body_bytes_max`] applies as well.
         body_bytes_max: u64,
     },
-    /// Answer with this response. If the request has a body, it is not read, and the connection closes.
+    /// Answer with this response. If the request has a body, it is not read, and the connection
+    /// closes.
     Reject(Response),
 }
 
@@ -195,7 +200,8 @@ impl Connection {
         }
     }
 
-    /// Returns the exchange of the request that the caller has and did not answer, to note its progress.
+    /// Returns the exchange of the request that the caller has and did not answer, to note its
+    /// progress.
     #[inline]
     pub fn exchange_mut(&mut self) -> Option<&mut Exchange> {
         match &mut self.phase {
@@ -214,8 +220,9 @@ impl Connection {
         }
     }
 
-    /// Removes the first `count` bytes of the output, which were written. The caller calls [`step`](Self::step) afterwards,
-    /// because pipelined requests may have waited for room in the output.
+    /// Removes the first `count` bytes of the output, which were written. The caller calls
+    /// [`step`](Self::step) afterwards, because pipelined requests may have waited for room in the
+    /// output.
     pub fn wrote(&mut self, count: usize, now_ms: u64, limits: &HttpLimits) {
         self.output.consume(count);
         if count > 0 {
@@ -224,8 +231,8 @@ impl Connection {
         self.update_timeout(now_ms, limits);
     }
 
-    /// Returns whether the caller should read from the socket. False while much input waits that can't be used yet, and while
-    /// the connection closes without regard to more input.
+    /// Returns whether the caller should read from the socket. False while much input waits that
+    /// can't be used yet, and while the connection closes without regard to more input.
     #[inline]
     pub fn wants_read(&self) -> bool {
         if self.dropped || self.input_end == InputEnd::Reached || self.input_is_full() {
@@ -233,21 +240,24 @@ impl Connection {
         }
         match self.phase {
             Phase::Head(_) | Phase::Arrived(_) | Phase::Body(_) | Phase::Lingering { .. } => true,
-            // While the host shuts down, a client that pipelines on and on must not keep the connection open.
+            // While the host shuts down, a client that pipelines on and on must not keep the
+            // connection open.
             Phase::Exchange(_) | Phase::Streaming(_) => !self.draining,
             Phase::Rejecting(_) | Phase::Closing { .. } => false,
         }
     }
 
-    /// Returns whether as much input waits as may. Nothing is read then until some of it is used. Even the end of the client's
-    /// bytes can't be seen then, because a FIN does not pass a full window.
+    /// Returns whether as much input waits as may. Nothing is read then until some of it is used.
+    /// Even the end of the client's bytes can't be seen then, because a FIN does not pass a full
+    /// window.
     #[inline]
     pub fn input_is_full(&self) -> bool {
         self.input.len() >= INPUT_KEPT_BYTES_MAX
     }
 
-    /// Returns whether input waits that was received and not used. [`step`](Self::step) may be able to use it once
-    /// [`wrote`](Self::wrote) has made room for more responses; no event of the socket will say so.
+    /// Returns whether input waits that was received and not used. [`step`](Self::step) may be able
+    /// to use it once [`wrote`](Self::wrote) has made room for more responses; no event of the
+    /// socket will say so.
     #[inline]
     pub fn has_unused_input(&self) -> bool {
         let waits = match self.phase {
@@ -267,8 +277,9 @@ impl Connection {
         lingers && !self.dropped && self.output.is_empty() && self.input_end != InputEnd::Reached
     }
 
-    /// Notes that the writing side of the socket is shut down. From now on input is read and discarded, until the client closes
-    /// its side, or has sent [`HttpLimits::linger_bytes_max`], or [`HttpLimits::linger_ms`] have passed.
+    /// Notes that the writing side of the socket is shut down. From now on input is read and
+    /// discarded, until the client closes its side, or has sent [`HttpLimits::linger_bytes_max`],
+    /// or [`HttpLimits::linger_ms`] have passed.
     pub fn shutdown_done(&mut self, now_ms: u64, limits: &HttpLimits) {
         if self.wants_shutdown() {
             self.phase = Phase::Lingering { discarded_bytes: 0 };
@@ -276,8 +287,8 @@ impl Connection {
         }
     }
 
-    /// Returns whether the caller should close the socket. If there still is an [`exchange`](Self::exchange), the caller takes
-    /// it with [`abandon`](Self::abandon).
+    /// Returns whether the caller should close the socket. If there still is an
+    /// [`exchange`](Self::exchange), the caller takes it with [`abandon`](Self::abandon).
     #[inline]
     pub fn is_finished(&self) -> bool {
         let closed = match self.phase {
@@ -287,10 +298,11 @@ impl Connection {
         self.dropped || closed
     }
 
-    /// Starts to close the connection, because the host shuts down. Requests that were received are answered, the last one with
-    /// `connection: close`.
+    /// Starts to close the connection, because the host shuts down. Requests that were received are
+    /// answered, the last one with `connection: close`.
     ///
-    /// An idle connection closes after [`HttpLimits::drain_idle_ms`]. A request that was on its way is still answered.
+    /// An idle connection closes after [`HttpLimits::drain_idle_ms`]. A request that was on its way
+    /// is still answered.
     pub fn close_when_idle(&mut self, now_ms: u64, limits: &HttpLimits) {
         self.draining = true;
         self.restart(Timeout::Idle);
@@ -313,8 +325,8 @@ impl Connection {
         }
     }
 
-    /// Closes the connection, because the client has left or could not be seen leaving, and returns its exchange. Unlike with
-    /// [`abandon`](Self::abandon), earlier responses are still written.
+    /// Closes the connection, because the client has left or could not be seen leaving, and returns
+    /// its exchange. Unlike with [`abandon`](Self::abandon), earlier responses are still written.
     pub fn give_up(&mut self, now_ms: u64, limits: &HttpLimits) -> Option<Exchange> {
         let exchange = match self.take_phase() {
             Phase::Exchange(exchange) => exchange,
@@ -328,7 +340,8 @@ impl Connection {
         Some(exchange)
     }
 
-    /// Takes the phase out and leaves `Closing` in its place. The caller puts the next phase there, unless that is `Closing`.
+    /// Takes the phase out and leaves `Closing` in its place. The caller puts the next phase there,
+    /// unless that is `Closing`.
     fn take_phase(&mut self) -> Phase {
         std::mem::replace(&mut self.phase, Phase::Closing { linger: false })
     }

@@ -1,8 +1,8 @@
 //! Responses: the rules that a response must keep before it may be sent, and its bytes.
 //!
-//! A guest decides about its fields; the host alone decides where the message ends. So only the host sets the fields that frame
-//! a message or that are about the connection. A response in which a guest sets one is refused, and the log says why
-//! ([`ResponseFault`]).
+//! A guest decides about its fields; the host alone decides where the message ends. So only the
+//! host sets the fields that frame a message or that are about the connection. A response in which
+//! a guest sets one is refused, and the log says why ([`ResponseFault`]).
 
 use std::fmt::Display;
 use std::io::Write as _;
@@ -10,8 +10,8 @@ use std::io::Write as _;
 use super::headers;
 use super::message::{Field, Response, Version};
 
-/// The reason why a guest's response can't be sent. The client gets a 500. This text is for the log, so names in it are escaped
-/// and cut.
+/// The reason why a guest's response can't be sent. The client gets a 500. This text is for the
+/// log, so names in it are escaped and cut.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ResponseFault {
     /// The status is not one of 200 to 599. Only the host sends interim responses (1xx).
@@ -20,7 +20,8 @@ pub enum ResponseFault {
     /// A field's name is not a token (RFC 9110, section 5.1).
     #[error("{:?} is not a field name", cut(.0))]
     BadFieldName(String),
-    /// A field's value has a CR, LF, NUL or another control character than the tab (RFC 9110, section 5.5).
+    /// A field's value has a CR, LF, NUL or another control character than the tab (RFC 9110,
+    /// section 5.5).
     #[error("the value of the field {:?} holds a control character", cut(name))]
     BadFieldValue {
         /// The name of the field.
@@ -40,7 +41,8 @@ pub enum ResponseFault {
         /// The length of the body.
         actual: String,
     },
-    /// The response has a body, and responses with its status have none (RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5).
+    /// The response has a body, and responses with its status have none (RFC 9110, sections 15.3.5,
+    /// 15.3.6 and 15.4.5).
     #[error("a response with status {0} has no body")]
     BodyNotAllowed(u16),
 }
@@ -50,14 +52,16 @@ fn cut(text: &str) -> String {
     text.chars().take(64).collect()
 }
 
-/// The fields that a response must not have. `expect` is not among them, because it means nothing in a response.
+/// The fields that a response must not have. `expect` is not among them, because it means nothing
+/// in a response.
 const FORBIDDEN: [&str; 7] =
     ["connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"];
 
 /// Checks whether a response may be sent. `head_only` says that it is for a HEAD request.
 ///
-/// If a guest sets `content-length`, it must be the length of the body. There are two exceptions: a 304, and a response to HEAD
-/// with an empty body, may have the length that the response to GET would have (RFC 9110, section 8.6).
+/// If a guest sets `content-length`, it must be the length of the body. There are two exceptions: a
+/// 304, and a response to HEAD with an empty body, may have the length that the response to GET
+/// would have (RFC 9110, section 8.6).
 ///
 /// # Errors
 /// The first rule that the response breaks.
@@ -77,8 +81,8 @@ pub fn check_response(response: &Response, head_only: bool) -> Result<(), Respon
     check_head(response, Some(length), head_only && length == 0)
 }
 
-/// Checks whether a response may be sent whose body comes in pieces. `length` is the length of the whole body, if it is known;
-/// `response.body` is the first piece.
+/// Checks whether a response may be sent whose body comes in pieces. `length` is the length of the
+/// whole body, if it is known; `response.body` is the first piece.
 ///
 /// # Errors
 /// The first rule that the response breaks.
@@ -90,7 +94,8 @@ pub fn check_streamed(response: &Response, length: Option<u64>, head_only: bool)
     check_head(response, length, head_only)
 }
 
-/// Checks the status and the fields. With `any_length`, a `content-length` must be a number, but need not be `length`.
+/// Checks the status and the fields. With `any_length`, a `content-length` must be a number, but
+/// need not be `length`.
 fn check_head(response: &Response, length: Option<u64>, any_length: bool) -> Result<(), ResponseFault> {
     if !(200..=599).contains(&response.status) {
         return Err(ResponseFault::BadStatus(response.status));
@@ -126,7 +131,8 @@ fn check_field(field: &Field) -> Result<(), ResponseFault> {
     }
 }
 
-/// Returns whether a response with this status has no content: it ends with its head, or says that its length is 0.
+/// Returns whether a response with this status has no content: it ends with its head, or says that
+/// its length is 0.
 pub fn has_no_content(status: u16) -> bool {
     matches!(status, 204 | 205 | 304)
 }
@@ -140,11 +146,11 @@ pub struct Envelope<'a> {
     pub head_only: bool,
     /// Whether the connection stays open after this response.
     pub keep_alive: bool,
-    /// The value of the `date` field (RFC 9110, section 6.6.1), which the caller makes, since nothing here reads a clock. It is
-    /// not checked, and not sent if the response has its own.
+    /// The value of the `date` field (RFC 9110, section 6.6.1), which the caller makes, since
+    /// nothing here reads a clock. It is not checked, and not sent if the response has its own.
     pub date: &'a str,
-    /// The value of the `x-request-id` field. It is not checked, and replaces the response's own, so that the client and the log
-    /// have the same id.
+    /// The value of the `x-request-id` field. It is not checked, and replaces the response's own,
+    /// so that the client and the log have the same id.
     pub request_id: Option<&'a dyn Display>,
 }
 
@@ -176,7 +182,8 @@ impl BodyEnd {
 /// use snow_http::{Envelope, Response, Version, encode_response};
 ///
 /// let date = "Sat, 21 Nov 2026 12:00:00 GMT";
-/// let envelope = Envelope { version: Version::Http11, head_only: false, keep_alive: false, date, request_id: None };
+/// let (version, head_only) = (Version::Http11, false);
+/// let envelope = Envelope { version, head_only, keep_alive: false, date, request_id: None };
 /// let mut out = Vec::new();
 /// encode_response(&Response::text(200, "hello"), &envelope, &mut out);
 /// assert!(out.starts_with(b"HTTP/1.1 200 OK\r\n"));
@@ -192,10 +199,12 @@ pub fn encode_response(response: &Response, envelope: &Envelope<'_>, out: &mut V
     out.extend_from_slice(body);
 }
 
-/// Appends the head of a response to `out`. It must have passed [`check_response`] or [`check_streamed`].
+/// Appends the head of a response to `out`. It must have passed [`check_response`] or
+/// [`check_streamed`].
 pub fn encode_head(response: &Response, end: BodyEnd, envelope: &Envelope<'_>, out: &mut Vec<u8>) {
-    // A response has the server's version, not the request's (RFC 9110, section 6.2): so HTTP/1.1, even for an HTTP/1.0 client.
-    // The fields below are those that such a client understands. (Writing to a vector can't fail.)
+    // A response has the server's version, not the request's (RFC 9110, section 6.2): so HTTP/1.1,
+    // even for an HTTP/1.0 client. The fields below are those that such a client understands.
+    // (Writing to a vector can't fail.)
     let status = response.status;
     let _ = write!(out, "HTTP/1.1 {status} {}\r\n", reason_phrase(status));
 
@@ -216,8 +225,8 @@ pub fn encode_head(response: &Response, end: BodyEnd, envelope: &Envelope<'_>, o
     if let Some(id) = envelope.request_id {
         let _ = write!(out, "x-request-id: {id}\r\n");
     }
-    // Send `connection` only where the client could not know: HTTP/1.1 stays open by default, HTTP/1.0 closes (RFC 9112,
-    // section 9.3). A close is always announced.
+    // Send `connection` only where the client could not know: HTTP/1.1 stays open by default,
+    // HTTP/1.0 closes (RFC 9112, section 9.3). A close is always announced.
     match (envelope.keep_alive, envelope.version) {
         (false, _) => out.extend_from_slice(b"connection: close\r\n"),
         (true, Version::Http10) => out.extend_from_slice(b"connection: keep-alive\r\n"),
@@ -235,14 +244,16 @@ fn encode_framing(status: u16, end: BodyEnd, own_length: Option<u64>, envelope: 
         (304, _) => own_length,
         // A 205 has no content, and has to say so (RFC 9110, section 15.3.6).
         (205, _) => Some(0),
-        // A response to HEAD has the length of a response to GET. If its body was left out, the guest may have set it.
+        // A response to HEAD has the length of a response to GET. If its body was left out, the
+        // guest may have set it.
         (_, BodyEnd::Length(0)) if envelope.head_only => own_length.or(Some(0)),
         (_, BodyEnd::Length(length)) => Some(length),
         (_, BodyEnd::Chunked) => {
             out.extend_from_slice(b"transfer-encoding: chunked\r\n");
             None
         }
-        // Without a length and without chunked coding, a body ends with the connection (RFC 9112, section 6.3).
+        // Without a length and without chunked coding, a body ends with the connection (RFC 9112,
+        // section 6.3).
         (_, BodyEnd::Close) => None,
     };
     if let Some(length) = length {
@@ -270,8 +281,8 @@ fn is(field: &Field, name: &str) -> bool {
     field.name.eq_ignore_ascii_case(name)
 }
 
-/// Returns the reason phrase of a status code. Empty for codes that are not registered: the phrase is optional (RFC 9112,
-/// section 4).
+/// Returns the reason phrase of a status code. Empty for codes that are not registered: the phrase
+/// is optional (RFC 9112, section 4).
 pub fn reason_phrase(status: u16) -> &'static str {
     match status {
         200 => "OK",

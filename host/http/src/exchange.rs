@@ -3,10 +3,11 @@
 use crate::request_id::RequestId;
 use crate::{Head, Version};
 
-/// What a connection keeps of a request while it is answered. The head and the body are with whoever answers it.
+/// What a connection keeps of a request while it is answered. The head and the body are with
+/// whoever answers it.
 ///
-/// Field order matters: with `progress` first, the connection's `Phase` keeps its discriminant in a niche of [`Progress`],
-/// which saves 8 bytes a connection.
+/// Field order matters: with `progress` first, the connection's `Phase` keeps its discriminant in a
+/// niche of [`Progress`], which saves 8 bytes a connection.
 #[derive(Clone, Debug)]
 #[repr(C)]
 pub struct Exchange {
@@ -16,7 +17,8 @@ pub struct Exchange {
     pub serial: u32,
     /// The request's name in logs and in the response.
     pub id: RequestId,
-    /// The method and the target, `GET /path?query`, for the access log. Visible ASCII and one space.
+    /// The method and the target, `GET /path?query`, for the access log. Visible ASCII and one
+    /// space.
     pub label: Box<str>,
     /// When the head was whole.
     pub started_ms: u64,

@@ -1,7 +1,8 @@
-//! Where a request's body ends, and whether the connection stays open after it (RFC 9112, sections 6 and 9).
+//! Where a request's body ends, and whether the connection stays open after it (RFC 9112, sections
+//! 6 and 9).
 //!
-//! This file is the defence against request smuggling. Two readers of a message must not disagree about its end, so everything
-//! that could be read in two ways is refused.
+//! This file is the defence against request smuggling. Two readers of a message must not disagree
+//! about its end, so everything that could be read in two ways is refused.
 
 use super::headers::{self, BadNumber};
 use super::message::{Head, Version};
@@ -25,7 +26,8 @@ pub struct Framing {
     pub body: BodyFraming,
     /// Whether the client may send another request on the connection (RFC 9112, section 9.3).
     pub keep_alive: bool,
-    /// Whether the client may be waiting for a 100 before it sends the body (RFC 9110, section 10.1.1).
+    /// Whether the client may be waiting for a 100 before it sends the body (RFC 9110, section
+    /// 10.1.1).
     pub expect_continue: bool,
 }
 
@@ -33,8 +35,9 @@ impl Framing {
     /// Reads the framing of a request.
     ///
     /// # Errors
-    /// 400 for fields that are malformed or contradict each other, 413 for a length larger than a `u64`, 501 for a transfer
-    /// coding other than `chunked`, 417 for an expectation other than `100-continue`.
+    /// 400 for fields that are malformed or contradict each other, 413 for a length larger than a
+    /// `u64`, 501 for a transfer coding other than `chunked`, 417 for an expectation other than
+    /// `100-continue`.
     pub fn of(head: &Head) -> Result<Framing, Reject> {
         Ok(Framing { body: body_framing(head)?, keep_alive: keep_alive(head), expect_continue: expect_continue(head)? })
     }
@@ -46,8 +49,9 @@ fn body_framing(head: &Head) -> Result<BodyFraming, Reject> {
     if head.field("transfer-encoding").is_none() {
         return Ok(length.map_or(BodyFraming::None, BodyFraming::Length));
     }
-    // RFC 9112, section 6.1 allows a server to read a message with both fields by its Transfer-Encoding, and calls the framing
-    // of chunked HTTP/1.0 faulty. A proxy in between may have read either by its Content-Length, and so have seen another end.
+    // RFC 9112, section 6.1 allows a server to read a message with both fields by its
+    // Transfer-Encoding, and calls the framing of chunked HTTP/1.0 faulty. A proxy in between may
+    // have read either by its Content-Length, and so have seen another end.
     if length.is_some() || head.version() == Version::Http10 {
         return Err(Reject::TransferEncoding);
     }
@@ -55,7 +59,8 @@ fn body_framing(head: &Head) -> Result<BodyFraming, Reject> {
     Ok(BodyFraming::Chunked)
 }
 
-/// Returns the length that all members of all `content-length` fields agree on (RFC 9110, section 8.6).
+/// Returns the length that all members of all `content-length` fields agree on (RFC 9110, section
+/// 8.6).
 fn content_length(head: &Head) -> Result<Option<u64>, Reject> {
     let mut length = None;
     for member in head.fields_named("content-length").flat_map(headers::list) {
@@ -70,13 +75,14 @@ fn content_length(head: &Head) -> Result<Option<u64>, Reject> {
     Ok(length)
 }
 
-/// Checks that the codings of all `transfer-encoding` fields are `chunked`, once and nothing else (RFC 9112, section 6.1).
+/// Checks that the codings of all `transfer-encoding` fields are `chunked`, once and nothing else
+/// (RFC 9112, section 6.1).
 fn check_transfer_coding(head: &Head) -> Result<(), Reject> {
     let mut chunked = false;
     let mut unknown = false;
     for coding in head.fields_named("transfer-encoding").flat_map(headers::list) {
-        // A coding behind `chunked`, or one that is no token, is malformed. One that is only unknown is a 501, and must not
-        // hide a malformed one behind it: so the loop goes on.
+        // A coding behind `chunked`, or one that is no token, is malformed. One that is only
+        // unknown is a 501, and must not hide a malformed one behind it: so the loop goes on.
         let name = coding.split(|&byte| byte == b';').next().unwrap_or_default();
         let name = headers::trim(name);
         if chunked || !headers::is_token(name) {
@@ -95,7 +101,8 @@ fn check_transfer_coding(head: &Head) -> Result<(), Reject> {
     }
 }
 
-/// Returns whether the connection stays open after this request (RFC 9112, section 9.3). `close` wins over `keep-alive`.
+/// Returns whether the connection stays open after this request (RFC 9112, section 9.3). `close`
+/// wins over `keep-alive`.
 fn keep_alive(head: &Head) -> bool {
     let has = |option| head.fields_named("connection").any(|options| headers::list_has(options, option));
     match head.version() {
@@ -104,8 +111,8 @@ fn keep_alive(head: &Head) -> bool {
     }
 }
 
-/// Returns whether the client expects a 100 before it sends the body. In HTTP/1.0 the expectation is ignored, because such a
-/// client does not know interim responses (RFC 9110, section 10.1.1).
+/// Returns whether the client expects a 100 before it sends the body. In HTTP/1.0 the expectation
+/// is ignored, because such a client does not know interim responses (RFC 9110, section 10.1.1).
 fn expect_continue(head: &Head) -> Result<bool, Reject> {
     let mut expected = false;
     for expectation in head.fields_named("expect").flat_map(headers::list) {

@@ -1,9 +1,10 @@
 //! Request heads: bytes become a [`Head`], or a reason to refuse it.
 //!
-//! The work has two halves. First, [`HeadReader`] looks at each line once, as soon as it is whole, and checks its end, its
-//! characters, its length, and the number of lines. So a head is refused before its end, and one that arrives byte by byte
-//! costs no more than one that arrives whole. Then `parse` gives the whole head to `httparse`. The only leniency of `httparse`
-//! that matters here, the bare LF, is excluded by then.
+//! The work has two halves. First, [`HeadReader`] looks at each line once, as soon as it is whole,
+//! and checks its end, its characters, its length, and the number of lines. So a head is refused
+//! before its end, and one that arrives byte by byte costs no more than one that arrives whole.
+//! Then `parse` gives the whole head to `httparse`. The only leniency of `httparse` that matters
+//! here, the bare LF, is excluded by then.
 
 use std::ops::Range;
 
@@ -19,27 +20,30 @@ use crate::limits::HttpLimits;
 /// The most bytes of a method. The longest registered one, `UPDATEREDIRECTREF`, has 17.
 const METHOD_BYTES_MAX: usize = 32;
 
-/// The most bytes of a head, whatever the limits: positions in it must fit in 16 bits. (Its last four bytes, two line ends, are
-/// not kept.)
+/// The most bytes of a head, whatever the limits: positions in it must fit in 16 bits. (Its last
+/// four bytes, two line ends, are not kept.)
 const HEAD_BYTES_CEILING: usize = 65_536;
 
-/// The most empty lines before a request that are skipped. Some old clients sent one behind a body, and RFC 9112, section 2.2
-/// asks servers to ignore it.
+/// The most empty lines before a request that are skipped. Some old clients sent one behind a body,
+/// and RFC 9112, section 2.2 asks servers to ignore it.
 const BLANK_LINES_MAX: u8 = 4;
 
-/// The most options in all `connection` fields of a head. Later on, each field is compared with each option.
+/// The most options in all `connection` fields of a head. Later on, each field is compared with
+/// each option.
 const CONNECTION_OPTIONS_MAX: usize = 32;
 
 /// Finds and parses one request head in bytes that arrive piece by piece.
 ///
-/// It keeps no bytes, only how far it has read: the caller passes the same bytes again, with more behind them.
+/// It keeps no bytes, only how far it has read: the caller passes the same bytes again, with more
+/// behind them.
 ///
 /// ```
 /// use snow_http::{HeadReader, HttpLimits};
 ///
 /// let (mut reader, limits) = (HeadReader::default(), HttpLimits::default());
 /// assert!(reader.read(b"GET /a HTTP/1.1\r\nHo", &limits).unwrap().is_none());
-/// let (head, length) = reader.read(b"GET /a HTTP/1.1\r\nHost: b\r\n\r\nmore", &limits).unwrap().unwrap();
+/// let bytes = b"GET /a HTTP/1.1\r\nHost: b\r\n\r\nmore";
+/// let (head, length) = reader.read(bytes, &limits).unwrap().unwrap();
 /// assert_eq!((head.path(), head.field("host"), length), ("/a", Some(&b"b"[..]), 28));
 /// ```
 #[derive(Clone, Debug, Default)]
@@ -55,8 +59,9 @@ pub struct HeadReader {
 }
 
 impl HeadReader {
-    /// Returns how many of the first `bytes` are empty lines before a head. The caller removes them before it calls
-    /// [`read`](Self::read). At most 4 lines are skipped for each head, and none once it has begun.
+    /// Returns how many of the first `bytes` are empty lines before a head. The caller removes them
+    /// before it calls [`read`](Self::read). At most 4 lines are skipped for each head, and none
+    /// once it has begun.
     pub fn skip_blank_lines(&mut self, bytes: &[u8]) -> usize {
         let mut skipped = 0;
         while self.lines == 0 && self.blank_lines < BLANK_LINES_MAX && bytes[skipped..].starts_with(b"\r\n") {
@@ -68,14 +73,17 @@ impl HeadReader {
         skipped
     }
 
-    /// Reads a head from `bytes`, which begin with it. They may hold only a part of the head, or more than the head.
+    /// Reads a head from `bytes`, which begin with it. They may hold only a part of the head, or
+    /// more than the head.
     ///
-    /// Returns the head and its length in bytes. `None` means that the head is not whole: call again with the same bytes and
-    /// more behind them. After a head or an error the reader can't be used any more.
+    /// Returns the head and its length in bytes. `None` means that the head is not whole: call
+    /// again with the same bytes and more behind them. After a head or an error the reader can't be
+    /// used any more.
     ///
     /// # Errors
-    /// The fault of the first malformed line, as soon as it is known. The result does not depend on how the bytes are split,
-    /// except that the fault of a head that is not whole may not be known yet.
+    /// The fault of the first malformed line, as soon as it is known. The result does not depend on
+    /// how the bytes are split, except that the fault of a head that is not whole may not be known
+    /// yet.
     pub fn read(&mut self, bytes: &[u8], limits: &HttpLimits) -> Result<Option<(Head, usize)>, Reject> {
         match self.find_end(bytes, limits)? {
             Some(end) => parse(&bytes[..end], self.lines as usize - 1, limits).map(|head| Some((head, end))),
@@ -83,12 +91,14 @@ impl HeadReader {
         }
     }
 
-    /// Returns where the head ends, if it is whole. Checks each line that has become whole since the last call.
+    /// Returns where the head ends, if it is whole. Checks each line that has become whole since
+    /// the last call.
     fn find_end(&mut self, bytes: &[u8], limits: &HttpLimits) -> Result<Option<usize>, Reject> {
         self.check_first_byte(bytes)?;
         let bytes_max = limits.head_bytes_max.min(HEAD_BYTES_CEILING);
         let window = &bytes[..bytes.len().min(bytes_max)];
-        // Each round takes one line. `searched` and `line_start` survive until the next call, so no byte is searched twice.
+        // Each round takes one line. `searched` and `line_start` survive until the next call, so no
+        // byte is searched twice.
         while let Some(length) = memchr(b'\n', behind(window, self.searched)) {
             let end = self.searched + length as u32 + 1;
             let line = behind(&window[..end as usize], self.line_start);
@@ -109,8 +119,9 @@ impl HeadReader {
         }
     }
 
-    /// Refuses bytes that can't be HTTP by the first of them. So a TLS client that connects to a plain port learns it at once,
-    /// and not by a timeout. A single CR may be the first half of an empty line.
+    /// Refuses bytes that can't be HTTP by the first of them. So a TLS client that connects to a
+    /// plain port learns it at once, and not by a timeout. A single CR may be the first half of an
+    /// empty line.
     fn check_first_byte(&self, bytes: &[u8]) -> Result<(), Reject> {
         match bytes {
             [] => Ok(()),
@@ -120,7 +131,8 @@ impl HeadReader {
         }
     }
 
-    /// Checks a whole line, which ends with LF: its length, its end, its characters, and the number of lines.
+    /// Checks a whole line, which ends with LF: its length, its end, its characters, and the number
+    /// of lines.
     fn check_line(&self, line: &[u8], limits: &HttpLimits) -> Result<(), Reject> {
         self.check_partial_line(line, limits)?;
         let content = line.strip_suffix(b"\r\n").ok_or(Reject::LineEnd)?;
@@ -136,7 +148,8 @@ impl HeadReader {
         }
     }
 
-    /// Refuses a request line that is so long that its method or its target must be too long, before its end has come.
+    /// Refuses a request line that is so long that its method or its target must be too long,
+    /// before its end has come.
     fn check_partial_line(&self, line: &[u8], limits: &HttpLimits) -> Result<(), Reject> {
         // The most bytes of a request line without its target.
         const REST: usize = METHOD_BYTES_MAX + "  HTTP/1.1\r\n".len();
@@ -183,7 +196,8 @@ fn parse(bytes: &[u8], fields: usize, limits: &HttpLimits) -> Result<Head, Rejec
     build(bytes, method, target, version, request.headers, limits)
 }
 
-/// Translates an error of `httparse`, which reports `Version` for anything in the place of the version.
+/// Translates an error of `httparse`, which reports `Version` for anything in the place of the
+/// version.
 fn explain(error: httparse::Error, bytes: &[u8]) -> Reject {
     match error {
         httparse::Error::Version if names_other_version(bytes) => Reject::Version,
@@ -193,7 +207,8 @@ fn explain(error: httparse::Error, bytes: &[u8]) -> Reject {
     }
 }
 
-/// Returns whether the request line ends with another HTTP version than 1.0 and 1.1, as `PRI * HTTP/2.0` does.
+/// Returns whether the request line ends with another HTTP version than 1.0 and 1.1, as `PRI *
+/// HTTP/2.0` does.
 fn names_other_version(bytes: &[u8]) -> bool {
     let line_end = memmem::find(bytes, b"\r\n").unwrap_or(bytes.len());
     let last_word = bytes[..line_end].rsplit(|&byte| byte == b' ').next().unwrap_or_default();
@@ -241,9 +256,11 @@ fn build(
     })
 }
 
-/// Returns the value of the `host` field: exactly one in HTTP/1.1, at most one in HTTP/1.0 (RFC 9112, section 3.2).
+/// Returns the value of the `host` field: exactly one in HTTP/1.1, at most one in HTTP/1.0 (RFC
+/// 9112, section 3.2).
 ///
-/// An empty value is allowed: the target then has no authority (RFC 9112, section 3.2), and this server has one host only.
+/// An empty value is allowed: the target then has no authority (RFC 9112, section 3.2), and this
+/// server has one host only.
 fn host_of<'a>(fields: &[Header<'a>], version: Version) -> Result<Option<&'a [u8]>, Reject> {
     let mut hosts = fields.iter().filter(|field| field.name.eq_ignore_ascii_case("host")).map(|field| field.value);
     match (hosts.next(), hosts.next()) {
@@ -265,7 +282,8 @@ fn check_connection_options(fields: &[Header<'_>]) -> Result<(), Reject> {
     }
 }
 
-/// Returns a copy of the head without its last two line ends, and with its field names in lower case.
+/// Returns a copy of the head without its last two line ends, and with its field names in lower
+/// case.
 fn lower_case_names(bytes: &[u8], fields: &[FieldSpan]) -> Box<[u8]> {
     let ends = b"\r\n\r\n";
     let mut raw: Box<[u8]> = bytes.strip_suffix(ends).unwrap_or(bytes).into();

@@ -1,7 +1,8 @@
-//! The grammar that requests and responses share: tokens, field values and comma lists (RFC 9110, section 5).
+//! The grammar that requests and responses share: tokens, field values and comma lists (RFC 9110,
+//! section 5).
 
-/// The fields that are about the connection and not about the message (RFC 9110, section 7.6.1), and `expect`, which the host
-/// answers. Guests neither see nor send them.
+/// The fields that are about the connection and not about the message (RFC 9110, section 7.6.1),
+/// and `expect`, which the host answers. Guests neither see nor send them.
 const CONNECTION_LEVEL: [&str; 8] =
     ["connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "proxy-connection", "expect"];
 
@@ -15,17 +16,19 @@ pub(crate) const fn is_tchar(byte: u8) -> bool {
     TCHAR[byte as usize]
 }
 
-/// Returns whether `bytes` is a token: one or more `tchar` (RFC 9110, section 5.6.2). Field names and methods are tokens.
+/// Returns whether `bytes` is a token: one or more `tchar` (RFC 9110, section 5.6.2). Field names
+/// and methods are tokens.
 pub fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().all(|&byte| is_tchar(byte))
 }
 
-/// Returns whether `bytes` may be a field's value: it has no control byte but the tab. Bytes above 127 are allowed (RFC 9110,
-/// section 5.5: `obs-text`).
+/// Returns whether `bytes` may be a field's value: it has no control byte but the tab. Bytes above
+/// 127 are allowed (RFC 9110, section 5.5: `obs-text`).
 ///
 /// This rule keeps CR, LF and NUL out of all heads, received and sent.
 pub fn is_field_value(bytes: &[u8]) -> bool {
-    // No early exit, so that the compiler checks many bytes at once. Nearly every line is good to its end.
+    // No early exit, so that the compiler checks many bytes at once. Nearly every line is good to
+    // its end.
     !bytes.iter().fold(false, |bad, &byte| bad | is_control(byte))
 }
 
@@ -33,10 +36,11 @@ fn is_control(byte: u8) -> bool {
     (byte < b' ' && byte != b'\t') || byte == 0x7f
 }
 
-/// Returns the members of a comma list without the white space around them (RFC 9110, section 5.6.1).
+/// Returns the members of a comma list without the white space around them (RFC 9110, section
+/// 5.6.1).
 ///
-/// Empty members, as in `a,,b`, are kept: it is for the caller to skip or to refuse them. Quoted strings are not understood,
-/// because the lists that the host reads consist of tokens and numbers.
+/// Empty members, as in `a,,b`, are kept: it is for the caller to skip or to refuse them. Quoted
+/// strings are not understood, because the lists that the host reads consist of tokens and numbers.
 pub(crate) fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|&byte| byte == b',').map(trim)
 }
@@ -47,7 +51,7 @@ pub(crate) fn list_has(value: &[u8], token: &str) -> bool {
 }
 
 /// Returns `bytes` without the spaces and tabs around it (RFC 9110, section 5.6.3: `OWS`).
-pub(crate) fn trim(mut bytes: &[u8]) -> &[u8] {
+pub fn trim(mut bytes: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = bytes {
         bytes = rest;
     }
@@ -63,7 +67,8 @@ pub enum BadNumber {
     TooLarge,
 }
 
-/// Reads a decimal number, `1*DIGIT`: no sign, no space, no underscore. (`str::parse` would accept a `+`.)
+/// Reads a decimal number, `1*DIGIT`: no sign, no space, no underscore. (`str::parse` would accept
+/// a `+`.)
 ///
 /// # Errors
 /// The number is malformed, or larger than a `u64` can hold.

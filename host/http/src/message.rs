@@ -16,14 +16,16 @@ pub enum Version {
 
 /// A request's head, parsed and checked.
 ///
-/// It is one buffer and spans into it: a field takes 8 bytes beyond its text, and no allocation. Only
-/// [`HeadReader`](crate::HeadReader) makes heads, so every `Head` has
+/// It is one buffer and spans into it: a field takes 8 bytes beyond its text, and no allocation.
+/// Only [`HeadReader`](crate::HeadReader) makes heads, so every `Head` has
 /// - a method that is a token of at most 32 bytes,
 /// - a target of visible ASCII without a fragment,
-/// - field names that are tokens in lower case, and values without control characters other than tabs,
+/// - field names that are tokens in lower case, and values without control characters other than
+///   tabs,
 /// - for HTTP/1.1 exactly one `host` field, which is empty or a host with an optional port.
 ///
-/// A head may still have framing fields that contradict each other. The [`Connection`](crate::Connection) refuses it then.
+/// A head may still have framing fields that contradict each other. The
+/// [`Connection`](crate::Connection) refuses it then.
 #[derive(Clone)]
 pub struct Head {
     /// The head as received, with field names in lower case and without the last two line ends.
@@ -57,8 +59,8 @@ impl Head {
         self.text(self.target)
     }
 
-    /// Returns the path as sent, not percent-decoded: `*` for `OPTIONS *`, and `/` for an absolute-form target without a
-    /// path.
+    /// Returns the path as sent, not percent-decoded: `*` for `OPTIONS *`, and `/` for an
+    /// absolute-form target without a path.
     #[inline]
     pub fn path(&self) -> &str {
         match self.text(self.path) {
@@ -74,8 +76,8 @@ impl Head {
         as_text(rest).strip_prefix('?')
     }
 
-    /// Returns the host and port that the request is for: the authority of an absolute-form target, else the `host` field,
-    /// else the empty text.
+    /// Returns the host and port that the request is for: the authority of an absolute-form target,
+    /// else the `host` field, else the empty text.
     ///
     /// A target's authority wins over a `host` field that differs (RFC 9112, section 3.2.2).
     pub fn authority(&self) -> &str {
@@ -87,9 +89,10 @@ impl Head {
         self.fields.iter().map(|field| (self.text(field.name), self.bytes(field.value)))
     }
 
-    /// Returns the fields that a guest may see, in the order sent: all but those about the connection, and those that the
-    /// `connection` field names (RFC 9110, section 7.6.1). The `host` field has the value of [`authority`](Self::authority), so
-    /// that a guest never sees two hosts.
+    /// Returns the fields that a guest may see, in the order sent: all but those about the
+    /// connection, and those that the `connection` field names (RFC 9110, section 7.6.1). The
+    /// `host` field has the value of [`authority`](Self::authority), so that a guest never sees two
+    /// hosts.
     pub fn guest_fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.fields().filter(|(name, _)| !headers::is_connection_level(name) && !self.is_nominated(name)).map(
             |(name, value)| match name {
@@ -112,8 +115,8 @@ impl Head {
             .map(|field| self.bytes(field.value))
     }
 
-    /// Returns whether a `connection` field names this field. Cheap even against an adversary, because the reader limits the
-    /// number of options.
+    /// Returns whether a `connection` field names this field. Cheap even against an adversary,
+    /// because the reader limits the number of options.
     fn is_nominated(&self, name: &str) -> bool {
         self.fields_named("connection").any(|options| headers::list_has(options, name))
     }
@@ -129,8 +132,8 @@ impl Head {
     }
 }
 
-/// Shows the request line and the names of the fields. Not their values: this text may end up in a log, and values hold
-/// passwords and cookies.
+/// Shows the request line and the names of the fields. Not their values: this text may end up in a
+/// log, and values hold passwords and cookies.
 impl fmt::Debug for Head {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Head")
@@ -142,8 +145,8 @@ impl fmt::Debug for Head {
     }
 }
 
-/// Returns bytes as text. The reader accepts only ASCII in the parts that are read as text, so the fallback to the empty text
-/// is never used.
+/// Returns bytes as text. The reader accepts only ASCII in the parts that are read as text, so the
+/// fallback to the empty text is never used.
 #[inline]
 fn as_text(bytes: &[u8]) -> &str {
     str::from_utf8(bytes).unwrap_or_default()
@@ -157,7 +160,8 @@ pub(super) struct Span {
 }
 
 impl Span {
-    /// Returns the span of `part`, which is a subslice of `whole`. `None` if it does not fit in 16 bits.
+    /// Returns the span of `part`, which is a subslice of `whole`. `None` if it does not fit in 16
+    /// bits.
     pub(super) fn of(part: &[u8], whole: &[u8]) -> Option<Span> {
         let start = part.as_ptr().addr().checked_sub(whole.as_ptr().addr())?;
         Some(Span { start: u16::try_from(start).ok()?, length: u16::try_from(part.len()).ok()? })
@@ -189,21 +193,24 @@ pub struct Request {
 /// A field of a response.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Field {
-    /// The name, in any case. Not checked: [`check_response`](crate::check_response) refuses one that is no token.
+    /// The name, in any case. Not checked: [`check_response`](crate::check_response) refuses one
+    /// that is no token.
     pub name: String,
     /// The value, as it will be sent.
     pub value: Vec<u8>,
 }
 
-/// A response as a guest or the host makes it. Not checked: [`check_response`](crate::check_response) says whether it may be
-/// sent.
+/// A response as a guest or the host makes it. Not checked:
+/// [`check_response`](crate::check_response) says whether it may be sent.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Response {
     /// The status code, 200 to 599.
     pub status: u16,
-    /// The fields, without those that the host adds: `date`, `x-request-id`, and those that frame the message.
+    /// The fields, without those that the host adds: `date`, `x-request-id`, and those that frame
+    /// the message.
     pub headers: Vec<Field>,
-    /// The content. It must be empty for 204, 205 and 304. In the response to a HEAD request it is measured and not sent.
+    /// The content. It must be empty for 204, 205 and 304. In the response to a HEAD request it is
+    /// measured and not sent.
     pub body: Vec<u8>,
 }
 

@@ -4,8 +4,8 @@ use super::message::{Field, Response};
 
 /// A [`Response`] in a single allocation, for one that is kept for long and probably never sent.
 ///
-/// It takes about 4 bytes, 2 more for each field, and the texts. It is not the encoded response: what the host adds (the
-/// date, the framing) is not known until the response is sent.
+/// It takes about 4 bytes, 2 more for each field, and the texts. It is not the encoded response:
+/// what the host adds (the date, the framing) is not known until the response is sent.
 ///
 /// ```
 /// use snow_http::{PackedResponse, Response};
@@ -18,8 +18,8 @@ pub struct PackedResponse(Box<[u8]>);
 
 impl From<&Response> for PackedResponse {
     fn from(response: &Response) -> Self {
-        // The status, the number of fields, then for each field its name and value, each behind its length. The rest is the
-        // body, which needs no length.
+        // The status, the number of fields, then for each field its name and value, each behind its
+        // length. The rest is the body, which needs no length.
         let mut bytes = Vec::with_capacity(64);
         put_number(&mut bytes, usize::from(response.status));
         put_number(&mut bytes, response.headers.len());
@@ -48,7 +48,8 @@ impl PackedResponse {
     }
 }
 
-/// Appends a number, seven bits a byte, the lowest first. Every byte but the last has its highest bit set.
+/// Appends a number, seven bits a byte, the lowest first. Every byte but the last has its highest
+/// bit set.
 fn put_number(bytes: &mut Vec<u8>, mut number: usize) {
     while number >= 128 {
         bytes.push(number as u8 | 128);

@@ -3,11 +3,12 @@
 use super::encode::reason_phrase;
 use super::message::Response;
 
-/// The reason why the host answers a request instead of a guest. The `Display` text is for the client, and tells nothing about
-/// the inside of the host.
+/// The reason why the host answers a request instead of a guest. The `Display` text is for the
+/// client, and tells nothing about the inside of the host.
 ///
-/// The reasons of the first group are found in a request's bytes. The connection closes, because it is in doubt where the next
-/// request begins. Those of the second group, from [`NotFound`](Reject::NotFound) on, are about well-formed requests.
+/// The reasons of the first group are found in a request's bytes. The connection closes, because it
+/// is in doubt where the next request begins. Those of the second group, from
+/// [`NotFound`](Reject::NotFound) on, are about well-formed requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Reject {
     /// 400: not `method SP target SP version CRLF` (RFC 9112, section 3).
@@ -31,8 +32,8 @@ pub enum Reject {
     /// 400: a `Content-Length` that is not digits, or two that differ (RFC 9112, section 6.3).
     #[error("the Content-Length field is malformed")]
     ContentLength,
-    /// 400: a `Transfer-Encoding` beside a `Content-Length`, or in HTTP/1.0, or a list that does not end in one `chunked`
-    /// (RFC 9112, sections 6.1 and 6.3).
+    /// 400: a `Transfer-Encoding` beside a `Content-Length`, or in HTTP/1.0, or a list that does
+    /// not end in one `chunked` (RFC 9112, sections 6.1 and 6.3).
     #[error("the Transfer-Encoding field is malformed or not allowed here")]
     TransferEncoding,
     /// 400: a chunk that breaks the grammar or a limit (RFC 9112, section 7.1).
@@ -75,7 +76,8 @@ pub enum Reject {
     /// 404: no route matches the path.
     #[error("nothing is served here")]
     NotFound,
-    /// 405: a route matches the path, but not the method. The caller adds `allow` (RFC 9110, section 15.5.6).
+    /// 405: a route matches the path, but not the method. The caller adds `allow` (RFC 9110,
+    /// section 15.5.6).
     #[error("the method is not allowed here")]
     MethodNotAllowed,
     /// 500: the guest failed.

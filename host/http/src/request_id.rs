@@ -9,14 +9,15 @@ const GIVEN_BYTES_MAX: usize = 64;
 
 /// Names a request: in the log, in the guest's `request.id`, and in the response's `x-request-id`.
 ///
-/// It becomes text only where it is read. For the log, that is on the writer's thread and not on the worker's.
+/// It becomes text only where it is read. For the log, that is on the writer's thread and not on
+/// the worker's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RequestId {
-    /// Made by the host, the highest byte first, and displayed as 32 hexadecimal digits. Not a `u128`, which would align every
-    /// exchange to 16 bytes.
+    /// Made by the host, the highest byte first, and displayed as 32 hexadecimal digits. Not a
+    /// `u128`, which would align every exchange to 16 bytes.
     Made([u8; 16]),
-    /// Given by the client in `x-request-id`: 1 to 64 of the characters `A-Z a-z 0-9 . _ -`, which are safe in a log line and
-    /// in a field.
+    /// Given by the client in `x-request-id`: 1 to 64 of the characters `A-Z a-z 0-9 . _ -`, which
+    /// are safe in a log line and in a field.
     Given(Box<str>),
 }
 
@@ -41,7 +42,8 @@ impl RequestId {
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            // Not `{:032x}`, which takes ten times as long: each request displays its id three times.
+            // Not `{:032x}`, which takes ten times as long: each request displays its id three
+            // times.
             RequestId::Made(number) => f.write_str(str::from_utf8(&hexadecimal(*number)).unwrap_or_default()),
             RequestId::Given(text) => f.write_str(text),
         }

@@ -12,18 +12,18 @@ use super::reject::Reject;
 pub(super) struct Target<'a> {
     /// The authority of an absolute-form target.
     pub(super) authority: Option<&'a [u8]>,
-    /// The path without the query. For an absolute-form target without a path, an empty slice at the place where the path would
-    /// be, so that the query can be found behind it.
+    /// The path without the query. For an absolute-form target without a path, an empty slice at
+    /// the place where the path would be, so that the query can be found behind it.
     pub(super) path: &'a [u8],
 }
 
 impl<'a> Target<'a> {
-    /// Reads the target of a method other than `CONNECT`: in origin-form, in absolute-form, or `*` for `OPTIONS` (RFC 9112,
-    /// section 3.2).
+    /// Reads the target of a method other than `CONNECT`: in origin-form, in absolute-form, or `*`
+    /// for `OPTIONS` (RFC 9112, section 3.2).
     ///
-    /// A path and a query may have any visible ASCII. The grammar of RFC 3986 is not enforced, because browsers send `|` and
-    /// `"`, and the guest gets the path as sent. A `#` is refused: one reader would take the text after it for a fragment, and
-    /// the next for a part of the path.
+    /// A path and a query may have any visible ASCII. The grammar of RFC 3986 is not enforced,
+    /// because browsers send `|` and `"`, and the guest gets the path as sent. A `#` is refused:
+    /// one reader would take the text after it for a fragment, and the next for a part of the path.
     ///
     /// # Errors
     /// 400 for a malformed target, 421 for an `https` target.
@@ -44,7 +44,8 @@ impl<'a> Target<'a> {
         Target { authority: None, path: &target[..path_end] }
     }
 
-    /// Reads `http://authority[/path][?query]`. Userinfo is refused (RFC 9110, section 4.2.4): `@` is not part of a host.
+    /// Reads `http://authority[/path][?query]`. Userinfo is refused (RFC 9110, section 4.2.4): `@`
+    /// is not part of a host.
     fn absolute(target: &'a [u8]) -> Result<Self, Reject> {
         let scheme_end = memchr(b':', target).ok_or(Reject::Target)?;
         let (scheme, rest) = target.split_at(scheme_end);
@@ -53,7 +54,8 @@ impl<'a> Target<'a> {
         if scheme.eq_ignore_ascii_case(b"https") {
             return Err(Reject::Misdirected);
         }
-        // The authority ends where the path or the query begins. A fragment can't follow: `#` was refused before.
+        // The authority ends where the path or the query begins. A fragment can't follow: `#` was
+        // refused before.
         let authority_end = rest.iter().position(|byte| matches!(byte, b'/' | b'?')).unwrap_or(rest.len());
         let (authority, path_and_query) = rest.split_at(authority_end);
         if !scheme.eq_ignore_ascii_case(b"http") || !is_host(authority) {
@@ -63,7 +65,8 @@ impl<'a> Target<'a> {
     }
 }
 
-/// Returns whether `value` is a host that is not empty, with an optional port: `uri-host [ ":" port ]` (RFC 9110, section 7.2).
+/// Returns whether `value` is a host that is not empty, with an optional port: `uri-host [ ":" port
+/// ]` (RFC 9110, section 7.2).
 pub(super) fn is_host(value: &[u8]) -> bool {
     match value.strip_prefix(b"[") {
         // An IPv6 address in brackets: `[::1]:80`. Its colons would else be taken for the port's.
@@ -79,7 +82,8 @@ fn is_ipv6(literal: &[u8]) -> bool {
     str::from_utf8(literal).is_ok_and(|text| text.parse::<Ipv6Addr>().is_ok())
 }
 
-/// Returns whether `name` is a `reg-name` that is not empty (RFC 3986, section 3.2.2). That includes IPv4 addresses.
+/// Returns whether `name` is a `reg-name` that is not empty (RFC 3986, section 3.2.2). That
+/// includes IPv4 addresses.
 fn is_registered_name(name: &[u8]) -> bool {
     let mut rest = name;
     loop {
@@ -96,7 +100,8 @@ fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(&byte)
 }
 
-/// Returns whether `part` is empty, or a colon and a port. The port may be empty, too: `*DIGIT` (RFC 3986, section 3.2.3).
+/// Returns whether `part` is empty, or a colon and a port. The port may be empty, too: `*DIGIT`
+/// (RFC 3986, section 3.2.3).
 fn is_port_part(part: &[u8]) -> bool {
     match part {
         [] | [b':'] => true,

@@ -174,7 +174,8 @@ fn each_owner_is_counted_until_its_pendings_are_released() {
     assert_eq!(registry.owner(&registry.token(second).unwrap()), Some(one.owner));
     assert_eq!(registry.owner("forged"), None);
 
-    // A pending that is settled and collected still counts. A released one does not, and is subtracted only once.
+    // A pending that is settled and collected still counts. A released one does not, and is
+    // subtracted only once.
     assert_eq!(registry.settle_next("k", 1), Some(None));
     assert_eq!(registry.collect(first), Some(1));
     assert_eq!(registry.create_for(one, HOME, None), Err(Refusal::Limit));

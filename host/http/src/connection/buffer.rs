@@ -2,7 +2,8 @@
 
 /// A queue of bytes in one piece of memory, which is freed as soon as the queue is empty.
 ///
-/// An empty queue takes one word. Each connection has two queues, and both are empty while its request is suspended.
+/// An empty queue takes one word. Each connection has two queues, and both are empty while its
+/// request is suspended.
 #[derive(Debug, Default)]
 pub(super) struct Buffer(Option<Box<Bytes>>);
 
@@ -44,8 +45,8 @@ impl Buffer {
 
     /// Returns the vector to append to.
     ///
-    /// Removes the consumed bytes when they are the larger part. So each byte is moved at most once on average, and a queue that is
-    /// never empty does not grow for ever.
+    /// Removes the consumed bytes when they are the larger part. So each byte is moved at most once
+    /// on average, and a queue that is never empty does not grow for ever.
     pub(super) fn back(&mut self) -> &mut Vec<u8> {
         let queue = self.0.get_or_insert_default();
         if queue.start > queue.bytes.len() - queue.start {

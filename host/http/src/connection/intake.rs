@@ -18,11 +18,12 @@ enum Next {
 }
 
 impl Connection {
-    /// Takes bytes that were read from the socket. The caller reads only while [`wants_read`](Self::wants_read), and calls
-    /// [`step`](Self::step) afterwards.
+    /// Takes bytes that were read from the socket. The caller reads only while
+    /// [`wants_read`](Self::wants_read), and calls [`step`](Self::step) afterwards.
     ///
-    /// If no earlier input waits, heads and bodies are read straight from `bytes`, and only the rest is kept. So a request that
-    /// arrives in one read needs no input buffer. If it has a body, the kept rest becomes the body.
+    /// If no earlier input waits, heads and bodies are read straight from `bytes`, and only the
+    /// rest is kept. So a request that arrives in one read needs no input buffer. If it has a body,
+    /// the kept rest becomes the body.
     pub fn receive(&mut self, bytes: &[u8], now_ms: u64, limits: &HttpLimits) {
         if self.dropped {
             return;
@@ -38,11 +39,12 @@ impl Connection {
         self.update_timeout(now_ms, limits);
     }
 
-    /// Notes that the client closed its sending side: a read returned 0, or an event of the socket says so. The caller calls
-    /// [`step`](Self::step) afterwards.
+    /// Notes that the client closed its sending side: a read returned 0, or an event of the socket
+    /// says so. The caller calls [`step`](Self::step) afterwards.
     ///
-    /// Requests that were received are still answered. While [`wants_read`](Self::wants_read) is false, this is only an
-    /// announcement, since bytes may wait in the socket: the caller reads on once it is true, and calls this again at the end.
+    /// Requests that were received are still answered. While [`wants_read`](Self::wants_read) is
+    /// false, this is only an announcement, since bytes may wait in the socket: the caller reads on
+    /// once it is true, and calls this again at the end.
     pub fn receive_eof(&mut self) {
         if self.wants_read() {
             self.input_end = InputEnd::Reached;
@@ -54,12 +56,12 @@ impl Connection {
         }
     }
 
-    /// Returns what to do now. The caller calls this after [`receive`](Self::receive), [`respond`](Self::respond) and
-    /// [`wrote`](Self::wrote), until it returns [`Step::Idle`].
+    /// Returns what to do now. The caller calls this after [`receive`](Self::receive),
+    /// [`respond`](Self::respond) and [`wrote`](Self::wrote), until it returns [`Step::Idle`].
     ///
-    /// `date` is the `date` field of responses that the connection makes by itself. `make_id` makes the number of a
-    /// [`RequestId`]. `admit` decides about a request. It is called once for each, when its head is whole and well-formed, before
-    /// its body is read or a 100 is sent.
+    /// `date` is the `date` field of responses that the connection makes by itself. `make_id` makes
+    /// the number of a [`RequestId`]. `admit` decides about a request. It is called once for each,
+    /// when its head is whole and well-formed, before its body is read or a 100 is sent.
     pub fn step(
         &mut self,
         now_ms: u64,
@@ -91,14 +93,16 @@ impl Connection {
         step
     }
 
-    /// Uses bytes at the front of `bytes`, as the present phase uses them, and returns how many. Stops at the end of a head or
-    /// of a body, where the phase changes.
+    /// Uses bytes at the front of `bytes`, as the present phase uses them, and returns how many.
+    /// Stops at the end of a head or of a body, where the phase changes.
     ///
-    /// This function only reads. It calls no caller's function and makes no response: that is for [`step`](Self::step).
+    /// This function only reads. It calls no caller's function and makes no response: that is for
+    /// [`step`](Self::step).
     fn take_in(&mut self, bytes: &[u8], limits: &HttpLimits) -> usize {
         match self.take_phase() {
-            // Blank lines before a head are used up at once. The bytes of a head stay until it is whole: the reader keeps only
-            // how far it has read, and the caller passes the same bytes again.
+            // Blank lines before a head are used up at once. The bytes of a head stay until it is
+            // whole: the reader keeps only how far it has read, and the caller passes the same
+            // bytes again.
             Phase::Head(mut reader) => {
                 let blank = reader.skip_blank_lines(bytes);
                 match reader.read(&bytes[blank..], limits) {
@@ -166,7 +170,8 @@ impl Connection {
         if used > 0 {
             return Next::Again;
         }
-        // The input holds no whole request. If its end was reached, none can follow: half a request gets no response.
+        // The input holds no whole request. If its end was reached, none can follow: half a request
+        // gets no response.
         self.input.trim();
         if self.input_end == InputEnd::Reached {
             self.close(false);
@@ -175,7 +180,8 @@ impl Connection {
         Next::Tell(Step::Idle)
     }
 
-    /// Decides about the request of a head that has just become whole: rejects it, reads its body, or hands it over.
+    /// Decides about the request of a head that has just become whole: rejects it, reads its body,
+    /// or hands it over.
     fn begin_request(
         &mut self,
         head: Head,
@@ -206,7 +212,8 @@ impl Connection {
             Ok(body) => body,
             Err(why) => return self.reject(why, exchange),
         };
-        // A server may leave out the 100 when it has received a part of the body (RFC 9110, section 10.1.1).
+        // A server may leave out the 100 when it has received a part of the body (RFC 9110, section
+        // 10.1.1).
         if framing.expect_continue && !body.is_whole() && self.input.is_empty() {
             self.output.append(b"HTTP/1.1 100 Continue\r\n\r\n");
         }
@@ -219,8 +226,8 @@ impl Connection {
         Next::Again
     }
 
-    /// Makes the kept input the body, without a copy, if it is exactly the body: one that came with its head, and no next
-    /// request behind it.
+    /// Makes the kept input the body, without a copy, if it is exactly the body: one that came with
+    /// its head, and no next request behind it.
     fn adopt_input(&mut self, body: &mut BodyReader) {
         if !body.is_whole() && body.length_left() == Some(self.input.len() as u64) {
             body.adopt(std::mem::take(&mut self.input).into_vec());
@@ -239,7 +246,8 @@ impl Connection {
         Next::Again
     }
 
-    /// Answers a request whose bytes were refused, and closes the connection: it is in doubt where the next request begins.
+    /// Answers a request whose bytes were refused, and closes the connection: it is in doubt where
+    /// the next request begins.
     fn send_rejection(&mut self, rejecting: Rejecting, date: &str, make_id: &mut dyn FnMut() -> u128) -> Next {
         let Rejecting { why, exchange } = rejecting;
         let response = why.response();
@@ -250,8 +258,8 @@ impl Connection {
         Next::Tell(Step::Rejected(Rejection { status, why: Some(why), exchange }))
     }
 
-    /// Returns whether the output has room for another response. A client that pipelines requests and does not read the responses
-    /// must not fill the memory with them.
+    /// Returns whether the output has room for another response. A client that pipelines requests
+    /// and does not read the responses must not fill the memory with them.
     fn has_room(&self, limits: &HttpLimits) -> bool {
         self.output.len() <= limits.output_bytes_max
     }

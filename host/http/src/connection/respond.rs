@@ -7,13 +7,15 @@ use crate::limits::HttpLimits;
 use crate::request_id::RequestId;
 use crate::{HeadReader, Reject, Response, ResponseFault, Version, chunked};
 
-/// The reason why a streamed response can't begin or go on. Nothing was sent of the part that is refused.
+/// The reason why a streamed response can't begin or go on. Nothing was sent of the part that is
+/// refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StreamingFault {
     /// The head can't be sent. The exchange can still be answered with another response.
     #[error(transparent)]
     Response(#[from] ResponseFault),
-    /// There is no exchange, or its response has begun already (for a head), or has not begun (for a piece).
+    /// There is no exchange, or its response has begun already (for a head), or has not begun (for
+    /// a piece).
     #[error("no exchange is in the right state for this part of a response")]
     NoExchange,
     /// A piece is longer than the part that is left of the announced length.
@@ -25,11 +27,12 @@ pub enum StreamingFault {
 }
 
 impl Connection {
-    /// Answers the exchange with a whole response, and returns the exchange. `None` if there is none to answer, or if its response
-    /// [has begun](Self::begin_response).
+    /// Answers the exchange with a whole response, and returns the exchange. `None` if there is
+    /// none to answer, or if its response [has begun](Self::begin_response).
     ///
-    /// The caller should have [checked](crate::check_response) the response, to log its faults. If the response breaks a rule, the
-    /// client gets a bare 500 instead: nothing is sent that breaks the framing of a message.
+    /// The caller should have [checked](crate::check_response) the response, to log its faults. If
+    /// the response breaks a rule, the client gets a bare 500 instead: nothing is sent that breaks
+    /// the framing of a message.
     pub fn respond(&mut self, response: &Response, date: &str, now_ms: u64, limits: &HttpLimits) -> Option<Exchange> {
         let exchange = match self.take_phase() {
             Phase::Exchange(exchange) => exchange,
@@ -43,8 +46,8 @@ impl Connection {
         Some(exchange)
     }
 
-    /// Begins a response whose body comes in pieces; `response.body` is the first of them. Without a `length`, the body is chunked
-    /// in HTTP/1.1, and ends with the connection in HTTP/1.0.
+    /// Begins a response whose body comes in pieces; `response.body` is the first of them. Without
+    /// a `length`, the body is chunked in HTTP/1.1, and ends with the connection in HTTP/1.0.
     ///
     /// # Errors
     /// The exchange is unchanged, and can be answered with another response.
@@ -78,8 +81,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Sends a piece of the body, and returns how many bytes of output wait now. At [`HttpLimits::output_bytes_max`] the caller
-    /// pauses until some are written.
+    /// Sends a piece of the body, and returns how many bytes of output wait now. At
+    /// [`HttpLimits::output_bytes_max`] the caller pauses until some are written.
     ///
     /// # Errors
     /// Nothing of the piece was sent. The caller may send a shorter piece, or abort.
@@ -103,8 +106,8 @@ impl Connection {
 
     /// Ends the body, and returns the exchange. `None` if no response has begun.
     ///
-    /// If less was sent than was announced, the connection closes, which tells the client that the body is incomplete (RFC 9112,
-    /// section 8).
+    /// If less was sent than was announced, the connection closes, which tells the client that the
+    /// body is incomplete (RFC 9112, section 8).
     pub fn end_response(&mut self, now_ms: u64, limits: &HttpLimits) -> Option<Exchange> {
         let Streaming { exchange, end, keep_alive } = self.take_streaming()?;
         let is_whole = exchange.head_only || matches!(end, BodyEnd::Length(0) | BodyEnd::Chunked);
@@ -116,10 +119,11 @@ impl Connection {
         Some(exchange)
     }
 
-    /// Ends the connection in the middle of the body, and returns the exchange. `None` if no response has begun.
+    /// Ends the connection in the middle of the body, and returns the exchange. `None` if no
+    /// response has begun.
     ///
-    /// The pieces sent so far are still written. Except if the end of the connection is the end of the body: then the client would
-    /// take the incomplete body for a whole one.
+    /// The pieces sent so far are still written. Except if the end of the connection is the end of
+    /// the body: then the client would take the incomplete body for a whole one.
     pub fn abort_response(&mut self, now_ms: u64, limits: &HttpLimits) -> Option<Exchange> {
         let Streaming { exchange, end, .. } = self.take_streaming()?;
         match end {
@@ -130,8 +134,8 @@ impl Connection {
         Some(exchange)
     }
 
-    /// Sends a whole response, and goes on with the next request or closes. Closes if `unread`: the request was not read to its
-    /// end, or its end is unknown. Returns the status that was sent.
+    /// Sends a whole response, and goes on with the next request or closes. Closes if `unread`: the
+    /// request was not read to its end, or its end is unknown. Returns the status that was sent.
     pub(super) fn respond_to(&mut self, exchange: &Exchange, response: &Response, unread: bool, date: &str) -> u16 {
         let keep_alive = exchange.keep_alive && !unread && !self.is_last();
         let status = self.send(response, &envelope(exchange, keep_alive, date));
@@ -139,7 +143,8 @@ impl Connection {
         status
     }
 
-    /// Sends a response to bytes that are not a request, and closes. Returns the status that was sent.
+    /// Sends a response to bytes that are not a request, and closes. Returns the status that was
+    /// sent.
     pub(super) fn respond_without_exchange(&mut self, id: RequestId, response: &Response, date: &str) -> u16 {
         let envelope =
             Envelope { version: Version::Http11, head_only: false, keep_alive: false, date, request_id: Some(&id) };
@@ -159,7 +164,8 @@ impl Connection {
         failure.status
     }
 
-    /// Goes on with the next request, or closes. The close lingers if the client may be sending, or has sent more already.
+    /// Goes on with the next request, or closes. The close lingers if the client may be sending, or
+    /// has sent more already.
     fn go_on(&mut self, keep_alive: bool, may_be_sending: bool) {
         if keep_alive {
             self.phase = Phase::Head(HeadReader::default());

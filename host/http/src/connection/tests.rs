@@ -12,7 +12,8 @@ use crate::Version;
 
 const DATE: &str = "Sat, 21 Nov 2026 12:00:00 GMT";
 
-/// A connection with its worker and its client. The worker answers, and the client reads, at once or when a test says so.
+/// A connection with its worker and its client. The worker answers, and the client reads, at once
+/// or when a test says so.
 struct World {
     connection: Connection,
     limits: HttpLimits,
@@ -29,7 +30,8 @@ struct World {
     answers_at_once: bool,
     reads_at_once: bool,
     ids: u128,
-    /// The limit with which requests are admitted. Those whose path begins with `/refuse` are rejected.
+    /// The limit with which requests are admitted. Those whose path begins with `/refuse` are
+    /// rejected.
     route_bytes_max: u64,
 }
 

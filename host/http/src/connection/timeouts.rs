@@ -23,15 +23,16 @@ pub(super) enum Timeout {
 }
 
 impl Connection {
-    /// Returns when the caller has to call [`expire`](Self::expire). `None` while an exchange is answered and no output waits.
-    /// Every call that takes a time may change it.
+    /// Returns when the caller has to call [`expire`](Self::expire). `None` while an exchange is
+    /// answered and no output waits. Every call that takes a time may change it.
     #[inline]
     pub fn deadline_ms(&self) -> Option<u64> {
         (self.timeout != Timeout::None && !self.dropped).then_some(self.deadline_ms)
     }
 
-    /// Ends the timeout whose deadline has passed. A head or a body that is late gets a 408 (RFC 9110, section 15.5.9). A
-    /// connection that is idle, that lingers, or whose client takes no output, is closed. Does nothing before the deadline.
+    /// Ends the timeout whose deadline has passed. A head or a body that is late gets a 408 (RFC
+    /// 9110, section 15.5.9). A connection that is idle, that lingers, or whose client takes no
+    /// output, is closed. Does nothing before the deadline.
     ///
     /// The caller calls [`step`](Self::step) afterwards, which makes the 408 and reports it.
     pub fn expire(&mut self, now_ms: u64, limits: &HttpLimits) {
@@ -58,15 +59,16 @@ impl Connection {
         self.phase = Phase::Rejecting(Box::new(Rejecting { why, exchange }));
     }
 
-    /// Marks a timeout, if it is the one that runs, to be started anew by [`update_timeout`](Self::update_timeout).
+    /// Marks a timeout, if it is the one that runs, to be started anew by
+    /// [`update_timeout`](Self::update_timeout).
     pub(super) fn restart(&mut self, timeout: Timeout) {
         if self.timeout == timeout {
             self.timeout = Timeout::None;
         }
     }
 
-    /// Starts another timeout if another one is due. Every public function that takes a time ends with this call, so no
-    /// transition has to think of deadlines.
+    /// Starts another timeout if another one is due. Every public function that takes a time ends
+    /// with this call, so no transition has to think of deadlines.
     pub(super) fn update_timeout(&mut self, now_ms: u64, limits: &HttpLimits) {
         let timeout = self.due_timeout();
         if timeout == self.timeout {
@@ -90,8 +92,9 @@ impl Connection {
         if self.dropped {
             return Timeout::None;
         }
-        // Output goes before everything else. A client that does not take its responses gets no time for its next request, and
-        // the time in which it reads a long response is not idle time.
+        // Output goes before everything else. A client that does not take its responses gets no
+        // time for its next request, and the time in which it reads a long response is not idle
+        // time.
         if !self.output.is_empty() {
             return Timeout::Write;
         }
@@ -108,13 +111,14 @@ impl Connection {
         }
     }
 
-    /// Returns when a body at the least rate allowed would have to have more bytes than have been received.
+    /// Returns when a body at the least rate allowed would have to have more bytes than have been
+    /// received.
     fn slowest_body_ms(&self, limits: &HttpLimits) -> u64 {
         let Phase::Body(incoming) = &self.phase else {
             return u64::MAX;
         };
-        // The received bytes earn the time that they take at the least rate, on top of `body_timeout_ms`. A rate of 0 turns
-        // the rule off.
+        // The received bytes earn the time that they take at the least rate, on top of
+        // `body_timeout_ms`. A rate of 0 turns the rule off.
         let received_bytes = incoming.body.received_bytes();
         match received_bytes.saturating_mul(1000).checked_div(limits.body_bytes_per_s_min) {
             Some(earned_ms) => {

@@ -173,7 +173,8 @@ fn every_line_end_is_crlf_and_nothing_else() {
         for byte in [b'\r', b'\n'] {
             let mut bytes = good.to_vec();
             bytes.insert(at, byte);
-            // Except an LF before the last one: it ends the head, and the last one is behind the head.
+            // Except an LF before the last one: it ends the head, and the last one is behind the
+            // head.
             let whole = at == good.len() - 1 && byte == b'\n';
             assert_eq!(read(&bytes).is_ok(), whole, "{byte:?} at {at}");
         }
@@ -227,8 +228,8 @@ fn fields_and_connection_options_are_counted() {
     assert_eq!(reject(with_options(33).as_bytes()), Reject::TooManyFields);
 }
 
-/// A head of 64 KiB that arrives byte by byte is searched once. If each call searched it again, that would be 2 GiB of work, and
-/// this test would take minutes.
+/// A head of 64 KiB that arrives byte by byte is searched once. If each call searched it again,
+/// that would be 2 GiB of work, and this test would take minutes.
 #[test]
 fn reading_slowly_is_not_quadratic() {
     let fields = format!("A: {}\r\n", "b".repeat(640)).repeat(100);

@@ -1,5 +1,6 @@
-//! Random histories: workers create pendings, suspend, resume and give up over one registry, beside a simple, slow model of
-//! it. Wakings are delivered late, so that deadlines and leaving clients overtake them.
+//! Random histories: workers create pendings, suspend, resume and give up over one registry, beside
+//! a simple, slow model of it. Wakings are delivered late, so that deadlines and leaving clients
+//! overtake them.
 
 use std::collections::VecDeque;
 
@@ -54,8 +55,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 0..150)
 }
 
-/// A simple, slow implementation of the registry's contract: all pendings there ever were, in the order of creation. The
-/// queue of a key is found by searching for those that wait under it.
+/// A simple, slow implementation of the registry's contract: all pendings there ever were, in the
+/// order of creation. The queue of a key is found by searching for those that wait under it.
 #[derive(Default)]
 struct Model(Vec<ModelPending>);
 
@@ -287,7 +288,8 @@ impl House {
         waited
     }
 
-    /// Resumes a call. The pendings that are not settled stay alive in it, and it may suspend on them again.
+    /// Resumes a call. The pendings that are not settled stay alive in it, and it may suspend on
+    /// them again.
     fn resume(&mut self, worker: usize, key: Key) {
         let suspension = self.workers[worker].suspensions.remove(key).unwrap();
         let came_true = self.model.came_true(suspension.until, &suspension.handles);
@@ -350,8 +352,8 @@ impl House {
         }
     }
 
-    /// Checks that once all wakings are delivered, no suspension waits whose wait is over, and that once all clients are gone,
-    /// nothing is left.
+    /// Checks that once all wakings are delivered, no suspension waits whose wait is over, and that
+    /// once all clients are gone, nothing is left.
     fn closes_clean(mut self) {
         for worker in 0..WORKERS {
             let handles = std::mem::take(&mut self.workers[worker].call);

@@ -36,7 +36,8 @@ fn the_last_answer_after_a_half_close_says_so() {
     assert!(world.connection.is_finished());
 }
 
-/// The simulation found this: the half-close was not seen when the output was written, but only at the idle timeout.
+/// The simulation found this: the half-close was not seen when the output was written, but only at
+/// the idle timeout.
 #[test]
 fn a_half_close_behind_a_full_output_is_seen_when_that_is_written() {
     let limits = HttpLimits { output_bytes_max: 10, ..HttpLimits::default() };
@@ -208,7 +209,8 @@ fn an_abandoned_connection_is_finished_and_gives_the_exchange_back() {
     assert_eq!(world.connection.deadline_ms(), None);
 }
 
-/// The simulation found this: a client half-closes behind two requests, and the second is then held.
+/// The simulation found this: a client half-closes behind two requests, and the second is then
+/// held.
 #[test]
 fn answers_before_an_exchange_that_is_given_up_still_go_out() {
     let mut world = World::new();

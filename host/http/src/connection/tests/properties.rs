@@ -1,4 +1,5 @@
-//! Properties that hold for all input, however it is split: no panic, bounded memory, well-formed responses.
+//! Properties that hold for all input, however it is split: no panic, bounded memory, well-formed
+//! responses.
 
 use proptest::collection::vec;
 use proptest::prelude::*;

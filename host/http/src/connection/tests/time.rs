@@ -147,7 +147,8 @@ fn deadlines_at_the_end_of_time_do_not_overflow() {
     assert_eq!(world.send([b'x'; 100_000]).statuses(), [200]);
 }
 
-/// A long head that arrives byte by byte is not searched again for each byte. If it were, this test would take minutes.
+/// A long head that arrives byte by byte is not searched again for each byte. If it were, this test
+/// would take minutes.
 #[test]
 fn a_long_head_byte_by_byte_is_near_linear() {
     let fields = format!("A: {}\r\n", "b".repeat(640)).repeat(99);
