@@ -10,8 +10,8 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
-use super::cache::hex;
-use super::encode;
+use crate::load::cache::hex;
+use crate::load::encode;
 use snow_config::Limits;
 
 /// A guest that runs longer gives the loop back.

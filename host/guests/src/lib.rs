@@ -15,35 +15,20 @@
 //! - [`call`]: one call, from its instance to its outcome;
 //! - [`types`]: the contract's records as Rust sees them.
 
-mod cache;
 mod call;
-mod compiler;
-mod context;
+mod contract;
 mod deploy;
-mod encode;
 mod engine;
-mod grants;
-mod host_api;
-mod idle;
-mod instance;
-mod loader;
-mod module;
-mod parking;
-mod precompiled;
-mod quota;
+mod load;
 mod runtime;
-mod store;
-mod types;
-mod version;
-mod waiting;
 
-pub use self::cache::{Stamp, hex};
-pub use self::call::WasmGuests;
-pub use self::compiler::{COMPILE_SUBCOMMAND, Urgency, compile_child};
-pub use self::deploy::{Conflict, Deployment, Misfit, Share, Successor};
+pub use self::call::wasm_guests::WasmGuests;
+pub use self::contract::grants::Permits;
+pub use self::deploy::deployment::{Conflict, Deployment, Misfit, Share, Successor};
+pub use self::deploy::version::{Trial, Verdict, Version};
 pub use self::engine::{Ticker, engine};
-pub use self::grants::Permits;
-pub use self::loader::Loader;
-pub use self::module::Guest;
+pub use self::load::cache::{Stamp, hex};
+pub use self::load::compiler::{COMPILE_SUBCOMMAND, Urgency, compile_child};
+pub use self::load::guest::Guest;
+pub use self::load::loader::Loader;
 pub use self::runtime::{Report, Runtime, RuntimeParts};
-pub use self::version::{Trial, Verdict, Version};

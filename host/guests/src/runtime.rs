@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use wasmtime::Engine;
 
-use super::engine::{Ticker, engine};
-use super::grants::Permits;
-use super::module::plain;
-use super::parking::Parking;
+use crate::contract::grants::Permits;
+use crate::contract::parking::Parking;
+use crate::engine::{Ticker, engine};
+use crate::load::guest::plain;
 use snow_config::{GuestConfigs, Limits};
 use snow_core::{GateId, Registry, Waiter, WorkerId};
 use snow_runtime::{Log, Post, Settled, VersionId};

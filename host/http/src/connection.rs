@@ -31,7 +31,7 @@ mod buffer;
 mod clock;
 mod intake;
 
-pub use answer::AnswerFault;
+pub use answer::StreamingFault;
 
 use crate::body::BodyReader;
 use crate::encode::BodyEnd;
@@ -133,7 +133,7 @@ pub enum Admission {
         body_bytes_max: u64,
     },
     /// Answer it with this. The connection closes if the request has a body, which is not read.
-    Refuse(Response),
+    Reject(Response),
 }
 
 /// What the worker has to do.
@@ -142,7 +142,7 @@ pub enum Step {
     /// A whole request: run it. [`Connection::exchange`] is `Some` from now until it was answered.
     Request(Request),
     /// The connection has answered a request by itself; nothing to do but to log it.
-    Refused(Rejection),
+    Rejected(Rejection),
     /// Nothing until more bytes come, output is written, or the exchange is answered.
     Idle,
 }
@@ -152,7 +152,7 @@ pub enum Step {
 pub struct Rejection {
     /// The answer's status.
     pub status: u16,
-    /// What was wrong. `None` if [`Admission::Refuse`] was the reason.
+    /// What was wrong. `None` if [`Admission::Reject`] was the reason.
     pub why: Option<Reject>,
     /// What is known of the request: nothing if its head never was whole or was wrong.
     pub exchange: Option<Exchange>,

@@ -52,10 +52,7 @@ pub enum Progress {
     /// It waits for a place among the running calls.
     Queued,
     /// A guest runs for it.
-    Running {
-        /// The call's place in the worker's table of calls.
-        slot: u32,
-    },
+    Running,
     /// It owns no instance: it waits for a settlement.
     Suspended {
         /// The suspension's place in the worker's table of suspensions.

@@ -38,7 +38,7 @@ mod target;
 
 pub use self::body::BodyReader;
 pub use self::chunked::ChunkedDecoder;
-pub use self::connection::{Admission, AnswerFault, Connection, Rejection, Step};
+pub use self::connection::{Admission, Connection, Rejection, Step, StreamingFault};
 pub use self::encode::{BodyEnd, Envelope, ResponseFault, check as check_response, encode as encode_response};
 pub use self::exchange::{Exchange, Progress};
 pub use self::framing::{BodyFraming, Framing};

@@ -1,14 +1,14 @@
-//! Starts and stops workers, and knows everyone.
+//! Starts and stops workers, and keeps what serves in step with the guests folder.
 
 #![forbid(unsafe_code)]
 
 mod admin;
-mod debounce;
-mod guests_folder;
+mod deploy;
+mod folder;
 mod net;
 mod server;
-pub mod watch;
+mod workers;
 
-pub use self::admin::plain;
-pub use self::server::{Counts, Drain, LeftOut, Server, Serving, chain};
-pub use self::watch::Watch;
+pub use self::deploy::{LeftOut, Serving};
+pub use self::folder::watch::{Watch, source_contents, source_folders};
+pub use self::server::{Counts, Drain, Server};

@@ -2,10 +2,8 @@
 
 use loom::sync::Arc;
 use loom::thread::{self, JoinHandle};
-use snow_core::{Join, Key, PendingId, Refusal, Registry, Waiter};
+use snow_core::{Join, Key, PendingId, Refusal, Registry, Waiter, WorkerId};
 use snow_races::in_every_order;
-use snow_races::pending::{Join, PendingId, Refusal, Registry, Waiter, WorkerId};
-use snow_races::slab::Key;
 
 const KEY: &str = "k";
 const HOME: WorkerId = WorkerId(0);

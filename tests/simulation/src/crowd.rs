@@ -213,7 +213,7 @@ impl Snow {
         match self.stop_some() {
             Some(outcome) => Ran::Ended(CallEnd { outcome: Ok(outcome), leftover: Vec::new(), request: None }),
             None => {
-                self.mailbox.control.send(Message::Runnable(slot));
+                self.mailbox.send(Message::Runnable(slot));
                 Ran::Yielded
             }
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use snow_config::Limits;
-use snow_core::{Inbox, Registry, WorkerId};
+use snow_core::{Registry, WorkerId};
 use snow_runtime::{Guests, Log, LogFormat, Post, Settled, World};
 use snow_worker::{Common, Mailbox, PostOffice, Stats, Worker};
 
@@ -28,11 +28,8 @@ impl Office {
         let registry = Arc::new(Registry::new(limits.pendings_max, counted));
         let post = Arc::new(PostOffice::default());
         let mailbox = |worker| {
-            let (control, settled) = (wake.clone(), wake.clone());
-            Arc::new(Mailbox {
-                control: Inbox::new(move || control(worker)),
-                settled: Inbox::new(move || settled(worker)),
-            })
+            let wake = wake.clone();
+            Arc::new(Mailbox::new(move || wake(worker)))
         };
         let mailboxes: Vec<_> = (0..workers).map(WorkerId).map(mailbox).collect();
         post.open(mailboxes.clone());

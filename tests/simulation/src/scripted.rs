@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use snow_config::Limits;
-use snow_core::{Gate, GateId, Registry, Told, Waiter, WorkerId};
+use snow_core::{Gate, GateId, Registry, Waiter, WorkerId};
 use snow_http::Response;
 use snow_runtime::{
     Adopted, Call, CallEnd, CallEntry, CallFault, GuestRequest, Guests, Handle, Join, Outcome, Post, Ran, Route,
@@ -261,7 +261,7 @@ impl Scripted {
                 self.slots[slot.index()] = Some(running);
                 // As wasmtime: at once. Or as another thread: some time.
                 match self.network.borrow_mut().rng.percent(70) {
-                    true => self.mailbox.control.send(Message::Runnable(slot)),
+                    true => self.mailbox.send(Message::Runnable(slot)),
                     false => self.stage.borrow_mut().runnable.push((self.worker, slot)),
                 }
                 Ran::Yielded
@@ -276,7 +276,7 @@ impl Scripted {
         }
     }
 
-    fn tell(&self, told: Told) {
+    fn tell(&self, told: Option<WorkerId>) {
         if let Some(worker) = told {
             self.post.gate_opened(worker, self.stage.borrow().gate.id);
         }

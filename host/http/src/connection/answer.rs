@@ -9,7 +9,7 @@ use crate::{HeadReader, Reject, Response, ResponseFault, Version, chunked};
 
 /// Why a streamed answer can't begin or go on. Nothing of what was refused has been sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AnswerFault {
+pub enum StreamingFault {
     /// The head can't be sent as it is. The exchange can still be answered with another.
     #[error(transparent)]
     Response(#[from] ResponseFault),
@@ -55,9 +55,9 @@ impl Connection {
         date: &str,
         now_ms: u64,
         limits: &HttpLimits,
-    ) -> Result<(), AnswerFault> {
+    ) -> Result<(), StreamingFault> {
         let Phase::Exchange(exchange) = &self.phase else {
-            return Err(AnswerFault::NoExchange);
+            return Err(StreamingFault::NoExchange);
         };
         encode::check_streamed(response, length, exchange.head_only)?;
         let end = match encode::has_no_content(response.status) {
@@ -67,7 +67,7 @@ impl Connection {
         check_piece(end, &response.body)?;
 
         let Phase::Exchange(exchange) = self.take_phase() else {
-            return Err(AnswerFault::NoExchange);
+            return Err(StreamingFault::NoExchange);
         };
         let keep_alive = exchange.keep_alive && end != BodyEnd::Close && !self.is_last();
         let envelope = envelope(&exchange, keep_alive, date);
@@ -82,9 +82,9 @@ impl Connection {
     ///
     /// # Errors
     /// Nothing of the piece was sent. The caller may send a shorter one, or abort.
-    pub fn body_piece(&mut self, piece: &[u8], now_ms: u64, limits: &HttpLimits) -> Result<usize, AnswerFault> {
+    pub fn body_piece(&mut self, piece: &[u8], now_ms: u64, limits: &HttpLimits) -> Result<usize, StreamingFault> {
         let Phase::Streaming(streaming) = &mut self.phase else {
-            return Err(AnswerFault::NoExchange);
+            return Err(StreamingFault::NoExchange);
         };
         check_piece(streaming.end, piece)?;
         if let BodyEnd::Length(left) = &mut streaming.end {
@@ -193,9 +193,9 @@ fn envelope<'a>(exchange: &'a Exchange, keep_alive: bool, date: &'a str) -> Enve
     }
 }
 
-fn check_piece(end: BodyEnd, piece: &[u8]) -> Result<(), AnswerFault> {
+fn check_piece(end: BodyEnd, piece: &[u8]) -> Result<(), StreamingFault> {
     match end {
-        BodyEnd::Length(left_bytes) if piece.len() as u64 > left_bytes => Err(AnswerFault::TooLong { left_bytes }),
+        BodyEnd::Length(left_bytes) if piece.len() as u64 > left_bytes => Err(StreamingFault::TooLong { left_bytes }),
         _ => Ok(()),
     }
 }

@@ -184,10 +184,10 @@ impl Connection {
         exchange.keep_alive = framing.keep_alive;
         let bytes_max = match admit(&head) {
             Admission::Accept { body_bytes_max } => body_bytes_max.min(limits.body_bytes_max),
-            Admission::Refuse(response) => {
+            Admission::Reject(response) => {
                 let unread = BodyReader::new(framing.body, u64::MAX).is_ok_and(|body| !body.is_whole());
                 let status = self.answer(&exchange, &response, unread, date);
-                return Next::Tell(Step::Refused(Rejection { status, why: None, exchange: Some(exchange) }));
+                return Next::Tell(Step::Rejected(Rejection { status, why: None, exchange: Some(exchange) }));
             }
         };
         let mut body = match BodyReader::new(framing.body, bytes_max) {
@@ -234,7 +234,7 @@ impl Connection {
             Some(exchange) => self.answer(exchange, &response, true, date),
             None => self.answer_unknown(RequestId::made(make_id()), &response, date),
         };
-        Next::Tell(Step::Refused(Rejection { status, why: Some(why), exchange }))
+        Next::Tell(Step::Rejected(Rejection { status, why: Some(why), exchange }))
     }
 
     /// Whether another answer may join the output: a client that asks on and on without reading its answers

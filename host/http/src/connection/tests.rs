@@ -70,7 +70,7 @@ impl World {
         loop {
             match self.step() {
                 Step::Request(request) => self.take(request),
-                Step::Refused(refusal) => {
+                Step::Rejected(refusal) => {
                     self.refused.push(refusal.status);
                     let head_only = refusal.exchange.is_some_and(|exchange| exchange.head_only);
                     self.head_only.push(head_only);
@@ -89,7 +89,7 @@ impl World {
             *ids
         };
         let mut admit = |head: &Head| match head.path().starts_with("/refuse") {
-            true => Admission::Refuse(Reject::NotFound.response()),
+            true => Admission::Reject(Reject::NotFound.response()),
             false => Admission::Accept { body_bytes_max: route_bytes_max },
         };
         self.connection.step(self.now_ms, &self.limits, DATE, &mut make_id, &mut admit)
@@ -216,12 +216,12 @@ fn an_exchange_is_there_until_it_is_answered() {
     assert!(world.connection.exchange().is_none());
     world.send("HEAD /a?b HTTP/1.0\r\nConnection: keep-alive\r\nX-Request-ID: mine\r\n\r\n");
     let exchange = world.connection.exchange_mut().unwrap();
-    exchange.progress = crate::exchange::Progress::Running { slot: 3 };
+    exchange.progress = crate::exchange::Progress::Running;
     let exchange = world.connection.exchange().unwrap();
     assert_eq!((&*exchange.label, exchange.version), ("HEAD /a?b", Version::Http10));
     assert!(exchange.head_only && exchange.keep_alive);
     let finished = world.answer(&Response::text(200, "hello"));
-    assert_eq!(finished.progress, crate::exchange::Progress::Running { slot: 3 });
+    assert_eq!(finished.progress, crate::exchange::Progress::Running);
     assert!(world.connection.exchange().is_none());
     assert!(world.connection.respond(&Response::text(200, ""), DATE, 0, &world.limits).is_none());
     world.run();

@@ -15,6 +15,7 @@ use serde_json::json;
 
 use super::{Access, Content, Level, Line, Queue};
 use snow_config::LogFormat;
+use snow_core::escape_control;
 use snow_core::lock;
 
 /// How long lines gather before they are written.
@@ -108,10 +109,9 @@ fn write_text(text: &mut String, at: &Rfc3339Timestamp, content: &Content) -> fm
 /// indented. It may quote a guest: a fault's backtrace has several lines, and none of them may pass
 /// for an entry of the log.
 fn indented(message: &str) -> String {
-    let lines = message.trim_end().lines().map(|line| {
-        let escape = |c: char| if c.is_control() && c != '\t' { c.escape_debug().to_string() } else { c.to_string() };
-        line.chars().map(escape).collect::<String>()
-    });
+    // Tabs stay: they indent a backtrace's lines.
+    let escaped = |line: &str| line.split('\t').map(escape_control).collect::<Vec<_>>().join("\t");
+    let lines = message.trim_end().lines().map(escaped);
     lines.collect::<Vec<_>>().join("\n    ")
 }
 

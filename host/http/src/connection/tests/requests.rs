@@ -127,7 +127,7 @@ fn a_refusal_says_what_is_known() {
         let now_ms = world.now_ms;
         world.connection.receive(bytes.as_bytes(), now_ms, &world.limits);
         match world.step() {
-            Step::Refused(Rejection { status, why, exchange }) => {
+            Step::Rejected(Rejection { status, why, exchange }) => {
                 (status, why, exchange.map(|exchange| exchange.label.into_string()))
             }
             step => panic!("{step:?}"),

@@ -12,11 +12,11 @@ fn held(line: &str) -> World {
 }
 
 impl World {
-    fn begin(&mut self, response: &Response, length: Option<u64>) -> Result<(), AnswerFault> {
+    fn begin(&mut self, response: &Response, length: Option<u64>) -> Result<(), StreamingFault> {
         self.connection.begin_response(response, length, DATE, self.now_ms, &self.limits)
     }
 
-    fn piece(&mut self, piece: &str) -> Result<usize, AnswerFault> {
+    fn piece(&mut self, piece: &str) -> Result<usize, StreamingFault> {
         self.connection.body_piece(piece.as_bytes(), self.now_ms, &self.limits)
     }
 
@@ -52,7 +52,7 @@ fn a_body_of_known_length_has_that_length() {
     let mut world = held("GET / HTTP/1.1");
     world.begin(&Response::default().with_status(200), Some(8)).unwrap();
     world.piece("hello").unwrap();
-    assert_eq!(world.piece("four"), Err(AnswerFault::TooLong { left_bytes: 3 }));
+    assert_eq!(world.piece("four"), Err(StreamingFault::TooLong { left_bytes: 3 }));
     world.piece("abc").unwrap();
     assert!(world.end().is_some());
     let text = world.read_text();
@@ -108,12 +108,12 @@ fn a_streamed_answer_to_head_sends_no_body() {
 #[test]
 fn what_can_not_begin_changes_nothing() {
     let mut world = held("GET / HTTP/1.1");
-    assert_eq!(world.piece("a"), Err(AnswerFault::NoExchange));
+    assert_eq!(world.piece("a"), Err(StreamingFault::NoExchange));
     assert!(world.end().is_none());
     let bad = world.begin(&Response::text(99, ""), None);
     assert_eq!(bad, Err(ResponseFault::BadStatus(99).into()));
     let long = world.begin(&Response::text(200, "hello"), Some(4));
-    assert_eq!(long, Err(AnswerFault::TooLong { left_bytes: 4 }));
+    assert_eq!(long, Err(StreamingFault::TooLong { left_bytes: 4 }));
     let none = world.begin(&Response::text(204, "a"), None);
     assert_eq!(none, Err(ResponseFault::BodyNotAllowed(204).into()));
     assert!(world.connection.output().is_empty());
@@ -126,7 +126,7 @@ fn what_can_not_begin_changes_nothing() {
 fn a_status_without_content_takes_no_pieces() {
     let mut world = held("GET / HTTP/1.1");
     world.begin(&Response::default().with_status(204), None).unwrap();
-    assert_eq!(world.piece("a"), Err(AnswerFault::TooLong { left_bytes: 0 }));
+    assert_eq!(world.piece("a"), Err(StreamingFault::TooLong { left_bytes: 0 }));
     assert!(world.end().is_some());
     let text = world.read_text();
     assert!(!text.contains("content-length") && !text.contains("transfer-encoding"), "{text}");

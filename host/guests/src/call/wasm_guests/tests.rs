@@ -1,0 +1,225 @@
+//! Guests of real guests without a worker: which instances are kept, and when they go.
+
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::SystemTime;
+
+use super::*;
+use crate::contract::grants::Permits;
+use crate::deploy::deployment::Deployment;
+use crate::deploy::version::{Trial, Version};
+use crate::engine::{self, Ticker};
+use crate::load::loader::{Loader, Urgency};
+use crate::runtime::RuntimeParts;
+use snow_config::{CompileConfig, GuestConfig, Instances, Limits, Rollback};
+use snow_core::{Registry, Waiter};
+use snow_http::{HeadReader, HttpLimits, Request, RequestId};
+use snow_runtime::{Log, LogFormat, Post};
+
+const HELLO: VersionId = VersionId(0);
+const OTHER: VersionId = VersionId(1);
+/// Takes the place of `HELLO`.
+const NEW_HELLO: VersionId = VersionId(2);
+
+const FIRST: Slot = Slot(0);
+const OTHER_WORKER: WorkerId = WorkerId(1);
+
+/// Who was told that a gate is open.
+#[derive(Default)]
+struct Opened(Mutex<Vec<(WorkerId, GateId)>>);
+
+impl Post for Opened {
+    fn wake(&self, _: &[Waiter]) {}
+
+    fn gate_opened(&self, worker: WorkerId, gate: GateId) {
+        self.0.lock().unwrap().push((worker, gate));
+    }
+}
+
+/// The guests `hello` and `hello` again as `other`, on one worker.
+struct Bench {
+    runtime: Runtime,
+    opened: Arc<Opened>,
+    versions: Vec<Arc<Version>>,
+    successor: Successor,
+    calls: WasmGuests,
+    instances: Arc<AtomicUsize>,
+    now_ms: u64,
+}
+
+fn limits() -> Limits {
+    Limits { worker_calls_started_max: 2, calls_parked_max: 1, instance_idle_ms_max: 1_000, ..Limits::default() }
+}
+
+fn permits(config: GuestConfig) -> Permits {
+    Permits::new(&["hello", "other"].map(|name| (name.to_owned(), config.clone())).into(), &limits())
+}
+
+fn reuse(calls: u32) -> GuestConfig {
+    GuestConfig { instances: Some(Instances::Reuse { calls }), ..GuestConfig::default() }
+}
+
+impl Bench {
+    fn new(config: GuestConfig) -> Bench {
+        let (limits, instances, opened) = (limits(), Arc::new(AtomicUsize::new(0)), Arc::new(Opened::default()));
+        let engine = engine::engine(&limits, 1).unwrap();
+        let runtime = Runtime::new(RuntimeParts {
+            ticker: Ticker::start(&engine).unwrap(),
+            engine,
+            registry: Arc::new(Registry::new(10, |bytes| bytes.fill(7))),
+            post: opened.clone(),
+            log: Log::start(LogFormat::Text, 10, std::io::sink()).unwrap(),
+            permits: Arc::new(permits(config)),
+            worker_calls_parked_max: limits.worker_calls_parked_max(1),
+            limits: Arc::new(limits),
+            instances: instances.clone(),
+            report: Arc::new(|_| {}),
+        });
+        let versions = vec![version(&runtime, HELLO, "hello"), version(&runtime, OTHER, "other")];
+        let (deployment, _) = Deployment::new(versions.clone(), &runtime.permits);
+        let successor = Successor::default();
+        let share = deployment.share(runtime.clone(), &[], false);
+        let calls = WasmGuests::new(WorkerId(0), share, successor.clone(), |_| {});
+        Bench { runtime, opened, versions, successor, calls, instances, now_ms: 0 }
+    }
+
+    /// A call of a version, to its end.
+    fn call(&mut self, version: VersionId) {
+        let mut ran = self.start(FIRST, version);
+        // The machine may have had something else to do: then it takes more than one time slice.
+        while matches!(ran, Ran::Yielded) {
+            ran = self.calls.poll(FIRST);
+        }
+        assert!(matches!(ran, Ran::Ended(CallEnd { outcome: Ok(Outcome::Respond(_)), .. })), "{ran:?}");
+    }
+
+    fn start(&mut self, slot: Slot, version: VersionId) -> Ran {
+        self.calls.hold(version);
+        let text = b"GET /hello HTTP/1.1\r\nhost: a\r\n\r\n";
+        let (head, _) = HeadReader::default().read(text, &HttpLimits::default()).unwrap().unwrap();
+        let request = GuestRequest {
+            request: Request { head, body: Vec::new() },
+            client: ([127, 0, 0, 1], 1).into(),
+            params: Vec::new(),
+            mount_bytes: 0,
+        };
+        let (request_id, entry) = (RequestId::made(1), CallEntry::Handle(Box::new(request)));
+        let ran = self.calls.start(slot, Call { version, route: RouteId(0), request_id, entry, now_ms: self.now_ms });
+        self.calls.let_go(version);
+        ran
+    }
+
+    fn instances(&self) -> usize {
+        self.instances.load(Ordering::Relaxed)
+    }
+
+    /// Deploys what is in `versions`, under another manifest.
+    fn adopt(&mut self, config: GuestConfig) {
+        let runtime = self.runtime.under(self.runtime.limits.clone(), permits(config));
+        let (deployment, _) = Deployment::new(self.versions.clone(), &runtime.permits);
+        self.successor.put(deployment.share(runtime, &[], false));
+        assert!(self.calls.adopt().is_some());
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        self.runtime.ticker.stop();
+    }
+}
+
+fn version(runtime: &Runtime, id: VersionId, name: &str) -> Arc<Version> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../guests/hello.wat");
+    let loader = Loader::new(runtime, &CompileConfig::default(), runtime.log.clone()).unwrap();
+    let mut guest = loader.load(&path, Urgency::Start).unwrap();
+    guest.name = name.into();
+    Arc::new(Version { guest, id, nth: 1, since: SystemTime::UNIX_EPOCH, trial: Trial::new(Rollback::Never) })
+}
+
+#[test]
+fn an_instance_is_gone_after_its_call_unless_it_is_to_be_reused() {
+    let mut bench = Bench::new(GuestConfig::default());
+    bench.call(HELLO);
+    assert_eq!((bench.instances(), bench.calls.expires_ms()), (0, None));
+    let mut bench = Bench::new(reuse(3));
+    for instances in [1, 1, 0, 1, 1, 0] {
+        bench.call(HELLO);
+        assert_eq!(bench.instances(), instances, "the third call is its last");
+    }
+}
+
+#[test]
+fn an_idle_instance_has_its_time() {
+    let mut bench = Bench::new(reuse(100));
+    bench.now_ms = 5_000;
+    bench.call(HELLO);
+    let at_ms = bench.calls.expires_ms().unwrap();
+    assert!((6_000..60_000).contains(&at_ms), "{at_ms}");
+    bench.calls.expire(at_ms - 1);
+    assert_eq!(bench.instances(), 1);
+    bench.calls.expire(at_ms);
+    assert_eq!((bench.instances(), bench.calls.expires_ms()), (0, None));
+}
+
+/// There are three slots, and as many instances in the pool, but for two that are there for loading guests.
+#[test]
+fn what_is_idle_gives_way_to_what_is_called() {
+    let mut bench = Bench::new(reuse(100));
+    for version in [HELLO, HELLO, OTHER, OTHER, HELLO, OTHER] {
+        bench.call(version);
+    }
+    assert_eq!(bench.instances(), 2, "one of each, since there was one call at a time");
+    // As if two more calls were running: the pool's last place is for the next one.
+    bench.calls.in_use = 2;
+    bench.now_ms = 10;
+    bench.call(OTHER);
+    assert_eq!(bench.instances(), 2, "it has used its own");
+    bench.calls.idle.take(OTHER);
+    bench.call(OTHER);
+    assert_eq!((bench.instances(), bench.calls.idle.count(HELLO)), (1, 0), "the other's had to go");
+}
+
+#[test]
+fn instances_go_with_their_version_and_with_the_manifest_that_kept_them() {
+    let mut bench = Bench::new(reuse(100));
+    bench.call(HELLO);
+    bench.call(OTHER);
+    bench.adopt(reuse(200));
+    assert_eq!(bench.instances(), 2, "nothing has changed that concerns them");
+    bench.versions[0] = version(&bench.runtime, NEW_HELLO, "hello");
+    bench.adopt(reuse(200));
+    assert_eq!((bench.instances(), bench.calls.idle.count(OTHER)), (1, 1), "the other guest's is left");
+    bench.call(NEW_HELLO);
+    assert_eq!(bench.instances(), 2);
+    bench.adopt(GuestConfig::default());
+    assert_eq!(bench.instances(), 0);
+}
+
+#[test]
+fn a_version_that_was_replaced_keeps_none_while_it_is_held() {
+    let mut bench = Bench::new(reuse(100));
+    bench.calls.hold(HELLO);
+    bench.versions[0] = version(&bench.runtime, NEW_HELLO, "hello");
+    bench.adopt(reuse(100));
+    bench.call(HELLO);
+    assert_eq!(bench.instances(), 0);
+    assert!(bench.calls.let_go(HELLO));
+}
+
+#[test]
+fn a_call_leaves_its_gate_when_it_ends() {
+    let mut bench = Bench::new(GuestConfig { calls_max: Some(1), ..GuestConfig::default() });
+    let gate = bench.calls.gate(HELLO).unwrap();
+    assert_ne!(bench.calls.gate(OTHER), Some(gate));
+    let other_worker = bench.runtime.permits.gate(gate).unwrap();
+    assert!(bench.calls.enter(HELLO));
+    assert!(other_worker.enter(OTHER_WORKER, 1).is_err());
+    bench.call(HELLO);
+    assert_eq!(*bench.opened.0.lock().unwrap(), [(OTHER_WORKER, gate)]);
+    assert!(!bench.calls.enter(HELLO), "it is the other's turn");
+    bench.calls.give_up(gate);
+    assert!(other_worker.enter(OTHER_WORKER, 1).is_ok());
+    bench.adopt(GuestConfig::default());
+    assert!(bench.calls.gate(HELLO).is_none() && bench.calls.enter(HELLO), "it has no limit any more");
+}
