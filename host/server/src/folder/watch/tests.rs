@@ -1,4 +1,5 @@
-//! Real folders: everything that a deployment may do is reported, and changes of other files are not.
+//! Real folders: everything that a deployment may do is reported, and changes of other files are
+//! not.
 
 use std::fs;
 use std::os::unix::fs::symlink;
