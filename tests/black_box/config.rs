@@ -191,5 +191,5 @@ fn what_makes_no_sense_is_said_by_config_too() {
     }
     let nowhere = run(["config".as_ref(), folder.path().join("nowhere").as_os_str()]);
     let text = String::from_utf8_lossy(&nowhere.stderr);
-    assert!(nowhere.status.code() == Some(1) && text.contains("there is no folder of guests"), "{text}");
+    assert!(nowhere.status.code() == Some(1) && text.contains("does not exist"), "{text}");
 }

@@ -84,7 +84,7 @@ fn what_changes_is_built_and_swapped_under_load() {
         server.log.forget();
         edit(&server, &version(word));
         becomes(&server, word);
-        server.log.until(&["building app ...", "compiling app", "s: it serves now"]);
+        server.log.until(&["building app ...", "compiling app", "s: it is served now"]);
         loads.iter().for_each(|load| load.more(20));
     }
     loads.into_iter().for_each(Load::stop);
@@ -104,13 +104,13 @@ fn what_can_not_be_built_or_served_leaves_the_old_version() {
         "guest.wat: here is nonsense",
         "error: `sh build.sh app` in ",
         "exit status: 1",
-        "app could not be built: version 1 serves on",
+        "app could not be built: version 1 is still served",
     ]);
     assert_eq!(server.get("/who").text(), "v1");
     edit(&server, &version("v2"));
     becomes(&server, "v2");
     edit(&server, "(this is built)");
-    server.log.until(&["s, but it can't serve (the log says why): version 2 serves on", "can't replace version"]);
+    server.log.until(&["s, but it can't be served (see the log): version 2 is still served", "can't replace version"]);
     assert_eq!(server.get("/who").text(), "v2");
     edit(&server, &version("v3"));
     becomes(&server, "v3");
@@ -122,11 +122,11 @@ fn it_starts_though_a_guest_can_not_be_built() {
     let folder = folder();
     fs::write(folder.path().join("app/guest.wat"), "nonsense").unwrap();
     let server = dev(folder);
-    server.log.until(&["guest.wat: here is nonsense", "app could not be built: nothing serves for it until it is"]);
+    server.log.until(&["guest.wat: here is nonsense", "app could not be built, and is not served until it can be"]);
     server.still_serves();
     assert_eq!(server.get("/who").status, 404);
     edit(&server, &version("v1"));
-    server.log.until(&["built app in", "it serves now"]);
+    server.log.until(&["built app in", "it is served now"]);
     becomes(&server, "v1");
 }
 
@@ -134,7 +134,7 @@ fn it_starts_though_a_guest_can_not_be_built() {
 fn new_guests_new_commands_and_shared_sources_are_noticed() {
     let folder = Folder::new();
     let server = dev(folder);
-    server.log.until(&["nothing to build in ", "no guest serves yet"]);
+    server.log.until(&["nothing to build in ", "no guest is served yet"]);
     let folder = server.folder.path();
     server.folder.replace("snow.toml", (table("app") + &table("greeter")).as_bytes());
     add_guest(folder, "app", &version("v1"));
@@ -221,5 +221,5 @@ fn what_makes_no_sense_is_refused() {
     }
     let nowhere = folder.path().join("nowhere");
     let output = run(["dev".as_ref(), nowhere.as_os_str()]);
-    assert!(String::from_utf8_lossy(&output.stderr).contains("is no folder of guests"), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("is not a folder"), "{output:?}");
 }

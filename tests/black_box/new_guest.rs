@@ -102,9 +102,9 @@ fn names_that_can_not_be_are_refused_and_nothing_is_written() {
     }
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     folder.add("hello.wat", b"(module)");
-    refused(&new("hello", &folder), "hello.wat is a guest of that name already");
+    refused(&new("hello", &folder), "hello.wat is a guest with that name already");
     fs::create_dir(folder.path().join("shop")).unwrap();
-    refused(&new("shop", &folder), "is there already");
+    refused(&new("shop", &folder), "exists already");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
 }
 

@@ -6,9 +6,9 @@ use snow_core::declare::{BYTES_MAX, MS_MAX};
 const HEAD_BYTES_MAX: u64 = 65_536;
 
 snow_core::declare_settings! {
-    /// The limits of one HTTP connection. Every name ends in its unit and `_max` or `_min`.
+    /// The limits of one HTTP connection. The unit stands last in every name, except for `_max` or `_min`.
     ///
-    /// They are passed to each call of a [`Connection`](crate::connection::Connection) instead of being stored in it: a
+    /// They are passed to each call of a [`Connection`](crate::Connection) instead of being stored in it: a
     /// hundred thousand connections need no hundred thousand copies.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub struct HttpLimits {

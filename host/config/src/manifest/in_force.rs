@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::key::{Key, Keys};
+use super::key::Keys;
 use super::tables::{FILE, GUEST, LIMITS, SERVER};
 use super::{FILE_NAME, Manifest, Places};
 use crate::config::GuestConfig;
@@ -85,8 +85,8 @@ fn every_table(manifest: &Manifest, origins: &Origins) -> Vec<(String, Values)> 
 }
 
 fn values<T>(table: &str, keys: &Keys<T>, of: &T, origins: &Origins) -> (String, Values) {
-    let value = |key: &Box<dyn Key<T>>| (key.about().name, key.json(of), origins.of(table, key.about().name));
-    (table.to_owned(), keys.iter().map(value).collect())
+    let values = keys.iter().map(|key| (key.about().name, key.json(of)));
+    (table.to_owned(), values.map(|(name, json)| (name, json, origins.of(table, name))).collect())
 }
 
 /// Returns the settings that apply to a guest: those that were decided about it, and the common ones for the rest.

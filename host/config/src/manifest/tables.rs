@@ -30,9 +30,9 @@ mod tests {
     use toml::de::DeTable;
 
     use super::*;
-    use crate::declare::About;
     use crate::manifest::key;
     use crate::manifest::reader::Reader;
+    use snow_core::declare::About;
 
     /// Every key of every table, with its default and its schema.
     fn all() -> impl Iterator<Item = (&'static About, Json, Json)> {

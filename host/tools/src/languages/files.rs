@@ -1,4 +1,4 @@
-//! Files that are written together.
+//! Text files that are written together.
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -6,22 +6,23 @@ use std::{fs, io, process};
 
 use anyhow::Context;
 
-/// Texts by their paths, which are relative to the folder that they are written to.
+/// A list of paths and texts. The paths are relative to the folder that the files are written to.
 pub(super) struct Files(pub Vec<(Cow<'static, str>, Cow<'static, str>)>);
 
 impl Files {
-    /// Writes all of them into a folder that is not there yet. It appears as a whole or not at all.
+    /// Writes the files into a folder that does not exist yet. The folder appears with all files,
+    /// or not at all.
     pub fn write_new(&self, folder: &Path) -> anyhow::Result<()> {
         let partial = partial(folder);
         let written = self.write_into(&partial).and_then(|()| fs::rename(&partial, folder));
         if written.is_err() {
-            // The first error is the one to tell.
+            // The first error is the one to report.
             let _ = fs::remove_dir_all(&partial);
         }
         written.with_context(|| format!("can't write {}", folder.display()))
     }
 
-    /// Whether all of them are in the folder as they are here. There may be others.
+    /// Returns whether a folder has all these files with these texts. It may have others too.
     pub fn are_in(&self, folder: &Path) -> bool {
         self.0.iter().all(|(path, text)| fs::read(folder.join(&**path)).is_ok_and(|bytes| bytes == text.as_bytes()))
     }
@@ -38,7 +39,9 @@ impl Files {
     }
 }
 
-/// Beside the folder, since a rename does not cross file systems; hidden, so that it is nobody's guest.
+/// Returns the folder that files are written to before it gets its name. It lies beside that one,
+/// because a rename does not cross file systems, and it is hidden, so that it is not taken for a
+/// guest's source.
 fn partial(folder: &Path) -> PathBuf {
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
     folder.with_file_name(format!(".{name}.{}.partial", process::id()))

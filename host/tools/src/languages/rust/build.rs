@@ -1,4 +1,4 @@
-//! Guests in Rust, by cargo.
+//! Builds guests with cargo, one call for each workspace.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,28 +10,19 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde_json::Value;
 
-use super::environment::tool;
-use super::process::{Failure, Tools};
-use super::{Artifact, Language, Made, say, timed};
+use crate::languages::{Artifact, FolderBuild, announce, timed};
+use crate::process::{RunError, Runner, command_in};
 
-/// Cargo packages with a `cdylib`, built for `wasm32-unknown-unknown`: the result imports nothing but the world
-/// it was written for.
-pub(super) struct Rust;
-
+/// The compiler's target for guests.
 const TARGET: &str = "wasm32-unknown-unknown";
 
-impl Language for Rust {
-    fn knows(&self, folder: &Path) -> bool {
-        folder.join("Cargo.toml").is_file()
+/// Builds the packages in these folders.
+pub(super) fn build(folders: &[PathBuf], runner: &Runner<'_>, out: &mut dyn Write) -> Vec<FolderBuild> {
+    let (workspaces, mut built) = workspaces(folders, runner);
+    for workspace in workspaces {
+        built.append(&mut workspace.build(runner, out));
     }
-
-    fn build(&self, folders: &[PathBuf], tools: &Tools<'_>, out: &mut dyn Write) -> Vec<Made> {
-        let (workspaces, mut made) = workspaces(folders, tools);
-        for workspace in workspaces {
-            made.append(&mut workspace.build(tools, out));
-        }
-        made
-    }
+    built
 }
 
 /// The guests that one call of cargo builds.
@@ -42,57 +33,60 @@ struct Workspace {
 
 /// A package that makes a guest.
 struct Package {
-    /// Cargo's own name for it, unique in a build.
+    /// Cargo's id of the package, unique in a build.
     id: String,
     folder: PathBuf,
 }
 
-/// Asks cargo which workspace each folder belongs to. A package without a `cdylib` is not a guest. What is known of folders
-/// already is the second part: that they hold no guest, or make no sense.
-fn workspaces(folders: &[PathBuf], tools: &Tools<'_>) -> (Vec<Workspace>, Vec<Made>) {
-    let (mut unknown, mut known) = (BTreeMap::new(), Vec::new());
-    let mut know = |folder, result| known.push(Made { folder, result, took: Duration::ZERO });
-    // By the real path of the manifest, which is what cargo tells; ours may go through a link.
+/// Asks cargo which workspace each folder belongs to. Returns the workspaces with their guests, and
+/// the results of the folders that have nothing to build: libraries, and packages that cargo can't
+/// read.
+fn workspaces(folders: &[PathBuf], runner: &Runner<'_>) -> (Vec<Workspace>, Vec<FolderBuild>) {
+    let (mut unknown, mut finished) = (BTreeMap::new(), Vec::new());
+    let mut finish = |folder, result| finished.push(FolderBuild { folder, result, took: Duration::ZERO });
+    // The key is the manifest's real path, as cargo reports it; the folder's own path may have a
+    // link in it.
     for folder in folders {
         let manifest = folder.join("Cargo.toml");
         match fs::canonicalize(&manifest).with_context(|| format!("can't find {}", manifest.display())) {
             Ok(real) => drop(unknown.insert(real, folder.clone())),
-            Err(error) => know(folder.clone(), Err(error)),
+            Err(error) => finish(folder.clone(), Err(error)),
         }
     }
     let mut workspaces: BTreeMap<PathBuf, Vec<Package>> = BTreeMap::new();
     while let Some((manifest, folder)) = unknown.first_key_value() {
         let (manifest, folder) = (manifest.clone(), folder.clone());
-        // One answer of cargo's has all packages of the workspace, so the next folder is of another one.
-        let (root, packages) = match metadata(&folder, tools).and_then(|metadata| of_workspace(&metadata)) {
+        let (root, packages) = match metadata(&folder, runner).and_then(|metadata| packages(&metadata)) {
             Ok(workspace) => workspace,
             Err(error) => {
                 unknown.remove(&manifest);
-                know(folder, Err(error));
+                finish(folder, Err(error));
                 continue;
             }
         };
+        // Cargo's answer has all packages of the workspace, so one question settles all their
+        // folders, and the next unknown folder belongs to another workspace.
         for (manifest, id) in packages {
             match (unknown.remove(&manifest), id) {
                 (Some(folder), Some(id)) => workspaces.entry(root.clone()).or_default().push(Package { id, folder }),
-                (Some(folder), None) => know(folder, Ok(None)),
+                (Some(folder), None) => finish(folder, Ok(None)),
                 (None, _) => {}
             }
         }
-        // A workspace without a package of its own is not among its packages.
+        // The manifest of a workspace that is no package itself is not among the packages.
         if let Some(folder) = unknown.remove(&manifest) {
-            know(folder, Ok(None));
+            finish(folder, Ok(None));
         }
     }
     let workspace = |(root, guests)| Workspace { root, guests };
-    (workspaces.into_iter().map(workspace).collect(), known)
+    (workspaces.into_iter().map(workspace).collect(), finished)
 }
 
-/// The manifests of a workspace's packages, each with the package's id if it is a guest.
+/// The manifests of a workspace's packages, each with the package's id if it makes a guest.
 type Packages = Vec<(PathBuf, Option<String>)>;
 
-/// The root of a workspace, and its packages.
-fn of_workspace(metadata: &Value) -> Result<(PathBuf, Packages)> {
+/// Returns the root of a workspace and its packages. A package without a `cdylib` is not a guest.
+fn packages(metadata: &Value) -> Result<(PathBuf, Packages)> {
     let root = PathBuf::from(text(&metadata["workspace_root"])?);
     let package = |package: &Value| -> Result<_> {
         let manifest = fs::canonicalize(text(&package["manifest_path"])?)?;
@@ -102,78 +96,81 @@ fn of_workspace(metadata: &Value) -> Result<(PathBuf, Packages)> {
     Ok((root, list(&metadata["packages"]).map(package).collect::<Result<_>>()?))
 }
 
-/// What cargo knows of the workspace that a folder belongs to.
-fn metadata(folder: &Path, tools: &Tools<'_>) -> Result<Value> {
-    let mut cargo = tool("cargo", folder);
-    let (status, output) =
-        tools.output(cargo.args(["metadata", "--no-deps", "--format-version", "1"])).map_err(unfinished)?;
+/// Returns cargo's metadata of the workspace that a folder belongs to.
+fn metadata(folder: &Path, runner: &Runner<'_>) -> Result<Value> {
+    let mut cargo = command_in(folder, "cargo");
+    cargo.args(["metadata", "--no-deps", "--format-version", "1"]);
+    let (status, output) = runner.run_output(&mut cargo).map_err(toolchain_error)?;
     ensure!(status.success(), "cargo can't use {} (its message is above)", folder.join("Cargo.toml").display());
     serde_json::from_slice(&output).context("cargo's metadata is not JSON")
 }
 
-/// Sees to it that the toolchain in use in this folder can build for [`TARGET`]: adds the target if rustup
-/// can, says how to get it if not.
-fn ensure_target(folder: &Path, tools: &Tools<'_>, out: &mut dyn Write) -> Result<()> {
-    let mut rustc = tool("rustc", folder);
-    let (status, output) =
-        tools.output(rustc.args(["--print", "target-libdir", "--target", TARGET])).map_err(unfinished)?;
+/// Makes sure that the toolchain for this folder can build for [`TARGET`]: has rustup add the
+/// target, or reports how to get it.
+fn ensure_target(folder: &Path, runner: &Runner<'_>, out: &mut dyn Write) -> Result<()> {
+    let mut rustc = command_in(folder, "rustc");
+    rustc.args(["--print", "target-libdir", "--target", TARGET]);
+    let (status, output) = runner.run_output(&mut rustc).map_err(toolchain_error)?;
     ensure!(status.success(), "rustc does not work in {} (its message is above)", folder.display());
     let libraries = String::from_utf8_lossy(&output);
     if Path::new(libraries.trim_end()).is_dir() {
         return Ok(());
     }
-    say(out, &format!("adding the target {TARGET} to the Rust toolchain"));
-    match tools.lines(tool("rustup", folder).args(["target", "add", TARGET]), |_| {}) {
+    announce(out, &format!("adding the target {TARGET} to the Rust toolchain"));
+    match runner.run_lines(command_in(folder, "rustup").args(["target", "add", TARGET]), |_| {}) {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => {
-            bail!("`rustup target add {TARGET}` in {} failed ({status}, its message is above)", folder.display())
+            bail!("`rustup target add {TARGET}` in {} failed ({status}; its message is above)", folder.display())
         }
-        Err(Failure::NotStarted(error)) if error.kind() == ErrorKind::NotFound => bail!(
-            "this Rust toolchain can't build for {TARGET}, and there is no rustup to add it: install Rust with \
-             rustup (https://rustup.rs), or the target with the package manager that Rust came from"
+        Err(RunError::NotStarted(error)) if error.kind() == ErrorKind::NotFound => bail!(
+            "this Rust toolchain can't build for {TARGET}, and rustup, which could add it, was not found: install \
+             Rust with rustup (https://rustup.rs), or the target with the package manager that Rust came from"
         ),
-        Err(failure) => Err(failure).context("rustup"),
+        Err(error) => Err(error).context("rustup"),
     }
 }
 
 impl Workspace {
-    fn build(&self, tools: &Tools<'_>, out: &mut dyn Write) -> Vec<Made> {
-        let (built, took) = timed(|| self.run(tools, out));
+    /// Builds all guests of the workspace. All of them get the time of the one call of cargo.
+    fn build(&self, runner: &Runner<'_>, out: &mut dyn Write) -> Vec<FolderBuild> {
+        let (built, took) = timed(|| self.run_cargo(runner, out));
         let result = |folder: &Path| match &built {
-            Ok((status, artifacts)) => match artifacts.get(folder) {
+            Ok((status, files)) => match files.get(folder) {
                 Some(file) => Ok(Some(Artifact { file: file.clone(), _scratch: None })),
-                None if status.success() => Err(anyhow!("cargo built {} but made no .wasm of it", folder.display())),
-                None => Err(anyhow!("cargo has failed ({status}, its messages are above)")),
+                None if status.success() => Err(anyhow!("cargo built {}, but made no .wasm file", folder.display())),
+                None => Err(anyhow!("cargo failed ({status}; its messages are above)")),
             },
             Err(error) => Err(anyhow!("{error:#}")),
         };
-        let made = |Package { folder, .. }: &Package| Made { folder: folder.clone(), result: result(folder), took };
-        self.guests.iter().map(made).collect()
+        let folder_build =
+            |guest: &Package| FolderBuild { folder: guest.folder.clone(), result: result(&guest.folder), took };
+        self.guests.iter().map(folder_build).collect()
     }
 
-    /// What was made, by the guests' folders. Of a guest that can't be compiled, nothing; the others are compiled.
-    fn run(&self, tools: &Tools<'_>, out: &mut dyn Write) -> Result<(ExitStatus, BTreeMap<PathBuf, PathBuf>)> {
-        ensure_target(&self.root, tools, out)?;
+    /// Runs `cargo build`, and returns the files that it made, by the guests' folders. A guest that
+    /// does not compile has no file; the others have theirs.
+    fn run_cargo(&self, runner: &Runner<'_>, out: &mut dyn Write) -> Result<(ExitStatus, BTreeMap<PathBuf, PathBuf>)> {
+        ensure_target(&self.root, runner, out)?;
         let names = self.guests.iter().filter_map(|guest| guest.folder.file_name()).map(|name| name.to_string_lossy());
-        say(out, &format!("building {} ...", names.collect::<Vec<_>>().join(", ")));
-        let mut cargo = tool("cargo", &self.root);
-        // Messages for us on standard output; what people read stays on standard error, progress included.
+        announce(out, &format!("building {} ...", names.collect::<Vec<_>>().join(", ")));
+        let mut cargo = command_in(&self.root, "cargo");
+        // Cargo writes JSON for us to standard output, and messages for people to standard error.
         cargo
             .args(["build", "--release", "--lib", "--keep-going", "--target", TARGET])
             .arg("--message-format=json-render-diagnostics");
         for guest in &self.guests {
             cargo.args(["--package", &guest.id]);
         }
-        let mut artifacts = BTreeMap::new();
-        let status = tools.lines(&mut cargo, |line| {
-            // A procedural macro may print anything; a line that is not a message is not for us.
+        let mut files = BTreeMap::new();
+        let status = runner.run_lines(&mut cargo, |line| {
+            // A procedural macro may print other lines in between; they are skipped.
             let message = serde_json::from_slice::<Value>(line).ok();
-            artifacts.extend(message.and_then(|message| self.artifact(&message)));
+            files.extend(message.and_then(|message| self.artifact(&message)));
         });
-        Ok((status.map_err(unfinished)?, artifacts))
+        Ok((status.map_err(toolchain_error)?, files))
     }
 
-    /// The folder and the file that a message of cargo's is about, if it is about one of our guests.
+    /// Returns the folder and the file of the guest that a message of cargo reports as built.
     fn artifact(&self, message: &Value) -> Option<(PathBuf, PathBuf)> {
         if message["reason"] != "compiler-artifact" || !is_cdylib(&message["target"]) {
             return None;
@@ -198,9 +195,10 @@ fn text(value: &Value) -> Result<&str> {
     value.as_str().context("cargo's metadata lacks a field")
 }
 
-fn unfinished(failure: Failure) -> anyhow::Error {
-    let missing = matches!(&failure, Failure::NotStarted(error) if error.kind() == ErrorKind::NotFound);
-    anyhow::Error::new(failure).context(match missing {
+/// Describes why cargo or rustc did not run, and how to get them if they are not installed.
+fn toolchain_error(error: RunError) -> anyhow::Error {
+    let is_missing = matches!(&error, RunError::NotStarted(error) if error.kind() == ErrorKind::NotFound);
+    anyhow::Error::new(error).context(match is_missing {
         true => {
             "guests in Rust are built with cargo and rustc, which were not found: install Rust from \
              https://rustup.rs, open a new terminal and try again"

@@ -1,4 +1,5 @@
-//! The SDK for Rust, which is on no registry: its source is in this program, and is unpacked once for a guests folder.
+//! The SDK for Rust. No registry has it: this program contains its source, and unpacks it once into
+//! a guests folder.
 
 use std::borrow::Cow;
 use std::fs;
@@ -7,19 +8,19 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use super::files::Files;
+use crate::languages::files::Files;
 
-/// Folders that begin with a dot hold no guests.
+/// The hidden folder, in the guests folder, for what guests share.
 pub(super) const FOLDER: &str = ".snow";
 
-/// Files of this repository, by their paths from its root.
+/// Includes files of this repository, by their paths from its root.
 macro_rules! embedded {
     ($($path:literal),+ $(,)?) => {
-        &[$(($path, include_str!(concat!("../../../../", $path)))),+]
+        &[$(($path, include_str!(concat!("../../../../../", $path)))),+]
     };
 }
 
-/// What the SDK is built from. A unit test compares this list with what is there.
+/// The files of the SDK: paths and texts. A unit test compares the list with the repository.
 const SOURCE: &[(&str, &str)] = embedded![
     "guest-sdk/Cargo.toml",
     "guest-sdk/macros/Cargo.toml",
@@ -44,10 +45,12 @@ const SOURCE: &[(&str, &str)] = embedded![
     "LICENSE-MIT",
 ];
 
-/// Sees to it that the SDK lies in the guests folder. Returns the path of its package from there.
+/// Unpacks the SDK into the guests folder, if it is not there yet. Returns the path of its package,
+/// relative to the guests folder.
 ///
-/// It is in `.snow/sdk-VERSION`. If that is there with another content (from another build of this program, or edited),
-/// it is left alone, since other guests are built with it, and ours lies beside it, its content's hash in its name.
+/// The SDK is in `.snow/sdk-VERSION`. If that folder has other content, from another build of this
+/// program or because it was edited, other guests are built with it and it is left alone. This
+/// program's SDK then goes into a second folder, with a hash of the content in its name.
 pub(super) fn unpack(guests: &Path, out: &mut dyn Write) -> anyhow::Result<String> {
     let files = Files(SOURCE.iter().map(|(path, text)| (Cow::Borrowed(*path), Cow::Borrowed(*text))).collect());
     let version = env!("CARGO_PKG_VERSION");
@@ -66,11 +69,15 @@ pub(super) fn unpack(guests: &Path, out: &mut dyn Write) -> anyhow::Result<Strin
             return Ok(package(name));
         }
     }
-    // The hash is in its name, so it was edited.
-    anyhow::bail!("{} was changed: remove it, and it is unpacked again", guests.join(&names[1]).display())
+    // The second folder's name has the hash of its content, so somebody has edited it.
+    anyhow::bail!(
+        "{} was edited: remove it and try again, and the SDK is unpacked anew",
+        guests.join(&names[1]).display()
+    )
 }
 
-/// FNV-1a, to tell builds apart: nobody gains anything by a collision, since contents are compared.
+/// Returns the FNV-1a hash of the files, which tells builds apart. Contents are compared before a
+/// folder is used, so a collision does no harm.
 fn hash(files: &[(&str, &str)]) -> u64 {
     let bytes = files.iter().flat_map(|(path, text)| path.bytes().chain([0]).chain(text.bytes()).chain([0]));
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
@@ -83,7 +90,6 @@ mod tests {
 
     use super::*;
 
-    /// Whoever adds a file to the SDK is told here.
     #[test]
     fn every_file_of_the_sdk_is_embedded() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
@@ -112,19 +118,19 @@ mod tests {
     }
 
     #[test]
-    fn it_is_unpacked_once_and_never_over_another() {
+    fn the_sdk_is_unpacked_once_and_never_over_other_content() {
         let guests = env::temp_dir().join(format!("snow-host-sdk-{}", process::id()));
         fs::create_dir_all(&guests).unwrap();
         let unpacked = || {
-            let mut said = Vec::new();
-            let package = unpack(&guests, &mut said).map_err(|error| error.to_string());
-            (package, String::from_utf8(said).unwrap())
+            let mut out = Vec::new();
+            let package = unpack(&guests, &mut out).map_err(|error| error.to_string());
+            (package, String::from_utf8(out).unwrap())
         };
         let (first, said) = unpacked();
         let first = first.unwrap();
         assert!(said.contains("unpacked") && guests.join(&first).join("Cargo.toml").is_file(), "{said}");
-        assert!(guests.join(&first).join("../wit/snow.wit").is_file(), "where the bindings look for it");
-        assert_eq!(unpacked(), (Ok(first.clone()), String::new()), "it is there");
+        assert!(guests.join(&first).join("../wit/snow.wit").is_file(), "the bindings look for it there");
+        assert_eq!(unpacked(), (Ok(first.clone()), String::new()), "it was unpacked before");
 
         let edited = guests.join(&first).join("src/lib.rs");
         fs::write(&edited, "// mine").unwrap();

@@ -1,4 +1,4 @@
-//! A cargo workspace in the guests folder, and a new member of it.
+//! Adds a new guest to the cargo workspace in the guests folder.
 
 use std::fs;
 use std::io::{ErrorKind, Write};
@@ -12,39 +12,42 @@ use toml::de::{DeTable, DeValue};
 use super::sdk;
 use snow_core::Glob;
 
-/// The workspace that a guest will belong to.
+/// The cargo workspace of the guests folder.
 pub(super) struct Workspace {
     file: PathBuf,
-    /// Whether its `[workspace.dependencies]` have `snow-guest`.
+    /// Whether `[workspace.dependencies]` has `snow-guest`.
     pub has_sdk: bool,
-    /// The file's text with the guest among the members, if it was not among them.
+    /// The new text of the file, with the guest among the members. `None` if it is a member
+    /// already.
     changed: Option<String>,
 }
 
 impl Workspace {
-    /// The workspace whose root is the guests folder. `None` if there is none, or if it excludes the guest.
+    /// Reads the workspace whose root is the guests folder. Returns `None` if there is none, or if
+    /// it excludes the guest.
     pub fn read(guests: &Path, name: &str) -> anyhow::Result<Option<Workspace>> {
         let file = guests.join("Cargo.toml");
         let text = match fs::read_to_string(&file) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            read => read.with_context(|| format!("{} can't be read", file.display()))?,
+            read => read.with_context(|| format!("can't read {}", file.display()))?,
         };
-        let parsed = parse(&text, name).with_context(|| format!("{} can't be used", file.display()))?;
+        let parsed = parse(&text, name).with_context(|| format!("can't use {}", file.display()))?;
         Ok(parsed.map(|(has_sdk, changed)| Workspace { file, has_sdk, changed }))
     }
 
-    /// Makes the guest a member. What else is in the file stays as it is.
-    pub fn add(self, out: &mut dyn Write) -> anyhow::Result<()> {
+    /// Writes the guest into the list of members. The rest of the file stays as it is.
+    pub fn add_member(self, out: &mut dyn Write) -> anyhow::Result<()> {
         let file = self.file.display();
         if let Some(text) = &self.changed {
-            fs::write(&self.file, text).with_context(|| format!("{file} can't be written"))?;
-            writeln!(out, "added it to the members of the workspace {file}")?;
+            fs::write(&self.file, text).with_context(|| format!("can't write {file}"))?;
+            writeln!(out, "added the guest to the members of the workspace {file}")?;
         }
         Ok(())
     }
 }
 
-/// Whether the workspace has the SDK, and the text with the guest as a member if it was none.
+/// Returns whether the workspace has the SDK, and the new text if the guest is not a member yet.
+/// Returns `None` if the file has no workspace, or one that excludes the guest.
 fn parse(text: &str, name: &str) -> anyhow::Result<Option<(bool, Option<String>)>> {
     let root = DeTable::parse(text).map_err(|error| anyhow::anyhow!("{}", error.to_string().trim_end()))?;
     let Some(workspace) = root.get_ref().get("workspace").map(Spanned::get_ref) else { return Ok(None) };
@@ -58,16 +61,16 @@ fn parse(text: &str, name: &str) -> anyhow::Result<Option<(bool, Option<String>)
     }
     let has_sdk = workspace.get("dependencies").is_some_and(|value| value.get_ref().get("snow-guest").is_some());
     let is_sdk = |entry: &Spanned<DeValue<'_>>| entry.get_ref().as_str() == Some(sdk::FOLDER);
-    // Cargo takes what a member depends on within the folder for members too, and the SDK is a workspace of its own.
+    // Cargo makes a member's path dependencies below the root members too, and the SDK is another
+    // workspace.
     ensure!(
         has_sdk || strings("exclude").is_some_and(|excluded| excluded.iter().any(is_sdk)),
-        "its [workspace] would take the SDK for a member: add `exclude = [\"{}\"]` to it, or `snow-guest` to its \
+        "the SDK would become a member of its [workspace]: add `exclude = [\"{}\"]` there, or add `snow-guest` to \
          [workspace.dependencies]",
         sdk::FOLDER
     );
     let Some(members) = strings("members") else {
-        let help = "its [workspace] has no list `members`: add `members = []` to it";
-        anyhow::bail!(help);
+        anyhow::bail!("its [workspace] has no list of members: add `members = []` there");
     };
     if members.iter().any(names_it) {
         return Ok(Some((has_sdk, None)));
@@ -77,7 +80,8 @@ fn parse(text: &str, name: &str) -> anyhow::Result<Option<(bool, Option<String>)
     Ok(Some((has_sdk, Some(with_member(text, list, &spans, name)))))
 }
 
-/// The text with one more string at the end of a list, parted from the one before as that is from the one before it.
+/// Returns the text with one more string at the end of a list. The space before the new string is
+/// the one between the last two, or the one before the only one.
 fn with_member(text: &str, list: Range<usize>, members: &[Range<usize>], name: &str) -> String {
     let (at, comma) = match members {
         [] => (list.start + 1, String::new()),
@@ -90,7 +94,7 @@ fn with_member(text: &str, list: Range<usize>, members: &[Range<usize>], name: &
     format!("{}{comma}\"{name}\"{}", &text[..at], &text[at..])
 }
 
-/// White space with something in it, and nothing else.
+/// Returns the text if it is white space and not empty.
 fn space(text: &str) -> Option<&str> {
     (!text.is_empty() && text.trim().is_empty()).then_some(text)
 }
@@ -121,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_a_member_already_is_left() {
+    fn an_existing_member_is_not_added_again() {
         for members in ["\"*\"", "\"shop\"", "\"./shop\"", "\"a\", \"sh*\""] {
             let text = format!("[workspace]\nmembers = [{members}]\n{SDK}");
             assert_eq!(parse(&text, "shop").unwrap(), Some((true, None)), "{members}");
@@ -137,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_workspace_of_it_is_left_too() {
+    fn a_folder_without_a_workspace_and_an_excluded_guest_are_left_alone() {
         assert_eq!(parse("[package]\nname = \"a\"\n", "shop").unwrap(), None);
         assert_eq!(parse("[workspace]\nmembers = [\"*\"]\nexclude = [\"shop\"]\n", "shop").unwrap(), None);
         let error = parse(&format!("[workspace]\n{SDK}"), "shop").unwrap_err().to_string();

@@ -1,38 +1,40 @@
-//! What a build inherits of the host's own environment.
+//! The environment variables that a build inherits.
 
 use std::env;
 use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Command;
 
-/// A program that builds what is in `folder`: of the Rust toolchain in use there, or a guest's own.
+/// Returns the command that starts a program in a folder, with the environment that a build may
+/// see.
 ///
-/// We may ourselves have been started by `cargo run`, which leaves its own build's settings in the
-/// environment. They were meant for the host: flags for the native linker or a shared target folder would
-/// break a guest's build or end in the wrong place, so they do not pass.
-pub(super) fn tool(program: impl AsRef<OsStr>, folder: &Path) -> Command {
+/// The host may have been started by `cargo run`, which leaves the settings of the host's own build
+/// in the environment. Flags for the native linker or a shared target folder would break a guest's
+/// build or put its output in the wrong place, so they are removed.
+pub(crate) fn command_in(folder: &Path, program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     command.current_dir(folder);
     let toolchain_is_chosen = toolchain_is_chosen();
     for (name, _) in env::vars_os() {
-        let passes = match name.to_str() {
+        let is_kept = match name.to_str() {
             Some("RUSTUP_TOOLCHAIN") => toolchain_is_chosen,
-            Some(name) => passes(name),
+            Some(name) => is_kept(name),
             None => true,
         };
-        if !passes {
+        if !is_kept {
             command.env_remove(&name);
         }
     }
     command
 }
 
-/// Whether a person chose the toolchain that `RUSTUP_TOOLCHAIN` names.
+/// Returns whether a person chose the toolchain that `RUSTUP_TOOLCHAIN` names.
 ///
-/// Rustup sets the variable for everything that it starts. If it took the toolchain from a file or from its
-/// default, then it chose for the folder that `cargo run` was called in, and must choose anew for the guests'.
-/// If somebody said `cargo +nightly` or set the variable, that stays. Rustup says which in a second variable;
-/// versions before it are taken to have chosen by themselves.
+/// Rustup sets the variable for every program that it starts. A toolchain from a file or from
+/// rustup's default was chosen for the folder that `cargo run` was called in, and has to be chosen
+/// anew for the guest's folder. A toolchain from `cargo +nightly` or from the user's own variable
+/// stays. Rustup names the source in a second variable; older versions do not, and are taken to
+/// have chosen by themselves.
 fn toolchain_is_chosen() -> bool {
     match env::var("RUSTUP_TOOLCHAIN_SOURCE") {
         Ok(source) => source == "cli" || source == "env",
@@ -40,11 +42,11 @@ fn toolchain_is_chosen() -> bool {
     }
 }
 
-/// Whether a variable may reach a guest's build: what says where cargo lives and how it reaches the network and
-/// the terminal may, and what is said for the guests' target; what shapes the build of the host may not.
-fn passes(name: &str) -> bool {
+/// Returns whether a guest's build inherits a variable. Settings of cargo's folders, network and
+/// terminal, and of the guests' target, are kept; whatever shapes the host's own build is not.
+fn is_kept(name: &str) -> bool {
     const SHAPES_A_BUILD: &[&str] = &["CARGO", "RUSTC", "RUSTDOC", "RUSTFLAGS", "RUSTUP_TOOLCHAIN_"];
-    const PASSES_YET: &[&str] = &[
+    const KEPT_ALL_THE_SAME: &[&str] = &[
         "CARGO_HOME",
         "CARGO_HTTP_",
         "CARGO_NET_",
@@ -54,8 +56,8 @@ fn passes(name: &str) -> bool {
         "CARGO_BUILD_JOBS",
         "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_",
     ];
-    let begins = |prefixes: &[&str]| prefixes.iter().any(|prefix| name.starts_with(prefix));
-    !begins(SHAPES_A_BUILD) || begins(PASSES_YET)
+    let begins_with = |prefixes: &[&str]| prefixes.iter().any(|prefix| name.starts_with(prefix));
+    !begins_with(SHAPES_A_BUILD) || begins_with(KEPT_ALL_THE_SAME)
 }
 
 #[cfg(test)]
@@ -76,7 +78,7 @@ mod tests {
             "RUSTC_WRAPPER",
             "RUSTFLAGS",
         ] {
-            assert!(!passes(name), "{name}");
+            assert!(!is_kept(name), "{name}");
         }
         for name in [
             "PATH",
@@ -88,7 +90,7 @@ mod tests {
             "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS",
             "CARGO_TERM_COLOR",
         ] {
-            assert!(passes(name), "{name}");
+            assert!(is_kept(name), "{name}");
         }
     }
 }
