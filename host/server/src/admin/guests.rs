@@ -23,7 +23,8 @@ struct Row {
     serving: Option<Arc<Version>>,
     /// The prefix of its routes.
     mount: Arc<str>,
-    /// All versions that exist, the newest first, each with the number of its requests and of those that are held.
+    /// All versions that exist, the newest first, each with the number of its requests and of those
+    /// that are held.
     versions: Vec<(Arc<Version>, u64, u64)>,
     /// The totals of each route, by pattern.
     routes: BTreeMap<String, RouteTotals>,

@@ -1,4 +1,5 @@
-//! Guest files become guests: all of them when the server starts, and later, on a thread of their own, those that changed.
+//! Guest files become guests: all of them when the server starts, and later, on a thread of their
+//! own, those that changed.
 
 use std::io;
 use std::path::PathBuf;
@@ -30,8 +31,8 @@ impl LeftOut {
     }
 }
 
-/// Loads every guest in the folder and publishes the first deployment. Guests that can't be loaded, or whose routes do not
-/// fit beside the others', are left out and returned.
+/// Loads every guest in the folder and publishes the first deployment. Guests that can't be loaded,
+/// or whose routes do not fit beside the others', are left out and returned.
 pub fn load_all(catalog: &mut Catalog, loader: &Loader, found: &Snapshot) -> Vec<LeftOut> {
     let mut left_out = Vec::new();
     for (name, files) in &found.guests {
@@ -59,8 +60,8 @@ pub struct Loaded {
     pub(super) guest: anyhow::Result<Guest>,
 }
 
-/// The guests that a loading thread has loaded so far. Dropping the batch sends them to the deployer, so the deployer, which
-/// waits for them, hears of a thread that panics too.
+/// The guests that a loading thread has loaded so far. Dropping the batch sends them to the
+/// deployer, so the deployer, which waits for them, hears of a thread that panics too.
 pub(super) struct Batch {
     loaded: Vec<Loaded>,
     to_deployer: Sender<DeployerMessage>,

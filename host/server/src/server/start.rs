@@ -30,7 +30,8 @@ pub(super) fn start(config: &Config, log: Log) -> anyhow::Result<Server> {
     let runtime = runtime(config, &post, &to_deployer, &log)?;
     let loader = Loader::new(&runtime, &config.compile, log.clone())?;
 
-    // The watch begins before the folder is read, so a change that comes while guests are loaded is noticed.
+    // The watch begins before the folder is read, so a change that comes while guests are loaded is
+    // noticed.
     let watch = watch(config, &to_deployer, &log)?;
     let found = scan(&config.guests, config.limits.guests_max)?;
     let mut catalog = Catalog::new(runtime.clone(), log.clone(), config.manifest());
