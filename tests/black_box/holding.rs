@@ -214,7 +214,7 @@ fn a_server_without_descriptors_accepts_again_when_it_has_some() {
     assert_eq!(served.get("/hello").text(), "hello world");
 
     let crowd: Vec<Client> = (0..100).map(|_| server.connect()).collect();
-    server.log.until(&["could not be accepted"]);
+    server.log.until(&["cannot accept connections"]);
     assert_eq!(served.get("/hello").text(), "hello world", "who is there is served");
     assert_eq!(served.get("/stop/?value=x").text(), "stop");
     assert_eq!(held.response().text(), "x");
