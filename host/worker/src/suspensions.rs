@@ -79,11 +79,22 @@ impl SuspensionTable {
 
     /// Takes a suspension out, and counts how its wait ended.
     pub fn take(&mut self, key: Key, end: WaitEnd, cx: &Context, timers: &mut WorkerTimers) -> Option<Suspension> {
+        let suspension = self.remove(key, timers)?;
+        self.count_end(&suspension, end, cx);
+        Some(suspension)
+    }
+
+    /// Takes a suspension out, for a caller that [counts](Self::count_end) its end later.
+    pub fn remove(&mut self, key: Key, timers: &mut WorkerTimers) -> Option<Suspension> {
         let mut suspension = self.suspensions.remove(key)?;
         suspension.deadline.take().map(|deadline| timers.cancel(deadline));
+        Some(suspension)
+    }
+
+    /// Counts how the wait of a suspension ended that was removed.
+    pub fn count_end(&self, suspension: &Suspension, end: WaitEnd, cx: &Context) {
         cx.stats.wait_ended(suspension.callee(), end);
         self.count(cx);
-        Some(suspension)
     }
 
     fn count(&self, cx: &Context) {

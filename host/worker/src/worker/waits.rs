@@ -163,7 +163,7 @@ impl<W: World, C: Guests> Worker<W, C> {
 
     /// Ends a suspension without an answer.
     pub(super) fn end_suspension(&mut self, key: Key, end: WaitEnd) {
-        let Some(suspension) = self.suspensions.take(key, end, &self.cx, &mut self.timers) else { return };
+        let Some(suspension) = self.suspensions.remove(key, &mut self.timers) else { return };
         if suspension.is_in_place() {
             let slot = suspension.slot();
             let leftover = self.guests.cancel(slot, suspension.handles().collect());
@@ -172,6 +172,9 @@ impl<W: World, C: Guests> Worker<W, C> {
         } else {
             self.release_all(suspension.handles());
         }
+        // Counted only now: whoever sees in the counts that this wait is over can rely on its pendings to be
+        // gone from their keys.
+        self.suspensions.count_end(&suspension, end, &self.cx);
         self.let_go(suspension.callee().0);
     }
 
