@@ -21,7 +21,7 @@ pub(super) fn check(file: &Path, cache: Option<Cache>) -> anyhow::Result<()> {
     let loader = Loader::new(&runtime, &compile::in_process(&server.cache), silent);
     let loaded = loader.and_then(|loader| loader.load(file, Urgency::Start));
     log.flush(LOG_PATIENCE);
-    let guest = loaded.map_err(|error| anyhow::anyhow!("{}: {}", file.display(), chain(&error)))?;
+    let guest = loaded.map_err(|error| anyhow::anyhow!("{}: {}", file.display(), chain(&error.into())))?;
     let resume = if guest.has_resume() { "handle, resume" } else { "handle (no resume: waits end without a call)" };
     let mut out = io::stdout().lock();
     writeln!(out, "{}: a guest named {}", file.display(), guest.name)?;

@@ -26,7 +26,7 @@ use crate::watch::{Kind, Watch};
 use snow_config::{AdminListen, Config, Listen, ServerConfig, WatchLimits};
 use snow_core::{Counter, Inbox, Registry, WorkerId};
 use snow_guests::{
-    Conflict, Deployment, Loader, Permits, Runtime, RuntimeParts, Successor, Ticker, Urgency, WasmGuests,
+    Conflict, Deployment, Engine, Loader, Permits, Runtime, RuntimeParts, Successor, Urgency, WasmGuests,
 };
 use snow_runtime::{Level, Log, Settlement};
 use snow_worker::{Common, Labels, Mailbox, Message, PostOffice, Stats, Worker};
@@ -83,11 +83,8 @@ impl Server {
         let offices = Arc::new(PostOffice::default());
         let (orders, received) = mpsc::channel();
         let reports = orders.clone();
-        let engine =
-            snow_guests::engine(limits, config.server.workers).map_err(|error| anyhow::anyhow!("{error:?}"))?;
         let runtime = Runtime::new(RuntimeParts {
-            ticker: Ticker::start(&engine).context("the ticker's thread can't be started")?,
-            engine,
+            engine: Engine::start(limits, config.server.workers)?,
             registry: Arc::new(Registry::new(limits.pendings_max, fill_random)),
             post: offices.clone(),
             log: log.clone(),
@@ -288,7 +285,7 @@ impl Server {
         }
         // It has ended by itself if the channel is closed.
         let _ = self.orders.send(Command::Stop);
-        self.runtime.ticker.stop();
+        self.runtime.engine.stop();
         for result in ended {
             result.map_err(|_| anyhow::anyhow!("a worker's thread has panicked"))??;
         }
@@ -368,6 +365,7 @@ fn load_all(deployer: &mut Deployer, loader: &Loader, found: &Snapshot) -> Vec<L
         match loader.load(path, Urgency::Start) {
             Ok(guest) => deployer.put(name, path, guest),
             Err(error) => {
+                let error = error.into();
                 deployer.refused(name, path, &error);
                 rejected.push(LeftOut { path: path.clone(), error });
             }

@@ -12,7 +12,7 @@ use super::journal::GuestRecord;
 use super::plain;
 use super::sources::Sources;
 use super::totals::{self, RouteTotals};
-use snow_guests::{Version, hex};
+use snow_guests::Version;
 use snow_runtime::VersionId;
 use snow_worker::LabelId;
 
@@ -97,7 +97,7 @@ fn to_json(row: &Row) -> Value {
     };
     let version = |(version, requests, held): &(Arc<Version>, u64, u64)| {
         json!({
-            "version": version.nth, "since": time(version.since), "serves": is(serving, version.id), "sha256": hex(&version.guest.content_hash),
+            "version": version.nth, "since": time(version.since), "serves": is(serving, version.id), "sha256": version.guest.content_hash.to_string(),
             "withdrawn": version.trial.is_withdrawn(), "requests": requests, "held": held,
         })
     };

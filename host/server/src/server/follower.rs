@@ -14,7 +14,7 @@ use super::deployer::{Deployer, LeftOut};
 use crate::debounce::{Change, Debounce, Failure, Found, Observed};
 use crate::guests_folder::scan;
 use snow_config::{CompileConfig, Config, Overrides, Settings};
-use snow_guests::{Guest, Loader, Report, Urgency};
+use snow_guests::{Guest, LoadError, Loader, Report, Urgency};
 use snow_runtime::{Level, Log};
 
 /// What the thread is told.
@@ -33,7 +33,7 @@ pub enum Command {
 pub struct Loaded {
     name: String,
     path: PathBuf,
-    guest: anyhow::Result<Guest>,
+    guest: Result<Guest, LoadError>,
 }
 
 /// Tells what was loaded in the end, even if that is a panic: the follower waits for it.
@@ -146,8 +146,8 @@ impl Follower {
         match report {
             // Freed here, and not on a loop.
             Report::Retired(retired) => drop(retired),
-            Report::Proven { version } => self.deployer.prove(version),
-            Report::Troubled { version } => {
+            Report::TrialPassed { version } => self.deployer.prove(version),
+            Report::TrialFailed { version } => {
                 let rejected = self.deployer.roll_back(version);
                 self.tell(rejected);
             }
@@ -197,7 +197,7 @@ impl Follower {
         match Loader::new(self.deployer.runtime(), &self.compile, self.log.clone()) {
             Ok(loader) => self.loader = Arc::new(Mutex::new(loader)),
             Err(error) => {
-                self.log.host(Level::Error, format!("guests are loaded by the old limits: {}", chain(&error)))
+                self.log.host(Level::Error, format!("guests are loaded by the old limits: {}", chain(&error.into())))
             }
         }
     }
@@ -267,7 +267,7 @@ impl Follower {
         for Loaded { name, path, guest } in loaded {
             match guest {
                 Ok(guest) => self.deployer.put(&name, &path, guest),
-                Err(error) => self.refuse(&name, &LeftOut { path, error }),
+                Err(error) => self.refuse(&name, &LeftOut { path, error: error.into() }),
             }
         }
         if is_another {
