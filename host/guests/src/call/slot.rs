@@ -28,7 +28,7 @@ pub(super) struct CallSlot {
 
 impl CallSlot {
     /// Makes a slot without a call. `runnable` is called, on any thread, when its call can go on.
-    pub fn new(slot: Slot, runnable: impl Fn(Slot) + Send + Sync + 'static) -> CallSlot {
+    pub(super) fn new(slot: Slot, runnable: impl Fn(Slot) + Send + Sync + 'static) -> CallSlot {
         CallSlot {
             call: None,
             version: VersionId(0),

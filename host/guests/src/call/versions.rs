@@ -25,7 +25,7 @@ impl HeldVersion {
     }
 
     /// Whether an instance may be kept for another call of this version.
-    pub fn keeps_instances(&self) -> bool {
+    pub(super) fn keeps_instances(&self) -> bool {
         self.is_current && self.member.permit.quota.reuses()
     }
 }
@@ -36,31 +36,31 @@ pub(super) struct Versions(Vec<Option<HeldVersion>>);
 
 impl Versions {
     /// Makes the table of a worker's first deployment.
-    pub fn new(current: Vec<Member>) -> Versions {
+    pub(super) fn new(current: Vec<Member>) -> Versions {
         let mut versions = Versions::default();
         current.into_iter().for_each(|member| versions.admit(member));
         versions
     }
 
     /// Returns a version, if it is needed here.
-    pub fn get(&self, version: VersionId) -> Option<&HeldVersion> {
+    pub(super) fn get(&self, version: VersionId) -> Option<&HeldVersion> {
         self.0.get(version.index())?.as_ref()
     }
 
     /// Returns a version, if it is needed here.
-    pub fn get_mut(&mut self, version: VersionId) -> Option<&mut HeldVersion> {
+    pub(super) fn get_mut(&mut self, version: VersionId) -> Option<&mut HeldVersion> {
         self.0.get_mut(version.index())?.as_mut()
     }
 
     /// Counts one more request of a version.
-    pub fn hold(&mut self, version: VersionId) {
+    pub(super) fn hold(&mut self, version: VersionId) {
         if let Some(held) = self.get_mut(version) {
             held.requests += 1;
         }
     }
 
     /// Counts one request less. Returns the version if it is not needed any more.
-    pub fn let_go(&mut self, version: VersionId) -> Option<Arc<Member>> {
+    pub(super) fn let_go(&mut self, version: VersionId) -> Option<Arc<Member>> {
         let held = self.get_mut(version)?;
         held.requests -= 1;
         let unneeded = self.0[version.index()].take_if(|held| !held.is_needed())?;
@@ -69,7 +69,7 @@ impl Versions {
 
     /// Takes up a deployment. `older` are versions outside of it: those that still have a request here are granted what
     /// the newest manifest says, too. Returns the versions that are not needed any more.
-    pub fn adopt(&mut self, current: Vec<Member>, older: Vec<Member>) -> Vec<Arc<Member>> {
+    pub(super) fn adopt(&mut self, current: Vec<Member>, older: Vec<Member>) -> Vec<Arc<Member>> {
         for held in self.0.iter_mut().flatten() {
             held.is_current = false;
         }

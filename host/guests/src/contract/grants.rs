@@ -47,7 +47,7 @@ impl Permits {
 
     /// Returns what the guest of this name may do. If there are more names than owners, the last ones share
     /// [`Owner::NOBODY`]: their pendings are counted together, and none is their own.
-    pub fn of(&self, name: &str) -> Permit {
+    pub(crate) fn of(&self, name: &str) -> Permit {
         let name: Arc<str> = name.into();
         let config = self.configs.get(&*name);
         let pendings_max = config.and_then(|config| config.pendings_max);
@@ -73,13 +73,13 @@ impl Permits {
     }
 
     /// Returns the prefix of the paths of the guest of this name; empty if it has none.
-    pub fn mount(&self, name: &str) -> Arc<str> {
+    pub(crate) fn mount(&self, name: &str) -> Arc<str> {
         let mount = self.configs.get(name).and_then(|config| config.mount.as_deref());
         mount.unwrap_or_default().trim_end_matches('/').into()
     }
 
     /// Returns the gate that the id names.
-    pub fn gate(&self, id: GateId) -> Option<Arc<Gate>> {
+    pub(crate) fn gate(&self, id: GateId) -> Option<Arc<Gate>> {
         self.gates.get(id)
     }
 
@@ -95,7 +95,7 @@ impl Permits {
 }
 
 /// What one guest may do.
-pub struct Permit {
+pub(crate) struct Permit {
     /// The guest's name.
     pub name: Arc<str>,
     /// The memory, time and instances that the guest may take.
@@ -120,7 +120,7 @@ impl Permit {
     ///
     /// # Errors
     /// `Limit` for a key that is too long, `Denied` for one that the guest was not granted.
-    pub fn create(&self, key: Option<&str>, limits: &Limits) -> Result<Account, Refusal> {
+    pub(crate) fn create(&self, key: Option<&str>, limits: &Limits) -> Result<Account, Refusal> {
         if let Some(key) = key {
             check_key(key, limits)?;
             self.check(|own| is_granted(&own.keys, key))?;
@@ -135,7 +135,7 @@ impl Permit {
     /// response if another guest may create pendings under the key and this one may not respond for others. What another
     /// guest may do decides, not what it has done: so the result does not depend on who happens to wait, nor on whom an
     /// unconsumed settlement passes to.
-    pub fn settle_key(&self, key: &str, settlement: Settlement, limits: &Limits) -> Result<Settled, Refusal> {
+    pub(crate) fn settle_key(&self, key: &str, settlement: Settlement, limits: &Limits) -> Result<Settled, Refusal> {
         check_key(key, limits)?;
         self.check(|own| is_granted(&own.settles, key))?;
         let settled = check_settlement(settlement, limits)?;
@@ -150,7 +150,7 @@ impl Permit {
     /// # Errors
     /// `Limit` for a settlement that is too long. `Denied` for a response if another guest has created the pending and
     /// this one may not respond for others.
-    pub fn settle_token(
+    pub(crate) fn settle_token(
         &self,
         token: &str,
         settlement: Settlement,
@@ -168,7 +168,7 @@ impl Permit {
     }
 
     /// Whether the guest may learn how many pendings wait under a key: if it may create or settle there.
-    pub fn sees(&self, key: &str) -> bool {
+    pub(crate) fn sees(&self, key: &str) -> bool {
         self.check(|own| is_granted(&own.settles, key) || is_granted(&own.keys, key)).is_ok()
     }
 

@@ -6,7 +6,7 @@ use snow_config::{GuestConfig, Instances, Limits};
 
 /// How much one guest may take.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Quota {
+pub(crate) struct Quota {
     /// Linear memory of an instance, in bytes.
     pub memory_bytes: Bound<usize>,
     /// Running time of one call, in milliseconds. The time in which others run is not part of it.
@@ -21,7 +21,7 @@ pub struct Quota {
 
 /// A limit, and the setting that it comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Bound<T> {
+pub(crate) struct Bound<T> {
     /// The most that is allowed.
     pub most: T,
     /// The name of the setting and its place in the manifest, for messages.
@@ -31,7 +31,7 @@ pub struct Bound<T> {
 impl Quota {
     /// Makes a guest's quota of its own table, and of the limits of all guests where the table has no entry. A guest may
     /// not have more memory than the limit of all guests, since the pool has no larger slots.
-    pub fn new(name: &str, own: Option<&GuestConfig>, limits: &Limits) -> Quota {
+    pub(crate) fn new(name: &str, own: Option<&GuestConfig>, limits: &Limits) -> Quota {
         let memory_bytes_max =
             own.and_then(|own| own.memory_bytes_max).map(|own| own.min(limits.call_memory_bytes_max));
         let instances = own.and_then(|own| own.instances).unwrap_or_default();
@@ -54,7 +54,7 @@ impl Quota {
     }
 
     /// Whether an instance is kept after a call.
-    pub fn reuses(&self) -> bool {
+    pub(crate) fn reuses(&self) -> bool {
         self.instance_calls_max > 1
     }
 }

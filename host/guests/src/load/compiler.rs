@@ -76,7 +76,7 @@ pub enum CompilerError {
         /// All that it wrote to standard error.
         said: String,
     },
-    /// In the child: the process was not started by a [`Compiler`].
+    /// In the child: the process was not started by a server.
     #[error("the arguments make no sense: `run` starts this command, people don't")]
     Arguments,
     /// In the child: the system refuses to limit the process.

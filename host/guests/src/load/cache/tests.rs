@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use super::*;
 
 /// A folder of one test, removed when it goes out of scope.
-pub struct Scratch(PathBuf);
+pub(super) struct Scratch(PathBuf);
 
 impl Scratch {
-    pub fn path(&self) -> &Path {
+    pub(super) fn path(&self) -> &Path {
         &self.0
     }
 }
@@ -19,7 +19,7 @@ impl Drop for Scratch {
     }
 }
 
-pub fn scratch() -> Scratch {
+pub(super) fn scratch() -> Scratch {
     let mut bytes = [0; 8];
     getrandom::fill(&mut bytes).unwrap();
     let path = std::env::temp_dir().join(format!("snow-cache-test-{}", hex(&bytes)));

@@ -39,7 +39,7 @@ pub(super) struct CompileOrder {
 
 impl CompileOrder {
     /// Returns the arguments that [`CompileOrder::parse`] takes.
-    pub fn arguments(&self) -> [OsString; 6] {
+    pub(super) fn arguments(&self) -> [OsString; 6] {
         [
             self.parent.to_string().into(),
             self.engine_key.clone().into(),
@@ -94,7 +94,7 @@ impl CompileReport {
     }
 
     /// Reads a report; `None` if the text is something else, such as the words of a process that crashes.
-    pub fn parse(text: &str) -> Option<CompileReport> {
+    pub(super) fn parse(text: &str) -> Option<CompileReport> {
         if let Some(bytes) = text.strip_prefix(DONE) {
             return Some(CompileReport::Done { component_bytes: bytes.trim_end().parse().ok()? });
         }
