@@ -6,58 +6,18 @@ use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Output, Stdio};
 
 use serde_json::Value;
+use socket2::{Domain, Socket, Type};
 
-use crate::harness::{Client, Folder, Server, Setup, eventually, program, run, serve, source};
-
-const ADMIN: [&str; 2] = ["--admin", "127.0.0.1:0"];
+use crate::harness::{Admin, Client, Folder, Server, Setup, eventually, run, run_to_refusal, serve, source};
 
 /// A server that tells about itself, and where.
-fn watched(guests: &[&str]) -> Option<(Server, SocketAddr)> {
-    let server = Setup::with(guests)?.arguments(&ADMIN).start();
-    let address = admin_of(&server);
-    Some((server, address))
-}
-
-#[track_caller]
-fn admin_of(server: &Server) -> SocketAddr {
-    let out = server.out.until(&["admin on "]);
-    let address = out.lines().find_map(|line| line.strip_prefix("admin on ")).expect("a line of its own");
-    address.parse().expect("an address")
-}
-
-fn ask(admin: SocketAddr, target: &str) -> Client {
-    let mut client = Client::connect(admin);
-    client.send(format!("GET {target} HTTP/1.1\r\nhost: localhost\r\n\r\n"));
-    client
-}
-
-#[track_caller]
-fn page(admin: SocketAddr, target: &str) -> String {
-    let answer = ask(admin, target).response();
-    assert_eq!(answer.status, 200, "{target}: {}", answer.text());
-    answer.text().to_owned()
-}
-
-#[track_caller]
-fn json(admin: SocketAddr, target: &str) -> Value {
-    serde_json::from_str(&page(admin, target)).expect("it is JSON")
-}
-
-/// The sum of a metric's values, of those whose labels have all of these.
-#[track_caller]
-fn metric(admin: SocketAddr, name: &str, labels: &[&str]) -> f64 {
-    let text = page(admin, "/metrics");
-    let lines = text.lines().filter_map(|line| line.strip_prefix(name));
-    let its_own = lines.filter(|rest| rest.starts_with([' ', '{']) && labels.iter().all(|label| rest.contains(label)));
-    its_own.map(|rest| rest.rsplit_once(' ').expect("a value").1.parse::<f64>().expect("a number")).sum()
-}
-
-#[track_caller]
-fn wait_until_held(admin: SocketAddr, count: f64) {
-    eventually(&format!("{count} are held"), || (metric(admin, "snow_held_requests", &[]) == count).then_some(()));
+fn watched(guests: &[&str]) -> Option<(Server, Admin)> {
+    let server = Setup::with(guests)?.watched().start();
+    let admin = server.admin();
+    Some((server, admin))
 }
 
 #[test]
@@ -79,37 +39,41 @@ fn metrics_agree_with_what_was_done() {
     assert_eq!(server.get("/req/?timeout=0.05").status, 504);
     assert_eq!(server.get("/hold/?timeout=0.05").status, 504);
     let mut held: Vec<Client> = (0..3).map(|_| server.ask("/req/")).collect();
-    wait_until_held(admin, 3.0);
-    assert_eq!(metric(admin, "snow_pendings", &["guest=\"snow\""]), 3.0);
-    assert!(metric(admin, "snow_connections", &[]) >= 3.0);
+    admin.wait_until_held(3.0);
+    assert_eq!(admin.metric("snow_pendings", &["guest=\"snow\""]), 3.0);
+    assert!(admin.metric("snow_connections", &[]) >= 3.0);
     drop(held.pop());
-    wait_until_held(admin, 2.0);
+    admin.wait_until_held(2.0);
+    // This is counted last, when what it waited for is gone.
+    admin.wait_for("snow_requests_total", &["route=\"/req/\"", "status=\"499\""], 1.0);
     assert_eq!(server.get("/stop-all/").text(), "2");
     assert!(held.iter_mut().all(|client| client.response().status == 200));
 
-    let requests = |labels: &[&str]| metric(admin, "snow_requests_total", labels);
+    let requests = |labels: &[&str]| admin.metric("snow_requests_total", labels);
     let hello = ["guest=\"hello\"", "route=\"/hello\""];
     assert_eq!(requests(&[&hello[..], &["status=\"2xx\""]].concat()), 5.0);
     assert_eq!(requests(&["guest=\"-\"", "status=\"4xx\""]), 1.0);
     assert_eq!(requests(&["guest=\"trap\"", "status=\"5xx\""]), 1.0);
     assert_eq!(requests(&["route=\"/req/\"", "status=\"499\""]), 1.0);
     assert_eq!(requests(&["route=\"/req/\""]), 4.0);
-    assert_eq!(metric(admin, "snow_call_traps_total", &["guest=\"trap\""]), 1.0);
-    assert_eq!(metric(admin, "snow_call_traps_total", &[]), 1.0);
-    assert_eq!(metric(admin, "snow_calls_total", &["route=\"/req/\""]), 4.0 + 3.0, "each `handle`, and each `resume`");
+    assert_eq!(admin.metric("snow_call_traps_total", &["guest=\"trap\""]), 1.0);
+    assert_eq!(admin.metric("snow_call_traps_total", &[]), 1.0);
+    assert_eq!(admin.metric("snow_calls_total", &["route=\"/req/\""]), 4.0 + 3.0, "each `handle`, and each `resume`");
     for (reason, count) in [("settled", 2.0), ("timed_out", 2.0), ("disconnected", 1.0), ("refused", 0.0)] {
         let reason = format!("reason=\"{reason}\"");
-        assert_eq!(metric(admin, "snow_waits_ended_total", &[&reason]), count, "{reason}");
+        assert_eq!(admin.metric("snow_waits_ended_total", &[&reason]), count, "{reason}");
     }
-    let took = |labels: &[&str]| metric(admin, "snow_request_duration_seconds_bucket", labels);
+    let took = |labels: &[&str]| admin.metric("snow_request_duration_seconds_bucket", labels);
     assert_eq!(took(&["route=\"/hello\"", "le=\"+Inf\""]), 5.0);
     assert_eq!(took(&["route=\"/hold/\"", "le=\"0.02\""]), 0.0, "it waited for longer");
     assert_eq!(took(&["route=\"/hold/\"", "le=\"60\""]), 1.0);
     // 29 bytes and the target, thirteen times.
-    assert_eq!(metric(admin, "snow_received_bytes_total", &[]), 13.0 * 29.0 + 105.0);
-    assert!(metric(admin, "snow_loop_turn_duration_seconds_count", &[]) > 10.0);
-    assert!(metric(admin, "process_resident_memory_bytes", &[]) > 1e6);
-    assert_eq!(metric(admin, "snow_instances", &[]), 0.0);
+    assert_eq!(admin.metric("snow_received_bytes_total", &[]), 13.0 * 29.0 + 105.0);
+    eventually("turns are counted", || {
+        (admin.metric("snow_loop_turn_duration_seconds_count", &[]) > 10.0).then_some(())
+    });
+    assert!(admin.metric("process_resident_memory_bytes", &[]) > 1e6);
+    assert_eq!(admin.metric("snow_instances", &[]), 0.0);
 }
 
 /// What Prometheus would trip over: each metric has its HELP and TYPE once, before its values, and no value twice.
@@ -118,7 +82,7 @@ fn metrics_are_well_formed() {
     let Some((server, admin)) = watched(&["hello", "snow"]) else { return };
     server.still_serves();
     assert_eq!(server.get("/req/?timeout=0.01").status, 504);
-    let answer = ask(admin, "/metrics").response();
+    let answer = admin.ask("/metrics").response();
     assert_eq!(answer.field("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
     let (mut types, mut series) = (Vec::new(), Vec::new());
     for line in answer.text().lines() {
@@ -144,18 +108,18 @@ fn what_is_held_is_paged_oldest_first_and_has_no_token() {
     let mut held: Vec<Client> = Vec::new();
     for count in 0..25 {
         held.push(server.ask("/req/"));
-        wait_until_held(admin, f64::from(count) + 1.0);
+        admin.wait_until_held(f64::from(count) + 1.0);
     }
     // Ages are told apart by the millisecond.
     std::thread::sleep(std::time::Duration::from_millis(2));
     held.push(server.ask("/wait?seconds=100"));
-    wait_until_held(admin, 26.0);
+    admin.wait_until_held(26.0);
     let log = server.log.until(&["token "]);
     let token = log.split("token ").nth(1).expect("it was told").split_whitespace().next().expect("a word");
 
     let (mut rows, mut target) = (Vec::new(), "/pending?limit=10".to_owned());
     loop {
-        let text = page(admin, &target);
+        let text = admin.page(&target);
         assert!(!text.contains(token) && !text.contains("seconds=100"), "a token, or where one may be: {text}");
         let answer: Value = serde_json::from_str(&text).expect("it is JSON");
         let page = answer["pending"].as_array().expect("a list");
@@ -180,7 +144,7 @@ fn what_is_held_is_paged_oldest_first_and_has_no_token() {
         assert!(row["client"].as_str().is_some_and(|client| client.starts_with("127.0.0.1:")), "{row}");
     }
     let younger = |pair: &[Value]| pair[0]["age_ms"].as_u64() >= pair[1]["age_ms"].as_u64();
-    let one_page = json(admin, "/pending?limit=1000");
+    let one_page = admin.json("/pending?limit=1000");
     assert!(one_page["next"].is_null());
     assert!(one_page["pending"].as_array().expect("a list").windows(2).all(younger), "{one_page}");
 }
@@ -189,27 +153,21 @@ fn what_is_held_is_paged_oldest_first_and_has_no_token() {
 fn guests_say_what_serves_and_what_can_not() {
     let Some((server, admin)) = watched(&["hello", "snow", "broken/regex"]) else { return };
     let _held = server.ask("/req/");
-    wait_until_held(admin, 1.0);
-    let guests = json(admin, "/guests");
-    let guest = |name: &str| {
-        let found = guests["guests"].as_array().expect("a list").iter().find(|guest| guest["name"] == name);
-        found.unwrap_or_else(|| panic!("{name} is not in {guests}"))
-    };
-    let hello = guest("hello");
+    let snow = eventually("one is held", || Some(admin.guest("snow")).filter(|snow| snow["held"] == 1));
+    let hello = admin.guest("hello");
     assert_eq!((&hello["version"], &hello["held"], &hello["load_error"]), (&1.into(), &0.into(), &Value::Null));
     assert_eq!((&hello["routes"][0]["methods"][0], &hello["routes"][0]["pattern"]), (&"GET".into(), &"/hello".into()));
     assert!(hello["file"].as_str().is_some_and(|file| file.ends_with("hello.wat")), "{hello}");
-    let snow = guest("snow");
     assert_eq!((&snow["held"], &snow["calls_total"], &snow["rolled_back"]), (&1.into(), &1.into(), &Value::Null));
     assert_eq!((&snow["versions"][0]["serves"], &snow["versions"][0]["held"]), (&true.into(), &1.into()));
-    let regex = guest("regex");
+    let regex = admin.guest("regex");
     assert_eq!((&regex["version"], &regex["routes"]), (&Value::Null, &Value::Array(Vec::new())));
     let error = &regex["load_error"];
     assert!(error["error"].as_str().is_some_and(|error| error.contains("unclosed group")), "{error}");
     assert!(error["at"].as_str().is_some_and(|at| at.ends_with('Z')), "{error}");
-    assert_eq!(metric(admin, "snow_guest_load_failures_total", &[]), 1.0);
+    assert_eq!(admin.metric("snow_guest_load_failures_total", &[]), 1.0);
 
-    let text = page(admin, "/guests?format=text");
+    let text = admin.page("/guests?format=text");
     for words in ["hello: version 1 since ", "regex: does not serve", "can't be loaded", "1 held", "GET  /hello"] {
         assert!(text.contains(words), "{words:?} is not in:\n{text}");
     }
@@ -225,14 +183,14 @@ fn version(word: &str) -> Vec<u8> {
 fn a_swap_is_seen_with_what_the_older_version_holds() {
     let folder = Folder::new();
     folder.add("app.wat", &version("v1"));
-    let server = Setup::new(folder).arguments(&ADMIN).start();
-    let admin = admin_of(&server);
-    let app = || json(admin, "/guests")["guests"][0].clone();
+    let server = Setup::new(folder).watched().start();
+    let admin = server.admin();
+    let app = || admin.guest("app");
     let mut held = server.ask("/wait");
-    wait_until_held(admin, 1.0);
+    admin.wait_until_held(1.0);
     server.folder.add("app.wat", &version("v2"));
     eventually("version 2 serves", || (app()["version"] == 2).then_some(()));
-    eventually("both workers know", || (server.get("/who").text() == "v2").then_some(()));
+    server.everywhere("/who", "v2");
     let versions = app()["versions"].clone();
     assert_eq!(
         (&versions[0]["version"], &versions[0]["serves"], &versions[0]["held"]),
@@ -243,34 +201,36 @@ fn a_swap_is_seen_with_what_the_older_version_holds() {
         (&1.into(), &false.into(), &1.into())
     );
     assert_ne!(versions[0]["sha256"], versions[1]["sha256"]);
-    assert_eq!(json(admin, "/pending")["pending"][0]["version"], 1, "whose resume will be called");
-    assert_eq!((metric(admin, "snow_guest_swaps_total", &[]), metric(admin, "snow_guest_versions", &[])), (1.0, 2.0));
+    assert_eq!(admin.json("/pending")["pending"][0]["version"], 1, "whose resume will be called");
+    assert_eq!((admin.metric("snow_guest_swaps_total", &[]), admin.metric("snow_guest_versions", &[])), (1.0, 2.0));
 
-    server.folder.add("app.wat", b"(module");
+    server.folder.replace("app.wat", b"(module");
     eventually("the error is seen", || app()["load_error"]["error"].is_string().then_some(()));
     assert_eq!(app()["version"], 2, "it serves on");
-    assert_eq!(metric(admin, "snow_guest_load_failures_total", &[]), 1.0);
+    assert_eq!(admin.metric("snow_guest_load_failures_total", &[]), 1.0);
     assert_eq!(server.get("/free").status, 200);
     assert_eq!(held.response().text(), "v1");
     // Its requests count on where those of the version before have stopped.
-    assert!(metric(admin, "snow_requests_total", &["guest=\"app\"", "route=\"/who\""]) >= 1.0);
-    wait_until_held(admin, 0.0);
+    assert!(admin.metric("snow_requests_total", &["guest=\"app\"", "route=\"/who\""]) >= 1.0);
+    admin.wait_until_held(0.0);
 }
 
 #[test]
 fn it_answers_while_the_server_drains_and_is_not_ready_then() {
     let Some((mut server, admin)) = watched(&["hello", "snow"]) else { return };
-    assert_eq!((&*page(admin, "/healthz"), &*page(admin, "/readyz")), ("ok\n", "ok\n"));
+    assert_eq!((&*admin.page("/healthz"), &*admin.page("/readyz")), ("ok\n", "ok\n"));
     let mut held = server.ask("/req/?timeout=4");
-    wait_until_held(admin, 1.0);
+    admin.wait_until_held(1.0);
     server.signal("TERM");
     server.log.until(&["draining"]);
-    let unready = ask(admin, "/readyz").response();
+    let unready = admin.ask("/readyz").response();
     assert_eq!((unready.status, unready.text()), (503, "draining\n"));
-    assert_eq!(page(admin, "/healthz"), "ok\n");
-    assert_eq!(json(admin, "/pending")["pending"].as_array().map(Vec::len), Some(1));
+    assert_eq!(admin.page("/healthz"), "ok\n");
+    assert_eq!(admin.json("/pending")["pending"].as_array().map(Vec::len), Some(1));
     // Neither does who asks nothing keep it from ending, nor does it end before its last answer.
-    let mut idle = Client::connect(admin);
+    let mut idle = admin.connect();
+    // Connections are accepted in their order.
+    assert_eq!(admin.page("/healthz"), "ok\n");
     assert_eq!(held.response().status, 504);
     assert_eq!(server.ended().code(), Some(0));
     idle.is_closed();
@@ -278,10 +238,10 @@ fn it_answers_while_the_server_drains_and_is_not_ready_then() {
 
 #[test]
 fn a_server_without_guests_is_not_ready() {
-    let server = Setup::new(Folder::new()).arguments(&ADMIN).start();
-    let admin = admin_of(&server);
-    assert_eq!(ask(admin, "/readyz").response().status, 503);
-    assert_eq!(page(admin, "/healthz"), "ok\n");
+    let server = Setup::new(Folder::new()).watched().start();
+    let admin = server.admin();
+    assert_eq!(admin.ask("/readyz").response().status, 503);
+    assert_eq!(admin.page("/healthz"), "ok\n");
 }
 
 /// A page in a browser on this machine may look up a name of its own as 127.0.0.1.
@@ -291,7 +251,7 @@ fn a_host_that_is_a_name_is_refused() {
     for (host, status) in [("evil.example", 421), ("evil.example:9090", 421), ("localhost", 200), ("127.0.0.1:1", 200)]
     {
         for target in ["/metrics", "/guests", "/pending", "/"] {
-            let mut client = Client::connect(admin);
+            let mut client = admin.connect();
             client.send(format!("GET {target} HTTP/1.1\r\nhost: {host}\r\n\r\n"));
             assert_eq!(client.response().status, status, "{host} {target}");
         }
@@ -313,22 +273,27 @@ fn it_is_as_strict_as_any_other_listener() {
         ("GET /pending?limit=99999999999999999999999 HTTP/1.1\r\nhost: localhost\r\n\r\n", 400),
         ("nonsense\r\n\r\n", 400),
     ] {
-        let mut client = Client::connect(admin);
+        let mut client = admin.connect();
         client.send(bytes);
         assert_eq!(client.response().status, status, "{bytes:?}");
     }
-    let mut long = Client::connect(admin);
+    let mut long = admin.connect();
     long.send_perhaps(format!("GET /{} HTTP/1.1\r\nhost: localhost\r\n\r\n", "a".repeat(100_000)).as_bytes());
     assert_eq!(long.response().status, 414);
     // Who asks and leaves at once, again and again, takes nothing away.
     for _ in 0..200 {
-        drop(ask(admin, "/pending"));
+        drop(admin.ask("/pending"));
     }
-    eventually("it has room again", || (ask(admin, "/pending").response().status == 200).then_some(()));
-    let mut head = Client::connect(admin);
+    eventually("it has room again", || {
+        // While there is none, a connection is closed at once.
+        let mut client = admin.connect();
+        client.send_perhaps(b"GET /pending HTTP/1.1\r\nhost: localhost\r\n\r\n");
+        (client.is_answered() && client.response().status == 200).then_some(())
+    });
+    let mut head = admin.connect();
     head.send("HEAD /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n");
     assert_eq!(head.response_to_head().status, 200);
-    assert!(page(admin, "/").contains("/pending"));
+    assert!(admin.page("/").contains("/pending"));
     server.still_serves();
 }
 
@@ -369,11 +334,11 @@ fn a_unix_socket_is_the_owners_alone_and_goes_with_its_server() {
     assert!(!socket.exists(), "it is removed");
 }
 
-/// A server that is not to start; should it all the same, it is ended: 124.
-fn second(folder: &Folder, admin: &str) -> std::process::Output {
-    let mut command = Command::new("timeout");
-    command.arg("5").arg(program()).arg("run").arg(folder.path());
-    command.args(["--listen", "127.0.0.1:0", "--admin", admin]).stdin(Stdio::null()).output().expect("a `timeout`")
+/// A server that is not to start.
+#[track_caller]
+fn second(folder: &Folder, admin: &str) -> Output {
+    let folder = folder.path().to_str().expect("test folders have plain names");
+    run_to_refusal(["run", folder, "--listen", "127.0.0.1:0", "--admin", admin], Stdio::null())
 }
 
 /// A server that was killed could not remove its socket.
@@ -397,8 +362,8 @@ fn status_prints_what_people_want_to_know() {
     let Some((server, admin)) = watched(&["hello", "snow", "broken/regex"]) else { return };
     server.still_serves();
     let _held = [server.ask("/req/"), server.ask("/hold/")];
-    wait_until_held(admin, 2.0);
-    let output = run(["status", "--admin", &admin.to_string()]);
+    admin.wait_until_held(2.0);
+    let output = run(["status", "--admin", &admin.address.to_string()]);
     let text = String::from_utf8(output.stdout).expect("it prints text");
     assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
     for words in
@@ -407,7 +372,7 @@ fn status_prints_what_people_want_to_know() {
         assert!(text.contains(words), "{words:?} is not in:\n{text}");
     }
     // By what snow.toml says.
-    server.folder.add("snow.toml", format!("[server]\nadmin = '{admin}'\n").as_bytes());
+    server.folder.add("snow.toml", format!("[server]\nadmin = '{}'\n", admin.address).as_bytes());
     let output = run(["status".as_ref(), server.folder.path().as_os_str()]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let hello = text.lines().find(|line| line.starts_with("hello ")).expect("a line of its own");
@@ -416,9 +381,10 @@ fn status_prints_what_people_want_to_know() {
 
 #[test]
 fn status_says_if_nobody_is_there() {
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    let address = taken.local_addr().expect("it has an address").to_string();
-    drop(taken);
+    // Bound, so that nobody else gets the port; and it does not listen.
+    let nobody = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    nobody.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a port is free");
+    let address = nobody.local_addr().expect("it is bound").as_socket().expect("it has an address").to_string();
     let output = run(["status", "--admin", &address]);
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{text}");

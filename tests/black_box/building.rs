@@ -48,7 +48,7 @@ fn commands_build_what_no_language_knows() {
         "on stdout\n",
         "on stderr\n",
         "error: bad could not be built: `sh -c echo on stdout",
-        "(exit status: 7; what it said is above)",
+        "failed (exit status: 7; its output is above)",
         "error: empty could not be built: `true` in ",
         "$SNOW_GUEST_OUT",
         "error: typo could not be built: `no-such-program-anywhere` in ",
@@ -100,7 +100,7 @@ fn a_guest_that_does_not_compile_keeps_no_other_from_it() {
     let text = said(&output);
     assert_eq!(output.status.code(), Some(1), "{text}");
     assert!(text.contains("built a -> ") && text.contains("built alone -> "), "{text}");
-    assert!(text.contains("error: b could not be built: cargo has failed"), "{text}");
+    assert!(text.contains("error: b could not be built: cargo failed"), "{text}");
     assert!(text.contains("this does not compile"), "the compiler's own words:\n{text}");
     assert!(text.contains("error: 2 of 4 guests could not be built: b, lost"), "{text}");
 }

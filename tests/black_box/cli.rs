@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::process::{Command, Output, Stdio};
 
-use crate::harness::{Folder, Server, Setup, keep_in_target, program, run, serve, source};
+use crate::harness::{Folder, Server, Setup, program, run, run_to_refusal, serve, source};
 
 #[track_caller]
 fn out(output: &Output) -> String {
@@ -84,7 +84,7 @@ fn check_describes_a_guest() {
 #[test]
 fn run_prints_where_it_listens_and_its_routes() {
     let Some(server) = serve(&["hello", "two-step"]) else { return };
-    let out = server.out.until(&["/race/go"]);
+    let out = server.out.until(&["/hello ", "/race ", "/race/go "]);
     let first = out.lines().next().expect("a line");
     assert_eq!(first, format!("listening on http://{}", server.address));
     let routes: Vec<Vec<&str>> = out.lines().skip(1).map(|line| line.split_whitespace().collect()).collect();
@@ -129,10 +129,8 @@ fn a_port_that_is_taken_is_an_error() {
     for (whose, address) in [("another program", other.local_addr().unwrap()), ("snow-host", server.address)] {
         let address = address.to_string();
         let folder = server.folder.path().as_os_str();
-        let mut command = Command::new("timeout");
-        // Should it listen after all, it is ended: 124.
-        command.arg("5").arg(program()).args(["run".as_ref(), folder, "--listen".as_ref(), address.as_ref()]);
-        let output = keep_in_target(&mut command).stdin(Stdio::null()).output().expect("there is a `timeout`");
+        let arguments = ["run".as_ref(), folder, "--listen".as_ref(), address.as_ref()];
+        let output = run_to_refusal(arguments, Stdio::null());
         assert_eq!(output.status.code(), Some(1), "the port of {whose}: {}{}", out(&output), err(&output));
         assert!(err(&output).contains(&format!("can't listen on {address}")), "{}", err(&output));
     }
@@ -163,9 +161,7 @@ fn a_listening_socket_can_be_inherited() {
 fn what_is_inherited_must_be_a_listening_socket() {
     let folder = Folder::with(&["hello"]).expect("it needs no toolchain");
     let bound = |listen: &str, input: Stdio| {
-        let mut command = Command::new("timeout");
-        command.arg("5").arg(program()).arg("run").arg(folder.path()).args(["--listen", listen]);
-        keep_in_target(&mut command).stdin(input).output().expect("there is a `timeout`")
+        run_to_refusal(["run".as_ref(), folder.path().as_os_str(), "--listen".as_ref(), listen.as_ref()], input)
     };
     let file = File::open(folder.path().join("hello.wat")).expect("it is there");
     for (listen, input) in [("fd:77", Stdio::null()), ("fd:0", Stdio::null()), ("fd:0", file.into())] {

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::harness::{Folder, Load, Server, eventually, program, source};
+use crate::harness::{Admin, Folder, Load, Server, eventually, keep_in_target, program, run, source};
 
 /// It says what it does, refuses what is marked so, and counts its runs beside the guests.
 const SCRIPT: &str = "echo \"compiling $1\"\n\
@@ -44,7 +44,8 @@ fn folder() -> Folder {
 
 fn command(folder: &Folder) -> Command {
     let mut command = Command::new(program());
-    command.arg("dev").arg(folder.path()).args(["--listen", "127.0.0.1:0", "--workers", "2"]).stdin(Stdio::null());
+    command.arg("dev").arg(folder.path()).args(["--listen", "127.0.0.1:0", "--workers", "2"]).args(Admin::ARGUMENTS);
+    keep_in_target(&mut command).stdin(Stdio::null());
     command
 }
 
@@ -52,8 +53,9 @@ fn dev(folder: Folder) -> Server {
     Server::spawn(&mut command(&folder), folder)
 }
 
+/// As editors do it: half of what is written would be built, too.
 fn edit(server: &Server, text: &str) {
-    fs::write(server.folder.path().join("app/guest.wat"), text).expect("a guests folder can be written");
+    server.folder.replace("app/guest.wat", text.as_bytes());
 }
 
 /// How often a guest was built.
@@ -64,8 +66,7 @@ fn runs(server: &Server, name: &str) -> usize {
 
 #[track_caller]
 fn becomes(server: &Server, word: &str) {
-    let mut client = server.connect();
-    eventually(&format!("{word} serves"), || (client.get("/who").text() == word).then_some(()));
+    server.everywhere("/who", word);
 }
 
 /// Whoever inherits it may still have to bury it.
@@ -83,7 +84,7 @@ fn what_changes_is_built_and_swapped_under_load() {
         server.log.forget();
         edit(&server, &version(word));
         becomes(&server, word);
-        server.log.until(&["building app ...", "compiling app", "s: it serves now"]);
+        server.log.until(&["building app ...", "compiling app", "s: it is served now"]);
         loads.iter().for_each(|load| load.more(20));
     }
     loads.into_iter().for_each(Load::stop);
@@ -103,13 +104,13 @@ fn what_can_not_be_built_or_served_leaves_the_old_version() {
         "guest.wat: here is nonsense",
         "error: `sh build.sh app` in ",
         "exit status: 1",
-        "app could not be built: version 1 serves on",
+        "app could not be built: version 1 is still served",
     ]);
     assert_eq!(server.get("/who").text(), "v1");
     edit(&server, &version("v2"));
     becomes(&server, "v2");
     edit(&server, "(this is built)");
-    server.log.until(&["s, but it can't serve (the log says why): version 2 serves on", "can't take the place of"]);
+    server.log.until(&["s, but it can't be served (see the log): version 2 is still served", "can't replace version"]);
     assert_eq!(server.get("/who").text(), "v2");
     edit(&server, &version("v3"));
     becomes(&server, "v3");
@@ -121,21 +122,21 @@ fn it_starts_though_a_guest_can_not_be_built() {
     let folder = folder();
     fs::write(folder.path().join("app/guest.wat"), "nonsense").unwrap();
     let server = dev(folder);
-    server.log.until(&["guest.wat: here is nonsense", "app could not be built: nothing serves for it until it is"]);
+    server.log.until(&["guest.wat: here is nonsense", "app could not be built, and is not served until it can be"]);
     server.still_serves();
     assert_eq!(server.get("/who").status, 404);
     edit(&server, &version("v1"));
-    server.log.until(&["built app in", "it serves now"]);
-    assert_eq!(server.get("/who").text(), "v1");
+    server.log.until(&["built app in", "it is served now"]);
+    becomes(&server, "v1");
 }
 
 #[test]
 fn new_guests_new_commands_and_shared_sources_are_noticed() {
     let folder = Folder::new();
     let server = dev(folder);
-    server.log.until(&["nothing to build in ", "no guest serves yet"]);
+    server.log.until(&["nothing to build in ", "no guest is served yet"]);
     let folder = server.folder.path();
-    fs::write(folder.join("snow.toml"), table("app") + &table("greeter")).unwrap();
+    server.folder.replace("snow.toml", (table("app") + &table("greeter")).as_bytes());
     add_guest(folder, "app", &version("v1"));
     eventually("it is served", || (server.get("/who").status == 200).then_some(()));
     add_guest(folder, "greeter", &text("hello"));
@@ -145,7 +146,7 @@ fn new_guests_new_commands_and_shared_sources_are_noticed() {
     // Another command.
     fs::write(folder.join("app/other.wat"), version("v2")).unwrap();
     let other = "[guest.app]\nbuild = ['cp', 'other.wat', 'app.wasm']\n";
-    fs::write(folder.join("snow.toml"), other.to_owned() + &table("greeter")).unwrap();
+    server.folder.replace("snow.toml", (other.to_owned() + &table("greeter")).as_bytes());
     becomes(&server, "v2");
 
     // A folder that is no guest's.
@@ -180,6 +181,7 @@ fn a_build_that_writes_into_its_own_sources_is_not_repeated_without_a_pause() {
 fn a_signal_ends_a_build_that_is_under_way_and_what_is_held() {
     let mut server = dev(folder());
     let mut held = server.ask("/wait");
+    server.admin().wait_until_held(1.0);
     held.is_silent();
     fs::write(server.folder.path().join("app/slow"), "").unwrap();
     let sleeper = server.folder.path().join("sleeper");
@@ -190,7 +192,8 @@ fn a_signal_ends_a_build_that_is_under_way_and_what_is_held() {
     assert_eq!(held.response().status, 503);
     assert_eq!(server.ended().code(), Some(0));
     eventually("no process is left", || is_gone(pid.trim()).then_some(()));
-    assert!(!server.log.text().contains("could not be built"), "{}", server.log.text());
+    let log = server.log.to_end();
+    assert!(!log.contains("could not be built"), "{log}");
 }
 
 #[test]
@@ -217,6 +220,6 @@ fn what_makes_no_sense_is_refused() {
         assert!(said.contains(words), "{said}");
     }
     let nowhere = folder.path().join("nowhere");
-    let output = Command::new(program()).arg("dev").arg(nowhere).output().unwrap();
-    assert!(String::from_utf8_lossy(&output.stderr).contains("is no folder of guests"), "{output:?}");
+    let output = run(["dev".as_ref(), nowhere.as_os_str()]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("is not a folder"), "{output:?}");
 }

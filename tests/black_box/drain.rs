@@ -4,7 +4,7 @@ use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::harness::{A_MOMENT, Folder, Server, eventually, keep_in_target, program, serve};
+use crate::harness::{A_MOMENT, Client, Folder, Server, Setup, eventually, keep_in_target, program, serve};
 
 /// Tells the server to end, and waits until it no longer accepts.
 #[track_caller]
@@ -12,6 +12,15 @@ fn drain(server: &Server, signal: &str) {
     server.signal(signal);
     server.log.until(&["draining"]);
     eventually("it accepts nothing more", || TcpStream::connect(server.address).is_err().then_some(()));
+}
+
+/// Sends something, and waits until the server has read it. Nobody else sends anything meanwhile.
+#[track_caller]
+fn sends(server: &Server, client: &mut Client, text: &str) {
+    let received = || server.admin().metric("snow_received_bytes_total", &[]);
+    let before = received();
+    client.send(text);
+    eventually("it is read", || (received() >= before + text.len() as f64).then_some(()));
 }
 
 #[test]
@@ -33,17 +42,16 @@ fn an_idle_server_ends_at_once() {
 
 #[test]
 fn what_has_begun_is_finished() {
-    let Some(mut server) = serve(&["hello", "snow", "tornado"]) else { return };
-    let mut timer = server.ask("/async/?seconds=2");
+    let Some(setup) = Setup::with(&["hello", "snow", "tornado"]) else { return };
+    let mut server = setup.watched().start();
+    let mut timer = server.ask("/async/?seconds=5");
     let mut held = server.ask("/req/");
     server.wait_for_waiting(1);
-    // Half of a head, and half of a body.
+    // Half of a head, and half of a body. Their bytes must have been read, or they would count as idle.
     let mut stopper = server.connect();
-    stopper.send("GET /stop/?value=in+time HTTP/1.1\r\nhost: a\r\n");
+    sends(&server, &mut stopper, "GET /stop/?value=in+time HTTP/1.1\r\nhost: a\r\n");
     let mut echo = server.connect();
-    echo.send("POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\n01234");
-    // Their bytes must have been read, or they would count as idle.
-    std::thread::sleep(A_MOMENT);
+    sends(&server, &mut echo, "POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\n01234");
     drain(&server, "TERM");
 
     echo.send("56789");
@@ -68,10 +76,12 @@ fn what_has_begun_is_finished() {
 
 #[test]
 fn what_is_pipelined_already_is_answered() {
-    let Some(mut server) = serve(&["hello", "snow"]) else { return };
+    let Some(setup) = Setup::with(&["hello", "snow"]) else { return };
+    let mut server = setup.watched().start();
     let mut client = server.connect();
-    client.send("GET /async/?seconds=1 HTTP/1.1\r\nhost: a\r\n\r\nGET /hello HTTP/1.1\r\nhost: a\r\n\r\n");
-    std::thread::sleep(A_MOMENT);
+    let two = "GET /async/?seconds=4 HTTP/1.1\r\nhost: a\r\n\r\nGET /hello HTTP/1.1\r\nhost: a\r\n\r\n";
+    sends(&server, &mut client, two);
+    server.admin().wait_until_held(1.0);
     drain(&server, "TERM");
     assert_eq!(client.response().text(), "done");
     let last = client.response();

@@ -81,11 +81,11 @@ headers = { content-type = { matches = "html" }, etag = "1" }
             "\"GET /nowhere\" 404",
             "ok     hello: right (",
             "FAILED hello: wrong answer (",
-            "header content-type: expected what fits /html/, got \"text/plain\"\n",
+            "header content-type: expected a match of /html/, got \"text/plain\"\n",
             "header etag: expected \"1\", there is none\n",
             "body: expected \"hello World\"\n",
             "      got      \"hello world\"\n",
-            "body: expected what fits /^x/\n",
+            "body: expected a match of /^x/\n",
             "1 passed, 2 failed\n",
         ],
     );
@@ -153,12 +153,12 @@ expect = { body = "0" }
         &[
             "FAILED snow: not held (",
             "snow.test.toml:4: hold GET /index/ as \"a\"\n",
-            "the request was to be held, but was answered: 200 \"OK\"",
+            "expected the request to be held, but it was answered: 200 \"OK\"",
             "FAILED snow: nobody waits (",
             "nobody waited under this key",
             "FAILED snow: somebody waits (",
             "step 2 of 2: settle \"requests\"\n",
-            "nobody was to wait under this key, but 1 did",
+            "expected nobody to wait under this key, but 1 did",
             "FAILED snow: one of two (",
             "settle all of \"requests\"\n",
             "expected 2 to wait, but 1 did",
@@ -219,7 +219,7 @@ fn guests_that_are_not_there_or_can_not_serve_are_told() {
     std::fs::remove_file(folder.path().join("hello.wat")).unwrap();
     let (code, _, err) = test(&[&path]);
     assert_eq!(code, Some(1));
-    has(&err, &["hello.test.toml has cases for a guest that is not there", "--build"]);
+    has(&err, &["hello.test.toml has cases for a guest that does not exist", "--build"]);
     folder.add("hello.wat", b"(module)");
     let (code, out, err) = test(&[&path]);
     assert_eq!((code, err.as_str()), (Some(1), "error: 1 of 1 cases failed\n"));
@@ -227,7 +227,7 @@ fn guests_that_are_not_there_or_can_not_serve_are_told() {
     std::fs::remove_file(folder.path().join("hello.test.toml")).unwrap();
     let file = folder.path().join("hello.wat");
     has(&test(&[file.to_str().unwrap()]).2, &["there are no cases: write some into ", "hello.test.toml"]);
-    for (path, words) in [("/no/such/place", "/no/such/place can't be read"), ("Cargo.toml", "is no guest")] {
+    for (path, words) in [("/no/such/place", "can't read /no/such/place"), ("Cargo.toml", "is not a guest")] {
         let (code, _, err) = test(&[path]);
         assert_eq!(code, Some(1));
         has(&err, &["error: ", words]);

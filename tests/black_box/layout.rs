@@ -34,12 +34,12 @@ const RULES: &[Rule] = &[
     },
     Rule {
         within: &["server/"],
-        except: &["server/src/watch/notifier.rs"],
+        except: &["server/src/folder/watch/notifier.rs"],
         words: &["notify"],
         why: "one file decides how changes of files are told, so that another library can take its place",
     },
     Rule {
-        within: &["core/", "http/", "config/", "worker/", "tools/src/dev/queue.rs", "server/src/debounce.rs"],
+        within: &["core/", "http/", "config/", "worker/", "tools/src/dev/queue.rs", "server/src/deploy/debounce.rs"],
         except: &[],
         words: CLOCKS_AND_SOCKETS,
         why: "values and mechanisms are handed time, bytes and randomness, so that a table or a seed can drive them",
@@ -57,7 +57,13 @@ const RULES: &[Rule] = &[
         why: "cases meet a server as its clients do: by sockets, and by what `Server` tells of itself",
     },
     Rule {
-        within: &["tools/src/new.rs", "tools/src/new/", "tools/src/build.rs", "tools/src/build/"],
+        within: &[
+            "tools/src/languages.rs",
+            "tools/src/languages/",
+            "tools/src/new.rs",
+            "tools/src/build.rs",
+            "tools/src/build/",
+        ],
         except: &[],
         words: &["snow_server"],
         why: "what makes guests needs neither the server nor its guests",
@@ -172,7 +178,7 @@ fn files(root: &Path) -> Vec<String> {
             let entry = entry.expect("the source can be read");
             let path = folder.join(entry.file_name());
             let is_test =
-                path.file_stem().is_some_and(|stem| stem == "tests" || stem == "benches" || stem == "templates");
+                path.file_stem().is_some_and(|stem| stem == "tests" || stem == "benches" || stem == "template");
             match entry.path().is_dir() {
                 _ if is_test => {}
                 true => folders.push(path),

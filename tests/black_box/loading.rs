@@ -114,9 +114,10 @@ fn run_leaves_them_out_and_serves_the_others() {
     let server = Setup::new(folder).start();
     server.still_serves();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let log = server.log.until(&names);
+    server.log.until(&names);
+    let log = server.log_by_now();
     assert!(!log.contains("notes") && !log.contains("hidden"), "{log}");
-    assert!(server.out.text().contains("/hello"), "{}", server.out.text());
+    server.out.until(&["/hello"]);
 }
 
 #[test]

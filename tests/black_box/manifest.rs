@@ -3,8 +3,8 @@
 use std::fs;
 use std::process::{Command, Output, Stdio};
 
-use crate::harness::{Client, Folder, Server, Setup, program, run, source};
-use crate::pendings::wait;
+use crate::harness::{Client, Folder, Server, Setup, eventually, program, run, source};
+use crate::pendings::{Asked, wait};
 
 /// `hello`, and `probe` twice: as the guests `a` and `b`, with routes below `/guest-a/` and `/guest-b/`.
 fn folder(manifest: &str) -> Option<Folder> {
@@ -138,9 +138,18 @@ fn each_guest_has_its_own_pendings() {
 /// Asks until it is not refused any more: a client's leaving takes a moment to be noticed.
 #[track_caller]
 fn waits_in_the_end(server: &Server, target: &str) -> Client {
-    crate::harness::eventually("there is room", || {
-        let mut client = server.ask(target);
-        client.nothing_yet().then_some(client)
+    eventually("there is room", || {
+        let mut asked = Asked::new(server, "GET", target);
+        // Its token is told before its wait begins, and nothing is told if there is no room.
+        let waits = eventually("it waits or is answered", || match asked.tokens(&server.log_by_now()).as_slice() {
+            [] => (!asked.client.nothing_yet()).then_some(false),
+            _ => Some(true),
+        });
+        if waits {
+            return Some(asked.client);
+        }
+        assert_eq!(asked.client.response().text(), "Limit");
+        None
     })
 }
 
@@ -218,7 +227,7 @@ fn it_counts_for_one_guest_of_the_folder_too() {
     command.arg("run").arg(folder.path().join("a.wasm")).args(["--listen", "127.0.0.1:0"]).stdin(Stdio::null());
     let server = Server::spawn(&mut command, folder);
     assert_eq!(says(&server, "/many"), "5, then Limit");
-    assert!(!server.log.text().contains("guest.b"), "its neighbour is not missed");
+    assert!(!server.log_by_now().contains("guest.b"), "its neighbour is not missed");
 }
 
 #[test]
@@ -227,8 +236,9 @@ fn a_table_of_no_guest_is_a_warning() {
     folder.add("broken.wasm", b"noise");
     folder.add("snow.toml", b"[guest.helo]\n[guest.hello-world-service]\n[guest.broken]\n");
     let server = Setup::new(folder).start();
-    let log = server.log.until(&["[guest.helo]", "did you mean `hello`?", "[guest.hello-world-service]"]);
-    let warnings = log.lines().filter(|line| line.contains("warn") && line.contains("not there"));
+    server.log.until(&["[guest.helo]", "did you mean `hello`?", "[guest.hello-world-service]"]);
+    let log = server.log_by_now();
+    let warnings = log.lines().filter(|line| line.contains("warn") && line.contains("there is no guest of that name"));
     assert_eq!(warnings.count(), 2, "one that can't be loaded is there:\n{log}");
     server.still_serves();
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Output;
 
-use crate::harness::{Folder, Setup, run, source, workspace};
+use crate::harness::{Folder, Setup, eventually, run, source, workspace};
 
 #[track_caller]
 fn text(bytes: &[u8]) -> &str {
@@ -49,7 +49,11 @@ fn a_new_guest_builds_and_passes_its_own_cases_and_serves() {
     assert_eq!(server.get("/my-shop/hello/ada").text(), "hello ada");
     let mut waits = server.ask("/my-shop/orders/7");
     waits.is_silent();
-    assert_eq!(server.connect().post("/my-shop/orders/7/approve", b"yes").text(), "approved");
+    let approved = eventually("it waits", || {
+        let answer = server.connect().post("/my-shop/orders/7/approve", b"yes");
+        Some(answer).filter(|answer| answer.status != 404)
+    });
+    assert_eq!(approved.text(), "approved");
     assert_eq!(waits.response().text(), "order 7: yes");
 }
 
@@ -98,9 +102,9 @@ fn names_that_can_not_be_are_refused_and_nothing_is_written() {
     }
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     folder.add("hello.wat", b"(module)");
-    refused(&new("hello", &folder), "hello.wat is a guest of that name already");
+    refused(&new("hello", &folder), "hello.wat is a guest with that name already");
     fs::create_dir(folder.path().join("shop")).unwrap();
-    refused(&new("shop", &folder), "is there already");
+    refused(&new("shop", &folder), "exists already");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
 }
 

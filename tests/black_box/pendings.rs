@@ -15,19 +15,34 @@ struct Held {
     tokens: Vec<String>,
 }
 
-/// Asks for what waits for so many tokens. The guest tells them in its log, beside the request's id.
+/// A request that may wait. The guest tells its tokens in its log, beside the request's id.
+pub struct Asked {
+    pub client: Client,
+    before_token: String,
+}
+
+impl Asked {
+    #[track_caller]
+    pub fn new(server: &Server, method: &str, target: &str) -> Asked {
+        static REQUESTS: AtomicUsize = AtomicUsize::new(0);
+        let id = format!("held-{}", REQUESTS.fetch_add(1, Ordering::Relaxed));
+        let mut client = server.connect();
+        client.send(format!("{method} {target} HTTP/1.1\r\nhost: a\r\nx-request-id: {id}\r\n\r\n"));
+        Asked { client, before_token: format!("id={id} token ") }
+    }
+
+    /// Those that this log has.
+    pub fn tokens(&self, log: &str) -> Vec<String> {
+        log.lines().filter_map(|line| Some(line.split_once(&self.before_token)?.1.to_owned())).collect()
+    }
+}
+
+/// Asks for what waits for so many tokens.
 #[track_caller]
 fn hold(server: &Server, method: &str, target: &str, count: usize) -> Held {
-    static REQUESTS: AtomicUsize = AtomicUsize::new(0);
-    let id = format!("held-{}", REQUESTS.fetch_add(1, Ordering::Relaxed));
-    let mut client = server.connect();
-    client.send(format!("{method} {target} HTTP/1.1\r\nhost: a\r\nx-request-id: {id}\r\n\r\n"));
-    let tokens = eventually("the guest tells its tokens", || {
-        let (log, before) = (server.log.text(), format!("id={id} token "));
-        let tokens: Vec<String> = log.lines().filter_map(|line| Some(line.split_once(&before)?.1.to_owned())).collect();
-        (tokens.len() == count).then_some(tokens)
-    });
-    Held { client, tokens }
+    let asked = Asked::new(server, method, target);
+    let tokens = server.log.find("its tokens", |log| Some(asked.tokens(log)).filter(|tokens| tokens.len() == count));
+    Held { client: asked.client, tokens }
 }
 
 #[track_caller]
@@ -189,7 +204,7 @@ fn at_the_deadline() {
     // No time at all is a time too.
     assert_eq!(server.get("/wait?seconds=0&late=at+once").text(), "at once");
     // What came before the deadline is shown beside what did not.
-    let (mut client, [_, second]) = two(&server, "/two/all?seconds=0.5");
+    let (mut client, [_, second]) = two(&server, "/two/all?seconds=3");
     assert_eq!(settle(&server, &second, "given=b"), "ok");
     assert_eq!(client.response().text(), "Deadline - value:b");
 }

@@ -105,13 +105,16 @@ fn so_many_calls_of_a_guest_have_an_instance_on_all_workers_together() {
     let configs = configs([("place", calls(2))]);
     let Some(inside) = Inside::configured(&["place", "snow", "hello"], 2, Limits::default(), configs) else { return };
     let mut clients: Vec<Client> = (0..20).map(|_| inside.ask("/place")).collect();
-    let mut answered = 0;
+    let (mut answered, mut others) = (0, 0);
     while answered < clients.len() {
         let two = 2.min(clients.len() - answered);
+        // First, so that none of those before is counted among the two.
+        inside.wait_until("those before are over", |counts| counts.answered == (answered + others) as u64);
         inside.wait_until("two wait in place", |counts| counts.suspended == two);
         assert_eq!(inside.connect().get("/hello").status, 200, "nobody else waits");
         assert!(inside.counts().instances <= 2, "{:?}", inside.counts());
         answered += inside.connect().get("/stop-all/").text().parse::<usize>().expect("a number");
+        others += 2;
     }
     assert!(clients.iter_mut().all(|client| client.response().status == 204));
     inside.wait_until("nothing is left", |c| (c.suspended, c.pendings, c.instances) == (0, 0, 0));
@@ -186,7 +189,7 @@ fn resumptions_pass_through_the_gate_too() {
     let leaves: Vec<Client> = (0..10).map(|_| inside.ask("/req/")).collect();
     inside.wait_until("more are suspended", |counts| counts.suspended == 110);
     drop(leaves);
-    inside.wait_until("these have left", |counts| counts.suspended == 100);
+    inside.wait_until("these have left", |counts| (counts.suspended, counts.pendings) == (100, 100));
     assert_eq!(inside.connect().get("/stop-all/?value=x").text(), "100");
     for mut client in held {
         assert_eq!(client.response().text(), "x");
@@ -199,9 +202,9 @@ fn a_guest_that_computes_keeps_only_its_own_waiting() {
     let spin = GuestConfig { running_ms_max: Some(100), ..calls(1) };
     let configs = configs([("spin", spin)]);
     let Some(inside) = Inside::configured(&["spin", "hello"], 1, Limits::default(), configs) else { return };
+    let began = std::time::Instant::now();
     let mut spins: Vec<Client> = (0..6).map(|_| inside.ask("/spin")).collect();
     inside.wait_until("one computes", |counts| counts.instances == 1);
-    let began = std::time::Instant::now();
     assert_eq!(inside.connect().get("/hello").status, 200);
     assert!(began.elapsed() < Duration::from_millis(500) || inside.counts().instances <= 1);
     assert!(spins.iter_mut().all(|client| client.response().status == 500), "one after another");

@@ -1,17 +1,17 @@
-//! `snow.toml` in the guests folder: what a deployer decides. The file is optional, and so is everything in it.
+//! `snow.toml` in the guests folder: the decisions of a deployer. The file is optional, and so is everything in it.
 //!
 //! ```toml
 //! #:schema ./snow.schema.json
 //! # Made by `snow-host config --schema`: editors complete and check by it.
 //!
-//! [server]                    # the command line wins over it
+//! [server]                    # the command line wins
 //! listen = ["127.0.0.1:8080", "[::1]:8080"]
 //! workers = 2
 //! access_log = false
 //! log = "json"
 //! admin = "unix:/run/snow.sock"
 //!
-//! [rollback]                  # a new version is given up for the one before
+//! [rollback]                  # a new version is rolled back to the one before
 //! traps = 3                   # if so many
 //! calls = 100                 # of its first calls trap
 //!
@@ -34,26 +34,23 @@
 //! rollback = false
 //! ```
 //!
-//! Without `keys`, `settles` and `responds` anywhere in the file, the folder is one domain of trust: every guest may use
-//! every key. With one of them anywhere, what is not granted is `denied`, to guests without a table too: so a guest
-//! that is dropped into the folder later can't reach those that were fenced off before.
+//! While no table of the file has `keys`, `settles` or `responds`, the folder is one domain of trust: every guest may use
+//! every key. As soon as one table has one of them, whatever is not granted is `denied`, also to guests without a table: a
+//! guest that is dropped into the folder later can't reach those that were fenced off before.
 //!
 //! In a key's pattern `*` stands for anything, `/` included ([`Glob`](snow_core::Glob)).
 //!
-//! Everything there is to know of a key is said once: its field in [`config`](crate::config) has its doc comment, type
-//! and default, and `tables` or `limits` what it may be and whether it can change while the server runs. Reading,
-//! [`schema()`], [`as_toml`] and [`restart_only`] follow.
+//! Each setting is declared once, by [`declare_settings!`](snow_core::declare_settings): in [`config`](crate::config), in
+//! [`limits`](snow_http), and below. Reading, [`schema()`], [`as_toml`] and [`restart_only`] follow from that.
 
 mod bounds;
-mod docs;
 mod in_force;
 mod key;
-mod limits;
+mod kind;
 mod live;
 mod places;
-pub mod reader;
+mod reader;
 mod schema;
-mod setting;
 mod tables;
 
 use std::fmt;
@@ -62,36 +59,41 @@ use toml::Spanned;
 use toml::de::{DeString, DeTable};
 
 use self::bounds::Exceeding;
-pub use self::in_force::{Sources, as_json, as_toml};
+pub use self::in_force::{Origins, as_json, as_toml};
 pub use self::live::restart_only;
 pub use self::places::Places;
-use self::reader::Reader;
+pub use self::reader::Reader;
 pub use self::schema::schema;
+use self::tables::{FILE, GUEST, LIMITS, SERVER};
 use crate::config::{GuestConfig, GuestConfigs, Limits, Rollback, ServerConfig};
 
-/// What the file is called, in the guests folder.
+/// The name of the file, in the guests folder.
 pub const FILE_NAME: &str = "snow.toml";
-/// How large the file may be.
+/// The largest size of the file.
 pub const FILE_BYTES_MAX: u64 = 1 << 20;
 
-/// What a deployer has decided; what is not in the file is as it is by default.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Manifest {
-    /// `[server]`
-    pub server: ServerConfig,
-    /// When a new version of a guest is given up for the one before: if so many `traps` are among its first `calls`.
-    /// False: never.
-    pub rollback: Rollback,
-    /// `[limits]`
-    pub limits: Limits,
-    /// `[guest.NAME]`, each
-    pub guests: GuestConfigs,
+snow_core::declare_settings! {
+    /// The decisions of a deployer. Settings that are not in the file have their defaults.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct Manifest {
+        parts {
+            /// The table `[server]`.
+            pub server: ServerConfig;
+            /// The table `[limits]`.
+            pub limits: Limits;
+            /// The tables `[guest.NAME]`.
+            pub guests: GuestConfigs;
+        }
+        /// When a new version of a guest is rolled back to the one before: if so many `traps` happen among its first
+        /// `calls`. False: never.
+        pub rollback: Rollback, live;
+    }
 }
 
-/// Everything that is wrong with a file, in its order: one line each, `FILE:LINE:COLUMN: what is wrong`.
+/// Everything that is wrong with a file, in its order: each on a line, `FILE:LINE:COLUMN: what is wrong`.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub struct ManifestError {
-    /// At least one.
+    /// The problems, at least one.
     pub problems: Vec<Problem>,
 }
 
@@ -102,14 +104,14 @@ impl fmt::Display for ManifestError {
     }
 }
 
-/// One thing that is wrong.
+/// One thing that is wrong with a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// The file's name, as it was handed in.
+    /// The name of the file, as the caller gave it.
     pub file: String,
-    /// From 1.
+    /// The line, from 1.
     pub line: usize,
-    /// From 1, in characters.
+    /// The column, from 1, in characters.
     pub column: usize,
     /// What is wrong, and what was perhaps meant.
     pub message: String,
@@ -125,13 +127,13 @@ impl fmt::Display for Problem {
 /// Reads the text of a manifest. `file` is its name, for the errors.
 ///
 /// # Errors
-/// It is no TOML, or it has tables or keys that mean nothing, values of a wrong type, or values outside of what they
-/// may be. All of these are reported at once; of text that is no TOML, the first place.
+/// It is not TOML, or has unknown tables or keys, values of a wrong type, or values out of range. All problems are
+/// reported at once; of a text that is not TOML, the first.
 pub fn parse(text: &str, file: &str) -> Result<Manifest, ManifestError> {
     parse_with_places(text, file).map(|(manifest, _)| manifest)
 }
 
-/// The same, and where each key stands.
+/// Reads the text of a manifest like [`parse`], and returns where each key stands, too.
 ///
 /// # Errors
 /// As [`parse`].
@@ -148,30 +150,30 @@ pub fn parse_with_places(text: &str, file: &str) -> Result<(Manifest, Places), M
     }
 }
 
-/// The name among `names` that was perhaps meant.
+/// Returns the name among `names` that was perhaps meant.
 pub fn suggestion<'n>(word: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     let near = names.into_iter().map(|name| (strsim::damerau_levenshtein(word, name), name));
     let (distance, name) = near.min_by_key(|(distance, _)| *distance)?;
-    // Up to a third of the word may be wrong: more is another word.
+    // If more than a third of the word is wrong, another word was meant.
     (distance <= word.chars().count().div_ceil(3)).then_some(name)
 }
 
 fn read(reader: &mut Reader<'_>, root: &DeTable<'_>, manifest: &mut Manifest) {
-    // The guests come last, since their own limits are measured by the others.
+    // Guests are read last, since the limits bound them.
     let mut guests = None;
     for (key, value) in root {
         match key.get_ref().as_ref() {
             "server" => {
                 let table = reader.table("server", value);
-                table.inspect(|table| key::read(reader, "server", table, &tables::SERVER, &mut manifest.server));
+                table.inspect(|table| key::read(reader, "server", table, &SERVER, &mut manifest.server));
             }
             "limits" => {
                 let table = reader.table("limits", value);
-                table.inspect(|table| limits::read(reader, table, &mut manifest.limits));
+                table.inspect(|table| read_limits(reader, table, &mut manifest.limits));
             }
             "guest" => guests = reader.table("guest", value),
-            name => match tables::FILE.iter().find(|known| known.name == name) {
-                Some(known) => known.take(reader, "", value, manifest),
+            name => match key::find(&FILE, name) {
+                Some(known) => key::read_one(reader, "", value, known, manifest),
                 None => unknown(reader, key),
             },
         }
@@ -180,8 +182,8 @@ fn read(reader: &mut Reader<'_>, root: &DeTable<'_>, manifest: &mut Manifest) {
         let place = format!("guest.{}", name.get_ref());
         let Some(table) = reader.table(&place, value) else { continue };
         let mut config = GuestConfig::default();
-        key::read(reader, &place, table, &tables::GUEST, &mut config);
-        for Exceeding { name, value, bound, most } in bounds::exceeding(&config, &manifest.limits) {
+        key::read(reader, &place, table, &GUEST, &mut config);
+        for Exceeding { name, value, bound, most } in bounds::exceeding(&GUEST, &config, &manifest.limits) {
             let span = reader.written(&place, name).unwrap_or_default();
             reader.problem(span, format!("`{name}` is {value}, above `{bound}` of [limits], which is {most}"));
         }
@@ -189,14 +191,30 @@ fn read(reader: &mut Reader<'_>, root: &DeTable<'_>, manifest: &mut Manifest) {
     }
 }
 
-/// A key of the file itself that is none: perhaps it only stands in the wrong place.
+fn read_limits(reader: &mut Reader<'_>, table: &DeTable<'_>, limits: &mut Limits) {
+    key::read(reader, "limits", table, &LIMITS, limits);
+    // Unless a guest's share is limited, it may be the whole.
+    if reader.written("limits", "guest_pendings_max").is_none() {
+        limits.guest_pendings_max = limits.pendings_max;
+    }
+    let bounds = limits.clone();
+    for Exceeding { name, value, bound, most } in bounds::exceeding(&LIMITS, limits, &bounds) {
+        // Only what is written can be wrong: a default gives way, below.
+        if let Some(span) = reader.written("limits", name) {
+            reader.problem(span, format!("`{name}` is {value}, above `{bound}`, which is {most}"));
+        }
+    }
+    bounds::fit(&LIMITS, limits, &bounds);
+}
+
+/// Reports an unknown key of the file itself. Perhaps it only stands in the wrong place.
 fn unknown(reader: &mut Reader<'_>, key: &Spanned<DeString<'_>>) {
     let name = key.get_ref().as_ref();
-    let table = if limits::names().any(|known| known == name) {
+    let table = if key::find(&LIMITS, name).is_some() {
         "[limits]"
-    } else if tables::SERVER.iter().any(|known| known.name == name) {
+    } else if key::find(&SERVER, name).is_some() {
         "[server]"
-    } else if tables::GUEST.iter().any(|known| known.name == name) {
+    } else if key::find(&GUEST, name).is_some() {
         "[guest.NAME] of a guest"
     } else {
         return reader.unknown("the file", key, ["server", "rollback", "limits", "guest"]);

@@ -1,57 +1,58 @@
-//! What counts: `snow.toml` as it is now, and what the command line says, which wins.
+//! The settings in force: those of `snow.toml`, overridden by those of the command line.
 
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use crate::config::{Config, Overrides};
-use crate::manifest::{self, Manifest, ManifestError, Places, Sources};
+use crate::manifest::{self, Manifest, ManifestError, Origins, Places};
 
-/// What counts, and why.
+/// The settings in force, and where each is from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// What the file says, and the command line; the rest as it is by default.
+    /// The values of the file, overridden by the command line; the others are defaults.
     pub manifest: Manifest,
     /// Where each value is from.
-    pub sources: Sources,
+    pub origins: Origins,
 }
 
-/// Why a manifest can't count.
+/// Why a manifest can't be in force.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
-    /// It is there, but can't be read.
+    /// The file exists, but can't be read.
     #[error("{} can't be read", file.display())]
     Unreadable {
-        /// Its path.
+        /// The file's path.
         file: PathBuf,
-        /// Why.
+        /// Why not.
         source: io::Error,
     },
-    /// It has more than [`manifest::FILE_BYTES_MAX`].
+    /// The file is larger than [`manifest::FILE_BYTES_MAX`].
     #[error("{} has {bytes} bytes; at most {} are allowed", file.display(), manifest::FILE_BYTES_MAX)]
     TooLarge {
-        /// Its path.
+        /// The file's path.
         file: PathBuf,
-        /// How many it has.
+        /// The file's size.
         bytes: u64,
     },
-    /// It makes no sense.
+    /// Its contents are wrong.
     #[error(transparent)]
     Wrong(#[from] ManifestError),
 }
 
 impl Settings {
-    /// Reads the manifest of these guests, and puts the overrides over it. Without a file, all is as by default.
+    /// Reads the manifest of these guests, and applies the overrides to it. Without a file, all settings have their
+    /// defaults.
     ///
     /// # Errors
-    /// The file is there, and can't be read, is too large, or makes no sense.
+    /// The file exists, and can't be read, is too large, or has wrong contents.
     pub fn read(guests: &Path, overrides: &Overrides) -> Result<Settings, SettingsError> {
         let (mut manifest, places) = read(&file_of(guests))?;
         let flags = overrides.apply(&mut manifest.server);
-        Ok(Settings { manifest, sources: Sources { places, flags } })
+        Ok(Settings { manifest, origins: Origins { places, flags } })
     }
 
-    /// What a server is started with. The overrides are kept for a manifest that changes.
+    /// Returns the configuration of a server with these settings. It keeps the overrides for a manifest that changes.
     pub fn into_config(self, guests: PathBuf, overrides: Overrides) -> Config {
         let mut config = Config { overrides, ..Config::new(guests) };
         config.take(self.manifest);
@@ -60,20 +61,20 @@ impl Settings {
 }
 
 impl Config {
-    /// Takes all that a manifest says.
+    /// Replaces the settings by those of a manifest.
     pub fn take(&mut self, manifest: Manifest) {
         let Manifest { server, rollback, limits, guests } = manifest;
         (self.server, self.rollback, self.limits, self.guest_configs) = (server, rollback, limits, guests);
     }
 
-    /// What of it a manifest says.
+    /// Returns the settings, as a manifest.
     pub fn manifest(&self) -> Manifest {
         let Config { server, limits, rollback, guest_configs, .. } = self.clone();
         Manifest { server, rollback, limits, guests: guest_configs }
     }
 }
 
-/// The manifest's path: in the folder of guests, or in the folder in which one guest's file lies.
+/// Returns the path of the manifest: in the folder of guests, or in the folder of the file of one guest.
 pub fn file_of(guests: &Path) -> PathBuf {
     let folder = if guests.is_file() { guests.parent().unwrap_or(guests) } else { guests };
     folder.join(manifest::FILE_NAME)

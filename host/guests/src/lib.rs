@@ -19,10 +19,10 @@
 //! ```
 //! use snow_config::{CompileConfig, GuestConfigs, Limits};
 //! use snow_guests::{LoadError, Loader, Runtime, Urgency};
-//! use snow_runtime::{Format, Log};
+//! use snow_runtime::{Log, LogFormat};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let log = Log::start(Format::Text, 100, std::io::stderr())?;
+//! let log = Log::start(LogFormat::Text, 100, std::io::stderr())?;
 //! let runtime = Runtime::offline(Limits::default(), &GuestConfigs::default(), log.clone())?;
 //! let loader = Loader::new(&runtime, &CompileConfig::default(), log)?;
 //!

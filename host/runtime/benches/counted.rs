@@ -1,6 +1,6 @@
-//! Runs one operation a number of times, for a tool that counts instructions: see `bench/instructions`.
+//! Runs one operation a number of times, for `bench/instructions`, which counts the instructions.
 //!
-//! `counted --list` prints the names; `counted NAME COUNT` runs one.
+//! `counted NAME COUNT` runs an operation; `counted --list` prints the names.
 
 mod operations;
 
@@ -12,7 +12,7 @@ fn main() {
             let mut run = operations::prepare(name);
             (0..count).for_each(|_| run());
         }
-        // Also what `cargo bench` and `cargo test` do: it is a list, not a measurement.
+        // `cargo bench` and `cargo test` run this too: it only prints a list, and measures nothing.
         _ => operations::ALL.iter().for_each(|(name, _)| println!("{name}")),
     }
 }

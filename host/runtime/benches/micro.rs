@@ -1,4 +1,4 @@
-//! Times single operations: `cargo bench --package snow-host --bench micro`.
+//! Times single operations: `cargo bench --package snow-runtime --bench micro`.
 
 mod operations;
 

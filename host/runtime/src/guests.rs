@@ -1,26 +1,29 @@
-//! What a worker needs of whoever runs guests: calls are started, get time slices, wait in place and end.
+//! Calls into guests, as a worker sees them: they are started, get time slices, may wait in place,
+//! and end.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use crate::outcome::{Arrival, Cause, Handle, Join, Outcome};
+use crate::router::{Param, RouteId, Router, VersionId};
 use snow_config::Limits;
 use snow_core::{GateId, Waiter, WorkerId};
 use snow_http::{Request, RequestId, Response};
 
-use crate::outcome::{Arrival, Cause, Handle, Join, Outcome};
-use crate::router::{Param, RouteId, Router, VersionId};
-
-/// Tells workers that their suspensions are settled, and that their calls may go on.
+/// The way to workers from any thread: tells them that their suspensions are settled, and that
+/// their calls may go on.
 pub trait Post: Send + Sync {
-    /// Each waiter is told once; its worker acts on a later turn.
+    /// Tells each waiter's worker, once, that a pending of the waiter's suspension is settled. The
+    /// worker acts on a later turn.
     fn wake(&self, waiters: &[Waiter]);
 
-    /// It is this worker's turn to enter a gate ([`Guests::enter`]), or to give it up, on its next turn.
+    /// Tells a worker that it is its turn to enter a gate. On its next turn it calls
+    /// [`Guests::enter`], or [`Guests::give_up`] if it has nothing to start.
     fn gate_opened(&self, worker: WorkerId, gate: GateId);
 }
 
-/// Names the place of a started call among the calls of its worker, for as long as the call lasts; another call may get
-/// the place afterwards. Not to be confused with the slot of a slab's key.
+/// Names a started call's place among the calls of its worker, for as long as the call lasts.
+/// Another call may get the place afterwards. Not to be confused with the slot of a slab's key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Slot(pub u32);
 
@@ -32,86 +35,100 @@ impl Slot {
     }
 }
 
-/// Runs guests. A call that needs longer than one time slice goes on at the next `poll`; one that waits in place, at
-/// the `poll` after its `unpark`.
+/// Runs guests for one worker.
 ///
-/// What is not required is as if guests were deployed but once, never waited in place, and had no limits of their own.
+/// A call is started in a slot and runs in time slices ([`start`](Self::start),
+/// [`poll`](Self::poll)). After a slice it has ended, computes and needs another slice, or waits in
+/// place until [`unpark`](Self::unpark) or [`cancel`](Self::cancel).
 ///
-/// A [`VersionId`] means something for as long as the router has it, or a request holds it ([`Guests::hold`]).
+/// The methods with a default body are for redeployment, gates, instances that are kept, and waits
+/// in place. The defaults fit guests that are deployed once and have no limits beside the host's.
+///
+/// A [`VersionId`] is valid for as long as the router has it, or a request holds it
+/// ([`hold`](Self::hold)).
 pub trait Guests {
-    /// The table that decides which guest takes a request.
+    /// Returns the table that decides which guest takes a request.
     fn router(&self) -> &Router;
 
-    /// The name of a version's guest, for the log.
+    /// Returns the name of a version's guest, for the log.
     fn guest_name(&self, version: VersionId) -> Arc<str>;
 
-    /// Whether the version exports `resume`.
+    /// Returns whether the version exports `resume`.
     fn has_resume(&self, version: VersionId) -> bool;
 
-    /// The longest content of a request to it, if it has a limit of its own. The limit of all counts beside it.
+    /// Returns the guest's limit for the content of a request, if it has one. The host's limit
+    /// applies beside it.
     fn body_bytes_max(&self, _version: VersionId) -> Option<u64> {
         None
     }
 
-    /// One more request of this version is queued, running or suspended: it stays, whatever is deployed meanwhile.
+    /// Keeps a version for one more request that is queued, running or suspended, whatever is
+    /// deployed meanwhile.
     fn hold(&mut self, _version: VersionId) {}
 
-    /// One less. True if that was the last and the version has been replaced: its id means nothing from now on.
+    /// Ends one [`hold`](Self::hold). Returns true if that was the last one and the version has
+    /// been replaced: then its id is no longer valid.
     fn let_go(&mut self, _version: VersionId) -> bool {
         false
     }
 
-    /// Takes up the newest deployment, if there is one that it has not taken up.
+    /// Takes up the newest deployment. Returns `None` if it has been taken up before.
     fn adopt(&mut self) -> Option<Adopted> {
         None
     }
 
-    /// Nothing is to be suspended for this version any more. False if nothing is held for it here.
+    /// Marks a version for which nothing may be suspended any more. Returns false if this worker
+    /// does not have the version, or has marked it before.
     fn expel(&mut self, _version: VersionId) -> bool {
         false
     }
 
-    /// Whether that was said of it.
+    /// Returns whether the version is marked by [`expel`](Self::expel).
     fn is_expelled(&self, _version: VersionId) -> bool {
         false
     }
 
-    /// The gate of a guest whose calls in the process are limited in number: all its versions have the same, on every
-    /// worker.
+    /// Returns the gate of a guest that may have a limited number of calls at once in the whole
+    /// process. All versions of the guest share it, on every worker.
     fn gate(&self, _version: VersionId) -> Option<GateId> {
         None
     }
 
-    /// The next call to be started, of this version, enters its gate; it leaves it by itself when it ends. False if it has
-    /// to wait: then [`Post::gate_opened`] tells this worker when to try again.
+    /// Enters the gate of a version for the call that is started next, which leaves it by itself
+    /// when it ends. Returns false if the gate is full: [`Post::gate_opened`] then tells this
+    /// worker when to try again.
     fn enter(&mut self, _version: VersionId) -> bool {
         true
     }
 
-    /// This worker was told that a gate has opened, and has nothing to start.
+    /// Gives up this worker's turn at a gate that [`Post::gate_opened`] announced, since there is
+    /// nothing to start.
     fn give_up(&mut self, _gate: GateId) {}
 
-    /// When instances that are kept for other calls have been so for too long, on the worker's clock.
+    /// Returns when the instance that has been idle for the longest expires, on the worker's clock.
     fn expires_ms(&self) -> Option<u64> {
         None
     }
 
-    /// Drops those for which that time has come; some of them, if they are many.
+    /// Drops instances that have expired. Drops only some of them if they are many, so that a turn
+    /// stays short.
     fn expire(&mut self, _now_ms: u64) {}
 
     /// Starts a call in a free slot and runs its first time slice.
     fn start(&mut self, slot: Slot, call: Call) -> Ran;
 
-    /// Runs the next time slice of the call in a slot. Only after the slot was reported runnable, or unparked.
+    /// Runs the next time slice of the call in a slot. The worker calls this only after the slot
+    /// was reported as runnable, or unparked.
     fn poll(&mut self, slot: Slot) -> Ran;
 
-    /// A wait in place is over: the call's next `poll` goes on. `handles` are the wait's, with the timers that were set
-    /// for them meanwhile; they are the call's again.
+    /// Ends a wait in place: the call goes on at the next [`poll`](Self::poll). `handles` are the
+    /// wait's, with the timers that the worker has set for them, and belong to the call again.
     fn unpark(&mut self, _slot: Slot, handles: Box<[Handle]>) {
         drop(handles);
     }
 
-    /// Ends a call that waits in place where it stands. Returns what it owned, `handles` of the wait included.
+    /// Ends a call that waits in place, without running it again. Returns every handle that the
+    /// call owned, those of the wait included.
     fn cancel(&mut self, _slot: Slot, handles: Box<[Handle]>) -> Vec<Handle> {
         handles.into_vec()
     }
@@ -119,33 +136,33 @@ pub trait Guests {
 
 /// What changes with a deployment, beside the guests and their routes.
 pub struct Adopted {
-    /// In force from now on.
+    /// The limits in force from now on.
     pub limits: Arc<Limits>,
     /// Whether each answered request is logged.
     pub access_log: bool,
-    /// Versions that were replaced and that nothing is held for: their ids mean nothing from now on.
+    /// Versions that were replaced and that no request holds. Their ids are no longer valid.
     pub gone: Vec<VersionId>,
 }
 
-/// What became of a call in one time slice.
+/// The state of a call after a time slice.
 #[derive(Debug)]
 pub enum Ran {
-    /// It is over, and its instance is gone or kept for another call.
+    /// The call is over, and its instance is gone or kept for another call.
     Ended(CallEnd),
-    /// It computes: its slot will be reported runnable, or is already.
+    /// The call computes. Its slot will be reported as runnable, if it has not been already.
     Yielded,
-    /// It waits in place, and keeps its instance.
+    /// The call waits in place, and keeps its instance.
     Parked(Wait),
 }
 
 /// What a call waits for in place.
 #[derive(Debug)]
 pub struct Wait {
-    /// Each once. They remain the call's.
+    /// The pendings, each once. The call goes on owning them.
     pub handles: Vec<Handle>,
-    /// How many of them it takes.
+    /// How many of the pendings have to be settled.
     pub until: Join,
-    /// The guest's own deadline.
+    /// The guest's own deadline, counted from when the wait begins.
     pub timeout_ms: Option<u32>,
 }
 
@@ -158,45 +175,45 @@ pub struct Call {
     pub route: RouteId,
     /// The request's id, for the log.
     pub request_id: RequestId,
-    /// What is called.
+    /// The export to call, with its arguments.
     pub entry: CallEntry,
-    /// The worker's clock, when the call starts.
+    /// The time on the worker's clock when the call starts.
     pub now_ms: u64,
 }
 
-/// Which export is called.
+/// The export that a call enters, with its arguments.
 #[derive(Debug)]
 pub enum CallEntry {
     /// `handler.handle`
     Handle(Box<GuestRequest>),
     /// `resumer.resume`
     Resume {
-        /// Why.
+        /// Why the suspension ended.
         cause: Cause,
         /// The request, if the suspension kept it.
         request: Option<Box<GuestRequest>>,
         /// The suspension's state.
         state: Vec<u8>,
-        /// One for each handle of the suspension.
+        /// One arrival for each handle of the suspension, in its order.
         arrivals: Vec<Arrival>,
     },
 }
 
-/// A request with what the host knows of it.
+/// A request together with what the host knows about it.
 #[derive(Debug)]
 pub struct GuestRequest {
-    /// As it was received.
+    /// The request as it was received.
     pub request: Request,
     /// The client's address.
     pub client: SocketAddr,
-    /// The captures of its route.
+    /// The captures of its route's pattern.
     pub params: Vec<Param>,
-    /// How much of the path's beginning is the guest's mount prefix.
+    /// The length of the guest's mount prefix, with which the path begins.
     pub mount_bytes: usize,
 }
 
 impl GuestRequest {
-    /// The path as the guest sees it: without its mount prefix, and with a slash at its beginning.
+    /// Returns the path as the guest sees it: without its mount prefix, beginning with a slash.
     pub fn path(&self) -> &str {
         match self.request.head.path().get(self.mount_bytes..) {
             None | Some("") => "/",
@@ -205,12 +222,12 @@ impl GuestRequest {
     }
 }
 
-/// How a call ended. Whatever happened, the handles are the worker's now.
+/// How a call ended. Whatever happened, the worker owns all handles in here from now on.
 #[derive(Debug)]
 pub struct CallEnd {
     /// What the guest wants done.
     pub outcome: Result<Outcome, CallFault>,
-    /// Pendings that the call owned and did not return: to be released.
+    /// Pendings that the call owned and did not return: the worker has to release them.
     pub leftover: Vec<Handle>,
     /// The request, if it is still needed.
     pub request: Option<Box<GuestRequest>>,
@@ -219,19 +236,20 @@ pub struct CallEnd {
 /// Why a call has no outcome. The text is for the deployer's log, never for the client.
 #[derive(Debug, thiserror::Error)]
 pub enum CallFault {
-    /// The guest trapped, ran too long or ate its memory: with the wasm backtrace.
+    /// The guest trapped, ran too long or used too much memory. The text has the wasm backtrace.
     #[error("{0}")]
     Trapped(String),
-    /// It trapped in `resume`, and its version has been withdrawn for such faults: the request may come again.
-    #[error("of a version that was rolled back: {0}")]
+    /// The guest trapped in `resume`, and its version has been withdrawn for such faults: the
+    /// client may send the request again.
+    #[error("in a version that was rolled back: {0}")]
     Withdrawn(String),
-    /// The guest could not be started: the host's trouble, not the guest's.
+    /// The host could not start the guest, and the guest is not to blame.
     #[error("the guest could not be started: {0}")]
     Start(String),
 }
 
 impl CallFault {
-    /// What the client is told.
+    /// Returns the response for the client: 500 for the guest's fault, 503 if a retry may succeed.
     pub fn response(&self) -> Response {
         match self {
             CallFault::Trapped(_) => Response::text(500, "internal server error\n"),

@@ -1,4 +1,88 @@
-//! The seam between the loop and guests.
+//! The seam between a worker's loop and the guests that it serves.
+//!
+//! A worker knows neither wasmtime nor mio. It talks to two traits and a few plain values, and this
+//! crate is where they are. So a simulator can drive the very same loop with a seed instead of
+//! sockets, and with scripted guests instead of compiled ones. In the order in which a request
+//! meets them:
+//!
+//! 1. [`World`] is everything around a worker: sockets, a clock, randomness. A worker waits in
+//!    [`World::wait`] and is told what is [`Ready`].
+//! 2. [`Router`] maps a method and a path to a guest's route, with the captures of the route's
+//!    pattern. [`check_routes`] checks the routes of one guest while it is loaded, so that a wrong
+//!    pattern is that guest's error and not the table's.
+//! 3. [`Guests`] runs guests. A worker starts a [`Call`] in a [`Slot`] and gives it time slices;
+//!    after each one, [`Ran`] tells whether the call has ended, computes, or waits in place.
+//! 4. [`Outcome`] is what a call hands over when it ends: a response, or a [`Suspend`] that lists
+//!    pendings as [`Handle`]s. What settled them comes back to the guest as [`Arrival`]s.
+//! 5. [`Post`] tells a worker, from any thread, that its suspensions are settled.
+//! 6. [`Log`] takes the lines that all of this writes, and never makes a worker wait.
+//!
+//! # Routes
+//!
+//! All routes of a deployment are one table, and the first entry that has the path and the method
+//! wins:
+//!
+//! ```
+//! use snow_runtime::{Match, Route, RouteEntry, RouteId, Router, VersionId};
+//!
+//! let entry = |route, methods: &[&str], pattern: &str| RouteEntry {
+//!     version: VersionId(0),
+//!     route: RouteId(route),
+//!     declared: Route {
+//!         methods: methods.iter().map(|method| method.to_string()).collect(),
+//!         pattern: pattern.into(),
+//!     },
+//!     mount: "/shop".into(),
+//! };
+//! let router = Router::new(vec![
+//!     entry(0, &["GET"], "/items/(?P<id>[0-9]+)"),
+//!     entry(1, &["POST"], "/items/.*"),
+//! ])?;
+//!
+//! let found = router.find("GET", "/shop/items/7");
+//! let Match::Found { entry, params } = found else { panic!("{found:?}") };
+//! assert_eq!(router.entry(entry).unwrap().route, RouteId(0));
+//! assert_eq!((params[0].name.as_deref(), &*params[0].value), (Some("id"), "7"));
+//!
+//! let allow = "GET, HEAD, POST, OPTIONS".to_owned();
+//! assert_eq!(router.find("PUT", "/shop/items/7"), Match::MethodNotAllowed { allow });
+//! assert_eq!(router.find("GET", "/items/7"), Match::NotFound, "not below the mount prefix");
+//! # Ok::<(), snow_runtime::RouteError>(())
+//! ```
+//!
+//! # The log
+//!
+//! Lines go through a bounded queue to a thread that formats and writes them:
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use snow_runtime::{Level, Log, LogFormat};
+//!
+//! # fn main() -> std::io::Result<()> {
+//! let log = Log::start(LogFormat::Text, 1_000, std::io::stderr())?;
+//! log.host(Level::Info, "listening on 127.0.0.1:8080");
+//! log.flush(Duration::from_secs(1));
+//! assert_eq!(log.dropped(), 0);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What is guaranteed, and what is not
+//!
+//! - A guest never touches a connection. Everything that it can do to a request is in [`Outcome`],
+//!   or is an operation on the registry of pendings.
+//! - [`Router::find`] takes time linear in the length of the path, whatever the patterns are, and
+//!   the number of routes hardly matters unless the first route that has the path refuses the
+//!   method. The memory that a router needs is bounded too.
+//! - [`Log`] never blocks on a terminal or a disk. It does **not** promise that each line is
+//!   written: lines beyond the queue's limit are dropped, counted and reported. Lines of one thread
+//!   keep their order.
+//! - No text of a guest or a client can forge a line of the log or move a terminal's cursor.
+//! - Dropping a [`Handle`] does **not** release its pending: handles are plain values, and whoever
+//!   owns one releases it.
+//! - The ids here ([`VersionId`], [`RouteId`], [`Slot`]) are reused once what they name is gone.
+//!   Each type's page tells for how long an id is valid.
 
 #![forbid(unsafe_code)]
 
@@ -9,9 +93,7 @@ mod router;
 mod world;
 
 pub use self::guests::{Adopted, Call, CallEnd, CallEntry, CallFault, GuestRequest, Guests, Post, Ran, Slot, Wait};
-pub use self::log::{Access, Format, Level, Log};
-pub use self::outcome::{Arrival, Cause, Clock, Handle, Join, Outcome, Settled, Settlement, Suspend};
-pub use self::router::{
-    Match, Param, PatternError, Route, RouteEntry, RouteId, Router, VersionId, check as check_routes,
-};
+pub use self::log::{Access, Level, Log, LogFormat};
+pub use self::outcome::{Arrival, Cause, Handle, Join, Outcome, Settled, Settlement, Suspend, TimerState};
+pub use self::router::{Match, Param, Route, RouteEntry, RouteError, RouteId, Router, VersionId, check_routes};
 pub use self::world::{Ready, World};

@@ -1,5 +1,5 @@
-//! What a guest can do to a request, and what is done to a guest's call: plain values, the host's side of
-//! `wit/snow.wit`.
+//! What a guest can do to a request, and what a guest's call is given back: plain values, the
+//! host's side of `wit/snow.wit`.
 
 use std::sync::Arc;
 
@@ -7,29 +7,30 @@ pub use snow_core::Join;
 use snow_core::{PendingId, TimerKey};
 use snow_http::Response;
 
-/// What a pending is settled with. Shared, because `set-all` gives one settlement to thousands.
+/// What a pending is settled with.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Settlement {
     /// Bytes.
     Value(Vec<u8>),
     /// A whole response.
     Response(Response),
-    /// A failure; neither text reaches the client by itself.
+    /// A failure. Neither text reaches the client by itself.
     Failed {
         /// A stable word for programs.
         code: String,
-        /// For people.
+        /// An explanation for people.
         message: String,
     },
 }
 
-/// What a header field costs beside its text, as HTTP/2 counts it (RFC 9113, section 6.5.2): thousands of empty ones are
-/// not free.
+/// What a header field costs beside its text, the number that HTTP/2 uses too (RFC 9113, section
+/// 6.5.2). Without it, thousands of empty fields would be free.
 const FIELD_BYTES: usize = 32;
 
 impl Settlement {
-    /// What it takes to keep it, in bytes: a value; a response's body, and the name and value of each header field and
-    /// 32 more; a failure's texts.
+    /// Returns how many bytes it takes to keep the settlement: those of the value; of the
+    /// response's body and of each header field's name and value, and 32 more for each field; or of
+    /// the failure's texts.
     pub fn bytes(&self) -> usize {
         match self {
             Settlement::Value(bytes) => bytes.len(),
@@ -42,59 +43,62 @@ impl Settlement {
     }
 }
 
-/// A settlement as the registry holds it.
+/// A settlement as the registry holds it: shared, because `set-all` gives one settlement to
+/// thousands of pendings.
 pub type Settled = Arc<Settlement>;
 
 /// Why a suspension ended and `resume` is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// Its join came true.
+    /// The suspension's join came true.
     Settled,
-    /// Its deadline passed first.
+    /// The suspension's deadline passed first.
     Deadline,
 }
 
-/// A pending as the call or the suspension that owns it knows it. Not a smart pointer: whoever drops one
-/// has to release it in the registry and to cancel its timer.
+/// A pending as its owner (a call or a suspension) knows it. Not a smart pointer: the owner has to
+/// release the pending in the registry, and to cancel its timer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Handle {
     /// The pending.
     pub id: PendingId,
-    /// What settles it, if the clock does.
-    pub clock: Clock,
+    /// The timer that settles the pending, if it has one.
+    pub timer: TimerState,
 }
 
 /// Whether and when the clock settles a pending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Clock {
-    /// Never.
+pub enum TimerState {
+    /// The pending has no timer.
     None,
-    /// At this time, once it is suspended: nobody can tell before.
+    /// The pending is due at a certain time. The worker sets a timer once the pending is waited
+    /// for: until then, nothing would notice that it is settled.
     Due {
-        /// On the worker's clock.
+        /// The time on the worker's clock.
         at_ms: u64,
     },
-    /// The worker has set a timer for it.
+    /// The worker has set a timer.
     Set(TimerKey),
 }
 
-/// What a call hands over when it ends well. Everything a guest can do to a request is in here.
+/// What a call hands over when it ends well. Everything that a guest can do to a request is in
+/// here.
 #[derive(Debug)]
 pub enum Outcome {
-    /// The answer.
+    /// Answer the request.
     Respond(Response),
-    /// What the request waits for.
+    /// Hold the request until something happens.
     Suspend(Suspend),
 }
 
 /// A suspension as a guest returned it.
 #[derive(Debug)]
 pub struct Suspend {
-    /// In the guest's order.
+    /// The pendings, in the guest's order.
     pub handles: Vec<Handle>,
-    /// How many of them it takes.
+    /// How many of the pendings have to be settled.
     pub until: Join,
-    /// The guest's own deadline.
+    /// The guest's own deadline, counted from when the suspension is returned.
     pub timeout_ms: Option<u32>,
     /// The answer at the deadline if `resume` is not called.
     pub on_timeout: Option<Response>,
@@ -106,11 +110,11 @@ pub struct Suspend {
     pub state: Vec<u8>,
 }
 
-/// What `resume` is told of one handle.
+/// What `resume` is told about one handle.
 #[derive(Clone, Debug)]
 pub struct Arrival {
-    /// The handle, alive again in the new call.
+    /// The handle, owned by the new call.
     pub handle: Handle,
-    /// What it was settled with, if it was.
+    /// What the pending was settled with, if it was.
     pub settlement: Option<Settled>,
 }

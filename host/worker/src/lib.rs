@@ -2,8 +2,16 @@
 
 #![forbid(unsafe_code)]
 
+mod clients;
+mod inspect;
+mod lifecycle;
+mod mailbox;
+mod schedule;
+mod stats;
+mod suspensions;
 mod worker;
 
-pub use self::worker::question::{HeldPage, HeldRequest, Inspection, Position};
-pub use self::worker::stats::{LabelId, Labels, LoopState, RouteStats, WaitEnd};
-pub use self::worker::{Common, Holdings, Mailbox, Message, PostOffice, Stats, Worker};
+pub use self::inspect::{HeldPage, HeldRequest, Inspection, Position};
+pub use self::mailbox::{Mailbox, Message, PostOffice};
+pub use self::stats::{LabelId, Labels, LoopState, RouteStats, Stats, WaitEnd};
+pub use self::worker::{Common, Holdings, Worker};

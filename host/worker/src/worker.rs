@@ -7,76 +7,29 @@
 //! held. Generic over the world, so that a simulator can drive it.
 
 mod adopt;
-mod call_table;
 mod calls;
-mod clients;
-mod drain;
-mod gated;
-mod handles;
-mod inspect;
-mod peer;
-mod post_office;
-pub mod question;
-mod queued;
-pub mod stats;
-mod suspensions;
-mod tally;
 
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 
 use snow_config::{Limits, TurnLimits};
-use snow_core::{Fifo, GateId, Inbox, Key, PendingId, Registry, Slab, Timers, WorkerId};
-use snow_runtime::{Guests, Log, Post, Ready, Settled, Slot, VersionId, World};
+use snow_core::{Fifo, Key, PendingId, Registry, Slab, Timers, WorkerId};
+use snow_runtime::{Guests, Log, Post, Ready, Settled, World};
 
 use self::adopt::Expelled;
-use self::call_table::CallTable;
-use self::clients::Client;
-use self::drain::Drain;
-use self::inspect::Scan;
-pub use self::post_office::PostOffice;
-pub use self::stats::Stats;
-use self::suspensions::Suspension;
-use self::tally::Tally;
+use crate::clients::Client;
+use crate::inspect::Scan;
+use crate::lifecycle::Drain;
+use crate::mailbox::{Mailbox, Message};
+use crate::schedule::CallTable;
+use crate::stats::Stats;
+use crate::stats::writer::Tally;
+use crate::suspensions::Suspension;
 
-const TURN: TurnLimits = TurnLimits::DEFAULT;
+pub(crate) const TURN: TurnLimits = TurnLimits::DEFAULT;
 /// The one buffer that all sockets of the worker are read into.
-const SCRATCH_BYTES: usize = 64 << 10;
-
-/// How others reach a worker.
-pub struct Mailbox {
-    /// Orders, and started calls that can go on.
-    pub control: Inbox<Message>,
-    /// Suspensions of which a pending was settled.
-    pub settled: Inbox<Key>,
-}
-
-/// What a worker is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Message {
-    /// The call in this slot can go on.
-    Runnable(Slot),
-    /// It is this worker's turn at a gate: see [`Post::gate_opened`].
-    GateOpened {
-        /// The gate.
-        gate: GateId,
-    },
-    /// There is a new deployment: see [`Guests::adopt`].
-    Adopt,
-    /// Too many versions of a guest are held, and this is the oldest: what is suspended for it is answered 503.
-    Expel {
-        /// The version.
-        version: VersionId,
-    },
-    /// There is a question on its [`question::Desk`].
-    Inspect,
-    /// Stop accepting, let what is held wait until then at most, and end.
-    Drain {
-        /// On the workers' clock.
-        until_ms: u64,
-    },
-}
+pub(crate) const SCRATCH_BYTES: usize = 64 << 10;
 
 /// What a worker holds at one moment, for whoever drives it turn by turn to compare with what should be there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -112,39 +65,39 @@ pub struct Common {
 
 /// One thread's world and everything it holds.
 pub struct Worker<W: World, C: Guests> {
-    id: WorkerId,
-    world: W,
-    guests: C,
-    shared: Common,
-    mailbox: Arc<Mailbox>,
-    tally: Tally,
-    clients: Slab<Client<W::Socket>>,
-    suspensions: Slab<Suspension>,
-    timers: Timers<Timer>,
-    calls: CallTable,
+    pub(crate) id: WorkerId,
+    pub(crate) world: W,
+    pub(crate) guests: C,
+    pub(crate) shared: Common,
+    pub(crate) mailbox: Arc<Mailbox>,
+    pub(crate) tally: Tally,
+    pub(crate) clients: Slab<Client<W::Socket>>,
+    pub(crate) suspensions: Slab<Suspension>,
+    pub(crate) timers: Timers<Timer>,
+    pub(crate) calls: CallTable,
     /// Suspensions that are over and wait for a call of `resume`.
-    resumable: Fifo<Key>,
+    pub(crate) resumable: Fifo<Key>,
     /// Clients that have something to read, parse or write in this turn.
-    dirty: VecDeque<Key>,
+    pub(crate) dirty: VecDeque<Key>,
     /// Clients that may have requests, for a turn when fewer calls wait.
-    deferred: Fifo<Key>,
-    drain: Drain,
+    pub(crate) deferred: Fifo<Key>,
+    pub(crate) drain: Drain,
     /// Versions whose suspensions are to be answered 503.
-    expelled: VecDeque<Expelled>,
+    pub(crate) expelled: VecDeque<Expelled>,
     /// Questions about what is held.
-    scans: VecDeque<Scan>,
-    scratch: Box<[u8]>,
-    ready: Vec<Ready>,
-    now_ms: u64,
-    date: String,
-    accepting: bool,
+    pub(crate) scans: VecDeque<Scan>,
+    pub(crate) scratch: Box<[u8]>,
+    pub(crate) ready: Vec<Ready>,
+    pub(crate) now_ms: u64,
+    pub(crate) date: String,
+    pub(crate) accepting: bool,
     /// The last attempt to accept has failed.
-    accept_fails: bool,
+    pub(crate) accept_fails: bool,
 }
 
 /// What a timer is for.
 #[derive(Clone, Copy, Debug)]
-enum Timer {
+pub(crate) enum Timer {
     /// A connection's own timeout.
     Client(Key),
     /// A suspension's deadline.
@@ -155,9 +108,9 @@ enum Timer {
 
 /// One request of one client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct ExchangeRef {
-    client: Key,
-    serial: u32,
+pub(crate) struct ExchangeRef {
+    pub client: Key,
+    pub serial: u32,
 }
 
 impl<W: World, C: Guests> Worker<W, C> {
@@ -237,13 +190,12 @@ impl<W: World, C: Guests> Worker<W, C> {
     }
 
     fn wait(&mut self) -> io::Result<()> {
-        let asleep = !self.is_busy() && self.mailbox.control.fall_asleep() && self.mailbox.settled.fall_asleep();
+        let asleep = !self.is_busy() && self.mailbox.fall_asleep();
         let timeout_ms = if asleep { self.sleep_ms() } else { Some(0) };
         self.tally.stats.turns.waits();
         // An error leaves the worker asleep: whoever drives it turn by turn is woken by its mail then.
         self.world.wait(timeout_ms, &mut self.ready).inspect_err(|_| self.tally.stats.turns.begins(self.now_ms))?;
-        self.mailbox.control.wake_up();
-        self.mailbox.settled.wake_up();
+        self.mailbox.wake_up();
         Ok(())
     }
 
@@ -294,19 +246,19 @@ impl<W: World, C: Guests> Worker<W, C> {
     }
 
     fn take_messages(&mut self) {
-        for message in self.mailbox.control.take() {
+        for message in self.mailbox.take_messages() {
             match message {
                 Message::Runnable(slot) => self.calls.runnable.push_back(slot),
                 Message::GateOpened { gate } => self.calls.gated.opened(gate),
                 Message::Adopt => self.adopt(),
                 Message::Expel { version } => self.expel(version),
-                Message::Inspect => self.inspect(),
+                Message::Inspect(inspection) => self.inspect(*inspection),
                 Message::Drain { until_ms } => self.start_draining(until_ms),
             }
         }
         // What can't be resumed yet waits in the inbox, so that this queue stays short.
         if self.resumable.len() < TURN.resumable_max {
-            for suspension in self.mailbox.settled.take() {
+            for suspension in self.mailbox.take_settled() {
                 self.settled(suspension);
             }
         }
@@ -323,7 +275,7 @@ impl<W: World, C: Guests> Worker<W, C> {
         }
     }
 
-    fn mark_dirty(&mut self, key: Key) {
+    pub(crate) fn mark_dirty(&mut self, key: Key) {
         if let Some(client) = self.clients.get_mut(key).filter(|client| !client.dirty) {
             client.dirty = true;
             self.dirty.push_back(key);
@@ -336,7 +288,7 @@ impl<W: World, C: Guests> Worker<W, C> {
         }
     }
 
-    fn exchange_is_there(&self, exchange: ExchangeRef) -> bool {
+    pub(crate) fn exchange_is_there(&self, exchange: ExchangeRef) -> bool {
         let client = self.clients.get(exchange.client);
         client.and_then(|client| client.connection.exchange()).is_some_and(|e| e.serial == exchange.serial)
     }
@@ -352,7 +304,7 @@ impl<W: World, C: Guests> Worker<W, C> {
         }
     }
 
-    fn count(&self) {
+    pub(crate) fn count(&self) {
         self.tally.stats.connections.set(self.clients.len() as u64);
         self.tally.stats.suspended.set(self.suspensions.len() as u64);
     }

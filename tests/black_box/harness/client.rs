@@ -7,6 +7,7 @@ use std::time::Duration;
 use socket2::SockRef;
 
 use super::{A_MOMENT, PATIENCE};
+use snow_tools::client::ResponseReader;
 
 /// One connection.
 pub struct Client {
@@ -54,6 +55,12 @@ impl Client {
         // Small pieces are to arrive as such.
         stream.set_nodelay(true).unwrap();
         Client { stream, buffer: Vec::new() }
+    }
+
+    /// Its own port.
+    #[track_caller]
+    pub fn port(&self) -> u16 {
+        self.stream.local_addr().expect("it is connected").port()
     }
 
     /// Sends bytes as they are.
@@ -115,6 +122,11 @@ impl Client {
         SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).expect("a socket takes SO_LINGER");
     }
 
+    /// Waits until an answer begins, or the connection ends without one.
+    pub fn is_answered(&mut self) -> bool {
+        !self.buffer.is_empty() || self.stream.peek(&mut [0; 1]).is_ok_and(|count| count > 0)
+    }
+
     /// Nothing comes for a moment.
     #[track_caller]
     pub fn is_silent(&mut self) {
@@ -152,103 +164,28 @@ impl Client {
         String::from_utf8_lossy(&self.buffer).chars().take(2_000).collect()
     }
 
+    /// The client's reader has the rules of RFC 9112; the ones here are the host's own.
     #[track_caller]
     fn read_response(&mut self, to_head: bool) -> Response {
-        let head = self.line_by_line();
-        let (status_line, field_lines) = head.split_first().expect("a head has a first line");
-        let status = status(status_line);
-        let fields: Vec<_> = field_lines.iter().map(|line| field(line)).collect();
-        let mut response = Response { status, fields, body: Vec::new() };
-        assert!(status < 200 || response.field("date").is_some_and(|date| date.len() == 29), "no date: {response:?}");
-        let length = response.field("content-length").map(|length| decimal(length));
-        let chunked = response.field("transfer-encoding").map(|coding| assert_eq!(coding, "chunked"));
-        assert!(length.is_none() || chunked.is_none(), "two framings: {response:?}");
-        if status == 204 || status < 200 {
-            assert!(length.is_none() && chunked.is_none(), "a {status} has no framing: {response:?}");
-        }
-        response.body = match (length, chunked) {
-            _ if to_head || status < 200 || matches!(status, 204 | 304) => Vec::new(),
-            (Some(length), _) => self.take(length),
-            (_, Some(())) => self.chunks(),
-            (None, None) => self.rest(),
+        let mut reader = ResponseReader::new(to_head);
+        let response = loop {
+            match reader.read(&mut self.buffer) {
+                Ok(Some(response)) => break response,
+                Ok(None) => {}
+                Err(error) => panic!("{error}; before {:?}", self.received()),
+            }
+            if !self.receive() {
+                break reader.end().expect("the connection stays open until the answer is complete");
+            }
         };
+        let text = |(name, value): (String, Vec<u8>)| {
+            assert!(value.is_ascii(), "{name}: {value:?}");
+            (name, String::from_utf8_lossy(&value).into_owned())
+        };
+        let fields = response.headers.into_iter().map(text).collect();
+        let response = Response { status: response.status, fields, body: response.body };
+        let has_date = response.field("date").is_some_and(|date| date.len() == 29);
+        assert!(response.status < 200 || has_date, "no date: {response:?}");
         response
     }
-
-    /// A head: its lines without their ends, and without the empty one.
-    #[track_caller]
-    fn line_by_line(&mut self) -> Vec<String> {
-        let mut lines = Vec::new();
-        loop {
-            match self.line() {
-                line if line.is_empty() => return lines,
-                line => lines.push(line),
-            }
-        }
-    }
-
-    #[track_caller]
-    fn line(&mut self) -> String {
-        let end = loop {
-            match self.buffer.iter().position(|&byte| byte == b'\n') {
-                Some(end) => break end,
-                None => assert!(self.receive(), "the connection ended in a head: {:?}", self.received()),
-            }
-        };
-        let line: Vec<u8> = self.buffer.drain(..=end).collect();
-        let content = line.strip_suffix(b"\r\n").unwrap_or_else(|| panic!("a bare LF: {line:?}"));
-        assert!(content.iter().all(|&byte| byte == b'\t' || (b' '..0x7f).contains(&byte)), "control bytes: {line:?}");
-        String::from_utf8(content.to_vec()).expect("it was looked at")
-    }
-
-    #[track_caller]
-    fn take(&mut self, length: usize) -> Vec<u8> {
-        while self.buffer.len() < length {
-            assert!(self.receive(), "the connection ended in a body of {length}, at {}", self.buffer.len());
-        }
-        self.buffer.drain(..length).collect()
-    }
-
-    #[track_caller]
-    fn chunks(&mut self) -> Vec<u8> {
-        let mut body = Vec::new();
-        loop {
-            let size = self.line();
-            let size = usize::from_str_radix(&size, 16).unwrap_or_else(|_| panic!("no chunk's size: {size:?}"));
-            let chunk = self.take(size);
-            assert_eq!(self.line(), "", "a chunk ends with an empty line");
-            if size == 0 {
-                return body;
-            }
-            body.extend(chunk);
-        }
-    }
-
-    #[track_caller]
-    fn rest(&mut self) -> Vec<u8> {
-        while self.receive() {}
-        std::mem::take(&mut self.buffer)
-    }
-}
-
-#[track_caller]
-fn status(line: &str) -> u16 {
-    let rest = line.strip_prefix("HTTP/1.1 ").unwrap_or_else(|| panic!("no status line: {line:?}"));
-    let (digits, reason) = rest.split_at_checked(3).unwrap_or_else(|| panic!("no status: {line:?}"));
-    assert!(reason.starts_with(' '), "a space follows the status, even with no reason: {line:?}");
-    decimal(digits) as u16
-}
-
-#[track_caller]
-fn field(line: &str) -> (String, String) {
-    let (name, value) = line.split_once(':').unwrap_or_else(|| panic!("no field: {line:?}"));
-    let is_tchar = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    assert!(!name.is_empty() && name.bytes().all(is_tchar), "no field name: {line:?}");
-    (name.to_ascii_lowercase(), value.trim_matches([' ', '\t']).to_owned())
-}
-
-#[track_caller]
-fn decimal(digits: &str) -> usize {
-    assert!(!digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()), "no number: {digits:?}");
-    digits.parse().expect("it has only digits")
 }

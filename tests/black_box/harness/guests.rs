@@ -17,6 +17,8 @@ impl Folder {
         static FOLDERS: AtomicUsize = AtomicUsize::new(0);
         let number = FOLDERS.fetch_add(1, Ordering::Relaxed);
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{number}", process::id()));
+        // A test process of this number may have been killed before it could remove its own.
+        let _ = fs::remove_dir_all(&path);
         fs::create_dir_all(&path).expect("the target folder can be written");
         Folder(path)
     }
@@ -35,6 +37,13 @@ impl Folder {
     pub fn add(&self, name: &str, bytes: &[u8]) -> PathBuf {
         let file = self.0.join(name);
         fs::write(&file, bytes).expect("a guests folder can be written");
+        file
+    }
+
+    /// Puts a file there at once, in the place of the one that may be there: nobody can see a part of it.
+    pub fn replace(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        let (file, aside) = (self.0.join(name), Folder::new());
+        fs::rename(aside.add("new", bytes), &file).expect("a guests folder can be written");
         file
     }
 

@@ -36,8 +36,8 @@ impl Lines {
         lines
     }
 
-    /// Everything so far.
-    pub fn text(&self) -> String {
+    /// Everything so far: whatever comes next may be on its way. For messages; a test waits for a sign instead.
+    pub(super) fn text(&self) -> String {
         self.0.lock().text.clone()
     }
 
@@ -49,15 +49,37 @@ impl Lines {
     /// Waits until it has said all of these, in whatever order, and returns everything so far.
     #[track_caller]
     pub fn until(&self, needles: &[&str]) -> String {
+        let missing =
+            |text: &str| needles.iter().filter(|needle| !text.contains(**needle)).copied().collect::<Vec<_>>();
+        let found = self.wait(|said| missing(&said.text).is_empty().then(|| said.text.clone()));
+        found.unwrap_or_else(|text| panic!("{:?} is not in:\n{text}", missing(&text)))
+    }
+
+    /// Waits until `look` finds what it looks for in everything so far.
+    #[track_caller]
+    pub fn find<T>(&self, what: &str, look: impl Fn(&str) -> Option<T>) -> T {
+        self.wait(|said| look(&said.text)).unwrap_or_else(|text| panic!("{what}: not in:\n{text}"))
+    }
+
+    /// Waits until it has ended, and returns all that it has said.
+    #[track_caller]
+    pub fn to_end(&self) -> String {
+        let ended = self.wait(|said| said.ended.then(|| said.text.clone()));
+        ended.unwrap_or_else(|text| panic!("it goes on after:\n{text}"))
+    }
+
+    /// Waits until `look` finds something, else returns what was said.
+    fn wait<T>(&self, look: impl Fn(&Said) -> Option<T>) -> Result<T, String> {
         let until = Instant::now() + PATIENCE;
         let mut said = self.0.lock();
         loop {
-            let missing: Vec<_> = needles.iter().filter(|needle| !said.text.contains(**needle)).collect();
-            if missing.is_empty() {
-                return said.text.clone();
+            if let Some(found) = look(&said) {
+                return Ok(found);
             }
             let left = until.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero() && !said.ended, "{missing:?} is not in:\n{}", said.text);
+            if left.is_zero() || said.ended {
+                return Err(said.text.clone());
+            }
             said = self.0.changed.wait_timeout(said, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }

@@ -1,5 +1,19 @@
 //! What every test needs: a server, a client that trusts nothing, and guests to serve.
+//!
+//! A server writes its log on a thread of its own, learns of a client's leaving in its own time, and deploys to one worker
+//! after the other. So a test never reads what a server has said "by now". It waits for a sign:
+//!
+//! | to know that | wait with |
+//! |---|---|
+//! | something was said or logged | [`Lines::until`], [`Lines::find`] |
+//! | something was *not* logged | [`Server::log_by_now`], or [`Lines::to_end`] once the server has ended |
+//! | requests are held | [`Server::wait_for_waiting`], [`Admin::wait_until_held`] |
+//! | something is counted | [`eventually`], with [`Admin::metric`] |
+//! | every worker serves what was deployed | [`Server::everywhere`] |
+//!
+//! Silence is no sign: [`Client::is_silent`] shows that nothing came too early, never that something was done.
 
+mod admin;
 mod client;
 mod guests;
 mod lines;
@@ -7,10 +21,11 @@ mod load;
 mod program;
 mod server;
 
+pub use admin::Admin;
 pub use client::Client;
 pub use guests::{Folder, source};
 pub use load::Load;
-pub use program::{keep_in_target, program, run, workspace};
+pub use program::{keep_in_target, program, run, run_to_refusal, workspace};
 pub use server::{Server, Setup, serve};
 
 use std::time::{Duration, Instant};
@@ -19,7 +34,7 @@ use std::time::{Duration, Instant};
 /// and a test that passes never waits for it.
 pub const PATIENCE: Duration = Duration::from_secs(40);
 
-/// How long a test looks at something that must not happen.
+/// How long a test looks at something that must not happen. Never how long it waits for something that must.
 pub const A_MOMENT: Duration = Duration::from_millis(150);
 
 /// Asks again and again until `done` says something. For what the host tells only those who ask.

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
+use super::PATIENCE;
+
 /// The workspace's root.
 pub fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("this crate lies in the workspace")
@@ -64,4 +66,13 @@ pub fn run<A: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = A>) ->
         .stdin(Stdio::null())
         .output()
         .expect("the program can be started")
+}
+
+/// Runs the program to the end that it should come to by itself: it is not to serve. Should it all the same, it is ended
+/// after a while, and its exit code is 124.
+#[track_caller]
+pub fn run_to_refusal<A: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = A>, input: Stdio) -> Output {
+    let mut command = Command::new("timeout");
+    command.arg(PATIENCE.as_secs().to_string()).arg(program()).args(arguments).stdin(input);
+    keep_in_target(&mut command).output().expect("there is a `timeout`")
 }

@@ -2,7 +2,9 @@
 
 use std::net::SocketAddr;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::admin::Admin;
 use super::client::{Client, Response};
 use super::guests::Folder;
 use super::lines::Lines;
@@ -39,6 +41,11 @@ impl Setup {
     pub fn arguments(mut self, arguments: &[&str]) -> Setup {
         self.arguments.extend(arguments.iter().map(|&argument| argument.to_owned()));
         self
+    }
+
+    /// With an admin listener: see [`Server::admin`].
+    pub fn watched(self) -> Setup {
+        self.arguments(&Admin::ARGUMENTS)
     }
 
     /// Starts it and waits until it listens.
@@ -79,12 +86,13 @@ impl Server {
     #[track_caller]
     fn announced(&mut self) -> SocketAddr {
         eventually("the server listens", || {
+            // Before what it has said is looked at: it may say it, and end.
+            let ended = self.child.try_wait().expect("a child can be asked");
             let out = self.out.text();
             if let Some(line) = out.lines().find_map(|line| line.strip_prefix("listening on http://")) {
                 return Some(line.parse().expect("what it listens on is an address"));
             }
-            let ended = self.child.try_wait().expect("a child can be asked");
-            assert!(ended.is_none(), "the server ended ({ended:?}):\n{out}{}", self.log.text());
+            assert!(ended.is_none(), "the server ended ({ended:?}):\n{out}{}", self.log.to_end());
             None
         })
     }
@@ -114,6 +122,36 @@ impl Server {
     pub fn wait_for_waiting(&self, count: usize) {
         let mut client = self.connect();
         eventually(&format!("{count} wait"), || (client.get("/waiting/").text() == count.to_string()).then_some(()));
+    }
+
+    /// Waits until every worker answers a GET with this text: a deployment reaches one after the other.
+    ///
+    /// The kernel decides by a connection's ports which worker gets it, so this asks on many connections: that all of
+    /// them belong to one of two workers has a chance of one in 2^31. On each it asks until the answer is right.
+    #[track_caller]
+    pub fn everywhere(&self, target: &str, text: &str) {
+        for _ in 0..32 {
+            let mut client = self.connect();
+            eventually(&format!("{target} is {text}"), || (client.get(target).text() == text).then_some(()));
+        }
+    }
+
+    /// All that was logged before this was called. The server is asked for something, and what it logs of that comes
+    /// behind all the rest: lines are written in their order.
+    #[track_caller]
+    pub fn log_by_now(&self) -> String {
+        static SIGNS: AtomicUsize = AtomicUsize::new(0);
+        let id = format!("sign-{}-by-now", SIGNS.fetch_add(1, Ordering::Relaxed));
+        let mut client = self.connect();
+        client.send(format!("GET /by-now HTTP/1.1\r\nhost: test\r\nx-request-id: {id}\r\n\r\n"));
+        client.response();
+        self.log.until(&[&id])
+    }
+
+    /// Where it tells about itself, if it was told to ([`Setup::watched`]).
+    #[track_caller]
+    pub fn admin(&self) -> Admin {
+        Admin::of(&self.out)
     }
 
     /// Whether it serves: asked after everything that might have harmed it.

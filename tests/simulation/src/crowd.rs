@@ -14,8 +14,8 @@ use snow_config::TurnLimits;
 use snow_core::{Key, Registry, WorkerId};
 use snow_http::Response;
 use snow_runtime::{
-    Arrival, Call, CallEnd, CallEntry, Clock, Guests, Handle, Join, Outcome, Post, Ran, Ready, Route, RouteEntry,
-    RouteId, Router, Settled, Settlement, Slot, Suspend, VersionId, World,
+    Arrival, Call, CallEnd, CallEntry, Guests, Handle, Join, Outcome, Post, Ran, Ready, Route, RouteEntry, RouteId,
+    Router, Settled, Settlement, Slot, Suspend, TimerState, VersionId, World,
 };
 use snow_worker::{Mailbox, Message, PostOffice};
 
@@ -187,7 +187,7 @@ impl Snow {
     fn suspend(&self, resume: bool) -> Outcome {
         let id = self.registry.create(WORKER, Some(KEY)).expect("the limits allow it");
         Outcome::Suspend(Suspend {
-            handles: vec![Handle { id, clock: Clock::None }],
+            handles: vec![Handle { id, timer: TimerState::None }],
             until: Join::All,
             timeout_ms: Some(600_000),
             on_timeout: (!resume).then(|| Response::text(504, "nobody came")),
@@ -213,7 +213,7 @@ impl Snow {
         match self.stop_some() {
             Some(outcome) => Ran::Ended(CallEnd { outcome: Ok(outcome), leftover: Vec::new(), request: None }),
             None => {
-                self.mailbox.control.send(Message::Runnable(slot));
+                self.mailbox.send(Message::Runnable(slot));
                 Ran::Yielded
             }
         }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use snow_config::Limits;
-use snow_core::{Inbox, Registry, WorkerId};
-use snow_runtime::{Format, Guests, Log, Post, Settled, World};
+use snow_core::{Registry, WorkerId};
+use snow_runtime::{Guests, Log, LogFormat, Post, Settled, World};
 use snow_worker::{Common, Mailbox, PostOffice, Stats, Worker};
 
 /// Makes workers that share a registry and a post office.
@@ -28,15 +28,12 @@ impl Office {
         let registry = Arc::new(Registry::new(limits.pendings_max, counted));
         let post = Arc::new(PostOffice::default());
         let mailbox = |worker| {
-            let (control, settled) = (wake.clone(), wake.clone());
-            Arc::new(Mailbox {
-                control: Inbox::new(move || control(worker)),
-                settled: Inbox::new(move || settled(worker)),
-            })
+            let wake = wake.clone();
+            Arc::new(Mailbox::new(move || wake(worker)))
         };
         let mailboxes: Vec<_> = (0..workers).map(WorkerId).map(mailbox).collect();
         post.open(mailboxes.clone());
-        let log = Log::start(Format::Text, limits.log_lines_max, io::sink()).expect("the log's thread starts");
+        let log = Log::start(LogFormat::Text, limits.log_lines_max, io::sink()).expect("the log's thread starts");
         let shared = Common {
             limits: Arc::new(limits),
             // Few, so that some calls that wait in place take places of those that run.

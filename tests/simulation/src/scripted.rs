@@ -7,11 +7,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use snow_config::Limits;
-use snow_core::{Gate, GateId, Registry, Told, Waiter, WorkerId};
+use snow_core::{Gate, GateId, Registry, Waiter, WorkerId};
 use snow_http::Response;
 use snow_runtime::{
-    Adopted, Call, CallEnd, CallEntry, CallFault, Clock, GuestRequest, Guests, Handle, Join, Outcome, Post, Ran, Route,
-    RouteEntry, RouteId, Router, Settled, Slot, Suspend, VersionId, Wait,
+    Adopted, Call, CallEnd, CallEntry, CallFault, GuestRequest, Guests, Handle, Join, Outcome, Post, Ran, Route,
+    RouteEntry, RouteId, Router, Settled, Slot, Suspend, TimerState, VersionId, Wait,
 };
 use snow_worker::{Mailbox, Message, PostOffice};
 
@@ -164,12 +164,12 @@ impl Scripted {
         let ledger = &mut stage.ledger;
         let woken = match op {
             Op::Create(key) => {
-                self.create(ledger, running, key, Clock::None);
+                self.create(ledger, running, key, TimerState::None);
                 Vec::new()
             }
             Op::Timer(after_ms) => {
                 let at_ms = running.began_ms + u64::from(after_ms);
-                self.create(ledger, running, None, Clock::Due { at_ms });
+                self.create(ledger, running, None, TimerState::Due { at_ms });
                 Vec::new()
             }
             Op::SettleNext(key) => ledger.settle_next(key),
@@ -178,7 +178,7 @@ impl Scripted {
             Op::Drop(_) if running.handles.is_empty() => Vec::new(),
             Op::Drop(which) => {
                 let (handle, _) = running.handles.remove(which % running.handles.len());
-                if matches!(handle.clock, Clock::Set(_)) {
+                if matches!(handle.timer, TimerState::Set(_)) {
                     running.dropped.push(handle);
                 }
                 self.registry.release(handle.id).into_iter().collect()
@@ -195,11 +195,11 @@ impl Scripted {
         }
     }
 
-    fn create(&self, ledger: &mut Ledger, running: &mut Running, key: Option<usize>, clock: Clock) {
+    fn create(&self, ledger: &mut Ledger, running: &mut Running, key: Option<usize>, timer: TimerState) {
         // A limit may be reached; then the guest goes on without.
         let Ok(id) = self.registry.create(self.worker, key.map(|key| KEYS[key])) else { return };
-        let due_ms = if let Clock::Due { at_ms } = clock { Some(at_ms) } else { None };
-        running.handles.push((Handle { id, clock }, ledger.create(id, key, due_ms)));
+        let due_ms = if let TimerState::Due { at_ms } = timer { Some(at_ms) } else { None };
+        running.handles.push((Handle { id, timer }, ledger.create(id, key, due_ms)));
     }
 
     fn end(&self, running: Running) -> CallEnd {
@@ -261,7 +261,7 @@ impl Scripted {
                 self.slots[slot.index()] = Some(running);
                 // As wasmtime: at once. Or as another thread: some time.
                 match self.network.borrow_mut().rng.percent(70) {
-                    true => self.mailbox.control.send(Message::Runnable(slot)),
+                    true => self.mailbox.send(Message::Runnable(slot)),
                     false => self.stage.borrow_mut().runnable.push((self.worker, slot)),
                 }
                 Ran::Yielded
@@ -276,7 +276,7 @@ impl Scripted {
         }
     }
 
-    fn tell(&self, told: Told) {
+    fn tell(&self, told: Option<WorkerId>) {
         if let Some(worker) = told {
             self.post.gate_opened(worker, self.stage.borrow().gate.id);
         }

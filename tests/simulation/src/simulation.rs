@@ -212,7 +212,7 @@ impl Simulation {
         }
         if !stage.runnable.is_empty() {
             let (worker, slot) = stage.runnable.remove(0);
-            self.office.mailboxes[worker.index()].control.send(Message::Runnable(slot));
+            self.office.mailboxes[worker.index()].send(Message::Runnable(slot));
         }
     }
 
@@ -224,7 +224,7 @@ impl Simulation {
             stage.calls_max = self.rng.percent(60).then(|| 1 + self.rng.below(3) as u32);
         }
         for mailbox in &self.office.mailboxes {
-            mailbox.control.send(Message::Adopt);
+            mailbox.send(Message::Adopt);
         }
     }
 
@@ -234,7 +234,7 @@ impl Simulation {
         let Some(version) = versions.oldest_held().filter(|_| self.expels) else { return };
         versions.expelled.insert(version);
         for mailbox in &self.office.mailboxes {
-            mailbox.control.send(Message::Expel { version });
+            mailbox.send(Message::Expel { version });
         }
     }
 
@@ -243,8 +243,8 @@ impl Simulation {
         let (worker, requests_max) = (self.rng.below(self.workers.len()), self.rng.below(5));
         let (reply, answer) = mpsc::channel();
         let reply = Box::new(move |page| reply.send(page).expect("it is waited for"));
-        self.office.stats[worker].desk.put(Inspection { requests_max, after: None, reply });
-        self.office.mailboxes[worker].control.send(Message::Inspect);
+        let inspection = Box::new(Inspection { requests_max, after: None, reply });
+        self.office.mailboxes[worker].send(Message::Inspect(inspection));
         self.inspections.push(Asked { worker, requests_max, answer });
     }
 
@@ -274,7 +274,7 @@ impl Simulation {
         self.drain_until_ms = Some(until_ms);
         self.stage.borrow_mut().ledger.refuses = true;
         for mailbox in &self.office.mailboxes {
-            mailbox.control.send(Message::Drain { until_ms });
+            mailbox.send(Message::Drain { until_ms });
         }
     }
 

@@ -2,46 +2,64 @@
 
 use std::collections::BTreeMap;
 
+use super::limits::{PAGE_BYTES, SLOTS_MAX};
 use snow_core::Globs;
+use snow_core::declare::BYTES_MAX;
 
-/// What was decided about guests, by their names. Guests that are not here have what [`Limits`](super::Limits) says.
+/// The most that a call may run: an hour. No client waits longer for a response.
+const RUNNING_MS_MAX: u64 = 3_600_000;
+/// The most calls that could have an instance, whatever the limits are.
+const CALLS_MAX: u64 = 1 << 20;
+
+/// What was decided about guests, by their names. For all others [`Limits`](super::Limits) apply.
 pub type GuestConfigs = BTreeMap<String, GuestConfig>;
 
-/// What a deployer decides about one guest.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct GuestConfig {
-    /// Keys under which it may create pendings; `*` stands for anything.
-    pub keys: Option<Globs>,
-    /// Keys under which it may settle; `*` stands for anything.
-    pub settles: Option<Globs>,
-    /// Whether it may settle with a `response` what another guest waits for.
-    pub responds: Option<bool>,
-    /// Pendings of this guest; more are refused. Unless set, `guest_pendings_max` of the limits.
-    pub pendings_max: Option<usize>,
-    /// The prefix of the paths that reach it, such as /shop: as it is sent, without a slash at its end. Its routes
-    /// match what follows.
-    pub mount: Option<String>,
-    /// The linear memory of an instance of it. Unless set, `call_memory_bytes_max` of the limits, which it can't exceed.
-    pub memory_bytes_max: Option<usize>,
-    /// How long one call of it may run, not counting the time when others run. Unless set, `call_running_ms_max` of the
-    /// limits.
-    pub running_ms_max: Option<u32>,
-    /// The content of one request to it. More is a 413. Unless set, `body_bytes_max` of the limits, which it can't exceed.
-    pub body_bytes_max: Option<u64>,
-    /// Calls of it in the process that have an instance at one time. Unless set, only the limits of all calls count.
-    pub calls_max: Option<u32>,
-    /// Whether each call has a fresh instance, or one serves up to so many calls after another.
-    pub instances: Option<Instances>,
-    /// The command that builds it, and its arguments, each by itself. It runs in the folder of the guest's source, and
-    /// writes to the path in $SNOW_GUEST_OUT, or leaves NAME.wasm in that folder. Unless set, what its language builds with.
-    pub build: Option<Vec<String>>,
-    /// When a new version of it is given up for the one before. Unless set, what the file says for all.
-    pub rollback: Option<Rollback>,
+snow_core::declare_settings! {
+    /// What a deployer decides about one guest.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct GuestConfig {
+        /// Keys under which the guest may create pendings; `*` stands for anything.
+        pub keys: Option<Globs>, live;
+        /// Keys under which the guest may settle; `*` stands for anything.
+        pub settles: Option<Globs>, live;
+        /// Whether the guest may settle with a `response` what another guest waits for.
+        pub responds: Option<bool>, live;
+        /// Pendings of this guest. More are refused. Unless set, `guest_pendings_max` of the limits.
+        pub pendings_max: Option<usize>, live, in 0..=SLOTS_MAX, at_most pendings_max;
+        /// The prefix of the paths that reach the guest, such as /shop: as it is sent, without a slash at its end. The
+        /// guest's routes match what follows.
+        pub mount: Option<String>, live, as Option<Mount>;
+        /// Bytes of the linear memory of an instance. Unless set, `call_memory_bytes_max` of the limits, which it can't
+        /// exceed.
+        pub memory_bytes_max: Option<usize>, live, in PAGE_BYTES..=BYTES_MAX, at_most call_memory_bytes_max;
+        /// How long one call of the guest may run, without the time in which other calls run. Unless set,
+        /// `call_running_ms_max` of the limits.
+        pub running_ms_max: Option<u32>, live, in 1..=RUNNING_MS_MAX;
+        /// Bytes of the content of one request to the guest. More is a 413. Unless set, `body_bytes_max` of the limits,
+        /// which it can't exceed.
+        pub body_bytes_max: Option<u64>, live, in 0..=BYTES_MAX, at_most body_bytes_max;
+        /// Calls of the guest, in the whole process, that have an instance at one time. Unless set, only the limits of
+        /// all calls apply.
+        pub calls_max: Option<u32>, live, in 1..=CALLS_MAX;
+        /// Whether each call has a fresh instance, or one instance serves up to so many calls, one after another.
+        pub instances: Option<Instances>, live;
+        /// The command that builds the guest, and its arguments, each a string. It runs in the folder of the guest's
+        /// source, and writes to the path in $SNOW_GUEST_OUT, or leaves NAME.wasm in that folder. Unless set, the usual
+        /// command of the source's language.
+        pub build: Option<Vec<String>>, live, as Option<Command>;
+        /// When a new version of the guest is rolled back. Unless set, the file's `rollback` for all guests.
+        pub rollback: Option<Rollback>, live;
+    }
 }
 
+/// What `mount` may be: the path of a prefix.
+pub struct Mount;
+/// What `build` may be: a command with its arguments.
+pub struct Command;
+
 impl GuestConfig {
-    /// Whether it says anything of what the guest may do. If one guest's does, then every guest may do only what its
-    /// own says.
+    /// Returns whether it grants or withholds anything. If one guest's table does, every guest may do only what its own
+    /// table grants.
     pub fn has_grants(&self) -> bool {
         self.keys.is_some() || self.settles.is_some() || self.responds.is_some()
     }
@@ -55,21 +73,21 @@ pub enum Instances {
     Fresh,
     /// For several calls, one after another.
     Reuse {
-        /// How many it serves at most, at least 1.
+        /// The most calls that it serves, at least 1.
         calls: u32,
     },
 }
 
-/// When a new version of a guest is given up for the one before it.
+/// When a new version of a guest is rolled back to the one before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rollback {
-    /// It stays whatever it does.
+    /// Never, whatever it does.
     Never,
-    /// It trapped too often.
+    /// When it traps too often.
     After {
-        /// This many traps, at least 1, are too many.
+        /// So many traps, at least 1, are too many.
         traps: u32,
-        /// Among so many first calls, at least `traps`.
+        /// Only so many first calls are looked at, at least `traps`.
         calls: u32,
     },
 }

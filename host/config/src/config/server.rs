@@ -1,4 +1,4 @@
-//! How a server is started, but for its limits: where it listens, with how many threads, what it tells whom.
+//! How a server is started, besides its limits: where it listens, with how many threads, what it logs.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -6,56 +6,47 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::thread;
 
-/// Addresses on which a server listens.
+/// The most addresses on which a server listens.
 pub const LISTENERS_MAX: usize = 64;
-/// A path to a unix socket has 108 bytes in the kernel, and ends with a 0.
+/// The most threads that serve.
+pub const WORKERS_MAX: u16 = 1_024;
+/// The longest path of a unix socket: the kernel has room for 108 bytes, of which the last is 0.
 const SOCKET_PATH_BYTES_MAX: usize = 107;
 
-/// What a server is started with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ServerConfig {
-    /// Where to listen: ADDRESS:PORT (port 0 takes a free one), fd:N for a socket left open by a parent, or a list.
-    pub listen: Vec<Listen>,
-    /// Threads that serve. Unless set, one for each core.
-    pub workers: u16,
-    /// Whether each answered request is logged.
-    pub access_log: bool,
-    /// How the log looks.
-    pub log: LogFormat,
-    /// Where the host tells about itself: ADDRESS:PORT, unix:/path/to.sock, or false for nowhere.
-    pub admin: Option<AdminListen>,
-    /// Whether the folder is watched, so that guests and this file take effect as they change.
-    pub watch: bool,
-    /// Whether a guest that can't be loaded, or two that claim the same pattern, are fatal at the start.
-    pub strict: bool,
-    /// Where compiled guests are kept: a folder, true for the user's own cache, or false for nowhere.
-    pub cache: Cache,
-}
-
-impl Default for ServerConfig {
-    fn default() -> Self {
-        ServerConfig {
-            listen: vec![Listen::Address(SocketAddr::from(([127, 0, 0, 1], 8080)))],
-            workers: workers_default(),
-            access_log: true,
-            log: LogFormat::Text,
-            admin: None,
-            watch: true,
-            strict: false,
-            cache: Cache::Default,
-        }
+snow_core::declare_settings! {
+    /// How a server is started, besides its limits.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct ServerConfig {
+        /// Where to listen: ADDRESS:PORT (port 0 takes a free one), fd:N for a socket left open by a parent, or a list.
+        pub listen: Vec<Listen> = vec![Listen::Address(SocketAddr::from(([127, 0, 0, 1], 8080)))], restart;
+        /// Threads that serve. Unless set, one for each core.
+        pub workers: u16 = one_for_each_core(), restart, in 1..=WORKERS_MAX.into();
+        /// Whether each answered request is logged.
+        pub access_log: bool = true, live;
+        /// How the log looks.
+        pub log: LogFormat, restart;
+        /// Where the admin listener is: ADDRESS:PORT, unix:/path/to.sock, or false for nowhere.
+        pub admin: Option<AdminListen>, restart, as Admin;
+        /// Whether the folder is watched, so that guests and this file take effect as they change.
+        pub watch: bool = true, restart;
+        /// Whether the server refuses to start when a guest can't be loaded, or two guests claim the same pattern.
+        pub strict: bool, restart;
+        /// Where compiled guests are kept: a folder, true for the user's own cache, or false for nowhere.
+        pub cache: Cache, restart;
     }
 }
 
-/// One for each core.
-fn workers_default() -> u16 {
-    thread::available_parallelism().map_or(1, |cores| cores.get().min(1024) as u16)
+/// What `admin` may be: an [`AdminListen`], or false for none.
+pub struct Admin;
+
+fn one_for_each_core() -> u16 {
+    thread::available_parallelism().map_or(1, |cores| cores.get().min(WORKERS_MAX.into()) as u16)
 }
 
-/// What the command line says of a [`ServerConfig`]: it wins over the manifest, also over one that changes later.
+/// The values of a [`ServerConfig`] that the command line gives. They win over the manifest, also when it changes later.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Overrides {
-    /// `--listen`, each.
+    /// Every `--listen`.
     pub listen: Option<Vec<Listen>>,
     /// `--workers`
     pub workers: Option<u16>,
@@ -74,29 +65,23 @@ pub struct Overrides {
 }
 
 impl Overrides {
-    /// Puts in force what is said; the rest stays. Returns the names of what was set, each with its flag.
+    /// Overwrites the values that are given. Returns their names, each with its flag.
     pub fn apply(&self, server: &mut ServerConfig) -> Vec<(&'static str, &'static str)> {
-        fn put<T: Clone>(said: &Option<T>, value: &mut T) -> bool {
-            let Some(said) = said else { return false };
-            *value = said.clone();
-            true
+        fn put<T: Clone>(given: &Option<T>, value: &mut T) -> bool {
+            given.as_ref().inspect(|given| value.clone_from(given)).is_some()
         }
-        let admin = self.admin.is_some();
-        if admin {
-            server.admin.clone_from(&self.admin);
-        }
-        let off = self.cache == Some(Cache::Off);
-        let said = [
+        let cache_flag = if self.cache == Some(Cache::Off) { "--no-cache" } else { "--cache" };
+        let all = [
             (put(&self.listen, &mut server.listen), "listen", "--listen"),
             (put(&self.workers, &mut server.workers), "workers", "--workers"),
             (put(&self.access_log, &mut server.access_log), "access_log", "--no-access-log"),
             (put(&self.log, &mut server.log), "log", "--log"),
-            (admin, "admin", "--admin"),
+            (put(&self.admin.clone().map(Some), &mut server.admin), "admin", "--admin"),
             (put(&self.watch, &mut server.watch), "watch", "--no-watch"),
             (put(&self.strict, &mut server.strict), "strict", "--strict"),
-            (put(&self.cache, &mut server.cache), "cache", if off { "--no-cache" } else { "--cache" }),
+            (put(&self.cache, &mut server.cache), "cache", cache_flag),
         ];
-        said.into_iter().filter(|(is_said, ..)| *is_said).map(|(_, name, flag)| (name, flag)).collect()
+        all.into_iter().filter(|(is_given, ..)| *is_given).map(|(_, name, flag)| (name, flag)).collect()
     }
 }
 
@@ -171,18 +156,48 @@ impl fmt::Display for AdminListen {
 }
 
 /// How lines of the log look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogFormat {
     /// For people.
+    #[default]
     Text,
     /// One JSON object a line.
     Json,
 }
 
+impl LogFormat {
+    /// Every format.
+    pub const ALL: [LogFormat; 2] = [LogFormat::Text, LogFormat::Json];
+
+    /// Returns the name of the format, as it is written in the file and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            LogFormat::Text => "text",
+            LogFormat::Json => "json",
+        }
+    }
+}
+
+impl FromStr for LogFormat {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<LogFormat, String> {
+        let found = LogFormat::ALL.into_iter().find(|format| format.name() == name);
+        found.ok_or_else(|| format!("it takes {}", LogFormat::ALL.map(LogFormat::name).join(" or ")))
+    }
+}
+
+impl fmt::Display for LogFormat {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.name())
+    }
+}
+
 /// Where compiled guests are kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Cache {
-    /// In the folder that the system has for such things of this user.
+    /// In the folder that the system has for the caches of this user.
+    #[default]
     Default,
     /// Nowhere: each start compiles.
     Off,

@@ -1,38 +1,38 @@
-//! A guest's own limits that can't be above a limit of all.
+//! Settings that can't be above a limit.
 
-use crate::config::{GuestConfig, Limits};
+use super::key::{Key, Keys};
+use super::tables;
+use crate::config::Limits;
 
-/// A guest's limit that is above the one that bounds it.
+/// A setting that is above the limit that bounds it.
 pub(super) struct Exceeding {
     pub name: &'static str,
     pub value: u64,
-    /// Which limit bounds it.
+    /// The name of the limit.
     pub bound: &'static str,
+    /// The value of the limit.
     pub most: u64,
 }
 
-/// All of them.
-pub(super) fn exceeding(config: &GuestConfig, limits: &Limits) -> Vec<Exceeding> {
-    let of = |name, value: Option<u64>, bound, most: u64| {
-        value.filter(|value| *value > most).map(|value| Exceeding { name, value, bound, most })
+/// Returns the settings of a table that are above the limits that bound them.
+pub(super) fn exceeding<T>(keys: &Keys<T>, of: &T, limits: &Limits) -> Vec<Exceeding> {
+    let exceeding = |(key, bound, most): (&dyn Key<T>, _, _)| {
+        let value = key.json(of).as_u64().filter(|value| *value > most)?;
+        Some(Exceeding { name: key.about().name, value, bound, most })
     };
-    let number = |value: Option<usize>| value.map(|value| value as u64);
-    let (pendings, memory, body) = (config.pendings_max, config.memory_bytes_max, config.body_bytes_max);
-    let all = [
-        of("pendings_max", number(pendings), "pendings_max", limits.pendings_max as u64),
-        // The pool's slots have this size, so that no instance can have more.
-        of("memory_bytes_max", number(memory), "call_memory_bytes_max", limits.call_memory_bytes_max as u64),
-        of("body_bytes_max", body, "body_bytes_max", limits.http.body_bytes_max),
-    ];
-    all.into_iter().flatten().collect()
+    bounded(keys, limits).filter_map(exceeding).collect()
 }
 
-/// Cuts them.
-pub(super) fn fit(config: &mut GuestConfig, limits: &Limits) {
-    fn cut<T: Ord + Copy>(value: &mut Option<T>, most: T) {
-        *value = value.map(|value| value.min(most));
-    }
-    cut(&mut config.pendings_max, limits.pendings_max);
-    cut(&mut config.memory_bytes_max, limits.call_memory_bytes_max);
-    cut(&mut config.body_bytes_max, limits.http.body_bytes_max);
+/// Lowers the settings of a table to the limits that bound them.
+pub(super) fn fit<T>(keys: &Keys<T>, of: &mut T, limits: &Limits) {
+    bounded(keys, limits).for_each(|(key, _, most)| key.cut(of, most));
+}
+
+/// Returns the keys that have a bound, with its name and value.
+fn bounded<'k, T>(keys: &'k Keys<T>, limits: &Limits) -> impl Iterator<Item = (&'k dyn Key<T>, &'static str, u64)> {
+    keys.iter().filter_map(|key| {
+        let bound = key.about().at_most?;
+        let most = tables::limit(bound).json(limits).as_u64()?;
+        Some((&**key, bound, most))
+    })
 }

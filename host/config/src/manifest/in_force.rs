@@ -1,11 +1,12 @@
-//! What is in force, and where each value is from: as a file that could be saved, and for machines.
+//! Prints the values that are in force, and where each is from: as a file that could be saved, and for machines.
 
 use std::fmt::Write as _;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::key::{Row, rows};
-use super::{FILE_NAME, Manifest, Places, limits, tables};
+use super::key::Keys;
+use super::tables::{FILE, GUEST, LIMITS, SERVER};
+use super::{FILE_NAME, Manifest, Places};
 use crate::config::GuestConfig;
 use snow_core::{Glob, Globs};
 
@@ -14,15 +15,15 @@ const COMMENT_COLUMN: usize = 48;
 
 /// Where the values of a manifest are from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Sources {
-    /// What stands in the file.
+pub struct Origins {
+    /// The keys that stand in the file.
     pub places: Places,
-    /// Keys of `[server]` that the command line says, each with its flag.
+    /// The keys of `[server]` that the command line gave, each with its flag.
     pub flags: Vec<(&'static str, &'static str)>,
 }
 
-impl Sources {
-    /// `--workers` or `snow.toml:12`; `None` for a default.
+impl Origins {
+    /// Returns where a value is from, such as `--workers` or `snow.toml:12`; `None` for a default.
     pub fn of(&self, table: &str, key: &'static str) -> Option<String> {
         let flag = self.flags.iter().find(|(name, _)| table == "server" && *name == key);
         let line = || self.places.line(table, key).map(|line| format!("{FILE_NAME}:{line}"));
@@ -30,65 +31,69 @@ impl Sources {
     }
 }
 
-/// As the text of a manifest that means the same. A comment says where each value is from; defaults are comments
-/// themselves, with the value that counts.
-pub fn as_toml(manifest: &Manifest, sources: &Sources) -> String {
+/// Returns the text of a manifest that means the same. Each line ends in a comment with the origin of its value. Defaults
+/// are comments as a whole, with the value that applies.
+pub fn as_toml(manifest: &Manifest, origins: &Origins) -> String {
     let mut text = String::new();
-    for (table, rows) in every_table(manifest) {
+    for (table, values) in every_table(manifest, origins) {
         if !table.is_empty() {
             let name = table.strip_prefix("guest.").map_or(table.clone(), |name| format!("guest.{}", key(name)));
             let _ = writeln!(text, "{}[{name}]", if text.is_empty() { "" } else { "\n" });
         }
-        for row in rows {
-            let value = if row.value.is_null() { "(not set)".to_owned() } else { value(&row.value) };
-            let source = sources.of(&table, row.name);
-            let line = format!("{}{} = {value}", if source.is_some() { "" } else { "# " }, row.name);
-            let source = source.as_deref().unwrap_or("default");
-            let _ = writeln!(text, "{line:<width$}  # {source}", width = COMMENT_COLUMN - 2);
+        for (name, json, origin) in values {
+            let value = if json.is_null() { "(not set)".to_owned() } else { value(&json) };
+            let line = format!("{}{name} = {value}", if origin.is_some() { "" } else { "# " });
+            let origin = origin.as_deref().unwrap_or("default");
+            let _ = writeln!(text, "{line:<width$}  # {origin}", width = COMMENT_COLUMN - 2);
         }
     }
     text
 }
 
-/// For machines: `{ "server": { "workers": { "value": 2, "source": "--workers" } } }`, and so on. The source of a default
-/// is `default`; a value that is not set is null.
-pub fn as_json(manifest: &Manifest, sources: &Sources) -> Json {
+/// Returns the values for machines: `{ "server": { "workers": { "value": 2, "source": "--workers" } } }`, and so on. The
+/// `source` of a default is `default`; a value that is not set is null.
+pub fn as_json(manifest: &Manifest, origins: &Origins) -> Json {
     let (mut all, mut guests) = (Map::new(), Map::new());
-    for (table, rows) in every_table(manifest) {
-        let row = |row: Row| {
-            let source = sources.of(&table, row.name);
-            (row.name.to_owned(), json!({ "value": row.value, "source": source.as_deref().unwrap_or("default") }))
-        };
-        let of_table = rows.into_iter().map(row);
+    for (table, values) in every_table(manifest, origins) {
+        let of_table = values.into_iter().map(|(name, value, origin)| {
+            (name.to_owned(), json!({ "value": value, "source": origin.as_deref().unwrap_or("default") }))
+        });
         match table.strip_prefix("guest.") {
             Some(guest) => drop(guests.insert(guest.to_owned(), of_table.collect())),
             None if table.is_empty() => all.extend(of_table),
-            None => drop(all.insert(table.clone(), of_table.collect())),
+            None => drop(all.insert(table, of_table.collect())),
         }
     }
     all.insert("guest".into(), guests.into());
     all.into()
 }
 
-/// Every table by its name, in the order of the file; nameless that of the file itself.
-fn every_table(manifest: &Manifest) -> Vec<(String, Vec<Row>)> {
+/// The keys of a table, each with its value and its origin.
+type Values = Vec<(&'static str, Json, Option<String>)>;
+
+/// Returns every table with its name, in the order of the file. The name of the file itself is empty.
+fn every_table(manifest: &Manifest, origins: &Origins) -> Vec<(String, Values)> {
     let mut all = vec![
-        (String::new(), rows(&tables::FILE, "Manifest", manifest)),
-        ("server".into(), rows(&tables::SERVER, "ServerConfig", &manifest.server)),
-        ("limits".into(), limits::rows(&manifest.limits)),
+        values("", &FILE, manifest, origins),
+        values("server", &SERVER, &manifest.server, origins),
+        values("limits", &LIMITS, &manifest.limits, origins),
     ];
     for (name, config) in &manifest.guests {
-        let counts = counting(config, manifest);
-        all.push((format!("guest.{name}"), rows(&tables::GUEST, "GuestConfig", &counts)));
+        all.push(values(&format!("guest.{name}"), &GUEST, &applied(config, manifest), origins));
     }
     all
 }
 
-/// What counts for a guest: what was decided about it, and for the rest what holds for all.
-fn counting(config: &GuestConfig, manifest: &Manifest) -> GuestConfig {
+fn values<T>(table: &str, keys: &Keys<T>, of: &T, origins: &Origins) -> (String, Values) {
+    let values = keys.iter().map(|key| (key.about().name, key.json(of)));
+    (table.to_owned(), values.map(|(name, json)| (name, json, origins.of(table, name))).collect())
+}
+
+/// Returns the settings that apply to a guest: those that were decided about it, and the common ones for the rest.
+fn applied(config: &GuestConfig, manifest: &Manifest) -> GuestConfig {
     let limits = &manifest.limits;
     let has_grants = manifest.guests.values().any(GuestConfig::has_grants);
-    // Nothing granted to anybody: everything is allowed.
+    // While no guest is granted anything, every guest may do everything.
     let keys = || if has_grants { Globs::default() } else { Globs::from_iter([Glob::new("*")]) };
     let config = config.clone();
     GuestConfig {
@@ -101,13 +106,11 @@ fn counting(config: &GuestConfig, manifest: &Manifest) -> GuestConfig {
         body_bytes_max: config.body_bytes_max.or(Some(limits.http.body_bytes_max)),
         instances: config.instances.or_else(|| Some(Default::default())),
         rollback: config.rollback.or(Some(manifest.rollback)),
-        mount: config.mount,
-        calls_max: config.calls_max,
-        build: config.build,
+        ..config
     }
 }
 
-/// A value in TOML. JSON's strings are TOML's, but for one control character.
+/// Writes a value in TOML. JSON's strings are valid TOML, except for one control character.
 fn value(json: &Json) -> String {
     let all = |values: Vec<String>| values.join(", ");
     match json {
@@ -120,7 +123,7 @@ fn value(json: &Json) -> String {
     }
 }
 
-/// A key in TOML: in quotes if it needs them.
+/// Writes a key in TOML: in quotes if it needs them.
 fn key(name: &str) -> String {
     let is_bare = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
     if !name.is_empty() && name.bytes().all(is_bare) { name.to_owned() } else { value(&json!(name)) }
@@ -137,30 +140,30 @@ mod tests {
         [guest.shop]\nkeys = ['a/*', 'b\\ü']\nmount = '/shop'\ninstances = { reuse = 5 }\nbuild = ['a', 'b c']\nrollback = false\n\
         [guest.'x.y z']\nmemory_bytes_max = 65_536\n";
 
-    fn both(overrides: &Overrides) -> (Manifest, Sources) {
+    fn both(overrides: &Overrides) -> (Manifest, Origins) {
         let (mut manifest, places) = parse_with_places(TEXT, "snow.toml").unwrap();
         let flags = overrides.apply(&mut manifest.server);
-        (manifest, Sources { places, flags })
+        (manifest, Origins { places, flags })
     }
 
     #[test]
     fn what_is_printed_means_the_same() {
         let overrides = Overrides { workers: Some(7), watch: Some(false), ..Overrides::default() };
         for overrides in [Overrides::default(), overrides] {
-            let (manifest, sources) = both(&overrides);
-            let text = as_toml(&manifest, &sources);
+            let (manifest, origins) = both(&overrides);
+            let text = as_toml(&manifest, &origins);
             assert_eq!(parse(&text, "printed").unwrap_or_else(|error| panic!("{error}\n{text}")), manifest, "{text}");
         }
-        let all_defaults = as_toml(&Manifest::default(), &Sources::default());
+        let all_defaults = as_toml(&Manifest::default(), &Origins::default());
         assert_eq!(parse(&all_defaults, "printed").unwrap(), Manifest::default());
         assert!(all_defaults.lines().all(|line| line.is_empty() || line.starts_with(['#', '['])), "{all_defaults}");
     }
 
-    /// The comments could be made lines: what they say is what counts.
+    /// When all comments are made lines, the file means the same.
     #[test]
     fn defaults_are_what_they_say() {
-        let (manifest, sources) = both(&Overrides::default());
-        let text = as_toml(&manifest, &sources);
+        let (manifest, origins) = both(&Overrides::default());
+        let text = as_toml(&manifest, &origins);
         let lines = text.lines().filter(|line| !line.contains("(not set)"));
         let all: Vec<&str> = lines.map(|line| line.strip_prefix("# ").unwrap_or(line)).collect();
         let written = parse(&all.join("\n"), "all").unwrap_or_else(|error| panic!("{error}\n{text}"));
@@ -173,8 +176,8 @@ mod tests {
 
     #[test]
     fn each_line_says_where_it_is_from() {
-        let (manifest, sources) = both(&Overrides { workers: Some(7), ..Overrides::default() });
-        let text = as_toml(&manifest, &sources);
+        let (manifest, origins) = both(&Overrides { workers: Some(7), ..Overrides::default() });
+        let text = as_toml(&manifest, &origins);
         let line = |begin: &str| text.lines().find(|line| line.starts_with(begin)).unwrap_or_else(|| panic!("{text}"));
         assert!(line("workers = 7 ").ends_with("  # --workers"));
         assert!(line("listen = [\"127.0.0.1:1\", \"fd:3\"] ").ends_with("  # snow.toml:3"));
@@ -188,8 +191,8 @@ mod tests {
 
     #[test]
     fn machines_get_the_same() {
-        let (manifest, sources) = both(&Overrides { workers: Some(7), ..Overrides::default() });
-        let all = as_json(&manifest, &sources);
+        let (manifest, origins) = both(&Overrides { workers: Some(7), ..Overrides::default() });
+        let all = as_json(&manifest, &origins);
         assert_eq!(all["server"]["workers"], json!({ "value": 7, "source": "--workers" }));
         assert_eq!(all["rollback"], json!({ "value": { "traps": 1, "calls": 20 }, "source": "snow.toml:1" }));
         assert_eq!(all["limits"]["drain_ms"], json!({ "value": 1, "source": "snow.toml:7" }));

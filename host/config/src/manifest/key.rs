@@ -1,100 +1,127 @@
-//! A key of a table: its name, what it may be, whether it can change while the server runs.
+//! The keys of a table: its settings, whatever the types of their values.
 
 use serde_json::Value as Json;
 use toml::de::DeTable;
 
-use super::docs;
-use super::reader::{Range, Reader, Toml};
+use super::kind::Kind;
+use super::reader::{Reader, Toml};
+use snow_core::declare::{About, HasSettings, Setting, Visit};
 
-/// One key of a table that is read into a `T`. All else that is known of it follows from its field: the doc comment
-/// says what it is, the type what it may be, and `T`'s default what it is if it is not written.
-pub(super) struct Key<T: 'static> {
-    pub name: &'static str,
-    /// If it is a number: what it may be.
-    pub range: Range,
-    /// Whether it takes effect while the server runs; else at the next start.
-    pub live: bool,
-    pub read: fn(&mut Reader<'_>, &Key<T>, &Toml<'_>, &mut T),
-    /// Null if it is not set.
-    pub json: fn(&T) -> Json,
-    pub schema: fn(&Range) -> Json,
-    /// From the first to the second.
-    pub copy: fn(&T, &mut T),
+/// A setting of a table that is read into a `T`.
+pub(super) trait Key<T>: Send + Sync {
+    /// Returns its name and all else that is declared.
+    fn about(&self) -> &About;
+
+    /// Reads a value into its field. Returns whether the value can be read; if it can't, the reader has the reasons.
+    fn read(&self, reader: &mut Reader<'_>, value: &Toml<'_>, into: &mut T) -> bool;
+
+    /// Returns the JSON Schema of its values.
+    fn schema(&self) -> Json;
+
+    /// Returns its value as JSON that means the same in TOML; null if it is not set.
+    fn json(&self, of: &T) -> Json;
+
+    /// Copies its value.
+    fn copy(&self, from: &T, to: &mut T);
+
+    /// Lowers its value to `most` if it is above.
+    fn cut(&self, of: &mut T, most: u64);
 }
 
-/// The [`Key`] of a field, by the kind of its value and the range of its number: `key!(workers: u16 = 1..=1_024, restart)`.
-/// The kind of a field that may be unset stands in brackets: `key!(mount: [Mount], live)`.
-macro_rules! key {
-    ($name:ident: [$kind:ty], $live:ident) => { key!($name: [$kind] = 0..=0, $live) };
-    ($name:ident: $kind:ty, $live:ident) => { key!($name: $kind = 0..=0, $live) };
-    ($name:ident: [$kind:ty] = $range:expr, $live:ident) => {
-        key!(@ $name, $kind, $range, $live,
-            |target, read| target.$name = Some(read),
-            |target| target.$name.as_ref().map_or(serde_json::Value::Null, <$kind as Setting>::json))
-    };
-    ($name:ident: $kind:ty = $range:expr, $live:ident) => {
-        key!(@ $name, $kind, $range, $live,
-            |target, read| target.$name = read,
-            |target| <$kind as Setting>::json(&target.$name))
-    };
-    (@ $name:ident, $kind:ty, $range:expr, $live:ident, |$target:ident, $read:ident| $set:expr, $json:expr) => {
-        Key {
-            name: stringify!($name),
-            range: $range,
-            live: key!(@ $live),
-            read: |reader, key, value, $target| {
-                if let Some($read) = <$kind as Setting>::read(reader, key.name, &key.range, value) {
-                    $set;
-                }
-            },
-            json: $json,
-            schema: <$kind as Setting>::schema,
-            copy: |from, to| to.$name.clone_from(&from.$name),
-        }
-    };
-    (@ live) => { true };
-    (@ restart) => { false };
-}
-pub(super) use key;
+/// The keys of a table, in the order of their declaration.
+pub(super) type Keys<T> = Vec<Box<dyn Key<T>>>;
 
-/// A key with its value, and all that there is to say of it.
-pub(super) struct Row {
-    pub name: &'static str,
-    pub doc: String,
-    pub live: bool,
-    /// Null if it is not set.
-    pub value: Json,
-    /// What it may be, as JSON Schema.
-    pub schema: Json,
+/// A setting of `Part`, which is a part of the `T` into which the table is read.
+struct Field<T, Part, K: Kind> {
+    setting: Setting<Part, K::Value>,
+    part: fn(&T) -> &Part,
+    part_mut: fn(&mut T) -> &mut Part,
 }
 
-/// The rows of a table: of this value, whose type has this name.
-pub(super) fn rows<T>(keys: &[Key<T>], structure: &str, of: &T) -> Vec<Row> {
-    let row = |key: &Key<T>| Row {
-        name: key.name,
-        doc: docs::of(structure, key.name),
-        live: key.live,
-        value: (key.json)(of),
-        schema: (key.schema)(&key.range),
-    };
-    keys.iter().map(row).collect()
-}
+impl<T, Part: 'static, K: Kind> Field<T, Part, K> {
+    fn get<'t>(&self, of: &'t T) -> &'t K::Value {
+        (self.setting.get)((self.part)(of))
+    }
 
-/// Reads a table into a value of which what is not written stays.
-pub(super) fn read<T>(reader: &mut Reader<'_>, place: &str, table: &DeTable<'_>, keys: &[Key<T>], into: &mut T) {
-    for (key, value) in table {
-        let Some(known) = keys.iter().find(|known| known.name == key.get_ref()) else {
-            reader.unknown(&format!("[{place}]"), key, keys.iter().map(|known| known.name));
-            continue;
-        };
-        known.take(reader, place, value, into);
+    fn get_mut<'t>(&self, of: &'t mut T) -> &'t mut K::Value {
+        (self.setting.get_mut)((self.part_mut)(of))
     }
 }
 
-impl<T> Key<T> {
-    /// Reads the value that is written for this key of a table.
-    pub fn take(&self, reader: &mut Reader<'_>, table: &str, value: &Toml<'_>, into: &mut T) {
-        reader.wrote(table, self.name, value.span());
-        (self.read)(reader, self, value, into);
+impl<T, Part: 'static, K: Kind> Key<T> for Field<T, Part, K> {
+    fn about(&self) -> &About {
+        &self.setting.about
+    }
+
+    fn read(&self, reader: &mut Reader<'_>, value: &Toml<'_>, into: &mut T) -> bool {
+        let About { name, range, .. } = self.about();
+        K::read(reader, name, range, value).map(|value| *self.get_mut(into) = value).is_some()
+    }
+
+    fn schema(&self) -> Json {
+        K::schema(&self.about().range)
+    }
+
+    fn json(&self, of: &T) -> Json {
+        K::json(self.get(of))
+    }
+
+    fn copy(&self, from: &T, to: &mut T) {
+        self.get_mut(to).clone_from(self.get(from));
+    }
+
+    fn cut(&self, of: &mut T, most: u64) {
+        K::cut(self.get_mut(of), most);
+    }
+}
+
+/// Collects the settings of a `Part` as keys of a `T`.
+pub(super) struct Collector<T, Part> {
+    keys: Keys<T>,
+    part: fn(&T) -> &Part,
+    part_mut: fn(&mut T) -> &mut Part,
+}
+
+impl<T: 'static, Part: 'static, K: Kind + 'static> Visit<Part, K::Value, K> for Collector<T, Part> {
+    fn visit(&mut self, setting: Setting<Part, K::Value>) {
+        let Collector { part, part_mut, .. } = *self;
+        self.keys.push(Box::new(Field::<T, Part, K> { setting, part, part_mut }));
+    }
+}
+
+/// Returns the settings of a part of a `T`, as keys of its table.
+pub(super) fn keys_of<T, Part>(part: fn(&T) -> &Part, part_mut: fn(&mut T) -> &mut Part) -> Keys<T>
+where
+    Part: HasSettings<Collector<T, Part>>,
+{
+    let mut collector = Collector { keys: Vec::new(), part, part_mut };
+    Part::visit_settings(&mut collector);
+    collector.keys
+}
+
+/// Finds a key by its name.
+pub(super) fn find<'k, T>(keys: &'k Keys<T>, name: &str) -> Option<&'k dyn Key<T>> {
+    keys.iter().find(|key| key.about().name == name).map(|key| &**key)
+}
+
+/// Returns the names of the keys.
+pub(super) fn names<T>(keys: &Keys<T>) -> impl Iterator<Item = &'static str> {
+    keys.iter().map(|key| key.about().name)
+}
+
+/// Reads the table `[place]` into a value; fields that are not written stay as they are.
+pub(super) fn read<T>(reader: &mut Reader<'_>, place: &str, table: &DeTable<'_>, keys: &Keys<T>, into: &mut T) {
+    for (written, value) in table {
+        match find(keys, written.get_ref()) {
+            Some(key) => read_one(reader, place, value, key, into),
+            None => reader.unknown(&format!("[{place}]"), written, names(keys)),
+        }
+    }
+}
+
+/// Reads the value of one key, and remembers where it stands.
+pub(super) fn read_one<T>(reader: &mut Reader<'_>, place: &str, value: &Toml<'_>, key: &dyn Key<T>, into: &mut T) {
+    if key.read(reader, value, into) {
+        reader.wrote(place, key.about().name, value.span());
     }
 }

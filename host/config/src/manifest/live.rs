@@ -1,20 +1,20 @@
-//! A manifest that changes while the server runs: what takes effect, and what has to wait for the next start.
+//! A manifest that changes while the server runs: which settings take effect, and which wait for the next start.
+
+use std::fmt::Display;
 
 use super::bounds::{self, Exceeding};
-use super::key::{Row, rows};
-use super::{Manifest, limits, tables};
+use super::key::Keys;
+use super::tables::{self, GUEST, LIMITS, SERVER};
+use super::{FILE_NAME, Manifest};
 
-/// What of a new manifest can't take effect while the server runs with the old one, a line each, for the log. Both with
-/// the command line's overrides applied.
+/// Returns a line for the log for each setting of a new manifest that can't take effect while the server runs with the
+/// old one. The overrides of the command line must be applied to both.
 pub fn restart_only(old: &Manifest, new: &Manifest) -> Vec<String> {
-    let server = |manifest: &Manifest| rows(&tables::SERVER, "ServerConfig", &manifest.server);
-    let both = |of: &dyn Fn(&Manifest) -> Vec<Row>| of(old).into_iter().zip(of(new)).collect::<Vec<_>>();
-    let changed = [both(&server), both(&|manifest| limits::rows(&manifest.limits))].into_iter().flatten();
-    let changed = changed.filter(|(old, new)| !new.live && old.value != new.value);
-    let mut lines: Vec<String> = changed.map(|(old, new)| line(new.name, &new.value, "now", &old.value)).collect();
+    let mut lines = waiting(&SERVER, &old.server, &new.server);
+    lines.extend(waiting(&LIMITS, &old.limits, &new.limits));
     for (guest, config) in &new.guests {
-        for Exceeding { name, value, bound, most } in bounds::exceeding(config, &old.limits) {
-            if !limits::is_live(bound) {
+        for Exceeding { name, value, bound, most } in bounds::exceeding(&GUEST, config, &old.limits) {
+            if !tables::limit(bound).about().is_live {
                 lines.push(line(&format!("{name}` of `[guest.{guest}]"), &value, "until then", &most));
             }
         }
@@ -22,28 +22,40 @@ pub fn restart_only(old: &Manifest, new: &Manifest) -> Vec<String> {
     lines
 }
 
-fn line(name: &str, new: &dyn std::fmt::Display, when: &str, old: &dyn std::fmt::Display) -> String {
-    format!("`{name}` is {new} in {} and takes effect at the next start ({when} {old})", super::FILE_NAME)
+/// The lines for the settings of one table.
+fn waiting<T>(keys: &Keys<T>, old: &T, new: &T) -> Vec<String> {
+    let keys = keys.iter().filter(|key| !key.about().is_live);
+    let values = keys.map(|key| (key.about().name, key.json(old), key.json(new)));
+    values.filter(|(_, old, new)| old != new).map(|(name, old, new)| line(name, &new, "now", &old)).collect()
+}
+
+fn line(name: &str, new: &dyn Display, when: &str, old: &dyn Display) -> String {
+    format!("`{name}` is {new} in {FILE_NAME} and takes effect at the next start ({when} {old})")
 }
 
 impl Manifest {
-    /// What takes effect of this manifest while the server runs with another: all but what [`restart_only`] tells, which
-    /// stays as it runs. Guests' own limits are cut to fit in.
+    /// Returns this manifest as far as it can take effect while the server runs with another: the settings that
+    /// [`restart_only`] reports stay as they are in `running`, and guests' own limits are lowered to fit in.
     pub fn live(&self, running: &Manifest) -> Manifest {
         let mut live = self.clone();
-        for key in tables::SERVER.iter().filter(|key| !key.live) {
-            (key.copy)(&running.server, &mut live.server);
-        }
-        limits::keep_restart_only(&mut live.limits, &running.limits);
-        limits::fit(&mut live.limits);
-        live.guests.values_mut().for_each(|config| bounds::fit(config, &live.limits));
+        keep(&SERVER, &running.server, &mut live.server);
+        keep(&LIMITS, &running.limits, &mut live.limits);
+        let limits = live.limits.clone();
+        bounds::fit(&LIMITS, &mut live.limits, &limits);
+        live.guests.values_mut().for_each(|config| bounds::fit(&GUEST, config, &live.limits));
         live
     }
+}
+
+/// Copies the settings that can't change while the server runs.
+fn keep<T>(keys: &Keys<T>, running: &T, live: &mut T) {
+    keys.iter().filter(|key| !key.about().is_live).for_each(|key| key.copy(running, live));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Limits;
     use crate::manifest::parse;
 
     fn manifest(text: &str) -> Manifest {
@@ -88,5 +100,15 @@ mod tests {
         assert_eq!((a.memory_bytes_max, a.pendings_max, a.body_bytes_max), (Some(64 << 20), Some(100), Some(9)));
         assert!(a.mount == new.guests["a"].mount && live.guests.len() == 1);
         assert_eq!(old.live(&old), old);
+    }
+
+    #[test]
+    fn every_limit_either_changes_or_waits_for_a_restart() {
+        for key in LIMITS.iter() {
+            let (running, mut new) = (Manifest::default(), Manifest::default());
+            key.cut(&mut new.limits, 1);
+            keep(&LIMITS, &running.limits, &mut new.limits);
+            assert_eq!(new.limits == Limits::default(), !key.about().is_live, "{}", key.about().name);
+        }
     }
 }

@@ -1,9 +1,9 @@
-//! Where in the text each key stands.
+//! Where each key stands in the text.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// Where in the text each key stands that is written.
+/// Where each key that is written stands in the text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Places(BTreeMap<(String, &'static str), Place>);
 
@@ -14,7 +14,8 @@ struct Place {
 }
 
 impl Places {
-    /// The line of a key's value, from 1. The table is `server`, `limits`, `guest.NAME`, or nothing for the file itself.
+    /// Returns the line of a key's value, from 1. The table is `server`, `limits`, `guest.NAME`, or empty for the file
+    /// itself.
     pub fn line(&self, table: &str, key: &'static str) -> Option<usize> {
         self.0.get(&(table.to_owned(), key)).map(|place| place.line)
     }

@@ -1,4 +1,4 @@
-//! Values out of TOML, and what is wrong with them, by line and column.
+//! Reads values from TOML, and collects what is wrong with them, by line and column.
 
 use std::ops::{self, RangeInclusive};
 
@@ -8,28 +8,29 @@ use toml::de::{DeArray, DeString, DeTable, DeValue};
 use super::{Places, Problem, suggestion};
 
 /// A value with its place in the text.
-pub(super) type Toml<'v> = Spanned<DeValue<'v>>;
-/// What a number may be.
-pub(super) type Range = RangeInclusive<u64>;
+pub type Toml<'v> = Spanned<DeValue<'v>>;
+/// The values that a number may have.
+pub type Range = RangeInclusive<u64>;
 
-/// As many names as a line of help has room for.
+/// The most names that a line of help has room for.
 const NAMES_MAX: usize = 12;
 
-/// Collects problems instead of giving up at the first.
+/// Reads values, and collects problems instead of giving up at the first.
 pub struct Reader<'t> {
     text: &'t str,
     file: &'t str,
-    /// By the byte where each is.
+    /// Each with the byte where it begins.
     problems: Vec<(usize, Problem)>,
     places: Places,
 }
 
 impl<'t> Reader<'t> {
+    /// Returns a reader of this text; problems name the file.
     pub fn new(text: &'t str, file: &'t str) -> Reader<'t> {
         Reader { text, file, problems: Vec::new(), places: Places::default() }
     }
 
-    /// Where everything was written; or what is wrong, in the order of the file.
+    /// Returns where everything is written; or the problems, in the order of the file.
     pub fn into_places(mut self) -> Result<Places, Vec<Problem>> {
         if self.problems.is_empty() {
             return Ok(self.places);
@@ -38,29 +39,30 @@ impl<'t> Reader<'t> {
         Err(self.problems.into_iter().map(|(_, problem)| problem).collect())
     }
 
-    /// A key of a table is written here.
+    /// Remembers where the value of a key is written.
     pub fn wrote(&mut self, table: &str, key: &'static str, span: ops::Range<usize>) {
         let line = self.place(&span).0;
         self.places.add(table, key, line, span);
     }
 
-    /// Where a key of a table was written, if it was.
+    /// Returns where the value of a key is written, if it is.
     pub fn written(&self, table: &str, key: &'static str) -> Option<ops::Range<usize>> {
         self.places.span(table, key)
     }
 
-    /// Something is wrong with these bytes of the text.
+    /// Reports a problem with these bytes of the text.
     pub fn problem(&mut self, span: ops::Range<usize>, message: String) {
         let (line, column) = self.place(&span);
         self.problems.push((span.start, Problem { file: self.file.to_owned(), line, column, message }));
     }
 
+    /// Reports a value whose type is not the wanted one.
     pub fn wrong_type(&mut self, name: &str, wanted: &str, value: &Toml<'_>) {
         let is = value.get_ref().type_str();
         self.problem(value.span(), format!("`{name}` takes {wanted}; this is of type {is}"));
     }
 
-    /// A key that means nothing in this place.
+    /// Reports a key that does not exist in this place.
     pub fn unknown<'n>(&mut self, place: &str, key: &Spanned<DeString<'_>>, names: impl IntoIterator<Item = &'n str>) {
         let names: Vec<&str> = names.into_iter().collect();
         let name = key.get_ref();
@@ -72,6 +74,7 @@ impl<'t> Reader<'t> {
         self.problem(key.span(), format!("{place} has no `{name}`: {help}"));
     }
 
+    /// Reads a table.
     pub fn table<'v>(&mut self, name: &str, value: &'v Toml<'v>) -> Option<&'v DeTable<'v>> {
         let table = value.get_ref().as_table();
         if table.is_none() {
@@ -80,6 +83,7 @@ impl<'t> Reader<'t> {
         table
     }
 
+    /// Reads true or false.
     pub fn boolean(&mut self, name: &str, value: &Toml<'_>) -> Option<bool> {
         let boolean = value.get_ref().as_bool();
         if boolean.is_none() {
@@ -88,6 +92,7 @@ impl<'t> Reader<'t> {
         boolean
     }
 
+    /// Reads an integer within a range.
     pub fn integer(&mut self, name: &str, value: &Toml<'_>, range: Range) -> Option<u64> {
         let Some(integer) = value.get_ref().as_integer() else {
             self.wrong_type(name, "an integer", value);
@@ -101,7 +106,7 @@ impl<'t> Reader<'t> {
         parsed
     }
 
-    /// A text, of at most so many bytes.
+    /// Reads a text of at most so many bytes.
     pub fn text<'v>(&mut self, name: &str, value: &'v Toml<'_>, wanted: &str, bytes_max: usize) -> Option<&'v str> {
         let Some(text) = value.get_ref().as_str() else {
             self.wrong_type(name, wanted, value);
@@ -116,7 +121,7 @@ impl<'t> Reader<'t> {
         None
     }
 
-    /// One of a few words.
+    /// Reads one of a few words.
     pub fn choice<'c>(&mut self, name: &str, value: &Toml<'_>, choices: &[&'c str]) -> Option<&'c str> {
         let quoted: Vec<String> = choices.iter().map(|choice| format!("{choice:?}")).collect();
         let wanted = quoted.join(" or ");
@@ -133,7 +138,7 @@ impl<'t> Reader<'t> {
         chosen
     }
 
-    /// A list of so many.
+    /// Reads a list of so many values.
     pub fn list<'v>(
         &mut self,
         name: &str,
@@ -152,7 +157,7 @@ impl<'t> Reader<'t> {
         Some(array)
     }
 
-    /// The numbers of an inline table that may have these keys; `None` if anything is wrong.
+    /// Reads the numbers of an inline table that may have these keys; `None` if anything is wrong.
     pub fn numbers<const N: usize>(
         &mut self,
         name: &str,
@@ -171,7 +176,7 @@ impl<'t> Reader<'t> {
         (self.problems.len() == before).then_some(numbers)
     }
 
-    /// The line and the column of a span's begin, from 1; columns in characters.
+    /// Returns the line and the column, in characters, where a span begins, both from 1.
     fn place(&self, span: &ops::Range<usize>) -> (usize, usize) {
         let before = &self.text[..self.text.floor_char_boundary(span.start)];
         let line_start = before.rfind('\n').map_or(0, |end| end + 1);

@@ -1,36 +1,23 @@
 //! The JSON Schema of a manifest, for editors.
 
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
 
-use super::key::{Row, rows};
-use super::{Manifest, limits, tables};
+use super::Manifest;
+use super::key::Keys;
+use super::tables::{FILE, GUEST, LIMITS, SERVER};
 use crate::config::GuestConfig;
 
-/// The JSON Schema (draft 2020-12) of `snow.toml`: what each key means, what it may be, and what it is if it is not
-/// written. It allows all that [`parse`](super::parse) does. That some limits bound others, or that an address makes
-/// sense, only the parser knows.
+/// Returns the JSON Schema (draft 2020-12) of `snow.toml`: what each key means, what it may be, and its default. It allows
+/// all that [`parse`](super::parse) allows. Only the parser knows that some limits bound others, and whether an address
+/// makes sense.
 pub fn schema() -> Json {
     let defaults = Manifest::default();
-    let mut all = properties(rows(&tables::FILE, "Manifest", &defaults));
-    all.insert(
-        "server".into(),
-        table(
-            "How the server is started. The command line wins.",
-            rows(&tables::SERVER, "ServerConfig", &defaults.server),
-        ),
-    );
-    all.insert(
-        "limits".into(),
-        table("What may be used up, by one request or by all.", limits::rows(&defaults.limits)),
-    );
-    let guest = table(
-        "What is decided about the guest in NAME.wasm or NAME.wat.",
-        rows(&tables::GUEST, "GuestConfig", &GuestConfig::default()),
-    );
-    all.insert(
-        "guest".into(),
-        json!({ "description": "Single guests, by their names.", "type": "object", "additionalProperties": guest }),
-    );
+    let mut all = properties(&FILE, &defaults);
+    all["server"] = table("How the server is started. The command line wins.", &SERVER, &defaults.server);
+    all["limits"] = table("What may be used up, by one request or by all.", &LIMITS, &defaults.limits);
+    let guest = table("What is decided about the guest in NAME.wasm or NAME.wat.", &GUEST, &GuestConfig::default());
+    all["guest"] =
+        json!({ "description": "Single guests, by their names.", "type": "object", "additionalProperties": guest });
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": super::FILE_NAME,
@@ -41,22 +28,25 @@ pub fn schema() -> Json {
     })
 }
 
-fn table(doc: &str, rows: Vec<Row>) -> Json {
-    json!({ "description": doc, "type": "object", "additionalProperties": false, "properties": properties(rows) })
+fn table<T>(doc: &str, keys: &Keys<T>, defaults: &T) -> Json {
+    let properties = properties(keys, defaults);
+    json!({ "description": doc, "type": "object", "additionalProperties": false, "properties": properties })
 }
 
-fn properties(rows: Vec<Row>) -> Map<String, Json> {
-    let property = |row: Row| {
-        let mut schema = row.schema;
-        let when = if row.live { "" } else { " A change takes effect at the next start." };
-        schema["description"] = json!(row.doc + when);
-        // What depends on the machine is no default for a file that is read elsewhere.
-        if !row.value.is_null() && row.name != "workers" {
-            schema["default"] = row.value;
+fn properties<T>(keys: &Keys<T>, defaults: &T) -> Json {
+    let mut all = json!({});
+    for key in keys {
+        let (about, default) = (key.about(), key.json(defaults));
+        let mut schema = key.schema();
+        let when = if about.is_live { "" } else { " A change takes effect at the next start." };
+        schema["description"] = json!(format!("{}{when}", about.doc));
+        // The default number of workers depends on the machine, and the schema may be used on another.
+        if !default.is_null() && about.name != "workers" {
+            schema["default"] = default;
         }
-        (row.name.to_owned(), schema)
-    };
-    rows.into_iter().map(property).collect()
+        all[about.name] = schema;
+    }
+    all
 }
 
 #[cfg(test)]

@@ -1,44 +1,89 @@
-//! Which keys the tables have, and the file itself; those of `[limits]` are in a file of their own.
+//! The tables of the file, and the keys of the file itself.
+
+use std::sync::LazyLock;
 
 use super::Manifest;
-use super::key::{Key, key};
-use super::limits::{BYTES_MAX, PAGE_BYTES, SLOTS_MAX};
-use super::setting::{Command, Mount, Setting};
-use crate::config::{AdminListen, Cache, GuestConfig, Instances, Listen, LogFormat, Rollback, ServerConfig};
-use snow_core::Globs;
+use super::key::{Key, Keys, find, keys_of};
+use crate::config::{GuestConfig, Limits, ServerConfig};
 
-/// An hour: longer is no request any more.
-const RUNNING_MS_MAX: u64 = 3_600_000;
-/// More can't have an instance, whatever the limits say.
-const CALLS_MAX: u64 = 1 << 20;
-
-/// The file itself, but for the tables below.
-pub(super) static FILE: [Key<Manifest>; 1] = [key!(rollback: Rollback, live)];
-
+/// The file itself, without its tables.
+pub(super) static FILE: LazyLock<Keys<Manifest>> = LazyLock::new(|| keys_of(|file| file, |file| file));
 /// `[server]`
-pub(super) static SERVER: [Key<ServerConfig>; 8] = [
-    key!(listen: Vec<Listen>, restart),
-    key!(workers: u16 = 1..=1_024, restart),
-    key!(access_log: bool, live),
-    key!(log: LogFormat, restart),
-    key!(admin: Option<AdminListen>, restart),
-    key!(watch: bool, restart),
-    key!(strict: bool, restart),
-    key!(cache: Cache, restart),
-];
+pub(super) static SERVER: LazyLock<Keys<ServerConfig>> = LazyLock::new(|| keys_of(|server| server, |server| server));
+/// `[limits]`: the limits of HTTP and all others.
+pub(super) static LIMITS: LazyLock<Keys<Limits>> = LazyLock::new(|| {
+    let mut keys = keys_of(|limits: &Limits| &limits.http, |limits| &mut limits.http);
+    keys.extend(keys_of::<Limits, Limits>(|limits| limits, |limits| limits));
+    keys
+});
+/// `[guest.NAME]`, of every guest
+pub(super) static GUEST: LazyLock<Keys<GuestConfig>> = LazyLock::new(|| keys_of(|guest| guest, |guest| guest));
 
-/// `[guest.NAME]`, each
-pub(super) static GUEST: [Key<GuestConfig>; 12] = [
-    key!(keys: [Globs], live),
-    key!(settles: [Globs], live),
-    key!(responds: [bool], live),
-    key!(pendings_max: [usize] = 0..=SLOTS_MAX, live),
-    key!(mount: [Mount], live),
-    key!(memory_bytes_max: [usize] = PAGE_BYTES..=BYTES_MAX, live),
-    key!(running_ms_max: [u32] = 1..=RUNNING_MS_MAX, live),
-    key!(body_bytes_max: [u64] = 0..=BYTES_MAX, live),
-    key!(calls_max: [u32] = 1..=CALLS_MAX, live),
-    key!(instances: [Instances], live),
-    key!(build: [Command], live),
-    key!(rollback: [Rollback], live),
-];
+/// Returns the limit of this name, which a declaration mentions.
+pub(super) fn limit(name: &str) -> &'static dyn Key<Limits> {
+    find(&LIMITS, name).expect("a test compares every `at_most` with the limits")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value as Json, json};
+    use toml::de::DeTable;
+
+    use super::*;
+    use crate::manifest::key;
+    use crate::manifest::reader::Reader;
+    use snow_core::declare::About;
+
+    /// Every key of every table, with its default and its schema.
+    fn all() -> impl Iterator<Item = (&'static About, Json, Json)> {
+        fn of<T: Default>(keys: &'static Keys<T>) -> Vec<(&'static About, Json, Json)> {
+            keys.iter().map(|key| (key.about(), key.json(&T::default()), key.schema())).collect()
+        }
+        [of(&FILE), of(&SERVER), of(&LIMITS), of(&GUEST)].into_iter().flatten()
+    }
+
+    #[test]
+    fn every_default_is_within_its_range() {
+        for (about, default, schema) in all() {
+            assert!(default.as_u64().is_none_or(|number| about.range.contains(&number)), "{}", about.name);
+            // Without a range, a number would not fit its type.
+            assert_eq!(schema["type"] == "integer", about.range != (0..=u64::MAX), "{}", about.name);
+        }
+    }
+
+    #[test]
+    fn every_bound_is_a_limit() {
+        let bounds: Vec<_> = all().filter_map(|(about, ..)| about.at_most).map(limit).collect();
+        assert_eq!(bounds.len(), 6);
+    }
+
+    #[test]
+    fn a_setting_is_described_by_its_doc_comment() {
+        let doc = |name: &str| all().find(|(about, ..)| about.name == name).map(|(about, ..)| about.doc);
+        assert_eq!(doc("log"), Some("How the log looks."));
+        assert_eq!(doc("fields_max"), Some("Header field lines of one request. More is a 431."));
+        // Over two lines of the source.
+        assert!(
+            doc("body_bytes_max").is_some_and(|doc| doc.ends_with("A guest's own limit may be lower, never higher."))
+        );
+        assert_eq!(doc("nothing"), None);
+    }
+
+    /// So the range fits the type, and each name sets its own field alone.
+    #[test]
+    fn each_limit_can_be_at_both_ends_of_its_range() {
+        let default = Limits::default();
+        for key in LIMITS.iter() {
+            let About { name, range, .. } = key.about();
+            for value in [*range.start(), *range.end()] {
+                let text = format!("{name} = {value}");
+                let (table, mut limits) = (DeTable::parse(&text).unwrap(), default.clone());
+                key::read(&mut Reader::new(&text, ""), "limits", table.get_ref(), &LIMITS, &mut limits);
+                for other in LIMITS.iter() {
+                    let expected = if other.about().name == *name { json!(value) } else { other.json(&default) };
+                    assert_eq!(other.json(&limits), expected, "{} after {text}", other.about().name);
+                }
+            }
+        }
+    }
+}

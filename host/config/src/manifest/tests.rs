@@ -1,4 +1,4 @@
-use super::setting::{PATTERNS_MAX, TEXT_BYTES_MAX};
+use super::kind::{PATTERNS_MAX, TEXT_BYTES_MAX};
 use super::*;
 use crate::config::{AdminListen, Cache, Instances, Listen, LogFormat};
 use snow_core::Globs;

@@ -5,7 +5,7 @@ use super::*;
 
 const HOME: WorkerId = WorkerId(0);
 
-/// Not random: a counter, so that a failing case can be repeated.
+/// Fills a buffer from a counter instead of at random, so that a failing case can be repeated.
 fn counted(bytes: &mut [u8]) {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     for chunk in bytes.chunks_mut(8) {
@@ -23,7 +23,7 @@ fn waiter(slot: u32) -> Waiter {
 }
 
 #[test]
-fn the_first_settlement_wins_and_the_second_is_told() {
+fn the_first_settlement_wins_and_the_second_gets_an_error() {
     let registry = registry();
     let id = registry.create(WorkerId(3), None).unwrap();
     let token = registry.token(id).unwrap();
@@ -39,7 +39,7 @@ fn the_first_settlement_wins_and_the_second_is_told() {
 }
 
 #[test]
-fn a_stale_or_forged_token_reaches_nobody() {
+fn a_stale_or_forged_token_settles_nothing() {
     let registry = registry();
     let old = registry.create(HOME, None).unwrap();
     let stale = registry.token(old).unwrap();
@@ -59,7 +59,7 @@ fn a_stale_or_forged_token_reaches_nobody() {
 }
 
 #[test]
-fn settled_before_it_is_armed_wakes_nobody_but_is_kept() {
+fn a_settlement_before_arming_wakes_nobody_but_is_kept() {
     let registry = registry();
     let id = registry.create(HOME, Some("k")).unwrap();
     assert_eq!(registry.settle_next("k", 5), Some(None));
@@ -83,7 +83,7 @@ fn a_key_is_first_in_first_out_and_leaving_from_the_middle_keeps_the_order() {
 }
 
 #[test]
-fn a_value_that_nobody_consumed_passes_on() {
+fn a_value_that_was_not_consumed_passes_on() {
     let registry = registry();
     let ids: Vec<_> = (0..2).map(|_| registry.create(HOME, Some("k")).unwrap()).collect();
     registry.arm(ids[0], waiter(0));
@@ -134,7 +134,7 @@ fn the_registry_is_bounded() {
 }
 
 #[test]
-fn an_unsettled_one_that_is_handed_back_wakes_only_its_new_waiter() {
+fn a_pending_that_is_armed_again_wakes_only_its_new_waiter() {
     let registry = registry();
     let id = registry.create(HOME, None).unwrap();
     registry.arm(id, waiter(1));
@@ -144,7 +144,7 @@ fn an_unsettled_one_that_is_handed_back_wakes_only_its_new_waiter() {
 }
 
 #[test]
-fn a_withdrawn_one_is_gone_and_a_settled_one_is_not_withdrawn() {
+fn a_withdrawn_pending_is_gone_and_a_settled_one_is_not_withdrawn() {
     let registry = registry();
     let [late, settled] = [0, 1].map(|_| registry.create(HOME, Some("k")).unwrap());
     let token = registry.token(late).unwrap();
@@ -156,7 +156,7 @@ fn a_withdrawn_one_is_gone_and_a_settled_one_is_not_withdrawn() {
     assert_eq!(registry.collect(settled), Some(2));
 }
 
-/// A million of them are held at once.
+/// Its size matters because a million of them may be held at once.
 #[test]
 fn a_pending_takes_a_cache_line() {
     assert_eq!(Shard::<Arc<()>>::SLOT_BYTES, 64);
@@ -170,11 +170,12 @@ fn each_owner_is_counted_until_its_pendings_are_released() {
     let first = registry.create_for(one, HOME, Some("k")).unwrap();
     let second = registry.create_for(one, WorkerId(1), None).unwrap();
     assert_eq!(registry.create_for(one, HOME, None), Err(Refusal::Limit));
-    assert!(registry.create_for(two, HOME, Some("k")).is_ok(), "another's account has room");
+    assert!(registry.create_for(two, HOME, Some("k")).is_ok(), "the other owner's account has room");
     assert_eq!(registry.owner(&registry.token(second).unwrap()), Some(one.owner));
     assert_eq!(registry.owner("forged"), None);
 
-    // Settled and read, it is still there; released, it is not; released again, it is not discounted again.
+    // A pending that is settled and collected still counts. A released one does not, and is
+    // subtracted only once.
     assert_eq!(registry.settle_next("k", 1), Some(None));
     assert_eq!(registry.collect(first), Some(1));
     assert_eq!(registry.create_for(one, HOME, None), Err(Refusal::Limit));
@@ -186,7 +187,7 @@ fn each_owner_is_counted_until_its_pendings_are_released() {
 }
 
 #[test]
-fn a_full_registry_counts_nothing_on_anybodys_account() {
+fn a_pending_that_a_full_registry_refuses_counts_on_no_account() {
     let registry: Registry<u32> = Registry::new(1, counted);
     let account = Account { owner: Owner::new(OWNERS_MAX - 1).unwrap(), pendings_max: 5 };
     let id = registry.create(HOME, None).unwrap();

@@ -11,7 +11,7 @@ use std::mem;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use snow_core::{Gate, GateId, Told, WorkerId};
+use snow_core::{Gate, GateId, WorkerId};
 use snow_runtime::{Adopted, Call, CallEnd, Guests, Handle, Ran, Router, Slot, VersionId};
 
 use super::idle::Idle;
@@ -96,7 +96,7 @@ impl WasmGuests {
         ended.end
     }
 
-    fn tell(&self, gate: GateId, told: Told) {
+    fn tell(&self, gate: GateId, told: Option<WorkerId>) {
         if let Some(worker) = told {
             self.runtime.post.gate_opened(worker, gate);
         }

@@ -9,7 +9,7 @@ use wasmtime::component::Resource;
 
 use snow_core::{Refusal, Registry, WorkerId};
 use snow_http::RequestId;
-use snow_runtime::{Clock, Handle, Level, Settled, Settlement};
+use snow_runtime::{Handle, Level, Settled, Settlement, TimerState};
 
 use super::grants::Permit;
 use super::parking::Parking;
@@ -182,7 +182,7 @@ impl CallContext {
     }
 
     /// Creates a pending, if the guest may.
-    pub(crate) fn create(&mut self, key: Option<&str>, clock: Clock) -> Result<Resource<Pending>, Refusal> {
+    pub(crate) fn create(&mut self, key: Option<&str>, timer: TimerState) -> Result<Resource<Pending>, Refusal> {
         let limits = &self.runtime.limits;
         if !self.has_request() {
             return Err(Refusal::Denied);
@@ -190,7 +190,7 @@ impl CallContext {
         let account = self.permit.create(key, limits)?;
         let place = self.free_place(limits.pendings_per_call_max).ok_or(Refusal::Limit)?;
         let id = self.runtime.registry.create_for(account, self.worker, key)?;
-        self.handles[place] = Some(Handle { id, clock });
+        self.handles[place] = Some(Handle { id, timer });
         Ok(self.resource(place))
     }
 
@@ -212,7 +212,7 @@ impl CallContext {
         if let Some(waiter) = self.runtime.registry.release(handle.id) {
             self.runtime.post.wake(&[waiter]);
         }
-        if matches!(handle.clock, Clock::Set(_)) {
+        if matches!(handle.timer, TimerState::Set(_)) {
             self.dropped.push(handle);
         }
     }

@@ -46,7 +46,7 @@ impl Permits {
     }
 
     /// Returns what the guest of this name may do. If there are more names than owners, the last ones share
-    /// [`Owner::NOBODY`]: their pendings are counted together, and none is their own.
+    /// [`Owner::ANONYMOUS`]: their pendings are counted together, and none is their own.
     pub(crate) fn of(&self, name: &str) -> Permit {
         let name: Arc<str> = name.into();
         let config = self.configs.get(&*name);
@@ -88,7 +88,7 @@ impl Permits {
         if let Some(owner) = owners.get(name) {
             return *owner;
         }
-        let Some(owner) = Owner::new(owners.len() + 1) else { return Owner::NOBODY };
+        let Some(owner) = Owner::new(owners.len() + 1) else { return Owner::ANONYMOUS };
         owners.insert(name.clone(), owner);
         owner
     }
@@ -162,7 +162,7 @@ impl Permit {
             return Ok(settled);
         }
         match registry.owner(token) {
-            Some(owner) if owner != self.account.owner || owner == Owner::NOBODY => Err(Refusal::Denied),
+            Some(owner) if owner != self.account.owner || owner == Owner::ANONYMOUS => Err(Refusal::Denied),
             _ => Ok(settled),
         }
     }

@@ -12,7 +12,7 @@ use wasmtime::{Engine, StoreContextMut};
 
 use snow_config::TurnLimits;
 use snow_core::{Refusal, due_ms};
-use snow_runtime::{Clock, Settlement};
+use snow_runtime::{Settlement, TimerState};
 
 use super::context::{CallContext, stale_pending};
 use super::types::{self, Pending};
@@ -44,12 +44,12 @@ fn add_pending_handles(linker: &mut Linker<CallContext>) -> wasmtime::Result<()>
         Ok((token.ok_or_else(|| wasmtime::Error::msg("the `pending` does not exist any more"))?,))
     })?;
     handles.func_wrap("create", |mut store: Context<'_>, (key,): (Option<String>,)| {
-        Ok((store.data_mut().create(key.as_deref(), Clock::None).map_err(types::Refusal::from),))
+        Ok((store.data_mut().create(key.as_deref(), TimerState::None).map_err(types::Refusal::from),))
     })?;
     handles.func_wrap("timer", |mut store: Context<'_>, (after_ms,): (u32,)| {
         let context = store.data_mut();
         let at_ms = due_ms(context.now_ms + context.stopwatch.call_ms(), after_ms);
-        Ok((context.create(None, Clock::Due { at_ms }).map_err(types::Refusal::from),))
+        Ok((context.create(None, TimerState::Due { at_ms }).map_err(types::Refusal::from),))
     })?;
     handles.func_wrap("set-result", |store: Context<'_>, (token, with): (String, types::Settlement)| {
         Ok((store.data().settle(&token, with.into()).map_err(types::Refusal::from),))

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use snow_runtime::{PatternError, RouteEntry, RouteId, Router, VersionId};
+use snow_runtime::{RouteEntry, RouteError, RouteId, Router, VersionId};
 
 use super::share::{Member, Share};
 use super::version::Version;
@@ -24,7 +24,7 @@ pub struct Misfit {
     /// The version.
     pub version: Arc<Version>,
     /// Why the table could not be built with it.
-    pub error: PatternError,
+    pub error: RouteError,
 }
 
 /// Two guests that have a route with the same pattern. For methods that both take, the first one gets the requests.

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::io;
 
-use snow_runtime::PatternError;
+use snow_runtime::RouteError;
 
 use super::cache::UnusableFolder;
 use super::compiler::CompilerError;
@@ -91,7 +91,7 @@ pub enum LoadError {
     },
     /// A route's pattern or method is wrong, or all patterns together are too large.
     #[error(transparent)]
-    Route(#[from] PatternError),
+    Route(#[from] RouteError),
     /// The engine does not accept the functions that the host provides, or a child process can't start an engine.
     #[error("this host can't load any guest")]
     Host(#[from] EngineError),

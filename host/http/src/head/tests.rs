@@ -7,7 +7,7 @@ fn read(bytes: &[u8]) -> Result<Option<(Head, usize)>, Reject> {
     read.map(|read| read.map(|(head, length)| (head, blank + length)))
 }
 
-/// The same, shown one byte more each time.
+/// Reads a head as `read` does, but with one byte more in each call.
 fn read_slowly(bytes: &[u8]) -> Result<Option<(Head, usize)>, Reject> {
     let mut reader = HeadReader::default();
     let mut blank = 0;
@@ -86,7 +86,7 @@ fn secrets_stay_out_of_debug_output() {
 }
 
 #[test]
-fn a_head_ends_where_it_ends_however_it_arrives() {
+fn the_end_of_a_head_is_found_however_it_arrives() {
     let bytes = b"\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\nGET /next";
     let (fast, length) = read(bytes).unwrap().unwrap();
     assert_eq!(&bytes[length..], b"GET /next");
@@ -169,11 +169,12 @@ fn every_line_end_is_crlf_and_nothing_else() {
             }
             _ => {}
         }
-        // And neither may stand anywhere else.
+        // A CR or an LF in any other place is refused, too.
         for byte in [b'\r', b'\n'] {
             let mut bytes = good.to_vec();
             bytes.insert(at, byte);
-            // An LF before the last one leaves a head that ends with it, and an LF behind the head.
+            // Except an LF before the last one: it ends the head, and the last one is behind the
+            // head.
             let whole = at == good.len() - 1 && byte == b'\n';
             assert_eq!(read(&bytes).is_ok(), whole, "{byte:?} at {at}");
         }
@@ -195,7 +196,7 @@ fn control_bytes_are_refused_everywhere() {
 }
 
 #[test]
-fn what_is_too_long_is_refused_before_its_end() {
+fn a_line_or_a_head_that_is_too_long_is_refused_before_its_end() {
     let limits = HttpLimits::default();
     let with_target = |length: usize| format!("GET /{} HTTP/1.0\r\n\r\n", "a".repeat(length - 1));
     assert!(read(with_target(limits.target_bytes_max).as_bytes()).unwrap().is_some());
@@ -227,8 +228,8 @@ fn fields_and_connection_options_are_counted() {
     assert_eq!(reject(with_options(33).as_bytes()), Reject::TooManyFields);
 }
 
-/// Shown byte by byte, a head of 64 KiB is searched once. Searched anew each time it would be 2 GiB of work,
-/// and its lines again on top: this test would take minutes.
+/// A head of 64 KiB that arrives byte by byte is searched once. If each call searched it again,
+/// that would be 2 GiB of work, and this test would take minutes.
 #[test]
 fn reading_slowly_is_not_quadratic() {
     let fields = format!("A: {}\r\n", "b".repeat(640)).repeat(100);
@@ -246,7 +247,7 @@ fn reading_slowly_is_not_quadratic() {
 }
 
 #[test]
-fn a_reader_that_is_shown_other_bytes_does_not_panic() {
+fn a_reader_that_is_passed_other_bytes_does_not_panic() {
     let limits = HttpLimits::default();
     let samples: [&[u8]; 5] =
         [b"GET / HTTP/1.0\r\nA: b\r\n\r\n", b"GET / HTTP/1.0\r\nA", b"", b"\r\n\r\n", b"GET\r\n\n"];

@@ -7,14 +7,14 @@ use super::{TURN, Worker};
 use snow_runtime::{Guests, VersionId, World};
 
 /// A version of a guest, too old to be kept, and how far its suspensions have been ended.
-pub(super) struct Expelled {
+pub(crate) struct Expelled {
     version: VersionId,
     /// The next suspension to be looked at, by slot.
     next: u32,
 }
 
 impl<W: World, C: Guests> Worker<W, C> {
-    pub(super) fn adopt(&mut self) {
+    pub(crate) fn adopt(&mut self) {
         let Some(redeployed) = self.guests.adopt() else { return };
         self.shared.limits = redeployed.limits;
         self.shared.access_log = redeployed.access_log;
@@ -26,14 +26,14 @@ impl<W: World, C: Guests> Worker<W, C> {
     }
 
     /// From now on nothing is suspended for this version. What is already is looked for over the next turns.
-    pub(super) fn expel(&mut self, version: VersionId) {
+    pub(crate) fn expel(&mut self, version: VersionId) {
         if self.guests.expel(version) {
             self.expelled.push_back(Expelled { version, next: 0 });
         }
     }
 
     /// One turn's share of looking for what is suspended for expelled versions.
-    pub(super) fn go_on_expelling(&mut self) {
+    pub(crate) fn go_on_expelling(&mut self) {
         let Some(Expelled { version, mut next }) = self.expelled.pop_front() else { return };
         for _ in 0..TURN.timers_max {
             let Some(key) = self.suspensions.next_from(next) else { return };
@@ -46,7 +46,7 @@ impl<W: World, C: Guests> Worker<W, C> {
     }
 
     /// A request of this version has ended here.
-    pub(super) fn let_go(&mut self, version: VersionId) {
+    pub(crate) fn let_go(&mut self, version: VersionId) {
         self.tally.let_go(version);
         if self.guests.let_go(version) {
             self.forget(version);

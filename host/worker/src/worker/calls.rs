@@ -1,15 +1,15 @@
 //! Guests into guests: started while there are places, one time slice after another, to their end.
 
-use super::call_table::Source;
-use super::gated::{Next, Resumption, Taken};
-use super::queued::{Queued, Started};
-use super::suspensions::Suspension;
 use super::{ExchangeRef, TURN, Worker};
+use crate::schedule::Source;
+use crate::schedule::gated::{Next, Resumption, Taken};
+use crate::schedule::queued::{Queued, Started};
+use crate::suspensions::Suspension;
 use snow_core::Key;
 use snow_http::{Progress, Request, Response};
 use snow_runtime::{
-    Call, CallEnd, CallEntry, CallFault, Clock, GuestRequest, Guests, Handle, Level, Match, Outcome, Ran, RouteId,
-    Slot, VersionId, World,
+    Call, CallEnd, CallEntry, CallFault, GuestRequest, Guests, Handle, Level, Match, Outcome, Ran, RouteId, Slot,
+    TimerState, VersionId, World,
 };
 
 /// How long starting calls may go on in one turn: guests that compute end it after one time slice.
@@ -17,7 +17,7 @@ const STARTING_MS_MAX: u64 = 1;
 
 impl<W: World, C: Guests> Worker<W, C> {
     /// Queues a request for its guest.
-    pub(super) fn dispatch(&mut self, key: Key, request: Request, found: Match) {
+    pub(crate) fn dispatch(&mut self, key: Key, request: Request, found: Match) {
         let Some(serial) = self.clients.get(key).and_then(|c| c.connection.exchange()).map(|e| e.serial) else {
             return;
         };
@@ -58,7 +58,7 @@ impl<W: World, C: Guests> Worker<W, C> {
 
     /// Gives started calls their next time slice, and starts others while there are slots. Both end early in a
     /// turn in which a guest computes.
-    pub(super) fn run_calls(&mut self) {
+    pub(crate) fn run_calls(&mut self) {
         let began_ms = self.world.now_ms();
         for _ in 0..self.calls.runnable.len() {
             let Some(slot) = self.calls.runnable.pop_front() else { break };
@@ -136,7 +136,7 @@ impl<W: World, C: Guests> Worker<W, C> {
     }
 
     /// A suspension is over: it waits for a call of `resume`.
-    pub(super) fn make_resumable(&mut self, suspension: Key) {
+    pub(crate) fn make_resumable(&mut self, suspension: Key) {
         let call = self.suspensions.get(suspension).map(Suspension::call);
         let gated = call.and_then(|(version, route)| Some((self.guests.gate(version)?, version, route)));
         match gated {
@@ -148,7 +148,7 @@ impl<W: World, C: Guests> Worker<W, C> {
     }
 
     /// Whether the next resumption may have a place now. One of a slow route keeps those behind it waiting.
-    pub(super) fn can_resume(&self) -> bool {
+    pub(crate) fn can_resume(&self) -> bool {
         let Some(&next) = self.resumable.front() else { return false };
         let Some((version, route)) = self.suspensions.get(next).map(Suspension::call) else { return true };
         self.calls.may_start(version, route)
@@ -165,7 +165,7 @@ impl<W: World, C: Guests> Worker<W, C> {
             return self.let_go(version);
         };
         let Some(slot) = self.calls.free.pop() else { return self.let_go(version) };
-        current.progress = Progress::Running { slot: slot.0 };
+        current.progress = Progress::Running;
         let request_id = current.id.clone();
         self.calls.started[slot.index()] = Some(started);
         let call = Call { version, route, request_id, entry, now_ms: self.world.now_ms() };
@@ -222,9 +222,9 @@ impl<W: World, C: Guests> Worker<W, C> {
     }
 
     /// Ends pendings: their timers are cancelled, and a value that nobody consumed passes on.
-    pub(super) fn release_all(&mut self, handles: impl Iterator<Item = Handle>) {
+    pub(crate) fn release_all(&mut self, handles: impl Iterator<Item = Handle>) {
         for handle in handles {
-            if let Clock::Set(timer) = handle.clock {
+            if let TimerState::Set(timer) = handle.timer {
                 self.timers.cancel(timer);
             }
             if let Some(waiter) = self.shared.registry.release(handle.id) {

@@ -134,8 +134,8 @@ impl Bench {
     fn inspect(&mut self, office: &Office) -> Duration {
         let (reply, answer) = mpsc::channel();
         let reply = Box::new(move |page: HeldPage| reply.send(page.requests.len()).expect("it is waited for"));
-        office.stats[WORKER.index()].desk.put(Inspection { requests_max: 100, after: None, reply });
-        office.mailboxes[WORKER.index()].control.send(Message::Inspect);
+        let inspection = Box::new(Inspection { requests_max: 100, after: None, reply });
+        office.mailboxes[WORKER.index()].send(Message::Inspect(inspection));
         self.phase("inspect", || answer.try_recv().is_ok_and(|found| found == 100))
     }
 

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use snow_config::{CompileConfig, GuestConfig, Instances, Limits, Rollback};
 use snow_core::{Registry, Waiter};
 use snow_http::{HeadReader, HttpLimits, Request, RequestId};
-use snow_runtime::{CallEntry, Format, GuestRequest, Log, Outcome, Post, RouteId};
+use snow_runtime::{CallEntry, GuestRequest, Log, LogFormat, Outcome, Post, RouteId};
 
 use super::*;
 use crate::contract::grants::Permits;
@@ -69,7 +69,7 @@ impl Bench {
             engine: Engine::start(&limits, 1).unwrap(),
             registry: Arc::new(Registry::new(10, |bytes| bytes.fill(7))),
             post: opened.clone(),
-            log: Log::start(Format::Text, 10, std::io::sink()).unwrap(),
+            log: Log::start(LogFormat::Text, 10, std::io::sink()).unwrap(),
             permits: Arc::new(permits(config)),
             worker_calls_parked_max: limits.worker_calls_parked_max(1),
             limits: Arc::new(limits),

@@ -1,6 +1,5 @@
 //! The compiler's child process: what it is told, what it does, and what it reports.
 
-use std::error::Error;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -9,6 +8,8 @@ use std::path::PathBuf;
 use std::process::{self, ExitCode};
 
 use rustix::process::{Pid, Resource, Rlimit, Signal};
+
+use snow_core::error_chain;
 
 use super::{CompilerError, compile};
 use crate::engine::compiling_engine;
@@ -111,7 +112,7 @@ pub fn compile_child(arguments: &[OsString]) -> ExitCode {
     let report = match order.and_then(|order| compile_input(&order)) {
         Ok(component_bytes) => CompileReport::Done { component_bytes },
         Err(LoadError::Unwritten(reason)) => CompileReport::Unwritten(reason),
-        Err(error) => CompileReport::Refused(chain(&error)),
+        Err(error) => CompileReport::Refused(error_chain(&error)),
     };
     // If it can't be written, nobody is left to be told.
     let _ = io::stderr().write_all(report.to_text().as_bytes());
@@ -145,12 +146,6 @@ fn limit_this_process(order: &CompileOrder) -> rustix::io::Result<()> {
     rustix::process::setrlimit(Resource::Core, limit(0))?;
     rustix::process::setrlimit(Resource::Cpu, limit(order.seconds_max))?;
     rustix::process::setrlimit(Resource::As, limit(order.bytes_max))
-}
-
-/// Returns an error with its causes, the outermost first, as the command line prints them.
-fn chain(error: &(dyn Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |error| (*error).source());
-    causes.map(<dyn Error>::to_string).collect::<Vec<_>>().join(":\n  ")
 }
 
 #[cfg(test)]

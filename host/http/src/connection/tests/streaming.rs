@@ -1,4 +1,4 @@
-//! Answers in pieces.
+//! Responses in pieces.
 
 use super::*;
 use crate::ResponseFault;
@@ -12,11 +12,11 @@ fn held(line: &str) -> World {
 }
 
 impl World {
-    fn begin(&mut self, response: &Response, length: Option<u64>) -> Result<(), AnswerFault> {
+    fn begin(&mut self, response: &Response, length: Option<u64>) -> Result<(), StreamingFault> {
         self.connection.begin_response(response, length, DATE, self.now_ms, &self.limits)
     }
 
-    fn piece(&mut self, piece: &str) -> Result<usize, AnswerFault> {
+    fn piece(&mut self, piece: &str) -> Result<usize, StreamingFault> {
         self.connection.body_piece(piece.as_bytes(), self.now_ms, &self.limits)
     }
 
@@ -52,7 +52,7 @@ fn a_body_of_known_length_has_that_length() {
     let mut world = held("GET / HTTP/1.1");
     world.begin(&Response::default().with_status(200), Some(8)).unwrap();
     world.piece("hello").unwrap();
-    assert_eq!(world.piece("four"), Err(AnswerFault::TooLong { left_bytes: 3 }));
+    assert_eq!(world.piece("four"), Err(StreamingFault::TooLong { left_bytes: 3 }));
     world.piece("abc").unwrap();
     assert!(world.end().is_some());
     let text = world.read_text();
@@ -87,7 +87,7 @@ fn http_1_0_gets_a_body_that_ends_with_the_connection() {
     let text = world.read_text();
     assert!(text.contains("connection: close\r\n") && text.ends_with("\r\n\r\nhello"), "{text}");
     assert!(!text.contains("transfer-encoding") && world.is_closing());
-    // A cut body must not look like a whole one.
+    // An incomplete body must not look like a whole one.
     let mut world = begun();
     assert!(world.connection.abort_response(0, &world.limits).is_some());
     assert!(world.connection.is_finished() && world.connection.output().is_empty());
@@ -106,14 +106,14 @@ fn a_streamed_answer_to_head_sends_no_body() {
 }
 
 #[test]
-fn what_can_not_begin_changes_nothing() {
+fn a_response_that_cannot_begin_changes_nothing() {
     let mut world = held("GET / HTTP/1.1");
-    assert_eq!(world.piece("a"), Err(AnswerFault::NoExchange));
+    assert_eq!(world.piece("a"), Err(StreamingFault::NoExchange));
     assert!(world.end().is_none());
     let bad = world.begin(&Response::text(99, ""), None);
     assert_eq!(bad, Err(ResponseFault::BadStatus(99).into()));
     let long = world.begin(&Response::text(200, "hello"), Some(4));
-    assert_eq!(long, Err(AnswerFault::TooLong { left_bytes: 4 }));
+    assert_eq!(long, Err(StreamingFault::TooLong { left_bytes: 4 }));
     let none = world.begin(&Response::text(204, "a"), None);
     assert_eq!(none, Err(ResponseFault::BodyNotAllowed(204).into()));
     assert!(world.connection.output().is_empty());
@@ -126,7 +126,7 @@ fn what_can_not_begin_changes_nothing() {
 fn a_status_without_content_takes_no_pieces() {
     let mut world = held("GET / HTTP/1.1");
     world.begin(&Response::default().with_status(204), None).unwrap();
-    assert_eq!(world.piece("a"), Err(AnswerFault::TooLong { left_bytes: 0 }));
+    assert_eq!(world.piece("a"), Err(StreamingFault::TooLong { left_bytes: 0 }));
     assert!(world.end().is_some());
     let text = world.read_text();
     assert!(!text.contains("content-length") && !text.contains("transfer-encoding"), "{text}");
@@ -138,7 +138,7 @@ fn pieces_tell_how_full_the_output_is() {
     world.begin(&Response::text(200, ""), None).unwrap();
     let head = world.connection.output().len();
     assert_eq!(world.piece(&"x".repeat(100)), Ok(head + 106));
-    // An answer that goes on for ever in small pieces, to a client that is always a little behind.
+    // A long response in small pieces, to a client that is always a little behind.
     for _ in 0..10_000 {
         world.piece(&"x".repeat(100)).unwrap();
         world.client_reads(106);

@@ -1,0 +1,104 @@
+//! The limits of the host besides those of HTTP.
+
+use snow_core::OWNERS_MAX;
+use snow_core::declare::{BYTES_MAX, MS_MAX};
+use snow_http::HttpLimits;
+
+/// The most entries of a table: they are numbered in 32 bits.
+pub(super) const SLOTS_MAX: u64 = 1 << 30;
+/// A page of WebAssembly memory.
+pub(super) const PAGE_BYTES: u64 = 65_536;
+/// The most calls that a worker may start: the pool of instances reserves 8 GiB of address space for each, of the 128 TiB
+/// that a process has.
+const CALLS_STARTED_MAX: u64 = 1_024;
+/// The most calls that may be parked, for which the pool reserves address space too.
+const CALLS_PARKED_MAX: u64 = 4_096;
+/// The memory that the compiler takes before it has seen a guest, with room to spare.
+const COMPILER_BYTES_MIN: u64 = 256 << 20;
+/// The most bytes on disk, or of address space: 1 TiB.
+const DISK_BYTES_MAX: u64 = 1 << 40;
+
+snow_core::declare_settings! {
+    /// The limits of the host. Those whose name begins with `worker_` apply to each worker by itself.
+    ///
+    /// A range includes 0 where having nothing at all is a sensible choice. The settings that need a restart belong to
+    /// what is made once, at the start: the pool of instances, the table of pendings, the log's queue, the metrics' table.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct Limits {
+        parts {
+            /// The limits of HTTP itself. In the file, they stand in the same table.
+            pub http: HttpLimits;
+        }
+        /// Open connections of a worker. More are closed as they are accepted.
+        pub worker_connections_max: usize = 1 << 20, live, in 1..=SLOTS_MAX;
+        /// Calls of a worker that have an instance at one time, besides parked ones.
+        pub worker_calls_started_max: u32 = 8, restart, in 1..=CALLS_STARTED_MAX;
+        /// Calls of the process that wait in place, each with its instance, besides the started ones. Each worker gets an
+        /// equal share.
+        pub calls_parked_max: u32 = 256, restart, in 1..=CALLS_PARKED_MAX;
+        /// New requests of a worker that wait until a call may start: so many for quick routes, and so many for slow
+        /// ones. More are answered 503. When a route turns out to be slow, its waiting requests move to the slow ones,
+        /// of which there may be twice as many then.
+        pub worker_calls_queued_max: usize = 1_024, live, in 1..=SLOTS_MAX;
+        /// Suspended requests of a worker. More suspensions are answered 503.
+        pub worker_suspensions_max: usize = 1 << 20, live, in 0..=SLOTS_MAX;
+        /// How long one call may run, without the time in which other calls run.
+        pub call_running_ms_max: u32 = 10_000, live, in 1..=MS_MAX;
+        /// Bytes of the linear memory of a guest's instance.
+        pub call_memory_bytes_max: usize = 64 << 20, restart, in PAGE_BYTES..=BYTES_MAX;
+        /// How long an instance that serves several calls is kept without a call.
+        pub instance_idle_ms_max: u32 = 60_000, live, in 0..=MS_MAX;
+        /// Bytes that one host call, or the outcome of a call, may copy out of a guest.
+        pub call_lifted_bytes_max: usize = 16 << 20, live, in 1_024..=BYTES_MAX;
+        /// Pendings that one call owns at one time.
+        pub pendings_per_call_max: usize = 64, live, in 1..=65_535;
+        /// Pendings of the process.
+        pub pendings_max: usize = 4 << 20, restart, in 0..=SLOTS_MAX;
+        /// Pendings of each guest that has no limit of its own. Unless set, `pendings_max`.
+        pub guest_pendings_max: usize = 4 << 20, live, in 0..=SLOTS_MAX, at_most pendings_max;
+        /// Bytes of a pending's key.
+        pub key_bytes_max: usize = 256, live, in 1..=65_536;
+        /// Bytes that a pending is settled with: of a value, or of a response's body and header fields.
+        pub settlement_bytes_max: usize = 1 << 20, live, in 0..=BYTES_MAX;
+        /// Bytes of the opaque state of a suspension.
+        pub state_bytes_max: usize = 65_536, live, in 0..=BYTES_MAX;
+        /// The deadline of a suspension to which the guest gives none.
+        pub suspension_default_ms: u32 = 30_000, live, in 1..=MS_MAX, at_most suspension_max_ms;
+        /// The longest deadline of a suspension.
+        pub suspension_max_ms: u32 = 3_600_000, live, in 1..=MS_MAX;
+        /// How long held requests may go on waiting after a SIGTERM.
+        pub drain_ms: u32 = 10_000, live, in 0..=MS_MAX;
+        /// Lines that wait to be written to the log. More are dropped and counted.
+        pub log_lines_max: usize = 8_192, restart, in 1..=SLOTS_MAX;
+        /// Bytes of a guest's log message. Longer ones are cut.
+        pub log_message_bytes_max: usize = 4_096, live, in 1..=BYTES_MAX;
+        /// Bytes of a guest's file.
+        pub guest_file_bytes_max: u64 = 128 << 20, live, in 1..=BYTES_MAX;
+        /// Guests of a folder.
+        pub guests_max: usize = 1_000, live, in 1..=OWNERS_MAX as u64 - 1;
+        /// Routes of a guest.
+        pub guest_routes_max: usize = 1_000, live, in 1..=65_536;
+        /// Versions of one guest that are kept, with the one that serves, for the requests that they hold. When there
+        /// would be more, the requests that the oldest one holds are answered 503.
+        pub versions_max: usize = 4, live, in 2..=64;
+        /// Processor time that compiling a guest may take, rounded to seconds. It may take ten times as long on the
+        /// clock, since a compiler has the lowest priority.
+        pub compile_ms_max: u32 = 120_000, live, in 1..=MS_MAX;
+        /// Memory that compiling a guest may take, as address space.
+        pub compile_bytes_max: u64 = 4 << 30, live, in COMPILER_BYTES_MIN..=DISK_BYTES_MAX;
+        /// How long a program that builds guests from their sources may run.
+        pub build_ms_max: u32 = 600_000, live, in 1..=MS_MAX;
+        /// Bytes of compiled code on disk. The least recently used is removed first; what is in use stays.
+        pub cache_bytes_max: u64 = 1 << 30, live, in 0..=DISK_BYTES_MAX;
+        /// Routes that have metrics by themselves. The requests of further routes are counted together, for as long as
+        /// the process lives.
+        pub metrics_routes_max: usize = 10_000, restart, in 0..=SLOTS_MAX;
+    }
+}
+
+impl Limits {
+    /// Returns a worker's share of `calls_parked_max`.
+    pub fn worker_calls_parked_max(&self, workers: u16) -> u32 {
+        self.calls_parked_max.div_ceil(u32::from(workers.max(1)))
+    }
+}

@@ -1,0 +1,284 @@
+//! What lies in the guests folder: which of its files are guests, and which versions of them.
+//! [`watch`] reports that it may have changed.
+
+pub mod watch;
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs::{self, Metadata};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use snow_config::manifest;
+use snow_guests::Stamp;
+
+/// One guest file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GuestFile {
+    /// The path at which it was found: links are not followed.
+    pub path: PathBuf,
+    /// The stamp that tells this version of the file from others.
+    pub stamp: Stamp,
+}
+
+/// The identity of a folder, which tells it from another that takes its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FolderId {
+    /// Its number in its file system.
+    pub inode: u64,
+    /// Its file system.
+    pub device: u64,
+    /// When it was made, since 1970, where the file system records it. Needed because inode numbers
+    /// are used again.
+    pub created_ns: Option<u128>,
+}
+
+/// What a guests folder holds at one time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The folder. `None` if a single guest's file is served.
+    pub folder: Option<FolderId>,
+    /// The guest files by the name of the guest, each list sorted and not empty. More than one file
+    /// of a name is for the caller to report.
+    pub guests: BTreeMap<String, Vec<GuestFile>>,
+    /// The manifest, if there is one.
+    pub manifest: Option<Stamp>,
+}
+
+/// Why a folder could not be looked at.
+#[derive(Debug, thiserror::Error)]
+pub enum ScanError {
+    /// Nothing is at this path. The folder may be about to be replaced, or its volume may not be
+    /// mounted.
+    #[error("the guests folder {} does not exist", .0.display())]
+    Missing(PathBuf),
+    /// The folder exists and can't be read.
+    #[error("the guests folder {} can't be read: {error}", path.display())]
+    Unreadable {
+        /// The folder.
+        path: PathBuf,
+        /// The system's error.
+        error: io::Error,
+    },
+    /// The folder holds more guests than the limits allow.
+    #[error("the guests folder {} holds {guests} guests; at most {guests_max} are allowed (guests_max)", path.display())]
+    TooMany {
+        /// The folder.
+        path: PathBuf,
+        /// The number of guests that it holds.
+        guests: usize,
+        /// The number that it may hold.
+        guests_max: usize,
+    },
+}
+
+/// Looks at a folder of guests, or at one guest's file.
+///
+/// A guest is a regular file, or a link to one, whose name ends in `.wasm` or `.wat` and does not
+/// begin with a dot. Files that vanish meanwhile and links that lead nowhere are passed over. The
+/// manifest lies in the folder, or beside the one file. No file is read; each costs one system
+/// call.
+///
+/// # Errors
+/// The folder does not exist, can't be read, or holds more than `guests_max` guests.
+pub fn scan(path: &Path, guests_max: usize) -> Result<Snapshot, ScanError> {
+    let unusable = |error: io::Error| match error.kind() {
+        ErrorKind::NotFound => ScanError::Missing(path.to_owned()),
+        _ => ScanError::Unreadable { path: path.to_owned(), error },
+    };
+    let metadata = fs::metadata(path).map_err(unusable)?;
+    let mut snapshot = Snapshot { manifest: manifest_stamp(path, &metadata), ..Snapshot::default() };
+    if metadata.is_file() {
+        add(&mut snapshot, path.to_owned(), &metadata);
+        return Ok(snapshot);
+    }
+    snapshot.folder = Some(folder_id(&metadata));
+    for entry in fs::read_dir(path).map_err(unusable)? {
+        let file = entry.map_err(unusable)?.path();
+        // `metadata` follows links: it fails for a file that has just vanished and for a link that
+        // leads nowhere.
+        if is_guest(&file)
+            && let Ok(metadata) = fs::metadata(&file)
+        {
+            add(&mut snapshot, file, &metadata);
+        }
+    }
+    let guests = snapshot.guests.len();
+    if guests > guests_max {
+        return Err(ScanError::TooMany { path: path.to_owned(), guests, guests_max });
+    }
+    for files in snapshot.guests.values_mut() {
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+    }
+    Ok(snapshot)
+}
+
+/// Returns whether a file is a guest by its name.
+pub fn is_guest(path: &Path) -> bool {
+    let hidden = path.file_stem().is_none_or(|stem| stem.as_encoded_bytes().starts_with(b"."));
+    let ending = path.extension().and_then(OsStr::to_str);
+    !hidden && matches!(ending, Some("wasm" | "wat"))
+}
+
+/// Returns the path of the manifest for a folder of guests, or for one guest's file.
+pub fn manifest_path(path: &Path, is_file: bool) -> PathBuf {
+    let folder = if is_file { path.parent().unwrap_or(path) } else { path };
+    folder.join(manifest::FILE_NAME)
+}
+
+fn add(snapshot: &mut Snapshot, path: PathBuf, metadata: &Metadata) {
+    if is_guest(&path)
+        && metadata.is_file()
+        && let Some(stem) = path.file_stem()
+    {
+        let files = snapshot.guests.entry(stem.to_string_lossy().into_owned()).or_default();
+        files.push(GuestFile { path, stamp: metadata.into() });
+    }
+}
+
+fn manifest_stamp(path: &Path, metadata: &Metadata) -> Option<Stamp> {
+    let manifest = fs::metadata(manifest_path(path, metadata.is_file())).ok()?;
+    Some(Stamp::from(&manifest))
+}
+
+fn folder_id(metadata: &Metadata) -> FolderId {
+    let created = metadata.created().ok().and_then(|created| created.duration_since(UNIX_EPOCH).ok());
+    FolderId { inode: metadata.ino(), device: metadata.dev(), created_ns: created.map(|since| since.as_nanos()) }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::os::unix::fs::symlink;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::{env, process};
+
+    use super::*;
+
+    /// A temporary folder, different for each test. Dropping it removes it.
+    pub(crate) struct Folder(PathBuf);
+
+    impl Folder {
+        pub(crate) fn new() -> Folder {
+            static COUNT: AtomicU32 = AtomicU32::new(0);
+            let nth = COUNT.fetch_add(1, Ordering::Relaxed);
+            let path = env::temp_dir().join(format!("snow-host-folder-{}-{nth}", process::id()));
+            fs::create_dir_all(&path).unwrap();
+            Folder(path.canonicalize().unwrap())
+        }
+
+        pub(crate) fn path(&self) -> &Path {
+            &self.0
+        }
+
+        /// Makes a folder.
+        pub(crate) fn folder(&self, name: &str) -> PathBuf {
+            fs::create_dir_all(self.0.join(name)).unwrap();
+            self.0.join(name)
+        }
+
+        /// Writes a file.
+        pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
+            fs::write(self.0.join(name), text).unwrap();
+            self.0.join(name)
+        }
+
+        /// Makes a link, or replaces one atomically, as deployment scripts do.
+        pub(crate) fn link(&self, target: &str, name: &str) -> PathBuf {
+            let (link, new) = (self.0.join(name), self.0.join(format!("{name}.new-link")));
+            symlink(target, &new).unwrap();
+            fs::rename(&new, &link).unwrap();
+            link
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        scan(folder, 10).unwrap().guests.into_keys().collect()
+    }
+
+    #[test]
+    fn guests_are_files_with_two_endings_and_not_hidden() {
+        let folder = Folder::new();
+        for name in
+            ["b.wasm", "a.wat", "c.txt", ".d.wasm", ".wasm", "e.wasm~", "4913", ".a.wat.swp", "wasm", "f.wasm.1"]
+        {
+            folder.write(name, "");
+        }
+        folder.folder("g.wasm");
+        folder.link("nowhere", "h.wasm");
+        folder.link("c.txt", "i.wasm");
+        assert_eq!(names(folder.path()), ["a", "b", "i"]);
+    }
+
+    #[test]
+    fn several_files_of_a_name_are_all_kept_in_order() {
+        let folder = Folder::new();
+        let expected = [folder.write("a.wasm", ""), folder.write("a.wat", "")];
+        let guests = scan(folder.path(), 1).unwrap().guests;
+        let paths: Vec<&PathBuf> = guests["a"].iter().map(|found| &found.path).collect();
+        assert_eq!(paths, expected.each_ref());
+    }
+
+    #[test]
+    fn one_file_is_a_guest_with_the_manifest_beside_it() {
+        let folder = Folder::new();
+        let file = folder.write("a.wasm", "");
+        folder.write("b.wasm", "");
+        assert_eq!(scan(&file, 1).unwrap().manifest, None);
+        folder.write(manifest::FILE_NAME, "");
+        let snapshot = scan(&file, 1).unwrap();
+        assert_eq!(snapshot.guests.into_keys().collect::<Vec<_>>(), ["a"]);
+        assert_eq!((snapshot.folder, snapshot.manifest), (None, scan(folder.path(), 2).unwrap().manifest));
+        assert!(snapshot.manifest.is_some());
+    }
+
+    #[test]
+    fn each_kind_of_writing_makes_another_stamp_and_a_link_has_its_targets() {
+        let folder = Folder::new();
+        let file = folder.write("a.wasm", "1");
+        folder.link("a.wasm", "b.wasm");
+        let stamps = || {
+            let guests = scan(folder.path(), 2).unwrap().guests;
+            assert_eq!(guests["a"][0].stamp, guests["b"][0].stamp);
+            guests["a"][0].stamp
+        };
+        let first = stamps();
+        folder.write("a.wasm", "22");
+        let longer = stamps();
+        fs::rename(folder.write("new", "22"), &file).unwrap();
+        let other = stamps();
+        assert!(first != longer && longer != other && first != other);
+        assert_eq!(stamps(), other);
+    }
+
+    #[test]
+    fn what_can_not_be_served_is_an_error_of_its_kind() {
+        let folder = Folder::new();
+        assert!(matches!(scan(&folder.path().join("gone"), 1), Err(ScanError::Missing(_))));
+        let loops = folder.link("loop", "loop");
+        assert!(matches!(scan(&loops, 1), Err(ScanError::Unreadable { .. })));
+        folder.write("a.wasm", "");
+        folder.write("b.wasm", "");
+        let error = scan(folder.path(), 1).unwrap_err();
+        assert!(error.to_string().ends_with("holds 2 guests; at most 1 are allowed (guests_max)"), "{error}");
+    }
+
+    #[test]
+    fn a_folder_made_again_is_another_one() {
+        let folder = Folder::new();
+        let guests = folder.folder("guests");
+        let first = scan(&guests, 1).unwrap().folder;
+        assert_eq!(scan(&guests, 1).unwrap().folder, first);
+        let other = folder.folder("other");
+        fs::remove_dir(&guests).unwrap();
+        fs::rename(other, &guests).unwrap();
+        assert_ne!(scan(&guests, 1).unwrap().folder, first);
+    }
+}

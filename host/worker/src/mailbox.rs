@@ -1,0 +1,117 @@
+//! How other threads reach a worker.
+
+use std::sync::{Arc, OnceLock};
+
+use snow_core::{GateId, Inbox, Key, Waiter, WorkerId};
+use snow_runtime::{Post, Slot, VersionId};
+
+use crate::inspect::Inspection;
+
+/// A worker's two inboxes. Any thread may send to them, and a message wakes the worker if it sleeps.
+///
+/// Settlements have an inbox to themselves, because a worker leaves them there while it has enough to resume.
+pub struct Mailbox {
+    messages: Inbox<Message>,
+    /// Suspensions of which a pending was settled.
+    settled: Inbox<Key>,
+}
+
+/// What a worker is told.
+#[derive(Debug)]
+pub enum Message {
+    /// The call in this slot can go on.
+    Runnable(Slot),
+    /// It is the worker's turn at a gate: see [`Post::gate_opened`].
+    GateOpened {
+        /// The gate.
+        gate: GateId,
+    },
+    /// There is a new deployment: see [`Guests::adopt`](snow_runtime::Guests::adopt).
+    Adopt,
+    /// Too many versions of a guest are held, and this is the oldest: its suspended requests are to be answered 503.
+    Expel {
+        /// The version.
+        version: VersionId,
+    },
+    /// A question about the requests that the worker holds.
+    Inspect(Box<Inspection>),
+    /// The worker is to stop accepting, to let what is held wait until then at most, and to end.
+    Drain {
+        /// The deadline, on the workers' clock.
+        until_ms: u64,
+    },
+}
+
+impl Mailbox {
+    /// Creates an empty mailbox. `wake` is called, on a sender's thread, when there is mail for a worker that sleeps.
+    pub fn new(wake: impl Fn() + Clone + Send + Sync + 'static) -> Mailbox {
+        Mailbox { messages: Inbox::new(wake.clone()), settled: Inbox::new(wake) }
+    }
+
+    /// Puts a message into the mailbox. Never waits for the worker.
+    pub fn send(&self, message: Message) {
+        self.messages.send(message);
+    }
+
+    /// Takes one turn's share of the messages, the oldest first.
+    pub(crate) fn take_messages(&self) -> impl Iterator<Item = Message> + use<> {
+        self.messages.take().into_iter()
+    }
+
+    /// Takes one turn's share of the suspensions of which a pending was settled, the oldest first.
+    pub(crate) fn take_settled(&self) -> impl Iterator<Item = Key> + use<> {
+        self.settled.take().into_iter()
+    }
+
+    /// Returns whether the worker may sleep: both inboxes are empty, and from now on mail wakes it.
+    pub(crate) fn fall_asleep(&self) -> bool {
+        self.messages.fall_asleep() && self.settled.fall_asleep()
+    }
+
+    /// Notes that the worker is awake: mail need not wake it.
+    pub(crate) fn wake_up(&self) {
+        self.messages.wake_up();
+        self.settled.wake_up();
+    }
+}
+
+/// The mailboxes of all workers, through which a settlement on one thread reaches the worker of the suspension.
+///
+/// It is created before the workers, which send through it, and [opened](PostOffice::open) once their worlds exist, which
+/// their mailboxes wake. Mail that is sent before that is lost, which harms nobody: no request waits yet.
+#[derive(Default)]
+pub struct PostOffice(OnceLock<Vec<Arc<Mailbox>>>);
+
+impl PostOffice {
+    /// Starts to deliver mail. The mailboxes are in the order of their workers' ids. A second call has no effect.
+    pub fn open(&self, mailboxes: Vec<Arc<Mailbox>>) {
+        let _ = self.0.set(mailboxes);
+    }
+}
+
+impl Post for PostOffice {
+    fn wake(&self, waiters: &[Waiter]) {
+        let Some(mailboxes) = self.0.get() else { return };
+        match waiters {
+            [] => {}
+            [waiter] => mailboxes[waiter.worker.index()].settled.send(waiter.suspension),
+            // Each worker's share is sent at once, so that its inbox is locked once and it is woken once.
+            _ => {
+                for (worker, mailbox) in (0..).map(WorkerId).zip(mailboxes) {
+                    let for_it = waiters.iter().filter(|waiter| waiter.worker == worker);
+                    let mut suspensions = for_it.map(|waiter| waiter.suspension).peekable();
+                    if suspensions.peek().is_some() {
+                        mailbox.settled.send_all(suspensions);
+                    }
+                }
+            }
+        }
+    }
+
+    fn gate_opened(&self, worker: WorkerId, gate: GateId) {
+        let mailbox = self.0.get().and_then(|mailboxes| mailboxes.get(worker.index()));
+        if let Some(mailbox) = mailbox {
+            mailbox.send(Message::GateOpened { gate });
+        }
+    }
+}
