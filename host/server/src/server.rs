@@ -157,7 +157,7 @@ impl Server {
         }
         // It fails if the deployer has ended already.
         let _ = self.to_deployer.send(DeployerMessage::Stop);
-        self.runtime.ticker.stop();
+        self.runtime.engine.stop();
         for result in ended {
             result.map_err(|_| anyhow::anyhow!("a worker's thread panicked"))??;
         }

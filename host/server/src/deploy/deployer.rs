@@ -123,8 +123,8 @@ impl Deployer {
         match report {
             // Freeing it may take long, so it happens on this thread and not on a worker's.
             Report::Retired(retired) => drop(retired),
-            Report::Proven { version } => self.catalog.prove(version),
-            Report::Troubled { version } => {
+            Report::TrialPassed { version } => self.catalog.prove(version),
+            Report::TrialFailed { version } => {
                 let left_out = self.catalog.roll_back(version);
                 self.log_left_out(left_out);
             }
@@ -176,7 +176,7 @@ impl Deployer {
             Ok(loader) => self.loader = Arc::new(Mutex::new(loader)),
             Err(error) => self.log.host(
                 Level::Error,
-                format!("guests are still loaded under the old limits: {}", error_chain(error.as_ref())),
+                format!("guests are still loaded under the old limits: {}", error_chain(&error)),
             ),
         }
     }
@@ -248,7 +248,7 @@ impl Deployer {
         for Loaded { name, path, guest } in loaded {
             match guest {
                 Ok(guest) => self.catalog.put(&name, &path, guest),
-                Err(error) => self.note_failure(&name, &LeftOut { path, error }),
+                Err(error) => self.note_failure(&name, &LeftOut { path, error: error.into() }),
             }
         }
         if must_publish {
