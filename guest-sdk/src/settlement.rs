@@ -97,7 +97,7 @@ impl From<Failure> for Settlement {
 pub struct Failure {
     /// A short, stable word for programs.
     pub code: String,
-    /// For people.
+    /// An explanation for people.
     pub message: String,
 }
 

@@ -1,4 +1,5 @@
-//! What `#[route]` and `serve!` accept, by the fact that this compiles, and what a handler's answer becomes.
+//! What `#[route]` and `serve!` accept, by the fact that this compiles, and what a handler's answer
+//! becomes.
 
 use snow_guest::prelude::*;
 

@@ -180,7 +180,7 @@ fn the_log_can_be_json() {
     assert_eq!(client.response().text(), "hello world");
     client.send("GET /trap HTTP/1.1\r\nhost: a\r\nx-request-id: j-2\r\n\r\nnonsense\r\n\r\n");
     assert_eq!((client.response().status, client.response().status), (500, 400));
-    let log = server.log.until(&["j-1", "the call failed", "sent what is no request"]);
+    let log = server.log.until(&["j-1", "the call failed", "malformed request"]);
     let lines: Vec<serde_json::Value> =
         log.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect();
     for line in &lines {

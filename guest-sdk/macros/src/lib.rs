@@ -1,9 +1,10 @@
 //! The `#[route]` attribute of the crate `snow-guest`, which re-exports and documents it.
 //!
-//! `#[route(GET, r"/index/")] fn index(…)` leaves the function as it is, so that it can be called and
-//! tested like any other, and puts an empty enum of the same name beside it that carries the route as a
-//! constant. Functions and types have separate namespaces in Rust, so the two never clash, `serve!(index)`
-//! needs no invented name, and a route that `serve!` forgot is an ordinary "never used" warning.
+//! `#[route(GET, r"/index/")] fn index(…)` leaves the function as it is, so that it can be called
+//! and tested like any other, and puts an empty enum of the same name beside it that carries the
+//! route as a constant. Functions and types have separate namespaces in Rust, so the two never
+//! clash, `serve!(index)` needs no invented name, and a route that `serve!` forgot is an ordinary
+//! "never used" warning.
 
 use proc_macro::TokenStream;
 use proc_macro2::{Span, TokenStream as Tokens};
@@ -21,7 +22,8 @@ pub fn route(attribute: TokenStream, item: TokenStream) -> TokenStream {
         .map(|(attribute, handler)| expand(&attribute, &handler));
     match expanded {
         Ok(tokens) => tokens.into(),
-        // The function stays, so that one mistake is one error and not a dozen about a missing name.
+        // The function stays, so that one mistake is one error and not a dozen about a missing
+        // name.
         Err(error) => {
             let error = error.into_compile_error();
             quote!(#error #function).into()
@@ -173,8 +175,8 @@ fn expand(attribute: &Attribute, function: &ItemFn) -> Tokens {
             quote!(::core::option::Option::Some(|resumed: ::snow_guest::Resumed| #resumed))
         }
     };
-    // Without `serve!` nothing would be exported and the host would refuse the file; this names the cause
-    // while compiling.
+    // Without `serve!` nothing would be exported and the host would refuse the file; this names the
+    // cause while compiling.
     let served = quote_spanned!(Span::call_site()=> crate::serve_must_be_called_at_the_crate_root);
 
     quote! {

@@ -54,7 +54,7 @@ fn exchange() -> Run {
         let mut admit = |_: &_| Admission::Accept { body_bytes_max: 0 };
         let step = connection.step(1, &limits, DATE, &mut || 7, &mut admit);
         assert!(matches!(step, Step::Request(_)));
-        connection.respond(&response, DATE, 1, &limits);
+        connection.respond(&response, DATE, 1, &limits).expect("a valid response");
         let written = connection.output().len();
         connection.wrote(written, 1, &limits);
     })

@@ -1,7 +1,9 @@
-//! The admin listener, on which the host shows its own state. It is off unless the configuration asks for it.
+//! The admin listener, on which the host shows its own state. It is off unless the configuration
+//! asks for it.
 //!
-//! It is one more worker, with the same loop and the same HTTP, on its own thread; [`pages`] take the place of guests. So it
-//! has every limit and strictness of the others, and requests for pages put no load on the workers that serve.
+//! It is one more worker, with the same loop and the same HTTP, on its own thread; [`pages`] take
+//! the place of guests. So it has every limit and strictness of the others, and requests for pages
+//! put no load on the workers that serve.
 //!
 //! | path | shows |
 //! |---|---|
@@ -33,7 +35,8 @@ use snow_core::{Registry, WorkerId};
 use snow_runtime::{Level, Log, World};
 use snow_worker::{Common, Mailbox, Message, PostOffice, Worker};
 
-/// The id of the admin listener's worker. It has its own registry and post office, in which there is no other worker.
+/// The id of the admin listener's worker. It has its own registry and post office, in which there
+/// is no other worker.
 const WORKER: WorkerId = WorkerId(0);
 /// Open connections; further ones are closed as they are accepted.
 const CONNECTIONS_MAX: usize = 64;
@@ -111,7 +114,8 @@ impl Admin {
         &self.address
     }
 
-    /// Removes the socket's file, answers the requests that have begun, and waits for the thread: two seconds at most.
+    /// Removes the socket's file, answers the requests that have begun, and waits for the thread:
+    /// two seconds at most.
     pub fn stop(self) {
         // Removed while the thread still listens: see `SocketFile`.
         drop(self.file);

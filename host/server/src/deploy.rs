@@ -1,9 +1,10 @@
 //! Keeps what serves in step with the guests folder.
 //!
-//! A change of a file takes this way: the watch reports that something may have changed; [`Deployer`], a thread, looks at
-//! the folder; [`debounce`] decides which changes are complete; [`loading`] turns files into guests on another thread;
-//! [`Catalog`] makes a deployment of all that serves and sends each worker its share. [`Serving`] and [`Journal`] show the
-//! rest of the server what came of it.
+//! A change of a file takes this way: the watch reports that something may have changed;
+//! [`Deployer`], a thread, looks at the folder; [`debounce`] decides which changes are complete;
+//! [`loading`] turns files into guests on another thread; [`Catalog`] makes a deployment of all
+//! that serves and sends each worker its share. [`Serving`] and [`Journal`](journal::Journal) show
+//! the rest of the server what came of it.
 
 mod catalog;
 pub mod debounce;

@@ -1,5 +1,5 @@
-//! What lies in the guests folder: which of its files are guests, and which versions of them. [`watch`] reports that it
-//! may have changed.
+//! What lies in the guests folder: which of its files are guests, and which versions of them.
+//! [`watch`] reports that it may have changed.
 
 pub mod watch;
 
@@ -30,7 +30,8 @@ pub struct FolderId {
     pub inode: u64,
     /// Its file system.
     pub device: u64,
-    /// When it was made, since 1970, where the file system records it. Needed because inode numbers are used again.
+    /// When it was made, since 1970, where the file system records it. Needed because inode numbers
+    /// are used again.
     pub created_ns: Option<u128>,
 }
 
@@ -39,8 +40,8 @@ pub struct FolderId {
 pub struct Snapshot {
     /// The folder. `None` if a single guest's file is served.
     pub folder: Option<FolderId>,
-    /// The guest files by the name of the guest, each list sorted and not empty. More than one file of a name is for
-    /// the caller to report.
+    /// The guest files by the name of the guest, each list sorted and not empty. More than one file
+    /// of a name is for the caller to report.
     pub guests: BTreeMap<String, Vec<GuestFile>>,
     /// The manifest, if there is one.
     pub manifest: Option<Stamp>,
@@ -49,7 +50,8 @@ pub struct Snapshot {
 /// Why a folder could not be looked at.
 #[derive(Debug, thiserror::Error)]
 pub enum ScanError {
-    /// Nothing is at this path. The folder may be about to be replaced, or its volume may not be mounted.
+    /// Nothing is at this path. The folder may be about to be replaced, or its volume may not be
+    /// mounted.
     #[error("the guests folder {} does not exist", .0.display())]
     Missing(PathBuf),
     /// The folder exists and can't be read.
@@ -74,9 +76,10 @@ pub enum ScanError {
 
 /// Looks at a folder of guests, or at one guest's file.
 ///
-/// A guest is a regular file, or a link to one, whose name ends in `.wasm` or `.wat` and does not begin with a dot. Files
-/// that vanish meanwhile and links that lead nowhere are passed over. The manifest lies in the folder, or beside the one
-/// file. No file is read; each costs one system call.
+/// A guest is a regular file, or a link to one, whose name ends in `.wasm` or `.wat` and does not
+/// begin with a dot. Files that vanish meanwhile and links that lead nowhere are passed over. The
+/// manifest lies in the folder, or beside the one file. No file is read; each costs one system
+/// call.
 ///
 /// # Errors
 /// The folder does not exist, can't be read, or holds more than `guests_max` guests.
@@ -94,7 +97,8 @@ pub fn scan(path: &Path, guests_max: usize) -> Result<Snapshot, ScanError> {
     snapshot.folder = Some(folder_id(&metadata));
     for entry in fs::read_dir(path).map_err(unusable)? {
         let file = entry.map_err(unusable)?.path();
-        // `metadata` follows links: it fails for a file that has just vanished and for a link that leads nowhere.
+        // `metadata` follows links: it fails for a file that has just vanished and for a link that
+        // leads nowhere.
         if is_guest(&file)
             && let Ok(metadata) = fs::metadata(&file)
         {

@@ -20,21 +20,25 @@ use snow_config::{LISTENERS_MAX, Listen};
 use snow_core::Key;
 use snow_runtime::{Ready, World};
 
-/// Connections that the kernel queues until they are accepted. The kernel lowers this to `net.core.somaxconn`.
+/// Connections that the kernel queues until they are accepted. The kernel lowers this to
+/// `net.core.somaxconn`.
 const BACKLOG: i32 = 4096;
 /// Events that one poll returns at most.
 const EVENTS_MAX: usize = 1024;
-/// The waker's token. Like the listeners' tokens below it, it is no client's key: keys never reach the highest generation.
+/// The waker's token. Like the listeners' tokens below it, it is no client's key: keys never reach
+/// the highest generation.
 const WAKER: Token = Token(usize::MAX);
-/// The first listener's token; the others' count down from it. A generation has far more slots than there are listeners.
+/// The first listener's token; the others' count down from it. A generation has far more slots than
+/// there are listeners.
 const LISTENER: Token = Token(usize::MAX - 1);
 const LISTENERS: std::ops::RangeInclusive<usize> = LISTENER.0 - (LISTENERS_MAX - 1)..=LISTENER.0;
-/// How long accepting rests after an error, such as EMFILE when the process has no descriptor left. The poll reports only
-/// new connections, so those that wait already are accepted only if the end of the rest reports the listener again.
+/// How long accepting rests after an error, such as EMFILE when the process has no descriptor left.
+/// The poll reports only new connections, so those that wait already are accepted only if the end
+/// of the rest reports the listener again.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
 
-/// Opens one listening socket for each worker, all on one address. With `SO_REUSEPORT` the kernel spreads connections over
-/// them. An inherited socket is one socket that the workers share.
+/// Opens one listening socket for each worker, all on one address. With `SO_REUSEPORT` the kernel
+/// spreads connections over them. An inherited socket is one socket that the workers share.
 ///
 /// # Errors
 /// The address is in use or not of this machine, or the descriptor is not a listening TCP socket.
@@ -45,8 +49,8 @@ pub fn listeners(listen: Listen, workers: u16) -> io::Result<Vec<std::net::TcpLi
             (0..workers).map(|_| first.try_clone()).collect()
         }
         Listen::Address(address) => {
-            // `SO_REUSEPORT` would let two servers of one user share a port unnoticed. Binding without it first fails if
-            // another server listens there.
+            // `SO_REUSEPORT` would let two servers of one user share a port unnoticed. Binding
+            // without it first fails if another server listens there.
             drop(bind(address, false)?);
             let first = listener(address)?;
             // Port 0 was replaced by a free port, which all sockets share.
@@ -99,15 +103,16 @@ impl Waker {
     }
 }
 
-/// A poll with its listeners and clients. It is generic over the listener because an enum over TCP and unix sockets would make
-/// each client's record larger.
+/// A poll with its listeners and clients. It is generic over the listener because an enum over TCP
+/// and unix sockets would make each client's record larger.
 pub struct Net<L: Listener = TcpListener> {
     poll: Poll,
     events: Events,
     waker: Waker,
     /// Empty once it was told to accept no more.
     listeners: Vec<L>,
-    /// The index of the listener that is asked next. They take turns, so a busy one keeps no other waiting.
+    /// The index of the listener that is asked next. They take turns, so a busy one keeps no other
+    /// waiting.
     next_listener: usize,
     /// When accepting began to rest, if it rests.
     accept_rests: Option<Instant>,
@@ -121,15 +126,16 @@ pub struct Net<L: Listener = TcpListener> {
 }
 
 impl Net {
-    /// Returns a world with TCP listeners, one for each address, at most [`LISTENERS_MAX`]. `started` is the zero of the clock
-    /// that all workers share.
+    /// Returns a world with TCP listeners, one for each address, at most [`LISTENERS_MAX`].
+    /// `started` is the zero of the clock that all workers share.
     pub fn new(listeners: Vec<std::net::TcpListener>, started: Instant) -> io::Result<Net> {
         Net::around(listeners.into_iter().map(TcpListener::from_std).collect(), started)
     }
 }
 
 impl Net<UnixListener> {
-    /// Returns a world with a unix socket's listener. Its clients have no address; 127.0.0.1 with port 0 stands for it.
+    /// Returns a world with a unix socket's listener. Its clients have no address; 127.0.0.1 with
+    /// port 0 stands for it.
     pub fn unix(listener: std::os::unix::net::UnixListener, started: Instant) -> io::Result<Net<UnixListener>> {
         Net::around(vec![UnixListener::from_std(listener)], started)
     }

@@ -50,14 +50,16 @@ pub struct Counts {
 }
 
 impl Server {
-    /// Loads the guests, opens the listeners and starts the workers. When it returns, the server answers requests.
+    /// Loads the guests, opens the listeners and starts the workers. When it returns, the server
+    /// answers requests.
     ///
-    /// Guests that can't be loaded are left out and do not fail the start, unless `strict` is set: see
+    /// Guests that can't be loaded are left out and do not fail the start, unless `strict` is set:
+    /// see
     /// [`Server::left_out`].
     ///
     /// # Errors
-    /// The guests folder can't be read, an address can't be listened on, a thread can't be started, or `strict` is set and
-    /// a guest can't be loaded or two have the same route.
+    /// The guests folder can't be read, an address can't be listened on, a thread can't be started,
+    /// or `strict` is set and a guest can't be loaded or two have the same route.
     pub fn start(config: &Config, log: Log) -> anyhow::Result<Server> {
         start::start(config, log)
     }
@@ -67,7 +69,8 @@ impl Server {
         self.admin.as_ref().map(Admin::address)
     }
 
-    /// Returns the addresses on which the server listens, in the order of [`ServerConfig::listen`]; at least one.
+    /// Returns the addresses on which the server listens, in the order of [`ServerConfig::listen`];
+    /// at least one.
     ///
     /// [`ServerConfig::listen`]: snow_config::ServerConfig::listen
     pub fn addresses(&self) -> &[SocketAddr] {
@@ -84,13 +87,14 @@ impl Server {
         self.serving.clone()
     }
 
-    /// Returns hints about the configuration of the start, for the log: for instance, a table of `snow.toml` for a guest
-    /// that does not exist.
+    /// Returns hints about the configuration of the start, for the log: for instance, a table of
+    /// `snow.toml` for a guest that does not exist.
     pub fn remarks(&self) -> &[(Level, String)] {
         &self.remarks
     }
 
-    /// Returns a function that makes the deployer look at the guests folder, even if the folder is not watched.
+    /// Returns a function that makes the deployer look at the guests folder, even if the folder is
+    /// not watched.
     pub fn look(&self) -> impl Fn() + Send + use<> {
         let to_deployer = self.to_deployer.clone();
         // It fails if the deployer has ended, and then there is nothing to deploy.
@@ -114,8 +118,8 @@ impl Server {
         }
     }
 
-    /// Settles the pending that has waited longest under a key. The host itself does this, so no guest's grants apply.
-    /// Returns whether there was one.
+    /// Settles the pending that has waited longest under a key. The host itself does this, so no
+    /// guest's grants apply. Returns whether there was one.
     pub fn settle_next(&self, key: &str, settlement: Settlement) -> bool {
         let settled = self.runtime.registry.settle_next(key, Arc::new(settlement));
         self.runtime.post.wake(settled.flatten().as_slice());
@@ -140,7 +144,8 @@ impl Server {
         }
     }
 
-    /// Waits until all workers have ended, and then ends the other threads. Without a [`Drain::start`] it waits for ever.
+    /// Waits until all workers have ended, and then ends the other threads. Without a
+    /// [`Drain::start`] it waits for ever.
     ///
     /// # Errors
     /// A worker's poll failed, or its thread panicked.
@@ -152,7 +157,7 @@ impl Server {
         }
         // It fails if the deployer has ended already.
         let _ = self.to_deployer.send(DeployerMessage::Stop);
-        self.runtime.ticker.stop();
+        self.runtime.engine.stop();
         for result in ended {
             result.map_err(|_| anyhow::anyhow!("a worker's thread panicked"))??;
         }
@@ -170,14 +175,15 @@ pub struct Drain {
 }
 
 impl Drain {
-    /// Tells the workers to accept no more connections and to end once nothing is held, or when held requests have waited
-    /// for the limit `drain_ms` and another second has passed. Returns that limit in milliseconds.
+    /// Tells the workers to accept no more connections and to end once nothing is held, or when
+    /// held requests have waited for the limit `drain_ms` and another second has passed. Returns
+    /// that limit in milliseconds.
     pub fn start(&self) -> u32 {
         self.start_within(u32::MAX)
     }
 
-    /// Does the same as [`Drain::start`], but held requests wait for `drain_ms_max` at most. Returns how long they may
-    /// wait, in milliseconds.
+    /// Does the same as [`Drain::start`], but held requests wait for `drain_ms_max` at most.
+    /// Returns how long they may wait, in milliseconds.
     pub fn start_within(&self, drain_ms_max: u32) -> u32 {
         self.draining.begin();
         let drain_ms = self.serving.limits().drain_ms.min(drain_ms_max);

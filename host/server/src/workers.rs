@@ -40,7 +40,8 @@ pub fn mailbox<L: Listener>(net: &Net<L>) -> Arc<Mailbox> {
     Arc::new(Mailbox::new(move || waker.wake()))
 }
 
-/// Starts a worker in each world. Returns the threads, and what the catalog needs to send them deployments.
+/// Starts a worker in each world. Returns the threads, and what the catalog needs to send them
+/// deployments.
 ///
 /// # Errors
 /// No thread can be started.

@@ -57,6 +57,12 @@ impl Client {
         Client { stream, buffer: Vec::new() }
     }
 
+    /// Its own port.
+    #[track_caller]
+    pub fn port(&self) -> u16 {
+        self.stream.local_addr().expect("it is connected").port()
+    }
+
     /// Sends bytes as they are.
     #[track_caller]
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) {

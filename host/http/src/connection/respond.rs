@@ -30,20 +30,33 @@ impl Connection {
     /// Answers the exchange with a whole response, and returns the exchange. `None` if there is
     /// none to answer, or if its response [has begun](Self::begin_response).
     ///
-    /// The caller should have [checked](crate::check_response) the response, to log its faults. If
-    /// the response breaks a rule, the client gets a bare 500 instead: nothing is sent that breaks
-    /// the framing of a message.
-    pub fn respond(&mut self, response: &Response, date: &str, now_ms: u64, limits: &HttpLimits) -> Option<Exchange> {
+    /// # Errors
+    /// The response breaks a rule of HTTP. Nothing was sent, the exchange is unchanged, and it can
+    /// be answered with another response.
+    pub fn respond(
+        &mut self,
+        response: &Response,
+        date: &str,
+        now_ms: u64,
+        limits: &HttpLimits,
+    ) -> Result<Option<Exchange>, ResponseFault> {
         let exchange = match self.take_phase() {
             Phase::Exchange(exchange) => exchange,
             phase => {
                 self.phase = phase;
-                return None;
+                return Ok(None);
             }
         };
-        self.respond_to(&exchange, response, false, date);
+        if let Err(fault) = encode::check_response(response, exchange.head_only) {
+            self.phase = Phase::Exchange(exchange);
+            return Err(fault);
+        }
+        let keep_alive = exchange.keep_alive && !self.is_last();
+        let envelope = envelope(&exchange, keep_alive, date);
+        encode::encode_response(response, &envelope, self.output.back());
+        self.go_on(keep_alive, exchange.keep_alive);
         self.update_timeout(now_ms, limits);
-        Some(exchange)
+        Ok(Some(exchange))
     }
 
     /// Begins a response whose body comes in pieces; `response.body` is the first of them. Without

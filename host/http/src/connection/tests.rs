@@ -108,8 +108,12 @@ impl World {
         }
     }
 
+    /// Answers as a worker does: with a 500 if the response is invalid.
     fn answer(&mut self, response: &Response) -> Exchange {
-        let exchange = self.connection.respond(response, DATE, self.now_ms, &self.limits);
+        let exchange = match self.connection.respond(response, DATE, self.now_ms, &self.limits) {
+            Ok(exchange) => exchange,
+            Err(_) => self.connection.respond(&Reject::Internal.response(), DATE, self.now_ms, &self.limits).unwrap(),
+        };
         let exchange = exchange.expect("an exchange to answer");
         self.head_only.push(exchange.head_only);
         exchange
@@ -226,7 +230,7 @@ fn a_connection_has_an_exchange_until_it_is_answered() {
     let finished = world.answer(&Response::text(200, "hello"));
     assert_eq!(finished.progress, crate::exchange::Progress::Running);
     assert!(world.connection.exchange().is_none());
-    assert!(world.connection.respond(&Response::text(200, ""), DATE, 0, &world.limits).is_none());
+    assert!(world.connection.respond(&Response::text(200, ""), DATE, 0, &world.limits).unwrap().is_none());
     world.run();
     assert_eq!(world.answers()[0].field("x-request-id"), Some("mine"));
 }

@@ -19,7 +19,8 @@ pub enum MetricType {
     Gauge,
 }
 
-/// A page of metrics that is being written. Writing to a `String` can't fail, so the results of `write!` are dropped.
+/// A page of metrics that is being written. Writing to a `String` can't fail, so the results of
+/// `write!` are dropped.
 #[derive(Default)]
 pub struct Exposition(String);
 
@@ -47,7 +48,8 @@ impl Exposition {
         }
     }
 
-    /// Writes a histogram for each set of labels, in seconds. One second has `units_per_s` units of the distributions.
+    /// Writes a histogram for each set of labels, in seconds. One second has `units_per_s` units of
+    /// the distributions.
     pub fn histogram<'a, const N: usize>(
         &mut self,
         name: &str,

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::sources::{PageSources, RouteTotals};
 use crate::deploy::GuestRecord;
 use snow_core::escape_control;
-use snow_guests::{Version, hex};
+use snow_guests::Version;
 use snow_runtime::VersionId;
 use snow_worker::LabelId;
 
@@ -23,7 +23,8 @@ struct Row {
     serving: Option<Arc<Version>>,
     /// The prefix of its routes.
     mount: Arc<str>,
-    /// All versions that exist, the newest first, each with the number of its requests and of those that are held.
+    /// All versions that exist, the newest first, each with the number of its requests and of those
+    /// that are held.
     versions: Vec<(Arc<Version>, u64, u64)>,
     /// The totals of each route, by pattern.
     routes: BTreeMap<String, RouteTotals>,
@@ -97,7 +98,7 @@ fn to_json(row: &Row) -> Value {
     };
     let version = |(version, requests, held): &(Arc<Version>, u64, u64)| {
         json!({
-            "version": version.nth, "since": time(version.since), "serves": is(serving, version.id), "sha256": hex(&version.guest.content_hash),
+            "version": version.nth, "since": time(version.since), "serves": is(serving, version.id), "sha256": version.guest.content_hash.to_string(),
             "withdrawn": version.trial.is_withdrawn(), "requests": requests, "held": held,
         })
     };

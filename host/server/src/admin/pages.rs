@@ -40,11 +40,12 @@ const INDEX: &str = "snow-host\n\n\
     /guests    the guests and their versions, as JSON; as text with ?format=text\n\
     /pending   the requests that are held, oldest first, as JSON: ?limit=100&after=CURSOR; CURSOR is `next` of the page before\n";
 
-/// How long a turn of a worker's loop may take before the worker is reported as stuck. Turns take milliseconds.
+/// How long a turn of a worker's loop may take before the worker is reported as stuck. Turns take
+/// milliseconds.
 const STUCK_MS: u64 = 5_000;
 
-/// The pages in the place of guests: implements [`Guests`] with plain functions. Each page is answered at once, except
-/// `/pending`, which is suspended until the workers have answered.
+/// The pages in the place of guests: implements [`Guests`] with plain functions. Each page is
+/// answered at once, except `/pending`, which is suspended until the workers have answered.
 pub struct Pages {
     router: Router,
     sources: PageSources,
@@ -55,10 +56,11 @@ pub struct Pages {
 
 /// Returns whether clients may address this listener by a name.
 ///
-/// A web page in somebody's browser could let a name of its own resolve to 127.0.0.1, and then read what this listener
-/// answers (DNS rebinding). The browser sends that name as the host. So a listener on a loopback address accepts only IP
-/// addresses and `localhost` as hosts. Other addresses are meant for a network, whose names are not known here, and no
-/// browser can connect to a unix socket.
+/// A web page in somebody's browser could let a name of its own resolve to 127.0.0.1, and then read
+/// what this listener answers (DNS rebinding). The browser sends that name as the host. So a
+/// listener on a loopback address accepts only IP addresses and `localhost` as hosts. Other
+/// addresses are meant for a network, whose names are not known here, and no browser can connect to
+/// a unix socket.
 pub fn takes_names(address: &AdminListen) -> bool {
     match address {
         AdminListen::Address(address) => !address.ip().is_loopback(),
@@ -138,7 +140,8 @@ impl Guests for Pages {
 
 /// `/healthz`: 200 while every loop makes progress or waits for something to do.
 ///
-/// A loop records that it waits before it does, so one that is idle is not taken for one that is stuck.
+/// A loop records that it waits before it does, so one that is idle is not taken for one that is
+/// stuck.
 fn alive(sources: &PageSources, now_ms: u64) -> Response {
     let states = sources.workers.iter().map(|worker| worker.stats.turns.state());
     let stuck: Vec<String> = (0..).zip(states).filter_map(|(number, state)| complaint(number, state, now_ms)).collect();
@@ -172,8 +175,8 @@ fn json(value: &serde_json::Value) -> Response {
     with_type(format!("{value:#}\n"), "application/json")
 }
 
-/// Returns whether the host of an authority is an IP address or `localhost`. An empty authority is accepted too: it comes from
-/// HTTP/1.0, which no browser speaks.
+/// Returns whether the host of an authority is an IP address or `localhost`. An empty authority is
+/// accepted too: it comes from HTTP/1.0, which no browser speaks.
 fn is_no_name(authority: &str) -> bool {
     let host = match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((host, _)) => host,

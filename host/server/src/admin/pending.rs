@@ -2,8 +2,10 @@
 //!
 //! The steps of one page:
 //!
-//! 1. [`Questions::ask`] sends each worker an [`Inspection`] and returns a suspension on a new pending;
-//! 2. each worker looks through its suspensions over several turns, and hands its part of the page to `reply`;
+//! 1. [`Questions::ask`] sends each worker an [`Inspection`] and returns a suspension on a new
+//!    pending;
+//! 2. each worker looks through its suspensions over several turns, and hands its part of the page
+//!    to `reply`;
 //! 3. the last reply settles the pending, which resumes the suspension;
 //! 4. [`Questions::answer`] merges the parts.
 
@@ -84,8 +86,8 @@ impl Questions {
         Questions { registry, post, questions_max, next: 0, under_way: BTreeMap::new() }
     }
 
-    /// Asks all workers. Returns the suspension of the page, which ends when they have answered. `None` if too many
-    /// questions are under way.
+    /// Asks all workers. Returns the suspension of the page, which ends when they have answered.
+    /// `None` if too many questions are under way.
     pub fn ask(&mut self, sources: &PageSources, wanted: Wanted) -> Option<Outcome> {
         let Questions { registry, under_way, .. } = self;
         under_way.retain(|_, question| question.open.strong_count() > 0 || registry.token(question.id).is_some());
@@ -138,8 +140,8 @@ impl Questions {
     }
 }
 
-/// Settles the pending of a page when it is dropped. All replies of a question share one, so the last reply settles it, even
-/// if that reply is dropped unused because its worker ends.
+/// Settles the pending of a page when it is dropped. All replies of a question share one, so the
+/// last reply settles it, even if that reply is dropped unused because its worker ends.
 struct Settles {
     id: PendingId,
     registry: Arc<Registry<Settled>>,
@@ -155,11 +157,11 @@ impl Drop for Settles {
     }
 }
 
-/// Merges the parts of several workers into one page. Returns the position after which the next page begins, if there may
-/// be one.
+/// Merges the parts of several workers into one page. Returns the position after which the next
+/// page begins, if there may be one.
 ///
-/// A part that was cut off at `more_after` knows nothing of later positions. So the page ends at the earliest such cut: what
-/// lies beyond it would leave gaps.
+/// A part that was cut off at `more_after` knows nothing of later positions. So the page ends at
+/// the earliest such cut: what lies beyond it would leave gaps.
 fn merge(parts: impl Iterator<Item = HeldPage>, limit: usize) -> (Vec<HeldRequest>, Option<Position>) {
     let (mut requests, mut end) = (Vec::new(), None::<Position>);
     for part in parts {
@@ -247,7 +249,8 @@ mod tests {
     fn pages_of_workers_become_one() {
         assert_eq!(merged(vec![page(0, &[1, 5], false), page(1, &[2], false)], 4), (vec![1, 2, 5], None));
         assert_eq!(merged(vec![page(0, &[1, 5], true), page(1, &[2, 3], true)], 2), (vec![1, 2], Some(2)));
-        // The second worker found two, but one ended before it was described: what follows 3 is not known.
+        // The second worker found two, but one ended before it was described: what follows 3 is not
+        // known.
         assert_eq!(merged(vec![page(0, &[1, 5], false), page(1, &[3], true)], 3), (vec![1, 3], Some(3)));
         assert_eq!(merged(Vec::new(), 2), (Vec::new(), None));
     }

@@ -1,4 +1,5 @@
-//! What the system knows of this process, from `/proc`. Each function returns `None` if it can't be read.
+//! What the system knows of this process, from `/proc`. Each function returns `None` if it can't be
+//! read.
 
 use std::fs;
 
@@ -17,8 +18,8 @@ pub fn cpu_s() -> Option<f64> {
 
 /// Returns the number of open files and sockets.
 pub fn open_files() -> Option<u64> {
-    // Since Linux 6.2 the folder's size is their number. Before, it is 0, and they are counted, which takes longer the more
-    // there are.
+    // Since Linux 6.2 the folder's size is their number. Before, it is 0, and they are counted,
+    // which takes longer the more there are.
     match fs::metadata("/proc/self/fd").ok()?.len() {
         0 => Some(fs::read_dir("/proc/self/fd").ok()?.count() as u64),
         count => Some(count),

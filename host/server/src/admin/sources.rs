@@ -49,7 +49,8 @@ impl PageSources {
 /// What all workers have counted under one label.
 #[derive(Clone, Debug)]
 pub struct RouteTotals {
-    /// Answers by the class of their status, 1xx first. Last, requests whose clients left before an answer.
+    /// Answers by the class of their status, 1xx first. Last, requests whose clients left before an
+    /// answer.
     pub answers: [u64; 6],
     /// How long requests took, in milliseconds.
     pub took_ms: Distribution,

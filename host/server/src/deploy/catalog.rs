@@ -1,8 +1,8 @@
 //! The guests that are loaded, and how they become what serves.
 //!
-//! A version that can't be loaded changes nothing. One that traps too often in its first calls is withdrawn, and the version
-//! before it serves again. All work here is the deployer's: building the table of routes and freeing old versions keep no
-//! worker's loop waiting.
+//! A version that can't be loaded changes nothing. One that traps too often in its first calls is
+//! withdrawn, and the version before it serves again. All work here is the deployer's: building the
+//! table of routes and freeing old versions keep no worker's loop waiting.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -28,7 +28,8 @@ pub struct WorkerLink {
     pub successor: Successor,
 }
 
-/// All guests that are loaded, each with the version that serves. Changes take effect with [`Catalog::publish`].
+/// All guests that are loaded, each with the version that serves. Changes take effect with
+/// [`Catalog::publish`].
 pub struct Catalog {
     runtime: Runtime,
     log: Log,
@@ -89,8 +90,8 @@ impl Catalog {
         self.links = links;
     }
 
-    /// Takes a new manifest, which is in force after the next [`Catalog::publish`]. Settings that can't change while the
-    /// server runs are named in the log.
+    /// Takes a new manifest, which is in force after the next [`Catalog::publish`]. Settings that
+    /// can't change while the server runs are named in the log.
     pub fn take_manifest(&mut self, manifest: &Manifest) {
         for line in restart_only(&self.manifest, manifest) {
             self.log.host(Level::Warn, line);
@@ -102,7 +103,8 @@ impl Catalog {
         self.log.host(Level::Info, format!("{} is in force", manifest::FILE_NAME));
     }
 
-    /// Notes that a guest could not be loaded from this file. The version that served before keeps serving.
+    /// Notes that a guest could not be loaded from this file. The version that served before keeps
+    /// serving.
     pub fn note_failure(&mut self, name: &str, path: &Path, error: &anyhow::Error) {
         self.left_out.insert(name.to_owned());
         self.serving.journal().failed(name, path, format!("{error:#}"));
@@ -138,7 +140,8 @@ impl Catalog {
         own.unwrap_or(self.manifest.rollback)
     }
 
-    /// Removes a guest whose file is gone. Returns the number of the version that served, if one did.
+    /// Removes a guest whose file is gone. Returns the number of the version that served, if one
+    /// did.
     pub fn remove(&mut self, name: &str) -> Option<u32> {
         self.serving.journal().removed(name);
         self.left_out.remove(name);
@@ -167,8 +170,8 @@ impl Catalog {
         }
     }
 
-    /// Withdraws a version that trapped too often in its first calls: the version before it serves again, until the file
-    /// changes. Publishes, and returns the same as [`Catalog::publish`].
+    /// Withdraws a version that trapped too often in its first calls: the version before it serves
+    /// again, until the file changes. Publishes, and returns the same as [`Catalog::publish`].
     pub fn roll_back(&mut self, version: VersionId) -> Vec<LeftOut> {
         let found = self.guests.values_mut().find(|deployed| deployed.version.id == version);
         let Some((deployed, before)) = found.and_then(|deployed| deployed.before.take().map(|b| (deployed, b))) else {
@@ -189,8 +192,8 @@ impl Catalog {
         self.publish()
     }
 
-    /// Makes a deployment of all guests and sends every worker its share. Guests whose routes do not fit beside those of the
-    /// others are left out and returned.
+    /// Makes a deployment of all guests and sends every worker its share. Guests whose routes do
+    /// not fit beside those of the others are left out and returned.
     pub fn publish(&mut self) -> Vec<LeftOut> {
         let versions = self.guests.values().map(|deployed| deployed.version.clone()).collect();
         let (deployment, misfits) = Deployment::new(versions, &self.runtime.permits);
@@ -222,7 +225,8 @@ impl Catalog {
         self.conflicts = conflicts;
     }
 
-    /// Tells the workers to answer 503 to what the oldest versions hold, of guests that have too many versions.
+    /// Tells the workers to answer 503 to what the oldest versions hold, of guests that have too
+    /// many versions.
     fn expel(&mut self) {
         let kept: Vec<VersionId> = self.guests.values().flat_map(Deployed::ids).collect();
         let most = self.runtime.limits.versions_max;
@@ -239,8 +243,9 @@ impl Catalog {
         }
     }
 
-    /// Returns hints for the log: tables of `snow.toml` that no guest has, and guests that may use no key. If a single
-    /// guest's file is served (`is_folder` is false), the tables may be those of its neighbours.
+    /// Returns hints for the log: tables of `snow.toml` that no guest has, and guests that may use
+    /// no key. If a single guest's file is served (`is_folder` is false), the tables may be those
+    /// of its neighbours.
     pub fn remarks(&self, is_folder: bool) -> Vec<(Level, String)> {
         let (tables, file) = (&self.manifest.guests, manifest::FILE_NAME);
         let deployment = self.serving.deployment();
@@ -265,8 +270,8 @@ impl Catalog {
 }
 
 impl Deployed {
-    /// Returns the version that the next one falls back on. A version that has trapped in an unfinished trial is passed
-    /// over for the one before it.
+    /// Returns the version that the next one falls back on. A version that has trapped in an
+    /// unfinished trial is passed over for the one before it.
     fn good_one(self) -> Option<Arc<Version>> {
         let is_doubtful = !self.version.trial.is_over() && self.version.trial.traps() > 0;
         match self.before {

@@ -1,4 +1,5 @@
-//! Decides when a change in the guests folder is complete: a file that is still being written is no guest yet.
+//! Decides when a change in the guests folder is complete: a file that is still being written is no
+//! guest yet.
 //!
 //! Nothing here reads files or a clock: [`Debounce`] is handed what the folder holds, and the time.
 //!
@@ -6,7 +7,8 @@
 //! loop {
 //!     wait for the watch, or until debounce.next_look_ms();
 //!     match scan(folder) {
-//!         Ok(snapshot) => load the changes of debounce.observe(snapshot, now); for each failure: debounce.failed(name);
+//!         Ok(snapshot) => load what debounce.observe(snapshot, now) returns,
+//!                         and for each guest that can't be loaded: debounce.failed(name);
 //!         Err(error)   => debounce.unseen(now), and log the error once;
 //!     }
 //! }
@@ -24,7 +26,8 @@ use snow_guests::Stamp;
 /// What to do about one guest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// Load it: its files are new or have changed, or are to be tried again (see [`Debounce::failed`]).
+    /// Load it: its files are new or have changed, or are to be tried again (see
+    /// [`Debounce::failed`]).
     Written {
         /// The guest's name.
         name: String,
@@ -52,20 +55,24 @@ pub struct Changes {
 pub enum AfterFailure {
     /// Report it: the file has not changed for `report_after_ms`, so it is complete.
     Report,
-    /// Say nothing yet: the file is so new that it may be half of a copy that stalls. It is offered once more, when it
-    /// has not changed for `report_after_ms`, or when it changes.
+    /// Say nothing yet: the file is so new that it may be half of a copy that stalls. It is offered
+    /// once more, when it has not changed for `report_after_ms`, or when it changes.
     Retry,
 }
 
 /// Turns snapshots of the guests folder into changes to act on.
 ///
-/// - A file is offered once its [`Stamp`] has stayed the same for `quiet_ms`. While it grows, it is not offered.
-/// - A removal is offered once nothing in the folder has changed for `quiet_ms`, or `removal_ms_max` after the file went
-///   away. So "remove, then write", or a folder that is exchanged file by file, unloads no guest in between. In a folder
-///   that has just replaced another, removals wait for as long as files are being written: the folder is being filled.
-/// - A folder that can't be read unloads nothing. It is about to be replaced, or its volume is away for a moment, and
-///   guests from before serve better than none. To stop serving a guest, remove its file.
-/// - Each state is offered once. A file that changes and is back in its old state once it is quiet is not offered.
+/// - A file is offered once its [`Stamp`] has stayed the same for `quiet_ms`. While it grows, it is
+///   not offered.
+/// - A removal is offered once nothing in the folder has changed for `quiet_ms`, or
+///   `removal_ms_max` after the file went away. So "remove, then write", or a folder that is
+///   exchanged file by file, unloads no guest in between. In a folder that has just replaced
+///   another, removals wait for as long as files are being written: the folder is being filled.
+/// - A folder that can't be read unloads nothing. It is about to be replaced, or its volume is away
+///   for a moment, and guests from before serve better than none. To stop serving a guest, remove
+///   its file.
+/// - Each state is offered once. A file that changes and is back in its old state once it is quiet
+///   is not offered.
 ///
 /// Times are in milliseconds, of any clock that never goes back.
 pub struct Debounce {
@@ -82,14 +89,15 @@ pub struct Debounce {
 }
 
 impl Debounce {
-    /// Returns a debounce for a folder of which nothing is loaded: everything in it is offered once it is complete.
+    /// Returns a debounce for a folder of which nothing is loaded: everything in it is offered once
+    /// it is complete.
     #[cfg(test)]
     pub fn new(limits: WatchLimits) -> Debounce {
         Debounce::serving(limits, Snapshot::default(), 0)
     }
 
-    /// Returns a debounce for a folder that was loaded. The snapshot has to be older than the loading, so that a write in
-    /// between is noticed.
+    /// Returns a debounce for a folder that was loaded. The snapshot has to be older than the
+    /// loading, so that a write in between is noticed.
     pub fn serving(limits: WatchLimits, loaded: Snapshot, now_ms: u64) -> Debounce {
         let Snapshot { folder, guests, manifest } = loaded;
         let guests = guests.into_iter().map(|(name, files)| (name, Tracked::offered(files, now_ms))).collect();
@@ -118,25 +126,27 @@ impl Debounce {
         changes
     }
 
-    /// Takes note that the folder can't be read now. The next look is due in `poll_ms`, whether the watch reports a change
-    /// or not.
+    /// Takes note that the folder can't be read now. The next look is due in `poll_ms`, whether the
+    /// watch reports a change or not.
     pub fn unseen(&mut self, now_ms: u64) {
         self.unseen_until_ms = Some(now_ms + self.limits.poll_ms);
     }
 
-    /// Takes note that the guest that was just offered can't be loaded. In any case it is offered again when it changes.
+    /// Takes note that the guest that was just offered can't be loaded. In any case it is offered
+    /// again when it changes.
     pub fn failed(&mut self, name: &str) -> AfterFailure {
         let report_after_ms = self.limits.report_after_ms;
         self.guests.get_mut(name).map_or(AfterFailure::Report, |tracked| tracked.failed(report_after_ms))
     }
 
-    /// Takes note that the manifest that was just offered is invalid. In any case it is offered again when it changes.
+    /// Takes note that the manifest that was just offered is invalid. In any case it is offered
+    /// again when it changes.
     pub fn manifest_failed(&mut self) -> AfterFailure {
         self.manifest.failed(self.limits.report_after_ms)
     }
 
-    /// Returns when to look at the folder again even if the watch reports nothing; it may be in the past. `None`: not
-    /// before the watch reports something.
+    /// Returns when to look at the folder again even if the watch reports nothing; it may be in the
+    /// past. `None`: not before the watch reports something.
     pub fn next_look_ms(&self) -> Option<u64> {
         if self.unseen_until_ms.is_some() {
             return self.unseen_until_ms;
@@ -148,7 +158,8 @@ impl Debounce {
 
     fn take_in(&mut self, snapshot: Snapshot, now_ms: u64) {
         let Snapshot { folder, guests: mut seen, manifest } = snapshot;
-        // A folder that was away may be a new one with the number of the old: file systems use numbers again.
+        // A folder that was away may be a new one with the number of the old: file systems use
+        // numbers again.
         let was_unseen = self.unseen_until_ms.take().is_some();
         let is_another = was_unseen || folder != self.folder;
         self.folder = folder;
@@ -157,7 +168,8 @@ impl Debounce {
                 self.guests.insert(name.clone(), Tracked::offered(Vec::new(), now_ms));
             }
         }
-        // A guest without files in this snapshot has the default state, an empty list: it was removed.
+        // A guest without files in this snapshot has the default state, an empty list: it was
+        // removed.
         let mut moves = is_another;
         for (name, tracked) in &mut self.guests {
             moves |= tracked.see(seen.remove(name).unwrap_or_default(), now_ms);
@@ -183,7 +195,8 @@ struct FolderState {
     filling: bool,
 }
 
-/// The state of one guest's files, or of the manifest. The default value of `T` means that there is none.
+/// The state of one guest's files, or of the manifest. The default value of `T` means that there is
+/// none.
 struct Tracked<T> {
     /// The state at the last look.
     seen: T,
@@ -193,7 +206,8 @@ struct Tracked<T> {
     offered: T,
     /// How long that state had stayed the same when it was offered.
     offered_after_ms: u64,
-    /// Whether the offered state could not be loaded and that was not reported, so it is offered once more.
+    /// Whether the offered state could not be loaded and that was not reported, so it is offered
+    /// once more.
     must_retry: bool,
 }
 
@@ -212,7 +226,8 @@ impl<T: Default + PartialEq + Clone> Tracked<T> {
         moves
     }
 
-    /// Returns when the state is to be offered if nothing changes any more. `None`: it was offered already.
+    /// Returns when the state is to be offered if nothing changes any more. `None`: it was offered
+    /// already.
     fn due_ms(&self, folder: &FolderState) -> Option<u64> {
         let FolderState { limits, still_since_ms, filling } = folder;
         let still_ms = still_since_ms + limits.quiet_ms;

@@ -1,7 +1,8 @@
 //! The deployer's thread: follows the guests folder and does what workers report.
 //!
-//! Guests are loaded on another thread, one after another, so a version that has to be rolled back does not wait while
-//! another is compiled. The changes found in one look at the folder are published together.
+//! Guests are loaded on another thread, one after another, so a version that has to be rolled back
+//! does not wait while another is compiled. The changes found in one look at the folder are
+//! published together.
 
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
@@ -90,7 +91,8 @@ impl Deployer {
                 None => messages.recv().map_err(|_| RecvTimeoutError::Disconnected),
                 Some(timeout) => messages.recv_timeout(timeout),
             };
-            // All messages that have arrived are taken before the folder is looked at: a burst of changes is one look.
+            // All messages that have arrived are taken before the folder is looked at: a burst of
+            // changes is one look.
             loop {
                 match next {
                     Ok(DeployerMessage::Look) | Err(RecvTimeoutError::Timeout) => self.may_have_changed = true,
@@ -121,8 +123,8 @@ impl Deployer {
         match report {
             // Freeing it may take long, so it happens on this thread and not on a worker's.
             Report::Retired(retired) => drop(retired),
-            Report::Proven { version } => self.catalog.prove(version),
-            Report::Troubled { version } => {
+            Report::TrialPassed { version } => self.catalog.prove(version),
+            Report::TrialFailed { version } => {
                 let left_out = self.catalog.roll_back(version);
                 self.log_left_out(left_out);
             }
@@ -174,13 +176,13 @@ impl Deployer {
             Ok(loader) => self.loader = Arc::new(Mutex::new(loader)),
             Err(error) => self.log.host(
                 Level::Error,
-                format!("guests are still loaded under the old limits: {}", error_chain(error.as_ref())),
+                format!("guests are still loaded under the old limits: {}", error_chain(&error)),
             ),
         }
     }
 
-    /// Acts on changes of guests. Publishes at once if nothing has to be loaded and `must_publish` is set or a guest was
-    /// removed; otherwise publishing waits for the loading.
+    /// Acts on changes of guests. Publishes at once if nothing has to be loaded and `must_publish`
+    /// is set or a guest was removed; otherwise publishing waits for the loading.
     fn take_changes(&mut self, changes: Vec<Change>, mut must_publish: bool) {
         let mut to_load = Vec::new();
         for change in changes {
@@ -214,8 +216,8 @@ impl Deployer {
         });
     }
 
-    /// Reads the files of guests that the loader recognised by size and time alone. A guest whose file holds something
-    /// else is loaded again.
+    /// Reads the files of guests that the loader recognised by size and time alone. A guest whose
+    /// file holds something else is loaded again.
     fn verify(&mut self) {
         if lock(&self.loader).has_unverified() {
             self.spawn_loading(|loader, batch| {
@@ -246,7 +248,7 @@ impl Deployer {
         for Loaded { name, path, guest } in loaded {
             match guest {
                 Ok(guest) => self.catalog.put(&name, &path, guest),
-                Err(error) => self.note_failure(&name, &LeftOut { path, error }),
+                Err(error) => self.note_failure(&name, &LeftOut { path, error: error.into() }),
             }
         }
         if must_publish {
@@ -271,7 +273,8 @@ impl Deployer {
         }
     }
 
-    /// Notes and logs that a guest can't be loaded, unless its file is so new that it may be incomplete.
+    /// Notes and logs that a guest can't be loaded, unless its file is so new that it may be
+    /// incomplete.
     fn note_failure(&mut self, name: &str, LeftOut { path, error }: &LeftOut) {
         if self.debounce.failed(name) == AfterFailure::Retry {
             return;

@@ -9,10 +9,12 @@ use std::time::SystemTime;
 use snow_core::lock;
 use snow_guests::Version;
 
-/// Guests that are recorded at one time. A folder may hold fewer; guests beyond this number are not recorded.
+/// Guests that are recorded at one time. A folder may hold fewer; guests beyond this number are not
+/// recorded.
 const GUESTS_MAX: usize = 4_096;
 
-/// A record of each guest and the totals of what happened. The deployer's thread writes it, others read it.
+/// A record of each guest and the totals of what happened. The deployer's thread writes it, others
+/// read it.
 #[derive(Default)]
 pub struct Journal {
     /// By name.
@@ -56,7 +58,8 @@ pub struct DeployTotals {
 }
 
 impl Journal {
-    /// Records that a guest's file was loaded. `replaces`: another version of the guest served before.
+    /// Records that a guest's file was loaded. `replaces`: another version of the guest served
+    /// before.
     pub fn loaded(&self, name: &str, file: &Path, replaces: bool) {
         self.swaps.fetch_add(u64::from(replaces), Ordering::Relaxed);
         self.record(name, |record| *record = GuestRecord { file: file.to_owned(), ..GuestRecord::default() });
@@ -90,7 +93,8 @@ impl Journal {
         lock(&self.guests).clone()
     }
 
-    /// Returns the versions that exist: those that serve, and those that are kept for the requests they hold.
+    /// Returns the versions that exist: those that serve, and those that are kept for the requests
+    /// they hold.
     pub fn versions(&self) -> Vec<Arc<Version>> {
         lock(&self.versions).iter().filter_map(Weak::upgrade).collect()
     }

@@ -1,4 +1,5 @@
-//! Guest files become guests: all of them when the server starts, and later, on a thread of their own, those that changed.
+//! Guest files become guests: all of them when the server starts, and later, on a thread of their
+//! own, those that changed.
 
 use std::io;
 use std::path::PathBuf;
@@ -10,7 +11,7 @@ use super::catalog::Catalog;
 use super::deployer::DeployerMessage;
 use crate::folder::{GuestFile, Snapshot};
 use snow_core::lock;
-use snow_guests::{Guest, Loader, Urgency};
+use snow_guests::{Guest, LoadError, Loader, Urgency};
 
 /// A guest that was left out of what serves.
 #[derive(Debug)]
@@ -30,8 +31,8 @@ impl LeftOut {
     }
 }
 
-/// Loads every guest in the folder and publishes the first deployment. Guests that can't be loaded, or whose routes do not
-/// fit beside the others', are left out and returned.
+/// Loads every guest in the folder and publishes the first deployment. Guests that can't be loaded,
+/// or whose routes do not fit beside the others', are left out and returned.
 pub fn load_all(catalog: &mut Catalog, loader: &Loader, found: &Snapshot) -> Vec<LeftOut> {
     let mut left_out = Vec::new();
     for (name, files) in &found.guests {
@@ -41,7 +42,7 @@ pub fn load_all(catalog: &mut Catalog, loader: &Loader, found: &Snapshot) -> Vec
                     catalog.put(name, path, guest);
                     continue;
                 }
-                Err(error) => LeftOut { path: path.clone(), error },
+                Err(error) => LeftOut { path: path.clone(), error: error.into() },
             },
             several => LeftOut::ambiguous(name, several),
         };
@@ -56,11 +57,11 @@ pub fn load_all(catalog: &mut Catalog, loader: &Loader, found: &Snapshot) -> Vec
 pub struct Loaded {
     pub(super) name: String,
     pub(super) path: PathBuf,
-    pub(super) guest: anyhow::Result<Guest>,
+    pub(super) guest: Result<Guest, LoadError>,
 }
 
-/// The guests that a loading thread has loaded so far. Dropping the batch sends them to the deployer, so the deployer, which
-/// waits for them, hears of a thread that panics too.
+/// The guests that a loading thread has loaded so far. Dropping the batch sends them to the
+/// deployer, so the deployer, which waits for them, hears of a thread that panics too.
 pub(super) struct Batch {
     loaded: Vec<Loaded>,
     to_deployer: Sender<DeployerMessage>,

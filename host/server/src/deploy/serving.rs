@@ -46,15 +46,16 @@ impl Serving {
         &self.journal
     }
 
-    /// Returns the number of the version of a guest that serves, counted from 1 since the start, and when it was loaded.
-    /// `None` if no version of the guest serves.
+    /// Returns the number of the version of a guest that serves, counted from 1 since the start,
+    /// and when it was loaded. `None` if no version of the guest serves.
     pub fn version(&self, guest: &str) -> Option<(u32, SystemTime)> {
         let deployment = self.deployment();
         let version = deployment.versions.iter().find(|version| &*version.guest.name == guest)?;
         Some((version.nth, version.since))
     }
 
-    /// Returns when loading the guest's file last failed. `None` if the file was loaded, or has not been tried.
+    /// Returns when loading the guest's file last failed. `None` if the file was loaded, or has not
+    /// been tried.
     pub fn failed_at(&self, guest: &str) -> Option<SystemTime> {
         self.journal.guests().get(guest)?.failure.as_ref().map(|failure| failure.at)
     }

@@ -15,7 +15,8 @@ pub(super) struct Versions {
 }
 
 impl Versions {
-    /// Returns the lowest id that no version has. Ids stay small because workers index tables by them.
+    /// Returns the lowest id that no version has. Ids stay small because workers index tables by
+    /// them.
     pub fn free_id(&mut self) -> VersionId {
         self.known.retain(|_, version| version.strong_count() > 0);
         self.excess.retain(|id| self.known.contains_key(id));
@@ -44,8 +45,8 @@ impl Versions {
         self.known.values().cloned().collect()
     }
 
-    /// Returns the oldest versions of each guest that has more than `versions_max`, but none that is in `kept`. Each
-    /// version is returned once.
+    /// Returns the oldest versions of each guest that has more than `versions_max`, but none that
+    /// is in `kept`. Each version is returned once.
     pub fn take_excess(&mut self, versions_max: usize, kept: &[VersionId]) -> Vec<Arc<Version>> {
         let mut of_guests: BTreeMap<Arc<str>, Vec<Arc<Version>>> = BTreeMap::new();
         for version in self.alive() {

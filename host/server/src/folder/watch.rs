@@ -1,9 +1,10 @@
-//! Reports that something in a folder may have changed. It learns so from the kernel's events, or by looking at the folder
-//! again and again where there are none.
+//! Reports that something in a folder may have changed. It learns so from the kernel's events, or
+//! by looking at the folder again and again where there are none.
 //!
-//! Links are followed all the way. A link in the path that is swapped, a parent that is renamed, a folder that is removed
-//! and made again and a mounted ConfigMap's `..data` are noticed just as a written file is. Not noticed are a write through
-//! a hard link in another folder, and a file system that is later mounted over a folder or unmounted.
+//! Links are followed all the way. A link in the path that is swapped, a parent that is renamed, a
+//! folder that is removed and made again and a mounted ConfigMap's `..data` are noticed just as a
+//! written file is. Not noticed are a write through a hard link in another folder, and a file
+//! system that is later mounted over a folder or unmounted.
 
 mod interest;
 mod notifier;
@@ -55,15 +56,17 @@ pub enum WatchMode {
 }
 
 impl Watch {
-    /// Watches a folder of guests, or one guest's file, and the manifest. The path need not exist yet.
+    /// Watches a folder of guests, or one guest's file, and the manifest. The path need not exist
+    /// yet.
     ///
-    /// `changed` is called on the watch's thread: at once after the first event, and then at most every `rest_ms`
-    /// ([`WatchLimits`]). It may be called though nothing has changed, but not for files that are neither guests nor the
-    /// manifest. Everything that changes after `start` has returned is reported.
+    /// `changed` is called on the watch's thread: at once after the first event, and then at most
+    /// every `rest_ms` ([`WatchLimits`]). It may be called though nothing has changed, but not for
+    /// files that are neither guests nor the manifest. Everything that changes after `start` has
+    /// returned is reported.
     ///
-    /// If the kernel can't report changes (a shared file system, a directory on the way that can't be read, the system's
-    /// limits), `changed` is called every `poll_ms`, changed or not. The watch may turn to that later, when a link comes
-    /// to lead to such a place, and stays so.
+    /// If the kernel can't report changes (a shared file system, a directory on the way that can't
+    /// be read, the system's limits), `changed` is called every `poll_ms`, changed or not. The
+    /// watch may turn to that later, when a link comes to lead to such a place, and stays so.
     ///
     /// # Errors
     /// No thread can be started, or the path is relative and there is no current folder.
@@ -71,12 +74,13 @@ impl Watch {
         Watch::begin(Box::new(Guests { folder: std::path::absolute(folder)?, changed }), POLL_MS, None)
     }
 
-    /// Watches the sources of guests: all sub-folders of the guests folder, with everything below them. Hidden files,
-    /// `target`, `node_modules`, `__pycache__` and editors' backups are ignored, and so are files in the guests folder
-    /// itself.
+    /// Watches the sources of guests: all sub-folders of the guests folder, with everything below
+    /// them. Hidden files, `target`, `node_modules`, `__pycache__` and editors' backups are
+    /// ignored, and so are files in the guests folder itself.
     ///
-    /// `changed` is called with the names of the sub-folders in which a file was written, made, renamed or removed, or
-    /// that are new or gone. Unlike that of [`Watch::start`], it is called only if something has changed.
+    /// `changed` is called with the names of the sub-folders in which a file was written, made,
+    /// renamed or removed, or that are new or gone. Unlike that of [`Watch::start`], it is called
+    /// only if something has changed.
     ///
     /// # Errors
     /// As for [`Watch::start`]; also if there are `source_folders_max` folders of sources or more.
@@ -100,7 +104,8 @@ impl Watch {
     fn begin(mut subject: Box<dyn Subject>, every_ms: u64, why_polled: Option<String>) -> io::Result<Watch> {
         let signal = Arc::new(Signal::default());
         let mut notifier = why_polled.map_or_else(|| Notifier::new(signal.clone()), Err);
-        // On this thread, so that everything that changes after this function has returned is noticed.
+        // On this thread, so that everything that changes after this function has returned is
+        // noticed.
         notifier = notifier.and_then(|mut notifier| {
             follow(&mut notifier, &mut *subject, &signal)?;
             Ok(notifier)
@@ -120,7 +125,8 @@ impl Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         self.signal.stop();
-        // `changed` may own the watch, so this may be the watch's own thread, which can't wait for itself.
+        // `changed` may own the watch, so this may be the watch's own thread, which can't wait for
+        // itself.
         let is_own = |thread: &JoinHandle<()>| thread.thread().id() == thread::current().id();
         if let Some(thread) = self.thread.take().filter(|thread| !is_own(thread)) {
             // It fails only if `changed` has panicked, and then the panic's message was printed.
@@ -134,9 +140,10 @@ pub fn source_folders(folder: &Path) -> BTreeSet<OsString> {
     sources::names(folder).into_iter().collect()
 }
 
-/// Returns a hash of the sources in a folder. It changes if a file that [`Watch::sources`] watches is new, gone, renamed or
-/// has another content. A file named `but` in the folder is ignored. Of files larger than a megabyte not the content is
-/// read, but the size and the time of the last write.
+/// Returns a hash of the sources in a folder. It changes if a file that [`Watch::sources`] watches
+/// is new, gone, renamed or has another content. A file named `but` in the folder is ignored. Of
+/// files larger than a megabyte not the content is read, but the size and the time of the last
+/// write.
 pub fn source_contents(folder: &Path, but: &OsStr) -> u64 {
     sources::contents(folder, but, WatchLimits::DEFAULT.source_folders_max)
 }
@@ -215,8 +222,8 @@ impl Watcher {
                 self.notifier = None;
                 *lock(&self.mode) = WatchMode::Polled { every_ms: self.every_ms, why };
             }
-            // The report comes after the watches are renewed, so a change is either seen by the look that follows the
-            // report, or raises the signal again.
+            // The report comes after the watches are renewed, so a change is either seen by the
+            // look that follows the report, or raises the signal again.
             self.subject.report();
             if !self.signal.rest(rest) {
                 break;
@@ -229,7 +236,8 @@ impl Watcher {
     }
 }
 
-/// Makes the notifier watch the directories on which the subject depends now. The error is why they can't be watched.
+/// Makes the notifier watch the directories on which the subject depends now. The error is why they
+/// can't be watched.
 fn follow(notifier: &mut Notifier, subject: &mut dyn Subject, signal: &Signal) -> Result<(), String> {
     let mut interest = subject.interest();
     for _ in 0..ROUNDS_MAX {
@@ -237,7 +245,8 @@ fn follow(notifier: &mut Notifier, subject: &mut dyn Subject, signal: &Signal) -
             return Err(why);
         }
         notifier.watch(&interest)?;
-        // A change after the directories were looked up and before they were watched raised no event: look them up again.
+        // A change after the directories were looked up and before they were watched raised no
+        // event: look them up again.
         let again = subject.interest();
         if again == interest {
             return Ok(());

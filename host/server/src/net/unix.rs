@@ -13,8 +13,9 @@ const BACKLOG: i32 = 128;
 /// The file's mode: only the owner may connect.
 const MODE: u32 = 0o600;
 
-/// The file of a listening unix socket. Dropping it removes the file, unless another file has taken its place. Drop it before
-/// the listener: while that is open, no other server replaces the file, and no other file gets its number.
+/// The file of a listening unix socket. Dropping it removes the file, unless another file has taken
+/// its place. Drop it before the listener: while that is open, no other server replaces the file,
+/// and no other file gets its number.
 #[derive(Debug)]
 pub struct SocketFile {
     path: PathBuf,
@@ -31,10 +32,12 @@ impl Drop for SocketFile {
     }
 }
 
-/// Listens at a path. Only the owner of this process can connect. A socket that a server has left behind is replaced.
+/// Listens at a path. Only the owner of this process can connect. A socket that a server has left
+/// behind is replaced.
 ///
 /// # Errors
-/// `AddrInUse` if a server listens at the path, `AlreadyExists` if another kind of file has it; else the system's error.
+/// `AddrInUse` if a server listens at the path, `AlreadyExists` if another kind of file has it;
+/// else the system's error.
 pub fn unix_listener(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
     remove_stale(path)?;
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;

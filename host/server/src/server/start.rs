@@ -19,7 +19,7 @@ use crate::net::{self, Net};
 use crate::workers::{self, WorkerHandle};
 use snow_config::{Config, Listen, ServerConfig, WatchLimits};
 use snow_core::{Registry, error_chain};
-use snow_guests::{Conflict, Loader, Permits, Runtime, RuntimeParts, Ticker};
+use snow_guests::{Conflict, Engine, Loader, Permits, Runtime, RuntimeParts};
 use snow_runtime::{Level, Log};
 use snow_worker::{Common, Labels, PostOffice};
 
@@ -30,7 +30,8 @@ pub(super) fn start(config: &Config, log: Log) -> anyhow::Result<Server> {
     let runtime = runtime(config, &post, &to_deployer, &log)?;
     let loader = Loader::new(&runtime, &config.compile, log.clone())?;
 
-    // The watch begins before the folder is read, so a change that comes while guests are loaded is noticed.
+    // The watch begins before the folder is read, so a change that comes while guests are loaded is
+    // noticed.
     let watch = watch(config, &to_deployer, &log)?;
     let found = scan(&config.guests, config.limits.guests_max)?;
     let mut catalog = Catalog::new(runtime.clone(), log.clone(), config.manifest());
@@ -87,11 +88,9 @@ fn runtime(
     log: &Log,
 ) -> anyhow::Result<Runtime> {
     let (limits, workers) = (&config.limits, config.server.workers);
-    let engine = snow_guests::engine(limits, workers).map_err(|error| anyhow::anyhow!("{error:?}"))?;
     let reports = to_deployer.clone();
     Ok(Runtime::new(RuntimeParts {
-        ticker: Ticker::start(&engine).context("the ticker's thread can't be started")?,
-        engine,
+        engine: Engine::start(limits, workers)?,
         registry: Arc::new(Registry::new(limits.pendings_max, fill_random)),
         post: post.clone(),
         log: log.clone(),

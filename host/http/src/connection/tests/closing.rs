@@ -48,7 +48,7 @@ fn a_half_close_behind_a_full_output_is_seen_when_that_is_written() {
     };
     connection.receive(get("/1").as_bytes(), 0, &limits);
     assert!(matches!(step(&mut connection), Step::Request(_)));
-    connection.respond(&Response::text(200, "longer than that"), DATE, 0, &limits);
+    connection.respond(&Response::text(200, "longer than that"), DATE, 0, &limits).unwrap();
     connection.receive_eof();
     assert!(matches!(step(&mut connection), Step::Idle));
     assert!(!connection.is_finished(), "there is an answer to write");

@@ -56,7 +56,11 @@ fn a_response_that_breaks_a_rule_is_not_sent() {
         ("connection", "close"),
     ] {
         let mut world = held(&get("/"));
-        world.answer(&Response::text(200, "hello").with_field(name, value));
+        let response = Response::text(200, "hello").with_field(name, value);
+        let refused = world.connection.respond(&response, DATE, 0, &world.limits);
+        assert!(refused.is_err(), "{name:?}: {value:?}");
+        assert_eq!(world.connection.output(), b"");
+        world.answer(&response);
         world.run();
         assert_eq!(world.statuses(), [500], "{name:?}: {value:?}");
         // The next response belongs to the next request.

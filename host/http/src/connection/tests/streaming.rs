@@ -144,7 +144,7 @@ fn pieces_tell_how_full_the_output_is() {
         world.client_reads(106);
     }
     assert!(world.connection.output.capacity() < 4096);
-    assert!(world.connection.respond(&Response::text(200, ""), DATE, 0, &world.limits).is_none());
+    assert!(world.connection.respond(&Response::text(200, ""), DATE, 0, &world.limits).unwrap().is_none());
     assert!(world.connection.abandon().is_some());
 }
 

@@ -1,8 +1,8 @@
 //! The names, and the directories that hold them, on which the meaning of a path depends.
 //!
-//! A watch on a path alone misses most of what deployments do: a link that is swapped, a parent that is renamed, a folder
-//! that is made again. So the path is walked as the kernel would walk it. Each directory on the way is of interest for the
-//! names that are looked up in it.
+//! A watch on a path alone misses most of what deployments do: a link that is swapped, a parent
+//! that is renamed, a folder that is made again. So the path is walked as the kernel would walk it.
+//! Each directory on the way is of interest for the names that are looked up in it.
 
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::{OsStr, OsString};
@@ -18,13 +18,14 @@ use snow_config::manifest;
 /// Links that are followed in one path: as many as Linux follows.
 const LINKS_MAX: usize = 40;
 
-/// The directories to watch. Two interests are equal if they have the same directories at the same paths, for the same
-/// names.
+/// The directories to watch. Two interests are equal if they have the same directories at the same
+/// paths, for the same names.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Interest {
     /// In the order in which they were found; each directory comes after its parents.
     pub(super) directories: Vec<Directory>,
-    /// A guest file that is mounted separately: the events of its folder do not include changes of it.
+    /// A guest file that is mounted separately: the events of its folder do not include changes of
+    /// it.
     pub(super) mounted: Option<PathBuf>,
     /// Indices in `directories`, by path.
     by_path: HashMap<PathBuf, usize>,
@@ -66,7 +67,8 @@ impl Names {
     }
 }
 
-/// Returns the directories that decide which guests there are in a folder, or what one guest's file is. The path is absolute.
+/// Returns the directories that decide which guests there are in a folder, or what one guest's file
+/// is. The path is absolute.
 pub(super) fn of_guests(path: &Path) -> Interest {
     let mut interest = Interest::default();
     let Some(real) = interest.follow(path) else { return interest };
@@ -93,8 +95,8 @@ fn is_served(name: &OsStr) -> bool {
     is_guest(Path::new(name)) || name == manifest::FILE_NAME
 }
 
-/// Returns whether a file or folder among the sources is one of them by its name: not hidden, not an editor's backup, not
-/// written by tools.
+/// Returns whether a file or folder among the sources is one of them by its name: not hidden, not
+/// an editor's backup, not written by tools.
 pub(super) fn is_source(name: &OsStr) -> bool {
     const MADE: [&str; 3] = ["target", "node_modules", "__pycache__"];
     let bytes = name.as_encoded_bytes();
@@ -102,7 +104,8 @@ pub(super) fn is_source(name: &OsStr) -> bool {
 }
 
 impl Interest {
-    /// Walks an absolute path and follows its links. Returns the path without links, if it leads anywhere.
+    /// Walks an absolute path and follows its links. Returns the path without links, if it leads
+    /// anywhere.
     pub(super) fn follow(&mut self, path: &Path) -> Option<PathBuf> {
         self.follow_from(PathBuf::from("/"), path)
     }
@@ -112,7 +115,8 @@ impl Interest {
         self.add(directory, Names { sources: true, ..Names::default() });
     }
 
-    /// Walks a path that begins in `real`, a directory whose path has no links and was walked before.
+    /// Walks a path that begins in `real`, a directory whose path has no links and was walked
+    /// before.
     fn follow_from(&mut self, mut real: PathBuf, path: &Path) -> Option<PathBuf> {
         let mut left: Vec<OsString> = Vec::new();
         let mut links = 0;

@@ -24,13 +24,14 @@ pub(super) struct Notifier {
 #[derive(Default)]
 struct Filter {
     names: Mutex<HashMap<PathBuf, Names>>,
-    /// Set when a watched directory was renamed or removed: the library then drops its watch and those of all directories
-    /// below it.
+    /// Set when a watched directory was renamed or removed: the library then drops its watch and
+    /// those of all directories below it.
     lost: AtomicBool,
 }
 
 impl Notifier {
-    /// Returns a notifier that watches nothing yet. The error is why the kernel's events can't be used.
+    /// Returns a notifier that watches nothing yet. The error is why the kernel's events can't be
+    /// used.
     pub(super) fn new(signal: Arc<Signal>) -> Result<Notifier, String> {
         let filter = Arc::new(Filter::default());
         let asked = filter.clone();
@@ -44,7 +45,8 @@ impl Notifier {
         Ok(Notifier { watcher, watched: HashMap::new(), filter })
     }
 
-    /// Watches these directories and no others. The error is why one can't be watched; then the notifier is of no more use.
+    /// Watches these directories and no others. The error is why one can't be watched; then the
+    /// notifier is of no more use.
     ///
     /// Changes from before the call raise no signal: look at the directories again afterwards.
     pub(super) fn watch(&mut self, interest: &Interest) -> Result<(), String> {
@@ -52,8 +54,8 @@ impl Notifier {
         let names = directories().map(|directory| (directory.path.clone(), directory.names.clone())).collect();
         *lock(&self.filter.names) = names;
         let now: HashMap<_, _> = directories().map(|directory| (directory.path.clone(), directory.id)).collect();
-        // Old watches end before new ones begin: the kernel identifies a directory by its number, and one that was moved may
-        // be watched again at its new path.
+        // Old watches end before new ones begin: the kernel identifies a directory by its number,
+        // and one that was moved may be watched again at its new path.
         self.watched.retain(|path, id| {
             let stays = now.get(path) == Some(id);
             if !stays {

@@ -1,4 +1,5 @@
-//! File systems on which other machines may change files without an event of this kernel. They have to be polled.
+//! File systems on which other machines may change files without an event of this kernel. They have
+//! to be polled.
 
 use rustix::fs::statfs;
 

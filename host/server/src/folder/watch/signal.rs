@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use snow_core::lock;
 
-/// A signal for one thread. Raising it several times before that thread waits is the same as raising it once.
+/// A signal for one thread. Raising it several times before that thread waits is the same as
+/// raising it once.
 #[derive(Default)]
 pub(super) struct Signal {
     state: Mutex<State>,
@@ -22,7 +23,8 @@ impl Signal {
     /// Ends the wait that is under way, or the next one.
     pub(super) fn raise(&self) {
         let mut state = lock(&self.state);
-        // While it is raised, the thread does not wait: of a storm of events, each costs only the lock.
+        // While it is raised, the thread does not wait: of a storm of events, each costs only the
+        // lock.
         if !std::mem::replace(&mut state.raised, true) {
             self.changed.notify_all();
         }
@@ -34,7 +36,8 @@ impl Signal {
         self.changed.notify_all();
     }
 
-    /// Waits until the signal is raised, at most `timeout`, and takes it back. Returns false if it was stopped.
+    /// Waits until the signal is raised, at most `timeout`, and takes it back. Returns false if it
+    /// was stopped.
     pub(super) fn wait(&self, timeout: Option<Duration>) -> bool {
         let mut state = self.wait_until(timeout, |state| state.raised);
         state.raised = false;

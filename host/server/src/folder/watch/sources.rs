@@ -1,4 +1,5 @@
-//! The sources of guests: the sub-folders of the guests folder with everything below them, except what tools write there.
+//! The sources of guests: the sub-folders of the guests folder with everything below them, except
+//! what tools write there.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -16,7 +17,8 @@ const READ_BYTES_MAX: u64 = 1 << 20;
 pub(super) struct Tree {
     /// The sub-folder and all folders below it; each comes after its parent.
     folders: Vec<PathBuf>,
-    /// A fingerprint that changes when a file is written, made, renamed or removed, but not when its attributes change.
+    /// A fingerprint that changes when a file is written, made, renamed or removed, but not when
+    /// its attributes change.
     pub(super) print: u64,
 }
 
@@ -83,8 +85,8 @@ fn tree(top: PathBuf, left: &mut usize, print: &dyn Fn(&Path) -> u64) -> Tree {
     tree
 }
 
-/// Returns a fingerprint of a file's name, size, time and number. Those of all files in a tree are added up, because a folder
-/// lists its files in no fixed order.
+/// Returns a fingerprint of a file's name, size, time and number. Those of all files in a tree are
+/// added up, because a folder lists its files in no fixed order.
 fn print(file: &Path) -> u64 {
     let stamp = fs::metadata(file).ok().map(|metadata| Stamp::from(&metadata));
     let mut hasher = DefaultHasher::new();
@@ -92,7 +94,8 @@ fn print(file: &Path) -> u64 {
     hasher.finish()
 }
 
-/// Returns a hash of a file's content. If it can't be read or is too large, returns its fingerprint instead.
+/// Returns a hash of a file's content. If it can't be read or is too large, returns its fingerprint
+/// instead.
 fn content(file: &Path) -> u64 {
     let is_small = fs::metadata(file).is_ok_and(|metadata| metadata.is_file() && metadata.len() <= READ_BYTES_MAX);
     let Some(bytes) = is_small.then(|| fs::read(file).ok()).flatten() else { return print(file) };

@@ -1,4 +1,5 @@
-//! Real folders: everything that a deployment may do is reported, and changes of other files are not.
+//! Real folders: everything that a deployment may do is reported, and changes of other files are
+//! not.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -13,7 +14,8 @@ use crate::folder::{Snapshot, scan};
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long without a report is quiet: longer than the rest between two reports.
 const QUIET: Duration = Duration::from_millis(250);
-/// So long nothing more of an earlier change is told, on a busy machine too.
+/// How long without a report shows that an earlier change was reported completely, even on a busy
+/// machine.
 const LONG_QUIET: Duration = Duration::from_millis(1_000);
 
 /// A watch, and its reports.
@@ -39,6 +41,7 @@ impl Watched {
 
     /// Does something that is not reported.
     fn ignores(&self, what: &str, change: impl FnOnce()) {
+        // Reports of earlier changes may still arrive.
         while self.told.recv_timeout(LONG_QUIET).is_ok() {}
         change();
         assert_eq!(self.calm(), 0, "told: {what}");
