@@ -68,7 +68,7 @@ impl<const N: usize> Histogram<N> {
         self.sum.add(value);
     }
 
-    /// Returns what the histogram holds now.
+    /// Returns the present content of the histogram.
     pub fn read(&self) -> Distribution {
         let counts = self.counts.iter().chain([&self.beyond]).map(Counter::get).collect();
         Distribution { bounds: self.bounds, counts, sum: self.sum.get() }

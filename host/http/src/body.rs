@@ -25,7 +25,7 @@ pub struct BodyReader {
 enum Remaining {
     /// This many bytes.
     Length(u64),
-    /// What the decoder expects.
+    /// The chunks that the decoder still expects.
     Chunked(ChunkedDecoder),
 }
 

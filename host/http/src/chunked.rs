@@ -48,7 +48,7 @@ pub struct ChunkedDecoder {
     trailer_bytes: usize,
 }
 
-/// What the next byte must be.
+/// The state of the decoder, named by the byte that must come next.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum State {
     /// The first digit of a size.

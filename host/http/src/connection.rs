@@ -126,7 +126,7 @@ struct Streaming {
     keep_alive: bool,
 }
 
-/// What is known of the end of the client's bytes.
+/// Whether the end of the client's bytes is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum InputEnd {
     /// The client may send more.
@@ -150,7 +150,7 @@ pub enum Admission {
     Reject(Response),
 }
 
-/// What the caller has to do next.
+/// The next task of the caller.
 #[derive(Debug)]
 pub enum Step {
     /// Answer this request. [`Connection::exchange`] returns its exchange until it is answered.

@@ -137,7 +137,7 @@ pub fn has_no_content(status: u16) -> bool {
     matches!(status, 204 | 205 | 304)
 }
 
-/// What the host adds to a response.
+/// The part of a response that the host adds.
 #[derive(Clone, Copy)]
 pub struct Envelope<'a> {
     /// The request's version.

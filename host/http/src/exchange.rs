@@ -3,8 +3,8 @@
 use crate::request_id::RequestId;
 use crate::{Head, Version};
 
-/// What a connection keeps of a request while it is answered. The head and the body are with
-/// whoever answers it.
+/// The record that a connection keeps of a request while it is answered. The head and the body are
+/// with the caller, who answers it.
 ///
 /// Field order matters: with `progress` first, the connection's `Phase` keeps its discriminant in a
 /// niche of [`Progress`], which saves 8 bytes a connection.

@@ -19,7 +19,7 @@ pub enum BodyFraming {
     Chunked,
 }
 
-/// What a head says about its body and its connection.
+/// The framing of a request: where its body ends, and whether its connection goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Framing {
     /// How the end of the body is found.

@@ -3,12 +3,10 @@
 use super::encode::reason_phrase;
 use super::message::Response;
 
-/// The reason why the host answers a request instead of a guest. The `Display` text is for the
-/// client, and tells nothing about the inside of the host.
+/// The reason why a request's bytes are refused. The `Display` text is for the client, and tells
+/// nothing about the inside of the host.
 ///
-/// The reasons of the first group are found in a request's bytes. The connection closes, because it
-/// is in doubt where the next request begins. Those of the second group, from
-/// [`NotFound`](Reject::NotFound) on, are about well-formed requests.
+/// The connection closes after it, because it is in doubt where the next request begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Reject {
     /// 400: not `method SP target SP version CRLF` (RFC 9112, section 3).
@@ -72,26 +70,6 @@ pub enum Reject {
     /// 505: an HTTP version other than 1.0 and 1.1, the preface of HTTP/2 included.
     #[error("the HTTP version is not supported")]
     Version,
-
-    /// 404: no route matches the path.
-    #[error("nothing is served here")]
-    NotFound,
-    /// 405: a route matches the path, but not the method. The caller adds `allow` (RFC 9110,
-    /// section 15.5.6).
-    #[error("the method is not allowed here")]
-    MethodNotAllowed,
-    /// 500: the guest failed.
-    #[error("the request failed")]
-    Internal,
-    /// 502: what the guest waited for failed.
-    #[error("what the request waited for failed")]
-    BadGateway,
-    /// 503: the host is overloaded or shutting down. The caller adds `retry-after`.
-    #[error("the server can't take the request now")]
-    Unavailable,
-    /// 504: what the guest waited for did not come in time.
-    #[error("what the request waited for did not come in time")]
-    GatewayTimeout,
 }
 
 impl Reject {
@@ -107,19 +85,13 @@ impl Reject {
             | Reject::ContentLength
             | Reject::TransferEncoding
             | Reject::Chunk => 400,
-            Reject::NotFound => 404,
-            Reject::MethodNotAllowed => 405,
             Reject::Timeout => 408,
             Reject::BodyTooLarge => 413,
             Reject::TargetTooLong => 414,
             Reject::Expectation => 417,
             Reject::Misdirected => 421,
             Reject::HeadTooLarge | Reject::TooManyFields | Reject::TrailerTooLarge => 431,
-            Reject::Internal => 500,
             Reject::Method | Reject::TransferCoding => 501,
-            Reject::BadGateway => 502,
-            Reject::Unavailable => 503,
-            Reject::GatewayTimeout => 504,
             Reject::Version => 505,
         }
     }

@@ -2,7 +2,7 @@
 //! threads' steps that matters.
 //!
 //! Built with `--cfg loom`, the crate takes loom's locks and atomics in the place of std's, so that
-//! loom sees each step of the code that is shipped. The files in `tests/` say what has to hold in
+//! loom sees each step of the code that is shipped. The files in `tests/` state what must hold in
 //! every order.
 
 /// How often a thread that could go on is interrupted, at most.

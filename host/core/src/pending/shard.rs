@@ -67,7 +67,7 @@ impl<V> Pending<V> {
     }
 }
 
-/// What a pending that was created under a key knows of the key and its queue.
+/// The key that a pending was created under, and its neighbours in the key's queue.
 struct Queued {
     /// The key's name.
     name: Arc<str>,

@@ -5,7 +5,7 @@ use crate::encode::{self, BodyEnd, Envelope};
 use crate::exchange::Exchange;
 use crate::limits::HttpLimits;
 use crate::request_id::RequestId;
-use crate::{HeadReader, Reject, Response, ResponseFault, Version, chunked};
+use crate::{HeadReader, Response, ResponseFault, Version, chunked};
 
 /// The reason why a streamed response can't begin or go on. Nothing was sent of the part that is
 /// refused.
@@ -172,7 +172,7 @@ impl Connection {
             encode::encode_response(response, envelope, self.output.back());
             return response.status;
         }
-        let failure = Reject::Internal.response();
+        let failure = Response::text(500, "500 Internal Server Error: the request failed\n");
         encode::encode_response(&failure, envelope, self.output.back());
         failure.status
     }

@@ -91,7 +91,7 @@ impl World {
             *ids
         };
         let mut admit = |head: &Head| match head.path().starts_with("/refuse") {
-            true => Admission::Reject(Reject::NotFound.response()),
+            true => Admission::Reject(Response::text(404, "not found\n")),
             false => Admission::Accept { body_bytes_max: route_bytes_max },
         };
         self.connection.step(self.now_ms, &self.limits, DATE, &mut make_id, &mut admit)
