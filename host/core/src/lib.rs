@@ -95,8 +95,8 @@
 //!
 //! [`Glob`] matches the patterns that grant keys to guests. [`escape_control`] makes text safe for
 //! a terminal, and [`error_chain`] returns the message of an error with those of its causes.
-//! [`declare_settings!`] declares a struct of settings, each in one place, which a deployer can write
-//! in `snow.toml`.
+//! [`declare_settings!`] declares a struct of settings, each in one place, which a deployer can
+//! write in `snow.toml`.
 //!
 //! # Guarantees
 //!

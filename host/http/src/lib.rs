@@ -29,7 +29,8 @@
 //! assert_eq!((request.head.method(), request.head.path()), ("GET", "/hello"));
 //!
 //! // A response in, bytes out.
-//! connection.respond(&Response::text(200, "hello Ann"), date, 2, &limits).expect("the response is valid");
+//! let response = Response::text(200, "hello Ann");
+//! connection.respond(&response, date, 2, &limits).expect("the response breaks no rule");
 //! let output = String::from_utf8(connection.output().to_vec()).unwrap();
 //! assert!(output.starts_with("HTTP/1.1 200 OK\r\n"));
 //! assert!(output.contains("x-request-id: 00000000000000000000000000000007\r\n"));

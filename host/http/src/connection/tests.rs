@@ -112,7 +112,10 @@ impl World {
     fn answer(&mut self, response: &Response) -> Exchange {
         let exchange = match self.connection.respond(response, DATE, self.now_ms, &self.limits) {
             Ok(exchange) => exchange,
-            Err(_) => self.connection.respond(&Response::text(500, "failed\n"), DATE, self.now_ms, &self.limits).unwrap(),
+            Err(_) => {
+                let failure = Response::text(500, "failed\n");
+                self.connection.respond(&failure, DATE, self.now_ms, &self.limits).unwrap()
+            }
         };
         let exchange = exchange.expect("an exchange to answer");
         self.head_only.push(exchange.head_only);
