@@ -15,8 +15,7 @@ use serde_json::json;
 
 use super::{Access, Content, Level, Line, Queue};
 use snow_config::LogFormat;
-use snow_core::escape_control;
-use snow_core::lock;
+use snow_core::{escape_control, lock};
 
 /// How long lines gather before they are written.
 const GATHER: Duration = Duration::from_millis(10);
