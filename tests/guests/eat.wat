@@ -1,4 +1,5 @@
-;; GET /eat asks for more and more memory. When it is refused it traps, as an allocator does that has none left.
+;; GET /eat asks for more and more memory. When it is refused it traps, as an allocator does that
+;; has none left.
 (module
   (memory (export "memory") 1)
   ;; One route, for every method: { methods: [], pattern: "/eat" }

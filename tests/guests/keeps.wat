@@ -1,5 +1,6 @@
-;; GET /keeps/NUMBER tries to use a pending of an earlier call, which it keeps in a global. That must fail, since the pending
-;; was released when its call ended. Each call first creates a new pending, which the host must not confuse with the kept one.
+;; GET /keeps/NUMBER tries to use a pending of an earlier call, which it keeps in a global. That
+;; must fail, since the pending was released when its call ended. Each call first creates a new
+;; pending, which the host must not confuse with the kept one.
 (module
   (import "snow:host/pending-handles@0.1.0" "create" (func $create (param i32 i32 i32 i32)))
   (import "snow:host/pending-handles@0.1.0" "wait" (func $wait (param i32 i32 i32 i32 i32 i32)))
@@ -17,7 +18,8 @@
   (global $kept (mut i32) (i32.const 0))
   (func (export "snow:host/handler@0.1.0#routes") (result i32) (i32.const 0))
 
-  ;; The digit is the last byte of the path, whose address and length are at 44 and 48 of the arguments.
+  ;; The digit is the last byte of the path, whose address and length are at 44 and 48 of the
+  ;; arguments.
   (func $handle (export "snow:host/handler@0.1.0#handle") (param $arguments i32) (result i32)
     (local $does i32)
     (local $own i32)

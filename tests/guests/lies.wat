@@ -1,5 +1,5 @@
-;; GET /lies/NUMBER returns something that is not an outcome: with addresses outside of the memory, impossible lengths, or
-;; cases that do not exist. The host must trust none of it.
+;; GET /lies/NUMBER returns something that is not an outcome: with addresses outside of the memory,
+;; impossible lengths, or cases that do not exist. The host must trust none of it.
 (module
   (memory (export "memory") 2)
   ;; One route, for every method: { methods: [], pattern: "/lies/([0-9])" }
@@ -8,7 +8,8 @@
   (data (i32.const 24) "/lies/([0-9])")
   (func (export "snow:host/handler@0.1.0#routes") (result i32) (i32.const 0))
 
-  ;; An outcome begins with its case (0: respond) at 0; then status at 4, headers at 8 and 12, body at 16 and 20.
+  ;; An outcome begins with its case (0: respond) at 0; then status at 4, headers at 8 and 12, body
+  ;; at 16 and 20.
   ;;
   ;; 0: the outcome itself is outside of the memory (see $handle).
   ;; 1: its address is not aligned (see $handle).
@@ -24,8 +25,8 @@
   (data (i32.const 512) "\00\00\00\00\c8\00\00\00\20\02\00\00\01\00\00\00\00\00\00\00\00\00\00\00")
   (data (i32.const 544) "\30\02\00\00\02\00\00\00\00\00\00\00\00\00\00\00")
   (data (i32.const 560) "\c3\28")
-  ;; 7: two thousand headers, each with the whole memory as its value: 250 MB out of 128 KiB. $write_headers writes them,
-  ;; at 65536.
+  ;; 7: two thousand headers, each with the whole memory as its value: 250 MB out of 128 KiB.
+  ;; $write_headers writes them, at 65536.
   (data (i32.const 576) "\00\00\00\00\c8\00\00\00\00\00\01\00\d0\07\00\00\00\00\00\00\00\00\00\00")
   ;; 8: a suspension of a handle that was never given out
   (data (i32.const 640) "\01\00\00\00\b0\02\00\00\01\00\00\00")
@@ -33,7 +34,8 @@
   ;; 9: a suspension with a `join` that does not exist
   (data (i32.const 704) "\01\00\00\00\00\00\00\00\00\00\00\00\09\00\00\00")
 
-  ;; The digit is the last byte of the path, whose address and length are at 44 and 48 of the arguments.
+  ;; The digit is the last byte of the path, whose address and length are at 44 and 48 of the
+  ;; arguments.
   (func $handle (export "snow:host/handler@0.1.0#handle") (param $arguments i32) (result i32)
     (local $lie i32)
     (local.set $lie

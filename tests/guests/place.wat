@@ -1,6 +1,7 @@
-;; Waits in place without an SDK. In routes() there is no request that could wait, so `wait` must be refused with `denied`,
-;; or the guest traps. GET /place creates one pending under the key `requests`, which guests/snow settles, and waits at most
-;; a minute for it. It lists the pending twice: 204 if both entries are settled, 504 if not.
+;; Waits in place without an SDK. In routes() there is no request that could wait, so `wait` must be
+;; refused with `denied`, or the guest traps. GET /place creates one pending under the key
+;; `requests`, which guests/snow settles, and waits at most a minute for it. It lists the pending
+;; twice: 204 if both entries are settled, 504 if not.
 (module
   (import "snow:host/pending-handles@0.1.0" "create" (func $create (param i32 i32 i32 i32)))
   (import "snow:host/pending-handles@0.1.0" "wait" (func $wait (param i32 i32 i32 i32 i32 i32)))

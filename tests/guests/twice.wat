@@ -1,6 +1,8 @@
-;; GET /twice creates one pending and returns it twice. The second time it has no handle to return any more.
+;; GET /twice creates one pending and returns it twice. The second time it has no handle to return
+;; any more.
 (module
-  ;; create(key: option<string>) -> result<pending, refusal>: the last argument is where the result goes.
+  ;; create(key: option<string>) -> result<pending, refusal>: the last argument is where the result
+  ;; goes.
   (import "snow:host/pending-handles@0.1.0" "create" (func $create (param i32 i32 i32 i32)))
   (memory (export "memory") 1)
   ;; One route, for every method: { methods: [], pattern: "/twice" }

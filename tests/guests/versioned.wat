@@ -1,5 +1,5 @@
-;; A guest that tests make versions of: they replace "v1" by another word of two letters, and the two `nop`s by other code.
-;; guests/hello.wat explains each line.
+;; A guest that tests make versions of: they replace "v1" by another word of two letters, and the
+;; two `nop`s by other code. guests/hello.wat explains each line.
 ;;
 ;; 0 GET /who   answers with the word
 ;; 1 GET /wait  waits under the key "swap"; `resume` answers with the word of its version
@@ -22,7 +22,8 @@
   (data (i32.const 160) "\00\00\00\00\c8\00\00\00\00\00\00\00\00\00\00\00\c0\00\00\00\02\00\00\00")
   (data (i32.const 192) "v1")
   (data (i32.const 200) "swap")
-  ;; suspend { handles: the one at 288, until: all, timeout-ms: none, on-timeout: none, resume: true, … }
+  ;; suspend { handles: the one at 288, until: all, timeout-ms: none, on-timeout: none,
+  ;; resume: true, … }
   (data (i32.const 208) "\01\00\00\00\20\01\00\00\01\00\00\00")
   (data (i32.const 256) "\01")
 

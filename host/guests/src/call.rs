@@ -1,5 +1,6 @@
-//! Calling: [`wasm_guests`] are all calls of one worker, each in a [`slot`], and the [`versions`] that they need. [`run`] is
-//! one call, from its [`instance`] to its outcome. Instances that are kept for another call are [`idle`].
+//! Calling: [`wasm_guests`] are all calls of one worker, each in a [`slot`], and the [`versions`]
+//! that they need. [`run`] is one call, from its [`instance`] to its outcome. Instances that are
+//! kept for another call are [`idle`].
 
 mod idle;
 mod instance;

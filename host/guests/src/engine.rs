@@ -1,5 +1,6 @@
-//! The engine: one wasmtime engine for all guests of a process. Decides how guests are compiled, how much memory their
-//! instances may have together, and how the loop gets the processor back from a guest that computes.
+//! The engine: one wasmtime engine for all guests of a process. Decides how guests are compiled,
+//! how much memory their instances may have together, and how the loop gets the processor back from
+//! a guest that computes.
 
 mod ticker;
 
@@ -11,19 +12,23 @@ use snow_config::Limits;
 
 use self::ticker::Ticker;
 
-/// Instances in the pool beside those of calls: for `routes()`, which is called while guests are loaded.
+/// Instances in the pool beside those of calls: for `routes()`, which is called while guests are
+/// loaded.
 const INSTANCES_SPARE: u32 = 2;
-/// Core modules that one component may consist of. Adapted components have three or four, those of componentize-py 38.
+/// Core modules that one component may consist of. Adapted components have three or four, those of
+/// componentize-py 38.
 const CORE_INSTANCES_PER_COMPONENT_MAX: u32 = 64;
 const MEMORIES_PER_COMPONENT_MAX: u32 = 2;
 const TABLES_PER_COMPONENT_MAX: u32 = 16;
 const TABLE_ELEMENTS_MAX: usize = 100_000;
-/// Memory of a pool's slot that stays mapped from one call to the next: resetting it costs less than mapping new pages.
+/// Memory of a pool's slot that stays mapped from one call to the next: resetting it costs less
+/// than mapping new pages.
 const KEEP_RESIDENT_BYTES: usize = 256 << 10;
 const ASYNC_STACK_BYTES: usize = 1 << 20;
 const WASM_STACK_BYTES: usize = 512 << 10;
 
-/// Compiles and runs guests: a wasmtime engine with a pool of instances, and the ticker that ends time slices.
+/// Compiles and runs guests: a wasmtime engine with a pool of instances, and the ticker that ends
+/// time slices.
 ///
 /// Clones share one engine. Its thread ends when [`Engine::stop`] is called on any of them.
 #[derive(Clone)]
@@ -43,7 +48,8 @@ pub enum EngineError {
     Ticker(#[from] io::Error),
 }
 
-/// An error of wasmtime as text for people: with its causes and, after a trap, the backtrace of the guest.
+/// An error of wasmtime as text for people: with its causes and, after a trap, the backtrace of the
+/// guest.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct WasmtimeError(String);
@@ -55,8 +61,9 @@ impl From<wasmtime::Error> for WasmtimeError {
 }
 
 impl Engine {
-    /// Starts an engine. Its pool has an instance for every call that so many workers may have started or parked at one
-    /// time, so a worker that keeps to its limits never finds the pool empty.
+    /// Starts an engine. Its pool has an instance for every call that so many workers may have
+    /// started or parked at one time, so a worker that keeps to its limits never finds the pool
+    /// empty.
     ///
     /// # Errors
     /// The system has too little memory for the pool, or no thread for the ticker.
@@ -85,8 +92,8 @@ impl Engine {
     }
 }
 
-/// Makes an engine that compiles for the engines of [`Engine::start`] and runs nothing. It has no pool, which compiled
-/// code does not depend on.
+/// Makes an engine that compiles for the engines of [`Engine::start`] and runs nothing. It has no
+/// pool, which compiled code does not depend on.
 pub(crate) fn compiling_engine() -> Result<wasmtime::Engine, EngineError> {
     Ok(wasmtime::Engine::new(&code_config()).map_err(WasmtimeError::from)?)
 }
@@ -94,7 +101,8 @@ pub(crate) fn compiling_engine() -> Result<wasmtime::Engine, EngineError> {
 /// Returns the settings that compiled code depends on, and all others that need no pool.
 pub(crate) fn code_config() -> Config {
     let mut config = Config::new();
-    // Off: an async call is one fiber switch. On: every call would go through wasmtime's concurrent executor.
+    // Off: an async call is one fiber switch. On: every call would go through wasmtime's concurrent
+    // executor.
     config.concurrency_support(false);
     config.epoch_interruption(true);
     config.max_wasm_stack(WASM_STACK_BYTES);

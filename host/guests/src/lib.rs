@@ -1,19 +1,22 @@
-//! Runs guests, which are WebAssembly components that answer HTTP requests. Only this crate uses wasmtime.
+//! Runs guests, which are WebAssembly components that answer HTTP requests. Only this crate uses
+//! wasmtime.
 //!
-//! A guest is a file. This crate makes code of it, keeps each call within its limits, and replaces a guest while it is in
-//! use. These are its parts, in the order in which one meets them.
+//! A guest is a file. This crate makes code of it, keeps each call within its limits, and replaces
+//! a guest while it is in use. These are its parts, in the order in which one meets them.
 //!
 //! # Engine and runtime
 //!
-//! An [`Engine`] compiles guests, has a pool of instances, and interrupts guests that compute. A [`Runtime`] is what all
-//! calls share: the engine, the registry of pendings, the limits, and what each guest may do ([`Permits`]). A server puts it
-//! together from [`RuntimeParts`]; a program that only looks at guests takes [`Runtime::offline`].
+//! An [`Engine`] compiles guests, has a pool of instances, and interrupts guests that compute. A
+//! [`Runtime`] is what all calls share: the engine, the registry of pendings, the limits, and what
+//! each guest may do ([`Permits`]). A server puts it together from [`RuntimeParts`]; a program that
+//! only looks at guests takes [`Runtime::offline`].
 //!
 //! # Loading
 //!
-//! A [`Loader`] turns a file into a [`Guest`]: a component, a core module, or either as text. Compiled code is kept on disk
-//! under the [`ContentHash`] of the file, and the file's [`Stamp`] with it, so that the next start compiles nothing and reads
-//! no guest's file before it serves. What is not found there is compiled by a child process, with limits of time and memory
+//! A [`Loader`] turns a file into a [`Guest`]: a component, a core module, or either as text.
+//! Compiled code is kept on disk under the [`ContentHash`] of the file, and the file's [`Stamp`]
+//! with it, so that the next start compiles nothing and reads no guest's file before it serves.
+//! A guest that is not found there is compiled by a child process, with limits of time and memory
 //! ([`compile_child`]). A file that is not a guest is a [`LoadError`], which says what to do.
 //!
 //! ```
@@ -28,7 +31,8 @@
 //!
 //! let guest = loader.load("../../guests/hello.wat".as_ref(), Urgency::Start)?;
 //! for route in &guest.routes {
-//!     println!("{}: {} {}", guest.name, route.methods.join(","), route.pattern); // hello: GET /hello
+//!     // hello: GET /hello
+//!     println!("{}: {} {}", guest.name, route.methods.join(","), route.pattern);
 //! }
 //! # assert_eq!((&*guest.name, &*guest.routes[0].pattern), ("hello", "/hello"));
 //!
@@ -41,31 +45,39 @@
 //!
 //! # Deploying
 //!
-//! A loaded guest is a [`Version`], with a [`Trial`] that its first calls decide. All versions that serve together are a
-//! [`Deployment`]: the table of their routes, with the [`Conflict`]s between them, and without each [`Misfit`]. Each worker
-//! gets a [`Share`] of it through its [`Successor`]. Workers tell the deployer by a [`Report`] how trials end, and hand it
+//! A loaded guest is a [`Version`], with a [`Trial`] that its first calls decide. A [`Deployment`]
+//! is all versions that serve together, and the table of their routes. It tells of each
+//! [`Conflict`] between two guests, and leaves out each [`Misfit`]. A worker gets a [`Share`] of it
+//! through a [`Successor`]. By a [`Report`] workers tell the deployer how trials end, and hand it
 //! what they do not need any more.
 //!
 //! # Calling
 //!
-//! [`WasmGuests`] runs the calls of one worker, behind the trait [`Guests`](snow_runtime::Guests), which is all that the
-//! worker sees. Each call has a slot, an instance and a fiber. It ends with an outcome, or as a fault; in between it may
-//! yield many times, and wait in place.
+//! [`WasmGuests`] runs the calls of one worker, behind the trait [`Guests`](snow_runtime::Guests),
+//! which is all that the worker sees. Each call has a slot, an instance and a fiber. It ends with
+//! an outcome, or as a fault; in between it may yield many times, and wait in place.
 //!
 //! # What is guaranteed
 //!
-//! - A guest reaches nothing but the functions of `wit/snow.wit`: no file, no network, no environment.
-//! - A guest that computes gives the loop back after about a millisecond, and at the latest after two.
-//! - Memory, running time, handles and bytes of results are bounded for each call, compiling and `routes()` included.
-//! - A pending that a call does not return is handed to the worker to be released, however the call ends.
-//! - Code from disk is loaded only if this program wrote it for this engine, in a folder that nobody else can open.
+//! - A guest reaches nothing but the functions of `wit/snow.wit`: no file, no network, no
+//!   environment.
+//! - A guest that computes gives the loop back within about two milliseconds.
+//! - The memory, running time, handles and results of each call are bounded, also while a guest is
+//!   loaded.
+//! - A pending that a call does not return is handed to the worker to be released, however the call
+//!   ends.
+//! - Code from disk is loaded only if this program wrote it for this engine, in a folder that
+//!   nobody else can open.
 //!
 //! # What is not guaranteed
 //!
 //! - A time slice has no minimum: a call may be interrupted at once.
-//! - One instruction that runs as native code, such as `memory.fill`, is not interrupted before it ends.
-//! - Compiling without a child process ([`CompileConfig::compiler`](snow_config::CompileConfig) is `None`) has no limits.
-//! - An instance that is reused keeps its memory from one call to the next, with all that the guest has left there.
+//! - One instruction that runs as native code, such as `memory.fill`, is not interrupted before it
+//!   ends.
+//! - Compiling without a child process ([`CompileConfig::compiler`](snow_config::CompileConfig) is
+//!   `None`) has no limits.
+//! - An instance that is reused keeps its memory from one call to the next, with all that the guest
+//!   has left there.
 
 mod call;
 mod contract;

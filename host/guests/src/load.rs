@@ -1,8 +1,8 @@
 //! Loading: a file becomes a guest.
 //!
-//! The [`loader`] looks a file up in the [`cache`]. If its code is not there, [`encode`] turns what the file holds into a
-//! component and the [`compiler`] compiles that in a child process. [`precompiled`] loads the code, and [`guest`] checks
-//! what it is: a guest, with routes.
+//! The [`loader`] looks a file up in the [`cache`]. If its code is not there, [`encode`] turns what
+//! the file holds into a component and the [`compiler`] compiles that in a child process.
+//! [`precompiled`] loads the code, and [`guest`] checks what it is: a guest, with routes.
 
 pub(crate) mod cache;
 pub(crate) mod code_key;

@@ -1,4 +1,5 @@
-//! What all calls share: the engine, the registry of pendings, the limits, and the ways out to workers, log and deployer.
+//! What all calls share: the engine, the registry of pendings, the limits, and the ways out to
+//! workers, log and deployer.
 
 use std::any::Any;
 use std::ops::Deref;
@@ -12,7 +13,8 @@ use snow_runtime::{Log, Post, Settled, VersionId};
 use crate::contract::grants::Permits;
 use crate::engine::{Engine, EngineError};
 
-/// What all calls of a worker share. Cheap to clone: each worker has a reference count that no other thread touches.
+/// What all calls of a worker share. Cheap to clone: each worker has a reference count that no
+/// other thread touches.
 #[derive(Clone)]
 pub struct Runtime(Arc<RuntimeParts>);
 
@@ -45,7 +47,8 @@ impl Runtime {
         Runtime(Arc::new(parts))
     }
 
-    /// Makes a runtime for a program that loads guests and serves nobody, such as `snow-host check`.
+    /// Makes a runtime for a program that loads guests and serves nobody, such as `snow-host
+    /// check`.
     ///
     /// # Errors
     /// The system has too little memory for an engine, or no thread for its ticker.
@@ -94,7 +97,8 @@ impl Post for NoWorkers {
 
 /// What a worker reports to the deployer.
 pub enum Report {
-    /// Something to be dropped on the deployer's thread, since freeing it takes longer than a turn of the loop may.
+    /// Something to be dropped on the deployer's thread, since freeing it takes longer than a turn
+    /// of the loop may.
     Retired(Box<dyn Any + Send>),
     /// A version has passed its trial. Reported once.
     TrialPassed {

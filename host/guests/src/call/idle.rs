@@ -1,5 +1,5 @@
-//! Idle things, each of a kind. The one that fell idle last is used next, and the one that has been idle longest is
-//! dropped first.
+//! Idle things, each of a kind. The one that fell idle last is used next, and the one that has been
+//! idle longest is dropped first.
 
 use std::collections::VecDeque;
 

@@ -1,7 +1,8 @@
 //! An instance of a guest, for one call or for several, one after another.
 //!
-//! Between two calls all that belongs to the first is released, except for what the guest keeps in its memory: pendings
-//! that it did not return are released, their resources name nothing any more, and time and limits begin anew.
+//! Between two calls all that belongs to the first is released, except for what the guest keeps in
+//! its memory: pendings that it did not return are released, their resources name nothing any more,
+//! and time and limits begin anew.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,7 +21,8 @@ use crate::runtime::Runtime;
 /// An instance of a guest, with its store.
 pub(super) struct Instance {
     store: Store<CallContext>,
-    /// The instance itself. The first call makes it, so that making it is part of that call's running time.
+    /// The instance itself. The first call makes it, so that making it is part of that call's
+    /// running time.
     instance: Option<component::Instance>,
     /// `handle`, once it was called: later calls do not look it up and check its type again.
     handle: Option<HandleFunc<'static>>,
@@ -28,7 +30,8 @@ pub(super) struct Instance {
     resume: Option<ResumeFunc<'static>>,
     /// Calls that have begun.
     calls: u32,
-    /// Counts this instance. After the store in the order of fields, so that it is dropped when the store is gone.
+    /// Counts this instance. After the store in the order of fields, so that it is dropped when the
+    /// store is gone.
     _alive: Alive,
 }
 
@@ -59,8 +62,8 @@ impl Instance {
         kept
     }
 
-    /// Whether this instance may be kept after a call: if that was not its last call, and if it was not refused memory, of
-    /// which the next call would have too little as well.
+    /// Whether this instance may be kept after a call: if that was not its last call, and if it was
+    /// not refused memory, of which the next call would have too little as well.
     pub(super) fn is_reusable(&self) -> bool {
         let context = self.context();
         self.calls < context.permit().quota.instance_calls_max && !context.memory.was_refused
@@ -91,7 +94,8 @@ impl Instance {
         Ok(handle.call_async(&mut self.store, (route.0, request)).await?.0)
     }
 
-    /// Calls `resumer.resume`. The arrivals are those of the handles that the call owned from the start, in their order.
+    /// Calls `resumer.resume`. The arrivals are those of the handles that the call owned from the
+    /// start, in their order.
     pub(super) async fn resume(
         &mut self,
         guest: &Guest,

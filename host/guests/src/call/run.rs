@@ -1,4 +1,5 @@
-//! One call: an instance, one export, an outcome. Then the instance is gone, unless it is kept for another call.
+//! One call: an instance, one export, an outcome. Then the instance is gone, unless it is kept for
+//! another call.
 
 use std::sync::Arc;
 
@@ -25,7 +26,8 @@ pub(super) struct RunEnd {
     pub instance: Option<Instance>,
 }
 
-/// What a call borrows for its whole length. Afterwards the request is either kept for a suspension or dropped.
+/// What a call borrows for its whole length. Afterwards the request is either kept for a suspension
+/// or dropped.
 struct Arguments {
     route: RouteId,
     request_id: String,
@@ -87,7 +89,8 @@ async fn invoke(guest: &Guest, instance: &mut Instance, arguments: &Arguments) -
     }
 }
 
-/// Turns the guest's outcome into the host's. Resources become handles, which are the worker's from now on.
+/// Turns the guest's outcome into the host's. Resources become handles, which are the worker's from
+/// now on.
 fn accept(outcome: types::Outcome, context: &mut CallContext) -> wasmtime::Result<Outcome> {
     let suspension = match outcome {
         types::Outcome::Respond(response) => return Ok(Outcome::Respond(response.into())),
@@ -112,7 +115,8 @@ fn accept(outcome: types::Outcome, context: &mut CallContext) -> wasmtime::Resul
     }))
 }
 
-/// Returns why a call failed, as text for the log: what happened, the guest's backtrace, and a likely reason.
+/// Returns why a call failed, as text for the log: what happened, the guest's backtrace, and a
+/// likely reason.
 fn fault(error: &wasmtime::Error, context: &CallContext) -> CallFault {
     if error.is::<wasmtime::PoolConcurrencyLimitError>() {
         return CallFault::Start(format!("{error:#}"));
@@ -127,8 +131,9 @@ fn fault(error: &wasmtime::Error, context: &CallContext) -> CallFault {
 
 /// Counts the call in the trial of its version, and reports a verdict.
 ///
-/// A trap in `resume` of a version that was rolled back becomes [`CallFault::Withdrawn`]: the client is asked to come
-/// again, since it need not suffer for a version that does not serve any more.
+/// A trap in `resume` of a version that was rolled back becomes [`CallFault::Withdrawn`]: the
+/// client is asked to come again, since it need not suffer for a version that does not serve any
+/// more.
 fn judge(
     outcome: Result<Outcome, CallFault>,
     version: &Version,

@@ -1,4 +1,5 @@
-//! The versions of guests that one worker needs: those that serve, and older ones for as long as a request needs them.
+//! The versions of guests that one worker needs: those that serve, and older ones for as long as a
+//! request needs them.
 
 use std::sync::Arc;
 
@@ -8,8 +9,8 @@ use crate::deploy::share::Member;
 
 /// A version, for as long as this worker needs it.
 pub(super) struct HeldVersion {
-    /// The version and its permit. This worker's thread alone changes the reference count: with the deployment's own, each
-    /// call would take that cache line from the other workers.
+    /// The version and its permit. This worker's thread alone changes the reference count: with the
+    /// deployment's own, each call would take that cache line from the other workers.
     pub member: Arc<Member>,
     /// Requests of this worker that are queued, running or suspended with this version.
     requests: usize,
@@ -67,8 +68,9 @@ impl Versions {
         Some(unneeded.member)
     }
 
-    /// Takes up a deployment. `older` are versions outside of it: those that still have a request here are granted what
-    /// the newest manifest says, too. Returns the versions that are not needed any more.
+    /// Takes up a deployment. `older` are versions outside of it: those that still have a request
+    /// here are granted what the newest manifest says, too. Returns the versions that are not
+    /// needed any more.
     pub(super) fn adopt(&mut self, current: Vec<Member>, older: Vec<Member>) -> Vec<Arc<Member>> {
         for held in self.0.iter_mut().flatten() {
             held.is_current = false;

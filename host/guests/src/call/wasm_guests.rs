@@ -1,8 +1,8 @@
 //! All calls of one worker.
 //!
-//! Every call is a future on a fiber. While the guest computes, the epoch's callback makes the future yield about each
-//! millisecond. Its waker then puts the slot into the worker's mailbox, and the worker polls the call again on a later
-//! turn, after it has looked at its sockets.
+//! Every call is a future on a fiber. While the guest computes, the epoch's callback makes the
+//! future yield about each millisecond. Its waker then puts the slot into the worker's mailbox, and
+//! the worker polls the call again on a later turn, after it has looked at its sockets.
 
 #[cfg(test)]
 mod tests;
@@ -25,7 +25,8 @@ use crate::runtime::{Report, Runtime};
 /// Idle instances that are dropped in one turn because their time is over.
 const EXPIRED_MAX: usize = 8;
 
-/// Runs the guests of one worker: the calls that it has started, and the versions that its requests need.
+/// Runs the guests of one worker: the calls that it has started, and the versions that its requests
+/// need.
 pub struct WasmGuests {
     runtime: Runtime,
     worker: WorkerId,
@@ -34,8 +35,8 @@ pub struct WasmGuests {
     slots: Vec<CallSlot>,
     /// Slots that have a call.
     in_use: usize,
-    /// Instances that are kept for another call of their version. With the slots in use they are never more than there are
-    /// slots, since the pool has so many instances for this worker.
+    /// Instances that are kept for another call of their version. With the slots in use they are
+    /// never more than there are slots, since the pool has so many instances for this worker.
     idle: Idle<VersionId, Instance>,
     /// The gate that the next call to be started has entered.
     entered: Option<Arc<Gate>>,
@@ -43,8 +44,9 @@ pub struct WasmGuests {
 }
 
 impl WasmGuests {
-    /// Makes the slots of one worker. It begins with `share`, and whenever it is told to adopt a deployment, it takes up
-    /// what `successor` holds. `runnable` is called, on any thread, when the call in a slot can go on.
+    /// Makes the slots of one worker. It begins with `share`, and whenever it is told to adopt a
+    /// deployment, it takes up what `successor` holds. `runnable` is called, on any thread, when
+    /// the call in a slot can go on.
     pub fn new<F>(worker: WorkerId, share: Share, successor: Successor, runnable: F) -> WasmGuests
     where
         F: Fn(Slot) + Clone + Send + Sync + 'static,
@@ -64,7 +66,8 @@ impl WasmGuests {
         }
     }
 
-    /// Takes an idle instance of a version, if there is one. If not, makes sure that the pool has room for a fresh one.
+    /// Takes an idle instance of a version, if there is one. If not, makes sure that the pool has
+    /// room for a fresh one.
     fn take_idle(&mut self, version: VersionId) -> Option<Instance> {
         if self.idle.is_empty() {
             return None;
@@ -76,7 +79,8 @@ impl WasmGuests {
         kept
     }
 
-    /// Empties the slot of a call that has ended, and keeps its instance if another call may use it.
+    /// Empties the slot of a call that has ended, and keeps its instance if another call may use
+    /// it.
     fn finish(&mut self, slot: Slot, ended: RunEnd) -> CallEnd {
         self.in_use -= 1;
         let entry = &mut self.slots[slot.index()];
@@ -102,7 +106,8 @@ impl WasmGuests {
         }
     }
 
-    /// Hands something to the deployer's thread to be dropped: unmapping code takes longer than a turn of the loop may.
+    /// Hands something to the deployer's thread to be dropped: unmapping code takes longer than a
+    /// turn of the loop may.
     fn retire(&self, retired: impl Send + 'static) {
         (self.runtime.report)(Report::Retired(Box::new(retired)));
     }
@@ -215,7 +220,8 @@ impl Guests for WasmGuests {
         entry.seat.stopwatch.start_slice();
         match call.as_mut().poll(&mut Context::from_waker(&entry.waker)) {
             Poll::Ready(ended) => Ran::Ended(self.finish(slot, ended)),
-            // The call is pending either because it waits in place or because its time slice is over.
+            // The call is pending either because it waits in place or because its time slice is
+            // over.
             Poll::Pending => entry.seat.parking.take_asked().map_or(Ran::Yielded, Ran::Parked),
         }
     }

@@ -17,8 +17,8 @@ use super::seat::{Seat, Stopwatch};
 use super::types::Pending;
 use crate::runtime::Runtime;
 
-/// Representations of resources after which a store takes no further call. As many again are left, which is more than its
-/// last call can use.
+/// Representations of resources after which a store takes no further call. As many again are left,
+/// which is more than its last call can use.
 const REPRESENTATIONS_MAX: u32 = 1 << 31;
 
 /// The data of a call's store.
@@ -32,10 +32,11 @@ pub(crate) struct CallContext {
     /// The worker's clock when the call started.
     pub now_ms: u64,
     phase: Phase,
-    /// The call's pendings. The representation of a resource is [`CallContext::first`] plus an index into this.
+    /// The call's pendings. The representation of a resource is [`CallContext::first`] plus an
+    /// index into this.
     handles: Vec<Option<Handle>>,
-    /// The first representation of this call. The calls of one store never share one, so a resource that a guest keeps
-    /// from one call to the next names nothing any more.
+    /// The first representation of this call. The calls of one store never share one, so a resource
+    /// that a guest keeps from one call to the next names nothing any more.
     first: u32,
     /// Handles that the guest dropped and whose timers the worker has to cancel.
     dropped: Vec<Handle>,
@@ -94,14 +95,14 @@ impl CallContext {
         }
     }
 
-    /// Whether this context's store can serve another call: not if it has more memory than that call may have, or has given
-    /// out too many representations.
+    /// Whether this context's store can serve another call: not if it has more memory than that
+    /// call may have, or has given out too many representations.
     pub(crate) fn can_go_on(&self, next: &CallContext) -> bool {
         self.memory.bytes <= next.memory.bytes_max && self.next_first() < REPRESENTATIONS_MAX
     }
 
-    /// Turns this context into the next call's. The memory of the instance and the representations that it has seen stay;
-    /// all else is the next call's.
+    /// Turns this context into the next call's. The memory of the instance and the representations
+    /// that it has seen stay; all else is the next call's.
     pub(crate) fn go_on(&mut self, mut next: CallContext) {
         next.first = self.next_first();
         next.memory.bytes = self.memory.bytes;
@@ -162,8 +163,8 @@ impl CallContext {
         }
     }
 
-    /// Takes the handle of a resource that the guest has returned. The caller owns it from now on. `None` for a resource of
-    /// an earlier call, or one that was taken before.
+    /// Takes the handle of a resource that the guest has returned. The caller owns it from now on.
+    /// `None` for a resource of an earlier call, or one that was taken before.
     pub(crate) fn take(&mut self, resource: &Resource<Pending>) -> Option<Handle> {
         let index = self.index(resource.rep())?;
         self.handles.get_mut(index)?.take()
@@ -205,7 +206,8 @@ impl CallContext {
         })
     }
 
-    /// Releases a pending whose resource the guest drops. One of an earlier call was released when that call ended.
+    /// Releases a pending whose resource the guest drops. One of an earlier call was released when
+    /// that call ended.
     pub(crate) fn drop_handle(&mut self, representation: u32) {
         let Some(index) = self.index(representation) else { return };
         let Some(handle) = self.handles.get_mut(index).and_then(Option::take) else { return };
@@ -226,7 +228,8 @@ impl CallContext {
         Ok(())
     }
 
-    /// Settles the pending that has waited longest under a key, if the guest may. False if none waits.
+    /// Settles the pending that has waited longest under a key, if the guest may. False if none
+    /// waits.
     pub(crate) fn settle_next(&self, key: &str, settlement: Settlement) -> Result<bool, Refusal> {
         let settled = self.permit.settle_key(key, settlement, &self.runtime.limits)?;
         let settled = self.runtime.registry.settle_next(key, settled);

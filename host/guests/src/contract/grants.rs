@@ -1,9 +1,10 @@
 //! Grants: which keys each guest may use, and how many pendings it may have.
 //!
-//! The guests of a folder trust one another, and each may create and settle pendings under every key, until the deployer
-//! grants something to one of them ([`GuestConfig::has_grants`]). From then on each guest may do only what it was granted,
-//! and a guest without grants may use no key. Tokens need no grant, since they are capabilities; but a token alone does not
-//! give the right to choose the whole response to another guest's client.
+//! The guests of a folder trust one another, and each may create and settle pendings under every
+//! key, until the deployer grants something to one of them ([`GuestConfig::has_grants`]). From then
+//! on each guest may do only what it was granted, and a guest without grants may use no key. Tokens
+//! need no grant, since they are capabilities; but a token alone does not give the right to choose
+//! the whole response to another guest's client.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -22,13 +23,14 @@ pub struct Permits {
     limits: Box<Limits>,
     /// The gates of guests whose calls are limited in number.
     gates: Arc<Gates>,
-    /// The owners by guest. A guest's name keeps its owner for the life of the process, so a new version owns the pendings
-    /// that an older one created.
+    /// The owners by guest. A guest's name keeps its owner for the life of the process, so a new
+    /// version owns the pendings that an older one created.
     owners: Arc<Mutex<BTreeMap<Arc<str>, Owner>>>,
 }
 
 impl Permits {
-    /// Makes the permits of a new process, from the guests' tables in `snow.toml` and the limits of all guests.
+    /// Makes the permits of a new process, from the guests' tables in `snow.toml` and the limits of
+    /// all guests.
     pub fn new(configs: &GuestConfigs, limits: &Limits) -> Permits {
         Permits {
             configs: Arc::new(configs.clone()),
@@ -45,7 +47,8 @@ impl Permits {
         Permits { owners, gates, ..Permits::new(configs, limits) }
     }
 
-    /// Returns what the guest of this name may do. If there are more names than owners, the last ones share
+    /// Returns what the guest of this name may do. If there are more names than owners, the last
+    /// ones share
     /// [`Owner::ANONYMOUS`]: their pendings are counted together, and none is their own.
     pub(crate) fn of(&self, name: &str) -> Permit {
         let name: Arc<str> = name.into();
@@ -116,7 +119,8 @@ struct Grants {
 }
 
 impl Permit {
-    /// Checks that the guest may create a pending under this key, or without one. Returns the account for it.
+    /// Checks that the guest may create a pending under this key, or without one. Returns the
+    /// account for it.
     ///
     /// # Errors
     /// `Limit` for a key that is too long, `Denied` for one that the guest was not granted.
@@ -128,28 +132,30 @@ impl Permit {
         Ok(self.account)
     }
 
-    /// Checks that the guest may settle pendings under this key with this settlement. Returns the settlement.
+    /// Checks that the guest may settle pendings under this key with this settlement. Returns the
+    /// settlement.
     ///
     /// # Errors
-    /// `Limit` for a key or a settlement that is too long. `Denied` for a key that the guest was not granted, and for a
-    /// response if another guest may create pendings under the key and this one may not respond for others. What another
-    /// guest may do decides, not what it has done: so the result does not depend on who happens to wait, nor on whom an
-    /// unconsumed settlement passes to.
+    /// `Limit` for a key or a settlement that is too long. `Denied` for a key that the guest was
+    /// not granted, and for a response if another guest may create pendings under the key and this
+    /// one may not respond for others. What another guest may do decides, not what it has done: so
+    /// the result does not depend on who happens to wait, nor on whom an unconsumed settlement
+    /// passes to.
     pub(crate) fn settle_key(&self, key: &str, settlement: Settlement, limits: &Limits) -> Result<Settled, Refusal> {
         check_key(key, limits)?;
         self.check(|own| is_granted(&own.settles, key))?;
         let settled = check_settlement(settlement, limits)?;
-        let Some(all) = self.all_unless_free(&settled) else { return Ok(settled) };
+        let Some(all) = self.all_if_restricted(&settled) else { return Ok(settled) };
         let is_shared = all.iter().any(|(name, config)| **name != *self.name && is_granted(&config.keys, key));
         if is_shared { Err(Refusal::Denied) } else { Ok(settled) }
     }
 
-    /// Checks that the guest may settle the pending of this token with this settlement. Returns the settlement. A token
-    /// that names no pending passes; the registry refuses it.
+    /// Checks that the guest may settle the pending of this token with this settlement. Returns the
+    /// settlement. A token that names no pending passes; the registry refuses it.
     ///
     /// # Errors
-    /// `Limit` for a settlement that is too long. `Denied` for a response if another guest has created the pending and
-    /// this one may not respond for others.
+    /// `Limit` for a settlement that is too long. `Denied` for a response if another guest has
+    /// created the pending and this one may not respond for others.
     pub(crate) fn settle_token(
         &self,
         token: &str,
@@ -158,7 +164,7 @@ impl Permit {
         limits: &Limits,
     ) -> Result<Settled, Refusal> {
         let settled = check_settlement(settlement, limits)?;
-        if self.all_unless_free(&settled).is_none() {
+        if self.all_if_restricted(&settled).is_none() {
             return Ok(settled);
         }
         match registry.owner(token) {
@@ -167,7 +173,8 @@ impl Permit {
         }
     }
 
-    /// Whether the guest may learn how many pendings wait under a key: if it may create or settle there.
+    /// Whether the guest may learn how many pendings wait under a key: if it may create or settle
+    /// there.
     pub(crate) fn sees(&self, key: &str) -> bool {
         self.check(|own| is_granted(&own.settles, key) || is_granted(&own.keys, key)).is_ok()
     }
@@ -180,8 +187,9 @@ impl Permit {
         }
     }
 
-    /// Returns the grants of all guests if this is a response and the guest may not respond for others; else `None`.
-    fn all_unless_free(&self, settled: &Settled) -> Option<&GuestConfigs> {
+    /// Returns the grants of all guests if this is a response and the guest may not respond for
+    /// others; else `None`.
+    fn all_if_restricted(&self, settled: &Settled) -> Option<&GuestConfigs> {
         let grants = self.grants.as_ref().filter(|_| matches!(**settled, Settlement::Response(_)))?;
         (grants.own.responds != Some(true)).then_some(&*grants.all)
     }
@@ -218,7 +226,8 @@ mod tests {
         Settlement::Response(Response::text(200, "x"))
     }
 
-    /// Three guests: `shop` waits under orders and mail, `pay` settles orders, `desk` settles both and may respond.
+    /// Three guests: `shop` waits under orders and mail, `pay` settles orders, `desk` settles both
+    /// and may respond.
     fn permits() -> Permits {
         let shop = GuestConfig { keys: globs(&["orders/*", "mail"]), settles: globs(&["mail"]), ..Default::default() };
         let pay = GuestConfig { settles: globs(&["orders/*"]), ..Default::default() };

@@ -1,7 +1,8 @@
 //! The functions that a running guest can call: `pending-handles` and `logging` of `wit/snow.wit`.
 //!
-//! None of them touches a connection, and none but `wait` waits. Each takes the registry's lock for one short critical
-//! section. `set-all` takes it for many, and ends its time slice in between when that is over.
+//! None of them touches a connection, and none but `wait` waits. Each takes the registry's lock for
+//! one short critical section. `set-all` takes it for many, and ends its time slice in between when
+//! that is over.
 
 use std::future::poll_fn;
 use std::task::Poll;
@@ -65,9 +66,9 @@ fn add_pending_handles(linker: &mut Linker<CallContext>) -> wasmtime::Result<()>
     Ok(())
 }
 
-/// Settles as many pendings as wait under a key now. Yields whenever the time for settling in one slice is over, since a
-/// million of them must not stop the loop. A pending that is created meanwhile may be settled in the place of one that was
-/// released meanwhile.
+/// Settles as many pendings as wait under a key now. Yields whenever the time for settling in one
+/// slice is over, since a million of them must not stop the loop. A pending that is created
+/// meanwhile may be settled in the place of one that was released meanwhile.
 async fn settle_all(store: &Context<'_>, key: &str, settlement: Settlement) -> Result<u32, Refusal> {
     let context = store.data();
     let RuntimeParts { registry, post, limits, .. } = &*context.runtime;
@@ -79,7 +80,8 @@ async fn settle_all(store: &Context<'_>, key: &str, settlement: Settlement) -> R
             context.stopwatch.slice_time() < Duration::from_micros(TurnLimits::DEFAULT.settling_us_max)
         });
         if left > 0 {
-            // Wakes itself and is pending once: the loop goes on with others, and polls the call again on a later turn.
+            // Wakes itself and is pending once: the loop goes on with others, and polls the call
+            // again on a later turn.
             let mut has_yielded = false;
             poll_fn(|task| match std::mem::replace(&mut has_yielded, true) {
                 true => Poll::Ready(()),

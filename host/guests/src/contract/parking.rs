@@ -1,7 +1,9 @@
-//! Waiting in place: how a call tells its worker what it waits for, and learns that its wait is over.
+//! Waiting in place: how a call tells its worker what it waits for, and learns that its wait is
+//! over.
 //!
-//! Each slot has one [`Parking`]. The call uses it on its fiber and the worker between two polls of the call, both on the
-//! worker's thread. The lock is there because a store's data has to be `Send`; nobody ever waits for it.
+//! Each slot has one [`Parking`]. The call uses it on its fiber and the worker between two polls of
+//! the call, both on the worker's thread. The lock is there because a store's data has to be
+//! `Send`; nobody ever waits for it.
 
 use std::future::Future;
 use std::mem;
@@ -31,16 +33,17 @@ enum State {
     Cancelled(Box<[Handle]>),
 }
 
-/// How a wait in place ended. The handles are those of the wait, with the timers that were set for them meanwhile; the
-/// call puts them back where it took them from.
+/// How a wait in place ended. The handles are those of the wait, with the timers that were set for
+/// them meanwhile; the call puts them back where it took them from.
 pub(crate) type ParkEnd = Result<Box<[Handle]>, Cancelled>;
 
 /// The call is to end where it waits.
 pub(crate) struct Cancelled(pub Box<[Handle]>);
 
 impl Parking {
-    /// Waits, on behalf of the call, until [`unpark`](Parking::unpark) or [`cancel`](Parking::cancel) is called. Neither
-    /// of them wakes the call: the worker, who calls them, polls it afterwards.
+    /// Waits, on behalf of the call, until [`unpark`](Parking::unpark) or
+    /// [`cancel`](Parking::cancel) is called. Neither of them wakes the call: the worker, who calls
+    /// them, polls it afterwards.
     pub(crate) fn park(&self, wait: Wait) -> impl Future<Output = ParkEnd> + '_ {
         *lock(&self.0) = State::Asked(wait);
         Parked(self)

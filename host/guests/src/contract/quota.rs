@@ -1,4 +1,5 @@
-//! Quotas: how much memory, running time and request content each guest may take, and how many instances.
+//! Quotas: how much memory, running time and request content each guest may take, and how many
+//! instances.
 
 use std::sync::Arc;
 
@@ -29,8 +30,9 @@ pub(crate) struct Bound<T> {
 }
 
 impl Quota {
-    /// Makes a guest's quota of its own table, and of the limits of all guests where the table has no entry. A guest may
-    /// not have more memory than the limit of all guests, since the pool has no larger slots.
+    /// Makes a guest's quota of its own table, and of the limits of all guests where the table has
+    /// no entry. A guest may not have more memory than the limit of all guests, since the pool has
+    /// no larger slots.
     pub(crate) fn new(name: &str, own: Option<&GuestConfig>, limits: &Limits) -> Quota {
         let memory_bytes_max =
             own.and_then(|own| own.memory_bytes_max).map(|own| own.min(limits.call_memory_bytes_max));

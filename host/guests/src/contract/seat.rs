@@ -15,8 +15,9 @@ pub(crate) struct Seat {
     pub parking: Arc<Parking>,
 }
 
-/// Measures a call and its time slices. The worker starts it; the epoch's callback and the host's functions read it, on
-/// the same thread. It is atomic only because a store's data has to be `Sync`.
+/// Measures a call and its time slices. The worker starts it; the epoch's callback and the host's
+/// functions read it, on the same thread. It is atomic only because a store's data has to be
+/// `Sync`.
 pub(crate) struct Stopwatch {
     base: Instant,
     call_started_ns: AtomicU64,

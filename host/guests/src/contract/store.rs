@@ -12,17 +12,19 @@ use super::seat::Stopwatch;
 use crate::engine::Engine;
 use crate::runtime::Runtime;
 
-/// Ticks of the first time slice. The second tick is at least a millisecond away, so a call that is shorter is never
-/// interrupted.
+/// Ticks of the first time slice. The second tick is at least a millisecond away, so a call that is
+/// shorter is never interrupted.
 const FIRST_SLICE_TICKS: u64 = 2;
 /// Ticks of each further time slice.
 const LATER_SLICE_TICKS: u64 = 1;
 
-/// Makes a store for a call, with the call's limits in force. For each further call in it: [`begin`].
+/// Makes a store for a call, with the call's limits in force. For each further call in it:
+/// [`begin`].
 pub(crate) fn store(runtime: &Runtime, context: CallContext) -> Store<CallContext> {
     let mut store = Store::new(runtime.engine.wasmtime(), context);
     store.limiter(|context| &mut context.memory);
-    // Called when a time slice is over. The call yields, or fails here, so that its error has the guest's backtrace.
+    // Called when a time slice is over. The call yields, or fails here, so that its error has the
+    // guest's backtrace.
     store.epoch_deadline_callback(|mut store| {
         let context = store.data_mut();
         context.used += context.stopwatch.slice_time();
@@ -39,7 +41,8 @@ pub(crate) fn store(runtime: &Runtime, context: CallContext) -> Store<CallContex
     store
 }
 
-/// Gives a store what each call begins with: bytes that it may take out of the guest, handles, and a time slice.
+/// Gives a store what each call begins with: bytes that it may take out of the guest, handles, and
+/// a time slice.
 pub(crate) fn begin(runtime: &Runtime, store: &mut Store<CallContext>) {
     let limits = &runtime.limits;
     store.set_hostcall_fuel(limits.call_lifted_bytes_max);

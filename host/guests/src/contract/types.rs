@@ -1,12 +1,13 @@
-//! The records and variants of `wit/snow.wit`. They are owned when they are lifted out of a guest, and borrowed when they
-//! are lowered into one, so that the bytes of a request are copied once.
+//! The records and variants of `wit/snow.wit`. They are owned when they are lifted out of a guest,
+//! and borrowed when they are lowered into one, so that the bytes of a request are copied once.
 
 use wasmtime::component::{ComponentType, Lift, Lower, Resource};
 
 use snow_core::Refusal as HostRefusal;
 use snow_runtime::{Cause as HostCause, GuestRequest, Join as HostJoin, Settlement as HostSettlement};
 
-/// The host's side of the resource `pending`. A representation stands for one of the call's handles.
+/// The host's side of the resource `pending`. A representation stands for one of the call's
+/// handles.
 pub struct Pending;
 
 /// `http.field`, out of a guest.
@@ -83,8 +84,8 @@ pub struct FailureRef<'a> {
     message: &'a str,
 }
 
-/// `pending-handles.settlement`, out of a guest, and as a copy into one that has waited in place: what an imported
-/// function returns can't be borrowed.
+/// `pending-handles.settlement`, out of a guest, and as a copy into one that has waited in place:
+/// what an imported function returns can't be borrowed.
 #[derive(ComponentType, Lift, Lower)]
 #[component(variant)]
 pub enum Settlement {

@@ -1,4 +1,5 @@
-//! `pending-handles.wait`: a call waits in place, on its own fiber, while its worker goes on with others.
+//! `pending-handles.wait`: a call waits in place, on its own fiber, while its worker goes on with
+//! others.
 
 use wasmtime::StoreContextMut;
 use wasmtime::component::{LinkerInstance, Resource};

@@ -11,11 +11,13 @@ use super::version::Version;
 use crate::contract::grants::Permits;
 use crate::runtime::Runtime;
 
-/// Guests that serve together, and the table of their routes. It never changes; a new deployment takes its place.
+/// Guests that serve together, and the table of their routes. It never changes; a new deployment
+/// takes its place.
 pub struct Deployment {
     /// The versions that serve, in the order of their guests' names.
     pub versions: Vec<Arc<Version>>,
-    /// The table of all routes. The first match wins, in the order of the guests and then of declaration.
+    /// The table of all routes. The first match wins, in the order of the guests and then of
+    /// declaration.
     pub router: Router,
 }
 
@@ -27,7 +29,8 @@ pub struct Misfit {
     pub error: RouteError,
 }
 
-/// Two guests that have a route with the same pattern. For methods that both take, the first one gets the requests.
+/// Two guests that have a route with the same pattern. For methods that both take, the first one
+/// gets the requests.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Conflict {
     /// The pattern, with the mount prefix of the guests.
@@ -46,8 +49,8 @@ impl fmt::Display for Conflict {
 }
 
 impl Deployment {
-    /// Makes a deployment of versions of different guests, mounted where `permits` says. While their routes are too large
-    /// for one table, the guest with the most routes is left out.
+    /// Makes a deployment of versions of different guests, mounted where `permits` says. While
+    /// their routes are too large for one table, the guest with the most routes is left out.
     pub fn new(mut versions: Vec<Arc<Version>>, permits: &Permits) -> (Deployment, Vec<Misfit>) {
         versions.sort_by(|a, b| a.guest.name.cmp(&b.guest.name));
         let mut misfits = Vec::new();
@@ -69,7 +72,8 @@ impl Deployment {
         version.map_or("-", |version| &version.guest.name)
     }
 
-    /// Returns the patterns that several guests have for the same method, in the order of the table.
+    /// Returns the patterns that several guests have for the same method, in the order of the
+    /// table.
     pub fn conflicts(&self) -> Vec<Conflict> {
         let names: BTreeMap<VersionId, &Arc<str>> =
             self.versions.iter().map(|version| (version.id, &version.guest.name)).collect();
@@ -88,7 +92,8 @@ impl Deployment {
         conflicts
     }
 
-    /// Makes one worker's share. `older` are versions for which that worker may still hold requests.
+    /// Makes one worker's share. `older` are versions for which that worker may still hold
+    /// requests.
     pub fn share(&self, runtime: Runtime, older: &[Arc<Version>], access_log: bool) -> Share {
         let member = |version: &Arc<Version>| Member {
             permit: Arc::new(runtime.permits.of(&version.guest.name)),

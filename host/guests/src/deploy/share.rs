@@ -15,8 +15,8 @@ pub(crate) struct Member {
     pub version: Arc<Version>,
 }
 
-/// All that one worker needs of a deployment, shared with no other worker. The deployer makes it, so that the worker only
-/// has to swap it in.
+/// All that one worker needs of a deployment, shared with no other worker. The deployer makes it,
+/// so that the worker only has to swap it in.
 pub struct Share {
     pub(crate) runtime: Runtime,
     /// The table of routes. Matching needs scratch space, so each worker has a copy.

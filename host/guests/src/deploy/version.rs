@@ -1,4 +1,5 @@
-//! A version of a guest: what a file held when it was loaded. And its trial, which the first calls of a version are.
+//! A version of a guest: what a file held when it was loaded. And its trial, which the first calls
+//! of a version are.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::SystemTime;
@@ -22,12 +23,14 @@ pub struct Version {
     pub trial: Trial,
 }
 
-/// The trial of a version by its first calls: if too many of them trap, the version before it serves again.
+/// The trial of a version by its first calls: if too many of them trap, the version before it
+/// serves again.
 pub struct Trial {
     rollback: Rollback,
     calls: AtomicU32,
     traps: AtomicU32,
-    /// Whether enough calls have been counted. Then no more are: workers do not keep writing to one cache line.
+    /// Whether enough calls have been counted. Then no more are: workers do not keep writing to one
+    /// cache line.
     is_over: AtomicBool,
     /// Whether another version serves in the place of this one, because too many calls trapped.
     is_withdrawn: AtomicBool,
@@ -56,8 +59,8 @@ impl Trial {
 
     /// Counts a call that has ended. Returns the verdict, if this call decides it.
     ///
-    /// There is one verdict, with one exception: of two calls that end at once on two threads, one may decide that the
-    /// version has passed and the other that it has failed.
+    /// There is one verdict, with one exception: of two calls that end at once on two threads, one
+    /// may decide that the version has passed and the other that it has failed.
     pub(crate) fn ended(&self, trapped: bool) -> Option<Verdict> {
         let Rollback::After { traps, calls } = self.rollback else { return None };
         if self.is_over() {

@@ -1,4 +1,5 @@
-//! The ticker: a thread that advances wasmtime's epoch, by which running guests notice that their time slice is over.
+//! The ticker: a thread that advances wasmtime's epoch, by which running guests notice that their
+//! time slice is over.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,19 +11,20 @@ use wasmtime::Engine;
 
 /// How often the epoch advances. A guest that runs longer gives the loop back.
 const TICK: Duration = Duration::from_millis(1);
-/// Ticks without a call after which the ticker parks, so that an idle process uses no processor time at all.
+/// Ticks without a call after which the ticker parks, so that an idle process uses no processor
+/// time at all.
 const IDLE_TICKS_MAX: u32 = 100;
 
 /// Advances the engine's epoch each millisecond while guests run.
 ///
-/// Guarantees that a call announced by [`Ticker::runs`] is interrupted within about two milliseconds of running. Does not
-/// guarantee a lower bound: a call may be interrupted at once.
+/// Guarantees that a call announced by [`Ticker::runs`] is interrupted within about two
+/// milliseconds of running. Does not guarantee a lower bound: a call may be interrupted at once.
 #[derive(Clone)]
 pub(crate) struct Ticker(Arc<TickerState>);
 
 struct TickerState {
-    /// Whether a call has started or continued since the last tick. Written only where it changes, so that the workers
-    /// do not take this cache line from one another with each call.
+    /// Whether a call has started or continued since the last tick. Written only where it changes,
+    /// so that the workers do not take this cache line from one another with each call.
     is_active: AtomicBool,
     is_parked: AtomicBool,
     is_stopped: AtomicBool,
@@ -44,7 +46,8 @@ impl Ticker {
         Ok(Ticker(state))
     }
 
-    /// Announces that a call starts or continues. Costs two loads, and a system call only if the ticker was parked.
+    /// Announces that a call starts or continues. Costs two loads, and a system call only if the
+    /// ticker was parked.
     pub(crate) fn runs(&self) {
         if !self.0.is_active.load(Ordering::SeqCst) {
             self.0.is_active.store(true, Ordering::SeqCst);
@@ -76,8 +79,8 @@ fn tick(state: &TickerState, engine: &Engine) {
         if idle_ticks < IDLE_TICKS_MAX {
             continue;
         }
-        // No call is missed: one that starts after this store sees it and unparks this thread, and one that started
-        // before has set `is_active`.
+        // No call is missed: one that starts after this store sees it and unparks this thread, and
+        // one that started before has set `is_active`.
         state.is_parked.store(true, Ordering::SeqCst);
         while !state.is_active.load(Ordering::SeqCst) && !state.is_stopped.load(Ordering::SeqCst) {
             thread::park();

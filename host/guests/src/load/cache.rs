@@ -1,4 +1,5 @@
-//! Compiled code on disk, in a folder that belongs to this user alone and that several hosts may share.
+//! Compiled code on disk, in a folder that belongs to this user alone and that several hosts may
+//! share.
 //!
 //! | file | holds |
 //! |---|---|
@@ -6,12 +7,14 @@
 //! | `PATH.stamp` | how a guest's file looked, and the hash of what it held: named by the hash of the file's path |
 //! | `draft-*` | a file that is being written |
 //!
-//! Files are written under another name, renamed into place and never written again, so no lock is needed: two hosts that
-//! compile one guest at the same time write the same code, and a host that finds a file gone compiles. Each guest's file
-//! has a stamp for itself, so a change costs as much in a folder of ten guests as in one of a thousand.
+//! Files are written under another name, renamed into place and never written again, so no lock is
+//! needed: two hosts that compile one guest at the same time write the same code, and a host that
+//! finds a file gone compiles. Each guest's file has a stamp for itself, so a change costs as much
+//! in a folder of ten guests as in one of a thousand.
 //!
-//! The folder is bounded: after each new file the least recently used ones are removed until all are within the limit.
-//! Files that this process uses stay. The time of a file's last use is known to the hour.
+//! The folder is bounded: after each new file the least recently used ones are removed until all
+//! are within the limit. Files that this process uses stay. The time of a file's last use is known
+//! to the hour.
 
 mod folder;
 mod stamp;
@@ -50,7 +53,8 @@ pub(crate) struct Cache {
     in_use: RefCell<Vec<Weak<str>>>,
 }
 
-/// A file of compiled code. While a clone of its name lives, this process does not remove the file to make room.
+/// A file of compiled code. While a clone of its name lives, this process does not remove the file
+/// to make room.
 pub(crate) struct CachedCode {
     /// The code.
     pub code: OwnCode,
@@ -75,14 +79,16 @@ impl Cache {
         &self.folder
     }
 
-    /// Returns what is known of the file with this canonical path, if the file still looks as it did.
+    /// Returns what is known of the file with this canonical path, if the file still looks as it
+    /// did.
     pub(crate) fn recall(&self, file: &Path, stamp: Stamp) -> Option<KnownFile> {
         let line = self.folder.text(&stamp_name(file), STAMP_BYTES_MAX).ok()?;
         KnownFile::from_line(&line).filter(|known| known.stamp == stamp)
     }
 
-    /// Remembers what the file with this canonical path held. `at` is a time before it was looked at and read: a file that
-    /// had changed just before might change once more without looking different, so such a file is forgotten instead.
+    /// Remembers what the file with this canonical path held. `at` is a time before it was looked
+    /// at and read: a file that had changed just before might change once more without looking
+    /// different, so such a file is forgotten instead.
     pub(crate) fn remember(&self, file: &Path, known: KnownFile, at: SystemTime) -> io::Result<()> {
         if !known.stamp.is_conclusive_at(at) {
             return self.forget(file);
@@ -95,7 +101,8 @@ impl Cache {
         self.folder.remove(&stamp_name(file))
     }
 
-    /// Finds the code that was compiled from this content. A caller who knows the component's size saves a search.
+    /// Finds the code that was compiled from this content. A caller who knows the component's size
+    /// saves a search.
     pub(crate) fn find(&self, content: &ContentHash, component_bytes: Option<usize>) -> Option<CachedCode> {
         let prefix = format!("{content}-{}-", self.engine_key);
         let size_in = |name: &str| name.strip_prefix(&prefix)?.strip_suffix(CODE_ENDING)?.parse::<usize>().ok();
@@ -112,8 +119,8 @@ impl Cache {
         Some(CachedCode { code, name: self.in_use(name), component_bytes })
     }
 
-    /// Keeps a draft as the code that was compiled from this content, and makes room for it. Returns the file's name,
-    /// which marks the file as used for as long as it lives.
+    /// Keeps a draft as the code that was compiled from this content, and makes room for it.
+    /// Returns the file's name, which marks the file as used for as long as it lives.
     pub(crate) fn keep(&self, draft: Draft<'_>, content: &ContentHash, component_bytes: usize) -> io::Result<Arc<str>> {
         let name = format!("{content}-{}-{component_bytes}{CODE_ENDING}", self.engine_key);
         draft.keep(&name)?;
@@ -135,7 +142,8 @@ impl Cache {
         name
     }
 
-    /// Removes the least recently used files until the others are within the limit, and drafts whose writers are gone.
+    /// Removes the least recently used files until the others are within the limit, and drafts
+    /// whose writers are gone.
     fn make_room(&self, now: SystemTime) -> io::Result<()> {
         let in_use: Vec<Arc<str>> = self.in_use.borrow().iter().filter_map(Weak::upgrade).collect();
         let mut files = self.folder.list()?;

@@ -1,4 +1,5 @@
-//! The key of an engine: names all that compiled code depends on beside the guest that it was compiled from.
+//! The key of an engine: names all that compiled code depends on beside the guest that it was
+//! compiled from.
 
 use std::hash::{Hash, Hasher};
 
@@ -7,9 +8,9 @@ use sha2::{Digest, Sha256};
 use super::content_hash::hex;
 use crate::contract::WIT;
 
-/// Returns a short text that differs between two engines if code of the one does not run on the other. It depends on
-/// wasmtime's version and settings, on the processor's features, and on this host's version and contract, by which a core
-/// module becomes a component.
+/// Returns a short text that differs between two engines if code of the one does not run on the
+/// other. It depends on wasmtime's version and settings, on the processor's features, and on this
+/// host's version and contract, by which a core module becomes a component.
 pub(crate) fn code_key(engine: &wasmtime::Engine) -> String {
     let mut key = Sha256Hasher(Sha256::new());
     engine.precompile_compatibility_hash().hash(&mut key);
@@ -18,7 +19,8 @@ pub(crate) fn code_key(engine: &wasmtime::Engine) -> String {
     hex(&key.0.finalize()[..16])
 }
 
-/// Hashes by SHA-256. The standard library's own hashers may change from one version to the next, and with them the key.
+/// Hashes by SHA-256. The standard library's own hashers may change from one version to the next,
+/// and with them the key.
 struct Sha256Hasher(Sha256);
 
 impl Hasher for Sha256Hasher {

@@ -1,9 +1,10 @@
 //! The compiler: a guest's bytes become compiled code, in a child process.
 //!
-//! A guest can make the compiler take time and memory out of proportion, and perhaps crash it. In a child process that
-//! costs the server nothing. The child has a limit of time and one of memory and, while the server serves, one thread of
-//! the lowest priority. It reads the guest's bytes from standard input, writes the code to standard output, which is a
-//! file, and a [`CompileReport`] to standard error. It ends with the thread that started it.
+//! A guest can make the compiler take time and memory out of proportion, and perhaps crash it. In a
+//! child process that costs the server nothing. The child has a limit of time and one of memory
+//! and, while the server serves, one thread of the lowest priority. It reads the guest's bytes from
+//! standard input, writes the code to standard output, which is a file, and a [`CompileReport`] to
+//! standard error. It ends with the thread that started it.
 
 mod child;
 
@@ -38,7 +39,7 @@ pub enum Urgency {
     Live,
 }
 
-/// What went wrong with the compiler's process.
+/// A failure of the compiler's process.
 #[derive(Debug, thiserror::Error)]
 pub enum CompilerError {
     /// The program can't be started.
@@ -114,10 +115,12 @@ impl Compiler {
         self.program.is_none()
     }
 
-    /// Compiles what a file holds and writes the code to another one. Returns the size of the component.
+    /// Compiles what a file holds and writes the code to another one. Returns the size of the
+    /// component.
     ///
     /// # Errors
-    /// [`LoadError::Unwritten`] if the code can't be written; all others are about the guest, or the compiler.
+    /// [`LoadError::Unwritten`] if the code can't be written; all others are about the guest, or
+    /// the compiler.
     pub(crate) fn compile(&self, file: &Path, bytes: &[u8], urgency: Urgency, code: &File) -> Result<usize, LoadError> {
         match &self.program {
             Some(program) => self.supervise(self.start(program, file, urgency, code)?, bytes),
@@ -146,13 +149,14 @@ impl Compiler {
         Ok(started.map_err(|source| CompilerError::Start { program: program.to_owned(), source })?)
     }
 
-    /// Feeds a child its input, and waits for its report and its end. Ends it if that takes too long.
+    /// Feeds a child its input, and waits for its report and its end. Ends it if that takes too
+    /// long.
     fn supervise(&self, mut child: Child, bytes: &[u8]) -> Result<usize, LoadError> {
         let (input, output) = (child.stdin.take(), child.stderr.take());
         let patience = Duration::from_millis(self.ms_max.into()) * PATIENCE;
         let (sender, receiver) = mpsc::channel();
-        // Input and report each have a thread, so that neither a child that does not read nor one that writes much can
-        // block this one.
+        // Input and report each have a thread, so that neither a child that does not read nor one
+        // that writes much can block this one.
         let report = thread::scope(|scope| {
             // A child that does not take its input ends early, and its report says why.
             scope.spawn(move || drop(input.map(|mut input| input.write_all(bytes))));

@@ -1,4 +1,5 @@
-//! The hash of what a guest's file holds, which names a version of a guest across files, folders and restarts.
+//! The hash of what a guest's file holds, which names a version of a guest across files, folders
+//! and restarts.
 
 use std::fmt::{self, Write};
 use std::fs::File;

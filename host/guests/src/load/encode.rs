@@ -1,4 +1,5 @@
-//! Turns what a guest's file holds into a component: text is parsed, and a core module is encoded as a component.
+//! Turns what a guest's file holds into a component: text is parsed, and a core module is encoded
+//! as a component.
 
 use std::path::Path;
 
@@ -8,8 +9,8 @@ use wit_component::{ComponentEncoder, StringEncoding};
 use super::error::LoadError;
 use crate::contract::{RESUMER, WIT};
 
-/// Returns the component that a file holds, as bytes. The file may hold a component, a core module, or either as text; its
-/// name is for messages.
+/// Returns the component that a file holds, as bytes. The file may hold a component, a core module,
+/// or either as text; its name is for messages.
 ///
 /// Takes time and memory as the guest likes, up to what its size allows.
 pub(crate) fn component(file: &Path, bytes: &[u8]) -> Result<Vec<u8>, LoadError> {
@@ -28,7 +29,8 @@ fn to_component(wasm: &[u8]) -> Result<Vec<u8>, LoadError> {
     let encode = || {
         let mut module = wasm.to_vec();
         if !shape.has_component_type {
-            // wit-bindgen writes this section; a module written by hand has none, so its exports decide.
+            // wit-bindgen writes this section; a module written by hand has none, so its exports
+            // decide.
             let world = if shape.exports_resumer { "resuming-guest" } else { "guest" };
             let mut resolve = wit_parser::Resolve::default();
             let package = resolve.push_str("snow.wit", WIT)?;

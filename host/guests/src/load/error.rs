@@ -12,8 +12,8 @@ use crate::engine::{EngineError, WasmtimeError};
 
 /// Why a file could not be loaded as a guest.
 ///
-/// The text continues a sentence that begins with the file's name. It says what is wrong and, where somebody can do
-/// something about it, what to do. Details are in [`Error::source`].
+/// The text continues a sentence that begins with the file's name. It says what is wrong and, where
+/// somebody can do something about it, what to do. Details are in [`Error::source`].
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The file's name can't name a guest.
@@ -58,8 +58,8 @@ pub enum LoadError {
     /// The guest imports what this host does not provide.
     #[error("{}", imports_text(foreign))]
     Imports {
-        /// The interfaces that it imports from other packages than `snow:host`. If there are none, it imports something
-        /// of `snow:host` that this host does not have.
+        /// The interfaces that it imports from other packages than `snow:host`. If there are none,
+        /// it imports something of `snow:host` that this host does not have.
         foreign: Vec<String>,
         /// What wasmtime found first.
         source: WasmtimeError,
@@ -92,7 +92,8 @@ pub enum LoadError {
     /// A route's pattern or method is wrong, or all patterns together are too large.
     #[error(transparent)]
     Route(#[from] RouteError),
-    /// The engine does not accept the functions that the host provides, or a child process can't start an engine.
+    /// The engine does not accept the functions that the host provides, or a child process can't
+    /// start an engine.
     #[error("this host can't load any guest")]
     Host(#[from] EngineError),
 }

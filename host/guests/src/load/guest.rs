@@ -1,4 +1,5 @@
-//! Turns a compiled component into a guest: links it, asks it for its routes, and checks it against the contract.
+//! Turns a compiled component into a guest: links it, asks it for its routes, and checks it against
+//! the contract.
 
 use std::sync::Arc;
 
@@ -48,7 +49,8 @@ pub struct Guest {
     pub component_bytes: usize,
     /// The hash of the guest's file.
     pub content_hash: ContentHash,
-    /// The name of the code's file in the cache. While it lives, the file is not removed to make room.
+    /// The name of the code's file in the cache. While it lives, the file is not removed to make
+    /// room.
     _cached_name: Option<Arc<str>>,
     /// Makes instances: the component, linked with the functions of the host.
     pub(crate) pre: InstancePre<CallContext>,
@@ -80,7 +82,8 @@ impl Guest {
         Ok(guest)
     }
 
-    /// Links the imports with the host's functions, and finds the exports. The guest has no routes yet.
+    /// Links the imports with the host's functions, and finds the exports. The guest has no routes
+    /// yet.
     fn link(name: &str, compiled: Compiled, engine: &Engine, linker: &Linker<CallContext>) -> Result<Guest, LoadError> {
         let Compiled { component, component_bytes, content_hash, cached_name } = compiled;
         let imports: Vec<String> =
@@ -108,8 +111,8 @@ impl Guest {
         })
     }
 
-    /// Instantiates the guest once, checks the types of its exports, and calls `routes()`. It runs within the limits of a
-    /// call, on this thread.
+    /// Instantiates the guest once, checks the types of its exports, and calls `routes()`. It runs
+    /// within the limits of a call, on this thread.
     fn ask_for_routes(&self, runtime: &Runtime) -> Result<Vec<Route>, LoadError> {
         let permit = Arc::new(runtime.permits.of(&self.name));
         let mut store = store(runtime, CallContext::for_routes(runtime, permit));
@@ -133,7 +136,8 @@ impl Guest {
     }
 }
 
-/// Checks that every export has the type that the contract says, and returns the one that is called at once.
+/// Checks that every export has the type that the contract says, and returns the one that is called
+/// at once.
 fn check_types(
     exports: &Exports,
     instance: &wasmtime::component::Instance,

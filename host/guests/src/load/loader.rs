@@ -1,5 +1,5 @@
-//! The loader: one file becomes a guest. Its code is found in the cache, by how the file looks or else by what it holds,
-//! or it is compiled now.
+//! The loader: one file becomes a guest. Its code is found in the cache, by how the file looks or
+//! else by what it holds, or it is compiled now.
 
 use std::cell::RefCell;
 use std::fs::{self, File};
@@ -27,9 +27,9 @@ use crate::runtime::Runtime;
 
 /// Loads guests, one at a time.
 ///
-/// Guarantees that the code of a guest was compiled from the bytes that were read and hashed. A guest that was loaded by
-/// its file's looks alone holds what the file held when it last looked so, unless somebody has set the clock back;
-/// [`Loader::verify`] finds that out.
+/// Guarantees that the code of a guest was compiled from the bytes that were read and hashed. A
+/// guest that was loaded by its file's looks alone holds what the file held when it last looked so,
+/// unless somebody has set the clock back; [`Loader::verify`] finds that out.
 pub struct Loader {
     runtime: Runtime,
     linker: Linker<CallContext>,
@@ -57,8 +57,8 @@ struct Source {
 }
 
 impl Loader {
-    /// Makes a loader of guests for this runtime. If the cache's folder can't be used, it logs a warning and goes on
-    /// without.
+    /// Makes a loader of guests for this runtime. If the cache's folder can't be used, it logs a
+    /// warning and goes on without.
     ///
     /// # Errors
     /// The engine does not accept the functions that the host provides.
@@ -89,8 +89,8 @@ impl Loader {
 
     /// Loads the guest in a file: a component, a core module, or either as text.
     ///
-    /// Takes less than a millisecond if the code is in the cache, and seconds if a large guest has to be compiled. Not to
-    /// be called on a worker's thread.
+    /// Takes less than a millisecond if the code is in the cache, and seconds if a large guest has
+    /// to be compiled. Not to be called on a worker's thread.
     ///
     /// # Errors
     /// The file can't be read, or does not hold a guest.
@@ -113,8 +113,9 @@ impl Loader {
         !self.unverified.borrow().is_empty()
     }
 
-    /// Reads the files that were loaded by their looks alone since the last call. Returns those that hold something else
-    /// than was loaded: they have to be loaded again. Takes about a second for each gigabyte.
+    /// Reads the files that were loaded by their looks alone since the last call. Returns those
+    /// that hold something else than was loaded: they have to be loaded again. Takes about a second
+    /// for each gigabyte.
     pub fn verify(&self) -> Vec<PathBuf> {
         let is_mistaken = |Unverified { file, canonical, content }: &Unverified| {
             // A file that is gone is noticed by whoever watches the folder.
@@ -142,7 +143,8 @@ impl Loader {
         Some(compiled)
     }
 
-    /// Reads a file, and finds the code of what it holds or compiles it. Remembers how the file looked.
+    /// Reads a file, and finds the code of what it holds or compiles it. Remembers how the file
+    /// looked.
     fn find_or_compile(&self, file: &Path, name: &str, urgency: Urgency) -> Result<Compiled, LoadError> {
         let at = SystemTime::now();
         let (bytes, stamp) = self.read(file)?;
@@ -189,7 +191,8 @@ impl Loader {
                 cached_name: Some(cached.name),
             }),
             Err(error) => {
-                // The code is damaged; or it asks for more than the limits allow by now, and compiling it anew will say so.
+                // The code is damaged; or it asks for more than the limits allow by now, and
+                // compiling it anew will say so.
                 let name = &cached.name;
                 self.log.host(Level::Debug, format!("cached code is compiled anew: {name}: {error:#}"));
                 self.note(|cache| cache.discard(&cached));
@@ -234,7 +237,8 @@ impl Loader {
         })
     }
 
-    /// Compiles into a draft, loads it, and only then calls `keep`: code that this engine does not take is never kept.
+    /// Compiles into a draft, loads it, and only then calls `keep`: code that this engine does not
+    /// take is never kept.
     fn compile_in<'a, K>(
         &self,
         folder: &'a Folder,
@@ -254,7 +258,8 @@ impl Loader {
         Ok(Compiled { component, component_bytes, content_hash: source.content, cached_name })
     }
 
-    /// Writes something down in the cache. A failure is only logged: it costs time later, and nothing is wrong.
+    /// Writes something down in the cache. A failure is only logged: it costs time later, and
+    /// nothing is wrong.
     fn note(&self, note: impl FnOnce(&Cache) -> io::Result<()>) {
         let Some(cache) = &self.cache else { return };
         if let Err(error) = note(cache) {

@@ -174,10 +174,9 @@ impl Deployer {
     fn renew_loader(&mut self) {
         match Loader::new(self.catalog.runtime(), &self.compile, self.log.clone()) {
             Ok(loader) => self.loader = Arc::new(Mutex::new(loader)),
-            Err(error) => self.log.host(
-                Level::Error,
-                format!("guests are still loaded under the old limits: {}", error_chain(&error)),
-            ),
+            Err(error) => self
+                .log
+                .host(Level::Error, format!("guests are still loaded under the old limits: {}", error_chain(&error))),
         }
     }
 

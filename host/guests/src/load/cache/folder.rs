@@ -1,5 +1,9 @@
-//! A folder that belongs to this user alone. It is checked once and then held open, and every file is opened relative to
-//! it: whoever can rename the folders above can't put another folder in its place.
+//! A folder that belongs to this user alone. It is checked once and then held open, and every file
+//! is opened relative to it: whoever can rename the folders above can't put another folder in its
+//! place.
+
+#[cfg(test)]
+mod tests;
 
 use std::ffi::OsStr;
 use std::fs::{DirBuilder, File, Metadata, Permissions};
@@ -58,7 +62,8 @@ impl Folder {
     /// Opens a folder, or makes it and the folders above it.
     ///
     /// # Errors
-    /// The folder is a link, belongs to another user, gives any right to others, or can't be made or opened.
+    /// The folder is a link, belongs to another user, gives any right to others, or can't be made
+    /// or opened.
     pub(crate) fn open(path: &Path) -> Result<Folder, UnusableFolder> {
         DirBuilder::new().recursive(true).mode(0o700).create(path).or_else(existing)?;
         let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -77,7 +82,8 @@ impl Folder {
         Ok(Folder { open, path: path.to_owned(), is_temporary: false })
     }
 
-    /// Makes a folder among the system's temporary files. It is removed with all its files when it goes out of scope.
+    /// Makes a folder among the system's temporary files. It is removed with all its files when it
+    /// goes out of scope.
     pub(crate) fn temporary() -> Result<Folder, UnusableFolder> {
         let path = std::env::temp_dir().join(format!("snow-host-{}", random_name()));
         // Not recursive, so that a folder of this name that somebody has made already is an error.
@@ -168,7 +174,8 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         if self.is_temporary {
-            // If it can't be removed, what is left is small, and systems clean their temporary folders.
+            // If it can't be removed, what is left is small, and systems clean their temporary
+            // folders.
             let _ = std::fs::remove_dir_all(&self.path);
         }
     }
@@ -198,13 +205,14 @@ impl Draft<'_> {
         &self.file
     }
 
-    /// Opens what was written as code. The writer must have ended, or be this process and write no more.
+    /// Opens what was written as code. The writer must have ended, or be this process and write no
+    /// more.
     pub(crate) fn code(&self) -> io::Result<OwnCode> {
         self.folder.code(&self.name)
     }
 
-    /// Gives the file its name once all of it has reached the disk. From now on it is only read. A file that had this name
-    /// before stays readable for those who have it open.
+    /// Gives the file its name once all of it has reached the disk. From now on it is only read. A
+    /// file that had this name before stays readable for those who have it open.
     pub(crate) fn keep(self, name: &str) -> io::Result<()> {
         self.file.sync_all()?;
         self.file.set_permissions(Permissions::from_mode(0o400))?;
@@ -221,17 +229,20 @@ impl Draft<'_> {
 impl Drop for Draft<'_> {
     fn drop(&mut self) {
         if !self.is_kept {
-            // Drafts that a process leaves behind when it ends early are removed with the old files.
+            // Drafts that a process leaves behind when it ends early are removed with the old
+            // files.
             let _ = self.folder.remove(&self.name);
         }
     }
 }
 
-/// Compiled code that this program wrote: an open file of a private folder. Only this module can make one.
+/// Compiled code that this program wrote: an open file of a private folder. Only this module can
+/// make one.
 pub(crate) struct OwnCode(File);
 
 impl OwnCode {
-    /// Returns a path of this very file, even if its name has been given to another. Valid for as long as `self` is.
+    /// Returns a path of this very file, even if its name has been given to another. Valid for as
+    /// long as `self` is.
     pub(crate) fn path(&self) -> PathBuf {
         format!("/proc/self/fd/{}", self.0.as_raw_fd()).into()
     }
@@ -260,14 +271,16 @@ fn own_user() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
-/// Turns "it exists already" into success. Whether it is a folder or a link is found out when it is opened.
+/// Turns "it exists already" into success. Whether it is a folder or a link is found out when it is
+/// opened.
 fn existing(error: io::Error) -> io::Result<()> {
     if error.kind() == io::ErrorKind::AlreadyExists { Ok(()) } else { Err(error) }
 }
 
 fn random_name() -> String {
     let mut bytes = [0; 8];
-    // Without a source of randomness, the process's number is used: a name that is taken is an error, not a danger.
+    // Without a source of randomness, the process's number is used: a name that is taken is an
+    // error, not a danger.
     if getrandom::fill(&mut bytes).is_err() {
         bytes[..4].copy_from_slice(&std::process::id().to_ne_bytes());
     }
@@ -277,120 +290,4 @@ fn random_name() -> String {
 /// Returns the bytes of a path, for a hash of it.
 pub(crate) fn path_bytes(path: &Path) -> &[u8] {
     OsStr::as_bytes(path.as_os_str())
-}
-
-#[cfg(test)]
-mod tests {
-    use std::os::unix::fs::symlink;
-
-    use super::super::tests::scratch;
-    use super::*;
-
-    #[test]
-    fn a_new_folder_is_private() {
-        let scratch = scratch();
-        let path = scratch.path().join("a/b");
-        Folder::open(&path).unwrap();
-        for folder in ["a", "a/b"] {
-            assert_eq!(std::fs::metadata(scratch.path().join(folder)).unwrap().mode() & 0o777, 0o700);
-        }
-        assert!(Folder::open(&path).is_ok(), "it is opened again");
-    }
-
-    #[test]
-    fn a_folder_that_is_not_private_is_refused() {
-        let scratch = scratch();
-        let folder = scratch.path().join("folder");
-        Folder::open(&folder).unwrap();
-        for mode in [0o777, 0o750, 0o701, 0o720, 0o1777] {
-            std::fs::set_permissions(&folder, Permissions::from_mode(mode)).unwrap();
-            let error = Folder::open(&folder).err().unwrap();
-            assert!(matches!(error, UnusableFolder::Mode { mode: found } if found == mode), "{error}");
-            assert!(error.to_string().contains("chmod 700"), "{error}");
-        }
-        std::fs::set_permissions(&folder, Permissions::from_mode(0o700)).unwrap();
-
-        let link = scratch.path().join("link");
-        symlink(&folder, &link).unwrap();
-        assert!(matches!(Folder::open(&link), Err(UnusableFolder::Link)));
-        symlink(scratch.path().join("nowhere"), scratch.path().join("dangling")).unwrap();
-        assert!(matches!(Folder::open(&scratch.path().join("dangling")), Err(UnusableFolder::Link)));
-
-        std::fs::write(scratch.path().join("file"), "").unwrap();
-        assert!(matches!(Folder::open(&scratch.path().join("file")), Err(UnusableFolder::Io(_))));
-        assert!(matches!(Folder::open(&scratch.path().join("file/below")), Err(UnusableFolder::Io(_))));
-    }
-
-    #[test]
-    fn another_users_folder_is_refused() {
-        let scratch = scratch();
-        let folder = scratch.path().join("folder");
-        Folder::open(&folder).unwrap();
-        // Only root can give a folder away. Other users look at `/`, which belongs to root.
-        let other = if std::os::unix::fs::chown(&folder, Some(12_345), None).is_ok() { folder } else { "/".into() };
-        let error = Folder::open(&other).err().unwrap();
-        assert!(matches!(error, UnusableFolder::Owner { .. }), "{error}");
-    }
-
-    #[test]
-    fn only_own_plain_files_are_code() {
-        let scratch = scratch();
-        let folder = Folder::open(&scratch.path().join("folder")).unwrap();
-        let at = |name: &str| folder.path().join(name);
-        std::fs::write(at("code"), "code").unwrap();
-        assert_eq!(folder.code("code").unwrap().read().unwrap(), b"code");
-        std::fs::set_permissions(at("code"), Permissions::from_mode(0o620)).unwrap();
-        assert!(folder.code("code").is_err(), "its group may write it");
-        std::fs::set_permissions(at("code"), Permissions::from_mode(0o600)).unwrap();
-        symlink(at("code"), at("link")).unwrap();
-        assert!(folder.code("link").is_err());
-        std::fs::create_dir(at("below")).unwrap();
-        assert!(folder.code("below").is_err());
-        assert!(folder.code("nothing").is_err());
-    }
-
-    /// Files are opened in the folder that was checked, not in the one that has its name now.
-    #[test]
-    fn a_folder_put_in_its_place_is_not_looked_at() {
-        let scratch = scratch();
-        let (path, aside) = (scratch.path().join("folder"), scratch.path().join("aside"));
-        let folder = Folder::open(&path).unwrap();
-        folder.keep_text("note", "mine").unwrap();
-        std::fs::rename(&path, &aside).unwrap();
-        std::fs::create_dir(&path).unwrap();
-        std::fs::write(path.join("note"), "forged").unwrap();
-        assert_eq!(folder.text("note", 100).unwrap(), "mine");
-        folder.keep_text("other", "mine").unwrap();
-        assert!(aside.join("other").exists() && !path.join("other").exists());
-    }
-
-    #[test]
-    fn a_draft_is_kept_whole_or_vanishes() {
-        let scratch = scratch();
-        let folder = Folder::open(&scratch.path().join("folder")).unwrap();
-        drop(folder.draft().unwrap());
-        assert!(folder.list().unwrap().is_empty());
-
-        let first = folder.draft().unwrap();
-        first.file().write_all(b"first").unwrap();
-        first.keep("code").unwrap();
-        let mapped = folder.code("code").unwrap();
-        let second = folder.draft().unwrap();
-        second.file().write_all(b"second").unwrap();
-        second.keep("code").unwrap();
-        assert_eq!(mapped.read().unwrap(), b"first", "who has the old file keeps it");
-        assert_eq!(folder.code("code").unwrap().read().unwrap(), b"second");
-        assert_eq!(std::fs::metadata(folder.path().join("code")).unwrap().mode() & 0o777, 0o400);
-        assert_eq!(folder.list().unwrap().len(), 1);
-    }
-
-    #[test]
-    fn a_temporary_folder_leaves_nothing() {
-        let folder = Folder::temporary().unwrap();
-        let path = folder.path().to_owned();
-        folder.keep_text("note", "x").unwrap();
-        assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o700);
-        drop(folder);
-        assert!(!path.exists());
-    }
 }

@@ -1,5 +1,5 @@
-//! How a file looks to the file system, which is reason to believe that the file still holds what it held when it was
-//! hashed.
+//! How a file looks to the file system, which is reason to believe that the file still holds what
+//! it held when it was hashed.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
@@ -7,21 +7,22 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::load::content_hash::ContentHash;
 
-/// The longest time in which a file may be written twice without looking different: the tick of the coarsest clock that a
-/// file system has, FAT's.
+/// The longest time in which a file may be written twice without looking different: the tick of the
+/// coarsest clock that a file system has, FAT's.
 const CLOCK_TICK_MAX: Duration = Duration::from_secs(2);
 /// The first word of a line. It changes when the meaning of the others does.
 const VERSION: &str = "stamp-1";
 
-/// How a file looks: tells two versions of it apart without reading them. For a symbolic link, how the file looks that
-/// the link leads to.
+/// How a file looks: tells two versions of it apart without reading them. For a symbolic link, how
+/// the file looks that the link leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Stamp {
     /// The size in bytes.
     pub len: u64,
     /// When the content was written, in nanoseconds since 1970.
     pub modified_ns: i128,
-    /// When anything about the file changed, its name included, in nanoseconds since 1970. Nobody can set it back.
+    /// When anything about the file changed, its name included, in nanoseconds since 1970. Nobody
+    /// can set it back.
     pub changed_ns: i128,
     /// The number of the file in its file system.
     pub inode: u64,
@@ -43,8 +44,9 @@ impl From<&Metadata> for Stamp {
 }
 
 impl Stamp {
-    /// Whether a file that had this stamp at this time must get another one if it is written again. Not so if the file
-    /// had changed within the last tick of its file system's clock, or if it seems to be of the future.
+    /// Whether a file that had this stamp at this time must get another one if it is written again.
+    /// Not so if the file had changed within the last tick of its file system's clock, or if it
+    /// seems to be of the future.
     pub(crate) fn is_conclusive_at(&self, at: SystemTime) -> bool {
         let at_ns = at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as i128);
         self.modified_ns.max(self.changed_ns) + CLOCK_TICK_MAX.as_nanos() as i128 <= at_ns

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::*;
 
-/// A folder of one test, removed when it goes out of scope.
+/// A folder for one test, removed when it goes out of scope.
 pub(super) struct Scratch(PathBuf);
 
 impl Scratch {
@@ -59,7 +59,7 @@ fn what_is_kept_is_found() {
     assert!(cache.find(&ContentHash([1; 32]), Some(7)).is_some());
     assert!(cache.find(&ContentHash([1; 32]), Some(8)).is_none() && !is_there(&cache, 2));
     let other = Cache::open(cache.folder().path(), "other", 1 << 20).unwrap();
-    assert!(!is_there(&other, 1), "an engine with other settings");
+    assert!(!is_there(&other, 1), "another engine's code is not found");
     cache.discard(&by_search).unwrap();
     assert!(!is_there(&cache, 1));
     cache.discard(&by_search).unwrap();
@@ -74,7 +74,7 @@ fn the_least_recently_used_go_first() {
         used(&cache, &name, HOUR * (10 - u32::from(content)));
     }
     assert!((1..=3).all(|content| cache.folder().names().unwrap().iter().any(|n| n.starts_with(&hex(&[content; 32])))));
-    // Used again, the first is the last to go.
+    // The first file is used again, so the second one goes first.
     drop(cache.find(&ContentHash([1; 32]), None));
     keep(&cache, 4, 10_000);
     assert_eq!([1, 2, 3, 4].map(|content| is_there(&cache, content)), [true, false, true, true]);
@@ -94,7 +94,7 @@ fn what_is_in_use_stays() {
 }
 
 #[test]
-fn drafts_without_a_writer_are_swept_up_and_other_files_are_not() {
+fn old_drafts_are_removed_and_foreign_files_are_not() {
     let scratch = scratch();
     let cache = cache(&scratch, 1 << 20);
     let at = |name: &str| cache.folder().path().join(name);
@@ -128,7 +128,7 @@ fn a_file_is_remembered_until_it_looks_different() {
     assert_eq!(cache.recall(&file, stamp), None);
 }
 
-/// Between reading it and the next tick of the file system's clock, it may have been written once more.
+/// Such a file may be written again before the file system's clock ticks, and then looks unchanged.
 #[test]
 fn a_file_that_was_written_a_moment_ago_is_not_remembered() {
     let scratch = scratch();
@@ -141,7 +141,7 @@ fn a_file_that_was_written_a_moment_ago_is_not_remembered() {
 }
 
 #[test]
-fn damaged_stamps_are_nothing() {
+fn damaged_stamps_are_ignored() {
     let scratch = scratch();
     let cache = cache(&scratch, 1 << 20);
     let file = scratch.path().join("guest.wasm");
@@ -153,7 +153,8 @@ fn damaged_stamps_are_nothing() {
     }
 }
 
-/// Two hosts share a folder: what one keeps the other finds, both may keep the same, and one may remove what the other has.
+/// Two hosts share a folder: one finds what the other keeps, both may keep code of one content, and
+/// one may remove a file that the other uses.
 #[test]
 fn two_share_a_folder() {
     let scratch = scratch();
@@ -164,8 +165,8 @@ fn two_share_a_folder() {
     assert_eq!(one.find(&ContentHash([1; 32]), None).unwrap().code.read().unwrap().len(), 10_000);
     used(&one, &used_here.name, HOUR);
     keep(&one, 2, 10_000);
-    assert!(!is_there(&other, 1), "one does not know that the other uses it");
-    assert_eq!(used_here.code.read().unwrap(), vec![1; 10_000], "which still has it");
+    assert!(!is_there(&other, 1), "one cache does not know that the other uses the file");
+    assert_eq!(used_here.code.read().unwrap(), vec![1; 10_000], "the removed file can still be read");
 
     let writers: Vec<_> = (0..4)
         .map(|_| {

@@ -94,7 +94,8 @@ impl CompileReport {
         }
     }
 
-    /// Reads a report; `None` if the text is something else, such as the words of a process that crashes.
+    /// Reads a report; `None` if the text is something else, such as the words of a process that
+    /// crashes.
     pub(super) fn parse(text: &str) -> Option<CompileReport> {
         if let Some(bytes) = text.strip_prefix(DONE) {
             return Some(CompileReport::Done { component_bytes: bytes.trim_end().parse().ok()? });
@@ -106,7 +107,8 @@ impl CompileReport {
     }
 }
 
-/// Runs the child: compiles what standard input holds. Whether that went well is in the report, not in the exit code.
+/// Runs the child: compiles what standard input holds. Whether that went well is in the report, not
+/// in the exit code.
 pub fn compile_child(arguments: &[OsString]) -> ExitCode {
     let order = CompileOrder::parse(arguments).ok_or(LoadError::Compiler(CompilerError::Arguments));
     let report = match order.and_then(|order| compile_input(&order)) {
