@@ -84,7 +84,9 @@ compile_error!("snow-guest's allocator has no lock: build without the wasm `atom
 unsafe impl Sync for Heap {}
 
 #[global_allocator]
-static HEAP: Heap = Heap(UnsafeCell::new(Dlmalloc::new_with_allocator(Regions { first_is_given: Cell::new(false) })));
+static HEAP: Heap = Heap(UnsafeCell::new(Dlmalloc::new_with_allocator(Regions {
+    first_is_given: Cell::new(false),
+})));
 
 // SAFETY: dlmalloc keeps the contract. No call can begin while another runs, as there is one thread
 // and dlmalloc calls nothing but `Regions`, which does not allocate; so each `&mut` is the only

@@ -225,8 +225,8 @@ pub use snow_guest_macros::route;
 /// What a guest's code needs: `use snow_guest::prelude::*;`.
 pub mod prelude {
     pub use crate::{
-        Cause, Error, Failure, IntoOutcome, Outcome, Pending, Refusal, Request, Response, Result, Resumed, Settlement,
-        Suspension, log, pending, route,
+        Cause, Error, Failure, IntoOutcome, Outcome, Pending, Refusal, Request, Response, Result,
+        Resumed, Settlement, Suspension, log, pending, route,
     };
     pub use std::time::Duration;
 }

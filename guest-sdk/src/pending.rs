@@ -398,7 +398,11 @@ mod host {
     pub fn set_all(_: &str, _: raw::Settlement) -> Result<u32, Refusal> {
         Ok(0)
     }
-    pub fn wait(_: &[&raw::Pending], _: raw::Join, _: Option<u32>) -> Result<Vec<Option<raw::Settlement>>, Refusal> {
+    pub fn wait(
+        _: &[&raw::Pending],
+        _: raw::Join,
+        _: Option<u32>,
+    ) -> Result<Vec<Option<raw::Settlement>>, Refusal> {
         Err(Refusal::Denied)
     }
     pub fn waiting(_: &str) -> u32 {
@@ -435,7 +439,11 @@ mod tests {
         assert_eq!(Settlement::from(Response::text("body")).text(), "body");
         assert_eq!(Settlement::from(&b"\xff"[..]).text(), "\u{fffd}");
         let failed = Settlement::from(Failure::new("late", "too late"));
-        assert_eq!((failed.text().as_ref(), failed.value()), ("", None), "a failure's words are not its value");
+        assert_eq!(
+            (failed.text().as_ref(), failed.value()),
+            ("", None),
+            "a failure's words are not its value"
+        );
         assert_eq!(failed.failure().unwrap().code, "late");
         assert!(Settlement::from("value").failure().is_none());
     }

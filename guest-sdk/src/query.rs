@@ -10,7 +10,10 @@ pub(crate) fn find(query: &str, name: &str) -> Option<String> {
 
 /// The names and values in their order, not decoded. A name without `=` has an empty value.
 pub(crate) fn pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {
-    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+    query
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
 }
 
 /// What is not `%` and two hexadecimal digits stays as it is; what is not UTF-8 then becomes
@@ -32,7 +35,8 @@ pub(crate) fn decode(text: &str) -> String {
             other => *other,
         });
     }
-    String::from_utf8(decoded).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+    String::from_utf8(decoded)
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
 fn hexadecimal(high: u8, low: u8) -> Option<u8> {

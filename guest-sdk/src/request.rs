@@ -63,7 +63,8 @@ impl Request {
 
     /// Every name and value of the query in their order, decoded.
     pub fn query_params(&self) -> impl Iterator<Item = (String, String)> {
-        query::pairs(self.query().unwrap_or_default()).map(|(name, value)| (query::decode(name), query::decode(value)))
+        query::pairs(self.query().unwrap_or_default())
+            .map(|(name, value)| (query::decode(name), query::decode(value)))
     }
 
     /// The first value under `name` in the query, parsed. What can't be parsed is a 400 that says
@@ -77,7 +78,9 @@ impl Request {
     /// assert_eq!(request.query_parsed::<u32>("sort").unwrap(), None);
     /// ```
     pub fn query_parsed<T: FromStr<Err: Display>>(&self, name: &str) -> Result<Option<T>> {
-        let parse = |text: String| text.parse().map_err(|error| Error::status(400, format_args!("`{name}`: {error}")));
+        let parse = |text: String| {
+            text.parse().map_err(|error| Error::status(400, format_args!("`{name}`: {error}")))
+        };
         self.query_param(name).map(parse).transpose()
     }
 
@@ -225,7 +228,10 @@ mod tests {
     #[test]
     fn a_bad_number_is_the_clients_fault() {
         let request = Request::new("GET", "/?n=x&seconds=-1");
-        for error in [request.query_parsed::<u8>("n").unwrap_err(), request.query_seconds("seconds").unwrap_err()] {
+        for error in [
+            request.query_parsed::<u8>("n").unwrap_err(),
+            request.query_seconds("seconds").unwrap_err(),
+        ] {
             let text = error.to_string();
             let response = Response::from(error);
             assert_eq!((response.code(), response.body()), (400, text.as_bytes()));

@@ -117,6 +117,9 @@ mod tests {
             .header_also("set-cookie", "a=1")
             .header_also("set-cookie", "b=2");
         let fields: Vec<_> = response.headers().collect();
-        assert_eq!(fields, [("Content-Type", &b"text/csv"[..]), ("set-cookie", b"a=1"), ("set-cookie", b"b=2")]);
+        assert_eq!(
+            fields,
+            [("Content-Type", &b"text/csv"[..]), ("set-cookie", b"a=1"), ("set-cookie", b"b=2")]
+        );
     }
 }

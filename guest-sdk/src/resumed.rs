@@ -169,7 +169,12 @@ impl Resumed {
         settlements: impl IntoIterator<Item = Option<Settlement>>,
     ) -> Self {
         let arrival = |settlement| Arrival { handle: None, settlement };
-        Self { request: None, cause, state: state.into(), arrivals: settlements.into_iter().map(arrival).collect() }
+        Self {
+            request: None,
+            cause,
+            state: state.into(),
+            arrivals: settlements.into_iter().map(arrival).collect(),
+        }
     }
 
     pub(crate) fn lift(
@@ -205,7 +210,12 @@ mod tests {
         let resumed = Resumed::new(
             Cause::Settled,
             "step",
-            [None, Some(failure.clone().into()), Some(Response::text("body").into()), Some("value".into())],
+            [
+                None,
+                Some(failure.clone().into()),
+                Some(Response::text("body").into()),
+                Some("value".into()),
+            ],
         );
         assert_eq!(resumed.text(), "body");
         assert_eq!(resumed.failure(), Some(&failure));

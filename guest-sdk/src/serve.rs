@@ -50,7 +50,9 @@ impl<T: Table> resumer::Guest for T {
         arrivals: Vec<raw::Arrival>,
     ) -> raw::Outcome {
         log_panics();
-        let resume = T::ROUTES[route as usize].resume.expect("only a route with `resume` asks the host to resume it");
+        let resume = T::ROUTES[route as usize]
+            .resume
+            .expect("only a route with `resume` asks the host to resume it");
         resume(Resumed::lift(cause, request.map(Request), state, arrivals)).lower(true)
     }
 }

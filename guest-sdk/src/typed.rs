@@ -77,7 +77,8 @@ impl Resumed {
     /// with [`Suspension::state`]. Not every such mistake can be noticed, as the bytes don't name
     /// their type. With `?` the client gets a 500, and the host's log says which type and why.
     pub fn state_as<'a, T: Deserialize<'a>>(&'a self) -> Result<T> {
-        let (state, rest) = postcard::take_from_bytes(&self.state).map_err(|error| unreadable::<T>(error))?;
+        let (state, rest) =
+            postcard::take_from_bytes(&self.state).map_err(|error| unreadable::<T>(error))?;
         match rest.len() {
             0 => Ok(state),
             more => Err(unreadable::<T>(format_args!("{more} bytes are left over"))),
@@ -97,8 +98,9 @@ impl Resumed {
 }
 
 fn write<T: Serialize + ?Sized>(state: &T) -> Result<Vec<u8>> {
-    postcard::to_allocvec(state)
-        .map_err(|error| Error::new(format_args!("a `{}` can't be written as a state: {error}", type_name::<T>())))
+    postcard::to_allocvec(state).map_err(|error| {
+        Error::new(format_args!("a `{}` can't be written as a state: {error}", type_name::<T>()))
+    })
 }
 
 fn unreadable<T>(why: impl Display) -> Error {

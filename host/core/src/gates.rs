@@ -159,6 +159,9 @@ mod tests {
         let gates = Gates::default();
         let (a, b) = (gates.of("a"), gates.of("b"));
         assert_eq!((a.id, b.id, gates.of("a").id), (GateId(0), GateId(1), GateId(0)));
-        assert!(gates.get(GateId(1)).is_some_and(|gate| Arc::ptr_eq(&gate, &b)) && gates.get(GateId(2)).is_none());
+        assert!(
+            gates.get(GateId(1)).is_some_and(|gate| Arc::ptr_eq(&gate, &b))
+                && gates.get(GateId(2)).is_none()
+        );
     }
 }

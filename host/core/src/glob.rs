@@ -42,7 +42,8 @@ impl Glob {
     /// Returns whether the pattern matches a whole text.
     pub fn matches(&self, text: &str) -> bool {
         let Some(rest) = &self.rest else { return *self.first == *text };
-        let between = text.strip_prefix(&*self.first).and_then(|text| text.strip_suffix(&*rest.last));
+        let between =
+            text.strip_prefix(&*self.first).and_then(|text| text.strip_suffix(&*rest.last));
         let Some(mut between) = between else { return false };
         // Each piece is taken where it is found first: that leaves the most text for the pieces
         // after it.
@@ -98,10 +99,18 @@ mod tests {
             ("", &[""], &["a"]),
             ("*", &["", "a", "a/b"], &[]),
             ("**", &["", "a", "a/b"], &[]),
-            ("orders/*", &["orders/", "orders/1", "orders/1/2"], &["orders", "order/1", "x/orders/1"]),
+            (
+                "orders/*",
+                &["orders/", "orders/1", "orders/1/2"],
+                &["orders", "order/1", "x/orders/1"],
+            ),
             ("*/done", &["/done", "a/b/done"], &["done", "a/done/"]),
             ("a*a", &["aa", "aba"], &["a", ""]),
-            ("user/*/mail/*", &["user/1/mail/2", "user//mail/", "user/a/b/mail/c"], &["user/mail/1", "user/1/mail"]),
+            (
+                "user/*/mail/*",
+                &["user/1/mail/2", "user//mail/", "user/a/b/mail/c"],
+                &["user/mail/1", "user/1/mail"],
+            ),
             ("*ab*ab*", &["abab", "xabyabz"], &["aba", "ab"]),
             ("[a-z]?.", &["[a-z]?."], &["b.", "bc."]),
             ("ключ/*", &["ключ/я"], &["клю"]),

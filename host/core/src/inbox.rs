@@ -25,7 +25,11 @@ pub struct Inbox<M> {
 impl<M> Inbox<M> {
     /// Creates an empty inbox. `wake` is called on a sender's thread when the receiver sleeps.
     pub fn new(wake: impl Fn() + Send + Sync + 'static) -> Inbox<M> {
-        Inbox { messages: Mutex::new(Fifo::new()), asleep: AtomicBool::new(false), wake: Box::new(wake) }
+        Inbox {
+            messages: Mutex::new(Fifo::new()),
+            asleep: AtomicBool::new(false),
+            wake: Box::new(wake),
+        }
     }
 
     /// Sends a message. Never waits for the receiver.

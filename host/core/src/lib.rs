@@ -136,7 +136,9 @@ pub use self::fifo::Fifo;
 pub use self::gates::{Full, Gate, GateId, Gates};
 pub use self::glob::{Glob, Globs};
 pub use self::inbox::Inbox;
-pub use self::pending::{Account, Entropy, Join, OWNERS_MAX, Owner, PendingId, Refusal, Registry, Waiter, WorkerId};
+pub use self::pending::{
+    Account, Entropy, Join, OWNERS_MAX, Owner, PendingId, Refusal, Registry, Waiter, WorkerId,
+};
 pub use self::slab::{Key, Slab};
 pub use self::sync::lock;
 pub use self::text::{error_chain, escape_control};

@@ -122,7 +122,13 @@ impl<V: Clone> Registry<V> {
     /// Creates an empty registry that holds at most `pendings_max` pendings at a time.
     pub fn new(pendings_max: usize, entropy: Entropy) -> Registry<V> {
         let shards = (0..SHARDS).map(|_| Mutex::new(Shard::new())).collect();
-        Registry { shards, entropy, count: AtomicUsize::new(0), pendings_max, owners: OwnerCounts::new() }
+        Registry {
+            shards,
+            entropy,
+            count: AtomicUsize::new(0),
+            pendings_max,
+            owners: OwnerCounts::new(),
+        }
     }
 
     /// Returns the number of pendings, including those that are settled and not yet released.
@@ -153,7 +159,12 @@ impl<V: Clone> Registry<V> {
     ///
     /// # Errors
     /// [`Refusal::Limit`] if the account or the registry is full.
-    pub fn create_for(&self, account: Account, home: WorkerId, key: Option<&str>) -> Result<PendingId, Refusal> {
+    pub fn create_for(
+        &self,
+        account: Account,
+        home: WorkerId,
+        key: Option<&str>,
+    ) -> Result<PendingId, Refusal> {
         self.owners.add(account)?;
         // Count first, then look: two threads that race for the last place can't both get it.
         if self.count.fetch_add(1, Ordering::Relaxed) >= self.pendings_max {
@@ -261,7 +272,12 @@ impl<V: Clone> Registry<V> {
         let (mut settled, mut woken) = (0, Vec::new());
         while *left > 0 {
             woken.clear();
-            let done = self.shard(shard_of(key)).settle_batch(key, value, (*left).min(SETTLE_ALL_BATCH), &mut woken);
+            let done = self.shard(shard_of(key)).settle_batch(
+                key,
+                value,
+                (*left).min(SETTLE_ALL_BATCH),
+                &mut woken,
+            );
             settled += done;
             *left = if done == 0 { 0 } else { *left - done };
             if !goes_on(&woken) {
@@ -359,9 +375,9 @@ impl<V: Clone> Registry<V> {
 /// contention on one lock, and nothing else.
 #[inline]
 fn shard_of(key: &str) -> usize {
-    let hash = key
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let hash = key.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
     ((hash ^ hash >> 32) as usize) % SHARDS
 }
 
@@ -372,7 +388,8 @@ fn parse_token(token: &str) -> Option<(PendingId, u128)> {
     if token.len() != TOKEN_BYTES * 2 || !token.bytes().all(lower_hex) {
         return None;
     }
-    let shard = u16::from_str_radix(&token[..4], 16).ok().filter(|&shard| usize::from(shard) < SHARDS)?;
+    let shard =
+        u16::from_str_radix(&token[..4], 16).ok().filter(|&shard| usize::from(shard) < SHARDS)?;
     let slot = u32::from_str_radix(&token[4..12], 16).ok()?;
     let generation = u32::from_str_radix(&token[12..20], 16).ok()?;
     let secret = u128::from_str_radix(&token[20..], 16).ok()?;

@@ -96,7 +96,13 @@ enum Content<T> {
 
 impl<T> Default for Slab<T> {
     fn default() -> Self {
-        Slab { chunks: Vec::new(), roomy: BTreeSet::new(), freed: BTreeSet::new(), empty: None, len: 0 }
+        Slab {
+            chunks: Vec::new(),
+            roomy: BTreeSet::new(),
+            freed: BTreeSet::new(),
+            empty: None,
+            len: 0,
+        }
     }
 }
 
@@ -131,15 +137,22 @@ impl<T> Slab<T> {
     /// Inserts a value and returns its key. Allocates at most one chunk.
     pub fn insert(&mut self, value: T) -> Key {
         let index = self.chunk_with_room();
-        let Chunk::Live(chunk) = &mut self.chunks[index as usize] else { unreachable!("a roomy chunk is live") };
+        let Chunk::Live(chunk) = &mut self.chunks[index as usize] else {
+            unreachable!("a roomy chunk is live")
+        };
         // Take the first place off the chunk's list of vacant ones.
         let at = chunk.first_vacant.expect("a roomy chunk has a vacant place");
         let place = &mut chunk.places[usize::from(at)];
-        let Content::Vacant { next } = place.content else { unreachable!("the list holds vacant places") };
+        let Content::Vacant { next } = place.content else {
+            unreachable!("the list holds vacant places")
+        };
         place.content = Content::Occupied(value);
         chunk.first_vacant = next;
         chunk.used += 1;
-        let key = Key { slot: index * Self::CHUNK_SLOTS as u32 + u32::from(at), generation: place.generation };
+        let key = Key {
+            slot: index * Self::CHUNK_SLOTS as u32 + u32::from(at),
+            generation: place.generation,
+        };
         if chunk.first_vacant.is_none() {
             self.roomy.remove(&index);
         }
@@ -153,16 +166,26 @@ impl<T> Slab<T> {
     /// Returns the value with this key, if it has not been removed.
     pub fn get(&self, key: Key) -> Option<&T> {
         match self.place(key.slot)? {
-            Place { generation, content: Content::Occupied(value) } if *generation == key.generation => Some(value),
+            Place { generation, content: Content::Occupied(value) }
+                if *generation == key.generation =>
+            {
+                Some(value)
+            }
             _ => None,
         }
     }
 
     /// Returns the value with this key, to be changed.
     pub fn get_mut(&mut self, key: Key) -> Option<&mut T> {
-        let Chunk::Live(chunk) = self.chunks.get_mut(key.slot as usize / Self::CHUNK_SLOTS)? else { return None };
+        let Chunk::Live(chunk) = self.chunks.get_mut(key.slot as usize / Self::CHUNK_SLOTS)? else {
+            return None;
+        };
         match &mut chunk.places[key.slot as usize % Self::CHUNK_SLOTS] {
-            Place { generation, content: Content::Occupied(value) } if *generation == key.generation => Some(value),
+            Place { generation, content: Content::Occupied(value) }
+                if *generation == key.generation =>
+            {
+                Some(value)
+            }
             _ => None,
         }
     }
@@ -171,7 +194,9 @@ impl<T> Slab<T> {
     /// by other means that the slot still holds the value they mean.
     pub fn key_at(&self, slot: u32) -> Option<Key> {
         match self.place(slot)? {
-            Place { generation, content: Content::Occupied(_) } => Some(Key { slot, generation: *generation }),
+            Place { generation, content: Content::Occupied(_) } => {
+                Some(Key { slot, generation: *generation })
+            }
             Place { .. } => None,
         }
     }
@@ -187,7 +212,9 @@ impl<T> Slab<T> {
         // list of vacant ones.
         place.generation = place.generation.wrapping_add(1);
         let vacant = Content::Vacant { next: chunk.first_vacant };
-        let Content::Occupied(value) = std::mem::replace(&mut place.content, vacant) else { return None };
+        let Content::Occupied(value) = std::mem::replace(&mut place.content, vacant) else {
+            return None;
+        };
         let was_full = chunk.first_vacant.replace(at).is_none();
         chunk.used -= 1;
         self.len -= 1;

@@ -16,7 +16,8 @@ pub fn escape_control(text: &str) -> Cow<'_, str> {
     if !text.chars().any(char::is_control) {
         return Cow::Borrowed(text);
     }
-    let escape = |c: char| if c.is_control() { c.escape_debug().to_string() } else { c.to_string() };
+    let escape =
+        |c: char| if c.is_control() { c.escape_debug().to_string() } else { c.to_string() };
     Cow::Owned(text.chars().map(escape).collect())
 }
 
@@ -39,8 +40,9 @@ pub fn escape_control(text: &str) -> Cow<'_, str> {
 /// assert_eq!(snow_core::error_chain(&error), text);
 /// ```
 pub fn error_chain(error: &dyn Error) -> String {
-    let messages: Vec<String> =
-        std::iter::successors(Some(error), |&error| error.source()).map(ToString::to_string).collect();
+    let messages: Vec<String> = std::iter::successors(Some(error), |&error| error.source())
+        .map(ToString::to_string)
+        .collect();
     messages.join(":\n  ")
 }
 

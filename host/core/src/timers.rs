@@ -134,8 +134,14 @@ mod tests {
         }
         assert_eq!(timers.next_ms(), Some(10));
         assert_eq!(timers.pop_due(9), None);
-        assert_eq!([timers.pop_due(10), timers.pop_due(10), timers.pop_due(10)], [Some("a"), Some("a2"), None]);
-        assert_eq!([timers.pop_due(99), timers.pop_due(99), timers.pop_due(99)], [Some("b"), Some("c"), None]);
+        assert_eq!(
+            [timers.pop_due(10), timers.pop_due(10), timers.pop_due(10)],
+            [Some("a"), Some("a2"), None]
+        );
+        assert_eq!(
+            [timers.pop_due(99), timers.pop_due(99), timers.pop_due(99)],
+            [Some("b"), Some("c"), None]
+        );
         assert!(timers.is_empty());
     }
 

@@ -52,7 +52,11 @@ impl Runtime {
     ///
     /// # Errors
     /// The system has too little memory for an engine, or no thread for its ticker.
-    pub fn offline(limits: Limits, guests: &GuestConfigs, log: Log) -> Result<Runtime, EngineError> {
+    pub fn offline(
+        limits: Limits,
+        guests: &GuestConfigs,
+        log: Log,
+    ) -> Result<Runtime, EngineError> {
         Ok(Runtime::new(RuntimeParts {
             engine: Engine::start(&limits, 1)?,
             // Tokens need no randomness where no pending is ever created.
@@ -74,7 +78,11 @@ impl Runtime {
 
     /// Makes a runtime that differs only in what a manifest says: limits and permits.
     pub fn under(&self, limits: Arc<Limits>, permits: Permits) -> Runtime {
-        Runtime(Arc::new(RuntimeParts { limits, permits: Arc::new(permits), ..RuntimeParts::clone(&self.0) }))
+        Runtime(Arc::new(RuntimeParts {
+            limits,
+            permits: Arc::new(permits),
+            ..RuntimeParts::clone(&self.0)
+        }))
     }
 }
 

@@ -93,7 +93,11 @@ impl ChunkedDecoder {
     /// # Errors
     /// 400 for a malformed chunk and for a size line that is too long, 431 for a trailer section
     /// that is too large. The decoder can't be used after that.
-    pub fn decode<'a>(&mut self, input: &mut &'a [u8], limits: &HttpLimits) -> Result<Option<&'a [u8]>, Reject> {
+    pub fn decode<'a>(
+        &mut self,
+        input: &mut &'a [u8],
+        limits: &HttpLimits,
+    ) -> Result<Option<&'a [u8]>, Reject> {
         while self.state != State::Done {
             if self.state == State::Data {
                 return Ok(self.take_content(input));
@@ -204,7 +208,9 @@ impl ChunkedDecoder {
     fn next_in_trailer(&self, byte: u8) -> Result<State, Reject> {
         match (self.state, byte) {
             (State::TrailerStart, b'\r') => Ok(State::LastLf),
-            (State::TrailerStart | State::TrailerName, _) if headers::is_tchar(byte) => Ok(State::TrailerName),
+            (State::TrailerStart | State::TrailerName, _) if headers::is_tchar(byte) => {
+                Ok(State::TrailerName)
+            }
             (State::TrailerName, b':') => Ok(State::TrailerValue),
             (State::TrailerValue, b'\r') => Ok(State::TrailerLf),
             (State::TrailerValue, _) if headers::is_field_value(&[byte]) => Ok(State::TrailerValue),

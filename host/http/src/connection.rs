@@ -292,7 +292,9 @@ impl Connection {
     #[inline]
     pub fn is_finished(&self) -> bool {
         let closed = match self.phase {
-            Phase::Closing { linger } => self.output.is_empty() && (!linger || self.input_end == InputEnd::Reached),
+            Phase::Closing { linger } => {
+                self.output.is_empty() && (!linger || self.input_end == InputEnd::Reached)
+            }
             _ => false,
         };
         self.dropped || closed

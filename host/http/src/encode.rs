@@ -54,8 +54,15 @@ fn cut(text: &str) -> String {
 
 /// The fields that a response must not have. `expect` is not among them, because it means nothing
 /// in a response.
-const FORBIDDEN: [&str; 7] =
-    ["connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"];
+const FORBIDDEN: [&str; 7] = [
+    "connection",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
 
 /// Checks whether a response may be sent. `head_only` says that it is for a HEAD request.
 ///
@@ -86,7 +93,11 @@ pub fn check_response(response: &Response, head_only: bool) -> Result<(), Respon
 ///
 /// # Errors
 /// The first rule that the response breaks.
-pub fn check_streamed(response: &Response, length: Option<u64>, head_only: bool) -> Result<(), ResponseFault> {
+pub fn check_streamed(
+    response: &Response,
+    length: Option<u64>,
+    head_only: bool,
+) -> Result<(), ResponseFault> {
     let has_content = length.is_some_and(|length| length > 0) || !response.body.is_empty();
     if has_no_content(response.status) && has_content {
         return Err(ResponseFault::BodyNotAllowed(response.status));
@@ -96,7 +107,11 @@ pub fn check_streamed(response: &Response, length: Option<u64>, head_only: bool)
 
 /// Checks the status and the fields. With `any_length`, a `content-length` must be a number, but
 /// need not be `length`.
-fn check_head(response: &Response, length: Option<u64>, any_length: bool) -> Result<(), ResponseFault> {
+fn check_head(
+    response: &Response,
+    length: Option<u64>,
+    any_length: bool,
+) -> Result<(), ResponseFault> {
     if !(200..=599).contains(&response.status) {
         return Err(ResponseFault::BadStatus(response.status));
     }
@@ -236,7 +251,13 @@ pub fn encode_head(response: &Response, end: BodyEnd, envelope: &Envelope<'_>, o
 }
 
 /// Appends the field that tells where the body ends, if there is to be one.
-fn encode_framing(status: u16, end: BodyEnd, own_length: Option<u64>, envelope: &Envelope<'_>, out: &mut Vec<u8>) {
+fn encode_framing(
+    status: u16,
+    end: BodyEnd,
+    own_length: Option<u64>,
+    envelope: &Envelope<'_>,
+    out: &mut Vec<u8>,
+) {
     let length = match (status, end) {
         // A 204 must not have a length (RFC 9110, section 8.6).
         (204, _) => None,

@@ -39,7 +39,11 @@ impl Framing {
     /// `u64`, 501 for a transfer coding other than `chunked`, 417 for an expectation other than
     /// `100-continue`.
     pub fn of(head: &Head) -> Result<Framing, Reject> {
-        Ok(Framing { body: body_framing(head)?, keep_alive: keep_alive(head), expect_continue: expect_continue(head)? })
+        Ok(Framing {
+            body: body_framing(head)?,
+            keep_alive: keep_alive(head),
+            expect_continue: expect_continue(head)?,
+        })
     }
 }
 
@@ -104,7 +108,8 @@ fn check_transfer_coding(head: &Head) -> Result<(), Reject> {
 /// Returns whether the connection stays open after this request (RFC 9112, section 9.3). `close`
 /// wins over `keep-alive`.
 fn keep_alive(head: &Head) -> bool {
-    let has = |option| head.fields_named("connection").any(|options| headers::list_has(options, option));
+    let has =
+        |option| head.fields_named("connection").any(|options| headers::list_has(options, option));
     match head.version() {
         Version::Http11 => !has("close"),
         Version::Http10 => has("keep-alive") && !has("close"),
@@ -144,8 +149,23 @@ mod tests {
     fn a_length_is_digits_and_one_number() {
         assert_eq!(body(""), Ok(BodyFraming::None));
         assert_eq!(body("Content-Length: 0\r\n"), Ok(BodyFraming::Length(0)));
-        assert_eq!(body("Content-Length:5\r\ncontent-length: 5 , 5\r\n"), Ok(BodyFraming::Length(5)));
-        for bad in ["", "+5", "-5", "5,", ",5", "5 5", "5, 6", "0x5", "5\r\nContent-Length: 6", "5;", "\"5\""] {
+        assert_eq!(
+            body("Content-Length:5\r\ncontent-length: 5 , 5\r\n"),
+            Ok(BodyFraming::Length(5))
+        );
+        for bad in [
+            "",
+            "+5",
+            "-5",
+            "5,",
+            ",5",
+            "5 5",
+            "5, 6",
+            "0x5",
+            "5\r\nContent-Length: 6",
+            "5;",
+            "\"5\"",
+        ] {
             let fields = format!("Content-Length: {bad}\r\n");
             assert_eq!(body(&fields), Err(Reject::ContentLength), "{bad:?}");
         }
@@ -201,7 +221,8 @@ mod tests {
 
     #[test]
     fn only_one_expectation_is_known() {
-        let expects = |version, fields| framing(version, fields).map(|framing| framing.expect_continue);
+        let expects =
+            |version, fields| framing(version, fields).map(|framing| framing.expect_continue);
         assert_eq!(expects("1.1", ""), Ok(false));
         assert_eq!(expects("1.1", "Expect: 100-Continue\r\n"), Ok(true));
         assert_eq!(expects("1.0", "Expect: 100-continue\r\n"), Ok(false));

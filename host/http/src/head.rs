@@ -64,7 +64,10 @@ impl HeadReader {
     /// once it has begun.
     pub fn skip_blank_lines(&mut self, bytes: &[u8]) -> usize {
         let mut skipped = 0;
-        while self.lines == 0 && self.blank_lines < BLANK_LINES_MAX && bytes[skipped..].starts_with(b"\r\n") {
+        while self.lines == 0
+            && self.blank_lines < BLANK_LINES_MAX
+            && bytes[skipped..].starts_with(b"\r\n")
+        {
             // If the bytes ended with the CR before, that byte has been searched already.
             self.searched = 0;
             self.blank_lines += 1;
@@ -84,9 +87,15 @@ impl HeadReader {
     /// The fault of the first malformed line, as soon as it is known. The result does not depend on
     /// how the bytes are split, except that the fault of a head that is not whole may not be known
     /// yet.
-    pub fn read(&mut self, bytes: &[u8], limits: &HttpLimits) -> Result<Option<(Head, usize)>, Reject> {
+    pub fn read(
+        &mut self,
+        bytes: &[u8],
+        limits: &HttpLimits,
+    ) -> Result<Option<(Head, usize)>, Reject> {
         match self.find_end(bytes, limits)? {
-            Some(end) => parse(&bytes[..end], self.lines as usize - 1, limits).map(|head| Some((head, end))),
+            Some(end) => {
+                parse(&bytes[..end], self.lines as usize - 1, limits).map(|head| Some((head, end)))
+            }
             None => Ok(None),
         }
     }
@@ -186,7 +195,9 @@ fn parse(bytes: &[u8], fields: usize, limits: &HttpLimits) -> Result<Head, Rejec
         Ok(_) => return Err(Reject::RequestLine),
         Err(error) => return Err(explain(error, bytes)),
     }
-    let (Some(method), Some(target), Some(version)) = (request.method, request.path, request.version) else {
+    let (Some(method), Some(target), Some(version)) =
+        (request.method, request.path, request.version)
+    else {
         return Err(Reject::RequestLine);
     };
     let version = match version {
@@ -262,7 +273,10 @@ fn build(
 /// An empty value is allowed: the target then has no authority (RFC 9112, section 3.2), and this
 /// server has one host only.
 fn host_of<'a>(fields: &[Header<'a>], version: Version) -> Result<Option<&'a [u8]>, Reject> {
-    let mut hosts = fields.iter().filter(|field| field.name.eq_ignore_ascii_case("host")).map(|field| field.value);
+    let mut hosts = fields
+        .iter()
+        .filter(|field| field.name.eq_ignore_ascii_case("host"))
+        .map(|field| field.value);
     match (hosts.next(), hosts.next()) {
         (None, _) if version == Version::Http10 => Ok(None),
         (Some(host), None) if host.is_empty() || target::is_host(host) => Ok(Some(host)),

@@ -3,8 +3,16 @@
 
 /// The fields that are about the connection and not about the message (RFC 9110, section 7.6.1),
 /// and `expect`, which the host answers. Guests neither see nor send them.
-const CONNECTION_LEVEL: [&str; 8] =
-    ["connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "proxy-connection", "expect"];
+const CONNECTION_LEVEL: [&str; 8] = [
+    "connection",
+    "keep-alive",
+    "transfer-encoding",
+    "te",
+    "trailer",
+    "upgrade",
+    "proxy-connection",
+    "expect",
+];
 
 /// Returns whether a field of a request is about its connection. `name` is in lower case.
 pub(crate) fn is_connection_level(name: &str) -> bool {
@@ -85,7 +93,9 @@ pub fn decimal(digits: &[u8]) -> Result<u64, BadNumber> {
     }
     digits
         .iter()
-        .try_fold(0_u64, |number, digit| number.checked_mul(10)?.checked_add(u64::from(digit - b'0')))
+        .try_fold(0_u64, |number, digit| {
+            number.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
+        })
         .ok_or(BadNumber::TooLarge)
 }
 

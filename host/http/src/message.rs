@@ -94,12 +94,12 @@ impl Head {
     /// `host` field has the value of [`authority`](Self::authority), so that a guest never sees two
     /// hosts.
     pub fn guest_fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.fields().filter(|(name, _)| !headers::is_connection_level(name) && !self.is_nominated(name)).map(
-            |(name, value)| match name {
+        self.fields()
+            .filter(|(name, _)| !headers::is_connection_level(name) && !self.is_nominated(name))
+            .map(|(name, value)| match name {
                 "host" => (name, self.bytes(self.authority)),
                 _ => (name, value),
-            },
-        )
+            })
     }
 
     /// Returns the value of the first field with this name, which must be in lower case.

@@ -44,7 +44,9 @@ impl fmt::Display for RequestId {
         match self {
             // Not `{:032x}`, which takes ten times as long: each request displays its id three
             // times.
-            RequestId::Made(number) => f.write_str(str::from_utf8(&hexadecimal(*number)).unwrap_or_default()),
+            RequestId::Made(number) => {
+                f.write_str(str::from_utf8(&hexadecimal(*number)).unwrap_or_default())
+            }
             RequestId::Given(text) => f.write_str(text),
         }
     }

@@ -56,7 +56,8 @@ impl<'a> Target<'a> {
         }
         // The authority ends where the path or the query begins. A fragment can't follow: `#` was
         // refused before.
-        let authority_end = rest.iter().position(|byte| matches!(byte, b'/' | b'?')).unwrap_or(rest.len());
+        let authority_end =
+            rest.iter().position(|byte| matches!(byte, b'/' | b'?')).unwrap_or(rest.len());
         let (authority, path_and_query) = rest.split_at(authority_end);
         if !scheme.eq_ignore_ascii_case(b"http") || !is_host(authority) {
             return Err(Reject::Target);
@@ -70,7 +71,8 @@ impl<'a> Target<'a> {
 pub(super) fn is_host(value: &[u8]) -> bool {
     match value.strip_prefix(b"[") {
         // An IPv6 address in brackets: `[::1]:80`. Its colons would else be taken for the port's.
-        Some(rest) => memchr(b']', rest).is_some_and(|end| is_ipv6(&rest[..end]) && is_port_part(&rest[end + 1..])),
+        Some(rest) => memchr(b']', rest)
+            .is_some_and(|end| is_ipv6(&rest[..end]) && is_port_part(&rest[end + 1..])),
         None => {
             let name_end = memchr(b':', value).unwrap_or(value.len());
             is_registered_name(&value[..name_end]) && is_port_part(&value[name_end..])
@@ -89,7 +91,9 @@ fn is_registered_name(name: &[u8]) -> bool {
     loop {
         rest = match rest {
             [] => return !name.is_empty(),
-            [b'%', high, low, rest @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => rest,
+            [b'%', high, low, rest @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                rest
+            }
             [byte, rest @ ..] if is_name_byte(*byte) => rest,
             _ => return false,
         }
@@ -114,7 +118,10 @@ fn is_port_part(part: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    fn parts(method: &str, target: &'static str) -> Result<(Option<&'static str>, &'static str), u16> {
+    fn parts(
+        method: &str,
+        target: &'static str,
+    ) -> Result<(Option<&'static str>, &'static str), u16> {
         let text = |bytes| str::from_utf8(bytes).unwrap();
         match Target::parse(method.as_bytes(), target.as_bytes()) {
             Ok(target) => Ok((target.authority.map(text), text(target.path))),

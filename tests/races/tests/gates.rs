@@ -35,8 +35,12 @@ fn one_call_at_a_time_is_inside_and_the_worker_in_line_is_notified() {
         assert_eq!(gate.inside(), 0);
         match (first, second) {
             (Ok(_), Ok(_)) => {}
-            (Ok(notified), Err(Full)) => assert_eq!(notified, [B], "B is in line, and was not notified"),
-            (Err(Full), Ok(notified)) => assert_eq!(notified, [A], "A is in line, and was not notified"),
+            (Ok(notified), Err(Full)) => {
+                assert_eq!(notified, [B], "B is in line, and was not notified")
+            }
+            (Err(Full), Ok(notified)) => {
+                assert_eq!(notified, [A], "A is in line, and was not notified")
+            }
             (Err(Full), Err(Full)) => panic!("the gate was open, and no call entered"),
         }
     });

@@ -32,7 +32,10 @@ impl Shared {
         })
     }
 
-    fn spawn<T: 'static>(&self, run: impl FnOnce(&Registry<u32>) -> T + Send + 'static) -> JoinHandle<T> {
+    fn spawn<T: 'static>(
+        &self,
+        run: impl FnOnce(&Registry<u32>) -> T + Send + 'static,
+    ) -> JoinHandle<T> {
         let shared = self.clone();
         thread::spawn(move || run(&shared.0))
     }
@@ -98,7 +101,8 @@ fn of_three_settlers_one_wins_and_its_value_stays() {
         let (by_token, by_key) = (by_token.join().unwrap(), by_key.join().unwrap());
         let results = [by_token, by_key.ok_or(Refusal::AlreadySettled), by_id];
         let winners: Vec<usize> = (0..3).filter(|&n| results[n] == Ok(Some(waiter(0)))).collect();
-        let losers = results.iter().filter(|result| **result == Err(Refusal::AlreadySettled)).count();
+        let losers =
+            results.iter().filter(|result| **result == Err(Refusal::AlreadySettled)).count();
         assert_eq!((winners.len(), losers), (1, 2), "{results:?}");
         assert_eq!(shared.0.collect(id), Some(winners[0] as u32 + 1));
         shared.ends_clean(&[id]);
@@ -130,14 +134,19 @@ fn of_two_pendings_in_different_shards_the_deadline_wins_what_no_settler_won() {
             for (n, id) in ids.into_iter().enumerate() {
                 shared.0.arm(id, waiter(n as u32));
             }
-            let settlers = ids.map(|id| shared.spawn(move |registry| registry.settle(id, 1).is_ok()));
+            let settlers =
+                ids.map(|id| shared.spawn(move |registry| registry.settle(id, 1).is_ok()));
             let end = shared.deadline(join, &ids);
             let got_ok = settlers.map(|settler| settler.join().unwrap());
             match (join, end) {
-                (Join::All, End::Settled(values)) => assert_eq!((values, got_ok), (vec![1, 1], [true, true])),
+                (Join::All, End::Settled(values)) => {
+                    assert_eq!((values, got_ok), (vec![1, 1], [true, true]))
+                }
                 (Join::All, End::Deadline) => assert_ne!(got_ok, [true, true]),
                 // The second settler may get `Ok` after the first has decided the wait.
-                (Join::Any, End::Settled(values)) => assert!(!values.is_empty() && got_ok.contains(&true)),
+                (Join::Any, End::Settled(values)) => {
+                    assert!(!values.is_empty() && got_ok.contains(&true))
+                }
                 (Join::Any, End::Deadline) => assert_eq!(got_ok, [false, false]),
             }
             shared.ends_clean(&[]);
@@ -219,7 +228,8 @@ fn a_value_passes_over_all_that_leave_together() {
         let settler = shared.spawn(|registry| registry.settle_next(KEY, 9));
         let leaver = shared.spawn(move |registry| registry.release(second));
         let passed_on = shared.0.release(first);
-        let handed = [settler.join().unwrap().expect("one stays"), leaver.join().unwrap(), passed_on];
+        let handed =
+            [settler.join().unwrap().expect("one stays"), leaver.join().unwrap(), passed_on];
         assert_eq!(wakes(2, &handed), 1, "{handed:?}");
         assert_eq!(shared.0.collect(stays), Some(9));
         shared.ends_clean(&[stays]);
@@ -310,7 +320,9 @@ fn settle_all_passes_over_no_pending_that_stays() {
         let settled = all.join().unwrap() + u32::from(next.join().unwrap());
         assert!(shared.0.is_settled(stays));
         // If the value for the pending that left was passed on, only its sender counted it.
-        assert!((1..=2).contains(&settled) && (passed_on.is_none() || passed_on == Some(waiter(1))));
+        assert!(
+            (1..=2).contains(&settled) && (passed_on.is_none() || passed_on == Some(waiter(1)))
+        );
         shared.ends_clean(&[stays]);
     });
 }

@@ -62,7 +62,9 @@ impl<V> Pending<V> {
 
     fn owner(&self) -> Owner {
         match self.state {
-            State::Waiting { owner } | State::Armed { owner, .. } | State::Settled { owner, .. } => owner,
+            State::Waiting { owner }
+            | State::Armed { owner, .. }
+            | State::Settled { owner, .. } => owner,
         }
     }
 }
@@ -117,7 +119,8 @@ impl<V: Clone> Shard<V> {
     /// Creates a pending, and puts it at the end of the queue of the key `name`.
     pub fn create(&mut self, name: Option<&str>, owner: Owner, entropy: Entropy) -> Key {
         let secret = self.next_secret(entropy);
-        let key = self.pendings.insert(Pending { secret, state: State::Waiting { owner }, queued: None });
+        let key =
+            self.pendings.insert(Pending { secret, state: State::Waiting { owner }, queued: None });
         if let Some(name) = name {
             let queued = Some(self.enqueue(name, key));
             self.pendings.get_mut(key).expect("the pending was just inserted").queued = queued;
@@ -151,7 +154,12 @@ impl<V: Clone> Shard<V> {
     }
 
     /// Settles a pending and takes it out of its key's queue. Returns the waiter to wake.
-    pub fn settle(&mut self, key: Key, value: V, passes_on: bool) -> Result<Option<Waiter>, Refusal> {
+    pub fn settle(
+        &mut self,
+        key: Key,
+        value: V,
+        passes_on: bool,
+    ) -> Result<Option<Waiter>, Refusal> {
         // Does nothing for a pending that is unknown or settled.
         self.unlink(key);
         let pending = self.pendings.get_mut(key).ok_or(Refusal::Unknown)?;
@@ -166,14 +174,25 @@ impl<V: Clone> Shard<V> {
     }
 
     /// Settles the first pending in the queue of the key `name`. `None` if none waits.
-    pub fn settle_oldest(&mut self, name: &str, value: V, passes_on: bool) -> Option<Option<Waiter>> {
+    pub fn settle_oldest(
+        &mut self,
+        name: &str,
+        value: V,
+        passes_on: bool,
+    ) -> Option<Option<Waiter>> {
         let oldest = self.key(self.queues.get(name)?.head);
         self.settle(oldest, value, passes_on).ok()
     }
 
     /// Settles up to `batch` pendings that wait under the key `name`, the oldest first. Returns how
     /// many.
-    pub fn settle_batch(&mut self, name: &str, value: &V, batch: u32, woken: &mut Vec<Waiter>) -> u32 {
+    pub fn settle_batch(
+        &mut self,
+        name: &str,
+        value: &V,
+        batch: u32,
+        woken: &mut Vec<Waiter>,
+    ) -> u32 {
         for done in 0..batch {
             let Some(waiter) = self.settle_oldest(name, value.clone(), false) else { return done };
             woken.extend(waiter);
@@ -183,7 +202,9 @@ impl<V: Clone> Shard<V> {
 
     /// Sets the waiter of a pending. Returns whether the pending is settled already, or released.
     pub fn arm(&mut self, key: Key, waiter: Waiter) -> bool {
-        let Some(pending) = self.pendings.get_mut(key).filter(|pending| pending.waits()) else { return true };
+        let Some(pending) = self.pendings.get_mut(key).filter(|pending| pending.waits()) else {
+            return true;
+        };
         pending.state = State::Armed { owner: pending.owner(), waiter };
         false
     }
@@ -237,7 +258,8 @@ impl<V: Clone> Shard<V> {
     fn unlink(&mut self, key: Key) {
         let waiting = self.pendings.get_mut(key).filter(|pending| pending.waits());
         let Some(queued) = waiting.and_then(|pending| pending.queued.as_mut()) else { return };
-        let (name, previous, next) = (queued.name.clone(), queued.previous.take(), queued.next.take());
+        let (name, previous, next) =
+            (queued.name.clone(), queued.previous.take(), queued.next.take());
         // Join its neighbours.
         if let Some(previous) = previous {
             self.queued(previous).next = next;
@@ -246,7 +268,8 @@ impl<V: Clone> Shard<V> {
             self.queued(next).previous = previous;
         }
         // Where it had no neighbour, it was an end of the queue, or all of it.
-        let queue = self.queues.get_mut(&name).expect("a pending that waits under a key is in its queue");
+        let queue =
+            self.queues.get_mut(&name).expect("a pending that waits under a key is in its queue");
         queue.len -= 1;
         match (previous, next) {
             (None, None) => drop(self.queues.remove(&name)),

@@ -81,7 +81,10 @@ mod tests {
         assert_eq!((idle.take_oldest(), idle.oldest_ms()), (Some("a"), Some(11)));
         idle.put(1, 14, "e");
         idle.retain(|kind| kind == 1);
-        assert_eq!((idle.take_oldest(), idle.take_oldest(), idle.oldest_ms()), (Some("e"), None, None));
+        assert_eq!(
+            (idle.take_oldest(), idle.take_oldest(), idle.oldest_ms()),
+            (Some("e"), None, None)
+        );
         assert!(idle.is_empty());
     }
 }

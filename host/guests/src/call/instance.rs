@@ -51,7 +51,11 @@ impl Instance {
     }
 
     /// Returns the instance that was kept, if it can serve this call, or else a fresh one.
-    pub(super) fn next(kept: Option<Instance>, runtime: &Runtime, context: CallContext) -> Instance {
+    pub(super) fn next(
+        kept: Option<Instance>,
+        runtime: &Runtime,
+        context: CallContext,
+    ) -> Instance {
         let calls_max = context.permit().quota.instance_calls_max;
         // If it can't, it is dropped here already, so that the pool has room for the fresh one.
         let kept = kept.filter(|kept| kept.calls < calls_max && kept.context().can_go_on(&context));
@@ -107,7 +111,11 @@ impl Instance {
         let resume = match self.resume {
             Some(resume) => resume,
             None => {
-                let export = guest.exports.resume.as_ref().ok_or_else(|| wasmtime::Error::msg("no `resume`"))?;
+                let export = guest
+                    .exports
+                    .resume
+                    .as_ref()
+                    .ok_or_else(|| wasmtime::Error::msg("no `resume`"))?;
                 typed(&instance, &mut self.store, export)?
             }
         };
@@ -120,7 +128,10 @@ impl Instance {
         });
         let arrivals = arrivals.collect();
         let resume: ResumeFunc<'_> = resume;
-        Ok(resume.call_async(&mut self.store, (route.0, cause.into(), request, state, arrivals)).await?.0)
+        Ok(resume
+            .call_async(&mut self.store, (route.0, cause.into(), request, state, arrivals))
+            .await?
+            .0)
     }
 
     async fn instance(&mut self, guest: &Guest) -> wasmtime::Result<component::Instance> {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use snow_core::WorkerId;
 use snow_runtime::{
-    Arrival, Call, CallEnd, CallEntry, CallFault, Cause, GuestRequest, Handle, Outcome, RouteId, Suspend,
+    Arrival, Call, CallEnd, CallEntry, CallFault, Cause, GuestRequest, Handle, Outcome, RouteId,
+    Suspend,
 };
 
 use super::instance::{Instance, Resumed};
@@ -56,11 +57,21 @@ pub(super) async fn run(
     let Call { route, request_id, entry, now_ms, .. } = call;
     let (request, resumed) = match entry {
         CallEntry::Handle(request) => (Some(request), None),
-        CallEntry::Resume { cause, request, state, arrivals } => (request, Some((cause, state, arrivals))),
+        CallEntry::Resume { cause, request, state, arrivals } => {
+            (request, Some((cause, state, arrivals)))
+        }
     };
     let arguments = Arguments { route, request_id: request_id.to_string(), request, resumed };
     let permit = member.permit.clone();
-    let context = CallContext::for_request(&runtime, worker, permit, request_id, now_ms, &seat, arguments.handles());
+    let context = CallContext::for_request(
+        &runtime,
+        worker,
+        permit,
+        request_id,
+        now_ms,
+        &seat,
+        arguments.handles(),
+    );
 
     let mut instance = Instance::next(kept, &runtime, context);
     let returned = invoke(&member.version.guest, &mut instance, &arguments).await;
@@ -76,9 +87,17 @@ pub(super) async fn run(
 }
 
 /// Calls `handle` or `resume`.
-async fn invoke(guest: &Guest, instance: &mut Instance, arguments: &Arguments) -> wasmtime::Result<types::Outcome> {
-    let client = arguments.request.as_ref().map(|request| request.client.to_string()).unwrap_or_default();
-    let request = arguments.request.as_ref().map(|request| RequestRef::new(&arguments.request_id, &client, request));
+async fn invoke(
+    guest: &Guest,
+    instance: &mut Instance,
+    arguments: &Arguments,
+) -> wasmtime::Result<types::Outcome> {
+    let client =
+        arguments.request.as_ref().map(|request| request.client.to_string()).unwrap_or_default();
+    let request = arguments
+        .request
+        .as_ref()
+        .map(|request| RequestRef::new(&arguments.request_id, &client, request));
     match (&arguments.resumed, request) {
         (Some((cause, state, arrivals)), request) => {
             let resumed = Resumed { cause: *cause, state, arrivals };
@@ -124,7 +143,9 @@ fn fault(error: &wasmtime::Error, context: &CallContext) -> CallFault {
     let mut text = format!("{error:?}");
     if context.memory.was_refused {
         let Bound { most, set_by } = &context.permit().quota.memory_bytes;
-        text += &format!("\nnote: it had asked for more than {most} bytes of memory, the limit of a call ({set_by})");
+        text += &format!(
+            "\nnote: it had asked for more than {most} bytes of memory, the limit of a call ({set_by})"
+        );
     }
     CallFault::Trapped(text)
 }
@@ -147,7 +168,9 @@ fn judge(
         None => {}
     }
     outcome.map_err(|fault| match fault {
-        CallFault::Trapped(text) if is_resumed && version.trial.is_withdrawn() => CallFault::Withdrawn(text),
+        CallFault::Trapped(text) if is_resumed && version.trial.is_withdrawn() => {
+            CallFault::Withdrawn(text)
+        }
         fault => fault,
     })
 }

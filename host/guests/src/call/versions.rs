@@ -94,7 +94,10 @@ impl Versions {
         let member = Arc::new(member);
         match &mut self.0[index] {
             Some(held) => (held.member, held.is_current) = (member, true),
-            none => *none = Some(HeldVersion { member, requests: 0, is_current: true, is_expelled: false }),
+            none => {
+                *none =
+                    Some(HeldVersion { member, requests: 0, is_current: true, is_expelled: false })
+            }
         }
     }
 }

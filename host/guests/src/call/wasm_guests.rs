@@ -87,7 +87,8 @@ impl WasmGuests {
         entry.call = None;
         let gate = entry.gate.take();
         if let Some(instance) = ended.instance {
-            let (version, now_ms) = (entry.version, entry.started_ms + entry.seat.stopwatch.call_ms());
+            let (version, now_ms) =
+                (entry.version, entry.started_ms + entry.seat.stopwatch.call_ms());
             let most = self.runtime.limits.worker_calls_started_max as usize;
             let keeps = self.versions.get(version).is_some_and(HeldVersion::keeps_instances);
             if keeps && self.idle.count(version) < most {
@@ -119,7 +120,9 @@ impl Guests for WasmGuests {
     }
 
     fn guest_name(&self, version: VersionId) -> Arc<str> {
-        self.versions.get(version).map_or_else(|| "-".into(), |held| held.member.permit.name.clone())
+        self.versions
+            .get(version)
+            .map_or_else(|| "-".into(), |held| held.member.permit.name.clone())
     }
 
     fn has_resume(&self, version: VersionId) -> bool {
@@ -136,7 +139,9 @@ impl Guests for WasmGuests {
 
     fn enter(&mut self, version: VersionId) -> bool {
         let permit = self.versions.get(version).map(|held| held.member.permit.clone());
-        let Some((gate, calls_max)) = permit.and_then(|permit| permit.gate.clone().zip(permit.quota.calls_max)) else {
+        let Some((gate, calls_max)) =
+            permit.and_then(|permit| permit.gate.clone().zip(permit.quota.calls_max))
+        else {
             // A new manifest has taken the guest's limit away.
             return true;
         };
@@ -199,7 +204,8 @@ impl Guests for WasmGuests {
     }
 
     fn start(&mut self, slot: Slot, call: Call) -> Ran {
-        let held = self.versions.get(call.version).expect("the request of a call holds its version");
+        let held =
+            self.versions.get(call.version).expect("the request of a call holds its version");
         let member = held.member.clone();
         let kept = self.take_idle(call.version);
         self.in_use += 1;

@@ -61,8 +61,15 @@ impl CallContext {
     /// Makes the context of a call of `routes()`.
     pub(crate) fn for_routes(runtime: &Runtime, permit: Arc<Permit>) -> CallContext {
         let seat = Seat::default();
-        let mut context =
-            CallContext::for_request(runtime, WorkerId(0), permit, RequestId::made(0), 0, &seat, Vec::new());
+        let mut context = CallContext::for_request(
+            runtime,
+            WorkerId(0),
+            permit,
+            RequestId::made(0),
+            0,
+            &seat,
+            Vec::new(),
+        );
         context.phase = Phase::Routes;
         context
     }
@@ -183,7 +190,11 @@ impl CallContext {
     }
 
     /// Creates a pending, if the guest may.
-    pub(crate) fn create(&mut self, key: Option<&str>, timer: TimerState) -> Result<Resource<Pending>, Refusal> {
+    pub(crate) fn create(
+        &mut self,
+        key: Option<&str>,
+        timer: TimerState,
+    ) -> Result<Resource<Pending>, Refusal> {
         let limits = &self.runtime.limits;
         if !self.has_request() {
             return Err(Refusal::Denied);
@@ -262,7 +273,12 @@ pub(crate) struct MemoryCeiling {
 }
 
 impl ResourceLimiter for MemoryCeiling {
-    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         let bytes = self.bytes.saturating_add(desired.saturating_sub(current));
         if bytes > self.bytes_max {
             self.was_refused = true;
@@ -280,5 +296,7 @@ impl ResourceLimiter for MemoryCeiling {
 
 /// Returns the error that ends a call which uses a `pending` of an earlier one.
 pub(crate) fn stale_pending() -> wasmtime::Error {
-    wasmtime::Error::msg("a `pending` of an earlier call was used: it was released when that call ended")
+    wasmtime::Error::msg(
+        "a `pending` of an earlier call was used: it was released when that call ended",
+    )
 }

@@ -141,12 +141,18 @@ impl Permit {
     /// one may not respond for others. What another guest may do decides, not what it has done: so
     /// the result does not depend on who happens to wait, nor on whom an unconsumed settlement
     /// passes to.
-    pub(crate) fn settle_key(&self, key: &str, settlement: Settlement, limits: &Limits) -> Result<Settled, Refusal> {
+    pub(crate) fn settle_key(
+        &self,
+        key: &str,
+        settlement: Settlement,
+        limits: &Limits,
+    ) -> Result<Settled, Refusal> {
         check_key(key, limits)?;
         self.check(|own| is_granted(&own.settles, key))?;
         let settled = check_settlement(settlement, limits)?;
         let Some(all) = self.all_if_restricted(&settled) else { return Ok(settled) };
-        let is_shared = all.iter().any(|(name, config)| **name != *self.name && is_granted(&config.keys, key));
+        let is_shared =
+            all.iter().any(|(name, config)| **name != *self.name && is_granted(&config.keys, key));
         if is_shared { Err(Refusal::Denied) } else { Ok(settled) }
     }
 
@@ -168,7 +174,9 @@ impl Permit {
             return Ok(settled);
         }
         match registry.owner(token) {
-            Some(owner) if owner != self.account.owner || owner == Owner::ANONYMOUS => Err(Refusal::Denied),
+            Some(owner) if owner != self.account.owner || owner == Owner::ANONYMOUS => {
+                Err(Refusal::Denied)
+            }
             _ => Ok(settled),
         }
     }
@@ -190,7 +198,8 @@ impl Permit {
     /// Returns the grants of all guests if this is a response and the guest may not respond for
     /// others; else `None`.
     fn all_if_restricted(&self, settled: &Settled) -> Option<&GuestConfigs> {
-        let grants = self.grants.as_ref().filter(|_| matches!(**settled, Settlement::Response(_)))?;
+        let grants =
+            self.grants.as_ref().filter(|_| matches!(**settled, Settlement::Response(_)))?;
         (grants.own.responds != Some(true)).then_some(&*grants.all)
     }
 }
@@ -204,7 +213,11 @@ fn check_key(key: &str, limits: &Limits) -> Result<(), Refusal> {
 }
 
 fn check_settlement(settlement: Settlement, limits: &Limits) -> Result<Settled, Refusal> {
-    if settlement.bytes() > limits.settlement_bytes_max { Err(Refusal::Limit) } else { Ok(Settled::new(settlement)) }
+    if settlement.bytes() > limits.settlement_bytes_max {
+        Err(Refusal::Limit)
+    } else {
+        Ok(Settled::new(settlement))
+    }
 }
 
 #[cfg(test)]
@@ -229,17 +242,25 @@ mod tests {
     /// Three guests: `shop` waits under orders and mail, `pay` settles orders, `desk` settles both
     /// and may respond.
     fn permits() -> Permits {
-        let shop = GuestConfig { keys: globs(&["orders/*", "mail"]), settles: globs(&["mail"]), ..Default::default() };
+        let shop = GuestConfig {
+            keys: globs(&["orders/*", "mail"]),
+            settles: globs(&["mail"]),
+            ..Default::default()
+        };
         let pay = GuestConfig { settles: globs(&["orders/*"]), ..Default::default() };
-        let desk = GuestConfig { settles: globs(&["*"]), responds: Some(true), ..Default::default() };
-        let configs = [("shop", shop), ("pay", pay), ("desk", desk)].map(|(name, config)| (name.to_owned(), config));
+        let desk =
+            GuestConfig { settles: globs(&["*"]), responds: Some(true), ..Default::default() };
+        let configs = [("shop", shop), ("pay", pay), ("desk", desk)]
+            .map(|(name, config)| (name.to_owned(), config));
         Permits::new(&configs.into(), &Limits::default())
     }
 
     #[test]
     fn without_grants_everybody_may_do_everything() {
-        let configs = [("a".to_owned(), GuestConfig { pendings_max: Some(3), ..Default::default() })];
-        let (permits, limits) = (Permits::new(&configs.into(), &Limits::default()), Limits::default());
+        let configs =
+            [("a".to_owned(), GuestConfig { pendings_max: Some(3), ..Default::default() })];
+        let (permits, limits) =
+            (Permits::new(&configs.into(), &Limits::default()), Limits::default());
         let (a, b) = (permits.of("a"), permits.of("b"));
         assert_eq!(a.create(Some("x"), &limits).unwrap().pendings_max, 3, "a limit is no grant");
         assert_eq!(b.create(Some("x"), &limits).unwrap().pendings_max, limits.guest_pendings_max);
@@ -252,15 +273,29 @@ mod tests {
         let [shop, pay, stranger] = ["shop", "pay", "stranger"].map(|name| permits.of(name));
         let creates = |guest: &Permit, key| guest.create(key, &limits).map(|_| ());
         let settles = |guest: &Permit, key| guest.settle_key(key, value(1), &limits).map(|_| ());
-        assert_eq!((creates(&shop, Some("orders/1")), creates(&shop, Some("users"))), (Ok(()), Err(Refusal::Denied)));
-        assert_eq!((settles(&shop, "mail"), settles(&shop, "orders/1")), (Ok(()), Err(Refusal::Denied)));
-        assert_eq!((settles(&pay, "orders/1"), creates(&pay, Some("orders/1"))), (Ok(()), Err(Refusal::Denied)));
+        assert_eq!(
+            (creates(&shop, Some("orders/1")), creates(&shop, Some("users"))),
+            (Ok(()), Err(Refusal::Denied))
+        );
+        assert_eq!(
+            (settles(&shop, "mail"), settles(&shop, "orders/1")),
+            (Ok(()), Err(Refusal::Denied))
+        );
+        assert_eq!(
+            (settles(&pay, "orders/1"), creates(&pay, Some("orders/1"))),
+            (Ok(()), Err(Refusal::Denied))
+        );
         assert_eq!(
             (creates(&stranger, Some("mail")), settles(&stranger, "")),
             (Err(Refusal::Denied), Err(Refusal::Denied))
         );
         assert_eq!(creates(&stranger, None), Ok(()), "a pending without a key needs no grant");
-        assert!(shop.sees("orders/1") && pay.sees("orders/1") && !pay.sees("mail") && !stranger.sees("mail"));
+        assert!(
+            shop.sees("orders/1")
+                && pay.sees("orders/1")
+                && !pay.sees("mail")
+                && !stranger.sees("mail")
+        );
     }
 
     #[test]
@@ -272,19 +307,30 @@ mod tests {
         assert!(desk.settle_key("orders/1", response(), &limits).is_ok());
 
         let registry: Registry<Settled> = Registry::new(10, |bytes| bytes.fill(7));
-        let id = registry.create_for(shop.create(None, &limits).unwrap(), WorkerId(0), None).unwrap();
+        let id =
+            registry.create_for(shop.create(None, &limits).unwrap(), WorkerId(0), None).unwrap();
         let token = registry.token(id).unwrap();
-        let with = |guest: &Permit, token: &str, what| guest.settle_token(token, what, &registry, &limits).map(|_| ());
+        let with = |guest: &Permit, token: &str, what| {
+            guest.settle_token(token, what, &registry, &limits).map(|_| ())
+        };
         assert_eq!(with(&pay, &token, response()), Err(Refusal::Denied));
         assert_eq!(with(&pay, &token, value(1)), Ok(()), "a token is a capability");
-        assert_eq!((with(&shop, &token, response()), with(&desk, &token, response())), (Ok(()), Ok(())));
+        assert_eq!(
+            (with(&shop, &token, response()), with(&desk, &token, response())),
+            (Ok(()), Ok(()))
+        );
         assert_eq!(with(&pay, "no token", response()), Ok(()), "the registry will refuse it");
-        assert_eq!(with(&permits.of("shop"), &token, response()), Ok(()), "so may a later version of it");
+        assert_eq!(
+            with(&permits.of("shop"), &token, response()),
+            Ok(()),
+            "so may a later version of it"
+        );
     }
 
     #[test]
     fn keys_and_settlements_have_lengths() {
-        let (permits, limits) = (permits(), Limits { key_bytes_max: 8, settlement_bytes_max: 4, ..Limits::default() });
+        let (permits, limits) =
+            (permits(), Limits { key_bytes_max: 8, settlement_bytes_max: 4, ..Limits::default() });
         let [shop, stranger] = ["shop", "stranger"].map(|name| permits.of(name));
         assert_eq!(shop.create(Some("orders/12"), &limits).map(|_| ()), Err(Refusal::Limit));
         assert_eq!(stranger.settle_key("too long!", value(1), &limits), Err(Refusal::Limit));

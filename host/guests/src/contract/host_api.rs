@@ -34,42 +34,70 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<CallContext>> {
 
 fn add_pending_handles(linker: &mut Linker<CallContext>) -> wasmtime::Result<()> {
     let mut handles = linker.instance("snow:host/pending-handles@0.1.0")?;
-    handles.resource("pending", ResourceType::host::<Pending>(), |mut store: Context<'_>, representation| {
-        store.data_mut().drop_handle(representation);
-        Ok(())
-    })?;
-    handles.func_wrap("[method]pending.token", |store: Context<'_>, (this,): (Resource<Pending>,)| {
-        let context = store.data();
-        let handle = context.handle(this.rep()).ok_or_else(stale_pending)?;
-        let token = context.runtime.registry.token(handle.id);
-        Ok((token.ok_or_else(|| wasmtime::Error::msg("the `pending` does not exist any more"))?,))
-    })?;
+    handles.resource(
+        "pending",
+        ResourceType::host::<Pending>(),
+        |mut store: Context<'_>, representation| {
+            store.data_mut().drop_handle(representation);
+            Ok(())
+        },
+    )?;
+    handles.func_wrap(
+        "[method]pending.token",
+        |store: Context<'_>, (this,): (Resource<Pending>,)| {
+            let context = store.data();
+            let handle = context.handle(this.rep()).ok_or_else(stale_pending)?;
+            let token = context.runtime.registry.token(handle.id);
+            Ok((token
+                .ok_or_else(|| wasmtime::Error::msg("the `pending` does not exist any more"))?,))
+        },
+    )?;
     handles.func_wrap("create", |mut store: Context<'_>, (key,): (Option<String>,)| {
-        Ok((store.data_mut().create(key.as_deref(), TimerState::None).map_err(types::Refusal::from),))
+        Ok((store
+            .data_mut()
+            .create(key.as_deref(), TimerState::None)
+            .map_err(types::Refusal::from),))
     })?;
     handles.func_wrap("timer", |mut store: Context<'_>, (after_ms,): (u32,)| {
         let context = store.data_mut();
         let at_ms = due_ms(context.now_ms + context.stopwatch.call_ms(), after_ms);
         Ok((context.create(None, TimerState::Due { at_ms }).map_err(types::Refusal::from),))
     })?;
-    handles.func_wrap("set-result", |store: Context<'_>, (token, with): (String, types::Settlement)| {
-        Ok((store.data().settle(&token, with.into()).map_err(types::Refusal::from),))
-    })?;
-    handles.func_wrap("set-next", |store: Context<'_>, (key, with): (String, types::Settlement)| {
-        Ok((store.data().settle_next(&key, with.into()).map_err(types::Refusal::from),))
-    })?;
-    handles.func_wrap_async("set-all", |store: Context<'_>, (key, with): (String, types::Settlement)| {
-        Box::new(async move { Ok((settle_all(&store, &key, with.into()).await.map_err(types::Refusal::from),)) })
-    })?;
+    handles.func_wrap(
+        "set-result",
+        |store: Context<'_>, (token, with): (String, types::Settlement)| {
+            Ok((store.data().settle(&token, with.into()).map_err(types::Refusal::from),))
+        },
+    )?;
+    handles.func_wrap(
+        "set-next",
+        |store: Context<'_>, (key, with): (String, types::Settlement)| {
+            Ok((store.data().settle_next(&key, with.into()).map_err(types::Refusal::from),))
+        },
+    )?;
+    handles.func_wrap_async(
+        "set-all",
+        |store: Context<'_>, (key, with): (String, types::Settlement)| {
+            Box::new(async move {
+                Ok((settle_all(&store, &key, with.into()).await.map_err(types::Refusal::from),))
+            })
+        },
+    )?;
     add_wait(&mut handles)?;
-    handles.func_wrap("waiting", |store: Context<'_>, (key,): (String,)| Ok((store.data().waiting(&key),)))?;
+    handles.func_wrap("waiting", |store: Context<'_>, (key,): (String,)| {
+        Ok((store.data().waiting(&key),))
+    })?;
     Ok(())
 }
 
 /// Settles as many pendings as wait under a key now. Yields whenever the time for settling in one
 /// slice is over, since a million of them must not stop the loop. A pending that is created
 /// meanwhile may be settled in the place of one that was released meanwhile.
-async fn settle_all(store: &Context<'_>, key: &str, settlement: Settlement) -> Result<u32, Refusal> {
+async fn settle_all(
+    store: &Context<'_>,
+    key: &str,
+    settlement: Settlement,
+) -> Result<u32, Refusal> {
     let context = store.data();
     let RuntimeParts { registry, post, limits, .. } = &*context.runtime;
     let value = context.permit.settle_key(key, settlement, limits)?;
@@ -77,7 +105,8 @@ async fn settle_all(store: &Context<'_>, key: &str, settlement: Settlement) -> R
     while left > 0 {
         settled += registry.settle_while(key, &value, &mut left, |woken| {
             post.wake(woken);
-            context.stopwatch.slice_time() < Duration::from_micros(TurnLimits::DEFAULT.settling_us_max)
+            context.stopwatch.slice_time()
+                < Duration::from_micros(TurnLimits::DEFAULT.settling_us_max)
         });
         if left > 0 {
             // Wakes itself and is pending once: the loop goes on with others, and polls the call

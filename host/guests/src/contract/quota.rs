@@ -34,17 +34,23 @@ impl Quota {
     /// no entry. A guest may not have more memory than the limit of all guests, since the pool has
     /// no larger slots.
     pub(crate) fn new(name: &str, own: Option<&GuestConfig>, limits: &Limits) -> Quota {
-        let memory_bytes_max =
-            own.and_then(|own| own.memory_bytes_max).map(|own| own.min(limits.call_memory_bytes_max));
+        let memory_bytes_max = own
+            .and_then(|own| own.memory_bytes_max)
+            .map(|own| own.min(limits.call_memory_bytes_max));
         let instances = own.and_then(|own| own.instances).unwrap_or_default();
         Quota {
             memory_bytes: match memory_bytes_max {
                 Some(most) => Bound { most, set_by: set_by("memory_bytes_max", name) },
-                None => Bound { most: limits.call_memory_bytes_max, set_by: "call_memory_bytes_max".into() },
+                None => Bound {
+                    most: limits.call_memory_bytes_max,
+                    set_by: "call_memory_bytes_max".into(),
+                },
             },
             running_ms: match own.and_then(|own| own.running_ms_max) {
                 Some(most) => Bound { most, set_by: set_by("running_ms_max", name) },
-                None => Bound { most: limits.call_running_ms_max, set_by: "call_running_ms_max".into() },
+                None => {
+                    Bound { most: limits.call_running_ms_max, set_by: "call_running_ms_max".into() }
+                }
             },
             body_bytes_max: own.and_then(|own| own.body_bytes_max),
             instance_calls_max: match instances {
@@ -71,9 +77,13 @@ mod tests {
 
     #[test]
     fn without_a_table_the_limits_of_all_apply() {
-        let limits = Limits { call_memory_bytes_max: 1 << 20, call_running_ms_max: 7, ..Limits::default() };
+        let limits =
+            Limits { call_memory_bytes_max: 1 << 20, call_running_ms_max: 7, ..Limits::default() };
         let quota = Quota::new("shop", None, &limits);
-        assert_eq!((quota.memory_bytes.most, &*quota.memory_bytes.set_by), (1 << 20, "call_memory_bytes_max"));
+        assert_eq!(
+            (quota.memory_bytes.most, &*quota.memory_bytes.set_by),
+            (1 << 20, "call_memory_bytes_max")
+        );
         assert_eq!((quota.running_ms.most, &*quota.running_ms.set_by), (7, "call_running_ms_max"));
         assert_eq!((quota.body_bytes_max, quota.calls_max, quota.reuses()), (None, None, false));
         assert_eq!(Quota::new("shop", Some(&GuestConfig::default()), &limits), quota);
@@ -95,8 +105,14 @@ mod tests {
             (quota.memory_bytes.most, &*quota.memory_bytes.set_by),
             (65_536, "memory_bytes_max of [guest.shop]")
         );
-        assert_eq!((quota.running_ms.most, &*quota.running_ms.set_by), (90_000, "running_ms_max of [guest.shop]"));
-        assert_eq!((quota.body_bytes_max, quota.calls_max, quota.instance_calls_max), (Some(5), Some(2), 9));
+        assert_eq!(
+            (quota.running_ms.most, &*quota.running_ms.set_by),
+            (90_000, "running_ms_max of [guest.shop]")
+        );
+        assert_eq!(
+            (quota.body_bytes_max, quota.calls_max, quota.instance_calls_max),
+            (Some(5), Some(2), 9)
+        );
         let own = GuestConfig { memory_bytes_max: Some(1 << 30), ..own };
         assert_eq!(Quota::new("shop", Some(&own), &limits).memory_bytes.most, 1 << 20);
     }

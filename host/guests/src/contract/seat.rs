@@ -43,17 +43,25 @@ impl Stopwatch {
 
     /// Returns the time since the slice started.
     pub(crate) fn slice_time(&self) -> Duration {
-        Duration::from_nanos(self.now_ns().saturating_sub(self.slice_started_ns.load(Ordering::Relaxed)))
+        Duration::from_nanos(
+            self.now_ns().saturating_sub(self.slice_started_ns.load(Ordering::Relaxed)),
+        )
     }
 
     /// Returns the time since the call started, rounded up. Includes the time in which others ran.
     pub(crate) fn call_ms(&self) -> u64 {
-        self.now_ns().saturating_sub(self.call_started_ns.load(Ordering::Relaxed)).div_ceil(1_000_000)
+        self.now_ns()
+            .saturating_sub(self.call_started_ns.load(Ordering::Relaxed))
+            .div_ceil(1_000_000)
     }
 }
 
 impl Default for Stopwatch {
     fn default() -> Self {
-        Stopwatch { base: Instant::now(), call_started_ns: AtomicU64::new(0), slice_started_ns: AtomicU64::new(0) }
+        Stopwatch {
+            base: Instant::now(),
+            call_started_ns: AtomicU64::new(0),
+            slice_started_ns: AtomicU64::new(0),
+        }
     }
 }

@@ -51,7 +51,11 @@ pub(crate) fn begin(runtime: &Runtime, store: &mut Store<CallContext>) {
 }
 
 /// Runs a guest's future to its end on this thread. For loading; never on a worker.
-pub(crate) fn block_on<T>(engine: &Engine, stopwatch: &Stopwatch, future: impl Future<Output = T>) -> T {
+pub(crate) fn block_on<T>(
+    engine: &Engine,
+    stopwatch: &Stopwatch,
+    future: impl Future<Output = T>,
+) -> T {
     let mut future = pin!(future);
     let mut context = task::Context::from_waker(Waker::noop());
     stopwatch.start_call();

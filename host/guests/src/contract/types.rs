@@ -4,7 +4,9 @@
 use wasmtime::component::{ComponentType, Lift, Lower, Resource};
 
 use snow_core::Refusal as HostRefusal;
-use snow_runtime::{Cause as HostCause, GuestRequest, Join as HostJoin, Settlement as HostSettlement};
+use snow_runtime::{
+    Cause as HostCause, GuestRequest, Join as HostJoin, Settlement as HostSettlement,
+};
 
 /// The host's side of the resource `pending`. A representation stands for one of the call's
 /// handles.
@@ -248,7 +250,9 @@ impl<'a> RequestRef<'a> {
             method: head.method(),
             path: request.path(),
             query: head.query(),
-            params: params.map(|param| ParamRef { name: param.name.as_deref(), value: &param.value }).collect(),
+            params: params
+                .map(|param| ParamRef { name: param.name.as_deref(), value: &param.value })
+                .collect(),
             headers: head.guest_fields().map(|(name, value)| FieldRef { name, value }).collect(),
             body: &request.request.body,
         }
@@ -262,10 +266,16 @@ impl<'a> SettlementRef<'a> {
             HostSettlement::Value(bytes) => SettlementRef::Value(bytes),
             HostSettlement::Response(response) => SettlementRef::Response(ResponseRef {
                 status: response.status,
-                headers: response.headers.iter().map(|f| FieldRef { name: &f.name, value: &f.value }).collect(),
+                headers: response
+                    .headers
+                    .iter()
+                    .map(|f| FieldRef { name: &f.name, value: &f.value })
+                    .collect(),
                 body: &response.body,
             }),
-            HostSettlement::Failed { code, message } => SettlementRef::Failed(FailureRef { code, message }),
+            HostSettlement::Failed { code, message } => {
+                SettlementRef::Failed(FailureRef { code, message })
+            }
         }
     }
 }
@@ -283,14 +293,19 @@ impl From<Settlement> for HostSettlement {
         match settlement {
             Settlement::Value(bytes) => HostSettlement::Value(bytes),
             Settlement::Response(response) => HostSettlement::Response(response.into()),
-            Settlement::Failed(Failure { code, message }) => HostSettlement::Failed { code, message },
+            Settlement::Failed(Failure { code, message }) => {
+                HostSettlement::Failed { code, message }
+            }
         }
     }
 }
 
 impl From<&HostSettlement> for Settlement {
     fn from(settlement: &HostSettlement) -> Self {
-        let field = |field: &snow_http::Field| Field { name: field.name.clone(), value: field.value.clone() };
+        let field = |field: &snow_http::Field| Field {
+            name: field.name.clone(),
+            value: field.value.clone(),
+        };
         match settlement {
             HostSettlement::Value(bytes) => Settlement::Value(bytes.clone()),
             HostSettlement::Response(response) => Settlement::Response(Response {

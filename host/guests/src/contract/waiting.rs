@@ -42,7 +42,9 @@ async fn wait(
             Ok(handles) => store.data_mut().take_back(&handles),
             Err(cancelled) => {
                 store.data_mut().take_back(&cancelled.0);
-                return Err(wasmtime::Error::msg("the request ended while its call waited in place"));
+                return Err(wasmtime::Error::msg(
+                    "the request ended while its call waited in place",
+                ));
             }
         }
     }

@@ -60,7 +60,8 @@ impl Deployment {
                 Err(error) => error,
             };
             // The table's own error does not say who makes it too large.
-            let largest = versions.iter().enumerate().max_by_key(|(_, version)| version.guest.routes.len());
+            let largest =
+                versions.iter().enumerate().max_by_key(|(_, version)| version.guest.routes.len());
             let (index, _) = largest.expect("a table without routes fits");
             misfits.push(Misfit { version: versions.remove(index), error });
         }
@@ -81,10 +82,12 @@ impl Deployment {
         let mut conflicts = Vec::new();
         for entry in self.router.entries() {
             let earlier = seen.entry(entry.pattern()).or_default();
-            let rival =
-                |first: &&&RouteEntry| first.version != entry.version && first.declared.shares_methods(&entry.declared);
+            let rival = |first: &&&RouteEntry| {
+                first.version != entry.version && first.declared.shares_methods(&entry.declared)
+            };
             if let Some(first) = earlier.iter().find(rival) {
-                let (first, second) = (names[&first.version].clone(), names[&entry.version].clone());
+                let (first, second) =
+                    (names[&first.version].clone(), names[&entry.version].clone());
                 conflicts.push(Conflict { pattern: entry.pattern(), first, second });
             }
             earlier.push(entry);
@@ -108,8 +111,14 @@ impl Deployment {
 /// Returns the entries of the table: all routes of all versions, in order.
 fn entries(versions: &[Arc<Version>], permits: &Permits) -> Vec<RouteEntry> {
     let of_version = |version: &Arc<Version>| {
-        let (id, routes, mount) = (version.id, version.guest.routes.clone(), permits.mount(&version.guest.name));
-        let entry = move |(route, declared)| RouteEntry { version: id, route, declared, mount: mount.clone() };
+        let (id, routes, mount) =
+            (version.id, version.guest.routes.clone(), permits.mount(&version.guest.name));
+        let entry = move |(route, declared)| RouteEntry {
+            version: id,
+            route,
+            declared,
+            mount: mount.clone(),
+        };
         (0..).map(RouteId).zip(routes).map(entry).collect::<Vec<_>>()
     };
     versions.iter().flat_map(of_version).collect()

@@ -41,7 +41,9 @@ impl Ticker {
             thread: OnceLock::new(),
         });
         let (shared, engine) = (state.clone(), engine.clone());
-        let thread = thread::Builder::new().name("snow-ticker".into()).spawn(move || tick(&shared, &engine))?;
+        let thread = thread::Builder::new()
+            .name("snow-ticker".into())
+            .spawn(move || tick(&shared, &engine))?;
         let _ = state.thread.set(thread.thread().clone());
         Ok(Ticker(state))
     }

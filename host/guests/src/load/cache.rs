@@ -69,7 +69,11 @@ impl Cache {
     ///
     /// # Errors
     /// Others than this user have access to the folder, or it can't be made or opened.
-    pub(crate) fn open(path: &Path, engine_key: &str, bytes_max: u64) -> Result<Cache, UnusableFolder> {
+    pub(crate) fn open(
+        path: &Path,
+        engine_key: &str,
+        bytes_max: u64,
+    ) -> Result<Cache, UnusableFolder> {
         let (folder, engine_key) = (Folder::open(path)?, engine_key.to_owned());
         Ok(Cache { folder, engine_key, bytes_max, in_use: RefCell::default() })
     }
@@ -103,9 +107,15 @@ impl Cache {
 
     /// Finds the code that was compiled from this content. A caller who knows the component's size
     /// saves a search.
-    pub(crate) fn find(&self, content: &ContentHash, component_bytes: Option<usize>) -> Option<CachedCode> {
+    pub(crate) fn find(
+        &self,
+        content: &ContentHash,
+        component_bytes: Option<usize>,
+    ) -> Option<CachedCode> {
         let prefix = format!("{content}-{}-", self.engine_key);
-        let size_in = |name: &str| name.strip_prefix(&prefix)?.strip_suffix(CODE_ENDING)?.parse::<usize>().ok();
+        let size_in = |name: &str| {
+            name.strip_prefix(&prefix)?.strip_suffix(CODE_ENDING)?.parse::<usize>().ok()
+        };
         let component_bytes = match component_bytes {
             Some(bytes) => bytes,
             None => self.folder.names().ok()?.iter().find_map(|name| size_in(name))?,
@@ -121,7 +131,12 @@ impl Cache {
 
     /// Keeps a draft as the code that was compiled from this content, and makes room for it.
     /// Returns the file's name, which marks the file as used for as long as it lives.
-    pub(crate) fn keep(&self, draft: Draft<'_>, content: &ContentHash, component_bytes: usize) -> io::Result<Arc<str>> {
+    pub(crate) fn keep(
+        &self,
+        draft: Draft<'_>,
+        content: &ContentHash,
+        component_bytes: usize,
+    ) -> io::Result<Arc<str>> {
         let name = format!("{content}-{}-{component_bytes}{CODE_ENDING}", self.engine_key);
         draft.keep(&name)?;
         let name = self.in_use(name);
@@ -153,7 +168,8 @@ impl Cache {
         let mut total: u64 = files.iter().map(|file| size(file.bytes)).sum();
         for file in files {
             let is_draft = file.name.starts_with(folder::DRAFT_PREFIX);
-            let is_ours = is_draft || file.name.ends_with(CODE_ENDING) || file.name.ends_with(STAMP_ENDING);
+            let is_ours =
+                is_draft || file.name.ends_with(CODE_ENDING) || file.name.ends_with(STAMP_ENDING);
             let goes = match is_draft {
                 true => now.duration_since(file.used).is_ok_and(|age| age > DRAFT_AGE_MAX),
                 false => total > self.bytes_max && !in_use.iter().any(|used| **used == *file.name),

@@ -100,7 +100,12 @@ pub(crate) struct Compiler {
 
 impl Compiler {
     /// Makes a compiler for guests that this engine is to run.
-    pub(crate) fn new(program: Option<&Path>, engine: &Engine, engine_key: &str, limits: &Limits) -> Compiler {
+    pub(crate) fn new(
+        program: Option<&Path>,
+        engine: &Engine,
+        engine_key: &str,
+        limits: &Limits,
+    ) -> Compiler {
         Compiler {
             program: program.map(Path::to_owned),
             engine: engine.clone(),
@@ -121,14 +126,26 @@ impl Compiler {
     /// # Errors
     /// [`LoadError::Unwritten`] if the code can't be written; all others are about the guest, or
     /// the compiler.
-    pub(crate) fn compile(&self, file: &Path, bytes: &[u8], urgency: Urgency, code: &File) -> Result<usize, LoadError> {
+    pub(crate) fn compile(
+        &self,
+        file: &Path,
+        bytes: &[u8],
+        urgency: Urgency,
+        code: &File,
+    ) -> Result<usize, LoadError> {
         match &self.program {
             Some(program) => self.supervise(self.start(program, file, urgency, code)?, bytes),
             None => compile(&self.engine, file, bytes, code),
         }
     }
 
-    fn start(&self, program: &Path, file: &Path, urgency: Urgency, code: &File) -> Result<Child, LoadError> {
+    fn start(
+        &self,
+        program: &Path,
+        file: &Path,
+        urgency: Urgency,
+        code: &File,
+    ) -> Result<Child, LoadError> {
         let code = code.try_clone().map_err(LoadError::unwritten)?;
         let mut command = Command::new(program);
         let order = CompileOrder {
@@ -146,7 +163,8 @@ impl Compiler {
         command.arg(COMPILE_SUBCOMMAND).arg("--").args(order.arguments());
         command.stdin(Stdio::piped()).stdout(code).stderr(Stdio::piped());
         let started = command.spawn();
-        Ok(started.map_err(|source| CompilerError::Start { program: program.to_owned(), source })?)
+        Ok(started
+            .map_err(|source| CompilerError::Start { program: program.to_owned(), source })?)
     }
 
     /// Feeds a child its input, and waits for its report and its end. Ends it if that takes too
@@ -162,7 +180,8 @@ impl Compiler {
             scope.spawn(move || drop(input.map(|mut input| input.write_all(bytes))));
             scope.spawn(move || {
                 let mut report = Vec::new();
-                let read = output.map_or(Ok(0), |output| output.take(REPORT_BYTES_MAX).read_to_end(&mut report));
+                let read = output
+                    .map_or(Ok(0), |output| output.take(REPORT_BYTES_MAX).read_to_end(&mut report));
                 let _ = sender.send(read.map(|_| String::from_utf8_lossy(&report).into_owned()));
             });
             let report = receiver.recv_timeout(patience);
@@ -181,7 +200,9 @@ impl Compiler {
 
     fn judge(&self, report: &str, status: ExitStatus) -> Result<usize, LoadError> {
         match CompileReport::parse(report) {
-            Some(CompileReport::Done { component_bytes }) if status.success() => Ok(component_bytes),
+            Some(CompileReport::Done { component_bytes }) if status.success() => {
+                Ok(component_bytes)
+            }
             Some(CompileReport::Refused(text)) => Err(CompilerError::Refused(text).into()),
             Some(CompileReport::Unwritten(reason)) => Err(LoadError::Unwritten(reason)),
             _ => {
@@ -193,9 +214,16 @@ impl Compiler {
     }
 }
 
-fn compile(engine: &Engine, file: &Path, bytes: &[u8], mut code: &File) -> Result<usize, LoadError> {
+fn compile(
+    engine: &Engine,
+    file: &Path,
+    bytes: &[u8],
+    mut code: &File,
+) -> Result<usize, LoadError> {
     let component = encode::component(file, bytes)?;
-    let compiled = engine.precompile_component(&component).map_err(|error| LoadError::Compile(error.into()))?;
+    let compiled = engine
+        .precompile_component(&component)
+        .map_err(|error| LoadError::Compile(error.into()))?;
     code.write_all(&compiled).map_err(LoadError::unwritten)?;
     Ok(component.len())
 }

@@ -35,7 +35,13 @@ fn to_component(wasm: &[u8]) -> Result<Vec<u8>, LoadError> {
             let mut resolve = wit_parser::Resolve::default();
             let package = resolve.push_str("snow.wit", WIT)?;
             let world = resolve.select_world(&[package], Some(world))?;
-            wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false)?;
+            wit_component::embed_component_metadata(
+                &mut module,
+                &resolve,
+                world,
+                StringEncoding::UTF8,
+                false,
+            )?;
         }
         ComponentEncoder::default().validate(true).module(&module)?.encode()
     };

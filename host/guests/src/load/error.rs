@@ -23,7 +23,9 @@ pub enum LoadError {
     #[error("can't be read")]
     Read(#[source] io::Error),
     /// The file is larger than a guest's file may be.
-    #[error("has more than {bytes_max} bytes, the most that a guest's file may have (guest_file_bytes_max)")]
+    #[error(
+        "has more than {bytes_max} bytes, the most that a guest's file may have (guest_file_bytes_max)"
+    )]
     TooLarge {
         /// The limit.
         bytes_max: u64,
@@ -124,7 +126,8 @@ mod tests {
     #[test]
     fn texts_say_what_to_do() {
         let cause = || WasmtimeError::from(wasmtime::Error::msg("no such function"));
-        let foreign = vec!["wasi:cli/environment@0.2.0".to_owned(), "wasi:io/poll@0.2.0".to_owned()];
+        let foreign =
+            vec!["wasi:cli/environment@0.2.0".to_owned(), "wasi:io/poll@0.2.0".to_owned()];
         let text = LoadError::Imports { foreign, source: cause() }.to_string();
         assert!(text.contains("wasi:cli/environment@0.2.0, wasi:io/poll@0.2.0"), "{text}");
         assert!(text.contains("wasm32-unknown-unknown"), "{text}");

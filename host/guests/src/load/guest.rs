@@ -84,21 +84,31 @@ impl Guest {
 
     /// Links the imports with the host's functions, and finds the exports. The guest has no routes
     /// yet.
-    fn link(name: &str, compiled: Compiled, engine: &Engine, linker: &Linker<CallContext>) -> Result<Guest, LoadError> {
+    fn link(
+        name: &str,
+        compiled: Compiled,
+        engine: &Engine,
+        linker: &Linker<CallContext>,
+    ) -> Result<Guest, LoadError> {
         let Compiled { component, component_bytes, content_hash, cached_name } = compiled;
         let imports: Vec<String> =
             component.component_type().imports(engine).map(|(name, _)| name.to_owned()).collect();
         let pre = linker.instantiate_pre(&component).map_err(|error| {
-            let foreign = imports.iter().filter(|name| !name.starts_with("snow:host/")).cloned().collect();
+            let foreign =
+                imports.iter().filter(|name| !name.starts_with("snow:host/")).cloned().collect();
             LoadError::Imports { foreign, source: error.into() }
         })?;
         let export = |interface: &str, function: &str| {
             let interface = component.get_export_index(None, interface)?;
             component.get_export_index(Some(&interface), function)
         };
-        let required = |function| export(HANDLER, function).ok_or(LoadError::MissingExport { function });
-        let exports =
-            Exports { routes: required("routes")?, handle: required("handle")?, resume: export(RESUMER, "resume") };
+        let required =
+            |function| export(HANDLER, function).ok_or(LoadError::MissingExport { function });
+        let exports = Exports {
+            routes: required("routes")?,
+            handle: required("handle")?,
+            resume: export(RESUMER, "resume"),
+        };
         Ok(Guest {
             name: name.into(),
             routes: Vec::new(),
@@ -143,11 +153,13 @@ fn check_types(
     instance: &wasmtime::component::Instance,
     store: &mut Store<CallContext>,
 ) -> wasmtime::Result<RoutesFunc> {
-    let routes = typed(instance, store, &exports.routes).map_err(|error| error.context("`handler.routes`"))?;
-    let _: HandleFunc<'_> =
-        typed(instance, store, &exports.handle).map_err(|error| error.context("`handler.handle`"))?;
+    let routes = typed(instance, store, &exports.routes)
+        .map_err(|error| error.context("`handler.routes`"))?;
+    let _: HandleFunc<'_> = typed(instance, store, &exports.handle)
+        .map_err(|error| error.context("`handler.handle`"))?;
     if let Some(resume) = &exports.resume {
-        let _: ResumeFunc<'_> = typed(instance, store, resume).map_err(|error| error.context("`resumer.resume`"))?;
+        let _: ResumeFunc<'_> =
+            typed(instance, store, resume).map_err(|error| error.context("`resumer.resume`"))?;
     }
     Ok(routes)
 }
@@ -163,5 +175,7 @@ where
     R: wasmtime::component::ComponentNamedList + wasmtime::component::Lift,
 {
     let function = instance.get_func(&mut *store, export);
-    function.ok_or_else(|| wasmtime::Error::msg("an export of the contract is not a function"))?.typed(&*store)
+    function
+        .ok_or_else(|| wasmtime::Error::msg("an export of the contract is not a function"))?
+        .typed(&*store)
 }

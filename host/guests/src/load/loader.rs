@@ -76,7 +76,8 @@ impl Loader {
                 None
             }
         };
-        let linker = host_api::linker(engine).map_err(|error| EngineError::from(WasmtimeError::from(error)))?;
+        let linker = host_api::linker(engine)
+            .map_err(|error| EngineError::from(WasmtimeError::from(error)))?;
         Ok(Loader {
             linker,
             compiler: Compiler::new(config.compiler.as_deref(), engine, &key, limits),
@@ -125,7 +126,10 @@ impl Loader {
             }
             self.note(|cache| cache.forget(canonical));
             let name = file.display();
-            self.log.host(Level::Warn, format!("{name} is not the file it looks like: it is loaded again"));
+            self.log.host(
+                Level::Warn,
+                format!("{name} is not the file it looks like: it is loaded again"),
+            );
             true
         };
         let mut unverified = self.unverified.take();
@@ -145,13 +149,21 @@ impl Loader {
 
     /// Reads a file, and finds the code of what it holds or compiles it. Remembers how the file
     /// looked.
-    fn find_or_compile(&self, file: &Path, name: &str, urgency: Urgency) -> Result<Compiled, LoadError> {
+    fn find_or_compile(
+        &self,
+        file: &Path,
+        name: &str,
+        urgency: Urgency,
+    ) -> Result<Compiled, LoadError> {
         let at = SystemTime::now();
         let (bytes, stamp) = self.read(file)?;
         let content = ContentHash::of(&bytes);
         let compiled = match self.find_by_content(&content, None) {
             Some(compiled) => compiled,
-            None => self.compile(&Source { file: file.to_owned(), name: name.to_owned(), bytes, content }, urgency)?,
+            None => self.compile(
+                &Source { file: file.to_owned(), name: name.to_owned(), bytes, content },
+                urgency,
+            )?,
         };
         if let (Some(stamp), Ok(canonical)) = (stamp, file.canonicalize()) {
             let known = KnownFile { stamp, content, component_bytes: compiled.component_bytes };
@@ -180,7 +192,11 @@ impl Loader {
     }
 
     /// Finds the code of a content in the cache. Code that does not load is removed there.
-    fn find_by_content(&self, content: &ContentHash, component_bytes: Option<usize>) -> Option<Compiled> {
+    fn find_by_content(
+        &self,
+        content: &ContentHash,
+        component_bytes: Option<usize>,
+    ) -> Option<Compiled> {
         let cache = self.cache.as_ref()?;
         let cached = cache.find(content, component_bytes)?;
         match precompiled::load(self.runtime.engine.wasmtime(), &cached.code) {
@@ -194,7 +210,8 @@ impl Loader {
                 // The code is damaged; or it asks for more than the limits allow by now, and
                 // compiling it anew will say so.
                 let name = &cached.name;
-                self.log.host(Level::Debug, format!("cached code is compiled anew: {name}: {error:#}"));
+                self.log
+                    .host(Level::Debug, format!("cached code is compiled anew: {name}: {error:#}"));
                 self.note(|cache| cache.discard(&cached));
                 None
             }
@@ -208,13 +225,19 @@ impl Loader {
             None => self.compile_once(source, urgency),
             Some(cache) => match self.compile_and_keep(cache, source, urgency) {
                 Err(LoadError::Unwritten(reason)) => {
-                    self.log.host(Level::Warn, format!("compiled code can't be kept in the cache: {reason}"));
+                    self.log.host(
+                        Level::Warn,
+                        format!("compiled code can't be kept in the cache: {reason}"),
+                    );
                     self.compile_once(source, urgency)
                 }
                 compiled => compiled,
             },
         }?;
-        self.log.host(Level::Info, format!("compiled {} in {} ms", source.name, started.elapsed().as_millis()));
+        self.log.host(
+            Level::Info,
+            format!("compiled {} in {} ms", source.name, started.elapsed().as_millis()),
+        );
         Ok(compiled)
     }
 
@@ -222,7 +245,12 @@ impl Loader {
         let wasm = encode::component(&source.file, &source.bytes)?;
         let component = Component::new(self.runtime.engine.wasmtime(), &wasm);
         let component = component.map_err(|error| LoadError::Compile(error.into()))?;
-        Ok(Compiled { component, component_bytes: wasm.len(), content_hash: source.content, cached_name: None })
+        Ok(Compiled {
+            component,
+            component_bytes: wasm.len(),
+            content_hash: source.content,
+            cached_name: None,
+        })
     }
 
     /// Compiles into a temporary folder, which is removed once the code is mapped.
@@ -231,7 +259,12 @@ impl Loader {
         self.compile_in(&folder, source, urgency, |_, _| Ok(None))
     }
 
-    fn compile_and_keep(&self, cache: &Cache, source: &Source, urgency: Urgency) -> Result<Compiled, LoadError> {
+    fn compile_and_keep(
+        &self,
+        cache: &Cache,
+        source: &Source,
+        urgency: Urgency,
+    ) -> Result<Compiled, LoadError> {
         self.compile_in(cache.folder(), source, urgency, |draft, bytes| {
             cache.keep(draft, &source.content, bytes).map(Some)
         })
@@ -250,7 +283,8 @@ impl Loader {
         K: FnOnce(Draft<'a>, usize) -> io::Result<Option<Arc<str>>>,
     {
         let draft = folder.draft().map_err(LoadError::unwritten)?;
-        let component_bytes = self.compiler.compile(&source.file, &source.bytes, urgency, draft.file())?;
+        let component_bytes =
+            self.compiler.compile(&source.file, &source.bytes, urgency, draft.file())?;
         let code = draft.code().map_err(LoadError::unwritten)?;
         let component = precompiled::load(self.runtime.engine.wasmtime(), &code);
         let component = component.map_err(|error| LoadError::Compile(error.into()))?;
@@ -264,7 +298,10 @@ impl Loader {
         let Some(cache) = &self.cache else { return };
         if let Err(error) = note(cache) {
             let folder = cache.folder().path().display();
-            self.log.host(Level::Warn, format!("the cache folder {folder} can't be written to: {error}"));
+            self.log.host(
+                Level::Warn,
+                format!("the cache folder {folder} can't be written to: {error}"),
+            );
         }
     }
 }

@@ -203,9 +203,14 @@ impl Connection {
             Admission::Accept { body_bytes_max } => body_bytes_max.min(limits.body_bytes_max),
             Admission::Reject(response) => {
                 // The body, if there is one, is not read, so the next request can't be found.
-                let unread = BodyReader::new(framing.body, u64::MAX).is_ok_and(|body| !body.is_whole());
+                let unread =
+                    BodyReader::new(framing.body, u64::MAX).is_ok_and(|body| !body.is_whole());
                 let status = self.respond_to(&exchange, &response, unread, date);
-                return Next::Tell(Step::Rejected(Rejection { status, why: None, exchange: Some(exchange) }));
+                return Next::Tell(Step::Rejected(Rejection {
+                    status,
+                    why: None,
+                    exchange: Some(exchange),
+                }));
             }
         };
         let mut body = match BodyReader::new(framing.body, bytes_max) {
@@ -248,7 +253,12 @@ impl Connection {
 
     /// Answers a request whose bytes were refused, and closes the connection: it is in doubt where
     /// the next request begins.
-    fn send_rejection(&mut self, rejecting: Rejecting, date: &str, make_id: &mut dyn FnMut() -> u128) -> Next {
+    fn send_rejection(
+        &mut self,
+        rejecting: Rejecting,
+        date: &str,
+        make_id: &mut dyn FnMut() -> u128,
+    ) -> Next {
         let Rejecting { why, exchange } = rejecting;
         let response = why.response();
         let status = match &exchange {

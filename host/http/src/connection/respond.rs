@@ -99,7 +99,12 @@ impl Connection {
     ///
     /// # Errors
     /// Nothing of the piece was sent. The caller may send a shorter piece, or abort.
-    pub fn body_piece(&mut self, piece: &[u8], now_ms: u64, limits: &HttpLimits) -> Result<usize, StreamingFault> {
+    pub fn body_piece(
+        &mut self,
+        piece: &[u8],
+        now_ms: u64,
+        limits: &HttpLimits,
+    ) -> Result<usize, StreamingFault> {
         let Phase::Streaming(streaming) = &mut self.phase else {
             return Err(StreamingFault::NoExchange);
         };
@@ -149,7 +154,13 @@ impl Connection {
 
     /// Sends a whole response, and goes on with the next request or closes. Closes if `unread`: the
     /// request was not read to its end, or its end is unknown. Returns the status that was sent.
-    pub(super) fn respond_to(&mut self, exchange: &Exchange, response: &Response, unread: bool, date: &str) -> u16 {
+    pub(super) fn respond_to(
+        &mut self,
+        exchange: &Exchange,
+        response: &Response,
+        unread: bool,
+        date: &str,
+    ) -> u16 {
         let keep_alive = exchange.keep_alive && !unread && !self.is_last();
         let status = self.send(response, &envelope(exchange, keep_alive, date));
         self.go_on(keep_alive, exchange.keep_alive || unread);
@@ -158,9 +169,19 @@ impl Connection {
 
     /// Sends a response to bytes that are not a request, and closes. Returns the status that was
     /// sent.
-    pub(super) fn respond_without_exchange(&mut self, id: RequestId, response: &Response, date: &str) -> u16 {
-        let envelope =
-            Envelope { version: Version::Http11, head_only: false, keep_alive: false, date, request_id: Some(&id) };
+    pub(super) fn respond_without_exchange(
+        &mut self,
+        id: RequestId,
+        response: &Response,
+        date: &str,
+    ) -> u16 {
+        let envelope = Envelope {
+            version: Version::Http11,
+            head_only: false,
+            keep_alive: false,
+            date,
+            request_id: Some(&id),
+        };
         let status = self.send(response, &envelope);
         self.go_on(false, true);
         status
@@ -218,7 +239,9 @@ fn envelope<'a>(exchange: &'a Exchange, keep_alive: bool, date: &'a str) -> Enve
 /// Checks that a piece is no longer than the rest of the announced length.
 fn check_piece(end: BodyEnd, piece: &[u8]) -> Result<(), StreamingFault> {
     match end {
-        BodyEnd::Length(left_bytes) if piece.len() as u64 > left_bytes => Err(StreamingFault::TooLong { left_bytes }),
+        BodyEnd::Length(left_bytes) if piece.len() as u64 > left_bytes => {
+            Err(StreamingFault::TooLong { left_bytes })
+        }
         _ => Ok(()),
     }
 }

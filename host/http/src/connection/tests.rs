@@ -192,7 +192,9 @@ fn parse_answers(mut bytes: &[u8], head_only: &[bool]) -> Vec<Answer> {
         let mut answer = Answer {
             status: response.code.unwrap(),
             fields: (response.headers.iter())
-                .map(|field| (field.name.to_lowercase(), String::from_utf8_lossy(field.value).into()))
+                .map(|field| {
+                    (field.name.to_lowercase(), String::from_utf8_lossy(field.value).into())
+                })
                 .collect(),
             body: Vec::new(),
         };
@@ -233,7 +235,13 @@ fn a_connection_has_an_exchange_until_it_is_answered() {
     let finished = world.answer(&Response::text(200, "hello"));
     assert_eq!(finished.progress, crate::exchange::Progress::Running);
     assert!(world.connection.exchange().is_none());
-    assert!(world.connection.respond(&Response::text(200, ""), DATE, 0, &world.limits).unwrap().is_none());
+    assert!(
+        world
+            .connection
+            .respond(&Response::text(200, ""), DATE, 0, &world.limits)
+            .unwrap()
+            .is_none()
+    );
     world.run();
     assert_eq!(world.answers()[0].field("x-request-id"), Some("mine"));
 }

@@ -78,7 +78,9 @@ impl Connection {
         let after = |timeout_ms| now_ms.saturating_add(timeout_ms);
         self.deadline_ms = match timeout {
             Timeout::None => 0,
-            Timeout::Idle if self.draining => after(limits.drain_idle_ms.min(limits.idle_timeout_ms)),
+            Timeout::Idle if self.draining => {
+                after(limits.drain_idle_ms.min(limits.idle_timeout_ms))
+            }
             Timeout::Idle => after(limits.idle_timeout_ms),
             Timeout::Head => after(limits.header_timeout_ms),
             Timeout::Body => after(limits.body_timeout_ms).min(self.slowest_body_ms(limits)),
@@ -121,9 +123,11 @@ impl Connection {
         // `body_timeout_ms`. A rate of 0 turns the rule off.
         let received_bytes = incoming.body.received_bytes();
         match received_bytes.saturating_mul(1000).checked_div(limits.body_bytes_per_s_min) {
-            Some(earned_ms) => {
-                incoming.exchange.started_ms.saturating_add(limits.body_timeout_ms).saturating_add(earned_ms)
-            }
+            Some(earned_ms) => incoming
+                .exchange
+                .started_ms
+                .saturating_add(limits.body_timeout_ms)
+                .saturating_add(earned_ms),
             None => u64::MAX,
         }
     }

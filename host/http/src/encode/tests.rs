@@ -7,8 +7,13 @@ fn response(status: u16, fields: &[(&str, &str)], body: &str) -> Response {
     fields.iter().fold(response, |response, (name, value)| response.with_field(name, value))
 }
 
-const ENVELOPE: Envelope<'static> =
-    Envelope { version: Version::Http11, head_only: false, keep_alive: true, date: DATE, request_id: Some(&"id-1") };
+const ENVELOPE: Envelope<'static> = Envelope {
+    version: Version::Http11,
+    head_only: false,
+    keep_alive: true,
+    date: DATE,
+    request_id: Some(&"id-1"),
+};
 
 fn encoded(response: &Response, envelope: Envelope<'_>) -> String {
     assert_eq!(check_response(response, envelope.head_only), Ok(()));
@@ -32,7 +37,8 @@ fn the_connection_field_is_sent_where_the_client_cannot_know() {
     let connection = |version, keep_alive| {
         let envelope = Envelope { version, keep_alive, ..ENVELOPE };
         let text = encoded(&response(200, &[], ""), envelope);
-        let value = text.split("connection: ").nth(1).map(|rest| rest.split("\r\n").next().unwrap());
+        let value =
+            text.split("connection: ").nth(1).map(|rest| rest.split("\r\n").next().unwrap());
         value.map(str::to_owned)
     };
     assert_eq!(connection(Version::Http11, true), None);
@@ -85,11 +91,22 @@ fn faults_of_a_response() {
     for value in ["a\r\nb: c", "\n", "\r", "\0", "\u{7f}", "\u{1b}[0m"] {
         assert_eq!(fault(200, &[("a", value)], ""), Fault::BadFieldValue { name: "a".into() });
     }
-    for name in ["Connection", "keep-alive", "Transfer-Encoding", "TE", "Trailer", "UPGRADE", "proxy-connection"] {
+    for name in [
+        "Connection",
+        "keep-alive",
+        "Transfer-Encoding",
+        "TE",
+        "Trailer",
+        "UPGRADE",
+        "proxy-connection",
+    ] {
         assert_eq!(fault(200, &[(name, "x")], ""), Fault::ForbiddenField { name: name.into() });
     }
     for value in ["4", "", "5, 5", "+5", " 5", "x"] {
-        assert!(matches!(fault(200, &[("content-length", value)], "hello"), Fault::ContentLengthMismatch { .. }));
+        assert!(matches!(
+            fault(200, &[("content-length", value)], "hello"),
+            Fault::ContentLengthMismatch { .. }
+        ));
     }
     let repeated = [("content-length", "5"), ("Content-Length", "6")];
     assert!(matches!(fault(200, &repeated, "hello"), Fault::ContentLengthMismatch { .. }));

@@ -35,14 +35,17 @@ fn reject(bytes: &[u8]) -> Reject {
 
 #[test]
 fn a_head_has_its_parts() {
-    let head = head("PUT /a/b?c=d&e HTTP/1.1\r\nHost: a.b:80\r\nX-One:  1\t \r\nx-Two:\r\nX-ONE: \u{fc}\r\n\r\n");
+    let head = head(
+        "PUT /a/b?c=d&e HTTP/1.1\r\nHost: a.b:80\r\nX-One:  1\t \r\nx-Two:\r\nX-ONE: \u{fc}\r\n\r\n",
+    );
     assert_eq!(head.method(), "PUT");
     assert_eq!(head.version(), Version::Http11);
     assert_eq!(head.target(), "/a/b?c=d&e");
     assert_eq!((head.path(), head.query()), ("/a/b", Some("c=d&e")));
     assert_eq!(head.authority(), "a.b:80");
     let fields: Vec<_> = head.fields().collect();
-    let expected: [(&str, &[u8]); 4] = [("host", b"a.b:80"), ("x-one", b"1"), ("x-two", b""), ("x-one", b"\xc3\xbc")];
+    let expected: [(&str, &[u8]); 4] =
+        [("host", b"a.b:80"), ("x-one", b"1"), ("x-two", b""), ("x-one", b"\xc3\xbc")];
     assert_eq!(fields, expected);
     assert_eq!(head.field("x-one"), Some(&b"1"[..]));
     assert_eq!(head.field("x-three"), None);
@@ -223,7 +226,8 @@ fn fields_and_connection_options_are_counted() {
     }
     assert_eq!(reject(with_fields(101).as_bytes()), Reject::TooManyFields);
     assert_eq!(reject(&with_fields(200).as_bytes()[..700]), Reject::TooManyFields);
-    let with_options = |count: usize| format!("GET / HTTP/1.0\r\nConnection: a{}\r\n\r\n", ",a".repeat(count - 1));
+    let with_options =
+        |count: usize| format!("GET / HTTP/1.0\r\nConnection: a{}\r\n\r\n", ",a".repeat(count - 1));
     assert!(read(with_options(32).as_bytes()).unwrap().is_some());
     assert_eq!(reject(with_options(33).as_bytes()), Reject::TooManyFields);
 }

@@ -26,7 +26,10 @@ impl LeftOut {
     /// Reports a guest with several files: no rule could tell which of them is meant.
     pub(super) fn ambiguous(name: &str, files: &[GuestFile]) -> LeftOut {
         let paths: Vec<String> = files.iter().map(|file| file.path.display().to_string()).collect();
-        let error = anyhow::anyhow!("several files are the guest `{name}`: {}. Remove all but one", paths.join(", "));
+        let error = anyhow::anyhow!(
+            "several files are the guest `{name}`: {}. Remove all but one",
+            paths.join(", ")
+        );
         LeftOut { path: files.first().map(|file| file.path.clone()).unwrap_or_default(), error }
     }
 }

@@ -110,7 +110,8 @@ fn each(request: Request) -> Result<Suspension> {
 
 fn next(mut resumed: Resumed) -> Outcome {
     let state = resumed.state_text().into_owned();
-    let (count, mut seen) = state.split_once(' ').map(|(count, seen)| (number(count), seen.to_owned())).unwrap();
+    let (count, mut seen) =
+        state.split_once(' ').map(|(count, seen)| (number(count), seen.to_owned())).unwrap();
     seen += &format!("[{}]", describe(&resumed, count));
     let left: Vec<Pending> = (0..count).filter_map(|index| resumed.take(index)).collect();
     if left.is_empty() || resumed.timed_out() {
@@ -128,7 +129,10 @@ fn passes_on(request: Request) -> Result<Suspension> {
     let (first, second) = (Pending::keyed(key)?, Pending::keyed(key)?);
     let counted = pending::waiting(key);
     let somebody_waited = pending::set_next(key, "passed on")?;
-    log::info(format!("{counted} waited, then {}; settled: {somebody_waited}", pending::waiting(key)));
+    log::info(format!(
+        "{counted} waited, then {}; settled: {somebody_waited}",
+        pending::waiting(key)
+    ));
     drop(first);
     Ok(second.suspend().state("1"))
 }
@@ -332,7 +336,11 @@ fn describe(resumed: &Resumed, count: usize) -> String {
             Some(Settlement::Value(value)) => format!(" value:{}", String::from_utf8_lossy(value)),
             Some(Settlement::Failed(failure)) => format!(" failed:{}", failure.message),
             Some(Settlement::Response(response)) => {
-                format!(" response:{}:{}", response.code(), String::from_utf8_lossy(response.body()))
+                format!(
+                    " response:{}:{}",
+                    response.code(),
+                    String::from_utf8_lossy(response.body())
+                )
             }
         };
     }
@@ -342,10 +350,19 @@ fn describe(resumed: &Resumed, count: usize) -> String {
 /// Returns a request as text, with a line for each part.
 fn shown(request: &Request) -> String {
     let mut text = format!("method {}\npath {}\n", request.method(), request.path());
-    text += &format!("query {:?}\nauthority {}\nid {}\n", request.query(), request.authority(), request.id());
+    text += &format!(
+        "query {:?}\nauthority {}\nid {}\n",
+        request.query(),
+        request.authority(),
+        request.id()
+    );
     text += &format!("client {}\nscheme {}\n", request.client(), request.scheme());
     if request.path().starts_with("/show/") {
-        text += &format!("params {:?} {:?}\n", request.param_named("first"), request.param_named("second"));
+        text += &format!(
+            "params {:?} {:?}\n",
+            request.param_named("first"),
+            request.param_named("second")
+        );
     }
     for (name, value) in request.headers() {
         text += &format!("field {name}: {}\n", value.escape_ascii());

@@ -75,7 +75,8 @@ enum State {
 
 impl Model {
     fn waiting(&self, key: usize) -> impl Iterator<Item = usize> {
-        let waits = move |&n: &usize| self.0[n].state == State::Waiting && self.0[n].key == Some(key);
+        let waits =
+            move |&n: &usize| self.0[n].state == State::Waiting && self.0[n].key == Some(key);
         (0..self.0.len()).filter(waits)
     }
 
@@ -117,7 +118,9 @@ impl Model {
 
     fn release(&mut self, n: usize) -> Option<Waiter> {
         match std::mem::replace(&mut self.0[n].state, State::Gone) {
-            State::Settled { value, passes_on: true } => self.settle_next(self.0[n].key?, value).flatten(),
+            State::Settled { value, passes_on: true } => {
+                self.settle_next(self.0[n].key?, value).flatten()
+            }
             _ => None,
         }
     }
@@ -245,7 +248,10 @@ impl House {
     fn deliver(&mut self) {
         let Some(Waiter { worker, suspension: key }) = self.post.pop_front() else { return };
         let worker = worker.index();
-        let found = self.workers[worker].suspensions.get_mut(key).filter(|suspension| suspension.missing > 0);
+        let found = self.workers[worker]
+            .suspensions
+            .get_mut(key)
+            .filter(|suspension| suspension.missing > 0);
         let Some(suspension) = found else { return };
         suspension.missing -= 1;
         if suspension.missing == 0 {
@@ -259,7 +265,11 @@ impl House {
             self.model.came_true(suspension.until, &suspension.handles),
             "it was woken although its wait is not over"
         );
-        if suspension.resumes { self.resume(worker, key) } else { self.answer(worker, key, End::Settled) }
+        if suspension.resumes {
+            self.resume(worker, key)
+        } else {
+            self.answer(worker, key, End::Settled)
+        }
     }
 
     fn deadline(&mut self, worker: usize, slot: u32) {
@@ -361,7 +371,10 @@ impl House {
             self.deliver_all();
             while let Some(key) = self.workers[worker].suspensions.next_from(0) {
                 let suspension = self.workers[worker].suspensions.get(key).unwrap();
-                assert!(!self.model.came_true(suspension.until, &suspension.handles), "a waking was lost");
+                assert!(
+                    !self.model.came_true(suspension.until, &suspension.handles),
+                    "a waking was lost"
+                );
                 self.answer(worker, key, End::Left);
                 self.deliver_all();
             }
@@ -372,7 +385,10 @@ impl House {
             self.release_all(&handles);
         }
         assert!(self.ends.iter().all(Option::is_some));
-        assert!(self.registry.is_empty() && (0..SHARDS).all(|shard| self.registry.shard(shard).is_clean()));
+        assert!(
+            self.registry.is_empty()
+                && (0..SHARDS).all(|shard| self.registry.shard(shard).is_clean())
+        );
     }
 
     fn deliver_all(&mut self) {

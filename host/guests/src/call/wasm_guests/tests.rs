@@ -51,11 +51,19 @@ struct Bench {
 }
 
 fn limits() -> Limits {
-    Limits { worker_calls_started_max: 2, calls_parked_max: 1, instance_idle_ms_max: 1_000, ..Limits::default() }
+    Limits {
+        worker_calls_started_max: 2,
+        calls_parked_max: 1,
+        instance_idle_ms_max: 1_000,
+        ..Limits::default()
+    }
 }
 
 fn permits(config: GuestConfig) -> Permits {
-    Permits::new(&["hello", "other"].map(|name| (name.to_owned(), config.clone())).into(), &limits())
+    Permits::new(
+        &["hello", "other"].map(|name| (name.to_owned(), config.clone())).into(),
+        &limits(),
+    )
 }
 
 fn reuse(calls: u32) -> GuestConfig {
@@ -64,7 +72,8 @@ fn reuse(calls: u32) -> GuestConfig {
 
 impl Bench {
     fn new(config: GuestConfig) -> Bench {
-        let (limits, instances, opened) = (limits(), Arc::new(AtomicUsize::new(0)), Arc::new(Opened::default()));
+        let (limits, instances, opened) =
+            (limits(), Arc::new(AtomicUsize::new(0)), Arc::new(Opened::default()));
         let runtime = Runtime::new(RuntimeParts {
             engine: Engine::start(&limits, 1).unwrap(),
             registry: Arc::new(Registry::new(10, |bytes| bytes.fill(7))),
@@ -91,7 +100,10 @@ impl Bench {
         while matches!(ran, Ran::Yielded) {
             ran = self.calls.poll(FIRST);
         }
-        assert!(matches!(ran, Ran::Ended(CallEnd { outcome: Ok(Outcome::Respond(_)), .. })), "{ran:?}");
+        assert!(
+            matches!(ran, Ran::Ended(CallEnd { outcome: Ok(Outcome::Respond(_)), .. })),
+            "{ran:?}"
+        );
     }
 
     fn start(&mut self, slot: Slot, version: VersionId) -> Ran {
@@ -105,7 +117,10 @@ impl Bench {
             mount_bytes: 0,
         };
         let (request_id, entry) = (RequestId::made(1), CallEntry::Handle(Box::new(request)));
-        let ran = self.calls.start(slot, Call { version, route: RouteId(0), request_id, entry, now_ms: self.now_ms });
+        let ran = self.calls.start(
+            slot,
+            Call { version, route: RouteId(0), request_id, entry, now_ms: self.now_ms },
+        );
         self.calls.let_go(version);
         ran
     }
@@ -134,7 +149,13 @@ fn version(runtime: &Runtime, id: VersionId, name: &str) -> Arc<Version> {
     let loader = Loader::new(runtime, &CompileConfig::default(), runtime.log.clone()).unwrap();
     let mut guest = loader.load(&path, Urgency::Start).unwrap();
     guest.name = name.into();
-    Arc::new(Version { guest, id, nth: 1, since: SystemTime::UNIX_EPOCH, trial: Trial::new(Rollback::Never) })
+    Arc::new(Version {
+        guest,
+        id,
+        nth: 1,
+        since: SystemTime::UNIX_EPOCH,
+        trial: Trial::new(Rollback::Never),
+    })
 }
 
 #[test]
@@ -193,7 +214,11 @@ fn idle_instances_are_dropped_with_their_version_or_by_a_manifest() {
     assert_eq!(bench.instances(), 2, "both still serve and are still to be reused");
     bench.versions[0] = version(&bench.runtime, NEW_HELLO, "hello");
     bench.adopt(reuse(200));
-    assert_eq!((bench.instances(), bench.calls.idle.count(OTHER)), (1, 1), "only the other guest's is left");
+    assert_eq!(
+        (bench.instances(), bench.calls.idle.count(OTHER)),
+        (1, 1),
+        "only the other guest's is left"
+    );
     bench.call(NEW_HELLO);
     assert_eq!(bench.instances(), 2);
     bench.adopt(GuestConfig::default());
@@ -225,5 +250,8 @@ fn a_call_leaves_its_gate_when_it_ends() {
     bench.calls.give_up(gate);
     assert!(other_worker.enter(OTHER_WORKER, 1).is_ok());
     bench.adopt(GuestConfig::default());
-    assert!(bench.calls.gate(HELLO).is_none() && bench.calls.enter(HELLO), "the new manifest sets no limit");
+    assert!(
+        bench.calls.gate(HELLO).is_none() && bench.calls.enter(HELLO),
+        "the new manifest sets no limit"
+    );
 }

@@ -25,7 +25,9 @@ pub(crate) const DRAFT_PREFIX: &str = "draft-";
 #[derive(Debug, thiserror::Error)]
 pub enum UnusableFolder {
     /// The folder is a symbolic link.
-    #[error("it is a symbolic link, which could be pointed elsewhere: give the folder itself with --cache")]
+    #[error(
+        "it is a symbolic link, which could be pointed elsewhere: give the folder itself with --cache"
+    )]
     Link,
     /// The folder belongs to another user.
     #[error(
@@ -39,7 +41,9 @@ pub enum UnusableFolder {
         own: u32,
     },
     /// Other users may read the folder or write to it.
-    #[error("others may read or write it (mode {mode:o}): `chmod 700` it, if everything in it is yours")]
+    #[error(
+        "others may read or write it (mode {mode:o}): `chmod 700` it, if everything in it is yours"
+    )]
     Mode {
         /// The folder's permissions.
         mode: u32,
@@ -101,7 +105,8 @@ impl Folder {
     /// Makes a file to be written, under a name that nobody looks up.
     pub(crate) fn draft(&self) -> io::Result<Draft<'_>> {
         let name = format!("{DRAFT_PREFIX}{}", random_name());
-        let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let flags =
+            OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = fs::openat(&self.open, &name, flags, Mode::RUSR | Mode::WUSR)?;
         Ok(Draft { folder: self, name, file: File::from(file), is_kept: false })
     }
@@ -144,11 +149,18 @@ impl Folder {
         for entry in Dir::read_from(&self.open)? {
             let entry = entry?;
             let Ok(name) = entry.file_name().to_str() else { continue };
-            let Ok(found) = fs::statat(&self.open, name, AtFlags::SYMLINK_NOFOLLOW) else { continue };
+            let Ok(found) = fs::statat(&self.open, name, AtFlags::SYMLINK_NOFOLLOW) else {
+                continue;
+            };
             if !name.starts_with('.') {
-                let (seconds, nanoseconds) = (found.st_mtime.max(0) as u64, found.st_mtime_nsec as u32);
+                let (seconds, nanoseconds) =
+                    (found.st_mtime.max(0) as u64, found.st_mtime_nsec as u32);
                 let used = SystemTime::UNIX_EPOCH + Duration::new(seconds, nanoseconds);
-                files.push(Listed { name: name.to_owned(), bytes: found.st_size.max(0) as u64, used });
+                files.push(Listed {
+                    name: name.to_owned(),
+                    bytes: found.st_size.max(0) as u64,
+                    used,
+                });
             }
         }
         Ok(files)
@@ -157,7 +169,9 @@ impl Folder {
     /// Lists the names of the files, without a system call for each.
     pub(crate) fn names(&self) -> io::Result<Vec<String>> {
         let entries = Dir::read_from(&self.open)?;
-        Ok(entries.filter_map(|entry| Some(entry.ok()?.file_name().to_str().ok()?.to_owned())).collect())
+        Ok(entries
+            .filter_map(|entry| Some(entry.ok()?.file_name().to_str().ok()?.to_owned()))
+            .collect())
     }
 
     /// Notes that a file is used now.
@@ -264,7 +278,10 @@ fn is_own(file: &Metadata) -> io::Result<()> {
     if file.is_file() && file.uid() == own_user() && file.mode() & 0o022 == 0 {
         return Ok(());
     }
-    Err(io::Error::new(io::ErrorKind::PermissionDenied, "it is not a plain file that only this user can write"))
+    Err(io::Error::new(
+        io::ErrorKind::PermissionDenied,
+        "it is not a plain file that only this user can write",
+    ))
 }
 
 fn own_user() -> u32 {

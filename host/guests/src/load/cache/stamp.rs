@@ -69,13 +69,18 @@ impl KnownFile {
     pub(crate) fn to_line(self) -> String {
         let KnownFile { stamp, content, component_bytes } = self;
         let Stamp { len, modified_ns, changed_ns, device, inode } = stamp;
-        format!("{VERSION} {len} {modified_ns} {changed_ns} {device} {inode} {component_bytes} {content}\n")
+        format!(
+            "{VERSION} {len} {modified_ns} {changed_ns} {device} {inode} {component_bytes} {content}\n"
+        )
     }
 
     /// Reads a line back; `None` if it is cut off, damaged or of another version.
     pub(crate) fn from_line(line: &str) -> Option<KnownFile> {
         let words: Vec<&str> = line.strip_suffix('\n')?.split(' ').collect();
-        let [VERSION, len, modified, changed, device, inode, bytes, content] = words.as_slice() else { return None };
+        let [VERSION, len, modified, changed, device, inode, bytes, content] = words.as_slice()
+        else {
+            return None;
+        };
         Some(KnownFile {
             stamp: Stamp {
                 len: len.parse().ok()?,
@@ -103,11 +108,23 @@ mod tests {
         let second = 1_000_000_000;
         let at = |seconds: u64| UNIX_EPOCH + Duration::from_secs(seconds);
         assert!(stamp(98 * second, 98 * second).is_conclusive_at(at(100)));
-        assert!(!stamp(98 * second + 1, 98 * second).is_conclusive_at(at(100)), "modified a moment ago");
+        assert!(
+            !stamp(98 * second + 1, 98 * second).is_conclusive_at(at(100)),
+            "modified a moment ago"
+        );
         // `touch -d` and `cp -p` set the first time back, but never the second.
-        assert!(!stamp(7 * second, 98 * second + 1).is_conclusive_at(at(100)), "changed a moment ago");
-        assert!(!stamp(200 * second, 98 * second).is_conclusive_at(at(100)), "it seems to be of the future");
-        assert!(!stamp(0, 0).is_conclusive_at(UNIX_EPOCH - Duration::from_secs(9)), "the clock is not set");
+        assert!(
+            !stamp(7 * second, 98 * second + 1).is_conclusive_at(at(100)),
+            "changed a moment ago"
+        );
+        assert!(
+            !stamp(200 * second, 98 * second).is_conclusive_at(at(100)),
+            "it seems to be of the future"
+        );
+        assert!(
+            !stamp(0, 0).is_conclusive_at(UNIX_EPOCH - Duration::from_secs(9)),
+            "the clock is not set"
+        );
     }
 
     #[test]

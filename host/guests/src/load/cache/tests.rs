@@ -73,7 +73,9 @@ fn the_least_recently_used_go_first() {
         let name = keep(&cache, content, 10_000);
         used(&cache, &name, HOUR * (10 - u32::from(content)));
     }
-    assert!((1..=3).all(|content| cache.folder().names().unwrap().iter().any(|n| n.starts_with(&hex(&[content; 32])))));
+    assert!((1..=3).all(|content| {
+        cache.folder().names().unwrap().iter().any(|n| n.starts_with(&hex(&[content; 32])))
+    }));
     // The first file is used again, so the second one goes first.
     drop(cache.find(&ContentHash([1; 32]), None));
     keep(&cache, 4, 10_000);
@@ -166,7 +168,11 @@ fn two_share_a_folder() {
     used(&one, &used_here.name, HOUR);
     keep(&one, 2, 10_000);
     assert!(!is_there(&other, 1), "one cache does not know that the other uses the file");
-    assert_eq!(used_here.code.read().unwrap(), vec![1; 10_000], "the removed file can still be read");
+    assert_eq!(
+        used_here.code.read().unwrap(),
+        vec![1; 10_000],
+        "the removed file can still be read"
+    );
 
     let writers: Vec<_> = (0..4)
         .map(|_| {
@@ -176,7 +182,9 @@ fn two_share_a_folder() {
                 for round in 0..20 {
                     keep(&cache, 3 + round % 3, 1_000);
                     let found = cache.find(&ContentHash([3 + round % 3; 32]), None);
-                    assert!(found.is_none_or(|cached| cached.code.read().unwrap() == vec![3 + round % 3; 1_000]));
+                    assert!(found.is_none_or(
+                        |cached| cached.code.read().unwrap() == vec![3 + round % 3; 1_000]
+                    ));
                 }
             })
         })

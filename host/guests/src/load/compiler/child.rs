@@ -55,7 +55,9 @@ impl CompileOrder {
         fn number<T: std::str::FromStr>(argument: &OsString) -> Option<T> {
             argument.to_str()?.parse().ok()
         }
-        let [parent, engine_key, seconds_max, bytes_max, in_background, file] = arguments else { return None };
+        let [parent, engine_key, seconds_max, bytes_max, in_background, file] = arguments else {
+            return None;
+        };
         Some(CompileOrder {
             parent: number(parent)?,
             engine_key: engine_key.to_str()?.to_owned(),

@@ -31,7 +31,8 @@ fn the_last_answer_after_a_half_close_says_so() {
     world.run();
     world.answer(&Response::text(200, ""));
     world.run();
-    let closes: Vec<_> = world.answers().iter().map(|answer| answer.field("connection").is_some()).collect();
+    let closes: Vec<_> =
+        world.answers().iter().map(|answer| answer.field("connection").is_some()).collect();
     assert_eq!(closes, [false, true]);
     assert!(world.connection.is_finished());
 }

@@ -108,7 +108,9 @@ impl World {
             }
             Event::ReceiveEof => drop(self.send_eof()),
             Event::Read(count) => drop(self.client_reads(*count)),
-            Event::Answer if self.connection.exchange().is_some() => drop(self.answer(&Response::text(200, "hello"))),
+            Event::Answer if self.connection.exchange().is_some() => {
+                drop(self.answer(&Response::text(200, "hello")))
+            }
             Event::Stream(length, pieces) => self.stream(*length, pieces),
             Event::Wait(ms) => drop(self.wait(*ms)),
             Event::Rest => self.connection.rest(),

@@ -70,8 +70,9 @@ fn a_conversation_is_the_same_however_its_bytes_are_split() {
 
 #[test]
 fn a_thousand_pipelined_requests_are_answered_in_order() {
-    let bytes: String =
-        (0..1000).map(|n| format!("POST /{n} HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc")).collect();
+    let bytes: String = (0..1000)
+        .map(|n| format!("POST /{n} HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"))
+        .collect();
     let mut world = World::new();
     for read in bytes.as_bytes().chunks(65_536) {
         assert!(world.connection.wants_read());
@@ -94,7 +95,10 @@ fn refused_bytes_are_answered_and_the_connection_closes() {
         ("GET / HTTP/1.1\r\n\r\n", 400),
         ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +1\r\n\r\n", 400),
         ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
-        ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+            400,
+        ),
         ("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
         ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, gzip\r\n\r\n", 400),
         ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", 400),
@@ -168,7 +172,9 @@ fn a_route_may_ask_for_smaller_bodies_but_not_for_larger() {
 #[test]
 fn a_100_is_sent_if_the_client_waits_for_it() {
     let post = |path, version, framing| {
-        format!("POST {path} HTTP/{version}\r\nHost: a\r\n{framing}\r\nExpect: 100-continue\r\n\r\n")
+        format!(
+            "POST {path} HTTP/{version}\r\nHost: a\r\n{framing}\r\nExpect: 100-continue\r\n\r\n"
+        )
     };
     let length = "Content-Length: 2";
     let mut world = World::new();
@@ -198,7 +204,10 @@ fn a_100_is_sent_if_the_client_waits_for_it() {
 fn a_body_that_came_with_its_head_is_not_copied_twice() {
     let mut world = World::new();
     world.answers_at_once = false;
-    world.send(format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9000\r\n\r\n{}", "x".repeat(9000)));
+    world.send(format!(
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9000\r\n\r\n{}",
+        "x".repeat(9000)
+    ));
     assert_eq!(world.requests, ["POST / 9000"]);
     assert_eq!(world.bodies[0].capacity(), 9000);
     assert_eq!(world.connection.input.capacity(), 0);

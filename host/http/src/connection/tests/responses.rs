@@ -105,7 +105,8 @@ fn pipelined_bytes_are_bounded_while_an_exchange_is_held() {
 #[test]
 fn a_client_that_does_not_read_its_answers_is_not_answered_for_ever() {
     for one_read_each in [true, false] {
-        let mut world = World::with(HttpLimits { output_bytes_max: 10_000, ..HttpLimits::default() });
+        let mut world =
+            World::with(HttpLimits { output_bytes_max: 10_000, ..HttpLimits::default() });
         world.reads_at_once = false;
         let mut sent = 0;
         while world.connection.wants_read() {

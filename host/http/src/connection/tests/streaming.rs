@@ -39,7 +39,10 @@ fn a_body_of_unknown_length_is_chunked() {
     world.piece("second").unwrap();
     assert!(world.end().is_some());
     let text = world.read_text();
-    assert!(text.contains("transfer-encoding: chunked\r\n") && !text.contains("content-length"), "{text}");
+    assert!(
+        text.contains("transfer-encoding: chunked\r\n") && !text.contains("content-length"),
+        "{text}"
+    );
     assert!(text.ends_with("\r\n\r\n5\r\nfirst\r\n6\r\nsecond\r\n0\r\n\r\n"), "{text}");
     assert!(!world.is_closing());
     world.answers_at_once = true;
@@ -144,7 +147,13 @@ fn pieces_tell_how_full_the_output_is() {
         world.client_reads(106);
     }
     assert!(world.connection.output.capacity() < 4096);
-    assert!(world.connection.respond(&Response::text(200, ""), DATE, 0, &world.limits).unwrap().is_none());
+    assert!(
+        world
+            .connection
+            .respond(&Response::text(200, ""), DATE, 0, &world.limits)
+            .unwrap()
+            .is_none()
+    );
     assert!(world.connection.abandon().is_some());
 }
 

@@ -44,7 +44,11 @@ fn another_users_folder_is_refused() {
     let folder = scratch.path().join("folder");
     Folder::open(&folder).unwrap();
     // Only root can give a folder away. Other users look at `/`, which belongs to root.
-    let other = if std::os::unix::fs::chown(&folder, Some(12_345), None).is_ok() { folder } else { "/".into() };
+    let other = if std::os::unix::fs::chown(&folder, Some(12_345), None).is_ok() {
+        folder
+    } else {
+        "/".into()
+    };
     let error = Folder::open(&other).err().unwrap();
     assert!(matches!(error, UnusableFolder::Owner { .. }), "{error}");
 }
