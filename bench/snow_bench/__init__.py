@@ -1,4 +1,6 @@
-"""Benchmarks of snow-host and its peers, side by side. The files, each of which imports only those before it:
+"""Benchmarks of snow-host and its peers, side by side.
+
+The files, each of which imports only those before it:
 
 places      folders: the repository's, and the cache for what is installed
 install     package registries: apt, pip, npm, cargo

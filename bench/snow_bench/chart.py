@@ -1,4 +1,7 @@
-"""The picture: CPU for each request and memory for each request that waits, as bars. Nothing but text is needed."""
+"""The picture: bars for the CPU of each request and for the memory of each waiting request.
+
+An SVG file is text, so no library is needed.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ Bars = list[tuple[str, float]]
 
 
 def write(file: Path, head: dict[str, Any], results: Results) -> None:
-    """An SVG file, for light and dark pages."""
+    """Writes an SVG file that fits light and dark pages."""
     charts = [
         ("Server CPU a request, µs: hello, 64 connections, one CPU", cpu_bars(results), "{:.1f}"),
         ("User memory of a waiting request, bytes", held_bars(results), "{:,.0f}"),
@@ -52,27 +55,27 @@ def write(file: Path, head: dict[str, Any], results: Results) -> None:
 
 
 def cpu_bars(results: Results) -> Bars:
-    """Best first."""
+    """Returns a bar for each server, the best first."""
     rows = results.tests.get("cpu", {})
     return ascending((name, row.median("cpu_us_64")) for name, row in rows.items())
 
 
 def held_bars(results: Results) -> Bars:
-    """At the largest number measured. Best first."""
+    """Returns a bar for each server at the largest number it held, the best first."""
     by_server: dict[str, float | None] = {}
     for name, row in results.tests.get("held", {}).items():
-        # The rows of a server come by ascending number.
+        # The rows of a server come in ascending order, so the largest number is left.
         by_server[name.rpartition(", ")[0]] = row.median("bytes_each")
     return ascending(by_server.items())
 
 
 def ascending(bars: Any) -> Bars:
-    """Without those that were not measured."""
+    """Sorts the bars, without those that were not measured."""
     return sorted(((name, value) for name, value in bars if value is not None), key=lambda bar: bar[1])
 
 
 def chart(title: str, bars: Bars, form: str, top: int) -> list[str]:
-    """A title and a line for each bar."""
+    """Returns the SVG elements of one chart: a title, and a line for each bar."""
     largest = max(value for _, value in bars) or 1
     parts = [f'<text class="title" x="0" y="{top + 28}">{escape(title)}</text>']
     for index, (name, value) in enumerate(bars):

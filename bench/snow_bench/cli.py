@@ -1,4 +1,4 @@
-"""What the command line says, and the rounds."""
+"""The command line, and the loop over measures, rounds and servers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DISTURBED_LOAD = 0.5
 
 
 def main(words: list[str]) -> int:
-    """Installs, measures, reports. 1 if nothing could be measured."""
+    """Installs, measures and reports. Returns the exit code: 1 if nothing could be measured."""
     arguments = parser().parse_args(words)
     if arguments.list:
         list_all()
@@ -35,7 +35,7 @@ def main(words: list[str]) -> int:
     if arguments.prepare or not ready:
         print_skipped(results)
         return 0 if ready else 1
-    # Ended from outside, it still ends its servers.
+    # SIGTERM raises SystemExit, so that the servers are ended too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     raise_file_limit()
     os.sched_setaffinity(0, server.load_cpus())
@@ -58,7 +58,7 @@ def main(words: list[str]) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The options."""
+    """Returns the parser of the command line."""
     options = argparse.ArgumentParser(
         prog="bench/run",
         description="Measures snow-host beside its peers on this machine. Installs them first, into "
@@ -78,7 +78,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def chosen_of(names: str | None, all_of_them: list[Any]) -> list[Any]:
-    """Those named, or all."""
+    """Returns the ones that a comma-separated list names; without a list, all."""
     if names is None:
         return all_of_them
     by_name = {each.name: each for each in all_of_them}
@@ -90,7 +90,7 @@ def chosen_of(names: str | None, all_of_them: list[Any]) -> list[Any]:
 
 
 def list_all() -> None:
-    """Names that the options take."""
+    """Prints the names that `--peers` and `--tests` take."""
     print("servers (--peers):")
     for peer in peers.ALL:
         print(f"  {peer.name:20} {peer.what}; {', '.join(sorted(peer.tests))}")
@@ -100,7 +100,10 @@ def list_all() -> None:
 
 
 def prepare(chosen: list[Peer], arguments: argparse.Namespace, results: Results) -> list[Peer]:
-    """Those that can be measured; why the others can't is in the results."""
+    """Prepares the servers, and returns those that can be measured.
+
+    For the others, the reason goes into the results.
+    """
     options = Options(may_build_long=not arguments.quick, snow_host=arguments.snow_host)
     try:
         load.prepare()
@@ -122,13 +125,16 @@ def print_skipped(results: Results) -> None:
 
 
 def raise_file_limit() -> None:
-    """To what this process may have: the servers inherit it."""
+    """Raises the limit of open files to the hard limit. The servers inherit it."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def take(test: Measure, ready: list[Peer], rounds: int, effort: Effort, results: Results) -> None:
-    """A measure of all peers that take part: alternating, every other round in the opposite order."""
+    """Takes one measure of all servers that take part in it.
+
+    Every other round goes through the servers in the opposite order.
+    """
     taking_part = [peer for peer in ready if test.name in peer.tests]
     deadline = time.monotonic() + TEST_MINUTES_MAX * 60
     for number in range(rounds):

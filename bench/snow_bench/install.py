@@ -1,4 +1,4 @@
-"""Package registries: what a peer needs, from apt, pip, npm or cargo, once. What can't be had is `Missing`."""
+"""Installs what a peer needs from apt, pip, npm or crates.io. Raises `Missing` if that fails."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ from snow_bench import places
 
 BUILD_SECONDS_MAX = 3600
 WASMTIME_VERSION = "48.0.8"
-# What `serve` needs. Without the other features its build takes half the time, and the server is not slower.
+# The features that `serve` needs. The build takes half the time without the others, and the server
+# is not slower.
 WASMTIME_FEATURES = (
     "run,compile,serve,parallel-compilation,pooling-allocator,component-model-async,threads,wat,backtrace,cache"
 )
 
 
 class Missing(Exception):
-    """A peer can't be had on this machine, for the reason given."""
+    """A peer can't be measured on this machine; the message is the reason."""
 
 
 def run(command: Sequence[str | Path], folder: Path, reason: str, **environment: str | Path) -> None:
-    """Runs a tool to its end, quietly. When it fails, its last words are part of the reason."""
+    """Runs a tool to its end. Raises `Missing`, with the last line it printed, if it fails."""
     words = [str(word) for word in command]
     if shutil.which(words[0]) is None:
         raise Missing(f"{reason}: there is no {words[0]}")
@@ -50,8 +51,8 @@ def run(command: Sequence[str | Path], folder: Path, reason: str, **environment:
 
 @functools.cache
 def debian(program: str, package: str) -> Path:
-    """A program of a Debian package."""
-    # /usr/sbin is not on everybody's path.
+    """Returns a program of a Debian package, which is installed if need be."""
+    # /usr/sbin is not on the PATH of every user.
     path = os.environ.get("PATH", "") + ":/usr/sbin"
     if shutil.which(program, path=path) is None:
         if os.geteuid() != 0:
@@ -67,7 +68,7 @@ def debian(program: str, package: str) -> Path:
 
 @functools.cache
 def python_with(requirements: Path) -> Path:
-    """The Python of a virtual environment that has these requirements."""
+    """Returns the Python of a virtual environment in which these requirements are installed."""
     folder = places.CACHE / f"venv-{requirements.parent.name}"
     python = folder / "bin" / "python"
     if not python.exists():
@@ -79,10 +80,10 @@ def python_with(requirements: Path) -> Path:
 
 @functools.cache
 def node_modules(source: Path) -> Path:
-    """The packages that a folder's package.json names, each with its exact version.
+    """Installs the packages that a folder's package.json names, and returns their folder.
 
-    There is no lock file: of a package with a binary for each system, a registry need not have them all, and
-    `npm ci` then refuses.
+    package.json has exact versions, and there is no lock file: a lock file also names the packages
+    with binaries for other systems, and `npm ci` fails if a registry does not have all of them.
     """
     folder = places.CACHE / f"npm-{source.name}"
     folder.mkdir(parents=True, exist_ok=True)
@@ -97,14 +98,14 @@ def node_modules(source: Path) -> Path:
 
 @functools.cache
 def cargo_build(workspace: Path, target: Path) -> None:
-    """Builds a cargo workspace, with its own lock file."""
+    """Builds a cargo workspace as its lock file says."""
     build = ["cargo", "build", "--release", "--locked"]
     run(build, workspace, f"cargo build in {workspace.name}/", CARGO_TARGET_DIR=target)
 
 
 @functools.cache
 def wasmtime(may_build: bool) -> Path:
-    """The `wasmtime` of the pinned version. Its build takes 10 to 30 minutes, once."""
+    """Returns the `wasmtime` of the pinned version. It is built once, in 10 to 30 minutes."""
     root = places.CACHE / "wasmtime"
     binary = root / "bin" / "wasmtime"
     if binary.exists():

@@ -1,6 +1,8 @@
-"""The clients: wrk as fast as it can, pacer at a constant rate, holder with thousands of requests that wait, and others
-whose requests wait: sleeper for timers, settler wakes them one by one, churner has them come and go, and swapper
-replaces their guest.
+"""The clients.
+
+wrk asks as fast as it can, and pacer at a constant rate. The requests of the others wait: holder
+holds thousands, sleeper waits for timers, settler wakes waiting requests one by one, churner lets
+them come and go, and swapper replaces the guest that holds them.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from snow_bench import install, places, proc
 from snow_bench.peers.base import Hold
 from snow_bench.server import Failed, Server, all_cpus, load_cpus, pinned
 
-# Beyond the time that a client is told to run for.
+# How much longer a client may take than it was told to run.
 PATIENCE_SECONDS = 120
 PACED_RATE = 200
 PACED_CONNECTIONS = 16
@@ -25,13 +27,13 @@ Counts = dict[str, Any]
 
 
 def prepare() -> None:
-    """Installs or builds them all. Raises `Missing`."""
+    """Installs or builds all clients. Raises `Missing` if that fails."""
     install.debian("wrk", "wrk")
     install.cargo_build(places.BENCH / "peers", places.PEERS_TARGET)
 
 
 def wrk(server: Server, path: str, connections: int, seconds: int, cpus: set[int] | None = None) -> Counts:
-    """Requests, seconds, p50 and p99, errors. A thread of wrk for each CPU of the clients."""
+    """Runs wrk with a thread for each CPU. Returns requests, seconds, p50, p99 and errors."""
     cpus = cpus or load_cpus()
     threads = min(len(cpus), connections)
     command = ["wrk", f"-t{threads}", f"-c{connections}", f"-d{seconds}s", "--latency"]
@@ -40,7 +42,10 @@ def wrk(server: Server, path: str, connections: int, seconds: int, cpus: set[int
 
 
 def pacer(server: Server, path: str, seconds: int, beside: tuple[str, int] | None = None) -> Counts:
-    """p50 and p99 of a path at 200 requests a second, with so many clients of another path beside."""
+    """Runs pacer at 200 requests a second. Returns p50 and p99.
+
+    `beside` is another path, and how many clients ask for it at the same time.
+    """
     command = pacer_command(server.address, path, PACED_RATE, seconds)
     if beside is not None and beside[1] > 0:
         command += [beside[0], str(beside[1])]
@@ -48,14 +53,17 @@ def pacer(server: Server, path: str, seconds: int, beside: tuple[str, int] | Non
 
 
 def pacer_command(address: str, path: str, rate: int, seconds: int) -> list[str]:
-    """One that asks so often each second."""
+    """Returns the command of a pacer that asks `rate` times a second."""
     command = [str(places.peer_binary("pacer")), address, path]
     return [*command, str(rate), str(PACED_CONNECTIONS), str(seconds)]
 
 
 @contextmanager
 def steady(address: str, path: str, rate: int, seconds: int) -> Iterator[Callable[[], Counts]]:
-    """A pacer that goes on meanwhile, on all CPUs. What is given waits for its end, and says how it went."""
+    """Runs pacer on all CPUs beside the body.
+
+    The body gets a function that waits for the end of pacer and returns its counts.
+    """
     with pinned(all_cpus()):
         command = pacer_command(address, path, rate, seconds)
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -76,28 +84,40 @@ def steady(address: str, path: str, rate: int, seconds: int) -> Iterator[Callabl
 def swapper(
     server: Server, held: int, rates: tuple[int, int], every_ms: int, count: int, file: Path, versions: Path | None
 ) -> AbstractContextManager[Steps]:
-    """So many that wait, a steady load, and a guest's file that is replaced. It has all CPUs, as the server."""
+    """Starts swapper: requests that wait, a steady load, and a guest's file that is replaced.
+
+    It runs on all CPUs, as the server does.
+    """
     command = [str(places.peer_binary("swapper")), server.address, str(held), *map(str, rates)]
     command += [str(every_ms), str(count), str(file), str(versions or "-")]
     return steps(command, all_cpus())
 
 
 def sleeper(server: Server, path: str, count: int, shortest: float, longest: float, seed: int) -> Counts:
-    """How late so many timers are, of random lengths between these, in seconds."""
+    """Runs sleeper, which waits for timers of random lengths. Returns how late they were.
+
+    The lengths are in seconds.
+    """
     command = [str(places.peer_binary("sleeper")), server.address, str(count), path]
     command += [str(shortest), str(longest), str(seed)]
     return finish(server, command, round(longest), load_cpus())
 
 
 def settler(server: Server, hold: Hold, waiters: int, settlers: int, seconds: int) -> Counts:
-    """How many are woken one by one, and how long that takes. It has all CPUs, as the server."""
+    """Runs settler: how many requests are woken one by one, and how long each takes.
+
+    It runs on all CPUs, as the server does.
+    """
     command = [str(places.peer_binary("settler")), server.address, str(server.pid), str(waiters), str(settlers)]
     command += [str(seconds), hold.path, hold.settle or "-", hold.waiting or "-"]
     return finish(server, command, seconds, all_cpus())
 
 
 def finish(server: Server, command: list[str], seconds: int, cpus: set[int]) -> Counts:
-    """Runs a client to its end. Its last line is JSON, to which is added how many CPUs were busy for others."""
+    """Runs a client and waits for its end. Returns its last line, which is JSON.
+
+    Added to it: how many CPUs were busy for other processes meanwhile.
+    """
     try:
         with pinned(cpus), proc.Others(server.pid) as others:
             done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + PATIENCE_SECONDS)
@@ -109,26 +129,26 @@ def finish(server: Server, command: list[str], seconds: int, cpus: set[int]) -> 
 
 
 def counts_of(line: str) -> Counts:
-    """A line of JSON."""
+    """Parses a line of JSON."""
     counts: Counts = json.loads(line)
     return counts
 
 
 class Steps:
-    """A client that goes by steps: it says how each went, and waits to be told to go on."""
+    """A client that runs in steps: it reports each step, then waits for the word to go on."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
 
     def next(self) -> Counts:
-        """Has it take the next step, and waits until it is done."""
+        """Lets the client take its next step, and returns the report."""
         assert self.process.stdin is not None
         self.process.stdin.write("\n")
         self.process.stdin.flush()
         return self.step()
 
     def step(self) -> Counts:
-        """What it has to say of the step it has done."""
+        """Returns the report of a step that the client takes without being told."""
         assert self.process.stdout is not None and self.process.stderr is not None
         line = self.process.stdout.readline()
         if not line:
@@ -139,7 +159,7 @@ class Steps:
 
 @contextmanager
 def steps(command: list[str], cpus: set[int]) -> Iterator[Steps]:
-    """Starts such a client. It is ended with what is done meanwhile."""
+    """Runs a client in steps beside the body, and ends it after the body."""
     with pinned(cpus):
         process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -152,27 +172,30 @@ def steps(command: list[str], cpus: set[int]) -> Iterator[Steps]:
 
 
 class Holder:
-    """Requests that wait, in a process of their own."""
+    """A client process with requests that wait."""
 
     def __init__(self, client: Steps) -> None:
         self.client = client
         self.held = client.step()
 
     def release(self) -> Counts:
-        """Has them answered, and waits until they are."""
+        """Has all requests answered. Returns the report."""
         return self.client.next()
 
 
 @contextmanager
 def holder(server: Server, count: int, hold: str, waiting: str | None, release: str | None) -> Iterator[Holder]:
-    """Opens so many requests that wait. They leave at the end."""
+    """Opens `count` requests that wait, and closes them after the body."""
     command = [str(places.peer_binary("holder")), server.address, str(count), hold, waiting or "-", release or "-"]
     with steps(command, load_cpus()) as client:
         yield Holder(client)
 
 
 def churner(server: Server, hold: Hold, held: int, seconds: int, seed: int) -> AbstractContextManager[Steps]:
-    """So many that wait, and come and go. It has all CPUs, as the server."""
+    """Starts churner: `held` requests that wait, and are replaced as they leave or are woken.
+
+    It runs on all CPUs, as the server does.
+    """
     command = [str(places.peer_binary("churner")), server.address, str(seed), str(held), str(seconds), hold.path]
     command += [hold.settle or "-", hold.waiting or "-", hold.release or "-"]
     return steps(command, all_cpus())

@@ -1,4 +1,4 @@
-"""Where and when something was measured: what the figures depend on, and nothing that names the machine."""
+"""Where and when something was measured: all that figures depend on, but no name of the machine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def describe() -> dict[str, Any]:
-    """For the head of a report."""
+    """Describes this machine and moment, for the head of a report."""
     return {
         "date": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         "kernel": f"{platform.system()} {platform.release()} {platform.machine()}",
@@ -22,7 +22,7 @@ def describe() -> dict[str, Any]:
 
 
 def field(file: str, name: str) -> str:
-    """The first value under a name, in one of the kernel's files."""
+    """Returns the first value under a name in one of the kernel's files."""
     for line in Path(file).read_text().splitlines():
         key, _, value = line.partition(":")
         if key.strip() == name:

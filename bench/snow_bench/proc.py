@@ -1,4 +1,4 @@
-"""What the kernel says of processes: the CPU they used, the memory they hold, and who else was busy."""
+"""What the kernel knows of processes: their CPU and memory, and how busy others were."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import time
 from pathlib import Path
 
 TICK = 1 / os.sysconf("SC_CLK_TCK")
-# Fields of /proc/stat's first line in which a CPU is at work for somebody.
+# The fields of /proc/stat's first line that count time in which a CPU worked.
 USER, NICE, SYSTEM, IRQ, SOFTIRQ, STEAL = 0, 1, 2, 5, 6, 7
 
 
 def tree(root: int) -> list[int]:
-    """A process and all below it."""
+    """Returns a process and all its descendants."""
     pids = [root]
     for pid in pids:
         for children in Path(f"/proc/{pid}/task").glob("*/children"):
@@ -25,31 +25,35 @@ def tree(root: int) -> list[int]:
 
 
 def cpu_seconds(root: int) -> float:
-    """The CPU time of a process tree, system calls included, of threads that have ended too.
+    """Returns the CPU time of a process tree, with system calls and threads that have ended.
 
-    It is what /proc/PID/stat shows as utime + stime, from the clock behind it: in nanoseconds, not in ticks.
+    This is what /proc/PID/stat shows as utime + stime, but from the clock behind it: in nanoseconds,
+    not in ticks.
     """
     return sum(time.clock_gettime(~pid << 3 | 2) for pid in tree(root))
 
 
 def ended_children_seconds(pid: int) -> float:
-    """The CPU time of a process's children that have ended: /proc/PID/stat's cutime + cstime, in ticks."""
-    # The second field is a name in brackets, which may contain anything.
+    """Returns the CPU time of a process's children that have ended.
+
+    This is cutime + cstime of /proc/PID/stat, which counts ticks.
+    """
+    # The second field is a name in brackets, which may contain spaces and brackets too.
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[13]) + int(fields[14])) * TICK
 
 
 def memory_bytes(root: int) -> int:
-    """The user memory of a process tree: its proportional set size, without the pages of files.
+    """Returns the user memory of a process tree: its proportional set size without file pages.
 
-    In it a page that several processes share counts once in all. How much of a library's pages falls to one process
-    changes when another one starts, so they are left out.
+    It counts a page that several processes share once in all. File pages are left out because one
+    process's share of a library changes whenever another process starts.
     """
     return sum(pss_bytes(pid) for pid in tree(root))
 
 
 def pss_bytes(pid: int) -> int:
-    """Of one process."""
+    """Returns the user memory of one process."""
     sizes = {}
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]:
         name, _, size = line.partition(":")
@@ -58,7 +62,7 @@ def pss_bytes(pid: int) -> int:
 
 
 def forget(files: list[Path]) -> None:
-    """Drops files and folders from the page cache, as far as no process has them mapped."""
+    """Drops files and folders from the page cache, unless a process has them mapped."""
     for file in files:
         for path in file.rglob("*") if file.is_dir() else [file]:
             if path.is_file():
@@ -66,7 +70,7 @@ def forget(files: list[Path]) -> None:
 
 
 def drop_pages(path: Path) -> None:
-    """Of one file."""
+    """Drops one file from the page cache."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -76,13 +80,14 @@ def drop_pages(path: Path) -> None:
 
 
 class Others:
-    """Around some work: how many CPUs were meanwhile busy for others than a server and its clients.
+    """Measures how many CPUs are busy for other processes than a server and its clients.
 
-    Time that a hypervisor took away counts with it. A share of 0.1 is a tenth of one CPU.
+    Used around some work. `share` includes time that a hypervisor took away; 0.1 is a tenth of one
+    CPU.
     """
 
     def __init__(self, server: int | None) -> None:
-        # None: all servers are started and ended inside.
+        # None: every server is started and ended within the work.
         self.server = server
         self.share = 0.0
 
@@ -96,13 +101,13 @@ class Others:
         self.share = max(0.0, (busy - ours) / wall)
 
     def ours_now(self) -> float:
-        """CPU seconds of this program, of its clients that have ended, and of the server and those it has started."""
+        """Returns the CPU seconds of this program, its ended clients, and the server's tree."""
         used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
         own = sum(each.ru_utime + each.ru_stime for each in used)
         return own if self.server is None else own + cpu_seconds(self.server) + ended_children_seconds(self.server)
 
 
 def busy_seconds() -> float:
-    """The time in which any CPU worked, for whomever."""
+    """Returns the time for which all CPUs together have worked."""
     ticks = [int(field) for field in Path("/proc/stat").read_text().splitlines()[0].split()[1:]]
     return sum(ticks[field] for field in (USER, NICE, SYSTEM, IRQ, SOFTIRQ, STEAL)) * TICK

@@ -19,23 +19,23 @@ FLAGGED = "*"
 
 
 def text(head: dict[str, Any], results: Results) -> str:
-    """Tables with aligned columns."""
+    """Returns the report as text, with aligned columns."""
     return whole(head, results, plain)
 
 
 def markdown(head: dict[str, Any], results: Results) -> str:
-    """The same as Markdown."""
+    """Returns the report as Markdown."""
     return whole(head, results, piped)
 
 
 def whole(head: dict[str, Any], results: Results, form: Form) -> str:
-    """A part for each measure, and the tail."""
+    """Returns the whole report: a part for each measure, and the tail."""
     parts = [line for measure in measures.ALL for line in part_of(measure, results, form)]
     return "\n".join([*parts, *tail(head, results)]) + "\n"
 
 
 def part_of(measure: Measure, results: Results, form: Form) -> list[str]:
-    """Title, table, flags and a word on how to read it, if this measure was taken."""
+    """Returns the part of one measure: title, tables, flags, and how to read it."""
     rows = results.tests.get(measure.name)
     if not rows:
         return []
@@ -48,26 +48,26 @@ def part_of(measure: Measure, results: Results, form: Form) -> list[str]:
 
 
 def table(rows: dict[str, Row], columns: list[Column], form: Form) -> list[str]:
-    """A row of the results is a row."""
+    """Returns the lines of one table."""
     cells = [["server", *(column.heading for column in columns)]]
     return form(cells + [line(name, row, columns) for name, row in rows.items()])
 
 
 def found(rows: dict[str, Row]) -> list[Column]:
-    """A column for each key that there is, as it is called."""
+    """Returns a column for each key in the rows."""
     keys = dict.fromkeys(key for row in rows.values() for key in row.values)
     return [Column(key, key.replace("_", " "), "{:,.6g}") for key in keys]
 
 
 def line(name: str, row: Row, columns: list[Column]) -> list[str]:
-    """A row's cells."""
+    """Returns the cells of one row."""
     medians = [(column, row.median(column.key)) for column in columns]
     cells = [NONE if median is None else column.form.format(median) for column, median in medians]
     return [name + FLAGGED * bool(row.flags()), *cells]
 
 
 def plain(cells: Cells) -> list[str]:
-    """First column to the left, figures to the right."""
+    """Aligns the first column to the left and the figures to the right."""
     widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
 
     def aligned(row: list[str]) -> str:
@@ -78,13 +78,13 @@ def plain(cells: Cells) -> list[str]:
 
 
 def piped(cells: Cells) -> list[str]:
-    """A table of Markdown."""
+    """Formats cells as a Markdown table."""
     lines = [f"| {' | '.join(row)} |" for row in cells]
     return [lines[0], "|---|" + "---:|" * (len(cells[0]) - 1), *lines[1:]]
 
 
 def tail(head: dict[str, Any], results: Results) -> list[str]:
-    """What was not measured, with what, where and when."""
+    """Returns what was skipped, and where, when and with which versions the rest was measured."""
     lines = [f"skipped: {name}: {reason}" for name, reason in results.skipped.items()]
     lines += [f"note: {note}" for note in results.notes]
     return [
@@ -98,5 +98,5 @@ def tail(head: dict[str, Any], results: Results) -> list[str]:
 
 
 def write_json(file: Path, head: dict[str, Any], results: Results) -> None:
-    """Everything, with each round."""
+    """Writes all results, with the values of each round."""
     file.write_text(json.dumps(head | results.as_json(), indent=2, ensure_ascii=False) + "\n")

@@ -1,4 +1,4 @@
-"""What was measured: by test, row and column, a value for each round."""
+"""The results: for each measure, row and column, a value of each round."""
 
 from __future__ import annotations
 
@@ -7,32 +7,33 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
-# The column that says how many CPUs were busy for others, and how many may be before a row counts as disturbed.
+# The column for how many CPUs were busy for other processes, and from how many on a row is marked
+# as disturbed.
 OTHERS = "others"
 OTHERS_MAX = 0.25
 
 
 def short(value: float) -> float:
-    """Without digits that nobody measured."""
+    """Rounds a value to the digits that mean something."""
     return round(value, 3)
 
 
 @dataclass
 class Row:
-    """A server, or a route of one, in one test."""
+    """The results of one server, or of one of its routes, in one measure."""
 
     values: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     problems: list[str] = field(default_factory=list)
 
     def flags(self) -> list[str]:
-        """What puts the row in doubt."""
+        """Returns what puts the row in doubt."""
         others = max(self.values.get(OTHERS, [0.0]))
         if others <= OTHERS_MAX:
             return self.problems
         return [*self.problems, f"disturbed: others took up to {others:.1f} CPUs meanwhile"]
 
     def median(self, column: str) -> float | None:
-        """Of the rounds; `None` if there was none."""
+        """Returns the median of the rounds; `None` if there is none."""
         values = self.values.get(column)
         return statistics.median(values) if values else None
 
@@ -46,22 +47,22 @@ class Results:
     notes: list[str] = field(default_factory=list)
 
     def add(self, test: str, row: str, **values: float) -> None:
-        """One round's values of a row."""
+        """Adds one round's values to a row."""
         for column, value in values.items():
             self.tests[test][row].values[column].append(value)
 
     def flag(self, test: str, row: str, problem: str) -> None:
-        """Something that puts a row in doubt."""
+        """Notes a problem that puts a row in doubt."""
         problems = self.tests[test][row].problems
         if problem not in problems:
             problems.append(problem)
 
     def share_with_others(self, test: str, row: str, others: float) -> None:
-        """How many CPUs were busy for others while a row was measured."""
+        """Notes how many CPUs were busy for other processes while a row was measured."""
         self.tests[test][row].values[OTHERS].append(others)
 
     def as_json(self) -> dict[str, Any]:
-        """Medians, and all rounds."""
+        """Returns medians and rounds, to be written as JSON."""
         tests = {
             test: {
                 name: {

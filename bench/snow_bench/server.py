@@ -1,4 +1,4 @@
-"""One running server: started on its CPUs, asked until it answers, ended by its own pid."""
+"""A running server: started on its CPUs, asked until it answers, and ended by its pid."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from snow_bench.peers.base import Peer, Route
 
 START_SECONDS_MAX = 30.0
 STOP_SECONDS_MAX = 3.0
-# Between two attempts to connect to a server that starts.
+# The pause between two attempts to connect to a server that is starting.
 ATTEMPT_SECONDS = 0.0002
 
 
 class Failed(Exception):
-    """A measure can't be taken, for the reason given."""
+    """A measure can't be taken; the message is the reason."""
 
 
 def server_cpus() -> set[int]:
-    """The CPU that servers are pinned to."""
+    """Returns the CPU that servers are pinned to."""
     return {min(all_cpus())}
 
 
 def load_cpus() -> set[int]:
-    """The CPUs that clients, and this program, are pinned to."""
+    """Returns the CPUs that clients and this program are pinned to."""
     return all_cpus() - server_cpus() or all_cpus()
 
 
 def all_cpus() -> set[int]:
-    """Every CPU this program had when it started."""
+    """Returns the CPUs that this program had when it started."""
     return ALL_CPUS
 
 
@@ -43,7 +43,7 @@ ALL_CPUS = os.sched_getaffinity(0)
 
 
 class Server:
-    """A peer's process, and what it is asked."""
+    """The process of a peer."""
 
     def __init__(self, peer: Peer, workers: int, cpus: set[int]) -> None:
         self.peer = peer
@@ -51,7 +51,7 @@ class Server:
         self.begun = time.monotonic()
         self.command = peer.command(self.port, workers)
         with pinned(cpus):
-            # Logs go nowhere: those of snow-host are written all the same, nginx's are off.
+            # Logs are discarded. snow-host writes its log nevertheless; nginx writes none.
             self.process = subprocess.Popen(
                 self.command,
                 env=os.environ | peer.environment(workers),
@@ -72,7 +72,7 @@ class Server:
         return f"http://{self.address}{path}"
 
     def wait_for_answer(self, route: Route) -> float:
-        """The seconds from the process's start to its first answer, which must be the right one."""
+        """Returns the seconds from the process's start to its first answer, which is checked."""
         while True:
             try:
                 status, body = self.get(route.path)
@@ -93,7 +93,7 @@ class Server:
             raise Failed(f"does not answer {START_SECONDS_MAX:.0f} seconds after its start")
 
     def get(self, path: str, timeout: float = 10.0) -> tuple[int, str]:
-        """One request on a connection of its own."""
+        """Sends one request on a new connection. Returns status and body."""
         connection = HTTPConnection("127.0.0.1", self.port, timeout=timeout)
         try:
             connection.request("GET", path)
@@ -113,10 +113,10 @@ class Server:
         return proc.memory_bytes(self.pid)
 
     def stop(self) -> None:
-        """Ends it and what it started, by their pids."""
+        """Ends the server and the processes that it started, by their pids."""
         below = proc.tree(self.pid)[1:]
         for _ in range(2):
-            # A second signal ends the draining of those that drain.
+            # A second signal ends a drain.
             self.process.send_signal(signal.SIGTERM)
             try:
                 self.process.wait(STOP_SECONDS_MAX)
@@ -139,7 +139,10 @@ def kill_if_there(pid: int) -> None:
 
 @contextmanager
 def running(peer: Peer, workers: int = 1, cpus: set[int] | None = None) -> Iterator[Server]:
-    """A server that answers all its routes rightly; pinned to the servers' CPU unless told otherwise."""
+    """Runs a server whose answers have been checked, beside the body.
+
+    It is pinned to the servers' CPU unless `cpus` says otherwise.
+    """
     server = Server(peer, workers, cpus or server_cpus())
     try:
         for route in peer.hellos:
@@ -151,7 +154,7 @@ def running(peer: Peer, workers: int = 1, cpus: set[int] | None = None) -> Itera
 
 @contextmanager
 def pinned(cpus: set[int]) -> Iterator[None]:
-    """What is started inside starts on these CPUs."""
+    """Pins this program, and the processes that it starts in the body, to these CPUs."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, cpus)
     try:
@@ -161,7 +164,7 @@ def pinned(cpus: set[int]) -> Iterator[None]:
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listened on a moment ago."""
+    """Returns a port of 127.0.0.1 that was free a moment ago."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         return int(taken.getsockname()[1])

@@ -1,4 +1,5 @@
--- Prints what wrk counted as one line of JSON, last. It runs once, after the load: requests do not pass here.
+-- Prints wrk's counts as one line of JSON, the last line. wrk calls this once, after the load, so it
+-- costs the requests nothing.
 function done(summary, latency)
   local errors = summary.errors
   local failed = errors.connect + errors.read + errors.write + errors.timeout

@@ -1,4 +1,5 @@
-//! `snow-host build`: guests of a language and guests with a command, and what becomes of the others when one can't be built.
+//! `snow-host build`: guests of a language and guests with a command, and what becomes of the
+//! others when one can't be built.
 
 use std::fs;
 use std::process::Output;
@@ -48,7 +49,7 @@ fn commands_build_what_no_language_knows() {
         "on stdout\n",
         "on stderr\n",
         "error: bad could not be built: `sh -c echo on stdout",
-        "(exit status: 7; what it said is above)",
+        "failed (exit status: 7; its output is above)",
         "error: empty could not be built: `true` in ",
         "$SNOW_GUEST_OUT",
         "error: typo could not be built: `no-such-program-anywhere` in ",
@@ -62,7 +63,11 @@ fn commands_build_what_no_language_knows() {
     assert!(!folder.path().join("bad.wasm").exists());
     folder.add("snow.toml", b"[guest.good]\nbuild = ['sh', './make guest.sh', 'hello.wat']\n");
     let again = build(&folder);
-    assert!(again.status.success() && said(&again).contains("good is unchanged"), "{}", said(&again));
+    assert!(
+        again.status.success() && said(&again).contains("good is unchanged"),
+        "{}",
+        said(&again)
+    );
 }
 
 #[test]
@@ -83,7 +88,8 @@ fn a_guest_that_does_not_compile_keeps_no_other_from_it() {
     let folder = Folder::new();
     folder.add("Cargo.toml", b"[workspace]\nresolver = '3'\nmembers = ['a', 'b', 'shared']\n");
     let package = |name: &str, more: &str| {
-        let text = format!("[package]\nname = '{name}'\nversion = '0.1.0'\nedition = '2024'\n{more}");
+        let text =
+            format!("[package]\nname = '{name}'\nversion = '0.1.0'\nedition = '2024'\n{more}");
         write(&folder, &format!("{name}/Cargo.toml"), &text);
     };
     let guest = "[lib]\ncrate-type = ['cdylib']\n[dependencies]\nshared = { path = '../shared' }\n";
@@ -100,7 +106,7 @@ fn a_guest_that_does_not_compile_keeps_no_other_from_it() {
     let text = said(&output);
     assert_eq!(output.status.code(), Some(1), "{text}");
     assert!(text.contains("built a -> ") && text.contains("built alone -> "), "{text}");
-    assert!(text.contains("error: b could not be built: cargo has failed"), "{text}");
+    assert!(text.contains("error: b could not be built: cargo failed"), "{text}");
     assert!(text.contains("this does not compile"), "the compiler's own words:\n{text}");
     assert!(text.contains("error: 2 of 4 guests could not be built: b, lost"), "{text}");
 }

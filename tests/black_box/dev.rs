@@ -1,4 +1,5 @@
-//! `snow-host dev`: what changes in the sources is built and swapped, and what can't be built disturbs nobody.
+//! `snow-host dev`: what changes in the sources is built and swapped, and what can't be built
+//! disturbs nobody.
 //!
 //! The guests are text that a script copies, so that a build takes no time.
 
@@ -6,7 +7,9 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::harness::{Admin, Folder, Load, Server, eventually, keep_in_target, program, run, source};
+use crate::harness::{
+    Admin, Folder, Load, Server, eventually, keep_in_target, program, run, source,
+};
 
 /// It says what it does, refuses what is marked so, and counts its runs beside the guests.
 const SCRIPT: &str = "echo \"compiling $1\"\n\
@@ -44,7 +47,11 @@ fn folder() -> Folder {
 
 fn command(folder: &Folder) -> Command {
     let mut command = Command::new(program());
-    command.arg("dev").arg(folder.path()).args(["--listen", "127.0.0.1:0", "--workers", "2"]).args(Admin::ARGUMENTS);
+    command
+        .arg("dev")
+        .arg(folder.path())
+        .args(["--listen", "127.0.0.1:0", "--workers", "2"])
+        .args(Admin::ARGUMENTS);
     keep_in_target(&mut command).stdin(Stdio::null());
     command
 }
@@ -84,11 +91,15 @@ fn what_changes_is_built_and_swapped_under_load() {
         server.log.forget();
         edit(&server, &version(word));
         becomes(&server, word);
-        server.log.until(&["building app ...", "compiling app", "s: it serves now"]);
+        server.log.until(&["building app ...", "compiling app", "s: it is served now"]);
         loads.iter().for_each(|load| load.more(20));
     }
     loads.into_iter().for_each(Load::stop);
-    assert_eq!((runs(&server, "app"), runs(&server, "greeter")), (6, 1), "only what has changed is built");
+    assert_eq!(
+        (runs(&server, "app"), runs(&server, "greeter")),
+        (6, 1),
+        "only what has changed is built"
+    );
     // Written again as it was.
     edit(&server, &version("v6"));
     edit(&server, &version("v7"));
@@ -104,13 +115,16 @@ fn what_can_not_be_built_or_served_leaves_the_old_version() {
         "guest.wat: here is nonsense",
         "error: `sh build.sh app` in ",
         "exit status: 1",
-        "app could not be built: version 1 serves on",
+        "app could not be built: version 1 is still served",
     ]);
     assert_eq!(server.get("/who").text(), "v1");
     edit(&server, &version("v2"));
     becomes(&server, "v2");
     edit(&server, "(this is built)");
-    server.log.until(&["s, but it can't serve (the log says why): version 2 serves on", "can't take the place of"]);
+    server.log.until(&[
+        "s, but it can't be served (see the log): version 2 is still served",
+        "can't replace version",
+    ]);
     assert_eq!(server.get("/who").text(), "v2");
     edit(&server, &version("v3"));
     becomes(&server, "v3");
@@ -122,11 +136,14 @@ fn it_starts_though_a_guest_can_not_be_built() {
     let folder = folder();
     fs::write(folder.path().join("app/guest.wat"), "nonsense").unwrap();
     let server = dev(folder);
-    server.log.until(&["guest.wat: here is nonsense", "app could not be built: nothing serves for it until it is"]);
+    server.log.until(&[
+        "guest.wat: here is nonsense",
+        "app could not be built, and is not served until it can be",
+    ]);
     server.still_serves();
     assert_eq!(server.get("/who").status, 404);
     edit(&server, &version("v1"));
-    server.log.until(&["built app in", "it serves now"]);
+    server.log.until(&["built app in", "it is served now"]);
     becomes(&server, "v1");
 }
 
@@ -134,7 +151,7 @@ fn it_starts_though_a_guest_can_not_be_built() {
 fn new_guests_new_commands_and_shared_sources_are_noticed() {
     let folder = Folder::new();
     let server = dev(folder);
-    server.log.until(&["nothing to build in ", "no guest serves yet"]);
+    server.log.until(&["nothing to build in ", "no guest is served yet"]);
     let folder = server.folder.path();
     server.folder.replace("snow.toml", (table("app") + &table("greeter")).as_bytes());
     add_guest(folder, "app", &version("v1"));
@@ -185,7 +202,9 @@ fn a_signal_ends_a_build_that_is_under_way_and_what_is_held() {
     held.is_silent();
     fs::write(server.folder.path().join("app/slow"), "").unwrap();
     let sleeper = server.folder.path().join("sleeper");
-    let pid = eventually("it is being built", || fs::read_to_string(&sleeper).ok().filter(|pid| pid.ends_with('\n')));
+    let pid = eventually("it is being built", || {
+        fs::read_to_string(&sleeper).ok().filter(|pid| pid.ends_with('\n'))
+    });
     assert!(!is_gone(pid.trim()), "it has its process");
     assert_eq!(server.get("/who").text(), "v1", "it serves meanwhile");
     server.signal("INT");
@@ -202,7 +221,9 @@ fn a_signal_ends_the_first_build() {
     fs::write(folder.path().join("app/slow"), "").unwrap();
     let mut child = command(&folder).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let sleeper = folder.path().join("sleeper");
-    let pid = eventually("it is being built", || fs::read_to_string(&sleeper).ok().filter(|pid| pid.ends_with('\n')));
+    let pid = eventually("it is being built", || {
+        fs::read_to_string(&sleeper).ok().filter(|pid| pid.ends_with('\n'))
+    });
     let sent = Command::new("kill").arg("-INT").arg(child.id().to_string()).status();
     assert!(sent.expect("there is a `kill`").success());
     let ended = eventually("it ends", || child.try_wait().expect("a child can be asked"));
@@ -213,7 +234,9 @@ fn a_signal_ends_the_first_build() {
 #[test]
 fn what_makes_no_sense_is_refused() {
     let folder = Folder::new();
-    for (arguments, words) in [(&["--no-watch"][..], "--no-watch"), (&["--listen", "x"], "--listen")] {
+    for (arguments, words) in
+        [(&["--no-watch"][..], "--no-watch"), (&["--listen", "x"], "--listen")]
+    {
         let output = command(&folder).args(arguments).output().unwrap();
         assert!(!output.status.success());
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -221,5 +244,5 @@ fn what_makes_no_sense_is_refused() {
     }
     let nowhere = folder.path().join("nowhere");
     let output = run(["dev".as_ref(), nowhere.as_os_str()]);
-    assert!(String::from_utf8_lossy(&output.stderr).contains("is no folder of guests"), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("is not a folder"), "{output:?}");
 }

@@ -1,4 +1,7 @@
-"""`/python` answers with the version of the interpreter, all of which is in the component: 18 MB to compile."""
+"""`/python` answers with the version of the interpreter.
+
+All of CPython is in the component: 18 MB to compile.
+"""
 
 import sys
 

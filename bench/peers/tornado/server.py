@@ -1,4 +1,4 @@
-"""python server.py PORT: the routes of native-mio, /stop/?value=… and /sleep/?seconds=…, in Tornado."""
+"""python server.py PORT: the routes of native-mio in Tornado, with /stop/ and /sleep/."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ BACKLOG = 4096
 
 
 class Text(tornado.web.RequestHandler):
-    """Answers with plain text."""
+    """A handler that answers with plain text."""
 
     def set_default_headers(self) -> None:
         self.set_header("content-type", "text/plain")
 
     def compute_etag(self) -> None:
-        """No hash of each answer: the others make none."""
+        """Computes no hash of the answer, since the other servers compute none."""
 
 
 class Hello(Text):
@@ -27,7 +27,7 @@ class Hello(Text):
 
 
 class Sleep(Text):
-    """Waits for the clock."""
+    """Answers after `?seconds=`."""
 
     async def get(self) -> None:
         await asyncio.sleep(float(self.get_argument("seconds")))
@@ -35,9 +35,9 @@ class Sleep(Text):
 
 
 class Hold(Text):
-    """Waits for `/stop/` or `/stop-all/`."""
+    """Waits for `/stop/` or `/stop-all/`, and answers with its value."""
 
-    # A dict keeps the order in which they came.
+    # A dict, because it keeps the order in which requests came.
     held: dict[asyncio.Future[str], None] = {}
 
     async def get(self) -> None:
@@ -51,7 +51,7 @@ class Hold(Text):
 
 
 class Stop(Text):
-    """Wakes the one that has waited longest."""
+    """Wakes the request that has waited longest."""
 
     def get(self) -> None:
         wait = next(iter(Hold.held), None)

@@ -1,4 +1,4 @@
-"""What a measure is."""
+"""What every measure consists of."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from snow_bench.results import Results
 
 @dataclass(frozen=True)
 class Effort:
-    """How long each part takes."""
+    """How long each part of a measure takes."""
 
     load_seconds: int
     warm_seconds: int
     paced_seconds: int
     starts: int
     churn_seconds: int
-    # Whether anything may be built that takes long.
+    # Whether long builds and long loads are allowed.
     builds_long: bool
 
 
@@ -28,7 +28,7 @@ QUICK = Effort(load_seconds=2, warm_seconds=1, paced_seconds=2, starts=3, churn_
 
 @dataclass(frozen=True)
 class Column:
-    """A value of a row, and how it is printed."""
+    """A column of a table: which value of a row it shows, and how."""
 
     key: str
     heading: str
@@ -37,19 +37,20 @@ class Column:
 
 @dataclass(frozen=True)
 class Measure:
-    """A test: what is done to one peer in one round, and the table it fills."""
+    """A measure: what is done to one peer in one round, and the table that it fills."""
 
     name: str
     title: str
-    # Under the table: what one must know to read it.
+    # The text under the table: what one must know to read it.
     reading: str
-    # If none: those that the results have, and further tables: the tests whose names begin with this one's and a colon.
+    # If empty, the table has a column for each key in the results, and further tables follow: those
+    # of the results whose names begin with this measure's name and a colon.
     columns: list[Column]
     round: Callable[[Peer, Effort, Results], None]
-    # After all rounds: values that come from several rows.
+    # Called after all rounds: adds values that are computed from several rows.
     compare: Callable[[Results], None] | None = None
 
 
 def row(peer: Peer, route: Route | Hold) -> str:
-    """What a row is called."""
+    """Returns the name of a row."""
     return f"{peer.name} {route.label}".strip()

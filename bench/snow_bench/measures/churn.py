@@ -1,4 +1,4 @@
-"""Clients that wait come and go: whether any is lost or stuck, and whether memory grows."""
+"""Waiting clients come and go: whether any is lost or stuck, and whether memory grows."""
 
 from __future__ import annotations
 
@@ -12,22 +12,25 @@ from snow_bench.results import Results
 from snow_bench.server import all_cpus, running
 
 HELD = 1_000
-# Who leaves, and who is woken.
+# Decides who leaves and who is woken: the same in every round.
 SEED = 1
 SERVER_WORKERS = 2
-# For a server to come to rest, before its memory is read.
+# How long a server may come to rest before its memory is read.
 REST_SECONDS = 1.0
 KIB = 1 << 10
 
 
 def churn_round(peer: Peer, effort: Effort, results: Results) -> None:
-    """One round, of each route that waits."""
+    """Runs one round of each route that waits."""
     for hold in peer.holds:
         churn(peer, hold, effort, results)
 
 
 def churn(peer: Peer, hold: Hold, effort: Effort, results: Results) -> None:
-    """A quarter of the time, and then the rest: the same number waits at both ends."""
+    """Churns for a quarter of the time, reads the memory, and churns for the rest.
+
+    The same number of requests waits at both readings.
+    """
     name = row(peer, hold)
     with running(peer, SERVER_WORKERS, all_cpus()) as server, Others(server.pid) as others:
         before = server.cpu_seconds()
@@ -58,17 +61,17 @@ def churn(peer: Peer, hold: Hold, effort: Effort, results: Results) -> None:
 
 
 def left_of(end: load.Counts) -> int:
-    """Those who did not wait for their answers."""
+    """Returns how many clients left without waiting for their answers."""
     return int(end["left_fin"] + end["left_rst"])
 
 
 def undelivered_of(end: load.Counts) -> int:
-    """Answers that were given to those who left at that moment."""
+    """Returns how many answers were for clients that left at that moment."""
     return int(end["settled"] + end["woken"] - end["answered"])
 
 
 def check(name: str, quarter: load.Counts, rest: load.Counts, end: load.Counts, results: Results) -> None:
-    """Flags counts that do not agree."""
+    """Flags counts that do not add up."""
     problems = {
         f"{quarter['waiting']:,} wait after a quarter, and not {HELD:,}": quarter["waiting"] != HELD,
         f"{rest['waiting']:,} wait before the last are released, and not {HELD:,}": rest["waiting"] != HELD,
@@ -90,11 +93,11 @@ def check(name: str, quarter: load.Counts, rest: load.Counts, end: load.Counts, 
 CHURN = Measure(
     "churn",
     f"{HELD:,} that wait, come and go (two workers)",
-    "As fast as the server allows: connect and wait, and then, by chance, leave (FIN or RST) or be woken by another "
-    "client's stop. `CPU µs each`: of all that, for each request that waits. `grown`: user memory at the end against "
-    f"that after a quarter of the time, with {HELD:,} waiting both times. `stuck`: what the server says that waits "
-    "then, beyond those. `undelivered`: answers for clients that left at that moment, as the server says. A row is "
-    "marked if the requests are not those answered and those who left, if an answer came twice, or if somebody still "
+    "As fast as the server allows, clients connect and wait, and then, by chance, leave (FIN or RST) or are woken by "
+    "another client's stop. `CPU µs each`: of all that, for each request that waits. `grown`: user memory at the end "
+    f"against that after a quarter of the time, with {HELD:,} waiting both times. `stuck`: how many more wait then, "
+    "as the server counts. `undelivered`: answers for clients that left at that moment, as the server counts. A row "
+    "is marked if answered and left do not add up to the requests, if an answer came twice, or if a request still "
     "waits at the end.",
     [
         Column("held_s", "held/s"),

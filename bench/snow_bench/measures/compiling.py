@@ -22,11 +22,11 @@ from snow_bench.proc import Others, ended_children_seconds
 from snow_bench.results import Results
 from snow_bench.server import Failed, Server, all_cpus, running
 
-# The compiler takes some 20 seconds of it.
+# The compiler is busy for about 20 seconds of these.
 LOAD_SECONDS = 40
-# The load before the file is there.
+# How long the load runs before the component is dropped.
 ALONE_SECONDS = 1.0
-# Between two looks whether the guest answers.
+# The pause between two attempts to reach the guest.
 LOOK_SECONDS = 0.05
 COMPILE_SECONDS_MAX = 100.0
 HELLO = "/hello"
@@ -34,7 +34,7 @@ ALONE, COMPILED = "snow, hello alone", "snow, hello beside the compiler"
 
 
 def compile_round(peer: Peer, effort: Effort, results: Results) -> None:
-    """One round: the load alone, and with a component that is dropped into the folder."""
+    """Runs one round: the load alone, then beside a component that is dropped into the folder."""
     component = python_component()
     snow = snow_of(peer)
     for name in (ALONE, COMPILED):
@@ -42,7 +42,7 @@ def compile_round(peer: Peer, effort: Effort, results: Results) -> None:
         guests = folder / "guests"
         guests.mkdir()
         shutil.copy(snow.guests / "hello.wat", guests)
-        # Nothing is compiled yet.
+        # The cache is new, so nothing is compiled yet.
         serving = snow.serving(guests, snow.hellos[:1], folder / "cache")
         with running(serving, SERVER_WORKERS, all_cpus()) as server, Others(server.pid) as others:
             take(server, name, component if name == COMPILED else None, guests, results)
@@ -50,7 +50,7 @@ def compile_round(peer: Peer, effort: Effort, results: Results) -> None:
 
 
 def take(server: Server, name: str, component: Path | None, guests: Path, results: Results) -> None:
-    """The load. What is dropped has to be compiled before its end."""
+    """Runs the load, and beside it the compilation, if there is a component."""
     load_before = server.cpu_seconds()
     with load.steady(server.address, HELLO, RATE, LOAD_SECONDS) as ended:
         time.sleep(ALONE_SECONDS)
@@ -63,7 +63,7 @@ def take(server: Server, name: str, component: Path | None, guests: Path, result
 
 
 def compile_beside(server: Server, name: str, component: Path, guests: Path, results: Results) -> None:
-    """Drops a component, and waits until it answers."""
+    """Drops a component into the folder, and waits until it answers."""
     draft = guests / ".python.draft"
     shutil.copy(component, draft)
     begun = time.monotonic()
@@ -79,7 +79,7 @@ def compile_beside(server: Server, name: str, component: Path, guests: Path, res
 
 
 def python_component() -> Path:
-    """bench/guests/python with CPython in it, built once. Raises `Missing`."""
+    """Builds bench/guests/python, which contains CPython, once. Raises `Missing` if that fails."""
     source = places.BENCH / "guests" / "python"
     built = places.run_folder("python") / "python.wasm"
     wit = places.REPOSITORY / "wit"
@@ -97,8 +97,8 @@ COMPILE = Measure(
     f"hello ({RATE:,}/s, 16 connections, two workers) beside the compilation of an 18 MB component",
     "An open loop. The component is CPython, built by componentize-py; it is dropped into the folder after a second, "
     f"and no code is cached; the load lasts {LOAD_SECONDS} s. `answers after`: from the rename to its first answer. "
-    "`compiler CPU`: of the child. `CPU`: the server's, in percent of one, without the child. Nobody else is measured: "
-    "who takes new code by a restart compiles it then.",
+    "`compiler CPU`: of the child process. `CPU`: the server's, in percent of one, without the child. No other server "
+    "is measured: those that take new code by a restart compile it then.",
     [
         *LATENCIES,
         Column("p999_more_ms", "p99.9 against alone, ms", "{:+.2f}"),

@@ -1,4 +1,4 @@
-"""Requests that wait: the memory of each, how fast all are answered, and what hello notices of them."""
+"""Requests that wait: the memory of each, how fast all are answered, and whether hello suffers."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from snow_bench.results import Results
 from snow_bench.server import Server, running
 
 COUNTS = [1_000, 15_000]
-# For a server to come to rest, before its memory is read.
+# How long a server may come to rest before its memory is read.
 REST_SECONDS = 1.0
-# After the last client has left, its memory is read twice: some give it back a little later.
+# When the memory is read again after the last client has left: some servers free it late.
 LATER_SECONDS = 5.0
-# What all are compared with, when it is measured in the same run.
+# The server that all are compared with, if it is measured in the same run.
 FLOOR = "mio"
-# These two differ by nothing but a second call of the guest.
+# The only difference between these two is a second call of the guest.
 SNOW_PLAIN = "snow /hold/ (no resume)"
 SNOW_RESUMED = "snow /req/ (resume)"
 MIB = 1 << 20
 
 
 def held_round(peer: Peer, effort: Effort, results: Results) -> None:
-    """One round, of each route that waits, at each number of requests."""
+    """Runs one round of each route that waits, at each number of requests."""
     for hold in peer.holds:
-        # As many as this server can.
+        # No more than this server can hold.
         for count in sorted({min(count, hold.count_max) for count in COUNTS}):
             with running(peer) as server:
                 measure(server, hold, count, effort, results)
 
 
 def measure(server: Server, hold: Hold, count: int, effort: Effort, results: Results) -> None:
-    """Holds so many requests, and has them answered if this server can."""
+    """Holds `count` requests, and has them answered if this server can."""
     name = f"{row(server.peer, hold)}, {count:,}"
     hello = server.peer.hellos[0].path
-    # It also warms the server up, as does the one that waits.
+    # This warms the server up too, as does the one request that waits.
     calm = load.pacer(server, hello, effort.paced_seconds)
     with load.holder(server, 1, hold.path, hold.waiting, hold.release) as one:
         if hold.release is not None:
@@ -66,7 +66,7 @@ def measure(server: Server, hold: Hold, count: int, effort: Effort, results: Res
 
 
 def hello_values(calm: load.Counts, beside: load.Counts) -> dict[str, float]:
-    """What hello took alone and beside those that wait, in ms, and how many times as long."""
+    """Returns the latency of hello alone and beside the waiting requests, in ms, and the ratio."""
     values = {}
     for key in ("p50", "p99"):
         values[f"calm_{key}_ms"] = calm[f"{key}_us"] / 1e3
@@ -76,7 +76,7 @@ def hello_values(calm: load.Counts, beside: load.Counts) -> dict[str, float]:
 
 
 def release(server: Server, holder: load.Holder, name: str, count: int, results: Results) -> None:
-    """Has them all answered."""
+    """Has all requests answered."""
     before = server.cpu_seconds()
     told = holder.release()
     used = server.cpu_seconds() - before
@@ -92,7 +92,7 @@ def check(name: str, held: load.Counts, count: int, results: Results) -> None:
 
 
 def compare(results: Results) -> None:
-    """Rows beside each other, by their medians: release against the floor's, and against that without resume."""
+    """Compares medians of rows: release with that of the floor, and with that without resume."""
     rows = results.tests["held"]
     for name in list(rows):
         server, _, count = name.rpartition(", ")
@@ -106,7 +106,7 @@ def compare(results: Results) -> None:
 
 
 def median_of(results: Results, name: str, column: str) -> float | None:
-    """Of a row that may not be there."""
+    """Returns a median; `None` if the row is not there."""
     row = results.tests["held"].get(name)
     return None if row is None else row.median(column)
 
@@ -118,7 +118,7 @@ HELD = Measure(
     "request that wakes them to the last answer; `/ mio`: times what bare mio took in this run (goal for snow: 2). "
     "`CPU µs each`: of release; `of resume`: more than without it (goal: 20). `kept`: what the server holds on to a "
     "second, and 5 seconds, after all clients left. hello is asked at 200/s over 16 connections, alone and beside "
-    "those that wait; `×` is by how much that is longer (goal: 2).",
+    "those that wait; `×` is the ratio (goal: 2).",
     [
         Column("bytes_each", "bytes each"),
         Column("release_ms", "released in ms"),

@@ -1,4 +1,4 @@
-"""hello as fast as it goes: CPU for each request, requests a second, and latencies."""
+"""hello as fast as the clients can ask: CPU for each request, requests a second, and latencies."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LATENCY_CONNECTIONS = [1, 64, 256, 1_000]
 
 
 def measure(test: str, peer: Peer, effort: Effort, results: Results, connections: list[int]) -> None:
-    """One round, of each route that answers at once."""
+    """Runs one round of each route that answers at once."""
     for route in peer.hellos:
         with running(peer) as server:
             load.wrk(server, route.path, CPU_CONNECTIONS, effort.warm_seconds)
@@ -22,7 +22,7 @@ def measure(test: str, peer: Peer, effort: Effort, results: Results, connections
 
 
 def ask(test: str, server: Server, route: Route, connections: int, effort: Effort, results: Results) -> None:
-    """One load."""
+    """Runs one load."""
     name = row(server.peer, route)
     before = server.cpu_seconds()
     counts = load.wrk(server, route.path, connections, effort.load_seconds)
@@ -39,7 +39,7 @@ def ask(test: str, server: Server, route: Route, connections: int, effort: Effor
 
 
 def check(test: str, name: str, connections: int, counts: load.Counts, results: Results) -> None:
-    """Flags what puts the figures in doubt."""
+    """Flags errors that put the figures in doubt."""
     results.share_with_others(test, name, counts["others"])
     if counts["not_2xx"]:
         results.flag(test, name, f"{counts['not_2xx']} answers at {connections} connections were not 2xx")

@@ -1,4 +1,4 @@
-"""A crowd in the simulated world: what no machine has descriptors for."""
+"""A crowd in the simulated world: more requests than a machine has file descriptors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Object = dict[str, Any]
 
 
 def million_round(peer: Peer, effort: Effort, results: Results) -> None:
-    """One run of the program: a list of objects, a row each. The peer is not started."""
+    """Runs the program, which prints a list of objects: a row each. The peer is not started."""
     counts = COUNTS if effort.builds_long else QUICK_COUNTS
     command = [built(effort), *map(str, counts)]
     try:
@@ -31,13 +31,13 @@ def million_round(peer: Peer, effort: Effort, results: Results) -> None:
     except (subprocess.TimeoutExpired, json.JSONDecodeError) as problem:
         raise Failed(f"{PROGRAM}: {problem}") from None
     if done.returncode != 0 or not told:
-        raise Failed(f"{PROGRAM}: {done.stderr.strip()[-200:] or 'says nothing'}")
+        raise Failed(f"{PROGRAM}: {done.stderr.strip()[-200:] or 'prints nothing'}")
     for one in told if isinstance(told, list) else [told]:
         add(PROGRAM, name_of(one, counts), one, results)
 
 
 def built(effort: Effort) -> str:
-    """The program, built in the repository as snow-host is."""
+    """Returns the program, built in the repository's target folder."""
     package = places.REPOSITORY / "tests" / "simulation"
     if not package.is_dir():
         raise install.Missing(f"there is no package {PACKAGE}")
@@ -52,7 +52,10 @@ def built(effort: Effort) -> str:
 
 
 def add(table: str, name: str, one: Object, results: Results) -> None:
-    """Numbers are columns. Objects inside go to a table of their own, those of objects to a row each."""
+    """Adds an object as a row, with its numbers as columns.
+
+    An object inside goes to another table, as a row; if it has objects inside, as a row for each.
+    """
     numbers = {key: float(value) for key, value in one.items() if isinstance(value, (bool, int, float))}
     if numbers:
         results.add(table, name, **numbers)
@@ -64,7 +67,7 @@ def add(table: str, name: str, one: Object, results: Results) -> None:
 
 
 def name_of(one: Object, counts: list[int]) -> str:
-    """Its words, and the count that was asked for: the same in each round."""
+    """Returns a name that is the same in each round: the object's words and the count."""
     words = [value for value in one.values() if isinstance(value, str)]
     return ", ".join([" ".join(words), *(f"{count:,}" for count in counts if count in one.values())])
 
@@ -72,8 +75,8 @@ def name_of(one: Object, counts: list[int]) -> str:
 MILLION = Measure(
     "million",
     "Requests that wait, in a simulated world",
-    f"What {PACKAGE}'s program `{PROGRAM}` says (its source tells what each column is): one worker, and clients "
-    "without sockets, in one process. It is not pinned, and not compared with anybody.",
+    f"The output of {PACKAGE}'s program `{PROGRAM}` (its source explains each column): one worker, and clients without "
+    "sockets, in one process. It is not pinned, and no other server is measured.",
     [],
     million_round,
 )

@@ -29,7 +29,7 @@ from snow_bench.server import Failed, all_cpus, pinned
 RESTARTS = 5
 EVERY_SECONDS = 3.0
 LOAD_SECONDS = 20
-# A drain lasts as long as its slowest request, and ends after ten seconds.
+# A drain lasts as long as the slowest request, and ten seconds at most.
 DRAIN_SECONDS_MAX = 15.0
 BACKLOG = 1_024
 ALONE, OVERLAPPING, ONE_BY_ONE = "snow, not restarted", "snow, next before last", "snow, next after last"
@@ -51,14 +51,14 @@ class Host:
                 text=True,
             )
         assert self.process.stdout is not None
-        # It says so once it answers.
+        # The host prints this line once it answers requests.
         if not self.process.stdout.readline().startswith("listening"):
             self.process.kill()
             raise Failed(f"exits with {self.process.wait()} when it starts")
         self.ready_seconds = time.monotonic() - begun
 
     def stop(self) -> float:
-        """Has it drain. How many seconds that took."""
+        """Ends the host, which drains first. Returns the seconds that took."""
         begun = time.monotonic()
         self.process.send_signal(signal.SIGTERM)
         try:
@@ -73,25 +73,25 @@ class Host:
 
 
 class Supervisor:
-    """Has a socket, and one host that serves on it."""
+    """The owner of a listening socket, with one host that serves on it."""
 
     def __init__(self, snow: Snow, listener: socket.socket) -> None:
         self.snow, self.listener = snow, listener
         self.host = Host(snow, listener)
         self.ready: list[float] = []
         self.drained: list[float] = []
-        # For so long nobody took what arrived: the kernel kept it.
+        # How long no host accepted connections: the kernel kept what arrived.
         self.gaps: list[float] = []
 
     def overlapping(self) -> None:
-        """The next one serves before the last one is told to end."""
+        """Restarts the host: the next one serves before the last one is told to end."""
         last, self.host = self.host, Host(self.snow, self.listener)
         self.drained.append(last.stop())
         self.ready.append(self.host.ready_seconds)
         self.gaps.append(0.0)
 
     def one_by_one(self) -> None:
-        """The next one is started when the last one has ended."""
+        """Restarts the host: the next one is started when the last one has ended."""
         self.drained.append(self.host.stop())
         self.host = Host(self.snow, self.listener)
         self.ready.append(self.host.ready_seconds)
@@ -106,7 +106,7 @@ WAYS: dict[str, Callable[[Supervisor], None] | None] = {
 
 
 def restart_round(peer: Peer, effort: Effort, results: Results) -> None:
-    """One round of each."""
+    """Runs one round of each way to restart."""
     snow = snow_of(peer)
     folder = fresh_folder("restart")
     guests = folder / "guests"
@@ -120,7 +120,7 @@ def restart_round(peer: Peer, effort: Effort, results: Results) -> None:
 
 
 def take(snow: Snow, name: str, restart: Callable[[Supervisor], None] | None, results: Results) -> None:
-    """One load."""
+    """Runs one load, and beside it the restarts."""
     with socket.create_server(("127.0.0.1", 0), backlog=BACKLOG) as listener:
         address = f"127.0.0.1:{listener.getsockname()[1]}"
         supervisor = Supervisor(snow, listener)

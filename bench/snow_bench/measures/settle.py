@@ -13,18 +13,18 @@ from snow_bench.server import Server, all_cpus, running
 WAITERS = 1_000
 SETTLERS = 16
 SERVER_WORKERS = 2
-# For a server to notice that the clients of the warm-up have left.
+# How long a server may take to notice that the clients of the warm-up have left.
 LEAVE_SECONDS = 1.0
-# Stops that find nobody, of all: beyond, the waiters are what is measured.
+# The share of stops that may find no waiter. Beyond it, the waiters are the bottleneck.
 MISSED_SHARE_MAX = 0.01
 KINDS = ["all", "same", "crossed"]
 
 
 def settle_round(peer: Peer, effort: Effort, results: Results) -> None:
-    """One round, of each route that waits."""
+    """Runs one round of each route that waits."""
     for hold in peer.holds:
         with running(peer, SERVER_WORKERS, all_cpus()) as server:
-            # Warms it up.
+            # This warms the server up.
             load.settler(server, hold, WAITERS, SETTLERS, effort.warm_seconds)
             release_the_gone(server, hold)
             before = server.cpu_seconds()
@@ -48,14 +48,17 @@ def settle_round(peer: Peer, effort: Effort, results: Results) -> None:
 
 
 def release_the_gone(server: Server, hold: Hold) -> None:
-    """One who is gone, but not noticed to be (Tornado has such), would be woken in place of another."""
+    """Releases requests whose clients have left unnoticed, as happens in Tornado.
+
+    Otherwise one of them would be woken in place of a waiting client.
+    """
     time.sleep(LEAVE_SECONDS)
     if hold.release is not None:
         server.get(hold.release)
 
 
 def check(name: str, counts: load.Counts, results: Results) -> None:
-    """Flags what was lost, or delivered twice."""
+    """Flags settlements that were lost or delivered twice."""
     results.share_with_others("settle", name, counts["others"])
     lost = counts["settled"] - counts["delivered"]
     if lost or counts["twice"] or counts["failed"]:

@@ -17,11 +17,11 @@ SERVER_WORKERS = 2
 
 
 def spin_round(peer: Peer, effort: Effort, results: Results) -> None:
-    """One round: alone, and beside some clients that keep guests busy."""
+    """Runs one round: hello alone, then beside clients that keep guests busy."""
     if peer.spin is None:
         raise Failed("has no route that computes")
     for clients in CLIENTS:
-        # A server for each: what an earlier one left behind is not charged to the next.
+        # Each load has a new server, so that none pays for what an earlier one left behind.
         with running(peer, SERVER_WORKERS, all_cpus()) as server:
             beside = (calibrated(server, peer.spin), clients)
             counts = load.pacer(server, peer.hellos[0].path, effort.paced_seconds, beside)
@@ -41,7 +41,7 @@ def spin_round(peer: Peer, effort: Effort, results: Results) -> None:
 
 
 def calibrated(server: Server, path: str) -> str:
-    """The path that takes this server 100 ms of computing when it is alone."""
+    """Returns the path that this server computes for 100 ms when nothing else runs."""
     seconds = min(timed(server, path.format(rounds=FIRST_ROUNDS)) for _ in range(5))
     return path.format(rounds=round(FIRST_ROUNDS * SPIN_SECONDS / seconds))
 

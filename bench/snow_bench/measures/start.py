@@ -1,4 +1,4 @@
-"""From the start of the process to its first answer."""
+"""The time from the start of the process to its first answer."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from snow_bench.server import Server, server_cpus
 
 
 def start_round(peer: Peer, effort: Effort, results: Results) -> None:
-    """One start without compiled code if that can be had, then one cold and several warm ones."""
+    """Starts the server without compiled code if it caches any, once cold, and several times warm."""
     compiled = peer.compiled()
     if compiled is not None:
         shutil.rmtree(compiled, ignore_errors=True)
         results.add("start", peer.name, compiling_ms=start(peer))
-    # What the start before left to be noted by the next one.
+    # Not measured, because the first start after a compilation may still have something to write.
     start(peer)
     proc.forget(peer.files())
     results.add("start", peer.name, cold_ms=start(peer))
@@ -26,7 +26,7 @@ def start_round(peer: Peer, effort: Effort, results: Results) -> None:
 
 
 def start(peer: Peer) -> float:
-    """Milliseconds to the first answer."""
+    """Starts the server, and returns the milliseconds to its first answer."""
     server = Server(peer, 1, server_cpus())
     try:
         return server.wait_for_answer(peer.hellos[0]) * 1e3
@@ -37,9 +37,9 @@ def start(peer: Peer) -> float:
 START = Measure(
     "start",
     "Process start to first answer, ms",
-    "Cold: the server's own files are not in memory (shared libraries are). Both keep what they compiled on disk, wasmtime "
-    "(unless its component is precompiled) in a cache of its own; compiling: snow-host's is empty, so the start compiles "
-    "all its guests, one after another.",
+    "Cold: the server's own files are not in memory (shared libraries are). snow-host and wasmtime (unless its component "
+    "is precompiled) both cache compiled code on disk. Compiling: snow-host's cache is empty, so the start compiles all "
+    "its guests, one after another.",
     [
         Column("warm_ms", "warm ms", "{:.1f}"),
         Column("cold_ms", "cold ms", "{:.1f}"),

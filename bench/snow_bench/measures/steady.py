@@ -1,4 +1,4 @@
-"""What the measures of a deployment's changes have in common: a steady load with the change and without."""
+"""What `swap`, `compile` and `restart` have in common: a steady load with a change and without."""
 
 from __future__ import annotations
 
@@ -26,14 +26,17 @@ LATENCIES = [
 
 
 def snow_of(peer: Peer) -> Snow:
-    """Nobody else is deployed by a folder."""
+    """Returns the peer as a snow-host: no other server follows a folder of guests."""
     if not isinstance(peer, Snow):
         raise Failed("has no folder of guests that is followed")
     return peer
 
 
 def fresh_folder(name: str) -> Path:
-    """An empty one, in which everything can be renamed to everywhere, that nobody else may read."""
+    """Returns an empty folder that only this user can read.
+
+    All of it is on one file system, so files can be renamed within it.
+    """
     folder = places.run_folder(name)
     shutil.rmtree(folder)
     folder.mkdir(mode=0o700)
@@ -41,7 +44,7 @@ def fresh_folder(name: str) -> Path:
 
 
 def add_latencies(test: str, row: str, counts: load.Counts, results: Results) -> None:
-    """Those of the steady requests."""
+    """Adds the latencies of the steady load to a row."""
     if counts["failed"]:
         refused, broken = counts["refused"], counts["broken"]
         results.flag(test, row, f"{counts['failed']} failed, of them {refused} refused, {broken} broken off")
@@ -50,7 +53,7 @@ def add_latencies(test: str, row: str, counts: load.Counts, results: Results) ->
 
 
 def compare_with(test: str, alone: str, results: Results) -> None:
-    """For each other row: how much its median p99.9 differs."""
+    """Adds to each other row how much its median p99.9 differs from that of `alone`."""
     rows = results.tests.get(test, {})
     base = rows[alone].median("p999_ms") if alone in rows else None
     for name, row in rows.items():

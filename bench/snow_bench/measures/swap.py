@@ -1,4 +1,4 @@
-"""A guest is replaced again and again, under a steady load and with requests that it holds."""
+"""A guest is replaced again and again, under a steady load and while it holds requests."""
 
 from __future__ import annotations
 
@@ -23,26 +23,27 @@ from snow_bench.results import Results
 from snow_bench.server import Server, all_cpus, running
 
 HELD = 1_000
-# Together with EVERY_MS: all who wait are replaced in the time of two swaps, so three versions have requests.
+# All waiting requests are replaced in the time of two swaps (EVERY_MS each), so that three versions
+# have requests at any time.
 SETTLE_RATE = 1_000
 EVERY_MS = 500
 SWAPS = 50
 QUICK_SWAPS = 10
-# For a server to come to rest, before its memory is read.
+# How long a server may come to rest before its memory is read.
 REST_SECONDS = 2.0
-# In the built module of bench/guests/swap.
+# The text in the built module of bench/guests/swap that is replaced.
 VERSION = b"0000-the-version"
 ALONE, SWAPPED = "snow, not swapped", "snow, swapped"
 KIB = 1 << 10
 
 
 def swap_round(peer: Peer, effort: Effort, results: Results) -> None:
-    """One round: the load alone, and with swaps."""
+    """Runs one round: the load alone, then with swaps."""
     swaps = SWAPS if effort.builds_long else QUICK_SWAPS
     for name in (ALONE, SWAPPED):
         folder = fresh_folder("swap")
         salt = secrets.token_hex(5)
-        # Never compiled before.
+        # The salt makes this a module that was never compiled before.
         first = version(0, salt)
         guest = write(folder / "guests" / "swap.wasm", first)
         for number in range(1, swaps + 1):
@@ -55,7 +56,7 @@ def swap_round(peer: Peer, effort: Effort, results: Results) -> None:
 
 
 def version(number: int, salt: str) -> tuple[bytes, bytes]:
-    """A module, and what it says it is."""
+    """Returns a module of the guest, and the version that it answers with."""
     built = places.built_guest(places.GUESTS_TARGET, "swap").read_bytes()
     text = f"{number:04}-{salt}".encode().ljust(len(VERSION), b".")
     assert built.count(VERSION) == 1, "the guest says its version once"
@@ -63,14 +64,14 @@ def version(number: int, salt: str) -> tuple[bytes, bytes]:
 
 
 def write(file: Path, module: tuple[bytes, bytes]) -> Path:
-    """As a new file."""
+    """Writes a module as a new file."""
     file.parent.mkdir(exist_ok=True)
     file.write_bytes(module[0])
     return file
 
 
 def take(server: Server, name: str, guest: Path, versions: Path | None, swaps: int, results: Results) -> None:
-    """The load, and what the server has taken before and after."""
+    """Runs the load, and reads memory and CPU before and after."""
     with load.swapper(server, HELD, (RATE, SETTLE_RATE), EVERY_MS, swaps, guest, versions) as client:
         held = client.step()
         time.sleep(REST_SECONDS)
@@ -99,14 +100,14 @@ def take(server: Server, name: str, guest: Path, versions: Path | None, swaps: i
 
 
 def mapped(server: Server, guest: Path) -> int:
-    """Files of compiled code that are mapped, by their inodes."""
+    """Counts the files of compiled code that the server has mapped."""
     cache = str(guest.parents[1] / "cache")
     lines = [line.split() for line in Path(f"/proc/{server.pid}/maps").read_text().splitlines() if cache in line]
     return len({inode for _, _, _, _, inode, *_ in lines})
 
 
 def check(name: str, held: load.Counts, end: load.Counts, swaps: int, results: Results) -> None:
-    """Flags what was lost, or answered by the wrong version."""
+    """Flags requests that were lost, or answered by the wrong version."""
     problems = {
         f"{held['waiting']:,} wait at the start, and not {HELD:,}": held["waiting"] != HELD,
         f"{end['waiting']:,} wait at the end, and not {HELD:,}": end["waiting"] != HELD,
@@ -130,9 +131,8 @@ SWAP = Measure(
     "module, never compiled before, is renamed over its file. `held`: those answered by the version that had suspended "
     "them, and `by another`. `new after`: from the rename to the new version's first answer, and to the old one's last. "
     f"`grown`: user memory, with {HELD:,} held by one version before and after; a row is marked if compiled code stays "
-    "mapped. `CPU`: the server's, in "
-    "percent of one; `compile`: its child's. Nobody else is measured: `wasmtime serve`, Spin, Node, Tornado and nginx "
-    "take new code by a restart of the process, in which what is held is lost.",
+    "mapped. `CPU`: the server's, in percent of one; `compile`: its child's. No other server is measured: `wasmtime "
+    "serve`, Spin, Node, Tornado and nginx take new code by a restart of the process, which loses all held requests.",
     [
         *LATENCIES,
         Column("p999_more_ms", "p99.9 against alone, ms", "{:+.2f}"),

@@ -1,4 +1,4 @@
-"""Requests that wait for the clock: how late they are answered, and what a server does while nothing is due."""
+"""Requests that wait for the clock: how late they are answered, and the CPU while nothing is due."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from snow_bench.server import Failed, Server, running
 
 COUNT = 10_000
 SECONDS_MIN, SECONDS_MAX = 2.0, 12.0
-# The same lengths for all, in every round.
+# Decides the lengths: the same for all servers, in every round.
 SEED = 1
 IDLE_COUNT = 1_000
-# Clocks are read once a turn of a loop, and count milliseconds.
+# How early an answer may be: a loop reads its clock once a turn, in whole milliseconds.
 EARLY_US_MAX = 2_000
-# They wait longer than anybody looks.
+# Longer than the measure takes, so that nothing is due meanwhile.
 IDLE_SECONDS = 30
-# For a server to come to rest, after the last has begun to wait.
+# How long a server may come to rest after the last request has begun to wait.
 REST_SECONDS = 2.0
 IDLE_WINDOW_SECONDS = 5.0
 
 
 def timers_round(peer: Peer, effort: Effort, results: Results) -> None:
-    """One round: timers that are due, and then some that are not."""
+    """Runs one round: timers that come due, then some that do not."""
     if peer.sleep is None:
         raise Failed("has no route that sleeps")
     with running(peer) as server:
-        # Warms it up.
+        # This warms the server up.
         load.sleeper(server, peer.sleep, 100, 0.1, 0.5, SEED)
         due(server, peer.sleep, results)
     with running(peer) as server:
@@ -37,7 +37,7 @@ def timers_round(peer: Peer, effort: Effort, results: Results) -> None:
 
 
 def due(server: Server, path: str, results: Results) -> None:
-    """All answers, each against its own moment."""
+    """Measures how late each answer is."""
     name = server.peer.name
     before = server.cpu_seconds()
     counts = load.sleeper(server, path, COUNT, SECONDS_MIN, SECONDS_MAX, SEED)
@@ -59,7 +59,7 @@ def due(server: Server, path: str, results: Results) -> None:
 
 
 def idle(server: Server, path: str, results: Results) -> None:
-    """The CPU of a server that holds requests, none of which is due."""
+    """Measures the CPU of a server whose waiting requests are not due."""
     name = server.peer.name
     with load.holder(server, IDLE_COUNT, path, None, None) as holder:
         if holder.held["waiting"] < IDLE_COUNT:
@@ -76,7 +76,7 @@ TIMERS = Measure(
     f"{COUNT:,} requests that wait for the clock, {SECONDS_MIN:.0f} to {SECONDS_MAX:.0f} s",
     "`late`: what an answer took beyond the length that was asked for, counted by the client from before it sent the "
     "request (goal for snow: p99 of 10 ms); the requests are spread over two seconds, none of which is due in them. "
-    "`early`: the most by which one came before its moment. "
+    "`early`: the most by which an answer came too early. "
     f"`CPU µs each`: of connection, request, timer and answer. `idle`: the server's CPU while {IDLE_COUNT:,} wait and "
     "nothing is due.",
     [

@@ -1,4 +1,4 @@
-"""Two workers against one, the clients on the same CPUs."""
+"""Two workers against one, with the clients on the same CPUs."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ COUNTS = [1, 2]
 
 
 def workers_round(peer: Peer, effort: Effort, results: Results) -> None:
-    """One round, of each route that answers at once."""
+    """Runs one round of each route that answers at once."""
     for route in peer.hellos:
         used = {workers: ask(peer, route, workers, effort, results) for workers in COUNTS}
         results.add("workers", row(peer, route), scaling=2 * used[1] / used[2])
 
 
 def ask(peer: Peer, route: Route, workers: int, effort: Effort, results: Results) -> float:
-    """CPU seconds for each request."""
+    """Runs one load. Returns the CPU seconds of each request."""
     cpus = all_cpus()
     name = row(peer, route)
     with running(peer, workers, cpus) as server:
@@ -37,7 +37,7 @@ def ask(peer: Peer, route: Route, workers: int, effort: Effort, results: Results
 WORKERS = Measure(
     "workers",
     "Two workers against one (64 connections)",
-    "Nobody is pinned, and wrk takes its share of both CPUs, so requests/s can't double. `scaling` is what two whole "
+    "No process is pinned, and wrk takes its share of both CPUs, so requests/s can't double. `scaling` is what two whole "
     "CPUs would do against one, by the CPU each request takes: 2 is perfect.",
     [
         Column("cpu_us_1", "CPU µs/request, 1 worker", "{:.1f}"),

@@ -1,4 +1,4 @@
-"""What is to be known of a server that is measured."""
+"""What the benchmark needs to know about a server."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ class Route:
 
     path: str
     body: str
-    # Set apart in the tables, where a server has more than one.
+    # Tells the rows of a server with several routes apart.
     label: str = ""
 
 
 @dataclass(frozen=True)
 class Hold:
-    """A path whose request waits, and the paths that count and release those that do."""
+    """A path whose requests wait, and the paths that count and release them."""
 
     path: str
-    # None: the server can't say how many wait, and nothing but the clock ends them.
+    # None: the server can't tell how many requests wait, and only the clock ends them.
     waiting: str | None = "/waiting/"
     release: str | None = "/stop-all/"
     label: str = ""
-    # So many it can hold.
+    # How many requests the server can hold.
     count_max: int = 15_000
-    # Releases the one that has waited longest, and gives it {value}.
+    # A path that releases the request that has waited longest, with {value} as its answer.
     settle: str | None = None
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line says that concerns a peer."""
+    """The options of the command line that concern a peer."""
 
     may_build_long: bool = True
     snow_host: Path | None = None
@@ -41,7 +41,7 @@ class Options:
 
 @dataclass
 class Peer:
-    """A server. A subclass knows how it is installed and started."""
+    """A server that is measured. A subclass knows how it is installed and started."""
 
     name: str
     what: str
@@ -54,25 +54,25 @@ class Peer:
     sleep: str | None = None
 
     def prepare(self, options: Options) -> None:
-        """Installs or builds it. Raises `Missing`."""
+        """Installs or builds the server. Raises `Missing` if that fails."""
         raise NotImplementedError
 
     def version(self) -> str:
-        """What it calls its version. Prepared before."""
+        """Returns the name and version that a prepared server reports."""
         raise NotImplementedError
 
     def command(self, port: int, workers: int) -> list[str]:
-        """How it is started, with so many threads that serve."""
+        """Returns the command that starts the server with `workers` serving threads."""
         raise NotImplementedError
 
     def environment(self, workers: int) -> dict[str, str]:
-        """Variables that it is started with, beside those of this process."""
+        """Returns environment variables for the server, beside those of this process."""
         return {}
 
     def files(self) -> list[Path]:
-        """Files and folders that it reads when it starts: not in memory for a cold start."""
+        """Returns what the server reads when it starts: dropped from memory for a cold start."""
         return []
 
     def compiled(self) -> Path | None:
-        """The folder in which it keeps what it compiled, if it can do without: its next start then compiles."""
+        """Returns the folder of compiled code, if there is one that the next start can do without."""
         return None

@@ -11,7 +11,7 @@ from snow_bench.peers.base import Hold, Options, Peer
 
 
 def locked_version(crate: str) -> str:
-    """A crate's version in bench/peers/Cargo.lock."""
+    """Returns a crate's name and version as in bench/peers/Cargo.lock."""
     lock = (places.BENCH / "peers" / "Cargo.lock").read_text()
     found = re.search(rf'name = "{crate}"\nversion = "([^"]+)"', lock)
     return f"{crate} {found.group(1)}" if found else crate

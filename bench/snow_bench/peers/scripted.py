@@ -11,7 +11,7 @@ from snow_bench import install, places
 from snow_bench.peers.base import Hold, Options, Peer
 
 TESTS = frozenset({"cpu", "latency", "held", "start"})
-# Of the two that can settle a single request, and sleep.
+# The two servers that can settle a single request, and sleep, take part in more measures.
 MORE_TESTS = TESTS | {"timers", "settle", "churn"}
 HOLD = Hold("/hold/", settle="/stop/?value={value}")
 SLEEP = "/sleep/?seconds={seconds}"
@@ -19,7 +19,7 @@ FOLDER = places.BENCH / "peers"
 
 
 def told(*command: str | Path) -> str:
-    """What a program says on standard output."""
+    """Returns what a program prints to its standard output."""
     return subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=60).stdout.strip()
 
 
@@ -61,7 +61,8 @@ class Node(Peer):
 
 
 class Workerd(Peer):
-    # It takes two descriptors for each connection, and a process may have 20,000: it exits beyond.
+    # workerd needs two descriptors for each connection, and exits when there are none left. A
+    # process may have 20,000.
     HELD_MAX = 9_000
 
     def __init__(self) -> None:

@@ -16,10 +16,10 @@ TESTS = frozenset(
         *("swap", "compile", "restart"),
     }
 )
-# What does not depend on how long an instance lives is measured once.
+# Only the measures whose result depends on how long an instance lives.
 REUSE_TESTS = frozenset({"cpu", "latency", "workers"})
 REUSE = "instances = { reuse = 1_000_000 }"
-# What people install: README, "Install".
+# The profile that people install (README, "Install").
 BUILD = ["cargo", "build", "--profile", "dist", "--locked", "--package", "snow-host"]
 # Longer than any measure takes.
 TIMEOUT = "?timeout=600"
@@ -27,7 +27,7 @@ SETTLE = "/stop/?value={value}"
 
 
 class Snow(Peer):
-    """With a fresh instance for each call, its default, or with what a manifest says."""
+    """snow-host with a manifest; without one, each call has a fresh instance."""
 
     def __init__(self, name: str, what: str, tests: frozenset[str], manifest: str = "") -> None:
         self.manifest = manifest
@@ -51,7 +51,7 @@ class Snow(Peer):
         guests = places.REPOSITORY / "guests"
         install.cargo_build(guests, places.EXAMPLES_TARGET)
         install.cargo_build(places.BENCH / "guests", places.GUESTS_TARGET)
-        # Copies: a build that somebody starts meanwhile changes nothing here.
+        # Everything is copied, so that a build during the run changes nothing.
         folder = places.run_folder(self.name)
         self.binary = folder / "snow-host"
         self.guests = folder / "guests"
@@ -71,7 +71,7 @@ class Snow(Peer):
         return f"{told} ({commit})" if commit else told
 
     def serving(self, guests: Path, hellos: list[Route], cache: Path) -> Snow:
-        """The same with another folder of guests, and compiled code of its own."""
+        """Returns this server with another folder of guests and another cache."""
         other = copy.copy(self)
         other.guests, other.hellos, other.cache = guests, hellos, cache
         return other
@@ -80,7 +80,7 @@ class Snow(Peer):
         return self.command_on(f"127.0.0.1:{port}", workers)
 
     def command_on(self, listen: str, workers: int) -> list[str]:
-        """How it is started to serve at an address, or on a socket that it inherits: `fd:N`."""
+        """Returns the command that serves at an address, or on an inherited socket: `fd:N`."""
         options = ["--listen", listen, "--workers", str(workers), "--no-access-log", "--cache", str(self.cache)]
         return [str(self.binary), "run", str(self.guests), *options]
 

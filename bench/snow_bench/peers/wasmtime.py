@@ -14,13 +14,13 @@ REUSE = ["--max-instance-reuse-count", "1000000000", "--idle-instance-timeout", 
 ONE_INSTANCE = [*REUSE, "--max-instance-concurrent-reuse-count", "1000000000"]
 P2 = ["-Scli"]
 P3 = ["-Scli,p3", "-Wcomponent-model-async"]
-# The pool has 1,000 core instances unless told otherwise, and a component of 0.2 takes three.
+# By default the pool has 1,000 core instances, and a component of wasi:http 0.2 takes three.
 POOL_02_HELD_MAX = 300
 
 
 @dataclass(frozen=True)
 class Variant:
-    """A guest and the flags it is served with."""
+    """A guest, and the flags of the `wasmtime serve` that serves it."""
 
     name: str
     what: str
@@ -74,7 +74,7 @@ PRECOMPILED = Variant(
 
 class Wasmtime(Peer):
     def __init__(self, variant: Variant) -> None:
-        # Nothing outside its instance can end a request there, so one that waits sleeps.
+        # Only its own instance can end a request, so a request that waits sleeps.
         hold = Hold("/hold/", waiting=None, release=None, count_max=variant.held_max)
         super().__init__(variant.name, variant.what, variant.tests, holds=[hold], spin="/spin?rounds={rounds}")
         self.variant = variant

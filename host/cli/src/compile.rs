@@ -1,24 +1,27 @@
-//! How the command line has guests compiled.
+//! Where guests are compiled, and where compiled code is kept.
 
 use std::env;
 use std::path::PathBuf;
 
 use snow_config::{Cache, CompileConfig};
 
-/// In a process of its own, which is this program once more.
-pub(super) fn by_child(cache: &Cache) -> CompileConfig {
+/// Returns the configuration that compiles guests in child processes, which run this program again.
+pub(crate) fn in_child(cache: &Cache) -> CompileConfig {
     CompileConfig { compiler: own_program(), ..in_process(cache) }
 }
 
-/// In this process.
-pub(super) fn in_process(cache: &Cache) -> CompileConfig {
-    CompileConfig { cache: folder(cache), compiler: None }
+/// Returns the configuration that compiles guests in this process.
+pub(crate) fn in_process(cache: &Cache) -> CompileConfig {
+    CompileConfig { cache: cache_folder(cache), compiler: None }
 }
 
-fn folder(cache: &Cache) -> Option<PathBuf> {
-    // As the XDG Base Directory Specification has it, which says too that a relative one counts for nothing.
-    let absolute = |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let caches = || absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")));
+/// Returns the folder for compiled code, if there is to be one.
+fn cache_folder(cache: &Cache) -> Option<PathBuf> {
+    // The XDG Base Directory Specification says where caches are, and to ignore relative paths.
+    let absolute =
+        |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let caches =
+        || absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")));
     match cache {
         Cache::Default => caches().map(|caches| caches.join("snow-host")),
         Cache::Off => None,
@@ -26,8 +29,8 @@ fn folder(cache: &Cache) -> Option<PathBuf> {
     }
 }
 
-/// This very program, even when its file has been replaced since it was started. Without either name of it, guests are
-/// compiled in this process.
+/// Returns the path of the running program. `/proc/self/exe` names it even if its file has been
+/// replaced since it was started. Without any path, guests are compiled in this process.
 fn own_program() -> Option<PathBuf> {
     let running = PathBuf::from("/proc/self/exe");
     if running.exists() { Some(running) } else { env::current_exe().ok() }

@@ -1,4 +1,4 @@
-//! `snow-host config`: what is in force, and where each value is from.
+//! `snow-host config`: prints all settings, and where each comes from.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -7,9 +7,13 @@ use anyhow::ensure;
 
 use snow_config::{Overrides, Settings, manifest};
 
-/// Prints what `run` with the same arguments would start with.
-pub(super) fn config(guests: &Path, overrides: &Overrides, json: bool) -> anyhow::Result<()> {
-    ensure!(guests.exists(), "there is no folder of guests, and no guest, at {}", guests.display());
+/// Runs `snow-host config`: prints the settings that `run` would have with the same arguments.
+pub(crate) fn config(guests: &Path, overrides: &Overrides, json: bool) -> anyhow::Result<()> {
+    ensure!(
+        guests.exists(),
+        "{} does not exist: name a folder of guests, or one guest's file",
+        guests.display()
+    );
     let Settings { manifest, origins } = Settings::read(guests, overrides)?;
     if json {
         return print(&format!("{:#}\n", manifest::as_json(&manifest, &origins)));
@@ -17,8 +21,8 @@ pub(super) fn config(guests: &Path, overrides: &Overrides, json: bool) -> anyhow
     print(&manifest::as_toml(&manifest, &origins))
 }
 
-/// Prints the JSON Schema of `snow.toml`.
-pub(super) fn schema() -> anyhow::Result<()> {
+/// Runs `snow-host config --schema`: prints the JSON Schema of `snow.toml`.
+pub(crate) fn schema() -> anyhow::Result<()> {
     print(&format!("{:#}\n", manifest::schema()))
 }
 

@@ -1,51 +1,60 @@
-//! `snow-host dev`: serves, and builds guests again as their sources change.
+//! `snow-host dev`: serves guests, and builds them again as their sources change.
 
 use std::io;
 use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
 
-use super::build::{self, Interrupt};
-use super::compile;
-use super::run::{self, Started};
+use crate::compile;
+use crate::run::{RunningServer, announce};
+use crate::signals::{CancelOnSignal, exit_if_cancelled};
 use snow_config::{Overrides, Settings};
 use snow_runtime::Level;
-use snow_tools::build::Stop;
-use snow_tools::dev::Workshop;
+use snow_tools::{Cancellation, Rebuilder};
 
-/// Whoever ends it wants it to end: held requests are answered 503 at once.
+/// The time for draining: none. A developer who ends it does not want to wait, so held requests are
+/// answered with 503 at once.
 const DRAIN_MS: u32 = 0;
 
-pub(super) fn dev(guests: PathBuf, mut overrides: Overrides) -> anyhow::Result<()> {
+/// Runs `snow-host dev`.
+pub(crate) fn dev(guests: PathBuf, mut overrides: Overrides) -> anyhow::Result<()> {
     let shown = guests.display();
-    ensure!(guests.is_dir(), "{shown} is no folder of guests: `snow-host new rust hello --in {shown}` starts one");
-    ensure!(overrides.watch != Some(false), "`dev` swaps what it builds: it can't do so with --no-watch");
-    // Whatever is right where it is deployed.
+    ensure!(
+        guests.is_dir(),
+        "{shown} is not a folder: `snow-host new rust hello --in {shown}` makes one with a guest"
+    );
+    ensure!(
+        overrides.watch != Some(false),
+        "`dev` swaps the guests that it builds, so it can't run with --no-watch"
+    );
+    // These two are on even if snow.toml, which is written for deployment, turns them off.
     overrides.watch = Some(true);
     overrides.access_log.get_or_insert(true);
     let settings = Settings::read(&guests, &overrides)?;
     let mut config = settings.into_config(guests, overrides);
-    config.compile = compile::by_child(&config.server.cache);
+    config.compile = compile::in_child(&config.server.cache);
 
-    let stop = Stop::default();
-    let interrupt = Interrupt::watch(stop.clone())?;
-    let context = || format!("the sources in {} can't be watched", config.guests.display());
-    let mut workshop = Workshop::open(&config, stop.clone(), io::stderr()).with_context(context)?;
-    workshop.build_all();
-    build::exit_if_stopped(&stop);
-    let started = Started::new(&config, Some(interrupt))?;
-    let Started { server, log, .. } = &started;
+    let cancellation = Cancellation::default();
+    let signals = CancelOnSignal::watch(cancellation.clone())?;
+    let context = || format!("can't watch the sources in {}", config.guests.display());
+    let mut rebuilder =
+        Rebuilder::open(&config, cancellation.clone(), io::stderr()).with_context(context)?;
+    rebuilder.build_all();
+    exit_if_cancelled(&cancellation);
+    let running = RunningServer::start(&config, Some(signals))?;
+    let RunningServer { server, log, .. } = &running;
     if server.deployment().versions.is_empty() {
-        log.host(Level::Warn, "no guest serves yet: until one does, every answer is 404");
+        log.host(Level::Warn, "no guest is served yet: until one is, every answer is 404");
     }
-    let following = workshop.follow(server.serving()).context("the builder's thread can't be started")?;
-    run::announce(server).context("standard output can't be written")?;
+    let rebuilding =
+        rebuilder.start(server.serving()).context("can't start the thread that builds")?;
+    announce(server).context("can't write to standard output")?;
     let drain = server.drain();
-    let ended = started.until_ended(|_| {
+    let ended = running.wait(|_| {
         let drain_ms = drain.start_within(DRAIN_MS);
-        stop.stop();
+        cancellation.cancel();
         Some(drain_ms)
     });
-    drop(following);
+    drop(rebuilding);
     ended
 }

@@ -1,4 +1,4 @@
-//! What `run` and `config` let the command line decide: each of these wins over `snow.toml`.
+//! Flags of `run`, `dev` and `config`. Each overrides a setting of `snow.toml`.
 
 use std::path::{self, PathBuf};
 
@@ -7,58 +7,63 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use snow_config::{AdminListen, Cache, Listen, LogFormat, Overrides, WORKERS_MAX};
 
+/// Flags of a server.
 #[derive(Debug, Args)]
-pub(super) struct Flags {
-    /// Where to listen: ADDRESS:PORT (port 0 takes a free one), or fd:N for a socket left open by a parent; may be
-    /// given several times [default: 127.0.0.1:8080]
+pub(crate) struct ServerFlags {
+    /// Where to listen: ADDRESS:PORT (port 0 takes any free port), or fd:N for an inherited socket;
+    /// may be repeated [default: 127.0.0.1:8080]
     #[arg(long)]
     listen: Vec<Listen>,
-    /// Threads that serve [default: one for each core]
+    /// The number of threads that serve [default: one for each core]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=i64::from(WORKERS_MAX)))]
     workers: Option<u16>,
     /// Do not log each answered request
     #[arg(long)]
     no_access_log: bool,
-    /// How the log looks [default: text]
+    /// The format of the log [default: text]
     #[arg(long, value_parser = log_format_parser())]
     log: Option<LogFormat>,
-    /// Where the host tells about itself: ADDRESS:PORT, or unix:PATH [default: nowhere]
+    /// Where to serve metrics and the state of the host: ADDRESS:PORT, or unix:PATH [default:
+    /// nowhere]
     #[arg(long, value_parser = parse_admin)]
     admin: Option<AdminListen>,
-    /// Do not start if a guest can't be loaded, or two claim the same pattern
+    /// Do not start if a guest can't be loaded, or if two guests have the same route
     #[arg(long)]
     strict: bool,
-    /// Do not watch the folder: guests and snow.toml stay as they are at the start
+    /// Do not watch the folder: changes of guests and of snow.toml have no effect until a restart
     #[arg(long)]
     no_watch: bool,
     #[command(flatten)]
     cache: CacheFlags,
 }
 
-/// Where compiled code is kept.
+/// Flags about compiled code.
 #[derive(Debug, Args)]
-pub(super) struct CacheFlags {
-    /// The folder in which compiled guests are kept from one start to the next
+pub(crate) struct CacheFlags {
+    /// The folder that keeps compiled guests from one start to the next
     ///
-    /// [default: $XDG_CACHE_HOME/snow-host or ~/.cache/snow-host]. It is made if it is not there. Only this user may
-    /// have any right to it, since code in it is run. Several hosts may share it. It is bounded by `cache_bytes_max` in
-    /// snow.toml, 1 GiB.
+    /// [default: $XDG_CACHE_HOME/snow-host or ~/.cache/snow-host]. It is made if it does not exist.
+    /// No other user may have any right to it, because code in it is executed. Several hosts may
+    /// share it. `cache_bytes_max` in snow.toml limits its size to 1 GiB.
     #[arg(long, value_name = "DIR", conflicts_with = "no_cache")]
     cache: Option<PathBuf>,
-    /// Compile the guests at each start, and keep nothing
+    /// Compile the guests at each start, and keep no compiled code
     #[arg(long)]
     no_cache: bool,
 }
 
 impl CacheFlags {
-    /// Absolute, as snow.toml wants it.
+    /// Returns the cache that the flags ask for, if they do. A folder is made absolute, as in
+    /// snow.toml.
     pub fn cache(self) -> Option<Cache> {
-        let folder = self.cache.map(|folder| Cache::Folder(path::absolute(&folder).unwrap_or(folder)));
+        let folder =
+            self.cache.map(|folder| Cache::Folder(path::absolute(&folder).unwrap_or(folder)));
         if self.no_cache { Some(Cache::Off) } else { folder }
     }
 }
 
-impl Flags {
+impl ServerFlags {
+    /// Returns the settings that the flags override.
     pub fn overrides(self) -> Overrides {
         Overrides {
             listen: (!self.listen.is_empty()).then_some(self.listen),
@@ -73,7 +78,7 @@ impl Flags {
     }
 }
 
-/// Takes the name of a format; the help lists them.
+/// Returns the parser of `--log`, which takes the name of a format. The help lists the formats.
 fn log_format_parser() -> impl TypedValueParser<Value = LogFormat> {
     let help = |format| match format {
         LogFormat::Text => "For people",
@@ -83,11 +88,12 @@ fn log_format_parser() -> impl TypedValueParser<Value = LogFormat> {
     PossibleValuesParser::new(all).try_map(|name| name.parse::<LogFormat>())
 }
 
-/// Parses an address. A path is made absolute, as snow.toml wants it, so that what `config` prints can be saved; unless
-/// it is too long then.
+/// Parses the address of the admin listener. A path is made absolute, unless it is too long then:
+/// so the output of `snow-host config` can be saved as snow.toml, which takes only absolute paths.
 fn parse_admin(text: &str) -> Result<AdminListen, String> {
     let admin: AdminListen = text.parse()?;
     let AdminListen::Unix(path) = &admin else { return Ok(admin) };
-    let absolute = path::absolute(path).ok().and_then(|path| format!("unix:{}", path.display()).parse().ok());
+    let absolute =
+        path::absolute(path).ok().and_then(|path| format!("unix:{}", path.display()).parse().ok());
     Ok(absolute.unwrap_or(admin))
 }

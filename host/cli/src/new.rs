@@ -1,15 +1,18 @@
-//! `snow-host new`: a guest to begin with.
+//! `snow-host new`: writes the source of a new guest.
 
 use std::io;
 use std::path::Path;
 
 use clap::builder::PossibleValue;
 
-pub(super) fn new(language: &str, name: &str, guests: &Path) -> anyhow::Result<()> {
-    snow_tools::new::create(language, name, guests, &mut io::stdout())
+/// Runs `snow-host new`.
+pub(crate) fn new(language: &str, name: &str, guests: &Path) -> anyhow::Result<()> {
+    snow_tools::create_guest(language, name, guests, &mut io::stdout())
 }
 
-/// For the help, and for what is said of others.
-pub(super) fn languages() -> Vec<PossibleValue> {
-    snow_tools::new::languages().map(|(language, about)| PossibleValue::new(language).help(about)).collect()
+/// Returns the values of the argument LANGUAGE, for the help and for messages about other values.
+pub(crate) fn languages() -> Vec<PossibleValue> {
+    snow_tools::languages()
+        .map(|(language, about)| PossibleValue::new(language).help(about))
+        .collect()
 }

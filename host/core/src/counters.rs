@@ -1,50 +1,57 @@
-//! Numbers that one thread writes and others read: what a worker counts.
+//! Numbers that one thread writes and any thread reads.
 //!
-//! Whoever counts pays a load and a store, with no lock and no line of memory that another thread writes to. Readers
-//! see each number as it was a moment ago, and several numbers perhaps of different moments.
+//! Counting costs a load and a store: no lock, and no cache line that another thread writes to. A
+//! reader sees each number as it was a moment ago, and several numbers perhaps as they were at
+//! different moments.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A number with one writer. With two, counts would be lost; nothing else would happen.
+/// A number with one writer. With two writers, counts could be lost; nothing worse would happen.
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
 
 impl Counter {
-    /// More. Wraps after 2^64.
+    /// Adds to the number. It wraps after 2^64.
+    #[inline]
     pub fn add(&self, count: u64) {
         self.set(self.get().wrapping_add(count));
     }
 
-    /// Less.
+    /// Subtracts from the number.
+    #[inline]
     pub fn subtract(&self, count: u64) {
         self.set(self.get().wrapping_sub(count));
     }
 
-    /// Another.
+    /// Replaces the number.
+    #[inline]
     pub fn set(&self, count: u64) {
         self.0.store(count, Ordering::Relaxed);
     }
 
-    /// As it is now, or was a moment ago.
+    /// Returns the number as it is, or was a moment ago.
+    #[inline]
     pub fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// How many values lie between fixed bounds, and their sum.
+/// Counts values by buckets with fixed bounds, and sums them up. Like [`Counter`], it has one
+/// writer.
 #[derive(Debug)]
 pub struct Histogram<const N: usize> {
-    /// Ascending: each the largest value of its bucket.
+    /// The largest value of each bucket, ascending.
     bounds: &'static [u64; N],
-    /// Of one bucket each, not of all below it.
+    /// The number of values in each bucket, without those in the buckets below it.
     counts: [Counter; N],
-    /// Beyond the last bound.
+    /// The number of values above the last bound.
     beyond: Counter,
+    /// The sum of all values.
     sum: Counter,
 }
 
 impl<const N: usize> Histogram<N> {
-    /// An empty one.
+    /// Creates an empty histogram. `bounds` are the largest values of the buckets, ascending.
     pub fn new(bounds: &'static [u64; N]) -> Histogram<N> {
         Histogram {
             bounds,
@@ -54,40 +61,40 @@ impl<const N: usize> Histogram<N> {
         }
     }
 
-    /// One more value. Low buckets are found first.
+    /// Adds a value. Low buckets are found fastest.
     pub fn add(&self, value: u64) {
         let bucket = self.bounds.iter().position(|&bound| value <= bound);
         bucket.map_or(&self.beyond, |bucket| &self.counts[bucket]).add(1);
         self.sum.add(value);
     }
 
-    /// What it holds now.
+    /// Returns the present content of the histogram.
     pub fn read(&self) -> Distribution {
         let counts = self.counts.iter().chain([&self.beyond]).map(Counter::get).collect();
         Distribution { bounds: self.bounds, counts, sum: self.sum.get() }
     }
 }
 
-/// What a [`Histogram`] held at one moment; those of several threads can be put together.
+/// The content of a [`Histogram`] at one moment. Those of several threads can be added up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Distribution {
-    /// Ascending: each the largest value of its bucket.
+    /// The largest value of each bucket, ascending.
     pub bounds: &'static [u64],
-    /// Values of each bucket, and last those beyond all bounds.
+    /// The number of values in each bucket, and last the number of values above all bounds.
     pub counts: Vec<u64>,
-    /// Of all values.
+    /// The sum of all values.
     pub sum: u64,
 }
 
 impl Distribution {
-    /// Adds another with the same bounds.
+    /// Adds another distribution, which must have the same bounds.
     pub fn add(&mut self, other: &Distribution) {
         debug_assert_eq!(self.bounds, other.bounds);
         self.counts.iter_mut().zip(&other.counts).for_each(|(count, more)| *count += more);
         self.sum += other.sum;
     }
 
-    /// How many values there are.
+    /// Returns the number of values.
     pub fn count(&self) -> u64 {
         self.counts.iter().sum()
     }

@@ -1,16 +1,27 @@
-//! A queue that grows without copying: in chunks. A `VecDeque` of a million entries copies them all when it doubles,
-//! which would stop the loop.
+//! A queue that grows in chunks, without copying.
 
 use std::collections::VecDeque;
 
-/// Entries in a chunk.
+/// How many entries a chunk holds at most.
 const CHUNK: usize = 256;
 
-/// First in, first out. An empty one holds no memory to speak of.
+/// A first-in, first-out queue for many entries.
+///
+/// A `VecDeque` of a million entries copies all of them when it doubles, which would stop the
+/// worker's loop. This queue allocates one chunk at a time, and frees each chunk as soon as it is
+/// empty. An empty queue holds next to no memory.
+///
+/// ```
+/// let mut queue = snow_core::Fifo::new();
+/// queue.push_back(1);
+/// queue.push_back(2);
+/// assert_eq!(queue.pop_front(), Some(1));
+/// ```
 #[derive(Debug)]
 pub struct Fifo<T> {
-    /// None of them is empty.
+    /// The chunks, the oldest first. None is empty.
     chunks: VecDeque<VecDeque<T>>,
+    /// The number of entries in all chunks.
     len: usize,
 }
 
@@ -21,22 +32,22 @@ impl<T> Default for Fifo<T> {
 }
 
 impl<T> Fifo<T> {
-    /// An empty queue. Allocates nothing.
+    /// Creates an empty queue. Allocates nothing.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// How many entries it holds.
+    /// Returns the number of entries.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether it holds nothing.
+    /// Returns whether the queue is empty.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// Puts an entry in. At worst one chunk is allocated.
+    /// Appends an entry. Allocates at most one chunk.
     pub fn push_back(&mut self, entry: T) {
         self.len += 1;
         match self.chunks.back_mut() {
@@ -45,12 +56,12 @@ impl<T> Fifo<T> {
         }
     }
 
-    /// The oldest entry.
+    /// Returns the oldest entry.
     pub fn front(&self) -> Option<&T> {
         self.chunks.front()?.front()
     }
 
-    /// Takes the oldest entry.
+    /// Removes and returns the oldest entry.
     pub fn pop_front(&mut self) -> Option<T> {
         let chunk = self.chunks.front_mut()?;
         let entry = chunk.pop_front();
@@ -61,7 +72,8 @@ impl<T> Fifo<T> {
         entry
     }
 
-    /// Takes the oldest entries, 256 at most.
+    /// Removes and returns the oldest entries, at most 256 of them. Moves a chunk as it is, so it
+    /// costs no more than [`pop_front`](Self::pop_front).
     pub fn pop_chunk(&mut self) -> VecDeque<T> {
         let chunk = self.chunks.pop_front().unwrap_or_default();
         self.len -= chunk.len();

@@ -1,28 +1,34 @@
-//! How many calls of one guest have an instance at one time, in the whole process.
+//! Gates: how many calls of one guest may run at a time, on all workers together.
 //!
-//! A guest whose calls are limited has a gate. Its calls pass through it on every worker; who finds it full stands in
-//! line, a worker once for all the calls that it has waiting, and is told when it is its turn. Nobody overtakes: while
-//! somebody is in line, the gate opens for the first of them alone. A worker that is told answers in the same turn: it
-//! enters, or it gives its turn up; so a worker that is busy with others keeps nobody waiting.
+//! A guest whose calls are limited has a [`Gate`]. Each of its calls enters the gate on its worker,
+//! and leaves it at its end. A worker that finds the gate full stands in line, once for all its
+//! waiting calls. Nobody overtakes: while workers stand in line, only the first of them may enter.
+//!
+//! When the gate may be open for the first worker in line, [`Gate::leave`], [`Gate::enter`] and
+//! [`Gate::give_up`] return that worker, and the caller notifies it. A notified worker answers in
+//! the same turn: it enters, or it gives up its turn. So a worker that is busy with other things
+//! never holds up the line.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::pending::WorkerId;
-use crate::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use crate::sync::{Arc, Mutex, lock};
 
 /// Names a gate, on every worker and for the life of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GateId(pub u32);
 
-/// The gates of a process, by their guests' names. A name keeps its gate for ever, whatever is deployed: so there are as
-/// many as there were names with a limit.
+/// The gates of a process, by the names of their guests.
+///
+/// A name keeps its gate for ever, whatever is deployed. So there are as many gates as there ever
+/// were names with a limit.
 #[derive(Default)]
 pub struct Gates(Mutex<BTreeMap<Box<str>, Arc<Gate>>>);
 
 impl Gates {
-    /// The gate of the guest of this name.
+    /// Returns the gate of the guest with this name. Makes one if there is none.
     pub fn of(&self, name: &str) -> Arc<Gate> {
-        let mut gates = self.lock();
+        let mut gates = lock(&self.0);
         if let Some(gate) = gates.get(name) {
             return gate.clone();
         }
@@ -32,32 +38,28 @@ impl Gates {
         gate
     }
 
-    /// Returns the gate that the id names.
+    /// Returns the gate with this id.
     pub fn get(&self, id: GateId) -> Option<Arc<Gate>> {
-        self.lock().values().find(|gate| gate.id == id).cloned()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Box<str>, Arc<Gate>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0).values().find(|gate| gate.id == id).cloned()
     }
 }
 
-/// One guest's. Each function is one short critical section.
+/// The gate of one guest. Each function is one short critical section.
 pub struct Gate {
-    /// Its name in the process.
+    /// The gate's name in the process.
     pub id: GateId,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
-    /// Calls that have entered and not left.
+    /// The number of calls that have entered and not left.
     inside: u32,
-    /// Workers that wait, each once.
+    /// The workers that wait, each once, the first in line at the front.
     line: VecDeque<WorkerId>,
 }
 
-/// The gate is full, or others are first. The worker stands in line.
+/// The error of [`Gate::enter`]: the gate is full, or other workers are first in line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full;
 
@@ -66,12 +68,14 @@ impl Gate {
         Gate { id, state: Mutex::new(State::default()) }
     }
 
-    /// A call enters, if fewer than `calls_max` are inside and it is this worker's turn. It is not in line any more then.
+    /// Lets a call enter if fewer than `calls_max` are inside and no other worker is first in line.
+    /// The worker then leaves the line. Returns the worker to notify, if there is room for another
+    /// call.
     ///
     /// # Errors
-    /// It stands in line now, if it did not before, and will be told.
+    /// [`Full`]: the worker stands in line now, if it did not before, and will be notified.
     pub fn enter(&self, worker: WorkerId, calls_max: u32) -> Result<Option<WorkerId>, Full> {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         let is_first = state.line.front().is_none_or(|first| *first == worker);
         if state.inside < calls_max && is_first {
             state.line.pop_front();
@@ -84,28 +88,25 @@ impl Gate {
         Err(Full)
     }
 
-    /// A call that had entered has ended.
+    /// Ends a call that had entered. Returns the worker to notify.
     pub fn leave(&self) -> Option<WorkerId> {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         state.inside = state.inside.saturating_sub(1);
         state.line.front().copied()
     }
 
-    /// The worker has nothing that could enter now, and stands in line no more.
+    /// Takes a worker out of the line, because no call of it could enter now. Returns the worker to
+    /// notify, if the one that gave up was first.
     pub fn give_up(&self, worker: WorkerId) -> Option<WorkerId> {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         let was_first = state.line.front() == Some(&worker);
-        state.line.retain(|waits| *waits != worker);
+        state.line.retain(|waiting| *waiting != worker);
         state.line.front().copied().filter(|_| was_first)
     }
 
-    /// Calls that are inside now.
+    /// Returns how many calls are inside now.
     pub fn inside(&self) -> u32 {
-        self.lock().inside
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state).inside
     }
 }
 
@@ -119,21 +120,21 @@ mod tests {
     const D: WorkerId = WorkerId(3);
 
     #[test]
-    fn so_many_enter_and_the_others_in_the_order_in_which_they_came() {
+    fn up_to_the_limit_enter_and_the_others_follow_in_order() {
         let gate = Gate::new(GateId(0));
         assert_eq!([gate.enter(B, 2), gate.enter(B, 2)], [Ok(None), Ok(None)]);
         assert_eq!([gate.enter(C, 2), gate.enter(B, 2), gate.enter(C, 2)], [Err(Full); 3]);
         assert_eq!((gate.leave(), gate.inside()), (Some(C), 1));
-        assert_eq!(gate.enter(B, 2), Err(Full), "there is room, and it is another's");
+        assert_eq!(gate.enter(B, 2), Err(Full), "there is room, but C is first in line");
         assert_eq!(gate.enter(C, 2), Ok(None));
         assert_eq!(gate.leave(), Some(B));
-        assert_eq!(gate.leave(), Some(B), "told again: it has not answered");
+        assert_eq!(gate.leave(), Some(B), "notified again: B has not answered yet");
         assert_eq!(gate.enter(B, 2), Ok(None));
         assert_eq!((gate.leave(), gate.inside()), (None, 0));
     }
 
     #[test]
-    fn who_gives_up_passes_it_on() {
+    fn giving_up_passes_the_turn_on() {
         let gate = Gate::new(GateId(0));
         assert_eq!(gate.enter(A, 1), Ok(None));
         assert_eq!([gate.enter(B, 1), gate.enter(C, 1), gate.enter(D, 1)], [Err(Full); 3]);
@@ -148,7 +149,7 @@ mod tests {
         let gate = Gate::new(GateId(0));
         assert_eq!(gate.enter(A, 1), Ok(None));
         assert_eq!([gate.enter(B, 1), gate.enter(C, 1)], [Err(Full); 2]);
-        assert_eq!(gate.enter(B, 3), Ok(Some(C)), "and the next is told");
+        assert_eq!(gate.enter(B, 3), Ok(Some(C)), "and the next in line is notified");
         assert_eq!(gate.enter(C, 3), Ok(None));
         assert_eq!(gate.enter(D, 1), Err(Full));
     }
@@ -158,6 +159,9 @@ mod tests {
         let gates = Gates::default();
         let (a, b) = (gates.of("a"), gates.of("b"));
         assert_eq!((a.id, b.id, gates.of("a").id), (GateId(0), GateId(1), GateId(0)));
-        assert!(gates.get(GateId(1)).is_some_and(|gate| Arc::ptr_eq(&gate, &b)) && gates.get(GateId(2)).is_none());
+        assert!(
+            gates.get(GateId(1)).is_some_and(|gate| Arc::ptr_eq(&gate, &b))
+                && gates.get(GateId(2)).is_none()
+        );
     }
 }

@@ -1,29 +1,35 @@
-//! Patterns for keys: text in which `*` stands for anything.
+//! Patterns for keys, in which `*` stands for any text.
 
 use std::fmt;
 
-/// A pattern, made once and matched often: `*` matches any run of characters, `/` and nothing at all included; every
-/// other character matches itself. There is no escape: a `*` can't be asked for by itself.
+/// A pattern for text. `*` matches any run of characters, `/` and the empty text included; every
+/// other character matches itself. There is no way to escape a `*`.
 ///
 /// Matching takes time linear in the text for each `*` of the pattern, and allocates nothing.
+///
+/// ```
+/// let orders = snow_core::Glob::new("orders/*");
+/// assert!(orders.matches("orders/12") && orders.matches("orders/12/items"));
+/// assert!(!orders.matches("orders"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Glob {
-    /// What stands before the first `*`; all of it if there is none.
+    /// The text before the first `*`, or the whole pattern if it has none.
     first: Box<str>,
-    /// Set if there is a `*`.
+    /// The part after the first `*`, if there is one.
     rest: Option<Rest>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Rest {
-    /// What stands between two `*`, in order; none is empty.
+    /// The texts between two `*`, in order. None is empty.
     middle: Box<[Box<str>]>,
-    /// What stands behind the last `*`.
+    /// The text after the last `*`.
     last: Box<str>,
 }
 
 impl Glob {
-    /// Every text is a pattern.
+    /// Makes a pattern. Every text is a valid pattern.
     pub fn new(pattern: &str) -> Glob {
         let Some((first, rest)) = pattern.split_once('*') else {
             return Glob { first: pattern.into(), rest: None };
@@ -33,12 +39,14 @@ impl Glob {
         Glob { first: first.into(), rest: Some(Rest { middle, last: last.into() }) }
     }
 
-    /// Whether all of a text is what the pattern describes.
+    /// Returns whether the pattern matches a whole text.
     pub fn matches(&self, text: &str) -> bool {
         let Some(rest) = &self.rest else { return *self.first == *text };
-        let between = text.strip_prefix(&*self.first).and_then(|text| text.strip_suffix(&*rest.last));
+        let between =
+            text.strip_prefix(&*self.first).and_then(|text| text.strip_suffix(&*rest.last));
         let Some(mut between) = between else { return false };
-        // The leftmost place of each piece leaves the most room for those behind it.
+        // Each piece is taken where it is found first: that leaves the most text for the pieces
+        // after it.
         rest.middle.iter().all(|piece| {
             let found = between.find(&**piece);
             found.inspect(|at| between = &between[at + piece.len()..]).is_some()
@@ -46,7 +54,7 @@ impl Glob {
     }
 }
 
-/// The pattern, with one `*` where several stood side by side: that is the same.
+/// Writes the pattern. Where it had several `*` side by side, it writes one, which means the same.
 impl fmt::Display for Glob {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(&self.first)?;
@@ -56,17 +64,17 @@ impl fmt::Display for Glob {
     }
 }
 
-/// Patterns of which any one is enough.
+/// A list of patterns that matches a text if any one of them does. The empty list matches nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Globs(Box<[Glob]>);
 
 impl Globs {
-    /// Each, in the order in which they were given.
+    /// Returns the patterns in the order in which they were given.
     pub fn iter(&self) -> impl Iterator<Item = &Glob> {
         self.0.iter()
     }
 
-    /// Whether one of them matches. None of no patterns does.
+    /// Returns whether any of the patterns matches a whole text.
     pub fn matches(&self, text: &str) -> bool {
         self.0.iter().any(|glob| glob.matches(text))
     }
@@ -91,10 +99,18 @@ mod tests {
             ("", &[""], &["a"]),
             ("*", &["", "a", "a/b"], &[]),
             ("**", &["", "a", "a/b"], &[]),
-            ("orders/*", &["orders/", "orders/1", "orders/1/2"], &["orders", "order/1", "x/orders/1"]),
+            (
+                "orders/*",
+                &["orders/", "orders/1", "orders/1/2"],
+                &["orders", "order/1", "x/orders/1"],
+            ),
             ("*/done", &["/done", "a/b/done"], &["done", "a/done/"]),
             ("a*a", &["aa", "aba"], &["a", ""]),
-            ("user/*/mail/*", &["user/1/mail/2", "user//mail/", "user/a/b/mail/c"], &["user/mail/1", "user/1/mail"]),
+            (
+                "user/*/mail/*",
+                &["user/1/mail/2", "user//mail/", "user/a/b/mail/c"],
+                &["user/mail/1", "user/1/mail"],
+            ),
             ("*ab*ab*", &["abab", "xabyabz"], &["aba", "ab"]),
             ("[a-z]?.", &["[a-z]?."], &["b.", "bc."]),
             ("ключ/*", &["ключ/я"], &["клю"]),

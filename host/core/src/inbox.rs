@@ -1,70 +1,80 @@
-//! A worker's inbox: how other threads, and the worker itself, tell it something.
-//!
-//! Messages are kept in chunks, so that a burst of a million grows without copying. Waking the worker costs
-//! a system call, and is done only if it sleeps or is about to.
+//! A worker's inbox: messages from other threads, and from the worker itself.
 
 use std::collections::VecDeque;
 
-use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering, PoisonError};
-
 use crate::fifo::Fifo;
+use crate::sync::{AtomicBool, Mutex, Ordering, lock};
 
-/// Many senders, one receiver. Not bounded by itself: each message stands for something that is (a
-/// suspension, a started call, an order of the server).
+/// A queue of messages with many senders and one receiver.
+///
+/// The receiver takes messages a chunk at a time. Before it waits for other things, such as its
+/// sockets, it calls [`fall_asleep`](Inbox::fall_asleep), and after that
+/// [`wake_up`](Inbox::wake_up). Waking costs a system call, so senders do it only in between.
+///
+/// An inbox has no limit: each message stands for something that has one, such as a suspension or a
+/// started call. A burst of a million messages grows it without copying.
 pub struct Inbox<M> {
     messages: Mutex<Fifo<M>>,
-    /// Set by the receiver before it looks a last time and sleeps.
+    /// Whether the receiver sleeps or is about to. The sender that clears this flag wakes the
+    /// receiver.
     asleep: AtomicBool,
+    /// Wakes the receiver.
     wake: Box<dyn Fn() + Send + Sync>,
 }
 
 impl<M> Inbox<M> {
-    /// An empty inbox. `wake` is called, on a sender's thread, when the receiver sleeps.
+    /// Creates an empty inbox. `wake` is called on a sender's thread when the receiver sleeps.
     pub fn new(wake: impl Fn() + Send + Sync + 'static) -> Inbox<M> {
-        Inbox { messages: Mutex::new(Fifo::new()), asleep: AtomicBool::new(false), wake: Box::new(wake) }
+        Inbox {
+            messages: Mutex::new(Fifo::new()),
+            asleep: AtomicBool::new(false),
+            wake: Box::new(wake),
+        }
     }
 
-    /// Puts a message in. Never waits for the receiver.
+    /// Sends a message. Never waits for the receiver.
     pub fn send(&self, message: M) {
         self.send_all(std::iter::once(message));
     }
 
-    /// Puts several in, under one lock and with one waking.
+    /// Sends several messages under one lock, and wakes the receiver at most once.
     pub fn send_all(&self, messages: impl Iterator<Item = M>) {
-        let mut queue = self.lock();
+        let mut queue = lock(&self.messages);
         for message in messages {
             queue.push_back(message);
         }
         drop(queue);
+        // The message is in the queue before the flag is read, and the receiver sets the flag
+        // before it looks at the queue. So either the receiver finds the message, or this thread
+        // finds the flag.
         if self.asleep.swap(false, Ordering::SeqCst) {
             (self.wake)();
         }
     }
 
-    /// Takes the oldest chunk of messages, at most 256 of them: a turn's worth.
+    /// Takes the oldest messages, at most 256 of them: enough for one turn of the worker.
     pub fn take(&self) -> VecDeque<M> {
-        self.lock().pop_chunk()
+        lock(&self.messages).pop_chunk()
     }
 
-    /// Whether the receiver may sleep: from now on a sender wakes it. If not, there are messages.
+    /// Announces that the receiver wants to sleep, and returns whether it may.
+    ///
+    /// If it returns true, the next sender wakes the receiver. If it returns false, there are
+    /// messages to take.
     pub fn fall_asleep(&self) -> bool {
-        // Swapped, though nobody looks at the old value: loom orders swaps as the language does, but not a store
-        // between two of them. On x86 both are one instruction.
+        // A swap though the old value is not used: loom follows the memory model for swaps, but may
+        // reorder plain stores with them. On x86 both are one instruction.
         self.asleep.swap(true, Ordering::SeqCst);
-        let empty = self.lock().is_empty();
+        let empty = lock(&self.messages).is_empty();
         if !empty {
             self.asleep.swap(false, Ordering::SeqCst);
         }
         empty
     }
 
-    /// The receiver is back: senders need not wake it.
+    /// Announces that the receiver is awake: senders need not wake it.
     pub fn wake_up(&self) {
         self.asleep.swap(false, Ordering::SeqCst);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Fifo<M>> {
-        self.messages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -82,12 +92,12 @@ mod tests {
         });
         inbox.send_all(0..300);
         assert_eq!(woken.load(Ordering::SeqCst), 0);
-        assert!(!inbox.fall_asleep(), "there are messages");
+        assert!(!inbox.fall_asleep(), "there are messages to take");
         assert_eq!(inbox.take().into_iter().collect::<Vec<_>>(), (0..256).collect::<Vec<_>>());
         assert_eq!(inbox.take().len(), 44);
         assert!(inbox.take().is_empty() && inbox.fall_asleep());
         inbox.send(1);
         inbox.send(2);
-        assert_eq!(woken.load(Ordering::SeqCst), 1, "the second finds it awake");
+        assert_eq!(woken.load(Ordering::SeqCst), 1, "the second sender finds it awake");
     }
 }

@@ -1,66 +1,90 @@
-//! A chunked slab: slots that never move, keys that never name a later tenant.
+//! A slab in chunks: values that never move, and keys that never name a later value.
 //!
-//! Why not a `Vec` or a hash map: both double by copying everything they hold, which would stop the loop in
-//! proportion to the number of held requests. Here a growth step allocates one chunk of at most 14 KiB, and
-//! a chunk that empties is given back, so that memory falls after a wave.
+//! A `Vec` and a hash map double by copying all they hold, which would stop the worker's loop in
+//! proportion to the number of held requests. A slab grows by one chunk of at most 14 KiB instead.
+//! It frees a chunk that has emptied, so that memory falls again after a wave of requests.
+//!
+//! Slot numbers run through the chunks: slot `n` lies in chunk `n / CHUNK_SLOTS`, at place `n %
+//! CHUNK_SLOTS`. A freed chunk keeps its number, and with it its range of slots.
 
 use std::collections::BTreeSet;
 
-/// How large a chunk is at most: the largest of jemalloc's small sizes, so that nothing is lost to rounding. Larger
-/// blocks are moved about by up to a page for the cache's sake, which costs a quarter of a 16 KiB one.
+/// The most bytes in a chunk: the largest of jemalloc's small size classes, so that nothing is lost
+/// to rounding. Jemalloc shifts larger blocks by up to a page, for the cache's sake, which would
+/// cost a quarter of a 16 KiB block.
 const CHUNK_BYTES: usize = 14 << 10;
-/// How many slots it has at most: their numbers within it are bytes.
+/// The most slots in a chunk: a place within a chunk is numbered by one byte.
 const CHUNK_SLOTS_MAX: usize = 256;
 
-/// Names one tenancy of one slot: a key is never valid again after its value was removed, until a slot's
-/// 32-bit generation wraps.
+/// Names one value in a [`Slab`]. After the value is removed, its key finds nothing, although the
+/// slot is used again (until the slot's 32-bit generation wraps).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Key {
-    /// Which slot.
+    /// The number of the slot.
     pub slot: u32,
-    /// Which tenancy of it.
+    /// Tells apart the values that lie in the slot one after another.
     pub generation: u32,
 }
 
 impl Key {
-    /// The key as one word, for an event source's token.
+    /// Returns the key as one word, for the token of an event source.
+    #[inline]
     pub fn to_bits(self) -> u64 {
         u64::from(self.slot) | u64::from(self.generation) << 32
     }
 
-    /// The key that [`Key::to_bits`] made.
+    /// Returns the key that [`Key::to_bits`] turned into a word.
+    #[inline]
     pub fn from_bits(bits: u64) -> Key {
         Key { slot: bits as u32, generation: (bits >> 32) as u32 }
     }
 }
 
-/// Values in slots that never move. See the module's text.
+/// A store of values, each in a slot of its own, found by its [`Key`].
+///
+/// No operation copies what the slab holds. [`insert`](Slab::insert) allocates at most one chunk,
+/// [`remove`](Slab::remove) frees at most one, and neither moves a value.
+///
+/// ```
+/// let mut slab = snow_core::Slab::new();
+/// let key = slab.insert("value");
+/// assert_eq!(slab.get(key), Some(&"value"));
+/// assert_eq!(slab.remove(key), Some("value"));
+/// assert_eq!(slab.get(key), None);
+/// ```
 pub struct Slab<T> {
-    chunks: Vec<ChunkState<T>>,
-    /// Chunks with a free slot; the lowest is filled first, so that the highest empty.
+    chunks: Vec<Chunk<T>>,
+    /// The chunks with a vacant place. The lowest is filled first, so that the highest ones empty.
     roomy: BTreeSet<u32>,
-    /// Chunks that were given back.
+    /// The chunks that were freed.
     freed: BTreeSet<u32>,
-    /// Empty chunks that are kept: at most one, against allocating and freeing at a chunk's edge.
+    /// The one empty chunk that is kept. Without it, inserting and removing at the edge of a chunk
+    /// would allocate and free each time.
     empty: Option<u32>,
+    /// The number of values in all chunks.
     len: usize,
 }
 
-enum ChunkState<T> {
-    /// Given back. New entries start at this generation, later than any that was handed out.
+/// A range of slots, with or without memory for it.
+enum Chunk<T> {
     Freed {
+        /// The generation at which all its slots start again, later than any that was handed out.
         generation: u32,
     },
-    Live(Box<Chunk<T>>),
+    Live(Box<Places<T>>),
 }
 
-struct Chunk<T> {
-    entries: Box<[Entry<T>]>,
-    free_head: Option<u8>,
+/// The memory of a chunk.
+struct Places<T> {
+    places: Box<[Place<T>]>,
+    /// The first vacant place. Each vacant place names the next one.
+    first_vacant: Option<u8>,
+    /// The number of occupied places.
     used: u16,
 }
 
-struct Entry<T> {
+/// The memory of one slot.
+struct Place<T> {
     generation: u32,
     content: Content<T>,
 }
@@ -72,15 +96,21 @@ enum Content<T> {
 
 impl<T> Default for Slab<T> {
     fn default() -> Self {
-        Slab { chunks: Vec::new(), roomy: BTreeSet::new(), freed: BTreeSet::new(), empty: None, len: 0 }
+        Slab {
+            chunks: Vec::new(),
+            roomy: BTreeSet::new(),
+            freed: BTreeSet::new(),
+            empty: None,
+            len: 0,
+        }
     }
 }
 
 impl<T> Slab<T> {
-    /// What room for one value takes.
-    pub const SLOT_BYTES: usize = size_of::<Entry<T>>();
-    /// Slots in a chunk.
-    const CHUNK: usize = {
+    /// The bytes that a slot takes, its generation included.
+    pub const SLOT_BYTES: usize = size_of::<Place<T>>();
+    /// The number of slots in a chunk: as many as fit, but at least one.
+    const CHUNK_SLOTS: usize = {
         let fit = CHUNK_BYTES / Self::SLOT_BYTES;
         match fit {
             0 => 1,
@@ -89,33 +119,41 @@ impl<T> Slab<T> {
         }
     };
 
-    /// An empty slab. Allocates nothing.
+    /// Creates an empty slab. Allocates nothing.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// How many values it holds.
+    /// Returns the number of values.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether it holds nothing.
+    /// Returns whether the slab is empty.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// Puts a value in. The cost is bounded: at worst one chunk is allocated.
+    /// Inserts a value and returns its key. Allocates at most one chunk.
     pub fn insert(&mut self, value: T) -> Key {
         let index = self.chunk_with_room();
-        let ChunkState::Live(chunk) = &mut self.chunks[index as usize] else { unreachable!("a roomy chunk is live") };
-        let at = chunk.free_head.expect("a roomy chunk has a free slot");
-        let entry = &mut chunk.entries[usize::from(at)];
-        let Content::Vacant { next } = entry.content else { unreachable!("the free list holds vacant slots") };
-        entry.content = Content::Occupied(value);
-        chunk.free_head = next;
+        let Chunk::Live(chunk) = &mut self.chunks[index as usize] else {
+            unreachable!("a roomy chunk is live")
+        };
+        // Take the first place off the chunk's list of vacant ones.
+        let at = chunk.first_vacant.expect("a roomy chunk has a vacant place");
+        let place = &mut chunk.places[usize::from(at)];
+        let Content::Vacant { next } = place.content else {
+            unreachable!("the list holds vacant places")
+        };
+        place.content = Content::Occupied(value);
+        chunk.first_vacant = next;
         chunk.used += 1;
-        let key = Key { slot: index * Self::CHUNK as u32 + u32::from(at), generation: entry.generation };
-        if chunk.free_head.is_none() {
+        let key = Key {
+            slot: index * Self::CHUNK_SLOTS as u32 + u32::from(at),
+            generation: place.generation,
+        };
+        if chunk.first_vacant.is_none() {
             self.roomy.remove(&index);
         }
         if self.empty == Some(index) {
@@ -125,115 +163,143 @@ impl<T> Slab<T> {
         key
     }
 
-    /// The value of a key, if it is still there.
+    /// Returns the value with this key, if it has not been removed.
     pub fn get(&self, key: Key) -> Option<&T> {
-        match self.entry(key.slot)? {
-            Entry { generation, content: Content::Occupied(value) } if *generation == key.generation => Some(value),
+        match self.place(key.slot)? {
+            Place { generation, content: Content::Occupied(value) }
+                if *generation == key.generation =>
+            {
+                Some(value)
+            }
             _ => None,
         }
     }
 
-    /// The value of a key, to change.
+    /// Returns the value with this key, to be changed.
     pub fn get_mut(&mut self, key: Key) -> Option<&mut T> {
-        let ChunkState::Live(chunk) = self.chunks.get_mut(key.slot as usize / Self::CHUNK)? else { return None };
-        match &mut chunk.entries[key.slot as usize % Self::CHUNK] {
-            Entry { generation, content: Content::Occupied(value) } if *generation == key.generation => Some(value),
+        let Chunk::Live(chunk) = self.chunks.get_mut(key.slot as usize / Self::CHUNK_SLOTS)? else {
+            return None;
+        };
+        match &mut chunk.places[key.slot as usize % Self::CHUNK_SLOTS] {
+            Place { generation, content: Content::Occupied(value) }
+                if *generation == key.generation =>
+            {
+                Some(value)
+            }
             _ => None,
         }
     }
 
-    /// The key of the value that lies in a slot now, if one does: for who knows that its tenant has not changed.
+    /// Returns the key of the value that a slot holds now, if it holds one. For callers that know
+    /// by other means that the slot still holds the value they mean.
     pub fn key_at(&self, slot: u32) -> Option<Key> {
-        match self.entry(slot)? {
-            Entry { generation, content: Content::Occupied(_) } => Some(Key { slot, generation: *generation }),
-            Entry { .. } => None,
+        match self.place(slot)? {
+            Place { generation, content: Content::Occupied(_) } => {
+                Some(Key { slot, generation: *generation })
+            }
+            Place { .. } => None,
         }
     }
 
-    /// Takes a value out; its key is stale from now on.
+    /// Removes and returns a value. From now on its key finds nothing.
     pub fn remove(&mut self, key: Key) -> Option<T> {
         self.get(key)?;
-        let index = key.slot / Self::CHUNK as u32;
-        let at = (key.slot as usize % Self::CHUNK) as u8;
-        let ChunkState::Live(chunk) = &mut self.chunks[index as usize] else { return None };
-        let entry = &mut chunk.entries[usize::from(at)];
-        entry.generation = entry.generation.wrapping_add(1);
-        let vacant = Content::Vacant { next: chunk.free_head };
-        let Content::Occupied(value) = std::mem::replace(&mut entry.content, vacant) else { return None };
-        let was_full = chunk.free_head.replace(at).is_none();
+        let index = key.slot / Self::CHUNK_SLOTS as u32;
+        let at = (key.slot as usize % Self::CHUNK_SLOTS) as u8;
+        let Chunk::Live(chunk) = &mut self.chunks[index as usize] else { return None };
+        let place = &mut chunk.places[usize::from(at)];
+        // The next generation makes the key stale, and the place becomes the first on its chunk's
+        // list of vacant ones.
+        place.generation = place.generation.wrapping_add(1);
+        let vacant = Content::Vacant { next: chunk.first_vacant };
+        let Content::Occupied(value) = std::mem::replace(&mut place.content, vacant) else {
+            return None;
+        };
+        let was_full = chunk.first_vacant.replace(at).is_none();
         chunk.used -= 1;
         self.len -= 1;
         if chunk.used == 0 {
-            self.give_back(index);
+            self.keep_or_free(index);
         } else if was_full {
             self.roomy.insert(index);
         }
         Some(value)
     }
 
-    /// The key of the first value at `slot` or after it: a cursor that survives changes between two steps.
+    /// Returns the key of the first value at `slot` or after it.
+    ///
+    /// A loop over all values calls this with the slot after the last key. The slab may change
+    /// between two calls: the loop then still visits every value that was there all the time, once.
     pub fn next_from(&self, slot: u32) -> Option<Key> {
         let mut slot = slot as usize;
-        while let Some(state) = self.chunks.get(slot / Self::CHUNK) {
-            let ChunkState::Live(chunk) = state else {
-                slot = (slot / Self::CHUNK + 1) * Self::CHUNK;
+        while let Some(chunk) = self.chunks.get(slot / Self::CHUNK_SLOTS) {
+            let Chunk::Live(chunk) = chunk else {
+                // Go on at the first slot of the next chunk.
+                slot = (slot / Self::CHUNK_SLOTS + 1) * Self::CHUNK_SLOTS;
                 continue;
             };
-            let entry = &chunk.entries[slot % Self::CHUNK];
-            if matches!(entry.content, Content::Occupied(_)) {
-                return Some(Key { slot: slot as u32, generation: entry.generation });
+            let place = &chunk.places[slot % Self::CHUNK_SLOTS];
+            if matches!(place.content, Content::Occupied(_)) {
+                return Some(Key { slot: slot as u32, generation: place.generation });
             }
             slot += 1;
         }
         None
     }
 
-    fn entry(&self, slot: u32) -> Option<&Entry<T>> {
-        match self.chunks.get(slot as usize / Self::CHUNK)? {
-            ChunkState::Live(chunk) => chunk.entries.get(slot as usize % Self::CHUNK),
-            ChunkState::Freed { .. } => None,
+    /// Returns the memory of a slot, if its chunk has any.
+    fn place(&self, slot: u32) -> Option<&Place<T>> {
+        match self.chunks.get(slot as usize / Self::CHUNK_SLOTS)? {
+            Chunk::Live(chunk) => chunk.places.get(slot as usize % Self::CHUNK_SLOTS),
+            Chunk::Freed { .. } => None,
         }
     }
 
+    /// Returns the lowest chunk with a vacant place. Allocates one if there is none: a freed one
+    /// first, so that slot numbers stay low, else a new one behind all others.
     fn chunk_with_room(&mut self) -> u32 {
         if let Some(&index) = self.roomy.first() {
             return index;
         }
         let index = self.freed.pop_first().unwrap_or_else(|| {
-            self.chunks.push(ChunkState::Freed { generation: 0 });
+            self.chunks.push(Chunk::Freed { generation: 0 });
             self.chunks.len() as u32 - 1
         });
-        let state = &mut self.chunks[index as usize];
-        let ChunkState::Freed { generation } = *state else { unreachable!("a freed chunk is not live") };
-        *state = ChunkState::Live(Box::new(Chunk::new(Self::CHUNK, generation)));
+        let chunk = &mut self.chunks[index as usize];
+        let Chunk::Freed { generation } = *chunk else { unreachable!("a freed chunk is not live") };
+        *chunk = Chunk::Live(Box::new(Places::new(Self::CHUNK_SLOTS, generation)));
         self.roomy.insert(index);
         index
     }
 
-    /// A chunk has emptied: it is freed if another empty one is kept already.
-    fn give_back(&mut self, index: u32) {
+    /// Decides about a chunk that has just emptied: the slab keeps one empty chunk and frees a
+    /// second one.
+    fn keep_or_free(&mut self, index: u32) {
         self.roomy.insert(index);
         let Some(other) = self.empty.replace(index) else { return };
-        // The lower one is kept: it is the one that is filled next.
+        // Keep the lower one: it is the one that is filled next.
         let freed = other.max(index);
         self.empty = Some(other.min(index));
         self.roomy.remove(&freed);
         self.freed.insert(freed);
-        let state = &mut self.chunks[freed as usize];
-        if let ChunkState::Live(chunk) = state {
-            let generation = chunk.entries.iter().map(|entry| entry.generation).max().unwrap_or(0);
-            *state = ChunkState::Freed { generation };
+        let chunk = &mut self.chunks[freed as usize];
+        if let Chunk::Live(live) = chunk {
+            // Each place had its generation raised when it was emptied, so the highest is later
+            // than any key handed out.
+            let generation = live.places.iter().map(|place| place.generation).max().unwrap_or(0);
+            *chunk = Chunk::Freed { generation };
         }
     }
 }
 
-impl<T> Chunk<T> {
-    fn new(slots: usize, generation: u32) -> Chunk<T> {
-        let entries = (0..slots).map(|at| Entry {
+impl<T> Places<T> {
+    /// Allocates vacant places, each naming the next one as vacant.
+    fn new(slots: usize, generation: u32) -> Places<T> {
+        let places = (0..slots).map(|at| Place {
             generation,
             content: Content::Vacant { next: (at + 1 < slots).then_some((at + 1) as u8) },
         });
-        Chunk { entries: entries.collect(), free_head: Some(0), used: 0 }
+        Places { places: places.collect(), first_vacant: Some(0), used: 0 }
     }
 }
 
@@ -256,19 +322,19 @@ mod tests {
     #[test]
     fn chunks_are_given_back_and_generations_survive_it() {
         let mut slab = Slab::new();
-        let keys: Vec<Key> = (0..Slab::<usize>::CHUNK * 8).map(|n| slab.insert(n)).collect();
+        let keys: Vec<Key> = (0..Slab::<usize>::CHUNK_SLOTS * 8).map(|n| slab.insert(n)).collect();
         for &key in &keys {
             slab.remove(key).unwrap();
         }
-        let live = slab.chunks.iter().filter(|state| matches!(state, ChunkState::Live(_))).count();
+        let live = slab.chunks.iter().filter(|chunk| matches!(chunk, Chunk::Live(_))).count();
         assert_eq!((slab.len(), live), (0, 1));
-        let again: Vec<Key> = (0..Slab::<usize>::CHUNK * 8).map(|n| slab.insert(n)).collect();
+        let again: Vec<Key> = (0..Slab::<usize>::CHUNK_SLOTS * 8).map(|n| slab.insert(n)).collect();
         assert!(keys.iter().all(|&key| slab.get(key).is_none()));
         assert!(again.iter().enumerate().all(|(n, &key)| slab.get(key) == Some(&n)));
     }
 
     #[test]
-    fn a_cursor_visits_what_is_there() {
+    fn a_cursor_visits_every_value() {
         let mut slab = Slab::new();
         let keys: Vec<Key> = (0..1000).map(|n| slab.insert(n)).collect();
         for key in keys.iter().step_by(2) {

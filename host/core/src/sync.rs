@@ -1,7 +1,8 @@
-//! The locks and atomics that threads share memory through, in one place.
+//! Locks, atomics and shared pointers: std's, or loom's in a build with `--cfg loom`.
 //!
-//! Mechanisms that several threads use at once take them from here and from nowhere else. Built with `--cfg loom`, they are
-//! loom's, and the tests in `tests/races/` run the very same code in every order of its threads' steps that matters.
+//! Every mechanism that several threads use takes them from this file. So the tests in
+//! `tests/races/`, which are built with `--cfg loom`, see each step of the shipped code and run it
+//! in every order of its threads' steps that matters.
 
 #[cfg(not(loom))]
 pub use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -14,8 +15,18 @@ pub use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 #[cfg(loom)]
 pub use loom::sync::{Mutex, MutexGuard};
 
-/// Locks a mutex, also one whose holder has panicked: what it guards is left whole by every critical section, since none
-/// calls code that may panic half-way.
+/// Locks a mutex, even if a thread panicked while it held the lock.
+///
+/// Use it where no critical section can panic between two consistent states: then a poisoned mutex
+/// still guards whole data.
+///
+/// ```
+/// use std::sync::Mutex;
+///
+/// let mutex = Mutex::new(1);
+/// *snow_core::lock(&mutex) += 1;
+/// assert_eq!(*snow_core::lock(&mutex), 2);
+/// ```
 pub fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,99 +1,118 @@
 //! Deadlines, ordered by time.
-//!
-//! A B-tree and not a wheel or a heap: a wheel's cascade and a heap's doubling both cost, in one step, in
-//! proportion to what is held; here every step is O(log n), cancelling included.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::num::NonZeroU64;
 
-/// Bits of a key that tell apart timers of the same millisecond. The others last for 34 years.
+/// How many bits of a key tell apart timers of the same millisecond. The other 40 bits count
+/// milliseconds for 34 years.
 const SEQUENCE_BITS: u32 = 24;
 const SEQUENCE_MASK: u64 = (1 << SEQUENCE_BITS) - 1;
-/// Later times count as this one.
+/// The latest time that a key can hold. Later times are set to this one.
 const AT_MS_MAX: u64 = (1 << (64 - SEQUENCE_BITS)) - 2;
 
 /// Names one timer until it fires or is cancelled.
 ///
-/// One word, since each held request has one in the tree and one beside it: above the time and one, below what tells
-/// apart timers of the same millisecond, in the order they were set (until that wraps, after 16 million).
+/// A key is one word, since each held request keeps one in the tree and one beside its suspension.
+/// The upper 40 bits hold the time plus one; the lower 24 bits hold a sequence number, so that
+/// timers of the same millisecond fire in the order in which they were set (until the number wraps,
+/// after 16 million timers).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TimerKey(NonZeroU64);
 
 impl TimerKey {
     fn new(at_ms: u64, sequence: u32) -> TimerKey {
+        // Plus one, so that the word is never zero and an `Option<TimerKey>` is one word, too.
         let at = at_ms.min(AT_MS_MAX) + 1;
         let bits = at << SEQUENCE_BITS | u64::from(sequence) & SEQUENCE_MASK;
         TimerKey(NonZeroU64::new(bits).expect("the upper bits are at least 1"))
     }
 
-    /// When it fires, on the clock of the caller.
+    /// Returns when the timer fires, on the caller's clock.
+    #[inline]
     pub fn at_ms(self) -> u64 {
         (self.0.get() >> SEQUENCE_BITS) - 1
     }
 }
 
-/// When something is due that is asked for now, `after_ms` later. `now_ms` is a moment that has begun, perhaps long ago: so
-/// that no wait is shorter than asked, it may be a millisecond longer. Zero is at once.
+/// Returns when something is due that is asked for now and shall come `after_ms` later.
+///
+/// `now_ms` is rounded down: the millisecond may be nearly over. So that no wait is shorter than
+/// what was asked for, the result is a millisecond later than the sum. An `after_ms` of zero is due
+/// at once.
+///
+/// ```
+/// assert_eq!(snow_core::due_ms(5, 10), 16);
+/// assert_eq!(snow_core::due_ms(5, 0), 5);
+/// ```
+#[inline]
 pub fn due_ms(now_ms: u64, after_ms: u32) -> u64 {
     now_ms + u64::from(after_ms) + u64::from(after_ms > 0)
 }
 
-/// Timers that carry a target each. The clock is the caller's.
+/// Timers, each with a target that says what the timer is for. The caller brings the clock.
+///
+/// Every operation takes time logarithmic in the number of timers, cancelling included. A B-tree,
+/// because the usual alternatives have steps that cost in proportion to all timers: a timing wheel
+/// when it cascades, a heap when it doubles.
 pub struct Timers<T> {
-    entries: BTreeMap<TimerKey, T>,
+    targets: BTreeMap<TimerKey, T>,
+    /// The sequence number of the last key.
     sequence: u32,
 }
 
 impl<T> Default for Timers<T> {
     fn default() -> Self {
-        Timers { entries: BTreeMap::new(), sequence: 0 }
+        Timers { targets: BTreeMap::new(), sequence: 0 }
     }
 }
 
 impl<T> Timers<T> {
-    /// No timers.
+    /// Creates an empty set of timers.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// How many are set.
+    /// Returns how many timers are set.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.targets.len()
     }
 
-    /// Whether none is set.
+    /// Returns whether no timer is set.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.targets.is_empty()
     }
 
-    /// Sets a timer for `at_ms`; a time that has passed fires on the next [`Timers::pop_due`].
+    /// Sets a timer. If `at_ms` has passed, the next [`pop_due`](Timers::pop_due) returns the
+    /// target.
     pub fn set(&mut self, at_ms: u64, target: T) -> TimerKey {
         loop {
             self.sequence = self.sequence.wrapping_add(1);
             let key = TimerKey::new(at_ms, self.sequence);
-            // Taken only if 16 million timers were set while one waited for this very millisecond.
-            if let Entry::Vacant(free) = self.entries.entry(key) {
+            // The key is taken only if 16 million timers were set while one waited for this very
+            // millisecond. Then the next sequence number is tried.
+            if let Entry::Vacant(free) = self.targets.entry(key) {
                 free.insert(target);
                 return key;
             }
         }
     }
 
-    /// Takes a timer back; `None` if it has fired or was cancelled before.
+    /// Cancels a timer and returns its target. `None` if the timer has fired or was cancelled
+    /// before.
     pub fn cancel(&mut self, key: TimerKey) -> Option<T> {
-        self.entries.remove(&key)
+        self.targets.remove(&key)
     }
 
-    /// When the next one fires.
+    /// Returns when the next timer fires.
     pub fn next_ms(&self) -> Option<u64> {
-        self.entries.first_key_value().map(|(key, _)| key.at_ms())
+        self.targets.first_key_value().map(|(key, _)| key.at_ms())
     }
 
-    /// Takes the earliest timer that is due at `now_ms`.
+    /// Removes the earliest timer that is due at `now_ms`, and returns its target.
     pub fn pop_due(&mut self, now_ms: u64) -> Option<T> {
-        let entry = self.entries.first_entry()?;
-        (entry.key().at_ms() <= now_ms).then(|| entry.remove())
+        let first = self.targets.first_entry()?;
+        (first.key().at_ms() <= now_ms).then(|| first.remove())
     }
 }
 
@@ -103,7 +122,7 @@ mod tests {
 
     #[test]
     fn no_wait_is_shorter_than_asked() {
-        // It is 5.9 and counts as 5: what is due at 16 is due 10.1 later.
+        // At 5.9 the clock shows 5. Due at 16 is 10.1 later.
         assert_eq!((due_ms(5, 10), due_ms(5, 0)), (16, 5));
     }
 
@@ -115,8 +134,14 @@ mod tests {
         }
         assert_eq!(timers.next_ms(), Some(10));
         assert_eq!(timers.pop_due(9), None);
-        assert_eq!([timers.pop_due(10), timers.pop_due(10), timers.pop_due(10)], [Some("a"), Some("a2"), None]);
-        assert_eq!([timers.pop_due(99), timers.pop_due(99), timers.pop_due(99)], [Some("b"), Some("c"), None]);
+        assert_eq!(
+            [timers.pop_due(10), timers.pop_due(10), timers.pop_due(10)],
+            [Some("a"), Some("a2"), None]
+        );
+        assert_eq!(
+            [timers.pop_due(99), timers.pop_due(99), timers.pop_due(99)],
+            [Some("b"), Some("c"), None]
+        );
         assert!(timers.is_empty());
     }
 

@@ -1,25 +1,25 @@
-//! What the host tells about itself: a listener of its own, off unless asked for.
+//! The admin listener, on which the host shows its own state. It is off unless the configuration
+//! asks for it.
 //!
-//! It is one more worker: the same loop and the same HTTP, on a thread of its own, with `pages` in the place of
-//! guests. So it has every limit and every strictness of the others, and whoever loads it loads no worker.
+//! It is one more worker, with the same loop and the same HTTP, on its own thread; [`pages`] take
+//! the place of guests. So it has every limit and strictness of the others, and requests for pages
+//! put no load on the workers that serve.
 //!
-//! | path | |
+//! | path | shows |
 //! |---|---|
-//! | `/healthz` | whether every worker's loop turns |
-//! | `/readyz` | whether requests are to be sent here |
-//! | `/metrics` | what is counted, for Prometheus |
-//! | `/guests` | what is deployed |
-//! | `/pending` | what is held, oldest first |
+//! | `/healthz` | whether every worker's loop makes progress |
+//! | `/readyz` | whether requests should be sent to this server |
+//! | `/metrics` | metrics, for Prometheus |
+//! | `/guests` | the guests and their versions |
+//! | `/pending` | the requests that are held, oldest first |
 
 mod exposition;
 mod guests;
-mod health;
 mod metrics;
 mod pages;
 mod pending;
 mod process;
-pub mod sources;
-mod totals;
+mod sources;
 
 use std::io;
 use std::sync::Arc;
@@ -27,26 +27,28 @@ use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use self::pages::Pages;
-use self::sources::Sources;
+pub use self::sources::{Draining, PageSources};
 use crate::net::{self, Listener, Net, SocketFile};
+use crate::workers;
 use snow_config::{AdminListen, HttpLimits, Limits, Listen};
 use snow_core::{Registry, WorkerId};
 use snow_runtime::{Level, Log, World};
 use snow_worker::{Common, Mailbox, Message, PostOffice, Worker};
 
-/// Its worker. It has a registry and a post office of its own, where there is no other.
+/// The id of the admin listener's worker. It has its own registry and post office, in which there
+/// is no other worker.
 const WORKER: WorkerId = WorkerId(0);
-/// Connections; more are closed as they are accepted.
+/// Open connections; further ones are closed as they are accepted.
 const CONNECTIONS_MAX: usize = 64;
-/// How long pages may wait at the end. A second more is for writing them.
+/// How long pages may wait when the server ends. Writing them may take a second more.
 const DRAIN_MS: u64 = 1_000;
-/// The same for clients that ask nothing.
+/// How long connections without a request are kept open then.
 const DRAIN_IDLE_MS: u64 = 20;
-/// Questions to the workers under way; more are answered 503.
+/// Pages of `/pending` that wait for the workers at one time; further ones are answered 503.
 const QUESTIONS_MAX: usize = 16;
 
-/// An address that can be listened on, and is.
-pub struct Bound {
+/// A socket on which the admin listener will answer.
+pub struct AdminListener {
     address: AdminListen,
     socket: Socket,
 }
@@ -56,20 +58,21 @@ enum Socket {
     Unix(std::os::unix::net::UnixListener, SocketFile),
 }
 
-impl Bound {
-    /// Listens; who connects is answered once [`Admin::start`] was called.
+impl AdminListener {
+    /// Listens. Connections wait in the kernel's queue until [`Admin::start`] is called.
     ///
     /// # Errors
-    /// Another server is there, or the system says no.
-    pub fn new(listen: &AdminListen) -> io::Result<Bound> {
+    /// Another server listens at the address, or it can't be listened on.
+    pub fn bind(listen: &AdminListen) -> io::Result<AdminListener> {
         match listen {
             AdminListen::Address(address) => {
                 let listener = net::listeners(Listen::Address(*address), 1)?.remove(0);
-                Ok(Bound { address: AdminListen::Address(listener.local_addr()?), socket: Socket::Tcp(listener) })
+                let address = AdminListen::Address(listener.local_addr()?);
+                Ok(AdminListener { address, socket: Socket::Tcp(listener) })
             }
             AdminListen::Unix(path) => {
                 let (listener, file) = net::unix_listener(path)?;
-                Ok(Bound { address: listen.clone(), socket: Socket::Unix(listener, file) })
+                Ok(AdminListener { address: listen.clone(), socket: Socket::Unix(listener, file) })
             }
         }
     }
@@ -79,84 +82,107 @@ impl Bound {
 pub struct Admin {
     address: AdminListen,
     mailbox: Arc<Mailbox>,
+    /// The zero of the workers' clock.
     started: Instant,
     thread: JoinHandle<()>,
-    /// Removed at the end.
+    /// The unix socket's file, which is removed at the end.
     file: Option<SocketFile>,
 }
 
 impl Admin {
-    /// Answers from now on. `started` is the zero of the workers' clock.
+    /// Starts to answer. `started` is the zero of the workers' clock.
     ///
     /// # Errors
     /// The system gives no thread or no poll.
-    pub fn start(bound: Bound, sources: Sources, log: Log, started: Instant) -> io::Result<Admin> {
-        let Bound { address, socket } = bound;
+    pub fn start(
+        listener: AdminListener,
+        sources: PageSources,
+        log: Log,
+        started: Instant,
+    ) -> io::Result<Admin> {
+        let AdminListener { address, socket } = listener;
         let (mailbox, thread, file) = match socket {
             Socket::Tcp(listener) => {
-                let (mailbox, thread) = serve(Net::new(vec![listener], started)?, sources, log, &address)?;
+                let (mailbox, thread) =
+                    serve(Net::new(vec![listener], started)?, sources, log, &address)?;
                 (mailbox, thread, None)
             }
             Socket::Unix(listener, file) => {
-                let (mailbox, thread) = serve(Net::unix(listener, started)?, sources, log, &address)?;
+                let (mailbox, thread) =
+                    serve(Net::unix(listener, started)?, sources, log, &address)?;
                 (mailbox, thread, Some(file))
             }
         };
         Ok(Admin { address, mailbox, started, thread, file })
     }
 
-    /// Where it listens.
+    /// Returns the address on which it listens.
     pub fn address(&self) -> &AdminListen {
         &self.address
     }
 
-    /// Removes the socket's file, answers what has begun, and waits until that is over, two seconds at most.
+    /// Removes the socket's file, answers the requests that have begun, and waits for the thread:
+    /// two seconds at most.
     pub fn stop(self) {
-        // While it listens: see there.
+        // Removed while the thread still listens: see `SocketFile`.
         drop(self.file);
         let until_ms = self.started.elapsed().as_millis() as u64 + DRAIN_MS;
         self.mailbox.send(Message::Drain { until_ms });
-        // It has said in the log why it ended, if it failed.
+        // If the thread has failed, it has logged the reason.
         let _ = self.thread.join();
     }
 }
 
 fn serve<L>(
-    world: Net<L>,
-    sources: Sources,
+    net: Net<L>,
+    sources: PageSources,
     log: Log,
     address: &AdminListen,
 ) -> io::Result<(Arc<Mailbox>, JoinHandle<()>)>
 where
     L: Listener + Send + 'static,
 {
-    let waker = world.waker();
-    let mailbox = Arc::new(Mailbox::new(move || waker.wake()));
+    let mailbox = workers::mailbox(&net);
     let post = Arc::new(PostOffice::default());
     post.open(vec![mailbox.clone()]);
-    let shared = Common {
+    let common = Common {
         limits: Arc::new(limits()),
         calls_parked_max: 0,
+        // No token of this registry ever leaves the process, so tokens need not be random.
         registry: Arc::new(Registry::new(QUESTIONS_MAX, |bytes| bytes.fill(0))),
         post,
         log,
         access_log: false,
     };
-    let pages = Pages::new(sources, &shared, pages::takes_names(address));
+    let pages = Pages::new(sources, &common, pages::takes_names(address));
     let inbox = mailbox.clone();
-    let thread = thread::Builder::new().name("snow-admin".into()).spawn(move || run(world, pages, shared, inbox))?;
+    let thread = thread::Builder::new()
+        .name("snow-admin".into())
+        .spawn(move || run(net, pages, common, inbox))?;
     Ok((mailbox, thread))
 }
 
-fn run<W: World>(world: W, pages: Pages, shared: Common, mailbox: Arc<Mailbox>) {
-    let log = shared.log.clone();
-    if let Err(error) = Worker::new(WORKER, world, pages, shared, mailbox, Arc::default()).run() {
-        log.host(Level::Error, format!("the admin listener has failed: {error}"));
+fn run<W: World>(world: W, pages: Pages, common: Common, mailbox: Arc<Mailbox>) {
+    let log = common.log.clone();
+    if let Err(error) = Worker::new(WORKER, world, pages, common, mailbox, Arc::default()).run() {
+        log.host(
+            Level::Error,
+            format!("the admin listener has stopped because its poll failed: {error}"),
+        );
     }
 }
 
 fn limits() -> Limits {
-    let http =
-        HttpLimits { head_bytes_max: 16_384, body_bytes_max: 0, drain_idle_ms: DRAIN_IDLE_MS, ..HttpLimits::default() };
-    Limits { http, worker_connections_max: CONNECTIONS_MAX, worker_suspensions_max: QUESTIONS_MAX, ..Limits::default() }
+    let http = HttpLimits {
+        head_bytes_max: 16_384,
+        body_bytes_max: 0,
+        drain_idle_ms: DRAIN_IDLE_MS,
+        ..HttpLimits::default()
+    };
+    Limits {
+        http,
+        worker_connections_max: CONNECTIONS_MAX,
+        worker_suspensions_max: QUESTIONS_MAX,
+        ..Limits::default()
+    }
 }

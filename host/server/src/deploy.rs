@@ -1,9 +1,21 @@
 //! Keeps what serves in step with the guests folder.
+//!
+//! A change of a file takes this way: the watch reports that something may have changed;
+//! [`Deployer`], a thread, looks at the folder; [`debounce`] decides which changes are complete;
+//! [`loading`] turns files into guests on another thread; [`Catalog`] makes a deployment of all
+//! that serves and sends each worker its share. [`Serving`] and [`Journal`](journal::Journal) show
+//! the rest of the server what came of it.
 
+mod catalog;
 pub mod debounce;
-pub mod deployer;
-pub mod follower;
-pub mod journal;
-mod remarks;
-pub mod serving;
+mod deployer;
+mod journal;
+mod loading;
+mod serving;
 mod versions;
+
+pub use self::catalog::{Catalog, WorkerLink};
+pub use self::deployer::{Deployer, DeployerMessage};
+pub use self::journal::GuestRecord;
+pub use self::loading::{LeftOut, load_all};
+pub use self::serving::Serving;

@@ -1,7 +1,9 @@
-//! What lies in the guests folder: which of its files are guests, and which version of them.
+//! What lies in the guests folder: which of its files are guests, and which versions of them.
+//! [`watch`] reports that it may have changed.
 
 pub mod watch;
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::{self, Metadata};
 use std::io::{self, ErrorKind};
@@ -12,46 +14,83 @@ use std::time::UNIX_EPOCH;
 use snow_config::manifest;
 use snow_guests::Stamp;
 
-use crate::deploy::debounce::{FolderId, Found, Snapshot};
+/// One guest file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GuestFile {
+    /// The path at which it was found: links are not followed.
+    pub path: PathBuf,
+    /// The stamp that tells this version of the file from others.
+    pub stamp: Stamp,
+}
 
-/// Why a folder could not be looked at. What it held before is still the best that is known.
+/// The identity of a folder, which tells it from another that takes its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FolderId {
+    /// Its number in its file system.
+    pub inode: u64,
+    /// Its file system.
+    pub device: u64,
+    /// When it was made, since 1970, where the file system records it. Needed because inode numbers
+    /// are used again.
+    pub created_ns: Option<u128>,
+}
+
+/// What a guests folder holds at one time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The folder. `None` if a single guest's file is served.
+    pub folder: Option<FolderId>,
+    /// The guest files by the name of the guest, each list sorted and not empty. More than one file
+    /// of a name is for the caller to report.
+    pub guests: BTreeMap<String, Vec<GuestFile>>,
+    /// The manifest, if there is one.
+    pub manifest: Option<Stamp>,
+}
+
+/// Why a folder could not be looked at.
 #[derive(Debug, thiserror::Error)]
 pub enum ScanError {
-    /// There is nothing at this path, or not now: it may be about to be exchanged, or mounted.
-    #[error("the guests folder {} is not there", .0.display())]
+    /// Nothing is at this path. The folder may be about to be replaced, or its volume may not be
+    /// mounted.
+    #[error("the guests folder {} does not exist", .0.display())]
     Missing(PathBuf),
-    /// It is there and can't be read.
+    /// The folder exists and can't be read.
     #[error("the guests folder {} can't be read: {error}", path.display())]
     Unreadable {
         /// The folder.
         path: PathBuf,
-        /// The system's word.
+        /// The system's error.
         error: io::Error,
     },
-    /// It holds more than may be served.
-    #[error("{} holds {guests} guests; at most {guests_max} are allowed", path.display())]
+    /// The folder holds more guests than the limits allow.
+    #[error("the guests folder {} holds {guests} guests; at most {guests_max} are allowed (guests_max)", path.display())]
     TooMany {
         /// The folder.
         path: PathBuf,
-        /// How many it holds.
+        /// The number of guests that it holds.
         guests: usize,
-        /// How many it may hold.
+        /// The number that it may hold.
         guests_max: usize,
     },
 }
 
 /// Looks at a folder of guests, or at one guest's file.
 ///
-/// A guest is a regular file, or a link to one, whose name ends in `.wasm` or `.wat`. Hidden files are none. What
-/// vanishes while we look, and links that lead nowhere, are not there. The manifest lies in the folder, or beside the
-/// one file. Reads no file; costs a system call for each.
+/// A guest is a regular file, or a link to one, whose name ends in `.wasm` or `.wat` and does not
+/// begin with a dot. Files that vanish meanwhile and links that lead nowhere are passed over. The
+/// manifest lies in the folder, or beside the one file. No file is read; each costs one system
+/// call.
+///
+/// # Errors
+/// The folder does not exist, can't be read, or holds more than `guests_max` guests.
 pub fn scan(path: &Path, guests_max: usize) -> Result<Snapshot, ScanError> {
     let unusable = |error: io::Error| match error.kind() {
         ErrorKind::NotFound => ScanError::Missing(path.to_owned()),
         _ => ScanError::Unreadable { path: path.to_owned(), error },
     };
     let metadata = fs::metadata(path).map_err(unusable)?;
-    let mut snapshot = Snapshot { manifest: manifest_stamp(path, &metadata), ..Snapshot::default() };
+    let mut snapshot =
+        Snapshot { manifest: manifest_stamp(path, &metadata), ..Snapshot::default() };
     if metadata.is_file() {
         add(&mut snapshot, path.to_owned(), &metadata);
         return Ok(snapshot);
@@ -59,7 +98,8 @@ pub fn scan(path: &Path, guests_max: usize) -> Result<Snapshot, ScanError> {
     snapshot.folder = Some(folder_id(&metadata));
     for entry in fs::read_dir(path).map_err(unusable)? {
         let file = entry.map_err(unusable)?.path();
-        // Follows links, so an error is that it has just vanished or leads nowhere.
+        // `metadata` follows links: it fails for a file that has just vanished and for a link that
+        // leads nowhere.
         if is_guest(&file)
             && let Ok(metadata) = fs::metadata(&file)
         {
@@ -76,14 +116,14 @@ pub fn scan(path: &Path, guests_max: usize) -> Result<Snapshot, ScanError> {
     Ok(snapshot)
 }
 
-/// Whether a file is a guest, going by its name.
+/// Returns whether a file is a guest by its name.
 pub fn is_guest(path: &Path) -> bool {
     let hidden = path.file_stem().is_none_or(|stem| stem.as_encoded_bytes().starts_with(b"."));
     let ending = path.extension().and_then(OsStr::to_str);
     !hidden && matches!(ending, Some("wasm" | "wat"))
 }
 
-/// Where the manifest of a folder of guests, or of one guest's file, is.
+/// Returns the path of the manifest for a folder of guests, or for one guest's file.
 pub fn manifest_path(path: &Path, is_file: bool) -> PathBuf {
     let folder = if is_file { path.parent().unwrap_or(path) } else { path };
     folder.join(manifest::FILE_NAME)
@@ -95,7 +135,7 @@ fn add(snapshot: &mut Snapshot, path: PathBuf, metadata: &Metadata) {
         && let Some(stem) = path.file_stem()
     {
         let files = snapshot.guests.entry(stem.to_string_lossy().into_owned()).or_default();
-        files.push(Found { path, stamp: metadata.into() });
+        files.push(GuestFile { path, stamp: metadata.into() });
     }
 }
 
@@ -105,8 +145,13 @@ fn manifest_stamp(path: &Path, metadata: &Metadata) -> Option<Stamp> {
 }
 
 fn folder_id(metadata: &Metadata) -> FolderId {
-    let created = metadata.created().ok().and_then(|created| created.duration_since(UNIX_EPOCH).ok());
-    FolderId { inode: metadata.ino(), device: metadata.dev(), created_ns: created.map(|since| since.as_nanos()) }
+    let created =
+        metadata.created().ok().and_then(|created| created.duration_since(UNIX_EPOCH).ok());
+    FolderId {
+        inode: metadata.ino(),
+        device: metadata.dev(),
+        created_ns: created.map(|since| since.as_nanos()),
+    }
 }
 
 #[cfg(test)]
@@ -117,7 +162,7 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// A folder of its own for each test, removed afterwards.
+    /// A temporary folder, different for each test. Dropping it removes it.
     pub(crate) struct Folder(PathBuf);
 
     impl Folder {
@@ -145,7 +190,7 @@ pub(crate) mod tests {
             self.0.join(name)
         }
 
-        /// Makes a link, or puts it in the place of another one at once, as deployers do.
+        /// Makes a link, or replaces one atomically, as deployment scripts do.
         pub(crate) fn link(&self, target: &str, name: &str) -> PathBuf {
             let (link, new) = (self.0.join(name), self.0.join(format!("{name}.new-link")));
             symlink(target, &new).unwrap();
@@ -167,9 +212,18 @@ pub(crate) mod tests {
     #[test]
     fn guests_are_files_with_two_endings_and_not_hidden() {
         let folder = Folder::new();
-        for name in
-            ["b.wasm", "a.wat", "c.txt", ".d.wasm", ".wasm", "e.wasm~", "4913", ".a.wat.swp", "wasm", "f.wasm.1"]
-        {
+        for name in [
+            "b.wasm",
+            "a.wat",
+            "c.txt",
+            ".d.wasm",
+            ".wasm",
+            "e.wasm~",
+            "4913",
+            ".a.wat.swp",
+            "wasm",
+            "f.wasm.1",
+        ] {
             folder.write(name, "");
         }
         folder.folder("g.wasm");
@@ -196,7 +250,10 @@ pub(crate) mod tests {
         folder.write(manifest::FILE_NAME, "");
         let snapshot = scan(&file, 1).unwrap();
         assert_eq!(snapshot.guests.into_keys().collect::<Vec<_>>(), ["a"]);
-        assert_eq!((snapshot.folder, snapshot.manifest), (None, scan(folder.path(), 2).unwrap().manifest));
+        assert_eq!(
+            (snapshot.folder, snapshot.manifest),
+            (None, scan(folder.path(), 2).unwrap().manifest)
+        );
         assert!(snapshot.manifest.is_some());
     }
 
@@ -228,7 +285,10 @@ pub(crate) mod tests {
         folder.write("a.wasm", "");
         folder.write("b.wasm", "");
         let error = scan(folder.path(), 1).unwrap_err();
-        assert!(error.to_string().ends_with("holds 2 guests; at most 1 are allowed"), "{error}");
+        assert!(
+            error.to_string().ends_with("holds 2 guests; at most 1 are allowed (guests_max)"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The real world of a worker: mio's poll, sockets, the clock. The only user of mio.
+//! The [`World`] of a worker that serves: mio's poll, sockets, the clock. The only user of mio.
 
 mod streams;
 mod unix;
@@ -20,21 +20,28 @@ use snow_config::{LISTENERS_MAX, Listen};
 use snow_core::Key;
 use snow_runtime::{Ready, World};
 
-/// Connections that the kernel holds for us while we do not accept. Cut to `net.core.somaxconn`.
+/// Connections that the kernel queues until they are accepted. The kernel lowers this to
+/// `net.core.somaxconn`.
 const BACKLOG: i32 = 4096;
-/// Events of one turn.
+/// Events that one poll returns at most.
 const EVENTS_MAX: usize = 1024;
-/// No client's key, like the listeners' below it: the highest generation is never reached.
+/// The waker's token. Like the listeners' tokens below it, it is no client's key: keys never reach
+/// the highest generation.
 const WAKER: Token = Token(usize::MAX);
-/// The first listener's; the others' count down from it. There are far fewer of them than a generation has slots.
+/// The first listener's token; the others' count down from it. A generation has far more slots than
+/// there are listeners.
 const LISTENER: Token = Token(usize::MAX - 1);
 const LISTENERS: std::ops::RangeInclusive<usize> = LISTENER.0 - (LISTENERS_MAX - 1)..=LISTENER.0;
-/// How long the accept loop rests when the process has no descriptor left (EMFILE): the listener reports
-/// only changes, so that nobody else would come back to it.
+/// How long accepting rests after an error, such as EMFILE when the process has no descriptor left.
+/// The poll reports only new connections, so those that wait already are accepted only if the end
+/// of the rest reports the listener again.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
 
-/// One listening socket for each worker, all for one address. With `SO_REUSEPORT` the kernel spreads connections over them; an
-/// inherited socket is one, and the workers share it.
+/// Opens one listening socket for each worker, all on one address. With `SO_REUSEPORT` the kernel
+/// spreads connections over them. An inherited socket is one socket that the workers share.
+///
+/// # Errors
+/// The address is in use or not of this machine, or the descriptor is not a listening TCP socket.
 pub fn listeners(listen: Listen, workers: u16) -> io::Result<Vec<std::net::TcpListener>> {
     match listen {
         Listen::Inherited(number) => {
@@ -42,24 +49,26 @@ pub fn listeners(listen: Listen, workers: u16) -> io::Result<Vec<std::net::TcpLi
             (0..workers).map(|_| first.try_clone()).collect()
         }
         Listen::Address(address) => {
-            // `SO_REUSEPORT` would let two servers of one user share a port without a word.
-            drop(bound(address, false)?);
+            // `SO_REUSEPORT` would let two servers of one user share a port unnoticed. Binding
+            // without it first fails if another server listens there.
+            drop(bind(address, false)?);
             let first = listener(address)?;
-            let bound = first.local_addr()?;
-            let others = (1..workers).map(|_| listener(bound));
+            // Port 0 was replaced by a free port, which all sockets share.
+            let address = first.local_addr()?;
+            let others = (1..workers).map(|_| listener(address));
             std::iter::once(Ok(first)).chain(others).collect()
         }
     }
 }
 
 fn listener(address: SocketAddr) -> io::Result<std::net::TcpListener> {
-    let socket = bound(address, true)?;
+    let socket = bind(address, true)?;
     socket.set_nonblocking(true)?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
 }
 
-fn bound(address: SocketAddr, reuse_port: bool) -> io::Result<Socket> {
+fn bind(address: SocketAddr, reuse_port: bool) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(reuse_port)?;
@@ -67,16 +76,19 @@ fn bound(address: SocketAddr, reuse_port: bool) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// The listening socket that a supervisor left open for us under a number.
+/// Duplicates the listening socket that a supervisor left open under this number.
 ///
-/// It is duplicated through a pidfd, which needs no `unsafe` and leaves the supervisor's number as it is.
+/// Duplicating it through a pidfd needs no `unsafe`, and leaves the original open.
 fn inherited(number: i32) -> io::Result<std::net::TcpListener> {
     use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
     let this = pidfd_open(getpid(), PidfdFlags::empty())?;
     let descriptor: OwnedFd = pidfd_getfd(this.as_fd(), number, PidfdGetfdFlags::empty())?;
     let socket = Socket::from(descriptor);
     if !socket.is_listener()? {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a listening TCP socket"));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "it is not a listening TCP socket",
+        ));
     }
     socket.set_nonblocking(true)?;
     Ok(socket.into())
@@ -87,41 +99,50 @@ fn inherited(number: i32) -> io::Result<std::net::TcpListener> {
 pub struct Waker(Arc<mio::Waker>);
 
 impl Waker {
-    /// One system call.
+    /// Wakes the poll, or the next one. Costs one system call.
     pub fn wake(&self) {
-        // The only error is a full counter, and then the poll is awake.
+        // It fails only if the counter behind it is full, and then the poll is awake anyway.
         let _ = self.0.wake();
     }
 }
 
-/// See [`World`]. By the kind of its listener, since a client's socket had better be as small as it can.
+/// A poll with its listeners and clients. It is generic over the listener because an enum over TCP
+/// and unix sockets would make each client's record larger.
 pub struct Net<L: Listener = TcpListener> {
     poll: Poll,
     events: Events,
     waker: Waker,
-    /// Empty once it accepts no more.
+    /// Empty once it was told to accept no more.
     listeners: Vec<L>,
-    /// Which of them is asked next: each in turn, so that a busy one keeps no other waiting.
+    /// The index of the listener that is asked next. They take turns, so a busy one keeps no other
+    /// waiting.
     next_listener: usize,
-    /// Since when accepting rests.
+    /// When accepting began to rest, if it rests.
     accept_rests: Option<Instant>,
+    /// The zero of the clock.
     started: Instant,
+    /// The `Date` field's value.
     date: String,
+    /// The second for which `date` is right, counted from `started`.
     date_at: u64,
     random: u128,
 }
 
 impl Net {
-    /// A world around its listeners, one for each address, at most [`LISTENERS_MAX`]. `started` is the zero of the clock
-    /// that all workers share.
+    /// Returns a world with TCP listeners, one for each address, at most [`LISTENERS_MAX`].
+    /// `started` is the zero of the clock that all workers share.
     pub fn new(listeners: Vec<std::net::TcpListener>, started: Instant) -> io::Result<Net> {
         Net::around(listeners.into_iter().map(TcpListener::from_std).collect(), started)
     }
 }
 
 impl Net<UnixListener> {
-    /// The same around a unix socket. Its clients' address is that of this machine, with port 0.
-    pub fn unix(listener: std::os::unix::net::UnixListener, started: Instant) -> io::Result<Net<UnixListener>> {
+    /// Returns a world with a unix socket's listener. Its clients have no address; 127.0.0.1 with
+    /// port 0 stands for it.
+    pub fn unix(
+        listener: std::os::unix::net::UnixListener,
+        started: Instant,
+    ) -> io::Result<Net<UnixListener>> {
         Net::around(vec![UnixListener::from_std(listener)], started)
     }
 }
@@ -149,12 +170,12 @@ impl<L: Listener> Net<L> {
         })
     }
 
-    /// What wakes this world's `wait`.
+    /// Returns a handle that wakes this world's `wait` from another thread.
     pub fn waker(&self) -> Waker {
         self.waker.clone()
     }
 
-    /// A rest from accepting bounds the wait, and its end reports the listener again.
+    /// Shortens a timeout so that the wait ends when accepting is to go on.
     fn accept_timeout(&self, timeout: Option<Duration>) -> Option<Duration> {
         let Some(since) = self.accept_rests else { return timeout };
         let left = ACCEPT_REST.saturating_sub(since.elapsed());
@@ -183,7 +204,7 @@ impl<L: Listener> World for Net<L> {
     }
 
     fn random(&mut self) -> u128 {
-        // A permuted counter (SplitMix's finalizer, twice): ids that differ, not secrets.
+        // A counter, permuted by SplitMix's finalizer: good for ids that differ, not for secrets.
         self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
         u128::from(mix((self.random >> 64) as u64)) << 64 | u128::from(mix(self.random as u64))
     }
@@ -209,7 +230,7 @@ impl<L: Listener> World for Net<L> {
             self.next_listener = (self.next_listener + 1) % self.listeners.len();
             match accepted {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                // No descriptors, no memory: rest, and come back.
+                // The process has no descriptors or no memory left: try again after a rest.
                 Err(error) => {
                     self.accept_rests.get_or_insert_with(Instant::now);
                     return Err(error);
@@ -234,7 +255,7 @@ impl<L: Listener> World for Net<L> {
     }
 
     fn shutdown_write(&mut self, socket: &mut L::Stream) {
-        // It fails only for a connection that is gone.
+        // It fails only if the connection is closed already.
         let _ = L::shutdown_write(socket);
     }
 

@@ -1,22 +1,10 @@
-//! Runs the cases that lie beside a guest against a server in this process: `snow-host test`.
+//! `snow-host test`: plays the cases that are written beside a guest against a server in this
+//! process.
 //!
-//! The cases of the guest in `NAME.wasm` or `NAME.wat` are in `NAME.test.toml`: beside the guest's file, in its source
-//! folder `NAME/`, or in both.
-//!
-//! How they are written is also what `snow-host test --help` says:
-//!
-//! ```text
-#![doc = include_str!("test/help.txt")]
-//! ```
-//!
-//! A settlement of a case is the host's own, so no grant of `snow.toml` is needed for it. An answer may be waited for
-//! 600,000 ms at most, from the beginning of its step. The names of header fields are in any case.
-//!
-//! Each case has a server of its own, with one worker, so that nothing that one leaves behind reaches the next: no held
-//! request, no reused instance, no count of traps. What `snow.toml` beside the guests says is in force.
+//! The cases of the guest in `NAME.wasm` or `NAME.wat` are in `NAME.test.toml`: beside the guest's
+//! file, in its source folder `NAME/`, or in both. `help.txt` describes what a case file may have.
 
 mod cases;
-mod client;
 mod compare;
 mod find;
 mod parse;
@@ -29,53 +17,74 @@ use std::path::Path;
 use anyhow::{bail, ensure};
 
 use self::cases::{Case, CaseFile};
-use self::find::Subject;
-use self::play::{Failure, Stage};
+use self::find::GuestUnderTest;
+use self::play::{CaseFailure, Stage};
 use snow_config::Config;
 
-/// How cases are written, for the command line.
-pub const HELP: &str = include_str!("test/help.txt");
+/// The description of a case file, for the command line.
+pub const CASES_HELP: &str = include_str!("test/help.txt");
 
-/// What became of cases.
+/// The number of cases that passed and that failed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Summary {
-    /// Cases that went as they should.
+pub struct TestSummary {
+    /// Cases that went as expected.
     pub passed: usize,
-    /// Cases that did not. A guest that can't be loaded is one, and its cases are not counted.
+    /// Cases that did not. If a guest can't be loaded, that is one failure, and its cases are not
+    /// counted.
     pub failed: usize,
 }
 
-impl AddAssign for Summary {
-    fn add_assign(&mut self, other: Summary) {
+impl AddAssign for TestSummary {
+    fn add_assign(&mut self, other: TestSummary) {
         self.passed += other.passed;
         self.failed += other.failed;
     }
 }
 
-/// The cases of a guest in one file.
+/// The cases in one file, with their guest.
 struct Suite<'s> {
-    subject: &'s Subject,
+    guest: &'s GuestUnderTest,
     file: CaseFile,
 }
 
-/// Runs the cases of a guest (a `.wasm` or `.wat` file), or of all guests of a folder, and says on `out` what became of
-/// each. `config` is what a server of theirs would be started with. With a `filter`, only cases are run that have it in `GUEST: NAME`.
+/// Plays the cases of a guest (a `.wasm` or `.wat` file), or of all guests in a folder, and prints
+/// a line for each on `out`.
+///
+/// `config` is the configuration of the servers. With a `filter`, only those cases are played that
+/// contain it in `GUEST: NAME`.
+///
+/// Each case has a new server with one worker. So it never meets what another case has left behind:
+/// held requests, reused instances, counted traps. The settings of `snow.toml` apply. A case
+/// settles keys as the host itself, which needs no grant.
 ///
 /// # Errors
-/// There is no such file or folder, it has no cases, or a file of cases makes no sense: then no case is run, and all
-/// that is wrong with all of them is told at once. A server can't be started, or `out` can't be written.
-pub fn run(guests: &Path, config: &Config, filter: Option<&str>, out: &mut dyn Write) -> anyhow::Result<Summary> {
-    let subjects = find::subjects(guests)?;
-    let suites = suites(&subjects)?;
-    for subject in subjects.iter().filter(|subject| subject.case_files.is_empty()) {
-        writeln!(out, "none   {}: there is no {}", subject.name, subject.case_file_wanted().display())?;
+/// There is no such file or folder, there are no cases, or a case file is invalid. Then no case is
+/// played, and the error lists all that is wrong in all files. Or a server can't be started, or
+/// `out` can't be written.
+pub fn test_guests(
+    guests: &Path,
+    config: &Config,
+    filter: Option<&str>,
+    out: &mut dyn Write,
+) -> anyhow::Result<TestSummary> {
+    let guests = find::find(guests)?;
+    let suites = read_suites(&guests)?;
+    for guest in guests.iter().filter(|guest| guest.case_files.is_empty()) {
+        writeln!(
+            out,
+            "none   {}: there is no {}",
+            guest.name,
+            guest.suggested_case_file().display()
+        )?;
     }
-    let mut summary = Summary::default();
-    for Suite { subject, file } in &suites {
-        let name = &subject.name;
-        let chosen = |case: &&Case| filter.is_none_or(|text| format!("{name}: {}", case.name).contains(text));
-        let stage = Stage::new(subject, &file.with, config)?;
-        for case in file.cases.iter().filter(chosen) {
+    let mut summary = TestSummary::default();
+    for Suite { guest, file } in &suites {
+        let name = &guest.name;
+        let is_chosen = |case: &&Case| {
+            filter.is_none_or(|text| format!("{name}: {}", case.name).contains(text))
+        };
+        let stage = Stage::new(guest, &file.with, config)?;
+        for case in file.cases.iter().filter(is_chosen) {
             let failure = match stage.play(case) {
                 Ok(took) => {
                     summary.passed += 1;
@@ -86,7 +95,7 @@ pub fn run(guests: &Path, config: &Config, filter: Option<&str>, out: &mut dyn W
             };
             summary.failed += 1;
             report(out, &file.name, name, case, &failure)?;
-            if matches!(failure, Failure::NotLoaded(_)) {
+            if matches!(failure, CaseFailure::NotLoaded(_)) {
                 break;
             }
         }
@@ -95,32 +104,40 @@ pub fn run(guests: &Path, config: &Config, filter: Option<&str>, out: &mut dyn W
     Ok(summary)
 }
 
-/// Reads all files of cases, before any case runs.
-fn suites(subjects: &[Subject]) -> anyhow::Result<Vec<Suite<'_>>> {
+/// Reads all case files, before any case is played.
+fn read_suites(guests: &[GuestUnderTest]) -> anyhow::Result<Vec<Suite<'_>>> {
     let (mut suites, mut problems) = (Vec::new(), Vec::new());
-    for subject in subjects {
-        for path in &subject.case_files {
-            match parse::read(path, &subject.neighbours)? {
-                Ok(file) => suites.push(Suite { subject, file }),
-                Err(wrong) => problems.push(wrong.to_string()),
+    for guest in guests {
+        for path in &guest.case_files {
+            match parse::read(path, &guest.neighbours)? {
+                Ok(file) => suites.push(Suite { guest, file }),
+                Err(error) => problems.push(error.to_string()),
             }
         }
     }
     ensure!(problems.is_empty(), "{}", problems.join("\n  "));
-    let [.., last] = subjects else { bail!("there is no guest to test") };
+    let [.., last] = guests else { bail!("there is no guest to test") };
     ensure!(
         !suites.is_empty(),
-        "there are no cases: write some into {} (`snow-host new rust NAME` shows how they look)",
-        last.case_file_wanted().display()
+        "there are no cases: write some into {} (`snow-host new rust NAME` makes a guest that has examples)",
+        last.suggested_case_file().display()
     );
     Ok(suites)
 }
 
-/// The failed case, where it failed and what was different, and what the server logged meanwhile.
-fn report(out: &mut dyn Write, file: &str, guest: &str, case: &Case, failure: &Failure) -> std::io::Result<()> {
+/// Prints a failed case: its step, the differences, and the server's log.
+fn report(
+    out: &mut dyn Write,
+    file: &str,
+    guest: &str,
+    case: &Case,
+    failure: &CaseFailure,
+) -> std::io::Result<()> {
     match failure {
-        Failure::NotLoaded(why) => writeln!(out, "FAILED {guest}: can't be loaded\n{}", indented(why)),
-        Failure::Step { index, took, what, log } => {
+        CaseFailure::NotLoaded(why) => {
+            writeln!(out, "FAILED {guest}: can't be loaded\n{}", indented(why))
+        }
+        CaseFailure::Step { index, took, what, log } => {
             let step = &case.steps[*index];
             writeln!(out, "FAILED {guest}: {} ({} ms)", case.name, took.as_millis())?;
             let nth = match case.steps.len() {

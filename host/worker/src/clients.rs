@@ -1,17 +1,20 @@
-//! The clients of a worker: who is connected, who has something to do in this turn, and which exchange each
-//! connection has.
+//! The clients of a worker: who is connected, who has something to do in this turn, and which
+//! exchange each connection has.
 //!
-//! A client is *dirty* when it may have something to read, parse or write in this turn. It is *deferred*
-//! when it may have more requests than there was room for, and then a later turn goes on with it.
+//! A client is *dirty* when it may have something to read, parse or write in this turn. It is
+//! *deferred* when it may have more requests than there was room for, and then a later turn goes on
+//! with it.
 
+mod accept;
 mod client;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 
 use snow_core::{Fifo, Key, Slab};
-use snow_http::{Admission, Connection, Exchange, Head, Progress, Rejection, Request, Response, ResponseFault, Step};
+use snow_http::{
+    Admission, Exchange, Head, Progress, Rejection, Request, Response, ResponseFault, Step,
+};
 use snow_runtime::{Match, Ready, World};
 
 use self::client::Client;
@@ -25,8 +28,8 @@ pub(crate) struct Gone;
 
 /// What a connection has for the worker.
 pub(crate) enum Received {
-    /// A whole request, and its route as it was found when the request was admitted; `None` if a deployment
-    /// was adopted since.
+    /// A whole request, and its route as it was found when the request was admitted; `None` if a
+    /// deployment was adopted since.
     Request(Request, Option<Match>),
     /// A request that the connection has answered by itself, to be logged.
     Rejected(Rejection, SocketAddr),
@@ -81,101 +84,6 @@ impl<S> ClientTable<S> {
         self.accepting || !self.dirty.is_empty() || !self.deferred.is_empty()
     }
 
-    /// Waits for sockets, at most `timeout_ms`.
-    pub fn wait<W>(&mut self, world: &mut W, timeout_ms: Option<u64>) -> io::Result<()>
-    where
-        W: World<Socket = S>,
-    {
-        world.wait(timeout_ms, &mut self.ready)
-    }
-
-    /// Takes note of what the sockets have reported. Returns the clients whose connections are broken:
-    /// neither what is received nor what is to be sent can reach them.
-    pub fn take_ready(&mut self) -> Vec<Key> {
-        let mut broken = Vec::new();
-        let mut ready = std::mem::take(&mut self.ready);
-        for event in ready.drain(..) {
-            match event {
-                Ready::Listener => self.accepting = true,
-                Ready::Socket { key, broken: true, .. } => broken.push(key),
-                Ready::Socket { key, readable, writable: _, read_closed, broken: false } => {
-                    if let Some(client) = self.clients.get_mut(key) {
-                        client.socket_changed(readable, read_closed);
-                        self.mark_dirty(key);
-                    }
-                }
-            }
-        }
-        self.ready = ready;
-        broken
-    }
-
-    /// Whether there may be connections to accept.
-    pub fn is_accepting(&self) -> bool {
-        self.accepting
-    }
-
-    /// Accepts connections, so many as one turn may.
-    pub fn accept<W>(&mut self, world: &mut W, cx: &Context, is_draining: bool)
-    where
-        W: World<Socket = S>,
-    {
-        for _ in 0..TURN.accepts_max {
-            match world.accept() {
-                Ok((socket, peer)) => {
-                    self.accept_fails = false;
-                    self.accepted(world, cx, is_draining, socket, peer);
-                }
-                Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::Interrupted) => {}
-                Err(error) => {
-                    // The world comes back to the listener by itself: at once when one connects, or after a
-                    // rest when the process was out of descriptors.
-                    self.accepting = false;
-                    // Logged once, and not again until an attempt has worked in between.
-                    if error.kind() != ErrorKind::WouldBlock && !std::mem::replace(&mut self.accept_fails, true) {
-                        cx.log_error(format!("cannot accept connections: {error}"));
-                    }
-                    return;
-                }
-            }
-        }
-    }
-
-    /// Accepts all connections that the kernel has taken for the listener, because closing it would reset
-    /// them.
-    pub fn accept_all<W>(&mut self, world: &mut W, cx: &Context)
-    where
-        W: World<Socket = S>,
-    {
-        self.accepting = true;
-        while self.accepting {
-            self.accept(world, cx, true);
-        }
-    }
-
-    fn accepted<W>(&mut self, world: &mut W, cx: &Context, is_draining: bool, socket: S, peer: SocketAddr)
-    where
-        W: World<Socket = S>,
-    {
-        cx.stats.accepted.add(1);
-        if self.clients.len() >= cx.limits().worker_connections_max {
-            return cx.stats.rejected.add(1);
-        }
-        let mut connection = Connection::new(cx.now_ms, cx.http());
-        if is_draining {
-            connection.close_when_idle(cx.now_ms, cx.http());
-        }
-        let key = self.clients.insert(Client::new(socket, peer, connection));
-        let Some(client) = self.clients.get_mut(key) else { return };
-        if let Err(error) = world.register(&mut client.socket, key) {
-            cx.log_error(format!("cannot watch the socket of a connection, which is closed: {error}"));
-            self.clients.remove(key);
-            return;
-        }
-        self.count(cx);
-        self.mark_dirty(key);
-    }
-
     fn count(&self, cx: &Context) {
         cx.stats.connections.set(self.clients.len() as u64);
     }
@@ -222,8 +130,8 @@ impl<S> ClientTable<S> {
         Some(key)
     }
 
-    /// Reads one buffer of bytes into a connection. Returns how many, and zero if there is nothing to read
-    /// or nothing is wanted.
+    /// Reads one buffer of bytes into a connection. Returns how many, and zero if there is nothing
+    /// to read or nothing is wanted.
     pub fn read<W>(&mut self, key: Key, world: &mut W, cx: &Context) -> Result<usize, Gone>
     where
         W: World<Socket = S>,
@@ -232,14 +140,14 @@ impl<S> ClientTable<S> {
         client.read(world, &mut self.scratch, cx)
     }
 
-    /// Whether a client may have more to read. Reading may have paused for input that requests have used up
-    /// since.
+    /// Whether a client may have more to read. Reading may have paused for input that requests have
+    /// used up since.
     pub fn reads_on(&self, key: Key) -> bool {
         self.clients.get(key).is_some_and(Client::reads_on)
     }
 
-    /// Returns what a connection has for the worker. `admit` is asked once for each request, when its head
-    /// is whole: for its route, and whether its body is to be read.
+    /// Returns what a connection has for the worker. `admit` is asked once for each request, when
+    /// its head is whole: for its route, and whether its body is to be read.
     pub fn receive<W>(
         &mut self,
         key: Key,
@@ -282,13 +190,19 @@ impl<S> ClientTable<S> {
         if self.routes.is_empty() { None } else { self.routes.remove(&key.slot) }
     }
 
-    /// Forgets the routes of requests whose bodies are under way: another deployment has other routes.
+    /// Forgets the routes of requests whose bodies are under way: another deployment has other
+    /// routes.
     pub fn forget_routes(&mut self) {
         self.routes.clear();
     }
 
-    /// Gives up a held request if its client has left. Returns its exchange, and the client's address.
-    pub fn give_up_if_left(&mut self, key: Key, cx: &Context) -> Result<Option<(Exchange, SocketAddr)>, Gone> {
+    /// Gives up a held request if its client has left. Returns its exchange, and the client's
+    /// address.
+    pub fn give_up_if_left(
+        &mut self,
+        key: Key,
+        cx: &Context,
+    ) -> Result<Option<(Exchange, SocketAddr)>, Gone> {
         let Some(client) = self.clients.get_mut(key) else { return Ok(None) };
         Ok(client.give_up_if_left(cx)?.map(|exchange| (exchange, client.peer())))
     }
@@ -320,8 +234,8 @@ impl<S> ClientTable<S> {
         }
     }
 
-    /// Tells some clients, from a slot on, that their connections are to close when they fall idle. Returns
-    /// the slot to go on from; `None` if all have been told.
+    /// Tells some clients, from a slot on, that their connections are to close when they fall idle.
+    /// Returns the slot to go on from; `None` if all have been told.
     pub fn close_when_idle(&mut self, mut from: u32, cx: &Context) -> Option<u32> {
         for _ in 0..TURN.timers_max {
             let key = self.clients.next_from(from)?;
@@ -366,7 +280,8 @@ impl<S> ClientTable<S> {
         (current.serial == exchange.serial).then_some(current)
     }
 
-    /// Notes that an exchange waits in this suspension. Its connection gives its buffers back meanwhile.
+    /// Notes that an exchange waits in this suspension. Its connection gives its buffers back
+    /// meanwhile.
     pub fn suspend(&mut self, exchange: ExchangeRef, suspension: Key) {
         let Key { slot, generation } = suspension;
         if let Some(exchange) = self.exchange_mut(exchange) {
@@ -379,8 +294,8 @@ impl<S> ClientTable<S> {
         self.mark_dirty(exchange.client);
     }
 
-    /// Answers an exchange. Returns it, and the client's address; `None` if the client does not wait for it
-    /// any more.
+    /// Answers an exchange. Returns it, and the client's address; `None` if the client does not
+    /// wait for it any more.
     ///
     /// # Errors
     /// The response is invalid. The exchange can be answered otherwise.

@@ -1,10 +1,10 @@
 //! Questions about the requests that a worker holds: which are the oldest.
 //!
-//! A question comes as a [message](crate::Message::Inspect), and its answer is given to the closure that it
-//! brings. Suspensions lie in no order, and keeping one would cost memory for each. So the slab is looked
-//! through over several turns, a bounded part in each, and only the oldest found so far are kept. The
-//! worker goes on meanwhile, and so the answer shows no single moment: requests that came or ended in
-//! between may be missing, and those that stayed are not.
+//! A question comes as a [message](crate::Message::Inspect), and its answer is given to the closure
+//! that it brings. Suspensions lie in no order, and keeping one would cost memory for each. So the
+//! slab is looked through over several turns, a bounded part in each, and only the oldest found so
+//! far are kept. The worker goes on meanwhile, and so the answer shows no single moment: requests
+//! that came or ended in between may be missing, and those that stayed are not.
 
 mod question;
 
@@ -82,7 +82,13 @@ impl Inspections {
 
 impl Scan {
     fn new(inspection: Inspection) -> Scan {
-        Scan { inspection, next: Some(0), oldest: BinaryHeap::new(), found: Vec::new(), page: HeldPage::default() }
+        Scan {
+            inspection,
+            next: Some(0),
+            oldest: BinaryHeap::new(),
+            found: Vec::new(),
+            page: HeldPage::default(),
+        }
     }
 
     /// Looks at some suspensions from a slot on.
@@ -100,13 +106,16 @@ impl Scan {
     }
 
     fn consider(&mut self, position: Position) {
-        let is_after = self.inspection.after.is_none_or(|after| position.cmp(&after) == Ordering::Greater);
+        let is_after =
+            self.inspection.after.is_none_or(|after| position.cmp(&after) == Ordering::Greater);
         if !is_after || self.inspection.requests_max == 0 {
             return;
         }
         if self.oldest.len() < self.inspection.requests_max {
             self.oldest.push(position);
-        } else if let Some(mut youngest) = self.oldest.peek_mut().filter(|youngest| position < **youngest) {
+        } else if let Some(mut youngest) =
+            self.oldest.peek_mut().filter(|youngest| position < **youngest)
+        {
             *youngest = position;
         }
     }
@@ -133,7 +142,10 @@ impl<S, C: Guests> Held<'_, S, C> {
         let suspension = self.suspensions.get(position.suspension())?;
         let exchange = self.clients.exchange(suspension.exchange())?;
         let (version, route) = suspension.callee();
-        let keys = suspension.handles().filter_map(|handle| self.registry.key(handle.id)).take(KEYS_SHOWN_MAX);
+        let keys = suspension
+            .handles()
+            .filter_map(|handle| self.registry.key(handle.id))
+            .take(KEYS_SHOWN_MAX);
         Some(HeldRequest {
             position,
             id: exchange.id.clone(),
@@ -165,7 +177,8 @@ mod tests {
 
     #[test]
     fn the_oldest_are_kept_and_pages_follow_one_another() {
-        let all: Vec<Position> = [30, 10, 50, 20, 40, 10].iter().zip(0..).map(|(&ms, n)| position(ms, n)).collect();
+        let all: Vec<Position> =
+            [30, 10, 50, 20, 40, 10].iter().zip(0..).map(|(&ms, n)| position(ms, n)).collect();
         let mut sorted = all.clone();
         sorted.sort();
         let first = found(4, None, &all);

@@ -10,7 +10,7 @@
 //!
 //! | file | what it owns |
 //! |---|---|
-//! | `clients` | sockets and their connections, and which of them have something to do in this turn |
+//! | `clients` | sockets and connections, and which of them have something to do |
 //! | `schedule` | calls: which wait, which have an instance, and which one gets the next place |
 //! | `suspensions` | requests that wait: for what, until when, and what follows |
 //! | `lifecycle` | the drain at the end, and versions that are too old to be kept |
@@ -18,8 +18,7 @@
 //! | `inspect` | [`Inspection`]s: which requests have been held longest |
 //! | `mailbox` | [`Mailbox`]: how other threads reach the worker |
 //!
-//! The parts do not know one another. `worker` joins them: what follows from one part for another,
-//! it passes on.
+//! The parts do not know one another: `worker` joins them.
 //!
 //! # A turn
 //!
@@ -86,12 +85,12 @@
 //!     fn start(&mut self, _: Slot, call: Call) -> Ran {
 //!         let CallEntry::Handle(request) = call.entry else { unreachable!("nothing is resumed") };
 //!         let response = Response::text(200, &format!("hello {}", request.params[0].value));
-//!         Ran::Ended(CallEnd { outcome: Ok(Outcome::Respond(response)), leftover: vec![], request: None })
+//!         let outcome = Ok(Outcome::Respond(response));
+//!         Ran::Ended(CallEnd { outcome, leftover: Vec::new(), request: None })
 //!     }
 //! #   fn poll(&mut self, _: Slot) -> Ran { unreachable!("one time slice is enough") }
 //! }
 //!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let declared = Route { methods: vec!["GET".into()], pattern: "/hello/(.*)".into() };
 //! let entry = RouteEntry { version: VersionId(0), route: RouteId(0), declared, mount: "".into() };
 //! let (mailbox, post) = (Arc::new(Mailbox::new(|| {})), Arc::new(PostOffice::default()));
@@ -114,8 +113,7 @@
 //!
 //! assert!(received.lock().unwrap().ends_with(b"\r\n\r\nhello world"));
 //! assert_eq!((stats.answered.get(), stats.connections.get()), (1, 1));
-//! # Ok(())
-//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! # What is guaranteed, and what is not
@@ -126,9 +124,8 @@
 //!   timer of its connection and no buffer; `tests/simulation`'s `million` measures what is left.
 //! - The counters have one writer and no locks. A reader sees each as it was a moment ago, and not
 //!   all of the same moment.
-//! - A turn is bounded in steps, **not** in time: it lasts as long as its guests' time slices. These
-//!   are bounded by whoever runs guests.
-//! - A worker never moves a client or a request to another worker.
+//! - A turn is bounded in steps, **not** in time: it lasts as long as its guests' time slices.
+//!   These are bounded by whoever runs guests.
 //! - A thread that panics takes its clients with it. Its [`LoopState`] tells that it is stuck; the
 //!   other workers serve on.
 
@@ -147,5 +144,7 @@ mod worker;
 pub use self::context::Common;
 pub use self::inspect::{HeldPage, HeldRequest, Inspection, Position};
 pub use self::mailbox::{Mailbox, Message, PostOffice};
-pub use self::stats::{LabelId, Labels, LoopState, RouteStats, Shelf, Stats, Turns, VersionStats, WaitEnd};
+pub use self::stats::{
+    LabelId, Labels, LoopState, RouteStats, Shelf, Stats, Turns, VersionStats, WaitEnd,
+};
 pub use self::worker::{Holdings, Worker};

@@ -38,8 +38,8 @@ enum Drain {
 pub(crate) enum DrainStep {
     /// Nothing: the worker serves, or waits.
     Nothing,
-    /// Tell some clients, from this slot on, that their connections close when they fall idle, and then
-    /// say [how far that got](Lifecycle::told).
+    /// Tell some clients, from this slot on, that their connections close when they fall idle, and
+    /// then say [how far that got](Lifecycle::told).
     Tell { from: u32 },
     /// Answer some of the held requests 503.
     Refuse,
@@ -103,8 +103,8 @@ impl Lifecycle {
         }
     }
 
-    /// Returns whether the worker was told to drain and has nothing left to do. `is_empty`: it has no
-    /// clients and no calls.
+    /// Returns whether the worker was told to drain and has nothing left to do. `is_empty`: it has
+    /// no clients and no calls.
     pub fn is_drained(&self, is_empty: bool, now_ms: impl FnOnce() -> u64) -> bool {
         match self.drain {
             Drain::No | Drain::Waiting { cursor: Some(_), .. } => false,
@@ -145,16 +145,25 @@ mod tests {
         assert!(!lifecycle.is_drained(true, || 0));
         assert!(lifecycle.start_draining(100) && !lifecycle.start_draining(200));
 
-        assert_eq!((lifecycle.drain_step(10), lifecycle.next_ms()), (DrainStep::Tell { from: 0 }, Some(0)));
+        assert_eq!(
+            (lifecycle.drain_step(10), lifecycle.next_ms()),
+            (DrainStep::Tell { from: 0 }, Some(0))
+        );
         lifecycle.told(Some(256));
         assert_eq!(lifecycle.drain_step(10), DrainStep::Tell { from: 256 });
         assert!(!lifecycle.is_drained(true, || 10), "not all have been told");
         lifecycle.told(None);
-        assert_eq!((lifecycle.drain_step(10), lifecycle.next_ms()), (DrainStep::Nothing, Some(100)));
+        assert_eq!(
+            (lifecycle.drain_step(10), lifecycle.next_ms()),
+            (DrainStep::Nothing, Some(100))
+        );
         assert!(lifecycle.is_drained(true, || 10) && !lifecycle.is_drained(false, || 10));
 
         assert_eq!((lifecycle.drain_step(100), lifecycle.is_closing()), (DrainStep::Refuse, true));
-        assert_eq!((lifecycle.drain_step(101), lifecycle.next_ms()), (DrainStep::Refuse, Some(1_100)));
+        assert_eq!(
+            (lifecycle.drain_step(101), lifecycle.next_ms()),
+            (DrainStep::Refuse, Some(1_100))
+        );
         assert!(!lifecycle.is_drained(false, || 1_099) && lifecycle.is_drained(false, || 1_100));
     }
 }

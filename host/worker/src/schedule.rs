@@ -1,16 +1,17 @@
 //! Which calls wait, which have an instance, and which one gets the next place.
 //!
-//! A mechanism without I/O and without a clock: the worker tells it what has come and how calls went, and
-//! asks it for the [next](Schedule::next) one.
+//! A mechanism without I/O and without a clock: the worker tells it what has come and how calls
+//! went, and asks it for the [next](Schedule::next) one.
 //!
-//! - **Places.** So many calls may run at one time. A call that waits in place computes nothing, and takes
-//!   none; but only so many may wait beside those that run. More of them take places, too.
-//! - **Turns.** New requests, suspensions that are over, and calls that wait before a [gate](gated) take
-//!   turns, so that none of the three keeps the others waiting.
-//! - **Slow routes.** Routes that compute must not make the others wait, however many of their calls there
-//!   are. A route of which [`SLOW_AFTER`] calls in a row took more than one time slice is slow until one
-//!   takes less: its calls have a queue to themselves, and never get the last places. The same goes for
-//!   routes whose calls wait in place and take places by it.
+//! - **Places.** So many calls may run at one time. A call that waits in place computes nothing,
+//!   and takes none; but only so many may wait beside those that run. More of them take places,
+//!   too.
+//! - **Turns.** New requests, suspensions that are over, and calls that wait before a [gate](gated)
+//!   take turns, so that none of the three keeps the others waiting.
+//! - **Slow routes.** Routes that compute must not make the others wait, however many of their
+//!   calls there are. A route of which [`SLOW_AFTER`] calls in a row took more than one time slice
+//!   is slow until one takes less: its calls have a queue to themselves, and never get the last
+//!   places. The same goes for routes whose calls wait in place and take places by it.
 
 mod gated;
 
@@ -23,8 +24,8 @@ use self::gated::Gated;
 pub(crate) use self::gated::{Entered, Waiting};
 use crate::context::{Callee, ExchangeRef, TURN};
 
-/// Long calls in a row that make a route slow. More than one, since the system may have stopped this
-/// thread in a call that is quick by itself.
+/// Long calls in a row that make a route slow. More than one, since the system may have stopped
+/// this thread in a call that is quick by itself.
 const SLOW_AFTER: u8 = 3;
 
 /// A request that waits for its first call.
@@ -138,15 +139,15 @@ impl Schedule {
         self.resumable.len() >= TURN.resumable_max
     }
 
-    /// Whether requests are better left in their sockets for now: more calls wait than a turn can start.
-    /// Not so while all places are taken: then nobody knows how long that lasts, and clients must learn in
-    /// the end that there is no room (503).
+    /// Whether requests are better left in their sockets for now: more calls wait than a turn can
+    /// start. Not so while all places are taken: then nobody knows how long that lasts, and clients
+    /// must learn in the end that there is no room (503).
     pub fn is_backed_up(&self) -> bool {
         self.places() > 0 && self.queue.len() >= TURN.starts_max
     }
 
-    /// Whether a call can be started or continued now. `callee` tells whose a suspension is, if it is
-    /// still there.
+    /// Whether a call can be started or continued now. `callee` tells whose a suspension is, if it
+    /// is still there.
     pub fn can_go_on(&self, callee: impl Fn(Key) -> Option<Callee>) -> bool {
         let slow = self.places() > self.reserved && !self.slow_queue.is_empty();
         let quick = self.places() > 0 && !self.queue.is_empty();
@@ -190,12 +191,14 @@ impl Schedule {
         }
     }
 
-    /// Returns what gets the next place: from each source by turns, and of slow routes if there is nothing
-    /// else.
+    /// Returns what gets the next place: from each source by turns, and of slow routes if there is
+    /// nothing else.
     pub fn next(&mut self, callee: impl Fn(Key) -> Option<Callee>) -> Option<Next> {
         for source in self.sources() {
             let next = match source {
-                Source::Resumption if self.can_resume(&callee) => self.resumable.pop_front().map(Next::Resumption),
+                Source::Resumption if self.can_resume(&callee) => {
+                    self.resumable.pop_front().map(Next::Resumption)
+                }
                 Source::Resumption => None,
                 Source::Request => self.next_quick().map(Next::Request),
                 Source::Gate => self.next_gate().map(Next::Gate),
@@ -223,8 +226,8 @@ impl Schedule {
         }
     }
 
-    /// The next new request that is not of a slow route. Requests whose route has turned out slow since
-    /// they were queued move over.
+    /// The next new request that is not of a slow route. Requests whose route has turned out slow
+    /// since they were queued move over.
     fn next_quick(&mut self) -> Option<Queued> {
         loop {
             let queued = self.queue.pop_front()?;
@@ -242,8 +245,8 @@ impl Schedule {
         gate
     }
 
-    /// Whether the next resumption may have a place now. One of a slow route keeps those behind it waiting.
-    /// One that is over already needs none.
+    /// Whether the next resumption may have a place now. One of a slow route keeps those behind it
+    /// waiting. One that is over already needs none.
     fn can_resume(&self, callee: impl Fn(Key) -> Option<Callee>) -> bool {
         let Some(&next) = self.resumable.front() else { return false };
         callee(next).is_none_or(|callee| self.may_start(callee))
@@ -311,8 +314,9 @@ impl Schedule {
         self.runnable.pop_front()
     }
 
-    /// Notes that a call begins to wait in place. Once more do than may do so beside those that run, their
-    /// routes count as slow: else they would take every place, and leave none to those whom they wait for.
+    /// Notes that a call begins to wait in place. Once more do than may do so beside those that
+    /// run, their routes count as slow: else they would take every place, and leave none to those
+    /// whom they wait for.
     pub fn park(&mut self, slot: Slot) {
         self.parked += 1;
         if let Some(started) = self.started(slot) {
@@ -358,8 +362,8 @@ impl Schedule {
         self.gated.try_all();
     }
 
-    /// Returns the gates that have opened in this turn and at which nothing could be started: others may
-    /// have their turn.
+    /// Returns the gates that have opened in this turn and at which nothing could be started:
+    /// others may have their turn.
     pub fn take_unanswered_gates(&mut self) -> Vec<GateId> {
         self.gated.take_unanswered()
     }

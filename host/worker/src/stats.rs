@@ -1,7 +1,7 @@
 //! What a worker counts, for others to read.
 //!
-//! Only the worker's own thread writes, through a [`StatsWriter`]; so a count costs a load and a store.
-//! Readers take [`Stats`] whenever they like, and see each number as it was a moment ago.
+//! Only the worker's own thread writes, through a [`StatsWriter`]; so a count costs a load and a
+//! store. Readers take [`Stats`] whenever they like, and see each number as it was a moment ago.
 
 mod labels;
 mod writer;
@@ -16,9 +16,11 @@ pub use self::labels::{LabelId, Labels};
 pub(crate) use self::writer::StatsWriter;
 
 /// Bounds of the buckets of a request's time. Held requests wait long.
-static REQUEST_MS: [u64; 15] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000];
+static REQUEST_MS: [u64; 15] =
+    [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000];
 /// Bounds of the buckets of a turn's time.
-static TURN_US: [u64; 12] = [50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 1_000_000];
+static TURN_US: [u64; 12] =
+    [50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 1_000_000];
 
 /// The numbers of one worker. Aligned to two cache lines, because processors fetch them in pairs.
 #[derive(Debug, Default)]
@@ -62,7 +64,8 @@ impl Stats {
 pub struct Turns {
     /// The time from the poll's return to the end of the turn, in microseconds.
     pub took_us: Histogram<12>,
-    /// 0 while the worker waits in its poll; else one more than when its turn began, on the workers' clock.
+    /// 0 while the worker waits in its poll; else one more than when its turn began, on the
+    /// workers' clock.
     began: Counter,
 }
 
@@ -115,7 +118,8 @@ impl Default for Turns {
 #[derive(Debug)]
 #[repr(align(128))]
 pub struct RouteStats {
-    /// Answers by class of status, 1xx first; the last counts requests whose client left before an answer.
+    /// Answers by class of status, 1xx first; the last counts requests whose client left before an
+    /// answer.
     pub answers: [Counter; 6],
     /// The time from a request's head to its answer's encoding, or to the moment its client left.
     pub took_ms: Histogram<15>,
@@ -148,8 +152,8 @@ impl Default for RouteStats {
 /// How a wait ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WaitEnd {
-    /// What the request waited for came. (For a call in place whose deadline comes in the same turn, the
-    /// settlement is seen first.)
+    /// What the request waited for came. (For a call in place whose deadline comes in the same
+    /// turn, the settlement is seen first.)
     Settled,
     /// The deadline came.
     TimedOut,
@@ -161,7 +165,8 @@ pub enum WaitEnd {
 
 impl WaitEnd {
     /// All ends, in the order of [`RouteStats::ended`].
-    pub const ALL: [WaitEnd; 4] = [WaitEnd::Settled, WaitEnd::TimedOut, WaitEnd::Disconnected, WaitEnd::Refused];
+    pub const ALL: [WaitEnd; 4] =
+        [WaitEnd::Settled, WaitEnd::TimedOut, WaitEnd::Disconnected, WaitEnd::Refused];
 }
 
 /// What is counted of one version of a guest.
@@ -174,8 +179,8 @@ pub struct VersionStats {
     pub held: Counter,
 }
 
-/// Counters by the id of a label or a version. Their worker adds them when it first needs them, and keeps
-/// a table of its own to find them again; so the lock is for readers.
+/// Counters by the id of a label or a version. Their worker adds them when it first needs them, and
+/// keeps a table of its own to find them again; so the lock is for readers.
 #[derive(Debug)]
 pub struct Shelf<K, T>(Mutex<BTreeMap<K, Arc<T>>>);
 

@@ -1,8 +1,8 @@
 //! Suspended requests, and calls that wait in place: what each waits for, and how its wait ends.
 //!
-//! The end of a suspension is decided on its own worker's thread and nowhere else: by a settlement, by its
-//! deadline, by its client's leaving or by a drain. Whatever comes first takes it out of the table; its key
-//! is stale for all that come later.
+//! The end of a suspension is decided on its own worker's thread and nowhere else: by a settlement,
+//! by its deadline, by its client's leaving or by a drain. Whatever comes first takes it out of the
+//! table; its key is stale for all that come later.
 
 mod suspension;
 
@@ -78,20 +78,37 @@ impl SuspensionTable {
     }
 
     /// Takes a suspension out, and counts how its wait ended.
-    pub fn take(&mut self, key: Key, end: WaitEnd, cx: &Context, timers: &mut WorkerTimers) -> Option<Suspension> {
+    pub fn take(
+        &mut self,
+        key: Key,
+        end: WaitEnd,
+        cx: &Context,
+        timers: &mut WorkerTimers,
+    ) -> Option<Suspension> {
+        let suspension = self.remove(key, timers)?;
+        self.count_end(&suspension, end, cx);
+        Some(suspension)
+    }
+
+    /// Takes a suspension out, for a caller that [counts](Self::count_end) its end later.
+    pub fn remove(&mut self, key: Key, timers: &mut WorkerTimers) -> Option<Suspension> {
         let mut suspension = self.suspensions.remove(key)?;
         suspension.deadline.take().map(|deadline| timers.cancel(deadline));
+        Some(suspension)
+    }
+
+    /// Counts how the wait of a suspension ended that was removed.
+    pub fn count_end(&self, suspension: &Suspension, end: WaitEnd, cx: &Context) {
         cx.stats.wait_ended(suspension.callee(), end);
         self.count(cx);
-        Some(suspension)
     }
 
     fn count(&self, cx: &Context) {
         cx.stats.suspended.set(self.suspensions.len() as u64);
     }
 
-    /// Starts a wait: sets its deadline, and waits for its settlements. `now_ms` is not the turn's, since
-    /// calls may have taken their time. Returns what is next if the wait is over at once.
+    /// Starts a wait: sets its deadline, and waits for its settlements. `now_ms` is not the turn's,
+    /// since calls may have taken their time. Returns what is next if the wait is over at once.
     pub fn begin(
         &mut self,
         key: Key,
@@ -101,7 +118,8 @@ impl SuspensionTable {
         timers: &mut WorkerTimers,
     ) -> Option<Over> {
         let limits = cx.limits();
-        let timeout_ms = timeout_ms.unwrap_or(limits.suspension_default_ms).min(limits.suspension_max_ms);
+        let timeout_ms =
+            timeout_ms.unwrap_or(limits.suspension_default_ms).min(limits.suspension_max_ms);
         let suspension = self.suspensions.get_mut(key)?;
         suspension.deadline = Some(timers.set(due_ms(now_ms, timeout_ms), Timer::Deadline(key)));
         let waiter = Waiter { worker: cx.id, suspension: key };
@@ -119,8 +137,8 @@ impl SuspensionTable {
         }
     }
 
-    /// Ends a wait whose join has come true, though its settlement may still be on its way. Returns what is
-    /// next; `None` if the join has not come true.
+    /// Ends a wait whose join has come true, though its settlement may still be on its way. Returns
+    /// what is next; `None` if the join has not come true.
     pub fn conclude(&mut self, key: Key, cx: &Context, timers: &mut WorkerTimers) -> Option<Over> {
         let suspension = self.suspensions.get_mut(key)?;
         if !suspension.has_won(&cx.common.registry) {
@@ -142,18 +160,26 @@ impl SuspensionTable {
         suspension.deadline = None;
         match suspension.then() {
             Then::Answer if !suspension.has_won(&cx.common.registry) => Some(Over::AnswerLate),
-            // A call of `resume` and one that waits in place are shown what has come, and that decides.
+            // A call of `resume` and one that waits in place are shown what has come, and that
+            // decides.
             then => Some(then.into()),
         }
     }
 
     /// Takes a suspension apart for a call of `resume`. `None` if it has ended otherwise meanwhile.
-    pub fn resume(&mut self, key: Key, cx: &Context, timers: &mut WorkerTimers) -> Option<(Started, CallEntry)> {
+    pub fn resume(
+        &mut self,
+        key: Key,
+        cx: &Context,
+        timers: &mut WorkerTimers,
+    ) -> Option<(Started, CallEntry)> {
         let suspension = self.suspensions.get(key)?;
-        let collect = |handle: Handle| Arrival { handle, settlement: cx.common.registry.collect(handle.id) };
+        let collect =
+            |handle: Handle| Arrival { handle, settlement: cx.common.registry.collect(handle.id) };
         let arrivals: Vec<Arrival> = suspension.handles().map(collect).collect();
         // Decided by what `resume` is shown, so that the cause and the arrivals can't disagree.
-        let is_over = suspension.is_over(arrivals.iter().map(|arrival| arrival.settlement.is_some()));
+        let is_over =
+            suspension.is_over(arrivals.iter().map(|arrival| arrival.settlement.is_some()));
         let (cause, end) = match is_over {
             true => (Cause::Settled, WaitEnd::Settled),
             false => (Cause::Deadline, WaitEnd::TimedOut),

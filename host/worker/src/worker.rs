@@ -1,8 +1,8 @@
 //! The worker: joins the parts, and does their work in turns.
 //!
-//! The parts do not know one another. Each owns its fields, and does what it is asked with what it is
-//! handed: the [context](crate::context) of the turn, the world, the timers. Whatever follows for another
-//! part, it returns, and the methods here pass that on:
+//! The parts do not know one another. Each owns its fields, and does what it is asked with what it
+//! is handed: the [context](crate::context) of the turn, the world, the timers. Whatever follows
+//! for another part, it returns, and the methods here pass that on:
 //!
 //! | file | what is joined |
 //! |---|---|
@@ -57,13 +57,14 @@ pub struct Holdings {
     pub timers: usize,
     /// Calls that wait or have an instance.
     pub calls: usize,
-    /// Suspensions that are over and wait for their `resume`. Some may have ended otherwise meanwhile.
+    /// Suspensions that are over and wait for their `resume`. Some may have ended otherwise
+    /// meanwhile.
     pub resumable: usize,
 }
 
 impl<W: World, C: Guests> Worker<W, C> {
-    /// Creates a worker that has not run yet. `mailbox` wakes its `world`, and `stats` is written by this
-    /// worker alone.
+    /// Creates a worker that has not run yet. `mailbox` wakes its `world`, and `stats` is written
+    /// by this worker alone.
     pub fn new(
         id: WorkerId,
         world: W,
@@ -72,7 +73,8 @@ impl<W: World, C: Guests> Worker<W, C> {
         mailbox: Arc<Mailbox>,
         stats: Arc<Stats>,
     ) -> Worker<W, C> {
-        let schedule = Schedule::new(common.limits.worker_calls_started_max, common.calls_parked_max);
+        let schedule =
+            Schedule::new(common.limits.worker_calls_started_max, common.calls_parked_max);
         let (now_ms, stats) = (world.now_ms(), StatsWriter::new(stats));
         Worker {
             world,
@@ -149,8 +151,11 @@ impl<W: World, C: Guests> Worker<W, C> {
         let timeout_ms = if asleep { self.sleep_ms() } else { Some(0) };
         let Context { stats, now_ms, .. } = &self.cx;
         stats.turns.waits();
-        // An error leaves the mailbox asleep: its mail then wakes whoever drives the worker turn by turn.
-        self.clients.wait(&mut self.world, timeout_ms).inspect_err(|_| stats.turns.begins(*now_ms))?;
+        // An error leaves the mailbox asleep: its mail then wakes whoever drives the worker turn by
+        // turn.
+        self.clients
+            .wait(&mut self.world, timeout_ms)
+            .inspect_err(|_| stats.turns.begins(*now_ms))?;
         self.mailbox.wake_up();
         Ok(())
     }
@@ -166,8 +171,10 @@ impl<W: World, C: Guests> Worker<W, C> {
     }
 
     fn sleep_ms(&self) -> Option<u64> {
-        let next =
-            [self.timers.next_ms(), self.lifecycle.next_ms(), self.guests.expires_ms()].into_iter().flatten().min()?;
+        let next = [self.timers.next_ms(), self.lifecycle.next_ms(), self.guests.expires_ms()]
+            .into_iter()
+            .flatten()
+            .min()?;
         Some(next.saturating_sub(self.world.now_ms()))
     }
 
@@ -199,7 +206,8 @@ impl<W: World, C: Guests> Worker<W, C> {
                 Message::Drain { until_ms } => self.start_draining(until_ms),
             }
         }
-        // Suspensions that can't be resumed yet are left in the inbox, so that the queue here stays short.
+        // Suspensions that can't be resumed yet are left in the inbox, so that the queue here stays
+        // short.
         if !self.schedule.has_enough_to_resume() {
             for suspension in self.mailbox.take_settled() {
                 self.settled(suspension);

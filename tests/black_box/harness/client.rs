@@ -7,6 +7,7 @@ use std::time::Duration;
 use socket2::SockRef;
 
 use super::{A_MOMENT, PATIENCE};
+use snow_tools::client::ResponseReader;
 
 /// One connection.
 pub struct Client {
@@ -28,7 +29,8 @@ impl Response {
     /// The value of a field that is there at most once.
     #[track_caller]
     pub fn field(&self, name: &str) -> Option<&str> {
-        let mut values = self.fields.iter().filter(|(field, _)| field == name).map(|(_, value)| value.as_str());
+        let mut values =
+            self.fields.iter().filter(|(field, _)| field == name).map(|(_, value)| value.as_str());
         let value = values.next();
         assert!(values.next().is_none(), "there is more than one {name}: {self:?}");
         value
@@ -56,13 +58,20 @@ impl Client {
         Client { stream, buffer: Vec::new() }
     }
 
+    /// Its own port.
+    #[track_caller]
+    pub fn port(&self) -> u16 {
+        self.stream.local_addr().expect("it is connected").port()
+    }
+
     /// Sends bytes as they are.
     #[track_caller]
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.stream.write_all(bytes.as_ref()).expect("the server takes what it is sent");
     }
 
-    /// Sends bytes to a server that may have heard enough before the end. Whether it took all of them.
+    /// Sends bytes to a server that may have heard enough before the end. Whether it took all of
+    /// them.
     pub fn send_perhaps(&mut self, bytes: &[u8]) -> bool {
         self.stream.write_all(bytes).is_ok()
     }
@@ -85,7 +94,9 @@ impl Client {
     #[track_caller]
     pub fn post(&mut self, target: &str, body: &[u8]) -> Response {
         let length = body.len();
-        self.send(format!("POST {target} HTTP/1.1\r\nhost: test\r\ncontent-length: {length}\r\n\r\n"));
+        self.send(format!(
+            "POST {target} HTTP/1.1\r\nhost: test\r\ncontent-length: {length}\r\n\r\n"
+        ));
         self.send(body);
         self.response()
     }
@@ -105,14 +116,18 @@ impl Client {
     /// No more requests from here: a FIN. The server may have been quicker to end the connection.
     pub fn half_close(&self) {
         match self.stream.shutdown(Shutdown::Write) {
-            Err(error) if error.kind() != ErrorKind::NotConnected => panic!("a connection can be closed: {error}"),
+            Err(error) if error.kind() != ErrorKind::NotConnected => {
+                panic!("a connection can be closed: {error}")
+            }
             _ => {}
         }
     }
 
     /// Leaves with a RST instead of a FIN.
     pub fn reset(self) {
-        SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).expect("a socket takes SO_LINGER");
+        SockRef::from(&self.stream)
+            .set_linger(Some(Duration::ZERO))
+            .expect("a socket takes SO_LINGER");
     }
 
     /// Waits until an answer begins, or the connection ends without one.
@@ -140,7 +155,10 @@ impl Client {
     pub fn is_closed(&mut self) {
         let more = self.receive();
         let rest = String::from_utf8_lossy(&self.buffer);
-        assert!(!more && rest.is_empty(), "the connection should be closed, but there came {rest:?}");
+        assert!(
+            !more && rest.is_empty(),
+            "the connection should be closed, but there came {rest:?}"
+        );
     }
 
     /// Reads more into the buffer; false at the end.
@@ -148,7 +166,8 @@ impl Client {
     fn receive(&mut self) -> bool {
         let mut bytes = [0; 65_536];
         let count = self.stream.read(&mut bytes);
-        let count = count.unwrap_or_else(|error| panic!("no answer: {error}; so far {:?}", self.received()));
+        let count = count
+            .unwrap_or_else(|error| panic!("no answer: {error}; so far {:?}", self.received()));
         self.buffer.extend_from_slice(&bytes[..count]);
         count > 0
     }
@@ -157,103 +176,30 @@ impl Client {
         String::from_utf8_lossy(&self.buffer).chars().take(2_000).collect()
     }
 
+    /// The client's reader has the rules of RFC 9112; the ones here are the host's own.
     #[track_caller]
     fn read_response(&mut self, to_head: bool) -> Response {
-        let head = self.line_by_line();
-        let (status_line, field_lines) = head.split_first().expect("a head has a first line");
-        let status = status(status_line);
-        let fields: Vec<_> = field_lines.iter().map(|line| field(line)).collect();
-        let mut response = Response { status, fields, body: Vec::new() };
-        assert!(status < 200 || response.field("date").is_some_and(|date| date.len() == 29), "no date: {response:?}");
-        let length = response.field("content-length").map(|length| decimal(length));
-        let chunked = response.field("transfer-encoding").map(|coding| assert_eq!(coding, "chunked"));
-        assert!(length.is_none() || chunked.is_none(), "two framings: {response:?}");
-        if status == 204 || status < 200 {
-            assert!(length.is_none() && chunked.is_none(), "a {status} has no framing: {response:?}");
-        }
-        response.body = match (length, chunked) {
-            _ if to_head || status < 200 || matches!(status, 204 | 304) => Vec::new(),
-            (Some(length), _) => self.take(length),
-            (_, Some(())) => self.chunks(),
-            (None, None) => self.rest(),
+        let mut reader = ResponseReader::new(to_head);
+        let response = loop {
+            match reader.read(&mut self.buffer) {
+                Ok(Some(response)) => break response,
+                Ok(None) => {}
+                Err(error) => panic!("{error}; before {:?}", self.received()),
+            }
+            if !self.receive() {
+                break reader
+                    .end()
+                    .expect("the connection stays open until the answer is complete");
+            }
         };
+        let text = |(name, value): (String, Vec<u8>)| {
+            assert!(value.is_ascii(), "{name}: {value:?}");
+            (name, String::from_utf8_lossy(&value).into_owned())
+        };
+        let fields = response.headers.into_iter().map(text).collect();
+        let response = Response { status: response.status, fields, body: response.body };
+        let has_date = response.field("date").is_some_and(|date| date.len() == 29);
+        assert!(response.status < 200 || has_date, "no date: {response:?}");
         response
     }
-
-    /// A head: its lines without their ends, and without the empty one.
-    #[track_caller]
-    fn line_by_line(&mut self) -> Vec<String> {
-        let mut lines = Vec::new();
-        loop {
-            match self.line() {
-                line if line.is_empty() => return lines,
-                line => lines.push(line),
-            }
-        }
-    }
-
-    #[track_caller]
-    fn line(&mut self) -> String {
-        let end = loop {
-            match self.buffer.iter().position(|&byte| byte == b'\n') {
-                Some(end) => break end,
-                None => assert!(self.receive(), "the connection ended in a head: {:?}", self.received()),
-            }
-        };
-        let line: Vec<u8> = self.buffer.drain(..=end).collect();
-        let content = line.strip_suffix(b"\r\n").unwrap_or_else(|| panic!("a bare LF: {line:?}"));
-        assert!(content.iter().all(|&byte| byte == b'\t' || (b' '..0x7f).contains(&byte)), "control bytes: {line:?}");
-        String::from_utf8(content.to_vec()).expect("it was looked at")
-    }
-
-    #[track_caller]
-    fn take(&mut self, length: usize) -> Vec<u8> {
-        while self.buffer.len() < length {
-            assert!(self.receive(), "the connection ended in a body of {length}, at {}", self.buffer.len());
-        }
-        self.buffer.drain(..length).collect()
-    }
-
-    #[track_caller]
-    fn chunks(&mut self) -> Vec<u8> {
-        let mut body = Vec::new();
-        loop {
-            let size = self.line();
-            let size = usize::from_str_radix(&size, 16).unwrap_or_else(|_| panic!("no chunk's size: {size:?}"));
-            let chunk = self.take(size);
-            assert_eq!(self.line(), "", "a chunk ends with an empty line");
-            if size == 0 {
-                return body;
-            }
-            body.extend(chunk);
-        }
-    }
-
-    #[track_caller]
-    fn rest(&mut self) -> Vec<u8> {
-        while self.receive() {}
-        std::mem::take(&mut self.buffer)
-    }
-}
-
-#[track_caller]
-fn status(line: &str) -> u16 {
-    let rest = line.strip_prefix("HTTP/1.1 ").unwrap_or_else(|| panic!("no status line: {line:?}"));
-    let (digits, reason) = rest.split_at_checked(3).unwrap_or_else(|| panic!("no status: {line:?}"));
-    assert!(reason.starts_with(' '), "a space follows the status, even with no reason: {line:?}");
-    decimal(digits) as u16
-}
-
-#[track_caller]
-fn field(line: &str) -> (String, String) {
-    let (name, value) = line.split_once(':').unwrap_or_else(|| panic!("no field: {line:?}"));
-    let is_tchar = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    assert!(!name.is_empty() && name.bytes().all(is_tchar), "no field name: {line:?}");
-    (name.to_ascii_lowercase(), value.trim_matches([' ', '\t']).to_owned())
-}
-
-#[track_caller]
-fn decimal(digits: &str) -> usize {
-    assert!(!digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()), "no number: {digits:?}");
-    digits.parse().expect("it has only digits")
 }

@@ -1,11 +1,12 @@
-//! What should be: every request, pending and settlement as the test knows them, and what must hold between
-//! them.
+//! What should be: every request, pending and settlement as the test knows them, and what must hold
+//! between them.
 //!
-//! The ledger sees what guests and clients see, and nothing inside the worker. So it knows which pendings were
-//! settled directly, but not to which one a `set-next` value has passed on: that it learns when the value
-//! arrives.
+//! The ledger sees what guests and clients see, and nothing inside the worker. So it knows which
+//! pendings were settled directly, but not to which one a `set-next` value has passed on: that it
+//! learns when the value arrives.
 
 mod answers;
+mod checks;
 
 use std::sync::Arc;
 
@@ -99,7 +100,8 @@ struct Pending {
     token: String,
     key: Option<usize>,
     due_ms: Option<u64>,
-    /// The number of the value that has settled it. That of a value that has passed on is learnt when it arrives.
+    /// The number of the value that has settled it. That of a value that has passed on is learnt
+    /// when it arrives.
     settled_by: Option<usize>,
     /// Whether a call has seen its settlement.
     seen: bool,
@@ -167,7 +169,13 @@ impl Ledger {
             1 | 2 => Settlement::Response(snow_http::Response::text(201, &text)),
             _ => Settlement::Value(text.into_bytes()),
         });
-        let value = Value { settled: settled.clone(), next_of, won: false, delivered: false, may_be_lost: false };
+        let value = Value {
+            settled: settled.clone(),
+            next_of,
+            won: false,
+            delivered: false,
+            may_be_lost: false,
+        };
         self.values.push(value);
         (number, settled)
     }
@@ -183,7 +191,11 @@ impl Ledger {
     /// Does a `set-next`: the oldest pending is settled, and no other. Returns whom that wakes.
     pub fn settle_next(&mut self, key: usize) -> Vec<Waiter> {
         let waiting = self.waiting(key);
-        assert_eq!(self.registry.waiting(KEYS[key]) as usize, waiting.len(), "those who wait are counted");
+        assert_eq!(
+            self.registry.waiting(KEYS[key]) as usize,
+            waiting.len(),
+            "those who wait are counted"
+        );
         let (number, settled) = self.value(Some(key));
         let woken = self.registry.settle_next(KEYS[key], settled);
         assert_eq!(woken.is_some(), !waiting.is_empty(), "set-next succeeds if somebody waits");
@@ -210,15 +222,19 @@ impl Ledger {
         woken
     }
 
-    /// Does a `set-result`: it wins if it is the first. `back` counts pendings from the latest. Returns whom that
-    /// wakes.
+    /// Does a `set-result`: it wins if it is the first. `back` counts pendings from the latest.
+    /// Returns whom that wakes.
     pub fn settle_token(&mut self, back: usize) -> Option<Waiter> {
         let chosen = self.pendings.len().checked_sub(back + 1)?;
         let (number, settled) = self.value(None);
         let Pending { id, token, .. } = &self.pendings[chosen];
         let was_settled = self.registry.is_settled(*id);
         let result = self.registry.settle_token(token, settled);
-        assert_eq!(result.is_err(), was_settled, "a settlement wins if it is the first: {result:?}");
+        assert_eq!(
+            result.is_err(),
+            was_settled,
+            "a settlement wins if it is the first: {result:?}"
+        );
         match result {
             Ok(woken) => {
                 self.values[number].won = true;
@@ -239,7 +255,8 @@ impl Ledger {
         request.state = state;
     }
 
-    /// Notes that `resume` is called. It must be called once, and be shown what has arrived, no more and no less.
+    /// Notes that `resume` is called. It must be called once, and be shown what has arrived, no
+    /// more and no less.
     pub fn resume_starts(
         &mut self,
         request: usize,
@@ -250,11 +267,16 @@ impl Ledger {
     ) {
         let state = std::mem::replace(&mut self.requests[request].state, State::Running);
         self.requests[request].calls += 1;
-        let State::Held(held) = state else { panic!("request {request} is resumed while {state:?}") };
+        let State::Held(held) = state else {
+            panic!("request {request} is resumed while {state:?}")
+        };
         assert!(held.resumes && held.keep_request == with_request, "{held:?}");
         assert_eq!(held.pendings.len(), arrivals.len(), "one arrival for each handle");
         for (&pending, arrival) in held.pendings.iter().zip(arrivals) {
-            assert_eq!(self.pendings[pending].id, arrival.handle.id, "arrivals are in the order of the handles");
+            assert_eq!(
+                self.pendings[pending].id, arrival.handle.id,
+                "arrivals are in the order of the handles"
+            );
             self.arrived(pending, arrival.settlement.as_ref(), now_ms);
         }
         let arrived = arrivals.iter().filter(|arrival| arrival.settlement.is_some()).count();
@@ -268,15 +290,25 @@ impl Ledger {
         self.requests[request].is_parked = true;
     }
 
-    /// Notes that a call that has waited in place goes on. It must see what has arrived, no more and no less.
-    pub fn wait_ends(&mut self, request: usize, waited: &Waited, arrived: &[Option<Settled>], now_ms: u64) {
+    /// Notes that a call that has waited in place goes on. It must see what has arrived, no more
+    /// and no less.
+    pub fn wait_ends(
+        &mut self,
+        request: usize,
+        waited: &Waited,
+        arrived: &[Option<Settled>],
+        now_ms: u64,
+    ) {
         for (&pending, settlement) in waited.pendings.iter().zip(arrived) {
             self.arrived(pending, settlement.as_ref(), now_ms);
         }
         self.requests[request].is_parked = false;
         let settled = arrived.iter().flatten().count();
         let complete = is_complete(waited.until, settled, arrived.len());
-        assert!(complete || now_ms >= waited.deadline_ms, "a wait in place ends for a reason: {waited:?}");
+        assert!(
+            complete || now_ms >= waited.deadline_ms,
+            "a wait in place ends for a reason: {waited:?}"
+        );
     }
 
     /// Checks what a call is shown of one pending.
@@ -284,21 +316,35 @@ impl Ledger {
         let Pending { id, key, due_ms, settled_by, seen, .. } = &mut self.pendings[pending];
         match (settlement, *settled_by) {
             (None, None) => assert!(!self.registry.is_settled(*id), "what is settled arrives"),
-            (None, Some(value)) => panic!("value {value} won and did not arrive at pending {pending}"),
+            (None, Some(value)) => {
+                panic!("value {value} won and did not arrive at pending {pending}")
+            }
             (Some(settlement), Some(value)) => {
-                assert!(Arc::ptr_eq(settlement, &self.values[value].settled), "the first settlement stays");
-                assert!(!self.values[value].delivered || self.values[value].next_of.is_none() || *seen);
+                assert!(
+                    Arc::ptr_eq(settlement, &self.values[value].settled),
+                    "the first settlement stays"
+                );
+                assert!(
+                    !self.values[value].delivered || self.values[value].next_of.is_none() || *seen
+                );
                 self.values[value].delivered = true;
             }
             (Some(settlement), None) if **settlement == Settlement::Value(Vec::new()) => {
-                assert!(due_ms.is_some_and(|due| due <= now_ms), "the clock settles timers, and never early");
+                assert!(
+                    due_ms.is_some_and(|due| due <= now_ms),
+                    "the clock settles timers, and never early"
+                );
             }
             // A value has passed on to this pending.
             (Some(settlement), None) => {
-                let value = self.values.iter().position(|value| Arc::ptr_eq(&value.settled, settlement));
+                let value =
+                    self.values.iter().position(|value| Arc::ptr_eq(&value.settled, settlement));
                 let value = value.expect("a settlement is somebody's");
                 let Value { next_of, won, delivered, .. } = &mut self.values[value];
-                assert!(*won && next_of.is_some() && *next_of == *key, "only set-next passes on, under its key");
+                assert!(
+                    *won && next_of.is_some() && *next_of == *key,
+                    "only set-next passes on, under its key"
+                );
                 assert!(!std::mem::replace(delivered, true), "value {value} is delivered twice");
                 *settled_by = Some(value);
             }
@@ -311,55 +357,6 @@ impl Ledger {
         match &self.requests[request].state {
             State::Held(held) => held.pendings.clone(),
             _ => Vec::new(),
-        }
-    }
-
-    /// Returns the pendings under each key, for [`Ledger::values_pass_on`] to compare.
-    pub fn all_waiting(&mut self) -> [Vec<usize>; KEYS.len()] {
-        std::array::from_fn(|key| self.waiting(key))
-    }
-
-    /// Looks for values of `set-next` that the registry does not hold any more: each was consumed, or nobody else
-    /// waited for it. `before`: what waited before the turn.
-    pub fn values_pass_on(&mut self, before: &[Vec<usize>; KEYS.len()]) {
-        let gone = |values: &[Value], number: usize| Arc::strong_count(&values[number].settled) == 1;
-        let vanished: Vec<usize> = self.open.iter().copied().filter(|&number| gone(&self.values, number)).collect();
-        self.open.retain(|&number| !gone(&self.values, number));
-        for number in vanished {
-            let key = self.values[number].next_of.expect("only those of set-next are open");
-            let after = self.waiting(key);
-            self.values[number].may_be_lost = !before[key].iter().any(|pending| after.contains(pending));
-        }
-    }
-
-    /// Counts the requests that are held, and the pendings that they own, of those whose client is there.
-    pub fn held(&self, is_there: impl Fn(usize) -> bool) -> (usize, usize) {
-        let held = self.requests.iter().enumerate().filter(|(number, _)| is_there(*number));
-        let held = held.filter_map(|(_, request)| match &request.state {
-            State::Held(held) => Some(held.pendings.len()),
-            _ => None,
-        });
-        held.fold((0, 0), |(requests, pendings), more| (requests + 1, pendings + more))
-    }
-
-    /// Whether a request is held though what it waits for is settled.
-    pub fn holds_what_is_over(&self, is_there: impl Fn(usize) -> bool) -> bool {
-        let settled = |number: &&usize| self.registry.is_settled(self.pendings[**number].id);
-        self.requests.iter().enumerate().any(|(number, request)| match &request.state {
-            State::Held(held) if is_there(number) => held.is_complete(held.pendings.iter().filter(settled).count()),
-            _ => false,
-        })
-    }
-
-    /// Checks at the end that each value that has won was delivered, or that there was a reason.
-    pub fn nothing_is_lost(&self) {
-        for (number, value) in self.values.iter().enumerate() {
-            let Some(key) = value.next_of.filter(|_| value.won) else { continue };
-            let excused = value.delivered || value.may_be_lost || self.unseen[key] || self.left || self.refuses;
-            // The text of a failure does not reach the client, so nobody sees it arrive.
-            let silent = matches!(*value.settled, Settlement::Failed { .. });
-            assert!(excused || silent, "value {number} under {:?} is lost", KEYS[key]);
-            assert!(Arc::strong_count(&value.settled) == 1, "value {number} is held by somebody for ever");
         }
     }
 }

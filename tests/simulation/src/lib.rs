@@ -1,7 +1,7 @@
 //! The host's workers, registry and timers in a world without sockets, threads and wasm.
 //!
-//! One thread runs everything, and a seed decides who acts next, so that a failure can be repeated. A run
-//! is a [`simulation`]; `tests/seeds.rs` runs many. It is put together from these parts:
+//! One thread runs everything, and a seed decides who acts next, so that a failure can be repeated.
+//! A run is a [`simulation`]; `tests/seeds.rs` runs many. It is put together from these parts:
 //!
 //! - [`rng`]: random numbers that the seed decides;
 //! - [`network`]: sockets in memory, and the clock;
@@ -10,7 +10,8 @@
 //! - [`script`] and [`scripted`]: guests that do what the seed says;
 //! - [`ledger`] and [`versions`]: what should be, for comparison with what is.
 //!
-//! What the worker costs, the program `million` measures with a [`crowd`]: clients that cost nothing.
+//! What the worker costs, the program `million` measures with a [`crowd`]: clients that cost
+//! nothing.
 
 pub mod client;
 pub mod crowd;

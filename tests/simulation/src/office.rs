@@ -23,9 +23,13 @@ pub struct Office {
 }
 
 impl Office {
-    /// Creates what so many workers share. `wake` is called with a worker's id when there is mail for it and
-    /// it sleeps.
-    pub fn new(workers: u16, limits: Limits, wake: impl Fn(WorkerId) + Clone + Send + Sync + 'static) -> Office {
+    /// Creates what so many workers share. `wake` is called with a worker's id when there is mail
+    /// for it and it sleeps.
+    pub fn new(
+        workers: u16,
+        limits: Limits,
+        wake: impl Fn(WorkerId) + Clone + Send + Sync + 'static,
+    ) -> Office {
         let registry = Arc::new(Registry::new(limits.pendings_max, counted));
         let post = Arc::new(PostOffice::default());
         let mailbox = |worker| {
@@ -34,7 +38,8 @@ impl Office {
         };
         let mailboxes: Vec<_> = (0..workers).map(WorkerId).map(mailbox).collect();
         post.open(mailboxes.clone());
-        let log = Log::start(LogFormat::Text, limits.log_lines_max, io::sink()).expect("the log's thread starts");
+        let log = Log::start(LogFormat::Text, limits.log_lines_max, io::sink())
+            .expect("the log's thread starts");
         let common = Common {
             limits: Arc::new(limits),
             // Few, so that some calls that wait in place take places of those that run.
@@ -56,12 +61,19 @@ impl Office {
     /// Creates the worker of this id. It lives on the caller's thread.
     pub fn worker<W: World, C: Guests>(&self, id: WorkerId, world: W, guests: C) -> Worker<W, C> {
         let at = id.index();
-        Worker::new(id, world, guests, self.common.clone(), self.mailboxes[at].clone(), self.stats[at].clone())
+        Worker::new(
+            id,
+            world,
+            guests,
+            self.common.clone(),
+            self.mailboxes[at].clone(),
+            self.stats[at].clone(),
+        )
     }
 }
 
-/// Fills tokens from a counter instead of with random bytes, so that a failing seed can be repeated. They are
-/// unique, and that is all that matters here.
+/// Fills tokens from a counter instead of with random bytes, so that a failing seed can be
+/// repeated. They are unique, and that is all that matters here.
 fn counted(bytes: &mut [u8]) {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     for chunk in bytes.chunks_mut(8) {

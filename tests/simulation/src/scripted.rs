@@ -1,5 +1,7 @@
-//! Guests without wasm. Each call follows its request's [`Script`], with the host's own registry and post
-//! office, and tells the [`Ledger`] what it did and saw.
+//! Guests without wasm. Each call follows its request's [`Script`], with the host's own registry
+//! and post office, and tells the [`Ledger`] what it did and saw.
+
+mod guests;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -7,10 +9,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use snow_config::Limits;
-use snow_core::{Gate, GateId, Registry, Waiter, WorkerId};
+use snow_core::{Gate, Registry, Waiter, WorkerId};
 use snow_http::Response;
 use snow_runtime::{
-    Adopted, Call, CallEnd, CallEntry, CallFault, GuestRequest, Guests, Handle, Join, Outcome, Post, Ran, Route,
+    Call, CallEnd, CallEntry, CallFault, GuestRequest, Handle, Join, Outcome, Post, Ran, Route,
     RouteEntry, RouteId, Router, Settled, Slot, Suspend, TimerState, VersionId, Wait,
 };
 use snow_worker::{Mailbox, Message, PostOffice};
@@ -113,16 +115,30 @@ impl Scripted {
                 (request, Vec::new(), Some(kept))
             }
             CallEntry::Resume { cause, request: kept, state, arrivals } => {
-                let request = usize::from_le_bytes(state.try_into().expect("a state comes back as it was"));
+                let request =
+                    usize::from_le_bytes(state.try_into().expect("a state comes back as it was"));
                 let numbers = stage.ledger.held_by(request);
                 let version = stage.ledger.requests[request].version;
                 assert_eq!(call.version, version, "the version that has suspended it resumes it");
                 stage.ledger.resume_starts(request, cause, &arrivals, kept.is_some(), now_ms);
-                (request, arrivals.iter().map(|arrival| arrival.handle).zip(numbers).collect(), kept)
+                (
+                    request,
+                    arrivals.iter().map(|arrival| arrival.handle).zip(numbers).collect(),
+                    kept,
+                )
             }
         };
         let Script { ops, end } = stage.scripts[request].clone();
-        Running { request, ops: ops.into(), end, handles, dropped: Vec::new(), kept, began_ms: now_ms, waits: None }
+        Running {
+            request,
+            ops: ops.into(),
+            end,
+            handles,
+            dropped: Vec::new(),
+            kept,
+            began_ms: now_ms,
+            waits: None,
+        }
     }
 
     /// Follows the script until it has computed beyond its slice, waits in place, or has ended.
@@ -143,7 +159,8 @@ impl Scripted {
         Ok(self.end(*running))
     }
 
-    /// Begins to wait in place. Whether the wait is over at once, the worker has to find out by itself.
+    /// Begins to wait in place. Whether the wait is over at once, the worker has to find out by
+    /// itself.
     fn wait(&self, running: &mut Running, until: Join, timeout_ms: u32) -> Wait {
         let (handles, pendings) = running.handles.iter().copied().unzip();
         let deadline_ms = self.network.borrow().now_ms + u64::from(timeout_ms);
@@ -156,7 +173,8 @@ impl Scripted {
 
     /// Tells the ledger what a call sees that goes on after a wait in place.
     fn wait_ends(&self, running: &Running, waited: &Waited) {
-        let arrived: Vec<_> = running.handles.iter().map(|(handle, _)| self.registry.collect(handle.id)).collect();
+        let arrived: Vec<_> =
+            running.handles.iter().map(|(handle, _)| self.registry.collect(handle.id)).collect();
         let now_ms = self.network.borrow().now_ms;
         self.stage.borrow_mut().ledger.wait_ends(running.request, waited, &arrived, now_ms);
     }
@@ -197,7 +215,13 @@ impl Scripted {
         }
     }
 
-    fn create(&self, ledger: &mut Ledger, running: &mut Running, key: Option<usize>, timer: TimerState) {
+    fn create(
+        &self,
+        ledger: &mut Ledger,
+        running: &mut Running,
+        key: Option<usize>,
+        timer: TimerState,
+    ) {
         // A limit may be reached; then the guest goes on without.
         let Ok(id) = self.registry.create(self.worker, key.map(|key| KEYS[key])) else { return };
         let due_ms = if let TimerState::Due { at_ms } = timer { Some(at_ms) } else { None };
@@ -293,89 +317,6 @@ impl Scripted {
             assert_eq!(own.id, back.id);
             *own = *back;
         }
-    }
-}
-
-impl Guests for Scripted {
-    fn router(&self) -> &Router {
-        &self.router
-    }
-
-    fn guest_name(&self, version: VersionId) -> Arc<str> {
-        self.stage.borrow().versions.assert_known(self.worker, version);
-        "scripted".into()
-    }
-
-    fn has_resume(&self, version: VersionId) -> bool {
-        self.stage.borrow().versions.assert_known(self.worker, version);
-        true
-    }
-
-    fn hold(&mut self, version: VersionId) {
-        self.stage.borrow_mut().versions.hold(self.worker, version);
-    }
-
-    fn let_go(&mut self, version: VersionId) -> bool {
-        self.stage.borrow_mut().versions.let_go(self.worker, version)
-    }
-
-    fn gate(&self, _: VersionId) -> Option<GateId> {
-        let stage = self.stage.borrow();
-        stage.calls_max.map(|_| stage.gate.id)
-    }
-
-    fn enter(&mut self, _: VersionId) -> bool {
-        assert!(!self.enters, "who has entered is started");
-        let stage = self.stage.borrow();
-        let Some(calls_max) = stage.calls_max else { return true };
-        let Ok(told) = stage.gate.enter(self.worker, calls_max) else { return false };
-        self.tell(told);
-        self.enters = true;
-        true
-    }
-
-    fn give_up(&mut self, _: GateId) {
-        self.tell(self.stage.borrow().gate.give_up(self.worker));
-    }
-
-    fn adopt(&mut self) -> Option<Adopted> {
-        let versions = &mut self.stage.borrow_mut().versions;
-        let (before, is_gone) = versions.adopt(self.worker)?;
-        self.router = router(versions.newest);
-        let gone = if is_gone { vec![before] } else { Vec::new() };
-        Some(Adopted { limits: self.limits.clone(), access_log: false, gone })
-    }
-
-    fn expel(&mut self, version: VersionId) -> bool {
-        self.stage.borrow().versions.has_requests(self.worker, version)
-    }
-
-    fn is_expelled(&self, version: VersionId) -> bool {
-        self.stage.borrow().versions.expelled.contains(&version)
-    }
-
-    fn start(&mut self, slot: Slot, call: Call) -> Ran {
-        assert!(self.slots[slot.index()].is_none(), "a slot has one call");
-        let running = Box::new(self.begin(call));
-        self.entered[slot.index()] = std::mem::take(&mut self.enters);
-        self.slice(slot, running)
-    }
-
-    fn poll(&mut self, slot: Slot) -> Ran {
-        let running = self.slots[slot.index()].take().expect("what is polled was started");
-        self.slice(slot, running)
-    }
-
-    fn unpark(&mut self, slot: Slot, handles: Box<[Handle]>) {
-        self.take_back(slot, &handles);
-    }
-
-    fn cancel(&mut self, slot: Slot, handles: Box<[Handle]>) -> Vec<Handle> {
-        self.take_back(slot, &handles);
-        let running = self.slots[slot.index()].take().expect("what waits was started");
-        assert!(running.waits.is_some(), "only a call that waits is cancelled");
-        self.leave(slot);
-        running.dropped.into_iter().chain(running.handles.into_iter().map(|(handle, _)| handle)).collect()
     }
 }
 

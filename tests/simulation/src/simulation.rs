@@ -1,4 +1,5 @@
-//! One run: a seed decides who acts next, and after each step, what is there is compared with what should be.
+//! One run: a seed decides who acts next, and after each step, what is there is compared with what
+//! should be.
 
 mod checks;
 
@@ -76,18 +77,21 @@ impl Simulation {
         let mut rng = Rng::new(seed);
         let workers = 1 + rng.below(3);
         let tight = rng.percent(20);
-        let mut limits = Limits { worker_calls_started_max: 1 + rng.below(4) as u32, ..Limits::default() };
+        let mut limits =
+            Limits { worker_calls_started_max: 1 + rng.below(4) as u32, ..Limits::default() };
         if rng.percent(50) {
             // Pipelined requests wait for room then.
             limits.http.output_bytes_max = rng.below(400);
         }
         if tight {
-            (limits.worker_calls_queued_max, limits.worker_suspensions_max, limits.pendings_max) = (2, 3, 6);
+            (limits.worker_calls_queued_max, limits.worker_suspensions_max, limits.pendings_max) =
+                (2, 3, 6);
         }
         let network = Rc::new(RefCell::new(Network::new(workers, rng.number())));
         let woken = network.borrow().woken.clone();
-        let office =
-            Office::new(workers as u16, limits, move |worker| woken[worker.index()].store(true, Ordering::SeqCst));
+        let office = Office::new(workers as u16, limits, move |worker| {
+            woken[worker.index()].store(true, Ordering::SeqCst)
+        });
         let mut ledger = Ledger::new(office.registry.clone());
         ledger.refuses = tight;
         let stage = Stage {
@@ -157,7 +161,10 @@ impl Simulation {
             let now_ms = self.network.borrow().now_ms;
             let in_time = self.drain_until_ms.is_some_and(|until_ms| now_ms < until_ms);
             if in_time {
-                assert_eq!((worker.held().clients, worker.held().suspensions, worker.held().calls), (0, 0, 0));
+                assert_eq!(
+                    (worker.held().clients, worker.held().suspensions, worker.held().calls),
+                    (0, 0, 0)
+                );
             }
             self.workers[number] = None;
         }
@@ -264,7 +271,8 @@ impl Simulation {
         }
     }
 
-    /// Lets all clients send what they have, read their answers and leave. Then nothing may be left.
+    /// Lets all clients send what they have, read their answers and leave. Then nothing may be
+    /// left.
     fn end(mut self) -> Done {
         for step in 0.. {
             assert!(step < END_STEPS_MAX, "stuck: {:?}", self.state());
@@ -272,18 +280,26 @@ impl Simulation {
             while self.is_held_up() {
                 self.run_one();
             }
-            let able = (0..self.workers.len()).filter(|&number| self.network.borrow().can_run(number));
+            let able =
+                (0..self.workers.len()).filter(|&number| self.network.borrow().can_run(number));
             let able: Vec<usize> = able.filter(|&number| self.workers[number].is_some()).collect();
             for &number in &able {
                 self.turn(number);
                 self.check();
             }
-            let over = self.clients.iter().all(|client| self.network.borrow().wires[client.wire].host_closed);
+            let over = self
+                .clients
+                .iter()
+                .all(|client| self.network.borrow().wires[client.wire].host_closed);
             if able.is_empty() && over {
                 break;
             }
             if able.is_empty() {
-                let next_ms = self.network.borrow().next_ms().expect("somebody waits for a time, or nothing ever ends");
+                let next_ms = self
+                    .network
+                    .borrow()
+                    .next_ms()
+                    .expect("somebody waits for a time, or nothing ever ends");
                 let mut network = self.network.borrow_mut();
                 network.now_ms = network.now_ms.max(next_ms);
             }
@@ -300,7 +316,9 @@ impl Simulation {
             if client.is_content() || client.told_to_go {
                 client.finish(network);
             }
-            if network.wires[client.wire].host_closed && network.wires[client.wire].to_client.is_empty() {
+            if network.wires[client.wire].host_closed
+                && network.wires[client.wire].to_client.is_empty()
+            {
                 closed_with_reason(client, network, stage, self.drain_until_ms.is_some());
             }
         }
@@ -308,7 +326,10 @@ impl Simulation {
 
     fn state(&self) -> impl std::fmt::Debug {
         let held: Vec<_> = self.workers.iter().flatten().map(Worker::held).collect();
-        let open = self.clients.iter().filter(|client| !self.network.borrow().wires[client.wire].host_closed);
+        let open = self
+            .clients
+            .iter()
+            .filter(|client| !self.network.borrow().wires[client.wire].host_closed);
         (held, open.map(|client| format!("{client:?}")).collect::<Vec<_>>())
     }
 }

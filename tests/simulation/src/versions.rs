@@ -50,8 +50,8 @@ impl Versions {
         self.current[&worker] != version
     }
 
-    /// Lets a worker adopt the newest version. Returns the one that it had, if that is another, and whether it
-    /// does not need that any more.
+    /// Lets a worker adopt the newest version. Returns the one that it had, if that is another, and
+    /// whether it does not need that any more.
     pub fn adopt(&mut self, worker: WorkerId) -> Option<(VersionId, bool)> {
         let before = self.current.insert(worker, self.newest);
         let before = before.filter(|before| *before != self.newest)?;
@@ -60,7 +60,8 @@ impl Versions {
 
     /// Checks that a worker may use a version: the version is its newest, or a request holds it.
     pub fn assert_known(&self, worker: WorkerId, version: VersionId) {
-        let known = self.current[&worker] == version || self.requests.contains_key(&(worker, version));
+        let known =
+            self.current[&worker] == version || self.requests.contains_key(&(worker, version));
         assert!(known, "worker {worker} uses {version:?}, which it has let go: {self:?}");
     }
 
@@ -71,11 +72,18 @@ impl Versions {
 
     /// Counts the requests of a worker.
     pub fn requests(&self, worker: WorkerId) -> usize {
-        self.requests.range((worker, VersionId(0))..=(worker, VersionId(u32::MAX))).map(|(_, requests)| requests).sum()
+        self.requests
+            .range((worker, VersionId(0))..=(worker, VersionId(u32::MAX)))
+            .map(|(_, requests)| requests)
+            .sum()
     }
 
     /// Returns the oldest version that has requests, if it is not the newest.
     pub fn oldest_held(&self) -> Option<VersionId> {
-        self.requests.keys().map(|(_, version)| *version).filter(|version| *version != self.newest).min()
+        self.requests
+            .keys()
+            .map(|(_, version)| *version)
+            .filter(|version| *version != self.newest)
+            .min()
     }
 }

@@ -1,5 +1,5 @@
-//! The kinds of values that a setting may have: for each kind, how a value is read, how it is described to editors, and
-//! how it is written. The three stand side by side, so that they agree.
+//! The kinds of values that a setting may have: for each kind, how a value is read, how it is
+//! described to editors, and how it is written. The three stand side by side, so that they agree.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -9,7 +9,10 @@ use regex::Regex;
 use serde_json::{Value as Json, json};
 
 use super::reader::{Range, Reader, Toml};
-use crate::config::{Admin, AdminListen, Cache, Command, Instances, LISTENERS_MAX, Listen, LogFormat, Mount, Rollback};
+use crate::config::{
+    Admin, AdminListen, Cache, Command, Instances, LISTENERS_MAX, Listen, LogFormat, Mount,
+    Rollback,
+};
 use snow_core::{Glob, Globs};
 
 /// The most patterns of one list.
@@ -30,9 +33,14 @@ pub(crate) trait Kind {
     /// The type of the values.
     type Value: Clone + 'static;
 
-    /// Reads the value that is written for the setting `name`, or reports all that is wrong with it. `range` is what a
-    /// number may be.
-    fn read(reader: &mut Reader<'_>, name: &str, range: &Range, value: &Toml<'_>) -> Option<Self::Value>;
+    /// Reads the value that is written for the setting `name`, or reports all that is wrong with
+    /// it. `range` is what a number may be.
+    fn read(
+        reader: &mut Reader<'_>,
+        name: &str,
+        range: &Range,
+        value: &Toml<'_>,
+    ) -> Option<Self::Value>;
 
     /// Returns the JSON Schema of what may be written.
     fn schema(range: &Range) -> Json;
@@ -48,7 +56,12 @@ pub(crate) trait Kind {
 impl<K: Kind> Kind for Option<K> {
     type Value = Option<K::Value>;
 
-    fn read(reader: &mut Reader<'_>, name: &str, range: &Range, value: &Toml<'_>) -> Option<Self::Value> {
+    fn read(
+        reader: &mut Reader<'_>,
+        name: &str,
+        range: &Range,
+        value: &Toml<'_>,
+    ) -> Option<Self::Value> {
         K::read(reader, name, range, value).map(Some)
     }
 
@@ -131,7 +144,12 @@ impl Kind for LogFormat {
 impl Kind for Vec<Listen> {
     type Value = Vec<Listen>;
 
-    fn read(reader: &mut Reader<'_>, name: &str, _: &Range, value: &Toml<'_>) -> Option<Vec<Listen>> {
+    fn read(
+        reader: &mut Reader<'_>,
+        name: &str,
+        _: &Range,
+        value: &Toml<'_>,
+    ) -> Option<Vec<Listen>> {
         const WANTED: &str = "a string such as \"127.0.0.1:8080\", or a list of such";
         if value.get_ref().is_str() {
             return Some(vec![parsed(reader, name, value, WANTED)?]);
@@ -140,7 +158,9 @@ impl Kind for Vec<Listen> {
         let mut listens = Vec::new();
         for value in all.iter() {
             let listen: Listen = parsed(reader, name, value, "strings")?;
-            if listens.contains(&listen) && !matches!(listen, Listen::Address(address) if address.port() == 0) {
+            if listens.contains(&listen)
+                && !matches!(listen, Listen::Address(address) if address.port() == 0)
+            {
                 reader.problem(value.span(), format!("`{name}` has {listen} twice"));
             }
             listens.push(listen);
@@ -163,8 +183,14 @@ impl Kind for Vec<Listen> {
 impl Kind for Admin {
     type Value = Option<AdminListen>;
 
-    fn read(reader: &mut Reader<'_>, name: &str, _: &Range, value: &Toml<'_>) -> Option<Option<AdminListen>> {
-        const WANTED: &str = "a string such as \"127.0.0.1:9090\" or \"unix:/run/snow.sock\", or false";
+    fn read(
+        reader: &mut Reader<'_>,
+        name: &str,
+        _: &Range,
+        value: &Toml<'_>,
+    ) -> Option<Option<AdminListen>> {
+        const WANTED: &str =
+            "a string such as \"127.0.0.1:9090\" or \"unix:/run/snow.sock\", or false";
         if value.get_ref().as_bool() == Some(false) {
             return Some(None);
         }
@@ -193,7 +219,12 @@ impl Kind for Cache {
             Some(false) => return Some(Cache::Off),
             None => {}
         }
-        let path = PathBuf::from(reader.text(name, value, "the path of a folder, or true or false", TEXT_BYTES_MAX)?);
+        let path = PathBuf::from(reader.text(
+            name,
+            value,
+            "the path of a folder, or true or false",
+            TEXT_BYTES_MAX,
+        )?);
         absolute(reader, name, value, &path)?;
         Some(Cache::Folder(path))
     }
@@ -215,8 +246,14 @@ impl Kind for Globs {
     type Value = Globs;
 
     fn read(reader: &mut Reader<'_>, name: &str, _: &Range, value: &Toml<'_>) -> Option<Globs> {
-        let all = reader.list(name, value, "a list of strings, such as [\"orders/*\"]", 0..=PATTERNS_MAX)?;
-        let texts = all.iter().filter_map(|value| reader.text(name, value, "strings", TEXT_BYTES_MAX));
+        let all = reader.list(
+            name,
+            value,
+            "a list of strings, such as [\"orders/*\"]",
+            0..=PATTERNS_MAX,
+        )?;
+        let texts =
+            all.iter().filter_map(|value| reader.text(name, value, "strings", TEXT_BYTES_MAX));
         Some(texts.map(Glob::new).collect())
     }
 
@@ -245,7 +282,10 @@ impl Kind for Instances {
         };
         let [calls] = reader.numbers(name, table, ["reuse"], &REUSE)?;
         if calls.is_none() {
-            reader.problem(value.span(), format!("`{name}` has no number: write {{ reuse = 1000 }}, or \"fresh\""));
+            reader.problem(
+                value.span(),
+                format!("`{name}` has no number: write {{ reuse = 1000 }}, or \"fresh\""),
+            );
         }
         calls.map(|calls| Instances::Reuse { calls: calls as u32 })
     }
@@ -278,12 +318,16 @@ impl Kind for Rollback {
             reader.wrong_type(name, "{ traps = 5, calls = 20 } or false", value);
             return None;
         };
-        let Rollback::After { traps: traps_default, calls: calls_default } = Rollback::default() else { return None };
+        let Rollback::After { traps: traps_default, calls: calls_default } = Rollback::default()
+        else {
+            return None;
+        };
         let [traps, calls] = reader.numbers(name, table, ["traps", "calls"], &ROLLBACK)?;
         let traps = traps.map_or(traps_default, |traps| traps as u32);
         let calls = calls.map_or(calls_default, |calls| calls as u32);
         if traps > calls {
-            let message = format!("`{name}` can't happen: `traps` is {traps}, of only {calls} `calls`");
+            let message =
+                format!("`{name}` can't happen: `traps` is {traps}, of only {calls} `calls`");
             reader.problem(value.span(), message);
         }
         Some(Rollback::After { traps, calls })
@@ -309,7 +353,8 @@ impl Kind for Mount {
     type Value = String;
 
     fn read(reader: &mut Reader<'_>, name: &str, _: &Range, value: &Toml<'_>) -> Option<String> {
-        static FITS: LazyLock<Regex> = LazyLock::new(|| Regex::new(MOUNT).expect("it is a regular expression"));
+        static FITS: LazyLock<Regex> =
+            LazyLock::new(|| Regex::new(MOUNT).expect("it is a regular expression"));
         let path = reader.text(name, value, "a path such as \"/shop\"", TEXT_BYTES_MAX)?;
         let wrong = match path {
             "" | "/" => "leave it out for a guest that is reached without a prefix".to_owned(),
@@ -338,14 +383,23 @@ impl Kind for Mount {
 impl Kind for Command {
     type Value = Vec<String>;
 
-    fn read(reader: &mut Reader<'_>, name: &str, _: &Range, value: &Toml<'_>) -> Option<Vec<String>> {
+    fn read(
+        reader: &mut Reader<'_>,
+        name: &str,
+        _: &Range,
+        value: &Toml<'_>,
+    ) -> Option<Vec<String>> {
         const WANTED: &str = "a list of a command and its arguments, each a string of its own, so that nothing needs \
                               quotes: [\"cargo\", \"build\"]";
         let words = reader.list(name, value, WANTED, 1..=WORDS_MAX)?;
-        let words = words.iter().filter_map(|value| reader.text(name, value, "strings", TEXT_BYTES_MAX));
+        let words =
+            words.iter().filter_map(|value| reader.text(name, value, "strings", TEXT_BYTES_MAX));
         let words: Vec<String> = words.map(str::to_owned).collect();
         if words.first().is_some_and(String::is_empty) {
-            reader.problem(value.span(), format!("`{name}` has no command: its first string is empty"));
+            reader.problem(
+                value.span(),
+                format!("`{name}` has no command: its first string is empty"),
+            );
         }
         Some(words)
     }
@@ -363,17 +417,30 @@ impl Kind for Command {
 }
 
 /// Parses a text, or reports why it can't be parsed.
-fn parsed<T: FromStr<Err = String>>(reader: &mut Reader<'_>, name: &str, value: &Toml<'_>, wanted: &str) -> Option<T> {
+fn parsed<T: FromStr<Err = String>>(
+    reader: &mut Reader<'_>,
+    name: &str,
+    value: &Toml<'_>,
+    wanted: &str,
+) -> Option<T> {
     let text = reader.text(name, value, wanted, TEXT_BYTES_MAX)?;
     let parsed = text.parse();
-    parsed.inspect_err(|why| reader.problem(value.span(), format!("`{name}` can't be {text:?}: {why}"))).ok()
+    parsed
+        .inspect_err(|why| {
+            reader.problem(value.span(), format!("`{name}` can't be {text:?}: {why}"))
+        })
+        .ok()
 }
 
-/// Reports a path that is not absolute: what the file means can't depend on where the host is started.
+/// Reports a path that is not absolute: what the file means can't depend on where the host is
+/// started.
 fn absolute(reader: &mut Reader<'_>, name: &str, value: &Toml<'_>, path: &Path) -> Option<()> {
     if path.is_absolute() {
         return Some(());
     }
-    reader.problem(value.span(), format!("`{name}` takes an absolute path, one that begins with a slash"));
+    reader.problem(
+        value.span(),
+        format!("`{name}` takes an absolute path, one that begins with a slash"),
+    );
     None
 }

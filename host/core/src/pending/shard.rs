@@ -1,5 +1,7 @@
-//! One shard: its pendings, who of them waits under which key, and the secrets of those to come. All that
-//! happens under a shard's lock is here; nothing here can wait.
+//! One shard of the registry: its pendings, the queues of its keys, and the secrets of pendings to
+//! come.
+//!
+//! Everything that runs under a shard's lock is in this file, and nothing in it can block.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -8,83 +10,97 @@ use super::{Entropy, Owner, Refusal, Waiter};
 use crate::slab::{Key, Slab};
 use crate::sync::Arc;
 
-/// Secrets drawn from the system's randomness at a time: one call for many pendings.
+/// How many random bytes are drawn at a time: one system call for the secrets of many pendings.
 const ENTROPY_BYTES: usize = 1024;
-/// Bytes of a secret.
+/// The bytes of a secret.
 const SECRET_BYTES: usize = 16;
 
 pub(super) struct Shard<V> {
     pendings: Slab<Pending<V>>,
-    /// Who waits under each key; never an empty queue. A B-tree: it grows without copying, and no input makes
-    /// it slow.
+    /// The pendings that wait under each key. No queue is empty. A B-tree, because it grows without
+    /// copying and no choice of keys makes it slow.
     queues: BTreeMap<Arc<str>, Queue>,
-    secrets: Box<[u8; ENTROPY_BYTES]>,
-    secrets_used: usize,
+    /// Random bytes for the next secrets.
+    random: Box<[u8; ENTROPY_BYTES]>,
+    /// How many bytes of `random` have been given out.
+    random_used: usize,
 }
 
-/// 56 bytes, 64 with its slot's generation, if `V` is a pointer.
+/// A pending. It takes 56 bytes if `V` is a pointer: a cache line with its slot's generation.
 struct Pending<V> {
-    /// Not a `u128`, whose alignment would cost sixteen bytes more.
+    /// The secret of its token. Not a `u128`, whose alignment would cost sixteen bytes more.
     secret: [u8; SECRET_BYTES],
     state: State<V>,
-    /// The key it was created under, and its neighbours in the key's queue while it waits.
+    /// The key that it was created under, and its neighbours in the key's queue while it waits.
     queued: Option<Queued>,
 }
 
-/// The owner stands in each, where there is room for it, and not beside them, where there is none.
+/// The state of a pending. Each variant holds the owner, because the variants have room for it and
+/// [`Pending`] has none.
 enum State<V> {
-    Waiting {
-        owner: Owner,
-    },
-    /// Waits too, and its settlement wakes this one. (An `Option` in the variant above would cost eight bytes more.)
-    Armed {
-        owner: Owner,
-        waiter: Waiter,
-    },
+    /// It is not settled, and no suspension waits for it.
+    Waiting { owner: Owner },
+    /// It is not settled, and its settlement wakes the waiter. A variant, since an `Option<Waiter>`
+    /// would cost eight bytes more.
+    Armed { owner: Owner, waiter: Waiter },
+    /// It is settled.
     Settled {
         owner: Owner,
-        /// Stays to be read again.
+        /// The value, which stays to be read again.
         value: V,
-        /// `settle_next` sent it, and nobody has read it: if it ends so, the value is for another.
+        /// Whether the value passes on to another pending if this one ends now: `settle_next` sent
+        /// it, and it was not collected.
         passes_on: bool,
     },
 }
 
 impl<V> Pending<V> {
+    /// Returns whether it is not settled.
     fn waits(&self) -> bool {
         !matches!(self.state, State::Settled { .. })
     }
 
     fn owner(&self) -> Owner {
         match self.state {
-            State::Waiting { owner } | State::Armed { owner, .. } | State::Settled { owner, .. } => owner,
+            State::Waiting { owner }
+            | State::Armed { owner, .. }
+            | State::Settled { owner, .. } => owner,
         }
     }
 }
 
+/// The key that a pending was created under, and its neighbours in the key's queue.
 struct Queued {
+    /// The key's name.
     name: Arc<str>,
+    /// The pending before it. `None` once it has left the queue.
     previous: Option<Link>,
+    /// The pending behind it. `None` once it has left the queue.
     next: Option<Link>,
 }
 
-/// A doubly linked list through the pendings of its shard: leaving from the middle costs no search.
+/// A doubly linked list through the pendings of the shard, so that one leaves from the middle
+/// without a search.
 struct Queue {
     head: Link,
     tail: Link,
     len: u32,
 }
 
-/// Names a pending by its slot alone: who is in a queue is there, so the generation would say nothing. Counted
-/// from one, so that `None` costs no space.
+/// Names a pending in a queue by its slot plus one.
+///
+/// The slot is enough: a pending leaves its queue before it is removed, so the generation is the
+/// present one. Plus one, so that `None` takes no space.
 #[derive(Clone, Copy)]
 struct Link(NonZeroU32);
 
 impl Link {
+    #[inline]
     fn to(pending: Key) -> Link {
         Link(NonZeroU32::MIN.saturating_add(pending.slot))
     }
 
+    #[inline]
     fn slot(self) -> u32 {
         self.0.get() - 1
     }
@@ -95,43 +111,56 @@ impl<V: Clone> Shard<V> {
         Shard {
             pendings: Slab::new(),
             queues: BTreeMap::new(),
-            secrets: Box::new([0; ENTROPY_BYTES]),
-            secrets_used: ENTROPY_BYTES,
+            random: Box::new([0; ENTROPY_BYTES]),
+            random_used: ENTROPY_BYTES,
         }
     }
 
+    /// Creates a pending, and puts it at the end of the queue of the key `name`.
     pub fn create(&mut self, name: Option<&str>, owner: Owner, entropy: Entropy) -> Key {
         let secret = self.next_secret(entropy);
-        let key = self.pendings.insert(Pending { secret, state: State::Waiting { owner }, queued: None });
+        let key =
+            self.pendings.insert(Pending { secret, state: State::Waiting { owner }, queued: None });
         if let Some(name) = name {
             let queued = Some(self.enqueue(name, key));
-            self.pendings.get_mut(key).expect("it was just made").queued = queued;
+            self.pendings.get_mut(key).expect("the pending was just inserted").queued = queued;
         }
         key
     }
 
+    /// Returns the secret of a pending.
     pub fn secret(&self, key: Key) -> Option<u128> {
         self.pendings.get(key).map(|pending| u128::from_le_bytes(pending.secret))
     }
 
+    /// Returns the owner of a pending.
     pub fn owner(&self, key: Key) -> Option<Owner> {
         self.pendings.get(key).map(Pending::owner)
     }
 
+    /// Returns the name of the key that a pending was created under.
     pub fn name(&self, key: Key) -> Option<Arc<str>> {
         Some(self.pendings.get(key)?.queued.as_ref()?.name.clone())
     }
 
+    /// Returns how many pendings wait under the key `name`.
     pub fn waiting(&self, name: &str) -> u32 {
         self.queues.get(name).map_or(0, |queue| queue.len)
     }
 
+    /// Returns whether a pending exists and is not settled.
     pub fn is_waiting(&self, key: Key) -> bool {
         self.pendings.get(key).is_some_and(Pending::waits)
     }
 
-    /// `Waiting -> Settled`, and out of the key's queue: it is no longer counted, nor settled again.
-    pub fn settle(&mut self, key: Key, value: V, passes_on: bool) -> Result<Option<Waiter>, Refusal> {
+    /// Settles a pending and takes it out of its key's queue. Returns the waiter to wake.
+    pub fn settle(
+        &mut self,
+        key: Key,
+        value: V,
+        passes_on: bool,
+    ) -> Result<Option<Waiter>, Refusal> {
+        // Does nothing for a pending that is unknown or settled.
         self.unlink(key);
         let pending = self.pendings.get_mut(key).ok_or(Refusal::Unknown)?;
         let owner = pending.owner();
@@ -144,12 +173,26 @@ impl<V: Clone> Shard<V> {
         Ok(to_wake)
     }
 
-    pub fn settle_oldest(&mut self, name: &str, value: V, passes_on: bool) -> Option<Option<Waiter>> {
+    /// Settles the first pending in the queue of the key `name`. `None` if none waits.
+    pub fn settle_oldest(
+        &mut self,
+        name: &str,
+        value: V,
+        passes_on: bool,
+    ) -> Option<Option<Waiter>> {
         let oldest = self.key(self.queues.get(name)?.head);
         self.settle(oldest, value, passes_on).ok()
     }
 
-    pub fn settle_batch(&mut self, name: &str, value: &V, batch: u32, woken: &mut Vec<Waiter>) -> u32 {
+    /// Settles up to `batch` pendings that wait under the key `name`, the oldest first. Returns how
+    /// many.
+    pub fn settle_batch(
+        &mut self,
+        name: &str,
+        value: &V,
+        batch: u32,
+        woken: &mut Vec<Waiter>,
+    ) -> u32 {
         for done in 0..batch {
             let Some(waiter) = self.settle_oldest(name, value.clone(), false) else { return done };
             woken.extend(waiter);
@@ -157,13 +200,17 @@ impl<V: Clone> Shard<V> {
         batch
     }
 
-    /// Returns whether it is settled already.
+    /// Sets the waiter of a pending. Returns whether the pending is settled already, or released.
     pub fn arm(&mut self, key: Key, waiter: Waiter) -> bool {
-        let Some(pending) = self.pendings.get_mut(key).filter(|pending| pending.waits()) else { return true };
+        let Some(pending) = self.pendings.get_mut(key).filter(|pending| pending.waits()) else {
+            return true;
+        };
         pending.state = State::Armed { owner: pending.owner(), waiter };
         false
     }
 
+    /// Returns the value of a settled pending, which no longer passes on. A pending that is not
+    /// settled loses its waiter.
     pub fn collect(&mut self, key: Key) -> Option<V> {
         let pending = self.pendings.get_mut(key)?;
         if let State::Settled { value, passes_on, .. } = &mut pending.state {
@@ -174,7 +221,8 @@ impl<V: Clone> Shard<V> {
         None
     }
 
-    /// Takes a pending out. `None` if it is not there; else whose it was, and whom its value wakes if that passes on.
+    /// Removes a pending. Returns its owner, and the waiter that its value wakes if that passes on.
+    /// `None` if there is no such pending.
     pub fn remove(&mut self, key: Key) -> Option<(Owner, Option<Waiter>)> {
         self.unlink(key);
         let pending = self.pendings.remove(key)?;
@@ -188,7 +236,8 @@ impl<V: Clone> Shard<V> {
         Some((owner, to_wake))
     }
 
-    /// Puts a pending at the end of a queue.
+    /// Puts a pending at the end of the queue of the key `name`, and returns what the pending has
+    /// to keep.
     fn enqueue(&mut self, name: &str, pending: Key) -> Queued {
         let link = Link::to(pending);
         let Some(queue) = self.queues.get_mut(name) else {
@@ -198,23 +247,29 @@ impl<V: Clone> Shard<V> {
         };
         queue.len += 1;
         let previous = std::mem::replace(&mut queue.tail, link);
+        // The pending before it lends its copy of the name: the queue's key is not allocated twice.
         let before = self.queued(previous);
         before.next = Some(link);
         Queued { name: before.name.clone(), previous: Some(previous), next: None }
     }
 
-    /// Takes a pending out of its key's queue, if it waits in one. It keeps the key's name.
+    /// Takes a pending out of its key's queue, if it waits in one. The pending keeps the key's
+    /// name, which [`remove`](Shard::remove) needs if the value passes on.
     fn unlink(&mut self, key: Key) {
         let waiting = self.pendings.get_mut(key).filter(|pending| pending.waits());
         let Some(queued) = waiting.and_then(|pending| pending.queued.as_mut()) else { return };
-        let (name, previous, next) = (queued.name.clone(), queued.previous.take(), queued.next.take());
+        let (name, previous, next) =
+            (queued.name.clone(), queued.previous.take(), queued.next.take());
+        // Join its neighbours.
         if let Some(previous) = previous {
             self.queued(previous).next = next;
         }
         if let Some(next) = next {
             self.queued(next).previous = previous;
         }
-        let queue = self.queues.get_mut(&name).expect("one that waits under a key is in its queue");
+        // Where it had no neighbour, it was an end of the queue, or all of it.
+        let queue =
+            self.queues.get_mut(&name).expect("a pending that waits under a key is in its queue");
         queue.len -= 1;
         match (previous, next) {
             (None, None) => drop(self.queues.remove(&name)),
@@ -225,36 +280,36 @@ impl<V: Clone> Shard<V> {
     }
 
     fn key(&self, link: Link) -> Key {
-        self.pendings.key_at(link.slot()).expect("a queue holds pendings that are there")
+        self.pendings.key_at(link.slot()).expect("a queue holds pendings that exist")
     }
 
     fn queued(&mut self, link: Link) -> &mut Queued {
         let key = self.key(link);
         let queued = self.pendings.get_mut(key).and_then(|pending| pending.queued.as_mut());
-        queued.expect("a queue holds queued pendings")
+        queued.expect("a queue holds pendings that have a key")
     }
 
+    /// Returns the next secret. Draws new random bytes when all have been given out.
     fn next_secret(&mut self, entropy: Entropy) -> [u8; SECRET_BYTES] {
-        if self.secrets_used == ENTROPY_BYTES {
-            entropy(&mut self.secrets[..]);
-            self.secrets_used = 0;
+        if self.random_used == ENTROPY_BYTES {
+            entropy(&mut self.random[..]);
+            self.random_used = 0;
         }
-        let bytes = &mut self.secrets[self.secrets_used..self.secrets_used + SECRET_BYTES];
+        let bytes = &mut self.random[self.random_used..self.random_used + SECRET_BYTES];
         let secret = (&*bytes).try_into().expect("as many bytes as a secret has");
-        // A secret is not left lying about after it was given out.
+        // Keep no second copy of a secret that was given out.
         bytes.fill(0);
-        self.secrets_used += SECRET_BYTES;
+        self.random_used += SECRET_BYTES;
         secret
     }
 }
 
-/// What only tests look at.
 #[cfg(test)]
 impl<V> Shard<V> {
-    /// What a pending takes.
+    /// The bytes that a pending takes.
     pub const SLOT_BYTES: usize = Slab::<Pending<V>>::SLOT_BYTES;
 
-    /// Whether nothing is left, not even an empty queue.
+    /// Returns whether the shard is empty, without even an empty queue.
     pub fn is_clean(&self) -> bool {
         self.pendings.is_empty() && self.queues.is_empty()
     }

@@ -5,7 +5,7 @@ use super::*;
 
 const HOME: WorkerId = WorkerId(0);
 
-/// Not random: a counter, so that a failing case can be repeated.
+/// Fills a buffer from a counter instead of at random, so that a failing case can be repeated.
 fn counted(bytes: &mut [u8]) {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     for chunk in bytes.chunks_mut(8) {
@@ -23,7 +23,7 @@ fn waiter(slot: u32) -> Waiter {
 }
 
 #[test]
-fn the_first_settlement_wins_and_the_second_is_told() {
+fn the_first_settlement_wins_and_the_second_gets_an_error() {
     let registry = registry();
     let id = registry.create(WorkerId(3), None).unwrap();
     let token = registry.token(id).unwrap();
@@ -39,7 +39,7 @@ fn the_first_settlement_wins_and_the_second_is_told() {
 }
 
 #[test]
-fn a_stale_or_forged_token_reaches_nobody() {
+fn a_stale_or_forged_token_settles_nothing() {
     let registry = registry();
     let old = registry.create(HOME, None).unwrap();
     let stale = registry.token(old).unwrap();
@@ -49,7 +49,16 @@ fn a_stale_or_forged_token_reaches_nobody() {
     let last = if token.ends_with('0') { "1" } else { "0" };
     let forged = format!("{}{last}", &token[..51]);
     let upper = token.to_uppercase();
-    for bad in [stale.as_str(), &forged, "", "x", &"f".repeat(52), &"+".repeat(52), &"é".repeat(26), &token[..51]] {
+    for bad in [
+        stale.as_str(),
+        &forged,
+        "",
+        "x",
+        &"f".repeat(52),
+        &"+".repeat(52),
+        &"é".repeat(26),
+        &token[..51],
+    ] {
         assert_eq!(registry.settle_token(bad, 1), Err(Refusal::Unknown), "{bad}");
     }
     if upper != token {
@@ -59,7 +68,7 @@ fn a_stale_or_forged_token_reaches_nobody() {
 }
 
 #[test]
-fn settled_before_it_is_armed_wakes_nobody_but_is_kept() {
+fn a_settlement_before_arming_wakes_nobody_but_is_kept() {
     let registry = registry();
     let id = registry.create(HOME, Some("k")).unwrap();
     assert_eq!(registry.settle_next("k", 5), Some(None));
@@ -76,14 +85,15 @@ fn a_key_is_first_in_first_out_and_leaving_from_the_middle_keeps_the_order() {
     }
     registry.release(ids[2]);
     assert_eq!(registry.waiting("k"), 4);
-    let order: Vec<_> =
-        std::iter::from_fn(|| registry.settle_next("k", 0)).map(|w| w.unwrap().suspension.slot).collect();
+    let order: Vec<_> = std::iter::from_fn(|| registry.settle_next("k", 0))
+        .map(|w| w.unwrap().suspension.slot)
+        .collect();
     assert_eq!(order, [0, 1, 3, 4]);
     assert_eq!((registry.waiting("k"), registry.settle_next("k", 0)), (0, None));
 }
 
 #[test]
-fn a_value_that_nobody_consumed_passes_on() {
+fn a_value_that_was_not_consumed_passes_on() {
     let registry = registry();
     let ids: Vec<_> = (0..2).map(|_| registry.create(HOME, Some("k")).unwrap()).collect();
     registry.arm(ids[0], waiter(0));
@@ -120,7 +130,9 @@ fn settle_all_settles_more_than_a_batch_and_wakes_each_once() {
     }
     let mut woken = Vec::new();
     assert_eq!(registry.settle_all("k", &1, &mut woken), 700);
-    assert!(woken.iter().enumerate().all(|(n, w)| w.suspension.slot == n as u32) && woken.len() == 700);
+    assert!(
+        woken.iter().enumerate().all(|(n, w)| w.suspension.slot == n as u32) && woken.len() == 700
+    );
 }
 
 #[test]
@@ -134,7 +146,7 @@ fn the_registry_is_bounded() {
 }
 
 #[test]
-fn an_unsettled_one_that_is_handed_back_wakes_only_its_new_waiter() {
+fn a_pending_that_is_armed_again_wakes_only_its_new_waiter() {
     let registry = registry();
     let id = registry.create(HOME, None).unwrap();
     registry.arm(id, waiter(1));
@@ -144,7 +156,7 @@ fn an_unsettled_one_that_is_handed_back_wakes_only_its_new_waiter() {
 }
 
 #[test]
-fn a_withdrawn_one_is_gone_and_a_settled_one_is_not_withdrawn() {
+fn a_withdrawn_pending_is_gone_and_a_settled_one_is_not_withdrawn() {
     let registry = registry();
     let [late, settled] = [0, 1].map(|_| registry.create(HOME, Some("k")).unwrap());
     let token = registry.token(late).unwrap();
@@ -156,7 +168,7 @@ fn a_withdrawn_one_is_gone_and_a_settled_one_is_not_withdrawn() {
     assert_eq!(registry.collect(settled), Some(2));
 }
 
-/// A million of them are held at once.
+/// Its size matters because a million of them may be held at once.
 #[test]
 fn a_pending_takes_a_cache_line() {
     assert_eq!(Shard::<Arc<()>>::SLOT_BYTES, 64);
@@ -165,16 +177,21 @@ fn a_pending_takes_a_cache_line() {
 #[test]
 fn each_owner_is_counted_until_its_pendings_are_released() {
     let registry = registry();
-    let account = |number, pendings_max| Account { owner: Owner::new(number).unwrap(), pendings_max };
+    let account =
+        |number, pendings_max| Account { owner: Owner::new(number).unwrap(), pendings_max };
     let (one, two) = (account(1, 2), account(2, 2));
     let first = registry.create_for(one, HOME, Some("k")).unwrap();
     let second = registry.create_for(one, WorkerId(1), None).unwrap();
     assert_eq!(registry.create_for(one, HOME, None), Err(Refusal::Limit));
-    assert!(registry.create_for(two, HOME, Some("k")).is_ok(), "another's account has room");
+    assert!(
+        registry.create_for(two, HOME, Some("k")).is_ok(),
+        "the other owner's account has room"
+    );
     assert_eq!(registry.owner(&registry.token(second).unwrap()), Some(one.owner));
     assert_eq!(registry.owner("forged"), None);
 
-    // Settled and read, it is still there; released, it is not; released again, it is not discounted again.
+    // A pending that is settled and collected still counts. A released one does not, and is
+    // subtracted only once.
     assert_eq!(registry.settle_next("k", 1), Some(None));
     assert_eq!(registry.collect(first), Some(1));
     assert_eq!(registry.create_for(one, HOME, None), Err(Refusal::Limit));
@@ -186,7 +203,7 @@ fn each_owner_is_counted_until_its_pendings_are_released() {
 }
 
 #[test]
-fn a_full_registry_counts_nothing_on_anybodys_account() {
+fn a_pending_that_a_full_registry_refuses_counts_on_no_account() {
     let registry: Registry<u32> = Registry::new(1, counted);
     let account = Account { owner: Owner::new(OWNERS_MAX - 1).unwrap(), pendings_max: 5 };
     let id = registry.create(HOME, None).unwrap();

@@ -4,35 +4,36 @@ use std::fmt::{Display, Write as _};
 
 use snow_core::Distribution;
 
-/// Its content type.
+/// The format's content type.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// A label's name and value.
 pub type Label<'a> = (&'a str, &'a str);
 
-/// What a metric is.
+/// The type of a metric.
 #[derive(Clone, Copy)]
-pub enum Kind {
-    /// It only grows.
+pub enum MetricType {
+    /// A value that only grows.
     Counter,
-    /// It goes up and down.
+    /// A value that goes up and down.
     Gauge,
 }
 
-/// Writes one metric after another. Writing to a `String` can't fail.
+/// A page of metrics that is being written. Writing to a `String` can't fail, so the results of
+/// `write!` are dropped.
 #[derive(Default)]
 pub struct Exposition(String);
 
 impl Exposition {
-    /// A metric with one value.
-    pub fn single(&mut self, kind: Kind, name: &str, help: &str, value: impl Display) {
+    /// Writes a metric with one value.
+    pub fn single(&mut self, kind: MetricType, name: &str, help: &str, value: impl Display) {
         self.family(kind, name, help, [([], value)]);
     }
 
-    /// A metric with a value for each set of labels; nothing at all if there is none.
+    /// Writes a metric with a value for each set of labels. Writes nothing if there are no values.
     pub fn family<'a, const N: usize, V: Display>(
         &mut self,
-        kind: Kind,
+        kind: MetricType,
         name: &str,
         help: &str,
         values: impl IntoIterator<Item = ([Label<'a>; N], V)>,
@@ -41,13 +42,18 @@ impl Exposition {
         if values.peek().is_none() {
             return;
         }
-        self.head(name, help, if matches!(kind, Kind::Counter) { "counter" } else { "gauge" });
+        self.head(
+            name,
+            help,
+            if matches!(kind, MetricType::Counter) { "counter" } else { "gauge" },
+        );
         for (labels, value) in values {
             self.sample(name, "", &labels, &value);
         }
     }
 
-    /// A histogram for each set of labels, whose values and bounds are `units_per_s` to a second.
+    /// Writes a histogram for each set of labels, in seconds. One second has `units_per_s` units of
+    /// the distributions.
     pub fn histogram<'a, const N: usize>(
         &mut self,
         name: &str,
@@ -61,11 +67,14 @@ impl Exposition {
         }
         self.head(name, help, "histogram");
         for (labels, distribution) in values {
-            let bounds = distribution.bounds.iter().map(|&bound| (bound as f64 / units_per_s).to_string());
+            let bounds =
+                distribution.bounds.iter().map(|&bound| (bound as f64 / units_per_s).to_string());
+            // Prometheus' buckets are cumulative: each has all values up to its bound.
             let mut below = 0;
             for (bound, count) in bounds.chain(["+Inf".to_owned()]).zip(&distribution.counts) {
                 below += count;
-                let labels: Vec<Label<'_>> = labels.iter().copied().chain([("le", &*bound)]).collect();
+                let labels: Vec<Label<'_>> =
+                    labels.iter().copied().chain([("le", &*bound)]).collect();
                 self.sample(name, "_bucket", &labels, &below);
             }
             self.sample(name, "_sum", &labels, &(distribution.sum as f64 / units_per_s));
@@ -73,7 +82,7 @@ impl Exposition {
         }
     }
 
-    /// All that was written.
+    /// Returns the page.
     pub fn finish(self) -> String {
         self.0
     }
@@ -116,10 +125,15 @@ mod tests {
     #[test]
     fn values_have_help_type_and_escaped_labels() {
         let mut out = Exposition::default();
-        out.single(Kind::Gauge, "a_now", "As it is\nnow: \\.", 1.5);
+        out.single(MetricType::Gauge, "a_now", "As it is\nnow: \\.", 1.5);
         let values = [([("route", "/a\"b\\c\nd"), ("guest", "g")], 3)];
-        out.family(Kind::Counter, "a_total", "So far.", values);
-        out.family(Kind::Counter, "none_total", "Nothing.", Vec::<([Label<'_>; 1], u64)>::new());
+        out.family(MetricType::Counter, "a_total", "So far.", values);
+        out.family(
+            MetricType::Counter,
+            "none_total",
+            "Nothing.",
+            Vec::<([Label<'_>; 1], u64)>::new(),
+        );
         let expected = "# HELP a_now As it is\\nnow: \\\\.\n# TYPE a_now gauge\na_now 1.5\n\
             # HELP a_total So far.\n# TYPE a_total counter\na_total{route=\"/a\\\"b\\\\c\\nd\",guest=\"g\"} 3\n";
         assert_eq!(out.finish(), expected);

@@ -1,4 +1,4 @@
-//! `/guests`: what is deployed, with what is counted of it, for programs and for people.
+//! `/guests`: the guests and their versions with their counters, as JSON and as text.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -8,26 +8,25 @@ use std::time::SystemTime;
 use humantime::format_rfc3339_seconds;
 use serde_json::{Value, json};
 
+use super::sources::{PageSources, RouteTotals};
+use crate::deploy::GuestRecord;
 use snow_core::escape_control;
-
-use super::sources::Sources;
-use super::totals::{self, RouteTotals};
-use crate::deploy::journal::GuestRecord;
-use snow_guests::{Version, hex};
+use snow_guests::Version;
 use snow_runtime::VersionId;
 use snow_worker::LabelId;
 
-/// One guest, whether it serves, can't be loaded, or is only kept for what it holds.
+/// One guest: it serves, or can't be loaded, or is kept only for the requests that it holds.
 struct Row {
     name: String,
-    known: GuestRecord,
-    /// The version that serves.
+    record: GuestRecord,
+    /// The version that serves, if one does.
     serving: Option<Arc<Version>>,
     /// The prefix of its routes.
     mount: Arc<str>,
-    /// All that are alive, the newest first, with the requests that they have and how many of those are held.
+    /// All versions that exist, the newest first, each with the number of its requests and of those
+    /// that are held.
     versions: Vec<(Arc<Version>, u64, u64)>,
-    /// What was counted, by pattern.
+    /// The totals of each route, by pattern.
     routes: BTreeMap<String, RouteTotals>,
 }
 
@@ -41,41 +40,46 @@ impl Row {
     }
 }
 
-/// For programs.
-pub fn json(sources: &Sources) -> Value {
+/// Returns the page as JSON.
+pub fn json(sources: &PageSources) -> Value {
     json!({ "guests": rows(sources).iter().map(to_json).collect::<Vec<_>>() })
 }
 
-/// For people: a guest a paragraph.
-pub fn text(sources: &Sources) -> String {
+/// Returns the page as text, with a paragraph for each guest.
+pub fn text(sources: &PageSources) -> String {
     let mut out = String::new();
     for row in rows(sources) {
-        // Writing to a String can't fail.
+        // Writing to a `String` can't fail.
         let _ = describe(&mut out, &row);
     }
     if out.is_empty() { "no guest is deployed\n".into() } else { out }
 }
 
-fn rows(sources: &Sources) -> Vec<Row> {
-    let (deployment, mut known, alive) = ((sources.deployment)(), sources.journal.guests(), sources.journal.versions());
-    let (labels, totals) = (sources.labels.all(), totals::by_label(sources));
-    let mut names: BTreeSet<String> = known.keys().cloned().collect();
-    names.extend(deployment.versions.iter().chain(&alive).map(|version| version.guest.name.to_string()));
+fn rows(sources: &PageSources) -> Vec<Row> {
+    let (deployment, journal) = (sources.serving.deployment(), sources.serving.journal());
+    let (mut records, alive) = (journal.guests(), journal.versions());
+    let (labels, totals) = (sources.labels.all(), sources.totals_by_label());
+    let mut names: BTreeSet<String> = records.keys().cloned().collect();
+    names.extend(
+        deployment.versions.iter().chain(&alive).map(|version| version.guest.name.to_string()),
+    );
     let row = |name: String| {
         let is_its = |version: &&Arc<Version>| *version.guest.name == *name;
         let mut versions: Vec<_> = alive.iter().filter(is_its).cloned().collect();
         versions.sort_by_key(|version| std::cmp::Reverse(version.nth));
         let counted = versions.into_iter().map(|version| {
-            let (requests, held) = totals::of_version(sources, version.id);
+            let (requests, held) = sources.requests_of(version.id);
             (version, requests, held)
         });
-        let its_labels = labels.iter().zip((0..).map(LabelId)).filter(|((guest, _), _)| **guest == *name);
-        let routes =
-            its_labels.filter_map(|((_, pattern), label)| Some((pattern.to_string(), totals.get(&label)?.clone())));
+        let its_labels =
+            labels.iter().zip((0..).map(LabelId)).filter(|((guest, _), _)| **guest == *name);
+        let routes = its_labels.filter_map(|((_, pattern), label)| {
+            Some((pattern.to_string(), totals.get(&label)?.clone()))
+        });
         let serving = deployment.versions.iter().find(is_its).cloned();
         let mount = deployment.router.entries().find(|entry| is(serving.as_ref(), entry.version));
         Row {
-            known: known.remove(&name).unwrap_or_default(),
+            record: records.remove(&name).unwrap_or_default(),
             mount: mount.map(|entry| entry.mount.clone()).unwrap_or_default(),
             serving,
             versions: counted.collect(),
@@ -98,14 +102,14 @@ fn to_json(row: &Row) -> Value {
     };
     let version = |(version, requests, held): &(Arc<Version>, u64, u64)| {
         json!({
-            "version": version.nth, "since": time(version.since), "serves": is(serving, version.id), "sha256": hex(&version.guest.content_hash),
+            "version": version.nth, "since": time(version.since), "serves": is(serving, version.id), "sha256": version.guest.content_hash.to_string(),
             "withdrawn": version.trial.is_withdrawn(), "requests": requests, "held": held,
         })
     };
-    let failure = row.known.failure.as_ref();
+    let failure = row.record.failure.as_ref();
     json!({
         "name": row.name,
-        "file": row.known.file,
+        "file": row.record.file,
         "mount": *row.mount,
         "version": serving.map(|version| version.nth),
         "since": serving.map(|version| time(version.since)),
@@ -115,35 +119,54 @@ fn to_json(row: &Row) -> Value {
         "traps_total": row.sum(|totals| totals.traps),
         "routes": serving.map(|version| version.guest.routes.iter().map(route).collect::<Vec<_>>()).unwrap_or_default(),
         "versions": row.versions.iter().map(version).collect::<Vec<_>>(),
-        "rolled_back": row.known.rolled_back,
+        "rolled_back": row.record.rolled_back,
         "load_error": failure.map(|failure| json!({ "error": failure.error, "at": time(failure.at) })),
     })
 }
 
 fn describe(out: &mut String, row: &Row) -> std::fmt::Result {
-    let (name, file) = (escape_control(&row.name), row.known.file.to_string_lossy());
+    let (name, file) = (escape_control(&row.name), row.record.file.to_string_lossy());
     let file = escape_control(&file);
     match &row.serving {
-        Some(version) => writeln!(out, "{name}: version {} since {}, from {file}", version.nth, time(version.since))?,
+        Some(version) => writeln!(
+            out,
+            "{name}: version {} since {}, from {file}",
+            version.nth,
+            time(version.since)
+        )?,
         None => writeln!(out, "{name}: does not serve ({file})")?,
     }
-    let (requests, calls, traps) =
-        (row.sum(RouteTotals::requests), row.sum(|totals| totals.calls), row.sum(|totals| totals.traps));
+    let (requests, calls, traps) = (
+        row.sum(RouteTotals::requests),
+        row.sum(|totals| totals.calls),
+        row.sum(|totals| totals.traps),
+    );
     writeln!(out, "  {} held, {requests} requests, {calls} calls, {traps} traps", row.held())?;
-    for (version, requests, held) in row.versions.iter().filter(|(version, ..)| !is(row.serving.as_ref(), version.id)) {
-        writeln!(out, "  version {} has {requests} requests still, {held} of them held", version.nth)?;
+    for (version, requests, held) in
+        row.versions.iter().filter(|(version, ..)| !is(row.serving.as_ref(), version.id))
+    {
+        writeln!(
+            out,
+            "  version {} still has {requests} requests, {held} of them held",
+            version.nth
+        )?;
     }
     for route in row.serving.iter().flat_map(|version| &version.guest.routes) {
         let methods = if route.methods.is_empty() { "*".into() } else { route.methods.join(",") };
-        writeln!(out, "  {methods}  {}{}", escape_control(&row.mount), escape_control(&route.pattern))?;
+        writeln!(
+            out,
+            "  {methods}  {}{}",
+            escape_control(&row.mount),
+            escape_control(&route.pattern)
+        )?;
     }
-    if let Some(version) = row.known.rolled_back {
-        writeln!(out, "  version {version} trapped and was rolled back")?;
+    if let Some(version) = row.record.rolled_back {
+        writeln!(out, "  version {version} trapped too often and was rolled back")?;
     }
-    if let Some(failure) = &row.known.failure {
+    if let Some(failure) = &row.record.failure {
         let lines: Vec<_> = failure.error.lines().map(escape_control).collect();
         let error = lines.join("\n    ");
-        writeln!(out, "  what is in the file since {} can't be loaded: {error}", time(failure.at))?;
+        writeln!(out, "  the file can't be loaded (tried at {}): {error}", time(failure.at))?;
     }
     Ok(())
 }

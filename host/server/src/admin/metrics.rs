@@ -1,23 +1,24 @@
-//! `/metrics`: what is counted.
+//! `/metrics`: counters and gauges of the process, its workers, guests and routes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
-use super::exposition::{Exposition, Kind, Label};
+use super::exposition::{Exposition, Label, MetricType};
 use super::process;
-use super::sources::{Sources, WorkerSource};
-use super::totals::{self, RouteTotals};
+use super::sources::{PageSources, RouteTotals};
+use crate::workers::WorkerHandle;
 use snow_core::Counter;
 use snow_worker::Stats;
 
+/// The values of the label `status`, in the order of [`RouteTotals::answers`].
 const CLASSES: [&str; 6] = ["1xx", "2xx", "3xx", "4xx", "5xx", "499"];
-/// In the order of [`WaitEnd`](snow_worker::WaitEnd).
+/// The values of the label `reason`, in the order of [`WaitEnd`](snow_worker::WaitEnd).
 const ENDS: [&str; 4] = ["settled", "timed_out", "disconnected", "refused"];
 
-/// All of them, as Prometheus reads them.
-pub fn text(sources: &Sources) -> String {
+/// Returns the page in the format that Prometheus reads.
+pub fn text(sources: &PageSources) -> String {
     let mut out = Exposition::default();
     of_routes(&mut out, sources);
     of_guests(&mut out, sources);
@@ -27,8 +28,8 @@ pub fn text(sources: &Sources) -> String {
     out.finish()
 }
 
-fn of_routes(out: &mut Exposition, sources: &Sources) {
-    let (labels, totals) = (sources.labels.all(), totals::by_label(sources));
+fn of_routes(out: &mut Exposition, sources: &PageSources) {
+    let (labels, totals) = (sources.labels.all(), sources.totals_by_label());
     let rows: Vec<([Label<'_>; 2], &RouteTotals)> = totals
         .iter()
         .filter_map(|(label, totals)| {
@@ -40,90 +41,166 @@ fn of_routes(out: &mut Exposition, sources: &Sources) {
         let counts = CLASSES.into_iter().zip(totals.answers).filter(|(_, count)| *count > 0);
         counts.map(|(class, count)| ([*guest, *route, ("status", class)], count))
     });
-    let help = "Requests that are over, by the class of their answer's status; 499 if the client left before.";
-    out.family(Kind::Counter, "snow_requests_total", help, answers);
-    let help = "From a request's head to its answer, or to its client's leaving.";
+    let help = "Requests that have ended, by the class of their answer's status; 499 if the client left before an answer.";
+    out.family(MetricType::Counter, "snow_requests_total", help, answers);
+    let help = "Time from a request's complete head to its answer, or until its client left.";
     let took = rows.iter().map(|(labels, totals)| (*labels, totals.took_ms.clone()));
     out.histogram("snow_request_duration_seconds", help, 1e3, took);
     let held = rows.iter().map(|(labels, totals)| (*labels, totals.held));
-    out.family(Kind::Gauge, "snow_held_requests", "Requests that wait now, in place or without an instance.", held);
+    out.family(
+        MetricType::Gauge,
+        "snow_held_requests",
+        "Requests that wait now, suspended or in place.",
+        held,
+    );
     let ended = rows.iter().flat_map(|([guest, route], totals)| {
         let waited = totals.held > 0 || totals.ended.iter().any(|count| *count > 0);
         let ends = ENDS.into_iter().zip(totals.ended).filter(move |_| waited);
         ends.map(|(reason, count)| ([*guest, *route, ("reason", reason)], count))
     });
-    out.family(Kind::Counter, "snow_waits_ended_total", "Waits of requests that are over, by how they ended.", ended);
+    out.family(
+        MetricType::Counter,
+        "snow_waits_ended_total",
+        "Waits that have ended, by how they ended.",
+        ended,
+    );
     let mut counter = |name, help, of: fn(&RouteTotals) -> u64| {
-        out.family(Kind::Counter, name, help, rows.iter().map(|(labels, totals)| (*labels, of(totals))));
+        out.family(
+            MetricType::Counter,
+            name,
+            help,
+            rows.iter().map(|(labels, totals)| (*labels, of(totals))),
+        );
     };
-    counter("snow_calls_total", "Guests of guests that were started.", |totals| totals.calls);
-    counter("snow_call_traps_total", "Guests that trapped, ran too long or ate their memory.", |totals| totals.traps);
-    let help = "Guests for which the host had no instance.";
+    counter("snow_calls_total", "Calls of guests that were started.", |totals| totals.calls);
+    counter(
+        "snow_call_traps_total",
+        "Calls that trapped, ran too long or used too much memory.",
+        |totals| totals.traps,
+    );
+    let help = "Calls that could not be started because there was no instance for them.";
     counter("snow_call_start_failures_total", help, |totals| totals.start_failures);
 }
 
-fn of_guests(out: &mut Exposition, sources: &Sources) {
-    let deployment = (sources.deployment)();
-    let since = deployment.versions.iter().map(|version| ([("guest", &*version.guest.name)], unix_s(version.since)));
-    out.family(Kind::Gauge, "snow_guest_loaded_timestamp_seconds", "When the version that serves was loaded.", since);
+fn of_guests(out: &mut Exposition, sources: &PageSources) {
+    let deployment = sources.serving.deployment();
+    let since = deployment
+        .versions
+        .iter()
+        .map(|version| ([("guest", &*version.guest.name)], unix_s(version.since)));
+    out.family(
+        MetricType::Gauge,
+        "snow_guest_loaded_timestamp_seconds",
+        "When the version that serves was loaded, in seconds since 1970.",
+        since,
+    );
     let mut alive: BTreeMap<Arc<str>, u64> = BTreeMap::new();
-    for version in sources.journal.versions() {
+    for version in sources.serving.journal().versions() {
         *alive.entry(version.guest.name.clone()).or_default() += 1;
     }
     let versions = alive.iter().map(|(name, count)| ([("guest", &**name)], count));
-    let help = "Versions that serve or are kept for the requests that they hold.";
-    out.family(Kind::Gauge, "snow_guest_versions", help, versions);
+    let help = "Versions that serve, or that are kept for the requests that they hold.";
+    out.family(MetricType::Gauge, "snow_guest_versions", help, versions);
     let registry = &sources.runtime.registry;
     let owners = sources.runtime.permits.owners();
-    let pendings = owners.iter().map(|(name, owner)| ([("guest", &**name)], registry.owned(*owner)));
-    out.family(Kind::Gauge, "snow_pendings", "Pendings that exist now, by the guest that made them.", pendings);
+    let pendings =
+        owners.iter().map(|(name, owner)| ([("guest", &**name)], registry.owned(*owner)));
+    out.family(
+        MetricType::Gauge,
+        "snow_pendings",
+        "Pendings that exist now, by the guest that created them.",
+        pendings,
+    );
 }
 
-fn of_workers(out: &mut Exposition, sources: &Sources) {
-    let numbers: Vec<String> = (0..sources.workers.len()).map(|number| number.to_string()).collect();
-    let workers = || numbers.iter().zip(&sources.workers).map(|(number, worker)| ([("worker", &**number)], worker));
-    let mut values = |kind, name, help, of: fn(&Stats) -> &Counter| {
-        out.family(kind, name, help, workers().map(|(labels, worker)| (labels, of(&worker.stats).get())));
+fn of_workers(out: &mut Exposition, sources: &PageSources) {
+    let numbers: Vec<String> =
+        (0..sources.workers.len()).map(|number| number.to_string()).collect();
+    let workers = || {
+        numbers
+            .iter()
+            .zip(&sources.workers)
+            .map(|(number, worker)| ([("worker", &**number)], worker))
     };
-    let (counter, gauge) = (Kind::Counter, Kind::Gauge);
+    let mut values = |kind, name, help, of: fn(&Stats) -> &Counter| {
+        out.family(
+            kind,
+            name,
+            help,
+            workers().map(|(labels, worker)| (labels, of(&worker.stats).get())),
+        );
+    };
+    let (counter, gauge) = (MetricType::Counter, MetricType::Gauge);
     values(gauge, "snow_connections", "Connections that are open now.", |stats| &stats.connections);
-    values(counter, "snow_connections_accepted_total", "Connections accepted.", |stats| &stats.accepted);
-    let help = "Connections closed at once, since there were too many.";
+    values(
+        counter,
+        "snow_connections_accepted_total",
+        "Connections accepted, including those that were closed at once.",
+        |stats| &stats.accepted,
+    );
+    let help = "Connections closed as they were accepted, because too many were open.";
     values(counter, "snow_connections_rejected_total", help, |stats| &stats.rejected);
-    values(counter, "snow_received_bytes_total", "Bytes received from clients.", |stats| &stats.received_bytes);
+    values(counter, "snow_received_bytes_total", "Bytes received from clients.", |stats| {
+        &stats.received_bytes
+    });
     values(counter, "snow_sent_bytes_total", "Bytes sent to clients.", |stats| &stats.sent_bytes);
-    values(gauge, "snow_calls", "Guests that wait or have an instance now.", |stats| &stats.calls);
-    let instances = |worker: &WorkerSource| worker.instances.load(Ordering::Relaxed);
+    values(gauge, "snow_calls", "Calls that have an instance or wait for one now.", |stats| {
+        &stats.calls
+    });
+    let instances = |worker: &WorkerHandle| worker.instances.load(Ordering::Relaxed);
     let alive = workers().map(|(labels, worker)| (labels, instances(worker)));
-    out.family(gauge, "snow_instances", "Instances of guests that are alive now.", alive);
-    let help = "Turns of a worker's loop, from the poll's return to the end: what whoever comes meanwhile waits for.";
+    out.family(gauge, "snow_instances", "Guest instances that are alive now.", alive);
+    let help = "Time of a turn of a worker's loop, from the poll's return to the turn's end. What arrives meanwhile waits.";
     let turns = workers().map(|(labels, worker)| (labels, worker.stats.turns.took_us.read()));
     out.histogram("snow_loop_turn_duration_seconds", help, 1e6, turns);
 }
 
-fn of_deployments(out: &mut Exposition, sources: &Sources) {
-    let happened = sources.journal.happened();
-    let mut counter = |name, help, value| out.single(Kind::Counter, name, help, value);
-    counter("snow_guest_swaps_total", "New versions that took the place of others.", happened.swaps);
-    counter("snow_guest_rollbacks_total", "Versions taken back, since they trapped.", happened.rollbacks);
-    counter("snow_guest_load_failures_total", "Files that could not be loaded.", happened.load_failures);
-    let help = "Lines that were not logged, since the log is not written fast enough.";
+fn of_deployments(out: &mut Exposition, sources: &PageSources) {
+    let totals = sources.serving.journal().totals();
+    let mut counter = |name, help, value| out.single(MetricType::Counter, name, help, value);
+    counter("snow_guest_swaps_total", "Versions that replaced an older version.", totals.swaps);
+    counter(
+        "snow_guest_rollbacks_total",
+        "Versions that were rolled back because they trapped too often.",
+        totals.rollbacks,
+    );
+    counter(
+        "snow_guest_load_failures_total",
+        "Guest files that could not be loaded.",
+        totals.load_failures,
+    );
+    let help = "Log lines that were dropped because the log was not written fast enough.";
     counter("snow_log_lines_dropped_total", help, sources.runtime.log.dropped());
 }
 
-fn of_process(out: &mut Exposition, sources: &Sources) {
+fn of_process(out: &mut Exposition, sources: &PageSources) {
     let version = [([("version", env!("CARGO_PKG_VERSION"))], 1)];
-    out.family(Kind::Gauge, "snow_build_info", "Which snow-host this is.", version);
+    out.family(
+        MetricType::Gauge,
+        "snow_build_info",
+        "The version of snow-host. The value is always 1.",
+        version,
+    );
     let started = unix_s(sources.started_at);
-    out.single(Kind::Gauge, "process_start_time_seconds", "When the server began.", started);
+    out.single(
+        MetricType::Gauge,
+        "process_start_time_seconds",
+        "When the server started, in seconds since 1970.",
+        started,
+    );
     if let Some(seconds) = process::cpu_s() {
-        out.single(Kind::Counter, "process_cpu_seconds_total", "Processor time of all threads.", seconds);
+        out.single(
+            MetricType::Counter,
+            "process_cpu_seconds_total",
+            "Processor time that all threads have used.",
+            seconds,
+        );
     }
     if let Some(bytes) = process::resident_bytes() {
-        out.single(Kind::Gauge, "process_resident_memory_bytes", "Memory in use.", bytes);
+        out.single(MetricType::Gauge, "process_resident_memory_bytes", "Memory in use.", bytes);
     }
     if let Some(count) = process::open_files() {
-        out.single(Kind::Gauge, "process_open_fds", "Open files and sockets.", count);
+        out.single(MetricType::Gauge, "process_open_fds", "Open files and sockets.", count);
     }
 }
 

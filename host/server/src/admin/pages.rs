@@ -1,18 +1,18 @@
-//! The pages, in the place of guests: a [`Guests`] of plain functions. Each answers at once, but for `/pending`, which
-//! waits for the workers.
+//! The pages that the admin listener serves in the place of guests.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::pending::{Questions, Wanted};
-use super::sources::Sources;
-use super::{QUESTIONS_MAX, exposition, guests, health, metrics};
+use super::sources::PageSources;
+use super::{QUESTIONS_MAX, exposition, guests, metrics};
 use snow_config::AdminListen;
 use snow_http::{Request, Response};
 use snow_runtime::{
-    Call, CallEnd, CallEntry, Guests, Outcome, Ran, Route, RouteEntry, RouteId, Router, Slot, VersionId,
+    Call, CallEnd, CallEntry, Guests, Outcome, Ran, Route, RouteEntry, RouteId, Router, Slot,
+    VersionId,
 };
-use snow_worker::Common;
+use snow_worker::{Common, LoopState};
 
 #[derive(Clone, Copy)]
 enum Page {
@@ -24,7 +24,7 @@ enum Page {
     Pending,
 }
 
-/// Their paths, in the order of their routes.
+/// The pages by path. The index of a page is the id of its route.
 const PAGES: [(&str, Page); 6] = [
     ("/", Page::Index),
     ("/healthz", Page::Alive),
@@ -35,26 +35,33 @@ const PAGES: [(&str, Page); 6] = [
 ];
 
 const INDEX: &str = "snow-host\n\n\
-    /healthz   whether every worker's loop turns: 200 or 503\n\
-    /readyz    whether requests are to be sent here: 200 or 503\n\
-    /metrics   what is counted, for Prometheus\n\
-    /guests    what is deployed, as JSON; for people ?format=text\n\
-    /pending   what is held, oldest first, as JSON: ?limit=100&after=CURSOR, which `next` says\n";
+    /healthz   200 while every worker's loop makes progress, else 503\n\
+    /readyz    200 while requests should be sent here, else 503\n\
+    /metrics   metrics, for Prometheus\n\
+    /guests    the guests and their versions, as JSON; as text with ?format=text\n\
+    /pending   the requests that are held, oldest first, as JSON: ?limit=100&after=CURSOR; CURSOR is `next` of the page before\n";
 
-/// See the module's text.
+/// How long a turn of a worker's loop may take before the worker is reported as stuck. Turns take
+/// milliseconds.
+const STUCK_MS: u64 = 5_000;
+
+/// The pages in the place of guests: implements [`Guests`] with plain functions. Each page is
+/// answered at once, except `/pending`, which is suspended until the workers have answered.
 pub struct Pages {
     router: Router,
-    sources: Sources,
+    sources: PageSources,
     questions: Questions,
-    /// Whether a request's host may be a name.
+    /// Whether the host of a request may be a name: see [`takes_names`].
     takes_names: bool,
 }
 
-/// Whether whoever asks may call this listener by a name.
+/// Returns whether clients may address this listener by a name.
 ///
-/// A page in somebody's browser may look up a name of its own as 127.0.0.1 and read what is here, for which the browser
-/// sends the name as the host. So on a loopback address only an IP address and `localhost` are taken. Other addresses are
-/// for a network, whose names are not known here; and no browser can reach a unix socket.
+/// A web page in somebody's browser could let a name of its own resolve to 127.0.0.1, and then read
+/// what this listener answers (DNS rebinding). The browser sends that name as the host. So a
+/// listener on a loopback address accepts only IP addresses and `localhost` as hosts. Other
+/// addresses are meant for a network, whose names are not known here, and no browser can connect to
+/// a unix socket.
 pub fn takes_names(address: &AdminListen) -> bool {
     match address {
         AdminListen::Address(address) => !address.ip().is_loopback(),
@@ -63,35 +70,39 @@ pub fn takes_names(address: &AdminListen) -> bool {
 }
 
 impl Pages {
-    /// Pages for one worker.
-    pub fn new(sources: Sources, shared: &Common, takes_names: bool) -> Pages {
+    /// Returns the pages for one worker, which has `common`.
+    pub fn new(sources: PageSources, common: &Common, takes_names: bool) -> Pages {
         let entry = |(route, (path, _)): (RouteId, &(&str, Page))| RouteEntry {
             version: VersionId(0),
             route,
             declared: Route { methods: vec!["GET".into()], pattern: (*path).to_owned() },
             mount: "".into(),
         };
-        let router = Router::new((0..).map(RouteId).zip(&PAGES).map(entry).collect()).expect("these patterns are fine");
-        let questions = Questions::new(shared.registry.clone(), shared.post.clone(), QUESTIONS_MAX);
+        let router = Router::new((0..).map(RouteId).zip(&PAGES).map(entry).collect())
+            .expect("the patterns are valid");
+        let questions = Questions::new(common.registry.clone(), common.post.clone(), QUESTIONS_MAX);
         Pages { router, sources, questions, takes_names }
     }
 
     fn show(&mut self, page: Page, request: &Request, now_ms: u64) -> Outcome {
         if !self.takes_names && !is_no_name(request.head.authority()) {
-            return Outcome::Respond(Response::text(421, "the host has to be an IP address or localhost\n"));
+            return Outcome::Respond(Response::text(
+                421,
+                "use an IP address or localhost as the host\n",
+            ));
         }
         let query = request.head.query().unwrap_or_default();
         let sources = &self.sources;
         Outcome::Respond(match page {
             Page::Index => Response::text(200, INDEX),
-            Page::Alive => health::alive(sources, now_ms),
-            Page::Ready => health::ready(sources),
+            Page::Alive => alive(sources, now_ms),
+            Page::Ready => ready(sources),
             Page::Metrics => with_type(metrics::text(sources), exposition::CONTENT_TYPE),
             Page::Guests if query == "format=text" => Response::text(200, &guests::text(sources)),
             Page::Guests => json(&guests::json(sources)),
             Page::Pending => match Wanted::parse(query) {
                 Ok(wanted) => match self.questions.ask(sources, wanted) {
-                    Some(waits) => return waits,
+                    Some(suspension) => return suspension,
                     None => Response::unavailable(),
                 },
                 Err(wrong) => Response::text(400, &wrong),
@@ -116,7 +127,9 @@ impl Guests for Pages {
     fn start(&mut self, _: Slot, call: Call) -> Ran {
         let mut leftover = Vec::new();
         let outcome = match call.entry {
-            CallEntry::Handle(request) => self.show(PAGES[call.route.index()].1, &request.request, call.now_ms),
+            CallEntry::Handle(request) => {
+                self.show(PAGES[call.route.index()].1, &request.request, call.now_ms)
+            }
             CallEntry::Resume { state, arrivals, .. } => {
                 leftover.extend(arrivals.iter().map(|arrival| arrival.handle));
                 let page = self.questions.answer(&self.sources, &state, call.now_ms);
@@ -126,15 +139,48 @@ impl Guests for Pages {
         Ran::Ended(CallEnd { outcome: Ok(outcome), leftover, request: None })
     }
 
-    // No call goes on, or waits in place.
+    // `start` ends every call, so there is no call to poll.
     fn poll(&mut self, _: Slot) -> Ran {
         Ran::Yielded
     }
 }
 
+/// `/healthz`: 200 while every loop makes progress or waits for something to do.
+///
+/// A loop records that it waits before it does, so one that is idle is not taken for one that is
+/// stuck.
+fn alive(sources: &PageSources, now_ms: u64) -> Response {
+    let states = sources.workers.iter().map(|worker| worker.stats.turns.state());
+    let stuck: Vec<String> =
+        (0..).zip(states).filter_map(|(number, state)| complaint(number, state, now_ms)).collect();
+    if stuck.is_empty() {
+        Response::text(200, "ok\n")
+    } else {
+        Response::text(503, &stuck.concat())
+    }
+}
+
+fn complaint(number: usize, state: LoopState, now_ms: u64) -> Option<String> {
+    let LoopState::Turns { since_ms } = state else { return None };
+    let took_ms = now_ms.saturating_sub(since_ms);
+    (took_ms >= STUCK_MS)
+        .then(|| format!("worker {number} is stuck: its turn has taken {took_ms} ms so far\n"))
+}
+
+/// `/readyz`: 200 while guests serve and connections are accepted.
+fn ready(sources: &PageSources) -> Response {
+    if sources.draining.has_begun() {
+        return Response::text(503, "draining\n");
+    }
+    match sources.serving.deployment().versions.is_empty() {
+        true => Response::text(503, "no guest serves\n"),
+        false => Response::text(200, "ok\n"),
+    }
+}
+
 fn with_type(body: String, content_type: &str) -> Response {
     let response = Response { status: 200, headers: Vec::new(), body: body.into_bytes() };
-    // What is true now is not true later.
+    // A page shows the state of now, which no cache should keep.
     response.with_field("content-type", content_type).with_field("cache-control", "no-store")
 }
 
@@ -142,7 +188,8 @@ fn json(value: &serde_json::Value) -> Response {
     with_type(format!("{value:#}\n"), "application/json")
 }
 
-/// Whether an authority has an IP address or `localhost` as its host, or nothing (HTTP/1.0, which no browser speaks).
+/// Returns whether the host of an authority is an IP address or `localhost`. An empty authority is
+/// accepted too: it comes from HTTP/1.0, which no browser speaks.
 fn is_no_name(authority: &str) -> bool {
     let host = match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((host, _)) => host,
@@ -157,11 +204,35 @@ mod tests {
 
     #[test]
     fn a_host_that_is_a_name_is_told_from_an_address() {
-        for good in ["", "127.0.0.1", "127.0.0.1:9090", "[::1]", "[::1]:9090", "localhost", "LocalHost:1", "10.0.0.7"] {
+        for good in [
+            "",
+            "127.0.0.1",
+            "127.0.0.1:9090",
+            "[::1]",
+            "[::1]:9090",
+            "localhost",
+            "LocalHost:1",
+            "10.0.0.7",
+        ] {
             assert!(is_no_name(good), "{good}");
         }
-        for bad in ["evil.example", "evil.example:9090", "localhost.evil.example", "127.0.0.1.evil.example", "::1x"] {
+        for bad in [
+            "evil.example",
+            "evil.example:9090",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example",
+            "::1x",
+        ] {
             assert!(!is_no_name(bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_long_turn_is_stuck_and_a_long_wait_is_not() {
+        assert_eq!(complaint(0, LoopState::Waits, u64::MAX), None);
+        assert_eq!(complaint(0, LoopState::Ended, u64::MAX), None);
+        assert_eq!(complaint(0, LoopState::Turns { since_ms: 1_000 }, 5_999), None);
+        let said = complaint(3, LoopState::Turns { since_ms: 1_000 }, 6_000).unwrap();
+        assert!(said.contains("worker 3") && said.contains("5000 ms"), "{said}");
     }
 }

@@ -1,28 +1,34 @@
-//! `/pending`: what is held, oldest first, a page at a time.
+//! `/pending`: the requests that are held, oldest first, a page at a time.
 //!
-//! The workers are asked, each answers on turns of its own, and the page waits for them as any held request does: as a
-//! suspension, whose pending the last one settles.
+//! The steps of one page:
+//!
+//! 1. [`Questions::ask`] sends each worker an [`Inspection`] and returns a suspension on a new
+//!    pending;
+//! 2. each worker looks through its suspensions over several turns, and hands its part of the page
+//!    to `reply`;
+//! 3. the last reply settles the pending, which resumes the suspension;
+//! 4. [`Questions::answer`] merges the parts.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, Weak};
 
 use serde_json::{Value, json};
 
 use super::WORKER;
-use super::sources::Sources;
-use snow_core::{PendingId, Registry, WorkerId};
+use super::sources::PageSources;
+use snow_core::{PendingId, Registry, WorkerId, lock};
 use snow_guests::Version;
 use snow_runtime::{Handle, Join, Outcome, Post, Settled, Settlement, Suspend, TimerState};
-use snow_worker::{HeldPage, HeldRequest, Inspection, LoopState, Position};
+use snow_worker::{HeldPage, HeldRequest, Inspection, LoopState, Message, Position};
 
-/// How long the workers may take. They look at some hundred held requests in each turn.
+/// How long the workers may take to answer. In each turn they look at some hundred held requests.
 const PATIENCE_MS: u32 = 5_000;
-/// Held requests of a page, unless it says otherwise.
+/// Held requests on a page if the query has no `limit`.
 const LIMIT: usize = 100;
-/// The same, whatever it says.
+/// The highest `limit`.
 const LIMIT_MAX: usize = 1_000;
 
-/// Which page is asked for.
+/// The page that a query asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wanted {
     limit: usize,
@@ -30,72 +36,100 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// Reads `limit=100&after=CURSOR`, either of which may be missing.
+    /// Reads `limit=100&after=CURSOR`. Either may be missing.
     ///
     /// # Errors
-    /// What is wrong, for people.
+    /// The text of an answer that says what is wrong.
     pub fn parse(query: &str) -> Result<Wanted, String> {
         let mut wanted = Wanted { limit: LIMIT, after: None };
         for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
             match parameter.split_once('=') {
                 Some(("limit", number)) => {
                     let limit = number.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
-                    wanted.limit = limit.ok_or_else(|| format!("limit is a number from 1 to {LIMIT_MAX}\n"))?;
+                    wanted.limit = limit
+                        .ok_or_else(|| format!("limit must be a number from 1 to {LIMIT_MAX}\n"))?;
                 }
                 Some(("after", cursor)) => {
                     let position = parse_cursor(cursor);
-                    wanted.after = Some(position.ok_or("after is what `next` of the page before said\n")?);
+                    wanted.after = Some(
+                        position.ok_or("after must be the value of `next` on the page before\n")?,
+                    );
                 }
-                _ => return Err("the parameters are limit and after, as in ?limit=100&after=CURSOR\n".into()),
+                _ => {
+                    return Err(
+                        "the parameters are limit and after, as in ?limit=100&after=CURSOR\n"
+                            .into(),
+                    );
+                }
             }
         }
         Ok(wanted)
     }
 }
 
-/// Questions to the workers.
+/// The questions to the workers that are under way.
 pub struct Questions {
     registry: Arc<Registry<Settled>>,
     post: Arc<dyn Post>,
     questions_max: usize,
+    /// The number of the next question.
     next: u64,
-    /// By number: those whose page waits, and those that a worker still has to answer.
+    /// By number: questions whose page waits, and those that a worker has yet to answer.
     under_way: BTreeMap<u64, Question>,
 }
 
 struct Question {
     wanted: Wanted,
-    answers: Arc<Answers>,
+    /// The pending on which the page waits.
+    id: PendingId,
+    /// The part of each worker, once it has answered.
+    parts: Arc<Mutex<Vec<Option<HeldPage>>>>,
+    /// Alive while a worker has yet to answer.
+    open: Weak<Settles>,
 }
 
 impl Questions {
-    /// None so far. Pages wait in this registry, and are woken by this post.
-    pub fn new(registry: Arc<Registry<Settled>>, post: Arc<dyn Post>, questions_max: usize) -> Questions {
+    /// Returns a list without questions. Pages wait in this registry and are woken by this post.
+    pub fn new(
+        registry: Arc<Registry<Settled>>,
+        post: Arc<dyn Post>,
+        questions_max: usize,
+    ) -> Questions {
         Questions { registry, post, questions_max, next: 0, under_way: BTreeMap::new() }
     }
 
-    /// Asks all workers. The page is to wait for this, and to be resumed with its state. `None`: too much is asked.
-    pub fn ask(&mut self, sources: &Sources, wanted: Wanted) -> Option<Outcome> {
+    /// Asks all workers. Returns the suspension of the page, which ends when they have answered.
+    /// `None` if too many questions are under way.
+    pub fn ask(&mut self, sources: &PageSources, wanted: Wanted) -> Option<Outcome> {
         let Questions { registry, under_way, .. } = self;
-        under_way.retain(|_, question| question.answers.are_awaited() || registry.token(question.answers.id).is_some());
+        under_way.retain(|_, question| {
+            question.open.strong_count() > 0 || registry.token(question.id).is_some()
+        });
         if self.under_way.len() >= self.questions_max {
             return None;
         }
         let id = self.registry.create(WORKER, None).ok()?;
-        let asked: Vec<_> =
-            (0..).zip(&sources.workers).filter(|(_, worker)| worker.stats.turns.state() != LoopState::Ended).collect();
-        let open = Open { pages: sources.workers.iter().map(|_| None).collect(), left: asked.len() };
-        let (registry, post) = (self.registry.clone(), self.post.clone());
-        let answers = Arc::new(Answers { id, registry, post, open: Mutex::new(open) });
-        answers.wake_if_complete();
-        for (number, worker) in asked {
-            let answer = Answer { to: answers.clone(), worker: number, page: None };
-            let reply = Box::new(move |page| answer.give(page));
-            worker.ask(Inspection { requests_max: wanted.limit, after: wanted.after, reply });
+        let open =
+            Arc::new(Settles { id, registry: self.registry.clone(), post: self.post.clone() });
+        let parts = Arc::new(Mutex::new(sources.workers.iter().map(|_| None).collect::<Vec<_>>()));
+        for (number, worker) in sources.workers.iter().enumerate() {
+            if worker.stats.turns.state() == LoopState::Ended {
+                continue;
+            }
+            let (parts, open) = (parts.clone(), open.clone());
+            let reply = Box::new(move |part| {
+                // `answer` empties the list when the page can't wait any longer.
+                if let Some(place) = lock(&parts).get_mut(number) {
+                    *place = Some(part);
+                }
+                drop(open);
+            });
+            let inspection = Inspection { requests_max: wanted.limit, after: wanted.after, reply };
+            worker.mailbox.send(Message::Inspect(Box::new(inspection)));
         }
         let number = self.next;
         self.next += 1;
-        self.under_way.insert(number, Question { wanted, answers });
+        self.under_way.insert(number, Question { wanted, id, parts, open: Arc::downgrade(&open) });
         Some(Outcome::Suspend(Suspend {
             handles: vec![Handle { id, timer: TimerState::None }],
             until: Join::All,
@@ -107,92 +141,56 @@ impl Questions {
         }))
     }
 
-    /// The page of a question, of what was answered in time.
-    pub fn answer(&self, sources: &Sources, state: &[u8], now_ms: u64) -> Option<Value> {
+    /// Returns the page of a question, with the parts that came in time.
+    pub fn answer(&self, sources: &PageSources, state: &[u8], now_ms: u64) -> Option<Value> {
         let number = u64::from_le_bytes(state.try_into().ok()?);
         let question = self.under_way.get(&number)?;
-        let pages = std::mem::take(&mut question.answers.lock().pages);
-        let missing: Vec<usize> =
-            (0..).zip(&pages).filter(|(_, page)| page.is_none()).map(|(number, _)| number).collect();
-        let (requests, next) = merge(pages.into_iter().flatten(), question.wanted.limit);
-        let versions = sources.journal.versions();
-        let rows: Vec<Value> = requests.iter().map(|request| row(request, &versions, now_ms)).collect();
+        let parts = std::mem::take(&mut *lock(&question.parts));
+        let missing: Vec<usize> = (0..)
+            .zip(&parts)
+            .filter(|(_, part)| part.is_none())
+            .map(|(number, _)| number)
+            .collect();
+        let (requests, next) = merge(parts.into_iter().flatten(), question.wanted.limit);
+        let versions = sources.serving.journal().versions();
+        let rows: Vec<Value> =
+            requests.iter().map(|request| row(request, &versions, now_ms)).collect();
         Some(json!({ "pending": rows, "next": next.map(cursor), "workers_missing": missing }))
     }
 }
 
-/// What the workers have answered.
-struct Answers {
-    /// What the page waits for.
+/// Settles the pending of a page when it is dropped. All replies of a question share one, so the
+/// last reply settles it, even if that reply is dropped unused because its worker ends.
+struct Settles {
     id: PendingId,
     registry: Arc<Registry<Settled>>,
     post: Arc<dyn Post>,
-    open: Mutex<Open>,
 }
 
-struct Open {
-    /// By worker.
-    pages: Vec<Option<HeldPage>>,
-    /// Workers that have not answered.
-    left: usize,
-}
-
-impl Answers {
-    fn put(&self, worker: usize, page: Option<HeldPage>) {
-        let mut open = self.lock();
-        open.left -= 1;
-        // They are gone if the page could not wait any longer.
-        if let Some(place) = open.pages.get_mut(worker) {
-            *place = page;
-        }
-        drop(open);
-        self.wake_if_complete();
-    }
-
-    fn wake_if_complete(&self) {
-        if self.are_awaited() {
-            return;
-        }
-        // Its client may have left: then nobody waits.
-        if let Ok(Some(waiter)) = self.registry.settle(self.id, Settled::new(Settlement::Value(Vec::new()))) {
+impl Drop for Settles {
+    fn drop(&mut self) {
+        // It fails if the pending is gone, because the client has left or the page waited too long.
+        if let Ok(Some(waiter)) =
+            self.registry.settle(self.id, Settled::new(Settlement::Value(Vec::new())))
+        {
             self.post.wake(&[waiter]);
         }
     }
-
-    fn are_awaited(&self) -> bool {
-        self.lock().left > 0
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Open> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-/// One worker's answer. Given by dropping it: a worker that ends before it answers has answered, too.
-struct Answer {
-    to: Arc<Answers>,
-    worker: usize,
-    page: Option<HeldPage>,
-}
-
-impl Answer {
-    fn give(mut self, page: HeldPage) {
-        self.page = Some(page);
-    }
-}
-
-impl Drop for Answer {
-    fn drop(&mut self) {
-        self.to.put(self.worker, self.page.take());
-    }
-}
-
-/// One page of several, and where the next one begins. Beyond the end of any of them nobody knows who is missing.
-fn merge(pages: impl Iterator<Item = HeldPage>, limit: usize) -> (Vec<HeldRequest>, Option<Position>) {
+/// Merges the parts of several workers into one page. Returns the position after which the next
+/// page begins, if there may be one.
+///
+/// A part that was cut off at `more_after` knows nothing of later positions. So the page ends at
+/// the earliest such cut: what lies beyond it would leave gaps.
+fn merge(
+    parts: impl Iterator<Item = HeldPage>,
+    limit: usize,
+) -> (Vec<HeldRequest>, Option<Position>) {
     let (mut requests, mut end) = (Vec::new(), None::<Position>);
-    for page in pages {
-        end = [end, page.more_after].into_iter().flatten().min();
-        requests.extend(page.requests);
+    for part in parts {
+        end = [end, part.more_after].into_iter().flatten().min();
+        requests.extend(part.requests);
     }
     requests.retain(|request: &HeldRequest| end.is_none_or(|end| request.position <= end));
     requests.sort_by_key(|request| request.position);
@@ -204,7 +202,9 @@ fn merge(pages: impl Iterator<Item = HeldPage>, limit: usize) -> (Vec<HeldReques
 }
 
 fn row(request: &HeldRequest, versions: &[Arc<Version>], now_ms: u64) -> Value {
-    let is_its = |version: &&Arc<Version>| version.id == request.version && version.guest.name == request.name;
+    let is_its = |version: &&Arc<Version>| {
+        version.id == request.version && version.guest.name == request.name
+    };
     let version = versions.iter().find(is_its);
     let route = version.and_then(|version| version.guest.routes.get(request.route.index()));
     json!({
@@ -246,7 +246,12 @@ mod tests {
 
     fn held(started_ms: u64, worker: u16) -> HeldRequest {
         HeldRequest {
-            position: Position { started_ms, worker: WorkerId(worker), slot: started_ms as u32, generation: 0 },
+            position: Position {
+                started_ms,
+                worker: WorkerId(worker),
+                slot: started_ms as u32,
+                generation: 0,
+            },
             id: RequestId::made(1),
             client: "127.0.0.1:1".parse().unwrap(),
             version: VersionId(0),
@@ -273,10 +278,20 @@ mod tests {
 
     #[test]
     fn pages_of_workers_become_one() {
-        assert_eq!(merged(vec![page(0, &[1, 5], false), page(1, &[2], false)], 4), (vec![1, 2, 5], None));
-        assert_eq!(merged(vec![page(0, &[1, 5], true), page(1, &[2, 3], true)], 2), (vec![1, 2], Some(2)));
-        // Of the second, one had ended before it was described: what follows 3 is not known.
-        assert_eq!(merged(vec![page(0, &[1, 5], false), page(1, &[3], true)], 3), (vec![1, 3], Some(3)));
+        assert_eq!(
+            merged(vec![page(0, &[1, 5], false), page(1, &[2], false)], 4),
+            (vec![1, 2, 5], None)
+        );
+        assert_eq!(
+            merged(vec![page(0, &[1, 5], true), page(1, &[2, 3], true)], 2),
+            (vec![1, 2], Some(2))
+        );
+        // The second worker found two, but one ended before it was described: what follows 3 is not
+        // known.
+        assert_eq!(
+            merged(vec![page(0, &[1, 5], false), page(1, &[3], true)], 3),
+            (vec![1, 3], Some(3))
+        );
         assert_eq!(merged(Vec::new(), 2), (Vec::new(), None));
     }
 
@@ -286,7 +301,16 @@ mod tests {
         let position = held(7, 2).position;
         let query = format!("limit=5&after={}", cursor(position));
         assert_eq!(Wanted::parse(&query), Ok(Wanted { limit: 5, after: Some(position) }));
-        for bad in ["limit=0", "limit=1001", "limit=x", "after=1.2.3", "after=1.2.3.4.5", "after=", "what=1", "limit"] {
+        for bad in [
+            "limit=0",
+            "limit=1001",
+            "limit=x",
+            "after=1.2.3",
+            "after=1.2.3.4.5",
+            "after=",
+            "what=1",
+            "limit",
+        ] {
             assert!(Wanted::parse(bad).is_err(), "{bad}");
         }
     }

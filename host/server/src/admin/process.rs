@@ -1,23 +1,25 @@
-//! What the system knows of this process, from `/proc`. What can't be read is left out.
+//! What the system knows of this process, from `/proc`. Each function returns `None` if it can't be
+//! read.
 
 use std::fs;
 
-/// What one tick of the processor's time is in `/proc`: on every Linux (USER_HZ).
+/// Ticks of processor time in a second, as `/proc` counts them on every Linux (USER_HZ).
 const TICKS_PER_S: f64 = 100.0;
 
-/// Memory that is in use now, in bytes.
+/// Returns the memory in use, in bytes.
 pub fn resident_bytes() -> Option<u64> {
     status_kb("VmRSS:").map(|kb| kb * 1024)
 }
 
-/// Processor time so far, of all threads, in seconds.
+/// Returns the processor time that all threads have used, in seconds.
 pub fn cpu_s() -> Option<f64> {
     parse_cpu(&fs::read_to_string("/proc/self/stat").ok()?)
 }
 
-/// Open files and sockets.
+/// Returns the number of open files and sockets.
 pub fn open_files() -> Option<u64> {
-    // Linux 6.2 and later say how many there are. Else they are counted, which takes longer the more there are.
+    // Since Linux 6.2 the folder's size is their number. Before, it is 0, and they are counted,
+    // which takes longer the more there are.
     match fs::metadata("/proc/self/fd").ok()?.len() {
         0 => Some(fs::read_dir("/proc/self/fd").ok()?.count() as u64),
         count => Some(count),

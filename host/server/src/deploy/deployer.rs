@@ -1,298 +1,307 @@
-//! Keeps what serves in step with the guests folder: loads what is new there, and puts it in place as a whole.
+//! The deployer's thread: follows the guests folder and does what workers report.
 //!
-//! One thread does this, beside the workers: reading, compiling, building the table of routes and freeing what nobody
-//! needs any more never keep a loop waiting. A version that can't be loaded changes nothing. One that traps too often in
-//! its first calls is withdrawn, and the one before it serves again.
+//! Guests are loaded on another thread, one after another, so a version that has to be rolled back
+//! does not wait while another is compiled. The changes found in one look at the folder are
+//! published together.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
-use super::remarks::remarks;
-use super::versions::Versions;
-use crate::deploy::journal::Journal;
-use snow_config::manifest::{self, Manifest, restart_only};
-use snow_config::{Limits, Rollback};
-use snow_guests::{Conflict, Deployment, Guest, Misfit, Runtime, Share, Successor, Trial, Version};
-use snow_runtime::{Level, Log, VersionId};
-use snow_worker::{Mailbox, Message};
+use super::catalog::Catalog;
+use super::debounce::{AfterFailure, Change, Changes, Debounce};
+use super::loading::{self, Batch, LeftOut, Loaded};
+use crate::folder::{GuestFile, scan};
+use snow_config::{CompileConfig, Config, Overrides, Settings, manifest};
+use snow_core::{error_chain, lock};
+use snow_guests::{Loader, Report};
+use snow_runtime::{Level, Log};
 
-/// A guest that was left out, and why.
-#[derive(Debug)]
-pub struct LeftOut {
-    /// Its file.
-    pub path: PathBuf,
-    /// What is wrong and what to do.
-    pub error: anyhow::Error,
+/// What the deployer's thread is told.
+pub enum DeployerMessage {
+    /// The folder may have changed.
+    Look,
+    /// A worker's report about a version.
+    Report(Report),
+    /// The result of loading what changed. Empty if the loading thread found nothing, or panicked.
+    Loaded(Vec<Loaded>),
+    /// The server ends: nothing more is deployed.
+    Stop,
 }
 
-/// How a worker is told of a deployment.
-pub struct Link {
-    /// Where its orders go.
-    pub mailbox: Arc<Mailbox>,
-    /// Where its instances are counted.
-    pub instances: Arc<AtomicUsize>,
-    /// Where it finds its share.
-    pub successor: Successor,
-}
-
-/// What serves now, for others to look at.
-#[derive(Clone)]
-pub struct Published(Arc<Mutex<(Arc<Deployment>, Arc<Limits>)>>);
-
-impl Published {
-    fn new(deployment: Arc<Deployment>, limits: Arc<Limits>) -> Published {
-        Published(Arc::new(Mutex::new((deployment, limits))))
-    }
-
-    /// What serves now.
-    pub fn deployment(&self) -> Arc<Deployment> {
-        self.lock().0.clone()
-    }
-
-    /// The limits in force.
-    pub fn limits(&self) -> Arc<Limits> {
-        self.lock().1.clone()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, (Arc<Deployment>, Arc<Limits>)> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// See the module's text.
+/// Follows the guests folder. [`Deployer::run`] is the body of its thread.
 pub struct Deployer {
-    runtime: Runtime,
+    folder: PathBuf,
+    overrides: Overrides,
+    compile: CompileConfig,
+    catalog: Catalog,
+    loader: Arc<Mutex<Loader>>,
+    debounce: Debounce,
     log: Log,
-    /// What takes effect of it.
-    manifest: Manifest,
-    /// By name.
-    guests: BTreeMap<String, Deployed>,
-    /// Guests whose newest file can't be loaded.
-    left_out: BTreeSet<String>,
-    versions: Versions,
-    published: Published,
-    journal: Arc<Journal>,
-    links: Vec<Link>,
-    /// What has been said of conflicting patterns.
-    conflicts: Vec<Conflict>,
-}
-
-/// A guest that serves.
-struct Deployed {
-    path: PathBuf,
-    version: Arc<Version>,
-    /// What serves again if that one fails its trial, for as long as that lasts.
-    before: Option<Arc<Version>>,
+    /// The zero of the debounce's clock.
+    started: Instant,
+    /// Cloned for loading threads, which send what they loaded.
+    to_deployer: Sender<DeployerMessage>,
+    /// A loading thread runs. The folder is not looked at until it has ended.
+    is_loading: bool,
+    /// The folder may have changed since the last look.
+    may_have_changed: bool,
+    /// The last look failed, and the log says so.
+    is_unseen: bool,
+    /// A new manifest comes into force with the next deployment.
+    has_new_manifest: bool,
 }
 
 impl Deployer {
-    /// With no guests yet, and no workers.
-    pub fn new(runtime: Runtime, log: Log, manifest: Manifest) -> Deployer {
-        let (deployment, _) = Deployment::new(Vec::new(), &runtime.permits);
-        let published = Published::new(Arc::new(deployment), runtime.limits.clone());
+    /// Returns a deployer for a folder of which everything that `debounce` knows is in the catalog.
+    pub fn new(
+        config: &Config,
+        catalog: Catalog,
+        loader: Loader,
+        debounce: Debounce,
+        log: Log,
+        started: Instant,
+        to_deployer: Sender<DeployerMessage>,
+    ) -> Deployer {
+        let Config { guests: folder, overrides, compile, .. } = config.clone();
+        let loader = Arc::new(Mutex::new(loader));
         Deployer {
-            runtime,
+            folder,
+            overrides,
+            compile,
+            catalog,
+            loader,
+            debounce,
             log,
-            manifest,
-            guests: BTreeMap::new(),
-            left_out: BTreeSet::new(),
-            versions: Versions::default(),
-            published,
-            journal: Arc::default(),
-            links: Vec::new(),
-            conflicts: Vec::new(),
+            started,
+            to_deployer,
+            is_loading: false,
+            may_have_changed: false,
+            is_unseen: false,
+            has_new_manifest: false,
         }
     }
 
-    /// What serves now, for others to look at.
-    pub fn published(&self) -> Published {
-        self.published.clone()
-    }
-
-    /// What has been done so far, for others to look at.
-    pub fn journal(&self) -> Arc<Journal> {
-        self.journal.clone()
-    }
-
-    /// A worker's share of what serves now.
-    pub fn share(&self, instances: Arc<AtomicUsize>) -> Share {
-        let older = self.versions.alive();
-        let runtime = self.runtime.for_worker(instances);
-        self.published.deployment().share(runtime, &older, self.manifest.server.access_log)
-    }
-
-    /// The workers that are told from now on.
-    pub fn connect(&mut self, links: Vec<Link>) {
-        self.links = links;
-    }
-
-    /// Another manifest counts, once [`Deployer::publish`] is called. What of it can't take effect is said.
-    pub fn take_manifest(&mut self, manifest: &Manifest) {
-        for line in restart_only(&self.manifest, manifest) {
-            self.log.host(Level::Warn, line);
-        }
-        self.manifest = manifest.live(&self.manifest);
-        let limits = Arc::new(self.manifest.limits.clone());
-        let permits = self.runtime.permits.under(&self.manifest.guests, &limits);
-        self.runtime = self.runtime.under(limits, permits);
-        self.log.host(Level::Info, format!("{} is in force", manifest::FILE_NAME));
-    }
-
-    /// A guest could not be loaded from this file. Whatever served before serves on.
-    pub fn refused(&mut self, name: &str, path: &Path, error: &anyhow::Error) {
-        self.left_out.insert(name.to_owned());
-        self.journal.failed(name, path, format!("{error:#}"));
-    }
-
-    /// A guest was loaded from this file. It serves once [`Deployer::publish`] is called.
-    pub fn put(&mut self, name: &str, path: &Path, guest: Guest) {
-        let replaced = self.guests.remove(name);
-        self.left_out.remove(name);
-        self.journal.loaded(name, path, replaced.is_some());
-        // The first version has nothing that could take its place.
-        let rollback = replaced.as_ref().map_or(Rollback::Never, |_| self.rollback(name));
-        let version = Arc::new(Version {
-            guest,
-            id: self.versions.free_id(),
-            nth: self.versions.newest(name) + 1,
-            since: SystemTime::now(),
-            trial: Trial::new(rollback),
-        });
-        self.versions.add(&version);
-        let before = replaced.and_then(Deployed::good_one);
-        if !self.links.is_empty() {
-            let (nth, file, routes) = (version.nth, path.display(), version.guest.routes.len());
-            let message = format!("{name}: version {nth} serves, from {file} with {routes} routes");
-            self.log.host(Level::Info, message);
-        }
-        self.guests.insert(name.to_owned(), Deployed { path: path.to_owned(), version, before });
-    }
-
-    fn rollback(&self, name: &str) -> Rollback {
-        let own = self.manifest.guests.get(name).and_then(|config| config.rollback);
-        own.unwrap_or(self.manifest.rollback)
-    }
-
-    /// A guest's file is gone. Which version served, if one did.
-    pub fn remove(&mut self, name: &str) -> Option<u32> {
-        self.journal.removed(name);
-        self.left_out.remove(name);
-        self.guests.remove(name).map(|deployed| deployed.version.nth)
-    }
-
-    /// What calls share, under the manifest that counts.
-    pub fn runtime(&self) -> &Runtime {
-        &self.runtime
-    }
-
-    /// The limits in force.
-    pub fn limits(&self) -> &Limits {
-        &self.runtime.limits
-    }
-
-    /// Whether a guest of this name serves, and which version.
-    pub fn serves(&self, name: &str) -> Option<u32> {
-        self.guests.get(name).map(|deployed| deployed.version.nth)
-    }
-
-    /// What a deployer has perhaps overlooked, for the log. `is_folder`: this is not a single guest's file.
-    pub fn remarks(&self, is_folder: bool) -> Vec<(Level, String)> {
-        remarks(&self.published.deployment(), &self.manifest.guests, &self.left_out, is_folder)
-    }
-
-    /// A version has passed its trial: the one before it is kept for nobody but the requests that it still has.
-    pub fn prove(&mut self, version: VersionId) {
-        if let Some(deployed) = self.guests.values_mut().find(|deployed| deployed.version.id == version) {
-            deployed.before = None;
-        }
-    }
-
-    /// A version has trapped too often in its first calls: the one before it serves again, until the file changes.
-    /// Returns what [`Deployer::publish`] does.
-    pub fn roll_back(&mut self, version: VersionId) -> Vec<LeftOut> {
-        let found = self.guests.values_mut().find(|deployed| deployed.version.id == version);
-        let Some((deployed, before)) = found.and_then(|deployed| deployed.before.take().map(|b| (deployed, b))) else {
-            // It was replaced meanwhile.
-            return Vec::new();
-        };
-        let failed = std::mem::replace(&mut deployed.version, before);
-        failed.trial.withdraw();
-        let (name, traps) = (&failed.guest.name, failed.trial.traps());
-        let (bad, good) = (failed.nth, deployed.version.nth);
-        let message = format!(
-            "{name}: {traps} of the first calls of version {bad} have trapped (above is why); version {good} serves \
-             again until {} changes",
-            deployed.path.display()
-        );
-        self.log.host(Level::Error, message);
-        self.journal.rolled_back(name, bad);
-        self.publish()
-    }
-
-    /// Puts what is loaded in place, as a whole, on every worker. Guests whose routes do not fit beside the others' are
-    /// left out and returned.
-    pub fn publish(&mut self) -> Vec<LeftOut> {
-        let versions = self.guests.values().map(|deployed| deployed.version.clone()).collect();
-        let (deployment, misfits) = Deployment::new(versions, &self.runtime.permits);
-        let rejected = misfits.into_iter().filter_map(|misfit| self.leave_out(misfit)).collect();
-        self.report_conflicts(&deployment);
-        *self.published.lock() = (Arc::new(deployment), self.runtime.limits.clone());
-        self.journal.set_versions(self.versions.known());
-        for link in &self.links {
-            link.successor.put(self.share(link.instances.clone()));
-            link.mailbox.send(Message::Adopt);
-        }
-        self.expel();
-        rejected
-    }
-
-    fn leave_out(&mut self, Misfit { version, error }: Misfit) -> Option<LeftOut> {
-        let deployed = self.guests.remove(&*version.guest.name)?;
-        let error = anyhow::Error::from(error).context("does not fit beside the other guests");
-        self.journal.failed(&version.guest.name, &deployed.path, format!("{error:#}"));
-        Some(LeftOut { path: deployed.path, error })
-    }
-
-    /// Each once, for as long as it lasts.
-    fn report_conflicts(&mut self, deployment: &Deployment) {
-        let conflicts = deployment.conflicts();
-        for conflict in conflicts.iter().filter(|conflict| !self.conflicts.contains(conflict)) {
-            self.log.host(Level::Warn, conflict.to_string());
-        }
-        self.conflicts = conflicts;
-    }
-
-    /// Versions that are too many: their requests are answered 503.
-    fn expel(&mut self) {
-        let kept: Vec<VersionId> = self.guests.values().flat_map(Deployed::ids).collect();
-        let most = self.runtime.limits.versions_max;
-        for version in self.versions.take_excess(most, &kept) {
-            let (name, nth) = (&version.guest.name, version.nth);
-            let message = format!(
-                "{name}: more than {most} versions have requests; those of version {nth} are answered 503 (versions_max)"
-            );
-            self.log.host(Level::Warn, message);
-            for link in &self.links {
-                link.mailbox.send(Message::Expel { version: version.id });
+    /// Runs until it is told to stop.
+    pub fn run(mut self, messages: &Receiver<DeployerMessage>) {
+        self.verify();
+        loop {
+            let mut next = match self.next_look() {
+                None => messages.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(timeout) => messages.recv_timeout(timeout),
+            };
+            // All messages that have arrived are taken before the folder is looked at: a burst of
+            // changes is one look.
+            loop {
+                match next {
+                    Ok(DeployerMessage::Look) | Err(RecvTimeoutError::Timeout) => {
+                        self.may_have_changed = true
+                    }
+                    Ok(DeployerMessage::Report(report)) => self.act_on(report),
+                    Ok(DeployerMessage::Loaded(loaded)) => self.put_in_place(loaded),
+                    Ok(DeployerMessage::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                }
+                let Ok(message) = messages.try_recv() else { break };
+                next = Ok(message);
+            }
+            if self.may_have_changed && !self.is_loading {
+                self.may_have_changed = false;
+                self.look();
             }
         }
     }
-}
 
-impl Deployed {
-    /// What its successor falls back on: a version that has trapped in an unfinished trial is passed over.
-    fn good_one(self) -> Option<Arc<Version>> {
-        let is_doubtful = !self.version.trial.is_over() && self.version.trial.traps() > 0;
-        match self.before {
-            Some(before) if is_doubtful => Some(before),
-            _ => Some(self.version),
+    fn next_look(&self) -> Option<Duration> {
+        let at_ms = self.debounce.next_look_ms().filter(|_| !self.is_loading)?;
+        Some(Duration::from_millis(at_ms.saturating_sub(self.now_ms())))
+    }
+
+    fn now_ms(&self) -> u64 {
+        self.started.elapsed().as_millis() as u64
+    }
+
+    fn act_on(&mut self, report: Report) {
+        match report {
+            // Freeing it may take long, so it happens on this thread and not on a worker's.
+            Report::Retired(retired) => drop(retired),
+            Report::TrialPassed { version } => self.catalog.prove(version),
+            Report::TrialFailed { version } => {
+                let left_out = self.catalog.roll_back(version);
+                self.log_left_out(left_out);
+            }
         }
     }
 
-    fn ids(&self) -> impl Iterator<Item = VersionId> {
-        std::iter::once(&self.version).chain(&self.before).map(|version| version.id)
+    /// Looks at the folder, and acts on the changes that are complete.
+    fn look(&mut self) {
+        let snapshot = match scan(&self.folder, self.catalog.limits().guests_max) {
+            Ok(snapshot) => snapshot,
+            Err(error) => {
+                self.debounce.unseen(self.now_ms());
+                if !std::mem::replace(&mut self.is_unseen, true) {
+                    self.log
+                        .host(Level::Error, format!("{error}; the guests that serve keep serving"));
+                }
+                return;
+            }
+        };
+        if std::mem::replace(&mut self.is_unseen, false) {
+            self.log.host(
+                Level::Info,
+                format!("the guests folder {} can be read again", self.folder.display()),
+            );
+        }
+        let Changes { guests, manifest } = self.debounce.observe(snapshot, self.now_ms());
+        let must_publish = manifest && self.take_manifest();
+        self.take_changes(guests, must_publish);
+    }
+
+    /// Reads `snow.toml`. Returns whether it is valid; if it is not, the settings in force stay.
+    fn take_manifest(&mut self) -> bool {
+        match Settings::read(&self.folder, &self.overrides) {
+            Ok(settings) => {
+                self.catalog.take_manifest(&settings.manifest);
+                self.renew_loader();
+                self.has_new_manifest = true;
+                true
+            }
+            Err(error) => {
+                if self.debounce.manifest_failed() == AfterFailure::Report {
+                    let file = manifest::FILE_NAME;
+                    self.log.host(
+                        Level::Error,
+                        format!("{file} is invalid, so the settings in force stay:\n{error}"),
+                    );
+                }
+                false
+            }
+        }
+    }
+
+    /// Replaces the loader, which applies limits too, by one with the limits in force.
+    fn renew_loader(&mut self) {
+        match Loader::new(self.catalog.runtime(), &self.compile, self.log.clone()) {
+            Ok(loader) => self.loader = Arc::new(Mutex::new(loader)),
+            Err(error) => self.log.host(
+                Level::Error,
+                format!("guests are still loaded under the old limits: {}", error_chain(&error)),
+            ),
+        }
+    }
+
+    /// Acts on changes of guests. Publishes at once if nothing has to be loaded and `must_publish`
+    /// is set or a guest was removed; otherwise publishing waits for the loading.
+    fn take_changes(&mut self, changes: Vec<Change>, mut must_publish: bool) {
+        let mut to_load = Vec::new();
+        for change in changes {
+            match change {
+                Change::Removed { name } => must_publish |= self.remove(&name),
+                Change::Written { name, files } => match files.as_slice() {
+                    [GuestFile { path, .. }] => to_load.push((name, path.clone())),
+                    several => self.note_failure(&name, &LeftOut::ambiguous(&name, several)),
+                },
+            }
+        }
+        match to_load.is_empty() {
+            true if must_publish => self.publish(),
+            true => {}
+            false => self.load(to_load),
+        }
+    }
+
+    fn remove(&mut self, name: &str) -> bool {
+        let Some(version) = self.catalog.remove(name) else { return false };
+        let message = format!(
+            "{name} was removed; version {version} stays until the requests that it holds are answered"
+        );
+        self.log.host(Level::Info, message);
+        true
+    }
+
+    /// Loads files on another thread, which sends [`DeployerMessage::Loaded`] at its end.
+    fn load(&mut self, files: Vec<(String, PathBuf)>) {
+        self.spawn_loading(move |loader, batch| {
+            files.into_iter().for_each(|(name, path)| batch.load(loader, name, path));
+        });
+    }
+
+    /// Reads the files of guests that the loader recognised by size and time alone. A guest whose
+    /// file holds something else is loaded again.
+    fn verify(&mut self) {
+        if lock(&self.loader).has_unverified() {
+            self.spawn_loading(|loader, batch| {
+                for path in loader.verify() {
+                    let Some(name) =
+                        path.file_stem().and_then(|stem| stem.to_str()).map(str::to_owned)
+                    else {
+                        continue;
+                    };
+                    batch.load(loader, name, path);
+                }
+            });
+        }
+    }
+
+    fn spawn_loading(&mut self, work: impl FnOnce(&Loader, &mut Batch) + Send + 'static) {
+        self.is_loading = true;
+        if let Err(error) = loading::spawn(self.loader.clone(), self.to_deployer.clone(), work) {
+            self.is_loading = false;
+            let message = format!(
+                "no thread can be started to load the guests that changed: {error}. Write their files again to retry"
+            );
+            self.log.host(Level::Error, message);
+        }
+    }
+
+    fn put_in_place(&mut self, loaded: Vec<Loaded>) {
+        self.is_loading = false;
+        let must_publish = !loaded.is_empty();
+        for Loaded { name, path, guest } in loaded {
+            match guest {
+                Ok(guest) => self.catalog.put(&name, &path, guest),
+                Err(error) => self.note_failure(&name, &LeftOut { path, error: error.into() }),
+            }
+        }
+        if must_publish {
+            self.publish();
+        }
+        self.verify();
+    }
+
+    fn publish(&mut self) {
+        let left_out = self.catalog.publish();
+        self.log_left_out(left_out);
+        if std::mem::take(&mut self.has_new_manifest) {
+            for (level, remark) in self.catalog.remarks(self.folder.is_dir()) {
+                self.log.host(level, remark);
+            }
+        }
+    }
+
+    fn log_left_out(&self, left_out: Vec<LeftOut>) {
+        for LeftOut { path, error } in left_out {
+            self.log.host(
+                Level::Error,
+                format!("{} is left out: {}", path.display(), error_chain(error.as_ref())),
+            );
+        }
+    }
+
+    /// Notes and logs that a guest can't be loaded, unless its file is so new that it may be
+    /// incomplete.
+    fn note_failure(&mut self, name: &str, LeftOut { path, error }: &LeftOut) {
+        if self.debounce.failed(name) == AfterFailure::Retry {
+            return;
+        }
+        self.catalog.note_failure(name, path, error);
+        let consequence = match self.catalog.serves(name) {
+            Some(version) => format!("can't replace version {version}, which keeps serving"),
+            None => "is left out".to_owned(),
+        };
+        self.log.host(
+            Level::Error,
+            format!("{} {consequence}: {}", path.display(), error_chain(error.as_ref())),
+        );
     }
 }

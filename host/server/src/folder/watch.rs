@@ -1,14 +1,15 @@
-//! Tells when something in a folder may have changed: from the kernel's events, or by looking again and again where there
-//! are none.
+//! Reports that something in a folder may have changed. It learns so from the kernel's events, or
+//! by looking at the folder again and again where there are none.
 //!
-//! Links are followed all the way: a link in the path that is swapped, a parent that is renamed, a folder that is
-//! removed and made again and a mounted ConfigMap's `..data` are noticed as a written file is. Not noticed are: a write
-//! through a hard link in another folder, and a file system that is mounted over a folder, or unmounted, later.
+//! Links are followed all the way. A link in the path that is swapped, a parent that is renamed, a
+//! folder that is removed and made again and a mounted ConfigMap's `..data` are noticed just as a
+//! written file is. Not noticed are a write through a hard link in another folder, and a file
+//! system that is later mounted over a folder or unmounted.
 
-mod bell;
 mod interest;
 mod notifier;
 mod shared;
+mod signal;
 mod sources;
 #[cfg(test)]
 mod tests;
@@ -17,24 +18,25 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use self::bell::Bell;
 use self::interest::Interest;
 use self::notifier::Notifier;
+use self::signal::Signal;
 use self::sources::Tree;
 use snow_config::WatchLimits;
+use snow_core::lock;
 
 /// How often a folder is looked at whose changes the kernel can't report.
 const POLL_MS: u64 = WatchLimits::DEFAULT.poll_ms;
-/// How often in a row directories are looked up that change meanwhile.
+/// How often in a row directories are looked up again because they changed meanwhile.
 const ROUNDS_MAX: usize = 8;
 
-/// A thread that watches. Dropping it ends the thread, after a report that is under way.
+/// A thread that watches a folder. Dropping it ends the thread, after a report that is under way.
 pub struct Watch {
-    bell: Arc<Bell>,
+    signal: Arc<Signal>,
     mode: Arc<Mutex<WatchMode>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -42,65 +44,84 @@ pub struct Watch {
 /// How changes are noticed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WatchMode {
-    /// The kernel tells. Nothing runs while nothing changes.
+    /// The kernel reports events. The thread sleeps while nothing changes.
     Notified,
-    /// By looking.
+    /// The folder is looked at periodically.
     Polled {
-        /// How often.
+        /// The period.
         every_ms: u64,
-        /// Why it has to be so, for the log.
+        /// Why the kernel's events can't be used, for the log.
         why: String,
     },
 }
 
 impl Watch {
-    /// Watches a folder of guests, or one guest's file, and the manifest. It need not be there yet.
+    /// Watches a folder of guests, or one guest's file, and the manifest. The path need not exist
+    /// yet.
     ///
-    /// `changed` is called on the watch's thread: at once after the first event, and then at most each `rest_ms`
-    /// ([`WatchLimits`]). It may be called though nothing has changed, but not for files of other names. Whatever
-    /// changes after `start` has returned is reported.
+    /// `changed` is called on the watch's thread: at once after the first event, and then at most
+    /// every `rest_ms` ([`WatchLimits`]). It may be called though nothing has changed, but not for
+    /// files that are neither guests nor the manifest. Everything that changes after `start` has
+    /// returned is reported.
     ///
-    /// If the kernel can't report changes (a shared file system, a directory on the way that can't be read, the system's
-    /// limits), `changed` is called every `poll_ms`, changed or not. The watch may turn to that later, when a link comes
-    /// to lead to such a place, and stays so.
+    /// If the kernel can't report changes (a shared file system, a directory on the way that can't
+    /// be read, the system's limits), `changed` is called every `poll_ms`, changed or not. The
+    /// watch may turn to that later, when a link comes to lead to such a place, and stays so.
     ///
     /// # Errors
     /// No thread can be started, or the path is relative and there is no current folder.
     pub fn start(folder: &Path, changed: impl Fn() + Send + 'static) -> io::Result<Watch> {
-        Watch::begin(Box::new(Guests { folder: std::path::absolute(folder)?, changed }), POLL_MS, None)
+        Watch::begin(
+            Box::new(Guests { folder: std::path::absolute(folder)?, changed }),
+            POLL_MS,
+            None,
+        )
     }
 
-    /// Watches the sources of guests: all sub-folders of the guests folder, with all below them. Hidden files, `target`,
-    /// `node_modules`, `__pycache__` and editors' backups do not matter, nor do files in the guests folder itself.
+    /// Watches the sources of guests: all sub-folders of the guests folder, with everything below
+    /// them. Hidden files, `target`, `node_modules`, `__pycache__` and editors' backups are
+    /// ignored, and so are files in the guests folder itself.
     ///
-    /// `changed` is called with the names of the sub-folders in which a file was written, made, renamed or removed, or
-    /// that are new or gone. It is called only if so, by polling too.
+    /// `changed` is called with the names of the sub-folders in which a file was written, made,
+    /// renamed or removed, or that are new or gone. Unlike that of [`Watch::start`], it is called
+    /// only if something has changed.
     ///
     /// # Errors
-    /// As those of [`Watch::start`], or the sources have more than `source_folders_max` folders.
-    pub fn sources(folder: &Path, changed: impl Fn(&BTreeSet<OsString>) + Send + 'static) -> io::Result<Watch> {
+    /// As for [`Watch::start`]; also if there are `source_folders_max` folders of sources or more.
+    pub fn sources(
+        folder: &Path,
+        changed: impl Fn(&BTreeSet<OsString>) + Send + 'static,
+    ) -> io::Result<Watch> {
         let folder = std::path::absolute(folder)?;
         let most = WatchLimits::DEFAULT.source_folders_max;
         let trees = sources::trees(&folder, most);
         if sources::count(&trees) >= most {
-            let full = format!("{} has {most} folders of sources or more: too many to watch", folder.display());
+            let full = format!(
+                "{} has {most} folders of sources or more: too many to watch",
+                folder.display()
+            );
             return Err(io::Error::new(io::ErrorKind::InvalidInput, full));
         }
         Watch::begin(Box::new(Sources { folder, prints: prints(&trees), changed }), POLL_MS, None)
     }
 
-    /// How changes are noticed now.
-    pub fn mode(&self) -> WatchMode {
-        self.mode.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Returns how changes are noticed now.
+    pub(crate) fn mode(&self) -> WatchMode {
+        lock(&self.mode).clone()
     }
 
-    /// `why_polled`: there is to be no notifier.
-    fn begin(mut subject: Box<dyn Subject>, every_ms: u64, why_polled: Option<String>) -> io::Result<Watch> {
-        let bell = Arc::new(Bell::default());
-        let mut notifier = why_polled.map_or_else(|| Notifier::new(bell.clone()), Err);
-        // Before this returns, so that what changes afterwards is noticed.
+    /// Starts the thread. `why_polled`: a reason not to use the kernel's events.
+    fn begin(
+        mut subject: Box<dyn Subject>,
+        every_ms: u64,
+        why_polled: Option<String>,
+    ) -> io::Result<Watch> {
+        let signal = Arc::new(Signal::default());
+        let mut notifier = why_polled.map_or_else(|| Notifier::new(signal.clone()), Err);
+        // On this thread, so that everything that changes after this function has returned is
+        // noticed.
         notifier = notifier.and_then(|mut notifier| {
-            follow(&mut notifier, &mut *subject, &bell)?;
+            follow(&mut notifier, &mut *subject, &signal)?;
             Ok(notifier)
         });
         let mode = match &notifier {
@@ -108,44 +129,51 @@ impl Watch {
             Err(why) => WatchMode::Polled { every_ms, why: why.clone() },
         };
         let mode = Arc::new(Mutex::new(mode));
-        let watching = Watching { bell: bell.clone(), mode: mode.clone(), every_ms, notifier: notifier.ok(), subject };
-        let thread = thread::Builder::new().name("snow-watch".into()).spawn(move || watching.run())?;
-        Ok(Watch { bell, mode, thread: Some(thread) })
+        let notifier = notifier.ok();
+        let watcher =
+            Watcher { signal: signal.clone(), mode: mode.clone(), every_ms, notifier, subject };
+        let thread =
+            thread::Builder::new().name("snow-watch".into()).spawn(move || watcher.run())?;
+        Ok(Watch { signal, mode, thread: Some(thread) })
     }
 }
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        self.bell.stop();
-        let own = |thread: &JoinHandle<()>| thread.thread().id() == thread::current().id();
-        if let Some(thread) = self.thread.take().filter(|thread| !own(thread)) {
-            // It fails if `changed` has panicked, which was said then.
+        self.signal.stop();
+        // `changed` may own the watch, so this may be the watch's own thread, which can't wait for
+        // itself.
+        let is_own = |thread: &JoinHandle<()>| thread.thread().id() == thread::current().id();
+        if let Some(thread) = self.thread.take().filter(|thread| !is_own(thread)) {
+            // It fails only if `changed` has panicked, and then the panic's message was printed.
             let _ = thread.join();
         }
     }
 }
 
-/// The names of the sub-folders that [`Watch::sources`] watches now.
+/// Returns the names of the sub-folders of a guests folder that [`Watch::sources`] watches.
 pub fn source_folders(folder: &Path) -> BTreeSet<OsString> {
     sources::names(folder).into_iter().collect()
 }
 
-/// Tells the sources in a folder from what they were before, by what is in them: another number if a file that
-/// [`Watch::sources`] watches has another content or name, or is new or gone. A file named `but` in the folder does not
-/// matter. It reads what is not larger than a megabyte; of larger files the size and the time of the last write count.
+/// Returns a hash of the sources in a folder. It changes if a file that [`Watch::sources`] watches
+/// is new, gone, renamed or has another content. A file named `but` in the folder is ignored. Of
+/// files larger than a megabyte not the content is read, but the size and the time of the last
+/// write.
 pub fn source_contents(folder: &Path, but: &OsStr) -> u64 {
     sources::contents(folder, but, WatchLimits::DEFAULT.source_folders_max)
 }
 
-/// What is watched.
+/// Something to watch.
 trait Subject: Send {
-    /// What decides it, as of now.
+    /// Looks up the directories and names on which the subject depends now.
     fn interest(&mut self) -> Interest;
 
-    /// Something may have changed.
+    /// Reports that something may have changed.
     fn report(&mut self);
 }
 
+/// The guests and the manifest, for [`Watch::start`].
 struct Guests<F> {
     folder: PathBuf,
     changed: F,
@@ -161,9 +189,10 @@ impl<F: Fn() + Send> Subject for Guests<F> {
     }
 }
 
+/// The sources of guests, for [`Watch::sources`].
 struct Sources<F> {
     folder: PathBuf,
-    /// As of the last report.
+    /// The fingerprint of each sub-folder at the last report.
     prints: BTreeMap<OsString, u64>,
     changed: F,
 }
@@ -189,30 +218,30 @@ fn prints(trees: &BTreeMap<OsString, Tree>) -> BTreeMap<OsString, u64> {
     trees.iter().map(|(name, tree)| (name.clone(), tree.print)).collect()
 }
 
-/// The thread's own.
-struct Watching {
-    bell: Arc<Bell>,
+/// The part of a watch that lives on its thread.
+struct Watcher {
+    signal: Arc<Signal>,
     mode: Arc<Mutex<WatchMode>>,
     every_ms: u64,
-    /// None: it polls.
+    /// `None` while it polls.
     notifier: Option<Notifier>,
     subject: Box<dyn Subject>,
 }
 
-impl Watching {
+impl Watcher {
     fn run(mut self) {
         let rest = Duration::from_millis(WatchLimits::DEFAULT.rest_ms);
-        while self.bell.wait(self.timeout()) {
+        while self.signal.wait(self.timeout()) {
             if let Some(notifier) = &mut self.notifier
-                && let Err(why) = follow(notifier, &mut *self.subject, &self.bell)
+                && let Err(why) = follow(notifier, &mut *self.subject, &self.signal)
             {
                 self.notifier = None;
-                let polled = WatchMode::Polled { every_ms: self.every_ms, why };
-                *self.mode.lock().unwrap_or_else(PoisonError::into_inner) = polled;
+                *lock(&self.mode) = WatchMode::Polled { every_ms: self.every_ms, why };
             }
-            // After the watching, so that nothing falls between.
+            // The report comes after the watches are renewed, so a change is either seen by the
+            // look that follows the report, or raises the signal again.
             self.subject.report();
-            if !self.bell.rest(rest) {
+            if !self.signal.rest(rest) {
                 break;
             }
         }
@@ -223,22 +252,28 @@ impl Watching {
     }
 }
 
-/// Watches what the subject is decided by, as of now. An error says why it can't be watched.
-fn follow(notifier: &mut Notifier, subject: &mut dyn Subject, bell: &Bell) -> Result<(), String> {
+/// Makes the notifier watch the directories on which the subject depends now. The error is why they
+/// can't be watched.
+fn follow(
+    notifier: &mut Notifier,
+    subject: &mut dyn Subject,
+    signal: &Signal,
+) -> Result<(), String> {
     let mut interest = subject.interest();
     for _ in 0..ROUNDS_MAX {
-        if let Some(why) = shared::why_not_told(&interest) {
+        if let Some(why) = shared::why_unreported(&interest) {
             return Err(why);
         }
         notifier.watch(&interest)?;
-        // A change between the look and the watch was not told.
+        // A change after the directories were looked up and before they were watched raised no
+        // event: look them up again.
         let again = subject.interest();
         if again == interest {
             return Ok(());
         }
         interest = again;
     }
-    // It changes faster than it can be looked up: once more, after the rest.
-    bell.ring();
+    // The directories change faster than they can be looked up: try again after the rest.
+    signal.raise();
     Ok(())
 }

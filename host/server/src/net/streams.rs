@@ -1,4 +1,4 @@
-//! The kinds of sockets that a world can be made of.
+//! The kinds of listeners and sockets that a [`Net`](super::Net) can have.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr};
@@ -6,18 +6,21 @@ use std::net::{Ipv4Addr, Shutdown, SocketAddr};
 use mio::event::Source;
 use mio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
-/// Who connects through a unix socket has no address. This one is shown for it: port 0 is nobody's.
+/// The address that stands for a unix socket's clients, which have none. No TCP client has port 0.
 const UNIX_PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
-/// A listening socket, by the kind of its clients' sockets.
+/// A listening socket.
 pub trait Listener: Source {
-    /// A client's socket.
+    /// The sockets of its clients.
     type Stream: Source + Read + Write;
 
-    /// Takes one connection. `WouldBlock` when there is none.
+    /// Accepts one connection.
+    ///
+    /// # Errors
+    /// `WouldBlock` if none waits; else the system's error.
     fn accept(&self) -> io::Result<(Self::Stream, SocketAddr)>;
 
-    /// Says to the peer that nothing more will be written.
+    /// Tells the peer that nothing more will be written.
     fn shutdown_write(stream: &Self::Stream) -> io::Result<()>;
 }
 
@@ -26,7 +29,7 @@ impl Listener for TcpListener {
 
     fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         let (stream, peer) = TcpListener::accept(self)?;
-        // Answers are written whole: waiting to fill a segment would only delay them.
+        // Answers are written in one piece, so waiting to fill a segment would only delay them.
         let _ = stream.set_nodelay(true);
         Ok((stream, peer))
     }

@@ -1,4 +1,4 @@
-//! A listening unix socket, and the file that it is reached by.
+//! A listening unix socket, and its file.
 
 use std::fs::{self, Metadata, Permissions};
 use std::io::{self, ErrorKind};
@@ -8,40 +8,43 @@ use std::path::{Path, PathBuf};
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
-/// Connections that the kernel holds for us while we do not accept.
+/// Connections that the kernel queues until they are accepted.
 const BACKLOG: i32 = 128;
-/// Nobody but the owner may connect.
+/// The file's mode: only the owner may connect.
 const MODE: u32 = 0o600;
 
-/// The file of a listening unix socket. It is removed when this is dropped, unless another has taken its place. To be
-/// dropped before the listener: until that is closed nobody replaces the file, and no other file is the same.
+/// The file of a listening unix socket. Dropping it removes the file, unless another file has taken
+/// its place. Drop it before the listener: while that is open, no other server replaces the file,
+/// and no other file gets its number.
 #[derive(Debug)]
 pub struct SocketFile {
     path: PathBuf,
-    /// The file system and the file, which tell it from another of its name.
+    /// The file system and the file's number, which tell it from another file of its name.
     identity: (u64, u64),
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
         if fs::symlink_metadata(&self.path).is_ok_and(|found| identity(&found) == self.identity) {
-            // Left behind, it is replaced by the next server.
+            // If that fails, the next server replaces the file.
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
-/// Listens at a path, for the owner of this process alone. A socket that a server has left there is replaced.
+/// Listens at a path. Only the owner of this process can connect. A socket that a server has left
+/// behind is replaced.
 ///
 /// # Errors
-/// `AddrInUse` if a server listens there, `AlreadyExists` if something else than a socket is there; and what the system
-/// says.
+/// `AddrInUse` if a server listens at the path, `AlreadyExists` if another kind of file has it;
+/// else the system's error.
 pub fn unix_listener(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
     remove_stale(path)?;
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.bind(&SockAddr::unix(path)?)?;
-    let file = SocketFile { path: path.to_owned(), identity: identity(&fs::symlink_metadata(path)?) };
-    // Before it listens: until then nobody can connect, whatever the mode.
+    let file =
+        SocketFile { path: path.to_owned(), identity: identity(&fs::symlink_metadata(path)?) };
+    // Before it listens, so nobody can connect while the mode is still a looser one.
     fs::set_permissions(path, Permissions::from_mode(MODE))?;
     socket.listen(BACKLOG)?;
     socket.set_nonblocking(true)?;
@@ -55,10 +58,13 @@ fn remove_stale(path: &Path) -> io::Result<()> {
         Err(error) => return Err(error),
     };
     if !found.file_type().is_socket() {
-        return Err(io::Error::new(ErrorKind::AlreadyExists, "something else than a socket is there"));
+        return Err(io::Error::new(
+            ErrorKind::AlreadyExists,
+            "the file exists and is not a socket",
+        ));
     }
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    // Whoever listens there may be too busy to accept.
+    // A server with a full queue would keep this call waiting.
     socket.set_nonblocking(true)?;
     match socket.connect(&SockAddr::unix(path)?) {
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => fs::remove_file(path),

@@ -1,70 +1,50 @@
-//! A guest's own build command: `[guest.NAME] build = ["make", "NAME.wasm"]` in `snow.toml`.
+//! Guests with a build command: `[guest.NAME] build = ["make", "NAME.wasm"]` in `snow.toml`.
 //!
-//! It runs in the folder of the guest's source, without a shell. It has to write the guest to the path in
-//! `$SNOW_GUEST_OUT`, or else to leave it as `NAME.wasm` in that folder. If it does both, the first counts.
+//! The command runs in the folder of the guest's source, without a shell. It writes the guest to
+//! the path in `$SNOW_GUEST_OUT`, or leaves it as `NAME.wasm` in that folder. If both files exist,
+//! the first is taken.
 
-use std::fs::{self, DirBuilder};
-use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
-use std::{env, process};
+use std::io::Write;
+use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
-use super::process::Tools;
-use super::{Artifact, Made, environment, say, timed};
+use crate::languages::{Artifact, FolderBuild, Scratch, announce, timed};
+use crate::process::{Runner, command_in};
 
-/// Where the command finds the path to write to.
+/// The variable that tells the command which file to write.
 const OUT: &str = "SNOW_GUEST_OUT";
-/// Names that are tried for a folder.
-const NAMES_MAX: usize = 100;
 
-/// Builds the guest of one folder.
-pub(super) fn build(folder: &Path, words: &[String], tools: &Tools<'_>, out: &mut dyn Write) -> Made {
+/// Builds the guest in a folder with the given command.
+pub(super) fn build(
+    folder: &Path,
+    words: &[String],
+    runner: &Runner<'_>,
+    out: &mut dyn Write,
+) -> FolderBuild {
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
-    say(out, &format!("building {name} ..."));
-    let (result, took) = timed(|| run(folder, &name, words, tools));
-    Made { folder: folder.to_owned(), result: result.map(Some), took }
+    announce(out, &format!("building {name} ..."));
+    let (result, took) = timed(|| run(folder, &name, words, runner));
+    FolderBuild { folder: folder.to_owned(), result: result.map(Some), took }
 }
 
-fn run(folder: &Path, name: &str, words: &[String], tools: &Tools<'_>) -> Result<Artifact> {
+fn run(folder: &Path, name: &str, words: &[String], runner: &Runner<'_>) -> Result<Artifact> {
     let shown = || format!("`{}` in {}", words.join(" "), folder.display());
     let (program, arguments) = words.split_first().context("its `build` in snow.toml is empty")?;
-    let scratch = Scratch::new().context("there is no place for what is built: the system's temporary folder")?;
-    let file = scratch.0.join(format!("{name}.wasm"));
-    // With a slash in it, it is meant from there.
+    let scratch = Scratch::new().context("can't make a temporary folder for the guest")?;
+    let file = scratch.path().join(format!("{name}.wasm"));
+    // A path is relative to the folder of the source; a bare name is looked up in $PATH.
     let program = if program.contains('/') { folder.join(program) } else { program.into() };
-    let mut command = environment::tool(&program, folder);
-    let status = tools.run(command.args(arguments).env(OUT, &file)).with_context(shown)?;
-    ensure!(status.success(), "{} has failed ({status}; what it said is above)", shown());
+    let mut command = command_in(folder, &program);
+    let status = runner.run(command.args(arguments).env(OUT, &file)).with_context(shown)?;
+    ensure!(status.success(), "{} failed ({status}; its output is above)", shown());
     let left = folder.join(format!("{name}.wasm"));
     let found = [file, left].into_iter().find(|file| file.is_file());
     let file = found.with_context(|| {
-        format!("{} ended well, but wrote neither to ${OUT}, nor {name}.wasm in that folder: it has to", shown())
+        format!(
+            "{} succeeded but made no guest: it must write {name}.wasm in that folder, or ${OUT}",
+            shown()
+        )
     })?;
     Ok(Artifact { file, _scratch: Some(scratch) })
-}
-
-/// A folder for what is built, out of every watch's sight. Removed with all in it when it goes out of scope.
-pub(super) struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new() -> io::Result<Scratch> {
-        let name = |number| env::temp_dir().join(format!("snow-host-build-{}-{number}", process::id()));
-        for folder in (0..NAMES_MAX).map(name) {
-            // Nobody else may put anything there. What is there already is not ours.
-            match DirBuilder::new().mode(0o700).create(&folder) {
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-                made => return made.map(|()| Scratch(folder)),
-            }
-        }
-        Err(ErrorKind::AlreadyExists.into())
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // What is left over lies where such things are cleared away.
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }

@@ -1,4 +1,4 @@
-//! Puts what was built where it is served.
+//! Puts built guests where they are served.
 
 use std::path::Path;
 use std::time::SystemTime;
@@ -6,29 +6,34 @@ use std::{fs, process};
 
 use anyhow::{Context, Result};
 
-use super::Built;
+use super::BuiltGuest;
 
-/// Puts a guest's file beside the folder of its source.
-pub(super) fn install(guests: &Path, folder: &Path, artifact: &Path) -> Result<Built> {
+/// Copies a built guest to `GUESTS/NAME.wasm`, where NAME is the name of its source folder. A file
+/// that already has the same bytes is left alone.
+pub(super) fn install(guests: &Path, folder: &Path, artifact: &Path) -> Result<BuiltGuest> {
     let name = folder.file_name().unwrap_or_default();
-    let name = name.to_str().with_context(|| format!("{} is no name for a guest: not UTF-8", name.display()))?;
+    let name = name
+        .to_str()
+        .with_context(|| format!("{} can't be a guest's name: it is not UTF-8", name.display()))?;
     let file = guests.join(format!("{name}.wasm"));
-    let bytes = fs::read(artifact).with_context(|| format!("can't read what was built, {}", artifact.display()))?;
+    let bytes = fs::read(artifact)
+        .with_context(|| format!("can't read the built guest, {}", artifact.display()))?;
     let changed = fs::read(&file).ok().as_deref() != Some(&bytes);
     let at = SystemTime::now();
     if changed {
         replace(&file, &bytes).with_context(|| format!("can't write {}", file.display()))?;
     }
-    Ok(Built { file, bytes: bytes.len() as u64, changed, at })
+    Ok(BuiltGuest { file, bytes: bytes.len() as u64, changed, at })
 }
 
-/// Writes a file so that a reader sees all of the old or all of the new.
+/// Replaces a file so that a reader sees either all of the old bytes or all of the new ones.
 fn replace(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    // In the same folder, since a rename does not cross file systems; and with an ending that is no guest's.
+    // The partial file is in the same folder, because a rename does not cross file systems. Its
+    // ending is not a guest's, so that it is never served.
     let partial = file.with_extension(format!("wasm.{}.partial", process::id()));
     let written = fs::write(&partial, bytes).and_then(|()| fs::rename(&partial, file));
     if written.is_err() {
-        // The first error is the one to tell.
+        // The first error is the one to report.
         let _ = fs::remove_file(&partial);
     }
     written
@@ -51,7 +56,7 @@ mod tests {
             assert_eq!((built.changed, built.bytes), (changed, bytes.len() as u64));
             assert_eq!(fs::read(guests.join("two-step.wasm")).unwrap(), bytes.as_bytes());
         }
-        assert_eq!(fs::read_dir(&guests).unwrap().count(), 2, "nothing else is left there");
+        assert_eq!(fs::read_dir(&guests).unwrap().count(), 2, "no partial file is left");
         fs::remove_dir_all(&guests).unwrap();
     }
 }

@@ -1,36 +1,52 @@
-//! Which folders are built next, and when: a burst of writes is one build, and a build that writes into its own
-//! sources is not begun again at once for ever.
+//! Decides which folders are built next, and when. A burst of writes is one build, and a build that
+//! writes into its own sources does not start again at once for ever.
 //!
-//! No clock here: the time is passed in.
+//! There is no clock here: the time is passed in.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 
-use super::{DEBOUNCE_MS, DEBOUNCE_MS_MAX, ECHO_MS, ECHO_REST_MS, ECHOES_MAX};
+use snow_config::WatchLimits;
 
-/// What waits to be built; at most as much as there are folders.
+/// The time without a change after which a folder is built.
+const DEBOUNCE_MS: u64 = 100;
+/// The time after its first change at which a folder is built although it is still changing.
+const DEBOUNCE_MS_MAX: u64 = 2_000;
+/// The time after a build in which a change of the folder may be the build's own: the watch reports
+/// it late.
+const ECHO_MS: u64 = WatchLimits::DEFAULT.poll_ms + 2 * WatchLimits::DEFAULT.rest_ms;
+/// The number of builds in a row that may each change their own folder before the next one has to
+/// wait.
+const ECHOES_MAX: u32 = 3;
+/// The time that it then waits. It is still built, but does not keep the machine busy.
+const ECHO_REST_MS: u64 = 5_000;
+
+/// The folders that wait to be built. There are at most as many as source folders.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    waiting: BTreeMap<OsString, Waiting>,
-    /// Folders that were taken last.
+    waiting: BTreeMap<OsString, ChangedFolder>,
+    /// The folders of the last build.
     taken: BTreeSet<OsString>,
-    /// When that build ended. None: it is under way.
+    /// The time at which the last build ended. `None` while it runs.
     ended_ms: Option<u64>,
-    /// How often in a row a folder has changed only while it was built.
+    /// The number of times in a row that a folder has changed only while it was built.
     echoes: BTreeMap<OsString, u32>,
 }
 
 /// A folder that has changed.
 #[derive(Debug)]
-struct Waiting {
+struct ChangedFolder {
+    /// The time of the first change.
     first_ms: u64,
+    /// The time of the last change.
     last_ms: u64,
-    /// It has changed while it was built, too often.
+    /// Whether it has changed too often in a row while it was built.
     is_echo: bool,
 }
 
-impl Waiting {
-    /// When nothing has changed for a moment, or it has gone on for too long.
+impl ChangedFolder {
+    /// Returns the time at which the folder is built: when it has not changed for a moment, or has
+    /// been changing for too long.
     fn due_ms(&self) -> u64 {
         if self.is_echo {
             return self.first_ms + ECHO_REST_MS;
@@ -40,39 +56,48 @@ impl Waiting {
 }
 
 impl Queue {
-    /// Something in this folder has changed. While the folder is built, one more build of it waits. True if that waits for
-    /// longer from now on, since each build seems to write into the folder.
+    /// Adds a folder that has changed. If it is being built, it will be built once more. Returns
+    /// `true` if its builds wait longer from now on, because each seems to write into the folder.
     pub fn changed(&mut self, name: OsString, now_ms: u64) -> bool {
         if let Some(waiting) = self.waiting.get_mut(&name) {
             waiting.last_ms = now_ms;
             return false;
         }
-        // A watch tells of a build's last writes a little later.
+        // The watch reports a build's last writes a little after the build's end.
         let is_over = self.ended_ms.is_some_and(|ended_ms| now_ms >= ended_ms + ECHO_MS);
         let echoes = match self.taken.contains(&name) && !is_over {
             true => self.echoes.get(&name).map_or(1, |echoes| echoes.saturating_add(1)),
             false => 0,
         };
         self.echoes.insert(name.clone(), echoes);
-        self.waiting.insert(name, Waiting { first_ms: now_ms, last_ms: now_ms, is_echo: echoes > ECHOES_MAX });
+        self.waiting.insert(
+            name,
+            ChangedFolder { first_ms: now_ms, last_ms: now_ms, is_echo: echoes > ECHOES_MAX },
+        );
         echoes == ECHOES_MAX + 1
     }
 
-    /// When something is to be taken.
+    /// Returns the time at which the next folder is due.
     pub fn due_ms(&self) -> Option<u64> {
-        self.waiting.values().map(Waiting::due_ms).min()
+        self.waiting.values().map(ChangedFolder::due_ms).min()
     }
 
-    /// Takes what is due, to be built at once. [`Queue::ended`] has to be called afterwards.
+    /// Takes the folders that are due. The caller builds them, and calls [`Queue::ended`]
+    /// afterwards.
     pub fn take(&mut self, now_ms: u64) -> BTreeSet<OsString> {
-        let due = |waiting: &Waiting| waiting.due_ms() <= now_ms;
-        self.taken = self.waiting.iter().filter(|(_, waiting)| due(waiting)).map(|(name, _)| name.clone()).collect();
+        let due = |waiting: &ChangedFolder| waiting.due_ms() <= now_ms;
+        self.taken = self
+            .waiting
+            .iter()
+            .filter(|(_, waiting)| due(waiting))
+            .map(|(name, _)| name.clone())
+            .collect();
         self.waiting.retain(|name, _| !self.taken.contains(name));
         self.ended_ms = None;
         self.taken.clone()
     }
 
-    /// What was taken has been built.
+    /// Notes that the folders taken last have been built.
     pub fn ended(&mut self, now_ms: u64) {
         self.ended_ms = Some(now_ms);
     }
@@ -100,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_never_rests_is_built_all_the_same() {
+    fn a_folder_that_never_stops_changing_is_built() {
         let mut queue = Queue::default();
         let built = (0..5_000).step_by(50).find(|now_ms| {
             queue.changed("a".into(), *now_ms);
@@ -127,24 +152,24 @@ mod tests {
     #[test]
     fn a_build_that_writes_into_its_own_sources_is_not_begun_again_at_once() {
         let mut queue = Queue::default();
-        let mut said = Vec::new();
+        let mut reported = Vec::new();
         queue.changed("a".into(), 0);
         for build in 0..ECHOES_MAX + 4 {
             let now_ms = queue.due_ms().unwrap();
             assert_eq!(queue.take(now_ms), names(&["a"]));
             queue.ended(now_ms + 10);
             if queue.changed("a".into(), now_ms + 60) {
-                said.push(build);
+                reported.push(build);
             }
             let waits_ms = if build < ECHOES_MAX { DEBOUNCE_MS } else { ECHO_REST_MS };
             assert_eq!(queue.due_ms(), Some(now_ms + 60 + waits_ms), "{build}");
         }
-        assert_eq!(said, [ECHOES_MAX], "it is said once");
+        assert_eq!(reported, [ECHOES_MAX], "it is reported once");
         let now_ms = queue.due_ms().unwrap();
         queue.changed("b".into(), now_ms - 50);
         assert_eq!(queue.take(now_ms), names(&["a"]), "others are not kept waiting");
         queue.ended(now_ms);
-        // Somebody's own change, later.
+        // A later change is not an echo.
         queue.changed("a".into(), now_ms + ECHO_MS);
         assert_eq!(queue.due_ms(), Some(now_ms + 50));
         assert_eq!(queue.take(now_ms + ECHO_MS + DEBOUNCE_MS), names(&["a", "b"]));

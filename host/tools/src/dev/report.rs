@@ -1,5 +1,6 @@
-//! What a developer is told of builds: a line before each, by [`build_guests`](crate::build), and one after it, once
-//! what was built serves.
+//! Reports builds to the developer. The line before each build comes from
+//! [`build_guests`](crate::build_guests); here are the lines after it, once the result is known or
+//! served.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -7,18 +8,19 @@ use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use crate::build::Outcome;
+use crate::build::BuildOutcome;
 use snow_core::error_chain;
 use snow_server::Serving;
 
-/// Says it.
+/// Prints what becomes of builds.
 pub(super) struct Reporter {
     out: Box<dyn Write + Send>,
-    /// Guests that were built and don't serve yet, by name.
-    waiting: BTreeMap<String, Waiting>,
+    /// Guests that were built and are not served yet, by name.
+    waiting: BTreeMap<String, Unserved>,
 }
 
-struct Waiting {
+/// A build whose guest is not served yet.
+struct Unserved {
     built_at: SystemTime,
     took: Duration,
 }
@@ -28,95 +30,114 @@ impl Reporter {
         Reporter { out, waiting: BTreeMap::new() }
     }
 
-    /// Where what is being built is said.
+    /// Returns the output, for the lines before builds.
     pub fn out(&mut self) -> &mut dyn Write {
         &mut *self.out
     }
 
-    pub fn say(&mut self, line: &str) {
-        // If nobody listens, it is built all the same.
+    /// Prints a line. An error is ignored: guests are built even if nobody can see it.
+    pub fn print(&mut self, line: &str) {
         let _ = writeln!(self.out, "{line}").and_then(|()| self.out.flush());
     }
 
-    /// Whether [`Reporter::look`] may have something to say.
+    /// Returns whether [`Reporter::look`] may have something to print.
     pub fn is_waiting(&self) -> bool {
         !self.waiting.is_empty()
     }
 
-    /// The first builds: nothing serves yet.
-    pub fn start(&mut self, guests: &Path, outcomes: Vec<Outcome>) {
+    /// Prints the results of the first builds, when no guest is served yet.
+    pub fn first_builds(&mut self, guests: &Path, outcomes: Vec<BuildOutcome>) {
         if outcomes.is_empty() {
-            self.say(&format!(
-                "nothing to build in {}: `snow-host new` starts a guest, and it is built then",
+            self.print(&format!(
+                "nothing to build in {}: `snow-host new` makes a guest, which is then built here",
                 guests.display()
             ));
         }
-        for Outcome { name, result, took } in outcomes {
+        for BuildOutcome { name, result, took } in outcomes {
             match result {
-                Ok(_) => self.say(&format!("built {name} in {}", seconds(took))),
+                Ok(_) => self.print(&format!("built {name} in {}", seconds(took))),
                 Err(error) => {
                     let file = guests.join(format!("{name}.wasm"));
-                    self.say(&format!("error: {}", error_chain(error.as_ref())));
+                    self.print(&format!("error: {}", error_chain(error.as_ref())));
                     match file.is_file() {
-                        true => self.say(&format!("{name} could not be built: what was built before serves")),
-                        false => self.say(&format!("{name} could not be built: nothing serves for it until it is")),
+                        true => self.print(&format!(
+                            "{name} could not be built: the file from before is served"
+                        )),
+                        false => self.print(&format!(
+                            "{name} could not be built, and is not served until it can be"
+                        )),
                     }
                 }
             }
         }
     }
 
-    /// Builds while the server runs. What was built is told by [`Reporter::look`], when it serves.
-    pub fn rebuilt(&mut self, outcomes: Vec<Outcome>, serving: &Serving) {
-        for Outcome { name, result, took } in outcomes {
+    /// Prints the results of builds while the server runs. The line about a guest that was built
+    /// comes from [`Reporter::look`], once it is served.
+    pub fn rebuilt(&mut self, outcomes: Vec<BuildOutcome>, serving: &Serving) {
+        for BuildOutcome { name, result, took } in outcomes {
             match result {
-                Ok(built) if built.changed => drop(self.waiting.insert(name, Waiting { built_at: built.at, took })),
-                Ok(_) => self.say(&format!("built {name} in {}: it is the same as before", seconds(took))),
+                Ok(built) if built.changed => {
+                    drop(self.waiting.insert(name, Unserved { built_at: built.at, took }))
+                }
+                Ok(_) => self
+                    .print(&format!("built {name} in {}: it is the same as before", seconds(took))),
                 Err(error) => {
-                    self.say(&format!("error: {}", error_chain(error.as_ref())));
-                    self.say(&format!("{name} could not be built: {}", serves_on(&name, serving)));
+                    self.print(&format!("error: {}", error_chain(error.as_ref())));
+                    self.print(&format!(
+                        "{name} could not be built: {}",
+                        still_served(&name, serving)
+                    ));
                 }
             }
         }
     }
 
-    /// Says what has become of what was built.
+    /// Prints a line for each guest that is served now, or that the server could not load.
     pub fn look(&mut self, serving: &Serving) {
-        for (name, Waiting { built_at, took }) in std::mem::take(&mut self.waiting) {
+        for (name, Unserved { built_at, took }) in std::mem::take(&mut self.waiting) {
             let is_new = |at: SystemTime| at >= built_at;
-            let took_shown = seconds(took);
+            let shown = seconds(took);
             if serving.version(&name).is_some_and(|(_, since)| is_new(since)) {
-                self.say(&format!("built {name} in {took_shown}: it serves now"));
+                self.print(&format!("built {name} in {shown}: it is served now"));
             } else if serving.failed_at(&name).is_some_and(is_new) {
-                let instead = serves_on(&name, serving);
-                self.say(&format!("built {name} in {took_shown}, but it can't serve (the log says why): {instead}"));
+                let instead = still_served(&name, serving);
+                self.print(&format!(
+                    "built {name} in {shown}, but it can't be served (see the log): {instead}"
+                ));
             } else {
-                self.waiting.insert(name, Waiting { built_at, took });
+                self.waiting.insert(name, Unserved { built_at, took });
             }
         }
     }
 
-    pub fn gone(&mut self, guests: &Path, name: &OsStr) {
+    /// Reports that a guest's source folder was removed.
+    pub fn source_removed(&mut self, guests: &Path, name: &OsStr) {
         let name = name.to_string_lossy();
         let file = guests.join(format!("{name}.wasm"));
         if file.is_file() {
-            self.say(&format!("the source of {name} is gone: {} serves until it is removed, too", file.display()));
+            self.print(&format!(
+                "the source of {name} is gone: {} is served until you remove it",
+                file.display()
+            ));
         }
     }
 
-    pub fn echoes(&mut self, name: &OsStr) {
-        self.say(&format!(
-            "{0} changes each time it is built, so it is built again only every few seconds: its build should write to \
-             $SNOW_GUEST_OUT, {0}.wasm, `target` or a hidden folder, and nowhere else beside its sources",
+    /// Reports that a folder's builds write into it, and are delayed.
+    pub fn echoing(&mut self, name: &OsStr) {
+        self.print(&format!(
+            "{0} changes each time it is built, so it is built only every few seconds: let its build write to \
+             $SNOW_GUEST_OUT, {0}.wasm, `target` or a hidden folder, and to no other file among its sources",
             name.display()
         ));
     }
 }
 
-fn serves_on(name: &str, serving: &Serving) -> String {
+/// Describes which version of a guest is served although its new source is not.
+fn still_served(name: &str, serving: &Serving) -> String {
     match serving.version(name) {
-        Some((nth, _)) => format!("version {nth} serves on"),
-        None => "nothing serves for it until it is".to_owned(),
+        Some((nth, _)) => format!("version {nth} is still served"),
+        None => "no version is served".to_owned(),
     }
 }
 

@@ -1,78 +1,77 @@
-//! What a file of cases says, as values.
+//! The content of a case file, as values.
 
 use std::fmt;
 use std::time::Duration;
 
 use regex::bytes::Regex;
 
+use crate::client::Request;
 use snow_runtime::Settlement;
 
-/// One file.
+/// A case file.
 #[derive(Debug)]
 pub(super) struct CaseFile {
-    /// Its name, for messages.
+    /// The path of the file, for messages.
     pub name: String,
-    /// Guests that serve beside the one under test.
+    /// The names of guests that are served together with the one under test.
     pub with: Vec<String>,
     pub cases: Vec<Case>,
 }
 
-/// One case: at least one step.
+/// One case, which has at least one step.
 #[derive(Debug)]
 pub(super) struct Case {
     pub name: String,
     pub steps: Vec<Step>,
 }
 
+/// One step of a case.
 #[derive(Debug)]
 pub(super) struct Step {
-    /// Where it stands in its file, from 1.
+    /// The line of the step in its file, from 1.
     pub line: usize,
     pub action: Action,
 }
 
-/// What a step does. Labels name held requests of the same case: each was held by an earlier step, and is answered or
-/// disconnected at most once.
+/// The action of a step. A label names a request of the same case that an earlier step has held; a
+/// later step may take its answer or disconnect it, once.
+///
+/// The parser has checked each request: its method and field names are tokens, and nothing in it
+/// can end a line.
 #[derive(Debug)]
 pub(super) enum Action {
     Request { request: Request, expect: Expect },
     Hold { label: String, request: Request },
     Answer { label: String, expect: Expect },
-    Settle { key: String, all: bool, settlement: Settlement, expect: Settled },
+    Settle { key: String, all: bool, settlement: Settlement, expect: ExpectedWaiters },
     Disconnect { label: String },
 }
 
-/// A request that can be sent as it is: method and names are tokens, and nothing has a line's end in it.
-#[derive(Debug)]
-pub(super) struct Request {
-    pub method: String,
-    pub path: String,
-    pub headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
-}
-
-/// What an answer must be like.
+/// The answer that a step expects.
 #[derive(Debug)]
 pub(super) struct Expect {
     pub status: u16,
-    pub headers: Vec<(String, Match)>,
-    pub body: Vec<Match>,
+    pub headers: Vec<(String, Matcher)>,
+    /// The matchers of the body, all of which must match.
+    pub body: Vec<Matcher>,
+    /// The time within which the answer must come.
     pub within: Duration,
 }
 
+/// A condition on the bytes of a body or of a field's value.
 #[derive(Debug)]
-pub(super) enum Match {
-    Is(Vec<u8>),
+pub(super) enum Matcher {
+    Equals(Vec<u8>),
     Contains(Vec<u8>),
-    Fits(Regex),
+    Matches(Regex),
 }
 
-/// What a settlement must have come to.
+/// The number of waiting requests that a step expects to settle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Settled {
-    Somebody,
+pub(super) enum ExpectedWaiters {
+    AtLeastOne,
     Nobody,
-    Count(u32),
+    Exactly(u32),
 }
 
 impl fmt::Display for Action {

@@ -1,17 +1,18 @@
-//! Is this the answer that was expected? If not, what is different, for people.
+//! Compares an answer with the expected one, and describes the differences.
 
 use memchr::memmem;
 
-use super::cases::{Expect, Match};
-use super::client::Answer;
+use super::cases::{Expect, Matcher};
+use crate::client::Response;
 
-/// Bytes of a text that are shown; of a longer one, those around the first difference.
+/// The longest text that is shown whole. Of a longer one, a part around the first difference is
+/// shown.
 const SHOWN_BYTES_MAX: usize = 400;
-/// How much is shown before the first difference.
+/// The number of bytes that are shown before the first difference.
 const CONTEXT_BYTES: usize = 60;
 
-/// All that is different, a few lines; empty if nothing is.
-pub(super) fn differences(expect: &Expect, answer: &Answer) -> String {
+/// Returns all differences, one or two lines each; an empty text if there are none.
+pub(super) fn differences(expect: &Expect, answer: &Response) -> String {
     let mut lines = Vec::new();
     if answer.status != expect.status {
         lines.push(format!("status: expected {}, got {}", expect.status, answer.status));
@@ -21,7 +22,7 @@ pub(super) fn differences(expect: &Expect, answer: &Answer) -> String {
     }
     let body_lines: Vec<String> =
         expect.body.iter().filter_map(|wanted| body_difference(wanted, &answer.body)).collect();
-    // An answer of another status is mostly another answer: its body says why.
+    // A body behind an unexpected status is usually the reason for it.
     if body_lines.is_empty() && answer.status != expect.status {
         lines.push(format!("body: got {}", shown(&answer.body, 0)));
     }
@@ -29,63 +30,80 @@ pub(super) fn differences(expect: &Expect, answer: &Answer) -> String {
     lines.join("\n")
 }
 
-/// An answer in one line, where none was expected.
-pub(super) fn summary(answer: &Answer) -> String {
+/// Returns an answer in one line, for messages about an answer that was not expected.
+pub(super) fn summary(answer: &Response) -> String {
     format!("{} {}", answer.status, shown(&answer.body, 0))
 }
 
-fn header_difference(name: &str, wanted: &Match, answer: &Answer) -> Option<String> {
-    let values = || answer.headers.iter().filter(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value);
-    if values().any(|value| wanted.is_met_by(value)) {
+fn header_difference(name: &str, wanted: &Matcher, answer: &Response) -> Option<String> {
+    let values = || {
+        answer
+            .headers
+            .iter()
+            .filter(|(field, _)| field.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
+    };
+    if values().any(|value| wanted.matches(value)) {
         return None;
     }
     let got: Vec<String> = values().map(|value| shown(value, 0)).collect();
-    let got = if got.is_empty() { "there is none".to_owned() } else { format!("got {}", got.join(" and ")) };
+    let got = if got.is_empty() {
+        "there is none".to_owned()
+    } else {
+        format!("got {}", got.join(" and "))
+    };
     Some(format!("header {name}: expected {}, {got}", wanted.shown(0)))
 }
 
-fn body_difference(wanted: &Match, body: &[u8]) -> Option<String> {
-    if wanted.is_met_by(body) {
+fn body_difference(wanted: &Matcher, body: &[u8]) -> Option<String> {
+    if wanted.matches(body) {
         return None;
     }
     let from = match wanted {
-        Match::Is(wanted) => wanted.iter().zip(body).take_while(|(a, b)| a == b).count(),
+        Matcher::Equals(wanted) => wanted.iter().zip(body).take_while(|(a, b)| a == b).count(),
         _ => 0,
     };
-    // Below each other, so that eyes find the difference.
+    // The two texts begin in the same column, which makes the difference easy to see.
     let (head, pad) = ("body: expected", "      got     ");
     Some(format!("{head} {}\n{pad} {}", wanted.shown(from), shown(body, from)))
 }
 
-impl Match {
-    fn is_met_by(&self, bytes: &[u8]) -> bool {
+impl Matcher {
+    fn matches(&self, bytes: &[u8]) -> bool {
         match self {
-            Match::Is(wanted) => bytes == wanted,
-            Match::Contains(part) => memmem::find(bytes, part).is_some(),
-            Match::Fits(regex) => regex.is_match(bytes),
+            Matcher::Equals(wanted) => bytes == wanted,
+            Matcher::Contains(part) => memmem::find(bytes, part).is_some(),
+            Matcher::Matches(regex) => regex.is_match(bytes),
         }
     }
 
+    /// Describes what is expected. `from` is the place of the first difference.
     fn shown(&self, from: usize) -> String {
         match self {
-            Match::Is(wanted) => shown(wanted, from),
-            Match::Contains(part) => format!("something with {} in it", shown(part, 0)),
-            Match::Fits(regex) => format!("what fits /{regex}/"),
+            Matcher::Equals(wanted) => shown(wanted, from),
+            Matcher::Contains(part) => format!("a text that contains {}", shown(part, 0)),
+            Matcher::Matches(regex) => format!("a match of /{regex}/"),
         }
     }
 }
 
-/// Text in quotes with everything odd escaped, or what it is if it is no text. Of a long one, a piece around `from`.
+/// Returns text in quotes, with control characters escaped. A long text is cut to a part around
+/// `from`, and bytes that are not UTF-8 are described.
 fn shown(bytes: &[u8], from: usize) -> String {
     let Ok(text) = str::from_utf8(bytes) else {
-        return format!("{} bytes that are no text: {}", bytes.len(), bytes[..bytes.len().min(32)].escape_ascii());
+        return format!(
+            "{} bytes that are not UTF-8: {}",
+            bytes.len(),
+            bytes[..bytes.len().min(32)].escape_ascii()
+        );
     };
     if text.len() <= SHOWN_BYTES_MAX {
         return format!("{text:?}");
     }
     let start = text.floor_char_boundary(from.saturating_sub(CONTEXT_BYTES));
     let end = text.floor_char_boundary((start + SHOWN_BYTES_MAX).min(text.len()));
-    let (before, after) = (if start > 0 { "…" } else { "" }, if end < text.len() { "…" } else { "" });
+    let (before, after) =
+        (if start > 0 { "…" } else { "" }, if end < text.len() { "…" } else { "" });
     format!("{before}{:?}{after} ({} bytes)", &text[start..end], text.len())
 }
 
@@ -97,31 +115,42 @@ mod tests {
 
     use super::*;
 
-    fn expect(status: u16, headers: Vec<(&str, Match)>, body: Vec<Match>) -> Expect {
+    fn expect(status: u16, headers: Vec<(&str, Matcher)>, body: Vec<Matcher>) -> Expect {
         let headers = headers.into_iter().map(|(name, wanted)| (name.to_owned(), wanted)).collect();
         Expect { status, headers, body, within: Duration::from_secs(1) }
     }
 
-    fn answer(status: u16, body: &str) -> Answer {
-        let headers = vec![("content-type".into(), b"text/plain".to_vec()), ("via".into(), b"a".to_vec())];
-        Answer { status, headers, body: body.into() }
+    fn answer(status: u16, body: &str) -> Response {
+        let headers =
+            vec![("content-type".into(), b"text/plain".to_vec()), ("via".into(), b"a".to_vec())];
+        Response { status, headers, body: body.into() }
     }
 
-    fn fits(pattern: &str) -> Match {
-        Match::Fits(Regex::new(pattern).unwrap())
+    fn regex(pattern: &str) -> Matcher {
+        Matcher::Matches(Regex::new(pattern).unwrap())
     }
 
     #[test]
-    fn what_is_as_expected_is_no_difference() {
-        let headers = vec![("Content-Type", fits("^text/")), ("via", Match::Is(b"a".to_vec()))];
-        let body = vec![Match::Is(b"hello".to_vec()), Match::Contains(b"ell".to_vec()), fits("^h.*o$")];
+    fn a_matching_answer_has_no_differences() {
+        let headers =
+            vec![("Content-Type", regex("^text/")), ("via", Matcher::Equals(b"a".to_vec()))];
+        let body = vec![
+            Matcher::Equals(b"hello".to_vec()),
+            Matcher::Contains(b"ell".to_vec()),
+            regex("^h.*o$"),
+        ];
         assert_eq!(differences(&expect(200, headers, body), &answer(200, "hello")), "");
     }
 
     #[test]
-    fn each_difference_is_told() {
-        let headers = vec![("content-type", Match::Is(b"text/html".to_vec())), ("etag", fits("."))];
-        let body = vec![Match::Is(b"hello".to_vec()), Match::Contains(b"xyz".to_vec()), fits("^x")];
+    fn each_difference_is_described() {
+        let headers =
+            vec![("content-type", Matcher::Equals(b"text/html".to_vec())), ("etag", regex("."))];
+        let body = vec![
+            Matcher::Equals(b"hello".to_vec()),
+            Matcher::Contains(b"xyz".to_vec()),
+            regex("^x"),
+        ];
         let told = differences(&expect(201, headers, body), &answer(200, "hullo"));
         let lines: Vec<&str> = told.lines().collect();
         assert_eq!(
@@ -129,12 +158,12 @@ mod tests {
             [
                 "status: expected 201, got 200",
                 "header content-type: expected \"text/html\", got \"text/plain\"",
-                "header etag: expected what fits /./, there is none",
+                "header etag: expected a match of /./, there is none",
                 "body: expected \"hello\"",
                 "      got      \"hullo\"",
-                "body: expected something with \"xyz\" in it",
+                "body: expected a text that contains \"xyz\"",
                 "      got      \"hullo\"",
-                "body: expected what fits /^x/",
+                "body: expected a match of /^x/",
                 "      got      \"hullo\"",
             ]
         );
@@ -145,9 +174,12 @@ mod tests {
     #[test]
     fn a_long_text_is_shown_around_its_first_difference() {
         let long = |end: &str| format!("{}{end}", "ä".repeat(5_000));
-        let body = vec![Match::Is(long("this").into_bytes())];
+        let body = vec![Matcher::Equals(long("this").into_bytes())];
         let told = differences(&expect(200, Vec::new(), body), &answer(200, &long("that")));
-        assert!(told.len() < 500 && told.contains("this\" (10004 bytes)") && told.contains("that\""), "{told}");
-        assert!(shown(b"\xff\x00", 0).starts_with("2 bytes that are no text"));
+        assert!(
+            told.len() < 500 && told.contains("this\" (10004 bytes)") && told.contains("that\""),
+            "{told}"
+        );
+        assert!(shown(b"\xff\x00", 0).starts_with("2 bytes that are not UTF-8"));
     }
 }

@@ -15,7 +15,8 @@ pub(super) struct Client<S> {
     pub connection: Connection,
     pub socket: S,
     peer: Peer,
-    /// There may be something to read. It is kept here because the poll reports each change only once.
+    /// There may be something to read. It is kept here because the poll reports each change only
+    /// once.
     readable: bool,
     /// The peer has sent its FIN, perhaps behind bytes that are not read yet.
     read_closed: bool,
@@ -23,8 +24,8 @@ pub(super) struct Client<S> {
     pub dirty: bool,
     /// The client is in the worker's list of those that may have requests, for a later turn.
     pub deferred: bool,
-    /// Set for the connection's deadline or earlier. Most deadlines are moved on before they come, so the
-    /// timer is left where it is, and the deadline is looked at again when it fires.
+    /// Set for the connection's deadline or earlier. Most deadlines are moved on before they come,
+    /// so the timer is left where it is, and the deadline is looked at again when it fires.
     timer: Option<TimerKey>,
 }
 
@@ -57,8 +58,8 @@ impl<S> Client<S> {
         self.readable && self.connection.wants_read()
     }
 
-    /// Reads at most one buffer of bytes into the connection. Returns how many: zero if there is nothing,
-    /// or if the connection wants nothing.
+    /// Reads at most one buffer of bytes into the connection. Returns how many: zero if there is
+    /// nothing, or if the connection wants nothing.
     pub fn read<W>(&mut self, world: &mut W, buffer: &mut [u8], cx: &Context) -> Result<usize, Gone>
     where
         W: World<Socket = S>,
@@ -73,8 +74,8 @@ impl<S> Client<S> {
                 Ok(n) => {
                     cx.stats.received_bytes.add(n as u64);
                     self.connection.receive(&buffer[..n], cx.now_ms, cx.http());
-                    // A short read has emptied the socket, and whatever comes later is a new change. But a
-                    // FIN that was reported already is not reported again.
+                    // A short read has emptied the socket, and whatever comes later is a new
+                    // change. But a FIN that was reported already is not reported again.
                     self.readable = n == buffer.len() || self.read_closed;
                     return Ok(n);
                 }
@@ -86,8 +87,8 @@ impl<S> Client<S> {
         Ok(0)
     }
 
-    /// Writes the connection's output until it is empty or the socket is full. Returns whether the client
-    /// is to be looked at again, though no event of its socket will say so.
+    /// Writes the connection's output until it is empty or the socket is full. Returns whether the
+    /// client is to be looked at again, though no event of its socket will say so.
     pub fn write<W>(&mut self, world: &mut W, cx: &Context) -> Result<bool, Gone>
     where
         W: World<Socket = S>,
@@ -119,9 +120,9 @@ impl<S> Client<S> {
         Ok(had_output && connection.output().is_empty() && connection.has_unused_input())
     }
 
-    /// Gives up a held request if the client has left. A half-close means that it has. So does so much
-    /// pipelined behind the request that its leaving could no longer be seen: a request must not be held
-    /// for a client that is gone. Returns the exchange.
+    /// Gives up a held request if the client has left. A half-close means that it has. So does so
+    /// much pipelined behind the request that its leaving could no longer be seen: a request must
+    /// not be held for a client that is gone. Returns the exchange.
     pub fn give_up_if_left(&mut self, cx: &Context) -> Result<Option<Exchange>, Gone> {
         let is_unseen = self.read_closed || self.connection.input_is_full();
         if !self.is_held() || !is_unseen {
@@ -130,14 +131,16 @@ impl<S> Client<S> {
         if self.connection.output().is_empty() {
             return Err(Gone);
         }
-        // After a half-close the client may still read, and earlier requests of it were answered: those
-        // answers still go out.
+        // After a half-close the client may still read, and earlier requests of it were answered:
+        // those answers still go out.
         Ok(self.connection.give_up(cx.now_ms, cx.http()))
     }
 
     /// Whether the client's request waits for a settlement.
     fn is_held(&self) -> bool {
-        self.connection.exchange().is_some_and(|exchange| matches!(exchange.progress, Progress::Suspended { .. }))
+        self.connection
+            .exchange()
+            .is_some_and(|exchange| matches!(exchange.progress, Progress::Suspended { .. }))
     }
 
     /// Has the client looked at again by the time of its connection's deadline.
@@ -167,7 +170,8 @@ impl<S> Client<S> {
     }
 }
 
-/// A [`SocketAddr`] in half the memory: that is as large as an address of IPv6, which is boxed here.
+/// A [`SocketAddr`] in half the memory: that is as large as an address of IPv6, which is boxed
+/// here.
 enum Peer {
     V4(SocketAddrV4),
     V6(Box<SocketAddrV6>),

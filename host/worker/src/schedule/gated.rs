@@ -1,8 +1,9 @@
-//! Calls that wait before their guest's gate: those of guests whose calls in the process are limited.
+//! Calls that wait before their guest's gate: those of guests whose calls in the process are
+//! limited.
 //!
-//! Each gate has its own queue here, so that only calls of its guest wait for it. A gate with something in
-//! its queue is either *ready*, and is tried when there is a place, or this worker stands in line before it
-//! and will be told when it opens.
+//! Each gate has its own queue here, so that only calls of its guest wait for it. A gate with
+//! something in its queue is either *ready*, and is tried when there is a place, or this worker
+//! stands in line before it and will be told when it opens.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -17,8 +18,8 @@ pub(super) struct Gated {
     queues: BTreeMap<GateId, Queue>,
     /// Gates to be tried, in turn. None of them has an empty queue.
     ready: VecDeque<GateId>,
-    /// Gates of which this worker was told in this turn that they have opened. It owes an answer: a call
-    /// that enters, or that it has none.
+    /// Gates of which this worker was told in this turn that they have opened. It owes an answer: a
+    /// call that enters, or that it has none.
     told: Vec<GateId>,
 }
 
@@ -128,13 +129,17 @@ impl Gated {
 
     /// Whether one of the gates may be tried, for a call that may have a place.
     pub fn can_go_on(&self, may_start: impl Fn(Callee) -> bool) -> bool {
-        self.ready.iter().filter_map(|gate| self.first(*gate)).any(|first| may_start(first.callee()))
+        self.ready
+            .iter()
+            .filter_map(|gate| self.first(*gate))
+            .any(|first| may_start(first.callee()))
     }
 
-    /// Returns the first gate to be tried, for a call that may have a place. It is the last one the next
-    /// time.
+    /// Returns the first gate to be tried, for a call that may have a place. It is the last one the
+    /// next time.
     pub fn next_gate(&mut self, may_start: impl Fn(Callee) -> bool) -> Option<GateId> {
-        let may_go = |gate: &GateId| self.first(*gate).is_some_and(|first| may_start(first.callee()));
+        let may_go =
+            |gate: &GateId| self.first(*gate).is_some_and(|first| may_start(first.callee()));
         let at = self.ready.iter().position(may_go)?;
         let gate = self.ready.remove(at)?;
         self.ready.push_back(gate);
@@ -151,14 +156,17 @@ impl Gated {
         Some(Waiting::Resumption { suspension, callee })
     }
 
-    /// Takes what is to enter a gate next. With nothing left behind it, the gate is not ready any more, and
-    /// the worker gives up its place in line.
+    /// Takes what is to enter a gate next. With nothing left behind it, the gate is not ready any
+    /// more, and the worker gives up its place in line.
     pub fn enter(&mut self, gate: GateId) -> Option<Entered> {
         let queue = self.queues.get_mut(&gate)?;
         let is_resumption = queue.resumption_is_next();
         queue.request_went = !is_resumption;
         let entered = match is_resumption {
-            true => queue.resumptions.pop_front().map(|resumption| Entered::Resumption(resumption.suspension)),
+            true => queue
+                .resumptions
+                .pop_front()
+                .map(|resumption| Entered::Resumption(resumption.suspension)),
             false => queue.requests.pop_front().map(Entered::Request),
         };
         if queue.is_empty() {
@@ -169,14 +177,16 @@ impl Gated {
         entered
     }
 
-    /// Returns the gates that have opened in this turn and at which nothing could be started: others may
-    /// have their turn.
+    /// Returns the gates that have opened in this turn and at which nothing could be started:
+    /// others may have their turn.
     pub fn take_unanswered(&mut self) -> Vec<GateId> {
         if self.told.is_empty() {
             return Vec::new();
         }
         let told = std::mem::take(&mut self.told);
-        told.into_iter().filter(|gate| self.ready.contains(gate) || !self.queues.contains_key(gate)).collect()
+        told.into_iter()
+            .filter(|gate| self.ready.contains(gate) || !self.queues.contains_key(gate))
+            .collect()
     }
 }
 
@@ -213,7 +223,10 @@ mod tests {
         assert_eq!(gated.next_gate(ANY), Some(B));
         gated.stands_in_line(B);
         assert_eq!((gated.next_gate(ANY), take(&mut gated, A)), (Some(A), Some(11)));
-        assert_eq!((gated.next_gate(ANY), gated.can_go_on(ANY), gated.all_resumptions()), (None, false, 2));
+        assert_eq!(
+            (gated.next_gate(ANY), gated.can_go_on(ANY), gated.all_resumptions()),
+            (None, false, 2)
+        );
         push(&mut gated, B, 22, 2);
         assert_eq!(gated.next_gate(ANY), None, "behind those who wait");
         assert_eq!(gated.take_unanswered(), [A], "nothing is left before it");
@@ -229,7 +242,11 @@ mod tests {
         assert!(gated.take_unanswered().is_empty());
 
         push(&mut gated, GATE, 1, 3);
-        assert_eq!(gated.next_gate(|(version, _)| version != VersionId(3)), None, "its route may have no place");
+        assert_eq!(
+            gated.next_gate(|(version, _)| version != VersionId(3)),
+            None,
+            "its route may have no place"
+        );
         gated.opened(GATE);
         assert_eq!(gated.take_unanswered(), [GATE], "it was not tried");
         assert_eq!(gated.next_gate(ANY), Some(GATE), "and will be");

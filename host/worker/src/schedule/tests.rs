@@ -27,8 +27,8 @@ fn queued((version, route): Callee, number: u32) -> Queued {
     Queued { exchange: exchange(number), version, route, request }
 }
 
-/// The number of the request or the suspension that gets the next place. Suspensions are of the quick
-/// route.
+/// The number of the request or the suspension that gets the next place. Suspensions are of the
+/// quick route.
 fn next(schedule: &mut Schedule) -> Option<u32> {
     match schedule.next(|_| Some(QUICK))? {
         Next::Request(queued) => Some(queued.exchange.client.slot),
@@ -49,7 +49,11 @@ fn those_who_wait_in_place_take_no_place_until_there_are_too_many() {
     slots.iter().for_each(|&slot| schedule.park(slot));
     assert_eq!(schedule.places(), 2, "two wait beside, two in places");
     schedule.unpark(slots[0]);
-    assert_eq!((schedule.places(), schedule.runnables()), (2, 1), "it has the place in which it waited");
+    assert_eq!(
+        (schedule.places(), schedule.runnables()),
+        (2, 1),
+        "it has the place in which it waited"
+    );
     schedule.unpark(slots[1]);
     assert_eq!(schedule.places(), 2, "so has the other");
     schedule.unpark(slots[2]);
@@ -97,7 +101,11 @@ fn slow_routes_wait_by_themselves_and_leave_a_place() {
 
     assert_eq!(next(&mut schedule), Some(3), "the first was queued as quick, and moves over");
     start(&mut schedule, QUICK);
-    assert_eq!((next(&mut schedule), schedule.can_go_on(|_| None)), (None, false), "one place is left");
+    assert_eq!(
+        (next(&mut schedule), schedule.can_go_on(|_| None)),
+        (None, false),
+        "one place is left"
+    );
     let slot = start(&mut schedule, SLOW);
     schedule.end(slot);
     schedule.forget(SLOW.0);

@@ -8,8 +8,8 @@ use snow_core::lock;
 /// Routes that are counted each by itself, unless a limit says otherwise.
 const ROUTES_MAX: usize = 10_000;
 
-/// Names a label under which requests are counted, on all workers of a server and for the life of the
-/// process.
+/// Names a label under which requests are counted, on all workers of a server and for the life of
+/// the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LabelId(pub u32);
 
@@ -21,8 +21,8 @@ impl LabelId {
     }
 }
 
-/// The labels of all workers of a server: a guest's name and a route's pattern each. A guest that comes
-/// back, or a new version of it, goes on counting under its old labels.
+/// The labels of all workers of a server: a guest's name and a route's pattern each. A guest that
+/// comes back, or a new version of it, goes on counting under its old labels.
 #[derive(Debug)]
 pub struct Labels {
     routes_max: usize,
@@ -91,7 +91,8 @@ mod tests {
         assert_eq!(ids, [2, 3, 2].map(LabelId));
         assert_eq!(labels.id(&a, "/y"), Labels::OTHERS);
         assert_eq!(labels.id(&b, "/x"), LabelId(3), "who was known stays so");
-        let all: Vec<String> = labels.all().iter().map(|(guest, pattern)| format!("{guest} {pattern}")).collect();
+        let all: Vec<String> =
+            labels.all().iter().map(|(guest, pattern)| format!("{guest} {pattern}")).collect();
         assert_eq!(all, ["- -", "* *", "a /x", "b /x"]);
     }
 }

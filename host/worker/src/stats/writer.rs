@@ -39,10 +39,12 @@ impl StatsWriter {
         writer
     }
 
-    /// Returns the label of a route, and remembers it until the version is forgotten. `name` is asked for
-    /// at the route's first request only.
+    /// Returns the label of a route, and remembers it until the version is forgotten. `name` is
+    /// asked for at the route's first request only.
     pub fn label(&mut self, entry: &RouteEntry, name: impl FnOnce() -> Arc<str>) -> LabelId {
-        let known = self.version(entry.version).and_then(|version| version.routes.get(entry.route.index())?.as_ref());
+        let known = self
+            .version(entry.version)
+            .and_then(|version| version.routes.get(entry.route.index())?.as_ref());
         if let Some((label, _)) = known {
             return *label;
         }
@@ -169,6 +171,9 @@ mod tests {
         assert!(stats.versions.get(OLD).is_none() && stats.versions.get(NEW).is_some());
         let route = stats.routes.get(label).expect("it is counted");
         assert_eq!((route.answers[1].get(), route.answers[5].get(), route.held.get()), (1, 1, 0));
-        assert_eq!((route.ended[WaitEnd::TimedOut as usize].get(), route.took_ms.read().sum), (1, 7));
+        assert_eq!(
+            (route.ended[WaitEnd::TimedOut as usize].get(), route.took_ms.read().sum),
+            (1, 7)
+        );
     }
 }

@@ -3,7 +3,8 @@
 use snow_core::{PendingId, Registry, TimerKey, Waiter};
 use snow_http::{PackedResponse, Response};
 use snow_runtime::{
-    GuestRequest, Handle, Join, RouteId, Settled, Settlement, Slot, Suspend, TimerState, VersionId, Wait,
+    GuestRequest, Handle, Join, RouteId, Settled, Settlement, Slot, Suspend, TimerState, VersionId,
+    Wait,
 };
 
 use crate::context::{Callee, ExchangeRef, Timer, WorkerTimers};
@@ -79,7 +80,13 @@ impl Suspension {
         Suspension::new(started, wait.handles, wait.until, Then::Unpark, rare)
     }
 
-    fn new(started: Started, handles: Vec<Handle>, until: Join, then: Then, rare: Option<Box<Rare>>) -> Suspension {
+    fn new(
+        started: Started,
+        handles: Vec<Handle>,
+        until: Join,
+        then: Then,
+        rare: Option<Box<Rare>>,
+    ) -> Suspension {
         let Started { exchange, version, route } = started;
         let missing = match until {
             Join::All => u16::try_from(handles.len()).unwrap_or(u16::MAX),
@@ -145,8 +152,8 @@ impl Suspension {
         self.missing = 0;
     }
 
-    /// Whether the join has come true, for the last time. The settlement that made it true may still be on
-    /// its way to the worker, but its sender was told that it won, so it stands.
+    /// Whether the join has come true, for the last time. The settlement that made it true may
+    /// still be on its way to the worker, but its sender was told that it won, so it stands.
     pub fn has_won(&self, registry: &Registry<Settled>) -> bool {
         registry.conclude(self.until, self.handles.iter().map(|handle| handle.id))
     }
@@ -156,9 +163,9 @@ impl Suspension {
         self.until.is_over(settled)
     }
 
-    /// Starts to wait for the settlements, and sets timers for pendings that the clock settles. What is
-    /// settled already counts at once, and so does what the clock should have settled by now. Returns
-    /// whether no settlement is missing.
+    /// Starts to wait for the settlements, and sets timers for pendings that the clock settles.
+    /// What is settled already counts at once, and so does what the clock should have settled by
+    /// now. Returns whether no settlement is missing.
     pub(super) fn arm(
         &mut self,
         waiter: Waiter,
@@ -186,8 +193,8 @@ impl Suspension {
         self.is_settled()
     }
 
-    /// Takes the settlement that decides the host's own answer: of several, the first failure or else the
-    /// first one.
+    /// Takes the settlement that decides the host's own answer: of several, the first failure or
+    /// else the first one.
     pub fn deciding(&self, registry: &Registry<Settled>) -> Option<Settled> {
         let mut settlements = self.handles.iter().filter_map(|handle| registry.collect(handle.id));
         match self.until {
@@ -195,7 +202,8 @@ impl Suspension {
             Join::All => {
                 // All of them are collected: none passes on to somebody else.
                 let all: Vec<Settled> = settlements.collect();
-                let failed = all.iter().position(|settled| matches!(**settled, Settlement::Failed { .. }));
+                let failed =
+                    all.iter().position(|settled| matches!(**settled, Settlement::Failed { .. }));
                 all.into_iter().nth(failed.unwrap_or(0))
             }
         }
@@ -264,8 +272,8 @@ impl Handles {
 mod tests {
     use super::*;
 
-    /// What a held request costs beside its pending and its timer; `tests/simulation`'s `million` measures
-    /// all of it.
+    /// What a held request costs beside its pending and its timer; `tests/simulation`'s `million`
+    /// measures all of it.
     #[test]
     fn a_suspension_is_a_cache_line() {
         assert!(size_of::<Suspension>() <= 56, "{}", size_of::<Suspension>());

@@ -12,8 +12,8 @@ use crate::schedule::{Entered, Next, Queued, Started, Waiting};
 const STARTING_MS_MAX: u64 = 1;
 
 impl<W: World, C: Guests> Worker<W, C> {
-    /// Gives started calls their next time slice, and starts others while there are places. Both end early
-    /// in a turn in which a guest computes.
+    /// Gives started calls their next time slice, and starts others while there are places. Both
+    /// end early in a turn in which a guest computes.
     pub(super) fn run_calls(&mut self) {
         let began_ms = self.world.now_ms();
         for _ in 0..self.schedule.runnables() {
@@ -25,7 +25,10 @@ impl<W: World, C: Guests> Worker<W, C> {
             }
         }
         for _ in 0..TURN.starts_max {
-            if self.schedule.places() == 0 || !self.start_one() || self.world.now_ms() > began_ms + STARTING_MS_MAX {
+            if self.schedule.places() == 0
+                || !self.start_one()
+                || self.world.now_ms() > began_ms + STARTING_MS_MAX
+            {
                 break;
             }
         }
@@ -52,7 +55,9 @@ impl<W: World, C: Guests> Worker<W, C> {
     }
 
     fn start_resumption(&mut self, suspension: Key) {
-        if let Some((started, entry)) = self.suspensions.resume(suspension, &self.cx, &mut self.timers) {
+        if let Some((started, entry)) =
+            self.suspensions.resume(suspension, &self.cx, &mut self.timers)
+        {
             self.start(started, entry);
         }
     }
@@ -109,8 +114,8 @@ impl<W: World, C: Guests> Worker<W, C> {
 
     fn call_ended(&mut self, slot: Slot, end: CallEnd) {
         let Some(started) = self.schedule.end(slot) else { return };
-        // Released first: a settlement that the call let go of may pass on to others, and none of these may
-        // count as waiting.
+        // Released first: a settlement that the call let go of may pass on to others, and none of
+        // these may count as waiting.
         self.release_all(end.leftover.into_iter());
         match end.outcome {
             Ok(Outcome::Respond(response)) => {
@@ -134,8 +139,11 @@ impl<W: World, C: Guests> Worker<W, C> {
         }
         let guest = self.guests.guest_name(started.version);
         let exchange = self.clients.exchange(started.exchange);
-        let about = exchange.map(|exchange| format!("id={} \"{}\"", exchange.id, exchange.label)).unwrap_or_default();
-        let message = format!("guest={guest} route={} {about}: the call failed: {fault}", started.route);
+        let about = exchange
+            .map(|exchange| format!("id={} \"{}\"", exchange.id, exchange.label))
+            .unwrap_or_default();
+        let message =
+            format!("guest={guest} route={} {about}: the call failed: {fault}", started.route);
         self.cx.log_error(message);
         self.answer(started.exchange, Some(started.version), &fault.response());
     }

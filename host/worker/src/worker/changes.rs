@@ -7,9 +7,9 @@ use crate::context::TURN;
 use crate::lifecycle::{DrainStep, Expelled};
 
 impl<W: World, C: Guests> Worker<W, C> {
-    /// Takes up the newest deployment. The router and the guests are swapped at once. What is queued, runs
-    /// or is suspended goes on with the version that it began with, which [`Guests::hold`] keeps here until
-    /// its last request has ended.
+    /// Takes up the newest deployment. The router and the guests are swapped at once. What is
+    /// queued, runs or is suspended goes on with the version that it began with, which
+    /// [`Guests::hold`] keeps here until its last request has ended.
     pub(super) fn adopt(&mut self) {
         let Some(adopted) = self.guests.adopt() else { return };
         self.cx.common.limits = adopted.limits;
@@ -22,8 +22,8 @@ impl<W: World, C: Guests> Worker<W, C> {
         self.schedule.try_all_gates();
     }
 
-    /// Expels a version: from now on nothing is suspended for it, and over the next turns, what is suspended
-    /// already is answered 503.
+    /// Expels a version: from now on nothing is suspended for it, and over the next turns, what is
+    /// suspended already is answered 503.
     pub(super) fn expel(&mut self, version: VersionId) {
         if self.guests.expel(version) {
             self.lifecycle.expel(version);

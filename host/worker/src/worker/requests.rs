@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use snow_core::Key;
-use snow_http::{Admission, Exchange, Head, HttpLimits, Progress, Reject, Rejection, Request, Response};
+use snow_http::{
+    Admission, Exchange, Head, HttpLimits, Progress, Reject, Rejection, Request, Response,
+};
 use snow_runtime::{Access, GuestRequest, Guests, Level, Match, VersionId, World};
 
 use super::Worker;
@@ -35,8 +37,8 @@ impl<W: World, C: Guests> Worker<W, C> {
         Ok(())
     }
 
-    /// Reads and dispatches what a client has sent, within the bounds of a turn. With more to come, a later
-    /// turn goes on.
+    /// Reads and dispatches what a client has sent, within the bounds of a turn. With more to come,
+    /// a later turn goes on.
     fn take_in(&mut self, key: Key) -> Result<(), Gone> {
         let mut read_bytes = 0;
         while read_bytes < TURN.read_bytes_max && !self.schedule.is_backed_up() {
@@ -54,8 +56,8 @@ impl<W: World, C: Guests> Worker<W, C> {
         Ok(())
     }
 
-    /// Returns the next whole request of a connection, with its route. Requests that the connection answers
-    /// by itself are logged.
+    /// Returns the next whole request of a connection, with its route. Requests that the connection
+    /// answers by itself are logged.
     fn next_request(&mut self, key: Key) -> Option<(Request, Match)> {
         loop {
             let Worker { clients, world, guests, cx, .. } = self;
@@ -90,7 +92,8 @@ impl<W: World, C: Guests> Worker<W, C> {
         let (version, route, mount_bytes) = (entry.version, entry.route, entry.mount.len());
 
         let gate = guests.gate(version);
-        if self.schedule.waiting((version, route), gate) >= self.cx.limits().worker_calls_queued_max {
+        if self.schedule.waiting((version, route), gate) >= self.cx.limits().worker_calls_queued_max
+        {
             return self.answer(exchange, Some(version), &Response::unavailable());
         }
         self.guests.hold(version);
@@ -100,14 +103,22 @@ impl<W: World, C: Guests> Worker<W, C> {
     }
 
     /// Answers an exchange, if its client still waits for it, and logs it.
-    pub(super) fn answer(&mut self, exchange: ExchangeRef, version: Option<VersionId>, response: &Response) {
+    pub(super) fn answer(
+        &mut self,
+        exchange: ExchangeRef,
+        version: Option<VersionId>,
+        response: &Response,
+    ) {
         let guest = version.map(|version| self.guests.guest_name(version));
         let mut status = response.status;
         let mut answered = self.clients.respond(exchange, response, &self.cx);
         if let Err(fault) = &answered {
             if let Some(current) = self.clients.exchange(exchange) {
-                let (id, label, guest) = (&current.id, &current.label, guest.as_deref().unwrap_or("-"));
-                let message = format!("guest={guest} id={id} \"{label}\": invalid response, answered 500: {fault}");
+                let (id, label, guest) =
+                    (&current.id, &current.label, guest.as_deref().unwrap_or("-"));
+                let message = format!(
+                    "guest={guest} id={id} \"{label}\": invalid response, answered 500: {fault}"
+                );
                 self.cx.log_error(message);
             }
             let instead = Response::text(500, "internal server error\n");
@@ -122,7 +133,10 @@ impl<W: World, C: Guests> Worker<W, C> {
 
     /// Closes a client's socket, and ends what the client was waiting for.
     pub(super) fn drop_client(&mut self, key: Key) {
-        let Some(Removed { peer, exchange }) = self.clients.remove(key, &mut self.timers, &self.cx) else { return };
+        let Some(Removed { peer, exchange }) = self.clients.remove(key, &mut self.timers, &self.cx)
+        else {
+            return;
+        };
         if let Some(exchange) = exchange {
             self.client_left(exchange, peer);
         }
@@ -137,7 +151,13 @@ impl<W: World, C: Guests> Worker<W, C> {
     }
 
     /// Counts and logs a request that has its answer's `status`, or whose client has left.
-    fn finished(&self, exchange: Exchange, client: SocketAddr, status: Option<u16>, guest: Option<Arc<str>>) {
+    fn finished(
+        &self,
+        exchange: Exchange,
+        client: SocketAddr,
+        status: Option<u16>,
+        guest: Option<Arc<str>>,
+    ) {
         let took_ms = self.cx.now_ms.saturating_sub(exchange.started_ms);
         self.cx.stats.finished(LabelId(exchange.label_number), status, took_ms);
         if !self.cx.common.access_log {
@@ -163,12 +183,15 @@ impl<W: World, C: Guests> Worker<W, C> {
         self.cx.stats.finished(Labels::NOBODY, Some(status), 0);
         let kind = if why == Some(Reject::Timeout) { "incomplete" } else { "malformed" };
         let reason = why.map_or_else(String::new, |why| format!(": {why}"));
-        self.cx.common.log.host(Level::Info, format!("{client}: {kind} request, answered {status}{reason}"));
+        self.cx
+            .common
+            .log
+            .host(Level::Info, format!("{client}: {kind} request, answered {status}{reason}"));
     }
 }
 
-/// Returns how long a request's body may be: as long as its guest takes, and at most as long as the host
-/// does.
+/// Returns how long a request's body may be: as long as its guest takes, and at most as long as the
+/// host does.
 fn body_bytes_max<C: Guests>(guests: &C, found: &Match, limits: &HttpLimits) -> u64 {
     let version = match found {
         Match::Found { entry, .. } => guests.router().entry(*entry).map(|entry| entry.version),
@@ -185,8 +208,12 @@ fn admission(head: &Head, found: &Match, body_bytes_max: u64) -> Admission {
         Match::Found { .. } => return Admission::Accept { body_bytes_max },
         Match::NotFound if head.method() == "OPTIONS" && head.path() == "*" => no_content(),
         Match::NotFound => Response::text(404, "not found\n"),
-        Match::BadParam => Response::text(400, "the path is not UTF-8 once it is percent-decoded\n"),
-        Match::MethodNotAllowed { allow } => Response::text(405, "method not allowed\n").with_field("allow", allow),
+        Match::BadParam => {
+            Response::text(400, "the path is not UTF-8 once it is percent-decoded\n")
+        }
+        Match::MethodNotAllowed { allow } => {
+            Response::text(405, "method not allowed\n").with_field("allow", allow)
+        }
         Match::Options { allow } => no_content().with_field("allow", allow),
     })
 }

@@ -2,7 +2,9 @@
 
 use snow_core::{Key, PendingId};
 use snow_http::{Progress, Response};
-use snow_runtime::{GuestRequest, Guests, Handle, Settlement, Slot, Suspend, TimerState, Wait, World};
+use snow_runtime::{
+    GuestRequest, Guests, Handle, Settlement, Slot, Suspend, TimerState, Wait, World,
+};
 
 use super::Worker;
 use crate::context::ExchangeRef;
@@ -12,7 +14,12 @@ use crate::suspensions::{Over, Suspension, settled_by_clock};
 
 impl<W: World, C: Guests> Worker<W, C> {
     /// Suspends a request whose call has returned: from now on it holds no instance.
-    pub(super) fn suspend(&mut self, started: Started, suspend: Suspend, request: Option<Box<GuestRequest>>) {
+    pub(super) fn suspend(
+        &mut self,
+        started: Started,
+        suspend: Suspend,
+        request: Option<Box<GuestRequest>>,
+    ) {
         let limits = self.cx.limits();
         let version = started.version;
         if suspend.state.len() > limits.state_bytes_max {
@@ -24,7 +31,11 @@ impl<W: World, C: Guests> Worker<W, C> {
                 limits.state_bytes_max
             );
             self.cx.log_error(message);
-            return self.refuse_to_suspend(started, suspend, &Response::text(500, "internal server error\n"));
+            return self.refuse_to_suspend(
+                started,
+                suspend,
+                &Response::text(500, "internal server error\n"),
+            );
         }
         let is_full = self.suspensions.len() >= limits.worker_suspensions_max;
         let is_closed = self.lifecycle.is_closing() || self.guests.is_expelled(version);
@@ -103,11 +114,14 @@ impl<W: World, C: Guests> Worker<W, C> {
         self.schedule.queue_resumption(key, gate);
     }
 
-    /// Lets a call go on that has waited in place. It reads the settlements itself, and keeps its handles.
+    /// Lets a call go on that has waited in place. It reads the settlements itself, and keeps its
+    /// handles.
     fn unpark(&mut self, key: Key) {
         let is_settled = self.suspensions.get(key).is_some_and(Suspension::is_settled);
         let end = if is_settled { WaitEnd::Settled } else { WaitEnd::TimedOut };
-        let Some(suspension) = self.suspensions.take(key, end, &self.cx, &mut self.timers) else { return };
+        let Some(suspension) = self.suspensions.take(key, end, &self.cx, &mut self.timers) else {
+            return;
+        };
         if let Some(exchange) = self.clients.exchange_mut(suspension.exchange()) {
             exchange.progress = Progress::Running;
         }
@@ -145,8 +159,8 @@ impl<W: World, C: Guests> Worker<W, C> {
         self.let_go(version);
     }
 
-    /// Asks a held request to come again (503), since the drain is over, or too many versions of its guest
-    /// are held. If a settlement has won, it stands, and the request goes on.
+    /// Asks a held request to come again (503), since the drain is over, or too many versions of
+    /// its guest are held. If a settlement has won, it stands, and the request goes on.
     pub(super) fn refuse_held(&mut self, key: Key) {
         let Some(suspension) = self.suspensions.get(key) else { return };
         if suspension.awaits_resume() {
@@ -163,7 +177,7 @@ impl<W: World, C: Guests> Worker<W, C> {
 
     /// Ends a suspension without an answer.
     pub(super) fn end_suspension(&mut self, key: Key, end: WaitEnd) {
-        let Some(suspension) = self.suspensions.take(key, end, &self.cx, &mut self.timers) else { return };
+        let Some(suspension) = self.suspensions.remove(key, &mut self.timers) else { return };
         if suspension.is_in_place() {
             let slot = suspension.slot();
             let leftover = self.guests.cancel(slot, suspension.handles().collect());
@@ -172,10 +186,14 @@ impl<W: World, C: Guests> Worker<W, C> {
         } else {
             self.release_all(suspension.handles());
         }
+        // Counted only now: whoever sees in the counts that this wait is over can rely on its
+        // pendings to be gone from their keys.
+        self.suspensions.count_end(&suspension, end, &self.cx);
         self.let_go(suspension.callee().0);
     }
 
-    /// Releases pendings: their timers are cancelled, and a settlement that nobody consumed passes on.
+    /// Releases pendings: their timers are cancelled, and a settlement that nobody consumed passes
+    /// on.
     pub(super) fn release_all(&mut self, handles: impl Iterator<Item = Handle>) {
         for handle in handles {
             if let TimerState::Set(timer) = handle.timer {

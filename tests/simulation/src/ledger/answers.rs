@@ -1,5 +1,5 @@
-//! What clients may read: the answer to each request follows from what its guest did, and from what the guest
-//! waited for.
+//! What clients may read: the answer to each request follows from what its guest did, and from what
+//! the guest waited for.
 
 use snow_runtime::Join;
 
@@ -77,9 +77,13 @@ impl Ledger {
     fn settlement_answered(&mut self, held: &Held, value: usize) {
         let of = |pending: &usize| self.pendings[*pending].settled_by == Some(value);
         if !held.pendings.iter().any(of) {
-            let keys: Vec<_> = held.pendings.iter().map(|&pending| self.pendings[pending].key).collect();
+            let keys: Vec<_> =
+                held.pendings.iter().map(|&pending| self.pendings[pending].key).collect();
             let Value { next_of, won, delivered, .. } = &self.values[value];
-            assert!(*won && next_of.is_some() && keys.contains(next_of) && !delivered, "{value} is for another");
+            assert!(
+                *won && next_of.is_some() && keys.contains(next_of) && !delivered,
+                "{value} is for another"
+            );
         }
         self.values[value].delivered = true;
     }

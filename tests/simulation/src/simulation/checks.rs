@@ -18,7 +18,10 @@ impl Simulation {
         for (number, worker) in self.workers.iter().enumerate() {
             let Some(worker) = worker else { continue };
             let held = worker.held();
-            let open = network.wires.iter().filter(|wire| wire.worker == number && wire.accepted && !wire.host_closed);
+            let open = network
+                .wires
+                .iter()
+                .filter(|wire| wire.worker == number && wire.accepted && !wire.host_closed);
             assert_eq!(held.clients, open.count(), "connections are counted");
             self.check_stats(number, held);
             let (versions, worker) = (&self.stage.borrow().versions, WorkerId(number as u16));
@@ -34,8 +37,12 @@ impl Simulation {
             all.timers += held.timers;
             all.calls += held.calls;
         }
-        assert!(all.timers <= all.clients + all.suspensions + self.office.registry.len(), "no timer is left over");
-        let quiet = (0..self.workers.len()).all(|number| self.workers[number].is_none() || !network.can_run(number));
+        assert!(
+            all.timers <= all.clients + all.suspensions + self.office.registry.len(),
+            "no timer is left over"
+        );
+        let quiet = (0..self.workers.len())
+            .all(|number| self.workers[number].is_none() || !network.can_run(number));
         let read = network.wires.iter().all(|wire| wire.to_client.is_empty() || wire.reset);
         let drained = self.workers.iter().any(Option::is_none);
         if quiet && read && !drained && all.calls == 0 && !self.is_held_up() {
@@ -54,17 +61,25 @@ impl Simulation {
         let by_version: u64 = versions.iter().map(|(_, version)| version.held.get()).sum();
         assert_eq!((by_route, by_version), (held.suspensions as u64, held.suspensions as u64));
         let requests = self.stage.borrow().versions.requests(WorkerId(number as u16));
-        assert_eq!(versions.iter().map(|(_, version)| version.requests.get()).sum::<u64>(), requests as u64);
+        assert_eq!(
+            versions.iter().map(|(_, version)| version.requests.get()).sum::<u64>(),
+            requests as u64
+        );
     }
 
-    /// Checks what must hold when nobody has anything to do and all answers are read: the ledger knows it all.
+    /// Checks what must hold when nobody has anything to do and all answers are read: the ledger
+    /// knows it all.
     fn check_quiet(&self, all: Holdings) {
         let network = self.network.borrow();
         if self.clients.iter().any(Client::reads_on) {
             return;
         }
         let mut there = vec![false; self.stage.borrow().ledger.requests.len()];
-        for client in self.clients.iter().filter(|client| !client.fin && !network.wires[client.wire].host_closed) {
+        for client in self
+            .clients
+            .iter()
+            .filter(|client| !client.fin && !network.wires[client.wire].host_closed)
+        {
             for asked in &client.open {
                 if let What::Script(number) = asked.what {
                     there[number] = true;
@@ -72,20 +87,33 @@ impl Simulation {
             }
         }
         let ledger = &self.stage.borrow().ledger;
-        for (client, wire) in self.clients.iter().map(|client| (client, &network.wires[client.wire])) {
+        for (client, wire) in
+            self.clients.iter().map(|client| (client, &network.wires[client.wire]))
+        {
             let gone = client.left || (client.fin && client.open.is_empty());
-            assert!(!gone || wire.host_closed, "nobody has seen that a client left: {client:?} {wire:?}");
-            // A drain shuts down what is idle. What the client sends at the same time is for another connection.
+            assert!(
+                !gone || wire.host_closed,
+                "nobody has seen that a client left: {client:?} {wire:?}"
+            );
+            // A drain shuts down what is idle. What the client sends at the same time is for
+            // another connection.
             let told = wire.host_closed || (wire.host_fin && self.drain_until_ms.is_some());
-            assert!(client.fin || told || !client.is_forgotten(ledger), "nobody comes back to {client:?}");
+            assert!(
+                client.fin || told || !client.is_forgotten(ledger),
+                "nobody comes back to {client:?}"
+            );
         }
         assert!(!ledger.holds_what_is_over(|number| there[number]), "nobody was woken");
         let held = ledger.held(|number| there[number]);
-        assert_eq!((all.suspensions, self.office.registry.len()), held, "suspensions and pendings are counted");
+        assert_eq!(
+            (all.suspensions, self.office.registry.len()),
+            held,
+            "suspensions and pendings are counted"
+        );
     }
 
-    /// Checks the answers of workers that were asked what they hold. They have to come by the time nobody has
-    /// anything to do.
+    /// Checks the answers of workers that were asked what they hold. They have to come by the time
+    /// nobody has anything to do.
     fn check_answers(&mut self) {
         let (workers, network) = (&self.workers, &self.network.borrow());
         self.inspections.retain(|Asked { worker, requests_max, answer }| {
@@ -96,9 +124,13 @@ impl Simulation {
             };
             assert!(requests.is_sorted_by_key(|request| request.position), "the oldest come first");
             assert!(
-                requests.len() <= *requests_max && requests.iter().all(|it| it.position.started_ms <= network.now_ms)
+                requests.len() <= *requests_max
+                    && requests.iter().all(|it| it.position.started_ms <= network.now_ms)
             );
-            assert!(more_after.is_none_or(|last| requests.iter().all(|request| request.position <= last)));
+            assert!(
+                more_after
+                    .is_none_or(|last| requests.iter().all(|request| request.position <= last))
+            );
             false
         });
     }
@@ -122,9 +154,14 @@ impl Simulation {
     }
 }
 
-/// Checks that the host had a reason to close a connection: all was answered, the client was told or has left, or
-/// it was silent for too long.
-pub(super) fn closed_with_reason(client: &mut Client, network: &Network, stage: &mut Stage, drains: bool) {
+/// Checks that the host had a reason to close a connection: all was answered, the client was told
+/// or has left, or it was silent for too long.
+pub(super) fn closed_with_reason(
+    client: &mut Client,
+    network: &Network,
+    stage: &mut Stage,
+    drains: bool,
+) {
     if client.left || client.told_to_go || client.open.is_empty() {
         return;
     }

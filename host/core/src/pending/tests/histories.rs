@@ -1,5 +1,6 @@
-//! Whole histories: workers that create, suspend, resume and give up over one registry, beside a model that does
-//! the same the slow way. Wakings are delivered late, so that deadlines and leaving clients overtake them.
+//! Random histories: workers create pendings, suspend, resume and give up over one registry, beside
+//! a simple, slow model of it. Wakings are delivered late, so that deadlines and leaving clients
+//! overtake them.
 
 use std::collections::VecDeque;
 
@@ -13,38 +14,26 @@ const KEYS: [&str; 2] = ["k", "l"];
 
 #[derive(Clone, Debug)]
 enum Step {
-    /// A worker's running call makes a pending.
-    Create {
-        worker: usize,
-        key: Option<usize>,
-    },
-    /// The call gives back all it has, and ends.
-    Suspend {
-        worker: usize,
-        until: Join,
-        resumes: bool,
-    },
-    /// The call ends with an answer.
-    Respond {
-        worker: usize,
-    },
-    /// By the token of any pending that ever was.
+    /// A worker's running call creates a pending.
+    Create { worker: usize, key: Option<usize> },
+    /// The call ends with a suspension on all its pendings.
+    Suspend { worker: usize, until: Join, resumes: bool },
+    /// The call ends with a response.
+    Respond { worker: usize },
+    /// Somebody settles by the token of any pending there ever was.
     Token(usize),
-    /// By its id, as the clock does.
+    /// The host settles any pending there ever was by its id, as the clock does.
     Id(usize),
+    /// Somebody settles the oldest pending under a key.
     Next(usize),
+    /// Somebody settles all pendings under a key.
     All(usize),
     /// The oldest waking arrives.
     Deliver,
-    Deadline {
-        worker: usize,
-        slot: u32,
-    },
-    /// The client is gone.
-    Leave {
-        worker: usize,
-        slot: u32,
-    },
+    /// The deadline of a suspension passes.
+    Deadline { worker: usize, slot: u32 },
+    /// The client of a suspension leaves.
+    Leave { worker: usize, slot: u32 },
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -66,11 +55,12 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 0..150)
 }
 
-/// The contract, written the slow way. A key's queue is whoever waits under it, in the order of creation.
+/// A simple, slow implementation of the registry's contract: all pendings there ever were, in the
+/// order of creation. The queue of a key is found by searching for those that wait under it.
 #[derive(Default)]
-struct Model(Vec<Entry>);
+struct Model(Vec<ModelPending>);
 
-struct Entry {
+struct ModelPending {
     key: Option<usize>,
     state: State,
     waiter: Option<Waiter>,
@@ -85,12 +75,13 @@ enum State {
 
 impl Model {
     fn waiting(&self, key: usize) -> impl Iterator<Item = usize> {
-        let waits = move |&n: &usize| self.0[n].state == State::Waiting && self.0[n].key == Some(key);
+        let waits =
+            move |&n: &usize| self.0[n].state == State::Waiting && self.0[n].key == Some(key);
         (0..self.0.len()).filter(waits)
     }
 
     fn len(&self) -> usize {
-        self.0.iter().filter(|entry| entry.state != State::Gone).count()
+        self.0.iter().filter(|pending| pending.state != State::Gone).count()
     }
 
     fn is_settled(&self, n: usize) -> bool {
@@ -127,7 +118,9 @@ impl Model {
 
     fn release(&mut self, n: usize) -> Option<Waiter> {
         match std::mem::replace(&mut self.0[n].state, State::Gone) {
-            State::Settled { value, passes_on: true } => self.settle_next(self.0[n].key?, value).flatten(),
+            State::Settled { value, passes_on: true } => {
+                self.settle_next(self.0[n].key?, value).flatten()
+            }
             _ => None,
         }
     }
@@ -135,13 +128,13 @@ impl Model {
 
 #[derive(Default)]
 struct Worker {
-    /// What its running call has made, or was handed back.
+    /// The pendings that its running call created or was resumed with.
     call: Vec<usize>,
     suspensions: Slab<Suspension>,
 }
 
 struct Suspension {
-    /// Of all suspensions there ever were.
+    /// Its number among all suspensions there ever were.
     number: usize,
     handles: Vec<usize>,
     until: Join,
@@ -156,7 +149,7 @@ enum End {
     Left,
 }
 
-/// The registry and its model, and workers that use both as `worker/suspensions.rs` uses the one.
+/// The registry, its model, and workers that use both as the crate `snow-worker` uses the registry.
 struct House {
     registry: Registry<u32>,
     model: Model,
@@ -213,7 +206,7 @@ impl House {
         let id = self.registry.create(WorkerId(worker as u16), key.map(|key| KEYS[key])).unwrap();
         self.workers[worker].call.push(self.named.len());
         self.named.push((id, self.registry.token(id).unwrap()));
-        self.model.0.push(Entry { key, state: State::Waiting, waiter: None });
+        self.model.0.push(ModelPending { key, state: State::Waiting, waiter: None });
     }
 
     fn settled(&mut self, told: Result<Option<Waiter>, Refusal>, n: usize, value: u32) {
@@ -255,7 +248,10 @@ impl House {
     fn deliver(&mut self) {
         let Some(Waiter { worker, suspension: key }) = self.post.pop_front() else { return };
         let worker = worker.index();
-        let found = self.workers[worker].suspensions.get_mut(key).filter(|suspension| suspension.missing > 0);
+        let found = self.workers[worker]
+            .suspensions
+            .get_mut(key)
+            .filter(|suspension| suspension.missing > 0);
         let Some(suspension) = found else { return };
         suspension.missing -= 1;
         if suspension.missing == 0 {
@@ -265,8 +261,15 @@ impl House {
 
     fn complete(&mut self, worker: usize, key: Key) {
         let suspension = self.workers[worker].suspensions.get_mut(key).unwrap();
-        assert!(self.model.came_true(suspension.until, &suspension.handles), "it was woken for nothing");
-        if suspension.resumes { self.resume(worker, key) } else { self.answer(worker, key, End::Settled) }
+        assert!(
+            self.model.came_true(suspension.until, &suspension.handles),
+            "it was woken although its wait is not over"
+        );
+        if suspension.resumes {
+            self.resume(worker, key)
+        } else {
+            self.answer(worker, key, End::Settled)
+        }
     }
 
     fn deadline(&mut self, worker: usize, slot: u32) {
@@ -295,7 +298,8 @@ impl House {
         waited
     }
 
-    /// What was not settled is alive in the new call, which may suspend on it again.
+    /// Resumes a call. The pendings that are not settled stay alive in it, and it may suspend on
+    /// them again.
     fn resume(&mut self, worker: usize, key: Key) {
         let suspension = self.workers[worker].suspensions.remove(key).unwrap();
         let came_true = self.model.came_true(suspension.until, &suspension.handles);
@@ -312,7 +316,7 @@ impl House {
     fn answer(&mut self, worker: usize, key: Key, end: End) {
         let suspension = self.workers[worker].suspensions.remove(key).unwrap();
         if end == End::Settled {
-            // As the host does: of `any` it reads the first, and what else was sent passes on.
+            // As the host does it: of `any` only the first value is read, and the others pass on.
             let reads = if suspension.until == Join::Any { 1 } else { usize::MAX };
             let mut read = 0;
             for &n in &suspension.handles {
@@ -345,7 +349,7 @@ impl House {
     }
 
     fn end(&mut self, number: usize, end: End) {
-        assert_eq!(self.ends[number].replace(end), None, "it had ended before");
+        assert_eq!(self.ends[number].replace(end), None, "a suspension ends once");
     }
 
     fn agrees(&self) {
@@ -358,7 +362,8 @@ impl House {
         }
     }
 
-    /// Once all post is delivered nobody waits for what has come; once all clients are gone nothing is left.
+    /// Checks that once all wakings are delivered, no suspension waits whose wait is over, and that
+    /// once all clients are gone, nothing is left.
     fn closes_clean(mut self) {
         for worker in 0..WORKERS {
             let handles = std::mem::take(&mut self.workers[worker].call);
@@ -366,18 +371,24 @@ impl House {
             self.deliver_all();
             while let Some(key) = self.workers[worker].suspensions.next_from(0) {
                 let suspension = self.workers[worker].suspensions.get(key).unwrap();
-                assert!(!self.model.came_true(suspension.until, &suspension.handles), "a waking was lost");
+                assert!(
+                    !self.model.came_true(suspension.until, &suspension.handles),
+                    "a waking was lost"
+                );
                 self.answer(worker, key, End::Left);
                 self.deliver_all();
             }
         }
-        // What was handed to a call that resumed meanwhile.
+        // Release what calls hold that were resumed meanwhile.
         for worker in 0..WORKERS {
             let handles = std::mem::take(&mut self.workers[worker].call);
             self.release_all(&handles);
         }
         assert!(self.ends.iter().all(Option::is_some));
-        assert!(self.registry.is_empty() && (0..SHARDS).all(|shard| self.registry.lock(shard).is_clean()));
+        assert!(
+            self.registry.is_empty()
+                && (0..SHARDS).all(|shard| self.registry.shard(shard).is_clean())
+        );
     }
 
     fn deliver_all(&mut self) {

@@ -1,4 +1,4 @@
-//! Tables of single cases, and histories beside a model that knows only what was there when.
+//! Single cases in tables, and random histories that are compared with a model.
 
 use proptest::prelude::*;
 
@@ -6,15 +6,19 @@ use super::*;
 
 const LIMITS: WatchLimits = WatchLimits::DEFAULT;
 
-fn files(version: u64) -> Vec<Found> {
+fn files(version: u64) -> Vec<GuestFile> {
     let stamp = Stamp { len: version, modified_ns: 0, changed_ns: 0, inode: 1, device: 1 };
-    vec![Found { path: "a.wasm".into(), stamp }]
+    vec![GuestFile { path: "a.wasm".into(), stamp }]
 }
 
-/// A folder with this number, and guests by name and version.
+/// Returns a snapshot of the folder with this number and these guests, by name and version.
 fn folder(inode: u64, guests: &[(&str, u64)]) -> Snapshot {
     let guests = guests.iter().map(|(name, version)| (name.to_string(), files(*version))).collect();
-    Snapshot { folder: Some(FolderId { inode, device: 1, created_ns: None }), guests, manifest: None }
+    Snapshot {
+        folder: Some(FolderId { inode, device: 1, created_ns: None }),
+        guests,
+        manifest: None,
+    }
 }
 
 fn written(name: &str, version: u64) -> Change {
@@ -25,15 +29,15 @@ fn removed(name: &str) -> Change {
     Change::Removed { name: name.into() }
 }
 
-/// One that serves guest `a`, version 1, since time 0.
+/// Returns a debounce for a folder in which guest `a`, version 1, was loaded at time 0.
 fn serving_one() -> Debounce {
     Debounce::serving(LIMITS, folder(1, &[("a", 1)]), 0)
 }
 
-/// Looks at these times, and what came of each.
+/// Looks at these times, and returns the changes with their times.
 fn looks(debounce: &mut Debounce, looks: &[(u64, Snapshot)]) -> Vec<(u64, Change)> {
     let look = |(now_ms, snapshot): &(u64, Snapshot)| {
-        let changed = debounce.observe(snapshot.clone(), *now_ms).changed;
+        let changed = debounce.observe(snapshot.clone(), *now_ms).guests;
         changed.into_iter().map(|change| (*now_ms, change)).collect::<Vec<_>>()
     };
     looks.iter().flat_map(look).collect()
@@ -45,7 +49,10 @@ fn a_new_file_is_offered_once_when_it_has_been_the_same_for_long_enough() {
     let at = |now_ms| (now_ms, folder(1, &[("a", 1)]));
     assert_eq!(looks(&mut debounce, &[at(1_000), at(1_099)]), []);
     assert_eq!(debounce.next_look_ms(), Some(1_100));
-    assert_eq!(looks(&mut debounce, &[at(1_100), at(1_101), at(9_000)]), [(1_100, written("a", 1))]);
+    assert_eq!(
+        looks(&mut debounce, &[at(1_100), at(1_101), at(9_000)]),
+        [(1_100, written("a", 1))]
+    );
     assert_eq!(debounce.next_look_ms(), None);
 }
 
@@ -55,13 +62,17 @@ fn a_file_that_grows_is_not_offered_for_as_long_as_it_grows() {
     let mut slow: Vec<_> = (1..=100).map(|nth| (nth * 90, folder(1, &[("a", 1 + nth)]))).collect();
     slow.push((9_099, folder(1, &[("a", 101)])));
     assert_eq!(looks(&mut debounce, &slow), []);
-    assert_eq!(looks(&mut debounce, &[(9_100, folder(1, &[("a", 101)]))]), [(9_100, written("a", 101))]);
+    assert_eq!(
+        looks(&mut debounce, &[(9_100, folder(1, &[("a", 101)]))]),
+        [(9_100, written("a", 101))]
+    );
 }
 
 #[test]
 fn what_changes_and_is_as_before_when_it_settles_is_not_offered() {
     let mut debounce = serving_one();
-    let history = [(10, folder(1, &[])), (60, folder(1, &[("a", 2)])), (90, folder(1, &[("a", 1)]))];
+    let history =
+        [(10, folder(1, &[])), (60, folder(1, &[("a", 2)])), (90, folder(1, &[("a", 1)]))];
     assert_eq!(looks(&mut debounce, &history), []);
     assert_eq!(debounce.next_look_ms(), None);
 }
@@ -79,8 +90,9 @@ fn removed_and_then_written_is_a_change_and_removed_for_good_a_removal() {
 #[test]
 fn a_removal_waits_for_other_files_but_not_for_ever() {
     let mut debounce = serving_one();
-    let copying =
-        |range: std::ops::Range<u64>| range.map(|nth| (nth * 50, folder(1, &[("b", nth)]))).collect::<Vec<_>>();
+    let copying = |range: std::ops::Range<u64>| {
+        range.map(|nth| (nth * 50, folder(1, &[("b", nth)]))).collect::<Vec<_>>()
+    };
     assert_eq!(looks(&mut debounce, &copying(1..9)), []);
     assert_eq!(looks(&mut debounce, &copying(9..20)), [(50 + LIMITS.removal_ms_max, removed("a"))]);
 }
@@ -89,7 +101,8 @@ fn a_removal_waits_for_other_files_but_not_for_ever() {
 fn a_folder_that_is_made_again_is_filled_before_anything_is_removed() {
     let mut debounce = Debounce::serving(LIMITS, folder(1, &[("a", 1), ("b", 1), ("c", 1)]), 0);
     // `b` is copied for ten seconds, and `a` only then.
-    let mut history: Vec<_> = (1..=200).map(|nth| (nth * 50, folder(2, &[("b", 1 + nth)]))).collect();
+    let mut history: Vec<_> =
+        (1..=200).map(|nth| (nth * 50, folder(2, &[("b", 1 + nth)]))).collect();
     history.push((10_050, folder(2, &[("a", 2), ("b", 201)])));
     assert_eq!(looks(&mut debounce, &history), []);
     assert_eq!(debounce.next_look_ms(), Some(10_100));
@@ -106,8 +119,11 @@ fn a_folder_that_can_not_be_seen_removes_nothing_and_is_looked_for() {
         debounce.unseen(now_ms);
         assert_eq!(debounce.next_look_ms(), Some(now_ms + LIMITS.poll_ms));
     }
-    // It is back, with the same number, and still empty: whoever made it is about to fill it.
-    assert_eq!(looks(&mut debounce, &[(6_000, folder(1, &[])), (6_099, folder(1, &[("a", 1)]))]), []);
+    // It is back, with its old number, and still empty: it is about to be filled.
+    assert_eq!(
+        looks(&mut debounce, &[(6_000, folder(1, &[])), (6_099, folder(1, &[("a", 1)]))]),
+        []
+    );
     assert_eq!(debounce.next_look_ms(), None);
 }
 
@@ -116,16 +132,16 @@ fn a_failure_is_reported_when_the_file_has_been_the_same_for_a_second() {
     let mut debounce = serving_one();
     let half = |now_ms| (now_ms, folder(1, &[("a", 2)]));
     assert_eq!(looks(&mut debounce, &[half(10), half(110)]), [(110, written("a", 2))]);
-    assert_eq!(debounce.failed("a"), Failure::NotYet);
+    assert_eq!(debounce.failed("a"), AfterFailure::Retry);
     assert_eq!(debounce.next_look_ms(), Some(1_010));
     assert_eq!(looks(&mut debounce, &[half(1_009), half(1_010)]), [(1_010, written("a", 2))]);
-    assert_eq!(debounce.failed("a"), Failure::Report);
+    assert_eq!(debounce.failed("a"), AfterFailure::Report);
     assert_eq!((debounce.next_look_ms(), looks(&mut debounce, &[half(9_000)])), (None, vec![]));
-    // Fixed, and seen so only late: there is nothing to wait for.
+    // Fixed, and looked at so late that it has been complete for long: it is offered at once.
     let fixed = |now_ms| (now_ms, folder(1, &[("a", 3)]));
     assert_eq!(looks(&mut debounce, &[fixed(9_100), fixed(10_200)]), [(10_200, written("a", 3))]);
-    assert_eq!(debounce.failed("a"), Failure::Report);
-    assert_eq!(debounce.failed("nobody"), Failure::Report);
+    assert_eq!(debounce.failed("a"), AfterFailure::Report);
+    assert_eq!(debounce.failed("nobody"), AfterFailure::Report);
 }
 
 #[test]
@@ -133,18 +149,22 @@ fn a_copy_that_stalls_and_goes_on_is_offered_again_without_a_report() {
     let mut debounce = serving_one();
     let half = [(10, folder(1, &[("a", 2)])), (110, folder(1, &[("a", 2)]))];
     assert_eq!(looks(&mut debounce, &half).len(), 1);
-    assert_eq!(debounce.failed("a"), Failure::NotYet);
-    let whole = [(900, folder(1, &[("a", 3)])), (1_000, folder(1, &[("a", 3)])), (5_000, folder(1, &[("a", 3)]))];
+    assert_eq!(debounce.failed("a"), AfterFailure::Retry);
+    let whole = [
+        (900, folder(1, &[("a", 3)])),
+        (1_000, folder(1, &[("a", 3)])),
+        (5_000, folder(1, &[("a", 3)])),
+    ];
     assert_eq!(looks(&mut debounce, &whole), [(1_000, written("a", 3))]);
 }
 
-/// What failed and was not reported is not forgotten because the file was away for a moment.
+/// A failure that was not reported is not forgotten because the file was away for a moment.
 #[test]
 fn a_file_on_trial_that_was_away_is_tried_again() {
     let mut debounce = serving_one();
     let half = |now_ms| (now_ms, folder(1, &[("a", 2)]));
     looks(&mut debounce, &[half(10), half(110)]);
-    assert_eq!(debounce.failed("a"), Failure::NotYet);
+    assert_eq!(debounce.failed("a"), AfterFailure::Retry);
     let history = [(200, folder(1, &[])), half(250), half(1_249), half(1_250)];
     assert_eq!(looks(&mut debounce, &history), [(1_250, written("a", 2))]);
 }
@@ -156,21 +176,26 @@ fn the_manifest_settles_as_guests_do() {
         let manifest = stamp.map(|version| files(version)[0].stamp);
         Snapshot { manifest, ..folder(1, &[("a", 1)]) }
     };
-    let mut changed = |now_ms, stamp| debounce.observe(with(stamp), now_ms).manifest_changed;
-    assert!(!changed(0, Some(1)) && !changed(99, Some(1)) && changed(100, Some(1)) && !changed(101, Some(1)));
+    let mut changed = |now_ms, stamp| debounce.observe(with(stamp), now_ms).manifest;
+    assert!(
+        !changed(0, Some(1))
+            && !changed(99, Some(1))
+            && changed(100, Some(1))
+            && !changed(101, Some(1))
+    );
     assert!(!changed(200, None) && changed(300, None));
     assert!(!changed(400, Some(2)) && changed(500, Some(2)));
-    assert_eq!(debounce.manifest_failed(), Failure::NotYet);
+    assert_eq!(debounce.manifest_failed(), AfterFailure::Retry);
     assert_eq!(debounce.next_look_ms(), Some(1_400));
-    assert!(debounce.observe(with(Some(2)), 1_400).manifest_changed);
-    assert_eq!(debounce.manifest_failed(), Failure::Report);
+    assert!(debounce.observe(with(Some(2)), 1_400).manifest);
+    assert_eq!(debounce.manifest_failed(), AfterFailure::Report);
 }
 
 #[derive(Clone, Debug)]
 enum Step {
     Wait(u64),
     Write(usize),
-    /// With the stamp that it had when it was offered last.
+    /// Writes the guest with the stamp that it had when it was offered last.
     Restore(usize),
     Remove(usize),
     Exchange,
@@ -193,7 +218,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What is there, when it was seen to change, and what has been offered.
+/// What the folder holds, when a look saw it change, and what was offered.
 #[derive(Default)]
 struct Model {
     now_ms: u64,
@@ -217,9 +242,12 @@ impl Model {
         self.seen = self.there.clone();
         let guests: Vec<_> = self.there.iter().map(|(name, version)| (*name, *version)).collect();
         let due = debounce.next_look_ms();
-        let observed = debounce.observe(folder(self.inode, &guests), self.now_ms);
-        prop_assert!(observed.changed.is_empty() || due.is_some(), "a look that nobody would have taken");
-        for change in observed.changed {
+        let changes = debounce.observe(folder(self.inode, &guests), self.now_ms);
+        prop_assert!(
+            changes.guests.is_empty() || due.is_some(),
+            "a look that nobody would have taken"
+        );
+        for change in changes.guests {
             self.offer(change)?;
         }
         Ok(())
@@ -236,7 +264,8 @@ impl Model {
         let same_ms = self.now_ms - self.seen_since_ms[name];
         prop_assert!(same_ms >= LIMITS.quiet_ms, "{name} was the same for {same_ms} ms");
         let still_ms = self.now_ms - self.still_since_ms;
-        let waited = version.is_some() || still_ms >= LIMITS.quiet_ms || same_ms >= LIMITS.removal_ms_max;
+        let waited =
+            version.is_some() || still_ms >= LIMITS.quiet_ms || same_ms >= LIMITS.removal_ms_max;
         prop_assert!(waited, "{name} was removed {still_ms} ms after a change");
         match version {
             Some(version) => self.offered.insert(name, version),
@@ -267,12 +296,15 @@ impl Model {
     }
 }
 
-/// A different folder, and that it was not seen in between, are one beginning.
+/// A folder that is another one and was unreadable in between starts to fill once, not twice.
 #[test]
 fn a_folder_that_comes_back_as_another_one_settles_too() {
     let mut debounce = serving_one();
     debounce.unseen(10);
-    assert_eq!(looks(&mut debounce, &[(20, folder(2, &[])), (120, folder(2, &[]))]), [(120, removed("a"))]);
+    assert_eq!(
+        looks(&mut debounce, &[(20, folder(2, &[])), (120, folder(2, &[]))]),
+        [(120, removed("a"))]
+    );
     assert_eq!(debounce.next_look_ms(), None);
 }
 
@@ -285,7 +317,7 @@ proptest! {
         for step in &steps {
             model.take(step, &mut debounce)?;
         }
-        // Whatever happened: two looks bring in all that is there.
+
         model.look(&mut debounce)?;
         model.now_ms += LIMITS.quiet_ms;
         model.look(&mut debounce)?;

@@ -1,8 +1,8 @@
-//! Which names in which directories decide what a path leads to.
+//! The names, and the directories that hold them, on which the meaning of a path depends.
 //!
-//! A watch on a path alone misses most of what deployers do: a link that is swapped, a parent that is renamed, a folder
-//! that is made again. So the path is walked as the kernel would walk it, and each directory on the way is of interest,
-//! for the names that are looked up in it.
+//! A watch on a path alone misses most of what deployments do: a link that is swapped, a parent
+//! that is renamed, a folder that is made again. So the path is walked as the kernel would walk it.
+//! Each directory on the way is of interest for the names that are looked up in it.
 
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::{OsStr, OsString};
@@ -15,47 +15,51 @@ use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
 use crate::folder::{is_guest, manifest_path};
 use snow_config::manifest;
 
-/// Links in one path; Linux follows as many.
+/// Links that are followed in one path: as many as Linux follows.
 const LINKS_MAX: usize = 40;
 
-/// What there is to watch. Two are equal if the same directories are there, in the same places, for the same names.
+/// The directories to watch. Two interests are equal if they have the same directories at the same
+/// paths, for the same names.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Interest {
-    /// In the order in which they were found; a directory stands behind its parents.
+    /// In the order in which they were found; each directory comes after its parents.
     pub(super) directories: Vec<Directory>,
-    /// A guest file that is a mount of its own: changes of it are not told to its folder.
+    /// A guest file that is mounted separately: the events of its folder do not include changes of
+    /// it.
     pub(super) mounted: Option<PathBuf>,
-    /// Places in `directories`.
+    /// Indices in `directories`, by path.
     by_path: HashMap<PathBuf, usize>,
-    /// The same.
+    /// Indices in `directories`, by file system and number.
     by_id: HashMap<(u64, u64), usize>,
 }
 
-/// One directory.
+/// One directory to watch.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Directory {
-    /// Without links.
+    /// Its path, which has no links.
     pub(super) path: PathBuf,
     /// Its file system and its number there.
     pub(super) id: (u64, u64),
-    /// What in it matters.
+    /// The names in it that matter.
     pub(super) names: Names,
 }
 
-/// What in a directory matters.
+/// The names in a directory that matter.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Names {
     looked_up: BTreeSet<OsString>,
-    /// Each file that is a guest by its name, and the manifest.
+    /// Whether guests, by their names, and the manifest matter.
     guests: bool,
-    /// Each file or folder of sources.
+    /// Whether files and folders of sources matter.
     sources: bool,
 }
 
 impl Names {
-    /// Whether a name matters.
+    /// Returns whether a name matters.
     pub(super) fn contains(&self, name: &OsStr) -> bool {
-        self.guests && is_served(name) || self.sources && is_source(name) || self.looked_up.contains(name)
+        self.guests && is_served(name)
+            || self.sources && is_source(name)
+            || self.looked_up.contains(name)
     }
 
     fn add(&mut self, other: Names) {
@@ -65,7 +69,8 @@ impl Names {
     }
 }
 
-/// What decides which guests there are: of a folder, or of one file. The path is absolute.
+/// Returns the directories that decide which guests there are in a folder, or what one guest's file
+/// is. The path is absolute.
 pub(super) fn of_guests(path: &Path) -> Interest {
     let mut interest = Interest::default();
     let Some(real) = interest.follow(path) else { return interest };
@@ -75,7 +80,9 @@ pub(super) fn of_guests(path: &Path) -> Interest {
         interest.follow(&manifest_path(path, true));
     }
     let entries = if real.is_dir() { fs::read_dir(&real).ok() } else { None };
-    for entry in entries.into_iter().flatten().flatten().filter(|entry| is_served(&entry.file_name())) {
+    for entry in
+        entries.into_iter().flatten().flatten().filter(|entry| is_served(&entry.file_name()))
+    {
         match entry.file_type() {
             Ok(kind) if kind.is_symlink() => {
                 interest.follow_from(real.clone(), Path::new(&entry.file_name()));
@@ -87,12 +94,13 @@ pub(super) fn of_guests(path: &Path) -> Interest {
     interest
 }
 
-/// What a guest or the manifest may be called.
+/// Returns whether a guest or the manifest may have this name.
 fn is_served(name: &OsStr) -> bool {
     is_guest(Path::new(name)) || name == manifest::FILE_NAME
 }
 
-/// Whether a file or folder in a folder of sources is one by its name: not hidden, no editor's backup, not made by tools.
+/// Returns whether a file or folder among the sources is one of them by its name: not hidden, not
+/// an editor's backup, not written by tools.
 pub(super) fn is_source(name: &OsStr) -> bool {
     const MADE: [&str; 3] = ["target", "node_modules", "__pycache__"];
     let bytes = name.as_encoded_bytes();
@@ -100,28 +108,33 @@ pub(super) fn is_source(name: &OsStr) -> bool {
 }
 
 impl Interest {
-    /// Walks an absolute path, links and all. Returns where it leads, if anywhere.
+    /// Walks an absolute path and follows its links. Returns the path without links, if it leads
+    /// anywhere.
     pub(super) fn follow(&mut self, path: &Path) -> Option<PathBuf> {
         self.follow_from(PathBuf::from("/"), path)
     }
 
-    /// A directory in which every file of sources matters.
+    /// Adds a directory in which every source file matters.
     pub(super) fn add_sources(&mut self, directory: &Path) {
         self.add(directory, Names { sources: true, ..Names::default() });
     }
 
-    /// The same from a directory whose own path has no links and was walked before.
+    /// Walks a path that begins in `real`, a directory whose path has no links and was walked
+    /// before.
     fn follow_from(&mut self, mut real: PathBuf, path: &Path) -> Option<PathBuf> {
         let mut left: Vec<OsString> = Vec::new();
         let mut links = 0;
         push(&mut left, &mut real, path);
         while let Some(name) = left.pop() {
-            // There are no links before it, so the parent is what is left of it.
+            // `real` has no links, so its parent is its path without the last name.
             if name == ".." {
                 real.pop();
                 continue;
             }
-            self.add(&real, Names { looked_up: BTreeSet::from([name.clone()]), ..Names::default() });
+            self.add(
+                &real,
+                Names { looked_up: BTreeSet::from([name.clone()]), ..Names::default() },
+            );
             let next = real.join(&name);
             if fs::symlink_metadata(&next).ok()?.is_symlink() {
                 links += 1;
@@ -138,13 +151,13 @@ impl Interest {
         if let Some(place) = self.by_path.get(path) {
             return self.directories[*place].names.add(names);
         }
-        // Gone in this moment: that is told where it was looked up.
+        // It was removed just now: the directory in which it was looked up reports that.
         let Ok(metadata) = fs::metadata(path) else { return };
         if !metadata.is_dir() {
             return;
         }
         let id = (metadata.dev(), metadata.ino());
-        // The same directory may be mounted at two places; it is watched once.
+        // One directory may be mounted at two places. It is watched once.
         let place = *self.by_id.entry(id).or_insert(self.directories.len());
         self.by_path.insert(path.to_owned(), place);
         match self.directories.get_mut(place) {
@@ -153,6 +166,7 @@ impl Interest {
         }
     }
 
+    /// Takes note of a guest file that is mounted separately from its folder.
     fn note_mount(&mut self, file: &Path) {
         let mount_of = |path: &Path| {
             let found = statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::MNT_ID).ok()?;
@@ -164,7 +178,7 @@ impl Interest {
     }
 }
 
-/// Puts a path's names before those that are left, the first on top.
+/// Pushes a path's names on the stack of those that are left, the first on top.
 fn push(left: &mut Vec<OsString>, real: &mut PathBuf, path: &Path) {
     if path.has_root() {
         *real = PathBuf::from("/");
@@ -181,14 +195,15 @@ mod tests {
     use super::*;
     use crate::folder::tests::Folder;
 
-    /// The names that are looked up in a folder.
+    /// Returns the names that are looked up in a folder.
     fn looked_up(interest: &Interest, folder: &Path) -> Vec<String> {
-        let names = interest.by_path.get(folder).map(|place| &interest.directories[*place].names.looked_up);
+        let names =
+            interest.by_path.get(folder).map(|place| &interest.directories[*place].names.looked_up);
         names.into_iter().flatten().map(|name| name.to_string_lossy().into_owned()).collect()
     }
 
     #[test]
-    fn every_directory_on_the_way_counts_for_the_names_that_are_looked_up() {
+    fn every_directory_on_the_way_matters_for_the_names_that_are_looked_up() {
         let folder = Folder::new();
         folder.folder("v1/deep");
         folder.write("v1/deep/b.wasm", "");
@@ -201,14 +216,20 @@ mod tests {
         assert_eq!(looked_up(&interest, &folder.path().join("v1/guests")), ["a.wasm"]);
         assert_eq!(looked_up(&interest, &folder.path().join("v1/deep")), ["b.wasm"]);
         assert_eq!(looked_up(&interest, Path::new("/")).len(), 1);
-        let guests = &interest.directories[interest.by_path[&folder.path().join("v1/guests")]].names;
-        assert!(guests.contains(OsStr::new("new.wat")) && guests.contains(OsStr::new(manifest::FILE_NAME)));
-        assert!(!guests.contains(OsStr::new(".a.wasm.swp")) && !guests.contains(OsStr::new("4913")));
+        let guests =
+            &interest.directories[interest.by_path[&folder.path().join("v1/guests")]].names;
+        assert!(
+            guests.contains(OsStr::new("new.wat"))
+                && guests.contains(OsStr::new(manifest::FILE_NAME))
+        );
+        assert!(
+            !guests.contains(OsStr::new(".a.wasm.swp")) && !guests.contains(OsStr::new("4913"))
+        );
         assert_eq!(interest, of_guests(&folder.path().join("current/guests")));
     }
 
     #[test]
-    fn what_is_not_there_counts_where_it_would_be() {
+    fn a_missing_path_matters_where_it_would_be() {
         let folder = Folder::new();
         let interest = of_guests(&folder.path().join("later/guests"));
         assert_eq!(looked_up(&interest, folder.path()), ["later"]);
@@ -219,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn one_file_counts_with_the_manifest_beside_it() {
+    fn one_file_matters_with_the_manifest_beside_it() {
         let folder = Folder::new();
         let file = folder.write("a.wasm", "");
         let interest = of_guests(&file);

@@ -1,60 +1,68 @@
-//! What the kernel tells of directories, filtered by name. The only user of `notify`.
+//! The kernel's events about directories, filtered by name. The only user of `notify`.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use notify::event::{AccessKind, AccessMode, ModifyKind, RenameMode};
 use notify::{ErrorKind, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 
-use super::bell::Bell;
 use super::interest::{Interest, Names};
+use super::signal::Signal;
+use snow_core::lock;
 
-/// Rings a bell when something of interest changes.
+/// Raises a signal when something of interest changes.
 pub(super) struct Notifier {
     watcher: RecommendedWatcher,
-    /// Which directory is watched at each path.
+    /// The watched directories by path: the file system and number of each.
     watched: HashMap<PathBuf, (u64, u64)>,
     filter: Arc<Filter>,
 }
 
-/// Which events matter. It is asked for each, on the library's thread.
+/// Decides which events matter, on the library's thread.
 #[derive(Default)]
 struct Filter {
     names: Mutex<HashMap<PathBuf, Names>>,
-    /// A watched directory was renamed or removed, at which the library drops its watch and those of all below it.
+    /// Set when a watched directory was renamed or removed: the library then drops its watch and
+    /// those of all directories below it.
     lost: AtomicBool,
 }
 
 impl Notifier {
-    /// One that watches nothing yet. An error says why there can be none.
-    pub(super) fn new(bell: Arc<Bell>) -> Result<Notifier, String> {
+    /// Returns a notifier that watches nothing yet. The error is why the kernel's events can't be
+    /// used.
+    pub(super) fn new(signal: Arc<Signal>) -> Result<Notifier, String> {
         let filter = Arc::new(Filter::default());
         let asked = filter.clone();
-        let ring = move |event: notify::Result<Event>| {
+        let raise = move |event: notify::Result<Event>| {
             // An error may mean that events were lost.
             if event.map_or(true, |event| asked.matters(&event)) {
-                bell.ring();
+                signal.raise();
             }
         };
-        let watcher = notify::recommended_watcher(ring).map_err(|error| reason(&error))?;
+        let watcher = notify::recommended_watcher(raise).map_err(|error| reason(&error))?;
         Ok(Notifier { watcher, watched: HashMap::new(), filter })
     }
 
-    /// From now on this is watched and nothing else. An error says why it can't be, and then nothing is certain.
+    /// Watches these directories and no others. The error is why one can't be watched; then the
+    /// notifier is of no more use.
     ///
-    /// What changed before is not told: look again afterwards.
+    /// Changes from before the call raise no signal: look at the directories again afterwards.
     pub(super) fn watch(&mut self, interest: &Interest) -> Result<(), String> {
         let directories = || interest.directories.iter();
-        let names = directories().map(|directory| (directory.path.clone(), directory.names.clone())).collect();
-        *self.filter.names.lock().unwrap_or_else(PoisonError::into_inner) = names;
-        let now: HashMap<_, _> = directories().map(|directory| (directory.path.clone(), directory.id)).collect();
-        // First, since a directory may have moved, and the kernel knows it by its number.
+        let names = directories()
+            .map(|directory| (directory.path.clone(), directory.names.clone()))
+            .collect();
+        *lock(&self.filter.names) = names;
+        let now: HashMap<_, _> =
+            directories().map(|directory| (directory.path.clone(), directory.id)).collect();
+        // Old watches end before new ones begin: the kernel identifies a directory by its number,
+        // and one that was moved may be watched again at its new path.
         self.watched.retain(|path, id| {
             let stays = now.get(path) == Some(id);
             if !stays {
-                // The only error is that the library has dropped it already.
+                // It fails only if the library has dropped the watch already.
                 let _ = self.watcher.unwatch(path);
             }
             stays
@@ -66,9 +74,11 @@ impl Notifier {
             }
             match self.watcher.watch(path, RecursiveMode::NonRecursive) {
                 Ok(()) => self.watched.insert(path.clone(), id),
-                // Gone in this moment, which the next look finds.
+                // It was removed just now, which the next look at the directories finds.
                 Err(error) if is_gone(&error) => self.watched.remove(path),
-                Err(error) => return Err(format!("{} can't be watched: {}", path.display(), reason(&error))),
+                Err(error) => {
+                    return Err(format!("{} can't be watched: {}", path.display(), reason(&error)));
+                }
             };
         }
         Ok(())
@@ -79,7 +89,7 @@ impl Filter {
     fn matters(&self, event: &Event) -> bool {
         let is_content = match event.kind {
             EventKind::Access(AccessKind::Close(AccessMode::Write)) => true,
-            // Our own looking is told too.
+            // Reads are reported too, among them our own.
             EventKind::Access(_) => return false,
             EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(RenameMode::From)) => false,
             _ => true,
@@ -88,7 +98,7 @@ impl Filter {
             self.lost.store(true, Ordering::SeqCst);
             return true;
         }
-        let names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        let names = lock(&self.names);
         event.paths.iter().any(|path| {
             if !is_content && names.contains_key(path) {
                 self.lost.store(true, Ordering::SeqCst);
@@ -108,7 +118,7 @@ fn is_gone(error: &notify::Error) -> bool {
     }
 }
 
-/// What is wrong, and what a deployer can do.
+/// Returns what is wrong, and what can be done about it.
 fn reason(error: &notify::Error) -> String {
     const PROCESS_FILES: i32 = 24;
     match &error.kind {
@@ -116,7 +126,7 @@ fn reason(error: &notify::Error) -> String {
             "the system's limit on watched directories is reached (sysctl fs.inotify.max_user_watches)".into()
         }
         ErrorKind::Io(error) if error.raw_os_error() == Some(PROCESS_FILES) => {
-            "the system's limit on watches is reached (sysctl fs.inotify.max_user_instances), or this process' on open \
+            "the system's limit on watches is reached (sysctl fs.inotify.max_user_instances), or this process's limit on open \
              files (ulimit -n)"
                 .into()
         }
@@ -139,9 +149,13 @@ mod tests {
         let guests = folder.folder("guests");
         let filter = Filter::default();
         let interest = of_guests(&guests);
-        *filter.names.lock().unwrap() =
-            interest.directories.into_iter().map(|directory| (directory.path, directory.names)).collect();
-        let matters = |kind, path: &PathBuf| filter.matters(&Event::new(kind).add_path(path.clone()));
+        *filter.names.lock().unwrap() = interest
+            .directories
+            .into_iter()
+            .map(|directory| (directory.path, directory.names))
+            .collect();
+        let matters =
+            |kind, path: &PathBuf| filter.matters(&Event::new(kind).add_path(path.clone()));
         let created = EventKind::Create(CreateKind::File);
         let written = EventKind::Modify(ModifyKind::Data(DataChange::Any));
         let opened = EventKind::Access(AccessKind::Open(AccessMode::Any));

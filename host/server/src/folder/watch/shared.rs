@@ -1,16 +1,17 @@
-//! File systems whose files others change without this kernel's knowing: there changes are looked for, not told.
+//! File systems on which other machines may change files without an event of this kernel. They have
+//! to be polled.
 
 use rustix::fs::statfs;
 
 use super::interest::Interest;
 
-/// The numbers that `statfs` gives, from Linux' `magic.h` and the drivers' sources.
+/// The types that `statfs` returns, from Linux' `magic.h` and the drivers' sources.
 const SHARED: [(u32, &str); 20] = [
     (0x6969, "NFS"),
     (0xff53_4d42, "CIFS"),
     (0xfe53_4d42, "SMB"),
     (0x517b, "SMB"),
-    // Also virtiofs, and what container engines on other systems share folders by.
+    // Also virtiofs, by which container engines on other systems share folders.
     (0x6573_5546, "FUSE or virtiofs"),
     (0x0102_1997, "9p"),
     (0x786f_4256, "vboxsf"),
@@ -29,16 +30,19 @@ const SHARED: [(u32, &str); 20] = [
     (0xbeef_dead, "SNFS"),
 ];
 
-/// Why changes of these directories can't be told, if they can't.
-pub(super) fn why_not_told(interest: &Interest) -> Option<String> {
+/// Returns why the kernel can't report all changes of these directories. `None` if it can.
+pub(super) fn why_unreported(interest: &Interest) -> Option<String> {
     if let Some(file) = &interest.mounted {
-        return Some(format!("{} is a mount of its own", file.display()));
+        return Some(format!("{} is mounted separately from its folder", file.display()));
     }
     interest.directories.iter().find_map(|directory| {
-        // The field's type differs between machines; the number has 32 bits on all.
+        // The field's type differs between architectures; the number has 32 bits on all of them.
         let number = statfs(&directory.path).ok()?.f_type as u32;
         let name = name(number)?;
-        Some(format!("{} is on a file system that others may write to ({name})", directory.path.display()))
+        Some(format!(
+            "{} is on a file system that other machines may write to ({name})",
+            directory.path.display()
+        ))
     })
 }
 
@@ -63,11 +67,11 @@ mod tests {
 
     #[test]
     fn a_directory_is_asked_for_its_own_file_system() {
-        // proc is there on every Linux, and the kernel knows all of its changes.
-        assert_eq!(why_not_told(&of_guests(Path::new("/proc"))), None);
+        // Every Linux has /proc, and no other machine can write to it.
+        assert_eq!(why_unreported(&of_guests(Path::new("/proc"))), None);
         let mut interest = Interest::default();
         interest.mounted = Some("/a.wasm".into());
-        let why = why_not_told(&interest);
-        assert_eq!(why.as_deref(), Some("/a.wasm is a mount of its own"));
+        let why = why_unreported(&interest);
+        assert_eq!(why.as_deref(), Some("/a.wasm is mounted separately from its folder"));
     }
 }

@@ -1,4 +1,5 @@
-//! The sources of guests: the sub-folders of the guests folder, with all that lies in them but what tools make.
+//! The sources of guests: the sub-folders of the guests folder with everything below them, except
+//! what tools write there.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -9,39 +10,45 @@ use std::path::{Path, PathBuf};
 use super::interest::{Interest, is_source};
 use snow_guests::Stamp;
 
-/// Larger files are not read.
+/// Files up to this size are read to tell whether they changed.
 const READ_BYTES_MAX: u64 = 1 << 20;
 
-/// One sub-folder.
+/// One sub-folder of the guests folder.
 pub(super) struct Tree {
-    /// It and all folders in it, a folder behind its parent.
+    /// The sub-folder and all folders below it; each comes after its parent.
     folders: Vec<PathBuf>,
-    /// Another one when a file is written, made, renamed or removed; not when its attributes change.
+    /// A fingerprint that changes when a file is written, made, renamed or removed, but not when
+    /// its attributes change.
     pub(super) print: u64,
 }
 
-/// What there is to watch of the sources.
+/// Returns the directories to watch for the sources in a guests folder.
 pub(super) fn interest(folder: &Path, folders_max: usize) -> Interest {
     let mut interest = Interest::default();
     let Some(real) = interest.follow(folder) else { return interest };
     interest.add_sources(&real);
     for (name, tree) in trees(&real, folders_max) {
-        // A guest's folder may be a link; in it, links to folders are not followed.
+        // A guest's folder may be a link. Below it, links to folders are not followed.
         if let Some(own) = interest.follow(&real.join(&name)) {
-            let folders = tree.folders.iter().filter_map(|folder| folder.strip_prefix(real.join(&name)).ok());
-            folders.for_each(|folder| interest.add_sources(own.join(folder).components().as_path()));
+            let folders =
+                tree.folders.iter().filter_map(|folder| folder.strip_prefix(real.join(&name)).ok());
+            folders
+                .for_each(|folder| interest.add_sources(own.join(folder).components().as_path()));
         }
     }
     interest
 }
 
-/// The sub-folders by name. Of a folder that can't be read, none.
+/// Returns the sub-folders by name; none if the folder can't be read.
 pub(super) fn trees(folder: &Path, folders_max: usize) -> BTreeMap<OsString, Tree> {
     let mut left = folders_max;
-    names(folder).into_iter().map(|name| (name.clone(), tree(folder.join(name), &mut left, &print))).collect()
+    names(folder)
+        .into_iter()
+        .map(|name| (name.clone(), tree(folder.join(name), &mut left, &print)))
+        .collect()
 }
 
-/// The sub-folders' names, in order.
+/// Returns the sub-folders' names, in order.
 pub(super) fn names(folder: &Path) -> Vec<OsString> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let folders = entries.filter(|entry| is_source(&entry.file_name()) && entry.path().is_dir());
@@ -50,19 +57,19 @@ pub(super) fn names(folder: &Path) -> Vec<OsString> {
     names
 }
 
-/// A number for what is in one sub-folder, but for a file in it.
+/// Returns a hash of what is in one sub-folder, ignoring the file `but` in it.
 pub(super) fn contents(folder: &Path, but: &OsStr, mut folders_max: usize) -> u64 {
     let but = folder.join(but);
     let print = |file: &Path| if *file == *but { 0 } else { content(file) };
     tree(folder.to_owned(), &mut folders_max, &print).print
 }
 
-/// How many folders there are, of all trees.
+/// Returns the number of folders in all trees.
 pub(super) fn count(trees: &BTreeMap<OsString, Tree>) -> usize {
     trees.values().map(|tree| tree.folders.len()).sum()
 }
 
-/// `left`: how many more folders may be walked; those beyond are not.
+/// Walks one sub-folder. `left`: how many more folders may be walked; further ones are skipped.
 fn tree(top: PathBuf, left: &mut usize, print: &dyn Fn(&Path) -> u64) -> Tree {
     let mut tree = Tree { folders: Vec::new(), print: 0 };
     let mut walk = vec![top];
@@ -83,7 +90,8 @@ fn tree(top: PathBuf, left: &mut usize, print: &dyn Fn(&Path) -> u64) -> Tree {
     tree
 }
 
-/// Added up over all files, so that the order in which a folder lists them is no matter.
+/// Returns a fingerprint of a file's name, size, time and number. Those of all files in a tree are
+/// added up, because a folder lists its files in no fixed order.
 fn print(file: &Path) -> u64 {
     let stamp = fs::metadata(file).ok().map(|metadata| Stamp::from(&metadata));
     let mut hasher = DefaultHasher::new();
@@ -91,9 +99,11 @@ fn print(file: &Path) -> u64 {
     hasher.finish()
 }
 
-/// What is in a file: of one that can't be read, or is too large, when it was written.
+/// Returns a hash of a file's content. If it can't be read or is too large, returns its fingerprint
+/// instead.
 fn content(file: &Path) -> u64 {
-    let is_small = fs::metadata(file).is_ok_and(|metadata| metadata.is_file() && metadata.len() <= READ_BYTES_MAX);
+    let is_small = fs::metadata(file)
+        .is_ok_and(|metadata| metadata.is_file() && metadata.len() <= READ_BYTES_MAX);
     let Some(bytes) = is_small.then(|| fs::read(file).ok()).flatten() else { return print(file) };
     let mut hasher = DefaultHasher::new();
     (file, bytes).hash(&mut hasher);

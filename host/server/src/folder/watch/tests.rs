@@ -1,4 +1,5 @@
-//! Real folders: each thing that deployers do is told, and what does not matter is not.
+//! Real folders: everything that a deployment may do is reported, and changes of other files are
+//! not.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -6,18 +7,18 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::deploy::debounce::Snapshot;
-use crate::folder::scan;
 use crate::folder::tests::Folder;
+use crate::folder::{Snapshot, scan};
 
-/// Far more than it takes.
+/// How long a report is waited for: far longer than one takes.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Longer than the rest between two reports, and than it takes to tell.
+/// How long without a report is quiet: longer than the rest between two reports.
 const QUIET: Duration = Duration::from_millis(250);
-/// So long nothing more of an earlier change is told, on a busy machine too.
+/// How long without a report shows that an earlier change was reported completely, even on a busy
+/// machine.
 const LONG_QUIET: Duration = Duration::from_millis(1_000);
 
-/// A watch, and what it has told.
+/// A watch, and its reports.
 struct Watched<T = ()> {
     watch: Watch,
     told: Receiver<T>,
@@ -31,21 +32,22 @@ fn watched(path: &Path) -> Watched {
 }
 
 impl Watched {
-    /// Does something, and waits until it is told. Returns how often it was.
+    /// Does something, and waits until it is reported. Returns the number of reports.
     fn tells(&self, what: &str, change: impl FnOnce()) -> usize {
         change();
         self.told.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("not told: {what}"));
         1 + self.calm()
     }
 
-    /// Does something of which nothing is told.
+    /// Does something that is not reported.
     fn ignores(&self, what: &str, change: impl FnOnce()) {
+        // Reports of earlier changes may still arrive.
         while self.told.recv_timeout(LONG_QUIET).is_ok() {}
         change();
         assert_eq!(self.calm(), 0, "told: {what}");
     }
 
-    /// Waits until nothing is told any more.
+    /// Waits until there are no more reports. Returns their number.
     fn calm(&self) -> usize {
         std::iter::from_fn(|| self.told.recv_timeout(QUIET).ok()).count()
     }
@@ -64,7 +66,9 @@ fn files_that_are_made_written_renamed_over_and_removed() {
     watched.tells("written", || fs::write(&file, "22").unwrap());
     watched.ignores("another file", || fs::write(path.join("new"), "333").unwrap());
     watched.tells("renamed over", || fs::rename(path.join("new"), &file).unwrap());
-    watched.tells("touched", || fs::File::open(&file).unwrap().set_modified(std::time::SystemTime::now()).unwrap());
+    watched.tells("touched", || {
+        fs::File::open(&file).unwrap().set_modified(std::time::SystemTime::now()).unwrap()
+    });
     watched.tells("renamed", || fs::rename(&file, path.join("b.wat")).unwrap());
     watched.tells("removed", || fs::remove_file(path.join("b.wat")).unwrap());
     watched.tells("the manifest", || fs::write(path.join("snow.toml"), "").unwrap());
@@ -82,7 +86,9 @@ fn editors_temporary_files_do_not_matter() {
     folder.write("a.wat", "1");
     let watched = watched(path);
     watched.ignores("vim and others before they write", || {
-        for name in ["4913", ".a.wat.swp", "a.wat~", "#a.wat#", "a.wat.tmp", ".#a.wat", "a.wasm.77.partial"] {
+        for name in
+            ["4913", ".a.wat.swp", "a.wat~", "#a.wat#", "a.wat.tmp", ".#a.wat", "a.wasm.77.partial"]
+        {
             fs::write(path.join(name), "x").unwrap();
             fs::remove_file(path.join(name)).unwrap();
         }
@@ -118,8 +124,12 @@ fn a_link_to_a_file_is_followed_and_swapped() {
     folder.link("../build/deep/a.wasm", "guests/a.wasm");
     let watched = watched(&guests);
     watched.tells("the target is written", || fs::write(&target, "22").unwrap());
-    watched.tells("the target is renamed over", || fs::rename(folder.write("new", "333"), &target).unwrap());
-    watched.ignores("beside the target", || fs::write(folder.path().join("build/deep/b.wasm"), "").unwrap());
+    watched.tells("the target is renamed over", || {
+        fs::rename(folder.write("new", "333"), &target).unwrap()
+    });
+    watched.ignores("beside the target", || {
+        fs::write(folder.path().join("build/deep/b.wasm"), "").unwrap()
+    });
     watched.tells("a folder before the target is gone", || {
         fs::rename(folder.path().join("build"), folder.path().join("built")).unwrap();
     });
@@ -128,8 +138,12 @@ fn a_link_to_a_file_is_followed_and_swapped() {
         symlink("../built/deep/b.wasm", folder.path().join("link")).unwrap();
         fs::rename(folder.path().join("link"), guests.join("a.wasm")).unwrap();
     });
-    watched.tells("the new target is written", || fs::write(folder.path().join("built/deep/b.wasm"), "1").unwrap());
-    watched.ignores("the old target is written", || fs::write(folder.path().join("built/deep/a.wasm"), "1").unwrap());
+    watched.tells("the new target is written", || {
+        fs::write(folder.path().join("built/deep/b.wasm"), "1").unwrap()
+    });
+    watched.ignores("the old target is written", || {
+        fs::write(folder.path().join("built/deep/a.wasm"), "1").unwrap()
+    });
 }
 
 #[test]
@@ -164,7 +178,9 @@ fn the_folder_is_removed_and_made_again() {
             folder.folder("site/guests");
             folder.write("site/guests/b.wasm", "1");
         });
-        watched.tells("written after all that", || drop(folder.write("site/guests/b.wasm", &nth.to_string())));
+        watched.tells("written after all that", || {
+            drop(folder.write("site/guests/b.wasm", &nth.to_string()))
+        });
     }
 }
 
@@ -179,7 +195,8 @@ fn a_parent_is_renamed_and_another_takes_its_place() {
     watched.tells("renamed", || rename("site", "away"));
     watched.tells("another one", || rename("other", "site"));
     watched.tells("written in it", || drop(folder.write("site/deep/guests/b.wasm", "")));
-    watched.ignores("written in what is away", || drop(folder.write("away/deep/guests/b.wasm", "")));
+    watched
+        .ignores("written in what is away", || drop(folder.write("away/deep/guests/b.wasm", "")));
     watched.tells("exchanged at once", || {
         rename("site", "third");
         rename("away", "site");
@@ -222,7 +239,7 @@ fn one_file_and_the_manifest_beside_it() {
     watched.ignores("another guest", || drop(folder.write("b.wasm", "")));
 }
 
-/// Events by the thousand in a directory on the way, of names that nobody looks up.
+/// Thousands of events in a directory on the path, for names that are not part of it.
 #[test]
 fn a_storm_in_a_parent_tells_nothing_and_hides_nothing() {
     let folder = Folder::new();
@@ -242,7 +259,7 @@ fn a_storm_in_a_parent_tells_nothing_and_hides_nothing() {
     });
 }
 
-/// Threads that rename, swap and make again for a while: what is there at the end is known.
+/// After many renames, swaps and removals in a row, later changes are still reported.
 #[test]
 fn after_any_confusion_the_end_is_told() {
     let folder = Folder::new();
@@ -253,7 +270,9 @@ fn after_any_confusion_the_end_is_told() {
     let current = folder.link("v1", "current");
     let guests = current.join("guests");
     let watched = watched(&guests);
-    let rename = |from: &str, to: &str| fs::rename(folder.path().join(from), folder.path().join(to)).unwrap();
+    let rename = |from: &str, to: &str| {
+        fs::rename(folder.path().join(from), folder.path().join(to)).unwrap()
+    };
     for round in 0..40 {
         for nth in 0..10 {
             folder.link(if (round + nth) % 2 == 0 { "v1" } else { "v2" }, "current");
@@ -275,7 +294,8 @@ fn after_any_confusion_the_end_is_told() {
 fn a_polled_folder_is_looked_at_each_time() {
     let folder = Folder::new();
     let (tell, told) = channel();
-    let guests = Guests { folder: folder.path().to_owned(), changed: move || tell.send(()).unwrap() };
+    let guests =
+        Guests { folder: folder.path().to_owned(), changed: move || tell.send(()).unwrap() };
     let watch = Watch::begin(Box::new(guests), 5, Some("it was asked for".into())).unwrap();
     assert!(matches!(watch.mode(), WatchMode::Polled { every_ms: 5, .. }));
     for _ in 0..3 {
@@ -283,7 +303,11 @@ fn a_polled_folder_is_looked_at_each_time() {
     }
     drop(watch);
     while told.try_recv().is_ok() {}
-    assert_eq!(told.recv_timeout(PATIENCE), Err(RecvTimeoutError::Disconnected), "its thread has ended");
+    assert_eq!(
+        told.recv_timeout(PATIENCE),
+        Err(RecvTimeoutError::Disconnected),
+        "its thread has ended"
+    );
 }
 
 #[test]
@@ -314,7 +338,12 @@ fn sources_tell_which_guest_has_changed() {
         change();
         let mut names = BTreeSet::new();
         while !expected.iter().all(|name| names.contains(&OsString::from(name))) {
-            names.extend(watched.told.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("not told: {what}: {names:?}")));
+            names.extend(
+                watched
+                    .told
+                    .recv_timeout(PATIENCE)
+                    .unwrap_or_else(|_| panic!("not told: {what}: {names:?}")),
+            );
         }
         names.extend(std::iter::from_fn(|| watched.told.recv_timeout(LONG_QUIET).ok()).flatten());
         assert_eq!(names, expected.iter().map(OsString::from).collect(), "{what}");
@@ -329,7 +358,9 @@ fn sources_tell_which_guest_has_changed() {
         folder.folder("guests/plain/new/deep");
         folder.write("guests/plain/new/deep/a.rs", "1");
     });
-    tells("written in it later", &["plain"], &|| drop(folder.write("guests/plain/new/deep/a.rs", "22")));
+    tells("written in it later", &["plain"], &|| {
+        drop(folder.write("guests/plain/new/deep/a.rs", "22"))
+    });
     ignores("what tools make", &|| {
         folder.write("hello/target/release/a.wasm", "1");
         folder.write("other/node_modules/a.js", "1");

@@ -1,8 +1,13 @@
+use std::time::Duration;
+
 use super::*;
+use crate::test::cases::{ExpectedWaiters, Matcher};
+use snow_http::{Field, Response};
+use snow_runtime::Settlement;
 
 fn parsed(text: &str) -> Result<CaseFile, ManifestError> {
     let neighbours = ["pay", "shop"].map(|name| (name.to_owned(), PathBuf::from(name)));
-    // The folder of this crate: for `body_file`.
+    // The folder of this crate has a file for `body_file`.
     parse(text, "g.test.toml", Path::new(env!("CARGO_MANIFEST_DIR")), &neighbours.into())
 }
 
@@ -11,10 +16,12 @@ fn good(text: &str) -> CaseFile {
     parsed(text).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Each problem begins with its line and column, and has the words in it.
+/// Checks the problems of a text: each begins with its place, line and column, and contains the
+/// words.
 #[track_caller]
 fn bad(text: &str, expected: &[(&str, &str)]) {
-    let problems: Vec<String> = parsed(text).expect_err(text).problems.iter().map(ToString::to_string).collect();
+    let problems: Vec<String> =
+        parsed(text).expect_err(text).problems.iter().map(ToString::to_string).collect();
     assert_eq!(problems.len(), expected.len(), "{problems:#?}");
     for (problem, (place, words)) in problems.iter().zip(expected) {
         assert!(problem.starts_with(&format!("g.test.toml:{place}: ")), "{place} of {problem}");
@@ -25,8 +32,12 @@ fn bad(text: &str, expected: &[(&str, &str)]) {
 #[test]
 fn a_case_of_one_request_has_defaults() {
     let file = good("with = ['pay']\n\n[[case]]\nname = 'greets'\npath = '/hello?a=1'\n");
-    assert_eq!((file.with.as_slice(), file.cases[0].name.as_str()), (&["pay".to_owned()][..], "greets"));
-    let [Step { line: 3, action: Action::Request { request, expect } }] = &file.cases[0].steps[..] else {
+    assert_eq!(
+        (file.with.as_slice(), file.cases[0].name.as_str()),
+        (&["pay".to_owned()][..], "greets")
+    );
+    let [Step { line: 3, action: Action::Request { request, expect } }] = &file.cases[0].steps[..]
+    else {
         panic!("{file:?}")
     };
     assert_eq!((request.method.as_str(), request.path.as_str()), ("GET", "/hello?a=1"));
@@ -36,23 +47,32 @@ fn a_case_of_one_request_has_defaults() {
 }
 
 #[test]
-fn everything_that_can_be_said_of_a_request_is_read() {
+fn every_key_of_a_request_is_read() {
     let file = good(concat!(
         "[[case]]\nname = 'a'\nmethod = 'POST'\npath = '/'\nheaders = { a = '1', b = ['2', '3'] }\nbody = 'x'\n",
         "[case.expect]\nstatus = 404\nwithin_ms = 1_000\nbody = ''\nbody_contains = 'c'\nbody_matches = '^m'\n",
         "headers = { d = '4', e = { matches = 'f' } }\n",
     ));
-    let Action::Request { request, expect } = &file.cases[0].steps[0].action else { panic!("{file:?}") };
-    let fields: Vec<_> = request.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let Action::Request { request, expect } = &file.cases[0].steps[0].action else {
+        panic!("{file:?}")
+    };
+    let fields: Vec<_> =
+        request.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     assert_eq!(fields, [("a", "1"), ("b", "2"), ("b", "3")]);
     assert_eq!((request.method.as_str(), request.body.as_slice()), ("POST", &b"x"[..]));
     assert_eq!((expect.status, expect.within), (404, Duration::from_secs(1)));
-    assert!(matches!(&expect.body[..], [Match::Is(body), Match::Contains(part), Match::Fits(_)]
-        if body.is_empty() && part == b"c"));
-    assert!(matches!(&expect.headers[..], [(d, Match::Is(_)), (e, Match::Fits(_))] if d == "d" && e == "e"));
+    assert!(
+        matches!(&expect.body[..], [Matcher::Equals(body), Matcher::Contains(part), Matcher::Matches(_)]
+        if body.is_empty() && part == b"c")
+    );
+    assert!(
+        matches!(&expect.headers[..], [(d, Matcher::Equals(_)), (e, Matcher::Matches(_))] if d == "d" && e == "e")
+    );
 
     let file = good("[[case]]\nname = 'a'\npath = '/'\nbody_file = 'Cargo.toml'\n");
-    let Action::Request { request, .. } = &file.cases[0].steps[0].action else { panic!("{file:?}") };
+    let Action::Request { request, .. } = &file.cases[0].steps[0].action else {
+        panic!("{file:?}")
+    };
     assert!(request.body.starts_with(b"[package]"));
 }
 
@@ -68,13 +88,14 @@ fn every_kind_of_step_is_read() {
         "expect = 'nobody'\n",
         "[[case.step]]\nanswer = 'x'\n",
         "[[case.step]]\ndisconnect = 'y'\n",
-        // The label is free again in the next case.
+        // Each case has its own labels.
         "[[case]]\nname = 'b'\n[[case.step]]\nheld = 'x'\npath = '/'\n",
     ));
     let steps = &file.cases[0].steps;
-    let told: Vec<String> = steps.iter().map(|step| format!("{}: {}", step.line, step.action)).collect();
+    let shown: Vec<String> =
+        steps.iter().map(|step| format!("{}: {}", step.line, step.action)).collect();
     assert_eq!(
-        told,
+        shown,
         [
             "3: hold GET / as \"x\"",
             "6: hold GET / as \"y\"",
@@ -93,23 +114,41 @@ fn every_kind_of_step_is_read() {
     assert_eq!(
         settlements.collect::<Vec<_>>(),
         [
-            (Settlement::Value(b"v".to_vec()), Settled::Somebody),
-            (Settlement::Failed { code: "c".into(), message: String::new() }, Settled::Count(2)),
-            (Settlement::Response(Response { status: 404, headers, body: b"c".to_vec() }), Settled::Nobody),
+            (Settlement::Value(b"v".to_vec()), ExpectedWaiters::AtLeastOne),
+            (
+                Settlement::Failed { code: "c".into(), message: String::new() },
+                ExpectedWaiters::Exactly(2)
+            ),
+            (
+                Settlement::Response(Response { status: 404, headers, body: b"c".to_vec() }),
+                ExpectedWaiters::Nobody
+            ),
         ]
     );
 }
 
 #[test]
-fn what_means_nothing_is_reported_with_what_was_perhaps_meant() {
+fn unknown_words_are_reported_with_the_nearest_known_one() {
     bad("[[cases]]\nname = 'a'\n", &[("1:1", "there is no case"), ("1:3", "did you mean `case`?")]);
-    bad("[[case]]\nname = 'a'\npth = '/'\n", &[("1:1", "a case has a `path`"), ("3:1", "did you mean `path`?")]);
-    bad("[[case]]\nname = 'a'\npath = '/'\n[case.expect]\nstauts = 200\n", &[("5:1", "did you mean `status`?")]);
-    bad("[[case]]\nname = 'a'\npath = '/'\nexpect = { xyz = 1 }\n", &[("4:12", "it has status, headers, ")]);
+    bad(
+        "[[case]]\nname = 'a'\npth = '/'\n",
+        &[("1:1", "a case has a `path`"), ("3:1", "did you mean `path`?")],
+    );
+    bad(
+        "[[case]]\nname = 'a'\npath = '/'\n[case.expect]\nstauts = 200\n",
+        &[("5:1", "did you mean `status`?")],
+    );
+    bad(
+        "[[case]]\nname = 'a'\npath = '/'\nexpect = { xyz = 1 }\n",
+        &[("4:12", "it has status, headers, ")],
+    );
     bad("with = ['pey']\n[[case]]\nname = 'a'\npath = '/'\n", &[("1:9", "did you mean `pay`?")]);
     bad(
         "[[case]]\nname = 'a'\n[[case.step]]\nanswer = 'x'\npath = '/'\n",
-        &[("4:10", "a step before has to say held"), ("5:1", "a step that takes an answer has no `path`")],
+        &[
+            ("4:10", "an earlier step needs held"),
+            ("5:1", "a step that takes an answer has no `path`"),
+        ],
     );
     bad(
         "[[case]]\npath = '/'\n[[case]]\nname = 'a'\npath = '/'\n[[case]]\nname = 'a'\npath = '/'\n",
@@ -119,17 +158,20 @@ fn what_means_nothing_is_reported_with_what_was_perhaps_meant() {
 }
 
 #[test]
-fn a_case_of_no_steps_would_test_nothing() {
+fn a_case_without_steps_is_refused() {
     bad("[[case]]\nname = 'a'\nstep = []\n", &[("3:8", "at least one")]);
     bad("case = []\n", &[("1:8", "at least one")]);
 }
 
 #[test]
-fn labels_name_what_is_held() {
+fn labels_are_checked() {
     let case = |steps: &str| format!("[[case]]\nname = 'a'\n{steps}");
     let held = "[[case.step]]\nheld = 'one'\npath = '/'\n";
     bad(&case(&format!("{held}{held}")), &[("7:8", "is called \"one\" already")]);
-    bad(&case(&format!("{held}[[case.step]]\nanswer = 'ono'\n")), &[("7:10", "did you mean \"one\"?")]);
+    bad(
+        &case(&format!("{held}[[case.step]]\nanswer = 'ono'\n")),
+        &[("7:10", "did you mean \"one\"?")],
+    );
     let twice = "[[case.step]]\ndisconnect = 'one'\n[[case.step]]\nanswer = 'one'\n";
     bad(&case(&format!("{held}{twice}")), &[("9:10", "has been answered or disconnected before")]);
 }
@@ -138,17 +180,17 @@ fn labels_name_what_is_held() {
 fn values_are_checked() {
     let case = |lines: &str| format!("[[case]]\nname = 'a'\npath = '/'\n{lines}\n");
     for (line, at, words) in [
-        ("method = 'GE T'", "4:10", "is no method"),
+        ("method = 'GE T'", "4:10", "is not a method"),
         ("method = 1", "4:10", "takes a string; this is of type integer"),
         ("headers = { 'a b' = 'c' }", "4:13", "can't be the name of a header field"),
         ("headers = { a = \"b\\r\\nc: d\" }", "4:17", "control character"),
         ("headers = { Content-Length = '1' }", "4:13", "follows from the body"),
-        ("body_file = 'no-such-file'", "4:13", "no-such-file can't be read"),
+        ("body_file = 'no-such-file'", "4:13", "no-such-file: "),
         ("body = 'a'\nbody_file = 'Cargo.toml'", "5:13", "only one of them"),
         ("expect = 200", "4:10", "takes a table"),
         ("expect = { status = 99 }", "4:21", "`status` may be 200 to 599, not 99"),
         ("expect = { within_ms = 0 }", "4:24", "may be 1 to 600000"),
-        ("expect = { body_matches = '(' }", "4:27", "no regular expression"),
+        ("expect = { body_matches = '(' }", "4:27", "not a regular expression"),
         ("expect = { headers = { a = { is = 'b' } } }", "4:30", "it has matches"),
     ] {
         bad(&case(line), &[(at, words)]);
@@ -158,6 +200,12 @@ fn values_are_checked() {
     let settle = |lines: &str| format!("[[case]]\nname = 'a'\n[[case.step]]\n{lines}\n");
     bad(&settle("settle = { value = 'v' }"), &[("4:10", "`settle` has a `key`")]);
     bad(&settle("settle = { key = 'k' }"), &[("4:10", "one of `value`, `failed` and `response`")]);
-    bad(&settle("settle = { key = 'k', value = 'v' }\nexpect = 1"), &[("5:10", "with `all = true`")]);
-    bad(&settle("settle = { key = 'k', value = 'v' }\nexpect = { status = 200 }"), &[("5:10", "\"nobody\"")]);
+    bad(
+        &settle("settle = { key = 'k', value = 'v' }\nexpect = 1"),
+        &[("5:10", "with `all = true`")],
+    );
+    bad(
+        &settle("settle = { key = 'k', value = 'v' }\nexpect = { status = 200 }"),
+        &[("5:10", "\"nobody\"")],
+    );
 }

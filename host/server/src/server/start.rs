@@ -1,0 +1,219 @@
+//! How a server is started: one function a step.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
+use std::time::{Instant, SystemTime};
+
+use anyhow::{Context, ensure};
+
+use super::Server;
+use crate::admin::{Admin, AdminListener, Draining, PageSources};
+use crate::deploy::debounce::Debounce;
+use crate::deploy::{Catalog, Deployer, DeployerMessage, LeftOut, load_all};
+use crate::folder::scan;
+use crate::folder::watch::{Watch, WatchMode};
+use crate::net::{self, Net};
+use crate::workers::{self, WorkerHandle};
+use snow_config::{Config, Listen, ServerConfig, WatchLimits};
+use snow_core::{Registry, error_chain};
+use snow_guests::{Conflict, Engine, Loader, Permits, Runtime, RuntimeParts};
+use snow_runtime::{Level, Log};
+use snow_worker::{Common, Labels, PostOffice};
+
+/// Starts a server: see [`Server::start`].
+pub(super) fn start(config: &Config, log: Log) -> anyhow::Result<Server> {
+    let (to_deployer, messages) = mpsc::channel();
+    let post = Arc::new(PostOffice::default());
+    let runtime = runtime(config, &post, &to_deployer, &log)?;
+    let loader = Loader::new(&runtime, &config.compile, log.clone())?;
+
+    // The watch begins before the folder is read, so a change that comes while guests are loaded is
+    // noticed.
+    let watch = watch(config, &to_deployer, &log)?;
+    let found = scan(&config.guests, config.limits.guests_max)?;
+    let mut catalog = Catalog::new(runtime.clone(), log.clone(), config.manifest());
+    let left_out = load_all(&mut catalog, &loader, &found);
+    if config.server.strict {
+        let conflicts = catalog.serving().deployment().conflicts();
+        ensure!(left_out.is_empty() && conflicts.is_empty(), strict_error(&left_out, &conflicts));
+    }
+
+    let Listeners { of_workers, addresses, admin } = Listeners::bind(&config.server)?;
+    let started = Instant::now();
+    let nets = of_workers
+        .into_iter()
+        .map(|listeners| Net::new(listeners, started))
+        .collect::<io::Result<Vec<_>>>()?;
+    let labels = Arc::new(Labels::new(config.limits.metrics_routes_max));
+    let workers: Vec<_> = nets.iter().map(|net| WorkerHandle::new(net, &labels)).collect();
+    post.open(workers.iter().map(|worker| worker.mailbox.clone()).collect());
+    let (threads, links) =
+        workers::spawn(nets, &workers, &common(config, &runtime, post, &log), &catalog)?;
+
+    let draining = Draining::default();
+    let sources = PageSources {
+        workers: workers.clone(),
+        labels,
+        runtime: runtime.clone(),
+        serving: catalog.serving().clone(),
+        started_at: SystemTime::now(),
+        draining: draining.clone(),
+    };
+    let admin =
+        admin.map(|listener| Admin::start(listener, sources, log.clone(), started)).transpose()?;
+
+    catalog.connect(links);
+    let (serving, remarks) = (catalog.serving().clone(), catalog.remarks(config.guests.is_dir()));
+    let debounce =
+        Debounce::serving(WatchLimits::DEFAULT, found, started.elapsed().as_millis() as u64);
+    let deployer =
+        Deployer::new(config, catalog, loader, debounce, log, started, to_deployer.clone());
+    spawn_deployer(deployer, messages, watch)?;
+    Ok(Server {
+        addresses,
+        started,
+        runtime,
+        serving,
+        left_out,
+        remarks,
+        workers,
+        threads,
+        to_deployer,
+        admin,
+        draining,
+    })
+}
+
+/// Makes what the calls of all guests share.
+fn runtime(
+    config: &Config,
+    post: &Arc<PostOffice>,
+    to_deployer: &Sender<DeployerMessage>,
+    log: &Log,
+) -> anyhow::Result<Runtime> {
+    let (limits, workers) = (&config.limits, config.server.workers);
+    let reports = to_deployer.clone();
+    Ok(Runtime::new(RuntimeParts {
+        engine: Engine::start(limits, workers)?,
+        registry: Arc::new(Registry::new(limits.pendings_max, fill_random)),
+        post: post.clone(),
+        log: log.clone(),
+        limits: Arc::new(limits.clone()),
+        worker_calls_parked_max: limits.worker_calls_parked_max(workers),
+        permits: Arc::new(Permits::new(&config.guest_configs, limits)),
+        instances: Arc::default(),
+        report: Arc::new(move |report| {
+            // It fails if the deployer has ended, and then no report is needed.
+            let _ = reports.send(DeployerMessage::Report(report));
+        }),
+    }))
+}
+
+fn fill_random(bytes: &mut [u8]) {
+    // It fails only on a system without a source of randomness, where no token could be safe.
+    getrandom::fill(bytes).expect("the system has no source of randomness");
+}
+
+/// Watches the guests folder, if the configuration asks for it.
+fn watch(
+    config: &Config,
+    to_deployer: &Sender<DeployerMessage>,
+    log: &Log,
+) -> io::Result<Option<Watch>> {
+    if !config.server.watch {
+        return Ok(None);
+    }
+    let changed = to_deployer.clone();
+    let watch = Watch::start(&config.guests, move || drop(changed.send(DeployerMessage::Look)))?;
+    if let WatchMode::Polled { every_ms, why } = watch.mode() {
+        log.host(
+            Level::Info,
+            format!("the guests folder is polled every {every_ms} ms, because {why}"),
+        );
+    }
+    Ok(Some(watch))
+}
+
+/// The sockets of a server, bound before any thread that serves is started.
+struct Listeners {
+    /// The listeners of each worker: one for each address.
+    of_workers: Vec<Vec<TcpListener>>,
+    /// The addresses in the order of the configuration.
+    addresses: Vec<SocketAddr>,
+    admin: Option<AdminListener>,
+}
+
+impl Listeners {
+    fn bind(config: &ServerConfig) -> anyhow::Result<Listeners> {
+        let mut of_workers: Vec<_> = (0..config.workers).map(|_| Vec::new()).collect();
+        for listen in &config.listen {
+            let listeners =
+                net::listeners(*listen, config.workers).with_context(|| cannot_listen(*listen))?;
+            of_workers
+                .iter_mut()
+                .zip(listeners)
+                .for_each(|(of_worker, listener)| of_worker.push(listener));
+        }
+        let addresses =
+            of_workers[0].iter().map(TcpListener::local_addr).collect::<io::Result<Vec<_>>>();
+        let addresses = addresses.context("a listener's address can't be read")?;
+        let bind_admin = |listen| {
+            let hint = "is another server using it? Choose another with --admin";
+            AdminListener::bind(listen)
+                .with_context(|| format!("the admin listener can't listen on {listen}: {hint}"))
+        };
+        let admin = config.admin.as_ref().map(bind_admin).transpose()?;
+        Ok(Listeners { of_workers, addresses, admin })
+    }
+}
+
+fn cannot_listen(listen: Listen) -> String {
+    match listen {
+        Listen::Address(address) => {
+            format!(
+                "can't listen on {address}: is another server using it? Choose another with --listen"
+            )
+        }
+        Listen::Inherited(number) => {
+            format!("file descriptor {number} is not an open, listening TCP socket")
+        }
+    }
+}
+
+/// Makes what the workers share.
+fn common(config: &Config, runtime: &Runtime, post: Arc<PostOffice>, log: &Log) -> Common {
+    Common {
+        limits: runtime.limits.clone(),
+        calls_parked_max: config.limits.worker_calls_parked_max(config.server.workers),
+        registry: runtime.registry.clone(),
+        post,
+        log: log.clone(),
+        access_log: config.server.access_log,
+    }
+}
+
+/// Starts the deployer's thread, which keeps the watch for as long as it runs.
+fn spawn_deployer(
+    deployer: Deployer,
+    messages: Receiver<DeployerMessage>,
+    watch: Option<Watch>,
+) -> io::Result<thread::JoinHandle<()>> {
+    thread::Builder::new().name("snow-deployer".into()).spawn(move || {
+        deployer.run(&messages);
+        drop(watch);
+    })
+}
+
+fn strict_error(left_out: &[LeftOut], conflicts: &[Conflict]) -> String {
+    let left_out = left_out.iter().map(|LeftOut { path, error }| {
+        format!("{}: {}", path.display(), error_chain(error.as_ref()))
+    });
+    let reasons = left_out.chain(conflicts.iter().map(Conflict::to_string)).collect::<Vec<_>>();
+    format!(
+        "with --strict every guest must load, and no two may have the same route:\n{}",
+        reasons.join("\n")
+    )
+}

@@ -1,0 +1,63 @@
+//! The languages that guests are written in: one registry for `build` and `new`.
+//!
+//! A language is a type that implements [`Language`], in a module with a folder of the same name.
+//! In `rust/`, for instance, `build.rs` runs the compiler, and `new.rs` writes a new guest from
+//! `template/`. To add a language, copy `rust.rs` and `rust/`, and add the type to [`LANGUAGES`].
+
+mod artifact;
+mod files;
+mod rust;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+pub(crate) use self::artifact::{Artifact, FolderBuild, Scratch, timed};
+use crate::process::Runner;
+
+/// A language that guests are written in.
+pub(crate) trait Language: Sync {
+    /// Returns the language's name on the command line.
+    fn name(&self) -> &'static str;
+
+    /// Returns a few words about the guests that [`write_new`](Self::write_new) makes.
+    fn about(&self) -> &'static str;
+
+    /// Returns whether a folder has the source of a guest, or of a library, in this language.
+    fn recognizes(&self, folder: &Path) -> bool;
+
+    /// Builds the guests in these folders, of which there is at least one, and returns one result
+    /// for each folder. Announces on `out` which guests it builds. The compiler's own messages go
+    /// to standard error.
+    fn build(
+        &self,
+        folders: &[PathBuf],
+        runner: &Runner<'_>,
+        out: &mut dyn Write,
+    ) -> Vec<FolderBuild>;
+
+    /// Checks whether a guest in this language may have this name, and returns the reason if not.
+    /// The name has already passed the checks for all languages: lower-case ASCII letters, digits,
+    /// `-` and `_`, a letter first.
+    ///
+    /// # Errors
+    /// The name is reserved in this language.
+    fn check_name(&self, name: &str) -> Result<(), String>;
+
+    /// Writes the source of a new guest into `guests/NAME/`, which does not exist yet. May also
+    /// prepare the guests folder for what all guests in the language share. Whatever it changes
+    /// outside `guests/NAME/`, it reports on `out`.
+    ///
+    /// # Errors
+    /// A file can't be read or written, or the guests folder has a project that can't take the
+    /// guest.
+    fn write_new(&self, guests: &Path, name: &str, out: &mut dyn Write) -> anyhow::Result<()>;
+}
+
+/// All languages. A folder that several languages recognize belongs to the first of them.
+pub(crate) const LANGUAGES: &[&dyn Language] = &[&rust::Rust];
+
+/// Writes a line of progress. An error is ignored: a build goes on even if its progress can't be
+/// shown.
+pub(crate) fn announce(out: &mut dyn Write, line: &str) {
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}

@@ -1,0 +1,95 @@
+//! What a worker asks of the guests.
+
+use std::sync::Arc;
+
+use snow_core::GateId;
+use snow_runtime::{Adopted, Call, Guests, Handle, Ran, Router, Slot, VersionId};
+
+use super::{Scripted, router};
+
+impl Guests for Scripted {
+    fn router(&self) -> &Router {
+        &self.router
+    }
+
+    fn guest_name(&self, version: VersionId) -> Arc<str> {
+        self.stage.borrow().versions.assert_known(self.worker, version);
+        "scripted".into()
+    }
+
+    fn has_resume(&self, version: VersionId) -> bool {
+        self.stage.borrow().versions.assert_known(self.worker, version);
+        true
+    }
+
+    fn hold(&mut self, version: VersionId) {
+        self.stage.borrow_mut().versions.hold(self.worker, version);
+    }
+
+    fn let_go(&mut self, version: VersionId) -> bool {
+        self.stage.borrow_mut().versions.let_go(self.worker, version)
+    }
+
+    fn gate(&self, _: VersionId) -> Option<GateId> {
+        let stage = self.stage.borrow();
+        stage.calls_max.map(|_| stage.gate.id)
+    }
+
+    fn enter(&mut self, _: VersionId) -> bool {
+        assert!(!self.enters, "who has entered is started");
+        let stage = self.stage.borrow();
+        let Some(calls_max) = stage.calls_max else { return true };
+        let Ok(told) = stage.gate.enter(self.worker, calls_max) else { return false };
+        self.tell(told);
+        self.enters = true;
+        true
+    }
+
+    fn give_up(&mut self, _: GateId) {
+        self.tell(self.stage.borrow().gate.give_up(self.worker));
+    }
+
+    fn adopt(&mut self) -> Option<Adopted> {
+        let versions = &mut self.stage.borrow_mut().versions;
+        let (before, is_gone) = versions.adopt(self.worker)?;
+        self.router = router(versions.newest);
+        let gone = if is_gone { vec![before] } else { Vec::new() };
+        Some(Adopted { limits: self.limits.clone(), access_log: false, gone })
+    }
+
+    fn expel(&mut self, version: VersionId) -> bool {
+        self.stage.borrow().versions.has_requests(self.worker, version)
+    }
+
+    fn is_expelled(&self, version: VersionId) -> bool {
+        self.stage.borrow().versions.expelled.contains(&version)
+    }
+
+    fn start(&mut self, slot: Slot, call: Call) -> Ran {
+        assert!(self.slots[slot.index()].is_none(), "a slot has one call");
+        let running = Box::new(self.begin(call));
+        self.entered[slot.index()] = std::mem::take(&mut self.enters);
+        self.slice(slot, running)
+    }
+
+    fn poll(&mut self, slot: Slot) -> Ran {
+        let running = self.slots[slot.index()].take().expect("what is polled was started");
+        self.slice(slot, running)
+    }
+
+    fn unpark(&mut self, slot: Slot, handles: Box<[Handle]>) {
+        self.take_back(slot, &handles);
+    }
+
+    fn cancel(&mut self, slot: Slot, handles: Box<[Handle]>) -> Vec<Handle> {
+        self.take_back(slot, &handles);
+        let running = self.slots[slot.index()].take().expect("what waits was started");
+        assert!(running.waits.is_some(), "only a call that waits is cancelled");
+        self.leave(slot);
+        running
+            .dropped
+            .into_iter()
+            .chain(running.handles.into_iter().map(|(handle, _)| handle))
+            .collect()
+    }
+}
