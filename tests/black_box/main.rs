@@ -36,6 +36,7 @@
 mod harness;
 
 mod admin;
+mod admin_socket;
 mod answers;
 mod building;
 mod cache;

@@ -2,10 +2,13 @@
 //! a simple, slow model of it. Wakings are delivered late, so that deadlines and leaving clients
 //! overtake them.
 
+mod model;
+
 use std::collections::VecDeque;
 
 use proptest::prelude::*;
 
+use self::model::{Model, ModelPending, State};
 use super::*;
 use crate::slab::Slab;
 
@@ -53,77 +56,6 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (worker, slot).prop_map(|(worker, slot)| Step::Leave { worker, slot }),
     ];
     prop::collection::vec(step, 0..150)
-}
-
-/// A simple, slow implementation of the registry's contract: all pendings there ever were, in the
-/// order of creation. The queue of a key is found by searching for those that wait under it.
-#[derive(Default)]
-struct Model(Vec<ModelPending>);
-
-struct ModelPending {
-    key: Option<usize>,
-    state: State,
-    waiter: Option<Waiter>,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum State {
-    Waiting,
-    Settled { value: u32, passes_on: bool },
-    Gone,
-}
-
-impl Model {
-    fn waiting(&self, key: usize) -> impl Iterator<Item = usize> {
-        let waits =
-            move |&n: &usize| self.0[n].state == State::Waiting && self.0[n].key == Some(key);
-        (0..self.0.len()).filter(waits)
-    }
-
-    fn len(&self) -> usize {
-        self.0.iter().filter(|pending| pending.state != State::Gone).count()
-    }
-
-    fn is_settled(&self, n: usize) -> bool {
-        matches!(self.0[n].state, State::Settled { .. })
-    }
-
-    fn came_true(&self, until: Join, handles: &[usize]) -> bool {
-        match until {
-            Join::All => handles.iter().all(|&n| self.is_settled(n)),
-            Join::Any => handles.iter().any(|&n| self.is_settled(n)),
-        }
-    }
-
-    fn settle(&mut self, n: usize, value: u32, passes_on: bool) -> Result<Option<Waiter>, Refusal> {
-        match self.0[n].state {
-            State::Waiting => self.0[n].state = State::Settled { value, passes_on },
-            State::Settled { .. } => return Err(Refusal::AlreadySettled),
-            State::Gone => return Err(Refusal::Unknown),
-        }
-        Ok(self.0[n].waiter.take())
-    }
-
-    fn settle_next(&mut self, key: usize, value: u32) -> Option<Option<Waiter>> {
-        let oldest = self.waiting(key).next()?;
-        self.settle(oldest, value, true).ok()
-    }
-
-    fn collect(&mut self, n: usize) -> Option<u32> {
-        self.0[n].waiter = None;
-        let State::Settled { value, passes_on } = &mut self.0[n].state else { return None };
-        *passes_on = false;
-        Some(*value)
-    }
-
-    fn release(&mut self, n: usize) -> Option<Waiter> {
-        match std::mem::replace(&mut self.0[n].state, State::Gone) {
-            State::Settled { value, passes_on: true } => {
-                self.settle_next(self.0[n].key?, value).flatten()
-            }
-            _ => None,
-        }
-    }
 }
 
 #[derive(Default)]
