@@ -79,7 +79,7 @@ impl<S> ClientTable<S> {
         self.clients.is_empty()
     }
 
-    /// Whether there is something to do before any socket reports a change.
+    /// Returns whether there is something to do before any socket reports a change.
     pub fn has_work(&self) -> bool {
         self.accepting || !self.dirty.is_empty() || !self.deferred.is_empty()
     }
@@ -140,8 +140,8 @@ impl<S> ClientTable<S> {
         client.read(world, &mut self.scratch, cx)
     }
 
-    /// Whether a client may have more to read. Reading may have paused for input that requests have
-    /// used up since.
+    /// Returns whether a client may have more to read. Reading may have paused for input that
+    /// requests have used up since.
     pub fn reads_on(&self, key: Key) -> bool {
         self.clients.get(key).is_some_and(Client::reads_on)
     }

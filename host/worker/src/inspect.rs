@@ -57,7 +57,7 @@ impl Inspections {
         self.scans.push_back(Scan::new(inspection));
     }
 
-    /// Whether no question is under way.
+    /// Returns whether no question is under way.
     pub fn is_empty(&self) -> bool {
         self.scans.is_empty()
     }

@@ -1,6 +1,6 @@
 //! The loop of one thread: it serves HTTP to its clients, and holds the requests that wait.
 //!
-//! A server has a few workers, and each runs on a thread of its own: [`Worker::run`] does one
+//! A server has a few workers, and each runs on its own thread: [`Worker::run`] does one
 //! [turn](Worker::turn) after another. A worker knows neither mio nor wasmtime. It is generic over
 //! its [`World`](snow_runtime::World) (sockets, a clock, randomness) and over whoever runs
 //! [`Guests`](snow_runtime::Guests). The server gives it the real ones; `tests/simulation` drives

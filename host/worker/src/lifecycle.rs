@@ -54,12 +54,12 @@ pub(crate) struct Expelled {
 }
 
 impl Lifecycle {
-    /// Whether the worker was told to drain.
+    /// Returns whether the worker was told to drain.
     pub fn is_draining(&self) -> bool {
         !matches!(self.drain, Drain::No)
     }
 
-    /// Whether the drain's deadline has passed: nothing may be suspended any more.
+    /// Returns whether the drain's deadline has passed: nothing may be suspended any more.
     pub fn is_closing(&self) -> bool {
         matches!(self.drain, Drain::Over { .. })
     }
@@ -118,7 +118,7 @@ impl Lifecycle {
         self.expelled.push_back(Expelled { version, next: 0 });
     }
 
-    /// Whether there are suspensions of expelled versions to be looked for.
+    /// Returns whether there are suspensions of expelled versions to be looked for.
     pub fn is_expelling(&self) -> bool {
         !self.expelled.is_empty()
     }

@@ -3,15 +3,14 @@
 //! A mechanism without I/O and without a clock: the worker tells it what has come and how calls
 //! went, and asks it for the [next](Schedule::next) one.
 //!
-//! - **Places.** So many calls may run at one time. A call that waits in place computes nothing,
-//!   and takes none; but only so many may wait beside those that run. More of them take places,
-//!   too.
+//! - **Places.** The number of calls that run at one time is limited. A call that waits in place
+//!   computes nothing and takes no place, unless more calls wait so than may beside those that run.
 //! - **Turns.** New requests, suspensions that are over, and calls that wait before a [gate](gated)
 //!   take turns, so that none of the three keeps the others waiting.
 //! - **Slow routes.** Routes that compute must not make the others wait, however many of their
 //!   calls there are. A route of which [`SLOW_AFTER`] calls in a row took more than one time slice
 //!   is slow until one takes less: its calls have a queue to themselves, and never get the last
-//!   places. The same goes for routes whose calls wait in place and take places by it.
+//!   places. A route whose calls wait in place and take places by that counts as slow, too.
 
 mod gated;
 
@@ -134,20 +133,21 @@ impl Schedule {
         self.resumable.len() + self.gated.all_resumptions()
     }
 
-    /// Whether as many suspensions wait for their `resume` as may: more are left in the inbox.
+    /// Returns whether as many suspensions wait for their `resume` as may: more are left in the
+    /// inbox.
     pub fn has_enough_to_resume(&self) -> bool {
         self.resumable.len() >= TURN.resumable_max
     }
 
-    /// Whether requests are better left in their sockets for now: more calls wait than a turn can
-    /// start. Not so while all places are taken: then nobody knows how long that lasts, and clients
-    /// must learn in the end that there is no room (503).
+    /// Returns whether requests are better left in their sockets for now: more calls wait than a
+    /// turn can start. Not so while all places are taken: that may last, and clients must learn in
+    /// the end that there is no room (503).
     pub fn is_backed_up(&self) -> bool {
         self.places() > 0 && self.queue.len() >= TURN.starts_max
     }
 
-    /// Whether a call can be started or continued now. `callee` tells whose a suspension is, if it
-    /// is still there.
+    /// Returns whether a call can be started or continued now. `callee` tells whose a suspension
+    /// is, if it is still there.
     pub fn can_go_on(&self, callee: impl Fn(Key) -> Option<Callee>) -> bool {
         let slow = self.places() > self.reserved && !self.slow_queue.is_empty();
         let quick = self.places() > 0 && !self.queue.is_empty();
@@ -216,7 +216,7 @@ impl Schedule {
         Some(Next::Request(queued))
     }
 
-    /// The sources, the one first that had its turn longest ago.
+    /// Returns the sources, the one first that had its turn longest ago.
     fn sources(&self) -> [Source; 3] {
         use Source::{Gate, Request, Resumption};
         match self.last {
@@ -226,8 +226,8 @@ impl Schedule {
         }
     }
 
-    /// The next new request that is not of a slow route. Requests whose route has turned out slow
-    /// since they were queued move over.
+    /// Takes the next new request that is not of a slow route. Requests whose route has turned out
+    /// slow since they were queued move over.
     fn next_quick(&mut self) -> Option<Queued> {
         loop {
             let queued = self.queue.pop_front()?;
@@ -245,14 +245,14 @@ impl Schedule {
         gate
     }
 
-    /// Whether the next resumption may have a place now. One of a slow route keeps those behind it
-    /// waiting. One that is over already needs none.
+    /// Returns whether the next resumption may have a place now. One of a slow route keeps those
+    /// behind it waiting. One that is over already needs none.
     fn can_resume(&self, callee: impl Fn(Key) -> Option<Callee>) -> bool {
         let Some(&next) = self.resumable.front() else { return false };
         callee(next).is_none_or(|callee| self.may_start(callee))
     }
 
-    /// Whether a call of this route may have a place now.
+    /// Returns whether a call of this route may have a place now.
     fn may_start(&self, callee: Callee) -> bool {
         self.places() > if self.is_slow(callee) { self.reserved } else { 0 }
     }
@@ -357,7 +357,7 @@ impl Schedule {
         self.gated.opened(gate);
     }
 
-    /// Has each gate tried again, since it may let through more now.
+    /// Makes each gate be tried again, since it may let through more now.
     pub fn try_all_gates(&mut self) {
         self.gated.try_all();
     }

@@ -179,8 +179,8 @@ pub struct VersionStats {
     pub held: Counter,
 }
 
-/// Counters by the id of a label or a version. Their worker adds them when it first needs them, and
-/// keeps a table of its own to find them again; so the lock is for readers.
+/// Counters by the id of a label or a version. The worker adds them when it first needs them, and
+/// finds them again in a private table, without this lock.
 #[derive(Debug)]
 pub struct Shelf<K, T>(Mutex<BTreeMap<K, Arc<T>>>);
 

@@ -160,7 +160,7 @@ impl<W: World, C: Guests> Worker<W, C> {
         Ok(())
     }
 
-    /// Whether there is something to do before any socket or any mail comes.
+    /// Returns whether there is something to do before any socket or any mail comes.
     fn is_busy(&self) -> bool {
         let is_refusing = self.lifecycle.is_closing() && !self.suspensions.is_empty();
         is_refusing

@@ -79,17 +79,17 @@ impl Client {
         }
     }
 
-    /// Whether the client has no open request, and nothing to send.
+    /// Returns whether the client has no open request, and nothing to send.
     pub fn is_content(&self) -> bool {
         self.left || (self.open.is_empty() && self.outbox.is_empty())
     }
 
-    /// Whether the client has read a part of an answer.
+    /// Returns whether the client has read a part of an answer.
     pub fn reads_on(&self) -> bool {
         !self.inbox.is_empty()
     }
 
-    /// Whether the first open request was sent whole, and nothing has been done for it.
+    /// Returns whether the first open request was sent whole, and nothing has been done for it.
     pub fn is_forgotten(&self, ledger: &Ledger) -> bool {
         let unseen = |asked: &Asked| match asked.what {
             What::Script(number) => matches!(ledger.requests[number].state, State::Sent),

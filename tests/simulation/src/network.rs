@@ -162,7 +162,7 @@ impl Network {
         written[written.partition_point(|&(total, _)| total <= place)].1
     }
 
-    /// Whether a worker has a reason to run.
+    /// Returns whether a worker has a reason to run.
     pub fn can_run(&self, worker: usize) -> bool {
         let Some(Sleep(until)) = self.asleep[worker] else { return true };
         let due = until.is_some_and(|until| until <= self.now_ms);

@@ -208,7 +208,7 @@ impl Simulation {
         self.network.borrow_mut().now_ms += ms as u64;
     }
 
-    /// Whether something is under way that only the test delivers.
+    /// Returns whether something is under way that only the test delivers.
     fn is_held_up(&self) -> bool {
         let stage = self.stage.borrow();
         !stage.runnable.is_empty() || !stage.unposted.is_empty()

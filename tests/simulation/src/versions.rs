@@ -65,7 +65,7 @@ impl Versions {
         assert!(known, "worker {worker} uses {version:?}, which it has let go: {self:?}");
     }
 
-    /// Whether a worker has requests of a version.
+    /// Returns whether a worker has requests of a version.
     pub fn has_requests(&self, worker: WorkerId, version: VersionId) -> bool {
         self.requests.contains_key(&(worker, version))
     }

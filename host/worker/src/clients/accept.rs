@@ -41,7 +41,7 @@ impl<S> ClientTable<S> {
         broken
     }
 
-    /// Whether there may be connections to accept.
+    /// Returns whether there may be connections to accept.
     pub fn is_accepting(&self) -> bool {
         self.accepting
     }

@@ -53,7 +53,7 @@ impl<S> Client<S> {
         self.read_closed |= read_closed;
     }
 
-    /// Whether there may be bytes to read, and the connection wants them.
+    /// Returns whether there may be bytes to read, and the connection wants them.
     pub fn reads_on(&self) -> bool {
         self.readable && self.connection.wants_read()
     }
@@ -136,7 +136,7 @@ impl<S> Client<S> {
         Ok(self.connection.give_up(cx.now_ms, cx.http()))
     }
 
-    /// Whether the client's request waits for a settlement.
+    /// Returns whether the client's request waits for a settlement.
     fn is_held(&self) -> bool {
         self.connection
             .exchange()

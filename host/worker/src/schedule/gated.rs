@@ -127,7 +127,7 @@ impl Gated {
         self.ready.retain(|ready| *ready != gate);
     }
 
-    /// Whether one of the gates may be tried, for a call that may have a place.
+    /// Returns whether one of the gates may be tried, for a call that may have a place.
     pub fn can_go_on(&self, may_start: impl Fn(Callee) -> bool) -> bool {
         self.ready
             .iter()

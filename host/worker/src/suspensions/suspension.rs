@@ -116,7 +116,7 @@ impl Suspension {
         self.handles.iter()
     }
 
-    /// Whether the call waits in place.
+    /// Returns whether the call waits in place.
     pub fn is_in_place(&self) -> bool {
         self.then == Then::Unpark
     }
@@ -130,12 +130,13 @@ impl Suspension {
         self.then
     }
 
-    /// Whether all settlements have come that were missing.
+    /// Returns whether all settlements have come that were missing.
     pub fn is_settled(&self) -> bool {
         self.missing == 0
     }
 
-    /// Whether the wait has ended by settlements, and the request is queued for its `resume`.
+    /// Returns whether the wait has ended by settlements, and the request is queued for its
+    /// `resume`.
     pub fn awaits_resume(&self) -> bool {
         self.then == Then::Resume && self.is_settled()
     }
@@ -152,13 +153,13 @@ impl Suspension {
         self.missing = 0;
     }
 
-    /// Whether the join has come true, for the last time. The settlement that made it true may
-    /// still be on its way to the worker, but its sender was told that it won, so it stands.
+    /// Returns whether the join has come true, for the last time. The settlement that made it true
+    /// may still be on its way to the worker, but its sender was told that it won, so it stands.
     pub fn has_won(&self, registry: &Registry<Settled>) -> bool {
         registry.conclude(self.until, self.handles.iter().map(|handle| handle.id))
     }
 
-    /// Whether the join is true when these of the handles are settled.
+    /// Returns whether the join is true when these of the handles are settled.
     pub(super) fn is_over(&self, settled: impl IntoIterator<Item = bool>) -> bool {
         self.until.is_over(settled)
     }

@@ -41,7 +41,7 @@ impl Ledger {
         held.fold((0, 0), |(requests, pendings), more| (requests + 1, pendings + more))
     }
 
-    /// Whether a request is held though what it waits for is settled.
+    /// Returns whether a request is held though what it waits for is settled.
     pub fn holds_what_is_over(&self, is_there: impl Fn(usize) -> bool) -> bool {
         let settled = |number: &&usize| self.registry.is_settled(self.pendings[**number].id);
         self.requests.iter().enumerate().any(|(number, request)| match &request.state {
