@@ -88,7 +88,7 @@ impl<S> ClientTable<S> {
         cx.stats.connections.set(self.clients.len() as u64);
     }
 
-    /// Has a client looked at in this turn.
+    /// Puts a client into the list of those that are looked at in this turn.
     pub fn mark_dirty(&mut self, key: Key) {
         if let Some(client) = self.clients.get_mut(key).filter(|client| !client.dirty) {
             client.dirty = true;
@@ -108,7 +108,7 @@ impl<S> ClientTable<S> {
         }
     }
 
-    /// Has a later turn go on with a client.
+    /// Leaves a client to a later turn.
     pub fn defer(&mut self, key: Key) {
         if let Some(client) = self.clients.get_mut(key).filter(|client| !client.deferred) {
             client.deferred = true;

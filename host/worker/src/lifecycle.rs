@@ -113,7 +113,7 @@ impl Lifecycle {
         }
     }
 
-    /// Has the suspensions of a version ended over the next turns.
+    /// Queues a version, whose suspensions are ended over the next turns.
     pub fn expel(&mut self, version: VersionId) {
         self.expelled.push_back(Expelled { version, next: 0 });
     }

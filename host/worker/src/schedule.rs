@@ -357,7 +357,7 @@ impl Schedule {
         self.gated.opened(gate);
     }
 
-    /// Makes each gate be tried again, since it may let through more now.
+    /// Marks all gates to be tried, since they may let through more now.
     pub fn try_all_gates(&mut self) {
         self.gated.try_all();
     }

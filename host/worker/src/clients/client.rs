@@ -143,7 +143,7 @@ impl<S> Client<S> {
             .is_some_and(|exchange| matches!(exchange.progress, Progress::Suspended { .. }))
     }
 
-    /// Has the client looked at again by the time of its connection's deadline.
+    /// Sets the timer for the connection's deadline, unless it fires before that anyway.
     pub fn set_timer(&mut self, key: Key, timers: &mut WorkerTimers) {
         match (self.connection.deadline_ms(), self.timer) {
             (Some(deadline), Some(timer)) if timer.at_ms() <= deadline => {}

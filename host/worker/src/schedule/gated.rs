@@ -110,7 +110,7 @@ impl Gated {
         self.make_ready(gate);
     }
 
-    /// Has each gate tried again, since it may let through more now.
+    /// Marks all gates ready, since they may let through more now.
     pub fn try_all(&mut self) {
         let gates: Vec<GateId> = self.queues.keys().copied().collect();
         gates.into_iter().for_each(|gate| self.make_ready(gate));
