@@ -34,7 +34,7 @@ pub struct Client {
     progress_ms: u64,
     /// How many bytes the client has read before those in its inbox.
     read_bytes: usize,
-    /// Whether [`PATIENCE_MS`] have passed without progress once: then the host may have given it
+    /// Whether `PATIENCE_MS` have passed without progress once: then the host may have given it
     /// up.
     pub was_slow: bool,
     /// How many answers it has read.
