@@ -157,7 +157,7 @@ fn cannot_listen(listen: Listen) -> String {
         Listen::Address(address) => {
             format!("can't listen on {address}: is another server using it? Choose another with --listen")
         }
-        Listen::Inherited(number) => format!("file descriptor {number} is not an open, listening TCP socket"),
+        Listen::Inherited(number) => format!("file descriptor {number} is not a listening TCP socket"),
     }
 }
 
