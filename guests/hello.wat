@@ -1,15 +1,15 @@
 ;; GET /hello -> 200 text/plain "hello world", with nothing between the host and the machine code.
 ;;
-;; Drop this file into the guests folder: it needs no toolchain. It is also the shortest way to see what the
-;; tools of other languages do for you. The contract is wit/snow.wit; the rules by which its types become
-;; numbers in memory are the component model's "canonical ABI"
+;; Drop this file into the guests folder: it needs no toolchain. It is also the shortest way to see
+;; what the tools of other languages do for you. The contract is wit/snow.wit; the rules by which
+;; its types become numbers in memory are the component model's "canonical ABI"
 ;; (https://github.com/WebAssembly/component-model/blob/main/design/mvp/CanonicalABI.md).
 ;;
-;; This is a core module: it knows numbers and one linear memory, no strings and no records. The host puts
-;; the component shell around it, which finds its functions by their names:
+;; This is a core module: it knows numbers and one linear memory, no strings and no records. The
+;; host puts the component shell around it, which finds its functions by their names:
 ;;
 ;;   "INTERFACE#FUNCTION"             an exported function of the world
-;;   "cabi_post_INTERFACE#FUNCTION"   optional: called when the host has read what that function returned
+;;   "cabi_post_INTERFACE#FUNCTION"   optional: called once the host has read the result
 ;;   "cabi_realloc"                   how the host gets room in our memory for arguments
 ;;   "memory"                         the memory itself
 ;;
@@ -20,14 +20,15 @@
 ;;   record            its fields in order
 ;;   variant           1 byte that says which case, then (aligned for the largest case) its payload
 (module
-  ;; Two pages of 64 KiB: the constants, then room for arguments. A request with a small head and body fits, and
-  ;; the instance never asks for more memory, which is most of what a fresh instance would cost.
+  ;; Two pages of 64 KiB: the constants, then room for arguments. A request with a small head and
+  ;; body fits, and the instance never asks for more memory, which is most of what a fresh instance
+  ;; would cost.
   (memory (export "memory") 2)
 
-  ;; ---- What does not change -----------------------------------------------------------------------------
+  ;; ---- What does not change ---------------------------------------------------------------------
 
-  ;; routes() returns list<route>. A function returns one number at most, so what it returns is the address of
-  ;; the result: here, of the list's 8 bytes.
+  ;; routes() returns list<route>. A function returns one number at most, so what it returns is the
+  ;; address of the result: here, of the list's 8 bytes.
   (data (i32.const 0)
     "\08\00\00\00"      ;;  0  the list's elements are at 8
     "\01\00\00\00")     ;;  4  there is one
@@ -43,9 +44,9 @@
     "\03\00\00\00")     ;; 28                     3 bytes
   (data (i32.const 32) "GET" "/hello")
 
-  ;; handle(…) returns variant outcome { respond(response), suspend(suspension) }. The payload begins at 4,
-  ;; since a response holds addresses, which are aligned to 4. The variant is as long as its longest case, 60
-  ;; bytes with a suspension; of `respond` the host reads 24.
+  ;; handle(…) returns variant outcome { respond(response), suspend(suspension) }. The payload
+  ;; begins at 4, since a response holds addresses, which are aligned to 4. The variant is as long
+  ;; as its longest case, 60 bytes with a suspension; of `respond` the host reads 24.
   (data (i32.const 64)
     "\00\00\00\00"      ;; 64  case 0: respond
     ;; record response { status: u16, headers: list<field>, body: list<u8> }
@@ -65,14 +66,15 @@
   (data (i32.const 160) "text/plain")
   (data (i32.const 176) "hello world")
 
-  ;; ---- The functions of the world -----------------------------------------------------------------------
+  ;; ---- The functions of the world ---------------------------------------------------------------
 
   (func $routes (export "snow:host/handler@0.1.0#routes") (result i32)
     (i32.const 0))
 
-  ;; handle(route: u32, request: request). A string or a list is two numbers, an optional string three: these
-  ;; arguments are 22 numbers. More than 16 are not passed one by one: the host writes them into memory as one
-  ;; record (it asks cabi_realloc for the room) and passes its address. Were we to read them:
+  ;; handle(route: u32, request: request). A string or a list is two numbers, an optional string
+  ;; three: these arguments are 22 numbers. More than 16 are not passed one by one: the host writes
+  ;; them into memory as one record (it asks cabi_realloc for the room) and passes its address. Were
+  ;; we to read them:
   ;;
   ;;     0 route      4 id     12 client    20 scheme    28 authority    36 method    44 path
   ;;    52 query (1 byte: is there one; 56: the string)  64 params       72 headers   80 body
@@ -81,12 +83,12 @@
   (func $handle (export "snow:host/handler@0.1.0#handle") (param $arguments i32) (result i32)
     (i32.const 64))
 
-  ;; The host has read the answer, and the arguments are ours to forget: the next call starts afresh. Without
-  ;; this, an instance that is used for many calls would grow until it may not.
+  ;; The host has read the answer, and the arguments are ours to forget: the next call starts
+  ;; afresh. Without this, an instance that is used for many calls would grow until it may not.
   (func $forget_arguments (export "cabi_post_snow:host/handler@0.1.0#handle") (param $answer i32)
     (global.set $free (global.get $heap)))
 
-  ;; ---- Room for arguments -------------------------------------------------------------------------------
+  ;; ---- Room for arguments -----------------------------------------------------------------------
 
   ;; Where room begins: behind the constants.
   (global $heap i32 (i32.const 1024))
@@ -107,8 +109,8 @@
     ;; Beyond 4 GiB the sum starts again at 0.
     (if (i32.lt_u (local.get $end) (local.get $new)) (then unreachable))
 
-    ;; How many pages is that? If there are fewer, ask for the rest. The host may refuse; there is nothing
-    ;; better to do then than to stop, and it answers 500 for us.
+    ;; How many pages is that? If there are fewer, ask for the rest. The host may refuse; there is
+    ;; nothing better to do then than to stop, and it answers 500 for us.
     (local.set $pages
       (i32.add
         (i32.shr_u (i32.sub (local.get $end) (i32.const 1)) (i32.const 16))

@@ -8,9 +8,10 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why a handler could not answer.
 ///
-/// There are two kinds. One is the guest's own trouble, made by `?` from any [`std::error::Error`] or with
-/// [`Error::new`]: the client gets a bare 500, and the text goes to the host's log, since it may say things
-/// that are no client's business. The other, [`Error::status`], is an answer: its text is for the client.
+/// There are two kinds. One is the guest's own trouble, made by `?` from any [`std::error::Error`]
+/// or with [`Error::new`]: the client gets a bare 500, and the text goes to the host's log, since
+/// it may say things that are no client's business. The other, [`Error::status`], is an answer: its
+/// text is for the client.
 ///
 /// ```
 /// use snow_guest::prelude::*;
@@ -25,8 +26,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// assert_eq!(Response::from(port("x").unwrap_err()).code(), 500);
 /// ```
 //
-// It does not implement `std::error::Error` itself: the conversion from everything that does would then
-// overlap with the conversion of every type to itself.
+// It does not implement `std::error::Error` itself: the conversion from everything that does would
+// then overlap with the conversion of every type to itself.
 pub struct Error {
     status: u16,
     text: String,

@@ -1,13 +1,13 @@
 //! The guest's allocator: dlmalloc, whose first 64 KiB are part of the instance.
 //!
-//! By default each call gets an instance of its own, so the start of an instance is paid for by every
-//! request. Rust's own allocator begins with `memory.grow`; the host must then make those pages accessible
-//! and, when the instance ends, inaccessible again: two system calls that were measured to more than double
-//! a small request. A static array costs nothing, since it is memory that the instance has anyway (and, being
-//! all zeros, takes no room in the file).
+//! By default each call gets a new instance, so every request pays for the start of one. Rust's own
+//! allocator begins with `memory.grow`; the host must then make those pages accessible and, when
+//! the instance ends, inaccessible again: two system calls that were measured to more than double a
+//! small request. A static array costs nothing, since it is memory that the instance has anyway
+//! (and, being all zeros, takes no room in the file).
 //!
-//! Only the first region differs. Memory is freed and reused as ever, so an instance that is kept for a
-//! million calls stays as small as one.
+//! Only the first region differs. Memory is freed and reused as ever, so an instance that is kept
+//! for a million calls stays as small as one.
 
 // An allocator is unsafe by nature; this is the one file of the crate that is.
 #![allow(unsafe_code)]
@@ -84,10 +84,13 @@ compile_error!("snow-guest's allocator has no lock: build without the wasm `atom
 unsafe impl Sync for Heap {}
 
 #[global_allocator]
-static HEAP: Heap = Heap(UnsafeCell::new(Dlmalloc::new_with_allocator(Regions { first_is_given: Cell::new(false) })));
+static HEAP: Heap = Heap(UnsafeCell::new(Dlmalloc::new_with_allocator(Regions {
+    first_is_given: Cell::new(false),
+})));
 
-// SAFETY: dlmalloc keeps the contract. No call can begin while another runs, as there is one thread and
-// dlmalloc calls nothing but `Regions`, which does not allocate; so each `&mut` is the only one.
+// SAFETY: dlmalloc keeps the contract. No call can begin while another runs, as there is one thread
+// and dlmalloc calls nothing but `Regions`, which does not allocate; so each `&mut` is the only
+// one.
 unsafe impl GlobalAlloc for Heap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         unsafe { (*self.0.get()).malloc(layout.size(), layout.align()) }

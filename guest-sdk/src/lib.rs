@@ -25,13 +25,15 @@
 //! ```
 //!
 //! `snow-host build guests/` turns each such folder in `guests/` into `guests/NAME.wasm`, and
-//! `snow-host run guests/` serves them; so does `cargo build --release --target wasm32-unknown-unknown` and
-//! dropping the file there while the host runs.
+//! `snow-host run guests/` serves them; so does
+//! `cargo build --release --target wasm32-unknown-unknown` and dropping the file there while the
+//! host runs.
 //!
 //! # Waiting
 //!
-//! What can be waited for is a [`Pending`]: a [key](Pending::keyed) that another request settles, in this guest or in
-//! any other; a [token](Pending::create) given to somebody; a [timer](Pending::timer). There are two ways to wait:
+//! What can be waited for is a [`Pending`]: a [key](Pending::keyed) that another request settles,
+//! in this guest or in any other; a [token](Pending::create) given to somebody; a
+//! [timer](Pending::timer). There are two ways to wait:
 //!
 //! | | give it back | in place |
 //! |---|---|---|
@@ -41,14 +43,14 @@
 //! | what is known | [`Resumed`]: what came, [`Suspension::state`] | every variable |
 //! | at the deadline | [`Resumed::timed_out`], or [`Suspension::on_timeout`] | `None` |
 //!
-//! Give it back where many wait, or for long: it is the usual way, and any number of requests can. Wait in place where
-//! few do and straight-line code is worth an instance to you: several short waits in a row, or one in the middle of a
-//! calculation. A route may do both, one after the other.
+//! Give it back where many wait, or for long: it is the usual way, and any number of requests can.
+//! Wait in place where few do and straight-line code is worth an instance to you: several short
+//! waits in a row, or one in the middle of a calculation. A route may do both, one after the other.
 //!
 //! ## Giving it back
 //!
-//! The handler says what it waits for, and is over: its instance is freed. When the wait ends, the host calls the
-//! route's `resume` function, in a new instance, with what came:
+//! The handler says what it waits for, and is over: its instance is freed. When the wait ends, the
+//! host calls the route's `resume` function, in a new instance, with what came:
 //!
 //! ```
 //! use snow_guest::prelude::*;
@@ -75,10 +77,11 @@
 //! # fn main() {}
 //! ```
 //!
-//! Of several, [`Resumed::first`] and [`Resumed::settlement`] say which came, by their place in the suspension. A
-//! `resume` function may suspend again: [`Suspension::state`] carries what the next step must know, and
-//! [`Resumed::take_unsettled`] hands on what has not come yet. A route without `resume` that suspends costs no second
-//! call: the host answers with what the pending was settled with, which may be a whole [`Response`].
+//! Of several, [`Resumed::first`] and [`Resumed::settlement`] say which came, by their place in the
+//! suspension. A `resume` function may suspend again: [`Suspension::state`] carries what the next
+//! step must know, and [`Resumed::take_unsettled`] hands on what has not come yet. A route without
+//! `resume` that suspends costs no second call: the host answers with what the pending was settled
+//! with, which may be a whole [`Response`].
 //!
 //! ## In place
 //!
@@ -99,16 +102,17 @@
 //! # fn main() {}
 //! ```
 //!
-//! If the client leaves while it waits, the call ends there and then: nothing after that line runs, no destructor
-//! either. So what others rely on must be done before.
+//! If the client leaves while it waits, the call ends there and then: nothing after that line runs,
+//! no destructor either. So what others rely on must be done before.
 //!
 //! # State
 //!
-//! Each call gets an instance of its own unless the deployer says otherwise, so a `static` is not a place to
-//! keep anything. What must live longer than a call goes through a settlement or [`Suspension::state`].
+//! Each call gets a new instance unless the deployer says otherwise, so a `static` is not a
+//! place to keep anything. What must live longer than a call goes through a settlement or
+//! [`Suspension::state`].
 //!
-//! A state is bytes. With the feature `serde` it may be a type of the guest's own: `Suspension::state_of` takes a value
-//! that serde can write, and `Resumed::state_as` reads it.
+//! A state is bytes. With the feature `serde` it may be a type of the guest's own:
+//! `Suspension::state_of` takes a value that serde can write, and `Resumed::state_as` reads it.
 //!
 //! ```toml
 //! serde = { version = "1", features = ["derive"] }
@@ -117,21 +121,21 @@
 //!
 //! # Errors and panics
 //!
-//! A handler may return a `Result`: see [`Error`] for what is logged and what is sent. A panic is a 500 to
-//! its own client alone; its message and place are in the host's log.
+//! A handler may return a `Result`: see [`Error`] for what is logged and what is sent. A panic is a
+//! 500 to its own client alone; its message and place are in the host's log.
 //!
 //! # Tests
 //!
 //! Handlers are plain functions and this crate compiles natively, so `cargo test` can call them:
-//! [`Request::new`] and [`Resumed::new`] make the arguments. There is no host in such a test: pendings are
-//! refused, nobody waits, and log lines go to standard error.
+//! [`Request::new`] and [`Resumed::new`] make the arguments. There is no host in such a test:
+//! pendings are refused, nobody waits, and log lines go to standard error.
 //!
 //! # Small and quick
 //!
-//! The example guests show a `[profile.release]` that makes a guest of about 50 KB and keeps the names of
-//! its functions, so that a trap's backtrace can be read. The feature `allocator` (on by default) installs an
-//! allocator whose first 64 KiB are there from the start: an instance that needs no more never asks for
-//! memory, which is most of what a fresh instance costs.
+//! The example guests show a `[profile.release]` that makes a guest of about 50 KB and keeps the
+//! names of its functions, so that a trap's backtrace can be read. The feature `allocator` (on by
+//! default) installs an allocator whose first 64 KiB are there from the start: an instance that
+//! needs no more never asks for memory, which is most of what a fresh instance costs.
 
 // `#[route]` writes `::snow_guest`, in this crate's own tests too.
 extern crate self as snow_guest;
@@ -164,14 +168,15 @@ pub use settlement::{Failure, Settlement};
 /// Makes a function the handler of a route: `#[route(METHODS, "pattern", resume = function)]`.
 ///
 /// - METHODS: `GET`, several as in `GET|POST`, or `any`. `GET` serves `HEAD` too.
-/// - The pattern is a regular expression (the syntax of the crate `regex`) for the whole path as sent, query
-///   not included. It is anchored at both ends. Its groups are [`Request::param`] and
+/// - The pattern is a regular expression (the syntax of the crate `regex`) for the whole path as
+///   sent, query not included. It is anchored at both ends. Its groups are [`Request::param`] and
 ///   [`Request::param_named`].
-/// - `resume` names the function that goes on when a [`Suspension`] of this route is over. It takes a
-///   [`Resumed`] and returns what a handler may return. Without it the host answers by itself.
+/// - `resume` names the function that goes on when a [`Suspension`] of this route is over. It takes
+///   a [`Resumed`] and returns what a handler may return. Without it the host answers by itself.
 ///
-/// The function takes a [`Request`] and returns what is [`IntoOutcome`]. It stays an ordinary function. It is
-/// served when [`serve!`] lists it, and the compiler warns that it is never used when it does not.
+/// The function takes a [`Request`] and returns what is [`IntoOutcome`]. It stays an ordinary
+/// function. It is served when [`serve!`] lists it, and the compiler warns that it is never used
+/// when it does not.
 ///
 /// Mistakes are found by the compiler. A method that is none, a pattern that does not parse:
 ///
@@ -220,16 +225,18 @@ pub use snow_guest_macros::route;
 /// What a guest's code needs: `use snow_guest::prelude::*;`.
 pub mod prelude {
     pub use crate::{
-        Cause, Error, Failure, IntoOutcome, Outcome, Pending, Refusal, Request, Response, Result, Resumed, Settlement,
-        Suspension, log, pending, route,
+        Cause, Error, Failure, IntoOutcome, Outcome, Pending, Refusal, Request, Response, Result,
+        Resumed, Settlement, Suspension, log, pending, route,
     };
     pub use std::time::Duration;
 }
 
-/// Serves these functions, each marked with [`#[route]`](route), once in a guest, at the root of its crate.
+/// Serves these functions, each marked with [`#[route]`](route), once in a guest, at the root of
+/// its crate.
 ///
-/// The first that matches a request wins, in this order. A handler in a module is listed with its path. If the
-/// compiler says `expected type, found function`, that function's `#[route]` is missing.
+/// The first that matches a request wins, in this order. A handler in a module is listed with its
+/// path. If the compiler says `expected type, found function`, that function's `#[route]` is
+/// missing.
 ///
 /// ```
 /// use snow_guest::prelude::*;

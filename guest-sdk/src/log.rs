@@ -6,8 +6,8 @@
 //! log::warn(format!("order {} is late", 7));
 //! ```
 //!
-//! The host escapes control characters, cuts a message after 4,096 bytes, and drops (and counts) lines
-//! when its log can't keep up. In a native test the lines go to standard error.
+//! The host escapes control characters, cuts a message after 4,096 bytes, and drops (and counts)
+//! lines when its log can't keep up. In a native test the lines go to standard error.
 
 #[cfg(target_arch = "wasm32")]
 use crate::bindings::snow::host::logging::{Level, log};

@@ -47,8 +47,8 @@ impl From<Suspension> for Outcome {
 /// | `(u16, &str)`, `(u16, String)` | that status, `text/plain` |
 /// | `Result<T, E>` | that of `T`; an `E` becomes an [`Error`], which says what the client gets |
 ///
-/// An error that is text is not an `E` yet: say whether the client may read it, with `map_err(Error::new)` or
-/// with [`Error::status`].
+/// An error that is text is not an `E` yet: say whether the client may read it, with
+/// `map_err(Error::new)` or with [`Error::status`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no answer",
     label = "a handler returns a `Response`, a `Suspension`, an `Outcome`, text, `(status, text)`, or a `Result` of one of them"

@@ -1,10 +1,12 @@
 //! What a request waits for, and how it is settled.
 //!
-//! A [`Pending`] is settled exactly once: through its token, through its key, or by the clock. Settling is
-//! open to every guest, on every thread of the host; the functions of this module are how.
+//! A [`Pending`] is settled exactly once: through its token, through its key, or by the clock.
+//! Settling is open to every guest, on every thread of the host; the functions of this module are
+//! how.
 //!
-//! A pending exists from the moment it is created. So create it first, then look at your data, then decide
-//! whether to suspend: a settlement that comes in between is kept, and the request goes on at once.
+//! A pending exists from the moment it is created. So create it first, then look at your data, then
+//! decide whether to suspend: a settlement that comes in between is kept, and the request goes on
+//! at once.
 
 use crate::bindings::snow::host::pending_handles as raw;
 use crate::{Response, Settlement};
@@ -13,30 +15,32 @@ use std::time::Duration;
 
 /// Something that will be settled exactly once.
 ///
-/// It belongs to the call that created it. [Wait](Self::wait) on it there, or return it in a [`Suspension`]. What is
-/// not returned is released when it is dropped, at the latest when the call ends; after that nobody can settle it.
+/// It belongs to the call that created it. [Wait](Self::wait) on it there, or return it in a
+/// [`Suspension`]. What is not returned is released when it is dropped, at the latest when the call
+/// ends; after that nobody can settle it.
 #[derive(Debug)]
 pub struct Pending(raw::Pending);
 
 impl Pending {
-    /// One that is settled by whoever has its [`token`](Self::token).
+    /// Creates a pending that is settled by whoever has its [`token`](Self::token).
     pub fn create() -> Result<Self, Refusal> {
         host::create(None).map(Self)
     }
 
-    /// One that is settled under `key`, or through its token. Several may wait under one key; they are served
-    /// first in, first out.
+    /// Creates a pending that is settled under `key`, or through its token. Several may wait under
+    /// one key; they are served first in, first out.
     pub fn keyed(key: &str) -> Result<Self, Refusal> {
         host::create(Some(key)).map(Self)
     }
 
-    /// One that the clock settles `after` now, with an empty value. Its token may settle it earlier.
+    /// Creates a pending that the clock settles `after` now, with an empty value. Its token may
+    /// settle it earlier.
     pub fn timer(after: Duration) -> Result<Self, Refusal> {
         host::timer(milliseconds(after)).map(Self)
     }
 
-    /// The right to settle it with [`set_result`]: at most 64 ASCII characters, safe in a URL, not to be
-    /// guessed. Whoever has it can settle, so give it only to who may.
+    /// The right to settle it with [`set_result`]: at most 64 ASCII characters, safe in a URL, not
+    /// to be guessed. Whoever has it can settle, so give it only to who may.
     pub fn token(&self) -> String {
         self.0.token()
     }
@@ -46,16 +50,18 @@ impl Pending {
         Suspension::all([self])
     }
 
-    /// Waits in place: the next line runs when this one is settled, and has what it was settled with. `None` if the
-    /// deadline came first: the host's default, 30 seconds unless the deployer says otherwise. To say how long, as
-    /// for a timer that takes longer, see [`wait_for`](Self::wait_for).
+    /// Waits in place: the next line runs when this one is settled, and has what it was settled
+    /// with. `None` if the deadline came first: the host's default, 30 seconds unless the deployer
+    /// says otherwise. To say how long, as for a timer that takes longer, see
+    /// [`wait_for`](Self::wait_for).
     ///
-    /// It keeps this call's instance all the while, and the host has room for a limited number of calls that wait so;
-    /// [`suspend`](Self::suspend) waits without one. The loop and other requests go on, this guest's too. The call
-    /// ends right here, and nothing after this line runs, if its client leaves or the server's time to drain is over.
+    /// It keeps this call's instance all the while, and the host has room for a limited number of
+    /// calls that wait so; [`suspend`](Self::suspend) waits without one. The loop and other
+    /// requests go on, this guest's too. The call ends right here, and nothing after this line
+    /// runs, if its client leaves or the server's time to drain is over.
     ///
-    /// A pending that is settled says the same again when it is waited on again. One that is not stays alive: it can
-    /// be waited on once more, or suspended.
+    /// A settled pending gives the same settlement again when it is waited on again. One that is
+    /// not settled stays alive: it can be waited on once more, or suspended.
     ///
     /// ```
     /// use snow_guest::prelude::*;
@@ -72,7 +78,7 @@ impl Pending {
     /// # fn main() {}
     /// ```
     ///
-    /// What goes into a suspension is given away, and is not waited on in place too:
+    /// A pending that goes into a suspension is given away, and can't be waited on in place too:
     ///
     /// ```compile_fail,E0382
     /// # use snow_guest::prelude::*;
@@ -85,14 +91,14 @@ impl Pending {
     ///
     /// # Errors
     ///
-    /// What the host refuses. A [`Failure`](crate::Failure) that somebody settled it with is not one of them, but a
-    /// settlement.
+    /// What the host refuses. A [`Failure`](crate::Failure) that somebody settled it with is not
+    /// one of them, but a settlement.
     pub fn wait(&self) -> Result<Option<Settlement>, Refusal> {
         wait_for_one(self, None)
     }
 
-    /// Waits in place as [`wait`](Self::wait) does, this long at most; at most an hour unless the deployer says
-    /// otherwise. With no time at all it asks whether it is settled already.
+    /// Waits in place as [`wait`](Self::wait) does, this long at most; at most an hour unless the
+    /// deployer says otherwise. With no time at all it asks whether it is settled already.
     pub fn wait_for(&self, time: Duration) -> Result<Option<Settlement>, Refusal> {
         wait_for_one(self, Some(milliseconds(time)))
     }
@@ -102,12 +108,12 @@ impl Pending {
     }
 }
 
-/// What a request waits for. Return it from a handler: the call ends, its instance is freed, and the host
-/// keeps only the client's connection until the wait is over.
+/// What a request waits for. Return it from a handler: the call ends, its instance is freed, and
+/// the host keeps only the client's connection until the wait is over.
 ///
-/// Then the `resume` function of the route is called, if it has one. If not, the host answers by itself
-/// with what came, without a call: a [`Response`] as it is, a value as a 200 with those bytes
-/// (`application/octet-stream`), a [`Failure`](crate::Failure) as a 502.
+/// Then the `resume` function of the route is called, if it has one. If not, the host answers by
+/// itself with what came, without a call: a [`Response`] as it is, a value as a 200 with those
+/// bytes (`application/octet-stream`), a [`Failure`](crate::Failure) as a 502.
 #[derive(Debug)]
 #[must_use = "a suspension waits only when it is returned"]
 pub struct Suspension {
@@ -125,8 +131,9 @@ impl Suspension {
         Self::new(pendings, raw::Join::All)
     }
 
-    /// Waits until the first of these is settled ([`Resumed::first`](crate::Resumed::first)). The others are handed
-    /// back alive, to be waited on once more ([`Resumed::take_unsettled`](crate::Resumed::take_unsettled)).
+    /// Waits until the first of these is settled ([`Resumed::first`](crate::Resumed::first)). The
+    /// others are handed back alive, to be waited on once more
+    /// ([`Resumed::take_unsettled`](crate::Resumed::take_unsettled)).
     pub fn any(pendings: impl IntoIterator<Item = Pending>) -> Self {
         Self::new(pendings, raw::Join::Any)
     }
@@ -142,8 +149,9 @@ impl Suspension {
         }
     }
 
-    /// How long to wait at most, from when the suspension is returned. Without it the host's default counts
-    /// (30 seconds unless the deployer says otherwise), and its maximum (an hour) always does.
+    /// How long to wait at most, from when the suspension is returned. Without it the host's
+    /// default applies (30 seconds unless the deployer says otherwise); its maximum (an hour)
+    /// always does.
     pub fn deadline(mut self, after: Duration) -> Self {
         self.timeout_ms = Some(milliseconds(after));
         self
@@ -151,21 +159,23 @@ impl Suspension {
 
     /// The answer at the deadline for a route without `resume`; a bare 504 if it is not given.
     ///
-    /// **For a route with `resume` this is ignored**, and never sent: `resume` is called at the deadline too, and gives
-    /// the answer itself where [`Resumed::timed_out`](crate::Resumed::timed_out) says so.
+    /// **For a route with `resume` this is ignored**, and never sent: `resume` is called at the
+    /// deadline too, and gives the answer itself where
+    /// [`Resumed::timed_out`](crate::Resumed::timed_out) says so.
     pub fn on_timeout(mut self, response: impl Into<Response>) -> Self {
         self.on_timeout = Some(response.into());
         self
     }
 
-    /// Bytes for [`Resumed::state`](crate::Resumed::state), at most 64 KiB: `resume` runs in another
-    /// instance, so what it is to know must be said here.
+    /// Bytes for [`Resumed::state`](crate::Resumed::state), at most 64 KiB: `resume` runs in
+    /// another instance, so what it is to know must be said here.
     pub fn state(mut self, state: impl Into<Vec<u8>>) -> Self {
         self.state = state.into();
         self
     }
 
-    /// Gives `resume` the request again. Without it the request's head and body are freed meanwhile.
+    /// Gives `resume` the request again. Without it the request's head and body are freed
+    /// meanwhile.
     pub fn keep_request(mut self) -> Self {
         self.keep_request = true;
         self
@@ -187,15 +197,17 @@ impl Suspension {
 /// Why the host refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// No such token: malformed, never given out, or its pending is gone (its request was answered, its
-    /// client left, its call ended).
+    /// No such token: malformed, never given out, or its pending is gone (its request was answered,
+    /// its client left, its call ended).
     Unknown,
     /// It was settled before.
     AlreadySettled,
-    /// This guest may not do that, or not here: a pending is created only while a request is handled; and the deployer
-    /// may have granted keys to some guests (`snow.toml`), and not this one to this guest.
+    /// This guest may not do that, or not here: a pending is created only while a request is
+    /// handled; and the deployer may have granted keys to some guests (`snow.toml`), and not this
+    /// one to this guest.
     Denied,
-    /// A limit of the host: pendings of this call, of this guest or in all; the length of a key or of a settlement.
+    /// A limit of the host: pendings of this call, of this guest or in all; the length of a key or
+    /// of a settlement.
     Limit,
 }
 
@@ -223,30 +235,31 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
-/// Settles the pending that has this token. `Ok` means that this settlement won; the client may still leave
-/// before it gets the answer.
+/// Settles the pending that has this token. `Ok` means that this settlement won; the client may
+/// still leave before it gets the answer.
 pub fn set_result(token: &str, settlement: impl Into<Settlement>) -> Result<(), Refusal> {
     host::set_result(token, settlement.into().lower())
 }
 
-/// Settles the one that has waited longest under `key`; `false` if none waits. If its client leaves before
-/// it could be told, the settlement passes to the next one.
+/// Settles the pending that has waited longest under `key`; `false` if none waits. If its client
+/// leaves before it could be told, the settlement passes to the next one.
 pub fn set_next(key: &str, settlement: impl Into<Settlement>) -> Result<bool, Refusal> {
     host::set_next(key, settlement.into().lower())
 }
 
-/// Settles every one that waits under `key` now, and says how many there were.
+/// Settles every pending that waits under `key` now, and returns how many there were.
 pub fn set_all(key: &str, settlement: impl Into<Settlement>) -> Result<u32, Refusal> {
     host::set_all(key, settlement.into().lower())
 }
 
-/// How many wait under `key`: not settled, their client still there. 0 if this guest may neither create nor settle there.
+/// Returns how many pendings wait under `key`: not settled, their client still there. 0 if this
+/// guest may neither create nor settle there.
 pub fn waiting(key: &str) -> u32 {
     host::waiting(key)
 }
 
-/// Waits in place, as [`Pending::wait`] does, until every one of these is settled, or for `time` at most. What each
-/// was settled with, in their order; `None` for those that were not.
+/// Waits in place, as [`Pending::wait`] does, until every one of these is settled, or for `time` at
+/// most. Returns what each was settled with, in their order; `None` for those that were not.
 ///
 /// ```
 /// use snow_guest::prelude::*;
@@ -276,11 +289,12 @@ pub fn wait_all<'a>(
     Ok(settlements.into_iter().map(|settlement| settlement.map(Settlement::lift)).collect())
 }
 
-/// Waits in place, as [`Pending::wait`] does, until the first of these is settled, or for `time` at most. Which one it
-/// was, by its place, and what it was settled with; `None` if the time passed first.
+/// Waits in place, as [`Pending::wait`] does, until the first of these is settled, or for `time` at
+/// most. Returns its place, and what it was settled with; `None` if the time passed
+/// first.
 ///
-/// If several are settled, that is the first of them in the order given. The others lose nothing: each says what it
-/// was settled with when it is waited on. Of no pendings at all none can come, so the time passes.
+/// If several are settled, that is the first of them in the order given. The others lose nothing:
+/// waiting on one of them gives its settlement. Without any pendings, the time passes.
 ///
 /// ```
 /// use snow_guest::prelude::*;
@@ -384,7 +398,11 @@ mod host {
     pub fn set_all(_: &str, _: raw::Settlement) -> Result<u32, Refusal> {
         Ok(0)
     }
-    pub fn wait(_: &[&raw::Pending], _: raw::Join, _: Option<u32>) -> Result<Vec<Option<raw::Settlement>>, Refusal> {
+    pub fn wait(
+        _: &[&raw::Pending],
+        _: raw::Join,
+        _: Option<u32>,
+    ) -> Result<Vec<Option<raw::Settlement>>, Refusal> {
         Err(Refusal::Denied)
     }
     pub fn waiting(_: &str) -> u32 {
@@ -421,7 +439,11 @@ mod tests {
         assert_eq!(Settlement::from(Response::text("body")).text(), "body");
         assert_eq!(Settlement::from(&b"\xff"[..]).text(), "\u{fffd}");
         let failed = Settlement::from(Failure::new("late", "too late"));
-        assert_eq!((failed.text().as_ref(), failed.value()), ("", None), "a failure's words are not its value");
+        assert_eq!(
+            (failed.text().as_ref(), failed.value()),
+            ("", None),
+            "a failure's words are not its value"
+        );
         assert_eq!(failed.failure().unwrap().code, "late");
         assert!(Settlement::from("value").failure().is_none());
     }

@@ -1,4 +1,5 @@
-//! The query of a URL, as forms write it: `name=value&name=value`, with `+` for a space and `%XX` for a byte.
+//! The query of a URL, as forms write it: `name=value&name=value`, with `+` for a space and `%XX`
+//! for a byte.
 
 use std::time::Duration;
 
@@ -9,10 +10,14 @@ pub(crate) fn find(query: &str, name: &str) -> Option<String> {
 
 /// The names and values in their order, not decoded. A name without `=` has an empty value.
 pub(crate) fn pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {
-    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+    query
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
 }
 
-/// What is not `%` and two hexadecimal digits stays as it is; what is not UTF-8 then becomes U+FFFD.
+/// What is not `%` and two hexadecimal digits stays as it is; what is not UTF-8 then becomes
+/// U+FFFD.
 pub(crate) fn decode(text: &str) -> String {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -30,7 +35,8 @@ pub(crate) fn decode(text: &str) -> String {
             other => *other,
         });
     }
-    String::from_utf8(decoded).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+    String::from_utf8(decoded)
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
 fn hexadecimal(high: u8, low: u8) -> Option<u8> {
@@ -38,7 +44,8 @@ fn hexadecimal(high: u8, low: u8) -> Option<u8> {
     u8::try_from(digit(high)? * 16 + digit(low)?).ok()
 }
 
-/// Decimal seconds, `30` or `0.3`. Not a float: no exponents, no `inf`, no sign, and a good deal less code.
+/// Decimal seconds, `30` or `0.3`. Not a float: no exponents, no `inf`, no sign, and a good deal
+/// less code.
 pub(crate) fn seconds(text: &str) -> Option<Duration> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());

@@ -37,7 +37,8 @@ impl Request {
         &self.0.method
     }
 
-    /// The path as sent: not percent-decoded, without the query and without the guest's mount prefix.
+    /// The path as sent: not percent-decoded, without the query and without the guest's mount
+    /// prefix.
     pub fn path(&self) -> &str {
         &self.0.path
     }
@@ -47,7 +48,8 @@ impl Request {
         self.0.query.as_deref()
     }
 
-    /// The first value under `name` in the query, decoded as a form's: `+` is a space and `%XX` a byte.
+    /// The first value under `name` in the query, decoded as a form's: `+` is a space and `%XX` a
+    /// byte.
     ///
     /// ```
     /// # use snow_guest::prelude::*;
@@ -61,10 +63,12 @@ impl Request {
 
     /// Every name and value of the query in their order, decoded.
     pub fn query_params(&self) -> impl Iterator<Item = (String, String)> {
-        query::pairs(self.query().unwrap_or_default()).map(|(name, value)| (query::decode(name), query::decode(value)))
+        query::pairs(self.query().unwrap_or_default())
+            .map(|(name, value)| (query::decode(name), query::decode(value)))
     }
 
-    /// The first value under `name` in the query, parsed. What can't be parsed is a 400 that says so.
+    /// The first value under `name` in the query, parsed. What can't be parsed is a 400 that says
+    /// so.
     ///
     /// ```
     /// # use snow_guest::prelude::*;
@@ -74,12 +78,14 @@ impl Request {
     /// assert_eq!(request.query_parsed::<u32>("sort").unwrap(), None);
     /// ```
     pub fn query_parsed<T: FromStr<Err: Display>>(&self, name: &str) -> Result<Option<T>> {
-        let parse = |text: String| text.parse().map_err(|error| Error::status(400, format_args!("`{name}`: {error}")));
+        let parse = |text: String| {
+            text.parse().map_err(|error| Error::status(400, format_args!("`{name}`: {error}")))
+        };
         self.query_param(name).map(parse).transpose()
     }
 
-    /// The first value under `name` in the query as a time in seconds, `30` or `0.3`. What is not a number,
-    /// or more than the host can count (49 days), is a 400 that says so.
+    /// The first value under `name` in the query as a time in seconds, `30` or `0.3`. What is not a
+    /// number, or more than the host can count (49 days), is a 400 that says so.
     pub fn query_seconds(&self, name: &str) -> Result<Option<Duration>> {
         let parse = |text: String| {
             query::seconds(&text).ok_or_else(|| {
@@ -90,8 +96,8 @@ impl Request {
         self.query_param(name).map(parse).transpose()
     }
 
-    /// What group `index` of the route's pattern matched, percent-decoded; the first group is 0. Empty for a
-    /// group that took no part in the match.
+    /// What group `index` of the route's pattern matched, percent-decoded; the first group is 0.
+    /// Empty for a group that took no part in the match.
     ///
     /// # Panics
     /// If the pattern has no such group.
@@ -103,8 +109,8 @@ impl Request {
         }
     }
 
-    /// What the group `(?P<name>…)` of the route's pattern matched, percent-decoded. Empty for a group that
-    /// took no part in the match.
+    /// What the group `(?P<name>…)` of the route's pattern matched, percent-decoded. Empty for a
+    /// group that took no part in the match.
     ///
     /// # Panics
     /// If the pattern has no such group.
@@ -127,8 +133,8 @@ impl Request {
         self.headers().find(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 
-    /// The header fields in the order sent, their names in lower case. Those that belong to the connection
-    /// are not among them.
+    /// The header fields in the order sent, their names in lower case. Those that belong to the
+    /// connection are not among them.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
         let fields = self.0.headers.iter();
         fields.map(|field| (&*field.name, &*field.value))
@@ -183,19 +189,19 @@ impl Request {
         })
     }
 
-    /// With one more group of the pattern, as the host would have matched and decoded it.
+    /// Adds a group of the pattern, as the host would have matched and decoded it.
     pub fn with_param(mut self, name: Option<&str>, value: &str) -> Self {
         self.0.params.push(raw::Param { name: name.map(str::to_owned), value: value.to_owned() });
         self
     }
 
-    /// With one more header field.
+    /// Adds a header field.
     pub fn with_header(mut self, name: &str, value: impl Into<Vec<u8>>) -> Self {
         self.0.headers.push(raw::Field { name: name.to_ascii_lowercase(), value: value.into() });
         self
     }
 
-    /// With this content.
+    /// Sets the content.
     pub fn with_body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.0.body = body.into();
         self
@@ -222,7 +228,10 @@ mod tests {
     #[test]
     fn a_bad_number_is_the_clients_fault() {
         let request = Request::new("GET", "/?n=x&seconds=-1");
-        for error in [request.query_parsed::<u8>("n").unwrap_err(), request.query_seconds("seconds").unwrap_err()] {
+        for error in [
+            request.query_parsed::<u8>("n").unwrap_err(),
+            request.query_seconds("seconds").unwrap_err(),
+        ] {
             let text = error.to_string();
             let response = Response::from(error);
             assert_eq!((response.code(), response.body()), (400, text.as_bytes()));

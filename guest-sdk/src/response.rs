@@ -4,9 +4,10 @@ use crate::bindings::snow::host::http as raw;
 
 /// An answer.
 ///
-/// The host adds `date`, `content-length` and `x-request-id` and writes the framing. It checks the rest: a
-/// status outside of 200 to 599, a header field that could not be sent as it stands, or one that belongs to
-/// the connection (`transfer-encoding`, …), makes the answer a 500 and a line in its log.
+/// The host adds `date`, `content-length` and `x-request-id` and writes the framing. It checks the
+/// rest: a status outside of 200 to 599, a header field that could not be sent as it stands, or one
+/// that belongs to the connection (`transfer-encoding`, …), makes the answer a 500 and a line in
+/// its log.
 ///
 /// ```
 /// use snow_guest::prelude::*;
@@ -38,14 +39,14 @@ impl Response {
         Self::bytes(Vec::new()).status(status)
     }
 
-    /// With another status.
+    /// Sets another status.
     #[must_use]
     pub fn status(mut self, status: u16) -> Self {
         self.0.status = status;
         self
     }
 
-    /// With a header field, in place of those of that name in any case.
+    /// Sets a header field, in place of all fields with that name, in any case.
     #[must_use]
     pub fn header(mut self, name: &str, value: impl Into<Vec<u8>>) -> Self {
         let fields = &mut self.0.headers;
@@ -53,7 +54,7 @@ impl Response {
         self.header_also(name, value)
     }
 
-    /// With one more header field, beside others of that name, as `set-cookie` may need it.
+    /// Adds a header field beside others with that name, as `set-cookie` may need it.
     #[must_use]
     pub fn header_also(mut self, name: &str, value: impl Into<Vec<u8>>) -> Self {
         self.0.headers.push(raw::Field { name: name.to_owned(), value: value.into() });
@@ -116,6 +117,9 @@ mod tests {
             .header_also("set-cookie", "a=1")
             .header_also("set-cookie", "b=2");
         let fields: Vec<_> = response.headers().collect();
-        assert_eq!(fields, [("Content-Type", &b"text/csv"[..]), ("set-cookie", b"a=1"), ("set-cookie", b"b=2")]);
+        assert_eq!(
+            fields,
+            [("Content-Type", &b"text/csv"[..]), ("set-cookie", b"a=1"), ("set-cookie", b"b=2")]
+        );
     }
 }

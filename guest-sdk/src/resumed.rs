@@ -6,9 +6,9 @@ use std::borrow::Cow;
 
 /// A wait that is over, as the `resume` function of a route gets it.
 ///
-/// It runs in a new instance: what it knows is what stands here. It may answer, or suspend again, and is
-/// then called again at the end of that wait; one function sees every step of a route, and tells them apart
-/// by [`state`](Self::state).
+/// It runs in a new instance, and knows only what is in here. It may answer, or suspend again,
+/// and is then called again at the end of that wait; one function sees every step of a route, and
+/// tells them apart by [`state`](Self::state).
 #[derive(Debug)]
 pub struct Resumed {
     /// The request, if the suspension asked to [`keep`](crate::Suspension::keep_request) it.
@@ -54,9 +54,10 @@ impl Resumed {
         arrivals.filter_map(|arrival| arrival.settlement.as_ref())
     }
 
-    /// The first of the suspension's pendings that is settled, in their order: its place there, and what it was settled
-    /// with. `None` if the deadline passed before any was. In a suspension of [`any`](crate::Suspension::any) this says
-    /// which one came; if another has come too since, [`settlement`](Self::settlement) says so.
+    /// The first of the suspension's pendings that is settled, in their order: its place there, and
+    /// what it was settled with. `None` if the deadline passed before any was. In a suspension of
+    /// [`any`](crate::Suspension::any) this says which one came; if another has come too since,
+    /// [`settlement`](Self::settlement) says so.
     ///
     /// ```
     /// use snow_guest::prelude::*;
@@ -98,8 +99,9 @@ impl Resumed {
     }
 
     /// The pending at `index` of the suspension, to wait on it once more, in a new suspension or
-    /// [in place](Pending::wait). `None` if it is settled, or was taken before. One that is not taken is released when
-    /// the call ends. For all that are left see [`take_unsettled`](Self::take_unsettled).
+    /// [in place](Pending::wait). `None` if it is settled, or was taken before. One that is not
+    /// taken is released when the call ends. For all that are left see
+    /// [`take_unsettled`](Self::take_unsettled).
     pub fn take(&mut self, index: usize) -> Option<Pending> {
         let arrival = self.arrivals.get_mut(index)?;
         match arrival.settlement {
@@ -108,11 +110,13 @@ impl Resumed {
         }
     }
 
-    /// Every pending that is not settled, in the order of the suspension, to wait on them once more; those that were
-    /// [taken](Self::take) before are not among them. Their places in the next suspension are their places here.
+    /// Every pending that is not settled, in the order of the suspension, to wait on them once
+    /// more; those that were [taken](Self::take) before are not among them. Their places in the
+    /// next suspension are their places here.
     ///
-    /// When the last one has come there are none left: [`all`](crate::Suspension::all) of none is over at once, but
-    /// [`any`](crate::Suspension::any) of none only at its deadline. A deadline counts anew for each suspension.
+    /// When the last one has come there are none left: [`all`](crate::Suspension::all) of none is
+    /// over at once, but [`any`](crate::Suspension::any) of none only at its deadline. Each
+    /// suspension has its own deadline.
     ///
     /// ```
     /// use snow_guest::prelude::*;
@@ -165,7 +169,12 @@ impl Resumed {
         settlements: impl IntoIterator<Item = Option<Settlement>>,
     ) -> Self {
         let arrival = |settlement| Arrival { handle: None, settlement };
-        Self { request: None, cause, state: state.into(), arrivals: settlements.into_iter().map(arrival).collect() }
+        Self {
+            request: None,
+            cause,
+            state: state.into(),
+            arrivals: settlements.into_iter().map(arrival).collect(),
+        }
     }
 
     pub(crate) fn lift(
@@ -201,7 +210,12 @@ mod tests {
         let resumed = Resumed::new(
             Cause::Settled,
             "step",
-            [None, Some(failure.clone().into()), Some(Response::text("body").into()), Some("value".into())],
+            [
+                None,
+                Some(failure.clone().into()),
+                Some(Response::text("body").into()),
+                Some("value".into()),
+            ],
         );
         assert_eq!(resumed.text(), "body");
         assert_eq!(resumed.failure(), Some(&failure));

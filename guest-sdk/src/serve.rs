@@ -50,16 +50,18 @@ impl<T: Table> resumer::Guest for T {
         arrivals: Vec<raw::Arrival>,
     ) -> raw::Outcome {
         log_panics();
-        let resume = T::ROUTES[route as usize].resume.expect("only a route with `resume` asks the host to resume it");
+        let resume = T::ROUTES[route as usize]
+            .resume
+            .expect("only a route with `resume` asks the host to resume it");
         resume(Resumed::lift(cause, request.map(Request), state, arrivals)).lower(true)
     }
 }
 
-/// Makes a panic say what and where in the host's log, before it ends the instance: the trap that the host
-/// sees says only `unreachable`.
+/// Makes a panic say what and where in the host's log, before it ends the instance: the trap that
+/// the host sees says only `unreachable`.
 ///
-/// This is paid for by each fresh instance, and is a few stores: a hook that captures nothing is not
-/// allocated, and an instance has one thread, so no lock is waited for.
+/// This is paid for by each fresh instance, and is a few stores: a hook that captures nothing is
+/// not allocated, and an instance has one thread, so no lock is waited for.
 fn log_panics() {
     static DONE: AtomicBool = AtomicBool::new(false);
     if !DONE.swap(true, Ordering::Relaxed) {

@@ -43,7 +43,9 @@ impl Settlement {
         match raw {
             raw::Settlement::Value(value) => Settlement::Value(value),
             raw::Settlement::Response(response) => Settlement::Response(Response(response)),
-            raw::Settlement::Failed(raw::Failure { code, message }) => Settlement::Failed(Failure { code, message }),
+            raw::Settlement::Failed(raw::Failure { code, message }) => {
+                Settlement::Failed(Failure { code, message })
+            }
         }
     }
 
@@ -51,7 +53,9 @@ impl Settlement {
         match self {
             Settlement::Value(value) => raw::Settlement::Value(value),
             Settlement::Response(response) => raw::Settlement::Response(response.0),
-            Settlement::Failed(Failure { code, message }) => raw::Settlement::Failed(raw::Failure { code, message }),
+            Settlement::Failed(Failure { code, message }) => {
+                raw::Settlement::Failed(raw::Failure { code, message })
+            }
         }
     }
 }
@@ -97,7 +101,7 @@ impl From<Failure> for Settlement {
 pub struct Failure {
     /// A short, stable word for programs.
     pub code: String,
-    /// For people.
+    /// An explanation for people.
     pub message: String,
 }
 

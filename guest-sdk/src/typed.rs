@@ -6,13 +6,16 @@ use std::any::type_name;
 use std::fmt::Display;
 
 impl Suspension {
-    /// A value for [`Resumed::state_as`], instead of bytes for [`Resumed::state`]. With the feature `serde`.
+    /// A value for [`Resumed::state_as`], instead of bytes for [`Resumed::state`]. With the feature
+    /// `serde`.
     ///
-    /// The type is the guest's own: a struct, or an enum with a variant for each step, that derives serde's `Serialize`
-    /// and `Deserialize` (the guest depends on `serde` with its feature `derive`). It is written in the format of
-    /// [postcard](https://docs.rs/postcard): a few bytes without names, at most 64 KiB, which must be read as the type
-    /// that was written. That holds by itself: the version of a guest that suspended a request is the one that goes on
-    /// with it. The format can't read what serde must guess: `untagged`, `tag = "…"`, `flatten`, `skip_serializing_if`.
+    /// The type is the guest's own: a struct, or an enum with a variant for each step, that derives
+    /// serde's `Serialize` and `Deserialize` (the guest depends on `serde` with its feature
+    /// `derive`). It is written in the format of [postcard](https://docs.rs/postcard): a few bytes
+    /// without names, at most 64 KiB, which must be read as the type that was written. That holds
+    /// by itself: the version of a guest that suspended a request is the one that goes on with it.
+    /// The format can't read what serde must guess: `untagged`, `tag = "…"`, `flatten`,
+    /// `skip_serializing_if`.
     ///
     /// ```
     /// use serde::{Deserialize, Serialize};
@@ -55,33 +58,35 @@ impl Suspension {
     ///
     /// # Errors
     ///
-    /// A value that its `Serialize` refuses to write. With `?` the client gets a 500, and the host's log says which
-    /// type and why.
+    /// A value that its `Serialize` refuses to write. With `?` the client gets a 500, and the
+    /// host's log says which type and why.
     pub fn state_of<T: Serialize + ?Sized>(self, state: &T) -> Result<Self> {
         Ok(self.state(write(state)?))
     }
 }
 
 impl Resumed {
-    /// [`state`](Self::state) as the type that [`Suspension::state_of`] was given. With the feature `serde`.
+    /// [`state`](Self::state) as the type that [`Suspension::state_of`] was given. With the feature
+    /// `serde`.
     ///
     /// It may borrow from `self`, as in a struct of `&str`.
     ///
     /// # Errors
     ///
-    /// Bytes that are not a `T`, or more than one: a state that was written as another type, or with
-    /// [`Suspension::state`]. Not every such mistake can be noticed, as the bytes don't name their type. With `?` the
-    /// client gets a 500, and the host's log says which type and why.
+    /// Bytes that are not a `T`, or more than one: a state that was written as another type, or
+    /// with [`Suspension::state`]. Not every such mistake can be noticed, as the bytes don't name
+    /// their type. With `?` the client gets a 500, and the host's log says which type and why.
     pub fn state_as<'a, T: Deserialize<'a>>(&'a self) -> Result<T> {
-        let (state, rest) = postcard::take_from_bytes(&self.state).map_err(|error| unreadable::<T>(error))?;
+        let (state, rest) =
+            postcard::take_from_bytes(&self.state).map_err(|error| unreadable::<T>(error))?;
         match rest.len() {
             0 => Ok(state),
             more => Err(unreadable::<T>(format_args!("{more} bytes are left over"))),
         }
     }
 
-    /// With the state that [`Suspension::state_of`] would give: for tests, beside [`new`](Self::new). With the feature
-    /// `serde`.
+    /// Sets the state that [`Suspension::state_of`] would give: for tests, beside
+    /// [`new`](Self::new). With the feature `serde`.
     ///
     /// # Errors
     ///
@@ -93,8 +98,9 @@ impl Resumed {
 }
 
 fn write<T: Serialize + ?Sized>(state: &T) -> Result<Vec<u8>> {
-    postcard::to_allocvec(state)
-        .map_err(|error| Error::new(format_args!("a `{}` can't be written as a state: {error}", type_name::<T>())))
+    postcard::to_allocvec(state).map_err(|error| {
+        Error::new(format_args!("a `{}` can't be written as a state: {error}", type_name::<T>()))
+    })
 }
 
 fn unreadable<T>(why: impl Display) -> Error {

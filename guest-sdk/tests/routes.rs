@@ -1,4 +1,5 @@
-//! What `#[route]` and `serve!` accept, by the fact that this compiles, and what a handler's answer becomes.
+//! What `#[route]` and `serve!` accept, by the fact that this compiles, and what a handler's answer
+//! becomes.
 
 use snow_guest::prelude::*;
 
@@ -42,7 +43,9 @@ snow_guest::serve!(text, pair, either, self::number);
 
 fn answer(outcome: impl IntoOutcome) -> (u16, String) {
     match outcome.into_outcome() {
-        Outcome::Respond(response) => (response.code(), String::from_utf8(response.body().to_vec()).unwrap()),
+        Outcome::Respond(response) => {
+            (response.code(), String::from_utf8(response.body().to_vec()).unwrap())
+        }
         Outcome::Suspend(suspension) => panic!("it waits: {suspension:?}"),
     }
 }

@@ -1,20 +1,13 @@
 //! The admin listener, and `snow-host status`: what they say agrees with what was done.
 
 use std::fs;
-use std::io::{Read, Write};
-use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::Path;
-use std::process::{Output, Stdio};
 
 use serde_json::Value;
-use socket2::{Domain, Socket, Type};
 
-use crate::harness::{Admin, Client, Folder, Server, Setup, eventually, run, run_to_refusal, serve, source};
+use crate::harness::{Admin, Client, Folder, Server, Setup, eventually, serve, source};
 
 /// A server that tells about itself, and where.
-fn watched(guests: &[&str]) -> Option<(Server, Admin)> {
+pub fn watched(guests: &[&str]) -> Option<(Server, Admin)> {
     let server = Setup::with(guests)?.watched().start();
     let admin = server.admin();
     Some((server, admin))
@@ -58,8 +51,14 @@ fn metrics_agree_with_what_was_done() {
     assert_eq!(requests(&["route=\"/req/\""]), 4.0);
     assert_eq!(admin.metric("snow_call_traps_total", &["guest=\"trap\""]), 1.0);
     assert_eq!(admin.metric("snow_call_traps_total", &[]), 1.0);
-    assert_eq!(admin.metric("snow_calls_total", &["route=\"/req/\""]), 4.0 + 3.0, "each `handle`, and each `resume`");
-    for (reason, count) in [("settled", 2.0), ("timed_out", 2.0), ("disconnected", 1.0), ("refused", 0.0)] {
+    assert_eq!(
+        admin.metric("snow_calls_total", &["route=\"/req/\""]),
+        4.0 + 3.0,
+        "each `handle`, and each `resume`"
+    );
+    for (reason, count) in
+        [("settled", 2.0), ("timed_out", 2.0), ("disconnected", 1.0), ("refused", 0.0)]
+    {
         let reason = format!("reason=\"{reason}\"");
         assert_eq!(admin.metric("snow_waits_ended_total", &[&reason]), count, "{reason}");
     }
@@ -76,7 +75,8 @@ fn metrics_agree_with_what_was_done() {
     assert_eq!(admin.metric("snow_instances", &[]), 0.0);
 }
 
-/// What Prometheus would trip over: each metric has its HELP and TYPE once, before its values, and no value twice.
+/// What Prometheus would trip over: each metric has its HELP and TYPE once, before its values, and
+/// no value twice.
 #[test]
 fn metrics_are_well_formed() {
     let Some((server, admin)) = watched(&["hello", "snow"]) else { return };
@@ -115,15 +115,22 @@ fn what_is_held_is_paged_oldest_first_and_has_no_token() {
     held.push(server.ask("/wait?seconds=100"));
     admin.wait_until_held(26.0);
     let log = server.log.until(&["token "]);
-    let token = log.split("token ").nth(1).expect("it was told").split_whitespace().next().expect("a word");
+    let token =
+        log.split("token ").nth(1).expect("it was told").split_whitespace().next().expect("a word");
 
     let (mut rows, mut target) = (Vec::new(), "/pending?limit=10".to_owned());
     loop {
         let text = admin.page(&target);
-        assert!(!text.contains(token) && !text.contains("seconds=100"), "a token, or where one may be: {text}");
+        assert!(
+            !text.contains(token) && !text.contains("seconds=100"),
+            "a token, or where one may be: {text}"
+        );
         let answer: Value = serde_json::from_str(&text).expect("it is JSON");
         let page = answer["pending"].as_array().expect("a list");
-        assert!(page.len() <= 10 && answer["workers_missing"].as_array().is_some_and(Vec::is_empty), "{text}");
+        assert!(
+            page.len() <= 10 && answer["workers_missing"].as_array().is_some_and(Vec::is_empty),
+            "{text}"
+        );
         rows.extend(page.clone());
         match answer["next"].as_str() {
             Some(next) => target = format!("/pending?limit=10&after={next}"),
@@ -136,12 +143,22 @@ fn what_is_held_is_paged_oldest_first_and_has_no_token() {
     ids.dedup();
     assert_eq!(ids.len(), 26, "nobody twice");
     let last = rows.last().expect("a row");
-    assert_eq!((&last["guest"], &last["route"], &last["version"]), (&"probe".into(), &"/wait".into(), &1.into()));
+    assert_eq!(
+        (&last["guest"], &last["route"], &last["version"]),
+        (&"probe".into(), &"/wait".into(), &1.into())
+    );
     assert_eq!((&last["keys"], &last["pendings"]), (&Value::Array(Vec::new()), &1.into()));
     for row in &rows[..25] {
-        assert_eq!((&row["route"], &row["keys"]), (&"/req/".into(), &vec!["requests"].into()), "{row}");
+        assert_eq!(
+            (&row["route"], &row["keys"]),
+            (&"/req/".into(), &vec!["requests"].into()),
+            "{row}"
+        );
         assert!(row["deadline_ms"].as_u64().is_some_and(|ms| (1..=30_001).contains(&ms)), "{row}");
-        assert!(row["client"].as_str().is_some_and(|client| client.starts_with("127.0.0.1:")), "{row}");
+        assert!(
+            row["client"].as_str().is_some_and(|client| client.starts_with("127.0.0.1:")),
+            "{row}"
+        );
     }
     let younger = |pair: &[Value]| pair[0]["age_ms"].as_u64() >= pair[1]["age_ms"].as_u64();
     let one_page = admin.json("/pending?limit=1000");
@@ -153,29 +170,52 @@ fn what_is_held_is_paged_oldest_first_and_has_no_token() {
 fn guests_say_what_serves_and_what_can_not() {
     let Some((server, admin)) = watched(&["hello", "snow", "broken/regex"]) else { return };
     let _held = server.ask("/req/");
-    let snow = eventually("one is held", || Some(admin.guest("snow")).filter(|snow| snow["held"] == 1));
+    let snow =
+        eventually("one is held", || Some(admin.guest("snow")).filter(|snow| snow["held"] == 1));
     let hello = admin.guest("hello");
-    assert_eq!((&hello["version"], &hello["held"], &hello["load_error"]), (&1.into(), &0.into(), &Value::Null));
-    assert_eq!((&hello["routes"][0]["methods"][0], &hello["routes"][0]["pattern"]), (&"GET".into(), &"/hello".into()));
+    assert_eq!(
+        (&hello["version"], &hello["held"], &hello["load_error"]),
+        (&1.into(), &0.into(), &Value::Null)
+    );
+    assert_eq!(
+        (&hello["routes"][0]["methods"][0], &hello["routes"][0]["pattern"]),
+        (&"GET".into(), &"/hello".into())
+    );
     assert!(hello["file"].as_str().is_some_and(|file| file.ends_with("hello.wat")), "{hello}");
-    assert_eq!((&snow["held"], &snow["calls_total"], &snow["rolled_back"]), (&1.into(), &1.into(), &Value::Null));
-    assert_eq!((&snow["versions"][0]["serves"], &snow["versions"][0]["held"]), (&true.into(), &1.into()));
+    assert_eq!(
+        (&snow["held"], &snow["calls_total"], &snow["rolled_back"]),
+        (&1.into(), &1.into(), &Value::Null)
+    );
+    assert_eq!(
+        (&snow["versions"][0]["serves"], &snow["versions"][0]["held"]),
+        (&true.into(), &1.into())
+    );
     let regex = admin.guest("regex");
     assert_eq!((&regex["version"], &regex["routes"]), (&Value::Null, &Value::Array(Vec::new())));
     let error = &regex["load_error"];
-    assert!(error["error"].as_str().is_some_and(|error| error.contains("unclosed group")), "{error}");
+    assert!(
+        error["error"].as_str().is_some_and(|error| error.contains("unclosed group")),
+        "{error}"
+    );
     assert!(error["at"].as_str().is_some_and(|at| at.ends_with('Z')), "{error}");
     assert_eq!(admin.metric("snow_guest_load_failures_total", &[]), 1.0);
 
     let text = admin.page("/guests?format=text");
-    for words in ["hello: version 1 since ", "regex: does not serve", "can't be loaded", "1 held", "GET  /hello"] {
+    for words in [
+        "hello: version 1 since ",
+        "regex: does not serve",
+        "can't be loaded",
+        "1 held",
+        "GET  /hello",
+    ] {
         assert!(text.contains(words), "{words:?} is not in:\n{text}");
     }
 }
 
 /// The guest `versioned`, of which each word makes another version.
 fn version(word: &str) -> Vec<u8> {
-    let text = fs::read_to_string(source("versioned").expect("it needs no toolchain")).expect("it is there");
+    let text = fs::read_to_string(source("versioned").expect("it needs no toolchain"))
+        .expect("it is there");
     text.replace("\"v1\"", &format!("\"{word}\"")).into_bytes()
 }
 
@@ -202,7 +242,10 @@ fn a_swap_is_seen_with_what_the_older_version_holds() {
     );
     assert_ne!(versions[0]["sha256"], versions[1]["sha256"]);
     assert_eq!(admin.json("/pending")["pending"][0]["version"], 1, "whose resume will be called");
-    assert_eq!((admin.metric("snow_guest_swaps_total", &[]), admin.metric("snow_guest_versions", &[])), (1.0, 2.0));
+    assert_eq!(
+        (admin.metric("snow_guest_swaps_total", &[]), admin.metric("snow_guest_versions", &[])),
+        (1.0, 2.0)
+    );
 
     server.folder.replace("app.wat", b"(module");
     eventually("the error is seen", || app()["load_error"]["error"].is_string().then_some(()));
@@ -248,8 +291,12 @@ fn a_server_without_guests_is_not_ready() {
 #[test]
 fn a_host_that_is_a_name_is_refused() {
     let Some((_server, admin)) = watched(&["hello"]) else { return };
-    for (host, status) in [("evil.example", 421), ("evil.example:9090", 421), ("localhost", 200), ("127.0.0.1:1", 200)]
-    {
+    for (host, status) in [
+        ("evil.example", 421),
+        ("evil.example:9090", 421),
+        ("localhost", 200),
+        ("127.0.0.1:1", 200),
+    ] {
         for target in ["/metrics", "/guests", "/pending", "/"] {
             let mut client = admin.connect();
             client.send(format!("GET {target} HTTP/1.1\r\nhost: {host}\r\n\r\n"));
@@ -278,7 +325,9 @@ fn it_is_as_strict_as_any_other_listener() {
         assert_eq!(client.response().status, status, "{bytes:?}");
     }
     let mut long = admin.connect();
-    long.send_perhaps(format!("GET /{} HTTP/1.1\r\nhost: localhost\r\n\r\n", "a".repeat(100_000)).as_bytes());
+    long.send_perhaps(
+        format!("GET /{} HTTP/1.1\r\nhost: localhost\r\n\r\n", "a".repeat(100_000)).as_bytes(),
+    );
     assert_eq!(long.response().status, 414);
     // Who asks and leaves at once, again and again, takes nothing away.
     for _ in 0..200 {
@@ -295,103 +344,4 @@ fn it_is_as_strict_as_any_other_listener() {
     assert_eq!(head.response_to_head().status, 200);
     assert!(admin.page("/").contains("/pending"));
     server.still_serves();
-}
-
-fn over_unix(socket: &Path, target: &str) -> String {
-    let mut stream = UnixStream::connect(socket).expect("it listens");
-    let request = format!("GET {target} HTTP/1.1\r\nhost: any.name\r\nconnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).expect("it takes a request");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("it answers with text");
-    answer
-}
-
-#[test]
-fn a_unix_socket_is_the_owners_alone_and_goes_with_its_server() {
-    let Some(folder) = Folder::with(&["hello", "snow"]) else { return };
-    let socket = folder.path().join("admin.sock");
-    let admin = format!("unix:{}", socket.display());
-    let start = |folder: Folder| Setup::new(folder).arguments(&["--admin", &admin]).start();
-    let mut server = start(folder);
-    server.out.until(&[&format!("admin on {admin}\n")]);
-    assert_eq!(fs::metadata(&socket).expect("it is there").permissions().mode() & 0o777, 0o600);
-    assert!(over_unix(&socket, "/healthz").ends_with("\r\n\r\nok\n"));
-    let held = server.ask("/req/?timeout=60");
-    eventually("it is held", || over_unix(&socket, "/pending").contains("\"route\": \"/req/\"").then_some(()));
-
-    let status = run(["status", "--admin", &admin]);
-    assert!(status.status.success(), "{}", String::from_utf8_lossy(&status.stderr));
-
-    // A second one must not take the place of the first.
-    let output = second(&server.folder, &admin);
-    assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&output.stderr).contains(&format!("can't listen on {admin}")));
-    assert!(over_unix(&socket, "/healthz").starts_with("HTTP/1.1 200 "), "the first one still listens");
-
-    drop(held);
-    server.signal("TERM");
-    assert_eq!(server.ended().code(), Some(0));
-    assert!(!socket.exists(), "it is removed");
-}
-
-/// A server that is not to start.
-#[track_caller]
-fn second(folder: &Folder, admin: &str) -> Output {
-    let folder = folder.path().to_str().expect("test folders have plain names");
-    run_to_refusal(["run", folder, "--listen", "127.0.0.1:0", "--admin", admin], Stdio::null())
-}
-
-/// A server that was killed could not remove its socket.
-#[test]
-fn a_socket_that_was_left_behind_is_replaced_and_other_files_are_not() {
-    let folder = Folder::with(&["hello"]).expect("it needs no toolchain");
-    let socket = folder.path().join("admin.sock");
-    let admin = format!("unix:{}", socket.display());
-    drop(UnixListener::bind(&socket).expect("the folder can be written"));
-    let server = Setup::new(folder).arguments(&["--admin", &admin]).start();
-    assert!(over_unix(&socket, "/readyz").starts_with("HTTP/1.1 200 "));
-
-    let file = server.folder.add("a.txt", b"mine");
-    let output = second(&server.folder, &format!("unix:{}", file.display()));
-    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
-    assert_eq!(fs::read(file).expect("it is there"), b"mine");
-}
-
-#[test]
-fn status_prints_what_people_want_to_know() {
-    let Some((server, admin)) = watched(&["hello", "snow", "broken/regex"]) else { return };
-    server.still_serves();
-    let _held = [server.ask("/req/"), server.ask("/hold/")];
-    admin.wait_until_held(2.0);
-    let output = run(["status", "--admin", &admin.address.to_string()]);
-    let text = String::from_utf8(output.stdout).expect("it prints text");
-    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
-    for words in
-        ["ready, up ", "2 held", "GUEST", "its file can't be loaded", "held, the oldest first", "/hold/", "requests"]
-    {
-        assert!(text.contains(words), "{words:?} is not in:\n{text}");
-    }
-    // By what snow.toml says.
-    server.folder.add("snow.toml", format!("[server]\nadmin = '{}'\n", admin.address).as_bytes());
-    let output = run(["status".as_ref(), server.folder.path().as_os_str()]);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let hello = text.lines().find(|line| line.starts_with("hello ")).expect("a line of its own");
-    assert_eq!(hello.split_whitespace().nth(1), Some("1"), "its version: {text}");
-}
-
-#[test]
-fn status_says_if_nobody_is_there() {
-    // Bound, so that nobody else gets the port; and it does not listen.
-    let nobody = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-    nobody.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a port is free");
-    let address = nobody.local_addr().expect("it is bound").as_socket().expect("it has an address").to_string();
-    let output = run(["status", "--admin", &address]);
-    let text = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(1), "{text}");
-    assert!(text.contains(&address) && text.contains("--admin"), "{text}");
-
-    // Somebody else is there: the server's own listener is no admin listener.
-    let Some(server) = serve(&["hello"]) else { return };
-    let output = run(["status", "--admin", &server.address.to_string()]);
-    assert_eq!(output.status.code(), Some(1));
 }

@@ -1,5 +1,5 @@
-//! What a guest may not answer: 500 to its client, a line in the log that says why, and the connection goes on
-//! as if nothing had been.
+//! What a guest may not answer: 500 to its client, a line in the log that says why, and the
+//! connection goes on as if nothing had been.
 
 use crate::harness::serve;
 
@@ -54,8 +54,10 @@ fn what_can_not_be_sent_is_a_500() {
         assert_eq!(answer.fields.len(), 4, "nothing of the guest's is sent: {answer:?}");
         assert_eq!(client.response().text(), "hello world", "{query}");
         let log = server.log.until(&[&format!("id={id} \"GET /answer")]);
-        let line =
-            log.lines().find(|line| line.contains(&format!("id={id} \"GET /answer"))).expect("it was waited for");
+        let line = log
+            .lines()
+            .find(|line| line.contains(&format!("id={id} \"GET /answer")))
+            .expect("it was waited for");
         assert!(line.contains("guest=probe") && line.contains(why), "{query}: {line}");
     }
 }
@@ -69,9 +71,16 @@ fn what_can_be_sent_is() {
         assert_eq!((answer.status, answer.body.len()), (status, 0));
     }
     let answer = client.get("/answer?name=content-length&value=3&body=abc");
-    assert_eq!((answer.status, answer.text(), answer.field("content-length")), (200, "abc", Some("3")));
+    assert_eq!(
+        (answer.status, answer.text(), answer.field("content-length")),
+        (200, "abc", Some("3"))
+    );
     let answer = client.get("/answer?name=Date&value=Thu,+01+Jan+1970+00:00:00+GMT");
-    assert_eq!(answer.field("date"), Some("Thu, 01 Jan 1970 00:00:00 GMT"), "a guest's own date stands");
+    assert_eq!(
+        answer.field("date"),
+        Some("Thu, 01 Jan 1970 00:00:00 GMT"),
+        "a guest's own date stands"
+    );
     let answer = client.get("/answer?name=x-a&value=%09tab+and+%22");
     assert_eq!(answer.field("x-a"), Some("tab and \""));
     let answer = client.get("/answer?name=x-request-id&value=forged");
@@ -102,7 +111,11 @@ fn a_body_is_as_large_as_a_call_may_bring_out() {
     let Some(server) = serve(&["hello", "probe"]) else { return };
     let mut client = server.connect();
     let large = client.get("/bytes/8388608");
-    assert!(large.status == 200 && large.body.len() == 8 << 20 && large.body.iter().all(|&byte| byte == b'b'));
+    assert!(
+        large.status == 200
+            && large.body.len() == 8 << 20
+            && large.body.iter().all(|&byte| byte == b'b')
+    );
     assert_eq!(client.get("/bytes/20000000").status, 500, "more than call_lifted_bytes_max");
     assert_eq!(client.get("/hello").text(), "hello world");
 }

@@ -1,4 +1,5 @@
-//! `snow-host build`: guests of a language and guests with a command, and what becomes of the others when one can't be built.
+//! `snow-host build`: guests of a language and guests with a command, and what becomes of the
+//! others when one can't be built.
 
 use std::fs;
 use std::process::Output;
@@ -62,7 +63,11 @@ fn commands_build_what_no_language_knows() {
     assert!(!folder.path().join("bad.wasm").exists());
     folder.add("snow.toml", b"[guest.good]\nbuild = ['sh', './make guest.sh', 'hello.wat']\n");
     let again = build(&folder);
-    assert!(again.status.success() && said(&again).contains("good is unchanged"), "{}", said(&again));
+    assert!(
+        again.status.success() && said(&again).contains("good is unchanged"),
+        "{}",
+        said(&again)
+    );
 }
 
 #[test]
@@ -83,7 +88,8 @@ fn a_guest_that_does_not_compile_keeps_no_other_from_it() {
     let folder = Folder::new();
     folder.add("Cargo.toml", b"[workspace]\nresolver = '3'\nmembers = ['a', 'b', 'shared']\n");
     let package = |name: &str, more: &str| {
-        let text = format!("[package]\nname = '{name}'\nversion = '0.1.0'\nedition = '2024'\n{more}");
+        let text =
+            format!("[package]\nname = '{name}'\nversion = '0.1.0'\nedition = '2024'\n{more}");
         write(&folder, &format!("{name}/Cargo.toml"), &text);
     };
     let guest = "[lib]\ncrate-type = ['cdylib']\n[dependencies]\nshared = { path = '../shared' }\n";

@@ -1,5 +1,5 @@
-//! Compiled code on disk: found again by the next start, never trusted when it should not be, and made by a child
-//! process with limits of its own.
+//! Compiled code on disk: found again by the next start, never trusted when it should not be, and
+//! made by a child process with limits of its own.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -101,8 +101,10 @@ fn a_file_is_read_only_after_the_start() {
     place.start();
     let stamps = place.files("stamp");
     let [one, other] = stamps.as_slice() else { panic!("{stamps:?}") };
-    // Each gets the other's memory, but for what the file looked like: now each has the other's code.
-    let (one_text, other_text) = (fs::read_to_string(one).unwrap(), fs::read_to_string(other).unwrap());
+    // Each gets the other's memory, but for what the file looked like: now each has the other's
+    // code.
+    let (one_text, other_text) =
+        (fs::read_to_string(one).unwrap(), fs::read_to_string(other).unwrap());
     let mixed = |looks: &str, content: &str| {
         let words: Vec<&str> = looks.split(' ').take(6).chain(content.split(' ').skip(6)).collect();
         words.join(" ")
@@ -110,13 +112,19 @@ fn a_file_is_read_only_after_the_start() {
     fs::write(one, mixed(&one_text, &other_text)).unwrap();
     fs::write(other, mixed(&other_text, &one_text)).unwrap();
     let server = place.serve();
-    let log = server.log.until(&["hello.wat is not the file it looks like", "trap.wat is not the file it looks like"]);
+    let log = server.log.until(&[
+        "hello.wat is not the file it looks like",
+        "trap.wat is not the file it looks like",
+    ]);
     assert!(!log.contains("compiled"), "{log}");
     server.log.until(&["hello: version 2 serves", "trap: version 2 serves"]);
-    eventually("each is served by its own code", || (server.get("/trap").status == 500).then_some(()));
+    eventually("each is served by its own code", || {
+        (server.get("/trap").status == 500).then_some(())
+    });
     server.still_serves();
     drop(server);
-    // And that is not believed again. The folder is looked at again only when all that was believed has been read.
+    // And that is not believed again. The folder is looked at again only when all that was believed
+    // has been read.
     let server = place.serve();
     server.still_serves();
     place.guests.add("later.wat", text("trap").as_bytes());
@@ -150,7 +158,10 @@ fn a_cache_that_is_not_private_is_not_used() {
     for mode in [0o755, 0o770, 0o707] {
         fs::set_permissions(place.cache(), Permissions::from_mode(mode)).unwrap();
         let log = place.start();
-        assert!(log.contains("warn") && log.contains("chmod 700") && log.contains("is not used"), "{log}");
+        assert!(
+            log.contains("warn") && log.contains("chmod 700") && log.contains("is not used"),
+            "{log}"
+        );
         assert_eq!(compiled(&log, "hello"), 1, "{log}");
     }
     fs::set_permissions(place.cache(), Permissions::from_mode(0o700)).unwrap();
@@ -168,7 +179,8 @@ fn a_cache_that_is_not_private_is_not_used() {
 
 #[test]
 fn without_a_cache_nothing_is_left_behind() {
-    let (guests, temporary, caches) = (Folder::with(&["hello"]).unwrap(), Folder::new(), Folder::new());
+    let (guests, temporary, caches) =
+        (Folder::with(&["hello"]).unwrap(), Folder::new(), Folder::new());
     let mut command = Command::new(program());
     command.arg("run").arg(guests.path()).args(["--no-cache", "--listen", "127.0.0.1:0"]);
     command.env("TMPDIR", temporary.path()).env("HOME", caches.path());
@@ -201,7 +213,8 @@ fn check_finds_what_run_has_compiled() {
     let place = Place::with(&["hello"]);
     place.start();
     let file = place.guests.path().join("hello.wat");
-    let output = run(["check".as_ref(), file.as_os_str(), "--cache".as_ref(), place.cache().as_os_str()]);
+    let output =
+        run(["check".as_ref(), file.as_os_str(), "--cache".as_ref(), place.cache().as_os_str()]);
     assert!(output.status.success() && output.stderr.is_empty());
     assert!(String::from_utf8_lossy(&output.stdout).contains("bytes as a component"));
     assert_eq!(place.files("cwasm").len(), 1);
@@ -217,15 +230,17 @@ fn heavy() -> String {
 
 #[test]
 fn a_guest_that_is_too_much_for_the_compiler_is_left_out() {
-    for (limit, named) in
-        [("compile_bytes_max = 268435456", "compile_bytes_max"), ("compile_ms_max = 1", "compile_ms_max")]
-    {
+    for (limit, named) in [
+        ("compile_bytes_max = 268435456", "compile_bytes_max"),
+        ("compile_ms_max = 1", "compile_ms_max"),
+    ] {
         let folder = Folder::new();
         folder.add("heavy.wat", heavy().as_bytes());
         folder.add("snow.toml", format!("[limits]\n{limit}\n").as_bytes());
         let path = folder.path().to_owned();
         // Beside it hello would have to be compiled within a millisecond too.
-        let output = run(["run".as_ref(), path.as_os_str(), "--listen".as_ref(), "127.0.0.1:0".as_ref()]);
+        let output =
+            run(["run".as_ref(), path.as_os_str(), "--listen".as_ref(), "127.0.0.1:0".as_ref()]);
         let log = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(1), "{log}");
         assert!(log.contains("heavy.wat is left out") && log.contains(named), "{log}");
@@ -239,7 +254,9 @@ fn the_server_does_not_compile() {
     place.guests.add("heavy.wat", heavy().replace("/hello", "/heavy").as_bytes());
     let server = place.serve();
     server.still_serves();
-    let status = fs::read_to_string(Path::new("/proc").join(server.id().to_string()).join("status")).unwrap();
+    let status =
+        fs::read_to_string(Path::new("/proc").join(server.id().to_string()).join("status"))
+            .unwrap();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("it says so");
     let kilobytes: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
     assert!(kilobytes < 150_000, "{kilobytes} kB at its peak");

@@ -25,9 +25,17 @@ fn help_says_what_there_is() {
         assert!(out(&help).contains(word), "{word}");
     }
     let help = run(["run", "--help"]);
-    for word in
-        ["--listen", "--workers", "--build", "--log", "--admin", "--strict", "--no-watch", "127.0.0.1:8080", "SIGTERM"]
-    {
+    for word in [
+        "--listen",
+        "--workers",
+        "--build",
+        "--log",
+        "--admin",
+        "--strict",
+        "--no-watch",
+        "127.0.0.1:8080",
+        "SIGTERM",
+    ] {
         assert!(out(&help).contains(word), "{word}");
     }
     assert!(out(&run(["--version"])).starts_with("snow-host "));
@@ -75,7 +83,9 @@ fn check_describes_a_guest() {
     }
     let Some(file) = source("snow") else { return };
     let output = run(["check".as_ref(), file.as_os_str()]);
-    for words in ["a guest named snow", "handle, resume", "/stop-all/", "snow:host/pending-handles@0.1.0"] {
+    for words in
+        ["a guest named snow", "handle, resume", "/stop-all/", "snow:host/pending-handles@0.1.0"]
+    {
         assert!(out(&output).contains(words), "{words:?} is not in:\n{}", out(&output));
     }
     assert!(!out(&output).contains("wasi"), "{}", out(&output));
@@ -87,7 +97,8 @@ fn run_prints_where_it_listens_and_its_routes() {
     let out = server.out.until(&["/hello ", "/race ", "/race/go "]);
     let first = out.lines().next().expect("a line");
     assert_eq!(first, format!("listening on http://{}", server.address));
-    let routes: Vec<Vec<&str>> = out.lines().skip(1).map(|line| line.split_whitespace().collect()).collect();
+    let routes: Vec<Vec<&str>> =
+        out.lines().skip(1).map(|line| line.split_whitespace().collect()).collect();
     assert!(routes.contains(&vec!["GET", "/hello", "hello"]), "{out}");
     assert!(routes.contains(&vec!["GET", "/race", "two-step"]), "{out}");
     server.get("/hello");
@@ -116,22 +127,34 @@ fn what_is_not_there_is_an_error() {
     for command in ["run", "build", "check"] {
         let output = run([command, "/no/such/place"]);
         assert_eq!(output.status.code(), Some(1), "{command}");
-        assert!(err(&output).starts_with("error: ") && err(&output).contains("/no/such/place"), "{}", err(&output));
+        assert!(
+            err(&output).starts_with("error: ") && err(&output).contains("/no/such/place"),
+            "{}",
+            err(&output)
+        );
     }
 }
 
-/// A port that anybody else has, by another program or by this one: `SO_REUSEPORT`, which the workers need
-/// among themselves, must not let two servers share it unnoticed.
+/// A port that anybody else has, by another program or by this one: `SO_REUSEPORT`, which the
+/// workers need among themselves, must not let two servers share it unnoticed.
 #[test]
 fn a_port_that_is_taken_is_an_error() {
     let Some(server) = serve(&["hello"]) else { return };
     let other = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    for (whose, address) in [("another program", other.local_addr().unwrap()), ("snow-host", server.address)] {
+    for (whose, address) in
+        [("another program", other.local_addr().unwrap()), ("snow-host", server.address)]
+    {
         let address = address.to_string();
         let folder = server.folder.path().as_os_str();
         let arguments = ["run".as_ref(), folder, "--listen".as_ref(), address.as_ref()];
         let output = run_to_refusal(arguments, Stdio::null());
-        assert_eq!(output.status.code(), Some(1), "the port of {whose}: {}{}", out(&output), err(&output));
+        assert_eq!(
+            output.status.code(),
+            Some(1),
+            "the port of {whose}: {}{}",
+            out(&output),
+            err(&output)
+        );
         assert!(err(&output).contains(&format!("can't listen on {address}")), "{}", err(&output));
     }
     server.still_serves();
@@ -145,8 +168,14 @@ fn a_listening_socket_can_be_inherited() {
         let address = listener.local_addr().unwrap();
         // std passes only the first three descriptors on, so a shell moves standard input to 3.
         let mut command = Command::new("sh");
-        command.args(["-c", r#"exec "$0" "$@" 3<&0 </dev/null"#]).arg(program()).arg("run").arg(folder.path());
-        command.args(["--workers", workers, "--listen", "fd:3"]).stdin(Stdio::from(OwnedFd::from(listener)));
+        command
+            .args(["-c", r#"exec "$0" "$@" 3<&0 </dev/null"#])
+            .arg(program())
+            .arg("run")
+            .arg(folder.path());
+        command
+            .args(["--workers", workers, "--listen", "fd:3"])
+            .stdin(Stdio::from(OwnedFd::from(listener)));
         let server = Server::spawn(&mut command, folder);
         // Only the child has the socket now.
         drop(command);
@@ -161,10 +190,15 @@ fn a_listening_socket_can_be_inherited() {
 fn what_is_inherited_must_be_a_listening_socket() {
     let folder = Folder::with(&["hello"]).expect("it needs no toolchain");
     let bound = |listen: &str, input: Stdio| {
-        run_to_refusal(["run".as_ref(), folder.path().as_os_str(), "--listen".as_ref(), listen.as_ref()], input)
+        run_to_refusal(
+            ["run".as_ref(), folder.path().as_os_str(), "--listen".as_ref(), listen.as_ref()],
+            input,
+        )
     };
     let file = File::open(folder.path().join("hello.wat")).expect("it is there");
-    for (listen, input) in [("fd:77", Stdio::null()), ("fd:0", Stdio::null()), ("fd:0", file.into())] {
+    for (listen, input) in
+        [("fd:77", Stdio::null()), ("fd:0", Stdio::null()), ("fd:0", file.into())]
+    {
         let output = bound(listen, input);
         assert_eq!(output.status.code(), Some(1), "{listen}: {}", err(&output));
         assert!(err(&output).contains("is not a listening TCP socket"), "{}", err(&output));
@@ -180,12 +214,17 @@ fn the_log_can_be_json() {
     assert_eq!(client.response().text(), "hello world");
     client.send("GET /trap HTTP/1.1\r\nhost: a\r\nx-request-id: j-2\r\n\r\nnonsense\r\n\r\n");
     assert_eq!((client.response().status, client.response().status), (500, 400));
-    let log = server.log.until(&["j-1", "the call failed", "sent what is no request"]);
-    let lines: Vec<serde_json::Value> =
-        log.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect();
+    let log = server.log.until(&["j-1", "the call failed", "malformed request"]);
+    let lines: Vec<serde_json::Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
+        .collect();
     for line in &lines {
         assert!(line["at"].as_str().is_some_and(|at| at.ends_with('Z')), "{line}");
-        assert!(["access", "guest", "host"].contains(&line["kind"].as_str().unwrap_or_default()), "{line}");
+        assert!(
+            ["access", "guest", "host"].contains(&line["kind"].as_str().unwrap_or_default()),
+            "{line}"
+        );
     }
     let access = lines.iter().find(|line| line["id"] == "j-1").expect("an access line");
     assert_eq!((&access["request"], &access["status"]), (&"GET /hello?a=\"b".into(), &200.into()));

@@ -1,5 +1,5 @@
-//! How a server is started: what the command line says wins over `snow.toml`, and that over the defaults; and
-//! `snow-host config`, which says so.
+//! How a server is started: what the command line says wins over `snow.toml`, and that over the
+//! defaults; and `snow-host config`, which says so.
 
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Command, Stdio};
@@ -40,17 +40,20 @@ fn config_json(folder: &Folder, arguments: &[&str]) -> Value {
 fn addresses(server: &Server, count: usize) -> Vec<SocketAddr> {
     server.out.find("all addresses", |out| {
         let said = out.lines().filter_map(|line| line.strip_prefix("listening on http://"));
-        let all: Vec<SocketAddr> = said.map(|address| address.parse().expect("an address")).collect();
+        let all: Vec<SocketAddr> =
+            said.map(|address| address.parse().expect("an address")).collect();
         (all.len() == count).then_some(all)
     })
 }
 
 #[test]
 fn a_server_listens_on_each_of_several_addresses() {
-    let manifest = "[server]\nlisten = ['127.0.0.1:0', '127.0.0.1:0', '127.0.0.1:0']\nworkers = 2\n";
+    let manifest =
+        "[server]\nlisten = ['127.0.0.1:0', '127.0.0.1:0', '127.0.0.1:0']\nworkers = 2\n";
     let mut server = start(folder(manifest), &[]);
     let addresses = addresses(&server, 3);
-    // Beside a connection that does not go away, and often enough that each worker has taken some of each.
+    // Beside a connection that does not go away, and often enough that each worker has taken some
+    // of each.
     let mut kept: Vec<Client> = addresses.iter().map(|address| Client::connect(*address)).collect();
     for _ in 0..20 {
         for address in &addresses {
@@ -58,14 +61,16 @@ fn a_server_listens_on_each_of_several_addresses() {
         }
     }
     // All at once, so that several wait for each listener in one turn.
-    let mut all: Vec<Client> = addresses.iter().cycle().take(60).map(|address| Client::connect(*address)).collect();
+    let mut all: Vec<Client> =
+        addresses.iter().cycle().take(60).map(|address| Client::connect(*address)).collect();
     all.iter_mut().for_each(|client| client.ask("/hello"));
     all.iter_mut().for_each(|client| assert_eq!(client.response().status, 200));
     kept.iter_mut().for_each(|client| assert_eq!(client.get("/hello").status, 200));
     server.signal("TERM");
     assert!(server.ended().success());
     for address in addresses {
-        TcpListener::bind(address).unwrap_or_else(|error| panic!("{address} is free again: {error}"));
+        TcpListener::bind(address)
+            .unwrap_or_else(|error| panic!("{address} is free again: {error}"));
     }
 }
 
@@ -89,7 +94,10 @@ fn an_address_that_is_taken_is_named() {
     let output = run(["run".as_ref(), folder.path().as_os_str()]);
     let text = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{text}");
-    assert!(text.contains(&format!("can't listen on {address}")) && output.stdout.is_empty(), "{text}");
+    assert!(
+        text.contains(&format!("can't listen on {address}")) && output.stdout.is_empty(),
+        "{text}"
+    );
 }
 
 #[test]
@@ -102,7 +110,8 @@ fn the_log_is_as_the_file_says() {
     let log = server.log.to_end();
     assert!(log.contains("stopped"), "{log}");
     for line in log.lines() {
-        let line: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        let line: Value =
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
         assert_ne!(line["kind"], "access", "{line}");
     }
     let server = start(folder(manifest), &["--log", "text"]);
@@ -113,9 +122,15 @@ fn the_log_is_as_the_file_says() {
 
 #[test]
 fn config_says_what_is_in_force_and_where_it_is_from() {
-    let folder = folder("[server]\nworkers = 3\nlog = 'json'\n\n[limits]\ndrain_ms = 5\n[guest.hello]\nmount = '/a'\n");
-    let all = config_json(&folder, &["--workers", "5", "--strict", "--no-watch", "--admin", "unix:a.sock"]);
-    let server = |key: &str| (all["server"][key]["value"].clone(), all["server"][key]["source"].clone());
+    let folder = folder(
+        "[server]\nworkers = 3\nlog = 'json'\n\n[limits]\ndrain_ms = 5\n[guest.hello]\nmount = '/a'\n",
+    );
+    let all = config_json(
+        &folder,
+        &["--workers", "5", "--strict", "--no-watch", "--admin", "unix:a.sock"],
+    );
+    let server =
+        |key: &str| (all["server"][key]["value"].clone(), all["server"][key]["source"].clone());
     assert_eq!(server("workers"), (json!(5), json!("--workers")));
     assert_eq!(server("log"), (json!("json"), json!("snow.toml:3")));
     assert_eq!(server("listen"), (json!("127.0.0.1:8080"), json!("default")));
@@ -123,12 +138,17 @@ fn config_says_what_is_in_force_and_where_it_is_from() {
     assert_eq!(server("watch"), (json!(false), json!("--no-watch")));
     let (admin, source) = server("admin");
     let admin = admin.as_str().expect("it is text");
-    assert!(admin.starts_with("unix:/") && admin.ends_with("/a.sock") && source == "--admin", "{admin}");
+    assert!(
+        admin.starts_with("unix:/") && admin.ends_with("/a.sock") && source == "--admin",
+        "{admin}"
+    );
     assert_eq!(all["limits"]["drain_ms"], json!({ "value": 5, "source": "snow.toml:6" }));
     assert_eq!(all["guest"]["hello"]["mount"], json!({ "value": "/a", "source": "snow.toml:8" }));
 
     let text = config(&folder, &["--no-access-log"]);
-    let line = |begin: &str| text.lines().find(|line| line.starts_with(begin)).unwrap_or_else(|| panic!("{text}"));
+    let line = |begin: &str| {
+        text.lines().find(|line| line.starts_with(begin)).unwrap_or_else(|| panic!("{text}"))
+    };
     assert!(line("workers = 3 ").ends_with("# snow.toml:2"));
     assert!(line("access_log = false ").ends_with("# --no-access-log"));
     assert!(line("# pendings_max = 4194304 ").ends_with("# default"));
@@ -146,7 +166,8 @@ fn what_config_prints_can_be_saved() {
     );
     let printed = config(&first, &["--workers", "2"]);
     let second = folder(&printed);
-    let [mut of_first, mut of_second] = [config_json(&first, &["--workers", "2"]), config_json(&second, &[])];
+    let [mut of_first, mut of_second] =
+        [config_json(&first, &["--workers", "2"]), config_json(&second, &[])];
     for of in [&mut of_first, &mut of_second] {
         strip_sources(of);
     }
@@ -186,7 +207,13 @@ fn what_makes_no_sense_is_said_by_config_too() {
     let output = run(["config".as_ref(), folder.path().as_os_str()]);
     let text = String::from_utf8_lossy(&output.stderr);
     assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{text}");
-    for words in ["snow.toml:2:1: ", "did you mean `workers`?", "snow.toml:3:10: ", "snow.toml:5:9: ", "\"/a\""] {
+    for words in [
+        "snow.toml:2:1: ",
+        "did you mean `workers`?",
+        "snow.toml:3:10: ",
+        "snow.toml:5:9: ",
+        "\"/a\"",
+    ] {
         assert!(text.contains(words), "{words:?} is not in:\n{text}");
     }
     let nowhere = run(["config".as_ref(), folder.path().join("nowhere").as_os_str()]);

@@ -1,4 +1,5 @@
-//! `snow-host dev`: what changes in the sources is built and swapped, and what can't be built disturbs nobody.
+//! `snow-host dev`: what changes in the sources is built and swapped, and what can't be built
+//! disturbs nobody.
 //!
 //! The guests are text that a script copies, so that a build takes no time.
 
@@ -6,7 +7,9 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::harness::{Admin, Folder, Load, Server, eventually, keep_in_target, program, run, source};
+use crate::harness::{
+    Admin, Folder, Load, Server, eventually, keep_in_target, program, run, source,
+};
 
 /// It says what it does, refuses what is marked so, and counts its runs beside the guests.
 const SCRIPT: &str = "echo \"compiling $1\"\n\
@@ -44,7 +47,11 @@ fn folder() -> Folder {
 
 fn command(folder: &Folder) -> Command {
     let mut command = Command::new(program());
-    command.arg("dev").arg(folder.path()).args(["--listen", "127.0.0.1:0", "--workers", "2"]).args(Admin::ARGUMENTS);
+    command
+        .arg("dev")
+        .arg(folder.path())
+        .args(["--listen", "127.0.0.1:0", "--workers", "2"])
+        .args(Admin::ARGUMENTS);
     keep_in_target(&mut command).stdin(Stdio::null());
     command
 }
@@ -88,7 +95,11 @@ fn what_changes_is_built_and_swapped_under_load() {
         loads.iter().for_each(|load| load.more(20));
     }
     loads.into_iter().for_each(Load::stop);
-    assert_eq!((runs(&server, "app"), runs(&server, "greeter")), (6, 1), "only what has changed is built");
+    assert_eq!(
+        (runs(&server, "app"), runs(&server, "greeter")),
+        (6, 1),
+        "only what has changed is built"
+    );
     // Written again as it was.
     edit(&server, &version("v6"));
     edit(&server, &version("v7"));
@@ -110,7 +121,10 @@ fn what_can_not_be_built_or_served_leaves_the_old_version() {
     edit(&server, &version("v2"));
     becomes(&server, "v2");
     edit(&server, "(this is built)");
-    server.log.until(&["s, but it can't be served (see the log): version 2 is still served", "can't replace version"]);
+    server.log.until(&[
+        "s, but it can't be served (see the log): version 2 is still served",
+        "can't replace version",
+    ]);
     assert_eq!(server.get("/who").text(), "v2");
     edit(&server, &version("v3"));
     becomes(&server, "v3");
@@ -122,7 +136,10 @@ fn it_starts_though_a_guest_can_not_be_built() {
     let folder = folder();
     fs::write(folder.path().join("app/guest.wat"), "nonsense").unwrap();
     let server = dev(folder);
-    server.log.until(&["guest.wat: here is nonsense", "app could not be built, and is not served until it can be"]);
+    server.log.until(&[
+        "guest.wat: here is nonsense",
+        "app could not be built, and is not served until it can be",
+    ]);
     server.still_serves();
     assert_eq!(server.get("/who").status, 404);
     edit(&server, &version("v1"));
@@ -185,7 +202,9 @@ fn a_signal_ends_a_build_that_is_under_way_and_what_is_held() {
     held.is_silent();
     fs::write(server.folder.path().join("app/slow"), "").unwrap();
     let sleeper = server.folder.path().join("sleeper");
-    let pid = eventually("it is being built", || fs::read_to_string(&sleeper).ok().filter(|pid| pid.ends_with('\n')));
+    let pid = eventually("it is being built", || {
+        fs::read_to_string(&sleeper).ok().filter(|pid| pid.ends_with('\n'))
+    });
     assert!(!is_gone(pid.trim()), "it has its process");
     assert_eq!(server.get("/who").text(), "v1", "it serves meanwhile");
     server.signal("INT");
@@ -202,7 +221,9 @@ fn a_signal_ends_the_first_build() {
     fs::write(folder.path().join("app/slow"), "").unwrap();
     let mut child = command(&folder).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let sleeper = folder.path().join("sleeper");
-    let pid = eventually("it is being built", || fs::read_to_string(&sleeper).ok().filter(|pid| pid.ends_with('\n')));
+    let pid = eventually("it is being built", || {
+        fs::read_to_string(&sleeper).ok().filter(|pid| pid.ends_with('\n'))
+    });
     let sent = Command::new("kill").arg("-INT").arg(child.id().to_string()).status();
     assert!(sent.expect("there is a `kill`").success());
     let ended = eventually("it ends", || child.try_wait().expect("a child can be asked"));
@@ -213,7 +234,9 @@ fn a_signal_ends_the_first_build() {
 #[test]
 fn what_makes_no_sense_is_refused() {
     let folder = Folder::new();
-    for (arguments, words) in [(&["--no-watch"][..], "--no-watch"), (&["--listen", "x"], "--listen")] {
+    for (arguments, words) in
+        [(&["--no-watch"][..], "--no-watch"), (&["--listen", "x"], "--listen")]
+    {
         let output = command(&folder).args(arguments).output().unwrap();
         assert!(!output.status.success());
         let said = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -48,11 +48,18 @@ fn snow_async_takes_its_time_and_no_thread() {
     for client in &mut short {
         let answer = client.response();
         assert_eq!((answer.status, answer.text()), (200, "done"));
-        assert!(started.elapsed() >= Duration::from_millis(300), "it came after {:?}", started.elapsed());
+        assert!(
+            started.elapsed() >= Duration::from_millis(300),
+            "it came after {:?}",
+            started.elapsed()
+        );
     }
     assert!(started.elapsed() < Duration::from_secs(5), "they did not wait one after another");
     assert_eq!(default.response().text(), "done");
-    assert!(started.elapsed() >= Duration::from_secs(5), "5 seconds is what it takes if nothing is said");
+    assert!(
+        started.elapsed() >= Duration::from_secs(5),
+        "5 seconds is what it takes if nothing is said"
+    );
     assert_eq!(server.get("/async/?seconds=soon").status, 400);
 }
 
@@ -86,7 +93,11 @@ fn snow_req_times_out() {
         let started = Instant::now();
         let answer = server.get(&format!("{route}?timeout=0.2"));
         assert_eq!((answer.status, answer.text()), (504, "nobody came"), "{route}");
-        assert!(started.elapsed() >= Duration::from_millis(200), "{route} came after {:?}", started.elapsed());
+        assert!(
+            started.elapsed() >= Duration::from_millis(200),
+            "{route} came after {:?}",
+            started.elapsed()
+        );
         assert_eq!(server.get(&format!("{route}?timeout=never")).status, 400);
     }
     assert_eq!(get(&server, "/waiting/"), ok("0"), "who timed out waits no more");
@@ -127,13 +138,18 @@ fn snow_req_in_place_answers_what_it_is_given() {
 fn snow_req_in_place_stands_in_line_with_the_others() {
     let Some(server) = serve(&["snow"]) else { return };
     let mut held = Vec::new();
-    for (index, route) in ["/req-in-place/", "/req/", "/req-in-place/", "/hold/"].iter().enumerate() {
+    for (index, route) in ["/req-in-place/", "/req/", "/req-in-place/", "/hold/"].iter().enumerate()
+    {
         held.push(server.ask(route));
         server.wait_for_waiting(index + 1);
     }
     for (index, client) in held.iter_mut().enumerate() {
         assert_eq!(get(&server, &format!("/stop/?value={index}")), ok("stop"));
-        assert_eq!(client.response().text(), index.to_string(), "first in, first out, however they wait");
+        assert_eq!(
+            client.response().text(),
+            index.to_string(),
+            "first in, first out, however they wait"
+        );
     }
 }
 
@@ -244,7 +260,8 @@ fn tornado_story_and_echo() {
     assert_eq!((refused.status, refused.field("allow")), (405, Some("POST, OPTIONS")));
 }
 
-/// Asks until somebody waits, which no route of the guest tells, and is answered with this text. Returns when that was asked.
+/// Asks until somebody waits, which no route of the guest tells, and is answered with this text.
+/// Returns when that was asked.
 #[track_caller]
 fn is_let_in(server: &Server, target: &str, text: &str) -> Instant {
     let (asked, answer) = eventually(&format!("somebody waits for {target}"), || {
@@ -264,7 +281,11 @@ fn an_order_waits_twice() {
     seven.is_silent();
     let approved = is_let_in(&server, "/order/7/approve", "approved");
     assert_eq!(seven.response().text(), "order 7 approved", "the number came along in the state");
-    assert!(approved.elapsed() >= Duration::from_millis(100), "the second wait took {:?}", approved.elapsed());
+    assert!(
+        approved.elapsed() >= Duration::from_millis(100),
+        "the second wait took {:?}",
+        approved.elapsed()
+    );
     eight.is_silent();
     is_let_in(&server, "/order/8/approve", "approved");
     assert_eq!(eight.response().text(), "order 8 approved");
@@ -290,5 +311,8 @@ fn a_race_gets_its_timer_back() {
     assert_eq!(server.get("/race/go").status, 404, "it no longer waits under the key");
     assert_eq!(racing.response().text(), "the timer came");
     let took = started.elapsed();
-    assert!(took >= Duration::from_secs(3), "the timer was not started anew, nor cut short: {took:?}");
+    assert!(
+        took >= Duration::from_secs(3),
+        "the timer was not started anew, nor cut short: {took:?}"
+    );
 }

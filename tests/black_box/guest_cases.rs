@@ -1,10 +1,12 @@
-//! `snow-host test`: cases beside a guest, what is said of those that fail, and of files that make no sense.
+//! `snow-host test`: cases beside a guest, what is said of those that fail, and of files that make
+//! no sense.
 
 use std::process::Output;
 
 use crate::harness::{Folder, run, source, workspace};
 
-/// Runs `snow-host test` and returns its exit code, and what it printed on standard output and on standard error.
+/// Runs `snow-host test` and returns its exit code, and what it printed on standard output and on
+/// standard error.
 #[track_caller]
 fn test(arguments: &[&str]) -> (Option<i32>, String, String) {
     let Output { status, stdout, stderr } = run(["test"].iter().chain(arguments));
@@ -39,15 +41,30 @@ fn the_examples_cases_hold() {
     let guests = workspace().join("guests");
     let (code, out, err) = test(&[guests.to_str().unwrap()]);
     assert_eq!(code, Some(0), "{out}{err}");
-    has(&out, &["ok     hello: greets (", " ms)\n", "ok     snow: ", "ok     tornado: ", "ok     two-step: "]);
+    has(
+        &out,
+        &[
+            "ok     hello: greets (",
+            " ms)\n",
+            "ok     snow: ",
+            "ok     tornado: ",
+            "ok     two-step: ",
+        ],
+    );
     has(&out, &[" passed, 0 failed\n"]);
     assert_eq!(err, "");
 
     let (code, out, _) = test(&[guests.to_str().unwrap(), "--filter", "snow: a time"]);
     assert_eq!(code, Some(0), "{out}");
-    has(&out, &["ok     snow: a timer (", "ok     snow: a time that is none", "2 passed, 0 failed\n"]);
+    has(
+        &out,
+        &["ok     snow: a timer (", "ok     snow: a time that is none", "2 passed, 0 failed\n"],
+    );
     let (code, _, err) = test(&[guests.to_str().unwrap(), "--filter", "no such case"]);
-    assert_eq!((code, err.as_str()), (Some(1), "error: no case has \"no such case\" in its name\n"));
+    assert_eq!(
+        (code, err.as_str()),
+        (Some(1), "error: no case has \"no such case\" in its name\n")
+    );
 }
 
 #[test]
@@ -93,12 +110,25 @@ headers = { content-type = { matches = "html" }, etag = "1" }
 
 #[test]
 fn a_trap_is_shown_with_its_backtrace() {
-    let (folder, path) = folder(&["trap"], "[[case]]\nname = 'a'\npath = '/trap'\n").expect("it needs no toolchain");
+    let (folder, path) =
+        folder(&["trap"], "[[case]]\nname = 'a'\npath = '/trap'\n").expect("it needs no toolchain");
     let (code, out, _) = test(&[&path]);
     assert_eq!(code, Some(1));
-    has(&out, &["FAILED trap: a (", "status: expected 200, got 500\n", "the server's log:\n", "give_up", "look_it_up"]);
+    has(
+        &out,
+        &[
+            "FAILED trap: a (",
+            "status: expected 200, got 500\n",
+            "the server's log:\n",
+            "give_up",
+            "look_it_up",
+        ],
+    );
     // Expected, it is no failure, and nothing is shown of it.
-    folder.add("trap.test.toml", b"[[case]]\nname = 'a'\npath = '/trap'\nexpect = { status = 500 }\n");
+    folder.add(
+        "trap.test.toml",
+        b"[[case]]\nname = 'a'\npath = '/trap'\nexpect = { status = 500 }\n",
+    );
     let (code, out, _) = test(&[&path]);
     assert_eq!(code, Some(0), "{out}");
     assert!(!out.contains("give_up"), "{out}");
@@ -176,7 +206,10 @@ fn neighbours_serve_only_where_a_file_names_them() {
     let Some((folder, path)) = folder(&["trap", "hello"], case) else { return };
     let (code, out, _) = test(&[&path]);
     assert_eq!(code, Some(1), "{out}");
-    has(&out, &["none   hello: there is no ", "hello.test.toml\n", "status: expected 200, got 404"]);
+    has(
+        &out,
+        &["none   hello: there is no ", "hello.test.toml\n", "status: expected 200, got 404"],
+    );
     folder.add("trap.test.toml", format!("with = ['hello']\n{case}").as_bytes());
     let (code, out, err) = test(&[&path]);
     assert_eq!(code, Some(0), "{out}{err}");
@@ -184,7 +217,8 @@ fn neighbours_serve_only_where_a_file_names_them() {
 
 #[test]
 fn the_manifest_beside_the_guests_is_in_force() {
-    let cases = "[[case]]\nname = 'a'\npath = '/hello'\nbody = '12345'\nexpect = { status = 413 }\n";
+    let cases =
+        "[[case]]\nname = 'a'\npath = '/hello'\nbody = '12345'\nexpect = { status = 413 }\n";
     let Some((folder, path)) = folder(&["hello"], cases) else { return };
     assert_eq!(test(&[&path]).0, Some(1));
     folder.add("snow.toml", b"[limits]\nbody_bytes_max = 4\n");
@@ -198,7 +232,8 @@ fn the_manifest_beside_the_guests_is_in_force() {
 
 #[test]
 fn a_file_that_makes_no_sense_is_told_whole_and_nothing_runs() {
-    let cases = "[[case]]\nname = 'a'\npath = '/'\nexpekt = { status = 200 }\n\n[[case]]\npath = 1\n";
+    let cases =
+        "[[case]]\nname = 'a'\npath = '/'\nexpekt = { status = 200 }\n\n[[case]]\npath = 1\n";
     let (_folder, path) = folder(&["hello"], cases).expect("it needs no toolchain");
     let (code, out, err) = test(&[&path]);
     assert_eq!((code, out.as_str()), (Some(1), ""));
@@ -215,7 +250,9 @@ fn a_file_that_makes_no_sense_is_told_whole_and_nothing_runs() {
 
 #[test]
 fn guests_that_are_not_there_or_can_not_serve_are_told() {
-    let Some((folder, path)) = folder(&["hello"], "[[case]]\nname = 'a'\npath = '/hello'\n") else { return };
+    let Some((folder, path)) = folder(&["hello"], "[[case]]\nname = 'a'\npath = '/hello'\n") else {
+        return;
+    };
     std::fs::remove_file(folder.path().join("hello.wat")).unwrap();
     let (code, _, err) = test(&[&path]);
     assert_eq!(code, Some(1));
@@ -226,8 +263,13 @@ fn guests_that_are_not_there_or_can_not_serve_are_told() {
     has(&out, &["FAILED hello: can't be loaded\n", "hello.wat: "]);
     std::fs::remove_file(folder.path().join("hello.test.toml")).unwrap();
     let file = folder.path().join("hello.wat");
-    has(&test(&[file.to_str().unwrap()]).2, &["there are no cases: write some into ", "hello.test.toml"]);
-    for (path, words) in [("/no/such/place", "can't read /no/such/place"), ("Cargo.toml", "is not a guest")] {
+    has(
+        &test(&[file.to_str().unwrap()]).2,
+        &["there are no cases: write some into ", "hello.test.toml"],
+    );
+    for (path, words) in
+        [("/no/such/place", "can't read /no/such/place"), ("Cargo.toml", "is not a guest")]
+    {
         let (code, _, err) = test(&[path]);
         assert_eq!(code, Some(1));
         has(&err, &["error: ", words]);

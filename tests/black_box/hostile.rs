@@ -1,5 +1,5 @@
-//! Guests that compute without end, trap, eat memory and lie. Each is an error to its own caller and a line in
-//! the log; everybody else is served meanwhile, and afterwards.
+//! Guests that compute without end, trap, eat memory and lie. Each is an error to its own caller
+//! and a line in the log; everybody else is served meanwhile, and afterwards.
 
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,8 @@ fn ask(server: &Server, target: &str, id: &str) -> Client {
     client
 }
 
-/// It is answered 500, with its id and nothing that a client need not know; and the connection goes on.
+/// It is answered 500, with its id and nothing that a client need not know; and the connection goes
+/// on.
 #[track_caller]
 fn is_a_500(mut client: Client, id: &str) {
     let answer = client.response();
@@ -39,8 +40,8 @@ fn entry(server: &Server, id: &str) -> String {
     std::iter::once(first).chain(rest).collect::<Vec<_>>().join("\n")
 }
 
-/// How long the slowest of some requests beside the hostile guest took. No tight bound is set on it: the
-/// machine is shared.
+/// How long the slowest of some requests beside the hostile guest took. No tight bound is set on
+/// it: the machine is shared.
 #[track_caller]
 fn hello_is_quick(server: &Server) {
     let mut client = server.connect();
@@ -73,7 +74,15 @@ fn who_traps_is_logged_with_its_backtrace() {
     let Some(server) = one_worker(&["hello", "trap"]) else { return };
     is_a_500(ask(&server, "/trap", "traps"), "traps");
     let entry = entry(&server, "traps");
-    for word in ["error", "guest=trap", "route=0", "unreachable", "give_up", "look_it_up", "answer_the_request"] {
+    for word in [
+        "error",
+        "guest=trap",
+        "route=0",
+        "unreachable",
+        "give_up",
+        "look_it_up",
+        "answer_the_request",
+    ] {
         assert!(entry.contains(word), "{word} is not in:\n{entry}");
     }
     server.log.until(&["\"GET /trap\" 500", "guest=trap id=traps"]);
@@ -116,11 +125,13 @@ fn a_stack_that_overflows_ends_one_call() {
     assert!(entry.contains("guest=deep") && entry.contains("stack"), "{entry}");
 }
 
-/// One instruction that writes 60 MiB can't be interrupted; between two of them others have their turn.
+/// One instruction that writes 60 MiB can't be interrupted; between two of them others have their
+/// turn.
 #[test]
 fn bulk_memory_gives_others_their_turn() {
     let Some(server) = one_worker(&["hello", "fill"]) else { return };
-    let mut fillers: Vec<Client> = (0..2).map(|index| ask(&server, "/fill", &format!("fills-{index}"))).collect();
+    let mut fillers: Vec<Client> =
+        (0..2).map(|index| ask(&server, "/fill", &format!("fills-{index}"))).collect();
     let mut client = server.connect();
     for _ in 0..10 {
         let started = Instant::now();
@@ -176,7 +187,10 @@ fn what_a_guest_says_can_not_forge_a_line() {
     assert_eq!(server.get("/say").text(), "said");
     let log = server.log.until(&["lllll", "\"GET /say\" 200"]);
     let forged = log.lines().find(|line| line.contains("forged")).expect("it was said");
-    assert!(forged.contains(r"one line\nerror guest=other") && !forged.contains('\x1b'), "{forged:?}");
+    assert!(
+        forged.contains(r"one line\nerror guest=other") && !forged.contains('\x1b'),
+        "{forged:?}"
+    );
     let long = log.lines().find(|line| line.contains("lllll")).expect("it was said");
     assert!(long.len() < 4_500, "it was cut: {}", long.len());
 }

@@ -1,4 +1,5 @@
-//! Well-formed HTTP/1.1 and 1.0, in every shape that clients give it. `malformed` is about the rest.
+//! Well-formed HTTP/1.1 and 1.0, in every shape that clients give it. `malformed` is about the
+//! rest.
 
 use std::iter;
 
@@ -34,7 +35,8 @@ fn requests_follow_each_other_on_one_connection() {
 fn a_hundred_pipelined_requests_are_answered_in_order() {
     let Some(server) = server() else { return };
     let mut client = server.connect();
-    let requests = (0..100).map(|number| format!("GET /story/{number} HTTP/1.1\r\nhost: a\r\n\r\n"));
+    let requests =
+        (0..100).map(|number| format!("GET /story/{number} HTTP/1.1\r\nhost: a\r\n\r\n"));
     client.send(requests.collect::<String>());
     for number in 0..100 {
         assert_eq!(client.response().text(), number.to_string());
@@ -48,7 +50,8 @@ fn bodies_and_requests_are_told_apart_when_pipelined() {
     let mut client = server.connect();
     // The bodies look like requests.
     let length = HELLO.len();
-    let by_length = format!("POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: {length}\r\n\r\n{HELLO}");
+    let by_length =
+        format!("POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: {length}\r\n\r\n{HELLO}");
     let chunked = format!(
         "POST /echo HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n{length:x}\r\n{HELLO}\r\n0\r\n\r\n"
     );
@@ -67,15 +70,21 @@ fn bodies_and_requests_are_told_apart_when_pipelined() {
 fn a_body_comes_back_as_it_was() {
     let Some(server) = server() else { return };
     let mut client = server.connect();
-    let body: Vec<u8> = (0..1 << 20).map(|index: u32| (index.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let body: Vec<u8> =
+        (0..1 << 20).map(|index: u32| (index.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     assert_eq!(echo(&mut client, &format!("content-length: {}", body.len()), &body), body);
     let chunks = |size: usize| {
-        let chunks =
-            body.chunks(size).map(|chunk| [format!("{:X}\r\n", chunk.len()).as_bytes(), chunk, b"\r\n"].concat());
+        let chunks = body
+            .chunks(size)
+            .map(|chunk| [format!("{:X}\r\n", chunk.len()).as_bytes(), chunk, b"\r\n"].concat());
         chunks.chain(iter::once(b"0\r\n\r\n".to_vec())).flatten().collect::<Vec<u8>>()
     };
     for size in [100, 4096, 65_537, 1 << 20] {
-        assert_eq!(echo(&mut client, "transfer-encoding: chunked", chunks(size)), body, "in chunks of {size}");
+        assert_eq!(
+            echo(&mut client, "transfer-encoding: chunked", chunks(size)),
+            body,
+            "in chunks of {size}"
+        );
     }
     assert_eq!(echo(&mut client, "content-length: 0", ""), b"");
     assert_eq!(echo(&mut client, "x-none: 0", ""), b"", "no framing is no body");
@@ -95,7 +104,11 @@ fn chunked_content_in_all_its_forms() {
         ("3\r\nabc\r\n0\r\nX-Trailer: 1\r\nX-More:\r\n\r\n", "abc"),
         ("5\r\n0\r\n\r\n\r\n0\r\n\r\n", "0\r\n\r\n"),
     ] {
-        assert_eq!(echo(&mut client, "Transfer-Encoding: Chunked", chunks), body.as_bytes(), "{chunks:?}");
+        assert_eq!(
+            echo(&mut client, "Transfer-Encoding: Chunked", chunks),
+            body.as_bytes(),
+            "{chunks:?}"
+        );
         client.send("POST /echo HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n");
         for byte in chunks.as_bytes() {
             client.send([*byte]);
@@ -127,8 +140,12 @@ fn what_a_request_may_have_at_most() {
 fn a_client_that_asks_is_told_to_continue() {
     let Some(server) = server() else { return };
     let mut client = server.connect();
-    for (framing, body) in [("content-length: 3", "abc"), ("transfer-encoding: chunked", "3\r\nabc\r\n0\r\n\r\n")] {
-        client.send(format!("POST /echo HTTP/1.1\r\nhost: a\r\nexpect: 100-Continue\r\n{framing}\r\n\r\n"));
+    for (framing, body) in
+        [("content-length: 3", "abc"), ("transfer-encoding: chunked", "3\r\nabc\r\n0\r\n\r\n")]
+    {
+        client.send(format!(
+            "POST /echo HTTP/1.1\r\nhost: a\r\nexpect: 100-Continue\r\n{framing}\r\n\r\n"
+        ));
         assert_eq!(client.response().status, 100);
         client.send(body);
         assert_eq!(client.response().text(), "abc");
@@ -211,7 +228,10 @@ fn options_are_the_hosts_unless_a_guest_takes_them() {
     assert_eq!((answer.status, answer.field("allow")), (204, Some("GET, HEAD, OPTIONS")));
     assert_eq!(options("*").status, 204, "the server as a whole");
     assert_eq!(options("/nowhere").status, 404);
-    assert!(options("/show/a").text().starts_with("method OPTIONS\n"), "this guest takes every method");
+    assert!(
+        options("/show/a").text().starts_with("method OPTIONS\n"),
+        "this guest takes every method"
+    );
 }
 
 #[test]
@@ -250,7 +270,11 @@ fn a_connection_closes_when_one_side_says_so() {
             continue;
         }
         let old = request.contains("HTTP/1.0");
-        assert_eq!(answer.field("connection"), old.then_some("keep-alive"), "HTTP/1.0 has to be told");
+        assert_eq!(
+            answer.field("connection"),
+            old.then_some("keep-alive"),
+            "HTTP/1.0 has to be told"
+        );
         assert_eq!(client.get("/hello").text(), "hello world");
     }
 }
@@ -268,10 +292,17 @@ fn nothing_is_answered_behind_a_last_request() {
 fn targets_have_several_forms() {
     let Some(server) = server() else { return };
     let mut client = server.connect();
-    for target in ["/hello?", "/hello?a=/b?c", "http://a/hello", "HTTP://b:80/hello?x", "http://[::1]:8080/hello"] {
+    for target in [
+        "/hello?",
+        "/hello?a=/b?c",
+        "http://a/hello",
+        "HTTP://b:80/hello?x",
+        "http://[::1]:8080/hello",
+    ] {
         assert_eq!(client.get(target).text(), "hello world", "{target}");
     }
-    for target in ["/hello/", "/Hello", "/%68ello", "//hello", "/./hello", "http://a", "http://a/"] {
+    for target in ["/hello/", "/Hello", "/%68ello", "//hello", "/./hello", "http://a", "http://a/"]
+    {
         assert_eq!(client.get(target).status, 404, "{target}: a path is matched as it was sent");
     }
 }
@@ -286,7 +317,8 @@ fn a_little_more_than_the_grammar_is_borne() {
         "GET /hello HTTP/1.1\r\nHOST:a\r\nAccept:\t*/* \t\r\n\r\n".to_owned(),
         "GET /hello HTTP/1.1\r\nhost:\r\n\r\n".to_owned(),
         "GET /hello HTTP/1.1\r\nhost: a\r\nx: \u{e9}\r\n\r\n".to_owned(),
-        "GET /hello HTTP/1.1\r\nhost: a\r\ncontent-length: 0, 0\r\nContent-Length: 0\r\n\r\n".to_owned(),
+        "GET /hello HTTP/1.1\r\nhost: a\r\ncontent-length: 0, 0\r\nContent-Length: 0\r\n\r\n"
+            .to_owned(),
     ] {
         client.send(&request);
         assert_eq!(client.response().text(), "hello world", "{request:?}");

@@ -1,4 +1,5 @@
-//! Waiting in place: a call keeps its instance, and nobody else is kept waiting. The guest is tests/guests/place.wat.
+//! Waiting in place: a call keeps its instance, and nobody else is kept waiting. The guest is
+//! tests/guests/place.wat.
 
 use snow_config::Limits;
 
@@ -44,18 +45,25 @@ fn a_client_that_leaves_ends_its_call() {
     for client in clients.drain(..10) {
         client.reset();
     }
-    inside.wait_until("ten calls are over", |c| (c.suspended, c.pendings, c.instances) == (20, 20, 20));
+    inside.wait_until("ten calls are over", |c| {
+        (c.suspended, c.pendings, c.instances) == (20, 20, 20)
+    });
     drop(clients);
     inside.wait_until("nothing is left", |c| (c.suspended, c.pendings, c.instances) == (0, 0, 0));
     assert_eq!(inside.connect().get("/waiting/").text(), "0");
 }
 
-/// Two may wait in place beside four that run. Those that come later take places of those that run, but never the last:
-/// `/stop-all/`, for which all of them wait, still gets through. What does not fit into the queue is answered 503.
+/// Two may wait in place beside four that run. Those that come later take places of those that run,
+/// but never the last: `/stop-all/`, for which all of them wait, still gets through. What does not
+/// fit into the queue is answered 503.
 #[test]
 fn a_pool_that_is_empty_makes_calls_queue_and_then_clients_are_told() {
-    let limits =
-        Limits { worker_calls_started_max: 4, calls_parked_max: 2, worker_calls_queued_max: 5, ..Limits::default() };
+    let limits = Limits {
+        worker_calls_started_max: 4,
+        calls_parked_max: 2,
+        worker_calls_queued_max: 5,
+        ..Limits::default()
+    };
     let Some(inside) = Inside::start(GUESTS, 1, limits) else { return };
     let mut clients: Vec<Client> = (0..20).map(|_| inside.ask("/place")).collect();
     let mut told = Vec::new();
@@ -69,7 +77,9 @@ fn a_pool_that_is_empty_makes_calls_queue_and_then_clients_are_told() {
             waits
         });
     }
-    assert!(told.iter().all(|answer| (answer.status, answer.field("retry-after")) == (503, Some("1"))));
+    assert!(
+        told.iter().all(|answer| (answer.status, answer.field("retry-after")) == (503, Some("1")))
+    );
     assert_eq!(inside.connect().get("/hello").status, 200);
     let mut woken = 0;
     while woken < clients.len() {

@@ -1,5 +1,5 @@
-//! A server within the test's own process: for what can't be seen from outside (instances), and for limits that no
-//! argument sets, made small enough to be reached.
+//! A server within the test's own process: for what can't be seen from outside (instances), and for
+//! limits that no argument sets, made small enough to be reached.
 
 use std::io;
 use std::net::SocketAddr;
@@ -45,7 +45,12 @@ impl Inside {
     }
 
     /// With what was decided about single guests.
-    pub fn configured(guests: &[&str], workers: u16, limits: Limits, guest_configs: GuestConfigs) -> Option<Inside> {
+    pub fn configured(
+        guests: &[&str],
+        workers: u16,
+        limits: Limits,
+        guest_configs: GuestConfigs,
+    ) -> Option<Inside> {
         let folder = Folder::with(guests)?;
         let listen = Listen::Address(SocketAddr::from(([127, 0, 0, 1], 0)));
         let guests = folder.path().to_owned();
@@ -56,7 +61,12 @@ impl Inside {
         let log = Log::start(LogFormat::Text, 1_000, lines.clone()).expect("a thread");
         let server = Server::start(&config, log).expect("it starts");
         assert!(server.left_out().is_empty(), "{:?}", server.left_out());
-        Some(Inside { address: server.addresses()[0], server: Some(server), lines, _folder: folder })
+        Some(Inside {
+            address: server.addresses()[0],
+            server: Some(server),
+            lines,
+            _folder: folder,
+        })
     }
 
     pub fn connect(&self) -> Client {
@@ -106,7 +116,8 @@ impl Drop for Inside {
 #[test]
 fn a_held_request_has_no_instance() {
     let Some(inside) = Inside::start(&["snow", "hello"], 2, Limits::default()) else { return };
-    let held: Vec<Client> = (0..50).flat_map(|_| [inside.ask("/req/"), inside.ask("/hold/")]).collect();
+    let held: Vec<Client> =
+        (0..50).flat_map(|_| [inside.ask("/req/"), inside.ask("/hold/")]).collect();
     inside.wait_until("100 are suspended", |counts| counts.suspended == 100);
     let Counts { connections, pendings, instances, .. } = inside.counts();
     assert_eq!((connections, pendings, instances), (100, 100, 0));
@@ -126,7 +137,9 @@ fn clients_that_leave_leave_nothing_behind() {
     let held: Vec<Client> = (0..100).map(|_| inside.ask("/async/?seconds=3600")).collect();
     inside.wait_until("they are suspended", |counts| counts.suspended == 100);
     drop(held);
-    inside.wait_until("nothing is left", |counts| (counts.connections, counts.suspended, counts.pendings) == (0, 0, 0));
+    inside.wait_until("nothing is left", |counts| {
+        (counts.connections, counts.suspended, counts.pendings) == (0, 0, 0)
+    });
 }
 
 /// All slots are taken by guests that compute: some wait, and the others are told to come again.
@@ -146,7 +159,9 @@ fn calls_queue_up_to_a_limit_and_then_clients_are_told() {
     let answers: Vec<_> = clients.iter_mut().map(Client::response).collect();
     let told = |status: u16| answers.iter().filter(|answer| answer.status == status).count();
     assert_eq!((told(200), told(503)), (2, 8));
-    assert!(answers.iter().filter(|a| a.status == 503).all(|a| a.field("retry-after") == Some("1")));
+    assert!(
+        answers.iter().filter(|a| a.status == 503).all(|a| a.field("retry-after") == Some("1"))
+    );
     let mut spins = spins;
     assert_eq!(spins.response().status, 500);
     assert_eq!(inside.connect().get("/hello").status, 200);
@@ -155,7 +170,8 @@ fn calls_queue_up_to_a_limit_and_then_clients_are_told() {
 /// More of them than there are slots: they share all slots but those that are left for others.
 #[test]
 fn guests_that_compute_leave_slots_to_those_that_do_not() {
-    let limits = Limits { worker_calls_started_max: 4, call_running_ms_max: 3_000, ..Limits::default() };
+    let limits =
+        Limits { worker_calls_started_max: 4, call_running_ms_max: 3_000, ..Limits::default() };
     let Some(inside) = Inside::start(&["spin", "hello"], 1, limits) else { return };
     let mut spins: Vec<Client> = (0..10).map(|_| inside.ask("/spin")).collect();
     inside.wait_until("they compute", |counts| counts.instances == 3);
@@ -223,7 +239,8 @@ fn a_client_that_does_not_read_is_dropped() {
     let mut client = inside.connect();
     client.gives_up_writing_after(std::time::Duration::from_secs(1));
     let body = "x".repeat(1 << 20);
-    let request = format!("POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    let request =
+        format!("POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: {}\r\n\r\n{body}", body.len());
     for _ in 0..32 {
         if !client.send_perhaps(request.as_bytes()) {
             break;

@@ -1,8 +1,9 @@
-//! The walls that the compiler does not hold: which file may use what, how long a file may be, and whether
-//! ARCHITECTURE.md shows the crates as their `Cargo.toml` files have them.
+//! The walls that the compiler does not hold: which file may use what, how long a file may be, and
+//! whether ARCHITECTURE.md shows the crates as their `Cargo.toml` files have them.
 //!
-//! What one crate may see of the others stands in its `Cargo.toml`. The rules here are about what any crate could have
-//! without asking: clocks, sockets, std's locks; and about files within a crate.
+//! What one crate may see of the others stands in its `Cargo.toml`. The rules here are about what
+//! any crate could have without asking: clocks, sockets, std's locks; and about files within a
+//! crate.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,7 +11,8 @@ use std::path::{Path, PathBuf};
 
 use crate::harness::workspace;
 
-/// A rule about words in source files. Files are named from `host/`; a name that ends in `/` is a folder with all below it.
+/// A rule about words in source files. Files are named from `host/`; a name that ends in `/` is a
+/// folder with all below it.
 struct Rule {
     within: &'static [&'static str],
     except: &'static [&'static str],
@@ -23,7 +25,8 @@ const FILE_LINES_MAX: usize = 400;
 /// Lines that the root of a crate may have.
 const ROOT_LINES_MAX: usize = 150;
 
-const CLOCKS_AND_SOCKETS: &[&str] = &["Instant", "SystemTime", "TcpStream", "TcpListener", "UdpSocket", "getrandom"];
+const CLOCKS_AND_SOCKETS: &[&str] =
+    &["Instant", "SystemTime", "TcpStream", "TcpListener", "UdpSocket", "getrandom"];
 
 const RULES: &[Rule] = &[
     Rule {
@@ -39,7 +42,14 @@ const RULES: &[Rule] = &[
         why: "one file decides how changes of files are told, so that another library can take its place",
     },
     Rule {
-        within: &["core/", "http/", "config/", "worker/", "tools/src/dev/queue.rs", "server/src/deploy/debounce.rs"],
+        within: &[
+            "core/",
+            "http/",
+            "config/",
+            "worker/",
+            "tools/src/dev/queue.rs",
+            "server/src/deploy/debounce.rs",
+        ],
         except: &[],
         words: CLOCKS_AND_SOCKETS,
         why: "values and mechanisms are handed time, bytes and randomness, so that a table or a seed can drive them",
@@ -95,12 +105,15 @@ fn every_file_keeps_to_its_room() {
     assert!(files.len() > 20, "the host's source is in {}", root.display());
     let mut broken = Vec::new();
     for rule in RULES {
-        let within = files.iter().filter(|file| is_in(file, rule.within) && !is_in(file, rule.except));
+        let within =
+            files.iter().filter(|file| is_in(file, rule.within) && !is_in(file, rule.except));
         for file in within {
             let text = fs::read_to_string(root.join(file)).expect("source is text");
             for (number, code) in code(&text) {
                 let words = rule.words.iter().filter(|word| mentions(code, word));
-                broken.extend(words.map(|word| format!("{file}:{number} uses `{word}`: {}", rule.why)));
+                broken.extend(
+                    words.map(|word| format!("{file}:{number} uses `{word}`: {}", rule.why)),
+                );
             }
         }
     }
@@ -113,7 +126,10 @@ fn every_rule_is_about_files_that_are_there() {
     let root = workspace().join("host");
     let files = files(&root);
     for name in RULES.iter().flat_map(|rule| rule.within.iter().chain(rule.except)) {
-        assert!(files.iter().any(|file| is_in(file, &[name])) || root.join(name).exists(), "{name} is not there");
+        assert!(
+            files.iter().any(|file| is_in(file, &[name])) || root.join(name).exists(),
+            "{name} is not there"
+        );
     }
 }
 
@@ -147,7 +163,8 @@ fn files_are_short_and_roots_are_shorter() {
 /// The figure in ARCHITECTURE.md is a list of lines such as `snow-config -> snow-core snow-http`.
 #[test]
 fn architecture_shows_the_crates_as_they_are() {
-    let text = fs::read_to_string(workspace().join("ARCHITECTURE.md")).expect("ARCHITECTURE.md is there");
+    let text =
+        fs::read_to_string(workspace().join("ARCHITECTURE.md")).expect("ARCHITECTURE.md is there");
     let figure = text.split("<!-- the crates -->").nth(1).and_then(|rest| rest.split("```").nth(1));
     let figure = figure.expect("ARCHITECTURE.md has a fenced block after `<!-- the crates -->`");
     let shown: BTreeMap<String, Vec<String>> =
@@ -155,11 +172,15 @@ fn architecture_shows_the_crates_as_they_are() {
     let mut found = BTreeMap::new();
     for room in fs::read_dir(workspace().join("host")).expect("host/ can be read") {
         let manifest = room.expect("host/ can be read").path().join("Cargo.toml");
-        let text = fs::read_to_string(&manifest).unwrap_or_else(|error| panic!("{}: {error}", manifest.display()));
+        let text = fs::read_to_string(&manifest)
+            .unwrap_or_else(|error| panic!("{}: {error}", manifest.display()));
         let name = text.lines().find_map(|line| line.strip_prefix("name = "));
         let name = name.expect("a package has a name").trim_matches('"').to_owned();
         let dependencies = text.lines().filter_map(|line| line.strip_suffix(".workspace = true"));
-        let own = dependencies.filter(|name| name.starts_with("snow-")).map(str::to_owned).collect::<Vec<_>>();
+        let own = dependencies
+            .filter(|name| name.starts_with("snow-"))
+            .map(str::to_owned)
+            .collect::<Vec<_>>();
         found.insert(name, own);
     }
     assert_eq!(shown, found);
@@ -177,12 +198,14 @@ fn files(root: &Path) -> Vec<String> {
         for entry in fs::read_dir(root.join(&folder)).expect("the source can be read") {
             let entry = entry.expect("the source can be read");
             let path = folder.join(entry.file_name());
-            let is_test =
-                path.file_stem().is_some_and(|stem| stem == "tests" || stem == "benches" || stem == "template");
+            let is_test = path
+                .file_stem()
+                .is_some_and(|stem| stem == "tests" || stem == "benches" || stem == "template");
             match entry.path().is_dir() {
                 _ if is_test => {}
                 true => folders.push(path),
-                false => files.extend(path.to_str().filter(|path| path.ends_with(".rs")).map(str::to_owned)),
+                false => files
+                    .extend(path.to_str().filter(|path| path.ends_with(".rs")).map(str::to_owned)),
             }
         }
     }
@@ -191,7 +214,9 @@ fn files(root: &Path) -> Vec<String> {
 }
 
 fn is_in(file: &str, names: &[&str]) -> bool {
-    let is = |name: &&str| *name == "./" || file == *name || (name.ends_with('/') && file.starts_with(*name));
+    let is = |name: &&str| {
+        *name == "./" || file == *name || (name.ends_with('/') && file.starts_with(*name))
+    };
     names.iter().any(is)
 }
 
@@ -199,16 +224,22 @@ fn is_in(file: &str, names: &[&str]) -> bool {
 fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let lines = text.lines().enumerate().take_while(|(_, line)| *line != "#[cfg(test)]");
     lines.map(|(index, line)| {
-        let comment = if line.trim_start().starts_with("//") { 0 } else { line.find(" // ").unwrap_or(line.len()) };
+        let comment = if line.trim_start().starts_with("//") {
+            0
+        } else {
+            line.find(" // ").unwrap_or(line.len())
+        };
         (index + 1, &line[..comment])
     })
 }
 
 /// Whether a word stands in a line of code as a word of its own, or as the beginning of a path.
 fn mentions(code: &str, word: &str) -> bool {
-    let is_part = |character: Option<char>| character.is_some_and(|c| c.is_alphanumeric() || c == '_');
+    let is_part =
+        |character: Option<char>| character.is_some_and(|c| c.is_alphanumeric() || c == '_');
     code.match_indices(word).any(|(at, _)| {
         let (before, after) = (&code[..at], &code[at + word.len()..]);
-        !is_part(before.chars().next_back()) && (word.ends_with("::") || !is_part(after.chars().next()))
+        !is_part(before.chars().next_back())
+            && (word.ends_with("::") || !is_part(after.chars().next()))
     })
 }

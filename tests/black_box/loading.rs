@@ -1,4 +1,5 @@
-//! Files in the guests folder that are no guests: each is left out with a reason, and the others serve.
+//! Files in the guests folder that are no guests: each is left out with a reason, and the others
+//! serve.
 
 use std::fs;
 use std::process::Output;
@@ -125,10 +126,18 @@ fn run_ends_if_nothing_can_be_served() {
     let folder = Folder::new();
     folder.add("noise.wasm", b"noise");
     folder.add("more.wat", b"(module");
-    let output = run(["run".as_ref(), folder.path().as_os_str(), "--listen".as_ref(), "127.0.0.1:0".as_ref()]);
+    let output = run([
+        "run".as_ref(),
+        folder.path().as_os_str(),
+        "--listen".as_ref(),
+        "127.0.0.1:0".as_ref(),
+    ]);
     let text = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{text}");
-    assert!(text.contains("noise.wasm is left out") && text.contains("more.wat is left out"), "{text}");
+    assert!(
+        text.contains("noise.wasm is left out") && text.contains("more.wat is left out"),
+        "{text}"
+    );
     assert!(text.contains("error: no guest in"), "{text}");
     assert!(output.stdout.is_empty(), "it never listened");
 }

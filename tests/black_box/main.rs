@@ -1,7 +1,7 @@
 //! snow-host from the outside: the program as a child process, real sockets, real guests.
 //!
-//! Nothing here knows the host's code (`layout` reads it as text). Each test starts a server of its own, on a
-//! free port, with a guests folder of its own; see [`harness`].
+//! Nothing here knows the host's code (`layout` reads it as text). Each test starts a server of its
+//! own, on a free port, with a guests folder of its own; see [`harness`].
 //!
 //! | module | what must hold |
 //! |---|---|
@@ -36,6 +36,7 @@
 mod harness;
 
 mod admin;
+mod admin_socket;
 mod answers;
 mod building;
 mod cache;

@@ -1,5 +1,5 @@
-//! Malformed, oversized, truncated, smuggled and slow requests: the right status, the connection closed, and
-//! nothing else; however the bytes are split.
+//! Malformed, oversized, truncated, smuggled and slow requests: the right status, the connection
+//! closed, and nothing else; however the bytes are split.
 
 use std::time::{Duration, Instant};
 
@@ -91,7 +91,11 @@ fn samples() -> Vec<Sample> {
     add(400, b"GET /hello HTTP/1.1\nhost: a\n\n".to_vec());
     add(431, format!("GET /hello HTTP/1.1\r\nhost: a\r\n{}\r\n", "x: y\r\n".repeat(100)).into());
     add(431, format!("GET /hello HTTP/1.1\r\nhost: a\r\nx: {}\r\n\r\n", "v".repeat(70_000)).into());
-    add(431, format!("GET /hello HTTP/1.1\r\nhost: a\r\nconnection: {}y\r\n\r\n", "x,".repeat(50)).into());
+    add(
+        431,
+        format!("GET /hello HTTP/1.1\r\nhost: a\r\nconnection: {}y\r\n\r\n", "x,".repeat(50))
+            .into(),
+    );
 
     // The framing of bodies: what one reader ends here and another there.
     for (fields, status) in [
@@ -128,9 +132,16 @@ fn samples() -> Vec<Sample> {
         ("expect: 200-ok", 417),
         ("expect: 100-continue, x", 417),
     ] {
-        add(status, format!("POST /echo HTTP/1.1\r\nhost: a\r\n{fields}\r\n\r\n0\r\n\r\n{SMUGGLED}").into());
+        add(
+            status,
+            format!("POST /echo HTTP/1.1\r\nhost: a\r\n{fields}\r\n\r\n0\r\n\r\n{SMUGGLED}").into(),
+        );
     }
-    add(400, format!("POST /echo HTTP/1.0\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n{SMUGGLED}").into());
+    add(
+        400,
+        format!("POST /echo HTTP/1.0\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n{SMUGGLED}")
+            .into(),
+    );
 
     // Chunks.
     for (chunks, status) in [
@@ -161,7 +172,10 @@ fn samples() -> Vec<Sample> {
     }
     let head = "POST /echo HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n";
     add(400, format!("{head}1;{}\r\na\r\n0\r\n\r\n", "x".repeat(300)).into());
-    add(400, format!("{head}{}0\r\n\r\n", format!("1;{}\r\na\r\n", "x".repeat(200)).repeat(100)).into());
+    add(
+        400,
+        format!("{head}{}0\r\n\r\n", format!("1;{}\r\na\r\n", "x".repeat(200)).repeat(100)).into(),
+    );
     add(431, format!("{head}0\r\nx: {}\r\n\r\n", "y".repeat(9_000)).into());
 
     // What is no HTTP at all.
@@ -181,7 +195,8 @@ impl Sample {
 
     /// Where to split it in two: around every line end, and here and there.
     fn splits(&self) -> Vec<usize> {
-        let ends = (0..self.bytes.len()).filter(|&at| self.bytes[at] == b'\r' || self.bytes[at] == b'\n');
+        let ends =
+            (0..self.bytes.len()).filter(|&at| self.bytes[at] == b'\r' || self.bytes[at] == b'\n');
         let around = ends.flat_map(|at| [at, at + 1]).take(24);
         let here_and_there = (1..6).map(|part| self.bytes.len() * part / 6);
         let mut splits: Vec<usize> =
@@ -193,7 +208,12 @@ impl Sample {
 
     /// Sent in these pieces on a connection of its own, perhaps behind a good request.
     #[track_caller]
-    fn is_refused<'a>(&self, server: &Server, before: &str, pieces: impl Iterator<Item = &'a [u8]>) {
+    fn is_refused<'a>(
+        &self,
+        server: &Server,
+        before: &str,
+        pieces: impl Iterator<Item = &'a [u8]>,
+    ) {
         let mut client = server.connect();
         client.send(before);
         // The answer may come before the last piece is sent.
@@ -215,7 +235,11 @@ fn each_gets_its_status_and_the_connection_closes() {
     let Some(server) = server() else { return };
     for sample in samples() {
         sample.is_refused(&server, "", std::iter::once(&sample.bytes[..]));
-        sample.is_refused(&server, "GET /hello HTTP/1.1\r\nhost: a\r\n\r\n", std::iter::once(&sample.bytes[..]));
+        sample.is_refused(
+            &server,
+            "GET /hello HTTP/1.1\r\nhost: a\r\n\r\n",
+            std::iter::once(&sample.bytes[..]),
+        );
     }
     server.still_serves();
 }
@@ -241,7 +265,11 @@ fn a_truncated_request_gets_no_answer() {
     let Some(server) = server() else { return };
     let head = "POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\n";
     let chunked = "POST /echo HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n";
-    let whole = [format!("{head}0123456789"), format!("{chunked}3\r\nabc\r\n0\r\nx: y\r\n\r\n"), SMUGGLED.to_owned()];
+    let whole = [
+        format!("{head}0123456789"),
+        format!("{chunked}3\r\nabc\r\n0\r\nx: y\r\n\r\n"),
+        SMUGGLED.to_owned(),
+    ];
     for request in &whole {
         for end in 1..request.len() {
             let mut client = server.connect();
@@ -259,7 +287,9 @@ fn slow_clients_are_timed_out_and_disturb_nobody() {
     let Some(server) = server() else { return };
     let begin = |index: usize| {
         let mut client = server.connect();
-        client.send(["G", "GET /hello HTT", "GET /hello HTTP/1.1\r\nhost: a\r\n", "\r\n\r"][index % 4]);
+        client.send(
+            ["G", "GET /hello HTT", "GET /hello HTTP/1.1\r\nhost: a\r\n", "\r\n\r"][index % 4],
+        );
         client
     };
     let started = Instant::now();
@@ -279,7 +309,8 @@ fn slow_clients_are_timed_out_and_disturb_nobody() {
     assert!(took >= Duration::from_secs(9) && took < Duration::from_secs(30), "{took:?}");
 }
 
-/// A client that never reads its answers: what waits for it is bounded, so it is no longer read from.
+/// A client that never reads its answers: what waits for it is bounded, so it is no longer read
+/// from.
 #[test]
 fn a_client_that_does_not_read_is_not_served_for_ever() {
     let Some(server) = server() else { return };
@@ -287,10 +318,14 @@ fn a_client_that_does_not_read_is_not_served_for_ever() {
     deaf.gives_up_writing_after(Duration::from_secs(2));
     let requests = SMUGGLED.repeat(1_000);
     let mut sent_bytes = 0;
-    // The kernel's buffers, of both sides and both directions, take some 10 MB; 200 MB would be everything.
+    // The kernel's buffers, of both sides and both directions, take some 10 MB; 200 MB would be
+    // everything.
     while sent_bytes < 200 << 20 && deaf.send_perhaps(requests.as_bytes()) {
         sent_bytes += requests.len();
     }
-    assert!(sent_bytes < 200 << 20, "{sent_bytes} bytes of requests were taken from who reads no answer");
+    assert!(
+        sent_bytes < 200 << 20,
+        "{sent_bytes} bytes of requests were taken from who reads no answer"
+    );
     server.still_serves();
 }

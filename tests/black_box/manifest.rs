@@ -1,4 +1,5 @@
-//! `snow.toml`: what a deployer decides is in force, and what makes no sense is said before anything is served.
+//! `snow.toml`: what a deployer decides is in force, and what makes no sense is said before
+//! anything is served.
 
 use std::fs;
 use std::process::{Command, Output, Stdio};
@@ -6,7 +7,8 @@ use std::process::{Command, Output, Stdio};
 use crate::harness::{Client, Folder, Server, Setup, eventually, program, run, source};
 use crate::pendings::{Asked, wait};
 
-/// `hello`, and `probe` twice: as the guests `a` and `b`, with routes below `/guest-a/` and `/guest-b/`.
+/// `hello`, and `probe` twice: as the guests `a` and `b`, with routes below `/guest-a/` and
+/// `/guest-b/`.
 fn folder(manifest: &str) -> Option<Folder> {
     let folder = Folder::with(&["hello"])?;
     let a = fs::read(source("probe")?).expect("a guest can be read");
@@ -47,7 +49,10 @@ fn without_grants_the_folder_is_one_domain_of_trust() {
         let (mut client, _) = wait(&server, "/guest-a/wait/orders/1");
         assert_eq!(says(&server, "/guest-b/waiting/orders/1"), "1");
         assert_eq!(says(&server, "/guest-b/next/orders/1?status=203&body=b"), "Ok(true)");
-        assert_eq!((client.response().status, says(&server, "/guest-b/all/orders/1")), (203, "Ok(0)".into()));
+        assert_eq!(
+            (client.response().status, says(&server, "/guest-b/all/orders/1")),
+            (203, "Ok(0)".into())
+        );
         let (mut client, token) = wait(&server, "/guest-a/wait");
         assert_eq!(says(&server, &format!("/guest-b/token/{token}?body=b")), "Ok(())");
         assert_eq!(client.response().text(), "b");
@@ -59,8 +64,17 @@ fn a_key_that_was_not_granted_is_denied() {
     let Some(server) = serve(GRANTS) else { return };
     let (mut client, _) = wait(&server, "/guest-a/wait/orders/1/2");
     assert_eq!(says(&server, "/guest-a/wait/users"), "Denied");
-    assert_eq!(says(&server, "/guest-b/wait/orders/1/2"), "Denied", "who settles may not wait there");
-    for denied in ["/guest-a/next/orders/1/2", "/guest-a/all/orders/1/2", "/guest-b/next/own", "/guest-b/all/orders"] {
+    assert_eq!(
+        says(&server, "/guest-b/wait/orders/1/2"),
+        "Denied",
+        "who settles may not wait there"
+    );
+    for denied in [
+        "/guest-a/next/orders/1/2",
+        "/guest-a/all/orders/1/2",
+        "/guest-b/next/own",
+        "/guest-b/all/orders",
+    ] {
         assert_eq!(says(&server, &format!("{denied}?given=x")), "Err(Denied)", "{denied}");
     }
     client.is_silent();
@@ -70,12 +84,18 @@ fn a_key_that_was_not_granted_is_denied() {
     // Who may wait or settle there may count; nobody else.
     let (_held, _) = wait(&server, "/guest-a/wait/orders/2");
     let (_own, _) = wait(&server, "/guest-a/wait/own");
-    for (target, count) in [("a/waiting/orders/2", "1"), ("b/waiting/orders/2", "1"), ("b/waiting/own", "0")] {
+    for (target, count) in
+        [("a/waiting/orders/2", "1"), ("b/waiting/orders/2", "1"), ("b/waiting/own", "0")]
+    {
         assert_eq!(says(&server, &format!("/guest-{target}")), count, "{target}");
     }
     // Without a key nothing is needed to wait.
     let (mut client, token) = wait(&server, "/guest-b/wait");
-    assert_eq!(says(&server, &format!("/guest-a/token/{token}?given=x")), "Ok(())", "a token is a capability");
+    assert_eq!(
+        says(&server, &format!("/guest-a/token/{token}?given=x")),
+        "Ok(())",
+        "a token is a capability"
+    );
     assert_eq!(client.response().text(), "x");
 }
 
@@ -96,20 +116,39 @@ fn a_response_to_anothers_client_needs_a_grant() {
     let Some(server) = serve(GRANTS) else { return };
     let (mut client, token) = wait(&server, "/guest-a/wait/orders/1");
     for denied in ["next/orders/1", "all/orders/1", &format!("token/{token}")] {
-        assert_eq!(says(&server, &format!("/guest-b/{denied}?status=203&body=b")), "Err(Denied)", "{denied}");
+        assert_eq!(
+            says(&server, &format!("/guest-b/{denied}?status=203&body=b")),
+            "Err(Denied)",
+            "{denied}"
+        );
     }
     client.is_silent();
-    assert_eq!(says(&server, &format!("/guest-a/token/{token}?status=203&body=a")), "Ok(())", "its own client");
+    assert_eq!(
+        says(&server, &format!("/guest-a/token/{token}?status=203&body=a")),
+        "Ok(())",
+        "its own client"
+    );
     assert_eq!(client.response().status, 203);
-    assert_eq!(says(&server, &format!("/guest-b/token/{token}?body=b")), "Err(Unknown)", "it is over");
+    assert_eq!(
+        says(&server, &format!("/guest-b/token/{token}?body=b")),
+        "Err(Unknown)",
+        "it is over"
+    );
     let (mut client, _) = wait(&server, "/guest-a/wait/own");
-    assert_eq!(says(&server, "/guest-a/next/own?status=203&body=a"), "Ok(true)", "nobody else waits under that key");
+    assert_eq!(
+        says(&server, "/guest-a/next/own?status=203&body=a"),
+        "Ok(true)",
+        "nobody else waits under that key"
+    );
     assert_eq!(client.response().status, 203);
 
     let Some(server) = serve(&format!("{GRANTS}responds = true\n")) else { return };
     let (mut client, _) = wait(&server, "/guest-a/wait/orders/1");
     assert_eq!(says(&server, "/guest-b/next/orders/1?status=203&body=b"), "Ok(true)");
-    assert_eq!((client.response().status, says(&server, "/guest-b/next/own?body=b")), (203, "Err(Denied)".into()));
+    assert_eq!(
+        (client.response().status, says(&server, "/guest-b/next/own?body=b")),
+        (203, "Err(Denied)".into())
+    );
     let (mut client, token) = wait(&server, "/guest-a/wait");
     assert_eq!(says(&server, &format!("/guest-b/token/{token}?status=204")), "Ok(())");
     assert_eq!(client.response().status, 204);
@@ -117,7 +156,10 @@ fn a_response_to_anothers_client_needs_a_grant() {
 
 #[test]
 fn each_guest_has_its_own_pendings() {
-    let Some(server) = serve("[limits]\nguest_pendings_max = 3\n[guest.a]\npendings_max = 2\n") else { return };
+    let Some(server) = serve("[limits]\nguest_pendings_max = 3\n[guest.a]\npendings_max = 2\n")
+    else {
+        return;
+    };
     let held = [wait(&server, "/guest-a/wait/k"), wait(&server, "/guest-a/wait")];
     assert_eq!(says(&server, "/guest-a/wait"), "Limit");
     let others: Vec<_> = (0..3).map(|_| wait(&server, "/guest-b/wait/k")).collect();
@@ -131,7 +173,10 @@ fn each_guest_has_its_own_pendings() {
     assert_eq!(says(&server, "/guest-a/wait"), "Limit");
     drop(second);
     let _fourth = waits_in_the_end(&server, "/guest-a/wait");
-    assert_eq!((says(&server, "/guest-a/wait"), says(&server, "/guest-b/wait")), ("Limit".into(), "Limit".into()));
+    assert_eq!(
+        (says(&server, "/guest-a/wait"), says(&server, "/guest-b/wait")),
+        ("Limit".into(), "Limit".into())
+    );
     drop(others);
 }
 
@@ -141,9 +186,11 @@ fn waits_in_the_end(server: &Server, target: &str) -> Client {
     eventually("there is room", || {
         let mut asked = Asked::new(server, "GET", target);
         // Its token is told before its wait begins, and nothing is told if there is no room.
-        let waits = eventually("it waits or is answered", || match asked.tokens(&server.log_by_now()).as_slice() {
-            [] => (!asked.client.nothing_yet()).then_some(false),
-            _ => Some(true),
+        let waits = eventually("it waits or is answered", || {
+            match asked.tokens(&server.log_by_now()).as_slice() {
+                [] => (!asked.client.nothing_yet()).then_some(false),
+                _ => Some(true),
+            }
         });
         if waits {
             return Some(asked.client);
@@ -156,8 +203,15 @@ fn waits_in_the_end(server: &Server, target: &str) -> Client {
 #[test]
 fn all_guests_together_have_a_limit() {
     let Some(server) = serve("[limits]\npendings_max = 3\n") else { return };
-    let _held = [wait(&server, "/guest-a/wait"), wait(&server, "/guest-b/wait"), wait(&server, "/guest-a/wait")];
-    assert_eq!((says(&server, "/guest-a/wait"), says(&server, "/guest-b/wait/k")), ("Limit".into(), "Limit".into()));
+    let _held = [
+        wait(&server, "/guest-a/wait"),
+        wait(&server, "/guest-b/wait"),
+        wait(&server, "/guest-a/wait"),
+    ];
+    assert_eq!(
+        (says(&server, "/guest-a/wait"), says(&server, "/guest-b/wait/k")),
+        ("Limit".into(), "Limit".into())
+    );
     server.still_serves();
 }
 
@@ -175,9 +229,15 @@ fn settlements_have_a_length() {
         assert_eq!(says(&server, &format!("/guest-a/settlements/{bytes}")), said, "{bytes}");
     }
     let (mut client, token) = wait(&server, "/guest-a/wait");
-    assert_eq!(says(&server, &format!("/guest-b/token/{token}?given={}", "x".repeat(101))), "Err(Limit)");
+    assert_eq!(
+        says(&server, &format!("/guest-b/token/{token}?given={}", "x".repeat(101))),
+        "Err(Limit)"
+    );
     client.is_silent();
-    assert_eq!(says(&server, &format!("/guest-b/token/{token}?given={}", "x".repeat(100))), "Ok(())");
+    assert_eq!(
+        says(&server, &format!("/guest-b/token/{token}?given={}", "x".repeat(100))),
+        "Ok(())"
+    );
     assert_eq!(client.response().body.len(), 100);
 }
 
@@ -185,7 +245,10 @@ fn settlements_have_a_length() {
 fn settlements_have_a_length_by_default() {
     let Some(server) = serve("") else { return };
     let said = says(&server, "/guest-a/settlements/1048576");
-    assert!(said.starts_with("Ok(()) Ok(true) Ok(0), Ok(()) Ok(true) Ok(0), Err(Limit) "), "{said}");
+    assert!(
+        said.starts_with("Ok(()) Ok(true) Ok(0), Ok(()) Ok(true) Ok(0), Err(Limit) "),
+        "{said}"
+    );
     assert!(!says(&server, "/guest-a/settlements/1048577").contains("Ok"));
 }
 
@@ -199,7 +262,11 @@ fn suspended_requests_have_a_limit_and_running_ones_go_on() {
         assert_eq!((refused.status, refused.field("retry-after")), (503, Some("1")));
         server.still_serves();
     }
-    assert_eq!(says(&server, "/guest-b/waiting/k"), "1", "what the refused ones had created is gone");
+    assert_eq!(
+        says(&server, "/guest-b/waiting/k"),
+        "1",
+        "what the refused ones had created is gone"
+    );
     let [(mut first, _), (mut second, token)] = held;
     assert_eq!(says(&server, "/guest-b/next/k?given=x"), "Ok(true)");
     assert_eq!(first.response().text(), "x");
@@ -224,7 +291,11 @@ fn limits_of_http_and_of_calls_are_set_too() {
 fn it_counts_for_one_guest_of_the_folder_too() {
     let Some(folder) = folder("[limits]\npendings_per_call_max = 5\n[guest.b]\n") else { return };
     let mut command = Command::new(program());
-    command.arg("run").arg(folder.path().join("a.wasm")).args(["--listen", "127.0.0.1:0"]).stdin(Stdio::null());
+    command
+        .arg("run")
+        .arg(folder.path().join("a.wasm"))
+        .args(["--listen", "127.0.0.1:0"])
+        .stdin(Stdio::null());
     let server = Server::spawn(&mut command, folder);
     assert_eq!(says(&server, "/many"), "5, then Limit");
     assert!(!server.log_by_now().contains("guest.b"), "its neighbour is not missed");
@@ -238,7 +309,9 @@ fn a_table_of_no_guest_is_a_warning() {
     let server = Setup::new(folder).start();
     server.log.until(&["[guest.helo]", "did you mean `hello`?", "[guest.hello-world-service]"]);
     let log = server.log_by_now();
-    let warnings = log.lines().filter(|line| line.contains("warn") && line.contains("there is no guest of that name"));
+    let warnings = log
+        .lines()
+        .filter(|line| line.contains("warn") && line.contains("there is no guest of that name"));
     assert_eq!(warnings.count(), 2, "one that can't be loaded is there:\n{log}");
     server.still_serves();
 }
@@ -258,7 +331,8 @@ fn refuses(arguments: &[&std::ffi::OsStr], words: &[&str]) {
 fn what_makes_no_sense_is_said_before_anything_is_served() {
     let folder = Folder::with(&["hello"]).expect("it needs no toolchain");
     let (path, file) = (folder.path().as_os_str(), folder.path().join("hello.wat"));
-    let run: [&std::ffi::OsStr; 4] = ["run".as_ref(), path, "--listen".as_ref(), "127.0.0.1:0".as_ref()];
+    let run: [&std::ffi::OsStr; 4] =
+        ["run".as_ref(), path, "--listen".as_ref(), "127.0.0.1:0".as_ref()];
     for (manifest, words) in [
         ("[limits]\npending_max = 1\n", &["snow.toml:2:1: ", "did you mean `pendings_max`?"][..]),
         ("[limits]\npendings_max = 'x'\n", &["snow.toml:2:16: ", "takes an integer"]),
@@ -276,6 +350,9 @@ fn what_makes_no_sense_is_said_before_anything_is_served() {
     folder.add("snow.toml", &vec![b'#'; (1 << 20) + 1]);
     refuses(&run, &["snow.toml has 1048577 bytes"]);
     // The largest that the ranges allow is started with, too.
-    folder.add("snow.toml", b"[limits]\nworker_calls_started_max = 1024\ncall_memory_bytes_max = 4294967296\n");
+    folder.add(
+        "snow.toml",
+        b"[limits]\nworker_calls_started_max = 1024\ncall_memory_bytes_max = 4294967296\n",
+    );
     Setup::new(folder).start().still_serves();
 }

@@ -13,7 +13,13 @@ fn text(bytes: &[u8]) -> &str {
 /// Runs `snow-host new rust NAME --in FOLDER`.
 #[track_caller]
 fn new(name: &str, folder: &Folder) -> Output {
-    run(["new".as_ref(), "rust".as_ref(), name.as_ref(), "--in".as_ref(), folder.path().as_os_str()])
+    run([
+        "new".as_ref(),
+        "rust".as_ref(),
+        name.as_ref(),
+        "--in".as_ref(),
+        folder.path().as_os_str(),
+    ])
 }
 
 #[track_caller]
@@ -36,14 +42,23 @@ fn a_new_guest_builds_and_passes_its_own_cases_and_serves() {
     folder.add(".cargo/config.toml", format!("[build]\ntarget-dir = {target:?}\n").as_bytes());
     let made = new("my-shop", &folder);
     assert!(made.status.success(), "{}", text(&made.stderr));
-    for words in ["unpacked the SDK into ", "created ", "snow-host build ", "snow-host test ", "snow-host run "] {
+    for words in [
+        "unpacked the SDK into ",
+        "created ",
+        "snow-host build ",
+        "snow-host test ",
+        "snow-host run ",
+    ] {
         assert!(text(&made.stdout).contains(words), "{words:?} is not in:\n{}", text(&made.stdout));
     }
     let built = run(["test".as_ref(), folder.path().as_os_str(), "--build".as_ref()]);
     let (out, err) = (text(&built.stdout), text(&built.stderr));
     assert_eq!(built.status.code(), Some(0), "{out}{err}");
     assert!(err.contains("built my-shop -> ") && !err.contains("warning"), "{err}");
-    assert!(out.contains("ok     my-shop: greets by name (") && out.ends_with("5 passed, 0 failed\n"), "{out}");
+    assert!(
+        out.contains("ok     my-shop: greets by name (") && out.ends_with("5 passed, 0 failed\n"),
+        "{out}"
+    );
 
     let server = Setup::new(folder).start();
     assert_eq!(server.get("/my-shop/hello/ada").text(), "hello ada");
@@ -61,16 +76,24 @@ fn a_new_guest_builds_and_passes_its_own_cases_and_serves() {
 fn the_sdk_is_unpacked_once() {
     let folder = Folder::new();
     let first = new("one", &folder);
-    assert!(first.status.success() && text(&first.stdout).contains("unpacked"), "{}", text(&first.stderr));
+    assert!(
+        first.status.success() && text(&first.stdout).contains("unpacked"),
+        "{}",
+        text(&first.stderr)
+    );
     let second = new("two", &folder);
     assert!(second.status.success(), "{}", text(&second.stderr));
     assert!(!text(&second.stdout).contains("unpacked"), "{}", text(&second.stdout));
     let found: Vec<_> = fs::read_dir(folder.path().join(".snow")).expect("it is there").collect();
     assert_eq!(found.len(), 1, "{found:?}");
     for guest in ["one", "two"] {
-        let manifest = fs::read_to_string(folder.path().join(guest).join("Cargo.toml")).expect("it is there");
+        let manifest =
+            fs::read_to_string(folder.path().join(guest).join("Cargo.toml")).expect("it is there");
         assert!(manifest.contains("path = \"../.snow/sdk-0.1.0/guest-sdk\""), "{manifest}");
-        assert!(manifest.ends_with("[workspace]\n"), "what lies around it does not capture it: {manifest}");
+        assert!(
+            manifest.ends_with("[workspace]\n"),
+            "what lies around it does not capture it: {manifest}"
+        );
     }
 }
 
@@ -80,7 +103,11 @@ fn in_a_workspace_it_becomes_a_member() {
     let workspace = "[workspace]\nmembers = [\"a\"]\n\n[workspace.dependencies]\nsnow-guest = { path = \"sdk\" }\n";
     folder.add("Cargo.toml", workspace.as_bytes());
     let made = new("shop", &folder);
-    assert!(made.status.success() && text(&made.stdout).contains("members"), "{}", text(&made.stderr));
+    assert!(
+        made.status.success() && text(&made.stdout).contains("members"),
+        "{}",
+        text(&made.stderr)
+    );
     let changed = fs::read_to_string(folder.path().join("Cargo.toml")).unwrap();
     assert_eq!(changed, workspace.replace("[\"a\"]", "[\"a\", \"shop\"]"));
     let manifest = fs::read_to_string(folder.path().join("shop/Cargo.toml")).unwrap();
@@ -118,5 +145,8 @@ fn languages_are_listed() {
     let output = run(["new", "rusty", "shop"]);
     assert_eq!(output.status.code(), Some(2));
     let said = text(&output.stderr);
-    assert!(said.contains("possible values: rust") && said.contains("similar value exists: 'rust'"), "{said}");
+    assert!(
+        said.contains("possible values: rust") && said.contains("similar value exists: 'rust'"),
+        "{said}"
+    );
 }

@@ -33,7 +33,9 @@ impl Asked {
 
     /// Those that this log has.
     pub fn tokens(&self, log: &str) -> Vec<String> {
-        log.lines().filter_map(|line| Some(line.split_once(&self.before_token)?.1.to_owned())).collect()
+        log.lines()
+            .filter_map(|line| Some(line.split_once(&self.before_token)?.1.to_owned()))
+            .collect()
     }
 }
 
@@ -41,7 +43,9 @@ impl Asked {
 #[track_caller]
 fn hold(server: &Server, method: &str, target: &str, count: usize) -> Held {
     let asked = Asked::new(server, method, target);
-    let tokens = server.log.find("its tokens", |log| Some(asked.tokens(log)).filter(|tokens| tokens.len() == count));
+    let tokens = server
+        .log
+        .find("its tokens", |log| Some(asked.tokens(log)).filter(|tokens| tokens.len() == count));
     Held { client: asked.client, tokens }
 }
 
@@ -93,8 +97,19 @@ fn a_forged_token_is_unknown() {
             String::from_utf8(bytes).unwrap()
         })
         .collect();
-    forged.extend(["".into(), "0".into(), token[1..].into(), format!("{token}0"), format!("0{token}")]);
-    forged.extend(["f".repeat(token.len()), "0".repeat(token.len()), "-".repeat(token.len()), "%00".into()]);
+    forged.extend([
+        "".into(),
+        "0".into(),
+        token[1..].into(),
+        format!("{token}0"),
+        format!("0{token}"),
+    ]);
+    forged.extend([
+        "f".repeat(token.len()),
+        "0".repeat(token.len()),
+        "-".repeat(token.len()),
+        "%00".into(),
+    ]);
     if token.to_uppercase() != token {
         forged.push(token.to_uppercase());
     }
@@ -136,7 +151,10 @@ fn without_resume_the_settlement_is_the_answer() {
     let (mut client, token) = wait(&server, "/wait");
     assert_eq!(settle(&server, &token, "status=203&name=x-from&value=settle&body=whole"), "ok");
     let answer = client.response();
-    assert_eq!((answer.status, answer.text(), answer.field("x-from")), (203, "whole", Some("settle")));
+    assert_eq!(
+        (answer.status, answer.text(), answer.field("x-from")),
+        (203, "whole", Some("settle"))
+    );
 
     let (mut client, token) = wait(&server, "/wait");
     assert_eq!(settle(&server, &token, "failed=our+secret"), "ok");
@@ -165,9 +183,18 @@ fn with_resume_the_guest_sees_what_came() {
 #[test]
 fn a_settlement_that_is_no_response_is_a_500_to_who_waited() {
     let Some(server) = server() else { return };
-    for with in ["status=99", "name=transfer-encoding&value=chunked", "name=x&value=a%0d%0ab", "status=204&body=x"] {
+    for with in [
+        "status=99",
+        "name=transfer-encoding&value=chunked",
+        "name=x&value=a%0d%0ab",
+        "status=204&body=x",
+    ] {
         let (mut client, token) = wait(&server, "/wait");
-        assert_eq!(settle(&server, &token, with), "ok", "who settles is not to blame for how it is sent");
+        assert_eq!(
+            settle(&server, &token, with),
+            "ok",
+            "who settles is not to blame for how it is sent"
+        );
         assert_eq!(client.response().status, 500, "{with}");
         assert_eq!(client.get("/hello").text(), "hello world", "{with}");
     }
@@ -224,7 +251,11 @@ fn all_waits_for_each_of_them() {
     assert_eq!(settle(&server, &second, "given=b"), "ok");
     client.is_silent();
     assert_eq!(settle(&server, &first, "failed=a"), "ok");
-    assert_eq!(client.response().text(), "Settled failed:a value:b", "in the order they were returned");
+    assert_eq!(
+        client.response().text(),
+        "Settled failed:a value:b",
+        "in the order they were returned"
+    );
 
     // Without `resume`: the first that failed, else the first.
     for (with_first, with_second, status, text) in [
@@ -263,18 +294,24 @@ fn what_is_not_settled_is_handed_back_alive() {
     let (mut client, [first, second]) = two(&server, "/each");
     assert_eq!(settle(&server, &second, "given=b"), "ok");
     client.is_silent();
-    assert_eq!(settle(&server, &first, "given=a"), "ok", "it waits on, in a second suspension, by the same token");
+    assert_eq!(
+        settle(&server, &first, "given=a"),
+        "ok",
+        "it waits on, in a second suspension, by the same token"
+    );
     assert_eq!(client.response().text(), "[Settled - value:b][Settled value:a]");
 }
 
-/// Both are settled with nothing in between: whether one `resume` sees both or two see one each, nothing is lost.
+/// Both are settled with nothing in between: whether one `resume` sees both or two see one each,
+/// nothing is lost.
 #[test]
 fn settlements_close_together_are_all_seen() {
     let Some(server) = server() else { return };
     let mut settler = server.connect();
     for _ in 0..30 {
         let (mut client, [first, second]) = two(&server, "/each");
-        let settle = |token| format!("GET /settle/{token}?given={token} HTTP/1.1\r\nhost: a\r\n\r\n");
+        let settle =
+            |token| format!("GET /settle/{token}?given={token} HTTP/1.1\r\nhost: a\r\n\r\n");
         settler.send([settle(&first), settle(&second)].concat());
         assert_eq!([settler.response().text(), settler.response().text()], ["ok", "ok"]);
         let seen = client.response();

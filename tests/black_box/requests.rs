@@ -57,8 +57,20 @@ fn fields_of_the_connection_are_not_shown() {
          Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nX-T: forged\r\n\r\n",
     );
     let fields: Vec<_> = shown.lines().filter(|line| line.starts_with("field ")).collect();
-    for gone in ["connection", "keep-alive", "te", "trailer", "upgrade", "proxy-connection", "expect", "x-t"] {
-        assert!(!fields.iter().any(|field| field.starts_with(&format!("field {gone}:"))), "{gone}: {fields:?}");
+    for gone in [
+        "connection",
+        "keep-alive",
+        "te",
+        "trailer",
+        "upgrade",
+        "proxy-connection",
+        "expect",
+        "x-t",
+    ] {
+        assert!(
+            !fields.iter().any(|field| field.starts_with(&format!("field {gone}:"))),
+            "{gone}: {fields:?}"
+        );
     }
     assert!(!shown.contains("transfer-encoding"), "{shown}");
     has(&shown, &["field x-end: 2", "body abc"]);
@@ -70,7 +82,10 @@ fn the_authority_is_the_targets_then_the_hosts() {
     let mut client = server.connect();
     let absolute = shown(&mut client, "GET http://one:81/show/a?b HTTP/1.1\r\nhost: two\r\n\r\n");
     has(&absolute, &["authority one:81", "path /show/a", "query Some(\"b\")"]);
-    has(&shown(&mut client, "GET /show/a HTTP/1.1\r\nhost: two\r\n\r\n"), &["authority two", "query None"]);
+    has(
+        &shown(&mut client, "GET /show/a HTTP/1.1\r\nhost: two\r\n\r\n"),
+        &["authority two", "query None"],
+    );
     let old = shown(&mut client, "GET /show/a HTTP/1.0\r\n\r\n");
     has(&old, &["authority "]);
 }
@@ -101,7 +116,8 @@ fn the_request_id_is_one_everywhere() {
     let Some(server) = serve(&["probe"]) else { return };
     let mut client = server.connect();
     let mut made = Vec::new();
-    for given in ["", "x-request-id: has space\r\n", "x-request-id: \r\n", "x-request-id: a\"b\r\n"] {
+    for given in ["", "x-request-id: has space\r\n", "x-request-id: \r\n", "x-request-id: a\"b\r\n"]
+    {
         client.send(format!("GET /show/ HTTP/1.1\r\nhost: a\r\n{given}\r\n"));
         let answer = client.response();
         let id = answer.field("x-request-id").expect("every answer has one").to_owned();
@@ -115,7 +131,10 @@ fn the_request_id_is_one_everywhere() {
 
     let long = format!("x-request-id: {}\r\n", "i".repeat(65));
     client.send(format!("GET /show/ HTTP/1.1\r\nhost: a\r\n{long}\r\n"));
-    assert!(client.response().field("x-request-id").is_some_and(|id| id.len() < 65), "too long an id is replaced");
+    assert!(
+        client.response().field("x-request-id").is_some_and(|id| id.len() < 65),
+        "too long an id is replaced"
+    );
 
     client.send("GET /nowhere HTTP/1.1\r\nhost: a\r\nx-request-id: given-404\r\n\r\n");
     assert_eq!(client.response().field("x-request-id"), Some("given-404"));

@@ -1,4 +1,5 @@
-//! A supervisor keeps the listening socket: one host after another serves on it, and no client notices.
+//! A supervisor keeps the listening socket: one host after another serves on it, and no client
+//! notices.
 
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;

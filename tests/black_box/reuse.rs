@@ -7,7 +7,8 @@ use crate::inside::Inside;
 
 /// Each of these guests has instances for so many calls.
 fn reusing(guests: &[&str], calls: u32) -> GuestConfigs {
-    let config = GuestConfig { instances: Some(Instances::Reuse { calls }), ..GuestConfig::default() };
+    let config =
+        GuestConfig { instances: Some(Instances::Reuse { calls }), ..GuestConfig::default() };
     guests.iter().map(|guest| ((*guest).to_owned(), config.clone())).collect()
 }
 
@@ -43,9 +44,14 @@ fn who_traps_is_not_used_again() {
 #[test]
 fn held_requests_have_no_instance_and_are_resumed_by_any() {
     let Some(inside) = start(&["snow"], 1_000, Limits::default()) else { return };
-    let held: Vec<Client> = (0..50).flat_map(|_| [inside.ask("/req/"), inside.ask("/hold/")]).collect();
+    let held: Vec<Client> =
+        (0..50).flat_map(|_| [inside.ask("/req/"), inside.ask("/hold/")]).collect();
     inside.wait_until("100 are suspended", |counts| counts.suspended == 100);
-    assert!((1..=8).contains(&inside.counts().instances), "those that wait for their next call: {:?}", inside.counts());
+    assert!(
+        (1..=8).contains(&inside.counts().instances),
+        "those that wait for their next call: {:?}",
+        inside.counts()
+    );
     assert_eq!(says(&inside, "/stop-all/?value=x"), "100");
     for mut client in held {
         assert_eq!(client.response().text(), "x");
@@ -65,8 +71,10 @@ fn instances_that_are_idle_never_keep_a_call_from_its_own() {
             inside.wait_until("it waits in place", |counts| counts.suspended == 1);
             client
         });
-        let mut clients: Vec<Client> =
-            ["/hello", "/count", "/waiting/", "/story/1"].iter().map(|target| inside.ask(target)).collect();
+        let mut clients: Vec<Client> = ["/hello", "/count", "/waiting/", "/story/1"]
+            .iter()
+            .map(|target| inside.ask(target))
+            .collect();
         assert!(clients.iter_mut().all(|client| client.response().status == 200), "round {round}");
         assert!(inside.counts().instances <= 3, "{:?}", inside.counts());
         if let Some(mut parked) = parked {
@@ -94,19 +102,29 @@ fn a_wait_that_is_cut_off_takes_its_instance_along() {
     inside.wait_until("nothing is left", |c| (c.suspended, c.pendings, c.instances) == (0, 0, 0));
 }
 
-/// The first call leaves a pending in a global. The next one has its own at the same place among its call's.
+/// The first call leaves a pending in a global. The next one has its own at the same place among
+/// its call's.
 #[test]
 fn a_pending_of_an_earlier_call_is_nothing() {
     let Some(inside) = start(&["keeps"], 1_000, Limits::default()) else { return };
     let mut client = inside.connect();
     for target in ["/keeps/1", "/keeps/2", "/keeps/3"] {
         assert_eq!(client.get("/keeps/0").status, 200);
-        assert_eq!((inside.counts().instances, inside.counts().pendings), (1, 0), "it was released with its call");
+        assert_eq!(
+            (inside.counts().instances, inside.counts().pendings),
+            (1, 0),
+            "it was released with its call"
+        );
         assert_eq!(client.get(target).status, 500, "{target}");
         inside.logs(&[target, "a `pending` of an earlier call was used"]);
-        inside.wait_until("nothing is left", |c| (c.suspended, c.pendings, c.instances) == (0, 0, 0));
+        inside
+            .wait_until("nothing is left", |c| (c.suspended, c.pendings, c.instances) == (0, 0, 0));
     }
-    assert_eq!((client.get("/keeps/0").status, client.get("/keeps/4").status), (200, 200), "it may be dropped");
+    assert_eq!(
+        (client.get("/keeps/0").status, client.get("/keeps/4").status),
+        (200, 200),
+        "it may be dropped"
+    );
 }
 
 /// Dropping the stale one does not release what is at its place now.
@@ -117,7 +135,10 @@ fn a_pending_of_an_earlier_call_ends_no_other() {
     let mut waits = inside.ask("/keeps/6");
     inside.wait_until("it waits", |counts| (counts.suspended, counts.pendings) == (1, 1));
     waits.is_silent();
-    assert_eq!((inside.counts().suspended, inside.counts().pendings, inside.counts().instances), (1, 1, 1));
+    assert_eq!(
+        (inside.counts().suspended, inside.counts().pendings, inside.counts().instances),
+        (1, 1, 1)
+    );
 }
 
 /// A guest that lets its handles lie fills its own table, and only that.

@@ -1,4 +1,5 @@
-//! What was decided about single guests is in force: where they are mounted, what they may take, how many calls they have.
+//! What was decided about single guests is in force: where they are mounted, what they may take,
+//! how many calls they have.
 
 use std::time::Duration;
 
@@ -19,12 +20,16 @@ fn calls(calls_max: u32) -> GuestConfig {
     GuestConfig { calls_max: Some(calls_max), ..GuestConfig::default() }
 }
 
-// ---- Mount -----------------------------------------------------------------------------------------------
+// ---- Mount
+// -----------------------------------------------------------------------------------------------
 
 #[test]
 fn a_mounted_guest_answers_below_its_prefix_and_nowhere_else() {
     let configs = configs([("hello", mounted("/shop")), ("probe", mounted("/a.b/c"))]);
-    let Some(inside) = Inside::configured(&["hello", "probe"], 1, Limits::default(), configs) else { return };
+    let Some(inside) = Inside::configured(&["hello", "probe"], 1, Limits::default(), configs)
+    else {
+        return;
+    };
     let mut client = inside.connect();
     for (target, status) in [
         ("/shop/hello", 200),
@@ -43,7 +48,8 @@ fn a_mounted_guest_answers_below_its_prefix_and_nowhere_else() {
     assert!(shown.contains("params \"x\" "), "{shown}");
     let kept = client.get("/a.b/c/keep").text().to_owned();
     assert!(kept.contains("\npath /keep\n"), "in `resume` too: {kept}");
-    let routes: Vec<String> = inside.server().deployment().router.entries().map(|entry| entry.pattern()).collect();
+    let routes: Vec<String> =
+        inside.server().deployment().router.entries().map(|entry| entry.pattern()).collect();
     assert_eq!((routes[0].as_str(), routes[1].as_str()), ("/shop/hello", "/a.b/c/wait"));
 }
 
@@ -52,17 +58,29 @@ fn two_guests_with_one_pattern_do_not_conflict_below_different_prefixes() {
     let Some(inside) = Inside::start(&["snow", "tornado"], 1, Limits::default()) else { return };
     let conflicts = inside.server().deployment().conflicts();
     let configs = configs([("snow", mounted("/snow"))]);
-    let Some(inside) = Inside::configured(&["snow", "tornado"], 1, Limits::default(), configs) else { return };
-    assert!(inside.server().deployment().conflicts().is_empty(), "without prefixes there were {conflicts:?}");
+    let Some(inside) = Inside::configured(&["snow", "tornado"], 1, Limits::default(), configs)
+    else {
+        return;
+    };
+    assert!(
+        inside.server().deployment().conflicts().is_empty(),
+        "without prefixes there were {conflicts:?}"
+    );
     assert_eq!(inside.connect().get("/snow/waiting/").text(), "0");
 }
 
-// ---- Limits ----------------------------------------------------------------------------------------------
+// ---- Limits
+// ----------------------------------------------------------------------------------------------
 
 #[test]
 fn each_guest_has_its_own_memory() {
-    let configs = configs([("eat", GuestConfig { memory_bytes_max: Some(1 << 20), ..GuestConfig::default() })]);
-    let Some(inside) = Inside::configured(&["eat", "hello"], 1, Limits::default(), configs) else { return };
+    let configs = configs([(
+        "eat",
+        GuestConfig { memory_bytes_max: Some(1 << 20), ..GuestConfig::default() },
+    )]);
+    let Some(inside) = Inside::configured(&["eat", "hello"], 1, Limits::default(), configs) else {
+        return;
+    };
     assert_eq!(inside.connect().get("/eat").status, 500);
     inside.logs(&["more than 1048576 bytes of memory", "memory_bytes_max of [guest.eat]"]);
     assert_eq!(inside.connect().get("/hello").status, 200);
@@ -70,8 +88,11 @@ fn each_guest_has_its_own_memory() {
 
 #[test]
 fn each_guest_has_its_own_time() {
-    let configs = configs([("spin", GuestConfig { running_ms_max: Some(50), ..GuestConfig::default() })]);
-    let Some(inside) = Inside::configured(&["spin", "hello"], 1, Limits::default(), configs) else { return };
+    let configs =
+        configs([("spin", GuestConfig { running_ms_max: Some(50), ..GuestConfig::default() })]);
+    let Some(inside) = Inside::configured(&["spin", "hello"], 1, Limits::default(), configs) else {
+        return;
+    };
     assert_eq!(inside.connect().get("/spin").status, 500);
     inside.logs(&["ran for more than 50 ms", "running_ms_max of [guest.spin]"]);
 }
@@ -84,10 +105,16 @@ fn each_guest_has_its_own_length_of_content() {
     ]);
     let mut limits = Limits::default();
     limits.http.body_bytes_max = 10;
-    let Some(inside) = Inside::configured(&["probe", "tornado"], 1, limits, configs) else { return };
+    let Some(inside) = Inside::configured(&["probe", "tornado"], 1, limits, configs) else {
+        return;
+    };
     assert_eq!(inside.connect().post("/keep", b"12345").status, 200);
     assert_eq!(inside.connect().post("/echo", b"1234567890").status, 200);
-    assert_eq!(inside.connect().post("/echo", b"1234567890a").status, 413, "never more than any may have");
+    assert_eq!(
+        inside.connect().post("/echo", b"1234567890a").status,
+        413,
+        "never more than any may have"
+    );
     // Before any of it is there.
     let mut client = inside.connect();
     client.send("POST /keep HTTP/1.1\r\nhost: a\r\ncontent-length: 6\r\n\r\n");
@@ -97,19 +124,26 @@ fn each_guest_has_its_own_length_of_content() {
     assert_eq!(client.response().status, 413);
 }
 
-// ---- Calls at one time -----------------------------------------------------------------------------------
+// ---- Calls at one time
+// -----------------------------------------------------------------------------------
 
 /// `place` has its instance for as long as it waits.
 #[test]
 fn so_many_calls_of_a_guest_have_an_instance_on_all_workers_together() {
     let configs = configs([("place", calls(2))]);
-    let Some(inside) = Inside::configured(&["place", "snow", "hello"], 2, Limits::default(), configs) else { return };
+    let Some(inside) =
+        Inside::configured(&["place", "snow", "hello"], 2, Limits::default(), configs)
+    else {
+        return;
+    };
     let mut clients: Vec<Client> = (0..20).map(|_| inside.ask("/place")).collect();
     let (mut answered, mut others) = (0, 0);
     while answered < clients.len() {
         let two = 2.min(clients.len() - answered);
         // First, so that none of those before is counted among the two.
-        inside.wait_until("those before are over", |counts| counts.answered == (answered + others) as u64);
+        inside.wait_until("those before are over", |counts| {
+            counts.answered == (answered + others) as u64
+        });
         inside.wait_until("two wait in place", |counts| counts.suspended == two);
         assert_eq!(inside.connect().get("/hello").status, 200, "nobody else waits");
         assert!(inside.counts().instances <= 2, "{:?}", inside.counts());
@@ -124,7 +158,9 @@ fn so_many_calls_of_a_guest_have_an_instance_on_all_workers_together() {
 fn what_its_queue_can_not_take_is_told_to_come_again() {
     let limits = Limits { worker_calls_queued_max: 3, ..Limits::default() };
     let configs = configs([("place", calls(1))]);
-    let Some(inside) = Inside::configured(&["place", "snow", "hello"], 1, limits, configs) else { return };
+    let Some(inside) = Inside::configured(&["place", "snow", "hello"], 1, limits, configs) else {
+        return;
+    };
     let first = inside.ask("/place");
     inside.wait_until("it waits in place", |counts| counts.suspended == 1);
     let mut others: Vec<Client> = (0..10).map(|_| inside.ask("/place")).collect();
@@ -152,7 +188,9 @@ fn what_its_queue_can_not_take_is_told_to_come_again() {
 #[test]
 fn a_place_passes_over_those_who_left() {
     let configs = configs([("place", calls(1))]);
-    let Some(inside) = Inside::configured(&["place", "snow"], 2, Limits::default(), configs) else { return };
+    let Some(inside) = Inside::configured(&["place", "snow"], 2, Limits::default(), configs) else {
+        return;
+    };
     let mut first = inside.ask("/place");
     inside.wait_until("it waits in place", |counts| counts.suspended == 1);
     let leave: Vec<Client> = (0..10).map(|_| inside.ask("/place")).collect();
@@ -170,7 +208,8 @@ fn a_place_passes_over_those_who_left() {
     inside.wait_until("nothing is left", |c| (c.suspended, c.pendings, c.instances) == (0, 0, 0));
 }
 
-/// A guest whose parked call waits for another call of its own has itself to blame: the deadline ends it.
+/// A guest whose parked call waits for another call of its own has itself to blame: the deadline
+/// ends it.
 #[test]
 fn a_guest_that_waits_for_itself_is_ended_by_its_deadline() {
     let limits = Limits { suspension_max_ms: 200, ..Limits::default() };
@@ -189,7 +228,8 @@ fn resumptions_pass_through_the_gate_too() {
     let leaves: Vec<Client> = (0..10).map(|_| inside.ask("/req/")).collect();
     inside.wait_until("more are suspended", |counts| counts.suspended == 110);
     drop(leaves);
-    inside.wait_until("these have left", |counts| (counts.suspended, counts.pendings) == (100, 100));
+    inside
+        .wait_until("these have left", |counts| (counts.suspended, counts.pendings) == (100, 100));
     assert_eq!(inside.connect().get("/stop-all/?value=x").text(), "100");
     for mut client in held {
         assert_eq!(client.response().text(), "x");
@@ -201,7 +241,9 @@ fn resumptions_pass_through_the_gate_too() {
 fn a_guest_that_computes_keeps_only_its_own_waiting() {
     let spin = GuestConfig { running_ms_max: Some(100), ..calls(1) };
     let configs = configs([("spin", spin)]);
-    let Some(inside) = Inside::configured(&["spin", "hello"], 1, Limits::default(), configs) else { return };
+    let Some(inside) = Inside::configured(&["spin", "hello"], 1, Limits::default(), configs) else {
+        return;
+    };
     let began = std::time::Instant::now();
     let mut spins: Vec<Client> = (0..6).map(|_| inside.ask("/spin")).collect();
     inside.wait_until("one computes", |counts| counts.instances == 1);

@@ -1,4 +1,5 @@
-//! The folder is the deployment: what changes there takes effect while the server runs, and nobody is disturbed.
+//! The folder is the deployment: what changes there takes effect while the server runs, and nobody
+//! is disturbed.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -8,17 +9,23 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use crate::harness::{
-    A_MOMENT, Admin, Client, Folder, Load, Server, Setup, eventually, program, run_to_refusal, source,
+    A_MOMENT, Admin, Client, Folder, Load, Server, Setup, eventually, program, run_to_refusal,
+    source,
 };
 
 /// The text of the guest that there are versions of, and what is to be another in this one.
 fn version(word: &str, replacements: &[(&str, &str)]) -> Vec<u8> {
-    let text = fs::read_to_string(source("versioned").expect("it needs no toolchain")).expect("it is there");
+    let text = fs::read_to_string(source("versioned").expect("it needs no toolchain"))
+        .expect("it is there");
     let replace = |text: String, (from, to): &(&str, &str)| {
         assert!(text.contains(from), "{from:?} is there to be replaced");
         text.replace(from, to)
     };
-    [("\"v1\"", format!("\"{word}\"").as_str())].iter().chain(replacements).fold(text, replace).into_bytes()
+    [("\"v1\"", format!("\"{word}\"").as_str())]
+        .iter()
+        .chain(replacements)
+        .fold(text, replace)
+        .into_bytes()
 }
 
 const TRAPS: (&str, &str) = ("(nop (; handle ;))", "unreachable");
@@ -36,11 +43,13 @@ fn becomes(server: &Server, word: &str) {
     server.everywhere("/who", word);
 }
 
-/// How many requests a version of a guest holds: the one of which this is true. None if it is not there.
+/// How many requests a version of a guest holds: the one of which this is true. None if it is not
+/// there.
 #[track_caller]
 fn held_by(server: &Server, guest: &str, is_it: impl Fn(&Value) -> bool) -> u64 {
     let guest = server.admin().guest(guest);
-    let version = guest["versions"].as_array().expect("a list").iter().find(|version| is_it(version));
+    let version =
+        guest["versions"].as_array().expect("a list").iter().find(|version| is_it(version));
     version.map_or(0, |version| version["held"].as_u64().expect("a number"))
 }
 
@@ -68,7 +77,11 @@ fn a_guest_appears_changes_and_vanishes() {
 
     // Renamed over, as editors and deployers do, beside what they leave behind for a moment.
     let hidden = server.folder.add(".app.wat.swp", b"not a guest");
-    fs::rename(server.folder.add("app.wat~", &version("v3", &[])), server.folder.path().join("app.wat")).unwrap();
+    fs::rename(
+        server.folder.add("app.wat~", &version("v3", &[])),
+        server.folder.path().join("app.wat"),
+    )
+    .unwrap();
     fs::remove_file(hidden).unwrap();
     becomes(&server, "v3");
 
@@ -95,7 +108,8 @@ fn what_is_held_is_resumed_by_the_version_that_suspended_it() {
     becomes(&server, "v3");
     let mut of_third = held(&server, "other");
     assert_eq!(server.get("/free").text(), "v3");
-    let answers = [&mut of_first, &mut of_second, &mut of_third].map(|client| client.response().text().to_owned());
+    let answers = [&mut of_first, &mut of_second, &mut of_third]
+        .map(|client| client.response().text().to_owned());
     assert_eq!(answers, ["v1", "v2", "v3"]);
 }
 
@@ -116,7 +130,8 @@ fn too_many_versions_are_not_kept() {
     }
     server.log.until(&["versions_max"]);
     assert_eq!(server.get("/free").text(), "v7");
-    let last: Vec<String> = clients[3..].iter_mut().map(|client| client.response().text().to_owned()).collect();
+    let last: Vec<String> =
+        clients[3..].iter_mut().map(|client| client.response().text().to_owned()).collect();
     assert_eq!(last, ["v4", "v5", "v6"]);
 }
 
@@ -156,8 +171,8 @@ fn two_files_of_a_name_are_refused_and_the_one_that_served_serves_on() {
     becomes(&server, "v3");
 }
 
-/// Asks until so many calls have trapped, one after another. A worker may have the version that traps a moment after it
-/// is said to serve; until then the one before it answers.
+/// Asks until so many calls have trapped, one after another. A worker may have the version that
+/// traps a moment after it is said to serve; until then the one before it answers.
 #[track_caller]
 fn traps(server: &Server, count: usize) {
     let mut trapped = 0;
@@ -189,8 +204,8 @@ fn what_a_withdrawn_version_holds_may_come_again() {
     let server = server();
     server.folder.add("app.wat", &version("v2", &[TRAPS, RESUME_TRAPS]));
     server.log.until(&["app: version 2 serves"]);
-    // A worker that does not have it yet lets the first version hold some. Each call of the second one counts for its trial,
-    // so it is not asked whether it is there.
+    // A worker that does not have it yet lets the first version hold some. Each call of the second
+    // one counts for its trial, so it is not asked whether it is there.
     let mut asked: Vec<Client> = Vec::new();
     let mut holds = eventually("the second version holds one", || {
         let client = server.ask("/wait");
@@ -235,7 +250,9 @@ fn nobody_notices_swaps_under_load() {
         // What each of four versions holds is freed before there is a fifth.
         if nth % 3 == 0 {
             assert_eq!(server.get("/free").status, 200);
-            clients.drain(..).for_each(|(mut client, word)| assert_eq!(client.response().text(), word));
+            clients
+                .drain(..)
+                .for_each(|(mut client, word)| assert_eq!(client.response().text(), word));
         }
         clients.extend((0..10).map(|_| (server.ask("/wait"), word.clone())));
         eventually("all are held", || (held_by(&server, "app", serves) == 10).then_some(()));
@@ -248,7 +265,11 @@ fn nobody_notices_swaps_under_load() {
 /// Serves a path that leads to the folder of guests.
 fn serve_path(path: &Path, folder: Folder) -> Server {
     let mut command = Command::new(program());
-    command.arg("run").arg(path).args(["--listen", "127.0.0.1:0", "--workers", "1"]).args(Admin::ARGUMENTS);
+    command
+        .arg("run")
+        .arg(path)
+        .args(["--listen", "127.0.0.1:0", "--workers", "1"])
+        .args(Admin::ARGUMENTS);
     Server::spawn(command.stdin(Stdio::null()), folder)
 }
 
@@ -282,7 +303,11 @@ fn a_folder_may_be_removed_and_made_again() {
     let mut holds = held(&server, "app");
     fs::remove_dir_all(&guests).unwrap();
     server.log.until(&["the guests that serve keep serving"]);
-    assert_eq!(server.get("/who").text(), "v1", "nothing is unloaded while nobody knows what is to come");
+    assert_eq!(
+        server.get("/who").text(),
+        "v1",
+        "nothing is unloaded while nobody knows what is to come"
+    );
     release(&server.folder, "guests", "v2");
     becomes(&server, "v2");
     assert_eq!(server.get("/free").text(), "v2");
@@ -294,7 +319,10 @@ fn the_manifest_takes_effect_while_it_serves() {
     let server = server();
     assert_eq!(server.get("/who").text(), "v1");
     let mut held = held(&server, "app");
-    server.folder.replace("snow.toml", b"[guest.app]\nmount = '/app'\n\n[server]\nworkers = 7\n\n[guest.helo]\n");
+    server.folder.replace(
+        "snow.toml",
+        b"[guest.app]\nmount = '/app'\n\n[server]\nworkers = 7\n\n[guest.helo]\n",
+    );
     server.everywhere("/app/who", "v1");
     assert_eq!(server.get("/who").status, 404);
     server.log.until(&["snow.toml is in force", "[guest.helo]", "did you mean `hello`"]);
@@ -319,13 +347,20 @@ fn with_strict_nothing_is_left_out() {
     folder.add("broken.wat", b"(module");
     let strict = |folder: &Folder| {
         let path = folder.path().to_str().expect("test folders have plain names");
-        let output = run_to_refusal(["run", path, "--listen", "127.0.0.1:0", "--strict"], Stdio::null());
+        let output =
+            run_to_refusal(["run", path, "--listen", "127.0.0.1:0", "--strict"], Stdio::null());
         (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
     };
     let (code, told) = strict(&folder);
-    assert!(code == Some(1) && told.contains("broken.wat") && told.contains("--strict"), "{code:?} {told}");
+    assert!(
+        code == Some(1) && told.contains("broken.wat") && told.contains("--strict"),
+        "{code:?} {told}"
+    );
     fs::remove_file(folder.path().join("broken.wat")).unwrap();
     folder.add("again.wat", &fs::read(source("hello").unwrap()).unwrap());
     let (code, told) = strict(&folder);
-    assert!(code == Some(1) && told.contains("again and hello both have the route /hello"), "{code:?} {told}");
+    assert!(
+        code == Some(1) && told.contains("again and hello both have the route /hello"),
+        "{code:?} {told}"
+    );
 }

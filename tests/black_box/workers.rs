@@ -1,7 +1,7 @@
 //! Several threads: each connection belongs to one of them, and a key belongs to all.
 //!
-//! The kernel decides which thread gets a connection, by a hash of its ports. So these tests open many: that
-//! all of them land on one thread has a chance of one in 2^30 or less.
+//! The kernel decides which thread gets a connection, by a hash of its ports. So these tests open
+//! many: that all of them land on one thread has a chance of one in 2^30 or less.
 
 use crate::harness::{Client, Server, Setup};
 
@@ -77,7 +77,11 @@ fn every_request_ends_once_whoever_wins() {
     }
     let statuses: Vec<u16> = held.iter_mut().map(|client| client.response().status).collect();
     let count = |status| statuses.iter().filter(|&&each| each == status).count();
-    assert_eq!((count(200), count(504)), (stopped, held.len() - stopped), "`ok` means that this settlement won");
+    assert_eq!(
+        (count(200), count(504)),
+        (stopped, held.len() - stopped),
+        "`ok` means that this settlement won"
+    );
     assert_eq!(server.get("/waiting/").text(), "0");
     for client in &mut held {
         assert_eq!(client.get("/hello").text(), "hello world", "its answer was the only one");

@@ -1,4 +1,4 @@
-;; GET /deep calls itself without end: its stack overflows.
+;; GET /deep: a function that calls itself without end, until the stack overflows.
 (module
   (memory (export "memory") 1)
   ;; One route, for every method: { methods: [], pattern: "/deep" }
@@ -8,8 +8,8 @@
   (func (export "snow:host/handler@0.1.0#routes") (result i32) (i32.const 0))
 
   (func $deeper (export "snow:host/handler@0.1.0#handle") (param i32) (result i32)
-    ;; The addition keeps it from being a tail call, which would need no stack.
+    ;; Because of the addition this is no tail call, which would need no stack.
     (i32.add (call $deeper (local.get 0)) (i32.const 1)))
 
-  ;; Nobody looks at the arguments, so they may all lie in one place.
+  ;; The arguments are never read, so they may all be written to one place.
   (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024)))

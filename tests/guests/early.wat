@@ -1,5 +1,5 @@
-;; Asks for a pending while it is loaded, when there is no request that could wait. It has a route, /denied, only
-;; if it is told `denied`.
+;; Asks for a pending in routes(), when there is no request that could wait. It has its route,
+;; /denied, only if the host refuses with `denied`.
 (module
   (import "snow:host/pending-handles@0.1.0" "create" (func $create (param i32 i32 i32 i32)))
   (memory (export "memory") 1)
@@ -11,7 +11,8 @@
 
   (func (export "snow:host/handler@0.1.0#routes") (result i32)
     (call $create (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 192))
-    ;; One route, if the result is an error (1) and that is the third refusal (2, denied).
+    ;; The list has one route if the result is an error (1) and the error is the third refusal
+    ;; (2, denied).
     (i32.store (i32.const 4)
       (i32.and
         (i32.eq (i32.load8_u (i32.const 192)) (i32.const 1))
@@ -20,5 +21,5 @@
 
   (func (export "snow:host/handler@0.1.0#handle") (param i32) (result i32) (i32.const 64))
 
-  ;; Nobody looks at the arguments, so they may all lie in one place.
+  ;; The arguments are never read, so they may all be written to one place.
   (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024)))

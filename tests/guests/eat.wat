@@ -1,4 +1,5 @@
-;; GET /eat asks for memory until it is refused, and then traps, as an allocator does that can't go on.
+;; GET /eat asks for more and more memory. When it is refused it traps, as an allocator does that
+;; has none left.
 (module
   (memory (export "memory") 1)
   ;; One route, for every method: { methods: [], pattern: "/eat" }
@@ -13,10 +14,10 @@
       (local.set $new (memory.grow (i32.const 1)))
       (if (i32.ne (local.get $new) (i32.const -1))
         (then
-          ;; Memory that nobody touches costs nothing: each page is written to.
+          ;; Writes to each page, since memory that nobody has touched takes no room.
           (i32.store (i32.shl (local.get $new) (i32.const 16)) (i32.const 1))
           (br $more))))
     unreachable)
 
-  ;; Nobody looks at the arguments, so they may all lie in one place.
+  ;; The arguments are never read, so they may all be written to one place.
   (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024)))

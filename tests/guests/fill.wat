@@ -19,5 +19,5 @@
       (br_if $again (i32.lt_u (local.get $times) (i32.const 40))))
     (i32.const 64))
 
-  ;; Nobody looks at the arguments, so they may all lie in one place.
+  ;; The arguments are never read, so they may all be written to one place.
   (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024)))

@@ -1,6 +1,7 @@
-;; Waits in place by hand. While it is loaded there is nobody to wait for: `wait` is `denied`, or it traps. /place then
-;; waits for one pending under the key `requests` (that of guests/snow), which it lists twice, for a minute at most: 204
-;; once it is settled (both entries say so), 504 if not.
+;; Waits in place without an SDK. In routes() there is no request that could wait, so `wait` must be
+;; refused with `denied`, or the guest traps. GET /place creates one pending under the key
+;; `requests`, which guests/snow settles, and waits at most a minute for it. It lists the pending
+;; twice: 204 if both entries are settled, 504 if not.
 (module
   (import "snow:host/pending-handles@0.1.0" "create" (func $create (param i32 i32 i32 i32)))
   (import "snow:host/pending-handles@0.1.0" "wait" (func $wait (param i32 i32 i32 i32 i32 i32)))
@@ -17,7 +18,7 @@
 
   (func (export "snow:host/handler@0.1.0#routes") (result i32)
     (call $wait (i32.const 256) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 320))
-    ;; An error (1): the third refusal (2), denied.
+    ;; The result must be an error (1), and the error the third refusal (2, denied).
     (if (i32.ne (i32.load8_u (i32.const 320)) (i32.const 1)) (then unreachable))
     (if (i32.ne (i32.load8_u (i32.const 324)) (i32.const 2)) (then unreachable))
     (i32.const 40))
@@ -37,7 +38,7 @@
       (then (i32.const 64))
       (else (i32.const 96))))
 
-  ;; Memory is not reused: a call needs little.
+  ;; Room for arguments. It is never used twice, since a call needs little.
   (func (export "cabi_realloc") (param i32 i32 i32) (param $bytes i32) (result i32)
     (global.get $free)
     (global.set $free

@@ -1,4 +1,4 @@
-;; GET /spin computes for ever. guests/hello.wat explains what all of this is.
+;; GET /spin: a loop that never ends. guests/hello.wat explains each line.
 (module
   (memory (export "memory") 1)
   ;; One route, for every method: { methods: [], pattern: "/spin" }
@@ -11,5 +11,5 @@
     (loop $again (br $again))
     unreachable)
 
-  ;; Nobody looks at the arguments, so they may all lie in one place.
+  ;; The arguments are never read, so they may all be written to one place.
   (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024)))

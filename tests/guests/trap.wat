@@ -1,4 +1,4 @@
-;; GET /trap traps, three calls deep. guests/hello.wat explains what all of this is.
+;; GET /trap traps in the third of three nested functions. guests/hello.wat explains each line.
 (module
   (memory (export "memory") 1)
   ;; One route, for every method: { methods: [], pattern: "/trap" }
@@ -14,5 +14,5 @@
   (func $give_up (result i32)
     unreachable)
 
-  ;; Nobody looks at the arguments, so they may all lie in one place.
+  ;; The arguments are never read, so they may all be written to one place.
   (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024)))

@@ -1,6 +1,8 @@
-;; GET /twice makes one pending and returns it twice: a handle that was handed over is not there any more.
+;; GET /twice creates one pending and returns it twice. The second time it has no handle to return
+;; any more.
 (module
-  ;; create(key: option<string>) -> result<pending, refusal>: the last argument is where the result goes.
+  ;; create(key: option<string>) -> result<pending, refusal>: the last argument is where the result
+  ;; goes.
   (import "snow:host/pending-handles@0.1.0" "create" (func $create (param i32 i32 i32 i32)))
   (memory (export "memory") 1)
   ;; One route, for every method: { methods: [], pattern: "/twice" }
@@ -17,5 +19,5 @@
     (i32.store (i32.const 164) (i32.load (i32.const 196)))
     (i32.const 64))
 
-  ;; Nobody looks at the arguments, so they may all lie in one place.
+  ;; The arguments are never read, so they may all be written to one place.
   (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024)))

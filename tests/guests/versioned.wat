@@ -1,9 +1,9 @@
-;; A guest of which tests make versions: they replace "v1" by other words of two letters, and what is said to be
-;; replaced below. guests/hello.wat explains what all of this is.
+;; A guest that tests make versions of: they replace "v1" by another word of two letters, and the
+;; two `nop`s by other code. guests/hello.wat explains each line.
 ;;
-;; 0 GET /who   which version answers
-;; 1 GET /wait  waits under the key "swap"; its `resume` answers which version it is
-;; 2 GET /free  settles all who wait there
+;; 0 GET /who   answers with the word
+;; 1 GET /wait  waits under the key "swap"; `resume` answers with the word of its version
+;; 2 GET /free  settles all that wait under that key
 (module
   (import "snow:host/pending-handles@0.1.0" "create" (func $create (param i32 i32 i32 i32)))
   (import "snow:host/pending-handles@0.1.0" "set-all"
@@ -22,7 +22,8 @@
   (data (i32.const 160) "\00\00\00\00\c8\00\00\00\00\00\00\00\00\00\00\00\c0\00\00\00\02\00\00\00")
   (data (i32.const 192) "v1")
   (data (i32.const 200) "swap")
-  ;; suspend { handles: the one at 288, until: all, timeout-ms: none, on-timeout: none, resume: true, … }
+  ;; suspend { handles: the one at 288, until: all, timeout-ms: none, on-timeout: none,
+  ;; resume: true, … }
   (data (i32.const 208) "\01\00\00\00\20\01\00\00\01\00\00\00")
   (data (i32.const 256) "\01")
 
@@ -57,7 +58,7 @@
   (global $free (mut i32) (i32.const 1024))
   (func (export "cabi_realloc") (param i32 i32 i32) (param $size i32) (result i32)
     (local $at i32)
-    ;; Aligned by 8, which is enough for all.
+    ;; Aligned to 8, which is enough for every type.
     (local.set $at (i32.and (i32.add (global.get $free) (i32.const 7)) (i32.const -8)))
     (global.set $free (i32.add (local.get $at) (local.get $size)))
     (local.get $at)))

@@ -1,5 +1,5 @@
-// node server.js PORT: the routes of native-mio, /stop/?value=… and /sleep/?seconds=…, with Node's own http module and
-// nothing else.
+// node server.js PORT: the routes of native-mio, /stop/?value=… and /sleep/?seconds=…, with nothing
+// but Node's http module.
 
 const http = require("node:http");
 
@@ -22,7 +22,7 @@ function releaseAll() {
   return released.size;
 }
 
-// The one that has waited longest: a set keeps the order.
+// Answers the request that has waited longest: a set keeps the order.
 function releaseNext(value) {
   for (const response of held) {
     held.delete(response);
@@ -54,6 +54,6 @@ const server = http.createServer((request, response) => {
   }
 });
 
-// A request may wait longer than the five minutes that are the default.
+// By default a request may take five minutes, and a request may wait longer here.
 server.requestTimeout = 0;
 server.listen({ port: Number(process.argv[2]), host: "127.0.0.1", backlog: 4096 });

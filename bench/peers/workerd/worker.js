@@ -1,7 +1,7 @@
 // The routes of native-mio: /hello, /hold/, /stop-all/, /waiting/.
 //
-// A request that waits for another one's promise also needs a timer of its own: without anything pending of its
-// own, workerd takes it for a request that hangs, and ends it.
+// A request that waits for another one's promise needs a timer too: workerd takes a request without
+// any pending operation for one that hangs, and ends it.
 
 const HOLD_MILLISECONDS = 600_000;
 const held = new Set();

@@ -1,9 +1,10 @@
 //! The `#[route]` attribute of the crate `snow-guest`, which re-exports and documents it.
 //!
-//! `#[route(GET, r"/index/")] fn index(…)` leaves the function as it is, so that it can be called and
-//! tested like any other, and puts an empty enum of the same name beside it that carries the route as a
-//! constant. Functions and types have separate namespaces in Rust, so the two never clash, `serve!(index)`
-//! needs no invented name, and a route that `serve!` forgot is an ordinary "never used" warning.
+//! `#[route(GET, r"/index/")] fn index(…)` leaves the function as it is, so that it can be called
+//! and tested like any other, and puts an empty enum of the same name beside it that carries the
+//! route as a constant. Functions and types have separate namespaces in Rust, so the two never
+//! clash, `serve!(index)` needs no invented name, and a route that `serve!` forgot is an ordinary
+//! "never used" warning.
 
 use proc_macro::TokenStream;
 use proc_macro2::{Span, TokenStream as Tokens};
@@ -21,7 +22,8 @@ pub fn route(attribute: TokenStream, item: TokenStream) -> TokenStream {
         .map(|(attribute, handler)| expand(&attribute, &handler));
     match expanded {
         Ok(tokens) => tokens.into(),
-        // The function stays, so that one mistake is one error and not a dozen about a missing name.
+        // The function stays, so that one mistake is one error and not a dozen about a missing
+        // name.
         Err(error) => {
             let error = error.into_compile_error();
             quote!(#error #function).into()
@@ -47,7 +49,10 @@ impl Parse for Attribute {
         }
         let methods = methods(input)?;
         if input.is_empty() {
-            return Err(Error::new(input.span(), "after the method comes the pattern, as in `r\"/index/\"`"));
+            return Err(Error::new(
+                input.span(),
+                "after the method comes the pattern, as in `r\"/index/\"`",
+            ));
         }
         input.parse::<Token![,]>()?;
         let pattern = pattern(input)?;
@@ -61,7 +66,9 @@ impl Parse for Attribute {
             if option != "resume" {
                 return Err(Error::new(
                     option.span(),
-                    format!("`{option}` is no option of a route: there is only `resume = function`"),
+                    format!(
+                        "`{option}` is no option of a route: there is only `resume = function`"
+                    ),
                 ));
             }
             if resume.is_some() {
@@ -79,7 +86,10 @@ fn methods(input: ParseStream) -> Result<Vec<String>> {
     let mut methods = Vec::new();
     loop {
         let method: Ident = input.parse().map_err(|error| {
-            Error::new(error.span(), "expected a method such as `GET`, several as in `GET|POST`, or `any`")
+            Error::new(
+                error.span(),
+                "expected a method such as `GET`, several as in `GET|POST`, or `any`",
+            )
         })?;
         let name = method.to_string();
         if name == "any" && methods.is_empty() && !input.peek(Token![|]) {
@@ -91,7 +101,10 @@ fn methods(input: ParseStream) -> Result<Vec<String>> {
         if name != name.to_ascii_uppercase() {
             return Err(Error::new(
                 method.span(),
-                format!("methods are case-sensitive: did you mean `{}`?", name.to_ascii_uppercase()),
+                format!(
+                    "methods are case-sensitive: did you mean `{}`?",
+                    name.to_ascii_uppercase()
+                ),
             ));
         }
         if methods.contains(&name) {
@@ -106,18 +119,25 @@ fn methods(input: ParseStream) -> Result<Vec<String>> {
 
 fn pattern(input: ParseStream) -> Result<LitStr> {
     let pattern: LitStr = input.parse().map_err(|error| {
-        Error::new(error.span(), "expected the pattern, a string literal such as `r\"/order/(\\d+)\"`")
+        Error::new(
+            error.span(),
+            "expected the pattern, a string literal such as `r\"/order/(\\d+)\"`",
+        )
     })?;
     match regex_syntax::parse(&pattern.value()) {
         Ok(_) => Ok(pattern),
-        Err(error) => Err(Error::new(pattern.span(), format!("the pattern is not a regular expression: {error}"))),
+        Err(error) => Err(Error::new(
+            pattern.span(),
+            format!("the pattern is not a regular expression: {error}"),
+        )),
     }
 }
 
 /// The function under the attribute, if it can be a handler.
 fn handler(item: TokenStream) -> Result<ItemFn> {
-    let function: ItemFn = syn::parse(item)
-        .map_err(|error| Error::new(error.span(), format!("`#[route]` stands before a function: {error}")))?;
+    let function: ItemFn = syn::parse(item).map_err(|error| {
+        Error::new(error.span(), format!("`#[route]` stands before a function: {error}"))
+    })?;
     let signature = &function.sig;
     if let Some(asyncness) = signature.asyncness {
         return Err(Error::new(
@@ -138,7 +158,10 @@ fn handler(item: TokenStream) -> Result<ItemFn> {
             return Err(Error::new(receiver.span(), "a handler is a free function, not a method"));
         }
         _ => {
-            return Err(Error::new(signature.paren_token.span.join(), "a handler takes one argument, the `Request`"));
+            return Err(Error::new(
+                signature.paren_token.span.join(),
+                "a handler takes one argument, the `Request`",
+            ));
         }
     }
     if let ReturnType::Default = signature.output {
@@ -155,7 +178,8 @@ fn expand(attribute: &Attribute, function: &ItemFn) -> Tokens {
     let name = &function.sig.ident;
     let visibility = &function.vis;
     // A handler that is configured away takes its route with it.
-    let configured: Vec<_> = function.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg")).collect();
+    let configured: Vec<_> =
+        function.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg")).collect();
 
     // The spans make a wrong type an error at the type that the author wrote, not at the attribute.
     let argument = function.sig.inputs.span();
@@ -173,8 +197,8 @@ fn expand(attribute: &Attribute, function: &ItemFn) -> Tokens {
             quote!(::core::option::Option::Some(|resumed: ::snow_guest::Resumed| #resumed))
         }
     };
-    // Without `serve!` nothing would be exported and the host would refuse the file; this names the cause
-    // while compiling.
+    // Without `serve!` nothing would be exported and the host would refuse the file; this names the
+    // cause while compiling.
     let served = quote_spanned!(Span::call_site()=> crate::serve_must_be_called_at_the_crate_root);
 
     quote! {

@@ -1,8 +1,9 @@
 //! Requests that wait, and requests that wake them.
 //!
-//! In one terminal `curl localhost:8080/req/`: it hangs. In another `curl localhost:8080/stop/?value=hi`:
-//! the first one prints `hi`. While it hangs, no instance of this guest exists: the host keeps the
-//! connection, and the name of the key. Only `/req-in-place/` keeps its instance while it waits.
+//! In one terminal `curl localhost:8080/req/`: it hangs. In another
+//! `curl localhost:8080/stop/?value=hi`: the first one prints `hi`. While it hangs, no instance of
+//! this guest exists: the host keeps the connection, and the name of the key. Only `/req-in-place/`
+//! keeps its instance while it waits.
 //!
 //! | route | answer |
 //! |---|---|
@@ -12,12 +13,13 @@
 //! | `/hold/` | the same, but the host answers alone, without a second call of this guest |
 //! | `/req-in-place/` | as `/req/`, in straight-line code: its instance waits too |
 //! | `/stop/` | wakes the one that has waited longest with `done`, or with `?value=…` |
-//! | `/stop-all/` | wakes all of them, and says how many |
+//! | `/stop-all/` | wakes all of them; how many there were |
 //! | `/waiting/` | how many wait |
 
 use snow_guest::prelude::*;
 
-/// What `/req/`, `/hold/` and `/req-in-place/` wait under. Keys belong to the host: any guest may settle this one.
+/// The key under which `/req/`, `/hold/` and `/req-in-place/` wait. Keys belong to the host: any
+/// guest may settle this one.
 const REQUESTS: &str = "requests";
 
 #[route(GET, r"/index/")]

@@ -1,5 +1,5 @@
-//! What one writes first in Tornado, as a guest: a request that waits for another one, a path with a
-//! parameter, and an echo.
+//! What one writes first in Tornado, as a guest: a request that waits for another one, a path with
+//! a parameter, and an echo.
 //!
 //! | route | answer |
 //! |---|---|
@@ -10,8 +10,8 @@
 
 use snow_guest::prelude::*;
 
-/// In Tornado `yield future`: here the call ends, and only the connection waits. Nothing is left to do
-/// when it is over, so there is no `resume`: `/index` settles it with the whole answer.
+/// In Tornado `yield future`: here the call ends, and only the connection waits. Nothing is left to
+/// do when it is over, so there is no `resume`: `/index` settles it with the whole answer.
 #[route(GET, r"/main")]
 fn main_page(_: Request) -> Result<Suspension> {
     let suspension = Pending::keyed("main")?.suspend();

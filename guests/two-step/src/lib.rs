@@ -1,6 +1,6 @@
-//! Requests that wait twice. Each step is a call of its own, in a new instance; what the next step must know
-//! travels in the suspension's state, here a type (the SDK's feature `serde`), and a pending that was not settled is
-//! handed on.
+//! Requests that wait twice. Each step is another call, in a new instance. What the next step must
+//! know travels in the suspension's state, here a type (the SDK's feature `serde`). A pending that
+//! was not settled is handed on.
 //!
 //! | route | answer |
 //! |---|---|
@@ -12,7 +12,7 @@
 use serde::{Deserialize, Serialize};
 use snow_guest::prelude::*;
 
-/// What an order waits for. One route has one `resume` function; this says which step it is called for.
+/// The step that an order waits for. A route has one `resume` function; this tells it the step.
 #[derive(Serialize, Deserialize)]
 enum Order {
     Approval { number: String },
@@ -84,8 +84,8 @@ fn finish(mut resumed: Resumed) -> Result<Outcome> {
     if resumed.settlement(GO).is_none() {
         return Ok(Response::text("nobody raced").into());
     }
-    // The timer is handed back, still running, to be waited for alone. If it has come meanwhile nothing is left, and
-    // that wait is over at once.
+    // The timer is handed back, still running, to be waited for alone. If it has come meanwhile
+    // nothing is left, and that wait is over at once.
     let left = resumed.take_unsettled();
     Ok(Suspension::all(left).deadline(RACE_DEADLINE).state_of(&Race::Won)?.into())
 }

@@ -51,7 +51,12 @@ pub(crate) fn build_all(
         eprintln!("nothing to build in {}", guests.display());
     }
     if !failed.is_empty() {
-        bail!("{} of {} guests could not be built: {}", failed.len(), outcomes.len(), failed.join(", "));
+        bail!(
+            "{} of {} guests could not be built: {}",
+            failed.len(),
+            outcomes.len(),
+            failed.join(", ")
+        );
     }
     Ok(())
 }

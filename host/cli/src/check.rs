@@ -21,13 +21,19 @@ pub(crate) fn check(file: &Path, cache: Option<Cache>) -> anyhow::Result<()> {
     let loader = Loader::new(&runtime, &compile::in_process(&server.cache), silent);
     let loaded = loader.and_then(|loader| loader.load(file, Urgency::Start));
     log.flush(LOG_PATIENCE);
-    let guest = loaded.map_err(|error| anyhow::anyhow!("{}: {}", file.display(), error_chain(error.as_ref())))?;
-    let exports = if guest.has_resume() { "handle, resume" } else { "handle (no resume: waits end without a call)" };
+    let guest =
+        loaded.map_err(|error| anyhow::anyhow!("{}: {}", file.display(), error_chain(&error)))?;
+    let exports = if guest.has_resume() {
+        "handle, resume"
+    } else {
+        "handle (no resume: waits end without a call)"
+    };
     let mut out = io::stdout().lock();
     writeln!(out, "{}: a guest named {}", file.display(), guest.name)?;
     writeln!(out, "  size     {} bytes as a component", guest.component_bytes)?;
     writeln!(out, "  exports  {exports}")?;
-    let imports = if guest.imports.is_empty() { "nothing".to_owned() } else { guest.imports.join(", ") };
+    let imports =
+        if guest.imports.is_empty() { "nothing".to_owned() } else { guest.imports.join(", ") };
     writeln!(out, "  imports  {imports}")?;
     match guest.routes.is_empty() {
         true => writeln!(out, "  routes   none: no request will reach it")?,

@@ -18,8 +18,10 @@ pub(crate) fn in_process(cache: &Cache) -> CompileConfig {
 /// Returns the folder for compiled code, if there is to be one.
 fn cache_folder(cache: &Cache) -> Option<PathBuf> {
     // The XDG Base Directory Specification says where caches are, and to ignore relative paths.
-    let absolute = |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let caches = || absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")));
+    let absolute =
+        |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let caches =
+        || absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")));
     match cache {
         Cache::Default => caches().map(|caches| caches.join("snow-host")),
         Cache::Off => None,

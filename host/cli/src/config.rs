@@ -9,7 +9,11 @@ use snow_config::{Overrides, Settings, manifest};
 
 /// Runs `snow-host config`: prints the settings that `run` would have with the same arguments.
 pub(crate) fn config(guests: &Path, overrides: &Overrides, json: bool) -> anyhow::Result<()> {
-    ensure!(guests.exists(), "{} does not exist: name a folder of guests, or one guest's file", guests.display());
+    ensure!(
+        guests.exists(),
+        "{} does not exist: name a folder of guests, or one guest's file",
+        guests.display()
+    );
     let Settings { manifest, origins } = Settings::read(guests, overrides)?;
     if json {
         return print(&format!("{:#}\n", manifest::as_json(&manifest, &origins)));

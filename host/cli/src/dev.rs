@@ -19,8 +19,14 @@ const DRAIN_MS: u32 = 0;
 /// Runs `snow-host dev`.
 pub(crate) fn dev(guests: PathBuf, mut overrides: Overrides) -> anyhow::Result<()> {
     let shown = guests.display();
-    ensure!(guests.is_dir(), "{shown} is not a folder: `snow-host new rust hello --in {shown}` makes one with a guest");
-    ensure!(overrides.watch != Some(false), "`dev` swaps the guests that it builds, so it can't run with --no-watch");
+    ensure!(
+        guests.is_dir(),
+        "{shown} is not a folder: `snow-host new rust hello --in {shown}` makes one with a guest"
+    );
+    ensure!(
+        overrides.watch != Some(false),
+        "`dev` swaps the guests that it builds, so it can't run with --no-watch"
+    );
     // These two are on even if snow.toml, which is written for deployment, turns them off.
     overrides.watch = Some(true);
     overrides.access_log.get_or_insert(true);
@@ -31,7 +37,8 @@ pub(crate) fn dev(guests: PathBuf, mut overrides: Overrides) -> anyhow::Result<(
     let cancellation = Cancellation::default();
     let signals = CancelOnSignal::watch(cancellation.clone())?;
     let context = || format!("can't watch the sources in {}", config.guests.display());
-    let mut rebuilder = Rebuilder::open(&config, cancellation.clone(), io::stderr()).with_context(context)?;
+    let mut rebuilder =
+        Rebuilder::open(&config, cancellation.clone(), io::stderr()).with_context(context)?;
     rebuilder.build_all();
     exit_if_cancelled(&cancellation);
     let running = RunningServer::start(&config, Some(signals))?;
@@ -39,7 +46,8 @@ pub(crate) fn dev(guests: PathBuf, mut overrides: Overrides) -> anyhow::Result<(
     if server.deployment().versions.is_empty() {
         log.host(Level::Warn, "no guest is served yet: until one is, every answer is 404");
     }
-    let rebuilding = rebuilder.start(server.serving()).context("can't start the thread that builds")?;
+    let rebuilding =
+        rebuilder.start(server.serving()).context("can't start the thread that builds")?;
     announce(server).context("can't write to standard output")?;
     let drain = server.drain();
     let ended = running.wait(|_| {

@@ -56,7 +56,8 @@ impl CacheFlags {
     /// Returns the cache that the flags ask for, if they do. A folder is made absolute, as in
     /// snow.toml.
     pub fn cache(self) -> Option<Cache> {
-        let folder = self.cache.map(|folder| Cache::Folder(path::absolute(&folder).unwrap_or(folder)));
+        let folder =
+            self.cache.map(|folder| Cache::Folder(path::absolute(&folder).unwrap_or(folder)));
         if self.no_cache { Some(Cache::Off) } else { folder }
     }
 }
@@ -92,6 +93,7 @@ fn log_format_parser() -> impl TypedValueParser<Value = LogFormat> {
 fn parse_admin(text: &str) -> Result<AdminListen, String> {
     let admin: AdminListen = text.parse()?;
     let AdminListen::Unix(path) = &admin else { return Ok(admin) };
-    let absolute = path::absolute(path).ok().and_then(|path| format!("unix:{}", path.display()).parse().ok());
+    let absolute =
+        path::absolute(path).ok().and_then(|path| format!("unix:{}", path.display()).parse().ok());
     Ok(absolute.unwrap_or(admin))
 }

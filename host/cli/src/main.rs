@@ -52,7 +52,9 @@ fn main() -> ExitCode {
         Command::New { language, name, guests } => new::new(&language, &name, &guests),
         Command::Test { guests, filter, build } => test::test(&guests, filter.as_deref(), build),
         Command::Config { schema: true, .. } => config::schema(),
-        Command::Config { guests, json, flags, .. } => config::config(&guests, &flags.overrides(), json),
+        Command::Config { guests, json, flags, .. } => {
+            config::config(&guests, &flags.overrides(), json)
+        }
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

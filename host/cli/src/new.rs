@@ -12,5 +12,7 @@ pub(crate) fn new(language: &str, name: &str, guests: &Path) -> anyhow::Result<(
 
 /// Returns the values of the argument LANGUAGE, for the help and for messages about other values.
 pub(crate) fn languages() -> Vec<PossibleValue> {
-    snow_tools::languages().map(|(language, about)| PossibleValue::new(language).help(about)).collect()
+    snow_tools::languages()
+        .map(|(language, about)| PossibleValue::new(language).help(about))
+        .collect()
 }

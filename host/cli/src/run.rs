@@ -31,7 +31,11 @@ pub(crate) fn run(guests: PathBuf, overrides: Overrides, build_first: bool) -> a
     let RunningServer { server, log, .. } = &running;
     if server.deployment().versions.is_empty() {
         log.flush(LOG_PATIENCE);
-        ensure!(server.left_out().is_empty(), "no guest in {} can be loaded", config.guests.display());
+        ensure!(
+            server.left_out().is_empty(),
+            "no guest in {} can be loaded",
+            config.guests.display()
+        );
         log.host(Level::Warn, no_guests(&config.guests));
     }
     announce(server).context("can't write to standard output")?;
@@ -55,7 +59,10 @@ pub(crate) struct RunningServer {
 impl RunningServer {
     /// Starts a server, and logs which guests are left out. It takes over signals from
     /// `build_signals`.
-    pub fn start(config: &Config, build_signals: Option<CancelOnSignal>) -> anyhow::Result<RunningServer> {
+    pub fn start(
+        config: &Config,
+        build_signals: Option<CancelOnSignal>,
+    ) -> anyhow::Result<RunningServer> {
         let log = Log::start(config.server.log, config.limits.log_lines_max, io::stderr())
             .context("can't start the log's thread")?;
         let server = Server::start(config, log.clone())?;
@@ -91,10 +98,14 @@ impl RunningServer {
             }
             if let Some(drain_ms) = on_signal(signal) {
                 is_draining = true;
-                log.host(Level::Info, format!("signal {signal}: draining for at most {drain_ms} ms"));
+                log.host(
+                    Level::Info,
+                    format!("signal {signal}: draining for at most {drain_ms} ms"),
+                );
             }
         }
-        let ended = joined.join().unwrap_or_else(|_| Err(anyhow::anyhow!("the server has panicked")));
+        let ended =
+            joined.join().unwrap_or_else(|_| Err(anyhow::anyhow!("the server has panicked")));
         log.host(Level::Info, "stopped");
         log.flush(LOG_PATIENCE);
         ended
@@ -116,7 +127,8 @@ pub(crate) fn announce(server: &Server) -> io::Result<()> {
         [methods(&entry.declared.methods), entry.pattern(), guest]
     };
     let rows: Vec<[String; 3]> = deployment.router.entries().map(row).collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let width =
+        |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let (first, second) = (width(0), width(1));
     for [methods, pattern, guest] in &rows {
         writeln!(out, "  {methods:<first$}  {:<second$}  {guest}", pattern)?;

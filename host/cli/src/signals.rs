@@ -19,7 +19,8 @@ pub(crate) struct CancelOnSignal(Handle);
 impl CancelOnSignal {
     /// Starts the thread.
     pub fn watch(cancellation: Cancellation) -> anyhow::Result<CancelOnSignal> {
-        let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).context("can't watch for signals")?;
+        let mut signals =
+            Signals::new([SIGTERM, SIGINT, SIGHUP]).context("can't watch for signals")?;
         let handle = signals.handle();
         thread::Builder::new().name("snow-signals".into()).spawn(move || {
             if signals.forever().next().is_some() {

@@ -50,7 +50,8 @@ fn show(admin: &AdminListen) -> anyhow::Result<()> {
 /// Returns the first line, about the server as a whole.
 fn summary(state: &str, metrics: &str) -> String {
     let sum = |name: &str| sum_of(metrics, name);
-    let now_s = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+    let now_s =
+        SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64();
     let up = Duration::from_secs((now_s - sum("process_start_time_seconds")).max(0.0) as u64);
     format!(
         "{state}, up {}, {} connections, {} held, {} requests, {} instances, {:.1} MiB",
@@ -72,9 +73,11 @@ fn sum_of(metrics: &str, name: &str) -> f64 {
 
 /// Returns the rows about guests, the names of the columns first.
 fn guest_table(guests: &Value) -> Vec<Vec<String>> {
-    let mut rows = vec![row(["GUEST", "VERSION", "SINCE", "REQUESTS", "HELD", "CALLS", "TRAPS", ""])];
+    let mut rows =
+        vec![row(["GUEST", "VERSION", "SINCE", "REQUESTS", "HELD", "CALLS", "TRAPS", ""])];
     for guest in list(&guests["guests"]) {
-        let counts = ["requests_total", "held", "calls_total", "traps_total"].map(|name| cell(&guest[name]));
+        let counts =
+            ["requests_total", "held", "calls_total", "traps_total"].map(|name| cell(&guest[name]));
         let mut columns = ["name", "version", "since"].map(|name| cell(&guest[name])).to_vec();
         columns.extend(counts);
         columns.push(remarks(guest));
@@ -101,7 +104,10 @@ fn remarks(guest: &Value) -> String {
         remarks.push(format!("version {} was rolled back", guest["rolled_back"]));
     }
     if let Some(error) = guest["load_error"]["error"].as_str() {
-        remarks.push(format!("its file can't be loaded: {}", escape_control(error.lines().next().unwrap_or_default())));
+        remarks.push(format!(
+            "its file can't be loaded: {}",
+            escape_control(error.lines().next().unwrap_or_default())
+        ));
     }
     remarks.join("; ")
 }
@@ -111,11 +117,18 @@ fn held_table(pending: &Value) -> Vec<Vec<String>> {
     let mut rows = vec![row(["AGE", "DEADLINE", "GUEST", "ROUTE", "KEYS", "CLIENT", "ID"])];
     for held in list(&pending["pending"]) {
         let keys: Vec<&str> = list(&held["keys"]).iter().filter_map(Value::as_str).collect();
-        let deadline =
-            if held["deadline_ms"].is_null() { "over".to_owned() } else { format!("in {}", ms(&held["deadline_ms"])) };
+        let deadline = if held["deadline_ms"].is_null() {
+            "over".to_owned()
+        } else {
+            format!("in {}", ms(&held["deadline_ms"]))
+        };
         let guest = format!("{} v{}", cell(&held["guest"]), cell(&held["version"]));
         let mut columns = vec![ms(&held["age_ms"]), deadline, guest, cell(&held["route"])];
-        columns.extend([cell(&Value::from(keys.join(" "))), cell(&held["client"]), cell(&held["id"])]);
+        columns.extend([
+            cell(&Value::from(keys.join(" "))),
+            cell(&held["client"]),
+            cell(&held["id"]),
+        ]);
         rows.push(columns);
     }
     rows
@@ -150,10 +163,12 @@ fn cell(value: &Value) -> String {
 /// Prints rows in columns that are as wide as their widest cell.
 fn print(out: &mut impl Write, rows: &[Vec<String>]) -> io::Result<()> {
     let columns = rows.first().map_or(0, Vec::len);
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let width =
+        |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns).map(width).collect();
     for row in rows {
-        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:<width$}")).collect();
+        let cells: Vec<String> =
+            row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:<width$}")).collect();
         writeln!(out, "{}", cells.join("  ").trim_end())?;
     }
     Ok(())
@@ -162,7 +177,11 @@ fn print(out: &mut impl Write, rows: &[Vec<String>]) -> io::Result<()> {
 /// Returns a page of JSON.
 fn json(admin: &AdminListen, path: &str) -> anyhow::Result<Value> {
     let (status, body) = fetch(admin, path)?;
-    ensure!(status == 200, "{admin} answered {path} with {status}: {}", escape_control(body.trim()));
+    ensure!(
+        status == 200,
+        "{admin} answered {path} with {status}: {}",
+        escape_control(body.trim())
+    );
     serde_json::from_str(&body).with_context(|| format!("{path} of {admin} is not JSON"))
 }
 
@@ -176,9 +195,14 @@ fn fetch(admin: &AdminListen, path: &str) -> anyhow::Result<(u16, String)> {
     let mut request = Request::get(path);
     request.headers.push(("connection".to_owned(), "close".to_owned()));
     let sent = SentRequest::send(&endpoint, &request, until).with_context(|| {
-        format!("no server answers at {admin}: name the --admin of a running snow-host with --admin")
+        format!(
+            "no server answers at {admin}: name the --admin of a running snow-host with --admin"
+        )
     })?;
-    sent.response(until).map_err(Into::into).and_then(page).with_context(|| format!("can't read {path} from {admin}"))
+    sent.response(until)
+        .map_err(Into::into)
+        .and_then(page)
+        .with_context(|| format!("can't read {path} from {admin}"))
 }
 
 /// Returns the status and the text of a response. All pages of a snow-host announce their length.
@@ -197,9 +221,11 @@ mod tests {
 
     #[test]
     fn the_values_of_one_metric_are_added_up() {
-        let metrics =
-            "# HELP snow_a A.\n# TYPE snow_a gauge\nsnow_a{x=\"1 2\"} 3\nsnow_a{x=\"b\"} 4\nsnow_ab 9\nsnow_b 1.5\n";
-        assert_eq!((sum_of(metrics, "snow_a"), sum_of(metrics, "snow_b"), sum_of(metrics, "snow_c")), (7.0, 1.5, 0.0));
+        let metrics = "# HELP snow_a A.\n# TYPE snow_a gauge\nsnow_a{x=\"1 2\"} 3\nsnow_a{x=\"b\"} 4\nsnow_ab 9\nsnow_b 1.5\n";
+        assert_eq!(
+            (sum_of(metrics, "snow_a"), sum_of(metrics, "snow_b"), sum_of(metrics, "snow_c")),
+            (7.0, 1.5, 0.0)
+        );
     }
 
     #[test]
@@ -208,10 +234,16 @@ mod tests {
             let response = ResponseReader::new(false).read(&mut text.as_bytes().to_vec());
             response.ok().flatten().and_then(|response| page(response).ok())
         };
-        assert_eq!(answer("HTTP/1.1 503 x\r\ncontent-length: 3\r\n\r\nno\n"), Some((503, "no\n".into())));
-        for bad in
-            ["", "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nno\n", "SSH-2.0-x\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n"]
-        {
+        assert_eq!(
+            answer("HTTP/1.1 503 x\r\ncontent-length: 3\r\n\r\nno\n"),
+            Some((503, "no\n".into()))
+        );
+        for bad in [
+            "",
+            "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nno\n",
+            "SSH-2.0-x\r\n\r\n",
+            "HTTP/1.1 200 OK\r\n\r\n",
+        ] {
             assert_eq!(answer(bad), None, "{bad}");
         }
     }
@@ -230,7 +262,8 @@ mod tests {
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 3, "{text}");
         assert!(
-            !text.contains('\x1b') && lines[1].ends_with("version 1 holds 3; its file can't be loaded: bad"),
+            !text.contains('\x1b')
+                && lines[1].ends_with("version 1 holds 3; its file can't be loaded: bad"),
             "{text}"
         );
         assert!(lines[2].ends_with("is not served; version 3 was rolled back"), "{text}");

@@ -11,7 +11,11 @@ use snow_config::{Overrides, Settings};
 use snow_tools::{Cancellation, TestSummary, test_guests};
 
 /// Runs `snow-host test`: builds the guests of each path if asked to, and plays their cases.
-pub(crate) fn test(paths: &[PathBuf], filter: Option<&str>, build_first: bool) -> anyhow::Result<()> {
+pub(crate) fn test(
+    paths: &[PathBuf],
+    filter: Option<&str>,
+    build_first: bool,
+) -> anyhow::Result<()> {
     let cancellation = Cancellation::default();
     let _signals = CancelOnSignal::watch(cancellation.clone())?;
     let mut summary = TestSummary::default();

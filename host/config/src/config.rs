@@ -11,7 +11,9 @@ pub(crate) use self::guest::{Command, Mount};
 pub use self::guest::{GuestConfig, GuestConfigs, Instances, Rollback};
 pub use self::limits::Limits;
 pub(crate) use self::server::Admin;
-pub use self::server::{AdminListen, Cache, LISTENERS_MAX, Listen, LogFormat, Overrides, ServerConfig, WORKERS_MAX};
+pub use self::server::{
+    AdminListen, Cache, LISTENERS_MAX, Listen, LogFormat, Overrides, ServerConfig, WORKERS_MAX,
+};
 
 /// The configuration of a server.
 #[derive(Clone, Debug)]
@@ -20,7 +22,8 @@ pub struct Config {
     pub guests: PathBuf,
     /// Where it listens, with how many threads, what it logs.
     pub server: ServerConfig,
-    /// The values of `server` that the command line gave. They win over a manifest that changes later.
+    /// The values of `server` that the command line gave. They win over a manifest that changes
+    /// later.
     pub overrides: Overrides,
     /// The limits.
     pub limits: Limits,
@@ -35,11 +38,11 @@ pub struct Config {
 /// How guests are compiled. By default each start compiles all guests, in this process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CompileConfig {
-    /// The folder in which compiled code is kept from one start to the next. It is created if it is missing, and used
-    /// only if nobody but this user has access to it.
+    /// The folder in which compiled code is kept from one start to the next. It is created if it is
+    /// missing, and used only if nobody but this user has access to it.
     pub cache: Option<PathBuf>,
-    /// The program that compiles: this program, which is started as `compile-guest`. If `None`, this process compiles,
-    /// and `compile_ms_max` and `compile_bytes_max` do not apply.
+    /// The program that compiles: this program, which is started as `compile-guest`. If `None`,
+    /// this process compiles, and `compile_ms_max` and `compile_bytes_max` do not apply.
     pub compiler: Option<PathBuf>,
 }
 
@@ -58,7 +61,8 @@ impl Config {
     }
 }
 
-/// How much of each kind of work a worker does in one turn of its loop, so that no kind keeps the others waiting.
+/// How much of each kind of work a worker does in one turn of its loop, so that no kind keeps the
+/// others waiting.
 #[derive(Clone, Copy, Debug)]
 pub struct TurnLimits {
     /// Connections that are accepted.
@@ -73,8 +77,8 @@ pub struct TurnLimits {
     pub resumable_max: usize,
     /// Suspensions that are looked at to list held requests.
     pub inspected_max: usize,
-    /// How long a guest's `set-all` goes on in one time slice. Shorter than a slice, since the requests that it settles
-    /// on its own worker are answered in the same turn.
+    /// How long a guest's `set-all` goes on in one time slice. Shorter than a slice, since the
+    /// requests that it settles on its own worker are answered in the same turn.
     pub settling_us_max: u64,
 }
 
@@ -94,12 +98,13 @@ impl TurnLimits {
 /// How the guests folder is watched, and how long a change must rest before it takes effect.
 #[derive(Clone, Copy, Debug)]
 pub struct WatchLimits {
-    /// A file that has not changed for so long is complete: it may be loaded, or it is really removed.
+    /// A file that has not changed for so long is complete: it may be loaded, or it is really
+    /// removed.
     pub quiet_ms: u64,
     /// How long a removal waits, at most, until other files of the folder stop changing.
     pub removal_ms_max: u64,
-    /// A file that can't be loaded is reported when it has not changed for so long: before, it may be a copy that
-    /// stalls.
+    /// A file that can't be loaded is reported when it has not changed for so long: before, it may
+    /// be a copy that stalls.
     pub report_after_ms: u64,
     /// How often a folder is read whose changes the kernel does not report, or that can't be read.
     pub poll_ms: u64,
@@ -110,8 +115,8 @@ pub struct WatchLimits {
 }
 
 impl WatchLimits {
-    /// The values in use. A change takes effect within a second of its last write even if the folder is polled:
-    /// `poll_ms + quiet_ms`, and `poll_ms + removal_ms_max` for a removal.
+    /// The values in use. A change takes effect within a second of its last write even if the
+    /// folder is polled: `poll_ms + quiet_ms`, and `poll_ms + removal_ms_max` for a removal.
     pub const DEFAULT: WatchLimits = WatchLimits {
         quiet_ms: 100,
         removal_ms_max: 400,

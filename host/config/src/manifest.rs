@@ -1,4 +1,5 @@
-//! `snow.toml` in the guests folder: the decisions of a deployer. The file is optional, and so is everything in it.
+//! `snow.toml` in the guests folder: the decisions of a deployer. The file is optional, and so is
+//! everything in it.
 //!
 //! ```toml
 //! #:schema ./snow.schema.json
@@ -34,14 +35,16 @@
 //! rollback = false
 //! ```
 //!
-//! While no table of the file has `keys`, `settles` or `responds`, the folder is one domain of trust: every guest may use
-//! every key. As soon as one table has one of them, whatever is not granted is `denied`, also to guests without a table: a
-//! guest that is dropped into the folder later can't reach those that were fenced off before.
+//! While no table of the file has `keys`, `settles` or `responds`, the folder is one domain of
+//! trust: every guest may use every key. As soon as one table has one of them, whatever is not
+//! granted is `denied`, also to guests without a table: a guest that is dropped into the folder
+//! later can't reach those that were fenced off before.
 //!
 //! In a key's pattern `*` stands for anything, `/` included ([`Glob`](snow_core::Glob)).
 //!
-//! Each setting is declared once, by [`declare_settings!`](snow_core::declare_settings): in [`config`](crate::config), in
-//! [`limits`](snow_http), and below. Reading, [`schema()`], [`as_toml`] and [`restart_only`] follow from that.
+//! Each setting is declared once, by [`declare_settings!`](snow_core::declare_settings): in
+//! [`config`](crate::config), in [`limits`](snow_http), and below. Reading, [`schema()`],
+//! [`as_toml`] and [`restart_only`] follow from that.
 
 mod bounds;
 mod in_force;
@@ -84,13 +87,14 @@ snow_core::declare_settings! {
             /// The tables `[guest.NAME]`.
             pub guests: GuestConfigs;
         }
-        /// When a new version of a guest is rolled back to the one before: if so many `traps` happen among its first
-        /// `calls`. False: never.
+        /// When a new version of a guest is rolled back to the one before: if so many `traps`
+        /// happen among its first `calls`. False: never.
         pub rollback: Rollback, live;
     }
 }
 
-/// Everything that is wrong with a file, in its order: each on a line, `FILE:LINE:COLUMN: what is wrong`.
+/// Everything that is wrong with a file, in its order: each on a line, `FILE:LINE:COLUMN: what is
+/// wrong`.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub struct ManifestError {
     /// The problems, at least one.
@@ -127,8 +131,8 @@ impl fmt::Display for Problem {
 /// Reads the text of a manifest. `file` is its name, for the errors.
 ///
 /// # Errors
-/// It is not TOML, or has unknown tables or keys, values of a wrong type, or values out of range. All problems are
-/// reported at once; of a text that is not TOML, the first.
+/// It is not TOML, or has unknown tables or keys, values of a wrong type, or values out of range.
+/// All problems are reported at once; of a text that is not TOML, the first.
 pub fn parse(text: &str, file: &str) -> Result<Manifest, ManifestError> {
     parse_with_places(text, file).map(|(manifest, _)| manifest)
 }
@@ -165,7 +169,9 @@ fn read(reader: &mut Reader<'_>, root: &DeTable<'_>, manifest: &mut Manifest) {
         match key.get_ref().as_ref() {
             "server" => {
                 let table = reader.table("server", value);
-                table.inspect(|table| key::read(reader, "server", table, &SERVER, &mut manifest.server));
+                table.inspect(|table| {
+                    key::read(reader, "server", table, &SERVER, &mut manifest.server)
+                });
             }
             "limits" => {
                 let table = reader.table("limits", value);
@@ -183,9 +189,14 @@ fn read(reader: &mut Reader<'_>, root: &DeTable<'_>, manifest: &mut Manifest) {
         let Some(table) = reader.table(&place, value) else { continue };
         let mut config = GuestConfig::default();
         key::read(reader, &place, table, &GUEST, &mut config);
-        for Exceeding { name, value, bound, most } in bounds::exceeding(&GUEST, &config, &manifest.limits) {
+        for Exceeding { name, value, bound, most } in
+            bounds::exceeding(&GUEST, &config, &manifest.limits)
+        {
             let span = reader.written(&place, name).unwrap_or_default();
-            reader.problem(span, format!("`{name}` is {value}, above `{bound}` of [limits], which is {most}"));
+            reader.problem(
+                span,
+                format!("`{name}` is {value}, above `{bound}` of [limits], which is {most}"),
+            );
         }
         manifest.guests.insert(name.get_ref().to_string(), config);
     }

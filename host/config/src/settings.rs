@@ -41,8 +41,8 @@ pub enum SettingsError {
 }
 
 impl Settings {
-    /// Reads the manifest of these guests, and applies the overrides to it. Without a file, all settings have their
-    /// defaults.
+    /// Reads the manifest of these guests, and applies the overrides to it. Without a file, all
+    /// settings have their defaults.
     ///
     /// # Errors
     /// The file exists, and can't be read, is too large, or has wrong contents.
@@ -52,7 +52,8 @@ impl Settings {
         Ok(Settings { manifest, origins: Origins { places, flags } })
     }
 
-    /// Returns the configuration of a server with these settings. It keeps the overrides for a manifest that changes.
+    /// Returns the configuration of a server with these settings. It keeps the overrides for a
+    /// manifest that changes.
     pub fn into_config(self, guests: PathBuf, overrides: Overrides) -> Config {
         let mut config = Config { overrides, ..Config::new(guests) };
         config.take(self.manifest);
@@ -64,7 +65,8 @@ impl Config {
     /// Replaces the settings by those of a manifest.
     pub fn take(&mut self, manifest: Manifest) {
         let Manifest { server, rollback, limits, guests } = manifest;
-        (self.server, self.rollback, self.limits, self.guest_configs) = (server, rollback, limits, guests);
+        (self.server, self.rollback, self.limits, self.guest_configs) =
+            (server, rollback, limits, guests);
     }
 
     /// Returns the settings, as a manifest.
@@ -74,7 +76,8 @@ impl Config {
     }
 }
 
-/// Returns the path of the manifest: in the folder of guests, or in the folder of the file of one guest.
+/// Returns the path of the manifest: in the folder of guests, or in the folder of the file of one
+/// guest.
 pub fn file_of(guests: &Path) -> PathBuf {
     let folder = if guests.is_file() { guests.parent().unwrap_or(guests) } else { guests };
     folder.join(manifest::FILE_NAME)

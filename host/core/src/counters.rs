@@ -1,7 +1,8 @@
 //! Numbers that one thread writes and any thread reads.
 //!
-//! Counting costs a load and a store: no lock, and no cache line that another thread writes to. A reader sees each number
-//! as it was a moment ago, and several numbers perhaps as they were at different moments.
+//! Counting costs a load and a store: no lock, and no cache line that another thread writes to. A
+//! reader sees each number as it was a moment ago, and several numbers perhaps as they were at
+//! different moments.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -35,7 +36,8 @@ impl Counter {
     }
 }
 
-/// Counts values by buckets with fixed bounds, and sums them up. Like [`Counter`], it has one writer.
+/// Counts values by buckets with fixed bounds, and sums them up. Like [`Counter`], it has one
+/// writer.
 #[derive(Debug)]
 pub struct Histogram<const N: usize> {
     /// The largest value of each bucket, ascending.
@@ -66,7 +68,7 @@ impl<const N: usize> Histogram<N> {
         self.sum.add(value);
     }
 
-    /// Returns what the histogram holds now.
+    /// Returns the present content of the histogram.
     pub fn read(&self) -> Distribution {
         let counts = self.counts.iter().chain([&self.beyond]).map(Counter::get).collect();
         Distribution { bounds: self.bounds, counts, sum: self.sum.get() }

@@ -1,8 +1,10 @@
-//! Declares settings: what a deployer may write in `snow.toml`, each in exactly one place.
+//! The declaration of settings: what a deployer may write in `snow.toml`, each in exactly one
+//! place.
 //!
-//! [`declare_settings!`](crate::declare_settings) takes a struct whose fields are settings, and reads like one. A field
-//! has a doc comment (editors show it), a type, a default, whether a change is `live` or needs a `restart`, and perhaps
-//! what a number may be (`in`) and which limit it can't be above (`at_most`).
+//! [`declare_settings!`](crate::declare_settings) takes a struct whose fields are settings, and
+//! reads like a struct. A field has a doc comment (editors show it), a type, a default, and whether
+//! a change is `live` or needs a `restart`. A number may also have a range (`in`), and a limit that
+//! it can't be above (`at_most`).
 //!
 //! ```
 //! use snow_core::declare::{HasSettings, Setting, Visit};
@@ -20,7 +22,7 @@
 //!
 //! assert_eq!(Shop::default().customers_max, 10);
 //!
-//! /// Collects what is known of each setting, whatever its type.
+//! /// Collects the name and the documentation of each setting, whatever its type.
 //! struct Lines(Vec<String>);
 //!
 //! impl<V, K> Visit<Shop, V, K> for Lines {
@@ -31,20 +33,22 @@
 //!
 //! let mut lines = Lines(Vec::new());
 //! Shop::visit_settings(&mut lines);
-//! assert_eq!(lines.0, ["customers_max: Customers at one time.", "sundays: Whether it is open on Sundays."]);
+//! assert_eq!(lines.0[0], "customers_max: Customers at one time.");
+//! assert_eq!(lines.0[1], "sundays: Whether it is open on Sundays.");
 //! ```
 //!
-//! This module knows nothing of files. Who reads or prints settings implements [`Visit`] for the types that it can read:
-//! the compiler refuses a setting of any other type.
+//! This module knows nothing of files. Code that reads or prints settings implements [`Visit`] for
+//! the types that it can handle, and the compiler refuses a setting of any other type.
 
 use std::ops::RangeInclusive;
 
-/// The most that milliseconds may be: 49 days, all that the 32 bits of the guests' contract hold.
+/// The most milliseconds of a setting: 49 days, as many as the 32 bits of the guests' contract
+/// hold.
 pub const MS_MAX: u64 = u32::MAX as u64;
-/// The most that bytes in memory may be: 4 GiB, all that 32-bit WebAssembly can address.
+/// The most bytes of a setting about memory: 4 GiB, as many as 32-bit WebAssembly can address.
 pub const BYTES_MAX: u64 = 1 << 32;
 
-/// All that is known of a setting besides its value.
+/// The description of a setting: all but its value.
 #[derive(Clone, Debug)]
 pub struct About {
     /// The name of the field, which is also the key in the file.
@@ -53,7 +57,7 @@ pub struct About {
     pub doc: &'static str,
     /// Whether a change takes effect while the server runs, and not only at the next start.
     pub is_live: bool,
-    /// The values that a number may have. Means nothing for other types.
+    /// The values that a number may have. Without meaning for other types.
     pub range: RangeInclusive<u64>,
     /// The name of the limit that this setting can't be above, if there is one.
     pub at_most: Option<&'static str>,
@@ -61,7 +65,7 @@ pub struct About {
 
 /// A setting: a field of type `V` in a struct `T`.
 pub struct Setting<T, V> {
-    /// What is known of it.
+    /// The description of the setting.
     pub about: About,
     /// Borrows the field.
     pub get: fn(&T) -> &V,
@@ -69,26 +73,28 @@ pub struct Setting<T, V> {
     pub get_mut: fn(&mut T) -> &mut V,
 }
 
-/// Takes in settings of a struct `T` that have the type `V`. `K` is what such a value may be: the type itself, unless the
-/// declaration says otherwise (`pub path: String, live, as Mount;`).
+/// Visits the settings of a struct `T` that have the type `V`. `K` is what such a value may be: the
+/// type itself, unless the declaration says otherwise (`pub path: String, live, as Mount;`).
 pub trait Visit<T, V, K> {
-    /// Takes in one setting.
+    /// Visits a setting.
     fn visit(&mut self, setting: Setting<T, V>);
 }
 
-/// A struct whose settings a visitor can take in. Implemented by [`declare_settings!`](crate::declare_settings).
+/// A struct whose settings can be visited. Implemented by
+/// [`declare_settings!`](crate::declare_settings).
 pub trait HasSettings<Visitor>: Sized {
-    /// Hands each setting to the visitor, in the order of the declaration.
+    /// Calls the visitor with each setting, in the order of the declaration.
     fn visit_settings(visitor: &mut Visitor);
 }
 
-/// Declares a struct of settings with its `Default`, and implements [`HasSettings`](crate::declare::HasSettings) for it.
-/// The [module](crate::declare) has an example.
+/// Declares a struct of settings with its `Default`, and implements
+/// [`HasSettings`](crate::declare::HasSettings) for it. The [module](crate::declare) has an
+/// example.
 ///
-/// Each field has at least one line of documentation, and the form
-/// `pub NAME: TYPE = DEFAULT, live, as KIND, in RANGE, at_most LIMIT;`, or `restart` instead of `live`. Without `=`, the
-/// default is that of the type; without `as`, the kind is the type. `in` and `at_most` may be left out too. Fields that
-/// have settings themselves come first, in `parts { }`.
+/// Each field has at least one line of documentation, and the form `pub NAME: TYPE = DEFAULT, live,
+/// as KIND, in RANGE, at_most LIMIT;`, or `restart` instead of `live`. Without `=`, the default is
+/// that of the type; without `as`, the kind is the type. `in` and `at_most` may be left out too.
+/// Fields that have settings themselves come first, in `parts { }`.
 #[macro_export]
 macro_rules! declare_settings {
     (

@@ -7,8 +7,9 @@ const CHUNK: usize = 256;
 
 /// A first-in, first-out queue for many entries.
 ///
-/// A `VecDeque` of a million entries copies all of them when it doubles, which would stop the worker's loop. This queue
-/// allocates one chunk at a time, and frees each chunk as soon as it is empty. An empty queue holds next to no memory.
+/// A `VecDeque` of a million entries copies all of them when it doubles, which would stop the
+/// worker's loop. This queue allocates one chunk at a time, and frees each chunk as soon as it is
+/// empty. An empty queue holds next to no memory.
 ///
 /// ```
 /// let mut queue = snow_core::Fifo::new();
@@ -71,8 +72,8 @@ impl<T> Fifo<T> {
         entry
     }
 
-    /// Removes and returns the oldest entries, at most 256 of them. Moves a chunk as it is, so it costs no more than
-    /// [`pop_front`](Self::pop_front).
+    /// Removes and returns the oldest entries, at most 256 of them. Moves a chunk as it is, so it
+    /// costs no more than [`pop_front`](Self::pop_front).
     pub fn pop_chunk(&mut self) -> VecDeque<T> {
         let chunk = self.chunks.pop_front().unwrap_or_default();
         self.len -= chunk.len();

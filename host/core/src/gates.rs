@@ -1,12 +1,13 @@
 //! Gates: how many calls of one guest may run at a time, on all workers together.
 //!
-//! A guest whose calls are limited has a [`Gate`]. Each of its calls enters the gate on its worker, and leaves it at its end.
-//! A worker that finds the gate full stands in line, once for all its waiting calls. Nobody overtakes: while workers stand in
-//! line, only the first of them may enter.
+//! A guest whose calls are limited has a [`Gate`]. Each of its calls enters the gate on its worker,
+//! and leaves it at its end. A worker that finds the gate full stands in line, once for all its
+//! waiting calls. Nobody overtakes: while workers stand in line, only the first of them may enter.
 //!
-//! When the gate may be open for the first worker in line, [`Gate::leave`], [`Gate::enter`] and [`Gate::give_up`] return that
-//! worker, and the caller notifies it. A notified worker answers in the same turn: it enters, or it gives up its turn. So a
-//! worker that is busy with other things never holds up the line.
+//! When the gate may be open for the first worker in line, [`Gate::leave`], [`Gate::enter`] and
+//! [`Gate::give_up`] return that worker, and the caller notifies it. A notified worker answers in
+//! the same turn: it enters, or it gives up its turn. So a worker that is busy with other things
+//! never holds up the line.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -19,7 +20,8 @@ pub struct GateId(pub u32);
 
 /// The gates of a process, by the names of their guests.
 ///
-/// A name keeps its gate for ever, whatever is deployed. So there are as many gates as there ever were names with a limit.
+/// A name keeps its gate for ever, whatever is deployed. So there are as many gates as there ever
+/// were names with a limit.
 #[derive(Default)]
 pub struct Gates(Mutex<BTreeMap<Box<str>, Arc<Gate>>>);
 
@@ -66,8 +68,9 @@ impl Gate {
         Gate { id, state: Mutex::new(State::default()) }
     }
 
-    /// Lets a call enter if fewer than `calls_max` are inside and no other worker is first in line. The worker then leaves
-    /// the line. Returns the worker to notify, if there is room for another call.
+    /// Lets a call enter if fewer than `calls_max` are inside and no other worker is first in line.
+    /// The worker then leaves the line. Returns the worker to notify, if there is room for another
+    /// call.
     ///
     /// # Errors
     /// [`Full`]: the worker stands in line now, if it did not before, and will be notified.
@@ -92,8 +95,8 @@ impl Gate {
         state.line.front().copied()
     }
 
-    /// Takes a worker out of the line, because no call of it could enter now. Returns the worker to notify, if the one that
-    /// gave up was first.
+    /// Takes a worker out of the line, because no call of it could enter now. Returns the worker to
+    /// notify, if the one that gave up was first.
     pub fn give_up(&self, worker: WorkerId) -> Option<WorkerId> {
         let mut state = lock(&self.state);
         let was_first = state.line.front() == Some(&worker);
@@ -156,6 +159,9 @@ mod tests {
         let gates = Gates::default();
         let (a, b) = (gates.of("a"), gates.of("b"));
         assert_eq!((a.id, b.id, gates.of("a").id), (GateId(0), GateId(1), GateId(0)));
-        assert!(gates.get(GateId(1)).is_some_and(|gate| Arc::ptr_eq(&gate, &b)) && gates.get(GateId(2)).is_none());
+        assert!(
+            gates.get(GateId(1)).is_some_and(|gate| Arc::ptr_eq(&gate, &b))
+                && gates.get(GateId(2)).is_none()
+        );
     }
 }

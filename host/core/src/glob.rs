@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// A pattern for text. `*` matches any run of characters, `/` and the empty text included; every other character matches
-/// itself. There is no way to escape a `*`.
+/// A pattern for text. `*` matches any run of characters, `/` and the empty text included; every
+/// other character matches itself. There is no way to escape a `*`.
 ///
 /// Matching takes time linear in the text for each `*` of the pattern, and allocates nothing.
 ///
@@ -42,9 +42,11 @@ impl Glob {
     /// Returns whether the pattern matches a whole text.
     pub fn matches(&self, text: &str) -> bool {
         let Some(rest) = &self.rest else { return *self.first == *text };
-        let between = text.strip_prefix(&*self.first).and_then(|text| text.strip_suffix(&*rest.last));
+        let between =
+            text.strip_prefix(&*self.first).and_then(|text| text.strip_suffix(&*rest.last));
         let Some(mut between) = between else { return false };
-        // Each piece is taken where it is found first: that leaves the most text for the pieces after it.
+        // Each piece is taken where it is found first: that leaves the most text for the pieces
+        // after it.
         rest.middle.iter().all(|piece| {
             let found = between.find(&**piece);
             found.inspect(|at| between = &between[at + piece.len()..]).is_some()
@@ -97,10 +99,18 @@ mod tests {
             ("", &[""], &["a"]),
             ("*", &["", "a", "a/b"], &[]),
             ("**", &["", "a", "a/b"], &[]),
-            ("orders/*", &["orders/", "orders/1", "orders/1/2"], &["orders", "order/1", "x/orders/1"]),
+            (
+                "orders/*",
+                &["orders/", "orders/1", "orders/1/2"],
+                &["orders", "order/1", "x/orders/1"],
+            ),
             ("*/done", &["/done", "a/b/done"], &["done", "a/done/"]),
             ("a*a", &["aa", "aba"], &["a", ""]),
-            ("user/*/mail/*", &["user/1/mail/2", "user//mail/", "user/a/b/mail/c"], &["user/mail/1", "user/1/mail"]),
+            (
+                "user/*/mail/*",
+                &["user/1/mail/2", "user//mail/", "user/a/b/mail/c"],
+                &["user/mail/1", "user/1/mail"],
+            ),
             ("*ab*ab*", &["abab", "xabyabz"], &["aba", "ab"]),
             ("[a-z]?.", &["[a-z]?."], &["b.", "bc."]),
             ("ключ/*", &["ключ/я"], &["клю"]),

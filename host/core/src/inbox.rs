@@ -7,15 +7,16 @@ use crate::sync::{AtomicBool, Mutex, Ordering, lock};
 
 /// A queue of messages with many senders and one receiver.
 ///
-/// The receiver takes messages a chunk at a time. Before it waits for other things, such as its sockets, it calls
-/// [`fall_asleep`](Inbox::fall_asleep), and after that [`wake_up`](Inbox::wake_up). Waking costs a system call, so senders
-/// do it only in between.
+/// The receiver takes messages a chunk at a time. Before it waits for other things, such as its
+/// sockets, it calls [`fall_asleep`](Inbox::fall_asleep), and after that
+/// [`wake_up`](Inbox::wake_up). Waking costs a system call, so senders do it only in between.
 ///
-/// An inbox has no limit: each message stands for something that has one, such as a suspension or a started call. A burst
-/// of a million messages grows it without copying.
+/// An inbox has no limit: each message stands for something that has one, such as a suspension or a
+/// started call. A burst of a million messages grows it without copying.
 pub struct Inbox<M> {
     messages: Mutex<Fifo<M>>,
-    /// Whether the receiver sleeps or is about to. The sender that clears this flag wakes the receiver.
+    /// Whether the receiver sleeps or is about to. The sender that clears this flag wakes the
+    /// receiver.
     asleep: AtomicBool,
     /// Wakes the receiver.
     wake: Box<dyn Fn() + Send + Sync>,
@@ -24,7 +25,11 @@ pub struct Inbox<M> {
 impl<M> Inbox<M> {
     /// Creates an empty inbox. `wake` is called on a sender's thread when the receiver sleeps.
     pub fn new(wake: impl Fn() + Send + Sync + 'static) -> Inbox<M> {
-        Inbox { messages: Mutex::new(Fifo::new()), asleep: AtomicBool::new(false), wake: Box::new(wake) }
+        Inbox {
+            messages: Mutex::new(Fifo::new()),
+            asleep: AtomicBool::new(false),
+            wake: Box::new(wake),
+        }
     }
 
     /// Sends a message. Never waits for the receiver.
@@ -39,8 +44,9 @@ impl<M> Inbox<M> {
             queue.push_back(message);
         }
         drop(queue);
-        // The message is in the queue before the flag is read, and the receiver sets the flag before it looks at the queue.
-        // So either the receiver finds the message, or this thread finds the flag.
+        // The message is in the queue before the flag is read, and the receiver sets the flag
+        // before it looks at the queue. So either the receiver finds the message, or this thread
+        // finds the flag.
         if self.asleep.swap(false, Ordering::SeqCst) {
             (self.wake)();
         }
@@ -53,10 +59,11 @@ impl<M> Inbox<M> {
 
     /// Announces that the receiver wants to sleep, and returns whether it may.
     ///
-    /// If it returns true, the next sender wakes the receiver. If it returns false, there are messages to take.
+    /// If it returns true, the next sender wakes the receiver. If it returns false, there are
+    /// messages to take.
     pub fn fall_asleep(&self) -> bool {
-        // A swap though the old value is not used: loom follows the memory model for swaps, but may reorder plain stores
-        // with them. On x86 both are one instruction.
+        // A swap though the old value is not used: loom follows the memory model for swaps, but may
+        // reorder plain stores with them. On x86 both are one instruction.
         self.asleep.swap(true, Ordering::SeqCst);
         let empty = lock(&self.messages).is_empty();
         if !empty {

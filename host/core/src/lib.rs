@@ -1,16 +1,16 @@
 //! The mechanisms under the host: storage, queues, timers, and the registry of pendings.
 //!
-//! Everything here is plain data and arithmetic. Nothing reads a socket, a file or a clock: callers bring the time as
-//! milliseconds, and random bytes as a function. So the tests, the simulator and the model checker loom run exactly the
-//! code that is shipped.
+//! Everything here is plain data and arithmetic. Nothing reads a socket, a file or a clock: callers
+//! bring the time as milliseconds, and random bytes as a function. So the tests, the simulator and
+//! the model checker loom run exactly the code that is shipped.
 //!
 //! # A worker's own tables
 //!
-//! A worker is one thread that serves many clients, so none of its steps may take long. The tables that it owns grow in
-//! small chunks instead of copying all they hold.
+//! A worker is one thread that serves many clients, so none of its steps may take long. The tables
+//! that it owns grow in small chunks instead of copying all they hold.
 //!
-//! [`Slab`] gives a value a slot and returns a [`Key`]. The slot is reused later, the key is not: a message that arrives
-//! after its addressee is gone finds nothing.
+//! [`Slab`] gives a value a slot and returns a [`Key`]. The slot is reused later, the key is not: a
+//! message that arrives after its addressee is gone finds nothing.
 //!
 //! ```
 //! use snow_core::Slab;
@@ -52,14 +52,16 @@
 //! assert!(inbox.fall_asleep(), "there is nothing to do: the next sender wakes the worker");
 //! ```
 //!
-//! A [`Gate`] limits how many calls of one guest run at a time, on all workers together, and admits workers in turn.
-//! [`Counter`] and [`Histogram`] are numbers that one thread writes and any thread reads.
+//! A [`Gate`] limits how many calls of one guest run at a time, on all workers together, and admits
+//! workers in turn. [`Counter`] and [`Histogram`] are numbers that one thread writes and any thread
+//! reads.
 //!
 //! # Pendings
 //!
-//! A *pending* is something that will be settled once. The [`Registry`] holds all pendings of the process, and is the only
-//! authority on whether one is settled. A pending is created, handed to whoever will settle it as a token, armed with the
-//! suspension that waits for it, settled from any thread, collected, and released:
+//! A *pending* is something that will be settled once. The [`Registry`] holds all pendings of the
+//! process, and is the only authority on whether one is settled. A pending is created, handed to
+//! whoever will settle it as a token, armed with the suspension that waits for it, settled from any
+//! thread, collected, and released:
 //!
 //! ```
 //! use snow_core::{Key, Refusal, Registry, Waiter, WorkerId};
@@ -73,7 +75,8 @@
 //! let waiter = Waiter { worker, suspension: Key { slot: 5, generation: 0 } };
 //! assert!(!registry.arm(id, waiter), "the pending is not settled yet");
 //!
-//! // Later, on any thread, whoever has the token settles the pending, and wakes the waiter. The first one wins.
+//! // Later, on any thread, whoever has the token settles the pending, and wakes the waiter. The
+//! // first one wins.
 //! assert_eq!(registry.settle_token(&token, "tea is ready"), Ok(Some(waiter)));
 //! assert_eq!(registry.settle_token(&token, "too late"), Err(Refusal::AlreadySettled));
 //!
@@ -84,21 +87,28 @@
 //! # Ok::<(), Refusal>(())
 //! ```
 //!
-//! Pendings can also wait under a *key*, first in, first out over all workers: [`Registry::settle_next`] settles the one
-//! that has waited longest, [`Registry::settle_all`] settles all of them.
+//! Pendings can also wait under a *key*, first in, first out over all workers:
+//! [`Registry::settle_next`] settles the one that has waited longest, [`Registry::settle_all`]
+//! settles all of them.
 //!
-//! # Text
+//! # Text and settings
 //!
-//! [`Glob`] matches the patterns that grant keys to guests. [`escape_control`] makes text safe for a terminal, and
-//! [`error_chain`] prints an error with its causes.
+//! [`Glob`] matches the patterns that grant keys to guests. [`escape_control`] makes text safe for
+//! a terminal, and [`error_chain`] returns the message of an error with those of its causes.
+//! [`declare_settings!`] declares a struct of settings, each in one place, which a deployer can
+//! write in `snow.toml`.
 //!
 //! # Guarantees
 //!
-//! - A pending is settled at most once, whatever its threads do. `Ok` means that this settlement won.
-//! - A key of a [`Slab`] never finds a later value in the same slot, until the slot's 32-bit generation wraps.
+//! - A pending is settled at most once, whatever its threads do. `Ok` means that this settlement
+//!   won.
+//! - A key of a [`Slab`] never finds a later value in the same slot, until the slot's 32-bit
+//!   generation wraps.
 //! - A message in an [`Inbox`] is never left lying while its receiver sleeps.
-//! - No operation of a worker's own tables copies all that the table holds. Inserting allocates at most one chunk.
-//! - Locks are held for one short critical section each. [`Registry::settle_all`] lets its lock go between batches.
+//! - No operation of a worker's own tables copies all that the table holds. Inserting allocates at
+//!   most one chunk.
+//! - Locks are held for one short critical section each. [`Registry::settle_all`] lets its lock go
+//!   between batches.
 //!
 //! # Non-guarantees
 //!
@@ -126,7 +136,9 @@ pub use self::fifo::Fifo;
 pub use self::gates::{Full, Gate, GateId, Gates};
 pub use self::glob::{Glob, Globs};
 pub use self::inbox::Inbox;
-pub use self::pending::{Account, Entropy, Join, OWNERS_MAX, Owner, PendingId, Refusal, Registry, Waiter, WorkerId};
+pub use self::pending::{
+    Account, Entropy, Join, OWNERS_MAX, Owner, PendingId, Refusal, Registry, Waiter, WorkerId,
+};
 pub use self::slab::{Key, Slab};
 pub use self::sync::lock;
 pub use self::text::{error_chain, escape_control};

@@ -1,22 +1,23 @@
 //! A slab in chunks: values that never move, and keys that never name a later value.
 //!
-//! A `Vec` and a hash map double by copying all they hold, which would stop the worker's loop in proportion to the number of
-//! held requests. A slab grows by one chunk of at most 14 KiB instead. It frees a chunk that has emptied, so that memory
-//! falls again after a wave of requests.
+//! A `Vec` and a hash map double by copying all they hold, which would stop the worker's loop in
+//! proportion to the number of held requests. A slab grows by one chunk of at most 14 KiB instead.
+//! It frees a chunk that has emptied, so that memory falls again after a wave of requests.
 //!
-//! Slot numbers run through the chunks: slot `n` lies in chunk `n / CHUNK_SLOTS`, at place `n % CHUNK_SLOTS`. A freed chunk
-//! keeps its number, and with it its range of slots.
+//! Slot numbers run through the chunks: slot `n` lies in chunk `n / CHUNK_SLOTS`, at place `n %
+//! CHUNK_SLOTS`. A freed chunk keeps its number, and with it its range of slots.
 
 use std::collections::BTreeSet;
 
-/// The most bytes in a chunk: the largest of jemalloc's small size classes, so that nothing is lost to rounding. Jemalloc
-/// shifts larger blocks by up to a page, for the cache's sake, which would cost a quarter of a 16 KiB block.
+/// The most bytes in a chunk: the largest of jemalloc's small size classes, so that nothing is lost
+/// to rounding. Jemalloc shifts larger blocks by up to a page, for the cache's sake, which would
+/// cost a quarter of a 16 KiB block.
 const CHUNK_BYTES: usize = 14 << 10;
 /// The most slots in a chunk: a place within a chunk is numbered by one byte.
 const CHUNK_SLOTS_MAX: usize = 256;
 
-/// Names one value in a [`Slab`]. After the value is removed, its key finds nothing, although the slot is used again (until
-/// the slot's 32-bit generation wraps).
+/// Names one value in a [`Slab`]. After the value is removed, its key finds nothing, although the
+/// slot is used again (until the slot's 32-bit generation wraps).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Key {
     /// The number of the slot.
@@ -57,8 +58,8 @@ pub struct Slab<T> {
     roomy: BTreeSet<u32>,
     /// The chunks that were freed.
     freed: BTreeSet<u32>,
-    /// The one empty chunk that is kept. Without it, inserting and removing at the edge of a chunk would allocate and free
-    /// each time.
+    /// The one empty chunk that is kept. Without it, inserting and removing at the edge of a chunk
+    /// would allocate and free each time.
     empty: Option<u32>,
     /// The number of values in all chunks.
     len: usize,
@@ -95,7 +96,13 @@ enum Content<T> {
 
 impl<T> Default for Slab<T> {
     fn default() -> Self {
-        Slab { chunks: Vec::new(), roomy: BTreeSet::new(), freed: BTreeSet::new(), empty: None, len: 0 }
+        Slab {
+            chunks: Vec::new(),
+            roomy: BTreeSet::new(),
+            freed: BTreeSet::new(),
+            empty: None,
+            len: 0,
+        }
     }
 }
 
@@ -130,15 +137,22 @@ impl<T> Slab<T> {
     /// Inserts a value and returns its key. Allocates at most one chunk.
     pub fn insert(&mut self, value: T) -> Key {
         let index = self.chunk_with_room();
-        let Chunk::Live(chunk) = &mut self.chunks[index as usize] else { unreachable!("a roomy chunk is live") };
+        let Chunk::Live(chunk) = &mut self.chunks[index as usize] else {
+            unreachable!("a roomy chunk is live")
+        };
         // Take the first place off the chunk's list of vacant ones.
         let at = chunk.first_vacant.expect("a roomy chunk has a vacant place");
         let place = &mut chunk.places[usize::from(at)];
-        let Content::Vacant { next } = place.content else { unreachable!("the list holds vacant places") };
+        let Content::Vacant { next } = place.content else {
+            unreachable!("the list holds vacant places")
+        };
         place.content = Content::Occupied(value);
         chunk.first_vacant = next;
         chunk.used += 1;
-        let key = Key { slot: index * Self::CHUNK_SLOTS as u32 + u32::from(at), generation: place.generation };
+        let key = Key {
+            slot: index * Self::CHUNK_SLOTS as u32 + u32::from(at),
+            generation: place.generation,
+        };
         if chunk.first_vacant.is_none() {
             self.roomy.remove(&index);
         }
@@ -152,25 +166,37 @@ impl<T> Slab<T> {
     /// Returns the value with this key, if it has not been removed.
     pub fn get(&self, key: Key) -> Option<&T> {
         match self.place(key.slot)? {
-            Place { generation, content: Content::Occupied(value) } if *generation == key.generation => Some(value),
+            Place { generation, content: Content::Occupied(value) }
+                if *generation == key.generation =>
+            {
+                Some(value)
+            }
             _ => None,
         }
     }
 
     /// Returns the value with this key, to be changed.
     pub fn get_mut(&mut self, key: Key) -> Option<&mut T> {
-        let Chunk::Live(chunk) = self.chunks.get_mut(key.slot as usize / Self::CHUNK_SLOTS)? else { return None };
+        let Chunk::Live(chunk) = self.chunks.get_mut(key.slot as usize / Self::CHUNK_SLOTS)? else {
+            return None;
+        };
         match &mut chunk.places[key.slot as usize % Self::CHUNK_SLOTS] {
-            Place { generation, content: Content::Occupied(value) } if *generation == key.generation => Some(value),
+            Place { generation, content: Content::Occupied(value) }
+                if *generation == key.generation =>
+            {
+                Some(value)
+            }
             _ => None,
         }
     }
 
-    /// Returns the key of the value that a slot holds now, if it holds one. For callers that know by other means that the
-    /// slot still holds the value they mean.
+    /// Returns the key of the value that a slot holds now, if it holds one. For callers that know
+    /// by other means that the slot still holds the value they mean.
     pub fn key_at(&self, slot: u32) -> Option<Key> {
         match self.place(slot)? {
-            Place { generation, content: Content::Occupied(_) } => Some(Key { slot, generation: *generation }),
+            Place { generation, content: Content::Occupied(_) } => {
+                Some(Key { slot, generation: *generation })
+            }
             Place { .. } => None,
         }
     }
@@ -182,10 +208,13 @@ impl<T> Slab<T> {
         let at = (key.slot as usize % Self::CHUNK_SLOTS) as u8;
         let Chunk::Live(chunk) = &mut self.chunks[index as usize] else { return None };
         let place = &mut chunk.places[usize::from(at)];
-        // The next generation makes the key stale, and the place becomes the first on its chunk's list of vacant ones.
+        // The next generation makes the key stale, and the place becomes the first on its chunk's
+        // list of vacant ones.
         place.generation = place.generation.wrapping_add(1);
         let vacant = Content::Vacant { next: chunk.first_vacant };
-        let Content::Occupied(value) = std::mem::replace(&mut place.content, vacant) else { return None };
+        let Content::Occupied(value) = std::mem::replace(&mut place.content, vacant) else {
+            return None;
+        };
         let was_full = chunk.first_vacant.replace(at).is_none();
         chunk.used -= 1;
         self.len -= 1;
@@ -199,8 +228,8 @@ impl<T> Slab<T> {
 
     /// Returns the key of the first value at `slot` or after it.
     ///
-    /// A loop over all values calls this with the slot after the last key. The slab may change between two calls: the loop
-    /// then still visits every value that was there all the time, once.
+    /// A loop over all values calls this with the slot after the last key. The slab may change
+    /// between two calls: the loop then still visits every value that was there all the time, once.
     pub fn next_from(&self, slot: u32) -> Option<Key> {
         let mut slot = slot as usize;
         while let Some(chunk) = self.chunks.get(slot / Self::CHUNK_SLOTS) {
@@ -226,8 +255,8 @@ impl<T> Slab<T> {
         }
     }
 
-    /// Returns the lowest chunk with a vacant place. Allocates one if there is none: a freed one first, so that slot
-    /// numbers stay low, else a new one behind all others.
+    /// Returns the lowest chunk with a vacant place. Allocates one if there is none: a freed one
+    /// first, so that slot numbers stay low, else a new one behind all others.
     fn chunk_with_room(&mut self) -> u32 {
         if let Some(&index) = self.roomy.first() {
             return index;
@@ -243,7 +272,8 @@ impl<T> Slab<T> {
         index
     }
 
-    /// Decides about a chunk that has just emptied: the slab keeps one empty chunk and frees a second one.
+    /// Decides about a chunk that has just emptied: the slab keeps one empty chunk and frees a
+    /// second one.
     fn keep_or_free(&mut self, index: u32) {
         self.roomy.insert(index);
         let Some(other) = self.empty.replace(index) else { return };
@@ -254,7 +284,8 @@ impl<T> Slab<T> {
         self.freed.insert(freed);
         let chunk = &mut self.chunks[freed as usize];
         if let Chunk::Live(live) = chunk {
-            // Each place had its generation raised when it was emptied, so the highest is later than any key handed out.
+            // Each place had its generation raised when it was emptied, so the highest is later
+            // than any key handed out.
             let generation = live.places.iter().map(|place| place.generation).max().unwrap_or(0);
             *chunk = Chunk::Freed { generation };
         }

@@ -1,7 +1,8 @@
 //! Locks, atomics and shared pointers: std's, or loom's in a build with `--cfg loom`.
 //!
-//! Every mechanism that several threads use takes them from this file. So the tests in `tests/races/`, which are built with
-//! `--cfg loom`, see each step of the shipped code and run it in every order of its threads' steps that matters.
+//! Every mechanism that several threads use takes them from this file. So the tests in
+//! `tests/races/`, which are built with `--cfg loom`, see each step of the shipped code and run it
+//! in every order of its threads' steps that matters.
 
 #[cfg(not(loom))]
 pub use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -16,7 +17,8 @@ pub use loom::sync::{Mutex, MutexGuard};
 
 /// Locks a mutex, even if a thread panicked while it held the lock.
 ///
-/// Use it where no critical section can panic between two consistent states: then a poisoned mutex still guards whole data.
+/// Use it where no critical section can panic between two consistent states: then a poisoned mutex
+/// still guards whole data.
 ///
 /// ```
 /// use std::sync::Mutex;

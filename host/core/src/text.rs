@@ -3,9 +3,11 @@
 use std::borrow::Cow;
 use std::error::Error;
 
-/// Returns the text with its control characters escaped, so that none of them can move a cursor or begin a line.
+/// Returns the text with its control characters escaped, so that none of them can move a cursor or
+/// begin a line.
 ///
-/// For text of guests and clients that goes to a terminal or to a log. Other characters stay as they are.
+/// For text of guests and clients that goes to a terminal or to a log. Other characters stay as
+/// they are.
 ///
 /// ```
 /// assert_eq!(snow_core::escape_control("tea\n\u{1b}[2J"), r"tea\n\u{1b}[2J");
@@ -14,27 +16,33 @@ pub fn escape_control(text: &str) -> Cow<'_, str> {
     if !text.chars().any(char::is_control) {
         return Cow::Borrowed(text);
     }
-    let escape = |c: char| if c.is_control() { c.escape_debug().to_string() } else { c.to_string() };
+    let escape =
+        |c: char| if c.is_control() { c.escape_debug().to_string() } else { c.to_string() };
     Cow::Owned(text.chars().map(escape).collect())
 }
 
-/// Returns an error's message and the messages of its causes, the outermost first, each cause on a line of its own.
+/// Returns an error's message and the messages of its causes, the outermost first, each cause on a
+/// line of its own.
 ///
 /// ```
 /// # #[derive(Debug)]
 /// # struct Load(std::num::ParseIntError);
 /// # impl std::fmt::Display for Load {
-/// #     fn fmt(&self, out: &mut std::fmt::Formatter) -> std::fmt::Result { out.write_str("the limit can't be read") }
+/// #     fn fmt(&self, out: &mut std::fmt::Formatter) -> std::fmt::Result {
+/// #         out.write_str("the limit can't be read")
+/// #     }
 /// # }
 /// # impl std::error::Error for Load {
 /// #     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> { Some(&self.0) }
 /// # }
 /// let error = Load("x".parse::<u8>().unwrap_err());
-/// assert_eq!(snow_core::error_chain(&error), "the limit can't be read:\n  invalid digit found in string");
+/// let text = "the limit can't be read:\n  invalid digit found in string";
+/// assert_eq!(snow_core::error_chain(&error), text);
 /// ```
 pub fn error_chain(error: &dyn Error) -> String {
-    let messages: Vec<String> =
-        std::iter::successors(Some(error), |&error| error.source()).map(ToString::to_string).collect();
+    let messages: Vec<String> = std::iter::successors(Some(error), |&error| error.source())
+        .map(ToString::to_string)
+        .collect();
     messages.join(":\n  ")
 }
 

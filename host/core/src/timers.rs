@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::num::NonZeroU64;
 
-/// How many bits of a key tell apart timers of the same millisecond. The other 40 bits count milliseconds for 34 years.
+/// How many bits of a key tell apart timers of the same millisecond. The other 40 bits count
+/// milliseconds for 34 years.
 const SEQUENCE_BITS: u32 = 24;
 const SEQUENCE_MASK: u64 = (1 << SEQUENCE_BITS) - 1;
 /// The latest time that a key can hold. Later times are set to this one.
@@ -12,9 +13,10 @@ const AT_MS_MAX: u64 = (1 << (64 - SEQUENCE_BITS)) - 2;
 
 /// Names one timer until it fires or is cancelled.
 ///
-/// A key is one word, since each held request keeps one in the tree and one beside its suspension. The upper 40 bits hold
-/// the time plus one; the lower 24 bits hold a sequence number, so that timers of the same millisecond fire in the order in
-/// which they were set (until the number wraps, after 16 million timers).
+/// A key is one word, since each held request keeps one in the tree and one beside its suspension.
+/// The upper 40 bits hold the time plus one; the lower 24 bits hold a sequence number, so that
+/// timers of the same millisecond fire in the order in which they were set (until the number wraps,
+/// after 16 million timers).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TimerKey(NonZeroU64);
 
@@ -35,8 +37,9 @@ impl TimerKey {
 
 /// Returns when something is due that is asked for now and shall come `after_ms` later.
 ///
-/// `now_ms` is rounded down: the millisecond may be nearly over. So that no wait is shorter than what was asked for, the
-/// result is a millisecond later than the sum. An `after_ms` of zero is due at once.
+/// `now_ms` is rounded down: the millisecond may be nearly over. So that no wait is shorter than
+/// what was asked for, the result is a millisecond later than the sum. An `after_ms` of zero is due
+/// at once.
 ///
 /// ```
 /// assert_eq!(snow_core::due_ms(5, 10), 16);
@@ -49,8 +52,9 @@ pub fn due_ms(now_ms: u64, after_ms: u32) -> u64 {
 
 /// Timers, each with a target that says what the timer is for. The caller brings the clock.
 ///
-/// Every operation takes time logarithmic in the number of timers, cancelling included. A B-tree, because the usual
-/// alternatives have steps that cost in proportion to all timers: a timing wheel when it cascades, a heap when it doubles.
+/// Every operation takes time logarithmic in the number of timers, cancelling included. A B-tree,
+/// because the usual alternatives have steps that cost in proportion to all timers: a timing wheel
+/// when it cascades, a heap when it doubles.
 pub struct Timers<T> {
     targets: BTreeMap<TimerKey, T>,
     /// The sequence number of the last key.
@@ -79,13 +83,14 @@ impl<T> Timers<T> {
         self.targets.is_empty()
     }
 
-    /// Sets a timer. If `at_ms` has passed, the next [`pop_due`](Timers::pop_due) returns the target.
+    /// Sets a timer. If `at_ms` has passed, the next [`pop_due`](Timers::pop_due) returns the
+    /// target.
     pub fn set(&mut self, at_ms: u64, target: T) -> TimerKey {
         loop {
             self.sequence = self.sequence.wrapping_add(1);
             let key = TimerKey::new(at_ms, self.sequence);
-            // The key is taken only if 16 million timers were set while one waited for this very millisecond. Then the next
-            // sequence number is tried.
+            // The key is taken only if 16 million timers were set while one waited for this very
+            // millisecond. Then the next sequence number is tried.
             if let Entry::Vacant(free) = self.targets.entry(key) {
                 free.insert(target);
                 return key;
@@ -93,7 +98,8 @@ impl<T> Timers<T> {
         }
     }
 
-    /// Cancels a timer and returns its target. `None` if the timer has fired or was cancelled before.
+    /// Cancels a timer and returns its target. `None` if the timer has fired or was cancelled
+    /// before.
     pub fn cancel(&mut self, key: TimerKey) -> Option<T> {
         self.targets.remove(&key)
     }
@@ -128,8 +134,14 @@ mod tests {
         }
         assert_eq!(timers.next_ms(), Some(10));
         assert_eq!(timers.pop_due(9), None);
-        assert_eq!([timers.pop_due(10), timers.pop_due(10), timers.pop_due(10)], [Some("a"), Some("a2"), None]);
-        assert_eq!([timers.pop_due(99), timers.pop_due(99), timers.pop_due(99)], [Some("b"), Some("c"), None]);
+        assert_eq!(
+            [timers.pop_due(10), timers.pop_due(10), timers.pop_due(10)],
+            [Some("a"), Some("a2"), None]
+        );
+        assert_eq!(
+            [timers.pop_due(99), timers.pop_due(99), timers.pop_due(99)],
+            [Some("b"), Some("c"), None]
+        );
         assert!(timers.is_empty());
     }
 

@@ -1,8 +1,15 @@
-//! From a file to a guest.
+//! Loading: a file becomes a guest.
+//!
+//! The [`loader`] looks a file up in the [`cache`]. If its code is not there, [`encode`] turns what
+//! the file holds into a component and the [`compiler`] compiles that in a child process.
+//! [`precompiled`] loads the code, and [`guest`] checks what it is: a guest, with routes.
 
 pub(crate) mod cache;
+pub(crate) mod code_key;
 pub(crate) mod compiler;
-pub(crate) mod encode;
+pub(crate) mod content_hash;
+mod encode;
+pub(crate) mod error;
 pub(crate) mod guest;
 pub(crate) mod loader;
-pub(crate) mod precompiled;
+mod precompiled;

@@ -1,68 +1,67 @@
-//! What all calls share, and how long one has been running.
+//! What all calls share: the engine, the registry of pendings, the limits, and the ways out to
+//! workers, log and deployer.
 
 use std::any::Any;
 use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::AtomicUsize;
 
-use wasmtime::Engine;
-
-use crate::contract::grants::Permits;
-use crate::contract::parking::Parking;
-use crate::engine::{Ticker, engine};
-use crate::load::guest::plain;
 use snow_config::{GuestConfigs, Limits};
 use snow_core::{GateId, Registry, Waiter, WorkerId};
 use snow_runtime::{Log, Post, Settled, VersionId};
 
-/// What all calls of a worker share: a count of references of its own, which no other thread touches, to what all
-/// calls of the process share.
+use crate::contract::grants::Permits;
+use crate::engine::{Engine, EngineError};
+
+/// What all calls of a worker share. Cheap to clone: each worker has a reference count that no
+/// other thread touches.
 #[derive(Clone)]
 pub struct Runtime(Arc<RuntimeParts>);
 
 /// The parts of a [`Runtime`].
 #[derive(Clone)]
 pub struct RuntimeParts {
-    /// Where guests run.
+    /// The engine that guests run on.
     pub engine: Engine,
-    /// Preempts them.
-    pub ticker: Ticker,
-    /// Who waits.
+    /// The pendings of the whole process.
     pub registry: Arc<Registry<Settled>>,
-    /// How settlements reach the workers.
+    /// The way by which workers learn of settlements.
     pub post: Arc<dyn Post>,
-    /// Where guests' lines go.
+    /// The log for the lines of guests.
     pub log: Log,
-    /// The limits.
+    /// The limits in force.
     pub limits: Arc<Limits>,
-    /// Guests of a worker that may wait in place beside those that run.
+    /// Calls of one worker that may wait in place without taking a slot of those that run.
     pub worker_calls_parked_max: u32,
     /// What each guest may do.
     pub permits: Arc<Permits>,
-    /// Instances that are alive now, of this worker.
+    /// Instances of this worker that are alive now.
     pub instances: Arc<AtomicUsize>,
-    /// Where workers say what concerns whoever deploys.
+    /// Takes what workers report to the deployer. May be called on any thread, and must not block.
     pub report: Arc<dyn Fn(Report) + Send + Sync>,
 }
 
 impl Runtime {
     /// Puts the parts together.
-    pub fn new(shared: RuntimeParts) -> Runtime {
-        Runtime(Arc::new(shared))
+    pub fn new(parts: RuntimeParts) -> Runtime {
+        Runtime(Arc::new(parts))
     }
 
-    /// Returns the runtime of a program that loads guests and serves nobody: no worker is told of anything.
+    /// Makes a runtime for a program that loads guests and serves nobody, such as `snow-host
+    /// check`.
     ///
     /// # Errors
-    /// The system has not the memory for an engine, or no thread for its ticker.
-    pub fn offline(limits: Limits, guests: &GuestConfigs, log: Log) -> anyhow::Result<Runtime> {
-        let engine = engine(&limits, 1).map_err(plain)?;
+    /// The system has too little memory for an engine, or no thread for its ticker.
+    pub fn offline(
+        limits: Limits,
+        guests: &GuestConfigs,
+        log: Log,
+    ) -> Result<Runtime, EngineError> {
         Ok(Runtime::new(RuntimeParts {
-            ticker: Ticker::start(&engine)?,
-            engine,
+            engine: Engine::start(&limits, 1)?,
+            // Tokens need no randomness where no pending is ever created.
             registry: Arc::new(Registry::new(limits.pendings_max, |bytes| bytes.fill(0))),
-            post: Arc::new(Nobody),
+            post: Arc::new(NoWorkers),
             log,
             permits: Arc::new(Permits::new(guests, &limits)),
             limits: Arc::new(limits),
@@ -72,14 +71,18 @@ impl Runtime {
         }))
     }
 
-    /// The same for one worker, which counts its instances there.
+    /// Makes a runtime for one worker, whose instances are counted in `instances`.
     pub fn for_worker(&self, instances: Arc<AtomicUsize>) -> Runtime {
         Runtime(Arc::new(RuntimeParts { instances, ..RuntimeParts::clone(&self.0) }))
     }
 
-    /// The same under another manifest.
+    /// Makes a runtime that differs only in what a manifest says: limits and permits.
     pub fn under(&self, limits: Arc<Limits>, permits: Permits) -> Runtime {
-        Runtime(Arc::new(RuntimeParts { limits, permits: Arc::new(permits), ..RuntimeParts::clone(&self.0) }))
+        Runtime(Arc::new(RuntimeParts {
+            limits,
+            permits: Arc::new(permits),
+            ..RuntimeParts::clone(&self.0)
+        }))
     }
 }
 
@@ -92,81 +95,27 @@ impl Deref for Runtime {
 }
 
 /// The post of a program without workers.
-struct Nobody;
+struct NoWorkers;
 
-impl Post for Nobody {
+impl Post for NoWorkers {
     fn wake(&self, _: &[Waiter]) {}
 
     fn gate_opened(&self, _: WorkerId, _: GateId) {}
 }
 
-/// What workers tell whoever deploys.
+/// What a worker reports to the deployer.
 pub enum Report {
-    /// Something that takes long to be freed, to be freed elsewhere.
+    /// Something to be dropped on the deployer's thread, since freeing it takes longer than a turn
+    /// of the loop may.
     Retired(Box<dyn Any + Send>),
-    /// A version has passed its trial. Said once.
-    Proven {
-        /// That version.
+    /// A version has passed its trial. Reported once.
+    TrialPassed {
+        /// The version.
         version: VersionId,
     },
-    /// A version has failed its trial. Said once.
-    Troubled {
-        /// That version.
+    /// A version has failed its trial. Reported once.
+    TrialFailed {
+        /// The version.
         version: VersionId,
     },
-}
-
-/// What a slot's calls have, one after another: made once for the slot, not for each call.
-#[derive(Default)]
-pub struct Seat {
-    /// How long the call has been running.
-    pub slice: Arc<Slice>,
-    /// Where it waits in place.
-    pub parking: Arc<Parking>,
-}
-
-/// How long a call has been running, over all its time slices. Written by the worker, read in the callback.
-pub struct Slice {
-    base: Instant,
-    call_started_ns: AtomicU64,
-    slice_started_ns: AtomicU64,
-}
-
-impl Slice {
-    /// Starts the clock of a slot.
-    pub fn new() -> Slice {
-        Slice { base: Instant::now(), call_started_ns: AtomicU64::new(0), slice_started_ns: AtomicU64::new(0) }
-    }
-
-    fn now_ns(&self) -> u64 {
-        self.base.elapsed().as_nanos() as u64
-    }
-
-    /// A call starts.
-    pub fn start_call(&self) {
-        let now = self.now_ns();
-        self.call_started_ns.store(now, Ordering::Relaxed);
-        self.slice_started_ns.store(now, Ordering::Relaxed);
-    }
-
-    /// A time slice of it starts.
-    pub fn start_slice(&self) {
-        self.slice_started_ns.store(self.now_ns(), Ordering::Relaxed);
-    }
-
-    /// Since this slice started.
-    pub fn running(&self) -> Duration {
-        Duration::from_nanos(self.now_ns().saturating_sub(self.slice_started_ns.load(Ordering::Relaxed)))
-    }
-
-    /// Since the call started, the time when others ran included; rounded up.
-    pub fn elapsed_ms(&self) -> u64 {
-        self.now_ns().saturating_sub(self.call_started_ns.load(Ordering::Relaxed)).div_ceil(1_000_000)
-    }
-}
-
-impl Default for Slice {
-    fn default() -> Self {
-        Slice::new()
-    }
 }

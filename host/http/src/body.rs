@@ -1,119 +1,125 @@
-//! The bytes behind a head to the content, whichever way it is framed.
+//! Request bodies: the bytes behind a head become content, in either framing.
 
 use super::chunked::ChunkedDecoder;
 use super::framing::BodyFraming;
 use super::reject::Reject;
 use crate::limits::HttpLimits;
 
-/// The first allocation of a body whose length is only announced: an announcement costs its sender nothing, so
-/// it must not cost memory here.
+/// The most bytes of the first allocation for a body. To announce a long body costs a client
+/// nothing, so it must not cost memory here.
 const FIRST_BYTES_MAX: usize = 16_384;
 
-/// Reads one request's body from bytes that arrive piece by piece.
+/// Reads the body of one request from bytes that arrive piece by piece.
 ///
-/// Its memory is that of the bytes received, doubled at most, and never more than the limit.
+/// It takes at most twice the memory of the bytes received, and never more than the limit.
 #[derive(Debug)]
 pub struct BodyReader {
-    framing: Remaining,
-    bytes: Vec<u8>,
+    remaining: Remaining,
+    /// The content received so far.
+    content: Vec<u8>,
     bytes_max: u64,
 }
 
+/// The part of a body that is still to come.
 #[derive(Debug)]
 enum Remaining {
+    /// This many bytes.
     Length(u64),
+    /// The chunks that the decoder still expects.
     Chunked(ChunkedDecoder),
 }
 
 impl BodyReader {
-    /// A reader of a body of at most `bytes_max`.
+    /// Creates a reader of a body of at most `bytes_max` bytes.
     ///
     /// # Errors
-    /// 413 for an announced length above it.
+    /// 413 if the announced length is larger.
     pub fn new(framing: BodyFraming, bytes_max: u64) -> Result<Self, Reject> {
-        let framing = match framing {
+        let remaining = match framing {
             BodyFraming::None => Remaining::Length(0),
             BodyFraming::Length(length) if length > bytes_max => return Err(Reject::BodyTooLarge),
             BodyFraming::Length(length) => Remaining::Length(length),
             BodyFraming::Chunked => Remaining::Chunked(ChunkedDecoder::default()),
         };
-        Ok(BodyReader { framing, bytes: Vec::new(), bytes_max })
+        Ok(BodyReader { remaining, content: Vec::new(), bytes_max })
     }
 
-    /// Takes what belongs to the body from the front of `input`, and returns how many bytes that was: all of
-    /// them unless the body is whole.
+    /// Reads the bytes at the front of `input` that belong to the body, and returns how many they
+    /// are: all of `input`, unless the body ends before.
     ///
     /// # Errors
-    /// What is wrong with a chunked coding, and 413 for one that holds more than allowed. The reader is used up
-    /// then.
+    /// The fault of a chunked coding, and 413 if it holds more content than allowed. The reader
+    /// can't be used after that.
     pub fn read(&mut self, input: &[u8], limits: &HttpLimits) -> Result<usize, Reject> {
-        match &mut self.framing {
+        match &mut self.remaining {
             Remaining::Length(left) => {
                 let taken = input.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
-                let end = self.bytes.len() as u64 + *left;
-                extend(&mut self.bytes, &input[..taken], end);
+                let end = self.content.len() as u64 + *left;
+                extend(&mut self.content, &input[..taken], end);
                 *left -= taken as u64;
                 Ok(taken)
             }
             Remaining::Chunked(decoder) => {
                 let mut rest = input;
                 while let Some(content) = decoder.decode(&mut rest, limits)? {
-                    // The chunk's whole size counts, not only what has come: it is refused before it is read.
-                    let length = (self.bytes.len() + content.len()) as u64;
+                    // Count the whole chunk, not only the part that has come: one that is too large
+                    // is refused by its first byte.
+                    let length = (self.content.len() + content.len()) as u64;
                     if length.saturating_add(decoder.chunk_left()) > self.bytes_max {
                         return Err(Reject::BodyTooLarge);
                     }
-                    extend(&mut self.bytes, content, self.bytes_max);
+                    extend(&mut self.content, content, self.bytes_max);
                 }
                 Ok(input.len() - rest.len())
             }
         }
     }
 
-    /// How much is still to come, if that is known: not of chunked content.
+    /// Returns how many bytes are still to come. `None` for chunked content, whose length is not
+    /// known.
     pub fn length_left(&self) -> Option<u64> {
-        match self.framing {
+        match self.remaining {
             Remaining::Length(left) => Some(left),
             Remaining::Chunked(_) => None,
         }
     }
 
-    /// Takes all of `input`, as [`read`](Self::read) would, but without a copy if it is the whole body.
+    /// Reads all of `input` as the rest of the body. Without a copy, if it is the whole body.
     ///
-    /// For the [length that is left](Self::length_left) only: of a longer input the rest would be lost, so
-    /// that nothing is taken of any other.
+    /// Does nothing unless `input` has exactly the [length that is left](Self::length_left).
     pub fn adopt(&mut self, input: Vec<u8>) {
         if self.length_left() != Some(input.len() as u64) {
             return;
         }
-        self.framing = Remaining::Length(0);
-        match self.bytes.is_empty() {
-            true => self.bytes = input,
-            false => self.bytes.extend_from_slice(&input),
+        self.remaining = Remaining::Length(0);
+        match self.content.is_empty() {
+            true => self.content = input,
+            false => self.content.extend_from_slice(&input),
         }
     }
 
-    /// Whether the body is whole.
+    /// Returns whether the body is whole.
     pub fn is_whole(&self) -> bool {
-        match &self.framing {
+        match &self.remaining {
             Remaining::Length(left) => *left == 0,
             Remaining::Chunked(decoder) => decoder.is_done(),
         }
     }
 
-    /// How much content has come.
+    /// Returns how many bytes of content have been received.
     pub fn received_bytes(&self) -> u64 {
-        self.bytes.len() as u64
+        self.content.len() as u64
     }
 
-    /// The content so far: all of it if the body [is whole](Self::is_whole).
+    /// Returns the content received so far: all of it, if the body [is whole](Self::is_whole).
     pub fn into_bytes(mut self) -> Vec<u8> {
-        self.bytes.shrink_to_fit();
-        self.bytes
+        self.content.shrink_to_fit();
+        self.content
     }
 }
 
-/// Appends, and lets the capacity double but never pass `bytes_max`.
+/// Appends `more`. Doubles the capacity when it is used up, as `Vec` does, but not beyond
+/// `bytes_max`.
 fn extend(bytes: &mut Vec<u8>, more: &[u8], bytes_max: u64) {
     let needed = bytes.len() + more.len();
     if needed > bytes.capacity() {
@@ -133,7 +139,7 @@ mod tests {
     static LIMITS: LazyLock<HttpLimits> = LazyLock::new(HttpLimits::default);
 
     #[test]
-    fn nothing_is_whole_at_once() {
+    fn an_empty_body_is_whole_at_once() {
         assert!(BodyReader::new(BodyFraming::None, 0).unwrap().is_whole());
         assert!(BodyReader::new(BodyFraming::Length(0), 0).unwrap().is_whole());
         assert!(!BodyReader::new(BodyFraming::Chunked, 0).unwrap().is_whole());
@@ -165,16 +171,16 @@ mod tests {
     }
 
     #[test]
-    fn memory_follows_what_came_and_not_what_was_announced() {
+    fn memory_follows_the_bytes_received_and_not_the_announced_length() {
         let mut body = BodyReader::new(BodyFraming::Length(8 << 20), 8 << 20).unwrap();
         body.read(b"x", &LIMITS).unwrap();
-        assert!(body.bytes.capacity() <= FIRST_BYTES_MAX);
+        assert!(body.content.capacity() <= FIRST_BYTES_MAX);
         for _ in 0..(8 << 20) / 4096 {
             body.read(&[0; 4096], &LIMITS).unwrap();
-            assert!(body.bytes.capacity() <= (2 * body.bytes.len()).max(FIRST_BYTES_MAX));
+            assert!(body.content.capacity() <= (2 * body.content.len()).max(FIRST_BYTES_MAX));
         }
         assert!(body.is_whole());
-        assert_eq!(body.bytes.capacity(), 8 << 20);
+        assert_eq!(body.content.capacity(), 8 << 20);
     }
 
     #[test]

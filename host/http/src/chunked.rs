@@ -1,4 +1,14 @@
-//! Chunked coding (RFC 9112, section 7.1): content out of it, and pieces into it.
+//! Chunked coding (RFC 9112, section 7.1), decoded and encoded.
+//!
+//! A chunked body is a sequence of chunks, a last chunk of size zero, and trailer fields:
+//!
+//! ```text
+//! 5;extension=value CRLF     size line: SizeStart, Size, [SizeSpace], [Extension], SizeLf
+//! hello CRLF                 content: Data, DataCr, DataLf
+//! 0 CRLF                     the last chunk's size line
+//! field: value CRLF          trailer line: TrailerStart, TrailerName, TrailerValue, TrailerLf
+//! CRLF                       the end: TrailerStart, LastLf, Done
+//! ```
 
 use std::io::Write as _;
 
@@ -6,66 +16,88 @@ use super::headers;
 use super::reject::Reject;
 use crate::limits::HttpLimits;
 
-/// The digits of the largest `u64`. Leading zeros count.
+/// The most digits of a chunk's size, leading zeros included: as many as the largest `u64` has.
 const SIZE_DIGITS_MAX: u8 = 16;
 
-/// Takes chunked coding apart as its bytes arrive. It keeps no bytes.
+/// Decodes chunked coding as its bytes arrive. It keeps no bytes.
 ///
-/// Strict: lines end in CRLF, sizes are at most 16 hexadecimal digits, and nothing stands between them and the
-/// CRLF but extensions. Extensions and trailers are bounded, checked for control characters, and discarded: a
-/// trailer must not become a field (RFC 9110, section 6.5.1).
+/// It is strict: lines end in CRLF, sizes have at most 16 hexadecimal digits, and only extensions
+/// may stand between a size and its CRLF. Extensions and trailers are limited, checked for control
+/// characters, and discarded: a trailer must not become a field (RFC 9110, section 6.5.1).
+///
+/// ```
+/// use snow_http::{ChunkedDecoder, HttpLimits};
+///
+/// let mut decoder = ChunkedDecoder::default();
+/// let mut input = &b"5\r\nhello\r\n0\r\n\r\nnext"[..];
+/// assert_eq!(decoder.decode(&mut input, &HttpLimits::default()), Ok(Some(&b"hello"[..])));
+/// assert_eq!(decoder.decode(&mut input, &HttpLimits::default()), Ok(None));
+/// assert!(decoder.is_done());
+/// assert_eq!(input, b"next");
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct ChunkedDecoder {
     state: State,
-    /// Of the chunk under way: what its size line says, and later what is still to come of it.
+    /// The size of the present chunk, then the number of its bytes that are still to come.
     chunk_left: u64,
-    /// Of the size line under way.
+    /// The bytes of the present size line.
     line_bytes: usize,
-    /// Of all extensions so far.
+    /// The bytes of all extensions so far.
     extension_bytes: usize,
+    /// The bytes of the trailer section so far.
     trailer_bytes: usize,
 }
 
-/// What the next byte has to be.
+/// The state of the decoder, named by the byte that must come next.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum State {
     /// The first digit of a size.
     #[default]
     SizeStart,
-    /// Another digit, or what may follow a size.
-    Size {
-        digits: u8,
-    },
-    /// White space was there: a `;` has to come (RFC 9112, section 7.1.1: `BWS`).
+    /// Another digit of the size, or what may follow a size: CR, `;` or white space.
+    Size { digits: u8 },
+    /// After white space behind the size: more of it, or the `;` of an extension (RFC 9112, section
+    /// 7.1.1: `BWS`).
     SizeSpace,
-    /// In an extension.
+    /// More of an extension, or the CR of the size line.
     Extension,
-    /// The LF of a size line.
+    /// The LF of the size line.
     SizeLf,
-    /// Content.
+    /// A byte of content. Taken in pieces, and not byte by byte.
     Data,
-    /// The CR behind a chunk's content.
+    /// The CR behind the content.
     DataCr,
-    /// And its LF.
+    /// The LF behind the content.
     DataLf,
-    /// The first byte of a trailer line, or the CR of the last line.
+    /// The first byte of a trailer's name, or the CR of the empty line that ends the body.
     TrailerStart,
+    /// More of a trailer's name, or its colon.
     TrailerName,
+    /// More of a trailer's value, or the CR of its line.
     TrailerValue,
+    /// The LF of a trailer line.
     TrailerLf,
-    /// The LF of the last line.
+    /// The LF of the empty line that ends the body.
     LastLf,
+    /// Nothing: the body has ended.
     Done,
 }
 
 impl ChunkedDecoder {
-    /// Takes bytes from the front of `input` up to and including the next content, and returns that content.
-    /// `None`: all of `input` was taken, or the body [is done](Self::is_done) and the rest belongs to others.
+    /// Takes bytes from the front of `input` up to the end of the next piece of content, and
+    /// returns that piece.
+    ///
+    /// `None` means that all of `input` was taken, or that the body [is done](Self::is_done) and
+    /// the rest of `input` is not part of it.
     ///
     /// # Errors
-    /// 400 where the grammar or a bound on size lines is broken, 431 for too large a trailer section. The
-    /// decoder is used up then.
-    pub fn decode<'a>(&mut self, input: &mut &'a [u8], limits: &HttpLimits) -> Result<Option<&'a [u8]>, Reject> {
+    /// 400 for a malformed chunk and for a size line that is too long, 431 for a trailer section
+    /// that is too large. The decoder can't be used after that.
+    pub fn decode<'a>(
+        &mut self,
+        input: &mut &'a [u8],
+        limits: &HttpLimits,
+    ) -> Result<Option<&'a [u8]>, Reject> {
         while self.state != State::Done {
             if self.state == State::Data {
                 return Ok(self.take_content(input));
@@ -79,16 +111,17 @@ impl ChunkedDecoder {
         Ok(None)
     }
 
-    /// Whether the last chunk and the trailer section were read.
+    /// Returns whether the body has ended: the last chunk and the trailer section were read.
     pub fn is_done(&self) -> bool {
         self.state == State::Done
     }
 
-    /// What is still to come of the chunk whose content was returned last.
+    /// Returns how many bytes are still to come of the chunk whose content was returned last.
     pub fn chunk_left(&self) -> u64 {
         self.chunk_left
     }
 
+    /// Takes the content of the present chunk, as much of it as `input` has.
     fn take_content<'a>(&mut self, input: &mut &'a [u8]) -> Option<&'a [u8]> {
         let length = input.len().min(usize::try_from(self.chunk_left).unwrap_or(usize::MAX));
         let (content, rest) = input.split_at(length);
@@ -100,7 +133,8 @@ impl ChunkedDecoder {
         (!content.is_empty()).then_some(content)
     }
 
-    /// The state behind `byte`, in every state but `Data` and `Done`.
+    /// Returns the state after `byte`, in every state but `Data` and `Done`. Counts the byte
+    /// against the limit of its part.
     fn next(&mut self, byte: u8, limits: &HttpLimits) -> Result<State, Reject> {
         match self.state {
             State::SizeStart | State::Size { .. } | State::SizeSpace | State::Extension => {
@@ -123,6 +157,8 @@ impl ChunkedDecoder {
         }
     }
 
+    /// Returns the state after a byte of a size line: `chunk-size [ chunk-ext ] CRLF` (RFC 9112,
+    /// section 7.1).
     fn next_in_size_line(&mut self, byte: u8, limits: &HttpLimits) -> Result<State, Reject> {
         match (self.state, byte) {
             (State::SizeStart, _) => {
@@ -133,6 +169,8 @@ impl ChunkedDecoder {
             (State::Size { .. } | State::SizeSpace, b';') => Ok(State::Extension),
             (State::Size { .. } | State::SizeSpace, b' ' | b'\t') => Ok(State::SizeSpace),
             (State::Size { digits }, _) => self.add_digit(byte, digits),
+            // Extensions are not parsed. Any byte may be part of one that may be part of a field's
+            // value.
             (State::Extension, _) if headers::is_field_value(&[byte]) => {
                 self.extension_bytes += 1;
                 match self.extension_bytes > limits.chunk_extensions_bytes_max {
@@ -144,6 +182,7 @@ impl ChunkedDecoder {
         }
     }
 
+    /// Appends a hexadecimal digit to the size. `digits` is how many the size has already.
     fn add_digit(&mut self, byte: u8, digits: u8) -> Result<State, Reject> {
         match char::from(byte).to_digit(16) {
             Some(digit) if digits < SIZE_DIGITS_MAX => {
@@ -154,6 +193,7 @@ impl ChunkedDecoder {
         }
     }
 
+    /// Returns the state after a size line: content, or trailers behind the last chunk.
     fn behind_size_line(&mut self) -> State {
         self.line_bytes = 0;
         match self.chunk_left {
@@ -162,10 +202,15 @@ impl ChunkedDecoder {
         }
     }
 
+    /// Returns the state after a byte of the trailer section: `*( field-line CRLF )` and an empty
+    /// line (RFC 9112, section 7.1.2). A folded line is refused, since a name can't begin with
+    /// white space.
     fn next_in_trailer(&self, byte: u8) -> Result<State, Reject> {
         match (self.state, byte) {
             (State::TrailerStart, b'\r') => Ok(State::LastLf),
-            (State::TrailerStart | State::TrailerName, _) if headers::is_tchar(byte) => Ok(State::TrailerName),
+            (State::TrailerStart | State::TrailerName, _) if headers::is_tchar(byte) => {
+                Ok(State::TrailerName)
+            }
             (State::TrailerName, b':') => Ok(State::TrailerValue),
             (State::TrailerValue, b'\r') => Ok(State::TrailerLf),
             (State::TrailerValue, _) if headers::is_field_value(&[byte]) => Ok(State::TrailerValue),
@@ -176,6 +221,7 @@ impl ChunkedDecoder {
     }
 }
 
+/// Returns the next state if `byte` is the expected one.
 fn expect(expected: u8, byte: u8, next: State) -> Result<State, Reject> {
     match byte == expected {
         true => Ok(next),
@@ -183,14 +229,15 @@ fn expect(expected: u8, byte: u8, next: State) -> Result<State, Reject> {
     }
 }
 
-/// Appends `piece` to `out` as one chunk. An empty piece appends nothing: an empty chunk would end the body.
+/// Appends `piece` to `out` as one chunk. An empty piece appends nothing: an empty chunk would end
+/// the body.
 pub fn encode_piece(piece: &[u8], out: &mut Vec<u8>) {
     if piece.is_empty() {
         return;
     }
-    // A size of 16 digits and two line ends.
+    // A size has at most 16 digits, and there are two line ends.
     out.reserve(piece.len() + 20);
-    // Writing to a vector does not fail.
+    // Writing to a vector can't fail.
     let _ = write!(out, "{:x}\r\n", piece.len());
     out.extend_from_slice(piece);
     out.extend_from_slice(b"\r\n");
@@ -205,7 +252,7 @@ pub fn encode_end(out: &mut Vec<u8>) {
 mod tests {
     use super::*;
 
-    /// The content, what was left of the input, and whether the body was done.
+    /// Returns the content, the input that was left over, and whether the body was done.
     fn decode(pieces: &[&[u8]]) -> Result<(Vec<u8>, Vec<u8>, bool), Reject> {
         let limits = HttpLimits {
             chunk_line_bytes_max: 32,

@@ -1,96 +1,106 @@
-//! One client's connection: bytes in, requests out; answers in, bytes out.
-//!
-//! Sans I/O: a [`Connection`] reads no socket and no clock. The worker brings what it read and the time, asks
-//! [`step`](Connection::step) what is to be done, and writes [`output`](Connection::output):
-//!
-//! ```text
-//!  receive                step: admit               step               respond
-//!     │                        │                    │                    │
-//!     ▼                        ▼                    ▼                    ▼
-//!   Head ──────► Arrived ──────┬───────► Body ──────┬────► Exchange ─────┬──► Head, if kept alive
-//!     │                        │          │         └► to the worker     │
-//!     │                        │          │                   ▲          │
-//!     │ wrong bytes, 408       │ refused  │ 408      begin ─► Streaming ─┤
-//!     ▼                        ▼          ▼                    pieces    ▼
-//!   Refused ──────────────► answered by step ──────────────────────► Closing ──► Lingering
-//! ```
-//!
-//! It has at most one exchange at a time: pipelined requests wait as bytes, and their answers leave in order
-//! by construction (RFC 9112, section 9.3.2).
+//! One client's connection: the phases, and what a caller may ask.
 //!
 //! | file | |
 //! |---|---|
-//! | `connection.rs` | the states, and what the world may ask |
-//! | `connection/intake.rs` | bytes to requests |
-//! | `connection/answer.rs` | responses to bytes, whole and in pieces |
-//! | `connection/clock.rs` | the one deadline |
+//! | `connection.rs` | the phases |
+//! | `connection/intake.rs` | received bytes become requests |
+//! | `connection/respond.rs` | responses become output, whole or in pieces |
+//! | `connection/timeouts.rs` | the one deadline |
 //! | `connection/buffer.rs` | a queue of bytes |
 
-mod answer;
 mod buffer;
-mod clock;
 mod intake;
+mod respond;
+mod timeouts;
 
-pub use answer::StreamingFault;
-
+use self::buffer::Buffer;
+pub use self::respond::StreamingFault;
+use self::timeouts::Timeout;
 use crate::body::BodyReader;
 use crate::encode::BodyEnd;
 use crate::exchange::Exchange;
 use crate::limits::HttpLimits;
 use crate::{Head, HeadReader, Reject, Request, Response};
-use buffer::Buffer;
-use clock::Wait;
 
-/// How much input is kept while it can't be used. With the last read on top, this is what a client can make
-/// the host hold by pipelining.
+/// The most bytes of input that are kept while they can't be used. Together with one read of the
+/// caller, this is what a client can make the host hold by pipelining.
 const INPUT_KEPT_BYTES_MAX: usize = 65_536;
 
-/// One client's bytes: what came and is not used yet, what is to be written, and where in the exchange of
-/// messages both sides are.
+/// One client's connection: bytes in and requests out, responses in and bytes out.
 ///
-/// No input makes it panic. Whatever is received, its memory is bounded by [`HttpLimits`], by one read of the
-/// caller, and by the answers it was given.
+/// It has at most one exchange at a time. Pipelined requests wait as bytes, so their responses
+/// leave in order (RFC 9112, section 9.3.2). These are its phases:
+///
+/// ```text
+///  receive            step: admit            step                respond
+///     │                    │                   │                    │
+///     ▼                    ▼                   ▼                    ▼
+///   Head ─────► Arrived ───┬──────► Body ──────┬────► Exchange ─────┬──► Head, if kept alive
+///     │                    │          │        │          │         │
+///     │                    │          │     Request       ▼         │
+///     │                    │          │   to the caller  Streaming ─┤
+///     │                    │          │                             │
+///     │ malformed, 408     │ rejected │ malformed, 408              │
+///     ▼                    │          ▼                             ▼
+///   Rejecting ─────────────┴──► a response by step ────────────► Closing ──► Lingering
+/// ```
+///
+/// The connection closes after a malformed or late request, since it is in doubt where the next one
+/// begins. After a request that the caller rejected, it stays open if the request has no body.
+///
+/// After every call that takes a time, the connection has the right
+/// [deadline](Connection::deadline_ms). After [`receive`](Connection::receive),
+/// [`receive_eof`](Connection::receive_eof), [`respond`](Connection::respond) and
+/// [`wrote`](Connection::wrote), the caller calls [`step`](Connection::step) until it returns
+/// [`Step::Idle`].
+///
+/// No input makes it panic. Its memory is bounded by [`HttpLimits`], by one read of the caller, and
+/// by the responses that it was given.
 #[derive(Debug)]
 pub struct Connection {
-    /// Received and not used. Empty while whole requests come in whole reads.
+    /// The bytes that were received and not used. Empty as long as whole requests come in whole
+    /// reads.
     input: Buffer,
-    /// Not written yet. Answers to pipelined requests gather here, so that one write sends them.
+    /// The bytes that are not written yet. Responses to pipelined requests gather here, so that one
+    /// write sends them all.
     output: Buffer,
     phase: Phase,
-    /// When `wait` is over. Without meaning if that is `Nothing`.
+    /// When `timeout` ends. Without meaning if that is [`Timeout::None`].
     deadline_ms: u64,
-    /// How many requests there were.
+    /// The number of requests so far. Wraps.
     served: u32,
-    wait: Wait,
-    peer: Peer,
-    /// No more requests: the host is on its way out.
+    /// The timeout that runs.
+    timeout: Timeout,
+    input_end: InputEnd,
+    /// Whether the host is shutting down: no more requests are wanted.
     draining: bool,
-    /// Nothing more is read or written, whatever the phase.
-    dead: bool,
+    /// Whether the connection was dropped: nothing more is read or written, whatever the phase.
+    dropped: bool,
 }
 
-/// Where the connection is. Each transition takes the old phase and leaves a new one.
+/// The phase of a connection. Each transition takes the old phase and puts a new one in its place.
 #[derive(Debug)]
 enum Phase {
-    /// A head is under way, or nothing is.
+    /// Between two requests, or while a head arrives.
     Head(HeadReader),
-    /// A whole head that nobody has been asked about yet.
+    /// A head is whole, and the caller was not asked about it yet.
     Arrived(Head),
-    /// The request was admitted; its body is under way.
+    /// The caller admitted the request, and its body arrives.
     Body(Box<Incoming>),
-    /// The bytes were wrong; `step` will say so. Input is discarded from here on.
-    Refused(Box<Refused>),
-    /// The worker has the request.
+    /// The received bytes are refused, and the next step says so. Input is discarded from now on.
+    Rejecting(Box<Rejecting>),
+    /// The caller has the request, and has not answered it.
     Exchange(Exchange),
-    /// Its answer goes out in pieces.
+    /// The response is sent in pieces.
     Streaming(Box<Streaming>),
-    /// The output goes out, then the connection closes. `linger`: input may be under way that would turn the
-    /// close into a reset (RFC 9112, section 9.6).
+    /// The output is written, then the connection closes. If it has to linger, input may be on its
+    /// way that would turn the close into a reset (RFC 9112, section 9.6).
     Closing { linger: bool },
-    /// The writing side is shut down. Input is read, counted and discarded.
+    /// The writing side of the socket is shut down. Input is read, counted and discarded.
     Lingering { discarded_bytes: u64 },
 }
 
+/// An admitted request whose body arrives.
 #[derive(Debug)]
 struct Incoming {
     exchange: Exchange,
@@ -98,68 +108,72 @@ struct Incoming {
     body: BodyReader,
 }
 
+/// A request that will be rejected by the next step.
 #[derive(Debug)]
-struct Refused {
+struct Rejecting {
     why: Reject,
-    /// `None` if the head itself was wrong.
+    /// `None` if the head itself was malformed or came too slowly.
     exchange: Option<Exchange>,
 }
 
+/// A response that is sent in pieces.
 #[derive(Debug)]
 struct Streaming {
     exchange: Exchange,
-    /// What is still to come.
+    /// How the body ends: by which length that is left, by a last chunk, or with the connection.
     end: BodyEnd,
-    /// What the head said.
+    /// Whether the response's head promised to keep the connection.
     keep_alive: bool,
 }
 
-/// What is known of the client's sending side.
+/// Whether the end of the client's bytes is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Peer {
-    Open,
-    /// It sent its last byte, but there may be bytes that were not received here.
-    Closed,
-    /// And all of them were received.
-    Ended,
+enum InputEnd {
+    /// The client may send more.
+    Unknown,
+    /// The client has sent its last byte, but some bytes before it may wait in the socket.
+    Announced,
+    /// The client has sent its last byte, and all bytes were received.
+    Reached,
 }
 
-/// Whether a request may go on, asked as soon as its head is there.
+/// The caller's decision about a request, as soon as its head is whole.
 #[derive(Debug)]
 pub enum Admission {
-    /// Read its body, of at most so many bytes (and at most [`HttpLimits::body_bytes_max`]).
+    /// Read the body.
     Accept {
-        /// The limit of the route.
+        /// The most bytes of the body. [`HttpLimits::body_bytes_max`] applies as well.
         body_bytes_max: u64,
     },
-    /// Answer it with this. The connection closes if the request has a body, which is not read.
+    /// Answer with this response. If the request has a body, it is not read, and the connection
+    /// closes.
     Reject(Response),
 }
 
-/// What the worker has to do.
+/// The next task of the caller.
 #[derive(Debug)]
 pub enum Step {
-    /// A whole request: run it. [`Connection::exchange`] is `Some` from now until it was answered.
+    /// Answer this request. [`Connection::exchange`] returns its exchange until it is answered.
     Request(Request),
-    /// The connection has answered a request by itself; nothing to do but to log it.
+    /// Log this rejection. The connection has answered the request by itself.
     Rejected(Rejection),
-    /// Nothing until more bytes come, output is written, or the exchange is answered.
+    /// Nothing, until bytes are received, output is written, or the exchange is answered.
     Idle,
 }
 
-/// A request that the connection answered by itself.
+/// A request that the connection has answered by itself.
 #[derive(Debug)]
 pub struct Rejection {
-    /// The answer's status.
+    /// The status of the response.
     pub status: u16,
-    /// What was wrong. `None` if [`Admission::Reject`] was the reason.
+    /// The reason. `None` if the caller decided it, by [`Admission::Reject`].
     pub why: Option<Reject>,
-    /// What is known of the request: nothing if its head never was whole or was wrong.
+    /// The exchange of the request. `None` if its head was malformed or never whole.
     pub exchange: Option<Exchange>,
 }
 
 impl Connection {
-    /// A connection that was just accepted.
+    /// Creates the connection of a client that was just accepted.
     pub fn new(now_ms: u64, limits: &HttpLimits) -> Self {
         let mut connection = Connection {
             input: Buffer::default(),
@@ -167,16 +181,17 @@ impl Connection {
             phase: Phase::Head(HeadReader::default()),
             deadline_ms: 0,
             served: 0,
-            wait: Wait::Nothing,
-            peer: Peer::Open,
+            timeout: Timeout::None,
+            input_end: InputEnd::Unknown,
             draining: false,
-            dead: false,
+            dropped: false,
         };
-        connection.arm(now_ms, limits);
+        connection.update_timeout(now_ms, limits);
         connection
     }
 
-    /// The request that the worker has and did not answer.
+    /// Returns the exchange of the request that the caller has and did not answer.
+    #[inline]
     pub fn exchange(&self) -> Option<&Exchange> {
         match &self.phase {
             Phase::Exchange(exchange) => Some(exchange),
@@ -185,7 +200,9 @@ impl Connection {
         }
     }
 
-    /// The same, to note progress in it.
+    /// Returns the exchange of the request that the caller has and did not answer, to note its
+    /// progress.
+    #[inline]
     pub fn exchange_mut(&mut self) -> Option<&mut Exchange> {
         match &mut self.phase {
             Phase::Exchange(exchange) => Some(exchange),
@@ -194,105 +211,115 @@ impl Connection {
         }
     }
 
-    /// The bytes to write now.
+    /// Returns the bytes to write now.
+    #[inline]
     pub fn output(&self) -> &[u8] {
-        match self.dead {
+        match self.dropped {
             true => &[],
             false => self.output.as_slice(),
         }
     }
 
-    /// The first `count` bytes of the output were written. Call [`step`](Self::step) afterwards: pipelined
-    /// requests may have waited for room.
+    /// Removes the first `count` bytes of the output, which were written. The caller calls
+    /// [`step`](Self::step) afterwards, because pipelined requests may have waited for room in the
+    /// output.
     pub fn wrote(&mut self, count: usize, now_ms: u64, limits: &HttpLimits) {
         self.output.consume(count);
         if count > 0 {
-            self.progress(Wait::Write);
+            self.restart(Timeout::Write);
         }
-        self.arm(now_ms, limits);
+        self.update_timeout(now_ms, limits);
     }
 
-    /// Whether the worker should read from the socket. False while enough input is kept that can't be used yet,
-    /// and where the connection closes without caring what comes.
+    /// Returns whether the caller should read from the socket. False while much input waits that
+    /// can't be used yet, and while the connection closes without regard to more input.
+    #[inline]
     pub fn wants_read(&self) -> bool {
-        if self.dead || self.peer == Peer::Ended || self.input_is_full() {
+        if self.dropped || self.input_end == InputEnd::Reached || self.input_is_full() {
             return false;
         }
         match self.phase {
             Phase::Head(_) | Phase::Arrived(_) | Phase::Body(_) | Phase::Lingering { .. } => true,
-            // Who is told to go must not be fed by a client that never stops to ask.
+            // While the host shuts down, a client that pipelines on and on must not keep the
+            // connection open.
             Phase::Exchange(_) | Phase::Streaming(_) => !self.draining,
-            Phase::Refused(_) | Phase::Closing { .. } => false,
+            Phase::Rejecting(_) | Phase::Closing { .. } => false,
         }
     }
 
-    /// Whether as much input is kept as may be. Until some of it is used nothing is read, and behind it even the
-    /// client's leaving can't be seen: a FIN does not pass a full window.
+    /// Returns whether as much input waits as may. Nothing is read then until some of it is used.
+    /// Even the end of the client's bytes can't be seen then, because a FIN does not pass a full
+    /// window.
+    #[inline]
     pub fn input_is_full(&self) -> bool {
         self.input.len() >= INPUT_KEPT_BYTES_MAX
     }
 
-    /// Whether input waits that was received and not used. After [`wrote`](Self::wrote) made room for more
-    /// answers, [`step`](Self::step) may be able to use it, and no event of the socket will say so.
+    /// Returns whether input waits that was received and not used. [`step`](Self::step) may be able
+    /// to use it once [`wrote`](Self::wrote) has made room for more responses; no event of the
+    /// socket will say so.
+    #[inline]
     pub fn has_unused_input(&self) -> bool {
         let waits = match self.phase {
-            Phase::Arrived(_) | Phase::Refused(_) => true,
-            // The client's end is used up too: by closing.
-            Phase::Head(_) => self.peer == Peer::Ended,
+            Phase::Arrived(_) | Phase::Rejecting(_) => true,
+            // The end of the client's bytes is used by closing.
+            Phase::Head(_) => self.input_end == InputEnd::Reached,
             _ => false,
         };
-        !self.dead && (waits || !self.input.is_empty())
+        !self.dropped && (waits || !self.input.is_empty())
     }
 
-    /// Whether the output is flushed and the connection closes with input in doubt. The worker then shuts down
-    /// the writing side of the socket and calls [`shutdown_done`](Self::shutdown_done).
+    /// Returns whether the caller should shut down the writing side of the socket, and then call
+    /// [`shutdown_done`](Self::shutdown_done): the output is written, and input may be on its way.
+    #[inline]
     pub fn wants_shutdown(&self) -> bool {
         let lingers = matches!(self.phase, Phase::Closing { linger: true });
-        lingers && !self.dead && self.output.is_empty() && self.peer != Peer::Ended
+        lingers && !self.dropped && self.output.is_empty() && self.input_end != InputEnd::Reached
     }
 
-    /// The writing side is shut down. From here the worker reads and passes on what comes, until the client
-    /// closes too, or sent [`HttpLimits::linger_bytes_max`], or [`HttpLimits::linger_ms`] have passed.
+    /// Notes that the writing side of the socket is shut down. From now on input is read and
+    /// discarded, until the client closes its side, or has sent [`HttpLimits::linger_bytes_max`],
+    /// or [`HttpLimits::linger_ms`] have passed.
     pub fn shutdown_done(&mut self, now_ms: u64, limits: &HttpLimits) {
         if self.wants_shutdown() {
             self.phase = Phase::Lingering { discarded_bytes: 0 };
-            self.arm(now_ms, limits);
+            self.update_timeout(now_ms, limits);
         }
     }
 
-    /// Whether the socket is to be closed. If there is an [`exchange`](Self::exchange) still, the worker takes
-    /// it by [`abandon`](Self::abandon).
+    /// Returns whether the caller should close the socket. If there still is an
+    /// [`exchange`](Self::exchange), the caller takes it with [`abandon`](Self::abandon).
+    #[inline]
     pub fn is_finished(&self) -> bool {
         let closed = match self.phase {
-            Phase::Closing { linger } => self.output.is_empty() && (!linger || self.peer == Peer::Ended),
+            Phase::Closing { linger } => {
+                self.output.is_empty() && (!linger || self.input_end == InputEnd::Reached)
+            }
             _ => false,
         };
-        self.dead || closed
+        self.dropped || closed
     }
 
-    /// The host is on its way out: answers what was received, the last with `connection: close`, then closes.
+    /// Starts to close the connection, because the host shuts down. Requests that were received are
+    /// answered, the last one with `connection: close`.
     ///
-    /// An idle connection is finished after `drain_idle_ms`: a request may be on its way, and it is answered.
+    /// An idle connection closes after [`HttpLimits::drain_idle_ms`]. A request that was on its way
+    /// is still answered.
     pub fn close_when_idle(&mut self, now_ms: u64, limits: &HttpLimits) {
         self.draining = true;
-        self.progress(Wait::Idle);
-        self.arm(now_ms, limits);
+        self.restart(Timeout::Idle);
+        self.update_timeout(now_ms, limits);
     }
 
-    /// Gives back all memory that can be: the request is suspended.
+    /// Frees as much memory as it can, because the request is suspended.
     pub fn rest(&mut self) {
         self.input.shrink();
         self.output.shrink();
     }
 
-    /// Whether the client closed its sending side. The worker ends a held exchange then.
-    pub fn peer_has_closed(&self) -> bool {
-        self.peer != Peer::Open
-    }
-
-    /// Gives the exchange up, since the client left. The connection is finished.
+    /// Drops the connection, because the client has left, and returns its exchange.
     pub fn abandon(&mut self) -> Option<Exchange> {
-        self.die();
+        self.drop_now();
         match self.take_phase() {
             Phase::Exchange(exchange) => Some(exchange),
             Phase::Streaming(streaming) => Some(streaming.exchange),
@@ -300,8 +327,8 @@ impl Connection {
         }
     }
 
-    /// Gives the exchange up, since the client left or can't be seen any more. Unlike [`abandon`](Self::abandon), what
-    /// was answered before still goes out; then the connection is finished.
+    /// Closes the connection, because the client has left or could not be seen leaving, and returns
+    /// its exchange. Unlike with [`abandon`](Self::abandon), earlier responses are still written.
     pub fn give_up(&mut self, now_ms: u64, limits: &HttpLimits) -> Option<Exchange> {
         let exchange = match self.take_phase() {
             Phase::Exchange(exchange) => exchange,
@@ -311,34 +338,43 @@ impl Connection {
             }
         };
         self.close(false);
-        self.arm(now_ms, limits);
+        self.update_timeout(now_ms, limits);
         Some(exchange)
     }
 
-    /// The phase, to be replaced by the caller; `Closing` if it isn't.
+    /// Takes the phase out and leaves `Closing` in its place. The caller puts the next phase there,
+    /// unless that is `Closing`.
     fn take_phase(&mut self) -> Phase {
         std::mem::replace(&mut self.phase, Phase::Closing { linger: false })
     }
 
-    /// Closes once the output is written.
+    /// Closes the connection once the output is written.
     fn close(&mut self, linger: bool) {
         self.input.clear();
         self.phase = Phase::Closing { linger };
     }
 
-    /// Closes now.
-    fn die(&mut self) {
-        self.dead = true;
+    /// Closes the connection now, and discards the output.
+    fn drop_now(&mut self) {
+        self.dropped = true;
         self.input.clear();
         self.output.clear();
     }
 
-    /// Between two requests, with none to come, it is time to go.
+    /// Closes the connection if it is between two requests and no more can come.
     fn close_if_done(&mut self) {
         let between = matches!(self.phase, Phase::Head(_)) && self.input.is_empty();
-        if between && self.peer == Peer::Ended {
+        if between && self.input_end == InputEnd::Reached {
             self.close(!self.output.is_empty());
         }
+    }
+}
+
+#[cfg(test)]
+impl Connection {
+    /// Returns whether the client is known to have closed its sending side.
+    fn peer_has_closed(&self) -> bool {
+        self.input_end != InputEnd::Unknown
     }
 }
 

@@ -1,37 +1,40 @@
-//! One request and its answer, while both are under way.
+//! An exchange: one request and its response, while it is answered.
 
 use crate::request_id::RequestId;
 use crate::{Head, Version};
 
-/// What is kept of a request while it is answered. Its head and body are with whoever answers it.
+/// The record that a connection keeps of a request while it is answered. The head and the body are
+/// with the caller, who answers it.
 ///
-/// In this order, with `progress` first, a connection's phase has its own tag in `progress`'s, and is 8 bytes smaller.
+/// Field order matters: with `progress` first, the connection's `Phase` keeps its discriminant in a
+/// niche of [`Progress`], which saves 8 bytes a connection.
 #[derive(Clone, Debug)]
 #[repr(C)]
 pub struct Exchange {
-    /// Where the worker has got with it.
+    /// How far the worker is with the request.
     pub progress: Progress,
-    /// It is the nth request of its connection, from 0. Wraps.
+    /// The number of the request on its connection, from 0. Wraps.
     pub serial: u32,
-    /// Its name.
+    /// The request's name in logs and in the response.
     pub id: RequestId,
-    /// `GET /path?query`, for the access log. Visible ASCII and one space.
+    /// The method and the target, `GET /path?query`, for the access log. Visible ASCII and one
+    /// space.
     pub label: Box<str>,
-    /// When its head was whole.
+    /// When the head was whole.
     pub started_ms: u64,
-    /// It is a HEAD request: the answer's body is measured and not sent.
+    /// Whether this is a HEAD request: the response's body is measured and not sent.
     pub head_only: bool,
-    /// Its version.
+    /// The request's version.
     pub version: Version,
-    /// Whether the client wants to go on with the connection.
+    /// Whether the client wants to keep the connection.
     pub keep_alive: bool,
-    /// The label under which its worker counts it, once it has a route.
+    /// The label under which the worker counts the request, once it has a route.
     pub label_number: u32,
 }
 
 impl Exchange {
-    /// An exchange that nobody has begun to answer.
-    pub fn new(serial: u32, id: RequestId, head: &Head, now_ms: u64) -> Exchange {
+    /// Creates the exchange of a request that has just arrived.
+    pub(crate) fn new(serial: u32, id: RequestId, head: &Head, now_ms: u64) -> Exchange {
         Exchange {
             serial,
             id,
@@ -46,18 +49,18 @@ impl Exchange {
     }
 }
 
-/// Where the worker has got with an exchange.
+/// How far the worker is with an exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// It waits for a place among the running calls.
+    /// The request waits for a place among the running calls.
     Queued,
-    /// A guest runs for it.
+    /// A guest runs for the request.
     Running,
-    /// It owns no instance: it waits for a settlement.
+    /// The request waits for a settlement, without an instance.
     Suspended {
-        /// The suspension's place in the worker's table of suspensions.
+        /// The slot of the suspension in the worker's table of suspensions.
         slot: u32,
-        /// Tells that suspension from earlier ones in its place.
+        /// Tells the suspension apart from earlier ones in its slot.
         generation: u32,
     },
 }

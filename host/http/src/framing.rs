@@ -1,31 +1,33 @@
-//! Where a request's body ends, and what becomes of the connection after it (RFC 9112, sections 6 and 9).
+//! Where a request's body ends, and whether the connection stays open after it (RFC 9112, sections
+//! 6 and 9).
 //!
-//! This is the file that request smuggling would have to get past. Two readers of one message must not
-//! disagree about its end, so whatever could be read in two ways is refused.
+//! This file is the defence against request smuggling. Two readers of a message must not disagree
+//! about its end, so everything that could be read in two ways is refused.
 
 use super::headers::{self, BadNumber};
 use super::message::{Head, Version};
 use super::reject::Reject;
 
-/// How a request's body is delimited.
+/// How the end of a request's body is found (RFC 9112, section 6.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyFraming {
-    /// There is none: neither `content-length` nor `transfer-encoding` is there.
+    /// There is no body: the head has neither `content-length` nor `transfer-encoding`.
     None,
-    /// So many bytes, possibly 0.
+    /// The body has this many bytes, possibly 0.
     Length(u64),
-    /// Chunked coding (RFC 9112, section 7.1).
+    /// The body is in chunked coding (RFC 9112, section 7.1).
     Chunked,
 }
 
-/// What the fields of a head say about its body and its connection.
+/// The framing of a request: where its body ends, and whether its connection goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Framing {
-    /// Where the body ends.
+    /// How the end of the body is found.
     pub body: BodyFraming,
-    /// Whether the client wants to send another request on the connection (RFC 9112, section 9.3).
+    /// Whether the client may send another request on the connection (RFC 9112, section 9.3).
     pub keep_alive: bool,
-    /// Whether the client may be waiting for a 100 before it sends the body (RFC 9110, section 10.1.1).
+    /// Whether the client may be waiting for a 100 before it sends the body (RFC 9110, section
+    /// 10.1.1).
     pub expect_continue: bool,
 }
 
@@ -33,20 +35,27 @@ impl Framing {
     /// Reads the framing of a request.
     ///
     /// # Errors
-    /// 400 for fields that are malformed or contradict each other, 413 for a length beyond a `u64`, 501 for a
-    /// transfer coding other than `chunked`, 417 for an expectation other than `100-continue`.
+    /// 400 for fields that are malformed or contradict each other, 413 for a length larger than a
+    /// `u64`, 501 for a transfer coding other than `chunked`, 417 for an expectation other than
+    /// `100-continue`.
     pub fn of(head: &Head) -> Result<Framing, Reject> {
-        Ok(Framing { body: body_framing(head)?, keep_alive: keep_alive(head), expect_continue: expect_continue(head)? })
+        Ok(Framing {
+            body: body_framing(head)?,
+            keep_alive: keep_alive(head),
+            expect_continue: expect_continue(head)?,
+        })
     }
 }
 
+/// Decides how the end of the body is found (RFC 9112, section 6.3).
 fn body_framing(head: &Head) -> Result<BodyFraming, Reject> {
     let length = content_length(head)?;
     if head.field("transfer-encoding").is_none() {
         return Ok(length.map_or(BodyFraming::None, BodyFraming::Length));
     }
-    // RFC 9112, section 6.1 lets a server read such a message by its Transfer-Encoding. But whoever sent both,
-    // or sent chunked content in HTTP/1.0, may have a proxy in between that reads it by the other.
+    // RFC 9112, section 6.1 allows a server to read a message with both fields by its
+    // Transfer-Encoding, and calls the framing of chunked HTTP/1.0 faulty. A proxy in between may
+    // have read either by its Content-Length, and so have seen another end.
     if length.is_some() || head.version() == Version::Http10 {
         return Err(Reject::TransferEncoding);
     }
@@ -54,7 +63,8 @@ fn body_framing(head: &Head) -> Result<BodyFraming, Reject> {
     Ok(BodyFraming::Chunked)
 }
 
-/// All the numbers of all `content-length` fields, if they are one (RFC 9110, section 8.6).
+/// Returns the length that all members of all `content-length` fields agree on (RFC 9110, section
+/// 8.6).
 fn content_length(head: &Head) -> Result<Option<u64>, Reject> {
     let mut length = None;
     for member in head.fields_named("content-length").flat_map(headers::list) {
@@ -69,18 +79,21 @@ fn content_length(head: &Head) -> Result<Option<u64>, Reject> {
     Ok(length)
 }
 
-/// All codings of all `transfer-encoding` fields have to be `chunked`, once.
+/// Checks that the codings of all `transfer-encoding` fields are `chunked`, once and nothing else
+/// (RFC 9112, section 6.1).
 fn check_transfer_coding(head: &Head) -> Result<(), Reject> {
     let mut chunked = false;
     let mut unknown = false;
     for coding in head.fields_named("transfer-encoding").flat_map(headers::list) {
+        // A coding behind `chunked`, or one that is no token, is malformed. One that is only
+        // unknown is a 501, and must not hide a malformed one behind it: so the loop goes on.
         let name = coding.split(|&byte| byte == b';').next().unwrap_or_default();
         let name = headers::trim(name);
         if chunked || !headers::is_token(name) {
             return Err(Reject::TransferEncoding);
         }
         chunked = coding.eq_ignore_ascii_case(b"chunked");
-        // `chunked` takes no parameters (RFC 9112, section 7.1.1).
+        // `chunked` has no parameters (RFC 9112, section 7.1).
         if !chunked && name.eq_ignore_ascii_case(b"chunked") {
             return Err(Reject::TransferEncoding);
         }
@@ -92,16 +105,19 @@ fn check_transfer_coding(head: &Head) -> Result<(), Reject> {
     }
 }
 
-/// RFC 9112, section 9.3. `close` wins over `keep-alive`.
+/// Returns whether the connection stays open after this request (RFC 9112, section 9.3). `close`
+/// wins over `keep-alive`.
 fn keep_alive(head: &Head) -> bool {
-    let says = |option| head.fields_named("connection").any(|options| headers::list_has(options, option));
+    let has =
+        |option| head.fields_named("connection").any(|options| headers::list_has(options, option));
     match head.version() {
-        Version::Http11 => !says("close"),
-        Version::Http10 => says("keep-alive") && !says("close"),
+        Version::Http11 => !has("close"),
+        Version::Http10 => has("keep-alive") && !has("close"),
     }
 }
 
-/// An HTTP/1.0 client can't wait for a 100, so the expectation is ignored there (RFC 9110, section 10.1.1).
+/// Returns whether the client expects a 100 before it sends the body. In HTTP/1.0 the expectation
+/// is ignored, because such a client does not know interim responses (RFC 9110, section 10.1.1).
 fn expect_continue(head: &Head) -> Result<bool, Reject> {
     let mut expected = false;
     for expectation in head.fields_named("expect").flat_map(headers::list) {
@@ -133,8 +149,23 @@ mod tests {
     fn a_length_is_digits_and_one_number() {
         assert_eq!(body(""), Ok(BodyFraming::None));
         assert_eq!(body("Content-Length: 0\r\n"), Ok(BodyFraming::Length(0)));
-        assert_eq!(body("Content-Length:5\r\ncontent-length: 5 , 5\r\n"), Ok(BodyFraming::Length(5)));
-        for bad in ["", "+5", "-5", "5,", ",5", "5 5", "5, 6", "0x5", "5\r\nContent-Length: 6", "5;", "\"5\""] {
+        assert_eq!(
+            body("Content-Length:5\r\ncontent-length: 5 , 5\r\n"),
+            Ok(BodyFraming::Length(5))
+        );
+        for bad in [
+            "",
+            "+5",
+            "-5",
+            "5,",
+            ",5",
+            "5 5",
+            "5, 6",
+            "0x5",
+            "5\r\nContent-Length: 6",
+            "5;",
+            "\"5\"",
+        ] {
             let fields = format!("Content-Length: {bad}\r\n");
             assert_eq!(body(&fields), Err(Reject::ContentLength), "{bad:?}");
         }
@@ -178,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_stays_open_as_its_version_says() {
+    fn a_connection_stays_open_by_the_rules_of_its_version() {
         let keeps = |version, fields| framing(version, fields).map(|framing| framing.keep_alive);
         assert_eq!(keeps("1.1", ""), Ok(true));
         assert_eq!(keeps("1.1", "Connection: x, Close\r\n"), Ok(false));
@@ -190,7 +221,8 @@ mod tests {
 
     #[test]
     fn only_one_expectation_is_known() {
-        let expects = |version, fields| framing(version, fields).map(|framing| framing.expect_continue);
+        let expects =
+            |version, fields| framing(version, fields).map(|framing| framing.expect_continue);
         assert_eq!(expects("1.1", ""), Ok(false));
         assert_eq!(expects("1.1", "Expect: 100-Continue\r\n"), Ok(true));
         assert_eq!(expects("1.0", "Expect: 100-continue\r\n"), Ok(false));

@@ -1,9 +1,10 @@
-//! Bytes to [`Head`]: finds the end of a head as it arrives, refuses what is malformed, and parses the rest.
+//! Request heads: bytes become a [`Head`], or a reason to refuse it.
 //!
-//! The work is in two halves. [`HeadReader`] looks at each line once, as soon as it is whole: line ends,
-//! control characters, lengths, counts. That is where a head is refused before its end, and why one that
-//! arrives byte by byte costs no more than one that arrives whole. Then `parse` gives the whole head to
-//! `httparse`, whose only leniency that matters here, the bare LF, is gone by then.
+//! The work has two halves. First, [`HeadReader`] looks at each line once, as soon as it is whole,
+//! and checks its end, its characters, its length, and the number of lines. So a head is refused
+//! before its end, and one that arrives byte by byte costs no more than one that arrives whole.
+//! Then `parse` gives the whole head to `httparse`. The only leniency of `httparse` that matters
+//! here, the bare LF, is excluded by then.
 
 use std::ops::Range;
 
@@ -16,40 +17,58 @@ use super::reject::Reject;
 use super::target::{self, Target};
 use crate::limits::HttpLimits;
 
-/// The longest method. The longest registered one has 17 bytes (`UPDATEREDIRECTREF`).
+/// The most bytes of a method. The longest registered one, `UPDATEREDIRECTREF`, has 17.
 const METHOD_BYTES_MAX: usize = 32;
 
-/// A head's positions have to fit in 16 bits (the four bytes of its last two line ends aside).
+/// The most bytes of a head, whatever the limits: positions in it must fit in 16 bits. (Its last
+/// four bytes, two line ends, are not kept.)
 const HEAD_BYTES_CEILING: usize = 65_536;
 
-/// Empty lines before a request that are passed over: some old clients sent one behind a body, which RFC 9112,
-/// section 2.2 asks a server to bear.
+/// The most empty lines before a request that are skipped. Some old clients sent one behind a body,
+/// and RFC 9112, section 2.2 asks servers to ignore it.
 const BLANK_LINES_MAX: u8 = 4;
 
-/// Options in all `connection` fields of a head. Each field is compared with each of them later on.
+/// The most options in all `connection` fields of a head. Later on, each field is compared with
+/// each option.
 const CONNECTION_OPTIONS_MAX: usize = 32;
 
-/// Finds and parses one head in bytes that arrive piece by piece.
+/// Finds and parses one request head in bytes that arrive piece by piece.
 ///
-/// It keeps no bytes, only how far it got: the caller shows it the same bytes again, with more behind them.
+/// It keeps no bytes, only how far it has read: the caller passes the same bytes again, with more
+/// behind them.
+///
+/// ```
+/// use snow_http::{HeadReader, HttpLimits};
+///
+/// let (mut reader, limits) = (HeadReader::default(), HttpLimits::default());
+/// assert!(reader.read(b"GET /a HTTP/1.1\r\nHo", &limits).unwrap().is_none());
+/// let bytes = b"GET /a HTTP/1.1\r\nHost: b\r\n\r\nmore";
+/// let (head, length) = reader.read(bytes, &limits).unwrap().unwrap();
+/// assert_eq!((head.path(), head.field("host"), length), ("/a", Some(&b"b"[..]), 28));
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct HeadReader {
-    /// How far the search for a line end has come.
+    /// How many bytes have been searched for a line end.
     searched: u32,
-    /// Where the line under way begins.
+    /// Where the present line begins.
     line_start: u32,
-    /// Whole lines so far.
+    /// The number of whole lines so far.
     lines: u32,
+    /// The number of empty lines that were skipped.
     blank_lines: u8,
 }
 
 impl HeadReader {
-    /// How many of the first `bytes` are empty lines before a head. The caller drops them before it calls
-    /// [`read`](Self::read); there are at most 4 for each head, and none once it has begun.
+    /// Returns how many of the first `bytes` are empty lines before a head. The caller removes them
+    /// before it calls [`read`](Self::read). At most 4 lines are skipped for each head, and none
+    /// once it has begun.
     pub fn skip_blank_lines(&mut self, bytes: &[u8]) -> usize {
         let mut skipped = 0;
-        while self.lines == 0 && self.blank_lines < BLANK_LINES_MAX && bytes[skipped..].starts_with(b"\r\n") {
-            // A CR at the end of what came before was searched already.
+        while self.lines == 0
+            && self.blank_lines < BLANK_LINES_MAX
+            && bytes[skipped..].starts_with(b"\r\n")
+        {
+            // If the bytes ended with the CR before, that byte has been searched already.
             self.searched = 0;
             self.blank_lines += 1;
             skipped += 2;
@@ -57,31 +76,44 @@ impl HeadReader {
         skipped
     }
 
-    /// Reads a head from `bytes`, which begin with it and may hold only a part of it, or more.
+    /// Reads a head from `bytes`, which begin with it. They may hold only a part of the head, or
+    /// more than the head.
     ///
-    /// `None`: show it the same bytes again when there are more. Otherwise the head and its length in bytes;
-    /// the reader is used up then, and after an error too.
+    /// Returns the head and its length in bytes. `None` means that the head is not whole: call
+    /// again with the same bytes and more behind them. After a head or an error the reader can't be
+    /// used any more.
     ///
     /// # Errors
-    /// What is wrong with the first wrong line, as soon as it is known. The answer does not depend on how the
-    /// bytes were split, with one exception that can't be helped: a head that is cut short is not yet wrong.
-    pub fn read(&mut self, bytes: &[u8], limits: &HttpLimits) -> Result<Option<(Head, usize)>, Reject> {
+    /// The fault of the first malformed line, as soon as it is known. The result does not depend on
+    /// how the bytes are split, except that the fault of a head that is not whole may not be known
+    /// yet.
+    pub fn read(
+        &mut self,
+        bytes: &[u8],
+        limits: &HttpLimits,
+    ) -> Result<Option<(Head, usize)>, Reject> {
         match self.find_end(bytes, limits)? {
-            Some(end) => parse(&bytes[..end], self.lines as usize - 1, limits).map(|head| Some((head, end))),
+            Some(end) => {
+                parse(&bytes[..end], self.lines as usize - 1, limits).map(|head| Some((head, end)))
+            }
             None => Ok(None),
         }
     }
 
-    /// Where the head ends, if it does. Checks every line that became whole.
+    /// Returns where the head ends, if it is whole. Checks each line that has become whole since
+    /// the last call.
     fn find_end(&mut self, bytes: &[u8], limits: &HttpLimits) -> Result<Option<usize>, Reject> {
         self.check_first_byte(bytes)?;
         let bytes_max = limits.head_bytes_max.min(HEAD_BYTES_CEILING);
         let window = &bytes[..bytes.len().min(bytes_max)];
+        // Each round takes one line. `searched` and `line_start` survive until the next call, so no
+        // byte is searched twice.
         while let Some(length) = memchr(b'\n', behind(window, self.searched)) {
             let end = self.searched + length as u32 + 1;
             let line = behind(&window[..end as usize], self.line_start);
             self.searched = end;
             self.line_start = end;
+            // The empty line behind the fields ends the head (RFC 9112, section 2.1).
             if line == b"\r\n" && self.lines > 0 {
                 return Ok(Some(end as usize));
             }
@@ -96,8 +128,9 @@ impl HeadReader {
         }
     }
 
-    /// What can't be HTTP is refused by its first byte: a TLS client that speaks to a plain port learns it at
-    /// once and not from a timeout. A CR may be the first half of an empty line.
+    /// Refuses bytes that can't be HTTP by the first of them. So a TLS client that connects to a
+    /// plain port learns it at once, and not by a timeout. A single CR may be the first half of an
+    /// empty line.
     fn check_first_byte(&self, bytes: &[u8]) -> Result<(), Reject> {
         match bytes {
             [] => Ok(()),
@@ -107,7 +140,8 @@ impl HeadReader {
         }
     }
 
-    /// Checks a line that ends with LF.
+    /// Checks a whole line, which ends with LF: its length, its end, its characters, and the number
+    /// of lines.
     fn check_line(&self, line: &[u8], limits: &HttpLimits) -> Result<(), Reject> {
         self.check_partial_line(line, limits)?;
         let content = line.strip_suffix(b"\r\n").ok_or(Reject::LineEnd)?;
@@ -123,8 +157,10 @@ impl HeadReader {
         }
     }
 
-    /// A request line so long that its method or its target must be too long need not be read to its end.
+    /// Refuses a request line that is so long that its method or its target must be too long,
+    /// before its end has come.
     fn check_partial_line(&self, line: &[u8], limits: &HttpLimits) -> Result<(), Reject> {
+        // The most bytes of a request line without its target.
         const REST: usize = METHOD_BYTES_MAX + "  HTTP/1.1\r\n".len();
         if self.lines > 0 || line.len() <= limits.target_bytes_max.saturating_add(REST) {
             return Ok(());
@@ -136,14 +172,14 @@ impl HeadReader {
     }
 }
 
-/// What is behind a position: nothing, if a caller shows fewer bytes than before.
+/// Returns the bytes from a position on: none, if the caller passes fewer bytes than before.
 fn behind(bytes: &[u8], start: u32) -> &[u8] {
     bytes.get(start as usize..).unwrap_or_default()
 }
 
-/// Parses a whole head whose lines have been checked.
+/// Parses a whole head, whose lines have been checked. `fields` is the number of its fields.
 fn parse(bytes: &[u8], fields: usize, limits: &HttpLimits) -> Result<Head, Reject> {
-    // Nearly every head has few fields: those need no allocation.
+    // Nearly every head has few fields, and needs no allocation for them.
     let mut few = [EMPTY_HEADER; 32];
     let mut many = Vec::new();
     let slots: &mut [Header<'_>] = match few.get_mut(..fields) {
@@ -159,7 +195,9 @@ fn parse(bytes: &[u8], fields: usize, limits: &HttpLimits) -> Result<Head, Rejec
         Ok(_) => return Err(Reject::RequestLine),
         Err(error) => return Err(explain(error, bytes)),
     }
-    let (Some(method), Some(target), Some(version)) = (request.method, request.path, request.version) else {
+    let (Some(method), Some(target), Some(version)) =
+        (request.method, request.path, request.version)
+    else {
         return Err(Reject::RequestLine);
     };
     let version = match version {
@@ -169,7 +207,8 @@ fn parse(bytes: &[u8], fields: usize, limits: &HttpLimits) -> Result<Head, Rejec
     build(bytes, method, target, version, request.headers, limits)
 }
 
-/// `httparse`'s error in our words. It says `Version` for anything in the version's place.
+/// Translates an error of `httparse`, which reports `Version` for anything in the place of the
+/// version.
 fn explain(error: httparse::Error, bytes: &[u8]) -> Reject {
     match error {
         httparse::Error::Version if names_other_version(bytes) => Reject::Version,
@@ -179,7 +218,8 @@ fn explain(error: httparse::Error, bytes: &[u8]) -> Reject {
     }
 }
 
-/// Whether the request line ends with an HTTP version that is not spoken here, as `PRI * HTTP/2.0` does.
+/// Returns whether the request line ends with another HTTP version than 1.0 and 1.1, as `PRI *
+/// HTTP/2.0` does.
 fn names_other_version(bytes: &[u8]) -> bool {
     let line_end = memmem::find(bytes, b"\r\n").unwrap_or(bytes.len());
     let last_word = bytes[..line_end].rsplit(|&byte| byte == b' ').next().unwrap_or_default();
@@ -189,7 +229,7 @@ fn names_other_version(bytes: &[u8]) -> bool {
     }
 }
 
-/// Checks what the parts of a head mean, and keeps them.
+/// Checks the meaning of a head's parts, and keeps them as a [`Head`].
 fn build(
     bytes: &[u8],
     method: &str,
@@ -227,12 +267,16 @@ fn build(
     })
 }
 
-/// The `host` field: exactly one in HTTP/1.1, at most one in HTTP/1.0 (RFC 9112, section 3.2).
+/// Returns the value of the `host` field: exactly one in HTTP/1.1, at most one in HTTP/1.0 (RFC
+/// 9112, section 3.2).
 ///
-/// An empty one is allowed: it says that the target has no authority (RFC 9112, section 3.3), and there is but
-/// one host here to mean.
+/// An empty value is allowed: the target then has no authority (RFC 9112, section 3.2), and this
+/// server has one host only.
 fn host_of<'a>(fields: &[Header<'a>], version: Version) -> Result<Option<&'a [u8]>, Reject> {
-    let mut hosts = fields.iter().filter(|field| field.name.eq_ignore_ascii_case("host")).map(|field| field.value);
+    let mut hosts = fields
+        .iter()
+        .filter(|field| field.name.eq_ignore_ascii_case("host"))
+        .map(|field| field.value);
     match (hosts.next(), hosts.next()) {
         (None, _) if version == Version::Http10 => Ok(None),
         (Some(host), None) if host.is_empty() || target::is_host(host) => Ok(Some(host)),
@@ -240,6 +284,7 @@ fn host_of<'a>(fields: &[Header<'a>], version: Version) -> Result<Option<&'a [u8
     }
 }
 
+/// Checks that all `connection` fields together have no more options than allowed.
 fn check_connection_options(fields: &[Header<'_>]) -> Result<(), Reject> {
     let options = fields
         .iter()
@@ -251,7 +296,8 @@ fn check_connection_options(fields: &[Header<'_>]) -> Result<(), Reject> {
     }
 }
 
-/// A copy of the head without its last two line ends, and with its field names in lower case.
+/// Returns a copy of the head without its last two line ends, and with its field names in lower
+/// case.
 fn lower_case_names(bytes: &[u8], fields: &[FieldSpan]) -> Box<[u8]> {
     let ends = b"\r\n\r\n";
     let mut raw: Box<[u8]> = bytes.strip_suffix(ends).unwrap_or(bytes).into();

@@ -1,31 +1,42 @@
-//! The grammar that requests and responses share: tokens, field values and comma lists (RFC 9110, section 5).
+//! The grammar that requests and responses share: tokens, field values and comma lists (RFC 9110,
+//! section 5).
 
-/// The fields that speak of the connection and not of the message (RFC 9110, section 7.6.1), and `expect`,
-/// which the host answers. Guests neither see nor send them.
-const CONNECTION_LEVEL: [&str; 8] =
-    ["connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "proxy-connection", "expect"];
+/// The fields that are about the connection and not about the message (RFC 9110, section 7.6.1),
+/// and `expect`, which the host answers. Guests neither see nor send them.
+const CONNECTION_LEVEL: [&str; 8] = [
+    "connection",
+    "keep-alive",
+    "transfer-encoding",
+    "te",
+    "trailer",
+    "upgrade",
+    "proxy-connection",
+    "expect",
+];
 
-/// Whether a field of a request belongs to its connection. `name` is lower case.
-pub fn is_connection_level(name: &str) -> bool {
+/// Returns whether a field of a request is about its connection. `name` is in lower case.
+pub(crate) fn is_connection_level(name: &str) -> bool {
     CONNECTION_LEVEL.contains(&name)
 }
 
-/// Whether `byte` may stand in a token (RFC 9110, section 5.6.2: `tchar`).
-pub const fn is_tchar(byte: u8) -> bool {
+/// Returns whether `byte` may be part of a token (RFC 9110, section 5.6.2: `tchar`).
+pub(crate) const fn is_tchar(byte: u8) -> bool {
     TCHAR[byte as usize]
 }
 
-/// Whether `bytes` is a token: one or more `tchar`. Field names and methods are tokens.
+/// Returns whether `bytes` is a token: one or more `tchar` (RFC 9110, section 5.6.2). Field names
+/// and methods are tokens.
 pub fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().all(|&byte| is_tchar(byte))
 }
 
-/// Whether `bytes` may stand in one line of a head: no control byte but the tab. Bytes above 127 may
-/// (RFC 9110, section 5.5: `obs-text`).
+/// Returns whether `bytes` may be a field's value: it has no control byte but the tab. Bytes above
+/// 127 are allowed (RFC 9110, section 5.5: `obs-text`).
 ///
-/// This is the rule that keeps CR, LF and NUL out of everything that leaves and everything that enters.
+/// This rule keeps CR, LF and NUL out of all heads, received and sent.
 pub fn is_field_value(bytes: &[u8]) -> bool {
-    // No early exit: so the compiler checks many bytes at once, and nearly every line is good to its end.
+    // No early exit, so that the compiler checks many bytes at once. Nearly every line is good to
+    // its end.
     !bytes.iter().fold(false, |bad, &byte| bad | is_control(byte))
 }
 
@@ -33,20 +44,21 @@ fn is_control(byte: u8) -> bool {
     (byte < b' ' && byte != b'\t') || byte == 0x7f
 }
 
-/// The members of a comma list without the white space around them (RFC 9110, section 5.6.1).
+/// Returns the members of a comma list without the white space around them (RFC 9110, section
+/// 5.6.1).
 ///
-/// Empty members are kept: the lenient reader of `a,,b` skips them, the strict one refuses. Quoted strings
-/// are not understood; the lists this host reads consist of tokens and numbers.
-pub fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+/// Empty members, as in `a,,b`, are kept: it is for the caller to skip or to refuse them. Quoted
+/// strings are not understood, because the lists that the host reads consist of tokens and numbers.
+pub(crate) fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|&byte| byte == b',').map(trim)
 }
 
-/// Whether a comma list of tokens has `token` as a member, in any case.
-pub fn list_has(value: &[u8], token: &str) -> bool {
+/// Returns whether a comma list of tokens has `token` as a member, in any case.
+pub(crate) fn list_has(value: &[u8], token: &str) -> bool {
     list(value).any(|member| member.eq_ignore_ascii_case(token.as_bytes()))
 }
 
-/// `bytes` without the spaces and tabs around it (RFC 9110, section 5.6.3: `OWS`).
+/// Returns `bytes` without the spaces and tabs around it (RFC 9110, section 5.6.3: `OWS`).
 pub fn trim(mut bytes: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = bytes {
         bytes = rest;
@@ -54,26 +66,40 @@ pub fn trim(mut bytes: &[u8]) -> &[u8] {
     bytes
 }
 
-/// A number that is not one of digits alone.
+/// The reason why [`decimal`] can't read a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BadNumber {
-    /// Empty, signed, spaced, or not decimal.
+    /// It is empty, or has another character than a digit: a sign, a space, a letter.
     Malformed,
-    /// Digits, but more than a `u64` holds.
+    /// It is larger than a `u64` can hold.
     TooLarge,
 }
 
-/// Reads `1*DIGIT`: no sign, no space, no underscore. (`str::parse` would take a `+`.)
+/// Reads a decimal number, `1*DIGIT`: no sign, no space, no underscore. (`str::parse` would accept
+/// a `+`.)
+///
+/// # Errors
+/// The number is malformed, or larger than a `u64` can hold.
+///
+/// ```
+/// use snow_http::headers::{BadNumber, decimal};
+///
+/// assert_eq!(decimal(b"12"), Ok(12));
+/// assert_eq!(decimal(b"+12"), Err(BadNumber::Malformed));
+/// ```
 pub fn decimal(digits: &[u8]) -> Result<u64, BadNumber> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return Err(BadNumber::Malformed);
     }
     digits
         .iter()
-        .try_fold(0_u64, |number, digit| number.checked_mul(10)?.checked_add(u64::from(digit - b'0')))
+        .try_fold(0_u64, |number, digit| {
+            number.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
+        })
         .ok_or(BadNumber::TooLarge)
 }
 
+/// For each byte, whether it is a `tchar`.
 const TCHAR: [bool; 256] = {
     let mut table = [false; 256];
     let mut byte = 0;

@@ -1,23 +1,95 @@
-//! The values of HTTP/1.1 (RFC 9110 and 9112): bytes to requests, responses to bytes.
+//! HTTP/1.1 without I/O (RFC 9110 and RFC 9112): bytes in and requests out, responses in and bytes
+//! out.
 //!
-//! Nothing here reads a socket or a clock, and nothing knows of connections. In the order of the data:
+//! A server reads bytes from a socket and writes bytes to it; this crate does the part in between.
+//! It reads no socket and no clock: the caller brings the bytes, and the time in milliseconds. So
+//! tests, simulators and fuzzers drive the code that is shipped, and no wait in a test takes real
+//! time.
 //!
-//! | file | from | to |
-//! |---|---|---|
-//! | [`head`] | the bytes of a head, as they arrive | [`Head`] |
-//! | `target` | a request target | path, query and authority (used by `head`) |
-//! | [`framing`] | [`Head`] | where its body ends, and what becomes of the connection |
-//! | [`body`] | the bytes behind a head | the content, whole |
-//! | [`chunked`] | chunked coding | content, and back |
-//! | [`message`] | – | [`Head`], [`Request`], [`Response`] |
-//! | [`encode`] | [`Response`] | the bytes of a response, if it may leave at all |
-//! | [`packed`] | [`Response`] | the same in one allocation, to be kept |
-//! | [`reject`] | why a request is refused | its status and answer |
-//! | [`headers`] | – | the grammar that the others share |
+//! # A connection
 //!
-//! The rule of the folder is that doubt is refused. Where RFC 9112 lets a recipient be lenient (a bare LF, a
-//! folded field, a list in `Transfer-Encoding`), two recipients may disagree about where a message ends, and
-//! request smuggling lives in that disagreement.
+//! A [`Connection`] is one client's side of the conversation. The caller passes what it read to
+//! [`receive`](Connection::receive), asks [`step`](Connection::step) what to do next until that
+//! returns [`Step::Idle`], answers with [`respond`](Connection::respond), and writes
+//! [`output`](Connection::output) to the socket:
+//!
+//! ```
+//! use snow_http::{Admission, Connection, HttpLimits, Response, Step};
+//!
+//! let limits = HttpLimits::default();
+//! let date = "Sat, 21 Nov 2026 12:00:00 GMT";
+//! let mut make_id = || 7;
+//! let mut admit = |_: &_| Admission::Accept { body_bytes_max: 1_000 };
+//!
+//! // Bytes in, a request out.
+//! let mut connection = Connection::new(0, &limits);
+//! connection.receive(b"GET /hello?name=Ann HTTP/1.1\r\nHost: a\r\n\r\n", 1, &limits);
+//! let step = connection.step(1, &limits, date, &mut make_id, &mut admit);
+//! let Step::Request(request) = step else { panic!("{step:?}") };
+//! assert_eq!((request.head.method(), request.head.path()), ("GET", "/hello"));
+//!
+//! // A response in, bytes out.
+//! let response = Response::text(200, "hello Ann");
+//! connection.respond(&response, date, 2, &limits).expect("the response breaks no rule");
+//! let output = String::from_utf8(connection.output().to_vec()).unwrap();
+//! assert!(output.starts_with("HTTP/1.1 200 OK\r\n"));
+//! assert!(output.contains("x-request-id: 00000000000000000000000000000007\r\n"));
+//! assert!(output.ends_with("\r\n\r\nhello Ann"));
+//! connection.wrote(output.len(), 3, &limits);
+//! assert!(matches!(connection.step(3, &limits, date, &mut make_id, &mut admit), Step::Idle));
+//! ```
+//!
+//! While its request is answered, a connection keeps a small [`Exchange`]. The caller notes in it
+//! how far the answer is. The phases of a connection, and the picture of them, are in the docs of
+//! [`Connection`].
+//!
+//! # Requests that are refused
+//!
+//! Malformed and oversized requests never reach the caller's handlers. The connection answers them
+//! by itself, with the status of a [`Reject`], and reports a [`Rejection`] to be logged:
+//!
+//! ```
+//! # use snow_http::{Admission, Connection, HttpLimits, Step};
+//! # let (limits, date) = (HttpLimits::default(), "Sat, 21 Nov 2026 12:00:00 GMT");
+//! # let mut admit = |_: &_| Admission::Accept { body_bytes_max: 1_000 };
+//! let mut connection = Connection::new(0, &limits);
+//! connection.receive(b"GET / HTTP/1.1\nHost: a\n\n", 1, &limits);
+//! let step = connection.step(1, &limits, date, &mut || 7, &mut admit);
+//! let Step::Rejected(rejection) = step else { panic!("{step:?}") };
+//! assert_eq!(rejection.why.unwrap().to_string(), "a line does not end in CRLF");
+//! assert!(connection.output().starts_with(b"HTTP/1.1 400 Bad Request\r\n"));
+//! ```
+//!
+//! The rule is that doubt is refused. Where RFC 9112 lets a recipient be lenient (a bare LF, a
+//! folded field, a list in `Transfer-Encoding`), two recipients may disagree about where a message
+//! ends, and request smuggling lives in that disagreement.
+//!
+//! # The pieces
+//!
+//! A [`Connection`] is made of parts that also serve by themselves: [`HeadReader`] turns bytes into
+//! a [`Head`], [`ChunkedDecoder`] removes chunked coding, [`check_response`] says whether a
+//! [`Response`] may be sent and [`encode_response`] turns it into bytes, [`PackedResponse`] keeps a
+//! response in little memory, [`RequestId`] names a request, and [`headers`] has the grammar that
+//! requests and responses share. [`HttpLimits`] is what a client may make all of this cost.
+//!
+//! # Guarantees
+//!
+//! - No input makes a connection panic, and how the bytes are split does not change what is
+//!   understood.
+//! - Memory is bounded by [`HttpLimits`], by one read of the caller, and by the responses that it
+//!   was given.
+//! - Responses leave in the order of their requests, and nothing leaves that breaks the framing of
+//!   a message.
+//! - A connection that is left alone ends: while it waits for its client, it has a deadline.
+//!
+//! # Non-guarantees
+//!
+//! - A connection does nothing by itself. The caller calls [`expire`](Connection::expire) at the
+//!   [deadline](Connection::deadline_ms).
+//! - Paths are not percent-decoded and not normalised. A handler gets what the client sent.
+//! - There is no limit on how long a request is answered. That is the caller's.
+//! - Only HTTP/1.0 and HTTP/1.1 are spoken, without TLS, upgrades and `CONNECT`. Trailers are
+//!   checked and discarded.
 
 #![forbid(unsafe_code)]
 
@@ -36,12 +108,10 @@ mod reject;
 mod request_id;
 mod target;
 
-pub use self::body::BodyReader;
 pub use self::chunked::ChunkedDecoder;
 pub use self::connection::{Admission, Connection, Rejection, Step, StreamingFault};
-pub use self::encode::{BodyEnd, Envelope, ResponseFault, check as check_response, encode as encode_response};
+pub use self::encode::{Envelope, ResponseFault, check_response, encode_response};
 pub use self::exchange::{Exchange, Progress};
-pub use self::framing::{BodyFraming, Framing};
 pub use self::head::HeadReader;
 pub use self::limits::HttpLimits;
 pub use self::message::{Field, Head, Request, Response, Version};

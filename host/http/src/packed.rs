@@ -1,15 +1,25 @@
-//! A response in one piece of memory, for one that is kept and most likely never sent.
+//! A response in one piece of memory.
 
 use super::message::{Field, Response};
 
-/// A [`Response`] in a single allocation: about 4 bytes, 2 for each field, and its texts.
+/// A [`Response`] in a single allocation, for one that is kept for long and probably never sent.
 ///
-/// Not its encoding: what the host adds (date, framing) is not known before it is sent.
+/// It takes about 4 bytes, 2 more for each field, and the texts. It is not the encoded response:
+/// what the host adds (the date, the framing) is not known until the response is sent.
+///
+/// ```
+/// use snow_http::{PackedResponse, Response};
+///
+/// let response = Response::text(504, "nobody came");
+/// assert_eq!(PackedResponse::from(&response).unpack(), response);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PackedResponse(Box<[u8]>);
 
 impl From<&Response> for PackedResponse {
     fn from(response: &Response) -> Self {
+        // The status, the number of fields, then for each field its name and value, each behind its
+        // length. The rest is the body, which needs no length.
         let mut bytes = Vec::with_capacity(64);
         put_number(&mut bytes, usize::from(response.status));
         put_number(&mut bytes, response.headers.len());
@@ -25,7 +35,7 @@ impl From<&Response> for PackedResponse {
 }
 
 impl PackedResponse {
-    /// What was packed.
+    /// Returns the response that was packed.
     pub fn unpack(&self) -> Response {
         let mut rest = &self.0[..];
         let status = take_number(&mut rest) as u16;
@@ -38,7 +48,8 @@ impl PackedResponse {
     }
 }
 
-/// Seven bits a byte, the lowest first; the last byte is below 128.
+/// Appends a number, seven bits a byte, the lowest first. Every byte but the last has its highest
+/// bit set.
 fn put_number(bytes: &mut Vec<u8>, mut number: usize) {
     while number >= 128 {
         bytes.push(number as u8 | 128);
@@ -47,6 +58,7 @@ fn put_number(bytes: &mut Vec<u8>, mut number: usize) {
     bytes.push(number as u8);
 }
 
+/// Takes a number that [`put_number`] wrote.
 fn take_number(rest: &mut &[u8]) -> usize {
     let (mut number, mut shift) = (0, 0);
     while let Some((&byte, behind)) = rest.split_first() {
@@ -60,6 +72,7 @@ fn take_number(rest: &mut &[u8]) -> usize {
     number
 }
 
+/// Takes a length and the text of that length.
 fn take_text<'a>(rest: &mut &'a [u8]) -> &'a [u8] {
     let length = take_number(rest);
     let (text, behind) = rest.split_at(length);
@@ -72,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_packed_comes_out() {
+    fn unpacking_returns_what_was_packed() {
         let odd = Response { status: 599, headers: Vec::new(), body: Vec::new() }
             .with_field("", "")
             .with_field("x", &"ä".repeat(100_000));

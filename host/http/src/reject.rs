@@ -1,13 +1,12 @@
-//! Why a request is refused, and what its client is told.
+//! The reasons to refuse a request, and the responses to it.
 
 use super::encode::reason_phrase;
 use super::message::Response;
 
-/// Why a request gets no answer of its own. The `Display` text is for the client and says nothing of the
-/// inside of the host.
+/// The reason why a request's bytes are refused. The `Display` text is for the client, and tells
+/// nothing about the inside of the host.
 ///
-/// The first group is found in the bytes of a request: where its end is then in doubt, the connection closes.
-/// The second is said by the host about a request that is well-formed.
+/// The connection closes after it, because it is in doubt where the next request begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Reject {
     /// 400: not `method SP target SP version CRLF` (RFC 9112, section 3).
@@ -25,23 +24,23 @@ pub enum Reject {
     /// 400: not one of the forms of RFC 9112, section 3.2, or one that the method does not allow.
     #[error("the request target is malformed")]
     Target,
-    /// 400: `Host` is missing, repeated or no host (RFC 9112, section 3.2).
+    /// 400: `Host` is missing, repeated, or is not a host (RFC 9112, section 3.2).
     #[error("the Host field is missing, repeated or malformed")]
     Host,
-    /// 400: not digits, or two that differ (RFC 9112, section 6.3).
+    /// 400: a `Content-Length` that is not digits, or two that differ (RFC 9112, section 6.3).
     #[error("the Content-Length field is malformed")]
     ContentLength,
-    /// 400: beside a `Content-Length`, in HTTP/1.0, or a list that does not end in one `chunked` (RFC 9112,
-    /// sections 6.1 and 6.3).
+    /// 400: a `Transfer-Encoding` beside a `Content-Length`, or in HTTP/1.0, or a list that does
+    /// not end in one `chunked` (RFC 9112, sections 6.1 and 6.3).
     #[error("the Transfer-Encoding field is malformed or not allowed here")]
     TransferEncoding,
-    /// 400: a chunk that breaks the grammar or the bounds (RFC 9112, section 7.1).
+    /// 400: a chunk that breaks the grammar or a limit (RFC 9112, section 7.1).
     #[error("the chunked content is malformed")]
     Chunk,
     /// 408: a head or a body took too long (RFC 9110, section 15.5.9).
     #[error("the request did not arrive in time")]
     Timeout,
-    /// 413: more content than `body_bytes_max`.
+    /// 413: more content than `body_bytes_max` (RFC 9110, section 15.5.14).
     #[error("the content is too large")]
     BodyTooLarge,
     /// 414: a longer target than `target_bytes_max`.
@@ -50,7 +49,7 @@ pub enum Reject {
     /// 417: an `Expect` other than `100-continue` (RFC 9110, section 10.1.1).
     #[error("the expectation is not known")]
     Expectation,
-    /// 421: an `https` target on a connection that is not (RFC 9110, section 7.4).
+    /// 421: an `https` target on a connection without TLS (RFC 9110, section 7.4).
     #[error("the target does not belong to this connection")]
     Misdirected,
     /// 431: a longer head than `head_bytes_max`.
@@ -71,29 +70,10 @@ pub enum Reject {
     /// 505: an HTTP version other than 1.0 and 1.1, the preface of HTTP/2 included.
     #[error("the HTTP version is not supported")]
     Version,
-
-    /// 404: no route matches.
-    #[error("nothing is served here")]
-    NotFound,
-    /// 405: a route matches, its methods don't. The caller adds `allow` (RFC 9110, section 15.5.6).
-    #[error("the method is not allowed here")]
-    MethodNotAllowed,
-    /// 500: the guest failed.
-    #[error("the request failed")]
-    Internal,
-    /// 502: what the guest waited for failed.
-    #[error("what the request waited for failed")]
-    BadGateway,
-    /// 503: too much to do, or on the way out. The caller adds `retry-after`.
-    #[error("the server can't take the request now")]
-    Unavailable,
-    /// 504: what the guest waited for did not come in time.
-    #[error("what the request waited for did not come in time")]
-    GatewayTimeout,
 }
 
 impl Reject {
-    /// The status code of the answer.
+    /// Returns the status code of the response.
     pub fn status(self) -> u16 {
         match self {
             Reject::RequestLine
@@ -105,24 +85,18 @@ impl Reject {
             | Reject::ContentLength
             | Reject::TransferEncoding
             | Reject::Chunk => 400,
-            Reject::NotFound => 404,
-            Reject::MethodNotAllowed => 405,
             Reject::Timeout => 408,
             Reject::BodyTooLarge => 413,
             Reject::TargetTooLong => 414,
             Reject::Expectation => 417,
             Reject::Misdirected => 421,
             Reject::HeadTooLarge | Reject::TooManyFields | Reject::TrailerTooLarge => 431,
-            Reject::Internal => 500,
             Reject::Method | Reject::TransferCoding => 501,
-            Reject::BadGateway => 502,
-            Reject::Unavailable => 503,
-            Reject::GatewayTimeout => 504,
             Reject::Version => 505,
         }
     }
 
-    /// The whole answer: one line of text.
+    /// Returns the whole response: one line of text.
     pub fn response(self) -> Response {
         let status = self.status();
         let reason = reason_phrase(status);
@@ -135,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_says_its_status_and_why() {
+    fn a_response_has_the_status_and_the_reason() {
         let response = Reject::Host.response();
         assert_eq!(response.status, 400);
         assert_eq!(

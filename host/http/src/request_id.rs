@@ -1,4 +1,4 @@
-//! What names a request, in the log, to its guest and to its client.
+//! The id of a request, for logs, guests and clients.
 
 use std::fmt;
 
@@ -7,25 +7,28 @@ use crate::Head;
 /// The longest id that a client may give its request.
 const GIVEN_BYTES_MAX: usize = 64;
 
-/// Names a request in the log, in `request.id` and in the answer's `x-request-id`. It is shown only where it is read:
-/// the log's writer does that, not the loop.
+/// Names a request: in the log, in the guest's `request.id`, and in the response's `x-request-id`.
+///
+/// It becomes text only where it is read. For the log, that is on the writer's thread and not on
+/// the worker's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RequestId {
-    /// Made by the host, the highest byte first: a `u128` would have every request aligned to 16 bytes. Shown as 32
-    /// hexadecimal digits.
+    /// Made by the host, the highest byte first, and displayed as 32 hexadecimal digits. Not a
+    /// `u128`, which would align every exchange to 16 bytes.
     Made([u8; 16]),
-    /// The client's own `x-request-id`: 1 to 64 of `A-Z a-z 0-9 . _ -`, so that it can stand in a log line and
-    /// in a field as it is.
+    /// Given by the client in `x-request-id`: 1 to 64 of the characters `A-Z a-z 0-9 . _ -`, which
+    /// are safe in a log line and in a field.
     Given(Box<str>),
 }
 
 impl RequestId {
-    /// An id that the host makes of a number.
+    /// Makes an id from a number.
+    #[inline]
     pub fn made(number: u128) -> RequestId {
         RequestId::Made(number.to_be_bytes())
     }
 
-    /// The id that a request brings along, if that is usable. The first `x-request-id` counts.
+    /// Returns the id in a request's first `x-request-id` field, if it is usable.
     pub fn given(head: &Head) -> Option<RequestId> {
         let value = head.field("x-request-id")?;
         let usable = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-".contains(byte);
@@ -39,13 +42,17 @@ impl RequestId {
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            // By hand: `{:032x}` costs ten times as much, and each request shows its id three times.
-            RequestId::Made(number) => f.write_str(str::from_utf8(&hexadecimal(*number)).unwrap_or_default()),
+            // Not `{:032x}`, which takes ten times as long: each request displays its id three
+            // times.
+            RequestId::Made(number) => {
+                f.write_str(str::from_utf8(&hexadecimal(*number)).unwrap_or_default())
+            }
             RequestId::Given(text) => f.write_str(text),
         }
     }
 }
 
+/// Returns the 32 hexadecimal digits of a number.
 fn hexadecimal(number: [u8; 16]) -> [u8; 32] {
     let mut digits = [0; 32];
     for (pair, byte) in digits.chunks_exact_mut(2).zip(number) {

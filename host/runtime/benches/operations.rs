@@ -2,13 +2,15 @@
 
 use snow_core::{Key, Registry, Waiter, WorkerId};
 use snow_http::{
-    Admission, Connection, Envelope, HeadReader, HttpLimits, Response, Step, Version, check_response, encode_response,
+    Admission, Connection, Envelope, HeadReader, HttpLimits, Response, Step, Version,
+    check_response, encode_response,
 };
 use snow_runtime::{Match, Route, RouteEntry, RouteId, Router, VersionId};
 
 const WORKER: WorkerId = WorkerId(0);
 const DATE: &str = "Sat, 21 Nov 2026 12:00:00 GMT";
-const REQUEST: &[u8] = b"GET /req/?timeout=30 HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nUser-Agent: curl/8.5.0\r\n\
+const REQUEST: &[u8] =
+    b"GET /req/?timeout=30 HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nUser-Agent: curl/8.5.0\r\n\
     Accept: */*\r\nAccept-Encoding: gzip, deflate, br\r\nConnection: keep-alive\r\n\r\n";
 
 /// A prepared operation: each call is one operation.
@@ -54,7 +56,7 @@ fn exchange() -> Run {
         let mut admit = |_: &_| Admission::Accept { body_bytes_max: 0 };
         let step = connection.step(1, &limits, DATE, &mut || 7, &mut admit);
         assert!(matches!(step, Step::Request(_)));
-        connection.respond(&response, DATE, 1, &limits);
+        connection.respond(&response, DATE, 1, &limits).expect("a valid response");
         let written = connection.output().len();
         connection.wrote(written, 1, &limits);
     })
@@ -82,7 +84,11 @@ fn encode() -> Run {
 /// Finds the last of so many routes, half of which have captures.
 fn route(routes: u32) -> Run {
     let entries = (0..routes).map(|n| {
-        let pattern = if n % 2 == 0 { format!("/api/v1/things{n}/") } else { format!("/api/v1/items{n}/([0-9]+)") };
+        let pattern = if n % 2 == 0 {
+            format!("/api/v1/things{n}/")
+        } else {
+            format!("/api/v1/items{n}/([0-9]+)")
+        };
         let declared = Route { methods: vec!["GET".into()], pattern };
         RouteEntry { version: VersionId(0), route: RouteId(n), declared, mount: "".into() }
     });

@@ -105,7 +105,11 @@ impl Log {
     ///
     /// # Errors
     /// The system can't start another thread.
-    pub fn start(format: LogFormat, lines_max: usize, to: impl Write + Send + 'static) -> io::Result<Log> {
+    pub fn start(
+        format: LogFormat,
+        lines_max: usize,
+        to: impl Write + Send + 'static,
+    ) -> io::Result<Log> {
         let queue = Arc::new(Queue {
             lines: Mutex::new(Vec::new()),
             lines_max: lines_max.max(1),
@@ -113,7 +117,9 @@ impl Log {
             closed: AtomicBool::new(false),
         });
         let taken = queue.clone();
-        let writer = thread::Builder::new().name("snow-log".into()).spawn(move || writer::run(&taken, format, to))?;
+        let writer = thread::Builder::new()
+            .name("snow-log".into())
+            .spawn(move || writer::run(&taken, format, to))?;
         Ok(Log(Arc::new(Sender { queue, writer: writer.thread().clone() })))
     }
 
@@ -124,7 +130,12 @@ impl Log {
 
     /// Writes a guest's message.
     pub fn guest(&self, level: Level, guest: &Arc<str>, request_id: &RequestId, message: String) {
-        self.send(Content::Guest { level, guest: guest.clone(), request_id: request_id.clone(), message });
+        self.send(Content::Guest {
+            level,
+            guest: guest.clone(),
+            request_id: request_id.clone(),
+            message,
+        });
     }
 
     /// Writes a message of the host.
@@ -201,7 +212,12 @@ mod tests {
     #[test]
     fn nothing_a_guest_says_can_forge_a_line() {
         let text = logged(LogFormat::Text, |log| {
-            log.guest(Level::Info, &"g".into(), &RequestId::made(1), "a\nerror forged\x1b[31m".into());
+            log.guest(
+                Level::Info,
+                &"g".into(),
+                &RequestId::made(1),
+                "a\nerror forged\x1b[31m".into(),
+            );
             log.host(Level::Error, "trap\nerror forged\r");
         });
         let lines: Vec<&str> = text.lines().collect();

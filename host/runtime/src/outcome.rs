@@ -35,7 +35,10 @@ impl Settlement {
         match self {
             Settlement::Value(bytes) => bytes.len(),
             Settlement::Response(response) => {
-                let fields = response.headers.iter().map(|field| field.name.len() + field.value.len() + FIELD_BYTES);
+                let fields = response
+                    .headers
+                    .iter()
+                    .map(|field| field.name.len() + field.value.len() + FIELD_BYTES);
                 response.body.len() + fields.sum::<usize>()
             }
             Settlement::Failed { code, message } => code.len() + message.len(),

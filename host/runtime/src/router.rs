@@ -83,11 +83,16 @@ impl Router {
     /// A pattern can't be used, or all patterns together are too large. [`check_routes`] finds the
     /// former earlier.
     pub fn new(entries: Vec<RouteEntry>) -> Result<Router, RouteError> {
-        let patterns: Vec<String> = entries.iter().map(pattern::anchor_below_mount).collect::<Result<_, _>>()?;
+        let patterns: Vec<String> =
+            entries.iter().map(pattern::anchor_below_mount).collect::<Result<_, _>>()?;
         let first = pattern::compile_first(&patterns, pattern::TABLE_BYTES_MAX)?;
         let all = pattern::compile_all(&patterns)?;
         let rows = entries.into_iter().map(|entry| {
-            let alone = pattern::compile_alone(entry.route.index(), &entry.declared, !entry.mount.is_empty())?;
+            let alone = pattern::compile_alone(
+                entry.route.index(),
+                &entry.declared,
+                !entry.mount.is_empty(),
+            )?;
             Ok(Row { entry, alone })
         });
         Ok(Router { first, all, rows: rows.collect::<Result<_, _>>()? })
@@ -123,22 +128,33 @@ impl Router {
         }
         // Otherwise a later pattern may match as well. Only now all of them are looked for, because
         // that costs a second search, and a confirmation for each mounted route that it finds.
-        let matches: Vec<(usize, &str)> =
-            self.all.matches(path).iter().filter_map(|index| Some((index, self.rows[index].confirm(path)?))).collect();
+        let matches: Vec<(usize, &str)> = self
+            .all
+            .matches(path)
+            .iter()
+            .filter_map(|index| Some((index, self.rows[index].confirm(path)?)))
+            .collect();
         if matches.is_empty() {
             return Match::NotFound;
         }
-        let taker = matches.iter().find(|(index, _)| self.rows[*index].entry.declared.takes(method));
+        let taker =
+            matches.iter().find(|(index, _)| self.rows[*index].entry.declared.takes(method));
         if let Some(&(entry, path)) = taker {
             return self.found(entry, path);
         }
         // The path is known, the method is not.
         let allow = allow(matches.iter().map(|(index, _)| &self.rows[*index].entry.declared));
-        if method == "OPTIONS" { Match::Options { allow } } else { Match::MethodNotAllowed { allow } }
+        if method == "OPTIONS" {
+            Match::Options { allow }
+        } else {
+            Match::MethodNotAllowed { allow }
+        }
     }
 
     fn found(&self, entry: usize, path: &str) -> Match {
-        self.rows[entry].params(path).map_or(Match::BadParam, |params| Match::Found { entry, params })
+        self.rows[entry]
+            .params(path)
+            .map_or(Match::BadParam, |params| Match::Found { entry, params })
     }
 }
 

@@ -94,15 +94,22 @@ impl Admin {
     ///
     /// # Errors
     /// The system gives no thread or no poll.
-    pub fn start(listener: AdminListener, sources: PageSources, log: Log, started: Instant) -> io::Result<Admin> {
+    pub fn start(
+        listener: AdminListener,
+        sources: PageSources,
+        log: Log,
+        started: Instant,
+    ) -> io::Result<Admin> {
         let AdminListener { address, socket } = listener;
         let (mailbox, thread, file) = match socket {
             Socket::Tcp(listener) => {
-                let (mailbox, thread) = serve(Net::new(vec![listener], started)?, sources, log, &address)?;
+                let (mailbox, thread) =
+                    serve(Net::new(vec![listener], started)?, sources, log, &address)?;
                 (mailbox, thread, None)
             }
             Socket::Unix(listener, file) => {
-                let (mailbox, thread) = serve(Net::unix(listener, started)?, sources, log, &address)?;
+                let (mailbox, thread) =
+                    serve(Net::unix(listener, started)?, sources, log, &address)?;
                 (mailbox, thread, Some(file))
             }
         };
@@ -149,19 +156,33 @@ where
     };
     let pages = Pages::new(sources, &common, pages::takes_names(address));
     let inbox = mailbox.clone();
-    let thread = thread::Builder::new().name("snow-admin".into()).spawn(move || run(net, pages, common, inbox))?;
+    let thread = thread::Builder::new()
+        .name("snow-admin".into())
+        .spawn(move || run(net, pages, common, inbox))?;
     Ok((mailbox, thread))
 }
 
 fn run<W: World>(world: W, pages: Pages, common: Common, mailbox: Arc<Mailbox>) {
     let log = common.log.clone();
     if let Err(error) = Worker::new(WORKER, world, pages, common, mailbox, Arc::default()).run() {
-        log.host(Level::Error, format!("the admin listener has stopped because its poll failed: {error}"));
+        log.host(
+            Level::Error,
+            format!("the admin listener has stopped because its poll failed: {error}"),
+        );
     }
 }
 
 fn limits() -> Limits {
-    let http =
-        HttpLimits { head_bytes_max: 16_384, body_bytes_max: 0, drain_idle_ms: DRAIN_IDLE_MS, ..HttpLimits::default() };
-    Limits { http, worker_connections_max: CONNECTIONS_MAX, worker_suspensions_max: QUESTIONS_MAX, ..Limits::default() }
+    let http = HttpLimits {
+        head_bytes_max: 16_384,
+        body_bytes_max: 0,
+        drain_idle_ms: DRAIN_IDLE_MS,
+        ..HttpLimits::default()
+    };
+    Limits {
+        http,
+        worker_connections_max: CONNECTIONS_MAX,
+        worker_suspensions_max: QUESTIONS_MAX,
+        ..Limits::default()
+    }
 }

@@ -89,7 +89,8 @@ pub fn scan(path: &Path, guests_max: usize) -> Result<Snapshot, ScanError> {
         _ => ScanError::Unreadable { path: path.to_owned(), error },
     };
     let metadata = fs::metadata(path).map_err(unusable)?;
-    let mut snapshot = Snapshot { manifest: manifest_stamp(path, &metadata), ..Snapshot::default() };
+    let mut snapshot =
+        Snapshot { manifest: manifest_stamp(path, &metadata), ..Snapshot::default() };
     if metadata.is_file() {
         add(&mut snapshot, path.to_owned(), &metadata);
         return Ok(snapshot);
@@ -144,8 +145,13 @@ fn manifest_stamp(path: &Path, metadata: &Metadata) -> Option<Stamp> {
 }
 
 fn folder_id(metadata: &Metadata) -> FolderId {
-    let created = metadata.created().ok().and_then(|created| created.duration_since(UNIX_EPOCH).ok());
-    FolderId { inode: metadata.ino(), device: metadata.dev(), created_ns: created.map(|since| since.as_nanos()) }
+    let created =
+        metadata.created().ok().and_then(|created| created.duration_since(UNIX_EPOCH).ok());
+    FolderId {
+        inode: metadata.ino(),
+        device: metadata.dev(),
+        created_ns: created.map(|since| since.as_nanos()),
+    }
 }
 
 #[cfg(test)]
@@ -206,9 +212,18 @@ pub(crate) mod tests {
     #[test]
     fn guests_are_files_with_two_endings_and_not_hidden() {
         let folder = Folder::new();
-        for name in
-            ["b.wasm", "a.wat", "c.txt", ".d.wasm", ".wasm", "e.wasm~", "4913", ".a.wat.swp", "wasm", "f.wasm.1"]
-        {
+        for name in [
+            "b.wasm",
+            "a.wat",
+            "c.txt",
+            ".d.wasm",
+            ".wasm",
+            "e.wasm~",
+            "4913",
+            ".a.wat.swp",
+            "wasm",
+            "f.wasm.1",
+        ] {
             folder.write(name, "");
         }
         folder.folder("g.wasm");
@@ -235,7 +250,10 @@ pub(crate) mod tests {
         folder.write(manifest::FILE_NAME, "");
         let snapshot = scan(&file, 1).unwrap();
         assert_eq!(snapshot.guests.into_keys().collect::<Vec<_>>(), ["a"]);
-        assert_eq!((snapshot.folder, snapshot.manifest), (None, scan(folder.path(), 2).unwrap().manifest));
+        assert_eq!(
+            (snapshot.folder, snapshot.manifest),
+            (None, scan(folder.path(), 2).unwrap().manifest)
+        );
         assert!(snapshot.manifest.is_some());
     }
 
@@ -267,7 +285,10 @@ pub(crate) mod tests {
         folder.write("a.wasm", "");
         folder.write("b.wasm", "");
         let error = scan(folder.path(), 1).unwrap_err();
-        assert!(error.to_string().ends_with("holds 2 guests; at most 1 are allowed (guests_max)"), "{error}");
+        assert!(
+            error.to_string().ends_with("holds 2 guests; at most 1 are allowed (guests_max)"),
+            "{error}"
+        );
     }
 
     #[test]

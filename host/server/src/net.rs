@@ -85,7 +85,10 @@ fn inherited(number: i32) -> io::Result<std::net::TcpListener> {
     let descriptor: OwnedFd = pidfd_getfd(this.as_fd(), number, PidfdGetfdFlags::empty())?;
     let socket = Socket::from(descriptor);
     if !socket.is_listener()? {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a listening TCP socket"));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "it is not a listening TCP socket",
+        ));
     }
     socket.set_nonblocking(true)?;
     Ok(socket.into())
@@ -136,7 +139,10 @@ impl Net {
 impl Net<UnixListener> {
     /// Returns a world with a unix socket's listener. Its clients have no address; 127.0.0.1 with
     /// port 0 stands for it.
-    pub fn unix(listener: std::os::unix::net::UnixListener, started: Instant) -> io::Result<Net<UnixListener>> {
+    pub fn unix(
+        listener: std::os::unix::net::UnixListener,
+        started: Instant,
+    ) -> io::Result<Net<UnixListener>> {
         Net::around(vec![UnixListener::from_std(listener)], started)
     }
 }

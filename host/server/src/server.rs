@@ -108,12 +108,18 @@ impl Server {
 
     /// Returns the counters. They are read one after another, not at one instant.
     pub fn counts(&self) -> Counts {
-        let sum = |of: fn(&Stats) -> &Counter| self.workers.iter().map(|worker| of(&worker.stats).get()).sum::<u64>();
+        let sum = |of: fn(&Stats) -> &Counter| {
+            self.workers.iter().map(|worker| of(&worker.stats).get()).sum::<u64>()
+        };
         Counts {
             connections: sum(|stats| &stats.connections) as usize,
             suspended: sum(|stats| &stats.suspended) as usize,
             pendings: self.runtime.registry.len(),
-            instances: self.workers.iter().map(|worker| worker.instances.load(Ordering::Relaxed)).sum(),
+            instances: self
+                .workers
+                .iter()
+                .map(|worker| worker.instances.load(Ordering::Relaxed))
+                .sum(),
             answered: sum(|stats| &stats.answered),
         }
     }
@@ -157,7 +163,7 @@ impl Server {
         }
         // It fails if the deployer has ended already.
         let _ = self.to_deployer.send(DeployerMessage::Stop);
-        self.runtime.ticker.stop();
+        self.runtime.engine.stop();
         for result in ended {
             result.map_err(|_| anyhow::anyhow!("a worker's thread panicked"))??;
         }

@@ -57,18 +57,24 @@ pub fn spawn(
         let (share, successor) = (catalog.share(worker.instances.clone()), link.successor.clone());
         let (WorkerHandle { mailbox, stats, .. }, common) = (worker.clone(), common.clone());
         links.push(link);
-        threads.push(thread::Builder::new().name(format!("snow-worker-{id}")).spawn(move || {
-            let inbox = mailbox.clone();
-            let runnable = move |slot| inbox.send(Message::Runnable(slot));
-            // Made on the worker's thread, because calls are futures that never leave their thread.
-            let guests = WasmGuests::new(id, share, successor, runnable);
-            let log = common.log.clone();
-            let ended = Worker::new(id, net, guests, common, mailbox, stats).run();
-            if let Err(error) = &ended {
-                log.host(Level::Error, format!("worker {id} has stopped because its poll failed: {error}"));
-            }
-            ended
-        })?);
+        threads.push(thread::Builder::new().name(format!("snow-worker-{id}")).spawn(
+            move || {
+                let inbox = mailbox.clone();
+                let runnable = move |slot| inbox.send(Message::Runnable(slot));
+                // Made on the worker's thread, because calls are futures that never leave their
+                // thread.
+                let guests = WasmGuests::new(id, share, successor, runnable);
+                let log = common.log.clone();
+                let ended = Worker::new(id, net, guests, common, mailbox, stats).run();
+                if let Err(error) = &ended {
+                    log.host(
+                        Level::Error,
+                        format!("worker {id} has stopped because its poll failed: {error}"),
+                    );
+                }
+                ended
+            },
+        )?);
     }
     Ok((threads, links))
 }

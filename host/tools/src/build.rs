@@ -139,8 +139,12 @@ pub fn build_guests(
         // Any other guest in the language may use the library that has changed, so all of them are
         // built.
         let all = plan::plan(&folders, request.configs, BuildScope::All);
-        let others: Vec<PathBuf> =
-            all.iter().filter(is_mine).map(folder).filter(|folder| !mine.contains(folder)).collect();
+        let others: Vec<PathBuf> = all
+            .iter()
+            .filter(is_mine)
+            .map(folder)
+            .filter(|folder| !mine.contains(folder))
+            .collect();
         if !others.is_empty() {
             language.build(&others, &runner, out).into_iter().for_each(&mut finish);
         }
@@ -163,9 +167,13 @@ fn missing_sources(folders: &[PathBuf], request: &BuildRequest<'_>) -> Vec<Build
 }
 
 /// Installs what was built, and returns the outcome; `None` for a library.
-fn outcome(guests: &Path, FolderBuild { folder, result, took }: FolderBuild) -> Option<BuildOutcome> {
+fn outcome(
+    guests: &Path,
+    FolderBuild { folder, result, took }: FolderBuild,
+) -> Option<BuildOutcome> {
     let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let result = result.transpose()?.and_then(|artifact| install::install(guests, &folder, &artifact.file));
+    let result =
+        result.transpose()?.and_then(|artifact| install::install(guests, &folder, &artifact.file));
     Some(BuildOutcome { name, result, took })
 }
 
@@ -186,17 +194,31 @@ mod tests {
             Guests(guests)
         }
 
-        fn build(&self, commands: &[(&str, &str)], scope: BuildScope<'_>) -> Vec<(String, Result<BuiltGuest, String>)> {
+        fn build(
+            &self,
+            commands: &[(&str, &str)],
+            scope: BuildScope<'_>,
+        ) -> Vec<(String, Result<BuiltGuest, String>)> {
             let config = |script: &str| GuestConfig {
                 build: Some(["sh", "-c", script].map(str::to_owned).to_vec()),
                 ..GuestConfig::default()
             };
-            let configs = commands.iter().map(|(name, script)| ((*name).to_owned(), config(script))).collect();
+            let configs = commands
+                .iter()
+                .map(|(name, script)| ((*name).to_owned(), config(script)))
+                .collect();
             let cancellation = Cancellation::default();
-            let request =
-                BuildRequest { guests: &self.0, configs: &configs, build_ms_max: 2_000, cancellation: &cancellation };
+            let request = BuildRequest {
+                guests: &self.0,
+                configs: &configs,
+                build_ms_max: 2_000,
+                cancellation: &cancellation,
+            };
             let outcomes = build_guests(&request, scope, &mut Vec::new()).unwrap();
-            outcomes.into_iter().map(|each| (each.name, each.result.map_err(|error| format!("{error:#}")))).collect()
+            outcomes
+                .into_iter()
+                .map(|each| (each.name, each.result.map_err(|error| format!("{error:#}"))))
+                .collect()
         }
     }
 
@@ -212,9 +234,16 @@ mod tests {
         assert_eq!(guests.build(&[], BuildScope::All), []);
         let (configs, cancellation) = (GuestConfigs::new(), Cancellation::default());
         let nowhere = guests.0.join("nowhere");
-        let request =
-            BuildRequest { guests: &nowhere, configs: &configs, build_ms_max: 1, cancellation: &cancellation };
-        assert!(build_guests(&request, BuildScope::All, &mut Vec::new()).is_err(), "there is no such folder");
+        let request = BuildRequest {
+            guests: &nowhere,
+            configs: &configs,
+            build_ms_max: 1,
+            cancellation: &cancellation,
+        };
+        assert!(
+            build_guests(&request, BuildScope::All, &mut Vec::new()).is_err(),
+            "there is no such folder"
+        );
     }
 
     #[test]
@@ -230,18 +259,30 @@ mod tests {
         let outcomes = guests.build(&commands, BuildScope::All);
         let error = |index: usize| outcomes[index].1.as_ref().unwrap_err();
         assert_eq!(outcomes[0].1.as_ref().unwrap().bytes, 4);
-        assert!(error(1).contains("`sh -c exit 3`") && error(1).contains("exit status: 3"), "{}", error(1));
+        assert!(
+            error(1).contains("`sh -c exit 3`") && error(1).contains("exit status: 3"),
+            "{}",
+            error(1)
+        );
         assert_eq!(fs::read(guests.0.join("c.wasm")).unwrap(), b"three\n");
-        assert!(error(3).contains("$SNOW_GUEST_OUT") && error(3).contains("d.wasm"), "{}", error(3));
+        assert!(
+            error(3).contains("$SNOW_GUEST_OUT") && error(3).contains("d.wasm"),
+            "{}",
+            error(3)
+        );
         assert!(error(4).contains("there is no folder"), "{}", error(4));
     }
 
     #[test]
     fn a_command_that_takes_too_long_is_ended() {
         let guests = Guests::new("slow", &["a"]);
-        let (outcomes, took) = timed(|| guests.build(&[("a", "sleep 100 & sleep 100")], BuildScope::All));
+        let (outcomes, took) =
+            timed(|| guests.build(&[("a", "sleep 100 & sleep 100")], BuildScope::All));
         let error = outcomes[0].1.as_ref().unwrap_err();
-        assert!(error.contains("2000 ms (build_ms_max)") && took < Duration::from_secs(20), "{error}: {took:?}");
+        assert!(
+            error.contains("2000 ms (build_ms_max)") && took < Duration::from_secs(20),
+            "{error}: {took:?}"
+        );
     }
 
     #[test]

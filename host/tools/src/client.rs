@@ -1,9 +1,9 @@
 //! A blocking HTTP/1.1 client for one request on one connection. `snow-host test` and `snow-host
 //! status` use it.
 //!
-//! [`SentRequest::send`] opens a connection and sends a [`Request`]; [`SentRequest::response`] waits for the
-//! [`Response`], and may be called much later. [`ResponseReader`] is the part without I/O: it makes responses
-//! of bytes, and refuses bytes that break a rule of RFC 9112.
+//! [`SentRequest::send`] opens a connection and sends a [`Request`]; [`SentRequest::response`]
+//! waits for the [`Response`], and may be called much later. [`ResponseReader`] is the part without
+//! I/O: it makes responses of bytes, and refuses bytes that break a rule of RFC 9112.
 //!
 //! ```
 //! use std::io::{Read, Write};
@@ -151,7 +151,11 @@ impl SentRequest {
     /// The server can't be reached, or does not take the request in time. A server that refuses a
     /// request may close its side early; that is no error here, because its response can still be
     /// read.
-    pub fn send(endpoint: &Endpoint, request: &Request, until: Instant) -> Result<SentRequest, ClientError> {
+    pub fn send(
+        endpoint: &Endpoint,
+        request: &Request,
+        until: Instant,
+    ) -> Result<SentRequest, ClientError> {
         let mut connection = Connection::open(endpoint, until)?;
         let host = match endpoint {
             Endpoint::Tcp(address) => address.to_string(),

@@ -72,7 +72,8 @@ impl Rebuilder {
     /// Builds all guests. A guest that can't be built does not keep the others from being built.
     pub fn build_all(&mut self) {
         let names = snow_server::source_folders(&self.guests);
-        let prints: Vec<_> = names.into_iter().map(|name| (self.fingerprint(&name), name)).collect();
+        let prints: Vec<_> =
+            names.into_iter().map(|name| (self.fingerprint(&name), name)).collect();
         if let Some(outcomes) = self.build(BuildScope::All) {
             let prints = prints.into_iter().map(|(print, name)| (name, print));
             self.remember(prints, &outcomes);
@@ -128,19 +129,33 @@ impl Rebuilder {
     /// Builds guests. Returns `None` if the build was cancelled or the guests folder can't be read.
     fn build(&mut self, scope: BuildScope<'_>) -> Option<Vec<BuildOutcome>> {
         let (configs, build_ms_max) = self.changes.build_config();
-        let request =
-            BuildRequest { guests: &self.guests, configs: &configs, build_ms_max, cancellation: &self.cancellation };
+        let request = BuildRequest {
+            guests: &self.guests,
+            configs: &configs,
+            build_ms_max,
+            cancellation: &self.cancellation,
+        };
         let built = build_guests(&request, scope, self.reporter.out());
         if self.cancellation.is_cancelled() {
             return None;
         }
         // The folder may be missing for a moment, while it is replaced.
-        built.inspect_err(|error| self.reporter.print(&format!("error: {}", error_chain(error.as_ref())))).ok()
+        built
+            .inspect_err(|error| {
+                self.reporter.print(&format!("error: {}", error_chain(error.as_ref())))
+            })
+            .ok()
     }
 
     /// Keeps the fingerprints of the folders that were built, and forgets those whose build failed.
-    fn remember(&mut self, prints: impl IntoIterator<Item = (OsString, u64)>, outcomes: &[BuildOutcome]) {
-        let failed = |name: &OsStr| outcomes.iter().any(|outcome| outcome.result.is_err() && *outcome.name == *name);
+    fn remember(
+        &mut self,
+        prints: impl IntoIterator<Item = (OsString, u64)>,
+        outcomes: &[BuildOutcome],
+    ) {
+        let failed = |name: &OsStr| {
+            outcomes.iter().any(|outcome| outcome.result.is_err() && *outcome.name == *name)
+        };
         for (name, print) in prints {
             match failed(&name) {
                 true => drop(self.built.remove(&name)),

@@ -28,7 +28,12 @@ pub(crate) trait Language: Sync {
     /// Builds the guests in these folders, of which there is at least one, and returns one result
     /// for each folder. Announces on `out` which guests it builds. The compiler's own messages go
     /// to standard error.
-    fn build(&self, folders: &[PathBuf], runner: &Runner<'_>, out: &mut dyn Write) -> Vec<FolderBuild>;
+    fn build(
+        &self,
+        folders: &[PathBuf],
+        runner: &Runner<'_>,
+        out: &mut dyn Write,
+    ) -> Vec<FolderBuild>;
 
     /// Checks whether a guest in this language may have this name, and returns the reason if not.
     /// The name has already passed the checks for all languages: lower-case ASCII letters, digits,

@@ -3,7 +3,7 @@
 //! # The parts, in the order in which one meets them
 //!
 //! - [`create_guest`] writes the source of a new guest, with a handler that answers, one that
-//!   waits, and cases that test both. [`languages`] lists the languages that it knows.
+//!   waits, and cases that test both. [`languages()`] lists the languages that it knows.
 //! - [`build_guests`] compiles sources: `guests/shop/` becomes `guests/shop.wasm`. A folder is
 //!   built with its command in `snow.toml` if it has one, or with the tools of the language that
 //!   recognizes it.

@@ -35,7 +35,12 @@ pub fn languages() -> impl Iterator<Item = (&'static str, &'static str)> {
 /// # Errors
 /// The language is unknown; the name is taken, or not allowed in that language; or a file can't be
 /// written.
-pub fn create_guest(language: &str, name: &str, guests: &Path, out: &mut dyn Write) -> anyhow::Result<()> {
+pub fn create_guest(
+    language: &str,
+    name: &str,
+    guests: &Path,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
     let found = LANGUAGES.iter().find(|known| known.name() == language);
     let found = found.with_context(|| {
         let known: Vec<_> = languages().map(|(language, _)| language).collect();
@@ -46,11 +51,16 @@ pub fn create_guest(language: &str, name: &str, guests: &Path, out: &mut dyn Wri
         bail!("a guest in {language} can't be named {name:?}: {why}");
     }
     check_free(guests, name)?;
-    fs::create_dir_all(guests).with_context(|| format!("can't make the folder {}", guests.display()))?;
+    fs::create_dir_all(guests)
+        .with_context(|| format!("can't make the folder {}", guests.display()))?;
     found.write_new(guests, name, out)?;
     writeln!(out, "created {}", guests.join(name).display())?;
     let shown = guests.display();
-    writeln!(out, "  snow-host build {shown}    # makes {}", guests.join(format!("{name}.wasm")).display())?;
+    writeln!(
+        out,
+        "  snow-host build {shown}    # makes {}",
+        guests.join(format!("{name}.wasm")).display()
+    )?;
     writeln!(out, "  snow-host test {shown}     # runs the cases in {name}.test.toml")?;
     writeln!(out, "  snow-host run {shown}      # serves it")?;
     Ok(())
@@ -72,7 +82,8 @@ fn advice(name: &str) -> String {
     let words = name.split(|c| !fits(c)).filter(|word| !word.is_empty());
     let near = words.collect::<Vec<_>>().join("-").to_ascii_lowercase();
     let near = near.trim_start_matches(|c: char| !c.is_ascii_lowercase());
-    let rule = "it begins with a lower-case letter, and has only lower-case letters, digits, `-` and `_`";
+    let rule =
+        "it begins with a lower-case letter, and has only lower-case letters, digits, `-` and `_`";
     if near.is_empty() { rule.to_owned() } else { format!("{rule}. How about `{near}`?") }
 }
 
@@ -81,10 +92,18 @@ fn advice(name: &str) -> String {
 fn check_free(guests: &Path, name: &str) -> anyhow::Result<()> {
     let exists = |path: &Path| path.symlink_metadata().is_ok();
     let folder = guests.join(name);
-    ensure!(!exists(&folder), "{} exists already: choose another name, or remove it", folder.display());
+    ensure!(
+        !exists(&folder),
+        "{} exists already: choose another name, or remove it",
+        folder.display()
+    );
     for ending in ["wasm", "wat"] {
         let file = guests.join(format!("{name}.{ending}"));
-        ensure!(!exists(&file), "{} is a guest with that name already: choose another name", file.display());
+        ensure!(
+            !exists(&file),
+            "{} is a guest with that name already: choose another name",
+            file.display()
+        );
     }
     Ok(())
 }
@@ -116,7 +135,8 @@ mod tests {
 
     #[test]
     fn an_unknown_language_is_refused_with_a_list_of_the_known_ones() {
-        let error = create_guest("fortran", "a", Path::new("/nowhere"), &mut Vec::new()).unwrap_err();
+        let error =
+            create_guest("fortran", "a", Path::new("/nowhere"), &mut Vec::new()).unwrap_err();
         assert_eq!(error.to_string(), "unknown language \"fortran\"; known: rust");
     }
 }

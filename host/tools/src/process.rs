@@ -65,7 +65,8 @@ impl Cancellation {
             let _ = supervisor.send(Event::Cancelled);
         }
         let was_running = state.builds > 0;
-        let waited = self.0.idle.wait_timeout_while(state, CANCEL_PATIENCE, |state| state.builds > 0);
+        let waited =
+            self.0.idle.wait_timeout_while(state, CANCEL_PATIENCE, |state| state.builds > 0);
         drop(waited.unwrap_or_else(PoisonError::into_inner));
         was_running
     }
@@ -131,7 +132,11 @@ impl Runner<'_> {
 
     /// Runs a program to its end, and calls `each` with every line of its standard output. Standard
     /// error is passed through.
-    pub fn run_lines(&self, command: &mut Command, each: impl FnMut(&[u8]) + Send) -> Result<ExitStatus, RunError> {
+    pub fn run_lines(
+        &self,
+        command: &mut Command,
+        each: impl FnMut(&[u8]) + Send,
+    ) -> Result<ExitStatus, RunError> {
         command.stdout(Stdio::piped());
         self.supervise(command, each)
     }
@@ -148,7 +153,11 @@ impl Runner<'_> {
     }
 
     /// Runs a program until it exits, its time is over or the build is cancelled.
-    fn supervise(&self, command: &mut Command, each: impl FnMut(&[u8]) + Send) -> Result<ExitStatus, RunError> {
+    fn supervise(
+        &self,
+        command: &mut Command,
+        each: impl FnMut(&[u8]) + Send,
+    ) -> Result<ExitStatus, RunError> {
         let (events, happened) = mpsc::channel();
         self.cancellation.set_supervisor(Some(events.clone()))?;
         command.stdin(Stdio::null()).stderr(Stdio::inherit()).process_group(0);
@@ -180,7 +189,9 @@ impl Runner<'_> {
 /// Waits until a child has exited, without reaping it: until it is reaped, its process id, which is
 /// also its group's, can't be given to another process.
 fn wait_for_exit(leader: Pid) {
-    while let Err(Errno::INTR) = waitid(WaitId::Pid(leader), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT) {}
+    while let Err(Errno::INTR) =
+        waitid(WaitId::Pid(leader), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)
+    {}
 }
 
 /// Sends SIGTERM to a process group, and SIGKILL to what is left of it when its leader has exited
@@ -189,7 +200,9 @@ fn end_group(leader: Pid, happened: &Receiver<Event>) {
     let until = Instant::now() + GRACE;
     let _ = kill_process_group(leader, Signal::TERM);
     // A second `Cancelled` changes nothing.
-    while let Ok(Event::Cancelled) = happened.recv_timeout(until.saturating_duration_since(Instant::now())) {}
+    while let Ok(Event::Cancelled) =
+        happened.recv_timeout(until.saturating_duration_since(Instant::now()))
+    {}
     let _ = kill_process_group(leader, Signal::KILL);
 }
 
@@ -234,7 +247,10 @@ mod tests {
             assert!(Instant::now() < until, "{pid:?} is still running");
             thread::sleep(Duration::from_millis(5));
         }
-        assert!(matches!(runner.run(&mut Command::new("true")), Err(RunError::Cancelled)), "no other program starts");
+        assert!(
+            matches!(runner.run(&mut Command::new("true")), Err(RunError::Cancelled)),
+            "no other program starts"
+        );
         assert!(!cancellation.cancel(), "no build was running");
     }
 
@@ -244,6 +260,9 @@ mod tests {
         let runner = Runner { ms_max: 60_000, cancellation: &cancellation };
         let (status, output) = runner.run_output(Command::new("printf").arg("a\nb")).unwrap();
         assert!(status.success() && output == b"a\nb\n");
-        assert!(matches!(runner.run(&mut Command::new("/no/such/program")), Err(RunError::NotStarted(_))));
+        assert!(matches!(
+            runner.run(&mut Command::new("/no/such/program")),
+            Err(RunError::NotStarted(_))
+        ));
     }
 }

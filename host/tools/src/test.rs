@@ -70,12 +70,19 @@ pub fn test_guests(
     let guests = find::find(guests)?;
     let suites = read_suites(&guests)?;
     for guest in guests.iter().filter(|guest| guest.case_files.is_empty()) {
-        writeln!(out, "none   {}: there is no {}", guest.name, guest.suggested_case_file().display())?;
+        writeln!(
+            out,
+            "none   {}: there is no {}",
+            guest.name,
+            guest.suggested_case_file().display()
+        )?;
     }
     let mut summary = TestSummary::default();
     for Suite { guest, file } in &suites {
         let name = &guest.name;
-        let is_chosen = |case: &&Case| filter.is_none_or(|text| format!("{name}: {}", case.name).contains(text));
+        let is_chosen = |case: &&Case| {
+            filter.is_none_or(|text| format!("{name}: {}", case.name).contains(text))
+        };
         let stage = Stage::new(guest, &file.with, config)?;
         for case in file.cases.iter().filter(is_chosen) {
             let failure = match stage.play(case) {
@@ -119,9 +126,17 @@ fn read_suites(guests: &[GuestUnderTest]) -> anyhow::Result<Vec<Suite<'_>>> {
 }
 
 /// Prints a failed case: its step, the differences, and the server's log.
-fn report(out: &mut dyn Write, file: &str, guest: &str, case: &Case, failure: &CaseFailure) -> std::io::Result<()> {
+fn report(
+    out: &mut dyn Write,
+    file: &str,
+    guest: &str,
+    case: &Case,
+    failure: &CaseFailure,
+) -> std::io::Result<()> {
     match failure {
-        CaseFailure::NotLoaded(why) => writeln!(out, "FAILED {guest}: can't be loaded\n{}", indented(why)),
+        CaseFailure::NotLoaded(why) => {
+            writeln!(out, "FAILED {guest}: can't be loaded\n{}", indented(why))
+        }
         CaseFailure::Step { index, took, what, log } => {
             let step = &case.steps[*index];
             writeln!(out, "FAILED {guest}: {} ({} ms)", case.name, took.as_millis())?;

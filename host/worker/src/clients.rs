@@ -1,64 +1,149 @@
-//! Clients' sockets: accepting, reading into connections, writing their output, timing them out.
+//! The clients of a worker: who is connected, who has something to do in this turn, and which
+//! exchange each connection has.
+//!
+//! A client is *dirty* when it may have something to read, parse or write in this turn. It is
+//! *deferred* when it may have more requests than there was room for, and then a later turn goes on
+//! with it.
 
-pub(crate) mod peer;
+mod client;
 
-use std::io::ErrorKind;
+use std::collections::{BTreeMap, VecDeque};
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-use std::sync::Arc;
 
-use crate::clients::peer::Peer;
-use crate::stats::{LabelId, Labels, WaitEnd};
-use crate::worker::{ExchangeRef, SCRATCH_BYTES, TURN, Timer, Worker};
-use snow_core::{Key, TimerKey};
+use snow_core::{Fifo, Key, Slab};
 use snow_http::{
-    Admission, Connection, Exchange, Head, HttpLimits, Progress, Rejection, Request, Response, Step, check_response,
+    Admission, Connection, Exchange, Head, Progress, Rejection, Request, Response, ResponseFault,
+    Step,
 };
-use snow_runtime::{Access, Guests, Level, Match, VersionId, World};
+use snow_runtime::{Match, Ready, World};
 
-/// What is logged for a client that left before its answer, after nginx's custom.
-const STATUS_CLIENT_LEFT: u16 = 499;
+use self::client::Client;
+use crate::context::{Context, ExchangeRef, TURN, WorkerTimers};
 
-/// One client: its socket and its connection.
-pub(crate) struct Client<S> {
-    pub connection: Connection,
-    socket: S,
-    peer: Peer,
-    /// There may be something to read: the poll reports each change only once.
-    readable: bool,
-    /// The peer has sent its FIN, perhaps behind bytes that are not read yet.
-    read_closed: bool,
-    /// It is in the worker's list of this turn.
-    pub dirty: bool,
-    /// It is in the worker's list of those that may have requests, for a later turn.
-    pub deferred: bool,
-    /// Set for its connection's deadline or earlier: most deadlines are moved on before they come, so the
-    /// timer is left where it is and looks again when it fires.
-    timer: Option<TimerKey>,
+/// The size of the one buffer that all sockets of the worker are read into.
+const SCRATCH_BYTES: usize = 64 << 10;
+
+/// The connection is over: the client is to be removed.
+pub(crate) struct Gone;
+
+/// What a connection has for the worker.
+pub(crate) enum Received {
+    /// A whole request, and its route as it was found when the request was admitted; `None` if a
+    /// deployment was adopted since.
+    Request(Request, Option<Match>),
+    /// A request that the connection has answered by itself, to be logged.
+    Rejected(Rejection, SocketAddr),
 }
 
-impl<S> Client<S> {
-    /// Whether its request waits for a settlement.
-    fn is_held(&self) -> bool {
-        self.connection.exchange().is_some_and(|exchange| suspension(exchange).is_some())
+/// A client that has been removed.
+pub(crate) struct Removed {
+    pub peer: SocketAddr,
+    /// The request that it still waited for.
+    pub exchange: Option<Exchange>,
+}
+
+/// All clients of a worker.
+pub(crate) struct ClientTable<S> {
+    clients: Slab<Client<S>>,
+    dirty: VecDeque<Key>,
+    deferred: Fifo<Key>,
+    /// By a client's slot: the route of a request whose body is under way.
+    routes: BTreeMap<u32, Match>,
+    scratch: Box<[u8]>,
+    ready: Vec<Ready>,
+    /// Whether there may be connections to accept.
+    accepting: bool,
+    /// Whether the last attempt to accept has failed.
+    accept_fails: bool,
+}
+
+impl<S> ClientTable<S> {
+    pub fn new() -> ClientTable<S> {
+        ClientTable {
+            clients: Slab::new(),
+            dirty: VecDeque::new(),
+            deferred: Fifo::new(),
+            routes: BTreeMap::new(),
+            scratch: vec![0; SCRATCH_BYTES].into_boxed_slice(),
+            ready: Vec::new(),
+            accepting: false,
+            accept_fails: false,
+        }
     }
-}
 
-impl<W: World, C: Guests> Worker<W, C> {
-    pub(crate) fn accept(&mut self) {
+    pub fn len(&self) -> usize {
+        self.clients.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.clients.is_empty()
+    }
+
+    /// Whether there is something to do before any socket reports a change.
+    pub fn has_work(&self) -> bool {
+        self.accepting || !self.dirty.is_empty() || !self.deferred.is_empty()
+    }
+
+    /// Waits for sockets, at most `timeout_ms`.
+    pub fn wait<W>(&mut self, world: &mut W, timeout_ms: Option<u64>) -> io::Result<()>
+    where
+        W: World<Socket = S>,
+    {
+        world.wait(timeout_ms, &mut self.ready)
+    }
+
+    /// Takes note of what the sockets have reported. Returns the clients whose connections are
+    /// broken: neither what is received nor what is to be sent can reach them.
+    pub fn take_ready(&mut self) -> Vec<Key> {
+        let mut broken = Vec::new();
+        let mut ready = std::mem::take(&mut self.ready);
+        for event in ready.drain(..) {
+            match event {
+                Ready::Listener => self.accepting = true,
+                Ready::Socket { key, broken: true, .. } => broken.push(key),
+                Ready::Socket { key, readable, writable: _, read_closed, broken: false } => {
+                    if let Some(client) = self.clients.get_mut(key) {
+                        client.socket_changed(readable, read_closed);
+                        self.mark_dirty(key);
+                    }
+                }
+            }
+        }
+        self.ready = ready;
+        broken
+    }
+
+    /// Whether there may be connections to accept.
+    pub fn is_accepting(&self) -> bool {
+        self.accepting
+    }
+
+    /// Accepts connections, so many as one turn may.
+    pub fn accept<W>(&mut self, world: &mut W, cx: &Context, is_draining: bool)
+    where
+        W: World<Socket = S>,
+    {
         for _ in 0..TURN.accepts_max {
-            match self.world.accept() {
+            match world.accept() {
                 Ok((socket, peer)) => {
                     self.accept_fails = false;
-                    self.accepted(socket, peer);
+                    self.accepted(world, cx, is_draining, socket, peer);
                 }
-                Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::Interrupted) => {}
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        ErrorKind::ConnectionAborted | ErrorKind::Interrupted
+                    ) => {}
                 Err(error) => {
-                    // The world comes back to the listener by itself: at once when one connects, or after a
-                    // rest when the process was out of descriptors.
+                    // The world comes back to the listener by itself: at once when one connects, or
+                    // after a rest when the process was out of descriptors.
                     self.accepting = false;
-                    // Said once, and not again until it has worked in between.
-                    if error.kind() != ErrorKind::WouldBlock && !std::mem::replace(&mut self.accept_fails, true) {
-                        self.shared.log.host(Level::Error, format!("a connection could not be accepted: {error}"));
+                    // Logged once, and not again until an attempt has worked in between.
+                    if error.kind() != ErrorKind::WouldBlock
+                        && !std::mem::replace(&mut self.accept_fails, true)
+                    {
+                        cx.log_error(format!("cannot accept connections: {error}"));
                     }
                     return;
                 }
@@ -66,345 +151,277 @@ impl<W: World, C: Guests> Worker<W, C> {
         }
     }
 
-    fn accepted(&mut self, socket: W::Socket, peer: SocketAddr) {
-        self.tally.stats.accepted.add(1);
-        if self.clients.len() >= self.shared.limits.worker_connections_max {
-            return self.tally.stats.rejected.add(1);
+    /// Accepts all connections that the kernel has taken for the listener, because closing it would
+    /// reset them.
+    pub fn accept_all<W>(&mut self, world: &mut W, cx: &Context)
+    where
+        W: World<Socket = S>,
+    {
+        self.accepting = true;
+        while self.accepting {
+            self.accept(world, cx, true);
         }
-        let mut connection = Connection::new(self.now_ms, &self.shared.limits.http);
-        if self.drain.is_on() {
-            connection.close_when_idle(self.now_ms, &self.shared.limits.http);
+    }
+
+    fn accepted<W>(
+        &mut self,
+        world: &mut W,
+        cx: &Context,
+        is_draining: bool,
+        socket: S,
+        peer: SocketAddr,
+    ) where
+        W: World<Socket = S>,
+    {
+        cx.stats.accepted.add(1);
+        if self.clients.len() >= cx.limits().worker_connections_max {
+            return cx.stats.rejected.add(1);
         }
-        let client = Client {
-            connection,
-            socket,
-            peer: peer.into(),
-            readable: true,
-            read_closed: false,
-            dirty: false,
-            deferred: false,
-            timer: None,
-        };
-        let key = self.clients.insert(client);
+        let mut connection = Connection::new(cx.now_ms, cx.http());
+        if is_draining {
+            connection.close_when_idle(cx.now_ms, cx.http());
+        }
+        let key = self.clients.insert(Client::new(socket, peer, connection));
         let Some(client) = self.clients.get_mut(key) else { return };
-        if let Err(error) = self.world.register(&mut client.socket, key) {
-            self.shared.log.host(Level::Error, format!("a connection could not be watched: {error}"));
+        if let Err(error) = world.register(&mut client.socket, key) {
+            cx.log_error(format!(
+                "cannot watch the socket of a connection, which is closed: {error}"
+            ));
             self.clients.remove(key);
             return;
         }
-        self.count();
+        self.count(cx);
         self.mark_dirty(key);
     }
 
-    pub(crate) fn socket_changed(&mut self, key: Key, readable: bool, read_closed: bool, broken: bool) {
-        let Some(client) = self.clients.get_mut(key) else { return };
-        client.readable |= readable | read_closed;
-        client.read_closed |= read_closed;
-        if broken {
-            // Neither what is received nor what is to be sent can reach anybody.
-            return self.drop_client(key);
-        }
-        self.mark_dirty(key);
+    fn count(&self, cx: &Context) {
+        cx.stats.connections.set(self.clients.len() as u64);
     }
 
-    /// Reads, parses, dispatches and writes what can be, for one client.
-    fn serve(&mut self, key: Key) -> Result<(), Gone> {
-        self.take_in(key)?;
-        self.end_held_if_left(key)?;
-        self.write(key)?;
-        self.set_client_timer(key);
-        Ok(())
+    /// Has a client looked at in this turn.
+    pub fn mark_dirty(&mut self, key: Key) {
+        if let Some(client) = self.clients.get_mut(key).filter(|client| !client.dirty) {
+            client.dirty = true;
+            self.dirty.push_back(key);
+        }
     }
 
-    /// Reads and dispatches what is there, within the bounds of a turn.
-    fn take_in(&mut self, key: Key) -> Result<(), Gone> {
-        let mut read_bytes = 0;
-        while read_bytes < TURN.read_bytes_max && !self.calls.is_backed_up() {
-            let n = self.read(key)?;
-            while let Some((request, found)) = self.next_request(key) {
-                self.dispatch(key, request, found);
-            }
-            // Reading may only have paused for input that these requests have used up.
-            let reads_on = |client: &Client<W::Socket>| client.readable && client.connection.wants_read();
-            if n == 0 && !self.clients.get(key).is_some_and(reads_on) {
-                return Ok(());
-            }
-            read_bytes += n;
+    /// Takes the next client that is to be looked at.
+    pub fn next_dirty(&mut self) -> Option<Key> {
+        self.dirty.pop_front()
+    }
+
+    /// Notes that a client is being looked at: what comes up from now on makes it dirty again.
+    pub fn is_served(&mut self, key: Key) {
+        if let Some(client) = self.clients.get_mut(key) {
+            client.dirty = false;
         }
+    }
+
+    /// Has a later turn go on with a client.
+    pub fn defer(&mut self, key: Key) {
         if let Some(client) = self.clients.get_mut(key).filter(|client| !client.deferred) {
             client.deferred = true;
             self.deferred.push_back(key);
         }
-        Ok(())
     }
 
-    pub(crate) fn serve_client(&mut self, key: Key) {
+    /// Returns how many clients have been left to later turns.
+    pub fn deferred(&self) -> usize {
+        self.deferred.len()
+    }
+
+    /// Takes the next client that an earlier turn has left to this one.
+    pub fn next_deferred(&mut self) -> Option<Key> {
+        let key = self.deferred.pop_front()?;
         if let Some(client) = self.clients.get_mut(key) {
-            client.dirty = false;
+            client.deferred = false;
         }
-        if let Err(Gone) = self.serve(key) {
-            self.drop_client(key);
-        }
+        Some(key)
     }
 
-    /// Reads one buffer of bytes into the connection. Zero if there is nothing, or if it wants nothing.
-    fn read(&mut self, key: Key) -> Result<usize, Gone> {
+    /// Reads one buffer of bytes into a connection. Returns how many, and zero if there is nothing
+    /// to read or nothing is wanted.
+    pub fn read<W>(&mut self, key: Key, world: &mut W, cx: &Context) -> Result<usize, Gone>
+    where
+        W: World<Socket = S>,
+    {
         let Some(client) = self.clients.get_mut(key) else { return Ok(0) };
-        while client.readable && client.connection.wants_read() {
-            match self.world.read(&mut client.socket, &mut self.scratch) {
-                Ok(0) => {
-                    client.readable = false;
-                    client.read_closed = true;
-                    client.connection.receive_eof();
-                }
-                Ok(n) => {
-                    self.tally.stats.received_bytes.add(n as u64);
-                    client.connection.receive(&self.scratch[..n], self.now_ms, &self.shared.limits.http);
-                    // A short read has emptied the socket, and whatever comes later is a new change; but a FIN
-                    // that was reported already is not reported again.
-                    client.readable = n == SCRATCH_BYTES || client.read_closed;
-                    return Ok(n);
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => client.readable = false,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => return Err(Gone),
-            }
-        }
-        Ok(0)
+        client.read(world, &mut self.scratch, cx)
     }
 
-    /// The next whole request of a connection, with its route. What is refused is answered by the connection,
-    /// and logged here.
-    fn next_request(&mut self, key: Key) -> Option<(Request, Match)> {
-        loop {
-            let Worker { clients, world, guests, shared, date, now_ms, .. } = self;
-            let client = clients.get_mut(key)?;
-            let peer = client.peer.address();
-            let mut found = None;
-            let mut admit = |head: &Head| {
-                let matched = guests.router().find(head.method(), head.path());
-                let body_bytes_max = body_bytes_max(guests, &matched, &shared.limits.http);
-                let admission = admission(head, &matched, body_bytes_max);
-                found = Some(matched);
-                admission
-            };
-            let mut make_id = || world.random();
-            match client.connection.step(*now_ms, &shared.limits.http, date, &mut make_id, &mut admit) {
-                Step::Idle => return None,
-                Step::Rejected(refusal) => self.log_refusal(refusal, peer),
-                Step::Request(request) => {
-                    // For a body that came later than its head the route is looked up again, which costs less
-                    // than keeping it for each connection.
-                    let head = &request.head;
-                    let found = found.unwrap_or_else(|| guests.router().find(head.method(), head.path()));
-                    return Some((request, found));
-                }
-            }
-        }
+    /// Whether a client may have more to read. Reading may have paused for input that requests have
+    /// used up since.
+    pub fn reads_on(&self, key: Key) -> bool {
+        self.clients.get(key).is_some_and(Client::reads_on)
     }
 
-    /// A held request ends as soon as its client is known to have left; a half-close counts. It also ends when the
-    /// client has pipelined so much behind it that its leaving could no longer be seen: a request must not be held
-    /// for somebody who is gone.
-    fn end_held_if_left(&mut self, key: Key) -> Result<(), Gone> {
-        let Some(client) = self.clients.get_mut(key) else { return Ok(()) };
-        let unseen = client.read_closed || client.connection.input_is_full();
-        if !client.is_held() || !unseen {
-            return Ok(());
-        }
-        if client.connection.output().is_empty() {
-            return Err(Gone);
-        }
-        // A half-close, or a client that still reads: earlier requests of it were answered, and that it has yet to get.
-        let peer = client.peer.address();
-        if let Some(exchange) = client.connection.give_up(self.now_ms, &self.shared.limits.http) {
-            self.client_left(exchange, peer);
-        }
-        Ok(())
-    }
-
-    /// Writes the connection's output until it is empty or the socket is full.
-    fn write(&mut self, key: Key) -> Result<(), Gone> {
-        let Some(client) = self.clients.get_mut(key) else { return Ok(()) };
-        let connection = &mut client.connection;
-        let had_output = !connection.output().is_empty();
-        while !connection.output().is_empty() {
-            match self.world.write(&mut client.socket, connection.output()) {
-                Ok(0) => return Err(Gone),
-                Ok(n) => {
-                    self.tally.stats.sent_bytes.add(n as u64);
-                    connection.wrote(n, self.now_ms, &self.shared.limits.http);
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => return Err(Gone),
-            }
-        }
-        if connection.wants_shutdown() {
-            self.world.shutdown_write(&mut client.socket);
-            connection.shutdown_done(self.now_ms, &self.shared.limits.http);
-            // What came in before is discarded from now on, until the peer closes too.
-            self.mark_dirty(key);
-            return Ok(());
-        }
-        if connection.is_finished() {
-            return Err(Gone);
-        }
-        // A full output may have kept pipelined requests from being looked at, and no event will come for them.
-        if had_output && connection.output().is_empty() && connection.has_unused_input() {
-            self.mark_dirty(key);
-        }
-        Ok(())
-    }
-
-    fn set_client_timer(&mut self, key: Key) {
-        let Some(client) = self.clients.get_mut(key) else { return };
-        let held = client.is_held();
-        match (client.connection.deadline_ms(), client.timer) {
-            (Some(deadline), Some(timer)) if timer.at_ms() <= deadline => {}
-            (Some(deadline), timer) => {
-                timer.map(|timer| self.timers.cancel(timer));
-                client.timer = Some(self.timers.set(deadline, Timer::Client(key)));
-            }
-            // A held request keeps nothing that it does not need.
-            (None, Some(timer)) if held => {
-                self.timers.cancel(timer);
-                client.timer = None;
-            }
-            (None, _) => {}
-        }
-    }
-
-    pub(crate) fn client_timer(&mut self, key: Key) {
-        let Some(client) = self.clients.get_mut(key) else { return };
-        client.timer = None;
-        if client.connection.deadline_ms().is_some_and(|deadline| deadline <= self.now_ms) {
-            client.connection.expire(self.now_ms, &self.shared.limits.http);
-        }
-        self.mark_dirty(key);
-    }
-
-    /// Answers an exchange, if it is still there, and logs it.
-    pub(crate) fn answer(&mut self, exchange: ExchangeRef, version: Option<VersionId>, response: &Response) {
-        if !self.exchange_is_there(exchange) {
-            return;
-        }
-        let Some(client) = self.clients.get_mut(exchange.client) else { return };
-        let Some(current) = client.connection.exchange() else { return };
-        let name = version.map(|version| self.guests.guest_name(version));
-        let replaced;
-        let response = match check_response(response, current.head_only) {
-            Ok(()) => response,
-            Err(fault) => {
-                let (id, guest) = (&current.id, name.as_deref().unwrap_or("-"));
-                let message =
-                    format!("guest={guest} id={id} \"{}\": its response can't be sent: {fault}", current.label);
-                self.shared.log.host(Level::Error, message);
-                replaced = Response::text(500, "internal server error\n");
-                &replaced
-            }
+    /// Returns what a connection has for the worker. `admit` is asked once for each request, when
+    /// its head is whole: for its route, and whether its body is to be read.
+    pub fn receive<W>(
+        &mut self,
+        key: Key,
+        world: &mut W,
+        cx: &Context,
+        mut admit: impl FnMut(&Head) -> (Match, Admission),
+    ) -> Option<Received>
+    where
+        W: World<Socket = S>,
+    {
+        let client = self.clients.get_mut(key)?;
+        let mut found = None;
+        let mut admit = |head: &Head| {
+            let (route, admission) = admit(head);
+            found = Some(route);
+            admission
         };
-        let status = response.status;
-        let answered = client.connection.respond(response, &self.date, self.now_ms, &self.shared.limits.http);
-        let peer = client.peer.address();
-        if let Some(answered) = answered {
-            self.tally.stats.answered.add(1);
-            self.finished(answered, peer, Some(status), name);
+        let mut make_id = || world.random();
+        match client.connection.step(cx.now_ms, cx.http(), &cx.date, &mut make_id, &mut admit) {
+            Step::Idle => {
+                // The request was admitted, and its body has yet to come.
+                if let Some(route) = found {
+                    self.routes.insert(key.slot, route);
+                }
+                None
+            }
+            Step::Rejected(rejection) => {
+                let peer = client.peer();
+                self.forget_route(key);
+                Some(Received::Rejected(rejection, peer))
+            }
+            Step::Request(request) => {
+                let route = found.or_else(|| self.forget_route(key));
+                Some(Received::Request(request, route))
+            }
         }
+    }
+
+    fn forget_route(&mut self, key: Key) -> Option<Match> {
+        if self.routes.is_empty() { None } else { self.routes.remove(&key.slot) }
+    }
+
+    /// Forgets the routes of requests whose bodies are under way: another deployment has other
+    /// routes.
+    pub fn forget_routes(&mut self) {
+        self.routes.clear();
+    }
+
+    /// Gives up a held request if its client has left. Returns its exchange, and the client's
+    /// address.
+    pub fn give_up_if_left(
+        &mut self,
+        key: Key,
+        cx: &Context,
+    ) -> Result<Option<(Exchange, SocketAddr)>, Gone> {
+        let Some(client) = self.clients.get_mut(key) else { return Ok(None) };
+        Ok(client.give_up_if_left(cx)?.map(|exchange| (exchange, client.peer())))
+    }
+
+    /// Writes what a connection has to send.
+    pub fn write<W>(&mut self, key: Key, world: &mut W, cx: &Context) -> Result<(), Gone>
+    where
+        W: World<Socket = S>,
+    {
+        let Some(client) = self.clients.get_mut(key) else { return Ok(()) };
+        if client.write(world, cx)? {
+            self.mark_dirty(key);
+        }
+        Ok(())
+    }
+
+    /// Sets a client's timer for the deadline of its connection.
+    pub fn set_timer(&mut self, key: Key, timers: &mut WorkerTimers) {
+        if let Some(client) = self.clients.get_mut(key) {
+            client.set_timer(key, timers);
+        }
+    }
+
+    /// Lets the deadline of a connection pass, if it has come.
+    pub fn timer_fired(&mut self, key: Key, cx: &Context) {
+        if let Some(client) = self.clients.get_mut(key) {
+            client.timer_fired(cx);
+            self.mark_dirty(key);
+        }
+    }
+
+    /// Tells some clients, from a slot on, that their connections are to close when they fall idle.
+    /// Returns the slot to go on from; `None` if all have been told.
+    pub fn close_when_idle(&mut self, mut from: u32, cx: &Context) -> Option<u32> {
+        for _ in 0..TURN.timers_max {
+            let key = self.clients.next_from(from)?;
+            if let Some(client) = self.clients.get_mut(key) {
+                client.connection.close_when_idle(cx.now_ms, cx.http());
+            }
+            self.mark_dirty(key);
+            from = key.slot + 1;
+        }
+        Some(from)
+    }
+
+    /// Closes a client's socket.
+    pub fn remove(&mut self, key: Key, timers: &mut WorkerTimers, cx: &Context) -> Option<Removed> {
+        let mut client = self.clients.remove(key)?;
+        client.cancel_timer(timers);
+        self.forget_route(key);
+        self.count(cx);
+        Some(Removed { peer: client.peer(), exchange: client.connection.abandon() })
+    }
+
+    /// Returns a client's address.
+    pub fn peer(&self, key: Key) -> Option<SocketAddr> {
+        self.clients.get(key).map(Client::peer)
+    }
+
+    /// Returns a reference to the request that a client waits for.
+    pub fn current(&self, key: Key) -> Option<ExchangeRef> {
+        let exchange = self.clients.get(key)?.connection.exchange()?;
+        Some(ExchangeRef { client: key, serial: exchange.serial })
+    }
+
+    /// Returns an exchange, if its client still waits for it.
+    pub fn exchange(&self, exchange: ExchangeRef) -> Option<&Exchange> {
+        let current = self.clients.get(exchange.client)?.connection.exchange()?;
+        (current.serial == exchange.serial).then_some(current)
+    }
+
+    /// Returns an exchange, to note progress in it.
+    pub fn exchange_mut(&mut self, exchange: ExchangeRef) -> Option<&mut Exchange> {
+        let current = self.clients.get_mut(exchange.client)?.connection.exchange_mut()?;
+        (current.serial == exchange.serial).then_some(current)
+    }
+
+    /// Notes that an exchange waits in this suspension. Its connection gives its buffers back
+    /// meanwhile.
+    pub fn suspend(&mut self, exchange: ExchangeRef, suspension: Key) {
+        let Key { slot, generation } = suspension;
+        if let Some(exchange) = self.exchange_mut(exchange) {
+            exchange.progress = Progress::Suspended { slot, generation };
+        }
+        if let Some(client) = self.clients.get_mut(exchange.client) {
+            client.connection.rest();
+        }
+        // The client may have left while its call ran.
         self.mark_dirty(exchange.client);
     }
 
-    /// Closes a client's socket and ends whatever it was waiting for.
-    pub(crate) fn drop_client(&mut self, key: Key) {
-        let Some(mut client) = self.clients.remove(key) else { return };
-        client.timer.map(|timer| self.timers.cancel(timer));
-        if let Some(exchange) = client.connection.abandon() {
-            self.client_left(exchange, client.peer.address());
+    /// Answers an exchange. Returns it, and the client's address; `None` if the client does not
+    /// wait for it any more.
+    ///
+    /// # Errors
+    /// The response is invalid. The exchange can be answered otherwise.
+    pub fn respond(
+        &mut self,
+        exchange: ExchangeRef,
+        response: &Response,
+        cx: &Context,
+    ) -> Result<Option<(Exchange, SocketAddr)>, ResponseFault> {
+        if self.exchange(exchange).is_none() {
+            return Ok(None);
         }
-        self.count();
-    }
-
-    /// Nobody waits for this answer any more.
-    fn client_left(&mut self, exchange: Exchange, client: SocketAddr) {
-        if let Some(suspension) = suspension(&exchange) {
-            self.end_suspension(suspension, WaitEnd::Disconnected);
-        }
-        self.finished(exchange, client, None, None);
-    }
-
-    /// Counts and logs a request that has its answer's `status`, or whose client has left.
-    fn finished(&self, exchange: Exchange, client: SocketAddr, status: Option<u16>, guest: Option<Arc<str>>) {
-        let took_ms = self.now_ms.saturating_sub(exchange.started_ms);
-        self.tally.finished(LabelId(exchange.label_number), status, took_ms);
-        if !self.shared.access_log {
-            return;
-        }
-        self.shared.log.access(Access {
-            request_id: exchange.id,
-            client,
-            took_ms,
-            request: exchange.label,
-            status: status.unwrap_or(STATUS_CLIENT_LEFT),
-            guest,
-        });
-    }
-
-    fn log_refusal(&self, refusal: Rejection, client: SocketAddr) {
-        self.tally.stats.answered.add(1);
-        if let Some(exchange) = refusal.exchange {
-            return self.finished(exchange, client, Some(refusal.status), None);
-        }
-        self.tally.finished(Labels::NOBODY, Some(refusal.status), 0);
-        let why = refusal.why.map_or_else(String::new, |why| format!(": {why}"));
-        let message = format!("{client} sent what is no request, and was answered {}{why}", refusal.status);
-        self.shared.log.host(Level::Info, message);
-    }
-
-    pub(crate) fn peer(&self, key: Key) -> Option<SocketAddr> {
-        self.clients.get(key).map(|client| client.peer.address())
-    }
-}
-
-/// The connection is over: drop it.
-struct Gone;
-
-/// What an exchange waits in, if it does.
-fn suspension(exchange: &Exchange) -> Option<Key> {
-    match exchange.progress {
-        Progress::Suspended { slot, generation } => Some(Key { slot, generation }),
-        Progress::Queued | Progress::Running => None,
-    }
-}
-
-/// How much of a body is read for the guest: at most what is read for any.
-fn body_bytes_max<C: Guests>(guests: &C, matched: &Match, limits: &HttpLimits) -> u64 {
-    let version = match matched {
-        Match::Found { entry, .. } => guests.router().entry(*entry).map(|entry| entry.version),
-        _ => None,
-    };
-    let own = version.and_then(|version| guests.body_bytes_max(version));
-    own.unwrap_or(u64::MAX).min(limits.body_bytes_max)
-}
-
-/// Whether a request's body is to be read at all.
-fn admission(head: &Head, matched: &Match, body_bytes_max: u64) -> Admission {
-    let no_content = || Response { status: 204, ..Response::default() };
-    Admission::Reject(match matched {
-        Match::Found { .. } => return Admission::Accept { body_bytes_max },
-        Match::NotFound if head.method() == "OPTIONS" && head.path() == "*" => no_content(),
-        Match::NotFound => Response::text(404, "not found\n"),
-        Match::BadParam => Response::text(400, "the path is not UTF-8 once it is percent-decoded\n"),
-        Match::MethodNotAllowed { allow } => Response::text(405, "method not allowed\n").with_field("allow", allow),
-        Match::Options { allow } => no_content().with_field("allow", allow),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_client_is_small() {
-        assert!(size_of::<Client<u32>>() <= 136, "{}", size_of::<Client<u32>>());
+        let Some(client) = self.clients.get_mut(exchange.client) else { return Ok(None) };
+        let answered = client.connection.respond(response, &cx.date, cx.now_ms, cx.http())?;
+        let peer = client.peer();
+        self.mark_dirty(exchange.client);
+        Ok(answered.map(|answered| (answered, peer)))
     }
 }

@@ -1,30 +1,48 @@
-//! What is asked about a worker's suspensions: which are the oldest.
+//! Questions about the requests that a worker holds: which are the oldest.
 //!
-//! They lie in no order, and keeping one would cost memory for each. So the slab is looked through over several turns,
-//! a bounded part in each, and only the oldest found so far are kept. Nobody is stopped meanwhile, so the answer is of
-//! no single moment: who came or left in between may be missing, and who stayed is not.
+//! A question comes as a [message](crate::Message::Inspect), and its answer is given to the closure
+//! that it brings. Suspensions lie in no order, and keeping one would cost memory for each. So the
+//! slab is looked through over several turns, a bounded part in each, and only the oldest found so
+//! far are kept. The worker goes on meanwhile, and so the answer shows no single moment: requests
+//! that came or ended in between may be missing, and those that stayed are not.
 
 mod question;
 
-pub use self::question::{HeldPage, HeldRequest, Inspection, Position};
-
 use std::cmp::Ordering;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 
-use crate::suspensions::Suspension;
-use crate::worker::{TURN, Worker};
-use snow_core::Key;
-use snow_runtime::{Guests, World};
+use snow_core::{Key, Registry, WorkerId};
+use snow_runtime::{Guests, Settled};
+
+pub use self::question::{HeldPage, HeldRequest, Inspection, Position};
+use crate::clients::ClientTable;
+use crate::context::TURN;
+use crate::suspensions::SuspensionTable;
 
 /// Keys that are shown of one held request.
 const KEYS_SHOWN_MAX: usize = 4;
-/// What is gone over for nothing counts less than what is looked at: it lies side by side.
+/// Vacant slots that cost as much as one suspension that is looked at. They lie side by side.
 const VACANT_PER_LOOK: u32 = 16;
 
-/// An [`Inspection`] under way.
-pub(crate) struct Scan {
+/// The questions that are not answered yet.
+#[derive(Default)]
+pub(crate) struct Inspections {
+    scans: VecDeque<Scan>,
+}
+
+/// Everything that an answer is read from.
+pub(crate) struct Held<'a, S, C> {
+    pub worker: WorkerId,
+    pub suspensions: &'a SuspensionTable,
+    pub clients: &'a ClientTable<S>,
+    pub guests: &'a C,
+    pub registry: &'a Registry<Settled>,
+}
+
+/// A question under way.
+struct Scan {
     inspection: Inspection,
-    /// The next suspension to be looked at, by slot; `None` once all have been.
+    /// The slot of the next suspension to be looked at; `None` once all have been.
     next: Option<u32>,
     /// The oldest so far, the youngest of them on top.
     oldest: BinaryHeap<Position>,
@@ -33,25 +51,78 @@ pub(crate) struct Scan {
     page: HeldPage,
 }
 
+impl Inspections {
+    /// Takes a question.
+    pub fn ask(&mut self, inspection: Inspection) {
+        self.scans.push_back(Scan::new(inspection));
+    }
+
+    /// Whether no question is under way.
+    pub fn is_empty(&self) -> bool {
+        self.scans.is_empty()
+    }
+
+    /// Does one turn's share of answering the oldest question.
+    pub fn go_on<S, C: Guests>(&mut self, held: &Held<'_, S, C>) {
+        let Some(scan) = self.scans.front_mut() else { return };
+        if let Some(next) = scan.next {
+            return scan.look_through(held, next);
+        }
+        for _ in 0..TURN.inspected_max {
+            let Some(position) = scan.found.pop() else {
+                if let Some(Scan { inspection, page, .. }) = self.scans.pop_front() {
+                    (inspection.reply)(page);
+                }
+                return;
+            };
+            scan.page.requests.extend(held.describe(position));
+        }
+    }
+}
+
 impl Scan {
     fn new(inspection: Inspection) -> Scan {
-        Scan { inspection, next: Some(0), oldest: BinaryHeap::new(), found: Vec::new(), page: HeldPage::default() }
+        Scan {
+            inspection,
+            next: Some(0),
+            oldest: BinaryHeap::new(),
+            found: Vec::new(),
+            page: HeldPage::default(),
+        }
+    }
+
+    /// Looks at some suspensions from a slot on.
+    fn look_through<S, C: Guests>(&mut self, held: &Held<'_, S, C>, mut next: u32) {
+        let mut left = TURN.inspected_max as u32;
+        while left > 0 {
+            let Some(key) = held.suspensions.next_from(next) else { return self.looked_through() };
+            left = left.saturating_sub(1 + (key.slot - next) / VACANT_PER_LOOK);
+            next = key.slot + 1;
+            if let Some(position) = held.position(key) {
+                self.consider(position);
+            }
+        }
+        self.next = Some(next);
     }
 
     fn consider(&mut self, position: Position) {
-        let is_after = self.inspection.after.is_none_or(|after| position.cmp(&after) == Ordering::Greater);
+        let is_after =
+            self.inspection.after.is_none_or(|after| position.cmp(&after) == Ordering::Greater);
         if !is_after || self.inspection.requests_max == 0 {
             return;
         }
         if self.oldest.len() < self.inspection.requests_max {
             self.oldest.push(position);
-        } else if let Some(mut youngest) = self.oldest.peek_mut().filter(|youngest| position < **youngest) {
+        } else if let Some(mut youngest) =
+            self.oldest.peek_mut().filter(|youngest| position < **youngest)
+        {
             *youngest = position;
         }
     }
 
-    /// All suspensions have been looked at.
+    /// All suspensions have been looked at: the oldest are described from now on.
     fn looked_through(&mut self) {
+        self.next = None;
         self.found = std::mem::take(&mut self.oldest).into_sorted_vec();
         let is_full = self.found.len() == self.inspection.requests_max;
         self.page.more_after = self.found.last().copied().filter(|_| is_full);
@@ -59,68 +130,31 @@ impl Scan {
     }
 }
 
-impl<W: World, C: Guests> Worker<W, C> {
-    /// Somebody has left a question.
-    pub(crate) fn inspect(&mut self, inspection: Inspection) {
-        self.scans.push_back(Scan::new(inspection));
+impl<S, C: Guests> Held<'_, S, C> {
+    fn position(&self, suspension: Key) -> Option<Position> {
+        let exchange = self.suspensions.get(suspension)?.exchange();
+        let started_ms = self.clients.exchange(exchange)?.started_ms;
+        Some(Position::new(started_ms, self.worker, suspension))
     }
 
-    /// One turn's share of answering the oldest question.
-    pub(crate) fn go_on_inspecting(&mut self) {
-        let Some(mut scan) = self.scans.pop_front() else { return };
-        if let Some(next) = scan.next {
-            scan.next = self.look_through(&mut scan, next);
-            if scan.next.is_none() {
-                scan.looked_through();
-            }
-            return self.scans.push_front(scan);
-        }
-        for _ in 0..TURN.inspected_max {
-            let Some(position) = scan.found.pop() else {
-                return (scan.inspection.reply)(scan.page);
-            };
-            scan.page.requests.extend(self.describe(position));
-        }
-        self.scans.push_front(scan);
-    }
-
-    /// Returns where to go on.
-    fn look_through(&self, scan: &mut Scan, mut next: u32) -> Option<u32> {
-        let mut left = TURN.inspected_max as u32;
-        while left > 0 {
-            let key = self.suspensions.next_from(next)?;
-            left = left.saturating_sub(1 + (key.slot - next) / VACANT_PER_LOOK);
-            next = key.slot + 1;
-            if let Some(position) = self.suspensions.get(key).and_then(|it| self.position(key, it)) {
-                scan.consider(position);
-            }
-        }
-        Some(next)
-    }
-
-    fn position(&self, key: Key, suspension: &Suspension) -> Option<Position> {
-        let client = self.clients.get(suspension.exchange().client)?;
-        let started_ms = client.connection.exchange()?.started_ms;
-        Some(Position::new(started_ms, self.id, key))
-    }
-
-    /// `None` if it has ended since it was found.
+    /// Describes a held request; `None` if it has ended since it was found.
     fn describe(&self, position: Position) -> Option<HeldRequest> {
-        let key = position.suspension();
-        let suspension = self.suspensions.get(key)?;
-        let client = suspension.exchange().client;
-        let exchange = self.clients.get(client)?.connection.exchange()?;
-        let (version, route) = suspension.call();
-        let keys = suspension.pendings().filter_map(|id| self.shared.registry.key(id)).take(KEYS_SHOWN_MAX);
+        let suspension = self.suspensions.get(position.suspension())?;
+        let exchange = self.clients.exchange(suspension.exchange())?;
+        let (version, route) = suspension.callee();
+        let keys = suspension
+            .handles()
+            .filter_map(|handle| self.registry.key(handle.id))
+            .take(KEYS_SHOWN_MAX);
         Some(HeldRequest {
             position,
             id: exchange.id.clone(),
-            client: self.peer(client)?,
+            client: self.clients.peer(suspension.exchange().client)?,
             version,
             name: self.guests.guest_name(version),
             route,
             deadline_at_ms: suspension.deadline_at_ms(),
-            pendings: suspension.pendings().count(),
+            pendings: suspension.handles().count(),
             keys: keys.collect(),
             in_place: suspension.is_in_place(),
         })
@@ -130,7 +164,6 @@ impl<W: World, C: Guests> Worker<W, C> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use snow_core::WorkerId;
 
     fn position(started_ms: u64, slot: u32) -> Position {
         Position { started_ms, worker: WorkerId(0), slot, generation: 0 }
@@ -144,7 +177,8 @@ mod tests {
 
     #[test]
     fn the_oldest_are_kept_and_pages_follow_one_another() {
-        let all: Vec<Position> = [30, 10, 50, 20, 40, 10].iter().zip(0..).map(|(&ms, n)| position(ms, n)).collect();
+        let all: Vec<Position> =
+            [30, 10, 50, 20, 40, 10].iter().zip(0..).map(|(&ms, n)| position(ms, n)).collect();
         let mut sorted = all.clone();
         sorted.sort();
         let first = found(4, None, &all);

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod clients;
+mod context;
 mod inspect;
 mod lifecycle;
 mod mailbox;
@@ -11,7 +12,8 @@ mod stats;
 mod suspensions;
 mod worker;
 
+pub use self::context::Common;
 pub use self::inspect::{HeldPage, HeldRequest, Inspection, Position};
 pub use self::mailbox::{Mailbox, Message, PostOffice};
 pub use self::stats::{LabelId, Labels, LoopState, RouteStats, Stats, WaitEnd};
-pub use self::worker::{Common, Holdings, Worker};
+pub use self::worker::{Holdings, Worker};

@@ -1,110 +1,169 @@
-//! The end of a worker: stop accepting, let what is held wait until the drain's deadline, then answer it 503.
+//! What ends: the worker itself, by a drain, and versions of guests that are too old to be kept.
+//!
+//! Both end requests that wait, and there may be very many of them. So both go through the slab of
+//! suspensions, and a drain through that of clients, with a cursor: a bounded part in each turn.
 
-use crate::worker::{TURN, Worker};
-use snow_runtime::{Guests, World};
+use std::collections::VecDeque;
+
+use snow_runtime::VersionId;
 
 /// How long answers may still be written after the drain's deadline.
 const GRACE_MS: u64 = 1_000;
 
-/// Where a worker's end has got to.
-pub(crate) enum Drain {
-    /// It serves.
+/// Whether the worker drains, and the versions whose requests it expels.
+#[derive(Debug, Default)]
+pub(crate) struct Lifecycle {
+    drain: Drain,
+    /// Versions whose suspended requests are to be answered 503.
+    expelled: VecDeque<Expelled>,
+}
+
+#[derive(Debug, Default)]
+enum Drain {
+    /// The worker serves.
+    #[default]
     No,
-    /// It waits for what is held, and closes connections as they fall idle.
+    /// The worker waits for what is held, and closes connections as they fall idle.
     Waiting {
         until_ms: u64,
-        /// The next client to be told, by slot; `None` once all have been.
+        /// The slot of the next client to be told; `None` once all have been.
         cursor: Option<u32>,
     },
-    /// Its deadline has passed: nothing is suspended any more.
+    /// The deadline has passed: nothing is suspended any more.
     Over { until_ms: u64 },
 }
 
-impl Drain {
-    pub fn is_on(&self) -> bool {
-        !matches!(self, Drain::No)
+/// What a drain has to do in this turn.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum DrainStep {
+    /// Nothing: the worker serves, or waits.
+    Nothing,
+    /// Tell some clients, from this slot on, that their connections close when they fall idle, and
+    /// then say [how far that got](Lifecycle::told).
+    Tell { from: u32 },
+    /// Answer some of the held requests 503.
+    Refuse,
+}
+
+/// A version that is too old to be kept, and how far its suspensions have been ended.
+#[derive(Debug)]
+pub(crate) struct Expelled {
+    pub version: VersionId,
+    /// The slot of the next suspension to be looked at.
+    pub next: u32,
+}
+
+impl Lifecycle {
+    /// Whether the worker was told to drain.
+    pub fn is_draining(&self) -> bool {
+        !matches!(self.drain, Drain::No)
     }
 
-    pub fn is_over(&self) -> bool {
-        matches!(self, Drain::Over { .. })
+    /// Whether the drain's deadline has passed: nothing may be suspended any more.
+    pub fn is_closing(&self) -> bool {
+        matches!(self.drain, Drain::Over { .. })
     }
 
-    /// When the loop has to look at it again.
+    /// Begins to drain. Returns whether that is new.
+    pub fn start_draining(&mut self, until_ms: u64) -> bool {
+        let is_new = !self.is_draining();
+        if is_new {
+            self.drain = Drain::Waiting { until_ms, cursor: Some(0) };
+        }
+        is_new
+    }
+
+    /// Returns what a drain has to do in this turn.
+    pub fn drain_step(&mut self, now_ms: u64) -> DrainStep {
+        match self.drain {
+            Drain::No => DrainStep::Nothing,
+            Drain::Waiting { until_ms, .. } if now_ms >= until_ms => {
+                self.drain = Drain::Over { until_ms: until_ms + GRACE_MS };
+                DrainStep::Refuse
+            }
+            Drain::Waiting { cursor: Some(from), .. } => DrainStep::Tell { from },
+            Drain::Waiting { cursor: None, .. } => DrainStep::Nothing,
+            Drain::Over { .. } => DrainStep::Refuse,
+        }
+    }
+
+    /// Notes the slot of the next client to be told; `None` if all have been.
+    pub fn told(&mut self, next: Option<u32>) {
+        if let Drain::Waiting { cursor, .. } = &mut self.drain {
+            *cursor = next;
+        }
+    }
+
+    /// Returns when the drain has something to do next. 0 is at once.
     pub fn next_ms(&self) -> Option<u64> {
-        match *self {
+        match self.drain {
             Drain::No => None,
             Drain::Waiting { cursor: Some(_), .. } => Some(0),
-            Drain::Waiting { until_ms, .. } => Some(until_ms),
-            Drain::Over { until_ms } => Some(until_ms),
+            Drain::Waiting { until_ms, .. } | Drain::Over { until_ms } => Some(until_ms),
         }
+    }
+
+    /// Returns whether the worker was told to drain and has nothing left to do. `is_empty`: it has
+    /// no clients and no calls.
+    pub fn is_drained(&self, is_empty: bool, now_ms: impl FnOnce() -> u64) -> bool {
+        match self.drain {
+            Drain::No | Drain::Waiting { cursor: Some(_), .. } => false,
+            Drain::Waiting { .. } => is_empty,
+            Drain::Over { until_ms } => is_empty || now_ms() >= until_ms,
+        }
+    }
+
+    /// Has the suspensions of a version ended over the next turns.
+    pub fn expel(&mut self, version: VersionId) {
+        self.expelled.push_back(Expelled { version, next: 0 });
+    }
+
+    /// Whether there are suspensions of expelled versions to be looked for.
+    pub fn is_expelling(&self) -> bool {
+        !self.expelled.is_empty()
+    }
+
+    /// Takes the version whose suspensions are to be looked for in this turn.
+    pub fn take_expelled(&mut self) -> Option<Expelled> {
+        self.expelled.pop_front()
+    }
+
+    /// Puts a version back whose suspensions have not all been looked at.
+    pub fn go_on_later(&mut self, expelled: Expelled) {
+        self.expelled.push_front(expelled);
     }
 }
 
-impl<W: World, C: Guests> Worker<W, C> {
-    pub(crate) fn start_draining(&mut self, until_ms: u64) {
-        if self.drain.is_on() {
-            return;
-        }
-        self.drain = Drain::Waiting { until_ms, cursor: Some(0) };
-        // Closing the listener resets what the kernel has accepted for it, so that is taken first.
-        self.accepting = true;
-        while self.accepting {
-            self.accept();
-        }
-        self.world.close_listener();
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    /// One turn's share of draining.
-    pub(crate) fn go_on_draining(&mut self) {
-        match self.drain {
-            Drain::No => {}
-            Drain::Waiting { until_ms, .. } if self.now_ms >= until_ms => {
-                self.drain = Drain::Over { until_ms: until_ms + GRACE_MS };
-                self.refuse_some();
-            }
-            Drain::Waiting { cursor: Some(cursor), .. } => self.tell_some(cursor),
-            Drain::Waiting { cursor: None, .. } => {}
-            Drain::Over { .. } => self.refuse_some(),
-        }
-    }
+    #[test]
+    fn a_drain_tells_clients_waits_and_refuses_what_is_left() {
+        let mut lifecycle = Lifecycle::default();
+        assert_eq!((lifecycle.drain_step(5), lifecycle.next_ms()), (DrainStep::Nothing, None));
+        assert!(!lifecycle.is_drained(true, || 0));
+        assert!(lifecycle.start_draining(100) && !lifecycle.start_draining(200));
 
-    /// Whether it was told to drain and has: there is nothing left to do.
-    pub fn is_drained(&self) -> bool {
-        match self.drain {
-            Drain::No => false,
-            Drain::Waiting { cursor: Some(_), .. } => false,
-            Drain::Waiting { .. } => self.clients.is_empty() && self.calls.len() == 0,
-            Drain::Over { until_ms } => {
-                (self.clients.is_empty() && self.calls.len() == 0) || self.world.now_ms() >= until_ms
-            }
-        }
-    }
+        assert_eq!(
+            (lifecycle.drain_step(10), lifecycle.next_ms()),
+            (DrainStep::Tell { from: 0 }, Some(0))
+        );
+        lifecycle.told(Some(256));
+        assert_eq!(lifecycle.drain_step(10), DrainStep::Tell { from: 256 });
+        assert!(!lifecycle.is_drained(true, || 10), "not all have been told");
+        lifecycle.told(None);
+        assert_eq!(
+            (lifecycle.drain_step(10), lifecycle.next_ms()),
+            (DrainStep::Nothing, Some(100))
+        );
+        assert!(lifecycle.is_drained(true, || 10) && !lifecycle.is_drained(false, || 10));
 
-    fn tell_some(&mut self, mut from: u32) {
-        for _ in 0..TURN.timers_max {
-            let Some(key) = self.clients.next_from(from) else {
-                if let Drain::Waiting { cursor, .. } = &mut self.drain {
-                    *cursor = None;
-                }
-                return;
-            };
-            if let Some(client) = self.clients.get_mut(key) {
-                client.connection.close_when_idle(self.now_ms, &self.shared.limits.http);
-            }
-            self.mark_dirty(key);
-            from = key.slot + 1;
-        }
-        if let Drain::Waiting { cursor, .. } = &mut self.drain {
-            *cursor = Some(from);
-        }
-    }
-
-    fn refuse_some(&mut self) {
-        let mut from = 0;
-        for _ in 0..TURN.timers_max {
-            let Some(key) = self.suspensions.next_from(from) else { return };
-            from = key.slot + 1;
-            self.refuse_held(key);
-        }
+        assert_eq!((lifecycle.drain_step(100), lifecycle.is_closing()), (DrainStep::Refuse, true));
+        assert_eq!(
+            (lifecycle.drain_step(101), lifecycle.next_ms()),
+            (DrainStep::Refuse, Some(1_100))
+        );
+        assert!(!lifecycle.is_drained(false, || 1_099) && lifecycle.is_drained(false, || 1_100));
     }
 }

@@ -7,9 +7,11 @@ use snow_runtime::{Post, Slot, VersionId};
 
 use crate::inspect::Inspection;
 
-/// A worker's two inboxes. Any thread may send to them, and a message wakes the worker if it sleeps.
+/// A worker's two inboxes. Any thread may send to them, and a message wakes the worker if it
+/// sleeps.
 ///
-/// Settlements have an inbox to themselves, because a worker leaves them there while it has enough to resume.
+/// Settlements have an inbox to themselves, because a worker leaves them there while it has enough
+/// to resume.
 pub struct Mailbox {
     messages: Inbox<Message>,
     /// Suspensions of which a pending was settled.
@@ -28,7 +30,8 @@ pub enum Message {
     },
     /// There is a new deployment: see [`Guests::adopt`](snow_runtime::Guests::adopt).
     Adopt,
-    /// Too many versions of a guest are held, and this is the oldest: its suspended requests are to be answered 503.
+    /// Too many versions of a guest are held, and this is the oldest: its suspended requests are to
+    /// be answered 503.
     Expel {
         /// The version.
         version: VersionId,
@@ -43,7 +46,8 @@ pub enum Message {
 }
 
 impl Mailbox {
-    /// Creates an empty mailbox. `wake` is called, on a sender's thread, when there is mail for a worker that sleeps.
+    /// Creates an empty mailbox. `wake` is called, on a sender's thread, when there is mail for a
+    /// worker that sleeps.
     pub fn new(wake: impl Fn() + Clone + Send + Sync + 'static) -> Mailbox {
         Mailbox { messages: Inbox::new(wake.clone()), settled: Inbox::new(wake) }
     }
@@ -75,15 +79,18 @@ impl Mailbox {
     }
 }
 
-/// The mailboxes of all workers, through which a settlement on one thread reaches the worker of the suspension.
+/// The mailboxes of all workers, through which a settlement on one thread reaches the worker of the
+/// suspension.
 ///
-/// It is created before the workers, which send through it, and [opened](PostOffice::open) once their worlds exist, which
-/// their mailboxes wake. Mail that is sent before that is lost, which harms nobody: no request waits yet.
+/// It is created before the workers, which send through it, and [opened](PostOffice::open) once
+/// their worlds exist, which their mailboxes wake. Mail that is sent before that is lost, which
+/// harms nobody: no request waits yet.
 #[derive(Default)]
 pub struct PostOffice(OnceLock<Vec<Arc<Mailbox>>>);
 
 impl PostOffice {
-    /// Starts to deliver mail. The mailboxes are in the order of their workers' ids. A second call has no effect.
+    /// Starts to deliver mail. The mailboxes are in the order of their workers' ids. A second call
+    /// has no effect.
     pub fn open(&self, mailboxes: Vec<Arc<Mailbox>>) {
         let _ = self.0.set(mailboxes);
     }
@@ -95,7 +102,8 @@ impl Post for PostOffice {
         match waiters {
             [] => {}
             [waiter] => mailboxes[waiter.worker.index()].settled.send(waiter.suspension),
-            // Each worker's share is sent at once, so that its inbox is locked once and it is woken once.
+            // Each worker's share is sent at once, so that its inbox is locked once and it is woken
+            // once.
             _ => {
                 for (worker, mailbox) in (0..).map(WorkerId).zip(mailboxes) {
                     let for_it = waiters.iter().filter(|waiter| waiter.worker == worker);

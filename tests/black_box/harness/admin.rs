@@ -21,7 +21,8 @@ impl Admin {
     /// The one that a server has announced.
     #[track_caller]
     pub fn of(out: &Lines) -> Admin {
-        let announced = |line: &str| Some(line.strip_prefix("admin on ")?.parse().expect("an address"));
+        let announced =
+            |line: &str| Some(line.strip_prefix("admin on ")?.parse().expect("an address"));
         Admin { address: out.find("an admin listener", |out| out.lines().find_map(announced)) }
     }
 
@@ -54,7 +55,8 @@ impl Admin {
     #[track_caller]
     pub fn guest(&self, name: &str) -> Value {
         let guests = self.json("/guests");
-        let found = guests["guests"].as_array().expect("a list").iter().find(|guest| guest["name"] == name);
+        let found =
+            guests["guests"].as_array().expect("a list").iter().find(|guest| guest["name"] == name);
         found.unwrap_or_else(|| panic!("{name} is not in {guests}")).clone()
     }
 
@@ -63,15 +65,20 @@ impl Admin {
     pub fn metric(&self, name: &str, labels: &[&str]) -> f64 {
         let text = self.page("/metrics");
         let lines = text.lines().filter_map(|line| line.strip_prefix(name));
-        let its_own =
-            lines.filter(|rest| rest.starts_with([' ', '{']) && labels.iter().all(|label| rest.contains(label)));
-        its_own.map(|rest| rest.rsplit_once(' ').expect("a value").1.parse::<f64>().expect("a number")).sum()
+        let its_own = lines.filter(|rest| {
+            rest.starts_with([' ', '{']) && labels.iter().all(|label| rest.contains(label))
+        });
+        its_own
+            .map(|rest| rest.rsplit_once(' ').expect("a value").1.parse::<f64>().expect("a number"))
+            .sum()
     }
 
     /// Waits until a metric has this value.
     #[track_caller]
     pub fn wait_for(&self, name: &str, labels: &[&str], value: f64) {
-        eventually(&format!("{name} {labels:?} is {value}"), || (self.metric(name, labels) == value).then_some(()));
+        eventually(&format!("{name} {labels:?} is {value}"), || {
+            (self.metric(name, labels) == value).then_some(())
+        });
     }
 
     #[track_caller]

@@ -29,7 +29,8 @@ impl Response {
     /// The value of a field that is there at most once.
     #[track_caller]
     pub fn field(&self, name: &str) -> Option<&str> {
-        let mut values = self.fields.iter().filter(|(field, _)| field == name).map(|(_, value)| value.as_str());
+        let mut values =
+            self.fields.iter().filter(|(field, _)| field == name).map(|(_, value)| value.as_str());
         let value = values.next();
         assert!(values.next().is_none(), "there is more than one {name}: {self:?}");
         value
@@ -57,13 +58,20 @@ impl Client {
         Client { stream, buffer: Vec::new() }
     }
 
+    /// Its own port.
+    #[track_caller]
+    pub fn port(&self) -> u16 {
+        self.stream.local_addr().expect("it is connected").port()
+    }
+
     /// Sends bytes as they are.
     #[track_caller]
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.stream.write_all(bytes.as_ref()).expect("the server takes what it is sent");
     }
 
-    /// Sends bytes to a server that may have heard enough before the end. Whether it took all of them.
+    /// Sends bytes to a server that may have heard enough before the end. Whether it took all of
+    /// them.
     pub fn send_perhaps(&mut self, bytes: &[u8]) -> bool {
         self.stream.write_all(bytes).is_ok()
     }
@@ -86,7 +94,9 @@ impl Client {
     #[track_caller]
     pub fn post(&mut self, target: &str, body: &[u8]) -> Response {
         let length = body.len();
-        self.send(format!("POST {target} HTTP/1.1\r\nhost: test\r\ncontent-length: {length}\r\n\r\n"));
+        self.send(format!(
+            "POST {target} HTTP/1.1\r\nhost: test\r\ncontent-length: {length}\r\n\r\n"
+        ));
         self.send(body);
         self.response()
     }
@@ -106,14 +116,18 @@ impl Client {
     /// No more requests from here: a FIN. The server may have been quicker to end the connection.
     pub fn half_close(&self) {
         match self.stream.shutdown(Shutdown::Write) {
-            Err(error) if error.kind() != ErrorKind::NotConnected => panic!("a connection can be closed: {error}"),
+            Err(error) if error.kind() != ErrorKind::NotConnected => {
+                panic!("a connection can be closed: {error}")
+            }
             _ => {}
         }
     }
 
     /// Leaves with a RST instead of a FIN.
     pub fn reset(self) {
-        SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).expect("a socket takes SO_LINGER");
+        SockRef::from(&self.stream)
+            .set_linger(Some(Duration::ZERO))
+            .expect("a socket takes SO_LINGER");
     }
 
     /// Waits until an answer begins, or the connection ends without one.
@@ -141,7 +155,10 @@ impl Client {
     pub fn is_closed(&mut self) {
         let more = self.receive();
         let rest = String::from_utf8_lossy(&self.buffer);
-        assert!(!more && rest.is_empty(), "the connection should be closed, but there came {rest:?}");
+        assert!(
+            !more && rest.is_empty(),
+            "the connection should be closed, but there came {rest:?}"
+        );
     }
 
     /// Reads more into the buffer; false at the end.
@@ -149,7 +166,8 @@ impl Client {
     fn receive(&mut self) -> bool {
         let mut bytes = [0; 65_536];
         let count = self.stream.read(&mut bytes);
-        let count = count.unwrap_or_else(|error| panic!("no answer: {error}; so far {:?}", self.received()));
+        let count = count
+            .unwrap_or_else(|error| panic!("no answer: {error}; so far {:?}", self.received()));
         self.buffer.extend_from_slice(&bytes[..count]);
         count > 0
     }
@@ -169,7 +187,9 @@ impl Client {
                 Err(error) => panic!("{error}; before {:?}", self.received()),
             }
             if !self.receive() {
-                break reader.end().expect("the connection stays open until the answer is complete");
+                break reader
+                    .end()
+                    .expect("the connection stays open until the answer is complete");
             }
         };
         let text = |(name, value): (String, Vec<u8>)| {

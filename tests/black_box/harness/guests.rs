@@ -16,7 +16,8 @@ impl Folder {
     pub fn new() -> Folder {
         static FOLDERS: AtomicUsize = AtomicUsize::new(0);
         let number = FOLDERS.fetch_add(1, Ordering::Relaxed);
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{number}", process::id()));
+        let path =
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{number}", process::id()));
         // A test process of this number may have been killed before it could remove its own.
         let _ = fs::remove_dir_all(&path);
         fs::create_dir_all(&path).expect("the target folder can be written");
@@ -40,7 +41,8 @@ impl Folder {
         file
     }
 
-    /// Puts a file there at once, in the place of the one that may be there: nobody can see a part of it.
+    /// Puts a file there at once, in the place of the one that may be there: nobody can see a part
+    /// of it.
     pub fn replace(&self, name: &str, bytes: &[u8]) -> PathBuf {
         let (file, aside) = (self.0.join(name), Folder::new());
         fs::rename(aside.add("new", bytes), &file).expect("a guests folder can be written");
@@ -59,11 +61,12 @@ impl Drop for Folder {
     }
 }
 
-/// The file of a guest: of an example (`hello`, `snow`), of one of these tests' own (`spin`, `broken/regex`),
-/// or of `probe`.
+/// The file of a guest: of an example (`hello`, `snow`), of one of these tests' own (`spin`,
+/// `broken/regex`), or of `probe`.
 ///
-/// `None`, and a line that says so, if it is written in Rust and this machine can't build it: the test is
-/// then skipped. Where `CI` is set that is a failure: there, a test that does not run must not look passed.
+/// `None`, and a line that says so, if it is written in Rust and this machine can't build it: the
+/// test is then skipped. Where `CI` is set that is a failure: there, a test that does not run must
+/// not look passed.
 pub fn source(guest: &str) -> Option<PathBuf> {
     let own = workspace().join("tests/guests").join(guest).with_extension("wat");
     match guest {
@@ -86,19 +89,25 @@ fn examples() -> Option<&'static Path> {
     built.as_deref()
 }
 
-/// A guest with a route for each clause of the contract. It is no example, so it is built here; in the target
-/// folder of the examples, where the libraries that it shares with them are built anyway.
+/// A guest with a route for each clause of the contract. It is no example, so it is built here; in
+/// the target folder of the examples, where the libraries that it shares with them are built
+/// anyway.
 fn probe() -> Option<PathBuf> {
     static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
     let built = BUILT.get_or_init(|| {
         let target = workspace().join("guests/target");
         let mut build = cargo(&workspace().join("tests/guests/probe"));
-        build.args(["build", "--release", "--target", "wasm32-unknown-unknown", "--target-dir"]).arg(&target);
+        build
+            .args(["build", "--release", "--target", "wasm32-unknown-unknown", "--target-dir"])
+            .arg(&target);
         // What shapes a native build is not meant for this one.
-        for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET", "CARGO_TARGET_DIR"] {
+        for name in
+            ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET", "CARGO_TARGET_DIR"]
+        {
             build.env_remove(name);
         }
-        built("the guest `probe`", build).then(|| target.join("wasm32-unknown-unknown/release/probe.wasm"))
+        built("the guest `probe`", build)
+            .then(|| target.join("wasm32-unknown-unknown/release/probe.wasm"))
     });
     built.clone()
 }

@@ -1,4 +1,5 @@
-//! What a child process says, line by line, read by a thread of its own so that its pipe is never full.
+//! What a child process says, line by line, read by a thread of its own so that its pipe is never
+//! full.
 
 use std::io::{BufRead, BufReader, Read};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -36,7 +37,8 @@ impl Lines {
         lines
     }
 
-    /// Everything so far: whatever comes next may be on its way. For messages; a test waits for a sign instead.
+    /// Everything so far: whatever comes next may be on its way. For messages; a test waits for a
+    /// sign instead.
     pub(super) fn text(&self) -> String {
         self.0.lock().text.clone()
     }
@@ -49,8 +51,9 @@ impl Lines {
     /// Waits until it has said all of these, in whatever order, and returns everything so far.
     #[track_caller]
     pub fn until(&self, needles: &[&str]) -> String {
-        let missing =
-            |text: &str| needles.iter().filter(|needle| !text.contains(**needle)).copied().collect::<Vec<_>>();
+        let missing = |text: &str| {
+            needles.iter().filter(|needle| !text.contains(**needle)).copied().collect::<Vec<_>>()
+        };
         let found = self.wait(|said| missing(&said.text).is_empty().then(|| said.text.clone()));
         found.unwrap_or_else(|text| panic!("{:?} is not in:\n{text}", missing(&text)))
     }
@@ -80,7 +83,8 @@ impl Lines {
             if left.is_zero() || said.ended {
                 return Err(said.text.clone());
             }
-            said = self.0.changed.wait_timeout(said, left).unwrap_or_else(PoisonError::into_inner).0;
+            said =
+                self.0.changed.wait_timeout(said, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 }

@@ -1,5 +1,6 @@
-//! Clients that ask without a pause, each on a connection of its own, until they are told to stop. Whatever goes wrong
-//! (a refused connection, a reset, an end without an answer, another status) fails the test.
+//! Clients that ask without a pause, each on a connection of its own, until they are told to stop.
+//! Whatever goes wrong (a refused connection, a reset, an end without an answer, another status)
+//! fails the test.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,7 +17,8 @@ pub struct Load {
 }
 
 impl Load {
-    /// So many clients that ask for `target` and get a 200. One that is told `connection: close` connects anew.
+    /// So many clients that ask for `target` and get a 200. One that is told `connection: close`
+    /// connects anew.
     pub fn start(address: SocketAddr, clients: usize, target: &'static str) -> Load {
         let (stop, answers) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
         let client = |_| {

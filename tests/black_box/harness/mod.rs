@@ -1,7 +1,8 @@
 //! What every test needs: a server, a client that trusts nothing, and guests to serve.
 //!
-//! A server writes its log on a thread of its own, learns of a client's leaving in its own time, and deploys to one worker
-//! after the other. So a test never reads what a server has said "by now". It waits for a sign:
+//! A server writes its log on a thread of its own, learns of a client's leaving in its own time,
+//! and deploys to one worker after the other. So a test never reads what a server has said "by
+//! now". It waits for a sign:
 //!
 //! | to know that | wait with |
 //! |---|---|
@@ -11,7 +12,8 @@
 //! | something is counted | [`eventually`], with [`Admin::metric`] |
 //! | every worker serves what was deployed | [`Server::everywhere`] |
 //!
-//! Silence is no sign: [`Client::is_silent`] shows that nothing came too early, never that something was done.
+//! Silence is no sign: [`Client::is_silent`] shows that nothing came too early, never that
+//! something was done.
 
 mod admin;
 mod client;
@@ -30,11 +32,12 @@ pub use server::{Server, Setup, serve};
 
 use std::time::{Duration, Instant};
 
-/// How long anything may take before a test gives up. Generous: machines that run tests are slow and noisy,
-/// and a test that passes never waits for it.
+/// How long anything may take before a test gives up. Generous: machines that run tests are slow
+/// and noisy, and a test that passes never waits for it.
 pub const PATIENCE: Duration = Duration::from_secs(40);
 
-/// How long a test looks at something that must not happen. Never how long it waits for something that must.
+/// How long a test looks at something that must not happen. Never how long it waits for something
+/// that must.
 pub const A_MOMENT: Duration = Duration::from_millis(150);
 
 /// Asks again and again until `done` says something. For what the host tells only those who ask.

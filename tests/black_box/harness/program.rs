@@ -21,8 +21,8 @@ fn target() -> (PathBuf, &'static str) {
     (target.to_owned(), if profile.ends_with("release") { "release" } else { "dev" })
 }
 
-/// The program, as it is in the source: `cargo test` builds the programs of a package only for that package's
-/// own tests, so cargo is asked here. It does nothing if the program is fresh.
+/// The program, as it is in the source: `cargo test` builds the programs of a package only for that
+/// package's own tests, so cargo is asked here. It does nothing if the program is fresh.
 ///
 /// `SNOW_HOST=/a/snow-host cargo test …` tests another one.
 pub fn program() -> &'static Path {
@@ -37,7 +37,16 @@ fn build() -> PathBuf {
     let (target, profile) = target();
     eprintln!("building snow-host, unless it is fresh");
     let built = cargo(workspace())
-        .args(["build", "--package", "snow-host", "--bin", "snow-host", "--profile", profile, "--target-dir"])
+        .args([
+            "build",
+            "--package",
+            "snow-host",
+            "--bin",
+            "snow-host",
+            "--profile",
+            profile,
+            "--target-dir",
+        ])
         .arg(&target)
         .status()
         .expect("cargo can be started");
@@ -53,7 +62,8 @@ pub fn cargo(folder: &Path) -> Command {
     cargo
 }
 
-/// Where the program keeps what it keeps for all: compiled guests, from one test to the next and to the next run.
+/// Where the program keeps what it keeps for all: compiled guests, from one test to the next and to
+/// the next run.
 pub fn keep_in_target(command: &mut Command) -> &mut Command {
     command.env("XDG_CACHE_HOME", Path::new(env!("CARGO_TARGET_TMPDIR")).join("caches"))
 }
@@ -68,10 +78,13 @@ pub fn run<A: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = A>) ->
         .expect("the program can be started")
 }
 
-/// Runs the program to the end that it should come to by itself: it is not to serve. Should it all the same, it is ended
-/// after a while, and its exit code is 124.
+/// Runs the program to the end that it should come to by itself: it is not to serve. Should it all
+/// the same, it is ended after a while, and its exit code is 124.
 #[track_caller]
-pub fn run_to_refusal<A: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = A>, input: Stdio) -> Output {
+pub fn run_to_refusal<A: AsRef<std::ffi::OsStr>>(
+    arguments: impl IntoIterator<Item = A>,
+    input: Stdio,
+) -> Output {
     let mut command = Command::new("timeout");
     command.arg(PATIENCE.as_secs().to_string()).arg(program()).args(arguments).stdin(input);
     keep_in_target(&mut command).output().expect("there is a `timeout`")

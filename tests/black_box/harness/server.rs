@@ -53,7 +53,9 @@ impl Setup {
     pub fn start(self) -> Server {
         let mut command = Command::new(program::program());
         command.arg("run").arg(self.folder.path());
-        command.args(["--listen", "127.0.0.1:0", "--workers", &self.workers.to_string()]).args(self.arguments);
+        command
+            .args(["--listen", "127.0.0.1:0", "--workers", &self.workers.to_string()])
+            .args(self.arguments);
         Server::spawn(command.stdin(Stdio::null()), self.folder)
     }
 }
@@ -89,7 +91,9 @@ impl Server {
             // Before what it has said is looked at: it may say it, and end.
             let ended = self.child.try_wait().expect("a child can be asked");
             let out = self.out.text();
-            if let Some(line) = out.lines().find_map(|line| line.strip_prefix("listening on http://")) {
+            if let Some(line) =
+                out.lines().find_map(|line| line.strip_prefix("listening on http://"))
+            {
                 return Some(line.parse().expect("what it listens on is an address"));
             }
             assert!(ended.is_none(), "the server ended ({ended:?}):\n{out}{}", self.log.to_end());
@@ -121,23 +125,29 @@ impl Server {
     #[track_caller]
     pub fn wait_for_waiting(&self, count: usize) {
         let mut client = self.connect();
-        eventually(&format!("{count} wait"), || (client.get("/waiting/").text() == count.to_string()).then_some(()));
+        eventually(&format!("{count} wait"), || {
+            (client.get("/waiting/").text() == count.to_string()).then_some(())
+        });
     }
 
-    /// Waits until every worker answers a GET with this text: a deployment reaches one after the other.
+    /// Waits until every worker answers a GET with this text: a deployment reaches one after the
+    /// other.
     ///
-    /// The kernel decides by a connection's ports which worker gets it, so this asks on many connections: that all of
-    /// them belong to one of two workers has a chance of one in 2^31. On each it asks until the answer is right.
+    /// The kernel decides by a connection's ports which worker gets it, so this asks on many
+    /// connections: that all of them belong to one of two workers has a chance of one in 2^31. On
+    /// each it asks until the answer is right.
     #[track_caller]
     pub fn everywhere(&self, target: &str, text: &str) {
         for _ in 0..32 {
             let mut client = self.connect();
-            eventually(&format!("{target} is {text}"), || (client.get(target).text() == text).then_some(()));
+            eventually(&format!("{target} is {text}"), || {
+                (client.get(target).text() == text).then_some(())
+            });
         }
     }
 
-    /// All that was logged before this was called. The server is asked for something, and what it logs of that comes
-    /// behind all the rest: lines are written in their order.
+    /// All that was logged before this was called. The server is asked for something, and what it
+    /// logs of that comes behind all the rest: lines are written in their order.
     #[track_caller]
     pub fn log_by_now(&self) -> String {
         static SIGNS: AtomicUsize = AtomicUsize::new(0);

@@ -1,4 +1,4 @@
-;; It wants 65 MiB of memory from the start: more than a call may have.
+;; A core module whose memory has 65 MiB from the start, more than a call may have.
 (module
   (memory (export "memory") 1040)
   (data (i32.const 0) "\08\00\00\00\00\00\00\00")

@@ -1,4 +1,4 @@
-;; Its route is for the method "GE T".
+;; A core module whose route has the method "GE T", which is not a token.
 (module
   (memory (export "memory") 1)
   (data (i32.const 0) "\08\00\00\00\01\00\00\00")

@@ -1,2 +1,2 @@
-;; A component of nothing at all.
+;; An empty component.
 (component)

@@ -1,4 +1,4 @@
-;; Its second route, /b/( , is no regular expression.
+;; A core module whose second route, /b/( , is not a regular expression.
 (module
   (memory (export "memory") 1)
   (data (i32.const 0) "\08\00\00\00\02\00\00\00")

@@ -1,4 +1,4 @@
-;; Its routes() never returns.
+;; A core module whose routes() never returns.
 (module
   (memory (export "memory") 1)
   (func (export "snow:host/handler@0.1.0#routes") (result i32) (loop $again (br $again)) unreachable)

@@ -1,4 +1,4 @@
-;; Its routes() traps.
+;; A core module whose routes() traps.
 (module
   (memory (export "memory") 1)
   (func $ask_me_nothing (export "snow:host/handler@0.1.0#routes") (result i32) unreachable)

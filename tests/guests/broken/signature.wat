@@ -1,4 +1,5 @@
-;; A core module whose handle() takes two numbers: the contract's arguments lie in memory behind one.
+;; A core module whose handle() takes two numbers. By the contract it takes one, the address of its
+;; arguments.
 (module
   (memory (export "memory") 1)
   (func (export "snow:host/handler@0.1.0#routes") (result i32) (i32.const 0))

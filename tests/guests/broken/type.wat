@@ -1,4 +1,5 @@
-;; A component that has all the names, with other types: both functions return a number.
+;; A component whose exports have the right names and the wrong types: both functions return a
+;; number.
 (component
   (core module $module (func (export "f") (result i32) (i32.const 7)))
   (core instance $instance (instantiate $module))

@@ -1,4 +1,4 @@
-;; A core module as a C compiler with WASI makes it.
+;; A core module as a C compiler makes it for WASI.
 (module
   (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
   (memory (export "memory") 1)

@@ -1,4 +1,5 @@
-;; It has 900 routes, each of which is a large automaton: together they would take half a gigabyte.
+;; A core module with 900 routes, each of which is a large automaton. Together they would take half
+;; a gigabyte.
 (module
   (memory (export "memory") 2)
   ;; 900 routes from 256 on; $routes writes them.

@@ -1,12 +1,15 @@
-//! Runs the host's shared mechanisms, the crate `snow-core` as it is, in every order of its threads' steps that matters.
+//! Runs the host's shared mechanisms, the crate `snow-core` as it is, in every order of its
+//! threads' steps that matters.
 //!
-//! Built with `--cfg loom`, the crate takes loom's locks and atomics in the place of std's, so that loom sees each step of
-//! the code that is shipped. The files in `tests/` say what has to hold in every order.
+//! Built with `--cfg loom`, the crate takes loom's locks and atomics in the place of std's, so that
+//! loom sees each step of the code that is shipped. The files in `tests/` state what must hold in
+//! every order.
 
 /// How often a thread that could go on is interrupted, at most.
 const PREEMPTIONS_MAX: usize = 3;
 
-/// Runs a closure once for each order of its threads' steps that needs no more than `PREEMPTIONS_MAX` interruptions.
+/// Runs a closure once for each order of its threads' steps that needs no more than
+/// `PREEMPTIONS_MAX` interruptions.
 pub fn in_every_order(run: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = Some(PREEMPTIONS_MAX);

@@ -1,11 +1,11 @@
-//! A worker's inbox, raced: no message is left lying while its receiver sleeps.
+//! Inboxes, raced: no message is left lying while its receiver sleeps.
 
 use loom::sync::{Arc, Condvar, Mutex};
 use loom::thread;
 use snow_core::Inbox;
 use snow_races::in_every_order;
 
-/// What a receiver sleeps on. It stays rung until it is heard, as an eventfd does.
+/// The bell that wakes a receiver. Like an eventfd, it stays rung until the receiver waits.
 #[derive(Default)]
 struct Bell {
     rung: Mutex<bool>,
@@ -32,8 +32,8 @@ fn inbox() -> (Arc<Inbox<u32>>, Arc<Bell>) {
     (Arc::new(Inbox::new(move || rung.ring())), bell)
 }
 
-/// Takes until it has so many, and sleeps in between as a worker's loop does. Were a waking lost, nobody would run
-/// any more: loom calls that a deadlock.
+/// Takes messages until there are `count`, and sleeps in between as a worker's loop does. If a
+/// waking were lost, no thread could go on, which loom reports as a deadlock.
 fn receive(inbox: &Inbox<u32>, bell: &Bell, count: usize) -> Vec<u32> {
     let mut taken = Vec::new();
     while taken.len() < count {
@@ -64,7 +64,7 @@ fn two_senders_wake_a_receiver_that_falls_asleep() {
 }
 
 #[test]
-fn one_sender_s_messages_arrive_in_its_order() {
+fn messages_of_one_sender_arrive_in_order() {
     in_every_order(|| {
         let (inbox, bell) = inbox();
         let theirs = inbox.clone();

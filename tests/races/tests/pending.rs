@@ -1,4 +1,5 @@
-//! The registry of pendings, raced: settlements against arming, deadlines, disconnects, shutdown and each other.
+//! The registry of pendings, raced: settlements against arming, deadlines, leaving clients,
+//! shutdown and each other.
 
 use loom::sync::Arc;
 use loom::thread::{self, JoinHandle};
@@ -9,7 +10,7 @@ const KEY: &str = "k";
 const HOME: WorkerId = WorkerId(0);
 const OTHER: WorkerId = WorkerId(1);
 
-/// The registry as one run's threads share it.
+/// The registry that the threads of one run share.
 #[derive(Clone)]
 struct Shared(Arc<Registry<u32>>);
 
@@ -22,7 +23,7 @@ impl Shared {
         Shared(Arc::new(Registry::new(pendings_max, |secrets| secrets.fill(0x5a))))
     }
 
-    /// Pendings under the key, each with a waiter named by its place.
+    /// Creates pendings under the key, each armed with a waiter whose slot is its place.
     fn armed<const N: usize>(&self) -> [PendingId; N] {
         std::array::from_fn(|n| {
             let id = self.0.create(HOME, Some(KEY)).unwrap();
@@ -31,12 +32,15 @@ impl Shared {
         })
     }
 
-    fn spawn<T: 'static>(&self, run: impl FnOnce(&Registry<u32>) -> T + Send + 'static) -> JoinHandle<T> {
+    fn spawn<T: 'static>(
+        &self,
+        run: impl FnOnce(&Registry<u32>) -> T + Send + 'static,
+    ) -> JoinHandle<T> {
         let shared = self.clone();
         thread::spawn(move || run(&shared.0))
     }
 
-    /// What a worker does at the deadline of a suspension that the host answers.
+    /// Does what a worker does at the deadline of a suspension that the host answers.
     fn deadline(&self, join: Join, ids: &[PendingId]) -> End {
         let complete = self.0.conclude(join, ids.iter().copied());
         let values = ids.iter().filter_map(|&id| complete.then(|| self.0.collect(id))?).collect();
@@ -46,7 +50,7 @@ impl Shared {
         if complete { End::Settled(values) } else { End::Deadline }
     }
 
-    /// Nothing is left once the owners of these have ended them.
+    /// Releases these pendings, and checks that no others are left.
     fn ends_clean(&self, ids: &[PendingId]) {
         for &id in ids {
             self.0.release(id);
@@ -65,20 +69,20 @@ fn waiter(slot: u32) -> Waiter {
     Waiter { worker: HOME, suspension: Key { slot, generation: 0 } }
 }
 
-/// How often this one was handed to somebody who has to wake it.
+/// Returns how often a waiter was returned to a caller that has to wake it.
 fn wakes(of: u32, handed: &[Option<Waiter>]) -> usize {
     handed.iter().filter(|&&handed| handed == Some(waiter(of))).count()
 }
 
 #[test]
-fn a_settlement_while_it_is_armed_is_told_once() {
+fn a_settlement_during_arming_is_reported_once() {
     in_every_order(|| {
         let shared = Shared::new();
         let id = shared.0.create(HOME, None).unwrap();
         let token = shared.0.token(id).unwrap();
         let settler = shared.spawn(move |registry| registry.settle_token(&token, 1));
         let settled_before = shared.0.arm(id, waiter(7));
-        let to_wake = settler.join().unwrap().expect("nobody else came");
+        let to_wake = settler.join().unwrap().expect("there is no other settlement");
         assert_eq!(to_wake, (!settled_before).then_some(waiter(7)));
         assert_eq!(shared.0.collect(id), Some(1));
         shared.ends_clean(&[id]);
@@ -95,10 +99,11 @@ fn of_three_settlers_one_wins_and_its_value_stays() {
         let by_key = shared.spawn(|registry| registry.settle_next(KEY, 2));
         let by_id = shared.0.settle(id, 3);
         let (by_token, by_key) = (by_token.join().unwrap(), by_key.join().unwrap());
-        let told = [by_token, by_key.ok_or(Refusal::AlreadySettled), by_id];
-        let winners: Vec<usize> = (0..3).filter(|&n| told[n] == Ok(Some(waiter(0)))).collect();
-        let losers = told.iter().filter(|told| **told == Err(Refusal::AlreadySettled)).count();
-        assert_eq!((winners.len(), losers), (1, 2), "{told:?}");
+        let results = [by_token, by_key.ok_or(Refusal::AlreadySettled), by_id];
+        let winners: Vec<usize> = (0..3).filter(|&n| results[n] == Ok(Some(waiter(0)))).collect();
+        let losers =
+            results.iter().filter(|result| **result == Err(Refusal::AlreadySettled)).count();
+        assert_eq!((winners.len(), losers), (1, 2), "{results:?}");
         assert_eq!(shared.0.collect(id), Some(winners[0] as u32 + 1));
         shared.ends_clean(&[id]);
     });
@@ -121,7 +126,7 @@ fn a_settlement_or_the_deadline_wins_and_never_both() {
 }
 
 #[test]
-fn of_two_in_different_shards_the_deadline_wins_what_no_settler_was_told() {
+fn of_two_pendings_in_different_shards_the_deadline_wins_what_no_settler_won() {
     for join in [Join::All, Join::Any] {
         in_every_order(move || {
             let shared = Shared::new();
@@ -129,31 +134,37 @@ fn of_two_in_different_shards_the_deadline_wins_what_no_settler_was_told() {
             for (n, id) in ids.into_iter().enumerate() {
                 shared.0.arm(id, waiter(n as u32));
             }
-            let settlers = ids.map(|id| shared.spawn(move |registry| registry.settle(id, 1).is_ok()));
+            let settlers =
+                ids.map(|id| shared.spawn(move |registry| registry.settle(id, 1).is_ok()));
             let end = shared.deadline(join, &ids);
-            let told_ok = settlers.map(|settler| settler.join().unwrap());
+            let got_ok = settlers.map(|settler| settler.join().unwrap());
             match (join, end) {
-                (Join::All, End::Settled(values)) => assert_eq!((values, told_ok), (vec![1, 1], [true, true])),
-                (Join::All, End::Deadline) => assert_ne!(told_ok, [true, true]),
-                // One that is settled after the first has decided is told the truth about itself, and no more.
-                (Join::Any, End::Settled(values)) => assert!(!values.is_empty() && told_ok.contains(&true)),
-                (Join::Any, End::Deadline) => assert_eq!(told_ok, [false, false]),
+                (Join::All, End::Settled(values)) => {
+                    assert_eq!((values, got_ok), (vec![1, 1], [true, true]))
+                }
+                (Join::All, End::Deadline) => assert_ne!(got_ok, [true, true]),
+                // The second settler may get `Ok` after the first has decided the wait.
+                (Join::Any, End::Settled(values)) => {
+                    assert!(!values.is_empty() && got_ok.contains(&true))
+                }
+                (Join::Any, End::Deadline) => assert_eq!(got_ok, [false, false]),
             }
             shared.ends_clean(&[]);
         });
     }
 }
 
-/// At the deadline of a suspension with `resume`, which may suspend again on what had not arrived.
+/// This happens at the deadline of a suspension with `resume`: the guest may suspend again on the
+/// pendings that were not settled.
 #[test]
-fn a_pending_handed_to_resume_and_armed_again_loses_no_settlement() {
+fn a_pending_that_is_armed_again_loses_no_settlement() {
     in_every_order(|| {
         let shared = Shared::new();
         let [id] = shared.armed();
         let settler = shared.spawn(move |registry| registry.settle(id, 1));
         let shown = shared.0.collect(id);
         let settled_before = shown.is_none() && shared.0.arm(id, waiter(8));
-        let to_wake = settler.join().unwrap().expect("it is alive all the time");
+        let to_wake = settler.join().unwrap().expect("the pending is alive all the time");
         match shown {
             Some(value) => assert_eq!((value, to_wake), (1, Some(waiter(0)))),
             None if settled_before => assert_eq!(to_wake, None),
@@ -172,15 +183,15 @@ fn a_client_that_leaves_leaks_nothing_whoever_settles_meanwhile() {
         let token = shared.0.token(id).unwrap();
         let by_token = shared.spawn(move |registry| registry.settle_token(&token, 1));
         let by_key = shared.spawn(|registry| registry.settle_next(KEY, 2));
-        assert_eq!(shared.0.release(id), None, "nobody else waits");
-        let told_ok = [by_token.join().unwrap().is_ok(), by_key.join().unwrap().is_some()];
-        assert_ne!(told_ok, [true, true]);
+        assert_eq!(shared.0.release(id), None, "no other pending waits");
+        let got_ok = [by_token.join().unwrap().is_ok(), by_key.join().unwrap().is_some()];
+        assert_ne!(got_ok, [true, true]);
         shared.ends_clean(&[]);
     });
 }
 
 #[test]
-fn a_stale_token_never_reaches_the_slot_s_next_tenant() {
+fn a_stale_token_never_settles_the_next_pending_in_the_slot() {
     in_every_order(|| {
         let shared = Shared::new();
         let old = shared.0.create(HOME, None).unwrap();
@@ -196,7 +207,7 @@ fn a_stale_token_never_reaches_the_slot_s_next_tenant() {
 }
 
 #[test]
-fn a_value_for_one_that_leaves_reaches_the_next_exactly_once() {
+fn a_value_for_a_pending_that_leaves_reaches_the_next_exactly_once() {
     in_every_order(|| {
         let shared = Shared::new();
         let [leaving, next] = shared.armed();
@@ -217,14 +228,15 @@ fn a_value_passes_over_all_that_leave_together() {
         let settler = shared.spawn(|registry| registry.settle_next(KEY, 9));
         let leaver = shared.spawn(move |registry| registry.release(second));
         let passed_on = shared.0.release(first);
-        let handed = [settler.join().unwrap().expect("one stays"), leaver.join().unwrap(), passed_on];
+        let handed =
+            [settler.join().unwrap().expect("one stays"), leaver.join().unwrap(), passed_on];
         assert_eq!(wakes(2, &handed), 1, "{handed:?}");
         assert_eq!(shared.0.collect(stays), Some(9));
         shared.ends_clean(&[stays]);
     });
 }
 
-/// A worker at its drain's end, another that goes on.
+/// One worker is at the end of its drain, another goes on.
 #[test]
 fn a_shutdown_hands_its_values_to_another_worker() {
     in_every_order(|| {
@@ -268,16 +280,16 @@ fn a_value_that_passes_on_while_another_arrives_wakes_it_at_most_once() {
         let late = shared.0.create(OTHER, Some(KEY)).unwrap();
         let settled_before = shared.0.arm(late, waiter(1));
         let (sent, passed_on) = (settler.join().unwrap(), leaver.join().unwrap());
-        let told = wakes(1, &[sent.flatten(), passed_on]) + usize::from(settled_before);
-        assert_eq!(told, usize::from(shared.0.is_settled(late)));
-        assert_eq!(shared.0.collect(late), (told == 1).then_some(9));
-        assert!(sent.is_some() || told == 0);
+        let wakings = wakes(1, &[sent.flatten(), passed_on]) + usize::from(settled_before);
+        assert_eq!(wakings, usize::from(shared.0.is_settled(late)));
+        assert_eq!(shared.0.collect(late), (wakings == 1).then_some(9));
+        assert!(sent.is_some() || wakings == 0);
         shared.ends_clean(&[late]);
     });
 }
 
 #[test]
-fn settle_all_while_one_arrives_settles_those_before_it_and_tells_each_once() {
+fn settle_all_while_one_arrives_settles_those_before_it_and_wakes_each_once() {
     in_every_order(|| {
         let shared = Shared::new();
         let [early] = shared.armed();
@@ -298,7 +310,7 @@ fn settle_all_while_one_arrives_settles_those_before_it_and_tells_each_once() {
 }
 
 #[test]
-fn settle_all_passes_over_nobody_who_stays() {
+fn settle_all_passes_over_no_pending_that_stays() {
     in_every_order(|| {
         let shared = Shared::new();
         let [leaving, stays] = shared.armed();
@@ -307,8 +319,10 @@ fn settle_all_passes_over_nobody_who_stays() {
         let passed_on = shared.0.release(leaving);
         let settled = all.join().unwrap() + u32::from(next.join().unwrap());
         assert!(shared.0.is_settled(stays));
-        // The value sent to the one that left may have been passed on; then it counts once, at its sender.
-        assert!((1..=2).contains(&settled) && (passed_on.is_none() || passed_on == Some(waiter(1))));
+        // If the value for the pending that left was passed on, only its sender counted it.
+        assert!(
+            (1..=2).contains(&settled) && (passed_on.is_none() || passed_on == Some(waiter(1)))
+        );
         shared.ends_clean(&[stays]);
     });
 }

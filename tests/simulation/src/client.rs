@@ -1,5 +1,5 @@
-//! A client that sends requests in pieces, reads answers in pieces, and leaves when it likes. It checks that there is
-//! one answer for each request, in order, whole and its own.
+//! A client that sends requests in pieces, reads answers in pieces, and leaves when it likes. It
+//! checks that there is one answer for each request, in order, whole and its own.
 
 use crate::ledger::{Ledger, State};
 use crate::network::Network;
@@ -149,7 +149,8 @@ impl Client {
         if self.left {
             return;
         }
-        let bytes_max = if network.rng.percent(70) { usize::MAX } else { 1 + network.rng.below(80) };
+        let bytes_max =
+            if network.rng.percent(70) { usize::MAX } else { 1 + network.rng.below(80) };
         let bytes = network.receive(self.wire, bytes_max);
         self.was_slow |= network.now_ms >= self.progress_ms + PATIENCE_MS;
         self.inbox.extend(bytes);
@@ -177,16 +178,21 @@ impl Client {
         let timed_out = status == 408 && number.is_none();
         let asked = self.open.front().copied();
         let head_only = asked.is_some_and(|asked| asked.head_only) && number.is_some();
-        let length: usize = field("content-length").map_or(0, |length| length.parse().expect("a length"));
+        let length: usize =
+            field("content-length").map_or(0, |length| length.parse().expect("a length"));
         let body_length = if head_only || matches!(status, 204 | 304) { 0 } else { length };
-        let body = str::from_utf8(self.inbox.get(end..end + body_length)?).expect("bodies are text here");
-        self.told_to_go =
-            field("connection") == Some("close") || (field("connection").is_none() && head.contains("/1.0"));
+        let body =
+            str::from_utf8(self.inbox.get(end..end + body_length)?).expect("bodies are text here");
+        self.told_to_go = field("connection") == Some("close")
+            || (field("connection").is_none() && head.contains("/1.0"));
         self.answers += 1;
         let written_ms = network.written_ms(self.wire, self.read_bytes + end + body_length - 1);
         let since_ms = written_ms - std::mem::replace(&mut self.progress_ms, written_ms);
         if timed_out {
-            assert!(self.told_to_go && since_ms >= PATIENCE_MS, "408 for a request that came in time");
+            assert!(
+                self.told_to_go && since_ms >= PATIENCE_MS,
+                "408 for a request that came in time"
+            );
             return Some(end + body_length);
         }
         let asked = self.open.pop_front().expect("no answer without a request");
@@ -211,7 +217,11 @@ fn request(rng: &mut Rng, what: What) -> (Vec<u8>, Asked) {
         What::Script(number) => format!("/r/{number}"),
         What::Nothing => "/nothing".to_owned(),
         What::Garbage => {
-            let bytes = rng.pick(&["GET  / HTTP/1.1\r\n\r\n", "\0\0\r\n\r\n", "GET / HTTP/1.1\r\nhost : a\r\n\r\n"]);
+            let bytes = rng.pick(&[
+                "GET  / HTTP/1.1\r\n\r\n",
+                "\0\0\r\n\r\n",
+                "GET / HTTP/1.1\r\nhost : a\r\n\r\n",
+            ]);
             let asked = Asked { what, head_only: false, keep_alive: false };
             return (bytes.as_bytes().to_vec(), asked);
         }
@@ -231,7 +241,9 @@ fn request(rng: &mut Rng, what: What) -> (Vec<u8>, Asked) {
         "POST" => "transfer-encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n",
         _ => "\r\n",
     };
-    let text = format!("{method} {path} HTTP/{version}\r\nhost: a\r\nx-request-id: q{id}\r\n{connection}{body}");
+    let text = format!(
+        "{method} {path} HTTP/{version}\r\nhost: a\r\nx-request-id: q{id}\r\n{connection}{body}"
+    );
     let refuses_body = what == What::Nothing && method == "POST";
     let asked = Asked { what, head_only: method == "HEAD", keep_alive: !close && !refuses_body };
     (text.into_bytes(), asked)

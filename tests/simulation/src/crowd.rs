@@ -1,5 +1,6 @@
-//! A world of clients that cost nothing: each sends one request and takes its answer. For measuring what the worker
-//! costs. The clock is the real one, since a turn ends early when its time is over; the test can set it forward.
+//! A world of clients that cost nothing: each sends one request and takes its answer. For measuring
+//! what the worker costs. The clock is the real one, since a turn ends early when its time is over;
+//! the test can set it forward.
 //!
 //! A socket here is a number of four bytes, as large as mio's, and nothing stands behind it.
 
@@ -14,8 +15,8 @@ use snow_config::TurnLimits;
 use snow_core::{Key, Registry, WorkerId};
 use snow_http::Response;
 use snow_runtime::{
-    Arrival, Call, CallEnd, CallEntry, Guests, Handle, Join, Outcome, Post, Ran, Ready, Route, RouteEntry, RouteId,
-    Router, Settled, Settlement, Slot, Suspend, TimerState, VersionId, World,
+    Arrival, Call, CallEnd, CallEntry, Guests, Handle, Join, Outcome, Post, Ran, Ready, Route,
+    RouteEntry, RouteId, Router, Settled, Settlement, Slot, Suspend, TimerState, VersionId, World,
 };
 use snow_worker::{Mailbox, Message, PostOffice};
 
@@ -143,7 +144,8 @@ impl World for Crowd {
     }
 
     fn write(&mut self, _: &mut Socket, bytes: &[u8]) -> io::Result<usize> {
-        let count = if bytes.starts_with(b"HTTP/1.1 2") { &self.0.answered } else { &self.0.failed };
+        let count =
+            if bytes.starts_with(b"HTTP/1.1 2") { &self.0.answered } else { &self.0.failed };
         count.set(count.get() + 1);
         Ok(bytes.len())
     }
@@ -173,7 +175,8 @@ impl Snow {
             declared: Route { methods: Vec::new(), pattern: (*pattern).to_owned() },
             mount: "".into(),
         };
-        let router = Router::new(ROUTES.iter().enumerate().map(entry).collect()).expect("these patterns are fine");
+        let router = Router::new(ROUTES.iter().enumerate().map(entry).collect())
+            .expect("these patterns are fine");
         Snow {
             router,
             registry: office.registry.clone(),
@@ -211,7 +214,9 @@ impl Snow {
 
     fn go_on_stopping(&mut self, slot: Slot) -> Ran {
         match self.stop_some() {
-            Some(outcome) => Ran::Ended(CallEnd { outcome: Ok(outcome), leftover: Vec::new(), request: None }),
+            Some(outcome) => {
+                Ran::Ended(CallEnd { outcome: Ok(outcome), leftover: Vec::new(), request: None })
+            }
             None => {
                 self.mailbox.send(Message::Runnable(slot));
                 Ran::Yielded

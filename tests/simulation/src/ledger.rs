@@ -1,7 +1,9 @@
-//! What should be: every request, pending and settlement as the test knows them, and what must hold between them.
+//! What should be: every request, pending and settlement as the test knows them, and what must hold
+//! between them.
 //!
-//! The ledger sees what guests see and what clients see, and nothing inside the worker. So it knows who was settled
-//! directly, but not to whom a `set-next` value passed on; that it learns when the value arrives.
+//! The ledger sees what guests see and what clients see, and nothing inside the worker. So it knows
+//! who was settled directly, but not to whom a `set-next` value passed on; that it learns when the
+//! value arrives.
 
 use std::sync::Arc;
 
@@ -163,7 +165,13 @@ impl Ledger {
             1 | 2 => Settlement::Response(snow_http::Response::text(201, &text)),
             _ => Settlement::Value(text.into_bytes()),
         });
-        let value = Value { settled: settled.clone(), next_of, won: false, delivered: false, may_be_lost: false };
+        let value = Value {
+            settled: settled.clone(),
+            next_of,
+            won: false,
+            delivered: false,
+            may_be_lost: false,
+        };
         self.values.push(value);
         (number, settled)
     }
@@ -179,7 +187,11 @@ impl Ledger {
     /// `set-next`: the oldest is settled, and nobody else. Whom that wakes.
     pub fn settle_next(&mut self, key: usize) -> Vec<Waiter> {
         let waiting = self.waiting(key);
-        assert_eq!(self.registry.waiting(KEYS[key]) as usize, waiting.len(), "those who wait are counted");
+        assert_eq!(
+            self.registry.waiting(KEYS[key]) as usize,
+            waiting.len(),
+            "those who wait are counted"
+        );
         let (number, settled) = self.value(Some(key));
         let woken = self.registry.settle_next(KEYS[key], settled);
         assert_eq!(woken.is_some(), !waiting.is_empty(), "set-next succeeds if somebody waits");
@@ -206,14 +218,19 @@ impl Ledger {
         woken
     }
 
-    /// `set-result`: wins if it is the first. `back`: counted from the latest that was made. Whom that wakes.
+    /// `set-result`: wins if it is the first. `back`: counted from the latest that was made. Whom
+    /// that wakes.
     pub fn settle_token(&mut self, back: usize) -> Option<Waiter> {
         let chosen = self.pendings.len().checked_sub(back + 1)?;
         let (number, settled) = self.value(None);
         let Pending { id, token, .. } = &self.pendings[chosen];
         let was_settled = self.registry.is_settled(*id);
         let result = self.registry.settle_token(token, settled);
-        assert_eq!(result.is_err(), was_settled, "a settlement wins if it is the first: {result:?}");
+        assert_eq!(
+            result.is_err(),
+            was_settled,
+            "a settlement wins if it is the first: {result:?}"
+        );
         match result {
             Ok(woken) => {
                 self.values[number].won = true;
@@ -245,11 +262,16 @@ impl Ledger {
     ) {
         let state = std::mem::replace(&mut self.requests[request].state, State::Running);
         self.requests[request].calls += 1;
-        let State::Holdings(held) = state else { panic!("request {request} is resumed while {state:?}") };
+        let State::Holdings(held) = state else {
+            panic!("request {request} is resumed while {state:?}")
+        };
         assert!(held.resumes && held.keep_request == with_request, "{held:?}");
         assert_eq!(held.pendings.len(), arrivals.len(), "one arrival for each handle");
         for (&pending, arrival) in held.pendings.iter().zip(arrivals) {
-            assert_eq!(self.pendings[pending].id, arrival.handle.id, "arrivals are in the order of the handles");
+            assert_eq!(
+                self.pendings[pending].id, arrival.handle.id,
+                "arrivals are in the order of the handles"
+            );
             self.arrived(pending, arrival.settlement.as_ref(), now_ms);
         }
         let arrived = arrivals.iter().filter(|arrival| arrival.settlement.is_some()).count();
@@ -263,36 +285,60 @@ impl Ledger {
         self.requests[request].is_parked = true;
     }
 
-    /// A call that has waited in place goes on: with what has arrived at its pendings, no more and no less.
-    pub fn wait_ends(&mut self, request: usize, waited: &Waited, arrived: &[Option<Settled>], now_ms: u64) {
+    /// A call that has waited in place goes on: with what has arrived at its pendings, no more and
+    /// no less.
+    pub fn wait_ends(
+        &mut self,
+        request: usize,
+        waited: &Waited,
+        arrived: &[Option<Settled>],
+        now_ms: u64,
+    ) {
         for (&pending, settlement) in waited.pendings.iter().zip(arrived) {
             self.arrived(pending, settlement.as_ref(), now_ms);
         }
         self.requests[request].is_parked = false;
         let settled = arrived.iter().flatten().count();
         let complete = is_complete(waited.until, settled, arrived.len());
-        assert!(complete || now_ms >= waited.deadline_ms, "a wait in place ends for a reason: {waited:?}");
+        assert!(
+            complete || now_ms >= waited.deadline_ms,
+            "a wait in place ends for a reason: {waited:?}"
+        );
     }
 
     fn arrived(&mut self, pending: usize, settlement: Option<&Settled>, now_ms: u64) {
         let Pending { id, key, due_ms, settled_by, seen, .. } = &mut self.pendings[pending];
         match (settlement, *settled_by) {
             (None, None) => assert!(!self.registry.is_settled(*id), "what is settled arrives"),
-            (None, Some(value)) => panic!("value {value} won and did not arrive at pending {pending}"),
+            (None, Some(value)) => {
+                panic!("value {value} won and did not arrive at pending {pending}")
+            }
             (Some(settlement), Some(value)) => {
-                assert!(Arc::ptr_eq(settlement, &self.values[value].settled), "the first settlement stays");
-                assert!(!self.values[value].delivered || self.values[value].next_of.is_none() || *seen);
+                assert!(
+                    Arc::ptr_eq(settlement, &self.values[value].settled),
+                    "the first settlement stays"
+                );
+                assert!(
+                    !self.values[value].delivered || self.values[value].next_of.is_none() || *seen
+                );
                 self.values[value].delivered = true;
             }
             (Some(settlement), None) if **settlement == Settlement::Value(Vec::new()) => {
-                assert!(due_ms.is_some_and(|due| due <= now_ms), "the clock settles timers, and never early");
+                assert!(
+                    due_ms.is_some_and(|due| due <= now_ms),
+                    "the clock settles timers, and never early"
+                );
             }
             // A value that has passed on.
             (Some(settlement), None) => {
-                let value = self.values.iter().position(|value| Arc::ptr_eq(&value.settled, settlement));
+                let value =
+                    self.values.iter().position(|value| Arc::ptr_eq(&value.settled, settlement));
                 let value = value.expect("a settlement is somebody's");
                 let Value { next_of, won, delivered, .. } = &mut self.values[value];
-                assert!(*won && next_of.is_some() && *next_of == *key, "only set-next passes on, under its key");
+                assert!(
+                    *won && next_of.is_some() && *next_of == *key,
+                    "only set-next passes on, under its key"
+                );
                 assert!(!std::mem::replace(delivered, true), "value {value} is delivered twice");
                 *settled_by = Some(value);
             }
@@ -310,7 +356,9 @@ impl Ledger {
                 assert_eq!((status, body), (200, expected.as_str()));
             }
             State::Trapped => assert_eq!(status, 500),
-            State::Holdings(held) if !held.resumes => self.held_answered(&held, status, body, now_ms),
+            State::Holdings(held) if !held.resumes => {
+                self.held_answered(&held, status, body, now_ms)
+            }
             state => panic!("request {request} was answered {status} {body:?} while {state:?}"),
         }
     }
@@ -378,9 +426,13 @@ impl Ledger {
     fn settlement_answered(&mut self, held: &Holdings, value: usize) {
         let of = |pending: &usize| self.pendings[*pending].settled_by == Some(value);
         if !held.pendings.iter().any(of) {
-            let keys: Vec<_> = held.pendings.iter().map(|&pending| self.pendings[pending].key).collect();
+            let keys: Vec<_> =
+                held.pendings.iter().map(|&pending| self.pendings[pending].key).collect();
             let Value { next_of, won, delivered, .. } = &self.values[value];
-            assert!(*won && next_of.is_some() && keys.contains(next_of) && !delivered, "{value} is for another");
+            assert!(
+                *won && next_of.is_some() && keys.contains(next_of) && !delivered,
+                "{value} is for another"
+            );
         }
         self.values[value].delivered = true;
     }
@@ -392,13 +444,16 @@ impl Ledger {
 
     /// A `set-next` value that nobody holds any more was consumed, or nobody was there to take it.
     pub fn values_pass_on(&mut self, before: &[Vec<usize>; KEYS.len()]) {
-        let gone = |values: &[Value], number: usize| Arc::strong_count(&values[number].settled) == 1;
-        let vanished: Vec<usize> = self.open.iter().copied().filter(|&number| gone(&self.values, number)).collect();
+        let gone =
+            |values: &[Value], number: usize| Arc::strong_count(&values[number].settled) == 1;
+        let vanished: Vec<usize> =
+            self.open.iter().copied().filter(|&number| gone(&self.values, number)).collect();
         self.open.retain(|&number| !gone(&self.values, number));
         for number in vanished {
             let key = self.values[number].next_of.expect("only those of set-next are open");
             let after = self.waiting(key);
-            self.values[number].may_be_lost = !before[key].iter().any(|pending| after.contains(pending));
+            self.values[number].may_be_lost =
+                !before[key].iter().any(|pending| after.contains(pending));
         }
     }
 
@@ -416,7 +471,9 @@ impl Ledger {
     pub fn holds_what_is_over(&self, is_there: impl Fn(usize) -> bool) -> bool {
         let settled = |number: &&usize| self.registry.is_settled(self.pendings[**number].id);
         self.requests.iter().enumerate().any(|(number, request)| match &request.state {
-            State::Holdings(held) if is_there(number) => held.is_complete(held.pendings.iter().filter(settled).count()),
+            State::Holdings(held) if is_there(number) => {
+                held.is_complete(held.pendings.iter().filter(settled).count())
+            }
             _ => false,
         })
     }
@@ -425,11 +482,18 @@ impl Ledger {
     pub fn nothing_is_lost(&self) {
         for (number, value) in self.values.iter().enumerate() {
             let Some(key) = value.next_of.filter(|_| value.won) else { continue };
-            let excused = value.delivered || value.may_be_lost || self.unseen[key] || self.left || self.refuses;
+            let excused = value.delivered
+                || value.may_be_lost
+                || self.unseen[key]
+                || self.left
+                || self.refuses;
             // A failure's text does not reach the client.
             let silent = matches!(*value.settled, Settlement::Failed { .. });
             assert!(excused || silent, "value {number} under {:?} is lost", KEYS[key]);
-            assert!(Arc::strong_count(&value.settled) == 1, "value {number} is held by somebody for ever");
+            assert!(
+                Arc::strong_count(&value.settled) == 1,
+                "value {number} is held by somebody for ever"
+            );
         }
     }
 }

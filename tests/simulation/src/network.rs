@@ -1,4 +1,5 @@
-//! Sockets in memory, as a kernel would behave: edge-triggered events, full windows, FIN behind the last byte, resets.
+//! Sockets in memory, as a kernel would behave: edge-triggered events, full windows, FIN behind the
+//! last byte, resets.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -221,13 +222,17 @@ impl World for SimWorld {
     fn wait(&mut self, timeout_ms: Option<u64>, ready: &mut Vec<Ready>) -> io::Result<()> {
         let network = &mut *self.network.borrow_mut();
         let Network { wires, rng, listeners, woken, .. } = network;
-        let of_worker = wires.iter_mut().filter(|wire| wire.worker == self.worker && wire.has_news());
+        let of_worker =
+            wires.iter_mut().filter(|wire| wire.worker == self.worker && wire.has_news());
         for wire in of_worker {
             // A kernel reports what there is room for; the rest comes next time.
             if !ready.is_empty() && rng.percent(5) {
                 continue;
             }
-            let (news, key) = (std::mem::take(&mut wire.news), wire.key.expect("only what is registered has news"));
+            let (news, key) = (
+                std::mem::take(&mut wire.news),
+                wire.key.expect("only what is registered has news"),
+            );
             ready.push(Ready::Socket {
                 key,
                 readable: news.readable,
@@ -254,7 +259,8 @@ impl World for SimWorld {
 
     fn accept(&mut self) -> io::Result<(Socket, SocketAddr)> {
         let mut network = self.network.borrow_mut();
-        let wire = network.listeners[self.worker].backlog.pop_front().ok_or(ErrorKind::WouldBlock)?;
+        let wire =
+            network.listeners[self.worker].backlog.pop_front().ok_or(ErrorKind::WouldBlock)?;
         network.wires[wire].accepted = true;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, wire as u16 + 1));
         Ok((Socket { wire, network: self.network.clone() }, address))
@@ -263,7 +269,8 @@ impl World for SimWorld {
     fn register(&mut self, socket: &mut Socket, key: Key) -> io::Result<()> {
         let wire = &mut self.network.borrow_mut().wires[socket.wire];
         wire.key = Some(key);
-        wire.news = News { readable: !wire.to_host.is_empty() || wire.fin || wire.reset, writable: true };
+        wire.news =
+            News { readable: !wire.to_host.is_empty() || wire.fin || wire.reset, writable: true };
         Ok(())
     }
 
@@ -308,6 +315,10 @@ impl World for SimWorld {
         let listener = &mut network.listeners[self.worker];
         listener.closed = true;
         // The kernel resets what was not accepted. The host takes all of it first.
-        assert!(listener.backlog.is_empty(), "the host closes its listener on {:?}", listener.backlog);
+        assert!(
+            listener.backlog.is_empty(),
+            "the host closes its listener on {:?}",
+            listener.backlog
+        );
     }
 }

@@ -24,7 +24,11 @@ pub struct Office {
 
 impl Office {
     /// For so many workers. `wake` is called with a worker's id when there is mail and it sleeps.
-    pub fn new(workers: u16, limits: Limits, wake: impl Fn(WorkerId) + Clone + Send + Sync + 'static) -> Office {
+    pub fn new(
+        workers: u16,
+        limits: Limits,
+        wake: impl Fn(WorkerId) + Clone + Send + Sync + 'static,
+    ) -> Office {
         let registry = Arc::new(Registry::new(limits.pendings_max, counted));
         let post = Arc::new(PostOffice::default());
         let mailbox = |worker| {
@@ -33,7 +37,8 @@ impl Office {
         };
         let mailboxes: Vec<_> = (0..workers).map(WorkerId).map(mailbox).collect();
         post.open(mailboxes.clone());
-        let log = Log::start(LogFormat::Text, limits.log_lines_max, io::sink()).expect("the log's thread starts");
+        let log = Log::start(LogFormat::Text, limits.log_lines_max, io::sink())
+            .expect("the log's thread starts");
         let shared = Common {
             limits: Arc::new(limits),
             // Few, so that some calls that wait in place take places of those that run.
@@ -55,11 +60,19 @@ impl Office {
     /// The worker of this id. It lives on the caller's thread.
     pub fn worker<W: World, C: Guests>(&self, id: WorkerId, world: W, calls: C) -> Worker<W, C> {
         let at = id.index();
-        Worker::new(id, world, calls, self.shared.clone(), self.mailboxes[at].clone(), self.stats[at].clone())
+        Worker::new(
+            id,
+            world,
+            calls,
+            self.shared.clone(),
+            self.mailboxes[at].clone(),
+            self.stats[at].clone(),
+        )
     }
 }
 
-/// Not random: a counter, so that a failing seed can be repeated. Tokens are unique, and that is all that matters here.
+/// Not random: a counter, so that a failing seed can be repeated. Tokens are unique, and that is
+/// all that matters here.
 fn counted(bytes: &mut [u8]) {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     for chunk in bytes.chunks_mut(8) {

@@ -1,5 +1,5 @@
-//! Guests without wasm: each call follows its request's [`Script`], with the host's own registry and post office, and
-//! tells the [`Ledger`] what it did and saw.
+//! Guests without wasm: each call follows its request's [`Script`], with the host's own registry
+//! and post office, and tells the [`Ledger`] what it did and saw.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -10,8 +10,9 @@ use snow_config::Limits;
 use snow_core::{Gate, GateId, Registry, Waiter, WorkerId};
 use snow_http::Response;
 use snow_runtime::{
-    Adopted, Call, CallEnd, CallEntry, CallFault, GuestRequest, Guests, Handle, Join, Outcome, Post, Ran, Route,
-    RouteEntry, RouteId, Router, Settled, Slot, Suspend, TimerState, VersionId, Wait,
+    Adopted, Call, CallEnd, CallEntry, CallFault, GuestRequest, Guests, Handle, Join, Outcome,
+    Post, Ran, Route, RouteEntry, RouteId, Router, Settled, Slot, Suspend, TimerState, VersionId,
+    Wait,
 };
 use snow_worker::{Mailbox, Message, PostOffice};
 
@@ -112,16 +113,30 @@ impl Scripted {
                 (request, Vec::new(), Some(kept))
             }
             CallEntry::Resume { cause, request: kept, state, arrivals } => {
-                let request = usize::from_le_bytes(state.try_into().expect("a state comes back as it was"));
+                let request =
+                    usize::from_le_bytes(state.try_into().expect("a state comes back as it was"));
                 let numbers = stage.ledger.held_by(request);
                 let version = stage.ledger.requests[request].version;
                 assert_eq!(call.version, version, "the version that has suspended it resumes it");
                 stage.ledger.resume_starts(request, cause, &arrivals, kept.is_some(), now_ms);
-                (request, arrivals.iter().map(|arrival| arrival.handle).zip(numbers).collect(), kept)
+                (
+                    request,
+                    arrivals.iter().map(|arrival| arrival.handle).zip(numbers).collect(),
+                    kept,
+                )
             }
         };
         let Script { ops, end } = stage.scripts[request].clone();
-        Running { request, ops: ops.into(), end, handles, dropped: Vec::new(), kept, began_ms: now_ms, waits: None }
+        Running {
+            request,
+            ops: ops.into(),
+            end,
+            handles,
+            dropped: Vec::new(),
+            kept,
+            began_ms: now_ms,
+            waits: None,
+        }
     }
 
     /// Follows the script until it has computed beyond its slice, waits in place, or has ended.
@@ -154,7 +169,8 @@ impl Scripted {
     }
 
     fn wait_ends(&self, running: &Running, waited: &Waited) {
-        let arrived: Vec<_> = running.handles.iter().map(|(handle, _)| self.registry.collect(handle.id)).collect();
+        let arrived: Vec<_> =
+            running.handles.iter().map(|(handle, _)| self.registry.collect(handle.id)).collect();
         let now_ms = self.network.borrow().now_ms;
         self.stage.borrow_mut().ledger.wait_ends(running.request, waited, &arrived, now_ms);
     }
@@ -195,7 +211,13 @@ impl Scripted {
         }
     }
 
-    fn create(&self, ledger: &mut Ledger, running: &mut Running, key: Option<usize>, timer: TimerState) {
+    fn create(
+        &self,
+        ledger: &mut Ledger,
+        running: &mut Running,
+        key: Option<usize>,
+        timer: TimerState,
+    ) {
         // A limit may be reached; then the guest goes on without.
         let Ok(id) = self.registry.create(self.worker, key.map(|key| KEYS[key])) else { return };
         let due_ms = if let TimerState::Due { at_ms } = timer { Some(at_ms) } else { None };
@@ -226,7 +248,8 @@ impl Scripted {
                 // Not later than the suspension itself begins.
                 let deadline_ms = running.began_ms + u64::from(timeout_ms.unwrap_or(30_000));
                 let resumes = resume.is_some();
-                let held = Holdings { pendings, until, deadline_ms, on_timeout, resumes, keep_request };
+                let held =
+                    Holdings { pendings, until, deadline_ms, on_timeout, resumes, keep_request };
                 stage.ledger.call_ends(request, State::Holdings(held));
                 if let Some(script) = resume {
                     stage.scripts[request] = *script;
@@ -373,7 +396,11 @@ impl Guests for Scripted {
         let running = self.slots[slot.index()].take().expect("what waits was started");
         assert!(running.waits.is_some(), "only a call that waits is cancelled");
         self.leave(slot);
-        running.dropped.into_iter().chain(running.handles.into_iter().map(|(handle, _)| handle)).collect()
+        running
+            .dropped
+            .into_iter()
+            .chain(running.handles.into_iter().map(|(handle, _)| handle))
+            .collect()
     }
 }
 

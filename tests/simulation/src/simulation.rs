@@ -1,4 +1,5 @@
-//! One run: a seed decides who acts next, and after each step what is there is compared with what should be.
+//! One run: a seed decides who acts next, and after each step what is there is compared with what
+//! should be.
 
 use std::cell::RefCell;
 use std::io::ErrorKind;
@@ -58,7 +59,8 @@ pub struct Done {
     pub held: usize,
 }
 
-/// Runs a seed for so many steps, and then to its end. Panics where something is not as it should be.
+/// Runs a seed for so many steps, and then to its end. Panics where something is not as it should
+/// be.
 pub fn run(seed: u64, steps: u32) -> Done {
     let mut simulation = Simulation::new(seed);
     for _ in 0..steps {
@@ -72,18 +74,21 @@ impl Simulation {
         let mut rng = Rng::new(seed);
         let workers = 1 + rng.below(3);
         let tight = rng.percent(20);
-        let mut limits = Limits { worker_calls_started_max: 1 + rng.below(4) as u32, ..Limits::default() };
+        let mut limits =
+            Limits { worker_calls_started_max: 1 + rng.below(4) as u32, ..Limits::default() };
         if rng.percent(50) {
             // So that pipelined requests wait for room.
             limits.http.output_bytes_max = rng.below(400);
         }
         if tight {
-            (limits.worker_calls_queued_max, limits.worker_suspensions_max, limits.pendings_max) = (2, 3, 6);
+            (limits.worker_calls_queued_max, limits.worker_suspensions_max, limits.pendings_max) =
+                (2, 3, 6);
         }
         let network = Rc::new(RefCell::new(Network::new(workers, rng.number())));
         let woken = network.borrow().woken.clone();
-        let office =
-            Office::new(workers as u16, limits, move |worker| woken[worker.index()].store(true, Ordering::SeqCst));
+        let office = Office::new(workers as u16, limits, move |worker| {
+            woken[worker.index()].store(true, Ordering::SeqCst)
+        });
         let mut ledger = Ledger::new(office.registry.clone());
         ledger.refuses = tight;
         let stage = Stage {
@@ -153,7 +158,10 @@ impl Simulation {
             let now_ms = self.network.borrow().now_ms;
             let in_time = self.drain_until_ms.is_some_and(|until_ms| now_ms < until_ms);
             if in_time {
-                assert_eq!((worker.held().clients, worker.held().suspensions, worker.held().calls), (0, 0, 0));
+                assert_eq!(
+                    (worker.held().clients, worker.held().suspensions, worker.held().calls),
+                    (0, 0, 0)
+                );
             }
             self.workers[number] = None;
         }
@@ -259,9 +267,13 @@ impl Simulation {
             };
             assert!(requests.is_sorted_by_key(|request| request.position), "the oldest come first");
             assert!(
-                requests.len() <= *requests_max && requests.iter().all(|it| it.position.started_ms <= network.now_ms)
+                requests.len() <= *requests_max
+                    && requests.iter().all(|it| it.position.started_ms <= network.now_ms)
             );
-            assert!(more_after.is_none_or(|last| requests.iter().all(|request| request.position <= last)));
+            assert!(
+                more_after
+                    .is_none_or(|last| requests.iter().all(|request| request.position <= last))
+            );
             false
         });
     }
@@ -286,7 +298,10 @@ impl Simulation {
         for (number, worker) in self.workers.iter().enumerate() {
             let Some(worker) = worker else { continue };
             let held = worker.held();
-            let open = network.wires.iter().filter(|wire| wire.worker == number && wire.accepted && !wire.host_closed);
+            let open = network
+                .wires
+                .iter()
+                .filter(|wire| wire.worker == number && wire.accepted && !wire.host_closed);
             assert_eq!(held.clients, open.count(), "connections are counted");
             self.check_stats(number, held);
             let (versions, worker) = (&self.stage.borrow().versions, WorkerId(number as u16));
@@ -302,8 +317,12 @@ impl Simulation {
             all.timers += held.timers;
             all.calls += held.calls;
         }
-        assert!(all.timers <= all.clients + all.suspensions + self.office.registry.len(), "no timer is left over");
-        let quiet = (0..self.workers.len()).all(|number| self.workers[number].is_none() || !network.can_run(number));
+        assert!(
+            all.timers <= all.clients + all.suspensions + self.office.registry.len(),
+            "no timer is left over"
+        );
+        let quiet = (0..self.workers.len())
+            .all(|number| self.workers[number].is_none() || !network.can_run(number));
         let read = network.wires.iter().all(|wire| wire.to_client.is_empty() || wire.reset);
         let drained = self.workers.iter().any(Option::is_none);
         if quiet && read && !drained && all.calls == 0 && !self.is_held_up() {
@@ -322,7 +341,10 @@ impl Simulation {
         let by_version: u64 = versions.iter().map(|(_, version)| version.held.get()).sum();
         assert_eq!((by_route, by_version), (held.suspensions as u64, held.suspensions as u64));
         let requests = self.stage.borrow().versions.requests(WorkerId(number as u16));
-        assert_eq!(versions.iter().map(|(_, version)| version.requests.get()).sum::<u64>(), requests as u64);
+        assert_eq!(
+            versions.iter().map(|(_, version)| version.requests.get()).sum::<u64>(),
+            requests as u64
+        );
     }
 
     /// Nobody has anything to do and every answer was read: then the ledger knows it all.
@@ -332,7 +354,11 @@ impl Simulation {
             return;
         }
         let mut there = vec![false; self.stage.borrow().ledger.requests.len()];
-        for client in self.clients.iter().filter(|client| !client.fin && !network.wires[client.wire].host_closed) {
+        for client in self
+            .clients
+            .iter()
+            .filter(|client| !client.fin && !network.wires[client.wire].host_closed)
+        {
             for asked in &client.open {
                 if let What::Script(number) = asked.what {
                     there[number] = true;
@@ -340,16 +366,29 @@ impl Simulation {
             }
         }
         let ledger = &self.stage.borrow().ledger;
-        for (client, wire) in self.clients.iter().map(|client| (client, &network.wires[client.wire])) {
+        for (client, wire) in
+            self.clients.iter().map(|client| (client, &network.wires[client.wire]))
+        {
             let gone = client.left || (client.fin && client.open.is_empty());
-            assert!(!gone || wire.host_closed, "nobody has seen that a client left: {client:?} {wire:?}");
-            // A drain shuts down what is idle; what the client sends in that moment is for another connection.
+            assert!(
+                !gone || wire.host_closed,
+                "nobody has seen that a client left: {client:?} {wire:?}"
+            );
+            // A drain shuts down what is idle; what the client sends in that moment is for another
+            // connection.
             let told = wire.host_closed || (wire.host_fin && self.drain_until_ms.is_some());
-            assert!(client.fin || told || !client.is_forgotten(ledger), "nobody comes back to {client:?}");
+            assert!(
+                client.fin || told || !client.is_forgotten(ledger),
+                "nobody comes back to {client:?}"
+            );
         }
         assert!(!ledger.holds_what_is_over(|number| there[number]), "nobody was woken");
         let held = ledger.held(|number| there[number]);
-        assert_eq!((all.suspensions, self.office.registry.len()), held, "suspensions and pendings are counted");
+        assert_eq!(
+            (all.suspensions, self.office.registry.len()),
+            held,
+            "suspensions and pendings are counted"
+        );
     }
 
     /// Everybody says what they have to say and goes; then nothing is left.
@@ -360,18 +399,26 @@ impl Simulation {
             while self.is_held_up() {
                 self.run_one();
             }
-            let able = (0..self.workers.len()).filter(|&number| self.network.borrow().can_run(number));
+            let able =
+                (0..self.workers.len()).filter(|&number| self.network.borrow().can_run(number));
             let able: Vec<usize> = able.filter(|&number| self.workers[number].is_some()).collect();
             for &number in &able {
                 self.turn(number);
                 self.check();
             }
-            let over = self.clients.iter().all(|client| self.network.borrow().wires[client.wire].host_closed);
+            let over = self
+                .clients
+                .iter()
+                .all(|client| self.network.borrow().wires[client.wire].host_closed);
             if able.is_empty() && over {
                 break;
             }
             if able.is_empty() {
-                let next_ms = self.network.borrow().next_ms().expect("somebody waits for a time, or nothing ever ends");
+                let next_ms = self
+                    .network
+                    .borrow()
+                    .next_ms()
+                    .expect("somebody waits for a time, or nothing ever ends");
                 let mut network = self.network.borrow_mut();
                 network.now_ms = network.now_ms.max(next_ms);
             }
@@ -388,7 +435,9 @@ impl Simulation {
             if client.is_content() || client.told_to_go {
                 client.finish(network);
             }
-            if network.wires[client.wire].host_closed && network.wires[client.wire].to_client.is_empty() {
+            if network.wires[client.wire].host_closed
+                && network.wires[client.wire].to_client.is_empty()
+            {
                 closed_with_reason(client, network, stage, self.drain_until_ms.is_some());
             }
         }
@@ -413,12 +462,16 @@ impl Simulation {
 
     fn state(&self) -> impl std::fmt::Debug {
         let held: Vec<_> = self.workers.iter().flatten().map(Worker::held).collect();
-        let open = self.clients.iter().filter(|client| !self.network.borrow().wires[client.wire].host_closed);
+        let open = self
+            .clients
+            .iter()
+            .filter(|client| !self.network.borrow().wires[client.wire].host_closed);
         (held, open.map(|client| format!("{client:?}")).collect::<Vec<_>>())
     }
 }
 
-/// The host has closed a connection: all was answered, or the client was told or has left, or it was silent too long.
+/// The host has closed a connection: all was answered, or the client was told or has left, or it
+/// was silent too long.
 fn closed_with_reason(client: &mut Client, network: &Network, stage: &mut Stage, drains: bool) {
     if client.left || client.told_to_go || client.open.is_empty() {
         return;

@@ -50,7 +50,8 @@ impl Versions {
         self.current[&worker] != version
     }
 
-    /// A worker takes up the newest. Which it had, if that is another, and whether it needs that no more.
+    /// A worker takes up the newest. Which it had, if that is another, and whether it needs that no
+    /// more.
     pub fn take_up(&mut self, worker: WorkerId) -> Option<(VersionId, bool)> {
         let before = self.current.insert(worker, self.newest);
         let before = before.filter(|before| *before != self.newest)?;
@@ -59,7 +60,8 @@ impl Versions {
 
     /// A version's id means something to a worker while it is current, or somebody holds it.
     pub fn assert_known(&self, worker: WorkerId, version: VersionId) {
-        let known = self.current[&worker] == version || self.requests.contains_key(&(worker, version));
+        let known =
+            self.current[&worker] == version || self.requests.contains_key(&(worker, version));
         assert!(known, "worker {worker} uses {version:?}, which it has let go: {self:?}");
     }
 
@@ -70,11 +72,18 @@ impl Versions {
 
     /// Requests of a worker.
     pub fn requests(&self, worker: WorkerId) -> usize {
-        self.requests.range((worker, VersionId(0))..=(worker, VersionId(u32::MAX))).map(|(_, requests)| requests).sum()
+        self.requests
+            .range((worker, VersionId(0))..=(worker, VersionId(u32::MAX)))
+            .map(|(_, requests)| requests)
+            .sum()
     }
 
     /// One that is not the newest, if somebody has requests of it.
     pub fn oldest_held(&self) -> Option<VersionId> {
-        self.requests.keys().map(|(_, version)| *version).filter(|version| *version != self.newest).min()
+        self.requests
+            .keys()
+            .map(|(_, version)| *version)
+            .filter(|version| *version != self.newest)
+            .min()
     }
 }

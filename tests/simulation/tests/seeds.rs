@@ -1,5 +1,5 @@
-//! Many seeds. A failing one says its number; `SNOW_SEED=n cargo test --release -p snow-simulation` runs that one alone,
-//! `SNOW_SEEDS=n` runs so many.
+//! Many seeds. A failing one says its number; `SNOW_SEED=n cargo test --release -p snow-simulation`
+//! runs that one alone, `SNOW_SEEDS=n` runs so many.
 
 use snow_simulation::simulation::{self, Done};
 
@@ -12,7 +12,10 @@ struct Named(u64);
 impl Drop for Named {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("this was seed {0}: SNOW_SEED={0} cargo test --release -p snow-simulation", self.0);
+            eprintln!(
+                "this was seed {0}: SNOW_SEED={0} cargo test --release -p snow-simulation",
+                self.0
+            );
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `/spin?rounds=1000000` computes, and says what came out.
+//! `/spin?rounds=1000000` computes, and answers with the result.
 
 use snow_guest::prelude::*;
 

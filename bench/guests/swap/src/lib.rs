@@ -1,22 +1,24 @@
-//! A guest that there are versions of: the measures write another text over that of [`VERSION`], in the built module.
+//! A guest with many versions: `swap` overwrites the text of [`VERSION`] in copies of the built
+//! module.
 //!
 //! | route | |
 //! |---|---|
-//! | `/who` | which version answers |
-//! | `/wait` | waits; answers which version suspended it, and which one resumed it |
-//! | `/next` | wakes the one who has waited longest: `true` if there was one |
-//! | `/free` | wakes all, and says how many |
-//! | `/waiting` | says how many wait |
+//! | `/who` | answers with its version |
+//! | `/wait` | waits; answers with the version that suspended it and the one that resumed it |
+//! | `/next` | wakes the request that has waited longest; answers `true` if there was one |
+//! | `/free` | wakes all, and answers with their number |
+//! | `/waiting` | answers with the number of waiting requests |
 
 use std::hint::black_box;
 
 use snow_guest::prelude::*;
 
 const KEY: &str = "swap";
-/// Longer than any measure takes.
+/// The deadline of a wait: longer than any measure takes.
 const DEADLINE: Duration = Duration::from_secs(600);
 
-/// It is found in the module by its text, and stays as long: a number, a hyphen, and whatever makes it new.
+/// The version: a number, a hyphen, and a text that makes the module new. `swap` finds it in the
+/// module by this text, and keeps its length.
 static VERSION: [u8; 16] = *b"0000-the-version";
 
 #[route(GET, r"/who")]
@@ -53,7 +55,7 @@ fn waiting(_: Request) -> String {
 }
 
 fn version() -> String {
-    // Were its bytes known here, they would become part of the code.
+    // `black_box` hides the bytes from the compiler, which would otherwise put them into the code.
     String::from_utf8_lossy(black_box(&VERSION)).into_owned()
 }
 

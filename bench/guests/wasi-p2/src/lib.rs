@@ -1,10 +1,11 @@
-//! wasi:http 0.2. Nothing outside of an instance can complete a request there, so one that waits can only sleep.
+//! The benchmark's routes for wasi:http 0.2. Only its own instance can complete a request, so a
+//! request that waits can only sleep.
 //!
 //! | route | answer |
 //! |---|---|
 //! | `/hello` | `hello world` |
 //! | `/hold/` | `done` after ten minutes |
-//! | `/spin?rounds=1000000` | computes, and says what came out |
+//! | `/spin?rounds=1000000` | the result of a computation |
 
 use wasip2::clocks::monotonic_clock::subscribe_duration;
 use wasip2::http::types::{Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam};

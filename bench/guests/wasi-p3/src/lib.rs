@@ -1,4 +1,4 @@
-//! wasi:http 0.3, with the routes of `wasi-p2`.
+//! The routes of `wasi-p2` for wasi:http 0.3.
 
 use wasip3::clocks::monotonic_clock::wait_for;
 use wasip3::http::types::{ErrorCode, Fields, Request, Response};

@@ -1,5 +1,6 @@
-//! `componentize CORE.wasm COMPONENT.wasm`: makes a component of a core module that carries its component type, as
-//! wit-bindgen leaves it. So the guests need no other target than the one snow-host's own guests need.
+//! `componentize CORE.wasm COMPONENT.wasm`: makes a component of a core module that carries its
+//! component type, as wit-bindgen leaves it. So the guests are built for the same target as
+//! snow-host's own guests.
 
 use std::error::Error;
 use std::{env, fs};

@@ -1,4 +1,4 @@
-//! Connections: one that waits for an answer without blocking, and one that asks and blocks.
+//! Connections: one that does not block while it waits for an answer, and one that does.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -9,15 +9,15 @@ use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::{Answer, get, parse};
 
-/// Source addresses that connections can be spread over. Each has 28,000 ports.
+/// How many source addresses connections can be spread over. Each has 28,000 ports.
 pub const SOURCES_MAX: usize = 200;
-/// So many connections from one of them.
+/// How many connections are made from one source address.
 pub const SOURCE_CONNECTIONS_MAX: usize = 4_000;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(90);
 const ANSWER_BYTES_MAX: usize = 16 * 1024;
 
-/// Connects from one of the addresses from 127.0.1.1 on.
+/// Connects from a source address, which is 127.0.1.1 for 0 and so on.
 pub fn connect(address: SocketAddr, source: usize) -> io::Result<TcpStream> {
     let source = SocketAddr::from((Ipv4Addr::new(127, 0, 1, 1 + (source % SOURCES_MAX) as u8), 0));
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
@@ -27,15 +27,15 @@ pub fn connect(address: SocketAddr, source: usize) -> io::Result<TcpStream> {
     Ok(socket.into())
 }
 
-/// A connection in a poll, on which one request at a time may wait.
+/// A connection that is registered with a poll, for one request at a time.
 pub struct Client {
     socket: mio::net::TcpStream,
-    /// Of an answer that has not come whole.
+    /// The bytes of an answer that is not complete.
     partial: Vec<u8>,
 }
 
 impl Client {
-    /// Connects, and tells the poll's token when there is something to read.
+    /// Connects, and registers with the poll under `token`.
     pub fn connect(address: SocketAddr, source: usize, poll: &Poll, token: Token) -> io::Result<Client> {
         let socket = connect(address, source)?;
         socket.set_nonblocking(true)?;
@@ -44,7 +44,7 @@ impl Client {
         Ok(Client { socket, partial: Vec::new() })
     }
 
-    /// Where the server sees it.
+    /// Returns the address that the server sees.
     pub fn address(&self) -> io::Result<SocketAddr> {
         self.socket.local_addr()
     }
@@ -54,7 +54,8 @@ impl Client {
         self.socket.write_all(&get(path))
     }
 
-    /// What `told` makes of the answer, once it is complete. An error if the server ends the connection.
+    /// Returns what `told` makes of the answer, once it is complete. Fails if the server ends the
+    /// connection.
     pub fn answer<T>(&mut self, told: impl FnOnce(Answer<'_>) -> T) -> io::Result<Option<T>> {
         let mut buffer = [0; ANSWER_BYTES_MAX];
         let read = match self.socket.read(&mut buffer) {
@@ -70,48 +71,48 @@ impl Client {
         Ok(answer)
     }
 
-    /// Ends the connection with an RST, and what is on its way with it.
+    /// Ends the connection with an RST, which discards what is on its way.
     pub fn reset(self) -> io::Result<()> {
         SockRef::from(&self.socket).set_linger(Some(Duration::ZERO))
     }
 }
 
-/// A connection that asks and waits for the answer.
+/// A connection that blocks until the answer has arrived.
 pub struct Control {
     socket: TcpStream,
 }
 
 impl Control {
-    /// On a connected socket that blocks.
+    /// Uses a connected socket, which must block.
     pub fn new(socket: TcpStream) -> Control {
         Control { socket }
     }
 
-    /// Connects.
+    /// Connects to a server.
     pub fn connect(address: SocketAddr) -> io::Result<Control> {
         let socket = connect(address, 0)?;
         socket.set_read_timeout(Some(ANSWER_TIMEOUT))?;
         Ok(Control { socket })
     }
 
-    /// The answer's body.
+    /// Asks for a path. Returns the body of the answer.
     pub fn ask(&mut self, path: &str) -> io::Result<String> {
         self.send(path)?;
         self.answer()
     }
 
-    /// A number that is the answer's body.
+    /// Asks for a path whose answer is a number. Returns the number.
     pub fn ask_number(&mut self, path: &str) -> io::Result<usize> {
         let body = self.ask(path)?;
         body.trim().parse().map_err(|_| io::Error::new(ErrorKind::InvalidData, format!("{path} answers {body}")))
     }
 
-    /// Only sends the request.
+    /// Sends a request without waiting for the answer.
     pub fn send(&mut self, path: &str) -> io::Result<()> {
         self.socket.write_all(&get(path))
     }
 
-    /// Waits for the answer to what was sent.
+    /// Waits for the answer to a request that was sent.
     pub fn answer(&mut self) -> io::Result<String> {
         let mut buffer = [0; ANSWER_BYTES_MAX];
         let mut filled = 0;

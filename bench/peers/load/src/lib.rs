@@ -1,4 +1,5 @@
-//! What the clients need: a request's bytes, to know when an answer is complete, connections, an open loop, chance.
+//! What the clients share: requests and answers as bytes, connections, an open loop, random
+//! numbers.
 
 mod client;
 mod paced;
@@ -14,30 +15,31 @@ pub use random::Random;
 
 const HEADERS_MAX: usize = 64;
 
-/// A GET of this path, as small as HTTP/1.1 allows.
+/// Returns a GET request for a path, as short as HTTP/1.1 allows.
 pub fn get(path: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n").into_bytes()
 }
 
-/// A complete answer at the beginning of some bytes.
+/// A complete answer.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Answer<'a> {
-    /// Its status code.
+    /// The status code.
     pub status: u16,
-    /// Its content.
+    /// The content.
     pub body: &'a [u8],
-    /// Whether the server closes the connection after it.
+    /// Whether the server closes the connection after the answer.
     pub closes: bool,
 }
 
 impl Answer<'_> {
-    /// Whether the request was carried out.
+    /// Returns whether the status is 2xx.
     pub fn is_ok(&self) -> bool {
         self.status / 100 == 2
     }
 }
 
-/// The answer that these bytes hold, or `None` if there is more to come. It must have a `content-length`.
+/// Returns the answer at the beginning of some bytes, or `None` if it is not complete. It must have
+/// a `content-length`.
 pub fn parse(bytes: &[u8]) -> io::Result<Option<Answer<'_>>> {
     let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
     let mut response = httparse::Response::new(&mut headers);
@@ -58,7 +60,8 @@ fn invalid(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Er
     io::Error::new(ErrorKind::InvalidData, error)
 }
 
-/// The value below which a share of the sorted values lies: `quantile(values, 0.99)` is the p99. 0 of none.
+/// Returns the value below which a share of the sorted values lies: `quantile(values, 0.99)` is the
+/// p99. Returns 0 if there are no values.
 pub fn quantile(sorted: &[u64], share: f64) -> u64 {
     let rank = (sorted.len() as f64 * share).ceil() as usize;
     sorted.get(rank.max(1) - 1).copied().unwrap_or_default()

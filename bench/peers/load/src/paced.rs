@@ -1,5 +1,6 @@
-//! An open loop: each request has its moment, whether or not earlier ones have been answered, and its latency counts
-//! from that moment. A server that stalls for 100 ms is charged for all the requests that fell due in between.
+//! An open loop: each request is due at its time, whether or not earlier ones have been answered,
+//! and its latency is counted from then. So a server that stalls for 100 ms pays for every request
+//! that fell due in that time.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -8,27 +9,27 @@ use std::time::{Duration, Instant};
 
 use crate::{Answer, connect, get, parse, quantile};
 
-/// An answer that takes longer has failed.
+/// How long an answer may take before it counts as failed.
 const ANSWER_SECONDS_MAX: u64 = 60;
 const ANSWER_BYTES_MAX: usize = 16 * 1024;
 
-/// What is asked for, and how often.
+/// A path to ask for at a constant rate.
 pub struct Pace {
-    /// The server.
+    /// The server's address.
     pub address: SocketAddr,
     /// The path.
     pub path: String,
-    /// Requests a second, of all connections together.
+    /// The requests a second on all connections together.
     pub rate: f64,
-    /// They take turns: a connection asks one at a time.
+    /// The number of connections, which take turns. Each asks for one request at a time.
     pub connections: u32,
-    /// The first moment.
+    /// When the first request is due.
     pub start: Instant,
 }
 
 impl Pace {
-    /// The part of one of the connections, until `done` says of the next moment, by its number, that it is none any more.
-    /// `told` sees each answer.
+    /// Keeps the pace on one of the connections, until `done` returns true for the number of the
+    /// request that is due next. `told` gets each answer.
     pub fn keep(&self, index: u32, mut done: impl FnMut(u64) -> bool, mut told: impl FnMut(Answer<'_>)) -> Tally {
         let mut asker = Asker::new(self.address, &self.path);
         let mut tally = Tally::default();
@@ -46,23 +47,23 @@ impl Pace {
     }
 }
 
-/// What became of requests.
+/// Results of requests.
 #[derive(Default)]
 pub struct Tally {
-    /// How long each took that was answered, or failed. Sorted once merged.
+    /// How long each request took until it was answered or failed. Sorted after `merged`.
     pub micros: Vec<u64>,
     /// Answers that were not 2xx.
     pub not_ok: u64,
     /// Connections that were refused.
     pub refused: u64,
-    /// Connections that ended, or fell silent, instead of an answer.
+    /// Connections that ended or fell silent before an answer.
     pub broken: u64,
     /// Connections that were made.
     pub connections: u64,
 }
 
 impl Tally {
-    /// All of them in one.
+    /// Joins several tallies.
     pub fn merged(parts: impl IntoIterator<Item = Tally>) -> Tally {
         let mut all = Tally::default();
         for part in parts {
@@ -76,7 +77,7 @@ impl Tally {
         all
     }
 
-    /// Counts a request.
+    /// Adds a request, with how long it took and whether the answer was 2xx.
     pub fn add(&mut self, took: Duration, asked: io::Result<bool>) {
         self.micros.push(took.as_micros() as u64);
         match asked {
@@ -87,12 +88,12 @@ impl Tally {
         }
     }
 
-    /// Of the times, in microseconds.
+    /// Returns a quantile of the times, in microseconds.
     pub fn quantile(&self, share: f64) -> u64 {
         quantile(&self.micros, share)
     }
 
-    /// Members of a JSON object, the names with this before them.
+    /// Returns members of a JSON object, whose names begin with `prefix`.
     pub fn json(&self, prefix: &str) -> String {
         let counts = [
             ("requests", self.micros.len() as u64),
@@ -110,7 +111,7 @@ impl Tally {
     }
 }
 
-/// A client that keeps its connection for as long as it may, and makes another when it has to.
+/// A client that keeps its connection while the server does, and makes another when it has to.
 pub struct Asker {
     address: SocketAddr,
     request: Vec<u8>,
@@ -120,12 +121,12 @@ pub struct Asker {
 }
 
 impl Asker {
-    /// For one path. It connects when it asks.
+    /// Returns a client for one path, which connects at its first request.
     pub fn new(address: SocketAddr, path: &str) -> Asker {
         Asker { address, request: get(path), socket: None, buffer: vec![0; ANSWER_BYTES_MAX], connections: 0 }
     }
 
-    /// Asks, and waits for the answer. Whether that was a 2xx.
+    /// Asks, and waits for the answer. Returns whether that was a 2xx.
     pub fn ask(&mut self, told: &mut impl FnMut(Answer<'_>)) -> io::Result<bool> {
         let mut socket = match self.socket.take() {
             Some(socket) => socket,
@@ -142,13 +143,13 @@ impl Asker {
             let Some(answer) = parse(&self.buffer[..filled])? else { continue };
             let (ok, closes) = (answer.is_ok(), answer.closes);
             told(answer);
-            // After an error it is not kept either.
+            // After an error `socket` is dropped too.
             self.socket = (!closes).then_some(socket);
             return Ok(ok);
         }
     }
 
-    /// How many connections it has made.
+    /// Returns how many connections the client has made.
     pub fn connections(&self) -> u64 {
         self.connections
     }

@@ -1,15 +1,15 @@
-//! Chance that a seed decides: SplitMix64.
+//! Random numbers from a seed: SplitMix64.
 
-/// The same seed gives the same numbers.
+/// A generator: the same seed gives the same numbers.
 pub struct Random(u64);
 
 impl Random {
-    /// From a seed.
+    /// Returns a generator with a seed.
     pub fn new(seed: u64) -> Random {
         Random(seed)
     }
 
-    /// Any number.
+    /// Returns the next number.
     pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -17,12 +17,12 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// One of the numbers below this one, all as likely.
+    /// Returns one of the numbers below `end`, all equally likely.
     pub fn below(&mut self, end: usize) -> usize {
         (self.number() % end as u64) as usize
     }
 
-    /// Heads or tails.
+    /// Returns true or false, both equally likely.
     pub fn coin(&mut self) -> bool {
         self.below(2) == 0
     }

@@ -1,13 +1,15 @@
-//! Which thread of a server has a connection: the one whose epoll watches it. Linux tells, without the server's help.
+//! Which thread of a server has a connection: the one whose epoll watches it. Linux knows, without
+//! the server's help.
 //!
-//! `/proc/PID/fdinfo/EPOLL` lists the inodes that an epoll watches, and `/proc/net/tcp` the inode of each connection.
+//! `/proc/PID/fdinfo/EPOLL` lists the inodes that an epoll watches, and `/proc/net/tcp` the inode
+//! of each connection.
 
 use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 
-/// A number for each thread, by the client's address of each connection of this server.
+/// Returns a number for the thread of each connection to a server, by the client's address.
 pub fn by_client(pid: u32, server: SocketAddr) -> io::Result<HashMap<SocketAddr, usize>> {
     let epoll_of = watched(pid)?;
     let table = fs::read_to_string("/proc/net/tcp")?;
@@ -16,11 +18,11 @@ pub fn by_client(pid: u32, server: SocketAddr) -> io::Result<HashMap<SocketAddr,
     Ok(own.filter_map(|(_, client, inode)| Some((client, *epoll_of.get(&inode)?))).collect())
 }
 
-/// By inode, the epoll that watches it.
+/// Returns the number of the epoll that watches each inode.
 fn watched(pid: u32) -> io::Result<HashMap<u64, usize>> {
     let mut epoll_of = HashMap::new();
     for (index, entry) in fs::read_dir(format!("/proc/{pid}/fdinfo"))?.enumerate() {
-        // A descriptor may be closed meanwhile.
+        // The descriptor may have been closed meanwhile.
         let Ok(text) = fs::read_to_string(entry?.path()) else { continue };
         let inodes = text.lines().filter(|line| line.starts_with("tfd:")).filter_map(inode);
         epoll_of.extend(inodes.map(|inode| (inode, index)));
@@ -28,19 +30,19 @@ fn watched(pid: u32) -> io::Result<HashMap<u64, usize>> {
     Ok(epoll_of)
 }
 
-/// Of a line like `tfd: 8 events: 8000201d data: 5 pos:0 ino:1a2b sdev:8`.
+/// Returns the inode in a line like `tfd: 8 events: 8000201d data: 5 pos:0 ino:1a2b sdev:8`.
 fn inode(line: &str) -> Option<u64> {
     let hexadecimal = line.split_whitespace().find_map(|word| word.strip_prefix("ino:"))?;
     u64::from_str_radix(hexadecimal, 16).ok()
 }
 
-/// Local address, remote address and inode of a line of `/proc/net/tcp`.
+/// Returns the local address, the remote address and the inode in a line of `/proc/net/tcp`.
 fn connection(line: &str) -> Option<(SocketAddr, SocketAddr, u64)> {
     let words: Vec<&str> = line.split_whitespace().collect();
     Some((address(words.get(1)?)?, address(words.get(2)?)?, words.get(9)?.parse().ok()?))
 }
 
-/// Of words like `0100007F:1F90`: the address's bytes are as they lie in memory.
+/// Parses an address like `0100007F:1F90`, whose bytes are in the machine's order.
 fn address(words: &str) -> Option<SocketAddr> {
     let (ip, port) = words.split_once(':')?;
     let ip = Ipv4Addr::from(u32::from_str_radix(ip, 16).ok()?.to_ne_bytes());

@@ -1,4 +1,5 @@
-//! `native-hyper ADDRESS THREADS`: what one would write by hand with hyper and tokio, a runtime per core.
+//! `native-hyper ADDRESS THREADS`: a server as one would write it with hyper and tokio, a runtime
+//! per core.
 //!
 //! The routes are those of `native-mio`: `/hello`, `/hold/`, `/stop-all/`, `/waiting/`.
 
@@ -23,7 +24,7 @@ const BACKLOG: i32 = 4096;
 
 type Answer = Response<Full<Bytes>>;
 
-/// The requests that wait, on all threads.
+/// The requests that wait, of all threads.
 #[derive(Default)]
 struct Held {
     senders: Mutex<Vec<oneshot::Sender<()>>>,
@@ -90,7 +91,7 @@ async fn serve(listener: std::net::TcpListener, held: Arc<Held>) -> io::Result<(
         let held = Arc::clone(&held);
         tokio::spawn(async move {
             let service = service_fn(|request| answer(request, &held));
-            // A client that went away ends its own connection only.
+            // An error here means that the client left: only its connection ends.
             let _ = http1::Builder::new().pipeline_flush(true).serve_connection(TokioIo::new(socket), service).await;
         });
     }

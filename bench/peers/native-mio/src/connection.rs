@@ -1,4 +1,4 @@
-//! One client: its socket, and what a read or a write left over.
+//! The connection of one client: its socket, and what a read or a write left over.
 
 use std::io::{self, ErrorKind, Read, Write};
 
@@ -17,13 +17,14 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    /// For one thread.
+    /// Returns the buffers for one thread.
     pub fn new() -> Scratch {
         Scratch { input: vec![0; HEAD_BYTES_MAX].into(), output: Vec::with_capacity(HEAD_BYTES_MAX) }
     }
 }
 
-/// Bytes that could not be used at once.
+/// Bytes that are kept for later: a head that is not complete, or output without room in the
+/// socket.
 #[derive(Default)]
 struct Rest {
     input: Vec<u8>,
@@ -39,21 +40,21 @@ pub struct Connection {
 
 /// What becomes of a connection after an event.
 pub enum After {
-    /// It goes on.
+    /// The connection goes on.
     Open,
-    /// It goes on, and its request began to wait.
+    /// The connection goes on, and its request began to wait.
     Held,
-    /// It is over.
+    /// The connection is over.
     Closed,
 }
 
 impl Connection {
-    /// Of an accepted socket.
+    /// Returns the connection of an accepted socket.
     pub fn new(socket: TcpStream) -> Connection {
         Connection { socket, rest: None, held: false }
     }
 
-    /// The socket, to be registered.
+    /// Returns the socket, to be registered.
     pub fn socket(&mut self) -> &mut TcpStream {
         &mut self.socket
     }
@@ -80,14 +81,14 @@ impl Connection {
         self.write(&output)
     }
 
-    /// What is to be known when it ends.
+    /// Notes the end of the connection.
     pub fn closed(&self, shared: &Shared) {
         if self.held {
             shared.ended();
         }
     }
 
-    /// `false` when the client is gone.
+    /// Reads and answers. Returns false once the client has left.
     fn read(&mut self, scratch: &mut Scratch, shared: &Shared) -> io::Result<bool> {
         loop {
             let kept = self.take_input(&mut scratch.input);
@@ -107,14 +108,15 @@ impl Connection {
             let output = std::mem::take(&mut scratch.output);
             self.write(&output)?;
             scratch.output = output;
-            // A short read has emptied the socket: the next edge will tell.
+            // A short read has emptied the socket. The next edge reports further bytes.
             if filled < scratch.input.len() {
                 return Ok(true);
             }
         }
     }
 
-    /// Answers the requests of these bytes into `output`, and says how many bytes they were.
+    /// Writes the answers to the requests in `input` into `output`. Returns how many bytes the
+    /// requests had.
     fn serve(&mut self, input: &[u8], output: &mut Vec<u8>, shared: &Shared) -> io::Result<usize> {
         let mut used = 0;
         while used < input.len() && !self.held {
@@ -138,7 +140,7 @@ impl Connection {
         Ok(used)
     }
 
-    /// Puts back what an earlier read left, and says how much it is.
+    /// Moves what an earlier read left over into `buffer`. Returns its length.
     fn take_input(&mut self, buffer: &mut [u8]) -> usize {
         let Some(rest) = &mut self.rest else { return 0 };
         let kept = rest.input.len();

@@ -1,13 +1,15 @@
-//! `native-mio ADDRESS THREADS`: a server of bare mio and httparse, a thread per core, each with its own listener.
+//! `native-mio ADDRESS THREADS`: a server of bare mio and httparse, a thread per core, each with
+//! its own listener.
 //!
-//! It is the floor: nobody can hold a request in less, or answer one sooner, without leaving the sockets API.
+//! It is the floor: without leaving the sockets API, no server can hold a request in much less
+//! memory, or answer it with much less CPU.
 //!
 //! | route | answer |
 //! |---|---|
 //! | `/hello` | `hello world` |
 //! | `/hold/` | waits for `/stop-all/`, then `done` |
-//! | `/stop-all/` | wakes all, on every thread, and says how many |
-//! | `/waiting/` | how many wait |
+//! | `/stop-all/` | wakes all, on every thread; their number |
+//! | `/waiting/` | the number of waiting requests |
 
 mod connection;
 mod shared;

@@ -1,4 +1,4 @@
-//! One thread: its listener, its connections, its poll.
+//! A worker: one thread with its listener, its connections and its poll.
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -22,13 +22,14 @@ pub struct Worker {
     listener: TcpListener,
     connections: Vec<Option<Connection>>,
     free: Vec<usize>,
-    /// Slots whose request began to wait since the last release. One that has ended in between is skipped then.
+    /// Slots whose request began to wait since the last release. Those that have ended meanwhile
+    /// are skipped then.
     held: Vec<u32>,
     scratch: Scratch,
 }
 
 impl Worker {
-    /// Listens, beside the other workers.
+    /// Listens on an address that all workers share.
     pub fn bind(address: SocketAddr) -> io::Result<(Worker, Inbox)> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
         socket.set_reuse_address(true)?;

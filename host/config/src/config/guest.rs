@@ -24,30 +24,33 @@ snow_core::declare_settings! {
         pub settles: Option<Globs>, live;
         /// Whether the guest may settle with a `response` what another guest waits for.
         pub responds: Option<bool>, live;
-        /// Pendings of this guest. More are refused. Unless set, `guest_pendings_max` of the limits.
+        /// Pendings of this guest. More are refused. Unless set, `guest_pendings_max` of the
+        /// limits.
         pub pendings_max: Option<usize>, live, in 0..=SLOTS_MAX, at_most pendings_max;
-        /// The prefix of the paths that reach the guest, such as /shop: as it is sent, without a slash at its end. The
-        /// guest's routes match what follows.
+        /// The prefix of the paths that reach the guest, such as /shop: as it is sent, without a
+        /// slash at its end. The guest's routes match what follows.
         pub mount: Option<String>, live, as Option<Mount>;
-        /// Bytes of the linear memory of an instance. Unless set, `call_memory_bytes_max` of the limits, which it can't
-        /// exceed.
+        /// Bytes of the linear memory of an instance. Unless set, `call_memory_bytes_max` of the
+        /// limits, which it can't exceed.
         pub memory_bytes_max: Option<usize>, live, in PAGE_BYTES..=BYTES_MAX, at_most call_memory_bytes_max;
-        /// How long one call of the guest may run, without the time in which other calls run. Unless set,
-        /// `call_running_ms_max` of the limits.
+        /// How long one call of the guest may run, without the time in which other calls run.
+        /// Unless set, `call_running_ms_max` of the limits.
         pub running_ms_max: Option<u32>, live, in 1..=RUNNING_MS_MAX;
-        /// Bytes of the content of one request to the guest. More is a 413. Unless set, `body_bytes_max` of the limits,
-        /// which it can't exceed.
+        /// Bytes of the content of one request to the guest. More is a 413. Unless set,
+        /// `body_bytes_max` of the limits, which it can't exceed.
         pub body_bytes_max: Option<u64>, live, in 0..=BYTES_MAX, at_most body_bytes_max;
-        /// Calls of the guest, in the whole process, that have an instance at one time. Unless set, only the limits of
-        /// all calls apply.
+        /// Calls of the guest, in the whole process, that have an instance at one time. Unless set,
+        /// only the limits of all calls apply.
         pub calls_max: Option<u32>, live, in 1..=CALLS_MAX;
-        /// Whether each call has a fresh instance, or one instance serves up to so many calls, one after another.
+        /// Whether each call has a fresh instance, or one instance serves up to so many calls, one
+        /// after another.
         pub instances: Option<Instances>, live;
-        /// The command that builds the guest, and its arguments, each a string. It runs in the folder of the guest's
-        /// source, and writes to the path in $SNOW_GUEST_OUT, or leaves NAME.wasm in that folder. Unless set, the usual
-        /// command of the source's language.
+        /// The command that builds the guest, and its arguments, each a string. It runs in the
+        /// folder of the guest's source, and writes to the path in $SNOW_GUEST_OUT, or leaves
+        /// NAME.wasm in that folder. Unless set, the usual command of the source's language.
         pub build: Option<Vec<String>>, live, as Option<Command>;
-        /// When a new version of the guest is rolled back. Unless set, the file's `rollback` for all guests.
+        /// When a new version of the guest is rolled back. Unless set, the file's `rollback` for
+        /// all guests.
         pub rollback: Option<Rollback>, live;
     }
 }
@@ -58,8 +61,8 @@ pub struct Mount;
 pub struct Command;
 
 impl GuestConfig {
-    /// Returns whether it grants or withholds anything. If one guest's table does, every guest may do only what its own
-    /// table grants.
+    /// Returns whether it grants or withholds anything. If one guest's table does, every guest may
+    /// do only what its own table grants.
     pub fn has_grants(&self) -> bool {
         self.keys.is_some() || self.settles.is_some() || self.responds.is_some()
     }

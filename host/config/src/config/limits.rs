@@ -8,8 +8,8 @@ use snow_http::HttpLimits;
 pub(super) const SLOTS_MAX: u64 = 1 << 30;
 /// A page of WebAssembly memory.
 pub(super) const PAGE_BYTES: u64 = 65_536;
-/// The most calls that a worker may start: the pool of instances reserves 8 GiB of address space for each, of the 128 TiB
-/// that a process has.
+/// The most calls that a worker may start: the pool of instances reserves 8 GiB of address space
+/// for each, of the 128 TiB that a process has.
 const CALLS_STARTED_MAX: u64 = 1_024;
 /// The most calls that may be parked, for which the pool reserves address space too.
 const CALLS_PARKED_MAX: u64 = 4_096;
@@ -19,10 +19,12 @@ const COMPILER_BYTES_MIN: u64 = 256 << 20;
 const DISK_BYTES_MAX: u64 = 1 << 40;
 
 snow_core::declare_settings! {
-    /// The limits of the host. Those whose name begins with `worker_` apply to each worker by itself.
+    /// The limits of the host. Those whose name begins with `worker_` apply to each worker by
+    /// itself.
     ///
-    /// A range includes 0 where having nothing at all is a sensible choice. The settings that need a restart belong to
-    /// what is made once, at the start: the pool of instances, the table of pendings, the log's queue, the metrics' table.
+    /// A range includes 0 where having nothing at all is a sensible choice. The settings that need
+    /// a restart belong to what is made once, at the start: the pool of instances, the table of
+    /// pendings, the log's queue, the metrics' table.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct Limits {
         parts {
@@ -33,12 +35,12 @@ snow_core::declare_settings! {
         pub worker_connections_max: usize = 1 << 20, live, in 1..=SLOTS_MAX;
         /// Calls of a worker that have an instance at one time, besides parked ones.
         pub worker_calls_started_max: u32 = 8, restart, in 1..=CALLS_STARTED_MAX;
-        /// Calls of the process that wait in place, each with its instance, besides the started ones. Each worker gets an
-        /// equal share.
+        /// Calls of the process that wait in place, each with its instance, besides the started
+        /// ones. Each worker gets an equal share.
         pub calls_parked_max: u32 = 256, restart, in 1..=CALLS_PARKED_MAX;
-        /// New requests of a worker that wait until a call may start: so many for quick routes, and so many for slow
-        /// ones. More are answered 503. When a route turns out to be slow, its waiting requests move to the slow ones,
-        /// of which there may be twice as many then.
+        /// New requests of a worker that wait until a call may start: so many for quick routes, and
+        /// so many for slow ones. More are answered 503. When a route turns out to be slow, its
+        /// waiting requests move to the slow ones, of which there may be twice as many then.
         pub worker_calls_queued_max: usize = 1_024, live, in 1..=SLOTS_MAX;
         /// Suspended requests of a worker. More suspensions are answered 503.
         pub worker_suspensions_max: usize = 1 << 20, live, in 0..=SLOTS_MAX;
@@ -58,7 +60,8 @@ snow_core::declare_settings! {
         pub guest_pendings_max: usize = 4 << 20, live, in 0..=SLOTS_MAX, at_most pendings_max;
         /// Bytes of a pending's key.
         pub key_bytes_max: usize = 256, live, in 1..=65_536;
-        /// Bytes that a pending is settled with: of a value, or of a response's body and header fields.
+        /// Bytes that a pending is settled with: of a value, or of a response's body and header
+        /// fields.
         pub settlement_bytes_max: usize = 1 << 20, live, in 0..=BYTES_MAX;
         /// Bytes of the opaque state of a suspension.
         pub state_bytes_max: usize = 65_536, live, in 0..=BYTES_MAX;
@@ -78,20 +81,22 @@ snow_core::declare_settings! {
         pub guests_max: usize = 1_000, live, in 1..=OWNERS_MAX as u64 - 1;
         /// Routes of a guest.
         pub guest_routes_max: usize = 1_000, live, in 1..=65_536;
-        /// Versions of one guest that are kept, with the one that serves, for the requests that they hold. When there
-        /// would be more, the requests that the oldest one holds are answered 503.
+        /// Versions of one guest that are kept, with the one that serves, for the requests that
+        /// they hold. When there would be more, the requests that the oldest one holds are answered
+        /// 503.
         pub versions_max: usize = 4, live, in 2..=64;
-        /// Processor time that compiling a guest may take, rounded to seconds. It may take ten times as long on the
-        /// clock, since a compiler has the lowest priority.
+        /// Processor time that compiling a guest may take, rounded to seconds. It may take ten
+        /// times as long on the clock, since a compiler has the lowest priority.
         pub compile_ms_max: u32 = 120_000, live, in 1..=MS_MAX;
         /// Memory that compiling a guest may take, as address space.
         pub compile_bytes_max: u64 = 4 << 30, live, in COMPILER_BYTES_MIN..=DISK_BYTES_MAX;
         /// How long a program that builds guests from their sources may run.
         pub build_ms_max: u32 = 600_000, live, in 1..=MS_MAX;
-        /// Bytes of compiled code on disk. The least recently used is removed first; what is in use stays.
+        /// Bytes of compiled code on disk. The least recently used is removed first; what is in use
+        /// stays.
         pub cache_bytes_max: u64 = 1 << 30, live, in 0..=DISK_BYTES_MAX;
-        /// Routes that have metrics by themselves. The requests of further routes are counted together, for as long as
-        /// the process lives.
+        /// Routes that have metrics by themselves. The requests of further routes are counted
+        /// together, for as long as the process lives.
         pub metrics_routes_max: usize = 10_000, restart, in 0..=SLOTS_MAX;
     }
 }

@@ -1,4 +1,5 @@
-//! How a server is started, besides its limits: where it listens, with how many threads, what it logs.
+//! How a server is started, besides its limits: where it listens, with how many threads, what it
+//! logs.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -17,7 +18,8 @@ snow_core::declare_settings! {
     /// How a server is started, besides its limits.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct ServerConfig {
-        /// Where to listen: ADDRESS:PORT (port 0 takes a free one), fd:N for a socket left open by a parent, or a list.
+        /// Where to listen: ADDRESS:PORT (port 0 takes a free one), fd:N for a socket left open by
+        /// a parent, or a list.
         pub listen: Vec<Listen> = vec![Listen::Address(SocketAddr::from(([127, 0, 0, 1], 8080)))], restart;
         /// Threads that serve. Unless set, one for each core.
         pub workers: u16 = one_for_each_core(), restart, in 1..=WORKERS_MAX.into();
@@ -29,9 +31,11 @@ snow_core::declare_settings! {
         pub admin: Option<AdminListen>, restart, as Admin;
         /// Whether the folder is watched, so that guests and this file take effect as they change.
         pub watch: bool = true, restart;
-        /// Whether the server refuses to start when a guest can't be loaded, or two guests claim the same pattern.
+        /// Whether the server refuses to start when a guest can't be loaded, or two guests claim
+        /// the same pattern.
         pub strict: bool, restart;
-        /// Where compiled guests are kept: a folder, true for the user's own cache, or false for nowhere.
+        /// Where compiled guests are kept: a folder, true for the user's own cache, or false for
+        /// nowhere.
         pub cache: Cache, restart;
     }
 }
@@ -43,7 +47,8 @@ fn one_for_each_core() -> u16 {
     thread::available_parallelism().map_or(1, |cores| cores.get().min(WORKERS_MAX.into()) as u16)
 }
 
-/// The values of a [`ServerConfig`] that the command line gives. They win over the manifest, also when it changes later.
+/// The values of a [`ServerConfig`] that the command line gives. They win over the manifest, also
+/// when it changes later.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Overrides {
     /// Every `--listen`.
@@ -81,7 +86,10 @@ impl Overrides {
             (put(&self.strict, &mut server.strict), "strict", "--strict"),
             (put(&self.cache, &mut server.cache), "cache", cache_flag),
         ];
-        all.into_iter().filter(|(is_given, ..)| *is_given).map(|(_, name, flag)| (name, flag)).collect()
+        all.into_iter()
+            .filter(|(is_given, ..)| *is_given)
+            .map(|(_, name, flag)| (name, flag))
+            .collect()
     }
 }
 
@@ -134,13 +142,17 @@ impl FromStr for AdminListen {
 
     fn from_str(text: &str) -> Result<AdminListen, String> {
         match text.strip_prefix("unix:") {
-            Some(path) if (1..=SOCKET_PATH_BYTES_MAX).contains(&path.len()) && !path.contains('\0') => {
+            Some(path)
+                if (1..=SOCKET_PATH_BYTES_MAX).contains(&path.len()) && !path.contains('\0') =>
+            {
                 Ok(AdminListen::Unix(path.into()))
             }
             Some(_) => Err(format!("unix: takes a path of 1 to {SOCKET_PATH_BYTES_MAX} bytes")),
             None => {
                 let address = text.parse().map(AdminListen::Address);
-                address.map_err(|_| "it takes ADDRESS:PORT, as in 127.0.0.1:9090, or unix:/path/to.sock".into())
+                address.map_err(|_| {
+                    "it takes ADDRESS:PORT, as in 127.0.0.1:9090, or unix:/path/to.sock".into()
+                })
             }
         }
     }
@@ -183,7 +195,8 @@ impl FromStr for LogFormat {
 
     fn from_str(name: &str) -> Result<LogFormat, String> {
         let found = LogFormat::ALL.into_iter().find(|format| format.name() == name);
-        found.ok_or_else(|| format!("it takes {}", LogFormat::ALL.map(LogFormat::name).join(" or ")))
+        found
+            .ok_or_else(|| format!("it takes {}", LogFormat::ALL.map(LogFormat::name).join(" or ")))
     }
 }
 
@@ -218,7 +231,10 @@ mod tests {
             assert!(bad.parse::<Listen>().is_err(), "{bad}");
         }
         for good in ["127.0.0.1:0", "[::1]:80", "fd:3"] {
-            assert_eq!(good.parse::<Listen>().map(|listen| listen.to_string()), Ok(good.to_owned()));
+            assert_eq!(
+                good.parse::<Listen>().map(|listen| listen.to_string()),
+                Ok(good.to_owned())
+            );
         }
     }
 
@@ -226,9 +242,14 @@ mod tests {
     fn admin_takes_addresses_and_unix_sockets() {
         let longest = format!("unix:/{}", "a".repeat(SOCKET_PATH_BYTES_MAX - 1));
         for good in ["127.0.0.1:9090", "[::1]:0", "unix:/run/snow.sock", &longest] {
-            assert_eq!(good.parse::<AdminListen>().map(|listen| listen.to_string()), Ok(good.to_owned()));
+            assert_eq!(
+                good.parse::<AdminListen>().map(|listen| listen.to_string()),
+                Ok(good.to_owned())
+            );
         }
-        for bad in ["", "9090", "fd:3", "unix:", "/run/snow.sock", "unix:a\0b", &format!("{longest}a")] {
+        for bad in
+            ["", "9090", "fd:3", "unix:", "/run/snow.sock", "unix:a\0b", &format!("{longest}a")]
+        {
             assert!(bad.parse::<AdminListen>().is_err(), "{bad:?}");
         }
     }
@@ -248,8 +269,20 @@ mod tests {
             strict: None,
             cache: Some(Cache::Off),
         };
-        let flags: Vec<&str> = overrides.apply(&mut server).into_iter().map(|(_, flag)| flag).collect();
-        assert_eq!(flags, ["--listen", "--workers", "--no-access-log", "--log", "--admin", "--no-watch", "--no-cache"]);
+        let flags: Vec<&str> =
+            overrides.apply(&mut server).into_iter().map(|(_, flag)| flag).collect();
+        assert_eq!(
+            flags,
+            [
+                "--listen",
+                "--workers",
+                "--no-access-log",
+                "--log",
+                "--admin",
+                "--no-watch",
+                "--no-cache"
+            ]
+        );
         let expected = ServerConfig {
             listen: vec![Listen::Inherited(3)],
             workers: 7,

@@ -29,7 +29,10 @@ pub(super) fn fit<T>(keys: &Keys<T>, of: &mut T, limits: &Limits) {
 }
 
 /// Returns the keys that have a bound, with its name and value.
-fn bounded<'k, T>(keys: &'k Keys<T>, limits: &Limits) -> impl Iterator<Item = (&'k dyn Key<T>, &'static str, u64)> {
+fn bounded<'k, T>(
+    keys: &'k Keys<T>,
+    limits: &Limits,
+) -> impl Iterator<Item = (&'k dyn Key<T>, &'static str, u64)> {
     keys.iter().filter_map(|key| {
         let bound = key.about().at_most?;
         let most = tables::limit(bound).json(limits).as_u64()?;

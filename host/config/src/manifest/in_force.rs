@@ -1,4 +1,5 @@
-//! Prints the values that are in force, and where each is from: as a file that could be saved, and for machines.
+//! Prints the values that are in force, and where each is from: as a file that could be saved, and
+//! for machines.
 
 use std::fmt::Write as _;
 
@@ -31,13 +32,15 @@ impl Origins {
     }
 }
 
-/// Returns the text of a manifest that means the same. Each line ends in a comment with the origin of its value. Defaults
-/// are comments as a whole, with the value that applies.
+/// Returns the text of a manifest that means the same. Each line ends in a comment with the origin
+/// of its value. Defaults are comments as a whole, with the value that applies.
 pub fn as_toml(manifest: &Manifest, origins: &Origins) -> String {
     let mut text = String::new();
     for (table, values) in every_table(manifest, origins) {
         if !table.is_empty() {
-            let name = table.strip_prefix("guest.").map_or(table.clone(), |name| format!("guest.{}", key(name)));
+            let name = table
+                .strip_prefix("guest.")
+                .map_or(table.clone(), |name| format!("guest.{}", key(name)));
             let _ = writeln!(text, "{}[{name}]", if text.is_empty() { "" } else { "\n" });
         }
         for (name, json, origin) in values {
@@ -50,13 +53,16 @@ pub fn as_toml(manifest: &Manifest, origins: &Origins) -> String {
     text
 }
 
-/// Returns the values for machines: `{ "server": { "workers": { "value": 2, "source": "--workers" } } }`, and so on. The
-/// `source` of a default is `default`; a value that is not set is null.
+/// Returns the values for machines: `{ "server": { "workers": { "value": 2, "source": "--workers" }
+/// } }`, and so on. The `source` of a default is `default`; a value that is not set is null.
 pub fn as_json(manifest: &Manifest, origins: &Origins) -> Json {
     let (mut all, mut guests) = (Map::new(), Map::new());
     for (table, values) in every_table(manifest, origins) {
         let of_table = values.into_iter().map(|(name, value, origin)| {
-            (name.to_owned(), json!({ "value": value, "source": origin.as_deref().unwrap_or("default") }))
+            (
+                name.to_owned(),
+                json!({ "value": value, "source": origin.as_deref().unwrap_or("default") }),
+            )
         });
         match table.strip_prefix("guest.") {
             Some(guest) => drop(guests.insert(guest.to_owned(), of_table.collect())),
@@ -71,7 +77,8 @@ pub fn as_json(manifest: &Manifest, origins: &Origins) -> Json {
 /// The keys of a table, each with its value and its origin.
 type Values = Vec<(&'static str, Json, Option<String>)>;
 
-/// Returns every table with its name, in the order of the file. The name of the file itself is empty.
+/// Returns every table with its name, in the order of the file. The name of the file itself is
+/// empty.
 fn every_table(manifest: &Manifest, origins: &Origins) -> Vec<(String, Values)> {
     let mut all = vec![
         values("", &FILE, manifest, origins),
@@ -89,7 +96,8 @@ fn values<T>(table: &str, keys: &Keys<T>, of: &T, origins: &Origins) -> (String,
     (table.to_owned(), values.map(|(name, json)| (name, json, origins.of(table, name))).collect())
 }
 
-/// Returns the settings that apply to a guest: those that were decided about it, and the common ones for the rest.
+/// Returns the settings that apply to a guest: those that were decided about it, and the common
+/// ones for the rest.
 fn applied(config: &GuestConfig, manifest: &Manifest) -> GuestConfig {
     let limits = &manifest.limits;
     let has_grants = manifest.guests.values().any(GuestConfig::has_grants);
@@ -116,7 +124,8 @@ fn value(json: &Json) -> String {
     match json {
         Json::Array(values) => format!("[{}]", all(values.iter().map(value).collect())),
         Json::Object(fields) => {
-            let fields = fields.iter().map(|(name, json)| format!("{} = {}", key(name), value(json)));
+            let fields =
+                fields.iter().map(|(name, json)| format!("{} = {}", key(name), value(json)));
             format!("{{ {} }}", all(fields.collect()))
         }
         _ => json.to_string().replace('\u{7f}', "\\u007f"),
@@ -126,7 +135,11 @@ fn value(json: &Json) -> String {
 /// Writes a key in TOML: in quotes if it needs them.
 fn key(name: &str) -> String {
     let is_bare = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
-    if !name.is_empty() && name.bytes().all(is_bare) { name.to_owned() } else { value(&json!(name)) }
+    if !name.is_empty() && name.bytes().all(is_bare) {
+        name.to_owned()
+    } else {
+        value(&json!(name))
+    }
 }
 
 #[cfg(test)]
@@ -152,11 +165,18 @@ mod tests {
         for overrides in [Overrides::default(), overrides] {
             let (manifest, origins) = both(&overrides);
             let text = as_toml(&manifest, &origins);
-            assert_eq!(parse(&text, "printed").unwrap_or_else(|error| panic!("{error}\n{text}")), manifest, "{text}");
+            assert_eq!(
+                parse(&text, "printed").unwrap_or_else(|error| panic!("{error}\n{text}")),
+                manifest,
+                "{text}"
+            );
         }
         let all_defaults = as_toml(&Manifest::default(), &Origins::default());
         assert_eq!(parse(&all_defaults, "printed").unwrap(), Manifest::default());
-        assert!(all_defaults.lines().all(|line| line.is_empty() || line.starts_with(['#', '['])), "{all_defaults}");
+        assert!(
+            all_defaults.lines().all(|line| line.is_empty() || line.starts_with(['#', '['])),
+            "{all_defaults}"
+        );
     }
 
     /// When all comments are made lines, the file means the same.
@@ -166,26 +186,40 @@ mod tests {
         let text = as_toml(&manifest, &origins);
         let lines = text.lines().filter(|line| !line.contains("(not set)"));
         let all: Vec<&str> = lines.map(|line| line.strip_prefix("# ").unwrap_or(line)).collect();
-        let written = parse(&all.join("\n"), "all").unwrap_or_else(|error| panic!("{error}\n{text}"));
+        let written =
+            parse(&all.join("\n"), "all").unwrap_or_else(|error| panic!("{error}\n{text}"));
         assert_eq!((&written.server, &written.limits), (&manifest.server, &manifest.limits));
         let shop = &written.guests["shop"];
-        assert_eq!((shop.pendings_max, shop.running_ms_max, shop.responds), (Some(9), Some(10_000), Some(false)));
+        assert_eq!(
+            (shop.pendings_max, shop.running_ms_max, shop.responds),
+            (Some(9), Some(10_000), Some(false))
+        );
         assert_eq!(written.guests["x.y z"].rollback, Some(manifest.rollback));
-        assert_eq!(written.guests["x.y z"].keys, Some(Globs::default()), "shop has grants, so it has none");
+        assert_eq!(
+            written.guests["x.y z"].keys,
+            Some(Globs::default()),
+            "shop has grants, so it has none"
+        );
     }
 
     #[test]
     fn each_line_says_where_it_is_from() {
         let (manifest, origins) = both(&Overrides { workers: Some(7), ..Overrides::default() });
         let text = as_toml(&manifest, &origins);
-        let line = |begin: &str| text.lines().find(|line| line.starts_with(begin)).unwrap_or_else(|| panic!("{text}"));
+        let line = |begin: &str| {
+            text.lines().find(|line| line.starts_with(begin)).unwrap_or_else(|| panic!("{text}"))
+        };
         assert!(line("workers = 7 ").ends_with("  # --workers"));
         assert!(line("listen = [\"127.0.0.1:1\", \"fd:3\"] ").ends_with("  # snow.toml:3"));
         assert!(line("rollback = { calls = 20, traps = 1 } ").ends_with("  # snow.toml:1"));
         assert!(line("# log = \"text\" ").ends_with("  # default"));
-        assert!(line("# guest_pendings_max = 9 ").ends_with("  # default"), "it follows pendings_max");
         assert!(
-            line("[guest.\"x.y z\"]") == "[guest.\"x.y z\"]" && line("# calls_max = (not set)").ends_with("default")
+            line("# guest_pendings_max = 9 ").ends_with("  # default"),
+            "it follows pendings_max"
+        );
+        assert!(
+            line("[guest.\"x.y z\"]") == "[guest.\"x.y z\"]"
+                && line("# calls_max = (not set)").ends_with("default")
         );
     }
 
@@ -194,9 +228,15 @@ mod tests {
         let (manifest, origins) = both(&Overrides { workers: Some(7), ..Overrides::default() });
         let all = as_json(&manifest, &origins);
         assert_eq!(all["server"]["workers"], json!({ "value": 7, "source": "--workers" }));
-        assert_eq!(all["rollback"], json!({ "value": { "traps": 1, "calls": 20 }, "source": "snow.toml:1" }));
+        assert_eq!(
+            all["rollback"],
+            json!({ "value": { "traps": 1, "calls": 20 }, "source": "snow.toml:1" })
+        );
         assert_eq!(all["limits"]["drain_ms"], json!({ "value": 1, "source": "snow.toml:7" }));
-        assert_eq!(all["guest"]["shop"]["mount"], json!({ "value": "/shop", "source": "snow.toml:11" }));
+        assert_eq!(
+            all["guest"]["shop"]["mount"],
+            json!({ "value": "/shop", "source": "snow.toml:11" })
+        );
         assert_eq!(all["guest"]["x.y z"]["mount"], json!({ "value": null, "source": "default" }));
     }
 }

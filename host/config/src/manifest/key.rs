@@ -12,7 +12,8 @@ pub(super) trait Key<T>: Send + Sync {
     /// Returns its name and all else that is declared.
     fn about(&self) -> &About;
 
-    /// Reads a value into its field. Returns whether the value can be read; if it can't, the reader has the reasons.
+    /// Reads a value into its field. Returns whether the value can be read; if it can't, the reader
+    /// has the reasons.
     fn read(&self, reader: &mut Reader<'_>, value: &Toml<'_>, into: &mut T) -> bool;
 
     /// Returns the JSON Schema of its values.
@@ -110,7 +111,13 @@ pub(super) fn names<T>(keys: &Keys<T>) -> impl Iterator<Item = &'static str> {
 }
 
 /// Reads the table `[place]` into a value; fields that are not written stay as they are.
-pub(super) fn read<T>(reader: &mut Reader<'_>, place: &str, table: &DeTable<'_>, keys: &Keys<T>, into: &mut T) {
+pub(super) fn read<T>(
+    reader: &mut Reader<'_>,
+    place: &str,
+    table: &DeTable<'_>,
+    keys: &Keys<T>,
+    into: &mut T,
+) {
     for (written, value) in table {
         match find(keys, written.get_ref()) {
             Some(key) => read_one(reader, place, value, key, into),
@@ -120,7 +127,13 @@ pub(super) fn read<T>(reader: &mut Reader<'_>, place: &str, table: &DeTable<'_>,
 }
 
 /// Reads the value of one key, and remembers where it stands.
-pub(super) fn read_one<T>(reader: &mut Reader<'_>, place: &str, value: &Toml<'_>, key: &dyn Key<T>, into: &mut T) {
+pub(super) fn read_one<T>(
+    reader: &mut Reader<'_>,
+    place: &str,
+    value: &Toml<'_>,
+    key: &dyn Key<T>,
+    into: &mut T,
+) {
     if key.read(reader, value, into) {
         reader.wrote(place, key.about().name, value.span());
     }

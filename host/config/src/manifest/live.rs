@@ -1,4 +1,5 @@
-//! A manifest that changes while the server runs: which settings take effect, and which wait for the next start.
+//! A manifest that changes while the server runs: which settings take effect, and which wait for
+//! the next start.
 
 use std::fmt::Display;
 
@@ -7,15 +8,21 @@ use super::key::Keys;
 use super::tables::{self, GUEST, LIMITS, SERVER};
 use super::{FILE_NAME, Manifest};
 
-/// Returns a line for the log for each setting of a new manifest that can't take effect while the server runs with the
-/// old one. The overrides of the command line must be applied to both.
+/// Returns a line for the log for each setting of a new manifest that can't take effect while the
+/// server runs with the old one. The overrides of the command line must be applied to both.
 pub fn restart_only(old: &Manifest, new: &Manifest) -> Vec<String> {
     let mut lines = waiting(&SERVER, &old.server, &new.server);
     lines.extend(waiting(&LIMITS, &old.limits, &new.limits));
     for (guest, config) in &new.guests {
-        for Exceeding { name, value, bound, most } in bounds::exceeding(&GUEST, config, &old.limits) {
+        for Exceeding { name, value, bound, most } in bounds::exceeding(&GUEST, config, &old.limits)
+        {
             if !tables::limit(bound).about().is_live {
-                lines.push(line(&format!("{name}` of `[guest.{guest}]"), &value, "until then", &most));
+                lines.push(line(
+                    &format!("{name}` of `[guest.{guest}]"),
+                    &value,
+                    "until then",
+                    &most,
+                ));
             }
         }
     }
@@ -26,7 +33,10 @@ pub fn restart_only(old: &Manifest, new: &Manifest) -> Vec<String> {
 fn waiting<T>(keys: &Keys<T>, old: &T, new: &T) -> Vec<String> {
     let keys = keys.iter().filter(|key| !key.about().is_live);
     let values = keys.map(|key| (key.about().name, key.json(old), key.json(new)));
-    values.filter(|(_, old, new)| old != new).map(|(name, old, new)| line(name, &new, "now", &old)).collect()
+    values
+        .filter(|(_, old, new)| old != new)
+        .map(|(name, old, new)| line(name, &new, "now", &old))
+        .collect()
 }
 
 fn line(name: &str, new: &dyn Display, when: &str, old: &dyn Display) -> String {
@@ -34,8 +44,9 @@ fn line(name: &str, new: &dyn Display, when: &str, old: &dyn Display) -> String 
 }
 
 impl Manifest {
-    /// Returns this manifest as far as it can take effect while the server runs with another: the settings that
-    /// [`restart_only`] reports stay as they are in `running`, and guests' own limits are lowered to fit in.
+    /// Returns this manifest as far as it can take effect while the server runs with another: the
+    /// settings that [`restart_only`] reports stay as they are in `running`, and guests' own limits
+    /// are lowered to fit in.
     pub fn live(&self, running: &Manifest) -> Manifest {
         let mut live = self.clone();
         keep(&SERVER, &running.server, &mut live.server);
@@ -81,7 +92,11 @@ mod tests {
         ];
         assert_eq!(restart_only(&old, &new), lines);
         assert_eq!(restart_only(&new, &new), [""; 0]);
-        assert_eq!(restart_only(&old, &new.live(&old)), [""; 0], "what takes effect has nothing to wait for");
+        assert_eq!(
+            restart_only(&old, &new.live(&old)),
+            [""; 0],
+            "what takes effect has nothing to wait for"
+        );
     }
 
     #[test]
@@ -93,11 +108,17 @@ mod tests {
              [guest.a]\nmemory_bytes_max = 100000000\npendings_max = 500\nbody_bytes_max = 9\nmount = '/a'\n",
         );
         let live = new.live(&old);
-        assert_eq!((live.server.workers, live.server.access_log, live.limits.drain_ms), (2, false, 1));
+        assert_eq!(
+            (live.server.workers, live.server.access_log, live.limits.drain_ms),
+            (2, false, 1)
+        );
         assert_eq!((live.limits.pendings_max, live.limits.guest_pendings_max), (100, 100));
         assert_eq!(live.rollback, new.rollback);
         let a = &live.guests["a"];
-        assert_eq!((a.memory_bytes_max, a.pendings_max, a.body_bytes_max), (Some(64 << 20), Some(100), Some(9)));
+        assert_eq!(
+            (a.memory_bytes_max, a.pendings_max, a.body_bytes_max),
+            (Some(64 << 20), Some(100), Some(9))
+        );
         assert!(a.mount == new.guests["a"].mount && live.guests.len() == 1);
         assert_eq!(old.live(&old), old);
     }
@@ -108,7 +129,12 @@ mod tests {
             let (running, mut new) = (Manifest::default(), Manifest::default());
             key.cut(&mut new.limits, 1);
             keep(&LIMITS, &running.limits, &mut new.limits);
-            assert_eq!(new.limits == Limits::default(), !key.about().is_live, "{}", key.about().name);
+            assert_eq!(
+                new.limits == Limits::default(),
+                !key.about().is_live,
+                "{}",
+                key.about().name
+            );
         }
     }
 }

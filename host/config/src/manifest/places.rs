@@ -14,8 +14,8 @@ struct Place {
 }
 
 impl Places {
-    /// Returns the line of a key's value, from 1. The table is `server`, `limits`, `guest.NAME`, or empty for the file
-    /// itself.
+    /// Returns the line of a key's value, from 1. The table is `server`, `limits`, `guest.NAME`, or
+    /// empty for the file itself.
     pub fn line(&self, table: &str, key: &'static str) -> Option<usize> {
         self.0.get(&(table.to_owned(), key)).map(|place| place.line)
     }

@@ -53,7 +53,8 @@ impl<'t> Reader<'t> {
     /// Reports a problem with these bytes of the text.
     pub fn problem(&mut self, span: ops::Range<usize>, message: String) {
         let (line, column) = self.place(&span);
-        self.problems.push((span.start, Problem { file: self.file.to_owned(), line, column, message }));
+        self.problems
+            .push((span.start, Problem { file: self.file.to_owned(), line, column, message }));
     }
 
     /// Reports a value whose type is not the wanted one.
@@ -63,7 +64,12 @@ impl<'t> Reader<'t> {
     }
 
     /// Reports a key that does not exist in this place.
-    pub fn unknown<'n>(&mut self, place: &str, key: &Spanned<DeString<'_>>, names: impl IntoIterator<Item = &'n str>) {
+    pub fn unknown<'n>(
+        &mut self,
+        place: &str,
+        key: &Spanned<DeString<'_>>,
+        names: impl IntoIterator<Item = &'n str>,
+    ) {
         let names: Vec<&str> = names.into_iter().collect();
         let name = key.get_ref();
         let help = match suggestion(name, names.iter().copied()) {
@@ -98,22 +104,33 @@ impl<'t> Reader<'t> {
             self.wrong_type(name, "an integer", value);
             return None;
         };
-        let parsed = u64::from_str_radix(integer.as_str(), integer.radix()).ok().filter(|value| range.contains(value));
+        let parsed = u64::from_str_radix(integer.as_str(), integer.radix())
+            .ok()
+            .filter(|value| range.contains(value));
         if parsed.is_none() {
-            let message = format!("`{name}` may be {} to {}, not {integer}", range.start(), range.end());
+            let message =
+                format!("`{name}` may be {} to {}, not {integer}", range.start(), range.end());
             self.problem(value.span(), message);
         }
         parsed
     }
 
     /// Reads a text of at most so many bytes.
-    pub fn text<'v>(&mut self, name: &str, value: &'v Toml<'_>, wanted: &str, bytes_max: usize) -> Option<&'v str> {
+    pub fn text<'v>(
+        &mut self,
+        name: &str,
+        value: &'v Toml<'_>,
+        wanted: &str,
+        bytes_max: usize,
+    ) -> Option<&'v str> {
         let Some(text) = value.get_ref().as_str() else {
             self.wrong_type(name, wanted, value);
             return None;
         };
         let wrong = match text {
-            _ if text.len() > bytes_max => format!("has {} bytes; at most {bytes_max} are allowed", text.len()),
+            _ if text.len() > bytes_max => {
+                format!("has {} bytes; at most {bytes_max} are allowed", text.len())
+            }
             _ if text.contains('\0') => "has a NUL in it".to_owned(),
             _ => return Some(text),
         };
@@ -122,7 +139,12 @@ impl<'t> Reader<'t> {
     }
 
     /// Reads one of a few words.
-    pub fn choice<'c>(&mut self, name: &str, value: &Toml<'_>, choices: &[&'c str]) -> Option<&'c str> {
+    pub fn choice<'c>(
+        &mut self,
+        name: &str,
+        value: &Toml<'_>,
+        choices: &[&'c str],
+    ) -> Option<&'c str> {
         let quoted: Vec<String> = choices.iter().map(|choice| format!("{choice:?}")).collect();
         let wanted = quoted.join(" or ");
         let Some(word) = value.get_ref().as_str() else {
@@ -131,7 +153,8 @@ impl<'t> Reader<'t> {
         };
         let chosen = choices.iter().copied().find(|choice| *choice == word);
         if chosen.is_none() {
-            let help = suggestion(word, choices.iter().copied()).map(|near| format!(": did you mean {near:?}?"));
+            let help = suggestion(word, choices.iter().copied())
+                .map(|near| format!(": did you mean {near:?}?"));
             let help = help.unwrap_or_default();
             self.problem(value.span(), format!("`{name}` takes {wanted}, not {word:?}{help}"));
         }
@@ -152,7 +175,10 @@ impl<'t> Reader<'t> {
         };
         if !count.contains(&array.len()) {
             let (least, most) = count.into_inner();
-            self.problem(value.span(), format!("`{name}` has {} entries; it takes {least} to {most}", array.len()));
+            self.problem(
+                value.span(),
+                format!("`{name}` has {} entries; it takes {least} to {most}", array.len()),
+            );
         }
         Some(array)
     }

@@ -7,17 +7,22 @@ use super::key::Keys;
 use super::tables::{FILE, GUEST, LIMITS, SERVER};
 use crate::config::GuestConfig;
 
-/// Returns the JSON Schema (draft 2020-12) of `snow.toml`: what each key means, what it may be, and its default. It allows
-/// all that [`parse`](super::parse) allows. Only the parser knows that some limits bound others, and whether an address
-/// makes sense.
+/// Returns the JSON Schema (draft 2020-12) of `snow.toml`: what each key means, what it may be, and
+/// its default. It allows all that [`parse`](super::parse) allows. Only the parser knows that some
+/// limits bound others, and whether an address makes sense.
 pub fn schema() -> Json {
     let defaults = Manifest::default();
     let mut all = properties(&FILE, &defaults);
-    all["server"] = table("How the server is started. The command line wins.", &SERVER, &defaults.server);
-    all["limits"] = table("What may be used up, by one request or by all.", &LIMITS, &defaults.limits);
-    let guest = table("What is decided about the guest in NAME.wasm or NAME.wat.", &GUEST, &GuestConfig::default());
-    all["guest"] =
-        json!({ "description": "Single guests, by their names.", "type": "object", "additionalProperties": guest });
+    all["server"] =
+        table("How the server is started. The command line wins.", &SERVER, &defaults.server);
+    all["limits"] =
+        table("What may be used up, by one request or by all.", &LIMITS, &defaults.limits);
+    let guest = table(
+        "What is decided about the guest in NAME.wasm or NAME.wat.",
+        &GUEST,
+        &GuestConfig::default(),
+    );
+    all["guest"] = json!({ "description": "Single guests, by their names.", "type": "object", "additionalProperties": guest });
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": super::FILE_NAME,
@@ -40,7 +45,8 @@ fn properties<T>(keys: &Keys<T>, defaults: &T) -> Json {
         let mut schema = key.schema();
         let when = if about.is_live { "" } else { " A change takes effect at the next start." };
         schema["description"] = json!(format!("{}{when}", about.doc));
-        // The default number of workers depends on the machine, and the schema may be used on another.
+        // The default number of workers depends on the machine, and the schema may be used on
+        // another.
         if !default.is_null() && about.name != "workers" {
             schema["default"] = default;
         }

@@ -7,9 +7,11 @@ use super::key::{Key, Keys, find, keys_of};
 use crate::config::{GuestConfig, Limits, ServerConfig};
 
 /// The file itself, without its tables.
-pub(super) static FILE: LazyLock<Keys<Manifest>> = LazyLock::new(|| keys_of(|file| file, |file| file));
+pub(super) static FILE: LazyLock<Keys<Manifest>> =
+    LazyLock::new(|| keys_of(|file| file, |file| file));
 /// `[server]`
-pub(super) static SERVER: LazyLock<Keys<ServerConfig>> = LazyLock::new(|| keys_of(|server| server, |server| server));
+pub(super) static SERVER: LazyLock<Keys<ServerConfig>> =
+    LazyLock::new(|| keys_of(|server| server, |server| server));
 /// `[limits]`: the limits of HTTP and all others.
 pub(super) static LIMITS: LazyLock<Keys<Limits>> = LazyLock::new(|| {
     let mut keys = keys_of(|limits: &Limits| &limits.http, |limits| &mut limits.http);
@@ -17,7 +19,8 @@ pub(super) static LIMITS: LazyLock<Keys<Limits>> = LazyLock::new(|| {
     keys
 });
 /// `[guest.NAME]`, of every guest
-pub(super) static GUEST: LazyLock<Keys<GuestConfig>> = LazyLock::new(|| keys_of(|guest| guest, |guest| guest));
+pub(super) static GUEST: LazyLock<Keys<GuestConfig>> =
+    LazyLock::new(|| keys_of(|guest| guest, |guest| guest));
 
 /// Returns the limit of this name, which a declaration mentions.
 pub(super) fn limit(name: &str) -> &'static dyn Key<Limits> {
@@ -45,9 +48,18 @@ mod tests {
     #[test]
     fn every_default_is_within_its_range() {
         for (about, default, schema) in all() {
-            assert!(default.as_u64().is_none_or(|number| about.range.contains(&number)), "{}", about.name);
+            assert!(
+                default.as_u64().is_none_or(|number| about.range.contains(&number)),
+                "{}",
+                about.name
+            );
             // Without a range, a number would not fit its type.
-            assert_eq!(schema["type"] == "integer", about.range != (0..=u64::MAX), "{}", about.name);
+            assert_eq!(
+                schema["type"] == "integer",
+                about.range != (0..=u64::MAX),
+                "{}",
+                about.name
+            );
         }
     }
 
@@ -59,7 +71,8 @@ mod tests {
 
     #[test]
     fn a_setting_is_described_by_its_doc_comment() {
-        let doc = |name: &str| all().find(|(about, ..)| about.name == name).map(|(about, ..)| about.doc);
+        let doc =
+            |name: &str| all().find(|(about, ..)| about.name == name).map(|(about, ..)| about.doc);
         assert_eq!(doc("log"), Some("How the log looks."));
         assert_eq!(doc("fields_max"), Some("Header field lines of one request. More is a 431."));
         // Over two lines of the source.
@@ -78,10 +91,25 @@ mod tests {
             for value in [*range.start(), *range.end()] {
                 let text = format!("{name} = {value}");
                 let (table, mut limits) = (DeTable::parse(&text).unwrap(), default.clone());
-                key::read(&mut Reader::new(&text, ""), "limits", table.get_ref(), &LIMITS, &mut limits);
+                key::read(
+                    &mut Reader::new(&text, ""),
+                    "limits",
+                    table.get_ref(),
+                    &LIMITS,
+                    &mut limits,
+                );
                 for other in LIMITS.iter() {
-                    let expected = if other.about().name == *name { json!(value) } else { other.json(&default) };
-                    assert_eq!(other.json(&limits), expected, "{} after {text}", other.about().name);
+                    let expected = if other.about().name == *name {
+                        json!(value)
+                    } else {
+                        other.json(&default)
+                    };
+                    assert_eq!(
+                        other.json(&limits),
+                        expected,
+                        "{} after {text}",
+                        other.about().name
+                    );
                 }
             }
         }

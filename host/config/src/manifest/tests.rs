@@ -13,7 +13,10 @@ fn bad(text: &str, lines: &[&str]) {
     let said: Vec<&str> = error.split("\n  ").collect();
     assert_eq!(said.len(), lines.len(), "{error}");
     for (said, line) in said.iter().zip(lines) {
-        assert!(said.starts_with(&format!("g/snow.toml:{line}")), "{said:?} does not begin with {line:?}");
+        assert!(
+            said.starts_with(&format!("g/snow.toml:{line}")),
+            "{said:?} does not begin with {line:?}"
+        );
     }
 }
 
@@ -37,58 +40,107 @@ fn the_example_in_the_docs_is_right() {
         .map(|line| line.strip_prefix("//!").unwrap_or(line).trim_start())
         .collect();
     let manifest = good(&example.join("\n"));
-    assert_eq!((manifest.limits.pendings_max, manifest.limits.http.body_bytes_max), (100_000, 1_048_576));
+    assert_eq!(
+        (manifest.limits.pendings_max, manifest.limits.http.body_bytes_max),
+        (100_000, 1_048_576)
+    );
     let shop = &manifest.guests["shop"];
     assert!(shop.has_grants() && shop.responds == Some(true) && shop.pendings_max == Some(10_000));
-    let matches = |globs: &Option<Globs>, key| globs.as_ref().is_some_and(|globs| globs.matches(key));
-    assert_eq!((manifest.server.listen.len(), manifest.server.workers, manifest.server.access_log), (2, 2, false));
+    let matches =
+        |globs: &Option<Globs>, key| globs.as_ref().is_some_and(|globs| globs.matches(key));
+    assert_eq!(
+        (manifest.server.listen.len(), manifest.server.workers, manifest.server.access_log),
+        (2, 2, false)
+    );
     assert_eq!(manifest.server.admin, Some(AdminListen::Unix("/run/snow.sock".into())));
     assert_eq!(manifest.rollback, Rollback::After { traps: 3, calls: 100 });
     assert_eq!((shop.mount.as_deref(), shop.memory_bytes_max), (Some("/shop"), Some(16 << 20)));
-    assert_eq!((shop.running_ms_max, shop.body_bytes_max, shop.calls_max), (Some(500), Some(65_536), Some(4)));
+    assert_eq!(
+        (shop.running_ms_max, shop.body_bytes_max, shop.calls_max),
+        (Some(500), Some(65_536), Some(4))
+    );
     assert_eq!(shop.instances, Some(Instances::Reuse { calls: 1_000 }));
     assert_eq!(shop.build, Some(vec!["make".to_owned(), "shop.wasm".to_owned()]));
     assert_eq!(shop.rollback, Some(Rollback::Never));
-    assert!(matches(&shop.keys, "orders/1") && !matches(&shop.settles, "orders/1") && matches(&shop.settles, "mail/"));
+    assert!(
+        matches(&shop.keys, "orders/1")
+            && !matches(&shop.settles, "orders/1")
+            && matches(&shop.settles, "mail/")
+    );
 }
 
 #[test]
 fn the_example_in_the_manifest_page_is_right() {
     let readme = include_str!("../../../../docs/manifest.md");
-    let example = readme.split("<!-- the manifest -->\n```toml\n").nth(1).and_then(|rest| rest.split("```").next());
+    let example = readme
+        .split("<!-- the manifest -->\n```toml\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next());
     let manifest = good(example.expect("it is there"));
-    assert!(manifest.guests["shop"].keys.is_some() && manifest.guests["pay"].responds == Some(true));
+    assert!(
+        manifest.guests["shop"].keys.is_some() && manifest.guests["pay"].responds == Some(true)
+    );
 }
 
 #[test]
 fn unknown_keys_are_errors_with_a_suggestion() {
-    bad("[limits]\npending_max = 1\n", &["2:1: [limits] has no `pending_max`: did you mean `pendings_max`?"]);
-    bad("[limits]\nsurprise = 1\n", &["2:1: [limits] has no `surprise`: `snow-host config` lists them"]);
+    bad(
+        "[limits]\npending_max = 1\n",
+        &["2:1: [limits] has no `pending_max`: did you mean `pendings_max`?"],
+    );
+    bad(
+        "[limits]\nsurprise = 1\n",
+        &["2:1: [limits] has no `surprise`: `snow-host config` lists them"],
+    );
     bad("[limit]\n", &["1:2: the file has no `limit`: did you mean `limits`?"]);
     bad("[guests.shop]\nkeys = []\n", &["1:2: the file has no `guests`: did you mean `guest`?"]);
     bad("pendings_max = 1\n", &["1:1: `pendings_max` belongs into the table [limits]"]);
     bad("[guest.shop]\n  key = []\n", &["2:3: [guest.shop] has no `key`: did you mean `keys`?"]);
-    bad("[guest.shop]\nwhatever = 1\n", &["2:1: [guest.shop] has no `whatever`: it has keys, settles"]);
+    bad(
+        "[guest.shop]\nwhatever = 1\n",
+        &["2:1: [guest.shop] has no `whatever`: it has keys, settles"],
+    );
     bad("guest.shop = { 'ключ' = 1, 'ю' = 2 }", &["1:16: [guest.shop] has no `ключ`", "1:28: "]);
 }
 
 #[test]
 fn wrong_types_are_errors() {
     bad("limits = 1", &["1:10: `limits` takes a table, [limits]; this is of type integer"]);
-    bad("[limits]\npendings_max = \"many\"", &["2:16: `pendings_max` takes an integer; this is of type string"]);
-    bad("[limits]\npendings_max = 1.5", &["2:16: `pendings_max` takes an integer; this is of type float"]);
-    bad("[guest]\nshop = []", &["2:8: `guest.shop` takes a table, [guest.shop]; this is of type array"]);
+    bad(
+        "[limits]\npendings_max = \"many\"",
+        &["2:16: `pendings_max` takes an integer; this is of type string"],
+    );
+    bad(
+        "[limits]\npendings_max = 1.5",
+        &["2:16: `pendings_max` takes an integer; this is of type float"],
+    );
+    bad(
+        "[guest]\nshop = []",
+        &["2:8: `guest.shop` takes a table, [guest.shop]; this is of type array"],
+    );
     bad("[guest.shop]\nkeys = \"a\"", &["2:8: `keys` takes a list of strings"]);
-    bad("[guest.shop]\nsettles = [\"a\", 7]", &["2:17: `settles` takes strings; this is of type integer"]);
+    bad(
+        "[guest.shop]\nsettles = [\"a\", 7]",
+        &["2:17: `settles` takes strings; this is of type integer"],
+    );
     bad("[guest.shop]\nresponds = \"yes\"", &["2:12: `responds` takes true or false"]);
 }
 
 #[test]
 fn values_out_of_range_are_errors() {
-    bad("[limits]\nworker_calls_started_max = 0", &["2:28: `worker_calls_started_max` may be 1 to 1024, not 0"]);
+    bad(
+        "[limits]\nworker_calls_started_max = 0",
+        &["2:28: `worker_calls_started_max` may be 1 to 1024, not 0"],
+    );
     bad("[limits]\npendings_max = -1", &["2:16: `pendings_max` may be 0 to 1073741824, not -1"]);
-    bad("[limits]\ncall_memory_bytes_max = 8589934592", &["2:25: `call_memory_bytes_max` may be 65536 to 4294967296"]);
-    bad("[limits]\nhead_bytes_max = 0x1_0001", &["2:18: `head_bytes_max` may be 64 to 65536, not 0x10001"]);
+    bad(
+        "[limits]\ncall_memory_bytes_max = 8589934592",
+        &["2:25: `call_memory_bytes_max` may be 65536 to 4294967296"],
+    );
+    bad(
+        "[limits]\nhead_bytes_max = 0x1_0001",
+        &["2:18: `head_bytes_max` may be 64 to 65536, not 0x10001"],
+    );
     bad("[limits]\ndrain_ms = 99999999999999999999999999", &["2:12: "]);
     bad(
         "[limits]\npendings_max = 10\n[guest.a]\npendings_max = 11",
@@ -112,7 +164,10 @@ fn one_limit_may_bound_another() {
         "[limits]\npendings_max = 7\nguest_pendings_max = 8",
         &["3:22: `guest_pendings_max` is 8, above `pendings_max`"],
     );
-    bad("[limits]\nsuspension_default_ms = 3_600_001", &["2:25: `suspension_default_ms` is 3600001, above"]);
+    bad(
+        "[limits]\nsuspension_default_ms = 3_600_001",
+        &["2:25: `suspension_default_ms` is 3600001, above"],
+    );
 }
 
 #[test]
@@ -134,30 +189,45 @@ fn a_server_is_described_in_full() {
     let server = |text: &str| good(&format!("[server]\n{text}")).server;
     let address = |text: &str| Listen::Address(text.parse().unwrap());
     assert_eq!(server("listen = '[::1]:80'").listen, [address("[::1]:80")]);
-    assert_eq!(server("listen = ['127.0.0.1:80', 'fd:3']").listen, [address("127.0.0.1:80"), Listen::Inherited(3)]);
+    assert_eq!(
+        server("listen = ['127.0.0.1:80', 'fd:3']").listen,
+        [address("127.0.0.1:80"), Listen::Inherited(3)]
+    );
     assert_eq!(server("listen = ['127.0.0.1:0', '127.0.0.1:0']").listen.len(), 2, "two free ports");
-    assert_eq!((server("workers = 1024").workers, server("log = 'json'").log), (1024, LogFormat::Json));
+    assert_eq!(
+        (server("workers = 1024").workers, server("log = 'json'").log),
+        (1024, LogFormat::Json)
+    );
     assert_eq!(server("admin = '127.0.0.1:9090'").admin, "127.0.0.1:9090".parse().ok());
     assert_eq!(server("admin = false").admin, None);
     let flags = server("access_log = false\nwatch = false\nstrict = true");
     assert_eq!((flags.access_log, flags.watch, flags.strict), (false, false, true));
-    for (text, cache) in [("true", Cache::Default), ("false", Cache::Off), ("'/a'", Cache::Folder("/a".into()))] {
+    for (text, cache) in
+        [("true", Cache::Default), ("false", Cache::Off), ("'/a'", Cache::Folder("/a".into()))]
+    {
         assert_eq!(server(&format!("cache = {text}")).cache, cache);
     }
 }
 
 #[test]
 fn what_a_server_can_not_be_is_said_with_its_place() {
-    let is_bad = |text: &str, said: &str| bad(&format!("[server]\n{text}"), &[&format!("2:{said}")]);
+    let is_bad =
+        |text: &str, said: &str| bad(&format!("[server]\n{text}"), &[&format!("2:{said}")]);
     is_bad("listen = 8080", "10: `listen` takes a string such as \"127.0.0.1:8080\", or a list");
     is_bad("listen = 'localhost'", "10: `listen` can't be \"localhost\": it takes ADDRESS:PORT");
-    is_bad("listen = ['127.0.0.1:1', 'fd:x']", "26: `listen` can't be \"fd:x\": fd: takes the number");
+    is_bad(
+        "listen = ['127.0.0.1:1', 'fd:x']",
+        "26: `listen` can't be \"fd:x\": fd: takes the number",
+    );
     is_bad("listen = ['127.0.0.1:1', '127.0.0.1:1']", "26: `listen` has 127.0.0.1:1 twice");
     is_bad("listen = []", "10: `listen` has 0 entries; it takes 1 to 64");
     is_bad("workers = 0", "11: `workers` may be 1 to 1024, not 0");
     is_bad("worker = 2", "1: [server] has no `worker`: did you mean `workers`?");
     is_bad("what = 2", "1: [server] has no `what`: it has listen, workers, access_log");
-    is_bad("log = 'jso'", "7: `log` takes \"text\" or \"json\", not \"jso\": did you mean \"json\"?");
+    is_bad(
+        "log = 'jso'",
+        "7: `log` takes \"text\" or \"json\", not \"jso\": did you mean \"json\"?",
+    );
     is_bad("log = true", "7: `log` takes \"text\" or \"json\"; this is of type boolean");
     is_bad("admin = true", "9: `admin` takes a string such as");
     is_bad("admin = '9090'", "9: `admin` can't be \"9090\": it takes ADDRESS:PORT");
@@ -171,9 +241,13 @@ fn what_a_server_can_not_be_is_said_with_its_place() {
 
 #[test]
 fn what_a_guest_can_not_be_is_said_with_its_place() {
-    let is_bad = |text: &str, said: &str| bad(&format!("[guest.a]\n{text}"), &[&format!("2:{said}")]);
+    let is_bad =
+        |text: &str, said: &str| bad(&format!("[guest.a]\n{text}"), &[&format!("2:{said}")]);
     is_bad("mount = 'shop'", "9: `mount` can't be \"shop\": it begins with a slash: \"/shop\"");
-    is_bad("mount = '/shop/'", "9: `mount` can't be \"/shop/\": it ends without a slash: \"/shop\"");
+    is_bad(
+        "mount = '/shop/'",
+        "9: `mount` can't be \"/shop/\": it ends without a slash: \"/shop\"",
+    );
     is_bad("mount = '/'", "9: `mount` can't be \"/\": leave it out");
     for odd in ["/a//b", "/a b", "/(a|b)?", "/ü", "/a#b"] {
         is_bad(
@@ -188,21 +262,36 @@ fn what_a_guest_can_not_be_is_said_with_its_place() {
         "20: `memory_bytes_max` is 67108865, above `call_memory_bytes_max` of [limits], which is 67108864",
     );
     is_bad("running_ms_max = 3_600_001", "18: `running_ms_max` may be 1 to 3600000");
-    is_bad("body_bytes_max = 8388609", "18: `body_bytes_max` is 8388609, above `body_bytes_max` of [limits]");
+    is_bad(
+        "body_bytes_max = 8388609",
+        "18: `body_bytes_max` is 8388609, above `body_bytes_max` of [limits]",
+    );
     is_bad("calls_max = 0", "13: `calls_max` may be 1 to");
-    is_bad("instances = 'fesh'", "13: `instances` takes \"fresh\", not \"fesh\": did you mean \"fresh\"?");
-    is_bad("instances = 7", "13: `instances` takes \"fresh\" or { reuse = 1000 }; this is of type integer");
+    is_bad(
+        "instances = 'fesh'",
+        "13: `instances` takes \"fresh\", not \"fesh\": did you mean \"fresh\"?",
+    );
+    is_bad(
+        "instances = 7",
+        "13: `instances` takes \"fresh\" or { reuse = 1000 }; this is of type integer",
+    );
     is_bad("instances = { reuse = 0 }", "23: `reuse` may be 1 to 1000000000, not 0");
     is_bad("instances = { resue = 1 }", "15: `instances` has no `resue`: did you mean `reuse`?");
     is_bad("instances = {}", "13: `instances` has no number: write { reuse = 1000 }");
-    is_bad("build = 'make all'", "9: `build` takes a list of a command and its arguments, each a string of its own");
+    is_bad(
+        "build = 'make all'",
+        "9: `build` takes a list of a command and its arguments, each a string of its own",
+    );
     is_bad("build = []", "9: `build` has 0 entries; it takes 1 to 100");
     is_bad("build = ['']", "9: `build` has no command");
     is_bad("build = ['a', 1]", "15: `build` takes strings");
     is_bad("build = ['a', \"\\u0000\"]", "15: a string of `build` has a NUL in it");
     is_bad("rollback = true", "12: `rollback` takes { traps = 5, calls = 20 } or false");
     is_bad("rollback = { trap = 5 }", "14: `rollback` has no `trap`: did you mean `traps`?");
-    is_bad("rollback = { calls = 3 }", "12: `rollback` can't happen: `traps` is 5, of only 3 `calls`");
+    is_bad(
+        "rollback = { calls = 3 }",
+        "12: `rollback` can't happen: `traps` is 5, of only 3 `calls`",
+    );
     bad(
         "[rollback]\ntraps = 0\ncall = 7\n",
         &["2:9: `traps` may be 1 to 1000000, not 0", "3:1: `rollback` has no `call`"],
@@ -229,10 +318,13 @@ fn a_guest_may_have_all_that_the_limits_allow() {
 
 #[test]
 fn every_key_is_remembered_by_its_line() {
-    let text =
-        "rollback = false\n\n[server]\nworkers = 2\n\n[limits]\ndrain_ms = 1\n\n[guest.'a.b']\nkeys = [\n'x',\n]\n";
+    let text = "rollback = false\n\n[server]\nworkers = 2\n\n[limits]\ndrain_ms = 1\n\n[guest.'a.b']\nkeys = [\n'x',\n]\n";
     let (_, places) = parse_with_places(text, "snow.toml").unwrap();
-    let lines = [("", "rollback"), ("server", "workers"), ("limits", "drain_ms"), ("guest.a.b", "keys")];
-    assert_eq!(lines.map(|(table, key)| places.line(table, key)), [Some(1), Some(4), Some(7), Some(10)]);
+    let lines =
+        [("", "rollback"), ("server", "workers"), ("limits", "drain_ms"), ("guest.a.b", "keys")];
+    assert_eq!(
+        lines.map(|(table, key)| places.line(table, key)),
+        [Some(1), Some(4), Some(7), Some(10)]
+    );
     assert_eq!(places.line("server", "drain_ms"), None);
 }

@@ -14,7 +14,8 @@ impl Owner {
     /// The owner of pendings whose maker has no number.
     pub const ANONYMOUS: Owner = Owner(0);
 
-    /// Returns the owner with this number, from 1 to below [`OWNERS_MAX`]. `None` for other numbers.
+    /// Returns the owner with this number, from 1 to below [`OWNERS_MAX`]. `None` for other
+    /// numbers.
     pub fn new(number: usize) -> Option<Owner> {
         if (1..OWNERS_MAX).contains(&number) { u16::try_from(number).ok().map(Owner) } else { None }
     }
@@ -36,7 +37,8 @@ impl Account {
 
 /// How many pendings each owner has.
 ///
-/// These are only numbers: the registry sees to it that each pending is added once and removed once.
+/// These are only numbers: the registry sees to it that each pending is added once and removed
+/// once.
 pub(super) struct OwnerCounts(Box<[AtomicUsize]>);
 
 impl OwnerCounts {

@@ -1,4 +1,5 @@
-//! One shard of the registry: its pendings, the queues of its keys, and the secrets of pendings to come.
+//! One shard of the registry: its pendings, the queues of its keys, and the secrets of pendings to
+//! come.
 //!
 //! Everything that runs under a shard's lock is in this file, and nothing in it can block.
 
@@ -16,8 +17,8 @@ const SECRET_BYTES: usize = 16;
 
 pub(super) struct Shard<V> {
     pendings: Slab<Pending<V>>,
-    /// The pendings that wait under each key. No queue is empty. A B-tree, because it grows without copying and no choice of
-    /// keys makes it slow.
+    /// The pendings that wait under each key. No queue is empty. A B-tree, because it grows without
+    /// copying and no choice of keys makes it slow.
     queues: BTreeMap<Arc<str>, Queue>,
     /// Random bytes for the next secrets.
     random: Box<[u8; ENTROPY_BYTES]>,
@@ -34,20 +35,21 @@ struct Pending<V> {
     queued: Option<Queued>,
 }
 
-/// The state of a pending. Each variant holds the owner, because the variants have room for it and [`Pending`] has none.
+/// The state of a pending. Each variant holds the owner, because the variants have room for it and
+/// [`Pending`] has none.
 enum State<V> {
     /// It is not settled, and no suspension waits for it.
     Waiting { owner: Owner },
-    /// It is not settled, and its settlement wakes the waiter. A variant, since an `Option<Waiter>` would cost eight bytes
-    /// more.
+    /// It is not settled, and its settlement wakes the waiter. A variant, since an `Option<Waiter>`
+    /// would cost eight bytes more.
     Armed { owner: Owner, waiter: Waiter },
     /// It is settled.
     Settled {
         owner: Owner,
         /// The value, which stays to be read again.
         value: V,
-        /// Whether the value passes on to another pending if this one ends now: `settle_next` sent it, and it was not
-        /// collected.
+        /// Whether the value passes on to another pending if this one ends now: `settle_next` sent
+        /// it, and it was not collected.
         passes_on: bool,
     },
 }
@@ -60,12 +62,14 @@ impl<V> Pending<V> {
 
     fn owner(&self) -> Owner {
         match self.state {
-            State::Waiting { owner } | State::Armed { owner, .. } | State::Settled { owner, .. } => owner,
+            State::Waiting { owner }
+            | State::Armed { owner, .. }
+            | State::Settled { owner, .. } => owner,
         }
     }
 }
 
-/// What a pending that was created under a key knows of the key and its queue.
+/// The key that a pending was created under, and its neighbours in the key's queue.
 struct Queued {
     /// The key's name.
     name: Arc<str>,
@@ -75,7 +79,8 @@ struct Queued {
     next: Option<Link>,
 }
 
-/// A doubly linked list through the pendings of the shard, so that one leaves from the middle without a search.
+/// A doubly linked list through the pendings of the shard, so that one leaves from the middle
+/// without a search.
 struct Queue {
     head: Link,
     tail: Link,
@@ -84,8 +89,8 @@ struct Queue {
 
 /// Names a pending in a queue by its slot plus one.
 ///
-/// The slot is enough: a pending leaves its queue before it is removed, so the generation is the present one. Plus one, so
-/// that `None` takes no space.
+/// The slot is enough: a pending leaves its queue before it is removed, so the generation is the
+/// present one. Plus one, so that `None` takes no space.
 #[derive(Clone, Copy)]
 struct Link(NonZeroU32);
 
@@ -114,7 +119,8 @@ impl<V: Clone> Shard<V> {
     /// Creates a pending, and puts it at the end of the queue of the key `name`.
     pub fn create(&mut self, name: Option<&str>, owner: Owner, entropy: Entropy) -> Key {
         let secret = self.next_secret(entropy);
-        let key = self.pendings.insert(Pending { secret, state: State::Waiting { owner }, queued: None });
+        let key =
+            self.pendings.insert(Pending { secret, state: State::Waiting { owner }, queued: None });
         if let Some(name) = name {
             let queued = Some(self.enqueue(name, key));
             self.pendings.get_mut(key).expect("the pending was just inserted").queued = queued;
@@ -148,7 +154,12 @@ impl<V: Clone> Shard<V> {
     }
 
     /// Settles a pending and takes it out of its key's queue. Returns the waiter to wake.
-    pub fn settle(&mut self, key: Key, value: V, passes_on: bool) -> Result<Option<Waiter>, Refusal> {
+    pub fn settle(
+        &mut self,
+        key: Key,
+        value: V,
+        passes_on: bool,
+    ) -> Result<Option<Waiter>, Refusal> {
         // Does nothing for a pending that is unknown or settled.
         self.unlink(key);
         let pending = self.pendings.get_mut(key).ok_or(Refusal::Unknown)?;
@@ -163,13 +174,25 @@ impl<V: Clone> Shard<V> {
     }
 
     /// Settles the first pending in the queue of the key `name`. `None` if none waits.
-    pub fn settle_oldest(&mut self, name: &str, value: V, passes_on: bool) -> Option<Option<Waiter>> {
+    pub fn settle_oldest(
+        &mut self,
+        name: &str,
+        value: V,
+        passes_on: bool,
+    ) -> Option<Option<Waiter>> {
         let oldest = self.key(self.queues.get(name)?.head);
         self.settle(oldest, value, passes_on).ok()
     }
 
-    /// Settles up to `batch` pendings that wait under the key `name`, the oldest first. Returns how many.
-    pub fn settle_batch(&mut self, name: &str, value: &V, batch: u32, woken: &mut Vec<Waiter>) -> u32 {
+    /// Settles up to `batch` pendings that wait under the key `name`, the oldest first. Returns how
+    /// many.
+    pub fn settle_batch(
+        &mut self,
+        name: &str,
+        value: &V,
+        batch: u32,
+        woken: &mut Vec<Waiter>,
+    ) -> u32 {
         for done in 0..batch {
             let Some(waiter) = self.settle_oldest(name, value.clone(), false) else { return done };
             woken.extend(waiter);
@@ -179,12 +202,15 @@ impl<V: Clone> Shard<V> {
 
     /// Sets the waiter of a pending. Returns whether the pending is settled already, or released.
     pub fn arm(&mut self, key: Key, waiter: Waiter) -> bool {
-        let Some(pending) = self.pendings.get_mut(key).filter(|pending| pending.waits()) else { return true };
+        let Some(pending) = self.pendings.get_mut(key).filter(|pending| pending.waits()) else {
+            return true;
+        };
         pending.state = State::Armed { owner: pending.owner(), waiter };
         false
     }
 
-    /// Returns the value of a settled pending, which no longer passes on. A pending that is not settled loses its waiter.
+    /// Returns the value of a settled pending, which no longer passes on. A pending that is not
+    /// settled loses its waiter.
     pub fn collect(&mut self, key: Key) -> Option<V> {
         let pending = self.pendings.get_mut(key)?;
         if let State::Settled { value, passes_on, .. } = &mut pending.state {
@@ -195,8 +221,8 @@ impl<V: Clone> Shard<V> {
         None
     }
 
-    /// Removes a pending. Returns its owner, and the waiter that its value wakes if that passes on. `None` if there is no such
-    /// pending.
+    /// Removes a pending. Returns its owner, and the waiter that its value wakes if that passes on.
+    /// `None` if there is no such pending.
     pub fn remove(&mut self, key: Key) -> Option<(Owner, Option<Waiter>)> {
         self.unlink(key);
         let pending = self.pendings.remove(key)?;
@@ -210,7 +236,8 @@ impl<V: Clone> Shard<V> {
         Some((owner, to_wake))
     }
 
-    /// Puts a pending at the end of the queue of the key `name`, and returns what the pending has to keep.
+    /// Puts a pending at the end of the queue of the key `name`, and returns what the pending has
+    /// to keep.
     fn enqueue(&mut self, name: &str, pending: Key) -> Queued {
         let link = Link::to(pending);
         let Some(queue) = self.queues.get_mut(name) else {
@@ -226,12 +253,13 @@ impl<V: Clone> Shard<V> {
         Queued { name: before.name.clone(), previous: Some(previous), next: None }
     }
 
-    /// Takes a pending out of its key's queue, if it waits in one. The pending keeps the key's name, which
-    /// [`remove`](Shard::remove) needs if the value passes on.
+    /// Takes a pending out of its key's queue, if it waits in one. The pending keeps the key's
+    /// name, which [`remove`](Shard::remove) needs if the value passes on.
     fn unlink(&mut self, key: Key) {
         let waiting = self.pendings.get_mut(key).filter(|pending| pending.waits());
         let Some(queued) = waiting.and_then(|pending| pending.queued.as_mut()) else { return };
-        let (name, previous, next) = (queued.name.clone(), queued.previous.take(), queued.next.take());
+        let (name, previous, next) =
+            (queued.name.clone(), queued.previous.take(), queued.next.take());
         // Join its neighbours.
         if let Some(previous) = previous {
             self.queued(previous).next = next;
@@ -240,7 +268,8 @@ impl<V: Clone> Shard<V> {
             self.queued(next).previous = previous;
         }
         // Where it had no neighbour, it was an end of the queue, or all of it.
-        let queue = self.queues.get_mut(&name).expect("a pending that waits under a key is in its queue");
+        let queue =
+            self.queues.get_mut(&name).expect("a pending that waits under a key is in its queue");
         queue.len -= 1;
         match (previous, next) {
             (None, None) => drop(self.queues.remove(&name)),

@@ -49,7 +49,16 @@ fn a_stale_or_forged_token_settles_nothing() {
     let last = if token.ends_with('0') { "1" } else { "0" };
     let forged = format!("{}{last}", &token[..51]);
     let upper = token.to_uppercase();
-    for bad in [stale.as_str(), &forged, "", "x", &"f".repeat(52), &"+".repeat(52), &"é".repeat(26), &token[..51]] {
+    for bad in [
+        stale.as_str(),
+        &forged,
+        "",
+        "x",
+        &"f".repeat(52),
+        &"+".repeat(52),
+        &"é".repeat(26),
+        &token[..51],
+    ] {
         assert_eq!(registry.settle_token(bad, 1), Err(Refusal::Unknown), "{bad}");
     }
     if upper != token {
@@ -76,8 +85,9 @@ fn a_key_is_first_in_first_out_and_leaving_from_the_middle_keeps_the_order() {
     }
     registry.release(ids[2]);
     assert_eq!(registry.waiting("k"), 4);
-    let order: Vec<_> =
-        std::iter::from_fn(|| registry.settle_next("k", 0)).map(|w| w.unwrap().suspension.slot).collect();
+    let order: Vec<_> = std::iter::from_fn(|| registry.settle_next("k", 0))
+        .map(|w| w.unwrap().suspension.slot)
+        .collect();
     assert_eq!(order, [0, 1, 3, 4]);
     assert_eq!((registry.waiting("k"), registry.settle_next("k", 0)), (0, None));
 }
@@ -120,7 +130,9 @@ fn settle_all_settles_more_than_a_batch_and_wakes_each_once() {
     }
     let mut woken = Vec::new();
     assert_eq!(registry.settle_all("k", &1, &mut woken), 700);
-    assert!(woken.iter().enumerate().all(|(n, w)| w.suspension.slot == n as u32) && woken.len() == 700);
+    assert!(
+        woken.iter().enumerate().all(|(n, w)| w.suspension.slot == n as u32) && woken.len() == 700
+    );
 }
 
 #[test]
@@ -165,16 +177,21 @@ fn a_pending_takes_a_cache_line() {
 #[test]
 fn each_owner_is_counted_until_its_pendings_are_released() {
     let registry = registry();
-    let account = |number, pendings_max| Account { owner: Owner::new(number).unwrap(), pendings_max };
+    let account =
+        |number, pendings_max| Account { owner: Owner::new(number).unwrap(), pendings_max };
     let (one, two) = (account(1, 2), account(2, 2));
     let first = registry.create_for(one, HOME, Some("k")).unwrap();
     let second = registry.create_for(one, WorkerId(1), None).unwrap();
     assert_eq!(registry.create_for(one, HOME, None), Err(Refusal::Limit));
-    assert!(registry.create_for(two, HOME, Some("k")).is_ok(), "the other owner's account has room");
+    assert!(
+        registry.create_for(two, HOME, Some("k")).is_ok(),
+        "the other owner's account has room"
+    );
     assert_eq!(registry.owner(&registry.token(second).unwrap()), Some(one.owner));
     assert_eq!(registry.owner("forged"), None);
 
-    // A pending that is settled and collected still counts. A released one does not, and is subtracted only once.
+    // A pending that is settled and collected still counts. A released one does not, and is
+    // subtracted only once.
     assert_eq!(registry.settle_next("k", 1), Some(None));
     assert_eq!(registry.collect(first), Some(1));
     assert_eq!(registry.create_for(one, HOME, None), Err(Refusal::Limit));

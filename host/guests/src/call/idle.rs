@@ -1,61 +1,62 @@
-//! What waits for its next use, of several kinds: the newest is used next, the oldest goes first.
+//! Idle things, each of a kind. The one that fell idle last is used next, and the one that has been
+//! idle longest is dropped first.
 
 use std::collections::VecDeque;
 
-/// Things that are idle, each of a kind.
-pub struct Idle<K, T>(VecDeque<Entry<K, T>>);
+/// Idle things, in the order in which they fell idle.
+pub(super) struct Idle<K, T>(VecDeque<IdleThing<K, T>>);
 
-struct Entry<K, T> {
+struct IdleThing<K, T> {
     kind: K,
     since_ms: u64,
     thing: T,
 }
 
 impl<K: Copy + PartialEq, T> Idle<K, T> {
-    /// Nothing is.
-    pub fn new() -> Idle<K, T> {
+    /// Makes an empty collection.
+    pub(super) fn new() -> Idle<K, T> {
         Idle(VecDeque::new())
     }
 
-    /// How many are.
-    pub fn len(&self) -> usize {
+    /// Returns how many things are idle.
+    pub(super) fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether none is.
-    pub fn is_empty(&self) -> bool {
+    /// Whether nothing is idle.
+    pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// How many of a kind are.
-    pub fn count(&self, kind: K) -> usize {
-        self.0.iter().filter(|entry| entry.kind == kind).count()
+    /// Returns how many things of a kind are idle.
+    pub(super) fn count(&self, kind: K) -> usize {
+        self.0.iter().filter(|idle| idle.kind == kind).count()
     }
 
-    /// One falls idle, on a clock that never goes back.
-    pub fn put(&mut self, kind: K, now_ms: u64, thing: T) {
-        self.0.push_back(Entry { kind, since_ms: now_ms, thing });
+    /// Puts in a thing that falls idle now, on a clock that never goes back.
+    pub(super) fn put(&mut self, kind: K, now_ms: u64, thing: T) {
+        self.0.push_back(IdleThing { kind, since_ms: now_ms, thing });
     }
 
-    /// The one of a kind that was used last.
-    pub fn take(&mut self, kind: K) -> Option<T> {
-        let newest = self.0.iter().rposition(|entry| entry.kind == kind)?;
-        self.0.remove(newest).map(|entry| entry.thing)
+    /// Takes out the thing of a kind that fell idle last.
+    pub(super) fn take(&mut self, kind: K) -> Option<T> {
+        let newest = self.0.iter().rposition(|idle| idle.kind == kind)?;
+        self.0.remove(newest).map(|idle| idle.thing)
     }
 
-    /// Since when the one that has waited longest does.
-    pub fn oldest_ms(&self) -> Option<u64> {
-        self.0.front().map(|entry| entry.since_ms)
+    /// Returns the time at which the first of all things fell idle.
+    pub(super) fn oldest_ms(&self) -> Option<u64> {
+        self.0.front().map(|idle| idle.since_ms)
     }
 
-    /// The one that has waited longest, of whatever kind.
-    pub fn take_oldest(&mut self) -> Option<T> {
-        self.0.pop_front().map(|entry| entry.thing)
+    /// Takes out the thing that has been idle longest, of whatever kind.
+    pub(super) fn take_oldest(&mut self) -> Option<T> {
+        self.0.pop_front().map(|idle| idle.thing)
     }
 
-    /// Keeps only these kinds. The others are dropped.
-    pub fn retain(&mut self, keeps: impl Fn(K) -> bool) {
-        self.0.retain(|entry| keeps(entry.kind));
+    /// Drops the things of all kinds but these.
+    pub(super) fn retain(&mut self, keeps: impl Fn(K) -> bool) {
+        self.0.retain(|idle| keeps(idle.kind));
     }
 }
 
@@ -80,7 +81,10 @@ mod tests {
         assert_eq!((idle.take_oldest(), idle.oldest_ms()), (Some("a"), Some(11)));
         idle.put(1, 14, "e");
         idle.retain(|kind| kind == 1);
-        assert_eq!((idle.take_oldest(), idle.take_oldest(), idle.oldest_ms()), (Some("e"), None, None));
+        assert_eq!(
+            (idle.take_oldest(), idle.take_oldest(), idle.oldest_ms()),
+            (Some("e"), None, None)
+        );
         assert!(idle.is_empty());
     }
 }

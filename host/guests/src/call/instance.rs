@@ -1,51 +1,63 @@
-//! An instance of a guest: for one call, or for several, one after another.
+//! An instance of a guest, for one call or for several, one after another.
 //!
-//! Between two calls everything of the first is gone but what the guest itself keeps in its memory: pendings that it did
-//! not return are released, their resources name nothing any more, and time and limits begin anew.
+//! Between two calls all that belongs to the first is released, except for what the guest keeps in
+//! its memory: pendings that it did not return are released, their resources name nothing any more,
+//! and time and limits begin anew.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use wasmtime::Store;
 use wasmtime::component::{self, Resource};
 
-use crate::contract::context::CallContext;
-use crate::contract::store::{self, Alive};
-use crate::contract::types::{self, ArrivalRef, Pending, RequestRef, SettlementRef};
-use crate::load::guest::{Guest, HandleFunc, ResumeFunc};
-use crate::runtime::Runtime;
 use snow_runtime::{Arrival, Cause, RouteId};
 
-/// See the module's text.
-pub struct Instance {
+use crate::contract::context::CallContext;
+use crate::contract::store;
+use crate::contract::types::{self, ArrivalRef, Pending, RequestRef, SettlementRef};
+use crate::load::guest::{Guest, HandleFunc, ResumeFunc, typed};
+use crate::runtime::Runtime;
+
+/// An instance of a guest, with its store.
+pub(super) struct Instance {
     store: Store<CallContext>,
-    /// Made by the first call.
+    /// The instance itself. The first call makes it, so that making it is part of that call's
+    /// running time.
     instance: Option<component::Instance>,
-    /// The exports that were called already: no later call looks them up and checks their types.
+    /// `handle`, once it was called: later calls do not look it up and check its type again.
     handle: Option<HandleFunc<'static>>,
+    /// `resume`, once it was called.
     resume: Option<ResumeFunc<'static>>,
-    /// That were begun.
+    /// Calls that have begun.
     calls: u32,
-    /// Behind the store: it counts until that is gone.
+    /// Counts this instance. After the store in the order of fields, so that it is dropped when the
+    /// store is gone.
     _alive: Alive,
 }
 
 /// What `resume` is called with, beside the request.
-pub(crate) struct Resumed<'a> {
+pub(super) struct Resumed<'a> {
     pub cause: Cause,
     pub state: &'a [u8],
     pub arrivals: &'a [Arrival],
 }
 
 impl Instance {
-    /// For a first call.
-    pub(crate) fn new(runtime: &Runtime, context: CallContext) -> Instance {
+    /// Makes an instance for a first call.
+    pub(super) fn new(runtime: &Runtime, context: CallContext) -> Instance {
         let alive = Alive::new(runtime);
         let store = store::store(runtime, context);
         Instance { store, instance: None, handle: None, resume: None, calls: 1, _alive: alive }
     }
 
-    /// The one that was kept, if it can serve another call of those that an instance serves, else a fresh one.
-    pub(crate) fn next(kept: Option<Instance>, runtime: &Runtime, context: CallContext) -> Instance {
+    /// Returns the instance that was kept, if it can serve this call, or else a fresh one.
+    pub(super) fn next(
+        kept: Option<Instance>,
+        runtime: &Runtime,
+        context: CallContext,
+    ) -> Instance {
         let calls_max = context.permit().quota.instance_calls_max;
-        // One that can't is dropped here already, so that there is room in the pool for the other.
+        // If it can't, it is dropped here already, so that the pool has room for the fresh one.
         let kept = kept.filter(|kept| kept.calls < calls_max && kept.context().can_go_on(&context));
         let Some(mut kept) = kept else { return Instance::new(runtime, context) };
         kept.calls += 1;
@@ -54,23 +66,23 @@ impl Instance {
         kept
     }
 
-    /// Whether it may be kept, now that a call has returned: that was not its last one, and it was not refused memory, of
-    /// which the next one would have too little as well.
-    pub(crate) fn is_good(&self) -> bool {
+    /// Whether this instance may be kept after a call: if that was not its last call, and if it was
+    /// not refused memory, of which the next call would have too little as well.
+    pub(super) fn is_reusable(&self) -> bool {
         let context = self.context();
-        self.calls < context.permit().quota.instance_calls_max && !context.memory.refused
+        self.calls < context.permit().quota.instance_calls_max && !context.memory.was_refused
     }
 
-    pub(crate) fn context(&self) -> &CallContext {
+    pub(super) fn context(&self) -> &CallContext {
         self.store.data()
     }
 
-    pub(crate) fn context_mut(&mut self) -> &mut CallContext {
+    pub(super) fn context_mut(&mut self) -> &mut CallContext {
         self.store.data_mut()
     }
 
-    /// Guests `handler.handle`.
-    pub(crate) async fn handle(
+    /// Calls `handler.handle`.
+    pub(super) async fn handle(
         &mut self,
         guest: &Guest,
         route: RouteId,
@@ -79,15 +91,16 @@ impl Instance {
         let instance = self.instance(guest).await?;
         let handle = match self.handle {
             Some(handle) => handle,
-            None => crate::load::guest::typed(&instance, &mut self.store, &guest.exports.handle)?,
+            None => typed(&instance, &mut self.store, &guest.exports.handle)?,
         };
         self.handle = Some(handle);
         let handle: HandleFunc<'_> = handle;
         Ok(handle.call_async(&mut self.store, (route.0, request)).await?.0)
     }
 
-    /// Guests `resumer.resume`. The arrivals' handles are the call's own, in this order.
-    pub(crate) async fn resume(
+    /// Calls `resumer.resume`. The arrivals are those of the handles that the call owned from the
+    /// start, in their order.
+    pub(super) async fn resume(
         &mut self,
         guest: &Guest,
         route: RouteId,
@@ -98,8 +111,12 @@ impl Instance {
         let resume = match self.resume {
             Some(resume) => resume,
             None => {
-                let export = guest.exports.resume.as_ref().ok_or_else(|| wasmtime::Error::msg("no `resume`"))?;
-                crate::load::guest::typed(&instance, &mut self.store, export)?
+                let export = guest
+                    .exports
+                    .resume
+                    .as_ref()
+                    .ok_or_else(|| wasmtime::Error::msg("no `resume`"))?;
+                typed(&instance, &mut self.store, export)?
             }
         };
         self.resume = Some(resume);
@@ -111,7 +128,10 @@ impl Instance {
         });
         let arrivals = arrivals.collect();
         let resume: ResumeFunc<'_> = resume;
-        Ok(resume.call_async(&mut self.store, (route.0, cause.into(), request, state, arrivals)).await?.0)
+        Ok(resume
+            .call_async(&mut self.store, (route.0, cause.into(), request, state, arrivals))
+            .await?
+            .0)
     }
 
     async fn instance(&mut self, guest: &Guest) -> wasmtime::Result<component::Instance> {
@@ -121,5 +141,21 @@ impl Instance {
         let instance = guest.pre.instantiate_async(&mut self.store).await?;
         self.instance = Some(instance);
         Ok(instance)
+    }
+}
+
+/// Counts an instance for as long as it exists.
+struct Alive(Arc<AtomicUsize>);
+
+impl Alive {
+    fn new(runtime: &Runtime) -> Alive {
+        runtime.instances.fetch_add(1, Ordering::Relaxed);
+        Alive(runtime.instances.clone())
+    }
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }

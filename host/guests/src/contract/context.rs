@@ -1,4 +1,4 @@
-//! What a call may reach: its store's data, and its account.
+//! A call's context: all that the functions of the host can reach on behalf of one call.
 
 use std::mem;
 use std::sync::Arc;
@@ -7,62 +7,75 @@ use std::time::Duration;
 use wasmtime::ResourceLimiter;
 use wasmtime::component::Resource;
 
-use crate::contract::grants::Permit;
-use crate::contract::parking::Parking;
-use crate::contract::types::Pending;
-use crate::runtime::{Runtime, Seat, Slice};
 use snow_core::{Refusal, Registry, WorkerId};
 use snow_http::RequestId;
 use snow_runtime::{Handle, Level, Settled, Settlement, TimerState};
 
-/// Representations of resources that one store gives out: more than a call has pendings are left.
+use super::grants::Permit;
+use super::parking::Parking;
+use super::seat::{Seat, Stopwatch};
+use super::types::Pending;
+use crate::runtime::Runtime;
+
+/// Representations of resources after which a store takes no further call. As many again are left,
+/// which is more than its last call can use.
 const REPRESENTATIONS_MAX: u32 = 1 << 31;
 
-/// A store's data: all that a call may reach.
-pub struct CallContext {
-    pub(crate) runtime: Runtime,
+/// The data of a call's store.
+pub(crate) struct CallContext {
+    pub runtime: Runtime,
     /// The worker that runs the call.
     worker: WorkerId,
-    pub(crate) permit: Arc<Permit>,
+    /// What the guest may do and take.
+    pub permit: Arc<Permit>,
     request_id: RequestId,
     /// The worker's clock when the call started.
-    pub(crate) now_ms: u64,
+    pub now_ms: u64,
     phase: Phase,
-    /// The call's pendings: a resource's representation is an index into this, and [`CallContext::first`].
+    /// The call's pendings. The representation of a resource is [`CallContext::first`] plus an
+    /// index into this.
     handles: Vec<Option<Handle>>,
-    /// What the representations of this call begin with. Those of one store's calls never overlap, so that a resource that
-    /// a guest keeps from one call to the next names nothing any more.
+    /// The first representation of this call. The calls of one store never share one, so a resource
+    /// that a guest keeps from one call to the next names nothing any more.
     first: u32,
-    /// Handles that the guest dropped, whose timers the worker has to cancel.
+    /// Handles that the guest dropped and whose timers the worker has to cancel.
     dropped: Vec<Handle>,
-    pub(crate) memory: MemoryCeiling,
-    /// How long the call has been running, the slice under way aside.
-    pub(crate) used: Duration,
-    pub(crate) slice: Arc<Slice>,
-    pub(crate) parking: Arc<Parking>,
+    /// How much linear memory the store has and may have.
+    pub memory: MemoryCeiling,
+    /// How long the call has run, without the time slice under way.
+    pub used: Duration,
+    pub stopwatch: Arc<Stopwatch>,
+    pub parking: Arc<Parking>,
 }
 
-/// What the guest is asked to do.
+/// What the guest is called for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// There is no request: nothing can wait.
+    /// For its routes: there is no request, so nothing can wait.
     Routes,
-    /// There is one.
+    /// For a request.
     Request,
 }
 
 impl CallContext {
-    /// For a call of `routes()`.
-    pub fn for_routes(runtime: &Runtime, permit: Arc<Permit>) -> CallContext {
+    /// Makes the context of a call of `routes()`.
+    pub(crate) fn for_routes(runtime: &Runtime, permit: Arc<Permit>) -> CallContext {
         let seat = Seat::default();
-        let mut context =
-            CallContext::for_request(runtime, WorkerId(0), permit, RequestId::made(0), 0, &seat, Vec::new());
+        let mut context = CallContext::for_request(
+            runtime,
+            WorkerId(0),
+            permit,
+            RequestId::made(0),
+            0,
+            &seat,
+            Vec::new(),
+        );
         context.phase = Phase::Routes;
         context
     }
 
-    /// For a call on behalf of a request, which owns these handles from the start.
-    pub fn for_request(
+    /// Makes the context of a call on behalf of a request. The call owns `handles` from the start.
+    pub(crate) fn for_request(
         runtime: &Runtime,
         worker: WorkerId,
         permit: Arc<Permit>,
@@ -82,68 +95,73 @@ impl CallContext {
             handles: handles.into_iter().map(Some).collect(),
             first: 0,
             dropped: Vec::new(),
-            memory: MemoryCeiling { bytes: 0, bytes_max, refused: false },
+            memory: MemoryCeiling { bytes: 0, bytes_max, was_refused: false },
             used: Duration::ZERO,
-            slice: seat.slice.clone(),
+            stopwatch: seat.stopwatch.clone(),
             parking: seat.parking.clone(),
         }
     }
 
-    /// Whether this store may go on with another call: not if it has more memory than that may have, or has given out too
-    /// many resources.
+    /// Whether this context's store can serve another call: not if it has more memory than that
+    /// call may have, or has given out too many representations.
     pub(crate) fn can_go_on(&self, next: &CallContext) -> bool {
         self.memory.bytes <= next.memory.bytes_max && self.next_first() < REPRESENTATIONS_MAX
     }
 
-    /// It does: what the instance has taken stays taken, and nothing else is left.
+    /// Turns this context into the next call's. The memory of the instance and the representations
+    /// that it has seen stay; all else is the next call's.
     pub(crate) fn go_on(&mut self, mut next: CallContext) {
         next.first = self.next_first();
         next.memory.bytes = self.memory.bytes;
         *self = next;
     }
 
-    /// Behind all that were ever given out.
+    /// Returns the first representation that this store has not given out.
     fn next_first(&self) -> u32 {
         self.first + self.handles.len() as u32
     }
 
-    /// The representation of the handle at this place.
+    /// Returns the representation of the handle at this index.
     fn representation(&self, index: usize) -> u32 {
         self.first + index as u32
     }
 
+    /// Returns the index that a representation stands for; `None` for one of an earlier call.
     fn index(&self, representation: u32) -> Option<usize> {
         Some(representation.checked_sub(self.first)? as usize)
     }
 
+    /// Returns what the guest may do and take.
     pub(crate) fn permit(&self) -> &Permit {
         &self.permit
     }
 
-    /// The resource for the handle that the call had from the start at this place.
+    /// Returns the resource for the handle at this index, which the guest owns from now on.
     pub(crate) fn resource(&self, index: usize) -> Resource<Pending> {
         Resource::new_own(self.representation(index))
     }
 
-    /// Whether there is somebody to wait for.
+    /// Whether the call is on behalf of a request, which can wait.
     pub(crate) fn has_request(&self) -> bool {
         self.phase == Phase::Request
     }
 
+    /// Returns how many pendings a call may own.
     pub(crate) fn own_pendings_max(&self) -> usize {
         self.runtime.limits.pendings_per_call_max
     }
 
+    /// Returns the registry of all pendings.
     pub(crate) fn registry(&self) -> &Registry<Settled> {
         &self.runtime.registry
     }
 
-    /// What a resource stands for; `None` if that is of an earlier call.
+    /// Returns the handle that a representation stands for; `None` for one of an earlier call.
     pub(crate) fn handle(&self, representation: u32) -> Option<Handle> {
         *self.handles.get(self.index(representation)?)?
     }
 
-    /// After a wait: timers may have been set for these.
+    /// Takes handles back after a wait in place, in which timers may have been set for them.
     pub(crate) fn take_back(&mut self, handles: &[Handle]) {
         for back in handles {
             if let Some(own) = self.handles.iter_mut().flatten().find(|own| own.id == back.id) {
@@ -152,37 +170,44 @@ impl CallContext {
         }
     }
 
-    /// The handle that a guest returned. It is the caller's from now on. `None` if it is of an earlier call.
-    pub fn take(&mut self, resource: &Resource<Pending>) -> Option<Handle> {
+    /// Takes the handle of a resource that the guest has returned. The caller owns it from now on.
+    /// `None` for a resource of an earlier call, or one that was taken before.
+    pub(crate) fn take(&mut self, resource: &Resource<Pending>) -> Option<Handle> {
         let index = self.index(resource.rep())?;
         self.handles.get_mut(index)?.take()
     }
 
-    /// Handles that were taken, and are not returned after all.
+    /// Gives back handles that were taken in vain, to be among the leftover.
     pub(crate) fn give_back(&mut self, handles: Vec<Handle>) {
         self.dropped.extend(handles);
     }
 
-    /// Every handle that the call did not return: they are the caller's to release.
-    pub fn leftover(&mut self) -> Vec<Handle> {
+    /// Takes every handle that the guest has not returned, for the caller to release.
+    pub(crate) fn take_leftover(&mut self) -> Vec<Handle> {
         let mut leftover = mem::take(&mut self.dropped);
         leftover.extend(self.handles.iter_mut().filter_map(Option::take));
         leftover
     }
 
-    pub(crate) fn create(&mut self, key: Option<&str>, timer: TimerState) -> Result<Resource<Pending>, Refusal> {
+    /// Creates a pending, if the guest may.
+    pub(crate) fn create(
+        &mut self,
+        key: Option<&str>,
+        timer: TimerState,
+    ) -> Result<Resource<Pending>, Refusal> {
         let limits = &self.runtime.limits;
         if !self.has_request() {
             return Err(Refusal::Denied);
         }
         let account = self.permit.create(key, limits)?;
-        let slot = self.free_slot(limits.pendings_per_call_max).ok_or(Refusal::Limit)?;
+        let place = self.free_place(limits.pendings_per_call_max).ok_or(Refusal::Limit)?;
         let id = self.runtime.registry.create_for(account, self.worker, key)?;
-        self.handles[slot] = Some(Handle { id, timer });
-        Ok(self.resource(slot))
+        self.handles[place] = Some(Handle { id, timer });
+        Ok(self.resource(place))
     }
 
-    fn free_slot(&mut self, most: usize) -> Option<usize> {
+    /// Returns the index of a place without a handle; `None` if the call has `most` handles.
+    fn free_place(&mut self, most: usize) -> Option<usize> {
         if let Some(free) = self.handles.iter().position(Option::is_none) {
             return Some(free);
         }
@@ -192,7 +217,8 @@ impl CallContext {
         })
     }
 
-    /// One of an earlier call is over already.
+    /// Releases a pending whose resource the guest drops. One of an earlier call was released when
+    /// that call ended.
     pub(crate) fn drop_handle(&mut self, representation: u32) {
         let Some(index) = self.index(representation) else { return };
         let Some(handle) = self.handles.get_mut(index).and_then(Option::take) else { return };
@@ -204,6 +230,7 @@ impl CallContext {
         }
     }
 
+    /// Settles the pending of a token, if the guest may.
     pub(crate) fn settle(&self, token: &str, settlement: Settlement) -> Result<(), Refusal> {
         let (registry, limits) = (&self.runtime.registry, &self.runtime.limits);
         let settled = self.permit.settle_token(token, settlement, registry, limits)?;
@@ -212,6 +239,8 @@ impl CallContext {
         Ok(())
     }
 
+    /// Settles the pending that has waited longest under a key, if the guest may. False if none
+    /// waits.
     pub(crate) fn settle_next(&self, key: &str, settlement: Settlement) -> Result<bool, Refusal> {
         let settled = self.permit.settle_key(key, settlement, &self.runtime.limits)?;
         let settled = self.runtime.registry.settle_next(key, settled);
@@ -219,10 +248,12 @@ impl CallContext {
         Ok(settled.is_some())
     }
 
+    /// Returns how many pendings wait under a key; 0 if the guest may not know.
     pub(crate) fn waiting(&self, key: &str) -> u32 {
         if self.permit.sees(key) { self.runtime.registry.waiting(key) } else { 0 }
     }
 
+    /// Logs a line of the guest; of a long message, only the beginning.
     pub(crate) fn log(&self, level: Level, mut message: String) {
         let most = self.runtime.limits.log_message_bytes_max;
         if message.len() > most {
@@ -233,19 +264,24 @@ impl CallContext {
     }
 }
 
-/// Bounds the linear memories of one store together.
-pub struct MemoryCeiling {
+/// Bounds the linear memories of one store, all together.
+pub(crate) struct MemoryCeiling {
     bytes: usize,
     bytes_max: usize,
-    /// Whether the guest ever asked for more: the likely reason of a trap that follows.
-    pub refused: bool,
+    /// Whether the guest was ever refused more memory: the likely reason of a trap that follows.
+    pub was_refused: bool,
 }
 
 impl ResourceLimiter for MemoryCeiling {
-    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         let bytes = self.bytes.saturating_add(desired.saturating_sub(current));
         if bytes > self.bytes_max {
-            self.refused = true;
+            self.was_refused = true;
             return Ok(false);
         }
         self.bytes = bytes;
@@ -253,12 +289,14 @@ impl ResourceLimiter for MemoryCeiling {
     }
 
     fn table_growing(&mut self, _: usize, _: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        // The pool bounds every table's elements.
+        // The pool bounds the elements of every table.
         Ok(true)
     }
 }
 
-/// A guest that keeps a `pending` from one call to the next has none: what a call does not return ends with it.
-pub(crate) fn of_earlier_call() -> wasmtime::Error {
-    wasmtime::Error::msg("a `pending` of an earlier call was used: it was released when that call ended")
+/// Returns the error that ends a call which uses a `pending` of an earlier one.
+pub(crate) fn stale_pending() -> wasmtime::Error {
+    wasmtime::Error::msg(
+        "a `pending` of an earlier call was used: it was released when that call ended",
+    )
 }

@@ -1,93 +1,94 @@
-//! Waiting in place: how a call tells its worker what it waits for, and hears that its wait is over.
+//! Waiting in place: how a call tells its worker what it waits for, and learns that its wait is
+//! over.
 //!
-//! One of these belongs to each slot. The call's side runs on its fiber, the worker's between two polls of it, both on
-//! the worker's thread; the lock is there because a store's data has to be `Send`, and is never waited for.
+//! Each slot has one [`Parking`]. The call uses it on its fiber and the worker between two polls of
+//! the call, both on the worker's thread. The lock is there because a store's data has to be
+//! `Send`; nobody ever waits for it.
 
 use std::future::Future;
 use std::mem;
 use std::pin::Pin;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::task::{Context, Poll};
 
+use snow_core::lock;
 use snow_runtime::{Handle, Wait};
 
-/// Where a slot's call waits.
+/// The place in which a slot's call waits.
 #[derive(Default)]
-pub struct Parking(Mutex<Place>);
+pub(crate) struct Parking(Mutex<State>);
 
 #[derive(Default)]
-enum Place {
+enum State {
     /// The call runs.
     #[default]
     Empty,
-    /// It has said what it waits for, and the worker has not heard it yet.
+    /// The call has said what it waits for, and the worker does not know it yet.
     Asked(Wait),
     /// The worker watches over the wait.
     Parked,
-    /// The wait is over; the call has not gone on yet.
+    /// The wait is over, and the call has not gone on yet.
     Over(Box<[Handle]>),
-    /// The call is to end here.
+    /// The call is to end where it waits.
     Cancelled(Box<[Handle]>),
 }
 
-/// The wait's handles, with the timers that were set for them. They are to be put back where they came from.
-pub type Ended = Result<Box<[Handle]>, Cancelled>;
+/// How a wait in place ended. The handles are those of the wait, with the timers that were set for
+/// them meanwhile; the call puts them back where it took them from.
+pub(crate) type ParkEnd = Result<Box<[Handle]>, Cancelled>;
 
-/// The call is to end here.
-pub struct Cancelled(pub Box<[Handle]>);
+/// The call is to end where it waits.
+pub(crate) struct Cancelled(pub Box<[Handle]>);
 
 impl Parking {
-    /// For the call: waits, and is polled again when [`unpark`](Parking::unpark) or [`cancel`](Parking::cancel) was
-    /// called. It wakes nobody: the worker that calls these polls by itself.
-    pub fn park(&self, wait: Wait) -> impl Future<Output = Ended> + '_ {
-        *self.place() = Place::Asked(wait);
-        Over(self)
+    /// Waits, on behalf of the call, until [`unpark`](Parking::unpark) or
+    /// [`cancel`](Parking::cancel) is called. Neither of them wakes the call: the worker, who calls
+    /// them, polls it afterwards.
+    pub(crate) fn park(&self, wait: Wait) -> impl Future<Output = ParkEnd> + '_ {
+        *lock(&self.0) = State::Asked(wait);
+        Parked(self)
     }
 
-    /// For the worker: what the call that was just polled has begun to wait for.
-    pub fn take_asked(&self) -> Option<Wait> {
-        let mut place = self.place();
-        match mem::replace(&mut *place, Place::Parked) {
-            Place::Asked(wait) => Some(wait),
+    /// Returns, to the worker, what the call that it has just polled has begun to wait for.
+    pub(crate) fn take_asked(&self) -> Option<Wait> {
+        let mut state = lock(&self.0);
+        match mem::replace(&mut *state, State::Parked) {
+            State::Asked(wait) => Some(wait),
             other => {
-                *place = other;
+                *state = other;
                 None
             }
         }
     }
 
-    /// The wait is over.
-    pub fn unpark(&self, handles: Box<[Handle]>) {
-        *self.place() = Place::Over(handles);
+    /// Lets the call go on at its next poll.
+    pub(crate) fn unpark(&self, handles: Box<[Handle]>) {
+        *lock(&self.0) = State::Over(handles);
     }
 
-    /// The call is to end where it waits.
-    pub fn cancel(&self, handles: Box<[Handle]>) {
-        *self.place() = Place::Cancelled(handles);
+    /// Makes the call end at its next poll.
+    pub(crate) fn cancel(&self, handles: Box<[Handle]>) {
+        *lock(&self.0) = State::Cancelled(handles);
     }
 
-    /// A new call has the slot.
-    pub fn reset(&self) {
-        *self.place() = Place::Empty;
-    }
-
-    fn place(&self) -> MutexGuard<'_, Place> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Prepares for a new call in this slot.
+    pub(crate) fn reset(&self) {
+        *lock(&self.0) = State::Empty;
     }
 }
 
-struct Over<'a>(&'a Parking);
+struct Parked<'a>(&'a Parking);
 
-impl Future for Over<'_> {
-    type Output = Ended;
+impl Future for Parked<'_> {
+    type Output = ParkEnd;
 
-    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Ended> {
-        let mut place = self.0.place();
-        match mem::take(&mut *place) {
-            Place::Over(handles) => Poll::Ready(Ok(handles)),
-            Place::Cancelled(handles) => Poll::Ready(Err(Cancelled(handles))),
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<ParkEnd> {
+        let mut state = lock(&self.0.0);
+        match mem::take(&mut *state) {
+            State::Over(handles) => Poll::Ready(Ok(handles)),
+            State::Cancelled(handles) => Poll::Ready(Err(Cancelled(handles))),
             waits => {
-                *place = waits;
+                *state = waits;
                 Poll::Pending
             }
         }

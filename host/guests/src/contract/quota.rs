@@ -1,48 +1,56 @@
-//! What each guest may take: memory, time, content of requests, instances. What it may do to pendings is in `grants`.
+//! Quotas: how much memory, running time and request content each guest may take, and how many
+//! instances.
 
 use std::sync::Arc;
 
 use snow_config::{GuestConfig, Instances, Limits};
 
-/// What one guest may take.
+/// How much one guest may take.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Quota {
+pub(crate) struct Quota {
     /// Linear memory of an instance, in bytes.
     pub memory_bytes: Bound<usize>,
-    /// How long one call runs, in milliseconds, not counting the time when others run.
+    /// Running time of one call, in milliseconds. The time in which others run is not part of it.
     pub running_ms: Bound<u32>,
-    /// The content of one request, if the guest has a limit of its own.
+    /// Content of one request, in bytes, if the guest's table has a limit for it.
     pub body_bytes_max: Option<u64>,
-    /// Guests that one instance serves, one after another; 1: each call has a fresh one.
+    /// Calls that one instance serves, one after another. With 1, each call has a fresh instance.
     pub instance_calls_max: u32,
-    /// Guests that have an instance at one time, in the process, if they are limited.
+    /// Calls that may have an instance at one time in the whole process, if they are limited.
     pub calls_max: Option<u32>,
 }
 
-/// A limit, and where it is set.
+/// A limit, and the setting that it comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Bound<T> {
+pub(crate) struct Bound<T> {
     /// The most that is allowed.
     pub most: T,
-    /// For the one who can change it: the field's name and its place in the manifest.
+    /// The name of the setting and its place in the manifest, for messages.
     pub set_by: Arc<str>,
 }
 
 impl Quota {
-    /// What a guest's own table says, and the limits of all where it says nothing. An instance's memory is never more
-    /// than the limit of all, since the pool has no larger slots.
-    pub fn new(name: &str, own: Option<&GuestConfig>, limits: &Limits) -> Quota {
-        let memory_bytes_max =
-            own.and_then(|own| own.memory_bytes_max).map(|own| own.min(limits.call_memory_bytes_max));
+    /// Makes a guest's quota of its own table, and of the limits of all guests where the table has
+    /// no entry. A guest may not have more memory than the limit of all guests, since the pool has
+    /// no larger slots.
+    pub(crate) fn new(name: &str, own: Option<&GuestConfig>, limits: &Limits) -> Quota {
+        let memory_bytes_max = own
+            .and_then(|own| own.memory_bytes_max)
+            .map(|own| own.min(limits.call_memory_bytes_max));
         let instances = own.and_then(|own| own.instances).unwrap_or_default();
         Quota {
             memory_bytes: match memory_bytes_max {
                 Some(most) => Bound { most, set_by: set_by("memory_bytes_max", name) },
-                None => Bound { most: limits.call_memory_bytes_max, set_by: "call_memory_bytes_max".into() },
+                None => Bound {
+                    most: limits.call_memory_bytes_max,
+                    set_by: "call_memory_bytes_max".into(),
+                },
             },
             running_ms: match own.and_then(|own| own.running_ms_max) {
                 Some(most) => Bound { most, set_by: set_by("running_ms_max", name) },
-                None => Bound { most: limits.call_running_ms_max, set_by: "call_running_ms_max".into() },
+                None => {
+                    Bound { most: limits.call_running_ms_max, set_by: "call_running_ms_max".into() }
+                }
             },
             body_bytes_max: own.and_then(|own| own.body_bytes_max),
             instance_calls_max: match instances {
@@ -54,7 +62,7 @@ impl Quota {
     }
 
     /// Whether an instance is kept after a call.
-    pub fn reuses(&self) -> bool {
+    pub(crate) fn reuses(&self) -> bool {
         self.instance_calls_max > 1
     }
 }
@@ -68,17 +76,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_said_is_the_limit_of_all() {
-        let limits = Limits { call_memory_bytes_max: 1 << 20, call_running_ms_max: 7, ..Limits::default() };
+    fn without_a_table_the_limits_of_all_apply() {
+        let limits =
+            Limits { call_memory_bytes_max: 1 << 20, call_running_ms_max: 7, ..Limits::default() };
         let quota = Quota::new("shop", None, &limits);
-        assert_eq!((quota.memory_bytes.most, &*quota.memory_bytes.set_by), (1 << 20, "call_memory_bytes_max"));
+        assert_eq!(
+            (quota.memory_bytes.most, &*quota.memory_bytes.set_by),
+            (1 << 20, "call_memory_bytes_max")
+        );
         assert_eq!((quota.running_ms.most, &*quota.running_ms.set_by), (7, "call_running_ms_max"));
         assert_eq!((quota.body_bytes_max, quota.calls_max, quota.reuses()), (None, None, false));
         assert_eq!(Quota::new("shop", Some(&GuestConfig::default()), &limits), quota);
     }
 
     #[test]
-    fn a_guest_has_what_its_table_says_and_no_more_memory_than_there_is() {
+    fn a_table_overrides_the_limits_except_for_more_memory() {
         let limits = Limits { call_memory_bytes_max: 1 << 20, ..Limits::default() };
         let own = GuestConfig {
             memory_bytes_max: Some(65_536),
@@ -93,8 +105,14 @@ mod tests {
             (quota.memory_bytes.most, &*quota.memory_bytes.set_by),
             (65_536, "memory_bytes_max of [guest.shop]")
         );
-        assert_eq!((quota.running_ms.most, &*quota.running_ms.set_by), (90_000, "running_ms_max of [guest.shop]"));
-        assert_eq!((quota.body_bytes_max, quota.calls_max, quota.instance_calls_max), (Some(5), Some(2), 9));
+        assert_eq!(
+            (quota.running_ms.most, &*quota.running_ms.set_by),
+            (90_000, "running_ms_max of [guest.shop]")
+        );
+        assert_eq!(
+            (quota.body_bytes_max, quota.calls_max, quota.instance_calls_max),
+            (Some(5), Some(2), 9)
+        );
         let own = GuestConfig { memory_bytes_max: Some(1 << 30), ..own };
         assert_eq!(Quota::new("shop", Some(&own), &limits).memory_bytes.most, 1 << 20);
     }

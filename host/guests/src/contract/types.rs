@@ -1,12 +1,15 @@
-//! The records and variants of `wit/snow.wit`, as they are lifted out of a guest (owned) and lowered into it
-//! (borrowed, so that a request's bytes are copied once).
+//! The records and variants of `wit/snow.wit`. They are owned when they are lifted out of a guest,
+//! and borrowed when they are lowered into one, so that the bytes of a request are copied once.
 
 use wasmtime::component::{ComponentType, Lift, Lower, Resource};
 
 use snow_core::Refusal as HostRefusal;
-use snow_runtime::{Cause as HostCause, GuestRequest, Join as HostJoin, Settlement as HostSettlement};
+use snow_runtime::{
+    Cause as HostCause, GuestRequest, Join as HostJoin, Settlement as HostSettlement,
+};
 
-/// The host's side of the resource `pending`: its representation is an index into the call's handles.
+/// The host's side of the resource `pending`. A representation stands for one of the call's
+/// handles.
 pub struct Pending;
 
 /// `http.field`, out of a guest.
@@ -83,8 +86,8 @@ pub struct FailureRef<'a> {
     message: &'a str,
 }
 
-/// `pending-handles.settlement`, out of a guest; and into one that has waited in place, as a copy, since what an
-/// imported function returns can't be borrowed.
+/// `pending-handles.settlement`, out of a guest, and as a copy into one that has waited in place:
+/// what an imported function returns can't be borrowed.
 #[derive(ComponentType, Lift, Lower)]
 #[component(variant)]
 pub enum Settlement {
@@ -114,44 +117,44 @@ pub enum SettlementRef<'a> {
     Failed(FailureRef<'a>),
 }
 
-/// `pending-handles.join`
+/// `pending-handles.join`, out of a guest.
 #[derive(ComponentType, Lift, Clone, Copy)]
 #[component(enum)]
 #[repr(u8)]
 pub enum Join {
-    /// Every one.
+    /// The wait is over when every pending is settled.
     #[component(name = "all")]
     All,
-    /// The first.
+    /// The wait is over when the first pending is settled.
     #[component(name = "any")]
     Any,
 }
 
-/// `pending-handles.refusal`
+/// `pending-handles.refusal`, into a guest.
 #[derive(ComponentType, Lower, Lift, Clone, Copy)]
 #[component(enum)]
 #[repr(u8)]
 pub enum Refusal {
-    /// No such pending.
+    /// There is no such pending.
     #[component(name = "unknown")]
     Unknown,
-    /// Settled before.
+    /// The pending was settled before.
     #[component(name = "already-settled")]
     AlreadySettled,
-    /// Not allowed.
+    /// The guest may not do that.
     #[component(name = "denied")]
     Denied,
-    /// A limit.
+    /// A limit is reached.
     #[component(name = "limit")]
     Limit,
 }
 
-/// `pending-handles.cause`
+/// `pending-handles.cause`, into a guest.
 #[derive(ComponentType, Lower, Clone, Copy)]
 #[component(enum)]
 #[repr(u8)]
 pub enum Cause {
-    /// The join came true.
+    /// The join of the suspension came true.
     #[component(name = "settled")]
     Settled,
     /// The deadline passed.
@@ -159,52 +162,52 @@ pub enum Cause {
     Deadline,
 }
 
-/// `pending-handles.suspension`
+/// `pending-handles.suspension`, out of a guest.
 #[derive(ComponentType, Lift)]
 #[component(record)]
 pub struct Suspension {
-    /// Owned by the host from now on.
+    /// The pendings that the request waits for. The host owns them from now on.
     pub handles: Vec<Resource<Pending>>,
-    /// How many it takes.
+    /// How many of them end the wait.
     pub until: Join,
-    /// The deadline.
+    /// The deadline, if it is not the host's default.
     #[component(name = "timeout-ms")]
     pub timeout_ms: Option<u32>,
-    /// The answer at the deadline.
+    /// The answer at the deadline, if `resume` is not called.
     #[component(name = "on-timeout")]
     pub on_timeout: Option<Response>,
-    /// Whether to be called again.
+    /// Whether `resume` is to be called when the wait is over.
     pub resume: bool,
-    /// Whether to keep the request.
+    /// Whether `resume` gets the request again.
     #[component(name = "keep-request")]
     pub keep_request: bool,
-    /// For `resume`.
+    /// Bytes for `resume`.
     pub state: Vec<u8>,
 }
 
-/// `pending-handles.outcome`
+/// `pending-handles.outcome`, out of a guest.
 #[derive(ComponentType, Lift)]
 #[component(variant)]
 pub enum Outcome {
-    /// The answer.
+    /// The request is answered.
     #[component(name = "respond")]
     Respond(Response),
-    /// What it waits for.
+    /// The request waits.
     #[component(name = "suspend")]
     Suspend(Suspension),
 }
 
-/// `pending-handles.arrival`
+/// `pending-handles.arrival`, into a guest.
 #[derive(ComponentType, Lower)]
 #[component(record)]
 pub struct ArrivalRef<'a> {
-    /// Owned by the guest from now on.
+    /// The pending. The guest owns it from now on.
     pub handle: Resource<Pending>,
-    /// What it was settled with.
+    /// The settlement, if the pending is settled.
     pub settlement: Option<SettlementRef<'a>>,
 }
 
-/// `handler.route`
+/// `handler.route`, out of a guest.
 #[derive(ComponentType, Lift)]
 #[component(record)]
 pub struct Route {
@@ -212,30 +215,30 @@ pub struct Route {
     pattern: String,
 }
 
-/// `logging.level`
+/// `logging.level`, out of a guest.
 #[derive(ComponentType, Lift, Clone, Copy)]
 #[component(enum)]
 #[repr(u8)]
 pub enum Level {
-    /// Finest.
+    /// The finest details.
     #[component(name = "trace")]
     Trace,
-    /// For developers.
+    /// Lines for developers.
     #[component(name = "debug")]
     Debug,
-    /// For deployers.
+    /// Lines for deployers.
     #[component(name = "info")]
     Info,
-    /// Something is odd.
+    /// Something unexpected.
     #[component(name = "warn")]
     Warn,
-    /// Something failed.
+    /// A failure.
     #[component(name = "error")]
     Error,
 }
 
 impl<'a> RequestRef<'a> {
-    /// A request as its guest sees it. `client` is the client's address in text.
+    /// Borrows a request as its guest sees it. `client` is the client's address as text.
     pub fn new(id: &'a str, client: &'a str, request: &'a GuestRequest) -> RequestRef<'a> {
         let head = &request.request.head;
         let params = request.params.iter();
@@ -247,7 +250,9 @@ impl<'a> RequestRef<'a> {
             method: head.method(),
             path: request.path(),
             query: head.query(),
-            params: params.map(|param| ParamRef { name: param.name.as_deref(), value: &param.value }).collect(),
+            params: params
+                .map(|param| ParamRef { name: param.name.as_deref(), value: &param.value })
+                .collect(),
             headers: head.guest_fields().map(|(name, value)| FieldRef { name, value }).collect(),
             body: &request.request.body,
         }
@@ -255,16 +260,22 @@ impl<'a> RequestRef<'a> {
 }
 
 impl<'a> SettlementRef<'a> {
-    /// A settlement as a resumed guest sees it.
+    /// Borrows a settlement as a resumed guest sees it.
     pub fn new(settlement: &'a HostSettlement) -> SettlementRef<'a> {
         match settlement {
             HostSettlement::Value(bytes) => SettlementRef::Value(bytes),
             HostSettlement::Response(response) => SettlementRef::Response(ResponseRef {
                 status: response.status,
-                headers: response.headers.iter().map(|f| FieldRef { name: &f.name, value: &f.value }).collect(),
+                headers: response
+                    .headers
+                    .iter()
+                    .map(|f| FieldRef { name: &f.name, value: &f.value })
+                    .collect(),
                 body: &response.body,
             }),
-            HostSettlement::Failed { code, message } => SettlementRef::Failed(FailureRef { code, message }),
+            HostSettlement::Failed { code, message } => {
+                SettlementRef::Failed(FailureRef { code, message })
+            }
         }
     }
 }
@@ -282,14 +293,19 @@ impl From<Settlement> for HostSettlement {
         match settlement {
             Settlement::Value(bytes) => HostSettlement::Value(bytes),
             Settlement::Response(response) => HostSettlement::Response(response.into()),
-            Settlement::Failed(Failure { code, message }) => HostSettlement::Failed { code, message },
+            Settlement::Failed(Failure { code, message }) => {
+                HostSettlement::Failed { code, message }
+            }
         }
     }
 }
 
 impl From<&HostSettlement> for Settlement {
     fn from(settlement: &HostSettlement) -> Self {
-        let field = |field: &snow_http::Field| Field { name: field.name.clone(), value: field.value.clone() };
+        let field = |field: &snow_http::Field| Field {
+            name: field.name.clone(),
+            value: field.value.clone(),
+        };
         match settlement {
             HostSettlement::Value(bytes) => Settlement::Value(bytes.clone()),
             HostSettlement::Response(response) => Settlement::Response(Response {

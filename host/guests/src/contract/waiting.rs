@@ -1,17 +1,20 @@
-//! `pending-handles.wait`: a call that waits in place, on its own fiber, while its worker goes on with others.
+//! `pending-handles.wait`: a call waits in place, on its own fiber, while its worker goes on with
+//! others.
 
 use wasmtime::StoreContextMut;
 use wasmtime::component::{LinkerInstance, Resource};
 
-use crate::contract::context::{CallContext, of_earlier_call};
-use crate::contract::types::{self, Pending, Settlement};
 use snow_core::Refusal;
 use snow_runtime::{Handle, Join, Wait};
 
+use super::context::{CallContext, stale_pending};
+use super::types::{self, Pending, Settlement};
+
+/// What `wait` returns to the guest.
 type Waited = Result<Vec<Option<Settlement>>, types::Refusal>;
 
-/// Provides `wait`.
-pub(crate) fn add_wait(handles: &mut LinkerInstance<'_, CallContext>) -> wasmtime::Result<()> {
+/// Adds `wait` to the functions of `pending-handles`.
+pub(super) fn add_wait(handles: &mut LinkerInstance<'_, CallContext>) -> wasmtime::Result<()> {
     handles.func_wrap_async(
         "wait",
         |store: StoreContextMut<'_, CallContext>,
@@ -23,55 +26,58 @@ pub(crate) fn add_wait(handles: &mut LinkerInstance<'_, CallContext>) -> wasmtim
 
 async fn wait(
     mut store: StoreContextMut<'_, CallContext>,
-    handles: &[Resource<Pending>],
+    pendings: &[Resource<Pending>],
     until: Join,
     timeout_ms: Option<u32>,
 ) -> wasmtime::Result<Waited> {
-    let waits_for = match store.data().begin_wait(handles) {
-        Ok(waits_for) => waits_for,
-        Err(Unable::Refused(refusal)) => return Ok(Err(refusal.into())),
-        Err(Unable::Stale) => return Err(of_earlier_call()),
+    let handles = match store.data().begin_wait(pendings) {
+        Ok(handles) => handles,
+        Err(CannotWait::Refused(refusal)) => return Ok(Err(refusal.into())),
+        Err(CannotWait::Stale) => return Err(stale_pending()),
     };
-    // If there is nothing to wait for, the call keeps its time slice.
-    if !store.data().registry().is_over(until, waits_for.iter().map(|handle| handle.id)) {
+    // A wait that is over already costs the call nothing of its time slice.
+    if !store.data().registry().is_over(until, handles.iter().map(|handle| handle.id)) {
         let parking = store.data().parking.clone();
-        match parking.park(Wait { handles: waits_for, until, timeout_ms }).await {
+        match parking.park(Wait { handles, until, timeout_ms }).await {
             Ok(handles) => store.data_mut().take_back(&handles),
             Err(cancelled) => {
                 store.data_mut().take_back(&cancelled.0);
-                return Err(wasmtime::Error::msg("the request was over while its call waited in place"));
+                return Err(wasmtime::Error::msg(
+                    "the request ended while its call waited in place",
+                ));
             }
         }
     }
     let context = store.data();
-    Ok(Ok(handles.iter().map(|handle| context.arrived(handle)).collect()))
+    Ok(Ok(pendings.iter().map(|pending| context.arrived(pending)).collect()))
 }
 
 /// Why a call can't wait.
-enum Unable {
-    /// It is told.
+enum CannotWait {
+    /// The host refuses, and the guest is told.
     Refused(Refusal),
-    /// It has a resource of an earlier call: it is ended.
+    /// The guest uses a resource of an earlier call, and the call is ended.
     Stale,
 }
 
 impl CallContext {
-    /// What a wait is for, each once.
-    fn begin_wait(&self, handles: &[Resource<Pending>]) -> Result<Vec<Handle>, Unable> {
+    /// Returns the handles of these pendings, each once.
+    fn begin_wait(&self, pendings: &[Resource<Pending>]) -> Result<Vec<Handle>, CannotWait> {
         if !self.has_request() {
-            return Err(Unable::Refused(Refusal::Denied));
+            return Err(CannotWait::Refused(Refusal::Denied));
         }
-        if handles.len() > self.own_pendings_max() {
-            return Err(Unable::Refused(Refusal::Limit));
+        if pendings.len() > self.own_pendings_max() {
+            return Err(CannotWait::Refused(Refusal::Limit));
         }
-        let mut indices: Vec<u32> = handles.iter().map(Resource::rep).collect();
-        indices.sort_unstable();
-        indices.dedup();
-        indices.into_iter().map(|index| self.handle(index).ok_or(Unable::Stale)).collect()
+        let mut representations: Vec<u32> = pendings.iter().map(Resource::rep).collect();
+        representations.sort_unstable();
+        representations.dedup();
+        representations.into_iter().map(|rep| self.handle(rep).ok_or(CannotWait::Stale)).collect()
     }
 
-    fn arrived(&self, handle: &Resource<Pending>) -> Option<Settlement> {
-        let settled = self.registry().collect(self.handle(handle.rep())?.id)?;
+    /// Collects what a pending was settled with, if it was.
+    fn arrived(&self, pending: &Resource<Pending>) -> Option<Settlement> {
+        let settled = self.registry().collect(self.handle(pending.rep())?.id)?;
         Some(Settlement::from(&*settled))
     }
 }

@@ -1,34 +1,39 @@
-//! Guests become a deployment: one table of all their routes, and a share of it for each worker.
+//! A deployment: guests that serve together, with one table of all their routes.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use crate::contract::grants::{Permit, Permits};
-use crate::deploy::version::Version;
-use crate::runtime::Runtime;
 use snow_runtime::{RouteEntry, RouteError, RouteId, Router, VersionId};
 
-/// Guests and routes that serve together. It never changes: a new one takes its place.
+use super::share::{Member, Share};
+use super::version::Version;
+use crate::contract::grants::Permits;
+use crate::runtime::Runtime;
+
+/// Guests that serve together, and the table of their routes. It never changes; a new deployment
+/// takes its place.
 pub struct Deployment {
-    /// By the names of their guests.
+    /// The versions that serve, in the order of their guests' names.
     pub versions: Vec<Arc<Version>>,
-    /// All their routes; first match wins, in the order of guests, then of declaration.
+    /// The table of all routes. The first match wins, in the order of the guests and then of
+    /// declaration.
     pub router: Router,
 }
 
-/// A version that was left out, since its routes do not fit beside the others'.
+/// A version that was left out of a deployment, since its routes do not fit into the table.
 pub struct Misfit {
     /// The version.
     pub version: Arc<Version>,
-    /// What does not fit.
+    /// Why the table could not be built with it.
     pub error: RouteError,
 }
 
-/// Two guests have the same pattern. The first one's route wins for the methods that both take.
+/// Two guests that have a route with the same pattern. For methods that both take, the first one
+/// gets the requests.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Conflict {
-    /// As both declare it, with their mount prefixes.
+    /// The pattern, with the mount prefix of the guests.
     pub pattern: String,
     /// The guest that gets the requests.
     pub first: Arc<str>,
@@ -44,8 +49,8 @@ impl fmt::Display for Conflict {
 }
 
 impl Deployment {
-    /// Of versions of different guests, mounted where their permits say. If their routes are too large all together,
-    /// whoever has most is left out.
+    /// Makes a deployment of versions of different guests, mounted where `permits` says. While
+    /// their routes are too large for one table, the guest with the most routes is left out.
     pub fn new(mut versions: Vec<Arc<Version>>, permits: &Permits) -> (Deployment, Vec<Misfit>) {
         versions.sort_by(|a, b| a.guest.name.cmp(&b.guest.name));
         let mut misfits = Vec::new();
@@ -54,19 +59,22 @@ impl Deployment {
                 Ok(router) => return (Deployment { versions, router }, misfits),
                 Err(error) => error,
             };
-            let largest = versions.iter().enumerate().max_by_key(|(_, version)| version.guest.routes.len());
+            // The table's own error does not say who makes it too large.
+            let largest =
+                versions.iter().enumerate().max_by_key(|(_, version)| version.guest.routes.len());
             let (index, _) = largest.expect("a table without routes fits");
             misfits.push(Misfit { version: versions.remove(index), error });
         }
     }
 
-    /// The name of the guest behind an entry of the router.
+    /// Returns the name of the guest that an entry of the router belongs to.
     pub fn name_of(&self, entry: &RouteEntry) -> &str {
         let version = self.versions.iter().find(|version| version.id == entry.version);
         version.map_or("-", |version| &version.guest.name)
     }
 
-    /// Patterns that several guests have, for methods that several take: in order.
+    /// Returns the patterns that several guests have for the same method, in the order of the
+    /// table.
     pub fn conflicts(&self) -> Vec<Conflict> {
         let names: BTreeMap<VersionId, &Arc<str>> =
             self.versions.iter().map(|version| (version.id, &version.guest.name)).collect();
@@ -74,10 +82,12 @@ impl Deployment {
         let mut conflicts = Vec::new();
         for entry in self.router.entries() {
             let earlier = seen.entry(entry.pattern()).or_default();
-            let rival =
-                |first: &&&RouteEntry| first.version != entry.version && first.declared.shares_methods(&entry.declared);
+            let rival = |first: &&&RouteEntry| {
+                first.version != entry.version && first.declared.shares_methods(&entry.declared)
+            };
             if let Some(first) = earlier.iter().find(rival) {
-                let (first, second) = (names[&first.version].clone(), names[&entry.version].clone());
+                let (first, second) =
+                    (names[&first.version].clone(), names[&entry.version].clone());
                 conflicts.push(Conflict { pattern: entry.pattern(), first, second });
             }
             earlier.push(entry);
@@ -85,7 +95,8 @@ impl Deployment {
         conflicts
     }
 
-    /// One worker's share. `older` are versions that it may still hold requests for.
+    /// Makes one worker's share. `older` are versions for which that worker may still hold
+    /// requests.
     pub fn share(&self, runtime: Runtime, older: &[Arc<Version>], access_log: bool) -> Share {
         let member = |version: &Arc<Version>| Member {
             permit: Arc::new(runtime.permits.of(&version.guest.name)),
@@ -97,47 +108,18 @@ impl Deployment {
     }
 }
 
+/// Returns the entries of the table: all routes of all versions, in order.
 fn entries(versions: &[Arc<Version>], permits: &Permits) -> Vec<RouteEntry> {
     let of_version = |version: &Arc<Version>| {
-        let (id, routes, mount) = (version.id, version.guest.routes.clone(), permits.mount(&version.guest.name));
-        let entry = move |(route, declared)| RouteEntry { version: id, route, declared, mount: mount.clone() };
+        let (id, routes, mount) =
+            (version.id, version.guest.routes.clone(), permits.mount(&version.guest.name));
+        let entry = move |(route, declared)| RouteEntry {
+            version: id,
+            route,
+            declared,
+            mount: mount.clone(),
+        };
         (0..).map(RouteId).zip(routes).map(entry).collect::<Vec<_>>()
     };
     versions.iter().flat_map(of_version).collect()
-}
-
-/// A version with what it may do.
-pub struct Member {
-    /// Under the newest manifest.
-    pub permit: Arc<Permit>,
-    /// The version.
-    pub version: Arc<Version>,
-}
-
-/// What one worker needs of a deployment, all its own: made by whoever deploys, so that taking it up is quick.
-pub struct Share {
-    pub(crate) runtime: Runtime,
-    pub(crate) router: Router,
-    pub(crate) current: Vec<Member>,
-    pub(crate) older: Vec<Member>,
-    pub(crate) access_log: bool,
-}
-
-/// Where a worker finds its share of the next deployment.
-#[derive(Clone, Default)]
-pub struct Successor(Arc<Mutex<Option<Box<Share>>>>);
-
-impl Successor {
-    /// Puts a share there. One that was not taken up is forgotten.
-    pub fn put(&self, share: Share) {
-        let _unused = self.lock().replace(Box::new(share));
-    }
-
-    pub(crate) fn take(&self) -> Option<Share> {
-        self.lock().take().map(|share| *share)
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Box<Share>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }

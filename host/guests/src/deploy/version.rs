@@ -1,47 +1,52 @@
-//! One version of a guest: what a file held when it was loaded, from its first request to its last.
+//! A version of a guest: what a file held when it was loaded. And its trial, which the first calls
+//! of a version are.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::SystemTime;
 
-use crate::load::guest::Guest;
 use snow_config::Rollback;
 use snow_runtime::VersionId;
 
-/// A guest that has been loaded. It is freed when the last worker has let it go.
+use crate::load::guest::Guest;
+
+/// A guest as it was loaded once. It is freed when the last worker has given it up.
 pub struct Version {
-    /// The compiled guest.
+    /// The guest.
     pub guest: Guest,
-    /// Its name on every worker. Another version has it only once this one is freed.
+    /// The version's id on every worker. Another version may get the id once this one is freed.
     pub id: VersionId,
-    /// It is the nth of its guest since the host started, from 1.
+    /// The version's number among those of its guest since the host started, from 1.
     pub nth: u32,
-    /// When it was loaded.
+    /// When the guest was loaded.
     pub since: SystemTime,
-    /// Whether it is good.
+    /// Whether the version has proven itself.
     pub trial: Trial,
 }
 
-/// The first calls of a version: if too many of them trap, the version before it is to serve again.
+/// The trial of a version by its first calls: if too many of them trap, the version before it
+/// serves again.
 pub struct Trial {
     rollback: Rollback,
     calls: AtomicU32,
     traps: AtomicU32,
-    /// No call is counted any more, so that workers do not write to one line of memory for ever.
+    /// Whether enough calls have been counted. Then no more are: workers do not keep writing to one
+    /// cache line.
     is_over: AtomicBool,
+    /// Whether another version serves in the place of this one, because too many calls trapped.
     is_withdrawn: AtomicBool,
 }
 
-/// What a trial has shown.
+/// The result of a trial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// The version before it is needed no more.
+pub(crate) enum Verdict {
+    /// The version is good; the one before it is not needed any more.
     Passed,
-    /// Too many calls have trapped.
+    /// Too many calls have trapped: the version before it has to serve again.
     Failed,
 }
 
 impl Trial {
-    /// For a version that another one could take the place of.
+    /// Makes a trial by this rule. With [`Rollback::Never`] it is over from the start.
     pub fn new(rollback: Rollback) -> Trial {
         Trial {
             rollback,
@@ -52,16 +57,18 @@ impl Trial {
         }
     }
 
-    /// A call has ended. What that decides, if it does: once, but for two calls that end on two threads at once, of which
-    /// one may say that it has passed and the other that it has failed.
-    pub fn ended(&self, trapped: bool) -> Option<Verdict> {
+    /// Counts a call that has ended. Returns the verdict, if this call decides it.
+    ///
+    /// There is one verdict, with one exception: of two calls that end at once on two threads, one
+    /// may decide that the version has passed and the other that it has failed.
+    pub(crate) fn ended(&self, trapped: bool) -> Option<Verdict> {
         let Rollback::After { traps, calls } = self.rollback else { return None };
         if self.is_over() {
             return None;
         }
         let call = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
-        let counts = trapped && call <= calls;
-        let failed = counts && self.traps.fetch_add(1, Ordering::Relaxed) + 1 == traps;
+        let is_counted = trapped && call <= calls;
+        let failed = is_counted && self.traps.fetch_add(1, Ordering::Relaxed) + 1 == traps;
         if failed || call >= calls {
             self.is_over.store(true, Ordering::Relaxed);
         }
@@ -71,22 +78,22 @@ impl Trial {
         }
     }
 
-    /// Whether enough calls have been seen.
+    /// Whether enough calls have been counted.
     pub fn is_over(&self) -> bool {
         self.is_over.load(Ordering::Relaxed)
     }
 
-    /// Guests that trapped while it lasted.
+    /// Returns how many calls trapped during the trial.
     pub fn traps(&self) -> u32 {
         self.traps.load(Ordering::Relaxed)
     }
 
-    /// Another version serves in its place, since it trapped too often.
+    /// Notes that another version serves in the place of this one.
     pub fn withdraw(&self) {
         self.is_withdrawn.store(true, Ordering::Relaxed);
     }
 
-    /// Whether it was withdrawn.
+    /// Whether another version serves in the place of this one.
     pub fn is_withdrawn(&self) -> bool {
         self.is_withdrawn.load(Ordering::Relaxed)
     }
@@ -96,7 +103,7 @@ impl Trial {
 mod tests {
     use super::*;
 
-    /// Which call decides, and what.
+    /// Returns which calls decide (`x`: one that traps), and what.
     fn verdicts(rollback: Rollback, calls: &str) -> Vec<(usize, Verdict)> {
         let trial = Trial::new(rollback);
         let ended = |(index, call)| Some((index, trial.ended(call == b'x')?));

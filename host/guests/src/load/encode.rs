@@ -1,62 +1,73 @@
-//! What a guest's file holds becomes a component: text is parsed, a core module is encoded as a component.
+//! Turns what a guest's file holds into a component: text is parsed, and a core module is encoded
+//! as a component.
 
 use std::path::Path;
 
-use anyhow::{Context, bail};
 use wasmparser::Payload;
 use wit_component::{ComponentEncoder, StringEncoding};
 
-/// The contract, for core modules that do not carry it themselves.
-pub(crate) const WIT: &str = include_str!("../../../../wit/snow.wit");
-/// What a guest exports that has `resume`.
-pub(crate) const RESUMER: &str = "snow:host/resumer@0.1.0";
+use super::error::LoadError;
+use crate::contract::{RESUMER, WIT};
 
-/// The component in a file of this name: the file may hold a component, a core module, or either in text.
+/// Returns the component that a file holds, as bytes. The file may hold a component, a core module,
+/// or either as text; its name is for messages.
 ///
-/// Costs time and memory as the guest likes, up to what its size allows.
-pub fn component(file: &Path, bytes: &[u8]) -> anyhow::Result<Vec<u8>> {
-    let wasm = wat::Parser::new().parse_bytes(Some(file), bytes).context("is not valid WebAssembly text")?;
+/// Takes time and memory as the guest likes, up to what its size allows.
+pub(crate) fn component(file: &Path, bytes: &[u8]) -> Result<Vec<u8>, LoadError> {
+    let wasm = wat::Parser::new().parse_bytes(Some(file), bytes).map_err(LoadError::Text)?;
     to_component(&wasm)
 }
 
-/// A component is taken as it is; a core module is encoded as one.
-fn to_component(wasm: &[u8]) -> anyhow::Result<Vec<u8>> {
+fn to_component(wasm: &[u8]) -> Result<Vec<u8>, LoadError> {
     if wasmparser::Parser::is_component(wasm) {
         return Ok(wasm.to_vec());
     }
     if !wasmparser::Parser::is_core_wasm(wasm) {
-        bail!("is neither a WebAssembly module, nor a component, nor text of one");
+        return Err(LoadError::NotWasm);
     }
-    let shape = Shape::of(wasm).context("is not a valid WebAssembly module")?;
-    let mut module = wasm.to_vec();
-    if !shape.carries_type {
-        embed_world(&mut module, if shape.resumes { "resuming-guest" } else { "guest" })?;
-    }
-    let encode = || ComponentEncoder::default().validate(true).module(&module)?.encode();
-    encode().context(
-        "is a core module that does not fit its component type: its imports and exports must be those of a world \
-         of wit/snow.wit (for WASI modules: adapt them first, or build for wasm32-unknown-unknown)",
-    )
+    let shape = Shape::of(wasm).map_err(LoadError::Module)?;
+    let encode = || {
+        let mut module = wasm.to_vec();
+        if !shape.has_component_type {
+            // wit-bindgen writes this section; a module written by hand has none, so its exports
+            // decide.
+            let world = if shape.exports_resumer { "resuming-guest" } else { "guest" };
+            let mut resolve = wit_parser::Resolve::default();
+            let package = resolve.push_str("snow.wit", WIT)?;
+            let world = resolve.select_world(&[package], Some(world))?;
+            wit_component::embed_component_metadata(
+                &mut module,
+                &resolve,
+                world,
+                StringEncoding::UTF8,
+                false,
+            )?;
+        }
+        ComponentEncoder::default().validate(true).module(&module)?.encode()
+    };
+    encode().map_err(|error| LoadError::Encode(error.into()))
 }
 
-/// What decides how a core module is encoded.
+/// The properties of a core module that decide how it is encoded.
 #[derive(Default)]
 struct Shape {
-    /// It has a `component-type` section, as wit-bindgen writes it.
-    carries_type: bool,
-    /// It exports something of `resumer`.
-    resumes: bool,
+    /// Whether the module says by itself which world it fits, in a `component-type` section.
+    has_component_type: bool,
+    /// Whether the module exports a function of `resumer`.
+    exports_resumer: bool,
 }
 
 impl Shape {
-    fn of(wasm: &[u8]) -> anyhow::Result<Shape> {
+    fn of(wasm: &[u8]) -> wasmparser::Result<Shape> {
         let mut shape = Shape::default();
         for payload in wasmparser::Parser::new(0).parse_all(wasm) {
             match payload? {
-                Payload::CustomSection(section) => shape.carries_type |= section.name().starts_with("component-type"),
+                Payload::CustomSection(section) => {
+                    shape.has_component_type |= section.name().starts_with("component-type");
+                }
                 Payload::ExportSection(exports) => {
                     for export in exports {
-                        shape.resumes |= export?.name.starts_with(RESUMER);
+                        shape.exports_resumer |= export?.name.starts_with(RESUMER);
                     }
                 }
                 _ => {}
@@ -64,11 +75,4 @@ impl Shape {
         }
         Ok(shape)
     }
-}
-
-fn embed_world(module: &mut Vec<u8>, world: &str) -> anyhow::Result<()> {
-    let mut resolve = wit_parser::Resolve::default();
-    let package = resolve.push_str("snow.wit", WIT)?;
-    let world = resolve.select_world(&[package], Some(world))?;
-    wit_component::embed_component_metadata(module, &resolve, world, StringEncoding::UTF8, false)
 }

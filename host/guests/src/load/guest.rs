@@ -1,131 +1,170 @@
-//! A compiled component becomes a guest: linked, asked for its routes, and checked against the contract. Each step's
-//! error says what to do.
+//! Turns a compiled component into a guest: links it, asks it for its routes, and checks it against
+//! the contract.
 
 use std::sync::Arc;
 
-use anyhow::{Context, ensure};
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker, TypedFunc};
 use wasmtime::{Engine, Store};
 
-use crate::contract::context::CallContext;
-use crate::contract::store::{block_on, store};
-use crate::contract::types;
-use crate::load::cache::ContentHash;
-use crate::load::encode::RESUMER;
-use crate::runtime::Runtime;
 use snow_runtime::{Route, check_routes};
 
-const HANDLER: &str = "snow:host/handler@0.1.0";
+use super::content_hash::ContentHash;
+use super::error::LoadError;
+use crate::contract::context::CallContext;
+use crate::contract::store::{block_on, store};
+use crate::contract::{HANDLER, RESUMER, types};
+use crate::runtime::Runtime;
 
-/// The parameters and results of the exports.
-pub type RoutesFunc = TypedFunc<(), (Vec<types::Route>,)>;
-/// `handler.handle`
-pub type HandleFunc<'a> = TypedFunc<(u32, types::RequestRef<'a>), (types::Outcome,)>;
-/// `resumer.resume`
-pub type ResumeFunc<'a> = TypedFunc<
+/// `handler.routes`, with its parameters and results.
+type RoutesFunc = TypedFunc<(), (Vec<types::Route>,)>;
+/// `handler.handle`, with its parameters and results.
+pub(crate) type HandleFunc<'a> = TypedFunc<(u32, types::RequestRef<'a>), (types::Outcome,)>;
+/// `resumer.resume`, with its parameters and results.
+pub(crate) type ResumeFunc<'a> = TypedFunc<
     (u32, types::Cause, Option<types::RequestRef<'a>>, &'a [u8], Vec<types::ArrivalRef<'a>>),
     (types::Outcome,),
 >;
 
-/// A component, compiled.
-pub(crate) struct Compiled {
+/// A compiled component, not yet known to be a guest.
+pub(super) struct Compiled {
+    /// The code.
     pub component: Component,
-    /// Its size before.
+    /// The size of the component before it was compiled.
     pub component_bytes: usize,
-    /// Of the file that it was.
+    /// The hash of the file that held it.
     pub content_hash: ContentHash,
-    /// Its place in the cache, if it has one.
-    pub code: Option<Arc<str>>,
+    /// The name of the code's file in the cache, if it is there.
+    pub cached_name: Option<Arc<str>>,
 }
 
 /// A compiled guest, ready to be instantiated by any thread.
 pub struct Guest {
-    /// The file's stem.
+    /// The guest's name: its file's stem.
     pub name: Arc<str>,
-    /// What `routes()` said when it was loaded.
+    /// The routes that `routes()` returned when the guest was loaded.
     pub routes: Vec<Route>,
-    /// The interfaces it imports.
+    /// The names of the interfaces that the guest imports.
     pub imports: Vec<String>,
     /// The size of the component before it was compiled.
     pub component_bytes: usize,
-    /// SHA-256 of its file: what names this version of it.
+    /// The hash of the guest's file.
     pub content_hash: ContentHash,
-    /// Its compiled code's file, which stays in the cache while it is used.
-    pub(crate) _code: Option<Arc<str>>,
+    /// The name of the code's file in the cache. While it lives, the file is not removed to make
+    /// room.
+    _cached_name: Option<Arc<str>>,
+    /// Makes instances: the component, linked with the functions of the host.
     pub(crate) pre: InstancePre<CallContext>,
     pub(crate) exports: Exports,
 }
 
-/// Where the exports are, so that no call looks them up by name.
+/// Where a guest's exports are, so that no call looks them up by name.
 pub(crate) struct Exports {
-    pub routes: ComponentExportIndex,
+    routes: ComponentExportIndex,
     pub handle: ComponentExportIndex,
     pub resume: Option<ComponentExportIndex>,
 }
 
 impl Guest {
-    /// Whether it exports `resume`.
+    /// Whether the guest exports `resume`.
     pub fn has_resume(&self) -> bool {
         self.exports.resume.is_some()
     }
 
     /// Makes a guest of compiled code, and asks it for its routes.
-    pub(crate) fn new(
+    pub(super) fn new(
         name: &str,
         compiled: Compiled,
         runtime: &Runtime,
         linker: &Linker<CallContext>,
-    ) -> anyhow::Result<Guest> {
-        Guest::link(name, compiled, &runtime.engine, linker)?.describe(runtime)
+    ) -> Result<Guest, LoadError> {
+        let mut guest = Guest::link(name, compiled, runtime.engine.wasmtime(), linker)?;
+        guest.routes = guest.ask_for_routes(runtime)?;
+        Ok(guest)
     }
 
-    fn link(name: &str, compiled: Compiled, engine: &Engine, linker: &Linker<CallContext>) -> anyhow::Result<Guest> {
-        let Compiled { component, component_bytes, content_hash, code } = compiled;
+    /// Links the imports with the host's functions, and finds the exports. The guest has no routes
+    /// yet.
+    fn link(
+        name: &str,
+        compiled: Compiled,
+        engine: &Engine,
+        linker: &Linker<CallContext>,
+    ) -> Result<Guest, LoadError> {
+        let Compiled { component, component_bytes, content_hash, cached_name } = compiled;
         let imports: Vec<String> =
             component.component_type().imports(engine).map(|(name, _)| name.to_owned()).collect();
-        let pre = linker.instantiate_pre(&component).map_err(plain).with_context(|| unlinkable(&imports))?;
+        let pre = linker.instantiate_pre(&component).map_err(|error| {
+            let foreign =
+                imports.iter().filter(|name| !name.starts_with("snow:host/")).cloned().collect();
+            LoadError::Imports { foreign, source: error.into() }
+        })?;
         let export = |interface: &str, function: &str| {
             let interface = component.get_export_index(None, interface)?;
             component.get_export_index(Some(&interface), function)
         };
-        let missing = |function: &str| {
-            format!(
-                "does not export `{function}` of `{HANDLER}`: \
-                 build it for the world `guest` or `resuming-guest` of wit/snow.wit"
-            )
-        };
+        let required =
+            |function| export(HANDLER, function).ok_or(LoadError::MissingExport { function });
         let exports = Exports {
-            routes: export(HANDLER, "routes").with_context(|| missing("routes"))?,
-            handle: export(HANDLER, "handle").with_context(|| missing("handle"))?,
+            routes: required("routes")?,
+            handle: required("handle")?,
             resume: export(RESUMER, "resume"),
         };
-        let (name, routes) = (name.into(), Vec::new());
-        Ok(Guest { name, routes, imports, component_bytes, content_hash, _code: code, pre, exports })
+        Ok(Guest {
+            name: name.into(),
+            routes: Vec::new(),
+            imports,
+            component_bytes,
+            content_hash,
+            _cached_name: cached_name,
+            pre,
+            exports,
+        })
     }
 
-    /// Instantiates it once: the types of its exports are checked, and it is asked for its routes.
-    fn describe(mut self, runtime: &Runtime) -> anyhow::Result<Guest> {
+    /// Instantiates the guest once, checks the types of its exports, and calls `routes()`. It runs
+    /// within the limits of a call, on this thread.
+    fn ask_for_routes(&self, runtime: &Runtime) -> Result<Vec<Route>, LoadError> {
         let permit = Arc::new(runtime.permits.of(&self.name));
         let mut store = store(runtime, CallContext::for_routes(runtime, permit));
-        let (exports, pre) = (&self.exports, &self.pre);
-        let routes = block_on(&runtime.ticker, store.data().slice.clone(), async {
-            let instance = pre.instantiate_async(&mut store).await.map_err(plain).context("can't be instantiated")?;
-            let misfit = "does not fit the contract in wit/snow.wit";
-            check_types(exports, &instance, &mut store).map_err(plain).context(misfit)?;
-            let routes: RoutesFunc = typed(&instance, &mut store, &exports.routes).map_err(plain).context(misfit)?;
+        let stopwatch = store.data().stopwatch.clone();
+        let returned = block_on(&runtime.engine, &stopwatch, async {
+            let instance = self.pre.instantiate_async(&mut store).await;
+            let instance = instance.map_err(|error| LoadError::Instantiate(error.into()))?;
+            let routes = check_types(&self.exports, &instance, &mut store);
+            let routes = routes.map_err(|error| LoadError::Contract(error.into()))?;
             let returned = routes.call_async(&mut store, ()).await;
-            returned.map_err(plain).context("can't say its routes: its `routes` failed")
+            returned.map_err(|error| LoadError::Routes(error.into()))
         });
-        let (routes,) = routes?;
-        let most = runtime.limits.guest_routes_max;
-        ensure!(routes.len() <= most, "has {} routes; at most {most} are allowed", routes.len());
-        self.routes = routes.into_iter().map(Route::from).collect();
-        check_routes(&self.routes)?;
-        Ok(self)
+        let (routes,) = returned?;
+        let routes_max = runtime.limits.guest_routes_max;
+        if routes.len() > routes_max {
+            return Err(LoadError::TooManyRoutes { routes: routes.len(), routes_max });
+        }
+        let routes: Vec<Route> = routes.into_iter().map(Route::from).collect();
+        check_routes(&routes)?;
+        Ok(routes)
     }
 }
 
-/// The function of an export, its type checked.
+/// Checks that every export has the type that the contract says, and returns the one that is called
+/// at once.
+fn check_types(
+    exports: &Exports,
+    instance: &wasmtime::component::Instance,
+    store: &mut Store<CallContext>,
+) -> wasmtime::Result<RoutesFunc> {
+    let routes = typed(instance, store, &exports.routes)
+        .map_err(|error| error.context("`handler.routes`"))?;
+    let _: HandleFunc<'_> = typed(instance, store, &exports.handle)
+        .map_err(|error| error.context("`handler.handle`"))?;
+    if let Some(resume) = &exports.resume {
+        let _: ResumeFunc<'_> =
+            typed(instance, store, resume).map_err(|error| error.context("`resumer.resume`"))?;
+    }
+    Ok(routes)
+}
+
+/// Returns the function of an export, with its type checked.
 pub(crate) fn typed<P, R>(
     instance: &wasmtime::component::Instance,
     store: &mut Store<CallContext>,
@@ -136,39 +175,7 @@ where
     R: wasmtime::component::ComponentNamedList + wasmtime::component::Lift,
 {
     let function = instance.get_func(&mut *store, export);
-    function.ok_or_else(|| wasmtime::Error::msg("an export of the contract is not a function"))?.typed(&*store)
-}
-
-fn check_types(
-    exports: &Exports,
-    instance: &wasmtime::component::Instance,
-    store: &mut Store<CallContext>,
-) -> wasmtime::Result<()> {
-    let _: RoutesFunc = typed(instance, store, &exports.routes).map_err(|error| error.context("`handler.routes`"))?;
-    let _: HandleFunc<'_> =
-        typed(instance, store, &exports.handle).map_err(|error| error.context("`handler.handle`"))?;
-    if let Some(resume) = &exports.resume {
-        let _: ResumeFunc<'_> = typed(instance, store, resume).map_err(|error| error.context("`resumer.resume`"))?;
-    }
-    Ok(())
-}
-
-fn unlinkable(imports: &[String]) -> String {
-    let foreign: Vec<&str> =
-        imports.iter().map(String::as_str).filter(|name| !name.starts_with("snow:host/")).collect();
-    if foreign.is_empty() {
-        return "imports something of `snow:host` that this host does not have, or has with another type: \
-                build it against this host's wit/snow.wit"
-            .into();
-    }
-    format!(
-        "imports what this host does not provide: {}. A guest gets no file system, no environment and no WASI: \
-         build it for wasm32-unknown-unknown, or adapt it with a stub",
-        foreign.join(", ")
-    )
-}
-
-/// wasmtime's error with its causes and its backtrace, as text: what a person needs of it.
-pub(crate) fn plain(error: wasmtime::Error) -> anyhow::Error {
-    anyhow::anyhow!("{error:?}")
+    function
+        .ok_or_else(|| wasmtime::Error::msg("an export of the contract is not a function"))?
+        .typed(&*store)
 }

@@ -1,44 +1,52 @@
-//! Bytes in at the back, out at the front.
+//! A queue of bytes.
 
-/// A queue of bytes in one piece of memory, which it gives back as soon as it is empty. One word then: there are two
-/// in each connection, and both are empty while its request is held.
+/// A queue of bytes in one piece of memory, which is freed as soon as the queue is empty.
+///
+/// An empty queue takes one word. Each connection has two queues, and both are empty while its
+/// request is suspended.
 #[derive(Debug, Default)]
 pub(super) struct Buffer(Option<Box<Bytes>>);
 
 #[derive(Debug, Default)]
 struct Bytes {
     bytes: Vec<u8>,
-    /// How much of the front is used up.
+    /// How many bytes at the front were consumed. The queue begins behind them.
     start: usize,
 }
 
 impl Buffer {
+    /// Returns all bytes of the queue.
     pub(super) fn as_slice(&self) -> &[u8] {
         self.0.as_ref().and_then(|queue| queue.bytes.get(queue.start..)).unwrap_or_default()
     }
 
+    /// Returns the number of bytes.
     pub(super) fn len(&self) -> usize {
         self.0.as_ref().map_or(0, |queue| queue.bytes.len() - queue.start)
     }
 
+    /// Returns whether the queue is empty.
     pub(super) fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// How much memory it holds.
+    /// Returns how many bytes of memory the queue holds.
     #[cfg(test)]
     pub(super) fn capacity(&self) -> usize {
         self.0.as_ref().map_or(0, |queue| queue.bytes.capacity())
     }
 
+    /// Appends bytes.
     pub(super) fn append(&mut self, bytes: &[u8]) {
         if !bytes.is_empty() {
             self.back().extend_from_slice(bytes);
         }
     }
 
-    /// The memory to append to. What is used up of the front is cut off when it is the larger part: so each
-    /// byte is moved at most once on average, and a queue that is never empty does not grow for ever.
+    /// Returns the vector to append to.
+    ///
+    /// Removes the consumed bytes when they are the larger part. So each byte is moved at most once
+    /// on average, and a queue that is never empty does not grow for ever.
     pub(super) fn back(&mut self) -> &mut Vec<u8> {
         let queue = self.0.get_or_insert_default();
         if queue.start > queue.bytes.len() - queue.start {
@@ -47,7 +55,7 @@ impl Buffer {
         &mut queue.bytes
     }
 
-    /// Uses up `count` bytes at the front, or all there are.
+    /// Removes `count` bytes at the front, or all there are.
     pub(super) fn consume(&mut self, count: usize) {
         match &mut self.0 {
             Some(queue) if count < queue.bytes.len() - queue.start => queue.start += count,
@@ -55,25 +63,26 @@ impl Buffer {
         }
     }
 
+    /// Removes all bytes.
     pub(super) fn clear(&mut self) {
         self.0 = None;
     }
 
-    /// The bytes as a vector, without a copy if nothing was used up.
+    /// Returns the bytes as a vector, without a copy if none were consumed.
     pub(super) fn into_vec(self) -> Vec<u8> {
         let Some(mut queue) = self.0 else { return Vec::new() };
         queue.cut();
         queue.bytes
     }
 
-    /// Gives back the memory of what is used up, if there is any, before what is left waits for long.
+    /// Frees the memory of consumed bytes, if there are any, before the others wait for long.
     pub(super) fn trim(&mut self) {
         if self.0.as_ref().is_some_and(|queue| queue.start > 0) {
             self.shrink();
         }
     }
 
-    /// Gives back what memory it can.
+    /// Frees as much memory as it can.
     pub(super) fn shrink(&mut self) {
         if self.is_empty() {
             self.clear();
@@ -85,6 +94,7 @@ impl Buffer {
 }
 
 impl Bytes {
+    /// Moves the queue to the front of its memory, over the consumed bytes.
     fn cut(&mut self) {
         self.bytes.drain(..self.start);
         self.start = 0;
@@ -102,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bytes_come_out_in_order_and_memory_goes_back() {
+    fn bytes_come_out_in_order_and_an_empty_queue_holds_no_memory() {
         let mut buffer = Buffer::default();
         buffer.append(b"abc");
         buffer.append(b"def");

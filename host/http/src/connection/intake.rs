@@ -1,64 +1,67 @@
-//! Bytes to requests.
+//! The way in: received bytes become requests.
 
-use super::clock::Wait;
-use super::{Admission, Connection, Incoming, Peer, Phase, Refused, Rejection, Step};
+use super::timeouts::Timeout;
+use super::{Admission, Connection, Incoming, InputEnd, Phase, Rejecting, Rejection, Step};
 use crate::body::BodyReader;
 use crate::exchange::Exchange;
+use crate::framing::Framing;
 use crate::limits::HttpLimits;
 use crate::request_id::RequestId;
-use crate::{Framing, Head, Reject, Request};
+use crate::{Head, Reject, Request};
 
 /// How `step` goes on.
 enum Next {
-    /// The phase has changed: look again.
+    /// The phase has changed: go on with the new one.
     Again,
-    /// Tell the worker.
+    /// Return this step to the caller.
     Tell(Step),
 }
 
 impl Connection {
-    /// Takes bytes that were read from the socket. If none are kept from before, heads and bodies are read
-    /// straight from `bytes`, and only what they leave over is kept: a whole request in one read needs no input
-    /// buffer, unless a body is behind its head, and then the buffer becomes the body.
+    /// Takes bytes that were read from the socket. The caller reads only while
+    /// [`wants_read`](Self::wants_read), and calls [`step`](Self::step) afterwards.
     ///
-    /// The caller reads only while [`wants_read`](Self::wants_read), and calls [`step`](Self::step) afterwards.
+    /// If no earlier input waits, heads and bodies are read straight from `bytes`, and only the
+    /// rest is kept. So a request that arrives in one read needs no input buffer. If it has a body,
+    /// the kept rest becomes the body.
     pub fn receive(&mut self, bytes: &[u8], now_ms: u64, limits: &HttpLimits) {
-        if self.dead {
+        if self.dropped {
             return;
         }
         if !bytes.is_empty() {
-            self.progress(Wait::Body);
+            self.restart(Timeout::Body);
         }
         let used = match self.input.is_empty() {
             true => self.take_in(bytes, limits),
             false => 0,
         };
         self.input.append(&bytes[used..]);
-        self.arm(now_ms, limits);
+        self.update_timeout(now_ms, limits);
     }
 
-    /// The client closed its sending side: a read returned 0, or the socket says so.
+    /// Notes that the client closed its sending side: a read returned 0, or an event of the socket
+    /// says so. The caller calls [`step`](Self::step) afterwards.
     ///
-    /// What was received is still answered. While [`wants_read`](Self::wants_read) is false this counts as a
-    /// notice only, since bytes may wait in the socket: read on once it is true, and call this again at the end.
-    /// Call [`step`](Self::step) afterwards.
+    /// Requests that were received are still answered. While [`wants_read`](Self::wants_read) is
+    /// false, this is only an announcement, since bytes may wait in the socket: the caller reads on
+    /// once it is true, and calls this again at the end.
     pub fn receive_eof(&mut self) {
         if self.wants_read() {
-            self.peer = Peer::Ended;
-        } else if self.peer == Peer::Open {
-            self.peer = Peer::Closed;
+            self.input_end = InputEnd::Reached;
+        } else if self.input_end == InputEnd::Unknown {
+            self.input_end = InputEnd::Announced;
         }
         if matches!(self.phase, Phase::Lingering { .. }) {
-            self.die();
+            self.drop_now();
         }
     }
 
-    /// What is to be done now. Call it after [`receive`](Self::receive), [`respond`](Self::respond) and
-    /// [`wrote`](Self::wrote) until it returns [`Step::Idle`].
+    /// Returns what to do now. The caller calls this after [`receive`](Self::receive),
+    /// [`respond`](Self::respond) and [`wrote`](Self::wrote), until it returns [`Step::Idle`].
     ///
-    /// `date` is the `date` field of answers that the connection gives by itself, `make_id` makes the number of
-    /// a [`RequestId`], and `admit` is asked once for each request: when its head is there and well-formed, and
-    /// before its body is read or a 100 is sent.
+    /// `date` is the `date` field of responses that the connection makes by itself. `make_id` makes
+    /// the number of a [`RequestId`]. `admit` decides about a request. It is called once for each,
+    /// when its head is whole and well-formed, before its body is read or a 100 is sent.
     pub fn step(
         &mut self,
         now_ms: u64,
@@ -68,13 +71,15 @@ impl Connection {
         admit: &mut dyn FnMut(&Head) -> Admission,
     ) -> Step {
         let step = loop {
-            if self.dead {
+            if self.dropped {
                 break Step::Idle;
             }
             let next = match self.take_phase() {
-                Phase::Arrived(head) if self.has_room(limits) => self.meet(head, now_ms, limits, date, make_id, admit),
+                Phase::Arrived(head) if self.has_room(limits) => {
+                    self.begin_request(head, now_ms, limits, date, make_id, admit)
+                }
                 Phase::Body(incoming) if incoming.body.is_whole() => self.hand_over(*incoming),
-                Phase::Refused(refused) => self.turn_away(*refused, date, make_id),
+                Phase::Rejecting(rejecting) => self.send_rejection(*rejecting, date, make_id),
                 phase => {
                     self.phase = phase;
                     self.read_on(limits)
@@ -84,14 +89,20 @@ impl Connection {
                 break step;
             }
         };
-        self.arm(now_ms, limits);
+        self.update_timeout(now_ms, limits);
         step
     }
 
-    /// Uses bytes of the front of `bytes` in the present phase, and returns how many. It stops where the phase
-    /// changes to one that uses none.
+    /// Uses bytes at the front of `bytes`, as the present phase uses them, and returns how many.
+    /// Stops at the end of a head or of a body, where the phase changes.
+    ///
+    /// This function only reads. It calls no caller's function and makes no response: that is for
+    /// [`step`](Self::step).
     fn take_in(&mut self, bytes: &[u8], limits: &HttpLimits) -> usize {
         match self.take_phase() {
+            // Blank lines before a head are used up at once. The bytes of a head stay until it is
+            // whole: the reader keeps only how far it has read, and the caller passes the same
+            // bytes again.
             Phase::Head(mut reader) => {
                 let blank = reader.skip_blank_lines(bytes);
                 match reader.read(&bytes[blank..], limits) {
@@ -104,33 +115,37 @@ impl Connection {
                         blank + length
                     }
                     Err(why) => {
-                        self.refuse_bytes(why, None);
+                        self.start_rejecting(why, None);
                         bytes.len()
                     }
                 }
             }
+            // The body reader copies what belongs to the body, and leaves the next request's bytes.
             Phase::Body(mut incoming) => match incoming.body.read(bytes, limits) {
                 Ok(used) => {
                     self.phase = Phase::Body(incoming);
                     used
                 }
                 Err(why) => {
-                    self.refuse_bytes(why, Some(incoming.exchange));
+                    self.start_rejecting(why, Some(incoming.exchange));
                     bytes.len()
                 }
             },
+            // Discard, up to the limit.
             Phase::Lingering { discarded_bytes } => {
                 let discarded_bytes = discarded_bytes.saturating_add(bytes.len() as u64);
                 self.phase = Phase::Lingering { discarded_bytes };
                 if discarded_bytes > limits.linger_bytes_max {
-                    self.die();
+                    self.drop_now();
                 }
                 bytes.len()
             }
-            phase @ (Phase::Refused(_) | Phase::Closing { .. }) => {
+            // No request can follow: discard.
+            phase @ (Phase::Rejecting(_) | Phase::Closing { .. }) => {
                 self.phase = phase;
                 bytes.len()
             }
+            // A request is here already. Its body, or pipelined requests, wait as input.
             phase @ (Phase::Arrived(_) | Phase::Exchange(_) | Phase::Streaming(_)) => {
                 self.phase = phase;
                 0
@@ -138,7 +153,7 @@ impl Connection {
         }
     }
 
-    /// Goes on with the input that was kept, if there is room for another answer.
+    /// Goes on with the kept input, if there is room for another response.
     fn read_on(&mut self, limits: &HttpLimits) -> Next {
         let reading = match self.phase {
             Phase::Head(_) => self.has_room(limits),
@@ -155,17 +170,19 @@ impl Connection {
         if used > 0 {
             return Next::Again;
         }
-        // Nothing whole is left. Half a request that will never be whole gets no answer.
+        // The input holds no whole request. If its end was reached, none can follow: half a request
+        // gets no response.
         self.input.trim();
-        if self.peer == Peer::Ended {
+        if self.input_end == InputEnd::Reached {
             self.close(false);
         }
         self.close_if_done();
         Next::Tell(Step::Idle)
     }
 
-    /// A head is there: decides what becomes of its request.
-    fn meet(
+    /// Decides about the request of a head that has just become whole: rejects it, reads its body,
+    /// or hands it over.
+    fn begin_request(
         &mut self,
         head: Head,
         now_ms: u64,
@@ -179,21 +196,29 @@ impl Connection {
         self.served = self.served.wrapping_add(1);
         let framing = match Framing::of(&head) {
             Ok(framing) => framing,
-            Err(why) => return self.refuse(why, exchange),
+            Err(why) => return self.reject(why, exchange),
         };
         exchange.keep_alive = framing.keep_alive;
         let bytes_max = match admit(&head) {
             Admission::Accept { body_bytes_max } => body_bytes_max.min(limits.body_bytes_max),
             Admission::Reject(response) => {
-                let unread = BodyReader::new(framing.body, u64::MAX).is_ok_and(|body| !body.is_whole());
-                let status = self.answer(&exchange, &response, unread, date);
-                return Next::Tell(Step::Rejected(Rejection { status, why: None, exchange: Some(exchange) }));
+                // The body, if there is one, is not read, so the next request can't be found.
+                let unread =
+                    BodyReader::new(framing.body, u64::MAX).is_ok_and(|body| !body.is_whole());
+                let status = self.respond_to(&exchange, &response, unread, date);
+                return Next::Tell(Step::Rejected(Rejection {
+                    status,
+                    why: None,
+                    exchange: Some(exchange),
+                }));
             }
         };
         let mut body = match BodyReader::new(framing.body, bytes_max) {
             Ok(body) => body,
-            Err(why) => return self.refuse(why, exchange),
+            Err(why) => return self.reject(why, exchange),
         };
+        // A server may leave out the 100 when it has received a part of the body (RFC 9110, section
+        // 10.1.1).
         if framing.expect_continue && !body.is_whole() && self.input.is_empty() {
             self.output.append(b"HTTP/1.1 100 Continue\r\n\r\n");
         }
@@ -206,39 +231,45 @@ impl Connection {
         Next::Again
     }
 
-    /// A body that came with its head, and nothing behind it, is what the input holds: no copy is needed.
+    /// Makes the kept input the body, without a copy, if it is exactly the body: one that came with
+    /// its head, and no next request behind it.
     fn adopt_input(&mut self, body: &mut BodyReader) {
         if !body.is_whole() && body.length_left() == Some(self.input.len() as u64) {
             body.adopt(std::mem::take(&mut self.input).into_vec());
         }
     }
 
-    /// The request is whole: the worker gets it.
+    /// Hands a whole request to the caller.
     fn hand_over(&mut self, incoming: Incoming) -> Next {
         let Incoming { exchange, head, body } = incoming;
         self.phase = Phase::Exchange(exchange);
         Next::Tell(Step::Request(Request { head, body: body.into_bytes() }))
     }
 
-    fn refuse(&mut self, why: Reject, exchange: Exchange) -> Next {
-        self.refuse_bytes(why, Some(exchange));
+    fn reject(&mut self, why: Reject, exchange: Exchange) -> Next {
+        self.start_rejecting(why, Some(exchange));
         Next::Again
     }
 
-    /// Answers a request whose bytes were wrong. Where the next one would begin is then in doubt, or the next
-    /// is no better: the connection closes.
-    fn turn_away(&mut self, refused: Refused, date: &str, make_id: &mut dyn FnMut() -> u128) -> Next {
-        let Refused { why, exchange } = refused;
+    /// Answers a request whose bytes were refused, and closes the connection: it is in doubt where
+    /// the next request begins.
+    fn send_rejection(
+        &mut self,
+        rejecting: Rejecting,
+        date: &str,
+        make_id: &mut dyn FnMut() -> u128,
+    ) -> Next {
+        let Rejecting { why, exchange } = rejecting;
         let response = why.response();
         let status = match &exchange {
-            Some(exchange) => self.answer(exchange, &response, true, date),
-            None => self.answer_unknown(RequestId::made(make_id()), &response, date),
+            Some(exchange) => self.respond_to(exchange, &response, true, date),
+            None => self.respond_without_exchange(RequestId::made(make_id()), &response, date),
         };
         Next::Tell(Step::Rejected(Rejection { status, why: Some(why), exchange }))
     }
 
-    /// Whether another answer may join the output: a client that asks on and on without reading its answers
-    /// must not fill the memory with them.
+    /// Returns whether the output has room for another response. A client that pipelines requests
+    /// and does not read the responses must not fill the memory with them.
     fn has_room(&self, limits: &HttpLimits) -> bool {
         self.output.len() <= limits.output_bytes_max
     }

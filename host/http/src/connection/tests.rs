@@ -1,4 +1,4 @@
-//! A client and a worker in a few lines, and what a connection does between them.
+//! A connection between a simple client and a simple worker.
 
 mod closing;
 mod properties;
@@ -12,24 +12,26 @@ use crate::Version;
 
 const DATE: &str = "Sat, 21 Nov 2026 12:00:00 GMT";
 
-/// A connection, a worker that answers at once or when told, and a client that reads at once or when told.
+/// A connection with its worker and its client. The worker answers, and the client reads, at once
+/// or when a test says so.
 struct World {
     connection: Connection,
     limits: HttpLimits,
     now_ms: u64,
-    /// What the client has read.
+    /// The bytes that the client has read.
     read: Vec<u8>,
-    /// `label`, a space and the length of the body, of each request that the worker got.
+    /// The requests that the worker got: the label, a space and the length of the body.
     requests: Vec<String>,
     bodies: Vec<Vec<u8>>,
-    /// The status of each answer that the connection gave by itself.
-    refused: Vec<u16>,
-    /// Whether each answer was to HEAD.
+    /// The status of each response that the connection made by itself.
+    rejected: Vec<u16>,
+    /// For each response, whether it was to a HEAD request.
     head_only: Vec<bool>,
     answers_at_once: bool,
     reads_at_once: bool,
     ids: u128,
-    /// What is said to heads whose path begins with `/refuse`, else they are admitted with this limit.
+    /// The limit with which requests are admitted. Those whose path begins with `/refuse` are
+    /// rejected.
     route_bytes_max: u64,
 }
 
@@ -46,7 +48,7 @@ impl World {
             read: Vec::new(),
             requests: Vec::new(),
             bodies: Vec::new(),
-            refused: Vec::new(),
+            rejected: Vec::new(),
             head_only: Vec::new(),
             answers_at_once: true,
             reads_at_once: true,
@@ -55,7 +57,7 @@ impl World {
         }
     }
 
-    /// The client sends, the worker does what there is to do.
+    /// Lets the client send bytes, and the worker do its steps.
     fn send(&mut self, bytes: impl AsRef<[u8]>) -> &mut World {
         self.connection.receive(bytes.as_ref(), self.now_ms, &self.limits);
         self.run()
@@ -70,9 +72,9 @@ impl World {
         loop {
             match self.step() {
                 Step::Request(request) => self.take(request),
-                Step::Rejected(refusal) => {
-                    self.refused.push(refusal.status);
-                    let head_only = refusal.exchange.is_some_and(|exchange| exchange.head_only);
+                Step::Rejected(rejection) => {
+                    self.rejected.push(rejection.status);
+                    let head_only = rejection.exchange.is_some_and(|exchange| exchange.head_only);
                     self.head_only.push(head_only);
                 }
                 Step::Idle if self.reads_at_once && self.client_reads(usize::MAX) > 0 => {}
@@ -89,7 +91,7 @@ impl World {
             *ids
         };
         let mut admit = |head: &Head| match head.path().starts_with("/refuse") {
-            true => Admission::Reject(Reject::NotFound.response()),
+            true => Admission::Reject(Response::text(404, "not found\n")),
             false => Admission::Accept { body_bytes_max: route_bytes_max },
         };
         self.connection.step(self.now_ms, &self.limits, DATE, &mut make_id, &mut admit)
@@ -97,7 +99,7 @@ impl World {
 
     fn take(&mut self, request: Request) {
         let exchange = self.connection.exchange().unwrap();
-        assert_eq!(exchange.serial as usize, self.requests.len() + self.refused.len());
+        assert_eq!(exchange.serial as usize, self.requests.len() + self.rejected.len());
         assert_eq!(exchange.version, request.head.version());
         self.requests.push(format!("{} {}", exchange.label, request.body.len()));
         self.bodies.push(request.body);
@@ -106,14 +108,21 @@ impl World {
         }
     }
 
+    /// Answers as a worker does: with a 500 if the response is invalid.
     fn answer(&mut self, response: &Response) -> Exchange {
-        let exchange = self.connection.respond(response, DATE, self.now_ms, &self.limits);
+        let exchange = match self.connection.respond(response, DATE, self.now_ms, &self.limits) {
+            Ok(exchange) => exchange,
+            Err(_) => {
+                let failure = Response::text(500, "failed\n");
+                self.connection.respond(&failure, DATE, self.now_ms, &self.limits).unwrap()
+            }
+        };
         let exchange = exchange.expect("an exchange to answer");
         self.head_only.push(exchange.head_only);
         exchange
     }
 
-    /// The client reads at most so much of the output. Returns how much that was.
+    /// Lets the client read at most `bytes_max` bytes of the output. Returns how many it read.
     fn client_reads(&mut self, bytes_max: usize) -> usize {
         let output = self.connection.output();
         let count = output.len().min(bytes_max);
@@ -122,11 +131,12 @@ impl World {
         count
     }
 
-    /// Time passes, in steps as small as the deadlines.
+    /// Starts to shut the host down.
     fn drain(&mut self) {
         self.connection.close_when_idle(self.now_ms, &self.limits);
     }
 
+    /// Lets time pass, and stops at each deadline.
     fn wait(&mut self, ms: u64) -> &mut World {
         let end_ms = self.now_ms + ms;
         while let Some(deadline_ms) = self.connection.deadline_ms().filter(|&at| at <= end_ms) {
@@ -138,7 +148,7 @@ impl World {
         self.run()
     }
 
-    /// The answers that the client has read; panics if they are not well-formed.
+    /// Returns the responses that the client has read. Panics if they are malformed.
     fn answers(&self) -> Vec<Answer> {
         parse_answers(&self.read, &self.head_only)
     }
@@ -169,7 +179,7 @@ impl Answer {
     }
 }
 
-/// Reads answers as a strict client would: an interim one counts too.
+/// Reads responses as a strict client would, interim ones included.
 fn parse_answers(mut bytes: &[u8], head_only: &[bool]) -> Vec<Answer> {
     let mut answers = Vec::new();
     let mut head_only = head_only.iter();
@@ -182,7 +192,9 @@ fn parse_answers(mut bytes: &[u8], head_only: &[bool]) -> Vec<Answer> {
         let mut answer = Answer {
             status: response.code.unwrap(),
             fields: (response.headers.iter())
-                .map(|field| (field.name.to_lowercase(), String::from_utf8_lossy(field.value).into()))
+                .map(|field| {
+                    (field.name.to_lowercase(), String::from_utf8_lossy(field.value).into())
+                })
                 .collect(),
             body: Vec::new(),
         };
@@ -210,7 +222,7 @@ fn a_waiting_connection_is_small() {
 }
 
 #[test]
-fn an_exchange_is_there_until_it_is_answered() {
+fn a_connection_has_an_exchange_until_it_is_answered() {
     let mut world = World::new();
     world.answers_at_once = false;
     assert!(world.connection.exchange().is_none());
@@ -223,7 +235,13 @@ fn an_exchange_is_there_until_it_is_answered() {
     let finished = world.answer(&Response::text(200, "hello"));
     assert_eq!(finished.progress, crate::exchange::Progress::Running);
     assert!(world.connection.exchange().is_none());
-    assert!(world.connection.respond(&Response::text(200, ""), DATE, 0, &world.limits).is_none());
+    assert!(
+        world
+            .connection
+            .respond(&Response::text(200, ""), DATE, 0, &world.limits)
+            .unwrap()
+            .is_none()
+    );
     world.run();
     assert_eq!(world.answers()[0].field("x-request-id"), Some("mine"));
 }

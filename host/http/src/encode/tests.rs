@@ -7,18 +7,23 @@ fn response(status: u16, fields: &[(&str, &str)], body: &str) -> Response {
     fields.iter().fold(response, |response, (name, value)| response.with_field(name, value))
 }
 
-const ENVELOPE: Envelope<'static> =
-    Envelope { version: Version::Http11, head_only: false, keep_alive: true, date: DATE, request_id: Some(&"id-1") };
+const ENVELOPE: Envelope<'static> = Envelope {
+    version: Version::Http11,
+    head_only: false,
+    keep_alive: true,
+    date: DATE,
+    request_id: Some(&"id-1"),
+};
 
 fn encoded(response: &Response, envelope: Envelope<'_>) -> String {
-    assert_eq!(check(response, envelope.head_only), Ok(()));
+    assert_eq!(check_response(response, envelope.head_only), Ok(()));
     let mut out = Vec::new();
-    encode(response, &envelope, &mut out);
+    encode_response(response, &envelope, &mut out);
     String::from_utf8(out).unwrap()
 }
 
 #[test]
-fn a_response_in_full() {
+fn a_whole_response() {
     let response = response(200, &[("Content-Type", "text/plain"), ("X-A", "1")], "hello");
     assert_eq!(
         encoded(&response, ENVELOPE),
@@ -28,17 +33,18 @@ fn a_response_in_full() {
 }
 
 #[test]
-fn the_connection_field_says_what_the_client_cannot_know() {
-    let says = |version, keep_alive| {
+fn the_connection_field_is_sent_where_the_client_cannot_know() {
+    let connection = |version, keep_alive| {
         let envelope = Envelope { version, keep_alive, ..ENVELOPE };
         let text = encoded(&response(200, &[], ""), envelope);
-        let value = text.split("connection: ").nth(1).map(|rest| rest.split("\r\n").next().unwrap());
+        let value =
+            text.split("connection: ").nth(1).map(|rest| rest.split("\r\n").next().unwrap());
         value.map(str::to_owned)
     };
-    assert_eq!(says(Version::Http11, true), None);
-    assert_eq!(says(Version::Http11, false).as_deref(), Some("close"));
-    assert_eq!(says(Version::Http10, true).as_deref(), Some("keep-alive"));
-    assert_eq!(says(Version::Http10, false).as_deref(), Some("close"));
+    assert_eq!(connection(Version::Http11, true), None);
+    assert_eq!(connection(Version::Http11, false).as_deref(), Some("close"));
+    assert_eq!(connection(Version::Http10, true).as_deref(), Some("keep-alive"));
+    assert_eq!(connection(Version::Http10, false).as_deref(), Some("close"));
 }
 
 #[test]
@@ -52,7 +58,7 @@ fn a_guest_may_set_date_and_server_and_a_right_length() {
 }
 
 #[test]
-fn heads_without_bodies() {
+fn responses_without_a_body() {
     let head = Envelope { head_only: true, ..ENVELOPE };
     let text = encoded(&response(200, &[], "hello"), head);
     assert!(text.ends_with("\r\n\r\n") && text.contains("content-length: 5\r\n"), "{text}");
@@ -68,10 +74,11 @@ fn heads_without_bodies() {
 }
 
 #[test]
-fn what_a_guest_may_not_say() {
+fn faults_of_a_response() {
     use ResponseFault as Fault;
-    let fault =
-        |status, fields: &[(&str, &str)], body: &str| check(&response(status, fields, body), false).unwrap_err();
+    let fault = |status, fields: &[(&str, &str)], body: &str| {
+        check_response(&response(status, fields, body), false).unwrap_err()
+    };
     for status in [0, 99, 100, 101, 199, 600, 999, 65_535] {
         assert_eq!(fault(status, &[], ""), Fault::BadStatus(status));
     }
@@ -84,28 +91,39 @@ fn what_a_guest_may_not_say() {
     for value in ["a\r\nb: c", "\n", "\r", "\0", "\u{7f}", "\u{1b}[0m"] {
         assert_eq!(fault(200, &[("a", value)], ""), Fault::BadFieldValue { name: "a".into() });
     }
-    for name in ["Connection", "keep-alive", "Transfer-Encoding", "TE", "Trailer", "UPGRADE", "proxy-connection"] {
+    for name in [
+        "Connection",
+        "keep-alive",
+        "Transfer-Encoding",
+        "TE",
+        "Trailer",
+        "UPGRADE",
+        "proxy-connection",
+    ] {
         assert_eq!(fault(200, &[(name, "x")], ""), Fault::ForbiddenField { name: name.into() });
     }
     for value in ["4", "", "5, 5", "+5", " 5", "x"] {
-        assert!(matches!(fault(200, &[("content-length", value)], "hello"), Fault::ContentLengthMismatch { .. }));
+        assert!(matches!(
+            fault(200, &[("content-length", value)], "hello"),
+            Fault::ContentLengthMismatch { .. }
+        ));
     }
     let repeated = [("content-length", "5"), ("Content-Length", "6")];
     assert!(matches!(fault(200, &repeated, "hello"), Fault::ContentLengthMismatch { .. }));
-    assert!(check(&response(200, &[("content-length", "x")], ""), true).is_err());
-    assert!(check(&response(200, &[("content-length", "4")], "hello"), true).is_err());
-    assert_eq!(check(&response(200, &[("a", "\u{e4}\t b")], ""), false), Ok(()));
+    assert!(check_response(&response(200, &[("content-length", "x")], ""), true).is_err());
+    assert!(check_response(&response(200, &[("content-length", "4")], "hello"), true).is_err());
+    assert_eq!(check_response(&response(200, &[("a", "\u{e4}\t b")], ""), false), Ok(()));
 }
 
 #[test]
-fn faults_are_fit_for_a_log_line() {
+fn the_text_of_a_fault_is_safe_in_a_log_line() {
     let long = "x\r\n\u{1b}".repeat(1000);
     let text = ResponseFault::BadFieldName(long).to_string();
     assert!(text.len() < 500 && !text.contains(['\r', '\n', '\u{1b}']), "{text}");
 }
 
 #[test]
-fn streamed_heads_say_how_the_body_ends() {
+fn the_head_of_a_streamed_response_tells_how_its_body_ends() {
     let framing = |length, version| {
         let mut out = Vec::new();
         let envelope = Envelope { version, ..ENVELOPE };

@@ -7,7 +7,7 @@ fn read(bytes: &[u8]) -> Result<Option<(Head, usize)>, Reject> {
     read.map(|read| read.map(|(head, length)| (head, blank + length)))
 }
 
-/// The same, shown one byte more each time.
+/// Reads a head as `read` does, but with one byte more in each call.
 fn read_slowly(bytes: &[u8]) -> Result<Option<(Head, usize)>, Reject> {
     let mut reader = HeadReader::default();
     let mut blank = 0;
@@ -35,14 +35,17 @@ fn reject(bytes: &[u8]) -> Reject {
 
 #[test]
 fn a_head_has_its_parts() {
-    let head = head("PUT /a/b?c=d&e HTTP/1.1\r\nHost: a.b:80\r\nX-One:  1\t \r\nx-Two:\r\nX-ONE: \u{fc}\r\n\r\n");
+    let head = head(
+        "PUT /a/b?c=d&e HTTP/1.1\r\nHost: a.b:80\r\nX-One:  1\t \r\nx-Two:\r\nX-ONE: \u{fc}\r\n\r\n",
+    );
     assert_eq!(head.method(), "PUT");
     assert_eq!(head.version(), Version::Http11);
     assert_eq!(head.target(), "/a/b?c=d&e");
     assert_eq!((head.path(), head.query()), ("/a/b", Some("c=d&e")));
     assert_eq!(head.authority(), "a.b:80");
     let fields: Vec<_> = head.fields().collect();
-    let expected: [(&str, &[u8]); 4] = [("host", b"a.b:80"), ("x-one", b"1"), ("x-two", b""), ("x-one", b"\xc3\xbc")];
+    let expected: [(&str, &[u8]); 4] =
+        [("host", b"a.b:80"), ("x-one", b"1"), ("x-two", b""), ("x-one", b"\xc3\xbc")];
     assert_eq!(fields, expected);
     assert_eq!(head.field("x-one"), Some(&b"1"[..]));
     assert_eq!(head.field("x-three"), None);
@@ -86,7 +89,7 @@ fn secrets_stay_out_of_debug_output() {
 }
 
 #[test]
-fn a_head_ends_where_it_ends_however_it_arrives() {
+fn the_end_of_a_head_is_found_however_it_arrives() {
     let bytes = b"\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\nGET /next";
     let (fast, length) = read(bytes).unwrap().unwrap();
     assert_eq!(&bytes[length..], b"GET /next");
@@ -169,11 +172,12 @@ fn every_line_end_is_crlf_and_nothing_else() {
             }
             _ => {}
         }
-        // And neither may stand anywhere else.
+        // A CR or an LF in any other place is refused, too.
         for byte in [b'\r', b'\n'] {
             let mut bytes = good.to_vec();
             bytes.insert(at, byte);
-            // An LF before the last one leaves a head that ends with it, and an LF behind the head.
+            // Except an LF before the last one: it ends the head, and the last one is behind the
+            // head.
             let whole = at == good.len() - 1 && byte == b'\n';
             assert_eq!(read(&bytes).is_ok(), whole, "{byte:?} at {at}");
         }
@@ -195,7 +199,7 @@ fn control_bytes_are_refused_everywhere() {
 }
 
 #[test]
-fn what_is_too_long_is_refused_before_its_end() {
+fn a_line_or_a_head_that_is_too_long_is_refused_before_its_end() {
     let limits = HttpLimits::default();
     let with_target = |length: usize| format!("GET /{} HTTP/1.0\r\n\r\n", "a".repeat(length - 1));
     assert!(read(with_target(limits.target_bytes_max).as_bytes()).unwrap().is_some());
@@ -222,13 +226,14 @@ fn fields_and_connection_options_are_counted() {
     }
     assert_eq!(reject(with_fields(101).as_bytes()), Reject::TooManyFields);
     assert_eq!(reject(&with_fields(200).as_bytes()[..700]), Reject::TooManyFields);
-    let with_options = |count: usize| format!("GET / HTTP/1.0\r\nConnection: a{}\r\n\r\n", ",a".repeat(count - 1));
+    let with_options =
+        |count: usize| format!("GET / HTTP/1.0\r\nConnection: a{}\r\n\r\n", ",a".repeat(count - 1));
     assert!(read(with_options(32).as_bytes()).unwrap().is_some());
     assert_eq!(reject(with_options(33).as_bytes()), Reject::TooManyFields);
 }
 
-/// Shown byte by byte, a head of 64 KiB is searched once. Searched anew each time it would be 2 GiB of work,
-/// and its lines again on top: this test would take minutes.
+/// A head of 64 KiB that arrives byte by byte is searched once. If each call searched it again,
+/// that would be 2 GiB of work, and this test would take minutes.
 #[test]
 fn reading_slowly_is_not_quadratic() {
     let fields = format!("A: {}\r\n", "b".repeat(640)).repeat(100);
@@ -246,7 +251,7 @@ fn reading_slowly_is_not_quadratic() {
 }
 
 #[test]
-fn a_reader_that_is_shown_other_bytes_does_not_panic() {
+fn a_reader_that_is_passed_other_bytes_does_not_panic() {
     let limits = HttpLimits::default();
     let samples: [&[u8]; 5] =
         [b"GET / HTTP/1.0\r\nA: b\r\n\r\n", b"GET / HTTP/1.0\r\nA", b"", b"\r\n\r\n", b"GET\r\n\n"];

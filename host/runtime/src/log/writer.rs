@@ -15,8 +15,7 @@ use serde_json::json;
 
 use super::{Access, Content, Level, Line, Queue};
 use snow_config::LogFormat;
-use snow_core::escape_control;
-use snow_core::lock;
+use snow_core::{escape_control, lock};
 
 /// How long lines gather before they are written.
 const GATHER: Duration = Duration::from_millis(10);
@@ -44,8 +43,12 @@ pub(super) fn run(queue: &Queue, format: LogFormat, mut to: impl Write) {
         let lost = queue.dropped.load(Ordering::Relaxed) - reported;
         if lost > 0 {
             reported += lost;
-            let message = format!("{lost} log lines were dropped: the log is not written fast enough");
-            let line = Line { at: SystemTime::now(), content: Content::Host { level: Level::Warn, message } };
+            let message =
+                format!("{lost} log lines were dropped: the log is not written fast enough");
+            let line = Line {
+                at: SystemTime::now(),
+                content: Content::Host { level: Level::Warn, message },
+            };
             write_batch(vec![line], format, &mut text, &mut to);
         }
         if !is_closed {
@@ -92,7 +95,10 @@ fn write_text(text: &mut String, at: &Rfc3339Timestamp, content: &Content) -> fm
         Content::Access(Access { request_id, client, request, status, guest, took_ms }) => {
             let guest = guest.as_deref().unwrap_or("-");
             let request = request.escape_debug();
-            writeln!(text, "{at} access {client} \"{request}\" {status} {took_ms}ms guest={guest} id={request_id}")
+            writeln!(
+                text,
+                "{at} access {client} \"{request}\" {status} {took_ms}ms guest={guest} id={request_id}"
+            )
         }
         Content::Guest { level, guest, request_id, message } => {
             let (level, message) = (level.name(), message.escape_debug());

@@ -24,7 +24,9 @@ const CACHE_BYTES_MAX: usize = 8 << 20;
 #[derive(Debug, thiserror::Error)]
 pub enum RouteError {
     /// A pattern is wrong by itself. The message of the regex crate shows the place.
-    #[error("route {route} has a pattern that is not a usable regular expression: {pattern}\n{reason}")]
+    #[error(
+        "route {route} has a pattern that is not a usable regular expression: {pattern}\n{reason}"
+    )]
     Invalid {
         /// The route's place in the guest's list.
         route: usize,
@@ -67,7 +69,10 @@ pub fn check_routes(routes: &[Route]) -> Result<(), RouteError> {
 
 /// Compiles one automaton that finds the first of the patterns that match a path: they are
 /// anchored, so all matches begin at the same place, and among those it prefers the first pattern.
-pub(super) fn compile_first(patterns: &[String], bytes_max: usize) -> Result<meta::Regex, RouteError> {
+pub(super) fn compile_first(
+    patterns: &[String],
+    bytes_max: usize,
+) -> Result<meta::Regex, RouteError> {
     let config = meta::Config::new()
         .which_captures(WhichCaptures::Implicit)
         .nfa_size_limit(Some(bytes_max))
@@ -78,15 +83,23 @@ pub(super) fn compile_first(patterns: &[String], bytes_max: usize) -> Result<met
 
 /// Compiles one automaton that finds all patterns that match a path.
 pub(super) fn compile_all(patterns: &[String]) -> Result<RegexSet, RouteError> {
-    let built = RegexSetBuilder::new(patterns).size_limit(TABLE_BYTES_MAX).dfa_size_limit(CACHE_BYTES_MAX).build();
+    let built = RegexSetBuilder::new(patterns)
+        .size_limit(TABLE_BYTES_MAX)
+        .dfa_size_limit(CACHE_BYTES_MAX)
+        .build();
     built.map_err(|error| RouteError::TooLarge(error.to_string()))
 }
 
 /// Compiles one route's pattern by itself. Returns `None` for a pattern that is not mounted and has
 /// no groups: there is nothing that the table's automata do not know already.
-pub(super) fn compile_alone(index: usize, route: &Route, is_mounted: bool) -> Result<Option<Regex>, RouteError> {
+pub(super) fn compile_alone(
+    index: usize,
+    route: &Route,
+    is_mounted: bool,
+) -> Result<Option<Regex>, RouteError> {
     let anchored = anchor(index, route)?;
-    let parsed = regex_syntax::parse(&anchored).map_err(|error| invalid(index, &route.pattern, &error))?;
+    let parsed =
+        regex_syntax::parse(&anchored).map_err(|error| invalid(index, &route.pattern, &error))?;
     if parsed.properties().explicit_captures_len() == 0 && !is_mounted {
         return Ok(None);
     }
@@ -105,7 +118,8 @@ pub(super) fn anchor_below_mount(entry: &RouteEntry) -> Result<String, RouteErro
     if entry.mount.is_empty() {
         return Ok(anchored);
     }
-    let parsed = regex_syntax::parse(&anchored).map_err(|error| invalid(index, &route.pattern, &error))?;
+    let parsed =
+        regex_syntax::parse(&anchored).map_err(|error| invalid(index, &route.pattern, &error))?;
     let mount = regex_syntax::escape(&entry.mount);
     Ok(format!("^{mount}(?:(?:{})|)$", without_looks(&parsed)))
 }
@@ -119,7 +133,11 @@ fn anchor(index: usize, route: &Route) -> Result<String, RouteError> {
     regex_syntax::parse(pattern).map_err(|error| invalid(index, pattern, &error))?;
     let anchored = format!("^(?:{pattern})$");
     // A pattern in verbose mode may end in a comment, which would swallow the closing anchor.
-    if regex_syntax::parse(&anchored).is_ok() { Ok(anchored) } else { Ok(format!("^(?:{pattern}\n)$")) }
+    if regex_syntax::parse(&anchored).is_ok() {
+        Ok(anchored)
+    } else {
+        Ok(format!("^(?:{pattern}\n)$"))
+    }
 }
 
 /// Returns an expression without its assertions (`^`, `$`, `\b` and the like).

@@ -42,7 +42,11 @@ impl Exposition {
         if values.peek().is_none() {
             return;
         }
-        self.head(name, help, if matches!(kind, MetricType::Counter) { "counter" } else { "gauge" });
+        self.head(
+            name,
+            help,
+            if matches!(kind, MetricType::Counter) { "counter" } else { "gauge" },
+        );
         for (labels, value) in values {
             self.sample(name, "", &labels, &value);
         }
@@ -63,12 +67,14 @@ impl Exposition {
         }
         self.head(name, help, "histogram");
         for (labels, distribution) in values {
-            let bounds = distribution.bounds.iter().map(|&bound| (bound as f64 / units_per_s).to_string());
+            let bounds =
+                distribution.bounds.iter().map(|&bound| (bound as f64 / units_per_s).to_string());
             // Prometheus' buckets are cumulative: each has all values up to its bound.
             let mut below = 0;
             for (bound, count) in bounds.chain(["+Inf".to_owned()]).zip(&distribution.counts) {
                 below += count;
-                let labels: Vec<Label<'_>> = labels.iter().copied().chain([("le", &*bound)]).collect();
+                let labels: Vec<Label<'_>> =
+                    labels.iter().copied().chain([("le", &*bound)]).collect();
                 self.sample(name, "_bucket", &labels, &below);
             }
             self.sample(name, "_sum", &labels, &(distribution.sum as f64 / units_per_s));
@@ -122,7 +128,12 @@ mod tests {
         out.single(MetricType::Gauge, "a_now", "As it is\nnow: \\.", 1.5);
         let values = [([("route", "/a\"b\\c\nd"), ("guest", "g")], 3)];
         out.family(MetricType::Counter, "a_total", "So far.", values);
-        out.family(MetricType::Counter, "none_total", "Nothing.", Vec::<([Label<'_>; 1], u64)>::new());
+        out.family(
+            MetricType::Counter,
+            "none_total",
+            "Nothing.",
+            Vec::<([Label<'_>; 1], u64)>::new(),
+        );
         let expected = "# HELP a_now As it is\\nnow: \\\\.\n# TYPE a_now gauge\na_now 1.5\n\
             # HELP a_total So far.\n# TYPE a_total counter\na_total{route=\"/a\\\"b\\\\c\\nd\",guest=\"g\"} 3\n";
         assert_eq!(out.finish(), expected);

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::sources::{PageSources, RouteTotals};
 use crate::deploy::GuestRecord;
 use snow_core::escape_control;
-use snow_guests::{Version, hex};
+use snow_guests::Version;
 use snow_runtime::VersionId;
 use snow_worker::LabelId;
 
@@ -60,7 +60,9 @@ fn rows(sources: &PageSources) -> Vec<Row> {
     let (mut records, alive) = (journal.guests(), journal.versions());
     let (labels, totals) = (sources.labels.all(), sources.totals_by_label());
     let mut names: BTreeSet<String> = records.keys().cloned().collect();
-    names.extend(deployment.versions.iter().chain(&alive).map(|version| version.guest.name.to_string()));
+    names.extend(
+        deployment.versions.iter().chain(&alive).map(|version| version.guest.name.to_string()),
+    );
     let row = |name: String| {
         let is_its = |version: &&Arc<Version>| *version.guest.name == *name;
         let mut versions: Vec<_> = alive.iter().filter(is_its).cloned().collect();
@@ -69,9 +71,11 @@ fn rows(sources: &PageSources) -> Vec<Row> {
             let (requests, held) = sources.requests_of(version.id);
             (version, requests, held)
         });
-        let its_labels = labels.iter().zip((0..).map(LabelId)).filter(|((guest, _), _)| **guest == *name);
-        let routes =
-            its_labels.filter_map(|((_, pattern), label)| Some((pattern.to_string(), totals.get(&label)?.clone())));
+        let its_labels =
+            labels.iter().zip((0..).map(LabelId)).filter(|((guest, _), _)| **guest == *name);
+        let routes = its_labels.filter_map(|((_, pattern), label)| {
+            Some((pattern.to_string(), totals.get(&label)?.clone()))
+        });
         let serving = deployment.versions.iter().find(is_its).cloned();
         let mount = deployment.router.entries().find(|entry| is(serving.as_ref(), entry.version));
         Row {
@@ -98,7 +102,7 @@ fn to_json(row: &Row) -> Value {
     };
     let version = |(version, requests, held): &(Arc<Version>, u64, u64)| {
         json!({
-            "version": version.nth, "since": time(version.since), "serves": is(serving, version.id), "sha256": hex(&version.guest.content_hash),
+            "version": version.nth, "since": time(version.since), "serves": is(serving, version.id), "sha256": version.guest.content_hash.to_string(),
             "withdrawn": version.trial.is_withdrawn(), "requests": requests, "held": held,
         })
     };
@@ -124,18 +128,37 @@ fn describe(out: &mut String, row: &Row) -> std::fmt::Result {
     let (name, file) = (escape_control(&row.name), row.record.file.to_string_lossy());
     let file = escape_control(&file);
     match &row.serving {
-        Some(version) => writeln!(out, "{name}: version {} since {}, from {file}", version.nth, time(version.since))?,
+        Some(version) => writeln!(
+            out,
+            "{name}: version {} since {}, from {file}",
+            version.nth,
+            time(version.since)
+        )?,
         None => writeln!(out, "{name}: does not serve ({file})")?,
     }
-    let (requests, calls, traps) =
-        (row.sum(RouteTotals::requests), row.sum(|totals| totals.calls), row.sum(|totals| totals.traps));
+    let (requests, calls, traps) = (
+        row.sum(RouteTotals::requests),
+        row.sum(|totals| totals.calls),
+        row.sum(|totals| totals.traps),
+    );
     writeln!(out, "  {} held, {requests} requests, {calls} calls, {traps} traps", row.held())?;
-    for (version, requests, held) in row.versions.iter().filter(|(version, ..)| !is(row.serving.as_ref(), version.id)) {
-        writeln!(out, "  version {} still has {requests} requests, {held} of them held", version.nth)?;
+    for (version, requests, held) in
+        row.versions.iter().filter(|(version, ..)| !is(row.serving.as_ref(), version.id))
+    {
+        writeln!(
+            out,
+            "  version {} still has {requests} requests, {held} of them held",
+            version.nth
+        )?;
     }
     for route in row.serving.iter().flat_map(|version| &version.guest.routes) {
         let methods = if route.methods.is_empty() { "*".into() } else { route.methods.join(",") };
-        writeln!(out, "  {methods}  {}{}", escape_control(&row.mount), escape_control(&route.pattern))?;
+        writeln!(
+            out,
+            "  {methods}  {}{}",
+            escape_control(&row.mount),
+            escape_control(&route.pattern)
+        )?;
     }
     if let Some(version) = row.record.rolled_back {
         writeln!(out, "  version {version} trapped too often and was rolled back")?;

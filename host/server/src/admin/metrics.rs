@@ -41,34 +41,53 @@ fn of_routes(out: &mut Exposition, sources: &PageSources) {
         let counts = CLASSES.into_iter().zip(totals.answers).filter(|(_, count)| *count > 0);
         counts.map(|(class, count)| ([*guest, *route, ("status", class)], count))
     });
-    let help =
-        "Requests that have ended, by the class of their answer's status; 499 if the client left before an answer.";
+    let help = "Requests that have ended, by the class of their answer's status; 499 if the client left before an answer.";
     out.family(MetricType::Counter, "snow_requests_total", help, answers);
     let help = "Time from a request's complete head to its answer, or until its client left.";
     let took = rows.iter().map(|(labels, totals)| (*labels, totals.took_ms.clone()));
     out.histogram("snow_request_duration_seconds", help, 1e3, took);
     let held = rows.iter().map(|(labels, totals)| (*labels, totals.held));
-    out.family(MetricType::Gauge, "snow_held_requests", "Requests that wait now, suspended or in place.", held);
+    out.family(
+        MetricType::Gauge,
+        "snow_held_requests",
+        "Requests that wait now, suspended or in place.",
+        held,
+    );
     let ended = rows.iter().flat_map(|([guest, route], totals)| {
         let waited = totals.held > 0 || totals.ended.iter().any(|count| *count > 0);
         let ends = ENDS.into_iter().zip(totals.ended).filter(move |_| waited);
         ends.map(|(reason, count)| ([*guest, *route, ("reason", reason)], count))
     });
-    out.family(MetricType::Counter, "snow_waits_ended_total", "Waits that have ended, by how they ended.", ended);
+    out.family(
+        MetricType::Counter,
+        "snow_waits_ended_total",
+        "Waits that have ended, by how they ended.",
+        ended,
+    );
     let mut counter = |name, help, of: fn(&RouteTotals) -> u64| {
-        out.family(MetricType::Counter, name, help, rows.iter().map(|(labels, totals)| (*labels, of(totals))));
+        out.family(
+            MetricType::Counter,
+            name,
+            help,
+            rows.iter().map(|(labels, totals)| (*labels, of(totals))),
+        );
     };
     counter("snow_calls_total", "Calls of guests that were started.", |totals| totals.calls);
-    counter("snow_call_traps_total", "Calls that trapped, ran too long or used too much memory.", |totals| {
-        totals.traps
-    });
+    counter(
+        "snow_call_traps_total",
+        "Calls that trapped, ran too long or used too much memory.",
+        |totals| totals.traps,
+    );
     let help = "Calls that could not be started because there was no instance for them.";
     counter("snow_call_start_failures_total", help, |totals| totals.start_failures);
 }
 
 fn of_guests(out: &mut Exposition, sources: &PageSources) {
     let deployment = sources.serving.deployment();
-    let since = deployment.versions.iter().map(|version| ([("guest", &*version.guest.name)], unix_s(version.since)));
+    let since = deployment
+        .versions
+        .iter()
+        .map(|version| ([("guest", &*version.guest.name)], unix_s(version.since)));
     out.family(
         MetricType::Gauge,
         "snow_guest_loaded_timestamp_seconds",
@@ -84,7 +103,8 @@ fn of_guests(out: &mut Exposition, sources: &PageSources) {
     out.family(MetricType::Gauge, "snow_guest_versions", help, versions);
     let registry = &sources.runtime.registry;
     let owners = sources.runtime.permits.owners();
-    let pendings = owners.iter().map(|(name, owner)| ([("guest", &**name)], registry.owned(*owner)));
+    let pendings =
+        owners.iter().map(|(name, owner)| ([("guest", &**name)], registry.owned(*owner)));
     out.family(
         MetricType::Gauge,
         "snow_pendings",
@@ -94,10 +114,21 @@ fn of_guests(out: &mut Exposition, sources: &PageSources) {
 }
 
 fn of_workers(out: &mut Exposition, sources: &PageSources) {
-    let numbers: Vec<String> = (0..sources.workers.len()).map(|number| number.to_string()).collect();
-    let workers = || numbers.iter().zip(&sources.workers).map(|(number, worker)| ([("worker", &**number)], worker));
+    let numbers: Vec<String> =
+        (0..sources.workers.len()).map(|number| number.to_string()).collect();
+    let workers = || {
+        numbers
+            .iter()
+            .zip(&sources.workers)
+            .map(|(number, worker)| ([("worker", &**number)], worker))
+    };
     let mut values = |kind, name, help, of: fn(&Stats) -> &Counter| {
-        out.family(kind, name, help, workers().map(|(labels, worker)| (labels, of(&worker.stats).get())));
+        out.family(
+            kind,
+            name,
+            help,
+            workers().map(|(labels, worker)| (labels, of(&worker.stats).get())),
+        );
     };
     let (counter, gauge) = (MetricType::Counter, MetricType::Gauge);
     values(gauge, "snow_connections", "Connections that are open now.", |stats| &stats.connections);
@@ -109,14 +140,17 @@ fn of_workers(out: &mut Exposition, sources: &PageSources) {
     );
     let help = "Connections closed as they were accepted, because too many were open.";
     values(counter, "snow_connections_rejected_total", help, |stats| &stats.rejected);
-    values(counter, "snow_received_bytes_total", "Bytes received from clients.", |stats| &stats.received_bytes);
+    values(counter, "snow_received_bytes_total", "Bytes received from clients.", |stats| {
+        &stats.received_bytes
+    });
     values(counter, "snow_sent_bytes_total", "Bytes sent to clients.", |stats| &stats.sent_bytes);
-    values(gauge, "snow_calls", "Calls that have an instance or wait for one now.", |stats| &stats.calls);
+    values(gauge, "snow_calls", "Calls that have an instance or wait for one now.", |stats| {
+        &stats.calls
+    });
     let instances = |worker: &WorkerHandle| worker.instances.load(Ordering::Relaxed);
     let alive = workers().map(|(labels, worker)| (labels, instances(worker)));
     out.family(gauge, "snow_instances", "Guest instances that are alive now.", alive);
-    let help =
-        "Time of a turn of a worker's loop, from the poll's return to the turn's end. What arrives meanwhile waits.";
+    let help = "Time of a turn of a worker's loop, from the poll's return to the turn's end. What arrives meanwhile waits.";
     let turns = workers().map(|(labels, worker)| (labels, worker.stats.turns.took_us.read()));
     out.histogram("snow_loop_turn_duration_seconds", help, 1e6, turns);
 }
@@ -130,14 +164,23 @@ fn of_deployments(out: &mut Exposition, sources: &PageSources) {
         "Versions that were rolled back because they trapped too often.",
         totals.rollbacks,
     );
-    counter("snow_guest_load_failures_total", "Guest files that could not be loaded.", totals.load_failures);
+    counter(
+        "snow_guest_load_failures_total",
+        "Guest files that could not be loaded.",
+        totals.load_failures,
+    );
     let help = "Log lines that were dropped because the log was not written fast enough.";
     counter("snow_log_lines_dropped_total", help, sources.runtime.log.dropped());
 }
 
 fn of_process(out: &mut Exposition, sources: &PageSources) {
     let version = [([("version", env!("CARGO_PKG_VERSION"))], 1)];
-    out.family(MetricType::Gauge, "snow_build_info", "The version of snow-host. The value is always 1.", version);
+    out.family(
+        MetricType::Gauge,
+        "snow_build_info",
+        "The version of snow-host. The value is always 1.",
+        version,
+    );
     let started = unix_s(sources.started_at);
     out.single(
         MetricType::Gauge,

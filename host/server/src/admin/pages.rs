@@ -9,7 +9,8 @@ use super::{QUESTIONS_MAX, exposition, guests, metrics};
 use snow_config::AdminListen;
 use snow_http::{Request, Response};
 use snow_runtime::{
-    Call, CallEnd, CallEntry, Guests, Outcome, Ran, Route, RouteEntry, RouteId, Router, Slot, VersionId,
+    Call, CallEnd, CallEntry, Guests, Outcome, Ran, Route, RouteEntry, RouteId, Router, Slot,
+    VersionId,
 };
 use snow_worker::{Common, LoopState};
 
@@ -77,14 +78,18 @@ impl Pages {
             declared: Route { methods: vec!["GET".into()], pattern: (*path).to_owned() },
             mount: "".into(),
         };
-        let router = Router::new((0..).map(RouteId).zip(&PAGES).map(entry).collect()).expect("the patterns are valid");
+        let router = Router::new((0..).map(RouteId).zip(&PAGES).map(entry).collect())
+            .expect("the patterns are valid");
         let questions = Questions::new(common.registry.clone(), common.post.clone(), QUESTIONS_MAX);
         Pages { router, sources, questions, takes_names }
     }
 
     fn show(&mut self, page: Page, request: &Request, now_ms: u64) -> Outcome {
         if !self.takes_names && !is_no_name(request.head.authority()) {
-            return Outcome::Respond(Response::text(421, "use an IP address or localhost as the host\n"));
+            return Outcome::Respond(Response::text(
+                421,
+                "use an IP address or localhost as the host\n",
+            ));
         }
         let query = request.head.query().unwrap_or_default();
         let sources = &self.sources;
@@ -122,7 +127,9 @@ impl Guests for Pages {
     fn start(&mut self, _: Slot, call: Call) -> Ran {
         let mut leftover = Vec::new();
         let outcome = match call.entry {
-            CallEntry::Handle(request) => self.show(PAGES[call.route.index()].1, &request.request, call.now_ms),
+            CallEntry::Handle(request) => {
+                self.show(PAGES[call.route.index()].1, &request.request, call.now_ms)
+            }
             CallEntry::Resume { state, arrivals, .. } => {
                 leftover.extend(arrivals.iter().map(|arrival| arrival.handle));
                 let page = self.questions.answer(&self.sources, &state, call.now_ms);
@@ -144,14 +151,20 @@ impl Guests for Pages {
 /// stuck.
 fn alive(sources: &PageSources, now_ms: u64) -> Response {
     let states = sources.workers.iter().map(|worker| worker.stats.turns.state());
-    let stuck: Vec<String> = (0..).zip(states).filter_map(|(number, state)| complaint(number, state, now_ms)).collect();
-    if stuck.is_empty() { Response::text(200, "ok\n") } else { Response::text(503, &stuck.concat()) }
+    let stuck: Vec<String> =
+        (0..).zip(states).filter_map(|(number, state)| complaint(number, state, now_ms)).collect();
+    if stuck.is_empty() {
+        Response::text(200, "ok\n")
+    } else {
+        Response::text(503, &stuck.concat())
+    }
 }
 
 fn complaint(number: usize, state: LoopState, now_ms: u64) -> Option<String> {
     let LoopState::Turns { since_ms } = state else { return None };
     let took_ms = now_ms.saturating_sub(since_ms);
-    (took_ms >= STUCK_MS).then(|| format!("worker {number} is stuck: its turn has taken {took_ms} ms so far\n"))
+    (took_ms >= STUCK_MS)
+        .then(|| format!("worker {number} is stuck: its turn has taken {took_ms} ms so far\n"))
 }
 
 /// `/readyz`: 200 while guests serve and connections are accepted.
@@ -191,10 +204,25 @@ mod tests {
 
     #[test]
     fn a_host_that_is_a_name_is_told_from_an_address() {
-        for good in ["", "127.0.0.1", "127.0.0.1:9090", "[::1]", "[::1]:9090", "localhost", "LocalHost:1", "10.0.0.7"] {
+        for good in [
+            "",
+            "127.0.0.1",
+            "127.0.0.1:9090",
+            "[::1]",
+            "[::1]:9090",
+            "localhost",
+            "LocalHost:1",
+            "10.0.0.7",
+        ] {
             assert!(is_no_name(good), "{good}");
         }
-        for bad in ["evil.example", "evil.example:9090", "localhost.evil.example", "127.0.0.1.evil.example", "::1x"] {
+        for bad in [
+            "evil.example",
+            "evil.example:9090",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example",
+            "::1x",
+        ] {
             assert!(!is_no_name(bad), "{bad}");
         }
     }

@@ -46,13 +46,21 @@ impl Wanted {
             match parameter.split_once('=') {
                 Some(("limit", number)) => {
                     let limit = number.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
-                    wanted.limit = limit.ok_or_else(|| format!("limit must be a number from 1 to {LIMIT_MAX}\n"))?;
+                    wanted.limit = limit
+                        .ok_or_else(|| format!("limit must be a number from 1 to {LIMIT_MAX}\n"))?;
                 }
                 Some(("after", cursor)) => {
                     let position = parse_cursor(cursor);
-                    wanted.after = Some(position.ok_or("after must be the value of `next` on the page before\n")?);
+                    wanted.after = Some(
+                        position.ok_or("after must be the value of `next` on the page before\n")?,
+                    );
                 }
-                _ => return Err("the parameters are limit and after, as in ?limit=100&after=CURSOR\n".into()),
+                _ => {
+                    return Err(
+                        "the parameters are limit and after, as in ?limit=100&after=CURSOR\n"
+                            .into(),
+                    );
+                }
             }
         }
         Ok(wanted)
@@ -82,7 +90,11 @@ struct Question {
 
 impl Questions {
     /// Returns a list without questions. Pages wait in this registry and are woken by this post.
-    pub fn new(registry: Arc<Registry<Settled>>, post: Arc<dyn Post>, questions_max: usize) -> Questions {
+    pub fn new(
+        registry: Arc<Registry<Settled>>,
+        post: Arc<dyn Post>,
+        questions_max: usize,
+    ) -> Questions {
         Questions { registry, post, questions_max, next: 0, under_way: BTreeMap::new() }
     }
 
@@ -90,12 +102,15 @@ impl Questions {
     /// `None` if too many questions are under way.
     pub fn ask(&mut self, sources: &PageSources, wanted: Wanted) -> Option<Outcome> {
         let Questions { registry, under_way, .. } = self;
-        under_way.retain(|_, question| question.open.strong_count() > 0 || registry.token(question.id).is_some());
+        under_way.retain(|_, question| {
+            question.open.strong_count() > 0 || registry.token(question.id).is_some()
+        });
         if self.under_way.len() >= self.questions_max {
             return None;
         }
         let id = self.registry.create(WORKER, None).ok()?;
-        let open = Arc::new(Settles { id, registry: self.registry.clone(), post: self.post.clone() });
+        let open =
+            Arc::new(Settles { id, registry: self.registry.clone(), post: self.post.clone() });
         let parts = Arc::new(Mutex::new(sources.workers.iter().map(|_| None).collect::<Vec<_>>()));
         for (number, worker) in sources.workers.iter().enumerate() {
             if worker.stats.turns.state() == LoopState::Ended {
@@ -131,11 +146,15 @@ impl Questions {
         let number = u64::from_le_bytes(state.try_into().ok()?);
         let question = self.under_way.get(&number)?;
         let parts = std::mem::take(&mut *lock(&question.parts));
-        let missing: Vec<usize> =
-            (0..).zip(&parts).filter(|(_, part)| part.is_none()).map(|(number, _)| number).collect();
+        let missing: Vec<usize> = (0..)
+            .zip(&parts)
+            .filter(|(_, part)| part.is_none())
+            .map(|(number, _)| number)
+            .collect();
         let (requests, next) = merge(parts.into_iter().flatten(), question.wanted.limit);
         let versions = sources.serving.journal().versions();
-        let rows: Vec<Value> = requests.iter().map(|request| row(request, &versions, now_ms)).collect();
+        let rows: Vec<Value> =
+            requests.iter().map(|request| row(request, &versions, now_ms)).collect();
         Some(json!({ "pending": rows, "next": next.map(cursor), "workers_missing": missing }))
     }
 }
@@ -151,7 +170,9 @@ struct Settles {
 impl Drop for Settles {
     fn drop(&mut self) {
         // It fails if the pending is gone, because the client has left or the page waited too long.
-        if let Ok(Some(waiter)) = self.registry.settle(self.id, Settled::new(Settlement::Value(Vec::new()))) {
+        if let Ok(Some(waiter)) =
+            self.registry.settle(self.id, Settled::new(Settlement::Value(Vec::new())))
+        {
             self.post.wake(&[waiter]);
         }
     }
@@ -162,7 +183,10 @@ impl Drop for Settles {
 ///
 /// A part that was cut off at `more_after` knows nothing of later positions. So the page ends at
 /// the earliest such cut: what lies beyond it would leave gaps.
-fn merge(parts: impl Iterator<Item = HeldPage>, limit: usize) -> (Vec<HeldRequest>, Option<Position>) {
+fn merge(
+    parts: impl Iterator<Item = HeldPage>,
+    limit: usize,
+) -> (Vec<HeldRequest>, Option<Position>) {
     let (mut requests, mut end) = (Vec::new(), None::<Position>);
     for part in parts {
         end = [end, part.more_after].into_iter().flatten().min();
@@ -178,7 +202,9 @@ fn merge(parts: impl Iterator<Item = HeldPage>, limit: usize) -> (Vec<HeldReques
 }
 
 fn row(request: &HeldRequest, versions: &[Arc<Version>], now_ms: u64) -> Value {
-    let is_its = |version: &&Arc<Version>| version.id == request.version && version.guest.name == request.name;
+    let is_its = |version: &&Arc<Version>| {
+        version.id == request.version && version.guest.name == request.name
+    };
     let version = versions.iter().find(is_its);
     let route = version.and_then(|version| version.guest.routes.get(request.route.index()));
     json!({
@@ -220,7 +246,12 @@ mod tests {
 
     fn held(started_ms: u64, worker: u16) -> HeldRequest {
         HeldRequest {
-            position: Position { started_ms, worker: WorkerId(worker), slot: started_ms as u32, generation: 0 },
+            position: Position {
+                started_ms,
+                worker: WorkerId(worker),
+                slot: started_ms as u32,
+                generation: 0,
+            },
             id: RequestId::made(1),
             client: "127.0.0.1:1".parse().unwrap(),
             version: VersionId(0),
@@ -247,11 +278,20 @@ mod tests {
 
     #[test]
     fn pages_of_workers_become_one() {
-        assert_eq!(merged(vec![page(0, &[1, 5], false), page(1, &[2], false)], 4), (vec![1, 2, 5], None));
-        assert_eq!(merged(vec![page(0, &[1, 5], true), page(1, &[2, 3], true)], 2), (vec![1, 2], Some(2)));
+        assert_eq!(
+            merged(vec![page(0, &[1, 5], false), page(1, &[2], false)], 4),
+            (vec![1, 2, 5], None)
+        );
+        assert_eq!(
+            merged(vec![page(0, &[1, 5], true), page(1, &[2, 3], true)], 2),
+            (vec![1, 2], Some(2))
+        );
         // The second worker found two, but one ended before it was described: what follows 3 is not
         // known.
-        assert_eq!(merged(vec![page(0, &[1, 5], false), page(1, &[3], true)], 3), (vec![1, 3], Some(3)));
+        assert_eq!(
+            merged(vec![page(0, &[1, 5], false), page(1, &[3], true)], 3),
+            (vec![1, 3], Some(3))
+        );
         assert_eq!(merged(Vec::new(), 2), (Vec::new(), None));
     }
 
@@ -261,7 +301,16 @@ mod tests {
         let position = held(7, 2).position;
         let query = format!("limit=5&after={}", cursor(position));
         assert_eq!(Wanted::parse(&query), Ok(Wanted { limit: 5, after: Some(position) }));
-        for bad in ["limit=0", "limit=1001", "limit=x", "after=1.2.3", "after=1.2.3.4.5", "after=", "what=1", "limit"] {
+        for bad in [
+            "limit=0",
+            "limit=1001",
+            "limit=x",
+            "after=1.2.3",
+            "after=1.2.3.4.5",
+            "after=",
+            "what=1",
+            "limit",
+        ] {
             assert!(Wanted::parse(bad).is_err(), "{bad}");
         }
     }

@@ -42,7 +42,9 @@ impl PageSources {
     /// Returns the number of requests that a version has now, and how many of them are held.
     pub fn requests_of(&self, version: VersionId) -> (u64, u64) {
         let counted = self.workers.iter().filter_map(|worker| worker.stats.versions.get(version));
-        counted.fold((0, 0), |(requests, held), stats| (requests + stats.requests.get(), held + stats.held.get()))
+        counted.fold((0, 0), |(requests, held), stats| {
+            (requests + stats.requests.get(), held + stats.held.get())
+        })
     }
 }
 

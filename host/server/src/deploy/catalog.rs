@@ -129,7 +129,8 @@ impl Catalog {
         // At the start there are no workers yet, and the table of routes is printed instead.
         if !self.links.is_empty() {
             let (nth, file, routes) = (version.nth, path.display(), version.guest.routes.len());
-            let message = format!("{name}: version {nth} serves, loaded from {file} with {routes} routes");
+            let message =
+                format!("{name}: version {nth} serves, loaded from {file} with {routes} routes");
             self.log.host(Level::Info, message);
         }
         self.guests.insert(name.to_owned(), Deployed { path: path.to_owned(), version, before });
@@ -165,7 +166,9 @@ impl Catalog {
 
     /// Ends the trial of a version that has passed it: the version before it can't serve again.
     pub fn prove(&mut self, version: VersionId) {
-        if let Some(deployed) = self.guests.values_mut().find(|deployed| deployed.version.id == version) {
+        if let Some(deployed) =
+            self.guests.values_mut().find(|deployed| deployed.version.id == version)
+        {
             deployed.before = None;
         }
     }
@@ -174,7 +177,9 @@ impl Catalog {
     /// again, until the file changes. Publishes, and returns the same as [`Catalog::publish`].
     pub fn roll_back(&mut self, version: VersionId) -> Vec<LeftOut> {
         let found = self.guests.values_mut().find(|deployed| deployed.version.id == version);
-        let Some((deployed, before)) = found.and_then(|deployed| deployed.before.take().map(|b| (deployed, b))) else {
+        let Some((deployed, before)) =
+            found.and_then(|deployed| deployed.before.take().map(|b| (deployed, b)))
+        else {
             // A newer version has replaced it since the worker reported it.
             return Vec::new();
         };
@@ -211,7 +216,8 @@ impl Catalog {
 
     fn leave_out(&mut self, Misfit { version, error }: Misfit) -> Option<LeftOut> {
         let deployed = self.guests.remove(&*version.guest.name)?;
-        let error = anyhow::Error::from(error).context("its routes do not fit beside those of the other guests");
+        let error = anyhow::Error::from(error)
+            .context("its routes do not fit beside those of the other guests");
         self.serving.journal().failed(&version.guest.name, &deployed.path, format!("{error:#}"));
         Some(LeftOut { path: deployed.path, error })
     }
@@ -250,19 +256,26 @@ impl Catalog {
         let (tables, file) = (&self.manifest.guests, manifest::FILE_NAME);
         let deployment = self.serving.deployment();
         let guest_names = || deployment.versions.iter().map(|version| &*version.guest.name);
-        let exists = |name: &str| guest_names().any(|guest| guest == name) || self.left_out.contains(name);
+        let exists =
+            |name: &str| guest_names().any(|guest| guest == name) || self.left_out.contains(name);
         let mut remarks = Vec::new();
         for name in tables.keys().filter(|name| is_folder && !exists(name)) {
-            let near = manifest::suggestion(name, guest_names().filter(|guest| !tables.contains_key(*guest)));
+            let near = manifest::suggestion(
+                name,
+                guest_names().filter(|guest| !tables.contains_key(*guest)),
+            );
             let near = near.map(|near| format!(": did you mean `{near}`?")).unwrap_or_default();
-            let message = format!("{file} has a table [guest.{name}], but there is no guest of that name{near}");
+            let message = format!(
+                "{file} has a table [guest.{name}], but there is no guest of that name{near}"
+            );
             remarks.push((Level::Warn, message));
         }
         let granted = |name: &str| tables.get(name).is_some_and(GuestConfig::has_grants);
         let without: Vec<&str> = guest_names().filter(|name| !granted(name)).collect();
         if tables.values().any(GuestConfig::has_grants) && !without.is_empty() {
             let names = without.join(", ");
-            let message = format!("{file} has grants for some guests, so the others may use no key: {names}");
+            let message =
+                format!("{file} has grants for some guests, so the others may use no key: {names}");
             remarks.push((Level::Info, message));
         }
         remarks

@@ -100,10 +100,21 @@ impl Debounce {
     /// loading, so that a write in between is noticed.
     pub fn serving(limits: WatchLimits, loaded: Snapshot, now_ms: u64) -> Debounce {
         let Snapshot { folder, guests, manifest } = loaded;
-        let guests = guests.into_iter().map(|(name, files)| (name, Tracked::offered(files, now_ms))).collect();
+        let guests = guests
+            .into_iter()
+            .map(|(name, files)| (name, Tracked::offered(files, now_ms)))
+            .collect();
         let manifest = Tracked::offered(manifest, now_ms);
         let still_since_ms = now_ms;
-        Debounce { limits, guests, manifest, folder, still_since_ms, filling: false, unseen_until_ms: None }
+        Debounce {
+            limits,
+            guests,
+            manifest,
+            folder,
+            still_since_ms,
+            filling: false,
+            unseen_until_ms: None,
+        }
     }
 
     /// Takes what the folder holds now, and returns the changes to act on.
@@ -136,7 +147,9 @@ impl Debounce {
     /// again when it changes.
     pub fn failed(&mut self, name: &str) -> AfterFailure {
         let report_after_ms = self.limits.report_after_ms;
-        self.guests.get_mut(name).map_or(AfterFailure::Report, |tracked| tracked.failed(report_after_ms))
+        self.guests
+            .get_mut(name)
+            .map_or(AfterFailure::Report, |tracked| tracked.failed(report_after_ms))
     }
 
     /// Takes note that the manifest that was just offered is invalid. In any case it is offered
@@ -213,7 +226,13 @@ struct Tracked<T> {
 
 impl<T: Default + PartialEq + Clone> Tracked<T> {
     fn offered(state: T, now_ms: u64) -> Tracked<T> {
-        Tracked { seen: state.clone(), since_ms: now_ms, offered: state, offered_after_ms: 0, must_retry: false }
+        Tracked {
+            seen: state.clone(),
+            since_ms: now_ms,
+            offered: state,
+            offered_after_ms: 0,
+            must_retry: false,
+        }
     }
 
     /// Takes the state of this look. Returns whether it differs from that of the look before.

@@ -95,7 +95,9 @@ impl Deployer {
             // changes is one look.
             loop {
                 match next {
-                    Ok(DeployerMessage::Look) | Err(RecvTimeoutError::Timeout) => self.may_have_changed = true,
+                    Ok(DeployerMessage::Look) | Err(RecvTimeoutError::Timeout) => {
+                        self.may_have_changed = true
+                    }
                     Ok(DeployerMessage::Report(report)) => self.act_on(report),
                     Ok(DeployerMessage::Loaded(loaded)) => self.put_in_place(loaded),
                     Ok(DeployerMessage::Stop) | Err(RecvTimeoutError::Disconnected) => return,
@@ -123,8 +125,8 @@ impl Deployer {
         match report {
             // Freeing it may take long, so it happens on this thread and not on a worker's.
             Report::Retired(retired) => drop(retired),
-            Report::Proven { version } => self.catalog.prove(version),
-            Report::Troubled { version } => {
+            Report::TrialPassed { version } => self.catalog.prove(version),
+            Report::TrialFailed { version } => {
                 let left_out = self.catalog.roll_back(version);
                 self.log_left_out(left_out);
             }
@@ -138,13 +140,17 @@ impl Deployer {
             Err(error) => {
                 self.debounce.unseen(self.now_ms());
                 if !std::mem::replace(&mut self.is_unseen, true) {
-                    self.log.host(Level::Error, format!("{error}; the guests that serve keep serving"));
+                    self.log
+                        .host(Level::Error, format!("{error}; the guests that serve keep serving"));
                 }
                 return;
             }
         };
         if std::mem::replace(&mut self.is_unseen, false) {
-            self.log.host(Level::Info, format!("the guests folder {} can be read again", self.folder.display()));
+            self.log.host(
+                Level::Info,
+                format!("the guests folder {} can be read again", self.folder.display()),
+            );
         }
         let Changes { guests, manifest } = self.debounce.observe(snapshot, self.now_ms());
         let must_publish = manifest && self.take_manifest();
@@ -163,7 +169,10 @@ impl Deployer {
             Err(error) => {
                 if self.debounce.manifest_failed() == AfterFailure::Report {
                     let file = manifest::FILE_NAME;
-                    self.log.host(Level::Error, format!("{file} is invalid, so the settings in force stay:\n{error}"));
+                    self.log.host(
+                        Level::Error,
+                        format!("{file} is invalid, so the settings in force stay:\n{error}"),
+                    );
                 }
                 false
             }
@@ -176,7 +185,7 @@ impl Deployer {
             Ok(loader) => self.loader = Arc::new(Mutex::new(loader)),
             Err(error) => self.log.host(
                 Level::Error,
-                format!("guests are still loaded under the old limits: {}", error_chain(error.as_ref())),
+                format!("guests are still loaded under the old limits: {}", error_chain(&error)),
             ),
         }
     }
@@ -203,8 +212,9 @@ impl Deployer {
 
     fn remove(&mut self, name: &str) -> bool {
         let Some(version) = self.catalog.remove(name) else { return false };
-        let message =
-            format!("{name} was removed; version {version} stays until the requests that it holds are answered");
+        let message = format!(
+            "{name} was removed; version {version} stays until the requests that it holds are answered"
+        );
         self.log.host(Level::Info, message);
         true
     }
@@ -222,7 +232,9 @@ impl Deployer {
         if lock(&self.loader).has_unverified() {
             self.spawn_loading(|loader, batch| {
                 for path in loader.verify() {
-                    let Some(name) = path.file_stem().and_then(|stem| stem.to_str()).map(str::to_owned) else {
+                    let Some(name) =
+                        path.file_stem().and_then(|stem| stem.to_str()).map(str::to_owned)
+                    else {
                         continue;
                     };
                     batch.load(loader, name, path);
@@ -248,7 +260,7 @@ impl Deployer {
         for Loaded { name, path, guest } in loaded {
             match guest {
                 Ok(guest) => self.catalog.put(&name, &path, guest),
-                Err(error) => self.note_failure(&name, &LeftOut { path, error }),
+                Err(error) => self.note_failure(&name, &LeftOut { path, error: error.into() }),
             }
         }
         if must_publish {
@@ -269,7 +281,10 @@ impl Deployer {
 
     fn log_left_out(&self, left_out: Vec<LeftOut>) {
         for LeftOut { path, error } in left_out {
-            self.log.host(Level::Error, format!("{} is left out: {}", path.display(), error_chain(error.as_ref())));
+            self.log.host(
+                Level::Error,
+                format!("{} is left out: {}", path.display(), error_chain(error.as_ref())),
+            );
         }
     }
 
@@ -284,6 +299,9 @@ impl Deployer {
             Some(version) => format!("can't replace version {version}, which keeps serving"),
             None => "is left out".to_owned(),
         };
-        self.log.host(Level::Error, format!("{} {consequence}: {}", path.display(), error_chain(error.as_ref())));
+        self.log.host(
+            Level::Error,
+            format!("{} {consequence}: {}", path.display(), error_chain(error.as_ref())),
+        );
     }
 }

@@ -62,14 +62,18 @@ impl Journal {
     /// before.
     pub fn loaded(&self, name: &str, file: &Path, replaces: bool) {
         self.swaps.fetch_add(u64::from(replaces), Ordering::Relaxed);
-        self.record(name, |record| *record = GuestRecord { file: file.to_owned(), ..GuestRecord::default() });
+        self.record(name, |record| {
+            *record = GuestRecord { file: file.to_owned(), ..GuestRecord::default() }
+        });
     }
 
     /// Records that a guest's file can't be loaded.
     pub fn failed(&self, name: &str, file: &Path, error: String) {
         self.load_failures.fetch_add(1, Ordering::Relaxed);
         let failure = LoadFailure { error, at: SystemTime::now() };
-        self.record(name, |record| (record.file, record.failure) = (file.to_owned(), Some(failure)));
+        self.record(name, |record| {
+            (record.file, record.failure) = (file.to_owned(), Some(failure))
+        });
     }
 
     /// Records that this version of a guest was rolled back.

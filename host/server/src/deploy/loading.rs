@@ -11,7 +11,7 @@ use super::catalog::Catalog;
 use super::deployer::DeployerMessage;
 use crate::folder::{GuestFile, Snapshot};
 use snow_core::lock;
-use snow_guests::{Guest, Loader, Urgency};
+use snow_guests::{Guest, LoadError, Loader, Urgency};
 
 /// A guest that was left out of what serves.
 #[derive(Debug)]
@@ -26,7 +26,10 @@ impl LeftOut {
     /// Reports a guest with several files: no rule could tell which of them is meant.
     pub(super) fn ambiguous(name: &str, files: &[GuestFile]) -> LeftOut {
         let paths: Vec<String> = files.iter().map(|file| file.path.display().to_string()).collect();
-        let error = anyhow::anyhow!("several files are the guest `{name}`: {}. Remove all but one", paths.join(", "));
+        let error = anyhow::anyhow!(
+            "several files are the guest `{name}`: {}. Remove all but one",
+            paths.join(", ")
+        );
         LeftOut { path: files.first().map(|file| file.path.clone()).unwrap_or_default(), error }
     }
 }
@@ -42,7 +45,7 @@ pub fn load_all(catalog: &mut Catalog, loader: &Loader, found: &Snapshot) -> Vec
                     catalog.put(name, path, guest);
                     continue;
                 }
-                Err(error) => LeftOut { path: path.clone(), error },
+                Err(error) => LeftOut { path: path.clone(), error: error.into() },
             },
             several => LeftOut::ambiguous(name, several),
         };
@@ -57,7 +60,7 @@ pub fn load_all(catalog: &mut Catalog, loader: &Loader, found: &Snapshot) -> Vec
 pub struct Loaded {
     pub(super) name: String,
     pub(super) path: PathBuf,
-    pub(super) guest: anyhow::Result<Guest>,
+    pub(super) guest: Result<Guest, LoadError>,
 }
 
 /// The guests that a loading thread has loaded so far. Dropping the batch sends them to the

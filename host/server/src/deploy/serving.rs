@@ -23,7 +23,10 @@ struct Current {
 
 impl Serving {
     pub(crate) fn new(deployment: Arc<Deployment>, limits: Arc<Limits>) -> Serving {
-        Serving { current: Arc::new(Mutex::new(Current { deployment, limits })), journal: Arc::default() }
+        Serving {
+            current: Arc::new(Mutex::new(Current { deployment, limits })),
+            journal: Arc::default(),
+        }
     }
 
     /// Replaces what serves.

@@ -56,7 +56,9 @@ impl Versions {
         for mut versions in of_guests.into_values() {
             versions.sort_by_key(|version| version.nth);
             let excess = versions.len().saturating_sub(versions_max);
-            taken.extend(versions.into_iter().filter(|version| !kept.contains(&version.id)).take(excess));
+            taken.extend(
+                versions.into_iter().filter(|version| !kept.contains(&version.id)).take(excess),
+            );
         }
         taken.retain(|version| self.excess.insert(version.id));
         taken

@@ -71,7 +71,11 @@ impl Watch {
     /// # Errors
     /// No thread can be started, or the path is relative and there is no current folder.
     pub fn start(folder: &Path, changed: impl Fn() + Send + 'static) -> io::Result<Watch> {
-        Watch::begin(Box::new(Guests { folder: std::path::absolute(folder)?, changed }), POLL_MS, None)
+        Watch::begin(
+            Box::new(Guests { folder: std::path::absolute(folder)?, changed }),
+            POLL_MS,
+            None,
+        )
     }
 
     /// Watches the sources of guests: all sub-folders of the guests folder, with everything below
@@ -84,12 +88,18 @@ impl Watch {
     ///
     /// # Errors
     /// As for [`Watch::start`]; also if there are `source_folders_max` folders of sources or more.
-    pub fn sources(folder: &Path, changed: impl Fn(&BTreeSet<OsString>) + Send + 'static) -> io::Result<Watch> {
+    pub fn sources(
+        folder: &Path,
+        changed: impl Fn(&BTreeSet<OsString>) + Send + 'static,
+    ) -> io::Result<Watch> {
         let folder = std::path::absolute(folder)?;
         let most = WatchLimits::DEFAULT.source_folders_max;
         let trees = sources::trees(&folder, most);
         if sources::count(&trees) >= most {
-            let full = format!("{} has {most} folders of sources or more: too many to watch", folder.display());
+            let full = format!(
+                "{} has {most} folders of sources or more: too many to watch",
+                folder.display()
+            );
             return Err(io::Error::new(io::ErrorKind::InvalidInput, full));
         }
         Watch::begin(Box::new(Sources { folder, prints: prints(&trees), changed }), POLL_MS, None)
@@ -101,7 +111,11 @@ impl Watch {
     }
 
     /// Starts the thread. `why_polled`: a reason not to use the kernel's events.
-    fn begin(mut subject: Box<dyn Subject>, every_ms: u64, why_polled: Option<String>) -> io::Result<Watch> {
+    fn begin(
+        mut subject: Box<dyn Subject>,
+        every_ms: u64,
+        why_polled: Option<String>,
+    ) -> io::Result<Watch> {
         let signal = Arc::new(Signal::default());
         let mut notifier = why_polled.map_or_else(|| Notifier::new(signal.clone()), Err);
         // On this thread, so that everything that changes after this function has returned is
@@ -116,8 +130,10 @@ impl Watch {
         };
         let mode = Arc::new(Mutex::new(mode));
         let notifier = notifier.ok();
-        let watcher = Watcher { signal: signal.clone(), mode: mode.clone(), every_ms, notifier, subject };
-        let thread = thread::Builder::new().name("snow-watch".into()).spawn(move || watcher.run())?;
+        let watcher =
+            Watcher { signal: signal.clone(), mode: mode.clone(), every_ms, notifier, subject };
+        let thread =
+            thread::Builder::new().name("snow-watch".into()).spawn(move || watcher.run())?;
         Ok(Watch { signal, mode, thread: Some(thread) })
     }
 }
@@ -238,7 +254,11 @@ impl Watcher {
 
 /// Makes the notifier watch the directories on which the subject depends now. The error is why they
 /// can't be watched.
-fn follow(notifier: &mut Notifier, subject: &mut dyn Subject, signal: &Signal) -> Result<(), String> {
+fn follow(
+    notifier: &mut Notifier,
+    subject: &mut dyn Subject,
+    signal: &Signal,
+) -> Result<(), String> {
     let mut interest = subject.interest();
     for _ in 0..ROUNDS_MAX {
         if let Some(why) = shared::why_unreported(&interest) {

@@ -42,7 +42,8 @@ pub fn unix_listener(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
     remove_stale(path)?;
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.bind(&SockAddr::unix(path)?)?;
-    let file = SocketFile { path: path.to_owned(), identity: identity(&fs::symlink_metadata(path)?) };
+    let file =
+        SocketFile { path: path.to_owned(), identity: identity(&fs::symlink_metadata(path)?) };
     // Before it listens, so nobody can connect while the mode is still a looser one.
     fs::set_permissions(path, Permissions::from_mode(MODE))?;
     socket.listen(BACKLOG)?;
@@ -57,7 +58,10 @@ fn remove_stale(path: &Path) -> io::Result<()> {
         Err(error) => return Err(error),
     };
     if !found.file_type().is_socket() {
-        return Err(io::Error::new(ErrorKind::AlreadyExists, "the file exists and is not a socket"));
+        return Err(io::Error::new(
+            ErrorKind::AlreadyExists,
+            "the file exists and is not a socket",
+        ));
     }
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     // A server with a full queue would keep this call waiting.

@@ -19,7 +19,7 @@ use crate::net::{self, Net};
 use crate::workers::{self, WorkerHandle};
 use snow_config::{Config, Listen, ServerConfig, WatchLimits};
 use snow_core::{Registry, error_chain};
-use snow_guests::{Conflict, Loader, Permits, Runtime, RuntimeParts, Ticker};
+use snow_guests::{Conflict, Engine, Loader, Permits, Runtime, RuntimeParts};
 use snow_runtime::{Level, Log};
 use snow_worker::{Common, Labels, PostOffice};
 
@@ -43,11 +43,15 @@ pub(super) fn start(config: &Config, log: Log) -> anyhow::Result<Server> {
 
     let Listeners { of_workers, addresses, admin } = Listeners::bind(&config.server)?;
     let started = Instant::now();
-    let nets = of_workers.into_iter().map(|listeners| Net::new(listeners, started)).collect::<io::Result<Vec<_>>>()?;
+    let nets = of_workers
+        .into_iter()
+        .map(|listeners| Net::new(listeners, started))
+        .collect::<io::Result<Vec<_>>>()?;
     let labels = Arc::new(Labels::new(config.limits.metrics_routes_max));
     let workers: Vec<_> = nets.iter().map(|net| WorkerHandle::new(net, &labels)).collect();
     post.open(workers.iter().map(|worker| worker.mailbox.clone()).collect());
-    let (threads, links) = workers::spawn(nets, &workers, &common(config, &runtime, post, &log), &catalog)?;
+    let (threads, links) =
+        workers::spawn(nets, &workers, &common(config, &runtime, post, &log), &catalog)?;
 
     let draining = Draining::default();
     let sources = PageSources {
@@ -58,12 +62,15 @@ pub(super) fn start(config: &Config, log: Log) -> anyhow::Result<Server> {
         started_at: SystemTime::now(),
         draining: draining.clone(),
     };
-    let admin = admin.map(|listener| Admin::start(listener, sources, log.clone(), started)).transpose()?;
+    let admin =
+        admin.map(|listener| Admin::start(listener, sources, log.clone(), started)).transpose()?;
 
     catalog.connect(links);
     let (serving, remarks) = (catalog.serving().clone(), catalog.remarks(config.guests.is_dir()));
-    let debounce = Debounce::serving(WatchLimits::DEFAULT, found, started.elapsed().as_millis() as u64);
-    let deployer = Deployer::new(config, catalog, loader, debounce, log, started, to_deployer.clone());
+    let debounce =
+        Debounce::serving(WatchLimits::DEFAULT, found, started.elapsed().as_millis() as u64);
+    let deployer =
+        Deployer::new(config, catalog, loader, debounce, log, started, to_deployer.clone());
     spawn_deployer(deployer, messages, watch)?;
     Ok(Server {
         addresses,
@@ -88,11 +95,9 @@ fn runtime(
     log: &Log,
 ) -> anyhow::Result<Runtime> {
     let (limits, workers) = (&config.limits, config.server.workers);
-    let engine = snow_guests::engine(limits, workers).map_err(|error| anyhow::anyhow!("{error:?}"))?;
     let reports = to_deployer.clone();
     Ok(Runtime::new(RuntimeParts {
-        ticker: Ticker::start(&engine).context("the ticker's thread can't be started")?,
-        engine,
+        engine: Engine::start(limits, workers)?,
         registry: Arc::new(Registry::new(limits.pendings_max, fill_random)),
         post: post.clone(),
         log: log.clone(),
@@ -113,14 +118,21 @@ fn fill_random(bytes: &mut [u8]) {
 }
 
 /// Watches the guests folder, if the configuration asks for it.
-fn watch(config: &Config, to_deployer: &Sender<DeployerMessage>, log: &Log) -> io::Result<Option<Watch>> {
+fn watch(
+    config: &Config,
+    to_deployer: &Sender<DeployerMessage>,
+    log: &Log,
+) -> io::Result<Option<Watch>> {
     if !config.server.watch {
         return Ok(None);
     }
     let changed = to_deployer.clone();
     let watch = Watch::start(&config.guests, move || drop(changed.send(DeployerMessage::Look)))?;
     if let WatchMode::Polled { every_ms, why } = watch.mode() {
-        log.host(Level::Info, format!("the guests folder is polled every {every_ms} ms, because {why}"));
+        log.host(
+            Level::Info,
+            format!("the guests folder is polled every {every_ms} ms, because {why}"),
+        );
     }
     Ok(Some(watch))
 }
@@ -138,14 +150,20 @@ impl Listeners {
     fn bind(config: &ServerConfig) -> anyhow::Result<Listeners> {
         let mut of_workers: Vec<_> = (0..config.workers).map(|_| Vec::new()).collect();
         for listen in &config.listen {
-            let listeners = net::listeners(*listen, config.workers).with_context(|| cannot_listen(*listen))?;
-            of_workers.iter_mut().zip(listeners).for_each(|(of_worker, listener)| of_worker.push(listener));
+            let listeners =
+                net::listeners(*listen, config.workers).with_context(|| cannot_listen(*listen))?;
+            of_workers
+                .iter_mut()
+                .zip(listeners)
+                .for_each(|(of_worker, listener)| of_worker.push(listener));
         }
-        let addresses = of_workers[0].iter().map(TcpListener::local_addr).collect::<io::Result<Vec<_>>>();
+        let addresses =
+            of_workers[0].iter().map(TcpListener::local_addr).collect::<io::Result<Vec<_>>>();
         let addresses = addresses.context("a listener's address can't be read")?;
         let bind_admin = |listen| {
             let hint = "is another server using it? Choose another with --admin";
-            AdminListener::bind(listen).with_context(|| format!("the admin listener can't listen on {listen}: {hint}"))
+            AdminListener::bind(listen)
+                .with_context(|| format!("the admin listener can't listen on {listen}: {hint}"))
         };
         let admin = config.admin.as_ref().map(bind_admin).transpose()?;
         Ok(Listeners { of_workers, addresses, admin })
@@ -155,9 +173,13 @@ impl Listeners {
 fn cannot_listen(listen: Listen) -> String {
     match listen {
         Listen::Address(address) => {
-            format!("can't listen on {address}: is another server using it? Choose another with --listen")
+            format!(
+                "can't listen on {address}: is another server using it? Choose another with --listen"
+            )
         }
-        Listen::Inherited(number) => format!("file descriptor {number} is not a listening TCP socket"),
+        Listen::Inherited(number) => {
+            format!("file descriptor {number} is not a listening TCP socket")
+        }
     }
 }
 
@@ -186,8 +208,12 @@ fn spawn_deployer(
 }
 
 fn strict_error(left_out: &[LeftOut], conflicts: &[Conflict]) -> String {
-    let left_out =
-        left_out.iter().map(|LeftOut { path, error }| format!("{}: {}", path.display(), error_chain(error.as_ref())));
+    let left_out = left_out.iter().map(|LeftOut { path, error }| {
+        format!("{}: {}", path.display(), error_chain(error.as_ref()))
+    });
     let reasons = left_out.chain(conflicts.iter().map(Conflict::to_string)).collect::<Vec<_>>();
-    format!("with --strict every guest must load, and no two may have the same route:\n{}", reasons.join("\n"))
+    format!(
+        "with --strict every guest must load, and no two may have the same route:\n{}",
+        reasons.join("\n")
+    )
 }

@@ -16,7 +16,12 @@ use crate::process::{Runner, command_in};
 const OUT: &str = "SNOW_GUEST_OUT";
 
 /// Builds the guest in a folder with the given command.
-pub(super) fn build(folder: &Path, words: &[String], runner: &Runner<'_>, out: &mut dyn Write) -> FolderBuild {
+pub(super) fn build(
+    folder: &Path,
+    words: &[String],
+    runner: &Runner<'_>,
+    out: &mut dyn Write,
+) -> FolderBuild {
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
     announce(out, &format!("building {name} ..."));
     let (result, took) = timed(|| run(folder, &name, words, runner));
@@ -36,7 +41,10 @@ fn run(folder: &Path, name: &str, words: &[String], runner: &Runner<'_>) -> Resu
     let left = folder.join(format!("{name}.wasm"));
     let found = [file, left].into_iter().find(|file| file.is_file());
     let file = found.with_context(|| {
-        format!("{} succeeded but made no guest: it must write {name}.wasm in that folder, or ${OUT}", shown())
+        format!(
+            "{} succeeded but made no guest: it must write {name}.wasm in that folder, or ${OUT}",
+            shown()
+        )
     })?;
     Ok(Artifact { file, _scratch: Some(scratch) })
 }

@@ -12,9 +12,12 @@ use super::BuiltGuest;
 /// that already has the same bytes is left alone.
 pub(super) fn install(guests: &Path, folder: &Path, artifact: &Path) -> Result<BuiltGuest> {
     let name = folder.file_name().unwrap_or_default();
-    let name = name.to_str().with_context(|| format!("{} can't be a guest's name: it is not UTF-8", name.display()))?;
+    let name = name
+        .to_str()
+        .with_context(|| format!("{} can't be a guest's name: it is not UTF-8", name.display()))?;
     let file = guests.join(format!("{name}.wasm"));
-    let bytes = fs::read(artifact).with_context(|| format!("can't read the built guest, {}", artifact.display()))?;
+    let bytes = fs::read(artifact)
+        .with_context(|| format!("can't read the built guest, {}", artifact.display()))?;
     let changed = fs::read(&file).ok().as_deref() != Some(&bytes);
     let at = SystemTime::now();
     if changed {

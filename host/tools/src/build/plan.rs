@@ -58,13 +58,15 @@ pub(super) fn plan<'a>(
 fn builder<'a>(folder: &Path, configs: &'a GuestConfigs) -> Option<Builder<'a>> {
     let name = folder.file_name().and_then(|name| name.to_str());
     let command = name.and_then(|name| configs.get(name)?.build.as_deref());
-    let language = || LANGUAGES.iter().position(|language| language.recognizes(folder)).map(Builder::Language);
+    let language =
+        || LANGUAGES.iter().position(|language| language.recognizes(folder)).map(Builder::Language);
     command.map(Builder::Command).or_else(language)
 }
 
 /// Returns the guests that have a build command but no source folder, in the order of their names.
 pub(super) fn without_source<'a>(folders: &[PathBuf], configs: &'a GuestConfigs) -> Vec<&'a str> {
-    let has_folder = |name: &str| folders.iter().any(|folder| folder.file_name().is_some_and(|own| own == name));
+    let has_folder =
+        |name: &str| folders.iter().any(|folder| folder.file_name().is_some_and(|own| own == name));
     let commanded = configs.iter().filter(|(_, config)| config.build.is_some());
     commanded.map(|(name, _)| name.as_str()).filter(|name| !has_folder(name)).collect()
 }

@@ -82,8 +82,9 @@ impl ResponseReader {
             }
             State::Chunked(decoder) => {
                 let mut rest = &received[..];
-                while let Some(content) =
-                    decoder.decode(&mut rest, &limits()).map_err(|_| malformed("its chunked coding is broken"))?
+                while let Some(content) = decoder
+                    .decode(&mut rest, &limits())
+                    .map_err(|_| malformed("its chunked coding is broken"))?
                 {
                     self.response.body.extend_from_slice(content);
                 }
@@ -118,47 +119,73 @@ fn head_bytes(received: &[u8]) -> Result<Option<usize>, MalformedResponse> {
 
 /// Parses a head whose lines end in CRLF.
 fn parse_head(head: &[u8]) -> Result<Response, MalformedResponse> {
-    let mut lines = head.split(|&byte| byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    let mut lines =
+        head.split(|&byte| byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
     let status = parse_status_line(lines.next().unwrap_or_default())?;
     let fields = lines.take_while(|line| !line.is_empty());
-    Ok(Response { status, headers: fields.map(parse_field).collect::<Result<_, _>>()?, body: Vec::new() })
+    Ok(Response {
+        status,
+        headers: fields.map(parse_field).collect::<Result<_, _>>()?,
+        body: Vec::new(),
+    })
 }
 
 fn parse_status_line(line: &[u8]) -> Result<u16, MalformedResponse> {
     let rest = line.strip_prefix(b"HTTP/1.1 ").and_then(|rest| rest.split_at_checked(3));
-    let is_reason = |reason: &[u8]| reason.starts_with(b" ") && reason.is_ascii() && headers::is_field_value(reason);
+    let is_reason = |reason: &[u8]| {
+        reason.starts_with(b" ") && reason.is_ascii() && headers::is_field_value(reason)
+    };
     let rest = rest.filter(|(_, reason)| is_reason(reason));
     let status = rest.and_then(|(digits, _)| headers::decimal(digits).ok());
     let status = status.filter(|status| (100..600).contains(status));
-    status.map(|status| status as u16).ok_or_else(|| malformed(format!("its status line is {}", line.escape_ascii())))
+    status
+        .map(|status| status as u16)
+        .ok_or_else(|| malformed(format!("its status line is {}", line.escape_ascii())))
 }
 
 fn parse_field(line: &[u8]) -> Result<(String, Vec<u8>), MalformedResponse> {
     let colon = line.iter().position(|&byte| byte == b':');
     let parts = colon.map(|colon| (&line[..colon], headers::trim(&line[colon + 1..])));
-    let parts = parts.filter(|(name, value)| headers::is_token(name) && headers::is_field_value(value));
-    let (name, value) = parts.ok_or_else(|| malformed(format!("one of its field lines is {}", line.escape_ascii())))?;
+    let parts =
+        parts.filter(|(name, value)| headers::is_token(name) && headers::is_field_value(value));
+    let (name, value) = parts
+        .ok_or_else(|| malformed(format!("one of its field lines is {}", line.escape_ascii())))?;
     Ok((String::from_utf8_lossy(name).to_ascii_lowercase(), value.to_vec()))
 }
 
 /// Returns how the content behind a head is framed (RFC 9112, section 6.3).
 fn body_state(response: &Response, answers_head: bool) -> Result<State, MalformedResponse> {
     let only = |name: &str| {
-        let mut values = response.headers.iter().filter(|(field, _)| field == name).map(|(_, value)| &value[..]);
+        let mut values =
+            response.headers.iter().filter(|(field, _)| field == name).map(|(_, value)| &value[..]);
         let value = values.next();
-        if values.next().is_some() { Err(malformed(format!("it has more than one {name}"))) } else { Ok(value) }
+        if values.next().is_some() {
+            Err(malformed(format!("it has more than one {name}")))
+        } else {
+            Ok(value)
+        }
     };
     let (length, coding) = (only("content-length")?, only("transfer-encoding")?);
     let has_no_framing = response.status < 200 || response.status == 204;
     match (length, coding) {
-        (Some(_), Some(_)) => return Err(malformed("it has both content-length and transfer-encoding")),
-        (Some(_), _) | (_, Some(_)) if has_no_framing => {
-            return Err(malformed(format!("a {} has neither content-length nor transfer-encoding", response.status)));
+        (Some(_), Some(_)) => {
+            return Err(malformed("it has both content-length and transfer-encoding"));
         }
-        (_, Some(coding)) if coding != b"chunked" => return Err(malformed("its transfer-encoding is not chunked")),
+        (Some(_), _) | (_, Some(_)) if has_no_framing => {
+            return Err(malformed(format!(
+                "a {} has neither content-length nor transfer-encoding",
+                response.status
+            )));
+        }
+        (_, Some(coding)) if coding != b"chunked" => {
+            return Err(malformed("its transfer-encoding is not chunked"));
+        }
         _ => {}
     }
-    let length = length.map(headers::decimal).transpose().map_err(|_| malformed("its content-length is no number"))?;
+    let length = length
+        .map(headers::decimal)
+        .transpose()
+        .map_err(|_| malformed("its content-length is no number"))?;
     if answers_head || has_no_framing || response.status == 304 {
         return Ok(State::Length(0));
     }

@@ -17,9 +17,11 @@ fn answer(method: &str, bytes: &'static str) -> Result<Response, ClientError> {
         stream.flush().unwrap();
         stream.write_all(second).unwrap();
     });
-    let request = Request { method: method.into(), path: "/".into(), headers: Vec::new(), body: Vec::new() };
+    let request =
+        Request { method: method.into(), path: "/".into(), headers: Vec::new(), body: Vec::new() };
     let until = Instant::now() + Duration::from_secs(20);
-    let answer = SentRequest::send(&endpoint, &request, until).and_then(|sent| sent.response(until));
+    let answer =
+        SentRequest::send(&endpoint, &request, until).and_then(|sent| sent.response(until));
     server.join().unwrap();
     answer
 }
@@ -29,7 +31,11 @@ fn a_body_ends_where_its_framing_says() {
     for (method, bytes, body) in [
         ("GET", "HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nabcd", "abc"),
         ("GET", "HTTP/1.1 200 OK\r\n\r\nto the end", "to the end"),
-        ("GET", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n", "abc"),
+        (
+            "GET",
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n",
+            "abc",
+        ),
         ("GET", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na", "a"),
         ("HEAD", "HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\n", ""),
         ("GET", "HTTP/1.1 204 No Content\r\n\r\n", ""),
@@ -45,14 +51,19 @@ fn incomplete_and_malformed_responses_are_errors() {
     assert!(matches!(error("HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nab"), ClientError::Closed));
     assert!(matches!(error("HTTP/1.1 200 OK\r\n"), ClientError::Closed));
     assert!(matches!(error("SMTP hello, and more\r\n\r\n"), ClientError::Malformed(_)));
-    assert!(matches!(error("HTTP/1.1 200 OK\r\ncontent-length: x\r\n\r\n"), ClientError::Malformed(_)));
+    assert!(matches!(
+        error("HTTP/1.1 200 OK\r\ncontent-length: x\r\n\r\n"),
+        ClientError::Malformed(_)
+    ));
 }
 
 #[test]
 fn host_and_content_length_are_added_to_a_request() {
     let encoded = |method: &str, headers: &[(&str, &str)], body: &str| {
-        let headers = headers.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
-        let request = Request { method: method.into(), path: "/a?b".into(), headers, body: body.into() };
+        let headers =
+            headers.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        let request =
+            Request { method: method.into(), path: "/a?b".into(), headers, body: body.into() };
         String::from_utf8(request.encode("127.0.0.1:80")).unwrap()
     };
     assert_eq!(encoded("GET", &[], ""), "GET /a?b HTTP/1.1\r\nhost: 127.0.0.1:80\r\n\r\n");
@@ -86,7 +97,8 @@ fn what_rfc_9112_forbids_is_refused() {
 
 #[test]
 fn the_bytes_of_the_next_response_stay() {
-    let mut received = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\nHTTP".to_vec();
+    let mut received =
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\nHTTP".to_vec();
     let response = ResponseReader::new(false).read(&mut received).unwrap().unwrap();
     assert_eq!((&response.body[..], &received[..]), (&b"a"[..], &b"HTTP"[..]));
 }

@@ -73,7 +73,9 @@ impl Changes {
         let before = std::mem::replace(&mut state.configs, manifest.guests);
         state.build_ms_max = manifest.limits.build_ms_max;
         let names: BTreeSet<&String> = before.keys().chain(state.configs.keys()).collect();
-        let command = |configs: &GuestConfigs, name: &str| configs.get(name).and_then(|config| config.build.clone());
+        let command = |configs: &GuestConfigs, name: &str| {
+            configs.get(name).and_then(|config| config.build.clone())
+        };
         let differs = |name: &&&String| command(&before, name) != command(&state.configs, name);
         let changed: Vec<OsString> = names.iter().filter(differs).map(|name| name.into()).collect();
         for name in changed {
@@ -98,10 +100,16 @@ impl Changes {
                 return Next::Look;
             }
             let due = due_ms.map(|due_ms| Duration::from_millis(due_ms - now_ms));
-            let timeout = if looks { Some(due.map_or(LOOK_AGAIN, |due| due.min(LOOK_AGAIN))) } else { due };
+            let timeout =
+                if looks { Some(due.map_or(LOOK_AGAIN, |due| due.min(LOOK_AGAIN))) } else { due };
             state = match timeout {
                 None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
-                Some(timeout) => self.changed.wait_timeout(state, timeout).unwrap_or_else(PoisonError::into_inner).0,
+                Some(timeout) => {
+                    self.changed
+                        .wait_timeout(state, timeout)
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .0
+                }
             };
             // A change during the wait is handled first: the loop goes on with a new due time.
             if looks && due_ms == state.queue.due_ms() && !state.is_over {

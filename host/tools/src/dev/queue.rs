@@ -70,7 +70,10 @@ impl Queue {
             false => 0,
         };
         self.echoes.insert(name.clone(), echoes);
-        self.waiting.insert(name, ChangedFolder { first_ms: now_ms, last_ms: now_ms, is_echo: echoes > ECHOES_MAX });
+        self.waiting.insert(
+            name,
+            ChangedFolder { first_ms: now_ms, last_ms: now_ms, is_echo: echoes > ECHOES_MAX },
+        );
         echoes == ECHOES_MAX + 1
     }
 
@@ -83,7 +86,12 @@ impl Queue {
     /// afterwards.
     pub fn take(&mut self, now_ms: u64) -> BTreeSet<OsString> {
         let due = |waiting: &ChangedFolder| waiting.due_ms() <= now_ms;
-        self.taken = self.waiting.iter().filter(|(_, waiting)| due(waiting)).map(|(name, _)| name.clone()).collect();
+        self.taken = self
+            .waiting
+            .iter()
+            .filter(|(_, waiting)| due(waiting))
+            .map(|(name, _)| name.clone())
+            .collect();
         self.waiting.retain(|name, _| !self.taken.contains(name));
         self.ended_ms = None;
         self.taken.clone()

@@ -60,8 +60,12 @@ impl Reporter {
                     let file = guests.join(format!("{name}.wasm"));
                     self.print(&format!("error: {}", error_chain(error.as_ref())));
                     match file.is_file() {
-                        true => self.print(&format!("{name} could not be built: the file from before is served")),
-                        false => self.print(&format!("{name} could not be built, and is not served until it can be")),
+                        true => self.print(&format!(
+                            "{name} could not be built: the file from before is served"
+                        )),
+                        false => self.print(&format!(
+                            "{name} could not be built, and is not served until it can be"
+                        )),
                     }
                 }
             }
@@ -73,11 +77,17 @@ impl Reporter {
     pub fn rebuilt(&mut self, outcomes: Vec<BuildOutcome>, serving: &Serving) {
         for BuildOutcome { name, result, took } in outcomes {
             match result {
-                Ok(built) if built.changed => drop(self.waiting.insert(name, Unserved { built_at: built.at, took })),
-                Ok(_) => self.print(&format!("built {name} in {}: it is the same as before", seconds(took))),
+                Ok(built) if built.changed => {
+                    drop(self.waiting.insert(name, Unserved { built_at: built.at, took }))
+                }
+                Ok(_) => self
+                    .print(&format!("built {name} in {}: it is the same as before", seconds(took))),
                 Err(error) => {
                     self.print(&format!("error: {}", error_chain(error.as_ref())));
-                    self.print(&format!("{name} could not be built: {}", still_served(&name, serving)));
+                    self.print(&format!(
+                        "{name} could not be built: {}",
+                        still_served(&name, serving)
+                    ));
                 }
             }
         }
@@ -92,7 +102,9 @@ impl Reporter {
                 self.print(&format!("built {name} in {shown}: it is served now"));
             } else if serving.failed_at(&name).is_some_and(is_new) {
                 let instead = still_served(&name, serving);
-                self.print(&format!("built {name} in {shown}, but it can't be served (see the log): {instead}"));
+                self.print(&format!(
+                    "built {name} in {shown}, but it can't be served (see the log): {instead}"
+                ));
             } else {
                 self.waiting.insert(name, Unserved { built_at, took });
             }
@@ -104,7 +116,10 @@ impl Reporter {
         let name = name.to_string_lossy();
         let file = guests.join(format!("{name}.wasm"));
         if file.is_file() {
-            self.print(&format!("the source of {name} is gone: {} is served until you remove it", file.display()));
+            self.print(&format!(
+                "the source of {name} is gone: {} is served until you remove it",
+                file.display()
+            ));
         }
     }
 

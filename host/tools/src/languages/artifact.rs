@@ -35,7 +35,8 @@ pub(crate) struct Scratch(PathBuf);
 impl Scratch {
     /// Makes a new folder in the system's folder for temporary files.
     pub fn new() -> io::Result<Scratch> {
-        let name = |number| env::temp_dir().join(format!("snow-host-build-{}-{number}", process::id()));
+        let name =
+            |number| env::temp_dir().join(format!("snow-host-build-{}-{number}", process::id()));
         for folder in (0..NAMES_MAX).map(name) {
             // Only this user may write there. A folder that exists already may be another user's.
             match DirBuilder::new().mode(0o700).create(&folder) {

@@ -24,7 +24,9 @@ impl Files {
 
     /// Returns whether a folder has all these files with these texts. It may have others too.
     pub fn are_in(&self, folder: &Path) -> bool {
-        self.0.iter().all(|(path, text)| fs::read(folder.join(&**path)).is_ok_and(|bytes| bytes == text.as_bytes()))
+        self.0.iter().all(|(path, text)| {
+            fs::read(folder.join(&**path)).is_ok_and(|bytes| bytes == text.as_bytes())
+        })
     }
 
     fn write_into(&self, folder: &Path) -> io::Result<()> {

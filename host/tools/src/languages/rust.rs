@@ -30,7 +30,12 @@ impl Language for Rust {
         folder.join("Cargo.toml").is_file()
     }
 
-    fn build(&self, folders: &[PathBuf], runner: &Runner<'_>, out: &mut dyn Write) -> Vec<FolderBuild> {
+    fn build(
+        &self,
+        folders: &[PathBuf],
+        runner: &Runner<'_>,
+        out: &mut dyn Write,
+    ) -> Vec<FolderBuild> {
         build::build(folders, runner, out)
     }
 

@@ -45,7 +45,8 @@ fn toolchain_is_chosen() -> bool {
 /// Returns whether a guest's build inherits a variable. Settings of cargo's folders, network and
 /// terminal, and of the guests' target, are kept; whatever shapes the host's own build is not.
 fn is_kept(name: &str) -> bool {
-    const SHAPES_A_BUILD: &[&str] = &["CARGO", "RUSTC", "RUSTDOC", "RUSTFLAGS", "RUSTUP_TOOLCHAIN_"];
+    const SHAPES_A_BUILD: &[&str] =
+        &["CARGO", "RUSTC", "RUSTDOC", "RUSTFLAGS", "RUSTUP_TOOLCHAIN_"];
     const KEPT_ALL_THE_SAME: &[&str] = &[
         "CARGO_HOME",
         "CARGO_HTTP_",

@@ -36,12 +36,22 @@ pub(super) fn summary(answer: &Response) -> String {
 }
 
 fn header_difference(name: &str, wanted: &Matcher, answer: &Response) -> Option<String> {
-    let values = || answer.headers.iter().filter(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value);
+    let values = || {
+        answer
+            .headers
+            .iter()
+            .filter(|(field, _)| field.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
+    };
     if values().any(|value| wanted.matches(value)) {
         return None;
     }
     let got: Vec<String> = values().map(|value| shown(value, 0)).collect();
-    let got = if got.is_empty() { "there is none".to_owned() } else { format!("got {}", got.join(" and ")) };
+    let got = if got.is_empty() {
+        "there is none".to_owned()
+    } else {
+        format!("got {}", got.join(" and "))
+    };
     Some(format!("header {name}: expected {}, {got}", wanted.shown(0)))
 }
 
@@ -81,14 +91,19 @@ impl Matcher {
 /// `from`, and bytes that are not UTF-8 are described.
 fn shown(bytes: &[u8], from: usize) -> String {
     let Ok(text) = str::from_utf8(bytes) else {
-        return format!("{} bytes that are not UTF-8: {}", bytes.len(), bytes[..bytes.len().min(32)].escape_ascii());
+        return format!(
+            "{} bytes that are not UTF-8: {}",
+            bytes.len(),
+            bytes[..bytes.len().min(32)].escape_ascii()
+        );
     };
     if text.len() <= SHOWN_BYTES_MAX {
         return format!("{text:?}");
     }
     let start = text.floor_char_boundary(from.saturating_sub(CONTEXT_BYTES));
     let end = text.floor_char_boundary((start + SHOWN_BYTES_MAX).min(text.len()));
-    let (before, after) = (if start > 0 { "…" } else { "" }, if end < text.len() { "…" } else { "" });
+    let (before, after) =
+        (if start > 0 { "…" } else { "" }, if end < text.len() { "…" } else { "" });
     format!("{before}{:?}{after} ({} bytes)", &text[start..end], text.len())
 }
 
@@ -106,7 +121,8 @@ mod tests {
     }
 
     fn answer(status: u16, body: &str) -> Response {
-        let headers = vec![("content-type".into(), b"text/plain".to_vec()), ("via".into(), b"a".to_vec())];
+        let headers =
+            vec![("content-type".into(), b"text/plain".to_vec()), ("via".into(), b"a".to_vec())];
         Response { status, headers, body: body.into() }
     }
 
@@ -116,15 +132,25 @@ mod tests {
 
     #[test]
     fn a_matching_answer_has_no_differences() {
-        let headers = vec![("Content-Type", regex("^text/")), ("via", Matcher::Equals(b"a".to_vec()))];
-        let body = vec![Matcher::Equals(b"hello".to_vec()), Matcher::Contains(b"ell".to_vec()), regex("^h.*o$")];
+        let headers =
+            vec![("Content-Type", regex("^text/")), ("via", Matcher::Equals(b"a".to_vec()))];
+        let body = vec![
+            Matcher::Equals(b"hello".to_vec()),
+            Matcher::Contains(b"ell".to_vec()),
+            regex("^h.*o$"),
+        ];
         assert_eq!(differences(&expect(200, headers, body), &answer(200, "hello")), "");
     }
 
     #[test]
     fn each_difference_is_described() {
-        let headers = vec![("content-type", Matcher::Equals(b"text/html".to_vec())), ("etag", regex("."))];
-        let body = vec![Matcher::Equals(b"hello".to_vec()), Matcher::Contains(b"xyz".to_vec()), regex("^x")];
+        let headers =
+            vec![("content-type", Matcher::Equals(b"text/html".to_vec())), ("etag", regex("."))];
+        let body = vec![
+            Matcher::Equals(b"hello".to_vec()),
+            Matcher::Contains(b"xyz".to_vec()),
+            regex("^x"),
+        ];
         let told = differences(&expect(201, headers, body), &answer(200, "hullo"));
         let lines: Vec<&str> = told.lines().collect();
         assert_eq!(
@@ -150,7 +176,10 @@ mod tests {
         let long = |end: &str| format!("{}{end}", "ä".repeat(5_000));
         let body = vec![Matcher::Equals(long("this").into_bytes())];
         let told = differences(&expect(200, Vec::new(), body), &answer(200, &long("that")));
-        assert!(told.len() < 500 && told.contains("this\" (10004 bytes)") && told.contains("that\""), "{told}");
+        assert!(
+            told.len() < 500 && told.contains("this\" (10004 bytes)") && told.contains("that\""),
+            "{told}"
+        );
         assert!(shown(b"\xff\x00", 0).starts_with("2 bytes that are not UTF-8"));
     }
 }

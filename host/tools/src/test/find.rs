@@ -41,7 +41,10 @@ pub(super) fn find(guests: &Path) -> anyhow::Result<Vec<GuestUnderTest>> {
     let files = guest_files(&folder)?;
     if !found.is_dir() {
         let name = guest_name(guests).with_context(|| {
-            format!("{} is not a guest: name a .wasm or .wat file, or a folder of them", guests.display())
+            format!(
+                "{} is not a guest: name a .wasm or .wat file, or a folder of them",
+                guests.display()
+            )
         })?;
         return Ok(vec![guest(&folder, name, guests.to_owned(), &files)]);
     }
@@ -51,11 +54,17 @@ pub(super) fn find(guests: &Path) -> anyhow::Result<Vec<GuestUnderTest>> {
         "there is no guest in {}: `snow-host build` makes guests of their sources",
         folder.display()
     );
-    let guest = |(name, file): (&String, &PathBuf)| guest(&folder, name.clone(), file.clone(), &files);
+    let guest =
+        |(name, file): (&String, &PathBuf)| guest(&folder, name.clone(), file.clone(), &files);
     Ok(files.iter().map(guest).collect())
 }
 
-fn guest(folder: &Path, name: String, file: PathBuf, files: &BTreeMap<String, PathBuf>) -> GuestUnderTest {
+fn guest(
+    folder: &Path,
+    name: String,
+    file: PathBuf,
+    files: &BTreeMap<String, PathBuf>,
+) -> GuestUnderTest {
     let case_files = case_files(folder, &name).into_iter().filter(|file| file.is_file()).collect();
     let mut neighbours = files.clone();
     neighbours.remove(&name);
@@ -83,8 +92,12 @@ fn guest_files(folder: &Path) -> anyhow::Result<BTreeMap<String, PathBuf>> {
 }
 
 /// Refuses a folder with cases for a guest that was not built: they would be skipped unnoticed.
-fn check_for_missing_guests(folder: &Path, files: &BTreeMap<String, PathBuf>) -> anyhow::Result<()> {
-    let tested_name = |path: &Path| path.file_name()?.to_str()?.strip_suffix(CASE_FILE_ENDING).map(str::to_owned);
+fn check_for_missing_guests(
+    folder: &Path,
+    files: &BTreeMap<String, PathBuf>,
+) -> anyhow::Result<()> {
+    let tested_name =
+        |path: &Path| path.file_name()?.to_str()?.strip_suffix(CASE_FILE_ENDING).map(str::to_owned);
     for path in entries(folder)? {
         let (name, cases) = match path.is_dir() {
             true => {
@@ -110,8 +123,10 @@ fn check_for_missing_guests(folder: &Path, files: &BTreeMap<String, PathBuf>) ->
 fn entries(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let context = || format!("can't read the guests folder {}", folder.display());
     let entries = fs::read_dir(folder).with_context(context)?;
-    let mut paths =
-        entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>().with_context(context)?;
+    let mut paths = entries
+        .map(|entry| Ok(entry?.path()))
+        .collect::<std::io::Result<Vec<_>>>()
+        .with_context(context)?;
     paths.sort();
     Ok(paths)
 }

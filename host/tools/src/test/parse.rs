@@ -31,7 +31,10 @@ pub(super) fn read(
 ) -> anyhow::Result<Result<CaseFile, ManifestError>> {
     let name = path.display().to_string();
     let bytes = fs::metadata(path).with_context(|| format!("can't read {name}"))?.len();
-    ensure!(bytes <= FILE_BYTES_MAX, "{name} has {bytes} bytes; at most {FILE_BYTES_MAX} are allowed");
+    ensure!(
+        bytes <= FILE_BYTES_MAX,
+        "{name} has {bytes} bytes; at most {FILE_BYTES_MAX} are allowed"
+    );
     let text = fs::read_to_string(path).with_context(|| format!("can't read {name}"))?;
     let folder = path.parent().unwrap_or(Path::new("."));
     Ok(parse(&text, &name, folder, neighbours))
@@ -48,7 +51,9 @@ fn parse(
     let mut file = CaseFile { name: name.to_owned(), with: Vec::new(), cases: Vec::new() };
     match DeTable::parse(text) {
         Ok(root) => parser.file(root.get_ref(), neighbours, &mut file),
-        Err(error) => parser.values.problem(error.span().unwrap_or_default(), error.message().to_owned()),
+        Err(error) => {
+            parser.values.problem(error.span().unwrap_or_default(), error.message().to_owned())
+        }
     }
     parser.values.finish()?;
     Ok(file)
@@ -63,7 +68,12 @@ struct Parser<'t> {
 }
 
 impl Parser<'_> {
-    fn file(&mut self, root: &DeTable<'_>, neighbours: &BTreeMap<String, PathBuf>, file: &mut CaseFile) {
+    fn file(
+        &mut self,
+        root: &DeTable<'_>,
+        neighbours: &BTreeMap<String, PathBuf>,
+        file: &mut CaseFile,
+    ) {
         self.values.check_keys("a case file", root, &[FILE_KEYS]);
         if let Some(with) = get(root, "with") {
             file.with = self.with(with, neighbours);
@@ -77,7 +87,8 @@ impl Parser<'_> {
             let Some(table) = self.values.table("case", "[[case]]", value) else { continue };
             let case = self.case(value, table);
             if names.contains(&case.name) {
-                self.values.problem(value.span(), format!("there is a case {:?} already", case.name));
+                self.values
+                    .problem(value.span(), format!("there is a case {:?} already", case.name));
             }
             names.push(case.name.clone());
             file.cases.push(case);
@@ -110,7 +121,9 @@ impl Parser<'_> {
             Some(list) => {
                 self.values.check_keys("a case with steps", table, &[&["name", "step"]]);
                 for value in self.values.tables("step", "[[case.step]]", list) {
-                    let Some(table) = self.values.table("step", "[[case.step]]", value) else { continue };
+                    let Some(table) = self.values.table("step", "[[case.step]]", value) else {
+                        continue;
+                    };
                     steps.extend(self.step("a step", &[], value, table));
                 }
             }
@@ -121,7 +134,13 @@ impl Parser<'_> {
 
     /// Parses a step; one of its keys decides which kind it is. `what` names it in messages, and
     /// `also` are keys that it may have besides those of its kind.
-    fn step(&mut self, what: &str, also: &[&str], value: &Value<'_>, table: &DeTable<'_>) -> Option<Step> {
+    fn step(
+        &mut self,
+        what: &str,
+        also: &[&str],
+        value: &Value<'_>,
+        table: &DeTable<'_>,
+    ) -> Option<Step> {
         let key = |name: &str| get(table, name);
         let values = &mut self.values;
         let action = if let Some(settle) = key("settle") {
@@ -133,16 +152,25 @@ impl Parser<'_> {
         } else if let Some(label) = key("answer") {
             values.check_keys("a step that takes an answer", table, &[&["answer", "expect"], also]);
             let expect = values.expect(key("expect"));
-            self.end_hold("answer", label).zip(expect).map(|(label, expect)| Action::Answer { label, expect })
+            self.end_hold("answer", label)
+                .zip(expect)
+                .map(|(label, expect)| Action::Answer { label, expect })
         } else if let Some(label) = key("held") {
             let held = "a request that is held (another step, `answer`, takes its answer)";
             values.check_keys(held, table, &[REQUEST_KEYS, &["held"], also]);
             let request = values.request(what, value, table);
-            self.begin_hold(label).zip(request).map(|(label, request)| Action::Hold { label, request })
+            self.begin_hold(label)
+                .zip(request)
+                .map(|(label, request)| Action::Hold { label, request })
         } else {
-            let others: &[&str] = if also.is_empty() { &["held", "answer", "settle", "disconnect"] } else { &["step"] };
+            let others: &[&str] = if also.is_empty() {
+                &["held", "answer", "settle", "disconnect"]
+            } else {
+                &["step"]
+            };
             values.check_keys(what, table, &[REQUEST_KEYS, &["expect"], also, others]);
-            let (request, expect) = (values.request(what, value, table), values.expect(key("expect")));
+            let (request, expect) =
+                (values.request(what, value, table), values.expect(key("expect")));
             request.zip(expect).map(|(request, expect)| Action::Request { request, expect })
         };
         let line = self.values.line_of(value);
@@ -153,7 +181,8 @@ impl Parser<'_> {
     fn begin_hold(&mut self, value: &Value<'_>) -> Option<String> {
         let label = self.values.string("held", value)?;
         if self.held.insert(label.clone(), false).is_some() {
-            self.values.problem(value.span(), format!("a held request is called {label:?} already"));
+            self.values
+                .problem(value.span(), format!("a held request is called {label:?} already"));
         }
         Some(label)
     }
@@ -164,7 +193,8 @@ impl Parser<'_> {
         match self.held.get_mut(&label) {
             Some(has_ended) if !*has_ended => *has_ended = true,
             Some(_) => {
-                let message = format!("the request {label:?} has been answered or disconnected before");
+                let message =
+                    format!("the request {label:?} has been answered or disconnected before");
                 self.values.problem(value.span(), message);
             }
             None => {
@@ -173,7 +203,8 @@ impl Parser<'_> {
                     || "an earlier step needs held = \"…\"".to_owned(),
                     |near| format!("did you mean {near:?}?"),
                 );
-                self.values.problem(value.span(), format!("no request is held as {label:?}: {help}"));
+                self.values
+                    .problem(value.span(), format!("no request is held as {label:?}: {help}"));
             }
         }
         Some(label)

@@ -52,7 +52,9 @@ impl Stage<'_> {
         let ended = server.join();
         log.flush(LOG_PATIENCE);
         match (failed, ended) {
-            (Some((index, what)), _) => Err(CaseFailure::Step { index, took, what, log: case_log.text() }),
+            (Some((index, what)), _) => {
+                Err(CaseFailure::Step { index, took, what, log: case_log.text() })
+            }
             (None, Err(error)) => {
                 let what = format!("the server failed: {error:#}");
                 let index = case.steps.len().saturating_sub(1);
@@ -105,11 +107,18 @@ impl Player<'_> {
         while looks < 2 {
             if !self.held[label].is_silent()? {
                 let answer = self.held.remove(label).context("it is not held")?.response(until)?;
-                bail!("expected the request to be held, but it was answered: {}", compare::summary(&answer));
+                bail!(
+                    "expected the request to be held, but it was answered: {}",
+                    compare::summary(&answer)
+                );
             }
-            looks = if self.server.counts().suspended >= self.unanswered()? { looks + 1 } else { 0 };
+            looks =
+                if self.server.counts().suspended >= self.unanswered()? { looks + 1 } else { 0 };
             if Instant::now() > until {
-                bail!("the request was neither held nor answered within {} ms", HOLD_WITHIN.as_millis());
+                bail!(
+                    "the request was neither held nor answered within {} ms",
+                    HOLD_WITHIN.as_millis()
+                );
             }
             thread::sleep(LOOK_AGAIN);
         }
@@ -122,7 +131,10 @@ impl Player<'_> {
         drop(self.held.remove(label));
         while self.server.counts().suspended > self.unanswered()? {
             if Instant::now() > until {
-                bail!("the server did not notice within {} ms that the client left", HOLD_WITHIN.as_millis());
+                bail!(
+                    "the server did not notice within {} ms that the client left",
+                    HOLD_WITHIN.as_millis()
+                );
             }
             thread::sleep(LOOK_AGAIN);
         }
@@ -137,7 +149,11 @@ impl Player<'_> {
 }
 
 /// Waits for an answer, and compares it with the expected one.
-fn check(sent: Result<SentRequest, ClientError>, expect: &Expect, until: Instant) -> anyhow::Result<()> {
+fn check(
+    sent: Result<SentRequest, ClientError>,
+    expect: &Expect,
+    until: Instant,
+) -> anyhow::Result<()> {
     let answer = match sent.and_then(|sent| sent.response(until)) {
         Err(ClientError::TimedOut) => {
             bail!("there was no answer within {} ms (`within_ms`)", expect.within.as_millis())

@@ -14,26 +14,31 @@ pub struct Inspection {
     pub requests_max: usize,
     /// The last request of the page before; `None` for the first page.
     pub after: Option<Position>,
-    /// Called once with the answer, on the worker's thread. Dropped uncalled if the worker ends before.
+    /// Called once with the answer, on the worker's thread. Dropped uncalled if the worker ends
+    /// before.
     pub reply: Box<dyn FnOnce(HeldPage) + Send>,
 }
 
 impl fmt::Debug for Inspection {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("Inspection").field("requests_max", &self.requests_max).finish_non_exhaustive()
+        out.debug_struct("Inspection")
+            .field("requests_max", &self.requests_max)
+            .finish_non_exhaustive()
     }
 }
 
 /// A worker's answer to an [`Inspection`].
 #[derive(Debug, Default)]
 pub struct HeldPage {
-    /// The oldest first. Requests that ended after they were found and before they were described are missing.
+    /// The oldest first. Requests that ended after they were found and before they were described
+    /// are missing.
     pub requests: Vec<HeldRequest>,
     /// The last that was found, if there may be more after it.
     pub more_after: Option<Position>,
 }
 
-/// A held request's place among all: the older one first. It does not change while the request is held.
+/// A held request's place among all: the older one first. It does not change while the request is
+/// held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
     /// When its head was whole, on the workers' clock.
@@ -58,7 +63,8 @@ impl Position {
     }
 }
 
-/// A held request as an administrator may see it: without tokens, and without its target, which may contain one.
+/// A held request as an administrator may see it: without tokens, and without its target, which may
+/// contain one.
 #[derive(Clone, Debug)]
 pub struct HeldRequest {
     /// Its place among all.
@@ -73,7 +79,8 @@ pub struct HeldRequest {
     pub name: Arc<str>,
     /// The route of that version.
     pub route: RouteId,
-    /// When it is answered at the latest, on the workers' clock. `None`: its wait is over, and its `resume` is next.
+    /// When it is answered at the latest, on the workers' clock. `None`: its wait is over, and its
+    /// `resume` is next.
     pub deadline_at_ms: Option<u64>,
     /// How many pendings it waits for.
     pub pendings: usize,

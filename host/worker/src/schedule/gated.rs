@@ -1,31 +1,54 @@
-//! Guests that wait to enter their guest's gate: of guests whose calls in the process are limited in number.
+//! Calls that wait before their guest's gate: those of guests whose calls in the process are
+//! limited.
 //!
-//! Each gate has its own queue here, so that nobody else waits for it. A gate with something in its queue is either *ready*,
-//! and tried when there is a place among the calls that may run, or this worker stands in line before it and will be told.
+//! Each gate has its own queue here, so that only calls of its guest wait for it. A gate with
+//! something in its queue is either *ready*, and is tried when there is a place, or this worker
+//! stands in line before it and will be told when it opens.
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::schedule::queued::Queued;
 use snow_core::{Fifo, GateId, Key};
-use snow_runtime::{RouteId, VersionId};
+
+use super::Queued;
+use crate::context::Callee;
 
 /// The queues before the gates.
 #[derive(Default)]
-pub(crate) struct Gated {
+pub(super) struct Gated {
     queues: BTreeMap<GateId, Queue>,
-    /// Gates to be tried, in turn; none of them has an empty queue.
+    /// Gates to be tried, in turn. None of them has an empty queue.
     ready: VecDeque<GateId>,
-    /// Gates that were said to have opened in this turn: an answer is owed.
+    /// Gates of which this worker was told in this turn that they have opened. It owes an answer: a
+    /// call that enters, or that it has none.
     told: Vec<GateId>,
 }
 
-/// One gate's.
+/// The queue before one gate.
 #[derive(Default)]
 struct Queue {
     requests: VecDeque<Queued>,
     resumptions: Fifo<Resumption>,
-    /// Whether a request or a resumption went last: they take turns.
+    /// Whether a request was the last to enter: requests and resumptions take turns.
     request_went: bool,
+}
+
+/// A suspension that is over and waits for its `resume`. It may have ended otherwise meanwhile.
+#[derive(Clone, Copy)]
+struct Resumption {
+    suspension: Key,
+    callee: Callee,
+}
+
+/// What is the first to enter a gate.
+pub(crate) enum Waiting<'a> {
+    Request(&'a Queued),
+    Resumption { suspension: Key, callee: Callee },
+}
+
+/// What has been taken from a gate's queue, to be started.
+pub(crate) enum Entered {
+    Request(Queued),
+    Resumption(Key),
 }
 
 impl Queue {
@@ -38,48 +61,27 @@ impl Queue {
     }
 }
 
-/// A suspension that is over and waits for `resume`. It may have ended otherwise meanwhile.
-#[derive(Clone, Copy)]
-pub(crate) struct Resumption {
-    pub suspension: Key,
-    pub version: VersionId,
-    pub route: RouteId,
-}
-
-/// What waits longest before a gate.
-pub(crate) enum Next<'a> {
-    Request(&'a Queued),
-    Resumption(Resumption),
-}
-
-impl Next<'_> {
-    /// Its version and its route.
-    pub fn call(&self) -> (VersionId, RouteId) {
+impl Waiting<'_> {
+    pub fn callee(&self) -> Callee {
         match self {
-            Next::Request(queued) => (queued.version, queued.route),
-            Next::Resumption(resumption) => (resumption.version, resumption.route),
+            Waiting::Request(queued) => queued.callee(),
+            Waiting::Resumption { callee, .. } => *callee,
         }
     }
 }
 
-/// The same, taken out.
-pub(crate) enum Taken {
-    Request(Queued),
-    Resumption(Key),
-}
-
 impl Gated {
-    /// New requests before a gate.
+    /// Returns how many new requests wait before a gate.
     pub fn requests(&self, gate: GateId) -> usize {
         self.queues.get(&gate).map_or(0, |queue| queue.requests.len())
     }
 
-    /// New requests before all of them.
+    /// Returns how many new requests wait before all gates.
     pub fn all_requests(&self) -> usize {
         self.queues.values().map(|queue| queue.requests.len()).sum()
     }
 
-    /// Resumptions before all of them.
+    /// Returns how many resumptions wait before all gates.
     pub fn all_resumptions(&self) -> usize {
         self.queues.values().map(|queue| queue.resumptions.len()).sum()
     }
@@ -88,11 +90,11 @@ impl Gated {
         self.queue(gate).requests.push_back(queued);
     }
 
-    pub fn push_resumption(&mut self, gate: GateId, resumption: Resumption) {
-        self.queue(gate).resumptions.push_back(resumption);
+    pub fn push_resumption(&mut self, gate: GateId, suspension: Key, callee: Callee) {
+        self.queue(gate).resumptions.push_back(Resumption { suspension, callee });
     }
 
-    /// The queue of a gate, for something to be put into.
+    /// Returns the queue of a gate, for something to be put into.
     fn queue(&mut self, gate: GateId) -> &mut Queue {
         let queue = self.queues.entry(gate).or_default();
         // If there was something in it, the gate is ready, or this worker stands in line.
@@ -102,13 +104,13 @@ impl Gated {
         queue
     }
 
-    /// It is this worker's turn at a gate, or that is what somebody thought.
+    /// Notes that it is this worker's turn at a gate, or that somebody thought so.
     pub fn opened(&mut self, gate: GateId) {
         self.told.push(gate);
         self.make_ready(gate);
     }
 
-    /// What the gates let through has changed: each is tried.
+    /// Has each gate tried again, since it may let through more now.
     pub fn try_all(&mut self) {
         let gates: Vec<GateId> = self.queues.keys().copied().collect();
         gates.into_iter().for_each(|gate| self.make_ready(gate));
@@ -120,80 +122,94 @@ impl Gated {
         }
     }
 
-    /// This worker stands in line before the gate.
+    /// Notes that this worker stands in line before the gate.
     pub fn stands_in_line(&mut self, gate: GateId) {
         self.ready.retain(|ready| *ready != gate);
     }
 
     /// Whether one of the gates may be tried, for a call that may have a place.
-    pub fn can_go_on(&self, may_start: impl Fn((VersionId, RouteId)) -> bool) -> bool {
-        self.ready.iter().filter_map(|gate| self.next(*gate)).any(|next| may_start(next.call()))
+    pub fn can_go_on(&self, may_start: impl Fn(Callee) -> bool) -> bool {
+        self.ready
+            .iter()
+            .filter_map(|gate| self.first(*gate))
+            .any(|first| may_start(first.callee()))
     }
 
-    /// The first gate to be tried, for a call that may have a place. It is the last one the next time.
-    pub fn next_gate(&mut self, may_start: impl Fn((VersionId, RouteId)) -> bool) -> Option<GateId> {
-        let may_go = |gate: &GateId| self.next(*gate).is_some_and(|next| may_start(next.call()));
+    /// Returns the first gate to be tried, for a call that may have a place. It is the last one the
+    /// next time.
+    pub fn next_gate(&mut self, may_start: impl Fn(Callee) -> bool) -> Option<GateId> {
+        let may_go =
+            |gate: &GateId| self.first(*gate).is_some_and(|first| may_start(first.callee()));
         let at = self.ready.iter().position(may_go)?;
         let gate = self.ready.remove(at)?;
         self.ready.push_back(gate);
         Some(gate)
     }
 
-    /// What is to enter a gate next.
-    pub fn next(&self, gate: GateId) -> Option<Next<'_>> {
+    /// Returns what is to enter a gate next.
+    pub fn first(&self, gate: GateId) -> Option<Waiting<'_>> {
         let queue = self.queues.get(&gate)?;
-        match queue.resumption_is_next() {
-            true => queue.resumptions.front().copied().map(Next::Resumption),
-            false => queue.requests.front().map(Next::Request),
+        if !queue.resumption_is_next() {
+            return queue.requests.front().map(Waiting::Request);
         }
+        let Resumption { suspension, callee } = *queue.resumptions.front()?;
+        Some(Waiting::Resumption { suspension, callee })
     }
 
-    /// Takes it out. A gate with nothing behind it is not ready any more, and the worker gives up its place in line.
-    pub fn take(&mut self, gate: GateId) -> Option<Taken> {
+    /// Takes what is to enter a gate next. With nothing left behind it, the gate is not ready any
+    /// more, and the worker gives up its place in line.
+    pub fn enter(&mut self, gate: GateId) -> Option<Entered> {
         let queue = self.queues.get_mut(&gate)?;
         let is_resumption = queue.resumption_is_next();
         queue.request_went = !is_resumption;
-        let taken = match is_resumption {
-            true => queue.resumptions.pop_front().map(|resumption| Taken::Resumption(resumption.suspension)),
-            false => queue.requests.pop_front().map(Taken::Request),
+        let entered = match is_resumption {
+            true => queue
+                .resumptions
+                .pop_front()
+                .map(|resumption| Entered::Resumption(resumption.suspension)),
+            false => queue.requests.pop_front().map(Entered::Request),
         };
         if queue.is_empty() {
             self.queues.remove(&gate);
             self.ready.retain(|ready| *ready != gate);
             self.told.push(gate);
         }
-        taken
+        entered
     }
 
-    /// Gates at which nothing could be started in this turn though it may have been this worker's: they are for others.
+    /// Returns the gates that have opened in this turn and at which nothing could be started:
+    /// others may have their turn.
     pub fn take_unanswered(&mut self) -> Vec<GateId> {
         if self.told.is_empty() {
             return Vec::new();
         }
         let told = std::mem::take(&mut self.told);
-        told.into_iter().filter(|gate| self.ready.contains(gate) || !self.queues.contains_key(gate)).collect()
+        told.into_iter()
+            .filter(|gate| self.ready.contains(gate) || !self.queues.contains_key(gate))
+            .collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use snow_runtime::{RouteId, VersionId};
+
     use super::*;
 
-    const ANY: fn((VersionId, RouteId)) -> bool = |_| true;
+    const ANY: fn(Callee) -> bool = |_| true;
 
     const A: GateId = GateId(1);
     const B: GateId = GateId(2);
     const GATE: GateId = GateId(7);
 
-    fn resumption(slot: u32, version: u32) -> Resumption {
-        let suspension = Key { slot, generation: 0 };
-        Resumption { suspension, version: VersionId(version), route: RouteId(0) }
+    fn push(gated: &mut Gated, gate: GateId, slot: u32, version: u32) {
+        gated.push_resumption(gate, Key { slot, generation: 0 }, (VersionId(version), RouteId(0)));
     }
 
     fn take(gated: &mut Gated, gate: GateId) -> Option<u32> {
-        match gated.take(gate)? {
-            Taken::Resumption(key) => Some(key.slot),
-            Taken::Request(_) => None,
+        match gated.enter(gate)? {
+            Entered::Resumption(key) => Some(key.slot),
+            Entered::Request(_) => None,
         }
     }
 
@@ -201,14 +217,17 @@ mod tests {
     fn gates_take_turns_and_one_that_is_full_keeps_nobody_waiting() {
         let mut gated = Gated::default();
         for (gate, slot) in [(A, 10), (A, 11), (B, 20), (B, 21)] {
-            gated.push_resumption(gate, resumption(slot, gate.0));
+            push(&mut gated, gate, slot, gate.0);
         }
         assert_eq!((gated.next_gate(ANY), take(&mut gated, A)), (Some(A), Some(10)));
         assert_eq!(gated.next_gate(ANY), Some(B));
         gated.stands_in_line(B);
         assert_eq!((gated.next_gate(ANY), take(&mut gated, A)), (Some(A), Some(11)));
-        assert_eq!((gated.next_gate(ANY), gated.can_go_on(ANY), gated.all_resumptions()), (None, false, 2));
-        gated.push_resumption(B, resumption(22, 2));
+        assert_eq!(
+            (gated.next_gate(ANY), gated.can_go_on(ANY), gated.all_resumptions()),
+            (None, false, 2)
+        );
+        push(&mut gated, B, 22, 2);
         assert_eq!(gated.next_gate(ANY), None, "behind those who wait");
         assert_eq!(gated.take_unanswered(), [A], "nothing is left before it");
         gated.opened(B);
@@ -222,8 +241,12 @@ mod tests {
         assert_eq!(gated.take_unanswered(), [GATE], "nothing waits");
         assert!(gated.take_unanswered().is_empty());
 
-        gated.push_resumption(GATE, resumption(1, 3));
-        assert_eq!(gated.next_gate(|(version, _)| version != VersionId(3)), None, "its route may have no place");
+        push(&mut gated, GATE, 1, 3);
+        assert_eq!(
+            gated.next_gate(|(version, _)| version != VersionId(3)),
+            None,
+            "its route may have no place"
+        );
         gated.opened(GATE);
         assert_eq!(gated.take_unanswered(), [GATE], "it was not tried");
         assert_eq!(gated.next_gate(ANY), Some(GATE), "and will be");

@@ -1,14 +1,16 @@
-//! A guest that does what a test tells it to: one route for each clause of the contract (wit/snow.wit).
+//! A guest that does what a test asks for: one route for each clause of the contract
+//! (wit/snow.wit).
 //!
-//! A token is told to the test as a log line, `token TOKEN`: answering with it would end the wait.
+//! A test learns a token from the log, by a line `token TOKEN`, since an answer would end the wait.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use snow_guest::prelude::*;
 
-// ---- One pending -----------------------------------------------------------------------------------------
+// ---- One pending --------------------------------------------------------------------------------
 
-/// Waits for its token, without `resume`. `?seconds=` is the deadline, `?late=` the answer at the deadline.
+/// Waits for a token, without `resume`. `?seconds=` is the deadline, `?late=` the answer at the
+/// deadline.
 #[route(any, r"/wait")]
 fn wait(request: Request) -> Result<Suspension> {
     let pending = Pending::create()?;
@@ -20,7 +22,7 @@ fn wait(request: Request) -> Result<Suspension> {
     })
 }
 
-/// The same, and `resume` says what came.
+/// Waits for a token; `resume` answers with what came.
 #[route(any, r"/wait/resumed", resume = what_came)]
 fn wait_resumed(request: Request) -> Result<Suspension> {
     let pending = Pending::create()?;
@@ -28,7 +30,7 @@ fn wait_resumed(request: Request) -> Result<Suspension> {
     Ok(pending.suspend().deadline(seconds(&request)?).state("1"))
 }
 
-/// Waits for a timer of `?seconds=`, which its token may settle earlier.
+/// Waits for a timer of `?seconds=`, which may be settled earlier by its token.
 #[route(GET, r"/timer", resume = what_came)]
 fn timer(request: Request) -> Result<Suspension> {
     let timer = Pending::timer(seconds(&request)?)?;
@@ -36,8 +38,9 @@ fn timer(request: Request) -> Result<Suspension> {
     Ok(timer.suspend().state("1"))
 }
 
-/// Settles what a token names, and says what the host said: with `?given=`, with a failure that says
-/// `?failed=`, or with the response that [`answer`] would give.
+/// Settles the pending of a token, and answers with the host's result. Settles it with the value
+/// `?given=`, with a failure whose message is `?failed=`, or with the response that [`answer`]
+/// gives.
 #[route(any, r"/settle/(.*)")]
 fn settle(request: Request) -> Result<String> {
     Ok(match pending::set_result(request.param(0), settlement(&request)?) {
@@ -54,7 +57,7 @@ fn settlement(request: &Request) -> Result<Settlement> {
     })
 }
 
-/// Settled before it is returned: the wait is over at once.
+/// Waits for a pending that it has settled before, so the wait is over at once.
 #[route(GET, r"/at-once", resume = what_came)]
 fn at_once(_: Request) -> Result<Suspension> {
     let pending = Pending::create()?;
@@ -62,22 +65,22 @@ fn at_once(_: Request) -> Result<Suspension> {
     Ok(pending.suspend().state("1"))
 }
 
-/// Does not return its pending, which is released when this call ends.
+/// Creates a pending and does not return it, so it is released when this call ends.
 #[route(GET, r"/release")]
 fn release(_: Request) -> Result<&'static str> {
     tell(&[&Pending::create()?]);
     Ok("released")
 }
 
-// ---- Several ---------------------------------------------------------------------------------------------
+// ---- Several ------------------------------------------------------------------------------------
 
-/// Waits for two tokens, told in their order; `resume` says what came.
+/// Waits for two tokens, logged in their order; `resume` answers with what came.
 #[route(GET, r"/two/(all|any)", resume = what_came)]
 fn two(request: Request) -> Result<Suspension> {
     two_plain(request)
 }
 
-/// The same without `resume`.
+/// Waits for two tokens, without `resume`.
 #[route(GET, r"/two/(all|any)/plain")]
 fn two_plain(request: Request) -> Result<Suspension> {
     let both = [Pending::create()?, Pending::create()?];
@@ -85,19 +88,19 @@ fn two_plain(request: Request) -> Result<Suspension> {
     Ok(join(&request, both.into()).deadline(seconds(&request)?).state("2"))
 }
 
-/// Waits for nothing.
+/// Waits for no pending at all; `resume` answers with what came.
 #[route(GET, r"/none/(all|any)", resume = what_came)]
 fn none(request: Request) -> Result<Suspension> {
     none_plain(request)
 }
 
-/// The same without `resume`.
+/// Waits for no pending at all, without `resume`.
 #[route(GET, r"/none/(all|any)/plain")]
 fn none_plain(request: Request) -> Result<Suspension> {
     Ok(join(&request, Vec::new()).deadline(seconds(&request)?).state("0"))
 }
 
-/// Waits for any of two again and again: each time for those that are left, until none is.
+/// Waits for any of two tokens, then for the one that is left, until both are settled.
 #[route(GET, r"/each", resume = next)]
 fn each(request: Request) -> Result<Suspension> {
     let both = [Pending::create()?, Pending::create()?];
@@ -107,7 +110,8 @@ fn each(request: Request) -> Result<Suspension> {
 
 fn next(mut resumed: Resumed) -> Outcome {
     let state = resumed.state_text().into_owned();
-    let (count, mut seen) = state.split_once(' ').map(|(count, seen)| (number(count), seen.to_owned())).unwrap();
+    let (count, mut seen) =
+        state.split_once(' ').map(|(count, seen)| (number(count), seen.to_owned())).unwrap();
     seen += &format!("[{}]", describe(&resumed, count));
     let left: Vec<Pending> = (0..count).filter_map(|index| resumed.take(index)).collect();
     if left.is_empty() || resumed.timed_out() {
@@ -117,21 +121,25 @@ fn next(mut resumed: Resumed) -> Outcome {
     Suspension::any(left).state(state).deadline(Duration::from_secs(60)).into()
 }
 
-/// Two wait under one key in one call; the first is given a value and dropped, which passes it to the second.
+/// Creates two pendings under one key. Settles the first and drops it, which passes its value to
+/// the second.
 #[route(GET, r"/passes-on", resume = what_came)]
 fn passes_on(request: Request) -> Result<Suspension> {
     let key = request.id();
     let (first, second) = (Pending::keyed(key)?, Pending::keyed(key)?);
     let counted = pending::waiting(key);
     let somebody_waited = pending::set_next(key, "passed on")?;
-    log::info(format!("{counted} waited, then {}; settled: {somebody_waited}", pending::waiting(key)));
+    log::info(format!(
+        "{counted} waited, then {}; settled: {somebody_waited}",
+        pending::waiting(key)
+    ));
     drop(first);
     Ok(second.suspend().state("1"))
 }
 
-// ---- State and request -----------------------------------------------------------------------------------
+// ---- State and request --------------------------------------------------------------------------
 
-/// Waits for nothing with a state of so many bytes, and says how many came back.
+/// Suspends with a state of so many bytes; `resume` answers with how many came back.
 #[route(GET, r"/state/(\d+)", resume = state_came)]
 fn state(request: Request) -> Suspension {
     Suspension::all([]).state(vec![b's'; number(request.param(0))])
@@ -141,7 +149,7 @@ fn state_came(resumed: Resumed) -> String {
     format!("{} bytes", resumed.state.len())
 }
 
-/// Gets its request again, or not, when its wait is over.
+/// Suspends and keeps its request, or not; `resume` answers with what it got.
 #[route(any, r"/(keep|forget)", resume = request_came)]
 fn keep(request: Request) -> Suspension {
     match request.param(0) {
@@ -154,9 +162,9 @@ fn request_came(resumed: Resumed) -> String {
     resumed.request.map_or_else(|| "no request".to_owned(), |request| shown(&request))
 }
 
-// ---- Limits ----------------------------------------------------------------------------------------------
+// ---- Limits -------------------------------------------------------------------------------------
 
-/// Makes a thousand pendings, or as many as it may.
+/// Creates a thousand pendings, or as many as it may.
 #[route(GET, r"/many")]
 fn many(_: Request) -> String {
     let made: std::result::Result<Vec<_>, _> =
@@ -167,7 +175,7 @@ fn many(_: Request) -> String {
     }
 }
 
-/// A key as long as it may be, and one that is longer.
+/// Uses a key of the greatest length, and one that is longer.
 #[route(GET, r"/keys")]
 fn keys(_: Request) -> String {
     let (good, long) = ("k".repeat(256), "k".repeat(257));
@@ -177,11 +185,12 @@ fn keys(_: Request) -> String {
     format!("{made:?} {settled:?} {all:?} {}", pending::waiting(&long))
 }
 
-// ---- Several guests --------------------------------------------------------------------------------------
+// ---- Several guests -----------------------------------------------------------------------------
 
-// A test that needs two guests serves this one twice, once with `guest-b` written over `guest-a` in its bytes.
+// A test that needs two guests serves this one twice, once with `guest-b` written over `guest-a` in
+// its bytes.
 
-/// Waits under a key, or without one. Says what the host refused.
+/// Waits under a key, or without one. Answers with the host's refusal, if there is one.
 #[route(GET, r"/guest-a/wait(/(.*))?")]
 fn wait_keyed(request: Request) -> Result<Outcome> {
     let created = match request.param(0) {
@@ -197,7 +206,7 @@ fn wait_keyed(request: Request) -> Result<Outcome> {
     })
 }
 
-/// Settles under a key, or by a token, as [`settle`] does.
+/// Settles pendings under a key, or the pending of a token, with what [`settle`] would take.
 #[route(any, r"/guest-a/(next|all|token)/(.*)")]
 fn settle_keyed(request: Request) -> Result<String> {
     let (to, settlement) = (request.param(1), settlement(&request)?);
@@ -208,12 +217,14 @@ fn settle_keyed(request: Request) -> Result<String> {
     })
 }
 
+/// Answers with how many pendings wait under a key.
 #[route(GET, r"/guest-a/waiting/(.*)")]
 fn waiting(request: Request) -> String {
     pending::waiting(request.param(0)).to_string()
 }
 
-/// What becomes of settlements of so many bytes, in all their parts.
+/// Settles with settlements of so many bytes, of each kind and in each way. Answers with the
+/// results.
 #[route(GET, r"/guest-a/settlements/(\d+)")]
 fn settlements(request: Request) -> Result<String> {
     let bytes = number(request.param(0));
@@ -237,14 +248,15 @@ fn settlements(request: Request) -> Result<String> {
     Ok(said)
 }
 
-// ---- Answers and lines -----------------------------------------------------------------------------------
+// ---- Answers and lines --------------------------------------------------------------------------
 
-/// The answer that the query describes: `?status=`, `?name=` and `?value=` of a field, `?body=`.
+/// Answers as the query describes: `?status=`, `?name=` and `?value=` of a field, `?body=`.
 #[route(any, r"/answer")]
 fn answer(request: Request) -> Result<Response> {
     described(&request)
 }
 
+/// Makes the response that a query describes.
 fn described(request: &Request) -> Result<Response> {
     let body = request.query_param("body").unwrap_or_default();
     let response = Response::bytes(body).status(request.query_parsed("status")?.unwrap_or(200));
@@ -254,19 +266,19 @@ fn described(request: &Request) -> Result<Response> {
     })
 }
 
-/// A body of so many bytes.
+/// Answers with a body of so many bytes.
 #[route(GET, r"/bytes/(\d+)")]
 fn bytes(request: Request) -> Response {
     Response::bytes(vec![b'b'; number(request.param(0))])
 }
 
-/// The request as this guest sees it.
+/// Answers with the request as this guest sees it.
 #[route(any, r"/show/(?P<first>[^/]*)(/(?P<second>.*))?")]
 fn show(request: Request) -> String {
     shown(&request)
 }
 
-/// Says lines that try to look like others.
+/// Logs lines that try to look like lines of others.
 #[route(GET, r"/say")]
 fn say(_: Request) -> &'static str {
     log::warn("one line\nerror guest=other forged\x1b[31m");
@@ -274,20 +286,22 @@ fn say(_: Request) -> &'static str {
     "said"
 }
 
-/// How often this was called, as far as this instance knows.
+/// Answers with how many calls this instance has served.
 #[route(GET, r"/count")]
 fn count(_: Request) -> String {
     static CALLS: AtomicU32 = AtomicU32::new(0);
     (CALLS.fetch_add(1, Ordering::Relaxed) + 1).to_string()
 }
 
+/// Panics.
 #[route(GET, r"/panic")]
 fn panic(_: Request) -> Response {
     panic!("on purpose");
 }
 
-// ---- Words -----------------------------------------------------------------------------------------------
+// ---- Words --------------------------------------------------------------------------------------
 
+/// Logs the tokens of pendings.
 fn tell(pendings: &[&Pending]) {
     for pending in pendings {
         log::info(format!("token {}", pending.token()));
@@ -309,7 +323,7 @@ fn number(text: &str) -> usize {
     text.parse().expect("a number")
 }
 
-/// `resume` of most routes; their state is how many pendings there are.
+/// `resume` of most routes. The state is the number of pendings.
 fn what_came(resumed: Resumed) -> String {
     describe(&resumed, number(&resumed.state_text()))
 }
@@ -322,20 +336,33 @@ fn describe(resumed: &Resumed, count: usize) -> String {
             Some(Settlement::Value(value)) => format!(" value:{}", String::from_utf8_lossy(value)),
             Some(Settlement::Failed(failure)) => format!(" failed:{}", failure.message),
             Some(Settlement::Response(response)) => {
-                format!(" response:{}:{}", response.code(), String::from_utf8_lossy(response.body()))
+                format!(
+                    " response:{}:{}",
+                    response.code(),
+                    String::from_utf8_lossy(response.body())
+                )
             }
         };
     }
     text
 }
 
-/// One line for each part.
+/// Returns a request as text, with a line for each part.
 fn shown(request: &Request) -> String {
     let mut text = format!("method {}\npath {}\n", request.method(), request.path());
-    text += &format!("query {:?}\nauthority {}\nid {}\n", request.query(), request.authority(), request.id());
+    text += &format!(
+        "query {:?}\nauthority {}\nid {}\n",
+        request.query(),
+        request.authority(),
+        request.id()
+    );
     text += &format!("client {}\nscheme {}\n", request.client(), request.scheme());
     if request.path().starts_with("/show/") {
-        text += &format!("params {:?} {:?}\n", request.param_named("first"), request.param_named("second"));
+        text += &format!(
+            "params {:?} {:?}\n",
+            request.param_named("first"),
+            request.param_named("second")
+        );
     }
     for (name, value) in request.headers() {
         text += &format!("field {name}: {}\n", value.escape_ascii());

@@ -2,10 +2,11 @@
 //!
 //! `cargo run --release -p snow-simulation --bin million -- 10000 100000 1000000 --table`
 //!
-//! Each line comes from a fresh process. Memory is the proportional set size (`/proc/self/smaps_rollup`) less what
-//! it was before the first client came. The clients' sockets are four bytes each, as mio's, and have no kernel
-//! behind them, so nothing is to be taken off. Times are of the wall's clock; the longest turns are also given in the
-//! thread's own time, since on a machine that others use the longest turn is the one in which somebody else ran.
+//! Each line comes from a fresh process. Memory is the proportional set size
+//! (`/proc/self/smaps_rollup`) less what it was before the first client came. The clients' sockets
+//! are four bytes each, as mio's, and have no kernel behind them, so nothing is to be taken off.
+//! Times are of the wall's clock; the longest turns are also given in the thread's own time, since
+//! on a machine that others use the longest turn is the one in which somebody else ran.
 
 use std::io::ErrorKind;
 use std::process::{Command, ExitCode};
@@ -37,12 +38,15 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let table = arguments.iter().any(|argument| argument == "--table");
-    let mut sizes: Vec<u32> = arguments.iter().filter_map(|argument| argument.parse().ok()).collect();
+    let mut sizes: Vec<u32> =
+        arguments.iter().filter_map(|argument| argument.parse().ok()).collect();
     if sizes.is_empty() {
         sizes = vec![10_000, 100_000, 1_000_000];
     }
-    let results: Vec<Value> =
-        sizes.iter().flat_map(|&size| ["hold", "req"].map(|ask| in_fresh_process(ask, size))).collect();
+    let results: Vec<Value> = sizes
+        .iter()
+        .flat_map(|&size| ["hold", "req"].map(|ask| in_fresh_process(ask, size)))
+        .collect();
     match table {
         true => print_table(&results),
         false => println!("{}", serde_json::to_string_pretty(&results).expect("it is JSON")),
@@ -52,13 +56,20 @@ fn main() -> ExitCode {
 
 fn in_fresh_process(ask: &str, size: u32) -> Value {
     let this = std::env::current_exe().expect("this program is a file");
-    let output = Command::new(this).args(["--one", ask, &size.to_string()]).output().expect("it can be run again");
+    let output = Command::new(this)
+        .args(["--one", ask, &size.to_string()])
+        .output()
+        .expect("it can be run again");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).expect("it prints JSON")
 }
 
 fn measure(ask: Ask, size: u32) -> Value {
-    let limits = Limits { worker_connections_max: 1 << 22, worker_suspensions_max: 1 << 22, ..Limits::default() };
+    let limits = Limits {
+        worker_connections_max: 1 << 22,
+        worker_suspensions_max: 1 << 22,
+        ..Limits::default()
+    };
     let office = Office::new(1, limits, |_| {});
     let clients = Rc::new(Clients::new());
     let mut bench = Bench {
@@ -133,7 +144,9 @@ impl Bench {
     /// Somebody asks for the hundred that have been held longest, and gets them.
     fn inspect(&mut self, office: &Office) -> Duration {
         let (reply, answer) = mpsc::channel();
-        let reply = Box::new(move |page: HeldPage| reply.send(page.requests.len()).expect("it is waited for"));
+        let reply = Box::new(move |page: HeldPage| {
+            reply.send(page.requests.len()).expect("it is waited for")
+        });
         let inspection = Box::new(Inspection { requests_max: 100, after: None, reply });
         office.mailboxes[WORKER.index()].send(Message::Inspect(inspection));
         self.phase("inspect", || answer.try_recv().is_ok_and(|found| found == 100))
@@ -156,7 +169,8 @@ impl Bench {
     }
 }
 
-/// How long turns took: a count for each microsecond, so that counting costs no memory while others are measured.
+/// How long turns took: a count for each microsecond, so that counting costs no memory while others
+/// are measured.
 struct Turns {
     by_us: Vec<u32>,
     longest: Duration,
@@ -170,8 +184,12 @@ impl Turns {
 
     fn new() -> Turns {
         // Written, not only reserved: it must be there before the count begins.
-        let mut turns =
-            Turns { by_us: vec![1; Self::US_MAX], longest: Duration::ZERO, longest_own: Duration::ZERO, long: 0 };
+        let mut turns = Turns {
+            by_us: vec![1; Self::US_MAX],
+            longest: Duration::ZERO,
+            longest_own: Duration::ZERO,
+            long: 0,
+        };
         turns.clear();
         turns
     }
@@ -220,7 +238,8 @@ fn round(number: f64) -> f64 {
 /// The memory of this process that is its own, and its share of what it shares.
 fn pss_bytes() -> i64 {
     let text = std::fs::read_to_string("/proc/self/smaps_rollup").expect("Linux has it since 4.14");
-    let line = text.lines().find_map(|line| line.strip_prefix("Pss:")).expect("it has a line for this");
+    let line =
+        text.lines().find_map(|line| line.strip_prefix("Pss:")).expect("it has a line for this");
     line.trim().trim_end_matches(" kB").parse::<i64>().expect("a number") * 1024
 }
 
@@ -240,7 +259,9 @@ fn print_table(results: &[Value]) {
             number("close_us_each")
         );
     }
-    println!("\n                               turns  median us  p99.9 us  longest us  longest own us  over 1 ms");
+    println!(
+        "\n                               turns  median us  p99.9 us  longest us  longest own us  over 1 ms"
+    );
     for result in results {
         for phase in ["suspend", "inspect", "settle", "close"] {
             let number = |name: &str| result["turns"][phase][name].as_f64().unwrap_or_default();

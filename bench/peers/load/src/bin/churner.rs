@@ -1,14 +1,17 @@
-//! `churner ADDRESS SEED HELD SECONDS HOLD_PATH STOP_PATH WAITING_PATH STOP_ALL_PATH`: clients that come and go.
+//! `churner ADDRESS SEED HELD SECONDS HOLD_PATH STOP_PATH WAITING_PATH STOP_ALL_PATH`: clients that
+//! come and go.
 //!
-//! HELD connections ask for HOLD_PATH. From then on, as fast as the server allows, chance takes one of them and has it
-//! leave, by FIN or by RST, or has the one that has waited longest woken through STOP_PATH. Another connection takes the
-//! place of one that left; one that was answered asks again, or is replaced too. It goes by steps, and tells each with
-//! a line of JSON on standard output; after each it waits for a line on standard input (meanwhile one looks at the
-//! server's memory):
+//! HELD connections ask for HOLD_PATH. From then on, as fast as the server allows, chance picks one
+//! of them and lets it leave, by FIN or by RST, or lets the one that has waited longest be woken
+//! through STOP_PATH. A new connection takes the place of one that left; one that was answered asks
+//! again, or is replaced too.
 //!
-//! 1. a quarter of SECONDS of that;
-//! 2. the rest;
-//! 3. STOP_ALL_PATH, and what became of everybody. Then it ends.
+//! The program runs in steps. It reports each with a line of JSON on standard output, and then
+//! waits for a line on standard input, while the caller reads the server's memory:
+//!
+//! 1. It churns for a quarter of SECONDS.
+//! 2. It churns for the rest.
+//! 3. It asks for STOP_ALL_PATH, reports what became of all requests, and ends.
 
 use std::env;
 use std::error::Error;
@@ -21,7 +24,7 @@ use load::{Client, Control, Random, SOURCES_MAX};
 use mio::{Events, Poll, Token};
 
 const STEP_SECONDS_MAX: u64 = 30;
-/// Connections that ask for STOP_PATH, each for one at a time: they keep the pace to the server's.
+/// Connections that ask for STOP_PATH, one request at a time each. So the server sets the pace.
 const SETTLERS: usize = 8;
 const SETTLED: u16 = 200;
 const CONFLICT: u16 = 409;
@@ -44,11 +47,13 @@ struct Counts {
     answered: usize,
     left_fin: usize,
     left_rst: usize,
-    /// Answered wrongly, or not at all.
+    /// Requests that were answered wrongly, or not at all.
     failed: usize,
-    /// Stops that woke somebody, if only one who was leaving, and stops that found nobody.
+    /// Stops that woke a request, even one whose client was leaving.
     settled: usize,
+    /// Stops that found no request.
     missed: usize,
+    /// Answers with a value that was delivered before.
     twice: usize,
 }
 
@@ -56,14 +61,15 @@ struct Churn {
     plan: Plan,
     random: Random,
     poll: Poll,
-    /// Where the server's client comes from changes with each: no port must be used again soon.
+    /// Connections made so far. Each comes from another source address than the one before, so that
+    /// no port is used again soon.
     connections: usize,
-    /// Who waits; `None` once the last step has answered him.
+    /// The clients that wait; `None` once the last step has answered one.
     clients: Vec<Option<Client>>,
     settlers: Vec<Client>,
-    /// Of the settlers, those that have nothing to wait for.
+    /// The settlers that do not wait for an answer.
     idle: Vec<usize>,
-    /// By a stop's value, whether somebody was answered with it.
+    /// Whether a value was delivered, by the value.
     delivered: Vec<bool>,
     counts: Counts,
 }
@@ -133,7 +139,8 @@ impl Churn {
         Ok(churn)
     }
 
-    /// Until the server knows of all who wait, and of all who left. How many it says that wait.
+    /// Waits until the server has noticed every client that waits and every one that left. Returns
+    /// how many wait according to the server.
     fn wait_until_held(&mut self) -> io::Result<usize> {
         let mut control = Control::connect(self.plan.address)?;
         let begun = Instant::now();
@@ -159,7 +166,7 @@ impl Churn {
         }
     }
 
-    /// Somebody new takes a place.
+    /// Connects a new client for a slot.
     fn come(&mut self, slot: usize) -> io::Result<()> {
         self.connections += 1;
         let client = Client::connect(self.plan.address, self.connections % SOURCES_MAX, &self.poll, Token(slot))?;
@@ -172,7 +179,7 @@ impl Churn {
         self.clients[slot].as_mut().map_or(Ok(()), |client| client.ask(&self.plan.hold))
     }
 
-    /// Some leave and some are woken, until all settlers wait for their answers.
+    /// Lets clients leave and be woken until all settlers wait for their answers.
     fn play(&mut self) -> io::Result<()> {
         loop {
             if self.random.coin() {
@@ -211,7 +218,7 @@ impl Churn {
         Ok(())
     }
 
-    /// One who is answered asks again, or leaves his place to somebody new.
+    /// Lets a client that was answered ask again, or replaces it with a new one.
     fn client_ready(&mut self, slot: usize) -> io::Result<()> {
         let Some(ok) = self.read(slot) else { return Ok(()) };
         match ok && self.random.coin() {
@@ -220,7 +227,7 @@ impl Churn {
         }
     }
 
-    /// Counts the answer, if it has come. Whether it was a good one.
+    /// Counts the answer, if it has arrived. Returns whether it was a good one.
     fn read(&mut self, slot: usize) -> Option<bool> {
         let client = self.clients[slot].as_mut()?;
         let told = client.answer(|answer| answer.is_ok().then(|| value(answer.body))).unwrap_or(Some(None))?;
@@ -228,7 +235,7 @@ impl Churn {
             None => self.counts.failed += 1,
             Some(value) => {
                 self.counts.answered += 1;
-                // Those woken by the last step get no number.
+                // Requests that the last step wakes get no number.
                 if let Some(delivered) = value.and_then(|value| self.delivered.get_mut(value)) {
                     self.counts.twice += usize::from(*delivered);
                     *delivered = true;
@@ -249,7 +256,7 @@ impl Churn {
         Ok(())
     }
 
-    /// All stops are answered, and so are those whom they woke.
+    /// Waits until all stops are answered, and all requests that they woke.
     fn come_to_rest(&mut self) -> io::Result<()> {
         let begun = Instant::now();
         let mut quiet = Instant::now();
@@ -265,7 +272,7 @@ impl Churn {
         Ok(())
     }
 
-    /// Everybody is answered. How many the server says that it woke.
+    /// Has all waiting requests answered. Returns how many the server woke, as it reports.
     fn stop_all(&mut self) -> io::Result<usize> {
         let woken = Control::connect(self.plan.address)?.ask_number(&self.plan.stop_all)?;
         let begun = Instant::now();

@@ -1,14 +1,16 @@
-//! `holder ADDRESS COUNT HOLD_PATH WAITING_PATH RELEASE_PATH`: keeps many requests waiting, each on a connection of
-//! its own, and then has them all answered.
+//! `holder ADDRESS COUNT HOLD_PATH WAITING_PATH RELEASE_PATH`: keeps many requests waiting, each on
+//! its own connection, and then has them all answered.
 //!
-//! It goes by steps, and tells each with a line of JSON on standard output:
+//! The program runs in steps, and reports with lines of JSON on standard output:
 //!
-//! 1. connects, spread over the addresses from 127.0.1.1 on, and asks for HOLD_PATH on each connection;
-//! 2. asks for WAITING_PATH until it answers with the number COUNT or more, and tells how that went;
-//! 3. waits for a line on standard input (meanwhile one looks at the server's memory);
-//! 4. asks for RELEASE_PATH, reads all the answers, and tells how long they took. Then it ends.
+//! 1. It connects, from the addresses 127.0.1.1 and following, and asks for HOLD_PATH on each
+//!    connection.
+//! 2. It asks for WAITING_PATH until the answer is COUNT or more, and reports.
+//! 3. It waits for a line on standard input, while the caller reads the server's memory.
+//! 4. It asks for RELEASE_PATH, reads all answers, reports how long they took, and ends.
 //!
-//! For a server that can't say or release (`-` for both paths) step 2 is a pause and step 4 just the end.
+//! For a server that can neither count nor release (`-` for both paths), step 2 is a pause and step
+//! 4 only ends the program.
 
 use std::collections::HashMap;
 use std::env;
@@ -21,9 +23,9 @@ use std::time::{Duration, Instant};
 use load::{Control, get, parse, quantile};
 use mio::{Events, Interest, Poll, Token};
 
-/// Before it is given up that all are connected, that all wait, or that all are answered.
+/// How long it may take until all are connected, until all wait, and until all are answered.
 const STEP_SECONDS_MAX: u64 = 90;
-/// For a server that does not say how many wait.
+/// The pause for a server that can't tell how many requests wait.
 const PAUSE: Duration = Duration::from_secs(3);
 const ANSWER_BYTES_MAX: usize = 16 * 1024;
 const NONE: &str = "-";
@@ -36,16 +38,16 @@ struct Plan {
     release: String,
 }
 
-/// The waiting requests' connections, and what came back on them.
+/// The connections of the waiting requests, and what came back on them.
 struct Held {
     poll: Poll,
-    /// All stay open to the end, so that the server is not busy with their ends while it answers.
+    /// All stay open until the end, so that the server need not close them while it answers.
     sockets: Vec<mio::net::TcpStream>,
     is_answered: Vec<bool>,
     partial: HashMap<usize, Vec<u8>>,
     answered: usize,
     failed: usize,
-    /// When each answer came, since a moment that the caller chose.
+    /// When each answer arrived, counted from a moment that the caller chooses.
     micros: Vec<u64>,
 }
 
@@ -75,7 +77,7 @@ fn plan(arguments: Vec<String>) -> Result<Plan, Box<dyn Error>> {
     Ok(Plan { address: address.parse()?, count: count.parse()?, hold, waiting, release })
 }
 
-/// Step 2. How many wait; fewer than asked for if they take too long.
+/// Takes step 2. Returns how many requests wait: fewer than COUNT if it takes too long.
 fn wait_until_held(plan: &Plan, held: &mut Held, control: &mut Control) -> Result<usize, Box<dyn Error>> {
     if plan.waiting == NONE {
         thread::sleep(PAUSE);
@@ -93,7 +95,7 @@ fn wait_until_held(plan: &Plan, held: &mut Held, control: &mut Control) -> Resul
     }
 }
 
-/// Step 4.
+/// Takes step 4.
 fn release(plan: &Plan, held: &mut Held, control: &mut Control) -> Result<(), Box<dyn Error>> {
     held.micros.clear();
     let begun = Instant::now();
@@ -135,7 +137,7 @@ impl Held {
         Ok(Held { poll, sockets, is_answered, partial: HashMap::new(), answered: 0, failed: 0, micros: Vec::new() })
     }
 
-    /// Waits for answers for as long, and reads those that are there.
+    /// Waits for answers at most `timeout`, and reads those that have arrived.
     fn read_for(&mut self, timeout: Duration, begun: Instant) -> io::Result<()> {
         let mut events = Events::with_capacity(1024);
         self.poll.poll(&mut events, Some(timeout))?;
@@ -162,7 +164,7 @@ impl Held {
         self.micros.push(begun.elapsed().as_micros() as u64);
     }
 
-    /// Whether the answer is a good one, as soon as it is complete.
+    /// Returns whether the answer is a good one, once it is complete.
     fn complete(&mut self, index: usize, bytes: &[u8]) -> Option<bool> {
         let mut all = self.partial.remove(&index).unwrap_or_default();
         all.extend_from_slice(bytes);
@@ -177,7 +179,7 @@ impl Held {
     }
 }
 
-/// Connects from the source address that this connection's number falls to.
+/// Makes the connection with this number, from the source address that the number falls to.
 fn connect(plan: &Plan, index: usize) -> io::Result<TcpStream> {
     let socket = load::connect(plan.address, index / load::SOURCE_CONNECTIONS_MAX)?;
     socket.set_read_timeout(Some(Duration::from_secs(STEP_SECONDS_MAX)))?;

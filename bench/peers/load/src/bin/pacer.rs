@@ -1,10 +1,10 @@
-//! `pacer ADDRESS PATH RATE CONNECTIONS SECONDS [BESIDE_PATH BESIDE_CLIENTS]`: asks for a path at a constant rate
-//! and prints how long the answers took, as JSON.
+//! `pacer ADDRESS PATH RATE CONNECTIONS SECONDS [BESIDE_PATH BESIDE_CLIENTS]`: asks for a path at a
+//! constant rate, and prints how long the answers took, as JSON.
 //!
-//! It is an open loop: each request has its moment, whether or not earlier ones have been answered, and its latency
-//! counts from that moment. A connection is kept until the server says that it closes; then, and after one that failed,
-//! the next request makes another, which is part of its latency. Beside that, some clients may ask for another path as
-//! fast as they are answered.
+//! This is an open loop: each request is due at its time, whether or not earlier ones have been
+//! answered, and its latency is counted from then. A connection is kept until the server announces
+//! that it closes it, or fails. The next request then makes another, and connecting is part of its
+//! latency. Beside that, BESIDE_CLIENTS ask for BESIDE_PATH, each again as soon as it is answered.
 
 use std::env;
 use std::error::Error;
@@ -15,9 +15,9 @@ use std::time::{Duration, Instant};
 
 use load::{Asker, Pace, Tally};
 
-/// The clients beside the paced ones get going before the first moment.
+/// How much earlier the clients beside the paced ones start.
 const HEAD_START: Duration = Duration::from_millis(500);
-/// Of a client that asks for as long as others do, before it tries again in vain.
+/// The pause of a client beside the paced ones after a failure.
 const PAUSE: Duration = Duration::from_millis(10);
 
 struct Plan {
@@ -67,7 +67,7 @@ fn plan(arguments: &[String]) -> Result<Plan, Box<dyn Error>> {
     })
 }
 
-/// One of the clients beside them: asks again as soon as it is answered.
+/// Runs one of the clients beside the paced ones, which asks again as soon as it is answered.
 fn ask_on(plan: &Plan, done: &AtomicBool) -> Tally {
     let mut asker = Asker::new(plan.pace.address, &plan.beside_path);
     let mut tally = Tally::default();

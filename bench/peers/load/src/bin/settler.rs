@@ -1,11 +1,13 @@
-//! `settler ADDRESS PID WAITERS SETTLERS SECONDS HOLD_PATH STOP_PATH WAITING_PATH`: how fast one request wakes another.
+//! `settler ADDRESS PID WAITERS SETTLERS SECONDS HOLD_PATH STOP_PATH WAITING_PATH`: how fast one
+//! request wakes another.
 //!
-//! WAITERS connections ask for HOLD_PATH, again as soon as they are answered. SETTLERS connections ask for STOP_PATH,
-//! again as soon as they are answered; `{value}` in it is a number, new each time, and the one who waited is answered
-//! with it. So each answer tells by whom it was woken, and when that was sent. All is done by one thread.
+//! WAITERS connections ask for HOLD_PATH, again as soon as they are answered. SETTLERS connections
+//! ask for STOP_PATH, again as soon as they are answered. `{value}` in it is a new number each
+//! time, and the request that is woken is answered with it. So each answer tells which stop woke
+//! it, and when that was sent. One thread does all of it.
 //!
-//! PID is the server's: what it watches with which epoll says whether the two connections belong to the same of its
-//! threads, and both kinds are told apart. Prints JSON.
+//! PID is the server's process. Which of its epolls watches a connection tells which thread has it,
+//! so settlements within a thread are counted apart from those between two. Prints JSON.
 
 use std::collections::HashMap;
 use std::env;
@@ -17,11 +19,11 @@ use std::time::{Duration, Instant};
 use load::{Client, Control, quantile, workers};
 use mio::{Events, Poll, Token};
 
-/// Before it is given up that all wait.
+/// How long it may take until all wait.
 const STEP_SECONDS_MAX: u64 = 30;
-/// After the last was woken, for its answer.
+/// How long the answer to the last stop may take.
 const LAST_SECONDS_MAX: u64 = 5;
-/// The load before the first that counts.
+/// The load before the first stop that is counted.
 const WARM_UP: Duration = Duration::from_millis(500);
 const CONFLICT: u16 = 409;
 
@@ -36,7 +38,7 @@ struct Plan {
     waiting: String,
 }
 
-/// One call of STOP_PATH, by its value.
+/// One request for STOP_PATH, found by its value.
 struct Stop {
     sent: Instant,
     settler: usize,
@@ -45,29 +47,30 @@ struct Stop {
 
 #[derive(Default)]
 struct Told {
-    /// Stops that woke somebody.
+    /// Stops that woke a request.
     settled: u64,
-    /// Stops that found nobody.
+    /// Stops that found no request.
     missed: u64,
     delivered: u64,
-    /// Deliveries of a value that had been delivered.
+    /// Answers with a value that was delivered before.
     twice: u64,
     failed: u64,
-    /// From stop to delivery: within a thread, and from one to another.
+    /// Times from stop to delivery, within a thread.
     same_us: Vec<u64>,
+    /// Times from stop to delivery, from one thread to another.
     crossed_us: Vec<u64>,
 }
 
 struct Load {
     plan: Plan,
     poll: Poll,
-    /// The waiters, and then the settlers.
+    /// The waiters, followed by the settlers.
     clients: Vec<Client>,
-    /// The server's thread that has each.
+    /// The server's thread for each client.
     worker_of: Vec<Option<usize>>,
     stops: Vec<Stop>,
     asking: bool,
-    /// Settlers whose answer has not come.
+    /// How many settlers wait for an answer.
     unanswered: usize,
     counts_from: Instant,
     told: Told,

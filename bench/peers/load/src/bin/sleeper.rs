@@ -1,8 +1,8 @@
 //! `sleeper ADDRESS COUNT PATH SECONDS_MIN SECONDS_MAX SEED`: how late timers are.
 //!
-//! It connects COUNT times, and then sends, spread over two seconds, a request on each connection that asks for a
-//! length of its own: PATH, in which `{seconds}` stands for it. An answer is late by what it took beyond that length,
-//! counted from the moment before the request was sent. Prints JSON.
+//! It connects COUNT times. Spread over two seconds, it then sends a request on each connection
+//! that asks for a random length, which takes the place of `{seconds}` in PATH. An answer is late
+//! by the time beyond that length, counted from just before the request was sent. Prints JSON.
 
 use std::env;
 use std::error::Error;
@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 use load::{Client, Random, quantile};
 use mio::{Events, Poll, Token};
 
-/// All requests are sent in this time, so that a burst of them is not what is measured.
+/// The time over which requests are spread, so that a burst of them is not what is measured.
 const SEND_TIME: Duration = Duration::from_secs(2);
-/// Beyond the longest length, before it is given up that all are answered.
+/// How long answers may take beyond the longest length.
 const PATIENCE: Duration = Duration::from_secs(30);
 const CONNECT_SECONDS_MAX: u64 = 60;
 const TICK: Duration = Duration::from_millis(1);
@@ -22,18 +22,19 @@ const TICK: Duration = Duration::from_millis(1);
 struct Plan {
     address: SocketAddr,
     path: String,
-    /// Of each connection.
+    /// The length for each connection.
     lengths: Vec<Duration>,
 }
 
 struct Sleepers {
     poll: Poll,
     clients: Vec<Client>,
-    /// When each answer is due, of those asked for. `None` once it has come: a server may then close the connection.
+    /// When each answer is due. `None` before the request is sent and after the answer, when the
+    /// server may close the connection.
     due: Vec<Option<Instant>>,
     answered: usize,
     failed: usize,
-    /// The most by which one came before its moment.
+    /// The most by which an answer came too early.
     early_us: u64,
     late_us: Vec<u64>,
 }
@@ -69,7 +70,7 @@ fn plan(arguments: Vec<String>) -> Result<Plan, Box<dyn Error>> {
     let [shortest, longest] = [shortest, longest].map(|seconds| seconds.parse::<f64>().map(|all| all * 1e3));
     let (shortest, longest) = (shortest? as usize, longest? as usize);
     let mut random = Random::new(seed.parse()?);
-    // Whole milliseconds: what every server can be asked for.
+    // Whole milliseconds, which every server understands.
     let mut length = || Duration::from_millis((shortest + random.below(longest - shortest + 1)) as u64);
     let lengths = (0..count.parse::<usize>()?).map(|_| length()).collect();
     Ok(Plan { address: address.parse()?, path, lengths })
@@ -89,7 +90,7 @@ impl Sleepers {
         Ok(Sleepers { poll, clients, due: Vec::new(), answered: 0, failed: 0, early_us: 0, late_us: Vec::new() })
     }
 
-    /// Each request at its moment.
+    /// Sends each request at its time.
     fn send(&mut self, plan: &Plan, begun: Instant) -> Result<(), Box<dyn Error>> {
         for (index, &length) in plan.lengths.iter().enumerate() {
             let moment = begun + SEND_TIME.mul_f64(index as f64 / plan.lengths.len() as f64);

@@ -1,18 +1,21 @@
-//! `swapper ADDRESS HELD RATE SETTLE_RATE EVERY_MS COUNT FILE VERSIONS`: a steady load on a guest that is replaced
-//! meanwhile, and requests that it holds. The guest is bench/guests/swap: its routes and answers are known here.
+//! `swapper ADDRESS HELD RATE SETTLE_RATE EVERY_MS COUNT FILE VERSIONS`: a steady load on a guest
+//! that is replaced meanwhile, and requests that the guest holds. The guest is bench/guests/swap,
+//! whose routes and answers this program knows.
 //!
-//! HELD connections wait. RATE requests a second ask which version answers, and SETTLE_RATE a second each wake the one
-//! who has waited longest, who is answered which version suspended it and which one resumed it, and asks again at once.
-//! Every EVERY_MS, COUNT times, the next file of the folder VERSIONS is renamed over FILE (`-`: none is, the load is the
-//! same). The next one waits until a request was answered by the one before.
+//! HELD connections wait. RATE requests a second ask for the version. SETTLE_RATE requests a second
+//! wake one waiting request each, the oldest. Its answer has the version that suspended it and the
+//! one that resumed it, and its connection asks again at once. Every EVERY_MS, COUNT times, the
+//! next file of the folder VERSIONS is renamed over FILE, once a request was answered by the
+//! version before. If VERSIONS is `-`, no file is renamed, and the load is unchanged.
 //!
-//! It goes by steps, and tells each with a line of JSON on standard output:
+//! The program runs in steps, and reports with lines of JSON on standard output:
 //!
-//! 1. connects, holds, and loads for WARM_UP without a swap;
-//! 2. has all who wait answered and wait again, so that one version holds them all, and tells;
-//! 3. waits for a line on standard input (meanwhile one looks at the server's memory);
-//! 4. loads and swaps;
-//! 5. does as in step 2, and tells how all of it went. HELD wait until it is ended.
+//! 1. It connects, holds, and loads for WARM_UP without a swap.
+//! 2. It has all waiting requests answered and lets them wait again, so that one version holds them
+//!    all, and reports.
+//! 3. It waits for a line on standard input, while the caller reads the server's memory.
+//! 4. It loads and swaps.
+//! 5. It repeats step 2, and reports all results. HELD requests wait until the program is ended.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -29,11 +32,11 @@ use load::{Client, Control, Pace, SOURCES_MAX, Tally, quantile};
 use mio::{Events, Poll, Token};
 
 const WARM_UP: Duration = Duration::from_secs(3);
-/// Of those who ask which version it is.
+/// The connections that ask for the version.
 const CONNECTIONS: u32 = 16;
-/// Of those who settle.
+/// The connections that wake waiting requests.
 const SETTLERS: u32 = 4;
-/// Before it is given up that a version answers, or that all wait.
+/// How long it may take until a version answers, and until all wait.
 const STEP_SECONDS_MAX: u64 = 30;
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -58,33 +61,33 @@ struct Held {
 
 #[derive(Default)]
 struct HeldCounts {
-    /// By the version that had suspended it.
+    /// Requests answered by the version that had suspended them.
     answered: u64,
-    /// By another.
+    /// Requests answered by another version.
     strange: u64,
-    /// Something else came, or the connection ended.
+    /// Requests with another answer, or whose connection ended.
     failed: u64,
 }
 
-/// When a version's first and last answers came.
+/// The times of each version's first and last answers.
 type Spans = BTreeMap<u32, (Instant, Instant)>;
 
-/// What those who ask which version it is have seen.
+/// What the connections that ask for the version have seen.
 #[derive(Default)]
 struct Seen {
     spans: Spans,
     last: u32,
-    /// Answers of a version that had been replaced on the same connection.
+    /// Answers of a version after the same connection had answers of a newer one.
     went_back: u64,
 }
 
 struct Played {
     asked: Tally,
     settled: Tally,
-    /// Settlements that found nobody.
+    /// Settlements that found no waiting request.
     missed: u64,
     seen: Seen,
-    /// When each version was put in place: that of the first swap is version 1.
+    /// When each version was put in place. The first swap puts version 1 in place.
     renamed: Vec<Instant>,
     seconds: f64,
 }
@@ -103,7 +106,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let played = play(&plan, &mut held, |newest| swap(&plan, newest))?;
     let waiting = held.renew()?;
     tell(&played, &held.counts, waiting);
-    // Who wait leave when this is ended.
+    // The waiting clients leave when this program is ended.
     io::stdin().read_line(&mut String::new())?;
     Ok(())
 }
@@ -124,7 +127,8 @@ fn plan(arguments: Vec<String>) -> Result<Plan, Box<dyn Error>> {
     })
 }
 
-/// The load, for as long as `meanwhile` takes. That is told the newest version that has answered.
+/// Runs the load for as long as `meanwhile` takes, which is given the newest version that has
+/// answered.
 fn play(
     plan: &Plan,
     held: &mut Held,
@@ -170,7 +174,7 @@ fn play(
     })
 }
 
-/// Puts each version in place, after the one before has answered.
+/// Puts each version in place once the one before has answered.
 fn swap(plan: &Plan, newest: &AtomicU32) -> Result<Vec<Instant>, Box<dyn Error>> {
     let begun = Instant::now();
     let mut renamed = Vec::new();
@@ -234,7 +238,7 @@ impl Seen {
         self.spans.entry(number).or_insert((now, now)).1 = now;
     }
 
-    /// What two have seen.
+    /// Joins what two connections have seen.
     fn and(mut self, other: Seen) -> Seen {
         for (number, (first, last)) in other.spans {
             let span = self.spans.entry(number).or_insert((first, last));
@@ -245,7 +249,7 @@ impl Seen {
     }
 }
 
-/// A version's, which begins with its number and a hyphen.
+/// Returns the number with which a version begins, before the hyphen.
 fn number(body: &[u8]) -> Option<u32> {
     str::from_utf8(body).ok()?.split_once('-')?.0.parse().ok()
 }
@@ -267,7 +271,7 @@ impl Held {
         Ok(client)
     }
 
-    /// Who is answered asks again.
+    /// Lets each client that is answered ask again.
     fn serve(&mut self, done: &AtomicBool) -> io::Result<()> {
         while !done.load(Ordering::Relaxed) {
             self.turn()?;
@@ -300,7 +304,8 @@ impl Held {
         Ok(())
     }
 
-    /// Has all of them answered, by whatever version, and waits until they are held anew. How many wait.
+    /// Has all waiting requests answered, by any version, and waits until they wait again. Returns
+    /// how many wait.
     fn renew(&mut self) -> io::Result<usize> {
         let mut control = Control::connect(self.address)?;
         self.wait_until_held(&mut control)?;
@@ -330,7 +335,8 @@ impl HeldCounts {
     }
 }
 
-/// Whether it was answered by the version that suspended it; nothing if that is no such answer.
+/// Returns whether the request was resumed by the version that suspended it; `None` if the answer
+/// is none of this guest's.
 fn is_own(body: &[u8]) -> Option<bool> {
     let (suspended, resumed) = str::from_utf8(body).ok()?.split_once('=')?;
     Some(suspended == resumed)

@@ -10,8 +10,14 @@ use crate::manifest::parse;
 #[test]
 fn examples_conform() {
     let readme = include_str!("../../../../../docs/manifest.md");
-    let of_readme = readme.split("<!-- the manifest -->\n```toml\n").nth(1).and_then(|rest| rest.split("```").next());
-    let docs = include_str!("../../manifest.rs").split("```toml").nth(1).and_then(|rest| rest.split("//! ```").next());
+    let of_readme = readme
+        .split("<!-- the manifest -->\n```toml\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next());
+    let docs = include_str!("../../manifest.rs")
+        .split("```toml")
+        .nth(1)
+        .and_then(|rest| rest.split("//! ```").next());
     for text in [of_readme.expect("it is there"), &docs.expect("it is there").replace("//!", "")] {
         agree(text, true);
     }
@@ -22,10 +28,12 @@ fn examples_conform() {
 fn the_manifests_of_the_tests_conform() {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/black_box/manifest.rs");
     let source = fs::read_to_string(tests).expect("it is there");
-    let constant = source.split("const GRANTS: &str = r#\"").nth(1).and_then(|rest| rest.split("\"#").next());
+    let constant =
+        source.split("const GRANTS: &str = r#\"").nth(1).and_then(|rest| rest.split("\"#").next());
     agree(constant.expect("it is there"), true);
     let served = Regex::new(r#"(?:serve|folder)\("((?:[^"\\]|\\n)+)"\)"#).unwrap();
-    let texts: Vec<String> = served.captures_iter(&source).map(|found| found[1].replace("\\n", "\n")).collect();
+    let texts: Vec<String> =
+        served.captures_iter(&source).map(|found| found[1].replace("\\n", "\n")).collect();
     assert!(texts.len() >= 5, "{texts:?}");
     texts.iter().for_each(|text| agree(text, true));
 }
@@ -76,7 +84,8 @@ fn parser_and_schema_agree() {
     }
 }
 
-/// With what the schema says of it: every key that is in the one is in the other, and ranges are the same.
+/// With what the schema says of it: every key that is in the one is in the other, and ranges are
+/// the same.
 #[test]
 fn every_key_of_the_schema_is_taken_and_every_other_refused() {
     let schema = schema();
@@ -84,7 +93,10 @@ fn every_key_of_the_schema_is_taken_and_every_other_refused() {
     for (table, properties) in tables(&schema) {
         for (name, property) in properties {
             let doc = property["description"].as_str().unwrap_or_default();
-            assert!(doc.len() > 10 && doc.contains('.') && !doc.contains('['), "[{table}] {name}: {doc:?}");
+            assert!(
+                doc.len() > 10 && doc.contains('.') && !doc.contains('['),
+                "[{table}] {name}: {doc:?}"
+            );
             let header = if table.is_empty() { String::new() } else { format!("[{table}]\n") };
             for (value, fits) in samples(property) {
                 // Of bounds between limits the schema knows nothing, so all others are wide.
@@ -101,14 +113,24 @@ fn every_key_of_the_schema_is_taken_and_every_other_refused() {
 #[test]
 fn defaults_are_said() {
     let schema = schema();
-    let of = |table: &str, key: &str| schema["properties"][table]["properties"][key]["default"].clone();
-    assert_eq!((of("server", "listen"), of("server", "workers")), (json!("127.0.0.1:8080"), Json::Null));
+    let of =
+        |table: &str, key: &str| schema["properties"][table]["properties"][key]["default"].clone();
+    assert_eq!(
+        (of("server", "listen"), of("server", "workers")),
+        (json!("127.0.0.1:8080"), Json::Null)
+    );
     assert_eq!((of("server", "admin"), of("server", "cache")), (json!(false), json!(true)));
-    assert_eq!((of("limits", "drain_ms"), of("limits", "body_bytes_max")), (json!(10_000), json!(8_388_608)));
+    assert_eq!(
+        (of("limits", "drain_ms"), of("limits", "body_bytes_max")),
+        (json!(10_000), json!(8_388_608))
+    );
     assert_eq!(schema["properties"]["rollback"]["default"], json!({ "traps": 5, "calls": 20 }));
-    let doc = |table: &str, key: &str| schema["properties"][table]["properties"][key]["description"].to_string();
+    let doc = |table: &str, key: &str| {
+        schema["properties"][table]["properties"][key]["description"].to_string()
+    };
     assert!(
-        doc("limits", "pendings_max").contains("Pendings of the process. A change takes effect at the next start.")
+        doc("limits", "pendings_max")
+            .contains("Pendings of the process. A change takes effect at the next start.")
     );
     assert!(!doc("limits", "drain_ms").contains("next start"));
 }
@@ -130,7 +152,12 @@ fn tables(schema: &Json) -> [(&'static str, Vec<(&String, &Json)>); 4] {
     let of_file = &schema["properties"];
     let file = keys(schema).into_iter().filter(|(name, _)| *name == "rollback").collect();
     let guest = keys(&of_file["guest"]["additionalProperties"]);
-    [("", file), ("server", keys(&of_file["server"])), ("limits", keys(&of_file["limits"])), ("guest.a", guest)]
+    [
+        ("", file),
+        ("server", keys(&of_file["server"])),
+        ("limits", keys(&of_file["limits"])),
+        ("guest.a", guest),
+    ]
 }
 
 /// Values in TOML, and whether they should fit.
@@ -138,11 +165,14 @@ fn samples(property: &Json) -> Vec<(String, bool)> {
     let mut samples = vec![("1.5".to_owned(), false), ("1979-05-27".to_owned(), false)];
     match property["type"].as_str() {
         Some("integer") => {
-            let [least, most] = ["minimum", "maximum"].map(|bound| property[bound].as_i64().expect("a bound"));
+            let [least, most] =
+                ["minimum", "maximum"].map(|bound| property[bound].as_i64().expect("a bound"));
             let numbers = [(least, true), (most, true), (least - 1, false), (most + 1, false)];
             samples.extend(numbers.map(|(number, fits)| (number.to_string(), fits)));
         }
-        Some("boolean") => samples.extend([("true".to_owned(), true), ("'true'".to_owned(), false)]),
+        Some("boolean") => {
+            samples.extend([("true".to_owned(), true), ("'true'".to_owned(), false)])
+        }
         _ => samples.push(("[[]]".to_owned(), false)),
     }
     samples
@@ -163,8 +193,10 @@ fn wide(table: &str, name: &str) -> &'static str {
 /// As much of JSON Schema as there is in ours. What it does not know, it does not pass over.
 fn conforms(instance: &Json, schema: &Json) -> bool {
     let integer = |json: &Json| json.as_i64().map(i128::from).or(json.as_u64().map(i128::from));
-    let length = instance.as_str().map(|text| text.chars().count()).or(instance.as_array().map(Vec::len));
-    let at_most = |most: &Json| length.is_none_or(|length| length as u64 <= most.as_u64().expect("a length"));
+    let length =
+        instance.as_str().map(|text| text.chars().count()).or(instance.as_array().map(Vec::len));
+    let at_most =
+        |most: &Json| length.is_none_or(|length| length as u64 <= most.as_u64().expect("a length"));
     schema.as_object().expect("a schema").iter().all(|(keyword, said)| match keyword.as_str() {
         "$schema" | "title" | "description" | "default" => true,
         "type" => match said.as_str() {
@@ -187,12 +219,18 @@ fn conforms(instance: &Json, schema: &Json) -> bool {
             instance.as_str().is_none_or(|text| pattern.is_match(text))
         }
         "items" => instance.as_array().into_iter().flatten().all(|item| conforms(item, said)),
-        "required" => said.as_array().expect("names").iter().all(|name| instance[name.as_str().unwrap()] != Json::Null),
+        "required" => said
+            .as_array()
+            .expect("names")
+            .iter()
+            .all(|name| instance[name.as_str().unwrap()] != Json::Null),
         "properties" => true,
         "additionalProperties" => {
-            instance.as_object().into_iter().flatten().all(|(name, value)| match schema["properties"].get(name) {
-                Some(property) => conforms(value, property),
-                None => said.is_object() && conforms(value, said),
+            instance.as_object().into_iter().flatten().all(|(name, value)| {
+                match schema["properties"].get(name) {
+                    Some(property) => conforms(value, property),
+                    None => said.is_object() && conforms(value, said),
+                }
             })
         }
         _ => panic!("{keyword} is not known here"),

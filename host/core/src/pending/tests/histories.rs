@@ -1,10 +1,14 @@
-//! Random histories: workers create pendings, suspend, resume and give up over one registry, beside a simple, slow model of
-//! it. Wakings are delivered late, so that deadlines and leaving clients overtake them.
+//! Random histories: workers create pendings, suspend, resume and give up over one registry, beside
+//! a simple, slow model of it. Wakings are delivered late, so that deadlines and leaving clients
+//! overtake them.
+
+mod model;
 
 use std::collections::VecDeque;
 
 use proptest::prelude::*;
 
+use self::model::{Model, ModelPending, State};
 use super::*;
 use crate::slab::Slab;
 
@@ -52,74 +56,6 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (worker, slot).prop_map(|(worker, slot)| Step::Leave { worker, slot }),
     ];
     prop::collection::vec(step, 0..150)
-}
-
-/// A simple, slow implementation of the registry's contract: all pendings there ever were, in the order of creation. The
-/// queue of a key is found by searching for those that wait under it.
-#[derive(Default)]
-struct Model(Vec<ModelPending>);
-
-struct ModelPending {
-    key: Option<usize>,
-    state: State,
-    waiter: Option<Waiter>,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum State {
-    Waiting,
-    Settled { value: u32, passes_on: bool },
-    Gone,
-}
-
-impl Model {
-    fn waiting(&self, key: usize) -> impl Iterator<Item = usize> {
-        let waits = move |&n: &usize| self.0[n].state == State::Waiting && self.0[n].key == Some(key);
-        (0..self.0.len()).filter(waits)
-    }
-
-    fn len(&self) -> usize {
-        self.0.iter().filter(|pending| pending.state != State::Gone).count()
-    }
-
-    fn is_settled(&self, n: usize) -> bool {
-        matches!(self.0[n].state, State::Settled { .. })
-    }
-
-    fn came_true(&self, until: Join, handles: &[usize]) -> bool {
-        match until {
-            Join::All => handles.iter().all(|&n| self.is_settled(n)),
-            Join::Any => handles.iter().any(|&n| self.is_settled(n)),
-        }
-    }
-
-    fn settle(&mut self, n: usize, value: u32, passes_on: bool) -> Result<Option<Waiter>, Refusal> {
-        match self.0[n].state {
-            State::Waiting => self.0[n].state = State::Settled { value, passes_on },
-            State::Settled { .. } => return Err(Refusal::AlreadySettled),
-            State::Gone => return Err(Refusal::Unknown),
-        }
-        Ok(self.0[n].waiter.take())
-    }
-
-    fn settle_next(&mut self, key: usize, value: u32) -> Option<Option<Waiter>> {
-        let oldest = self.waiting(key).next()?;
-        self.settle(oldest, value, true).ok()
-    }
-
-    fn collect(&mut self, n: usize) -> Option<u32> {
-        self.0[n].waiter = None;
-        let State::Settled { value, passes_on } = &mut self.0[n].state else { return None };
-        *passes_on = false;
-        Some(*value)
-    }
-
-    fn release(&mut self, n: usize) -> Option<Waiter> {
-        match std::mem::replace(&mut self.0[n].state, State::Gone) {
-            State::Settled { value, passes_on: true } => self.settle_next(self.0[n].key?, value).flatten(),
-            _ => None,
-        }
-    }
 }
 
 #[derive(Default)]
@@ -244,7 +180,10 @@ impl House {
     fn deliver(&mut self) {
         let Some(Waiter { worker, suspension: key }) = self.post.pop_front() else { return };
         let worker = worker.index();
-        let found = self.workers[worker].suspensions.get_mut(key).filter(|suspension| suspension.missing > 0);
+        let found = self.workers[worker]
+            .suspensions
+            .get_mut(key)
+            .filter(|suspension| suspension.missing > 0);
         let Some(suspension) = found else { return };
         suspension.missing -= 1;
         if suspension.missing == 0 {
@@ -258,7 +197,11 @@ impl House {
             self.model.came_true(suspension.until, &suspension.handles),
             "it was woken although its wait is not over"
         );
-        if suspension.resumes { self.resume(worker, key) } else { self.answer(worker, key, End::Settled) }
+        if suspension.resumes {
+            self.resume(worker, key)
+        } else {
+            self.answer(worker, key, End::Settled)
+        }
     }
 
     fn deadline(&mut self, worker: usize, slot: u32) {
@@ -287,7 +230,8 @@ impl House {
         waited
     }
 
-    /// Resumes a call. The pendings that are not settled stay alive in it, and it may suspend on them again.
+    /// Resumes a call. The pendings that are not settled stay alive in it, and it may suspend on
+    /// them again.
     fn resume(&mut self, worker: usize, key: Key) {
         let suspension = self.workers[worker].suspensions.remove(key).unwrap();
         let came_true = self.model.came_true(suspension.until, &suspension.handles);
@@ -350,8 +294,8 @@ impl House {
         }
     }
 
-    /// Checks that once all wakings are delivered, no suspension waits whose wait is over, and that once all clients are gone,
-    /// nothing is left.
+    /// Checks that once all wakings are delivered, no suspension waits whose wait is over, and that
+    /// once all clients are gone, nothing is left.
     fn closes_clean(mut self) {
         for worker in 0..WORKERS {
             let handles = std::mem::take(&mut self.workers[worker].call);
@@ -359,7 +303,10 @@ impl House {
             self.deliver_all();
             while let Some(key) = self.workers[worker].suspensions.next_from(0) {
                 let suspension = self.workers[worker].suspensions.get(key).unwrap();
-                assert!(!self.model.came_true(suspension.until, &suspension.handles), "a waking was lost");
+                assert!(
+                    !self.model.came_true(suspension.until, &suspension.handles),
+                    "a waking was lost"
+                );
                 self.answer(worker, key, End::Left);
                 self.deliver_all();
             }
@@ -370,7 +317,10 @@ impl House {
             self.release_all(&handles);
         }
         assert!(self.ends.iter().all(Option::is_some));
-        assert!(self.registry.is_empty() && (0..SHARDS).all(|shard| self.registry.shard(shard).is_clean()));
+        assert!(
+            self.registry.is_empty()
+                && (0..SHARDS).all(|shard| self.registry.shard(shard).is_clean())
+        );
     }
 
     fn deliver_all(&mut self) {

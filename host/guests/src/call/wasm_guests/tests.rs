@@ -1,31 +1,33 @@
-//! Guests of real guests without a worker: which instances are kept, and when they go.
+//! Calls of real guests without a worker: which instances are kept, and when they are dropped.
 
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
 
+use snow_config::{CompileConfig, GuestConfig, Instances, Limits, Rollback};
+use snow_core::{Registry, Waiter};
+use snow_http::{HeadReader, HttpLimits, Request, RequestId};
+use snow_runtime::{CallEntry, GuestRequest, Log, LogFormat, Outcome, Post, RouteId};
+
 use super::*;
 use crate::contract::grants::Permits;
 use crate::deploy::deployment::Deployment;
 use crate::deploy::version::{Trial, Version};
-use crate::engine::{self, Ticker};
-use crate::load::loader::{Loader, Urgency};
+use crate::engine::Engine;
+use crate::load::compiler::Urgency;
+use crate::load::loader::Loader;
 use crate::runtime::RuntimeParts;
-use snow_config::{CompileConfig, GuestConfig, Instances, Limits, Rollback};
-use snow_core::{Registry, Waiter};
-use snow_http::{HeadReader, HttpLimits, Request, RequestId};
-use snow_runtime::{Log, LogFormat, Post};
 
 const HELLO: VersionId = VersionId(0);
 const OTHER: VersionId = VersionId(1);
-/// Takes the place of `HELLO`.
+/// A version that takes the place of `HELLO`.
 const NEW_HELLO: VersionId = VersionId(2);
 
 const FIRST: Slot = Slot(0);
 const OTHER_WORKER: WorkerId = WorkerId(1);
 
-/// Who was told that a gate is open.
+/// A post that notes which worker was told that which gate is open.
 #[derive(Default)]
 struct Opened(Mutex<Vec<(WorkerId, GateId)>>);
 
@@ -49,11 +51,19 @@ struct Bench {
 }
 
 fn limits() -> Limits {
-    Limits { worker_calls_started_max: 2, calls_parked_max: 1, instance_idle_ms_max: 1_000, ..Limits::default() }
+    Limits {
+        worker_calls_started_max: 2,
+        calls_parked_max: 1,
+        instance_idle_ms_max: 1_000,
+        ..Limits::default()
+    }
 }
 
 fn permits(config: GuestConfig) -> Permits {
-    Permits::new(&["hello", "other"].map(|name| (name.to_owned(), config.clone())).into(), &limits())
+    Permits::new(
+        &["hello", "other"].map(|name| (name.to_owned(), config.clone())).into(),
+        &limits(),
+    )
 }
 
 fn reuse(calls: u32) -> GuestConfig {
@@ -62,11 +72,10 @@ fn reuse(calls: u32) -> GuestConfig {
 
 impl Bench {
     fn new(config: GuestConfig) -> Bench {
-        let (limits, instances, opened) = (limits(), Arc::new(AtomicUsize::new(0)), Arc::new(Opened::default()));
-        let engine = engine::engine(&limits, 1).unwrap();
+        let (limits, instances, opened) =
+            (limits(), Arc::new(AtomicUsize::new(0)), Arc::new(Opened::default()));
         let runtime = Runtime::new(RuntimeParts {
-            ticker: Ticker::start(&engine).unwrap(),
-            engine,
+            engine: Engine::start(&limits, 1).unwrap(),
             registry: Arc::new(Registry::new(10, |bytes| bytes.fill(7))),
             post: opened.clone(),
             log: Log::start(LogFormat::Text, 10, std::io::sink()).unwrap(),
@@ -84,14 +93,17 @@ impl Bench {
         Bench { runtime, opened, versions, successor, calls, instances, now_ms: 0 }
     }
 
-    /// A call of a version, to its end.
+    /// Calls a version, and goes on until the call has ended.
     fn call(&mut self, version: VersionId) {
         let mut ran = self.start(FIRST, version);
-        // The machine may have had something else to do: then it takes more than one time slice.
+        // On a busy machine it takes more than one time slice.
         while matches!(ran, Ran::Yielded) {
             ran = self.calls.poll(FIRST);
         }
-        assert!(matches!(ran, Ran::Ended(CallEnd { outcome: Ok(Outcome::Respond(_)), .. })), "{ran:?}");
+        assert!(
+            matches!(ran, Ran::Ended(CallEnd { outcome: Ok(Outcome::Respond(_)), .. })),
+            "{ran:?}"
+        );
     }
 
     fn start(&mut self, slot: Slot, version: VersionId) -> Ran {
@@ -105,7 +117,10 @@ impl Bench {
             mount_bytes: 0,
         };
         let (request_id, entry) = (RequestId::made(1), CallEntry::Handle(Box::new(request)));
-        let ran = self.calls.start(slot, Call { version, route: RouteId(0), request_id, entry, now_ms: self.now_ms });
+        let ran = self.calls.start(
+            slot,
+            Call { version, route: RouteId(0), request_id, entry, now_ms: self.now_ms },
+        );
         self.calls.let_go(version);
         ran
     }
@@ -114,7 +129,7 @@ impl Bench {
         self.instances.load(Ordering::Relaxed)
     }
 
-    /// Deploys what is in `versions`, under another manifest.
+    /// Deploys `versions` under another manifest.
     fn adopt(&mut self, config: GuestConfig) {
         let runtime = self.runtime.under(self.runtime.limits.clone(), permits(config));
         let (deployment, _) = Deployment::new(self.versions.clone(), &runtime.permits);
@@ -125,7 +140,7 @@ impl Bench {
 
 impl Drop for Bench {
     fn drop(&mut self) {
-        self.runtime.ticker.stop();
+        self.runtime.engine.stop();
     }
 }
 
@@ -134,7 +149,13 @@ fn version(runtime: &Runtime, id: VersionId, name: &str) -> Arc<Version> {
     let loader = Loader::new(runtime, &CompileConfig::default(), runtime.log.clone()).unwrap();
     let mut guest = loader.load(&path, Urgency::Start).unwrap();
     guest.name = name.into();
-    Arc::new(Version { guest, id, nth: 1, since: SystemTime::UNIX_EPOCH, trial: Trial::new(Rollback::Never) })
+    Arc::new(Version {
+        guest,
+        id,
+        nth: 1,
+        since: SystemTime::UNIX_EPOCH,
+        trial: Trial::new(Rollback::Never),
+    })
 }
 
 #[test]
@@ -162,34 +183,42 @@ fn an_idle_instance_has_its_time() {
     assert_eq!((bench.instances(), bench.calls.expires_ms()), (0, None));
 }
 
-/// There are three slots, and as many instances in the pool, but for two that are there for loading guests.
+/// There are three slots, and as many instances in the pool, beside the two for loading guests.
 #[test]
-fn what_is_idle_gives_way_to_what_is_called() {
+fn idle_instances_give_way_to_calls() {
     let mut bench = Bench::new(reuse(100));
     for version in [HELLO, HELLO, OTHER, OTHER, HELLO, OTHER] {
         bench.call(version);
     }
     assert_eq!(bench.instances(), 2, "one of each, since there was one call at a time");
-    // As if two more calls were running: the pool's last place is for the next one.
+    // As if two more calls were running, so that the pool has one place left.
     bench.calls.in_use = 2;
     bench.now_ms = 10;
     bench.call(OTHER);
-    assert_eq!(bench.instances(), 2, "it has used its own");
+    assert_eq!(bench.instances(), 2, "the call has taken the idle instance of its version");
     bench.calls.idle.take(OTHER);
     bench.call(OTHER);
-    assert_eq!((bench.instances(), bench.calls.idle.count(HELLO)), (1, 0), "the other's had to go");
+    assert_eq!(
+        (bench.instances(), bench.calls.idle.count(HELLO)),
+        (1, 0),
+        "the idle instance of the other version was dropped"
+    );
 }
 
 #[test]
-fn instances_go_with_their_version_and_with_the_manifest_that_kept_them() {
+fn idle_instances_are_dropped_with_their_version_or_by_a_manifest() {
     let mut bench = Bench::new(reuse(100));
     bench.call(HELLO);
     bench.call(OTHER);
     bench.adopt(reuse(200));
-    assert_eq!(bench.instances(), 2, "nothing has changed that concerns them");
+    assert_eq!(bench.instances(), 2, "both still serve and are still to be reused");
     bench.versions[0] = version(&bench.runtime, NEW_HELLO, "hello");
     bench.adopt(reuse(200));
-    assert_eq!((bench.instances(), bench.calls.idle.count(OTHER)), (1, 1), "the other guest's is left");
+    assert_eq!(
+        (bench.instances(), bench.calls.idle.count(OTHER)),
+        (1, 1),
+        "only the other guest's is left"
+    );
     bench.call(NEW_HELLO);
     assert_eq!(bench.instances(), 2);
     bench.adopt(GuestConfig::default());
@@ -197,7 +226,7 @@ fn instances_go_with_their_version_and_with_the_manifest_that_kept_them() {
 }
 
 #[test]
-fn a_version_that_was_replaced_keeps_none_while_it_is_held() {
+fn a_replaced_version_keeps_no_instances() {
     let mut bench = Bench::new(reuse(100));
     bench.calls.hold(HELLO);
     bench.versions[0] = version(&bench.runtime, NEW_HELLO, "hello");
@@ -217,9 +246,12 @@ fn a_call_leaves_its_gate_when_it_ends() {
     assert!(other_worker.enter(OTHER_WORKER, 1).is_err());
     bench.call(HELLO);
     assert_eq!(*bench.opened.0.lock().unwrap(), [(OTHER_WORKER, gate)]);
-    assert!(!bench.calls.enter(HELLO), "it is the other's turn");
+    assert!(!bench.calls.enter(HELLO), "it is the other worker's turn");
     bench.calls.give_up(gate);
     assert!(other_worker.enter(OTHER_WORKER, 1).is_ok());
     bench.adopt(GuestConfig::default());
-    assert!(bench.calls.gate(HELLO).is_none() && bench.calls.enter(HELLO), "it has no limit any more");
+    assert!(
+        bench.calls.gate(HELLO).is_none() && bench.calls.enter(HELLO),
+        "the new manifest sets no limit"
+    );
 }

@@ -1,29 +1,32 @@
-//! What the file system says of a file, as the reason to believe that it is still the file whose content was hashed.
+//! How a file looks to the file system, which is reason to believe that the file still holds what
+//! it held when it was hashed.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::ContentHash;
+use crate::load::content_hash::ContentHash;
 
-/// A file may be written again within the same tick of its file system's clock, and then looks unchanged. Within so much
-/// of its last change, a file's stamp is no reason to believe anything. The coarsest clock, FAT's, ticks so.
+/// The longest time in which a file may be written twice without looking different: the tick of the
+/// coarsest clock that a file system has, FAT's.
 const CLOCK_TICK_MAX: Duration = Duration::from_secs(2);
-/// The first word of what is kept; another one when its meaning changes.
+/// The first word of a line. It changes when the meaning of the others does.
 const VERSION: &str = "stamp-1";
 
-/// What tells two versions of a file apart without reading it. Of a symbolic link: of the file that it leads to.
+/// How a file looks: tells two versions of it apart without reading them. For a symbolic link, how
+/// the file looks that the link leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Stamp {
-    /// Its size in bytes.
+    /// The size in bytes.
     pub len: u64,
-    /// When it was written, since 1970.
+    /// When the content was written, in nanoseconds since 1970.
     pub modified_ns: i128,
-    /// When anything about it changed, its name included, since 1970: nobody can set it back.
+    /// When anything about the file changed, its name included, in nanoseconds since 1970. Nobody
+    /// can set it back.
     pub changed_ns: i128,
-    /// Its number in its file system.
+    /// The number of the file in its file system.
     pub inode: u64,
-    /// Its file system.
+    /// The file system.
     pub device: u64,
 }
 
@@ -40,37 +43,45 @@ impl From<&Metadata> for Stamp {
     }
 }
 
-/// Whether a file that had this stamp at this time can't have got another content since without getting another stamp.
-/// What seems to be of the future is not believed either.
-pub fn is_settled(stamp: &Stamp, at: SystemTime) -> bool {
-    let at_ns = at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as i128);
-    stamp.modified_ns.max(stamp.changed_ns) + CLOCK_TICK_MAX.as_nanos() as i128 <= at_ns
+impl Stamp {
+    /// Whether a file that had this stamp at this time must get another one if it is written again.
+    /// Not so if the file had changed within the last tick of its file system's clock, or if it
+    /// seems to be of the future.
+    pub(crate) fn is_conclusive_at(&self, at: SystemTime) -> bool {
+        let at_ns = at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as i128);
+        self.modified_ns.max(self.changed_ns) + CLOCK_TICK_MAX.as_nanos() as i128 <= at_ns
+    }
 }
 
-/// What is remembered of a file.
+/// A guest's file that was read before: how it looked, and what it held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Remembered {
-    /// How it looked.
+pub(crate) struct KnownFile {
+    /// How the file looked.
     pub stamp: Stamp,
-    /// What it held.
+    /// The hash of what it held.
     pub content: ContentHash,
     /// The size of the component that it became.
     pub component_bytes: usize,
 }
 
-impl Remembered {
-    /// As a line of text.
-    pub fn to_line(self) -> String {
-        let Stamp { len, modified_ns, changed_ns, device, inode } = self.stamp;
-        let (content, bytes) = (super::hex(&self.content), self.component_bytes);
-        format!("{VERSION} {len} {modified_ns} {changed_ns} {device} {inode} {bytes} {content}\n")
+impl KnownFile {
+    /// Returns one line of text, for [`KnownFile::from_line`].
+    pub(crate) fn to_line(self) -> String {
+        let KnownFile { stamp, content, component_bytes } = self;
+        let Stamp { len, modified_ns, changed_ns, device, inode } = stamp;
+        format!(
+            "{VERSION} {len} {modified_ns} {changed_ns} {device} {inode} {component_bytes} {content}\n"
+        )
     }
 
-    /// From that line; `None` if it is cut off or of another version.
-    pub fn from_line(line: &str) -> Option<Remembered> {
+    /// Reads a line back; `None` if it is cut off, damaged or of another version.
+    pub(crate) fn from_line(line: &str) -> Option<KnownFile> {
         let words: Vec<&str> = line.strip_suffix('\n')?.split(' ').collect();
-        let [VERSION, len, modified, changed, device, inode, bytes, content] = words.as_slice() else { return None };
-        Some(Remembered {
+        let [VERSION, len, modified, changed, device, inode, bytes, content] = words.as_slice()
+        else {
+            return None;
+        };
+        Some(KnownFile {
             stamp: Stamp {
                 len: len.parse().ok()?,
                 modified_ns: modified.parse().ok()?,
@@ -78,7 +89,7 @@ impl Remembered {
                 device: device.parse().ok()?,
                 inode: inode.parse().ok()?,
             },
-            content: super::from_hex(content)?,
+            content: ContentHash::parse(content)?,
             component_bytes: bytes.parse().ok()?,
         })
     }
@@ -96,27 +107,40 @@ mod tests {
     fn a_file_that_has_just_changed_is_not_believed() {
         let second = 1_000_000_000;
         let at = |seconds: u64| UNIX_EPOCH + Duration::from_secs(seconds);
-        assert!(is_settled(&stamp(98 * second, 98 * second), at(100)));
-        assert!(!is_settled(&stamp(98 * second + 1, 98 * second), at(100)), "modified a moment ago");
-        // `touch -d` and `cp -p` set the one time, never the other.
-        assert!(!is_settled(&stamp(7 * second, 98 * second + 1), at(100)), "changed a moment ago");
-        assert!(!is_settled(&stamp(200 * second, 98 * second), at(100)), "of the future");
-        assert!(!is_settled(&stamp(0, 0), UNIX_EPOCH - Duration::from_secs(9)), "a clock that is not set");
+        assert!(stamp(98 * second, 98 * second).is_conclusive_at(at(100)));
+        assert!(
+            !stamp(98 * second + 1, 98 * second).is_conclusive_at(at(100)),
+            "modified a moment ago"
+        );
+        // `touch -d` and `cp -p` set the first time back, but never the second.
+        assert!(
+            !stamp(7 * second, 98 * second + 1).is_conclusive_at(at(100)),
+            "changed a moment ago"
+        );
+        assert!(
+            !stamp(200 * second, 98 * second).is_conclusive_at(at(100)),
+            "it seems to be of the future"
+        );
+        assert!(
+            !stamp(0, 0).is_conclusive_at(UNIX_EPOCH - Duration::from_secs(9)),
+            "the clock is not set"
+        );
     }
 
     #[test]
     fn lines_hold_everything() {
-        let remembered = Remembered { stamp: stamp(-5, i64::MAX.into()), content: [0xa7; 32], component_bytes: 77 };
-        let line = remembered.to_line();
-        assert_eq!(Remembered::from_line(&line), Some(remembered));
+        let content = ContentHash([0xa7; 32]);
+        let known = KnownFile { stamp: stamp(-5, i64::MAX.into()), content, component_bytes: 77 };
+        let line = known.to_line();
+        assert_eq!(KnownFile::from_line(&line), Some(known));
         for cut in 0..line.len() {
-            assert_eq!(Remembered::from_line(&line[..cut]), None, "{cut}");
+            assert_eq!(KnownFile::from_line(&line[..cut]), None, "{cut}");
         }
-        assert_eq!(Remembered::from_line(&line.replace("stamp-1", "stamp-2")), None);
+        assert_eq!(KnownFile::from_line(&line.replace("stamp-1", "stamp-2")), None);
     }
 
     #[test]
-    fn whatever_changes_changes_the_stamp() {
+    fn each_change_of_a_file_changes_its_stamp() {
         let scratch = super::super::tests::scratch();
         let file = scratch.path().join("file");
         std::fs::write(&file, "1234").unwrap();

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use super::*;
 
-/// A folder of one test, removed when it goes out of scope.
-pub struct Scratch(PathBuf);
+/// A folder for one test, removed when it goes out of scope.
+pub(super) struct Scratch(PathBuf);
 
 impl Scratch {
-    pub fn path(&self) -> &Path {
+    pub(super) fn path(&self) -> &Path {
         &self.0
     }
 }
@@ -19,7 +19,7 @@ impl Drop for Scratch {
     }
 }
 
-pub fn scratch() -> Scratch {
+pub(super) fn scratch() -> Scratch {
     let mut bytes = [0; 8];
     getrandom::fill(&mut bytes).unwrap();
     let path = std::env::temp_dir().join(format!("snow-cache-test-{}", hex(&bytes)));
@@ -34,11 +34,11 @@ fn cache(scratch: &Scratch, bytes_max: u64) -> Cache {
 fn keep(cache: &Cache, content: u8, bytes: usize) -> Arc<str> {
     let draft = cache.folder().draft().unwrap();
     draft.file().write_all(&vec![content; bytes]).unwrap();
-    cache.keep(draft, &[content; 32], 7).unwrap()
+    cache.keep(draft, &ContentHash([content; 32]), 7).unwrap()
 }
 
 fn is_there(cache: &Cache, content: u8) -> bool {
-    cache.find(&[content; 32], None).is_some()
+    cache.find(&ContentHash([content; 32]), None).is_some()
 }
 
 fn used(cache: &Cache, name: &str, ago: Duration) {
@@ -54,12 +54,12 @@ fn what_is_kept_is_found() {
     let cache = cache(&scratch, 1 << 20);
     assert!(!is_there(&cache, 1));
     keep(&cache, 1, 100);
-    let by_search = cache.find(&[1; 32], None).unwrap();
+    let by_search = cache.find(&ContentHash([1; 32]), None).unwrap();
     assert_eq!((by_search.component_bytes, by_search.code.read().unwrap()), (7, vec![1; 100]));
-    assert!(cache.find(&[1; 32], Some(7)).is_some());
-    assert!(cache.find(&[1; 32], Some(8)).is_none() && !is_there(&cache, 2));
+    assert!(cache.find(&ContentHash([1; 32]), Some(7)).is_some());
+    assert!(cache.find(&ContentHash([1; 32]), Some(8)).is_none() && !is_there(&cache, 2));
     let other = Cache::open(cache.folder().path(), "other", 1 << 20).unwrap();
-    assert!(!is_there(&other, 1), "an engine with other settings");
+    assert!(!is_there(&other, 1), "another engine's code is not found");
     cache.discard(&by_search).unwrap();
     assert!(!is_there(&cache, 1));
     cache.discard(&by_search).unwrap();
@@ -73,9 +73,11 @@ fn the_least_recently_used_go_first() {
         let name = keep(&cache, content, 10_000);
         used(&cache, &name, HOUR * (10 - u32::from(content)));
     }
-    assert!((1..=3).all(|content| cache.folder().names().unwrap().iter().any(|n| n.starts_with(&hex(&[content; 32])))));
-    // Used again, the first is the last to go.
-    drop(cache.find(&[1; 32], None));
+    assert!((1..=3).all(|content| {
+        cache.folder().names().unwrap().iter().any(|n| n.starts_with(&hex(&[content; 32])))
+    }));
+    // The first file is used again, so the second one goes first.
+    drop(cache.find(&ContentHash([1; 32]), None));
     keep(&cache, 4, 10_000);
     assert_eq!([1, 2, 3, 4].map(|content| is_there(&cache, content)), [true, false, true, true]);
 }
@@ -94,7 +96,7 @@ fn what_is_in_use_stays() {
 }
 
 #[test]
-fn drafts_without_a_writer_are_swept_up_and_other_files_are_not() {
+fn old_drafts_are_removed_and_foreign_files_are_not() {
     let scratch = scratch();
     let cache = cache(&scratch, 1 << 20);
     let at = |name: &str| cache.folder().path().join(name);
@@ -106,8 +108,8 @@ fn drafts_without_a_writer_are_swept_up_and_other_files_are_not() {
     assert!(!at("draft-old").exists() && at("draft-new").exists() && at("notes.txt").exists());
 }
 
-fn remembered(stamp: Stamp) -> Remembered {
-    Remembered { stamp, content: [9; 32], component_bytes: 5 }
+fn known(stamp: Stamp) -> KnownFile {
+    KnownFile { stamp, content: ContentHash([9; 32]), component_bytes: 5 }
 }
 
 #[test]
@@ -117,18 +119,18 @@ fn a_file_is_remembered_until_it_looks_different() {
     let file = scratch.path().join("guest.wasm");
     fs::write(&file, "1").unwrap();
     let stamp = Stamp::from(&fs::metadata(&file).unwrap());
-    assert_eq!(cache.remembered(&file, stamp), None);
+    assert_eq!(cache.recall(&file, stamp), None);
     let later = SystemTime::now() + Duration::from_secs(10);
-    cache.remember(&file, remembered(stamp), later).unwrap();
-    assert_eq!(cache.remembered(&file, stamp), Some(remembered(stamp)));
-    assert_eq!(cache.remembered(&scratch.path().join("other.wasm"), stamp), None);
+    cache.remember(&file, known(stamp), later).unwrap();
+    assert_eq!(cache.recall(&file, stamp), Some(known(stamp)));
+    assert_eq!(cache.recall(&scratch.path().join("other.wasm"), stamp), None);
     fs::write(&file, "12").unwrap();
-    assert_eq!(cache.remembered(&file, Stamp::from(&fs::metadata(&file).unwrap())), None);
+    assert_eq!(cache.recall(&file, Stamp::from(&fs::metadata(&file).unwrap())), None);
     cache.forget(&file).unwrap();
-    assert_eq!(cache.remembered(&file, stamp), None);
+    assert_eq!(cache.recall(&file, stamp), None);
 }
 
-/// Between reading it and the next tick of the file system's clock, it may have been written once more.
+/// Such a file may be written again before the file system's clock ticks, and then looks unchanged.
 #[test]
 fn a_file_that_was_written_a_moment_ago_is_not_remembered() {
     let scratch = scratch();
@@ -136,12 +138,12 @@ fn a_file_that_was_written_a_moment_ago_is_not_remembered() {
     let file = scratch.path().join("guest.wasm");
     fs::write(&file, "1").unwrap();
     let stamp = Stamp::from(&fs::metadata(&file).unwrap());
-    cache.remember(&file, remembered(stamp), SystemTime::now()).unwrap();
-    assert_eq!(cache.remembered(&file, stamp), None);
+    cache.remember(&file, known(stamp), SystemTime::now()).unwrap();
+    assert_eq!(cache.recall(&file, stamp), None);
 }
 
 #[test]
-fn damaged_stamps_are_nothing() {
+fn damaged_stamps_are_ignored() {
     let scratch = scratch();
     let cache = cache(&scratch, 1 << 20);
     let file = scratch.path().join("guest.wasm");
@@ -149,23 +151,28 @@ fn damaged_stamps_are_nothing() {
     let stamp = Stamp::from(&fs::metadata(&file).unwrap());
     for damage in [&b""[..], b"stamp-1 1 2", b"\xff\xfe\n", &[b' '; 10_000]] {
         fs::write(cache.folder().path().join(stamp_name(&file)), damage).unwrap();
-        assert_eq!(cache.remembered(&file, stamp), None);
+        assert_eq!(cache.recall(&file, stamp), None);
     }
 }
 
-/// Two hosts share a folder: what one keeps the other finds, both may keep the same, and one may remove what the other has.
+/// Two hosts share a folder: one finds what the other keeps, both may keep code of one content, and
+/// one may remove a file that the other uses.
 #[test]
 fn two_share_a_folder() {
     let scratch = scratch();
     let (one, other) = (cache(&scratch, 15_000), cache(&scratch, 15_000));
     keep(&one, 1, 10_000);
-    let used_here = other.find(&[1; 32], None).unwrap();
+    let used_here = other.find(&ContentHash([1; 32]), None).unwrap();
     keep(&other, 1, 10_000);
-    assert_eq!(one.find(&[1; 32], None).unwrap().code.read().unwrap().len(), 10_000);
+    assert_eq!(one.find(&ContentHash([1; 32]), None).unwrap().code.read().unwrap().len(), 10_000);
     used(&one, &used_here.name, HOUR);
     keep(&one, 2, 10_000);
-    assert!(!is_there(&other, 1), "one does not know that the other uses it");
-    assert_eq!(used_here.code.read().unwrap(), vec![1; 10_000], "which still has it");
+    assert!(!is_there(&other, 1), "one cache does not know that the other uses the file");
+    assert_eq!(
+        used_here.code.read().unwrap(),
+        vec![1; 10_000],
+        "the removed file can still be read"
+    );
 
     let writers: Vec<_> = (0..4)
         .map(|_| {
@@ -174,8 +181,10 @@ fn two_share_a_folder() {
                 let cache = Cache::open(&path, "engine", 1 << 20).unwrap();
                 for round in 0..20 {
                     keep(&cache, 3 + round % 3, 1_000);
-                    let found = cache.find(&[3 + round % 3; 32], None);
-                    assert!(found.is_none_or(|entry| entry.code.read().unwrap() == vec![3 + round % 3; 1_000]));
+                    let found = cache.find(&ContentHash([3 + round % 3; 32]), None);
+                    assert!(found.is_none_or(
+                        |cached| cached.code.read().unwrap() == vec![3 + round % 3; 1_000]
+                    ));
                 }
             })
         })

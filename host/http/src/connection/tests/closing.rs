@@ -1,4 +1,4 @@
-//! How connections end: half-close, lingering, draining, abandonment.
+//! The ends of a connection: half-close, lingering, draining, abandonment.
 
 use super::*;
 
@@ -31,12 +31,14 @@ fn the_last_answer_after_a_half_close_says_so() {
     world.run();
     world.answer(&Response::text(200, ""));
     world.run();
-    let closes: Vec<_> = world.answers().iter().map(|answer| answer.field("connection").is_some()).collect();
+    let closes: Vec<_> =
+        world.answers().iter().map(|answer| answer.field("connection").is_some()).collect();
     assert_eq!(closes, [false, true]);
     assert!(world.connection.is_finished());
 }
 
-/// Found by the simulation: nobody came back to it once the output was written, until the idle timeout.
+/// The simulation found this: the half-close was not seen when the output was written, but only at
+/// the idle timeout.
 #[test]
 fn a_half_close_behind_a_full_output_is_seen_when_that_is_written() {
     let limits = HttpLimits { output_bytes_max: 10, ..HttpLimits::default() };
@@ -47,7 +49,7 @@ fn a_half_close_behind_a_full_output_is_seen_when_that_is_written() {
     };
     connection.receive(get("/1").as_bytes(), 0, &limits);
     assert!(matches!(step(&mut connection), Step::Request(_)));
-    connection.respond(&Response::text(200, "longer than that"), DATE, 0, &limits);
+    connection.respond(&Response::text(200, "longer than that"), DATE, 0, &limits).unwrap();
     connection.receive_eof();
     assert!(matches!(step(&mut connection), Step::Idle));
     assert!(!connection.is_finished(), "there is an answer to write");
@@ -135,7 +137,7 @@ fn a_client_that_asked_for_the_close_is_not_lingered_for() {
     let mut world = World::new();
     world.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
     assert!(world.connection.is_finished() && !world.connection.wants_shutdown());
-    // Unless it sends on: the close would be a reset then.
+    // Unless it has sent more: then the close would become a reset.
     let mut world = World::new();
     world.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\nGET");
     assert!(!world.connection.is_finished() && world.connection.wants_shutdown());
@@ -156,7 +158,7 @@ fn draining_closes_idle_connections_after_a_moment() {
     }
 }
 
-/// A restart loses no request: what was under way when the drain began is answered.
+/// A restart loses no request: one that was on its way when the drain began is answered.
 #[test]
 fn draining_answers_a_request_that_was_on_its_way() {
     let mut world = World::new();
@@ -208,7 +210,8 @@ fn an_abandoned_connection_is_finished_and_gives_the_exchange_back() {
     assert_eq!(world.connection.deadline_ms(), None);
 }
 
-/// Found by the simulator: a client that half-closes behind two requests, the second of which is then held.
+/// The simulation found this: a client half-closes behind two requests, and the second is then
+/// held.
 #[test]
 fn answers_before_an_exchange_that_is_given_up_still_go_out() {
     let mut world = World::new();

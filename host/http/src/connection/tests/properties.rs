@@ -1,4 +1,5 @@
-//! Whatever is sent, however it is split: no panic, bounded memory, well-formed answers.
+//! Properties that hold for all input, however it is split: no panic, bounded memory, well-formed
+//! responses.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -6,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::Field;
 
-/// Small limits are easier to break.
+/// Returns small limits, which random input often breaks.
 fn limits() -> HttpLimits {
     HttpLimits {
         head_bytes_max: 400,
@@ -22,7 +23,7 @@ fn limits() -> HttpLimits {
     }
 }
 
-/// Pieces that requests are made of, so that nonsense gets further than its first byte.
+/// The pieces of random input. With these, more of it gets further than its first byte.
 const PIECES: [&str; 36] = [
     "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
     "HEAD /refuse HTTP/1.1\r\nHost: a\r\n\r\n",
@@ -71,7 +72,7 @@ fn some_bytes() -> impl Strategy<Value = Vec<u8>> {
     vec(piece, 0..24).prop_map(|pieces| pieces.concat())
 }
 
-/// What may happen to a connection.
+/// An event in the life of a connection.
 #[derive(Clone, Debug)]
 enum Event {
     Receive(usize),
@@ -107,7 +108,9 @@ impl World {
             }
             Event::ReceiveEof => drop(self.send_eof()),
             Event::Read(count) => drop(self.client_reads(*count)),
-            Event::Answer if self.connection.exchange().is_some() => drop(self.answer(&Response::text(200, "hello"))),
+            Event::Answer if self.connection.exchange().is_some() => {
+                drop(self.answer(&Response::text(200, "hello")))
+            }
             Event::Stream(length, pieces) => self.stream(*length, pieces),
             Event::Wait(ms) => drop(self.wait(*ms)),
             Event::Rest => self.connection.rest(),
@@ -135,7 +138,7 @@ impl World {
         let input = &self.connection.input;
         let output = &self.connection.output;
         assert!(input.len() <= INPUT_KEPT_BYTES_MAX + 300, "{}", input.len());
-        // What a partial request leaves waiting holds no more memory than it needs.
+        // While a partial request waits, it holds little more memory than it needs.
         let spare_bytes = match self.connection.phase {
             Phase::Head(_) | Phase::Body(_) => 4 * input.len() + 64,
             _ => 2 * INPUT_KEPT_BYTES_MAX,
@@ -154,7 +157,7 @@ impl World {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// One split or many: the client can't tell.
+    /// The client sees the same, however its bytes are split.
     #[test]
     fn splits_change_nothing(bytes in some_bytes(), sizes in vec(1..60_usize, 1..40)) {
         let mut whole = World::with(limits());
@@ -172,9 +175,9 @@ proptest! {
         }
         prop_assert_eq!(&split.requests, &whole.requests);
         prop_assert_eq!(&split.bodies, &whole.bodies);
-        prop_assert_eq!(&split.refused, &whole.refused);
+        prop_assert_eq!(&split.rejected, &whole.rejected);
         prop_assert_eq!(split.is_closing(), whole.is_closing());
-        // A 100 is not sent to a client whose body came along, so it depends on the split.
+        // Whether a 100 is sent depends on the split: not if a part of the body came along.
         let mut final_answers = split.answers();
         final_answers.retain(|answer| answer.status != 100);
         let mut expected = whole.answers();
@@ -182,7 +185,7 @@ proptest! {
         prop_assert_eq!(final_answers, expected);
     }
 
-    /// Anything at any time: no panic, and every bound holds.
+    /// Whatever happens at any time, nothing panics and all limits hold.
     #[test]
     fn nothing_breaks_a_connection(bytes in some_bytes(), events in vec(some_event(), 0..60)) {
         let mut world = World::with(limits());
@@ -195,7 +198,7 @@ proptest! {
         }
     }
 
-    /// A connection left alone ends: nobody can hold one by doing nothing.
+    /// A connection that is left alone ends: a client can't hold one by doing nothing.
     #[test]
     fn a_connection_left_alone_ends(bytes in some_bytes(), reads_at_once in any::<bool>()) {
         let mut world = World::with(limits());
@@ -208,7 +211,7 @@ proptest! {
         prop_assert!(world.connection.is_finished());
     }
 
-    /// Whatever a guest answers, its client reads exactly one answer.
+    /// Whatever response a guest makes, its client reads exactly one.
     #[test]
     fn no_response_breaks_the_framing(
         status in any::<u16>(),
@@ -226,7 +229,7 @@ proptest! {
         world.run();
         let answers = world.answers();
         prop_assert_eq!(answers.len(), 1);
-        let fine = crate::encode::check(&response, head_only).is_ok();
+        let fine = crate::check_response(&response, head_only).is_ok();
         prop_assert_eq!(answers[0].status, if fine { response.status } else { 500 });
         if fine && !head_only {
             prop_assert_eq!(&answers[0].body, &response.body);

@@ -1,8 +1,8 @@
-//! Bytes to requests: framing, pipelining, refusals.
+//! The way in: framing, pipelining, rejections.
 
 use super::*;
 
-/// Well-formed conversations: what the client sends, and what the worker sees of it.
+/// Conversations: the bytes that the client sends, and the requests that the worker gets.
 const SAMPLES: [(&str, &[&str]); 10] = [
     ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", &["GET / 0"]),
     ("\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", &["GET / 0"]),
@@ -45,7 +45,7 @@ fn a_conversation_is_the_same_however_its_bytes_are_split() {
         let same = |world: &World, how: &str| {
             assert_eq!(world.requests, whole.requests, "{how}: {bytes:?}");
             assert_eq!(world.bodies, whole.bodies, "{how}: {bytes:?}");
-            assert_eq!(world.refused, whole.refused, "{how}: {bytes:?}");
+            assert_eq!(world.rejected, whole.rejected, "{how}: {bytes:?}");
             assert_eq!(world.answers(), whole.answers(), "{how}: {bytes:?}");
             assert_eq!(world.is_closing(), whole.is_closing(), "{how}: {bytes:?}");
         };
@@ -59,7 +59,7 @@ fn a_conversation_is_the_same_however_its_bytes_are_split() {
             world.send([*byte]);
         }
         same(&world, "byte by byte");
-        // And with a client that reads nothing until the end: all answers in one write.
+        // The client reads nothing until the end, so all responses leave in one write.
         let mut world = World::new();
         world.reads_at_once = false;
         world.send(bytes);
@@ -70,8 +70,9 @@ fn a_conversation_is_the_same_however_its_bytes_are_split() {
 
 #[test]
 fn a_thousand_pipelined_requests_are_answered_in_order() {
-    let bytes: String =
-        (0..1000).map(|n| format!("POST /{n} HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc")).collect();
+    let bytes: String = (0..1000)
+        .map(|n| format!("POST /{n} HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"))
+        .collect();
     let mut world = World::new();
     for read in bytes.as_bytes().chunks(65_536) {
         assert!(world.connection.wants_read());
@@ -94,7 +95,10 @@ fn refused_bytes_are_answered_and_the_connection_closes() {
         ("GET / HTTP/1.1\r\n\r\n", 400),
         ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +1\r\n\r\n", 400),
         ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
-        ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+            400,
+        ),
         ("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
         ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, gzip\r\n\r\n", 400),
         ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", 400),
@@ -110,7 +114,7 @@ fn refused_bytes_are_answered_and_the_connection_closes() {
     ] {
         let mut world = World::new();
         world.send(bytes).send("GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n");
-        assert_eq!(world.refused, [status], "{bytes:?}");
+        assert_eq!(world.rejected, [status], "{bytes:?}");
         assert!(world.requests.is_empty(), "{bytes:?}");
         let answers = world.answers();
         assert_eq!((answers.len(), answers[0].status), (1, status), "{bytes:?}");
@@ -121,8 +125,8 @@ fn refused_bytes_are_answered_and_the_connection_closes() {
 }
 
 #[test]
-fn a_refusal_says_what_is_known() {
-    let refusal = |bytes: &str| {
+fn a_rejection_tells_what_is_known() {
+    let rejection = |bytes: &str| {
         let mut world = World::new();
         let now_ms = world.now_ms;
         world.connection.receive(bytes.as_bytes(), now_ms, &world.limits);
@@ -133,16 +137,16 @@ fn a_refusal_says_what_is_known() {
             step => panic!("{step:?}"),
         }
     };
-    assert_eq!(refusal("GET /a\r\n\r\n"), (400, Some(Reject::RequestLine), None));
+    assert_eq!(rejection("GET /a\r\n\r\n"), (400, Some(Reject::RequestLine), None));
     assert_eq!(
-        refusal("GET /a HTTP/1.0\r\nContent-Length: x\r\n\r\n"),
+        rejection("GET /a HTTP/1.0\r\nContent-Length: x\r\n\r\n"),
         (400, Some(Reject::ContentLength), Some("GET /a".into()))
     );
-    assert_eq!(refusal("GET /refuse HTTP/1.0\r\n\r\n"), (404, None, Some("GET /refuse".into())));
+    assert_eq!(rejection("GET /refuse HTTP/1.0\r\n\r\n"), (404, None, Some("GET /refuse".into())));
 }
 
 #[test]
-fn a_refused_request_with_a_body_closes_the_connection() {
+fn a_rejected_request_with_a_body_closes_the_connection() {
     let mut world = World::new();
     world.send("GET /refuse HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n");
     assert_eq!(world.statuses(), [404]);
@@ -166,9 +170,11 @@ fn a_route_may_ask_for_smaller_bodies_but_not_for_larger() {
 }
 
 #[test]
-fn a_100_is_sent_when_it_is_waited_for() {
+fn a_100_is_sent_if_the_client_waits_for_it() {
     let post = |path, version, framing| {
-        format!("POST {path} HTTP/{version}\r\nHost: a\r\n{framing}\r\nExpect: 100-continue\r\n\r\n")
+        format!(
+            "POST {path} HTTP/{version}\r\nHost: a\r\n{framing}\r\nExpect: 100-continue\r\n\r\n"
+        )
     };
     let length = "Content-Length: 2";
     let mut world = World::new();
@@ -180,11 +186,11 @@ fn a_100_is_sent_when_it_is_waited_for() {
 
     for (bytes, statuses) in [
         (post("/", "1.1", "Transfer-Encoding: chunked"), &[100][..]),
-        // The body is here already, or there is none, or nobody waits.
+        // A part of the body is here already, or there is none, or the client is too old to wait.
         (post("/", "1.1", length) + "a", &[]),
         (post("/", "1.1", "Content-Length: 0"), &[200]),
         (post("/", "1.0", length), &[]),
-        // The request is refused: the client need not send the body.
+        // The request is rejected: the client need not send the body.
         (post("/refuse", "1.1", length), &[404]),
         (post("/", "1.1", "Content-Length: 99999999"), &[413]),
     ] {
@@ -198,7 +204,10 @@ fn a_100_is_sent_when_it_is_waited_for() {
 fn a_body_that_came_with_its_head_is_not_copied_twice() {
     let mut world = World::new();
     world.answers_at_once = false;
-    world.send(format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9000\r\n\r\n{}", "x".repeat(9000)));
+    world.send(format!(
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9000\r\n\r\n{}",
+        "x".repeat(9000)
+    ));
     assert_eq!(world.requests, ["POST / 9000"]);
     assert_eq!(world.bodies[0].capacity(), 9000);
     assert_eq!(world.connection.input.capacity(), 0);

@@ -1,4 +1,4 @@
-//! Whole responses to bytes.
+//! The way out: whole responses.
 
 use super::*;
 
@@ -6,7 +6,7 @@ fn get(path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n")
 }
 
-/// A world whose worker has one request and did not answer.
+/// Returns a world whose worker has one request and did not answer it.
 fn held(bytes: &str) -> World {
     let mut world = World::new();
     world.answers_at_once = false;
@@ -47,7 +47,7 @@ fn head_204_and_304_have_no_body() {
 }
 
 #[test]
-fn a_response_that_breaks_the_rules_never_leaves() {
+fn a_response_that_breaks_a_rule_is_not_sent() {
     for (name, value) in [
         ("x", "a\r\nset-cookie: b"),
         ("x\r\ny", "a"),
@@ -56,10 +56,14 @@ fn a_response_that_breaks_the_rules_never_leaves() {
         ("connection", "close"),
     ] {
         let mut world = held(&get("/"));
-        world.answer(&Response::text(200, "hello").with_field(name, value));
+        let response = Response::text(200, "hello").with_field(name, value);
+        let refused = world.connection.respond(&response, DATE, 0, &world.limits);
+        assert!(refused.is_err(), "{name:?}: {value:?}");
+        assert_eq!(world.connection.output(), b"");
+        world.answer(&response);
         world.run();
         assert_eq!(world.statuses(), [500], "{name:?}: {value:?}");
-        // The next answer is where it belongs.
+        // The next response belongs to the next request.
         world.answers_at_once = true;
         world.send(get("/next"));
         assert_eq!(world.answers()[1].body, b"/next");
@@ -74,7 +78,7 @@ fn answers_to_pipelined_requests_leave_in_one_write() {
     assert_eq!(world.requests.len(), 3);
     let output = world.connection.output().to_vec();
     assert_eq!(parse_answers(&output, &[false; 3]).len(), 3);
-    // Written in part, the rest is still there.
+    // After a write of a part, the rest is still there.
     world.client_reads(100);
     assert_eq!(world.connection.output(), &output[100..]);
     world.client_reads(usize::MAX);
@@ -101,7 +105,8 @@ fn pipelined_bytes_are_bounded_while_an_exchange_is_held() {
 #[test]
 fn a_client_that_does_not_read_its_answers_is_not_answered_for_ever() {
     for one_read_each in [true, false] {
-        let mut world = World::with(HttpLimits { output_bytes_max: 10_000, ..HttpLimits::default() });
+        let mut world =
+            World::with(HttpLimits { output_bytes_max: 10_000, ..HttpLimits::default() });
         world.reads_at_once = false;
         let mut sent = 0;
         while world.connection.wants_read() {

@@ -1,4 +1,4 @@
-//! Answers in pieces.
+//! Responses in pieces.
 
 use super::*;
 use crate::ResponseFault;
@@ -39,7 +39,10 @@ fn a_body_of_unknown_length_is_chunked() {
     world.piece("second").unwrap();
     assert!(world.end().is_some());
     let text = world.read_text();
-    assert!(text.contains("transfer-encoding: chunked\r\n") && !text.contains("content-length"), "{text}");
+    assert!(
+        text.contains("transfer-encoding: chunked\r\n") && !text.contains("content-length"),
+        "{text}"
+    );
     assert!(text.ends_with("\r\n\r\n5\r\nfirst\r\n6\r\nsecond\r\n0\r\n\r\n"), "{text}");
     assert!(!world.is_closing());
     world.answers_at_once = true;
@@ -87,7 +90,7 @@ fn http_1_0_gets_a_body_that_ends_with_the_connection() {
     let text = world.read_text();
     assert!(text.contains("connection: close\r\n") && text.ends_with("\r\n\r\nhello"), "{text}");
     assert!(!text.contains("transfer-encoding") && world.is_closing());
-    // A cut body must not look like a whole one.
+    // An incomplete body must not look like a whole one.
     let mut world = begun();
     assert!(world.connection.abort_response(0, &world.limits).is_some());
     assert!(world.connection.is_finished() && world.connection.output().is_empty());
@@ -106,7 +109,7 @@ fn a_streamed_answer_to_head_sends_no_body() {
 }
 
 #[test]
-fn what_can_not_begin_changes_nothing() {
+fn a_response_that_cannot_begin_changes_nothing() {
     let mut world = held("GET / HTTP/1.1");
     assert_eq!(world.piece("a"), Err(StreamingFault::NoExchange));
     assert!(world.end().is_none());
@@ -138,13 +141,19 @@ fn pieces_tell_how_full_the_output_is() {
     world.begin(&Response::text(200, ""), None).unwrap();
     let head = world.connection.output().len();
     assert_eq!(world.piece(&"x".repeat(100)), Ok(head + 106));
-    // An answer that goes on for ever in small pieces, to a client that is always a little behind.
+    // A long response in small pieces, to a client that is always a little behind.
     for _ in 0..10_000 {
         world.piece(&"x".repeat(100)).unwrap();
         world.client_reads(106);
     }
     assert!(world.connection.output.capacity() < 4096);
-    assert!(world.connection.respond(&Response::text(200, ""), DATE, 0, &world.limits).is_none());
+    assert!(
+        world
+            .connection
+            .respond(&Response::text(200, ""), DATE, 0, &world.limits)
+            .unwrap()
+            .is_none()
+    );
     assert!(world.connection.abandon().is_some());
 }
 

@@ -1,4 +1,4 @@
-//! Slow peers. The clock is passed in, so waiting costs nothing.
+//! Slow clients. The tests bring the time, so that waiting takes none.
 
 use super::*;
 
@@ -6,7 +6,7 @@ const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 const POST: &str = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n";
 
 #[test]
-fn an_idle_connection_is_closed_without_a_word() {
+fn an_idle_connection_is_closed_without_a_response() {
     let mut world = World::new();
     assert_eq!(world.connection.deadline_ms(), Some(60_000));
     world.wait(59_999);
@@ -81,7 +81,7 @@ fn a_body_that_trickles_is_not_read_for_years() {
     }
     assert_eq!(seconds, 31);
     assert_eq!(world.statuses(), [408]);
-    // At the lowest rate allowed it arrives.
+    // At the least rate allowed, the body arrives whole.
     let mut world = World::new();
     world.send(POST);
     for _ in 0..100_000 / 250 {
@@ -111,13 +111,13 @@ fn a_held_exchange_outlives_a_client_that_takes_no_output() {
     world.answers_at_once = false;
     world.send(GET).wait(30_000);
     assert!(world.connection.is_finished());
-    // The worker still learns which exchange was lost.
+    // The worker still gets the exchange that was lost.
     assert!(world.connection.exchange().is_some());
     assert!(world.connection.abandon().is_some());
 }
 
 #[test]
-fn a_held_exchange_has_no_deadline_here() {
+fn a_held_exchange_has_no_deadline_on_its_connection() {
     let mut world = World::new();
     world.answers_at_once = false;
     world.send(GET);
@@ -147,7 +147,8 @@ fn deadlines_at_the_end_of_time_do_not_overflow() {
     assert_eq!(world.send([b'x'; 100_000]).statuses(), [200]);
 }
 
-/// Reading a long head byte by byte does not search it again for each byte: this takes minutes if it does.
+/// A long head that arrives byte by byte is not searched again for each byte. If it were, this test
+/// would take minutes.
 #[test]
 fn a_long_head_byte_by_byte_is_near_linear() {
     let fields = format!("A: {}\r\n", "b".repeat(640)).repeat(99);

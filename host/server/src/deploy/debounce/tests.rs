@@ -14,7 +14,11 @@ fn files(version: u64) -> Vec<GuestFile> {
 /// Returns a snapshot of the folder with this number and these guests, by name and version.
 fn folder(inode: u64, guests: &[(&str, u64)]) -> Snapshot {
     let guests = guests.iter().map(|(name, version)| (name.to_string(), files(*version))).collect();
-    Snapshot { folder: Some(FolderId { inode, device: 1, created_ns: None }), guests, manifest: None }
+    Snapshot {
+        folder: Some(FolderId { inode, device: 1, created_ns: None }),
+        guests,
+        manifest: None,
+    }
 }
 
 fn written(name: &str, version: u64) -> Change {
@@ -45,7 +49,10 @@ fn a_new_file_is_offered_once_when_it_has_been_the_same_for_long_enough() {
     let at = |now_ms| (now_ms, folder(1, &[("a", 1)]));
     assert_eq!(looks(&mut debounce, &[at(1_000), at(1_099)]), []);
     assert_eq!(debounce.next_look_ms(), Some(1_100));
-    assert_eq!(looks(&mut debounce, &[at(1_100), at(1_101), at(9_000)]), [(1_100, written("a", 1))]);
+    assert_eq!(
+        looks(&mut debounce, &[at(1_100), at(1_101), at(9_000)]),
+        [(1_100, written("a", 1))]
+    );
     assert_eq!(debounce.next_look_ms(), None);
 }
 
@@ -55,13 +62,17 @@ fn a_file_that_grows_is_not_offered_for_as_long_as_it_grows() {
     let mut slow: Vec<_> = (1..=100).map(|nth| (nth * 90, folder(1, &[("a", 1 + nth)]))).collect();
     slow.push((9_099, folder(1, &[("a", 101)])));
     assert_eq!(looks(&mut debounce, &slow), []);
-    assert_eq!(looks(&mut debounce, &[(9_100, folder(1, &[("a", 101)]))]), [(9_100, written("a", 101))]);
+    assert_eq!(
+        looks(&mut debounce, &[(9_100, folder(1, &[("a", 101)]))]),
+        [(9_100, written("a", 101))]
+    );
 }
 
 #[test]
 fn what_changes_and_is_as_before_when_it_settles_is_not_offered() {
     let mut debounce = serving_one();
-    let history = [(10, folder(1, &[])), (60, folder(1, &[("a", 2)])), (90, folder(1, &[("a", 1)]))];
+    let history =
+        [(10, folder(1, &[])), (60, folder(1, &[("a", 2)])), (90, folder(1, &[("a", 1)]))];
     assert_eq!(looks(&mut debounce, &history), []);
     assert_eq!(debounce.next_look_ms(), None);
 }
@@ -79,8 +90,9 @@ fn removed_and_then_written_is_a_change_and_removed_for_good_a_removal() {
 #[test]
 fn a_removal_waits_for_other_files_but_not_for_ever() {
     let mut debounce = serving_one();
-    let copying =
-        |range: std::ops::Range<u64>| range.map(|nth| (nth * 50, folder(1, &[("b", nth)]))).collect::<Vec<_>>();
+    let copying = |range: std::ops::Range<u64>| {
+        range.map(|nth| (nth * 50, folder(1, &[("b", nth)]))).collect::<Vec<_>>()
+    };
     assert_eq!(looks(&mut debounce, &copying(1..9)), []);
     assert_eq!(looks(&mut debounce, &copying(9..20)), [(50 + LIMITS.removal_ms_max, removed("a"))]);
 }
@@ -89,7 +101,8 @@ fn a_removal_waits_for_other_files_but_not_for_ever() {
 fn a_folder_that_is_made_again_is_filled_before_anything_is_removed() {
     let mut debounce = Debounce::serving(LIMITS, folder(1, &[("a", 1), ("b", 1), ("c", 1)]), 0);
     // `b` is copied for ten seconds, and `a` only then.
-    let mut history: Vec<_> = (1..=200).map(|nth| (nth * 50, folder(2, &[("b", 1 + nth)]))).collect();
+    let mut history: Vec<_> =
+        (1..=200).map(|nth| (nth * 50, folder(2, &[("b", 1 + nth)]))).collect();
     history.push((10_050, folder(2, &[("a", 2), ("b", 201)])));
     assert_eq!(looks(&mut debounce, &history), []);
     assert_eq!(debounce.next_look_ms(), Some(10_100));
@@ -107,7 +120,10 @@ fn a_folder_that_can_not_be_seen_removes_nothing_and_is_looked_for() {
         assert_eq!(debounce.next_look_ms(), Some(now_ms + LIMITS.poll_ms));
     }
     // It is back, with its old number, and still empty: it is about to be filled.
-    assert_eq!(looks(&mut debounce, &[(6_000, folder(1, &[])), (6_099, folder(1, &[("a", 1)]))]), []);
+    assert_eq!(
+        looks(&mut debounce, &[(6_000, folder(1, &[])), (6_099, folder(1, &[("a", 1)]))]),
+        []
+    );
     assert_eq!(debounce.next_look_ms(), None);
 }
 
@@ -134,7 +150,11 @@ fn a_copy_that_stalls_and_goes_on_is_offered_again_without_a_report() {
     let half = [(10, folder(1, &[("a", 2)])), (110, folder(1, &[("a", 2)]))];
     assert_eq!(looks(&mut debounce, &half).len(), 1);
     assert_eq!(debounce.failed("a"), AfterFailure::Retry);
-    let whole = [(900, folder(1, &[("a", 3)])), (1_000, folder(1, &[("a", 3)])), (5_000, folder(1, &[("a", 3)]))];
+    let whole = [
+        (900, folder(1, &[("a", 3)])),
+        (1_000, folder(1, &[("a", 3)])),
+        (5_000, folder(1, &[("a", 3)])),
+    ];
     assert_eq!(looks(&mut debounce, &whole), [(1_000, written("a", 3))]);
 }
 
@@ -157,7 +177,12 @@ fn the_manifest_settles_as_guests_do() {
         Snapshot { manifest, ..folder(1, &[("a", 1)]) }
     };
     let mut changed = |now_ms, stamp| debounce.observe(with(stamp), now_ms).manifest;
-    assert!(!changed(0, Some(1)) && !changed(99, Some(1)) && changed(100, Some(1)) && !changed(101, Some(1)));
+    assert!(
+        !changed(0, Some(1))
+            && !changed(99, Some(1))
+            && changed(100, Some(1))
+            && !changed(101, Some(1))
+    );
     assert!(!changed(200, None) && changed(300, None));
     assert!(!changed(400, Some(2)) && changed(500, Some(2)));
     assert_eq!(debounce.manifest_failed(), AfterFailure::Retry);
@@ -218,7 +243,10 @@ impl Model {
         let guests: Vec<_> = self.there.iter().map(|(name, version)| (*name, *version)).collect();
         let due = debounce.next_look_ms();
         let changes = debounce.observe(folder(self.inode, &guests), self.now_ms);
-        prop_assert!(changes.guests.is_empty() || due.is_some(), "a look that nobody would have taken");
+        prop_assert!(
+            changes.guests.is_empty() || due.is_some(),
+            "a look that nobody would have taken"
+        );
         for change in changes.guests {
             self.offer(change)?;
         }
@@ -236,7 +264,8 @@ impl Model {
         let same_ms = self.now_ms - self.seen_since_ms[name];
         prop_assert!(same_ms >= LIMITS.quiet_ms, "{name} was the same for {same_ms} ms");
         let still_ms = self.now_ms - self.still_since_ms;
-        let waited = version.is_some() || still_ms >= LIMITS.quiet_ms || same_ms >= LIMITS.removal_ms_max;
+        let waited =
+            version.is_some() || still_ms >= LIMITS.quiet_ms || same_ms >= LIMITS.removal_ms_max;
         prop_assert!(waited, "{name} was removed {still_ms} ms after a change");
         match version {
             Some(version) => self.offered.insert(name, version),
@@ -272,7 +301,10 @@ impl Model {
 fn a_folder_that_comes_back_as_another_one_settles_too() {
     let mut debounce = serving_one();
     debounce.unseen(10);
-    assert_eq!(looks(&mut debounce, &[(20, folder(2, &[])), (120, folder(2, &[]))]), [(120, removed("a"))]);
+    assert_eq!(
+        looks(&mut debounce, &[(20, folder(2, &[])), (120, folder(2, &[]))]),
+        [(120, removed("a"))]
+    );
     assert_eq!(debounce.next_look_ms(), None);
 }
 

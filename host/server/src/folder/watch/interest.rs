@@ -57,7 +57,9 @@ pub(super) struct Names {
 impl Names {
     /// Returns whether a name matters.
     pub(super) fn contains(&self, name: &OsStr) -> bool {
-        self.guests && is_served(name) || self.sources && is_source(name) || self.looked_up.contains(name)
+        self.guests && is_served(name)
+            || self.sources && is_source(name)
+            || self.looked_up.contains(name)
     }
 
     fn add(&mut self, other: Names) {
@@ -78,7 +80,9 @@ pub(super) fn of_guests(path: &Path) -> Interest {
         interest.follow(&manifest_path(path, true));
     }
     let entries = if real.is_dir() { fs::read_dir(&real).ok() } else { None };
-    for entry in entries.into_iter().flatten().flatten().filter(|entry| is_served(&entry.file_name())) {
+    for entry in
+        entries.into_iter().flatten().flatten().filter(|entry| is_served(&entry.file_name()))
+    {
         match entry.file_type() {
             Ok(kind) if kind.is_symlink() => {
                 interest.follow_from(real.clone(), Path::new(&entry.file_name()));
@@ -127,7 +131,10 @@ impl Interest {
                 real.pop();
                 continue;
             }
-            self.add(&real, Names { looked_up: BTreeSet::from([name.clone()]), ..Names::default() });
+            self.add(
+                &real,
+                Names { looked_up: BTreeSet::from([name.clone()]), ..Names::default() },
+            );
             let next = real.join(&name);
             if fs::symlink_metadata(&next).ok()?.is_symlink() {
                 links += 1;
@@ -190,7 +197,8 @@ mod tests {
 
     /// Returns the names that are looked up in a folder.
     fn looked_up(interest: &Interest, folder: &Path) -> Vec<String> {
-        let names = interest.by_path.get(folder).map(|place| &interest.directories[*place].names.looked_up);
+        let names =
+            interest.by_path.get(folder).map(|place| &interest.directories[*place].names.looked_up);
         names.into_iter().flatten().map(|name| name.to_string_lossy().into_owned()).collect()
     }
 
@@ -208,9 +216,15 @@ mod tests {
         assert_eq!(looked_up(&interest, &folder.path().join("v1/guests")), ["a.wasm"]);
         assert_eq!(looked_up(&interest, &folder.path().join("v1/deep")), ["b.wasm"]);
         assert_eq!(looked_up(&interest, Path::new("/")).len(), 1);
-        let guests = &interest.directories[interest.by_path[&folder.path().join("v1/guests")]].names;
-        assert!(guests.contains(OsStr::new("new.wat")) && guests.contains(OsStr::new(manifest::FILE_NAME)));
-        assert!(!guests.contains(OsStr::new(".a.wasm.swp")) && !guests.contains(OsStr::new("4913")));
+        let guests =
+            &interest.directories[interest.by_path[&folder.path().join("v1/guests")]].names;
+        assert!(
+            guests.contains(OsStr::new("new.wat"))
+                && guests.contains(OsStr::new(manifest::FILE_NAME))
+        );
+        assert!(
+            !guests.contains(OsStr::new(".a.wasm.swp")) && !guests.contains(OsStr::new("4913"))
+        );
         assert_eq!(interest, of_guests(&folder.path().join("current/guests")));
     }
 

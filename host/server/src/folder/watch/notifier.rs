@@ -51,9 +51,12 @@ impl Notifier {
     /// Changes from before the call raise no signal: look at the directories again afterwards.
     pub(super) fn watch(&mut self, interest: &Interest) -> Result<(), String> {
         let directories = || interest.directories.iter();
-        let names = directories().map(|directory| (directory.path.clone(), directory.names.clone())).collect();
+        let names = directories()
+            .map(|directory| (directory.path.clone(), directory.names.clone()))
+            .collect();
         *lock(&self.filter.names) = names;
-        let now: HashMap<_, _> = directories().map(|directory| (directory.path.clone(), directory.id)).collect();
+        let now: HashMap<_, _> =
+            directories().map(|directory| (directory.path.clone(), directory.id)).collect();
         // Old watches end before new ones begin: the kernel identifies a directory by its number,
         // and one that was moved may be watched again at its new path.
         self.watched.retain(|path, id| {
@@ -73,7 +76,9 @@ impl Notifier {
                 Ok(()) => self.watched.insert(path.clone(), id),
                 // It was removed just now, which the next look at the directories finds.
                 Err(error) if is_gone(&error) => self.watched.remove(path),
-                Err(error) => return Err(format!("{} can't be watched: {}", path.display(), reason(&error))),
+                Err(error) => {
+                    return Err(format!("{} can't be watched: {}", path.display(), reason(&error)));
+                }
             };
         }
         Ok(())
@@ -144,9 +149,13 @@ mod tests {
         let guests = folder.folder("guests");
         let filter = Filter::default();
         let interest = of_guests(&guests);
-        *filter.names.lock().unwrap() =
-            interest.directories.into_iter().map(|directory| (directory.path, directory.names)).collect();
-        let matters = |kind, path: &PathBuf| filter.matters(&Event::new(kind).add_path(path.clone()));
+        *filter.names.lock().unwrap() = interest
+            .directories
+            .into_iter()
+            .map(|directory| (directory.path, directory.names))
+            .collect();
+        let matters =
+            |kind, path: &PathBuf| filter.matters(&Event::new(kind).add_path(path.clone()));
         let created = EventKind::Create(CreateKind::File);
         let written = EventKind::Modify(ModifyKind::Data(DataChange::Any));
         let opened = EventKind::Access(AccessKind::Open(AccessMode::Any));

@@ -39,7 +39,10 @@ pub(super) fn why_unreported(interest: &Interest) -> Option<String> {
         // The field's type differs between architectures; the number has 32 bits on all of them.
         let number = statfs(&directory.path).ok()?.f_type as u32;
         let name = name(number)?;
-        Some(format!("{} is on a file system that other machines may write to ({name})", directory.path.display()))
+        Some(format!(
+            "{} is on a file system that other machines may write to ({name})",
+            directory.path.display()
+        ))
     })
 }
 

@@ -49,14 +49,20 @@ impl Signal {
         !self.wait_until(Some(time), |_| false).stopped
     }
 
-    fn wait_until(&self, timeout: Option<Duration>, is_over: impl Fn(&State) -> bool) -> MutexGuard<'_, State> {
+    fn wait_until(
+        &self,
+        timeout: Option<Duration>,
+        is_over: impl Fn(&State) -> bool,
+    ) -> MutexGuard<'_, State> {
         let ends = timeout.map(|timeout| Instant::now() + timeout);
         let mut state = lock(&self.state);
         while !state.stopped && !is_over(&state) {
             let left = ends.map(|ends| ends.saturating_duration_since(Instant::now()));
             state = match left {
                 Some(Duration::ZERO) => break,
-                Some(left) => self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0,
+                Some(left) => {
+                    self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
+                }
                 None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
             };
         }

@@ -30,8 +30,10 @@ pub(super) fn interest(folder: &Path, folders_max: usize) -> Interest {
     for (name, tree) in trees(&real, folders_max) {
         // A guest's folder may be a link. Below it, links to folders are not followed.
         if let Some(own) = interest.follow(&real.join(&name)) {
-            let folders = tree.folders.iter().filter_map(|folder| folder.strip_prefix(real.join(&name)).ok());
-            folders.for_each(|folder| interest.add_sources(own.join(folder).components().as_path()));
+            let folders =
+                tree.folders.iter().filter_map(|folder| folder.strip_prefix(real.join(&name)).ok());
+            folders
+                .for_each(|folder| interest.add_sources(own.join(folder).components().as_path()));
         }
     }
     interest
@@ -40,7 +42,10 @@ pub(super) fn interest(folder: &Path, folders_max: usize) -> Interest {
 /// Returns the sub-folders by name; none if the folder can't be read.
 pub(super) fn trees(folder: &Path, folders_max: usize) -> BTreeMap<OsString, Tree> {
     let mut left = folders_max;
-    names(folder).into_iter().map(|name| (name.clone(), tree(folder.join(name), &mut left, &print))).collect()
+    names(folder)
+        .into_iter()
+        .map(|name| (name.clone(), tree(folder.join(name), &mut left, &print)))
+        .collect()
 }
 
 /// Returns the sub-folders' names, in order.
@@ -97,7 +102,8 @@ fn print(file: &Path) -> u64 {
 /// Returns a hash of a file's content. If it can't be read or is too large, returns its fingerprint
 /// instead.
 fn content(file: &Path) -> u64 {
-    let is_small = fs::metadata(file).is_ok_and(|metadata| metadata.is_file() && metadata.len() <= READ_BYTES_MAX);
+    let is_small = fs::metadata(file)
+        .is_ok_and(|metadata| metadata.is_file() && metadata.len() <= READ_BYTES_MAX);
     let Some(bytes) = is_small.then(|| fs::read(file).ok()).flatten() else { return print(file) };
     let mut hasher = DefaultHasher::new();
     (file, bytes).hash(&mut hasher);

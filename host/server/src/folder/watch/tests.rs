@@ -66,7 +66,9 @@ fn files_that_are_made_written_renamed_over_and_removed() {
     watched.tells("written", || fs::write(&file, "22").unwrap());
     watched.ignores("another file", || fs::write(path.join("new"), "333").unwrap());
     watched.tells("renamed over", || fs::rename(path.join("new"), &file).unwrap());
-    watched.tells("touched", || fs::File::open(&file).unwrap().set_modified(std::time::SystemTime::now()).unwrap());
+    watched.tells("touched", || {
+        fs::File::open(&file).unwrap().set_modified(std::time::SystemTime::now()).unwrap()
+    });
     watched.tells("renamed", || fs::rename(&file, path.join("b.wat")).unwrap());
     watched.tells("removed", || fs::remove_file(path.join("b.wat")).unwrap());
     watched.tells("the manifest", || fs::write(path.join("snow.toml"), "").unwrap());
@@ -84,7 +86,9 @@ fn editors_temporary_files_do_not_matter() {
     folder.write("a.wat", "1");
     let watched = watched(path);
     watched.ignores("vim and others before they write", || {
-        for name in ["4913", ".a.wat.swp", "a.wat~", "#a.wat#", "a.wat.tmp", ".#a.wat", "a.wasm.77.partial"] {
+        for name in
+            ["4913", ".a.wat.swp", "a.wat~", "#a.wat#", "a.wat.tmp", ".#a.wat", "a.wasm.77.partial"]
+        {
             fs::write(path.join(name), "x").unwrap();
             fs::remove_file(path.join(name)).unwrap();
         }
@@ -120,8 +124,12 @@ fn a_link_to_a_file_is_followed_and_swapped() {
     folder.link("../build/deep/a.wasm", "guests/a.wasm");
     let watched = watched(&guests);
     watched.tells("the target is written", || fs::write(&target, "22").unwrap());
-    watched.tells("the target is renamed over", || fs::rename(folder.write("new", "333"), &target).unwrap());
-    watched.ignores("beside the target", || fs::write(folder.path().join("build/deep/b.wasm"), "").unwrap());
+    watched.tells("the target is renamed over", || {
+        fs::rename(folder.write("new", "333"), &target).unwrap()
+    });
+    watched.ignores("beside the target", || {
+        fs::write(folder.path().join("build/deep/b.wasm"), "").unwrap()
+    });
     watched.tells("a folder before the target is gone", || {
         fs::rename(folder.path().join("build"), folder.path().join("built")).unwrap();
     });
@@ -130,8 +138,12 @@ fn a_link_to_a_file_is_followed_and_swapped() {
         symlink("../built/deep/b.wasm", folder.path().join("link")).unwrap();
         fs::rename(folder.path().join("link"), guests.join("a.wasm")).unwrap();
     });
-    watched.tells("the new target is written", || fs::write(folder.path().join("built/deep/b.wasm"), "1").unwrap());
-    watched.ignores("the old target is written", || fs::write(folder.path().join("built/deep/a.wasm"), "1").unwrap());
+    watched.tells("the new target is written", || {
+        fs::write(folder.path().join("built/deep/b.wasm"), "1").unwrap()
+    });
+    watched.ignores("the old target is written", || {
+        fs::write(folder.path().join("built/deep/a.wasm"), "1").unwrap()
+    });
 }
 
 #[test]
@@ -166,7 +178,9 @@ fn the_folder_is_removed_and_made_again() {
             folder.folder("site/guests");
             folder.write("site/guests/b.wasm", "1");
         });
-        watched.tells("written after all that", || drop(folder.write("site/guests/b.wasm", &nth.to_string())));
+        watched.tells("written after all that", || {
+            drop(folder.write("site/guests/b.wasm", &nth.to_string()))
+        });
     }
 }
 
@@ -181,7 +195,8 @@ fn a_parent_is_renamed_and_another_takes_its_place() {
     watched.tells("renamed", || rename("site", "away"));
     watched.tells("another one", || rename("other", "site"));
     watched.tells("written in it", || drop(folder.write("site/deep/guests/b.wasm", "")));
-    watched.ignores("written in what is away", || drop(folder.write("away/deep/guests/b.wasm", "")));
+    watched
+        .ignores("written in what is away", || drop(folder.write("away/deep/guests/b.wasm", "")));
     watched.tells("exchanged at once", || {
         rename("site", "third");
         rename("away", "site");
@@ -255,7 +270,9 @@ fn after_any_confusion_the_end_is_told() {
     let current = folder.link("v1", "current");
     let guests = current.join("guests");
     let watched = watched(&guests);
-    let rename = |from: &str, to: &str| fs::rename(folder.path().join(from), folder.path().join(to)).unwrap();
+    let rename = |from: &str, to: &str| {
+        fs::rename(folder.path().join(from), folder.path().join(to)).unwrap()
+    };
     for round in 0..40 {
         for nth in 0..10 {
             folder.link(if (round + nth) % 2 == 0 { "v1" } else { "v2" }, "current");
@@ -277,7 +294,8 @@ fn after_any_confusion_the_end_is_told() {
 fn a_polled_folder_is_looked_at_each_time() {
     let folder = Folder::new();
     let (tell, told) = channel();
-    let guests = Guests { folder: folder.path().to_owned(), changed: move || tell.send(()).unwrap() };
+    let guests =
+        Guests { folder: folder.path().to_owned(), changed: move || tell.send(()).unwrap() };
     let watch = Watch::begin(Box::new(guests), 5, Some("it was asked for".into())).unwrap();
     assert!(matches!(watch.mode(), WatchMode::Polled { every_ms: 5, .. }));
     for _ in 0..3 {
@@ -285,7 +303,11 @@ fn a_polled_folder_is_looked_at_each_time() {
     }
     drop(watch);
     while told.try_recv().is_ok() {}
-    assert_eq!(told.recv_timeout(PATIENCE), Err(RecvTimeoutError::Disconnected), "its thread has ended");
+    assert_eq!(
+        told.recv_timeout(PATIENCE),
+        Err(RecvTimeoutError::Disconnected),
+        "its thread has ended"
+    );
 }
 
 #[test]
@@ -316,7 +338,12 @@ fn sources_tell_which_guest_has_changed() {
         change();
         let mut names = BTreeSet::new();
         while !expected.iter().all(|name| names.contains(&OsString::from(name))) {
-            names.extend(watched.told.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("not told: {what}: {names:?}")));
+            names.extend(
+                watched
+                    .told
+                    .recv_timeout(PATIENCE)
+                    .unwrap_or_else(|_| panic!("not told: {what}: {names:?}")),
+            );
         }
         names.extend(std::iter::from_fn(|| watched.told.recv_timeout(LONG_QUIET).ok()).flatten());
         assert_eq!(names, expected.iter().map(OsString::from).collect(), "{what}");
@@ -331,7 +358,9 @@ fn sources_tell_which_guest_has_changed() {
         folder.folder("guests/plain/new/deep");
         folder.write("guests/plain/new/deep/a.rs", "1");
     });
-    tells("written in it later", &["plain"], &|| drop(folder.write("guests/plain/new/deep/a.rs", "22")));
+    tells("written in it later", &["plain"], &|| {
+        drop(folder.write("guests/plain/new/deep/a.rs", "22"))
+    });
     ignores("what tools make", &|| {
         folder.write("hello/target/release/a.wasm", "1");
         folder.write("other/node_modules/a.js", "1");

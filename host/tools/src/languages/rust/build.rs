@@ -17,7 +17,11 @@ use crate::process::{RunError, Runner, command_in};
 const TARGET: &str = "wasm32-unknown-unknown";
 
 /// Builds the packages in these folders.
-pub(super) fn build(folders: &[PathBuf], runner: &Runner<'_>, out: &mut dyn Write) -> Vec<FolderBuild> {
+pub(super) fn build(
+    folders: &[PathBuf],
+    runner: &Runner<'_>,
+    out: &mut dyn Write,
+) -> Vec<FolderBuild> {
     let (workspaces, mut built) = workspaces(folders, runner);
     for workspace in workspaces {
         built.append(&mut workspace.build(runner, out));
@@ -43,12 +47,15 @@ struct Package {
 /// read.
 fn workspaces(folders: &[PathBuf], runner: &Runner<'_>) -> (Vec<Workspace>, Vec<FolderBuild>) {
     let (mut unknown, mut finished) = (BTreeMap::new(), Vec::new());
-    let mut finish = |folder, result| finished.push(FolderBuild { folder, result, took: Duration::ZERO });
+    let mut finish =
+        |folder, result| finished.push(FolderBuild { folder, result, took: Duration::ZERO });
     // The key is the manifest's real path, as cargo reports it; the folder's own path may have a
     // link in it.
     for folder in folders {
         let manifest = folder.join("Cargo.toml");
-        match fs::canonicalize(&manifest).with_context(|| format!("can't find {}", manifest.display())) {
+        match fs::canonicalize(&manifest)
+            .with_context(|| format!("can't find {}", manifest.display()))
+        {
             Ok(real) => drop(unknown.insert(real, folder.clone())),
             Err(error) => finish(folder.clone(), Err(error)),
         }
@@ -56,19 +63,22 @@ fn workspaces(folders: &[PathBuf], runner: &Runner<'_>) -> (Vec<Workspace>, Vec<
     let mut workspaces: BTreeMap<PathBuf, Vec<Package>> = BTreeMap::new();
     while let Some((manifest, folder)) = unknown.first_key_value() {
         let (manifest, folder) = (manifest.clone(), folder.clone());
-        let (root, packages) = match metadata(&folder, runner).and_then(|metadata| packages(&metadata)) {
-            Ok(workspace) => workspace,
-            Err(error) => {
-                unknown.remove(&manifest);
-                finish(folder, Err(error));
-                continue;
-            }
-        };
+        let (root, packages) =
+            match metadata(&folder, runner).and_then(|metadata| packages(&metadata)) {
+                Ok(workspace) => workspace,
+                Err(error) => {
+                    unknown.remove(&manifest);
+                    finish(folder, Err(error));
+                    continue;
+                }
+            };
         // Cargo's answer has all packages of the workspace, so one question settles all their
         // folders, and the next unknown folder belongs to another workspace.
         for (manifest, id) in packages {
             match (unknown.remove(&manifest), id) {
-                (Some(folder), Some(id)) => workspaces.entry(root.clone()).or_default().push(Package { id, folder }),
+                (Some(folder), Some(id)) => {
+                    workspaces.entry(root.clone()).or_default().push(Package { id, folder })
+                }
                 (Some(folder), None) => finish(folder, Ok(None)),
                 (None, _) => {}
             }
@@ -101,7 +111,11 @@ fn metadata(folder: &Path, runner: &Runner<'_>) -> Result<Value> {
     let mut cargo = command_in(folder, "cargo");
     cargo.args(["metadata", "--no-deps", "--format-version", "1"]);
     let (status, output) = runner.run_output(&mut cargo).map_err(toolchain_error)?;
-    ensure!(status.success(), "cargo can't use {} (its message is above)", folder.join("Cargo.toml").display());
+    ensure!(
+        status.success(),
+        "cargo can't use {} (its message is above)",
+        folder.join("Cargo.toml").display()
+    );
     serde_json::from_slice(&output).context("cargo's metadata is not JSON")
 }
 
@@ -120,7 +134,10 @@ fn ensure_target(folder: &Path, runner: &Runner<'_>, out: &mut dyn Write) -> Res
     match runner.run_lines(command_in(folder, "rustup").args(["target", "add", TARGET]), |_| {}) {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => {
-            bail!("`rustup target add {TARGET}` in {} failed ({status}; its message is above)", folder.display())
+            bail!(
+                "`rustup target add {TARGET}` in {} failed ({status}; its message is above)",
+                folder.display()
+            )
         }
         Err(RunError::NotStarted(error)) if error.kind() == ErrorKind::NotFound => bail!(
             "this Rust toolchain can't build for {TARGET}, and rustup, which could add it, was not found: install \
@@ -137,21 +154,34 @@ impl Workspace {
         let result = |folder: &Path| match &built {
             Ok((status, files)) => match files.get(folder) {
                 Some(file) => Ok(Some(Artifact { file: file.clone(), _scratch: None })),
-                None if status.success() => Err(anyhow!("cargo built {}, but made no .wasm file", folder.display())),
+                None if status.success() => {
+                    Err(anyhow!("cargo built {}, but made no .wasm file", folder.display()))
+                }
                 None => Err(anyhow!("cargo failed ({status}; its messages are above)")),
             },
             Err(error) => Err(anyhow!("{error:#}")),
         };
-        let folder_build =
-            |guest: &Package| FolderBuild { folder: guest.folder.clone(), result: result(&guest.folder), took };
+        let folder_build = |guest: &Package| FolderBuild {
+            folder: guest.folder.clone(),
+            result: result(&guest.folder),
+            took,
+        };
         self.guests.iter().map(folder_build).collect()
     }
 
     /// Runs `cargo build`, and returns the files that it made, by the guests' folders. A guest that
     /// does not compile has no file; the others have theirs.
-    fn run_cargo(&self, runner: &Runner<'_>, out: &mut dyn Write) -> Result<(ExitStatus, BTreeMap<PathBuf, PathBuf>)> {
+    fn run_cargo(
+        &self,
+        runner: &Runner<'_>,
+        out: &mut dyn Write,
+    ) -> Result<(ExitStatus, BTreeMap<PathBuf, PathBuf>)> {
         ensure_target(&self.root, runner, out)?;
-        let names = self.guests.iter().filter_map(|guest| guest.folder.file_name()).map(|name| name.to_string_lossy());
+        let names = self
+            .guests
+            .iter()
+            .filter_map(|guest| guest.folder.file_name())
+            .map(|name| name.to_string_lossy());
         announce(out, &format!("building {} ...", names.collect::<Vec<_>>().join(", ")));
         let mut cargo = command_in(&self.root, "cargo");
         // Cargo writes JSON for us to standard output, and messages for people to standard error.
@@ -197,7 +227,8 @@ fn text(value: &Value) -> Result<&str> {
 
 /// Describes why cargo or rustc did not run, and how to get them if they are not installed.
 fn toolchain_error(error: RunError) -> anyhow::Error {
-    let is_missing = matches!(&error, RunError::NotStarted(error) if error.kind() == ErrorKind::NotFound);
+    let is_missing =
+        matches!(&error, RunError::NotStarted(error) if error.kind() == ErrorKind::NotFound);
     anyhow::Error::new(error).context(match is_missing {
         true => {
             "guests in Rust are built with cargo and rustc, which were not found: install Rust from \
@@ -215,7 +246,10 @@ mod tests {
     fn only_a_guests_cdylib_is_an_artifact() {
         let workspace = Workspace {
             root: "/guests".into(),
-            guests: vec![Package { id: "path+file:///guests/snow#0.1.0".into(), folder: "/guests/snow".into() }],
+            guests: vec![Package {
+                id: "path+file:///guests/snow#0.1.0".into(),
+                folder: "/guests/snow".into(),
+            }],
         };
         let message = |id: &str, kind: &str, file: &str| {
             serde_json::json!({

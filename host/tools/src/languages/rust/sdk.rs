@@ -52,9 +52,14 @@ const SOURCE: &[(&str, &str)] = embedded![
 /// program or because it was edited, other guests are built with it and it is left alone. This
 /// program's SDK then goes into a second folder, with a hash of the content in its name.
 pub(super) fn unpack(guests: &Path, out: &mut dyn Write) -> anyhow::Result<String> {
-    let files = Files(SOURCE.iter().map(|(path, text)| (Cow::Borrowed(*path), Cow::Borrowed(*text))).collect());
+    let files = Files(
+        SOURCE.iter().map(|(path, text)| (Cow::Borrowed(*path), Cow::Borrowed(*text))).collect(),
+    );
     let version = env!("CARGO_PKG_VERSION");
-    let names = [format!("{FOLDER}/sdk-{version}"), format!("{FOLDER}/sdk-{version}-{:016x}", hash(SOURCE))];
+    let names = [
+        format!("{FOLDER}/sdk-{version}"),
+        format!("{FOLDER}/sdk-{version}-{:016x}", hash(SOURCE)),
+    ];
     let package = |name: &str| format!("{name}/guest-sdk");
     for name in &names {
         let folder = guests.join(name);
@@ -63,9 +68,14 @@ pub(super) fn unpack(guests: &Path, out: &mut dyn Write) -> anyhow::Result<Strin
         }
         if !folder.exists() {
             let parent = guests.join(FOLDER);
-            fs::create_dir_all(&parent).with_context(|| format!("can't make the folder {}", parent.display()))?;
+            fs::create_dir_all(&parent)
+                .with_context(|| format!("can't make the folder {}", parent.display()))?;
             files.write_new(&folder)?;
-            writeln!(out, "unpacked the SDK into {}: keep it with your guests' source", folder.display())?;
+            writeln!(
+                out,
+                "unpacked the SDK into {}: keep it with your guests' source",
+                folder.display()
+            )?;
             return Ok(package(name));
         }
     }
@@ -79,8 +89,12 @@ pub(super) fn unpack(guests: &Path, out: &mut dyn Write) -> anyhow::Result<Strin
 /// Returns the FNV-1a hash of the files, which tells builds apart. Contents are compared before a
 /// folder is used, so a collision does no harm.
 fn hash(files: &[(&str, &str)]) -> u64 {
-    let bytes = files.iter().flat_map(|(path, text)| path.bytes().chain([0]).chain(text.bytes()).chain([0]));
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    let bytes = files
+        .iter()
+        .flat_map(|(path, text)| path.bytes().chain([0]).chain(text.bytes()).chain([0]));
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
 #[cfg(test)]
@@ -94,7 +108,8 @@ mod tests {
     fn every_file_of_the_sdk_is_embedded() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
         let mut found: Vec<String> = Vec::new();
-        let mut folders = ["guest-sdk/src", "guest-sdk/macros/src", "wit"].map(PathBuf::from).to_vec();
+        let mut folders =
+            ["guest-sdk/src", "guest-sdk/macros/src", "wit"].map(PathBuf::from).to_vec();
         while let Some(folder) = folders.pop() {
             for entry in fs::read_dir(root.join(&folder)).unwrap() {
                 let entry = entry.unwrap();
@@ -105,8 +120,13 @@ mod tests {
                 }
             }
         }
-        let others =
-            ["guest-sdk/Cargo.toml", "guest-sdk/macros/Cargo.toml", "LICENSE", "LICENSE-APACHE", "LICENSE-MIT"];
+        let others = [
+            "guest-sdk/Cargo.toml",
+            "guest-sdk/macros/Cargo.toml",
+            "LICENSE",
+            "LICENSE-APACHE",
+            "LICENSE-MIT",
+        ];
         found.extend(others.map(str::to_owned));
         found.sort();
         let mut embedded: Vec<&str> = SOURCE.iter().map(|(path, _)| *path).collect();
@@ -114,7 +134,10 @@ mod tests {
         assert_eq!(embedded, found);
         let manifest = fs::read_to_string(root.join("guest-sdk/Cargo.toml")).unwrap();
         let version = format!("\nversion = \"{}\"\n", env!("CARGO_PKG_VERSION"));
-        assert!(manifest.contains(&version), "the SDK's folder is named after the program's version");
+        assert!(
+            manifest.contains(&version),
+            "the SDK's folder is named after the program's version"
+        );
     }
 
     #[test]
@@ -128,8 +151,14 @@ mod tests {
         };
         let (first, said) = unpacked();
         let first = first.unwrap();
-        assert!(said.contains("unpacked") && guests.join(&first).join("Cargo.toml").is_file(), "{said}");
-        assert!(guests.join(&first).join("../wit/snow.wit").is_file(), "the bindings look for it there");
+        assert!(
+            said.contains("unpacked") && guests.join(&first).join("Cargo.toml").is_file(),
+            "{said}"
+        );
+        assert!(
+            guests.join(&first).join("../wit/snow.wit").is_file(),
+            "the bindings look for it there"
+        );
         assert_eq!(unpacked(), (Ok(first.clone()), String::new()), "it was unpacked before");
 
         let edited = guests.join(&first).join("src/lib.rs");

@@ -49,8 +49,11 @@ impl Workspace {
 /// Returns whether the workspace has the SDK, and the new text if the guest is not a member yet.
 /// Returns `None` if the file has no workspace, or one that excludes the guest.
 fn parse(text: &str, name: &str) -> anyhow::Result<Option<(bool, Option<String>)>> {
-    let root = DeTable::parse(text).map_err(|error| anyhow::anyhow!("{}", error.to_string().trim_end()))?;
-    let Some(workspace) = root.get_ref().get("workspace").map(Spanned::get_ref) else { return Ok(None) };
+    let root = DeTable::parse(text)
+        .map_err(|error| anyhow::anyhow!("{}", error.to_string().trim_end()))?;
+    let Some(workspace) = root.get_ref().get("workspace").map(Spanned::get_ref) else {
+        return Ok(None);
+    };
     let strings = |name: &str| workspace.get(name).and_then(|value| value.get_ref().as_array());
     let names_it = |entry: &Spanned<DeValue<'_>>| {
         let entry = entry.get_ref().as_str().unwrap_or_default();
@@ -59,7 +62,9 @@ fn parse(text: &str, name: &str) -> anyhow::Result<Option<(bool, Option<String>)
     if strings("exclude").is_some_and(|excluded| excluded.iter().any(names_it)) {
         return Ok(None);
     }
-    let has_sdk = workspace.get("dependencies").is_some_and(|value| value.get_ref().get("snow-guest").is_some());
+    let has_sdk = workspace
+        .get("dependencies")
+        .is_some_and(|value| value.get_ref().get("snow-guest").is_some());
     let is_sdk = |entry: &Spanned<DeValue<'_>>| entry.get_ref().as_str() == Some(sdk::FOLDER);
     // Cargo makes a member's path dependencies below the root members too, and the SDK is another
     // workspace.
@@ -85,7 +90,9 @@ fn parse(text: &str, name: &str) -> anyhow::Result<Option<(bool, Option<String>)
 fn with_member(text: &str, list: Range<usize>, members: &[Range<usize>], name: &str) -> String {
     let (at, comma) = match members {
         [] => (list.start + 1, String::new()),
-        [only] => (only.end, format!(",{}", space(&text[list.start + 1..only.start]).unwrap_or(" "))),
+        [only] => {
+            (only.end, format!(",{}", space(&text[list.start + 1..only.start]).unwrap_or(" ")))
+        }
         [.., before, last] => (last.end, {
             let between = text[before.end..last.start].trim_start_matches(',');
             format!(",{}", space(between).unwrap_or(" "))
@@ -109,14 +116,23 @@ mod tests {
     fn a_new_member_is_written_as_the_others_are() {
         for (before, after) in [
             ("[workspace]\nmembers = []\n", "[workspace]\nmembers = [\"shop\"]\n"),
-            ("[workspace]\nmembers = [\"a\"] # b\n", "[workspace]\nmembers = [\"a\", \"shop\"] # b\n"),
-            ("[workspace]\nmembers = [\"a\", \"b\"]\n", "[workspace]\nmembers = [\"a\", \"b\", \"shop\"]\n"),
+            (
+                "[workspace]\nmembers = [\"a\"] # b\n",
+                "[workspace]\nmembers = [\"a\", \"shop\"] # b\n",
+            ),
+            (
+                "[workspace]\nmembers = [\"a\", \"b\"]\n",
+                "[workspace]\nmembers = [\"a\", \"b\", \"shop\"]\n",
+            ),
             ("workspace.members = ['a','b']", "workspace.members = ['a','b', \"shop\"]"),
             (
                 "[workspace]\nmembers = [\n    \"a\",\n    \"b\", # last\n]\n",
                 "[workspace]\nmembers = [\n    \"a\",\n    \"b\",\n    \"shop\", # last\n]\n",
             ),
-            ("[workspace]\nmembers = [\n  \"a\",\n]\n", "[workspace]\nmembers = [\n  \"a\",\n  \"shop\",\n]\n"),
+            (
+                "[workspace]\nmembers = [\n  \"a\",\n]\n",
+                "[workspace]\nmembers = [\n  \"a\",\n  \"shop\",\n]\n",
+            ),
         ] {
             let [before, after] = [before, after].map(|text| format!("{text}{SDK}"));
             assert_eq!(parse(&before, "shop").unwrap(), Some((true, Some(after.clone()))));
@@ -143,7 +159,10 @@ mod tests {
     #[test]
     fn a_folder_without_a_workspace_and_an_excluded_guest_are_left_alone() {
         assert_eq!(parse("[package]\nname = \"a\"\n", "shop").unwrap(), None);
-        assert_eq!(parse("[workspace]\nmembers = [\"*\"]\nexclude = [\"shop\"]\n", "shop").unwrap(), None);
+        assert_eq!(
+            parse("[workspace]\nmembers = [\"*\"]\nexclude = [\"shop\"]\n", "shop").unwrap(),
+            None
+        );
         let error = parse(&format!("[workspace]\n{SDK}"), "shop").unwrap_err().to_string();
         assert!(error.contains("add `members = []`"), "{error}");
         assert!(parse("[workspace\n", "shop").is_err());

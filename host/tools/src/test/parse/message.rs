@@ -18,15 +18,24 @@ const WITHIN_MS_MAX: u64 = 600_000;
 /// The time that an answer has by default.
 const WITHIN_DEFAULT: Duration = Duration::from_millis(5_000);
 
-const EXPECT_KEYS: &[&str] = &["status", "headers", "body", "body_file", "body_contains", "body_matches", "within_ms"];
+const EXPECT_KEYS: &[&str] =
+    &["status", "headers", "body", "body_file", "body_contains", "body_matches", "within_ms"];
 
 impl Values<'_> {
-    pub fn request(&mut self, what: &str, value: &Value<'_>, table: &DeTable<'_>) -> Option<Request> {
+    pub fn request(
+        &mut self,
+        what: &str,
+        value: &Value<'_>,
+        table: &DeTable<'_>,
+    ) -> Option<Request> {
         let mut method = "GET".to_owned();
         if let Some(value) = get(table, "method") {
             method = self.string("method", value)?;
             if !headers::is_token(method.as_bytes()) {
-                self.problem(value.span(), format!("{method:?} is not a method: use a word such as \"POST\""));
+                self.problem(
+                    value.span(),
+                    format!("{method:?} is not a method: use a word such as \"POST\""),
+                );
             }
         }
         let headers = self.headers(table);
@@ -52,17 +61,31 @@ impl Values<'_> {
     /// Reads the fields of a request or a response. A list stands for several fields of one name.
     pub fn headers(&mut self, table: &DeTable<'_>) -> Vec<(String, String)> {
         let mut fields = Vec::new();
-        let Some(table) = get(table, "headers").and_then(|value| self.headers_table(value)) else { return fields };
+        let Some(table) = get(table, "headers").and_then(|value| self.headers_table(value)) else {
+            return fields;
+        };
         for (key, value) in table {
             let name = self.field_name(key);
-            if ["content-length", "transfer-encoding"].iter().any(|own| name.eq_ignore_ascii_case(own)) {
-                self.problem(key.span(), format!("a case can't set `{name}`: it follows from the body"));
+            if ["content-length", "transfer-encoding"]
+                .iter()
+                .any(|own| name.eq_ignore_ascii_case(own))
+            {
+                self.problem(
+                    key.span(),
+                    format!("a case can't set `{name}`: it follows from the body"),
+                );
             }
-            let values = value.get_ref().as_array().map_or_else(|| vec![value], |list| list.iter().collect());
+            let values = value
+                .get_ref()
+                .as_array()
+                .map_or_else(|| vec![value], |list| list.iter().collect());
             for value in values {
                 let Some(text) = self.string(&name, value) else { continue };
                 if !headers::is_field_value(text.as_bytes()) {
-                    self.problem(value.span(), format!("the value of `{name}` has a control character"));
+                    self.problem(
+                        value.span(),
+                        format!("the value of `{name}` has a control character"),
+                    );
                 }
                 fields.push((name.clone(), text));
             }
@@ -74,7 +97,10 @@ impl Values<'_> {
     pub fn body(&mut self, table: &DeTable<'_>) -> Option<Vec<u8>> {
         let (body, file) = (get(table, "body"), get(table, "body_file"));
         if let (Some(_), Some(file)) = (body, file) {
-            self.problem(file.span(), "there are `body` and `body_file`, but only one of them is allowed".to_owned());
+            self.problem(
+                file.span(),
+                "there are `body` and `body_file`, but only one of them is allowed".to_owned(),
+            );
         }
         if let Some(value) = body {
             return self.string("body", value).map(String::into_bytes);
@@ -82,9 +108,9 @@ impl Values<'_> {
         let (value, name) = (file?, self.string("body_file", file?)?);
         let path = self.folder.join(name);
         let read = fs::metadata(&path).and_then(|found| match found.len() {
-            bytes if bytes > BODY_FILE_BYTES_MAX => {
-                Err(std::io::Error::other(format!("it has {bytes} bytes; at most {BODY_FILE_BYTES_MAX} are allowed")))
-            }
+            bytes if bytes > BODY_FILE_BYTES_MAX => Err(std::io::Error::other(format!(
+                "it has {bytes} bytes; at most {BODY_FILE_BYTES_MAX} are allowed"
+            ))),
             _ => fs::read(&path),
         });
         let message = |error| format!("can't read {}: {error}", path.display());
@@ -93,15 +119,21 @@ impl Values<'_> {
 
     /// Reads `expect` of an answer. Without it, any answer with status 200 will do.
     pub fn expect(&mut self, value: Option<&Value<'_>>) -> Option<Expect> {
-        let mut expect = Expect { status: 200, headers: Vec::new(), body: Vec::new(), within: WITHIN_DEFAULT };
+        let mut expect =
+            Expect { status: 200, headers: Vec::new(), body: Vec::new(), within: WITHIN_DEFAULT };
         let Some(value) = value else { return Some(expect) };
-        let table = self.table("expect", "a table, such as { status = 200, body = \"hello\" }", value)?;
+        let table =
+            self.table("expect", "a table, such as { status = 200, body = \"hello\" }", value)?;
         self.check_keys("`expect` of an answer", table, &[EXPECT_KEYS]);
         if let Some(status) = get(table, "status") {
             expect.status = self.reader.integer("status", status, 200..=599)? as u16;
         }
         if let Some(within) = get(table, "within_ms") {
-            expect.within = Duration::from_millis(self.reader.integer("within_ms", within, 1..=WITHIN_MS_MAX)?);
+            expect.within = Duration::from_millis(self.reader.integer(
+                "within_ms",
+                within,
+                1..=WITHIN_MS_MAX,
+            )?);
         }
         if let Some(table) = get(table, "headers").and_then(|value| self.headers_table(value)) {
             for (key, value) in table {
@@ -111,7 +143,8 @@ impl Values<'_> {
             }
         }
         expect.body.extend(self.body(table).map(Matcher::Equals));
-        let contains = get(table, "body_contains").and_then(|value| self.string("body_contains", value));
+        let contains =
+            get(table, "body_contains").and_then(|value| self.string("body_contains", value));
         expect.body.extend(contains.map(|text| Matcher::Contains(text.into_bytes())));
         let regex = get(table, "body_matches").and_then(|value| self.regex("body_matches", value));
         expect.body.extend(regex.map(Matcher::Matches));
@@ -121,7 +154,9 @@ impl Values<'_> {
     fn field_matcher(&mut self, name: &str, value: &Value<'_>) -> Option<Matcher> {
         let Some(table) = value.get_ref().as_table() else {
             let wanted = "a string or { matches = \"a regular expression\" }";
-            return self.string_as(name, wanted, value).map(|text| Matcher::Equals(text.into_bytes()));
+            return self
+                .string_as(name, wanted, value)
+                .map(|text| Matcher::Equals(text.into_bytes()));
         };
         self.check_keys(&format!("`{name}`"), table, &[&["matches"]]);
         let pattern = get(table, "matches").and_then(|value| self.regex("matches", value));

@@ -15,9 +15,11 @@ impl Values<'_> {
         let wanted = "a table, such as { key = \"orders/1\", value = \"text\" }";
         let table = self.table("settle", wanted, value)?;
         self.check_keys("`settle`", table, &[SETTLE_KEYS]);
-        let all = get(table, "all").and_then(|value| self.reader.boolean("all", value)).unwrap_or(false);
+        let all =
+            get(table, "all").and_then(|value| self.reader.boolean("all", value)).unwrap_or(false);
         let settlement = self.settlement(value, table);
-        let expect = expect.map_or(Some(ExpectedWaiters::AtLeastOne), |value| self.expected_waiters(value, all));
+        let expect = expect
+            .map_or(Some(ExpectedWaiters::AtLeastOne), |value| self.expected_waiters(value, all));
         let Some(key) = get(table, "key") else {
             self.problem(value.span(), "`settle` has a `key`".to_owned());
             return None;
@@ -28,22 +30,32 @@ impl Values<'_> {
 
     fn settlement(&mut self, place: &Value<'_>, table: &DeTable<'_>) -> Option<Settlement> {
         match (get(table, "value"), get(table, "failed"), get(table, "response")) {
-            (Some(value), None, None) => Some(Settlement::Value(self.string("value", value)?.into_bytes())),
+            (Some(value), None, None) => {
+                Some(Settlement::Value(self.string("value", value)?.into_bytes()))
+            }
             (None, Some(failed), None) => {
-                let table = self.table("failed", "a table, { code = \"…\", message = \"…\" }", failed)?;
+                let table =
+                    self.table("failed", "a table, { code = \"…\", message = \"…\" }", failed)?;
                 self.check_keys("`failed`", table, &[&["code", "message"]]);
-                let mut text =
-                    |name: &str| get(table, name).map_or(Some(String::new()), |value| self.string(name, value));
+                let mut text = |name: &str| {
+                    get(table, name).map_or(Some(String::new()), |value| self.string(name, value))
+                };
                 let (code, message) = (text("code")?, text("message")?);
                 Some(Settlement::Failed { code, message })
             }
             (None, None, Some(response)) => {
                 let wanted = "a table, { status = 200, headers = { … }, body = \"…\" }";
                 let table = self.table("response", wanted, response)?;
-                self.check_keys("`response`", table, &[&["status", "headers", "body", "body_file"]]);
+                self.check_keys(
+                    "`response`",
+                    table,
+                    &[&["status", "headers", "body", "body_file"]],
+                );
                 let status = get(table, "status");
-                let status = status.map_or(Some(200), |value| self.reader.integer("status", value, 200..=599));
-                let field = |(name, value): (String, String)| Field { name, value: value.into_bytes() };
+                let status = status
+                    .map_or(Some(200), |value| self.reader.integer("status", value, 200..=599));
+                let field =
+                    |(name, value): (String, String)| Field { name, value: value.into_bytes() };
                 let headers = self.headers(table).into_iter().map(field).collect();
                 let body = self.body(table).unwrap_or_default();
                 Some(Settlement::Response(Response { status: status? as u16, headers, body }))

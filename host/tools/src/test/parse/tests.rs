@@ -20,7 +20,8 @@ fn good(text: &str) -> CaseFile {
 /// words.
 #[track_caller]
 fn bad(text: &str, expected: &[(&str, &str)]) {
-    let problems: Vec<String> = parsed(text).expect_err(text).problems.iter().map(ToString::to_string).collect();
+    let problems: Vec<String> =
+        parsed(text).expect_err(text).problems.iter().map(ToString::to_string).collect();
     assert_eq!(problems.len(), expected.len(), "{problems:#?}");
     for (problem, (place, words)) in problems.iter().zip(expected) {
         assert!(problem.starts_with(&format!("g.test.toml:{place}: ")), "{place} of {problem}");
@@ -31,8 +32,12 @@ fn bad(text: &str, expected: &[(&str, &str)]) {
 #[test]
 fn a_case_of_one_request_has_defaults() {
     let file = good("with = ['pay']\n\n[[case]]\nname = 'greets'\npath = '/hello?a=1'\n");
-    assert_eq!((file.with.as_slice(), file.cases[0].name.as_str()), (&["pay".to_owned()][..], "greets"));
-    let [Step { line: 3, action: Action::Request { request, expect } }] = &file.cases[0].steps[..] else {
+    assert_eq!(
+        (file.with.as_slice(), file.cases[0].name.as_str()),
+        (&["pay".to_owned()][..], "greets")
+    );
+    let [Step { line: 3, action: Action::Request { request, expect } }] = &file.cases[0].steps[..]
+    else {
         panic!("{file:?}")
     };
     assert_eq!((request.method.as_str(), request.path.as_str()), ("GET", "/hello?a=1"));
@@ -48,17 +53,26 @@ fn every_key_of_a_request_is_read() {
         "[case.expect]\nstatus = 404\nwithin_ms = 1_000\nbody = ''\nbody_contains = 'c'\nbody_matches = '^m'\n",
         "headers = { d = '4', e = { matches = 'f' } }\n",
     ));
-    let Action::Request { request, expect } = &file.cases[0].steps[0].action else { panic!("{file:?}") };
-    let fields: Vec<_> = request.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let Action::Request { request, expect } = &file.cases[0].steps[0].action else {
+        panic!("{file:?}")
+    };
+    let fields: Vec<_> =
+        request.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     assert_eq!(fields, [("a", "1"), ("b", "2"), ("b", "3")]);
     assert_eq!((request.method.as_str(), request.body.as_slice()), ("POST", &b"x"[..]));
     assert_eq!((expect.status, expect.within), (404, Duration::from_secs(1)));
-    assert!(matches!(&expect.body[..], [Matcher::Equals(body), Matcher::Contains(part), Matcher::Matches(_)]
-        if body.is_empty() && part == b"c"));
-    assert!(matches!(&expect.headers[..], [(d, Matcher::Equals(_)), (e, Matcher::Matches(_))] if d == "d" && e == "e"));
+    assert!(
+        matches!(&expect.body[..], [Matcher::Equals(body), Matcher::Contains(part), Matcher::Matches(_)]
+        if body.is_empty() && part == b"c")
+    );
+    assert!(
+        matches!(&expect.headers[..], [(d, Matcher::Equals(_)), (e, Matcher::Matches(_))] if d == "d" && e == "e")
+    );
 
     let file = good("[[case]]\nname = 'a'\npath = '/'\nbody_file = 'Cargo.toml'\n");
-    let Action::Request { request, .. } = &file.cases[0].steps[0].action else { panic!("{file:?}") };
+    let Action::Request { request, .. } = &file.cases[0].steps[0].action else {
+        panic!("{file:?}")
+    };
     assert!(request.body.starts_with(b"[package]"));
 }
 
@@ -78,7 +92,8 @@ fn every_kind_of_step_is_read() {
         "[[case]]\nname = 'b'\n[[case.step]]\nheld = 'x'\npath = '/'\n",
     ));
     let steps = &file.cases[0].steps;
-    let shown: Vec<String> = steps.iter().map(|step| format!("{}: {}", step.line, step.action)).collect();
+    let shown: Vec<String> =
+        steps.iter().map(|step| format!("{}: {}", step.line, step.action)).collect();
     assert_eq!(
         shown,
         [
@@ -100,8 +115,14 @@ fn every_kind_of_step_is_read() {
         settlements.collect::<Vec<_>>(),
         [
             (Settlement::Value(b"v".to_vec()), ExpectedWaiters::AtLeastOne),
-            (Settlement::Failed { code: "c".into(), message: String::new() }, ExpectedWaiters::Exactly(2)),
-            (Settlement::Response(Response { status: 404, headers, body: b"c".to_vec() }), ExpectedWaiters::Nobody),
+            (
+                Settlement::Failed { code: "c".into(), message: String::new() },
+                ExpectedWaiters::Exactly(2)
+            ),
+            (
+                Settlement::Response(Response { status: 404, headers, body: b"c".to_vec() }),
+                ExpectedWaiters::Nobody
+            ),
         ]
     );
 }
@@ -109,13 +130,25 @@ fn every_kind_of_step_is_read() {
 #[test]
 fn unknown_words_are_reported_with_the_nearest_known_one() {
     bad("[[cases]]\nname = 'a'\n", &[("1:1", "there is no case"), ("1:3", "did you mean `case`?")]);
-    bad("[[case]]\nname = 'a'\npth = '/'\n", &[("1:1", "a case has a `path`"), ("3:1", "did you mean `path`?")]);
-    bad("[[case]]\nname = 'a'\npath = '/'\n[case.expect]\nstauts = 200\n", &[("5:1", "did you mean `status`?")]);
-    bad("[[case]]\nname = 'a'\npath = '/'\nexpect = { xyz = 1 }\n", &[("4:12", "it has status, headers, ")]);
+    bad(
+        "[[case]]\nname = 'a'\npth = '/'\n",
+        &[("1:1", "a case has a `path`"), ("3:1", "did you mean `path`?")],
+    );
+    bad(
+        "[[case]]\nname = 'a'\npath = '/'\n[case.expect]\nstauts = 200\n",
+        &[("5:1", "did you mean `status`?")],
+    );
+    bad(
+        "[[case]]\nname = 'a'\npath = '/'\nexpect = { xyz = 1 }\n",
+        &[("4:12", "it has status, headers, ")],
+    );
     bad("with = ['pey']\n[[case]]\nname = 'a'\npath = '/'\n", &[("1:9", "did you mean `pay`?")]);
     bad(
         "[[case]]\nname = 'a'\n[[case.step]]\nanswer = 'x'\npath = '/'\n",
-        &[("4:10", "an earlier step needs held"), ("5:1", "a step that takes an answer has no `path`")],
+        &[
+            ("4:10", "an earlier step needs held"),
+            ("5:1", "a step that takes an answer has no `path`"),
+        ],
     );
     bad(
         "[[case]]\npath = '/'\n[[case]]\nname = 'a'\npath = '/'\n[[case]]\nname = 'a'\npath = '/'\n",
@@ -135,7 +168,10 @@ fn labels_are_checked() {
     let case = |steps: &str| format!("[[case]]\nname = 'a'\n{steps}");
     let held = "[[case.step]]\nheld = 'one'\npath = '/'\n";
     bad(&case(&format!("{held}{held}")), &[("7:8", "is called \"one\" already")]);
-    bad(&case(&format!("{held}[[case.step]]\nanswer = 'ono'\n")), &[("7:10", "did you mean \"one\"?")]);
+    bad(
+        &case(&format!("{held}[[case.step]]\nanswer = 'ono'\n")),
+        &[("7:10", "did you mean \"one\"?")],
+    );
     let twice = "[[case.step]]\ndisconnect = 'one'\n[[case.step]]\nanswer = 'one'\n";
     bad(&case(&format!("{held}{twice}")), &[("9:10", "has been answered or disconnected before")]);
 }
@@ -164,6 +200,12 @@ fn values_are_checked() {
     let settle = |lines: &str| format!("[[case]]\nname = 'a'\n[[case.step]]\n{lines}\n");
     bad(&settle("settle = { value = 'v' }"), &[("4:10", "`settle` has a `key`")]);
     bad(&settle("settle = { key = 'k' }"), &[("4:10", "one of `value`, `failed` and `response`")]);
-    bad(&settle("settle = { key = 'k', value = 'v' }\nexpect = 1"), &[("5:10", "with `all = true`")]);
-    bad(&settle("settle = { key = 'k', value = 'v' }\nexpect = { status = 200 }"), &[("5:10", "\"nobody\"")]);
+    bad(
+        &settle("settle = { key = 'k', value = 'v' }\nexpect = 1"),
+        &[("5:10", "with `all = true`")],
+    );
+    bad(
+        &settle("settle = { key = 'k', value = 'v' }\nexpect = { status = 200 }"),
+        &[("5:10", "\"nobody\"")],
+    );
 }

@@ -56,11 +56,17 @@ impl<'t> Values<'t> {
 
     pub fn regex(&mut self, name: &str, value: &Value<'_>) -> Option<Regex> {
         let pattern = self.string(name, value)?;
-        let message = |error: regex::Error| format!("`{name}` is not a regular expression: {error}");
+        let message =
+            |error: regex::Error| format!("`{name}` is not a regular expression: {error}");
         Regex::new(&pattern).map_err(|error| self.problem(value.span(), message(error))).ok()
     }
 
-    pub fn table<'v>(&mut self, name: &str, wanted: &str, value: &'v Value<'v>) -> Option<&'v DeTable<'v>> {
+    pub fn table<'v>(
+        &mut self,
+        name: &str,
+        wanted: &str,
+        value: &'v Value<'v>,
+    ) -> Option<&'v DeTable<'v>> {
         let table = value.get_ref().as_table();
         if table.is_none() {
             self.reader.wrong_type(name, wanted, value);
@@ -68,7 +74,12 @@ impl<'t> Values<'t> {
         table
     }
 
-    pub fn list<'v>(&mut self, name: &str, wanted: &str, value: &'v Value<'v>) -> Vec<&'v Value<'v>> {
+    pub fn list<'v>(
+        &mut self,
+        name: &str,
+        wanted: &str,
+        value: &'v Value<'v>,
+    ) -> Vec<&'v Value<'v>> {
         let list = value.get_ref().as_array();
         if list.is_none() {
             self.reader.wrong_type(name, wanted, value);
@@ -77,7 +88,12 @@ impl<'t> Values<'t> {
     }
 
     /// Reads a list that must not be empty.
-    pub fn tables<'v>(&mut self, name: &str, wanted: &str, value: &'v Value<'v>) -> Vec<&'v Value<'v>> {
+    pub fn tables<'v>(
+        &mut self,
+        name: &str,
+        wanted: &str,
+        value: &'v Value<'v>,
+    ) -> Vec<&'v Value<'v>> {
         if value.get_ref().as_array().is_some_and(|list| list.is_empty()) {
             self.problem(value.span(), format!("there must be at least one {wanted}"));
         }
@@ -90,8 +106,10 @@ impl<'t> Values<'t> {
         for (key, _) in table {
             let name = key.get_ref().as_ref();
             if !names.contains(&name) {
-                let help = suggestion(name, names.iter().copied())
-                    .map_or_else(|| format!("it has {}", names.join(", ")), |near| format!("did you mean `{near}`?"));
+                let help = suggestion(name, names.iter().copied()).map_or_else(
+                    || format!("it has {}", names.join(", ")),
+                    |near| format!("did you mean `{near}`?"),
+                );
                 self.problem(key.span(), format!("{place} has no `{name}`: {help}"));
             }
         }

@@ -27,7 +27,11 @@ pub(in crate::test) struct Stage<'s> {
 
 impl<'s> Stage<'s> {
     /// Prepares for a guest and those guests of its folder that the case file names.
-    pub fn new(guest: &GuestUnderTest, with: &[String], config: &'s Config) -> anyhow::Result<Stage<'s>> {
+    pub fn new(
+        guest: &GuestUnderTest,
+        with: &[String],
+        config: &'s Config,
+    ) -> anyhow::Result<Stage<'s>> {
         let neighbours = with.iter().filter_map(|name| guest.neighbours.get(name));
         let guests = match with {
             [] => StagedGuests::File(guest.file.clone()),
@@ -73,11 +77,13 @@ impl StagedGuests {
         static FOLDERS: AtomicUsize = AtomicUsize::new(0);
         let number = FOLDERS.fetch_add(1, Ordering::Relaxed);
         let folder = env::temp_dir().join(format!("snow-host-test-{}-{number}", process::id()));
-        fs::create_dir(&folder).with_context(|| format!("can't make the folder {}", folder.display()))?;
+        fs::create_dir(&folder)
+            .with_context(|| format!("can't make the folder {}", folder.display()))?;
         let guests = StagedGuests::Links(folder.clone());
         for file in files {
             let name = file.file_name().context("a guest's file has a name")?;
-            let file = fs::canonicalize(file).with_context(|| format!("can't find {}", file.display()))?;
+            let file =
+                fs::canonicalize(file).with_context(|| format!("can't find {}", file.display()))?;
             match symlink(&file, folder.join(name)) {
                 // `with` may name a guest twice.
                 Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {

@@ -1,0 +1,176 @@
+//! One call: an instance, one export, an outcome. Then the instance is gone, unless it is kept for
+//! another call.
+
+use std::sync::Arc;
+
+use snow_core::WorkerId;
+use snow_runtime::{
+    Arrival, Call, CallEnd, CallEntry, CallFault, Cause, GuestRequest, Handle, Outcome, RouteId,
+    Suspend,
+};
+
+use super::instance::{Instance, Resumed};
+use crate::contract::context::{CallContext, stale_pending};
+use crate::contract::quota::Bound;
+use crate::contract::seat::Seat;
+use crate::contract::types::{self, RequestRef};
+use crate::deploy::share::Member;
+use crate::deploy::version::{Verdict, Version};
+use crate::load::guest::Guest;
+use crate::runtime::{Report, Runtime};
+
+/// A call that has ended.
+pub(super) struct RunEnd {
+    /// What the worker is told.
+    pub end: CallEnd,
+    /// The instance, if it may serve another call.
+    pub instance: Option<Instance>,
+}
+
+/// What a call borrows for its whole length. Afterwards the request is either kept for a suspension
+/// or dropped.
+struct Arguments {
+    route: RouteId,
+    request_id: String,
+    request: Option<Box<GuestRequest>>,
+    /// For `resume`; `None` calls `handle`.
+    resumed: Option<(Cause, Vec<u8>, Vec<Arrival>)>,
+}
+
+impl Arguments {
+    /// Returns the handles that the call owns from the start.
+    fn handles(&self) -> Vec<Handle> {
+        let arrivals = self.resumed.iter().flat_map(|(.., arrivals)| arrivals);
+        arrivals.map(|arrival| arrival.handle).collect()
+    }
+}
+
+/// Runs a call, in an instance that was kept or in a fresh one.
+pub(super) async fn run(
+    runtime: Runtime,
+    member: Arc<Member>,
+    worker: WorkerId,
+    call: Call,
+    seat: Arc<Seat>,
+    kept: Option<Instance>,
+) -> RunEnd {
+    let Call { route, request_id, entry, now_ms, .. } = call;
+    let (request, resumed) = match entry {
+        CallEntry::Handle(request) => (Some(request), None),
+        CallEntry::Resume { cause, request, state, arrivals } => {
+            (request, Some((cause, state, arrivals)))
+        }
+    };
+    let arguments = Arguments { route, request_id: request_id.to_string(), request, resumed };
+    let permit = member.permit.clone();
+    let context = CallContext::for_request(
+        &runtime,
+        worker,
+        permit,
+        request_id,
+        now_ms,
+        &seat,
+        arguments.handles(),
+    );
+
+    let mut instance = Instance::next(kept, &runtime, context);
+    let returned = invoke(&member.version.guest, &mut instance, &arguments).await;
+    let returned = returned.and_then(|outcome| accept(outcome, instance.context_mut()));
+    let outcome = returned.map_err(|error| fault(&error, instance.context()));
+    let leftover = instance.context_mut().take_leftover();
+    let instance = Some(instance).filter(|instance| outcome.is_ok() && instance.is_reusable());
+
+    let outcome = judge(outcome, &member.version, arguments.resumed.is_some(), &runtime);
+    let keeps_request = matches!(&outcome, Ok(Outcome::Suspend(suspend)) if suspend.keep_request);
+    let request = arguments.request.filter(|_| keeps_request);
+    RunEnd { end: CallEnd { outcome, leftover, request }, instance }
+}
+
+/// Calls `handle` or `resume`.
+async fn invoke(
+    guest: &Guest,
+    instance: &mut Instance,
+    arguments: &Arguments,
+) -> wasmtime::Result<types::Outcome> {
+    let client =
+        arguments.request.as_ref().map(|request| request.client.to_string()).unwrap_or_default();
+    let request = arguments
+        .request
+        .as_ref()
+        .map(|request| RequestRef::new(&arguments.request_id, &client, request));
+    match (&arguments.resumed, request) {
+        (Some((cause, state, arrivals)), request) => {
+            let resumed = Resumed { cause: *cause, state, arrivals };
+            instance.resume(guest, arguments.route, request, resumed).await
+        }
+        (None, Some(request)) => instance.handle(guest, arguments.route, request).await,
+        (None, None) => Err(wasmtime::Error::msg("a call without a request")),
+    }
+}
+
+/// Turns the guest's outcome into the host's. Resources become handles, which are the worker's from
+/// now on.
+fn accept(outcome: types::Outcome, context: &mut CallContext) -> wasmtime::Result<Outcome> {
+    let suspension = match outcome {
+        types::Outcome::Respond(response) => return Ok(Outcome::Respond(response.into())),
+        types::Outcome::Suspend(suspension) => suspension,
+    };
+    let mut handles = Vec::with_capacity(suspension.handles.len());
+    for resource in &suspension.handles {
+        let Some(handle) = context.take(resource) else {
+            context.give_back(handles);
+            return Err(stale_pending());
+        };
+        handles.push(handle);
+    }
+    Ok(Outcome::Suspend(Suspend {
+        handles,
+        until: suspension.until.into(),
+        timeout_ms: suspension.timeout_ms,
+        on_timeout: suspension.on_timeout.map(Into::into),
+        resume: suspension.resume,
+        keep_request: suspension.keep_request,
+        state: suspension.state,
+    }))
+}
+
+/// Returns why a call failed, as text for the log: what happened, the guest's backtrace, and a
+/// likely reason.
+fn fault(error: &wasmtime::Error, context: &CallContext) -> CallFault {
+    if error.is::<wasmtime::PoolConcurrencyLimitError>() {
+        return CallFault::Start(format!("{error:#}"));
+    }
+    let mut text = format!("{error:?}");
+    if context.memory.was_refused {
+        let Bound { most, set_by } = &context.permit().quota.memory_bytes;
+        text += &format!(
+            "\nnote: it had asked for more than {most} bytes of memory, the limit of a call ({set_by})"
+        );
+    }
+    CallFault::Trapped(text)
+}
+
+/// Counts the call in the trial of its version, and reports a verdict.
+///
+/// A trap in `resume` of a version that was rolled back becomes [`CallFault::Withdrawn`]: the
+/// client is asked to come again, since it need not suffer for a version that does not serve any
+/// more.
+fn judge(
+    outcome: Result<Outcome, CallFault>,
+    version: &Version,
+    is_resumed: bool,
+    runtime: &Runtime,
+) -> Result<Outcome, CallFault> {
+    let trapped = matches!(outcome, Err(CallFault::Trapped(_)));
+    match version.trial.ended(trapped) {
+        Some(Verdict::Passed) => (runtime.report)(Report::TrialPassed { version: version.id }),
+        Some(Verdict::Failed) => (runtime.report)(Report::TrialFailed { version: version.id }),
+        None => {}
+    }
+    outcome.map_err(|fault| match fault {
+        CallFault::Trapped(text) if is_resumed && version.trial.is_withdrawn() => {
+            CallFault::Withdrawn(text)
+        }
+        fault => fault,
+    })
+}

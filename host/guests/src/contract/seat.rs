@@ -1,0 +1,67 @@
+//! What the calls of one slot use, one after another: made once for the slot, not for each call.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use super::parking::Parking;
+
+/// The things of a slot that its calls use, one after another.
+#[derive(Default)]
+pub(crate) struct Seat {
+    /// Measures how long the call has been running.
+    pub stopwatch: Arc<Stopwatch>,
+    /// Where the call waits in place.
+    pub parking: Arc<Parking>,
+}
+
+/// Measures a call and its time slices. The worker starts it; the epoch's callback and the host's
+/// functions read it, on the same thread. It is atomic only because a store's data has to be
+/// `Sync`.
+pub(crate) struct Stopwatch {
+    base: Instant,
+    call_started_ns: AtomicU64,
+    slice_started_ns: AtomicU64,
+}
+
+impl Stopwatch {
+    fn now_ns(&self) -> u64 {
+        self.base.elapsed().as_nanos() as u64
+    }
+
+    /// Starts a call, and its first time slice.
+    pub(crate) fn start_call(&self) {
+        let now = self.now_ns();
+        self.call_started_ns.store(now, Ordering::Relaxed);
+        self.slice_started_ns.store(now, Ordering::Relaxed);
+    }
+
+    /// Starts a time slice.
+    pub(crate) fn start_slice(&self) {
+        self.slice_started_ns.store(self.now_ns(), Ordering::Relaxed);
+    }
+
+    /// Returns the time since the slice started.
+    pub(crate) fn slice_time(&self) -> Duration {
+        Duration::from_nanos(
+            self.now_ns().saturating_sub(self.slice_started_ns.load(Ordering::Relaxed)),
+        )
+    }
+
+    /// Returns the time since the call started, rounded up. Includes the time in which others ran.
+    pub(crate) fn call_ms(&self) -> u64 {
+        self.now_ns()
+            .saturating_sub(self.call_started_ns.load(Ordering::Relaxed))
+            .div_ceil(1_000_000)
+    }
+}
+
+impl Default for Stopwatch {
+    fn default() -> Self {
+        Stopwatch {
+            base: Instant::now(),
+            call_started_ns: AtomicU64::new(0),
+            slice_started_ns: AtomicU64::new(0),
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Why a file could not be loaded as a guest.
+
+use std::error::Error;
+use std::io;
+
+use snow_runtime::RouteError;
+
+use super::cache::UnusableFolder;
+use super::compiler::CompilerError;
+use crate::contract::HANDLER;
+use crate::engine::{EngineError, WasmtimeError};
+
+/// Why a file could not be loaded as a guest.
+///
+/// The text continues a sentence that begins with the file's name. It says what is wrong and, where
+/// somebody can do something about it, what to do. Details are in [`Error::source`].
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The file's name can't name a guest.
+    #[error("the file's name is not UTF-8")]
+    Name,
+    /// The file can't be opened or read.
+    #[error("can't be read")]
+    Read(#[source] io::Error),
+    /// The file is larger than a guest's file may be.
+    #[error(
+        "has more than {bytes_max} bytes, the most that a guest's file may have (guest_file_bytes_max)"
+    )]
+    TooLarge {
+        /// The limit.
+        bytes_max: u64,
+    },
+    /// The file holds text that is not WebAssembly's.
+    #[error("is not valid WebAssembly text")]
+    Text(#[source] wat::Error),
+    /// The file holds something else.
+    #[error("is neither a WebAssembly module, nor a component, nor text of one")]
+    NotWasm,
+    /// The file holds a core module that is damaged.
+    #[error("is not a valid WebAssembly module")]
+    Module(#[source] wasmparser::BinaryReaderError),
+    /// The file holds a core module of another world.
+    #[error(
+        "is a core module that does not fit its component type: its imports and exports must be those of a world \
+         of wit/snow.wit (for WASI modules: adapt them first, or build for wasm32-unknown-unknown)"
+    )]
+    Encode(#[source] Box<dyn Error + Send + Sync>),
+    /// wasmtime does not compile the component, or does not take the compiled code.
+    #[error("can't be compiled")]
+    Compile(#[source] WasmtimeError),
+    /// The compiler's process did not do its work, or says what is wrong with the guest.
+    #[error(transparent)]
+    Compiler(#[from] CompilerError),
+    /// The guest may be fine, but there is no place to write its code to.
+    #[error("compiled code can't be written: {0}")]
+    Unwritten(String),
+    /// Without a cache, code is written to a temporary folder, and there is none.
+    #[error("no temporary folder can be made")]
+    NoFolder(#[source] UnusableFolder),
+    /// The guest imports what this host does not provide.
+    #[error("{}", imports_text(foreign))]
+    Imports {
+        /// The interfaces that it imports from other packages than `snow:host`. If there are none,
+        /// it imports something of `snow:host` that this host does not have.
+        foreign: Vec<String>,
+        /// What wasmtime found first.
+        source: WasmtimeError,
+    },
+    /// The guest lacks a function that every guest has.
+    #[error(
+        "does not export `{function}` of `{HANDLER}`: build it for the world `guest` or `resuming-guest` of wit/snow.wit"
+    )]
+    MissingExport {
+        /// The function's name.
+        function: &'static str,
+    },
+    /// The guest can't be instantiated, for instance because it asks for too much memory.
+    #[error("can't be instantiated")]
+    Instantiate(#[source] WasmtimeError),
+    /// A function of the guest has other parameters or results than the contract says.
+    #[error("does not fit the contract in wit/snow.wit")]
+    Contract(#[source] WasmtimeError),
+    /// `routes()` trapped, or ran for too long.
+    #[error("can't say its routes: its `routes` failed")]
+    Routes(#[source] WasmtimeError),
+    /// The guest has more routes than a guest may have.
+    #[error("has {routes} routes; at most {routes_max} are allowed (guest_routes_max)")]
+    TooManyRoutes {
+        /// How many it has.
+        routes: usize,
+        /// The limit.
+        routes_max: usize,
+    },
+    /// A route's pattern or method is wrong, or all patterns together are too large.
+    #[error(transparent)]
+    Route(#[from] RouteError),
+    /// The engine does not accept the functions that the host provides, or a child process can't
+    /// start an engine.
+    #[error("this host can't load any guest")]
+    Host(#[from] EngineError),
+}
+
+impl LoadError {
+    pub(super) fn unwritten(error: io::Error) -> LoadError {
+        LoadError::Unwritten(error.to_string())
+    }
+}
+
+fn imports_text(foreign: &[String]) -> String {
+    if foreign.is_empty() {
+        return "imports something of `snow:host` that this host does not have, or has with another type: \
+                build it against this host's wit/snow.wit"
+            .into();
+    }
+    format!(
+        "imports what this host does not provide: {}. A guest gets no file system, no environment and no WASI: \
+         build it for wasm32-unknown-unknown, or adapt it with a stub",
+        foreign.join(", ")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_say_what_to_do() {
+        let cause = || WasmtimeError::from(wasmtime::Error::msg("no such function"));
+        let foreign =
+            vec!["wasi:cli/environment@0.2.0".to_owned(), "wasi:io/poll@0.2.0".to_owned()];
+        let text = LoadError::Imports { foreign, source: cause() }.to_string();
+        assert!(text.contains("wasi:cli/environment@0.2.0, wasi:io/poll@0.2.0"), "{text}");
+        assert!(text.contains("wasm32-unknown-unknown"), "{text}");
+        let own = LoadError::Imports { foreign: Vec::new(), source: cause() };
+        assert!(own.to_string().contains("wit/snow.wit"), "{own}");
+        assert_eq!(own.source().unwrap().to_string(), "no such function");
+        let missing = LoadError::MissingExport { function: "routes" }.to_string();
+        assert!(missing.contains("`routes`") && missing.contains("`guest`"), "{missing}");
+    }
+}

@@ -1,0 +1,134 @@
+//! The timeouts of a connection. At most one runs at a time, so a connection has one deadline.
+
+use super::{Connection, Phase, Rejecting};
+use crate::Reject;
+use crate::exchange::Exchange;
+use crate::limits::HttpLimits;
+
+/// The timeout that runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Timeout {
+    /// None: the caller decides how long the exchange may take.
+    None,
+    /// For the first byte of a request.
+    Idle,
+    /// For the whole of a head, from its first byte on.
+    Head,
+    /// For more of a body. Restarted by each read.
+    Body,
+    /// For the client to take output. Restarted by each write.
+    Write,
+    /// For the client to close its side.
+    Linger,
+}
+
+impl Connection {
+    /// Returns when the caller has to call [`expire`](Self::expire). `None` while an exchange is
+    /// answered and no output waits. Every call that takes a time may change it.
+    #[inline]
+    pub fn deadline_ms(&self) -> Option<u64> {
+        (self.timeout != Timeout::None && !self.dropped).then_some(self.deadline_ms)
+    }
+
+    /// Ends the timeout whose deadline has passed. A head or a body that is late gets a 408 (RFC
+    /// 9110, section 15.5.9). A connection that is idle, that lingers, or whose client takes no
+    /// output, is closed. Does nothing before the deadline.
+    ///
+    /// The caller calls [`step`](Self::step) afterwards, which makes the 408 and reports it.
+    pub fn expire(&mut self, now_ms: u64, limits: &HttpLimits) {
+        if self.deadline_ms().is_none_or(|deadline_ms| now_ms < deadline_ms) {
+            return;
+        }
+        match self.timeout {
+            Timeout::None => {}
+            Timeout::Idle | Timeout::Write | Timeout::Linger => self.drop_now(),
+            Timeout::Head | Timeout::Body => {
+                let exchange = match self.take_phase() {
+                    Phase::Body(incoming) => Some(incoming.exchange),
+                    _ => None,
+                };
+                self.start_rejecting(Reject::Timeout, exchange);
+            }
+        }
+        self.update_timeout(now_ms, limits);
+    }
+
+    /// Discards the input, and lets the next step reject the request.
+    pub(super) fn start_rejecting(&mut self, why: Reject, exchange: Option<Exchange>) {
+        self.input.clear();
+        self.phase = Phase::Rejecting(Box::new(Rejecting { why, exchange }));
+    }
+
+    /// Marks a timeout, if it is the one that runs, to be started anew by
+    /// [`update_timeout`](Self::update_timeout).
+    pub(super) fn restart(&mut self, timeout: Timeout) {
+        if self.timeout == timeout {
+            self.timeout = Timeout::None;
+        }
+    }
+
+    /// Starts another timeout if another one is due. Every public function that takes a time ends
+    /// with this call, so no transition has to think of deadlines.
+    pub(super) fn update_timeout(&mut self, now_ms: u64, limits: &HttpLimits) {
+        let timeout = self.due_timeout();
+        if timeout == self.timeout {
+            return;
+        }
+        self.timeout = timeout;
+        let after = |timeout_ms| now_ms.saturating_add(timeout_ms);
+        self.deadline_ms = match timeout {
+            Timeout::None => 0,
+            Timeout::Idle if self.draining => {
+                after(limits.drain_idle_ms.min(limits.idle_timeout_ms))
+            }
+            Timeout::Idle => after(limits.idle_timeout_ms),
+            Timeout::Head => after(limits.header_timeout_ms),
+            Timeout::Body => after(limits.body_timeout_ms).min(self.slowest_body_ms(limits)),
+            Timeout::Write => after(limits.write_timeout_ms),
+            Timeout::Linger => after(limits.linger_ms),
+        };
+    }
+
+    /// Returns the timeout that should run now.
+    fn due_timeout(&self) -> Timeout {
+        if self.dropped {
+            return Timeout::None;
+        }
+        // Output goes before everything else. A client that does not take its responses gets no
+        // time for its next request, and the time in which it reads a long response is not idle
+        // time.
+        if !self.output.is_empty() {
+            return Timeout::Write;
+        }
+        match self.phase {
+            Phase::Head(_) if self.input.is_empty() => Timeout::Idle,
+            Phase::Head(_) => Timeout::Head,
+            Phase::Body(_) => Timeout::Body,
+            Phase::Closing { linger: true } | Phase::Lingering { .. } => Timeout::Linger,
+            Phase::Arrived(_)
+            | Phase::Rejecting(_)
+            | Phase::Exchange(_)
+            | Phase::Streaming(_)
+            | Phase::Closing { linger: false } => Timeout::None,
+        }
+    }
+
+    /// Returns when a body at the least rate allowed would have to have more bytes than have been
+    /// received.
+    fn slowest_body_ms(&self, limits: &HttpLimits) -> u64 {
+        let Phase::Body(incoming) = &self.phase else {
+            return u64::MAX;
+        };
+        // The received bytes earn the time that they take at the least rate, on top of
+        // `body_timeout_ms`. A rate of 0 turns the rule off.
+        let received_bytes = incoming.body.received_bytes();
+        match received_bytes.saturating_mul(1000).checked_div(limits.body_bytes_per_s_min) {
+            Some(earned_ms) => incoming
+                .exchange
+                .started_ms
+                .saturating_add(limits.body_timeout_ms)
+                .saturating_add(earned_ms),
+            None => u64::MAX,
+        }
+    }
+}

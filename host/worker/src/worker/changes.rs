@@ -1,0 +1,87 @@
+//! Changes of what the worker serves: it adopts a deployment, expels a version, or drains.
+
+use snow_runtime::{Guests, VersionId, World};
+
+use super::Worker;
+use crate::context::TURN;
+use crate::lifecycle::{DrainStep, Expelled};
+
+impl<W: World, C: Guests> Worker<W, C> {
+    /// Takes up the newest deployment. The router and the guests are swapped at once. What is
+    /// queued, runs or is suspended goes on with the version that it began with, which
+    /// [`Guests::hold`] keeps here until its last request has ended.
+    pub(super) fn adopt(&mut self) {
+        let Some(adopted) = self.guests.adopt() else { return };
+        self.cx.common.limits = adopted.limits;
+        self.cx.common.access_log = adopted.access_log;
+        for version in adopted.gone {
+            self.forget(version);
+        }
+        self.clients.forget_routes();
+        // The limits of guests may have changed.
+        self.schedule.try_all_gates();
+    }
+
+    /// Expels a version: from now on nothing is suspended for it, and over the next turns, what is
+    /// suspended already is answered 503.
+    pub(super) fn expel(&mut self, version: VersionId) {
+        if self.guests.expel(version) {
+            self.lifecycle.expel(version);
+        }
+    }
+
+    /// Does one turn's share of looking for suspensions of expelled versions.
+    pub(super) fn go_on_expelling(&mut self) {
+        let Some(Expelled { version, mut next }) = self.lifecycle.take_expelled() else { return };
+        for _ in 0..TURN.timers_max {
+            let Some(key) = self.suspensions.next_from(next) else { return };
+            next = key.slot + 1;
+            if self.suspensions.callee(key).is_some_and(|callee| callee.0 == version) {
+                self.refuse_held(key);
+            }
+        }
+        self.lifecycle.go_on_later(Expelled { version, next });
+    }
+
+    /// Lets a version go that a request has held.
+    pub(super) fn let_go(&mut self, version: VersionId) {
+        self.cx.stats.let_go(version);
+        if self.guests.let_go(version) {
+            self.forget(version);
+        }
+    }
+
+    /// Forgets a version, whose id may name another one from now on.
+    fn forget(&mut self, version: VersionId) {
+        self.schedule.forget(version);
+        self.cx.stats.forget(version);
+    }
+
+    pub(super) fn start_draining(&mut self, until_ms: u64) {
+        if self.lifecycle.start_draining(until_ms) {
+            self.clients.accept_all(&mut self.world, &self.cx);
+            self.world.close_listener();
+        }
+    }
+
+    /// Does one turn's share of draining.
+    pub(super) fn go_on_draining(&mut self) {
+        match self.lifecycle.drain_step(self.cx.now_ms) {
+            DrainStep::Nothing => {}
+            DrainStep::Tell { from } => {
+                let next = self.clients.close_when_idle(from, &self.cx);
+                self.lifecycle.told(next);
+            }
+            DrainStep::Refuse => self.refuse_some(),
+        }
+    }
+
+    fn refuse_some(&mut self) {
+        let mut from = 0;
+        for _ in 0..TURN.timers_max {
+            let Some(key) = self.suspensions.next_from(from) else { return };
+            from = key.slot + 1;
+            self.refuse_held(key);
+        }
+    }
+}
