@@ -174,7 +174,8 @@ fn cannot_listen(listen: Listen) -> String {
     match listen {
         Listen::Address(address) => {
             format!(
-                "can't listen on {address}: is another server using it? Choose another with --listen"
+                "can't listen on {address}: is another server using it? Choose \
+                 another with --listen"
             )
         }
         Listen::Inherited(number) => {
