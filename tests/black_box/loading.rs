@@ -138,7 +138,7 @@ fn run_ends_if_nothing_can_be_served() {
         text.contains("noise.wasm is left out") && text.contains("more.wat is left out"),
         "{text}"
     );
-    assert!(text.contains("error: no guest of"), "{text}");
+    assert!(text.contains("error: no guest in"), "{text}");
     assert!(output.stdout.is_empty(), "it never listened");
 }
 

@@ -63,7 +63,10 @@ pub enum ScanError {
         error: io::Error,
     },
     /// The folder holds more guests than the limits allow.
-    #[error("the guests folder {} holds {guests} guests; at most {guests_max} are allowed (guests_max)", path.display())]
+    #[error(
+        "the guests folder {} holds {guests} guests; at most {guests_max} are allowed (guests_max)",
+        path.display()
+    )]
     TooMany {
         /// The folder.
         path: PathBuf,

@@ -135,7 +135,8 @@ mod tests {
             Vec::<([Label<'_>; 1], u64)>::new(),
         );
         let expected = "# HELP a_now As it is\\nnow: \\\\.\n# TYPE a_now gauge\na_now 1.5\n\
-            # HELP a_total So far.\n# TYPE a_total counter\na_total{route=\"/a\\\"b\\\\c\\nd\",guest=\"g\"} 3\n";
+            # HELP a_total So far.\n# TYPE a_total counter\n\
+            a_total{route=\"/a\\\"b\\\\c\\nd\",guest=\"g\"} 3\n";
         assert_eq!(out.finish(), expected);
     }
 

@@ -102,11 +102,15 @@ fn to_json(row: &Row) -> Value {
     };
     let version = |(version, requests, held): &(Arc<Version>, u64, u64)| {
         json!({
-            "version": version.nth, "since": time(version.since), "serves": is(serving, version.id), "sha256": version.guest.content_hash.to_string(),
+            "version": version.nth,
+            "since": time(version.since),
+            "serves": is(serving, version.id),
+            "sha256": version.guest.content_hash.to_string(),
             "withdrawn": version.trial.is_withdrawn(), "requests": requests, "held": held,
         })
     };
     let failure = row.record.failure.as_ref();
+    let routes = serving.map(|version| version.guest.routes.iter().map(route).collect::<Vec<_>>());
     json!({
         "name": row.name,
         "file": row.record.file,
@@ -117,10 +121,12 @@ fn to_json(row: &Row) -> Value {
         "requests_total": row.sum(RouteTotals::requests),
         "calls_total": row.sum(|totals| totals.calls),
         "traps_total": row.sum(|totals| totals.traps),
-        "routes": serving.map(|version| version.guest.routes.iter().map(route).collect::<Vec<_>>()).unwrap_or_default(),
+        "routes": routes.unwrap_or_default(),
         "versions": row.versions.iter().map(version).collect::<Vec<_>>(),
         "rolled_back": row.record.rolled_back,
-        "load_error": failure.map(|failure| json!({ "error": failure.error, "at": time(failure.at) })),
+        "load_error": failure.map(|failure| {
+            json!({ "error": failure.error, "at": time(failure.at) })
+        }),
     })
 }
 

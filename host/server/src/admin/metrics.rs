@@ -41,7 +41,8 @@ fn of_routes(out: &mut Exposition, sources: &PageSources) {
         let counts = CLASSES.into_iter().zip(totals.answers).filter(|(_, count)| *count > 0);
         counts.map(|(class, count)| ([*guest, *route, ("status", class)], count))
     });
-    let help = "Requests that have ended, by the class of their answer's status; 499 if the client left before an answer.";
+    let help = "Requests that have ended, by the class of their answer's status; 499 if the client \
+                left before an answer.";
     out.family(MetricType::Counter, "snow_requests_total", help, answers);
     let help = "Time from a request's complete head to its answer, or until its client left.";
     let took = rows.iter().map(|(labels, totals)| (*labels, totals.took_ms.clone()));
@@ -150,7 +151,8 @@ fn of_workers(out: &mut Exposition, sources: &PageSources) {
     let instances = |worker: &WorkerHandle| worker.instances.load(Ordering::Relaxed);
     let alive = workers().map(|(labels, worker)| (labels, instances(worker)));
     out.family(gauge, "snow_instances", "Guest instances that are alive now.", alive);
-    let help = "Time of a turn of a worker's loop, from the poll's return to the turn's end. What arrives meanwhile waits.";
+    let help = "Time of a turn of a worker's loop, from the poll's return to the turn's end. \
+                What arrives meanwhile waits.";
     let turns = workers().map(|(labels, worker)| (labels, worker.stats.turns.took_us.read()));
     out.histogram("snow_loop_turn_duration_seconds", help, 1e6, turns);
 }

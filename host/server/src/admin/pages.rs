@@ -39,7 +39,8 @@ const INDEX: &str = "snow-host\n\n\
     /readyz    200 while requests should be sent here, else 503\n\
     /metrics   metrics, for Prometheus\n\
     /guests    the guests and their versions, as JSON; as text with ?format=text\n\
-    /pending   the requests that are held, oldest first, as JSON: ?limit=100&after=CURSOR; CURSOR is `next` of the page before\n";
+    /pending   the requests that are held, oldest first, as JSON: ?limit=100&after=CURSOR\n\
+    \x20          (CURSOR is `next` of the page before)\n";
 
 /// How long a turn of a worker's loop may take before the worker is reported as stuck. Turns take
 /// milliseconds.

@@ -188,8 +188,8 @@ impl Catalog {
         let (name, traps) = (&failed.guest.name, failed.trial.traps());
         let (bad, good) = (failed.nth, deployed.version.nth);
         let message = format!(
-            "{name}: {traps} of the first calls of version {bad} trapped (the lines above have the reasons); version \
-             {good} serves again until {} changes",
+            "{name}: {traps} of the first calls of version {bad} trapped (the lines above \
+             have the reasons); version {good} serves again until {} changes",
             deployed.path.display()
         );
         self.log.host(Level::Error, message);
@@ -239,8 +239,8 @@ impl Catalog {
         for version in self.versions.take_excess(most, &kept) {
             let (name, nth) = (&version.guest.name, version.nth);
             let message = format!(
-                "{name}: more than {most} versions have requests (versions_max); the requests of version {nth} are \
-                 answered 503"
+                "{name}: more than {most} versions have requests (versions_max); the \
+                 requests of version {nth} are answered 503"
             );
             self.log.host(Level::Warn, message);
             for link in &self.links {

@@ -213,7 +213,8 @@ impl Deployer {
     fn remove(&mut self, name: &str) -> bool {
         let Some(version) = self.catalog.remove(name) else { return false };
         let message = format!(
-            "{name} was removed; version {version} stays until the requests that it holds are answered"
+            "{name} was removed; version {version} stays until the requests that it holds are \
+             answered"
         );
         self.log.host(Level::Info, message);
         true
@@ -248,7 +249,8 @@ impl Deployer {
         if let Err(error) = loading::spawn(self.loader.clone(), self.to_deployer.clone(), work) {
             self.is_loading = false;
             let message = format!(
-                "no thread can be started to load the guests that changed: {error}. Write their files again to retry"
+                "no thread can be started to load the guests that changed: {error}. \
+                 Write their files again to retry"
             );
             self.log.host(Level::Error, message);
         }

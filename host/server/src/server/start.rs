@@ -174,11 +174,12 @@ fn cannot_listen(listen: Listen) -> String {
     match listen {
         Listen::Address(address) => {
             format!(
-                "can't listen on {address}: is another server using it? Choose another with --listen"
+                "can't listen on {address}: is another server using it? Choose \
+                 another with --listen"
             )
         }
         Listen::Inherited(number) => {
-            format!("file descriptor {number} is not an open, listening TCP socket")
+            format!("file descriptor {number} is not a listening TCP socket")
         }
     }
 }

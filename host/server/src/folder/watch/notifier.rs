@@ -122,12 +122,12 @@ fn is_gone(error: &notify::Error) -> bool {
 fn reason(error: &notify::Error) -> String {
     const PROCESS_FILES: i32 = 24;
     match &error.kind {
-        ErrorKind::MaxFilesWatch => {
-            "the system's limit on watched directories is reached (sysctl fs.inotify.max_user_watches)".into()
-        }
+        ErrorKind::MaxFilesWatch => "the system's limit on watched directories is reached (sysctl \
+             fs.inotify.max_user_watches)"
+            .into(),
         ErrorKind::Io(error) if error.raw_os_error() == Some(PROCESS_FILES) => {
-            "the system's limit on watches is reached (sysctl fs.inotify.max_user_instances), or this process's limit on open \
-             files (ulimit -n)"
+            "the system's limit on watches is reached (sysctl fs.inotify.max_user_instances), or \
+             this process's limit on open files (ulimit -n)"
                 .into()
         }
         ErrorKind::Io(error) => error.to_string(),
