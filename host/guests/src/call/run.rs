@@ -144,7 +144,8 @@ fn fault(error: &wasmtime::Error, context: &CallContext) -> CallFault {
     if context.memory.was_refused {
         let Bound { most, set_by } = &context.permit().quota.memory_bytes;
         text += &format!(
-            "\nnote: it had asked for more than {most} bytes of memory, the limit of a call ({set_by})"
+            "\nnote: it had asked for more than {most} bytes of memory, the limit of a call \
+             ({set_by})"
         );
     }
     CallFault::Trapped(text)

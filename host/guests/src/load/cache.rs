@@ -3,9 +3,12 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `CONTENT-ENGINE-SIZE.cwasm` | compiled code: named by the hash of the guest's file, the key of the engine, and the component's size |
-//! | `PATH.stamp` | how a guest's file looked, and the hash of what it held: named by the hash of the file's path |
+//! | `CONTENT-ENGINE-SIZE.cwasm` | compiled code |
+//! | `PATH.stamp` | how a guest's file looked, and the hash of what it held |
 //! | `draft-*` | a file that is being written |
+//!
+//! CONTENT is the hash of the guest's file, ENGINE the key of the engine that runs the code, SIZE the
+//! size of the component, and PATH the hash of the path of the guest's file.
 //!
 //! Files are written under another name, renamed into place and never written again, so no lock is
 //! needed: two hosts that compile one guest at the same time write the same code, and a host that

@@ -64,8 +64,9 @@ pub enum CompilerError {
     },
     /// The process ended without a report, most likely because it reached a limit.
     #[error(
-        "can't be compiled: the compiler ended early ({status}). It may take {ms_max} ms of processor time \
-         (compile_ms_max) and {bytes_max} bytes of memory (compile_bytes_max). It said:\n{said}"
+        "can't be compiled: the compiler ended early ({status}). It may take {ms_max} ms of \
+         processor time (compile_ms_max) and {bytes_max} bytes of memory (compile_bytes_max). \
+         It said:\n{said}"
     )]
     Ended {
         /// How it ended.

@@ -24,7 +24,8 @@ pub enum LoadError {
     Read(#[source] io::Error),
     /// The file is larger than a guest's file may be.
     #[error(
-        "has more than {bytes_max} bytes, the most that a guest's file may have (guest_file_bytes_max)"
+        "has more than {bytes_max} bytes, the most that a guest's file may have \
+         (guest_file_bytes_max)"
     )]
     TooLarge {
         /// The limit.
@@ -41,8 +42,9 @@ pub enum LoadError {
     Module(#[source] wasmparser::BinaryReaderError),
     /// The file holds a core module of another world.
     #[error(
-        "is a core module that does not fit its component type: its imports and exports must be those of a world \
-         of wit/snow.wit (for WASI modules: adapt them first, or build for wasm32-unknown-unknown)"
+        "is a core module that does not fit its component type: its imports and exports must be \
+         those of a world of wit/snow.wit (for WASI modules: adapt them first, or build for \
+         wasm32-unknown-unknown)"
     )]
     Encode(#[source] Box<dyn Error + Send + Sync>),
     /// wasmtime does not compile the component, or does not take the compiled code.
@@ -68,7 +70,8 @@ pub enum LoadError {
     },
     /// The guest lacks a function that every guest has.
     #[error(
-        "does not export `{function}` of `{HANDLER}`: build it for the world `guest` or `resuming-guest` of wit/snow.wit"
+        "does not export `{function}` of `{HANDLER}`: build it for the world `guest` or \
+         `resuming-guest` of wit/snow.wit"
     )]
     MissingExport {
         /// The function's name.
@@ -108,13 +111,13 @@ impl LoadError {
 
 fn imports_text(foreign: &[String]) -> String {
     if foreign.is_empty() {
-        return "imports something of `snow:host` that this host does not have, or has with another type: \
-                build it against this host's wit/snow.wit"
+        return "imports something of `snow:host` that this host does not have, or has with another \
+                type: build it against this host's wit/snow.wit"
             .into();
     }
     format!(
-        "imports what this host does not provide: {}. A guest gets no file system, no environment and no WASI: \
-         build it for wasm32-unknown-unknown, or adapt it with a stub",
+        "imports what this host does not provide: {}. A guest gets no file system, no environment \
+         and no WASI: build it for wasm32-unknown-unknown, or adapt it with a stub",
         foreign.join(", ")
     )
 }

@@ -71,7 +71,10 @@ impl Loader {
                 let folder = path.display();
                 log.host(
                     Level::Warn,
-                    format!("the cache folder {folder} is not used, so guests are compiled at each start: {error}"),
+                    format!(
+                        "the cache folder {folder} is not used, so guests are compiled at each \
+                         start: {error}"
+                    ),
                 );
                 None
             }

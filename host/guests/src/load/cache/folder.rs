@@ -26,13 +26,14 @@ pub(crate) const DRAFT_PREFIX: &str = "draft-";
 pub enum UnusableFolder {
     /// The folder is a symbolic link.
     #[error(
-        "it is a symbolic link, which could be pointed elsewhere: give the folder itself with --cache"
+        "it is a symbolic link, which could be pointed elsewhere: give the folder itself with \
+         --cache"
     )]
     Link,
     /// The folder belongs to another user.
     #[error(
-        "it belongs to user {owner}, and this program runs as user {own}: code in it would be run as this user. \
-         Choose another with --cache"
+        "it belongs to user {owner}, and this program runs as user {own}: code in it would be run \
+         as this user. Choose another with --cache"
     )]
     Owner {
         /// The user it belongs to.
