@@ -1,5 +1,4 @@
-//! A guest that does what a test asks for: one route for each clause of the contract
-//! (wit/snow.wit).
+//! A guest that does what a test asks for: one route for each clause of wit/snow.wit.
 //!
 //! A test learns a token from the log, by a line `token TOKEN`, since an answer would end the wait.
 
