@@ -78,7 +78,7 @@ impl Reporter {
         for BuildOutcome { name, result, took } in outcomes {
             match result {
                 Ok(built) if built.changed => {
-                    drop(self.waiting.insert(name, Unserved { built_at: built.at, took }))
+                    self.waiting.insert(name, Unserved { built_at: built.at, took });
                 }
                 Ok(_) => self
                     .print(&format!("built {name} in {}: it is the same as before", seconds(took))),
