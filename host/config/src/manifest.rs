@@ -43,7 +43,7 @@
 //! In a key's pattern `*` stands for anything, `/` included ([`Glob`](snow_core::Glob)).
 //!
 //! Each setting is declared once, by [`declare_settings!`](snow_core::declare_settings): in
-//! [`config`](crate::config), in [`limits`](snow_http), and below. Reading, [`schema()`],
+//! the files of `config/`, in [`HttpLimits`](crate::HttpLimits), and below. Reading, [`schema()`],
 //! [`as_toml`] and [`restart_only`] follow from that.
 
 mod bounds;
