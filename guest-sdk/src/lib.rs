@@ -31,8 +31,8 @@
 //!
 //! # Waiting
 //!
-//! What can be waited for is a [`Pending`]: a [key](Pending::keyed) that another request settles,
-//! in this guest or in any other; a [token](Pending::create) given to somebody; a
+//! A guest waits for a [`Pending`]: a [key](Pending::keyed) that another request settles, in this
+//! guest or in any other; a [token](Pending::create) given to somebody; a
 //! [timer](Pending::timer). There are two ways to wait:
 //!
 //! | | give it back | in place |
@@ -77,8 +77,8 @@
 //! # fn main() {}
 //! ```
 //!
-//! Of several, [`Resumed::first`] and [`Resumed::settlement`] say which came, by their place in the
-//! suspension. A `resume` function may suspend again: [`Suspension::state`] carries what the next
+//! After a wait for several pendings, [`Resumed::first`] and [`Resumed::settlement`] tell which came,
+//! by their place in the suspension. A `resume` function may suspend again: [`Suspension::state`] carries what the next
 //! step must know, and [`Resumed::take_unsettled`] hands on what has not come yet. A route without
 //! `resume` that suspends costs no second call: the host answers with what the pending was settled
 //! with, which may be a whole [`Response`].

@@ -1,4 +1,4 @@
-//! What the clients share: requests and answers as bytes, connections, an open loop, random
+//! The code that the clients share: requests and answers as bytes, connections, an open loop, random
 //! numbers.
 
 mod client;

@@ -1,4 +1,4 @@
-//! What the threads share: how many requests wait, and how to tell each thread to answer its own.
+//! State of all threads: how many requests wait, and how to tell each thread to answer its own.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -13,7 +13,7 @@ pub struct Inbox {
     pub released: AtomicBool,
 }
 
-/// What all workers of the process share.
+/// The state of all workers of the process.
 pub struct Shared {
     waiting: AtomicUsize,
     inboxes: Vec<Inbox>,

@@ -72,7 +72,7 @@ struct HeldCounts {
 /// The times of each version's first and last answers.
 type Spans = BTreeMap<u32, (Instant, Instant)>;
 
-/// What the connections that ask for the version have seen.
+/// The observations of the connections that ask for the version.
 #[derive(Default)]
 struct Seen {
     spans: Spans,
