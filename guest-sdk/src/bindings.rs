@@ -1,5 +1,5 @@
-//! The code that `wit-bindgen` makes of `wit/snow.wit`. The other modules wrap it, so that a guest's
-//! code does not change when the generator's output does.
+//! The code that `wit-bindgen` makes of `wit/snow.wit`. The other modules wrap it, so that a
+//! guest's code does not change when the generator's output does.
 
 // Generated code: held to its generator's rules, not to ours.
 #![allow(missing_docs, unsafe_code)]
