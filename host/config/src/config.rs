@@ -73,8 +73,10 @@ pub struct TurnLimits {
     pub timers_max: usize,
     /// Calls that are started.
     pub starts_max: usize,
-    /// Suspensions that have ended but are not resumed yet. More wait in the inbox.
-    pub resumable_max: usize,
+    /// How long quick calls are started and go on. The last one may exceed it by a time slice.
+    pub quick_us_max: u64,
+    /// How long slow calls go on, of which one at least gets a time slice.
+    pub slow_us_max: u64,
     /// Suspensions that are looked at to list held requests.
     pub inspected_max: usize,
     /// How long a guest's `set-all` goes on in one time slice. Shorter than a slice, since the
@@ -89,7 +91,8 @@ impl TurnLimits {
         read_bytes_max: 262_144,
         timers_max: 256,
         starts_max: 128,
-        resumable_max: 256,
+        quick_us_max: 1_000,
+        slow_us_max: 1_000,
         inspected_max: 256,
         settling_us_max: 150,
     };

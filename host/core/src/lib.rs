@@ -91,6 +91,9 @@
 //! [`Registry::settle_next`] settles the one that has waited longest, [`Registry::settle_all`]
 //! settles all of them.
 //!
+//! What is kept for long has a size: a [`Charge`] counts its bytes in two [`ByteCount`]s, its
+//! owner's and that of all, until it is dropped.
+//!
 //! # Text and settings
 //!
 //! [`Glob`] matches the patterns that grant keys to guests. [`escape_control`] makes text safe for
@@ -119,6 +122,7 @@
 
 #![forbid(unsafe_code)]
 
+mod bytes;
 mod counters;
 pub mod declare;
 mod fifo;
@@ -131,6 +135,7 @@ mod sync;
 mod text;
 mod timers;
 
+pub use self::bytes::{ByteCount, Charge};
 pub use self::counters::{Counter, Distribution, Histogram};
 pub use self::fifo::Fifo;
 pub use self::gates::{Full, Gate, GateId, Gates};

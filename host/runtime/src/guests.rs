@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::outcome::{Arrival, Cause, Handle, Join, Outcome};
+use crate::outcome::{Arrival, Cause, Handle, Join, OperationId, Outcome};
 use crate::router::{Param, RouteId, Router, VersionId};
 use snow_config::Limits;
 use snow_core::{GateId, Waiter, WorkerId};
@@ -117,8 +117,8 @@ pub trait Guests {
     /// Starts a call in a free slot and runs its first time slice.
     fn start(&mut self, slot: Slot, call: Call) -> Ran;
 
-    /// Runs the next time slice of the call in a slot. The worker calls this only after the slot
-    /// was reported as runnable, or unparked.
+    /// Runs the next time slice of the call in a slot. The worker calls this only after the call
+    /// has yielded, or was unparked.
     fn poll(&mut self, slot: Slot) -> Ran;
 
     /// Ends a wait in place: the call goes on at the next [`poll`](Self::poll). `handles` are the
@@ -126,6 +126,9 @@ pub trait Guests {
     fn unpark(&mut self, _slot: Slot, handles: Box<[Handle]>) {
         drop(handles);
     }
+
+    /// Cancels an operation whose pending is released. One that is over already is left alone.
+    fn cancel_operation(&mut self, _operation: OperationId) {}
 
     /// Ends a call that waits in place, without running it again. Returns every handle that the
     /// call owned, those of the wait included.
@@ -149,7 +152,7 @@ pub struct Adopted {
 pub enum Ran {
     /// The call is over, and its instance is gone or kept for another call.
     Ended(CallEnd),
-    /// The call computes. Its slot will be reported as runnable, if it has not been already.
+    /// The call computes, and can go on at once.
     Yielded,
     /// The call waits in place, and keeps its instance.
     Parked(Wait),
@@ -243,6 +246,10 @@ pub enum CallFault {
     /// client may send the request again.
     #[error("in a version that was rolled back: {0}")]
     Withdrawn(String),
+    /// The call was cancelled while it waited in place, since nobody waits for its answer any more.
+    /// The guest is not to blame.
+    #[error("the request ended while its call waited in place")]
+    Cancelled,
     /// The host could not start the guest, and the guest is not to blame.
     #[error("the guest could not be started: {0}")]
     Start(String),
@@ -253,7 +260,9 @@ impl CallFault {
     pub fn response(&self) -> Response {
         match self {
             CallFault::Trapped(_) => Response::text(500, "internal server error\n"),
-            CallFault::Withdrawn(_) | CallFault::Start(_) => Response::unavailable(),
+            CallFault::Withdrawn(_) | CallFault::Cancelled | CallFault::Start(_) => {
+                Response::unavailable()
+            },
         }
     }
 }

@@ -97,7 +97,7 @@ pub use self::guests::{
 };
 pub use self::log::{Access, Level, Log, LogFormat};
 pub use self::outcome::{
-    Arrival, Cause, Handle, Join, Outcome, Settled, Settlement, Suspend, TimerState,
+    Arrival, Cause, Handle, Join, OperationId, Outcome, Settled, Settlement, Source, Suspend,
 };
 pub use self::router::{
     Match, Param, Route, RouteEntry, RouteError, RouteId, Router, VersionId, check_routes,

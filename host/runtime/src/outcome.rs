@@ -1,10 +1,12 @@
 //! What a guest can do to a request, and what a guest's call is given back: plain values, the
 //! host's side of `wit/snow.wit`.
 
+use std::num::NonZeroU64;
+use std::ops::Deref;
 use std::sync::Arc;
 
 pub use snow_core::Join;
-use snow_core::{PendingId, TimerKey};
+use snow_core::{Charge, PendingId, TimerKey};
 use snow_http::Response;
 
 /// What a pending is settled with.
@@ -47,8 +49,45 @@ impl Settlement {
 }
 
 /// A settlement as the registry holds it: shared, because `set-all` gives one settlement to
-/// thousands of pendings.
-pub type Settled = Arc<Settlement>;
+/// thousands of pendings. Its bytes count for as long as any of them has it.
+#[derive(Clone, Debug)]
+pub struct Settled(Arc<Kept>);
+
+#[derive(Debug)]
+struct Kept {
+    settlement: Settlement,
+    _charge: Option<Charge>,
+}
+
+impl Settled {
+    /// Makes a settlement whose bytes nobody counts: the host's own.
+    pub fn new(settlement: Settlement) -> Settled {
+        Settled(Arc::new(Kept { settlement, _charge: None }))
+    }
+
+    /// Makes a settlement whose bytes are counted by `charge` until nothing has it any more.
+    pub fn charged(settlement: Settlement, charge: Charge) -> Settled {
+        Settled(Arc::new(Kept { settlement, _charge: Some(charge) }))
+    }
+
+    /// Returns whether something else has this settlement, too.
+    pub fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
+    /// Returns whether this is the very settlement that `other` is, shared.
+    pub fn is(&self, other: &Settled) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Deref for Settled {
+    type Target = Settlement;
+
+    fn deref(&self) -> &Settlement {
+        &self.0.settlement
+    }
+}
 
 /// Why a suspension ended and `resume` is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,29 +99,36 @@ pub enum Cause {
 }
 
 /// A pending as its owner (a call or a suspension) knows it. Not a smart pointer: the owner has to
-/// release the pending in the registry, and to cancel its timer.
+/// release the pending in the registry, and to end its source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Handle {
     /// The pending.
     pub id: PendingId,
-    /// The timer that settles the pending, if it has one.
-    pub timer: TimerState,
+    /// What settles the pending, beside guests.
+    pub source: Source,
 }
 
-/// Whether and when the clock settles a pending.
+/// What settles a pending without a guest. Whoever releases the pending ends it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TimerState {
-    /// The pending has no timer.
+pub enum Source {
+    /// Nothing does: only guests settle the pending.
     None,
-    /// The pending is due at a certain time. The worker sets a timer once the pending is waited
-    /// for: until then, nothing would notice that it is settled.
+    /// The clock, at a certain time. The worker sets a timer once the pending is waited for: until
+    /// then, nothing would notice that it is settled.
     Due {
         /// The time on the worker's clock.
         at_ms: u64,
     },
-    /// The worker has set a timer.
-    Set(TimerKey),
+    /// The clock, for which the worker has set a timer.
+    Timer(TimerKey),
+    /// Work that goes on elsewhere, and whose result settles the pending. It is
+    /// [cancelled](crate::Guests::cancel_operation) when the pending is released.
+    Operation(OperationId),
 }
+
+/// Names an operation for as long as the process lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OperationId(pub NonZeroU64);
 
 /// What a call hands over when it ends well. Everything that a guest can do to a request is in
 /// here.

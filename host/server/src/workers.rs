@@ -59,11 +59,9 @@ pub fn spawn(
         links.push(link);
         threads.push(thread::Builder::new().name(format!("snow-worker-{id}")).spawn(
             move || {
-                let inbox = mailbox.clone();
-                let runnable = move |slot| inbox.send(Message::Runnable(slot));
                 // Made on the worker's thread, because calls are futures that never leave their
                 // thread.
-                let guests = WasmGuests::new(id, share, successor, runnable);
+                let guests = WasmGuests::new(id, share, successor);
                 let log = common.log.clone();
                 let ended = Worker::new(id, net, guests, common, mailbox, stats).run();
                 if let Err(error) = &ended {

@@ -46,7 +46,7 @@ pub(crate) enum DrainStep {
 }
 
 /// A version that is too old to be kept, and how far its suspensions have been ended.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Expelled {
     pub version: VersionId,
     /// The slot of the next suspension to be looked at.
@@ -118,19 +118,29 @@ impl Lifecycle {
         self.expelled.push_back(Expelled { version, next: 0 });
     }
 
+    /// Forgets an expelled version: no request holds it any more, so its id may name another one
+    /// from now on.
+    pub fn forget(&mut self, version: VersionId) {
+        self.expelled.retain(|expelled| expelled.version != version);
+    }
+
     /// Returns whether there are suspensions of expelled versions to be looked for.
     pub fn is_expelling(&self) -> bool {
         !self.expelled.is_empty()
     }
 
-    /// Takes the version whose suspensions are to be looked for in this turn.
-    pub fn take_expelled(&mut self) -> Option<Expelled> {
-        self.expelled.pop_front()
+    /// Returns the version whose suspensions are to be looked for in this turn.
+    pub fn first_expelled(&self) -> Option<Expelled> {
+        self.expelled.front().copied()
     }
 
-    /// Puts a version back whose suspensions have not all been looked at.
+    /// Notes how far that got, unless the version was forgotten meanwhile.
     pub fn go_on_later(&mut self, expelled: Expelled) {
-        self.expelled.push_front(expelled);
+        if let Some(first) = self.expelled.front_mut()
+            && first.version == expelled.version
+        {
+            *first = expelled;
+        }
     }
 }
 

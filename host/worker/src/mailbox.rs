@@ -3,15 +3,14 @@
 use std::sync::{Arc, OnceLock};
 
 use snow_core::{GateId, Inbox, Key, Waiter, WorkerId};
-use snow_runtime::{Post, Slot, VersionId};
+use snow_runtime::{Post, VersionId};
 
 use crate::inspect::Inspection;
 
 /// A worker's two inboxes. Any thread may send to them, and a message wakes the worker if it
 /// sleeps.
 ///
-/// Settlements have an inbox to themselves, because a worker leaves them there while it has enough
-/// to resume.
+/// Settlements have an inbox to themselves, so that a flood of them does not hold up messages.
 pub struct Mailbox {
     messages: Inbox<Message>,
     /// Suspensions of which a pending was settled.
@@ -21,8 +20,6 @@ pub struct Mailbox {
 /// What a worker is told.
 #[derive(Debug)]
 pub enum Message {
-    /// The call in this slot can go on.
-    Runnable(Slot),
     /// It is the worker's turn at a gate: see [`Post::gate_opened`].
     GateOpened {
         /// The gate.

@@ -1,31 +1,48 @@
-//! Which calls wait, which have an instance, and which one gets the next place.
+//! Who gets the loop next: the scheduler of one worker.
 //!
-//! A mechanism without I/O and without a clock: the worker tells it what has come and how calls
-//! went, and asks it for the [next](Schedule::next) one.
+//! A mechanism without I/O and without a clock: the worker tells it what has come and how much time
+//! each slice took, and asks it for the [next](Schedule::next) one.
 //!
-//! - **Places.** The number of calls that run at one time is limited. A call that waits in place
-//!   computes nothing and takes no place, unless more calls wait so than may beside those that run.
-//! - **Turns.** New requests, suspensions that are over, and calls that wait before a [gate](gated)
-//!   take turns, so that none of the three keeps the others waiting.
-//! - **Slow routes.** Routes that compute must not make the others wait, however many of their
-//!   calls there are. A route of which [`SLOW_AFTER`] calls in a row took more than one time slice
-//!   is slow until one takes less: its calls have a queue to themselves, and never get the last
-//!   places. A route whose calls wait in place and take places by that counts as slow, too.
+//! - **Candidates.** New requests, suspensions that wait for their `resume`, calls whose wait in
+//!   place is over, and calls whose time slice is over wait in a [queue](Queue) for each guest,
+//!   under one rule. A *guest* is a version of one here.
+//! - **Paces.** A call that has computed for longer than [`LONG_US`] is *slow*, and so is a route
+//!   of which [`LONG_CALLS`] calls in a row have, until one of them has not. All else is *quick*. A
+//!   turn lets quick candidates go first, for a while, and always gives slow ones a slice: so
+//!   neither keeps the other waiting for long.
+//! - **Time.** Within a pace, the guest goes first that has used the least time at it: see
+//!   [`Lane`].
+//! - **Places.** A call needs an instance to compute, and there are only so many: see [`Places`].
+//! - **Gates.** A guest may have a limit for its calls in the whole process: see [`Lines`].
+//!
+//! Guarantees: a quick candidate of a guest none of whose calls compute waits only for the slice
+//! under way and for quick candidates of guests that have used less time; every candidate that has
+//! a place gets its slice after finitely many slices of others; and
+//! [`has_candidates`](Schedule::has_candidates) is false while nothing can run, so the worker
+//! sleeps.
+//!
+//! Does not guarantee a place at once when more guests compute at one time than there are slots.
 
-mod gated;
+mod lanes;
+mod lines;
+mod paces;
+mod places;
+mod queue;
 
-use std::collections::{BTreeMap, VecDeque};
-
-use snow_core::{Fifo, GateId, Key};
+use snow_core::{GateId, Key};
 use snow_runtime::{GuestRequest, RouteId, Slot, VersionId};
 
-use self::gated::Gated;
-pub(crate) use self::gated::{Entered, Waiting};
+use self::lanes::Lane;
+use self::lines::Lines;
+pub(crate) use self::paces::Pace;
+use self::paces::Paces;
+use self::places::Places;
+pub(crate) use self::queue::Waiting;
+use self::queue::{Kind, Queue};
 use crate::context::{Callee, ExchangeRef, TURN};
 
-/// Long calls in a row that make a route slow. More than one, since the system may have stopped
-/// this thread in a call that is quick by itself.
-const SLOW_AFTER: u8 = 3;
+#[cfg(doc)]
+use self::paces::{LONG_CALLS, LONG_US};
 
 /// A request that waits for its first call.
 pub(crate) struct Queued {
@@ -43,329 +60,380 @@ pub(crate) struct Started {
     pub route: RouteId,
 }
 
-impl Queued {
-    fn callee(&self) -> Callee {
-        (self.version, self.route)
-    }
-}
-
 impl Started {
     pub fn callee(&self) -> Callee {
         (self.version, self.route)
     }
 }
 
-/// What gets the next place.
+/// What gets the loop next.
 pub(crate) enum Next {
     /// A new request.
     Request(Queued),
     /// A suspension that is over, for its `resume`. It may have ended otherwise meanwhile.
     Resumption(Key),
-    /// The first call before this gate, if the gate lets it in: see [`Schedule::first_at`].
-    Gate(GateId),
+    /// A call that was started before and goes on.
+    Call(Slot),
 }
 
-/// From where the next call comes.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Source {
-    Request,
-    Resumption,
-    Gate,
+/// What the scheduler asks before a call starts.
+pub(crate) trait Doors {
+    /// Returns whether somebody still waits for what this call would do. If not, it needs neither a
+    /// place nor to enter its gate.
+    fn is_wanted(&self, waiting: Waiting<'_>) -> bool;
+
+    /// Enters a guest's gate for the call that is started next. Returns false if the gate is full:
+    /// then this worker stands in line.
+    fn enter(&mut self, version: VersionId) -> bool;
 }
 
 /// The calls of a worker: those that wait, and those that have an instance.
 pub(crate) struct Schedule {
-    queue: VecDeque<Queued>,
-    /// New requests of slow routes.
-    slow_queue: VecDeque<Queued>,
-    /// Suspensions that are over and wait for their `resume`.
-    resumable: Fifo<Key>,
-    /// Calls of guests that may have only so many.
-    gated: Gated,
-    /// How many calls in a row took more than a slice. Routes whose last call did not are not here.
-    long_calls: BTreeMap<Callee, u8>,
-    /// Calls that may run at one time.
-    running_max: usize,
-    /// Of those, places that slow routes leave free.
-    reserved: usize,
-    /// Calls that wait in place now.
-    parked: usize,
-    /// How many of them may do so beside those that run.
-    parked_max: usize,
-    /// By slot. There are as many slots as calls may run and may wait in place.
-    started: Vec<Option<Started>>,
-    free: Vec<Slot>,
-    /// Slots whose call can go on.
-    runnable: VecDeque<Slot>,
-    /// The source of the call that was started last.
-    last: Source,
+    /// By guest.
+    queues: Vec<Queue>,
+    /// By pace: the guests that may have something to run.
+    lanes: [Lane; 2],
+    lines: Lines,
+    paces: Paces,
+    places: Places,
+    /// Guests that had candidates and no place for any of them when it was their turn.
+    placeless: Vec<(VersionId, Pace)>,
+    /// New requests in all queues.
+    requests: usize,
+    /// Of those, quick ones of guests that may have something to run.
+    startable: usize,
+    /// Resumptions in all queues.
+    resumptions: usize,
+    /// The pace of the slice under way.
+    pace: Pace,
 }
 
 impl Schedule {
+    /// Creates a schedule for so many calls that compute, and so many that wait in place beside
+    /// them.
     pub fn new(running_max: u32, parked_max: u32) -> Schedule {
-        let slots = running_max + parked_max;
         Schedule {
-            queue: VecDeque::new(),
-            slow_queue: VecDeque::new(),
-            resumable: Fifo::new(),
-            gated: Gated::default(),
-            long_calls: BTreeMap::new(),
-            running_max: running_max as usize,
-            // A quarter; and one at least, unless it is the only one.
-            reserved: (running_max as usize / 4).max(usize::from(running_max > 1)),
-            parked: 0,
-            parked_max: parked_max as usize,
-            started: vec![None; slots as usize],
-            free: (0..slots).rev().map(Slot).collect(),
-            runnable: VecDeque::new(),
-            last: Source::Resumption,
+            queues: Vec::new(),
+            lanes: Default::default(),
+            lines: Lines::default(),
+            paces: Paces::default(),
+            places: Places::new(running_max, parked_max),
+            placeless: Vec::new(),
+            requests: 0,
+            startable: 0,
+            resumptions: 0,
+            pace: Pace::Quick,
         }
     }
 
     /// Returns how many calls wait or have an instance.
     pub fn len(&self) -> usize {
-        let waiting = self.queue.len() + self.slow_queue.len() + self.gated.all_requests();
-        waiting + self.started.len() - self.free.len()
+        self.requests + self.places.in_use()
     }
 
-    /// Returns how many suspensions wait for their `resume`, those before gates included.
+    /// Returns how many suspensions wait for their `resume`.
     pub fn resumptions(&self) -> usize {
-        self.resumable.len() + self.gated.all_resumptions()
+        self.resumptions
     }
 
-    /// Returns whether as many suspensions wait for their `resume` as may: more are left in the
-    /// inbox.
-    pub fn has_enough_to_resume(&self) -> bool {
-        self.resumable.len() >= TURN.resumable_max
-    }
-
-    /// Returns whether requests are better left in their sockets for now: more calls wait than a
-    /// turn can start. Not so while all places are taken: that may last, and clients must learn in
-    /// the end that there is no room (503).
+    /// Returns whether requests are better left in their sockets for now, since more of them can
+    /// start than one turn starts. Requests that can't start do not matter: that may last, and
+    /// clients must learn in the end that there is no room (503).
     pub fn is_backed_up(&self) -> bool {
-        self.places() > 0 && self.queue.len() >= TURN.starts_max
+        self.startable >= TURN.starts_max
     }
 
-    /// Returns whether a call can be started or continued now. `callee` tells whose a suspension
-    /// is, if it is still there.
-    pub fn can_go_on(&self, callee: impl Fn(Key) -> Option<Callee>) -> bool {
-        let slow = self.places() > self.reserved && !self.slow_queue.is_empty();
-        let quick = self.places() > 0 && !self.queue.is_empty();
-        !self.runnable.is_empty()
-            || quick
-            || slow
-            || self.gated.can_go_on(|callee| self.may_start(callee))
-            || self.can_resume(callee)
+    /// Returns whether there may be something to run. False if certainly nothing can.
+    pub fn has_candidates(&self) -> bool {
+        self.lanes.iter().any(|lane| !lane.is_empty())
     }
 
-    /// Returns how many calls may be started now.
-    pub fn places(&self) -> usize {
-        let in_use = self.started.len() - self.free.len();
-        let running = in_use - self.parked.min(self.parked_max);
-        self.running_max.saturating_sub(running)
+    /// Returns whether another new request of this route may wait, of `queued_max` in all. Those of
+    /// one guest and pace may be as many as there is room left for others, so whoever fills the
+    /// queues leaves room for everybody else.
+    pub fn has_room(&self, callee: Callee, queued_max: usize) -> bool {
+        let pace = self.paces.of(callee);
+        let queue = self.queues.get(callee.0.index());
+        let own = queue.map_or(0, |queue| queue.at(pace).requests.len());
+        own < queued_max.saturating_sub(self.requests)
     }
 
-    /// Returns how many new requests wait in the queue that one of this route would wait in.
-    pub fn waiting(&self, callee: Callee, gate: Option<GateId>) -> usize {
-        match gate {
-            Some(gate) => self.gated.requests(gate),
-            None if self.is_slow(callee) => self.slow_queue.len(),
-            None => self.queue.len(),
-        }
-    }
-
-    /// Queues a new request, before its guest's gate if it has one.
+    /// Queues a new request. `gate` is its guest's, if that has one.
     pub fn queue(&mut self, queued: Queued, gate: Option<GateId>) {
-        match gate {
-            Some(gate) => self.gated.push_request(gate, queued),
-            None if self.is_slow(queued.callee()) => self.slow_queue.push_back(queued),
-            None => self.queue.push_back(queued),
+        let (version, pace) = (queued.version, self.paces.of((queued.version, queued.route)));
+        let at = self.joins(version, gate).at_mut(pace);
+        at.requests.push_back(queued);
+        self.startable += usize::from(pace == Pace::Quick && at.is_listed);
+        self.requests += 1;
+        self.list(version, pace);
+    }
+
+    /// Queues a suspension that is over. `gate` is its guest's, if that has one.
+    pub fn queue_resumption(&mut self, suspension: Key, callee: Callee, gate: Option<GateId>) {
+        let pace = self.paces.of(callee);
+        self.joins(callee.0, gate).at_mut(pace).resumptions.push_back((suspension, callee.1));
+        self.resumptions += 1;
+        self.list(callee.0, pace);
+    }
+
+    /// Returns the queue of a guest, for something that needs to enter its gate. The guest may have
+    /// another gate than before, or none: then so have those that wait already.
+    fn joins(&mut self, version: VersionId, gate: Option<GateId>) -> &mut Queue {
+        if self.queues.len() <= version.index() {
+            self.queues.resize_with(version.index() + 1, Queue::default);
+        }
+        let queue = &mut self.queues[version.index()];
+        if queue.gate != gate {
+            self.lines.moves(queue.gate, gate, queue.starts());
+            queue.gate = gate;
+        }
+        self.lines.joins(gate);
+        queue
+    }
+
+    /// Puts a guest among those that may have something to run at this pace, if it has.
+    fn list(&mut self, version: VersionId, pace: Pace) {
+        let Some(queue) = self.queues.get_mut(version.index()) else { return };
+        let at = queue.at_mut(pace);
+        if at.is_listed || at.is_empty() {
+            return;
+        }
+        at.is_listed = true;
+        self.startable += if pace == Pace::Quick { at.requests.len() } else { 0 };
+        self.lanes[pace.index()].enter(version, &mut at.used_us);
+    }
+
+    fn list_all(&mut self, guests: Vec<VersionId>) {
+        for version in guests {
+            self.list(version, Pace::Quick);
+            self.list(version, Pace::Slow);
         }
     }
 
-    /// Queues a suspension that is over, before its guest's gate if it has one.
-    pub fn queue_resumption(&mut self, suspension: Key, gate: Option<(GateId, Callee)>) {
-        match gate {
-            Some((gate, callee)) => self.gated.push_resumption(gate, suspension, callee),
-            None => self.resumable.push_back(suspension),
-        }
-    }
-
-    /// Returns what gets the next place: from each source by turns, and of slow routes if there is
-    /// nothing else.
-    pub fn next(&mut self, callee: impl Fn(Key) -> Option<Callee>) -> Option<Next> {
-        for source in self.sources() {
-            let next = match source {
-                Source::Resumption if self.can_resume(&callee) => {
-                    self.resumable.pop_front().map(Next::Resumption)
-                }
-                Source::Resumption => None,
-                Source::Request => self.next_quick().map(Next::Request),
-                Source::Gate => self.next_gate().map(Next::Gate),
-            };
-            if next.is_some() {
-                self.last = source;
-                return next;
-            }
-        }
-        if self.places() <= self.reserved {
-            return None;
-        }
-        let queued = self.slow_queue.pop_front()?;
-        self.last = Source::Request;
-        Some(Next::Request(queued))
-    }
-
-    /// Returns the sources, the one first that had its turn longest ago.
-    fn sources(&self) -> [Source; 3] {
-        use Source::{Gate, Request, Resumption};
-        match self.last {
-            Request => [Resumption, Gate, Request],
-            Resumption => [Gate, Request, Resumption],
-            Gate => [Request, Resumption, Gate],
-        }
-    }
-
-    /// Takes the next new request that is not of a slow route. Requests whose route has turned out
-    /// slow since they were queued move over.
-    fn next_quick(&mut self) -> Option<Queued> {
+    /// Returns what gets the loop next at this pace; `None` if nothing can run. When a call's slice
+    /// is over, its time is to be [counted](Schedule::used).
+    pub fn next(&mut self, pace: Pace, doors: &mut impl Doors) -> Option<Next> {
+        self.pace = pace;
         loop {
-            let queued = self.queue.pop_front()?;
-            if !self.is_slow(queued.callee()) {
-                return Some(queued);
+            let (version, listed_us) = self.lanes[pace.index()].pop()?;
+            let Some(queue) = self.queues.get_mut(version.index()) else { continue };
+            let at = queue.at_mut(pace);
+            // The guest was forgotten.
+            if !at.is_listed {
+                continue;
             }
-            self.slow_queue.push_back(queued);
+            if at.used_us > listed_us {
+                // It has had slices since it was put there, so others may go first.
+                self.lanes[pace.index()].put_back(version, at.used_us);
+                continue;
+            }
+            at.is_listed = false;
+            self.startable -= if pace == Pace::Quick { at.requests.len() } else { 0 };
+            if let Some(next) = self.take(version, pace, doors) {
+                self.list(version, pace);
+                return Some(next);
+            }
         }
     }
 
-    fn next_gate(&mut self) -> Option<GateId> {
-        let mut gated = std::mem::take(&mut self.gated);
-        let gate = gated.next_gate(|callee| self.may_start(callee));
-        self.gated = gated;
-        gate
-    }
-
-    /// Returns whether the next resumption may have a place now. One of a slow route keeps those
-    /// behind it waiting. One that is over already needs none.
-    fn can_resume(&self, callee: impl Fn(Key) -> Option<Callee>) -> bool {
-        let Some(&next) = self.resumable.front() else { return false };
-        callee(next).is_none_or(|callee| self.may_start(callee))
-    }
-
-    /// Returns whether a call of this route may have a place now.
-    fn may_start(&self, callee: Callee) -> bool {
-        self.places() > if self.is_slow(callee) { self.reserved } else { 0 }
-    }
-
-    fn is_slow(&self, callee: Callee) -> bool {
-        self.long_calls.get(&callee).is_some_and(|&calls| calls >= SLOW_AFTER)
-    }
-
-    /// Notes whether the first time slice of a route's call was enough for it.
-    pub fn classify(&mut self, callee: Callee, was_enough: bool) {
-        if !was_enough {
-            let calls = self.long_calls.entry(callee).or_default();
-            *calls = calls.saturating_add(1);
-        } else if !self.long_calls.is_empty() {
-            self.long_calls.remove(&callee);
+    /// Takes the next candidate of a guest that can run now. Kinds take turns. If none can, the
+    /// guest is listed again once that may have changed.
+    fn take(&mut self, version: VersionId, pace: Pace, doors: &mut impl Doors) -> Option<Next> {
+        self.move_slow_ones(version, pace);
+        let Schedule { queues, lines, places, .. } = self;
+        let queue = queues.get_mut(version.index())?;
+        let mut has_no_place = false;
+        for kind in queue.at(pace).kinds() {
+            let refused = match kind {
+                Kind::Yielded => None,
+                Kind::Unparked => (!places.may_unpark(queue, pace)).then_some(Refused::Place),
+                Kind::Resumption | Kind::Request => {
+                    may_start(queue, pace, kind, lines, places, version, doors).err()
+                }
+            };
+            match refused {
+                None => {}
+                Some(Refused::Gate(gate)) => {
+                    lines.waits(gate, version);
+                    continue;
+                }
+                Some(Refused::Place) => {
+                    has_no_place = true;
+                    continue;
+                }
+            }
+            let next = queue.take(pace, kind)?;
+            match &next {
+                Next::Request(_) => self.requests -= 1,
+                Next::Resumption(_) => self.resumptions -= 1,
+                Next::Call(slot) if kind == Kind::Unparked => places.unparks(queue, *slot),
+                Next::Call(_) => {}
+            }
+            if let (Next::Request(_) | Next::Resumption(_), Some(gate)) = (&next, queue.gate) {
+                lines.leaves(gate);
+            }
+            return Some(next);
         }
-    }
-
-    /// Forgets a version, whose id may name another one from now on.
-    pub fn forget(&mut self, version: VersionId) {
-        let routes = (version, RouteId(0))..=(version, RouteId(u32::MAX));
-        let routes: Vec<_> = self.long_calls.range(routes).map(|(route, _)| *route).collect();
-        for route in routes {
-            self.long_calls.remove(&route);
+        if has_no_place {
+            self.placeless.push((version, pace));
         }
+        None
     }
 
-    /// Gives a call a free slot.
+    /// Moves requests and resumptions whose route has turned out slow since they were queued, as
+    /// far as they come next.
+    fn move_slow_ones(&mut self, version: VersionId, pace: Pace) {
+        if pace == Pace::Slow || self.paces.are_all_quick() {
+            return;
+        }
+        let Some(queue) = self.queues.get_mut(version.index()) else { return };
+        for kind in [Kind::Request, Kind::Resumption] {
+            while let Some(first) = queue.at(pace).first(kind)
+                && self.paces.of((version, first.route())) == Pace::Slow
+            {
+                queue.slow_down(kind);
+            }
+        }
+        self.list(version, Pace::Slow);
+    }
+
+    /// Gives a call a free slot. `None` if there is none.
     pub fn start(&mut self, started: Started) -> Option<Slot> {
-        let slot = self.free.pop()?;
-        self.started[slot.index()] = Some(started);
-        Some(slot)
+        self.places.start(self.queues.get_mut(started.version.index())?, started)
     }
 
     /// Returns what a slot's call runs or waits for.
     pub fn started(&self, slot: Slot) -> Option<Started> {
-        self.started[slot.index()]
+        self.places.call(slot).map(|call| call.started)
     }
 
-    /// Frees the slot of a call that has ended. Returns what it ran for.
-    pub fn end(&mut self, slot: Slot) -> Option<Started> {
-        let started = self.started[slot.index()].take()?;
-        self.free.push(slot);
-        Some(started)
-    }
-
-    /// Notes that a slot's call can go on.
-    pub fn runnable(&mut self, slot: Slot) {
-        self.runnable.push_back(slot);
-    }
-
-    /// Returns how many calls can go on.
-    pub fn runnables(&self) -> usize {
-        self.runnable.len()
-    }
-
-    /// Takes the slot whose call goes on next.
-    pub fn next_runnable(&mut self) -> Option<Slot> {
-        self.runnable.pop_front()
-    }
-
-    /// Notes that a call begins to wait in place. Once more do than may do so beside those that
-    /// run, their routes count as slow: else they would take every place, and leave none to those
-    /// whom they wait for.
-    pub fn park(&mut self, slot: Slot) {
-        self.parked += 1;
-        if let Some(started) = self.started(slot) {
-            self.classify(started.callee(), self.parked <= self.parked_max);
+    /// Counts the time that a call has used in the slice that is over.
+    pub fn used(&mut self, slot: Slot, used_us: u64) {
+        let Some(call) = self.places.call_mut(slot) else { return };
+        self.paces.used(call, used_us);
+        if let Some(queue) = self.queues.get_mut(call.started.version.index()) {
+            queue.at_mut(self.pace).used_us += used_us;
         }
     }
 
-    /// Notes that a call that waited in place goes on.
+    /// Notes that a call has more to compute.
+    pub fn yielded(&mut self, slot: Slot) {
+        let Some(call) = self.places.call_mut(slot) else { return };
+        call.has_paused = true;
+        let version = call.started.version;
+        if let Some(queue) = self.queues.get_mut(version.index()) {
+            queue.at_mut(Pace::Slow).yielded.push_back(slot);
+        }
+        self.list(version, Pace::Slow);
+    }
+
+    /// Notes that a call begins to wait in place. Once more calls do than may beside those that
+    /// compute, their routes are slow: else they would take every place, and leave none to those
+    /// whom they wait for.
+    pub fn park(&mut self, slot: Slot) {
+        let Some(call) = self.places.call_mut(slot) else { return };
+        let callee = call.started.callee();
+        if let Some(queue) = self.queues.get_mut(callee.0.index())
+            && self.places.parks(queue, slot)
+        {
+            self.paces.make_slow(callee);
+        }
+        self.try_for_places();
+    }
+
+    /// Queues a call whose wait in place is over.
     pub fn unpark(&mut self, slot: Slot) {
-        self.parked -= 1;
-        self.runnable.push_back(slot);
+        let Some(call) = self.places.call(slot) else { return };
+        let (version, route) = call.started.callee();
+        let pace = if call.is_long { Pace::Slow } else { self.paces.of((version, route)) };
+        if let Some(queue) = self.queues.get_mut(version.index()) {
+            queue.at_mut(pace).unparked.push_back(slot);
+        }
+        self.list(version, pace);
     }
 
-    /// Frees the slot of a call that was cancelled while it waited in place.
-    pub fn cancel(&mut self, slot: Slot) {
-        self.parked -= 1;
-        self.started[slot.index()] = None;
-        self.free.push(slot);
+    /// Frees the slot of a call that has ended, or was cancelled while it waited in place. Returns
+    /// what it ran for.
+    pub fn end(&mut self, slot: Slot) -> Option<Started> {
+        let call = self.places.call(slot)?;
+        self.paces.ended(call);
+        let (started, has_paused) = (call.started, call.has_paused);
+        self.places.end(self.queues.get_mut(started.version.index())?, slot);
+        // A call that ends in its first slice has taken nothing away while others were refused.
+        if has_paused {
+            self.try_for_places();
+        }
+        Some(started)
     }
 
-    /// Returns what is to enter a gate next.
-    pub fn first_at(&self, gate: GateId) -> Option<Waiting<'_>> {
-        self.gated.first(gate)
+    fn try_for_places(&mut self) {
+        for (version, pace) in std::mem::take(&mut self.placeless) {
+            self.list(version, pace);
+        }
     }
 
-    /// Takes what enters a gate.
-    pub fn enter(&mut self, gate: GateId) -> Option<Entered> {
-        self.gated.enter(gate)
-    }
-
-    /// Notes that a gate is full, and that this worker stands in line before it.
-    pub fn stands_in_line(&mut self, gate: GateId) {
-        self.gated.stands_in_line(gate);
+    /// Forgets a guest, whose number may name another one from now on. It has no calls.
+    pub fn forget(&mut self, version: VersionId) {
+        self.paces.forget(version);
+        if let Some(queue) = self.queues.get_mut(version.index()) {
+            *queue = Queue::default();
+        }
     }
 
     /// Notes that this worker was told that a gate has opened.
     pub fn gate_opened(&mut self, gate: GateId) {
-        self.gated.opened(gate);
+        let guests = self.lines.opened(gate);
+        self.list_all(guests);
     }
 
-    /// Marks all gates to be tried, since they may let through more now.
+    /// Tries all gates again, since they may let through more now.
     pub fn try_all_gates(&mut self) {
-        self.gated.try_all();
+        let guests = self.lines.try_all();
+        self.list_all(guests);
     }
 
-    /// Returns the gates that have opened in this turn and at which nothing could be started:
-    /// others may have their turn.
+    /// Returns the gates that have opened in this turn and that nothing could enter: other workers
+    /// may have their turn.
     pub fn take_unanswered_gates(&mut self) -> Vec<GateId> {
-        self.gated.take_unanswered()
+        self.lines.take_unanswered()
+    }
+}
+
+/// Why a candidate can't run now.
+enum Refused {
+    /// All places are taken that it may have.
+    Place,
+    /// Its gate is full.
+    Gate(GateId),
+}
+
+/// Finds out whether the first new request or resumption of a guest may start. If so, it has
+/// entered its gate.
+fn may_start(
+    queue: &Queue,
+    pace: Pace,
+    kind: Kind,
+    lines: &mut Lines,
+    places: &Places,
+    version: VersionId,
+    doors: &mut impl Doors,
+) -> Result<(), Refused> {
+    let Some(first) = queue.at(pace).first(kind) else { return Ok(()) };
+    if !doors.is_wanted(first) {
+        return Ok(());
+    }
+    if let Some(gate) = queue.gate.filter(|gate| lines.is_full(*gate)) {
+        return Err(Refused::Gate(gate));
+    }
+    if !places.may_start(queue, pace) {
+        return Err(Refused::Place);
+    }
+    match queue.gate {
+        Some(gate) if !doors.enter(version) => {
+            lines.fills(gate);
+            Err(Refused::Gate(gate))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -25,12 +25,15 @@ pub(crate) enum Over {
     AnswerLate,
     /// The call goes on that waits in place.
     Unpark,
+    /// An answer that says that the host has no time (503): `resume` has waited too long.
+    Refuse,
 }
 
 impl From<Then> for Over {
     fn from(then: Then) -> Over {
         match then {
             Then::Resume => Over::Resume,
+            Then::Resuming => Over::Refuse,
             Then::Answer => Over::AnswerSettled,
             Then::Unpark => Over::Unpark,
         }
@@ -148,8 +151,13 @@ impl SuspensionTable {
         self.complete(key, timers)
     }
 
+    /// Ends a wait whose join has come true. Returns what is next; `None` if the wait was over
+    /// before.
     fn complete(&mut self, key: Key, timers: &mut WorkerTimers) -> Option<Over> {
         let suspension = self.suspensions.get_mut(key)?;
+        if suspension.then() == Then::Resuming {
+            return None;
+        }
         suspension.deadline.take().map(|deadline| timers.cancel(deadline));
         Some(suspension.then().into())
     }
@@ -164,6 +172,22 @@ impl SuspensionTable {
             // decides.
             then => Some(then.into()),
         }
+    }
+
+    /// Notes that a suspension waits for its `resume` from now on, and sets the deadline for that.
+    /// Returns what has suspended the request; `None` if it waits for `resume` already.
+    pub fn begin_to_resume(
+        &mut self,
+        key: Key,
+        until_ms: u64,
+        timers: &mut WorkerTimers,
+    ) -> Option<Callee> {
+        let suspension = self.suspensions.get_mut(key)?;
+        if !suspension.begin_to_resume() {
+            return None;
+        }
+        suspension.deadline = Some(timers.set(until_ms, Timer::Deadline(key)));
+        Some(suspension.callee())
     }
 
     /// Takes a suspension apart for a call of `resume`. `None` if it has ended otherwise meanwhile.

@@ -167,7 +167,7 @@ impl<W: World, C: Guests> Worker<W, C> {
             || self.lifecycle.is_expelling()
             || !self.inspections.is_empty()
             || self.clients.has_work()
-            || self.schedule.can_go_on(|key| self.suspensions.callee(key))
+            || self.schedule.has_candidates()
     }
 
     fn sleep_ms(&self) -> Option<u64> {
@@ -198,7 +198,6 @@ impl<W: World, C: Guests> Worker<W, C> {
     fn take_messages(&mut self) {
         for message in self.mailbox.take_messages() {
             match message {
-                Message::Runnable(slot) => self.schedule.runnable(slot),
                 Message::GateOpened { gate } => self.schedule.gate_opened(gate),
                 Message::Adopt => self.adopt(),
                 Message::Expel { version } => self.expel(version),
@@ -206,12 +205,8 @@ impl<W: World, C: Guests> Worker<W, C> {
                 Message::Drain { until_ms } => self.start_draining(until_ms),
             }
         }
-        // Suspensions that can't be resumed yet are left in the inbox, so that the queue here stays
-        // short.
-        if !self.schedule.has_enough_to_resume() {
-            for suspension in self.mailbox.take_settled() {
-                self.settled(suspension);
-            }
+        for suspension in self.mailbox.take_settled() {
+            self.settled(suspension);
         }
     }
 

@@ -107,11 +107,13 @@ impl Client {
             0..3 => What::Garbage,
             3..8 => What::Nothing,
             _ => {
-                stage.scripts.push(Script::any(rng, 2));
+                let is_quick = rng.percent(15);
+                let script = if is_quick { Script::quick() } else { Script::any(rng, 2) };
+                stage.scripts.push(script);
                 What::Script(stage.ledger.request())
             }
         };
-        let (bytes, asked) = request(rng, what);
+        let (bytes, asked) = request(rng, what, &stage.scripts);
         self.open.push_back(asked);
         self.outbox.extend(bytes);
     }
@@ -156,7 +158,7 @@ impl Client {
         let bytes_max =
             if network.rng.percent(70) { usize::MAX } else { 1 + network.rng.below(80) };
         let bytes = network.receive(self.wire, bytes_max);
-        self.was_slow |= network.now_ms >= self.progress_ms + PATIENCE_MS;
+        self.was_slow |= network.now_ms() >= self.progress_ms + PATIENCE_MS;
         self.inbox.extend(bytes);
         while let Some(length) = self.answer(network, stage) {
             self.inbox.drain(..length);
@@ -217,8 +219,9 @@ impl Client {
 }
 
 /// Returns a request's bytes, and what the client remembers of it.
-fn request(rng: &mut Rng, what: What) -> (Vec<u8>, Asked) {
+fn request(rng: &mut Rng, what: What, scripts: &[Script]) -> (Vec<u8>, Asked) {
     let path = match what {
+        What::Script(number) if scripts[number].is_quick => format!("/q/{number}"),
         What::Script(number) => format!("/r/{number}"),
         What::Nothing => "/nothing".to_owned(),
         What::Garbage => {

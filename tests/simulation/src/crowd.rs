@@ -16,9 +16,9 @@ use snow_core::{Key, Registry, WorkerId};
 use snow_http::Response;
 use snow_runtime::{
     Arrival, Call, CallEnd, CallEntry, Guests, Handle, Join, Outcome, Post, Ran, Ready, Route,
-    RouteEntry, RouteId, Router, Settled, Settlement, Slot, Suspend, TimerState, VersionId, World,
+    RouteEntry, RouteId, Router, Settled, Settlement, Slot, Suspend, Source, VersionId, World,
 };
-use snow_worker::{Mailbox, Message, PostOffice};
+use snow_worker::PostOffice;
 
 use crate::office::Office;
 
@@ -161,7 +161,6 @@ pub struct Snow {
     registry: Arc<Registry<Settled>>,
     post: Arc<PostOffice>,
     name: Arc<str>,
-    mailbox: Arc<Mailbox>,
     /// A `/stop-all/` under way: how many are left to settle, and how many are settled.
     stopping: (u32, u32),
 }
@@ -182,7 +181,6 @@ impl Snow {
             registry: office.registry.clone(),
             post: office.post.clone(),
             name: "snow".into(),
-            mailbox: office.mailboxes[WORKER.index()].clone(),
             stopping: (0, 0),
         }
     }
@@ -190,7 +188,7 @@ impl Snow {
     fn suspend(&self, resume: bool) -> Outcome {
         let id = self.registry.create(WORKER, Some(KEY)).expect("the limits allow it");
         Outcome::Suspend(Suspend {
-            handles: vec![Handle { id, timer: TimerState::None }],
+            handles: vec![Handle { id, source: Source::None }],
             until: Join::All,
             timeout_ms: Some(600_000),
             on_timeout: (!resume).then(|| Response::text(504, "nobody came")),
@@ -213,15 +211,12 @@ impl Snow {
         (*left == 0).then(|| Outcome::Respond(Response::text(200, &settled.to_string())))
     }
 
-    fn go_on_stopping(&mut self, slot: Slot) -> Ran {
+    fn go_on_stopping(&mut self) -> Ran {
         match self.stop_some() {
             Some(outcome) => {
                 Ran::Ended(CallEnd { outcome: Ok(outcome), leftover: Vec::new(), request: None })
             }
-            None => {
-                self.mailbox.send(Message::Runnable(slot));
-                Ran::Yielded
-            }
+            None => Ran::Yielded,
         }
     }
 }
@@ -239,7 +234,7 @@ impl Guests for Snow {
         true
     }
 
-    fn start(&mut self, slot: Slot, call: Call) -> Ran {
+    fn start(&mut self, _: Slot, call: Call) -> Ran {
         let mut leftover = Vec::new();
         let outcome = match (call.entry, call.route.index()) {
             (CallEntry::Resume { arrivals, .. }, _) => {
@@ -250,14 +245,14 @@ impl Guests for Snow {
             (CallEntry::Handle(_), 1) => self.suspend(true),
             (CallEntry::Handle(_), _) => {
                 self.stopping = (self.registry.waiting(KEY), 0);
-                return self.go_on_stopping(slot);
+                return self.go_on_stopping();
             }
         };
         Ran::Ended(CallEnd { outcome: Ok(outcome), leftover, request: None })
     }
 
-    fn poll(&mut self, slot: Slot) -> Ran {
-        self.go_on_stopping(slot)
+    fn poll(&mut self, _: Slot) -> Ran {
+        self.go_on_stopping()
     }
 }
 

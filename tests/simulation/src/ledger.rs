@@ -248,6 +248,16 @@ impl Ledger {
         }
     }
 
+    /// Settles the pending of an operation that is over. Returns whom that wakes.
+    pub fn operation_ends(&mut self, pending: usize) -> Option<Waiter> {
+        let (number, settled) = self.value(None);
+        // Somebody with the token may have been faster, and its call may have let it go.
+        let woken = self.registry.settle(self.pendings[pending].id, settled).ok()?;
+        self.values[number].won = true;
+        self.pendings[pending].settled_by = Some(number);
+        woken
+    }
+
     /// Notes how a call has ended.
     pub fn call_ends(&mut self, request: usize, state: State) {
         let request = &mut self.requests[request];
@@ -321,7 +331,7 @@ impl Ledger {
             }
             (Some(settlement), Some(value)) => {
                 assert!(
-                    Arc::ptr_eq(settlement, &self.values[value].settled),
+                    settlement.is(&self.values[value].settled),
                     "the first settlement stays"
                 );
                 assert!(
@@ -338,7 +348,7 @@ impl Ledger {
             // A value has passed on to this pending.
             (Some(settlement), None) => {
                 let value =
-                    self.values.iter().position(|value| Arc::ptr_eq(&value.settled, settlement));
+                    self.values.iter().position(|value| value.settled.is(settlement));
                 let value = value.expect("a settlement is somebody's");
                 let Value { next_of, won, delivered, .. } = &mut self.values[value];
                 assert!(

@@ -14,10 +14,16 @@ use snow_runtime::{Ready, World};
 
 use crate::rng::Rng;
 
+/// How long it takes to accept a connection.
+const ACCEPT_US: u64 = 10;
+/// How long it takes to read from a socket or to write to one.
+const IO_US: u64 = 5;
+
 /// All sockets of all workers, and the clock.
 pub struct Network {
-    /// The clock that all workers share. The test moves it.
-    pub now_ms: u64,
+    /// The clock that all workers share, in microseconds. The test moves it between turns; within a
+    /// turn, whatever the worker does takes its time.
+    pub now_us: u64,
     /// Decides what the kernels do.
     pub rng: Rng,
     /// By the number that [`Network::connect`] returns.
@@ -26,6 +32,8 @@ pub struct Network {
     pub listeners: Vec<Listener>,
     /// By worker: how long it sleeps, if it does.
     pub asleep: Vec<Option<Sleep>>,
+    /// Bytes that clients have sent and that have not arrived, by wire, the oldest first.
+    pub under_way: VecDeque<(usize, Vec<u8>)>,
     /// By worker: set by those who send it mail while it sleeps.
     pub woken: Arc<[AtomicBool]>,
 }
@@ -82,13 +90,39 @@ impl Network {
     /// Creates a network for so many workers.
     pub fn new(workers: usize, seed: u64) -> Network {
         Network {
-            now_ms: 1_000,
+            now_us: 1_000_000,
             rng: Rng::new(seed),
             wires: Vec::new(),
             listeners: (0..workers).map(|_| Listener::default()).collect(),
             asleep: vec![None; workers],
+            under_way: VecDeque::new(),
             woken: (0..workers).map(|_| AtomicBool::new(false)).collect(),
         }
+    }
+
+    /// Returns the clock in whole milliseconds.
+    pub fn now_ms(&self) -> u64 {
+        self.now_us / 1_000
+    }
+
+    /// Lets something happen in a turn that takes its time. Bytes that are under way may arrive
+    /// meanwhile.
+    fn takes(&mut self, us: u64) {
+        self.now_us += us;
+        if !self.under_way.is_empty() && self.rng.percent(30) {
+            self.deliver();
+        }
+    }
+
+    /// Lets bytes arrive that were under way for longest. Returns whether there were any.
+    pub fn deliver(&mut self) -> bool {
+        let Some((wire, bytes)) = self.under_way.pop_front() else { return false };
+        let wire = &mut self.wires[wire];
+        if !wire.host_closed {
+            wire.to_host.extend(bytes);
+            wire.news.readable = true;
+        }
+        true
     }
 
     /// Connects a client. Returns the number of its wire. A closed listener never accepts it.
@@ -117,17 +151,22 @@ impl Network {
         wire
     }
 
-    /// Sends a client's bytes.
+    /// Sends a client's bytes. They arrive at once, or later.
     pub fn send(&mut self, wire: usize, bytes: &[u8]) {
-        let wire = &mut self.wires[wire];
-        if !wire.host_closed {
-            wire.to_host.extend(bytes);
-            wire.news.readable = true;
+        self.under_way.push_back((wire, bytes.to_vec()));
+        if self.rng.percent(70) {
+            self.deliver_all();
         }
+    }
+
+    /// Lets all bytes arrive that are under way.
+    pub fn deliver_all(&mut self) {
+        while self.deliver() {}
     }
 
     /// Sends a client's FIN.
     pub fn send_fin(&mut self, wire: usize) {
+        self.deliver_all();
         let wire = &mut self.wires[wire];
         wire.fin = true;
         wire.news.readable = true;
@@ -135,6 +174,7 @@ impl Network {
 
     /// Resets a client's connection. Some of what it has sent may be lost.
     pub fn send_reset(&mut self, wire: usize) {
+        self.deliver_all();
         let lost = self.rng.percent(50);
         let wire = &mut self.wires[wire];
         wire.reset = true;
@@ -165,7 +205,7 @@ impl Network {
     /// Returns whether a worker has a reason to run.
     pub fn can_run(&self, worker: usize) -> bool {
         let Some(Sleep(until)) = self.asleep[worker] else { return true };
-        let due = until.is_some_and(|until| until <= self.now_ms);
+        let due = until.is_some_and(|until| until <= self.now_ms());
         let news = self.wires.iter().any(|wire| wire.worker == worker && wire.has_news());
         due || news || self.listeners[worker].changed || self.woken[worker].load(Ordering::SeqCst)
     }
@@ -208,7 +248,11 @@ impl World for SimWorld {
     type Socket = Socket;
 
     fn now_ms(&self) -> u64 {
-        self.network.borrow().now_ms
+        self.network.borrow().now_ms()
+    }
+
+    fn now_us(&self) -> u64 {
+        self.network.borrow().now_us
     }
 
     fn date(&mut self) -> &str {
@@ -246,8 +290,8 @@ impl World for SimWorld {
         }
         let was_woken = woken[self.worker].swap(false, Ordering::SeqCst);
         if ready.is_empty() && !was_woken && timeout_ms != Some(0) {
-            let until = timeout_ms.map(|timeout_ms| network.now_ms + timeout_ms);
-            let due = matches!(network.asleep[self.worker], Some(Sleep(Some(at))) if at <= network.now_ms);
+            let until = timeout_ms.map(|timeout_ms| network.now_ms() + timeout_ms);
+            let due = matches!(network.asleep[self.worker], Some(Sleep(Some(at))) if at <= network.now_ms());
             if !due {
                 network.asleep[self.worker] = Some(Sleep(until));
                 return Err(ErrorKind::WouldBlock.into());
@@ -259,6 +303,7 @@ impl World for SimWorld {
 
     fn accept(&mut self) -> io::Result<(Socket, SocketAddr)> {
         let mut network = self.network.borrow_mut();
+        network.takes(ACCEPT_US);
         let wire =
             network.listeners[self.worker].backlog.pop_front().ok_or(ErrorKind::WouldBlock)?;
         network.wires[wire].accepted = true;
@@ -275,7 +320,9 @@ impl World for SimWorld {
     }
 
     fn read(&mut self, socket: &mut Socket, buffer: &mut [u8]) -> io::Result<usize> {
-        let wire = &mut self.network.borrow_mut().wires[socket.wire];
+        let network = &mut *self.network.borrow_mut();
+        network.takes(IO_US);
+        let wire = &mut network.wires[socket.wire];
         let count = buffer.len().min(wire.to_host.len());
         for (to, byte) in buffer.iter_mut().zip(wire.to_host.drain(..count)) {
             *to = byte;
@@ -290,6 +337,8 @@ impl World for SimWorld {
 
     fn write(&mut self, socket: &mut Socket, bytes: &[u8]) -> io::Result<usize> {
         let network = &mut *self.network.borrow_mut();
+        network.takes(IO_US);
+        let now_ms = network.now_ms();
         let wire = &mut network.wires[socket.wire];
         if wire.reset {
             return Err(ErrorKind::BrokenPipe.into());
@@ -302,7 +351,7 @@ impl World for SimWorld {
         }
         wire.to_client.extend(&bytes[..count]);
         let before = wire.written.last().map_or(0, |last| last.0);
-        wire.written.push((before + count, network.now_ms));
+        wire.written.push((before + count, now_ms));
         Ok(count)
     }
 

@@ -14,6 +14,8 @@ pub struct Script {
     pub ops: Vec<Op>,
     /// How the call ends.
     pub end: End,
+    /// Whether it is the script of the quick guest.
+    pub is_quick: bool,
 }
 
 /// One thing that a guest does.
@@ -40,8 +42,10 @@ pub enum Op {
     },
     /// Computes beyond its time slice.
     Slice,
-    /// Computes for so many milliseconds, within its time slice.
+    /// Computes for so many microseconds, within its time slice.
     Compute(u64),
+    /// Starts an operation that settles a pending later.
+    Operate,
 }
 
 /// How a call ends.
@@ -81,7 +85,12 @@ impl Script {
             false if rng.percent(4) => End::Trap,
             false => End::Respond,
         };
-        Script { ops, end }
+        Script { ops, end, is_quick: false }
+    }
+
+    /// Returns the script of the quick guest: an answer at once.
+    pub fn quick() -> Script {
+        Script { ops: vec![Op::Compute(20)], end: End::Respond, is_quick: true }
     }
 }
 
@@ -100,7 +109,8 @@ impl Op {
                 timeout_ms: rng.below(500) as u32,
             },
             89..95 => Op::Slice,
-            _ => Op::Compute(rng.below(4) as u64),
+            95..98 => Op::Compute(rng.below(900) as u64),
+            _ => Op::Operate,
         }
     }
 }

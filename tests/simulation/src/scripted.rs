@@ -4,7 +4,8 @@
 mod guests;
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::num::NonZeroU64;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -13,15 +14,22 @@ use snow_core::{Gate, Registry, Waiter, WorkerId};
 use snow_http::Response;
 use snow_runtime::{
     Call, CallEnd, CallEntry, CallFault, GuestRequest, Handle, Join, Outcome, Post, Ran, Route,
-    RouteEntry, RouteId, Router, Settled, Slot, Suspend, TimerState, VersionId, Wait,
+    RouteEntry, RouteId, Router, Settled, Slot, Source, Suspend, VersionId, Wait,
+    OperationId,
 };
-use snow_worker::{Mailbox, Message, PostOffice};
+use snow_worker::PostOffice;
 
 use crate::ledger::{Held, Ledger, State, Waited};
 use crate::network::Network;
 use crate::office::Office;
 use crate::script::{End, KEYS, Op, Script};
-use crate::versions::Versions;
+use crate::versions::{QUICK, Versions};
+
+/// The most slices of others that a request of the quick guest may wait for: the one under way when
+/// it comes, and those that end a turn. A worker that has no time for its sockets waits for none.
+const SLICES_WAITED_MAX: u32 = 8;
+/// The time after which a slice ends at the next step of its script.
+const SLICE_US: u64 = 1_000;
 
 /// The guests of one worker.
 pub struct Scripted {
@@ -29,7 +37,6 @@ pub struct Scripted {
     router: Router,
     registry: Arc<Registry<Settled>>,
     post: Arc<PostOffice>,
-    mailbox: Arc<Mailbox>,
     limits: Arc<Limits>,
     network: Rc<RefCell<Network>>,
     stage: Rc<RefCell<Stage>>,
@@ -48,14 +55,56 @@ pub struct Stage {
     pub versions: Versions,
     /// By request: what its calls do from now on.
     pub scripts: Vec<Script>,
-    /// Calls that can go on, and whose worker has not been told yet.
-    pub runnable: Vec<(WorkerId, Slot)>,
+    /// Operations that are under way, with the numbers of their pendings in the ledger.
+    pub operations: BTreeMap<OperationId, usize>,
+    /// The number of the last operation.
+    pub last_operation: u64,
     /// Waiters whose settlement is not posted yet: its sender's thread was stopped in between.
     pub unposted: Vec<Waiter>,
     /// The only guest's gate, which is a real one.
     pub gate: Arc<Gate>,
     /// How many calls may be behind the gate; `None` for any number.
     pub calls_max: Option<u32>,
+    /// How long requests of the quick guest wait, by worker.
+    pub quick: Vec<Quick>,
+}
+
+/// How long requests of the quick guest wait on one worker, in slices of others.
+#[derive(Clone, Debug, Default)]
+pub struct Quick {
+    /// Slices of others so far.
+    slices: u32,
+    /// For each request that waits: how many there had been when it came.
+    since: VecDeque<u32>,
+    /// Whether the request that is let go next was started.
+    was_started: bool,
+    /// The most slices that one has waited for.
+    pub waited_max: u32,
+}
+
+impl Quick {
+    fn starts(&mut self) {
+        let since = self.since.pop_front().expect("it has waited");
+        let waited = self.slices - since;
+        assert!(waited <= SLICES_WAITED_MAX, "a quick request has waited for {waited} slices");
+        self.waited_max = self.waited_max.max(waited);
+        self.was_started = true;
+    }
+
+    fn is_let_go(&mut self) {
+        if !std::mem::take(&mut self.was_started) {
+            self.since.pop_front();
+        }
+    }
+}
+
+impl Stage {
+    /// Ends an operation. Returns whom that wakes.
+    pub fn operation_ends(&mut self, at: usize) -> Option<Waiter> {
+        let operation = *self.operations.keys().nth(at)?;
+        let pending = self.operations.remove(&operation)?;
+        self.ledger.operation_ends(pending)
+    }
 }
 
 /// A call that was started.
@@ -94,7 +143,6 @@ impl Scripted {
             router: router(newest),
             registry: office.registry.clone(),
             post: office.post.clone(),
-            mailbox: office.mailboxes[worker.index()].clone(),
             limits: office.limits(),
             network,
             stage,
@@ -111,6 +159,9 @@ impl Scripted {
         let (request, handles, kept) = match call.entry {
             CallEntry::Handle(kept) => {
                 let request = kept.params[0].value.parse().expect("the route takes numbers");
+                if call.version == QUICK {
+                    stage.quick[self.worker.index()].starts();
+                }
                 stage.ledger.handle_starts(request, call.version);
                 (request, Vec::new(), Some(kept))
             }
@@ -128,7 +179,7 @@ impl Scripted {
                 )
             }
         };
-        let Script { ops, end } = stage.scripts[request].clone();
+        let Script { ops, end, .. } = stage.scripts[request].clone();
         Running {
             request,
             ops: ops.into(),
@@ -146,9 +197,18 @@ impl Scripted {
         if let Some(waited) = running.waits.take() {
             self.wait_ends(&running, &waited);
         }
+        let began_us = self.network.borrow().now_us;
         while let Some(op) = running.ops.pop_front() {
+            if self.network.borrow().now_us >= began_us + SLICE_US {
+                running.ops.push_front(op);
+                return Err((running, Paused::Computes));
+            }
             match op {
-                Op::Slice => return Err((running, Paused::Computes)),
+                Op::Slice => {
+                    let network = &mut *self.network.borrow_mut();
+                    network.now_us += SLICE_US + network.rng.below(SLICE_US as usize) as u64;
+                    return Err((running, Paused::Computes));
+                }
                 Op::Wait { until, timeout_ms } => {
                     let wait = self.wait(&mut running, until, timeout_ms);
                     return Err((running, Paused::Waits(wait)));
@@ -163,7 +223,7 @@ impl Scripted {
     /// itself.
     fn wait(&self, running: &mut Running, until: Join, timeout_ms: u32) -> Wait {
         let (handles, pendings) = running.handles.iter().copied().unzip();
-        let deadline_ms = self.network.borrow().now_ms + u64::from(timeout_ms);
+        let deadline_ms = self.network.borrow().now_ms() + u64::from(timeout_ms);
         let stage = &mut *self.stage.borrow_mut();
         stage.ledger.wait_starts(running.request);
         *stage.versions.parked.entry(self.worker).or_default() += 1;
@@ -175,7 +235,7 @@ impl Scripted {
     fn wait_ends(&self, running: &Running, waited: &Waited) {
         let arrived: Vec<_> =
             running.handles.iter().map(|(handle, _)| self.registry.collect(handle.id)).collect();
-        let now_ms = self.network.borrow().now_ms;
+        let now_ms = self.network.borrow().now_ms();
         self.stage.borrow_mut().ledger.wait_ends(running.request, waited, &arrived, now_ms);
     }
 
@@ -184,12 +244,12 @@ impl Scripted {
         let ledger = &mut stage.ledger;
         let woken = match op {
             Op::Create(key) => {
-                self.create(ledger, running, key, TimerState::None);
+                self.create(ledger, running, key, Source::None);
                 Vec::new()
             }
             Op::Timer(after_ms) => {
                 let at_ms = running.began_ms + u64::from(after_ms);
-                self.create(ledger, running, None, TimerState::Due { at_ms });
+                self.create(ledger, running, None, Source::Due { at_ms });
                 Vec::new()
             }
             Op::SettleNext(key) => ledger.settle_next(key),
@@ -198,14 +258,24 @@ impl Scripted {
             Op::Drop(_) if running.handles.is_empty() => Vec::new(),
             Op::Drop(which) => {
                 let (handle, _) = running.handles.remove(which % running.handles.len());
-                if matches!(handle.timer, TimerState::Set(_)) {
+                if matches!(handle.source, Source::Timer(_) | Source::Operation(_)) {
                     running.dropped.push(handle);
                 }
                 self.registry.release(handle.id).into_iter().collect()
             }
             Op::Slice | Op::Wait { .. } => Vec::new(),
-            Op::Compute(ms) => {
-                self.network.borrow_mut().now_ms += ms;
+            Op::Compute(us) => {
+                self.network.borrow_mut().now_us += us;
+                Vec::new()
+            }
+            Op::Operate => {
+                stage.last_operation += 1;
+                let number = NonZeroU64::new(stage.last_operation).expect("it counts from one");
+                let source = Source::Operation(OperationId(number));
+                if self.create(ledger, running, None, source) {
+                    let pending = running.handles.last().expect("it was just made").1;
+                    stage.operations.insert(OperationId(number), pending);
+                }
                 Vec::new()
             }
         };
@@ -220,12 +290,15 @@ impl Scripted {
         ledger: &mut Ledger,
         running: &mut Running,
         key: Option<usize>,
-        timer: TimerState,
-    ) {
+        source: Source,
+    ) -> bool {
         // A limit may be reached; then the guest goes on without.
-        let Ok(id) = self.registry.create(self.worker, key.map(|key| KEYS[key])) else { return };
-        let due_ms = if let TimerState::Due { at_ms } = timer { Some(at_ms) } else { None };
-        running.handles.push((Handle { id, timer }, ledger.create(id, key, due_ms)));
+        let Ok(id) = self.registry.create(self.worker, key.map(|key| KEYS[key])) else {
+            return false;
+        };
+        let due_ms = if let Source::Due { at_ms } = source { Some(at_ms) } else { None };
+        running.handles.push((Handle { id, source }, ledger.create(id, key, due_ms)));
+        true
     }
 
     fn end(&self, running: Running) -> CallEnd {
@@ -274,6 +347,7 @@ impl Scripted {
 
     /// Runs a time slice, and does what follows from its end.
     fn slice(&mut self, slot: Slot, running: Box<Running>) -> Ran {
+        self.stage.borrow_mut().quick[self.worker.index()].slices += 1;
         match self.go_on(running) {
             Ok(end) => {
                 self.leave(slot);
@@ -285,11 +359,6 @@ impl Scripted {
             }
             Err((running, Paused::Computes)) => {
                 self.slots[slot.index()] = Some(running);
-                // Told at once, as wasmtime does it, or later, as another thread would.
-                match self.network.borrow_mut().rng.percent(70) {
-                    true => self.mailbox.send(Message::Runnable(slot)),
-                    false => self.stage.borrow_mut().runnable.push((self.worker, slot)),
-                }
                 Ran::Yielded
             }
         }
@@ -320,9 +389,14 @@ impl Scripted {
     }
 }
 
-/// Returns the table in which this version takes all requests.
+/// Returns the table in which this version and the quick guest take all requests.
 fn router(version: VersionId) -> Router {
-    let declared = Route { methods: Vec::new(), pattern: "/r/([0-9]+)".to_owned() };
-    Router::new(vec![RouteEntry { version, route: RouteId(0), declared, mount: "".into() }])
-        .expect("the pattern is fine")
+    let entry = |version, pattern: &str| RouteEntry {
+        version,
+        route: RouteId(0),
+        declared: Route { methods: Vec::new(), pattern: pattern.to_owned() },
+        mount: "".into(),
+    };
+    Router::new(vec![entry(version, "/r/([0-9]+)"), entry(QUICK, "/q/([0-9]+)")])
+        .expect("the patterns are fine")
 }

@@ -4,6 +4,7 @@
 mod checks;
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
@@ -19,13 +20,16 @@ use crate::ledger::Ledger;
 use crate::network::{Network, SimWorld};
 use crate::office::Office;
 use crate::rng::Rng;
-use crate::scripted::{Scripted, Stage};
+use crate::scripted::{Quick, Scripted, Stage};
 use crate::versions::Versions;
 
 use self::checks::closed_with_reason;
 
 /// The most clients that are connected at one time.
 const CLIENTS_MAX: usize = 12;
+/// The longest that a turn may take: each pace of calls has a millisecond and the slice that
+/// exceeds it, of up to three milliseconds here; the rest is for sockets.
+const TURN_US_MAX: u64 = 12_000;
 /// The steps that the end of a run may take before it counts as stuck.
 const END_STEPS_MAX: u32 = 20_000;
 
@@ -45,6 +49,7 @@ pub struct Simulation {
     drain_until_ms: Option<u64>,
     /// Questions that workers have not answered yet.
     inspections: Vec<Asked>,
+    done: Done,
 }
 
 /// A question to a worker.
@@ -61,6 +66,10 @@ pub struct Done {
     pub answers: u32,
     /// Requests that were suspended.
     pub held: usize,
+    /// The longest turn of a worker.
+    pub longest_turn_us: u64,
+    /// The most slices that a request of the quick guest has waited for.
+    pub slices_waited: u32,
 }
 
 /// Runs a seed for so many steps, and then to its end. Panics if anything is not as it should be.
@@ -77,8 +86,12 @@ impl Simulation {
         let mut rng = Rng::new(seed);
         let workers = 1 + rng.below(3);
         let tight = rng.percent(20);
-        let mut limits =
-            Limits { worker_calls_started_max: 1 + rng.below(4) as u32, ..Limits::default() };
+        let mut limits = Limits {
+            worker_calls_started_max: 1 + rng.below(4) as u32,
+            // The test lets more time pass at once.
+            resume_wait_ms_max: 100_000_000,
+            ..Limits::default()
+        };
         if rng.percent(50) {
             // Pipelined requests wait for room then.
             limits.http.output_bytes_max = rng.below(400);
@@ -86,6 +99,7 @@ impl Simulation {
         if tight {
             (limits.worker_calls_queued_max, limits.worker_suspensions_max, limits.pendings_max) =
                 (2, 3, 6);
+            limits.resume_wait_ms_max = 1 + rng.below(100) as u32;
         }
         let network = Rc::new(RefCell::new(Network::new(workers, rng.number())));
         let woken = network.borrow().woken.clone();
@@ -98,8 +112,10 @@ impl Simulation {
             ledger,
             versions: Versions::new(),
             scripts: Vec::new(),
-            runnable: Vec::new(),
+            operations: BTreeMap::new(),
+            last_operation: 0,
             unposted: Vec::new(),
+            quick: vec![Quick::default(); workers],
             gate: Gates::default().of("scripted"),
             calls_max: rng.percent(40).then(|| 1 + rng.below(3) as u32),
         };
@@ -124,6 +140,7 @@ impl Simulation {
             expels,
             drain_until_ms: None,
             inspections: Vec::new(),
+            done: Done::default(),
         }
     }
 
@@ -153,12 +170,16 @@ impl Simulation {
     fn turn(&mut self, number: usize) {
         let Some(worker) = &mut self.workers[number] else { return };
         let before = self.stage.borrow_mut().ledger.all_waiting();
+        let began_us = self.network.borrow().now_us;
         if let Err(error) = worker.turn() {
             assert_eq!(error.kind(), ErrorKind::WouldBlock);
         }
+        let took_us = self.network.borrow().now_us - began_us;
+        self.done.longest_turn_us = self.done.longest_turn_us.max(took_us);
+        assert!(took_us <= TURN_US_MAX, "a turn has taken {took_us} us");
         self.stage.borrow_mut().ledger.values_pass_on(&before);
         if worker.is_drained() {
-            let now_ms = self.network.borrow().now_ms;
+            let now_ms = self.network.borrow().now_ms();
             let in_time = self.drain_until_ms.is_some_and(|until_ms| now_ms < until_ms);
             if in_time {
                 assert_eq!(
@@ -178,7 +199,7 @@ impl Simulation {
             let worker = self.rng.below(self.workers.len());
             let window_bytes = self.rng.pick(&[64, 700, 1 << 20]);
             let wire = network.connect(worker, window_bytes);
-            self.clients.push(Client::new(wire, network.now_ms));
+            self.clients.push(Client::new(wire, network.now_ms()));
         }
         let recent = self.clients.len().min(CLIENTS_MAX * 2);
         let at = self.clients.len() - 1 - self.rng.below(recent);
@@ -205,25 +226,29 @@ impl Simulation {
             900..997 => self.rng.below(1_500),
             _ => self.rng.below(70_000),
         };
-        self.network.borrow_mut().now_ms += ms as u64;
+        let us = self.rng.below(1_000);
+        self.network.borrow_mut().now_us += (ms * 1_000 + us) as u64;
     }
 
     /// Returns whether something is under way that only the test delivers.
     fn is_held_up(&self) -> bool {
-        let stage = self.stage.borrow();
-        !stage.runnable.is_empty() || !stage.unposted.is_empty()
+        let (stage, network) = (self.stage.borrow(), self.network.borrow());
+        !stage.unposted.is_empty() || !network.under_way.is_empty()
     }
 
-    /// Lets a call go on that has yielded, and the sender of a settlement.
+    /// Lets bytes arrive, the sender of a settlement go on, and an operation end.
     fn run_one(&mut self) {
+        self.network.borrow_mut().deliver();
         let mut stage = self.stage.borrow_mut();
+        let operations = stage.operations.len();
+        if operations > 0 {
+            let at = self.rng.below(operations);
+            let woken = stage.operation_ends(at);
+            self.office.post.wake(woken.as_slice());
+        }
         if !stage.unposted.is_empty() {
             let waiter = stage.unposted.remove(0);
             self.office.post.wake(&[waiter]);
-        }
-        if !stage.runnable.is_empty() {
-            let (worker, slot) = stage.runnable.remove(0);
-            self.office.mailboxes[worker.index()].send(Message::Runnable(slot));
         }
     }
 
@@ -263,7 +288,7 @@ impl Simulation {
         if self.drain_until_ms.is_some() {
             return;
         }
-        let until_ms = self.network.borrow().now_ms + self.rng.below(3_000) as u64;
+        let until_ms = self.network.borrow().now_ms() + self.rng.below(3_000) as u64;
         self.drain_until_ms = Some(until_ms);
         self.stage.borrow_mut().ledger.refuses = true;
         for mailbox in &self.office.mailboxes {
@@ -301,7 +326,7 @@ impl Simulation {
                     .next_ms()
                     .expect("somebody waits for a time, or nothing ever ends");
                 let mut network = self.network.borrow_mut();
-                network.now_ms = network.now_ms.max(next_ms);
+                network.now_us = network.now_us.max(next_ms * 1_000);
             }
         }
         self.nothing_is_left()

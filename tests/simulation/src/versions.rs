@@ -1,9 +1,12 @@
-//! Versions of the only simulated guest, and which of them each worker still needs.
+//! Versions of the simulated guest that changes, and which of them each worker still needs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use snow_core::WorkerId;
 use snow_runtime::VersionId;
+
+/// The version of the guest whose calls are always quick. It is never replaced.
+pub const QUICK: VersionId = VersionId(0);
 
 /// What should be, of all versions and workers.
 #[derive(Debug)]
@@ -25,7 +28,7 @@ impl Versions {
     #[expect(clippy::new_without_default, reason = "a first version is no default")]
     pub fn new() -> Versions {
         Versions {
-            newest: VersionId(0),
+            newest: VersionId(1),
             current: BTreeMap::new(),
             requests: BTreeMap::new(),
             expelled: BTreeSet::new(),
@@ -47,7 +50,7 @@ impl Versions {
             return false;
         }
         self.requests.remove(&(worker, version));
-        self.current[&worker] != version
+        self.current[&worker] != version && version != QUICK
     }
 
     /// Lets a worker adopt the newest version. Returns the one that it had, if that is another, and
@@ -60,8 +63,9 @@ impl Versions {
 
     /// Checks that a worker may use a version: the version is its newest, or a request holds it.
     pub fn assert_known(&self, worker: WorkerId, version: VersionId) {
-        let known =
-            self.current[&worker] == version || self.requests.contains_key(&(worker, version));
+        let known = version == QUICK
+            || self.current[&worker] == version
+            || self.requests.contains_key(&(worker, version));
         assert!(known, "worker {worker} uses {version:?}, which it has let go: {self:?}");
     }
 
@@ -83,7 +87,7 @@ impl Versions {
         self.requests
             .keys()
             .map(|(_, version)| *version)
-            .filter(|version| *version != self.newest)
+            .filter(|version| *version != self.newest && *version != QUICK)
             .min()
     }
 }

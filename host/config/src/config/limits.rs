@@ -33,15 +33,20 @@ snow_core::declare_settings! {
         }
         /// Open connections of a worker. More are closed as they are accepted.
         pub worker_connections_max: usize = 1 << 20, live, in 1..=SLOTS_MAX;
-        /// Calls of a worker that have an instance at one time, besides parked ones.
+        /// Calls of a worker that compute at one time, each with an instance. A guest none of whose
+        /// calls computes may start one beyond that, as long as an instance for a parked call is
+        /// left.
         pub worker_calls_started_max: u32 = 8, restart, in 1..=CALLS_STARTED_MAX;
         /// Calls of the process that wait in place, each with its instance, besides the started
         /// ones. Each worker gets an equal share.
         pub calls_parked_max: u32 = 256, restart, in 1..=CALLS_PARKED_MAX;
-        /// New requests of a worker that wait until a call may start: so many for quick routes, and
-        /// so many for slow ones. More are answered 503. When a route turns out to be slow, its
-        /// waiting requests move to the slow ones, of which there may be twice as many then.
-        pub worker_calls_queued_max: usize = 1_024, live, in 1..=SLOTS_MAX;
+        /// New requests of a worker that wait until a call may start. More are answered 503. Quick
+        /// and slow requests of each guest may take as many places each as they leave to all
+        /// others: one guest alone, half of them.
+        pub worker_calls_queued_max: usize = 2_048, live, in 1..=SLOTS_MAX;
+        /// How long a suspension that is over may wait until its `resume` starts. Then the client
+        /// is answered 503.
+        pub resume_wait_ms_max: u32 = 30_000, live, in 1..=MS_MAX;
         /// Suspended requests of a worker. More suspensions are answered 503.
         pub worker_suspensions_max: usize = 1 << 20, live, in 0..=SLOTS_MAX;
         /// How long one call may run, without the time in which other calls run.
@@ -63,6 +68,12 @@ snow_core::declare_settings! {
         /// Bytes that a pending is settled with: of a value, or of a response's body and header
         /// fields.
         pub settlement_bytes_max: usize = 1 << 20, live, in 0..=BYTES_MAX;
+        /// Bytes of settlements that one guest has made and that nobody has used up yet. One that
+        /// settles many pendings counts once.
+        pub guest_settled_bytes_max: usize = 64 << 20, live, in 0..=BYTES_MAX,
+            at_most settled_bytes_max;
+        /// Bytes of settlements that all guests have made and that nobody has used up yet.
+        pub settled_bytes_max: usize = 256 << 20, live, in 0..=BYTES_MAX;
         /// Bytes of the opaque state of a suspension.
         pub state_bytes_max: usize = 65_536, live, in 0..=BYTES_MAX;
         /// The deadline of a suspension to which the guest gives none.

@@ -14,6 +14,7 @@ use crate::contract::context::{CallContext, stale_pending};
 use crate::contract::quota::Bound;
 use crate::contract::seat::Seat;
 use crate::contract::types::{self, RequestRef};
+use crate::contract::waiting::RequestEnded;
 use crate::deploy::share::Member;
 use crate::deploy::version::{Verdict, Version};
 use crate::load::guest::Guest;
@@ -137,6 +138,9 @@ fn accept(outcome: types::Outcome, context: &mut CallContext) -> wasmtime::Resul
 /// Returns why a call failed, as text for the log: what happened, the guest's backtrace, and a
 /// likely reason.
 fn fault(error: &wasmtime::Error, context: &CallContext) -> CallFault {
+    if error.is::<RequestEnded>() {
+        return CallFault::Cancelled;
+    }
     if error.is::<wasmtime::PoolConcurrencyLimitError>() {
         return CallFault::Start(format!("{error:#}"));
     }
@@ -151,7 +155,8 @@ fn fault(error: &wasmtime::Error, context: &CallContext) -> CallFault {
     CallFault::Trapped(text)
 }
 
-/// Counts the call in the trial of its version, and reports a verdict.
+/// Counts the call in the trial of its version, and reports a verdict. A call that was cancelled
+/// says nothing about the version, so it is not counted.
 ///
 /// A trap in `resume` of a version that was rolled back becomes [`CallFault::Withdrawn`]: the
 /// client is asked to come again, since it need not suffer for a version that does not serve any
@@ -162,6 +167,9 @@ fn judge(
     is_resumed: bool,
     runtime: &Runtime,
 ) -> Result<Outcome, CallFault> {
+    if matches!(outcome, Err(CallFault::Cancelled)) {
+        return outcome;
+    }
     let trapped = matches!(outcome, Err(CallFault::Trapped(_)));
     match version.trial.ended(trapped) {
         Some(Verdict::Passed) => (runtime.report)(Report::TrialPassed { version: version.id }),

@@ -1,15 +1,15 @@
 //! All calls of one worker.
 //!
 //! Every call is a future on a fiber. While the guest computes, the epoch's callback makes the
-//! future yield about each millisecond. Its waker then puts the slot into the worker's mailbox, and
-//! the worker polls the call again on a later turn, after it has looked at its sockets.
+//! future yield about each millisecond, and the worker's scheduler decides when the call is polled
+//! again. Nothing else makes a call pending but a wait in place, so no waker is needed.
 
 #[cfg(test)]
 mod tests;
 
 use std::mem;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use snow_core::{Gate, GateId, WorkerId};
 use snow_runtime::{Adopted, Call, CallEnd, Guests, Handle, Ran, Router, Slot, VersionId};
@@ -45,12 +45,8 @@ pub struct WasmGuests {
 
 impl WasmGuests {
     /// Makes the slots of one worker. It begins with `share`, and whenever it is told to adopt a
-    /// deployment, it takes up what `successor` holds. `runnable` is called, on any thread, when
-    /// the call in a slot can go on.
-    pub fn new<F>(worker: WorkerId, share: Share, successor: Successor, runnable: F) -> WasmGuests
-    where
-        F: Fn(Slot) + Clone + Send + Sync + 'static,
-    {
+    /// deployment, it takes up what `successor` holds.
+    pub fn new(worker: WorkerId, share: Share, successor: Successor) -> WasmGuests {
         let Share { runtime, router, current, .. } = share;
         let slots = runtime.limits.worker_calls_started_max + runtime.worker_calls_parked_max;
         WasmGuests {
@@ -58,7 +54,7 @@ impl WasmGuests {
             worker,
             versions: Versions::new(current),
             router,
-            slots: (0..slots).map(Slot).map(|slot| CallSlot::new(slot, runnable.clone())).collect(),
+            slots: (0..slots).map(|_| CallSlot::default()).collect(),
             in_use: 0,
             idle: Idle::new(),
             entered: None,
@@ -224,7 +220,9 @@ impl Guests for WasmGuests {
         let Some(call) = &mut entry.call else { return Ran::Yielded };
         self.runtime.engine.runs();
         entry.seat.stopwatch.start_slice();
-        match call.as_mut().poll(&mut Context::from_waker(&entry.waker)) {
+        let polled = call.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        entry.seat.stopwatch.end_slice();
+        match polled {
             Poll::Ready(ended) => Ran::Ended(self.finish(slot, ended)),
             // The call is pending either because it waits in place or because its time slice is
             // over.

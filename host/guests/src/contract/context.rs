@@ -2,14 +2,13 @@
 
 use std::mem;
 use std::sync::Arc;
-use std::time::Duration;
 
 use wasmtime::ResourceLimiter;
 use wasmtime::component::Resource;
 
 use snow_core::{Refusal, Registry, WorkerId};
 use snow_http::RequestId;
-use snow_runtime::{Handle, Level, Settled, Settlement, TimerState};
+use snow_runtime::{Handle, Level, Settled, Settlement, Source};
 
 use super::grants::Permit;
 use super::parking::Parking;
@@ -38,12 +37,10 @@ pub(crate) struct CallContext {
     /// The first representation of this call. The calls of one store never share one, so a resource
     /// that a guest keeps from one call to the next names nothing any more.
     first: u32,
-    /// Handles that the guest dropped and whose timers the worker has to cancel.
+    /// Handles that the guest dropped and whose sources the worker has to end.
     dropped: Vec<Handle>,
     /// How much linear memory the store has and may have.
     pub memory: MemoryCeiling,
-    /// How long the call has run, without the time slice under way.
-    pub used: Duration,
     pub stopwatch: Arc<Stopwatch>,
     pub parking: Arc<Parking>,
 }
@@ -96,7 +93,6 @@ impl CallContext {
             first: 0,
             dropped: Vec::new(),
             memory: MemoryCeiling { bytes: 0, bytes_max, was_refused: false },
-            used: Duration::ZERO,
             stopwatch: seat.stopwatch.clone(),
             parking: seat.parking.clone(),
         }
@@ -193,7 +189,7 @@ impl CallContext {
     pub(crate) fn create(
         &mut self,
         key: Option<&str>,
-        timer: TimerState,
+        source: Source,
     ) -> Result<Resource<Pending>, Refusal> {
         let limits = &self.runtime.limits;
         if !self.has_request() {
@@ -202,7 +198,7 @@ impl CallContext {
         let account = self.permit.create(key, limits)?;
         let place = self.free_place(limits.pendings_per_call_max).ok_or(Refusal::Limit)?;
         let id = self.runtime.registry.create_for(account, self.worker, key)?;
-        self.handles[place] = Some(Handle { id, timer });
+        self.handles[place] = Some(Handle { id, source });
         Ok(self.resource(place))
     }
 
@@ -225,7 +221,7 @@ impl CallContext {
         if let Some(waiter) = self.runtime.registry.release(handle.id) {
             self.runtime.post.wake(&[waiter]);
         }
-        if matches!(handle.timer, TimerState::Set(_)) {
+        if matches!(handle.source, Source::Timer(_) | Source::Operation(_)) {
             self.dropped.push(handle);
         }
     }

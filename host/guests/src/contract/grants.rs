@@ -7,10 +7,10 @@
 //! the whole response to another guest's client.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 
 use snow_config::{GuestConfig, GuestConfigs, Limits};
-use snow_core::{Account, Gate, GateId, Gates, Globs, Owner, Refusal, Registry, lock};
+use snow_core::{Account, ByteCount, Charge, Gate, GateId, Gates, Globs, Owner, Refusal, Registry, lock};
 use snow_runtime::{Settled, Settlement};
 
 use super::quota::Quota;
@@ -26,6 +26,29 @@ pub struct Permits {
     /// The owners by guest. A guest's name keeps its owner for the life of the process, so a new
     /// version owns the pendings that an older one created.
     owners: Arc<Mutex<BTreeMap<Arc<str>, Owner>>>,
+    settled: SettledBytes,
+}
+
+/// Bytes of settlements that are kept, in all and by guest.
+#[derive(Clone, Default)]
+struct SettledBytes {
+    all: Arc<ByteCount>,
+    /// By name. A guest without a permit and without settlements has no count.
+    guests: Arc<Mutex<BTreeMap<Arc<str>, Weak<ByteCount>>>>,
+}
+
+impl SettledBytes {
+    /// Returns the count of the guest of this name, which all its versions share.
+    fn of(&self, name: &Arc<str>) -> Arc<ByteCount> {
+        let mut guests = lock(&self.guests);
+        if let Some(count) = guests.get(name).and_then(Weak::upgrade) {
+            return count;
+        }
+        guests.retain(|_, count| count.strong_count() > 0);
+        let count = Arc::new(ByteCount::default());
+        guests.insert(name.clone(), Arc::downgrade(&count));
+        count
+    }
 }
 
 impl Permits {
@@ -38,13 +61,20 @@ impl Permits {
             limits: Box::new(limits.clone()),
             gates: Arc::default(),
             owners: Arc::default(),
+            settled: SettledBytes::default(),
         }
     }
 
-    /// Makes the permits of the same process under another manifest. Gates and owners stay.
+    /// Makes the permits of the same process under another manifest. Gates, owners and counts stay.
     pub fn under(&self, configs: &GuestConfigs, limits: &Limits) -> Permits {
         let (owners, gates) = (self.owners.clone(), self.gates.clone());
-        Permits { owners, gates, ..Permits::new(configs, limits) }
+        let settled = self.settled.clone();
+        Permits { owners, gates, settled, ..Permits::new(configs, limits) }
+    }
+
+    /// Returns how many bytes of settlements are kept now.
+    pub fn settled_bytes(&self) -> usize {
+        self.settled.all.get()
     }
 
     /// Returns what the guest of this name may do. If there are more names than owners, the last
@@ -60,6 +90,8 @@ impl Permits {
                 owner: self.owner(&name),
                 pendings_max: pendings_max.unwrap_or(self.limits.guest_pendings_max),
             },
+            settled: self.settled.of(&name),
+            all_settled: self.settled.all.clone(),
             gate: quota.calls_max.map(|_| self.gates.of(&name)),
             quota,
             grants: self.has_grants.then(|| Grants {
@@ -107,6 +139,10 @@ pub(crate) struct Permit {
     pub gate: Option<Arc<Gate>>,
     /// The account that the guest's pendings are counted on.
     account: Account,
+    /// Bytes of the guest's settlements that are kept.
+    settled: Arc<ByteCount>,
+    /// The same of all guests.
+    all_settled: Arc<ByteCount>,
     /// `None` if no guest has any: then everything is allowed.
     grants: Option<Grants>,
 }
@@ -136,7 +172,8 @@ impl Permit {
     /// settlement.
     ///
     /// # Errors
-    /// `Limit` for a key or a settlement that is too long. `Denied` for a key that the guest was
+    /// `Limit` for a key or a settlement that is too long, and when too many bytes of settlements
+    /// are kept. `Denied` for a key that the guest was
     /// not granted, and for a response if another guest may create pendings under the key and this
     /// one may not respond for others. What another guest may do decides, not what it has done: so
     /// the result does not depend on who happens to wait, nor on whom an unconsumed settlement
@@ -149,18 +186,19 @@ impl Permit {
     ) -> Result<Settled, Refusal> {
         check_key(key, limits)?;
         self.check(|own| is_granted(&own.settles, key))?;
-        let settled = check_settlement(settlement, limits)?;
-        let Some(all) = self.all_if_restricted(&settled) else { return Ok(settled) };
-        let is_shared =
-            all.iter().any(|(name, config)| **name != *self.name && is_granted(&config.keys, key));
-        if is_shared { Err(Refusal::Denied) } else { Ok(settled) }
+        check_settlement(&settlement, limits)?;
+        let is_shared = self.all_if_restricted(&settlement).is_some_and(|all| {
+            all.iter().any(|(name, config)| **name != *self.name && is_granted(&config.keys, key))
+        });
+        if is_shared { Err(Refusal::Denied) } else { self.keep(settlement, limits) }
     }
 
     /// Checks that the guest may settle the pending of this token with this settlement. Returns the
     /// settlement. A token that names no pending passes; the registry refuses it.
     ///
     /// # Errors
-    /// `Limit` for a settlement that is too long. `Denied` for a response if another guest has
+    /// `Limit` for a settlement that is too long, and when too many bytes of settlements are kept.
+    /// `Denied` for a response if another guest has
     /// created the pending and this one may not respond for others.
     pub(crate) fn settle_token(
         &self,
@@ -169,16 +207,22 @@ impl Permit {
         registry: &Registry<Settled>,
         limits: &Limits,
     ) -> Result<Settled, Refusal> {
-        let settled = check_settlement(settlement, limits)?;
-        if self.all_if_restricted(&settled).is_none() {
-            return Ok(settled);
+        check_settlement(&settlement, limits)?;
+        if self.all_if_restricted(&settlement).is_some()
+            && let Some(owner) = registry.owner(token)
+            && (owner != self.account.owner || owner == Owner::ANONYMOUS)
+        {
+            return Err(Refusal::Denied);
         }
-        match registry.owner(token) {
-            Some(owner) if owner != self.account.owner || owner == Owner::ANONYMOUS => {
-                Err(Refusal::Denied)
-            }
-            _ => Ok(settled),
-        }
+        self.keep(settlement, limits)
+    }
+
+    /// Counts the bytes of a settlement, from now on until nobody has it any more.
+    fn keep(&self, settlement: Settlement, limits: &Limits) -> Result<Settled, Refusal> {
+        let own = (&self.settled, limits.guest_settled_bytes_max);
+        let all = (&self.all_settled, limits.settled_bytes_max);
+        let charge = Charge::new(settlement.bytes(), own, all).ok_or(Refusal::Limit)?;
+        Ok(Settled::charged(settlement, charge))
     }
 
     /// Whether the guest may learn how many pendings wait under a key: if it may create or settle
@@ -197,9 +241,9 @@ impl Permit {
 
     /// Returns the grants of all guests if this is a response and the guest may not respond for
     /// others; else `None`.
-    fn all_if_restricted(&self, settled: &Settled) -> Option<&GuestConfigs> {
+    fn all_if_restricted(&self, settlement: &Settlement) -> Option<&GuestConfigs> {
         let grants =
-            self.grants.as_ref().filter(|_| matches!(**settled, Settlement::Response(_)))?;
+            self.grants.as_ref().filter(|_| matches!(settlement, Settlement::Response(_)))?;
         (grants.own.responds != Some(true)).then_some(&*grants.all)
     }
 }
@@ -208,16 +252,12 @@ fn is_granted(granted: &Option<Globs>, key: &str) -> bool {
     granted.as_ref().is_some_and(|globs| globs.matches(key))
 }
 
-fn check_key(key: &str, limits: &Limits) -> Result<(), Refusal> {
-    if key.len() > limits.key_bytes_max { Err(Refusal::Limit) } else { Ok(()) }
+fn check_settlement(settlement: &Settlement, limits: &Limits) -> Result<(), Refusal> {
+    if settlement.bytes() > limits.settlement_bytes_max { Err(Refusal::Limit) } else { Ok(()) }
 }
 
-fn check_settlement(settlement: Settlement, limits: &Limits) -> Result<Settled, Refusal> {
-    if settlement.bytes() > limits.settlement_bytes_max {
-        Err(Refusal::Limit)
-    } else {
-        Ok(Settled::new(settlement))
-    }
+fn check_key(key: &str, limits: &Limits) -> Result<(), Refusal> {
+    if key.len() > limits.key_bytes_max { Err(Refusal::Limit) } else { Ok(()) }
 }
 
 #[cfg(test)]

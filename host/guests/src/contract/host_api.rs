@@ -13,7 +13,7 @@ use wasmtime::{Engine, StoreContextMut};
 
 use snow_config::TurnLimits;
 use snow_core::{Refusal, due_ms};
-use snow_runtime::{Settlement, TimerState};
+use snow_runtime::{Settlement, Source};
 
 use super::context::{CallContext, stale_pending};
 use super::types::{self, Pending};
@@ -55,13 +55,13 @@ fn add_pending_handles(linker: &mut Linker<CallContext>) -> wasmtime::Result<()>
     handles.func_wrap("create", |mut store: Context<'_>, (key,): (Option<String>,)| {
         Ok((store
             .data_mut()
-            .create(key.as_deref(), TimerState::None)
+            .create(key.as_deref(), Source::None)
             .map_err(types::Refusal::from),))
     })?;
     handles.func_wrap("timer", |mut store: Context<'_>, (after_ms,): (u32,)| {
         let context = store.data_mut();
         let at_ms = due_ms(context.now_ms + context.stopwatch.call_ms(), after_ms);
-        Ok((context.create(None, TimerState::Due { at_ms }).map_err(types::Refusal::from),))
+        Ok((context.create(None, Source::Due { at_ms }).map_err(types::Refusal::from),))
     })?;
     handles.func_wrap(
         "set-result",
@@ -109,15 +109,11 @@ async fn settle_all(
                 < Duration::from_micros(TurnLimits::DEFAULT.settling_us_max)
         });
         if left > 0 {
-            // Wakes itself and is pending once: the loop goes on with others, and polls the call
-            // again on a later turn.
+            // Pending once: the loop goes on with others, and polls the call again.
             let mut has_yielded = false;
-            poll_fn(|task| match std::mem::replace(&mut has_yielded, true) {
+            poll_fn(|_| match std::mem::replace(&mut has_yielded, true) {
                 true => Poll::Ready(()),
-                false => {
-                    task.waker().wake_by_ref();
-                    Poll::Pending
-                }
+                false => Poll::Pending,
             })
             .await;
         }

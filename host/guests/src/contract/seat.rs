@@ -22,6 +22,8 @@ pub(crate) struct Stopwatch {
     base: Instant,
     call_started_ns: AtomicU64,
     slice_started_ns: AtomicU64,
+    /// The time of the call's slices that are over.
+    used_ns: AtomicU64,
 }
 
 impl Stopwatch {
@@ -34,11 +36,23 @@ impl Stopwatch {
         let now = self.now_ns();
         self.call_started_ns.store(now, Ordering::Relaxed);
         self.slice_started_ns.store(now, Ordering::Relaxed);
+        self.used_ns.store(0, Ordering::Relaxed);
     }
 
     /// Starts a time slice.
     pub(crate) fn start_slice(&self) {
         self.slice_started_ns.store(self.now_ns(), Ordering::Relaxed);
+    }
+
+    /// Ends a time slice, however it ended: its time belongs to the call's.
+    pub(crate) fn end_slice(&self) {
+        let used_ns = self.used_ns.load(Ordering::Relaxed) + self.slice_time().as_nanos() as u64;
+        self.used_ns.store(used_ns, Ordering::Relaxed);
+    }
+
+    /// Returns how long the call has run: in the slices that are over, and in the one under way.
+    pub(crate) fn running_time(&self) -> Duration {
+        Duration::from_nanos(self.used_ns.load(Ordering::Relaxed)) + self.slice_time()
     }
 
     /// Returns the time since the slice started.
@@ -62,6 +76,7 @@ impl Default for Stopwatch {
             base: Instant::now(),
             call_started_ns: AtomicU64::new(0),
             slice_started_ns: AtomicU64::new(0),
+            used_ns: AtomicU64::new(0),
         }
     }
 }

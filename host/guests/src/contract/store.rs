@@ -25,11 +25,10 @@ pub(crate) fn store(runtime: &Runtime, context: CallContext) -> Store<CallContex
     store.limiter(|context| &mut context.memory);
     // Called when a time slice is over. The call yields, or fails here, so that its error has the
     // guest's backtrace.
-    store.epoch_deadline_callback(|mut store| {
-        let context = store.data_mut();
-        context.used += context.stopwatch.slice_time();
+    store.epoch_deadline_callback(|store| {
+        let context = store.data();
         let budget = &context.permit().quota.running_ms;
-        if context.used >= Duration::from_millis(u64::from(budget.most)) {
+        if context.stopwatch.running_time() >= Duration::from_millis(u64::from(budget.most)) {
             return Err(wasmtime::Error::msg(format!(
                 "ran for more than {} ms, the limit of a call ({})",
                 budget.most, budget.set_by
@@ -63,7 +62,9 @@ pub(crate) fn block_on<T>(
         engine.runs();
         stopwatch.start_slice();
         // The future is pending only at the end of a time slice, so it can be polled again at once.
-        if let Poll::Ready(value) = future.as_mut().poll(&mut context) {
+        let polled = future.as_mut().poll(&mut context);
+        stopwatch.end_slice();
+        if let Poll::Ready(value) = polled {
             return value;
         }
     }

@@ -42,15 +42,18 @@ async fn wait(
             Ok(handles) => store.data_mut().take_back(&handles),
             Err(cancelled) => {
                 store.data_mut().take_back(&cancelled.0);
-                return Err(wasmtime::Error::msg(
-                    "the request ended while its call waited in place",
-                ));
+                return Err(wasmtime::Error::from(RequestEnded));
             }
         }
     }
     let context = store.data();
     Ok(Ok(pendings.iter().map(|pending| context.arrived(pending)).collect()))
 }
+
+/// The error that ends a call that was cancelled while it waited in place.
+#[derive(Debug, thiserror::Error)]
+#[error("the request ended while its call waited in place")]
+pub(crate) struct RequestEnded;
 
 /// Why a call can't wait.
 enum CannotWait {

@@ -18,7 +18,7 @@ use super::WORKER;
 use super::sources::PageSources;
 use snow_core::{PendingId, Registry, WorkerId, lock};
 use snow_guests::Version;
-use snow_runtime::{Handle, Join, Outcome, Post, Settled, Settlement, Suspend, TimerState};
+use snow_runtime::{Handle, Join, Outcome, Post, Settled, Settlement, Suspend, Source};
 use snow_worker::{HeldPage, HeldRequest, Inspection, LoopState, Message, Position};
 
 /// How long the workers may take to answer. In each turn they look at some hundred held requests.
@@ -131,7 +131,7 @@ impl Questions {
         self.next += 1;
         self.under_way.insert(number, Question { wanted, id, parts, open: Arc::downgrade(&open) });
         Some(Outcome::Suspend(Suspend {
-            handles: vec![Handle { id, timer: TimerState::None }],
+            handles: vec![Handle { id, source: Source::None }],
             until: Join::All,
             timeout_ms: Some(PATIENCE_MS),
             on_timeout: None,

@@ -3,7 +3,7 @@
 use snow_core::{PendingId, Registry, TimerKey, Waiter};
 use snow_http::{PackedResponse, Response};
 use snow_runtime::{
-    GuestRequest, Handle, Join, RouteId, Settled, Settlement, Slot, Suspend, TimerState, VersionId,
+    GuestRequest, Handle, Join, RouteId, Settled, Settlement, Slot, Suspend, Source, VersionId,
     Wait,
 };
 
@@ -21,7 +21,7 @@ pub(crate) struct Suspension {
     then: Then,
     /// Settlements that are still missing.
     missing: u16,
-    /// Set until the wait is over.
+    /// Set until the wait is over, and then until `resume` starts.
     pub(super) deadline: Option<TimerKey>,
     handles: Handles,
     rare: Option<Box<Rare>>,
@@ -32,6 +32,8 @@ pub(crate) struct Suspension {
 pub(super) enum Then {
     /// `resume` is called.
     Resume,
+    /// The wait is over, and `resume` is called as soon as it gets the loop.
+    Resuming,
     /// The host answers.
     Answer,
     /// The call, which waits in place, goes on.
@@ -108,7 +110,7 @@ impl Suspension {
 
     /// Returns when the wait is over at the latest; `None` once it is.
     pub fn deadline_at_ms(&self) -> Option<u64> {
-        self.deadline.map(TimerKey::at_ms)
+        self.deadline.filter(|_| self.then != Then::Resuming).map(TimerKey::at_ms)
     }
 
     /// Returns what is waited for, in the guest's order.
@@ -138,7 +140,17 @@ impl Suspension {
     /// Returns whether the wait has ended by settlements, and the request is queued for its
     /// `resume`.
     pub fn awaits_resume(&self) -> bool {
-        self.then == Then::Resume && self.is_settled()
+        self.then == Then::Resuming && self.is_settled()
+    }
+
+    /// Notes that the wait is over and that `resume` is to be called until then. Returns false if
+    /// that was known before.
+    pub(super) fn begin_to_resume(&mut self) -> bool {
+        let is_new = self.then == Then::Resume;
+        if is_new {
+            self.then = Then::Resuming;
+        }
+        is_new
     }
 
     /// Counts one settlement. Returns whether that was the last one missing.
@@ -176,16 +188,16 @@ impl Suspension {
     ) -> bool {
         for index in 0..self.handles.len() {
             let Some(handle) = self.handles.get(index) else { break };
-            match handle.timer {
+            match handle.source {
                 // Somebody with the token may have been faster; then that settlement stands.
-                TimerState::Due { at_ms } if at_ms <= now_ms => {
+                Source::Due { at_ms } if at_ms <= now_ms => {
                     let _ = registry.settle(handle.id, settled_by_clock());
                 }
-                TimerState::Due { at_ms } => {
+                Source::Due { at_ms } => {
                     let timer = timers.set(at_ms, Timer::Pending(handle.id));
-                    self.handles.set_timer(index, TimerState::Set(timer));
+                    self.handles.set_source(index, Source::Timer(timer));
                 }
-                TimerState::None | TimerState::Set(_) => {}
+                Source::None | Source::Timer(_) | Source::Operation(_) => {}
             }
             if registry.arm(handle.id, waiter) {
                 self.missing = self.missing.saturating_sub(1);
@@ -226,7 +238,8 @@ pub(crate) fn settled_by_clock() -> Settled {
     Settled::new(Settlement::Value(Vec::new()))
 }
 
-/// Handles in the guest's order. Most suspensions have one, without a timer: that takes 16 bytes.
+/// Handles in the guest's order. Most suspensions have one that only guests settle: it
+/// takes 16 bytes.
 enum Handles {
     One(PendingId),
     /// Boxed twice, so that the length is with the handles.
@@ -236,7 +249,7 @@ enum Handles {
 impl Handles {
     fn new(handles: Vec<Handle>) -> Handles {
         match handles[..] {
-            [Handle { id, timer: TimerState::None }] => Handles::One(id),
+            [Handle { id, source: Source::None }] => Handles::One(id),
             _ => Handles::Several(Box::new(handles.into_boxed_slice())),
         }
     }
@@ -250,17 +263,17 @@ impl Handles {
 
     fn get(&self, index: usize) -> Option<Handle> {
         match self {
-            Handles::One(id) => (index == 0).then_some(Handle { id: *id, timer: TimerState::None }),
+            Handles::One(id) => (index == 0).then_some(Handle { id: *id, source: Source::None }),
             Handles::Several(handles) => handles.get(index).copied(),
         }
     }
 
-    /// Notes that a timer has been set for a handle.
-    fn set_timer(&mut self, index: usize, timer: TimerState) {
+    /// Notes what settles a handle's pending from now on.
+    fn set_source(&mut self, index: usize, source: Source) {
         if let Handles::Several(handles) = self
             && let Some(handle) = handles.get_mut(index)
         {
-            handle.timer = timer;
+            handle.source = source;
         }
     }
 

@@ -1,35 +1,26 @@
 //! Calls into guests: started while there are places, one time slice after another, to their end.
 
-use snow_core::{GateId, Key};
 use snow_http::Progress;
-use snow_runtime::{Call, CallEnd, CallEntry, CallFault, Guests, Outcome, Ran, Slot, World};
+use snow_runtime::{Call, CallEnd, CallEntry, CallFault, Guests, Outcome, Ran, Slot, VersionId, World};
 
 use super::Worker;
+use crate::clients::ClientTable;
 use crate::context::TURN;
-use crate::schedule::{Entered, Next, Queued, Started, Waiting};
-
-/// How long starting calls may go on in one turn: calls that compute end it after one time slice.
-const STARTING_MS_MAX: u64 = 1;
+use crate::schedule::{Doors, Next, Pace, Queued, Started, Waiting};
+use crate::suspensions::SuspensionTable;
 
 impl<W: World, C: Guests> Worker<W, C> {
-    /// Gives started calls their next time slice, and starts others while there are places. Both
-    /// end early in a turn in which a guest computes.
+    /// Gives the loop to calls for one turn's time: to quick ones, and then to slow ones for one
+    /// time slice, or for several short ones. Each may exceed its time by its last slice.
     pub(super) fn run_calls(&mut self) {
-        let began_ms = self.world.now_ms();
-        for _ in 0..self.schedule.runnables() {
-            let Some(slot) = self.schedule.next_runnable() else { break };
-            let ran = self.guests.poll(slot);
-            self.ran(slot, ran);
-            if self.world.now_ms() > began_ms {
-                break;
-            }
-        }
-        for _ in 0..TURN.starts_max {
-            if self.schedule.places() == 0
-                || !self.start_one()
-                || self.world.now_ms() > began_ms + STARTING_MS_MAX
-            {
-                break;
+        for (pace, us_max) in [(Pace::Quick, TURN.quick_us_max), (Pace::Slow, TURN.slow_us_max)] {
+            let began_us = self.world.now_us();
+            let mut now_us = began_us;
+            for _ in 0..TURN.starts_max {
+                if now_us - began_us >= us_max || !self.run_one(pace, now_us) {
+                    break;
+                }
+                now_us = self.world.now_us();
             }
         }
         for gate in self.schedule.take_unanswered_gates() {
@@ -37,50 +28,34 @@ impl<W: World, C: Guests> Worker<W, C> {
         }
     }
 
-    /// Starts the next call. Returns false if there is none.
-    fn start_one(&mut self) -> bool {
-        let Worker { schedule, suspensions, .. } = self;
-        let Some(next) = schedule.next(|key| suspensions.callee(key)) else { return false };
+    /// Gives the next call a time slice. Returns false if there is none.
+    fn run_one(&mut self, pace: Pace, now_us: u64) -> bool {
+        let Worker { schedule, clients, suspensions, guests, .. } = self;
+        let Some(next) = schedule.next(pace, &mut AtTheDoors { clients, suspensions, guests })
+        else {
+            return false;
+        };
         match next {
-            Next::Request(queued) => self.start_request(queued),
-            Next::Resumption(suspension) => self.start_resumption(suspension),
-            Next::Gate(gate) => self.start_gated(gate),
+            Next::Request(queued) => {
+                let Queued { exchange, version, route, request } = queued;
+                let started = Started { exchange, version, route };
+                self.start(started, CallEntry::Handle(request), now_us);
+            }
+            Next::Resumption(suspension) => {
+                let resumed = self.suspensions.resume(suspension, &self.cx, &mut self.timers);
+                if let Some((started, entry)) = resumed {
+                    self.start(started, entry, now_us);
+                }
+            }
+            Next::Call(slot) => {
+                let ran = self.guests.poll(slot);
+                self.ran(slot, ran, now_us);
+            }
         }
         true
     }
 
-    fn start_request(&mut self, queued: Queued) {
-        let Queued { exchange, version, route, request } = queued;
-        self.start(Started { exchange, version, route }, CallEntry::Handle(request));
-    }
-
-    fn start_resumption(&mut self, suspension: Key) {
-        if let Some((started, entry)) =
-            self.suspensions.resume(suspension, &self.cx, &mut self.timers)
-        {
-            self.start(started, entry);
-        }
-    }
-
-    /// Lets the next call enter its guest's gate. If that is full, this worker stands in line.
-    fn start_gated(&mut self, gate: GateId) {
-        let Some(first) = self.schedule.first_at(gate) else { return };
-        // A call whose client has left needs no instance, and so does not wait for one.
-        let is_wanted = match first {
-            Waiting::Request(queued) => self.clients.exchange(queued.exchange).is_some(),
-            Waiting::Resumption { suspension, .. } => self.suspensions.get(suspension).is_some(),
-        };
-        if is_wanted && !self.guests.enter(first.callee().0) {
-            return self.schedule.stands_in_line(gate);
-        }
-        match self.schedule.enter(gate) {
-            Some(Entered::Request(queued)) => self.start_request(queued),
-            Some(Entered::Resumption(suspension)) => self.start_resumption(suspension),
-            None => {}
-        }
-    }
-
-    fn start(&mut self, started: Started, entry: CallEntry) {
+    fn start(&mut self, started: Started, entry: CallEntry, now_us: u64) {
         let Started { exchange, version, route } = started;
         let Some(current) = self.clients.exchange_mut(exchange) else {
             // The client has left: the call is not needed any more.
@@ -92,22 +67,18 @@ impl<W: World, C: Guests> Worker<W, C> {
         let Some(slot) = self.schedule.start(started) else { return self.let_go(version) };
         current.progress = Progress::Running;
         let request_id = current.id.clone();
-        let call = Call { version, route, request_id, entry, now_ms: self.world.now_ms() };
+        let call = Call { version, route, request_id, entry, now_ms: now_us / 1_000 };
         self.cx.stats.route(started.callee()).inspect(|route| route.calls.add(1));
         let ran = self.guests.start(slot, call);
-        match ran {
-            Ran::Ended(_) => self.schedule.classify(started.callee(), true),
-            Ran::Yielded => self.schedule.classify(started.callee(), false),
-            Ran::Parked(_) => {}
-        }
-        self.ran(slot, ran);
+        self.ran(slot, ran, now_us);
     }
 
-    /// Goes on with a call after a time slice.
-    fn ran(&mut self, slot: Slot, ran: Ran) {
+    /// Goes on with a call after a time slice that began at `began_us`.
+    fn ran(&mut self, slot: Slot, ran: Ran, began_us: u64) {
+        self.schedule.used(slot, self.world.now_us() - began_us);
         match ran {
             Ran::Ended(end) => self.call_ended(slot, end),
-            Ran::Yielded => {}
+            Ran::Yielded => self.schedule.yielded(slot),
             Ran::Parked(wait) => self.park(slot, wait),
         }
     }
@@ -135,6 +106,7 @@ impl<W: World, C: Guests> Worker<W, C> {
             match fault {
                 CallFault::Trapped(_) | CallFault::Withdrawn(_) => route.traps.add(1),
                 CallFault::Start(_) => route.start_failures.add(1),
+                CallFault::Cancelled => {}
             }
         }
         let guest = self.guests.guest_name(started.version);
@@ -146,5 +118,25 @@ impl<W: World, C: Guests> Worker<W, C> {
             format!("guest={guest} route={} {about}: the call failed: {fault}", started.route);
         self.cx.log_error(message);
         self.answer(started.exchange, Some(started.version), &fault.response());
+    }
+}
+
+/// What the schedule asks of the other parts of the worker.
+struct AtTheDoors<'a, S, C> {
+    clients: &'a ClientTable<S>,
+    suspensions: &'a SuspensionTable,
+    guests: &'a mut C,
+}
+
+impl<S, C: Guests> Doors for AtTheDoors<'_, S, C> {
+    fn is_wanted(&self, waiting: Waiting<'_>) -> bool {
+        match waiting {
+            Waiting::Request(queued) => self.clients.exchange(queued.exchange).is_some(),
+            Waiting::Resumption { suspension, .. } => self.suspensions.get(suspension).is_some(),
+        }
+    }
+
+    fn enter(&mut self, version: VersionId) -> bool {
+        self.guests.enter(version)
     }
 }

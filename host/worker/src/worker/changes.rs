@@ -32,9 +32,11 @@ impl<W: World, C: Guests> Worker<W, C> {
 
     /// Does one turn's share of looking for suspensions of expelled versions.
     pub(super) fn go_on_expelling(&mut self) {
-        let Some(Expelled { version, mut next }) = self.lifecycle.take_expelled() else { return };
+        let Some(Expelled { version, mut next }) = self.lifecycle.first_expelled() else { return };
         for _ in 0..TURN.timers_max {
-            let Some(key) = self.suspensions.next_from(next) else { return };
+            let Some(key) = self.suspensions.next_from(next) else {
+                return self.lifecycle.forget(version);
+            };
             next = key.slot + 1;
             if self.suspensions.callee(key).is_some_and(|callee| callee.0 == version) {
                 self.refuse_held(key);
@@ -54,6 +56,7 @@ impl<W: World, C: Guests> Worker<W, C> {
     /// Forgets a version, whose id may name another one from now on.
     fn forget(&mut self, version: VersionId) {
         self.schedule.forget(version);
+        self.lifecycle.forget(version);
         self.cx.stats.forget(version);
     }
 

@@ -92,8 +92,8 @@ impl<W: World, C: Guests> Worker<W, C> {
         let (version, route, mount_bytes) = (entry.version, entry.route, entry.mount.len());
 
         let gate = guests.gate(version);
-        if self.schedule.waiting((version, route), gate) >= self.cx.limits().worker_calls_queued_max
-        {
+        let queued_max = self.cx.limits().worker_calls_queued_max;
+        if !self.schedule.has_room((version, route), queued_max) {
             return self.answer(exchange, Some(version), &Response::unavailable());
         }
         self.guests.hold(version);

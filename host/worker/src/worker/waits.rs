@@ -1,9 +1,9 @@
 //! Requests that wait: how a wait begins, and what follows when it is over.
 
-use snow_core::{Key, PendingId};
+use snow_core::{Key, PendingId, due_ms};
 use snow_http::{Progress, Response};
 use snow_runtime::{
-    GuestRequest, Guests, Handle, Settlement, Slot, Suspend, TimerState, Wait, World,
+    GuestRequest, Guests, Handle, Settlement, Slot, Suspend, Source, Wait, World,
 };
 
 use super::Worker;
@@ -105,13 +105,24 @@ impl<W: World, C: Guests> Worker<W, C> {
             Some(Over::AnswerSettled) => self.answer_settled(key),
             Some(Over::AnswerLate) => self.answer_late(key),
             Some(Over::Unpark) => self.unpark(key),
+            Some(Over::Refuse) => self.refuse_to_resume(key),
         }
     }
 
     fn make_resumable(&mut self, key: Key) {
-        let callee = self.suspensions.callee(key);
-        let gate = callee.and_then(|callee| Some((self.guests.gate(callee.0)?, callee)));
-        self.schedule.queue_resumption(key, gate);
+        let until_ms = due_ms(self.world.now_ms(), self.cx.limits().resume_wait_ms_max);
+        let Some(callee) = self.suspensions.begin_to_resume(key, until_ms, &mut self.timers) else {
+            return;
+        };
+        self.schedule.queue_resumption(key, callee, self.guests.gate(callee.0));
+    }
+
+    /// Answers a request whose `resume` has not got the loop in time.
+    fn refuse_to_resume(&mut self, key: Key) {
+        let Some(suspension) = self.suspensions.get(key) else { return };
+        let (exchange, version) = (suspension.exchange(), suspension.callee().0);
+        self.end_suspension(key, WaitEnd::Refused);
+        self.answer(exchange, Some(version), &Response::unavailable());
     }
 
     /// Lets a call go on that has waited in place. It reads the settlements itself, and keeps its
@@ -181,7 +192,7 @@ impl<W: World, C: Guests> Worker<W, C> {
         if suspension.is_in_place() {
             let slot = suspension.slot();
             let leftover = self.guests.cancel(slot, suspension.handles().collect());
-            self.schedule.cancel(slot);
+            self.schedule.end(slot);
             self.release_all(leftover.into_iter());
         } else {
             self.release_all(suspension.handles());
@@ -192,12 +203,15 @@ impl<W: World, C: Guests> Worker<W, C> {
         self.let_go(suspension.callee().0);
     }
 
-    /// Releases pendings: their timers are cancelled, and a settlement that nobody consumed passes
-    /// on.
+    /// Releases pendings: their sources are ended, and a settlement that nobody consumed passes on.
     pub(super) fn release_all(&mut self, handles: impl Iterator<Item = Handle>) {
         for handle in handles {
-            if let TimerState::Set(timer) = handle.timer {
-                self.timers.cancel(timer);
+            match handle.source {
+                Source::None | Source::Due { .. } => {}
+                Source::Timer(timer) => {
+                    self.timers.cancel(timer);
+                }
+                Source::Operation(operation) => self.guests.cancel_operation(operation),
             }
             if let Some(waiter) = self.cx.common.registry.release(handle.id) {
                 self.cx.common.post.wake(&[waiter]);

@@ -1,8 +1,6 @@
 //! What must hold of all requests and values together: between turns, when nobody has anything to
 //! do, and at the end.
 
-use std::sync::Arc;
-
 use snow_runtime::Settlement;
 
 use super::{Ledger, State, Value};
@@ -17,8 +15,7 @@ impl Ledger {
     /// Looks for values of `set-next` that the registry does not hold any more: each was consumed,
     /// or nobody else waited for it. `before`: what waited before the turn.
     pub fn values_pass_on(&mut self, before: &[Vec<usize>; KEYS.len()]) {
-        let gone =
-            |values: &[Value], number: usize| Arc::strong_count(&values[number].settled) == 1;
+        let gone = |values: &[Value], number: usize| !values[number].settled.is_shared();
         let vanished: Vec<usize> =
             self.open.iter().copied().filter(|&number| gone(&self.values, number)).collect();
         self.open.retain(|&number| !gone(&self.values, number));
@@ -65,7 +62,7 @@ impl Ledger {
             let silent = matches!(*value.settled, Settlement::Failed { .. });
             assert!(excused || silent, "value {number} under {:?} is lost", KEYS[key]);
             assert!(
-                Arc::strong_count(&value.settled) == 1,
+                !value.settled.is_shared(),
                 "value {number} is held by somebody for ever"
             );
         }

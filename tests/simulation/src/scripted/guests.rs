@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use snow_core::GateId;
-use snow_runtime::{Adopted, Call, Guests, Handle, Ran, Router, Slot, VersionId};
+use snow_runtime::{Adopted, Call, Guests, Handle, OperationId, Ran, Router, Slot, VersionId};
 
 use super::{Scripted, router};
+use crate::versions::QUICK;
 
 impl Guests for Scripted {
     fn router(&self) -> &Router {
@@ -23,16 +24,25 @@ impl Guests for Scripted {
     }
 
     fn hold(&mut self, version: VersionId) {
-        self.stage.borrow_mut().versions.hold(self.worker, version);
+        let stage = &mut *self.stage.borrow_mut();
+        stage.versions.hold(self.worker, version);
+        if version == QUICK {
+            let quick = &mut stage.quick[self.worker.index()];
+            quick.since.push_back(quick.slices);
+        }
     }
 
     fn let_go(&mut self, version: VersionId) -> bool {
-        self.stage.borrow_mut().versions.let_go(self.worker, version)
+        let stage = &mut *self.stage.borrow_mut();
+        if version == QUICK {
+            stage.quick[self.worker.index()].is_let_go();
+        }
+        stage.versions.let_go(self.worker, version)
     }
 
-    fn gate(&self, _: VersionId) -> Option<GateId> {
+    fn gate(&self, version: VersionId) -> Option<GateId> {
         let stage = self.stage.borrow();
-        stage.calls_max.map(|_| stage.gate.id)
+        stage.calls_max.filter(|_| version != QUICK).map(|_| stage.gate.id)
     }
 
     fn enter(&mut self, _: VersionId) -> bool {
@@ -75,6 +85,11 @@ impl Guests for Scripted {
     fn poll(&mut self, slot: Slot) -> Ran {
         let running = self.slots[slot.index()].take().expect("what is polled was started");
         self.slice(slot, running)
+    }
+
+    fn cancel_operation(&mut self, operation: OperationId) {
+        // One that has ended is not there any more.
+        self.stage.borrow_mut().operations.remove(&operation);
     }
 
     fn unpark(&mut self, slot: Slot, handles: Box<[Handle]>) {

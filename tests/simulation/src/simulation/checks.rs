@@ -125,7 +125,7 @@ impl Simulation {
             assert!(requests.is_sorted_by_key(|request| request.position), "the oldest come first");
             assert!(
                 requests.len() <= *requests_max
-                    && requests.iter().all(|it| it.position.started_ms <= network.now_ms)
+                    && requests.iter().all(|it| it.position.started_ms <= network.now_ms())
             );
             assert!(
                 more_after
@@ -147,9 +147,12 @@ impl Simulation {
             drop(self.workers);
             stage.ledger.nothing_is_lost();
         }
+        assert!(stage.operations.is_empty(), "operations whose pendings are released are cancelled");
         Done {
             answers: self.clients.iter().map(|client| client.answers).sum(),
             held: stage.ledger.requests.iter().filter(|request| request.was_held).count(),
+            slices_waited: stage.quick.iter().map(|quick| quick.waited_max).max().unwrap_or(0),
+            ..self.done
         }
     }
 }
@@ -177,7 +180,7 @@ pub(super) fn closed_with_reason(
     assert!(
         drains || client.was_slow || left_held,
         "closed without an answer at {}: {client:?} {wire:?}",
-        network.now_ms
+        network.now_ms()
     );
     stage.ledger.left = true;
     client.left = true;
