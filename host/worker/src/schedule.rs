@@ -372,12 +372,13 @@ impl Schedule {
         }
     }
 
-    /// Forgets a guest, whose number may name another one from now on. It has no calls.
+    /// Forgets a guest, whose number may name another one from now on. It has no calls; all that
+    /// may be left are suspensions that have ended otherwise before their `resume` was called.
     pub fn forget(&mut self, version: VersionId) {
         self.paces.forget(version);
-        if let Some(queue) = self.queues.get_mut(version.index()) {
-            *queue = Queue::default();
-        }
+        let Some(queue) = self.queues.get_mut(version.index()).map(std::mem::take) else { return };
+        self.resumptions -= queue.starts();
+        self.lines.moves(queue.gate, None, queue.starts());
     }
 
     /// Notes that this worker was told that a gate has opened.

@@ -105,7 +105,7 @@ impl<W: World, C: Guests> Worker<W, C> {
             Some(Over::AnswerSettled) => self.answer_settled(key),
             Some(Over::AnswerLate) => self.answer_late(key),
             Some(Over::Unpark) => self.unpark(key),
-            Some(Over::Refuse) => self.refuse_to_resume(key),
+            Some(Over::Refuse) => self.refuse(key),
         }
     }
 
@@ -117,12 +117,13 @@ impl<W: World, C: Guests> Worker<W, C> {
         self.schedule.queue_resumption(key, callee, self.guests.gate(callee.0));
     }
 
-    /// Answers a request whose `resume` has not got the loop in time.
-    fn refuse_to_resume(&mut self, key: Key) {
+    /// Answers a held request 503.
+    fn refuse(&mut self, key: Key) {
         let Some(suspension) = self.suspensions.get(key) else { return };
         let (exchange, version) = (suspension.exchange(), suspension.callee().0);
-        self.end_suspension(key, WaitEnd::Refused);
+        // First, since its version may be gone when the suspension is.
         self.answer(exchange, Some(version), &Response::unavailable());
+        self.end_suspension(key, WaitEnd::Refused);
     }
 
     /// Lets a call go on that has waited in place. It reads the settlements itself, and keeps its
@@ -177,13 +178,11 @@ impl<W: World, C: Guests> Worker<W, C> {
         if suspension.awaits_resume() {
             return;
         }
-        let exchange = suspension.exchange();
         let over = self.suspensions.conclude(key, &self.cx, &mut self.timers);
         if over.is_some() {
             return self.go_on(key, over);
         }
-        self.end_suspension(key, WaitEnd::Refused);
-        self.answer(exchange, None, &Response::unavailable());
+        self.refuse(key);
     }
 
     /// Ends a suspension without an answer.
