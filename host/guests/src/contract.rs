@@ -13,7 +13,7 @@ pub(crate) mod quota;
 pub(crate) mod seat;
 pub(crate) mod store;
 pub(crate) mod types;
-mod waiting;
+pub(crate) mod waiting;
 
 /// The contract as text, for core modules that do not carry it themselves.
 pub(crate) const WIT: &str = include_str!("../../../wit/snow.wit");

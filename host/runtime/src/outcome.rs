@@ -81,6 +81,12 @@ impl Settled {
     }
 }
 
+impl PartialEq for Settled {
+    fn eq(&self, other: &Settled) -> bool {
+        self.0.settlement == other.0.settlement
+    }
+}
+
 impl Deref for Settled {
     type Target = Settlement;
 

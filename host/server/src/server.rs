@@ -15,7 +15,7 @@ use crate::workers::{WorkerHandle, WorkerThread};
 use snow_config::{AdminListen, Config};
 use snow_core::Counter;
 use snow_guests::{Deployment, Runtime};
-use snow_runtime::{Level, Log, Settlement};
+use snow_runtime::{Level, Log, Settled, Settlement};
 use snow_worker::{Message, Stats};
 
 /// A running server. Dropping it does not stop it: use [`Server::drain`] and then [`Server::join`].
@@ -127,7 +127,7 @@ impl Server {
     /// Settles the pending that has waited longest under a key. The host itself does this, so no
     /// guest's grants apply. Returns whether there was one.
     pub fn settle_next(&self, key: &str, settlement: Settlement) -> bool {
-        let settled = self.runtime.registry.settle_next(key, Arc::new(settlement));
+        let settled = self.runtime.registry.settle_next(key, Settled::new(settlement));
         self.runtime.post.wake(settled.flatten().as_slice());
         settled.is_some()
     }
@@ -135,7 +135,7 @@ impl Server {
     /// Settles all pendings that wait under a key; no guest's grants apply. Returns their number.
     pub fn settle_all(&self, key: &str, settlement: Settlement) -> u32 {
         let mut woken = Vec::new();
-        let settled = self.runtime.registry.settle_all(key, &Arc::new(settlement), &mut woken);
+        let settled = self.runtime.registry.settle_all(key, &Settled::new(settlement), &mut woken);
         self.runtime.post.wake(&woken);
         settled
     }

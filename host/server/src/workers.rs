@@ -10,7 +10,7 @@ use crate::net::{Listener, Net};
 use snow_core::WorkerId;
 use snow_guests::{Successor, WasmGuests};
 use snow_runtime::Level;
-use snow_worker::{Common, Labels, Mailbox, Message, Stats, Worker};
+use snow_worker::{Common, Labels, Mailbox, Stats, Worker};
 
 /// How one worker is reached, and what it counts. Cheap to clone.
 #[derive(Clone)]

@@ -11,7 +11,7 @@
 //! | file | what it owns |
 //! |---|---|
 //! | `clients` | sockets and connections, and which of them have something to do |
-//! | `schedule` | calls: which wait, which have an instance, and which one gets the next place |
+//! | `schedule` | calls: which wait, which have an instance, and which one gets the loop next |
 //! | `suspensions` | requests that wait: for what, until when, and what follows |
 //! | `lifecycle` | the drain at the end, and versions that are too old to be kept |
 //! | `stats` | [`Stats`]: what is counted, for others to read |
@@ -124,8 +124,8 @@
 //!   timer of its connection and no buffer; `tests/simulation`'s `million` measures what is left.
 //! - The counters have one writer and no locks. A reader sees each as it was a moment ago, and not
 //!   all of the same moment.
-//! - A turn is bounded in steps, **not** in time: it lasts as long as its guests' time slices.
-//!   These are bounded by whoever runs guests.
+//! - A quick call starts within a few time slices, whatever other guests do, and nothing that can
+//!   run waits for ever. How long a slice takes is bounded by whoever runs guests.
 //! - A thread that panics takes its clients with it. Its [`LoopState`] tells that it is stuck; the
 //!   other workers serve on.
 

@@ -33,6 +33,11 @@ impl Setup {
         Some(Setup::new(Folder::with(guests)?))
     }
 
+    /// Its guests folder, for files beside the guests.
+    pub fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
     pub fn workers(mut self, workers: u16) -> Setup {
         self.workers = workers;
         self

@@ -30,7 +30,7 @@ impl Route {
 /// Names a version of a guest, on every worker of the process, for as long as the version is in the
 /// router or a request holds it. Another version may get the id afterwards. Ids are kept low,
 /// because workers index tables by them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct VersionId(pub u32);
 
 impl VersionId {

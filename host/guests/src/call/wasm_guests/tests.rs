@@ -89,7 +89,7 @@ impl Bench {
         let (deployment, _) = Deployment::new(versions.clone(), &runtime.permits);
         let successor = Successor::default();
         let share = deployment.share(runtime.clone(), &[], false);
-        let calls = WasmGuests::new(WorkerId(0), share, successor.clone(), |_| {});
+        let calls = WasmGuests::new(WorkerId(0), share, successor.clone());
         Bench { runtime, opened, versions, successor, calls, instances, now_ms: 0 }
     }
 

@@ -1,0 +1,4 @@
+//! Faults that were reported: a test for each, named after what is right, in a file for each part
+//! of the host.
+
+mod sched;
