@@ -54,21 +54,21 @@ fn a_client_that_leaves_ends_its_call() {
 }
 
 /// Two may wait in place beside four that run. Those that come later take places of those that run,
-/// but never the last: `/stop-all/`, for which all of them wait, still gets through. What does not
-/// fit into the queue is answered 503.
+/// but never the last two: `/stop-all/`, for which all of them wait, still gets through. What does
+/// not fit into the queue is answered 503.
 #[test]
 fn a_pool_that_is_empty_makes_calls_queue_and_then_clients_are_told() {
     let limits = Limits {
         worker_calls_started_max: 4,
         calls_parked_max: 2,
-        worker_calls_queued_max: 5,
+        guest_calls_queued_max: 5,
         ..Limits::default()
     };
     let Some(inside) = Inside::start(GUESTS, 1, limits) else { return };
     let mut clients: Vec<Client> = (0..20).map(|_| inside.ask("/place")).collect();
     let mut told = Vec::new();
-    while told.len() < 10 {
-        inside.wait_until("as many wait as may", |counts| counts.instances == 5);
+    while told.len() < 11 {
+        inside.wait_until("as many wait as may", |counts| counts.instances == 4);
         clients.retain_mut(|client| {
             let waits = client.nothing_yet();
             if !waits {

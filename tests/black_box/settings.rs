@@ -156,7 +156,7 @@ fn so_many_calls_of_a_guest_have_an_instance_on_all_workers_together() {
 
 #[test]
 fn what_its_queue_can_not_take_is_told_to_come_again() {
-    let limits = Limits { worker_calls_queued_max: 3, ..Limits::default() };
+    let limits = Limits { guest_calls_queued_max: 3, ..Limits::default() };
     let configs = configs([("place", calls(1))]);
     let Some(inside) = Inside::configured(&["place", "snow", "hello"], 1, limits, configs) else {
         return;

@@ -262,7 +262,7 @@ impl CallFault {
             CallFault::Trapped(_) => Response::text(500, "internal server error\n"),
             CallFault::Withdrawn(_) | CallFault::Cancelled | CallFault::Start(_) => {
                 Response::unavailable()
-            },
+            }
         }
     }
 }

@@ -25,6 +25,7 @@
 
 mod lanes;
 mod lines;
+mod next;
 mod paces;
 mod places;
 mod queue;
@@ -34,11 +35,12 @@ use snow_runtime::{GuestRequest, RouteId, Slot, VersionId};
 
 use self::lanes::Lane;
 use self::lines::Lines;
+pub(crate) use self::next::{Doors, Next};
 pub(crate) use self::paces::Pace;
 use self::paces::Paces;
 use self::places::Places;
+use self::queue::Queue;
 pub(crate) use self::queue::Waiting;
-use self::queue::{Kind, Queue};
 use crate::context::{Callee, ExchangeRef, TURN};
 
 #[cfg(doc)]
@@ -64,27 +66,6 @@ impl Started {
     pub fn callee(&self) -> Callee {
         (self.version, self.route)
     }
-}
-
-/// What gets the loop next.
-pub(crate) enum Next {
-    /// A new request.
-    Request(Queued),
-    /// A suspension that is over, for its `resume`. It may have ended otherwise meanwhile.
-    Resumption(Key),
-    /// A call that was started before and goes on.
-    Call(Slot),
-}
-
-/// What the scheduler asks before a call starts.
-pub(crate) trait Doors {
-    /// Returns whether somebody still waits for what this call would do. If not, it needs neither a
-    /// place nor to enter its gate.
-    fn is_wanted(&self, waiting: Waiting<'_>) -> bool;
-
-    /// Enters a guest's gate for the call that is started next. Returns false if the gate is full:
-    /// then this worker stands in line.
-    fn enter(&mut self, version: VersionId) -> bool;
 }
 
 /// The calls of a worker: those that wait, and those that have an instance.
@@ -148,14 +129,14 @@ impl Schedule {
         self.lanes.iter().any(|lane| !lane.is_empty())
     }
 
-    /// Returns whether another new request of this route may wait, of `queued_max` in all. Those of
-    /// one guest and pace may be as many as there is room left for others, so whoever fills the
-    /// queues leaves room for everybody else.
-    pub fn has_room(&self, callee: Callee, queued_max: usize) -> bool {
+    /// Returns whether another new request of this route may wait: of at most `own_max` of its
+    /// guest and pace, and `all_max` in all. There may never be more of one guest and pace than
+    /// there is room left, so whoever fills the queues leaves room for everybody else.
+    pub fn has_room(&self, callee: Callee, own_max: usize, all_max: usize) -> bool {
         let pace = self.paces.of(callee);
         let queue = self.queues.get(callee.0.index());
         let own = queue.map_or(0, |queue| queue.at(pace).requests.len());
-        own < queued_max.saturating_sub(self.requests)
+        own < own_max.min(all_max.saturating_sub(self.requests))
     }
 
     /// Queues a new request. `gate` is its guest's, if that has one.
@@ -208,93 +189,6 @@ impl Schedule {
             self.list(version, Pace::Quick);
             self.list(version, Pace::Slow);
         }
-    }
-
-    /// Returns what gets the loop next at this pace; `None` if nothing can run. When a call's slice
-    /// is over, its time is to be [counted](Schedule::used).
-    pub fn next(&mut self, pace: Pace, doors: &mut impl Doors) -> Option<Next> {
-        self.pace = pace;
-        loop {
-            let (version, listed_us) = self.lanes[pace.index()].pop()?;
-            let Some(queue) = self.queues.get_mut(version.index()) else { continue };
-            let at = queue.at_mut(pace);
-            // The guest was forgotten.
-            if !at.is_listed {
-                continue;
-            }
-            if at.used_us > listed_us {
-                // It has had slices since it was put there, so others may go first.
-                self.lanes[pace.index()].put_back(version, at.used_us);
-                continue;
-            }
-            at.is_listed = false;
-            self.startable -= if pace == Pace::Quick { at.requests.len() } else { 0 };
-            if let Some(next) = self.take(version, pace, doors) {
-                self.list(version, pace);
-                return Some(next);
-            }
-        }
-    }
-
-    /// Takes the next candidate of a guest that can run now. Kinds take turns. If none can, the
-    /// guest is listed again once that may have changed.
-    fn take(&mut self, version: VersionId, pace: Pace, doors: &mut impl Doors) -> Option<Next> {
-        self.move_slow_ones(version, pace);
-        let Schedule { queues, lines, places, .. } = self;
-        let queue = queues.get_mut(version.index())?;
-        let mut has_no_place = false;
-        for kind in queue.at(pace).kinds() {
-            let refused = match kind {
-                Kind::Yielded => None,
-                Kind::Unparked => (!places.may_unpark(queue, pace)).then_some(Refused::Place),
-                Kind::Resumption | Kind::Request => {
-                    may_start(queue, pace, kind, lines, places, version, doors).err()
-                }
-            };
-            match refused {
-                None => {}
-                Some(Refused::Gate(gate)) => {
-                    lines.waits(gate, version);
-                    continue;
-                }
-                Some(Refused::Place) => {
-                    has_no_place = true;
-                    continue;
-                }
-            }
-            let next = queue.take(pace, kind)?;
-            match &next {
-                Next::Request(_) => self.requests -= 1,
-                Next::Resumption(_) => self.resumptions -= 1,
-                Next::Call(slot) if kind == Kind::Unparked => places.unparks(queue, *slot),
-                Next::Call(_) => {}
-            }
-            if let (Next::Request(_) | Next::Resumption(_), Some(gate)) = (&next, queue.gate) {
-                lines.leaves(gate);
-            }
-            return Some(next);
-        }
-        if has_no_place {
-            self.placeless.push((version, pace));
-        }
-        None
-    }
-
-    /// Moves requests and resumptions whose route has turned out slow since they were queued, as
-    /// far as they come next.
-    fn move_slow_ones(&mut self, version: VersionId, pace: Pace) {
-        if pace == Pace::Slow || self.paces.are_all_quick() {
-            return;
-        }
-        let Some(queue) = self.queues.get_mut(version.index()) else { return };
-        for kind in [Kind::Request, Kind::Resumption] {
-            while let Some(first) = queue.at(pace).first(kind)
-                && self.paces.of((version, first.route())) == Pace::Slow
-            {
-                queue.slow_down(kind);
-            }
-        }
-        self.list(version, Pace::Slow);
     }
 
     /// Gives a call a free slot. `None` if there is none.
@@ -397,44 +291,6 @@ impl Schedule {
     /// may have their turn.
     pub fn take_unanswered_gates(&mut self) -> Vec<GateId> {
         self.lines.take_unanswered()
-    }
-}
-
-/// Why a candidate can't run now.
-enum Refused {
-    /// All places are taken that it may have.
-    Place,
-    /// Its gate is full.
-    Gate(GateId),
-}
-
-/// Finds out whether the first new request or resumption of a guest may start. If so, it has
-/// entered its gate.
-fn may_start(
-    queue: &Queue,
-    pace: Pace,
-    kind: Kind,
-    lines: &mut Lines,
-    places: &Places,
-    version: VersionId,
-    doors: &mut impl Doors,
-) -> Result<(), Refused> {
-    let Some(first) = queue.at(pace).first(kind) else { return Ok(()) };
-    if !doors.is_wanted(first) {
-        return Ok(());
-    }
-    if let Some(gate) = queue.gate.filter(|gate| lines.is_full(*gate)) {
-        return Err(Refused::Gate(gate));
-    }
-    if !places.may_start(queue, pace) {
-        return Err(Refused::Place);
-    }
-    match queue.gate {
-        Some(gate) if !doors.enter(version) => {
-            lines.fills(gate);
-            Err(Refused::Gate(gate))
-        }
-        _ => Ok(()),
     }
 }
 

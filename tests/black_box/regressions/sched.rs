@@ -84,7 +84,7 @@ fn clients_that_leave_calls_waiting_in_place_say_nothing_about_the_version() {
     let Some(server) = one_worker(&["hello", "place"], 1_000) else { return };
     let place = std::fs::read_to_string(crate::harness::source("place").unwrap()).unwrap();
     server.folder.replace("place.wat", format!("{place};; changed\n").as_bytes());
-    server.log.until(&["place.wat: version 2 serves"]);
+    server.log.until(&["place: version 2 serves"]);
     let admin = server.admin();
     // More than a version may trap in its trial.
     let clients: Vec<Client> = (0..8).map(|_| server.ask("/place")).collect();

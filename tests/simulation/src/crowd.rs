@@ -16,7 +16,7 @@ use snow_core::{Key, Registry, WorkerId};
 use snow_http::Response;
 use snow_runtime::{
     Arrival, Call, CallEnd, CallEntry, Guests, Handle, Join, Outcome, Post, Ran, Ready, Route,
-    RouteEntry, RouteId, Router, Settled, Settlement, Slot, Suspend, Source, VersionId, World,
+    RouteEntry, RouteId, Router, Settled, Settlement, Slot, Source, Suspend, VersionId, World,
 };
 use snow_worker::PostOffice;
 

@@ -330,10 +330,7 @@ impl Ledger {
                 panic!("value {value} won and did not arrive at pending {pending}")
             }
             (Some(settlement), Some(value)) => {
-                assert!(
-                    settlement.is(&self.values[value].settled),
-                    "the first settlement stays"
-                );
+                assert!(settlement.is(&self.values[value].settled), "the first settlement stays");
                 assert!(
                     !self.values[value].delivered || self.values[value].next_of.is_none() || *seen
                 );
@@ -347,8 +344,7 @@ impl Ledger {
             }
             // A value has passed on to this pending.
             (Some(settlement), None) => {
-                let value =
-                    self.values.iter().position(|value| value.settled.is(settlement));
+                let value = self.values.iter().position(|value| value.settled.is(settlement));
                 let value = value.expect("a settlement is somebody's");
                 let Value { next_of, won, delivered, .. } = &mut self.values[value];
                 assert!(

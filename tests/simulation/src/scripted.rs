@@ -13,9 +13,8 @@ use snow_config::Limits;
 use snow_core::{Gate, Registry, Waiter, WorkerId};
 use snow_http::Response;
 use snow_runtime::{
-    Call, CallEnd, CallEntry, CallFault, GuestRequest, Handle, Join, Outcome, Post, Ran, Route,
-    RouteEntry, RouteId, Router, Settled, Slot, Source, Suspend, VersionId, Wait,
-    OperationId,
+    Call, CallEnd, CallEntry, CallFault, GuestRequest, Handle, Join, OperationId, Outcome, Post,
+    Ran, Route, RouteEntry, RouteId, Router, Settled, Slot, Source, Suspend, VersionId, Wait,
 };
 use snow_worker::PostOffice;
 

@@ -97,7 +97,7 @@ impl Simulation {
             limits.http.output_bytes_max = rng.below(400);
         }
         if tight {
-            (limits.worker_calls_queued_max, limits.worker_suspensions_max, limits.pendings_max) =
+            (limits.guest_calls_queued_max, limits.worker_suspensions_max, limits.pendings_max) =
                 (2, 3, 6);
             limits.resume_wait_ms_max = 1 + rng.below(100) as u32;
         }

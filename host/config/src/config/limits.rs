@@ -40,10 +40,13 @@ snow_core::declare_settings! {
         /// Calls of the process that wait in place, each with its instance, besides the started
         /// ones. Each worker gets an equal share.
         pub calls_parked_max: u32 = 256, restart, in 1..=CALLS_PARKED_MAX;
-        /// New requests of a worker that wait until a call may start. More are answered 503. Quick
-        /// and slow requests of each guest may take as many places each as they leave to all
-        /// others: one guest alone, half of them.
-        pub worker_calls_queued_max: usize = 2_048, live, in 1..=SLOTS_MAX;
+        /// New requests of one guest on a worker that wait until a call may start: so many quick
+        /// ones, and so many slow ones. More are answered 503.
+        pub guest_calls_queued_max: usize = 1_024, live, in 1..=SLOTS_MAX,
+            at_most worker_calls_queued_max;
+        /// New requests of all guests on a worker that wait until a call may start. Before that is
+        /// reached, each guest may have only as many as are left to the others.
+        pub worker_calls_queued_max: usize = 4_096, live, in 1..=SLOTS_MAX;
         /// How long a suspension that is over may wait until its `resume` starts. Then the client
         /// is answered 503.
         pub resume_wait_ms_max: u32 = 30_000, live, in 1..=MS_MAX;

@@ -10,7 +10,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, Weak};
 
 use snow_config::{GuestConfig, GuestConfigs, Limits};
-use snow_core::{Account, ByteCount, Charge, Gate, GateId, Gates, Globs, Owner, Refusal, Registry, lock};
+use snow_core::{
+    Account, ByteCount, Charge, Gate, GateId, Gates, Globs, Owner, Refusal, Registry, lock,
+};
 use snow_runtime::{Settled, Settlement};
 
 use super::quota::Quota;

@@ -53,10 +53,7 @@ fn add_pending_handles(linker: &mut Linker<CallContext>) -> wasmtime::Result<()>
         },
     )?;
     handles.func_wrap("create", |mut store: Context<'_>, (key,): (Option<String>,)| {
-        Ok((store
-            .data_mut()
-            .create(key.as_deref(), Source::None)
-            .map_err(types::Refusal::from),))
+        Ok((store.data_mut().create(key.as_deref(), Source::None).map_err(types::Refusal::from),))
     })?;
     handles.func_wrap("timer", |mut store: Context<'_>, (after_ms,): (u32,)| {
         let context = store.data_mut();

@@ -18,7 +18,7 @@ use super::WORKER;
 use super::sources::PageSources;
 use snow_core::{PendingId, Registry, WorkerId, lock};
 use snow_guests::Version;
-use snow_runtime::{Handle, Join, Outcome, Post, Settled, Settlement, Suspend, Source};
+use snow_runtime::{Handle, Join, Outcome, Post, Settled, Settlement, Source, Suspend};
 use snow_worker::{HeldPage, HeldRequest, Inspection, LoopState, Message, Position};
 
 /// How long the workers may take to answer. In each turn they look at some hundred held requests.

@@ -17,9 +17,9 @@
 
 use snow_runtime::Slot;
 
+use super::Started;
 use super::paces::Pace;
 use super::queue::Queue;
-use super::Started;
 
 /// Slots that slow calls leave free: one for whoever settles what they wait for, and one for other
 /// guests.

@@ -31,8 +31,10 @@ pub(super) struct Candidates {
     /// Suspensions that are over, with their routes.
     pub resumptions: Fifo<(Key, RouteId)>,
     pub requests: VecDeque<Queued>,
-    /// The kind that had its turn last.
+    /// The kind that had its turn last, of those that need a place.
     last: Kind,
+    /// Whether that was the last turn of all.
+    place_went: bool,
     /// The time that the guest has used at this pace, as its [lane](super::lanes::Lane) counts.
     pub used_us: u64,
     /// Whether the guest is in the lane.
@@ -83,7 +85,10 @@ impl Queue {
     /// Takes the first candidate of a kind.
     pub(super) fn take(&mut self, pace: Pace, kind: Kind) -> Option<Next> {
         let at = self.at_mut(pace);
-        at.last = kind;
+        at.place_went = kind != Kind::Yielded;
+        if at.place_went {
+            at.last = kind;
+        }
         // Each turn costs something, so that a guest whose candidates all turn out unwanted moves
         // on, too.
         at.used_us += 1;
@@ -115,15 +120,19 @@ impl Candidates {
         self.kinds().next().is_none()
     }
 
-    /// Returns the kinds of which there are candidates, the one first that had its turn longest
-    /// ago.
+    /// Returns the kinds of which there are candidates. Calls that have yielded and those that need
+    /// a place take turns, and so do the kinds that need a place: whenever there is one, it is for
+    /// the kind that has waited longest for it.
     pub(super) fn kinds(&self) -> impl Iterator<Item = Kind> + use<> {
         use Kind::{Request, Resumption, Unparked, Yielded};
-        let order = match self.last {
-            Yielded => [Unparked, Resumption, Request, Yielded],
-            Unparked => [Resumption, Request, Yielded, Unparked],
-            Resumption => [Request, Yielded, Unparked, Resumption],
-            Request => [Yielded, Unparked, Resumption, Request],
+        let [first, second, third] = match self.last {
+            Unparked => [Resumption, Request, Unparked],
+            Resumption => [Request, Unparked, Resumption],
+            Request | Yielded => [Unparked, Resumption, Request],
+        };
+        let order = match self.place_went {
+            true => [Yielded, first, second, third],
+            false => [first, second, third, Yielded],
         };
         let has = [
             !self.yielded.is_empty(),

@@ -134,7 +134,9 @@ fn slices_are_shared_out_by_time() {
     schedule.yielded(quiet);
     let mut slices = [0, 0];
     for _ in 0..100 {
-        let Some(Next::Call(slot)) = schedule.next(Pace::Slow, &mut open()) else { panic!("slots") };
+        let Some(Next::Call(slot)) = schedule.next(Pace::Slow, &mut open()) else {
+            panic!("slots")
+        };
         slices[usize::from(slot == quiet)] += 1;
         schedule.used(slot, 1_000);
         schedule.yielded(slot);
@@ -254,7 +256,7 @@ fn who_fills_the_queue_leaves_room_for_others() {
     let mut schedule = Schedule::new(2, 2);
     let mut fill = |version| {
         let before = schedule.len();
-        while schedule.has_room((version, ROUTE), 64) {
+        while schedule.has_room((version, ROUTE), 40, 64) {
             schedule.queue(queued(version, ROUTE, 1), None);
         }
         schedule.len() - before

@@ -3,7 +3,7 @@
 use snow_core::{PendingId, Registry, TimerKey, Waiter};
 use snow_http::{PackedResponse, Response};
 use snow_runtime::{
-    GuestRequest, Handle, Join, RouteId, Settled, Settlement, Slot, Suspend, Source, VersionId,
+    GuestRequest, Handle, Join, RouteId, Settled, Settlement, Slot, Source, Suspend, VersionId,
     Wait,
 };
 

@@ -1,7 +1,9 @@
 //! Calls into guests: started while there are places, one time slice after another, to their end.
 
 use snow_http::Progress;
-use snow_runtime::{Call, CallEnd, CallEntry, CallFault, Guests, Outcome, Ran, Slot, VersionId, World};
+use snow_runtime::{
+    Call, CallEnd, CallEntry, CallFault, Guests, Outcome, Ran, Slot, VersionId, World,
+};
 
 use super::Worker;
 use crate::clients::ClientTable;

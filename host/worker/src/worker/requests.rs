@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use snow_config::Limits;
 use snow_core::Key;
 use snow_http::{
     Admission, Exchange, Head, HttpLimits, Progress, Reject, Rejection, Request, Response,
@@ -92,8 +93,9 @@ impl<W: World, C: Guests> Worker<W, C> {
         let (version, route, mount_bytes) = (entry.version, entry.route, entry.mount.len());
 
         let gate = guests.gate(version);
-        let queued_max = self.cx.limits().worker_calls_queued_max;
-        if !self.schedule.has_room((version, route), queued_max) {
+        let Limits { guest_calls_queued_max, worker_calls_queued_max, .. } = *self.cx.limits();
+        let callee = (version, route);
+        if !self.schedule.has_room(callee, guest_calls_queued_max, worker_calls_queued_max) {
             return self.answer(exchange, Some(version), &Response::unavailable());
         }
         self.guests.hold(version);

@@ -2,9 +2,7 @@
 
 use snow_core::{Key, PendingId, due_ms};
 use snow_http::{Progress, Response};
-use snow_runtime::{
-    GuestRequest, Guests, Handle, Settlement, Slot, Suspend, Source, Wait, World,
-};
+use snow_runtime::{GuestRequest, Guests, Handle, Settlement, Slot, Source, Suspend, Wait, World};
 
 use super::Worker;
 use crate::context::ExchangeRef;

@@ -61,10 +61,7 @@ impl Ledger {
             // The text of a failure does not reach the client, so nobody sees it arrive.
             let silent = matches!(*value.settled, Settlement::Failed { .. });
             assert!(excused || silent, "value {number} under {:?} is lost", KEYS[key]);
-            assert!(
-                !value.settled.is_shared(),
-                "value {number} is held by somebody for ever"
-            );
+            assert!(!value.settled.is_shared(), "value {number} is held by somebody for ever");
         }
     }
 }

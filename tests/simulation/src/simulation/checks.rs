@@ -147,7 +147,10 @@ impl Simulation {
             drop(self.workers);
             stage.ledger.nothing_is_lost();
         }
-        assert!(stage.operations.is_empty(), "operations whose pendings are released are cancelled");
+        assert!(
+            stage.operations.is_empty(),
+            "operations whose pendings are released are cancelled"
+        );
         Done {
             answers: self.clients.iter().map(|client| client.answers).sum(),
             held: stage.ledger.requests.iter().filter(|request| request.was_held).count(),
