@@ -23,24 +23,32 @@ pub struct GateId(pub u32);
 /// A name keeps its gate for ever, whatever is deployed. So there are as many gates as there ever
 /// were names with a limit.
 #[derive(Default)]
-pub struct Gates(Mutex<BTreeMap<Box<str>, Arc<Gate>>>);
+pub struct Gates(Mutex<AllGates>);
+
+#[derive(Default)]
+struct AllGates {
+    by_name: BTreeMap<Box<str>, Arc<Gate>>,
+    /// In the order of their ids.
+    by_id: Vec<Arc<Gate>>,
+}
 
 impl Gates {
     /// Returns the gate of the guest with this name. Makes one if there is none.
     pub fn of(&self, name: &str) -> Arc<Gate> {
         let mut gates = lock(&self.0);
-        if let Some(gate) = gates.get(name) {
+        if let Some(gate) = gates.by_name.get(name) {
             return gate.clone();
         }
-        let id = GateId(u32::try_from(gates.len()).unwrap_or(u32::MAX));
+        let id = GateId(u32::try_from(gates.by_id.len()).unwrap_or(u32::MAX));
         let gate = Arc::new(Gate::new(id));
-        gates.insert(name.into(), gate.clone());
+        gates.by_name.insert(name.into(), gate.clone());
+        gates.by_id.push(gate.clone());
         gate
     }
 
     /// Returns the gate with this id.
     pub fn get(&self, id: GateId) -> Option<Arc<Gate>> {
-        lock(&self.0).values().find(|gate| gate.id == id).cloned()
+        lock(&self.0).by_id.get(id.0 as usize).cloned()
     }
 }
 

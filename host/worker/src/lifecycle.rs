@@ -30,19 +30,24 @@ enum Drain {
         cursor: Option<u32>,
     },
     /// The deadline has passed: nothing is suspended any more.
-    Over { until_ms: u64 },
+    Over {
+        until_ms: u64,
+        /// As before: a deadline may come before all clients have been told.
+        cursor: Option<u32>,
+        /// The slot of the next suspension to be refused; `None` once all have been.
+        refused: Option<u32>,
+    },
 }
 
 /// What a drain has to do in this turn.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum DrainStep {
-    /// Nothing: the worker serves, or waits.
-    Nothing,
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct DrainStep {
     /// Tell some clients, from this slot on, that their connections close when they fall idle, and
     /// then say [how far that got](Lifecycle::told).
-    Tell { from: u32 },
-    /// Answer some of the held requests 503.
-    Refuse,
+    pub tell: Option<u32>,
+    /// Answer some of the held requests 503, from this slot on, and then say [how far that
+    /// got](Lifecycle::refused).
+    pub refuse: Option<u32>,
 }
 
 /// A version that is too old to be kept, and how far its suspensions have been ended.
@@ -75,22 +80,30 @@ impl Lifecycle {
 
     /// Returns what a drain has to do in this turn.
     pub fn drain_step(&mut self, now_ms: u64) -> DrainStep {
+        if let Drain::Waiting { until_ms, cursor } = self.drain
+            && now_ms >= until_ms
+        {
+            self.drain = Drain::Over { until_ms: until_ms + GRACE_MS, cursor, refused: Some(0) };
+        }
         match self.drain {
-            Drain::No => DrainStep::Nothing,
-            Drain::Waiting { until_ms, .. } if now_ms >= until_ms => {
-                self.drain = Drain::Over { until_ms: until_ms + GRACE_MS };
-                DrainStep::Refuse
-            }
-            Drain::Waiting { cursor: Some(from), .. } => DrainStep::Tell { from },
-            Drain::Waiting { cursor: None, .. } => DrainStep::Nothing,
-            Drain::Over { .. } => DrainStep::Refuse,
+            Drain::No => DrainStep::default(),
+            Drain::Waiting { cursor, .. } => DrainStep { tell: cursor, refuse: None },
+            Drain::Over { cursor, refused, .. } => DrainStep { tell: cursor, refuse: refused },
         }
     }
 
     /// Notes the slot of the next client to be told; `None` if all have been.
     pub fn told(&mut self, next: Option<u32>) {
-        if let Drain::Waiting { cursor, .. } = &mut self.drain {
+        if let Drain::Waiting { cursor, .. } | Drain::Over { cursor, .. } = &mut self.drain {
             *cursor = next;
+        }
+    }
+
+    /// Notes the slot of the next suspension to be refused; `None` if all have been. None is added
+    /// any more.
+    pub fn refused(&mut self, next: Option<u32>) {
+        if let Drain::Over { refused, .. } = &mut self.drain {
+            *refused = next;
         }
     }
 
@@ -98,8 +111,10 @@ impl Lifecycle {
     pub fn next_ms(&self) -> Option<u64> {
         match self.drain {
             Drain::No => None,
-            Drain::Waiting { cursor: Some(_), .. } => Some(0),
-            Drain::Waiting { until_ms, .. } | Drain::Over { until_ms } => Some(until_ms),
+            Drain::Waiting { cursor: Some(_), .. }
+            | Drain::Over { cursor: Some(_), .. }
+            | Drain::Over { refused: Some(_), .. } => Some(0),
+            Drain::Waiting { until_ms, .. } | Drain::Over { until_ms, .. } => Some(until_ms),
         }
     }
 
@@ -109,7 +124,7 @@ impl Lifecycle {
         match self.drain {
             Drain::No | Drain::Waiting { cursor: Some(_), .. } => false,
             Drain::Waiting { .. } => is_empty,
-            Drain::Over { until_ms } => is_empty || now_ms() >= until_ms,
+            Drain::Over { until_ms, .. } => is_empty || now_ms() >= until_ms,
         }
     }
 
@@ -148,32 +163,52 @@ impl Lifecycle {
 mod tests {
     use super::*;
 
+    fn step(tell: Option<u32>, refuse: Option<u32>) -> DrainStep {
+        DrainStep { tell, refuse }
+    }
+
     #[test]
     fn a_drain_tells_clients_waits_and_refuses_what_is_left() {
         let mut lifecycle = Lifecycle::default();
-        assert_eq!((lifecycle.drain_step(5), lifecycle.next_ms()), (DrainStep::Nothing, None));
+        assert_eq!((lifecycle.drain_step(5), lifecycle.next_ms()), (step(None, None), None));
         assert!(!lifecycle.is_drained(true, || 0));
         assert!(lifecycle.start_draining(100) && !lifecycle.start_draining(200));
 
         assert_eq!(
             (lifecycle.drain_step(10), lifecycle.next_ms()),
-            (DrainStep::Tell { from: 0 }, Some(0))
+            (step(Some(0), None), Some(0))
         );
         lifecycle.told(Some(256));
-        assert_eq!(lifecycle.drain_step(10), DrainStep::Tell { from: 256 });
+        assert_eq!(lifecycle.drain_step(10), step(Some(256), None));
         assert!(!lifecycle.is_drained(true, || 10), "not all have been told");
         lifecycle.told(None);
-        assert_eq!(
-            (lifecycle.drain_step(10), lifecycle.next_ms()),
-            (DrainStep::Nothing, Some(100))
-        );
+        assert_eq!((lifecycle.drain_step(10), lifecycle.next_ms()), (step(None, None), Some(100)));
         assert!(lifecycle.is_drained(true, || 10) && !lifecycle.is_drained(false, || 10));
 
-        assert_eq!((lifecycle.drain_step(100), lifecycle.is_closing()), (DrainStep::Refuse, true));
+        assert_eq!(
+            (lifecycle.drain_step(100), lifecycle.is_closing()),
+            (step(None, Some(0)), true)
+        );
+        lifecycle.refused(Some(256));
         assert_eq!(
             (lifecycle.drain_step(101), lifecycle.next_ms()),
-            (DrainStep::Refuse, Some(1_100))
+            (step(None, Some(256)), Some(0))
+        );
+        lifecycle.refused(None);
+        assert_eq!(
+            (lifecycle.drain_step(101), lifecycle.next_ms()),
+            (step(None, None), Some(1_100))
         );
         assert!(!lifecycle.is_drained(false, || 1_099) && lifecycle.is_drained(false, || 1_100));
+    }
+
+    #[test]
+    fn a_drain_without_time_tells_clients_too() {
+        let mut lifecycle = Lifecycle::default();
+        lifecycle.start_draining(0);
+        assert_eq!(lifecycle.drain_step(0), step(Some(0), Some(0)));
+        lifecycle.told(Some(256));
+        lifecycle.refused(None);
+        assert_eq!(lifecycle.drain_step(1), step(Some(256), None));
     }
 }

@@ -112,6 +112,26 @@ impl Schedule {
         self.requests + self.places.in_use()
     }
 
+    /// Returns how many new requests wait.
+    pub fn requests(&self) -> usize {
+        self.requests
+    }
+
+    /// Takes a new request that waits, whatever its turn.
+    pub fn take_request(&mut self) -> Option<Queued> {
+        if self.requests == 0 {
+            return None;
+        }
+        let queue = self.queues.iter_mut().find(|queue| queue.requests() > 0)?;
+        let (queued, was_startable) = queue.take_request()?;
+        self.requests -= 1;
+        self.startable -= usize::from(was_startable);
+        if let Some(gate) = queue.gate {
+            self.lines.leaves(gate);
+        }
+        Some(queued)
+    }
+
     /// Returns how many suspensions wait for their `resume`.
     pub fn resumptions(&self) -> usize {
         self.resumptions

@@ -54,10 +54,6 @@ impl SuspensionTable {
         self.suspensions.len()
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.suspensions.is_empty()
-    }
-
     pub fn get(&self, key: Key) -> Option<&Suspension> {
         self.suspensions.get(key)
     }

@@ -162,7 +162,7 @@ impl<W: World, C: Guests> Worker<W, C> {
 
     /// Returns whether there is something to do before any socket or any mail comes.
     fn is_busy(&self) -> bool {
-        let is_refusing = self.lifecycle.is_closing() && !self.suspensions.is_empty();
+        let is_refusing = self.lifecycle.is_closing() && self.schedule.requests() > 0;
         is_refusing
             || self.lifecycle.is_expelling()
             || !self.inspections.is_empty()

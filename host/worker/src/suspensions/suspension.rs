@@ -133,7 +133,7 @@ impl Suspension {
     }
 
     /// Returns whether all settlements have come that were missing.
-    pub fn is_settled(&self) -> bool {
+    pub(super) fn is_settled(&self) -> bool {
         self.missing == 0
     }
 
@@ -169,6 +169,11 @@ impl Suspension {
     /// may still be on its way to the worker, but its sender was told that it won, so it stands.
     pub fn has_won(&self, registry: &Registry<Settled>) -> bool {
         registry.conclude(self.until, self.handles.iter().map(|handle| handle.id))
+    }
+
+    /// Returns whether the join is true now. The wait goes on if it is not.
+    pub fn has_come(&self, registry: &Registry<Settled>) -> bool {
+        registry.is_over(self.until, self.handles.iter().map(|handle| handle.id))
     }
 
     /// Returns whether the join is true when these of the handles are settled.

@@ -1,10 +1,12 @@
 //! Changes of what the worker serves: it adopts a deployment, expels a version, or drains.
 
+use snow_http::Response;
 use snow_runtime::{Guests, VersionId, World};
 
 use super::Worker;
 use crate::context::TURN;
 use crate::lifecycle::{DrainStep, Expelled};
+use crate::schedule::Queued;
 
 impl<W: World, C: Guests> Worker<W, C> {
     /// Takes up the newest deployment. The router and the guests are swapped at once. What is
@@ -69,22 +71,37 @@ impl<W: World, C: Guests> Worker<W, C> {
 
     /// Does one turn's share of draining.
     pub(super) fn go_on_draining(&mut self) {
-        match self.lifecycle.drain_step(self.cx.now_ms) {
-            DrainStep::Nothing => {}
-            DrainStep::Tell { from } => {
-                let next = self.clients.close_when_idle(from, &self.cx);
-                self.lifecycle.told(next);
-            }
-            DrainStep::Refuse => self.refuse_some(),
+        let DrainStep { tell, refuse } = self.lifecycle.drain_step(self.cx.now_ms);
+        if let Some(from) = tell {
+            let next = self.clients.close_when_idle(from, &self.cx);
+            self.lifecycle.told(next);
+        }
+        if let Some(from) = refuse {
+            let next = self.refuse_some(from);
+            self.lifecycle.refused(next);
+        }
+        if self.lifecycle.is_closing() {
+            self.refuse_queued();
         }
     }
 
-    fn refuse_some(&mut self) {
-        let mut from = 0;
+    /// Answers some held requests 503, from a slot on. Returns the slot to go on from; `None` if
+    /// there are no more.
+    fn refuse_some(&mut self, mut from: u32) -> Option<u32> {
         for _ in 0..TURN.timers_max {
-            let Some(key) = self.suspensions.next_from(from) else { return };
+            let key = self.suspensions.next_from(from)?;
             from = key.slot + 1;
             self.refuse_held(key);
+        }
+        Some(from)
+    }
+
+    /// Answers some requests 503 that wait for their first call.
+    fn refuse_queued(&mut self) {
+        for _ in 0..TURN.starts_max {
+            let Some(Queued { exchange, version, .. }) = self.schedule.take_request() else { return };
+            self.answer(exchange, Some(version), &Response::unavailable());
+            self.let_go(version);
         }
     }
 }

@@ -127,8 +127,10 @@ impl<W: World, C: Guests> Worker<W, C> {
     /// Lets a call go on that has waited in place. It reads the settlements itself, and keeps its
     /// handles.
     fn unpark(&mut self, key: Key) {
-        let is_settled = self.suspensions.get(key).is_some_and(Suspension::is_settled);
-        let end = if is_settled { WaitEnd::Settled } else { WaitEnd::TimedOut };
+        // A settlement that came with the deadline is what the call is shown, so it counts.
+        let registry = &self.cx.common.registry;
+        let has_come = self.suspensions.get(key).is_some_and(|it| it.has_come(registry));
+        let end = if has_come { WaitEnd::Settled } else { WaitEnd::TimedOut };
         let Some(suspension) = self.suspensions.take(key, end, &self.cx, &mut self.timers) else {
             return;
         };
