@@ -73,6 +73,9 @@ pub struct TurnLimits {
     pub timers_max: usize,
     /// Calls that are started.
     pub starts_max: usize,
+    /// How long settlements are taken in, and as long again timers fire: either may answer requests
+    /// with as much as a guest has given. The last one may exceed it.
+    pub waits_us_max: u64,
     /// How long quick calls are started and go on. The last one may exceed it by a time slice.
     pub quick_us_max: u64,
     /// How long slow calls go on, of which one at least gets a time slice.
@@ -91,6 +94,7 @@ impl TurnLimits {
         read_bytes_max: 262_144,
         timers_max: 256,
         starts_max: 128,
+        waits_us_max: 500,
         quick_us_max: 1_000,
         slow_us_max: 1_000,
         inspected_max: 256,

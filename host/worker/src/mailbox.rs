@@ -1,5 +1,6 @@
 //! How other threads reach a worker.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
 
 use snow_core::{GateId, Inbox, Key, Waiter, WorkerId};
@@ -60,8 +61,8 @@ impl Mailbox {
     }
 
     /// Takes one turn's share of the suspensions of which a pending was settled, the oldest first.
-    pub(crate) fn take_settled(&self) -> impl Iterator<Item = Key> + use<> {
-        self.settled.take().into_iter()
+    pub(crate) fn take_settled(&self) -> VecDeque<Key> {
+        self.settled.take()
     }
 
     /// Returns whether the worker may sleep: both inboxes are empty, and from now on mail wakes it.

@@ -17,10 +17,11 @@ mod changes;
 mod requests;
 mod waits;
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 
-use snow_core::{Timers, WorkerId};
+use snow_core::{Key, Timers, WorkerId};
 use snow_runtime::{Guests, World};
 
 use crate::clients::ClientTable;
@@ -41,6 +42,8 @@ pub struct Worker<W: World, C: Guests> {
     clients: ClientTable<W::Socket>,
     schedule: Schedule,
     suspensions: SuspensionTable,
+    /// Suspensions of which a pending was settled, and that this worker has not come to yet.
+    settled: VecDeque<Key>,
     timers: WorkerTimers,
     lifecycle: Lifecycle,
     inspections: Inspections,
@@ -84,6 +87,7 @@ impl<W: World, C: Guests> Worker<W, C> {
             clients: ClientTable::new(),
             schedule,
             suspensions: SuspensionTable::new(),
+            settled: VecDeque::new(),
             timers: Timers::new(),
             lifecycle: Lifecycle::default(),
             inspections: Inspections::default(),
@@ -115,6 +119,7 @@ impl<W: World, C: Guests> Worker<W, C> {
         self.cx.date.push_str(self.world.date());
         self.take_ready();
         self.take_messages();
+        self.take_settled();
         self.fire_timers();
         self.guests.expire(self.cx.now_ms);
         self.serve_clients();
@@ -166,6 +171,7 @@ impl<W: World, C: Guests> Worker<W, C> {
         is_refusing
             || self.lifecycle.is_expelling()
             || !self.inspections.is_empty()
+            || !self.settled.is_empty()
             || self.clients.has_work()
             || self.schedule.has_candidates()
     }
@@ -205,18 +211,33 @@ impl<W: World, C: Guests> Worker<W, C> {
                 Message::Drain { until_ms } => self.start_draining(until_ms),
             }
         }
-        for suspension in self.mailbox.take_settled() {
+    }
+
+    /// Takes in settlements for one turn's time. What it does not come to is left to later turns.
+    fn take_settled(&mut self) {
+        let began_us = self.world.now_us();
+        if self.settled.is_empty() {
+            self.settled = self.mailbox.take_settled();
+        }
+        while let Some(suspension) = self.settled.pop_front() {
             self.settled(suspension);
+            if self.world.now_us() - began_us >= TURN.waits_us_max {
+                return;
+            }
         }
     }
 
     fn fire_timers(&mut self) {
+        let began_us = self.world.now_us();
         for _ in 0..TURN.timers_max {
             let Some(timer) = self.timers.pop_due(self.cx.now_ms) else { return };
             match timer {
                 Timer::Client(key) => self.clients.timer_fired(key, &self.cx),
                 Timer::Deadline(key) => self.deadline_passed(key),
                 Timer::Pending(id) => self.clock_settles(id),
+            }
+            if self.world.now_us() - began_us >= TURN.waits_us_max {
+                return;
             }
         }
     }
