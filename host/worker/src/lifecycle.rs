@@ -174,10 +174,7 @@ mod tests {
         assert!(!lifecycle.is_drained(true, || 0));
         assert!(lifecycle.start_draining(100) && !lifecycle.start_draining(200));
 
-        assert_eq!(
-            (lifecycle.drain_step(10), lifecycle.next_ms()),
-            (step(Some(0), None), Some(0))
-        );
+        assert_eq!((lifecycle.drain_step(10), lifecycle.next_ms()), (step(Some(0), None), Some(0)));
         lifecycle.told(Some(256));
         assert_eq!(lifecycle.drain_step(10), step(Some(256), None));
         assert!(!lifecycle.is_drained(true, || 10), "not all have been told");

@@ -108,7 +108,8 @@ impl Client {
             3..8 => What::Nothing,
             _ => {
                 let is_quick = rng.percent(15);
-                let script = if is_quick { Script::quick() } else { Script::any(rng, 2) };
+                let script =
+                    if is_quick { Script::quick() } else { Script::any(rng, 2, stage.computes) };
                 stage.scripts.push(script);
                 What::Script(stage.ledger.request())
             }

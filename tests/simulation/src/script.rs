@@ -73,15 +73,24 @@ pub enum End {
 }
 
 impl Script {
-    /// Makes up a script that suspends at most `depth` times.
-    pub fn any(rng: &mut Rng, depth: u32) -> Script {
+    /// Makes up a script that suspends at most `depth` times. One that `computes` does so for many
+    /// slices, often after a wait in place.
+    pub fn any(rng: &mut Rng, depth: u32, computes: bool) -> Script {
         let mut ops: Vec<Op> = (0..rng.below(4)).map(|_| Op::any(rng)).collect();
+        if computes && rng.percent(60) {
+            if rng.percent(50) {
+                ops.push(Op::Timer(rng.below(30) as u32));
+                ops.push(Op::Wait { until: Join::Any, timeout_ms: rng.below(50) as u32 });
+            }
+            let slices = 5 + rng.below(30);
+            ops.extend((0..slices).map(|_| Op::Slice));
+        }
         let suspends = depth > 0 && rng.percent(55);
         if suspends && rng.percent(85) {
             ops.push(Op::Create((!rng.percent(25)).then(|| rng.below(KEYS.len()))));
         }
         let end = match suspends {
-            true => End::suspend(rng, depth - 1),
+            true => End::suspend(rng, depth - 1, computes),
             false if rng.percent(4) => End::Trap,
             false => End::Respond,
         };
@@ -116,13 +125,13 @@ impl Op {
 }
 
 impl End {
-    fn suspend(rng: &mut Rng, depth: u32) -> End {
+    fn suspend(rng: &mut Rng, depth: u32, computes: bool) -> End {
         End::Suspend {
             until: if rng.percent(50) { Join::All } else { Join::Any },
             timeout_ms: rng.percent(80).then(|| rng.below(2_000) as u32),
             on_timeout: rng.percent(50),
             keep_request: rng.percent(50),
-            resume: rng.percent(60).then(|| Box::new(Script::any(rng, depth))),
+            resume: rng.percent(60).then(|| Box::new(Script::any(rng, depth, computes))),
             forgets_one: rng.percent(10),
         }
     }

@@ -64,6 +64,8 @@ pub struct Stage {
     pub gate: Arc<Gate>,
     /// How many calls may be behind the gate; `None` for any number.
     pub calls_max: Option<u32>,
+    /// Whether many calls compute for long.
+    pub computes: bool,
     /// How long requests of the quick guest wait, by worker.
     pub quick: Vec<Quick>,
 }

@@ -115,6 +115,7 @@ impl Simulation {
             operations: BTreeMap::new(),
             last_operation: 0,
             unposted: Vec::new(),
+            computes: rng.percent(30),
             quick: vec![Quick::default(); workers],
             gate: Gates::default().of("scripted"),
             calls_max: rng.percent(40).then(|| 1 + rng.below(3) as u32),

@@ -99,7 +99,9 @@ impl<W: World, C: Guests> Worker<W, C> {
     /// Answers some requests 503 that wait for their first call.
     fn refuse_queued(&mut self) {
         for _ in 0..TURN.starts_max {
-            let Some(Queued { exchange, version, .. }) = self.schedule.take_request() else { return };
+            let Some(Queued { exchange, version, .. }) = self.schedule.take_request() else {
+                return;
+            };
             self.answer(exchange, Some(version), &Response::unavailable());
             self.let_go(version);
         }

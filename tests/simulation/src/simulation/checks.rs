@@ -144,13 +144,10 @@ impl Simulation {
         if self.workers.iter().all(Option::is_some) {
             assert_eq!(self.office.registry.len(), 0, "pendings are left");
             assert_eq!(stage.gate.inside(), 0, "a call is left behind its gate");
+            assert!(stage.operations.is_empty(), "what is released is cancelled");
             drop(self.workers);
             stage.ledger.nothing_is_lost();
         }
-        assert!(
-            stage.operations.is_empty(),
-            "operations whose pendings are released are cancelled"
-        );
         Done {
             answers: self.clients.iter().map(|client| client.answers).sum(),
             held: stage.ledger.requests.iter().filter(|request| request.was_held).count(),
