@@ -26,6 +26,8 @@ pub struct Network {
     pub listeners: Vec<Listener>,
     /// By worker: how long it sleeps, if it does.
     pub asleep: Vec<Option<Sleep>>,
+    /// Whether a listener may be closed while clients wait to be accepted.
+    pub may_refuse: bool,
     /// By worker: set by those who send it mail while it sleeps.
     pub woken: Arc<[AtomicBool]>,
 }
@@ -87,6 +89,7 @@ impl Network {
             wires: Vec::new(),
             listeners: (0..workers).map(|_| Listener::default()).collect(),
             asleep: vec![None; workers],
+            may_refuse: false,
             woken: (0..workers).map(|_| AtomicBool::new(false)).collect(),
         }
     }
@@ -149,11 +152,18 @@ impl Network {
     pub fn receive(&mut self, wire: usize, bytes_max: usize) -> Vec<u8> {
         let wire = &mut self.wires[wire];
         let count = bytes_max.min(wire.to_client.len());
-        if count > 0 && wire.write_blocked {
+        let taken = wire.to_client.drain(..count).collect();
+        // A kernel does not report room before a third of its buffer is free.
+        if wire.write_blocked && wire.to_client.len() <= wire.window_bytes / 3 * 2 {
             wire.write_blocked = false;
             wire.news.writable = true;
         }
-        wire.to_client.drain(..count).collect()
+        taken
+    }
+
+    /// Returns whether a worker has closed its listener.
+    pub fn is_listener_closed(&self, worker: usize) -> bool {
+        self.listeners[worker].closed
     }
 
     /// Returns when the host wrote a byte, by the byte's place in all that it wrote to the client.
@@ -316,7 +326,7 @@ impl World for SimWorld {
         listener.closed = true;
         // The kernel resets what was not accepted. The host takes all of it first.
         assert!(
-            listener.backlog.is_empty(),
+            listener.backlog.is_empty() || network.may_refuse,
             "the host closes its listener on {:?}",
             listener.backlog
         );

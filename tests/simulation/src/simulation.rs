@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 
-use snow_config::Limits;
+use snow_config::{HalfClose, Limits};
 use snow_core::{Gates, WorkerId};
 use snow_runtime::Post;
 use snow_worker::{HeldPage, Inspection, Message, Worker};
@@ -83,6 +83,10 @@ impl Simulation {
             // Pipelined requests wait for room then.
             limits.http.output_bytes_max = rng.below(400);
         }
+        if rng.percent(40) {
+            limits.half_close = HalfClose::Waits;
+        }
+        let fin_waits = limits.half_close == HalfClose::Waits;
         if tight {
             (limits.worker_calls_queued_max, limits.worker_suspensions_max, limits.pendings_max) =
                 (2, 3, 6);
@@ -93,7 +97,7 @@ impl Simulation {
             woken[worker.index()].store(true, Ordering::SeqCst)
         });
         let mut ledger = Ledger::new(office.registry.clone());
-        ledger.refuses = tight;
+        (ledger.refuses, ledger.fin_waits) = (tight, fin_waits);
         let stage = Stage {
             ledger,
             versions: Versions::new(),

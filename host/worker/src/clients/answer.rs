@@ -1,0 +1,89 @@
+//! The exchanges of clients, by their references: what is noted of them, and how they are answered.
+
+use std::net::SocketAddr;
+
+use snow_core::Key;
+use snow_http::{Exchange, Progress, Response, ResponseFault};
+
+use super::ClientTable;
+use crate::context::{Context, ExchangeRef};
+
+impl<S> ClientTable<S> {
+    /// Returns an exchange, if its client still waits for it.
+    pub fn exchange(&self, exchange: ExchangeRef) -> Option<&Exchange> {
+        self.clients.get(exchange.client)?.connection.exchange(exchange.serial)
+    }
+
+    /// Returns an exchange, to note progress in it.
+    pub fn exchange_mut(&mut self, exchange: ExchangeRef) -> Option<&mut Exchange> {
+        self.clients.get_mut(exchange.client)?.connection.exchange_mut(exchange.serial)
+    }
+
+    /// Notes that an exchange waits in this suspension. Its connection gives its buffers back
+    /// meanwhile.
+    pub fn suspend(&mut self, exchange: ExchangeRef, suspension: Key) {
+        let Key { slot, generation } = suspension;
+        if let Some(exchange) = self.exchange_mut(exchange) {
+            exchange.progress = Progress::Suspended { slot, generation };
+        }
+        if let Some(client) = self.clients.get_mut(exchange.client) {
+            client.connection.rest();
+        }
+        // The client may have left while its call ran.
+        self.mark_dirty(exchange.client);
+    }
+
+    /// Answers an exchange. Returns it, and the client's address; `None` if the client does not
+    /// wait for it any more.
+    ///
+    /// # Errors
+    /// The response is invalid. The exchange can be answered otherwise.
+    pub fn respond(
+        &mut self,
+        exchange: ExchangeRef,
+        response: &Response,
+        cx: &Context,
+    ) -> Result<Option<(Exchange, SocketAddr)>, ResponseFault> {
+        let Some(client) = self.clients.get_mut(exchange.client) else { return Ok(None) };
+        let answered = self.buffered.track(client, |client| {
+            client.connection.respond(exchange.serial, response, &cx.date, cx.now_ms, cx.http())
+        })?;
+        let peer = client.peer();
+        self.mark_dirty(exchange.client);
+        Ok(answered.map(|answered| (answered, peer)))
+    }
+
+    /// Returns whether answers take as much memory as they may. New requests are refused then.
+    pub fn is_output_full(&self, cx: &Context) -> bool {
+        self.buffered.is_output_full(cx.limits())
+    }
+
+    /// Returns whether an answer of this length would take more memory than all answers may.
+    pub fn is_too_much_output(&self, body_bytes: usize, cx: &Context) -> bool {
+        let output_bytes = self.buffered.output_bytes.saturating_add(body_bytes);
+        output_bytes > cx.limits().worker_output_bytes_max
+    }
+
+    /// Returns whether nothing is taken from a client until it takes its answers, because answers
+    /// take as much memory as they may.
+    pub fn has_to_read_first(&self, key: Key, cx: &Context) -> bool {
+        self.is_output_full(cx)
+            && self.clients.get(key).is_some_and(|client| !client.connection.output().is_empty())
+    }
+
+    /// Refuses the request that a client is sending, if unfinished requests take more memory than
+    /// they may. Returns whether it has; its connection answers it then.
+    pub fn refuse_if_too_much(&mut self, key: Key, cx: &Context) -> bool {
+        if !self.buffered.has_too_much_input(cx.limits()) {
+            return false;
+        }
+        let Some(client) = self.clients.get_mut(key) else { return false };
+        let refused = self
+            .buffered
+            .track(client, |client| client.connection.refuse_incoming(cx.now_ms, cx.http()));
+        if refused {
+            cx.stats.refused_input.add(1);
+        }
+        refused
+    }
+}
