@@ -19,7 +19,7 @@ use snow_http::{Admission, Exchange, Head, Rejection, Request, Step};
 use snow_runtime::{Level, Match, Ready, World};
 
 pub(crate) use self::budget::Budget;
-use self::buffered::Buffered;
+use self::buffered::Totals;
 use self::client::Client;
 use crate::context::{Context, ExchangeRef, TURN, WorkerTimers};
 
@@ -53,7 +53,7 @@ pub(crate) struct ClientTable<S> {
     /// By a client's slot: the route of a request whose body is under way.
     routes: BTreeMap<u32, Match>,
     scratch: Box<[u8]>,
-    buffered: Buffered,
+    totals: Totals,
     ready: Vec<Ready>,
     /// Whether there may be connections to accept.
     accepting: bool,
@@ -71,7 +71,7 @@ impl<S> ClientTable<S> {
             deferred: Fifo::new(),
             routes: BTreeMap::new(),
             scratch: vec![0; SCRATCH_BYTES].into_boxed_slice(),
-            buffered: Buffered::default(),
+            totals: Totals::default(),
             ready: Vec::new(),
             accepting: false,
             accept_fails: false,
@@ -102,7 +102,7 @@ impl<S> ClientTable<S> {
 
     /// Shows to others how much memory the connections take.
     pub fn count_buffered(&self, cx: &Context) {
-        self.buffered.count(cx);
+        self.totals.count(cx);
     }
 
     /// Puts a client into the list of those that are looked at in this turn.
@@ -128,7 +128,7 @@ impl<S> ClientTable<S> {
         !self.dirty.is_empty()
     }
 
-    /// Notes that a client is being looked at: what comes up from now on makes it dirty again.
+    /// Notes that a client was looked at: what comes up from now on makes it dirty again.
     pub fn is_served(&mut self, key: Key) {
         if let Some(client) = self.clients.get_mut(key) {
             client.dirty = false;
@@ -165,7 +165,7 @@ impl<S> ClientTable<S> {
         W: World<Socket = S>,
     {
         let Some(client) = self.clients.get_mut(key) else { return Ok(0) };
-        self.buffered.track(client, |client| client.read(world, &mut self.scratch, cx))
+        self.totals.track(client, |client| client.read(world, &mut self.scratch, cx))
     }
 
     /// Returns whether a client may have more to read. Reading may have paused for input that
@@ -194,7 +194,7 @@ impl<S> ClientTable<S> {
             admission
         };
         let mut make_id = || world.random();
-        let step = self.buffered.track(client, |client| {
+        let step = self.totals.track(client, |client| {
             client.connection.step(cx.now_ms, cx.http(), &cx.date, &mut make_id, &mut admit)
         });
         match step {
@@ -230,7 +230,7 @@ impl<S> ClientTable<S> {
     /// Gives up a held exchange of a client that has left. Returns it, and the client's address.
     pub fn give_up_if_left(&mut self, key: Key, cx: &Context) -> Option<(Exchange, SocketAddr)> {
         let client = self.clients.get_mut(key)?;
-        let exchange = self.buffered.track(client, |client| client.give_up_if_left(cx))?;
+        let exchange = self.totals.track(client, |client| client.give_up_if_left(cx))?;
         Some((exchange, client.peer()))
     }
 
@@ -247,7 +247,7 @@ impl<S> ClientTable<S> {
         W: World<Socket = S>,
     {
         let Some(client) = self.clients.get_mut(key) else { return Ok(()) };
-        if self.buffered.track(client, |client| client.write(world, budget, cx))? {
+        if self.totals.track(client, |client| client.write(world, budget, cx))? {
             self.defer(key);
         }
         Ok(())
@@ -266,8 +266,7 @@ impl<S> ClientTable<S> {
         W: World<Socket = S>,
     {
         let Some(client) = self.clients.get_mut(key) else { return };
-        let lost_bytes =
-            self.buffered.track(client, |client| client.timer_fired(world, budget, cx));
+        let lost_bytes = self.totals.track(client, |client| client.timer_fired(world, budget, cx));
         if lost_bytes > 0 {
             cx.stats.cut.add(1);
             let (peer, waited_ms) = (client.peer(), cx.http().write_timeout_ms);
@@ -305,7 +304,7 @@ impl<S> ClientTable<S> {
         client.cancel_timer(timers);
         self.forget_route(key);
         self.count(cx);
-        let exchanges = self.buffered.track(&mut client, |client| client.connection.abandon());
+        let exchanges = self.totals.track(&mut client, |client| client.connection.abandon());
         Some(Removed { peer: client.peer(), exchanges })
     }
 

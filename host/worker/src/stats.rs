@@ -40,11 +40,11 @@ pub struct Stats {
     pub rejected: Counter,
     /// Connections that were cut off so far because their client took no output.
     pub cut: Counter,
-    /// Requests refused so far because unfinished ones took too much memory.
+    /// Requests refused so far because requests took too much memory.
     pub refused_input: Counter,
     /// Requests and answers refused so far because clients did not take the answers before.
     pub refused_output: Counter,
-    /// Bytes of unfinished requests that are kept now.
+    /// Bytes of requests that are kept now.
     pub input_bytes: Counter,
     /// Bytes of answers that clients have not taken yet.
     pub output_bytes: Counter,

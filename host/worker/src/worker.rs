@@ -249,7 +249,7 @@ impl<W: World, C: Guests> Worker<W, C> {
         if !self.clients.has_dirty() {
             return;
         }
-        self.budget.begin_output(self.world.now_us());
+        self.budget.begin_output();
         while let Some(key) = self.clients.next_dirty() {
             match self.budget.is_spent() {
                 true => self.clients.defer(key),

@@ -276,7 +276,7 @@ fn a_client_that_does_not_read_is_cut_off_and_counted() {
 
 #[test]
 fn unfinished_requests_take_no_more_memory_than_they_may() {
-    let limits = Limits { worker_input_bytes_max: 1_000_000, ..Limits::default() };
+    let limits = Limits { worker_input_bytes_max: 1_000_100, ..Limits::default() };
     let mut stage = Stage::new(limits);
     let senders: Vec<usize> = (0..40).map(|_| stage.connect(WIDE)).collect();
     for &wire in &senders {

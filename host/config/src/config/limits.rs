@@ -33,9 +33,10 @@ snow_core::declare_settings! {
         }
         /// Open connections of a worker. More are closed as they are accepted.
         pub worker_connections_max: usize = 1 << 20, live, in 1..=SLOTS_MAX;
-        /// Bytes of unfinished requests that a worker keeps, of all connections together: of bodies
-        /// and heads that are under way, and of requests that are sent before the one before them
-        /// is answered. Whoever sends more then is answered 503.
+        /// Bytes of requests that a worker keeps, of all connections together: of bodies and heads
+        /// that are under way, of requests that are sent before the one before them is answered,
+        /// and of bodies that wait for a call or are kept for `resume`. Whoever sends more then is
+        /// answered 503.
         pub worker_input_bytes_max: usize = 256 << 20, live, in 0..=BYTES_MAX;
         /// Bytes of answers that a worker keeps until clients take them, of all connections
         /// together. Requests and answers beyond are answered 503.

@@ -147,11 +147,11 @@ fn of_workers(out: &mut Exposition, sources: &PageSources) {
     values(counter, "snow_sent_bytes_total", "Bytes sent to clients.", |stats| &stats.sent_bytes);
     let help = "Connections cut off because their client took nothing of its answers for too long.";
     values(counter, "snow_connections_cut_total", help, |stats| &stats.cut);
-    let help = "Requests answered 503 because unfinished requests took worker_input_bytes_max.";
+    let help = "Requests answered 503 because requests took worker_input_bytes_max.";
     values(counter, "snow_input_refused_total", help, |stats| &stats.refused_input);
     let help = "Requests answered 503 because answers took worker_output_bytes_max.";
     values(counter, "snow_output_refused_total", help, |stats| &stats.refused_output);
-    let help = "Bytes of unfinished requests that are kept now.";
+    let help = "Bytes of requests that are kept now: under way, queued, or for resume.";
     values(gauge, "snow_input_bytes", help, |stats| &stats.input_bytes);
     let help = "Bytes of answers that clients have not taken yet.";
     values(gauge, "snow_output_bytes", help, |stats| &stats.output_bytes);

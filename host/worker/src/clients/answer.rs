@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use snow_core::Key;
 use snow_http::{Exchange, Progress, Response, ResponseFault};
+use snow_runtime::Share;
 
 use super::ClientTable;
 use crate::context::{Context, ExchangeRef};
@@ -45,7 +46,7 @@ impl<S> ClientTable<S> {
         cx: &Context,
     ) -> Result<Option<(Exchange, SocketAddr)>, ResponseFault> {
         let Some(client) = self.clients.get_mut(exchange.client) else { return Ok(None) };
-        let answered = self.buffered.track(client, |client| {
+        let answered = self.totals.track(client, |client| {
             client.connection.respond(exchange.serial, response, &cx.date, cx.now_ms, cx.http())
         })?;
         let peer = client.peer();
@@ -55,13 +56,12 @@ impl<S> ClientTable<S> {
 
     /// Returns whether answers take as much memory as they may. New requests are refused then.
     pub fn is_output_full(&self, cx: &Context) -> bool {
-        self.buffered.is_output_full(cx.limits())
+        self.totals.is_output_full(cx.limits())
     }
 
     /// Returns whether an answer of this length would take more memory than all answers may.
     pub fn is_too_much_output(&self, body_bytes: usize, cx: &Context) -> bool {
-        let output_bytes = self.buffered.output_bytes.saturating_add(body_bytes);
-        output_bytes > cx.limits().worker_output_bytes_max
+        self.totals.is_too_much_output(body_bytes, cx.limits())
     }
 
     /// Returns whether nothing is taken from a client until it takes its answers, because answers
@@ -71,10 +71,20 @@ impl<S> ClientTable<S> {
             && self.clients.get(key).is_some_and(|client| !client.connection.output().is_empty())
     }
 
+    /// Counts a request's body for as long as the request is kept. `None` if bodies take more memory
+    /// than they may then.
+    pub fn share(&mut self, body_bytes: usize, cx: &Context) -> Option<Share> {
+        if body_bytes > 0 && self.totals.is_too_much_input(body_bytes, cx.limits()) {
+            cx.stats.refused_input.add(1);
+            return None;
+        }
+        Some(self.totals.share(body_bytes))
+    }
+
     /// Refuses the request that a client is sending, if unfinished requests take more memory than
     /// they may. Returns whether it has; its connection answers it then.
     pub fn refuse_if_too_much(&mut self, key: Key, cx: &Context) -> bool {
-        if !self.buffered.has_too_much_input(cx.limits()) {
+        if !self.totals.is_too_much_input(0, cx.limits()) {
             return false;
         }
         let Some(client) = self.clients.get_mut(key) else { return false };

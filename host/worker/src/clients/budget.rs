@@ -16,8 +16,9 @@ pub(crate) struct Budget {
     turn: Left,
     /// What is left to the client that is being served.
     client: Left,
-    /// When the clients have had their time in this part of the turn.
-    until_us: u64,
+    /// When the clients have had their time in this part of the turn; `None` until somebody looks at
+    /// the clock.
+    until_us: Option<u64>,
     is_late: bool,
     /// Whether this is the second part of the turn, in which nothing is taken in.
     is_output: bool,
@@ -40,7 +41,7 @@ impl Budget {
             limits,
             turn: Left::default(),
             client: Left::default(),
-            until_us: 0,
+            until_us: None,
             is_late: false,
             is_output: false,
             is_fresh: true,
@@ -55,16 +56,16 @@ impl Budget {
             written_bytes: self.limits.written_bytes_max,
         };
         self.is_output = false;
-        self.begin_part(now_us + self.limits.input_us_max);
+        self.begin_part(Some(now_us + self.limits.input_us_max));
     }
 
     /// Begins the second part of a turn, in which answers are written and nothing more is taken in.
-    pub fn begin_output(&mut self, now_us: u64) {
+    pub fn begin_output(&mut self) {
         self.is_output = true;
-        self.begin_part(now_us + self.limits.output_us_max);
+        self.begin_part(None);
     }
 
-    fn begin_part(&mut self, until_us: u64) {
+    fn begin_part(&mut self, until_us: Option<u64>) {
         (self.until_us, self.is_late, self.is_fresh) = (until_us, false, true);
     }
 
@@ -87,8 +88,10 @@ impl Budget {
     }
 
     fn work(&mut self, now_us: impl FnOnce() -> u64) {
-        if !std::mem::take(&mut self.is_fresh) {
-            self.is_late = self.is_late || now_us() >= self.until_us;
+        if !std::mem::take(&mut self.is_fresh) && !self.is_late {
+            let now_us = now_us();
+            let until_us = self.until_us.get_or_insert(now_us + self.limits.output_us_max);
+            self.is_late = now_us >= *until_us;
         }
     }
 
@@ -108,11 +111,15 @@ impl Budget {
         !self.is_output && !self.is_late && self.turn.requests.min(self.client.requests) > 0
     }
 
-    /// Notes that a request of the client was parsed and found its route. `now_us` tells the time.
+    /// Notes that a request of the client was parsed and found its route. `now_us` tells the time;
+    /// it is not asked for a client's first request, since each client begins with a look at it.
     pub fn parsed(&mut self, now_us: impl FnOnce() -> u64) {
+        let is_first = self.client.requests == self.limits.client_requests_max;
         self.turn.requests = self.turn.requests.saturating_sub(1);
         self.client.requests = self.client.requests.saturating_sub(1);
-        self.work(now_us);
+        if !is_first {
+            self.work(now_us);
+        }
     }
 
     /// Returns how many bytes the client may be written.
@@ -189,11 +196,12 @@ mod tests {
     }
 
     #[test]
-    fn time_is_bounded_and_asked_for_once_for_each_piece_of_work_but_the_first() {
+    fn time_is_bounded_and_asked_for_when_there_is_much_to_do() {
         let mut budget = begun();
+        budget.parsed(|| unreachable!("a client with one request needs no clock"));
         budget.parsed(|| 1_009);
         assert!(budget.may_parse());
-        budget.parsed(|| 1_010);
+        budget.next_client(|| 1_010);
         assert!(!budget.may_parse() && !budget.may_read() && budget.is_spent());
         // What was taken in may still be answered.
         assert_eq!(budget.writable_bytes(), 60);
@@ -203,10 +211,11 @@ mod tests {
     #[test]
     fn nothing_is_taken_in_twice_in_a_turn() {
         let mut budget = begun();
-        budget.begin_output(1_500);
+        budget.begin_output();
         budget.next_client(|| unreachable!("the first client needs no clock"));
         assert!(!budget.may_read() && !budget.may_parse() && !budget.is_spent());
         assert_eq!(budget.writable_bytes(), 60);
+        budget.next_client(|| 1_500);
         budget.next_client(|| 1_519);
         assert!(!budget.is_spent());
         budget.next_client(|| 1_520);
@@ -214,7 +223,7 @@ mod tests {
         // What the first part has written is not there for the second one.
         let mut budget = begun();
         budget.wrote(60);
-        budget.begin_output(1_500);
+        budget.begin_output();
         budget.next_client(|| 1_500);
         assert_eq!(budget.writable_bytes(), 40);
     }

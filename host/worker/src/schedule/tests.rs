@@ -23,7 +23,13 @@ fn queued((version, route): Callee, number: u32) -> Queued {
     let (head, _) = head.expect("it is well-formed").expect("it is whole");
     let request = Request { head, body: Vec::new() };
     let client = ([127, 0, 0, 1], 1).into();
-    let request = Box::new(GuestRequest { request, client, params: Vec::new(), mount_bytes: 0 });
+    let request = Box::new(GuestRequest {
+        request,
+        client,
+        params: Vec::new(),
+        mount_bytes: 0,
+        share: Share::default(),
+    });
     Queued { exchange: exchange(number), version, route, request }
 }
 

@@ -21,7 +21,6 @@ const STATUS_CLIENT_LEFT: u16 = 499;
 impl<W: World, C: Guests> Worker<W, C> {
     /// Reads, parses, dispatches and writes what can be, for one client.
     pub(super) fn serve_client(&mut self, key: Key) {
-        self.clients.is_served(key);
         self.budget.next_client(|| self.world.now_us());
         if let Err(Gone) = self.take_in(key).and_then(|()| self.put_out(key)) {
             self.drop_client(key);
@@ -30,7 +29,6 @@ impl<W: World, C: Guests> Worker<W, C> {
 
     /// Writes what can be, for one client.
     pub(super) fn flush_client(&mut self, key: Key) {
-        self.clients.is_served(key);
         self.budget.next_client(|| self.world.now_us());
         if let Err(Gone) = self.put_out(key) {
             self.drop_client(key);
@@ -43,6 +41,7 @@ impl<W: World, C: Guests> Worker<W, C> {
         }
         self.clients.write(key, &mut self.world, &mut self.budget, &self.cx)?;
         self.clients.set_timer(key, &mut self.timers);
+        self.clients.is_served(key);
         Ok(())
     }
 
@@ -116,9 +115,12 @@ impl<W: World, C: Guests> Worker<W, C> {
         {
             return self.answer(exchange, Some(version), &Response::unavailable());
         }
+        let Some(share) = self.clients.share(request.body.len(), &self.cx) else {
+            return self.answer(exchange, Some(version), &Response::unavailable());
+        };
         self.guests.hold(version);
         self.cx.stats.began(version);
-        let request = Box::new(GuestRequest { request, client, params, mount_bytes });
+        let request = Box::new(GuestRequest { request, client, params, mount_bytes, share });
         self.schedule.queue(Queued { exchange, version, route, request }, gate);
     }
 
