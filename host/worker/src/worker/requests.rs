@@ -11,7 +11,7 @@ use snow_runtime::{Access, GuestRequest, Guests, Level, Match, VersionId, World}
 
 use super::Worker;
 use crate::clients::{Gone, Received, Removed};
-use crate::context::{ExchangeRef, TURN};
+use crate::context::ExchangeRef;
 use crate::schedule::Queued;
 use crate::stats::{LabelId, Labels, WaitEnd};
 
