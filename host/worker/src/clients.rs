@@ -16,8 +16,9 @@ use std::net::SocketAddr;
 
 use snow_core::{Fifo, Key, Slab};
 use snow_http::{Admission, Exchange, Head, Rejection, Request, Step};
-use snow_runtime::{Level, Match, Ready, World};
+use snow_runtime::{Access, Level, Match, Ready, World};
 
+pub(crate) use self::answer::STATUS_CLIENT_LEFT;
 pub(crate) use self::budget::Budget;
 use self::buffered::Totals;
 use self::client::Client;
@@ -52,6 +53,8 @@ pub(crate) struct ClientTable<S> {
     deferred: Fifo<Key>,
     /// By a client's slot: the route of a request whose body is under way.
     routes: BTreeMap<u32, Match>,
+    /// By a client's slot: the line of the access log about a long answer that is not written yet.
+    unwritten: BTreeMap<u32, Access>,
     scratch: Box<[u8]>,
     totals: Totals,
     ready: Vec<Ready>,
@@ -70,6 +73,7 @@ impl<S> ClientTable<S> {
             dirty: VecDeque::new(),
             deferred: Fifo::new(),
             routes: BTreeMap::new(),
+            unwritten: BTreeMap::new(),
             scratch: vec![0; SCRATCH_BYTES].into_boxed_slice(),
             totals: Totals::default(),
             ready: Vec::new(),
@@ -247,7 +251,11 @@ impl<S> ClientTable<S> {
         W: World<Socket = S>,
     {
         let Some(client) = self.clients.get_mut(key) else { return Ok(()) };
-        if self.totals.track(client, |client| client.write(world, budget, cx))? {
+        let written = self.totals.track(client, |client| client.write(world, budget, cx));
+        if client.connection.output().is_empty() {
+            self.log_written(key, cx);
+        }
+        if written? {
             self.defer(key);
         }
         Ok(())
@@ -275,6 +283,7 @@ impl<S> ClientTable<S> {
                  {waited_ms} ms (write_timeout_ms)"
             );
             cx.common.log.host(Level::Info, message);
+            self.log_unwritten(key, cx);
         }
         self.mark_dirty(key);
     }
@@ -303,6 +312,7 @@ impl<S> ClientTable<S> {
         let mut client = self.clients.remove(key)?;
         client.cancel_timer(timers);
         self.forget_route(key);
+        self.log_unwritten(key, cx);
         self.count(cx);
         let exchanges = self.totals.track(&mut client, |client| client.connection.abandon());
         Some(Removed { peer: client.peer(), exchanges })

@@ -4,10 +4,18 @@ use std::net::SocketAddr;
 
 use snow_core::Key;
 use snow_http::{Exchange, Progress, Response, ResponseFault};
-use snow_runtime::Share;
+use snow_runtime::{Access, Share};
 
 use super::ClientTable;
 use crate::context::{Context, ExchangeRef};
+
+/// The status that is logged for a client that left before it was written its answer: nginx's, by
+/// custom.
+pub(crate) const STATUS_CLIENT_LEFT: u16 = 499;
+
+/// More output than this may not all be taken, so an answer that leaves so much is logged only once
+/// it is written.
+const LONG_OUTPUT_BYTES: usize = 65_536;
 
 impl<S> ClientTable<S> {
     /// Returns an exchange, if its client still waits for it.
@@ -52,6 +60,33 @@ impl<S> ClientTable<S> {
         let peer = client.peer();
         self.mark_dirty(exchange.client);
         Ok(answered.map(|answered| (answered, peer)))
+    }
+
+    /// Logs an answer, if it is long only once it is written.
+    pub fn log_answer(&mut self, key: Key, access: Access, cx: &Context) {
+        let is_long = |output: &[u8]| output.len() > LONG_OUTPUT_BYTES;
+        let line = match self.clients.get(key) {
+            Some(client) if is_long(client.connection.output()) => {
+                self.unwritten.insert(key.slot, access)
+            }
+            _ => Some(access),
+        };
+        line.into_iter().for_each(|access| cx.common.log.access(access));
+    }
+
+    /// Logs a client's long answer, which is written.
+    pub(super) fn log_written(&mut self, key: Key, cx: &Context) {
+        if !self.unwritten.is_empty() {
+            let access = self.unwritten.remove(&key.slot);
+            access.into_iter().for_each(|access| cx.common.log.access(access));
+        }
+    }
+
+    /// Logs a client's long answer, which will not be written whole.
+    pub(super) fn log_unwritten(&mut self, key: Key, cx: &Context) {
+        if let Some(access) = self.unwritten.remove(&key.slot) {
+            cx.common.log.access(Access { status: STATUS_CLIENT_LEFT, ..access });
+        }
     }
 
     /// Returns whether answers take as much memory as they may. New requests are refused then.

@@ -10,13 +10,10 @@ use snow_http::{
 use snow_runtime::{Access, GuestRequest, Guests, Level, Match, VersionId, World};
 
 use super::Worker;
-use crate::clients::{Gone, Received, Removed};
+use crate::clients::{Gone, Received, Removed, STATUS_CLIENT_LEFT};
 use crate::context::ExchangeRef;
 use crate::schedule::Queued;
 use crate::stats::{LabelId, Labels, WaitEnd};
-
-/// The status that is logged for a client that left before its answer: nginx's, by custom.
-const STATUS_CLIENT_LEFT: u16 = 499;
 
 impl<W: World, C: Guests> Worker<W, C> {
     /// Reads, parses, dispatches and writes what can be, for one client.
@@ -162,7 +159,9 @@ impl<W: World, C: Guests> Worker<W, C> {
         // Else the client has left.
         let Ok(Some((answered, client))) = answered else { return };
         self.cx.stats.answered.add(1);
-        self.finished(answered, client, Some(status), guest);
+        if let Some(access) = self.finished(answered, client, Some(status), guest) {
+            self.clients.log_answer(exchange.client, access, &self.cx);
+        }
     }
 
     /// Closes a client's socket, and ends what the client was waiting for.
@@ -182,30 +181,29 @@ impl<W: World, C: Guests> Worker<W, C> {
         if let Progress::Suspended { slot, generation } = exchange.progress {
             self.end_suspension(Key { slot, generation }, WaitEnd::Disconnected);
         }
-        self.finished(exchange, client, None, None);
+        let access = self.finished(exchange, client, None, None);
+        access.into_iter().for_each(|access| self.cx.common.log.access(access));
     }
 
-    /// Counts and logs a request that has its answer's `status`, or whose client has left.
+    /// Counts a request that has its answer's `status`, or whose client has left. Returns its line
+    /// of the access log, if there is to be one.
     fn finished(
         &self,
         exchange: Exchange,
         client: SocketAddr,
         status: Option<u16>,
         guest: Option<Arc<str>>,
-    ) {
+    ) -> Option<Access> {
         let took_ms = self.cx.now_ms.saturating_sub(exchange.started_ms);
         self.cx.stats.finished(LabelId(exchange.label_number), status, took_ms);
-        if !self.cx.common.access_log {
-            return;
-        }
-        self.cx.common.log.access(Access {
+        self.cx.common.access_log.then(|| Access {
             request_id: exchange.id,
             client,
             took_ms,
             request: exchange.label,
             status: status.unwrap_or(STATUS_CLIENT_LEFT),
             guest,
-        });
+        })
     }
 
     /// Counts and logs a request that its connection has answered by itself.
@@ -213,7 +211,8 @@ impl<W: World, C: Guests> Worker<W, C> {
         let Rejection { status, why, exchange } = rejection;
         self.cx.stats.answered.add(1);
         if let Some(exchange) = exchange {
-            return self.finished(exchange, client, Some(status), None);
+            let access = self.finished(exchange, client, Some(status), None);
+            return access.into_iter().for_each(|access| self.cx.common.log.access(access));
         }
         self.cx.stats.finished(Labels::NOBODY, Some(status), 0);
         let kind = if why == Some(Reject::Timeout) { "incomplete" } else { "malformed" };
