@@ -31,8 +31,8 @@ const INPUT_KEPT_BYTES_MAX: usize = 65_536;
 /// One client's connection: bytes in and requests out, responses in and bytes out.
 ///
 /// An exchange is named by its serial, so a protocol could have several at a time. HTTP/1.1 has at
-/// most one: pipelined requests wait as bytes, and their responses leave in order (RFC 9112, section
-/// 9.3.2). These are the phases:
+/// most one: pipelined requests wait as bytes, and their responses leave in order (RFC 9112,
+/// section 9.3.2). These are the phases:
 ///
 /// ```text
 ///  receive            step: admit            step                respond

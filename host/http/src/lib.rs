@@ -40,8 +40,8 @@
 //! ```
 //!
 //! While a request is answered, its connection keeps a small [`Exchange`], which is named by its
-//! serial. The caller notes in it how far the answer is. The phases of a connection, and the picture of them, are in the docs of
-//! [`Connection`].
+//! serial. The caller notes in it how far the answer is. The phases of a connection, and the picture
+//! of them, are in the docs of [`Connection`].
 //!
 //! # Requests that are refused
 //!

@@ -212,8 +212,8 @@ impl<L: Listener> World for Net<L> {
 
 /// Starts to report on a listener, edge-triggered.
 ///
-/// An inherited socket is shared by all workers. Each connection is to wake one of them and not all,
-/// which mio has no word for.
+/// An inherited socket is shared by all workers. Each connection is to wake one of them and not
+/// all, which mio has no word for.
 fn watch_listener(poll: &Poll, listener: impl AsFd, token: usize) -> io::Result<()> {
     use rustix::event::epoll::{EventData, EventFlags};
     let flags = EventFlags::IN | EventFlags::ET | EventFlags::EXCLUSIVE;

@@ -106,8 +106,8 @@ impl<S> ClientTable<S> {
             && self.clients.get(key).is_some_and(|client| !client.connection.output().is_empty())
     }
 
-    /// Counts a request's body for as long as the request is kept. `None` if bodies take more memory
-    /// than they may then.
+    /// Counts a request's body for as long as the request is kept. `None` if bodies would take more
+    /// memory than they may.
     pub fn share(&mut self, body_bytes: usize, cx: &Context) -> Option<Share> {
         if body_bytes > 0 && self.totals.is_too_much_input(body_bytes, cx.limits()) {
             cx.stats.refused_input.add(1);

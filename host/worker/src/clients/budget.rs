@@ -5,8 +5,8 @@
 //! may use up at a time, and what all of them may in a turn. A client that wants more is left to a
 //! later turn, behind those that were left before it, and so everybody has a turn.
 //!
-//! Bytes are taken in once a turn. Once calls have run, answers are written and nothing more is read
-//! or parsed: else a client that sends as fast as it is answered would never let the turn end.
+//! Bytes are taken in once a turn. When calls have run, answers are written and nothing more is
+//! read or parsed: else a client that sends as fast as it is answered would never let the turn end.
 
 use snow_config::TurnLimits;
 
@@ -16,8 +16,8 @@ pub(crate) struct Budget {
     turn: Left,
     /// What is left to the client that is being served.
     client: Left,
-    /// When the clients have had their time in this part of the turn; `None` until somebody looks at
-    /// the clock.
+    /// When the clients have had their time in this part of the turn; `None` until somebody looks
+    /// at the clock.
     until_us: Option<u64>,
     is_late: bool,
     /// Whether this is the second part of the turn, in which nothing is taken in.
