@@ -52,7 +52,7 @@ impl Guests for Plain {
         let outcome = match call.route.index() {
             0 => Outcome::Respond(Response::text(200, "hello")),
             1 => Outcome::Respond(Response::text(200, &"x".repeat(BIG_BYTES))),
-            2 => self.hold(),
+            2 => self.held(),
             _ => {
                 let length = request.request.body.len();
                 Outcome::Respond(Response::text(200, &length.to_string()))
@@ -67,7 +67,7 @@ impl Guests for Plain {
 }
 
 impl Plain {
-    fn hold(&self) -> Outcome {
+    fn held(&self) -> Outcome {
         let id = self.registry.create(WORKER, Some(KEY)).expect("the limits allow it");
         Outcome::Suspend(Suspend {
             handles: vec![Handle { id, timer: TimerState::None }],

@@ -124,7 +124,7 @@ impl<S> ClientTable<S> {
         }
         let Some(client) = self.clients.get_mut(key) else { return false };
         let refused = self
-            .buffered
+            .totals
             .track(client, |client| client.connection.refuse_incoming(cx.now_ms, cx.http()));
         if refused {
             cx.stats.refused_input.add(1);

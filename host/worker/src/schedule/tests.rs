@@ -1,6 +1,7 @@
 //! A schedule that is told what has come, and asked who is next.
 
 use snow_http::{HeadReader, HttpLimits, Request};
+use snow_runtime::Share;
 
 use super::*;
 
