@@ -186,9 +186,13 @@ impl<W: World, C: Guests> Worker<W, C> {
             self.drop_client(key);
         }
         if self.clients.is_accepting() && !self.schedule.is_backed_up() {
-            self.clients.accept(&mut self.world, &self.cx, self.lifecycle.is_draining());
-            self.clients.go_on_closing(&mut self.world);
+            self.accept();
         }
+    }
+
+    fn accept(&mut self) {
+        self.clients.accept(&mut self.world, &self.cx, self.lifecycle.is_draining());
+        self.clients.go_on_closing(&mut self.world);
     }
 
     fn take_messages(&mut self) {

@@ -299,11 +299,10 @@ impl Simulation {
                 break;
             }
             if able.is_empty() {
-                let next_ms = self
-                    .network
-                    .borrow()
-                    .next_ms()
-                    .expect("somebody waits for a time, or nothing ever ends");
+                let next_ms = self.network.borrow().next_ms();
+                let next_ms = next_ms.unwrap_or_else(|| {
+                    panic!("somebody waits for a time, or nothing ever ends: {:?}", self.state())
+                });
                 let mut network = self.network.borrow_mut();
                 network.now_ms = network.now_ms.max(next_ms);
             }

@@ -60,6 +60,7 @@ impl<W: World, C: Guests> Worker<W, C> {
     pub(super) fn start_draining(&mut self, until_ms: u64) {
         if self.lifecycle.start_draining(until_ms) {
             self.clients.close_listener();
+            self.accept();
         }
     }
 
