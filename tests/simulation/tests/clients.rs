@@ -385,7 +385,9 @@ fn a_drain_accepts_over_several_turns_and_comes_to_an_end() {
     stage.office.mailboxes[0].send(Message::Drain { until_ms });
     let mut turns = 0;
     while !stage.network.borrow().is_listener_closed(0) {
-        (0..TURN.accepts_max).for_each(|_| drop(stage.connect(WIDE)));
+        for _ in 0..TURN.accepts_max {
+            stage.connect(WIDE);
+        }
         stage.turn();
         turns += 1;
     }
