@@ -47,7 +47,7 @@ fn samples() -> Vec<Sample> {
         ("GET https://a/hello HTTP/1.1", 421),
         ("CONNECT a:80 HTTP/1.1", 501),
         ("CONNECT /hello HTTP/1.1", 501),
-        ("GET /hello HTTP/1.2", 505),
+        ("GET /hello HTTP/1.10", 400),
         ("GET /hello HTTP/2.0", 505),
         ("GET /hello HTTP/0.9", 505),
         ("PRI * HTTP/2.0", 505),

@@ -1,4 +1,5 @@
 //! Faults that were reported: a test for each, named after what is right, in a file for each part
 //! of the host.
 
+mod http;
 mod sched;

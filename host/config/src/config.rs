@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 pub(crate) use self::guest::{Command, Mount};
 pub use self::guest::{GuestConfig, GuestConfigs, Instances, Rollback};
-pub use self::limits::Limits;
+pub use self::limits::{HalfClose, Limits};
 pub(crate) use self::server::Admin;
 pub use self::server::{
     AdminListen, Cache, LISTENERS_MAX, Listen, LogFormat, Overrides, ServerConfig, WORKERS_MAX,
@@ -67,8 +67,25 @@ impl Config {
 pub struct TurnLimits {
     /// Connections that are accepted.
     pub accepts_max: usize,
+    /// Connections that are accepted over all turns once the listener is to close. More than wait
+    /// in the kernel's queue then.
+    pub last_accepts_max: usize,
     /// Bytes that are read from one connection.
+    pub client_read_bytes_max: usize,
+    /// Bytes that are read from all connections.
     pub read_bytes_max: usize,
+    /// Requests of one connection that are parsed and find their route.
+    pub client_requests_max: usize,
+    /// Requests of all connections that are parsed and find their route.
+    pub requests_max: usize,
+    /// Bytes that are written to one connection.
+    pub client_written_bytes_max: usize,
+    /// Bytes that are written to all connections.
+    pub written_bytes_max: usize,
+    /// How long connections are accepted, read and parsed.
+    pub input_us_max: u64,
+    /// How long answers of calls are written.
+    pub output_us_max: u64,
     /// Timers that fire.
     pub timers_max: usize,
     /// Calls that are started.
@@ -91,7 +108,15 @@ impl TurnLimits {
     /// The values that workers use.
     pub const DEFAULT: TurnLimits = TurnLimits {
         accepts_max: 64,
-        read_bytes_max: 262_144,
+        last_accepts_max: 16_384,
+        client_read_bytes_max: 65_536,
+        read_bytes_max: 1_048_576,
+        client_requests_max: 32,
+        requests_max: 512,
+        client_written_bytes_max: 262_144,
+        written_bytes_max: 2_097_152,
+        input_us_max: 2_000,
+        output_us_max: 1_000,
         timers_max: 256,
         starts_max: 128,
         waits_us_max: 500,

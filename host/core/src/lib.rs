@@ -146,5 +146,5 @@ pub use self::pending::{
 };
 pub use self::slab::{Key, Slab};
 pub use self::sync::lock;
-pub use self::text::{error_chain, escape_control};
+pub use self::text::{cut_tokens, error_chain, escape_control};
 pub use self::timers::{TimerKey, Timers, due_ms};

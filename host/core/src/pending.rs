@@ -28,7 +28,7 @@ const SHARDS: usize = 64;
 /// The most pendings that are settled under one hold of a lock.
 const SETTLE_ALL_BATCH: u32 = 256;
 /// The bytes that the hexadecimal digits of a token stand for: shard, slot, generation, secret.
-const TOKEN_BYTES: usize = 2 + 4 + 4 + 16;
+pub(crate) const TOKEN_BYTES: usize = 2 + 4 + 4 + 16;
 
 /// Names a pending inside the host. It gives no right to settle: it has no secret, and never leaves
 /// the process.

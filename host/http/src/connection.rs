@@ -5,10 +5,12 @@
 //! | `connection.rs` | the phases |
 //! | `connection/intake.rs` | received bytes become requests |
 //! | `connection/respond.rs` | responses become output, whole or in pieces |
+//! | `connection/ending.rs` | how a connection ends, and what becomes of its exchanges |
 //! | `connection/timeouts.rs` | the one deadline |
 //! | `connection/buffer.rs` | a queue of bytes |
 
 mod buffer;
+mod ending;
 mod intake;
 mod respond;
 mod timeouts;
@@ -28,8 +30,9 @@ const INPUT_KEPT_BYTES_MAX: usize = 65_536;
 
 /// One client's connection: bytes in and requests out, responses in and bytes out.
 ///
-/// It has at most one exchange at a time. Pipelined requests wait as bytes, so their responses
-/// leave in order (RFC 9112, section 9.3.2). These are its phases:
+/// An exchange is named by its serial, so a protocol could have several at a time. HTTP/1.1 has at
+/// most one: pipelined requests wait as bytes, and their responses leave in order (RFC 9112,
+/// section 9.3.2). These are the phases:
 ///
 /// ```text
 ///  receive            step: admit            step                respond
@@ -96,8 +99,9 @@ enum Phase {
     /// The output is written, then the connection closes. If it has to linger, input may be on its
     /// way that would turn the close into a reset (RFC 9112, section 9.6).
     Closing { linger: bool },
-    /// The writing side of the socket is shut down. Input is read, counted and discarded.
-    Lingering { discarded_bytes: u64 },
+    /// The writing side of the socket is shut down. Input is read, counted and discarded, until
+    /// `until_ms` at most.
+    Lingering { discarded_bytes: u64, until_ms: u64 },
 }
 
 /// An admitted request whose body arrives.
@@ -106,6 +110,9 @@ struct Incoming {
     exchange: Exchange,
     head: Head,
     body: BodyReader,
+    /// When the body is too slow: see [`HttpLimits::body_bytes_per_s_min`]. In microseconds, since
+    /// a byte may earn less than a millisecond.
+    slow_at_us: u64,
 }
 
 /// A request that will be rejected by the next step.
@@ -154,7 +161,12 @@ pub enum Admission {
 #[derive(Debug)]
 pub enum Step {
     /// Answer this request. [`Connection::exchange`] returns its exchange until it is answered.
-    Request(Request),
+    Request {
+        /// The serial of the request's exchange.
+        serial: u32,
+        /// The request itself.
+        request: Request,
+    },
     /// Log this rejection. The connection has answered the request by itself.
     Rejected(Rejection),
     /// Nothing, until bytes are received, output is written, or the exchange is answered.
@@ -190,25 +202,33 @@ impl Connection {
         connection
     }
 
-    /// Returns the exchange of the request that the caller has and did not answer.
+    /// Returns the exchanges of all requests that the caller has and did not answer.
     #[inline]
-    pub fn exchange(&self) -> Option<&Exchange> {
-        match &self.phase {
+    pub fn exchanges(&self) -> impl Iterator<Item = &Exchange> {
+        let only = match &self.phase {
             Phase::Exchange(exchange) => Some(exchange),
             Phase::Streaming(streaming) => Some(&streaming.exchange),
             _ => None,
-        }
+        };
+        only.into_iter()
     }
 
-    /// Returns the exchange of the request that the caller has and did not answer, to note its
+    /// Returns the exchange of a request that the caller has and did not answer.
+    #[inline]
+    pub fn exchange(&self, serial: u32) -> Option<&Exchange> {
+        self.exchanges().find(|exchange| exchange.serial == serial)
+    }
+
+    /// Returns the exchange of a request that the caller has and did not answer, to note its
     /// progress.
     #[inline]
-    pub fn exchange_mut(&mut self) -> Option<&mut Exchange> {
-        match &mut self.phase {
-            Phase::Exchange(exchange) => Some(exchange),
-            Phase::Streaming(streaming) => Some(&mut streaming.exchange),
-            _ => None,
-        }
+    pub fn exchange_mut(&mut self, serial: u32) -> Option<&mut Exchange> {
+        let exchange = match &mut self.phase {
+            Phase::Exchange(exchange) => exchange,
+            Phase::Streaming(streaming) => &mut streaming.exchange,
+            _ => return None,
+        };
+        (exchange.serial == serial).then_some(exchange)
     }
 
     /// Returns the bytes to write now.
@@ -269,104 +289,27 @@ impl Connection {
         !self.dropped && (waits || !self.input.is_empty())
     }
 
-    /// Returns whether the caller should shut down the writing side of the socket, and then call
-    /// [`shutdown_done`](Self::shutdown_done): the output is written, and input may be on its way.
-    #[inline]
-    pub fn wants_shutdown(&self) -> bool {
-        let lingers = matches!(self.phase, Phase::Closing { linger: true });
-        lingers && !self.dropped && self.output.is_empty() && self.input_end != InputEnd::Reached
-    }
-
-    /// Notes that the writing side of the socket is shut down. From now on input is read and
-    /// discarded, until the client closes its side, or has sent [`HttpLimits::linger_bytes_max`],
-    /// or [`HttpLimits::linger_ms`] have passed.
-    pub fn shutdown_done(&mut self, now_ms: u64, limits: &HttpLimits) {
-        if self.wants_shutdown() {
-            self.phase = Phase::Lingering { discarded_bytes: 0 };
-            self.update_timeout(now_ms, limits);
-        }
-    }
-
-    /// Returns whether the caller should close the socket. If there still is an
-    /// [`exchange`](Self::exchange), the caller takes it with [`abandon`](Self::abandon).
-    #[inline]
-    pub fn is_finished(&self) -> bool {
-        let closed = match self.phase {
-            Phase::Closing { linger } => {
-                self.output.is_empty() && (!linger || self.input_end == InputEnd::Reached)
-            }
-            _ => false,
-        };
-        self.dropped || closed
-    }
-
-    /// Starts to close the connection, because the host shuts down. Requests that were received are
-    /// answered, the last one with `connection: close`.
-    ///
-    /// An idle connection closes after [`HttpLimits::drain_idle_ms`]. A request that was on its way
-    /// is still answered.
-    pub fn close_when_idle(&mut self, now_ms: u64, limits: &HttpLimits) {
-        self.draining = true;
-        self.restart(Timeout::Idle);
-        self.update_timeout(now_ms, limits);
-    }
-
     /// Frees as much memory as it can, because the request is suspended.
     pub fn rest(&mut self) {
         self.input.shrink();
         self.output.shrink();
     }
 
-    /// Drops the connection, because the client has left, and returns its exchange.
-    pub fn abandon(&mut self) -> Option<Exchange> {
-        self.drop_now();
-        match self.take_phase() {
-            Phase::Exchange(exchange) => Some(exchange),
-            Phase::Streaming(streaming) => Some(streaming.exchange),
-            _ => None,
-        }
-    }
-
-    /// Closes the connection, because the client has left or could not be seen leaving, and returns
-    /// its exchange. Unlike with [`abandon`](Self::abandon), earlier responses are still written.
-    pub fn give_up(&mut self, now_ms: u64, limits: &HttpLimits) -> Option<Exchange> {
-        let exchange = match self.take_phase() {
-            Phase::Exchange(exchange) => exchange,
-            phase => {
-                self.phase = phase;
-                return None;
-            }
+    /// Returns how many bytes are held of requests that are not whole, and of input that can't be
+    /// used yet.
+    #[inline]
+    pub fn received_bytes(&self) -> usize {
+        let body_bytes = match &self.phase {
+            Phase::Body(incoming) => incoming.body.received_bytes() as usize,
+            _ => 0,
         };
-        self.close(false);
-        self.update_timeout(now_ms, limits);
-        Some(exchange)
+        self.input.len() + body_bytes
     }
 
     /// Takes the phase out and leaves `Closing` in its place. The caller puts the next phase there,
     /// unless that is `Closing`.
     fn take_phase(&mut self) -> Phase {
         std::mem::replace(&mut self.phase, Phase::Closing { linger: false })
-    }
-
-    /// Closes the connection once the output is written.
-    fn close(&mut self, linger: bool) {
-        self.input.clear();
-        self.phase = Phase::Closing { linger };
-    }
-
-    /// Closes the connection now, and discards the output.
-    fn drop_now(&mut self) {
-        self.dropped = true;
-        self.input.clear();
-        self.output.clear();
-    }
-
-    /// Closes the connection if it is between two requests and no more can come.
-    fn close_if_done(&mut self) {
-        let between = matches!(self.phase, Phase::Head(_)) && self.input.is_empty();
-        if between && self.input_end == InputEnd::Reached {
-            self.close(!self.output.is_empty());
-        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! An exchange: one request and its response, while it is answered.
 
+use snow_core::cut_tokens;
+
 use crate::request_id::RequestId;
 use crate::{Head, Version};
 
@@ -18,7 +20,7 @@ pub struct Exchange {
     /// The request's name in logs and in the response.
     pub id: RequestId,
     /// The method and the target, `GET /path?query`, for the access log. Visible ASCII and one
-    /// space.
+    /// space. Tokens of pendings are cut out, since no log may show them.
     pub label: Box<str>,
     /// When the head was whole.
     pub started_ms: u64,
@@ -43,9 +45,15 @@ impl Exchange {
             version: head.version(),
             keep_alive: false,
             label_number: 0,
-            label: [head.method(), " ", head.target()].concat().into(),
+            label: [head.method(), " ", &*cut_tokens(head.target())].concat().into(),
             progress: Progress::Queued,
         }
+    }
+
+    /// Returns whether the request waits for a settlement.
+    #[inline]
+    pub fn is_held(&self) -> bool {
+        matches!(self.progress, Progress::Suspended { .. })
     }
 }
 

@@ -120,7 +120,10 @@ fn keep_alive(head: &Head) -> bool {
 /// is ignored, because such a client does not know interim responses (RFC 9110, section 10.1.1).
 fn expect_continue(head: &Head) -> Result<bool, Reject> {
     let mut expected = false;
-    for expectation in head.fields_named("expect").flat_map(headers::list) {
+    // Empty members of a list are ignored (RFC 9110, section 5.6.1.2). No framing depends on this
+    // list, so unlike those above it need not be strict.
+    let expectations = head.fields_named("expect").flat_map(headers::list);
+    for expectation in expectations.filter(|expectation| !expectation.is_empty()) {
         if !expectation.eq_ignore_ascii_case(b"100-continue") {
             return Err(Reject::Expectation);
         }
@@ -226,6 +229,8 @@ mod tests {
         assert_eq!(expects("1.1", ""), Ok(false));
         assert_eq!(expects("1.1", "Expect: 100-Continue\r\n"), Ok(true));
         assert_eq!(expects("1.0", "Expect: 100-continue\r\n"), Ok(false));
+        assert_eq!(expects("1.1", "Expect:\r\nExpect: , 100-continue,,\r\n"), Ok(true));
+        assert_eq!(expects("1.1", "Expect: ,\r\n"), Ok(false));
         assert_eq!(expects("1.1", "Expect: 100-continue, x\r\n"), Err(Reject::Expectation));
         assert_eq!(expects("1.1", "Expect: 200-ok\r\n"), Err(Reject::Expectation));
     }

@@ -178,7 +178,32 @@ fn behind(bytes: &[u8], start: u32) -> &[u8] {
 }
 
 /// Parses a whole head, whose lines have been checked. `fields` is the number of its fields.
+///
+/// A higher minor version is read as HTTP/1.1, the highest that is known here (RFC 9110, section
+/// 2.5).
 fn parse(bytes: &[u8], fields: usize, limits: &HttpLimits) -> Result<Head, Reject> {
+    match parse_known(bytes, fields, limits) {
+        Err(Reject::Version) => match as_known_version(bytes) {
+            Some(bytes) => parse_known(&bytes, fields, limits),
+            None => Err(Reject::Version),
+        },
+        parsed => parsed,
+    }
+}
+
+/// Returns a copy of a head with HTTP/1.1 in the place of a higher minor version; `None` if it has
+/// another version.
+fn as_known_version(bytes: &[u8]) -> Option<Vec<u8>> {
+    let line_end = memmem::find(bytes, b"\r\n")?;
+    let minor = line_end.checked_sub(1)?;
+    let is_higher = bytes[..minor].ends_with(b" HTTP/1.") && matches!(bytes[minor], b'2'..=b'9');
+    let mut bytes = bytes.to_vec();
+    bytes[minor] = b'1';
+    is_higher.then_some(bytes)
+}
+
+/// Parses a whole head in a version that is known.
+fn parse_known(bytes: &[u8], fields: usize, limits: &HttpLimits) -> Result<Head, Reject> {
     // Nearly every head has few fields, and needs no allocation for them.
     let mut few = [EMPTY_HEADER; 32];
     let mut many = Vec::new();

@@ -25,12 +25,12 @@
 //! let mut connection = Connection::new(0, &limits);
 //! connection.receive(b"GET /hello?name=Ann HTTP/1.1\r\nHost: a\r\n\r\n", 1, &limits);
 //! let step = connection.step(1, &limits, date, &mut make_id, &mut admit);
-//! let Step::Request(request) = step else { panic!("{step:?}") };
+//! let Step::Request { serial, request } = step else { panic!("{step:?}") };
 //! assert_eq!((request.head.method(), request.head.path()), ("GET", "/hello"));
 //!
 //! // A response in, bytes out.
 //! let response = Response::text(200, "hello Ann");
-//! connection.respond(&response, date, 2, &limits).expect("the response breaks no rule");
+//! connection.respond(serial, &response, date, 2, &limits).expect("the response breaks no rule");
 //! let output = String::from_utf8(connection.output().to_vec()).unwrap();
 //! assert!(output.starts_with("HTTP/1.1 200 OK\r\n"));
 //! assert!(output.contains("x-request-id: 00000000000000000000000000000007\r\n"));
@@ -39,9 +39,9 @@
 //! assert!(matches!(connection.step(3, &limits, date, &mut make_id, &mut admit), Step::Idle));
 //! ```
 //!
-//! While its request is answered, a connection keeps a small [`Exchange`]. The caller notes in it
-//! how far the answer is. The phases of a connection, and the picture of them, are in the docs of
-//! [`Connection`].
+//! While a request is answered, its connection keeps a small [`Exchange`], which is named by its
+//! serial. The caller notes in it how far the answer is. The phases of a connection, and the picture
+//! of them, are in the docs of [`Connection`].
 //!
 //! # Requests that are refused
 //!
@@ -88,7 +88,7 @@
 //!   [deadline](Connection::deadline_ms).
 //! - Paths are not percent-decoded and not normalised. A handler gets what the client sent.
 //! - There is no limit on how long a request is answered. That is the caller's.
-//! - Only HTTP/1.0 and HTTP/1.1 are spoken, without TLS, upgrades and `CONNECT`. Trailers are
+//! - Only HTTP/1.x is spoken, without TLS, upgrades and `CONNECT`. Trailers are
 //!   checked and discarded.
 
 #![forbid(unsafe_code)]

@@ -31,7 +31,8 @@ snow_core::declare_settings! {
         /// `body_bytes_per_s_min` bounds the whole body.
         pub body_timeout_ms: u64 = 30_000, live, in 1..=MS_MAX;
         /// The average rate that a body must keep: it may take `body_timeout_ms` plus the time that
-        /// its received bytes need at this rate. Slower is a 408. 0 turns the rule off.
+        /// its received bytes need at this rate. Slower is a 408. Bytes that come faster give no
+        /// more than `body_timeout_ms` in hand. 0 turns the rule off.
         pub body_bytes_per_s_min: u64 = 256, live, in 0..=BYTES_MAX;
         /// How long a connection may be silent between requests, and before its first. Then it is
         /// closed.
@@ -39,14 +40,15 @@ snow_core::declare_settings! {
         /// How long a connection may be silent once the host is shutting down. Not 0 by default,
         /// since a request may be on its way already.
         pub drain_idle_ms: u64 = 250, live, in 0..=MS_MAX;
-        /// How long output may wait without a single byte of it being taken. Then the connection is
-        /// dropped.
+        /// How long output may wait without the client taking any of it. Then the connection is
+        /// dropped, which is logged and counted. A client that is slow but reads on is waited for.
         pub write_timeout_ms: u64 = 30_000, live, in 1..=MS_MAX;
-        /// How long the host goes on reading, and discards what it reads, after it has closed its
-        /// side of a connection: so the last response is not lost to a reset (RFC 9112, section
-        /// 9.6).
+        /// How long the host waits for more bytes, and discards them, after it has closed its side
+        /// of a connection: so the last response is not lost to a reset (RFC 9112, section 9.6).
+        /// All in all it lasts `body_timeout_ms` at most.
         pub linger_ms: u64 = 1_000, live, in 0..=MS_MAX;
-        /// Bytes that are discarded while `linger_ms` lasts.
+        /// Bytes that are discarded then, if `body_bytes_max` is less: the rest of a body that the
+        /// host would have accepted is read in any case.
         pub linger_bytes_max: u64 = 262_144, live, in 0..=BYTES_MAX;
         /// Bytes of unwritten output above which a streamed body pauses, and no further pipelined
         /// request is taken.

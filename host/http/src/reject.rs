@@ -67,7 +67,10 @@ pub enum Reject {
     /// 501: a transfer coding other than `chunked` (RFC 9112, section 6.1).
     #[error("the transfer coding is not implemented")]
     TransferCoding,
-    /// 505: an HTTP version other than 1.0 and 1.1, the preface of HTTP/2 included.
+    /// 503: the host holds as many bytes of unfinished requests as it may.
+    #[error("too many requests are being received; try again")]
+    Busy,
+    /// 505: an HTTP version other than 1.x, the preface of HTTP/2 included.
     #[error("the HTTP version is not supported")]
     Version,
 }
@@ -92,6 +95,7 @@ impl Reject {
             Reject::Misdirected => 421,
             Reject::HeadTooLarge | Reject::TooManyFields | Reject::TrailerTooLarge => 431,
             Reject::Method | Reject::TransferCoding => 501,
+            Reject::Busy => 503,
             Reject::Version => 505,
         }
     }
@@ -100,7 +104,11 @@ impl Reject {
     pub fn response(self) -> Response {
         let status = self.status();
         let reason = reason_phrase(status);
-        Response::text(status, &format!("{status} {reason}: {self}\n"))
+        let response = Response::text(status, &format!("{status} {reason}: {self}\n"));
+        match self {
+            Reject::Busy => response.with_field("retry-after", "1"),
+            _ => response,
+        }
     }
 }
 

@@ -55,8 +55,8 @@ fn exchange() -> Run {
         connection.receive(REQUEST, 1, &limits);
         let mut admit = |_: &_| Admission::Accept { body_bytes_max: 0 };
         let step = connection.step(1, &limits, DATE, &mut || 7, &mut admit);
-        assert!(matches!(step, Step::Request(_)));
-        connection.respond(&response, DATE, 1, &limits).expect("a valid response");
+        let Step::Request { serial, .. } = step else { unreachable!("a whole request") };
+        connection.respond(serial, &response, DATE, 1, &limits).expect("a valid response");
         let written = connection.output().len();
         connection.wrote(written, 1, &limits);
     })

@@ -1,7 +1,9 @@
 //! Calls into guests, as a worker sees them: they are started, get time slices, may wait in place,
 //! and end.
 
+use std::cell::Cell;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::outcome::{Arrival, Cause, Handle, Join, OperationId, Outcome};
@@ -213,6 +215,28 @@ pub struct GuestRequest {
     pub params: Vec<Param>,
     /// The length of the guest's mount prefix, with which the path begins.
     pub mount_bytes: usize,
+    /// The body's part of the bytes that the worker keeps.
+    pub share: Share,
+}
+
+/// A part of a total, until it is dropped.
+#[derive(Debug, Default)]
+pub struct Share(Option<(Rc<Cell<usize>>, usize)>);
+
+impl Share {
+    /// Adds a part to a total.
+    pub fn of(total: &Rc<Cell<usize>>, part: usize) -> Share {
+        total.set(total.get() + part);
+        Share(Some((total.clone(), part)))
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        if let Some((total, part)) = &self.0 {
+            total.set(total.get() - part);
+        }
+    }
 }
 
 impl GuestRequest {

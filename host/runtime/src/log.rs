@@ -53,7 +53,7 @@ pub struct Access {
     pub client: SocketAddr,
     /// The method and the target, as sent.
     pub request: Box<str>,
-    /// The answer's status; 499 if the client left before there was one.
+    /// The answer's status; 499 if the client left before it was written one.
     pub status: u16,
     /// The guest that answered, if one did.
     pub guest: Option<Arc<str>>,

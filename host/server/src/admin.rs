@@ -66,7 +66,8 @@ impl AdminListener {
     pub fn bind(listen: &AdminListen) -> io::Result<AdminListener> {
         match listen {
             AdminListen::Address(address) => {
-                let listener = net::listeners(Listen::Address(*address), 1)?.remove(0);
+                let options = net::ListenOptions::default();
+                let listener = net::listeners(Listen::Address(*address), 1, &options)?.remove(0);
                 let address = AdminListen::Address(listener.local_addr()?);
                 Ok(AdminListener { address, socket: Socket::Tcp(listener) })
             }

@@ -1,28 +1,27 @@
 //! The [`World`] of a worker that serves: mio's poll, sockets, the clock. The only user of mio.
 
+mod listening;
 mod streams;
 mod unix;
 
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use mio::event::Event;
 use mio::net::{TcpListener, UnixListener};
 use mio::{Events, Interest, Poll, Token};
-use socket2::{Domain, Protocol, Socket, Type};
+use rustix::event::epoll;
 
+pub use self::listening::{ListenOptions, advice, listeners, raise_descriptor_limit};
 pub use self::streams::Listener;
 pub use self::unix::{SocketFile, unix_listener};
-use snow_config::{LISTENERS_MAX, Listen};
+use snow_config::LISTENERS_MAX;
 use snow_core::Key;
 use snow_runtime::{Ready, World};
 
-/// Connections that the kernel queues until they are accepted. The kernel lowers this to
-/// `net.core.somaxconn`.
-const BACKLOG: i32 = 4096;
 /// Events that one poll returns at most.
 const EVENTS_MAX: usize = 1024;
 /// The waker's token. Like the listeners' tokens below it, it is no client's key: keys never reach
@@ -36,63 +35,6 @@ const LISTENERS: std::ops::RangeInclusive<usize> = LISTENER.0 - (LISTENERS_MAX -
 /// The poll reports only new connections, so those that wait already are accepted only if the end
 /// of the rest reports the listener again.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
-
-/// Opens one listening socket for each worker, all on one address. With `SO_REUSEPORT` the kernel
-/// spreads connections over them. An inherited socket is one socket that the workers share.
-///
-/// # Errors
-/// The address is in use or not of this machine, or the descriptor is not a listening TCP socket.
-pub fn listeners(listen: Listen, workers: u16) -> io::Result<Vec<std::net::TcpListener>> {
-    match listen {
-        Listen::Inherited(number) => {
-            let first = inherited(number)?;
-            (0..workers).map(|_| first.try_clone()).collect()
-        }
-        Listen::Address(address) => {
-            // `SO_REUSEPORT` would let two servers of one user share a port unnoticed. Binding
-            // without it first fails if another server listens there.
-            drop(bind(address, false)?);
-            let first = listener(address)?;
-            // Port 0 was replaced by a free port, which all sockets share.
-            let address = first.local_addr()?;
-            let others = (1..workers).map(|_| listener(address));
-            std::iter::once(Ok(first)).chain(others).collect()
-        }
-    }
-}
-
-fn listener(address: SocketAddr) -> io::Result<std::net::TcpListener> {
-    let socket = bind(address, true)?;
-    socket.set_nonblocking(true)?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
-}
-
-fn bind(address: SocketAddr, reuse_port: bool) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_reuse_address(true)?;
-    socket.set_reuse_port(reuse_port)?;
-    socket.bind(&address.into())?;
-    Ok(socket)
-}
-
-/// Duplicates the listening socket that a supervisor left open under this number.
-///
-/// Duplicating it through a pidfd needs no `unsafe`, and leaves the original open.
-fn inherited(number: i32) -> io::Result<std::net::TcpListener> {
-    use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
-    let this = pidfd_open(getpid(), PidfdFlags::empty())?;
-    let descriptor: OwnedFd = pidfd_getfd(this.as_fd(), number, PidfdGetfdFlags::empty())?;
-    let socket = Socket::from(descriptor);
-    if !socket.is_listener()? {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "it is not a listening TCP socket",
-        ));
-    }
-    socket.set_nonblocking(true)?;
-    Ok(socket.into())
-}
 
 /// Wakes a worker's poll from another thread.
 #[derive(Clone)]
@@ -148,10 +90,10 @@ impl Net<UnixListener> {
 }
 
 impl<L: Listener> Net<L> {
-    fn around(mut listeners: Vec<L>, started: Instant) -> io::Result<Net<L>> {
+    fn around(listeners: Vec<L>, started: Instant) -> io::Result<Net<L>> {
         let poll = Poll::new()?;
-        for (token, listener) in LISTENERS.rev().zip(&mut listeners) {
-            poll.registry().register(listener, Token(token), Interest::READABLE)?;
+        for (token, listener) in LISTENERS.rev().zip(&listeners) {
+            watch_listener(&poll, listener, token)?;
         }
         let waker = Waker(Arc::new(mio::Waker::new(poll.registry(), WAKER)?));
         let mut seed = [0; 16];
@@ -260,11 +202,22 @@ impl<L: Listener> World for Net<L> {
     }
 
     fn close_listener(&mut self) {
-        for mut listener in self.listeners.drain(..) {
-            let _ = self.poll.registry().deregister(&mut listener);
+        for listener in self.listeners.drain(..) {
+            // Closing is not enough: other workers may have the same socket open.
+            let _ = epoll::delete(self.poll.registry(), &listener);
         }
         self.accept_rests = None;
     }
+}
+
+/// Starts to report on a listener, edge-triggered.
+///
+/// An inherited socket is shared by all workers. Each connection is to wake one of them and not
+/// all, which mio has no word for.
+fn watch_listener(poll: &Poll, listener: impl AsFd, token: usize) -> io::Result<()> {
+    use rustix::event::epoll::{EventData, EventFlags};
+    let flags = EventFlags::IN | EventFlags::ET | EventFlags::EXCLUSIVE;
+    Ok(epoll::add(poll.registry(), listener, EventData::new_u64(token as u64), flags)?)
 }
 
 fn to_ready(event: &Event) -> Option<Ready> {

@@ -2,21 +2,25 @@
 //! exchange each connection has.
 //!
 //! A client is *dirty* when it may have something to read, parse or write in this turn. It is
-//! *deferred* when it may have more requests than there was room for, and then a later turn goes on
-//! with it.
+//! *deferred* when there is more to do for it than there was [room](budget) for, and then a later
+//! turn goes on with it.
 
 mod accept;
+mod answer;
+mod budget;
+mod buffered;
 mod client;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
 use snow_core::{Fifo, Key, Slab};
-use snow_http::{
-    Admission, Exchange, Head, Progress, Rejection, Request, Response, ResponseFault, Step,
-};
-use snow_runtime::{Match, Ready, World};
+use snow_http::{Admission, Exchange, Head, Rejection, Request, Step};
+use snow_runtime::{Access, Level, Match, Ready, World};
 
+pub(crate) use self::answer::STATUS_CLIENT_LEFT;
+pub(crate) use self::budget::Budget;
+use self::buffered::Totals;
 use self::client::Client;
 use crate::context::{Context, ExchangeRef, TURN, WorkerTimers};
 
@@ -30,16 +34,16 @@ pub(crate) struct Gone;
 pub(crate) enum Received {
     /// A whole request, and its route as it was found when the request was admitted; `None` if a
     /// deployment was adopted since.
-    Request(Request, Option<Match>),
+    Request(ExchangeRef, Request, Option<Match>),
     /// A request that the connection has answered by itself, to be logged.
     Rejected(Rejection, SocketAddr),
 }
 
 /// A client that has been removed.
-pub(crate) struct Removed {
+pub(crate) struct Removed<E> {
     pub peer: SocketAddr,
-    /// The request that it still waited for.
-    pub exchange: Option<Exchange>,
+    /// The requests that it still waited for.
+    pub exchanges: E,
 }
 
 /// All clients of a worker.
@@ -49,12 +53,17 @@ pub(crate) struct ClientTable<S> {
     deferred: Fifo<Key>,
     /// By a client's slot: the route of a request whose body is under way.
     routes: BTreeMap<u32, Match>,
+    /// By a client's slot: the line of the access log about a long answer that is not written yet.
+    unwritten: BTreeMap<u32, Access>,
     scratch: Box<[u8]>,
+    totals: Totals,
     ready: Vec<Ready>,
     /// Whether there may be connections to accept.
     accepting: bool,
     /// Whether the last attempt to accept has failed.
     accept_fails: bool,
+    /// How many connections may still be accepted before the listener closes, if it is to.
+    last_accepts: Option<usize>,
 }
 
 impl<S> ClientTable<S> {
@@ -64,10 +73,13 @@ impl<S> ClientTable<S> {
             dirty: VecDeque::new(),
             deferred: Fifo::new(),
             routes: BTreeMap::new(),
+            unwritten: BTreeMap::new(),
             scratch: vec![0; SCRATCH_BYTES].into_boxed_slice(),
+            totals: Totals::default(),
             ready: Vec::new(),
             accepting: false,
             accept_fails: false,
+            last_accepts: None,
         }
     }
 
@@ -75,17 +87,26 @@ impl<S> ClientTable<S> {
         self.clients.len()
     }
 
+    /// Returns whether there are no clients, and none can come that are accepted already.
     pub fn is_empty(&self) -> bool {
-        self.clients.is_empty()
+        self.clients.is_empty() && self.last_accepts.is_none()
     }
 
     /// Returns whether there is something to do before any socket reports a change.
     pub fn has_work(&self) -> bool {
-        self.accepting || !self.dirty.is_empty() || !self.deferred.is_empty()
+        self.accepting
+            || self.last_accepts.is_some()
+            || !self.dirty.is_empty()
+            || !self.deferred.is_empty()
     }
 
     fn count(&self, cx: &Context) {
         cx.stats.connections.set(self.clients.len() as u64);
+    }
+
+    /// Shows to others how much memory the connections take.
+    pub fn count_buffered(&self, cx: &Context) {
+        self.totals.count(cx);
     }
 
     /// Puts a client into the list of those that are looked at in this turn.
@@ -96,22 +117,33 @@ impl<S> ClientTable<S> {
         }
     }
 
-    /// Takes the next client that is to be looked at.
+    /// Takes the next client that is to be looked at, and was not since it became dirty.
     pub fn next_dirty(&mut self) -> Option<Key> {
-        self.dirty.pop_front()
+        loop {
+            let key = self.dirty.pop_front()?;
+            if self.clients.get(key).is_some_and(|client| client.dirty) {
+                return Some(key);
+            }
+        }
     }
 
-    /// Notes that a client is being looked at: what comes up from now on makes it dirty again.
+    /// Returns whether a client is to be looked at in this turn.
+    pub fn has_dirty(&self) -> bool {
+        !self.dirty.is_empty()
+    }
+
+    /// Notes that a client was looked at: what comes up from now on makes it dirty again.
     pub fn is_served(&mut self, key: Key) {
         if let Some(client) = self.clients.get_mut(key) {
             client.dirty = false;
         }
     }
 
-    /// Leaves a client to a later turn.
+    /// Leaves a client to a later turn, behind those that were left before.
     pub fn defer(&mut self, key: Key) {
-        if let Some(client) = self.clients.get_mut(key).filter(|client| !client.deferred) {
-            client.deferred = true;
+        let Some(client) = self.clients.get_mut(key) else { return };
+        client.dirty = false;
+        if !std::mem::replace(&mut client.deferred, true) {
             self.deferred.push_back(key);
         }
     }
@@ -137,7 +169,7 @@ impl<S> ClientTable<S> {
         W: World<Socket = S>,
     {
         let Some(client) = self.clients.get_mut(key) else { return Ok(0) };
-        client.read(world, &mut self.scratch, cx)
+        self.totals.track(client, |client| client.read(world, &mut self.scratch, cx))
     }
 
     /// Returns whether a client may have more to read. Reading may have paused for input that
@@ -166,7 +198,10 @@ impl<S> ClientTable<S> {
             admission
         };
         let mut make_id = || world.random();
-        match client.connection.step(cx.now_ms, cx.http(), &cx.date, &mut make_id, &mut admit) {
+        let step = self.totals.track(client, |client| {
+            client.connection.step(cx.now_ms, cx.http(), &cx.date, &mut make_id, &mut admit)
+        });
+        match step {
             Step::Idle => {
                 // The request was admitted, and its body has yet to come.
                 if let Some(route) = found {
@@ -179,9 +214,9 @@ impl<S> ClientTable<S> {
                 self.forget_route(key);
                 Some(Received::Rejected(rejection, peer))
             }
-            Step::Request(request) => {
+            Step::Request { serial, request } => {
                 let route = found.or_else(|| self.forget_route(key));
-                Some(Received::Request(request, route))
+                Some(Received::Request(ExchangeRef { client: key, serial }, request, route))
             }
         }
     }
@@ -196,25 +231,32 @@ impl<S> ClientTable<S> {
         self.routes.clear();
     }
 
-    /// Gives up a held request if its client has left. Returns its exchange, and the client's
-    /// address.
-    pub fn give_up_if_left(
-        &mut self,
-        key: Key,
-        cx: &Context,
-    ) -> Result<Option<(Exchange, SocketAddr)>, Gone> {
-        let Some(client) = self.clients.get_mut(key) else { return Ok(None) };
-        Ok(client.give_up_if_left(cx)?.map(|exchange| (exchange, client.peer())))
+    /// Gives up a held exchange of a client that has left. Returns it, and the client's address.
+    pub fn give_up_if_left(&mut self, key: Key, cx: &Context) -> Option<(Exchange, SocketAddr)> {
+        let client = self.clients.get_mut(key)?;
+        let exchange = self.totals.track(client, |client| client.give_up_if_left(cx))?;
+        Some((exchange, client.peer()))
     }
 
-    /// Writes what a connection has to send.
-    pub fn write<W>(&mut self, key: Key, world: &mut W, cx: &Context) -> Result<(), Gone>
+    /// Writes what a connection has to send, as much as the turn has room for. A client for which
+    /// there is more to do then is left to a later turn.
+    pub fn write<W>(
+        &mut self,
+        key: Key,
+        world: &mut W,
+        budget: &mut Budget,
+        cx: &Context,
+    ) -> Result<(), Gone>
     where
         W: World<Socket = S>,
     {
         let Some(client) = self.clients.get_mut(key) else { return Ok(()) };
-        if client.write(world, cx)? {
-            self.mark_dirty(key);
+        let written = self.totals.track(client, |client| client.write(world, budget, cx));
+        if client.connection.output().is_empty() {
+            self.log_written(key, cx);
+        }
+        if written? {
+            self.defer(key);
         }
         Ok(())
     }
@@ -227,11 +269,23 @@ impl<S> ClientTable<S> {
     }
 
     /// Lets the deadline of a connection pass, if it has come.
-    pub fn timer_fired(&mut self, key: Key, cx: &Context) {
-        if let Some(client) = self.clients.get_mut(key) {
-            client.timer_fired(cx);
-            self.mark_dirty(key);
+    pub fn timer_fired<W>(&mut self, key: Key, world: &mut W, budget: &mut Budget, cx: &Context)
+    where
+        W: World<Socket = S>,
+    {
+        let Some(client) = self.clients.get_mut(key) else { return };
+        let lost_bytes = self.totals.track(client, |client| client.timer_fired(world, budget, cx));
+        if lost_bytes > 0 {
+            cx.stats.cut.add(1);
+            let (peer, waited_ms) = (client.peer(), cx.http().write_timeout_ms);
+            let message = format!(
+                "{peer}: cut off with {lost_bytes} bytes unsent, since it has taken nothing for \
+                 {waited_ms} ms (write_timeout_ms)"
+            );
+            cx.common.log.host(Level::Info, message);
+            self.log_unwritten(key, cx);
         }
+        self.mark_dirty(key);
     }
 
     /// Tells some clients, from a slot on, that their connections are to close when they fall idle.
@@ -249,69 +303,23 @@ impl<S> ClientTable<S> {
     }
 
     /// Closes a client's socket.
-    pub fn remove(&mut self, key: Key, timers: &mut WorkerTimers, cx: &Context) -> Option<Removed> {
+    pub fn remove(
+        &mut self,
+        key: Key,
+        timers: &mut WorkerTimers,
+        cx: &Context,
+    ) -> Option<Removed<impl Iterator<Item = Exchange> + use<S>>> {
         let mut client = self.clients.remove(key)?;
         client.cancel_timer(timers);
         self.forget_route(key);
+        self.log_unwritten(key, cx);
         self.count(cx);
-        Some(Removed { peer: client.peer(), exchange: client.connection.abandon() })
+        let exchanges = self.totals.track(&mut client, |client| client.connection.abandon());
+        Some(Removed { peer: client.peer(), exchanges })
     }
 
     /// Returns a client's address.
     pub fn peer(&self, key: Key) -> Option<SocketAddr> {
         self.clients.get(key).map(Client::peer)
-    }
-
-    /// Returns a reference to the request that a client waits for.
-    pub fn current(&self, key: Key) -> Option<ExchangeRef> {
-        let exchange = self.clients.get(key)?.connection.exchange()?;
-        Some(ExchangeRef { client: key, serial: exchange.serial })
-    }
-
-    /// Returns an exchange, if its client still waits for it.
-    pub fn exchange(&self, exchange: ExchangeRef) -> Option<&Exchange> {
-        let current = self.clients.get(exchange.client)?.connection.exchange()?;
-        (current.serial == exchange.serial).then_some(current)
-    }
-
-    /// Returns an exchange, to note progress in it.
-    pub fn exchange_mut(&mut self, exchange: ExchangeRef) -> Option<&mut Exchange> {
-        let current = self.clients.get_mut(exchange.client)?.connection.exchange_mut()?;
-        (current.serial == exchange.serial).then_some(current)
-    }
-
-    /// Notes that an exchange waits in this suspension. Its connection gives its buffers back
-    /// meanwhile.
-    pub fn suspend(&mut self, exchange: ExchangeRef, suspension: Key) {
-        let Key { slot, generation } = suspension;
-        if let Some(exchange) = self.exchange_mut(exchange) {
-            exchange.progress = Progress::Suspended { slot, generation };
-        }
-        if let Some(client) = self.clients.get_mut(exchange.client) {
-            client.connection.rest();
-        }
-        // The client may have left while its call ran.
-        self.mark_dirty(exchange.client);
-    }
-
-    /// Answers an exchange. Returns it, and the client's address; `None` if the client does not
-    /// wait for it any more.
-    ///
-    /// # Errors
-    /// The response is invalid. The exchange can be answered otherwise.
-    pub fn respond(
-        &mut self,
-        exchange: ExchangeRef,
-        response: &Response,
-        cx: &Context,
-    ) -> Result<Option<(Exchange, SocketAddr)>, ResponseFault> {
-        if self.exchange(exchange).is_none() {
-            return Ok(None);
-        }
-        let Some(client) = self.clients.get_mut(exchange.client) else { return Ok(None) };
-        let answered = client.connection.respond(response, &cx.date, cx.now_ms, cx.http())?;
-        let peer = client.peer();
-        self.mark_dirty(exchange.client);
-        Ok(answered.map(|answered| (answered, peer)))
     }
 }

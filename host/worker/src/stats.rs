@@ -38,6 +38,16 @@ pub struct Stats {
     pub accepted: Counter,
     /// Connections that were too many and were closed at once.
     pub rejected: Counter,
+    /// Connections that were cut off so far because their client took no output.
+    pub cut: Counter,
+    /// Requests refused so far because requests took too much memory.
+    pub refused_input: Counter,
+    /// Requests and answers refused so far because clients did not take the answers before.
+    pub refused_output: Counter,
+    /// Bytes of requests that are kept now.
+    pub input_bytes: Counter,
+    /// Bytes of answers that clients have not taken yet.
+    pub output_bytes: Counter,
     /// Bytes received from clients so far.
     pub received_bytes: Counter,
     /// Bytes sent to clients so far.

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use snow_core::{Key, Timers, WorkerId};
 use snow_runtime::{Guests, World};
 
-use crate::clients::ClientTable;
+use crate::clients::{Budget, ClientTable};
 use crate::context::{Common, Context, TURN, Timer, WorkerTimers};
 use crate::inspect::{Held, Inspections};
 use crate::lifecycle::Lifecycle;
@@ -40,6 +40,7 @@ pub struct Worker<W: World, C: Guests> {
     mailbox: Arc<Mailbox>,
     cx: Context,
     clients: ClientTable<W::Socket>,
+    budget: Budget,
     schedule: Schedule,
     suspensions: SuspensionTable,
     /// Suspensions of which a pending was settled, and that this worker has not come to yet.
@@ -85,6 +86,7 @@ impl<W: World, C: Guests> Worker<W, C> {
             mailbox,
             cx: Context { id, now_ms, date: String::new(), common, stats },
             clients: ClientTable::new(),
+            budget: Budget::new(TURN),
             schedule,
             suspensions: SuspensionTable::new(),
             settled: VecDeque::new(),
@@ -117,6 +119,7 @@ impl<W: World, C: Guests> Worker<W, C> {
         self.cx.stats.turns.begins(self.cx.now_ms);
         self.cx.date.clear();
         self.cx.date.push_str(self.world.date());
+        self.budget.begin(began_us);
         self.take_ready();
         self.take_messages();
         self.take_settled();
@@ -124,11 +127,11 @@ impl<W: World, C: Guests> Worker<W, C> {
         self.guests.expire(self.cx.now_ms);
         self.serve_clients();
         self.run_calls();
-        // Those that calls have answered.
-        self.serve_clients();
+        self.flush_clients();
         self.go_on_expelling();
         self.go_on_inspecting();
         self.go_on_draining();
+        self.clients.count_buffered(&self.cx);
         self.cx.stats.calls.set(self.schedule.len() as u64);
         self.cx.stats.turns.took_us.add(self.world.now_us() - began_us);
         Ok(())
@@ -189,16 +192,13 @@ impl<W: World, C: Guests> Worker<W, C> {
             self.drop_client(key);
         }
         if self.clients.is_accepting() && !self.schedule.is_backed_up() {
-            self.clients.accept(&mut self.world, &self.cx, self.lifecycle.is_draining());
+            self.accept();
         }
-        // Clients that earlier turns have left go before those that are ready now.
-        for _ in 0..self.clients.deferred() {
-            if self.schedule.is_backed_up() {
-                return;
-            }
-            let Some(key) = self.clients.next_deferred() else { return };
-            self.serve_client(key);
-        }
+    }
+
+    fn accept(&mut self) {
+        self.clients.accept(&mut self.world, &self.cx, self.lifecycle.is_draining());
+        self.clients.go_on_closing(&mut self.world);
     }
 
     fn take_messages(&mut self) {
@@ -232,7 +232,10 @@ impl<W: World, C: Guests> Worker<W, C> {
         for _ in 0..TURN.timers_max {
             let Some(timer) = self.timers.pop_due(self.cx.now_ms) else { return };
             match timer {
-                Timer::Client(key) => self.clients.timer_fired(key, &self.cx),
+                Timer::Client(key) => {
+                    let Worker { clients, world, budget, cx, .. } = self;
+                    clients.timer_fired(key, world, budget, cx);
+                }
                 Timer::Deadline(key) => self.deadline_passed(key),
                 Timer::Pending(id) => self.clock_settles(id),
             }
@@ -242,9 +245,36 @@ impl<W: World, C: Guests> Worker<W, C> {
         }
     }
 
+    /// Takes in what clients have sent, and writes what there is for them. Clients that earlier
+    /// turns have left go before those that are ready now, and those that this turn leaves go behind
+    /// both.
     fn serve_clients(&mut self) {
-        while let Some(key) = self.clients.next_dirty() {
+        for _ in 0..self.clients.deferred() {
+            if self.budget.is_spent() || self.schedule.is_backed_up() {
+                break;
+            }
+            let Some(key) = self.clients.next_deferred() else { break };
             self.serve_client(key);
+        }
+        while let Some(key) = self.clients.next_dirty() {
+            match self.budget.is_spent() {
+                true => self.clients.defer(key),
+                false => self.serve_client(key),
+            }
+        }
+    }
+
+    /// Writes what calls have answered.
+    fn flush_clients(&mut self) {
+        if !self.clients.has_dirty() {
+            return;
+        }
+        self.budget.begin_output();
+        while let Some(key) = self.clients.next_dirty() {
+            match self.budget.is_spent() {
+                true => self.clients.defer(key),
+                false => self.flush_client(key),
+            }
         }
     }
 

@@ -28,6 +28,8 @@ pub struct Ledger {
     open: Vec<usize>,
     /// Whether 503 is a valid answer: a drain has begun, or a limit of this run is low.
     pub refuses: bool,
+    /// Whether a client that half-closes waits for its answers.
+    pub fin_waits: bool,
     /// By key: whether values under it may have been consumed unseen.
     unseen: [bool; KEYS.len()],
     /// Whether a client has left, and may have taken a value with it.
@@ -130,6 +132,7 @@ impl Ledger {
             queues: Default::default(),
             open: Vec::new(),
             refuses: false,
+            fin_waits: false,
             unseen: [false; KEYS.len()],
             left: false,
         }

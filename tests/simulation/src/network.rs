@@ -32,8 +32,12 @@ pub struct Network {
     pub listeners: Vec<Listener>,
     /// By worker: how long it sleeps, if it does.
     pub asleep: Vec<Option<Sleep>>,
+    /// How many of a hundred pieces that clients send arrive later.
+    pub late_percent: usize,
     /// Bytes that clients have sent and that have not arrived, by wire, the oldest first.
     pub under_way: VecDeque<(usize, Vec<u8>)>,
+    /// Whether a listener may be closed while clients wait to be accepted.
+    pub may_refuse: bool,
     /// By worker: set by those who send it mail while it sleeps.
     pub woken: Arc<[AtomicBool]>,
 }
@@ -95,7 +99,9 @@ impl Network {
             wires: Vec::new(),
             listeners: (0..workers).map(|_| Listener::default()).collect(),
             asleep: vec![None; workers],
+            late_percent: 0,
             under_way: VecDeque::new(),
+            may_refuse: false,
             woken: (0..workers).map(|_| AtomicBool::new(false)).collect(),
         }
     }
@@ -154,7 +160,7 @@ impl Network {
     /// Sends a client's bytes. They arrive at once, or later.
     pub fn send(&mut self, wire: usize, bytes: &[u8]) {
         self.under_way.push_back((wire, bytes.to_vec()));
-        if self.rng.percent(70) {
+        if !self.rng.percent(self.late_percent) {
             self.deliver_all();
         }
     }
@@ -189,11 +195,18 @@ impl Network {
     pub fn receive(&mut self, wire: usize, bytes_max: usize) -> Vec<u8> {
         let wire = &mut self.wires[wire];
         let count = bytes_max.min(wire.to_client.len());
-        if count > 0 && wire.write_blocked {
+        let taken = wire.to_client.drain(..count).collect();
+        // A kernel does not report room before a third of its buffer is free.
+        if wire.write_blocked && wire.to_client.len() <= wire.window_bytes / 3 * 2 {
             wire.write_blocked = false;
             wire.news.writable = true;
         }
-        wire.to_client.drain(..count).collect()
+        taken
+    }
+
+    /// Returns whether a worker has closed its listener.
+    pub fn is_listener_closed(&self, worker: usize) -> bool {
+        self.listeners[worker].closed
     }
 
     /// Returns when the host wrote a byte, by the byte's place in all that it wrote to the client.
@@ -365,7 +378,7 @@ impl World for SimWorld {
         listener.closed = true;
         // The kernel resets what was not accepted. The host takes all of it first.
         assert!(
-            listener.backlog.is_empty(),
+            listener.backlog.is_empty() || network.may_refuse,
             "the host closes its listener on {:?}",
             listener.backlog
         );

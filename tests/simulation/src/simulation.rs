@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 
-use snow_config::Limits;
+use snow_config::{HalfClose, Limits};
 use snow_core::{Gates, WorkerId};
 use snow_runtime::Post;
 use snow_worker::{HeldPage, Inspection, Message, Worker};
@@ -96,18 +96,23 @@ impl Simulation {
             // Pipelined requests wait for room then.
             limits.http.output_bytes_max = rng.below(400);
         }
+        if rng.percent(40) {
+            limits.half_close = HalfClose::Waits;
+        }
+        let fin_waits = limits.half_close == HalfClose::Waits;
         if tight {
             (limits.guest_calls_queued_max, limits.worker_suspensions_max, limits.pendings_max) =
                 (2, 3, 6);
             limits.resume_wait_ms_max = 1 + rng.below(100) as u32;
         }
         let network = Rc::new(RefCell::new(Network::new(workers, rng.number())));
+        network.borrow_mut().late_percent = 30;
         let woken = network.borrow().woken.clone();
         let office = Office::new(workers as u16, limits, move |worker| {
             woken[worker.index()].store(true, Ordering::SeqCst)
         });
         let mut ledger = Ledger::new(office.registry.clone());
-        ledger.refuses = tight;
+        (ledger.refuses, ledger.fin_waits) = (tight, fin_waits);
         let stage = Stage {
             ledger,
             versions: Versions::new(),
@@ -321,11 +326,10 @@ impl Simulation {
                 break;
             }
             if able.is_empty() {
-                let next_ms = self
-                    .network
-                    .borrow()
-                    .next_ms()
-                    .expect("somebody waits for a time, or nothing ever ends");
+                let next_ms = self.network.borrow().next_ms();
+                let next_ms = next_ms.unwrap_or_else(|| {
+                    panic!("somebody waits for a time, or nothing ever ends: {:?}", self.state())
+                });
                 let mut network = self.network.borrow_mut();
                 network.now_us = network.now_us.max(next_ms * 1_000);
             }

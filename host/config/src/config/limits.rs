@@ -33,6 +33,22 @@ snow_core::declare_settings! {
         }
         /// Open connections of a worker. More are closed as they are accepted.
         pub worker_connections_max: usize = 1 << 20, live, in 1..=SLOTS_MAX;
+        /// Bytes of requests that a worker keeps, of all connections together: of bodies and heads
+        /// that are under way, of requests that are sent before the one before them is answered,
+        /// and of bodies that wait for a call or are kept for `resume`. Whoever sends more then is
+        /// answered 503.
+        pub worker_input_bytes_max: usize = 256 << 20, live, in 0..=BYTES_MAX;
+        /// Bytes of answers that a worker keeps until clients take them, of all connections
+        /// together. Requests and answers beyond are answered 503.
+        pub worker_output_bytes_max: usize = 256 << 20, live, in 1..=BYTES_MAX;
+        /// How long the kernel waits for a sign of life of a client that has vanished without a
+        /// word (TCP keepalive, and `TCP_USER_TIMEOUT` while output is on its way). Then the
+        /// connection ends, and with it what the client waits for. Rounded to seconds; 0 turns it
+        /// off.
+        pub tcp_keepalive_ms: u32 = 120_000, restart, in 0..=MS_MAX;
+        /// What it means that a client whose request is held closes its sending side: that it has
+        /// left, so that the request ends, or that it waits for the answer.
+        pub half_close: HalfClose, live;
         /// Calls of a worker that compute at one time, each with an instance. A guest none of whose
         /// calls computes may start one beyond that, as long as an instance for a parked call is
         /// left.
@@ -112,6 +128,30 @@ snow_core::declare_settings! {
         /// Routes that have metrics by themselves. The requests of further routes are counted
         /// together, for as long as the process lives.
         pub metrics_routes_max: usize = 10_000, restart, in 0..=SLOTS_MAX;
+    }
+}
+
+/// What a half-close means: a client has closed its sending side while its request is held. It may
+/// have left, or have said only that no other request follows (RFC 9112, section 9.6).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HalfClose {
+    /// The client has left.
+    #[default]
+    Left,
+    /// The client waits for its answer.
+    Waits,
+}
+
+impl HalfClose {
+    /// Every meaning.
+    pub const ALL: [HalfClose; 2] = [HalfClose::Left, HalfClose::Waits];
+
+    /// Returns the word for the meaning, as it is written in the file.
+    pub fn name(self) -> &'static str {
+        match self {
+            HalfClose::Left => "left",
+            HalfClose::Waits => "waits",
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use std::str::FromStr;
 use serde_json::{Value as Json, json};
 
 use super::reader::{Range, Reader, Toml};
-use crate::config::{Admin, AdminListen, Cache, LISTENERS_MAX, Listen, LogFormat};
+use crate::config::{Admin, AdminListen, Cache, HalfClose, LISTENERS_MAX, Listen, LogFormat};
 
 /// The most patterns of one list.
 pub(super) const PATTERNS_MAX: usize = 1_000;
@@ -126,6 +126,23 @@ impl Kind for LogFormat {
 
     fn json(value: &LogFormat) -> Json {
         json!(value.to_string())
+    }
+}
+
+impl Kind for HalfClose {
+    type Value = HalfClose;
+
+    fn read(reader: &mut Reader<'_>, name: &str, _: &Range, value: &Toml<'_>) -> Option<HalfClose> {
+        let word = reader.choice(name, value, &HalfClose::ALL.map(HalfClose::name))?;
+        HalfClose::ALL.into_iter().find(|meaning| meaning.name() == word)
+    }
+
+    fn schema(_: &Range) -> Json {
+        json!({ "enum": HalfClose::ALL.map(HalfClose::name) })
+    }
+
+    fn json(value: &HalfClose) -> Json {
+        json!(value.name())
     }
 }
 

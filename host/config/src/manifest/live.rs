@@ -66,6 +66,7 @@ fn keep<T>(keys: &Keys<T>, running: &T, live: &mut T) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::HalfClose;
     use crate::config::Limits;
     use crate::manifest::parse;
 
@@ -128,6 +129,10 @@ mod tests {
         for key in LIMITS.iter() {
             let (running, mut new) = (Manifest::default(), Manifest::default());
             key.cut(&mut new.limits, 1);
+            // The only one that is no number.
+            if key.about().name == "half_close" {
+                new.limits.half_close = HalfClose::Waits;
+            }
             keep(&LIMITS, &running.limits, &mut new.limits);
             assert_eq!(
                 new.limits == Limits::default(),

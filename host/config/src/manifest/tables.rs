@@ -86,7 +86,7 @@ mod tests {
     #[test]
     fn each_limit_can_be_at_both_ends_of_its_range() {
         let default = Limits::default();
-        for key in LIMITS.iter() {
+        for key in LIMITS.iter().filter(|key| key.json(&default).is_number()) {
             let About { name, range, .. } = key.about();
             for value in [*range.start(), *range.end()] {
                 let text = format!("{name} = {value}");

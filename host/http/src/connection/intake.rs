@@ -30,12 +30,14 @@ impl Connection {
         }
         if !bytes.is_empty() {
             self.restart(Timeout::Body);
+            self.restart(Timeout::Linger);
         }
         let used = match self.input.is_empty() {
             true => self.take_in(bytes, limits),
             false => 0,
         };
         self.input.append(&bytes[used..]);
+        self.earn_time(used, now_ms, limits);
         self.update_timeout(now_ms, limits);
     }
 
@@ -131,11 +133,12 @@ impl Connection {
                     bytes.len()
                 }
             },
-            // Discard, up to the limit.
-            Phase::Lingering { discarded_bytes } => {
+            // Discard, up to the limit: a body that would have been accepted is read to its end, so
+            // that its client, which may not read before it has sent all, still gets the response.
+            Phase::Lingering { discarded_bytes, until_ms } => {
                 let discarded_bytes = discarded_bytes.saturating_add(bytes.len() as u64);
-                self.phase = Phase::Lingering { discarded_bytes };
-                if discarded_bytes > limits.linger_bytes_max {
+                self.phase = Phase::Lingering { discarded_bytes, until_ms };
+                if discarded_bytes > limits.linger_bytes_max.max(limits.body_bytes_max) {
                     self.drop_now();
                 }
                 bytes.len()
@@ -223,7 +226,8 @@ impl Connection {
             self.output.append(b"HTTP/1.1 100 Continue\r\n\r\n");
         }
         self.adopt_input(&mut body);
-        let incoming = Incoming { exchange, head, body };
+        let slow_at_us = now_ms.saturating_add(limits.body_timeout_ms).saturating_mul(1_000);
+        let incoming = Incoming { exchange, head, body, slow_at_us };
         if incoming.body.is_whole() {
             return self.hand_over(incoming);
         }
@@ -241,9 +245,11 @@ impl Connection {
 
     /// Hands a whole request to the caller.
     fn hand_over(&mut self, incoming: Incoming) -> Next {
-        let Incoming { exchange, head, body } = incoming;
+        let Incoming { exchange, head, body, .. } = incoming;
+        let serial = exchange.serial;
         self.phase = Phase::Exchange(exchange);
-        Next::Tell(Step::Request(Request { head, body: body.into_bytes() }))
+        let request = Request { head, body: body.into_bytes() };
+        Next::Tell(Step::Request { serial, request })
     }
 
     fn reject(&mut self, why: Reject, exchange: Exchange) -> Next {

@@ -27,24 +27,29 @@ pub enum StreamingFault {
 }
 
 impl Connection {
-    /// Answers the exchange with a whole response, and returns the exchange. `None` if there is
-    /// none to answer, or if its response [has begun](Self::begin_response).
+    /// Answers an exchange with a whole response, and returns the exchange. `None` if there is no
+    /// such exchange.
+    ///
+    /// If its response [has begun](Self::begin_response), another one can't be sent any more: the
+    /// body is cut, as by [`abort_response`](Self::abort_response), so that the client does not
+    /// take it for a whole one.
     ///
     /// # Errors
     /// The response breaks a rule of HTTP. Nothing was sent, the exchange is unchanged, and it can
     /// be answered with another response.
     pub fn respond(
         &mut self,
+        serial: u32,
         response: &Response,
         date: &str,
         now_ms: u64,
         limits: &HttpLimits,
     ) -> Result<Option<Exchange>, ResponseFault> {
         let exchange = match self.take_phase() {
-            Phase::Exchange(exchange) => exchange,
+            Phase::Exchange(exchange) if exchange.serial == serial => exchange,
             phase => {
                 self.phase = phase;
-                return Ok(None);
+                return Ok(self.abort_response(serial, now_ms, limits));
             }
         };
         if let Err(fault) = encode::check_response(response, exchange.head_only) {
@@ -66,14 +71,16 @@ impl Connection {
     /// The exchange is unchanged, and can be answered with another response.
     pub fn begin_response(
         &mut self,
+        serial: u32,
         response: &Response,
         length: Option<u64>,
         date: &str,
         now_ms: u64,
         limits: &HttpLimits,
     ) -> Result<(), StreamingFault> {
-        let Phase::Exchange(exchange) = &self.phase else {
-            return Err(StreamingFault::NoExchange);
+        let exchange = match &self.phase {
+            Phase::Exchange(exchange) if exchange.serial == serial => exchange,
+            _ => return Err(StreamingFault::NoExchange),
         };
         encode::check_streamed(response, length, exchange.head_only)?;
         let end = match encode::has_no_content(response.status) {
@@ -90,7 +97,7 @@ impl Connection {
         let envelope = envelope(&exchange, keep_alive, date);
         encode::encode_head(response, end, &envelope, self.output.back());
         self.phase = Phase::Streaming(Box::new(Streaming { exchange, end, keep_alive }));
-        self.body_piece(&response.body, now_ms, limits)?;
+        self.body_piece(serial, &response.body, now_ms, limits)?;
         Ok(())
     }
 
@@ -101,12 +108,14 @@ impl Connection {
     /// Nothing of the piece was sent. The caller may send a shorter piece, or abort.
     pub fn body_piece(
         &mut self,
+        serial: u32,
         piece: &[u8],
         now_ms: u64,
         limits: &HttpLimits,
     ) -> Result<usize, StreamingFault> {
-        let Phase::Streaming(streaming) = &mut self.phase else {
-            return Err(StreamingFault::NoExchange);
+        let streaming = match &mut self.phase {
+            Phase::Streaming(streaming) if streaming.exchange.serial == serial => streaming,
+            _ => return Err(StreamingFault::NoExchange),
         };
         check_piece(streaming.end, piece)?;
         if let BodyEnd::Length(left) = &mut streaming.end {
@@ -122,12 +131,17 @@ impl Connection {
         Ok(self.output.len())
     }
 
-    /// Ends the body, and returns the exchange. `None` if no response has begun.
+    /// Ends the body, and returns the exchange. `None` if its response has not begun.
     ///
     /// If less was sent than was announced, the connection closes, which tells the client that the
     /// body is incomplete (RFC 9112, section 8).
-    pub fn end_response(&mut self, now_ms: u64, limits: &HttpLimits) -> Option<Exchange> {
-        let Streaming { exchange, end, keep_alive } = self.take_streaming()?;
+    pub fn end_response(
+        &mut self,
+        serial: u32,
+        now_ms: u64,
+        limits: &HttpLimits,
+    ) -> Option<Exchange> {
+        let Streaming { exchange, end, keep_alive } = self.take_streaming(serial)?;
         let is_whole = exchange.head_only || matches!(end, BodyEnd::Length(0) | BodyEnd::Chunked);
         if end == BodyEnd::Chunked && !exchange.head_only {
             chunked::encode_end(self.output.back());
@@ -137,13 +151,18 @@ impl Connection {
         Some(exchange)
     }
 
-    /// Ends the connection in the middle of the body, and returns the exchange. `None` if no
-    /// response has begun.
+    /// Ends the connection in the middle of the body, and returns the exchange. `None` if its
+    /// response has not begun.
     ///
     /// The pieces sent so far are still written. Except if the end of the connection is the end of
     /// the body: then the client would take the incomplete body for a whole one.
-    pub fn abort_response(&mut self, now_ms: u64, limits: &HttpLimits) -> Option<Exchange> {
-        let Streaming { exchange, end, .. } = self.take_streaming()?;
+    pub fn abort_response(
+        &mut self,
+        serial: u32,
+        now_ms: u64,
+        limits: &HttpLimits,
+    ) -> Option<Exchange> {
+        let Streaming { exchange, end, .. } = self.take_streaming(serial)?;
         match end {
             BodyEnd::Close => self.drop_now(),
             BodyEnd::Length(_) | BodyEnd::Chunked => self.go_on(false, exchange.keep_alive),
@@ -214,10 +233,10 @@ impl Connection {
         (self.draining || self.input_end == InputEnd::Reached) && self.input.is_empty()
     }
 
-    /// Takes the streamed response out of its phase. Without one, nothing changes.
-    fn take_streaming(&mut self) -> Option<Streaming> {
+    /// Takes the streamed response of an exchange out of its phase. Without one, nothing changes.
+    fn take_streaming(&mut self, serial: u32) -> Option<Streaming> {
         match self.take_phase() {
-            Phase::Streaming(streaming) => Some(*streaming),
+            Phase::Streaming(streaming) if streaming.exchange.serial == serial => Some(*streaming),
             phase => {
                 self.phase = phase;
                 None

@@ -71,7 +71,7 @@ impl World {
     fn run(&mut self) -> &mut World {
         loop {
             match self.step() {
-                Step::Request(request) => self.take(request),
+                Step::Request { serial, request } => self.take(serial, request),
                 Step::Rejected(rejection) => {
                     self.rejected.push(rejection.status);
                     let head_only = rejection.exchange.is_some_and(|exchange| exchange.head_only);
@@ -97,8 +97,13 @@ impl World {
         self.connection.step(self.now_ms, &self.limits, DATE, &mut make_id, &mut admit)
     }
 
-    fn take(&mut self, request: Request) {
-        let exchange = self.connection.exchange().unwrap();
+    /// Returns the serial of the exchange that there is; of none, if there is none.
+    fn serial(&self) -> u32 {
+        self.connection.exchanges().next().map_or(u32::MAX, |exchange| exchange.serial)
+    }
+
+    fn take(&mut self, serial: u32, request: Request) {
+        let exchange = self.connection.exchange(serial).unwrap();
         assert_eq!(exchange.serial as usize, self.requests.len() + self.rejected.len());
         assert_eq!(exchange.version, request.head.version());
         self.requests.push(format!("{} {}", exchange.label, request.body.len()));
@@ -110,16 +115,21 @@ impl World {
 
     /// Answers as a worker does: with a 500 if the response is invalid.
     fn answer(&mut self, response: &Response) -> Exchange {
-        let exchange = match self.connection.respond(response, DATE, self.now_ms, &self.limits) {
+        let exchange = match self.respond(self.serial(), response) {
             Ok(exchange) => exchange,
-            Err(_) => {
-                let failure = Response::text(500, "failed\n");
-                self.connection.respond(&failure, DATE, self.now_ms, &self.limits).unwrap()
-            }
+            Err(_) => self.respond(self.serial(), &Response::text(500, "failed\n")).unwrap(),
         };
         let exchange = exchange.expect("an exchange to answer");
         self.head_only.push(exchange.head_only);
         exchange
+    }
+
+    fn respond(
+        &mut self,
+        serial: u32,
+        response: &Response,
+    ) -> Result<Option<Exchange>, crate::ResponseFault> {
+        self.connection.respond(serial, response, DATE, self.now_ms, &self.limits)
     }
 
     /// Lets the client read at most `bytes_max` bytes of the output. Returns how many it read.
@@ -225,23 +235,50 @@ fn a_waiting_connection_is_small() {
 fn a_connection_has_an_exchange_until_it_is_answered() {
     let mut world = World::new();
     world.answers_at_once = false;
-    assert!(world.connection.exchange().is_none());
+    assert_eq!(world.connection.exchanges().count(), 0);
     world.send("HEAD /a?b HTTP/1.0\r\nConnection: keep-alive\r\nX-Request-ID: mine\r\n\r\n");
-    let exchange = world.connection.exchange_mut().unwrap();
+    let exchange = world.connection.exchange_mut(0).unwrap();
     exchange.progress = crate::exchange::Progress::Running;
-    let exchange = world.connection.exchange().unwrap();
+    let exchange = world.connection.exchange(0).unwrap();
     assert_eq!((&*exchange.label, exchange.version), ("HEAD /a?b", Version::Http10));
     assert!(exchange.head_only && exchange.keep_alive);
     let finished = world.answer(&Response::text(200, "hello"));
     assert_eq!(finished.progress, crate::exchange::Progress::Running);
-    assert!(world.connection.exchange().is_none());
-    assert!(
-        world
-            .connection
-            .respond(&Response::text(200, ""), DATE, 0, &world.limits)
-            .unwrap()
-            .is_none()
-    );
+    assert_eq!(world.connection.exchanges().count(), 0);
+    assert!(world.respond(0, &Response::text(200, "")).unwrap().is_none());
     world.run();
     assert_eq!(world.answers()[0].field("x-request-id"), Some("mine"));
+}
+
+/// Whoever answers late must not answer somebody else's request.
+#[test]
+fn an_exchange_is_answered_under_its_serial_alone() {
+    let mut world = World::new();
+    world.answers_at_once = false;
+    let get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    world.send(get.repeat(2));
+    world.answer(&Response::text(200, ""));
+    world.run();
+    assert_eq!(world.serial(), 1);
+    let limits = world.limits;
+    for other in [0, 2] {
+        assert!(world.connection.exchange(other).is_none());
+        assert!(world.connection.exchange_mut(other).is_none());
+        assert!(world.respond(other, &Response::text(200, "late")).unwrap().is_none());
+        assert!(world.connection.give_up(other, 0, &limits).is_none());
+        assert!(world.connection.end_response(other, 0, &limits).is_none());
+        let begun = world.connection.begin_response(
+            other,
+            &Response::text(200, ""),
+            None,
+            DATE,
+            0,
+            &limits,
+        );
+        assert_eq!(begun, Err(StreamingFault::NoExchange));
+    }
+    assert_eq!(world.connection.exchange(1).unwrap().serial, 1);
+    assert!(world.connection.output().is_empty());
+    world.answer(&Response::text(200, ""));
+    assert_eq!(world.run().statuses(), [200, 200]);
 }

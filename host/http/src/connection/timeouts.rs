@@ -18,7 +18,7 @@ pub(super) enum Timeout {
     Body,
     /// For the client to take output. Restarted by each write.
     Write,
-    /// For the client to close its side.
+    /// For the client to close its side. Restarted by each read.
     Linger,
 }
 
@@ -83,9 +83,9 @@ impl Connection {
             }
             Timeout::Idle => after(limits.idle_timeout_ms),
             Timeout::Head => after(limits.header_timeout_ms),
-            Timeout::Body => after(limits.body_timeout_ms).min(self.slowest_body_ms(limits)),
+            Timeout::Body => after(limits.body_timeout_ms).min(self.slow_body_ms(limits)),
             Timeout::Write => after(limits.write_timeout_ms),
-            Timeout::Linger => after(limits.linger_ms),
+            Timeout::Linger => after(limits.linger_ms).min(self.linger_end_ms()),
         };
     }
 
@@ -113,22 +113,35 @@ impl Connection {
         }
     }
 
-    /// Returns when a body at the least rate allowed would have to have more bytes than have been
-    /// received.
-    fn slowest_body_ms(&self, limits: &HttpLimits) -> u64 {
-        let Phase::Body(incoming) = &self.phase else {
-            return u64::MAX;
-        };
-        // The received bytes earn the time that they take at the least rate, on top of
-        // `body_timeout_ms`. A rate of 0 turns the rule off.
-        let received_bytes = incoming.body.received_bytes();
-        match received_bytes.saturating_mul(1000).checked_div(limits.body_bytes_per_s_min) {
-            Some(earned_ms) => incoming
-                .exchange
-                .started_ms
-                .saturating_add(limits.body_timeout_ms)
-                .saturating_add(earned_ms),
-            None => u64::MAX,
+    /// Moves the moment at which the body is too slow: the bytes that were received earn the time
+    /// that they take at the least rate. What was sent faster is not saved up beyond
+    /// `body_timeout_ms`, or a client that sends most of a body at once could take hours for the
+    /// rest.
+    pub(super) fn earn_time(&mut self, bytes: usize, now_ms: u64, limits: &HttpLimits) {
+        let Phase::Body(incoming) = &mut self.phase else { return };
+        // A rate of 0 turns the rule off.
+        let earned_us =
+            (bytes as u64).saturating_mul(1_000_000).checked_div(limits.body_bytes_per_s_min);
+        let Some(earned_us) = earned_us else { return };
+        let latest_us = now_ms.saturating_add(limits.body_timeout_ms).saturating_mul(1_000);
+        incoming.slow_at_us = incoming.slow_at_us.saturating_add(earned_us).min(latest_us);
+    }
+
+    /// Returns when the body is too slow.
+    fn slow_body_ms(&self, limits: &HttpLimits) -> u64 {
+        match &self.phase {
+            Phase::Body(incoming) if limits.body_bytes_per_s_min > 0 => {
+                incoming.slow_at_us.div_ceil(1_000)
+            }
+            _ => u64::MAX,
+        }
+    }
+
+    /// Returns when a close has lingered for as long as it may.
+    fn linger_end_ms(&self) -> u64 {
+        match self.phase {
+            Phase::Lingering { until_ms, .. } => until_ms,
+            _ => u64::MAX,
         }
     }
 }

@@ -52,6 +52,17 @@ fn a_head_has_its_parts() {
     assert_eq!(head.fields_named("x-one").count(), 2);
 }
 
+/// RFC 9110, section 2.5.
+#[test]
+fn a_higher_minor_version_is_read_as_the_highest_known() {
+    for minor in 1..=9 {
+        let head = head(&format!("GET /a HTTP/1.{minor}\r\nHost: a\r\nX: HTTP/1.9\r\n\r\n"));
+        assert_eq!((head.version(), head.path()), (Version::Http11, "/a"));
+        assert_eq!(head.field("x"), Some(&b"HTTP/1.9"[..]));
+    }
+    assert_eq!(reject(b"GET / HTTP/1.2\r\n\r\n"), Reject::Host);
+}
+
 #[test]
 fn paths_and_authorities_of_every_form() {
     let parts = |line: &str| {
@@ -122,7 +133,8 @@ fn malformed_heads_are_refused() {
         (b"\nGET / HTTP/1.0\r\n\r\n", Reject::RequestLine),
         // Versions.
         (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", Reject::Version),
-        (b"GET / HTTP/1.2\r\n\r\n", Reject::Version),
+        (b"GET / HTTP/1.10\r\n\r\n", Reject::RequestLine),
+        (b"GET / HTTP/2.1\r\n\r\n", Reject::Version),
         (b"GET / HTTP/0.9\r\n\r\n", Reject::Version),
         (b"GET / HTTP/3\r\n\r\n", Reject::Version),
         // Methods and targets.

@@ -145,6 +145,16 @@ fn of_workers(out: &mut Exposition, sources: &PageSources) {
         &stats.received_bytes
     });
     values(counter, "snow_sent_bytes_total", "Bytes sent to clients.", |stats| &stats.sent_bytes);
+    let help = "Connections cut off because their client took nothing of its answers for too long.";
+    values(counter, "snow_connections_cut_total", help, |stats| &stats.cut);
+    let help = "Requests answered 503 because requests took worker_input_bytes_max.";
+    values(counter, "snow_input_refused_total", help, |stats| &stats.refused_input);
+    let help = "Requests answered 503 because answers took worker_output_bytes_max.";
+    values(counter, "snow_output_refused_total", help, |stats| &stats.refused_output);
+    let help = "Bytes of requests that are kept now: under way, queued, or for resume.";
+    values(gauge, "snow_input_bytes", help, |stats| &stats.input_bytes);
+    let help = "Bytes of answers that clients have not taken yet.";
+    values(gauge, "snow_output_bytes", help, |stats| &stats.output_bytes);
     values(gauge, "snow_calls", "Calls that have an instance or wait for one now.", |stats| {
         &stats.calls
     });

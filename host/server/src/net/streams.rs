@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr};
+use std::os::fd::AsFd;
 
 use mio::event::Source;
 use mio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
@@ -10,7 +11,7 @@ use mio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 const UNIX_PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// A listening socket.
-pub trait Listener: Source {
+pub trait Listener: AsFd {
     /// The sockets of its clients.
     type Stream: Source + Read + Write;
 
@@ -31,7 +32,8 @@ impl Listener for TcpListener {
         let (stream, peer) = TcpListener::accept(self)?;
         // Answers are written in one piece, so waiting to fill a segment would only delay them.
         let _ = stream.set_nodelay(true);
-        Ok((stream, peer))
+        // An IPv6 socket may have IPv4 clients, which nobody knows as `::ffff:192.0.2.1`.
+        Ok((stream, SocketAddr::new(peer.ip().to_canonical(), peer.port())))
     }
 
     fn shutdown_write(stream: &TcpStream) -> io::Result<()> {

@@ -15,9 +15,9 @@ use crate::deploy::debounce::Debounce;
 use crate::deploy::{Catalog, Deployer, DeployerMessage, LeftOut, load_all};
 use crate::folder::scan;
 use crate::folder::watch::{Watch, WatchMode};
-use crate::net::{self, Net};
+use crate::net::{self, ListenOptions, Net};
 use crate::workers::{self, WorkerHandle};
-use snow_config::{Config, Listen, ServerConfig, WatchLimits};
+use snow_config::{Config, Listen, WatchLimits};
 use snow_core::{Registry, error_chain};
 use snow_guests::{Conflict, Engine, Loader, Permits, Runtime, RuntimeParts};
 use snow_runtime::{Level, Log};
@@ -25,6 +25,7 @@ use snow_worker::{Common, Labels, PostOffice};
 
 /// Starts a server: see [`Server::start`].
 pub(super) fn start(config: &Config, log: Log) -> anyhow::Result<Server> {
+    net::raise_descriptor_limit();
     let (to_deployer, messages) = mpsc::channel();
     let post = Arc::new(PostOffice::default());
     let runtime = runtime(config, &post, &to_deployer, &log)?;
@@ -41,7 +42,7 @@ pub(super) fn start(config: &Config, log: Log) -> anyhow::Result<Server> {
         ensure!(left_out.is_empty() && conflicts.is_empty(), strict_error(&left_out, &conflicts));
     }
 
-    let Listeners { of_workers, addresses, admin } = Listeners::bind(&config.server)?;
+    let Listeners { of_workers, addresses, admin } = Listeners::bind(config)?;
     let started = Instant::now();
     let nets = of_workers
         .into_iter()
@@ -147,11 +148,15 @@ struct Listeners {
 }
 
 impl Listeners {
-    fn bind(config: &ServerConfig) -> anyhow::Result<Listeners> {
+    fn bind(config: &Config) -> anyhow::Result<Listeners> {
+        let keepalive_ms = config.limits.tcp_keepalive_ms;
+        let config = &config.server;
         let mut of_workers: Vec<_> = (0..config.workers).map(|_| Vec::new()).collect();
         for listen in &config.listen {
-            let listeners =
-                net::listeners(*listen, config.workers).with_context(|| cannot_listen(*listen))?;
+            let only_v6 = leaves_ipv4_to_another(*listen, &config.listen);
+            let options = ListenOptions { only_v6, keepalive_ms };
+            let listeners = net::listeners(*listen, config.workers, &options)
+                .map_err(|error| cannot_listen(*listen, error))?;
             of_workers
                 .iter_mut()
                 .zip(listeners)
@@ -161,27 +166,38 @@ impl Listeners {
             of_workers[0].iter().map(TcpListener::local_addr).collect::<io::Result<Vec<_>>>();
         let addresses = addresses.context("a listener's address can't be read")?;
         let bind_admin = |listen| {
-            let hint = "is another server using it? Choose another with --admin";
-            AdminListener::bind(listen)
-                .with_context(|| format!("the admin listener can't listen on {listen}: {hint}"))
+            AdminListener::bind(listen).map_err(|error| {
+                let advice = net::advice(&error, "--admin");
+                let message = format!("the admin listener can't listen on {listen}: {advice}");
+                anyhow::Error::new(error).context(message)
+            })
         };
         let admin = config.admin.as_ref().map(bind_admin).transpose()?;
         Ok(Listeners { of_workers, addresses, admin })
     }
 }
 
-fn cannot_listen(listen: Listen) -> String {
-    match listen {
+/// Returns whether an address of IPv6 stands for all addresses, and another one of the list takes
+/// the clients of IPv4 on its port. By itself `[::]` takes both.
+fn leaves_ipv4_to_another(listen: Listen, all: &[Listen]) -> bool {
+    let Listen::Address(address) = listen else { return false };
+    let takes_its_ipv4 = |other: &Listen| match other {
+        Listen::Address(other) => other.is_ipv4() && other.port() == address.port(),
+        Listen::Inherited(_) => false,
+    };
+    address.ip().is_unspecified() && address.port() > 0 && all.iter().any(takes_its_ipv4)
+}
+
+fn cannot_listen(listen: Listen, error: io::Error) -> anyhow::Error {
+    let message = match listen {
         Listen::Address(address) => {
-            format!(
-                "can't listen on {address}: is another server using it? Choose \
-                 another with --listen"
-            )
+            format!("can't listen on {address}: {}", net::advice(&error, "--listen"))
         }
         Listen::Inherited(number) => {
             format!("file descriptor {number} is not a listening TCP socket")
         }
-    }
+    };
+    anyhow::Error::new(error).context(message)
 }
 
 /// Makes what the workers share.

@@ -78,15 +78,26 @@ impl<S> ClientTable<S> {
         }
     }
 
-    /// Accepts all connections that the kernel has taken for the listener, because closing it would
-    /// reset them.
-    pub fn accept_all<W>(&mut self, world: &mut W, cx: &Context)
+    /// Closes the listener, but first accepts the connections that the kernel has taken for it,
+    /// which would be reset otherwise: over the next turns, as many as a full queue of the kernel
+    /// holds. Clients that come on and on must not keep it open.
+    pub fn close_listener(&mut self) {
+        self.accepting = true;
+        self.last_accepts = Some(TURN.last_accepts_max);
+    }
+
+    /// Accepts some of the last connections, if the listener is to close, and closes it once there
+    /// are none left.
+    pub fn go_on_closing<W>(&mut self, world: &mut W)
     where
         W: World<Socket = S>,
     {
-        self.accepting = true;
-        while self.accepting {
-            self.accept(world, cx, true);
+        let Some(left) = self.last_accepts else { return };
+        let left = left.saturating_sub(TURN.accepts_max);
+        self.last_accepts = Some(left).filter(|left| self.accepting && *left > 0);
+        if self.last_accepts.is_none() {
+            self.accepting = false;
+            world.close_listener();
         }
     }
 

@@ -3,11 +3,14 @@
 use std::io::ErrorKind;
 use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6};
 
+use snow_config::HalfClose;
 use snow_core::{Key, TimerKey};
-use snow_http::{Connection, Exchange, Progress};
+use snow_http::{Connection, Exchange};
 use snow_runtime::World;
 
 use super::Gone;
+use super::budget::Budget;
+use super::buffered::Buffered;
 use crate::context::{Context, Timer, WorkerTimers};
 
 /// A client's socket and its connection.
@@ -29,6 +32,17 @@ pub(super) struct Client<S> {
     timer: Option<TimerKey>,
 }
 
+/// What is left of a connection's output after it was written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Written {
+    /// Nothing.
+    All,
+    /// Something, for which the socket has no room. It reports when it has.
+    Blocked,
+    /// Something, for which this turn has no more room.
+    Paused,
+}
+
 impl<S> Client<S> {
     pub fn new(socket: S, peer: SocketAddr, connection: Connection) -> Client<S> {
         Client {
@@ -45,6 +59,14 @@ impl<S> Client<S> {
 
     pub fn peer(&self) -> SocketAddr {
         self.peer.address()
+    }
+
+    /// Returns what the connection keeps in memory.
+    pub fn buffered(&self) -> Buffered {
+        Buffered {
+            input_bytes: self.connection.received_bytes(),
+            output_bytes: self.connection.output().len(),
+        }
     }
 
     /// Notes what the poll has reported.
@@ -87,60 +109,86 @@ impl<S> Client<S> {
         Ok(0)
     }
 
-    /// Writes the connection's output until it is empty or the socket is full. Returns whether the
-    /// client is to be looked at again, though no event of its socket will say so.
-    pub fn write<W>(&mut self, world: &mut W, cx: &Context) -> Result<bool, Gone>
+    /// Writes the connection's output until it is empty, the socket is full, or the client has had
+    /// its part of the turn. Returns whether the client is to be looked at again, though no event of
+    /// its socket will say so.
+    pub fn write<W>(
+        &mut self,
+        world: &mut W,
+        budget: &mut Budget,
+        cx: &Context,
+    ) -> Result<bool, Gone>
     where
         W: World<Socket = S>,
     {
-        let connection = &mut self.connection;
-        let had_output = !connection.output().is_empty();
-        while !connection.output().is_empty() {
-            match world.write(&mut self.socket, connection.output()) {
+        let had_output = !self.connection.output().is_empty();
+        let written = self.write_some(world, budget, cx)?;
+        if self.connection.wants_shutdown() {
+            world.shutdown_write(&mut self.socket);
+            self.connection.shutdown_done(cx.now_ms, cx.http());
+            // What came in before is discarded from now on, until the peer closes too.
+            return Ok(true);
+        }
+        if self.connection.is_finished() {
+            return Err(Gone);
+        }
+        Ok(match written {
+            Written::Paused => true,
+            // Until the socket has room again, nothing can be done that was not done before.
+            Written::Blocked => false,
+            // A full output may have kept pipelined requests from being looked at, and an exchange
+            // that was answered may have kept bytes from being read.
+            Written::All => (had_output && self.connection.has_unused_input()) || self.reads_on(),
+        })
+    }
+
+    fn write_some<W>(
+        &mut self,
+        world: &mut W,
+        budget: &mut Budget,
+        cx: &Context,
+    ) -> Result<Written, Gone>
+    where
+        W: World<Socket = S>,
+    {
+        loop {
+            let output = self.connection.output();
+            if output.is_empty() {
+                return Ok(Written::All);
+            }
+            let room = budget.writable_bytes().min(output.len());
+            if room == 0 {
+                return Ok(Written::Paused);
+            }
+            match world.write(&mut self.socket, &output[..room]) {
                 Ok(0) => return Err(Gone),
                 Ok(n) => {
                     cx.stats.sent_bytes.add(n as u64);
-                    connection.wrote(n, cx.now_ms, cx.http());
+                    budget.wrote(n);
+                    self.connection.wrote(n, cx.now_ms, cx.http());
                 }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    return Ok(Written::Blocked);
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(_) => return Err(Gone),
             }
         }
-        if connection.wants_shutdown() {
-            world.shutdown_write(&mut self.socket);
-            connection.shutdown_done(cx.now_ms, cx.http());
-            // What came in before is discarded from now on, until the peer closes too.
-            return Ok(true);
-        }
-        if connection.is_finished() {
-            return Err(Gone);
-        }
-        // A full output may have kept pipelined requests from being looked at.
-        Ok(had_output && connection.output().is_empty() && connection.has_unused_input())
     }
 
-    /// Gives up a held request if the client has left. A half-close means that it has. So does so
-    /// much pipelined behind the request that its leaving could no longer be seen: a request must
-    /// not be held for a client that is gone. Returns the exchange.
-    pub fn give_up_if_left(&mut self, cx: &Context) -> Result<Option<Exchange>, Gone> {
-        let is_unseen = self.read_closed || self.connection.input_is_full();
-        if !self.is_held() || !is_unseen {
-            return Ok(None);
+    /// Gives up a held exchange if the client has left, and returns it. A half-close means that it
+    /// has, unless the deployer says otherwise. So does so much pipelined behind the request that
+    /// its leaving could no longer be seen: a request must not be held for a client that is gone.
+    ///
+    /// After a half-close the client may still read, and earlier requests of it were answered:
+    /// those answers still go out.
+    pub fn give_up_if_left(&mut self, cx: &Context) -> Option<Exchange> {
+        let has_closed = self.read_closed && cx.limits().half_close == HalfClose::Left;
+        if !has_closed && !self.connection.input_is_full() {
+            return None;
         }
-        if self.connection.output().is_empty() {
-            return Err(Gone);
-        }
-        // After a half-close the client may still read, and earlier requests of it were answered:
-        // those answers still go out.
-        Ok(self.connection.give_up(cx.now_ms, cx.http()))
-    }
-
-    /// Returns whether the client's request waits for a settlement.
-    fn is_held(&self) -> bool {
-        self.connection
-            .exchange()
-            .is_some_and(|exchange| matches!(exchange.progress, Progress::Suspended { .. }))
+        let held = self.connection.exchanges().find(|exchange| exchange.is_held())?.serial;
+        self.connection.give_up(held, cx.now_ms, cx.http())
     }
 
     /// Sets the timer for the connection's deadline, unless it fires before that anyway.
@@ -152,7 +200,9 @@ impl<S> Client<S> {
                 self.timer = Some(timers.set(deadline, Timer::Client(key)));
             }
             // A held request keeps nothing that it does not need.
-            (None, Some(_)) if self.is_held() => self.cancel_timer(timers),
+            (None, Some(_)) if self.connection.exchanges().any(Exchange::is_held) => {
+                self.cancel_timer(timers);
+            }
             (None, _) => {}
         }
     }
@@ -161,12 +211,29 @@ impl<S> Client<S> {
         self.timer.take().map(|timer| timers.cancel(timer));
     }
 
-    /// Lets the connection's deadline pass, if it has come. The timer has fired.
-    pub fn timer_fired(&mut self, cx: &Context) {
+    /// Lets the connection's deadline pass, if it has come. The timer has fired. Returns how many
+    /// bytes of output are lost with it.
+    pub fn timer_fired<W>(&mut self, world: &mut W, budget: &mut Budget, cx: &Context) -> usize
+    where
+        W: World<Socket = S>,
+    {
         self.timer = None;
-        if self.connection.deadline_ms().is_some_and(|deadline| deadline <= cx.now_ms) {
-            self.connection.expire(cx.now_ms, cx.http());
+        if self.connection.deadline_ms().is_none_or(|deadline| deadline > cx.now_ms) {
+            return 0;
         }
+        // The kernel reports room only once much of its buffer is free, which a slow client may not
+        // reach in time although it reads on. Any room at all shows that it has.
+        budget.next_client(|| cx.now_ms * 1_000);
+        match self.write_some(world, budget, cx) {
+            Ok(Written::All | Written::Blocked) => {}
+            // The turn has no room to ask the socket, so a later one does.
+            Ok(Written::Paused) => return 0,
+            // The next look at the client finds that it is gone.
+            Err(Gone) => return 0,
+        }
+        let waits_bytes = self.connection.output().len();
+        self.connection.expire(cx.now_ms, cx.http());
+        if self.connection.output().is_empty() { waits_bytes } else { 0 }
     }
 }
 

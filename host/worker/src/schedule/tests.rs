@@ -1,6 +1,7 @@
 //! A schedule that is told what has come and what it has used, and asked who is next.
 
 use snow_http::{HeadReader, HttpLimits, Request};
+use snow_runtime::Share;
 
 use super::paces::{LONG_CALLS, LONG_US};
 use super::*;
@@ -23,7 +24,13 @@ fn queued(version: VersionId, route: RouteId, number: u32) -> Queued {
     let (head, _) = head.expect("it is well-formed").expect("it is whole");
     let request = Request { head, body: Vec::new() };
     let client = ([127, 0, 0, 1], 1).into();
-    let request = Box::new(GuestRequest { request, client, params: Vec::new(), mount_bytes: 0 });
+    let request = Box::new(GuestRequest {
+        request,
+        client,
+        params: Vec::new(),
+        mount_bytes: 0,
+        share: Share::default(),
+    });
     Queued { exchange: exchange(number), version, route, request }
 }
 

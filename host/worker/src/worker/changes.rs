@@ -64,8 +64,8 @@ impl<W: World, C: Guests> Worker<W, C> {
 
     pub(super) fn start_draining(&mut self, until_ms: u64) {
         if self.lifecycle.start_draining(until_ms) {
-            self.clients.accept_all(&mut self.world, &self.cx);
-            self.world.close_listener();
+            self.clients.close_listener();
+            self.accept();
         }
     }
 

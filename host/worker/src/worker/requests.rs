@@ -11,83 +11,99 @@ use snow_http::{
 use snow_runtime::{Access, GuestRequest, Guests, Level, Match, VersionId, World};
 
 use super::Worker;
-use crate::clients::{Gone, Received, Removed};
-use crate::context::{ExchangeRef, TURN};
+use crate::clients::{Gone, Received, Removed, STATUS_CLIENT_LEFT};
+use crate::context::ExchangeRef;
 use crate::schedule::Queued;
 use crate::stats::{LabelId, Labels, WaitEnd};
-
-/// The status that is logged for a client that left before its answer: nginx's, by custom.
-const STATUS_CLIENT_LEFT: u16 = 499;
 
 impl<W: World, C: Guests> Worker<W, C> {
     /// Reads, parses, dispatches and writes what can be, for one client.
     pub(super) fn serve_client(&mut self, key: Key) {
-        self.clients.is_served(key);
-        if let Err(Gone) = self.try_to_serve(key) {
+        self.budget.next_client(|| self.world.now_us());
+        if let Err(Gone) = self.take_in(key).and_then(|()| self.put_out(key)) {
             self.drop_client(key);
         }
     }
 
-    fn try_to_serve(&mut self, key: Key) -> Result<(), Gone> {
-        self.take_in(key)?;
-        if let Some((exchange, client)) = self.clients.give_up_if_left(key, &self.cx)? {
+    /// Writes what can be, for one client.
+    pub(super) fn flush_client(&mut self, key: Key) {
+        self.budget.next_client(|| self.world.now_us());
+        if let Err(Gone) = self.put_out(key) {
+            self.drop_client(key);
+        }
+    }
+
+    fn put_out(&mut self, key: Key) -> Result<(), Gone> {
+        while let Some((exchange, client)) = self.clients.give_up_if_left(key, &self.cx) {
             self.client_left(exchange, client);
         }
-        self.clients.write(key, &mut self.world, &self.cx)?;
+        self.clients.write(key, &mut self.world, &mut self.budget, &self.cx)?;
         self.clients.set_timer(key, &mut self.timers);
+        self.clients.is_served(key);
         Ok(())
     }
 
     /// Reads and dispatches what a client has sent, within the bounds of a turn. With more to come,
     /// a later turn goes on.
     fn take_in(&mut self, key: Key) -> Result<(), Gone> {
-        let mut read_bytes = 0;
-        while read_bytes < TURN.read_bytes_max && !self.schedule.is_backed_up() {
+        if self.clients.has_to_read_first(key, &self.cx) {
+            return Ok(());
+        }
+        while self.budget.may_read() && !self.schedule.is_backed_up() {
             let n = self.clients.read(key, &mut self.world, &self.cx)?;
-            while let Some((request, found)) = self.next_request(key) {
-                self.dispatch(key, request, found);
+            self.budget.read(n);
+            while self.budget.may_parse() && self.take_request(key) {
+                self.budget.parsed(|| self.world.now_us());
+            }
+            if self.clients.refuse_if_too_much(key, &self.cx) {
+                self.take_request(key);
             }
             // Nothing was read, and the requests have made no room for more.
-            if n == 0 && !self.clients.reads_on(key) {
+            if n == 0 && self.budget.may_parse() && !self.clients.reads_on(key) {
                 return Ok(());
             }
-            read_bytes += n;
         }
         self.clients.defer(key);
         Ok(())
     }
 
-    /// Returns the next whole request of a connection, with its route. Requests that the connection
-    /// answers by itself are logged.
-    fn next_request(&mut self, key: Key) -> Option<(Request, Match)> {
-        loop {
-            let Worker { clients, world, guests, cx, .. } = self;
-            let find = |head: &Head| guests.router().find(head.method(), head.path());
-            let admit = |head: &Head| {
-                let found = find(head);
-                let admission = admission(head, &found, body_bytes_max(guests, &found, cx.http()));
-                (found, admission)
-            };
-            match clients.receive(key, world, cx, admit)? {
-                Received::Request(request, found) => {
-                    let found = found.unwrap_or_else(|| find(&request.head));
-                    return Some((request, found));
+    /// Queues the next whole request of a connection, or logs one that the connection has answered
+    /// by itself. Returns false if there is none.
+    fn take_request(&mut self, key: Key) -> bool {
+        let Worker { clients, world, guests, cx, .. } = self;
+        let find = |head: &Head| guests.router().find(head.method(), head.path());
+        let is_full = clients.is_output_full(cx);
+        let admit = |head: &Head| {
+            let found = find(head);
+            let admission = match is_full {
+                true => {
+                    cx.stats.refused_output.add(1);
+                    Admission::Reject(Response::unavailable())
                 }
-                Received::Rejected(rejection, client) => self.log_rejection(rejection, client),
+                false => admission(head, &found, body_bytes_max(guests, &found, cx.http())),
+            };
+            (found, admission)
+        };
+        match clients.receive(key, world, cx, admit) {
+            None => return false,
+            Some(Received::Request(exchange, request, found)) => {
+                let found = found.unwrap_or_else(|| find(&request.head));
+                self.dispatch(exchange, request, found);
             }
+            Some(Received::Rejected(rejection, client)) => self.log_rejection(rejection, client),
         }
+        true
     }
 
     /// Queues a request for its guest.
-    fn dispatch(&mut self, key: Key, request: Request, found: Match) {
-        let Some(exchange) = self.clients.current(key) else { return };
+    fn dispatch(&mut self, exchange: ExchangeRef, request: Request, found: Match) {
         let Match::Found { entry, params } = found else {
             // The connection has admitted the request, so its route went away while its body came.
             return self.answer(exchange, None, &Response::text(404, "not found\n"));
         };
         let Worker { clients, guests, cx, .. } = self;
         let Some(entry) = guests.router().entry(entry) else { return };
-        let Some(client) = clients.peer(key) else { return };
+        let Some(client) = clients.peer(exchange.client) else { return };
         let Some(current) = clients.exchange_mut(exchange) else { return };
         current.label_number = cx.stats.label(entry, || guests.guest_name(entry.version)).0;
         let (version, route, mount_bytes) = (entry.version, entry.route, entry.mount.len());
@@ -98,9 +114,12 @@ impl<W: World, C: Guests> Worker<W, C> {
         if !self.schedule.has_room(callee, guest_calls_queued_max, worker_calls_queued_max) {
             return self.answer(exchange, Some(version), &Response::unavailable());
         }
+        let Some(share) = self.clients.share(request.body.len(), &self.cx) else {
+            return self.answer(exchange, Some(version), &Response::unavailable());
+        };
         self.guests.hold(version);
         self.cx.stats.began(version);
-        let request = Box::new(GuestRequest { request, client, params, mount_bytes });
+        let request = Box::new(GuestRequest { request, client, params, mount_bytes, share });
         self.schedule.queue(Queued { exchange, version, route, request }, gate);
     }
 
@@ -113,33 +132,48 @@ impl<W: World, C: Guests> Worker<W, C> {
     ) {
         let guest = version.map(|version| self.guests.guest_name(version));
         let mut status = response.status;
-        let mut answered = self.clients.respond(exchange, response, &self.cx);
+        let is_too_much = self.clients.is_too_much_output(response.body.len(), &self.cx);
+        let mut answered = match is_too_much {
+            true => Err("answered 503: answers take up worker_output_bytes_max already".into()),
+            false => self
+                .clients
+                .respond(exchange, response, &self.cx)
+                .map_err(|fault| format!("invalid response, answered 500: {fault}")),
+        };
         if let Err(fault) = &answered {
+            let instead = match is_too_much {
+                true => Response::unavailable(),
+                false => Response::text(500, "internal server error\n"),
+            };
+            status = instead.status;
             if let Some(current) = self.clients.exchange(exchange) {
                 let (id, label, guest) =
                     (&current.id, &current.label, guest.as_deref().unwrap_or("-"));
-                let message = format!(
-                    "guest={guest} id={id} \"{label}\": invalid response, answered 500: {fault}"
-                );
+                let message = format!("guest={guest} id={id} \"{label}\": {fault}");
                 self.cx.log_error(message);
+                if is_too_much {
+                    self.cx.stats.refused_output.add(1);
+                }
             }
-            let instead = Response::text(500, "internal server error\n");
-            status = instead.status;
-            answered = self.clients.respond(exchange, &instead, &self.cx);
+            answered =
+                self.clients.respond(exchange, &instead, &self.cx).map_err(|_| String::new());
         }
         // Else the client has left.
         let Ok(Some((answered, client))) = answered else { return };
         self.cx.stats.answered.add(1);
-        self.finished(answered, client, Some(status), guest);
+        if let Some(access) = self.finished(answered, client, Some(status), guest) {
+            self.clients.log_answer(exchange.client, access, &self.cx);
+        }
     }
 
     /// Closes a client's socket, and ends what the client was waiting for.
     pub(super) fn drop_client(&mut self, key: Key) {
-        let Some(Removed { peer, exchange }) = self.clients.remove(key, &mut self.timers, &self.cx)
+        let Some(Removed { peer, exchanges }) =
+            self.clients.remove(key, &mut self.timers, &self.cx)
         else {
             return;
         };
-        if let Some(exchange) = exchange {
+        for exchange in exchanges {
             self.client_left(exchange, peer);
         }
     }
@@ -149,30 +183,29 @@ impl<W: World, C: Guests> Worker<W, C> {
         if let Progress::Suspended { slot, generation } = exchange.progress {
             self.end_suspension(Key { slot, generation }, WaitEnd::Disconnected);
         }
-        self.finished(exchange, client, None, None);
+        let access = self.finished(exchange, client, None, None);
+        access.into_iter().for_each(|access| self.cx.common.log.access(access));
     }
 
-    /// Counts and logs a request that has its answer's `status`, or whose client has left.
+    /// Counts a request that has its answer's `status`, or whose client has left. Returns its line
+    /// of the access log, if there is to be one.
     fn finished(
         &self,
         exchange: Exchange,
         client: SocketAddr,
         status: Option<u16>,
         guest: Option<Arc<str>>,
-    ) {
+    ) -> Option<Access> {
         let took_ms = self.cx.now_ms.saturating_sub(exchange.started_ms);
         self.cx.stats.finished(LabelId(exchange.label_number), status, took_ms);
-        if !self.cx.common.access_log {
-            return;
-        }
-        self.cx.common.log.access(Access {
+        self.cx.common.access_log.then(|| Access {
             request_id: exchange.id,
             client,
             took_ms,
             request: exchange.label,
             status: status.unwrap_or(STATUS_CLIENT_LEFT),
             guest,
-        });
+        })
     }
 
     /// Counts and logs a request that its connection has answered by itself.
@@ -180,7 +213,8 @@ impl<W: World, C: Guests> Worker<W, C> {
         let Rejection { status, why, exchange } = rejection;
         self.cx.stats.answered.add(1);
         if let Some(exchange) = exchange {
-            return self.finished(exchange, client, Some(status), None);
+            let access = self.finished(exchange, client, Some(status), None);
+            return access.into_iter().for_each(|access| self.cx.common.log.access(access));
         }
         self.cx.stats.finished(Labels::NOBODY, Some(status), 0);
         let kind = if why == Some(Reject::Timeout) { "incomplete" } else { "malformed" };

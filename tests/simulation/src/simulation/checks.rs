@@ -75,10 +75,12 @@ impl Simulation {
             return;
         }
         let mut there = vec![false; self.stage.borrow().ledger.requests.len()];
+        let fin_waits = self.stage.borrow().ledger.fin_waits;
         for client in self
             .clients
             .iter()
-            .filter(|client| !client.fin && !network.wires[client.wire].host_closed)
+            .filter(|client| !client.left && (!client.fin || fin_waits))
+            .filter(|client| !network.wires[client.wire].host_closed)
         {
             for asked in &client.open {
                 if let What::Script(number) = asked.what {
@@ -175,7 +177,8 @@ pub(super) fn closed_with_reason(
         }
         _ => false,
     };
-    let left_held = client.fin && client.open.front().is_some_and(|asked| held(asked.what));
+    let counts_as_left = client.fin && !stage.ledger.fin_waits;
+    let left_held = counts_as_left && client.open.front().is_some_and(|asked| held(asked.what));
     let wire = &network.wires[client.wire];
     assert!(
         drains || client.was_slow || left_held,

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use snow_config::{CompileConfig, GuestConfig, Instances, Limits, Rollback};
 use snow_core::{Registry, Waiter};
 use snow_http::{HeadReader, HttpLimits, Request, RequestId};
-use snow_runtime::{CallEntry, GuestRequest, Log, LogFormat, Outcome, Post, RouteId};
+use snow_runtime::{CallEntry, GuestRequest, Log, LogFormat, Outcome, Post, RouteId, Share};
 
 use super::*;
 use crate::contract::grants::Permits;
@@ -115,6 +115,7 @@ impl Bench {
             client: ([127, 0, 0, 1], 1).into(),
             params: Vec::new(),
             mount_bytes: 0,
+            share: Share::default(),
         };
         let (request_id, entry) = (RequestId::made(1), CallEntry::Handle(Box::new(request)));
         let ran = self.calls.start(

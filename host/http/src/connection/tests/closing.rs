@@ -48,8 +48,8 @@ fn a_half_close_behind_a_full_output_is_seen_when_that_is_written() {
         connection.step(0, &limits, DATE, &mut || 1, &mut admit)
     };
     connection.receive(get("/1").as_bytes(), 0, &limits);
-    assert!(matches!(step(&mut connection), Step::Request(_)));
-    connection.respond(&Response::text(200, "longer than that"), DATE, 0, &limits).unwrap();
+    assert!(matches!(step(&mut connection), Step::Request { .. }));
+    connection.respond(0, &Response::text(200, "longer than that"), DATE, 0, &limits).unwrap();
     connection.receive_eof();
     assert!(matches!(step(&mut connection), Step::Idle));
     assert!(!connection.is_finished(), "there is an answer to write");
@@ -119,17 +119,32 @@ fn lingering_is_bounded_in_bytes_and_in_time() {
         world.connection.shutdown_done(0, &world.limits);
         world
     };
+    // As much as the host would have accepted as a body.
     let mut world = lingering();
+    for _ in 0..world.limits.body_bytes_max / 65_536 {
+        world.send([b'x'; 65_536]);
+        assert!(!world.connection.is_finished());
+    }
+    assert!(world.send("x").connection.is_finished());
+    let mut world = lingering();
+    world.limits.body_bytes_max = 0;
     for _ in 0..4 {
         world.send([b'x'; 65_536]);
         assert!(!world.connection.is_finished());
     }
     assert!(world.send("x").connection.is_finished());
 
+    // A second of silence ends it, and so does the longest time for a body.
     let mut world = lingering();
     world.wait(999).send("x");
-    assert!(!world.connection.is_finished());
+    assert_eq!(world.connection.deadline_ms(), Some(1_999));
+    assert!(!world.wait(999).connection.is_finished());
     assert!(world.wait(1).connection.is_finished());
+    let mut world = lingering();
+    while !world.wait(900).connection.is_finished() {
+        world.send("x");
+    }
+    assert_eq!(world.now_ms, 30_600);
 }
 
 #[test]
@@ -201,10 +216,10 @@ fn an_abandoned_connection_is_finished_and_gives_the_exchange_back() {
     let mut world = World::new();
     world.answers_at_once = false;
     world.send(get("/1") + &get("/2"));
-    let exchange = world.connection.abandon().unwrap();
-    assert_eq!(&*exchange.label, "GET /1");
-    assert!(world.connection.is_finished() && world.connection.exchange().is_none());
-    assert!(world.connection.abandon().is_none());
+    let labels: Vec<_> = world.connection.abandon().map(|exchange| exchange.label).collect();
+    assert_eq!(labels, ["GET /1".into()]);
+    assert!(world.connection.is_finished() && world.connection.exchanges().count() == 0);
+    assert_eq!(world.connection.abandon().count(), 0);
     world.send(get("/3"));
     assert_eq!(world.requests.len(), 1);
     assert_eq!(world.connection.deadline_ms(), None);
@@ -221,7 +236,7 @@ fn answers_before_an_exchange_that_is_given_up_still_go_out() {
     world.run();
     world.send_eof();
     let limits = world.limits;
-    let given_up = world.connection.give_up(world.now_ms, &limits).unwrap();
+    let given_up = world.connection.give_up(1, world.now_ms, &limits).unwrap();
     assert_eq!(&*given_up.label, "GET /b");
     assert!(world.connection.output().ends_with(b"first") && !world.connection.is_finished());
     let written = world.connection.output().len();

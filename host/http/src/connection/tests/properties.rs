@@ -108,7 +108,7 @@ impl World {
             }
             Event::ReceiveEof => drop(self.send_eof()),
             Event::Read(count) => drop(self.client_reads(*count)),
-            Event::Answer if self.connection.exchange().is_some() => {
+            Event::Answer if self.connection.exchanges().count() > 0 => {
                 drop(self.answer(&Response::text(200, "hello")))
             }
             Event::Stream(length, pieces) => self.stream(*length, pieces),
@@ -125,12 +125,12 @@ impl World {
 
     fn stream(&mut self, length: Option<u64>, pieces: &[usize]) {
         let response = Response::text(200, "");
-        let (now_ms, limits) = (self.now_ms, &self.limits);
-        if self.connection.begin_response(&response, length, DATE, now_ms, limits).is_ok() {
+        let (serial, now_ms, limits) = (self.serial(), self.now_ms, &self.limits);
+        if self.connection.begin_response(serial, &response, length, DATE, now_ms, limits).is_ok() {
             for length in pieces {
-                let _ = self.connection.body_piece(&vec![b'x'; *length], now_ms, limits);
+                let _ = self.connection.body_piece(serial, &vec![b'x'; *length], now_ms, limits);
             }
-            assert!(self.connection.end_response(now_ms, limits).is_some());
+            assert!(self.connection.end_response(serial, now_ms, limits).is_some());
         }
     }
 
@@ -148,7 +148,8 @@ impl World {
         if let Phase::Body(incoming) = &self.connection.phase {
             assert!(incoming.body.received_bytes() <= self.limits.body_bytes_max);
         }
-        let waiting = !self.connection.output().is_empty() || self.connection.exchange().is_none();
+        let waiting =
+            !self.connection.output().is_empty() || self.connection.exchanges().count() == 0;
         let has_deadline = self.connection.deadline_ms().is_some();
         assert!(self.connection.is_finished() || has_deadline == waiting, "{:?}", self.connection);
     }

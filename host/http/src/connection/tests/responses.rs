@@ -57,7 +57,7 @@ fn a_response_that_breaks_a_rule_is_not_sent() {
     ] {
         let mut world = held(&get("/"));
         let response = Response::text(200, "hello").with_field(name, value);
-        let refused = world.connection.respond(&response, DATE, 0, &world.limits);
+        let refused = world.respond(0, &response);
         assert!(refused.is_err(), "{name:?}: {value:?}");
         assert_eq!(world.connection.output(), b"");
         world.answer(&response);

@@ -13,15 +13,16 @@ fn held(line: &str) -> World {
 
 impl World {
     fn begin(&mut self, response: &Response, length: Option<u64>) -> Result<(), StreamingFault> {
-        self.connection.begin_response(response, length, DATE, self.now_ms, &self.limits)
+        let serial = self.serial();
+        self.connection.begin_response(serial, response, length, DATE, self.now_ms, &self.limits)
     }
 
     fn piece(&mut self, piece: &str) -> Result<usize, StreamingFault> {
-        self.connection.body_piece(piece.as_bytes(), self.now_ms, &self.limits)
+        self.connection.body_piece(self.serial(), piece.as_bytes(), self.now_ms, &self.limits)
     }
 
     fn end(&mut self) -> Option<Exchange> {
-        self.connection.end_response(self.now_ms, &self.limits)
+        self.connection.end_response(self.serial(), self.now_ms, &self.limits)
     }
 
     fn read_text(&mut self) -> String {
@@ -34,7 +35,7 @@ impl World {
 fn a_body_of_unknown_length_is_chunked() {
     let mut world = held("GET / HTTP/1.1");
     world.begin(&Response::text(200, "first"), None).unwrap();
-    assert_eq!(world.connection.exchange().unwrap().serial, 0);
+    assert_eq!(world.serial(), 0);
     world.piece("").unwrap();
     world.piece("second").unwrap();
     assert!(world.end().is_some());
@@ -73,7 +74,7 @@ fn a_body_cut_short_closes_the_connection() {
 
     let mut world = held("GET / HTTP/1.1");
     world.begin(&Response::text(200, "hello"), None).unwrap();
-    assert!(world.connection.abort_response(0, &world.limits).is_some());
+    assert!(world.connection.abort_response(0, 0, &world.limits).is_some());
     assert!(world.read_text().ends_with("5\r\nhello\r\n"));
     assert!(world.is_closing());
 }
@@ -92,7 +93,7 @@ fn http_1_0_gets_a_body_that_ends_with_the_connection() {
     assert!(!text.contains("transfer-encoding") && world.is_closing());
     // An incomplete body must not look like a whole one.
     let mut world = begun();
-    assert!(world.connection.abort_response(0, &world.limits).is_some());
+    assert!(world.connection.abort_response(0, 0, &world.limits).is_some());
     assert!(world.connection.is_finished() && world.connection.output().is_empty());
 }
 
@@ -147,14 +148,33 @@ fn pieces_tell_how_full_the_output_is() {
         world.client_reads(106);
     }
     assert!(world.connection.output.capacity() < 4096);
-    assert!(
-        world
-            .connection
-            .respond(&Response::text(200, ""), DATE, 0, &world.limits)
-            .unwrap()
-            .is_none()
-    );
-    assert!(world.connection.abandon().is_some());
+    let exchanges: Vec<u32> = world.connection.abandon().map(|exchange| exchange.serial).collect();
+    assert_eq!(exchanges, [0]);
+}
+
+/// A call may fail, or its client leave, when the response has begun.
+#[test]
+fn a_streamed_exchange_that_is_answered_or_given_up_ends() {
+    type End = fn(&mut World) -> Option<Exchange>;
+    let ends: [End; 2] = [
+        |world| world.respond(0, &Response::text(500, "failed")).unwrap(),
+        |world| world.connection.give_up(0, world.now_ms, &world.limits),
+    ];
+    for end in ends {
+        let mut world = held("GET / HTTP/1.1");
+        world.begin(&Response::text(200, "hello"), None).unwrap();
+        assert_eq!(end(&mut world).expect("the exchange ends").serial, 0);
+        assert_eq!(world.connection.exchanges().count(), 0);
+        assert!(end(&mut world).is_none(), "once");
+        // What was sent stays, and nothing pretends that the body was whole.
+        assert!(world.read_text().ends_with("\r\n\r\n5\r\nhello\r\n"));
+        assert!(world.is_closing());
+        // The end of the connection is the end of this body: only a reset says that it is cut.
+        let mut world = held("GET / HTTP/1.0");
+        world.begin(&Response::text(200, "hello"), None).unwrap();
+        assert!(end(&mut world).is_some());
+        assert!(world.connection.is_finished() && world.connection.output().is_empty());
+    }
 }
 
 impl Response {

@@ -1,0 +1,134 @@
+//! The exchanges of clients, by their references: what is noted of them, and how they are answered.
+
+use std::net::SocketAddr;
+
+use snow_core::Key;
+use snow_http::{Exchange, Progress, Response, ResponseFault};
+use snow_runtime::{Access, Share};
+
+use super::ClientTable;
+use crate::context::{Context, ExchangeRef};
+
+/// The status that is logged for a client that left before it was written its answer: nginx's, by
+/// custom.
+pub(crate) const STATUS_CLIENT_LEFT: u16 = 499;
+
+/// More output than this may not all be taken, so an answer that leaves so much is logged only once
+/// it is written.
+const LONG_OUTPUT_BYTES: usize = 65_536;
+
+impl<S> ClientTable<S> {
+    /// Returns an exchange, if its client still waits for it.
+    pub fn exchange(&self, exchange: ExchangeRef) -> Option<&Exchange> {
+        self.clients.get(exchange.client)?.connection.exchange(exchange.serial)
+    }
+
+    /// Returns an exchange, to note progress in it.
+    pub fn exchange_mut(&mut self, exchange: ExchangeRef) -> Option<&mut Exchange> {
+        self.clients.get_mut(exchange.client)?.connection.exchange_mut(exchange.serial)
+    }
+
+    /// Notes that an exchange waits in this suspension. Its connection gives its buffers back
+    /// meanwhile.
+    pub fn suspend(&mut self, exchange: ExchangeRef, suspension: Key) {
+        let Key { slot, generation } = suspension;
+        if let Some(exchange) = self.exchange_mut(exchange) {
+            exchange.progress = Progress::Suspended { slot, generation };
+        }
+        if let Some(client) = self.clients.get_mut(exchange.client) {
+            client.connection.rest();
+        }
+        // The client may have left while its call ran.
+        self.mark_dirty(exchange.client);
+    }
+
+    /// Answers an exchange. Returns it, and the client's address; `None` if the client does not
+    /// wait for it any more.
+    ///
+    /// # Errors
+    /// The response is invalid. The exchange can be answered otherwise.
+    pub fn respond(
+        &mut self,
+        exchange: ExchangeRef,
+        response: &Response,
+        cx: &Context,
+    ) -> Result<Option<(Exchange, SocketAddr)>, ResponseFault> {
+        let Some(client) = self.clients.get_mut(exchange.client) else { return Ok(None) };
+        let answered = self.totals.track(client, |client| {
+            client.connection.respond(exchange.serial, response, &cx.date, cx.now_ms, cx.http())
+        })?;
+        let peer = client.peer();
+        self.mark_dirty(exchange.client);
+        Ok(answered.map(|answered| (answered, peer)))
+    }
+
+    /// Logs an answer, if it is long only once it is written.
+    pub fn log_answer(&mut self, key: Key, access: Access, cx: &Context) {
+        let is_long = |output: &[u8]| output.len() > LONG_OUTPUT_BYTES;
+        let line = match self.clients.get(key) {
+            Some(client) if is_long(client.connection.output()) => {
+                self.unwritten.insert(key.slot, access)
+            }
+            _ => Some(access),
+        };
+        line.into_iter().for_each(|access| cx.common.log.access(access));
+    }
+
+    /// Logs a client's long answer, which is written.
+    pub(super) fn log_written(&mut self, key: Key, cx: &Context) {
+        if !self.unwritten.is_empty() {
+            let access = self.unwritten.remove(&key.slot);
+            access.into_iter().for_each(|access| cx.common.log.access(access));
+        }
+    }
+
+    /// Logs a client's long answer, which will not be written whole.
+    pub(super) fn log_unwritten(&mut self, key: Key, cx: &Context) {
+        if let Some(access) = self.unwritten.remove(&key.slot) {
+            cx.common.log.access(Access { status: STATUS_CLIENT_LEFT, ..access });
+        }
+    }
+
+    /// Returns whether answers take as much memory as they may. New requests are refused then.
+    pub fn is_output_full(&self, cx: &Context) -> bool {
+        self.totals.is_output_full(cx.limits())
+    }
+
+    /// Returns whether an answer of this length would take more memory than all answers may.
+    pub fn is_too_much_output(&self, body_bytes: usize, cx: &Context) -> bool {
+        self.totals.is_too_much_output(body_bytes, cx.limits())
+    }
+
+    /// Returns whether nothing is taken from a client until it takes its answers, because answers
+    /// take as much memory as they may.
+    pub fn has_to_read_first(&self, key: Key, cx: &Context) -> bool {
+        self.is_output_full(cx)
+            && self.clients.get(key).is_some_and(|client| !client.connection.output().is_empty())
+    }
+
+    /// Counts a request's body for as long as the request is kept. `None` if bodies would take more
+    /// memory than they may.
+    pub fn share(&mut self, body_bytes: usize, cx: &Context) -> Option<Share> {
+        if body_bytes > 0 && self.totals.is_too_much_input(body_bytes, cx.limits()) {
+            cx.stats.refused_input.add(1);
+            return None;
+        }
+        Some(self.totals.share(body_bytes))
+    }
+
+    /// Refuses the request that a client is sending, if unfinished requests take more memory than
+    /// they may. Returns whether it has; its connection answers it then.
+    pub fn refuse_if_too_much(&mut self, key: Key, cx: &Context) -> bool {
+        if !self.totals.is_too_much_input(0, cx.limits()) {
+            return false;
+        }
+        let Some(client) = self.clients.get_mut(key) else { return false };
+        let refused = self
+            .totals
+            .track(client, |client| client.connection.refuse_incoming(cx.now_ms, cx.http()));
+        if refused {
+            cx.stats.refused_input.add(1);
+        }
+        refused
+    }
+}

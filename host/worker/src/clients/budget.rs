@@ -1,0 +1,230 @@
+//! The budget of a turn: what serving clients may use up in it, so that no client makes the others
+//! wait.
+//!
+//! A mechanism without I/O and without a clock. It has two bounds for everything: what one client
+//! may use up at a time, and what all of them may in a turn. A client that wants more is left to a
+//! later turn, behind those that were left before it, and so everybody has a turn.
+//!
+//! Bytes are taken in once a turn. When calls have run, answers are written and nothing more is
+//! read or parsed: else a client that sends as fast as it is answered would never let the turn end.
+
+use snow_config::TurnLimits;
+
+/// How much of a turn's budget is left.
+pub(crate) struct Budget {
+    limits: TurnLimits,
+    turn: Left,
+    /// What is left to the client that is being served.
+    client: Left,
+    /// When the clients have had their time in this part of the turn; `None` until somebody looks
+    /// at the clock.
+    until_us: Option<u64>,
+    is_late: bool,
+    /// Whether this is the second part of the turn, in which nothing is taken in.
+    is_output: bool,
+    /// Whether nothing was done in this part of the turn. Its first piece of work needs no look at
+    /// the clock.
+    is_fresh: bool,
+}
+
+/// An amount of each kind of work.
+#[derive(Clone, Copy, Default)]
+struct Left {
+    read_bytes: usize,
+    requests: usize,
+    written_bytes: usize,
+}
+
+impl Budget {
+    pub fn new(limits: TurnLimits) -> Budget {
+        Budget {
+            limits,
+            turn: Left::default(),
+            client: Left::default(),
+            until_us: None,
+            is_late: false,
+            is_output: false,
+            is_fresh: true,
+        }
+    }
+
+    /// Begins a turn.
+    pub fn begin(&mut self, now_us: u64) {
+        self.turn = Left {
+            read_bytes: self.limits.read_bytes_max,
+            requests: self.limits.requests_max,
+            written_bytes: self.limits.written_bytes_max,
+        };
+        self.is_output = false;
+        self.begin_part(Some(now_us + self.limits.input_us_max));
+    }
+
+    /// Begins the second part of a turn, in which answers are written and nothing more is taken in.
+    pub fn begin_output(&mut self) {
+        self.is_output = true;
+        self.begin_part(None);
+    }
+
+    fn begin_part(&mut self, until_us: Option<u64>) {
+        (self.until_us, self.is_late, self.is_fresh) = (until_us, false, true);
+    }
+
+    /// Returns whether no more clients are to be served in this part of the turn. It is never so
+    /// before one was, since then nobody would ever be.
+    pub fn is_spent(&self) -> bool {
+        let Left { read_bytes, requests, written_bytes } = self.turn;
+        let is_used_up = written_bytes == 0 || (!self.is_output && read_bytes.min(requests) == 0);
+        self.is_late || is_used_up
+    }
+
+    /// Begins to serve a client. `now_us` tells the time.
+    pub fn next_client(&mut self, now_us: impl FnOnce() -> u64) {
+        self.work(now_us);
+        self.client = Left {
+            read_bytes: self.limits.client_read_bytes_max,
+            requests: self.limits.client_requests_max,
+            written_bytes: self.limits.client_written_bytes_max,
+        };
+    }
+
+    fn work(&mut self, now_us: impl FnOnce() -> u64) {
+        if !std::mem::take(&mut self.is_fresh) && !self.is_late {
+            let now_us = now_us();
+            let until_us = self.until_us.get_or_insert(now_us + self.limits.output_us_max);
+            self.is_late = now_us >= *until_us;
+        }
+    }
+
+    /// Returns whether the client may be read from.
+    pub fn may_read(&self) -> bool {
+        self.may_parse() && self.turn.read_bytes.min(self.client.read_bytes) > 0
+    }
+
+    /// Notes that bytes of the client were read.
+    pub fn read(&mut self, bytes: usize) {
+        self.turn.read_bytes = self.turn.read_bytes.saturating_sub(bytes);
+        self.client.read_bytes = self.client.read_bytes.saturating_sub(bytes);
+    }
+
+    /// Returns whether another request of the client may be parsed.
+    pub fn may_parse(&self) -> bool {
+        !self.is_output && !self.is_late && self.turn.requests.min(self.client.requests) > 0
+    }
+
+    /// Notes that a request of the client was parsed and found its route. `now_us` tells the time;
+    /// it is not asked for a client's first request, since each client begins with a look at it.
+    pub fn parsed(&mut self, now_us: impl FnOnce() -> u64) {
+        let is_first = self.client.requests == self.limits.client_requests_max;
+        self.turn.requests = self.turn.requests.saturating_sub(1);
+        self.client.requests = self.client.requests.saturating_sub(1);
+        if !is_first {
+            self.work(now_us);
+        }
+    }
+
+    /// Returns how many bytes the client may be written.
+    pub fn writable_bytes(&self) -> usize {
+        self.turn.written_bytes.min(self.client.written_bytes)
+    }
+
+    /// Notes that bytes were written to the client.
+    pub fn wrote(&mut self, bytes: usize) {
+        self.turn.written_bytes = self.turn.written_bytes.saturating_sub(bytes);
+        self.client.written_bytes = self.client.written_bytes.saturating_sub(bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: TurnLimits = TurnLimits {
+        read_bytes_max: 100,
+        client_read_bytes_max: 60,
+        requests_max: 5,
+        client_requests_max: 3,
+        written_bytes_max: 100,
+        client_written_bytes_max: 60,
+        input_us_max: 10,
+        output_us_max: 20,
+        ..TurnLimits::DEFAULT
+    };
+
+    fn begun() -> Budget {
+        let mut budget = Budget::new(LIMITS);
+        budget.begin(1_000);
+        budget.next_client(|| unreachable!("the first client needs no clock"));
+        budget
+    }
+
+    #[test]
+    fn bytes_are_bounded_for_each_client_and_for_all() {
+        let mut budget = begun();
+        budget.read(60);
+        assert!(!budget.may_read() && budget.may_parse() && !budget.is_spent());
+        budget.next_client(|| 1_001);
+        assert!(budget.may_read());
+        budget.read(60);
+        assert!(budget.is_spent() && !budget.may_read());
+        budget.begin(2_000);
+        assert!(!budget.is_spent());
+    }
+
+    #[test]
+    fn requests_are_bounded_for_each_client_and_for_all() {
+        let mut budget = begun();
+        for _ in 0..3 {
+            assert!(budget.may_parse());
+            budget.parsed(|| 1_001);
+        }
+        assert!(!budget.may_parse() && !budget.may_read() && !budget.is_spent());
+        budget.next_client(|| 1_001);
+        (0..2).for_each(|_| budget.parsed(|| 1_001));
+        assert!(!budget.may_parse() && budget.is_spent());
+    }
+
+    #[test]
+    fn output_is_bounded_for_each_client_and_for_all() {
+        let mut budget = begun();
+        assert_eq!(budget.writable_bytes(), 60);
+        budget.wrote(60);
+        assert!(budget.writable_bytes() == 0 && !budget.is_spent());
+        budget.next_client(|| 1_001);
+        assert_eq!(budget.writable_bytes(), 40);
+        budget.wrote(40);
+        assert!(budget.is_spent());
+    }
+
+    #[test]
+    fn time_is_bounded_and_asked_for_when_there_is_much_to_do() {
+        let mut budget = begun();
+        budget.parsed(|| unreachable!("a client with one request needs no clock"));
+        budget.parsed(|| 1_009);
+        assert!(budget.may_parse());
+        budget.next_client(|| 1_010);
+        assert!(!budget.may_parse() && !budget.may_read() && budget.is_spent());
+        // What was taken in may still be answered.
+        assert_eq!(budget.writable_bytes(), 60);
+        budget.next_client(|| unreachable!("it is known to be late"));
+    }
+
+    #[test]
+    fn nothing_is_taken_in_twice_in_a_turn() {
+        let mut budget = begun();
+        budget.begin_output();
+        budget.next_client(|| unreachable!("the first client needs no clock"));
+        assert!(!budget.may_read() && !budget.may_parse() && !budget.is_spent());
+        assert_eq!(budget.writable_bytes(), 60);
+        budget.next_client(|| 1_500);
+        budget.next_client(|| 1_519);
+        assert!(!budget.is_spent());
+        budget.next_client(|| 1_520);
+        assert!(budget.is_spent());
+        // What the first part has written is not there for the second one.
+        let mut budget = begun();
+        budget.wrote(60);
+        budget.begin_output();
+        budget.next_client(|| 1_500);
+        assert_eq!(budget.writable_bytes(), 40);
+    }
+}
