@@ -30,6 +30,8 @@ mod paces;
 mod places;
 mod queue;
 
+use std::collections::VecDeque;
+
 use snow_core::{GateId, Key};
 use snow_runtime::{GuestRequest, RouteId, Slot, VersionId};
 
@@ -83,6 +85,9 @@ pub(crate) struct Schedule {
     requests: usize,
     /// Of those, quick ones of guests that may have something to run.
     startable: usize,
+    /// Clients that have left while their requests waited, since that was last looked for. Some of
+    /// the requests may have had their turn.
+    left: usize,
     /// Resumptions in all queues.
     resumptions: usize,
     /// The pace of the slice under way.
@@ -102,6 +107,7 @@ impl Schedule {
             placeless: Vec::new(),
             requests: 0,
             startable: 0,
+            left: 0,
             resumptions: 0,
             pace: Pace::Quick,
         }
@@ -117,19 +123,40 @@ impl Schedule {
         self.requests
     }
 
-    /// Takes a new request that waits, whatever its turn.
-    pub fn take_request(&mut self) -> Option<Queued> {
-        if self.requests == 0 {
-            return None;
+    /// Notes that the client of a new request has left, which waits here until it is found out.
+    pub fn client_left(&mut self) {
+        self.left += 1;
+    }
+
+    /// Takes out new requests whose clients have left. Looks for them only if there are some.
+    pub fn take_left(&mut self, has_left: impl Fn(&Queued) -> bool) -> Vec<Queued> {
+        match std::mem::take(&mut self.left) {
+            0 => Vec::new(),
+            _ => self.take_requests(has_left),
         }
-        let queue = self.queues.iter_mut().find(|queue| queue.requests() > 0)?;
-        let (queued, was_startable) = queue.take_request()?;
-        self.requests -= 1;
-        self.startable -= usize::from(was_startable);
-        if let Some(gate) = queue.gate {
-            self.lines.leaves(gate);
+    }
+
+    /// Takes out new requests, whatever their turn.
+    pub fn take_requests(&mut self, which: impl Fn(&Queued) -> bool) -> Vec<Queued> {
+        let mut all = Vec::new();
+        for queue in &mut self.queues {
+            for pace in [Pace::Quick, Pace::Slow] {
+                let at = queue.at_mut(pace);
+                let before = at.requests.len();
+                let requests = std::mem::take(&mut at.requests).into_iter();
+                let (taken, kept): (VecDeque<_>, _) = requests.partition(|queued| which(queued));
+                at.requests = kept;
+                if pace == Pace::Quick && at.is_listed {
+                    self.startable -= before - at.requests.len();
+                }
+                if let Some(gate) = queue.gate {
+                    taken.iter().for_each(|_| self.lines.leaves(gate));
+                }
+                self.requests -= taken.len();
+                all.extend(taken);
+            }
         }
-        Some(queued)
+        all
     }
 
     /// Returns how many suspensions wait for their `resume`.

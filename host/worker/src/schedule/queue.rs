@@ -82,20 +82,6 @@ impl Queue {
         self.paces.iter().map(|at| at.requests.len() + at.resumptions.len()).sum()
     }
 
-    /// Returns how many new requests wait.
-    pub(super) fn requests(&self) -> usize {
-        self.paces.iter().map(|at| at.requests.len()).sum()
-    }
-
-    /// Takes a new request, and returns whether it was a quick one of a guest in its lane.
-    pub(super) fn take_request(&mut self) -> Option<(Queued, bool)> {
-        let [quick, slow] = &mut self.paces;
-        match quick.requests.pop_front() {
-            Some(queued) => Some((queued, quick.is_listed)),
-            None => Some((slow.requests.pop_front()?, false)),
-        }
-    }
-
     /// Takes the first candidate of a kind.
     pub(super) fn take(&mut self, pace: Pace, kind: Kind) -> Option<Next> {
         let at = self.at_mut(pace);

@@ -80,7 +80,7 @@ impl<W: World, C: Guests> Worker<W, C> {
             let next = self.refuse_some(from);
             self.lifecycle.refused(next);
         }
-        if self.lifecycle.is_closing() {
+        if self.lifecycle.is_closing() && self.schedule.requests() > 0 {
             self.refuse_queued();
         }
     }
@@ -96,12 +96,9 @@ impl<W: World, C: Guests> Worker<W, C> {
         Some(from)
     }
 
-    /// Answers some requests 503 that wait for their first call.
+    /// Answers requests 503 that wait for their first call. They are so few that it takes one turn.
     fn refuse_queued(&mut self) {
-        for _ in 0..TURN.starts_max {
-            let Some(Queued { exchange, version, .. }) = self.schedule.take_request() else {
-                return;
-            };
+        for Queued { exchange, version, .. } in self.schedule.take_requests(|_| true) {
             self.answer(exchange, Some(version), &Response::unavailable());
             self.let_go(version);
         }

@@ -12,7 +12,7 @@ use snow_runtime::{Access, GuestRequest, Guests, Level, Match, VersionId, World}
 
 use super::Worker;
 use crate::clients::{Gone, Received, Removed, STATUS_CLIENT_LEFT};
-use crate::context::ExchangeRef;
+use crate::context::{Callee, ExchangeRef};
 use crate::schedule::Queued;
 use crate::stats::{LabelId, Labels, WaitEnd};
 
@@ -86,21 +86,33 @@ impl<W: World, C: Guests> Worker<W, C> {
         };
         match clients.receive(key, world, cx, admit) {
             None => return false,
-            Some(Received::Request(exchange, request, found)) => {
-                let found = found.unwrap_or_else(|| find(&request.head));
-                self.dispatch(exchange, request, found);
-            }
+            Some(Received::Request(exchange, request, found)) => match found {
+                Some(found) => self.dispatch(exchange, request, found),
+                None => self.admit_again(exchange, request),
+            },
             Some(Received::Rejected(rejection, client)) => self.log_rejection(rejection, client),
         }
         true
     }
 
+    /// Admits a request whose body came while another deployment was adopted: it may have another
+    /// route now, and its guest another limit.
+    fn admit_again(&mut self, exchange: ExchangeRef, request: Request) {
+        let found = self.guests.router().find(request.head.method(), request.head.path());
+        let bytes_max = body_bytes_max(&self.guests, &found, self.cx.http());
+        match admission(&request.head, &found, bytes_max) {
+            Admission::Accept { body_bytes_max } if request.body.len() as u64 > body_bytes_max => {
+                self.answer(exchange, None, &Response::text(413, "content too large\n"));
+            }
+            Admission::Accept { .. } => self.dispatch(exchange, request, found),
+            Admission::Reject(response) => self.answer(exchange, None, &response),
+        }
+    }
+
     /// Queues a request for its guest.
     fn dispatch(&mut self, exchange: ExchangeRef, request: Request, found: Match) {
-        let Match::Found { entry, params } = found else {
-            // The connection has admitted the request, so its route went away while its body came.
-            return self.answer(exchange, None, &Response::text(404, "not found\n"));
-        };
+        // Nothing else is admitted.
+        let Match::Found { entry, params } = found else { return };
         let Worker { clients, guests, cx, .. } = self;
         let Some(entry) = guests.router().entry(entry) else { return };
         let Some(client) = clients.peer(exchange.client) else { return };
@@ -109,9 +121,7 @@ impl<W: World, C: Guests> Worker<W, C> {
         let (version, route, mount_bytes) = (entry.version, entry.route, entry.mount.len());
 
         let gate = guests.gate(version);
-        let Limits { guest_calls_queued_max, worker_calls_queued_max, .. } = *self.cx.limits();
-        let callee = (version, route);
-        if !self.schedule.has_room(callee, guest_calls_queued_max, worker_calls_queued_max) {
+        if self.lifecycle.is_closing() || !self.has_room((version, route)) {
             return self.answer(exchange, Some(version), &Response::unavailable());
         }
         let Some(share) = self.clients.share(request.body.len(), &self.cx) else {
@@ -121,6 +131,20 @@ impl<W: World, C: Guests> Worker<W, C> {
         self.cx.stats.began(version);
         let request = Box::new(GuestRequest { request, client, params, mount_bytes, share });
         self.schedule.queue(Queued { exchange, version, route, request }, gate);
+    }
+
+    /// Returns whether another request of a route may wait. Those whose clients have left go first,
+    /// if there is no room otherwise.
+    fn has_room(&mut self, callee: Callee) -> bool {
+        let Limits { guest_calls_queued_max: own_max, worker_calls_queued_max: all_max, .. } =
+            *self.cx.limits();
+        if self.schedule.has_room(callee, own_max, all_max) {
+            return true;
+        }
+        let Worker { schedule, clients, .. } = self;
+        let left = schedule.take_left(|queued| clients.exchange(queued.exchange).is_none());
+        left.into_iter().for_each(|queued| self.let_go(queued.version));
+        self.schedule.has_room(callee, own_max, all_max)
     }
 
     /// Answers an exchange, if its client still waits for it, and logs it.
@@ -183,6 +207,9 @@ impl<W: World, C: Guests> Worker<W, C> {
         if let Progress::Suspended { slot, generation } = exchange.progress {
             self.end_suspension(Key { slot, generation }, WaitEnd::Disconnected);
         }
+        if matches!(exchange.progress, Progress::Queued) {
+            self.schedule.client_left();
+        }
         let access = self.finished(exchange, client, None, None);
         access.into_iter().for_each(|access| self.cx.common.log.access(access));
     }
@@ -196,7 +223,7 @@ impl<W: World, C: Guests> Worker<W, C> {
         status: Option<u16>,
         guest: Option<Arc<str>>,
     ) -> Option<Access> {
-        let took_ms = self.cx.now_ms.saturating_sub(exchange.started_ms);
+        let took_ms = self.world.now_ms().saturating_sub(exchange.started_ms);
         self.cx.stats.finished(LabelId(exchange.label_number), status, took_ms);
         self.cx.common.access_log.then(|| Access {
             request_id: exchange.id,
