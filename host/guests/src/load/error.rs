@@ -3,10 +3,12 @@
 use std::error::Error;
 use std::io;
 
+use snow_core::error_chain;
 use snow_runtime::RouteError;
 
 use super::cache::UnusableFolder;
 use super::compiler::CompilerError;
+use super::precompiled::Unloadable;
 use crate::contract::HANDLER;
 use crate::engine::{EngineError, WasmtimeError};
 
@@ -101,6 +103,16 @@ pub enum LoadError {
     /// start an engine.
     #[error("this host can't load any guest")]
     Host(#[from] EngineError),
+}
+
+/// About code that was compiled a moment ago. If it is damaged by now, the fault is the disk's.
+impl From<Unloadable> for LoadError {
+    fn from(error: Unloadable) -> LoadError {
+        match error {
+            Unloadable::Refused(error) => LoadError::Compile(error),
+            damage => LoadError::Unwritten(format!("what was written {}", error_chain(&damage))),
+        }
+    }
 }
 
 impl LoadError {
