@@ -14,10 +14,10 @@ use snow_runtime::{Log, LogFormat};
 pub(crate) fn check(file: &Path, cache: Option<Cache>) -> anyhow::Result<()> {
     let overrides = Overrides { cache, ..Overrides::default() };
     let Manifest { server, limits, guests, .. } = Settings::read(file, &overrides)?.manifest;
-    let log = Log::start(LogFormat::Text, limits.log_lines_max, io::stderr())?;
+    let log = Log::start(LogFormat::Text, &limits, io::stderr())?;
     let runtime = Runtime::offline(limits, &guests, log.clone())?;
     // The loader logs what it compiles and caches, which is of interest only while a server starts.
-    let silent = Log::start(LogFormat::Text, runtime.limits.log_lines_max, io::sink())?;
+    let silent = Log::start(LogFormat::Text, &runtime.limits, io::sink())?;
     let loader = Loader::new(&runtime, &compile::in_process(&server.cache), silent);
     let loaded = loader.and_then(|loader| loader.load(file, Urgency::Start));
     log.flush(LOG_PATIENCE);

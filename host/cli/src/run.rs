@@ -63,7 +63,7 @@ impl RunningServer {
         config: &Config,
         build_signals: Option<CancelOnSignal>,
     ) -> anyhow::Result<RunningServer> {
-        let log = Log::start(config.server.log, config.limits.log_lines_max, io::stderr())
+        let log = Log::start(config.server.log, &config.limits, io::stderr())
             .context("can't start the log's thread")?;
         let server = Server::start(config, log.clone())?;
         // Not before the server has started: while guests are compiled there is nothing to drain,

@@ -12,5 +12,6 @@ pub(crate) mod content_hash;
 mod encode;
 pub(crate) mod error;
 pub(crate) mod guest;
+pub(crate) mod kind;
 pub(crate) mod loader;
 mod precompiled;

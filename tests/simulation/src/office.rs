@@ -38,7 +38,7 @@ impl Office {
         };
         let mailboxes: Vec<_> = (0..workers).map(WorkerId).map(mailbox).collect();
         post.open(mailboxes.clone());
-        let log = Log::start(LogFormat::Text, limits.log_lines_max, io::sink())
+        let log = Log::start(LogFormat::Text, &limits, io::sink())
             .expect("the log's thread starts");
         let common = Common {
             limits: Arc::new(limits),

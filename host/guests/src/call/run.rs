@@ -16,6 +16,7 @@ use crate::contract::seat::Seat;
 use crate::contract::types::{self, RequestRef};
 use crate::deploy::share::Member;
 use crate::deploy::version::{Verdict, Version};
+use crate::engine::describe;
 use crate::load::guest::Guest;
 use crate::runtime::{Report, Runtime};
 
@@ -137,10 +138,10 @@ fn accept(outcome: types::Outcome, context: &mut CallContext) -> wasmtime::Resul
 /// Returns why a call failed, as text for the log: what happened, the guest's backtrace, and a
 /// likely reason.
 fn fault(error: &wasmtime::Error, context: &CallContext) -> CallFault {
+    let mut text = describe(error);
     if error.is::<wasmtime::PoolConcurrencyLimitError>() {
-        return CallFault::Start(format!("{error:#}"));
+        return CallFault::Start(text);
     }
-    let mut text = format!("{error:?}");
     if context.memory.was_refused {
         let Bound { most, set_by } = &context.permit().quota.memory_bytes;
         text += &format!(

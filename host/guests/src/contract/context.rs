@@ -7,7 +7,7 @@ use std::time::Duration;
 use wasmtime::ResourceLimiter;
 use wasmtime::component::Resource;
 
-use snow_core::{Refusal, Registry, WorkerId};
+use snow_core::{Refusal, Registry, WorkerId, cut_owned};
 use snow_http::RequestId;
 use snow_runtime::{Handle, Level, Settled, Settlement, TimerState};
 
@@ -254,12 +254,8 @@ impl CallContext {
     }
 
     /// Logs a line of the guest; of a long message, only the beginning.
-    pub(crate) fn log(&self, level: Level, mut message: String) {
-        let most = self.runtime.limits.log_message_bytes_max;
-        if message.len() > most {
-            message.truncate(message.floor_char_boundary(most));
-            message.push('…');
-        }
+    pub(crate) fn log(&self, level: Level, message: String) {
+        let message = cut_owned(message, self.runtime.limits.log_message_bytes_max);
         self.runtime.log.guest(level, &self.permit.name, &self.request_id, message);
     }
 }
