@@ -56,7 +56,7 @@ pub enum EscapeStyle {
     Line,
     /// As in Rust, but line breaks and tabs stay. The lines behind the first are indented.
     Lines,
-    /// As in a string of JSON.
+    /// As in strings of JSON, for a text that is JSON.
     Json,
 }
 
@@ -83,7 +83,11 @@ impl Write for Escaped<'_> {
             match (self.style, hidden) {
                 (EscapeStyle::Lines, '\n') => self.to.push_str("\n    "),
                 (EscapeStyle::Lines, '\t') => self.to.push('\t'),
-                (EscapeStyle::Line | EscapeStyle::Lines, _) => self.to.extend(hidden.escape_debug()),
+                (EscapeStyle::Line | EscapeStyle::Lines, _) => {
+                    self.to.extend(hidden.escape_debug())
+                }
+                // Those within strings have been escaped.
+                (EscapeStyle::Json, '\n') => self.to.push('\n'),
                 // All of them have four digits at most.
                 (EscapeStyle::Json, _) => write!(self.to, "\\u{:04x}", u32::from(hidden))?,
             }

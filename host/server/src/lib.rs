@@ -85,5 +85,6 @@ mod server;
 mod workers;
 
 pub use self::deploy::{LeftOut, Serving};
+pub use self::folder::is_guest;
 pub use self::folder::watch::{Watch, source_contents, source_folders};
 pub use self::server::{Counts, Drain, Server};

@@ -145,6 +145,6 @@ pub use self::context::Common;
 pub use self::inspect::{HeldPage, HeldRequest, Inspection, Position};
 pub use self::mailbox::{Mailbox, Message, PostOffice};
 pub use self::stats::{
-    LabelId, Labels, LoopState, RouteStats, Shelf, Stats, Turns, VersionStats, WaitEnd,
+    Label, LabelId, Labels, LoopState, RouteStats, Shelf, Stats, Turns, VersionStats, WaitEnd,
 };
 pub use self::worker::{Holdings, Worker};

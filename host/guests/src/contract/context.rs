@@ -2,6 +2,7 @@
 
 use std::mem;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use wasmtime::ResourceLimiter;
@@ -11,7 +12,7 @@ use snow_core::{Refusal, Registry, WorkerId, cut_owned};
 use snow_http::RequestId;
 use snow_runtime::{Handle, Level, Settled, Settlement, TimerState};
 
-use super::grants::Permit;
+use super::grants::{Permit, TO_CREATE};
 use super::parking::Parking;
 use super::seat::{Seat, Stopwatch};
 use super::types::Pending;
@@ -46,6 +47,8 @@ pub(crate) struct CallContext {
     pub used: Duration,
     pub stopwatch: Arc<Stopwatch>,
     pub parking: Arc<Parking>,
+    /// Whether a denial of this call has been logged.
+    was_explained: AtomicBool,
 }
 
 /// What the guest is called for.
@@ -99,6 +102,7 @@ impl CallContext {
             used: Duration::ZERO,
             stopwatch: seat.stopwatch.clone(),
             parking: seat.parking.clone(),
+            was_explained: AtomicBool::new(false),
         }
     }
 
@@ -199,7 +203,9 @@ impl CallContext {
         if !self.has_request() {
             return Err(Refusal::Denied);
         }
-        let account = self.permit.create(key, limits)?;
+        let account = self.permit.create(key, limits);
+        let account =
+            account.inspect_err(|refusal| self.explain(*refusal, "create", key, TO_CREATE))?;
         let place = self.free_place(limits.pendings_per_call_max).ok_or(Refusal::Limit)?;
         let id = self.runtime.registry.create_for(account, self.worker, key)?;
         self.handles[place] = Some(Handle { id, timer });
@@ -233,7 +239,8 @@ impl CallContext {
     /// Settles the pending of a token, if the guest may.
     pub(crate) fn settle(&self, token: &str, settlement: Settlement) -> Result<(), Refusal> {
         let (registry, limits) = (&self.runtime.registry, &self.runtime.limits);
-        let settled = self.permit.settle_token(token, settlement, registry, limits)?;
+        let settled = self.permit.settle_token(token, settlement, registry, limits);
+        let settled = settled.inspect_err(|refusal| self.explain_settling(*refusal, None))?;
         let waiter = registry.settle_token(token, settled)?;
         self.runtime.post.wake(waiter.as_slice());
         Ok(())
@@ -242,7 +249,8 @@ impl CallContext {
     /// Settles the pending that has waited longest under a key, if the guest may. False if none
     /// waits.
     pub(crate) fn settle_next(&self, key: &str, settlement: Settlement) -> Result<bool, Refusal> {
-        let settled = self.permit.settle_key(key, settlement, &self.runtime.limits)?;
+        let settled = self.permit.settle_key(key, settlement, &self.runtime.limits);
+        let settled = settled.inspect_err(|refusal| self.explain_settling(*refusal, Some(key)))?;
         let settled = self.runtime.registry.settle_next(key, settled);
         self.runtime.post.wake(settled.flatten().as_slice());
         Ok(settled.is_some())
@@ -251,6 +259,28 @@ impl CallContext {
     /// Returns how many pendings wait under a key; 0 if the guest may not know.
     pub(crate) fn waiting(&self, key: &str) -> u32 {
         if self.permit.sees(key) { self.runtime.registry.waiting(key) } else { 0 }
+    }
+
+    /// Logs why the guest may not settle under a key, or by a token.
+    pub(crate) fn explain_settling(&self, refusal: Refusal, key: Option<&str>) {
+        self.explain(refusal, "settle", key, self.permit.to_settle(key));
+    }
+
+    /// Logs what the guest was denied, and what the deployer may do. The guest is told `denied` and
+    /// no more, and may keep that to itself. Only the first denial of a call is logged.
+    fn explain(&self, refusal: Refusal, deed: &str, key: Option<&str>, remedy: &str) {
+        if refusal != Refusal::Denied || self.was_explained.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let (name, id) = (&self.permit.name, &self.request_id);
+        let under = key.map_or("by a token".to_owned(), |key| format!("under the key {key:?}"));
+        self.runtime.log.host(
+            Level::Warn,
+            format!(
+                "guest={name} id={id}: denied to {deed} {under}: if it may, {remedy} in \
+                 [guest.{name}] of snow.toml"
+            ),
+        );
     }
 
     /// Logs a line of the guest; of a long message, only the beginning.

@@ -138,6 +138,10 @@ mod tests {
     fn base_62(number: usize) -> String {
         const DIGITS: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
         let digit = |number: usize| char::from(DIGITS[number % 62]);
-        if number < 62 { digit(number).into() } else { base_62(number / 62) + &String::from(digit(number)) }
+        if number < 62 {
+            digit(number).into()
+        } else {
+            base_62(number / 62) + &String::from(digit(number))
+        }
     }
 }

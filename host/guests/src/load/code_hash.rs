@@ -90,7 +90,8 @@ mod tests {
     fn a_hash_is_read_back() {
         let hash = CodeHash::of(b"code");
         assert_eq!(CodeHash::parse(&hash.to_string()), Some(hash));
-        for noise in ["", "0", "+0+0+0+0+0+0+0+0+0+0+0+0+0+0+0+0", &"0".repeat(34), &"é".repeat(16)] {
+        for noise in ["", "0", "+0+0+0+0+0+0+0+0+0+0+0+0+0+0+0+0", &"0".repeat(34), &"é".repeat(16)]
+        {
             assert_eq!(CodeHash::parse(noise), None, "{noise}");
         }
     }

@@ -146,7 +146,9 @@ impl Purpose {
         }
         let interface = HANDLER.split('@').next().unwrap_or(HANDLER);
         if let Some(other) = exports(&format!("{interface}@")) {
-            return Some(Purpose::OtherVersion(other.split('#').next().unwrap_or(other).to_owned()));
+            return Some(Purpose::OtherVersion(
+                other.split('#').next().unwrap_or(other).to_owned(),
+            ));
         }
         if exports("wasi:http/incoming-handler@").or(exports("wasi:http/handler@")).is_some() {
             return Some(Purpose::WasiHttp);
@@ -160,7 +162,8 @@ impl Purpose {
         if is_wasi_module {
             return Some(Purpose::WasiModule);
         }
-        let is_of_browser = imports("__wbindgen") || imports("./") || imports("gojs") || imports("wbg");
+        let is_of_browser =
+            imports("__wbindgen") || imports("./") || imports("gojs") || imports("wbg");
         is_of_browser.then_some(Purpose::Browser)
     }
 }
@@ -253,7 +256,9 @@ mod tests {
 
     #[test]
     fn texts_are_told_apart() {
-        for wat in ["(module)", " ;; a comment\n\n\t(component)", ";; only a comment", "(; block ;)"] {
+        for wat in
+            ["(module)", " ;; a comment\n\n\t(component)", ";; only a comment", "(; block ;)"]
+        {
             assert_eq!(kind("a.wasm", wat.as_bytes()), FileKind::Text, "{wat}");
         }
         for other in ["root:x:0:0:root:/root:/bin/sh\n", "milk", "const a = (1);"] {
@@ -268,7 +273,8 @@ mod tests {
     #[test]
     fn purposes_are_told_apart() {
         let purpose = |wat: &str| Purpose::of(&wat::parse_str(wat).unwrap());
-        let exports = |name: &str| format!("(component (instance $i) (export \"{name}\" (instance $i)))");
+        let exports =
+            |name: &str| format!("(component (instance $i) (export \"{name}\" (instance $i)))");
         assert_eq!(purpose("(component)"), None);
         assert_eq!(purpose(&exports("snow:host/handler@0.1.0")), None);
         assert_eq!(purpose(&exports("wasi:http/incoming-handler@0.2.3")), Some(Purpose::WasiHttp));
@@ -290,7 +296,9 @@ mod tests {
             Some(Purpose::Browser)
         );
         assert_eq!(
-            purpose("(component (component (instance $i) (export \"wasi:cli/run@0.2.0\" (instance $i))))"),
+            purpose(
+                "(component (component (instance $i) (export \"wasi:cli/run@0.2.0\" (instance $i))))"
+            ),
             None,
             "what is nested does not count"
         );

@@ -18,10 +18,10 @@ use super::cache::{Cache, Draft, Folder, KnownFile, Stamp, Written};
 use super::code_key::code_key;
 use super::compiler::{Compiler, Urgency};
 use super::content_hash::ContentHash;
+use super::encode;
 use super::error::LoadError;
 use super::guest::{Compiled, Guest};
 use super::precompiled::{self, Unloadable};
-use super::encode;
 use crate::contract::context::CallContext;
 use crate::contract::host_api;
 use crate::engine::{EngineError, WasmtimeError};
@@ -199,11 +199,7 @@ impl Loader {
     }
 
     /// Finds the code of a content in the cache. Code that does not load is removed there.
-    fn find_by_content(
-        &self,
-        content: &ContentHash,
-        written: Option<Written>,
-    ) -> Option<Compiled> {
+    fn find_by_content(&self, content: &ContentHash, written: Option<Written>) -> Option<Compiled> {
         let cache = self.cache.as_ref()?;
         let cached = cache.find(content, written)?;
         match precompiled::load(self.runtime.engine.wasmtime(), &cached.code) {
@@ -217,8 +213,11 @@ impl Loader {
             Err(error) => {
                 // Code that wasmtime refuses asks for more than the limits allow by now, and
                 // compiling it anew will say so.
-                let level =
-                    if matches!(error, Unloadable::Refused(_)) { Level::Debug } else { Level::Warn };
+                let level = if matches!(error, Unloadable::Refused(_)) {
+                    Level::Debug
+                } else {
+                    Level::Warn
+                };
                 let file = cache.folder().path().join(&*cached.name);
                 self.log.host(
                     level,

@@ -68,12 +68,7 @@ fn logged(format: LogFormat, say: impl FnOnce(&Log)) -> String {
 #[test]
 fn nothing_a_guest_says_can_forge_a_line() {
     let text = logged(LogFormat::Text, |log| {
-        log.guest(
-            Level::Info,
-            &"g".into(),
-            &RequestId::made(1),
-            "a\nerror forged\x1b[31m".into(),
-        );
+        log.guest(Level::Info, &"g".into(), &RequestId::made(1), "a\nerror forged\x1b[31m".into());
         log.host(Level::Error, "trap\nerror forged\r");
     });
     let lines: Vec<&str> = text.lines().collect();

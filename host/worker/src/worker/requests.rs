@@ -110,6 +110,16 @@ impl<W: World, C: Guests> Worker<W, C> {
         response: &Response,
     ) {
         let guest = version.map(|version| self.guests.guest_name(version));
+        self.answer_for(exchange, guest, response);
+    }
+
+    /// Answers an exchange on behalf of the guest of this name.
+    pub(super) fn answer_for(
+        &mut self,
+        exchange: ExchangeRef,
+        guest: Option<Arc<str>>,
+        response: &Response,
+    ) {
         let mut status = response.status;
         let mut answered = self.clients.respond(exchange, response, &self.cx);
         if let Err(fault) = &answered {

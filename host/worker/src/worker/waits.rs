@@ -166,13 +166,15 @@ impl<W: World, C: Guests> Worker<W, C> {
         if suspension.awaits_resume() {
             return;
         }
-        let exchange = suspension.exchange();
+        let (exchange, version) = (suspension.exchange(), suspension.callee().0);
         let over = self.suspensions.conclude(key, &self.cx, &mut self.timers);
         if over.is_some() {
             return self.go_on(key, over);
         }
+        // Before the suspension ends, since the version may end with it.
+        let guest = self.guests.guest_name(version);
         self.end_suspension(key, WaitEnd::Refused);
-        self.answer(exchange, None, &Response::unavailable());
+        self.answer_for(exchange, Some(guest), &Response::unavailable());
     }
 
     /// Ends a suspension without an answer.

@@ -94,10 +94,7 @@ impl KnownFile {
                 inode: inode.parse().ok()?,
             },
             content: ContentHash::parse(content)?,
-            written: Written {
-                component_bytes: bytes.parse().ok()?,
-                code: CodeHash::parse(code)?,
-            },
+            written: Written { component_bytes: bytes.parse().ok()?, code: CodeHash::parse(code)? },
         })
     }
 }

@@ -209,7 +209,9 @@ fn damage_is_found() {
     let is_intact = || cache.find(&ContentHash([1; 32]), None).unwrap().code.is_intact().unwrap();
     assert!(is_intact());
     let path = cache.folder().path().join(&*name);
-    for damage in [vec![], vec![1; 999], vec![1; 1_001], [vec![1; 500], vec![3], vec![1; 499]].concat()] {
+    for damage in
+        [vec![], vec![1; 999], vec![1; 1_001], [vec![1; 500], vec![3], vec![1; 499]].concat()]
+    {
         fs::remove_file(&path).unwrap();
         fs::write(&path, damage).unwrap();
         assert!(!is_intact());

@@ -184,7 +184,14 @@ mod tests {
         ] {
             assert_eq!(CompileReport::parse(&report.to_text()), Some(report));
         }
-        for noise in ["", "done", "done many\n", "done 7\n", "done 7 many\n", "memory allocation of 9 bytes failed\n"] {
+        for noise in [
+            "",
+            "done",
+            "done many\n",
+            "done 7\n",
+            "done 7 many\n",
+            "memory allocation of 9 bytes failed\n",
+        ] {
             assert_eq!(CompileReport::parse(noise), None, "{noise}");
         }
     }
