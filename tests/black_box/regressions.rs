@@ -1,0 +1,3 @@
+//! Faults that were reported, a test for each, named after what is right.
+
+mod load;
