@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use super::*;
 
 /// A folder for one test, removed when it goes out of scope.
-pub(super) struct Scratch(PathBuf);
+pub(in crate::load) struct Scratch(PathBuf);
 
 impl Scratch {
-    pub(super) fn path(&self) -> &Path {
+    pub(in crate::load) fn path(&self) -> &Path {
         &self.0
     }
 }
@@ -19,7 +19,7 @@ impl Drop for Scratch {
     }
 }
 
-pub(super) fn scratch() -> Scratch {
+pub(in crate::load) fn scratch() -> Scratch {
     let mut bytes = [0; 8];
     getrandom::fill(&mut bytes).unwrap();
     let path = std::env::temp_dir().join(format!("snow-cache-test-{}", hex(&bytes)));
