@@ -1,6 +1,6 @@
 //! `snow-host build`: builds the sources of guests.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 
 use anyhow::bail;
@@ -52,44 +52,51 @@ fn build_and(
     let request = BuildRequest { guests, configs, build_ms_max: limits.build_ms_max, cancellation };
     let outcomes = build_guests(&request, BuildScope::All, &mut out)?;
     exit_if_cancelled(cancellation);
-    let mut failed = Vec::new();
+    let (mut failed, mut unfit) = (Vec::new(), Vec::new());
     for BuildOutcome { name, result, .. } in &outcomes {
-        let shown = escape_control(name);
-        let result = result.as_ref().map_err(|error| {
-            format!("error: {shown} could not be built: {}", error_chain(error.as_ref()))
-        });
-        let checked = result.and_then(|built| match check(&built.file) {
-            Ok(()) => Ok(built),
-            Err(why) => {
-                let file = built.file.display();
-                Err(format!("error: {shown} was built, but it can't be served: {file} {why}"))
-            }
-        });
-        match checked {
-            Ok(BuiltGuest { file, bytes, changed, .. }) => {
-                let (file, kilobytes) = (file.display().to_string(), bytes.div_ceil(1000));
-                let file = escape_control(&file);
-                match changed {
-                    true => writeln!(out, "built {shown} -> {file} ({kilobytes} KB)")?,
-                    false => writeln!(out, "{shown} is unchanged: {file} ({kilobytes} KB)")?,
-                }
-            }
+        let name = escape_control(name);
+        let BuiltGuest { file, bytes, changed, .. } = match result {
+            Ok(built) => built,
             Err(error) => {
-                writeln!(out, "{}", escape_lines(&cut(&error, ERROR_BYTES_MAX)))?;
-                failed.push(shown);
+                complain(
+                    &mut out,
+                    &format!("{name} could not be built: {}", error_chain(error.as_ref())),
+                )?;
+                failed.push(name);
+                continue;
             }
+        };
+        let shown = file.display();
+        if let Err(why) = check(file) {
+            complain(
+                &mut out,
+                &format!("{name} was built, but it can't be served: {shown} {why}"),
+            )?;
+            unfit.push(name);
+            continue;
+        }
+        let (shown, kilobytes) = (shown.to_string(), bytes.div_ceil(1000));
+        let shown = escape_control(&shown);
+        match changed {
+            true => writeln!(out, "built {name} -> {shown} ({kilobytes} KB)")?,
+            false => writeln!(out, "{name} is unchanged: {shown} ({kilobytes} KB)")?,
         }
     }
     if outcomes.is_empty() {
         writeln!(out, "nothing to build in {}", guests.display())?;
     }
-    if !failed.is_empty() {
-        bail!(
-            "{} of {} guests could not be built: {}",
-            failed.len(),
-            outcomes.len(),
-            failed.join(", ")
-        );
+    let summary = [(failed, "could not be built"), (unfit, "can't be served")]
+        .into_iter()
+        .filter(|(names, _)| !names.is_empty())
+        .map(|(names, what)| {
+            format!("{} of {} guests {what}: {}", names.len(), outcomes.len(), names.join(", "))
+        });
+    match summary.collect::<Vec<_>>() {
+        failures if failures.is_empty() => Ok(()),
+        failures => bail!(failures.join("; ")),
     }
-    Ok(())
+}
+
+fn complain(out: &mut impl Write, error: &str) -> io::Result<()> {
+    writeln!(out, "error: {}", escape_lines(&cut(error, ERROR_BYTES_MAX)))
 }

@@ -48,7 +48,7 @@ fn guest(routes: &[(&str, &str)]) -> String {
     let mut strings_at = room + 24 * routes.len();
     let mut methods_at = room + 16 * routes.len();
     let (mut table, mut methods, mut strings) = (Vec::new(), Vec::new(), Vec::new());
-    let mut word = |to: &mut Vec<u8>, number: usize| to.extend((number as u32).to_le_bytes());
+    let word = |to: &mut Vec<u8>, number: usize| to.extend((number as u32).to_le_bytes());
     for (method, pattern) in routes {
         word(&mut table, methods_at);
         word(&mut table, usize::from(!method.is_empty()));
@@ -401,7 +401,7 @@ fn build_loads_what_it_has_built() {
             "wasi:http",
             "error: pattern was built, but it can't be served: ",
             "unclosed group",
-            "error: 2 of 3 guests could not be built: http, pattern\n",
+            "error: 2 of 3 guests can't be served: http, pattern\n",
         ] {
             assert!(text.contains(words), "{words:?} is not in:\n{text}");
         }
