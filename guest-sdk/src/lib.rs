@@ -80,9 +80,8 @@
 //! After a wait for several pendings, [`Resumed::first`] and [`Resumed::settlement`] tell which
 //! came, by their place in the suspension. A `resume` function may suspend again:
 //! [`Suspension::state`] carries what the next step must know, and [`Resumed::take_unsettled`] hands
-//! on what has not come yet. A route without
-//! `resume` that suspends costs no second call: the host answers with what the pending was settled
-//! with, which may be a whole [`Response`].
+//! on what has not come yet. A route without `resume` that suspends costs no second call: the host
+//! answers with what the pending was settled with, which may be a whole [`Response`].
 //!
 //! ## In place
 //!

@@ -91,8 +91,8 @@ impl Pending {
     ///
     /// # Errors
     ///
-    /// What the host refuses. A [`Failure`](crate::Failure) that somebody settled it with is not
-    /// one of them, but a settlement.
+    /// The host refuses to wait. A [`Failure`](crate::Failure) that somebody settled it with is no
+    /// error, but a settlement.
     pub fn wait(&self) -> Result<Option<Settlement>, Refusal> {
         wait_for_one(self, None)
     }
@@ -280,7 +280,7 @@ pub fn waiting(key: &str) -> u32 {
 ///
 /// # Errors
 ///
-/// What the host refuses: [`Limit`](Refusal::Limit) for more of them than a call may own.
+/// [`Limit`](Refusal::Limit) for more of them than a call may own.
 pub fn wait_all<'a>(
     pendings: impl IntoIterator<Item = &'a Pending>,
     time: Duration,
@@ -315,7 +315,7 @@ pub fn wait_all<'a>(
 ///
 /// # Errors
 ///
-/// What the host refuses: [`Limit`](Refusal::Limit) for more of them than a call may own.
+/// [`Limit`](Refusal::Limit) for more of them than a call may own.
 pub fn wait_any<'a>(
     pendings: impl IntoIterator<Item = &'a Pending>,
     time: Duration,

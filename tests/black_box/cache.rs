@@ -138,12 +138,23 @@ fn damaged_code_is_compiled_anew() {
     let place = Place::with(&["hello"]);
     place.start();
     let whole = fs::read(&place.files("cwasm")[0]).unwrap();
-    for damaged in [&b""[..], b"noise", &whole[..whole.len() / 2], &whole[..whole.len() - 1]] {
+    let cut = |bytes: usize| whole[..bytes].to_vec();
+    let flipped = |at: usize| {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1;
+        bytes
+    };
+    let mut all = vec![Vec::new(), b"noise".to_vec(), cut(whole.len() / 2), cut(whole.len() - 1)];
+    all.push([&whole[..], b"\0"].concat());
+    // All over the file: in its headers, in the code, in what wasmtime knows of it.
+    all.extend((0..16).map(|part| flipped(whole.len() * part / 16)));
+    for (number, damaged) in all.iter().enumerate() {
         let file = &place.files("cwasm")[0];
         fs::remove_file(file).unwrap();
         fs::write(file, damaged).unwrap();
         let log = place.start();
-        assert_eq!(compiled(&log, "hello"), 1, "{} bytes of {}: {log}", damaged.len(), whole.len());
+        assert_eq!(compiled(&log, "hello"), 1, "damage {number}: {log}");
+        assert!(log.contains("warn") && log.contains("is damaged"), "damage {number}: {log}");
         assert_eq!(fs::read(&place.files("cwasm")[0]).unwrap(), whole, "it is healed");
         let log = place.start();
         assert!(!log.contains("compiled"), "{log}");

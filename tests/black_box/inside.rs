@@ -58,7 +58,7 @@ impl Inside {
         let mut config = Config { limits, guest_configs, ..Config::new(guests) };
         (config.server.listen, config.server.workers) = (vec![listen], workers);
         let lines = Lines::default();
-        let log = Log::start(LogFormat::Text, 1_000, lines.clone()).expect("a thread");
+        let log = Log::start(LogFormat::Text, &Limits::default(), lines.clone()).expect("a thread");
         let server = Server::start(&config, log).expect("it starts");
         assert!(server.left_out().is_empty(), "{:?}", server.left_out());
         Some(Inside {

@@ -86,15 +86,38 @@ fn the_sdk_is_unpacked_once() {
     assert!(!text(&second.stdout).contains("unpacked"), "{}", text(&second.stdout));
     let found: Vec<_> = fs::read_dir(folder.path().join(".snow")).expect("it is there").collect();
     assert_eq!(found.len(), 1, "{found:?}");
-    for guest in ["one", "two"] {
-        let manifest =
-            fs::read_to_string(folder.path().join(guest).join("Cargo.toml")).expect("it is there");
-        assert!(manifest.contains("path = \"../.snow/sdk-0.1.0/guest-sdk\""), "{manifest}");
-        assert!(
-            manifest.ends_with("[workspace]\n"),
-            "what lies around it does not capture it: {manifest}"
-        );
+}
+
+/// The first guest makes the folder a workspace, so the second one finds all that it needs built.
+#[test]
+fn the_second_guest_is_built_with_what_the_first_has_built() {
+    if source("snow").is_none() {
+        return;
     }
+    let folder = Folder::new();
+    assert!(text(&new("one", &folder).stdout).contains("made the workspace "));
+    let build = || run(["build".as_ref(), folder.path().as_os_str()]);
+    let first = build();
+    let said = text(&first.stderr);
+    assert!(first.status.success() && said.contains("Compiling snow-guest "), "{said}");
+    assert!(text(&new("two", &folder).stdout).contains("added the guest to the members"));
+    let second = build();
+    let said = text(&second.stderr);
+    assert!(second.status.success() && said.contains("built two -> "), "{said}");
+    assert!(said.contains("Compiling two ") && !said.contains("Compiling snow-guest "), "{said}");
+}
+
+/// What lies around a package that is there already may not expect to be in a workspace.
+#[test]
+fn beside_another_package_it_is_a_workspace_of_its_own() {
+    let folder = Folder::new();
+    fs::create_dir(folder.path().join("other")).expect("the folder can be written");
+    folder.add("other/Cargo.toml", b"[package]\nname = \"other\"\n");
+    assert!(new("one", &folder).status.success());
+    let manifest = fs::read_to_string(folder.path().join("one/Cargo.toml")).expect("it is there");
+    assert!(manifest.contains("path = \"../.snow/sdk-0.1.0/guest-sdk\""), "{manifest}");
+    assert!(manifest.ends_with("[workspace]\n"), "{manifest}");
+    assert!(!folder.path().join("Cargo.toml").exists());
 }
 
 #[test]

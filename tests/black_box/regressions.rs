@@ -2,4 +2,5 @@
 //! of the host.
 
 mod http;
+mod load;
 mod sched;

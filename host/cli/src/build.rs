@@ -1,24 +1,33 @@
 //! `snow-host build`: builds the sources of guests.
 
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
 
 use anyhow::bail;
 
+use crate::check::Checker;
 use crate::signals::{CancelOnSignal, exit_if_cancelled};
+use crate::terminal;
 use snow_config::{GuestConfigs, Limits, Overrides, Settings};
-use snow_core::error_chain;
+use snow_core::{cut, error_chain, escape_control, escape_lines};
 use snow_tools::{BuildOutcome, BuildRequest, BuildScope, BuiltGuest, Cancellation, build_guests};
 
-/// Runs `snow-host build`.
+/// Bytes of an error's text that are printed.
+const ERROR_BYTES_MAX: usize = 16 << 10;
+
+/// Runs `snow-host build`. A guest that was built is loaded as a server would load it, since
+/// whatever a compiler makes may be no guest. With a cache, that spares the server the compilation.
 pub(crate) fn build(guests: &Path) -> anyhow::Result<()> {
-    let settings = Settings::read(guests, &Overrides::default())?;
+    let manifest = Settings::read(guests, &Overrides::default())?.manifest;
     let cancellation = Cancellation::default();
     let _signals = CancelOnSignal::watch(cancellation.clone())?;
-    build_all(guests, &settings.manifest.guests, &settings.manifest.limits, &cancellation)
+    let checker = Checker::new(&manifest)?;
+    let check = |file: &Path| checker.load(file).map(drop);
+    build_and(guests, &manifest.guests, &manifest.limits, &cancellation, check)
 }
 
-/// Builds all guests, and prints the result of each.
+/// Builds all guests, and prints the result of each. Whether they can be served is for the caller to
+/// find out.
 ///
 /// # Errors
 /// The folder can't be read, or a guest can't be built. The other guests are built all the same.
@@ -28,35 +37,66 @@ pub(crate) fn build_all(
     limits: &Limits,
     cancellation: &Cancellation,
 ) -> anyhow::Result<()> {
+    build_and(guests, configs, limits, cancellation, |_| Ok(()))
+}
+
+/// Builds all guests, and prints what `check` says of each file.
+fn build_and(
+    guests: &Path,
+    configs: &GuestConfigs,
+    limits: &Limits,
+    cancellation: &Cancellation,
+    check: impl Fn(&Path) -> Result<(), String>,
+) -> anyhow::Result<()> {
+    let mut out = terminal::err();
     let request = BuildRequest { guests, configs, build_ms_max: limits.build_ms_max, cancellation };
-    let outcomes = build_guests(&request, BuildScope::All, &mut io::stderr())?;
+    let outcomes = build_guests(&request, BuildScope::All, &mut out)?;
     exit_if_cancelled(cancellation);
-    let mut failed = Vec::new();
+    let (mut failed, mut unfit) = (Vec::new(), Vec::new());
     for BuildOutcome { name, result, .. } in &outcomes {
-        match result {
-            Ok(BuiltGuest { file, bytes, changed, .. }) => {
-                let (file, kilobytes) = (file.display(), bytes.div_ceil(1000));
-                match changed {
-                    true => eprintln!("built {name} -> {file} ({kilobytes} KB)"),
-                    false => eprintln!("{name} is unchanged: {file} ({kilobytes} KB)"),
-                }
-            }
+        let name = escape_control(name);
+        let BuiltGuest { file, bytes, changed, .. } = match result {
+            Ok(built) => built,
             Err(error) => {
-                eprintln!("error: {name} could not be built: {}", error_chain(error.as_ref()));
-                failed.push(&**name);
+                complain(
+                    &mut out,
+                    &format!("{name} could not be built: {}", error_chain(error.as_ref())),
+                )?;
+                failed.push(name);
+                continue;
             }
+        };
+        let shown = file.display();
+        if let Err(why) = check(file) {
+            complain(
+                &mut out,
+                &format!("{name} was built, but it can't be served: {shown} {why}"),
+            )?;
+            unfit.push(name);
+            continue;
+        }
+        let (shown, kilobytes) = (shown.to_string(), bytes.div_ceil(1000));
+        let shown = escape_control(&shown);
+        match changed {
+            true => writeln!(out, "built {name} -> {shown} ({kilobytes} KB)")?,
+            false => writeln!(out, "{name} is unchanged: {shown} ({kilobytes} KB)")?,
         }
     }
     if outcomes.is_empty() {
-        eprintln!("nothing to build in {}", guests.display());
+        writeln!(out, "nothing to build in {}", guests.display())?;
     }
-    if !failed.is_empty() {
-        bail!(
-            "{} of {} guests could not be built: {}",
-            failed.len(),
-            outcomes.len(),
-            failed.join(", ")
-        );
+    let summary = [(failed, "could not be built"), (unfit, "can't be served")]
+        .into_iter()
+        .filter(|(names, _)| !names.is_empty())
+        .map(|(names, what)| {
+            format!("{} of {} guests {what}: {}", names.len(), outcomes.len(), names.join(", "))
+        });
+    match summary.collect::<Vec<_>>() {
+        failures if failures.is_empty() => Ok(()),
+        failures => bail!(failures.join("; ")),
     }
-    Ok(())
+}
+
+fn complain(out: &mut impl Write, error: &str) -> io::Result<()> {
+    writeln!(out, "error: {}", escape_lines(&cut(error, ERROR_BYTES_MAX)))
 }

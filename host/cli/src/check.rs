@@ -3,44 +3,72 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use crate::{LOG_PATIENCE, compile, methods};
+use anyhow::anyhow;
+
+use crate::{LOG_PATIENCE, compile, methods, terminal};
 use snow_config::manifest::Manifest;
 use snow_config::{Cache, Overrides, Settings};
-use snow_core::error_chain;
-use snow_guests::{Loader, Runtime, Urgency};
+use snow_core::{error_chain, escape_control};
+use snow_guests::{Guest, Loader, Runtime, Urgency};
 use snow_runtime::{Log, LogFormat};
 
 /// Runs `snow-host check`.
 pub(crate) fn check(file: &Path, cache: Option<Cache>) -> anyhow::Result<()> {
     let overrides = Overrides { cache, ..Overrides::default() };
-    let Manifest { server, limits, guests, .. } = Settings::read(file, &overrides)?.manifest;
-    let log = Log::start(LogFormat::Text, limits.log_lines_max, io::stderr())?;
-    let runtime = Runtime::offline(limits, &guests, log.clone())?;
-    // The loader logs what it compiles and caches, which is of interest only while a server starts.
-    let silent = Log::start(LogFormat::Text, runtime.limits.log_lines_max, io::sink())?;
-    let loader = Loader::new(&runtime, &compile::in_process(&server.cache), silent);
-    let loaded = loader.and_then(|loader| loader.load(file, Urgency::Start));
-    log.flush(LOG_PATIENCE);
-    let guest =
-        loaded.map_err(|error| anyhow::anyhow!("{}: {}", file.display(), error_chain(&error)))?;
+    let manifest = Settings::read(file, &overrides)?.manifest;
+    let guest = Checker::new(&manifest)?.load(file);
+    let guest = guest.map_err(|error| anyhow!("{}: {error}", file.display()))?;
     let exports = if guest.has_resume() {
         "handle, resume"
     } else {
         "handle (no resume: waits end without a call)"
     };
-    let mut out = io::stdout().lock();
-    writeln!(out, "{}: a guest named {}", file.display(), guest.name)?;
+    let mut out = terminal::out();
+    let shown = file.display().to_string();
+    let (shown, name) = (escape_control(&shown), escape_control(&guest.name));
+    writeln!(out, "{shown}: a guest named {name}")?;
     writeln!(out, "  size     {} bytes as a component", guest.component_bytes)?;
     writeln!(out, "  exports  {exports}")?;
     let imports =
         if guest.imports.is_empty() { "nothing".to_owned() } else { guest.imports.join(", ") };
-    writeln!(out, "  imports  {imports}")?;
+    writeln!(out, "  imports  {}", escape_control(&imports))?;
     match guest.routes.is_empty() {
         true => writeln!(out, "  routes   none: no request will reach it")?,
         false => writeln!(out, "  routes")?,
     }
     for route in &guest.routes {
-        writeln!(out, "    {}  {}", methods(&route.methods), route.pattern)?;
+        writeln!(out, "    {}  {}", methods(&route.methods), escape_control(&route.pattern))?;
     }
     Ok(())
+}
+
+/// Loads guests as a server would, to see whether it could serve them.
+pub(crate) struct Checker {
+    loader: Loader,
+    /// Takes the lines that guests write while they are loaded.
+    log: Log,
+}
+
+impl Checker {
+    /// Makes a checker with the limits and the cache of a manifest.
+    pub fn new(manifest: &Manifest) -> anyhow::Result<Checker> {
+        let Manifest { server, limits, guests, .. } = manifest;
+        let log = Log::start(LogFormat::Text, limits, io::stderr())?;
+        let runtime = Runtime::offline(limits.clone(), guests, log.clone())?;
+        // The loader logs what it compiles and caches, which is of interest only while a server
+        // starts.
+        let silent = Log::start(LogFormat::Text, limits, io::sink())?;
+        let loader = Loader::new(&runtime, &compile::in_process(&server.cache), silent)?;
+        Ok(Checker { loader, log })
+    }
+
+    /// Loads the guest in a file.
+    ///
+    /// # Errors
+    /// It can't be served. The text says why, and continues a sentence that begins with the file.
+    pub fn load(&self, file: &Path) -> Result<Guest, String> {
+        let loaded = self.loader.load(file, Urgency::Start);
+        self.log.flush(LOG_PATIENCE);
+        loaded.map_err(|error| error_chain(&error))
+    }
 }

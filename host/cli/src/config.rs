@@ -1,10 +1,11 @@
 //! `snow-host config`: prints all settings, and where each comes from.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::Path;
 
 use anyhow::ensure;
 
+use crate::terminal;
 use snow_config::{Overrides, Settings, manifest};
 
 /// Runs `snow-host config`: prints the settings that `run` would have with the same arguments.
@@ -27,7 +28,7 @@ pub(crate) fn schema() -> anyhow::Result<()> {
 }
 
 fn print(text: &str) -> anyhow::Result<()> {
-    let mut out = io::stdout().lock();
+    let mut out = terminal::out();
     out.write_all(text.as_bytes())?;
     Ok(out.flush()?)
 }

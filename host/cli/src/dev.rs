@@ -1,13 +1,12 @@
 //! `snow-host dev`: serves guests, and builds them again as their sources change.
 
-use std::io;
 use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
 
-use crate::compile;
 use crate::run::{RunningServer, announce};
 use crate::signals::{CancelOnSignal, exit_if_cancelled};
+use crate::{compile, terminal};
 use snow_config::{Overrides, Settings};
 use snow_runtime::Level;
 use snow_tools::{Cancellation, Rebuilder};
@@ -38,7 +37,7 @@ pub(crate) fn dev(guests: PathBuf, mut overrides: Overrides) -> anyhow::Result<(
     let signals = CancelOnSignal::watch(cancellation.clone())?;
     let context = || format!("can't watch the sources in {}", config.guests.display());
     let mut rebuilder =
-        Rebuilder::open(&config, cancellation.clone(), io::stderr()).with_context(context)?;
+        Rebuilder::open(&config, cancellation.clone(), terminal::err()).with_context(context)?;
     rebuilder.build_all();
     exit_if_cancelled(&cancellation);
     let running = RunningServer::start(&config, Some(signals))?;
@@ -48,7 +47,7 @@ pub(crate) fn dev(guests: PathBuf, mut overrides: Overrides) -> anyhow::Result<(
     }
     let rebuilding =
         rebuilder.start(server.serving()).context("can't start the thread that builds")?;
-    announce(server).context("can't write to standard output")?;
+    announce(server, log)?;
     let drain = server.drain();
     let ended = running.wait(|_| {
         let drain_ms = drain.start_within(DRAIN_MS);

@@ -20,6 +20,7 @@ mod new;
 mod run;
 mod signals;
 mod status;
+mod terminal;
 mod test;
 
 use std::process::ExitCode;
@@ -28,7 +29,7 @@ use std::time::Duration;
 use clap::Parser;
 
 use self::arguments::{Arguments, Command};
-use snow_core::error_chain;
+use snow_core::escape_control;
 use snow_guests::compile_child;
 
 /// The longest time that the last log lines may take to be written.
@@ -59,7 +60,7 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {}", error_chain(error.as_ref()));
+            terminal::complain(&error);
             ExitCode::FAILURE
         }
     }
@@ -67,5 +68,5 @@ fn main() -> ExitCode {
 
 /// Returns a route's methods as people read them.
 fn methods(methods: &[String]) -> String {
-    if methods.is_empty() { "*".into() } else { methods.join(",") }
+    if methods.is_empty() { "*".into() } else { escape_control(&methods.join(",")).into_owned() }
 }

@@ -1,23 +1,29 @@
 //! `snow-host run`: serves guests until a signal, then drains.
 
-use std::io::{self, Write};
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::signals::{CancelOnSignal, EXIT_INTERRUPTED};
-use crate::{LOG_PATIENCE, build, compile, methods};
+use crate::{LOG_PATIENCE, build, compile, methods, terminal};
 use snow_config::{Config, Overrides, Settings};
-use snow_core::error_chain;
+use snow_core::{error_chain, escape_control};
+use snow_guests::FileKind;
 use snow_runtime::{Level, Log, RouteEntry};
 use snow_server::Server;
 use snow_tools::Cancellation;
 
+/// How much of a file is read to tell its kind.
+const KIND_BYTES: u64 = 4 << 10;
+
 /// Runs `snow-host run`.
 pub(crate) fn run(guests: PathBuf, overrides: Overrides, build_first: bool) -> anyhow::Result<()> {
+    ensure_guests(&guests)?;
     let settings = Settings::read(&guests, &overrides)?;
     let mut config = settings.into_config(guests, overrides);
     config.compile = compile::in_child(&config.server.cache);
@@ -31,14 +37,15 @@ pub(crate) fn run(guests: PathBuf, overrides: Overrides, build_first: bool) -> a
     let RunningServer { server, log, .. } = &running;
     if server.deployment().versions.is_empty() {
         log.flush(LOG_PATIENCE);
-        ensure!(
-            server.left_out().is_empty(),
-            "no guest in {} can be loaded",
-            config.guests.display()
-        );
+        let shown = config.guests.display();
+        let nothing = match config.guests.is_dir() {
+            true => format!("no guest in {shown} can be loaded"),
+            false => format!("{shown} can't be served: the reason is above"),
+        };
+        ensure!(server.left_out().is_empty(), nothing);
         log.host(Level::Warn, no_guests(&config.guests));
     }
-    announce(server).context("can't write to standard output")?;
+    announce(server, log)?;
     let (drain, look) = (server.drain(), server.look());
     running.wait(|signal| match signal {
         SIGHUP => {
@@ -47,6 +54,27 @@ pub(crate) fn run(guests: PathBuf, overrides: Overrides, build_first: bool) -> a
         }
         _ => Some(drain.start()),
     })
+}
+
+/// Checks that a path which is no folder names a guest: any other file would never be served.
+fn ensure_guests(guests: &Path) -> anyhow::Result<()> {
+    let shown = guests.display();
+    let is_other = fs::metadata(guests).is_ok_and(|found| !found.is_dir());
+    if !is_other || snow_server::is_guest(guests) {
+        return Ok(());
+    }
+    let advice = "name a folder of guests, or one guest's file: NAME.wasm or NAME.wat";
+    ensure!(guests.is_file(), "{shown} is neither a folder nor a file: {advice}");
+    let mut beginning = Vec::new();
+    let opened = File::open(guests).with_context(|| format!("can't read {shown}"))?;
+    opened.take(KIND_BYTES).read_to_end(&mut beginning)?;
+    match FileKind::of(guests, &beginning) {
+        FileKind::Binary | FileKind::Text => bail!(
+            "{shown} holds WebAssembly, but by its name it is not a guest: call it NAME.wasm or \
+             NAME.wat"
+        ),
+        kind => bail!("{shown} is not a guest; it is {kind}: {advice}"),
+    }
 }
 
 /// A server that has started, with its log and the signals that end it.
@@ -63,7 +91,7 @@ impl RunningServer {
         config: &Config,
         build_signals: Option<CancelOnSignal>,
     ) -> anyhow::Result<RunningServer> {
-        let log = Log::start(config.server.log, config.limits.log_lines_max, io::stderr())
+        let log = Log::start(config.server.log, &config.limits, io::stderr())
             .context("can't start the log's thread")?;
         let server = Server::start(config, log.clone())?;
         // Not before the server has started: while guests are compiled there is nothing to drain,
@@ -112,28 +140,46 @@ impl RunningServer {
     }
 }
 
-/// Prints the addresses, which scripts wait for, and then the table of routes.
-pub(crate) fn announce(server: &Server) -> io::Result<()> {
-    let mut out = io::stdout().lock();
+/// Prints the addresses, which scripts wait for, and then the table of routes. It is done on a
+/// thread that nobody waits for: a pipe that nobody reads has no room for a large table, and the
+/// server has to hear signals all the same.
+///
+/// # Errors
+/// The thread can't be started.
+pub(crate) fn announce(server: &Server, log: &Log) -> anyhow::Result<()> {
+    let (text, log) = (announcement(server), log.clone());
+    let print = move || {
+        let mut out = terminal::out();
+        if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+            log.host(Level::Warn, format!("can't write to standard output: {error}"));
+        }
+    };
+    let started = thread::Builder::new().name("snow-announce".into()).spawn(print);
+    started.map(drop).context("can't start the thread that prints the routes")
+}
+
+fn announcement(server: &Server) -> String {
+    let mut text = String::new();
     for address in server.addresses() {
-        writeln!(out, "listening on http://{address}")?;
+        text += &format!("listening on http://{address}\n");
     }
     if let Some(admin) = server.admin_address() {
-        writeln!(out, "admin on {admin}")?;
+        text += &format!("admin on {}\n", escape_control(&admin.to_string()));
     }
     let deployment = server.deployment();
     let row = |entry: &RouteEntry| {
-        let guest = deployment.name_of(entry).to_owned();
-        [methods(&entry.declared.methods), entry.pattern(), guest]
+        let guest = escape_control(deployment.name_of(entry)).into_owned();
+        let pattern = escape_control(&entry.pattern()).into_owned();
+        [methods(&entry.declared.methods), pattern, guest]
     };
     let rows: Vec<[String; 3]> = deployment.router.entries().map(row).collect();
     let width =
         |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let (first, second) = (width(0), width(1));
     for [methods, pattern, guest] in &rows {
-        writeln!(out, "  {methods:<first$}  {:<second$}  {guest}", pattern)?;
+        text += &format!("  {methods:<first$}  {pattern:<second$}  {guest}\n");
     }
-    out.flush()
+    text
 }
 
 fn no_guests(folder: &Path) -> String {

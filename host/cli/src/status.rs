@@ -8,8 +8,9 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::{Context, ensure};
 use serde_json::Value;
 
+use crate::terminal;
 use snow_config::{AdminListen, Overrides, Settings};
-use snow_core::escape_control;
+use snow_core::{cut, escape_control};
 use snow_tools::client::{Endpoint, Request, Response, SentRequest};
 
 /// The address that is asked if none is given.
@@ -18,6 +19,8 @@ const DEFAULT_ADMIN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The number of held requests that are shown.
 const HELD_SHOWN_MAX: usize = 10;
+/// Bytes of a load error that are shown.
+const ERROR_BYTES_SHOWN: usize = 300;
 /// The width of the widest cell; longer texts are cut.
 const CELL_CHARS_MAX: usize = 60;
 
@@ -32,11 +35,11 @@ pub(crate) fn status(guests: Option<&Path>, admin: Option<AdminListen>) -> anyho
 fn show(admin: &AdminListen) -> anyhow::Result<()> {
     let (_, metrics) = fetch(admin, "/metrics")?;
     let (ready, reason) = fetch(admin, "/readyz")?;
-    let state = if ready == 200 { "ready" } else { reason.trim() };
+    let state = if ready == 200 { "ready".into() } else { escape_control(reason.trim()) };
     let guests = json(admin, "/guests")?;
     let pending = json(admin, &format!("/pending?limit={HELD_SHOWN_MAX}"))?;
-    let mut out = io::stdout().lock();
-    writeln!(out, "snow-host at {admin}: {}", summary(state, &metrics))?;
+    let mut out = terminal::out();
+    writeln!(out, "snow-host at {admin}: {}", summary(&state, &metrics))?;
     print(&mut out, &guest_table(&guests))?;
     let held = held_table(&pending);
     if held.len() > 1 {
@@ -68,7 +71,9 @@ fn summary(state: &str, metrics: &str) -> String {
 fn sum_of(metrics: &str, name: &str) -> f64 {
     let lines = metrics.lines().filter_map(|line| line.strip_prefix(name));
     let of_metric = lines.filter(|rest| rest.starts_with([' ', '{']));
-    of_metric.filter_map(|rest| rest.rsplit_once(' ')?.1.parse::<f64>().ok()).sum()
+    let values = of_metric.filter_map(|rest| rest.rsplit_once(' ')?.1.parse::<f64>().ok());
+    // Not `sum`, which is -0 for no values.
+    values.fold(0.0, |sum, value| sum + value)
 }
 
 /// Returns the rows about guests, the names of the columns first.
@@ -106,7 +111,7 @@ fn remarks(guest: &Value) -> String {
     if let Some(error) = guest["load_error"]["error"].as_str() {
         remarks.push(format!(
             "its file can't be loaded: {}",
-            escape_control(error.lines().next().unwrap_or_default())
+            cut(&escape_control(error.lines().next().unwrap_or_default()), ERROR_BYTES_SHOWN)
         ));
     }
     remarks.join("; ")
@@ -226,6 +231,7 @@ mod tests {
             (sum_of(metrics, "snow_a"), sum_of(metrics, "snow_b"), sum_of(metrics, "snow_c")),
             (7.0, 1.5, 0.0)
         );
+        assert_eq!(sum_of(metrics, "snow_c").to_string(), "0", "a minus would be shown");
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! `snow-host test`: runs the test cases of guests.
 
-use std::io;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{bail, ensure};
 
 use crate::signals::CancelOnSignal;
-use crate::{build, compile};
+use crate::{build, compile, terminal};
 use snow_config::{Overrides, Settings};
 use snow_tools::{Cancellation, TestSummary, test_guests};
 
@@ -28,13 +28,13 @@ pub(crate) fn test(
             build::build_all(folder, &config.guest_configs, &config.limits, &cancellation)?;
         }
         config.compile = compile::in_process(&config.server.cache);
-        summary += test_guests(guests, &config, filter, &mut io::stdout())?;
+        summary += test_guests(guests, &config, filter, &mut terminal::out())?;
     }
     let TestSummary { passed, failed } = summary;
     if let Some(filter) = filter.filter(|_| passed + failed == 0) {
         bail!("no case has {filter:?} in its name");
     }
-    println!("{passed} passed, {failed} failed");
+    writeln!(terminal::out(), "{passed} passed, {failed} failed")?;
     ensure!(failed == 0, "{failed} of {} cases failed", passed + failed);
     Ok(())
 }

@@ -96,8 +96,9 @@
 //!
 //! # Text and settings
 //!
-//! [`Glob`] matches the patterns that grant keys to guests. [`escape_control`] makes text safe for
-//! a terminal, and [`error_chain`] returns the message of an error with those of its causes.
+//! [`Glob`] matches the patterns that grant keys to guests. [`escape_control`] and
+//! [`escape_lines`] make text safe for a terminal, [`cut`] and [`Bounded`] keep it short, and
+//! [`error_chain`] returns the message of an error with those of its causes.
 //! [`declare_settings!`] declares a struct of settings, each in one place, which a deployer can
 //! write in `snow.toml`.
 //!
@@ -146,5 +147,8 @@ pub use self::pending::{
 };
 pub use self::slab::{Key, Slab};
 pub use self::sync::lock;
-pub use self::text::{cut_tokens, error_chain, escape_control};
+pub use self::text::{
+    Bounded, EscapeStyle, Escaped, cut, cut_owned, cut_tokens, error_chain, escape_control,
+    escape_lines,
+};
 pub use self::timers::{TimerKey, Timers, due_ms};

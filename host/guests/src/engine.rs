@@ -2,6 +2,7 @@
 //! how much memory their instances may have together, and how the loop gets the processor back from
 //! a guest that computes.
 
+mod describe;
 mod ticker;
 
 use std::io;
@@ -10,6 +11,7 @@ use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationCon
 
 use snow_config::Limits;
 
+pub(crate) use self::describe::describe;
 use self::ticker::Ticker;
 
 /// Instances in the pool beside those of calls: for `routes()`, which is called while guests are
@@ -49,14 +51,14 @@ pub enum EngineError {
 }
 
 /// An error of wasmtime as text for people: with its causes and, after a trap, the backtrace of the
-/// guest.
+/// guest. Some kilobytes at most.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct WasmtimeError(String);
 
 impl From<wasmtime::Error> for WasmtimeError {
     fn from(error: wasmtime::Error) -> WasmtimeError {
-        WasmtimeError(format!("{error:?}"))
+        WasmtimeError(describe(&error))
     }
 }
 

@@ -25,7 +25,7 @@
 //! use snow_runtime::{Log, LogFormat};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let log = Log::start(LogFormat::Text, 100, std::io::stderr())?;
+//! let log = Log::start(LogFormat::Text, &Limits::default(), std::io::stderr())?;
 //! let runtime = Runtime::offline(Limits::default(), &GuestConfigs::default(), log.clone())?;
 //! let loader = Loader::new(&runtime, &CompileConfig::default(), log)?;
 //!
@@ -97,5 +97,6 @@ pub use self::load::compiler::{COMPILE_SUBCOMMAND, CompilerError, Urgency, compi
 pub use self::load::content_hash::ContentHash;
 pub use self::load::error::LoadError;
 pub use self::load::guest::Guest;
+pub use self::load::kind::{FileKind, Purpose};
 pub use self::load::loader::Loader;
 pub use self::runtime::{Report, Runtime, RuntimeParts};

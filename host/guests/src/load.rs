@@ -5,11 +5,13 @@
 //! [`precompiled`] loads the code, and [`guest`] checks what it is: a guest, with routes.
 
 pub(crate) mod cache;
+pub(crate) mod code_hash;
 pub(crate) mod code_key;
 pub(crate) mod compiler;
 pub(crate) mod content_hash;
 mod encode;
 pub(crate) mod error;
 pub(crate) mod guest;
+pub(crate) mod kind;
 pub(crate) mod loader;
 mod precompiled;

@@ -52,15 +52,16 @@
 //!
 //! # The log
 //!
-//! Lines go through a bounded queue to a thread that formats and writes them:
+//! Lines go through a queue, bounded in lines and in bytes, to a thread that formats and writes them:
 //!
 //! ```
 //! use std::time::Duration;
 //!
+//! use snow_config::Limits;
 //! use snow_runtime::{Level, Log, LogFormat};
 //!
 //! # fn main() -> std::io::Result<()> {
-//! let log = Log::start(LogFormat::Text, 1_000, std::io::stderr())?;
+//! let log = Log::start(LogFormat::Text, &Limits::default(), std::io::stderr())?;
 //! log.host(Level::Info, "listening on 127.0.0.1:8080");
 //! log.flush(Duration::from_secs(1));
 //! assert_eq!(log.dropped(), 0);
@@ -76,7 +77,7 @@
 //!   the number of routes hardly matters unless the first route that has the path refuses the
 //!   method. The memory that a router needs is bounded too.
 //! - [`Log`] never blocks on a terminal or a disk. It does **not** promise that each line is
-//!   written: lines beyond the queue's limit are dropped, counted and reported. Lines of one thread
+//!   written: lines beyond the queue's limits are dropped, counted and reported. Lines of one thread
 //!   keep their order.
 //! - No text of a guest or a client can forge a line of the log or move a terminal's cursor.
 //! - Dropping a [`Handle`] does **not** release its pending: handles are plain values, and whoever

@@ -1,9 +1,13 @@
 //! The log: what workers, guests and the host write for people and programs.
 //!
-//! Lines go through a bounded queue to a thread that formats and writes them, so that no loop waits
-//! for a terminal or a disk. When the queue is full a line is dropped and counted, and the count is
-//! logged.
+//! Lines go through a queue to a thread that formats and writes them, so that no loop waits for a
+//! terminal or a disk. The queue is bounded in lines and in bytes, with those that the thread is
+//! writing. When it is full a line is dropped and counted, and the count is logged.
+//!
+//! All that is written goes through the writer's one place that escapes control characters.
 
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::io::{self, Write};
@@ -13,9 +17,13 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, Thread};
 use std::time::{Duration, SystemTime};
 
+use snow_config::Limits;
 pub use snow_config::LogFormat;
-use snow_core::lock;
+use snow_core::{cut_owned, lock};
 use snow_http::RequestId;
+
+/// Bytes of one message of the host. Messages may quote guests, and longer ones are cut.
+const MESSAGE_BYTES_MAX: usize = 64 << 10;
 
 /// How much a line matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,6 +90,18 @@ struct Line {
     content: Content,
 }
 
+impl Line {
+    /// Returns the memory that the line takes. A guest's name is shared, and not counted.
+    fn bytes(&self) -> usize {
+        let text = match &self.content {
+            Content::Access(access) => access.request.len(),
+            Content::Guest { message, .. } | Content::Host { message, .. } => message.capacity(),
+            Content::Flush(_) => 0,
+        };
+        size_of::<Line>() + text
+    }
+}
+
 /// The senders' side of the log; cheap to clone. The writer ends after the last clone is dropped
 /// and all lines are written.
 #[derive(Clone)]
@@ -93,26 +113,55 @@ struct Sender {
 }
 
 struct Queue {
-    lines: Mutex<Vec<Line>>,
+    waiting: Mutex<Waiting>,
     lines_max: usize,
+    bytes_max: usize,
     dropped: AtomicU64,
     /// True once the last sender is gone.
     closed: AtomicBool,
 }
 
+/// Lines that are not written yet.
+#[derive(Default)]
+struct Waiting {
+    /// Those that the writer has not taken.
+    lines: Vec<Line>,
+    /// All of them: those that the writer is writing are among them.
+    unwritten: Size,
+}
+
+/// A number of lines, and the memory that they take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Size {
+    lines: usize,
+    bytes: usize,
+}
+
+impl Size {
+    /// Adds a line. A flush is no line: it is never dropped, or its caller would wait in vain. There
+    /// are few of them.
+    fn add(&mut self, line: &Line) {
+        if !matches!(line.content, Content::Flush(_)) {
+            self.lines += 1;
+            self.bytes += line.bytes();
+        }
+    }
+}
+
 impl Log {
-    /// Starts the writer. At most `lines_max` lines wait for it.
+    /// Starts the writer. At most `log_lines_max` lines of `log_bytes_max` bytes wait for it.
     ///
     /// # Errors
     /// The system can't start another thread.
     pub fn start(
         format: LogFormat,
-        lines_max: usize,
+        limits: &Limits,
         to: impl Write + Send + 'static,
     ) -> io::Result<Log> {
         let queue = Arc::new(Queue {
-            lines: Mutex::new(Vec::new()),
-            lines_max: lines_max.max(1),
+            waiting: Mutex::default(),
+            lines_max: limits.log_lines_max,
+            bytes_max: limits.log_bytes_max,
             dropped: AtomicU64::new(0),
             closed: AtomicBool::new(false),
         });
@@ -138,9 +187,11 @@ impl Log {
         });
     }
 
-    /// Writes a message of the host.
+    /// Writes a message of the host. It may have several lines; of a very long one, only the
+    /// beginning is written.
     pub fn host(&self, level: Level, message: impl Into<String>) {
-        self.send(Content::Host { level, message: message.into() });
+        let message = cut_owned(message.into(), MESSAGE_BYTES_MAX);
+        self.send(Content::Host { level, message });
     }
 
     /// Returns how many lines have been dropped so far because the queue was full.
@@ -158,15 +209,19 @@ impl Log {
     fn send(&self, content: Content) {
         let queue = &self.0.queue;
         let line = Line { at: SystemTime::now(), content };
-        let mut lines = lock(&queue.lines);
-        // A flush is never dropped, or its caller would wait in vain. There are few of them.
-        if lines.len() >= queue.lines_max && !matches!(line.content, Content::Flush(_)) {
+        let mut waiting = lock(&queue.waiting);
+        let mut with_it = waiting.unwritten;
+        with_it.add(&line);
+        let is_too_much = with_it.lines > queue.lines_max || with_it.bytes > queue.bytes_max;
+        if is_too_much && with_it != waiting.unwritten {
+            drop(waiting);
             queue.dropped.fetch_add(1, Ordering::Relaxed);
             return;
         }
-        lines.push(line);
-        let is_first = lines.len() == 1;
-        drop(lines);
+        waiting.unwritten = with_it;
+        waiting.lines.push(line);
+        let is_first = waiting.lines.len() == 1;
+        drop(waiting);
         // The writer sleeps only while the queue is empty, so only the first line has to wake it.
         if is_first {
             self.0.writer.unpark();
@@ -178,95 +233,5 @@ impl Drop for Sender {
     fn drop(&mut self) {
         self.queue.closed.store(true, Ordering::SeqCst);
         self.writer.unpark();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[derive(Clone, Default)]
-    struct Sink(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Sink {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    fn logged(format: LogFormat, say: impl FnOnce(&Log)) -> String {
-        let sink = Sink::default();
-        let log = Log::start(format, 100, sink.clone()).unwrap();
-        say(&log);
-        log.flush(Duration::from_secs(10));
-        String::from_utf8(sink.0.lock().unwrap().clone()).unwrap()
-    }
-
-    #[test]
-    fn nothing_a_guest_says_can_forge_a_line() {
-        let text = logged(LogFormat::Text, |log| {
-            log.guest(
-                Level::Info,
-                &"g".into(),
-                &RequestId::made(1),
-                "a\nerror forged\x1b[31m".into(),
-            );
-            log.host(Level::Error, "trap\nerror forged\r");
-        });
-        let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(lines.len(), 3, "{text}");
-        assert!(lines[0].ends_with(r"a\nerror forged\u{1b}[31m"), "{text}");
-        assert!(lines[2].starts_with("    error forged"), "{text}");
-    }
-
-    #[test]
-    fn json_lines_are_json() {
-        let text = logged(LogFormat::Json, |log| {
-            log.access(Access {
-                request_id: RequestId::Given("r1".into()),
-                client: "127.0.0.1:9".parse().unwrap(),
-                request: "GET /\"x".into(),
-                status: 200,
-                guest: Some("hello".into()),
-                took_ms: 3,
-            });
-        });
-        let line: serde_json::Value = serde_json::from_str(text.trim()).unwrap();
-        assert_eq!((&line["status"], &line["request"]), (&json!(200), &json!("GET /\"x")));
-    }
-
-    #[test]
-    fn a_full_queue_drops_and_says_so() {
-        struct Slow(mpsc::Receiver<()>, Sink);
-        impl Write for Slow {
-            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-                let _ = self.0.recv();
-                self.1.write(bytes)
-            }
-
-            fn flush(&mut self) -> io::Result<()> {
-                Ok(())
-            }
-        }
-        let (go, gate) = mpsc::channel();
-        let sink = Sink::default();
-        let log = Log::start(LogFormat::Text, 2, Slow(gate, sink.clone())).unwrap();
-        for n in 0..100 {
-            log.host(Level::Info, format!("line {n}"));
-        }
-        drop(go);
-        assert!(log.0.queue.dropped.load(Ordering::Relaxed) >= 96);
-        log.flush(Duration::from_secs(10));
-        log.host(Level::Info, "after");
-        log.flush(Duration::from_secs(10));
-        let text = String::from_utf8(sink.0.lock().unwrap().clone()).unwrap();
-        assert!(text.contains("lines were dropped"), "{text}");
     }
 }

@@ -8,7 +8,7 @@
 //! use std::io::{Read, Write};
 //! use std::net::TcpStream;
 //!
-//! use snow_config::{Config, LogFormat};
+//! use snow_config::{Config, Limits, LogFormat};
 //! use snow_runtime::Log;
 //! use snow_server::Server;
 //!
@@ -21,7 +21,7 @@
 //!
 //! let mut config = Config::new(folder.clone());
 //! config.server.listen = vec!["127.0.0.1:0".parse()?];
-//! let log = Log::start(LogFormat::Text, 1_000, std::io::stderr())?;
+//! let log = Log::start(LogFormat::Text, &Limits::default(), std::io::stderr())?;
 //! let server = Server::start(&config, log)?;
 //! assert!(server.left_out().is_empty());
 //!
@@ -85,5 +85,6 @@ mod server;
 mod workers;
 
 pub use self::deploy::{LeftOut, Serving};
+pub use self::folder::is_guest;
 pub use self::folder::watch::{Watch, source_contents, source_folders};
 pub use self::server::{Counts, Drain, Server};

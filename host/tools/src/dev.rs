@@ -16,14 +16,19 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use self::changes::{Changes, Next};
 use self::report::Reporter;
 use crate::build::{BuildOutcome, BuildRequest, BuildScope, build_guests};
 use crate::process::Cancellation;
 use snow_config::Config;
-use snow_core::error_chain;
 use snow_server::{Serving, Watch};
+
+/// How long the thread may take to end.
+const END_PATIENCE: Duration = Duration::from_secs(2);
+/// The pause between two looks at whether it has ended.
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
 /// Builds the guests of one folder whenever their sources change.
 pub struct Rebuilder {
@@ -37,7 +42,8 @@ pub struct Rebuilder {
     watches: Vec<Watch>,
 }
 
-/// The running thread of a [`Rebuilder`]. Dropping this cancels its build and ends it.
+/// The running thread of a [`Rebuilder`]. Dropping this cancels its build and ends it, unless it
+/// prints to where nobody reads: then it is left behind.
 pub struct RebuilderThread {
     changes: Arc<Changes>,
     cancellation: Cancellation,
@@ -140,11 +146,7 @@ impl Rebuilder {
             return None;
         }
         // The folder may be missing for a moment, while it is replaced.
-        built
-            .inspect_err(|error| {
-                self.reporter.print(&format!("error: {}", error_chain(error.as_ref())))
-            })
-            .ok()
+        built.inspect_err(|error| self.reporter.print_error(error)).ok()
     }
 
     /// Keeps the fingerprints of the folders that were built, and forgets those whose build failed.
@@ -180,7 +182,13 @@ impl Drop for RebuilderThread {
     fn drop(&mut self) {
         self.changes.end();
         self.cancellation.cancel();
-        if let Some(thread) = self.thread.take() {
+        let Some(thread) = self.thread.take() else { return };
+        // It ends at once, unless it prints into a pipe that nobody reads.
+        let until = Instant::now() + END_PATIENCE;
+        while !thread.is_finished() && Instant::now() < until {
+            thread::sleep(LOOK_AGAIN);
+        }
+        if thread.is_finished() {
             // An error means that the thread has panicked; the panic's message was printed then.
             let _ = thread.join();
         }

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use self::artifact::{Artifact, FolderBuild, Scratch, timed};
 use crate::process::Runner;
+use snow_core::escape_control;
 
 /// A language that guests are written in.
 pub(crate) trait Language: Sync {
@@ -59,5 +60,5 @@ pub(crate) const LANGUAGES: &[&dyn Language] = &[&rust::Rust];
 /// Writes a line of progress. An error is ignored: a build goes on even if its progress can't be
 /// shown.
 pub(crate) fn announce(out: &mut dyn Write, line: &str) {
-    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+    let _ = writeln!(out, "{}", escape_control(line)).and_then(|()| out.flush());
 }

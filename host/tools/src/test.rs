@@ -20,6 +20,7 @@ use self::cases::{Case, CaseFile};
 use self::find::GuestUnderTest;
 use self::play::{CaseFailure, Stage};
 use snow_config::Config;
+use snow_core::escape_control;
 
 /// The description of a case file, for the command line.
 pub const CASES_HELP: &str = include_str!("test/help.txt");
@@ -73,22 +74,23 @@ pub fn test_guests(
         writeln!(
             out,
             "none   {}: there is no {}",
-            guest.name,
+            escape_control(&guest.name),
             guest.suggested_case_file().display()
         )?;
     }
     let mut summary = TestSummary::default();
     for Suite { guest, file } in &suites {
-        let name = &guest.name;
+        let name = &*escape_control(&guest.name);
         let is_chosen = |case: &&Case| {
-            filter.is_none_or(|text| format!("{name}: {}", case.name).contains(text))
+            filter.is_none_or(|text| format!("{}: {}", guest.name, case.name).contains(text))
         };
         let stage = Stage::new(guest, &file.with, config)?;
         for case in file.cases.iter().filter(is_chosen) {
             let failure = match stage.play(case) {
                 Ok(took) => {
                     summary.passed += 1;
-                    writeln!(out, "ok     {name}: {} ({} ms)", case.name, took.as_millis())?;
+                    let case = escape_control(&case.name);
+                    writeln!(out, "ok     {name}: {case} ({} ms)", took.as_millis())?;
                     continue;
                 }
                 Err(failure) => failure,
@@ -139,7 +141,8 @@ fn report(
         }
         CaseFailure::Step { index, took, what, log } => {
             let step = &case.steps[*index];
-            writeln!(out, "FAILED {guest}: {} ({} ms)", case.name, took.as_millis())?;
+            let case_name = escape_control(&case.name);
+            writeln!(out, "FAILED {guest}: {case_name} ({} ms)", took.as_millis())?;
             let nth = match case.steps.len() {
                 1 => String::new(),
                 count => format!("step {} of {count}: ", index + 1),

@@ -100,7 +100,7 @@
 //!     calls_parked_max: 8,
 //!     registry: Arc::new(Registry::new(1_000, |token| token.fill(7))),
 //!     post,
-//!     log: Log::start(LogFormat::Text, 100, io::stderr())?,
+//!     log: Log::start(LogFormat::Text, &Limits::default(), io::stderr())?,
 //!     access_log: false,
 //! };
 //! let sends = b"GET /hello/world HTTP/1.1\r\nhost: a\r\n\r\n";
@@ -145,6 +145,6 @@ pub use self::context::Common;
 pub use self::inspect::{HeldPage, HeldRequest, Inspection, Position};
 pub use self::mailbox::{Mailbox, Message, PostOffice};
 pub use self::stats::{
-    LabelId, Labels, LoopState, RouteStats, Shelf, Stats, Turns, VersionStats, WaitEnd,
+    Label, LabelId, Labels, LoopState, RouteStats, Shelf, Stats, Turns, VersionStats, WaitEnd,
 };
 pub use self::worker::{Holdings, Worker};

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use snow_core::{Counter, Histogram, lock};
 use snow_runtime::VersionId;
 
-pub use self::labels::{LabelId, Labels};
+pub use self::labels::{Label, LabelId, Labels};
 pub(crate) use self::writer::StatsWriter;
 
 /// Bounds of the buckets of a request's time. Held requests wait long.

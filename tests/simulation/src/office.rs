@@ -38,8 +38,8 @@ impl Office {
         };
         let mailboxes: Vec<_> = (0..workers).map(WorkerId).map(mailbox).collect();
         post.open(mailboxes.clone());
-        let log = Log::start(LogFormat::Text, limits.log_lines_max, io::sink())
-            .expect("the log's thread starts");
+        let log =
+            Log::start(LogFormat::Text, &limits, io::sink()).expect("the log's thread starts");
         let common = Common {
             limits: Arc::new(limits),
             // Few, so that some calls that wait in place take places of those that run.

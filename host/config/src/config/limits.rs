@@ -15,6 +15,8 @@ const CALLS_STARTED_MAX: u64 = 1_024;
 const CALLS_PARKED_MAX: u64 = 4_096;
 /// The memory that the compiler takes before it has seen a guest, with room to spare.
 const COMPILER_BYTES_MIN: u64 = 256 << 20;
+/// The least memory for lines of the log: room for a long message.
+const LOG_BYTES_MIN: u64 = 128 << 10;
 /// The most bytes on disk, or of address space: 1 TiB.
 const DISK_BYTES_MAX: u64 = 1 << 40;
 
@@ -103,6 +105,8 @@ snow_core::declare_settings! {
         pub drain_ms: u32 = 10_000, live, in 0..=MS_MAX;
         /// Lines that wait to be written to the log. More are dropped and counted.
         pub log_lines_max: usize = 8_192, restart, in 1..=SLOTS_MAX;
+        /// Bytes of the lines that wait to be written to the log. More are dropped and counted.
+        pub log_bytes_max: usize = 16 << 20, restart, in LOG_BYTES_MIN..=BYTES_MAX;
         /// Bytes of a guest's log message. Longer ones are cut.
         pub log_message_bytes_max: usize = 4_096, live, in 1..=BYTES_MAX;
         /// Bytes of a guest's file.

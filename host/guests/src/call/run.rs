@@ -17,6 +17,7 @@ use crate::contract::types::{self, RequestRef};
 use crate::contract::waiting::RequestEnded;
 use crate::deploy::share::Member;
 use crate::deploy::version::{Verdict, Version};
+use crate::engine::describe;
 use crate::load::guest::Guest;
 use crate::runtime::{Report, Runtime};
 
@@ -141,10 +142,10 @@ fn fault(error: &wasmtime::Error, context: &CallContext) -> CallFault {
     if error.is::<RequestEnded>() {
         return CallFault::Cancelled;
     }
+    let mut text = describe(error);
     if error.is::<wasmtime::PoolConcurrencyLimitError>() {
-        return CallFault::Start(format!("{error:#}"));
+        return CallFault::Start(text);
     }
-    let mut text = format!("{error:?}");
     if context.memory.was_refused {
         let Bound { most, set_by } = &context.permit().quota.memory_bytes;
         text += &format!(

@@ -2,15 +2,16 @@
 
 use std::mem;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use wasmtime::ResourceLimiter;
 use wasmtime::component::Resource;
 
-use snow_core::{Refusal, Registry, WorkerId};
+use snow_core::{Refusal, Registry, WorkerId, cut_owned};
 use snow_http::RequestId;
 use snow_runtime::{Handle, Level, Settled, Settlement, Source};
 
-use super::grants::Permit;
+use super::grants::{Permit, TO_CREATE};
 use super::parking::Parking;
 use super::seat::{Seat, Stopwatch};
 use super::types::Pending;
@@ -43,6 +44,8 @@ pub(crate) struct CallContext {
     pub memory: MemoryCeiling,
     pub stopwatch: Arc<Stopwatch>,
     pub parking: Arc<Parking>,
+    /// Whether a denial of this call has been logged.
+    was_explained: AtomicBool,
 }
 
 /// What the guest is called for.
@@ -95,6 +98,7 @@ impl CallContext {
             memory: MemoryCeiling { bytes: 0, bytes_max, was_refused: false },
             stopwatch: seat.stopwatch.clone(),
             parking: seat.parking.clone(),
+            was_explained: AtomicBool::new(false),
         }
     }
 
@@ -195,7 +199,9 @@ impl CallContext {
         if !self.has_request() {
             return Err(Refusal::Denied);
         }
-        let account = self.permit.create(key, limits)?;
+        let account = self.permit.create(key, limits);
+        let account =
+            account.inspect_err(|refusal| self.explain(*refusal, "create", key, TO_CREATE))?;
         let place = self.free_place(limits.pendings_per_call_max).ok_or(Refusal::Limit)?;
         let id = self.runtime.registry.create_for(account, self.worker, key)?;
         self.handles[place] = Some(Handle { id, source });
@@ -229,7 +235,8 @@ impl CallContext {
     /// Settles the pending of a token, if the guest may.
     pub(crate) fn settle(&self, token: &str, settlement: Settlement) -> Result<(), Refusal> {
         let (registry, limits) = (&self.runtime.registry, &self.runtime.limits);
-        let settled = self.permit.settle_token(token, settlement, registry, limits)?;
+        let settled = self.permit.settle_token(token, settlement, registry, limits);
+        let settled = settled.inspect_err(|refusal| self.explain_settling(*refusal, None))?;
         let waiter = registry.settle_token(token, settled)?;
         self.runtime.post.wake(waiter.as_slice());
         Ok(())
@@ -238,7 +245,8 @@ impl CallContext {
     /// Settles the pending that has waited longest under a key, if the guest may. False if none
     /// waits.
     pub(crate) fn settle_next(&self, key: &str, settlement: Settlement) -> Result<bool, Refusal> {
-        let settled = self.permit.settle_key(key, settlement, &self.runtime.limits)?;
+        let settled = self.permit.settle_key(key, settlement, &self.runtime.limits);
+        let settled = settled.inspect_err(|refusal| self.explain_settling(*refusal, Some(key)))?;
         let settled = self.runtime.registry.settle_next(key, settled);
         self.runtime.post.wake(settled.flatten().as_slice());
         Ok(settled.is_some())
@@ -249,13 +257,31 @@ impl CallContext {
         if self.permit.sees(key) { self.runtime.registry.waiting(key) } else { 0 }
     }
 
-    /// Logs a line of the guest; of a long message, only the beginning.
-    pub(crate) fn log(&self, level: Level, mut message: String) {
-        let most = self.runtime.limits.log_message_bytes_max;
-        if message.len() > most {
-            message.truncate(message.floor_char_boundary(most));
-            message.push('…');
+    /// Logs why the guest may not settle under a key, or by a token.
+    pub(crate) fn explain_settling(&self, refusal: Refusal, key: Option<&str>) {
+        self.explain(refusal, "settle", key, self.permit.to_settle(key));
+    }
+
+    /// Logs what the guest was denied, and what the deployer may do. The guest is told `denied` and
+    /// no more, and may keep that to itself. Only the first denial of a call is logged.
+    fn explain(&self, refusal: Refusal, deed: &str, key: Option<&str>, remedy: &str) {
+        if refusal != Refusal::Denied || self.was_explained.swap(true, Ordering::Relaxed) {
+            return;
         }
+        let (name, id) = (&self.permit.name, &self.request_id);
+        let under = key.map_or("by a token".to_owned(), |key| format!("under the key {key:?}"));
+        self.runtime.log.host(
+            Level::Warn,
+            format!(
+                "guest={name} id={id}: denied to {deed} {under}: if it may, {remedy} in \
+                 [guest.{name}] of snow.toml"
+            ),
+        );
+    }
+
+    /// Logs a line of the guest; of a long message, only the beginning.
+    pub(crate) fn log(&self, level: Level, message: String) {
+        let message = cut_owned(message, self.runtime.limits.log_message_bytes_max);
         self.runtime.log.guest(level, &self.permit.name, &self.request_id, message);
     }
 }

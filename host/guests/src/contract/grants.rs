@@ -17,6 +17,11 @@ use snow_runtime::{Settled, Settlement};
 
 use super::quota::Quota;
 
+/// What lets a guest create pendings under a key.
+pub(crate) const TO_CREATE: &str = "add the key to `keys`";
+const TO_SETTLE: &str = "add the key to `settles`";
+const TO_RESPOND: &str = "put `responds = true`, since it answers another guest's client,";
+
 /// The permits of all guests of a process, under one manifest.
 pub struct Permits {
     configs: Arc<GuestConfigs>,
@@ -231,6 +236,15 @@ impl Permit {
     /// there.
     pub(crate) fn sees(&self, key: &str) -> bool {
         self.check(|own| is_granted(&own.settles, key) || is_granted(&own.keys, key)).is_ok()
+    }
+
+    /// Returns what the deployer may do if the guest is to settle under this key, which it was
+    /// denied. `None` stands for a token.
+    pub(crate) fn to_settle(&self, key: Option<&str>) -> &'static str {
+        match key {
+            Some(key) if self.check(|own| is_granted(&own.settles, key)).is_err() => TO_SETTLE,
+            _ => TO_RESPOND,
+        }
     }
 
     /// Checks a grant. Costs one branch in a folder without grants.

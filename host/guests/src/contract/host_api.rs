@@ -97,7 +97,8 @@ async fn settle_all(
 ) -> Result<u32, Refusal> {
     let context = store.data();
     let RuntimeParts { registry, post, limits, .. } = &*context.runtime;
-    let value = context.permit.settle_key(key, settlement, limits)?;
+    let value = context.permit.settle_key(key, settlement, limits);
+    let value = value.inspect_err(|refusal| context.explain_settling(*refusal, Some(key)))?;
     let (mut left, mut settled) = (registry.waiting(key), 0);
     while left > 0 {
         settled += registry.settle_while(key, &value, &mut left, |woken| {

@@ -3,12 +3,14 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `CONTENT-ENGINE-SIZE.cwasm` | compiled code |
+//! | `CONTENT-ENGINE-SIZE-CODE.cwasm` | compiled code |
 //! | `PATH.stamp` | how a guest's file looked, and the hash of what it held |
 //! | `draft-*` | a file that is being written |
 //!
 //! CONTENT is the hash of the guest's file, ENGINE the key of the engine that runs the code, SIZE the
-//! size of the component, and PATH the hash of the path of the guest's file.
+//! size of the component, CODE the hash of the code, and PATH the hash of the path of the guest's
+//! file. The compiler hashes the code before it writes it, and it is hashed again before it is
+//! loaded, so a disk that damages it costs a compilation.
 //!
 //! Files are written under another name, renamed into place and never written again, so no lock is
 //! needed: two hosts that compile one guest at the same time write the same code, and a host that
@@ -22,7 +24,7 @@
 mod folder;
 mod stamp;
 #[cfg(test)]
-mod tests;
+pub(in crate::load) mod tests;
 
 use std::cell::RefCell;
 use std::io;
@@ -30,6 +32,7 @@ use std::path::Path;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 
+use super::code_hash::CodeHash;
 use super::content_hash::{ContentHash, hex};
 
 pub use self::folder::UnusableFolder;
@@ -63,8 +66,31 @@ pub(crate) struct CachedCode {
     pub code: OwnCode,
     /// The file's name.
     pub name: Arc<str>,
+    /// What was compiled, and what came of it.
+    pub written: Written,
+}
+
+/// Code that was written: the facts about it that its file's name tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Written {
     /// The size of the component that was compiled.
     pub component_bytes: usize,
+    /// The hash of the code, taken before it was written.
+    pub code: CodeHash,
+}
+
+impl Written {
+    /// Returns the end of the name of the code's file.
+    fn ending(self) -> String {
+        let Written { component_bytes, code } = self;
+        format!("{component_bytes}-{code}{CODE_ENDING}")
+    }
+
+    /// Reads the end of a name back; `None` for anything else.
+    fn from_ending(ending: &str) -> Option<Written> {
+        let (bytes, code) = ending.strip_suffix(CODE_ENDING)?.split_once('-')?;
+        Some(Written { component_bytes: bytes.parse().ok()?, code: CodeHash::parse(code)? })
+    }
 }
 
 impl Cache {
@@ -108,28 +134,26 @@ impl Cache {
         self.folder.remove(&stamp_name(file))
     }
 
-    /// Finds the code that was compiled from this content. A caller who knows the component's size
-    /// saves a search.
+    /// Finds the code that was compiled from this content. A caller who knows what was written saves
+    /// a search.
     pub(crate) fn find(
         &self,
         content: &ContentHash,
-        component_bytes: Option<usize>,
+        written: Option<Written>,
     ) -> Option<CachedCode> {
-        let prefix = format!("{content}-{}-", self.engine_key);
-        let size_in = |name: &str| {
-            name.strip_prefix(&prefix)?.strip_suffix(CODE_ENDING)?.parse::<usize>().ok()
+        let prefix = self.prefix(content);
+        let written_in = |name: &str| Written::from_ending(name.strip_prefix(&prefix)?);
+        let written = match written {
+            Some(written) => written,
+            None => self.folder.names().ok()?.iter().find_map(|name| written_in(name))?,
         };
-        let component_bytes = match component_bytes {
-            Some(bytes) => bytes,
-            None => self.folder.names().ok()?.iter().find_map(|name| size_in(name))?,
-        };
-        let name = format!("{prefix}{component_bytes}{CODE_ENDING}");
-        let code = self.folder.code(&name).ok()?;
+        let name = format!("{prefix}{}", written.ending());
+        let code = self.folder.code(&name, written.code).ok()?;
         if code.used().is_ok_and(|used| used.elapsed().is_ok_and(|ago| ago > USE_NOTED_EVERY)) {
             // If the use can't be noted, the file is removed a little earlier.
             let _ = self.folder.touch(&name);
         }
-        Some(CachedCode { code, name: self.in_use(name), component_bytes })
+        Some(CachedCode { code, name: self.in_use(name), written })
     }
 
     /// Keeps a draft as the code that was compiled from this content, and makes room for it.
@@ -138,9 +162,9 @@ impl Cache {
         &self,
         draft: Draft<'_>,
         content: &ContentHash,
-        component_bytes: usize,
+        written: Written,
     ) -> io::Result<Arc<str>> {
-        let name = format!("{content}-{}-{component_bytes}{CODE_ENDING}", self.engine_key);
+        let name = format!("{}{}", self.prefix(content), written.ending());
         draft.keep(&name)?;
         let name = self.in_use(name);
         self.make_room(SystemTime::now())?;
@@ -150,6 +174,11 @@ impl Cache {
     /// Removes code that can't be used: it is damaged, or not for this engine after all.
     pub(crate) fn discard(&self, cached: &CachedCode) -> io::Result<()> {
         self.folder.remove(&cached.name)
+    }
+
+    /// Returns how the name of this content's code begins.
+    fn prefix(&self, content: &ContentHash) -> String {
+        format!("{content}-{}-", self.engine_key)
     }
 
     fn in_use(&self, name: String) -> Arc<str> {

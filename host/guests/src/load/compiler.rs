@@ -22,6 +22,8 @@ use snow_config::Limits;
 
 pub use self::child::{COMPILE_SUBCOMMAND, compile_child};
 use self::child::{CompileOrder, CompileReport};
+use super::cache::Written;
+use super::code_hash::CodeHash;
 use super::encode;
 use super::error::LoadError;
 
@@ -121,8 +123,7 @@ impl Compiler {
         self.program.is_none()
     }
 
-    /// Compiles what a file holds and writes the code to another one. Returns the size of the
-    /// component.
+    /// Compiles what a file holds and writes the code to another one.
     ///
     /// # Errors
     /// [`LoadError::Unwritten`] if the code can't be written; all others are about the guest, or
@@ -133,7 +134,7 @@ impl Compiler {
         bytes: &[u8],
         urgency: Urgency,
         code: &File,
-    ) -> Result<usize, LoadError> {
+    ) -> Result<Written, LoadError> {
         match &self.program {
             Some(program) => self.supervise(self.start(program, file, urgency, code)?, bytes),
             None => compile(&self.engine, file, bytes, code),
@@ -170,7 +171,7 @@ impl Compiler {
 
     /// Feeds a child its input, and waits for its report and its end. Ends it if that takes too
     /// long.
-    fn supervise(&self, mut child: Child, bytes: &[u8]) -> Result<usize, LoadError> {
+    fn supervise(&self, mut child: Child, bytes: &[u8]) -> Result<Written, LoadError> {
         let (input, output) = (child.stdin.take(), child.stderr.take());
         let patience = Duration::from_millis(self.ms_max.into()) * PATIENCE;
         let (sender, receiver) = mpsc::channel();
@@ -199,11 +200,9 @@ impl Compiler {
         }
     }
 
-    fn judge(&self, report: &str, status: ExitStatus) -> Result<usize, LoadError> {
+    fn judge(&self, report: &str, status: ExitStatus) -> Result<Written, LoadError> {
         match CompileReport::parse(report) {
-            Some(CompileReport::Done { component_bytes }) if status.success() => {
-                Ok(component_bytes)
-            }
+            Some(CompileReport::Done(written)) if status.success() => Ok(written),
             Some(CompileReport::Refused(text)) => Err(CompilerError::Refused(text).into()),
             Some(CompileReport::Unwritten(reason)) => Err(LoadError::Unwritten(reason)),
             _ => {
@@ -220,11 +219,11 @@ fn compile(
     file: &Path,
     bytes: &[u8],
     mut code: &File,
-) -> Result<usize, LoadError> {
+) -> Result<Written, LoadError> {
     let component = encode::component(file, bytes)?;
     let compiled = engine
         .precompile_component(&component)
         .map_err(|error| LoadError::Compile(error.into()))?;
     code.write_all(&compiled).map_err(LoadError::unwritten)?;
-    Ok(component.len())
+    Ok(Written { component_bytes: component.len(), code: CodeHash::of(&compiled) })
 }

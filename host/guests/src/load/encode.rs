@@ -1,29 +1,77 @@
 //! Turns what a guest's file holds into a component: text is parsed, and a core module is encoded
 //! as a component.
 
+use std::borrow::Cow;
 use std::path::Path;
 
-use wasmparser::Payload;
+use wasmparser::{KnownCustom, Name, NameSectionReader, Payload};
 use wit_component::{ComponentEncoder, StringEncoding};
 
 use super::error::LoadError;
+use super::kind::{FileKind, Purpose};
 use crate::contract::{RESUMER, WIT};
+
+/// Bytes of the longest name of a function that a trap may show. After a trap wasmtime copies the
+/// names of up to 20 functions, on the thread of a worker.
+const NAME_BYTES_MAX: usize = 64 << 10;
+/// The custom section that holds names, and what it is called when it is not to be found. Both are
+/// equally long.
+const NAMES: (&str, &str) = ("name", "long");
 
 /// Returns the component that a file holds, as bytes. The file may hold a component, a core module,
 /// or either as text; its name is for messages.
 ///
 /// Takes time and memory as the guest likes, up to what its size allows.
 pub(crate) fn component(file: &Path, bytes: &[u8]) -> Result<Vec<u8>, LoadError> {
-    let wasm = wat::Parser::new().parse_bytes(Some(file), bytes).map_err(LoadError::Text)?;
-    to_component(&wasm)
+    let wasm = match FileKind::of(file, bytes) {
+        FileKind::Binary => Cow::Borrowed(bytes),
+        FileKind::Text => {
+            wat::Parser::new().parse_bytes(Some(file), bytes).map_err(LoadError::Text)?
+        }
+        kind => return Err(LoadError::NotWasm(kind)),
+    };
+    if let Some(purpose) = Purpose::of(&wasm) {
+        return Err(LoadError::Purpose(purpose));
+    }
+    let mut component = to_component(&wasm)?;
+    hide_long_names(&mut component);
+    Ok(component)
+}
+
+/// Takes the names away from each module that has a very long one, so that a trap can't make the
+/// host copy it. The section stays, by another name.
+fn hide_long_names(wasm: &mut [u8]) {
+    let mut hidden = Vec::new();
+    for payload in wasmparser::Parser::new(0).parse_all(wasm).map_while(Result::ok) {
+        if let Payload::CustomSection(section) = payload
+            && let KnownCustom::Name(names) = section.as_known()
+            && section.name() == NAMES.0
+            && has_long_name(names)
+        {
+            // The section's own name lies before its data.
+            hidden.push(section.data_offset() as usize - NAMES.0.len());
+        }
+    }
+    for at in hidden {
+        wasm[at..at + NAMES.1.len()].copy_from_slice(NAMES.1.as_bytes());
+    }
+}
+
+fn has_long_name(names: NameSectionReader<'_>) -> bool {
+    let is_long = |name: &str| name.len() > NAME_BYTES_MAX;
+    names.into_iter().map_while(Result::ok).any(|names| match names {
+        Name::Module { name, .. } => is_long(name),
+        Name::Function(names) => {
+            names.into_iter().map_while(Result::ok).any(|naming| is_long(naming.name))
+        }
+        // wasmtime does not read the others.
+        _ => false,
+    })
 }
 
 fn to_component(wasm: &[u8]) -> Result<Vec<u8>, LoadError> {
     if wasmparser::Parser::is_component(wasm) {
         return Ok(wasm.to_vec());
-    }
-    if !wasmparser::Parser::is_core_wasm(wasm) {
-        return Err(LoadError::NotWasm);
     }
     let shape = Shape::of(wasm).map_err(LoadError::Module)?;
     let encode = || {
@@ -74,5 +122,46 @@ impl Shape {
             }
         }
         Ok(shape)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::compiling_engine;
+
+    /// Returns the names of all functions of all modules, as wasmtime would find them.
+    fn names(wasm: &[u8]) -> Vec<String> {
+        let mut found = Vec::new();
+        for payload in wasmparser::Parser::new(0).parse_all(wasm) {
+            let Payload::CustomSection(section) = payload.unwrap() else { continue };
+            let KnownCustom::Name(names) = section.as_known() else { continue };
+            for names in names {
+                let Name::Function(names) = names.unwrap() else { continue };
+                found.extend(names.into_iter().map(|naming| naming.unwrap().name.to_owned()));
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn a_module_with_a_very_long_name_has_none() {
+        let module = |name: &str| format!("(core module (func ${name}) (func $other))");
+        let component = |names: [&str; 2]| {
+            let text = format!("(component {} {})", module(names[0]), module(names[1]));
+            let mut wasm = wat::parse_str(text).unwrap();
+            let whole = wasm.len();
+            hide_long_names(&mut wasm);
+            assert_eq!(wasm.len(), whole);
+            compiling_engine()
+                .unwrap()
+                .precompile_component(&wasm)
+                .expect("it is a component still");
+            self::names(&wasm)
+        };
+        let longest = "n".repeat(NAME_BYTES_MAX);
+        let longer = format!("{longest}n");
+        assert_eq!(component(["short", &longest]), ["short", "other", &longest, "other"]);
+        assert_eq!(component(["short", &longer]), ["short", "other"]);
     }
 }

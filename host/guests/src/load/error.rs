@@ -3,12 +3,20 @@
 use std::error::Error;
 use std::io;
 
+use snow_core::{cut, error_chain};
 use snow_runtime::RouteError;
 
 use super::cache::UnusableFolder;
 use super::compiler::CompilerError;
+use super::kind::{FileKind, Purpose};
+use super::precompiled::Unloadable;
 use crate::contract::HANDLER;
 use crate::engine::{EngineError, WasmtimeError};
+
+/// Foreign imports that a message names. A component that was built for WASI has dozens.
+const FOREIGN_SHOWN: usize = 4;
+/// Bytes of an import's name in a message.
+const NAME_BYTES_SHOWN: usize = 128;
 
 /// Why a file could not be loaded as a guest.
 ///
@@ -35,8 +43,17 @@ pub enum LoadError {
     #[error("is not valid WebAssembly text")]
     Text(#[source] wat::Error),
     /// The file holds something else.
-    #[error("is neither a WebAssembly module, nor a component, nor text of one")]
-    NotWasm,
+    #[error(
+        "is {0}. A guest is a WebAssembly component or module (.wasm), or the text of one (.wat)"
+    )]
+    NotWasm(FileKind),
+    /// The file holds WebAssembly that was built for something else.
+    #[error(
+        "is {0}. Build it for the world `guest` or `resuming-guest` of wit/snow.wit (in Rust: for \
+         wasm32-unknown-unknown, with the SDK snow-guest); `snow-host new` writes a guest to begin \
+         with"
+    )]
+    Purpose(Purpose),
     /// The file holds a core module that is damaged.
     #[error("is not a valid WebAssembly module")]
     Module(#[source] wasmparser::BinaryReaderError),
@@ -103,6 +120,16 @@ pub enum LoadError {
     Host(#[from] EngineError),
 }
 
+/// About code that was compiled a moment ago. If it is damaged by now, the fault is the disk's.
+impl From<Unloadable> for LoadError {
+    fn from(error: Unloadable) -> LoadError {
+        match error {
+            Unloadable::Refused(error) => LoadError::Compile(error),
+            damage => LoadError::Unwritten(format!("what was written {}", error_chain(&damage))),
+        }
+    }
+}
+
 impl LoadError {
     pub(super) fn unwritten(error: io::Error) -> LoadError {
         LoadError::Unwritten(error.to_string())
@@ -115,10 +142,15 @@ fn imports_text(foreign: &[String]) -> String {
                 type: build it against this host's wit/snow.wit"
             .into();
     }
+    let mut shown: Vec<_> =
+        foreign.iter().take(FOREIGN_SHOWN).map(|name| cut(name, NAME_BYTES_SHOWN)).collect();
+    if foreign.len() > FOREIGN_SHOWN {
+        shown.push(format!("{} more", foreign.len() - FOREIGN_SHOWN).into());
+    }
     format!(
         "imports what this host does not provide: {}. A guest gets no file system, no environment \
          and no WASI: build it for wasm32-unknown-unknown, or adapt it with a stub",
-        foreign.join(", ")
+        shown.join(", ")
     )
 }
 
@@ -134,6 +166,9 @@ mod tests {
         let text = LoadError::Imports { foreign, source: cause() }.to_string();
         assert!(text.contains("wasi:cli/environment@0.2.0, wasi:io/poll@0.2.0"), "{text}");
         assert!(text.contains("wasm32-unknown-unknown"), "{text}");
+        let foreign = vec!["n".repeat(1 << 20); 1_000];
+        let many = LoadError::Imports { foreign, source: cause() }.to_string();
+        assert!(many.contains("…, 996 more. A guest") && many.len() < 1_000, "{many}");
         let own = LoadError::Imports { foreign: Vec::new(), source: cause() };
         assert!(own.to_string().contains("wit/snow.wit"), "{own}");
         assert_eq!(own.source().unwrap().to_string(), "no such function");

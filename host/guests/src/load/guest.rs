@@ -8,6 +8,7 @@ use wasmtime::{Engine, Store};
 
 use snow_runtime::{Route, check_routes};
 
+use super::cache::Written;
 use super::content_hash::ContentHash;
 use super::error::LoadError;
 use crate::contract::context::CallContext;
@@ -33,6 +34,8 @@ pub(super) struct Compiled {
     pub component_bytes: usize,
     /// The hash of the file that held it.
     pub content_hash: ContentHash,
+    /// What the compiler wrote, unless it compiled in memory.
+    pub written: Option<Written>,
     /// The name of the code's file in the cache, if it is there.
     pub cached_name: Option<Arc<str>>,
 }
@@ -90,7 +93,7 @@ impl Guest {
         engine: &Engine,
         linker: &Linker<CallContext>,
     ) -> Result<Guest, LoadError> {
-        let Compiled { component, component_bytes, content_hash, cached_name } = compiled;
+        let Compiled { component, component_bytes, content_hash, cached_name, .. } = compiled;
         let imports: Vec<String> =
             component.component_type().imports(engine).map(|(name, _)| name.to_owned()).collect();
         let pre = linker.instantiate_pre(&component).map_err(|error| {

@@ -11,15 +11,17 @@ use std::time::{Instant, SystemTime};
 use wasmtime::component::{Component, Linker};
 
 use snow_config::CompileConfig;
+use snow_core::error_chain;
 use snow_runtime::{Level, Log};
 
-use super::cache::{Cache, Draft, Folder, KnownFile, Stamp};
+use super::cache::{Cache, Draft, Folder, KnownFile, Stamp, Written};
 use super::code_key::code_key;
 use super::compiler::{Compiler, Urgency};
 use super::content_hash::ContentHash;
+use super::encode;
 use super::error::LoadError;
 use super::guest::{Compiled, Guest};
-use super::{encode, precompiled};
+use super::precompiled::{self, Unloadable};
 use crate::contract::context::CallContext;
 use crate::contract::host_api;
 use crate::engine::{EngineError, WasmtimeError};
@@ -144,8 +146,8 @@ impl Loader {
     fn find_by_stamp(&self, file: &Path, stamp: Stamp) -> Option<Compiled> {
         let cache = self.cache.as_ref()?;
         let canonical = file.canonicalize().ok()?;
-        let KnownFile { content, component_bytes, .. } = cache.recall(&canonical, stamp)?;
-        let compiled = self.find_by_content(&content, Some(component_bytes))?;
+        let KnownFile { content, written, .. } = cache.recall(&canonical, stamp)?;
+        let compiled = self.find_by_content(&content, Some(written))?;
         self.unverified.borrow_mut().push(Unverified { file: file.to_owned(), canonical, content });
         Some(compiled)
     }
@@ -168,8 +170,10 @@ impl Loader {
                 urgency,
             )?,
         };
-        if let (Some(stamp), Ok(canonical)) = (stamp, file.canonicalize()) {
-            let known = KnownFile { stamp, content, component_bytes: compiled.component_bytes };
+        if let (Some(stamp), Some(written), Ok(canonical)) =
+            (stamp, compiled.written, file.canonicalize())
+        {
+            let known = KnownFile { stamp, content, written };
             self.note(|cache| cache.remember(&canonical, known, at));
         }
         Ok(compiled)
@@ -195,26 +199,34 @@ impl Loader {
     }
 
     /// Finds the code of a content in the cache. Code that does not load is removed there.
-    fn find_by_content(
-        &self,
-        content: &ContentHash,
-        component_bytes: Option<usize>,
-    ) -> Option<Compiled> {
+    fn find_by_content(&self, content: &ContentHash, written: Option<Written>) -> Option<Compiled> {
         let cache = self.cache.as_ref()?;
-        let cached = cache.find(content, component_bytes)?;
+        let cached = cache.find(content, written)?;
         match precompiled::load(self.runtime.engine.wasmtime(), &cached.code) {
             Ok(component) => Some(Compiled {
                 component,
-                component_bytes: cached.component_bytes,
+                component_bytes: cached.written.component_bytes,
                 content_hash: *content,
+                written: Some(cached.written),
                 cached_name: Some(cached.name),
             }),
             Err(error) => {
-                // The code is damaged; or it asks for more than the limits allow by now, and
+                // Code that wasmtime refuses asks for more than the limits allow by now, and
                 // compiling it anew will say so.
-                let name = &cached.name;
-                self.log
-                    .host(Level::Debug, format!("cached code is compiled anew: {name}: {error:#}"));
+                let level = if matches!(error, Unloadable::Refused(_)) {
+                    Level::Debug
+                } else {
+                    Level::Warn
+                };
+                let file = cache.folder().path().join(&*cached.name);
+                self.log.host(
+                    level,
+                    format!(
+                        "cached code {}; it is compiled anew: {}",
+                        error_chain(&error),
+                        file.display()
+                    ),
+                );
                 self.note(|cache| cache.discard(&cached));
                 None
             }
@@ -252,6 +264,7 @@ impl Loader {
             component,
             component_bytes: wasm.len(),
             content_hash: source.content,
+            written: None,
             cached_name: None,
         })
     }
@@ -268,8 +281,8 @@ impl Loader {
         source: &Source,
         urgency: Urgency,
     ) -> Result<Compiled, LoadError> {
-        self.compile_in(cache.folder(), source, urgency, |draft, bytes| {
-            cache.keep(draft, &source.content, bytes).map(Some)
+        self.compile_in(cache.folder(), source, urgency, |draft, written| {
+            cache.keep(draft, &source.content, written).map(Some)
         })
     }
 
@@ -283,16 +296,20 @@ impl Loader {
         keep: K,
     ) -> Result<Compiled, LoadError>
     where
-        K: FnOnce(Draft<'a>, usize) -> io::Result<Option<Arc<str>>>,
+        K: FnOnce(Draft<'a>, Written) -> io::Result<Option<Arc<str>>>,
     {
         let draft = folder.draft().map_err(LoadError::unwritten)?;
-        let component_bytes =
-            self.compiler.compile(&source.file, &source.bytes, urgency, draft.file())?;
-        let code = draft.code().map_err(LoadError::unwritten)?;
-        let component = precompiled::load(self.runtime.engine.wasmtime(), &code);
-        let component = component.map_err(|error| LoadError::Compile(error.into()))?;
-        let cached_name = keep(draft, component_bytes).map_err(LoadError::unwritten)?;
-        Ok(Compiled { component, component_bytes, content_hash: source.content, cached_name })
+        let written = self.compiler.compile(&source.file, &source.bytes, urgency, draft.file())?;
+        let code = draft.code(written.code).map_err(LoadError::unwritten)?;
+        let component = precompiled::load(self.runtime.engine.wasmtime(), &code)?;
+        let cached_name = keep(draft, written).map_err(LoadError::unwritten)?;
+        Ok(Compiled {
+            component,
+            component_bytes: written.component_bytes,
+            content_hash: source.content,
+            written: Some(written),
+            cached_name,
+        })
     }
 
     /// Writes something down in the cache. A failure is only logged: it costs time later, and

@@ -13,9 +13,9 @@ use std::time::{Duration, SystemTime};
 use humantime::Rfc3339Timestamp;
 use serde_json::json;
 
-use super::{Access, Content, Level, Line, Queue};
+use super::{Access, Content, Level, Line, Queue, Size};
 use snow_config::LogFormat;
-use snow_core::{escape_control, lock};
+use snow_core::{EscapeStyle, Escaped, lock};
 
 /// How long lines gather before they are written.
 const GATHER: Duration = Duration::from_millis(10);
@@ -29,7 +29,7 @@ pub(super) fn run(queue: &Queue, format: LogFormat, mut to: impl Write) {
         // This is read before the lines are: whoever closes the queue has sent all lines before, so
         // an empty queue is then the end.
         let is_closed = queue.closed.load(Ordering::SeqCst);
-        let lines = std::mem::take(&mut *lock(&queue.lines));
+        let lines = std::mem::take(&mut lock(&queue.waiting).lines);
         if lines.is_empty() {
             if is_closed {
                 return;
@@ -39,7 +39,7 @@ pub(super) fn run(queue: &Queue, format: LogFormat, mut to: impl Write) {
             thread::park();
             continue;
         }
-        write_batch(lines, format, &mut text, &mut to);
+        write_batch(lines, format, &mut text, &mut to, |written| queue.is_written(written));
         let lost = queue.dropped.load(Ordering::Relaxed) - reported;
         if lost > 0 {
             reported += lost;
@@ -49,7 +49,8 @@ pub(super) fn run(queue: &Queue, format: LogFormat, mut to: impl Write) {
                 at: SystemTime::now(),
                 content: Content::Host { level: Level::Warn, message },
             };
-            write_batch(vec![line], format, &mut text, &mut to);
+            // It was never in the queue.
+            write_batch(vec![line], format, &mut text, &mut to, |_| {});
         }
         if !is_closed {
             thread::sleep(GATHER);
@@ -57,68 +58,85 @@ pub(super) fn run(queue: &Queue, format: LogFormat, mut to: impl Write) {
     }
 }
 
-/// Writes lines, and answers the flushes among them once everything is written. `text` is scratch
-/// space.
-fn write_batch(lines: Vec<Line>, format: LogFormat, text: &mut String, to: &mut impl Write) {
-    let mut flushed = Vec::new();
-    let write = |text: &mut String, to: &mut dyn Write| {
+impl Queue {
+    /// Makes room for as many lines as were written.
+    fn is_written(&self, written: Size) {
+        let mut waiting = lock(&self.waiting);
+        waiting.unwritten.lines -= written.lines;
+        waiting.unwritten.bytes -= written.bytes;
+    }
+}
+
+/// Writes lines, and answers the flushes among them once everything is written. Tells `is_written`
+/// how much that was, part by part. `text` is scratch space.
+fn write_batch(
+    lines: Vec<Line>,
+    format: LogFormat,
+    text: &mut String,
+    to: &mut impl Write,
+    is_written: impl Fn(Size),
+) {
+    let (mut flushed, mut size) = (Vec::new(), Size::default());
+    let mut write = |text: &mut String, size: &mut Size| {
         // If the log can't be written, there is no place left to report that.
         let _ = to.write_all(text.as_bytes()).and_then(|()| to.flush());
         text.clear();
+        is_written(std::mem::take(size));
     };
     for line in lines {
+        size.add(&line);
         match line.content {
             Content::Flush(done) => flushed.push(done),
             content => write_line(text, format, line.at, &content),
         }
         if text.len() >= BATCH_BYTES {
-            write(text, to);
+            write(text, &mut size);
         }
     }
-    write(text, to);
+    write(text, &mut size);
     for done in flushed {
         let _ = done.send(());
     }
 }
 
+/// Formats a line. This is the one place through which all text goes to the log, and it escapes:
+/// nothing that was said by guests or clients, or that is the name of a file, gets past it.
 fn write_line(text: &mut String, format: LogFormat, at: SystemTime, content: &Content) {
     let at = humantime::format_rfc3339_millis(at);
+    let style = match (format, content) {
+        (LogFormat::Json, _) => EscapeStyle::Json,
+        // A message of the host may have several lines, such as the backtrace of a fault.
+        (LogFormat::Text, Content::Host { .. }) => EscapeStyle::Lines,
+        (LogFormat::Text, _) => EscapeStyle::Line,
+    };
+    let mut line = Escaped::new(text, style);
     // Writing to a String can't fail.
     let _ = match format {
-        LogFormat::Text => write_text(text, &at, content),
-        LogFormat::Json => writeln!(text, "{}", to_json(&at.to_string(), content)),
+        LogFormat::Text => write_text(&mut line, &at, content),
+        LogFormat::Json => write!(line, "{}", to_json(&at.to_string(), content)),
     };
+    text.push('\n');
 }
 
-fn write_text(text: &mut String, at: &Rfc3339Timestamp, content: &Content) -> fmt::Result {
+fn write_text(line: &mut Escaped<'_>, at: &Rfc3339Timestamp, content: &Content) -> fmt::Result {
     match content {
         Content::Access(Access { request_id, client, request, status, guest, took_ms }) => {
             let guest = guest.as_deref().unwrap_or("-");
             let request = request.escape_debug();
-            writeln!(
-                text,
+            write!(
+                line,
                 "{at} access {client} \"{request}\" {status} {took_ms}ms guest={guest} id={request_id}"
             )
         }
         Content::Guest { level, guest, request_id, message } => {
             let (level, message) = (level.name(), message.escape_debug());
-            writeln!(text, "{at} {level:<6} guest={guest} id={request_id} {message}")
+            write!(line, "{at} {level:<6} guest={guest} id={request_id} {message}")
         }
         Content::Host { level, message } => {
-            writeln!(text, "{at} {:<6} {}", level.name(), indented(message))
+            write!(line, "{at} {:<6} {}", level.name(), message.trim_end())
         }
         Content::Flush(_) => Ok(()),
     }
-}
-
-/// Returns a message of the host with its control characters escaped and its further lines
-/// indented. It may quote a guest: a fault's backtrace has several lines, and none of them may pass
-/// for an entry of the log.
-fn indented(message: &str) -> String {
-    // Tabs stay: they indent a backtrace's lines.
-    let escaped = |line: &str| line.split('\t').map(escape_control).collect::<Vec<_>>().join("\t");
-    let lines = message.trim_end().lines().map(escaped);
-    lines.collect::<Vec<_>>().join("\n    ")
 }
 
 fn to_json(at: &str, content: &Content) -> serde_json::Value {

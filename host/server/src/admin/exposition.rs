@@ -111,6 +111,11 @@ impl Exposition {
                 '\\' => self.0 += "\\\\",
                 '"' => self.0 += "\\\"",
                 '\n' => self.0 += "\\n",
+                // The format allows them, and somebody's terminal does what they say.
+                _ if character.is_control() => {
+                    self.0 += "\\";
+                    self.0.extend(character.escape_debug());
+                }
                 _ => self.0.push(character),
             }
         }

@@ -12,8 +12,8 @@ use super::sources::{PageSources, RouteTotals};
 use crate::deploy::GuestRecord;
 use snow_core::escape_control;
 use snow_guests::Version;
-use snow_runtime::VersionId;
-use snow_worker::LabelId;
+use snow_runtime::{Route, VersionId};
+use snow_worker::{Label, LabelId};
 
 /// One guest: it serves, or can't be loaded, or is kept only for the requests that it holds.
 struct Row {
@@ -26,8 +26,8 @@ struct Row {
     /// All versions that exist, the newest first, each with the number of its requests and of those
     /// that are held.
     versions: Vec<(Arc<Version>, u64, u64)>,
-    /// The totals of each route, by pattern.
-    routes: BTreeMap<String, RouteTotals>,
+    /// The totals of each route.
+    routes: BTreeMap<Label, RouteTotals>,
 }
 
 impl Row {
@@ -72,10 +72,9 @@ fn rows(sources: &PageSources) -> Vec<Row> {
             (version, requests, held)
         });
         let its_labels =
-            labels.iter().zip((0..).map(LabelId)).filter(|((guest, _), _)| **guest == *name);
-        let routes = its_labels.filter_map(|((_, pattern), label)| {
-            Some((pattern.to_string(), totals.get(&label)?.clone()))
-        });
+            labels.iter().zip((0..).map(LabelId)).filter(|(label, _)| *label.guest == *name);
+        let routes =
+            its_labels.filter_map(|(label, id)| Some((label.clone(), totals.get(&id)?.clone())));
         let serving = deployment.versions.iter().find(is_its).cloned();
         let mount = deployment.router.entries().find(|entry| is(serving.as_ref(), entry.version));
         Row {
@@ -92,8 +91,9 @@ fn rows(sources: &PageSources) -> Vec<Row> {
 
 fn to_json(row: &Row) -> Value {
     let serving = row.serving.as_ref();
-    let route = |route: &snow_runtime::Route| {
-        let counted = row.routes.get(&route.pattern);
+    let name: Arc<str> = row.name.as_str().into();
+    let route = |route: &Route| {
+        let counted = row.routes.get(&Label::new(&name, route));
         let count = |of: fn(&RouteTotals) -> u64| counted.map_or(0, of);
         json!({
             "methods": route.methods, "pattern": route.pattern,
@@ -113,7 +113,8 @@ fn to_json(row: &Row) -> Value {
     let routes = serving.map(|version| version.guest.routes.iter().map(route).collect::<Vec<_>>());
     json!({
         "name": row.name,
-        "file": row.record.file,
+        // A path need not be UTF-8, and JSON is.
+        "file": row.record.file.to_string_lossy(),
         "mount": *row.mount,
         "version": serving.map(|version| version.nth),
         "since": serving.map(|version| time(version.since)),

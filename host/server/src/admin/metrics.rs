@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
-use super::exposition::{Exposition, Label, MetricType};
+use super::exposition::{self, Exposition, MetricType};
 use super::process;
 use super::sources::{PageSources, RouteTotals};
 use crate::workers::WorkerHandle;
 use snow_core::Counter;
-use snow_worker::Stats;
+use snow_worker::{Label, Stats};
 
 /// The values of the label `status`, in the order of [`RouteTotals::answers`].
 const CLASSES: [&str; 6] = ["1xx", "2xx", "3xx", "4xx", "5xx", "499"];
@@ -30,16 +30,16 @@ pub fn text(sources: &PageSources) -> String {
 
 fn of_routes(out: &mut Exposition, sources: &PageSources) {
     let (labels, totals) = (sources.labels.all(), sources.totals_by_label());
-    let rows: Vec<([Label<'_>; 2], &RouteTotals)> = totals
+    let rows: Vec<([exposition::Label<'_>; 3], &RouteTotals)> = totals
         .iter()
         .filter_map(|(label, totals)| {
-            let (guest, route) = labels.get(label.index())?;
-            Some(([("guest", &**guest), ("route", &**route)], totals))
+            let Label { guest, methods, pattern } = labels.get(label.index())?;
+            Some(([("guest", &**guest), ("methods", methods), ("route", pattern)], totals))
         })
         .collect();
-    let answers = rows.iter().flat_map(|([guest, route], totals)| {
+    let answers = rows.iter().flat_map(|([guest, methods, route], totals)| {
         let counts = CLASSES.into_iter().zip(totals.answers).filter(|(_, count)| *count > 0);
-        counts.map(|(class, count)| ([*guest, *route, ("status", class)], count))
+        counts.map(|(class, count)| ([*guest, *methods, *route, ("status", class)], count))
     });
     let help = "Requests that have ended, by the class of their answer's status; 499 if the client \
                 left before an answer.";
@@ -54,10 +54,10 @@ fn of_routes(out: &mut Exposition, sources: &PageSources) {
         "Requests that wait now, suspended or in place.",
         held,
     );
-    let ended = rows.iter().flat_map(|([guest, route], totals)| {
+    let ended = rows.iter().flat_map(|([guest, methods, route], totals)| {
         let waited = totals.held > 0 || totals.ended.iter().any(|count| *count > 0);
         let ends = ENDS.into_iter().zip(totals.ended).filter(move |_| waited);
-        ends.map(|(reason, count)| ([*guest, *route, ("reason", reason)], count))
+        ends.map(|(reason, count)| ([*guest, *methods, *route, ("reason", reason)], count))
     });
     out.family(
         MetricType::Counter,
@@ -155,9 +155,9 @@ fn of_workers(out: &mut Exposition, sources: &PageSources) {
     values(gauge, "snow_input_bytes", help, |stats| &stats.input_bytes);
     let help = "Bytes of answers that clients have not taken yet.";
     values(gauge, "snow_output_bytes", help, |stats| &stats.output_bytes);
-    values(gauge, "snow_calls", "Calls that have an instance or wait for one now.", |stats| {
-        &stats.calls
-    });
+    // Not `snow_calls`: in OpenMetrics that is the family of the counter `snow_calls_total`.
+    let help = "Calls that have an instance or wait for one now.";
+    values(gauge, "snow_open_calls", help, |stats| &stats.calls);
     let instances = |worker: &WorkerHandle| worker.instances.load(Ordering::Relaxed);
     let alive = workers().map(|(labels, worker)| (labels, instances(worker)));
     out.family(gauge, "snow_instances", "Guest instances that are alive now.", alive);

@@ -1,16 +1,19 @@
 //! The pages that the admin listener serves in the place of guests.
 
+use std::fmt::Write;
 use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::pending::{Questions, Wanted};
 use super::sources::PageSources;
 use super::{QUESTIONS_MAX, exposition, guests, metrics};
 use snow_config::AdminListen;
+use snow_core::{EscapeStyle, Escaped};
 use snow_http::{Request, Response};
 use snow_runtime::{
-    Call, CallEnd, CallEntry, Guests, Outcome, Ran, Route, RouteEntry, RouteId, Router, Slot,
-    VersionId,
+    Call, CallEnd, CallEntry, Guests, Level, Outcome, Ran, Route, RouteEntry, RouteId, Router,
+    Slot, VersionId,
 };
 use snow_worker::{Common, LoopState};
 
@@ -85,7 +88,20 @@ impl Pages {
         Pages { router, sources, questions, takes_names }
     }
 
+    /// Returns a page. If that panics, one page can't be shown: the listener goes on, since it is
+    /// the place where somebody will look for the reason.
     fn show(&mut self, page: Page, request: &Request, now_ms: u64) -> Outcome {
+        let shown = catch_unwind(AssertUnwindSafe(|| self.page(page, request, now_ms)));
+        shown.unwrap_or_else(|_| Outcome::Respond(self.panicked(request.head.path())))
+    }
+
+    fn panicked(&self, path: &str) -> Response {
+        let message = format!("the admin page {path} can't be shown: making it panicked");
+        self.sources.runtime.log.host(Level::Error, message);
+        Response::text(500, "internal server error\n")
+    }
+
+    fn page(&mut self, page: Page, request: &Request, now_ms: u64) -> Outcome {
         if !self.takes_names && !is_no_name(request.head.authority()) {
             return Outcome::Respond(Response::text(
                 421,
@@ -133,8 +149,13 @@ impl Guests for Pages {
             }
             CallEntry::Resume { state, arrivals, .. } => {
                 leftover.extend(arrivals.iter().map(|arrival| arrival.handle));
-                let page = self.questions.answer(&self.sources, &state, call.now_ms);
-                Outcome::Respond(page.map_or_else(Response::unavailable, |page| json(&page)))
+                let page = catch_unwind(AssertUnwindSafe(|| {
+                    self.questions.answer(&self.sources, &state, call.now_ms)
+                }));
+                Outcome::Respond(match page {
+                    Ok(page) => page.map_or_else(Response::unavailable, |page| json(&page)),
+                    Err(_) => self.panicked("/pending"),
+                })
             }
         };
         Ran::Ended(CallEnd { outcome: Ok(outcome), leftover, request: None })
@@ -186,7 +207,11 @@ fn with_type(body: String, content_type: &str) -> Response {
 }
 
 fn json(value: &serde_json::Value) -> Response {
-    with_type(format!("{value:#}\n"), "application/json")
+    let mut page = String::new();
+    // People look at pages in terminals, and JSON does not have to escape all that moves a cursor.
+    // Writing to a String can't fail.
+    let _ = writeln!(Escaped::new(&mut page, EscapeStyle::Json), "{value:#}");
+    with_type(page, "application/json")
 }
 
 /// Returns whether the host of an authority is an IP address or `localhost`. An empty authority is

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use crate::build::BuildOutcome;
-use snow_core::error_chain;
+use snow_core::{error_chain, escape_control, escape_lines};
 use snow_server::Serving;
 
 /// Prints what becomes of builds.
@@ -37,7 +37,15 @@ impl Reporter {
 
     /// Prints a line. An error is ignored: guests are built even if nobody can see it.
     pub fn print(&mut self, line: &str) {
+        let line = escape_control(line);
         let _ = writeln!(self.out, "{line}").and_then(|()| self.out.flush());
+    }
+
+    /// Prints an error with its causes.
+    pub fn print_error(&mut self, error: &anyhow::Error) {
+        let text = error_chain(error.as_ref());
+        let text = escape_lines(&text);
+        let _ = writeln!(self.out, "error: {text}").and_then(|()| self.out.flush());
     }
 
     /// Returns whether [`Reporter::look`] may have something to print.
@@ -58,7 +66,7 @@ impl Reporter {
                 Ok(_) => self.print(&format!("built {name} in {}", seconds(took))),
                 Err(error) => {
                     let file = guests.join(format!("{name}.wasm"));
-                    self.print(&format!("error: {}", error_chain(error.as_ref())));
+                    self.print_error(&error);
                     match file.is_file() {
                         true => self.print(&format!(
                             "{name} could not be built: the file from before is served"
@@ -83,7 +91,7 @@ impl Reporter {
                 Ok(_) => self
                     .print(&format!("built {name} in {}: it is the same as before", seconds(took))),
                 Err(error) => {
-                    self.print(&format!("error: {}", error_chain(error.as_ref())));
+                    self.print_error(&error);
                     self.print(&format!(
                         "{name} could not be built: {}",
                         still_served(&name, serving)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use snow_runtime::{RouteEntry, VersionId};
 
-use super::{LabelId, Labels, RouteStats, Stats, VersionStats, WaitEnd};
+use super::{Label, LabelId, Labels, RouteStats, Stats, VersionStats, WaitEnd};
 use crate::context::Callee;
 
 /// The place of requests whose client left, behind the five classes of statuses.
@@ -48,7 +48,7 @@ impl StatsWriter {
         if let Some((label, _)) = known {
             return *label;
         }
-        let label = self.shared.labels.id(&name(), &entry.declared.pattern);
+        let label = self.shared.labels.id(Label::new(&name(), &entry.declared));
         let counters = self.counters_of(label);
         let version = self.version_or_new(entry.version);
         *slot_of(&mut version.routes, entry.route.index()) = Some((label, counters));

@@ -1,5 +1,6 @@
 //! The kinds of the settings of single guests, and of rollback.
 
+use std::ops::RangeInclusive;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -23,22 +24,17 @@ impl Kind for Globs {
     type Value = Globs;
 
     fn read(reader: &mut Reader<'_>, name: &str, _: &Range, value: &Toml<'_>) -> Option<Globs> {
-        let all = reader.list(
-            name,
-            value,
-            "a list of strings, such as [\"orders/*\"]",
-            0..=PATTERNS_MAX,
-        )?;
-        let texts =
-            all.iter().filter_map(|value| reader.text(name, value, "strings", TEXT_BYTES_MAX));
-        Some(texts.map(Glob::new).collect())
+        let wanted = "a list of strings, such as [\"orders/*\"]";
+        Some(
+            strings(reader, name, value, wanted, 0..=PATTERNS_MAX)?
+                .into_iter()
+                .map(Glob::new)
+                .collect(),
+        )
     }
 
     fn schema(_: &Range) -> Json {
-        json!({
-            "type": "array", "maxItems": PATTERNS_MAX,
-            "items": { "type": "string", "maxLength": TEXT_BYTES_MAX },
-        })
+        strings_schema(0..=PATTERNS_MAX)
     }
 
     fn json(value: &Globs) -> Json {
@@ -168,10 +164,8 @@ impl Kind for Command {
     ) -> Option<Vec<String>> {
         const WANTED: &str = "a list of a command and its arguments, each a string of its own, so that nothing needs \
                               quotes: [\"cargo\", \"build\"]";
-        let words = reader.list(name, value, WANTED, 1..=WORDS_MAX)?;
-        let words =
-            words.iter().filter_map(|value| reader.text(name, value, "strings", TEXT_BYTES_MAX));
-        let words: Vec<String> = words.map(str::to_owned).collect();
+        let words = strings(reader, name, value, WANTED, 1..=WORDS_MAX)?;
+        let words: Vec<String> = words.into_iter().map(str::to_owned).collect();
         if words.first().is_some_and(String::is_empty) {
             reader.problem(
                 value.span(),
@@ -182,13 +176,31 @@ impl Kind for Command {
     }
 
     fn schema(_: &Range) -> Json {
-        json!({
-            "type": "array", "minItems": 1, "maxItems": WORDS_MAX,
-            "items": { "type": "string", "maxLength": TEXT_BYTES_MAX },
-        })
+        strings_schema(1..=WORDS_MAX)
     }
 
     fn json(value: &Vec<String>) -> Json {
         json!(value)
     }
+}
+
+/// Reads a list of so many strings. Those that are none are reported and left out.
+fn strings<'v>(
+    reader: &mut Reader<'_>,
+    name: &str,
+    value: &'v Toml<'v>,
+    wanted: &str,
+    count: RangeInclusive<usize>,
+) -> Option<Vec<&'v str>> {
+    let all = reader.list(name, value, wanted, count)?;
+    let text = |value: &'v Toml<'v>| reader.text(name, value, "strings", TEXT_BYTES_MAX);
+    Some(all.iter().filter_map(text).collect())
+}
+
+/// Returns the schema of a list of so many strings.
+fn strings_schema(count: RangeInclusive<usize>) -> Json {
+    json!({
+        "type": "array", "minItems": count.start(), "maxItems": count.end(),
+        "items": { "type": "string", "maxLength": TEXT_BYTES_MAX },
+    })
 }

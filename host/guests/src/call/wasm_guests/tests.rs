@@ -78,7 +78,7 @@ impl Bench {
             engine: Engine::start(&limits, 1).unwrap(),
             registry: Arc::new(Registry::new(10, |bytes| bytes.fill(7))),
             post: opened.clone(),
-            log: Log::start(LogFormat::Text, 10, std::io::sink()).unwrap(),
+            log: Log::start(LogFormat::Text, &Limits::default(), std::io::sink()).unwrap(),
             permits: Arc::new(permits(config)),
             worker_calls_parked_max: limits.worker_calls_parked_max(1),
             limits: Arc::new(limits),

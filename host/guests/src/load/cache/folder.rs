@@ -16,6 +16,7 @@ use std::time::{Duration, SystemTime};
 
 use rustix::fs::{self, AtFlags, Dir, Mode, OFlags};
 
+use crate::load::code_hash::CodeHash;
 use crate::load::content_hash::hex;
 
 /// How the names of unfinished files begin, so that they can be found and removed.
@@ -112,14 +113,14 @@ impl Folder {
         Ok(Draft { folder: self, name, file: File::from(file), is_kept: false })
     }
 
-    /// Opens compiled code.
+    /// Opens compiled code, which had this hash when it was compiled.
     ///
     /// # Errors
     /// There is no such file, or it is not a plain file that only this user can write.
-    pub(crate) fn code(&self, name: &str) -> io::Result<OwnCode> {
+    pub(crate) fn code(&self, name: &str, hash: CodeHash) -> io::Result<OwnCode> {
         let file = self.file(name)?;
         is_own(&file.metadata()?)?;
-        Ok(OwnCode(file))
+        Ok(OwnCode { file, hash })
     }
 
     /// Reads a short text; of a longer one, only `bytes_max` bytes.
@@ -220,10 +221,10 @@ impl Draft<'_> {
         &self.file
     }
 
-    /// Opens what was written as code. The writer must have ended, or be this process and write no
-    /// more.
-    pub(crate) fn code(&self) -> io::Result<OwnCode> {
-        self.folder.code(&self.name)
+    /// Opens what was written as code with this hash. The writer must have ended, or be this process
+    /// and write no more.
+    pub(crate) fn code(&self, hash: CodeHash) -> io::Result<OwnCode> {
+        self.folder.code(&self.name, hash)
     }
 
     /// Gives the file its name once all of it has reached the disk. From now on it is only read. A
@@ -251,27 +252,35 @@ impl Drop for Draft<'_> {
     }
 }
 
-/// Compiled code that this program wrote: an open file of a private folder. Only this module can
-/// make one.
-pub(crate) struct OwnCode(File);
+/// Compiled code that this program wrote: an open file of a private folder, and the hash that the
+/// code had when it was compiled. Only this module can make one.
+pub(crate) struct OwnCode {
+    file: File,
+    hash: CodeHash,
+}
 
 impl OwnCode {
     /// Returns a path of this very file, even if its name has been given to another. Valid for as
     /// long as `self` is.
     pub(crate) fn path(&self) -> PathBuf {
-        format!("/proc/self/fd/{}", self.0.as_raw_fd()).into()
+        format!("/proc/self/fd/{}", self.file.as_raw_fd()).into()
+    }
+
+    /// Reads the whole file, and returns whether it still holds the code that was compiled.
+    pub(crate) fn is_intact(&self) -> io::Result<bool> {
+        Ok(CodeHash::of_file(&self.file)? == self.hash)
     }
 
     /// Reads the whole file.
     pub(crate) fn read(&self) -> io::Result<Vec<u8>> {
-        let mut bytes = vec![0; self.0.metadata()?.len() as usize];
-        std::os::unix::fs::FileExt::read_exact_at(&self.0, &mut bytes, 0)?;
+        let mut bytes = vec![0; self.file.metadata()?.len() as usize];
+        std::os::unix::fs::FileExt::read_exact_at(&self.file, &mut bytes, 0)?;
         Ok(bytes)
     }
 
     /// Returns the time of the last use, to the hour.
     pub(crate) fn used(&self) -> io::Result<SystemTime> {
-        self.0.metadata()?.modified()
+        self.file.metadata()?.modified()
     }
 }
 

@@ -5,13 +5,15 @@ use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::Written;
+use crate::load::code_hash::CodeHash;
 use crate::load::content_hash::ContentHash;
 
 /// The longest time in which a file may be written twice without looking different: the tick of the
 /// coarsest clock that a file system has, FAT's.
 const CLOCK_TICK_MAX: Duration = Duration::from_secs(2);
 /// The first word of a line. It changes when the meaning of the others does.
-const VERSION: &str = "stamp-1";
+const VERSION: &str = "stamp-2";
 
 /// How a file looks: tells two versions of it apart without reading them. For a symbolic link, how
 /// the file looks that the link leads to.
@@ -60,24 +62,26 @@ pub(crate) struct KnownFile {
     pub stamp: Stamp,
     /// The hash of what it held.
     pub content: ContentHash,
-    /// The size of the component that it became.
-    pub component_bytes: usize,
+    /// What it was compiled to.
+    pub written: Written,
 }
 
 impl KnownFile {
     /// Returns one line of text, for [`KnownFile::from_line`].
     pub(crate) fn to_line(self) -> String {
-        let KnownFile { stamp, content, component_bytes } = self;
+        let KnownFile { stamp, content, written: Written { component_bytes, code } } = self;
         let Stamp { len, modified_ns, changed_ns, device, inode } = stamp;
         format!(
-            "{VERSION} {len} {modified_ns} {changed_ns} {device} {inode} {component_bytes} {content}\n"
+            "{VERSION} {len} {modified_ns} {changed_ns} {device} {inode} {component_bytes} {code} \
+             {content}\n"
         )
     }
 
     /// Reads a line back; `None` if it is cut off, damaged or of another version.
     pub(crate) fn from_line(line: &str) -> Option<KnownFile> {
         let words: Vec<&str> = line.strip_suffix('\n')?.split(' ').collect();
-        let [VERSION, len, modified, changed, device, inode, bytes, content] = words.as_slice()
+        let [VERSION, len, modified, changed, device, inode, bytes, code, content] =
+            words.as_slice()
         else {
             return None;
         };
@@ -90,7 +94,7 @@ impl KnownFile {
                 inode: inode.parse().ok()?,
             },
             content: ContentHash::parse(content)?,
-            component_bytes: bytes.parse().ok()?,
+            written: Written { component_bytes: bytes.parse().ok()?, code: CodeHash::parse(code)? },
         })
     }
 }
@@ -130,13 +134,14 @@ mod tests {
     #[test]
     fn lines_hold_everything() {
         let content = ContentHash([0xa7; 32]);
-        let known = KnownFile { stamp: stamp(-5, i64::MAX.into()), content, component_bytes: 77 };
+        let written = Written { component_bytes: 77, code: CodeHash::of(b"code") };
+        let known = KnownFile { stamp: stamp(-5, i64::MAX.into()), content, written };
         let line = known.to_line();
         assert_eq!(KnownFile::from_line(&line), Some(known));
         for cut in 0..line.len() {
             assert_eq!(KnownFile::from_line(&line[..cut]), None, "{cut}");
         }
-        assert_eq!(KnownFile::from_line(&line.replace("stamp-1", "stamp-2")), None);
+        assert_eq!(KnownFile::from_line(&line.replace(VERSION, "stamp-1")), None);
     }
 
     #[test]

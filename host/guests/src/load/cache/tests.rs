@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use super::*;
 
 /// A folder for one test, removed when it goes out of scope.
-pub(super) struct Scratch(PathBuf);
+pub(in crate::load) struct Scratch(PathBuf);
 
 impl Scratch {
-    pub(super) fn path(&self) -> &Path {
+    pub(in crate::load) fn path(&self) -> &Path {
         &self.0
     }
 }
@@ -19,7 +19,7 @@ impl Drop for Scratch {
     }
 }
 
-pub(super) fn scratch() -> Scratch {
+pub(in crate::load) fn scratch() -> Scratch {
     let mut bytes = [0; 8];
     getrandom::fill(&mut bytes).unwrap();
     let path = std::env::temp_dir().join(format!("snow-cache-test-{}", hex(&bytes)));
@@ -31,10 +31,15 @@ fn cache(scratch: &Scratch, bytes_max: u64) -> Cache {
     Cache::open(&scratch.path().join("cache"), "engine", bytes_max).unwrap()
 }
 
+/// What is written of some bytes of code.
+fn written(code: &[u8]) -> Written {
+    Written { component_bytes: 7, code: CodeHash::of(code) }
+}
+
 fn keep(cache: &Cache, content: u8, bytes: usize) -> Arc<str> {
-    let draft = cache.folder().draft().unwrap();
-    draft.file().write_all(&vec![content; bytes]).unwrap();
-    cache.keep(draft, &ContentHash([content; 32]), 7).unwrap()
+    let (draft, code) = (cache.folder().draft().unwrap(), vec![content; bytes]);
+    draft.file().write_all(&code).unwrap();
+    cache.keep(draft, &ContentHash([content; 32]), written(&code)).unwrap()
 }
 
 fn is_there(cache: &Cache, content: u8) -> bool {
@@ -55,9 +60,11 @@ fn what_is_kept_is_found() {
     assert!(!is_there(&cache, 1));
     keep(&cache, 1, 100);
     let by_search = cache.find(&ContentHash([1; 32]), None).unwrap();
-    assert_eq!((by_search.component_bytes, by_search.code.read().unwrap()), (7, vec![1; 100]));
-    assert!(cache.find(&ContentHash([1; 32]), Some(7)).is_some());
-    assert!(cache.find(&ContentHash([1; 32]), Some(8)).is_none() && !is_there(&cache, 2));
+    assert_eq!(by_search.code.read().unwrap(), [1; 100]);
+    assert_eq!(by_search.written, written(&[1; 100]));
+    assert!(cache.find(&ContentHash([1; 32]), Some(written(&[1; 100]))).is_some());
+    assert!(cache.find(&ContentHash([1; 32]), Some(written(&[1; 99]))).is_none());
+    assert!(!is_there(&cache, 2));
     let other = Cache::open(cache.folder().path(), "other", 1 << 20).unwrap();
     assert!(!is_there(&other, 1), "another engine's code is not found");
     cache.discard(&by_search).unwrap();
@@ -109,7 +116,7 @@ fn old_drafts_are_removed_and_foreign_files_are_not() {
 }
 
 fn known(stamp: Stamp) -> KnownFile {
-    KnownFile { stamp, content: ContentHash([9; 32]), component_bytes: 5 }
+    KnownFile { stamp, content: ContentHash([9; 32]), written: written(b"code") }
 }
 
 #[test]
@@ -149,7 +156,7 @@ fn damaged_stamps_are_ignored() {
     let file = scratch.path().join("guest.wasm");
     fs::write(&file, "1").unwrap();
     let stamp = Stamp::from(&fs::metadata(&file).unwrap());
-    for damage in [&b""[..], b"stamp-1 1 2", b"\xff\xfe\n", &[b' '; 10_000]] {
+    for damage in [&b""[..], b"stamp-2 1 2", b"\xff\xfe\n", &[b' '; 10_000]] {
         fs::write(cache.folder().path().join(stamp_name(&file)), damage).unwrap();
         assert_eq!(cache.recall(&file, stamp), None);
     }
@@ -191,4 +198,24 @@ fn two_share_a_folder() {
         .collect();
     writers.into_iter().for_each(|writer| writer.join().unwrap());
     assert!(one.folder().names().unwrap().iter().all(|name| !name.starts_with("draft-")));
+}
+
+/// Whatever happens to a file of the cache, its name tells what it should hold.
+#[test]
+fn damage_is_found() {
+    let scratch = scratch();
+    let cache = cache(&scratch, 1 << 20);
+    let name = keep(&cache, 1, 1_000);
+    let is_intact = || cache.find(&ContentHash([1; 32]), None).unwrap().code.is_intact().unwrap();
+    assert!(is_intact());
+    let path = cache.folder().path().join(&*name);
+    for damage in
+        [vec![], vec![1; 999], vec![1; 1_001], [vec![1; 500], vec![3], vec![1; 499]].concat()]
+    {
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, damage).unwrap();
+        assert!(!is_intact());
+    }
+    keep(&cache, 1, 1_000);
+    assert!(is_intact(), "a file that is written anew takes its place");
 }

@@ -13,6 +13,8 @@ use snow_core::error_chain;
 
 use super::{CompilerError, compile};
 use crate::engine::compiling_engine;
+use crate::load::cache::Written;
+use crate::load::code_hash::CodeHash;
 use crate::load::code_key::code_key;
 use crate::load::error::LoadError;
 
@@ -73,10 +75,7 @@ impl CompileOrder {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum CompileReport {
     /// The code is written.
-    Done {
-        /// The size of the component.
-        component_bytes: usize,
-    },
+    Done(Written),
     /// The guest can't be compiled: what is wrong with it.
     Refused(String),
     /// The guest may be fine, but its code can't be written.
@@ -90,7 +89,9 @@ const UNWRITTEN: &str = "unwritten\n";
 impl CompileReport {
     fn to_text(&self) -> String {
         match self {
-            CompileReport::Done { component_bytes } => format!("{DONE}{component_bytes}\n"),
+            CompileReport::Done(Written { component_bytes, code }) => {
+                format!("{DONE}{component_bytes} {code}\n")
+            }
             CompileReport::Refused(text) => format!("{REFUSED}{text}\n"),
             CompileReport::Unwritten(reason) => format!("{UNWRITTEN}{reason}\n"),
         }
@@ -99,8 +100,10 @@ impl CompileReport {
     /// Reads a report; `None` if the text is something else, such as the words of a process that
     /// crashes.
     pub(super) fn parse(text: &str) -> Option<CompileReport> {
-        if let Some(bytes) = text.strip_prefix(DONE) {
-            return Some(CompileReport::Done { component_bytes: bytes.trim_end().parse().ok()? });
+        if let Some(done) = text.strip_prefix(DONE) {
+            let (bytes, code) = done.trim_end().split_once(' ')?;
+            let (component_bytes, code) = (bytes.parse().ok()?, CodeHash::parse(code)?);
+            return Some(CompileReport::Done(Written { component_bytes, code }));
         }
         if let Some(refused) = text.strip_prefix(REFUSED) {
             return Some(CompileReport::Refused(refused.trim_end().to_owned()));
@@ -114,7 +117,7 @@ impl CompileReport {
 pub fn compile_child(arguments: &[OsString]) -> ExitCode {
     let order = CompileOrder::parse(arguments).ok_or(LoadError::Compiler(CompilerError::Arguments));
     let report = match order.and_then(|order| compile_input(&order)) {
-        Ok(component_bytes) => CompileReport::Done { component_bytes },
+        Ok(written) => CompileReport::Done(written),
         Err(LoadError::Unwritten(reason)) => CompileReport::Unwritten(reason),
         Err(error) => CompileReport::Refused(error_chain(&error)),
     };
@@ -123,7 +126,7 @@ pub fn compile_child(arguments: &[OsString]) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn compile_input(order: &CompileOrder) -> Result<usize, LoadError> {
+fn compile_input(order: &CompileOrder) -> Result<Written, LoadError> {
     limit_this_process(order).map_err(|error| CompilerError::Limit(error.into()))?;
     let engine = compiling_engine()?;
     if code_key(&engine) != order.engine_key {
@@ -175,13 +178,20 @@ mod tests {
     fn reports_are_read_back() {
         let text = || "can't be compiled:\n  too deep".to_owned();
         for report in [
-            CompileReport::Done { component_bytes: 77 },
+            CompileReport::Done(Written { component_bytes: 77, code: CodeHash::of(b"code") }),
             CompileReport::Refused(text()),
             CompileReport::Unwritten(text()),
         ] {
             assert_eq!(CompileReport::parse(&report.to_text()), Some(report));
         }
-        for noise in ["", "done", "done many\n", "memory allocation of 9 bytes failed\n"] {
+        for noise in [
+            "",
+            "done",
+            "done many\n",
+            "done 7\n",
+            "done 7 many\n",
+            "memory allocation of 9 bytes failed\n",
+        ] {
             assert_eq!(CompileReport::parse(noise), None, "{noise}");
         }
     }

@@ -1,7 +1,7 @@
-//! Adds a new guest to the cargo workspace in the guests folder.
+//! The cargo workspace in the guests folder: a new guest is added to it, or makes it.
 
-use std::fs;
-use std::io::{ErrorKind, Write};
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +11,43 @@ use toml::de::{DeTable, DeValue};
 
 use super::sdk;
 use snow_core::Glob;
+
+/// The manifest of a new workspace. `NAME` in it stands for its first guest, `SDK` for the line of
+/// the dependency.
+const TEMPLATE: &str = include_str!("template/workspace.toml");
+
+/// Returns whether the guests folder may become a workspace: nothing in it is built by cargo yet. A
+/// package that is there might not expect to be in one.
+pub(super) fn may_be_made(guests: &Path) -> bool {
+    let has_package = |entry: io::Result<fs::DirEntry>| {
+        entry.is_ok_and(|entry| entry.path().join("Cargo.toml").exists())
+    };
+    let is_new = !guests.join("Cargo.toml").exists();
+    is_new && !fs::read_dir(guests).is_ok_and(|mut entries| entries.any(has_package))
+}
+
+/// Makes the guests folder a workspace, around the guest with this name and with this dependency on
+/// the SDK. Returns the new manifest.
+pub(super) fn make(
+    guests: &Path,
+    name: &str,
+    dependency: &str,
+    out: &mut dyn Write,
+) -> anyhow::Result<PathBuf> {
+    let file = guests.join("Cargo.toml");
+    let text = TEMPLATE.replace("NAME", name).replace("SDK", dependency);
+    let context = || format!("can't write {}", file.display());
+    let mut new = File::create_new(&file).with_context(context)?;
+    new.write_all(text.as_bytes()).with_context(context)?;
+    writeln!(out, "made the workspace {}: guests in Rust share what they need", file.display())?;
+    // The compiler's output is nobody's source.
+    let ignored = guests.join(".gitignore");
+    if !ignored.exists() {
+        fs::write(&ignored, "/target\n")
+            .with_context(|| format!("can't write {}", ignored.display()))?;
+    }
+    Ok(file)
+}
 
 /// The cargo workspace of the guests folder.
 pub(super) struct Workspace {
@@ -109,6 +146,16 @@ fn space(text: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_new_workspace_takes_further_guests() {
+        let text = TEMPLATE
+            .replace("NAME", "one")
+            .replace("SDK", "snow-guest = { path = \".snow/sdk-0/guest-sdk\" }");
+        assert_eq!(parse(&text, "one").unwrap(), Some((true, None)));
+        let with_both = text.replace("[\"one\"]", "[\"one\", \"two\"]");
+        assert_eq!(parse(&text, "two").unwrap(), Some((true, Some(with_both))));
+    }
 
     const SDK: &str = "\n[workspace.dependencies]\nsnow-guest = { path = \"../sdk\" }\n";
 

@@ -48,7 +48,7 @@ impl<'s> Stage<'s> {
         (config.server.watch, config.server.strict, config.server.admin) = (false, false, None);
         // No drain: when a case ends, its clients have left.
         (config.limits.drain_ms, config.limits.http.drain_idle_ms) = (0, 0);
-        let log = Log::start(LogFormat::Text, config.limits.log_lines_max, lines)?;
+        let log = Log::start(LogFormat::Text, &config.limits, lines)?;
         let server = Server::start(&config, log.clone())?;
         let left_out: Vec<String> = server
             .left_out()
