@@ -36,7 +36,12 @@ pub struct Client {
 
 impl Client {
     /// Connects, and registers with the poll under `token`.
-    pub fn connect(address: SocketAddr, source: usize, poll: &Poll, token: Token) -> io::Result<Client> {
+    pub fn connect(
+        address: SocketAddr,
+        source: usize,
+        poll: &Poll,
+        token: Token,
+    ) -> io::Result<Client> {
         let socket = connect(address, source)?;
         socket.set_nonblocking(true)?;
         let mut socket = mio::net::TcpStream::from_std(socket);
@@ -104,7 +109,9 @@ impl Control {
     /// Asks for a path whose answer is a number. Returns the number.
     pub fn ask_number(&mut self, path: &str) -> io::Result<usize> {
         let body = self.ask(path)?;
-        body.trim().parse().map_err(|_| io::Error::new(ErrorKind::InvalidData, format!("{path} answers {body}")))
+        body.trim()
+            .parse()
+            .map_err(|_| io::Error::new(ErrorKind::InvalidData, format!("{path} answers {body}")))
     }
 
     /// Sends a request without waiting for the answer.

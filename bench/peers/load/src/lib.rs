@@ -46,10 +46,12 @@ pub fn parse(bytes: &[u8]) -> io::Result<Option<Answer<'_>>> {
     let parsed = response.parse(bytes).map_err(invalid)?;
     let httparse::Status::Complete(head) = parsed else { return Ok(None) };
     let value = |name: &str| {
-        let header = response.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name))?;
+        let header =
+            response.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name))?;
         Some(header.value.trim_ascii())
     };
-    let length = value("content-length").ok_or_else(|| invalid("an answer without content-length"))?;
+    let length =
+        value("content-length").ok_or_else(|| invalid("an answer without content-length"))?;
     let length: usize = str::from_utf8(length).map_err(invalid)?.parse().map_err(invalid)?;
     let Some(body) = bytes[head..].get(..length) else { return Ok(None) };
     let closes = value("connection").is_some_and(|value| value.eq_ignore_ascii_case(b"close"));
@@ -75,7 +77,10 @@ mod tests {
     fn an_answer_is_complete_with_its_last_byte() {
         let bytes = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone";
         assert_eq!(parse(&bytes[..bytes.len() - 1]).unwrap(), None);
-        assert_eq!(parse(bytes).unwrap(), Some(Answer { status: 200, body: b"done", closes: false }));
+        assert_eq!(
+            parse(bytes).unwrap(),
+            Some(Answer { status: 200, body: b"done", closes: false })
+        );
     }
 
     #[test]

@@ -30,7 +30,12 @@ pub struct Pace {
 impl Pace {
     /// Keeps the pace on one of the connections, until `done` returns true for the number of the
     /// request that is due next. `told` gets each answer.
-    pub fn keep(&self, index: u32, mut done: impl FnMut(u64) -> bool, mut told: impl FnMut(Answer<'_>)) -> Tally {
+    pub fn keep(
+        &self,
+        index: u32,
+        mut done: impl FnMut(u64) -> bool,
+        mut told: impl FnMut(Answer<'_>),
+    ) -> Tally {
         let mut asker = Asker::new(self.address, &self.path);
         let mut tally = Tally::default();
         for moment in (u64::from(index)..).step_by(self.connections as usize) {
@@ -123,7 +128,13 @@ pub struct Asker {
 impl Asker {
     /// Returns a client for one path, which connects at its first request.
     pub fn new(address: SocketAddr, path: &str) -> Asker {
-        Asker { address, request: get(path), socket: None, buffer: vec![0; ANSWER_BYTES_MAX], connections: 0 }
+        Asker {
+            address,
+            request: get(path),
+            socket: None,
+            buffer: vec![0; ANSWER_BYTES_MAX],
+            connections: 0,
+        }
     }
 
     /// Asks, and waits for the answer. Returns whether that was a 2xx.

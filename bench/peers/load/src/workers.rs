@@ -57,11 +57,11 @@ mod tests {
     fn lines_of_the_kernel_are_read() {
         let line = "tfd:        8 events: 8000201d data:                5  pos:0 ino:1a2b sdev:8";
         assert_eq!(inode(line), Some(0x1a2b));
-        let line =
-            "   0: 0100007F:1F90 0101007F:8000 01 00000000:00000000 00:00000000 00000000     0        0 6699 1 0";
+        let line = "   0: 0100007F:1F90 0101007F:8000 01 00000000:00000000 00:00000000 00000000     0        0 6699 1 0";
         let told = connection(line);
         if cfg!(target_endian = "little") {
-            let addresses = ["127.0.0.1:8080", "127.0.1.1:32768"].map(|address| address.parse().unwrap());
+            let addresses =
+                ["127.0.0.1:8080", "127.0.1.1:32768"].map(|address| address.parse().unwrap());
             assert_eq!(told, Some((addresses[0], addresses[1], 6699)));
         }
     }

@@ -92,7 +92,10 @@ async fn serve(listener: std::net::TcpListener, held: Arc<Held>) -> io::Result<(
         tokio::spawn(async move {
             let service = service_fn(|request| answer(request, &held));
             // An error here means that the client left: only its connection ends.
-            let _ = http1::Builder::new().pipeline_flush(true).serve_connection(TokioIo::new(socket), service).await;
+            let _ = http1::Builder::new()
+                .pipeline_flush(true)
+                .serve_connection(TokioIo::new(socket), service)
+                .await;
         });
     }
 }

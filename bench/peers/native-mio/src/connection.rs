@@ -19,7 +19,10 @@ pub struct Scratch {
 impl Scratch {
     /// Returns the buffers for one thread.
     pub fn new() -> Scratch {
-        Scratch { input: vec![0; HEAD_BYTES_MAX].into(), output: Vec::with_capacity(HEAD_BYTES_MAX) }
+        Scratch {
+            input: vec![0; HEAD_BYTES_MAX].into(),
+            output: Vec::with_capacity(HEAD_BYTES_MAX),
+        }
     }
 }
 
@@ -122,8 +125,9 @@ impl Connection {
         while used < input.len() && !self.held {
             let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
             let mut request = httparse::Request::new(&mut headers);
-            let parsed =
-                request.parse(&input[used..]).map_err(|error| io::Error::new(ErrorKind::InvalidData, error))?;
+            let parsed = request
+                .parse(&input[used..])
+                .map_err(|error| io::Error::new(ErrorKind::InvalidData, error))?;
             let httparse::Status::Complete(head) = parsed else { break };
             used += head;
             match request.path.unwrap_or_default() {
@@ -187,5 +191,8 @@ impl Connection {
 fn answer(output: &mut Vec<u8>, status: &str, body: &str) {
     let length = body.len();
     // A write to a Vec can't fail.
-    let _ = write!(output, "HTTP/1.1 {status}\r\ncontent-type: text/plain\r\ncontent-length: {length}\r\n\r\n{body}");
+    let _ = write!(
+        output,
+        "HTTP/1.1 {status}\r\ncontent-type: text/plain\r\ncontent-length: {length}\r\n\r\n{body}"
+    );
 }

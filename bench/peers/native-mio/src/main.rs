@@ -30,8 +30,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let address: SocketAddr = address.parse()?;
     let threads: usize = threads.parse()?;
-    let (workers, inboxes): (Vec<_>, Vec<_>) =
-        (0..threads).map(|_| Worker::bind(address)).collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
+    let (workers, inboxes): (Vec<_>, Vec<_>) = (0..threads)
+        .map(|_| Worker::bind(address))
+        .collect::<Result<Vec<_>, _>>()?
+        .into_iter()
+        .unzip();
     let shared = Arc::new(Shared::new(inboxes));
     let running: Vec<_> = workers
         .into_iter()

@@ -88,12 +88,16 @@ fn main() -> Result<(), Box<dyn Error>> {
         let seconds = begun.elapsed().as_secs_f64();
         churn.come_to_rest()?;
         let waiting = churn.wait_until_held()?;
-        println!("{{\"asked\": {}, \"waiting\": {waiting}, \"seconds\": {seconds:.3}}}", churn.counts.asked);
+        println!(
+            "{{\"asked\": {}, \"waiting\": {waiting}, \"seconds\": {seconds:.3}}}",
+            churn.counts.asked
+        );
         io::stdin().read_line(&mut String::new())?;
     }
     let woken = churn.stop_all()?;
     let waiting = churn.wait_until_nobody_waits()?;
-    let Counts { asked, answered, left_fin, left_rst, failed, settled, missed, twice } = churn.counts;
+    let Counts { asked, answered, left_fin, left_rst, failed, settled, missed, twice } =
+        churn.counts;
     println!(
         "{{\"asked\": {asked}, \"answered\": {answered}, \"left_fin\": {left_fin}, \"left_rst\": {left_rst}, \
          \"failed\": {failed}, \"settled\": {settled}, \"missed\": {missed}, \"twice\": {twice}, \"woken\": {woken}, \
@@ -122,7 +126,8 @@ impl Churn {
     fn open(plan: Plan, seed: u64) -> Result<Churn, Box<dyn Error>> {
         let held = plan.held;
         let poll = Poll::new()?;
-        let settlers = (0..SETTLERS).map(|index| Client::connect(plan.address, 0, &poll, Token(held + index)));
+        let settlers =
+            (0..SETTLERS).map(|index| Client::connect(plan.address, 0, &poll, Token(held + index)));
         let settlers = settlers.collect::<Result<_, _>>()?;
         let mut churn = Churn {
             plan,
@@ -169,7 +174,12 @@ impl Churn {
     /// Connects a new client for a slot.
     fn come(&mut self, slot: usize) -> io::Result<()> {
         self.connections += 1;
-        let client = Client::connect(self.plan.address, self.connections % SOURCES_MAX, &self.poll, Token(slot))?;
+        let client = Client::connect(
+            self.plan.address,
+            self.connections % SOURCES_MAX,
+            &self.poll,
+            Token(slot),
+        )?;
         self.clients[slot] = Some(client);
         self.ask(slot)
     }
@@ -230,7 +240,9 @@ impl Churn {
     /// Counts the answer, if it has arrived. Returns whether it was a good one.
     fn read(&mut self, slot: usize) -> Option<bool> {
         let client = self.clients[slot].as_mut()?;
-        let told = client.answer(|answer| answer.is_ok().then(|| value(answer.body))).unwrap_or(Some(None))?;
+        let told = client
+            .answer(|answer| answer.is_ok().then(|| value(answer.body)))
+            .unwrap_or(Some(None))?;
         match told {
             None => self.counts.failed += 1,
             Some(value) => {
@@ -246,7 +258,9 @@ impl Churn {
     }
 
     fn settler_ready(&mut self, settler: usize) -> io::Result<()> {
-        let Some(status) = self.settlers[settler].answer(|answer| answer.status)? else { return Ok(()) };
+        let Some(status) = self.settlers[settler].answer(|answer| answer.status)? else {
+            return Ok(());
+        };
         match status {
             SETTLED => self.counts.settled += 1,
             CONFLICT => self.counts.missed += 1,

@@ -78,7 +78,11 @@ fn plan(arguments: Vec<String>) -> Result<Plan, Box<dyn Error>> {
 }
 
 /// Takes step 2. Returns how many requests wait: fewer than COUNT if it takes too long.
-fn wait_until_held(plan: &Plan, held: &mut Held, control: &mut Control) -> Result<usize, Box<dyn Error>> {
+fn wait_until_held(
+    plan: &Plan,
+    held: &mut Held,
+    control: &mut Control,
+) -> Result<usize, Box<dyn Error>> {
     if plan.waiting == NONE {
         thread::sleep(PAUSE);
         held.read_for(Duration::ZERO, Instant::now())?;
@@ -88,7 +92,10 @@ fn wait_until_held(plan: &Plan, held: &mut Held, control: &mut Control) -> Resul
     loop {
         let waiting: usize = control.ask(&plan.waiting)?.trim().parse()?;
         held.read_for(Duration::ZERO, begun)?;
-        if waiting >= plan.count || held.answered > 0 || begun.elapsed().as_secs() >= STEP_SECONDS_MAX {
+        if waiting >= plan.count
+            || held.answered > 0
+            || begun.elapsed().as_secs() >= STEP_SECONDS_MAX
+        {
             return Ok(waiting);
         }
         thread::sleep(Duration::from_millis(50));
@@ -124,9 +131,12 @@ impl Held {
         let begun = Instant::now();
         for index in 0..plan.count {
             if begun.elapsed().as_secs() >= STEP_SECONDS_MAX {
-                return Err(format!("only {index} connections in {STEP_SECONDS_MAX} seconds").into());
+                return Err(
+                    format!("only {index} connections in {STEP_SECONDS_MAX} seconds").into()
+                );
             }
-            let mut socket = connect(plan, index).map_err(|error| format!("connection {index}: {error}"))?;
+            let mut socket =
+                connect(plan, index).map_err(|error| format!("connection {index}: {error}"))?;
             socket.write_all(&request)?;
             socket.set_nonblocking(true)?;
             let mut socket = mio::net::TcpStream::from_std(socket);
@@ -134,7 +144,15 @@ impl Held {
             sockets.push(socket);
         }
         let is_answered = vec![false; plan.count];
-        Ok(Held { poll, sockets, is_answered, partial: HashMap::new(), answered: 0, failed: 0, micros: Vec::new() })
+        Ok(Held {
+            poll,
+            sockets,
+            is_answered,
+            partial: HashMap::new(),
+            answered: 0,
+            failed: 0,
+            micros: Vec::new(),
+        })
     }
 
     /// Waits for answers at most `timeout`, and reads those that have arrived.

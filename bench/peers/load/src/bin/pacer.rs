@@ -32,14 +32,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     let done = AtomicBool::new(false);
     let begun = Instant::now();
     let (paced, beside) = thread::scope(|scope| {
-        let beside: Vec<_> = (0..plan.beside_clients).map(|_| scope.spawn(|| ask_on(&plan, &done))).collect();
+        let beside: Vec<_> =
+            (0..plan.beside_clients).map(|_| scope.spawn(|| ask_on(&plan, &done))).collect();
         let (pace, moments) = (&plan.pace, (plan.pace.rate * plan.seconds) as u64);
         let paced = (0..pace.connections)
             .map(|index| scope.spawn(move || pace.keep(index, |moment| moment >= moments, |_| {})));
         let paced: Vec<_> = paced.collect();
         let paced: thread::Result<Vec<_>> = paced.into_iter().map(|thread| thread.join()).collect();
         done.store(true, Ordering::Relaxed);
-        let beside: thread::Result<Vec<_>> = beside.into_iter().map(|thread| thread.join()).collect();
+        let beside: thread::Result<Vec<_>> =
+            beside.into_iter().map(|thread| thread.join()).collect();
         Ok::<_, Box<dyn std::any::Any + Send>>((Tally::merged(paced?), Tally::merged(beside?)))
     })
     .map_err(|_| "a thread panicked")?;
@@ -58,7 +60,8 @@ fn plan(arguments: &[String]) -> Result<Plan, Box<dyn Error>> {
         _ => return Err(usage.into()),
     };
     let address: SocketAddr = address.parse()?;
-    let (rate, connections, start) = (rate.parse()?, connections.parse()?, Instant::now() + HEAD_START);
+    let (rate, connections, start) =
+        (rate.parse()?, connections.parse()?, Instant::now() + HEAD_START);
     Ok(Plan {
         pace: Pace { address, path: path.clone(), rate, connections, start },
         seconds: seconds.parse()?,

@@ -122,7 +122,10 @@ fn print(mut told: Told, seconds: f64) {
     all.sort_unstable();
     let quantiles = |name: &str, sorted: &[u64]| {
         let [middle, p99] = [0.5, 0.99].map(|share| quantile(sorted, share));
-        format!("\"{name}\": {}, \"{name}_p50_us\": {middle}, \"{name}_p99_us\": {p99}", sorted.len())
+        format!(
+            "\"{name}\": {}, \"{name}_p50_us\": {middle}, \"{name}_p99_us\": {p99}",
+            sorted.len()
+        )
     };
     println!(
         "{{\"settled\": {}, \"missed\": {}, \"delivered\": {}, \"twice\": {}, \"failed\": {}, \"seconds\": {seconds:.3}, \
@@ -152,12 +155,17 @@ impl Load {
         let mut control = Control::connect(plan.address)?;
         while control.ask_number(&plan.waiting)? < plan.waiters {
             if begun.elapsed().as_secs() >= STEP_SECONDS_MAX {
-                return Err(format!("{} do not wait after {STEP_SECONDS_MAX} seconds", plan.waiters).into());
+                return Err(format!(
+                    "{} do not wait after {STEP_SECONDS_MAX} seconds",
+                    plan.waiters
+                )
+                .into());
             }
             thread::sleep(Duration::from_millis(20));
         }
         let by_client = workers::by_client(plan.pid, plan.address)?;
-        let worker_of = clients.iter().map(|client| worker_of(client, &by_client)).collect::<Result<_, _>>()?;
+        let worker_of =
+            clients.iter().map(|client| worker_of(client, &by_client)).collect::<Result<_, _>>()?;
         Ok(Load {
             plan,
             poll,
@@ -185,7 +193,8 @@ impl Load {
     }
 
     fn waiter_ready(&mut self, waiter: usize) -> Result<(), Box<dyn Error>> {
-        let answer = self.clients[waiter].answer(|answer| answer.is_ok().then(|| number(answer.body)).flatten())?;
+        let answer = self.clients[waiter]
+            .answer(|answer| answer.is_ok().then(|| number(answer.body)).flatten())?;
         let Some(value) = answer else { return Ok(()) };
         let stop = value.and_then(|value| self.stops.get_mut(value));
         match stop {
@@ -230,7 +239,10 @@ impl Load {
     }
 }
 
-fn worker_of(client: &Client, by_client: &HashMap<SocketAddr, usize>) -> Result<Option<usize>, Box<dyn Error>> {
+fn worker_of(
+    client: &Client,
+    by_client: &HashMap<SocketAddr, usize>,
+) -> Result<Option<usize>, Box<dyn Error>> {
     Ok(by_client.get(&client.address()?).copied())
 }
 

@@ -67,11 +67,13 @@ fn plan(arguments: Vec<String>) -> Result<Plan, Box<dyn Error>> {
     let [address, count, path, shortest, longest, seed]: [String; 6] = arguments
         .try_into()
         .map_err(|_| "usage: sleeper ADDRESS COUNT PATH SECONDS_MIN SECONDS_MAX SEED ({seconds} in PATH)")?;
-    let [shortest, longest] = [shortest, longest].map(|seconds| seconds.parse::<f64>().map(|all| all * 1e3));
+    let [shortest, longest] =
+        [shortest, longest].map(|seconds| seconds.parse::<f64>().map(|all| all * 1e3));
     let (shortest, longest) = (shortest? as usize, longest? as usize);
     let mut random = Random::new(seed.parse()?);
     // Whole milliseconds, which every server understands.
-    let mut length = || Duration::from_millis((shortest + random.below(longest - shortest + 1)) as u64);
+    let mut length =
+        || Duration::from_millis((shortest + random.below(longest - shortest + 1)) as u64);
     let lengths = (0..count.parse::<usize>()?).map(|_| length()).collect();
     Ok(Plan { address: address.parse()?, path, lengths })
 }
@@ -83,11 +85,26 @@ impl Sleepers {
         let begun = Instant::now();
         for index in 0..plan.lengths.len() {
             if begun.elapsed().as_secs() >= CONNECT_SECONDS_MAX {
-                return Err(format!("only {index} connections in {CONNECT_SECONDS_MAX} seconds").into());
+                return Err(
+                    format!("only {index} connections in {CONNECT_SECONDS_MAX} seconds").into()
+                );
             }
-            clients.push(Client::connect(plan.address, index / load::SOURCE_CONNECTIONS_MAX, &poll, Token(index))?);
+            clients.push(Client::connect(
+                plan.address,
+                index / load::SOURCE_CONNECTIONS_MAX,
+                &poll,
+                Token(index),
+            )?);
         }
-        Ok(Sleepers { poll, clients, due: Vec::new(), answered: 0, failed: 0, early_us: 0, late_us: Vec::new() })
+        Ok(Sleepers {
+            poll,
+            clients,
+            due: Vec::new(),
+            answered: 0,
+            failed: 0,
+            early_us: 0,
+            late_us: Vec::new(),
+        })
     }
 
     /// Sends each request at its time.
@@ -110,12 +127,17 @@ impl Sleepers {
         for event in &events {
             let Token(index) = event.token();
             let Some(Some(due)) = self.due.get(index).copied() else { continue };
-            let Some(ok) = self.clients[index].answer(|answer| answer.is_ok()).unwrap_or(Some(false)) else { continue };
+            let Some(ok) =
+                self.clients[index].answer(|answer| answer.is_ok()).unwrap_or(Some(false))
+            else {
+                continue;
+            };
             self.due[index] = None;
             let now = Instant::now();
             self.answered += 1;
             self.failed += usize::from(!ok);
-            self.early_us = self.early_us.max(due.saturating_duration_since(now).as_micros() as u64);
+            self.early_us =
+                self.early_us.max(due.saturating_duration_since(now).as_micros() as u64);
             self.late_us.push(now.saturating_duration_since(due).as_micros() as u64);
         }
         Ok(())

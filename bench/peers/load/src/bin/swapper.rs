@@ -136,9 +136,15 @@ fn play(
 ) -> Result<Played, Box<dyn Error>> {
     let (done, newest, missed) = (AtomicBool::new(false), AtomicU32::new(0), AtomicU64::new(0));
     let start = Instant::now() + PAUSE;
-    let pace =
-        |path: &str, rate, connections| Pace { address: plan.address, path: path.to_owned(), rate, connections, start };
-    let (asking, settling) = (pace("/who", plan.rate, CONNECTIONS), pace("/next", plan.settle_rate, SETTLERS));
+    let pace = |path: &str, rate, connections| Pace {
+        address: plan.address,
+        path: path.to_owned(),
+        rate,
+        connections,
+        start,
+    };
+    let (asking, settling) =
+        (pace("/who", plan.rate, CONNECTIONS), pace("/next", plan.settle_rate, SETTLERS));
     let is_done = |_| done.load(Ordering::Relaxed);
     let ask = |index| {
         let mut seen = Seen::default();
@@ -152,14 +158,18 @@ fn play(
     };
     let (renamed, asked, settled) = thread::scope(|scope| {
         let (ask, settle, done) = (&ask, &settle, &done);
-        let askers: Vec<_> = (0..CONNECTIONS).map(|index| scope.spawn(move || ask(index))).collect();
-        let settlers: Vec<_> = (0..SETTLERS).map(|index| scope.spawn(move || settle(index))).collect();
+        let askers: Vec<_> =
+            (0..CONNECTIONS).map(|index| scope.spawn(move || ask(index))).collect();
+        let settlers: Vec<_> =
+            (0..SETTLERS).map(|index| scope.spawn(move || settle(index))).collect();
         let holder = scope.spawn(|| held.serve(done));
         let renamed = meanwhile(&newest);
         done.store(true, Ordering::Relaxed);
         let panicked = "a thread panicked";
-        let asked: Vec<_> = askers.into_iter().map(|thread| thread.join().expect(panicked)).collect();
-        let settled: Vec<_> = settlers.into_iter().map(|thread| thread.join().expect(panicked)).collect();
+        let asked: Vec<_> =
+            askers.into_iter().map(|thread| thread.join().expect(panicked)).collect();
+        let settled: Vec<_> =
+            settlers.into_iter().map(|thread| thread.join().expect(panicked)).collect();
         holder.join().expect(panicked)?;
         Ok::<_, Box<dyn Error>>((renamed?, asked, settled))
     })?;
@@ -187,7 +197,10 @@ fn swap(plan: &Plan, newest: &AtomicU32) -> Result<Vec<Instant>, Box<dyn Error>>
         renamed.push(Instant::now());
         while newest.load(Ordering::Relaxed) < number {
             if due.elapsed().as_secs() >= STEP_SECONDS_MAX {
-                return Err(format!("version {number} does not answer after {STEP_SECONDS_MAX} seconds").into());
+                return Err(format!(
+                    "version {number} does not answer after {STEP_SECONDS_MAX} seconds"
+                )
+                .into());
             }
             thread::sleep(PAUSE);
         }
@@ -203,10 +216,12 @@ fn tell(played: &Played, held: &HeldCounts, waiting: usize) {
         until.map_or(0, |until| until.saturating_duration_since(*from).as_millis() as u64)
     };
     let swaps = || renamed.iter().enumerate();
-    let mut first: Vec<u64> =
-        swaps().map(|(index, at)| ms(seen.spans.get(&number(index)).map(|span| span.0), at)).collect();
-    let mut all: Vec<u64> =
-        swaps().map(|(index, at)| ms(seen.spans.get(&(number(index) - 1)).map(|span| span.1), at)).collect();
+    let mut first: Vec<u64> = swaps()
+        .map(|(index, at)| ms(seen.spans.get(&number(index)).map(|span| span.0), at))
+        .collect();
+    let mut all: Vec<u64> = swaps()
+        .map(|(index, at)| ms(seen.spans.get(&(number(index) - 1)).map(|span| span.1), at))
+        .collect();
     first.sort_unstable();
     all.sort_unstable();
     println!(
@@ -257,7 +272,12 @@ fn number(body: &[u8]) -> Option<u32> {
 impl Held {
     fn open(address: SocketAddr, count: usize) -> io::Result<Held> {
         let poll = Poll::new()?;
-        let mut held = Held { address, poll, clients: Vec::with_capacity(count), counts: HeldCounts::default() };
+        let mut held = Held {
+            address,
+            poll,
+            clients: Vec::with_capacity(count),
+            counts: HeldCounts::default(),
+        };
         for slot in 0..count {
             let client = held.come(slot)?;
             held.clients.push(client);
@@ -266,7 +286,8 @@ impl Held {
     }
 
     fn come(&self, slot: usize) -> io::Result<Client> {
-        let mut client = Client::connect(self.address, slot % SOURCES_MAX, &self.poll, Token(slot))?;
+        let mut client =
+            Client::connect(self.address, slot % SOURCES_MAX, &self.poll, Token(slot))?;
         client.ask("/wait")?;
         Ok(client)
     }
@@ -284,7 +305,8 @@ impl Held {
         self.poll.poll(&mut events, Some(PAUSE))?;
         for event in &events {
             let Token(slot) = event.token();
-            let answered = self.clients[slot].answer(|answer| answer.is_ok().then(|| is_own(answer.body)).flatten());
+            let answered = self.clients[slot]
+                .answer(|answer| answer.is_ok().then(|| is_own(answer.body)).flatten());
             let counts = &mut self.counts;
             match answered {
                 Ok(None) => continue,
