@@ -25,7 +25,8 @@
   (data (i32.const 72) "\00\00\00\00\00\00\00\00\a0\00\00\00\05\00\00\00")
   (data (i32.const 88) "\00\00\00\00\00\00\00\00\a8\00\00\00\05\00\00\00")
   (data (i32.const 104) "\00\00\00\00\00\00\00\00\b0\00\00\00\08\00\00\00")
-  (data (i32.const 128) "/spin\00\00\00/late\00\00\00/busy\00\00\00/hold\00\00\00/rest\00\00\00/free\00\00\00/waiting")
+  (data (i32.const 128) "/spin\00\00\00/late\00\00\00/busy\00\00\00/hold\00\00\00/rest\00\00\00/free")
+  (data (i32.const 176) "/waiting")
   (data (i32.const 184) "neighbours")
   ;; respond { status: 200, headers: [], body: [] }
   (data (i32.const 200) "\00\00\00\00\c8\00\00\00")
@@ -43,7 +44,11 @@
     (if (i32.ge_u (local.get $route) (i32.const 3)) (then (return (call $hold))))
     (if (i32.eq (local.get $route) (i32.const 1)) (then (call $wait_ms (i32.const 400))))
     (loop $again
-      (call $compute (call $rounds (i32.load offset=56 (local.get $arguments)) (i32.load offset=60 (local.get $arguments))))
+      ;; The query's text
+      (call $compute
+        (call $rounds
+          (i32.load offset=56 (local.get $arguments))
+          (i32.load offset=60 (local.get $arguments))))
       (if (i32.eq (local.get $route) (i32.const 2))
         (then
           (call $wait_ms (i32.const 1))

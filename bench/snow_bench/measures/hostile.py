@@ -33,8 +33,9 @@ SIZE_PART = 32
 TABLES = 8
 CHECK_SECONDS_MAX = 60
 PATH_BYTES = 8_192
-# How many paths are tried to find out what a pattern costs.
+# How many paths are tried to find out what a pattern costs, and how long one of them may take.
 TRIED_PATHS = 3
+COST_SECONDS_MAX = 2.0
 # Decides the paths: the same in every round.
 SEED = 1
 # A path that a guest with large patterns has too. It traps: so it tells whether the guest serves.
@@ -110,7 +111,7 @@ class Largest:
         (guests / f"table-{table}.wat").write_text(guest(self.patterns(table), "", "unreachable"))
 
     def __str__(self) -> str:
-        return f"{self.count} routes like {self.shape.format(size=self.size, number=0)}"
+        return f"{self.shape.format(size=self.size, number=0)}, {self.count} like it in each guest"
 
 
 # The patterns that were found, by the binary of snow-host: one search serves all rounds.
@@ -161,18 +162,19 @@ def is_allowed(candidate: Largest, snow: Snow, folder: Path) -> bool:
 
 
 def cost_seconds(candidate: Largest, snow: Snow, folder: Path) -> float:
-    """Returns the time of a request for a path that almost matches."""
+    """Returns the time of a request for a path that almost matches, or what it may take at most."""
     guests = folder / "costs"
     shutil.rmtree(guests, ignore_errors=True)
     guests.mkdir()
     shutil.copy(snow.guests / "hello.wat", guests)
     candidate.write(0, guests)
     with running(snow.serving(guests, snow.hellos[:1], folder / "cache")) as server:
-        return min(timed(lambda: server.get(path)) for path in long_paths(TRIED_PATHS))
-
-
-def timed(work: Callable[[], object]) -> float:
-    """Returns the seconds that some work takes."""
-    begun = time.monotonic()
-    work()
-    return time.monotonic() - begun
+        costs = []
+        for path in long_paths(TRIED_PATHS):
+            begun = time.monotonic()
+            try:
+                server.get(path, COST_SECONDS_MAX)
+            except Failed:
+                return COST_SECONDS_MAX
+            costs.append(time.monotonic() - begun)
+        return min(costs)

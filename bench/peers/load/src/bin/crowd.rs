@@ -4,9 +4,11 @@
 //!
 //! | WAY | what each client does |
 //! |---|---|
-//! | `ask` | asks for one path after the other, each as soon as the last one is answered |
+//! | `ask:STATUS` | asks for one path after the other, each as soon as the last one is answered |
 //! | `pipeline` | sends requests for the first path as fast as the server takes them |
 //! | `half:BYTES` | announces a body of BYTES for the first path, and sends half of it |
+//!
+//! Answers with another status than STATUS (200 unless it is given) are counted as `other`.
 
 use std::env;
 use std::error::Error;
@@ -24,11 +26,12 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// The bytes that are written at once.
 const WRITE_BYTES: usize = 64 * 1024;
 const READ_BYTES: usize = 256 * 1024;
-const USAGE: &str = "usage: crowd ADDRESS ask|pipeline|half:BYTES CLIENTS SECONDS PATH...";
+const USAGE: &str = "usage: crowd ADDRESS ask:STATUS|pipeline|half:BYTES CLIENTS SECONDS PATH...";
+const OK: u16 = 200;
 
 #[derive(Clone, Copy)]
 enum Way {
-    Ask,
+    Ask(u16),
     Pipeline,
     Half(usize),
 }
@@ -46,8 +49,8 @@ struct Plan {
 struct Counts {
     sent: AtomicU64,
     answered: AtomicU64,
-    /// Answers that were not 2xx, among those that were answered.
-    not_ok: AtomicU64,
+    /// Those that were answered with another status than expected.
+    other: AtomicU64,
     /// Requests that failed because their connection did.
     broken: AtomicU64,
 }
@@ -74,8 +77,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn plan(arguments: &[String]) -> Result<Plan, Box<dyn Error>> {
     let [address, way, clients, seconds, paths @ ..] = arguments else { return Err(USAGE.into()) };
     let way = match way.split_once(':') {
-        None if way == "ask" => Way::Ask,
         None if way == "pipeline" => Way::Pipeline,
+        Some(("ask", status)) => Way::Ask(status.parse()?),
         Some(("half", bytes)) => Way::Half(bytes.parse()?),
         _ => return Err(USAGE.into()),
     };
@@ -94,7 +97,7 @@ fn plan(arguments: &[String]) -> Result<Plan, Box<dyn Error>> {
 /// Does what one client does.
 fn take_part(index: usize, plan: &Plan, counts: &Counts) {
     match plan.way {
-        Way::Ask => ask_on(index, plan, counts),
+        Way::Ask(status) => ask_on(index, status, plan, counts),
         Way::Pipeline => {
             while pipeline(plan, counts).is_err() {
                 Counts::add(&counts.broken, 1);
@@ -102,20 +105,21 @@ fn take_part(index: usize, plan: &Plan, counts: &Counts) {
             }
         }
         Way::Half(bytes) => match send_half(bytes, plan, counts) {
-            Ok(ok) => counts.answer(1, ok),
+            Ok(status) => counts.answer(1, status == OK),
             Err(_) => Counts::add(&counts.broken, 1),
         },
     }
 }
 
 /// Asks for all paths in turn, beginning with another one than the other clients.
-fn ask_on(index: usize, plan: &Plan, counts: &Counts) {
+fn ask_on(index: usize, status: u16, plan: &Plan, counts: &Counts) {
     let mut asker = Asker::new(plan.address, "/");
     for path in plan.paths.iter().cycle().skip(index * plan.paths.len() / plan.clients) {
         asker.turn_to(path);
         Counts::add(&counts.sent, 1);
-        match asker.ask(&mut |_| {}) {
-            Ok(ok) => counts.answer(1, ok),
+        let mut told = 0;
+        match asker.ask(&mut |answer| told = answer.status) {
+            Ok(_) => counts.answer(1, told == status),
             Err(_) => {
                 Counts::add(&counts.broken, 1);
                 thread::sleep(PAUSE);
@@ -137,9 +141,7 @@ fn pipeline(plan: &Plan, counts: &Counts) -> io::Result<()> {
     thread::scope(|scope| {
         scope.spawn(|| {
             let all = request.repeat(requests);
-            while output.write_all(&all).is_ok() {
-                Counts::add(&counts.sent, requests as u64);
-            }
+            while output.write_all(&all).is_ok() {}
         });
         let (mut buffer, mut rest) = (vec![0; READ_BYTES], 0);
         loop {
@@ -148,14 +150,16 @@ fn pipeline(plan: &Plan, counts: &Counts) -> io::Result<()> {
                 return Err(ErrorKind::UnexpectedEof.into());
             }
             rest += read;
+            // How many were sent is not known: some are in the buffers of the connection.
+            Counts::add(&counts.sent, (rest / answer_bytes) as u64);
             counts.answer((rest / answer_bytes) as u64, true);
             rest %= answer_bytes;
         }
     })
 }
 
-/// Reads one answer. Returns its length, and whether it is a 2xx.
-fn answer_on(socket: &mut TcpStream) -> io::Result<(usize, bool)> {
+/// Reads one answer. Returns its length and its status.
+fn answer_on(socket: &mut TcpStream) -> io::Result<(usize, u16)> {
     let (mut all, mut buffer) = (Vec::new(), vec![0; READ_BYTES]);
     loop {
         match socket.read(&mut buffer)? {
@@ -163,13 +167,13 @@ fn answer_on(socket: &mut TcpStream) -> io::Result<(usize, bool)> {
             read => all.extend_from_slice(&buffer[..read]),
         }
         if let Some(answer) = parse(&all)? {
-            return Ok((all.len(), answer.is_ok()));
+            return Ok((all.len(), answer.status));
         }
     }
 }
 
-/// Sends half of a body, and waits for an answer nevertheless. Returns whether that is a 2xx.
-fn send_half(bytes: usize, plan: &Plan, counts: &Counts) -> io::Result<bool> {
+/// Sends half of a body, and waits for an answer nevertheless. Returns its status.
+fn send_half(bytes: usize, plan: &Plan, counts: &Counts) -> io::Result<u16> {
     let mut socket = connect(plan.address, 0)?;
     Counts::add(&counts.sent, 1);
     let path = &plan.paths[0];
@@ -182,7 +186,7 @@ fn send_half(bytes: usize, plan: &Plan, counts: &Counts) -> io::Result<bool> {
         let Ok(written) = socket.write(&part[..left.min(part.len())]) else { break };
         left -= written;
     }
-    answer_on(&mut socket).map(|(_, ok)| ok)
+    answer_on(&mut socket).map(|(_, status)| status)
 }
 
 impl Counts {
@@ -190,20 +194,20 @@ impl Counts {
         count.fetch_add(more, Ordering::Relaxed);
     }
 
-    /// Counts some answers, all of which are a 2xx or none.
-    fn answer(&self, more: u64, ok: bool) {
+    /// Counts some answers, all of which are as expected, or none.
+    fn answer(&self, more: u64, is_expected: bool) {
         Counts::add(&self.answered, more);
-        Counts::add(&self.not_ok, if ok { 0 } else { more });
+        Counts::add(&self.other, if is_expected { 0 } else { more });
     }
 
     fn json(&self, took: Duration) -> String {
-        let [sent, answered, not_ok, broken] =
-            [&self.sent, &self.answered, &self.not_ok, &self.broken]
+        let [sent, answered, other, broken] =
+            [&self.sent, &self.answered, &self.other, &self.broken]
                 .map(|count| count.load(Ordering::Relaxed));
         // One that was sent may be answered before it is counted.
         let waiting = sent.saturating_sub(answered + broken);
         format!(
-            "{{\"sent\": {sent}, \"answered\": {answered}, \"not_ok\": {not_ok}, \
+            "{{\"sent\": {sent}, \"answered\": {answered}, \"other\": {other}, \
              \"broken\": {broken}, \"waiting\": {waiting}, \"seconds\": {:.3}}}",
             took.as_secs_f64()
         )
