@@ -25,8 +25,8 @@
   (data (i32.const 72) "\00\00\00\00\00\00\00\00\a0\00\00\00\05\00\00\00")
   (data (i32.const 88) "\00\00\00\00\00\00\00\00\a8\00\00\00\05\00\00\00")
   (data (i32.const 104) "\00\00\00\00\00\00\00\00\b0\00\00\00\08\00\00\00")
-  (data (i32.const 128) "/spin\00\00\00/late\00\00\00/busy\00\00\00/hold\00\00\00/rest\00\00\00/free")
-  (data (i32.const 176) "/waiting")
+  (data (i32.const 128) "/spin\00\00\00/late\00\00\00/busy\00\00\00")
+  (data (i32.const 152) "/hold\00\00\00/rest\00\00\00/free\00\00\00/waiting")
   (data (i32.const 184) "neighbours")
   ;; respond { status: 200, headers: [], body: [] }
   (data (i32.const 200) "\00\00\00\00\c8\00\00\00")

@@ -117,7 +117,7 @@ def resumptions(count: int, path: str) -> Beside:
 
 @contextmanager
 def compiler(stage: Stage) -> Iterator[Callable[[], load.Counts]]:
-    """Drops a large component into the folder."""
+    """Drops a large component into the folder, and leaves while it is being compiled."""
     assert stage.guests is not None
     draft = stage.guests / ".python.draft"
     shutil.copy(python_component(), draft)
@@ -150,6 +150,11 @@ def tables(snow: Snow, guests: Path, folder: Path) -> None:
     largest = hostile.largest(snow, folder)
     for table in range(hostile.TABLES):
         largest.write(table, guests)
+
+
+def no_component_yet(snow: Snow, guests: Path, folder: Path) -> None:
+    """Writes no guest, but builds the component before the load begins."""
+    python_component()
 
 
 def almost_matching(stage: Stage) -> list[str]:
@@ -246,7 +251,7 @@ KINDS = [
         "a compile, not pinned",
         compiler,
         "it compiles before it serves",
-        guests=nothing,
+        guests=no_component_yet,
         sleeps=Sleeps.BESIDE,
         unpinned=True,
     ),
@@ -342,8 +347,8 @@ NEIGHBOURS = Measure(
     "An open loop, with a new server for each row. The neighbour comes after a second, and stays. Goal for snow: a p99 "
     f"at most {GOAL_MS} ms above that alone ({GOAL_PIPELINING_MS} ms beside clients that pipeline), and no CPU while "
     "nothing can run. All waits are in place. `CPU`: of the server's process beside the neighbour, in percent of one, "
-    "without a compiler. `answers/s`, `unexpected`, `open`: what the neighbour got; how many of its answers had another "
-    "status than 200 (traps: 500, paths: 404), as has a body that the server has no room for; and how many of its "
+    "without a compiler. `answers/s`, `unexpected`, `open`: what the neighbour got; how many answers had another "
+    "status than 200 (traps: 500, paths: 404), as that to a body for which the server has no room; and how many of its "
     f"requests are unanswered at the end. `tables`: how many of {hostile.TABLES} guests serve whose patterns are the "
     "largest that are loaded; other servers get the long paths alone. `asleep`: the server's CPU when nobody asks for "
     "hello either, beside a neighbour that only waits or compiles, or after one that has gone. The server has one CPU "
