@@ -69,8 +69,9 @@ class Stage:
             self.results.flag("neighbours", self.row, problem)
 
 
-# Brings the neighbour, and takes it away at the end. The body gets a function that ends it, and
-# returns what came of its requests, if they are counted.
+# Prepares a neighbour before the load begins. What it returns brings the neighbour, and takes it
+# away at the end; the body gets a function that ends it, and returns what came of its requests, if
+# they are counted.
 Beside = Callable[[Stage], AbstractContextManager[Callable[[], load.Counts]]]
 # Writes the guests of a neighbour into a folder. The other one is for drafts.
 Guests = Callable[[Snow, Path, Path], None]
@@ -86,8 +87,7 @@ def crowd(way: str, clients: int, paths: Callable[[Stage], list[str]], lasts: bo
     """Brings clients of a kind. With `lasts`, none of their requests may end."""
 
     @contextmanager
-    def beside(stage: Stage) -> Iterator[Callable[[], load.Counts]]:
-        asked = paths(stage)
+    def come(stage: Stage, asked: list[str]) -> Iterator[Callable[[], load.Counts]]:
         with load.crowd(stage.server, way, clients, stage.seconds, asked, stage.client_cpus) as process:
 
             def end() -> load.Counts:
@@ -99,7 +99,7 @@ def crowd(way: str, clients: int, paths: Callable[[Stage], list[str]], lasts: bo
 
             yield end
 
-    return beside
+    return lambda stage: come(stage, paths(stage))
 
 
 def resumptions(count: int, path: str) -> Beside:
@@ -300,11 +300,12 @@ def take(peer: Peer, neighbour: Neighbour, row: str, guests: Path | None, effort
         load.pacer(server, hello, WARM_SECONDS)
         there = seconds + 2 * PATIENCE_SECONDS
         stage = Stage(server, row, results, guests, there, cpus[1])
+        beside = neighbour.beside(stage)
         paced = load.steady(server.address, hello, load.PACED_RATE, seconds, cpus[1], PATIENCE_SECONDS)
         with paced as ended:
             time.sleep(ALONE_SECONDS)
             begun, before = time.monotonic(), proc.own_cpu_seconds(server.pid)
-            with neighbour.beside(stage) as end:
+            with beside as end:
                 counts = ended()
                 used = (proc.own_cpu_seconds(server.pid) - before) / (time.monotonic() - begun)
                 if neighbour.sleeps is Sleeps.BESIDE:
