@@ -2,7 +2,7 @@
 
 wrk asks as fast as it can, and pacer at a constant rate. The requests of the others wait: holder
 holds thousands, sleeper waits for timers, settler wakes waiting requests one by one, churner lets
-them come and go, and swapper replaces the guest that holds them.
+them come and go, and swapper replaces the guest that holds them. crowd is a bad neighbour.
 """
 
 from __future__ import annotations
@@ -59,17 +59,23 @@ def pacer_command(address: str, path: str, rate: int, seconds: int) -> list[str]
 
 
 @contextmanager
-def steady(address: str, path: str, rate: int, seconds: int) -> Iterator[Callable[[], Counts]]:
-    """Runs pacer on all CPUs beside the body.
+def steady(
+    address: str, path: str, rate: int, seconds: int, cpus: set[int] | None = None, patience: int = PATIENCE_SECONDS
+) -> Iterator[Callable[[], Counts]]:
+    """Runs pacer beside the body, on all CPUs unless `cpus` says otherwise.
 
-    The body gets a function that waits for the end of pacer and returns its counts.
+    The body gets a function that waits for the end of pacer and returns its counts. It raises
+    `Failed` if pacer takes `patience` seconds longer than it was told to run.
     """
-    with pinned(all_cpus()):
+    with pinned(cpus or all_cpus()):
         command = pacer_command(address, path, rate, seconds)
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def ended() -> Counts:
-        told, complaint = process.communicate(timeout=seconds + PATIENCE_SECONDS)
+        try:
+            told, complaint = process.communicate(timeout=seconds + patience)
+        except subprocess.TimeoutExpired:
+            raise Failed(f"{path} is not answered {patience} seconds after the load") from None
         if process.returncode != 0:
             raise Failed(f"pacer: {complaint.strip()}")
         return counts_of(told)
@@ -189,6 +195,18 @@ def holder(server: Server, count: int, hold: str, waiting: str | None, release: 
     command = [str(places.peer_binary("holder")), server.address, str(count), hold, waiting or "-", release or "-"]
     with steps(command, load_cpus()) as client:
         yield Holder(client)
+
+
+def crowd(
+    server: Server, way: str, clients: int, seconds: int, paths: list[str], cpus: set[int]
+) -> AbstractContextManager[Steps]:
+    """Starts crowd: clients that are bad neighbours, until `next` is called, or for `seconds`.
+
+    Its ways are in bench/peers/load/src/bin/crowd.rs. It has the lowest priority, so that the
+    clients that are measured do not wait for it.
+    """
+    command = ["nice", "-n", "19", str(places.peer_binary("crowd")), server.address, way, str(clients), str(seconds)]
+    return steps([*command, *paths], cpus)
 
 
 def churner(server: Server, hold: Hold, held: int, seconds: int, seed: int) -> AbstractContextManager[Steps]:

@@ -12,8 +12,8 @@ from snow_bench.peers.base import Hold, Options, Peer, Route
 
 TESTS = frozenset(
     {
-        *("cpu", "latency", "held", "start", "spin", "workers", "timers", "settle", "churn", "million"),
-        *("swap", "compile", "restart"),
+        *("cpu", "latency", "held", "start", "spin", "neighbours", "workers", "timers", "settle"),
+        *("churn", "million", "swap", "compile", "restart"),
     }
 )
 # Only the measures whose result depends on how long an instance lives.

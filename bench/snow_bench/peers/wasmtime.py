@@ -36,7 +36,7 @@ WASI_02 = Variant(
     "wasmtime serve, wasi:http 0.2, a fresh instance for each request (its default)",
     "wasi_p2",
     P2,
-    frozenset({"cpu", "latency", "held", "start", "spin", "workers"}),
+    frozenset({"cpu", "latency", "held", "start", "spin", "neighbours", "workers"}),
     held_max=POOL_02_HELD_MAX,
 )
 WASI_02_REUSED = Variant(
@@ -44,7 +44,7 @@ WASI_02_REUSED = Variant(
     "the same, instances reused",
     "wasi_p2",
     [*P2, *REUSE],
-    frozenset({"cpu", "latency", "spin", "workers"}),
+    frozenset({"cpu", "latency", "spin", "neighbours", "workers"}),
 )
 WASI_03 = Variant(
     "wasmtime-p3",

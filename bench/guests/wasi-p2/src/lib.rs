@@ -6,11 +6,15 @@
 //! | `/hello` | `hello world` |
 //! | `/hold/` | `done` after ten minutes |
 //! | `/spin?rounds=1000000` | the result of a computation |
+//! | `/late?rounds=1000000` | the same, after 400 ms |
+//! | `/busy?rounds=1000000` | none: it computes and waits a moment, again and again |
 
 use wasip2::clocks::monotonic_clock::subscribe_duration;
 use wasip2::http::types::{Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam};
 
 const HOLD_NANOSECONDS: u64 = 600_000_000_000;
+const LATE_NANOSECONDS: u64 = 400_000_000;
+const MOMENT_NANOSECONDS: u64 = 1_000_000;
 
 wasip2::http::proxy::export!(Guest);
 
@@ -26,10 +30,22 @@ impl wasip2::exports::http::incoming_handler::Guest for Guest {
                 subscribe_duration(HOLD_NANOSECONDS).block();
                 respond(out, 200, b"done");
             }
-            "/spin" => respond(out, 200, spin_loop::spin(spin_loop::rounds(query)).to_string().as_bytes()),
+            "/spin" => respond(out, 200, spin(query).as_bytes()),
+            "/late" => {
+                subscribe_duration(LATE_NANOSECONDS).block();
+                respond(out, 200, spin(query).as_bytes());
+            }
+            "/busy" => loop {
+                std::hint::black_box(spin(query));
+                subscribe_duration(MOMENT_NANOSECONDS).block();
+            },
             _ => respond(out, 404, b"not found"),
         }
     }
+}
+
+fn spin(query: &str) -> String {
+    spin_loop::spin(spin_loop::rounds(query)).to_string()
 }
 
 fn respond(out: ResponseOutparam, status: u16, content: &[u8]) {

@@ -137,6 +137,11 @@ impl Asker {
         }
     }
 
+    /// Asks for another path from now on.
+    pub fn turn_to(&mut self, path: &str) {
+        self.request = get(path);
+    }
+
     /// Asks, and waits for the answer. Returns whether that was a 2xx.
     pub fn ask(&mut self, told: &mut impl FnMut(Answer<'_>)) -> io::Result<bool> {
         let mut socket = match self.socket.take() {
