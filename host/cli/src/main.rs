@@ -42,6 +42,7 @@ const LOG_PATIENCE: Duration = Duration::from_secs(2);
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
+    terminal::print_panics();
     let arguments = Arguments::parse();
     let result = match arguments.command {
         Command::Run { guests, build, flags } => run::run(guests, flags.overrides(), build),

@@ -9,9 +9,11 @@
 //! A pipe that nobody reads takes some text and then no more. Commands that serve print on threads
 //! that nobody waits for, so that they go on hearing signals.
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::fmt;
 use std::io::{self, Write};
-use std::sync::mpsc;
+use std::panic;
+use std::sync::{Arc, mpsc};
 use std::thread;
 
 use crate::LOG_PATIENCE;
@@ -58,15 +60,37 @@ impl<W: Write> Write for Terminal<W> {
 /// same.
 pub(crate) fn complain(error: &anyhow::Error) {
     let text = error_chain(error.as_ref());
-    let text = format!("error: {}\n", escape_lines(&cut(&text, ERROR_BYTES_MAX)));
-    let (done, printed) = mpsc::channel();
-    let print = move || {
-        // If it can't be written, there is no place left to report that.
-        let _ = err().write_all(text.as_bytes());
+    print(format!("error: {}\n", escape_lines(&cut(&text, ERROR_BYTES_MAX))));
+}
+
+/// Has panics printed in the same way: a thread that panics ends, and whoever waits for it learns of
+/// it.
+pub(crate) fn print_panics() {
+    panic::set_hook(Box::new(|info| {
+        let thread = thread::current();
+        let name = thread.name().unwrap_or("<unnamed>");
+        let backtrace = Backtrace::capture();
+        let shown = match backtrace.status() {
+            BacktraceStatus::Captured => format!("{info}\n{backtrace}"),
+            _ => info.to_string(),
+        };
+        print(format!("thread '{name}' {}\n", escape_lines(&shown)));
+    }));
+}
+
+/// Prints a text on standard error, and waits until it is printed, but not for long.
+fn print(text: String) {
+    // If it can't be written, there is no place left to report that.
+    let print = |text: &str| drop(err().write_all(text.as_bytes()));
+    let (text, (done, printed)) = (Arc::<str>::from(text), mpsc::channel());
+    let of_thread = text.clone();
+    let printing = thread::Builder::new().name("snow-print".into()).spawn(move || {
+        print(&of_thread);
         let _ = done.send(());
-    };
-    if thread::Builder::new().name("snow-print".into()).spawn(print).is_ok() {
-        let _ = printed.recv_timeout(LOG_PATIENCE);
+    });
+    match printing {
+        Ok(_) => drop(printed.recv_timeout(LOG_PATIENCE)),
+        Err(_) => print(&text),
     }
 }
 

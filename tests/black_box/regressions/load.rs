@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio};
 
 use crate::harness::{
-    Admin, Client, Folder, Server, Setup, eventually, keep_in_target, program, run, source,
+    Admin, Client, Folder, Server, Setup, eventually, keep_in_target, program, run, run_to_refusal,
+    source,
 };
 
 /// Text that takes a terminal over, and begins a line that looks like one of the host's.
@@ -296,7 +297,7 @@ fn names_that_are_not_utf_8_are_shown() {
         let cafe = admin.guest("caf\u{fffd}");
         assert!(cafe["load_error"]["error"].as_str().is_some_and(|error| error.contains("UTF-8")));
         assert!(admin.page("/guests?format=text").contains("caf\u{fffd}"));
-        assert!(admin.page("/metrics").contains("snow_requests_total"));
+        assert!(admin.page("/metrics").contains("snow_connections"));
         assert_eq!(admin.page("/healthz"), "ok\n");
     }
     let status = run(["status", "--admin", &admin.address.to_string()]);
@@ -341,7 +342,7 @@ fn a_file_that_is_no_guest_is_called_by_its_kind() {
         let file = all.add(name, &bytes);
         for command in [&["check"][..], &["run", "--listen", "127.0.0.1:0"]] {
             let arguments = command.iter().map(OsStr::new).chain([file.as_os_str()]);
-            let output = run(arguments);
+            let output = run_to_refusal(arguments, Stdio::null());
             let said = said(&output);
             assert_eq!(output.status.code(), Some(1), "{command:?} {name}: {said}");
             for word in words {
@@ -369,7 +370,7 @@ fn run_refuses_a_file_that_could_never_be_served() {
         (Path::new("/dev/null"), ["neither a folder nor a file", "name a folder of guests"]),
         (program(), ["ELF", "name a folder of guests"]),
     ] {
-        let output = run(["run".as_ref(), file.as_os_str()]);
+        let output = run_to_refusal(["run".as_ref(), file.as_os_str()], Stdio::null());
         assert_eq!(output.status.code(), Some(1), "{}", said(&output));
         for word in words {
             assert!(said(&output).contains(word), "{word:?} is not in:\n{}", said(&output));
