@@ -28,7 +28,7 @@ use std::time::Instant;
 
 use self::pages::Pages;
 pub use self::sources::{Draining, PageSources};
-use crate::net::{self, Listener, Net, SocketFile};
+use crate::net::{self, Bound, Listener, Net, SocketFile};
 use crate::workers;
 use snow_config::{AdminListen, HttpLimits, Limits, Listen};
 use snow_core::{Registry, WorkerId};
@@ -54,7 +54,7 @@ pub struct AdminListener {
 }
 
 enum Socket {
-    Tcp(std::net::TcpListener),
+    Tcp(Bound),
     Unix(std::os::unix::net::UnixListener, SocketFile),
 }
 
@@ -68,7 +68,7 @@ impl AdminListener {
             AdminListen::Address(address) => {
                 let options = net::ListenOptions::default();
                 let listener = net::listeners(Listen::Address(*address), 1, &options)?.remove(0);
-                let address = AdminListen::Address(listener.local_addr()?);
+                let address = AdminListen::Address(listener.socket.local_addr()?);
                 Ok(AdminListener { address, socket: Socket::Tcp(listener) })
             }
             AdminListen::Unix(path) => {

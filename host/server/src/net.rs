@@ -6,16 +6,15 @@ mod unix;
 
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
-use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use mio::event::Event;
 use mio::net::{TcpListener, UnixListener};
 use mio::{Events, Interest, Poll, Token};
-use rustix::event::epoll;
+use rustix::event::epoll::{self, EventData, EventFlags};
 
-pub use self::listening::{ListenOptions, advice, listeners, raise_descriptor_limit};
+pub use self::listening::{Bound, ListenOptions, advice, listeners, raise_descriptor_limit};
 pub use self::streams::Listener;
 pub use self::unix::{SocketFile, unix_listener};
 use snow_config::LISTENERS_MAX;
@@ -55,7 +54,7 @@ pub struct Net<L: Listener = TcpListener> {
     events: Events,
     waker: Waker,
     /// Empty once it was told to accept no more.
-    listeners: Vec<L>,
+    listeners: Vec<Watched<L>>,
     /// The index of the listener that is asked next. They take turns, so a busy one keeps no other
     /// waiting.
     next_listener: usize,
@@ -70,11 +69,24 @@ pub struct Net<L: Listener = TcpListener> {
     random: u128,
 }
 
+/// A listener that the poll reports on.
+struct Watched<L> {
+    socket: L,
+    token: usize,
+    /// Whether other workers accept from the same socket.
+    is_shared: bool,
+    /// Whether connections were accepted since this worker stood in line for them.
+    has_accepted: bool,
+}
+
 impl Net {
     /// Returns a world with TCP listeners, one for each address, at most [`LISTENERS_MAX`].
     /// `started` is the zero of the clock that all workers share.
-    pub fn new(listeners: Vec<std::net::TcpListener>, started: Instant) -> io::Result<Net> {
-        Net::around(listeners.into_iter().map(TcpListener::from_std).collect(), started)
+    pub fn new(listeners: Vec<Bound>, started: Instant) -> io::Result<Net> {
+        let listeners = listeners.into_iter();
+        let listeners =
+            listeners.map(|bound| (TcpListener::from_std(bound.socket), bound.is_shared));
+        Net::around(listeners.collect(), started)
     }
 }
 
@@ -85,16 +97,21 @@ impl Net<UnixListener> {
         listener: std::os::unix::net::UnixListener,
         started: Instant,
     ) -> io::Result<Net<UnixListener>> {
-        Net::around(vec![UnixListener::from_std(listener)], started)
+        Net::around(vec![(UnixListener::from_std(listener), false)], started)
     }
 }
 
 impl<L: Listener> Net<L> {
-    fn around(listeners: Vec<L>, started: Instant) -> io::Result<Net<L>> {
+    fn around(listeners: Vec<(L, bool)>, started: Instant) -> io::Result<Net<L>> {
         let poll = Poll::new()?;
-        for (token, listener) in LISTENERS.rev().zip(&listeners) {
-            watch_listener(&poll, listener, token)?;
-        }
+        let watched = |(token, (socket, is_shared))| Watched {
+            socket,
+            token,
+            is_shared,
+            has_accepted: false,
+        };
+        let listeners: Vec<_> = LISTENERS.rev().zip(listeners).map(watched).collect();
+        listeners.iter().try_for_each(|listener| listener.stand_in_line(&poll))?;
         let waker = Waker(Arc::new(mio::Waker::new(poll.registry(), WAKER)?));
         let mut seed = [0; 16];
         getrandom::fill(&mut seed).map_err(io::Error::other)?;
@@ -168,7 +185,15 @@ impl<L: Listener> World for Net<L> {
 
     fn accept(&mut self) -> io::Result<(L::Stream, SocketAddr)> {
         for _ in 0..self.listeners.len() {
-            let accepted = self.listeners[self.next_listener].accept();
+            let listener = &mut self.listeners[self.next_listener];
+            let accepted = listener.socket.accept();
+            listener.has_accepted |= accepted.is_ok();
+            let accepted = match accepted {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    listener.let_others_go_first(&self.poll).and(Err(error))
+                }
+                accepted => accepted,
+            };
             self.next_listener = (self.next_listener + 1) % self.listeners.len();
             match accepted {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -204,20 +229,35 @@ impl<L: Listener> World for Net<L> {
     fn close_listener(&mut self) {
         for listener in self.listeners.drain(..) {
             // Closing is not enough: other workers may have the same socket open.
-            let _ = epoll::delete(self.poll.registry(), &listener);
+            let _ = epoll::delete(self.poll.registry(), &listener.socket);
         }
         self.accept_rests = None;
     }
 }
 
-/// Starts to report on a listener, edge-triggered.
-///
-/// An inherited socket is shared by all workers. Each connection is to wake one of them and not
-/// all, which mio has no word for.
-fn watch_listener(poll: &Poll, listener: impl AsFd, token: usize) -> io::Result<()> {
-    use rustix::event::epoll::{EventData, EventFlags};
-    let flags = EventFlags::IN | EventFlags::ET | EventFlags::EXCLUSIVE;
-    Ok(epoll::add(poll.registry(), listener, EventData::new_u64(token as u64), flags)?)
+impl<L: Listener> Watched<L> {
+    /// Starts to report on the listener, edge-triggered.
+    ///
+    /// An inherited socket is shared by all workers. Each connection is to wake one of them and not
+    /// all, which mio has no word for. The kernel wakes the first that stands in line for it.
+    fn stand_in_line(&self, poll: &Poll) -> io::Result<()> {
+        let flags = EventFlags::IN | EventFlags::ET | EventFlags::EXCLUSIVE;
+        let data = EventData::new_u64(self.token as u64);
+        Ok(epoll::add(poll.registry(), &self.socket, data, flags)?)
+    }
+
+    /// Goes to the end of the line if the socket is shared and this worker has had its turn: else
+    /// the first worker would get every connection that comes while it sleeps.
+    fn let_others_go_first(&mut self, poll: &Poll) -> io::Result<()> {
+        if !self.is_shared || !self.has_accepted {
+            return Ok(());
+        }
+        // It fails if an earlier attempt got only so far.
+        let _ = epoll::delete(poll.registry(), &self.socket);
+        self.stand_in_line(poll)?;
+        self.has_accepted = false;
+        Ok(())
+    }
 }
 
 fn to_ready(event: &Event) -> Option<Ready> {

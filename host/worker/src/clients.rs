@@ -169,6 +169,9 @@ impl<S> ClientTable<S> {
         W: World<Socket = S>,
     {
         let Some(client) = self.clients.get_mut(key) else { return Ok(0) };
+        if !client.reads_on() {
+            return Ok(0);
+        }
         self.totals.track(client, |client| client.read(world, &mut self.scratch, cx))
     }
 
@@ -233,8 +236,8 @@ impl<S> ClientTable<S> {
 
     /// Gives up a held exchange of a client that has left. Returns it, and the client's address.
     pub fn give_up_if_left(&mut self, key: Key, cx: &Context) -> Option<(Exchange, SocketAddr)> {
-        let client = self.clients.get_mut(key)?;
-        let exchange = self.totals.track(client, |client| client.give_up_if_left(cx))?;
+        let client = self.clients.get_mut(key).filter(|client| client.has_left(cx))?;
+        let exchange = self.totals.track(client, |client| client.give_up_held(cx))?;
         Some((exchange, client.peer()))
     }
 
@@ -251,8 +254,12 @@ impl<S> ClientTable<S> {
         W: World<Socket = S>,
     {
         let Some(client) = self.clients.get_mut(key) else { return Ok(()) };
-        let written = self.totals.track(client, |client| client.write(world, budget, cx));
-        if client.connection.output().is_empty() {
+        // Nothing changes for the totals if there is nothing to write.
+        let written = match client.connection.output().is_empty() {
+            true => client.write(world, budget, cx),
+            false => self.totals.track(client, |client| client.write(world, budget, cx)),
+        };
+        if !self.unwritten.is_empty() && client.connection.output().is_empty() {
             self.log_written(key, cx);
         }
         if written? {

@@ -27,21 +27,26 @@ pub struct ListenOptions {
     pub keepalive_ms: u32,
 }
 
+/// A listening socket of one worker.
+pub struct Bound {
+    /// The socket, which does not block.
+    pub socket: TcpListener,
+    /// Whether other workers have the same socket.
+    pub is_shared: bool,
+}
+
 /// Opens one listening socket for each worker, all on one address. With `SO_REUSEPORT` the kernel
 /// spreads connections over them. An inherited socket is one socket that the workers share.
 ///
 /// # Errors
 /// The address is in use or not of this machine, its port takes a privilege, or the descriptor is
 /// not a listening TCP socket.
-pub fn listeners(
-    listen: Listen,
-    workers: u16,
-    options: &ListenOptions,
-) -> io::Result<Vec<TcpListener>> {
+pub fn listeners(listen: Listen, workers: u16, options: &ListenOptions) -> io::Result<Vec<Bound>> {
     match listen {
         Listen::Inherited(number) => {
             let first = inherited(number, options)?;
-            (0..workers).map(|_| first.try_clone()).collect()
+            let bound = |socket| Bound { socket, is_shared: workers > 1 };
+            (0..workers).map(|_| first.try_clone().map(bound)).collect()
         }
         Listen::Address(address) => {
             // `SO_REUSEPORT` would let two servers of one user share a port unnoticed. Binding
@@ -51,7 +56,8 @@ pub fn listeners(
             // Port 0 was replaced by a free port, which all sockets share.
             let address = first.local_addr()?;
             let others = (1..workers).map(|_| listener(address, options));
-            std::iter::once(Ok(first)).chain(others).collect()
+            let bound = |socket| Bound { socket, is_shared: false };
+            std::iter::once(Ok(first)).chain(others).map(|socket| socket.map(bound)).collect()
         }
     }
 }
@@ -149,7 +155,7 @@ mod tests {
     #[test]
     fn clients_inherit_what_is_set_on_the_listener() {
         let options = ListenOptions { keepalive_ms: 20_000, ..ListenOptions::default() };
-        let listener = listeners(ANY, 1, &options).unwrap().remove(0);
+        let listener = listeners(ANY, 1, &options).unwrap().remove(0).socket;
         let _client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         listener.set_nonblocking(false).unwrap();
         let (socket, _) = listener.accept().unwrap();
@@ -160,7 +166,7 @@ mod tests {
         assert_eq!(socket.tcp_keepalive_retries().unwrap(), KEEPALIVE_PROBES);
         assert_eq!(socket.tcp_user_timeout().unwrap(), Some(Duration::from_secs(20)));
 
-        let listener = listeners(ANY, 1, &ListenOptions::default()).unwrap().remove(0);
+        let listener = listeners(ANY, 1, &ListenOptions::default()).unwrap().remove(0).socket;
         assert!(!SockRef::from(&listener).keepalive().unwrap());
     }
 
@@ -169,10 +175,10 @@ mod tests {
         let options = ListenOptions::default();
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let listen = Listen::Address(taken.local_addr().unwrap());
-        let error = listeners(listen, 2, &options).unwrap_err();
+        let error = listeners(listen, 2, &options).err().unwrap();
         assert!(advice(&error, "--listen").starts_with("another program listens there"));
         // TEST-NET-1, which no machine has.
-        let error = listeners("192.0.2.1:0".parse().unwrap(), 2, &options).unwrap_err();
+        let error = listeners("192.0.2.1:0".parse().unwrap(), 2, &options).err().unwrap();
         assert!(advice(&error, "--listen").starts_with("this machine has no such address"));
         let error = io::Error::from(ErrorKind::PermissionDenied);
         assert!(advice(&error, "--admin").contains("CAP_NET_BIND_SERVICE"));

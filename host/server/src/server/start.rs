@@ -1,7 +1,7 @@
 //! How a server is started: one function a step.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
@@ -15,7 +15,7 @@ use crate::deploy::debounce::Debounce;
 use crate::deploy::{Catalog, Deployer, DeployerMessage, LeftOut, load_all};
 use crate::folder::scan;
 use crate::folder::watch::{Watch, WatchMode};
-use crate::net::{self, ListenOptions, Net};
+use crate::net::{self, Bound, ListenOptions, Net};
 use crate::workers::{self, WorkerHandle};
 use snow_config::{Config, Listen, WatchLimits};
 use snow_core::{Registry, error_chain};
@@ -141,7 +141,7 @@ fn watch(
 /// The sockets of a server, bound before any thread that serves is started.
 struct Listeners {
     /// The listeners of each worker: one for each address.
-    of_workers: Vec<Vec<TcpListener>>,
+    of_workers: Vec<Vec<Bound>>,
     /// The addresses in the order of the configuration.
     addresses: Vec<SocketAddr>,
     admin: Option<AdminListener>,
@@ -163,8 +163,8 @@ impl Listeners {
                 .for_each(|(of_worker, listener)| of_worker.push(listener));
         }
         let addresses =
-            of_workers[0].iter().map(TcpListener::local_addr).collect::<io::Result<Vec<_>>>();
-        let addresses = addresses.context("a listener's address can't be read")?;
+            of_workers[0].iter().map(|bound| bound.socket.local_addr()).collect::<io::Result<_>>();
+        let addresses: Vec<_> = addresses.context("a listener's address can't be read")?;
         let bind_admin = |listen| {
             AdminListener::bind(listen).map_err(|error| {
                 let advice = net::advice(&error, "--admin");

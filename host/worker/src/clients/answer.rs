@@ -76,10 +76,8 @@ impl<S> ClientTable<S> {
 
     /// Logs a client's long answer, which is written.
     pub(super) fn log_written(&mut self, key: Key, cx: &Context) {
-        if !self.unwritten.is_empty() {
-            let access = self.unwritten.remove(&key.slot);
-            access.into_iter().for_each(|access| cx.common.log.access(access));
-        }
+        let access = self.unwritten.remove(&key.slot);
+        access.into_iter().for_each(|access| cx.common.log.access(access));
     }
 
     /// Logs a client's long answer, which will not be written whole.

@@ -176,17 +176,20 @@ impl<S> Client<S> {
         }
     }
 
-    /// Gives up a held exchange if the client has left, and returns it. A half-close means that it
-    /// has, unless the deployer says otherwise. So does so much pipelined behind the request that
-    /// its leaving could no longer be seen: a request must not be held for a client that is gone.
+    /// Returns whether the client has left, if its request is held. A half-close means that it has,
+    /// unless the deployer says otherwise. So does so much pipelined behind the request that its
+    /// leaving could no longer be seen: a request must not be held for a client that is gone.
+    #[inline]
+    pub fn has_left(&self, cx: &Context) -> bool {
+        let has_closed = self.read_closed && cx.limits().half_close == HalfClose::Left;
+        has_closed || self.connection.input_is_full()
+    }
+
+    /// Gives up a held exchange, because the client has left, and returns it.
     ///
     /// After a half-close the client may still read, and earlier requests of it were answered:
     /// those answers still go out.
-    pub fn give_up_if_left(&mut self, cx: &Context) -> Option<Exchange> {
-        let has_closed = self.read_closed && cx.limits().half_close == HalfClose::Left;
-        if !has_closed && !self.connection.input_is_full() {
-            return None;
-        }
+    pub fn give_up_held(&mut self, cx: &Context) -> Option<Exchange> {
         let held = self.connection.exchanges().find(|exchange| exchange.is_held())?.serial;
         self.connection.give_up(held, cx.now_ms, cx.http())
     }
