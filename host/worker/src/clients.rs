@@ -148,6 +148,11 @@ impl<S> ClientTable<S> {
         }
     }
 
+    /// Returns whether an earlier turn has left a client, which has its place in line since then.
+    pub fn is_deferred(&self, key: Key) -> bool {
+        self.clients.get(key).is_some_and(|client| client.deferred)
+    }
+
     /// Returns how many clients have been left to later turns.
     pub fn deferred(&self) -> usize {
         self.deferred.len()

@@ -245,22 +245,24 @@ impl<W: World, C: Guests> Worker<W, C> {
         }
     }
 
-    /// Takes in what clients have sent, and writes what there is for them. Clients that earlier
-    /// turns have left go before those that are ready now, and those that this turn leaves go behind
-    /// both.
+    /// Takes in what clients have sent, and writes what there is for them. Clients that no earlier
+    /// turn has left go first, with half of the turn's budget: else whoever has sent something short
+    /// would wait behind all those that send without end. Those that this turn leaves go behind
+    /// those that were left before.
     fn serve_clients(&mut self) {
-        for _ in 0..self.clients.deferred() {
+        let left = self.clients.deferred();
+        while let Some(key) = self.clients.next_dirty() {
+            match self.budget.is_half_spent() || self.clients.is_deferred(key) {
+                true => self.clients.defer(key),
+                false => self.serve_client(key),
+            }
+        }
+        for _ in 0..left {
             if self.budget.is_spent() || self.schedule.is_backed_up() {
                 break;
             }
             let Some(key) = self.clients.next_deferred() else { break };
             self.serve_client(key);
-        }
-        while let Some(key) = self.clients.next_dirty() {
-            match self.budget.is_spent() {
-                true => self.clients.defer(key),
-                false => self.serve_client(key),
-            }
         }
     }
 

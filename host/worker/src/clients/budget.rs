@@ -3,7 +3,9 @@
 //!
 //! A mechanism without I/O and without a clock. It has two bounds for everything: what one client
 //! may use up at a time, and what all of them may in a turn. A client that wants more is left to a
-//! later turn, behind those that were left before it, and so everybody has a turn.
+//! later turn, behind those that were left before it, and so everybody has a turn. Half of the
+//! budget is for clients that nobody has left: whoever sends something short never waits behind
+//! those that send without end.
 //!
 //! Bytes are taken in once a turn. When calls have run, answers are written and nothing more is
 //! read or parsed: else a client that sends as fast as it is answered would never let the turn end.
@@ -20,6 +22,8 @@ pub(crate) struct Budget {
     /// at the clock.
     until_us: Option<u64>,
     is_late: bool,
+    /// Whether half of that time is over.
+    is_half_late: bool,
     /// Whether this is the second part of the turn, in which nothing is taken in.
     is_output: bool,
     /// Whether nothing was done in this part of the turn. Its first piece of work needs no look at
@@ -43,6 +47,7 @@ impl Budget {
             client: Left::default(),
             until_us: None,
             is_late: false,
+            is_half_late: false,
             is_output: false,
             is_fresh: true,
         }
@@ -66,7 +71,8 @@ impl Budget {
     }
 
     fn begin_part(&mut self, until_us: Option<u64>) {
-        (self.until_us, self.is_late, self.is_fresh) = (until_us, false, true);
+        (self.until_us, self.is_late, self.is_half_late) = (until_us, false, false);
+        self.is_fresh = true;
     }
 
     /// Returns whether no more clients are to be served in this part of the turn. It is never so
@@ -75,6 +81,16 @@ impl Budget {
         let Left { read_bytes, requests, written_bytes } = self.turn;
         let is_used_up = written_bytes == 0 || (!self.is_output && read_bytes.min(requests) == 0);
         self.is_late || is_used_up
+    }
+
+    /// Returns whether clients that an earlier turn has left are to be served now, and not those
+    /// that this turn would be the first to serve.
+    pub fn is_half_spent(&self) -> bool {
+        let (Left { read_bytes, requests, written_bytes }, limits) = (self.turn, &self.limits);
+        self.is_half_late
+            || read_bytes <= limits.read_bytes_max / 2
+            || requests <= limits.requests_max / 2
+            || written_bytes <= limits.written_bytes_max / 2
     }
 
     /// Begins to serve a client. `now_us` tells the time.
@@ -92,6 +108,7 @@ impl Budget {
             let now_us = now_us();
             let until_us = self.until_us.get_or_insert(now_us + self.limits.output_us_max);
             self.is_late = now_us >= *until_us;
+            self.is_half_late = now_us + self.limits.input_us_max / 2 >= *until_us;
         }
     }
 
@@ -168,6 +185,17 @@ mod tests {
         assert!(budget.is_spent() && !budget.may_read());
         budget.begin(2_000);
         assert!(!budget.is_spent());
+    }
+
+    #[test]
+    fn half_of_it_is_for_clients_that_nobody_has_left() {
+        let mut budget = begun();
+        assert!(!budget.is_half_spent());
+        budget.read(50);
+        assert!(budget.is_half_spent() && !budget.is_spent());
+        let mut budget = begun();
+        budget.next_client(|| 1_005);
+        assert!(budget.is_half_spent() && !budget.is_spent());
     }
 
     #[test]
