@@ -147,7 +147,7 @@ fn a_bad_version_never_replaces_a_good_one() {
         (broken("wasi"), "wasi:cli/environment"),
         (broken("regex"), "unclosed group"),
         (broken("routes-trap"), "can't say its routes"),
-        (Vec::new(), "not valid WebAssembly"),
+        (Vec::new(), "is empty"),
     ] {
         server.folder.add("app.wat", &bad);
         server.log.until(&[&file, "can't replace version", reason]);
