@@ -31,6 +31,7 @@
 //! | `restart` | one host after another on one socket |
 //! | `settings` | what was decided about single guests: mount, limits, calls at one time |
 //! | `reuse` | instances that serve several calls |
+//! | `regressions` | faults that were reported |
 //! | `layout` | which file of the host may use what |
 
 mod harness;
@@ -57,6 +58,7 @@ mod malformed;
 mod manifest;
 mod new_guest;
 mod pendings;
+mod regressions;
 mod requests;
 mod restart;
 mod reuse;

@@ -42,5 +42,8 @@ pub(crate) fn check(file: &Path, cache: Option<Cache>) -> anyhow::Result<()> {
     for route in &guest.routes {
         writeln!(out, "    {}  {}", methods(&route.methods), route.pattern)?;
     }
+    for conflict in guest.conflicts() {
+        writeln!(out, "  warning  {conflict}")?;
+    }
     Ok(())
 }

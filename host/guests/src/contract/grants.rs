@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 
 use snow_config::{GuestConfig, GuestConfigs, Limits};
 use snow_core::{Account, Gate, GateId, Gates, Globs, Owner, Refusal, Registry, lock};
-use snow_runtime::{Settled, Settlement};
+use snow_runtime::{Mounts, Settled, Settlement};
 
 use super::quota::Quota;
 
@@ -23,9 +23,17 @@ pub struct Permits {
     limits: Box<Limits>,
     /// The gates of guests whose calls are limited in number.
     gates: Arc<Gates>,
-    /// The owners by guest. A guest's name keeps its owner for the life of the process, so a new
-    /// version owns the pendings that an older one created.
-    owners: Arc<Mutex<BTreeMap<Arc<str>, Owner>>>,
+    /// The owners by guest. A guest's name keeps its owner for as long as a version of it exists or
+    /// a pending is its own, so a new version owns the pendings that an older one created.
+    owners: Arc<Mutex<Owners>>,
+}
+
+/// The owners of guests.
+#[derive(Default)]
+struct Owners {
+    by_name: BTreeMap<Arc<str>, Owner>,
+    /// Numbers that guests had which are gone.
+    free: Vec<Owner>,
 }
 
 impl Permits {
@@ -72,13 +80,29 @@ impl Permits {
 
     /// Returns the owner of each guest that a permit was made for, in the order of their names.
     pub fn owners(&self) -> Vec<(Arc<str>, Owner)> {
-        lock(&self.owners).iter().map(|(name, owner)| (name.clone(), *owner)).collect()
+        lock(&self.owners).by_name.iter().map(|(name, owner)| (name.clone(), *owner)).collect()
     }
 
-    /// Returns the prefix of the paths of the guest of this name; empty if it has none.
-    pub(crate) fn mount(&self, name: &str) -> Arc<str> {
-        let mount = self.configs.get(name).and_then(|config| config.mount.as_deref());
-        mount.unwrap_or_default().trim_end_matches('/').into()
+    /// Takes the owners' numbers back from guests of which no version exists any more and whose
+    /// pendings are all released: other guests may get them.
+    pub fn retire_owners(&self, exists: impl Fn(&str) -> bool, registry: &Registry<Settled>) {
+        let Owners { by_name, free } = &mut *lock(&self.owners);
+        by_name.retain(|name, owner| {
+            let stays = exists(name) || registry.owned(*owner) > 0;
+            if !stays {
+                free.push(*owner);
+            }
+            stays
+        });
+    }
+
+    /// Returns the prefix of the paths of each guest that has one.
+    pub fn mounts(&self) -> Mounts {
+        let mount = |(name, config): (&String, &GuestConfig)| {
+            let mount = config.mount.as_deref()?.trim_end_matches('/');
+            Some((name.as_str().into(), mount.into()))
+        };
+        self.configs.iter().filter_map(mount).collect()
     }
 
     /// Returns the gate that the id names.
@@ -87,12 +111,15 @@ impl Permits {
     }
 
     fn owner(&self, name: &Arc<str>) -> Owner {
-        let mut owners = lock(&self.owners);
-        if let Some(owner) = owners.get(name) {
+        let Owners { by_name, free } = &mut *lock(&self.owners);
+        if let Some(owner) = by_name.get(name) {
             return *owner;
         }
-        let Some(owner) = Owner::new(owners.len() + 1) else { return Owner::ANONYMOUS };
-        owners.insert(name.clone(), owner);
+        // While no number is free, those that are used are the first ones.
+        let Some(owner) = free.pop().or_else(|| Owner::new(by_name.len() + 1)) else {
+            return Owner::ANONYMOUS;
+        };
+        by_name.insert(name.clone(), owner);
         owner
     }
 }
@@ -222,7 +249,7 @@ fn check_settlement(settlement: Settlement, limits: &Limits) -> Result<Settled, 
 
 #[cfg(test)]
 mod tests {
-    use snow_core::{Glob, WorkerId};
+    use snow_core::{Glob, OWNERS_MAX, WorkerId};
     use snow_http::Response;
 
     use super::*;
@@ -325,6 +352,32 @@ mod tests {
             Ok(()),
             "so may a later version of it"
         );
+    }
+
+    #[test]
+    fn owners_of_guests_that_are_gone_are_used_again() {
+        let permits = permits();
+        let registry: Registry<Settled> = Registry::new(10, |bytes| bytes.fill(7));
+        let keeper = permits.of("keeper").account;
+        let pending = registry.create_for(keeper, WorkerId(0), None).unwrap();
+        for round in 0..3 {
+            for n in 0..OWNERS_MAX - 2 {
+                let owner = permits.of(&format!("guest-{round}-{n}")).account.owner;
+                assert!(owner != Owner::ANONYMOUS && owner != keeper.owner, "{round} {n}");
+            }
+            let all = permits.owners();
+            let mut numbers: Vec<Owner> = all.iter().map(|(_, owner)| *owner).collect();
+            numbers.sort();
+            numbers.dedup();
+            assert_eq!((all.len(), numbers.len()), (OWNERS_MAX - 1, OWNERS_MAX - 1));
+            permits.retire_owners(|_| false, &registry);
+            assert_eq!(permits.owners().len(), 1, "it has a pending");
+        }
+        registry.release(pending);
+        permits.retire_owners(|name| name == "keeper", &registry);
+        assert_eq!(permits.owners().len(), 1, "it exists");
+        permits.retire_owners(|_| false, &registry);
+        assert!(permits.owners().is_empty());
     }
 
     #[test]
