@@ -152,10 +152,12 @@ mod tests {
     #[test]
     fn never_to_roll_back_wins_over_the_file() {
         let folder = manifest("rollback", "rollback = { traps = 1, calls = 2 }\n");
-        let overrides = Overrides { never_roll_back: true, ..Overrides::default() };
-        let read = |overrides| Settings::read(&folder, overrides).unwrap().manifest.rollback;
-        assert_eq!(read(&Overrides::default()), Rollback::After { traps: 1, calls: 2 });
-        assert_eq!(read(&overrides), Rollback::Never);
+        let read = |never_roll_back| {
+            let overrides = Overrides { never_roll_back, ..Overrides::default() };
+            Settings::read(&folder, &overrides).unwrap().manifest.rollback
+        };
+        assert_eq!(read(false), Rollback::After { traps: 1, calls: 2 });
+        assert_eq!(read(true), Rollback::Never);
         fs::remove_dir_all(folder).unwrap();
     }
 }

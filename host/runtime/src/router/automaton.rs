@@ -47,7 +47,7 @@ impl Automaton {
             .start_kind(StartKind::Anchored)
             .accelerate(false)
             .dfa_size_limit(Some(bytes_max))
-            .determinize_size_limit(Some(bytes_max));
+            .determinize_size_limit(Some(bytes_max / 2));
         let dfa = dense::Builder::new().configure(config).build_from_nfa(&nfa).ok()?;
         let start = dfa.start_state(&start::Config::new().anchored(Anchored::Yes)).ok()?;
         let matches_max = matches_max(&dfa, start);

@@ -10,7 +10,7 @@ use snow_http::headers::is_token;
 
 /// The largest automaton of one guest's routes. A path is read at the same speed by a large one
 /// and by a small one; the limit is for memory, and for the time to build it.
-const GUEST_BYTES_MAX: usize = 4 << 20;
+const GUEST_BYTES_MAX: usize = 16 << 20;
 /// The most memory that finding the captures of all routes of one guest may need.
 const CAPTURES_BYTES_MAX: usize = 64 << 20;
 /// The most methods that one route may list.

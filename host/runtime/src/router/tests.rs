@@ -249,13 +249,13 @@ fn classes_are_ascii() {
 /// Patterns that people write are no reason to think about limits.
 #[test]
 fn ordinary_patterns_are_not_too_large() {
-    let many: Vec<Route> = (0..1_000)
-        .map(|n| route("", &format!(r"/v1/things{n}/(\w{{1,64}})/[^/]{{1,255}}")))
-        .collect();
-    check(&many[..300]).unwrap();
+    let bounded = |n| route("", &format!(r"/v1/things{n}/(\w{{1,64}})/[^/]{{1,255}}"));
+    check(&(0..200).map(bounded).collect::<Vec<_>>()).unwrap();
+    let plain = |n| route("", &format!(r"/v1/things{n}/([^/]+)/parts/([0-9]+)"));
+    check(&(0..1_000).map(plain).collect::<Vec<_>>()).unwrap();
     for pattern in [
         "/[^/]{1,255}".repeat(30),
-        "/([^/]{1,255})".repeat(30),
+        "/([^/]{1,255})".repeat(16),
         r"/\w{1,64}".repeat(30),
         "/(.*)/edit/(.*)".into(),
     ] {

@@ -131,7 +131,7 @@ fn what_costs_too_much_is_refused_with_a_hint() {
         let error = compile(pattern).unwrap_err();
         assert!(error.contains(hint), "{pattern}: {error}");
     }
-    for pattern in ["/(.*)-([a-z0-9-]{1,64})", &"/([^/]{1,255})".repeat(30), r"/(\w{1,64})x?"] {
+    for pattern in ["/(.*)-([a-z0-9-]{1,64})", &"/([^/]{1,255})".repeat(16), r"/(\w{1,64})x?"] {
         assert!(compile(pattern).is_ok(), "{pattern}");
     }
 }
