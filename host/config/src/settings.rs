@@ -87,7 +87,9 @@ impl Config {
 /// Returns the path of the manifest: in the folder of guests, or in the folder of the file of one
 /// guest.
 pub fn file_of(guests: &Path) -> PathBuf {
-    let folder = if guests.is_file() { guests.parent().unwrap_or(guests) } else { guests };
+    // A pipe is no guest; whoever loads it says so.
+    let is_one_guest = fs::metadata(guests).is_ok_and(|found| !found.is_dir());
+    let folder = if is_one_guest { guests.parent().unwrap_or(guests) } else { guests };
     folder.join(manifest::FILE_NAME)
 }
 

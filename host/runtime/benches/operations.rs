@@ -5,9 +5,7 @@ use snow_http::{
     Admission, Connection, Envelope, HeadReader, HttpLimits, Response, Step, Version,
     check_response, encode_response,
 };
-use snow_runtime::{
-    CompiledRoutes, Match, MountedRoutes, Route, RouteEntry, RouteId, Router, VersionId,
-};
+use snow_runtime::{Match, Route, RouteEntry, RouteId, Router, VersionId};
 
 const WORKER: WorkerId = WorkerId(0);
 const DATE: &str = "Sat, 21 Nov 2026 12:00:00 GMT";
@@ -22,7 +20,7 @@ pub type Run = Box<dyn FnMut()>;
 pub type Operation = (&'static str, fn() -> Run);
 
 /// All operations.
-pub const ALL: [Operation; 10] = [
+pub const ALL: [Operation; 9] = [
     ("head", || Box::new(parse_head)),
     ("exchange", exchange),
     ("encode", encode),
@@ -30,7 +28,6 @@ pub const ALL: [Operation; 10] = [
     ("route_100", || route(100)),
     ("route_1000", || route(1_000)),
     ("route_8k", route_8k),
-    ("route_table", route_table),
     ("settle_next", settle_next),
     ("settle_token", settle_token),
 ];
@@ -109,28 +106,6 @@ fn route_8k() -> Run {
     let router = Router::new(vec![entry]).expect("a pattern within the limits");
     let path = format!("/{}-z", "a-/b".repeat(2_047));
     Box::new(move || assert!(matches!(router.find("GET", &path), Match::Found { .. })))
-}
-
-/// Builds the table of 100 guests with ten routes each, whose routes are compiled already.
-fn route_table() -> Run {
-    let guest = |n: u32| -> Vec<Route> {
-        let route =
-            |m| Route { methods: Vec::new(), pattern: format!("/api/guest{n}/items{m}/([^/]+)") };
-        (0..10).map(route).collect()
-    };
-    let guests: Vec<_> = (0..100)
-        .map(guest)
-        .map(|routes| (std::sync::Arc::new(CompiledRoutes::new(&routes).expect("plain")), routes))
-        .collect();
-    Box::new(move || {
-        let mounted = |(n, (compiled, declared)): (u32, &'_ (_, Vec<Route>))| MountedRoutes {
-            version: VersionId(n),
-            declared,
-            compiled,
-            mount: "".into(),
-        };
-        assert!(Router::of((0..).zip(&guests).map(mounted).collect(), None).check_cost().is_ok());
-    })
 }
 
 /// Runs the life of a pending under a key, while a hundred wait: create, arm, settle the oldest,

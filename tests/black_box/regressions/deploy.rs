@@ -121,6 +121,8 @@ fn edits_do_not_wait_for_a_guest_that_never_says_its_routes() {
     ]);
     let spins = String::from_utf8(guest("/spins")).unwrap();
     let spins = spins.replace("(nop (; routes ;))", "(loop $spin (br $spin))");
+    // No earlier run has left it in the cache, so it is told when its `routes` is next.
+    let spins = format!("{spins}\n;; {} {:?}", std::process::id(), std::time::SystemTime::now());
     server.folder.add("spins.wat", spins.as_bytes());
     server.log.until(&["compiled spins in"]);
     for word in ["v2", "v3"] {
@@ -171,6 +173,29 @@ fn a_route_that_can_never_be_reached_is_a_warning_that_names_both() {
     ]);
     assert!(!told.contains("/free"), "{told}");
     assert!(told.contains("warn"), "{told}");
+    // A guest's own routes are for `check`.
+    let own = String::from_utf8(who("v1")).unwrap().replace("\"/who\"", "\"/w.*\"");
+    let other = Folder::new();
+    let guest = other.add("own.wat", own.as_bytes());
+    let checked = run(["check".as_ref(), guest.as_os_str()]);
+    let told = String::from_utf8_lossy(&checked.stdout);
+    assert!(told.contains("warning  the route /wait of own can never be reached"), "{told}");
+}
+
+#[test]
+fn what_is_said_to_be_in_force_is_in_force() {
+    let server = server(&[("app.wat", who("v1"))]);
+    for round in 0..10 {
+        let mount = if round % 2 == 0 { "/a" } else { "/b" };
+        server.log.forget();
+        let manifest = format!("[guest.app]\nmount = '{mount}'\n");
+        server.folder.replace("snow.toml", manifest.as_bytes());
+        server.log.until(&["snow.toml is in force"]);
+        // Each is on a connection of its own, so on any worker.
+        for _ in 0..10 {
+            assert_eq!(server.get(&format!("{mount}/who")).text(), "v1");
+        }
+    }
 }
 
 #[test]

@@ -41,8 +41,8 @@ pub struct Catalog {
     roster: Roster<Version>,
     /// The file of each guest that serves or waits to, by name.
     files: BTreeMap<String, PathBuf>,
-    /// Guests whose newest file can't be loaded, with the file.
-    left_out: BTreeMap<String, PathBuf>,
+    /// Names of guests whose newest file can't be loaded.
+    left_out: BTreeSet<String>,
     versions: Versions,
     serving: Serving,
     /// The workers. Empty until [`Catalog::connect`].
@@ -69,7 +69,7 @@ impl Catalog {
             manifest,
             roster,
             files: BTreeMap::new(),
-            left_out: BTreeMap::new(),
+            left_out: BTreeSet::new(),
             versions: Versions::default(),
             serving,
             links: Vec::new(),
@@ -114,13 +114,13 @@ impl Catalog {
     /// Notes that a guest could not be loaded from this file. The version that served before keeps
     /// serving.
     pub fn note_failure(&mut self, LeftOut { name, path, error }: &LeftOut) {
-        self.left_out.insert(name.clone(), path.clone());
+        self.left_out.insert(name.clone());
         self.serving.journal().failed(name, path, format!("{error:#}"));
     }
 
-    /// Returns the guests whose newest file can't be loaded, with the file.
-    pub fn left_out(&self) -> Vec<(String, PathBuf)> {
-        self.left_out.iter().map(|(name, path)| (name.clone(), path.clone())).collect()
+    /// Returns the names of guests whose newest file can't be loaded.
+    pub fn left_out(&self) -> impl Iterator<Item = &str> {
+        self.left_out.iter().map(String::as_str)
     }
 
     /// Adds a guest that was loaded from this file, or a new version of it.
@@ -306,9 +306,8 @@ impl Catalog {
         let (tables, file) = (&self.manifest.guests, manifest::FILE_NAME);
         let deployment = self.serving.deployment();
         let guest_names = || deployment.versions.iter().map(|version| &*version.guest.name);
-        let exists = |name: &str| {
-            guest_names().any(|guest| guest == name) || self.left_out.contains_key(name)
-        };
+        let exists =
+            |name: &str| guest_names().any(|guest| guest == name) || self.left_out.contains(name);
         let mut remarks = Vec::new();
         for name in tables.keys().filter(|name| is_folder && !exists(name)) {
             let near = manifest::suggestion(

@@ -184,9 +184,7 @@ impl Deployer {
         if manifest && self.take_manifest() {
             self.must_publish();
             // What could not be loaded before perhaps can be under the new limits.
-            for (name, path) in self.catalog.left_out() {
-                self.loads.want(name, path, self.batch);
-            }
+            self.catalog.left_out().for_each(|name| self.debounce.try_again(name));
         }
         self.take_changes(guests);
     }
