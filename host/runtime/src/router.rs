@@ -261,7 +261,7 @@ impl Row {
         let params =
             captures.names.iter().zip(slots.chunks_exact(2).skip(1)).map(|(name, ends)| {
                 let raw = match ends {
-                    [Some(from), Some(to)] => path.get(*from..*to).unwrap_or_default(),
+                    [Some(from), Some(to)] => path.get(from.get()..to.get()).unwrap_or_default(),
                     _ => "",
                 };
                 let value = percent_decode_str(raw).decode_utf8().ok()?.into_owned();

@@ -24,7 +24,7 @@ const PATTERN_BYTES_MAX: usize = 1 << 20;
 
 /// The end points of each group, as offsets in the path: two for each group, the first of which is
 /// the whole path. `None` for a group that took no part in the match.
-pub(super) type Slots = Vec<Option<usize>>;
+pub(super) type Slots = Vec<Option<NonMaxUsize>>;
 
 /// Finds the groups of one pattern.
 #[derive(Debug)]
@@ -74,10 +74,10 @@ impl Captures {
         match &self.engine {
             Engine::OnePass(dfa) => {
                 let mut cache = dfa.create_cache();
-                let mut slots: Vec<Option<NonMaxUsize>> = vec![None; self.slots];
+                let mut slots = vec![None; self.slots];
                 let input = Input::new(path).anchored(Anchored::Yes);
                 dfa.try_search_slots(&mut cache, &input, &mut slots).ok()??;
-                Some(slots.into_iter().map(|slot| slot.map(NonMaxUsize::get)).collect())
+                Some(slots)
             }
             Engine::TwoPass(two_pass) => two_pass.find(path.as_bytes(), self.slots),
         }

@@ -97,8 +97,10 @@ impl Pattern {
     /// is a class of 63 bytes, and not an automaton of hundreds of states.
     pub fn parse(index: usize, route: &Route) -> Result<Pattern, RouteError> {
         let pattern = &route.pattern;
-        let parse =
-            |unicode| ParserBuilder::new().unicode(unicode).utf8(false).build().parse(pattern);
+        let parse = |unicode| {
+            let parsed = ParserBuilder::new().unicode(unicode).utf8(false).build().parse(pattern);
+            parsed.map_err(|error| error.to_string())
+        };
         let inner = match parse(false) {
             Ok(inner) => inner,
             Err(error) if parse(true).is_ok() => {

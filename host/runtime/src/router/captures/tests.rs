@@ -19,6 +19,7 @@ fn expected(pattern: &str, path: &str) -> Option<Slots> {
     let ends = |group| {
         let found = captures.get(group);
         [found.map(|found| found.start()), found.map(|found| found.end())]
+            .map(|at| at.and_then(NonMaxUsize::new))
     };
     Some((0..captures.len()).flat_map(ends).collect())
 }

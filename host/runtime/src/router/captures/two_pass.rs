@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use regex_automata::nfa::thompson::{NFA, State};
 use regex_automata::util::look::Look;
-use regex_automata::util::primitives::StateID;
+use regex_automata::util::primitives::{NonMaxUsize, StateID};
 
 use super::Slots;
 
@@ -128,8 +128,9 @@ impl TwoPass {
     /// Finds the groups in a path. `None` if the pattern does not match it.
     pub fn find(&self, path: &[u8], slot_count: usize) -> Option<Slots> {
         let mut slots: Slots = vec![None; slot_count];
-        let mut set =
-            |way: &Way, at| way.slots.iter().for_each(|slot| slots[*slot as usize] = Some(at));
+        let mut set = |way: &Way, at| {
+            way.slots.iter().for_each(|slot| slots[*slot as usize] = NonMaxUsize::new(at))
+        };
         let Some(last) = path.len().checked_sub(1) else {
             set(self.empty.at_end.as_ref()?, 0);
             return Some(slots);
@@ -144,15 +145,15 @@ impl TwoPass {
             }
             reachable[at] = state;
         }
-        let choose = |ways: &'_ Ways, at: usize| {
+        let choose = |ways: &Ways, at: usize| {
             ways.within.iter().position(|way| self.backward.has(reachable[at], way.place))
         };
         let mut way = &self.first.within[choose(&self.first, 0)?];
         set(way, 0);
-        for at in 0..last {
-            let ways = &self.ways[self.next(way.place, path[at])?];
-            way = &ways.within[choose(ways, at + 1)?];
-            set(way, at + 1);
+        for (at, byte) in (1..).zip(&path[..last]) {
+            let ways = &self.ways[self.next(way.place, *byte)?];
+            way = &ways.within[choose(ways, at)?];
+            set(way, at);
         }
         set(self.ways[self.next(way.place, path[last])?].at_end.as_ref()?, path.len());
         Some(slots)
