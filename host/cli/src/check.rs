@@ -39,6 +39,9 @@ pub(crate) fn check(file: &Path, cache: Option<Cache>) -> anyhow::Result<()> {
     for route in &guest.routes {
         writeln!(out, "    {}  {}", methods(&route.methods), escape_control(&route.pattern))?;
     }
+    for conflict in guest.conflicts() {
+        writeln!(out, "  warning  {conflict}")?;
+    }
     Ok(())
 }
 

@@ -26,8 +26,9 @@ pub(crate) fn dev(guests: PathBuf, mut overrides: Overrides) -> anyhow::Result<(
         overrides.watch != Some(false),
         "`dev` swaps the guests that it builds, so it can't run with --no-watch"
     );
-    // These two are on even if snow.toml, which is written for deployment, turns them off.
+    // As these are even if snow.toml, which is written for deployment, says otherwise.
     overrides.watch = Some(true);
+    overrides.never_roll_back = true;
     overrides.access_log.get_or_insert(true);
     let settings = Settings::read(&guests, &overrides)?;
     let mut config = settings.into_config(guests, overrides);

@@ -74,6 +74,7 @@ impl ServerFlags {
             watch: self.no_watch.then_some(false),
             strict: self.strict.then_some(true),
             cache: self.cache.cache(),
+            never_roll_back: false,
         }
     }
 }

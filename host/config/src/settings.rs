@@ -1,10 +1,10 @@
 //! The settings in force: those of `snow.toml`, overridden by those of the command line.
 
-use std::fs;
-use std::io::{self, ErrorKind};
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use crate::config::{Config, Overrides};
+use crate::config::{Config, Overrides, Rollback};
 use crate::manifest::{self, Manifest, ManifestError, Origins, Places};
 
 /// The settings in force, and where each is from.
@@ -27,6 +27,9 @@ pub enum SettingsError {
         /// Why not.
         source: io::Error,
     },
+    /// Something else than a file has its name: a folder, a pipe, a device.
+    #[error("{} is not a regular file", .0.display())]
+    NotAFile(PathBuf),
     /// The file is larger than [`manifest::FILE_BYTES_MAX`].
     #[error("{} has {bytes} bytes; at most {} are allowed", file.display(), manifest::FILE_BYTES_MAX)]
     TooLarge {
@@ -45,10 +48,15 @@ impl Settings {
     /// settings have their defaults.
     ///
     /// # Errors
-    /// The file exists, and can't be read, is too large, or has wrong contents.
+    /// The file exists, and is not a regular file, can't be read, is too large, or has wrong
+    /// contents.
     pub fn read(guests: &Path, overrides: &Overrides) -> Result<Settings, SettingsError> {
         let (mut manifest, places) = read(&file_of(guests))?;
         let flags = overrides.apply(&mut manifest.server);
+        if overrides.never_roll_back {
+            manifest.rollback = Rollback::Never;
+            manifest.guests.values_mut().for_each(|guest| guest.rollback = None);
+        }
         Ok(Settings { manifest, origins: Origins { places, flags } })
     }
 
@@ -79,19 +87,79 @@ impl Config {
 /// Returns the path of the manifest: in the folder of guests, or in the folder of the file of one
 /// guest.
 pub fn file_of(guests: &Path) -> PathBuf {
-    let folder = if guests.is_file() { guests.parent().unwrap_or(guests) } else { guests };
+    // A pipe is no guest; whoever loads it says so.
+    let is_one_guest = fs::metadata(guests).is_ok_and(|found| !found.is_dir());
+    let folder = if is_one_guest { guests.parent().unwrap_or(guests) } else { guests };
     folder.join(manifest::FILE_NAME)
 }
 
 fn read(file: &Path) -> Result<(Manifest, Places), SettingsError> {
     let unreadable = |source| SettingsError::Unreadable { file: file.to_owned(), source };
-    let bytes = match fs::metadata(file) {
+    let found = match fs::metadata(file) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Default::default()),
-        found => found.map_err(unreadable)?.len(),
+        found => found.map_err(unreadable)?,
     };
-    if bytes > manifest::FILE_BYTES_MAX {
-        return Err(SettingsError::TooLarge { file: file.to_owned(), bytes });
+    // Opening a pipe would wait for its writer, and a device may never end.
+    if !found.is_file() {
+        return Err(SettingsError::NotAFile(file.to_owned()));
     }
-    let text = fs::read_to_string(file).map_err(unreadable)?;
+    let too_large = |bytes| SettingsError::TooLarge { file: file.to_owned(), bytes };
+    if found.len() > manifest::FILE_BYTES_MAX {
+        return Err(too_large(found.len()));
+    }
+    // The file may grow while it is read.
+    let mut text = String::new();
+    let opened = File::open(file).map_err(unreadable)?;
+    opened.take(manifest::FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(unreadable)?;
+    if text.len() as u64 > manifest::FILE_BYTES_MAX {
+        return Err(too_large(text.len() as u64));
+    }
     Ok(manifest::parse_with_places(&text, &file.display().to_string())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{env, process};
+
+    use super::*;
+
+    /// Writes a manifest beside a guest's file that need not exist. Returns the guest's path.
+    fn manifest(name: &str, text: &str) -> PathBuf {
+        let folder = env::temp_dir().join(format!("snow-settings-{}-{name}", process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join(manifest::FILE_NAME), text).unwrap();
+        folder
+    }
+
+    #[test]
+    fn a_manifest_is_a_regular_file_and_not_too_large() {
+        let folder = manifest("kinds", "");
+        let file = folder.join(manifest::FILE_NAME);
+        let read = || Settings::read(&folder, &Overrides::default());
+        assert!(read().is_ok());
+        fs::remove_file(&file).unwrap();
+        assert!(read().is_ok(), "it is optional");
+        // Reading it would never end.
+        std::os::unix::fs::symlink("/dev/zero", &file).unwrap();
+        assert!(matches!(read(), Err(SettingsError::NotAFile(_))));
+        fs::remove_file(&file).unwrap();
+        fs::create_dir(&file).unwrap();
+        assert!(matches!(read(), Err(SettingsError::NotAFile(_))));
+        fs::remove_dir(&file).unwrap();
+        fs::write(&file, vec![b'#'; manifest::FILE_BYTES_MAX as usize + 1]).unwrap();
+        assert!(matches!(read(), Err(SettingsError::TooLarge { .. })));
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn never_to_roll_back_wins_over_the_file() {
+        let folder = manifest("rollback", "rollback = { traps = 1, calls = 2 }\n");
+        let read = |never_roll_back| {
+            let overrides = Overrides { never_roll_back, ..Overrides::default() };
+            Settings::read(&folder, &overrides).unwrap().manifest.rollback
+        };
+        assert_eq!(read(false), Rollback::After { traps: 1, calls: 2 });
+        assert_eq!(read(true), Rollback::Never);
+        fs::remove_dir_all(folder).unwrap();
+    }
 }

@@ -14,9 +14,9 @@ use snow_config::Limits;
 pub(crate) use self::describe::describe;
 use self::ticker::Ticker;
 
-/// Instances in the pool beside those of calls: for `routes()`, which is called while guests are
-/// loaded.
-const INSTANCES_SPARE: u32 = 2;
+/// Guests that may be loaded at one time. The pool has an instance for the `routes()` of each,
+/// beside those of calls.
+pub const LOADS_MAX: u32 = 8;
 /// Core modules that one component may consist of. Adapted components have three or four, those of
 /// componentize-py 38.
 const CORE_INSTANCES_PER_COMPONENT_MAX: u32 = 64;
@@ -71,7 +71,7 @@ impl Engine {
     /// The system has too little memory for the pool, or no thread for the ticker.
     pub fn start(limits: &Limits, workers: u16) -> Result<Engine, EngineError> {
         let per_worker = limits.worker_calls_started_max + limits.worker_calls_parked_max(workers);
-        let instances = per_worker * u32::from(workers) + INSTANCES_SPARE;
+        let instances = per_worker * u32::from(workers) + LOADS_MAX;
         let mut config = code_config();
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(limits, instances)));
         let wasmtime = wasmtime::Engine::new(&config).map_err(WasmtimeError::from)?;
@@ -82,6 +82,12 @@ impl Engine {
     /// Ends the ticker's thread. A guest that runs afterwards is not interrupted any more.
     pub fn stop(&self) {
         self.ticker.stop();
+    }
+
+    /// Calls `died` if the thread that ends time slices dies: guests that compute are not
+    /// interrupted any more. Only the first such function is called.
+    pub fn on_death(&self, died: impl Fn() + Send + Sync + 'static) {
+        self.ticker.on_death(Box::new(died));
     }
 
     pub(crate) fn wasmtime(&self) -> &wasmtime::Engine {

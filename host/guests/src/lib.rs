@@ -47,9 +47,10 @@
 //!
 //! A loaded guest is a [`Version`], with a [`Trial`] that its first calls decide. A [`Deployment`]
 //! is all versions that serve together, and the table of their routes. It tells of each
-//! [`Conflict`] between two guests, and leaves out each [`Misfit`]. A worker gets a [`Share`] of it
-//! through a [`Successor`]. By a [`Report`] workers tell the deployer how trials end, and hand it
-//! what they do not need any more.
+//! [`Conflict`] between two guests. Which versions serve is decided by a
+//! [`Roster`](snow_runtime::Roster). A worker gets a [`Share`] of a deployment through a
+//! [`Successor`]. By a [`Report`] workers tell the deployer how trials end and what they have
+//! adopted, and hand it what they do not need any more.
 //!
 //! # Calling
 //!
@@ -88,11 +89,12 @@ mod runtime;
 
 pub use self::call::wasm_guests::WasmGuests;
 pub use self::contract::grants::Permits;
-pub use self::deploy::deployment::{Conflict, Deployment, Misfit};
+pub use self::deploy::deployment::{Conflict, Deployment};
 pub use self::deploy::share::{Share, Successor};
 pub use self::deploy::version::{Trial, Version};
-pub use self::engine::{Engine, EngineError, WasmtimeError};
+pub use self::engine::{Engine, EngineError, LOADS_MAX, WasmtimeError};
 pub use self::load::cache::{Stamp, UnusableFolder};
+pub use self::load::cancel::CancelLoad;
 pub use self::load::compiler::{COMPILE_SUBCOMMAND, CompilerError, Urgency, compile_child};
 pub use self::load::content_hash::ContentHash;
 pub use self::load::error::LoadError;

@@ -5,6 +5,7 @@
 //! [`precompiled`] loads the code, and [`guest`] checks what it is: a guest, with routes.
 
 pub(crate) mod cache;
+pub(crate) mod cancel;
 pub(crate) mod code_hash;
 pub(crate) mod code_key;
 pub(crate) mod compiler;

@@ -108,6 +108,8 @@ pub enum Report {
     /// Something to be dropped on the deployer's thread, since freeing it takes longer than a turn
     /// of the loop may.
     Retired(Box<dyn Any + Send>),
+    /// A worker has adopted a deployment.
+    Adopted,
     /// A version has passed its trial. Reported once.
     TrialPassed {
         /// The version.

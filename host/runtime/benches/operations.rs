@@ -20,13 +20,14 @@ pub type Run = Box<dyn FnMut()>;
 pub type Operation = (&'static str, fn() -> Run);
 
 /// All operations.
-pub const ALL: [Operation; 8] = [
+pub const ALL: [Operation; 9] = [
     ("head", || Box::new(parse_head)),
     ("exchange", exchange),
     ("encode", encode),
     ("route_10", || route(10)),
     ("route_100", || route(100)),
     ("route_1000", || route(1_000)),
+    ("route_8k", route_8k),
     ("settle_next", settle_next),
     ("settle_token", settle_token),
 ];
@@ -94,6 +95,16 @@ fn route(routes: u32) -> Run {
     });
     let router = Router::new(entries.collect()).expect("plain patterns");
     let path = format!("/api/v1/items{}/4711", routes - 1);
+    Box::new(move || assert!(matches!(router.find("GET", &path), Match::Found { .. })))
+}
+
+/// Finds a route whose groups need two passes, by a path of 8 KB.
+fn route_8k() -> Run {
+    let declared =
+        Route { methods: vec!["GET".into()], pattern: "/(.*)/(.*)-([a-z0-9]{1,64})".into() };
+    let entry = RouteEntry { version: VersionId(0), route: RouteId(0), declared, mount: "".into() };
+    let router = Router::new(vec![entry]).expect("a pattern within the limits");
+    let path = format!("/{}-z", "a-/b".repeat(2_047));
     Box::new(move || assert!(matches!(router.find("GET", &path), Match::Found { .. })))
 }
 

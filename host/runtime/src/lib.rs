@@ -8,8 +8,9 @@
 //! 1. [`World`] is everything around a worker: sockets, a clock, randomness. A worker waits in
 //!    [`World::wait`] and is told what is [`Ready`].
 //! 2. [`Router`] maps a method and a path to a guest's route, with the captures of the route's
-//!    pattern. [`check_routes`] checks the routes of one guest while it is loaded, so that a wrong
-//!    pattern is that guest's error and not the table's.
+//!    pattern. [`CompiledRoutes`] checks and compiles the routes of one guest while it is loaded,
+//!    so that a wrong pattern is that guest's error and not the table's.
+//!    A [`Roster`] decides which guests' routes are in the table.
 //! 3. [`Guests`] runs guests. A worker starts a [`Call`] in a [`Slot`] and gives it time slices;
 //!    after each one, [`Ran`] tells whether the call has ended, computes, or waits in place.
 //! 4. [`Outcome`] is what a call hands over when it ends: a response, or a [`Suspend`] that lists
@@ -73,9 +74,9 @@
 //!
 //! - A guest never touches a connection. Everything that it can do to a request is in [`Outcome`],
 //!   or is an operation on the registry of pendings.
-//! - [`Router::find`] takes time linear in the length of the path, whatever the patterns are, and
-//!   the number of routes hardly matters unless the first route that has the path refuses the
-//!   method. The memory that a router needs is bounded too.
+//! - [`Router::find`] takes time linear in the length of the path, by a factor that is known before
+//!   anything is served ([`Router::check_cost`]) and does not depend on the path: every state that
+//!   a search may reach is made when the router is built. The number of routes hardly matters.
 //! - [`Log`] never blocks on a terminal or a disk. It does **not** promise that each line is
 //!   written: lines beyond the queue's limits are dropped, counted and reported. Lines of one thread
 //!   keep their order.
@@ -90,6 +91,7 @@
 mod guests;
 mod log;
 mod outcome;
+mod roster;
 mod router;
 mod world;
 
@@ -101,7 +103,9 @@ pub use self::log::{Access, Level, Log, LogFormat};
 pub use self::outcome::{
     Arrival, Cause, Handle, Join, OperationId, Outcome, Settled, Settlement, Source, Suspend,
 };
+pub use self::roster::{Deployable, Misfit, Mounts, Published, Roster};
 pub use self::router::{
-    Match, Param, Route, RouteEntry, RouteError, RouteId, Router, VersionId, check_routes,
+    CompiledRoutes, Match, MountedRoutes, Param, Route, RouteEntry, RouteError, RouteId, Router,
+    Shadowed, VersionId,
 };
 pub use self::world::{Ready, World};

@@ -1,24 +1,48 @@
 //! The router: from a method and a path to a version, a route and its captures.
 //!
-//! All routes of a deployment are one table. The first entry that has the path and the method wins;
-//! the entries are ordered by their guests' names, then as each guest declared its routes.
+//! All routes of a deployment are one table. Routes of guests with longer mount prefixes come
+//! first, then those of guests by name, then as each guest declared them. The first entry that has
+//! the path and the method wins.
 //!
 //! A guest may be mounted below a prefix. Its patterns then match the rest of the path, which
 //! begins with a slash; the bare prefix is the path `/` to the guest.
+//!
+//! # What a search costs
+//!
+//! A path is read once for each automaton whose routes it may have ([`table`]): in most folders,
+//! once. Each byte is one step. The captures of the route that is found are another pass or two
+//! over the path ([`captures`]). So a search costs in proportion to the path, by a factor that
+//! [`Router::check_cost`] knows before anything is served.
 
+mod automaton;
+mod captures;
+mod compiled;
 mod pattern;
 mod route;
+mod shadowed;
+mod table;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
 
 use percent_encoding::percent_decode_str;
-use regex::{Regex, RegexSet};
-use regex_automata::{Anchored, Input, meta};
 
-pub use self::pattern::{RouteError, check_routes};
-pub use self::route::{Route, RouteEntry, RouteId, VersionId};
+pub use self::compiled::CompiledRoutes;
+use self::compiled::MATCHES_MAX;
+pub use self::pattern::RouteError;
+pub use self::route::{MountedRoutes, Route, RouteEntry, RouteId, VersionId};
+pub use self::shadowed::Shadowed;
+use self::table::{Group, Member};
+
+/// How often one path is read at worst, since its routes may be in several automata. 8 KiB, which
+/// are a target's most by default, are then read in about a millisecond.
+const WALKS_MAX: usize = 64;
+/// Distinct methods that an `Allow` field lists.
+const ALLOWED_METHODS_MAX: usize = 64;
 
 /// A capture of a route's pattern, percent-decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,146 +80,213 @@ pub enum Match {
     NotFound,
 }
 
-/// The table of all routes of a deployment.
-///
-/// Matching needs scratch memory. Each clone has its own, so that workers do not contend for it.
-#[derive(Clone, Debug)]
-pub struct Router {
-    /// Finds the first pattern that matches.
-    first: meta::Regex,
-    /// Finds all patterns that match.
-    all: RegexSet,
-    rows: Vec<Row>,
-}
-
-#[derive(Clone, Debug)]
-struct Row {
-    entry: RouteEntry,
-    /// The pattern alone: finds the captures, and confirms a match below a mount prefix. `None` if
-    /// the row needs neither.
-    alone: Option<Regex>,
-}
+/// The table of all routes of a deployment. It never changes, and searching needs no scratch
+/// memory that could be shared, so clones share one table.
+#[derive(Clone)]
+pub struct Router(Arc<Table>);
 
 impl Router {
-    /// Builds the table of a deployment. The order of `entries` is the order of precedence.
+    /// Builds the table of entries. Within a mount their order is the order of precedence, and
+    /// longer mounts come first. The routes of one version stand together.
     ///
     /// # Errors
-    /// A pattern can't be used, or all patterns together are too large. [`check_routes`] finds the
-    /// former earlier.
+    /// A route can't be used: see [`CompiledRoutes::new`].
     pub fn new(entries: Vec<RouteEntry>) -> Result<Router, RouteError> {
-        let patterns: Vec<String> =
-            entries.iter().map(pattern::anchor_below_mount).collect::<Result<_, _>>()?;
-        let first = pattern::compile_first(&patterns, pattern::TABLE_BYTES_MAX)?;
-        let all = pattern::compile_all(&patterns)?;
-        let rows = entries.into_iter().map(|entry| {
-            let alone = pattern::compile_alone(
-                entry.route.index(),
-                &entry.declared,
-                !entry.mount.is_empty(),
-            )?;
-            Ok(Row { entry, alone })
+        let same_guest =
+            |a: &RouteEntry, b: &RouteEntry| a.version == b.version && a.mount == b.mount;
+        let guests = entries.chunk_by(same_guest).map(|entries| {
+            let routes: Vec<Route> = entries.iter().map(|entry| entry.declared.clone()).collect();
+            Ok((entries.to_vec(), Arc::new(CompiledRoutes::new(&routes)?)))
         });
-        Ok(Router { first, all, rows: rows.collect::<Result<_, _>>()? })
+        Ok(Router::build(guests.collect::<Result<_, _>>()?, None))
     }
 
-    /// Returns the entries in their order.
+    /// Builds the table of guests whose routes are compiled. Within a mount their order is the
+    /// order of precedence, and longer mounts come first. `before` is an earlier table, whose
+    /// automata are used again for guests that have not changed.
+    pub fn of(guests: Vec<MountedRoutes<'_>>, before: Option<&Router>) -> Router {
+        let guests = guests.into_iter().map(|guest| (guest.entries(), guest.compiled.clone()));
+        Router::build(guests.collect(), before)
+    }
+
+    fn build(
+        mut guests: Vec<(Vec<RouteEntry>, Arc<CompiledRoutes>)>,
+        before: Option<&Router>,
+    ) -> Router {
+        let mount = |entries: &[RouteEntry]| entries.first().map(|entry| entry.mount.clone());
+        guests.sort_by_key(|(entries, _)| Reverse(mount(entries).map_or(0, |mount| mount.len())));
+        let mut members: BTreeMap<Arc<str>, Vec<Member>> = BTreeMap::new();
+        let mut rows: Vec<Row> = Vec::new();
+        for (entries, compiled) in guests {
+            let Some(mount) = mount(&entries) else { continue };
+            let member = Member { compiled: compiled.clone(), first_row: rows.len() };
+            members.entry(mount).or_default().push(member);
+            let row = |(place, entry)| Row { entry, guest: compiled.clone(), place };
+            rows.extend(entries.into_iter().enumerate().map(row));
+        }
+        let mut mounts: Vec<Mount> = Vec::with_capacity(members.len());
+        for (prefix, members) in members {
+            let known = before.and_then(|router| router.0.mount(&prefix));
+            let groups = table::group(members, known.map_or(&[], |mount| &mount.groups));
+            mounts.push(Mount { prefix, groups });
+        }
+        let lengths: BTreeSet<usize> = mounts.iter().map(|mount| mount.prefix.len()).collect();
+        let prefix_lengths = lengths.into_iter().rev().collect();
+        Router(Arc::new(Table { rows, mounts, prefix_lengths }))
+    }
+
+    /// Checks what a search costs at worst.
+    ///
+    /// # Errors
+    /// [`RouteError::Table`]: it would keep a loop for too long.
+    pub fn check_cost(&self) -> Result<(), RouteError> {
+        let table = &self.0;
+        let (mut walks, mut matches) = (0, 0);
+        for mount in &table.mounts {
+            // A path below this mount may be below others, which are shorter.
+            let groups = || table.below(&mount.prefix).flat_map(|(mount, _)| &mount.groups);
+            walks = walks.max(groups().count());
+            matches = matches.max(groups().map(Group::matches_max).sum());
+        }
+        let (walks_max, matches_max) = (WALKS_MAX, MATCHES_MAX);
+        match walks > walks_max || matches > matches_max {
+            true => Err(RouteError::Table { walks, walks_max, matches, matches_max }),
+            false => Ok(()),
+        }
+    }
+
+    /// Returns the entries in the order of precedence.
     pub fn entries(&self) -> impl Iterator<Item = &RouteEntry> {
-        self.rows.iter().map(|row| &row.entry)
+        self.0.rows.iter().map(|row| &row.entry)
     }
 
     /// Returns the entry at a place that [`Match::Found`] named.
     #[inline]
     pub fn entry(&self, index: usize) -> Option<&RouteEntry> {
-        self.rows.get(index).map(|row| &row.entry)
+        self.0.rows.get(index).map(|row| &row.entry)
     }
 
     /// Finds the route of a request. `path` is as sent: not percent-decoded, and with the mount
     /// prefix.
     pub fn find(&self, method: &str, path: &str) -> Match {
-        // One automaton of all patterns reads the path once and knows the first pattern that
-        // matches. A thousand routes cost about what ten do.
-        let Some(first) = self.first.search_half(&Input::new(path).anchored(Anchored::Yes)) else {
-            // The automaton may find too much, never too little: so nothing matches.
-            return Match::NotFound;
-        };
-        // For nearly every request, the first pattern's route is the one: it takes the method, and
-        // if it is mounted, its pattern alone confirms the match.
-        let first = first.pattern().as_usize();
-        if self.rows[first].entry.declared.takes(method)
-            && let Some(path) = self.rows[first].confirm(path)
-        {
-            return self.found(first, path);
+        // Rows that have the path and do not take the method.
+        let mut others = Vec::new();
+        for (mount, path) in self.0.below(path) {
+            let mut first: Option<usize> = None;
+            for row in mount.groups.iter().flat_map(|group| group.rows(path)) {
+                if first.is_some_and(|first| first < row) {
+                    continue;
+                }
+                match self.0.rows[row].entry.declared.takes(method) {
+                    true => first = Some(row),
+                    false => others.push(row),
+                }
+            }
+            if let Some(row) = first {
+                let params = self.0.rows[row].params(path);
+                return params
+                    .map_or(Match::BadParam, |params| Match::Found { entry: row, params });
+            }
         }
-        // Otherwise a later pattern may match as well. Only now all of them are looked for, because
-        // that costs a second search, and a confirmation for each mounted route that it finds.
-        let matches: Vec<(usize, &str)> = self
-            .all
-            .matches(path)
-            .iter()
-            .filter_map(|index| Some((index, self.rows[index].confirm(path)?)))
-            .collect();
-        if matches.is_empty() {
+        if others.is_empty() {
             return Match::NotFound;
-        }
-        let taker =
-            matches.iter().find(|(index, _)| self.rows[*index].entry.declared.takes(method));
-        if let Some(&(entry, path)) = taker {
-            return self.found(entry, path);
         }
         // The path is known, the method is not.
-        let allow = allow(matches.iter().map(|(index, _)| &self.rows[*index].entry.declared));
-        if method == "OPTIONS" {
-            Match::Options { allow }
-        } else {
-            Match::MethodNotAllowed { allow }
+        others.sort_unstable();
+        let allow = allow(others.iter().map(|row| &self.0.rows[*row].entry.declared));
+        match method {
+            "OPTIONS" => Match::Options { allow },
+            _ => Match::MethodNotAllowed { allow },
         }
     }
+}
 
-    fn found(&self, entry: usize, path: &str) -> Match {
-        self.rows[entry]
-            .params(path)
-            .map_or(Match::BadParam, |params| Match::Found { entry, params })
+impl fmt::Debug for Router {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_list().entries(self.entries().map(RouteEntry::pattern)).finish()
+    }
+}
+
+/// All that a router and its clones share.
+struct Table {
+    /// In the order of precedence.
+    rows: Vec<Row>,
+    /// Sorted by prefix.
+    mounts: Vec<Mount>,
+    /// The lengths of the prefixes, each once, the longest first.
+    prefix_lengths: Vec<usize>,
+}
+
+struct Row {
+    entry: RouteEntry,
+    /// The routes of its guest, compiled.
+    guest: Arc<CompiledRoutes>,
+    /// The route's place among them.
+    place: usize,
+}
+
+/// The guests at one mount.
+struct Mount {
+    prefix: Arc<str>,
+    groups: Vec<Group>,
+}
+
+impl Table {
+    fn mount(&self, prefix: &str) -> Option<&Mount> {
+        let place = self.mounts.binary_search_by(|mount| (*mount.prefix).cmp(prefix)).ok()?;
+        Some(&self.mounts[place])
+    }
+
+    /// Returns the mounts that a path is below, the longest first, each with the path as its guests
+    /// see it.
+    fn below<'a>(&'a self, path: &'a str) -> impl Iterator<Item = (&'a Mount, &'a str)> {
+        self.prefix_lengths.iter().filter_map(move |length| {
+            let (prefix, rest) = path.split_at_checked(*length)?;
+            let rest = match rest {
+                "" if !prefix.is_empty() => "/",
+                rest if prefix.is_empty() || rest.starts_with('/') => rest,
+                _ => return None,
+            };
+            Some((self.mount(prefix)?, rest))
+        })
     }
 }
 
 impl Row {
-    /// Confirms a match of the table's automata, which may find too much below a mount prefix.
-    /// Returns the path as the guest sees it, or `None` if the route does not have the path.
-    fn confirm<'a>(&self, path: &'a str) -> Option<&'a str> {
-        if self.entry.mount.is_empty() {
-            return Some(path);
-        }
-        let path = self.entry.below(path)?;
-        self.alone.as_ref().is_none_or(|alone| alone.is_match(path)).then_some(path)
-    }
-
-    /// Returns the captures of a path that has been confirmed; `None` if one is not UTF-8.
+    /// Returns the captures of a path that the route has; `None` if one is not UTF-8.
     fn params(&self, path: &str) -> Option<Vec<Param>> {
-        let Some(regex) = &self.alone else { return Some(Vec::new()) };
-        let captures = regex.captures(path)?;
-        // Group 0 is the whole path.
-        let groups = regex.capture_names().enumerate().skip(1);
-        let params = groups.map(|(group, name)| {
-            let raw = captures.get(group).map_or("", |found| found.as_str());
-            let value = percent_decode_str(raw).decode_utf8().ok()?.into_owned();
-            Some(Param { name: name.map(str::to_owned), value })
-        });
+        let route = &self.guest.routes[self.place];
+        let Some(captures) = &route.captures else { return Some(Vec::new()) };
+        let slots = captures.find(path)?;
+        let params =
+            captures.names.iter().zip(slots.chunks_exact(2).skip(1)).map(|(name, ends)| {
+                let raw = match ends {
+                    [Some(from), Some(to)] => path.get(from.get()..to.get()).unwrap_or_default(),
+                    _ => "",
+                };
+                let value = percent_decode_str(raw).decode_utf8().ok()?.into_owned();
+                Some(Param { name: name.clone(), value })
+            });
         params.collect()
     }
 }
 
-/// Returns the value of `Allow` (RFC 9110, section 10.2.1): every method of the routes that have
-/// the path, `HEAD` beside `GET`, and the `OPTIONS` that the host answers.
+/// Returns the value of `Allow` (RFC 9110, section 10.2.1): the methods of the routes that have the
+/// path, `HEAD` beside `GET`, and the `OPTIONS` that the host answers.
 fn allow<'a>(routes: impl Iterator<Item = &'a Route>) -> String {
     let mut methods: Vec<&str> = Vec::new();
     for method in routes.flat_map(|route| &route.methods) {
-        methods.push(method);
-        if method == "GET" {
-            methods.push("HEAD");
+        if methods.len() >= ALLOWED_METHODS_MAX {
+            break;
+        }
+        for method in [method.as_str(), "HEAD"].into_iter().take(1 + usize::from(method == "GET")) {
+            if !methods.contains(&method) {
+                methods.push(method);
+            }
         }
     }
-    methods.push("OPTIONS");
-    let mut seen = BTreeSet::new();
-    methods.retain(|method| seen.insert(*method));
+    if !methods.contains(&"OPTIONS") {
+        methods.push("OPTIONS");
+    }
     methods.join(", ")
 }

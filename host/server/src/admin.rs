@@ -23,16 +23,17 @@ mod sources;
 
 use std::io;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::Instant;
 
 use self::pages::Pages;
 pub use self::sources::{Draining, PageSources};
 use crate::net::{self, Bound, Listener, Net, SocketFile};
+use crate::supervisor::{Ends, Role};
 use crate::workers;
 use snow_config::{AdminListen, HttpLimits, Limits, Listen};
 use snow_core::{Registry, WorkerId};
-use snow_runtime::{Level, Log, World};
+use snow_runtime::{Log, World};
 use snow_worker::{Common, Mailbox, Message, PostOffice, Worker};
 
 /// The id of the admin listener's worker. It has its own registry and post office, in which there
@@ -91,7 +92,8 @@ pub struct Admin {
 }
 
 impl Admin {
-    /// Starts to answer. `started` is the zero of the workers' clock.
+    /// Starts to answer. `started` is the zero of the workers' clock. The thread's end is reported
+    /// to `ends`.
     ///
     /// # Errors
     /// The system gives no thread or no poll.
@@ -100,17 +102,18 @@ impl Admin {
         sources: PageSources,
         log: Log,
         started: Instant,
+        ends: &Ends,
     ) -> io::Result<Admin> {
         let AdminListener { address, socket } = listener;
         let (mailbox, thread, file) = match socket {
             Socket::Tcp(listener) => {
                 let (mailbox, thread) =
-                    serve(Net::new(vec![listener], started)?, sources, log, &address)?;
+                    serve(Net::new(vec![listener], started)?, sources, log, &address, ends)?;
                 (mailbox, thread, None)
             }
             Socket::Unix(listener, file) => {
                 let (mailbox, thread) =
-                    serve(Net::unix(listener, started)?, sources, log, &address)?;
+                    serve(Net::unix(listener, started)?, sources, log, &address, ends)?;
                 (mailbox, thread, Some(file))
             }
         };
@@ -129,7 +132,7 @@ impl Admin {
         drop(self.file);
         let until_ms = self.started.elapsed().as_millis() as u64 + DRAIN_MS;
         self.mailbox.send(Message::Drain { until_ms });
-        // If the thread has failed, it has logged the reason.
+        // It never fails: a panic of the thread is reported to whoever supervises it.
         let _ = self.thread.join();
     }
 }
@@ -139,6 +142,7 @@ fn serve<L>(
     sources: PageSources,
     log: Log,
     address: &AdminListen,
+    ends: &Ends,
 ) -> io::Result<(Arc<Mailbox>, JoinHandle<()>)>
 where
     L: Listener + Send + 'static,
@@ -157,20 +161,19 @@ where
     };
     let pages = Pages::new(sources, &common, pages::takes_names(address));
     let inbox = mailbox.clone();
-    let thread = thread::Builder::new()
-        .name("snow-admin".into())
-        .spawn(move || run(net, pages, common, inbox))?;
+    let run = move || run(net, pages, common, inbox);
+    let thread = ends.spawn("snow-admin".into(), Role::Helper, run)?;
     Ok((mailbox, thread))
 }
 
-fn run<W: World>(world: W, pages: Pages, common: Common, mailbox: Arc<Mailbox>) {
-    let log = common.log.clone();
-    if let Err(error) = Worker::new(WORKER, world, pages, common, mailbox, Arc::default()).run() {
-        log.host(
-            Level::Error,
-            format!("the admin listener has stopped because its poll failed: {error}"),
-        );
-    }
+fn run<W: World>(
+    world: W,
+    pages: Pages,
+    common: Common,
+    mailbox: Arc<Mailbox>,
+) -> Result<(), String> {
+    let ended = Worker::new(WORKER, world, pages, common, mailbox, Arc::default()).run();
+    ended.map_err(|error| format!("its poll failed: {error}"))
 }
 
 fn limits() -> Limits {

@@ -2,8 +2,8 @@
 //!
 //! A change of a file takes this way: the watch reports that something may have changed;
 //! [`Deployer`], a thread, looks at the folder; [`debounce`] decides which changes are complete;
-//! [`loading`] turns files into guests on another thread; [`Catalog`] makes a deployment of all
-//! that serves and sends each worker its share. [`Serving`] and [`Journal`](journal::Journal) show
+//! [`loads`] decides which guests are loaded next, and [`loading`] turns their files into guests on
+//! other threads; [`Catalog`] makes a deployment of all that serves and sends each worker its share. [`Serving`] and [`Journal`](journal::Journal) show
 //! the rest of the server what came of it.
 
 mod catalog;
@@ -11,6 +11,7 @@ pub mod debounce;
 mod deployer;
 mod journal;
 mod loading;
+mod loads;
 mod serving;
 mod versions;
 

@@ -79,8 +79,9 @@ pub enum ScanError {
 
 /// Looks at a folder of guests, or at one guest's file.
 ///
-/// A guest is a regular file, or a link to one, whose name ends in `.wasm` or `.wat` and does not
-/// begin with a dot. Files that vanish meanwhile and links that lead nowhere are passed over. The
+/// A guest is a file, or a link to one, whose name ends in `.wasm` or `.wat` and does not begin with
+/// a dot; one that is not regular is for the loader to refuse. Folders, files that vanish meanwhile
+/// and links that lead nowhere are passed over. The
 /// manifest lies in the folder, or beside the one file. No file is read; each costs one system
 /// call.
 ///
@@ -134,7 +135,7 @@ pub fn manifest_path(path: &Path, is_file: bool) -> PathBuf {
 
 fn add(snapshot: &mut Snapshot, path: PathBuf, metadata: &Metadata) {
     if is_guest(&path)
-        && metadata.is_file()
+        && !metadata.is_dir()
         && let Some(stem) = path.file_stem()
     {
         let files = snapshot.guests.entry(stem.to_string_lossy().into_owned()).or_default();

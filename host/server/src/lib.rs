@@ -47,8 +47,8 @@
 //! - **The watch** (`folder`): learns from the kernel, or by polling, that something in the guests
 //!   folder may have changed.
 //! - **The deployer** (`deploy`): looks at the folder, waits until changed files are complete, has
-//!   them loaded on a thread of their own, and publishes a new deployment, which each worker adopts
-//!   between two turns of its loop. It rolls back versions that trap in their first calls.
+//!   them loaded side by side on other threads, and publishes a new deployment, which each worker
+//!   adopts between two turns of its loop. It rolls back versions that trap in their first calls.
 //! - **The admin listener** (`admin`), if configured: one more worker, whose guests are pages such
 //!   as `/metrics`.
 //!
@@ -60,8 +60,13 @@
 //! - When [`Server::start`] returns, requests are answered.
 //! - A guest that can't be loaded changes nothing: the version before it keeps serving. A folder
 //!   that can't be read unloads nothing.
-//! - All changes found in one look at the folder are published together, and a worker adopts them
-//!   together.
+//! - All changes found in one look at the folder that need no compiler are published together, and a
+//!   worker adopts them together; and so are those that need it, once the last is compiled.
+//! - What needs no compiler never waits for it: a removal, a manifest, or a guest whose code is in
+//!   the cache.
+//! - Publishing removes no guest that serves and has its file, whatever the manifest says.
+//! - A thread that dies does not leave half a server: [`Server::join`] drains it and reports the
+//!   failure. Until somebody joins the server, nothing is done about it.
 //! - A request that is held when a guest is replaced or removed is resumed by the version that
 //!   suspended it, unless a guest has more than `versions_max` versions.
 //! - Nothing is written to the guests folder.
@@ -71,8 +76,7 @@
 //! - Workers adopt a deployment one after another, so for a moment two versions of a guest answer
 //!   new requests.
 //! - Held requests end with the process; after a drain's time they are answered 503.
-//! - If the poll of one worker fails, the others keep serving. [`Server::join`] reports the failure
-//!   when they have ended.
+//! - Requests that a worker holds are lost if its thread dies.
 //! - Dropping a [`Server`] does not stop it.
 
 #![forbid(unsafe_code)]
@@ -82,9 +86,10 @@ mod deploy;
 mod folder;
 mod net;
 mod server;
+mod supervisor;
 mod workers;
 
 pub use self::deploy::{LeftOut, Serving};
 pub use self::folder::is_guest;
-pub use self::folder::watch::{Watch, source_contents, source_folders};
+pub use self::folder::watch::{LookAgain, Watch, source_contents, source_folders};
 pub use self::server::{Counts, Drain, Server};

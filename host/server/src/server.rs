@@ -3,20 +3,24 @@
 mod start;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc;
-use std::thread::JoinHandle;
-use std::time::Instant;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use crate::admin::{Admin, Draining};
 use crate::deploy::{DeployerMessage, LeftOut, Serving};
-use crate::workers::{WorkerHandle, WorkerThread};
+use crate::folder::watch::LookAgain;
+use crate::supervisor::{End, supervise};
+use crate::workers::WorkerHandle;
 use snow_config::{AdminListen, Config};
-use snow_core::Counter;
+use snow_core::{Counter, lock};
 use snow_guests::{Deployment, Runtime};
 use snow_runtime::{Level, Log, Settled, Settlement};
 use snow_worker::{Message, Stats};
+
+/// How long workers may take, after the drain's limit, until they have written their last answers.
+const AFTER_DRAIN: Duration = Duration::from_secs(3);
 
 /// A running server. Dropping it does not stop it: use [`Server::drain`] and then [`Server::join`].
 pub struct Server {
@@ -28,8 +32,12 @@ pub struct Server {
     left_out: Vec<LeftOut>,
     remarks: Vec<(Level, String)>,
     workers: Vec<WorkerHandle>,
-    threads: Vec<WorkerThread>,
+    /// Where the ends of threads are reported.
+    ends: Mutex<mpsc::Receiver<End>>,
     to_deployer: mpsc::Sender<DeployerMessage>,
+    /// Makes the watch look up the directories that it watches. `None` without a watch.
+    watch: Option<LookAgain>,
+    log: Log,
     admin: Option<Admin>,
     draining: Draining,
 }
@@ -94,11 +102,16 @@ impl Server {
     }
 
     /// Returns a function that makes the deployer look at the guests folder, even if the folder is
-    /// not watched.
+    /// not watched. A folder over which another file system was mounted is watched again.
     pub fn look(&self) -> impl Fn() + Send + use<> {
-        let to_deployer = self.to_deployer.clone();
-        // It fails if the deployer has ended, and then there is nothing to deploy.
-        move || drop(to_deployer.send(DeployerMessage::Look))
+        let (to_deployer, watch) = (self.to_deployer.clone(), self.watch.clone());
+        move || {
+            if let Some(watch) = &watch {
+                watch.look();
+            }
+            // It fails if the deployer has ended, and then there is nothing to deploy.
+            let _ = to_deployer.send(DeployerMessage::Look);
+        }
     }
 
     /// Returns the guests that were left out at the start.
@@ -151,12 +164,27 @@ impl Server {
     }
 
     /// Waits until all workers have ended, and then ends the other threads. Without a
-    /// [`Drain::start`] it waits for ever.
+    /// [`Drain::start`] it waits for ever, unless a thread dies: then it drains the server.
     ///
     /// # Errors
-    /// A worker's poll failed, or its thread panicked.
+    /// A thread died: a worker, the deployer, the watch, the admin listener, or the one that ends
+    /// time slices.
     pub fn join(self) -> anyhow::Result<()> {
-        let ended: Vec<_> = self.threads.into_iter().map(JoinHandle::join).collect();
+        let drain = self.drain();
+        let supervised = supervise(
+            &lock(&self.ends),
+            self.workers.len(),
+            |End { thread, fault, .. }| {
+                let drain_ms = drain.start();
+                let fault = fault.as_deref().unwrap_or_default();
+                let message = format!(
+                    "the thread {thread} died: {fault}. Draining for at most {drain_ms} ms; then the \
+                 server ends"
+                );
+                self.log.host(Level::Error, message);
+                Duration::from_millis(drain_ms.into()) + AFTER_DRAIN
+            },
+        );
         // The admin listener ends after the workers, so it can show what the drain still waits for.
         if let Some(admin) = self.admin {
             admin.stop();
@@ -164,10 +192,7 @@ impl Server {
         // It fails if the deployer has ended already.
         let _ = self.to_deployer.send(DeployerMessage::Stop);
         self.runtime.engine.stop();
-        for result in ended {
-            result.map_err(|_| anyhow::anyhow!("a worker's thread panicked"))??;
-        }
-        Ok(())
+        Ok(supervised?)
     }
 }
 

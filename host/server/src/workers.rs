@@ -3,13 +3,12 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
-use std::thread::{self, JoinHandle};
 
 use crate::deploy::{Catalog, WorkerLink};
 use crate::net::{Listener, Net};
+use crate::supervisor::{Ends, Role};
 use snow_core::WorkerId;
 use snow_guests::{Successor, WasmGuests};
-use snow_runtime::Level;
 use snow_worker::{Common, Labels, Mailbox, Stats, Worker};
 
 /// How one worker is reached, and what it counts. Cheap to clone.
@@ -31,17 +30,14 @@ impl WorkerHandle {
     }
 }
 
-/// A worker's thread, with the result of its loop.
-pub type WorkerThread = JoinHandle<io::Result<()>>;
-
 /// Returns a mailbox that wakes the worker that this world will have.
 pub fn mailbox<L: Listener>(net: &Net<L>) -> Arc<Mailbox> {
     let waker = net.waker();
     Arc::new(Mailbox::new(move || waker.wake()))
 }
 
-/// Starts a worker in each world. Returns the threads, and what the catalog needs to send them
-/// deployments.
+/// Starts a worker in each world. Returns what the catalog needs to send them deployments. Their
+/// ends are reported to `ends`.
 ///
 /// # Errors
 /// No thread can be started.
@@ -50,29 +46,21 @@ pub fn spawn(
     workers: &[WorkerHandle],
     common: &Common,
     catalog: &Catalog,
-) -> io::Result<(Vec<WorkerThread>, Vec<WorkerLink>)> {
-    let (mut threads, mut links) = (Vec::new(), Vec::new());
+    ends: &Ends,
+) -> io::Result<Vec<WorkerLink>> {
+    let mut links = Vec::new();
     for ((id, net), worker) in (0..).map(WorkerId).zip(nets).zip(workers) {
         let link = WorkerLink { worker: worker.clone(), successor: Successor::default() };
         let (share, successor) = (catalog.share(worker.instances.clone()), link.successor.clone());
         let (WorkerHandle { mailbox, stats, .. }, common) = (worker.clone(), common.clone());
         links.push(link);
-        threads.push(thread::Builder::new().name(format!("snow-worker-{id}")).spawn(
-            move || {
-                // Made on the worker's thread, because calls are futures that never leave their
-                // thread.
-                let guests = WasmGuests::new(id, share, successor);
-                let log = common.log.clone();
-                let ended = Worker::new(id, net, guests, common, mailbox, stats).run();
-                if let Err(error) = &ended {
-                    log.host(
-                        Level::Error,
-                        format!("worker {id} has stopped because its poll failed: {error}"),
-                    );
-                }
-                ended
-            },
-        )?);
+        ends.spawn(format!("snow-worker-{id}"), Role::Worker, move || {
+            // Made on the worker's thread, because calls are futures that never leave their
+            // thread.
+            let guests = WasmGuests::new(id, share, successor);
+            let ended = Worker::new(id, net, guests, common, mailbox, stats).run();
+            ended.map_err(|error| format!("its poll failed: {error}"))
+        })?;
     }
-    Ok((threads, links))
+    Ok(links)
 }

@@ -67,6 +67,9 @@ pub struct Overrides {
     pub strict: Option<bool>,
     /// `--cache`, `--no-cache`
     pub cache: Option<Cache>,
+    /// Whether no version is rolled back, whatever the manifest says: for `dev`, where the newest
+    /// version is the one that its author wants to see.
+    pub never_roll_back: bool,
 }
 
 impl Overrides {
@@ -268,6 +271,7 @@ mod tests {
             watch: Some(false),
             strict: None,
             cache: Some(Cache::Off),
+            never_roll_back: false,
         };
         let flags: Vec<&str> =
             overrides.apply(&mut server).into_iter().map(|(_, flag)| flag).collect();

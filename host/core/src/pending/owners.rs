@@ -6,8 +6,9 @@ use crate::sync::{AtomicUsize, Ordering};
 /// The number of owners that are told apart, [`Owner::ANONYMOUS`] included.
 pub const OWNERS_MAX: usize = 4_096;
 
-/// The maker of pendings: a guest, by a number that its name keeps for the life of the process.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// The maker of pendings: a guest, by a number that its name keeps for as long as the guest exists
+/// or owns a pending.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Owner(u16);
 
 impl Owner {

@@ -179,7 +179,7 @@ impl Guests for WasmGuests {
     }
 
     fn adopt(&mut self) -> Option<Adopted> {
-        let Share { runtime, router, current, older, access_log } = self.successor.take()?;
+        let Share { runtime, router, current, older, access_log, .. } = self.successor.take()?;
         let runtime = mem::replace(&mut self.runtime, runtime);
         let router = mem::replace(&mut self.router, router);
         let unneeded = self.versions.adopt(current, older);

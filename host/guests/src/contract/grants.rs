@@ -13,7 +13,7 @@ use snow_config::{GuestConfig, GuestConfigs, Limits};
 use snow_core::{
     Account, ByteCount, Charge, Gate, GateId, Gates, Globs, Owner, Refusal, Registry, lock,
 };
-use snow_runtime::{Settled, Settlement};
+use snow_runtime::{Mounts, Settled, Settlement};
 
 use super::quota::Quota;
 
@@ -30,9 +30,9 @@ pub struct Permits {
     limits: Box<Limits>,
     /// The gates of guests whose calls are limited in number.
     gates: Arc<Gates>,
-    /// The owners by guest. A guest's name keeps its owner for the life of the process, so a new
-    /// version owns the pendings that an older one created.
-    owners: Arc<Mutex<BTreeMap<Arc<str>, Owner>>>,
+    /// The owners by guest. A guest's name keeps its owner for as long as a version of it exists or
+    /// a pending is its own, so a new version owns the pendings that an older one created.
+    owners: Arc<Mutex<Owners>>,
     settled: SettledBytes,
 }
 
@@ -56,6 +56,14 @@ impl SettledBytes {
         guests.insert(name.clone(), Arc::downgrade(&count));
         count
     }
+}
+
+/// The owners of guests.
+#[derive(Default)]
+struct Owners {
+    by_name: BTreeMap<Arc<str>, Owner>,
+    /// Numbers that guests had which are gone.
+    free: Vec<Owner>,
 }
 
 impl Permits {
@@ -111,13 +119,29 @@ impl Permits {
 
     /// Returns the owner of each guest that a permit was made for, in the order of their names.
     pub fn owners(&self) -> Vec<(Arc<str>, Owner)> {
-        lock(&self.owners).iter().map(|(name, owner)| (name.clone(), *owner)).collect()
+        lock(&self.owners).by_name.iter().map(|(name, owner)| (name.clone(), *owner)).collect()
     }
 
-    /// Returns the prefix of the paths of the guest of this name; empty if it has none.
-    pub(crate) fn mount(&self, name: &str) -> Arc<str> {
-        let mount = self.configs.get(name).and_then(|config| config.mount.as_deref());
-        mount.unwrap_or_default().trim_end_matches('/').into()
+    /// Takes the owners' numbers back from guests of which no version exists any more and whose
+    /// pendings are all released: other guests may get them.
+    pub fn retire_owners(&self, exists: impl Fn(&str) -> bool, registry: &Registry<Settled>) {
+        let Owners { by_name, free } = &mut *lock(&self.owners);
+        by_name.retain(|name, owner| {
+            let stays = exists(name) || registry.owned(*owner) > 0;
+            if !stays {
+                free.push(*owner);
+            }
+            stays
+        });
+    }
+
+    /// Returns the prefix of the paths of each guest that has one.
+    pub fn mounts(&self) -> Mounts {
+        let mount = |(name, config): (&String, &GuestConfig)| {
+            let mount = config.mount.as_deref()?.trim_end_matches('/');
+            Some((name.as_str().into(), mount.into()))
+        };
+        self.configs.iter().filter_map(mount).collect()
     }
 
     /// Returns the gate that the id names.
@@ -126,12 +150,15 @@ impl Permits {
     }
 
     fn owner(&self, name: &Arc<str>) -> Owner {
-        let mut owners = lock(&self.owners);
-        if let Some(owner) = owners.get(name) {
+        let Owners { by_name, free } = &mut *lock(&self.owners);
+        if let Some(owner) = by_name.get(name) {
             return *owner;
         }
-        let Some(owner) = Owner::new(owners.len() + 1) else { return Owner::ANONYMOUS };
-        owners.insert(name.clone(), owner);
+        // While no number is free, those that are used are the first ones.
+        let Some(owner) = free.pop().or_else(|| Owner::new(by_name.len() + 1)) else {
+            return Owner::ANONYMOUS;
+        };
+        by_name.insert(name.clone(), owner);
         owner
     }
 }
@@ -277,124 +304,4 @@ fn check_key(key: &str, limits: &Limits) -> Result<(), Refusal> {
 }
 
 #[cfg(test)]
-mod tests {
-    use snow_core::{Glob, WorkerId};
-    use snow_http::Response;
-
-    use super::*;
-
-    fn globs(patterns: &[&str]) -> Option<Globs> {
-        Some(patterns.iter().copied().map(Glob::new).collect())
-    }
-
-    fn value(bytes: usize) -> Settlement {
-        Settlement::Value(vec![b'v'; bytes])
-    }
-
-    fn response() -> Settlement {
-        Settlement::Response(Response::text(200, "x"))
-    }
-
-    /// Three guests: `shop` waits under orders and mail, `pay` settles orders, `desk` settles both
-    /// and may respond.
-    fn permits() -> Permits {
-        let shop = GuestConfig {
-            keys: globs(&["orders/*", "mail"]),
-            settles: globs(&["mail"]),
-            ..Default::default()
-        };
-        let pay = GuestConfig { settles: globs(&["orders/*"]), ..Default::default() };
-        let desk =
-            GuestConfig { settles: globs(&["*"]), responds: Some(true), ..Default::default() };
-        let configs = [("shop", shop), ("pay", pay), ("desk", desk)]
-            .map(|(name, config)| (name.to_owned(), config));
-        Permits::new(&configs.into(), &Limits::default())
-    }
-
-    #[test]
-    fn without_grants_everybody_may_do_everything() {
-        let configs =
-            [("a".to_owned(), GuestConfig { pendings_max: Some(3), ..Default::default() })];
-        let (permits, limits) =
-            (Permits::new(&configs.into(), &Limits::default()), Limits::default());
-        let (a, b) = (permits.of("a"), permits.of("b"));
-        assert_eq!(a.create(Some("x"), &limits).unwrap().pendings_max, 3, "a limit is no grant");
-        assert_eq!(b.create(Some("x"), &limits).unwrap().pendings_max, limits.guest_pendings_max);
-        assert!(b.settle_key("x", response(), &limits).is_ok() && b.sees("x"));
-    }
-
-    #[test]
-    fn what_is_not_granted_is_denied() {
-        let (permits, limits) = (permits(), Limits::default());
-        let [shop, pay, stranger] = ["shop", "pay", "stranger"].map(|name| permits.of(name));
-        let creates = |guest: &Permit, key| guest.create(key, &limits).map(|_| ());
-        let settles = |guest: &Permit, key| guest.settle_key(key, value(1), &limits).map(|_| ());
-        assert_eq!(
-            (creates(&shop, Some("orders/1")), creates(&shop, Some("users"))),
-            (Ok(()), Err(Refusal::Denied))
-        );
-        assert_eq!(
-            (settles(&shop, "mail"), settles(&shop, "orders/1")),
-            (Ok(()), Err(Refusal::Denied))
-        );
-        assert_eq!(
-            (settles(&pay, "orders/1"), creates(&pay, Some("orders/1"))),
-            (Ok(()), Err(Refusal::Denied))
-        );
-        assert_eq!(
-            (creates(&stranger, Some("mail")), settles(&stranger, "")),
-            (Err(Refusal::Denied), Err(Refusal::Denied))
-        );
-        assert_eq!(creates(&stranger, None), Ok(()), "a pending without a key needs no grant");
-        assert!(
-            shop.sees("orders/1")
-                && pay.sees("orders/1")
-                && !pay.sees("mail")
-                && !stranger.sees("mail")
-        );
-    }
-
-    #[test]
-    fn a_response_to_anothers_client_is_a_grant_of_its_own() {
-        let (permits, limits) = (permits(), Limits::default());
-        let [shop, pay, desk] = ["shop", "pay", "desk"].map(|name| permits.of(name));
-        assert!(shop.settle_key("mail", response(), &limits).is_ok(), "only `shop` waits there");
-        assert_eq!(pay.settle_key("orders/1", response(), &limits), Err(Refusal::Denied));
-        assert!(desk.settle_key("orders/1", response(), &limits).is_ok());
-
-        let registry: Registry<Settled> = Registry::new(10, |bytes| bytes.fill(7));
-        let id =
-            registry.create_for(shop.create(None, &limits).unwrap(), WorkerId(0), None).unwrap();
-        let token = registry.token(id).unwrap();
-        let with = |guest: &Permit, token: &str, what| {
-            guest.settle_token(token, what, &registry, &limits).map(|_| ())
-        };
-        assert_eq!(with(&pay, &token, response()), Err(Refusal::Denied));
-        assert_eq!(with(&pay, &token, value(1)), Ok(()), "a token is a capability");
-        assert_eq!(
-            (with(&shop, &token, response()), with(&desk, &token, response())),
-            (Ok(()), Ok(()))
-        );
-        assert_eq!(with(&pay, "no token", response()), Ok(()), "the registry will refuse it");
-        assert_eq!(
-            with(&permits.of("shop"), &token, response()),
-            Ok(()),
-            "so may a later version of it"
-        );
-    }
-
-    #[test]
-    fn keys_and_settlements_have_lengths() {
-        let (permits, limits) =
-            (permits(), Limits { key_bytes_max: 8, settlement_bytes_max: 4, ..Limits::default() });
-        let [shop, stranger] = ["shop", "stranger"].map(|name| permits.of(name));
-        assert_eq!(shop.create(Some("orders/12"), &limits).map(|_| ()), Err(Refusal::Limit));
-        assert_eq!(stranger.settle_key("too long!", value(1), &limits), Err(Refusal::Limit));
-        assert!(shop.settle_key("mail", value(4), &limits).is_ok());
-        assert_eq!(shop.settle_key("mail", value(5), &limits), Err(Refusal::Limit));
-        let failed = Settlement::Failed { code: "abc".into(), message: "de".into() };
-        assert_eq!(shop.settle_key("mail", failed, &limits), Err(Refusal::Limit));
-        let empty = Response { status: 200, headers: Vec::new(), body: Vec::new() };
-        assert_eq!(Settlement::Response(empty.with_field("a", "bc")).bytes(), 35);
-    }
-}
+mod tests;

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use snow_runtime::{RouteEntry, RouteError, RouteId, Router, VersionId};
+use snow_runtime::{MountedRoutes, RouteEntry, Router, Shadowed, VersionId};
 
 use super::share::{Member, Share};
 use super::version::Version;
-use crate::contract::grants::Permits;
+use crate::load::guest::Guest;
 use crate::runtime::Runtime;
 
 /// Guests that serve together, and the table of their routes. It never changes; a new deployment
@@ -16,55 +16,47 @@ use crate::runtime::Runtime;
 pub struct Deployment {
     /// The versions that serve, in the order of their guests' names.
     pub versions: Vec<Arc<Version>>,
-    /// The table of all routes. The first match wins, in the order of the guests and then of
-    /// declaration.
+    /// The table of all routes.
     pub router: Router,
+    /// The deployment's number among those of the process.
+    pub number: u64,
 }
 
-/// A version that was left out of a deployment, since its routes do not fit into the table.
-pub struct Misfit {
-    /// The version.
-    pub version: Arc<Version>,
-    /// Why the table could not be built with it.
-    pub error: RouteError,
-}
-
-/// Two guests that have a route with the same pattern. For methods that both take, the first one
-/// gets the requests.
+/// A route that another one comes before, so it gets fewer requests than it looks, or none.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Conflict {
-    /// The pattern, with the mount prefix of the guests.
+    /// The route's pattern, with the mount prefix of its guest.
     pub pattern: String,
     /// The guest that gets the requests.
     pub first: Arc<str>,
+    /// The pattern by which it gets them, with its mount prefix.
+    pub first_pattern: String,
     /// The guest that does not.
     pub second: Arc<str>,
 }
 
 impl fmt::Display for Conflict {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Conflict { pattern, first, second } = self;
-        write!(out, "{first} and {second} both have the route {pattern}: {first} gets its requests")
+        let Conflict { pattern, first, first_pattern, second } = self;
+        if pattern == first_pattern && first != second {
+            return write!(
+                out,
+                "{first} and {second} both have the route {pattern}: {first} gets its requests"
+            );
+        }
+        write!(
+            out,
+            "the route {pattern} of {second} can never be reached: its requests go to {first}, by \
+             the route {first_pattern}"
+        )
     }
 }
 
 impl Deployment {
-    /// Makes a deployment of versions of different guests, mounted where `permits` says. While
-    /// their routes are too large for one table, the guest with the most routes is left out.
-    pub fn new(mut versions: Vec<Arc<Version>>, permits: &Permits) -> (Deployment, Vec<Misfit>) {
-        versions.sort_by(|a, b| a.guest.name.cmp(&b.guest.name));
-        let mut misfits = Vec::new();
-        loop {
-            let error = match Router::new(entries(&versions, permits)) {
-                Ok(router) => return (Deployment { versions, router }, misfits),
-                Err(error) => error,
-            };
-            // The table's own error does not say who makes it too large.
-            let largest =
-                versions.iter().enumerate().max_by_key(|(_, version)| version.guest.routes.len());
-            let (index, _) = largest.expect("a table without routes fits");
-            misfits.push(Misfit { version: versions.remove(index), error });
-        }
+    /// Makes a deployment of versions of different guests, in the order of their names, and of the
+    /// table of their routes.
+    pub fn new(versions: Vec<Arc<Version>>, router: Router, number: u64) -> Deployment {
+        Deployment { versions, router, number }
     }
 
     /// Returns the name of the guest that an entry of the router belongs to.
@@ -73,26 +65,14 @@ impl Deployment {
         version.map_or("-", |version| &version.guest.name)
     }
 
-    /// Returns the patterns that several guests have for the same method, in the order of the
+    /// Returns the routes of guests that routes of other guests come before, in the order of the
     /// table.
     pub fn conflicts(&self) -> Vec<Conflict> {
         let names: BTreeMap<VersionId, &Arc<str>> =
             self.versions.iter().map(|version| (version.id, &version.guest.name)).collect();
-        let mut seen: BTreeMap<String, Vec<&RouteEntry>> = BTreeMap::new();
-        let mut conflicts = Vec::new();
-        for entry in self.router.entries() {
-            let earlier = seen.entry(entry.pattern()).or_default();
-            let rival = |first: &&&RouteEntry| {
-                first.version != entry.version && first.declared.shares_methods(&entry.declared)
-            };
-            if let Some(first) = earlier.iter().find(rival) {
-                let (first, second) =
-                    (names[&first.version].clone(), names[&entry.version].clone());
-                conflicts.push(Conflict { pattern: entry.pattern(), first, second });
-            }
-            earlier.push(entry);
-        }
-        conflicts
+        let mut found = conflicts(&self.router, |version| names[&version].clone());
+        found.retain(|conflict| conflict.first != conflict.second);
+        found
     }
 
     /// Makes one worker's share. `older` are versions for which that worker may still hold
@@ -104,22 +84,30 @@ impl Deployment {
         };
         let current = self.versions.iter().map(member).collect();
         let older = older.iter().map(member).collect();
-        Share { router: self.router.clone(), current, older, access_log, runtime }
+        let (router, number) = (self.router.clone(), self.number);
+        Share { router, current, older, access_log, runtime, number }
     }
 }
 
-/// Returns the entries of the table: all routes of all versions, in order.
-fn entries(versions: &[Arc<Version>], permits: &Permits) -> Vec<RouteEntry> {
-    let of_version = |version: &Arc<Version>| {
-        let (id, routes, mount) =
-            (version.id, version.guest.routes.clone(), permits.mount(&version.guest.name));
-        let entry = move |(route, declared)| RouteEntry {
-            version: id,
-            route,
-            declared,
-            mount: mount.clone(),
-        };
-        (0..).map(RouteId).zip(routes).map(entry).collect::<Vec<_>>()
+impl Guest {
+    /// Returns the guest's routes that other routes of the same guest come before.
+    pub fn conflicts(&self) -> Vec<Conflict> {
+        let (version, mount) = (VersionId(0), "".into());
+        let (declared, compiled) = (&*self.routes, &self.compiled);
+        let routes = MountedRoutes { version, declared, compiled, mount };
+        conflicts(&Router::of(vec![routes], None), |_| self.name.clone())
+    }
+}
+
+fn conflicts(router: &Router, name: impl Fn(VersionId) -> Arc<str>) -> Vec<Conflict> {
+    let conflict = |shadowed: Shadowed| {
+        let (second, first) = (router.entry(shadowed.entry)?, router.entry(shadowed.by)?);
+        Some(Conflict {
+            pattern: second.pattern(),
+            first: name(first.version),
+            first_pattern: first.pattern(),
+            second: name(second.version),
+        })
     };
-    versions.iter().flat_map(of_version).collect()
+    router.shadowed().into_iter().filter_map(conflict).collect()
 }

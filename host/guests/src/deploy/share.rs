@@ -1,5 +1,6 @@
 //! A worker's share of a deployment, and how it gets to the worker.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use snow_core::lock;
@@ -7,7 +8,7 @@ use snow_runtime::Router;
 
 use super::version::Version;
 use crate::contract::grants::Permit;
-use crate::runtime::Runtime;
+use crate::runtime::{Report, Runtime};
 
 /// A version, with what its guest may do under the newest manifest.
 pub(crate) struct Member {
@@ -19,7 +20,7 @@ pub(crate) struct Member {
 /// so that the worker only has to swap it in.
 pub struct Share {
     pub(crate) runtime: Runtime,
-    /// The table of routes. Matching needs scratch space, so each worker has a copy.
+    /// The table of routes.
     pub(crate) router: Router,
     /// The versions that serve.
     pub(crate) current: Vec<Member>,
@@ -27,21 +28,39 @@ pub struct Share {
     pub(crate) older: Vec<Member>,
     /// Whether each answered request is logged.
     pub(crate) access_log: bool,
+    /// The number of the deployment.
+    pub(crate) number: u64,
 }
 
 /// Where a worker finds its share of the next deployment. Clones share one place.
 #[derive(Clone, Default)]
-pub struct Successor(Arc<Mutex<Option<Box<Share>>>>);
+pub struct Successor(Arc<Place>);
+
+#[derive(Default)]
+struct Place {
+    share: Mutex<Option<Box<Share>>>,
+    /// The number of the deployment whose share was taken last.
+    taken: AtomicU64,
+}
 
 impl Successor {
     /// Puts a share there. It takes the place of one that the worker has not taken yet.
     pub fn put(&self, share: Share) {
-        let unused = lock(&self.0).replace(Box::new(share));
+        let unused = lock(&self.0.share).replace(Box::new(share));
         // Dropped after the lock is released, since the worker takes it.
         drop(unused);
     }
 
+    /// Takes the share that is there, to be adopted at once, and reports that.
     pub(crate) fn take(&self) -> Option<Share> {
-        lock(&self.0).take().map(|share| *share)
+        let share = *lock(&self.0.share).take()?;
+        self.0.taken.store(share.number, Ordering::Release);
+        (share.runtime.report)(Report::Adopted);
+        Some(share)
+    }
+
+    /// Returns the number of the deployment that the worker serves; 0 if it serves the first one.
+    pub fn adopted(&self) -> u64 {
+        self.0.taken.load(Ordering::Acquire)
     }
 }

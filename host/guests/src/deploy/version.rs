@@ -1,11 +1,12 @@
 //! A version of a guest: what a file held when it was loaded. And its trial, which the first calls
 //! of a version are.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::SystemTime;
 
 use snow_config::Rollback;
-use snow_runtime::VersionId;
+use snow_runtime::{CompiledRoutes, Deployable, Route, VersionId};
 
 use crate::load::guest::Guest;
 
@@ -15,12 +16,31 @@ pub struct Version {
     pub guest: Guest,
     /// The version's id on every worker. Another version may get the id once this one is freed.
     pub id: VersionId,
-    /// The version's number among those of its guest since the host started, from 1.
+    /// The version's number among those of its guest since the host started, from 1. No other
+    /// version of the guest has had it.
     pub nth: u32,
     /// When the guest was loaded.
     pub since: SystemTime,
     /// Whether the version has proven itself.
     pub trial: Trial,
+}
+
+impl Deployable for Version {
+    fn id(&self) -> VersionId {
+        self.id
+    }
+
+    fn declared(&self) -> &[Route] {
+        &self.guest.routes
+    }
+
+    fn compiled(&self) -> &Arc<CompiledRoutes> {
+        &self.guest.compiled
+    }
+
+    fn is_doubtful(&self) -> bool {
+        !self.trial.is_over() && self.trial.traps() > 0
+    }
 }
 
 /// The trial of a version by its first calls: if too many of them trap, the version before it

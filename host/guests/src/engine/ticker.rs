@@ -29,6 +29,8 @@ struct TickerState {
     is_parked: AtomicBool,
     is_stopped: AtomicBool,
     thread: OnceLock<Thread>,
+    /// Called if the thread ends before it is told to.
+    died: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
 impl Ticker {
@@ -39,11 +41,13 @@ impl Ticker {
             is_parked: AtomicBool::new(false),
             is_stopped: AtomicBool::new(false),
             thread: OnceLock::new(),
+            died: OnceLock::new(),
         });
         let (shared, engine) = (state.clone(), engine.clone());
-        let thread = thread::Builder::new()
-            .name("snow-ticker".into())
-            .spawn(move || tick(&shared, &engine))?;
+        let thread = thread::Builder::new().name("snow-ticker".into()).spawn(move || {
+            let _alarm = Alarm(&shared);
+            tick(&shared, &engine);
+        })?;
         let _ = state.thread.set(thread.thread().clone());
         Ok(Ticker(state))
     }
@@ -59,6 +63,11 @@ impl Ticker {
         }
     }
 
+    /// Calls `died` if the thread ends before it is told to.
+    pub(crate) fn on_death(&self, died: Box<dyn Fn() + Send + Sync>) {
+        let _ = self.0.died.set(died);
+    }
+
     /// Ends the thread.
     pub(crate) fn stop(&self) {
         self.0.is_stopped.store(true, Ordering::SeqCst);
@@ -68,6 +77,19 @@ impl Ticker {
     fn unpark(&self) {
         if let Some(thread) = self.0.thread.get() {
             thread.unpark();
+        }
+    }
+}
+
+/// Raises the alarm when it is dropped, unless the ticker was told to stop.
+struct Alarm<'a>(&'a TickerState);
+
+impl Drop for Alarm<'_> {
+    fn drop(&mut self) {
+        if !self.0.is_stopped.load(Ordering::SeqCst)
+            && let Some(died) = self.0.died.get()
+        {
+            died();
         }
     }
 }

@@ -26,14 +26,14 @@ mod stamp;
 #[cfg(test)]
 pub(in crate::load) mod tests;
 
-use std::cell::RefCell;
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, SystemTime};
 
 use super::code_hash::CodeHash;
 use super::content_hash::{ContentHash, hex};
+use snow_core::lock;
 
 pub use self::folder::UnusableFolder;
 pub(crate) use self::folder::{Draft, Folder, OwnCode};
@@ -55,9 +55,13 @@ pub(crate) struct Cache {
     /// Names the engine in each file's name.
     engine_key: String,
     bytes_max: u64,
-    /// The names of files in use. A name that nobody has any more can't be upgraded.
-    in_use: RefCell<Vec<Weak<str>>>,
+    in_use: InUse,
 }
+
+/// The names of the files of a cache that this process uses. A name that nobody has any more can't
+/// be upgraded. Clones share one list.
+#[derive(Clone, Default)]
+pub(crate) struct InUse(Arc<Mutex<Vec<Weak<str>>>>);
 
 /// A file of compiled code. While a clone of its name lives, this process does not remove the file
 /// to make room.
@@ -94,7 +98,8 @@ impl Written {
 }
 
 impl Cache {
-    /// Opens a folder, or makes it. The cache keeps at most `bytes_max` bytes there.
+    /// Opens a folder, or makes it. The cache keeps at most `bytes_max` bytes there, and what is
+    /// `in_use`.
     ///
     /// # Errors
     /// Others than this user have access to the folder, or it can't be made or opened.
@@ -102,9 +107,10 @@ impl Cache {
         path: &Path,
         engine_key: &str,
         bytes_max: u64,
+        in_use: InUse,
     ) -> Result<Cache, UnusableFolder> {
         let (folder, engine_key) = (Folder::open(path)?, engine_key.to_owned());
-        Ok(Cache { folder, engine_key, bytes_max, in_use: RefCell::default() })
+        Ok(Cache { folder, engine_key, bytes_max, in_use })
     }
 
     /// Returns the folder, in which drafts for [`Cache::keep`] are made.
@@ -183,7 +189,7 @@ impl Cache {
 
     fn in_use(&self, name: String) -> Arc<str> {
         let name: Arc<str> = name.into();
-        let mut in_use = self.in_use.borrow_mut();
+        let mut in_use = lock(&self.in_use.0);
         in_use.retain(|used| used.strong_count() > 0);
         in_use.push(Arc::downgrade(&name));
         name
@@ -192,7 +198,7 @@ impl Cache {
     /// Removes the least recently used files until the others are within the limit, and drafts
     /// whose writers are gone.
     fn make_room(&self, now: SystemTime) -> io::Result<()> {
-        let in_use: Vec<Arc<str>> = self.in_use.borrow().iter().filter_map(Weak::upgrade).collect();
+        let in_use: Vec<Arc<str>> = lock(&self.in_use.0).iter().filter_map(Weak::upgrade).collect();
         let mut files = self.folder.list()?;
         files.sort_by_key(|file| file.used);
         // A small file takes a block all the same.

@@ -23,6 +23,7 @@ use snow_config::Limits;
 pub use self::child::{COMPILE_SUBCOMMAND, compile_child};
 use self::child::{CompileOrder, CompileReport};
 use super::cache::Written;
+use super::cancel::CancelLoad;
 use super::code_hash::CodeHash;
 use super::encode;
 use super::error::LoadError;
@@ -80,6 +81,9 @@ pub enum CompilerError {
         /// All that it wrote to standard error.
         said: String,
     },
+    /// The file changed again, or was removed.
+    #[error("is not loaded, since it changed meanwhile")]
+    Cancelled,
     /// In the child: the process was not started by a server.
     #[error("the arguments make no sense: `run` starts this command, people don't")]
     Arguments,
@@ -91,7 +95,7 @@ pub enum CompilerError {
     OtherProgram,
 }
 
-/// Compiles guests, one at a time.
+/// Compiles guests. Several threads may use it at a time.
 pub(crate) struct Compiler {
     /// The program that is started as a child; `None` to compile in this process.
     program: Option<PathBuf>,
@@ -134,9 +138,12 @@ impl Compiler {
         bytes: &[u8],
         urgency: Urgency,
         code: &File,
+        cancel: &CancelLoad,
     ) -> Result<Written, LoadError> {
         match &self.program {
-            Some(program) => self.supervise(self.start(program, file, urgency, code)?, bytes),
+            Some(program) => {
+                self.supervise(self.start(program, file, urgency, code)?, bytes, cancel)
+            }
             None => compile(&self.engine, file, bytes, code),
         }
     }
@@ -170,11 +177,18 @@ impl Compiler {
     }
 
     /// Feeds a child its input, and waits for its report and its end. Ends it if that takes too
-    /// long.
-    fn supervise(&self, mut child: Child, bytes: &[u8]) -> Result<Written, LoadError> {
+    /// long, or is cancelled.
+    fn supervise(
+        &self,
+        mut child: Child,
+        bytes: &[u8],
+        cancel: &CancelLoad,
+    ) -> Result<Written, LoadError> {
         let (input, output) = (child.stdin.take(), child.stderr.take());
         let patience = Duration::from_millis(self.ms_max.into()) * PATIENCE;
         let (sender, receiver) = mpsc::channel();
+        let cancelled = sender.clone();
+        cancel.on_cancel(move || drop(cancelled.send(None)));
         // Input and report each have a thread, so that neither a child that does not read nor one
         // that writes much can block this one.
         let report = thread::scope(|scope| {
@@ -184,10 +198,11 @@ impl Compiler {
                 let mut report = Vec::new();
                 let read = output
                     .map_or(Ok(0), |output| output.take(REPORT_BYTES_MAX).read_to_end(&mut report));
-                let _ = sender.send(read.map(|_| String::from_utf8_lossy(&report).into_owned()));
+                let _ =
+                    sender.send(Some(read.map(|_| String::from_utf8_lossy(&report).into_owned())));
             });
             let report = receiver.recv_timeout(patience);
-            if report.is_err() {
+            if !matches!(report, Ok(Some(_))) {
                 // Both threads wait for the child's pipes, and the scope for both threads.
                 let _ = child.kill();
             }
@@ -195,7 +210,8 @@ impl Compiler {
         });
         let status = child.wait().map_err(CompilerError::Listen)?;
         match report {
-            Ok(report) => self.judge(&report.map_err(CompilerError::Listen)?, status),
+            Ok(Some(report)) => self.judge(&report.map_err(CompilerError::Listen)?, status),
+            Ok(None) => Err(CompilerError::Cancelled.into()),
             Err(_) => Err(CompilerError::TooSlow { ms: patience.as_millis() }.into()),
         }
     }

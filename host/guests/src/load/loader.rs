@@ -1,20 +1,20 @@
 //! The loader: one file becomes a guest. Its code is found in the cache, by how the file looks or
 //! else by what it holds, or it is compiled now.
 
-use std::cell::RefCell;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Instant, SystemTime};
 
 use wasmtime::component::{Component, Linker};
 
 use snow_config::CompileConfig;
-use snow_core::error_chain;
+use snow_core::{error_chain, lock};
 use snow_runtime::{Level, Log};
 
-use super::cache::{Cache, Draft, Folder, KnownFile, Stamp, Written};
+use super::cache::{Cache, Draft, Folder, InUse, KnownFile, Stamp, Written};
+use super::cancel::CancelLoad;
 use super::code_key::code_key;
 use super::compiler::{Compiler, Urgency};
 use super::content_hash::ContentHash;
@@ -27,7 +27,7 @@ use crate::contract::host_api;
 use crate::engine::{EngineError, WasmtimeError};
 use crate::runtime::Runtime;
 
-/// Loads guests, one at a time.
+/// Loads guests. Several threads may use it at a time.
 ///
 /// Guarantees that the code of a guest was compiled from the bytes that were read and hashed. A
 /// guest that was loaded by its file's looks alone holds what the file held when it last looked so,
@@ -37,8 +37,22 @@ pub struct Loader {
     linker: Linker<CallContext>,
     compiler: Compiler,
     cache: Option<Cache>,
-    unverified: RefCell<Vec<Unverified>>,
+    config: CompileConfig,
+    kept: Kept,
     log: Log,
+}
+
+/// What a loader hands on to the one that takes its place.
+#[derive(Clone, Default)]
+struct Kept {
+    in_use: InUse,
+    unverified: Arc<Mutex<Vec<Unverified>>>,
+}
+
+/// How a guest is to be compiled.
+struct Compilation<'a> {
+    urgency: Urgency,
+    cancel: &'a CancelLoad,
 }
 
 /// A file that was loaded by its looks, and not read.
@@ -65,9 +79,29 @@ impl Loader {
     /// # Errors
     /// The engine does not accept the functions that the host provides.
     pub fn new(runtime: &Runtime, config: &CompileConfig, log: Log) -> Result<Loader, LoadError> {
+        Loader::with(runtime, config, log, Kept::default())
+    }
+
+    /// Makes a loader that takes the place of this one, under the limits of another runtime. Code
+    /// that guests use stays in the cache, and files that were not read yet will be.
+    ///
+    /// # Errors
+    /// As for [`Loader::new`].
+    pub fn under(&self, runtime: &Runtime) -> Result<Loader, LoadError> {
+        Loader::with(runtime, &self.config, self.log.clone(), self.kept.clone())
+    }
+
+    fn with(
+        runtime: &Runtime,
+        config: &CompileConfig,
+        log: Log,
+        kept: Kept,
+    ) -> Result<Loader, LoadError> {
         let (engine, limits) = (runtime.engine.wasmtime(), &runtime.limits);
         let key = code_key(engine);
-        let open = |path: &PathBuf| match Cache::open(path, &key, limits.cache_bytes_max) {
+        let in_use = || kept.in_use.clone();
+        let open = |path: &PathBuf| match Cache::open(path, &key, limits.cache_bytes_max, in_use())
+        {
             Ok(cache) => Some(cache),
             Err(error) => {
                 let folder = path.display();
@@ -87,7 +121,8 @@ impl Loader {
             linker,
             compiler: Compiler::new(config.compiler.as_deref(), engine, &key, limits),
             cache: config.cache.as_ref().and_then(open),
-            unverified: RefCell::default(),
+            config: config.clone(),
+            kept,
             runtime: runtime.clone(),
             log,
         })
@@ -101,22 +136,60 @@ impl Loader {
     /// # Errors
     /// The file can't be read, or does not hold a guest.
     pub fn load(&self, file: &Path, urgency: Urgency) -> Result<Guest, LoadError> {
+        self.load_or_cancel(file, urgency, &CancelLoad::default())
+    }
+
+    /// Loads the guest in a file like [`Loader::load`], until it is cancelled.
+    ///
+    /// # Errors
+    /// As for [`Loader::load`], and [`CompilerError::Cancelled`](super::compiler::CompilerError).
+    pub fn load_or_cancel(
+        &self,
+        file: &Path,
+        urgency: Urgency,
+        cancel: &CancelLoad,
+    ) -> Result<Guest, LoadError> {
+        let compilation = Compilation { urgency, cancel };
+        let loaded = self.load_with(file, Some(&compilation))?;
+        Ok(loaded.expect("what is not in the cache is compiled"))
+    }
+
+    /// Loads the guest in a file if its code is in the cache. Returns `None` if it has to be
+    /// compiled.
+    ///
+    /// # Errors
+    /// As for [`Loader::load`].
+    pub fn load_cached(&self, file: &Path) -> Result<Option<Guest>, LoadError> {
+        self.load_with(file, None)
+    }
+
+    fn load_with(
+        &self,
+        file: &Path,
+        compilation: Option<&Compilation<'_>>,
+    ) -> Result<Option<Guest>, LoadError> {
         let name = file.file_stem().and_then(|stem| stem.to_str()).ok_or(LoadError::Name)?;
         let found = fs::metadata(file).map_err(LoadError::Read)?;
+        // Opening a pipe would wait for its writer, and a device may never end.
+        if !found.is_file() {
+            let error = io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file");
+            return Err(LoadError::Read(error));
+        }
         let bytes_max = self.runtime.limits.guest_file_bytes_max;
         if found.len() > bytes_max {
             return Err(LoadError::TooLarge { bytes_max });
         }
         let compiled = match self.find_by_stamp(file, Stamp::from(&found)) {
-            Some(compiled) => compiled,
-            None => self.find_or_compile(file, name, urgency)?,
+            Some(compiled) => Some(compiled),
+            None => self.find_or_compile(file, name, compilation)?,
         };
-        Guest::new(name, compiled, &self.runtime, &self.linker)
+        let guest = |compiled| Guest::new(name, compiled, &self.runtime, &self.linker);
+        compiled.map(guest).transpose()
     }
 
     /// Whether there are files that [`Loader::verify`] has to read.
     pub fn has_unverified(&self) -> bool {
-        !self.unverified.borrow().is_empty()
+        !lock(&self.kept.unverified).is_empty()
     }
 
     /// Reads the files that were loaded by their looks alone since the last call. Returns those
@@ -125,7 +198,9 @@ impl Loader {
     pub fn verify(&self) -> Vec<PathBuf> {
         let is_mistaken = |Unverified { file, canonical, content }: &Unverified| {
             // A file that is gone is noticed by whoever watches the folder.
-            let found = File::open(canonical).and_then(ContentHash::of_file);
+            let is_file = fs::metadata(canonical).is_ok_and(|found| found.is_file());
+            let hash = || File::open(canonical).and_then(ContentHash::of_file);
+            let found = if is_file { hash() } else { return false };
             if found.is_err() || found.is_ok_and(|found| found == *content) {
                 return false;
             }
@@ -137,7 +212,7 @@ impl Loader {
             );
             true
         };
-        let mut unverified = self.unverified.take();
+        let mut unverified = std::mem::take(&mut *lock(&self.kept.unverified));
         unverified.retain(is_mistaken);
         unverified.into_iter().map(|mistaken| mistaken.file).collect()
     }
@@ -148,27 +223,28 @@ impl Loader {
         let canonical = file.canonicalize().ok()?;
         let KnownFile { content, written, .. } = cache.recall(&canonical, stamp)?;
         let compiled = self.find_by_content(&content, Some(written))?;
-        self.unverified.borrow_mut().push(Unverified { file: file.to_owned(), canonical, content });
+        lock(&self.kept.unverified).push(Unverified { file: file.to_owned(), canonical, content });
         Some(compiled)
     }
 
-    /// Reads a file, and finds the code of what it holds or compiles it. Remembers how the file
-    /// looked.
+    /// Reads a file, and finds the code of what it holds or compiles it, if it may. Remembers how
+    /// the file looked.
     fn find_or_compile(
         &self,
         file: &Path,
         name: &str,
-        urgency: Urgency,
-    ) -> Result<Compiled, LoadError> {
+        compilation: Option<&Compilation<'_>>,
+    ) -> Result<Option<Compiled>, LoadError> {
         let at = SystemTime::now();
         let (bytes, stamp) = self.read(file)?;
         let content = ContentHash::of(&bytes);
         let compiled = match self.find_by_content(&content, None) {
             Some(compiled) => compiled,
-            None => self.compile(
-                &Source { file: file.to_owned(), name: name.to_owned(), bytes, content },
-                urgency,
-            )?,
+            None => {
+                let Some(compilation) = compilation else { return Ok(None) };
+                let (file, name) = (file.to_owned(), name.to_owned());
+                self.compile(&Source { file, name, bytes, content }, compilation)?
+            }
         };
         if let (Some(stamp), Some(written), Ok(canonical)) =
             (stamp, compiled.written, file.canonicalize())
@@ -176,7 +252,7 @@ impl Loader {
             let known = KnownFile { stamp, content, written };
             self.note(|cache| cache.remember(&canonical, known, at));
         }
-        Ok(compiled)
+        Ok(Some(compiled))
     }
 
     /// Reads a file. Returns its stamp too, unless the file changed meanwhile.
@@ -233,18 +309,22 @@ impl Loader {
         }
     }
 
-    fn compile(&self, source: &Source, urgency: Urgency) -> Result<Compiled, LoadError> {
+    fn compile(
+        &self,
+        source: &Source,
+        compilation: &Compilation<'_>,
+    ) -> Result<Compiled, LoadError> {
         let started = Instant::now();
         let compiled = match &self.cache {
             None if self.compiler.is_in_process() => self.compile_in_memory(source),
-            None => self.compile_once(source, urgency),
-            Some(cache) => match self.compile_and_keep(cache, source, urgency) {
+            None => self.compile_once(source, compilation),
+            Some(cache) => match self.compile_and_keep(cache, source, compilation) {
                 Err(LoadError::Unwritten(reason)) => {
                     self.log.host(
                         Level::Warn,
                         format!("compiled code can't be kept in the cache: {reason}"),
                     );
-                    self.compile_once(source, urgency)
+                    self.compile_once(source, compilation)
                 }
                 compiled => compiled,
             },
@@ -270,18 +350,22 @@ impl Loader {
     }
 
     /// Compiles into a temporary folder, which is removed once the code is mapped.
-    fn compile_once(&self, source: &Source, urgency: Urgency) -> Result<Compiled, LoadError> {
+    fn compile_once(
+        &self,
+        source: &Source,
+        compilation: &Compilation<'_>,
+    ) -> Result<Compiled, LoadError> {
         let folder = Folder::temporary().map_err(LoadError::NoFolder)?;
-        self.compile_in(&folder, source, urgency, |_, _| Ok(None))
+        self.compile_in(&folder, source, compilation, |_, _| Ok(None))
     }
 
     fn compile_and_keep(
         &self,
         cache: &Cache,
         source: &Source,
-        urgency: Urgency,
+        compilation: &Compilation<'_>,
     ) -> Result<Compiled, LoadError> {
-        self.compile_in(cache.folder(), source, urgency, |draft, written| {
+        self.compile_in(cache.folder(), source, compilation, |draft, written| {
             cache.keep(draft, &source.content, written).map(Some)
         })
     }
@@ -292,14 +376,16 @@ impl Loader {
         &self,
         folder: &'a Folder,
         source: &Source,
-        urgency: Urgency,
+        compilation: &Compilation<'_>,
         keep: K,
     ) -> Result<Compiled, LoadError>
     where
         K: FnOnce(Draft<'a>, Written) -> io::Result<Option<Arc<str>>>,
     {
+        let Compilation { urgency, cancel } = compilation;
         let draft = folder.draft().map_err(LoadError::unwritten)?;
-        let written = self.compiler.compile(&source.file, &source.bytes, urgency, draft.file())?;
+        let written =
+            self.compiler.compile(&source.file, &source.bytes, *urgency, draft.file(), cancel)?;
         let code = draft.code(written.code).map_err(LoadError::unwritten)?;
         let component = precompiled::load(self.runtime.engine.wasmtime(), &code)?;
         let cached_name = keep(draft, written).map_err(LoadError::unwritten)?;

@@ -1,24 +1,11 @@
-//! The patterns of routes: checked, anchored, put below a mount prefix and compiled.
+//! The patterns of routes: parsed for paths, which are ASCII, and anchored at both ends.
 
 use std::fmt;
 
-use regex::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
-use regex_automata::meta;
-use regex_automata::nfa::thompson::WhichCaptures;
-use regex_syntax::hir::{Hir, HirKind, Repetition};
+use regex_syntax::ParserBuilder;
+use regex_syntax::hir::{Hir, HirKind, Look};
 
-use super::route::{Route, RouteEntry};
-use snow_http::headers::is_token;
-
-/// The largest automaton that finds the captures of one pattern.
-const PATTERN_BYTES_MAX: usize = 1 << 20;
-/// The largest automaton of the routes of one guest.
-const GUEST_BYTES_MAX: usize = 8 << 20;
-/// The largest automaton of all routes of a deployment.
-pub(super) const TABLE_BYTES_MAX: usize = 64 << 20;
-/// The most that a worker keeps of earlier searches, to be faster at the next one. Clients choose
-/// the paths, so this must not grow without a limit.
-const CACHE_BYTES_MAX: usize = 8 << 20;
+use super::route::Route;
 
 /// Why a guest's routes can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -45,117 +32,100 @@ pub enum RouteError {
         /// The offending method.
         method: String,
     },
-    /// Each pattern is fine, but all together are too large to be matched in one pass.
-    #[error("its routes are too large together to be matched in one pass: {0}")]
-    TooLarge(String),
+    /// A route lists too many methods.
+    #[error(
+        "route {route} ({pattern}) lists {methods} methods; at most {methods_max} are allowed: \
+         list none to take all"
+    )]
+    Methods {
+        /// The route's place in the guest's list.
+        route: usize,
+        /// The pattern as the guest declared it.
+        pattern: String,
+        /// The number of its methods.
+        methods: usize,
+        /// The number that it may list.
+        methods_max: usize,
+    },
+    /// A pattern is valid, but costs more memory or time than a route may. Or the routes up to this
+    /// one do so together.
+    #[error("route {route} has a pattern that is too large: {pattern}\n{reason}")]
+    TooLarge {
+        /// The first route that does not fit.
+        route: usize,
+        /// The pattern as the guest declared it.
+        pattern: String,
+        /// What is too large, and what to change.
+        reason: String,
+    },
+    /// The table of all routes would cost the loop too much for one path.
+    #[error(
+        "its routes are too large beside those of the other guests: a path would be read \
+         {walks} times (at most {walks_max}) and be compared with {matches} routes (at most \
+         {matches_max}). Bound or simplify the patterns of the largest guests, or mount guests \
+         beside one another and not below"
+    )]
+    Table {
+        /// How often one path is read at worst.
+        walks: usize,
+        /// The most that is allowed.
+        walks_max: usize,
+        /// How many routes have one path at worst.
+        matches: usize,
+        /// The most that is allowed.
+        matches_max: usize,
+    },
 }
 
-/// Checks the routes of one guest, as declared and in their order.
-///
-/// # Errors
-/// The error names the first route that can't be used.
-pub fn check_routes(routes: &[Route]) -> Result<(), RouteError> {
-    for (index, route) in routes.iter().enumerate() {
-        compile_alone(index, route, false)?;
-        if let Some(method) = route.methods.iter().find(|method| !is_token(method.as_bytes())) {
-            let pattern = route.pattern.clone();
-            return Err(RouteError::Method { route: index, pattern, method: method.clone() });
+/// A route's pattern, ready to be compiled.
+#[derive(Debug)]
+pub(super) struct Pattern {
+    /// The expression, anchored at both ends so that it has to match the whole path: also `a|b`.
+    pub hir: Hir,
+    /// Whether it has groups, which are captured.
+    pub has_groups: bool,
+    /// The only path that it matches, if it is plain text.
+    pub literal: Option<String>,
+    /// The length of the longest path that it matches; `None` if there is none.
+    pub longest: Option<usize>,
+}
+
+impl Pattern {
+    /// Parses the pattern of the route at this place of a guest's list.
+    ///
+    /// Paths are matched as they are sent, percent-encoded, so they are ASCII. Without Unicode `\w`
+    /// is a class of 63 bytes, and not an automaton of hundreds of states.
+    pub fn parse(index: usize, route: &Route) -> Result<Pattern, RouteError> {
+        let pattern = &route.pattern;
+        let parse = |unicode| {
+            let parsed = ParserBuilder::new().unicode(unicode).utf8(false).build().parse(pattern);
+            parsed.map_err(|error| error.to_string())
+        };
+        let inner = match parse(false) {
+            Ok(inner) => inner,
+            Err(error) if parse(true).is_ok() => {
+                let hint = "paths are matched as they are sent, percent-encoded, so they are \
+                            ASCII: use classes of ASCII characters";
+                return Err(invalid(index, pattern, &format!("{error}\n{hint}")));
+            }
+            Err(error) => return Err(invalid(index, pattern, &error)),
+        };
+        let properties = inner.properties();
+        if properties.look_set().contains_word_unicode() {
+            let reason = "it has a Unicode word boundary, and paths are ASCII: write (?-u:\\b)";
+            return Err(invalid(index, pattern, &reason));
         }
-    }
-    let patterns = routes.iter().enumerate().map(|(index, route)| anchor(index, route));
-    compile_first(&patterns.collect::<Result<Vec<_>, _>>()?, GUEST_BYTES_MAX)?;
-    Ok(())
-}
-
-/// Compiles one automaton that finds the first of the patterns that match a path: they are
-/// anchored, so all matches begin at the same place, and among those it prefers the first pattern.
-pub(super) fn compile_first(
-    patterns: &[String],
-    bytes_max: usize,
-) -> Result<meta::Regex, RouteError> {
-    let config = meta::Config::new()
-        .which_captures(WhichCaptures::Implicit)
-        .nfa_size_limit(Some(bytes_max))
-        .hybrid_cache_capacity(CACHE_BYTES_MAX);
-    let built = meta::Regex::builder().configure(config).build_many(patterns);
-    built.map_err(|error| RouteError::TooLarge(error.to_string()))
-}
-
-/// Compiles one automaton that finds all patterns that match a path.
-pub(super) fn compile_all(patterns: &[String]) -> Result<RegexSet, RouteError> {
-    let built = RegexSetBuilder::new(patterns)
-        .size_limit(TABLE_BYTES_MAX)
-        .dfa_size_limit(CACHE_BYTES_MAX)
-        .build();
-    built.map_err(|error| RouteError::TooLarge(error.to_string()))
-}
-
-/// Compiles one route's pattern by itself. Returns `None` for a pattern that is not mounted and has
-/// no groups: there is nothing that the table's automata do not know already.
-pub(super) fn compile_alone(
-    index: usize,
-    route: &Route,
-    is_mounted: bool,
-) -> Result<Option<Regex>, RouteError> {
-    let anchored = anchor(index, route)?;
-    let parsed =
-        regex_syntax::parse(&anchored).map_err(|error| invalid(index, &route.pattern, &error))?;
-    if parsed.properties().explicit_captures_len() == 0 && !is_mounted {
-        return Ok(None);
-    }
-    let built = RegexBuilder::new(&anchored).size_limit(PATTERN_BYTES_MAX).build();
-    built.map(Some).map_err(|error| invalid(index, &route.pattern, &error))
-}
-
-/// Returns an entry's pattern for the table's automata, which see the path with its mount prefix.
-///
-/// Below a prefix the pattern may match too much, and never too little. It matches the bare prefix
-/// always. And it ignores assertions that look at the text around them (`^`, `\b`): those would see
-/// the prefix where the guest sees nothing.
-pub(super) fn anchor_below_mount(entry: &RouteEntry) -> Result<String, RouteError> {
-    let (index, route) = (entry.route.index(), &entry.declared);
-    let anchored = anchor(index, route)?;
-    if entry.mount.is_empty() {
-        return Ok(anchored);
-    }
-    let parsed =
-        regex_syntax::parse(&anchored).map_err(|error| invalid(index, &route.pattern, &error))?;
-    let mount = regex_syntax::escape(&entry.mount);
-    Ok(format!("^{mount}(?:(?:{})|)$", without_looks(&parsed)))
-}
-
-/// Returns a route's pattern, anchored at both ends so that it has to match the whole path: also
-/// `a|b`.
-fn anchor(index: usize, route: &Route) -> Result<String, RouteError> {
-    let pattern = &route.pattern;
-    // The pattern is parsed by itself first: an error then shows what the guest wrote, and `a)(b`
-    // can't slip through by closing the group below.
-    regex_syntax::parse(pattern).map_err(|error| invalid(index, pattern, &error))?;
-    let anchored = format!("^(?:{pattern})$");
-    // A pattern in verbose mode may end in a comment, which would swallow the closing anchor.
-    if regex_syntax::parse(&anchored).is_ok() {
-        Ok(anchored)
-    } else {
-        Ok(format!("^(?:{pattern}\n)$"))
+        let (has_groups, longest) =
+            (properties.explicit_captures_len() > 0, properties.maximum_len());
+        let literal = match inner.kind() {
+            HirKind::Literal(literal) => String::from_utf8(literal.0.to_vec()).ok(),
+            _ => None,
+        };
+        let hir = Hir::concat(vec![Hir::look(Look::Start), inner, Hir::look(Look::End)]);
+        Ok(Pattern { hir, has_groups, literal, longest })
     }
 }
 
-/// Returns an expression without its assertions (`^`, `$`, `\b` and the like).
-fn without_looks(hir: &Hir) -> Hir {
-    match hir.kind() {
-        HirKind::Look(_) => Hir::empty(),
-        HirKind::Repetition(repetition) => {
-            let sub = Box::new(without_looks(&repetition.sub));
-            Hir::repetition(Repetition { sub, ..repetition.clone() })
-        }
-        // The table's automata are never asked for captures.
-        HirKind::Capture(capture) => without_looks(&capture.sub),
-        HirKind::Concat(parts) => Hir::concat(parts.iter().map(without_looks).collect()),
-        HirKind::Alternation(parts) => Hir::alternation(parts.iter().map(without_looks).collect()),
-        HirKind::Empty | HirKind::Literal(_) | HirKind::Class(_) => hir.clone(),
-    }
-}
-
-fn invalid(route: usize, pattern: &str, reason: &dyn fmt::Display) -> RouteError {
+pub(super) fn invalid(route: usize, pattern: &str, reason: &dyn fmt::Display) -> RouteError {
     RouteError::Invalid { route, pattern: pattern.to_owned(), reason: reason.to_string() }
 }

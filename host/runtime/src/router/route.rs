@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::compiled::CompiledRoutes;
+
 /// A route as a guest declares it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
@@ -78,13 +80,29 @@ impl RouteEntry {
     pub fn pattern(&self) -> String {
         format!("{}{}", self.mount, self.declared.pattern)
     }
+}
 
-    /// Returns a path as the guest sees it, without the mount prefix; `None` if it is not below
-    /// that.
-    pub(super) fn below<'a>(&self, path: &'a str) -> Option<&'a str> {
-        match path.strip_prefix(&*self.mount)? {
-            "" => Some("/"),
-            rest => rest.starts_with('/').then_some(rest),
-        }
+/// The routes of one version of a guest, and where they are mounted.
+pub struct MountedRoutes<'a> {
+    /// The version.
+    pub version: VersionId,
+    /// The routes as the guest declared them.
+    pub declared: &'a [Route],
+    /// The routes, compiled.
+    pub compiled: &'a Arc<CompiledRoutes>,
+    /// The prefix of the guest's paths, as sent and without a slash at its end; empty for none.
+    pub mount: Arc<str>,
+}
+
+impl MountedRoutes<'_> {
+    /// Returns the entries of the table, in the order of declaration.
+    pub(super) fn entries(&self) -> Vec<RouteEntry> {
+        let entry = |(route, declared): (RouteId, &Route)| RouteEntry {
+            version: self.version,
+            route,
+            declared: declared.clone(),
+            mount: self.mount.clone(),
+        };
+        (0..).map(RouteId).zip(self.declared).map(entry).collect()
     }
 }

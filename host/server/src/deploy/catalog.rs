@@ -1,8 +1,10 @@
 //! The guests that are loaded, and how they become what serves.
 //!
-//! A version that can't be loaded changes nothing. One that traps too often in its first calls is
-//! withdrawn, and the version before it serves again. All work here is the deployer's: building the
-//! table of routes and freeing old versions keep no worker's loop waiting.
+//! What serves is decided by the [`Roster`]: a version that can't be loaded, or does not fit,
+//! changes nothing. One that traps too often in its first calls is withdrawn, and the version before
+//! it serves again. The catalog numbers versions, sends each worker its share, and tells the log and
+//! the journal what is in force. All work here is the deployer's: building the table of routes and
+//! freeing old versions keep no worker's loop waiting.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -16,8 +18,9 @@ use super::versions::Versions;
 use crate::workers::WorkerHandle;
 use snow_config::manifest::{self, Manifest, restart_only};
 use snow_config::{GuestConfig, Limits, Rollback};
-use snow_guests::{Conflict, Deployment, Guest, Misfit, Runtime, Share, Successor, Trial, Version};
-use snow_runtime::{Level, Log, VersionId};
+use snow_core::error_chain;
+use snow_guests::{Conflict, Deployment, Guest, Runtime, Share, Successor, Trial, Version};
+use snow_runtime::{Level, Log, Misfit, Published, Roster, VersionId};
 use snow_worker::Message;
 
 /// Where a worker gets its share of a deployment.
@@ -35,8 +38,9 @@ pub struct Catalog {
     log: Log,
     /// The manifest in force: settings that need a restart are those of the start.
     manifest: Manifest,
-    /// Guests that serve, by name.
-    guests: BTreeMap<String, Deployed>,
+    roster: Roster<Version>,
+    /// The file of each guest that serves or waits to, by name.
+    files: BTreeMap<String, PathBuf>,
     /// Names of guests whose newest file can't be loaded.
     left_out: BTreeSet<String>,
     versions: Versions,
@@ -45,31 +49,33 @@ pub struct Catalog {
     links: Vec<WorkerLink>,
     /// Conflicts between patterns that the log has reported and that still exist.
     conflicts: Vec<Conflict>,
-}
-
-/// A guest that serves.
-struct Deployed {
-    path: PathBuf,
-    version: Arc<Version>,
-    /// The version that serves again if `version` fails its trial. `None` once the trial is over.
-    before: Option<Arc<Version>>,
+    /// The number of the last deployment.
+    number: u64,
+    /// What the log is told once all workers have adopted the deployment of that number.
+    announcements: Vec<(u64, Level, String)>,
 }
 
 impl Catalog {
     /// Returns a catalog without guests and without workers.
     pub fn new(runtime: Runtime, log: Log, manifest: Manifest) -> Catalog {
-        let (deployment, _) = Deployment::new(Vec::new(), &runtime.permits);
+        let mut roster = Roster::default();
+        roster.set_mounts(runtime.permits.mounts());
+        let Published { versions, router, .. } = roster.publish();
+        let deployment = Deployment::new(versions, router, 0);
         let serving = Serving::new(Arc::new(deployment), runtime.limits.clone());
         Catalog {
             runtime,
             log,
             manifest,
-            guests: BTreeMap::new(),
+            roster,
+            files: BTreeMap::new(),
             left_out: BTreeSet::new(),
             versions: Versions::default(),
             serving,
             links: Vec::new(),
             conflicts: Vec::new(),
+            number: 0,
+            announcements: Vec::new(),
         }
     }
 
@@ -88,6 +94,7 @@ impl Catalog {
     /// Sends every later deployment to these workers.
     pub fn connect(&mut self, links: Vec<WorkerLink>) {
         self.links = links;
+        self.announcements.clear();
     }
 
     /// Takes a new manifest, which is in force after the next [`Catalog::publish`]. Settings that
@@ -100,40 +107,37 @@ impl Catalog {
         let limits = Arc::new(self.manifest.limits.clone());
         let permits = self.runtime.permits.under(&self.manifest.guests, &limits);
         self.runtime = self.runtime.under(limits, permits);
-        self.log.host(Level::Info, format!("{} is in force", manifest::FILE_NAME));
+        self.roster.set_mounts(self.runtime.permits.mounts());
+        self.announce(Level::Info, format!("{} is in force", manifest::FILE_NAME));
     }
 
     /// Notes that a guest could not be loaded from this file. The version that served before keeps
     /// serving.
-    pub fn note_failure(&mut self, name: &str, path: &Path, error: &anyhow::Error) {
-        self.left_out.insert(name.to_owned());
+    pub fn note_failure(&mut self, LeftOut { name, path, error }: &LeftOut) {
+        self.left_out.insert(name.clone());
         self.serving.journal().failed(name, path, format!("{error:#}"));
+    }
+
+    /// Returns the names of guests whose newest file can't be loaded.
+    pub fn left_out(&self) -> impl Iterator<Item = &str> {
+        self.left_out.iter().map(String::as_str)
     }
 
     /// Adds a guest that was loaded from this file, or a new version of it.
     pub fn put(&mut self, name: &str, path: &Path, guest: Guest) {
-        let replaced = self.guests.remove(name);
         self.left_out.remove(name);
-        self.serving.journal().loaded(name, path, replaced.is_some());
+        self.files.insert(name.to_owned(), path.to_owned());
         // A guest's first version is not tried: no other could serve in its place.
-        let rollback = replaced.as_ref().map_or(Rollback::Never, |_| self.rollback(name));
+        let rollback = self.roster.serving(name).map_or(Rollback::Never, |_| self.rollback(name));
         let version = Arc::new(Version {
             guest,
             id: self.versions.free_id(),
-            nth: self.versions.newest(name) + 1,
+            nth: self.roster.next_number(name),
             since: SystemTime::now(),
             trial: Trial::new(rollback),
         });
         self.versions.add(&version);
-        let before = replaced.and_then(Deployed::good_one);
-        // At the start there are no workers yet, and the table of routes is printed instead.
-        if !self.links.is_empty() {
-            let (nth, file, routes) = (version.nth, path.display(), version.guest.routes.len());
-            let message =
-                format!("{name}: version {nth} serves, loaded from {file} with {routes} routes");
-            self.log.host(Level::Info, message);
-        }
-        self.guests.insert(name.to_owned(), Deployed { path: path.to_owned(), version, before });
+        self.roster.put(name, version);
     }
 
     fn rollback(&self, name: &str) -> Rollback {
@@ -141,12 +145,18 @@ impl Catalog {
         own.unwrap_or(self.manifest.rollback)
     }
 
-    /// Removes a guest whose file is gone. Returns the number of the version that served, if one
-    /// did.
-    pub fn remove(&mut self, name: &str) -> Option<u32> {
+    /// Removes a guest whose file is gone. Returns whether one served.
+    pub fn remove(&mut self, name: &str) -> bool {
         self.serving.journal().removed(name);
         self.left_out.remove(name);
-        self.guests.remove(name).map(|deployed| deployed.version.nth)
+        self.files.remove(name);
+        let Some(version) = self.roster.remove(name) else { return false };
+        let message = format!(
+            "{name} was removed; version {} stays until the requests that it holds are answered",
+            version.nth
+        );
+        self.announce(Level::Info, message);
+        true
     }
 
     /// Returns what all calls share, under the manifest in force.
@@ -161,48 +171,53 @@ impl Catalog {
 
     /// Returns the number of the version of a guest that serves, if one does.
     pub fn serves(&self, name: &str) -> Option<u32> {
-        self.guests.get(name).map(|deployed| deployed.version.nth)
+        self.roster.serving(name).map(|version| version.nth)
     }
 
     /// Ends the trial of a version that has passed it: the version before it can't serve again.
     pub fn prove(&mut self, version: VersionId) {
-        if let Some(deployed) =
-            self.guests.values_mut().find(|deployed| deployed.version.id == version)
-        {
-            deployed.before = None;
-        }
+        self.roster.prove(version);
     }
 
     /// Withdraws a version that trapped too often in its first calls: the version before it serves
     /// again, until the file changes. Publishes, and returns the same as [`Catalog::publish`].
     pub fn roll_back(&mut self, version: VersionId) -> Vec<LeftOut> {
-        let found = self.guests.values_mut().find(|deployed| deployed.version.id == version);
-        let Some((deployed, before)) =
-            found.and_then(|deployed| deployed.before.take().map(|b| (deployed, b)))
-        else {
-            // A newer version has replaced it since the worker reported it.
-            return Vec::new();
-        };
-        let failed = std::mem::replace(&mut deployed.version, before);
+        // If there is none, a newer version has replaced it since the worker reported it.
+        let Some((failed, good)) = self.roster.roll_back(version) else { return Vec::new() };
         failed.trial.withdraw();
-        let (name, traps) = (&failed.guest.name, failed.trial.traps());
-        let (bad, good) = (failed.nth, deployed.version.nth);
+        let (name, traps) = (&*failed.guest.name, failed.trial.traps());
+        let (bad, good) = (failed.nth, good.nth);
+        let file = self.files.get(name).map(|file| file.display().to_string()).unwrap_or_default();
         let message = format!(
-            "{name}: {traps} of the first calls of version {bad} trapped (the lines above \
-             have the reasons); version {good} serves again until {} changes",
-            deployed.path.display()
+            "{name}: {traps} of the first calls of version {bad} trapped (the lines above have the \
+             reasons); version {good} serves again until {file} changes"
         );
-        self.log.host(Level::Error, message);
+        self.announce(Level::Error, message);
         self.serving.journal().rolled_back(name, bad);
         self.publish()
     }
 
-    /// Makes a deployment of all guests and sends every worker its share. Guests whose routes do
-    /// not fit beside those of the others are left out and returned.
+    /// Makes a deployment of all guests that fit and sends every worker its share. Guests whose
+    /// routes do not fit beside those of the others are returned: they are tried again with each
+    /// later deployment.
     pub fn publish(&mut self) -> Vec<LeftOut> {
-        let versions = self.guests.values().map(|deployed| deployed.version.clone()).collect();
-        let (deployment, misfits) = Deployment::new(versions, &self.runtime.permits);
-        let left_out = misfits.into_iter().filter_map(|misfit| self.leave_out(misfit)).collect();
+        let served: BTreeSet<Arc<str>> =
+            self.serving.deployment().versions.iter().map(|v| v.guest.name.clone()).collect();
+        let Published { versions, router, joined, misfits, mounts_refused } = self.roster.publish();
+        self.number += 1;
+        let deployment = Deployment::new(versions, router, self.number);
+        for (name, version) in &joined {
+            self.note_joined(name, version, served.contains(name));
+        }
+        if let Some(error) = mounts_refused {
+            let message = format!(
+                "the mounts in {} do not fit, so guests that serve keep theirs: {}",
+                manifest::FILE_NAME,
+                error_chain(&error)
+            );
+            self.log.host(Level::Error, message);
+        }
+        let left_out = misfits.into_iter().map(|misfit| self.note_misfit(misfit)).collect();
         self.report_conflicts(&deployment);
         self.serving.publish(Arc::new(deployment), self.runtime.limits.clone());
         self.serving.journal().set_versions(self.versions.known());
@@ -211,15 +226,26 @@ impl Catalog {
             link.worker.mailbox.send(Message::Adopt);
         }
         self.expel();
+        self.retire_owners();
         left_out
     }
 
-    fn leave_out(&mut self, Misfit { version, error }: Misfit) -> Option<LeftOut> {
-        let deployed = self.guests.remove(&*version.guest.name)?;
+    fn note_joined(&mut self, name: &str, version: &Version, replaces: bool) {
+        let file = self.files.get(name).cloned().unwrap_or_default();
+        self.serving.journal().loaded(name, &file, replaces);
+        let (nth, file, routes) = (version.nth, file.display(), version.guest.routes.len());
+        let message =
+            format!("{name}: version {nth} serves, loaded from {file} with {routes} routes");
+        // Of this deployment already, and not of the next.
+        self.announcements.push((self.number, Level::Info, message));
+    }
+
+    fn note_misfit(&mut self, Misfit { name, error, .. }: Misfit<Version>) -> LeftOut {
+        let path = self.files.get(&*name).cloned().unwrap_or_default();
         let error = anyhow::Error::from(error)
             .context("its routes do not fit beside those of the other guests");
-        self.serving.journal().failed(&version.guest.name, &deployed.path, format!("{error:#}"));
-        Some(LeftOut { path: deployed.path, error })
+        self.serving.journal().failed(&name, &path, format!("{error:#}"));
+        LeftOut { name: name.to_string(), path, error }
     }
 
     /// Logs each conflict once for as long as it lasts.
@@ -231,10 +257,27 @@ impl Catalog {
         self.conflicts = conflicts;
     }
 
+    /// Tells the log something once it is in force on all workers, by the next deployment.
+    fn announce(&mut self, level: Level, message: String) {
+        self.announcements.push((self.number + 1, level, message));
+    }
+
+    /// Tells the log what all workers have adopted.
+    pub fn log_adopted(&mut self) {
+        let adopted = self.links.iter().map(|link| link.successor.adopted()).min().unwrap_or(0);
+        self.announcements.retain(|(number, level, message)| {
+            let is_adopted = *number <= adopted;
+            if is_adopted {
+                self.log.host(*level, message.as_str());
+            }
+            !is_adopted
+        });
+    }
+
     /// Tells the workers to answer 503 to what the oldest versions hold, of guests that have too
     /// many versions.
     fn expel(&mut self) {
-        let kept: Vec<VersionId> = self.guests.values().flat_map(Deployed::ids).collect();
+        let kept = self.roster.kept();
         let most = self.runtime.limits.versions_max;
         for version in self.versions.take_excess(most, &kept) {
             let (name, nth) = (&version.guest.name, version.nth);
@@ -247,6 +290,13 @@ impl Catalog {
                 link.worker.mailbox.send(Message::Expel { version: version.id });
             }
         }
+    }
+
+    /// Lets other guests have the numbers by which the pendings of guests that are gone were known.
+    fn retire_owners(&self) {
+        let alive = self.versions.alive();
+        let names: BTreeSet<&str> = alive.iter().map(|version| &*version.guest.name).collect();
+        self.runtime.permits.retire_owners(|name| names.contains(name), &self.runtime.registry);
     }
 
     /// Returns hints for the log: tables of `snow.toml` that no guest has, and guests that may use
@@ -279,21 +329,5 @@ impl Catalog {
             remarks.push((Level::Info, message));
         }
         remarks
-    }
-}
-
-impl Deployed {
-    /// Returns the version that the next one falls back on. A version that has trapped in an
-    /// unfinished trial is passed over for the one before it.
-    fn good_one(self) -> Option<Arc<Version>> {
-        let is_doubtful = !self.version.trial.is_over() && self.version.trial.traps() > 0;
-        match self.before {
-            Some(before) if is_doubtful => Some(before),
-            _ => Some(self.version),
-        }
-    }
-
-    fn ids(&self) -> impl Iterator<Item = VersionId> {
-        std::iter::once(&self.version).chain(&self.before).map(|version| version.id)
     }
 }

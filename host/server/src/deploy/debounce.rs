@@ -152,6 +152,14 @@ impl Debounce {
             .map_or(AfterFailure::Report, |tracked| tracked.failed(report_after_ms))
     }
 
+    /// Offers a guest once more, though its files have not changed, as soon as they have not changed
+    /// for `report_after_ms`.
+    pub fn try_again(&mut self, name: &str) {
+        if let Some(tracked) = self.guests.get_mut(name).filter(|guest| !guest.seen.is_empty()) {
+            tracked.must_retry = true;
+        }
+    }
+
     /// Takes note that the manifest that was just offered is invalid. In any case it is offered
     /// again when it changes.
     pub fn manifest_failed(&mut self) -> AfterFailure {
@@ -219,8 +227,8 @@ struct Tracked<T> {
     offered: T,
     /// How long that state had stayed the same when it was offered.
     offered_after_ms: u64,
-    /// Whether the offered state could not be loaded and that was not reported, so it is offered
-    /// once more.
+    /// Whether the offered state is to be offered once more: it could not be loaded, and that was
+    /// not reported or may be different now.
     must_retry: bool,
 }
 

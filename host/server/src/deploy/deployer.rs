@@ -1,22 +1,30 @@
 //! The deployer's thread: follows the guests folder and does what workers report.
 //!
-//! Guests are loaded on another thread, one after another, so a version that has to be rolled back
-//! does not wait while another is compiled. The changes found in one look at the folder are
-//! published together.
+//! It never waits for a guest: guests are loaded on other threads, side by side ([`loads`]), so
+//! what needs no compiler takes effect while others are compiled, and a bad version is rolled back
+//! at once. Changes found in one look at the folder are published together: those that need no
+//! compiler, the manifest and removals among them, as soon as they are loaded, and the others when
+//! the last of them is.
+//!
+//! [`loads`]: super::loads
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::catalog::Catalog;
 use super::debounce::{AfterFailure, Change, Changes, Debounce};
-use super::loading::{self, Batch, LeftOut, Loaded};
+use super::loading::{self, LeftOut, Loaded};
+use super::loads::{Lane, Loads, Start};
 use crate::folder::{GuestFile, scan};
-use snow_config::{CompileConfig, Config, Overrides, Settings, manifest};
-use snow_core::{error_chain, lock};
-use snow_guests::{Loader, Report};
+use snow_config::{Config, Overrides, Settings, manifest};
+use snow_core::error_chain;
+use snow_guests::{Guest, Loader, Report};
 use snow_runtime::{Level, Log};
+
+/// How long changes wait for others of the same look that may be loaded soon.
+const TOGETHER_MS: u64 = 200;
 
 /// What the deployer's thread is told.
 pub enum DeployerMessage {
@@ -24,8 +32,11 @@ pub enum DeployerMessage {
     Look,
     /// A worker's report about a version.
     Report(Report),
-    /// The result of loading what changed. Empty if the loading thread found nothing, or panicked.
-    Loaded(Vec<Loaded>),
+    /// A load has ended.
+    Loaded(Box<Start>, Loaded),
+    /// Files that were recognised by their looks have been read. These are not what they look like,
+    /// so their guests are to be loaded again.
+    Verified(Vec<PathBuf>),
     /// The server ends: nothing more is deployed.
     Stop,
 }
@@ -34,19 +45,25 @@ pub enum DeployerMessage {
 pub struct Deployer {
     folder: PathBuf,
     overrides: Overrides,
-    compile: CompileConfig,
     catalog: Catalog,
-    loader: Arc<Mutex<Loader>>,
+    loader: Arc<Loader>,
     debounce: Debounce,
     log: Log,
     /// The zero of the debounce's clock.
     started: Instant,
     /// Cloned for loading threads, which send what they loaded.
     to_deployer: Sender<DeployerMessage>,
-    /// A loading thread runs. The folder is not looked at until it has ended.
-    is_loading: bool,
+    loads: Loads,
+    /// Guests that were compiled and wait for others of their batch.
+    compiled: Vec<(u64, String, PathBuf, Box<Guest>)>,
+    /// The number of the last look, which names the batch of its loads.
+    batch: u64,
+    /// Files are being verified.
+    is_verifying: bool,
     /// The folder may have changed since the last look.
     may_have_changed: bool,
+    /// When the oldest change was made that is not published yet.
+    unpublished_since_ms: Option<u64>,
     /// The last look failed, and the log says so.
     is_unseen: bool,
     /// A new manifest comes into force with the next deployment.
@@ -64,20 +81,22 @@ impl Deployer {
         started: Instant,
         to_deployer: Sender<DeployerMessage>,
     ) -> Deployer {
-        let Config { guests: folder, overrides, compile, .. } = config.clone();
-        let loader = Arc::new(Mutex::new(loader));
+        let Config { guests: folder, overrides, .. } = config.clone();
         Deployer {
             folder,
             overrides,
-            compile,
             catalog,
-            loader,
+            loader: Arc::new(loader),
             debounce,
             log,
             started,
             to_deployer,
-            is_loading: false,
+            loads: Loads::default(),
+            compiled: Vec::new(),
+            batch: 0,
+            is_verifying: false,
             may_have_changed: false,
+            unpublished_since_ms: None,
             is_unseen: false,
             has_new_manifest: false,
         }
@@ -85,9 +104,9 @@ impl Deployer {
 
     /// Runs until it is told to stop.
     pub fn run(mut self, messages: &Receiver<DeployerMessage>) {
-        self.verify();
         loop {
-            let mut next = match self.next_look() {
+            self.verify();
+            let mut next = match self.next_step() {
                 None => messages.recv().map_err(|_| RecvTimeoutError::Disconnected),
                 Some(timeout) => messages.recv_timeout(timeout),
             };
@@ -95,25 +114,32 @@ impl Deployer {
             // changes is one look.
             loop {
                 match next {
-                    Ok(DeployerMessage::Look) | Err(RecvTimeoutError::Timeout) => {
-                        self.may_have_changed = true
-                    }
+                    Ok(DeployerMessage::Look) => self.may_have_changed = true,
                     Ok(DeployerMessage::Report(report)) => self.act_on(report),
-                    Ok(DeployerMessage::Loaded(loaded)) => self.put_in_place(loaded),
-                    Ok(DeployerMessage::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                    Ok(DeployerMessage::Loaded(start, loaded)) => self.loaded(&start, loaded),
+                    Ok(DeployerMessage::Verified(mistaken)) => self.verified(mistaken),
+                    Err(RecvTimeoutError::Timeout) => {}
+                    Ok(DeployerMessage::Stop) | Err(RecvTimeoutError::Disconnected) => {
+                        self.loads.forget_all();
+                        return;
+                    }
                 }
                 let Ok(message) = messages.try_recv() else { break };
                 next = Ok(message);
             }
-            if self.may_have_changed && !self.is_loading {
-                self.may_have_changed = false;
+            let is_due = self.debounce.next_look_ms().is_some_and(|due| due <= self.now_ms());
+            if is_due || std::mem::take(&mut self.may_have_changed) {
                 self.look();
             }
+            self.start_loads();
+            self.publish_if_due();
         }
     }
 
-    fn next_look(&self) -> Option<Duration> {
-        let at_ms = self.debounce.next_look_ms().filter(|_| !self.is_loading)?;
+    /// Returns when to go on, even if no message comes.
+    fn next_step(&self) -> Option<Duration> {
+        let publish_ms = self.unpublished_since_ms.map(|since| since + TOGETHER_MS);
+        let at_ms = publish_ms.into_iter().chain(self.debounce.next_look_ms()).min()?;
         Some(Duration::from_millis(at_ms.saturating_sub(self.now_ms())))
     }
 
@@ -125,6 +151,7 @@ impl Deployer {
         match report {
             // Freeing it may take long, so it happens on this thread and not on a worker's.
             Report::Retired(retired) => drop(retired),
+            Report::Adopted => self.catalog.log_adopted(),
             Report::TrialPassed { version } => self.catalog.prove(version),
             Report::TrialFailed { version } => {
                 let left_out = self.catalog.roll_back(version);
@@ -153,8 +180,13 @@ impl Deployer {
             );
         }
         let Changes { guests, manifest } = self.debounce.observe(snapshot, self.now_ms());
-        let must_publish = manifest && self.take_manifest();
-        self.take_changes(guests, must_publish);
+        self.batch += 1;
+        if manifest && self.take_manifest() {
+            self.must_publish();
+            // What could not be loaded before perhaps can be under the new limits.
+            self.catalog.left_out().for_each(|name| self.debounce.try_again(name));
+        }
+        self.take_changes(guests);
     }
 
     /// Reads `snow.toml`. Returns whether it is valid; if it is not, the settings in force stay.
@@ -168,7 +200,7 @@ impl Deployer {
             }
             Err(error) => {
                 if self.debounce.manifest_failed() == AfterFailure::Report {
-                    let file = manifest::FILE_NAME;
+                    let (file, error) = (manifest::FILE_NAME, error_chain(&error));
                     self.log.host(
                         Level::Error,
                         format!("{file} is invalid, so the settings in force stay:\n{error}"),
@@ -181,8 +213,8 @@ impl Deployer {
 
     /// Replaces the loader, which applies limits too, by one with the limits in force.
     fn renew_loader(&mut self) {
-        match Loader::new(self.catalog.runtime(), &self.compile, self.log.clone()) {
-            Ok(loader) => self.loader = Arc::new(Mutex::new(loader)),
+        match self.loader.under(self.catalog.runtime()) {
+            Ok(loader) => self.loader = Arc::new(loader),
             Err(error) => self.log.host(
                 Level::Error,
                 format!("guests are still loaded under the old limits: {}", error_chain(&error)),
@@ -190,88 +222,116 @@ impl Deployer {
         }
     }
 
-    /// Acts on changes of guests. Publishes at once if nothing has to be loaded and `must_publish`
-    /// is set or a guest was removed; otherwise publishing waits for the loading.
-    fn take_changes(&mut self, changes: Vec<Change>, mut must_publish: bool) {
-        let mut to_load = Vec::new();
+    fn take_changes(&mut self, changes: Vec<Change>) {
         for change in changes {
             match change {
-                Change::Removed { name } => must_publish |= self.remove(&name),
-                Change::Written { name, files } => match files.as_slice() {
-                    [GuestFile { path, .. }] => to_load.push((name, path.clone())),
-                    several => self.note_failure(&name, &LeftOut::ambiguous(&name, several)),
-                },
-            }
-        }
-        match to_load.is_empty() {
-            true if must_publish => self.publish(),
-            true => {}
-            false => self.load(to_load),
-        }
-    }
-
-    fn remove(&mut self, name: &str) -> bool {
-        let Some(version) = self.catalog.remove(name) else { return false };
-        let message = format!(
-            "{name} was removed; version {version} stays until the requests that it holds are \
-             answered"
-        );
-        self.log.host(Level::Info, message);
-        true
-    }
-
-    /// Loads files on another thread, which sends [`DeployerMessage::Loaded`] at its end.
-    fn load(&mut self, files: Vec<(String, PathBuf)>) {
-        self.spawn_loading(move |loader, batch| {
-            files.into_iter().for_each(|(name, path)| batch.load(loader, name, path));
-        });
-    }
-
-    /// Reads the files of guests that the loader recognised by size and time alone. A guest whose
-    /// file holds something else is loaded again.
-    fn verify(&mut self) {
-        if lock(&self.loader).has_unverified() {
-            self.spawn_loading(|loader, batch| {
-                for path in loader.verify() {
-                    let Some(name) =
-                        path.file_stem().and_then(|stem| stem.to_str()).map(str::to_owned)
-                    else {
-                        continue;
-                    };
-                    batch.load(loader, name, path);
+                Change::Removed { name } => {
+                    self.drop_load(&name);
+                    if self.catalog.remove(&name) {
+                        self.must_publish();
+                    }
                 }
-            });
-        }
-    }
-
-    fn spawn_loading(&mut self, work: impl FnOnce(&Loader, &mut Batch) + Send + 'static) {
-        self.is_loading = true;
-        if let Err(error) = loading::spawn(self.loader.clone(), self.to_deployer.clone(), work) {
-            self.is_loading = false;
-            let message = format!(
-                "no thread can be started to load the guests that changed: {error}. \
-                 Write their files again to retry"
-            );
-            self.log.host(Level::Error, message);
-        }
-    }
-
-    fn put_in_place(&mut self, loaded: Vec<Loaded>) {
-        self.is_loading = false;
-        let must_publish = !loaded.is_empty();
-        for Loaded { name, path, guest } in loaded {
-            match guest {
-                Ok(guest) => self.catalog.put(&name, &path, guest),
-                Err(error) => self.note_failure(&name, &LeftOut { path, error: error.into() }),
+                Change::Written { name, files } => {
+                    self.drop_load(&name);
+                    match files.as_slice() {
+                        [GuestFile { path, .. }] => self.loads.want(name, path.clone(), self.batch),
+                        several => self.note_failure(&LeftOut::ambiguous(&name, several)),
+                    }
+                }
             }
         }
-        if must_publish {
-            self.publish();
-        }
-        self.verify();
     }
 
-    fn publish(&mut self) {
+    /// Forgets a load of a guest, also if it has ended and waits for others.
+    fn drop_load(&mut self, name: &str) {
+        self.loads.forget(name);
+        self.compiled.retain(|(_, compiled, ..)| compiled != name);
+    }
+
+    fn start_loads(&mut self) {
+        while let Some(start) = self.loads.next() {
+            let spawned =
+                loading::spawn(self.loader.clone(), start.clone(), self.to_deployer.clone());
+            if let Err(error) = spawned {
+                self.loads.failed_to_start(&start);
+                let message = format!(
+                    "no thread can be started to load {}: {error}. Write the file again to retry",
+                    start.path.display()
+                );
+                self.log.host(Level::Error, message);
+            }
+        }
+    }
+
+    /// Takes what came of a load, unless the guest was changed or removed meanwhile.
+    fn loaded(&mut self, start: &Start, loaded: Loaded) {
+        if let Loaded::NeedsCompiler { file_bytes } = loaded {
+            return self.loads.compile(start, file_bytes);
+        }
+        let Some(batch) = self.loads.ended(start) else { return };
+        let (name, path) = (&start.name, &start.path);
+        let failed = |error| LeftOut { name: name.clone(), path: path.clone(), error };
+        match loaded {
+            Loaded::Guest(Ok(guest)) if start.lane == Lane::Cached => {
+                self.catalog.put(name, path, *guest);
+                self.must_publish();
+            }
+            Loaded::Guest(Ok(guest)) => {
+                self.compiled.push((batch, name.clone(), path.clone(), guest));
+            }
+            Loaded::Guest(Err(error)) => self.note_failure(&failed(error.into())),
+            Loaded::Panicked | Loaded::NeedsCompiler { .. } => {
+                self.note_failure(&failed(anyhow::anyhow!("the thread that loaded it panicked")));
+            }
+        }
+    }
+
+    /// Puts guests into the catalog that were compiled, if no other one of their look is missing.
+    fn put_compiled(&mut self) {
+        let loads = &self.loads;
+        let done = self.compiled.extract_if(.., |(batch, ..)| loads.is_done(*batch));
+        for (_, name, path, guest) in done.collect::<Vec<_>>() {
+            self.catalog.put(&name, &path, *guest);
+            self.must_publish();
+        }
+    }
+
+    /// Starts to read the files of guests that the loader recognised by size and time alone.
+    fn verify(&mut self) {
+        if self.is_verifying || self.loads.has_quick() || !self.loader.has_unverified() {
+            return;
+        }
+        match loading::verify(self.loader.clone(), self.to_deployer.clone()) {
+            Ok(()) => self.is_verifying = true,
+            Err(error) => self
+                .log
+                .host(Level::Warn, format!("no thread can be started to verify guests: {error}")),
+        }
+    }
+
+    fn verified(&mut self, mistaken: Vec<PathBuf>) {
+        self.is_verifying = false;
+        self.batch += 1;
+        for path in mistaken {
+            if let Some(name) = path.file_stem().and_then(|stem| stem.to_str()).map(str::to_owned) {
+                self.loads.want(name, path, self.batch);
+            }
+        }
+    }
+
+    fn must_publish(&mut self) {
+        let now_ms = self.now_ms();
+        self.unpublished_since_ms.get_or_insert(now_ms);
+    }
+
+    /// Publishes what has changed, unless more may come soon that belongs to it.
+    fn publish_if_due(&mut self) {
+        self.put_compiled();
+        let Some(since_ms) = self.unpublished_since_ms else { return };
+        if self.loads.has_quick() && self.now_ms() < since_ms + TOGETHER_MS {
+            return;
+        }
+        self.unpublished_since_ms = None;
         let left_out = self.catalog.publish();
         self.log_left_out(left_out);
         if std::mem::take(&mut self.has_new_manifest) {
@@ -282,21 +342,10 @@ impl Deployer {
     }
 
     fn log_left_out(&self, left_out: Vec<LeftOut>) {
-        for LeftOut { path, error } in left_out {
-            self.log.host(
-                Level::Error,
-                format!("{} is left out: {}", path.display(), error_chain(error.as_ref())),
-            );
-        }
+        left_out.iter().for_each(|left_out| self.log_one_left_out(left_out));
     }
 
-    /// Notes and logs that a guest can't be loaded, unless its file is so new that it may be
-    /// incomplete.
-    fn note_failure(&mut self, name: &str, LeftOut { path, error }: &LeftOut) {
-        if self.debounce.failed(name) == AfterFailure::Retry {
-            return;
-        }
-        self.catalog.note_failure(name, path, error);
+    fn log_one_left_out(&self, LeftOut { name, path, error }: &LeftOut) {
         let consequence = match self.catalog.serves(name) {
             Some(version) => format!("can't replace version {version}, which keeps serving"),
             None => "is left out".to_owned(),
@@ -305,5 +354,15 @@ impl Deployer {
             Level::Error,
             format!("{} {consequence}: {}", path.display(), error_chain(error.as_ref())),
         );
+    }
+
+    /// Notes and logs that a guest can't be loaded, unless its file is so new that it may be
+    /// incomplete.
+    fn note_failure(&mut self, left_out: &LeftOut) {
+        if self.debounce.failed(&left_out.name) == AfterFailure::Retry {
+            return;
+        }
+        self.catalog.note_failure(left_out);
+        self.log_one_left_out(left_out);
     }
 }

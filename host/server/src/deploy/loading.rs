@@ -1,21 +1,27 @@
-//! Guest files become guests: all of them when the server starts, and later, on a thread of their
-//! own, those that changed.
+//! Guest files become guests: all of them when the server starts, and later, each on a thread, those
+//! that changed.
 
+use std::fs;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Mutex};
 use std::thread;
 
 use super::catalog::Catalog;
 use super::deployer::DeployerMessage;
+use super::loads::{Lane, Start};
 use crate::folder::{GuestFile, Snapshot};
-use snow_core::lock;
 use snow_guests::{Guest, LoadError, Loader, Urgency};
+
+/// How much less a loading thread gets of the processor than a worker: `routes()` runs there.
+const NICENESS: i32 = 5;
 
 /// A guest that was left out of what serves.
 #[derive(Debug)]
 pub struct LeftOut {
+    /// The guest's name.
+    pub name: String,
     /// The guest's file.
     pub path: PathBuf,
     /// What is wrong with the file, and what to do about it.
@@ -30,7 +36,8 @@ impl LeftOut {
             "several files are the guest `{name}`: {}. Remove all but one",
             paths.join(", ")
         );
-        LeftOut { path: files.first().map(|file| file.path.clone()).unwrap_or_default(), error }
+        let path = files.first().map(|file| file.path.clone()).unwrap_or_default();
+        LeftOut { name: name.to_owned(), path, error }
     }
 }
 
@@ -45,55 +52,92 @@ pub fn load_all(catalog: &mut Catalog, loader: &Loader, found: &Snapshot) -> Vec
                     catalog.put(name, path, guest);
                     continue;
                 }
-                Err(error) => LeftOut { path: path.clone(), error: error.into() },
+                Err(error) => {
+                    LeftOut { name: name.clone(), path: path.clone(), error: error.into() }
+                }
             },
             several => LeftOut::ambiguous(name, several),
         };
-        catalog.note_failure(name, &failed.path, &failed.error);
+        catalog.note_failure(&failed);
         left_out.push(failed);
     }
     left_out.append(&mut catalog.publish());
     left_out
 }
 
-/// One guest file that was loaded, or could not be.
-pub struct Loaded {
-    pub(super) name: String,
-    pub(super) path: PathBuf,
-    pub(super) guest: Result<Guest, LoadError>,
+/// What came of a load.
+pub enum Loaded {
+    /// The guest, or what is wrong with its file.
+    Guest(Result<Box<Guest>, LoadError>),
+    /// The guest's code is not in the cache.
+    NeedsCompiler {
+        /// The size of the file.
+        file_bytes: u64,
+    },
+    /// The thread panicked. The reason was printed.
+    Panicked,
 }
 
-/// The guests that a loading thread has loaded so far. Dropping the batch sends them to the
-/// deployer, so the deployer, which waits for them, hears of a thread that panics too.
-pub(super) struct Batch {
-    loaded: Vec<Loaded>,
-    to_deployer: Sender<DeployerMessage>,
-}
-
-impl Batch {
-    /// Loads one guest file.
-    pub fn load(&mut self, loader: &Loader, name: String, path: PathBuf) {
-        let guest = loader.load(&path, Urgency::Live);
-        self.loaded.push(Loaded { name, path, guest });
-    }
-}
-
-impl Drop for Batch {
-    fn drop(&mut self) {
-        // It fails if the deployer has ended; then the guests are not needed.
-        let _ = self.to_deployer.send(DeployerMessage::Loaded(std::mem::take(&mut self.loaded)));
-    }
-}
-
-/// Starts a thread that loads what `work` puts into the batch.
+/// Starts a thread for a load. It sends [`DeployerMessage::Loaded`] at its end.
+///
+/// # Errors
+/// The system gives no thread.
 pub(super) fn spawn(
-    loader: Arc<Mutex<Loader>>,
+    loader: Arc<Loader>,
+    start: Start,
     to_deployer: Sender<DeployerMessage>,
-    work: impl FnOnce(&Loader, &mut Batch) + Send + 'static,
 ) -> io::Result<()> {
     let load = move || {
-        let mut batch = Batch { loaded: Vec::new(), to_deployer };
-        work(&lock(&loader), &mut batch);
+        let mut report = Report { to_deployer, loaded: Some((start.clone(), Loaded::Panicked)) };
+        // If the system refuses, the load is only more in the way.
+        let _ = rustix::process::nice(NICENESS);
+        report.loaded = Some((start.clone(), load(&loader, &start)));
     };
     thread::Builder::new().name("snow-loader".into()).spawn(load).map(drop)
+}
+
+fn load(loader: &Loader, start: &Start) -> Loaded {
+    let loaded = match start.lane {
+        Lane::Cached => loader.load_cached(&start.path),
+        Lane::Small | Lane::Large => {
+            loader.load_or_cancel(&start.path, Urgency::Live, &start.cancel).map(Some)
+        }
+    };
+    match loaded.transpose() {
+        Some(loaded) => Loaded::Guest(loaded.map(Box::new)),
+        None => {
+            let file_bytes = fs::metadata(&start.path).map_or(0, |found| found.len());
+            Loaded::NeedsCompiler { file_bytes }
+        }
+    }
+}
+
+/// Sends what came of a load when it is dropped, so the deployer hears of a thread that panics too.
+struct Report {
+    to_deployer: Sender<DeployerMessage>,
+    loaded: Option<(Start, Loaded)>,
+}
+
+impl Drop for Report {
+    fn drop(&mut self) {
+        if let Some((start, loaded)) = self.loaded.take() {
+            // It fails if the deployer has ended; then the guest is not needed.
+            let _ = self.to_deployer.send(DeployerMessage::Loaded(Box::new(start), loaded));
+        }
+    }
+}
+
+/// Starts a thread that reads the files that the loader recognised by size and time alone. It sends
+/// [`DeployerMessage::Verified`] at its end.
+///
+/// # Errors
+/// The system gives no thread.
+pub(super) fn verify(loader: Arc<Loader>, to_deployer: Sender<DeployerMessage>) -> io::Result<()> {
+    let verify = move || {
+        let _ = rustix::process::nice(NICENESS);
+        let mistaken = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| loader.verify()));
+        // It fails if the deployer has ended.
+        let _ = to_deployer.send(DeployerMessage::Verified(mistaken.unwrap_or_default()));
+    };
+    thread::Builder::new().name("snow-verify".into()).spawn(verify).map(drop)
 }

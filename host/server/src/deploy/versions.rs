@@ -29,12 +29,6 @@ impl Versions {
         self.known.insert(version.id, Arc::downgrade(version));
     }
 
-    /// Returns the highest number that a version of the guest has, or 0 if no version of it exists.
-    pub fn newest(&self, name: &str) -> u32 {
-        let of_guest = self.alive().into_iter().filter(|version| &*version.guest.name == name);
-        of_guest.map(|version| version.nth).max().unwrap_or(0)
-    }
-
     /// Returns all versions that exist.
     pub fn alive(&self) -> Vec<Arc<Version>> {
         self.known.values().filter_map(Weak::upgrade).collect()

@@ -4,7 +4,8 @@
 //! Links are followed all the way. A link in the path that is swapped, a parent that is renamed, a
 //! folder that is removed and made again and a mounted ConfigMap's `..data` are noticed just as a
 //! written file is. Not noticed are a write through a hard link in another folder, and a file
-//! system that is later mounted over a folder or unmounted.
+//! system that is later mounted over a folder or unmounted, unless it is told to
+//! [look again](Watch::look_again).
 
 mod interest;
 mod notifier;
@@ -18,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -37,8 +38,23 @@ const ROUNDS_MAX: usize = 8;
 /// A thread that watches a folder. Dropping it ends the thread, after a report that is under way.
 pub struct Watch {
     signal: Arc<Signal>,
+    died: Died,
     mode: Arc<Mutex<WatchMode>>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// Called if the watch's thread dies.
+type Died = Arc<OnceLock<Box<dyn Fn() + Send + Sync>>>;
+
+/// Makes a watch look up the directories that it watches, and report. Cheap to clone.
+#[derive(Clone)]
+pub struct LookAgain(Arc<Signal>);
+
+impl LookAgain {
+    /// Does it, on the watch's thread.
+    pub fn look(&self) {
+        self.0.raise();
+    }
 }
 
 /// How changes are noticed.
@@ -105,6 +121,17 @@ impl Watch {
         Watch::begin(Box::new(Sources { folder, prints: prints(&trees), changed }), POLL_MS, None)
     }
 
+    /// Returns a handle that makes the watch look again: for changes that the kernel reports to
+    /// nobody, such as a file system that was mounted over a folder.
+    pub fn look_again(&self) -> LookAgain {
+        LookAgain(self.signal.clone())
+    }
+
+    /// Calls `died` if the watch's thread dies: no change is reported any more.
+    pub(crate) fn on_death(&self, died: impl Fn() + Send + Sync + 'static) {
+        let _ = self.died.set(Box::new(died));
+    }
+
     /// Returns how changes are noticed now.
     pub(crate) fn mode(&self) -> WatchMode {
         lock(&self.mode).clone()
@@ -132,9 +159,26 @@ impl Watch {
         let notifier = notifier.ok();
         let watcher =
             Watcher { signal: signal.clone(), mode: mode.clone(), every_ms, notifier, subject };
-        let thread =
-            thread::Builder::new().name("snow-watch".into()).spawn(move || watcher.run())?;
-        Ok(Watch { signal, mode, thread: Some(thread) })
+        let died = Died::default();
+        let alarm = Alarm(died.clone());
+        let thread = thread::Builder::new().name("snow-watch".into()).spawn(move || {
+            let _alarm = alarm;
+            watcher.run();
+        })?;
+        Ok(Watch { signal, died, mode, thread: Some(thread) })
+    }
+}
+
+/// Raises the alarm when its thread panics.
+struct Alarm(Died);
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if thread::panicking()
+            && let Some(died) = self.0.get()
+        {
+            died();
+        }
     }
 }
 

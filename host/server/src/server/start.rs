@@ -2,9 +2,8 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::thread;
+use std::sync::{Arc, Mutex};
 use std::time::{Instant, SystemTime};
 
 use anyhow::{Context, ensure};
@@ -16,6 +15,7 @@ use crate::deploy::{Catalog, Deployer, DeployerMessage, LeftOut, load_all};
 use crate::folder::scan;
 use crate::folder::watch::{Watch, WatchMode};
 use crate::net::{self, Bound, ListenOptions, Net};
+use crate::supervisor::{Ends, Role};
 use crate::workers::{self, WorkerHandle};
 use snow_config::{Config, Listen, WatchLimits};
 use snow_core::{Registry, error_chain};
@@ -34,6 +34,12 @@ pub(super) fn start(config: &Config, log: Log) -> anyhow::Result<Server> {
     // The watch begins before the folder is read, so a change that comes while guests are loaded is
     // noticed.
     let watch = watch(config, &to_deployer, &log)?;
+    let (sender, ended) = mpsc::channel();
+    let ends = Ends(sender);
+    runtime.engine.on_death(ends.died("snow-ticker"));
+    if let Some(watch) = &watch {
+        watch.on_death(ends.died("snow-watch"));
+    }
     let found = scan(&config.guests, config.limits.guests_max)?;
     let mut catalog = Catalog::new(runtime.clone(), log.clone(), config.manifest());
     let left_out = load_all(&mut catalog, &loader, &found);
@@ -51,8 +57,8 @@ pub(super) fn start(config: &Config, log: Log) -> anyhow::Result<Server> {
     let labels = Arc::new(Labels::new(config.limits.metrics_routes_max));
     let workers: Vec<_> = nets.iter().map(|net| WorkerHandle::new(net, &labels)).collect();
     post.open(workers.iter().map(|worker| worker.mailbox.clone()).collect());
-    let (threads, links) =
-        workers::spawn(nets, &workers, &common(config, &runtime, post, &log), &catalog)?;
+    let common = common(config, &runtime, post, &log);
+    let links = workers::spawn(nets, &workers, &common, &catalog, &ends)?;
 
     let draining = Draining::default();
     let sources = PageSources {
@@ -63,16 +69,18 @@ pub(super) fn start(config: &Config, log: Log) -> anyhow::Result<Server> {
         started_at: SystemTime::now(),
         draining: draining.clone(),
     };
-    let admin =
-        admin.map(|listener| Admin::start(listener, sources, log.clone(), started)).transpose()?;
+    let admin = admin
+        .map(|listener| Admin::start(listener, sources, log.clone(), started, &ends))
+        .transpose()?;
 
     catalog.connect(links);
     let (serving, remarks) = (catalog.serving().clone(), catalog.remarks(config.guests.is_dir()));
     let debounce =
         Debounce::serving(WatchLimits::DEFAULT, found, started.elapsed().as_millis() as u64);
     let deployer =
-        Deployer::new(config, catalog, loader, debounce, log, started, to_deployer.clone());
-    spawn_deployer(deployer, messages, watch)?;
+        Deployer::new(config, catalog, loader, debounce, log.clone(), started, to_deployer.clone());
+    let look_again = watch.as_ref().map(Watch::look_again);
+    spawn_deployer(deployer, messages, watch, &ends)?;
     Ok(Server {
         addresses,
         started,
@@ -81,8 +89,10 @@ pub(super) fn start(config: &Config, log: Log) -> anyhow::Result<Server> {
         left_out,
         remarks,
         workers,
-        threads,
+        ends: Mutex::new(ended),
         to_deployer,
+        watch: look_again,
+        log,
         admin,
         draining,
     })
@@ -217,15 +227,18 @@ fn spawn_deployer(
     deployer: Deployer,
     messages: Receiver<DeployerMessage>,
     watch: Option<Watch>,
-) -> io::Result<thread::JoinHandle<()>> {
-    thread::Builder::new().name("snow-deployer".into()).spawn(move || {
+    ends: &Ends,
+) -> io::Result<()> {
+    let run = move || {
         deployer.run(&messages);
         drop(watch);
-    })
+        Ok(())
+    };
+    ends.spawn("snow-deployer".into(), Role::Helper, run).map(drop)
 }
 
 fn strict_error(left_out: &[LeftOut], conflicts: &[Conflict]) -> String {
-    let left_out = left_out.iter().map(|LeftOut { path, error }| {
+    let left_out = left_out.iter().map(|LeftOut { path, error, .. }| {
         format!("{}: {}", path.display(), error_chain(error.as_ref()))
     });
     let reasons = left_out.chain(conflicts.iter().map(Conflict::to_string)).collect::<Vec<_>>();

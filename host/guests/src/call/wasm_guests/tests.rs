@@ -8,7 +8,9 @@ use std::time::SystemTime;
 use snow_config::{CompileConfig, GuestConfig, Instances, Limits, Rollback};
 use snow_core::{Registry, Waiter};
 use snow_http::{HeadReader, HttpLimits, Request, RequestId};
-use snow_runtime::{CallEntry, GuestRequest, Log, LogFormat, Outcome, Post, RouteId, Share};
+use snow_runtime::{
+    CallEntry, GuestRequest, Log, LogFormat, Outcome, Post, Roster, RouteId, Share,
+};
 
 use super::*;
 use crate::contract::grants::Permits;
@@ -18,6 +20,16 @@ use crate::engine::Engine;
 use crate::load::compiler::Urgency;
 use crate::load::loader::Loader;
 use crate::runtime::RuntimeParts;
+
+/// A deployment of these versions.
+fn deployment(versions: &[Arc<Version>]) -> Deployment {
+    let mut roster = Roster::default();
+    for version in versions {
+        roster.put(&version.guest.name, version.clone());
+    }
+    let published = roster.publish();
+    Deployment::new(published.versions, published.router, 1)
+}
 
 const HELLO: VersionId = VersionId(0);
 const OTHER: VersionId = VersionId(1);
@@ -86,7 +98,7 @@ impl Bench {
             report: Arc::new(|_| {}),
         });
         let versions = vec![version(&runtime, HELLO, "hello"), version(&runtime, OTHER, "other")];
-        let (deployment, _) = Deployment::new(versions.clone(), &runtime.permits);
+        let deployment = deployment(&versions);
         let successor = Successor::default();
         let share = deployment.share(runtime.clone(), &[], false);
         let calls = WasmGuests::new(WorkerId(0), share, successor.clone());
@@ -133,7 +145,7 @@ impl Bench {
     /// Deploys `versions` under another manifest.
     fn adopt(&mut self, config: GuestConfig) {
         let runtime = self.runtime.under(self.runtime.limits.clone(), permits(config));
-        let (deployment, _) = Deployment::new(self.versions.clone(), &runtime.permits);
+        let deployment = deployment(&self.versions);
         self.successor.put(deployment.share(runtime, &[], false));
         assert!(self.calls.adopt().is_some());
     }

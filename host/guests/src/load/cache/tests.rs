@@ -28,7 +28,7 @@ pub(in crate::load) fn scratch() -> Scratch {
 }
 
 fn cache(scratch: &Scratch, bytes_max: u64) -> Cache {
-    Cache::open(&scratch.path().join("cache"), "engine", bytes_max).unwrap()
+    Cache::open(&scratch.path().join("cache"), "engine", bytes_max, InUse::default()).unwrap()
 }
 
 /// What is written of some bytes of code.
@@ -65,7 +65,7 @@ fn what_is_kept_is_found() {
     assert!(cache.find(&ContentHash([1; 32]), Some(written(&[1; 100]))).is_some());
     assert!(cache.find(&ContentHash([1; 32]), Some(written(&[1; 99]))).is_none());
     assert!(!is_there(&cache, 2));
-    let other = Cache::open(cache.folder().path(), "other", 1 << 20).unwrap();
+    let other = Cache::open(cache.folder().path(), "other", 1 << 20, InUse::default()).unwrap();
     assert!(!is_there(&other, 1), "another engine's code is not found");
     cache.discard(&by_search).unwrap();
     assert!(!is_there(&cache, 1));
@@ -185,7 +185,7 @@ fn two_share_a_folder() {
         .map(|_| {
             let path = one.folder().path().to_owned();
             std::thread::spawn(move || {
-                let cache = Cache::open(&path, "engine", 1 << 20).unwrap();
+                let cache = Cache::open(&path, "engine", 1 << 20, InUse::default()).unwrap();
                 for round in 0..20 {
                     keep(&cache, 3 + round % 3, 1_000);
                     let found = cache.find(&ContentHash([3 + round % 3; 32]), None);
@@ -218,4 +218,22 @@ fn damage_is_found() {
     }
     keep(&cache, 1, 1_000);
     assert!(is_intact(), "a file that is written anew takes its place");
+}
+
+/// A manifest that changes makes another loader, and so another cache.
+#[test]
+fn what_is_in_use_stays_when_the_cache_is_opened_again() {
+    let scratch = scratch();
+    let (path, in_use) = (scratch.path().join("cache"), InUse::default());
+    let open = || Cache::open(&path, "engine", 1 << 16, in_use.clone()).unwrap();
+    let first = open();
+    let name = keep(&first, 1, 60_000);
+    used(&first, &name, 5 * HOUR);
+    drop(first);
+    let second = open();
+    keep(&second, 2, 60_000);
+    assert!(is_there(&second, 1), "a guest uses it");
+    drop(name);
+    keep(&second, 3, 60_000);
+    assert!(!is_there(&second, 1));
 }

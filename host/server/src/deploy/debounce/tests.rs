@@ -57,6 +57,21 @@ fn a_new_file_is_offered_once_when_it_has_been_the_same_for_long_enough() {
 }
 
 #[test]
+fn a_guest_is_offered_again_if_that_is_asked_for() {
+    let mut debounce = serving_one();
+    let at = |now_ms| (now_ms, folder(1, &[("a", 1)]));
+    debounce.try_again("a");
+    debounce.try_again("b");
+    assert_eq!(debounce.next_look_ms(), Some(LIMITS.report_after_ms));
+    assert_eq!(looks(&mut debounce, &[at(10), at(5_000), at(9_000)]), [(5_000, written("a", 1))]);
+    assert_eq!(debounce.failed("a"), AfterFailure::Report);
+    // A removal comes first.
+    debounce.try_again("a");
+    let gone = |now_ms| (now_ms, folder(1, &[]));
+    assert_eq!(looks(&mut debounce, &[gone(9_001), gone(9_500)]), [(9_500, removed("a"))]);
+}
+
+#[test]
 fn a_file_that_grows_is_not_offered_for_as_long_as_it_grows() {
     let mut debounce = serving_one();
     let mut slow: Vec<_> = (1..=100).map(|nth| (nth * 90, folder(1, &[("a", 1 + nth)]))).collect();

@@ -57,6 +57,16 @@ fn look(path: &Path) -> Option<Snapshot> {
     scan(path, 10_000).ok()
 }
 
+/// For what the kernel reports to nobody, such as a file system that is mounted over a folder.
+#[test]
+fn a_watch_looks_again_when_it_is_told_to() {
+    let folder = Folder::new();
+    let watched = watched(folder.path());
+    let again = watched.watch.look_again();
+    assert!(watched.tells("nothing has changed", || again.look()) > 0);
+    watched.tells("and it goes on watching", || drop(folder.write("a.wat", "")));
+}
+
 #[test]
 fn files_that_are_made_written_renamed_over_and_removed() {
     let folder = Folder::new();
