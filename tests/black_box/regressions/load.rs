@@ -88,9 +88,19 @@ struct Piped {
 }
 
 impl Piped {
-    fn start(folder: &Folder, arguments: &[&str]) -> (Piped, ChildStdout, ChildStderr) {
+    /// Starts `run` or `dev`.
+    fn start(
+        subcommand: &str,
+        folder: &Folder,
+        arguments: &[&str],
+    ) -> (Piped, ChildStdout, ChildStderr) {
         let mut command = Command::new(program());
-        command.arg("run").arg(folder.path()).args(["--listen", "127.0.0.1:0", "--workers", "1"]);
+        command.arg(subcommand).arg(folder.path()).args([
+            "--listen",
+            "127.0.0.1:0",
+            "--workers",
+            "1",
+        ]);
         command.args(arguments).stdin(Stdio::null());
         let piped = keep_in_target(&mut command).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = piped.spawn().expect("the program can be started");
@@ -187,7 +197,7 @@ fn a_guest_that_passes_too_much_is_told_the_limit() {
 fn lines_that_nobody_reads_are_dropped_by_their_bytes() {
     let folder = Folder::with(&["hello"]).expect("it needs no toolchain");
     folder.add("snow.toml", b"[limits]\nlog_bytes_max = 200_000\ndrain_ms = 0\n");
-    let (mut server, out, _unread) = Piped::start(&folder, &Admin::ARGUMENTS);
+    let (mut server, out, _unread) = Piped::start("run", &folder, &Admin::ARGUMENTS);
     let mut out = BufReader::new(out);
     let address = value_of(&mut out, "listening on http://");
     let admin = Admin { address: value_of(&mut out, "admin on ") };
@@ -203,6 +213,32 @@ fn lines_that_nobody_reads_are_dropped_by_their_bytes() {
     server.ends_with(0);
 }
 
+/// What `dev` prints of builds goes into the same pipe as the log.
+#[test]
+fn dev_ends_while_nobody_reads_what_it_builds() {
+    let folder = Folder::new();
+    let made = folder.path().join("hello/made");
+    fs::create_dir(folder.path().join("hello")).unwrap();
+    let hello = fs::read_to_string(source("hello").expect("it needs no toolchain")).unwrap();
+    fs::write(&made, &hello).unwrap();
+    let manifest = "[limits]\nlog_bytes_max = 200_000\n\
+                    [guest.hello]\nbuild = ['cp', 'made', 'hello.wasm']\n";
+    folder.add("snow.toml", manifest.as_bytes());
+    let (mut server, out, _unread) = Piped::start("dev", &folder, &Admin::ARGUMENTS);
+    let mut out = BufReader::new(out);
+    let address = value_of(&mut out, "listening on http://");
+    let admin = Admin { address: value_of(&mut out, "admin on ") };
+    let mut client = Client::connect(address);
+    // Until lines are dropped, the pipe is not full.
+    eventually("the pipe is full", || {
+        (0..100).for_each(|_| drop(client.get(&format!("/{}", "x".repeat(6_000)))));
+        (admin.metric("snow_log_lines_dropped_total", &[]) > 0.0).then_some(())
+    });
+    fs::write(&made, format!("{hello}\n;; another version")).unwrap();
+    server.signal("TERM");
+    server.ends_with(0);
+}
+
 /// A table of routes that is larger than a pipe.
 #[test]
 fn signals_are_heard_while_nobody_reads_standard_output() {
@@ -213,7 +249,7 @@ fn signals_are_heard_while_nobody_reads_standard_output() {
     let folder = Folder::new();
     folder.add("many.wat", guest(&routes).as_bytes());
     folder.add("broken.wat", b"(component)");
-    let (mut server, mut out, err) = Piped::start(&folder, &[]);
+    let (mut server, mut out, err) = Piped::start("run", &folder, &[]);
     // This is logged when signals are heard and the routes are about to be printed.
     let mut log = BufReader::new(err);
     let mut line = String::new();
