@@ -242,8 +242,7 @@ impl Catalog {
 
     fn note_misfit(&mut self, Misfit { name, error, .. }: Misfit<Version>) -> LeftOut {
         let path = self.files.get(&*name).cloned().unwrap_or_default();
-        let error = anyhow::Error::from(error)
-            .context("its routes do not fit beside those of the other guests");
+        let error = anyhow::Error::from(error);
         self.serving.journal().failed(&name, &path, format!("{error:#}"));
         LeftOut { name: name.to_string(), path, error }
     }
