@@ -197,6 +197,18 @@ fn a_client_that_pipelines_has_one_helping_a_turn() {
     assert_eq!(answered, 5_000);
 }
 
+/// A call has answered in this turn, and the client has sent more already.
+#[test]
+fn nothing_is_parsed_after_calls_have_run() {
+    let mut stage = Stage::new(Limits::default());
+    let wire = stage.connect(WIDE);
+    stage.send(wire, get("/hello") + &get("/nothing").repeat(10));
+    stage.turn();
+    assert_eq!(stage.answers(wire), 1);
+    stage.turn();
+    assert_eq!(stage.answers(wire), 11);
+}
+
 #[test]
 fn whoever_asks_beside_many_that_pipeline_waits_for_one_round() {
     let mut stage = Stage::new(Limits::default());
