@@ -8,6 +8,7 @@
 //! - [`office`]: what workers share, put together as the server does it;
 //! - [`client`]: sends requests, reads answers, and checks each of them;
 //! - [`script`] and [`scripted`]: guests that do what the seed says;
+//! - [`deployer`]: guests and manifests that change, with the host's own roster;
 //! - [`ledger`] and [`versions`]: what should be, for comparison with what is.
 //!
 //! What the worker costs, the program `million` measures with a [`crowd`]: clients that cost
@@ -15,6 +16,7 @@
 
 pub mod client;
 pub mod crowd;
+pub mod deployer;
 pub mod ledger;
 pub mod network;
 pub mod office;

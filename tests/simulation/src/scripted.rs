@@ -14,10 +14,11 @@ use snow_core::{Gate, Registry, Waiter, WorkerId};
 use snow_http::Response;
 use snow_runtime::{
     Call, CallEnd, CallEntry, CallFault, GuestRequest, Handle, Join, OperationId, Outcome, Post,
-    Ran, Route, RouteEntry, RouteId, Router, Settled, Slot, Source, Suspend, VersionId, Wait,
+    Ran, Router, Settled, Slot, Source, Suspend, Wait,
 };
 use snow_worker::PostOffice;
 
+use crate::deployer::Deployer;
 use crate::ledger::{Held, Ledger, State, Waited};
 use crate::network::Network;
 use crate::office::Office;
@@ -52,6 +53,8 @@ pub struct Stage {
     pub ledger: Ledger,
     /// What should be, of versions.
     pub versions: Versions,
+    /// Who serves.
+    pub deployer: Deployer,
     /// By request: what its calls do from now on.
     pub scripts: Vec<Script>,
     /// Operations that are under way, with the numbers of their pendings in the ledger.
@@ -138,10 +141,10 @@ impl Scripted {
         stage: Rc<RefCell<Stage>>,
     ) -> Scripted {
         let _ = stage.borrow_mut().versions.adopt(worker);
-        let newest = stage.borrow().versions.newest;
+        let router = stage.borrow().deployer.router.clone();
         Scripted {
             worker,
-            router: router(newest),
+            router,
             registry: office.registry.clone(),
             post: office.post.clone(),
             limits: office.limits(),
@@ -388,16 +391,4 @@ impl Scripted {
             *own = *back;
         }
     }
-}
-
-/// Returns the table in which this version and the quick guest take all requests.
-fn router(version: VersionId) -> Router {
-    let entry = |version, pattern: &str| RouteEntry {
-        version,
-        route: RouteId(0),
-        declared: Route { methods: Vec::new(), pattern: pattern.to_owned() },
-        mount: "".into(),
-    };
-    Router::new(vec![entry(version, "/r/([0-9]+)"), entry(QUICK, "/q/([0-9]+)")])
-        .expect("the patterns are fine")
 }

@@ -16,6 +16,7 @@ use snow_runtime::Post;
 use snow_worker::{HeldPage, Inspection, Message, Worker};
 
 use crate::client::Client;
+use crate::deployer::Deployer;
 use crate::ledger::Ledger;
 use crate::network::{Network, SimWorld};
 use crate::office::Office;
@@ -116,6 +117,7 @@ impl Simulation {
         let stage = Stage {
             ledger,
             versions: Versions::new(),
+            deployer: Deployer::new(&mut rng),
             scripts: Vec::new(),
             operations: BTreeMap::new(),
             last_operation: 0,
@@ -258,10 +260,11 @@ impl Simulation {
         }
     }
 
-    /// Deploys another version of the guest. Workers adopt it one after another.
+    /// Lets the guests or their manifest change. Workers adopt that one after another.
     fn deploy(&mut self) {
         let stage = &mut *self.stage.borrow_mut();
-        stage.versions.newest.0 += 1;
+        stage.deployer.change(&mut self.rng);
+        stage.versions.newest = stage.deployer.serving();
         if self.rng.percent(30) {
             stage.calls_max = self.rng.percent(60).then(|| 1 + self.rng.below(3) as u32);
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use snow_core::GateId;
 use snow_runtime::{Adopted, Call, Guests, Handle, OperationId, Ran, Router, Slot, VersionId};
 
-use super::{Scripted, router};
+use super::{Scripted, Stage};
 use crate::versions::QUICK;
 
 impl Guests for Scripted {
@@ -60,10 +60,11 @@ impl Guests for Scripted {
     }
 
     fn adopt(&mut self) -> Option<Adopted> {
-        let versions = &mut self.stage.borrow_mut().versions;
-        let (before, is_gone) = versions.adopt(self.worker)?;
-        self.router = router(versions.newest);
-        let gone = if is_gone { vec![before] } else { Vec::new() };
+        let Stage { versions, deployer, .. } = &mut *self.stage.borrow_mut();
+        self.router = deployer.router.clone();
+        // The table may be another one though this guest has not changed.
+        let gone = versions.adopt(self.worker).filter(|(_, is_gone)| *is_gone);
+        let gone = gone.map(|(before, _)| before).into_iter().collect();
         Some(Adopted { limits: self.limits.clone(), access_log: false, gone })
     }
 
