@@ -91,16 +91,12 @@
 //! [`Registry::settle_next`] settles the one that has waited longest, [`Registry::settle_all`]
 //! settles all of them.
 //!
-//! What is kept for long has a size: a [`Charge`] counts its bytes in two [`ByteCount`]s, its
-//! owner's and that of all, until it is dropped.
+//! # Bytes, text and settings
 //!
-//! # Text and settings
-//!
-//! [`Glob`] matches the patterns that grant keys to guests. [`escape_control`] and
-//! [`escape_lines`] make text safe for a terminal, [`cut`] and [`Bounded`] keep it short, and
-//! [`error_chain`] returns the message of an error with those of its causes.
-//! [`declare_settings!`] declares a struct of settings, each in one place, which a deployer can
-//! write in `snow.toml`.
+//! A [`Charge`] counts bytes in two [`ByteCount`]s until it is dropped. [`Glob`] matches the patterns
+//! that grant keys to guests. [`escape_control`] and [`escape_lines`] make text safe for a terminal,
+//! [`cut`] and [`Bounded`] keep it short. [`error_chain`] is the message of an error with its causes.
+//! [`declare_settings!`] declares settings that a deployer can write in `snow.toml`.
 //!
 //! # Guarantees
 //!
