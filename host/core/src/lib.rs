@@ -93,9 +93,9 @@
 //!
 //! # Bytes, text and settings
 //!
-//! A [`Charge`] counts bytes in two [`ByteCount`]s until it is dropped. [`Glob`] matches the patterns
-//! that grant keys to guests. [`escape_control`] and [`escape_lines`] make text safe for a terminal,
-//! [`cut`] and [`Bounded`] keep it short. [`error_chain`] is the message of an error with its causes.
+//! A [`Charge`] counts bytes in two [`ByteCount`]s until it is dropped. [`Glob`] matches the
+//! patterns that grant keys to guests. [`escape_control`] and [`escape_lines`] make text safe for a
+//! terminal, [`cut`] and [`Bounded`] keep it short. [`error_chain`] shows an error with its causes.
 //! [`declare_settings!`] declares settings that a deployer can write in `snow.toml`.
 //!
 //! # Guarantees
