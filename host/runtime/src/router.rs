@@ -39,8 +39,8 @@ pub use self::shadowed::Shadowed;
 use self::table::{Group, Member};
 
 /// How often one path is read at worst, since its routes may be in several automata. 8 KiB, which
-/// are a target's most by default, are then read in about a millisecond.
-const WALKS_MAX: usize = 64;
+/// are a target's most by default, are then read in less than a millisecond.
+const WALKS_MAX: usize = 32;
 /// Distinct methods that an `Allow` field lists.
 const ALLOWED_METHODS_MAX: usize = 64;
 
@@ -145,7 +145,7 @@ impl Router {
         for mount in &table.mounts {
             // A path below this mount may be below others, which are shorter.
             let groups = || table.below(&mount.prefix).flat_map(|(mount, _)| &mount.groups);
-            walks = walks.max(groups().count());
+            walks = walks.max(groups().map(Group::walks).sum());
             matches = matches.max(groups().map(Group::matches_max).sum());
         }
         let (walks_max, matches_max) = (WALKS_MAX, MATCHES_MAX);

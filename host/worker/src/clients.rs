@@ -148,9 +148,17 @@ impl<S> ClientTable<S> {
         }
     }
 
-    /// Returns whether an earlier turn has left a client, which has its place in line since then.
-    pub fn is_deferred(&self, key: Key) -> bool {
-        self.clients.get(key).is_some_and(|client| client.deferred)
+    /// Returns whether a client waits in line behind others: an earlier turn has left it, or its
+    /// requests cost more than others.
+    pub fn stands_in_line(&self, key: Key) -> bool {
+        self.clients.get(key).is_some_and(|client| client.deferred || client.is_costly)
+    }
+
+    /// Notes whether a client's last request had a long path.
+    pub fn set_costly(&mut self, key: Key, is_costly: bool) {
+        if let Some(client) = self.clients.get_mut(key) {
+            client.is_costly = is_costly;
+        }
     }
 
     /// Returns how many clients have been left to later turns.

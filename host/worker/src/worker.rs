@@ -252,7 +252,7 @@ impl<W: World, C: Guests> Worker<W, C> {
     fn serve_clients(&mut self) {
         let left = self.clients.deferred();
         while let Some(key) = self.clients.next_dirty() {
-            match self.budget.is_half_spent() || self.clients.is_deferred(key) {
+            match self.budget.is_half_spent() || self.clients.stands_in_line(key) {
                 true => self.clients.defer(key),
                 false => self.serve_client(key),
             }

@@ -61,7 +61,7 @@ pub enum RouteError {
     /// The table of all routes would cost the loop too much for one path.
     #[error(
         "its routes are too large beside those of the other guests: a path would be read \
-         {walks} times (at most {walks_max}) and be compared with {matches} routes (at most \
+         {walks} times (at most {walks_max}; a large guest counts 8 times) and be compared with {matches} routes (at most \
          {matches_max}). Bound or simplify the patterns of the largest guests, or mount guests \
          beside one another and not below"
     )]

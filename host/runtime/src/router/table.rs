@@ -11,6 +11,9 @@ use super::compiled::CompiledRoutes;
 
 /// An automaton larger than this is not put together with others.
 const SMALL_BYTES_MAX: usize = 512 << 10;
+/// How many times as long it takes to read a path by an automaton of more than that, of which a
+/// path may choose to touch what no cache holds.
+const LARGE_WALKS: usize = 8;
 /// The most that the automata of guests may take before they are put together.
 const PARTS_BYTES_MAX: usize = 4 << 20;
 /// The most that they may take afterwards. What takes more is parted again.
@@ -43,6 +46,11 @@ impl Group {
     #[inline]
     pub fn rows(&self, path: &str) -> impl Iterator<Item = usize> {
         self.automaton.matches(path.as_bytes()).map(|pattern| self.rows[pattern])
+    }
+
+    /// Returns how often a path could be read by a small automaton in the time that this one takes.
+    pub fn walks(&self) -> usize {
+        if self.automaton.bytes() > SMALL_BYTES_MAX { LARGE_WALKS } else { 1 }
     }
 
     /// Returns how many rows have one path at most.

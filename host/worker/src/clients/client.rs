@@ -27,6 +27,9 @@ pub(super) struct Client<S> {
     pub dirty: bool,
     /// The client is in the worker's list of those that may have requests, for a later turn.
     pub deferred: bool,
+    /// The client's last request had a long path: its next ones wait behind those of others, since
+    /// to find a route takes time in proportion to the path.
+    pub is_costly: bool,
     /// Set for the connection's deadline or earlier. Most deadlines are moved on before they come,
     /// so the timer is left where it is, and the deadline is looked at again when it fires.
     timer: Option<TimerKey>,
@@ -53,6 +56,7 @@ impl<S> Client<S> {
             read_closed: false,
             dirty: false,
             deferred: false,
+            is_costly: false,
             timer: None,
         }
     }

@@ -16,6 +16,9 @@ use crate::context::{Callee, ExchangeRef};
 use crate::schedule::Queued;
 use crate::stats::{LabelId, Labels, WaitEnd};
 
+/// Paths longer than this take so long to find their route that their clients wait behind others.
+const LONG_PATH_BYTES: usize = 512;
+
 impl<W: World, C: Guests> Worker<W, C> {
     /// Reads, parses, dispatches and writes what can be, for one client.
     pub(super) fn serve_client(&mut self, key: Key) {
@@ -73,7 +76,9 @@ impl<W: World, C: Guests> Worker<W, C> {
         let Worker { clients, world, guests, cx, .. } = self;
         let find = |head: &Head| guests.router().find(head.method(), head.path());
         let is_full = clients.is_output_full(cx);
+        let mut is_costly = None;
         let admit = |head: &Head| {
+            is_costly = Some(head.path().len() > LONG_PATH_BYTES);
             let found = find(head);
             let admission = match is_full {
                 true => {
@@ -84,7 +89,11 @@ impl<W: World, C: Guests> Worker<W, C> {
             };
             (found, admission)
         };
-        match clients.receive(key, world, cx, admit) {
+        let received = clients.receive(key, world, cx, admit);
+        if let Some(is_costly) = is_costly {
+            self.clients.set_costly(key, is_costly);
+        }
+        match received {
             None => return false,
             Some(Received::Request(exchange, request, found)) => match found {
                 Some(found) => self.dispatch(exchange, request, found),
