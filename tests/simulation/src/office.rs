@@ -40,10 +40,10 @@ impl Office {
         post.open(mailboxes.clone());
         let log =
             Log::start(LogFormat::Text, &limits, io::sink()).expect("the log's thread starts");
+        let calls_parked_max = limits.calls_parked_max;
         let common = Common {
             limits: Arc::new(limits),
-            // Few, so that some calls that wait in place take places of those that run.
-            calls_parked_max: 3,
+            calls_parked_max,
             registry: registry.clone(),
             post: post.clone() as Arc<dyn Post>,
             log,

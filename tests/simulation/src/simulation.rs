@@ -28,6 +28,8 @@ use self::checks::closed_with_reason;
 
 /// The most clients that are connected at one time.
 const CLIENTS_MAX: usize = 12;
+/// Calls that may wait in place in runs in which there are more slots than guests.
+const PARKED_MAX: u32 = 32;
 /// The longest that a turn may take: each pace of calls has a millisecond and the slice that
 /// exceeds it, of up to three milliseconds here; the rest is for sockets.
 const TURN_US_MAX: u64 = 12_000;
@@ -91,6 +93,8 @@ impl Simulation {
             worker_calls_started_max: 1 + rng.below(4) as u32,
             // The test lets more time pass at once.
             resume_wait_ms_max: 100_000_000,
+            // Few in most runs, so that some calls that wait in place take places of those that run.
+            calls_parked_max: rng.pick(&[3, 3, PARKED_MAX]),
             ..Limits::default()
         };
         if rng.percent(50) {
@@ -123,7 +127,7 @@ impl Simulation {
             last_operation: 0,
             unposted: Vec::new(),
             computes: rng.percent(30),
-            quick: vec![Quick::default(); workers],
+            quick: vec![Quick::new(office.limits().calls_parked_max == PARKED_MAX); workers],
             gate: Gates::default().of("scripted"),
             calls_max: rng.percent(40).then(|| 1 + rng.below(3) as u32),
         };
