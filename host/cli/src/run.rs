@@ -3,10 +3,13 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use anyhow::{Context, bail, ensure};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::flag;
 use signal_hook::iterator::Signals;
 
 use crate::signals::{CancelOnSignal, EXIT_INTERRUPTED};
@@ -93,11 +96,18 @@ impl RunningServer {
     ) -> anyhow::Result<RunningServer> {
         let log = Log::start(config.server.log, &config.limits, io::stderr())
             .context("can't start the log's thread")?;
+        // A deployer's script that copies files and sends SIGHUP must not end a server that has
+        // just been started. Whatever it means is found once the server looks at the folder.
+        let looks_again = Arc::new(AtomicBool::new(false));
+        flag::register(SIGHUP, looks_again.clone()).context("can't watch for signals")?;
         let server = Server::start(config, log.clone())?;
         // Not before the server has started: while guests are compiled there is nothing to drain,
         // and a signal should end the process.
         let signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).context("can't watch for signals")?;
         drop(build_signals);
+        if looks_again.load(Ordering::Relaxed) {
+            server.look()();
+        }
         for left_out in server.left_out() {
             let (path, error) = (left_out.path.display(), error_chain(left_out.error.as_ref()));
             log.host(Level::Error, format!("{path} is left out: {error}"));

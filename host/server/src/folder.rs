@@ -88,6 +88,19 @@ pub enum ScanError {
 /// # Errors
 /// The folder does not exist, can't be read, or holds more than `guests_max` guests.
 pub fn scan(path: &Path, guests_max: usize) -> Result<Snapshot, ScanError> {
+    let snapshot = find(path)?;
+    let guests = snapshot.guests.len();
+    if guests > guests_max {
+        return Err(ScanError::TooMany { path: path.to_owned(), guests, guests_max });
+    }
+    Ok(snapshot)
+}
+
+/// Looks at a folder as [`scan`] does, however many guests it holds.
+///
+/// # Errors
+/// The folder does not exist or can't be read.
+pub fn find(path: &Path) -> Result<Snapshot, ScanError> {
     let unusable = |error: io::Error| match error.kind() {
         ErrorKind::NotFound => ScanError::Missing(path.to_owned()),
         _ => ScanError::Unreadable { path: path.to_owned(), error },
@@ -95,6 +108,10 @@ pub fn scan(path: &Path, guests_max: usize) -> Result<Snapshot, ScanError> {
     let metadata = fs::metadata(path).map_err(unusable)?;
     let mut snapshot =
         Snapshot { manifest: manifest_stamp(path, &metadata), ..Snapshot::default() };
+    // A file that is no guest by its name lies in the place of a folder, which is away.
+    if !metadata.is_dir() && !is_guest(path) {
+        return Err(ScanError::Missing(path.to_owned()));
+    }
     if metadata.is_file() {
         add(&mut snapshot, path.to_owned(), &metadata);
         return Ok(snapshot);
@@ -110,14 +127,30 @@ pub fn scan(path: &Path, guests_max: usize) -> Result<Snapshot, ScanError> {
             add(&mut snapshot, file, &metadata);
         }
     }
-    let guests = snapshot.guests.len();
-    if guests > guests_max {
-        return Err(ScanError::TooMany { path: path.to_owned(), guests, guests_max });
-    }
     for files in snapshot.guests.values_mut() {
         files.sort_by(|a, b| a.path.cmp(&b.path));
     }
     Ok(snapshot)
+}
+
+impl Snapshot {
+    /// Leaves out guests beyond `guests_max`. Those that serve stay; of the others, the first by
+    /// their names. Returns the names of those that are left out.
+    pub fn leave_out(&mut self, guests_max: usize, serves: impl Fn(&str) -> bool) -> Vec<String> {
+        let serving = self.guests.keys().filter(|name| serves(name)).count();
+        let mut room = guests_max.saturating_sub(serving);
+        let mut left_out = Vec::new();
+        self.guests.retain(|name, _| {
+            let stays = serves(name) || room > 0;
+            if !stays {
+                left_out.push(name.clone());
+            } else if !serves(name) {
+                room -= 1;
+            }
+            stays
+        });
+        left_out
+    }
 }
 
 /// Returns whether a file is a guest by its name.
@@ -284,6 +317,8 @@ pub(crate) mod tests {
     fn what_can_not_be_served_is_an_error_of_its_kind() {
         let folder = Folder::new();
         assert!(matches!(scan(&folder.path().join("gone"), 1), Err(ScanError::Missing(_))));
+        let in_its_place = folder.write("other", "");
+        assert!(matches!(scan(&in_its_place, 1), Err(ScanError::Missing(_))));
         let loops = folder.link("loop", "loop");
         assert!(matches!(scan(&loops, 1), Err(ScanError::Unreadable { .. })));
         folder.write("a.wasm", "");
@@ -293,6 +328,21 @@ pub(crate) mod tests {
             error.to_string().ends_with("holds 2 guests; at most 1 are allowed (guests_max)"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn who_serves_is_not_left_out() {
+        let folder = Folder::new();
+        ["a", "b", "c", "d"].map(|name| folder.write(&format!("{name}.wasm"), ""));
+        let left_out = |guests_max, serve: &[&str]| {
+            let mut snapshot = find(folder.path()).unwrap();
+            let left_out = snapshot.leave_out(guests_max, |name| serve.contains(&name));
+            assert_eq!(snapshot.guests.len() + left_out.len(), 4);
+            left_out
+        };
+        assert!(left_out(4, &[]).is_empty());
+        assert_eq!(left_out(3, &["c", "d"]), ["b"]);
+        assert_eq!(left_out(1, &["c", "d"]), ["a", "b"]);
     }
 
     #[test]

@@ -35,6 +35,23 @@ fn eventually_takes(server: &Server, target: &str, takes: bool) {
     eventually(target, || (server.get(target).status == status).then_some(()));
 }
 
+/// One guest too many once stopped all deploying, for good: no other edit, removal or manifest took
+/// effect any more.
+#[test]
+fn a_guest_too_many_is_left_out_alone() {
+    let server = server(&[("app.wat", who("v1"))]);
+    server.folder.replace("snow.toml", b"[limits]\nguests_max = 2\n");
+    server.log.until(&["snow.toml is in force"]);
+    server.folder.replace("zoo.wat", &guest("/zoo"));
+    server.log.until(&["holds 3 guests; at most 2 are allowed (guests_max): zoo left out"]);
+    server.folder.replace("app.wat", &who("v2"));
+    server.everywhere("/who", "v2");
+    server.folder.replace("snow.toml", b"[limits]\nguests_max = 3\n");
+    eventually_takes(&server, "/zoo", true);
+    fs::remove_file(server.folder.path().join("app.wat")).unwrap();
+    eventually("it is removed", || (server.get("/who").status == 404).then_some(()));
+}
+
 #[test]
 fn a_mount_takes_no_guest_away() {
     let server = server(&[("big.wat", guest(r"/\w{40}")), ("app.wat", who("v1"))]);

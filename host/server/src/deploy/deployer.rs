@@ -17,14 +17,16 @@ use super::catalog::Catalog;
 use super::debounce::{AfterFailure, Change, Changes, Debounce};
 use super::loading::{self, LeftOut, Loaded};
 use super::loads::{Lane, Loads, Start};
-use crate::folder::{GuestFile, scan};
+use crate::folder::{GuestFile, Snapshot, find};
 use snow_config::{Config, Overrides, Settings, manifest};
-use snow_core::error_chain;
+use snow_core::{cut_owned, error_chain};
 use snow_guests::{Guest, Loader, Report};
 use snow_runtime::{Level, Log};
 
 /// How long changes wait for others of the same look that may be loaded soon.
 const TOGETHER_MS: u64 = 200;
+/// The bytes of a log line that lists guests.
+const MESSAGE_BYTES_MAX: usize = 2_048;
 
 /// What the deployer's thread is told.
 pub enum DeployerMessage {
@@ -66,6 +68,8 @@ pub struct Deployer {
     unpublished_since_ms: Option<u64>,
     /// The last look failed, and the log says so.
     is_unseen: bool,
+    /// New guests for which there is no room, as the last look has found them.
+    too_many: Vec<String>,
     /// A new manifest comes into force with the next deployment.
     has_new_manifest: bool,
 }
@@ -98,6 +102,7 @@ impl Deployer {
             may_have_changed: false,
             unpublished_since_ms: None,
             is_unseen: false,
+            too_many: Vec::new(),
             has_new_manifest: false,
         }
     }
@@ -162,7 +167,7 @@ impl Deployer {
 
     /// Looks at the folder, and acts on the changes that are complete.
     fn look(&mut self) {
-        let snapshot = match scan(&self.folder, self.catalog.limits().guests_max) {
+        let mut snapshot = match find(&self.folder) {
             Ok(snapshot) => snapshot,
             Err(error) => {
                 self.debounce.unseen(self.now_ms());
@@ -179,14 +184,33 @@ impl Deployer {
                 format!("the guests folder {} can be read again", self.folder.display()),
             );
         }
+        self.leave_out_too_many(&mut snapshot);
         let Changes { guests, manifest } = self.debounce.observe(snapshot, self.now_ms());
         self.batch += 1;
         if manifest && self.take_manifest() {
             self.must_publish();
             // What could not be loaded before perhaps can be under the new limits.
             self.catalog.left_out().for_each(|name| self.debounce.try_again(name));
+            // More guests may be allowed now.
+            self.may_have_changed = true;
         }
         self.take_changes(guests);
+    }
+
+    /// Leaves new guests out if there are too many. Whoever serves is not among them, and all other
+    /// changes take effect.
+    fn leave_out_too_many(&mut self, snapshot: &mut Snapshot) {
+        let (guests, guests_max) = (snapshot.guests.len(), self.catalog.limits().guests_max);
+        let left_out = snapshot.leave_out(guests_max, |name| self.catalog.serves(name).is_some());
+        if left_out != self.too_many && !left_out.is_empty() {
+            let (folder, names) = (self.folder.display(), left_out.join(", "));
+            let message = format!(
+                "the guests folder {folder} holds {guests} guests; at most {guests_max} are allowed \
+                 (guests_max): {names} left out"
+            );
+            self.log.host(Level::Error, cut_owned(message, MESSAGE_BYTES_MAX));
+        }
+        self.too_many = left_out;
     }
 
     /// Reads `snow.toml`. Returns whether it is valid; if it is not, the settings in force stay.
