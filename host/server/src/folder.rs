@@ -333,7 +333,9 @@ pub(crate) mod tests {
     #[test]
     fn who_serves_is_not_left_out() {
         let folder = Folder::new();
-        ["a", "b", "c", "d"].map(|name| folder.write(&format!("{name}.wasm"), ""));
+        for name in ["a", "b", "c", "d"] {
+            folder.write(&format!("{name}.wasm"), "");
+        }
         let left_out = |guests_max, serve: &[&str]| {
             let mut snapshot = find(folder.path()).unwrap();
             let left_out = snapshot.leave_out(guests_max, |name| serve.contains(&name));
