@@ -119,7 +119,7 @@ fn a_client_that_leaves_no_longer_waits() {
             });
         }
     }
-    server.log.until(&["\"GET /req/\" 499"]);
+    server.log.until(&["\"GET /req/\" 499", "guest=snow"]);
     assert_eq!(server.get("/stop/?value=still+here").text(), "stop");
     assert_eq!(who_stays.response().text(), "still here");
 }

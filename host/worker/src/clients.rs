@@ -21,7 +21,7 @@ use snow_runtime::{Access, Level, Match, Ready, World};
 pub(crate) use self::answer::STATUS_CLIENT_LEFT;
 pub(crate) use self::budget::Budget;
 use self::buffered::Totals;
-use self::client::Client;
+use self::client::{Client, Line};
 use crate::context::{Context, ExchangeRef, TURN, WorkerTimers};
 
 /// The size of the one buffer that all sockets of the worker are read into.
@@ -143,7 +143,7 @@ impl<S> ClientTable<S> {
     pub fn defer(&mut self, key: Key) {
         let Some(client) = self.clients.get_mut(key) else { return };
         client.dirty = false;
-        if !std::mem::replace(&mut client.deferred, true) {
+        if !client.line.set(Line::DEFERRED, true) {
             self.deferred.push_back(key);
         }
     }
@@ -151,13 +151,13 @@ impl<S> ClientTable<S> {
     /// Returns whether a client waits in line behind others: an earlier turn has left it, or its
     /// requests cost more than others.
     pub fn stands_in_line(&self, key: Key) -> bool {
-        self.clients.get(key).is_some_and(|client| client.deferred || client.is_costly)
+        self.clients.get(key).is_some_and(|client| client.line.is_any())
     }
 
     /// Notes whether a client's last request had a long path.
     pub fn set_costly(&mut self, key: Key, is_costly: bool) {
         if let Some(client) = self.clients.get_mut(key) {
-            client.is_costly = is_costly;
+            client.line.set(Line::COSTLY, is_costly);
         }
     }
 
@@ -170,7 +170,7 @@ impl<S> ClientTable<S> {
     pub fn next_deferred(&mut self) -> Option<Key> {
         let key = self.deferred.pop_front()?;
         if let Some(client) = self.clients.get_mut(key) {
-            client.deferred = false;
+            client.line.set(Line::DEFERRED, false);
         }
         Some(key)
     }

@@ -112,6 +112,9 @@ fn of_guests(out: &mut Exposition, sources: &PageSources) {
         "Pendings that exist now, by the guest that created them.",
         pendings,
     );
+    let help = "Bytes of settlements that nobody has used up yet.";
+    let settled_bytes = sources.runtime.permits.settled_bytes() as f64;
+    out.single(MetricType::Gauge, "snow_settled_bytes", help, settled_bytes);
 }
 
 fn of_workers(out: &mut Exposition, sources: &PageSources) {

@@ -25,14 +25,34 @@ pub(super) struct Client<S> {
     read_closed: bool,
     /// The client is in the worker's list of this turn.
     pub dirty: bool,
-    /// The client is in the worker's list of those that may have requests, for a later turn.
-    pub deferred: bool,
-    /// The client's last request had a long path: its next ones wait behind those of others, since
-    /// to find a route takes time in proportion to the path.
-    pub is_costly: bool,
+    pub line: Line,
     /// Set for the connection's deadline or earlier. Most deadlines are moved on before they come,
     /// so the timer is left where it is, and the deadline is looked at again when it fires.
     timer: Option<TimerKey>,
+}
+
+/// Why a client waits in line behind others. One byte, since there are very many clients.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Line(u8);
+
+impl Line {
+    /// The client is in the worker's list of those that may have requests, for a later turn.
+    pub const DEFERRED: Line = Line(1);
+    /// The client's last request had a long path: its next ones wait behind those of others, since
+    /// to find a route takes time in proportion to the path.
+    pub const COSTLY: Line = Line(2);
+
+    /// Returns whether there is any reason.
+    pub fn is_any(self) -> bool {
+        self.0 != 0
+    }
+
+    /// Sets a reason, or takes it away. Returns whether it was set.
+    pub fn set(&mut self, reason: Line, is_set: bool) -> bool {
+        let was_set = self.0 & reason.0 != 0;
+        self.0 = if is_set { self.0 | reason.0 } else { self.0 & !reason.0 };
+        was_set
+    }
 }
 
 /// What is left of a connection's output after it was written.
@@ -55,8 +75,7 @@ impl<S> Client<S> {
             readable: true,
             read_closed: false,
             dirty: false,
-            deferred: false,
-            is_costly: false,
+            line: Line::default(),
             timer: None,
         }
     }

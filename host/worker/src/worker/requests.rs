@@ -213,13 +213,18 @@ impl<W: World, C: Guests> Worker<W, C> {
 
     /// Ends an exchange whose client has left.
     fn client_left(&mut self, exchange: Exchange, client: SocketAddr) {
+        let mut guest = None;
         if let Progress::Suspended { slot, generation } = exchange.progress {
-            self.end_suspension(Key { slot, generation }, WaitEnd::Disconnected);
+            let key = Key { slot, generation };
+            // Asked for first, since its version may be gone when the suspension is.
+            let callee = self.suspensions.callee(key);
+            guest = callee.map(|(version, _)| self.guests.guest_name(version));
+            self.end_suspension(key, WaitEnd::Disconnected);
         }
         if matches!(exchange.progress, Progress::Queued) {
             self.schedule.client_left();
         }
-        let access = self.finished(exchange, client, None, None);
+        let access = self.finished(exchange, client, None, guest);
         access.into_iter().for_each(|access| self.cx.common.log.access(access));
     }
 

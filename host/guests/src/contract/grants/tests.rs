@@ -141,3 +141,22 @@ fn keys_and_settlements_have_lengths() {
     let empty = Response { status: 200, headers: Vec::new(), body: Vec::new() };
     assert_eq!(Settlement::Response(empty.with_field("a", "bc")).bytes(), 35);
 }
+
+#[test]
+fn settlements_that_are_kept_have_a_sum() {
+    let limits = Limits { guest_settled_bytes_max: 10, settled_bytes_max: 15, ..Limits::default() };
+    let permits = Permits::new(&GuestConfigs::default(), &limits);
+    let [a, b] = ["a", "b"].map(|name| permits.of(name));
+    let first = a.settle_key("x", value(8), &limits).unwrap();
+    assert_eq!(a.settle_key("x", value(3), &limits), Err(Refusal::Limit), "its own sum");
+    assert_eq!(b.settle_key("x", value(8), &limits), Err(Refusal::Limit), "the sum of all");
+    let shared = first.clone();
+    drop(first);
+    assert_eq!(permits.settled_bytes(), 8, "whoever has it keeps it");
+    let under = permits.under(&GuestConfigs::default(), &limits);
+    let newer = under.of("a").settle_key("x", value(3), &limits);
+    assert_eq!(newer, Err(Refusal::Limit), "a newer version and another manifest");
+    drop(shared);
+    assert_eq!(under.settled_bytes(), 0);
+    assert!(b.settle_key("x", value(8), &limits).is_ok());
+}
