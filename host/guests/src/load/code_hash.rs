@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-use super::content_hash::hex;
+use super::content_hash::{hex, unhex};
 
 /// How much of a file is read at a time: enough for the hash to use the widest instructions, and
 /// little enough to stay in the processor's cache.
@@ -44,12 +44,7 @@ impl CodeHash {
 
     /// Reads back what is displayed; `None` for anything else.
     pub(crate) fn parse(text: &str) -> Option<CodeHash> {
-        if !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return None;
-        }
-        let digits = (0..text.len()).step_by(2).map(|at| text.get(at..at + 2));
-        let bytes = digits.map(|two| u8::from_str_radix(two?, 16).ok());
-        bytes.collect::<Option<Vec<u8>>>()?.try_into().ok().map(CodeHash)
+        unhex(text).map(CodeHash)
     }
 
     /// 128 bits are enough: nobody chooses the code, so no two files are made to collide.

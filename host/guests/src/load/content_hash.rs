@@ -30,14 +30,7 @@ impl ContentHash {
 
     /// Reads back what is displayed; `None` for anything else.
     pub(crate) fn parse(text: &str) -> Option<ContentHash> {
-        let mut hash = [0; 32];
-        if text.len() != 2 * hash.len() || !text.is_ascii() {
-            return None;
-        }
-        for (index, byte) in hash.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(&text[2 * index..2 * index + 2], 16).ok()?;
-        }
-        Some(ContentHash(hash))
+        unhex(text).map(ContentHash)
     }
 }
 
@@ -54,4 +47,16 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
+}
+
+/// Reads the bytes back that [`hex`] has returned; `None` for anything else.
+pub(crate) fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    if text.len() != 2 * N || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    let mut bytes = [0; N];
+    for (index, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&text[2 * index..2 * index + 2], 16).ok()?;
+    }
+    Some(bytes)
 }
