@@ -142,12 +142,12 @@ impl Schedule {
         for queue in &mut self.queues {
             for pace in [Pace::Quick, Pace::Slow] {
                 let at = queue.at_mut(pace);
-                let before = at.requests.len();
+                let before = at.startable(pace);
                 let requests = std::mem::take(&mut at.requests).into_iter();
                 let (taken, kept): (VecDeque<_>, _) = requests.partition(|queued| which(queued));
                 at.requests = kept;
-                if pace == Pace::Quick && at.is_listed {
-                    self.startable -= before - at.requests.len();
+                if at.is_listed {
+                    self.startable -= before - at.startable(pace);
                 }
                 if let Some(gate) = queue.gate {
                     taken.iter().for_each(|_| self.lines.leaves(gate));
@@ -227,7 +227,7 @@ impl Schedule {
             return;
         }
         at.is_listed = true;
-        self.startable += if pace == Pace::Quick { at.requests.len() } else { 0 };
+        self.startable += at.startable(pace);
         self.lanes[pace.index()].enter(version, &mut at.used_us);
     }
 

@@ -215,10 +215,13 @@ impl<W: World, C: Guests> Worker<W, C> {
 
     /// Takes in settlements for one turn's time. What it does not come to is left to later turns.
     fn take_settled(&mut self) {
-        let began_us = self.world.now_us();
         if self.settled.is_empty() {
             self.settled = self.mailbox.take_settled();
         }
+        if self.settled.is_empty() {
+            return;
+        }
+        let began_us = self.world.now_us();
         while let Some(suspension) = self.settled.pop_front() {
             self.settled(suspension);
             if self.world.now_us() - began_us >= TURN.waits_us_max {
@@ -228,6 +231,9 @@ impl<W: World, C: Guests> Worker<W, C> {
     }
 
     fn fire_timers(&mut self) {
+        if self.timers.next_ms().is_none_or(|next_ms| next_ms > self.cx.now_ms) {
+            return;
+        }
         let began_us = self.world.now_us();
         for _ in 0..TURN.timers_max {
             let Some(timer) = self.timers.pop_due(self.cx.now_ms) else { return };

@@ -49,7 +49,7 @@ impl Schedule {
                 continue;
             }
             at.is_listed = false;
-            self.startable -= if pace == Pace::Quick { at.requests.len() } else { 0 };
+            self.startable -= at.startable(pace);
             if let Some(next) = self.take(version, pace, doors) {
                 self.list(version, pace);
                 return Some(next);

@@ -15,9 +15,9 @@ impl<W: World, C: Guests> Worker<W, C> {
     /// Gives the loop to calls for one turn's time: to quick ones, and then to slow ones for one
     /// time slice, or for several short ones. Each may exceed its time by its last slice.
     pub(super) fn run_calls(&mut self) {
+        let mut now_us = self.world.now_us();
         for (pace, us_max) in [(Pace::Quick, TURN.quick_us_max), (Pace::Slow, TURN.slow_us_max)] {
-            let began_us = self.world.now_us();
-            let mut now_us = began_us;
+            let began_us = now_us;
             for _ in 0..TURN.starts_max {
                 if now_us - began_us >= us_max || !self.run_one(pace, now_us) {
                     break;
