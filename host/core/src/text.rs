@@ -11,9 +11,9 @@ use std::fmt::{self, Write};
 
 use crate::pending::TOKEN_BYTES;
 
-/// What stands for the part of a text that was cut off.
+/// The sign for a part of a text that was cut off.
 const CUT: char = '…';
-/// What stands in the place of a token.
+/// The word in the place of a token.
 const TOKEN_CUT: &str = "[token]";
 
 /// Returns the text with its control characters escaped, so that none of them can move a cursor or

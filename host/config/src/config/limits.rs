@@ -48,8 +48,8 @@ snow_core::declare_settings! {
         /// connection ends, and with it what the client waits for. Rounded to seconds; 0 turns it
         /// off.
         pub tcp_keepalive_ms: u32 = 120_000, restart, in 0..=MS_MAX;
-        /// What it means that a client whose request is held closes its sending side: that it has
-        /// left, so that the request ends, or that it waits for the answer.
+        /// Meaning of a half-close, by which a client whose request is held closes its sending side:
+        /// it has left, so the request ends; or it waits for the answer.
         pub half_close: HalfClose, live;
         /// Calls of a worker that compute at one time, each with an instance. A guest none of whose
         /// calls computes may start one beyond that, as long as an instance for a parked call is
@@ -135,7 +135,7 @@ snow_core::declare_settings! {
     }
 }
 
-/// What a half-close means: a client has closed its sending side while its request is held. It may
+/// Meaning of a half-close: a client has closed its sending side while its request is held. It may
 /// have left, or have said only that no other request follows (RFC 9112, section 9.6).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum HalfClose {

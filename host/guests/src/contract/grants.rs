@@ -17,7 +17,7 @@ use snow_runtime::{Mounts, Settled, Settlement};
 
 use super::quota::Quota;
 
-/// What lets a guest create pendings under a key.
+/// Advice for a guest that may not create pendings under a key.
 pub(crate) const TO_CREATE: &str = "add the key to `keys`";
 const TO_SETTLE: &str = "add the key to `settles`";
 const TO_RESPOND: &str = "put `responds = true`, since it answers another guest's client,";
@@ -175,7 +175,7 @@ pub(crate) struct Permit {
     account: Account,
     /// Bytes of the guest's settlements that are kept.
     settled: Arc<ByteCount>,
-    /// The same of all guests.
+    /// Bytes of all guests' settlements that are kept.
     all_settled: Arc<ByteCount>,
     /// `None` if no guest has any: then everything is allowed.
     grants: Option<Grants>,

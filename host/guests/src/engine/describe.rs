@@ -26,8 +26,8 @@ const NAME_BYTES_MAX: usize = 256;
 const MODULE_BYTES_MAX: usize = 64;
 /// How wasmtime's text of a backtrace begins.
 const BACKTRACE: &str = "error while executing at wasm backtrace:";
-/// What wasmtime says when a guest passes more to the host at one time than it may, and what this
-/// host calls that limit. wasmtime's error has no type that others can name.
+/// wasmtime's message when a guest passes more to the host at one time than it may, and the message
+/// in its place. wasmtime's error has no type that others can name.
 const LIMITED: (&str, &str) = (
     "fuel allocated for hostcalls has been exhausted",
     "the guest passes more bytes to the host at one time than it may (call_lifted_bytes_max)",

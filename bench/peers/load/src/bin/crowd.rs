@@ -44,7 +44,7 @@ struct Plan {
     paths: Vec<String>,
 }
 
-/// What came of the requests so far.
+/// Counts of the requests so far, by how they ended.
 #[derive(Default)]
 struct Counts {
     sent: AtomicU64,
