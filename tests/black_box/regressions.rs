@@ -1,6 +1,7 @@
 //! Faults that were reported: a test for each, named after what is right, in a file for each part
 //! of the host.
 
+mod counted;
 mod deploy;
 mod http;
 mod load;
