@@ -72,6 +72,12 @@ pub struct TurnLimits {
     pub last_accepts_max: usize,
     /// Bytes that are read from one connection.
     pub client_read_bytes_max: usize,
+    /// Bytes that are read from one connection that waits behind no other. Those with more to send
+    /// wait in line.
+    pub short_read_bytes_max: usize,
+    /// Bytes of the paths of one connection's requests. Those with more wait in line: to find a
+    /// route takes time in proportion to the path.
+    pub short_path_bytes_max: usize,
     /// Bytes that are read from all connections.
     pub read_bytes_max: usize,
     /// Requests of one connection that are parsed and find their route.
@@ -110,6 +116,8 @@ impl TurnLimits {
         accepts_max: 64,
         last_accepts_max: 16_384,
         client_read_bytes_max: 65_536,
+        short_read_bytes_max: 16_384,
+        short_path_bytes_max: 512,
         read_bytes_max: 1_048_576,
         client_requests_max: 32,
         requests_max: 512,

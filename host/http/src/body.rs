@@ -9,9 +9,15 @@ use crate::limits::HttpLimits;
 /// nothing, so it must not cost memory here.
 const FIRST_BYTES_MAX: usize = 16_384;
 
+/// The most bytes that are copied when a body outgrows its allocation. Were it doubled on and on,
+/// one read could copy megabytes, for which all clients of the loop would wait. It is not smaller,
+/// because the system may back the first bytes of a larger allocation by a page of 2 MiB.
+const COPIED_BYTES_MAX: usize = 524_288;
+
 /// Reads the body of one request from bytes that arrive piece by piece.
 ///
-/// It takes at most twice the memory of the bytes received, and never more than the limit.
+/// It takes at most twice the memory of the bytes received, and never more than the limit. A body of
+/// more than 512 KiB takes addresses for as many bytes as are still allowed, and memory as they come.
 #[derive(Debug)]
 pub struct BodyReader {
     remaining: Remaining,
@@ -119,13 +125,18 @@ impl BodyReader {
 }
 
 /// Appends `more`. Doubles the capacity when it is used up, as `Vec` does, but not beyond
-/// `bytes_max`.
+/// `bytes_max`; and a body that is longer than [`COPIED_BYTES_MAX`] has room for all of it from then
+/// on.
 fn extend(bytes: &mut Vec<u8>, more: &[u8], bytes_max: u64) {
     let needed = bytes.len() + more.len();
     if needed > bytes.capacity() {
         let ceiling = usize::try_from(bytes_max).unwrap_or(usize::MAX);
-        let wanted = (bytes.capacity() * 2).max(FIRST_BYTES_MAX).min(ceiling);
-        bytes.reserve_exact(wanted.max(needed) - bytes.len());
+        let wanted = match needed > COPIED_BYTES_MAX {
+            true => ceiling,
+            false => (bytes.capacity() * 2).max(FIRST_BYTES_MAX).min(ceiling),
+        };
+        // Where addresses are scarce, `Vec` doubles its capacity by itself.
+        let _ = bytes.try_reserve_exact(wanted.max(needed) - bytes.len());
     }
     bytes.extend_from_slice(more);
 }
@@ -177,10 +188,31 @@ mod tests {
         assert!(body.content.capacity() <= FIRST_BYTES_MAX);
         for _ in 0..(8 << 20) / 4096 {
             body.read(&[0; 4096], &LIMITS).unwrap();
-            assert!(body.content.capacity() <= (2 * body.content.len()).max(FIRST_BYTES_MAX));
+            let is_long = body.content.len() > COPIED_BYTES_MAX;
+            let bytes_max = if is_long { 8 << 20 } else { 2 * body.content.len() };
+            assert!(body.content.capacity() <= bytes_max.max(FIRST_BYTES_MAX));
         }
         assert!(body.is_whole());
         assert_eq!(body.content.capacity(), 8 << 20);
+    }
+
+    #[test]
+    fn a_long_body_is_not_copied_again_and_again() {
+        for framing in [BodyFraming::Length(8 << 20), BodyFraming::Chunked] {
+            let mut body = BodyReader::new(framing, 8 << 20).unwrap();
+            let mut moved = 0;
+            let chunk = [b"1000\r\n".as_slice(), &[0; 4096], b"\r\n"].concat();
+            let piece = if framing == BodyFraming::Chunked { &chunk[..] } else { &[0; 4096] };
+            for _ in 0..(8 << 20) / 4096 {
+                let (place, length) = (body.content.as_ptr(), body.content.len());
+                body.read(piece, &LIMITS).unwrap();
+                if place != body.content.as_ptr() {
+                    moved = length;
+                }
+            }
+            assert_eq!(body.received_bytes(), 8 << 20);
+            assert!(moved <= COPIED_BYTES_MAX, "{moved} bytes were copied at once");
+        }
     }
 
     #[test]

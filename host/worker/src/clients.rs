@@ -19,7 +19,7 @@ use snow_http::{Admission, Exchange, Head, Rejection, Request, Step};
 use snow_runtime::{Access, Level, Match, Ready, World};
 
 pub(crate) use self::answer::STATUS_CLIENT_LEFT;
-pub(crate) use self::budget::Budget;
+pub(crate) use self::budget::{Budget, Helping};
 use self::buffered::Totals;
 use self::client::{Client, Line};
 use crate::context::{Context, ExchangeRef, TURN, WorkerTimers};
@@ -148,13 +148,13 @@ impl<S> ClientTable<S> {
         }
     }
 
-    /// Returns whether a client waits in line behind others: an earlier turn has left it, or its
-    /// requests cost more than others.
+    /// Returns whether a client waits in line behind others: an earlier turn has left it, or it has
+    /// used up more than others the last time.
     pub fn stands_in_line(&self, key: Key) -> bool {
         self.clients.get(key).is_some_and(|client| client.line.is_any())
     }
 
-    /// Notes whether a client's last request had a long path.
+    /// Notes whether a client has used up more than others.
     pub fn set_costly(&mut self, key: Key, is_costly: bool) {
         if let Some(client) = self.clients.get_mut(key) {
             client.line.set(Line::COSTLY, is_costly);
@@ -175,9 +175,15 @@ impl<S> ClientTable<S> {
         Some(key)
     }
 
-    /// Reads one buffer of bytes into a connection. Returns how many, and zero if there is nothing
-    /// to read or nothing is wanted.
-    pub fn read<W>(&mut self, key: Key, world: &mut W, cx: &Context) -> Result<usize, Gone>
+    /// Reads one buffer of bytes into a connection, but no more than `bytes_max`. Returns how many,
+    /// and zero if there is nothing to read or nothing is wanted.
+    pub fn read<W>(
+        &mut self,
+        key: Key,
+        world: &mut W,
+        bytes_max: usize,
+        cx: &Context,
+    ) -> Result<usize, Gone>
     where
         W: World<Socket = S>,
     {
@@ -185,7 +191,8 @@ impl<S> ClientTable<S> {
         if !client.reads_on() {
             return Ok(0);
         }
-        self.totals.track(client, |client| client.read(world, &mut self.scratch, cx))
+        let buffer = &mut self.scratch[..bytes_max.min(SCRATCH_BYTES)];
+        self.totals.track(client, |client| client.read(world, buffer, cx))
     }
 
     /// Returns whether a client may have more to read. Reading may have paused for input that

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use snow_core::{Key, Timers, WorkerId};
 use snow_runtime::{Guests, World};
 
-use crate::clients::{Budget, ClientTable};
+use crate::clients::{Budget, ClientTable, Helping};
 use crate::context::{Common, Context, TURN, Timer, WorkerTimers};
 use crate::inspect::{Held, Inspections};
 use crate::lifecycle::Lifecycle;
@@ -252,15 +252,15 @@ impl<W: World, C: Guests> Worker<W, C> {
     }
 
     /// Takes in what clients have sent, and writes what there is for them. Clients that no earlier
-    /// turn has left go first, with half of the turn's budget: else whoever has sent something short
-    /// would wait behind all those that send without end. Those that this turn leaves go behind
-    /// those that were left before.
+    /// turn has left, and that are not costly, go first, with short helpings and half of the turn's
+    /// budget: else whoever has sent something short would wait behind all those that send without
+    /// end. Those that this turn leaves go behind those that were left before.
     fn serve_clients(&mut self) {
         let left = self.clients.deferred();
         while let Some(key) = self.clients.next_dirty() {
             match self.budget.is_half_spent() || self.clients.stands_in_line(key) {
                 true => self.clients.defer(key),
-                false => self.serve_client(key),
+                false => self.serve_client(key, Helping::Short),
             }
         }
         for _ in 0..left {
@@ -268,7 +268,7 @@ impl<W: World, C: Guests> Worker<W, C> {
                 break;
             }
             let Some(key) = self.clients.next_deferred() else { break };
-            self.serve_client(key);
+            self.serve_client(key, Helping::Whole);
         }
     }
 

@@ -4,8 +4,8 @@
 //! A mechanism without I/O and without a clock. It has two bounds for everything: what one client
 //! may use up at a time, and what all of them may in a turn. A client that wants more is left to a
 //! later turn, behind those that were left before it, and so everybody has a turn. Half of the
-//! budget is for clients that nobody has left: whoever sends something short never waits behind
-//! those that send without end.
+//! budget is for clients that no turn has left, and that have sent little the last time: whoever
+//! sends something short never waits behind those that send much, or without end.
 //!
 //! Bytes are taken in once a turn. When calls have run, answers are written and nothing more is
 //! read or parsed: else a client that sends as fast as it is answered would never let the turn end.
@@ -18,6 +18,10 @@ pub(crate) struct Budget {
     turn: Left,
     /// What is left to the client that is being served.
     client: Left,
+    /// Bytes that were read from it.
+    read_bytes: usize,
+    /// Bytes of its requests' paths.
+    path_bytes: usize,
     /// When the clients have had their time in this part of the turn; `None` until somebody looks
     /// at the clock.
     until_us: Option<u64>,
@@ -29,6 +33,15 @@ pub(crate) struct Budget {
     /// Whether nothing was done in this part of the turn. Its first piece of work needs no look at
     /// the clock.
     is_fresh: bool,
+}
+
+/// How many bytes are read from a client at a time.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Helping {
+    /// As many as from any, for one that has stood in line.
+    Whole,
+    /// As many as short requests have, for one that goes before those in line.
+    Short,
 }
 
 /// An amount of each kind of work.
@@ -45,6 +58,8 @@ impl Budget {
             limits,
             turn: Left::default(),
             client: Left::default(),
+            read_bytes: 0,
+            path_bytes: 0,
             until_us: None,
             is_late: false,
             is_half_late: false,
@@ -94,10 +109,14 @@ impl Budget {
     }
 
     /// Begins to serve a client. `now_us` tells the time.
-    pub fn next_client(&mut self, now_us: impl FnOnce() -> u64) {
+    pub fn next_client(&mut self, helping: Helping, now_us: impl FnOnce() -> u64) {
         self.work(now_us);
+        (self.read_bytes, self.path_bytes) = (0, 0);
         self.client = Left {
-            read_bytes: self.limits.client_read_bytes_max,
+            read_bytes: match helping {
+                Helping::Whole => self.limits.client_read_bytes_max,
+                Helping::Short => self.limits.short_read_bytes_max,
+            },
             requests: self.limits.client_requests_max,
             written_bytes: self.limits.client_written_bytes_max,
         };
@@ -114,11 +133,17 @@ impl Budget {
 
     /// Returns whether the client may be read from.
     pub fn may_read(&self) -> bool {
-        self.may_parse() && self.turn.read_bytes.min(self.client.read_bytes) > 0
+        self.may_parse() && self.readable_bytes() > 0
+    }
+
+    /// Returns how many bytes may be read from the client.
+    pub fn readable_bytes(&self) -> usize {
+        self.turn.read_bytes.min(self.client.read_bytes)
     }
 
     /// Notes that bytes of the client were read.
     pub fn read(&mut self, bytes: usize) {
+        self.read_bytes += bytes;
         self.turn.read_bytes = self.turn.read_bytes.saturating_sub(bytes);
         self.client.read_bytes = self.client.read_bytes.saturating_sub(bytes);
     }
@@ -126,6 +151,19 @@ impl Budget {
     /// Returns whether another request of the client may be parsed.
     pub fn may_parse(&self) -> bool {
         !self.is_output && !self.is_late && self.turn.requests.min(self.client.requests) > 0
+    }
+
+    /// Notes the path of a request for which a route is searched.
+    pub fn searches(&mut self, path_bytes: usize) {
+        self.path_bytes += path_bytes;
+    }
+
+    /// Returns whether the client has used up more than others, so that what it sends next waits
+    /// behind what they send; `None` if it has sent nothing.
+    pub fn is_costly(&self) -> Option<bool> {
+        let is_long = self.read_bytes >= self.limits.short_read_bytes_max
+            || self.path_bytes > self.limits.short_path_bytes_max;
+        (self.read_bytes + self.path_bytes > 0).then_some(is_long)
     }
 
     /// Notes that a request of the client was parsed and found its route. `now_us` tells the time;
@@ -158,6 +196,8 @@ mod tests {
     const LIMITS: TurnLimits = TurnLimits {
         read_bytes_max: 100,
         client_read_bytes_max: 60,
+        short_read_bytes_max: 20,
+        short_path_bytes_max: 10,
         requests_max: 5,
         client_requests_max: 3,
         written_bytes_max: 100,
@@ -170,7 +210,7 @@ mod tests {
     fn begun() -> Budget {
         let mut budget = Budget::new(LIMITS);
         budget.begin(1_000);
-        budget.next_client(|| unreachable!("the first client needs no clock"));
+        budget.next_client(Helping::Whole, || unreachable!("the first client needs no clock"));
         budget
     }
 
@@ -179,12 +219,29 @@ mod tests {
         let mut budget = begun();
         budget.read(60);
         assert!(!budget.may_read() && budget.may_parse() && !budget.is_spent());
-        budget.next_client(|| 1_001);
+        budget.next_client(Helping::Whole, || 1_001);
         assert!(budget.may_read());
         budget.read(60);
         assert!(budget.is_spent() && !budget.may_read());
         budget.begin(2_000);
         assert!(!budget.is_spent());
+    }
+
+    #[test]
+    fn who_takes_more_than_a_short_helping_is_costly() {
+        let mut budget = begun();
+        budget.next_client(Helping::Short, || 1_001);
+        assert_eq!(budget.readable_bytes(), 20);
+        budget.read(19);
+        budget.searches(10);
+        assert!(budget.may_read() && budget.is_costly() == Some(false));
+        budget.read(1);
+        assert!(!budget.may_read() && budget.is_costly() == Some(true));
+        budget.next_client(Helping::Short, || 1_001);
+        assert_eq!(budget.is_costly(), None);
+        budget.searches(6);
+        budget.searches(5);
+        assert_eq!(budget.is_costly(), Some(true));
     }
 
     #[test]
@@ -194,7 +251,7 @@ mod tests {
         budget.read(50);
         assert!(budget.is_half_spent() && !budget.is_spent());
         let mut budget = begun();
-        budget.next_client(|| 1_005);
+        budget.next_client(Helping::Whole, || 1_005);
         assert!(budget.is_half_spent() && !budget.is_spent());
     }
 
@@ -206,7 +263,7 @@ mod tests {
             budget.parsed(|| 1_001);
         }
         assert!(!budget.may_parse() && !budget.may_read() && !budget.is_spent());
-        budget.next_client(|| 1_001);
+        budget.next_client(Helping::Whole, || 1_001);
         (0..2).for_each(|_| budget.parsed(|| 1_001));
         assert!(!budget.may_parse() && budget.is_spent());
     }
@@ -217,7 +274,7 @@ mod tests {
         assert_eq!(budget.writable_bytes(), 60);
         budget.wrote(60);
         assert!(budget.writable_bytes() == 0 && !budget.is_spent());
-        budget.next_client(|| 1_001);
+        budget.next_client(Helping::Whole, || 1_001);
         assert_eq!(budget.writable_bytes(), 40);
         budget.wrote(40);
         assert!(budget.is_spent());
@@ -229,30 +286,30 @@ mod tests {
         budget.parsed(|| unreachable!("a client with one request needs no clock"));
         budget.parsed(|| 1_009);
         assert!(budget.may_parse());
-        budget.next_client(|| 1_010);
+        budget.next_client(Helping::Whole, || 1_010);
         assert!(!budget.may_parse() && !budget.may_read() && budget.is_spent());
         // What was taken in may still be answered.
         assert_eq!(budget.writable_bytes(), 60);
-        budget.next_client(|| unreachable!("it is known to be late"));
+        budget.next_client(Helping::Whole, || unreachable!("it is known to be late"));
     }
 
     #[test]
     fn nothing_is_taken_in_twice_in_a_turn() {
         let mut budget = begun();
         budget.begin_output();
-        budget.next_client(|| unreachable!("the first client needs no clock"));
+        budget.next_client(Helping::Whole, || unreachable!("the first client needs no clock"));
         assert!(!budget.may_read() && !budget.may_parse() && !budget.is_spent());
         assert_eq!(budget.writable_bytes(), 60);
-        budget.next_client(|| 1_500);
-        budget.next_client(|| 1_519);
+        budget.next_client(Helping::Whole, || 1_500);
+        budget.next_client(Helping::Whole, || 1_519);
         assert!(!budget.is_spent());
-        budget.next_client(|| 1_520);
+        budget.next_client(Helping::Whole, || 1_520);
         assert!(budget.is_spent());
         // What the first part has written is not there for the second one.
         let mut budget = begun();
         budget.wrote(60);
         budget.begin_output();
-        budget.next_client(|| 1_500);
+        budget.next_client(Helping::Whole, || 1_500);
         assert_eq!(budget.writable_bytes(), 40);
     }
 }

@@ -9,7 +9,7 @@ use snow_http::{Connection, Exchange};
 use snow_runtime::World;
 
 use super::Gone;
-use super::budget::Budget;
+use super::budget::{Budget, Helping};
 use super::buffered::Buffered;
 use crate::context::{Context, Timer, WorkerTimers};
 
@@ -38,8 +38,7 @@ pub(super) struct Line(u8);
 impl Line {
     /// The client is in the worker's list of those that may have requests, for a later turn.
     pub const DEFERRED: Line = Line(1);
-    /// The client's last request had a long path: its next ones wait behind those of others, since
-    /// to find a route takes time in proportion to the path.
+    /// The client has used up more than others the last time that it was served.
     pub const COSTLY: Line = Line(2);
 
     /// Returns whether there is any reason.
@@ -249,7 +248,7 @@ impl<S> Client<S> {
         }
         // The kernel reports room only once much of its buffer is free, which a slow client may not
         // reach in time although it reads on. Any room at all shows that it has.
-        budget.next_client(|| cx.now_ms * 1_000);
+        budget.next_client(Helping::Whole, || cx.now_ms * 1_000);
         match self.write_some(world, budget, cx) {
             Ok(Written::All | Written::Blocked) => {}
             // The turn has no room to ask the socket, so a later one does.

@@ -11,26 +11,27 @@ use snow_http::{
 use snow_runtime::{Access, GuestRequest, Guests, Level, Match, VersionId, World};
 
 use super::Worker;
-use crate::clients::{Gone, Received, Removed, STATUS_CLIENT_LEFT};
+use crate::clients::{Gone, Helping, Received, Removed, STATUS_CLIENT_LEFT};
 use crate::context::{Callee, ExchangeRef};
 use crate::schedule::Queued;
 use crate::stats::{LabelId, Labels, WaitEnd};
 
-/// Paths longer than this take so long to find their route that their clients wait behind others.
-const LONG_PATH_BYTES: usize = 512;
-
 impl<W: World, C: Guests> Worker<W, C> {
     /// Reads, parses, dispatches and writes what can be, for one client.
-    pub(super) fn serve_client(&mut self, key: Key) {
-        self.budget.next_client(|| self.world.now_us());
-        if let Err(Gone) = self.take_in(key).and_then(|()| self.put_out(key)) {
+    pub(super) fn serve_client(&mut self, key: Key, helping: Helping) {
+        self.budget.next_client(helping, || self.world.now_us());
+        let taken_in = self.take_in(key);
+        if let Some(is_costly) = self.budget.is_costly() {
+            self.clients.set_costly(key, is_costly);
+        }
+        if let Err(Gone) = taken_in.and_then(|()| self.put_out(key)) {
             self.drop_client(key);
         }
     }
 
     /// Writes what can be, for one client.
     pub(super) fn flush_client(&mut self, key: Key) {
-        self.budget.next_client(|| self.world.now_us());
+        self.budget.next_client(Helping::Whole, || self.world.now_us());
         if let Err(Gone) = self.put_out(key) {
             self.drop_client(key);
         }
@@ -53,7 +54,8 @@ impl<W: World, C: Guests> Worker<W, C> {
             return Ok(());
         }
         while self.budget.may_read() && !self.schedule.is_backed_up() {
-            let n = self.clients.read(key, &mut self.world, &self.cx)?;
+            let room_bytes = self.budget.readable_bytes();
+            let n = self.clients.read(key, &mut self.world, room_bytes, &self.cx)?;
             self.budget.read(n);
             while self.budget.may_parse() && self.take_request(key) {
                 self.budget.parsed(|| self.world.now_us());
@@ -73,12 +75,11 @@ impl<W: World, C: Guests> Worker<W, C> {
     /// Queues the next whole request of a connection, or logs one that the connection has answered
     /// by itself. Returns false if there is none.
     fn take_request(&mut self, key: Key) -> bool {
-        let Worker { clients, world, guests, cx, .. } = self;
+        let Worker { clients, world, guests, budget, cx, .. } = self;
         let find = |head: &Head| guests.router().find(head.method(), head.path());
         let is_full = clients.is_output_full(cx);
-        let mut is_costly = None;
         let admit = |head: &Head| {
-            is_costly = Some(head.path().len() > LONG_PATH_BYTES);
+            budget.searches(head.path().len());
             let found = find(head);
             let admission = match is_full {
                 true => {
@@ -89,11 +90,7 @@ impl<W: World, C: Guests> Worker<W, C> {
             };
             (found, admission)
         };
-        let received = clients.receive(key, world, cx, admit);
-        if let Some(is_costly) = is_costly {
-            self.clients.set_costly(key, is_costly);
-        }
-        match received {
+        match clients.receive(key, world, cx, admit) {
             None => return false,
             Some(Received::Request(exchange, request, found)) => match found {
                 Some(found) => self.dispatch(exchange, request, found),

@@ -1,180 +1,12 @@
 //! Clients that want more than their part, one kind a test: they pipeline, send half of a body, read
 //! slowly or not at all, half-close, or come while the listener closes.
 
-use std::cell::RefCell;
-use std::io::ErrorKind;
-use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+mod stage;
 
-use snow_config::{HalfClose, Limits, TurnLimits};
-use snow_core::{Registry, WorkerId};
-use snow_http::Response;
-use snow_runtime::{
-    Call, CallEnd, CallEntry, Guests, Handle, Join, Outcome, Post, Ran, Route, RouteEntry, RouteId,
-    Router, Settled, Settlement, Slot, Source, Suspend, VersionId,
-};
-use snow_simulation::network::{Network, SimWorld};
-use snow_simulation::office::Office;
-use snow_worker::{Message, Worker};
+use snow_config::{HalfClose, Limits};
+use snow_worker::Message;
 
-const TURN: TurnLimits = TurnLimits::DEFAULT;
-const WORKER: WorkerId = WorkerId(0);
-/// The key under which `/hold` waits.
-const KEY: &str = "held";
-/// The length of the answer to `/big`.
-const BIG_BYTES: usize = 8_000_000;
-/// A window that is never full.
-const WIDE: usize = usize::MAX / 2;
-const ROUTES: [&str; 4] = ["/hello", "/big", "/hold", "/post"];
-
-/// A guest that answers in one slice, or suspends.
-struct Plain {
-    router: Router,
-    registry: Arc<Registry<Settled>>,
-}
-
-impl Guests for Plain {
-    fn router(&self) -> &Router {
-        &self.router
-    }
-
-    fn guest_name(&self, _: VersionId) -> Arc<str> {
-        "plain".into()
-    }
-
-    fn has_resume(&self, _: VersionId) -> bool {
-        false
-    }
-
-    fn start(&mut self, _: Slot, call: Call) -> Ran {
-        let CallEntry::Handle(request) = call.entry else { unreachable!("nothing is resumed") };
-        let outcome = match call.route.index() {
-            0 => Outcome::Respond(Response::text(200, "hello")),
-            1 => Outcome::Respond(Response::text(200, &"x".repeat(BIG_BYTES))),
-            2 => self.held(),
-            _ => {
-                let length = request.request.body.len();
-                Outcome::Respond(Response::text(200, &length.to_string()))
-            }
-        };
-        Ran::Ended(CallEnd { outcome: Ok(outcome), leftover: Vec::new(), request: None })
-    }
-
-    fn poll(&mut self, _: Slot) -> Ran {
-        unreachable!("one slice is enough")
-    }
-}
-
-impl Plain {
-    fn held(&self) -> Outcome {
-        let id = self.registry.create(WORKER, Some(KEY)).expect("the limits allow it");
-        Outcome::Suspend(Suspend {
-            handles: vec![Handle { id, source: Source::None }],
-            until: Join::All,
-            timeout_ms: Some(3_000_000),
-            on_timeout: None,
-            resume: false,
-            keep_request: false,
-            state: Vec::new(),
-        })
-    }
-}
-
-/// A worker, its network, and what clients have read by wire.
-struct Stage {
-    office: Office,
-    network: Rc<RefCell<Network>>,
-    worker: Worker<SimWorld, Plain>,
-}
-
-impl Stage {
-    fn new(limits: Limits) -> Stage {
-        let network = Rc::new(RefCell::new(Network::new(1, 7)));
-        let woken = network.borrow().woken.clone();
-        let office = Office::new(1, limits, move |_| woken[0].store(true, Ordering::SeqCst));
-        let entry = |(route, pattern): (usize, &&str)| RouteEntry {
-            version: VersionId(0),
-            route: RouteId(route as u32),
-            declared: Route { methods: Vec::new(), pattern: (*pattern).to_owned() },
-            mount: "".into(),
-        };
-        let router = Router::new(ROUTES.iter().enumerate().map(entry).collect()).unwrap();
-        let guest = Plain { router, registry: office.registry.clone() };
-        let world = SimWorld { network: network.clone(), worker: 0 };
-        let worker = office.worker(WORKER, world, guest);
-        Stage { office, network, worker }
-    }
-
-    fn connect(&self, window_bytes: usize) -> usize {
-        self.network.borrow_mut().connect(0, window_bytes)
-    }
-
-    fn send(&self, wire: usize, bytes: impl AsRef<[u8]>) {
-        self.network.borrow_mut().send(wire, bytes.as_ref());
-    }
-
-    fn receive(&self, wire: usize, bytes_max: usize) -> String {
-        let bytes = self.network.borrow_mut().receive(wire, bytes_max);
-        String::from_utf8(bytes).expect("answers are text here")
-    }
-
-    fn is_closed(&self, wire: usize) -> bool {
-        self.network.borrow().wires[wire].host_closed
-    }
-
-    /// Returns how many answers a client has been written and has not read.
-    fn answers(&self, wire: usize) -> usize {
-        let network = self.network.borrow();
-        let bytes: Vec<u8> = network.wires[wire].to_client.iter().copied().collect();
-        String::from_utf8_lossy(&bytes).matches("HTTP/1.1 ").count()
-    }
-
-    /// Does one turn. Returns false if there was nothing to do.
-    fn turn(&mut self) -> bool {
-        match self.worker.turn() {
-            Ok(()) => true,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => false,
-            Err(error) => panic!("{error}"),
-        }
-    }
-
-    /// Does turns until there is nothing to do at this time. A worker that spins fails here.
-    fn turns(&mut self) -> usize {
-        (0..10_000).find(|_| !self.turn()).expect("the worker sleeps when there is nothing to do")
-    }
-
-    /// Lets time pass, and the worker do what it has to at each moment.
-    fn wait(&mut self, ms: u64) {
-        self.turns();
-        let end_ms = self.network.borrow().now_ms() + ms;
-        loop {
-            let next_ms = self.network.borrow().next_ms().filter(|&next_ms| next_ms <= end_ms);
-            let now_us = next_ms.unwrap_or(end_ms) * 1_000;
-            let mut network = self.network.borrow_mut();
-            network.now_us = network.now_us.max(now_us);
-            drop(network);
-            self.turns();
-            if next_ms.is_none() {
-                return;
-            }
-        }
-    }
-
-    fn settle(&mut self) {
-        let value = Settled::new(Settlement::Value(b"settled".to_vec()));
-        let waiter = self.office.registry.settle_next(KEY, value).flatten().expect("it waits");
-        self.office.post.wake(&[waiter]);
-    }
-}
-
-fn get(path: &str) -> String {
-    format!("GET {path} HTTP/1.1\r\nhost: a\r\n\r\n")
-}
-
-fn post(length: usize) -> String {
-    format!("POST /post HTTP/1.1\r\nhost: a\r\ncontent-length: {length}\r\n\r\n")
-}
+use self::stage::{BIG_BYTES, Stage, TURN, WIDE, get, post};
 
 #[test]
 fn a_client_that_pipelines_has_one_helping_a_turn() {
@@ -232,6 +64,24 @@ fn whoever_asks_beside_many_that_pipeline_waits_for_one_round() {
     // And nobody is forgotten.
     stage.turns();
     assert!(greedy.iter().all(|&wire| stage.answers(wire) == 2_000));
+}
+
+/// Each time that a sender's bytes are read, more of them arrive.
+#[test]
+fn whoever_asks_beside_many_that_send_bodies_does_not_wait_for_them() {
+    let mut stage = Stage::new(Limits::default());
+    let senders: Vec<usize> = (0..100).map(|_| stage.connect(WIDE)).collect();
+    senders.iter().for_each(|&wire| stage.send(wire, post(2_000_000)));
+    let other = stage.connect(WIDE);
+    for round in 0..25 {
+        senders.iter().for_each(|&wire| stage.send(wire, [b'x'; 32_768]));
+        stage.send(other, get("/hello"));
+        stage.turn();
+        // In the first round, nobody is known yet.
+        assert!(round == 0 || stage.answers(other) == 1, "round {round}");
+        stage.turns();
+        stage.receive(other, WIDE);
+    }
 }
 
 #[test]
