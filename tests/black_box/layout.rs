@@ -186,23 +186,49 @@ fn architecture_shows_the_crates_as_they_are() {
     assert_eq!(shown, found);
 }
 
+/// docs/vulnerabilities.md names the tests by which each kind is held.
+#[test]
+fn the_tests_that_docs_name_are_there() {
+    let page = workspace().join("docs/vulnerabilities.md");
+    let text = fs::read_to_string(page).expect("docs/vulnerabilities.md is there");
+    let mut sources = String::new();
+    for folder in ["host", "tests"] {
+        for file in rust_files(&workspace().join(folder), |_| true) {
+            let path = workspace().join(folder).join(file);
+            sources += &fs::read_to_string(path).expect("the source can be read");
+        }
+    }
+    // Words in backticks with underscores are functions or settings.
+    let named = text.split('`').skip(1).step_by(2).filter(|word| {
+        word.contains('_') && word.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric())
+    });
+    let names: Vec<&str> = named.collect();
+    assert!(names.len() > 30, "{} names were found", names.len());
+    let missing: Vec<_> = names.iter().filter(|name| !sources.contains(**name)).collect();
+    assert!(missing.is_empty(), "no source has these: {missing:?}");
+}
+
 fn words((name, dependencies): (&str, &str)) -> (String, Vec<String>) {
     (name.to_owned(), dependencies.split_whitespace().map(str::to_owned).collect())
 }
 
 /// All source files of the host but those that are only tests, named from `host/`.
 fn files(root: &Path) -> Vec<String> {
+    rust_files(root, |stem| !["tests", "benches", "template"].contains(&stem))
+}
+
+/// All Rust files below a folder, named from there, whose own names and whose folders' are wanted.
+fn rust_files(root: &Path, is_wanted: impl Fn(&str) -> bool) -> Vec<String> {
     let mut folders = vec![PathBuf::new()];
     let mut files = Vec::new();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(root.join(&folder)).expect("the source can be read") {
             let entry = entry.expect("the source can be read");
             let path = folder.join(entry.file_name());
-            let is_test = path
-                .file_stem()
-                .is_some_and(|stem| stem == "tests" || stem == "benches" || stem == "template");
+            let stem = path.file_stem().and_then(|stem| stem.to_str());
+            let is_left_out = !stem.is_some_and(&is_wanted);
             match entry.path().is_dir() {
-                _ if is_test => {}
+                _ if is_left_out => {}
                 true => folders.push(path),
                 false => files
                     .extend(path.to_str().filter(|path| path.ends_with(".rs")).map(str::to_owned)),
