@@ -15,9 +15,10 @@ const BROKEN: &[(&str, &[&str])] = &[
     ("type", &["handler.routes", "expected `list` found `u32`"]),
     ("missing", &["handle"]),
     ("nothing", &["does not export `routes`", "wit/snow.wit"]),
-    ("wasi", &["wasi:cli/environment@0.2.0", "WASI"]),
+    ("wasi", &["wasi:http/outgoing-handler@0.2.0", "WASI 0.2"]),
     ("wasi-module", &["wasi_snapshot_preview1", "wasm32-unknown-unknown"]),
     ("future", &["foresee", "wit/snow.wit"]),
+    ("sleeps", &["slept while it said its routes"]),
     ("huge", &["memory", "exceeds the limit"]),
     ("wide", &["route 0", "too large: /.*a.{30}", "repeat less"]),
 ];

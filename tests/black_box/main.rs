@@ -64,4 +64,5 @@ mod restart;
 mod reuse;
 mod settings;
 mod swap;
+mod wasi;
 mod workers;

@@ -144,7 +144,7 @@ fn a_bad_version_never_replaces_a_good_one() {
     for (bad, reason) in [
         (b"\x01\x02 garbage".to_vec(), "not valid WebAssembly text"),
         (whole[..whole.len() / 2].to_vec(), "not valid WebAssembly text"),
-        (broken("wasi"), "wasi:cli/environment"),
+        (broken("wasi"), "wasi:http/outgoing-handler"),
         (broken("regex"), "unclosed group"),
         (broken("routes-trap"), "can't say its routes"),
         (Vec::new(), "is empty"),

@@ -7,7 +7,7 @@ mod server;
 
 use std::path::PathBuf;
 
-pub(crate) use self::guest::{Command, Mount};
+pub(crate) use self::guest::{Command, Environment, Mount};
 pub use self::guest::{GuestConfig, GuestConfigs, Instances, Rollback};
 pub use self::limits::{HalfClose, Limits};
 pub(crate) use self::server::Admin;

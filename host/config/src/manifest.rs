@@ -31,6 +31,7 @@
 //! body_bytes_max = 65_536
 //! calls_max = 4               # that have an instance at one time
 //! instances = { reuse = 1_000 }
+//! environment = ["MODE=test"]  # what it finds in its environment
 //! build = ["make", "shop.wasm"]
 //! rollback = false
 //! ```

@@ -86,6 +86,7 @@ mod deploy;
 mod engine;
 mod load;
 mod runtime;
+mod wasi;
 
 pub use self::call::wasm_guests::WasmGuests;
 pub use self::contract::grants::Permits;

@@ -8,6 +8,9 @@ use std::{env, fs, process};
 
 use super::program::{self, cargo, workspace};
 
+/// The targets of the guest `wasi`, less `wasm32-`.
+const WASI: [&str; 2] = ["wasip1", "wasip2"];
+
 /// A guests folder of one test. Removed with everything in it when it goes out of scope.
 pub struct Folder(PathBuf);
 
@@ -71,6 +74,7 @@ pub fn source(guest: &str) -> Option<PathBuf> {
     let own = workspace().join("tests/guests").join(guest).with_extension("wat");
     match guest {
         "probe" => probe(),
+        "wasip1" | "wasip2" => wasi(guest),
         "hello" => Some(workspace().join("guests/hello.wat")),
         "snow" | "tornado" | "two-step" => Some(examples()?.join(guest).with_extension("wasm")),
         _ => Some(own),
@@ -89,27 +93,48 @@ fn examples() -> Option<&'static Path> {
     built.as_deref()
 }
 
-/// A guest with a route for each clause of the contract. It is no example, so it is built here; in
-/// the target folder of the examples, where the libraries that it shares with them are built
-/// anyway.
+/// A guest with a route for each clause of the contract.
 fn probe() -> Option<PathBuf> {
     static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
+    BUILT.get_or_init(|| rust_guest("probe", "wasm32-unknown-unknown")).clone()
+}
+
+/// A guest that asks WASI for everything, built for one of its versions.
+fn wasi(target: &str) -> Option<PathBuf> {
+    static BUILT: OnceLock<Option<[PathBuf; 2]>> = OnceLock::new();
     let built = BUILT.get_or_init(|| {
-        let target = workspace().join("guests/target");
-        let mut build = cargo(&workspace().join("tests/guests/probe"));
-        build
-            .args(["build", "--release", "--target", "wasm32-unknown-unknown", "--target-dir"])
-            .arg(&target);
-        // What shapes a native build is not meant for this one.
-        for name in
-            ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET", "CARGO_TARGET_DIR"]
-        {
-            build.env_remove(name);
-        }
-        built("the guest `probe`", build)
-            .then(|| target.join("wasm32-unknown-unknown/release/probe.wasm"))
+        let [one, two] = WASI.map(|target| rust_guest("wasi", &format!("wasm32-{target}")));
+        let files = [one?, two?];
+        // Each has the name that it is served by.
+        Some(WASI.map(|target| {
+            let built = files.iter().find(|file| {
+                file.iter().any(|part| part.to_str().is_some_and(|part| part.ends_with(target)))
+            });
+            let file = built.expect("it was built").with_file_name(format!("{target}.wasm"));
+            fs::copy(built.expect("it was built"), &file)
+                .expect("the target folder can be written");
+            file
+        }))
     });
-    built.clone()
+    let files = built.as_ref()?;
+    files.iter().find(|file| file.file_stem().is_some_and(|stem| stem == target)).cloned()
+}
+
+/// Builds a guest of these tests that is written in Rust. It is no example, so it is built here; in
+/// the target folder of the examples, where the libraries that it shares with them are built
+/// anyway.
+fn rust_guest(name: &str, triple: &str) -> Option<PathBuf> {
+    let target = workspace().join("guests/target");
+    let mut build = cargo(&workspace().join("tests/guests").join(name));
+    build.args(["build", "--release", "--target", triple, "--target-dir"]).arg(&target);
+    // What shapes a native build is not meant for this one.
+    for variable in
+        ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET", "CARGO_TARGET_DIR"]
+    {
+        build.env_remove(variable);
+    }
+    built(&format!("the guest `{name}`"), build)
+        .then(|| target.join(triple).join("release").join(name).with_extension("wasm"))
 }
 
 fn built(what: &str, mut build: Command) -> bool {

@@ -1,4 +1,4 @@
-;; A component that imports the environment, which guests do not have.
+;; A component that imports a part of WASI that this host does not have.
 (component
-  (import "wasi:cli/environment@0.2.0" (instance $environment
-    (export "get-arguments" (func (result (list string)))))))
+  (import "wasi:http/outgoing-handler@0.2.0" (instance $outgoing
+    (export "handle" (func (result (list string)))))))

@@ -45,6 +45,10 @@ snow_core::declare_settings! {
         /// Whether each call has a fresh instance, or one instance serves up to so many calls, one
         /// after another.
         pub instances: Option<Instances>, live;
+        /// What the guest finds in its environment (`wasi:cli/environment`): strings such as
+        /// MODE=test. Unless set, nothing. `snow-host config` shows it, so it is no place for
+        /// secrets.
+        pub environment: Option<Vec<String>>, live, as Option<Environment>;
         /// The command that builds the guest, and its arguments, each a string. It runs in the
         /// folder of the guest's source, and writes to the path in $SNOW_GUEST_OUT, or leaves
         /// NAME.wasm in that folder. Unless set, the usual command of the source's language.
@@ -59,6 +63,8 @@ snow_core::declare_settings! {
 pub struct Mount;
 /// What `build` may be: a command with its arguments.
 pub struct Command;
+/// What `environment` may be: names with values.
+pub struct Environment;
 
 impl GuestConfig {
     /// Returns whether it grants or withholds anything. If one guest's table does, every guest may

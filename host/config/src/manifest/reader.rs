@@ -13,7 +13,7 @@ pub type Toml<'v> = Spanned<DeValue<'v>>;
 pub type Range = RangeInclusive<u64>;
 
 /// The most names that a line of help has room for.
-const NAMES_MAX: usize = 12;
+const NAMES_MAX: usize = 20;
 
 /// Reads values, and collects problems instead of giving up at the first.
 pub struct Reader<'t> {

@@ -284,6 +284,8 @@ fn what_a_guest_can_not_be_is_said_with_its_place() {
     );
     is_bad("build = []", "9: `build` has 0 entries; it takes 1 to 100");
     is_bad("build = ['']", "9: `build` has no command");
+    is_bad("environment = ['A=1', 'B']", "15: `environment` can't have \"B\"");
+    is_bad("environment = ['=1']", "15: `environment` can't have \"=1\"");
     is_bad("build = ['a', 1]", "15: `build` takes strings");
     is_bad("build = ['a', \"\\u0000\"]", "15: a string of `build` has a NUL in it");
     is_bad("rollback = true", "12: `rollback` takes { traps = 5, calls = 20 } or false");

@@ -79,6 +79,7 @@ pub(super) async fn run(
     let returned = invoke(&member.version.guest, &mut instance, &arguments).await;
     let returned = returned.and_then(|outcome| accept(outcome, instance.context_mut()));
     let outcome = returned.map_err(|error| fault(&error, instance.context()));
+    instance.context_mut().end_lines();
     let leftover = instance.context_mut().take_leftover();
     let instance = Some(instance).filter(|instance| outcome.is_ok() && instance.is_reusable());
 

@@ -16,6 +16,7 @@ use super::parking::Parking;
 use super::seat::{Seat, Stopwatch};
 use super::types::Pending;
 use crate::runtime::Runtime;
+use crate::wasi::WasiState;
 
 /// Representations of resources after which a store takes no further call. As many again are left,
 /// which is more than its last call can use.
@@ -46,6 +47,8 @@ pub(crate) struct CallContext {
     pub parking: Arc<Parking>,
     /// Whether a denial of this call has been logged.
     was_explained: AtomicBool,
+    /// What WASI keeps, from one call to the next.
+    pub wasi: WasiState,
 }
 
 /// What the guest is called for.
@@ -99,6 +102,7 @@ impl CallContext {
             stopwatch: seat.stopwatch.clone(),
             parking: seat.parking.clone(),
             was_explained: AtomicBool::new(false),
+            wasi: WasiState::default(),
         }
     }
 
@@ -113,6 +117,7 @@ impl CallContext {
     pub(crate) fn go_on(&mut self, mut next: CallContext) {
         next.first = self.next_first();
         next.memory.bytes = self.memory.bytes;
+        next.wasi = mem::take(&mut self.wasi);
         *self = next;
     }
 

@@ -109,6 +109,7 @@ impl Permits {
             all_settled: self.settled.all.clone(),
             gate: quota.calls_max.map(|_| self.gates.of(&name)),
             quota,
+            environment: config.map(environment).unwrap_or_default(),
             grants: self.has_grants.then(|| Grants {
                 own: self.configs.get(&*name).cloned().unwrap_or_default(),
                 all: self.configs.clone(),
@@ -163,6 +164,16 @@ impl Permits {
     }
 }
 
+/// Returns the environment of a guest, as names and values.
+fn environment(config: &GuestConfig) -> Vec<(String, String)> {
+    let entries = config.environment.iter().flatten();
+    let pair = |entry: &String| {
+        let (name, value) = entry.split_once('=')?;
+        Some((name.to_owned(), value.to_owned()))
+    };
+    entries.filter_map(pair).collect()
+}
+
 /// What one guest may do.
 pub(crate) struct Permit {
     /// The guest's name.
@@ -171,6 +182,8 @@ pub(crate) struct Permit {
     pub quota: Quota,
     /// The gate that the guest's calls pass, if they are limited in number.
     pub gate: Option<Arc<Gate>>,
+    /// What the guest finds in its environment: names and values.
+    pub environment: Vec<(String, String)>,
     /// The account that the guest's pendings are counted on.
     account: Account,
     /// Bytes of the guest's settlements that are kept.

@@ -19,6 +19,7 @@ use super::context::{CallContext, stale_pending};
 use super::types::{self, Pending};
 use super::waiting::add_wait;
 use crate::runtime::RuntimeParts;
+use crate::wasi;
 
 type Context<'a> = StoreContextMut<'a, CallContext>;
 
@@ -29,6 +30,7 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<CallContext>> {
     linker.instance("snow:host/http@0.1.0")?;
     add_pending_handles(&mut linker)?;
     add_logging(&mut linker)?;
+    wasi::add_to(&mut linker)?;
     Ok(linker)
 }
 

@@ -4,6 +4,7 @@
 use std::hash::{Hash, Hasher};
 
 use sha2::{Digest, Sha256};
+use wasi_preview1_component_adapter_provider::WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER as PREVIEW1_ADAPTER;
 
 use super::content_hash::hex;
 use crate::contract::WIT;
@@ -16,6 +17,7 @@ pub(crate) fn code_key(engine: &wasmtime::Engine) -> String {
     engine.precompile_compatibility_hash().hash(&mut key);
     env!("CARGO_PKG_VERSION").hash(&mut key);
     WIT.hash(&mut key);
+    PREVIEW1_ADAPTER.hash(&mut key);
     hex(&key.0.finalize()[..16])
 }
 

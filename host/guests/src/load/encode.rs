@@ -1,9 +1,14 @@
 //! Turns what a guest's file holds into a component: text is parsed, and a core module is encoded
-//! as a component.
+//! as a component. If the module imports preview 1 of WASI, an adapter becomes part of it, which
+//! turns that into WASI 0.2.
 
 use std::borrow::Cow;
 use std::path::Path;
 
+use wasi_preview1_component_adapter_provider::{
+    WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME as PREVIEW1_NAME,
+    WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER as PREVIEW1_ADAPTER,
+};
 use wasmparser::{KnownCustom, Name, NameSectionReader, Payload};
 use wit_component::{ComponentEncoder, StringEncoding};
 
@@ -79,7 +84,12 @@ fn to_component(wasm: &[u8]) -> Result<Vec<u8>, LoadError> {
         if !shape.has_component_type {
             // wit-bindgen writes this section; a module written by hand has none, so its exports
             // decide.
-            let world = if shape.exports_resumer { "resuming-guest" } else { "guest" };
+            let world = match (shape.imports_wasi, shape.exports_resumer) {
+                (false, false) => "guest",
+                (false, true) => "resuming-guest",
+                (true, false) => "freestanding-guest",
+                (true, true) => "freestanding-resuming-guest",
+            };
             let mut resolve = wit_parser::Resolve::default();
             let package = resolve.push_str("snow.wit", WIT)?;
             let world = resolve.select_world(&[package], Some(world))?;
@@ -91,7 +101,13 @@ fn to_component(wasm: &[u8]) -> Result<Vec<u8>, LoadError> {
                 false,
             )?;
         }
-        ComponentEncoder::default().validate(true).module(&module)?.encode()
+        let mut encoder = ComponentEncoder::default();
+        encoder.validate(true).module(&module)?;
+        // Without need, it would add its imports to what the module says of itself.
+        if shape.imports_preview1 {
+            encoder.adapter(PREVIEW1_NAME, PREVIEW1_ADAPTER)?;
+        }
+        encoder.encode()
     };
     encode().map_err(|error| LoadError::Encode(error.into()))
 }
@@ -103,6 +119,10 @@ struct Shape {
     has_component_type: bool,
     /// Whether the module exports a function of `resumer`.
     exports_resumer: bool,
+    /// Whether the module imports interfaces of WASI 0.2 by itself.
+    imports_wasi: bool,
+    /// Whether the module imports preview 1 of WASI.
+    imports_preview1: bool,
 }
 
 impl Shape {
@@ -112,6 +132,13 @@ impl Shape {
             match payload? {
                 Payload::CustomSection(section) => {
                     shape.has_component_type |= section.name().starts_with("component-type");
+                }
+                Payload::ImportSection(imports) => {
+                    for import in imports.into_imports() {
+                        let module = import?.module;
+                        shape.imports_wasi |= module.starts_with("wasi:");
+                        shape.imports_preview1 |= module == PREVIEW1_NAME;
+                    }
                 }
                 Payload::ExportSection(exports) => {
                     for export in exports {

@@ -60,8 +60,7 @@ pub enum LoadError {
     /// The file holds a core module of another world.
     #[error(
         "is a core module that does not fit its component type: its imports and exports must be \
-         those of a world of wit/snow.wit (for WASI modules: adapt them first, or build for \
-         wasm32-unknown-unknown)"
+         those of a world of wit/snow.wit, or of WASI preview 1"
     )]
     Encode(#[source] Box<dyn Error + Send + Sync>),
     /// wasmtime does not compile the component, or does not take the compiled code.
@@ -79,8 +78,8 @@ pub enum LoadError {
     /// The guest imports what this host does not provide.
     #[error("{}", imports_text(foreign))]
     Imports {
-        /// The interfaces that it imports from other packages than `snow:host`. If there are none,
-        /// it imports something of `snow:host` that this host does not have.
+        /// The interfaces that it imports from packages of which this host has nothing. If there are
+        /// none, it imports something else than this host has from a package that it has.
         foreign: Vec<String>,
         /// What wasmtime found first.
         source: WasmtimeError,
@@ -138,8 +137,8 @@ impl LoadError {
 
 fn imports_text(foreign: &[String]) -> String {
     if foreign.is_empty() {
-        return "imports something of `snow:host` that this host does not have, or has with another \
-                type: build it against this host's wit/snow.wit"
+        return "imports something of `snow:host` or of WASI that this host does not have, or has \
+                with another type: build it against this host's wit/snow.wit and WASI 0.2"
             .into();
     }
     let mut shown: Vec<_> =
@@ -148,8 +147,8 @@ fn imports_text(foreign: &[String]) -> String {
         shown.push(format!("{} more", foreign.len() - FOREIGN_SHOWN).into());
     }
     format!(
-        "imports what this host does not provide: {}. A guest gets no file system, no environment \
-         and no WASI: build it for wasm32-unknown-unknown, or adapt it with a stub",
+        "imports what this host does not provide: {}. Beside snow:host, it provides WASI 0.2 \
+         (clocks, random, cli, io, filesystem and sockets, the last two empty) and preview 1",
         shown.join(", ")
     )
 }
@@ -161,14 +160,13 @@ mod tests {
     #[test]
     fn texts_say_what_to_do() {
         let cause = || WasmtimeError::from(wasmtime::Error::msg("no such function"));
-        let foreign =
-            vec!["wasi:cli/environment@0.2.0".to_owned(), "wasi:io/poll@0.2.0".to_owned()];
+        let foreign = vec!["wasi:http/types@0.2.0".to_owned(), "wasi:io/poll@0.3.0".to_owned()];
         let text = LoadError::Imports { foreign, source: cause() }.to_string();
-        assert!(text.contains("wasi:cli/environment@0.2.0, wasi:io/poll@0.2.0"), "{text}");
-        assert!(text.contains("wasm32-unknown-unknown"), "{text}");
+        assert!(text.contains("wasi:http/types@0.2.0, wasi:io/poll@0.3.0"), "{text}");
+        assert!(text.contains("WASI 0.2"), "{text}");
         let foreign = vec!["n".repeat(1 << 20); 1_000];
         let many = LoadError::Imports { foreign, source: cause() }.to_string();
-        assert!(many.contains("…, 996 more. A guest") && many.len() < 1_000, "{many}");
+        assert!(many.contains("…, 996 more. Beside") && many.len() < 1_000, "{many}");
         let own = LoadError::Imports { foreign: Vec::new(), source: cause() };
         assert!(own.to_string().contains("wit/snow.wit"), "{own}");
         assert_eq!(own.source().unwrap().to_string(), "no such function");

@@ -15,6 +15,7 @@ use crate::contract::context::CallContext;
 use crate::contract::store::{block_on, store};
 use crate::contract::{HANDLER, RESUMER, types};
 use crate::runtime::Runtime;
+use crate::wasi;
 
 /// `handler.routes`, with its parameters and results.
 type RoutesFunc = TypedFunc<(), (Vec<types::Route>,)>;
@@ -100,8 +101,8 @@ impl Guest {
         let imports: Vec<String> =
             component.component_type().imports(engine).map(|(name, _)| name.to_owned()).collect();
         let pre = linker.instantiate_pre(&component).map_err(|error| {
-            let foreign =
-                imports.iter().filter(|name| !name.starts_with("snow:host/")).cloned().collect();
+            let is_known = |name: &String| name.starts_with("snow:host/") || wasi::provides(name);
+            let foreign = imports.iter().filter(|name| !is_known(name)).cloned().collect();
             LoadError::Imports { foreign, source: error.into() }
         })?;
         let export = |interface: &str, function: &str| {

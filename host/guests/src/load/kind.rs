@@ -180,7 +180,7 @@ impl fmt::Display for Purpose {
                  (wasi_snapshot_preview1 or wasi:cli); this host calls a guest for each request"
             }
             Purpose::WasiModule => {
-                "a module for WASI (wasi_snapshot_preview1), which this host does not provide"
+                "a library for WASI (wasi_snapshot_preview1) that does not export what a guest does"
             }
             Purpose::Browser => "a module for JavaScript, which this host does not have",
             Purpose::OtherVersion(other) => {

@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 use snow_core::{Glob, Globs};
 
 use super::{Kind, PATTERNS_MAX, TEXT_BYTES_MAX, integer};
-use crate::config::{Command, Instances, Mount, Rollback};
+use crate::config::{Command, Environment, Instances, Mount, Rollback};
 use crate::manifest::reader::{Range, Reader, Toml};
 
 /// The most words of a build command with its arguments.
@@ -177,6 +177,39 @@ impl Kind for Command {
 
     fn schema(_: &Range) -> Json {
         strings_schema(1..=WORDS_MAX)
+    }
+
+    fn json(value: &Vec<String>) -> Json {
+        json!(value)
+    }
+}
+
+impl Kind for Environment {
+    type Value = Vec<String>;
+
+    fn read(
+        reader: &mut Reader<'_>,
+        name: &str,
+        _: &Range,
+        value: &Toml<'_>,
+    ) -> Option<Vec<String>> {
+        const WANTED: &str = "a list of strings such as \"MODE=test\"";
+        let entries = strings(reader, name, value, WANTED, 0..=WORDS_MAX)?;
+        let wrong = |entry: &&str| entry.find('=').is_none_or(|at| at == 0);
+        if let Some(entry) = entries.iter().copied().find(wrong) {
+            reader.problem(
+                value.span(),
+                format!("`{name}` can't have {entry:?}: each string is a name, `=` and a value"),
+            );
+            return None;
+        }
+        Some(entries.into_iter().map(str::to_owned).collect())
+    }
+
+    fn schema(_: &Range) -> Json {
+        let mut schema = strings_schema(0..=WORDS_MAX);
+        schema["items"]["pattern"] = json!("^[^=]+=");
+        schema
     }
 
     fn json(value: &Vec<String>) -> Json {
