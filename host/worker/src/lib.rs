@@ -12,6 +12,7 @@
 //! |---|---|
 //! | `clients` | sockets and connections, and which of them have something to do |
 //! | `schedule` | calls: which wait, which have an instance, and which one gets the loop next |
+//! | `queue_deadlines` | until when new requests wait for their first call |
 //! | `suspensions` | requests that wait: for what, until when, and what follows |
 //! | `lifecycle` | the drain at the end, and versions that are too old to be kept |
 //! | `stats` | [`Stats`]: what is counted, for others to read |
@@ -136,6 +137,7 @@ mod context;
 mod inspect;
 mod lifecycle;
 mod mailbox;
+mod queue_deadlines;
 mod schedule;
 mod stats;
 mod suspensions;
@@ -145,6 +147,7 @@ pub use self::context::Common;
 pub use self::inspect::{HeldPage, HeldRequest, Inspection, Position};
 pub use self::mailbox::{Mailbox, Message, PostOffice};
 pub use self::stats::{
-    Label, LabelId, Labels, LoopState, RouteStats, Shelf, Stats, Turns, VersionStats, WaitEnd,
+    CallRefusal, Label, LabelId, Labels, LoopState, RouteStats, Shelf, Stats, Turns, VersionStats,
+    WaitEnd,
 };
 pub use self::worker::{Holdings, Worker};

@@ -29,6 +29,7 @@ use crate::context::{Common, Context, TURN, Timer, WorkerTimers};
 use crate::inspect::{Held, Inspections};
 use crate::lifecycle::Lifecycle;
 use crate::mailbox::{Mailbox, Message};
+use crate::queue_deadlines::QueueDeadlines;
 use crate::schedule::Schedule;
 use crate::stats::{Stats, StatsWriter};
 use crate::suspensions::SuspensionTable;
@@ -42,6 +43,7 @@ pub struct Worker<W: World, C: Guests> {
     clients: ClientTable<W::Socket>,
     budget: Budget,
     schedule: Schedule,
+    queue_deadlines: QueueDeadlines,
     suspensions: SuspensionTable,
     /// Suspensions of which a pending was settled, and that this worker has not come to yet.
     settled: VecDeque<Key>,
@@ -88,6 +90,7 @@ impl<W: World, C: Guests> Worker<W, C> {
             clients: ClientTable::new(),
             budget: Budget::new(TURN),
             schedule,
+            queue_deadlines: QueueDeadlines::default(),
             suspensions: SuspensionTable::new(),
             settled: VecDeque::new(),
             timers: Timers::new(),
@@ -104,6 +107,7 @@ impl<W: World, C: Guests> Worker<W, C> {
         while !self.is_drained() {
             self.turn()?;
         }
+        self.drop_all_clients();
         self.cx.stats.turns.end();
         Ok(())
     }
@@ -127,6 +131,7 @@ impl<W: World, C: Guests> Worker<W, C> {
         self.guests.expire(self.cx.now_ms);
         self.serve_clients();
         self.run_calls();
+        self.set_queue_deadlines();
         self.flush_clients();
         self.go_on_expelling();
         self.go_on_inspecting();
@@ -244,6 +249,7 @@ impl<W: World, C: Guests> Worker<W, C> {
                 }
                 Timer::Deadline(key) => self.deadline_passed(key),
                 Timer::Pending(id) => self.clock_settles(id),
+                Timer::Queued(exchange) => self.queue_deadline_passed(exchange),
             }
             if self.world.now_us() - began_us >= TURN.waits_us_max {
                 return;

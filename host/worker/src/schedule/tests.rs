@@ -67,7 +67,7 @@ fn next(schedule: &mut Schedule, pace: Pace) -> Option<u32> {
     Some(match schedule.next(pace, &mut open())? {
         Next::Request(queued) => queued.exchange.client.slot,
         Next::Resumption(suspension) => suspension.slot,
-        Next::Call(slot) => slot.0,
+        Next::Unparked(slot) | Next::Yielded(slot) => slot.0,
     })
 }
 
@@ -82,7 +82,7 @@ fn start(schedule: &mut Schedule, pace: Pace, used_us: u64) -> Option<Slot> {
                 schedule.used(slot, used_us);
                 return Some(slot);
             }
-            Next::Call(slot) => schedule.yielded(slot),
+            Next::Unparked(slot) | Next::Yielded(slot) => schedule.yielded(slot),
             Next::Resumption(_) => panic!("nothing is suspended"),
         }
     }
@@ -110,7 +110,9 @@ fn fill_with_slow(schedule: &mut Schedule, version: VersionId) -> Vec<Slot> {
                 let started = Started { exchange, version, route };
                 slots.push(schedule.start(started).expect("it has a place"));
             }
-            Next::Call(_) | Next::Resumption(_) => panic!("none has yielded yet"),
+            Next::Unparked(_) | Next::Yielded(_) | Next::Resumption(_) => {
+                panic!("none has yielded yet")
+            }
         }
     }
     slots.iter().for_each(|&slot| schedule.yielded(slot));
@@ -141,7 +143,7 @@ fn slices_are_shared_out_by_time() {
     schedule.yielded(quiet);
     let mut slices = [0, 0];
     for _ in 0..100 {
-        let Some(Next::Call(slot)) = schedule.next(Pace::Slow, &mut open()) else {
+        let Some(Next::Yielded(slot)) = schedule.next(Pace::Slow, &mut open()) else {
             panic!("slots")
         };
         slices[usize::from(slot == quiet)] += 1;

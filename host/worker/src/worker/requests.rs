@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use snow_config::Limits;
-use snow_core::Key;
+use snow_core::{Key, due_ms};
 use snow_http::{
     Admission, Exchange, Head, HttpLimits, Progress, Reject, Rejection, Request, Response,
 };
@@ -14,7 +14,7 @@ use super::Worker;
 use crate::clients::{Gone, Received, Removed, STATUS_CLIENT_LEFT};
 use crate::context::{Callee, ExchangeRef};
 use crate::schedule::Queued;
-use crate::stats::{LabelId, Labels, WaitEnd};
+use crate::stats::{CallRefusal, LabelId, Labels, WaitEnd};
 
 /// Paths longer than this take so long to find their route that their clients wait behind others.
 const LONG_PATH_BYTES: usize = 512;
@@ -73,19 +73,21 @@ impl<W: World, C: Guests> Worker<W, C> {
     /// Queues the next whole request of a connection, or logs one that the connection has answered
     /// by itself. Returns false if there is none.
     fn take_request(&mut self, key: Key) -> bool {
-        let Worker { clients, world, guests, cx, .. } = self;
+        let Worker { clients, world, guests, lifecycle, cx, .. } = self;
         let find = |head: &Head| guests.router().find(head.method(), head.path());
-        let is_full = clients.is_output_full(cx);
+        let (is_full, is_closing) = (clients.is_output_full(cx), lifecycle.is_closing());
         let mut is_costly = None;
         let admit = |head: &Head| {
             is_costly = Some(head.path().len() > LONG_PATH_BYTES);
             let found = find(head);
-            let admission = match is_full {
-                true => {
-                    cx.stats.refused_output.add(1);
-                    Admission::Reject(Response::unavailable())
-                }
-                false => admission(head, &found, body_bytes_max(guests, &found, cx.http())),
+            let admission = if is_full {
+                cx.stats.refused_output.add(1);
+                Admission::Reject(Response::unavailable())
+            } else if is_closing && matches!(found, Match::Found { .. }) {
+                cx.stats.refuse_call(CallRefusal::Drain);
+                Admission::Reject(Response::unavailable())
+            } else {
+                admission(head, &found, body_bytes_max(guests, &found, cx.http()))
             };
             (found, admission)
         };
@@ -130,8 +132,11 @@ impl<W: World, C: Guests> Worker<W, C> {
         let (version, route, mount_bytes) = (entry.version, entry.route, entry.mount.len());
 
         let gate = guests.gate(version);
-        if self.lifecycle.is_closing() || !self.has_room((version, route)) {
-            return self.answer(exchange, Some(version), &Response::unavailable());
+        if self.lifecycle.is_closing() {
+            return self.refuse_call(exchange, version, CallRefusal::Drain);
+        }
+        if !self.has_room((version, route)) {
+            return self.refuse_call(exchange, version, CallRefusal::Full);
         }
         let Some(share) = self.clients.share(request.body.len(), &self.cx) else {
             return self.answer(exchange, Some(version), &Response::unavailable());
@@ -140,6 +145,41 @@ impl<W: World, C: Guests> Worker<W, C> {
         self.cx.stats.began(version);
         let request = Box::new(GuestRequest { request, client, params, mount_bytes, share });
         self.schedule.queue(Queued { exchange, version, route, request }, gate);
+        self.queue_deadlines.queued(exchange, version);
+    }
+
+    /// Sets deadlines for the requests that wait since this turn for their first call.
+    pub(super) fn set_queue_deadlines(&mut self) {
+        let Worker { queue_deadlines, clients, world, timers, cx, .. } = self;
+        let still_waits = |exchange| {
+            clients.exchange(exchange).is_some_and(|it| matches!(it.progress, Progress::Queued))
+        };
+        let until_ms = || due_ms(world.now_ms(), cx.limits().request_wait_ms_max);
+        queue_deadlines.set(still_waits, until_ms, timers);
+    }
+
+    /// Refuses a request that has waited for its first call for as long as it may.
+    pub(super) fn queue_deadline_passed(&mut self, exchange: ExchangeRef) {
+        let Some(version) = self.queue_deadlines.passed(exchange) else { return };
+        self.refuse_call(exchange, version, CallRefusal::Late);
+        self.schedule.request_ended();
+        // Whoever waits longest is first in its line, so this one is found there.
+        let Worker { schedule, clients, .. } = self;
+        let ended = |queued: &Queued| clients.exchange(queued.exchange).is_none();
+        for Queued { version, .. } in schedule.take_ended_first(version, ended) {
+            self.let_go(version);
+        }
+    }
+
+    /// Answers a request 503 that is not called, or not to the end.
+    pub(super) fn refuse_call(
+        &mut self,
+        exchange: ExchangeRef,
+        version: VersionId,
+        why: CallRefusal,
+    ) {
+        self.cx.stats.refuse_call(why);
+        self.answer(exchange, Some(version), &Response::unavailable());
     }
 
     /// Returns whether another request of a route may wait. Those whose clients have left go first,
@@ -151,8 +191,8 @@ impl<W: World, C: Guests> Worker<W, C> {
             return true;
         }
         let Worker { schedule, clients, .. } = self;
-        let left = schedule.take_left(|queued| clients.exchange(queued.exchange).is_none());
-        left.into_iter().for_each(|queued| self.let_go(queued.version));
+        let ended = schedule.take_ended(|queued| clients.exchange(queued.exchange).is_none());
+        ended.into_iter().for_each(|queued| self.let_go(queued.version));
         self.schedule.has_room(callee, own_max, all_max)
     }
 
@@ -207,7 +247,17 @@ impl<W: World, C: Guests> Worker<W, C> {
             return;
         };
         for exchange in exchanges {
+            self.queue_deadlines
+                .ended(ExchangeRef { client: key, serial: exchange.serial }, &mut self.timers);
             self.client_left(exchange, peer);
+        }
+    }
+
+    /// Closes the sockets of the clients that a drain has left, which did not take their answers in
+    /// time.
+    pub(super) fn drop_all_clients(&mut self) {
+        while let Some(key) = self.clients.next_from(0) {
+            self.drop_client(key);
         }
     }
 
@@ -222,7 +272,7 @@ impl<W: World, C: Guests> Worker<W, C> {
             self.end_suspension(key, WaitEnd::Disconnected);
         }
         if matches!(exchange.progress, Progress::Queued) {
-            self.schedule.client_left();
+            self.schedule.request_ended();
         }
         let access = self.finished(exchange, client, None, guest);
         access.into_iter().for_each(|access| self.cx.common.log.access(access));
