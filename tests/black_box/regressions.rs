@@ -6,4 +6,5 @@ mod deploy;
 mod drain;
 mod http;
 mod load;
+mod queued;
 mod sched;

@@ -103,6 +103,18 @@ impl Reject {
         }
     }
 
+    /// Returns the setting that the request exceeds, if a deployer can raise it. For the log.
+    pub fn limit(self) -> Option<&'static str> {
+        Some(match self {
+            Reject::TargetTooLong => "target_bytes_max",
+            Reject::HeadTooLarge => "head_bytes_max",
+            Reject::TooManyFields => "fields_max",
+            Reject::BodyTooLarge => "body_bytes_max",
+            Reject::TrailerTooLarge => "trailer_bytes_max",
+            _ => return None,
+        })
+    }
+
     /// Returns the whole response: one line of text.
     pub fn response(self) -> Response {
         let status = self.status();

@@ -121,12 +121,13 @@ impl<S> ClientTable<S> {
             return false;
         }
         let Some(client) = self.clients.get_mut(key) else { return false };
-        let refused = self.totals.track(client, |client| {
+        self.totals.track(client, |client| {
             client.connection.refuse_incoming(Reject::Busy, cx.now_ms, cx.http())
-        });
-        if refused {
-            cx.stats.refused_input.add(1);
-        }
-        refused
+        })
+    }
+
+    /// Returns how many bytes more requests may take.
+    pub fn room_bytes(&self, cx: &Context) -> u64 {
+        self.totals.room_bytes(cx.limits())
     }
 }

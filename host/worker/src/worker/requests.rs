@@ -76,6 +76,7 @@ impl<W: World, C: Guests> Worker<W, C> {
         let Worker { clients, world, guests, lifecycle, cx, .. } = self;
         let find = |head: &Head| guests.router().find(head.method(), head.path());
         let (is_full, is_closing) = (clients.is_output_full(cx), lifecycle.is_closing());
+        let room_bytes = clients.room_bytes(cx);
         let mut is_costly = None;
         let admit = |head: &Head| {
             is_costly = Some(head.path().len() > LONG_PATH_BYTES);
@@ -87,7 +88,7 @@ impl<W: World, C: Guests> Worker<W, C> {
                 cx.stats.refuse_call(CallRefusal::Drain);
                 Admission::Reject(Response::unavailable())
             } else {
-                admission(head, &found, body_bytes_max(guests, &found, cx.http()))
+                admission(head, &found, body_bytes_max(guests, &found, cx.http()), room_bytes)
             };
             (found, admission)
         };
@@ -111,8 +112,10 @@ impl<W: World, C: Guests> Worker<W, C> {
     fn admit_again(&mut self, exchange: ExchangeRef, request: Request) {
         let found = self.guests.router().find(request.head.method(), request.head.path());
         let bytes_max = body_bytes_max(&self.guests, &found, self.cx.http());
-        match admission(&request.head, &found, bytes_max) {
-            Admission::Accept { body_bytes_max } if request.body.len() as u64 > body_bytes_max => {
+        match admission(&request.head, &found, bytes_max, u64::MAX) {
+            Admission::Accept { body_bytes_max, .. }
+                if request.body.len() as u64 > body_bytes_max =>
+            {
                 self.answer(exchange, None, &Response::text(413, "content too large\n"));
             }
             Admission::Accept { .. } => self.dispatch(exchange, request, found),
@@ -303,17 +306,30 @@ impl<W: World, C: Guests> Worker<W, C> {
     fn log_rejection(&self, rejection: Rejection, client: SocketAddr) {
         let Rejection { status, why, exchange } = rejection;
         self.cx.stats.answered.add(1);
+        match why {
+            Some(Reject::Busy) => self.cx.stats.refused_input.add(1),
+            Some(Reject::Draining) => self.cx.stats.refuse_call(CallRefusal::Drain),
+            _ => {}
+        }
         if let Some(exchange) = exchange {
             let access = self.finished(exchange, client, Some(status), None);
             return access.into_iter().for_each(|access| self.cx.common.log.access(access));
         }
         self.cx.stats.finished(Labels::NOBODY, Some(status), 0);
-        let kind = if why == Some(Reject::Timeout) { "incomplete" } else { "malformed" };
-        let reason = why.map_or_else(String::new, |why| format!(": {why}"));
-        self.cx
-            .common
-            .log
-            .host(Level::Info, format!("{client}: {kind} request, answered {status}{reason}"));
+        let Some(why) = why else { return };
+        let kind = match why {
+            Reject::Timeout | Reject::Draining => "incomplete request",
+            Reject::Busy => "request refused",
+            _ if why.limit().is_some() => "request beyond a limit",
+            _ => "malformed request",
+        };
+        let limit = match why {
+            Reject::Busy => Some("worker_input_bytes_max"),
+            _ => why.limit(),
+        };
+        let limit = limit.map(|limit| format!(" ({limit})")).unwrap_or_default();
+        let message = format!("{client}: {kind}, answered {status}: {why}{limit}");
+        self.cx.common.log.host(Level::Info, message);
     }
 }
 
@@ -329,10 +345,10 @@ fn body_bytes_max<C: Guests>(guests: &C, found: &Match, limits: &HttpLimits) -> 
 }
 
 /// Decides whether a request's body is to be read at all.
-fn admission(head: &Head, found: &Match, body_bytes_max: u64) -> Admission {
+fn admission(head: &Head, found: &Match, body_bytes_max: u64, room_bytes: u64) -> Admission {
     let no_content = || Response { status: 204, ..Response::default() };
     Admission::Reject(match found {
-        Match::Found { .. } => return Admission::Accept { body_bytes_max },
+        Match::Found { .. } => return Admission::Accept { body_bytes_max, room_bytes },
         Match::NotFound if head.method() == "OPTIONS" && head.path() == "*" => no_content(),
         Match::NotFound => Response::text(404, "not found\n"),
         Match::BadParam => {
