@@ -12,7 +12,6 @@
 //! |---|---|
 //! | `clients` | sockets and connections, and which of them have something to do |
 //! | `schedule` | calls: which wait, which have an instance, and which one gets the loop next |
-//! | `queue_deadlines` | until when new requests wait for their first call |
 //! | `suspensions` | requests that wait: for what, until when, and what follows |
 //! | `lifecycle` | the drain at the end, and versions that are too old to be kept |
 //! | `stats` | [`Stats`]: what is counted, for others to read |
@@ -127,8 +126,7 @@
 //!   all of the same moment.
 //! - A quick call starts within a few time slices, whatever other guests do, and nothing that can
 //!   run waits for ever. How long a slice takes is bounded by whoever runs guests.
-//! - A thread that panics takes its clients with it. Its [`LoopState`] tells that it is stuck; the
-//!   other workers serve on.
+//! - A thread that panics takes its clients with it. Its [`LoopState`] tells that it is stuck.
 
 #![forbid(unsafe_code)]
 
@@ -137,7 +135,6 @@ mod context;
 mod inspect;
 mod lifecycle;
 mod mailbox;
-mod queue_deadlines;
 mod schedule;
 mod stats;
 mod suspensions;

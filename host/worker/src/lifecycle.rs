@@ -141,15 +141,22 @@ impl Lifecycle {
         }
     }
 
-    /// Returns whether the worker was told to drain and has nothing left to do. `is_empty`: it has
-    /// no clients and no calls.
-    pub fn is_drained(&self, is_empty: bool, now_ms: impl FnOnce() -> u64) -> bool {
+    /// Returns whether the worker was told to drain and has nothing left to do, given whether it has
+    /// clients and calls. Clients that do not take their answers are not waited for; calls are, as
+    /// each of them comes to an end soon.
+    pub fn is_drained(
+        &self,
+        has_clients: bool,
+        has_calls: bool,
+        now_ms: impl FnOnce() -> u64,
+    ) -> bool {
         match self.drain {
             Drain::No | Drain::Waiting { cursor: Some(_), .. } => false,
-            Drain::Waiting { .. } => is_empty,
+            _ if has_calls => false,
+            Drain::Waiting { .. } => !has_clients,
             Drain::Over { until_ms, cursor, refused, is_last } => {
                 let all_are_told = cursor.or(refused).is_none();
-                is_empty || is_last && all_are_told && now_ms() >= until_ms
+                !has_clients || is_last && all_are_told && now_ms() >= until_ms
             }
         }
     }
@@ -197,16 +204,18 @@ mod tests {
     fn a_drain_tells_clients_waits_and_refuses_what_is_left() {
         let mut lifecycle = Lifecycle::default();
         assert_eq!((lifecycle.drain_step(5), lifecycle.next_ms()), (step(None, None), None));
-        assert!(!lifecycle.is_drained(true, || 0));
+        assert!(!lifecycle.is_drained(false, false, || 0));
         assert!(lifecycle.start_draining(100) && !lifecycle.start_draining(200));
 
         assert_eq!((lifecycle.drain_step(10), lifecycle.next_ms()), (step(Some(0), None), Some(0)));
         lifecycle.told(Some(256));
         assert_eq!(lifecycle.drain_step(10), step(Some(256), None));
-        assert!(!lifecycle.is_drained(true, || 10), "not all have been told");
+        assert!(!lifecycle.is_drained(false, false, || 10), "not all have been told");
         lifecycle.told(None);
         assert_eq!((lifecycle.drain_step(10), lifecycle.next_ms()), (step(None, None), Some(100)));
-        assert!(lifecycle.is_drained(true, || 10) && !lifecycle.is_drained(false, || 10));
+        assert!(
+            lifecycle.is_drained(false, false, || 10) && !lifecycle.is_drained(true, false, || 10)
+        );
 
         // It may be late, and then it has its time all the same.
         assert_eq!(lifecycle.drain_step(150), step(Some(0), Some(0)));
@@ -220,17 +229,22 @@ mod tests {
         assert_eq!(lifecycle.drain_step(700), step(None, Some(256)), "not all have been told");
         lifecycle.refused(None);
         assert_eq!((lifecycle.drain_step(649), lifecycle.next_ms()), (step(None, None), Some(650)));
-        assert!(!lifecycle.is_drained(false, || 9_999) && lifecycle.is_drained(true, || 649));
+        assert!(
+            !lifecycle.is_drained(true, false, || 9_999)
+                && lifecycle.is_drained(false, false, || 649)
+        );
 
         assert_eq!(lifecycle.drain_step(650), step(Some(0), Some(0)));
-        assert!(lifecycle.is_last_stage() && !lifecycle.is_drained(false, || 9_999));
+        assert!(lifecycle.is_last_stage() && !lifecycle.is_drained(true, false, || 9_999));
         lifecycle.told(None);
         lifecycle.refused(None);
         assert_eq!(
             (lifecycle.drain_step(651), lifecycle.next_ms()),
             (step(None, None), Some(1_150))
         );
-        assert!(!lifecycle.is_drained(false, || 1_149) && lifecycle.is_drained(false, || 1_150));
+        assert!(!lifecycle.is_drained(true, false, || 1_149));
+        assert!(!lifecycle.is_drained(true, true, || 9_999), "a call is left");
+        assert!(lifecycle.is_drained(true, false, || 1_150));
     }
 
     #[test]

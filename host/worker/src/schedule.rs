@@ -13,6 +13,7 @@
 //! - **Time.** Within a pace, the guest goes first that has used the least time at it: see
 //!   [`Lane`].
 //! - **Places.** A call needs an instance to compute, and there are only so many: see [`Places`].
+//! - **Deadlines.** A new request waits only for so long: see [`QueueDeadlines`].
 //! - **Gates.** A guest may have a limit for its calls in the whole process: see [`Lines`].
 //!
 //! Guarantees: a quick candidate of a guest none of whose calls compute waits only for the slice
@@ -23,6 +24,7 @@
 //!
 //! Does not guarantee a place at once when more guests compute at one time than there are slots.
 
+mod deadlines;
 mod lanes;
 mod lines;
 mod next;
@@ -35,6 +37,7 @@ use std::collections::VecDeque;
 use snow_core::{GateId, Key};
 use snow_runtime::{GuestRequest, RouteId, Slot, VersionId};
 
+pub(crate) use self::deadlines::QueueDeadlines;
 use self::lanes::Lane;
 use self::lines::Lines;
 pub(crate) use self::next::{Doors, Next};

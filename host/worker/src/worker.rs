@@ -29,8 +29,7 @@ use crate::context::{Common, Context, TURN, Timer, WorkerTimers};
 use crate::inspect::{Held, Inspections};
 use crate::lifecycle::Lifecycle;
 use crate::mailbox::{Mailbox, Message};
-use crate::queue_deadlines::QueueDeadlines;
-use crate::schedule::Schedule;
+use crate::schedule::{QueueDeadlines, Schedule};
 use crate::stats::{Stats, StatsWriter};
 use crate::suspensions::SuspensionTable;
 
@@ -144,8 +143,8 @@ impl<W: World, C: Guests> Worker<W, C> {
 
     /// Returns whether the worker was told to drain and has: there is nothing left to do.
     pub fn is_drained(&self) -> bool {
-        let is_empty = self.clients.is_empty() && self.schedule.len() == 0;
-        self.lifecycle.is_drained(is_empty, || self.world.now_ms())
+        let (has_clients, has_calls) = (!self.clients.is_empty(), self.schedule.len() > 0);
+        self.lifecycle.is_drained(has_clients, has_calls, || self.world.now_ms())
     }
 
     /// Counts what the worker holds now.

@@ -1,6 +1,9 @@
 //! The end of a drain (issue 11): whatever is left is told to come again, is logged and counted.
 
+use snow_config::Limits;
+
 use crate::harness::{Client, Setup, eventually};
+use crate::inside::Inside;
 
 /// The connection of a call that computed was once closed without a word, in the log or to its
 /// client.
@@ -33,6 +36,19 @@ fn a_call_that_computes_when_a_drain_ends_is_asked_to_come_again() {
         !log.contains("failed") && !log.contains("rolled back"),
         "no guest is to blame:\n{log}"
     );
+}
+
+#[test]
+fn a_call_that_is_ended_by_a_drain_leaves_nothing_behind() {
+    let limits = Limits { drain_ms: 0, call_running_ms_max: 600_000, ..Limits::default() };
+    let Some(inside) = Inside::start(&["late"], 1, limits) else { return };
+    let mut clients: Vec<Client> = (0..3).map(|_| inside.ask("/late")).collect();
+    inside.wait_until("they compute", |c| (c.suspended, c.pendings, c.instances) == (0, 3, 3));
+    inside.drain();
+    for client in &mut clients {
+        assert_eq!(client.response().status, 503);
+    }
+    inside.wait_until("nothing is left", |c| (c.pendings, c.instances, c.answered) == (0, 0, 3));
 }
 
 /// Half of a body, and half of a head: both were closed without a word.

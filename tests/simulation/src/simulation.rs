@@ -199,12 +199,9 @@ impl Simulation {
         if worker.is_drained() {
             let now_ms = self.network.borrow().now_ms();
             let in_time = self.drain_until_ms.is_some_and(|until_ms| now_ms < until_ms);
-            if in_time {
-                assert_eq!(
-                    (worker.held().clients, worker.held().suspensions, worker.held().calls),
-                    (0, 0, 0)
-                );
-            }
+            let held = worker.held();
+            assert_eq!((held.suspensions, held.calls), (0, 0), "a drain leaves nobody untold");
+            assert!(!in_time || held.clients == 0, "nobody is left before a drain is over");
             self.workers[number] = None;
         }
     }

@@ -302,3 +302,22 @@ fn a_gate_is_asked_for_each_call_that_is_wanted() {
     assert_eq!(next(&mut schedule, Pace::Quick), Some(3));
     assert!(schedule.take_unanswered_gates().contains(&GATE), "nothing is left before it");
 }
+
+#[test]
+fn requests_that_are_over_are_taken_out_as_far_as_they_come_first() {
+    let mut schedule = Schedule::new(4, 4);
+    for number in 1..=4 {
+        schedule.queue(queued(BUSY, ROUTE, number), Some(GATE));
+    }
+    schedule.queue(queued(QUIET, ROUTE, 5), None);
+    let over = |queued: &Queued| [1, 2, 4, 5].contains(&queued.exchange.client.slot);
+    let taken = schedule.take_ended_first(BUSY, over);
+    let numbers: Vec<u32> = taken.iter().map(|queued| queued.exchange.client.slot).collect();
+    assert_eq!((numbers, schedule.requests()), (vec![1, 2], 3));
+    assert!(schedule.take_ended_first(BUSY, over).is_empty());
+    assert!(schedule.take_ended_first(VersionId(9), over).is_empty());
+    schedule.request_ended();
+    assert_eq!(schedule.take_ended(over).len(), 2, "wherever they are");
+    assert_eq!(next(&mut schedule, Pace::Quick), Some(3));
+    assert_eq!((next(&mut schedule, Pace::Quick), schedule.requests()), (None, 0));
+}
