@@ -101,10 +101,7 @@ impl<W: World, C: Guests> Worker<W, C> {
     fn refuse_queued(&mut self) {
         for Queued { exchange, version, .. } in self.schedule.take_requests(|_| true) {
             self.queue_deadlines.ended(exchange, &mut self.timers);
-            // One whose client has left is not refused.
-            if self.clients.exchange(exchange).is_some() {
-                self.refuse_call(exchange, version, CallRefusal::Drain);
-            }
+            self.refuse_call(exchange, version, CallRefusal::Drain);
             self.let_go(version);
         }
     }

@@ -181,8 +181,11 @@ impl<W: World, C: Guests> Worker<W, C> {
         version: VersionId,
         why: CallRefusal,
     ) {
-        self.cx.stats.refuse_call(why);
-        self.answer(exchange, Some(version), &Response::unavailable());
+        // Else its client has left.
+        if self.clients.exchange(exchange).is_some() {
+            self.cx.stats.refuse_call(why);
+            self.answer(exchange, Some(version), &Response::unavailable());
+        }
     }
 
     /// Returns whether another request of a route may wait. Those whose clients have left go first,
