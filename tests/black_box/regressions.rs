@@ -3,6 +3,8 @@
 
 mod counted;
 mod deploy;
+mod drain;
 mod http;
 mod load;
+mod queued;
 mod sched;

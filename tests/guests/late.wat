@@ -1,6 +1,6 @@
 ;; Calls that compute at the wrong moment. guests/hello.wat explains what all of this is.
 ;;
-;; 0 GET /late  waits 50 ms in place, and then computes without end
+;; 0 GET /late  creates a pending, waits 50 ms in place, and then computes without end
 ;; 1 GET /busy  computes beyond its time slice, and waits a moment in place, again and again
 ;; 2 GET /sips  the same, but less than a time slice
 ;; 3 GET /hold  is held under the key "late"; its `resume` computes without end
@@ -38,6 +38,7 @@
     (local.set $route (i32.load (local.get $arguments)))
     (if (i32.eqz (local.get $route))
       (then
+        (call $create (i32.const 1) (i32.const 176) (i32.const 4) (i32.const 336))
         (call $wait_ms (i32.const 50))
         (call $compute (i32.const -1))))
     (if (i32.eq (local.get $route) (i32.const 1)) (then (call $go_on (i32.const 4000000))))

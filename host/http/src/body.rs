@@ -90,6 +90,12 @@ impl BodyReader {
         }
     }
 
+    /// Returns how many bytes are still to come at least. Chunked content is taken to have one more,
+    /// until it is whole.
+    pub fn missing_bytes(&self) -> u64 {
+        self.length_left().unwrap_or_else(|| u64::from(!self.is_whole()))
+    }
+
     /// Reads all of `input` as the rest of the body. Without a copy, if it is the whole body.
     ///
     /// Does nothing unless `input` has exactly the [length that is left](Self::length_left).

@@ -151,6 +151,10 @@ pub enum Admission {
     Accept {
         /// The most bytes of the body. [`HttpLimits::body_bytes_max`] applies as well.
         body_bytes_max: u64,
+        /// The bytes that the caller has room for now, beside those that the connection holds. A
+        /// body that is known to need more is refused at once ([`Reject::Busy`]), and its client
+        /// is not asked to send it.
+        room_bytes: u64,
     },
     /// Answer with this response. If the request has a body, it is not read, and the connection
     /// closes.

@@ -70,6 +70,9 @@ pub enum Reject {
     /// 503: the host holds as many bytes of unfinished requests as it may.
     #[error("too many requests are being received; try again")]
     Busy,
+    /// 503: the host ends, and the request is not whole.
+    #[error("the host is shutting down; try again")]
+    Draining,
     /// 505: an HTTP version other than 1.x, the preface of HTTP/2 included.
     #[error("the HTTP version is not supported")]
     Version,
@@ -95,9 +98,21 @@ impl Reject {
             Reject::Misdirected => 421,
             Reject::HeadTooLarge | Reject::TooManyFields | Reject::TrailerTooLarge => 431,
             Reject::Method | Reject::TransferCoding => 501,
-            Reject::Busy => 503,
+            Reject::Busy | Reject::Draining => 503,
             Reject::Version => 505,
         }
+    }
+
+    /// Returns the setting that the request exceeds, if a deployer can raise it. For the log.
+    pub fn limit(self) -> Option<&'static str> {
+        Some(match self {
+            Reject::TargetTooLong => "target_bytes_max",
+            Reject::HeadTooLarge => "head_bytes_max",
+            Reject::TooManyFields => "fields_max",
+            Reject::BodyTooLarge => "body_bytes_max",
+            Reject::TrailerTooLarge => "trailer_bytes_max",
+            _ => return None,
+        })
     }
 
     /// Returns the whole response: one line of text.
@@ -106,7 +121,7 @@ impl Reject {
         let reason = reason_phrase(status);
         let response = Response::text(status, &format!("{status} {reason}: {self}\n"));
         match self {
-            Reject::Busy => response.with_field("retry-after", "1"),
+            Reject::Busy | Reject::Draining => response.with_field("retry-after", "1"),
             _ => response,
         }
     }

@@ -132,8 +132,9 @@ pub trait Guests {
     /// Cancels an operation whose pending is released. One that is over already is left alone.
     fn cancel_operation(&mut self, _operation: OperationId) {}
 
-    /// Ends a call that waits in place, without running it again. Returns every handle that the
-    /// call owned, those of the wait included.
+    /// Ends a call that waits in place or has yielded, without running it again. `handles` are the
+    /// wait's; of a call that has yielded, none. Returns every handle that the call owned, those of
+    /// the wait included.
     fn cancel(&mut self, _slot: Slot, handles: Box<[Handle]>) -> Vec<Handle> {
         handles.into_vec()
     }
@@ -270,9 +271,8 @@ pub enum CallFault {
     /// client may send the request again.
     #[error("in a version that was rolled back: {0}")]
     Withdrawn(String),
-    /// The call was cancelled while it waited in place, since nobody waits for its answer any more.
-    /// The guest is not to blame.
-    #[error("the request ended while its call waited in place")]
+    /// The call was cancelled, since its request has ended. The guest is not to blame.
+    #[error("its request has ended")]
     Cancelled,
     /// The host could not start the guest, and the guest is not to blame.
     #[error("the guest could not be started: {0}")]

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
 use snow_core::{Fifo, Key, Slab};
-use snow_http::{Admission, Exchange, Head, Rejection, Request, Step};
+use snow_http::{Admission, Exchange, Head, Reject, Rejection, Request, Step};
 use snow_runtime::{Access, Level, Match, Ready, World};
 
 pub(crate) use self::answer::STATUS_CLIENT_LEFT;
@@ -316,12 +316,23 @@ impl<S> ClientTable<S> {
     }
 
     /// Tells some clients, from a slot on, that their connections are to close when they fall idle.
-    /// Returns the slot to go on from; `None` if all have been told.
-    pub fn close_when_idle(&mut self, mut from: u32, cx: &Context) -> Option<u32> {
+    /// If the drain `is_closing`, requests that are not whole are refused: their connections answer
+    /// them. Returns the slot to go on from; `None` if all have been told.
+    pub fn close_when_idle(
+        &mut self,
+        mut from: u32,
+        is_closing: bool,
+        cx: &Context,
+    ) -> Option<u32> {
         for _ in 0..TURN.timers_max {
             let key = self.clients.next_from(from)?;
             if let Some(client) = self.clients.get_mut(key) {
                 client.connection.close_when_idle(cx.now_ms, cx.http());
+                if is_closing {
+                    self.totals.track(client, |client| {
+                        client.connection.refuse_incoming(Reject::Draining, cx.now_ms, cx.http())
+                    });
+                }
             }
             self.mark_dirty(key);
             from = key.slot + 1;
@@ -343,6 +354,11 @@ impl<S> ClientTable<S> {
         self.count(cx);
         let exchanges = self.totals.track(&mut client, |client| client.connection.abandon());
         Some(Removed { peer: client.peer(), exchanges })
+    }
+
+    /// Returns the first client at a slot or after it.
+    pub fn next_from(&self, slot: u32) -> Option<Key> {
+        self.clients.next_from(slot)
     }
 
     /// Returns a client's address.

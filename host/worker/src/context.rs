@@ -64,6 +64,8 @@ pub(crate) enum Timer {
     Deadline(Key),
     /// A pending that the clock settles.
     Pending(PendingId),
+    /// The deadline of a request that waits for its first call.
+    Queued(ExchangeRef),
 }
 
 /// All timers of a worker.

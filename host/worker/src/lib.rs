@@ -126,8 +126,7 @@
 //!   all of the same moment.
 //! - A quick call starts within a few time slices, whatever other guests do, and nothing that can
 //!   run waits for ever. How long a slice takes is bounded by whoever runs guests.
-//! - A thread that panics takes its clients with it. Its [`LoopState`] tells that it is stuck; the
-//!   other workers serve on.
+//! - A thread that panics takes its clients with it. Its [`LoopState`] tells that it is stuck.
 
 #![forbid(unsafe_code)]
 
@@ -145,6 +144,7 @@ pub use self::context::Common;
 pub use self::inspect::{HeldPage, HeldRequest, Inspection, Position};
 pub use self::mailbox::{Mailbox, Message, PostOffice};
 pub use self::stats::{
-    Label, LabelId, Labels, LoopState, RouteStats, Shelf, Stats, Turns, VersionStats, WaitEnd,
+    CallRefusal, Label, LabelId, Labels, LoopState, RouteStats, Shelf, Stats, Turns, VersionStats,
+    WaitEnd,
 };
 pub use self::worker::{Holdings, Worker};

@@ -2,13 +2,17 @@
 //!
 //! Both end requests that wait, and there may be very many of them. So both go through the slab of
 //! suspensions, and a drain through that of clients, with a cursor: a bounded part in each turn.
+//!
+//! A drain has three stages. First, what has begun may be finished. When its deadline has passed,
+//! what is left is refused, and only a request whose settlement has won is still resumed. In the
+//! last stage that is refused too, and answers are written.
 
 use std::collections::VecDeque;
 
 use snow_runtime::VersionId;
 
-/// How long answers may still be written after the drain's deadline.
-const GRACE_MS: u64 = 1_000;
+/// How long each of the two stages behind a drain's deadline may last, once all have been told.
+const STAGE_MS: u64 = 500;
 
 /// Whether the worker drains, and the versions whose requests it expels.
 #[derive(Debug, Default)]
@@ -29,13 +33,16 @@ enum Drain {
         /// The slot of the next client to be told; `None` once all have been.
         cursor: Option<u32>,
     },
-    /// The deadline has passed: nothing is suspended any more.
+    /// The deadline has passed: nothing is suspended any more, and no call computes on.
     Over {
+        /// The end of the stage, if all have been told by then.
         until_ms: u64,
-        /// As before: a deadline may come before all clients have been told.
+        /// The slot of the next client to be told; `None` once all have been.
         cursor: Option<u32>,
         /// The slot of the next suspension to be refused; `None` once all have been.
         refused: Option<u32>,
+        /// Whether this is the last stage.
+        is_last: bool,
     },
 }
 
@@ -43,7 +50,8 @@ enum Drain {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct DrainStep {
     /// Tell some clients, from this slot on, that their connections close when they fall idle, and
-    /// then say [how far that got](Lifecycle::told).
+    /// then say [how far that got](Lifecycle::told). Once the drain [is
+    /// closing](Lifecycle::is_closing), requests are refused that are not whole.
     pub tell: Option<u32>,
     /// Answer some of the held requests 503, from this slot on, and then say [how far that
     /// got](Lifecycle::refused).
@@ -64,9 +72,15 @@ impl Lifecycle {
         !matches!(self.drain, Drain::No)
     }
 
-    /// Returns whether the drain's deadline has passed: nothing may be suspended any more.
+    /// Returns whether the drain's deadline has passed: nothing may be suspended any more, and a
+    /// call whose time slice is over ends where it stands.
     pub fn is_closing(&self) -> bool {
         matches!(self.drain, Drain::Over { .. })
+    }
+
+    /// Returns whether a drain is in its last stage: nothing is resumed any more.
+    pub fn is_last_stage(&self) -> bool {
+        matches!(self.drain, Drain::Over { is_last: true, .. })
     }
 
     /// Begins to drain. Returns whether that is new.
@@ -80,10 +94,19 @@ impl Lifecycle {
 
     /// Returns what a drain has to do in this turn.
     pub fn drain_step(&mut self, now_ms: u64) -> DrainStep {
-        if let Drain::Waiting { until_ms, cursor } = self.drain
-            && now_ms >= until_ms
-        {
-            self.drain = Drain::Over { until_ms: until_ms + GRACE_MS, cursor, refused: Some(0) };
+        let is_last = match self.drain {
+            Drain::Waiting { until_ms, .. } if now_ms >= until_ms => Some(false),
+            Drain::Over { until_ms, cursor: None, refused: None, is_last: false }
+                if now_ms >= until_ms =>
+            {
+                Some(true)
+            }
+            _ => None,
+        };
+        if let Some(is_last) = is_last {
+            // From the first slot on, though a deadline may come before all have been told.
+            let (until_ms, from) = (now_ms + STAGE_MS, Some(0));
+            self.drain = Drain::Over { until_ms, cursor: from, refused: from, is_last };
         }
         match self.drain {
             Drain::No => DrainStep::default(),
@@ -118,13 +141,23 @@ impl Lifecycle {
         }
     }
 
-    /// Returns whether the worker was told to drain and has nothing left to do. `is_empty`: it has
-    /// no clients and no calls.
-    pub fn is_drained(&self, is_empty: bool, now_ms: impl FnOnce() -> u64) -> bool {
+    /// Returns whether the worker was told to drain and has nothing left to do, given whether it has
+    /// clients and calls. Clients that do not take their answers are not waited for; calls are, as
+    /// each of them comes to an end soon.
+    pub fn is_drained(
+        &self,
+        has_clients: bool,
+        has_calls: bool,
+        now_ms: impl FnOnce() -> u64,
+    ) -> bool {
         match self.drain {
             Drain::No | Drain::Waiting { cursor: Some(_), .. } => false,
-            Drain::Waiting { .. } => is_empty,
-            Drain::Over { until_ms, .. } => is_empty || now_ms() >= until_ms,
+            _ if has_calls => false,
+            Drain::Waiting { .. } => !has_clients,
+            Drain::Over { until_ms, cursor, refused, is_last } => {
+                let all_are_told = cursor.or(refused).is_none();
+                !has_clients || is_last && all_are_told && now_ms() >= until_ms
+            }
         }
     }
 
@@ -171,41 +204,58 @@ mod tests {
     fn a_drain_tells_clients_waits_and_refuses_what_is_left() {
         let mut lifecycle = Lifecycle::default();
         assert_eq!((lifecycle.drain_step(5), lifecycle.next_ms()), (step(None, None), None));
-        assert!(!lifecycle.is_drained(true, || 0));
+        assert!(!lifecycle.is_drained(false, false, || 0));
         assert!(lifecycle.start_draining(100) && !lifecycle.start_draining(200));
 
         assert_eq!((lifecycle.drain_step(10), lifecycle.next_ms()), (step(Some(0), None), Some(0)));
         lifecycle.told(Some(256));
         assert_eq!(lifecycle.drain_step(10), step(Some(256), None));
-        assert!(!lifecycle.is_drained(true, || 10), "not all have been told");
+        assert!(!lifecycle.is_drained(false, false, || 10), "not all have been told");
         lifecycle.told(None);
         assert_eq!((lifecycle.drain_step(10), lifecycle.next_ms()), (step(None, None), Some(100)));
-        assert!(lifecycle.is_drained(true, || 10) && !lifecycle.is_drained(false, || 10));
-
-        assert_eq!(
-            (lifecycle.drain_step(100), lifecycle.is_closing()),
-            (step(None, Some(0)), true)
+        assert!(
+            lifecycle.is_drained(false, false, || 10) && !lifecycle.is_drained(true, false, || 10)
         );
+
+        // It may be late, and then it has its time all the same.
+        assert_eq!(lifecycle.drain_step(150), step(Some(0), Some(0)));
+        assert!(lifecycle.is_closing() && !lifecycle.is_last_stage());
+        lifecycle.told(None);
         lifecycle.refused(Some(256));
         assert_eq!(
-            (lifecycle.drain_step(101), lifecycle.next_ms()),
+            (lifecycle.drain_step(151), lifecycle.next_ms()),
             (step(None, Some(256)), Some(0))
         );
+        assert_eq!(lifecycle.drain_step(700), step(None, Some(256)), "not all have been told");
+        lifecycle.refused(None);
+        assert_eq!((lifecycle.drain_step(649), lifecycle.next_ms()), (step(None, None), Some(650)));
+        assert!(
+            !lifecycle.is_drained(true, false, || 9_999)
+                && lifecycle.is_drained(false, false, || 649)
+        );
+
+        assert_eq!(lifecycle.drain_step(650), step(Some(0), Some(0)));
+        assert!(lifecycle.is_last_stage() && !lifecycle.is_drained(true, false, || 9_999));
+        lifecycle.told(None);
         lifecycle.refused(None);
         assert_eq!(
-            (lifecycle.drain_step(101), lifecycle.next_ms()),
-            (step(None, None), Some(1_100))
+            (lifecycle.drain_step(651), lifecycle.next_ms()),
+            (step(None, None), Some(1_150))
         );
-        assert!(!lifecycle.is_drained(false, || 1_099) && lifecycle.is_drained(false, || 1_100));
+        assert!(!lifecycle.is_drained(true, false, || 1_149));
+        assert!(!lifecycle.is_drained(true, true, || 9_999), "a call is left");
+        assert!(lifecycle.is_drained(true, false, || 1_150));
     }
 
     #[test]
-    fn a_drain_without_time_tells_clients_too() {
+    fn a_deadline_may_come_before_all_clients_have_been_told() {
         let mut lifecycle = Lifecycle::default();
-        lifecycle.start_draining(0);
-        assert_eq!(lifecycle.drain_step(0), step(Some(0), Some(0)));
+        lifecycle.start_draining(5);
+        assert_eq!(lifecycle.drain_step(0), step(Some(0), None));
+        lifecycle.told(Some(256));
+        assert_eq!(lifecycle.drain_step(5), step(Some(0), Some(0)));
         lifecycle.told(Some(256));
         lifecycle.refused(None);
-        assert_eq!(lifecycle.drain_step(1), step(Some(256), None));
+        assert_eq!(lifecycle.drain_step(6), step(Some(256), None));
     }
 }

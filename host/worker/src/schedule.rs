@@ -13,6 +13,7 @@
 //! - **Time.** Within a pace, the guest goes first that has used the least time at it: see
 //!   [`Lane`].
 //! - **Places.** A call needs an instance to compute, and there are only so many: see [`Places`].
+//! - **Deadlines.** A new request waits only for so long: see [`QueueDeadlines`].
 //! - **Gates.** A guest may have a limit for its calls in the whole process: see [`Lines`].
 //!
 //! Guarantees: a quick candidate of a guest none of whose calls compute waits only for the slice
@@ -23,6 +24,7 @@
 //!
 //! Does not guarantee a place at once when more guests compute at one time than there are slots.
 
+mod deadlines;
 mod lanes;
 mod lines;
 mod next;
@@ -35,6 +37,7 @@ use std::collections::VecDeque;
 use snow_core::{GateId, Key};
 use snow_runtime::{GuestRequest, RouteId, Slot, VersionId};
 
+pub(crate) use self::deadlines::QueueDeadlines;
 use self::lanes::Lane;
 use self::lines::Lines;
 pub(crate) use self::next::{Doors, Next};
@@ -85,9 +88,9 @@ pub(crate) struct Schedule {
     requests: usize,
     /// Of those, quick ones of guests that may have something to run.
     startable: usize,
-    /// Clients that have left while their requests waited, since that was last looked for. Some of
-    /// the requests may have had their turn.
-    left: usize,
+    /// Requests that were over while they waited, since that was last looked for. Some of them may
+    /// have had their turn.
+    ended: usize,
     /// Resumptions in all queues.
     resumptions: usize,
     /// The pace of the slice under way.
@@ -107,7 +110,7 @@ impl Schedule {
             placeless: Vec::new(),
             requests: 0,
             startable: 0,
-            left: 0,
+            ended: 0,
             resumptions: 0,
             pace: Pace::Quick,
         }
@@ -123,17 +126,44 @@ impl Schedule {
         self.requests
     }
 
-    /// Notes that the client of a new request has left, which waits here until it is found out.
-    pub fn client_left(&mut self) {
-        self.left += 1;
+    /// Notes that a new request is over, which waits here until it is found out: its client has
+    /// left, or it was refused.
+    pub fn request_ended(&mut self) {
+        self.ended += 1;
     }
 
-    /// Takes out new requests whose clients have left. Looks for them only if there are some.
-    pub fn take_left(&mut self, has_left: impl Fn(&Queued) -> bool) -> Vec<Queued> {
-        match std::mem::take(&mut self.left) {
+    /// Takes out new requests that are over. Looks for them only if there are some.
+    pub fn take_ended(&mut self, has_ended: impl Fn(&Queued) -> bool) -> Vec<Queued> {
+        match std::mem::take(&mut self.ended) {
             0 => Vec::new(),
-            _ => self.take_requests(has_left),
+            _ => self.take_requests(has_ended),
         }
+    }
+
+    /// Takes out the new requests of a guest that are over and have no other before them. It costs
+    /// in proportion to what it takes.
+    pub fn take_ended_first(
+        &mut self,
+        version: VersionId,
+        has_ended: impl Fn(&Queued) -> bool,
+    ) -> Vec<Queued> {
+        let Some(queue) = self.queues.get_mut(version.index()) else { return Vec::new() };
+        let mut taken = Vec::new();
+        for pace in [Pace::Quick, Pace::Slow] {
+            let at = queue.at_mut(pace);
+            let before = at.startable(pace);
+            while at.requests.front().is_some_and(&has_ended) {
+                taken.extend(at.requests.pop_front());
+            }
+            if at.is_listed {
+                self.startable -= before - at.startable(pace);
+            }
+        }
+        if let Some(gate) = queue.gate {
+            taken.iter().for_each(|_| self.lines.leaves(gate));
+        }
+        self.requests -= taken.len();
+        taken
     }
 
     /// Takes out new requests, whatever their turn.

@@ -44,6 +44,9 @@ pub struct Stats {
     pub refused_input: Counter,
     /// Requests and answers refused so far because clients did not take the answers before.
     pub refused_output: Counter,
+    /// Requests refused so far whose call did not start, or did not come to its end, in the order
+    /// of [`CallRefusal::ALL`].
+    pub refused_calls: [Counter; 3],
     /// Bytes of requests that are kept now.
     pub input_bytes: Counter,
     /// Bytes of answers that clients have not taken yet.
@@ -66,6 +69,11 @@ impl Stats {
     /// Creates the stats of a worker that has counted nothing yet.
     pub fn new(labels: Arc<Labels>) -> Stats {
         Stats { labels, ..Stats::default() }
+    }
+
+    /// Counts a request that is refused.
+    pub(crate) fn refuse_call(&self, why: CallRefusal) {
+        self.refused_calls[why as usize].add(1);
     }
 }
 
@@ -177,6 +185,22 @@ impl WaitEnd {
     /// All ends, in the order of [`RouteStats::ended`].
     pub const ALL: [WaitEnd; 4] =
         [WaitEnd::Settled, WaitEnd::TimedOut, WaitEnd::Disconnected, WaitEnd::Refused];
+}
+
+/// Why a request was answered 503 whose call did not start, or did not come to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallRefusal {
+    /// As many requests waited as may.
+    Full,
+    /// It had waited for its first call for as long as it may.
+    Late,
+    /// The drain was over.
+    Drain,
+}
+
+impl CallRefusal {
+    /// All reasons, in the order of [`Stats::refused_calls`].
+    pub const ALL: [CallRefusal; 3] = [CallRefusal::Full, CallRefusal::Late, CallRefusal::Drain];
 }
 
 /// What is counted of one version of a guest.

@@ -29,7 +29,7 @@ use crate::context::{Common, Context, TURN, Timer, WorkerTimers};
 use crate::inspect::{Held, Inspections};
 use crate::lifecycle::Lifecycle;
 use crate::mailbox::{Mailbox, Message};
-use crate::schedule::Schedule;
+use crate::schedule::{QueueDeadlines, Schedule};
 use crate::stats::{Stats, StatsWriter};
 use crate::suspensions::SuspensionTable;
 
@@ -42,6 +42,7 @@ pub struct Worker<W: World, C: Guests> {
     clients: ClientTable<W::Socket>,
     budget: Budget,
     schedule: Schedule,
+    queue_deadlines: QueueDeadlines,
     suspensions: SuspensionTable,
     /// Suspensions of which a pending was settled, and that this worker has not come to yet.
     settled: VecDeque<Key>,
@@ -88,6 +89,7 @@ impl<W: World, C: Guests> Worker<W, C> {
             clients: ClientTable::new(),
             budget: Budget::new(TURN),
             schedule,
+            queue_deadlines: QueueDeadlines::default(),
             suspensions: SuspensionTable::new(),
             settled: VecDeque::new(),
             timers: Timers::new(),
@@ -104,6 +106,7 @@ impl<W: World, C: Guests> Worker<W, C> {
         while !self.is_drained() {
             self.turn()?;
         }
+        self.drop_all_clients();
         self.cx.stats.turns.end();
         Ok(())
     }
@@ -127,6 +130,7 @@ impl<W: World, C: Guests> Worker<W, C> {
         self.guests.expire(self.cx.now_ms);
         self.serve_clients();
         self.run_calls();
+        self.set_queue_deadlines();
         self.flush_clients();
         self.go_on_expelling();
         self.go_on_inspecting();
@@ -139,8 +143,8 @@ impl<W: World, C: Guests> Worker<W, C> {
 
     /// Returns whether the worker was told to drain and has: there is nothing left to do.
     pub fn is_drained(&self) -> bool {
-        let is_empty = self.clients.is_empty() && self.schedule.len() == 0;
-        self.lifecycle.is_drained(is_empty, || self.world.now_ms())
+        let (has_clients, has_calls) = (!self.clients.is_empty(), self.schedule.len() > 0);
+        self.lifecycle.is_drained(has_clients, has_calls, || self.world.now_ms())
     }
 
     /// Counts what the worker holds now.
@@ -244,6 +248,7 @@ impl<W: World, C: Guests> Worker<W, C> {
                 }
                 Timer::Deadline(key) => self.deadline_passed(key),
                 Timer::Pending(id) => self.clock_settles(id),
+                Timer::Queued(exchange) => self.queue_deadline_passed(exchange),
             }
             if self.world.now_us() - began_us >= TURN.waits_us_max {
                 return;

@@ -206,6 +206,10 @@ impl Client {
             );
             return Some(end + body_length);
         }
+        if status == 503 && number.is_none() {
+            assert!(self.told_to_go && stage.ledger.refuses, "503 for a request without an end");
+            return Some(end + body_length);
+        }
         let asked = self.open.pop_front().expect("no answer without a request");
         match asked.what {
             What::Garbage => assert!((400..=431).contains(&status) && self.told_to_go, "{head}"),

@@ -73,6 +73,10 @@ pub struct Done {
     pub longest_turn_us: u64,
     /// The most slices that a request of the quick guest has waited for.
     pub slices_waited: u32,
+    /// Requests that were refused since they had waited for too long.
+    pub late: u64,
+    /// Requests that were refused at the end of a drain: before their calls, or as those computed.
+    pub drained: u64,
 }
 
 /// Runs a seed for so many steps, and then to its end. Panics if anything is not as it should be.
@@ -92,6 +96,7 @@ impl Simulation {
         let mut limits = Limits {
             worker_calls_started_max: 1 + rng.below(4) as u32,
             // The test lets more time pass at once.
+            request_wait_ms_max: 100_000_000,
             resume_wait_ms_max: 100_000_000,
             // Few in most runs, so that some calls that wait in place take places of those that run.
             calls_parked_max: rng.pick(&[3, 3, PARKED_MAX]),
@@ -108,6 +113,7 @@ impl Simulation {
         if tight {
             (limits.guest_calls_queued_max, limits.worker_suspensions_max, limits.pendings_max) =
                 (2, 3, 6);
+            limits.request_wait_ms_max = 1 + rng.below(100) as u32;
             limits.resume_wait_ms_max = 1 + rng.below(100) as u32;
         }
         let network = Rc::new(RefCell::new(Network::new(workers, rng.number())));
@@ -193,12 +199,9 @@ impl Simulation {
         if worker.is_drained() {
             let now_ms = self.network.borrow().now_ms();
             let in_time = self.drain_until_ms.is_some_and(|until_ms| now_ms < until_ms);
-            if in_time {
-                assert_eq!(
-                    (worker.held().clients, worker.held().suspensions, worker.held().calls),
-                    (0, 0, 0)
-                );
-            }
+            let held = worker.held();
+            assert_eq!((held.suspensions, held.calls), (0, 0), "a drain leaves nobody untold");
+            assert!(!in_time || held.clients == 0, "nobody is left before a drain is over");
             self.workers[number] = None;
         }
     }

@@ -65,6 +65,8 @@ snow_core::declare_settings! {
         /// New requests of all guests on a worker that wait until a call may start. Before that is
         /// reached, each guest may have only as many as are left to the others.
         pub worker_calls_queued_max: usize = 4_096, live, in 1..=SLOTS_MAX;
+        /// How long a new request may wait until its call starts. Then its client is answered 503.
+        pub request_wait_ms_max: u32 = 30_000, live, in 1..=MS_MAX;
         /// How long a suspension that is over may wait until its `resume` starts. Then the client
         /// is answered 503.
         pub resume_wait_ms_max: u32 = 30_000, live, in 1..=MS_MAX;

@@ -14,7 +14,6 @@ use crate::contract::context::{CallContext, stale_pending};
 use crate::contract::quota::Bound;
 use crate::contract::seat::Seat;
 use crate::contract::types::{self, RequestRef};
-use crate::contract::waiting::RequestEnded;
 use crate::deploy::share::Member;
 use crate::deploy::version::{Verdict, Version};
 use crate::engine::describe;
@@ -76,9 +75,16 @@ pub(super) async fn run(
     );
 
     let mut instance = Instance::next(kept, &runtime, context);
-    let returned = invoke(&member.version.guest, &mut instance, &arguments).await;
-    let returned = returned.and_then(|outcome| accept(outcome, instance.context_mut()));
-    let outcome = returned.map_err(|error| fault(&error, instance.context()));
+    let running = invoke(&member.version.guest, &mut instance, &arguments);
+    let outcome = match seat.parking.run(running).await {
+        Ok(returned) => returned
+            .and_then(|outcome| accept(outcome, instance.context_mut()))
+            .map_err(|error| fault(&error, instance.context())),
+        Err(handles) => {
+            instance.context_mut().take_back(&handles);
+            Err(CallFault::Cancelled)
+        }
+    };
     instance.context_mut().end_lines();
     let leftover = instance.context_mut().take_leftover();
     let instance = Some(instance).filter(|instance| outcome.is_ok() && instance.is_reusable());
@@ -140,9 +146,6 @@ fn accept(outcome: types::Outcome, context: &mut CallContext) -> wasmtime::Resul
 /// Returns why a call failed, as text for the log: what happened, the guest's backtrace, and a
 /// likely reason.
 fn fault(error: &wasmtime::Error, context: &CallContext) -> CallFault {
-    if error.is::<RequestEnded>() {
-        return CallFault::Cancelled;
-    }
     let mut text = describe(error);
     if error.is::<wasmtime::PoolConcurrencyLimitError>() {
         return CallFault::Start(text);

@@ -236,7 +236,8 @@ impl Guests for WasmGuests {
 
     fn cancel(&mut self, slot: Slot, handles: Box<[Handle]>) -> Vec<Handle> {
         self.slots[slot.index()].seat.parking.cancel(handles);
-        // The call ends as by a trap, in one slice, since no code of the guest runs any more.
+        // The call's fiber unwinds as by a trap, in one slice, since no code of the guest runs any
+        // more.
         match self.poll(slot) {
             Ran::Ended(end) => end.leftover,
             Ran::Yielded | Ran::Parked(_) => Vec::new(),

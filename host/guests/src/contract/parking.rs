@@ -1,13 +1,13 @@
 //! Waiting in place: how a call tells its worker what it waits for, and learns that its wait is
-//! over.
+//! over; and how a call is ended where it stands.
 //!
 //! Each slot has one [`Parking`]. The call uses it on its fiber and the worker between two polls of
 //! the call, both on the worker's thread. The lock is there because a store's data has to be
 //! `Send`; nobody ever waits for it.
 
-use std::future::Future;
+use std::future::{self, Future};
 use std::mem;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Mutex;
 use std::task::{Context, Poll};
 
@@ -29,22 +29,16 @@ enum State {
     Parked,
     /// The wait is over, and the call has not gone on yet.
     Over(Box<[Handle]>),
-    /// The call is to end where it waits.
+    /// The call is to end where it stands.
     Cancelled(Box<[Handle]>),
 }
 
-/// How a wait in place ended. The handles are those of the wait, with the timers that were set for
-/// them meanwhile; the call puts them back where it took them from.
-pub(crate) type ParkEnd = Result<Box<[Handle]>, Cancelled>;
-
-/// The call is to end where it waits.
-pub(crate) struct Cancelled(pub Box<[Handle]>);
-
 impl Parking {
-    /// Waits, on behalf of the call, until [`unpark`](Parking::unpark) or
-    /// [`cancel`](Parking::cancel) is called. Neither of them wakes the call: the worker, who calls
-    /// them, polls it afterwards.
-    pub(crate) fn park(&self, wait: Wait) -> impl Future<Output = ParkEnd> + '_ {
+    /// Waits, on behalf of the call, until [`unpark`](Parking::unpark) is called. That does not wake
+    /// the call: the worker, who calls it, polls the call afterwards. Returns the handles of the
+    /// wait, with the timers that were set for them meanwhile; the call puts them back where it took
+    /// them from.
+    pub(crate) fn park(&self, wait: Wait) -> impl Future<Output = Box<[Handle]>> + '_ {
         *lock(&self.0) = State::Asked(wait);
         Parked(self)
     }
@@ -66,9 +60,27 @@ impl Parking {
         *lock(&self.0) = State::Over(handles);
     }
 
-    /// Makes the call end at its next poll.
+    /// Makes the call end at its next poll, whether it waits or computes. `handles` are those of
+    /// its wait.
     pub(crate) fn cancel(&self, handles: Box<[Handle]>) {
         *lock(&self.0) = State::Cancelled(handles);
+    }
+
+    /// Runs what a call does to its end, or until the call is cancelled; then it is dropped where it
+    /// stands, and the handles of its wait are returned.
+    pub(crate) async fn run<T>(&self, call: impl Future<Output = T>) -> Result<T, Box<[Handle]>> {
+        let mut call = pin!(call);
+        // Nobody can have cancelled a call in its first time slice, which is the only one of most.
+        let mut is_first = true;
+        future::poll_fn(|context| {
+            if !mem::take(&mut is_first)
+                && let State::Cancelled(handles) = &mut *lock(&self.0)
+            {
+                return Poll::Ready(Err(mem::take(handles)));
+            }
+            call.as_mut().poll(context).map(Ok)
+        })
+        .await
     }
 
     /// Prepares for a new call in this slot.
@@ -80,13 +92,12 @@ impl Parking {
 struct Parked<'a>(&'a Parking);
 
 impl Future for Parked<'_> {
-    type Output = ParkEnd;
+    type Output = Box<[Handle]>;
 
-    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<ParkEnd> {
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Box<[Handle]>> {
         let mut state = lock(&self.0.0);
         match mem::take(&mut *state) {
-            State::Over(handles) => Poll::Ready(Ok(handles)),
-            State::Cancelled(handles) => Poll::Ready(Err(Cancelled(handles))),
+            State::Over(handles) => Poll::Ready(handles),
             waits => {
                 *state = waits;
                 Poll::Pending

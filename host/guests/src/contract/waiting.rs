@@ -38,22 +38,12 @@ async fn wait(
     // A wait that is over already costs the call nothing of its time slice.
     if !store.data().registry().is_over(until, handles.iter().map(|handle| handle.id)) {
         let parking = store.data().parking.clone();
-        match parking.park(Wait { handles, until, timeout_ms }).await {
-            Ok(handles) => store.data_mut().take_back(&handles),
-            Err(cancelled) => {
-                store.data_mut().take_back(&cancelled.0);
-                return Err(wasmtime::Error::from(RequestEnded));
-            }
-        }
+        let handles = parking.park(Wait { handles, until, timeout_ms }).await;
+        store.data_mut().take_back(&handles);
     }
     let context = store.data();
     Ok(Ok(pendings.iter().map(|pending| context.arrived(pending)).collect()))
 }
-
-/// The error that ends a call that was cancelled while it waited in place.
-#[derive(Debug, thiserror::Error)]
-#[error("the request ended while its call waited in place")]
-pub(crate) struct RequestEnded;
 
 /// Why a call can't wait.
 enum CannotWait {

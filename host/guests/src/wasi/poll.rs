@@ -9,7 +9,6 @@ use snow_runtime::{Join, Wait};
 use super::clocks::now_ns;
 use super::named;
 use crate::contract::context::CallContext;
-use crate::contract::waiting::RequestEnded;
 
 /// Pollables that a guest may have at a time.
 const POLLABLES_MAX: usize = 1_024;
@@ -121,9 +120,7 @@ async fn sleep_until(store: &Context<'_>, at_ns: u64) -> wasmtime::Result<()> {
         // The worker may cut a long wait to its maximum: then it goes on from there.
         let timeout_ms = Some(u32::try_from(left_ns.div_ceil(1_000_000)).unwrap_or(u32::MAX));
         let wait = Wait { handles: Vec::new(), until: Join::Any, timeout_ms };
-        if context.parking.park(wait).await.is_err() {
-            return Err(wasmtime::Error::from(RequestEnded));
-        }
+        context.parking.park(wait).await;
     }
 }
 

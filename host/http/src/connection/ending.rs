@@ -50,10 +50,9 @@ impl Connection {
         self.update_timeout(now_ms, limits);
     }
 
-    /// Refuses the request whose head or body is under way with a 503, because the host holds as
-    /// much of unfinished requests as it may. Does nothing if no request is under way. The caller
+    /// Refuses the request whose head or body is under way. Does nothing if none is. The caller
     /// calls [`step`](Self::step) afterwards. Returns whether a request was refused.
-    pub fn refuse_incoming(&mut self, now_ms: u64, limits: &HttpLimits) -> bool {
+    pub fn refuse_incoming(&mut self, why: Reject, now_ms: u64, limits: &HttpLimits) -> bool {
         let exchange = match self.take_phase() {
             Phase::Body(incoming) => Some(incoming.exchange),
             Phase::Head(_) if !self.input.is_empty() => None,
@@ -62,7 +61,7 @@ impl Connection {
                 return false;
             }
         };
-        self.start_rejecting(Reject::Busy, exchange);
+        self.start_rejecting(why, exchange);
         self.update_timeout(now_ms, limits);
         true
     }

@@ -202,8 +202,10 @@ impl Connection {
             Err(why) => return self.reject(why, exchange),
         };
         exchange.keep_alive = framing.keep_alive;
-        let bytes_max = match admit(&head) {
-            Admission::Accept { body_bytes_max } => body_bytes_max.min(limits.body_bytes_max),
+        let (bytes_max, room_bytes) = match admit(&head) {
+            Admission::Accept { body_bytes_max, room_bytes } => {
+                (body_bytes_max.min(limits.body_bytes_max), room_bytes)
+            }
             Admission::Reject(response) => {
                 // The body, if there is one, is not read, so the next request can't be found.
                 let unread =
@@ -220,6 +222,10 @@ impl Connection {
             Ok(body) => body,
             Err(why) => return self.reject(why, exchange),
         };
+        let missing = body.missing_bytes().saturating_sub(self.input.len() as u64);
+        if missing > room_bytes {
+            return self.reject(Reject::Busy, exchange);
+        }
         // A server may leave out the 100 when it has received a part of the body (RFC 9110, section
         // 10.1.1).
         if framing.expect_continue && !body.is_whole() && self.input.is_empty() {

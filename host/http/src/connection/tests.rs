@@ -33,6 +33,8 @@ struct World {
     /// The limit with which requests are admitted. Those whose path begins with `/refuse` are
     /// rejected.
     route_bytes_max: u64,
+    /// How many bytes of bodies the worker has room for.
+    room_bytes: u64,
 }
 
 impl World {
@@ -54,6 +56,7 @@ impl World {
             reads_at_once: true,
             ids: 0,
             route_bytes_max: u64::MAX,
+            room_bytes: u64::MAX,
         }
     }
 
@@ -84,7 +87,7 @@ impl World {
     }
 
     fn step(&mut self) -> Step {
-        let route_bytes_max = self.route_bytes_max;
+        let (route_bytes_max, room_bytes) = (self.route_bytes_max, self.room_bytes);
         let ids = &mut self.ids;
         let mut make_id = || {
             *ids += 1;
@@ -92,7 +95,7 @@ impl World {
         };
         let mut admit = |head: &Head| match head.path().starts_with("/refuse") {
             true => Admission::Reject(Response::text(404, "not found\n")),
-            false => Admission::Accept { body_bytes_max: route_bytes_max },
+            false => Admission::Accept { body_bytes_max: route_bytes_max, room_bytes },
         };
         self.connection.step(self.now_ms, &self.limits, DATE, &mut make_id, &mut admit)
     }

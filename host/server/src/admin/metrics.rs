@@ -16,6 +16,8 @@ use snow_worker::{Label, Stats};
 const CLASSES: [&str; 6] = ["1xx", "2xx", "3xx", "4xx", "5xx", "499"];
 /// The values of the label `reason`, in the order of [`WaitEnd`](snow_worker::WaitEnd).
 const ENDS: [&str; 4] = ["settled", "timed_out", "disconnected", "refused"];
+/// The values of the label `reason`, in the order of [`CallRefusal`](snow_worker::CallRefusal).
+const REFUSALS: [&str; 3] = ["queue_full", "waited_too_long", "drain"];
 
 /// Returns the page in the format that Prometheus reads.
 pub fn text(sources: &PageSources) -> String {
@@ -161,6 +163,12 @@ fn of_workers(out: &mut Exposition, sources: &PageSources) {
     // Not `snow_calls`: in OpenMetrics that is the family of the counter `snow_calls_total`.
     let help = "Calls that have an instance or wait for one now.";
     values(gauge, "snow_open_calls", help, |stats| &stats.calls);
+    let help = "Requests answered 503 because their call did not start, or was ended by a drain.";
+    let refused = workers().flat_map(|([worker], handle)| {
+        let counts = REFUSALS.into_iter().zip(&handle.stats.refused_calls);
+        counts.map(move |(reason, count)| ([worker, ("reason", reason)], count.get()))
+    });
+    out.family(counter, "snow_calls_refused_total", help, refused);
     let instances = |worker: &WorkerHandle| worker.instances.load(Ordering::Relaxed);
     let alive = workers().map(|(labels, worker)| (labels, instances(worker)));
     out.family(gauge, "snow_instances", "Guest instances that are alive now.", alive);

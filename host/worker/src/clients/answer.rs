@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use snow_core::Key;
-use snow_http::{Exchange, Progress, Response, ResponseFault};
+use snow_http::{Exchange, Progress, Reject, Response, ResponseFault};
 use snow_runtime::{Access, Share};
 
 use super::ClientTable;
@@ -121,12 +121,13 @@ impl<S> ClientTable<S> {
             return false;
         }
         let Some(client) = self.clients.get_mut(key) else { return false };
-        let refused = self
-            .totals
-            .track(client, |client| client.connection.refuse_incoming(cx.now_ms, cx.http()));
-        if refused {
-            cx.stats.refused_input.add(1);
-        }
-        refused
+        self.totals.track(client, |client| {
+            client.connection.refuse_incoming(Reject::Busy, cx.now_ms, cx.http())
+        })
+    }
+
+    /// Returns how many bytes more requests may take.
+    pub fn room_bytes(&self, cx: &Context) -> u64 {
+        self.totals.room_bytes(cx.limits())
     }
 }

@@ -57,6 +57,11 @@ impl Totals {
         self.requests_bytes().saturating_add(more_bytes) > limits.worker_input_bytes_max
     }
 
+    /// Returns how many bytes more requests may take.
+    pub fn room_bytes(&self, limits: &Limits) -> u64 {
+        limits.worker_input_bytes_max.saturating_sub(self.requests_bytes()) as u64
+    }
+
     fn requests_bytes(&self) -> usize {
         self.input_bytes + self.body_bytes.get()
     }

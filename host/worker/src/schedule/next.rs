@@ -15,8 +15,10 @@ pub(crate) enum Next {
     Request(Queued),
     /// A suspension that is over, for its `resume`. It may have ended otherwise meanwhile.
     Resumption(Key),
-    /// A call that was started before and goes on.
-    Call(Slot),
+    /// A call whose wait in place is over.
+    Unparked(Slot),
+    /// A call whose time slice was over.
+    Yielded(Slot),
 }
 
 /// What the scheduler asks before a call starts.
@@ -87,8 +89,8 @@ impl Schedule {
             match &next {
                 Next::Request(_) => self.requests -= 1,
                 Next::Resumption(_) => self.resumptions -= 1,
-                Next::Call(slot) if kind == Kind::Unparked => places.unparks(queue, *slot),
-                Next::Call(_) => {}
+                Next::Unparked(slot) => places.unparks(queue, *slot),
+                Next::Yielded(_) => {}
             }
             if let (Next::Request(_) | Next::Resumption(_), Some(gate)) = (&next, queue.gate) {
                 lines.leaves(gate);

@@ -93,8 +93,8 @@ impl Queue {
         // on, too.
         at.used_us += 1;
         match kind {
-            Kind::Yielded => at.yielded.pop_front().map(Next::Call),
-            Kind::Unparked => at.unparked.pop_front().map(Next::Call),
+            Kind::Yielded => at.yielded.pop_front().map(Next::Yielded),
+            Kind::Unparked => at.unparked.pop_front().map(Next::Unparked),
             Kind::Resumption => at.resumptions.pop_front().map(|(key, _)| Next::Resumption(key)),
             Kind::Request => at.requests.pop_front().map(Next::Request),
         }

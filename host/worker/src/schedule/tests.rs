@@ -67,7 +67,7 @@ fn next(schedule: &mut Schedule, pace: Pace) -> Option<u32> {
     Some(match schedule.next(pace, &mut open())? {
         Next::Request(queued) => queued.exchange.client.slot,
         Next::Resumption(suspension) => suspension.slot,
-        Next::Call(slot) => slot.0,
+        Next::Unparked(slot) | Next::Yielded(slot) => slot.0,
     })
 }
 
@@ -82,7 +82,7 @@ fn start(schedule: &mut Schedule, pace: Pace, used_us: u64) -> Option<Slot> {
                 schedule.used(slot, used_us);
                 return Some(slot);
             }
-            Next::Call(slot) => schedule.yielded(slot),
+            Next::Unparked(slot) | Next::Yielded(slot) => schedule.yielded(slot),
             Next::Resumption(_) => panic!("nothing is suspended"),
         }
     }
@@ -110,7 +110,9 @@ fn fill_with_slow(schedule: &mut Schedule, version: VersionId) -> Vec<Slot> {
                 let started = Started { exchange, version, route };
                 slots.push(schedule.start(started).expect("it has a place"));
             }
-            Next::Call(_) | Next::Resumption(_) => panic!("none has yielded yet"),
+            Next::Unparked(_) | Next::Yielded(_) | Next::Resumption(_) => {
+                panic!("none has yielded yet")
+            }
         }
     }
     slots.iter().for_each(|&slot| schedule.yielded(slot));
@@ -141,7 +143,7 @@ fn slices_are_shared_out_by_time() {
     schedule.yielded(quiet);
     let mut slices = [0, 0];
     for _ in 0..100 {
-        let Some(Next::Call(slot)) = schedule.next(Pace::Slow, &mut open()) else {
+        let Some(Next::Yielded(slot)) = schedule.next(Pace::Slow, &mut open()) else {
             panic!("slots")
         };
         slices[usize::from(slot == quiet)] += 1;
@@ -299,4 +301,23 @@ fn a_gate_is_asked_for_each_call_that_is_wanted() {
     schedule.try_all_gates();
     assert_eq!(next(&mut schedule, Pace::Quick), Some(3));
     assert!(schedule.take_unanswered_gates().contains(&GATE), "nothing is left before it");
+}
+
+#[test]
+fn requests_that_are_over_are_taken_out_as_far_as_they_come_first() {
+    let mut schedule = Schedule::new(4, 4);
+    for number in 1..=4 {
+        schedule.queue(queued(BUSY, ROUTE, number), Some(GATE));
+    }
+    schedule.queue(queued(QUIET, ROUTE, 5), None);
+    let over = |queued: &Queued| [1, 2, 4, 5].contains(&queued.exchange.client.slot);
+    let taken = schedule.take_ended_first(BUSY, over);
+    let numbers: Vec<u32> = taken.iter().map(|queued| queued.exchange.client.slot).collect();
+    assert_eq!((numbers, schedule.requests()), (vec![1, 2], 3));
+    assert!(schedule.take_ended_first(BUSY, over).is_empty());
+    assert!(schedule.take_ended_first(VersionId(9), over).is_empty());
+    schedule.request_ended();
+    assert_eq!(schedule.take_ended(over).len(), 2, "wherever they are");
+    assert_eq!(next(&mut schedule, Pace::Quick), Some(3));
+    assert_eq!((next(&mut schedule, Pace::Quick), schedule.requests()), (None, 0));
 }

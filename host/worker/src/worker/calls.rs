@@ -9,6 +9,7 @@ use super::Worker;
 use crate::clients::ClientTable;
 use crate::context::TURN;
 use crate::schedule::{Doors, Next, Pace, Queued, Started, Waiting};
+use crate::stats::CallRefusal;
 use crate::suspensions::SuspensionTable;
 
 impl<W: World, C: Guests> Worker<W, C> {
@@ -41,6 +42,7 @@ impl<W: World, C: Guests> Worker<W, C> {
             Next::Request(queued) => {
                 let Queued { exchange, version, route, request } = queued;
                 let started = Started { exchange, version, route };
+                self.queue_deadlines.ended(exchange, &mut self.timers);
                 self.start(started, CallEntry::Handle(request), now_us);
             }
             Next::Resumption(suspension) => {
@@ -49,7 +51,8 @@ impl<W: World, C: Guests> Worker<W, C> {
                     self.start(started, entry, now_us);
                 }
             }
-            Next::Call(slot) => {
+            Next::Yielded(slot) if self.lifecycle.is_closing() => self.refuse_running(slot),
+            Next::Unparked(slot) | Next::Yielded(slot) => {
                 let ran = self.guests.poll(slot);
                 self.ran(slot, ran, now_us);
             }
@@ -80,9 +83,20 @@ impl<W: World, C: Guests> Worker<W, C> {
         self.schedule.used(slot, self.world.now_us() - began_us);
         match ran {
             Ran::Ended(end) => self.call_ended(slot, end),
+            Ran::Yielded if self.lifecycle.is_closing() => self.refuse_running(slot),
             Ran::Yielded => self.schedule.yielded(slot),
             Ran::Parked(wait) => self.park(slot, wait),
         }
+    }
+
+    /// Ends a call that has more to compute though the drain is over, and asks its client to come
+    /// again (503).
+    fn refuse_running(&mut self, slot: Slot) {
+        let Some(started) = self.schedule.end(slot) else { return };
+        let leftover = self.guests.cancel(slot, Box::default());
+        self.release_all(leftover.into_iter());
+        self.refuse_call(started.exchange, started.version, CallRefusal::Drain);
+        self.let_go(started.version);
     }
 
     fn call_ended(&mut self, slot: Slot, end: CallEnd) {

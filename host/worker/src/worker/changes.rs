@@ -1,12 +1,12 @@
 //! Changes of what the worker serves: it adopts a deployment, expels a version, or drains.
 
-use snow_http::Response;
 use snow_runtime::{Guests, VersionId, World};
 
 use super::Worker;
 use crate::context::TURN;
 use crate::lifecycle::{DrainStep, Expelled};
 use crate::schedule::Queued;
+use crate::stats::CallRefusal;
 
 impl<W: World, C: Guests> Worker<W, C> {
     /// Takes up the newest deployment. The router and the guests are swapped at once. What is
@@ -73,7 +73,8 @@ impl<W: World, C: Guests> Worker<W, C> {
     pub(super) fn go_on_draining(&mut self) {
         let DrainStep { tell, refuse } = self.lifecycle.drain_step(self.cx.now_ms);
         if let Some(from) = tell {
-            let next = self.clients.close_when_idle(from, &self.cx);
+            let is_closing = self.lifecycle.is_closing();
+            let next = self.clients.close_when_idle(from, is_closing, &self.cx);
             self.lifecycle.told(next);
         }
         if let Some(from) = refuse {
@@ -99,7 +100,8 @@ impl<W: World, C: Guests> Worker<W, C> {
     /// Answers requests 503 that wait for their first call. They are so few that it takes one turn.
     fn refuse_queued(&mut self) {
         for Queued { exchange, version, .. } in self.schedule.take_requests(|_| true) {
-            self.answer(exchange, Some(version), &Response::unavailable());
+            self.queue_deadlines.ended(exchange, &mut self.timers);
+            self.refuse_call(exchange, version, CallRefusal::Drain);
             self.let_go(version);
         }
     }

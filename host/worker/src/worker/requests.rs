@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use snow_config::Limits;
-use snow_core::Key;
+use snow_core::{Key, due_ms};
 use snow_http::{
     Admission, Exchange, Head, HttpLimits, Progress, Reject, Rejection, Request, Response,
 };
@@ -14,7 +14,7 @@ use super::Worker;
 use crate::clients::{Gone, Helping, Received, Removed, STATUS_CLIENT_LEFT};
 use crate::context::{Callee, ExchangeRef};
 use crate::schedule::Queued;
-use crate::stats::{LabelId, Labels, WaitEnd};
+use crate::stats::{CallRefusal, LabelId, Labels, WaitEnd};
 
 impl<W: World, C: Guests> Worker<W, C> {
     /// Reads, parses, dispatches and writes what can be, for one client.
@@ -75,18 +75,21 @@ impl<W: World, C: Guests> Worker<W, C> {
     /// Queues the next whole request of a connection, or logs one that the connection has answered
     /// by itself. Returns false if there is none.
     fn take_request(&mut self, key: Key) -> bool {
-        let Worker { clients, world, guests, budget, cx, .. } = self;
+        let Worker { clients, world, guests, budget, lifecycle, cx, .. } = self;
         let find = |head: &Head| guests.router().find(head.method(), head.path());
-        let is_full = clients.is_output_full(cx);
+        let (is_full, is_closing) = (clients.is_output_full(cx), lifecycle.is_closing());
+        let room_bytes = clients.room_bytes(cx);
         let admit = |head: &Head| {
             budget.searches(head.path().len());
             let found = find(head);
-            let admission = match is_full {
-                true => {
-                    cx.stats.refused_output.add(1);
-                    Admission::Reject(Response::unavailable())
-                }
-                false => admission(head, &found, body_bytes_max(guests, &found, cx.http())),
+            let admission = if is_full {
+                cx.stats.refused_output.add(1);
+                Admission::Reject(Response::unavailable())
+            } else if is_closing && matches!(found, Match::Found { .. }) {
+                cx.stats.refuse_call(CallRefusal::Drain);
+                Admission::Reject(Response::unavailable())
+            } else {
+                admission(head, &found, body_bytes_max(guests, &found, cx.http()), room_bytes)
             };
             (found, admission)
         };
@@ -106,8 +109,10 @@ impl<W: World, C: Guests> Worker<W, C> {
     fn admit_again(&mut self, exchange: ExchangeRef, request: Request) {
         let found = self.guests.router().find(request.head.method(), request.head.path());
         let bytes_max = body_bytes_max(&self.guests, &found, self.cx.http());
-        match admission(&request.head, &found, bytes_max) {
-            Admission::Accept { body_bytes_max } if request.body.len() as u64 > body_bytes_max => {
+        match admission(&request.head, &found, bytes_max, u64::MAX) {
+            Admission::Accept { body_bytes_max, .. }
+                if request.body.len() as u64 > body_bytes_max =>
+            {
                 self.answer(exchange, None, &Response::text(413, "content too large\n"));
             }
             Admission::Accept { .. } => self.dispatch(exchange, request, found),
@@ -127,8 +132,11 @@ impl<W: World, C: Guests> Worker<W, C> {
         let (version, route, mount_bytes) = (entry.version, entry.route, entry.mount.len());
 
         let gate = guests.gate(version);
-        if self.lifecycle.is_closing() || !self.has_room((version, route)) {
-            return self.answer(exchange, Some(version), &Response::unavailable());
+        if self.lifecycle.is_closing() {
+            return self.refuse_call(exchange, version, CallRefusal::Drain);
+        }
+        if !self.has_room((version, route)) {
+            return self.refuse_call(exchange, version, CallRefusal::Full);
         }
         let Some(share) = self.clients.share(request.body.len(), &self.cx) else {
             return self.answer(exchange, Some(version), &Response::unavailable());
@@ -137,6 +145,44 @@ impl<W: World, C: Guests> Worker<W, C> {
         self.cx.stats.began(version);
         let request = Box::new(GuestRequest { request, client, params, mount_bytes, share });
         self.schedule.queue(Queued { exchange, version, route, request }, gate);
+        self.queue_deadlines.queued(exchange, version);
+    }
+
+    /// Sets deadlines for the requests that wait since this turn for their first call.
+    pub(super) fn set_queue_deadlines(&mut self) {
+        let Worker { queue_deadlines, clients, world, timers, cx, .. } = self;
+        let still_waits = |exchange| {
+            clients.exchange(exchange).is_some_and(|it| matches!(it.progress, Progress::Queued))
+        };
+        let until_ms = || due_ms(world.now_ms(), cx.limits().request_wait_ms_max);
+        queue_deadlines.set(still_waits, until_ms, timers);
+    }
+
+    /// Refuses a request that has waited for its first call for as long as it may.
+    pub(super) fn queue_deadline_passed(&mut self, exchange: ExchangeRef) {
+        let Some(version) = self.queue_deadlines.passed(exchange) else { return };
+        self.refuse_call(exchange, version, CallRefusal::Late);
+        self.schedule.request_ended();
+        // Whoever waits longest is first in its line, so this one is found there.
+        let Worker { schedule, clients, .. } = self;
+        let ended = |queued: &Queued| clients.exchange(queued.exchange).is_none();
+        for Queued { version, .. } in schedule.take_ended_first(version, ended) {
+            self.let_go(version);
+        }
+    }
+
+    /// Answers a request 503 that is not called, or not to the end.
+    pub(super) fn refuse_call(
+        &mut self,
+        exchange: ExchangeRef,
+        version: VersionId,
+        why: CallRefusal,
+    ) {
+        // Else its client has left.
+        if self.clients.exchange(exchange).is_some() {
+            self.cx.stats.refuse_call(why);
+            self.answer(exchange, Some(version), &Response::unavailable());
+        }
     }
 
     /// Returns whether another request of a route may wait. Those whose clients have left go first,
@@ -148,8 +194,8 @@ impl<W: World, C: Guests> Worker<W, C> {
             return true;
         }
         let Worker { schedule, clients, .. } = self;
-        let left = schedule.take_left(|queued| clients.exchange(queued.exchange).is_none());
-        left.into_iter().for_each(|queued| self.let_go(queued.version));
+        let ended = schedule.take_ended(|queued| clients.exchange(queued.exchange).is_none());
+        ended.into_iter().for_each(|queued| self.let_go(queued.version));
         self.schedule.has_room(callee, own_max, all_max)
     }
 
@@ -204,7 +250,17 @@ impl<W: World, C: Guests> Worker<W, C> {
             return;
         };
         for exchange in exchanges {
+            self.queue_deadlines
+                .ended(ExchangeRef { client: key, serial: exchange.serial }, &mut self.timers);
             self.client_left(exchange, peer);
+        }
+    }
+
+    /// Closes the sockets of the clients that a drain has left, which did not take their answers in
+    /// time.
+    pub(super) fn drop_all_clients(&mut self) {
+        while let Some(key) = self.clients.next_from(0) {
+            self.drop_client(key);
         }
     }
 
@@ -219,7 +275,7 @@ impl<W: World, C: Guests> Worker<W, C> {
             self.end_suspension(key, WaitEnd::Disconnected);
         }
         if matches!(exchange.progress, Progress::Queued) {
-            self.schedule.client_left();
+            self.schedule.request_ended();
         }
         let access = self.finished(exchange, client, None, guest);
         access.into_iter().for_each(|access| self.cx.common.log.access(access));
@@ -250,17 +306,30 @@ impl<W: World, C: Guests> Worker<W, C> {
     fn log_rejection(&self, rejection: Rejection, client: SocketAddr) {
         let Rejection { status, why, exchange } = rejection;
         self.cx.stats.answered.add(1);
+        match why {
+            Some(Reject::Busy) => self.cx.stats.refused_input.add(1),
+            Some(Reject::Draining) => self.cx.stats.refuse_call(CallRefusal::Drain),
+            _ => {}
+        }
         if let Some(exchange) = exchange {
             let access = self.finished(exchange, client, Some(status), None);
             return access.into_iter().for_each(|access| self.cx.common.log.access(access));
         }
         self.cx.stats.finished(Labels::NOBODY, Some(status), 0);
-        let kind = if why == Some(Reject::Timeout) { "incomplete" } else { "malformed" };
-        let reason = why.map_or_else(String::new, |why| format!(": {why}"));
-        self.cx
-            .common
-            .log
-            .host(Level::Info, format!("{client}: {kind} request, answered {status}{reason}"));
+        let Some(why) = why else { return };
+        let kind = match why {
+            Reject::Timeout | Reject::Draining => "incomplete request",
+            Reject::Busy => "request refused",
+            _ if why.limit().is_some() => "request beyond a limit",
+            _ => "malformed request",
+        };
+        let limit = match why {
+            Reject::Busy => Some("worker_input_bytes_max"),
+            _ => why.limit(),
+        };
+        let limit = limit.map(|limit| format!(" ({limit})")).unwrap_or_default();
+        let message = format!("{client}: {kind}, answered {status}: {why}{limit}");
+        self.cx.common.log.host(Level::Info, message);
     }
 }
 
@@ -276,10 +345,10 @@ fn body_bytes_max<C: Guests>(guests: &C, found: &Match, limits: &HttpLimits) -> 
 }
 
 /// Decides whether a request's body is to be read at all.
-fn admission(head: &Head, found: &Match, body_bytes_max: u64) -> Admission {
+fn admission(head: &Head, found: &Match, body_bytes_max: u64, room_bytes: u64) -> Admission {
     let no_content = || Response { status: 204, ..Response::default() };
     Admission::Reject(match found {
-        Match::Found { .. } => return Admission::Accept { body_bytes_max },
+        Match::Found { .. } => return Admission::Accept { body_bytes_max, room_bytes },
         Match::NotFound if head.method() == "OPTIONS" && head.path() == "*" => no_content(),
         Match::NotFound => Response::text(404, "not found\n"),
         Match::BadParam => {

@@ -172,10 +172,11 @@ impl<W: World, C: Guests> Worker<W, C> {
     }
 
     /// Asks a held request to come again (503), since the drain is over, or too many versions of
-    /// its guest are held. If a settlement has won, it stands, and the request goes on.
+    /// its guest are held. If a settlement has won, it stands, and the request goes on, until the
+    /// last stage of a drain.
     pub(super) fn refuse_held(&mut self, key: Key) {
         let Some(suspension) = self.suspensions.get(key) else { return };
-        if suspension.awaits_resume() {
+        if suspension.awaits_resume() && !self.lifecycle.is_last_stage() {
             return;
         }
         let over = self.suspensions.conclude(key, &self.cx, &mut self.timers);

@@ -1,7 +1,7 @@
 //! What must hold: after each step, when nobody has anything to do, and at the end.
 
-use snow_core::WorkerId;
-use snow_worker::{HeldPage, Holdings};
+use snow_core::{Counter, WorkerId};
+use snow_worker::{CallRefusal, HeldPage, Holdings};
 
 use super::{Asked, Done, Simulation};
 use crate::client::{Client, What};
@@ -38,7 +38,7 @@ impl Simulation {
             all.calls += held.calls;
         }
         assert!(
-            all.timers <= all.clients + all.suspensions + self.office.registry.len(),
+            all.timers <= all.clients + all.suspensions + all.calls + self.office.registry.len(),
             "no timer is left over"
         );
         let quiet = (0..self.workers.len())
@@ -150,7 +150,13 @@ impl Simulation {
             drop(self.workers);
             stage.ledger.nothing_is_lost();
         }
+        let refused = |why: CallRefusal| {
+            let counts = self.office.stats.iter().map(|stats| &stats.refused_calls[why as usize]);
+            counts.map(Counter::get).sum()
+        };
         Done {
+            late: refused(CallRefusal::Late),
+            drained: refused(CallRefusal::Drain),
             answers: self.clients.iter().map(|client| client.answers).sum(),
             held: stage.ledger.requests.iter().filter(|request| request.was_held).count(),
             slices_waited: stage.quick.iter().map(|quick| quick.waited_max).max().unwrap_or(0),

@@ -201,6 +201,30 @@ fn a_100_is_sent_if_the_client_waits_for_it() {
 }
 
 #[test]
+fn a_body_for_which_there_is_no_room_is_not_asked_for() {
+    let post = |framing| format!("POST / HTTP/1.1\r\nHost: a\r\n{framing}\r\n\r\n");
+    let expect = "Expect: 100-continue\r\n";
+    for (room_bytes, bytes, statuses) in [
+        (5, post(format!("{expect}Content-Length: 5")), [100]),
+        (4, post(format!("{expect}Content-Length: 5")), [503]),
+        (4, post("Content-Length: 5".to_owned()), [503]),
+        // What has come with the head takes its room already.
+        (3, post("Content-Length: 9".to_owned()) + "12345", [503]),
+        (0, post("Content-Length: 5".to_owned()) + "12345", [200]),
+        (1, post(format!("{expect}Transfer-Encoding: chunked")), [100]),
+        (0, post(format!("{expect}Transfer-Encoding: chunked")), [503]),
+        (0, post(String::new()), [200]),
+        // Too large is too large, whatever the room.
+        (0, post("Content-Length: 99999999".to_owned()), [413]),
+    ] {
+        let mut world = World::new();
+        world.room_bytes = room_bytes;
+        world.send(&bytes);
+        assert_eq!(world.statuses(), statuses, "{bytes:?}");
+    }
+}
+
+#[test]
 fn a_body_that_came_with_its_head_is_not_copied_twice() {
     let mut world = World::new();
     world.answers_at_once = false;

@@ -111,10 +111,10 @@ fn sending_fast_earns_little_time() {
 fn a_request_under_way_can_be_refused() {
     let mut world = World::new();
     let limits = world.limits;
-    assert!(!world.connection.refuse_incoming(0, &limits), "nothing is under way");
+    assert!(!world.connection.refuse_incoming(Reject::Busy, 0, &limits), "nothing is under way");
     world.send(POST).send("abc");
     assert_eq!(world.connection.received_bytes(), 3);
-    assert!(world.connection.refuse_incoming(0, &limits));
+    assert!(world.connection.refuse_incoming(Reject::Busy, 0, &limits));
     assert_eq!(world.connection.received_bytes(), 0);
     world.run();
     assert_eq!(world.statuses(), [503]);
@@ -125,7 +125,7 @@ fn a_request_under_way_can_be_refused() {
     // A half of a head, too.
     let mut world = World::new();
     world.send("GET /");
-    assert!(world.connection.refuse_incoming(0, &limits));
+    assert!(world.connection.refuse_incoming(Reject::Busy, 0, &limits));
     assert_eq!(world.run().statuses(), [503]);
 }
 
