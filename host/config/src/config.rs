@@ -135,6 +135,9 @@ pub struct WatchLimits {
     pub quiet_ms: u64,
     /// How long a removal waits, at most, until other files of the folder stop changing.
     pub removal_ms_max: u64,
+    /// A folder that has taken the place of another is filled when nothing in it has changed for so
+    /// long. Before, files that are missing there are not taken to be removed.
+    pub filled_after_ms: u64,
     /// A file that can't be loaded is reported when it has not changed for so long: before, it may
     /// be a copy that stalls.
     pub report_after_ms: u64,
@@ -148,10 +151,12 @@ pub struct WatchLimits {
 
 impl WatchLimits {
     /// The values in use. A change takes effect within a second of its last write even if the
-    /// folder is polled: `poll_ms + quiet_ms`, and `poll_ms + removal_ms_max` for a removal.
+    /// folder is polled: `poll_ms + quiet_ms`, and `poll_ms + removal_ms_max` for a removal from a
+    /// folder that stays.
     pub const DEFAULT: WatchLimits = WatchLimits {
         quiet_ms: 100,
         removal_ms_max: 400,
+        filled_after_ms: 1_000,
         report_after_ms: 1_000,
         poll_ms: 500,
         rest_ms: 50,
