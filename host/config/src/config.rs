@@ -67,6 +67,9 @@ impl Config {
 pub struct TurnLimits {
     /// Connections that are accepted.
     pub accepts_max: usize,
+    /// Clients that are looked at, twice at most, to find the one that gives way to another in a
+    /// full table. All clients of the admin listener.
+    pub evicted_of_max: usize,
     /// Connections that are accepted over all turns once the listener is to close. More than wait
     /// in the kernel's queue then.
     pub last_accepts_max: usize,
@@ -108,6 +111,7 @@ impl TurnLimits {
     /// The values that workers use.
     pub const DEFAULT: TurnLimits = TurnLimits {
         accepts_max: 64,
+        evicted_of_max: 64,
         last_accepts_max: 16_384,
         client_read_bytes_max: 65_536,
         read_bytes_max: 1_048_576,

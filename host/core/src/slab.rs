@@ -16,6 +16,9 @@ const CHUNK_BYTES: usize = 14 << 10;
 /// The most slots in a chunk: a place within a chunk is numbered by one byte.
 const CHUNK_SLOTS_MAX: usize = 256;
 
+/// Vacant slots that cost a walk as much as one value. They lie side by side.
+const VACANT_PER_VALUE: u32 = 16;
+
 /// Names one value in a [`Slab`]. After the value is removed, its key finds nothing, although the
 /// slot is used again (until the slot's 32-bit generation wraps).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -37,6 +40,47 @@ impl Key {
     #[inline]
     pub fn from_bits(bits: u64) -> Key {
         Key { slot: bits as u32, generation: (bits >> 32) as u32 }
+    }
+}
+
+/// A part of a way through all values of a [`Slab`]. A slab may have very many slots and few values,
+/// so a loop's step does a part of the way, and the next one goes on from where that [rests](Walk::rest).
+///
+/// The slab may change between two steps: the walk still visits every value that was there all the
+/// time, once.
+///
+/// ```
+/// use snow_core::Walk;
+///
+/// let mut slab = snow_core::Slab::new();
+/// let keys: Vec<_> = (0..1_000).map(|value| slab.insert(value)).collect();
+/// let (mut steps, mut found, mut next) = (0, Vec::new(), Some(0));
+/// while let Some(slot) = next {
+///     let mut walk = Walk::from_slot(slot, 100);
+///     found.extend(std::iter::from_fn(|| slab.next_of(&mut walk)));
+///     (steps, next) = (steps + 1, walk.rest());
+/// }
+/// assert!(found == keys && steps >= 10);
+/// ```
+#[derive(Debug)]
+pub struct Walk {
+    /// The next slot; `None` behind the last one.
+    next: Option<u32>,
+    /// How many vacant slots may still be looked at; a value counts as several. A chunk without
+    /// values counts as one slot.
+    looks: u32,
+}
+
+impl Walk {
+    /// Starts at a slot, and visits so many values at most, fewer if vacant slots lie between them.
+    pub fn from_slot(slot: u32, values_max: usize) -> Walk {
+        let looks = u32::try_from(values_max).unwrap_or(u32::MAX).saturating_mul(VACANT_PER_VALUE);
+        Walk { next: Some(slot), looks }
+    }
+
+    /// Returns the slot to go on from; `None` if all values have been visited.
+    pub fn rest(&self) -> Option<u32> {
+        self.next
     }
 }
 
@@ -226,23 +270,32 @@ impl<T> Slab<T> {
         Some(value)
     }
 
-    /// Returns the key of the first value at `slot` or after it.
-    ///
-    /// A loop over all values calls this with the slot after the last key. The slab may change
-    /// between two calls: the loop then still visits every value that was there all the time, once.
-    pub fn next_from(&self, slot: u32) -> Option<Key> {
-        let mut slot = slot as usize;
-        while let Some(chunk) = self.chunks.get(slot / Self::CHUNK_SLOTS) {
-            let Chunk::Live(chunk) = chunk else {
-                // Go on at the first slot of the next chunk.
-                slot = (slot / Self::CHUNK_SLOTS + 1) * Self::CHUNK_SLOTS;
-                continue;
+    /// Returns the next value of a walk. `None` if there is none any more, or the walk is to
+    /// [rest](Walk::rest).
+    pub fn next_of(&self, walk: &mut Walk) -> Option<Key> {
+        while walk.looks > 0 {
+            let Some(slot) = walk.next.map(|slot| slot as usize) else { break };
+            let index = slot / Self::CHUNK_SLOTS;
+            walk.looks -= 1;
+            let place = match self.chunks.get(index) {
+                None => {
+                    walk.next = None;
+                    break;
+                }
+                Some(Chunk::Live(chunk)) if chunk.used > 0 => {
+                    &chunk.places[slot % Self::CHUNK_SLOTS]
+                }
+                // No value is here: go on at the first slot of the next chunk.
+                Some(_) => {
+                    walk.next = Some(((index + 1) * Self::CHUNK_SLOTS) as u32);
+                    continue;
+                }
             };
-            let place = &chunk.places[slot % Self::CHUNK_SLOTS];
+            walk.next = Some(slot as u32 + 1);
             if matches!(place.content, Content::Occupied(_)) {
+                walk.looks = walk.looks.saturating_sub(VACANT_PER_VALUE - 1);
                 return Some(Key { slot: slot as u32, generation: place.generation });
             }
-            slot += 1;
         }
         None
     }
@@ -340,11 +393,38 @@ mod tests {
         for key in keys.iter().step_by(2) {
             slab.remove(*key);
         }
-        let (mut seen, mut cursor) = (0, 0);
-        while let Some(key) = slab.next_from(cursor) {
-            assert_eq!(slab.get(key).unwrap() % 2, 1);
-            (seen, cursor) = (seen + 1, key.slot + 1);
+        let (mut seen, mut next) = (0, Some(0));
+        while let Some(slot) = next {
+            let mut walk = Walk::from_slot(slot, 10);
+            while let Some(key) = slab.next_of(&mut walk) {
+                assert_eq!(slab.get(key).unwrap() % 2, 1);
+                seen += 1;
+            }
+            next = walk.rest();
         }
         assert_eq!(seen, 500);
+    }
+
+    /// One step once looked at all slots between two values, however many were vacant.
+    #[test]
+    fn a_part_of_a_walk_looks_at_a_bounded_number_of_slots() {
+        let mut slab = Slab::new();
+        let slots = Slab::<usize>::CHUNK_SLOTS as u32;
+        let keys: Vec<Key> = (0..slots as usize * 100).map(|n| slab.insert(n)).collect();
+        let last = keys[keys.len() - 1];
+        for key in keys.iter().filter(|key| **key != last) {
+            slab.remove(*key);
+        }
+        let (mut rests, mut found, mut next) = (Vec::new(), Vec::new(), Some(0));
+        while let Some(slot) = next {
+            let mut walk = Walk::from_slot(slot, 1);
+            found.extend(slab.next_of(&mut walk));
+            next = walk.rest();
+            rests.extend(next);
+        }
+        assert_eq!(found, [last]);
+        // One look for each chunk that is empty, and then one for each slot.
+        assert_eq!(rests[..2], [16, 32].map(|chunk| chunk * slots));
+        assert_eq!(rests[6..8], [99 * slots + 13, 99 * slots + 29]);
     }
 }
