@@ -3,6 +3,7 @@
 
 mod counted;
 mod deploy;
+mod doors;
 mod http;
 mod load;
 mod sched;
