@@ -137,6 +137,14 @@ pub fn find(path: &Path) -> Result<Snapshot, ScanError> {
     Ok(snapshot)
 }
 
+/// Returns the names of the guests in a folder, whether they can be loaded or not.
+///
+/// # Errors
+/// The folder does not exist or can't be read.
+pub fn guest_names(folder: &Path) -> Result<Vec<String>, ScanError> {
+    find(folder).map(|snapshot| snapshot.guests.into_keys().collect())
+}
+
 impl Snapshot {
     /// Leaves out guests beyond `guests_max`. Those that serve stay; of the others, the first by
     /// their names. Returns the names of those that are left out.
