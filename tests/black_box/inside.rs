@@ -209,11 +209,34 @@ fn suspensions_and_pendings_are_bounded() {
 #[test]
 fn connections_are_bounded() {
     let limits = Limits { worker_connections_max: 2, ..Limits::default() };
-    let Some(inside) = Inside::start(&["hello"], 1, limits) else { return };
-    let mut open = [inside.connect(), inside.connect()];
-    assert!(open.iter_mut().all(|client| client.get("/hello").status == 200));
+    let Some(inside) = Inside::start(&["hello", "snow"], 1, limits) else { return };
+    let mut held = [inside.ask("/req/"), inside.ask("/req/")];
+    inside.wait_until("they are held", |counts| counts.suspended == 2);
     inside.connect().is_closed();
-    assert_eq!(open[0].get("/hello").status, 200);
+    assert!(held.iter_mut().all(Client::nothing_yet));
+    let [mut first, second] = held;
+    drop(second);
+    inside.wait_until("one has left", |counts| counts.connections == 1);
+    assert_eq!(inside.connect().get("/stop/").status, 200);
+    assert_eq!(first.response().status, 200);
+}
+
+/// In a full table, the client that has been silent for longest gives way to the next one.
+#[test]
+fn a_connection_without_a_request_gives_way() {
+    let limits = Limits { worker_connections_max: 2, ..Limits::default() };
+    let Some(inside) = Inside::start(&["hello", "snow"], 1, limits) else { return };
+    let mut answered = inside.connect();
+    assert_eq!(answered.get("/hello").status, 200);
+    let mut silent = inside.connect();
+    inside.wait_until("both are in", |counts| counts.connections == 2);
+    let mut held = inside.ask("/req/");
+    silent.is_closed();
+    inside.wait_until("it is held", |counts| counts.suspended == 1);
+    assert_eq!(answered.get("/hello").status, 200, "it has asked for something before");
+    assert_eq!(inside.connect().get("/stop/").status, 200);
+    answered.is_closed();
+    assert_eq!(held.response().status, 200);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 mod counted;
 mod deploy;
+mod doors;
 mod drain;
 mod http;
 mod load;

@@ -7,6 +7,7 @@ use anyhow::ensure;
 
 use crate::terminal;
 use snow_config::{Overrides, Settings, manifest};
+use snow_core::escape_control;
 
 /// Runs `snow-host config`: prints the settings that `run` would have with the same arguments.
 pub(crate) fn config(guests: &Path, overrides: &Overrides, json: bool) -> anyhow::Result<()> {
@@ -16,6 +17,13 @@ pub(crate) fn config(guests: &Path, overrides: &Overrides, json: bool) -> anyhow
         guests.display()
     );
     let Settings { manifest, origins } = Settings::read(guests, overrides)?;
+    if guests.is_dir() {
+        let names = snow_server::guest_names(guests)?;
+        let names = names.iter().map(String::as_str).collect();
+        for warning in manifest::tables_of_nobody(&manifest.guests, &names) {
+            writeln!(terminal::err(), "warning: {}", escape_control(&warning))?;
+        }
+    }
     if json {
         return print(&format!("{:#}\n", manifest::as_json(&manifest, &origins)));
     }

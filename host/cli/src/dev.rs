@@ -41,7 +41,7 @@ pub(crate) fn dev(guests: PathBuf, mut overrides: Overrides) -> anyhow::Result<(
         Rebuilder::open(&config, cancellation.clone(), terminal::err()).with_context(context)?;
     rebuilder.build_all();
     exit_if_cancelled(&cancellation);
-    let running = RunningServer::start(&config, Some(signals))?;
+    let running = RunningServer::start(&config, signals.into())?;
     let RunningServer { server, log, .. } = &running;
     if server.deployment().versions.is_empty() {
         log.host(Level::Warn, "no guest is served yet: until one is, every answer is 404");

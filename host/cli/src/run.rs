@@ -3,16 +3,13 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use anyhow::{Context, bail, ensure};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::flag;
 use signal_hook::iterator::Signals;
 
-use crate::signals::{CancelOnSignal, EXIT_INTERRUPTED};
+use crate::signals::{EXIT_INTERRUPTED, StartSignals};
 use crate::{LOG_PATIENCE, build, compile, methods, terminal};
 use snow_config::{Config, Overrides, Settings};
 use snow_core::{error_chain, escape_control};
@@ -26,17 +23,16 @@ const KIND_BYTES: u64 = 4 << 10;
 
 /// Runs `snow-host run`.
 pub(crate) fn run(guests: PathBuf, overrides: Overrides, build_first: bool) -> anyhow::Result<()> {
+    let cancellation = Cancellation::default();
+    let signals = StartSignals::watch(cancellation.clone())?;
     ensure_guests(&guests)?;
     let settings = Settings::read(&guests, &overrides)?;
     let mut config = settings.into_config(guests, overrides);
     config.compile = compile::in_child(&config.server.cache);
-    let mut build_signals = None;
     if build_first {
-        let cancellation = Cancellation::default();
-        build_signals = Some(CancelOnSignal::watch(cancellation.clone())?);
         build::build_all(&config.guests, &config.guest_configs, &config.limits, &cancellation)?;
     }
-    let running = RunningServer::start(&config, build_signals)?;
+    let running = RunningServer::start(&config, signals)?;
     let RunningServer { server, log, .. } = &running;
     if server.deployment().versions.is_empty() {
         log.flush(LOG_PATIENCE);
@@ -89,23 +85,14 @@ pub(crate) struct RunningServer {
 
 impl RunningServer {
     /// Starts a server, and logs which guests are left out. It takes over signals from
-    /// `build_signals`.
-    pub fn start(
-        config: &Config,
-        build_signals: Option<CancelOnSignal>,
-    ) -> anyhow::Result<RunningServer> {
+    /// `start_signals`.
+    pub fn start(config: &Config, start_signals: StartSignals) -> anyhow::Result<RunningServer> {
         let log = Log::start(config.server.log, &config.limits, io::stderr())
             .context("can't start the log's thread")?;
-        // A deployer's script that copies files and sends SIGHUP must not end a server that has
-        // just been started. Whatever it means is found once the server looks at the folder.
-        let looks_again = Arc::new(AtomicBool::new(false));
-        flag::register(SIGHUP, looks_again.clone()).context("can't watch for signals")?;
         let server = Server::start(config, log.clone())?;
-        // Not before the server has started: while guests are compiled there is nothing to drain,
-        // and a signal should end the process.
+        // Not before the server has started: while guests are compiled there is nothing to drain.
         let signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).context("can't watch for signals")?;
-        drop(build_signals);
-        if looks_again.load(Ordering::Relaxed) {
+        if start_signals.finish() {
             server.look()();
         }
         for left_out in server.left_out() {

@@ -1,10 +1,14 @@
-//! Signals while guests are built: they cancel the build and end the process.
+//! Signals before a server listens, and while guests are built: they cancel the build and end the
+//! process.
 
 use std::process;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use anyhow::Context;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::flag;
 use signal_hook::iterator::{Handle, Signals};
 
 use snow_tools::Cancellation;
@@ -17,10 +21,13 @@ pub(crate) const EXIT_INTERRUPTED: i32 = 130;
 pub(crate) struct CancelOnSignal(Handle);
 
 impl CancelOnSignal {
-    /// Starts the thread.
+    /// Starts the thread. A closed terminal (SIGHUP) is one of the signals.
     pub fn watch(cancellation: Cancellation) -> anyhow::Result<CancelOnSignal> {
-        let mut signals =
-            Signals::new([SIGTERM, SIGINT, SIGHUP]).context("can't watch for signals")?;
+        CancelOnSignal::on(&[SIGTERM, SIGINT, SIGHUP], cancellation)
+    }
+
+    fn on(signals: &[i32], cancellation: Cancellation) -> anyhow::Result<CancelOnSignal> {
+        let mut signals = Signals::new(signals).context("can't watch for signals")?;
         let handle = signals.handle();
         thread::Builder::new().name("snow-signals".into()).spawn(move || {
             if signals.forever().next().is_some() {
@@ -35,6 +42,35 @@ impl CancelOnSignal {
 impl Drop for CancelOnSignal {
     fn drop(&mut self) {
         self.0.close();
+    }
+}
+
+/// Signals of a server that does not listen yet. SIGTERM and SIGINT end the process, with whatever
+/// it builds. SIGHUP, which tells a server to look at its folder, is remembered: a script that
+/// copies files and sends it must not end a server that has just been started.
+pub(crate) struct StartSignals {
+    _cancel: CancelOnSignal,
+    must_look: Arc<AtomicBool>,
+}
+
+impl StartSignals {
+    /// Starts to watch.
+    pub fn watch(cancellation: Cancellation) -> anyhow::Result<StartSignals> {
+        let must_look = Arc::new(AtomicBool::new(false));
+        flag::register(SIGHUP, must_look.clone()).context("can't watch for signals")?;
+        let cancel = CancelOnSignal::on(&[SIGTERM, SIGINT], cancellation)?;
+        Ok(StartSignals { _cancel: cancel, must_look })
+    }
+
+    /// Ends the watch: the signals are the server's from now on. Returns whether a SIGHUP came.
+    pub fn finish(self) -> bool {
+        self.must_look.load(Ordering::Relaxed)
+    }
+}
+
+impl From<CancelOnSignal> for StartSignals {
+    fn from(cancel: CancelOnSignal) -> StartSignals {
+        StartSignals { _cancel: cancel, must_look: Arc::default() }
     }
 }
 

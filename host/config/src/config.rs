@@ -67,6 +67,9 @@ impl Config {
 pub struct TurnLimits {
     /// Connections that are accepted.
     pub accepts_max: usize,
+    /// Clients that are looked at, twice at most, to find the one that gives way to another in a
+    /// full table. All clients of the admin listener.
+    pub evicted_of_max: usize,
     /// Connections that are accepted over all turns once the listener is to close. More than wait
     /// in the kernel's queue then.
     pub last_accepts_max: usize,
@@ -114,6 +117,7 @@ impl TurnLimits {
     /// The values that workers use.
     pub const DEFAULT: TurnLimits = TurnLimits {
         accepts_max: 64,
+        evicted_of_max: 64,
         last_accepts_max: 16_384,
         client_read_bytes_max: 65_536,
         short_read_bytes_max: 16_384,
@@ -143,6 +147,9 @@ pub struct WatchLimits {
     pub quiet_ms: u64,
     /// How long a removal waits, at most, until other files of the folder stop changing.
     pub removal_ms_max: u64,
+    /// A folder that has taken the place of another is filled when nothing in it has changed for so
+    /// long. Before, files that are missing there are not taken to be removed.
+    pub filled_after_ms: u64,
     /// A file that can't be loaded is reported when it has not changed for so long: before, it may
     /// be a copy that stalls.
     pub report_after_ms: u64,
@@ -156,10 +163,12 @@ pub struct WatchLimits {
 
 impl WatchLimits {
     /// The values in use. A change takes effect within a second of its last write even if the
-    /// folder is polled: `poll_ms + quiet_ms`, and `poll_ms + removal_ms_max` for a removal.
+    /// folder is polled: `poll_ms + quiet_ms`, and `poll_ms + removal_ms_max` for a removal from a
+    /// folder that stays.
     pub const DEFAULT: WatchLimits = WatchLimits {
         quiet_ms: 100,
         removal_ms_max: 400,
+        filled_after_ms: 1_000,
         report_after_ms: 1_000,
         poll_ms: 500,
         rest_ms: 50,

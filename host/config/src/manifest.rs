@@ -57,6 +57,7 @@ mod reader;
 mod schema;
 mod tables;
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use toml::Spanned;
@@ -161,6 +162,19 @@ pub fn suggestion<'n>(word: &str, names: impl IntoIterator<Item = &'n str>) -> O
     let (distance, name) = near.min_by_key(|(distance, _)| *distance)?;
     // If more than a third of the word is wrong, another word was meant.
     (distance <= word.chars().count().div_ceil(3)).then_some(name)
+}
+
+/// Returns a warning for each table of a guest that does not exist. `guests` are the names of those
+/// that do.
+pub fn tables_of_nobody(tables: &GuestConfigs, guests: &BTreeSet<&str>) -> Vec<String> {
+    let of_nobody = tables.keys().filter(|name| !guests.contains(name.as_str()));
+    let warning = |name: &String| {
+        let without_table = guests.iter().copied().filter(|guest| !tables.contains_key(*guest));
+        let near = suggestion(name, without_table);
+        let near = near.map(|near| format!(": did you mean `{near}`?")).unwrap_or_default();
+        format!("{FILE_NAME} has a table [guest.{name}], but there is no guest of that name{near}")
+    };
+    of_nobody.map(warning).collect()
 }
 
 fn read(reader: &mut Reader<'_>, root: &DeTable<'_>, manifest: &mut Manifest) {

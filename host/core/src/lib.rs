@@ -141,10 +141,10 @@ pub use self::inbox::Inbox;
 pub use self::pending::{
     Account, Entropy, Join, OWNERS_MAX, Owner, PendingId, Refusal, Registry, Waiter, WorkerId,
 };
-pub use self::slab::{Key, Slab};
+pub use self::slab::{Key, Slab, Walk};
 pub use self::sync::lock;
 pub use self::text::{
     Bounded, EscapeStyle, Escaped, cut, cut_owned, cut_tokens, error_chain, escape_control,
-    escape_lines,
+    escape_lines, is_hidden,
 };
 pub use self::timers::{TimerKey, Timers, due_ms};

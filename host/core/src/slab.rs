@@ -16,6 +16,9 @@ const CHUNK_BYTES: usize = 14 << 10;
 /// The most slots in a chunk: a place within a chunk is numbered by one byte.
 const CHUNK_SLOTS_MAX: usize = 256;
 
+/// Vacant slots that cost a walk as much as one value. They lie side by side.
+const VACANT_PER_VALUE: u32 = 16;
+
 /// Names one value in a [`Slab`]. After the value is removed, its key finds nothing, although the
 /// slot is used again (until the slot's 32-bit generation wraps).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -37,6 +40,47 @@ impl Key {
     #[inline]
     pub fn from_bits(bits: u64) -> Key {
         Key { slot: bits as u32, generation: (bits >> 32) as u32 }
+    }
+}
+
+/// A part of a way through all values of a [`Slab`]. A slab may have very many slots and few values,
+/// so a loop's step does a part of the way, and the next one goes on from where that [rests](Walk::rest).
+///
+/// The slab may change between two steps: the walk still visits every value that was there all the
+/// time, once.
+///
+/// ```
+/// use snow_core::Walk;
+///
+/// let mut slab = snow_core::Slab::new();
+/// let keys: Vec<_> = (0..1_000).map(|value| slab.insert(value)).collect();
+/// let (mut steps, mut found, mut next) = (0, Vec::new(), Some(0));
+/// while let Some(slot) = next {
+///     let mut walk = Walk::from_slot(slot, 100);
+///     found.extend(std::iter::from_fn(|| slab.next_of(&mut walk)));
+///     (steps, next) = (steps + 1, walk.rest());
+/// }
+/// assert!(found == keys && steps >= 10);
+/// ```
+#[derive(Debug)]
+pub struct Walk {
+    /// The next slot; `None` behind the last one.
+    next: Option<u32>,
+    /// How many vacant slots may still be looked at; a value counts as several. A chunk without
+    /// values counts as one slot.
+    looks: u32,
+}
+
+impl Walk {
+    /// Starts at a slot, and visits so many values at most, fewer if vacant slots lie between them.
+    pub fn from_slot(slot: u32, values_max: usize) -> Walk {
+        let looks = u32::try_from(values_max).unwrap_or(u32::MAX).saturating_mul(VACANT_PER_VALUE);
+        Walk { next: Some(slot), looks }
+    }
+
+    /// Returns the slot to go on from; `None` if all values have been visited.
+    pub fn rest(&self) -> Option<u32> {
+        self.next
     }
 }
 
@@ -226,23 +270,32 @@ impl<T> Slab<T> {
         Some(value)
     }
 
-    /// Returns the key of the first value at `slot` or after it.
-    ///
-    /// A loop over all values calls this with the slot after the last key. The slab may change
-    /// between two calls: the loop then still visits every value that was there all the time, once.
-    pub fn next_from(&self, slot: u32) -> Option<Key> {
-        let mut slot = slot as usize;
-        while let Some(chunk) = self.chunks.get(slot / Self::CHUNK_SLOTS) {
-            let Chunk::Live(chunk) = chunk else {
-                // Go on at the first slot of the next chunk.
-                slot = (slot / Self::CHUNK_SLOTS + 1) * Self::CHUNK_SLOTS;
-                continue;
+    /// Returns the next value of a walk. `None` if there is none any more, or the walk is to
+    /// [rest](Walk::rest).
+    pub fn next_of(&self, walk: &mut Walk) -> Option<Key> {
+        while walk.looks > 0 {
+            let Some(slot) = walk.next.map(|slot| slot as usize) else { break };
+            let index = slot / Self::CHUNK_SLOTS;
+            walk.looks -= 1;
+            let place = match self.chunks.get(index) {
+                None => {
+                    walk.next = None;
+                    break;
+                }
+                Some(Chunk::Live(chunk)) if chunk.used > 0 => {
+                    &chunk.places[slot % Self::CHUNK_SLOTS]
+                }
+                // No value is here: go on at the first slot of the next chunk.
+                Some(_) => {
+                    walk.next = Some(((index + 1) * Self::CHUNK_SLOTS) as u32);
+                    continue;
+                }
             };
-            let place = &chunk.places[slot % Self::CHUNK_SLOTS];
+            walk.next = Some(slot as u32 + 1);
             if matches!(place.content, Content::Occupied(_)) {
+                walk.looks = walk.looks.saturating_sub(VACANT_PER_VALUE - 1);
                 return Some(Key { slot: slot as u32, generation: place.generation });
             }
-            slot += 1;
         }
         None
     }
@@ -304,47 +357,4 @@ impl<T> Places<T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_stale_key_finds_nothing() {
-        let mut slab = Slab::new();
-        let first = slab.insert("a");
-        assert_eq!(slab.remove(first), Some("a"));
-        let second = slab.insert("b");
-        assert_eq!(first.slot, second.slot);
-        assert_eq!((slab.get(first), slab.get(second)), (None, Some(&"b")));
-        assert_eq!(slab.remove(first), None);
-        assert_eq!(slab.len(), 1);
-    }
-
-    #[test]
-    fn chunks_are_given_back_and_generations_survive_it() {
-        let mut slab = Slab::new();
-        let keys: Vec<Key> = (0..Slab::<usize>::CHUNK_SLOTS * 8).map(|n| slab.insert(n)).collect();
-        for &key in &keys {
-            slab.remove(key).unwrap();
-        }
-        let live = slab.chunks.iter().filter(|chunk| matches!(chunk, Chunk::Live(_))).count();
-        assert_eq!((slab.len(), live), (0, 1));
-        let again: Vec<Key> = (0..Slab::<usize>::CHUNK_SLOTS * 8).map(|n| slab.insert(n)).collect();
-        assert!(keys.iter().all(|&key| slab.get(key).is_none()));
-        assert!(again.iter().enumerate().all(|(n, &key)| slab.get(key) == Some(&n)));
-    }
-
-    #[test]
-    fn a_cursor_visits_every_value() {
-        let mut slab = Slab::new();
-        let keys: Vec<Key> = (0..1000).map(|n| slab.insert(n)).collect();
-        for key in keys.iter().step_by(2) {
-            slab.remove(*key);
-        }
-        let (mut seen, mut cursor) = (0, 0);
-        while let Some(key) = slab.next_from(cursor) {
-            assert_eq!(slab.get(key).unwrap() % 2, 1);
-            (seen, cursor) = (seen + 1, key.slot + 1);
-        }
-        assert_eq!(seen, 500);
-    }
-}
+mod tests;

@@ -16,9 +16,8 @@ const CUT: char = '…';
 /// The word in the place of a token.
 const TOKEN_CUT: &str = "[token]";
 
-/// Returns the text with its control characters escaped, so that none of them can move a cursor or
-/// begin a line. Characters that have no shape and change how their neighbours look (the direction
-/// of writing) are escaped too.
+/// Returns the text with its [hidden](is_hidden) characters escaped: none of them can move a cursor,
+/// begin a line, change how its neighbours look, or make two names look alike.
 ///
 /// For text of guests and clients that goes to a terminal or to a log. Other characters stay as
 /// they are.
@@ -87,13 +86,19 @@ impl Write for Escaped<'_> {
             match (self.style, hidden) {
                 (EscapeStyle::Lines, '\n') => self.to.push_str("\n    "),
                 (EscapeStyle::Lines, '\t') => self.to.push('\t'),
-                (EscapeStyle::Line | EscapeStyle::Lines, _) => {
+                (EscapeStyle::Line | EscapeStyle::Lines, _) if hidden.is_control() => {
                     self.to.extend(hidden.escape_debug())
+                }
+                (EscapeStyle::Line | EscapeStyle::Lines, _) => {
+                    self.to.extend(hidden.escape_unicode())
                 }
                 // Those within strings have been escaped.
                 (EscapeStyle::Json, '\n') => self.to.push('\n'),
-                // All of them have four digits at most.
-                (EscapeStyle::Json, _) => write!(self.to, "\\u{:04x}", u32::from(hidden))?,
+                // Characters of five digits and more are two escapes.
+                (EscapeStyle::Json, _) => hidden
+                    .encode_utf16(&mut [0; 2])
+                    .iter()
+                    .try_for_each(|unit| write!(self.to, "\\u{unit:04x}"))?,
             }
         }
         self.to.push_str(&text[plain..]);
@@ -101,10 +106,41 @@ impl Write for Escaped<'_> {
     }
 }
 
-/// Whether a character is escaped.
-fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+/// Returns whether a character has no shape, so that it is escaped: control characters; format
+/// characters, such as those that change the direction of writing or have no width; ends of lines
+/// and paragraphs; what is private or not assigned; letters and marks that are invisible.
+///
+/// Spaces of any width stay, and so do the selectors that choose between a text's sign and an emoji.
+///
+/// ```
+/// assert!(['\u{1b}', '\u{202e}', '\u{200b}', '\u{e000}'].into_iter().all(snow_core::is_hidden));
+/// assert!(!"a é\u{301} 木\u{3000}❤\u{fe0f}".chars().any(snow_core::is_hidden));
+/// ```
+pub fn is_hidden(c: char) -> bool {
+    match c {
+        _ if c.is_ascii() => c.is_ascii_control(),
+        _ if c.is_control() => true,
+        '\u{2028}' | '\u{2029}' => true,
+        // Fillers, joiners and selectors: letters and marks by their category.
+        '\u{34f}'
+        | '\u{115f}'
+        | '\u{1160}'
+        | '\u{17b4}'
+        | '\u{17b5}'
+        | '\u{180b}'..='\u{180f}'
+        | '\u{3164}'
+        | '\u{ffa0}'
+        | '\u{e0000}'..='\u{e0fff}' => true,
+        _ => !c.is_whitespace() && !is_printable(c),
+    }
+}
+
+/// Returns whether a character is printable, as `Debug` of a string has it. Behind another
+/// character, `Debug` leaves a combining mark as it is.
+fn is_printable(c: char) -> bool {
+    let mut bytes = [b'x'; 5];
+    let end = 1 + c.encode_utf8(&mut bytes[1..]).len();
+    str::from_utf8(&bytes[..end]).is_ok_and(|text| text.escape_debug().count() == 2)
 }
 
 /// Returns the text, or its first `bytes_max` bytes with an ellipsis behind them.
@@ -243,6 +279,20 @@ mod tests {
         assert_eq!(escape_control("a\n\x1b[31m\u{9b}\t"), r"a\n\u{1b}[31m\u{9b}\t");
         assert_eq!(escape_control("a\u{202e}b\u{2028}c\u{7f}"), r"a\u{202e}b\u{2028}c\u{7f}");
         assert_eq!(escape_lines("a\n\nb\tc\r\n\x08"), "a\n    \n    b\tc\\r\n    \\u{8}");
+    }
+
+    #[test]
+    fn characters_without_a_shape_are_escaped_in_each_style() {
+        // The direction of writing, no width, an end of a line, private, not assigned, a tag.
+        let hidden = "\u{200b}\u{200d}\u{200f}\u{2028}\u{202a}\u{202e}\u{2060}\u{2066}\u{2069}\u{feff}\u{ad}\u{61c}\u{e000}\u{378}\u{fff9}\u{3164}\u{10fffd}\u{e0041}";
+        assert!(hidden.chars().all(is_hidden));
+        let escaped: String = hidden.chars().flat_map(char::escape_unicode).collect();
+        assert_eq!((&*escape_control(hidden), &*escape_lines(hidden)), (&*escaped, &*escaped));
+        let mut json = String::new();
+        Escaped::new(&mut json, EscapeStyle::Json).write_str("\"a\u{202e}\u{e0041}\"").unwrap();
+        assert_eq!(json, r#""a\u202e\udb40\udc41""#);
+        let shown = "né e\u{301}\u{a0}\u{3000}שלום 木 हिन्दी ❤\u{fe0f} \\ \" '";
+        assert_eq!(escape_control(shown), shown);
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod timeouts;
 
 use self::buffer::Buffer;
 pub use self::respond::StreamingFault;
+pub use self::timeouts::GivesWay;
 use self::timeouts::Timeout;
 use crate::body::BodyReader;
 use crate::encode::BodyEnd;

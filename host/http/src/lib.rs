@@ -109,7 +109,7 @@ mod request_id;
 mod target;
 
 pub use self::chunked::ChunkedDecoder;
-pub use self::connection::{Admission, Connection, Rejection, Step, StreamingFault};
+pub use self::connection::{Admission, Connection, GivesWay, Rejection, Step, StreamingFault};
 pub use self::encode::{Envelope, ResponseFault, check_response, encode_response};
 pub use self::exchange::{Exchange, Progress};
 pub use self::head::HeadReader;

@@ -39,8 +39,10 @@ use snow_worker::{Common, Mailbox, Message, PostOffice, Worker};
 /// The id of the admin listener's worker. It has its own registry and post office, in which there
 /// is no other worker.
 const WORKER: WorkerId = WorkerId(0);
-/// Open connections; further ones are closed as they are accepted.
+/// Open connections. Whoever connects and asks for nothing gives way to others.
 const CONNECTIONS_MAX: usize = 64;
+/// How long a head may take, and a connection that lingers. A question is short.
+const PATIENCE_MS: u64 = 2_000;
 /// How long pages may wait when the server ends. Writing them may take a second more.
 const DRAIN_MS: u64 = 1_000;
 /// How long connections without a request are kept open then.
@@ -180,6 +182,8 @@ fn limits() -> Limits {
     let http = HttpLimits {
         head_bytes_max: 16_384,
         body_bytes_max: 0,
+        header_timeout_ms: PATIENCE_MS,
+        body_timeout_ms: PATIENCE_MS,
         drain_idle_ms: DRAIN_IDLE_MS,
         ..HttpLimits::default()
     };

@@ -6,6 +6,7 @@ pub mod watch;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::{self, Metadata};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -45,6 +46,9 @@ pub struct Snapshot {
     pub guests: BTreeMap<String, Vec<GuestFile>>,
     /// The manifest, if there is one.
     pub manifest: Option<Stamp>,
+    /// A fingerprint of all other files: a guest that is copied under another name first is on its
+    /// way.
+    pub others: u64,
 }
 
 /// Why a folder could not be looked at.
@@ -81,9 +85,8 @@ pub enum ScanError {
 ///
 /// A guest is a file, or a link to one, whose name ends in `.wasm` or `.wat` and does not begin with
 /// a dot; one that is not regular is for the loader to refuse. Folders, files that vanish meanwhile
-/// and links that lead nowhere are passed over. The
-/// manifest lies in the folder, or beside the one file. No file is read; each costs one system
-/// call.
+/// and links that lead nowhere are passed over. The manifest lies in the folder, or beside the one
+/// file. No file is read; each costs one system call.
 ///
 /// # Errors
 /// The folder does not exist, can't be read, or holds more than `guests_max` guests.
@@ -121,16 +124,25 @@ pub fn find(path: &Path) -> Result<Snapshot, ScanError> {
         let file = entry.map_err(unusable)?.path();
         // `metadata` follows links: it fails for a file that has just vanished and for a link that
         // leads nowhere.
-        if is_guest(&file)
-            && let Ok(metadata) = fs::metadata(&file)
-        {
-            add(&mut snapshot, file, &metadata);
+        let Ok(metadata) = fs::metadata(&file) else { continue };
+        match is_guest(&file) {
+            true => add(&mut snapshot, file, &metadata),
+            // The files come in any order, so the sum of all must not depend on it.
+            false => snapshot.others = snapshot.others.wrapping_add(fingerprint(&file, &metadata)),
         }
     }
     for files in snapshot.guests.values_mut() {
         files.sort_by(|a, b| a.path.cmp(&b.path));
     }
     Ok(snapshot)
+}
+
+/// Returns the names of the guests in a folder, whether they can be loaded or not.
+///
+/// # Errors
+/// The folder does not exist or can't be read.
+pub fn guest_names(folder: &Path) -> Result<Vec<String>, ScanError> {
+    find(folder).map(|snapshot| snapshot.guests.into_keys().collect())
 }
 
 impl Snapshot {
@@ -174,6 +186,13 @@ fn add(snapshot: &mut Snapshot, path: PathBuf, metadata: &Metadata) {
         let files = snapshot.guests.entry(stem.to_string_lossy().into_owned()).or_default();
         files.push(GuestFile { path, stamp: metadata.into() });
     }
+}
+
+fn fingerprint(file: &Path, metadata: &Metadata) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    let at = (metadata.mtime(), metadata.mtime_nsec());
+    (file.file_name(), metadata.ino(), metadata.len(), at).hash(&mut hasher);
+    hasher.finish()
 }
 
 fn manifest_stamp(path: &Path, metadata: &Metadata) -> Option<Stamp> {
@@ -311,6 +330,23 @@ pub(crate) mod tests {
         let other = stamps();
         assert!(first != longer && longer != other && first != other);
         assert_eq!(stamps(), other);
+    }
+
+    #[test]
+    fn a_copy_under_another_name_changes_the_fingerprint_of_the_others() {
+        let folder = Folder::new();
+        let others = || find(folder.path()).unwrap().others;
+        folder.write("a.wasm", "1");
+        let none = others();
+        folder.write(".b.wasm.Xy12", "1");
+        let begun = others();
+        folder.write(".b.wasm.Xy12", "22");
+        let grown = others();
+        assert!(none != begun && begun != grown);
+        folder.write("a.wasm", "22");
+        assert_eq!(others(), grown);
+        fs::rename(folder.path().join(".b.wasm.Xy12"), folder.path().join("b.wasm")).unwrap();
+        assert_eq!(others(), none);
     }
 
     #[test]

@@ -90,6 +90,6 @@ mod supervisor;
 mod workers;
 
 pub use self::deploy::{LeftOut, Serving};
-pub use self::folder::is_guest;
 pub use self::folder::watch::{LookAgain, Watch, source_contents, source_folders};
+pub use self::folder::{guest_names, is_guest};
 pub use self::server::{Counts, Drain, Server};

@@ -14,7 +14,7 @@ mod client;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
-use snow_core::{Fifo, Key, Slab};
+use snow_core::{Fifo, Key, Slab, Walk};
 use snow_http::{Admission, Exchange, Head, Reject, Rejection, Request, Step};
 use snow_runtime::{Access, Level, Match, Ready, World};
 
@@ -64,6 +64,10 @@ pub(crate) struct ClientTable<S> {
     accept_fails: bool,
     /// How many connections may still be accepted before the listener closes, if it is to.
     last_accepts: Option<usize>,
+    /// A client that was accepted into a full table, and may have a place in the next turn.
+    at_the_door: Option<(S, SocketAddr)>,
+    /// The slot from which on the next client is looked for that gives way to another.
+    hand: u32,
 }
 
 impl<S> ClientTable<S> {
@@ -80,6 +84,8 @@ impl<S> ClientTable<S> {
             accepting: false,
             accept_fails: false,
             last_accepts: None,
+            at_the_door: None,
+            hand: 0,
         }
     }
 
@@ -318,14 +324,9 @@ impl<S> ClientTable<S> {
     /// Tells some clients, from a slot on, that their connections are to close when they fall idle.
     /// If the drain `is_closing`, requests that are not whole are refused: their connections answer
     /// them. Returns the slot to go on from; `None` if all have been told.
-    pub fn close_when_idle(
-        &mut self,
-        mut from: u32,
-        is_closing: bool,
-        cx: &Context,
-    ) -> Option<u32> {
-        for _ in 0..TURN.timers_max {
-            let key = self.clients.next_from(from)?;
+    pub fn close_when_idle(&mut self, from: u32, is_closing: bool, cx: &Context) -> Option<u32> {
+        let mut walk = Walk::from_slot(from, TURN.timers_max);
+        while let Some(key) = self.clients.next_of(&mut walk) {
             if let Some(client) = self.clients.get_mut(key) {
                 client.connection.close_when_idle(cx.now_ms, cx.http());
                 if is_closing {
@@ -335,9 +336,8 @@ impl<S> ClientTable<S> {
                 }
             }
             self.mark_dirty(key);
-            from = key.slot + 1;
         }
-        Some(from)
+        walk.rest()
     }
 
     /// Closes a client's socket.
@@ -356,9 +356,9 @@ impl<S> ClientTable<S> {
         Some(Removed { peer: client.peer(), exchanges })
     }
 
-    /// Returns the first client at a slot or after it.
-    pub fn next_from(&self, slot: u32) -> Option<Key> {
-        self.clients.next_from(slot)
+    /// Returns the next client of a walk.
+    pub fn next_of(&self, walk: &mut Walk) -> Option<Key> {
+        self.clients.next_of(walk)
     }
 
     /// Returns a client's address.

@@ -11,7 +11,7 @@ mod question;
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, VecDeque};
 
-use snow_core::{Key, Registry, WorkerId};
+use snow_core::{Key, Registry, Walk, WorkerId};
 use snow_runtime::{Guests, Settled};
 
 pub use self::question::{HeldPage, HeldRequest, Inspection, Position};
@@ -21,8 +21,6 @@ use crate::suspensions::SuspensionTable;
 
 /// Keys that are shown of one held request.
 const KEYS_SHOWN_MAX: usize = 4;
-/// Vacant slots that cost as much as one suspension that is looked at. They lie side by side.
-const VACANT_PER_LOOK: u32 = 16;
 
 /// The questions that are not answered yet.
 #[derive(Default)]
@@ -92,17 +90,17 @@ impl Scan {
     }
 
     /// Looks at some suspensions from a slot on.
-    fn look_through<S, C: Guests>(&mut self, held: &Held<'_, S, C>, mut next: u32) {
-        let mut left = TURN.inspected_max as u32;
-        while left > 0 {
-            let Some(key) = held.suspensions.next_from(next) else { return self.looked_through() };
-            left = left.saturating_sub(1 + (key.slot - next) / VACANT_PER_LOOK);
-            next = key.slot + 1;
+    fn look_through<S, C: Guests>(&mut self, held: &Held<'_, S, C>, from: u32) {
+        let mut walk = Walk::from_slot(from, TURN.inspected_max);
+        while let Some(key) = held.suspensions.next_of(&mut walk) {
             if let Some(position) = held.position(key) {
                 self.consider(position);
             }
         }
-        self.next = Some(next);
+        self.next = walk.rest();
+        if self.next.is_none() {
+            self.looked_through();
+        }
     }
 
     fn consider(&mut self, position: Position) {
@@ -122,7 +120,6 @@ impl Scan {
 
     /// All suspensions have been looked at: the oldest are described from now on.
     fn looked_through(&mut self) {
-        self.next = None;
         self.found = std::mem::take(&mut self.oldest).into_sorted_vec();
         let is_full = self.found.len() == self.inspection.requests_max;
         self.page.more_after = self.found.last().copied().filter(|_| is_full);

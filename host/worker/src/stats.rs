@@ -38,6 +38,8 @@ pub struct Stats {
     pub accepted: Counter,
     /// Connections that were too many and were closed at once.
     pub rejected: Counter,
+    /// Connections without a request that were closed so far so that another client had a place.
+    pub evicted: Counter,
     /// Connections that were cut off so far because their client took no output.
     pub cut: Counter,
     /// Requests refused so far because requests took too much memory.

@@ -6,7 +6,7 @@
 
 mod suspension;
 
-use snow_core::{Key, Slab, Waiter, due_ms};
+use snow_core::{Key, Slab, Waiter, Walk, due_ms};
 use snow_runtime::{Arrival, CallEntry, Cause, Handle};
 
 use self::suspension::{Rare, Then};
@@ -63,9 +63,9 @@ impl SuspensionTable {
         self.suspensions.get(key).map(Suspension::callee)
     }
 
-    /// Returns the first suspension at a slot or after it.
-    pub fn next_from(&self, slot: u32) -> Option<Key> {
-        self.suspensions.next_from(slot)
+    /// Returns the next suspension of a walk.
+    pub fn next_of(&self, walk: &mut Walk) -> Option<Key> {
+        self.suspensions.next_of(walk)
     }
 
     /// Puts a suspension in: from now on its request is held, and counted as such.

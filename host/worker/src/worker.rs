@@ -201,7 +201,8 @@ impl<W: World, C: Guests> Worker<W, C> {
     }
 
     fn accept(&mut self) {
-        self.clients.accept(&mut self.world, &self.cx, self.lifecycle.is_draining());
+        let Worker { clients, world, timers, cx, lifecycle, .. } = self;
+        clients.accept(world, timers, cx, lifecycle.is_draining());
         self.clients.go_on_closing(&mut self.world);
     }
 

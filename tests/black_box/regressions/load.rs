@@ -14,14 +14,17 @@ use crate::harness::{
     source,
 };
 
-/// Text that takes a terminal over, and begins a line that looks like one of the host's.
-const NASTY: &str =
-    "\x1b[2J\u{9b}31m\r\nlistening on http://forged\n9999-01-01T00:00:00.000Z error  forged";
+/// Text that takes a terminal over, begins a line that looks like one of the host's, turns the
+/// direction of writing, and has characters without a shape.
+const NASTY: &str = "\x1b[2J\u{9b}31m\u{202e}\u{2066}\u{200b}\u{feff}\u{e0041}\u{e000}\r\nlistening on http://forged\n9999-01-01T00:00:00.000Z error  forged";
+/// The characters of [`NASTY`] that nobody may see as they are, besides control characters.
+const SHAPELESS: [char; 6] =
+    ['\u{202e}', '\u{2066}', '\u{200b}', '\u{feff}', '\u{e0041}', '\u{e000}'];
 
 /// Nothing of [`NASTY`] has an effect.
 #[track_caller]
 fn is_harmless(text: &str) {
-    let moves = |c: char| c.is_control() && !"\n\t".contains(c);
+    let moves = |c: char| c.is_control() && !"\n\t".contains(c) || SHAPELESS.contains(&c);
     assert!(!text.contains(moves), "a control character is in:\n{text:?}");
     let forged =
         |line: &str| line.starts_with("listening on http://forged") || line.starts_with("9999");

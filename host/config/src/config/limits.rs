@@ -33,7 +33,8 @@ snow_core::declare_settings! {
             /// The limits of HTTP itself. In the file, they stand in the same table.
             pub http: HttpLimits;
         }
-        /// Open connections of a worker. More are closed as they are accepted.
+        /// Open connections of a worker. For one more, another is closed that has no request, such
+        /// as one that has sent nothing yet. If all have requests, it is closed as it is accepted.
         pub worker_connections_max: usize = 1 << 20, live, in 1..=SLOTS_MAX;
         /// Bytes of requests that a worker keeps, of all connections together: of bodies and heads
         /// that are under way, of requests that are sent before the one before them is answered,

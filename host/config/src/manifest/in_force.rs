@@ -1,14 +1,15 @@
 //! Prints the values that are in force, and where each is from: as a file that could be saved, and
 //! for machines.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use serde_json::{Map, Value as Json, json};
 
-use super::key::Keys;
-use super::tables::{FILE, GUEST, LIMITS, SERVER};
+use super::key::{Key, Keys};
+use super::tables::{self, FILE, GUEST, LIMITS, SERVER};
 use super::{FILE_NAME, Manifest, Places};
-use crate::config::GuestConfig;
+use crate::config::{GuestConfig, Limits};
+use snow_core::declare::About;
 use snow_core::{Glob, Globs};
 
 /// Comments begin at this column, unless a value is longer.
@@ -33,7 +34,8 @@ impl Origins {
 }
 
 /// Returns the text of a manifest that means the same. Each line ends in a comment with the origin
-/// of its value. Defaults are comments as a whole, with the value that applies.
+/// of its value. What is not written is a comment as a whole, with the value that applies: a default,
+/// or one that follows from another setting.
 pub fn as_toml(manifest: &Manifest, origins: &Origins) -> String {
     let mut text = String::new();
     for (table, values) in every_table(manifest, origins) {
@@ -45,8 +47,8 @@ pub fn as_toml(manifest: &Manifest, origins: &Origins) -> String {
         }
         for (name, json, origin) in values {
             let value = if json.is_null() { "(not set)".to_owned() } else { value(&json) };
-            let line = format!("{}{name} = {value}", if origin.is_some() { "" } else { "# " });
-            let origin = origin.as_deref().unwrap_or("default");
+            let is_written = matches!(origin, Origin::Written(_));
+            let line = format!("{}{name} = {value}", if is_written { "" } else { "# " });
             let _ = writeln!(text, "{line:<width$}  # {origin}", width = COMMENT_COLUMN - 2);
         }
     }
@@ -54,15 +56,13 @@ pub fn as_toml(manifest: &Manifest, origins: &Origins) -> String {
 }
 
 /// Returns the values for machines: `{ "server": { "workers": { "value": 2, "source": "--workers" }
-/// } }`, and so on. The `source` of a default is `default`; a value that is not set is null.
+/// } }`, and so on. The `source` of a default is `default`, and that of a value which follows from
+/// another setting is `follows from NAME`; a value that is not set is null.
 pub fn as_json(manifest: &Manifest, origins: &Origins) -> Json {
     let (mut all, mut guests) = (Map::new(), Map::new());
     for (table, values) in every_table(manifest, origins) {
         let of_table = values.into_iter().map(|(name, value, origin)| {
-            (
-                name.to_owned(),
-                json!({ "value": value, "source": origin.as_deref().unwrap_or("default") }),
-            )
+            (name.to_owned(), json!({ "value": value, "source": origin.to_string() }))
         });
         match table.strip_prefix("guest.") {
             Some(guest) => drop(guests.insert(guest.to_owned(), of_table.collect())),
@@ -74,26 +74,81 @@ pub fn as_json(manifest: &Manifest, origins: &Origins) -> Json {
     all.into()
 }
 
+/// Where one value is from.
+enum Origin {
+    /// The file or the command line: `snow.toml:12`, `--workers`.
+    Written(String),
+    /// Another setting, of this name.
+    Follows(&'static str),
+    Default,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::Written(origin) => out.write_str(origin),
+            Origin::Follows(name) => write!(out, "follows from {name}"),
+            Origin::Default => out.write_str("default"),
+        }
+    }
+}
+
 /// The keys of a table, each with its value and its origin.
-type Values = Vec<(&'static str, Json, Option<String>)>;
+type Values = Vec<(&'static str, Json, Origin)>;
 
 /// Returns every table with its name, in the order of the file. The name of the file itself is
 /// empty.
 fn every_table(manifest: &Manifest, origins: &Origins) -> Vec<(String, Values)> {
+    let never = |_: &About, _: &Json| None;
+    let limits = Limits::default();
+    // A limit that is not written is lowered to the one that bounds it.
+    let bound = |about: &About, value: &Json| {
+        let default = tables::limit(about.name).json(&limits);
+        about.at_most.filter(|_| *value != default)
+    };
     let mut all = vec![
-        values("", &FILE, manifest, origins),
-        values("server", &SERVER, &manifest.server, origins),
-        values("limits", &LIMITS, &manifest.limits, origins),
+        values("", &FILE, manifest, origins, never),
+        values("server", &SERVER, &manifest.server, origins, never),
+        values("limits", &LIMITS, &manifest.limits, origins, bound),
     ];
+    let has_grants = manifest.guests.values().any(GuestConfig::has_grants);
+    let common = |about: &About, _: &Json| common(about.name, has_grants);
     for (name, config) in &manifest.guests {
-        all.push(values(&format!("guest.{name}"), &GUEST, &applied(config, manifest), origins));
+        let config = applied(config, manifest);
+        all.push(values(&format!("guest.{name}"), &GUEST, &config, origins, common));
     }
     all
 }
 
-fn values<T>(table: &str, keys: &Keys<T>, of: &T, origins: &Origins) -> (String, Values) {
-    let values = keys.iter().map(|key| (key.about().name, key.json(of)));
-    (table.to_owned(), values.map(|(name, json)| (name, json, origins.of(table, name))).collect())
+/// Returns what a guest's setting follows from if its own table does not have it.
+fn common(name: &str, has_grants: bool) -> Option<&'static str> {
+    match name {
+        "keys" | "settles" | "responds" if has_grants => Some("the grants of guests"),
+        "pendings_max" => Some("guest_pendings_max"),
+        "memory_bytes_max" => Some("call_memory_bytes_max"),
+        "running_ms_max" => Some("call_running_ms_max"),
+        "body_bytes_max" => Some("body_bytes_max"),
+        "rollback" => Some("rollback"),
+        _ => None,
+    }
+}
+
+fn values<T>(
+    table: &str,
+    keys: &Keys<T>,
+    of: &T,
+    origins: &Origins,
+    follows: impl Fn(&About, &Json) -> Option<&'static str>,
+) -> (String, Values) {
+    let value = |key: &Box<dyn Key<T>>| {
+        let (about, json) = (key.about(), key.json(of));
+        let origin = match origins.of(table, about.name) {
+            Some(origin) => Origin::Written(origin),
+            None => follows(about, &json).map_or(Origin::Default, Origin::Follows),
+        };
+        (about.name, json, origin)
+    };
+    (table.to_owned(), keys.iter().map(value).collect())
 }
 
 /// Returns the settings that apply to a guest: those that were decided about it, and the common
@@ -214,9 +269,12 @@ mod tests {
         assert!(line("rollback = { calls = 20, traps = 1 } ").ends_with("  # snow.toml:1"));
         assert!(line("# log = \"text\" ").ends_with("  # default"));
         assert!(
-            line("# guest_pendings_max = 9 ").ends_with("  # default"),
-            "it follows pendings_max"
+            line("# guest_pendings_max = 9 ").ends_with("  # follows from pendings_max"),
+            "{text}"
         );
+        assert!(line("# suspension_default_ms = 30000").ends_with("  # default"));
+        assert!(line("# pendings_max = 9").ends_with("  # follows from guest_pendings_max"));
+        assert!(line("# responds = false").ends_with("  # follows from the grants of guests"));
         assert!(
             line("[guest.\"x.y z\"]") == "[guest.\"x.y z\"]"
                 && line("# calls_max = (not set)").ends_with("default")

@@ -22,7 +22,52 @@ pub(super) enum Timeout {
     Linger,
 }
 
+/// How long a head may be on its way before its connection may be asked to give its place up.
+const HEAD_GRACE_MS: u64 = 1_000;
+
+/// How readily a connection gives its place to another client when there is no other place: the
+/// least goes first. Of two that wait for the same, that is the one that has waited for longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum GivesWay {
+    /// Nothing has come from the client.
+    Silent {
+        /// When the connection would close.
+        until_ms: u64,
+    },
+    /// The client was answered, and has sent nothing since.
+    Idle {
+        /// When the connection would close.
+        until_ms: u64,
+    },
+    /// The client was told that the connection closes.
+    Lingering {
+        /// When it closes.
+        until_ms: u64,
+    },
+    /// A head has been on its way for a second and longer.
+    Slow {
+        /// When it would be answered 408.
+        until_ms: u64,
+    },
+}
+
 impl Connection {
+    /// Returns how readily the connection gives its place to another client. `None`: it keeps it,
+    /// since it has a request, or an answer that the client has not taken yet.
+    pub fn gives_way(&self, now_ms: u64, limits: &HttpLimits) -> Option<GivesWay> {
+        let until_ms = self.deadline_ms()?;
+        let head_since_ms = until_ms.saturating_sub(limits.header_timeout_ms);
+        match self.timeout {
+            Timeout::Idle if self.served == 0 => Some(GivesWay::Silent { until_ms }),
+            Timeout::Idle => Some(GivesWay::Idle { until_ms }),
+            Timeout::Linger => Some(GivesWay::Lingering { until_ms }),
+            Timeout::Head if now_ms >= head_since_ms.saturating_add(HEAD_GRACE_MS) => {
+                Some(GivesWay::Slow { until_ms })
+            }
+            Timeout::None | Timeout::Head | Timeout::Body | Timeout::Write => None,
+        }
+    }
+
     /// Returns when the caller has to call [`expire`](Self::expire). `None` while an exchange is
     /// answered and no output waits. Every call that takes a time may change it.
     #[inline]

@@ -2,7 +2,7 @@
 
 use std::fmt::{Display, Write as _};
 
-use snow_core::Distribution;
+use snow_core::{Distribution, escape_control, is_hidden};
 
 /// The format's content type.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -112,9 +112,9 @@ impl Exposition {
                 '"' => self.0 += "\\\"",
                 '\n' => self.0 += "\\n",
                 // The format allows them, and somebody's terminal does what they say.
-                _ if character.is_control() => {
+                _ if is_hidden(character) => {
                     self.0 += "\\";
-                    self.0.extend(character.escape_debug());
+                    self.0 += &escape_control(character.encode_utf8(&mut [0; 4]));
                 }
                 _ => self.0.push(character),
             }
@@ -131,7 +131,7 @@ mod tests {
     fn values_have_help_type_and_escaped_labels() {
         let mut out = Exposition::default();
         out.single(MetricType::Gauge, "a_now", "As it is\nnow: \\.", 1.5);
-        let values = [([("route", "/a\"b\\c\nd"), ("guest", "g")], 3)];
+        let values = [([("route", "/a\"b\\c\nd"), ("guest", "g\r\u{202e}")], 3)];
         out.family(MetricType::Counter, "a_total", "So far.", values);
         out.family(
             MetricType::Counter,
@@ -141,7 +141,7 @@ mod tests {
         );
         let expected = "# HELP a_now As it is\\nnow: \\\\.\n# TYPE a_now gauge\na_now 1.5\n\
             # HELP a_total So far.\n# TYPE a_total counter\n\
-            a_total{route=\"/a\\\"b\\\\c\\nd\",guest=\"g\"} 3\n";
+            a_total{route=\"/a\\\"b\\\\c\\nd\",guest=\"g\\\\r\\\\u{202e}\"} 3\n";
         assert_eq!(out.finish(), expected);
     }
 

@@ -144,8 +144,11 @@ fn of_workers(out: &mut Exposition, sources: &PageSources) {
         "Connections accepted, including those that were closed at once.",
         |stats| &stats.accepted,
     );
-    let help = "Connections closed as they were accepted, because too many were open.";
+    let help =
+        "Connections closed as they were accepted, because too many with requests were open.";
     values(counter, "snow_connections_rejected_total", help, |stats| &stats.rejected);
+    let help = "Connections without a request that were closed because too many were open.";
+    values(counter, "snow_connections_evicted_total", help, |stats| &stats.evicted);
     values(counter, "snow_received_bytes_total", "Bytes received from clients.", |stats| {
         &stats.received_bytes
     });

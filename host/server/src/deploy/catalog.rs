@@ -305,19 +305,11 @@ impl Catalog {
         let (tables, file) = (&self.manifest.guests, manifest::FILE_NAME);
         let deployment = self.serving.deployment();
         let guest_names = || deployment.versions.iter().map(|version| &*version.guest.name);
-        let exists =
-            |name: &str| guest_names().any(|guest| guest == name) || self.left_out.contains(name);
         let mut remarks = Vec::new();
-        for name in tables.keys().filter(|name| is_folder && !exists(name)) {
-            let near = manifest::suggestion(
-                name,
-                guest_names().filter(|guest| !tables.contains_key(*guest)),
-            );
-            let near = near.map(|near| format!(": did you mean `{near}`?")).unwrap_or_default();
-            let message = format!(
-                "{file} has a table [guest.{name}], but there is no guest of that name{near}"
-            );
-            remarks.push((Level::Warn, message));
+        if is_folder {
+            let exist = guest_names().chain(self.left_out()).collect();
+            let warnings = manifest::tables_of_nobody(tables, &exist);
+            remarks.extend(warnings.into_iter().map(|warning| (Level::Warn, warning)));
         }
         let granted = |name: &str| tables.get(name).is_some_and(GuestConfig::has_grants);
         let without: Vec<&str> = guest_names().filter(|name| !granted(name)).collect();

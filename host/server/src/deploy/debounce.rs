@@ -66,8 +66,11 @@ pub enum AfterFailure {
 ///   not offered.
 /// - A removal is offered once nothing in the folder has changed for `quiet_ms`, or
 ///   `removal_ms_max` after the file went away. So "remove, then write", or a folder that is
-///   exchanged file by file, unloads no guest in between. In a folder that has just replaced
-///   another, removals wait for as long as files are being written: the folder is being filled.
+///   exchanged file by file, unloads no guest in between.
+/// - In a folder that has taken the place of another, guests are not there yet: it is being filled,
+///   perhaps slowly. A removal is offered once nothing at all in it has changed for
+///   `filled_after_ms`, files that are no guests included: a guest may be copied under another name
+///   first. What is new or edited does not wait for that.
 /// - A folder that can't be read unloads nothing. It is about to be replaced, or its volume is away
 ///   for a moment, and guests from before serve better than none. To stop serving a guest, remove
 ///   its file.
@@ -80,9 +83,11 @@ pub struct Debounce {
     guests: BTreeMap<String, Tracked<Vec<GuestFile>>>,
     manifest: Tracked<Option<Stamp>>,
     folder: Option<FolderId>,
+    /// The fingerprint of the other files at the last look.
+    others: u64,
     /// When something in the folder last changed.
     still_since_ms: u64,
-    /// Whether the folder has replaced another, and has not been still for `quiet_ms` since.
+    /// Whether the folder has replaced another, and has not been still for `filled_after_ms` since.
     filling: bool,
     /// When to look again. Set while the folder can't be read.
     unseen_until_ms: Option<u64>,
@@ -99,7 +104,7 @@ impl Debounce {
     /// Returns a debounce for a folder that was loaded. The snapshot has to be older than the
     /// loading, so that a write in between is noticed.
     pub fn serving(limits: WatchLimits, loaded: Snapshot, now_ms: u64) -> Debounce {
-        let Snapshot { folder, guests, manifest } = loaded;
+        let Snapshot { folder, guests, manifest, others } = loaded;
         let guests = guests
             .into_iter()
             .map(|(name, files)| (name, Tracked::offered(files, now_ms)))
@@ -111,6 +116,7 @@ impl Debounce {
             guests,
             manifest,
             folder,
+            others,
             still_since_ms,
             filling: false,
             unseen_until_ms: None,
@@ -174,11 +180,13 @@ impl Debounce {
         }
         let folder = self.folder_state();
         let guests = self.guests.values().filter_map(|tracked| tracked.due_ms(&folder));
-        guests.chain(self.manifest.due_ms(&folder)).min()
+        // A look that finds the folder filled, so that a later removal is an ordinary one.
+        let filled = self.filling.then_some(folder.filled_ms());
+        guests.chain(self.manifest.due_ms(&folder)).chain(filled).min()
     }
 
     fn take_in(&mut self, snapshot: Snapshot, now_ms: u64) {
-        let Snapshot { folder, guests: mut seen, manifest } = snapshot;
+        let Snapshot { folder, guests: mut seen, manifest, others } = snapshot;
         // A folder that was away may be a new one with the number of the old: file systems use
         // numbers again.
         let was_unseen = self.unseen_until_ms.take().is_some();
@@ -191,7 +199,8 @@ impl Debounce {
         }
         // A guest without files in this snapshot has the default state, an empty list: it was
         // removed.
-        let mut moves = is_another;
+        let others_move = others != std::mem::replace(&mut self.others, others);
+        let mut moves = is_another || self.filling && others_move;
         for (name, tracked) in &mut self.guests {
             moves |= tracked.see(seen.remove(name).unwrap_or_default(), now_ms);
         }
@@ -199,8 +208,8 @@ impl Debounce {
         if moves {
             self.still_since_ms = now_ms;
         }
-        let still = now_ms - self.still_since_ms >= self.limits.quiet_ms;
-        self.filling = is_another || self.filling && !still;
+        let is_filled = self.folder_state().filled_ms() <= now_ms;
+        self.filling = is_another || self.filling && !is_filled;
     }
 
     fn folder_state(&self) -> FolderState {
@@ -214,6 +223,13 @@ struct FolderState {
     limits: WatchLimits,
     still_since_ms: u64,
     filling: bool,
+}
+
+impl FolderState {
+    /// Returns when the folder is filled, if it is being filled and nothing changes any more.
+    fn filled_ms(&self) -> u64 {
+        self.still_since_ms + self.limits.filled_after_ms
+    }
 }
 
 /// The state of one guest's files, or of the manifest. The default value of `T` means that there is
@@ -263,7 +279,7 @@ impl<T: Default + PartialEq + Clone> Tracked<T> {
             // Written.
             false if self.seen != T::default() => Some(self.since_ms + limits.quiet_ms),
             // Removed: sooner or later, depending on the folder.
-            false if *filling => Some(still_ms),
+            false if *filling => Some(folder.filled_ms()),
             false => Some(still_ms.min(self.since_ms + limits.removal_ms_max)),
         }
     }

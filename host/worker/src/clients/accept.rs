@@ -3,13 +3,24 @@
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 
-use snow_core::Key;
-use snow_http::Connection;
+use snow_core::{Key, Walk};
+use snow_http::{Connection, GivesWay};
 use snow_runtime::{Ready, World};
 
 use super::ClientTable;
 use super::client::Client;
-use crate::context::{Context, TURN};
+use crate::context::{Context, TURN, WorkerTimers};
+
+/// Whether another connection can be accepted into a full table.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Room {
+    /// A connection was closed for it.
+    Made,
+    /// Perhaps in the next turn: clients that were just accepted have not been read yet.
+    Later,
+    /// All clients have requests.
+    None,
+}
 
 impl<S> ClientTable<S> {
     /// Waits for sockets, at most `timeout_ms`.
@@ -47,15 +58,30 @@ impl<S> ClientTable<S> {
     }
 
     /// Accepts connections, so many as one turn may.
-    pub fn accept<W>(&mut self, world: &mut W, cx: &Context, is_draining: bool)
-    where
+    pub fn accept<W>(
+        &mut self,
+        world: &mut W,
+        timers: &mut WorkerTimers,
+        cx: &Context,
+        is_draining: bool,
+    ) where
         W: World<Socket = S>,
     {
         for _ in 0..TURN.accepts_max {
-            match world.accept() {
-                Ok((socket, peer)) => {
+            match self.at_the_door.take().map_or_else(|| world.accept(), Ok) {
+                Ok(accepted) => {
                     self.accept_fails = false;
-                    self.accepted(world, cx, is_draining, socket, peer);
+                    let is_full = self.clients.len() >= cx.limits().worker_connections_max;
+                    let room = if is_full { self.make_room(timers, cx) } else { Room::Made };
+                    if room == Room::Later && !is_draining {
+                        self.at_the_door = Some(accepted);
+                        return;
+                    }
+                    cx.stats.accepted.add(1);
+                    match room {
+                        Room::Made => self.accepted(world, cx, is_draining, accepted),
+                        Room::Later | Room::None => cx.stats.rejected.add(1),
+                    }
                 }
                 Err(error)
                     if matches!(
@@ -75,6 +101,45 @@ impl<S> ClientTable<S> {
                     return;
                 }
             }
+        }
+    }
+
+    /// Closes a connection that no request needs, so that another client has a place: whoever only
+    /// connects must not keep others out. A few clients are looked at, from where the last look
+    /// ended, so in a small table it is the one that has been silent for longest, and in a large one
+    /// the worst of some.
+    fn make_room(&mut self, timers: &mut WorkerTimers, cx: &Context) -> Room {
+        let mut first: Option<(GivesWay, Key)> = None;
+        let mut is_unread = false;
+        let mut walk = Walk::from_slot(self.hand, TURN.evicted_of_max);
+        for _ in 0..2 {
+            while let Some(key) = self.clients.next_of(&mut walk) {
+                let Some(client) = self.clients.get(key) else { continue };
+                let gives_way = client.connection.gives_way(cx.now_ms, cx.http());
+                // What the client has sent perhaps waits in its socket.
+                if client.reads_on() {
+                    is_unread |= matches!(gives_way, Some(GivesWay::Silent { .. }));
+                } else if let Some(gives_way) = gives_way
+                    && first.is_none_or(|(other, _)| gives_way < other)
+                {
+                    first = Some((gives_way, key));
+                }
+            }
+            // Behind the last client comes the first.
+            if walk.rest().is_none() {
+                walk = Walk::from_slot(0, TURN.evicted_of_max);
+            }
+        }
+        self.hand = walk.rest().unwrap_or(0);
+        match first {
+            Some((_, key)) => {
+                cx.stats.evicted.add(1);
+                // It has no exchange that somebody would have to end.
+                drop(self.remove(key, timers, cx));
+                Room::Made
+            }
+            None if is_unread => Room::Later,
+            None => Room::None,
         }
     }
 
@@ -106,15 +171,10 @@ impl<S> ClientTable<S> {
         world: &mut W,
         cx: &Context,
         is_draining: bool,
-        socket: S,
-        peer: SocketAddr,
+        (socket, peer): (S, SocketAddr),
     ) where
         W: World<Socket = S>,
     {
-        cx.stats.accepted.add(1);
-        if self.clients.len() >= cx.limits().worker_connections_max {
-            return cx.stats.rejected.add(1);
-        }
         let mut connection = Connection::new(cx.now_ms, cx.http());
         if is_draining {
             connection.close_when_idle(cx.now_ms, cx.http());

@@ -1,5 +1,6 @@
 //! Changes of what the worker serves: it adopts a deployment, expels a version, or drains.
 
+use snow_core::Walk;
 use snow_runtime::{Guests, VersionId, World};
 
 use super::Worker;
@@ -34,17 +35,17 @@ impl<W: World, C: Guests> Worker<W, C> {
 
     /// Does one turn's share of looking for suspensions of expelled versions.
     pub(super) fn go_on_expelling(&mut self) {
-        let Some(Expelled { version, mut next }) = self.lifecycle.first_expelled() else { return };
-        for _ in 0..TURN.timers_max {
-            let Some(key) = self.suspensions.next_from(next) else {
-                return self.lifecycle.forget(version);
-            };
-            next = key.slot + 1;
+        let Some(Expelled { version, next }) = self.lifecycle.first_expelled() else { return };
+        let mut walk = Walk::from_slot(next, TURN.timers_max);
+        while let Some(key) = self.suspensions.next_of(&mut walk) {
             if self.suspensions.callee(key).is_some_and(|callee| callee.0 == version) {
                 self.refuse_held(key);
             }
         }
-        self.lifecycle.go_on_later(Expelled { version, next });
+        match walk.rest() {
+            None => self.lifecycle.forget(version),
+            Some(next) => self.lifecycle.go_on_later(Expelled { version, next }),
+        }
     }
 
     /// Lets a version go that a request has held.
@@ -88,13 +89,12 @@ impl<W: World, C: Guests> Worker<W, C> {
 
     /// Answers some held requests 503, from a slot on. Returns the slot to go on from; `None` if
     /// there are no more.
-    fn refuse_some(&mut self, mut from: u32) -> Option<u32> {
-        for _ in 0..TURN.timers_max {
-            let key = self.suspensions.next_from(from)?;
-            from = key.slot + 1;
+    fn refuse_some(&mut self, from: u32) -> Option<u32> {
+        let mut walk = Walk::from_slot(from, TURN.timers_max);
+        while let Some(key) = self.suspensions.next_of(&mut walk) {
             self.refuse_held(key);
         }
-        Some(from)
+        walk.rest()
     }
 
     /// Answers requests 503 that wait for their first call. They are so few that it takes one turn.

@@ -12,7 +12,7 @@ use snow_runtime::{Access, GuestRequest, Guests, Level, Match, VersionId, World}
 
 use super::Worker;
 use crate::clients::{Gone, Helping, Received, Removed, STATUS_CLIENT_LEFT};
-use crate::context::{Callee, ExchangeRef};
+use crate::context::{Callee, ExchangeRef, TURN};
 use crate::schedule::Queued;
 use crate::stats::{CallRefusal, LabelId, Labels, WaitEnd};
 

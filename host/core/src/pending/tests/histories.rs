@@ -10,7 +10,7 @@ use proptest::prelude::*;
 
 use self::model::{Model, ModelPending, State};
 use super::*;
-use crate::slab::Slab;
+use crate::slab::{Slab, Walk};
 
 const WORKERS: usize = 3;
 const KEYS: [&str; 2] = ["k", "l"];
@@ -301,7 +301,9 @@ impl House {
             let handles = std::mem::take(&mut self.workers[worker].call);
             self.release_all(&handles);
             self.deliver_all();
-            while let Some(key) = self.workers[worker].suspensions.next_from(0) {
+            while let Some(key) =
+                self.workers[worker].suspensions.next_of(&mut Walk::from_slot(0, usize::MAX))
+            {
                 let suspension = self.workers[worker].suspensions.get(key).unwrap();
                 assert!(
                     !self.model.came_true(suspension.until, &suspension.handles),

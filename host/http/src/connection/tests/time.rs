@@ -197,3 +197,25 @@ fn a_long_head_byte_by_byte_is_near_linear() {
     }
     assert_eq!(world.statuses(), [200]);
 }
+
+#[test]
+fn a_connection_gives_way_while_it_has_no_request() {
+    use crate::GivesWay;
+    let mut world = World::new();
+    let gives_way = |world: &World| world.connection.gives_way(world.now_ms, &world.limits);
+    let silent = gives_way(&world);
+    assert_eq!(silent, Some(GivesWay::Silent { until_ms: 60_000 }));
+    world.send("GET /");
+    assert_eq!(gives_way(&world), None, "it may send the rest at once");
+    world.wait(1_000);
+    let slow = gives_way(&world);
+    assert_eq!(slow, Some(GivesWay::Slow { until_ms: 10_000 }));
+    world.answers_at_once = false;
+    world.send(" HTTP/1.1\r\nHost: a\r\n\r\n").wait(50_000);
+    assert_eq!(gives_way(&world), None, "it waits for its answer");
+    world.answer(&Response::text(200, ""));
+    world.run();
+    let idle = gives_way(&world);
+    assert_eq!(idle, Some(GivesWay::Idle { until_ms: 111_000 }));
+    assert!(silent < idle && idle < slow);
+}

@@ -18,6 +18,7 @@ fn folder(inode: u64, guests: &[(&str, u64)]) -> Snapshot {
         folder: Some(FolderId { inode, device: 1, created_ns: None }),
         guests,
         manifest: None,
+        others: 0,
     }
 }
 
@@ -121,9 +122,52 @@ fn a_folder_that_is_made_again_is_filled_before_anything_is_removed() {
     history.push((10_050, folder(2, &[("a", 2), ("b", 201)])));
     assert_eq!(looks(&mut debounce, &history), []);
     assert_eq!(debounce.next_look_ms(), Some(10_100));
-    let last = folder(2, &[("a", 2), ("b", 201)]);
-    let expected = [(10_100, written("b", 201)), (10_150, written("a", 2)), (10_150, removed("c"))];
-    assert_eq!(looks(&mut debounce, &[(10_100, last.clone()), (10_150, last)]), expected);
+    let last = |now_ms| (now_ms, folder(2, &[("a", 2), ("b", 201)]));
+    let expected = [(10_100, written("b", 201)), (10_150, written("a", 2)), (11_050, removed("c"))];
+    let history = [last(10_100), last(10_150), last(11_049), last(11_050)];
+    assert_eq!(looks(&mut debounce, &history), expected);
+}
+
+/// A folder that was filled slower than a file every 50 ms once lost the guests that were not there
+/// yet.
+#[test]
+fn a_folder_that_is_filled_slowly_loses_no_guest_and_serves_what_is_there() {
+    let before = folder(1, &[("a", 1), ("b", 1), ("c", 1), ("d", 1)]);
+    let mut debounce = Debounce::serving(LIMITS, before, 0);
+    let mut there = Vec::new();
+    // Each guest comes 900 ms after the one before it, and is looked at when the watch reports it
+    // and when the debounce asks for it.
+    for (nth, name) in ["a", "b", "c"].into_iter().enumerate() {
+        let copied_ms = 1_000 + nth as u64 * 900;
+        there.push((name, 2));
+        let mut looked = looks(&mut debounce, &[(copied_ms, folder(2, &there))]);
+        while let Some(due_ms) = debounce.next_look_ms().filter(|due| *due < copied_ms + 900) {
+            looked.extend(looks(&mut debounce, &[(due_ms, folder(2, &there))]));
+        }
+        assert_eq!(looked, [(copied_ms + LIMITS.quiet_ms, written(name, 2))]);
+    }
+    let filled_ms = 2_800 + LIMITS.filled_after_ms;
+    assert_eq!(debounce.next_look_ms(), Some(filled_ms));
+    let filled = [(filled_ms, folder(2, &there))];
+    assert_eq!(looks(&mut debounce, &filled), [(filled_ms, removed("d"))]);
+    // From now on the folder is as any other.
+    assert_eq!(debounce.next_look_ms(), None);
+    let gone = |now_ms| (now_ms, folder(2, &there[1..]));
+    assert_eq!(looks(&mut debounce, &[gone(9_000), gone(9_100)]), [(9_100, removed("a"))]);
+}
+
+#[test]
+fn a_guest_that_is_copied_under_another_name_first_is_waited_for() {
+    let mut debounce = serving_one();
+    let copied = |now_ms, others| (now_ms, Snapshot { others, ..folder(2, &[]) });
+    let copying: Vec<_> = (1..20).map(|nth| copied(nth * 1_000, nth)).collect();
+    assert_eq!(looks(&mut debounce, &copying), []);
+    let renamed = |now_ms| (now_ms, folder(2, &[("a", 2)]));
+    let history = [renamed(19_900), renamed(20_000), renamed(20_900)];
+    assert_eq!(looks(&mut debounce, &history), [(20_000, written("a", 2))]);
+    // In a folder that stays, other files are nobody's business.
+    let gone = |now_ms| copied(now_ms, now_ms);
+    assert_eq!(looks(&mut debounce, &[gone(30_000), gone(30_100)]), [(30_100, removed("a"))]);
 }
 
 #[test]
@@ -136,9 +180,11 @@ fn a_folder_that_can_not_be_seen_removes_nothing_and_is_looked_for() {
     }
     // It is back, with its old number, and still empty: it is about to be filled.
     assert_eq!(
-        looks(&mut debounce, &[(6_000, folder(1, &[])), (6_099, folder(1, &[("a", 1)]))]),
+        looks(&mut debounce, &[(6_000, folder(1, &[])), (6_999, folder(1, &[("a", 1)]))]),
         []
     );
+    assert_eq!(debounce.next_look_ms(), Some(6_999 + LIMITS.filled_after_ms));
+    assert_eq!(looks(&mut debounce, &[(8_000, folder(1, &[("a", 1)]))]), []);
     assert_eq!(debounce.next_look_ms(), None);
 }
 
@@ -224,6 +270,7 @@ fn step() -> impl Strategy<Value = Step> {
     let guest = 0..NAMES.len();
     prop_oneof![
         4 => (0..150_u64).prop_map(Step::Wait),
+        1 => (0..2_000_u64).prop_map(Step::Wait),
         3 => guest.clone().prop_map(Step::Write),
         1 => guest.clone().prop_map(Step::Restore),
         2 => guest.prop_map(Step::Remove),
@@ -243,6 +290,10 @@ struct Model {
     seen: BTreeMap<&'static str, u64>,
     seen_since_ms: BTreeMap<&'static str, u64>,
     still_since_ms: u64,
+    /// The folder is another one than at the last look, or could not be read since.
+    is_another: bool,
+    /// The folder may still be filled: removals wait for longer.
+    filling: bool,
     offered: BTreeMap<&'static str, u64>,
 }
 
@@ -254,6 +305,10 @@ impl Model {
                 self.still_since_ms = self.now_ms;
             }
         }
+        if std::mem::take(&mut self.is_another) {
+            (self.filling, self.still_since_ms) = (true, self.now_ms);
+        }
+        self.filling &= self.now_ms - self.still_since_ms < LIMITS.filled_after_ms;
         self.seen = self.there.clone();
         let guests: Vec<_> = self.there.iter().map(|(name, version)| (*name, *version)).collect();
         let due = debounce.next_look_ms();
@@ -279,8 +334,8 @@ impl Model {
         let same_ms = self.now_ms - self.seen_since_ms[name];
         prop_assert!(same_ms >= LIMITS.quiet_ms, "{name} was the same for {same_ms} ms");
         let still_ms = self.now_ms - self.still_since_ms;
-        let waited =
-            version.is_some() || still_ms >= LIMITS.quiet_ms || same_ms >= LIMITS.removal_ms_max;
+        let waited = version.is_some()
+            || !self.filling && (still_ms >= LIMITS.quiet_ms || same_ms >= LIMITS.removal_ms_max);
         prop_assert!(waited, "{name} was removed {still_ms} ms after a change");
         match version {
             Some(version) => self.offered.insert(name, version),
@@ -303,8 +358,11 @@ impl Model {
             Step::Remove(guest) => {
                 self.there.remove(NAMES[*guest]);
             }
-            Step::Exchange => self.inode += 1,
-            Step::Unseen => debounce.unseen(self.now_ms),
+            Step::Exchange => (self.inode, self.is_another) = (self.inode + 1, true),
+            Step::Unseen => {
+                self.is_another = true;
+                debounce.unseen(self.now_ms);
+            }
             Step::Look => self.look(debounce)?,
         }
         Ok(())
@@ -317,8 +375,8 @@ fn a_folder_that_comes_back_as_another_one_settles_too() {
     let mut debounce = serving_one();
     debounce.unseen(10);
     assert_eq!(
-        looks(&mut debounce, &[(20, folder(2, &[])), (120, folder(2, &[]))]),
-        [(120, removed("a"))]
+        looks(&mut debounce, &[(20, folder(2, &[])), (1_020, folder(2, &[]))]),
+        [(1_020, removed("a"))]
     );
     assert_eq!(debounce.next_look_ms(), None);
 }
@@ -334,7 +392,7 @@ proptest! {
         }
 
         model.look(&mut debounce)?;
-        model.now_ms += LIMITS.quiet_ms;
+        model.now_ms += LIMITS.filled_after_ms;
         model.look(&mut debounce)?;
         prop_assert_eq!(&model.offered, &model.there);
         prop_assert_eq!(debounce.next_look_ms(), None);
