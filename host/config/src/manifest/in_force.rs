@@ -140,7 +140,7 @@ fn values<T>(
     origins: &Origins,
     follows: impl Fn(&About, &Json) -> Option<&'static str>,
 ) -> (String, Values) {
-    let value = |key: &Box<dyn Key<T>>| {
+    let value = |key: &dyn Key<T>| {
         let (about, json) = (key.about(), key.json(of));
         let origin = match origins.of(table, about.name) {
             Some(origin) => Origin::Written(origin),
@@ -148,7 +148,7 @@ fn values<T>(
         };
         (about.name, json, origin)
     };
-    (table.to_owned(), keys.iter().map(value).collect())
+    (table.to_owned(), keys.iter().map(|key| value(&**key)).collect())
 }
 
 /// Returns the settings that apply to a guest: those that were decided about it, and the common

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use snow_config::Limits;
-use snow_core::{Key, due_ms};
+use snow_core::{Key, Walk, due_ms};
 use snow_http::{
     Admission, Exchange, Head, HttpLimits, Progress, Reject, Rejection, Request, Response,
 };
@@ -259,8 +259,13 @@ impl<W: World, C: Guests> Worker<W, C> {
     /// Closes the sockets of the clients that a drain has left, which did not take their answers in
     /// time.
     pub(super) fn drop_all_clients(&mut self) {
-        while let Some(key) = self.clients.next_from(0) {
-            self.drop_client(key);
+        let mut next = Some(0);
+        while let Some(slot) = next {
+            let mut walk = Walk::from_slot(slot, TURN.timers_max);
+            while let Some(key) = self.clients.next_of(&mut walk) {
+                self.drop_client(key);
+            }
+            next = walk.rest();
         }
     }
 
