@@ -21,10 +21,11 @@ pub const LOADS_MAX: u32 = 8;
 /// componentize-py 38.
 const CORE_INSTANCES_PER_COMPONENT_MAX: u32 = 64;
 const MEMORIES_PER_COMPONENT_MAX: u32 = 4;
-/// Memories of the pool, each of which reserves 4 GiB of addresses: half of those that a process
-/// has. Only hosts with more than 30 workers reach it, and only if they run guests with several
-/// memories on all of them at a time do some calls find no memory.
-const MEMORIES_MAX: u32 = 16_384;
+/// Memories of the pool for each instance. A guest has one, or two if it was adapted; some tools make
+/// guests with more. Each reserves 4 GiB of addresses, which a process has no more than 128 TiB of.
+/// So if more than half of all instances belong to guests with four memories, a call may find none,
+/// and its client is asked to come again.
+const MEMORIES_PER_INSTANCE: u32 = 2;
 const TABLES_PER_COMPONENT_MAX: u32 = 16;
 const TABLE_ELEMENTS_MAX: usize = 100_000;
 /// Memory of a pool's slot that stays mapped from one call to the next: resetting it costs less
@@ -126,8 +127,7 @@ fn pool(limits: &Limits, instances: u32) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances);
     pool.total_core_instances(instances * CORE_INSTANCES_PER_COMPONENT_MAX);
-    let memories = (instances * MEMORIES_PER_COMPONENT_MAX).min(MEMORIES_MAX.max(instances));
-    pool.total_memories(memories);
+    pool.total_memories((instances * MEMORIES_PER_INSTANCE).max(MEMORIES_PER_COMPONENT_MAX));
     pool.total_tables(instances * TABLES_PER_COMPONENT_MAX);
     pool.total_stacks(instances);
     pool.max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT_MAX);
