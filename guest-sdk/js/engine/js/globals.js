@@ -1,5 +1,5 @@
-// The globals that people expect, beside those that QuickJS has: `queueMicrotask`, `atob`, `btoa`,
-// `performance` and `DOMException`.
+// The globals that people expect, beside those that QuickJS has: `atob`, `btoa`, `performance` and
+// `DOMException`.
 
 import { structuredClone } from './clone.js';
 import { console } from './console.js';
@@ -12,6 +12,12 @@ import { URL, URLSearchParams } from './url.js';
 import { clearTimeout, setInterval, setTimeout } from './waiting.js';
 
 Math.random = random;
+
+/** As a promise's job: QuickJS's own forgets what the function throws, and this one reports it. */
+function queueMicrotask(callback) {
+  if (typeof callback !== 'function') throw new TypeError('queueMicrotask takes a function');
+  Promise.resolve().then(() => callback());
+}
 
 define({
   Headers,
@@ -26,6 +32,7 @@ define({
   clearTimeout,
   console,
   crypto,
+  queueMicrotask,
   self: globalThis,
   setImmediate: (callback, ...values) => setTimeout(callback, 0, ...values),
   setInterval,

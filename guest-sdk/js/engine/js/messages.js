@@ -172,6 +172,11 @@ export class Request extends Body {
     return (this.#query ??= new URLSearchParams(this.#raw.query ?? ''));
   }
 
+  // The web's requests have no `query` and no `params`, so routers put theirs there.
+  set query(query) {
+    this.#query = query;
+  }
+
   get params() {
     if (this.#params === undefined) {
       this.#params = {};
@@ -181,6 +186,10 @@ export class Request extends Body {
       }
     }
     return this.#params;
+  }
+
+  set params(params) {
+    this.#params = params;
   }
 
   get id() {

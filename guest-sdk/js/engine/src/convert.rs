@@ -4,9 +4,7 @@ use rquickjs::{Array, Ctx, Exception, Object, Result, TypedArray, Value};
 
 use crate::pendings;
 use crate::snow::host::http::{Field, Request, Response};
-use crate::snow::host::pending_handles::{
-    Failure, Join, Outcome, Settlement, Suspension,
-};
+use crate::snow::host::pending_handles::{Failure, Join, Outcome, Settlement, Suspension};
 
 /// Returns a request for `Request._of`.
 pub fn request<'js>(ctx: &Ctx<'js>, request: Request) -> Result<Object<'js>> {

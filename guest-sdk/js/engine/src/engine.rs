@@ -77,8 +77,7 @@ pub fn resume(
     state: Vec<u8>,
     arrivals: Vec<Arrival>,
 ) -> Outcome {
-    let resumed = |ctx: &Ctx<'_>| resumed(ctx, cause, request, state, arrivals);
-    call(route, |functions| &functions.resume, resumed)
+    call(route, |functions| &functions.resume, |ctx| resumed(ctx, cause, request, state, arrivals))
 }
 
 fn resumed<'js>(
@@ -115,7 +114,7 @@ fn call(
 ) -> Outcome {
     let engine = engine();
     let outcome = engine.context.with(|ctx| {
-        let words = |caught: CaughtError<'_>| engine.describe(&ctx, caught);
+        let words = |caught| engine.describe(&ctx, caught);
         let called = || -> Result<Outcome, String> {
             engine.seed(&ctx).catch(&ctx).map_err(words)?;
             let begin = || -> rquickjs::Result<Value<'_>> {
@@ -181,7 +180,9 @@ fn prelude(ctx: &Ctx<'_>) -> rquickjs::Result<Functions> {
     evaluated.finish::<()>()?;
     ctx.eval::<(), _>("delete globalThis[Symbol.for('snow.native')];")?;
     let exports = module.namespace()?;
-    let export = |name: &str| Ok(Persistent::save(ctx, exports.get::<_, Function>(name)?));
+    let export = |name: &str| -> rquickjs::Result<Saved> {
+        Ok(Persistent::save(ctx, exports.get::<_, Function>(name)?))
+    };
     Ok(Functions {
         describe: export("describe")?,
         end: export("end")?,
@@ -199,9 +200,12 @@ fn prelude(ctx: &Ctx<'_>) -> rquickjs::Result<Functions> {
 /// all.
 fn rejected<'js>(ctx: Ctx<'js>, promise: Value<'js>, reason: Value<'js>, is_handled: bool) {
     let Some(engine) = ENGINE.get() else { return };
-    let told = engine.functions.rejection.clone().restore(&ctx).and_then(|rejection| {
-        rejection.call::<_, ()>((promise, reason, is_handled))
-    });
+    let told = engine
+        .functions
+        .rejection
+        .clone()
+        .restore(&ctx)
+        .and_then(|rejection| rejection.call::<_, ()>((promise, reason, is_handled)));
     if told.is_err() {
         // For instance without stack left. What was thrown must not be taken for the guest's.
         ctx.catch();
@@ -214,13 +218,13 @@ fn run_jobs(ctx: &Ctx<'_>) {
 }
 
 impl Engine {
-    fn describe(&self, ctx: &Ctx<'_>, caught: CaughtError<'_>) -> String {
+    fn describe<'js>(&self, ctx: &Ctx<'js>, caught: CaughtError<'js>) -> String {
         failure::describe(ctx, Some(&self.functions.describe), caught)
     }
 
     fn evaluate(&self, name: &str, text: Vec<u8>) {
         let evaluated = self.context.with(|ctx| {
-            let words = |caught: CaughtError<'_>| self.describe(&ctx, caught);
+            let words = |caught| self.describe(&ctx, caught);
             let evaluate = || -> Result<(), String> {
                 self.seed(&ctx).catch(&ctx).map_err(words)?;
                 let module = modules::declare(&ctx, name, text).catch(&ctx).map_err(words)?;

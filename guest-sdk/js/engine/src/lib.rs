@@ -18,6 +18,7 @@
 mod convert;
 mod engine;
 mod failure;
+#[cfg(target_family = "wasm")]
 mod libc;
 mod modules;
 mod native;

@@ -147,7 +147,9 @@ impl Finder {
             .iter()
             .flat_map(|ending| [format!("{path}.{ending}"), format!("{stem}.{ending}")])
             .chain([format!("{path}/index.js"), format!("{path}/index.ts")])
-            .find(|near| files.iter().any(|file| near.strip_prefix(&format!("{folder}/")) == Some(file)));
+            .find(|near| {
+                files.iter().any(|file| near.strip_prefix(&format!("{folder}/")) == Some(file))
+            });
         Err(match near {
             Some(near) => format!("there is no {path}, but {near}: imports have the whole name"),
             None => format!("there is no {path}"),

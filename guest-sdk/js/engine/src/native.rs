@@ -1,6 +1,8 @@
 //! Functions of the host for the modules in `js/`: what `js/native.js` has.
 
-use rquickjs::{Array, Constructor, Ctx, Error, Exception, Function, Object, Result, TypedArray, Value};
+use rquickjs::{
+    Array, Constructor, Ctx, Error, Exception, Function, Object, Result, TypedArray, Value,
+};
 
 use crate::convert::{copy, settlement_from, settlement_to};
 use crate::pendings::{self, Gone};
@@ -16,7 +18,10 @@ pub fn functions<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>> {
     waiting(ctx, &object)?;
     settling(ctx, &object)?;
     let function = |name: &str, function: Result<Function<'js>>| object.set(name, function?);
-    function("log", Function::new(ctx.clone(), |level: u32, message: String| log(level, &message)))?;
+    function(
+        "log",
+        Function::new(ctx.clone(), |level: u32, message: String| log(level, &message)),
+    )?;
     function(
         "random",
         Function::new(ctx.clone(), |ctx: Ctx<'js>, count: u32| {
@@ -31,7 +36,7 @@ pub fn functions<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>> {
         }),
     )?;
     function("decode", Function::new(ctx.clone(), decode))?;
-    function("url", Function::new(ctx.clone(), url::parse::<'js>))?;
+    function("url", Function::new(ctx.clone(), url::parse))?;
     Ok(object)
 }
 
@@ -40,7 +45,9 @@ fn waiting<'js>(ctx: &Ctx<'js>, object: &Object<'js>) -> Result<()> {
     function(
         "create",
         Function::new(ctx.clone(), |ctx: Ctx<'js>, key: Option<String>| {
-            host::create(key.as_deref()).map(pendings::keep).map_err(|refusal| refused(&ctx, refusal))
+            host::create(key.as_deref())
+                .map(pendings::keep)
+                .map_err(|refusal| refused(&ctx, refusal))
         }),
     )?;
     function(
@@ -57,7 +64,7 @@ fn waiting<'js>(ctx: &Ctx<'js>, object: &Object<'js>) -> Result<()> {
     )?;
     // One that is gone has been released: there is nothing left to do.
     function("drop", Function::new(ctx.clone(), |id: u32| drop(pendings::take(id))))?;
-    function("wait", Function::new(ctx.clone(), wait::<'js>))
+    function("wait", Function::new(ctx.clone(), wait))
 }
 
 fn settling<'js>(ctx: &Ctx<'js>, object: &Object<'js>) -> Result<()> {

@@ -11,8 +11,8 @@ use oxc_ast_visit::Visit;
 use oxc_parser::Parser;
 use oxc_span::{SourceType, Span};
 
-use crate::failure::Place;
 use self::visit::Types;
+use crate::failure::Place;
 
 /// What is wrong with a text, and where.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,11 +26,12 @@ pub struct SyntaxError {
 /// # Errors
 /// The text is not TypeScript, or is more than JavaScript with types.
 pub fn strip(text: &str) -> Result<String, SyntaxError> {
-    let error = |message: String, byte: usize| SyntaxError { message, place: Place::of(text, byte) };
+    let error =
+        |message: String, byte: usize| SyntaxError { message, place: Place::of(text, byte) };
     let allocator = Allocator::default();
     let parsed = Parser::new(&allocator, text, SourceType::ts()).parse();
     if let Some(wrong) = parsed.diagnostics.iter().next() {
-        let byte = wrong.labels.iter().next().map_or(0, |label| label.offset());
+        let byte = wrong.labels.iter().next().map_or(0, |label| label.offset() as usize);
         return Err(error(wrong.message.to_string(), byte));
     }
     let mut types = Types::new(text);
@@ -53,7 +54,10 @@ fn blank(text: &str, cuts: &[Cut]) -> String {
     let mut bytes = text.as_bytes().to_vec();
     for cut in cuts {
         let bytes = &mut bytes[cut.span.start as usize..cut.span.end as usize];
-        bytes.iter_mut().filter(|byte| !matches!(byte, b'\n' | b'\r')).for_each(|byte| *byte = b' ');
+        bytes
+            .iter_mut()
+            .filter(|byte| !matches!(byte, b'\n' | b'\r'))
+            .for_each(|byte| *byte = b' ');
     }
     // Last, because a cut may lie in another one.
     for cut in cuts.iter().filter(|cut| cut.ends_statement) {
@@ -85,10 +89,22 @@ mod tests {
             ("let a = b satisfies C;", "let a = b ;"),
             ("let a = new Map<string, number>();", "let a = new Map ();"),
             ("import { type A, b } from './x.ts';", "import { b } from './x.ts';"),
-            ("class A<T> extends B<T> implements C, D { private readonly a?: number = 1; }", "class A extends B { a = 1; }"),
-            ("abstract class A { abstract a(): void; b!: string; static c: 1 = 1 }", "class A { ; b ; static c = 1 }"),
-            ("class A { constructor(a: number); constructor(a: any) {} }", "class A { ; constructor(a ) {} }"),
-            ("class A { override async f(): Promise<void> {} get x(): number { return 1 } }", "class A { async f() {} get x() { return 1 } }"),
+            (
+                "class A<T> extends B<T> implements C, D { private readonly a?: number = 1; }",
+                "class A extends B { a = 1; }",
+            ),
+            (
+                "abstract class A { abstract a(): void; b!: string; static c: 1 = 1 }",
+                "class A { ; b ; static c = 1 }",
+            ),
+            (
+                "class A { constructor(a: number); constructor(a: any) {} }",
+                "class A { ; constructor(a ) {} }",
+            ),
+            (
+                "class A { override async f(): Promise<void> {} get x(): number { return 1 } }",
+                "class A { async f() {} get x() { return 1 } }",
+            ),
             ("for (const a of b as C[]) {}", "for (const a of b ) {}"),
             ("try {} catch (e: unknown) {}", "try {} catch (e ) {}"),
             ("let a: (x: number) => void, b: string | undefined;", "let a , b ;"),

@@ -45,25 +45,15 @@ pub fn parse<'js>(
 
 /// Sets a part. A value that it can't have is ignored, as on the web.
 fn set(url: &mut Url, part: &str, value: &str) {
-    let ignored = match part {
+    let _ignored = match part {
         "protocol" => quirks::set_protocol(url, value),
         "username" => quirks::set_username(url, value),
         "password" => quirks::set_password(url, value),
         "host" => quirks::set_host(url, value),
         "hostname" => quirks::set_hostname(url, value),
         "port" => quirks::set_port(url, value),
-        "pathname" => {
-            quirks::set_pathname(url, value);
-            Ok(())
-        }
-        "search" => {
-            quirks::set_search(url, value);
-            Ok(())
-        }
-        _ => {
-            quirks::set_hash(url, value);
-            Ok(())
-        }
+        "pathname" => return quirks::set_pathname(url, value),
+        "search" => return quirks::set_search(url, value),
+        _ => return quirks::set_hash(url, value),
     };
-    drop(ignored);
 }

@@ -20,7 +20,8 @@ pub fn find(ctx: &Ctx<'_>, base: &str, name: &str) -> Result<Option<String>, Str
         let Some(manifest) = manifest else {
             return Err(format!("{folder}/package.json is not JSON"));
         };
-        let file = entry(&manifest, rest).ok_or(format!("{folder}/package.json exports no such file"))?;
+        let file =
+            entry(&manifest, rest).ok_or(format!("{folder}/package.json exports no such file"))?;
         let path = format!("{folder}/{}", file.trim_start_matches("./"));
         let tries = [path.clone(), format!("{path}.js"), format!("{path}/index.js")];
         let found = tries.into_iter().find(|path| source::find(path).is_some());
@@ -61,9 +62,9 @@ fn entry(manifest: &Object<'_>, rest: &str) -> Option<String> {
         };
     }
     let wanted = if rest.is_empty() { ".".to_owned() } else { format!("./{rest}") };
-    let of_paths = exports.as_object().filter(|object| {
-        object.keys::<String>().flatten().any(|key| key.starts_with('.'))
-    });
+    let of_paths = exports
+        .as_object()
+        .filter(|object| object.keys::<String>().flatten().any(|key| key.starts_with('.')));
     let Some(paths) = of_paths else {
         return if rest.is_empty() { target(&exports) } else { None };
     };
@@ -110,7 +111,11 @@ mod tests {
         let folders = folders("node_modules/a/lib/x.js", "b");
         assert_eq!(
             folders,
-            ["node_modules/a/lib/node_modules/b", "node_modules/a/node_modules/b", "node_modules/b"]
+            [
+                "node_modules/a/lib/node_modules/b",
+                "node_modules/a/node_modules/b",
+                "node_modules/b"
+            ]
         );
     }
 }

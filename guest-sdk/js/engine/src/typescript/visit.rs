@@ -51,7 +51,8 @@ impl<'t> Types<'t> {
 
     /// Cuts the first of these characters between two places.
     fn cut_mark(&mut self, from: u32, to: u32, mark: char) {
-        if let Some(at) = self.text.get(from as usize..to as usize).and_then(|text| text.find(mark)) {
+        if let Some(at) = self.text.get(from as usize..to as usize).and_then(|text| text.find(mark))
+        {
             let at = from + at as u32;
             self.cut(at, at + 1);
         }
@@ -211,7 +212,9 @@ impl<'a> Visit<'a> for Types<'_> {
             AstKind::VariableDeclarator(node) if node.definite => {
                 self.cut_mark(node.id.span().end, node.span.end, '!');
             }
-            AstKind::Function(node) if node.declare || (node.body.is_none() && node.id.is_some()) => {
+            AstKind::Function(node)
+                if node.declare || (node.body.is_none() && node.id.is_some()) =>
+            {
                 self.cut_statement(node.span);
             }
             AstKind::FormalParameter(node) => self.parameter(node),
