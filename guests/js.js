@@ -26,6 +26,7 @@ route('POST', '/js/echo', async (request) => {
 // when somebody settles the key.
 route('GET', '/js/req', () => suspend(pending(KEY), { timeoutMs: 30_000 }), { resume: answer });
 
+/** @param {import('snow').Resumed} resumed */
 function answer(resumed) {
   if (resumed.timedOut) return new Response('nobody came', { status: 504 });
   return resumed.text();

@@ -32,11 +32,17 @@ declare module 'snow' {
   }
 
   /** Any value that JSON can hold. */
-  export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json | undefined };
+  export type Json =
+    | string
+    | number
+    | boolean
+    | null
+    | readonly Json[]
+    | { readonly [key: string]: Json | undefined };
 
   /**
-   * What a handler may answer with: a text (`text/plain`), an object or a list (sent as JSON), bytes
-   * (`application/octet-stream`), a whole response, or what a pending was settled with.
+   * What a handler may answer with: a text (`text/plain`), an object or a list (sent as JSON),
+   * bytes (`application/octet-stream`), a whole response, or what a pending was settled with.
    */
   export type Answer = string | object | Uint8Array | ArrayBuffer | Response | Settlement;
 
@@ -69,27 +75,27 @@ declare module 'snow' {
   /**
    * Something that will be settled exactly once: by its key, by its token, or by the clock.
    *
-   * It belongs to the call that created it. Await it there, or give it to a suspension; what is left
-   * is released when the call ends.
+   * It belongs to the call that created it. Await it there, or give it to a suspension; what is
+   * left is released when the call ends.
    */
   export interface Pending extends PromiseLike<Settlement>, Disposable {
     /**
-     * The right to settle it, for {@link settle}: at most 64 ASCII characters, safe in a URL, not to
-     * be guessed. Whoever has it can settle, so give it only to who may.
+     * The right to settle it, for {@link settle}: at most 64 ASCII characters, safe in a URL, not
+     * to be guessed. Whoever has it can settle, so give it only to who may.
      */
     readonly token: string;
 
     /**
      * Waits in place, this long at most (without a time: the host's default, 30 seconds), and
-     * returns what it was settled with; null if the time passes first. Throws a {@link Failure} if it
-     * was settled with an error.
+     * returns what it was settled with; null if the time passes first. Throws a {@link Failure} if
+     * it was settled with an error.
      *
      * It keeps this call's instance all the while, and the host has room for a limited number of
      * calls that wait so; {@link suspend} waits without one. The call ends here, and nothing after
      * this line runs, if its client leaves.
      *
-     * `await pending` waits for the host's default, and throws a `TimeoutError` then. `Promise.all`,
-     * `Promise.race` and `Promise.any` take pendings, and are one wait of the host.
+     * `await pending` waits for the host's default, and throws a `TimeoutError` then.
+     * `Promise.all`, `Promise.race` and `Promise.any` take pendings, and are one wait of the host.
      */
     wait(options?: { timeoutMs?: number }): Promise<Settlement | null>;
 
@@ -98,7 +104,10 @@ declare module 'snow' {
   }
 
   /** The class of pendings; {@link pending} and {@link timer} make them. */
-  export const Pending: { readonly prototype: Pending; [Symbol.hasInstance](value: unknown): boolean };
+  export const Pending: {
+    readonly prototype: Pending;
+    [Symbol.hasInstance](value: unknown): boolean;
+  };
 
   /**
    * Creates a pending that is settled under this key, or by its token. Several may wait under one
@@ -108,7 +117,9 @@ declare module 'snow' {
    */
   export function pending(key?: string): Pending;
 
-  /** Creates a pending that the clock settles, with an empty value. Its token may settle it earlier. */
+  /**
+   * Creates a pending that the clock settles, with an empty value. Its token may settle it earlier.
+   */
   export function timer(afterMs: number): Pending;
 
   /** What a pending was settled with: bytes. */
@@ -119,7 +130,10 @@ declare module 'snow' {
     text(): string;
     json(): any;
   }
-  export const Settlement: { readonly prototype: Settlement; [Symbol.hasInstance](value: unknown): boolean };
+  export const Settlement: {
+    readonly prototype: Settlement;
+    [Symbol.hasInstance](value: unknown): boolean;
+  };
 
   /** A wait that failed, because somebody settled it with an error. */
   export class Failure extends Error {
@@ -155,8 +169,8 @@ declare module 'snow' {
     /** Gives `resume` the request again. Without it the request is freed meanwhile. */
     keepRequest?: boolean;
     /**
-     * What `resume` is to know, at most 64 KiB as JSON. It may run in another instance, so variables
-     * are no way to tell it.
+     * What `resume` is to know, at most 64 KiB as JSON. It may run in another instance, so
+     * variables are no way to tell it.
      */
     state?: Json;
   }
@@ -166,7 +180,10 @@ declare module 'snow' {
    * host keeps only the client's connection until the wait is over. Then it calls the route's
    * `resume`.
    */
-  export function suspend(pendings: Pending | readonly Pending[], options?: SuspendOptions): Suspension;
+  export function suspend(
+    pendings: Pending | readonly Pending[],
+    options?: SuspendOptions,
+  ): Suspension;
 
   /** A wait that is over. */
   export interface Resumed {
@@ -197,7 +214,14 @@ declare module 'snow' {
    * which a client without `resume` gets as it is; an error, which becomes a {@link Failure} with
    * its `code`.
    */
-  export type Settling = Json | Uint8Array | ArrayBuffer | Response | Error | Settlement | undefined;
+  export type Settling =
+    | Json
+    | Uint8Array
+    | ArrayBuffer
+    | Response
+    | Error
+    | Settlement
+    | undefined;
 
   /** Settles the pending that has this token. Throws a {@link Refusal} if that can't be. */
   export function settle(token: string, value?: Settling): void;
@@ -212,5 +236,8 @@ declare module 'snow' {
   export function waiting(key: string): number;
 
   /** Writes to the host's log, beside the guest's name and the request's id, as `console` does. */
-  export function log(level: 'trace' | 'debug' | 'info' | 'warn' | 'error', ...values: unknown[]): void;
+  export function log(
+    level: 'trace' | 'debug' | 'info' | 'warn' | 'error',
+    ...values: unknown[]
+  ): void;
 }

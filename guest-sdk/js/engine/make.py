@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Makes the JavaScript engine: `python3 make.py OUT.wasm [--work FOLDER]`.
 
-It needs rustup with the target wasm32-wasip1, and the network for what is not there yet: zig, as the
-C compiler, from PyPI, and the crates of Cargo.lock. Everything is pinned. What it makes on the way
-is kept in the work folder, `target` beside this file unless another is named, and used again.
+It needs rustup with the target wasm32-wasip1, and the network for what is not there yet: zig, as
+the C compiler, from PyPI, and the crates of Cargo.lock. Everything is pinned. What it makes on the
+way is kept in the work folder, `target` beside this file unless another is named, and used again.
 """
 
 from __future__ import annotations
@@ -69,7 +69,9 @@ def check_rust() -> None:
     if rustc.returncode != 0:
         raise Failure(f"rustc does not run:\n{rustc.stderr.rstrip()}")
     if not (Path(rustc.stdout.strip()) / "lib" / "rustlib" / TARGET).is_dir():
-        raise Failure(f"Rust's target {TARGET} is missing: `rustup target add {TARGET}` installs it")
+        raise Failure(
+            f"Rust's target {TARGET} is missing: `rustup target add {TARGET}` installs it"
+        )
 
 
 def zig(work: Path) -> Path:
@@ -107,7 +109,7 @@ def environment(work: Path, python: Path) -> dict[str, str]:
         script.chmod(script.stat().st_mode | stat.S_IXUSR)
         tools[tool] = str(script)
     # What shapes a native build is not meant for this one.
-    shaping = ("RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET", "CARGO_TARGET_DIR", "CFLAGS")
+    shaping = ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET", "CFLAGS"]
     kept = {name: value for name, value in os.environ.items() if name not in shaping}
     return kept | {
         "RQUICKJS_SYS_NO_WASI_SDK": "1",

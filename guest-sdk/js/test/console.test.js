@@ -35,7 +35,14 @@ test('lines have the level of their method', () => {
   own.groupEnd();
   own.assert(true, 'e');
   own.assert(false, 'f');
-  assert.deepEqual(host.log, [[2, 'a'], [2, 'b'], [4, 'c'], [2, 'g'], [1, '  d'], [4, 'Assertion failed f']]);
+  assert.deepEqual(host.log, [
+    [2, 'a'],
+    [2, 'b'],
+    [4, 'c'],
+    [2, 'g'],
+    [1, '  d'],
+    [4, 'Assertion failed f'],
+  ]);
 });
 
 test('an error is described with its causes', () => {

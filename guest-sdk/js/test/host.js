@@ -2,7 +2,17 @@
 // clock that the test moves. Imported before any module of `engine/js`.
 
 const PARTS = [
-  'href', 'origin', 'protocol', 'username', 'password', 'host', 'hostname', 'port', 'pathname', 'search', 'hash',
+  'href',
+  'origin',
+  'protocol',
+  'username',
+  'password',
+  'host',
+  'hostname',
+  'port',
+  'pathname',
+  'search',
+  'hash',
 ];
 
 const NodeURL = globalThis.URL;
@@ -22,7 +32,8 @@ export const host = {
     Object.assign(this, { now: 0, pendings: [], waits: [], log: [], settled: [] });
   },
   settle(key, settlement) {
-    this.pendings.find((each) => each.key === key && each.settlement === null).settlement = settlement;
+    this.pendings.find((each) => each.key === key && each.settlement === null).settlement =
+      settlement;
   },
 };
 

@@ -14,7 +14,10 @@ const jobs = () => new Promise((done) => setImmediate(done));
 
 async function drive(promise) {
   let over = false;
-  promise.then(() => (over = true), () => (over = true));
+  promise.then(
+    () => (over = true),
+    () => (over = true),
+  );
   for (;;) {
     await jobs();
     if (over) return promise;
@@ -54,7 +57,9 @@ test('what is settled with an error throws it', async () => {
 });
 
 test('a race is over with its first', async () => {
-  const first = await drive(Promise.race([pending('a').then(() => 'a'), timer(20).then(() => 'clock')]));
+  const first = await drive(
+    Promise.race([pending('a').then(() => 'a'), timer(20).then(() => 'clock')]),
+  );
   assert.equal(first, 'clock');
   assert.equal(host.now, 20);
 });

@@ -65,7 +65,10 @@ test('a response says what it is', async () => {
   assert.equal(json.headers.get('content-type'), 'application/json');
   assert.deepEqual(await json.json(), { a: 1 });
   assert.equal(Response.redirect('/there').headers.get('location'), '/there');
-  assert.deepEqual(await new Response(new Uint8Array([1, 2]).buffer).bytes(), new Uint8Array([1, 2]));
+  assert.deepEqual(
+    await new Response(new Uint8Array([1, 2]).buffer).bytes(),
+    new Uint8Array([1, 2]),
+  );
   assert.equal(await new Response(new Uint8Array([195, 164])).clone().text(), 'ä');
   assert.throws(() => new Response('', { status: 99 }), RangeError);
   assert.throws(() => new Response({}), TypeError);
@@ -80,8 +83,14 @@ test('a request has its parts', async () => {
     method: 'POST',
     path: '/a%20b',
     query: 'x=1',
-    params: [['who', 'ada'], [undefined, '7']],
-    headers: [['accept', 'a'], ['accept', 'b']],
+    params: [
+      ['who', 'ada'],
+      [undefined, '7'],
+    ],
+    headers: [
+      ['accept', 'a'],
+      ['accept', 'b'],
+    ],
     body: new Uint8Array([123, 125]),
   });
   assert.equal(request.url, 'http://localhost:8080/a%20b?x=1');
@@ -103,7 +112,10 @@ test('text is UTF-8', () => {
   const target = new Uint8Array(4);
   assert.deepEqual(encoder.encodeInto('aä😀', target), { read: 2, written: 3 });
   assert.equal(new OwnDecoder().decode(new Uint8Array([0xef, 0xbb, 0xbf, 65, 255])), 'A\uFFFD');
-  assert.throws(() => new OwnDecoder('utf-8', { fatal: true }).decode(new Uint8Array([255])), TypeError);
+  assert.throws(
+    () => new OwnDecoder('utf-8', { fatal: true }).decode(new Uint8Array([255])),
+    TypeError,
+  );
   assert.throws(() => new OwnDecoder('latin1'), RangeError);
   const bytes = new Uint8Array([0, 65, 66]);
   assert.equal(new OwnDecoder().decode(new DataView(bytes.buffer, 1, 1)), 'A');

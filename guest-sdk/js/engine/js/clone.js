@@ -44,7 +44,8 @@ function shell(value, clone) {
   if (value instanceof Number || value instanceof String || value instanceof Boolean) {
     return whole(Object(value.valueOf()));
   }
-  if (value instanceof Promise || value instanceof WeakMap || value instanceof WeakSet) refuse(value);
+  if (value instanceof Promise || value instanceof WeakMap || value instanceof WeakSet)
+    refuse(value);
   const object = {};
   return [object, () => Object.keys(value).forEach((key) => (object[key] = clone(value[key])))];
 }

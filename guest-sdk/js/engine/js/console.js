@@ -15,7 +15,8 @@ function showObject(value, inner) {
     ...(list.length > LENGTH_MAX ? [`… ${list.length - LENGTH_MAX} more`] : []),
   ];
   if (value instanceof Error) return describe(value);
-  if (Array.isArray(value)) return `[${some(value.slice(0, LENGTH_MAX + 1).map(inner)).join(', ')}]`;
+  if (Array.isArray(value))
+    return `[${some(value.slice(0, LENGTH_MAX + 1).map(inner)).join(', ')}]`;
   if (value instanceof Date) return Number.isNaN(+value) ? 'Invalid Date' : value.toISOString();
   if (value instanceof RegExp) return String(value);
   const name = value.constructor?.name;
@@ -42,13 +43,14 @@ export function show(value, outer = []) {
   return showObject(value, (each) => show(each, [...outer, value]));
 }
 
-/** Returns an error's words, its causes, and where it comes from, without the engine's own frames. */
+/** Returns an error's words, its causes and its stack, without the engine's own frames. */
 export function describe(error, depth = 0) {
   if (!(error instanceof Error)) return `thrown: ${show(error)}`;
   const stack = String(error.stack ?? '').split('\n');
   const frames = stack.filter((line) => line.trim() !== '' && !/\bsnow:\w/.test(line));
   const lines = [`${error.name}: ${error.message}`, ...frames];
-  if (error.code !== undefined && error.name !== 'Refusal') lines[0] += ` (code ${show(error.code)})`;
+  if (error.code !== undefined && error.name !== 'Refusal')
+    lines[0] += ` (code ${show(error.code)})`;
   if (depth < 4) {
     for (const each of error.errors ?? []) lines.push(`  one of: ${describe(each, depth + 1)}`);
     if (error.cause !== undefined) lines.push(`caused by ${describe(error.cause, depth + 1)}`);
@@ -67,7 +69,8 @@ export function format(values) {
     if (rest.length === 0) return written;
     const value = rest.shift();
     if (kind === 'c') return '';
-    if (kind === 'd' || kind === 'i') return String(kind === 'i' ? Math.trunc(value) : Number(value));
+    if (kind === 'd' || kind === 'i')
+      return String(kind === 'i' ? Math.trunc(value) : Number(value));
     return kind === 'f' ? String(Number.parseFloat(value)) : show(value);
   });
   return [filled, ...rest.map((value) => show(value))].join(' ');
@@ -82,9 +85,11 @@ const counts = new Map();
 const starts = new Map();
 let indent = '';
 
-const at = (level) => (...values) => {
-  write(level, indent + format(values).replaceAll('\n', `\n${indent}`));
-};
+const at =
+  (level) =>
+  (...values) => {
+    write(level, indent + format(values).replaceAll('\n', `\n${indent}`));
+  };
 const group = (...values) => {
   if (values.length > 0) at(LEVELS.info)(...values);
   indent += '  ';

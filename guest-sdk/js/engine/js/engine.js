@@ -9,7 +9,7 @@ import { idle, resetWaiting } from './waiting.js';
 /** Promises that were rejected, and that nobody has handled yet: their reasons. */
 const rejected = new Map();
 
-/** Told by the engine when a promise is rejected without a handler, and when it gets one after all. */
+/** Called when a promise is rejected unhandled, and when somebody handles it after all. */
 export function rejection(promise, reason, isHandled) {
   if (isHandled) rejected.delete(promise);
   else rejected.set(promise, reason);

@@ -10,7 +10,8 @@ function fieldName(name) {
 
 function fieldValue(value) {
   value = String(value).replace(/^[\t\r\n ]+|[\t\r\n ]+$/g, '');
-  if (/[\0\r\n]/.test(value)) throw new TypeError(`${JSON.stringify(value)} can't be a header's value`);
+  if (/[\0\r\n]/.test(value))
+    throw new TypeError(`${JSON.stringify(value)} can't be a header's value`);
   return value;
 }
 

@@ -10,7 +10,7 @@ const RAW = Symbol('raw');
 
 const TEXT = 'text/plain; charset=utf-8';
 
-/** Returns what a body is made of: a text, bytes or null; and the `content-type` that goes with it. */
+/** Returns what a body is made of (a text, bytes or null), and the `content-type` for it. */
 function content(body) {
   if (body === null || body === undefined) return [null, null];
   if (typeof body === 'string') return [body, TEXT];
@@ -70,7 +70,8 @@ export class Response extends Body {
     this.#status = status;
     this.#statusText = String(statusText);
     this.#headers = new Headers(headers);
-    if (type !== null && !this.#headers.has('content-type')) this.#headers.set('content-type', type);
+    if (type !== null && !this.#headers.has('content-type'))
+      this.#headers.set('content-type', type);
   }
 
   static json(value, init = {}) {
@@ -130,10 +131,12 @@ export class Request extends Body {
     }
     const from = input instanceof Request ? input : null;
     const url = new URL(from ? from.url : input);
-    const [body, type] = init.body === undefined && from ? [from._content, null] : content(init.body);
+    const [body, type] =
+      init.body === undefined && from ? [from._content, null] : content(init.body);
     super(body);
     this.#headers = new Headers(init.headers ?? from?.headers);
-    if (type !== null && !this.#headers.has('content-type')) this.#headers.set('content-type', type);
+    if (type !== null && !this.#headers.has('content-type'))
+      this.#headers.set('content-type', type);
     this.#raw = {
       id: from?.id ?? '',
       client: from?.client ?? '',
@@ -157,7 +160,8 @@ export class Request extends Body {
 
   get url() {
     const { scheme, authority, path, query } = this.#raw;
-    return `${scheme}://${authority || 'localhost'}${path}${query === undefined ? '' : `?${query}`}`;
+    const search = query === undefined ? '' : `?${query}`;
+    return `${scheme}://${authority || 'localhost'}${path}${search}`;
   }
 
   get headers() {

@@ -1,5 +1,5 @@
-// What the engine's Rust side does for the JavaScript side: `src/native.rs`. A settlement crosses as
-// `{ tag, val }`: a value with its bytes, a response with its parts, a failure with its texts.
+// What Rust does for these modules: `src/native.rs`. A settlement crosses as `{ tag, val }`: a
+// value with its bytes, a response with its parts, a failure with its texts.
 
 /**
  * The functions of `src/native.rs`. The engine puts them there before any module is evaluated.

@@ -1,5 +1,5 @@
-// Randomness. `Math.random` is xoroshiro64** (Blackman and Vigna), seeded anew in each call, because
-// an instance may be used again, and may be a copy of another. `crypto` asks the host each time.
+// Randomness. `Math.random` is xoroshiro64** (Blackman and Vigna), seeded anew in each call: an
+// instance may be used again. `crypto` asks the host each time.
 
 import { native } from './native.js';
 import { octets } from './text.js';
@@ -35,7 +35,11 @@ const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2,
 
 export const crypto = {
   getRandomValues(array) {
-    if (array instanceof Float32Array || array instanceof Float64Array || array instanceof DataView) {
+    if (
+      array instanceof Float32Array ||
+      array instanceof Float64Array ||
+      array instanceof DataView
+    ) {
       throw new DOMException('random values go into arrays of integers', 'TypeMismatchError');
     }
     if (array.byteLength > BYTES_MAX) {
@@ -51,7 +55,13 @@ export const crypto = {
     bytes[6] = (bytes[6] & 0x0f) | 0x40;
     bytes[8] = (bytes[8] & 0x3f) | 0x80;
     const text = hex(bytes);
-    const parts = [[0, 8], [8, 12], [12, 16], [16, 20], [20, 32]];
+    const parts = [
+      [0, 8],
+      [8, 12],
+      [12, 16],
+      [16, 20],
+      [20, 32],
+    ];
     return parts.map(([from, to]) => text.slice(from, to)).join('-');
   },
 };

@@ -11,8 +11,7 @@ const TEXT_FIELDS = [['content-type', 'text/plain; charset=utf-8']];
 const JSON_FIELDS = [['content-type', 'application/json']];
 const BYTES_FIELDS = [['content-type', 'application/octet-stream']];
 
-const ANSWERS =
-  'a string, an object or an array (sent as JSON), bytes, a Response, or suspend(…)';
+const ANSWERS = 'a string, an object or an array (sent as JSON), bytes, a Response, or suspend(…)';
 
 /** The routes in their order. */
 const table = [];
@@ -55,7 +54,9 @@ export function route(methods, pattern, handler, { resume } = {}) {
     throw new TypeError(`\`resume\` of the route ${text} is a function, or a list of functions`);
   }
   if (table.closed) {
-    throw new Error(`the route ${text} comes too late: routes are made while the file is evaluated`);
+    throw new Error(
+      `the route ${text} comes too late: routes are made while the file is evaluated`,
+    );
   }
   table.push({ methods: list, pattern: text, handler, resumes, place: place() });
 }

@@ -158,9 +158,12 @@ export class URL {
         get() {
           return this.#parts[index];
         },
-        set: name === 'origin' ? undefined : function (value) {
-          this.#set(name, String(value));
-        },
+        set:
+          name === 'origin'
+            ? undefined
+            : function (value) {
+                this.#set(name, String(value));
+              },
         enumerable: true,
         configurable: true,
       });

@@ -73,7 +73,8 @@ export class Pending {
 
   /** Returns its number at the engine. */
   static _id(pending) {
-    if (!(pending instanceof Pending)) throw new TypeError('this is no pending: pending() makes one');
+    if (!(pending instanceof Pending))
+      throw new TypeError('this is no pending: pending() makes one');
     return pending.#id;
   }
 }
@@ -119,7 +120,13 @@ export function idle() {
   for (const waiter of waiting) end = Math.min(end, waiter.end);
   const left = end === Infinity ? undefined : milliseconds(Math.max(0, end - native.monotonic()));
   // Without pendings to wait for this is a sleep.
-  const came = left === 0 && waiting.length === 0 ? [] : native.wait(waiting.map((waiter) => waiter.id), left);
+  const came =
+    left === 0 && waiting.length === 0
+      ? []
+      : native.wait(
+          waiting.map((waiter) => waiter.id),
+          left,
+        );
   const now = native.monotonic();
   const nothingCame = !came.some((settlement) => settlement !== null);
   for (const [index, waiter] of waiting.entries()) {

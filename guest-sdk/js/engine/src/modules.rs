@@ -223,7 +223,7 @@ impl Loader for Found {
     }
 }
 
-/// Returns the path that a relative path means in a file; none if it leads out of the guests folder.
+/// Returns the path that a relative path means in a file; none if it leads out of the folder.
 fn join(base: &str, name: &str) -> Option<String> {
     let mut parts: Vec<&str> = match name.starts_with('/') {
         true => Vec::new(),

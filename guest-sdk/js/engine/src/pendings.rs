@@ -6,7 +6,8 @@ use std::cell::RefCell;
 use crate::snow::host::pending_handles::Pending;
 
 thread_local! {
-    static PENDINGS: RefCell<Pendings> = const { RefCell::new(Pendings { first: 0, list: Vec::new() }) };
+    static PENDINGS: RefCell<Pendings> =
+        const { RefCell::new(Pendings { first: 0, list: Vec::new() }) };
 }
 
 struct Pendings {

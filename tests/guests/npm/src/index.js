@@ -8,11 +8,20 @@ import { z } from 'zod';
 
 dayjs.extend(utc);
 
-const Order = z.object({ id: z.number().int(), mail: z.email(), tags: z.array(z.string()).default([]) });
+const Order = z.object({
+  id: z.number().int(),
+  mail: z.email(),
+  tags: z.array(z.string()).default([]),
+});
 
 route('POST', '/npm/validate', async (request) => {
   const { success, data, error } = Order.safeParse(await request.json());
-  return success ? data : Response.json(error.issues.map(({ path }) => path.join('.')), { status: 422 });
+  return success
+    ? data
+    : Response.json(
+        error.issues.map(({ path }) => path.join('.')),
+        { status: 422 },
+      );
 });
 
 route('GET', '/npm/date', () => {

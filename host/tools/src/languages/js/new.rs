@@ -64,7 +64,7 @@ fn write_types(guests: &Path, out: &mut dyn Write) -> anyhow::Result<()> {
     if !text.contains(TYPES_FILE) {
         writeln!(
             out,
-            "{} is yours: add {TYPES_FILE:?} to its \"files\" or \"include\", and editors know the types",
+            "{} is yours: add {TYPES_FILE:?} to its \"files\", and editors know the types",
             present.display()
         )?;
     }

@@ -1,4 +1,4 @@
-// The guest NAME. `snow-host run` serves this file as it is, without its types, and `snow-host test`
+// The guest NAME. `snow-host run` serves this file as it is, without its types; `snow-host test`
 // runs the cases in NAME.test.toml.
 //
 // | route | answer |
