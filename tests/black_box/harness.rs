@@ -25,7 +25,8 @@ mod server;
 
 pub use admin::Admin;
 pub use client::Client;
-pub use guests::{Folder, source};
+pub use guests::{Folder, engine, source};
+pub use lines::Lines;
 pub use load::Load;
 pub use program::{keep_in_target, program, run, run_to_refusal, workspace};
 pub use server::{Server, Setup, serve};

@@ -63,6 +63,7 @@ mod requests;
 mod restart;
 mod reuse;
 mod settings;
+mod sources;
 mod swap;
 mod wasi;
 mod workers;

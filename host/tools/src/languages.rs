@@ -54,6 +54,18 @@ pub(crate) trait Language: Sync {
     fn write_new(&self, guests: &Path, name: &str, out: &mut dyn Write) -> anyhow::Result<()>;
 }
 
+/// The error of a build whose language's tools are not on this machine.
+#[derive(Debug, thiserror::Error)]
+#[error("{tool} is not installed, which {languages} needs: {remedy}")]
+pub struct MissingTool {
+    /// The tool.
+    pub tool: &'static str,
+    /// The languages that need it.
+    pub languages: &'static str,
+    /// The command that installs it.
+    pub remedy: &'static str,
+}
+
 /// All languages. A folder that several languages recognize belongs to the first of them.
 pub(crate) const LANGUAGES: &[&dyn Language] = &[&rust::Rust];
 

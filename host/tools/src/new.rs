@@ -97,7 +97,7 @@ fn check_free(guests: &Path, name: &str) -> anyhow::Result<()> {
         "{} exists already: choose another name, or remove it",
         folder.display()
     );
-    for ending in ["wasm", "wat"] {
+    for ending in ["wasm", "wat", "js", "mjs", "ts", "py"] {
         let file = guests.join(format!("{name}.{ending}"));
         ensure!(
             !exists(&file),
