@@ -17,6 +17,7 @@
 
 mod admin;
 mod client;
+mod engines;
 mod guests;
 mod lines;
 mod load;
@@ -25,6 +26,7 @@ mod server;
 
 pub use admin::Admin;
 pub use client::Client;
+pub use engines::Stage;
 pub use guests::{Folder, engine, source};
 pub use lines::Lines;
 pub use load::Load;

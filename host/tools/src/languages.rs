@@ -6,6 +6,7 @@
 
 mod artifact;
 mod files;
+mod js;
 mod rust;
 
 use std::io::Write;
@@ -22,6 +23,12 @@ pub(crate) trait Language: Sync {
 
     /// Returns a few words about the guests that [`write_new`](Self::write_new) makes.
     fn about(&self) -> &'static str;
+
+    /// Returns the ending of a guest's file, if a source file is a guest as it is; `None` if guests
+    /// in this language are built of a folder.
+    fn source_ending(&self) -> Option<&'static str> {
+        None
+    }
 
     /// Returns whether a folder has the source of a guest, or of a library, in this language.
     fn recognizes(&self, folder: &Path) -> bool;
@@ -44,9 +51,10 @@ pub(crate) trait Language: Sync {
     /// The name is reserved in this language.
     fn check_name(&self, name: &str) -> Result<(), String>;
 
-    /// Writes the source of a new guest into `guests/NAME/`, which does not exist yet. May also
-    /// prepare the guests folder for what all guests in the language share. Whatever it changes
-    /// outside `guests/NAME/`, it reports on `out`.
+    /// Writes the source of a new guest into `guests/NAME/`, which does not exist yet, or into a
+    /// file and its cases if a source file is a guest. May also prepare the guests folder for what
+    /// all guests in the language share. Whatever it changes beside the guest's own files, it
+    /// reports on `out`.
     ///
     /// # Errors
     /// A file can't be read or written, or the guests folder has a project that can't take the
@@ -67,7 +75,7 @@ pub struct MissingTool {
 }
 
 /// All languages. A folder that several languages recognize belongs to the first of them.
-pub(crate) const LANGUAGES: &[&dyn Language] = &[&rust::Rust];
+pub(crate) const LANGUAGES: &[&dyn Language] = &[&rust::Rust, &js::JavaScript, &js::TypeScript];
 
 /// Writes a line of progress. An error is ignored: a build goes on even if its progress can't be
 /// shown.
