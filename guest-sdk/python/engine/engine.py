@@ -15,7 +15,6 @@ from collections.abc import Callable
 from typing import Any
 
 import library
-import snow
 from failure import report
 from folder import Folder
 from guest import load
@@ -24,9 +23,6 @@ from snow import _loop, _routing
 from wit_world import exports
 from wit_world.exports.handler import Route
 from wit_world.imports import source
-
-# Folders whose frames tell a guest's author nothing.
-OWN = (os.path.dirname(__file__), os.path.dirname(snow.__file__))
 
 
 class Guest:
@@ -47,7 +43,7 @@ class Guest:
             _random.Random.seed(random._inst, int.from_bytes(os.urandom(16)))
             return function(*arguments)
         except BaseException as error:
-            source.fail(report(error, OWN, self.folder))
+            source.fail(report(error, self.folder))
             raise
         finally:
             for output in self.outputs:

@@ -14,8 +14,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "engine"))
 from failure import report  # noqa: E402
 from folder import Entries, Entry, Folder  # noqa: E402
 
-OWN = tuple(str(Path(__file__).resolve().parents[1] / part) for part in ("engine", "tests"))
-
 FILES = {
     "util.py": b"def half(n):\n    return n // 2\n",
     "lib/__init__.py": b"from . import dates\n",
@@ -70,7 +68,7 @@ class Guest(unittest.TestCase):
         try:
             self.run_main(text)
         except BaseException as error:
-            return report(error, OWN, self.folder)
+            return report(error, self.folder)
         self.fail("it does not fail")
 
     def test_modules_packages_and_namespaces_are_found(self) -> None:

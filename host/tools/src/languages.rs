@@ -6,6 +6,7 @@
 
 mod artifact;
 mod files;
+mod python;
 mod rust;
 
 use std::io::Write;
@@ -22,6 +23,17 @@ pub(crate) trait Language: Sync {
 
     /// Returns a few words about the guests that [`write_new`](Self::write_new) makes.
     fn about(&self) -> &'static str;
+
+    /// Returns the name of the engine that evaluates guests in this language; `None` if they are
+    /// built.
+    fn engine(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Returns the path, from the guests folder, of a new guest's source.
+    fn file_of(&self, name: &str) -> String {
+        name.to_owned()
+    }
 
     /// Returns whether a folder has the source of a guest, or of a library, in this language.
     fn recognizes(&self, folder: &Path) -> bool;
@@ -44,9 +56,10 @@ pub(crate) trait Language: Sync {
     /// The name is reserved in this language.
     fn check_name(&self, name: &str) -> Result<(), String>;
 
-    /// Writes the source of a new guest into `guests/NAME/`, which does not exist yet. May also
-    /// prepare the guests folder for what all guests in the language share. Whatever it changes
-    /// outside `guests/NAME/`, it reports on `out`.
+    /// Writes the source of a new guest into `guests/NAME/`, which does not exist yet, or a file
+    /// and its cases into the guests folder if an engine evaluates them. May also prepare the
+    /// guests folder for what all guests in the language share. Whatever else it changes, it
+    /// reports on `out`.
     ///
     /// # Errors
     /// A file can't be read or written, or the guests folder has a project that can't take the
@@ -55,7 +68,7 @@ pub(crate) trait Language: Sync {
 }
 
 /// All languages. A folder that several languages recognize belongs to the first of them.
-pub(crate) const LANGUAGES: &[&dyn Language] = &[&rust::Rust];
+pub(crate) const LANGUAGES: &[&dyn Language] = &[&rust::Rust, &python::Python];
 
 /// Writes a line of progress. An error is ignored: a build goes on even if its progress can't be
 /// shown.

@@ -16,7 +16,8 @@ pub fn languages() -> impl Iterator<Item = (&'static str, &'static str)> {
     LANGUAGES.iter().map(|language| (language.name(), language.about()))
 }
 
-/// Writes the source of a new guest into `guests/NAME/`, and prints on `out` what to do next.
+/// Writes the source of a new guest into `guests/NAME/`, or into `guests/NAME.py` if an engine
+/// evaluates it, and prints on `out` what to do next.
 ///
 /// Makes the guests folder if it does not exist. The guest's folder appears with all its files, or
 /// not at all.
@@ -54,13 +55,16 @@ pub fn create_guest(
     fs::create_dir_all(guests)
         .with_context(|| format!("can't make the folder {}", guests.display()))?;
     found.write_new(guests, name, out)?;
-    writeln!(out, "created {}", guests.join(name).display())?;
+    writeln!(out, "created {}", guests.join(found.file_of(name)).display())?;
     let shown = guests.display();
-    writeln!(
-        out,
-        "  snow-host build {shown}    # makes {}",
-        guests.join(format!("{name}.wasm")).display()
-    )?;
+    match found.engine() {
+        Some(engine) => writeln!(out, "  snow-host engine install {engine}    # once")?,
+        None => writeln!(
+            out,
+            "  snow-host build {shown}    # makes {}",
+            guests.join(format!("{name}.wasm")).display()
+        )?,
+    }
     writeln!(out, "  snow-host test {shown}     # runs the cases in {name}.test.toml")?;
     writeln!(out, "  snow-host run {shown}      # serves it")?;
     Ok(())
@@ -97,7 +101,7 @@ fn check_free(guests: &Path, name: &str) -> anyhow::Result<()> {
         "{} exists already: choose another name, or remove it",
         folder.display()
     );
-    for ending in ["wasm", "wat"] {
+    for ending in ["wasm", "wat", "js", "mjs", "ts", "py"] {
         let file = guests.join(format!("{name}.{ending}"));
         ensure!(
             !exists(&file),
@@ -137,6 +141,6 @@ mod tests {
     fn an_unknown_language_is_refused_with_a_list_of_the_known_ones() {
         let error =
             create_guest("fortran", "a", Path::new("/nowhere"), &mut Vec::new()).unwrap_err();
-        assert_eq!(error.to_string(), "unknown language \"fortran\"; known: rust");
+        assert_eq!(error.to_string(), "unknown language \"fortran\"; known: rust, python");
     }
 }
