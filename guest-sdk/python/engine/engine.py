@@ -6,48 +6,46 @@ memory, the first call gets the guest's files from the host and runs them.
 
 from __future__ import annotations
 
-import _random
 import gc
-import os
-import random
 import sys
 from collections.abc import Callable
 from typing import Any
 
+# Before any module that may take a function of `random` for itself.
+from fresh_random import NUMBERS  # isort: skip
+
 import library
+import output
 from failure import report
 from folder import Folder
 from guest import load
-from output import Output, redirect
-from snow import _loop, _routing
 from wit_world import exports
 from wit_world.exports.handler import Route
 from wit_world.imports import source
+
+from snow import _loop, _routing
 
 
 class Guest:
     """The guest of this instance."""
 
-    def __init__(self) -> None:
-        self.outputs: list[Output] = []
-        self.folder: Folder | None = None
+    folder: Folder | None = None
 
     def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Calls a function of the guest, which is loaded first. Tells the host if it fails."""
+        NUMBERS.begin_call()
         try:
             if self.folder is None:
-                self.outputs = redirect()
+                output.redirect()
                 self.folder = Folder(source)
                 load(self.folder, sys.modules)
-            # An instance that is used again would go on where the last call's numbers ended.
-            _random.Random.seed(random._inst, int.from_bytes(os.urandom(16)))
             return function(*arguments)
         except BaseException as error:
             source.fail(report(error, self.folder))
             raise
         finally:
-            for output in self.outputs:
-                output.end_line()
+            if output.begun:
+                output.end_lines()
 
 
 GUEST = Guest()

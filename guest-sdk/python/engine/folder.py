@@ -44,7 +44,10 @@ class Folder(importlib.abc.InspectLoader, importlib.abc.MetaPathFinder):
         self.module = f"guest_{self.name}" if taken else self.name
         self.files = set(source.files())
         self.folders = {
-            path[:at] for path in self.files for at, character in enumerate(path) if character == "/"
+            path[:at]
+            for path in self.files
+            for at, character in enumerate(path)
+            if character == "/"
         } | {""}
         # The file of each module that was found.
         self._modules: dict[str, str] = {}

@@ -6,64 +6,28 @@ as compressed code, and becomes a module when a guest imports it.
 
 from __future__ import annotations
 
-# What is imported here is there from the start.
-import abc  # noqa: F401
-import ast  # noqa: F401
-import asyncio  # noqa: F401
-import base64  # noqa: F401
-import bisect  # noqa: F401
-import calendar  # noqa: F401
-import collections  # noqa: F401
-import contextlib  # noqa: F401
-import copy  # noqa: F401
-import csv  # noqa: F401
-import dataclasses  # noqa: F401
-import datetime  # noqa: F401
-import decimal  # noqa: F401
-import email.utils  # noqa: F401
-import enum  # noqa: F401
-import fractions  # noqa: F401
-import functools  # noqa: F401
-import hashlib  # noqa: F401
-import heapq  # noqa: F401
-import hmac  # noqa: F401
-import html  # noqa: F401
-import http.client  # noqa: F401
-import http.cookies  # noqa: F401
+import contextlib
+import dataclasses
+import importlib
 import importlib.abc
 import importlib.machinery
-import inspect  # noqa: F401
-import io  # noqa: F401
-import itertools  # noqa: F401
-import json  # noqa: F401
-import logging  # noqa: F401
 import marshal
-import math  # noqa: F401
-import mimetypes  # noqa: F401
-import numbers  # noqa: F401
-import operator  # noqa: F401
 import os
-import pprint  # noqa: F401
-import queue  # noqa: F401
-import random  # noqa: F401
-import re  # noqa: F401
-import secrets  # noqa: F401
-import statistics  # noqa: F401
-import string  # noqa: F401
-import struct  # noqa: F401
 import sys
-import tempfile  # noqa: F401
-import textwrap  # noqa: F401
-import threading  # noqa: F401
-import traceback  # noqa: F401
 import types
-import typing  # noqa: F401
-import urllib.parse  # noqa: F401
-import uuid  # noqa: F401
 import warnings
-import weakref  # noqa: F401
 import zlib
 from collections.abc import Sequence
+
+# What is there from the start.
+_COMMON = """
+    abc ast asyncio base64 bisect calendar collections contextlib copy csv dataclasses datetime
+    decimal email.utils enum fractions functools hashlib heapq hmac html http.client
+    http.cookies importlib.abc importlib.machinery inspect io itertools json logging marshal
+    math mimetypes numbers operator os pprint queue random re secrets statistics string struct
+    sys tempfile textwrap threading traceback types typing urllib.parse uuid warnings weakref
+    zlib
+""".split()
 
 # Parts that can't work in a guest, or that are no library.
 _LEFT_OUT = {
@@ -107,7 +71,9 @@ class Library(importlib.abc.InspectLoader, importlib.abc.MetaPathFinder):
         if fullname not in self.kept:
             return None
         is_package = self.kept[fullname][0]
-        return importlib.machinery.ModuleSpec(fullname, self, origin="stdlib", is_package=is_package)
+        return importlib.machinery.ModuleSpec(
+            fullname, self, origin="stdlib", is_package=is_package
+        )
 
     def get_code(self, fullname: str) -> types.CodeType:
         return marshal.loads(zlib.decompress(self.kept[fullname][1]))
@@ -120,7 +86,9 @@ class Library(importlib.abc.InspectLoader, importlib.abc.MetaPathFinder):
 
 
 def keep() -> None:
-    """Keeps what is not imported, and takes its files' place in the import system."""
+    """Imports what is common, keeps the rest, and takes its files' place in the import system."""
+    for name in _COMMON:
+        importlib.import_module(name)
     library = Library()
     root = os.path.dirname(dataclasses.__file__)
     with warnings.catch_warnings():
@@ -147,8 +115,6 @@ def _keep_file(library: Library, root: str, path: str) -> None:
         return
     with open(path, "rb") as file:
         text = file.read()
-    try:
+    # Some files are meant not to compile.
+    with contextlib.suppress(SyntaxError):
         library.keep(name, is_package, text)
-    except SyntaxError:
-        # Some files are meant not to compile.
-        pass

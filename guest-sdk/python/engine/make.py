@@ -2,14 +2,15 @@
 """Makes the Python engine: `python3 make.py OUT.wasm [--work DIR]`.
 
 Installs componentize-py, which brings CPython for WebAssembly, into a virtual environment, and lets
-it make a component of the files in this folder, of the module `snow` and of the host's contract. The
-environment is in DIR, and is used again if it is there; without DIR it is removed at the end.
+it make a component of the files in this folder, of the module `snow` and of the host's contract.
+The environment is in DIR, and is used again if it is there; without DIR it is removed at the end.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,12 +19,16 @@ from pathlib import Path
 
 COMPONENTIZE_PY = "0.25.1"
 PYTHON_MIN = (3, 10)
-WORLD = "engine"
+WORLD = "python-engine"
 
 HERE = Path(__file__).resolve().parent
 # Where the module `snow` and the contract are: beside this folder, or as in the repository.
 SDK = (HERE, HERE.parent)
-WIT = (HERE / "wit", HERE.parent / "wit", HERE.parents[2] / "wit" if len(HERE.parents) > 2 else HERE)
+WIT = (
+    HERE / "wit",
+    HERE.parent / "wit",
+    HERE.parents[2] / "wit" if len(HERE.parents) > 2 else HERE,
+)
 
 
 class Failure(Exception):
@@ -33,7 +38,9 @@ class Failure(Exception):
 def main() -> int:
     parser = argparse.ArgumentParser(description="Makes the Python engine of snow-host.")
     parser.add_argument("out", type=Path, metavar="OUT.wasm", help="the file to write")
-    parser.add_argument("--work", type=Path, metavar="DIR", help="keeps the tools there, for the next time")
+    parser.add_argument(
+        "--work", type=Path, metavar="DIR", help="keeps the tools there, for the next time"
+    )
     arguments = parser.parse_args()
     try:
         if arguments.work is not None:
@@ -58,9 +65,15 @@ def make(out: Path, work: Path) -> None:
     sdk = find("the module snow", SDK, "snow/__init__.py")
     wit = find("the contract", WIT, "engine.wit")
     tool = install(work)
-    say(f"building the engine: CPython with its standard library, world {WORLD}")
+    say("building the engine: CPython with its standard library")
     partial = out.with_name(f".{out.name}.{os.getpid()}.partial")
-    command = [tool, "-d", wit, "-w", WORLD, "componentize", "-p", HERE, "-p", sdk, "-o", partial, "engine"]
+    # One folder has the whole package of the contract.
+    contract = work / "wit"
+    contract.mkdir(exist_ok=True)
+    for file in (wit / "snow.wit", wit / "engine.wit", HERE / "world.wit"):
+        shutil.copy(file, contract)
+    command = [tool, "-d", contract, "-w", WORLD, "componentize"]
+    command += ["-p", HERE, "-p", sdk, "-o", partial, "engine"]
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         run(command, "componentize-py can't build the engine")
@@ -112,7 +125,13 @@ def run(command: Sequence[str | Path], reason: str) -> None:
     words = [str(word) for word in command]
     try:
         done = subprocess.run(
-            words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+            words,
+            # A backtrace of a tool's insides says nothing to people.
+            env=os.environ | {"RUST_BACKTRACE": "0"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
         )
     except OSError as error:
         raise Failure(f"{reason}: {words[0]}: {error.strerror}") from error

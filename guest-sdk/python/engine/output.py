@@ -5,32 +5,39 @@ from __future__ import annotations
 import io
 import logging
 import sys
-from collections.abc import Callable
 
 from wit_world.imports import logging as host
 from wit_world.imports.logging import Level
+
+# The streams with a line that has no end yet.
+begun: set[Output] = set()
 
 
 class Output(io.RawIOBase):
     """A stream whose lines go to the host's log at one level."""
 
-    def __init__(self, write: Callable[[str], None]) -> None:
-        self._write = write
-        self._begun = b""
+    def __init__(self, level: Level) -> None:
+        self._level = level
+        self._line = b""
 
     def writable(self) -> bool:
         return True
 
     def write(self, data: bytes) -> int:
-        *lines, self._begun = (self._begun + bytes(data)).split(b"\n")
+        *lines, self._line = (self._line + bytes(data)).split(b"\n")
         for line in lines:
-            self._write(line.decode(errors="replace"))
+            host.log(self._level, line.decode(errors="replace"))
+        if self._line:
+            begun.add(self)
+        else:
+            begun.discard(self)
         return len(data)
 
-    def end_line(self) -> None:
-        """Writes a line that has no end yet."""
-        if self._begun:
-            self.write(b"\n")
+
+def end_lines() -> None:
+    """Writes the lines that have no end yet."""
+    for output in list(begun):
+        output.write(b"\n")
 
 
 class LogHandler(logging.Handler):
@@ -54,14 +61,11 @@ def _level(number: int) -> Level:
     return Level.DEBUG if number >= logging.DEBUG else Level.TRACE
 
 
-def redirect() -> list[Output]:
+def redirect() -> None:
     """Sends `sys.stdout` (info), `sys.stderr` (warn) and `logging` to the host's log."""
-    outputs = [Output(lambda line: host.log(Level.INFO, line))]
-    outputs.append(Output(lambda line: host.log(Level.WARN, line)))
     sys.stdout, sys.stderr = (
-        io.TextIOWrapper(output, "utf-8", "backslashreplace", write_through=True)  # type: ignore[arg-type]
-        for output in outputs
+        io.TextIOWrapper(Output(level), "utf-8", "backslashreplace", write_through=True)  # type: ignore[arg-type]
+        for level in (Level.INFO, Level.WARN)
     )
     logging.root.addHandler(LogHandler())
     logging.root.setLevel(logging.INFO)
-    return outputs

@@ -8,8 +8,8 @@ A guest is a file in the guests folder. It says which paths it serves:
     def hello(name: str) -> str:
         return f"hello {name}"
 
-A handler returns text, bytes, a dict or a list (sent as JSON), a `Response`, a tuple of a body and a
-status, or `suspend(...)`. It may be `async`.
+A handler returns text, bytes, a dict or a list (sent as JSON), a `Response`, a tuple of a body and
+a status, or `suspend(...)`. It may be `async`.
 """
 
 from snow._http import Headers, HTTPError, Request, Response

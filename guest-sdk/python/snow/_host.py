@@ -10,8 +10,8 @@ import json
 from typing import Any
 
 try:
-    from componentize_py_types import Err
-    from wit_world.imports import http, pending_handles
+    from componentize_py_types import Err  # type: ignore[import-not-found]
+    from wit_world.imports import http, pending_handles  # type: ignore[import-not-found]
 except ImportError:
     from snow._toy import Err, http, pending_handles
 

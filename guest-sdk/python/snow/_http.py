@@ -157,7 +157,9 @@ class Request:
         """The header fields."""
         if self._headers is None:
             fields = self._raw.headers
-            self._headers = Headers([(field.name, field.value.decode("latin-1")) for field in fields])
+            self._headers = Headers(
+                [(field.name, field.value.decode("latin-1")) for field in fields]
+            )
         return self._headers
 
     @property
@@ -202,7 +204,9 @@ class Response:
     def __post_init__(self) -> None:
         if not isinstance(self.body, (str, bytes, bytearray, memoryview)):
             kind = type(self.body).__name__
-            raise TypeError(f"the body of a Response is str or bytes, not {kind}: see Response.json")
+            raise TypeError(
+                f"the body of a Response is str or bytes, not {kind}: see Response.json"
+            )
         if not isinstance(self.headers, Headers):
             self.headers = Headers(self.headers)
         if self.content_type is not None:
@@ -223,11 +227,15 @@ class Response:
     @property
     def text(self) -> str:
         """The body as text."""
-        return self.body if isinstance(self.body, str) else bytes(self.body).decode(errors="replace")
+        return (
+            self.body if isinstance(self.body, str) else bytes(self.body).decode(errors="replace")
+        )
 
     def lower(self) -> http.Response:
         """Returns the response as the contract has it."""
-        fields = [http.Field(name, lower_value(name, value)) for name, value in self.headers.items()]
+        fields = [
+            http.Field(name, lower_value(name, value)) for name, value in self.headers.items()
+        ]
         return http.Response(self.status, fields, encode(self.body))
 
     @classmethod

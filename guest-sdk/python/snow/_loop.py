@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from asyncio import events
+from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -24,6 +25,10 @@ _EAGER: dict[str, Any] = {"eager_start": True} if sys.version_info >= (3, 12) el
 
 class Loop(asyncio.BaseEventLoop):
     """An event loop over the host's `wait`. It has no sockets, signals, threads or processes."""
+
+    # The base class's own: what is to be called now, and later.
+    _ready: deque[asyncio.Handle]
+    _scheduled: list[asyncio.TimerHandle]
 
     def __init__(self) -> None:
         super().__init__()
@@ -60,7 +65,7 @@ class Loop(asyncio.BaseEventLoop):
         """Makes the handler fail at the line where it waits for something that can't come."""
         waiter: Any = self.main
         while isinstance(waiter, asyncio.Task):
-            waiter = waiter._fut_waiter
+            waiter = getattr(waiter, "_fut_waiter", None)
         error = RuntimeError(
             "this never ends: no pending, no timer and no other task is left that could settle it"
         )

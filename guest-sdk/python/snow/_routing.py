@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import CoroutineType
 from typing import Any, TypeAlias, TypeVar
 
+from snow import _loop
 from snow._host import http, pending_handles
 from snow._http import BYTES, JSON, TEXT, Headers, HTTPError, Request, Response
 from snow._suspension import Resumed, Suspension, find
@@ -89,7 +90,9 @@ def _route(methods: list[str], pattern: str, function: Callable[..., Any]) -> Ro
             takes_all = True
         elif parameter.name in groups:
             captures.append(parameter.name)
-        elif parameter.default is parameter.empty and parameter.kind is not parameter.VAR_POSITIONAL:
+        elif (
+            parameter.default is parameter.empty and parameter.kind is not parameter.VAR_POSITIONAL
+        ):
             required.append(parameter.name)
     if takes_all:
         captures = list(dict.fromkeys(groups))
@@ -127,10 +130,7 @@ def _finish(function: Callable[..., Any], call: Callable[[], Any]) -> Any:
     try:
         answer = call()
         if type(answer) is CoroutineType:
-            # Here, because a guest without `async` handlers needs no event loop.
-            from snow._loop import run
-
-            answer = run(answer)
+            answer = _loop.run(answer)
     except HTTPError as error:
         answer = Response(error.text, error.status)
     return _outcome(function, answer)
@@ -156,10 +156,12 @@ def _outcome(function: Callable[..., Any], answer: Any) -> Any:
 
 
 def _of_tuple(function: Callable[..., Any], answer: tuple[Any, ...]) -> Response:
-    """Returns the response that a tuple stands for: `(body, status)`, `(body, headers)`, or both."""
+    """Returns what a tuple stands for: `(body, status)`, `(body, headers)`, or both."""
     body, *rest = answer or (None,)
     status = rest.pop(0) if rest and isinstance(rest[0], int) else 200
-    headers = Headers(rest.pop(0)) if rest and isinstance(rest[0], (dict, list, Headers)) else Headers()
+    headers = (
+        Headers(rest.pop(0)) if rest and isinstance(rest[0], (dict, list, Headers)) else Headers()
+    )
     if rest or not isinstance(body, (str, bytes, dict, list)):
         kinds = ", ".join(type(part).__name__ for part in answer)
         raise TypeError(

@@ -57,8 +57,9 @@ def suspend(
 ) -> Suspension:
     """Waits without an instance: `return suspend(Pending("orders/7"), resume=approved)`.
 
-    - `resume`: a function at the top of a module, called as `resume(resumed)` when the wait is over;
-      it returns what a handler may return. Without it the host answers by itself with what came.
+    - `resume`: a function at the top of a module, called as `resume(resumed)` when the wait is
+      over; it returns what a handler may return. Without it the host answers by itself with what
+      came.
     - `state`: what `resume` must know, as JSON; at most 64 KiB.
     - `timeout`: seconds; without it the host's default (30 unless the deployer says otherwise).
     - `until`: `"all"` of the pendings, or the first of `"any"`.
@@ -71,7 +72,9 @@ def suspend(
         if not isinstance(pending, Pending):
             raise TypeError(f"suspend waits for a Pending, not for {type(pending).__name__}")
     if resume is not None and on_timeout is not None:
-        raise ValueError("on_timeout is for suspensions without resume: ask resumed.timed_out there")
+        raise ValueError(
+            "on_timeout is for suspensions without resume: ask resumed.timed_out there"
+        )
     if isinstance(on_timeout, str):
         on_timeout = Response(on_timeout, 504)
     elif isinstance(on_timeout, tuple):
@@ -111,7 +114,8 @@ class Resumed:
     @property
     def value(self) -> Value | Response | None:
         """What the first of them was settled with. Raises `Failed` if that is a failure."""
-        return None if self.first is None else unwrap(self.settled[self.first])
+        came = next((came for came in self.settled if came is not None), None)
+        return None if came is None else unwrap(came)
 
     @property
     def unsettled(self) -> list[Pending]:
@@ -120,7 +124,9 @@ class Resumed:
         return [pending for pending, came in pairs if came is None]
 
     @classmethod
-    def lift(cls, cause: Any, request: Any, state: bytes, arrivals: list[Any]) -> tuple[str, Resumed]:
+    def lift(
+        cls, cause: Any, request: Any, state: bytes, arrivals: list[Any]
+    ) -> tuple[str, Resumed]:
         """Returns the name of the function to call, and what it gets."""
         name, own = json.loads(state)
         return name, cls(
@@ -151,8 +157,8 @@ def name_of(function: Callable[..., Any]) -> str:
         found = None
     if found is not function:
         raise ValueError(
-            f"resume is {path}, which another instance can't find: "
-            "give it a function that is at the top of a module, and hand it what it needs by `state`"
+            f"resume is {path}, which another instance can't find: give it a function that is at "
+            "the top of a module, and hand it what it needs by `state`"
         )
     _names[function] = f"{module}:{path}"
     return _names[function]

@@ -151,4 +151,6 @@ def _resume(resumed: Resumed) -> Any:
         future.value = getattr(value, "text", None)
     if resumed.state is not None:
         return find(resumed.state)(resumed.request, future)
-    return HttpResponse("timeout", 504) if future.timed_out else HttpResponse(future.value or "done")
+    return (
+        HttpResponse("timeout", 504) if future.timed_out else HttpResponse(future.value or "done")
+    )

@@ -7,8 +7,8 @@
         def test_it_greets(self):
             self.assertEqual(testing.call("GET", "/hello/ada").text, "hello ada")
 
-Patterns are matched by Python's own regular expressions. A request that is suspended gives a `Held`;
-settle it, and `go_on` calls its `resume` function. For requests over sockets there is
+Patterns are matched by Python's own regular expressions. A request that is suspended gives a
+`Held`; settle it, and `go_on` calls its `resume` function. For requests over sockets there is
 `snow-host test`.
 """
 

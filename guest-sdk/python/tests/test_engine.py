@@ -11,8 +11,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "engine"))
 
-from failure import report  # noqa: E402
-from folder import Entries, Entry, Folder  # noqa: E402
+from failure import report
+from folder import Entries, Entry, Folder
 
 FILES = {
     "util.py": b"def half(n):\n    return n // 2\n",
@@ -101,10 +101,14 @@ class Guest(unittest.TestCase):
 
     def test_a_traceback_has_the_authors_lines_alone(self) -> None:
         said = self.fails("import json, util\n\ndef f():\n    json.loads(util.half(9))\n\nf()\n")
-        self.assertTrue(said.startswith('Traceback (most recent call last):\n  File "shop.py", line 6'))
+        self.assertTrue(
+            said.startswith('Traceback (most recent call last):\n  File "shop.py", line 6')
+        )
         self.assertIn("json.loads(util.half(9))", said)
         self.assertNotIn("test_engine", said)
-        self.assertTrue(said.splitlines()[-1].startswith("TypeError: the JSON object must be"), said)
+        self.assertTrue(
+            said.splitlines()[-1].startswith("TypeError: the JSON object must be"), said
+        )
         said = self.fails("import util\nutil.half('x')\n")
         self.assertIn('File "shop/util.py", line 2, in half\n    return n // 2', said)
 
@@ -125,7 +129,12 @@ class Guest(unittest.TestCase):
 
     def test_files_are_seen_in_the_folder(self) -> None:
         folder = self.folder
-        for path in ("data/a.txt", "/shop/data/a.txt", "./data/../data/a.txt", Path("data") / "a.txt"):
+        for path in (
+            "data/a.txt",
+            "/shop/data/a.txt",
+            "./data/../data/a.txt",
+            Path("data") / "a.txt",
+        ):
             self.assertEqual(folder.open(path).read(), b"text", path)
         self.assertTrue(stat.S_ISDIR(folder.stat("data").st_mode))
         self.assertEqual(folder.stat("data/a.txt").st_size, 4)

@@ -142,7 +142,9 @@ class Tornado(Served):
                 self.finish("made")
 
         self.serve((r"/story/(\d+)", Story, {"store": "s"}))
-        self.assertEqual(testing.call("GET", "/story/7?q=a").text, '{"n": "7", "q": "a", "store": "s"}')
+        self.assertEqual(
+            testing.call("GET", "/story/7?q=a").text, '{"n": "7", "q": "a", "store": "s"}'
+        )
         self.assertEqual(testing.call("GET", "/story/7").status, 400)
         self.assertEqual(testing.call("PUT", "/story/7").status, 405)
         found = testing.call("POST", "/story/7")

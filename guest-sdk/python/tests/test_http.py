@@ -48,7 +48,9 @@ class Routes(Served):
         self.assertEqual(self.text("PURGE", "/all"), "PURGE")
 
     def test_a_function_that_takes_more_than_there_is_is_refused(self) -> None:
-        with self.assertRaisesRegex(TypeError, r"bad \(.*test_http.py, line \d+\).* request and nam"):
+        with self.assertRaisesRegex(
+            TypeError, r"bad \(.*test_http.py, line \d+\).* request and nam"
+        ):
 
             @route("GET", r"/(?P<name>.*)")
             def bad(request, nam):
@@ -72,7 +74,11 @@ class Routes(Served):
 
         found = {name: testing.call("GET", f"/{name}") for name in answers}
         kinds = {name: answer.headers.get("content-type") for name, answer in found.items()}
-        text, data, json = "text/plain; charset=utf-8", "application/octet-stream", "application/json"
+        text, data, json = (
+            "text/plain; charset=utf-8",
+            "application/octet-stream",
+            "application/json",
+        )
         self.assertEqual(
             kinds,
             {
@@ -143,7 +149,9 @@ class Values(unittest.TestCase):
     def test_a_response_has_the_type_of_its_body_or_the_one_it_is_given(self) -> None:
         self.assertEqual(Response.json([1]).headers["content-type"], "application/json")
         self.assertEqual(Response.html("<p>").headers["content-type"], "text/html; charset=utf-8")
-        self.assertEqual(Response("a", headers={"Content-Type": "x/y"}).headers["content-type"], "x/y")
+        self.assertEqual(
+            Response("a", headers={"Content-Type": "x/y"}).headers["content-type"], "x/y"
+        )
         self.assertEqual(len(Response(status=204).headers), 0)
         with self.assertRaisesRegex(TypeError, "Response.json"):
             Response({"a": 1})

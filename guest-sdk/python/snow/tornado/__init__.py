@@ -1,4 +1,4 @@
-"""The programming model of Tornado, as far as first examples go: over snow-host instead of a socket.
+"""The programming model of Tornado, as far as first examples go, over the host's loop.
 
     from snow import tornado
 
