@@ -112,10 +112,12 @@ class Resumed:
         return next((at for at, came in enumerate(self.settled) if came is not None), None)
 
     @property
-    def value(self) -> Value | Response | None:
+    def value(self) -> Value | Response:
         """What the first of them was settled with. Raises `Failed` if that is a failure."""
         came = next((came for came in self.settled if came is not None), None)
-        return None if came is None else unwrap(came)
+        if came is None:
+            raise LookupError("nothing came: ask resumed.timed_out before resumed.value")
+        return unwrap(came)
 
     @property
     def unsettled(self) -> list[Pending]:

@@ -147,8 +147,7 @@ def _resume(resumed: Resumed) -> Any:
     future = Future()
     future.timed_out = resumed.timed_out
     if not resumed.timed_out:
-        value = resumed.value
-        future.value = getattr(value, "text", None)
+        future.value = resumed.value.text
     if resumed.state is not None:
         return find(resumed.state)(resumed.request, future)
     return (

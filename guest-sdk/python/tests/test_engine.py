@@ -2,6 +2,7 @@
 
 import linecache
 import os
+import random
 import stat
 import sys
 import types
@@ -13,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "engine"))
 
 from failure import report
 from folder import Entries, Entry, Folder
+from fresh_random import NUMBERS
 
 FILES = {
     "util.py": b"def half(n):\n    return n // 2\n",
@@ -149,6 +151,38 @@ class Guest(unittest.TestCase):
             found = [(os.fspath(entry), entry.is_file(), entry.is_dir()) for entry in entries]
         self.assertEqual(found, [("lib/__init__.py", True, False), ("lib/dates.py", True, False)])
         self.assertEqual(self.folder.get_data("/shop/data/a.txt"), b"text")
+
+
+class Random(unittest.TestCase):
+    def test_each_call_has_numbers_of_its_own(self) -> None:
+        calls = [
+            random.random,
+            lambda: random.gauss(0, 1),
+            lambda: random.choice(range(1 << 60)),
+            lambda: random.randbytes(8),
+            lambda: tuple(random.sample(range(1 << 60), 2)),
+            lambda: random.getstate()[1][:8],
+        ]
+        for call in calls:
+            seen = set()
+            for _ in range(5):
+                # What a call leaves is not what the next one begins with.
+                random.seed(1)
+                NUMBERS.begin_call()
+                seen.add(call())
+            self.assertEqual(len(seen), 5)
+
+    def test_a_seed_and_a_state_hold_for_the_call(self) -> None:
+        NUMBERS.begin_call()
+        random.seed(1)
+        first = random.random(), random.gauss(0, 1), random.randrange(100)
+        random.seed(1)
+        self.assertEqual((random.random(), random.gauss(0, 1), random.randrange(100)), first)
+        state = random.getstate()
+        number = random.random()
+        NUMBERS.begin_call()
+        random.setstate(state)
+        self.assertEqual(random.random(), number)
 
 
 if __name__ == "__main__":
