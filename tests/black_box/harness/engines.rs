@@ -69,8 +69,9 @@ fn installed(engine: &str) -> Option<()> {
     static INSTALLED: Mutex<BTreeMap<String, bool>> = Mutex::new(BTreeMap::new());
     let mut installed = INSTALLED.lock().expect("no test ends while it makes an engine");
     if !installed.contains_key(engine) {
-        let output = Stage::command().args(["engine", "install", engine, "--to"]).arg(folder());
-        let output = output.output().expect("the program can be started");
+        let mut install = Stage::command();
+        install.args(["engine", "install", engine, "--to"]).arg(folder());
+        let output = install.output().expect("the program can be started");
         let why = String::from_utf8_lossy(&output.stderr);
         if !output.status.success() {
             assert!(env::var_os("CI").is_none(), "the engine {engine} can't be made:\n{why}");
