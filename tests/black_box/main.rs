@@ -31,6 +31,7 @@
 //! | `swap` | the folder changes while it serves |
 //! | `restart` | one host after another on one socket |
 //! | `settings` | what was decided about single guests: mount, limits, calls at one time |
+//! | `python` | guests in Python, by the engine that is made here |
 //! | `reuse` | instances that serve several calls |
 //! | `regressions` | faults that were reported are gone |
 //! | `layout` | which file of the host may use what |
@@ -60,11 +61,13 @@ mod malformed;
 mod manifest;
 mod new_guest;
 mod pendings;
+mod python;
 mod regressions;
 mod requests;
 mod restart;
 mod reuse;
 mod settings;
+mod sources;
 mod swap;
 mod wasi;
 mod workers;

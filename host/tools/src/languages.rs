@@ -7,6 +7,7 @@
 mod artifact;
 mod files;
 mod js;
+mod python;
 mod rust;
 
 use std::io::Write;
@@ -27,6 +28,11 @@ pub(crate) trait Language: Sync {
     /// Returns the ending of a guest's file, if a source file is a guest as it is; `None` if guests
     /// in this language are built of a folder.
     fn source_ending(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Returns the name of the engine that evaluates such source files.
+    fn engine(&self) -> Option<&'static str> {
         None
     }
 
@@ -62,8 +68,21 @@ pub(crate) trait Language: Sync {
     fn write_new(&self, guests: &Path, name: &str, out: &mut dyn Write) -> anyhow::Result<()>;
 }
 
+/// The error of a build whose language's tools are not on this machine.
+#[derive(Debug, thiserror::Error)]
+#[error("{tool} is not installed, which {languages} needs: {remedy}")]
+pub struct MissingTool {
+    /// The tool.
+    pub tool: &'static str,
+    /// The languages that need it.
+    pub languages: &'static str,
+    /// The command that installs it.
+    pub remedy: &'static str,
+}
+
 /// All languages. A folder that several languages recognize belongs to the first of them.
-pub(crate) const LANGUAGES: &[&dyn Language] = &[&rust::Rust, &js::JavaScript, &js::TypeScript];
+pub(crate) const LANGUAGES: &[&dyn Language] =
+    &[&rust::Rust, &js::JavaScript, &js::TypeScript, &python::Python];
 
 /// Writes a line of progress. An error is ignored: a build goes on even if its progress can't be
 /// shown.

@@ -61,12 +61,13 @@ pub fn create_guest(
     };
     writeln!(out, "created {}", source.display())?;
     let shown = guests.display();
-    if found.source_ending().is_none() {
-        writeln!(
+    match found.engine() {
+        Some(engine) => writeln!(out, "  snow-host engine install {engine}    # once")?,
+        None => writeln!(
             out,
             "  snow-host build {shown}    # makes {}",
             guests.join(format!("{name}.wasm")).display()
-        )?;
+        )?,
     }
     writeln!(out, "  snow-host test {shown}     # runs the cases in {name}.test.toml")?;
     writeln!(out, "  snow-host run {shown}      # serves it")?;
@@ -104,7 +105,7 @@ fn check_free(guests: &Path, name: &str) -> anyhow::Result<()> {
         "{} exists already: choose another name, or remove it",
         folder.display()
     );
-    for ending in ["wasm", "wat"] {
+    for ending in ["wasm", "wat", "js", "mjs", "ts", "py"] {
         let file = guests.join(format!("{name}.{ending}"));
         ensure!(
             !exists(&file),
@@ -144,6 +145,6 @@ mod tests {
     fn an_unknown_language_is_refused_with_a_list_of_the_known_ones() {
         let error =
             create_guest("fortran", "a", Path::new("/nowhere"), &mut Vec::new()).unwrap_err();
-        assert_eq!(error.to_string(), "unknown language \"fortran\"; known: rust, js, ts");
+        assert_eq!(error.to_string(), "unknown language \"fortran\"; known: rust, js, ts, python");
     }
 }

@@ -1,6 +1,7 @@
 //! Text files that are written together.
 
 use std::borrow::Cow;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::{fs, io, process};
 
@@ -20,6 +21,17 @@ impl Files {
             let _ = fs::remove_dir_all(&partial);
         }
         written.with_context(|| format!("can't write {}", folder.display()))
+    }
+
+    /// Writes the files into a folder that may have others, in their order. None replaces a file.
+    pub fn write_beside(&self, folder: &Path) -> anyhow::Result<()> {
+        for (path, text) in &self.0 {
+            let file = folder.join(&**path);
+            fs::File::create_new(&file)
+                .and_then(|mut new| new.write_all(text.as_bytes()))
+                .with_context(|| format!("can't write {}", file.display()))?;
+        }
+        Ok(())
     }
 
     /// Returns whether a folder has all these files with these texts. It may have others too.

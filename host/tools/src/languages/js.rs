@@ -30,6 +30,10 @@ impl Language for JavaScript {
         Some("js")
     }
 
+    fn engine(&self) -> Option<&'static str> {
+        Some("js")
+    }
+
     fn recognizes(&self, _folder: &Path) -> bool {
         false
     }
@@ -63,6 +67,10 @@ impl Language for TypeScript {
 
     fn source_ending(&self) -> Option<&'static str> {
         Some("ts")
+    }
+
+    fn engine(&self) -> Option<&'static str> {
+        Some("js")
     }
 
     fn recognizes(&self, _folder: &Path) -> bool {

@@ -1,0 +1,57 @@
+"""Write guests for snow-host in Python: handlers whose requests can wait.
+
+A guest is a file in the guests folder. It says which paths it serves:
+
+    from snow import route
+
+    @route("GET", r"/hello/(?P<name>\\w+)")
+    def hello(name: str) -> str:
+        return f"hello {name}"
+
+A handler returns text, bytes, a dict or a list (sent as JSON), a `Response`, a tuple of a body and
+a status, or `suspend(...)`. It may be `async`.
+"""
+
+from snow._http import Headers, HTTPError, Request, Response
+from snow._pending import (
+    Failed,
+    Pending,
+    Refused,
+    Settled,
+    Value,
+    settle,
+    settle_all,
+    settle_next,
+    timer,
+    wait_all,
+    wait_any,
+    waiting,
+)
+from snow._routing import Answer, route
+from snow._suspension import Resumed, Suspension, suspend
+from snow._wsgi import wsgi
+
+__all__ = [
+    "Answer",
+    "Failed",
+    "HTTPError",
+    "Headers",
+    "Pending",
+    "Refused",
+    "Request",
+    "Response",
+    "Resumed",
+    "Settled",
+    "Suspension",
+    "Value",
+    "route",
+    "settle",
+    "settle_all",
+    "settle_next",
+    "suspend",
+    "timer",
+    "wait_all",
+    "wait_any",
+    "waiting",
+    "wsgi",
+]

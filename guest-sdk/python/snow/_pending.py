@@ -1,0 +1,214 @@
+"""What a request waits for, and how it is settled.
+
+A pending is settled exactly once: under its key, by its token, or by the clock. It exists from the
+moment it is made, so a settlement that comes before somebody waits for it is not lost.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Generator, Iterable
+from typing import Any, TypeAlias, TypeVar
+
+from snow._host import Err, encode, milliseconds, pending_handles
+from snow._http import Response
+
+T = TypeVar("T")
+
+# The seconds that a wait in place takes at most, unless the guest says otherwise.
+WAIT_SECONDS = 30.0
+
+_REASONS = {
+    "unknown": "nothing waits under this token",
+    "already-settled": "this was settled before",
+    "denied": "the host does not allow this guest to do that here",
+    "limit": "a limit of the host is reached",
+}
+
+
+class Refused(Exception):
+    """The host refused. `code` is `unknown`, `already-settled`, `denied` or `limit`."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(f"{_REASONS[code]} ({code})")
+        self.code = code
+
+
+class Failed(Exception):
+    """What was waited for failed: raised for who waits. Settle with one to make a wait fail.
+
+    `code` is a short word for programs, the message is for people. Neither reaches a client.
+    """
+
+    def __init__(self, code: str, message: str = "") -> None:
+        super().__init__(message or code)
+        self.code = code
+        self.message = message
+
+
+class Value(bytes):
+    """Bytes that something was settled with. A timer's are empty."""
+
+    __slots__ = ()
+
+    @property
+    def text(self) -> str:
+        """The bytes as text."""
+        return self.decode(errors="replace")
+
+    def json(self) -> Any:
+        """Returns the value that was sent as JSON."""
+        return json.loads(self)
+
+
+# What a pending was settled with.
+Settled: TypeAlias = Value | Response | Failed
+
+
+class Pending:
+    """Something that will be settled exactly once.
+
+    `Pending("orders/7")` is settled under that key, by this guest or any other; several may wait
+    under one key, first in, first out. `Pending()` is settled by whoever has its `token`.
+
+    It belongs to the call that made it: wait for it there, or return it in `suspend(...)`. What is
+    left over is released when the call ends. Don't keep one in a global variable.
+    """
+
+    __slots__ = ("_handle",)
+
+    def __init__(self, key: str | None = None) -> None:
+        self._handle = ask(pending_handles.create, key)
+
+    @classmethod
+    def of(cls, handle: pending_handles.Pending) -> Pending:
+        """Returns the pending that a handle of the host stands for."""
+        pending = cls.__new__(cls)
+        pending._handle = handle
+        return pending
+
+    @property
+    def handle(self) -> pending_handles.Pending:
+        """The host's handle."""
+        return self._handle
+
+    @property
+    def token(self) -> str:
+        """The right to settle it with `settle`: ASCII, safe in a URL, not to be guessed."""
+        return self._handle.token()
+
+    def __await__(self) -> Generator[Any, None, Value | Response]:
+        return self.wait().__await__()
+
+    async def wait(self, timeout: float | None = WAIT_SECONDS) -> Value | Response:
+        """Waits in place: `await pending` in an `async` handler, with another time.
+
+        Raises `TimeoutError` after `timeout` seconds (`None`: never), and `Failed` if it was
+        settled with a failure. While it waits it keeps its instance, and the host has room for a
+        limited number of calls that do; `suspend(...)` waits without one.
+        """
+        # Here, because a guest without `async` handlers needs no event loop.
+        from snow._loop import wait
+
+        return unwrap(await wait(self, timeout))
+
+    def result(self, timeout: float | None = WAIT_SECONDS) -> Value | Response:
+        """Waits in place in a handler that is not `async`. Raises what `wait` raises."""
+        [settled] = wait_all([self], timeout)
+        if settled is None:
+            raise TimeoutError(f"nobody settled it within {timeout} seconds")
+        return unwrap(settled)
+
+
+def timer(seconds: float) -> Pending:
+    """Makes a pending that the clock settles, with an empty value."""
+    return Pending.of(ask(pending_handles.timer, milliseconds(seconds)))
+
+
+def settle(token: str, value: Any = b"") -> None:
+    """Settles the pending that has this token.
+
+    The value is `str`, `bytes`, a `Response`, a `Failed`, or anything else that can be JSON.
+    Raises `Refused` (`unknown`, `already-settled`, `denied`, `limit`).
+    """
+    ask(pending_handles.set_result, token, lower(value))
+
+
+def settle_next(key: str, value: Any = b"") -> bool:
+    """Settles the pending that has waited longest under a key. Returns whether there was one."""
+    return ask(pending_handles.set_next, key, lower(value))
+
+
+def settle_all(key: str, value: Any = b"") -> int:
+    """Settles every pending that waits under a key now. Returns how many there were."""
+    return ask(pending_handles.set_all, key, lower(value))
+
+
+def waiting(key: str) -> int:
+    """Returns how many pendings wait under a key."""
+    return pending_handles.waiting(key)
+
+
+def wait_all(
+    pendings: Iterable[Pending], timeout: float | None = WAIT_SECONDS
+) -> list[Settled | None]:
+    """Waits in place until every one of these is settled, or for so many seconds.
+
+    Returns what each was settled with, in their order; `None` for those that were not.
+    """
+    return wait_in_place(list(pendings), pending_handles.Join.ALL, timeout)
+
+
+def wait_any(
+    pendings: Iterable[Pending], timeout: float | None = WAIT_SECONDS
+) -> tuple[int, Settled] | None:
+    """Waits in place until the first of these is settled, or for so many seconds.
+
+    Returns its position and what it was settled with; `None` if the time passed first.
+    """
+    found = wait_in_place(list(pendings), pending_handles.Join.ANY, timeout)
+    return next(((at, settled) for at, settled in enumerate(found) if settled is not None), None)
+
+
+def wait_in_place(
+    pendings: list[Pending], until: pending_handles.Join, timeout: float | None
+) -> list[Settled | None]:
+    """Asks the host to wait. A time of `None` is as long as the host permits."""
+    limit = milliseconds(float(0xFFFF_FFFF) if timeout is None else timeout)
+    settlements = ask(pending_handles.wait, [one.handle for one in pendings], until, limit)
+    return [lift(settlement) for settlement in settlements]
+
+
+def ask(function: Callable[..., T], *arguments: Any) -> T:
+    """Calls a function of the host. Raises `Refused` if it refuses."""
+    try:
+        return function(*arguments)
+    except Err as error:
+        raise Refused(error.value.name.lower().replace("_", "-")) from None
+
+
+def lower(value: Any) -> Any:
+    """Returns a value as a settlement of the contract."""
+    if isinstance(value, Response):
+        return pending_handles.Settlement_Response(value.lower())
+    if isinstance(value, Failed):
+        return pending_handles.Settlement_Failed(pending_handles.Failure(value.code, value.message))
+    return pending_handles.Settlement_Value(b"" if value is None else encode(value))
+
+
+def lift(settlement: Any) -> Settled | None:
+    """Returns a settlement of the contract as an author has it."""
+    if settlement is None:
+        return None
+    if isinstance(settlement, pending_handles.Settlement_Value):
+        return Value(settlement.value)
+    if isinstance(settlement, pending_handles.Settlement_Response):
+        return Response.lift(settlement.value)
+    return Failed(settlement.value.code, settlement.value.message)
+
+
+def unwrap(settled: Settled) -> Value | Response:
+    """Returns what came, or raises it if it is a failure."""
+    if isinstance(settled, Failed):
+        raise settled
+    return settled

@@ -1,0 +1,18 @@
+"""The programming model of Tornado, as far as first examples go, over the host's loop.
+
+    from snow import tornado
+
+    class MainHandler(tornado.web.RequestHandler):
+        @tornado.gen.coroutine
+        def get(self):
+            yield future
+            self.write("Main")
+
+There are `web.Application` and `web.RequestHandler`, `gen.coroutine` and `gen.sleep`,
+`concurrent.Future`, and an `ioloop.IOLoop` that does nothing, because the loop is the host's. For
+more of Tornado, write handlers with `snow.route`.
+"""
+
+from snow.tornado import concurrent, gen, ioloop, web
+
+__all__ = ["concurrent", "gen", "ioloop", "web"]

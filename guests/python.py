@@ -1,0 +1,59 @@
+"""What every language's example answers, in Python: a plain file, nothing to build.
+
+| route | answer |
+|---|---|
+| `GET /python/hello` | `hello from python` |
+| `POST /python/echo` | the content that was sent, under its own `content-type` |
+| `GET /python/req` | waits until somebody stops it, and says with what; after 30 seconds 504 |
+| `GET /python/stop?value=hi` | stops the one that has waited longest, of whatever language |
+| `GET /python/random` | a random number |
+| `GET /python/now` | the time (RFC 3339) |
+"""
+
+import random
+from datetime import UTC, datetime
+
+from snow import Pending, Request, Response, Resumed, Suspension, route, settle_next, suspend
+
+# The key under which the examples of all languages wait. Keys belong to the host.
+REQUESTS = "requests-any"
+
+
+@route("GET", r"/python/hello")
+def hello() -> str:
+    return "hello from python"
+
+
+@route("POST", r"/python/echo")
+def echo(request: Request) -> Response:
+    kind = request.headers.get("content-type", "application/octet-stream")
+    return Response(request.body, content_type=kind)
+
+
+@route("GET", r"/python/req")
+def req() -> Suspension:
+    # The call ends here, and only the client's connection stays.
+    return suspend(Pending(REQUESTS), resume=stopped)
+
+
+def stopped(resumed: Resumed) -> Response:
+    if resumed.timed_out:
+        return Response("nobody came", 504)
+    return Response(resumed.value.text)
+
+
+@route("GET", r"/python/stop")
+def stop(request: Request) -> str | tuple[str, int]:
+    if settle_next(REQUESTS, request.query.get("value", "done")):
+        return "stop"
+    return "nobody is waiting", 409
+
+
+@route("GET", r"/python/random")
+def number() -> str:
+    return str(random.random())
+
+
+@route("GET", r"/python/now")
+def now() -> str:
+    return datetime.now(UTC).isoformat()

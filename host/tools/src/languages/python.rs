@@ -1,0 +1,47 @@
+//! Python: a guest is one file, `guests/NAME.py`, which an engine evaluates. Nothing is built.
+
+mod new;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use super::{FolderBuild, Language};
+use crate::process::Runner;
+
+/// The language Python.
+pub(super) struct Python;
+
+impl Language for Python {
+    fn name(&self) -> &'static str {
+        "python"
+    }
+
+    fn about(&self) -> &'static str {
+        "a file that uses the module snow; nothing to build"
+    }
+
+    fn engine(&self) -> Option<&'static str> {
+        Some("python")
+    }
+
+    fn source_ending(&self) -> Option<&'static str> {
+        Some("py")
+    }
+
+    /// A folder beside a guest has modules that the engine reads as they are.
+    fn recognizes(&self, _: &Path) -> bool {
+        false
+    }
+
+    fn build(&self, _: &[PathBuf], _: &Runner<'_>, _: &mut dyn Write) -> Vec<FolderBuild> {
+        Vec::new()
+    }
+
+    fn check_name(&self, name: &str) -> Result<(), String> {
+        new::check_name(name)
+    }
+
+    fn write_new(&self, guests: &Path, name: &str, _: &mut dyn Write) -> anyhow::Result<()> {
+        new::write(guests, name)
+    }
+}

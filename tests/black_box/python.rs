@@ -1,0 +1,509 @@
+//! Guests in Python: a file in the folder, evaluated by the engine that `snow-host engine install
+//! python` makes. It is made once for all tests; without the network or Python 3 they are skipped.
+
+use std::collections::HashSet;
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use crate::harness::{Folder, Server, eventually, keep_in_target, program, run, workspace};
+
+/// A Flask of this version, and what it needs, from PyPI.
+const FLASK: [&str; 7] = [
+    "flask==3.1.3",
+    "werkzeug==3.1.9",
+    "jinja2==3.1.6",
+    "markupsafe==3.0.4",
+    "click==8.5.1",
+    "itsdangerous==2.2.0",
+    "blinker==1.9.0",
+];
+
+/// The folder with the engine. `None`, and a line that says so, if it can't be made here.
+fn engines() -> Option<&'static Path> {
+    static MADE: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let made = MADE.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("engines");
+        let arguments = ["engine", "install", "python", "--to"].map(str::as_ref);
+        let made = run(arguments.into_iter().chain([folder.as_os_str()]));
+        worked("the Python engine", &made).then_some(folder)
+    });
+    made.as_deref()
+}
+
+/// Whether something that tests need was made. Where `CI` is set it has to be.
+fn worked(what: &str, output: &Output) -> bool {
+    let why = String::from_utf8_lossy(&output.stderr);
+    let success = output.status.success();
+    assert!(success || env::var_os("CI").is_none(), "{what} can't be made:\n{why}");
+    if !success {
+        eprintln!("SKIPPED: tests that need {what}, which can't be made here:\n{why}");
+    }
+    success
+}
+
+fn command(engines: &Path) -> Command {
+    let mut command = Command::new(program());
+    command.env("SNOW_HOST_ENGINES", engines).stdin(Stdio::null());
+    keep_in_target(&mut command);
+    command
+}
+
+fn folder(files: &[(&str, &str)]) -> Folder {
+    let folder = Folder::new();
+    for (name, text) in files {
+        let file = folder.path().join(name);
+        fs::create_dir_all(file.parent().expect("it has one")).expect("it can be made");
+        fs::write(file, text).expect("it can be written");
+    }
+    folder
+}
+
+/// A server of these files, with one worker. `None` without an engine.
+fn serve(files: &[(&str, &str)]) -> Option<Server> {
+    serve_folder(folder(files), 1)
+}
+
+fn serve_folder(folder: Folder, workers: u16) -> Option<Server> {
+    let mut command = command(engines()?);
+    command.arg("run").arg(folder.path()).args(["--listen", "127.0.0.1:0", "--workers"]);
+    Some(Server::spawn(command.arg(workers.to_string()), folder))
+}
+
+/// The examples in Python as they are in the repository, with two workers.
+fn examples() -> Option<Server> {
+    let folder = Folder::new();
+    for name in ["python.py", "snow_py.py", "tornado_py.py"] {
+        folder.add(name, &fs::read(workspace().join("guests").join(name)).expect("it is there"));
+    }
+    serve_folder(folder, 2)
+}
+
+fn check(folder: &Folder, name: &str) -> Option<(bool, String)> {
+    let output = command(engines()?).arg("check").arg(folder.path().join(name)).output();
+    let output = output.expect("it can be started");
+    let said = [&output.stdout[..], &output.stderr].concat();
+    Some((output.status.success(), String::from_utf8(said).expect("it prints text")))
+}
+
+#[track_caller]
+fn says(server: &Server, target: &str) -> String {
+    let answer = server.get(target);
+    assert_eq!(answer.status, 200, "{target}: {}", answer.text());
+    answer.text().to_owned()
+}
+
+/// Waits until so many requests are held under a key, as another guest sees it.
+#[track_caller]
+fn held(server: &Server, target: &str, count: &str) {
+    eventually("they wait", || (server.get(target).text() == count).then_some(()));
+}
+
+/// Counts who waits under the examples' keys.
+const COUNT: &str = r#"
+from snow import route, waiting
+@route("GET", r"/count/(?P<key>.+)")
+def count(key):
+    return str(waiting(key))
+"#;
+
+#[test]
+fn the_example_answers_as_all_languages_do() {
+    let Some(server) = examples() else { return };
+    let hello = server.get("/python/hello");
+    assert_eq!((hello.status, hello.text()), (200, "hello from python"));
+    assert_eq!(hello.field("content-type"), Some("text/plain; charset=utf-8"));
+    let mut client = server.connect();
+    client.send(
+        "POST /python/echo HTTP/1.1\r\nhost: a\r\ncontent-type: text/x-a; b=c\r\ncontent-length: 5\r\n\r\nhello",
+    );
+    let echo = client.response();
+    assert_eq!((echo.status, echo.text()), (200, "hello"));
+    assert_eq!(echo.field("content-type"), Some("text/x-a; b=c"));
+    assert_eq!(client.post("/python/echo", &[0, 255]).body, [0, 255]);
+    assert_eq!(client.get("/python/none").status, 404);
+    assert_eq!(client.get("/python/echo").status, 405);
+}
+
+#[test]
+fn a_request_is_held_and_stopped_in_whatever_instances() {
+    let folder = folder(&[("count.py", COUNT)]);
+    folder.add("python.py", &fs::read(workspace().join("guests/python.py")).expect("it is there"));
+    let Some(server) = serve_folder(folder, 2) else { return };
+    assert_eq!(server.get("/python/stop").status, 409);
+    // More than a worker has instances of a guest: those that are held have none.
+    let mut waiting: Vec<_> = (0..200).map(|_| server.ask("/python/req")).collect();
+    held(&server, "/count/requests-any", "200");
+    waiting[0].is_silent();
+    for index in 0..200 {
+        assert_eq!(says(&server, &format!("/python/stop?value={index}%20%C3%B6")), "stop");
+    }
+    let answers: HashSet<String> =
+        waiting.iter_mut().map(|client| client.response().text().to_owned()).collect();
+    let expected: HashSet<String> = (0..200).map(|index| format!("{index} ö")).collect();
+    assert_eq!(answers, expected);
+    assert_eq!(server.get("/python/stop").status, 409);
+}
+
+/// A thousand numbers of each kind, in new instances and in one that is used again.
+#[test]
+fn random_numbers_never_repeat() {
+    const GUEST: &str = r#"
+import os, random, secrets, uuid
+from snow import route
+@route("GET", "/numbers")
+def numbers():
+    return f"{random.random()} {secrets.token_hex(8)} {uuid.uuid4()} {os.urandom(8).hex()}"
+"#;
+    for instances in ["\"fresh\"", "{ reuse = 10000 }"] {
+        let settings = format!("[guest.numbers]\ninstances = {instances}\n");
+        let files = [("numbers.py", GUEST), ("snow.toml", &settings)];
+        let Some(server) = serve(&files) else { return };
+        let mut seen = HashSet::new();
+        let mut client = server.connect();
+        for _ in 0..1_000 {
+            let answer = client.get("/numbers");
+            seen.extend(answer.text().split(' ').map(str::to_owned));
+        }
+        assert_eq!(seen.len(), 4_000, "{instances}");
+    }
+    // A reused instance is seeded anew: what one call sets is not what the next one gets.
+    const SEEDED: &str = r#"
+import random
+from snow import route
+@route("GET", "/seeded")
+def seeded():
+    number = random.random()
+    random.seed(1)
+    return str(number)
+"#;
+    let Some(server) = serve(&[("seeded.py", SEEDED)]) else { return };
+    let mut client = server.connect();
+    let numbers: HashSet<_> = (0..20).map(|_| client.get("/seeded").text().to_owned()).collect();
+    assert_eq!(numbers.len(), 20);
+}
+
+#[test]
+fn the_time_is_the_hosts() {
+    let Some(server) = examples() else { return };
+    let (first, second) = (says(&server, "/python/now"), says(&server, "/python/now"));
+    for time in [&first, &second] {
+        assert!(time.starts_with("20") && time.ends_with("+00:00"), "{time}");
+    }
+    assert!(first < second, "{first} {second}");
+    let date = server.get("/python/now").field("date").expect("it has a date").to_owned();
+    assert!(date.contains(&first[..4]), "the same year: {first} {date}");
+}
+
+#[test]
+fn an_edit_is_served_and_a_syntax_error_is_not() {
+    const ONE: &str = "from snow import route\n@route('GET', '/v')\ndef v():\n    return 'one'\n";
+    let Some(server) = serve(&[("shop.py", ONE)]) else { return };
+    assert_eq!(says(&server, "/v"), "one");
+    server.folder.replace("shop.py", ONE.replace("one", "two").as_bytes());
+    eventually("the edit is served", || (server.get("/v").text() == "two").then_some(()));
+    server.folder.replace("shop.py", ONE.replace("def v()", "def v(").as_bytes());
+    let log = server.log.until(&["shop.py\", line 3", "SyntaxError"]);
+    assert!(!log.contains("engine.py") && !log.contains("wasm backtrace"), "{log}");
+    assert_eq!(says(&server, "/v"), "two", "the last version serves on");
+    server.folder.replace("shop.py", ONE.as_bytes());
+    eventually("it is mended", || (server.get("/v").text() == "one").then_some(()));
+}
+
+#[test]
+fn check_names_what_is_wrong_with_its_file_and_line() {
+    for (text, words) in [
+        ("def f(:\n    pass\n", &["shop.py\", line 1", "SyntaxError"][..]),
+        ("x = 1\n1 / 0\n", &["shop.py\", line 2", "1 / 0", "ZeroDivisionError"]),
+        ("import nothere\n", &["No module named 'nothere'", "pip install --target shop nothere"]),
+        ("import ssl\n", &["shop.py\", line 1", "no _ssl"]),
+        ("import native\n", &["shop/native.so is native code"]),
+        (
+            "from snow import route\n@route('GET', '/')\ndef f(a, b):\n    pass\n",
+            &["f (shop.py, line 2) has the parameters a and b"],
+        ),
+    ] {
+        let folder = folder(&[("shop.py", text), ("shop/native.so", "\x7fELF")]);
+        let Some((passed, said)) = check(&folder, "shop.py") else { return };
+        assert!(!passed, "{text}: {said}");
+        for word in words {
+            assert!(said.contains(word), "{word:?} is not in:\n{said}");
+        }
+        assert!(!said.contains("engine.py") && !said.contains("wasm"), "{said}");
+    }
+}
+
+#[test]
+fn what_goes_wrong_in_a_call_is_told_in_the_log() {
+    const GUEST: &str = r#"
+import asyncio
+from snow import route
+@route("GET", "/boom")
+def boom():
+    return helper(None)
+def helper(x):
+    return x.price + 1
+@route("GET", "/nothing")
+def nothing():
+    pass
+@route("GET", "/never")
+async def never():
+    await asyncio.Event().wait()
+@route("GET", "/fine")
+def fine():
+    return "fine"
+"#;
+    let Some(server) = serve(&[("shop.py", GUEST)]) else { return };
+    for (target, words) in [
+        ("/boom", &["line 6, in boom", "x.price + 1", "AttributeError: 'NoneType'"][..]),
+        ("/nothing", &["nothing (shop.py, line 9) returned nothing"]),
+        ("/never", &["line 14, in never", "this never ends"]),
+    ] {
+        assert_eq!(server.get(target).status, 500, "{target}");
+        let log = server.log.until(words);
+        assert!(!log.contains("engine.py") && !log.contains("_routing.py"), "{log}");
+    }
+    assert_eq!(says(&server, "/fine"), "fine");
+}
+
+#[test]
+fn print_and_logging_are_lines_of_the_log() {
+    const GUEST: &str = r#"
+import logging, sys, warnings
+from snow import route
+@route("GET", "/log")
+def log():
+    print("printed ö", end="")
+    print("to stderr", file=sys.stderr)
+    logging.info("an info")
+    logging.getLogger("shop").error("an error")
+    logging.debug("not shown")
+    return "ok"
+"#;
+    let Some(server) = serve(&[("shop.py", GUEST)]) else { return };
+    says(&server, "/log");
+    let log = server.log.until(&["printed ö", "to stderr", "an info", "an error"]);
+    let line = |words: &str| log.lines().find(|line| line.contains(words)).unwrap().to_lowercase();
+    assert!(line("to stderr").contains("warn"), "{log}");
+    assert!(line("an error").contains("error"), "{log}");
+    assert!(line("an info").contains("info") && line("printed").contains("info"), "{log}");
+    assert!(!log.contains("not shown"), "{log}");
+}
+
+#[test]
+fn modules_packages_and_files_lie_in_the_folder_beside() {
+    const GUEST: &str = r#"
+import json, pathlib
+import greet
+from lib.dates import today
+from .greet import again
+from snow import route
+@route("GET", "/hello")
+def hello():
+    data = json.load(open("data/menu.json"))
+    text = (pathlib.Path(__file__).parent / "data" / "a.txt").read_text()
+    return greet.hello() + today() + again() + data["soup"] + text
+@route("GET", "/write")
+def write():
+    open("data/a.txt", "w")
+"#;
+    let files = [
+        ("shop.py", GUEST),
+        ("shop/greet.py", "def hello():\n    return 'hello '\nagain = hello\n"),
+        ("shop/lib/dates.py", "import calendar, zipfile\ndef today():\n    return 'today '\n"),
+        ("shop/data/menu.json", r#"{"soup": "soup "}"#),
+        ("shop/data/a.txt", "text"),
+    ];
+    let Some(server) = serve(&files) else { return };
+    assert_eq!(says(&server, "/hello"), "hello today hello soup text");
+    assert_eq!(server.get("/write").status, 500);
+    server.log.until(&["a guest can't write files", "data/a.txt"]);
+    fs::write(
+        server.folder.path().join("shop/greet.py"),
+        "def hello():\n    return 'hi '\nagain = hello\n",
+    )
+    .expect("it can be written");
+    eventually("a module's edit is served", || {
+        (server.get("/hello").text() == "hi today hi soup text").then_some(())
+    });
+}
+
+#[test]
+fn coroutines_wait_in_place_for_several_things_at_once() {
+    const GUEST: &str = r#"
+import asyncio, time
+from snow import Pending, route, settle_next, timer
+@route("GET", "/timers")
+async def timers():
+    started = time.monotonic()
+    await asyncio.gather(timer(0.3), asyncio.sleep(0.3), timer(0.1))
+    return str(time.monotonic() - started)
+@route("GET", "/both")
+async def both():
+    one, two = await asyncio.gather(Pending("one"), Pending("two"))
+    try:
+        await asyncio.wait_for(Pending("never"), 0.01)
+    except TimeoutError:
+        return f"{one.text} {two.text}"
+@route("GET", "/settle/(?P<key>.*)")
+def settle(key):
+    return str(settle_next(key, key.upper()))
+@route("GET", "/run")
+def run():
+    async def main():
+        await asyncio.sleep(0.01)
+        return "run"
+    return asyncio.run(main())
+@route("GET", "/sleep")
+def sleep():
+    time.sleep(0.01)
+    return "slept"
+"#;
+    let Some(server) = serve(&[("shop.py", GUEST)]) else { return };
+    let started = Instant::now();
+    let took: f64 = says(&server, "/timers").parse().expect("a number");
+    assert!(took >= 0.3 && took < 0.6, "they wait at the same time: {took}");
+    assert!(started.elapsed() >= Duration::from_millis(300));
+    let mut both = server.ask("/both");
+    for key in ["two", "one"] {
+        eventually("it waits", || {
+            (server.get(&format!("/settle/{key}")).text() == "True").then_some(())
+        });
+    }
+    assert_eq!(both.response().text(), "ONE TWO");
+    assert_eq!((says(&server, "/run"), says(&server, "/sleep")), ("run".into(), "slept".into()));
+}
+
+#[test]
+fn snows_example_waits_in_the_host() {
+    let Some(server) = examples() else { return };
+    assert_eq!(says(&server, "/snow_py/index/"), "OK");
+    assert_eq!(says(&server, "/snow_py/async/?seconds=0.1"), "over");
+    let mut waits = server.ask("/snow_py/req/");
+    let stopped = eventually("it waits", || {
+        let answer = server.get("/snow_py/stop/?value=hi");
+        (answer.status == 200).then(|| answer.text().to_owned())
+    });
+    assert_eq!((&*stopped, waits.response().text()), ("stop", "hi"));
+    assert_eq!(server.get("/snow_py/stop/").status, 409);
+}
+
+#[test]
+fn tornados_example_waits_for_another_request() {
+    let Some(server) = examples() else { return };
+    assert_eq!(says(&server, "/tornado_py/story/42"), r#"{"story": "42", "title": "untitled"}"#);
+    let mut main = server.ask("/tornado_py/main");
+    while main.nothing_yet() {
+        assert_eq!(says(&server, "/tornado_py/index"), "Index");
+    }
+    assert_eq!(main.response().text(), "Main");
+    assert_eq!(says(&server, "/tornado_py/sleep"), "slept");
+}
+
+/// What nobody here wrote: Flask from PyPI, unpacked beside an application.
+#[test]
+fn a_flask_application_is_served_unchanged() {
+    const APP: &str = r#"
+from flask import Flask, abort, jsonify, render_template, request, session
+import snow
+app = Flask(__name__)
+app.secret_key = "dev"
+@app.route("/")
+def index():
+    return render_template("index.html", name=request.args.get("name", "<World>"))
+@app.route("/user/<name>", methods=["GET", "POST"])
+def user(name):
+    seen = session.get("seen")
+    session["seen"] = name
+    return jsonify(name=name, seen=seen, json=request.get_json(silent=True))
+@app.route("/gone")
+def gone():
+    abort(410)
+@app.route("/broken")
+def broken():
+    return 1 / 0
+snow.wsgi(app)
+"#;
+    let Some(_) = engines() else { return };
+    let folder =
+        folder(&[("shop.py", APP), ("shop/templates/index.html", "<p>Hello {{ name }}</p>")]);
+    let mut pip = Command::new("python3");
+    pip.args(["-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check"]);
+    pip.arg("--target").arg(folder.path().join("shop")).args(FLASK);
+    if !worked("Flask", &pip.output().expect("there is a python3")) {
+        return;
+    }
+    let Some(server) = serve_folder(folder, 1) else { return };
+    assert_eq!(says(&server, "/?name=%3Cb%3E"), "<p>Hello &lt;b&gt;</p>");
+    let mut client = server.connect();
+    let first = client.get("/user/ann");
+    let cookie = first.field("set-cookie").expect("a session").split(';').next().expect("a part");
+    assert_eq!(
+        first.text().split_whitespace().collect::<String>(),
+        r#"{"json":null,"name":"ann","seen":null}"#
+    );
+    client.send(format!("GET /user/bob HTTP/1.1\r\nhost: a\r\ncookie: {cookie}\r\n\r\n"));
+    assert!(client.response().text().contains(r#""seen":"ann""#));
+    assert_eq!(client.get("/gone").status, 410);
+    assert_eq!(client.get("/none").status, 404);
+    assert_eq!(client.get("/broken").status, 500);
+    server.log.until(&["ZeroDivisionError"]);
+    client.send("HEAD / HTTP/1.1\r\nhost: a\r\n\r\n");
+    let head = client.response_to_head();
+    assert_eq!((head.status, head.field("content-length")), (200, Some("26")));
+}
+
+#[test]
+fn a_new_guest_passes_its_own_cases() {
+    let Some(engines) = engines() else { return };
+    let folder = Folder::new();
+    let made = run([
+        "new".as_ref(),
+        "python".as_ref(),
+        "my-shop".as_ref(),
+        "--in".as_ref(),
+        folder.path().as_os_str(),
+    ]);
+    let said = String::from_utf8_lossy(&made.stdout);
+    assert!(made.status.success() && said.contains("my-shop.py"), "{said}");
+    assert!(said.contains("snow-host engine install python"), "{said}");
+    let tested = command(engines).arg("test").arg(folder.path()).output().expect("it starts");
+    let (out, err) =
+        (String::from_utf8_lossy(&tested.stdout), String::from_utf8_lossy(&tested.stderr));
+    assert!(out.ends_with("5 passed, 0 failed\n"), "{out}{err}");
+}
+
+#[test]
+fn the_examples_pass_their_cases() {
+    let Some(engines) = engines() else { return };
+    let folder = Folder::new();
+    for name in ["python", "snow_py", "tornado_py"] {
+        for ending in ["py", "test.toml"] {
+            let name = format!("{name}.{ending}");
+            let text = fs::read(workspace().join("guests").join(&name)).expect("it is there");
+            folder.add(&name, &text);
+        }
+    }
+    let tested = command(engines).arg("test").arg(folder.path()).output().expect("it starts");
+    let (out, err) =
+        (String::from_utf8_lossy(&tested.stdout), String::from_utf8_lossy(&tested.stderr));
+    assert!(tested.status.success() && out.contains("0 failed"), "{out}{err}");
+}
+
+/// The parts of the SDK and of the engine that need no host, under a plain Python.
+#[test]
+fn the_sdks_own_tests_pass() {
+    let sdk = workspace().join("guest-sdk/python");
+    let mut tests = Command::new("python3");
+    tests.args(["-m", "unittest", "discover", "--start-directory", "tests"]);
+    tests.current_dir(&sdk).env("PYTHONPATH", &sdk).env("PYTHONDONTWRITEBYTECODE", "1");
+    let Ok(output) = tests.output() else {
+        assert!(env::var_os("CI").is_none(), "there is no python3");
+        eprintln!("SKIPPED: a test that needs python3");
+        return;
+    };
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
