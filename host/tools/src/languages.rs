@@ -5,8 +5,13 @@
 //! `template/`. To add a language, copy `rust.rs` and `rust/`, and add the type to [`LANGUAGES`].
 
 mod artifact;
+mod c;
 mod files;
+mod go;
 mod rust;
+mod sdk;
+mod zig;
+mod ziglang;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -55,7 +60,7 @@ pub(crate) trait Language: Sync {
 }
 
 /// All languages. A folder that several languages recognize belongs to the first of them.
-pub(crate) const LANGUAGES: &[&dyn Language] = &[&rust::Rust];
+pub(crate) const LANGUAGES: &[&dyn Language] = &[&rust::Rust, &go::Go, &c::C, &zig::Zig];
 
 /// Writes a line of progress. An error is ignored: a build goes on even if its progress can't be
 /// shown.
