@@ -16,6 +16,7 @@
 //! | `hostile` | guests that compute, trap, lie and eat |
 //! | `in_place` | calls that wait and keep their instance |
 //! | `inside` | a server within the test: what it counts, and limits that no argument sets |
+//! | `languages` | the examples in all languages answer alike, and settle one another |
 //! | `loading` | files that are no guests |
 //! | `cache` | what was compiled is found again, or compiled anew; and the compiler is kept within bounds |
 //! | `manifest` | `snow.toml`: limits and grants in force, and what is wrong with it |
@@ -55,6 +56,7 @@ mod http;
 mod in_place;
 mod inside;
 mod javascript;
+mod languages;
 mod layout;
 mod loading;
 mod malformed;
