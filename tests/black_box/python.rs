@@ -9,9 +9,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use crate::harness::{
-    Folder, Server, eventually, keep_in_target, program, run, workspace,
-};
+use crate::harness::{Folder, Server, eventually, keep_in_target, program, run, workspace};
 
 /// A Flask of this version, and what it needs, from PyPI.
 const FLASK: [&str; 7] = [
@@ -323,8 +321,11 @@ def write():
     assert_eq!(says(&server, "/hello"), "hello today hello soup text");
     assert_eq!(server.get("/write").status, 500);
     server.log.until(&["a guest can't write files", "data/a.txt"]);
-    fs::write(server.folder.path().join("shop/greet.py"), "def hello():\n    return 'hi '\nagain = hello\n")
-        .expect("it can be written");
+    fs::write(
+        server.folder.path().join("shop/greet.py"),
+        "def hello():\n    return 'hi '\nagain = hello\n",
+    )
+    .expect("it can be written");
     eventually("a module's edit is served", || {
         (server.get("/hello").text() == "hi today hi soup text").then_some(())
     });
@@ -427,7 +428,8 @@ def broken():
 snow.wsgi(app)
 "#;
     let Some(_) = engines() else { return };
-    let folder = folder(&[("shop.py", APP), ("shop/templates/index.html", "<p>Hello {{ name }}</p>")]);
+    let folder =
+        folder(&[("shop.py", APP), ("shop/templates/index.html", "<p>Hello {{ name }}</p>")]);
     let mut pip = Command::new("python3");
     pip.args(["-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check"]);
     pip.arg("--target").arg(folder.path().join("shop")).args(FLASK);
@@ -439,7 +441,10 @@ snow.wsgi(app)
     let mut client = server.connect();
     let first = client.get("/user/ann");
     let cookie = first.field("set-cookie").expect("a session").split(';').next().expect("a part");
-    assert_eq!(first.text().split_whitespace().collect::<String>(), r#"{"json":null,"name":"ann","seen":null}"#);
+    assert_eq!(
+        first.text().split_whitespace().collect::<String>(),
+        r#"{"json":null,"name":"ann","seen":null}"#
+    );
     client.send(format!("GET /user/bob HTTP/1.1\r\nhost: a\r\ncookie: {cookie}\r\n\r\n"));
     assert!(client.response().text().contains(r#""seen":"ann""#));
     assert_eq!(client.get("/gone").status, 410);
@@ -455,12 +460,19 @@ snow.wsgi(app)
 fn a_new_guest_passes_its_own_cases() {
     let Some(engines) = engines() else { return };
     let folder = Folder::new();
-    let made = run(["new".as_ref(), "python".as_ref(), "my-shop".as_ref(), "--in".as_ref(), folder.path().as_os_str()]);
+    let made = run([
+        "new".as_ref(),
+        "python".as_ref(),
+        "my-shop".as_ref(),
+        "--in".as_ref(),
+        folder.path().as_os_str(),
+    ]);
     let said = String::from_utf8_lossy(&made.stdout);
     assert!(made.status.success() && said.contains("my-shop.py"), "{said}");
     assert!(said.contains("snow-host engine install python"), "{said}");
     let tested = command(engines).arg("test").arg(folder.path()).output().expect("it starts");
-    let (out, err) = (String::from_utf8_lossy(&tested.stdout), String::from_utf8_lossy(&tested.stderr));
+    let (out, err) =
+        (String::from_utf8_lossy(&tested.stdout), String::from_utf8_lossy(&tested.stderr));
     assert!(out.ends_with("5 passed, 0 failed\n"), "{out}{err}");
 }
 
@@ -476,7 +488,8 @@ fn the_examples_pass_their_cases() {
         }
     }
     let tested = command(engines).arg("test").arg(folder.path()).output().expect("it starts");
-    let (out, err) = (String::from_utf8_lossy(&tested.stdout), String::from_utf8_lossy(&tested.stderr));
+    let (out, err) =
+        (String::from_utf8_lossy(&tested.stdout), String::from_utf8_lossy(&tested.stderr));
     assert!(tested.status.success() && out.contains("0 failed"), "{out}{err}");
 }
 
