@@ -202,10 +202,10 @@ def crowd(
 ) -> AbstractContextManager[Steps]:
     """Starts crowd: clients that are bad neighbours, until `next` is called, or for `seconds`.
 
-    Its ways are in bench/peers/load/src/bin/crowd.rs. It has the lowest priority, so that the
-    clients that are measured do not wait for it.
+    Its ways are in bench/peers/load/src/bin/crowd.rs. It runs only when nobody else wants to: 200
+    threads of a low priority would still make the clients that are measured wait.
     """
-    command = ["nice", "-n", "19", str(places.peer_binary("crowd")), server.address, way, str(clients), str(seconds)]
+    command = ["chrt", "--idle", "0", str(places.peer_binary("crowd")), server.address, way, str(clients), str(seconds)]
     return steps([*command, *paths], cpus)
 
 

@@ -1,12 +1,13 @@
 //! How a server is started: what the command line says wins over `snow.toml`, and that over the
 //! defaults; and `snow-host config`, which says so.
 
+use std::fs;
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Client, Folder, Server, program, run};
+use crate::harness::{Client, Folder, Server, program, run, workspace};
 
 fn folder(manifest: &str) -> Folder {
     let folder = Folder::with(&["hello"]).expect("it needs no toolchain");
@@ -219,4 +220,23 @@ fn what_makes_no_sense_is_said_by_config_too() {
     let nowhere = run(["config".as_ref(), folder.path().join("nowhere").as_os_str()]);
     let text = String::from_utf8_lossy(&nowhere.stderr);
     assert!(nowhere.status.code() == Some(1) && text.contains("does not exist"), "{text}");
+}
+
+#[test]
+fn the_page_of_settings_is_what_the_program_prints() {
+    let output = run(["config", "--markdown"]);
+    let page = fs::read_to_string(workspace().join("docs/settings.md")).expect("the page is there");
+    let printed = String::from_utf8(output.stdout).expect("it is text");
+    assert!(page == printed, "snow-host config --markdown > docs/settings.md writes it anew");
+}
+
+/// A table of a guest that is not there would be read by nobody.
+#[test]
+fn a_table_of_nobody_is_a_warning() {
+    let folder = Folder::with(&["hello"]).expect("it needs no toolchain");
+    folder.add("snow.toml", b"[guest.helo]\nmount = '/x'\n");
+    let output = run(["config".as_ref(), folder.path().as_os_str()]);
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains("warning: ") && text.contains("helo"), "{text}");
 }

@@ -17,6 +17,7 @@
 
 mod admin;
 mod client;
+mod engines;
 mod guests;
 mod lines;
 mod load;
@@ -25,7 +26,9 @@ mod server;
 
 pub use admin::Admin;
 pub use client::Client;
-pub use guests::{Folder, source};
+pub use engines::Stage;
+pub use guests::{Folder, engine, source};
+pub use lines::Lines;
 pub use load::Load;
 pub use program::{keep_in_target, program, run, run_to_refusal, workspace};
 pub use server::{Server, Setup, serve};

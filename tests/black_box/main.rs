@@ -19,6 +19,7 @@
 //! | `loading` | files that are no guests |
 //! | `cache` | what was compiled is found again, or compiled anew; and the compiler is kept within bounds |
 //! | `manifest` | `snow.toml`: limits and grants in force, and what is wrong with it |
+//! | `javascript` | guests in JavaScript and TypeScript, and their engine |
 //! | `new_guest` | `snow-host new`: what it writes, and what it refuses |
 //! | `building` | `snow-host build`: languages, build commands, and guests that can't be built |
 //! | `dev` | `snow-host dev`: what changes is built and swapped |
@@ -53,6 +54,7 @@ mod hostile;
 mod http;
 mod in_place;
 mod inside;
+mod javascript;
 mod layout;
 mod loading;
 mod malformed;
@@ -65,6 +67,7 @@ mod requests;
 mod restart;
 mod reuse;
 mod settings;
+mod sources;
 mod swap;
 mod wasi;
 mod workers;

@@ -9,3 +9,4 @@ mod http;
 mod load;
 mod queued;
 mod sched;
+mod start;

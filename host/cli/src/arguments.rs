@@ -11,8 +11,8 @@ use crate::new;
 use snow_config::AdminListen;
 use snow_guests::COMPILE_SUBCOMMAND;
 
-/// Serves HTTP from WebAssembly guests: each .wasm or .wat file in a folder declares its own
-/// routes, and a request can wait without holding an instance.
+/// Serves HTTP from WebAssembly guests: each .wasm, .wat, .js, .ts or .py file in a folder declares
+/// its own routes, and a request can wait without holding an instance.
 #[derive(Debug, Parser)]
 #[command(
     name = "snow-host",
@@ -37,7 +37,7 @@ pub(crate) enum Command {
     /// signal ends it at once. The file snow.toml in the folder sets limits, and what each guest
     /// may do.
     Run {
-        /// The folder of guests (.wasm and .wat files), or one guest's file
+        /// The folder of guests (.wasm, .wat, .js, .ts and .py files), or one guest's file
         guests: PathBuf,
         /// Build the guests' sources first, as `snow-host build` does
         #[arg(long)]
@@ -79,7 +79,7 @@ pub(crate) enum Command {
     },
     /// Loads one guest and prints its routes, imports and size
     Check {
-        /// A .wasm or .wat file
+        /// A .wasm, .wat, .js, .ts or .py file
         file: PathBuf,
         #[command(flatten)]
         cache: CacheFlags,
@@ -105,6 +105,9 @@ pub(crate) enum Command {
         /// Print the JSON Schema of snow.toml instead, for editors
         #[arg(long, exclusive = true)]
         schema: bool,
+        /// Print what each setting means instead, as a page in Markdown
+        #[arg(long, exclusive = true)]
+        markdown: bool,
         #[command(flatten)]
         flags: ServerFlags,
     },
@@ -123,6 +126,15 @@ pub(crate) enum Command {
         #[arg(long = "in", value_name = "GUESTS", default_value = "guests")]
         guests: PathBuf,
     },
+    /// Makes the engines that evaluate source files (.js, .ts, .py), or lists them
+    ///
+    /// An engine is made once, from pinned packages, in a folder of its own. `build`, `dev` and `run
+    /// --build` make those that a folder needs.
+    Engine {
+        /// What to do
+        #[command(subcommand)]
+        command: EngineCommand,
+    },
     /// Runs the test cases of guests: requests, and the answers to expect
     ///
     /// The cases of the guest NAME are in NAME.test.toml, beside NAME.wasm (or .wat) or in its
@@ -140,6 +152,27 @@ pub(crate) enum Command {
         #[arg(long)]
         build: bool,
     },
+}
+
+/// What `engine` does.
+#[derive(Debug, Subcommand)]
+pub(crate) enum EngineCommand {
+    /// Makes engines, and prints the path of each
+    Install {
+        /// Their names
+        #[arg(required = true, value_parser = PossibleValuesParser::new(engine_names()))]
+        names: Vec<String>,
+        /// The folder to put them in [default: $SNOW_HOST_ENGINES, or
+        /// $XDG_DATA_HOME/snow-host/engines, or ~/.local/share/snow-host/engines]
+        #[arg(long, value_name = "DIR")]
+        to: Option<PathBuf>,
+    },
+    /// Lists the engines that there are, and where they are installed
+    List,
+}
+
+fn engine_names() -> Vec<&'static str> {
+    snow_tools::engines().iter().map(|recipe| recipe.name).collect()
 }
 
 #[cfg(test)]

@@ -3,14 +3,16 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use anyhow::bail;
+use anyhow::{bail, ensure};
 
 use crate::check::Checker;
 use crate::signals::{CancelOnSignal, exit_if_cancelled};
-use crate::terminal;
+use crate::{engines, terminal};
 use snow_config::{GuestConfigs, Limits, Overrides, Settings};
 use snow_core::{cut, error_chain, escape_control, escape_lines};
-use snow_tools::{BuildOutcome, BuildRequest, BuildScope, BuiltGuest, Cancellation, build_guests};
+use snow_tools::{
+    BuildOutcome, BuildRequest, BuildScope, BuiltGuest, Cancellation, MissingTool, build_guests,
+};
 
 /// Bytes of an error's text that are printed.
 const ERROR_BYTES_MAX: usize = 16 << 10;
@@ -23,11 +25,14 @@ pub(crate) fn build(guests: &Path) -> anyhow::Result<()> {
     let _signals = CancelOnSignal::watch(cancellation.clone())?;
     let checker = Checker::new(&manifest)?;
     let check = |file: &Path| checker.load(file).map(drop);
-    build_and(guests, &manifest.guests, &manifest.limits, &cancellation, check)
+    let skipped = build_and(guests, &manifest.guests, &manifest.limits, &cancellation, check)?;
+    ensure!(skipped.is_empty(), "not built for want of a tool: {}", skipped.join(", "));
+    engines::install_needed(guests, &cancellation)
 }
 
-/// Builds all guests, and prints the result of each. Whether they can be served is for the caller to
-/// find out.
+/// Builds all guests, makes the engines that source files need, and prints the result of each.
+/// Whether they can be served is for the caller to find out. A guest whose tools are missing is
+/// passed over, and so is an engine that can't be made: both are said, with the remedy.
 ///
 /// # Errors
 /// The folder can't be read, or a guest can't be built. The other guests are built all the same.
@@ -37,26 +42,36 @@ pub(crate) fn build_all(
     limits: &Limits,
     cancellation: &Cancellation,
 ) -> anyhow::Result<()> {
-    build_and(guests, configs, limits, cancellation, |_| Ok(()))
+    build_and(guests, configs, limits, cancellation, |_| Ok(()))?;
+    if let Err(error) = engines::install_needed(guests, cancellation) {
+        complain(&mut terminal::err(), &error_chain(error.as_ref()))?;
+    }
+    Ok(())
 }
 
-/// Builds all guests, and prints what `check` says of each file.
+/// Builds all guests, and prints what `check` says of each file. Returns the names of guests whose
+/// tools are missing.
 fn build_and(
     guests: &Path,
     configs: &GuestConfigs,
     limits: &Limits,
     cancellation: &Cancellation,
     check: impl Fn(&Path) -> Result<(), String>,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Vec<String>> {
     let mut out = terminal::err();
     let request = BuildRequest { guests, configs, build_ms_max: limits.build_ms_max, cancellation };
     let outcomes = build_guests(&request, BuildScope::All, &mut out)?;
     exit_if_cancelled(cancellation);
-    let (mut failed, mut unfit) = (Vec::new(), Vec::new());
+    let (mut failed, mut unfit, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
     for BuildOutcome { name, result, .. } in &outcomes {
         let name = escape_control(name);
         let BuiltGuest { file, bytes, changed, .. } = match result {
             Ok(built) => built,
+            Err(error) if error.is::<MissingTool>() => {
+                writeln!(out, "skipped {name}: {}", escape_lines(&error.to_string()))?;
+                skipped.push(name.into_owned());
+                continue;
+            }
             Err(error) => {
                 complain(
                     &mut out,
@@ -92,7 +107,7 @@ fn build_and(
             format!("{} of {} guests {what}: {}", names.len(), outcomes.len(), names.join(", "))
         });
     match summary.collect::<Vec<_>>() {
-        failures if failures.is_empty() => Ok(()),
+        failures if failures.is_empty() => Ok(skipped),
         failures => bail!(failures.join("; ")),
     }
 }

@@ -3,6 +3,7 @@
 use std::env;
 use std::path::PathBuf;
 
+use crate::engines;
 use snow_config::{Cache, CompileConfig};
 
 /// Returns the configuration that compiles guests in child processes, which run this program again.
@@ -12,7 +13,7 @@ pub(crate) fn in_child(cache: &Cache) -> CompileConfig {
 
 /// Returns the configuration that compiles guests in this process.
 pub(crate) fn in_process(cache: &Cache) -> CompileConfig {
-    CompileConfig { cache: cache_folder(cache), compiler: None }
+    CompileConfig { cache: cache_folder(cache), compiler: None, engines: engines::files() }
 }
 
 /// Returns the folder for compiled code, if there is to be one.

@@ -35,6 +35,11 @@ pub(crate) fn schema() -> anyhow::Result<()> {
     print(&format!("{:#}\n", manifest::schema()))
 }
 
+/// Runs `snow-host config --markdown`: prints all settings as a page for people.
+pub(crate) fn markdown() -> anyhow::Result<()> {
+    print(&manifest::as_markdown())
+}
+
 fn print(text: &str) -> anyhow::Result<()> {
     let mut out = terminal::out();
     out.write_all(text.as_bytes())?;

@@ -1,13 +1,15 @@
 //! `snow-host dev`: serves guests, and builds them again as their sources change.
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
 
 use crate::run::{RunningServer, announce};
 use crate::signals::{CancelOnSignal, exit_if_cancelled};
-use crate::{compile, terminal};
+use crate::{compile, engines, terminal};
 use snow_config::{Overrides, Settings};
+use snow_core::{error_chain, escape_lines};
 use snow_runtime::Level;
 use snow_tools::{Cancellation, Rebuilder};
 
@@ -41,6 +43,9 @@ pub(crate) fn dev(guests: PathBuf, mut overrides: Overrides) -> anyhow::Result<(
         Rebuilder::open(&config, cancellation.clone(), terminal::err()).with_context(context)?;
     rebuilder.build_all();
     exit_if_cancelled(&cancellation);
+    if let Err(error) = engines::install_needed(&config.guests, &cancellation) {
+        writeln!(terminal::err(), "error: {}", escape_lines(&error_chain(error.as_ref())))?;
+    }
     let running = RunningServer::start(&config, signals.into())?;
     let RunningServer { server, log, .. } = &running;
     if server.deployment().versions.is_empty() {

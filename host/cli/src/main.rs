@@ -15,6 +15,7 @@ mod check;
 mod compile;
 mod config;
 mod dev;
+mod engines;
 mod flags;
 mod new;
 mod run;
@@ -28,7 +29,7 @@ use std::time::Duration;
 
 use clap::Parser;
 
-use self::arguments::{Arguments, Command};
+use self::arguments::{Arguments, Command, EngineCommand};
 use snow_core::escape_control;
 use snow_guests::compile_child;
 
@@ -52,8 +53,13 @@ fn main() -> ExitCode {
         Command::Check { file, cache } => check::check(&file, cache.cache()),
         Command::CompileGuest { arguments } => return compile_child(&arguments),
         Command::New { language, name, guests } => new::new(&language, &name, &guests),
+        Command::Engine { command: EngineCommand::Install { names, to } } => {
+            engines::install(&names, to)
+        }
+        Command::Engine { command: EngineCommand::List } => engines::list(),
         Command::Test { guests, filter, build } => test::test(&guests, filter.as_deref(), build),
         Command::Config { schema: true, .. } => config::schema(),
+        Command::Config { markdown: true, .. } => config::markdown(),
         Command::Config { guests, json, flags, .. } => {
             config::config(&guests, &flags.overrides(), json)
         }

@@ -62,7 +62,7 @@ fn ensure_guests(guests: &Path) -> anyhow::Result<()> {
     if !is_other || snow_server::is_guest(guests) {
         return Ok(());
     }
-    let advice = "name a folder of guests, or one guest's file: NAME.wasm or NAME.wat";
+    let advice = "name a folder of guests, or one guest's file: NAME.wasm, .wat, .js, .ts or .py";
     ensure!(guests.is_file(), "{shown} is neither a folder nor a file: {advice}");
     let mut beginning = Vec::new();
     let opened = File::open(guests).with_context(|| format!("can't read {shown}"))?;
@@ -181,7 +181,7 @@ fn announcement(server: &Server) -> String {
 
 fn no_guests(folder: &Path) -> String {
     format!(
-        "there is no guest in {}: put .wasm or .wat files there, or build sources that are there with \
+        "there is no guest in {}: put .wasm, .wat, .js, .ts or .py files there, or build sources with \
          `snow-host run --build`; until then every answer is 404",
         folder.display()
     )

@@ -5,6 +5,7 @@ mod guest;
 mod limits;
 mod server;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 pub(crate) use self::guest::{Command, Environment, Mount};
@@ -44,6 +45,9 @@ pub struct CompileConfig {
     /// The program that compiles: this program, which is started as `compile-guest`. If `None`,
     /// this process compiles, and `compile_ms_max` and `compile_bytes_max` do not apply.
     pub compiler: Option<PathBuf>,
+    /// The files of the engines that evaluate source files, by the engines' names (`js`, `python`).
+    /// A file need not be there.
+    pub engines: BTreeMap<&'static str, PathBuf>,
 }
 
 impl Config {
@@ -127,7 +131,7 @@ impl TurnLimits {
         requests_max: 512,
         client_written_bytes_max: 262_144,
         written_bytes_max: 2_097_152,
-        input_us_max: 2_000,
+        input_us_max: 1_500,
         output_us_max: 1_000,
         timers_max: 256,
         starts_max: 128,

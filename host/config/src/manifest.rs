@@ -54,6 +54,7 @@ mod kind;
 mod live;
 mod places;
 mod reader;
+mod reference;
 mod schema;
 mod tables;
 
@@ -68,6 +69,7 @@ pub use self::in_force::{Origins, as_json, as_toml};
 pub use self::live::restart_only;
 pub use self::places::Places;
 pub use self::reader::Reader;
+pub use self::reference::as_markdown;
 pub use self::schema::schema;
 use self::tables::{FILE, GUEST, LIMITS, SERVER};
 use crate::config::{GuestConfig, GuestConfigs, Limits, Rollback, ServerConfig};

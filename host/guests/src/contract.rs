@@ -11,6 +11,7 @@ pub(crate) mod host_api;
 pub(crate) mod parking;
 pub(crate) mod quota;
 pub(crate) mod seat;
+pub(crate) mod source;
 pub(crate) mod store;
 pub(crate) mod types;
 pub(crate) mod waiting;

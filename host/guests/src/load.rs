@@ -16,3 +16,4 @@ pub(crate) mod guest;
 pub(crate) mod kind;
 pub(crate) mod loader;
 mod precompiled;
+pub(crate) mod source;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use snow_config::{GuestConfigs, Limits};
-use snow_core::{GateId, Registry, Waiter, WorkerId};
+use snow_core::{ByteCount, GateId, Registry, Waiter, WorkerId};
 use snow_runtime::{Log, Post, Settled, VersionId};
 
 use crate::contract::grants::Permits;
@@ -35,6 +35,8 @@ pub struct RuntimeParts {
     pub worker_calls_parked_max: u32,
     /// What each guest may do.
     pub permits: Arc<Permits>,
+    /// Bytes of source files that are kept for guests.
+    pub source_bytes: Arc<ByteCount>,
     /// Instances of this worker that are alive now.
     pub instances: Arc<AtomicUsize>,
     /// Takes what workers report to the deployer. May be called on any thread, and must not block.
@@ -66,6 +68,7 @@ impl Runtime {
             permits: Arc::new(Permits::new(guests, &limits)),
             limits: Arc::new(limits),
             worker_calls_parked_max: 0,
+            source_bytes: Arc::default(),
             instances: Arc::default(),
             report: Arc::new(|_| {}),
         }))

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use snow_config::manifest;
-use snow_guests::Stamp;
+use snow_guests::{SourceLanguage, Stamp};
 
 /// One guest file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +22,9 @@ pub struct GuestFile {
     pub path: PathBuf,
     /// The stamp that tells this version of the file from others.
     pub stamp: Stamp,
+    /// For a source file, a fingerprint of the files in the folder beside it that has its name; 0
+    /// if there is none.
+    pub beside: u64,
 }
 
 /// The identity of a folder, which tells it from another that takes its place.
@@ -83,8 +86,9 @@ pub enum ScanError {
 
 /// Looks at a folder of guests, or at one guest's file.
 ///
-/// A guest is a file, or a link to one, whose name ends in `.wasm` or `.wat` and does not begin with
-/// a dot; one that is not regular is for the loader to refuse. Folders, files that vanish meanwhile
+/// A guest is a file, or a link to one, whose name ends in `.wasm`, `.wat` or as a [source
+/// file](SourceLanguage::of)'s does, and does not begin with a dot; one that is not regular is for
+/// the loader to refuse. Folders, files that vanish meanwhile
 /// and links that lead nowhere are passed over. The manifest lies in the folder, or beside the one
 /// file. No file is read; each costs one system call.
 ///
@@ -169,7 +173,7 @@ impl Snapshot {
 pub fn is_guest(path: &Path) -> bool {
     let hidden = path.file_stem().is_none_or(|stem| stem.as_encoded_bytes().starts_with(b"."));
     let ending = path.extension().and_then(OsStr::to_str);
-    !hidden && matches!(ending, Some("wasm" | "wat"))
+    !hidden && (matches!(ending, Some("wasm" | "wat")) || SourceLanguage::of(path).is_some())
 }
 
 /// Returns the path of the manifest for a folder of guests, or for one guest's file.
@@ -184,7 +188,8 @@ fn add(snapshot: &mut Snapshot, path: PathBuf, metadata: &Metadata) {
         && let Some(stem) = path.file_stem()
     {
         let files = snapshot.guests.entry(stem.to_string_lossy().into_owned()).or_default();
-        files.push(GuestFile { path, stamp: metadata.into() });
+        let beside = SourceLanguage::of(&path).map_or(0, |_| watch::print_beside(&path));
+        files.push(GuestFile { path, stamp: metadata.into(), beside });
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod artifact;
 mod files;
+mod js;
 mod python;
 mod rust;
 
@@ -24,15 +25,15 @@ pub(crate) trait Language: Sync {
     /// Returns a few words about the guests that [`write_new`](Self::write_new) makes.
     fn about(&self) -> &'static str;
 
-    /// Returns the name of the engine that evaluates guests in this language; `None` if they are
-    /// built.
-    fn engine(&self) -> Option<&'static str> {
+    /// Returns the ending of a guest's file, if a source file is a guest as it is; `None` if guests
+    /// in this language are built of a folder.
+    fn source_ending(&self) -> Option<&'static str> {
         None
     }
 
-    /// Returns the path, from the guests folder, of a new guest's source.
-    fn file_of(&self, name: &str) -> String {
-        name.to_owned()
+    /// Returns the name of the engine that evaluates such source files.
+    fn engine(&self) -> Option<&'static str> {
+        None
     }
 
     /// Returns whether a folder has the source of a guest, or of a library, in this language.
@@ -56,9 +57,9 @@ pub(crate) trait Language: Sync {
     /// The name is reserved in this language.
     fn check_name(&self, name: &str) -> Result<(), String>;
 
-    /// Writes the source of a new guest into `guests/NAME/`, which does not exist yet, or a file
-    /// and its cases into the guests folder if an engine evaluates them. May also prepare the
-    /// guests folder for what all guests in the language share. Whatever else it changes, it
+    /// Writes the source of a new guest into `guests/NAME/`, which does not exist yet, or into a
+    /// file and its cases if a source file is a guest. May also prepare the guests folder for what
+    /// all guests in the language share. Whatever it changes beside the guest's own files, it
     /// reports on `out`.
     ///
     /// # Errors
@@ -67,8 +68,21 @@ pub(crate) trait Language: Sync {
     fn write_new(&self, guests: &Path, name: &str, out: &mut dyn Write) -> anyhow::Result<()>;
 }
 
+/// The error of a build whose language's tools are not on this machine.
+#[derive(Debug, thiserror::Error)]
+#[error("{tool} is not installed, which {languages} needs: {remedy}")]
+pub struct MissingTool {
+    /// The tool.
+    pub tool: &'static str,
+    /// The languages that need it.
+    pub languages: &'static str,
+    /// The command that installs it.
+    pub remedy: &'static str,
+}
+
 /// All languages. A folder that several languages recognize belongs to the first of them.
-pub(crate) const LANGUAGES: &[&dyn Language] = &[&rust::Rust, &python::Python];
+pub(crate) const LANGUAGES: &[&dyn Language] =
+    &[&rust::Rust, &js::JavaScript, &js::TypeScript, &python::Python];
 
 /// Writes a line of progress. An error is ignored: a build goes on even if its progress can't be
 /// shown.

@@ -60,6 +60,7 @@
 mod build;
 pub mod client;
 mod dev;
+mod engines;
 mod languages;
 mod new;
 mod process;
@@ -67,6 +68,8 @@ mod test;
 
 pub use self::build::{BuildOutcome, BuildRequest, BuildScope, BuiltGuest, build_guests};
 pub use self::dev::{Rebuilder, RebuilderThread};
+pub use self::engines::{EngineRecipe, engines};
+pub use self::languages::MissingTool;
 pub use self::new::{create_guest, languages};
 pub use self::process::Cancellation;
 pub use self::test::{CASES_HELP, TestSummary, test_guests};

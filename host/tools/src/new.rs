@@ -16,8 +16,8 @@ pub fn languages() -> impl Iterator<Item = (&'static str, &'static str)> {
     LANGUAGES.iter().map(|language| (language.name(), language.about()))
 }
 
-/// Writes the source of a new guest into `guests/NAME/`, or into `guests/NAME.py` if an engine
-/// evaluates it, and prints on `out` what to do next.
+/// Writes the source of a new guest into `guests/NAME/`, or into a file such as `guests/NAME.js` if
+/// that is served as it is, and prints on `out` what to do next.
 ///
 /// Makes the guests folder if it does not exist. The guest's folder appears with all its files, or
 /// not at all.
@@ -55,7 +55,11 @@ pub fn create_guest(
     fs::create_dir_all(guests)
         .with_context(|| format!("can't make the folder {}", guests.display()))?;
     found.write_new(guests, name, out)?;
-    writeln!(out, "created {}", guests.join(found.file_of(name)).display())?;
+    let source = match found.source_ending() {
+        Some(ending) => guests.join(format!("{name}.{ending}")),
+        None => guests.join(name),
+    };
+    writeln!(out, "created {}", source.display())?;
     let shown = guests.display();
     match found.engine() {
         Some(engine) => writeln!(out, "  snow-host engine install {engine}    # once")?,
@@ -141,6 +145,6 @@ mod tests {
     fn an_unknown_language_is_refused_with_a_list_of_the_known_ones() {
         let error =
             create_guest("fortran", "a", Path::new("/nowhere"), &mut Vec::new()).unwrap_err();
-        assert_eq!(error.to_string(), "unknown language \"fortran\"; known: rust, python");
+        assert_eq!(error.to_string(), "unknown language \"fortran\"; known: rust, js, ts, python");
     }
 }

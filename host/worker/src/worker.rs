@@ -264,12 +264,18 @@ impl<W: World, C: Guests> Worker<W, C> {
     fn serve_clients(&mut self) {
         let left = self.clients.deferred();
         while let Some(key) = self.clients.next_dirty() {
-            match self.budget.is_half_spent() || self.clients.stands_in_line(key) {
+            if self.clients.stands_in_line(key) {
+                self.clients.defer(key);
+                continue;
+            }
+            self.budget.look(|| self.world.now_us());
+            match self.budget.is_half_spent() {
                 true => self.clients.defer(key),
                 false => self.serve_client(key, Helping::Short),
             }
         }
         for _ in 0..left {
+            self.budget.look(|| self.world.now_us());
             if self.budget.is_spent() || self.schedule.is_backed_up() {
                 break;
             }
@@ -285,6 +291,7 @@ impl<W: World, C: Guests> Worker<W, C> {
         }
         self.budget.begin_output();
         while let Some(key) = self.clients.next_dirty() {
+            self.budget.look(|| self.world.now_us());
             match self.budget.is_spent() {
                 true => self.clients.defer(key),
                 false => self.flush_client(key),

@@ -120,6 +120,13 @@ fn wasi(target: &str) -> Option<PathBuf> {
     files.iter().find(|file| file.file_stem().is_some_and(|stem| stem == target)).cloned()
 }
 
+/// An engine of these tests, which evaluates a language of three words. `None` if it can't be built
+/// here.
+pub fn engine() -> Option<PathBuf> {
+    static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
+    BUILT.get_or_init(|| rust_guest("engine", "wasm32-unknown-unknown")).clone()
+}
+
 /// Builds a guest of these tests that is written in Rust. It is no example, so it is built here; in
 /// the target folder of the examples, where the libraries that it shares with them are built
 /// anyway.

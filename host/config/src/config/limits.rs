@@ -114,6 +114,8 @@ snow_core::declare_settings! {
         pub log_message_bytes_max: usize = 4_096, live, in 1..=BYTES_MAX;
         /// Bytes of a guest's file.
         pub guest_file_bytes_max: u64 = 128 << 20, live, in 1..=BYTES_MAX;
+        /// Bytes of the source files of all guests, which are kept while they serve.
+        pub sources_bytes_max: usize = 256 << 20, live, in 0..=BYTES_MAX;
         /// Guests of a folder.
         pub guests_max: usize = 1_000, live, in 1..=OWNERS_MAX as u64 - 1;
         /// Routes of a guest.

@@ -138,6 +138,7 @@ impl Instance {
         if let Some(instance) = self.instance {
             return Ok(instance);
         }
+        self.context_mut().sources = guest.sources.clone();
         let instance = guest.pre.instantiate_async(&mut self.store).await?;
         self.instance = Some(instance);
         Ok(instance)

@@ -13,6 +13,7 @@ use super::instance::{Instance, Resumed};
 use crate::contract::context::{CallContext, stale_pending};
 use crate::contract::quota::Bound;
 use crate::contract::seat::Seat;
+use crate::contract::source::GuestFailure;
 use crate::contract::types::{self, RequestRef};
 use crate::deploy::share::Member;
 use crate::deploy::version::{Verdict, Version};
@@ -146,6 +147,9 @@ fn accept(outcome: types::Outcome, context: &mut CallContext) -> wasmtime::Resul
 /// Returns why a call failed, as text for the log: what happened, the guest's backtrace, and a
 /// likely reason.
 fn fault(error: &wasmtime::Error, context: &CallContext) -> CallFault {
+    if let Some(failure) = error.downcast_ref::<GuestFailure>() {
+        return CallFault::Trapped(failure.to_string());
+    }
     let mut text = describe(error);
     if error.is::<wasmtime::PoolConcurrencyLimitError>() {
         return CallFault::Start(text);

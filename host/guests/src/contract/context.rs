@@ -15,6 +15,7 @@ use super::grants::{Permit, TO_CREATE};
 use super::parking::Parking;
 use super::seat::{Seat, Stopwatch};
 use super::types::Pending;
+use crate::load::source::Sources;
 use crate::runtime::Runtime;
 use crate::wasi::WasiState;
 
@@ -47,6 +48,8 @@ pub(crate) struct CallContext {
     pub parking: Arc<Parking>,
     /// Whether a denial of this call has been logged.
     was_explained: AtomicBool,
+    /// The source files of the instance's guest, if it is one.
+    pub sources: Option<Arc<Sources>>,
     /// What WASI keeps, from one call to the next.
     pub wasi: WasiState,
 }
@@ -102,6 +105,7 @@ impl CallContext {
             stopwatch: seat.stopwatch.clone(),
             parking: seat.parking.clone(),
             was_explained: AtomicBool::new(false),
+            sources: None,
             wasi: WasiState::default(),
         }
     }
@@ -118,6 +122,7 @@ impl CallContext {
         next.first = self.next_first();
         next.memory.bytes = self.memory.bytes;
         next.wasi = mem::take(&mut self.wasi);
+        next.sources = self.sources.take();
         *self = next;
     }
 

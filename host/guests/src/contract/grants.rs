@@ -16,6 +16,7 @@ use snow_core::{
 use snow_runtime::{Mounts, Settled, Settlement};
 
 use super::quota::Quota;
+use crate::load::guest::Guest;
 
 /// Advice for a guest that may not create pendings under a key.
 pub(crate) const TO_CREATE: &str = "add the key to `keys`";
@@ -96,10 +97,19 @@ impl Permits {
     /// ones share
     /// [`Owner::ANONYMOUS`]: their pendings are counted together, and none is their own.
     pub(crate) fn of(&self, name: &str) -> Permit {
+        self.permit(name, false)
+    }
+
+    /// Returns what a guest may do, as [`of`](Permits::of) does for its name.
+    pub(crate) fn of_guest(&self, guest: &Guest) -> Permit {
+        self.permit(&guest.name, guest.sources.is_some())
+    }
+
+    fn permit(&self, name: &str, is_source: bool) -> Permit {
         let name: Arc<str> = name.into();
         let config = self.configs.get(&*name);
         let pendings_max = config.and_then(|config| config.pendings_max);
-        let quota = Quota::new(&name, config, &self.limits);
+        let quota = Quota::new(&name, config, is_source, &self.limits);
         Permit {
             account: Account {
                 owner: self.owner(&name),

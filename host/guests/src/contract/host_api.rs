@@ -16,6 +16,7 @@ use snow_core::{Refusal, due_ms};
 use snow_runtime::{Settlement, Source};
 
 use super::context::{CallContext, stale_pending};
+use super::source;
 use super::types::{self, Pending};
 use super::waiting::add_wait;
 use crate::runtime::RuntimeParts;
@@ -30,6 +31,7 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<CallContext>> {
     linker.instance("snow:host/http@0.1.0")?;
     add_pending_handles(&mut linker)?;
     add_logging(&mut linker)?;
+    source::add_to(&mut linker)?;
     wasi::add_to(&mut linker)?;
     Ok(linker)
 }

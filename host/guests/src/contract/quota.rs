@@ -5,6 +5,10 @@ use std::sync::Arc;
 
 use snow_config::{GuestConfig, Instances, Limits};
 
+/// How many calls an instance of a source file's engine serves, unless the deployer decides it. What
+/// an engine leaks in so many is not worth mentioning, and neither is what a new instance costs.
+const SOURCE_CALLS: u32 = 10_000;
+
 /// How much one guest may take.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Quota {
@@ -33,11 +37,23 @@ impl Quota {
     /// Makes a guest's quota of its own table, and of the limits of all guests where the table has
     /// no entry. A guest may not have more memory than the limit of all guests, since the pool has
     /// no larger slots.
-    pub(crate) fn new(name: &str, own: Option<&GuestConfig>, limits: &Limits) -> Quota {
+    ///
+    /// Instances of a source file's engine are used again unless the table says otherwise: to
+    /// evaluate the source anew for each call takes longer than most calls.
+    pub(crate) fn new(
+        name: &str,
+        own: Option<&GuestConfig>,
+        is_source: bool,
+        limits: &Limits,
+    ) -> Quota {
         let memory_bytes_max = own
             .and_then(|own| own.memory_bytes_max)
             .map(|own| own.min(limits.call_memory_bytes_max));
-        let instances = own.and_then(|own| own.instances).unwrap_or_default();
+        let usual = match is_source {
+            true => Instances::Reuse { calls: SOURCE_CALLS },
+            false => Instances::Fresh,
+        };
+        let instances = own.and_then(|own| own.instances).unwrap_or(usual);
         Quota {
             memory_bytes: match memory_bytes_max {
                 Some(most) => Bound { most, set_by: set_by("memory_bytes_max", name) },
@@ -79,14 +95,24 @@ mod tests {
     fn without_a_table_the_limits_of_all_apply() {
         let limits =
             Limits { call_memory_bytes_max: 1 << 20, call_running_ms_max: 7, ..Limits::default() };
-        let quota = Quota::new("shop", None, &limits);
+        let quota = Quota::new("shop", None, false, &limits);
         assert_eq!(
             (quota.memory_bytes.most, &*quota.memory_bytes.set_by),
             (1 << 20, "call_memory_bytes_max")
         );
         assert_eq!((quota.running_ms.most, &*quota.running_ms.set_by), (7, "call_running_ms_max"));
         assert_eq!((quota.body_bytes_max, quota.calls_max, quota.reuses()), (None, None, false));
-        assert_eq!(Quota::new("shop", Some(&GuestConfig::default()), &limits), quota);
+        assert_eq!(Quota::new("shop", Some(&GuestConfig::default()), false, &limits), quota);
+    }
+
+    #[test]
+    fn instances_of_engines_are_used_again_unless_the_table_says_otherwise() {
+        let calls = |own: Option<&GuestConfig>| {
+            Quota::new("shop", own, true, &Limits::default()).instance_calls_max
+        };
+        assert_eq!((calls(None), calls(Some(&GuestConfig::default()))), (10_000, 10_000));
+        let fresh = GuestConfig { instances: Some(Instances::Fresh), ..GuestConfig::default() };
+        assert_eq!(calls(Some(&fresh)), 1);
     }
 
     #[test]
@@ -100,7 +126,7 @@ mod tests {
             instances: Some(Instances::Reuse { calls: 9 }),
             ..GuestConfig::default()
         };
-        let quota = Quota::new("shop", Some(&own), &limits);
+        let quota = Quota::new("shop", Some(&own), false, &limits);
         assert_eq!(
             (quota.memory_bytes.most, &*quota.memory_bytes.set_by),
             (65_536, "memory_bytes_max of [guest.shop]")
@@ -114,6 +140,6 @@ mod tests {
             (Some(5), Some(2), 9)
         );
         let own = GuestConfig { memory_bytes_max: Some(1 << 30), ..own };
-        assert_eq!(Quota::new("shop", Some(&own), &limits).memory_bytes.most, 1 << 20);
+        assert_eq!(Quota::new("shop", Some(&own), false, &limits).memory_bytes.most, 1 << 20);
     }
 }

@@ -79,7 +79,7 @@ impl Deployment {
     /// requests.
     pub fn share(&self, runtime: Runtime, older: &[Arc<Version>], access_log: bool) -> Share {
         let member = |version: &Arc<Version>| Member {
-            permit: Arc::new(runtime.permits.of(&version.guest.name)),
+            permit: Arc::new(runtime.permits.of_guest(&version.guest)),
             version: version.clone(),
         };
         let current = self.versions.iter().map(member).collect();

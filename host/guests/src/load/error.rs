@@ -10,6 +10,7 @@ use super::cache::UnusableFolder;
 use super::compiler::CompilerError;
 use super::kind::{FileKind, Purpose};
 use super::precompiled::Unloadable;
+use super::source::{SourceError, SourceLanguage};
 use crate::contract::HANDLER;
 use crate::engine::{EngineError, WasmtimeError};
 
@@ -44,7 +45,8 @@ pub enum LoadError {
     Text(#[source] wat::Error),
     /// The file holds something else.
     #[error(
-        "is {0}. A guest is a WebAssembly component or module (.wasm), or the text of one (.wat)"
+        "is {0}. A guest is a WebAssembly component or module (.wasm), the text of one (.wat), or a \
+         source file (.js, .ts, .py)"
     )]
     NotWasm(FileKind),
     /// The file holds WebAssembly that was built for something else.
@@ -99,6 +101,30 @@ pub enum LoadError {
     /// A function of the guest has other parameters or results than the contract says.
     #[error("does not fit the contract in wit/snow.wit")]
     Contract(#[source] WasmtimeError),
+    /// The guest's own source failed when it was evaluated, or could not be: in the words of its
+    /// language.
+    #[error("{0}")]
+    Evaluate(String),
+    /// The guest is a source file, and its language's engine is not there.
+    #[error(
+        "is {language}, and this host's engine for it is not installed: run `snow-host engine \
+         install {}`, or let `snow-host run --build` do it", language.engine()
+    )]
+    NoEngine {
+        /// The language.
+        language: SourceLanguage,
+    },
+    /// The engine itself can't be loaded.
+    #[error("can't be evaluated: the engine for {language} {error}")]
+    Engine {
+        /// The language.
+        language: SourceLanguage,
+        /// What is wrong with the engine's file.
+        error: Box<LoadError>,
+    },
+    /// The guest's source files can't be read, or are too large.
+    #[error(transparent)]
+    Source(#[from] SourceError),
     /// `routes()` trapped, or ran for too long.
     #[error("can't say its routes: its `routes` failed")]
     Routes(#[source] WasmtimeError),

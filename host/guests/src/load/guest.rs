@@ -11,7 +11,9 @@ use snow_runtime::{CompiledRoutes, Route};
 use super::cache::Written;
 use super::content_hash::ContentHash;
 use super::error::LoadError;
+use super::source::Sources;
 use crate::contract::context::CallContext;
+use crate::contract::source::GuestFailure;
 use crate::contract::store::{block_on, store};
 use crate::contract::{HANDLER, RESUMER, types};
 use crate::runtime::Runtime;
@@ -39,6 +41,8 @@ pub(super) struct Compiled {
     pub written: Option<Written>,
     /// The name of the code's file in the cache, if it is there.
     pub cached_name: Option<Arc<str>>,
+    /// The source files, if this is their engine's code.
+    pub sources: Option<Arc<Sources>>,
 }
 
 /// A compiled guest, ready to be instantiated by any thread.
@@ -55,6 +59,8 @@ pub struct Guest {
     pub component_bytes: usize,
     /// The hash of the guest's file.
     pub content_hash: ContentHash,
+    /// The guest's source files, if it is a source file; the code is its engine's.
+    pub(crate) sources: Option<Arc<Sources>>,
     /// The name of the code's file in the cache. While it lives, the file is not removed to make
     /// room.
     _cached_name: Option<Arc<str>>,
@@ -97,7 +103,8 @@ impl Guest {
         engine: &Engine,
         linker: &Linker<CallContext>,
     ) -> Result<Guest, LoadError> {
-        let Compiled { component, component_bytes, content_hash, cached_name, .. } = compiled;
+        let Compiled { component, component_bytes, content_hash, cached_name, sources, .. } =
+            compiled;
         let imports: Vec<String> =
             component.component_type().imports(engine).map(|(name, _)| name.to_owned()).collect();
         let pre = linker.instantiate_pre(&component).map_err(|error| {
@@ -123,6 +130,7 @@ impl Guest {
             imports,
             component_bytes,
             content_hash,
+            sources,
             _cached_name: cached_name,
             pre,
             exports,
@@ -133,7 +141,9 @@ impl Guest {
     /// within the limits of a call, on this thread.
     fn ask_for_routes(&self, runtime: &Runtime) -> Result<Vec<Route>, LoadError> {
         let permit = Arc::new(runtime.permits.of(&self.name));
-        let mut store = store(runtime, CallContext::for_routes(runtime, permit));
+        let mut context = CallContext::for_routes(runtime, permit);
+        context.sources = self.sources.clone();
+        let mut store = store(runtime, context);
         let stopwatch = store.data().stopwatch.clone();
         let returned = block_on(&runtime.engine, &stopwatch, async {
             let instance = self.pre.instantiate_async(&mut store).await;
@@ -141,8 +151,12 @@ impl Guest {
             let routes = check_types(&self.exports, &instance, &mut store);
             let routes = routes.map_err(|error| LoadError::Contract(error.into()))?;
             let returned = routes.call_async(&mut store, ()).await;
-            returned.map_err(|error| LoadError::Routes(error.into()))
+            returned.map_err(|error| match error.downcast_ref::<GuestFailure>() {
+                Some(failure) => LoadError::Evaluate(failure.to_string()),
+                None => LoadError::Routes(error.into()),
+            })
         });
+        store.data_mut().end_lines();
         let (routes,) = returned?;
         let routes_max = runtime.limits.guest_routes_max;
         if routes.len() > routes_max {

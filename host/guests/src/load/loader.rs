@@ -2,6 +2,7 @@
 //! else by what it holds, or it is compiled now.
 
 mod compiling;
+mod sources;
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -15,6 +16,7 @@ use snow_config::CompileConfig;
 use snow_core::{error_chain, lock};
 use snow_runtime::{Level, Log};
 
+use self::sources::EngineCode;
 use super::cache::{Cache, InUse, KnownFile, Stamp, Written};
 use super::cancel::CancelLoad;
 use super::code_key::code_key;
@@ -23,6 +25,7 @@ use super::content_hash::ContentHash;
 use super::error::LoadError;
 use super::guest::{Compiled, Guest};
 use super::precompiled::{self, Unloadable};
+use super::source::SourceLanguage;
 use crate::contract::context::CallContext;
 use crate::contract::host_api;
 use crate::engine::{EngineError, WasmtimeError};
@@ -48,6 +51,8 @@ pub struct Loader {
 struct Kept {
     in_use: InUse,
     unverified: Arc<Mutex<Vec<Unverified>>>,
+    /// The engines' code, in the order of their languages.
+    engines: [Arc<Mutex<Option<EngineCode>>>; SourceLanguage::ALL.len()],
 }
 
 /// How a guest is to be compiled.
@@ -129,7 +134,7 @@ impl Loader {
         })
     }
 
-    /// Loads the guest in a file: a component, a core module, or either as text.
+    /// Loads the guest in a file: a component, a core module, either as text, or a source file.
     ///
     /// Takes less than a millisecond if the code is in the cache, and seconds if a large guest has
     /// to be compiled. Not to be called on a worker's thread.
@@ -179,6 +184,9 @@ impl Loader {
         let bytes_max = self.runtime.limits.guest_file_bytes_max;
         if found.len() > bytes_max {
             return Err(LoadError::TooLarge { bytes_max });
+        }
+        if let Some(language) = SourceLanguage::of(file) {
+            return self.load_source(file, name, language, compilation);
         }
         let compiled = match self.find_by_stamp(file, Stamp::from(&found)) {
             Some(compiled) => Some(compiled),
@@ -286,6 +294,7 @@ impl Loader {
                 content_hash: *content,
                 written: Some(cached.written),
                 cached_name: Some(cached.name),
+                sources: None,
             }),
             Err(error) => {
                 // Code that wasmtime refuses asks for more than the limits allow by now, and

@@ -12,7 +12,7 @@ use super::catalog::Catalog;
 use super::deployer::DeployerMessage;
 use super::loads::{Lane, Start};
 use crate::folder::{GuestFile, Snapshot};
-use snow_guests::{Guest, LoadError, Loader, Urgency};
+use snow_guests::{Guest, LoadError, Loader, SourceLanguage, Urgency};
 
 /// How much less a loading thread gets of the processor than a worker: `routes()` runs there.
 const NICENESS: i32 = 5;
@@ -71,7 +71,7 @@ pub enum Loaded {
     Guest(Result<Box<Guest>, LoadError>),
     /// The guest's code is not in the cache.
     NeedsCompiler {
-        /// The size of the file.
+        /// The size of what is to be compiled, at most.
         file_bytes: u64,
     },
     /// The thread panicked. The reason was printed.
@@ -106,7 +106,11 @@ fn load(loader: &Loader, start: &Start) -> Loaded {
     match loaded.transpose() {
         Some(loaded) => Loaded::Guest(loaded.map(Box::new)),
         None => {
-            let file_bytes = fs::metadata(&start.path).map_or(0, |found| found.len());
+            // For a source file, its language's engine is compiled.
+            let file_bytes = match SourceLanguage::of(&start.path) {
+                Some(_) => u64::MAX,
+                None => fs::metadata(&start.path).map_or(0, |found| found.len()),
+            };
             Loaded::NeedsCompiler { file_bytes }
         }
     }

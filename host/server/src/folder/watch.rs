@@ -208,6 +208,13 @@ pub fn source_contents(folder: &Path, but: &OsStr) -> u64 {
     sources::contents(folder, but, WatchLimits::DEFAULT.source_folders_max)
 }
 
+/// Returns a fingerprint of the files in the folder beside a source file that has its name; 0 if
+/// there is none. It changes if one of them is written, made, renamed or removed, less what tools
+/// write there (`node_modules`, `__pycache__`).
+pub fn print_beside(file: &Path) -> u64 {
+    sources::print_of(&file.with_extension(""), WatchLimits::DEFAULT.source_folders_max)
+}
+
 /// Something to watch.
 trait Subject: Send {
     /// Looks up the directories and names on which the subject depends now.

@@ -24,8 +24,8 @@ impl Language for Python {
         Some("python")
     }
 
-    fn file_of(&self, name: &str) -> String {
-        format!("{name}.py")
+    fn source_ending(&self) -> Option<&'static str> {
+        Some("py")
     }
 
     /// A folder beside a guest has modules that the engine reads as they are.

@@ -108,9 +108,8 @@ impl Budget {
             || written_bytes <= limits.written_bytes_max / 2
     }
 
-    /// Begins to serve a client. `now_us` tells the time.
-    pub fn next_client(&mut self, helping: Helping, now_us: impl FnOnce() -> u64) {
-        self.work(now_us);
+    /// Begins to serve a client.
+    pub fn next_client(&mut self, helping: Helping) {
         (self.read_bytes, self.path_bytes) = (0, 0);
         self.client = Left {
             read_bytes: match helping {
@@ -122,7 +121,9 @@ impl Budget {
         };
     }
 
-    fn work(&mut self, now_us: impl FnOnce() -> u64) {
+    /// Looks at the time, if that can change anything, before somebody is served: whoever comes too
+    /// late for this turn keeps its place in the line. `now_us` tells the time.
+    pub fn look(&mut self, now_us: impl FnOnce() -> u64) {
         if !std::mem::take(&mut self.is_fresh) && !self.is_late {
             let now_us = now_us();
             let until_us = self.until_us.get_or_insert(now_us + self.limits.output_us_max);
@@ -173,7 +174,7 @@ impl Budget {
         self.turn.requests = self.turn.requests.saturating_sub(1);
         self.client.requests = self.client.requests.saturating_sub(1);
         if !is_first {
-            self.work(now_us);
+            self.look(now_us);
         }
     }
 
@@ -207,10 +208,15 @@ mod tests {
         ..TurnLimits::DEFAULT
     };
 
+    fn serve(budget: &mut Budget, helping: Helping, now_us: impl FnOnce() -> u64) {
+        budget.look(now_us);
+        budget.next_client(helping);
+    }
+
     fn begun() -> Budget {
         let mut budget = Budget::new(LIMITS);
         budget.begin(1_000);
-        budget.next_client(Helping::Whole, || unreachable!("the first client needs no clock"));
+        serve(&mut budget, Helping::Whole, || unreachable!("the first client needs no clock"));
         budget
     }
 
@@ -219,7 +225,7 @@ mod tests {
         let mut budget = begun();
         budget.read(60);
         assert!(!budget.may_read() && budget.may_parse() && !budget.is_spent());
-        budget.next_client(Helping::Whole, || 1_001);
+        serve(&mut budget, Helping::Whole, || 1_001);
         assert!(budget.may_read());
         budget.read(60);
         assert!(budget.is_spent() && !budget.may_read());
@@ -230,14 +236,14 @@ mod tests {
     #[test]
     fn who_takes_more_than_a_short_helping_is_costly() {
         let mut budget = begun();
-        budget.next_client(Helping::Short, || 1_001);
+        serve(&mut budget, Helping::Short, || 1_001);
         assert_eq!(budget.readable_bytes(), 20);
         budget.read(19);
         budget.searches(10);
         assert!(budget.may_read() && budget.is_costly() == Some(false));
         budget.read(1);
         assert!(!budget.may_read() && budget.is_costly() == Some(true));
-        budget.next_client(Helping::Short, || 1_001);
+        serve(&mut budget, Helping::Short, || 1_001);
         assert_eq!(budget.is_costly(), None);
         budget.searches(6);
         budget.searches(5);
@@ -251,7 +257,7 @@ mod tests {
         budget.read(50);
         assert!(budget.is_half_spent() && !budget.is_spent());
         let mut budget = begun();
-        budget.next_client(Helping::Whole, || 1_005);
+        serve(&mut budget, Helping::Whole, || 1_005);
         assert!(budget.is_half_spent() && !budget.is_spent());
     }
 
@@ -263,7 +269,7 @@ mod tests {
             budget.parsed(|| 1_001);
         }
         assert!(!budget.may_parse() && !budget.may_read() && !budget.is_spent());
-        budget.next_client(Helping::Whole, || 1_001);
+        serve(&mut budget, Helping::Whole, || 1_001);
         (0..2).for_each(|_| budget.parsed(|| 1_001));
         assert!(!budget.may_parse() && budget.is_spent());
     }
@@ -274,7 +280,7 @@ mod tests {
         assert_eq!(budget.writable_bytes(), 60);
         budget.wrote(60);
         assert!(budget.writable_bytes() == 0 && !budget.is_spent());
-        budget.next_client(Helping::Whole, || 1_001);
+        serve(&mut budget, Helping::Whole, || 1_001);
         assert_eq!(budget.writable_bytes(), 40);
         budget.wrote(40);
         assert!(budget.is_spent());
@@ -286,30 +292,30 @@ mod tests {
         budget.parsed(|| unreachable!("a client with one request needs no clock"));
         budget.parsed(|| 1_009);
         assert!(budget.may_parse());
-        budget.next_client(Helping::Whole, || 1_010);
+        serve(&mut budget, Helping::Whole, || 1_010);
         assert!(!budget.may_parse() && !budget.may_read() && budget.is_spent());
         // What was taken in may still be answered.
         assert_eq!(budget.writable_bytes(), 60);
-        budget.next_client(Helping::Whole, || unreachable!("it is known to be late"));
+        serve(&mut budget, Helping::Whole, || unreachable!("it is known to be late"));
     }
 
     #[test]
     fn nothing_is_taken_in_twice_in_a_turn() {
         let mut budget = begun();
         budget.begin_output();
-        budget.next_client(Helping::Whole, || unreachable!("the first client needs no clock"));
+        serve(&mut budget, Helping::Whole, || unreachable!("the first client needs no clock"));
         assert!(!budget.may_read() && !budget.may_parse() && !budget.is_spent());
         assert_eq!(budget.writable_bytes(), 60);
-        budget.next_client(Helping::Whole, || 1_500);
-        budget.next_client(Helping::Whole, || 1_519);
+        serve(&mut budget, Helping::Whole, || 1_500);
+        serve(&mut budget, Helping::Whole, || 1_519);
         assert!(!budget.is_spent());
-        budget.next_client(Helping::Whole, || 1_520);
+        serve(&mut budget, Helping::Whole, || 1_520);
         assert!(budget.is_spent());
         // What the first part has written is not there for the second one.
         let mut budget = begun();
         budget.wrote(60);
         budget.begin_output();
-        budget.next_client(Helping::Whole, || 1_500);
+        serve(&mut budget, Helping::Whole, || 1_500);
         assert_eq!(budget.writable_bytes(), 40);
     }
 }

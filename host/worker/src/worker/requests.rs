@@ -19,7 +19,7 @@ use crate::stats::{CallRefusal, LabelId, Labels, WaitEnd};
 impl<W: World, C: Guests> Worker<W, C> {
     /// Reads, parses, dispatches and writes what can be, for one client.
     pub(super) fn serve_client(&mut self, key: Key, helping: Helping) {
-        self.budget.next_client(helping, || self.world.now_us());
+        self.budget.next_client(helping);
         let taken_in = self.take_in(key);
         if let Some(is_costly) = self.budget.is_costly() {
             self.clients.set_costly(key, is_costly);
@@ -31,7 +31,7 @@ impl<W: World, C: Guests> Worker<W, C> {
 
     /// Writes what can be, for one client.
     pub(super) fn flush_client(&mut self, key: Key) {
-        self.budget.next_client(Helping::Whole, || self.world.now_us());
+        self.budget.next_client(Helping::Whole);
         if let Err(Gone) = self.put_out(key) {
             self.drop_client(key);
         }

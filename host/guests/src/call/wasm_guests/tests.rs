@@ -94,6 +94,7 @@ impl Bench {
             permits: Arc::new(permits(config)),
             worker_calls_parked_max: limits.worker_calls_parked_max(1),
             limits: Arc::new(limits),
+            source_bytes: Arc::default(),
             instances: instances.clone(),
             report: Arc::new(|_| {}),
         });

@@ -52,6 +52,7 @@ impl Loader {
             content_hash: source.content,
             written: None,
             cached_name: None,
+            sources: None,
         })
     }
 
@@ -101,6 +102,7 @@ impl Loader {
             content_hash: source.content,
             written: Some(written),
             cached_name,
+            sources: None,
         })
     }
 }

@@ -8,7 +8,7 @@ const LIMITS: WatchLimits = WatchLimits::DEFAULT;
 
 fn files(version: u64) -> Vec<GuestFile> {
     let stamp = Stamp { len: version, modified_ns: 0, changed_ns: 0, inode: 1, device: 1 };
-    vec![GuestFile { path: "a.wasm".into(), stamp }]
+    vec![GuestFile { path: "a.wasm".into(), stamp, beside: 0 }]
 }
 
 /// Returns a snapshot of the folder with this number and these guests, by name and version.

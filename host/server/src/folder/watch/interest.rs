@@ -12,8 +12,10 @@ use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
 
+use super::sources;
 use crate::folder::{is_guest, manifest_path};
-use snow_config::manifest;
+use snow_config::{WatchLimits, manifest};
+use snow_guests::SourceLanguage;
 
 /// Links that are followed in one path: as many as Linux follows.
 const LINKS_MAX: usize = 40;
@@ -79,6 +81,15 @@ pub(super) fn of_guests(path: &Path) -> Interest {
     } else {
         interest.follow(&manifest_path(path, true));
     }
+    let mut left = WatchLimits::DEFAULT.source_folders_max;
+    let mut beside = |interest: &mut Interest, file: &Path| {
+        if let (Some(folder), Some(stem)) = (file.parent(), file.file_stem())
+            && SourceLanguage::of(file).is_some()
+        {
+            sources::add_beside(interest, folder, stem, &mut left);
+        }
+    };
+    beside(&mut interest, &real);
     let entries = if real.is_dir() { fs::read_dir(&real).ok() } else { None };
     for entry in
         entries.into_iter().flatten().flatten().filter(|entry| is_served(&entry.file_name()))
@@ -89,6 +100,7 @@ pub(super) fn of_guests(path: &Path) -> Interest {
             }
             _ => interest.note_mount(&entry.path()),
         }
+        beside(&mut interest, &entry.path());
     }
     interest.note_mount(&real);
     interest

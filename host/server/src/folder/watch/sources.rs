@@ -39,6 +39,23 @@ pub(super) fn interest(folder: &Path, folders_max: usize) -> Interest {
     interest
 }
 
+/// Adds the directories to watch for what lies beside a guest that is a source file: in the folder
+/// `name` of the directory `real`, which may not be there yet. `left`: how many more folders may be
+/// watched.
+pub(super) fn add_beside(interest: &mut Interest, real: &Path, name: &OsStr, left: &mut usize) {
+    let Some(own) = interest.follow(&real.join(name)).filter(|own| own.is_dir()) else { return };
+    let tree = tree(own, left, &|_| 0);
+    tree.folders.iter().for_each(|folder| interest.add_sources(folder));
+}
+
+/// Returns a fingerprint of what is in a folder; 0 if it is no folder.
+pub(super) fn print_of(folder: &Path, mut folders_max: usize) -> u64 {
+    match folder.is_dir() {
+        true => tree(folder.to_owned(), &mut folders_max, &print).print,
+        false => 0,
+    }
+}
+
 /// Returns the sub-folders by name; none if the folder can't be read.
 pub(super) fn trees(folder: &Path, folders_max: usize) -> BTreeMap<OsString, Tree> {
     let mut left = folders_max;

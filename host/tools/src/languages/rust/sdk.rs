@@ -39,6 +39,7 @@ const SOURCE: &[(&str, &str)] = embedded![
     "guest-sdk/src/serve.rs",
     "guest-sdk/src/settlement.rs",
     "guest-sdk/src/typed.rs",
+    "wit/engine.wit",
     "wit/snow.wit",
     "LICENSE",
     "LICENSE-APACHE",

@@ -1,0 +1,28 @@
+// What the Rust side calls. It begins and ends each call, and the globals are put in place here.
+
+import './globals.js';
+import { describe, LEVELS, resetConsole, write } from './console.js';
+import { seed } from './random.js';
+import { handle, resume, routes, stuck } from './routes.js';
+import { idle, resetWaiting } from './waiting.js';
+
+/** Promises that were rejected, and that nobody has handled yet: their reasons. */
+const rejected = new Map();
+
+/** Called when a promise is rejected unhandled, and when somebody handles it after all. */
+export function rejection(promise, reason, isHandled) {
+  if (isHandled) rejected.delete(promise);
+  else rejected.set(promise, reason);
+}
+
+/** Ends a call: reports what was rejected unheard, and forgets what nobody waits for any more. */
+export function end() {
+  for (const reason of rejected.values()) {
+    write(LEVELS.error, `unhandled rejection: ${describe(reason)}`);
+  }
+  rejected.clear();
+  resetWaiting();
+  resetConsole();
+}
+
+export { describe, handle, idle, resume, routes, seed, stuck };

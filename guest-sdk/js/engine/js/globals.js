@@ -1,0 +1,41 @@
+// The globals that people expect, beside those that QuickJS has: `atob`, `btoa`, `performance` and
+// `DOMException`.
+
+import { structuredClone } from './clone.js';
+import { console } from './console.js';
+import { Headers } from './headers.js';
+import { Request, Response } from './messages.js';
+import { define } from './native.js';
+import { crypto, random } from './random.js';
+import { TextDecoder, TextEncoder } from './text.js';
+import { URL, URLSearchParams } from './url.js';
+import { clearTimeout, setInterval, setTimeout } from './waiting.js';
+
+Math.random = random;
+
+/** As a promise's job: QuickJS's own forgets what the function throws, and this one reports it. */
+function queueMicrotask(callback) {
+  if (typeof callback !== 'function') throw new TypeError('queueMicrotask takes a function');
+  Promise.resolve().then(() => callback());
+}
+
+define({
+  Headers,
+  Request,
+  Response,
+  TextDecoder,
+  TextEncoder,
+  URL,
+  URLSearchParams,
+  clearImmediate: clearTimeout,
+  clearInterval: clearTimeout,
+  clearTimeout,
+  console,
+  crypto,
+  queueMicrotask,
+  self: globalThis,
+  setImmediate: (callback, ...values) => setTimeout(callback, 0, ...values),
+  setInterval,
+  setTimeout,
+  structuredClone,
+});

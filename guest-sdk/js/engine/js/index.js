@@ -1,0 +1,15 @@
+// The module `snow`, as guests import it. `snow.d.ts` describes it.
+
+import { LEVELS, format, write } from './console.js';
+
+/** Writes a line to the log. */
+export function log(level, ...values) {
+  if (!Object.hasOwn(LEVELS, level)) {
+    throw new TypeError(`no level ${level}: ${Object.keys(LEVELS).join(', ')}`);
+  }
+  write(LEVELS[level], format(values));
+}
+
+export { Failure, Settlement, settle, settleAll, settleNext, waiting } from './settling.js';
+export { route, suspend } from './routes.js';
+export { Pending, pending, timer } from './waiting.js';

@@ -1,0 +1,214 @@
+// Request and Response, in the shapes of the web. A body has arrived whole, so it can be read more
+// than once, and is no stream.
+
+import { Headers } from './headers.js';
+import { decode, encode, octets } from './text.js';
+import { URL, URLSearchParams } from './url.js';
+
+/** Says that a constructor gets what the host handed over. */
+const RAW = Symbol('raw');
+
+const TEXT = 'text/plain; charset=utf-8';
+
+/** Returns what a body is made of (a text, bytes or null), and the `content-type` for it. */
+function content(body) {
+  if (body === null || body === undefined) return [null, null];
+  if (typeof body === 'string') return [body, TEXT];
+  if (body instanceof URLSearchParams) {
+    return [body.toString(), 'application/x-www-form-urlencoded;charset=UTF-8'];
+  }
+  if (body instanceof ArrayBuffer || ArrayBuffer.isView(body)) return [octets(body), null];
+  throw new TypeError('a body is a string, bytes, URLSearchParams or null');
+}
+
+class Body {
+  #content;
+
+  constructor(content) {
+    this.#content = content;
+  }
+
+  /** The body as the host takes it: a text, bytes or null. */
+  get _content() {
+    return this.#content;
+  }
+
+  get bodyUsed() {
+    return false;
+  }
+
+  async text() {
+    return typeof this.#content === 'string' ? this.#content : decode(await this.bytes());
+  }
+
+  async json() {
+    return JSON.parse(await this.text());
+  }
+
+  async bytes() {
+    const content = this.#content ?? '';
+    return typeof content === 'string' ? encode(content) : content;
+  }
+
+  async arrayBuffer() {
+    const bytes = await this.bytes();
+    return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
+  }
+}
+
+export class Response extends Body {
+  #status;
+  #headers;
+  #statusText;
+
+  constructor(body = null, { status = 200, statusText = '', headers } = {}) {
+    const [made, type] = content(body);
+    super(made);
+    if (!Number.isInteger(status) || status < 200 || status > 599) {
+      throw new RangeError(`a response's status is a number from 200 to 599, not ${status}`);
+    }
+    this.#status = status;
+    this.#statusText = String(statusText);
+    this.#headers = new Headers(headers);
+    if (type !== null && !this.#headers.has('content-type'))
+      this.#headers.set('content-type', type);
+  }
+
+  static json(value, init = {}) {
+    const text = JSON.stringify(value);
+    if (text === undefined) throw new TypeError(`a ${typeof value} can't be sent as JSON`);
+    const response = new Response(encode(text), init);
+    if (!response.#headers.has('content-type')) {
+      response.#headers.set('content-type', 'application/json');
+    }
+    return response;
+  }
+
+  static redirect(url, status = 302) {
+    if (![301, 302, 303, 307, 308].includes(status)) {
+      throw new RangeError(`${status} is not the status of a redirect`);
+    }
+    return new Response(null, { status, headers: { location: String(url) } });
+  }
+
+  get status() {
+    return this.#status;
+  }
+
+  get statusText() {
+    return this.#statusText;
+  }
+
+  get ok() {
+    return this.#status < 300;
+  }
+
+  get headers() {
+    return this.#headers;
+  }
+
+  clone() {
+    return new Response(this._content, this);
+  }
+
+  get [Symbol.toStringTag]() {
+    return 'Response';
+  }
+}
+
+export class Request extends Body {
+  /** The request as `wit/snow.wit` has it. */
+  #raw;
+  #headers;
+  #params;
+  #query;
+
+  constructor(input, init = {}) {
+    if (input === RAW) {
+      super(init.body);
+      this.#raw = init;
+      return;
+    }
+    const from = input instanceof Request ? input : null;
+    const url = new URL(from ? from.url : input);
+    const [body, type] =
+      init.body === undefined && from ? [from._content, null] : content(init.body);
+    super(body);
+    this.#headers = new Headers(init.headers ?? from?.headers);
+    if (type !== null && !this.#headers.has('content-type'))
+      this.#headers.set('content-type', type);
+    this.#raw = {
+      id: from?.id ?? '',
+      client: from?.client ?? '',
+      scheme: url.protocol.slice(0, -1),
+      authority: url.host,
+      method: String(init.method ?? from?.method ?? 'GET'),
+      path: url.pathname,
+      query: url.search === '' ? undefined : url.search.slice(1),
+      params: from ? from.#raw.params : [],
+    };
+  }
+
+  /** Makes a request of what the host handed over. */
+  static _of(raw) {
+    return new Request(RAW, raw);
+  }
+
+  get method() {
+    return this.#raw.method;
+  }
+
+  get url() {
+    const { scheme, authority, path, query } = this.#raw;
+    const search = query === undefined ? '' : `?${query}`;
+    return `${scheme}://${authority || 'localhost'}${path}${search}`;
+  }
+
+  get headers() {
+    return (this.#headers ??= new Headers(this.#raw.headers));
+  }
+
+  get path() {
+    return this.#raw.path;
+  }
+
+  get query() {
+    return (this.#query ??= new URLSearchParams(this.#raw.query ?? ''));
+  }
+
+  // The web's requests have no `query` and no `params`, so routers put theirs there.
+  set query(query) {
+    this.#query = query;
+  }
+
+  get params() {
+    if (this.#params === undefined) {
+      this.#params = {};
+      for (const [index, [name, value]] of this.#raw.params.entries()) {
+        this.#params[index] = value;
+        if (name !== undefined) this.#params[name] = value;
+      }
+    }
+    return this.#params;
+  }
+
+  set params(params) {
+    this.#params = params;
+  }
+
+  get id() {
+    return this.#raw.id;
+  }
+
+  get client() {
+    return this.#raw.client;
+  }
+
+  clone() {
+    return new Request(this);
+  }
+
+  get [Symbol.toStringTag]() {
+    return 'Request';
+  }
+}

@@ -1,0 +1,228 @@
+// Routes, and what handlers return.
+
+import { Request, Response } from './messages.js';
+import { decode, octets } from './text.js';
+import { Failure, Settlement, lower, settled } from './settling.js';
+import { Pending, milliseconds } from './waiting.js';
+
+const METHOD = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+
+const TEXT_FIELDS = [['content-type', 'text/plain; charset=utf-8']];
+const JSON_FIELDS = [['content-type', 'application/json']];
+const BYTES_FIELDS = [['content-type', 'application/octet-stream']];
+
+const ANSWERS = 'a string, an object or an array (sent as JSON), bytes, a Response, or suspend(…)';
+
+/** The routes in their order. */
+const table = [];
+
+/** What a request waits for without an instance. */
+class Suspension {
+  constructor(pendings, options) {
+    this.pendings = pendings;
+    this.options = options;
+  }
+}
+
+/** Returns where the author's code called, as `hello.js:3:1`. */
+function place() {
+  const frames = String(new Error().stack).split('\n');
+  const own = frames.find((line) => /^\s*at /.test(line) && !/\bsnow:\w/.test(line));
+  return /([^\s(]+:\d+):\d+\)?$/.exec(own ?? '')?.[1] ?? 'the guest';
+}
+
+/** Serves requests with these methods whose path matches the pattern. */
+export function route(methods, pattern, handler, { resume } = {}) {
+  const list = methods === '*' ? [] : [methods].flat();
+  for (const method of list) {
+    if (typeof method !== 'string' || !METHOD.test(method)) {
+      throw new TypeError(`${show(method)} is no method: "GET", ["GET", "POST"], or "*" for all`);
+    }
+  }
+  const text = pattern instanceof RegExp ? pattern.source.replaceAll('\\/', '/') : pattern;
+  if (typeof text !== 'string') {
+    throw new TypeError(`the pattern of a route is a string or a RegExp, not ${kind(pattern)}`);
+  }
+  if (pattern instanceof RegExp && pattern.flags !== '') {
+    throw new TypeError(`the pattern ${pattern} has flags: write (?${pattern.flags}) inside of it`);
+  }
+  if (typeof handler !== 'function') {
+    throw new TypeError(`the handler of the route ${text} is a function, not ${kind(handler)}`);
+  }
+  const resumes = resume === undefined ? [] : [resume].flat();
+  if (!resumes.every((each) => typeof each === 'function')) {
+    throw new TypeError(`\`resume\` of the route ${text} is a function, or a list of functions`);
+  }
+  if (table.closed) {
+    throw new Error(
+      `the route ${text} comes too late: routes are made while the file is evaluated`,
+    );
+  }
+  table.push({ methods: list, pattern: text, handler, resumes, place: place() });
+}
+
+/** Returns the routes as the host takes them; there can be no others from now on. */
+export function routes() {
+  table.closed = true;
+  return table.map(({ methods, pattern }) => ({ methods, pattern }));
+}
+
+/** Gives the request back: it waits without an instance. */
+export function suspend(pendings, options = {}) {
+  const list = [pendings].flat();
+  list.forEach(Pending._id);
+  const { until = 'all', resume } = options;
+  if (until !== 'all' && until !== 'any') {
+    throw new TypeError(`\`until\` is "all" or "any", not ${show(until)}`);
+  }
+  if (resume !== undefined && resume !== false && typeof resume !== 'function') {
+    throw new TypeError('`resume` is one of the functions that the route has, or false');
+  }
+  return new Suspension(list, options);
+}
+
+const show = (value) => JSON.stringify(value) ?? String(value);
+
+function kind(value) {
+  if (value === null) return 'null';
+  if (typeof value === 'object') return `a ${value.constructor?.name ?? 'object'}`;
+  return typeof value === 'undefined' ? 'undefined' : `a ${typeof value}`;
+}
+
+const title = ({ methods, pattern, place }) =>
+  `the handler of ${methods.join('|') || '*'} ${pattern} (${place})`;
+
+/** Returns which of a route's functions goes on after a suspension, by its number; -1 for none. */
+function resumption(route, chosen) {
+  if (chosen === false) return -1;
+  if (chosen === undefined) return route.resumes.length > 0 ? 0 : -1;
+  const index = route.resumes.indexOf(chosen);
+  if (index < 0) {
+    throw new TypeError(
+      `${title(route)} resumes with ${chosen.name || 'a function'} that the route does not know: ` +
+        `give it to the route, as in route(…, { resume: ${chosen.name || 'goOn'} }). ` +
+        'It runs in another instance, which finds it there.',
+    );
+  }
+  return index;
+}
+
+function suspension(route, { pendings, options }) {
+  const { until = 'all', timeoutMs, onTimeout, keepRequest = false, state = null } = options;
+  const index = resumption(route, options.resume);
+  const text = JSON.stringify([index, state]);
+  return {
+    handles: pendings.map(Pending._id),
+    all: until === 'all',
+    timeoutMs: timeoutMs === undefined ? undefined : milliseconds(timeoutMs),
+    onTimeout: onTimeout === undefined ? undefined : answer(route, onTimeout),
+    resume: index >= 0,
+    keepRequest: Boolean(keepRequest),
+    state: text,
+  };
+}
+
+/** Returns what a handler has returned as the host takes it, a response. */
+function answer(route, value) {
+  if (typeof value === 'string') return { status: 200, headers: TEXT_FIELDS, body: value };
+  if (value instanceof Response) return lower(value);
+  if (value instanceof Settlement) {
+    if (value.response !== null) return lower(value.response);
+    return { status: 200, headers: BYTES_FIELDS, body: value.bytes() };
+  }
+  if (typeof value === 'object' && value !== null) {
+    if (value instanceof ArrayBuffer || ArrayBuffer.isView(value)) {
+      return { status: 200, headers: BYTES_FIELDS, body: octets(value) };
+    }
+    const text = JSON.stringify(value);
+    if (text !== undefined) return { status: 200, headers: JSON_FIELDS, body: text };
+  }
+  throw new TypeError(`${title(route)} returned ${kind(value)}: return ${ANSWERS}`);
+}
+
+function outcome(route, value) {
+  return value instanceof Suspension ? suspension(route, value) : answer(route, value);
+}
+
+/** Returns an outcome, or a promise of one. */
+function finish(route, value) {
+  if (typeof value === 'object' && value !== null && typeof value.then === 'function') {
+    const promise = Promise.resolve(value).then((each) => outcome(route, each));
+    // The engine reads what became of it, so it is not unhandled.
+    promise.catch(() => {});
+    return promise;
+  }
+  return outcome(route, value);
+}
+
+export function handle(index, raw) {
+  const route = table[index];
+  return finish(route, route.handler(Request._of(raw)));
+}
+
+/** The end of a wait, as a `resume` function gets it. */
+class Resumed {
+  #arrivals;
+
+  constructor({ timedOut, request, arrivals }, state) {
+    this.timedOut = timedOut;
+    this.request = request === null ? null : Request._of(request);
+    this.state = state;
+    this.#arrivals = arrivals.map(([id, settlement]) => ({ pending: new Pending(id), settlement }));
+  }
+
+  /** What became of each pending, in their order: a settlement, a failure, or null for not yet. */
+  get settlements() {
+    return this.#arrivals.map(({ settlement }) => {
+      if (settlement === null) return null;
+      try {
+        return settled(settlement);
+      } catch (failure) {
+        return failure;
+      }
+    });
+  }
+
+  /** The place of the first pending that is settled, or -1. */
+  get index() {
+    return this.#arrivals.findIndex(({ settlement }) => settlement !== null);
+  }
+
+  /** What the first was settled with; null if the deadline came before any. Throws a failure. */
+  get value() {
+    const first = this.#arrivals.find(({ settlement }) => settlement !== null);
+    return first === undefined ? null : settled(first.settlement);
+  }
+
+  /** The first failure among the settlements, or null. */
+  get failure() {
+    return this.settlements.find((each) => each instanceof Failure) ?? null;
+  }
+
+  /** The pendings that are not settled, to be waited for once more. */
+  get unsettled() {
+    const open = this.#arrivals.filter(({ settlement }) => settlement === null);
+    return open.map(({ pending }) => pending);
+  }
+
+  text() {
+    return this.value?.text() ?? '';
+  }
+
+  json() {
+    return JSON.parse(this.text());
+  }
+}
+
+export function resume(index, raw) {
+  const route = table[index];
+  const [which, state] = JSON.parse(decode(raw.state));
+  return finish(route, route.resumes[which](new Resumed(raw, state)));
+}
+
+/** Returns what to say if a handler waits for something that nobody will settle. */
+export function stuck(index) {
+  const route = table[index];
+  const who = route === undefined ? 'the file' : title(route);
+  return `${who} waits for something that nobody will settle`;
+}

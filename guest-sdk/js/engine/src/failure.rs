@@ -1,0 +1,95 @@
+//! What people read when something goes wrong.
+
+use rquickjs::{CaughtError, Constructor, Ctx, Error, Function, Object, Persistent, Result, Value};
+
+use crate::snow::host::source;
+
+/// A place in a source text, both numbers from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub line: usize,
+    pub column: usize,
+}
+
+impl Place {
+    /// Returns the place of a byte in a text.
+    pub fn of(text: &str, byte: usize) -> Place {
+        let before = text.get(..byte).unwrap_or(text);
+        let start = before.rfind('\n').map_or(0, |end| end + 1);
+        Place {
+            line: before.matches('\n').count() + 1,
+            column: before[start..].chars().count() + 1,
+        }
+    }
+}
+
+/// Ends the call and the instance with these words.
+pub fn fail(text: &str) -> ! {
+    source::fail(text);
+    unreachable!("the host ends the call")
+}
+
+/// Throws an error of a built-in class, such as `SyntaxError`, whose stack is one place in a file.
+pub fn throw_at(
+    ctx: &Ctx<'_>,
+    class: &str,
+    message: &str,
+    file: &str,
+    place: Option<Place>,
+) -> Error {
+    let at = match place {
+        Some(Place { line, column }) => format!("    at {file}:{line}:{column}\n"),
+        None => format!("    at {file}\n"),
+    };
+    let thrown = || -> Result<Value<'_>> {
+        let class: Constructor = ctx.globals().get(class)?;
+        let error: Object = class.construct((message,))?;
+        error.set("stack", at)?;
+        Ok(error.into_value())
+    };
+    match thrown() {
+        Ok(error) => ctx.throw(error),
+        Err(error) => error,
+    }
+}
+
+/// Returns what was thrown in words: by `describe` of `js/console.js`, once it is loaded.
+pub fn describe<'js>(
+    ctx: &Ctx<'js>,
+    describe: Option<&Persistent<Function<'static>>>,
+    caught: CaughtError<'js>,
+) -> String {
+    let thrown = match caught {
+        CaughtError::Error(error) => return error.to_string(),
+        CaughtError::Exception(exception) => exception.into_value(),
+        CaughtError::Value(value) => value,
+    };
+    let words = |describe: &Persistent<Function<'static>>| -> Result<String> {
+        describe.clone().restore(ctx)?.call((thrown.clone(),))
+    };
+    match describe.map(words) {
+        Some(Ok(words)) => words,
+        // It was thrown because nothing can run any more, or too early.
+        _ => plain(&thrown),
+    }
+}
+
+fn plain(thrown: &Value<'_>) -> String {
+    let text = |name: &str| {
+        thrown.as_object().and_then(|object| object.get::<_, String>(name).ok()).unwrap_or_default()
+    };
+    format!("{}: {}\n{}", text("name"), text("message"), text("stack"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_counted_in_characters_from_1() {
+        let text = "a\nöx\n";
+        assert_eq!(Place::of(text, 0), Place { line: 1, column: 1 });
+        assert_eq!(Place::of(text, 4), Place { line: 2, column: 2 });
+        assert_eq!(Place::of(text, 99), Place { line: 3, column: 1 });
+    }
+}

@@ -1,0 +1,59 @@
+//! JavaScript and TypeScript for snow-host.
+//!
+//! An engine is a guest that evaluates other guests: for `hello.js`, the host makes instances of
+//! this component and hands each the text (`snow:host/source` in `wit/engine.wit`). QuickJS runs
+//! it. The module `snow` and the web's globals are JavaScript, in `js/`.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | `engine` | evaluates the guest, once for each instance, and drives its promises |
+//! | `modules` | finds what a guest imports: `snow`, its folder's files, packages |
+//! | `typescript` | takes the types out of a text |
+//! | `native` | functions of the host for `js/` |
+//! | `convert` | values of the contract as values of JavaScript, and back |
+//! | `pendings` | the pendings of a call by their numbers |
+//! | `failure` | what people read when something is thrown |
+//! | `libc` | what the C library asks of its system |
+
+mod convert;
+mod engine;
+mod failure;
+#[cfg(target_family = "wasm")]
+mod libc;
+mod modules;
+mod native;
+mod pendings;
+mod typescript;
+mod url;
+
+wit_bindgen::generate!({ path: "wit", world: "engine", generate_all });
+
+use exports::snow::host::{handler, resumer};
+use snow::host::{http, pending_handles};
+
+/// The exports of the contract.
+struct Guest;
+
+impl handler::Guest for Guest {
+    fn routes() -> Vec<handler::Route> {
+        engine::routes()
+    }
+
+    fn handle(route: u32, request: http::Request) -> pending_handles::Outcome {
+        engine::handle(route, request)
+    }
+}
+
+impl resumer::Guest for Guest {
+    fn resume(
+        route: u32,
+        cause: pending_handles::Cause,
+        request: Option<http::Request>,
+        state: Vec<u8>,
+        arrivals: Vec<pending_handles::Arrival>,
+    ) -> pending_handles::Outcome {
+        engine::resume(route, cause, request, state, arrivals)
+    }
+}
+
+export!(Guest);

@@ -1,0 +1,259 @@
+//! Finds what a guest imports.
+//!
+//! A module's name is its path from the guests folder, `hello/util.js` for a file of the folder
+//! beside `hello.js`; that of a built-in one begins with `snow:`.
+
+mod packages;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use rquickjs::loader::{ImportAttributes, Loader, Resolver};
+use rquickjs::module::Declared;
+use rquickjs::{Ctx, Error, Module, Result, Runtime};
+
+use crate::failure::{Place, throw_at};
+use crate::snow::host::source;
+use crate::typescript;
+
+/// The module that imports all other built-in ones.
+pub const PRELUDE: &str = "snow:engine.js";
+
+/// What `import … from 'snow'` is.
+const SDK: &str = "snow:index.js";
+
+/// Includes files of `js/`.
+macro_rules! built_in {
+    ($($file:literal),+ $(,)?) => {
+        &[$((concat!("snow:", $file), include_str!(concat!("../js/", $file)))),+]
+    };
+}
+
+const BUILT_IN: &[(&str, &str)] = built_in![
+    "clone.js",
+    "console.js",
+    "engine.js",
+    "globals.js",
+    "headers.js",
+    "index.js",
+    "messages.js",
+    "native.js",
+    "random.js",
+    "routes.js",
+    "settling.js",
+    "text.js",
+    "url.js",
+    "waiting.js",
+];
+
+/// Lets a runtime find modules, for the guest in this file.
+pub fn install(runtime: &Runtime, main: &str) {
+    let folder = main.rsplit_once('.').map_or(main, |(stem, _)| stem).to_owned();
+    let found = Rc::new(RefCell::new(None));
+    let finder = Finder { main: main.to_owned(), folder, found: found.clone() };
+    runtime.set_loader(finder, Found(found));
+}
+
+/// Returns the text of the module that imports all other built-in ones.
+pub fn prelude() -> &'static str {
+    built_in(PRELUDE).unwrap_or_default()
+}
+
+fn built_in(name: &str) -> Option<&'static str> {
+    BUILT_IN.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
+}
+
+/// Makes a module of a file's text, according to the ending of its name.
+///
+/// # Errors
+/// The text is not UTF-8, or has an error in it; or it is in a language that is not supported.
+pub fn declare<'js>(ctx: &Ctx<'js>, name: &str, text: Vec<u8>) -> Result<Module<'js, Declared>> {
+    let text = String::from_utf8(text).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let place = Place::of(&String::from_utf8_lossy(&error.as_bytes()[..valid]), valid);
+        throw_at(ctx, "SyntaxError", "the file is not UTF-8", name, Some(place))
+    })?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
+    match ending {
+        "ts" | "mts" => {
+            let script = typescript::strip(text).map_err(|error| {
+                throw_at(ctx, "SyntaxError", &error.message, name, Some(error.place))
+            })?;
+            Module::declare(ctx.clone(), name, script)
+        }
+        // Any JSON text is an expression of JavaScript.
+        "json" => Module::declare(ctx.clone(), name, format!("export default {text}\n;")),
+        "jsx" | "tsx" | "cjs" | "cts" => {
+            let message = format!("files that end in .{ending} are not evaluated: bundle them");
+            Err(throw_at(ctx, "SyntaxError", &message, name, None))
+        }
+        _ => Module::declare(ctx.clone(), name, text),
+    }
+}
+
+/// A file that was found: its name, and its text until it is loaded.
+type Text = Rc<RefCell<Option<(String, Vec<u8>)>>>;
+
+/// Finds the module that a name means.
+struct Finder {
+    /// The guest's own file, `hello.js`.
+    main: String,
+    /// The folder of what it imports, `hello`.
+    folder: String,
+    found: Text,
+}
+
+/// Loads the module that was found just before.
+struct Found(Text);
+
+impl Resolver for Finder {
+    fn resolve<'js>(
+        &mut self,
+        ctx: &Ctx<'js>,
+        base: &str,
+        name: &str,
+        _attributes: Option<ImportAttributes<'js>>,
+    ) -> Result<String> {
+        if base.starts_with("snow:") {
+            return Ok(name.replacen("./", "snow:", 1));
+        }
+        if name == "snow" {
+            return Ok(SDK.to_owned());
+        }
+        let is_path = ["./", "../", "/"].iter().any(|start| name.starts_with(start));
+        let found = if is_path { self.file(base, name) } else { self.package(ctx, base, name) };
+        found.map_err(|why| self.refuse(ctx, base, name, &why))
+    }
+}
+
+impl Finder {
+    /// Returns the name of a file that is imported by its path.
+    fn file(&self, base: &str, name: &str) -> std::result::Result<String, String> {
+        let folder = &self.folder;
+        let path = join(base, name).ok_or(format!("what a guest imports lies in {folder}/"))?;
+        if path == self.main {
+            return Ok(path);
+        }
+        let Some(within) = path.strip_prefix(folder).and_then(|rest| rest.strip_prefix('/')) else {
+            return Err(format!("what a guest imports lies in {folder}/"));
+        };
+        if self.keep(&path, within) {
+            return Ok(path);
+        }
+        let stem = path.rsplit_once('.').map_or(path.as_str(), |(stem, _)| stem);
+        let files = source::files();
+        let near = ["js", "ts", "mjs", "json"]
+            .iter()
+            .flat_map(|ending| [format!("{path}.{ending}"), format!("{stem}.{ending}")])
+            .chain([format!("{path}/index.js"), format!("{path}/index.ts")])
+            .find(|near| {
+                files.iter().any(|file| near.strip_prefix(&format!("{folder}/")) == Some(file))
+            });
+        Err(match near {
+            Some(near) => format!("there is no {path}, but {near}: imports have the whole name"),
+            None => format!("there is no {path}"),
+        })
+    }
+
+    /// Returns the name of a package's file.
+    fn package(
+        &self,
+        ctx: &Ctx<'_>,
+        base: &str,
+        name: &str,
+    ) -> std::result::Result<String, String> {
+        if let Some(module) = name.strip_prefix("node:") {
+            return Err(format!("{module} is a module of Node, and this is not Node"));
+        }
+        let folder = &self.folder;
+        let within = base.strip_prefix(&format!("{folder}/")).unwrap_or_default();
+        let file = packages::find(ctx, within, name)?.ok_or_else(|| {
+            format!(
+                "it is neither `snow` nor a package in {folder}/node_modules/ (a file's name \
+                 begins with ./{folder}/)"
+            )
+        })?;
+        let path = format!("{folder}/{file}");
+        match self.keep(&path, &file) {
+            true => Ok(path),
+            false => Err(format!("its package.json names {path}, which is not there")),
+        }
+    }
+
+    /// Keeps a file's text for the loader; false if there is no such file.
+    fn keep(&self, path: &str, within: &str) -> bool {
+        let text = source::find(within);
+        let is_there = text.is_some();
+        *self.found.borrow_mut() = text.map(|text| (path.to_owned(), text));
+        is_there
+    }
+
+    fn refuse(&self, ctx: &Ctx<'_>, base: &str, name: &str, why: &str) -> Error {
+        let message = format!("can't import '{name}': {why}");
+        throw_at(ctx, "TypeError", &message, base, self.import(base, name))
+    }
+
+    /// Returns where a file imports this name.
+    fn import(&self, base: &str, name: &str) -> Option<Place> {
+        let text = match base == self.main {
+            true => source::main().text,
+            false => source::find(base.strip_prefix(&self.folder)?.strip_prefix('/')?)?,
+        };
+        let text = String::from_utf8(text).ok()?;
+        let quoted = ['\'', '"'].map(|quote| format!("{quote}{name}{quote}"));
+        quoted.iter().find_map(|quoted| text.find(quoted)).map(|byte| Place::of(&text, byte))
+    }
+}
+
+impl Loader for Found {
+    fn load<'js>(
+        &mut self,
+        ctx: &Ctx<'js>,
+        name: &str,
+        _attributes: Option<ImportAttributes<'js>>,
+    ) -> Result<Module<'js, Declared>> {
+        if let Some(text) = built_in(name) {
+            return Module::declare(ctx.clone(), name, text);
+        }
+        match self.0.take() {
+            Some((found, text)) if found == name => declare(ctx, name, text),
+            _ => Err(throw_at(ctx, "TypeError", "there is no such module", name, None)),
+        }
+    }
+}
+
+/// Returns the path that a relative path means in a file; none if it leads out of the folder.
+fn join(base: &str, name: &str) -> Option<String> {
+    let mut parts: Vec<&str> = match name.starts_with('/') {
+        true => Vec::new(),
+        false => base.split('/').collect(),
+    };
+    parts.pop();
+    for part in name.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()?),
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::join;
+
+    #[test]
+    fn relative_paths_are_joined() {
+        for (base, name, joined) in [
+            ("hello.js", "./hello/a.js", Some("hello/a.js")),
+            ("hello/a.js", "./b/c.js", Some("hello/b/c.js")),
+            ("hello/b/c.js", "../../hello.js", Some("hello.js")),
+            ("hello/a.js", "../../up.js", None),
+            ("hello/a.js", "/hello/x.js", Some("hello/x.js")),
+        ] {
+            assert_eq!(join(base, name).as_deref(), joined, "{base} {name}");
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Functions of the host for the modules in `js/`: what `js/native.js` has.
+
+use rquickjs::{
+    Array, Constructor, Ctx, Error, Exception, Function, Object, Result, TypedArray, Value,
+};
+
+use crate::convert::{copy, settlement_from, settlement_to};
+use crate::pendings::{self, Gone};
+use crate::snow::host::logging::{self, Level};
+use crate::snow::host::pending_handles::{self as host, Join, Refusal};
+use crate::url;
+use crate::wasi::clocks::monotonic_clock;
+use crate::wasi::random::random;
+
+/// Returns an object with all of them.
+pub fn functions<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>> {
+    let object = Object::new(ctx.clone())?;
+    waiting(ctx, &object)?;
+    settling(ctx, &object)?;
+    let function = |name: &str, function: Result<Function<'js>>| object.set(name, function?);
+    function(
+        "log",
+        Function::new(ctx.clone(), |level: u32, message: String| log(level, &message)),
+    )?;
+    function(
+        "random",
+        Function::new(ctx.clone(), |ctx: Ctx<'js>, count: u32| {
+            TypedArray::<u8>::new(ctx, random::get_random_bytes(count.into()))
+        }),
+    )?;
+    function("monotonic", Function::new(ctx.clone(), || monotonic_clock::now() as f64 / 1e6))?;
+    function(
+        "encode",
+        Function::new(ctx.clone(), |ctx: Ctx<'js>, text: rquickjs::String<'js>| {
+            TypedArray::<u8>::new(ctx, text.to_string()?.into_bytes())
+        }),
+    )?;
+    function("decode", Function::new(ctx.clone(), decode))?;
+    function("url", Function::new(ctx.clone(), url::parse))?;
+    Ok(object)
+}
+
+fn waiting<'js>(ctx: &Ctx<'js>, object: &Object<'js>) -> Result<()> {
+    let function = |name: &str, function: Result<Function<'js>>| object.set(name, function?);
+    function(
+        "create",
+        Function::new(ctx.clone(), |ctx: Ctx<'js>, key: Option<String>| {
+            host::create(key.as_deref())
+                .map(pendings::keep)
+                .map_err(|refusal| refused(&ctx, refusal))
+        }),
+    )?;
+    function(
+        "timer",
+        Function::new(ctx.clone(), |ctx: Ctx<'js>, after_ms: u32| {
+            host::timer(after_ms).map(pendings::keep).map_err(|refusal| refused(&ctx, refusal))
+        }),
+    )?;
+    function(
+        "token",
+        Function::new(ctx.clone(), |ctx: Ctx<'js>, id: u32| {
+            pendings::with(&[id], |found| found[0].token()).map_err(|Gone| gone(&ctx))
+        }),
+    )?;
+    // One that is gone has been released: there is nothing left to do.
+    function("drop", Function::new(ctx.clone(), |id: u32| drop(pendings::take(id))))?;
+    function("wait", Function::new(ctx.clone(), wait))
+}
+
+fn settling<'js>(ctx: &Ctx<'js>, object: &Object<'js>) -> Result<()> {
+    let function = |name: &str, function: Result<Function<'js>>| object.set(name, function?);
+    function(
+        "settle",
+        Function::new(ctx.clone(), |ctx: Ctx<'js>, token: String, with: Object<'js>| {
+            host::set_result(&token, &settlement_from(&with)?)
+                .map_err(|refusal| refused(&ctx, refusal))
+        }),
+    )?;
+    function(
+        "settleNext",
+        Function::new(ctx.clone(), |ctx: Ctx<'js>, key: String, with: Object<'js>| {
+            host::set_next(&key, &settlement_from(&with)?).map_err(|refusal| refused(&ctx, refusal))
+        }),
+    )?;
+    function(
+        "settleAll",
+        Function::new(ctx.clone(), |ctx: Ctx<'js>, key: String, with: Object<'js>| {
+            host::set_all(&key, &settlement_from(&with)?).map_err(|refusal| refused(&ctx, refusal))
+        }),
+    )?;
+    function("waiting", Function::new(ctx.clone(), |key: String| host::waiting(&key)))
+}
+
+/// Waits in place until one of these pendings is settled, and returns what became of each.
+fn wait<'js>(ctx: Ctx<'js>, ids: Vec<u32>, timeout_ms: Option<u32>) -> Result<Array<'js>> {
+    let waited = pendings::with(&ids, |handles| host::wait(handles, Join::Any, timeout_ms));
+    let settlements =
+        waited.map_err(|Gone| gone(&ctx))?.map_err(|refusal| refused(&ctx, refusal))?;
+    let array = Array::new(ctx.clone())?;
+    for (index, settlement) in settlements.into_iter().enumerate() {
+        array.set(index, settlement_to(&ctx, settlement)?)?;
+    }
+    Ok(array)
+}
+
+/// Returns bytes as text; null for what is not UTF-8, if that is fatal.
+fn decode(bytes: TypedArray<'_, u8>, fatal: bool) -> Option<String> {
+    match String::from_utf8(copy(&bytes)) {
+        Ok(text) => Some(text),
+        Err(_) if fatal => None,
+        Err(error) => Some(String::from_utf8_lossy(error.as_bytes()).into_owned()),
+    }
+}
+
+fn log(level: u32, message: &str) {
+    let level = match level {
+        0 => Level::Trace,
+        1 => Level::Debug,
+        2 => Level::Info,
+        3 => Level::Warn,
+        _ => Level::Error,
+    };
+    logging::log(level, message);
+}
+
+/// Throws a `Refusal`: an error whose `code` is the contract's word.
+fn refused(ctx: &Ctx<'_>, refusal: Refusal) -> Error {
+    let (code, message) = match refusal {
+        Refusal::Unknown => ("unknown", "nothing waits under this token"),
+        Refusal::AlreadySettled => ("already-settled", "this was settled before"),
+        Refusal::Denied => (
+            "denied",
+            "the host does not allow this here: a guest waits only while it handles a request, \
+             under keys that it was granted",
+        ),
+        Refusal::Limit => ("limit", "a limit of the host is reached"),
+    };
+    let thrown = || -> Result<Value<'_>> {
+        let class: Constructor = ctx.globals().get("Error")?;
+        let error: Object = class.construct((message,))?;
+        error.set("name", "Refusal")?;
+        error.set("code", code)?;
+        Ok(error.into_value())
+    };
+    match thrown() {
+        Ok(error) => ctx.throw(error),
+        Err(error) => error,
+    }
+}
+
+fn gone(ctx: &Ctx<'_>) -> Error {
+    let message = "this pending is gone: it was released, or belongs to an earlier call";
+    Exception::throw_message(ctx, message)
+}

@@ -1,0 +1,59 @@
+//! URLs, parsed and changed by the crate `url`, which follows the WHATWG.
+
+use rquickjs::{Array, Ctx, Result, Value};
+use url::{Url, quirks};
+
+/// Parses a URL, sets one of its parts if there is one to set, and returns all parts in the order
+/// of `PARTS` in `js/url.js`; null for what is no URL.
+pub fn parse<'js>(
+    ctx: Ctx<'js>,
+    text: String,
+    base: rquickjs::function::Opt<Option<String>>,
+    part: rquickjs::function::Opt<Option<String>>,
+    value: rquickjs::function::Opt<Option<String>>,
+) -> Result<Value<'js>> {
+    let null = Value::new_null(ctx.clone());
+    let base = match base.0.flatten().map(|base| Url::parse(&base)) {
+        Some(Err(_)) => return Ok(null),
+        Some(Ok(base)) => Some(base),
+        None => None,
+    };
+    let Ok(mut url) = Url::options().base_url(base.as_ref()).parse(&text) else { return Ok(null) };
+    if let Some(part) = part.0.flatten() {
+        set(&mut url, &part, &value.0.flatten().unwrap_or_default());
+    }
+    let parts = Array::new(ctx)?;
+    let origin = quirks::origin(&url);
+    let values = [
+        quirks::href(&url),
+        &origin,
+        quirks::protocol(&url),
+        quirks::username(&url),
+        quirks::password(&url),
+        quirks::host(&url),
+        quirks::hostname(&url),
+        quirks::port(&url),
+        quirks::pathname(&url),
+        quirks::search(&url),
+        quirks::hash(&url),
+    ];
+    for (index, value) in values.into_iter().enumerate() {
+        parts.set(index, value)?;
+    }
+    Ok(parts.into_value())
+}
+
+/// Sets a part. A value that it can't have is ignored, as on the web.
+fn set(url: &mut Url, part: &str, value: &str) {
+    let _ignored = match part {
+        "protocol" => quirks::set_protocol(url, value),
+        "username" => quirks::set_username(url, value),
+        "password" => quirks::set_password(url, value),
+        "host" => quirks::set_host(url, value),
+        "hostname" => quirks::set_hostname(url, value),
+        "port" => quirks::set_port(url, value),
+        "pathname" => return quirks::set_pathname(url, value),
+        "search" => return quirks::set_search(url, value),
+        _ => return quirks::set_hash(url, value),
+    };
+}

@@ -1,0 +1,243 @@
+/**
+ * Write guests for snow-host in JavaScript or TypeScript.
+ *
+ * ```ts
+ * import { route } from 'snow';
+ *
+ * route('GET', '/hello/(?<name>\\w+)', (request) => `hello ${request.params.name}`);
+ * ```
+ *
+ * The globals are those of the web, as far as they are there: `Request`, `Response`, `Headers`,
+ * `URL`, `URLSearchParams`, `TextEncoder`, `TextDecoder`, `crypto.getRandomValues`,
+ * `crypto.randomUUID`, `structuredClone`, timers, `console`.
+ */
+declare module 'snow' {
+  /** A request whose body has arrived whole. It can be read more than once. */
+  export interface GuestRequest extends Request {
+    /** The id that is also in the host's log and in the answer's `x-request-id`. */
+    readonly id: string;
+    /** The client's address and port, `127.0.0.1:50412`. */
+    readonly client: string;
+    /** The path as sent: not percent-decoded, without the guest's mount prefix and the query. */
+    readonly path: string;
+    /** The query, decoded as a form's. */
+    readonly query: URLSearchParams;
+    /**
+     * What the groups of the route's pattern matched, percent-decoded, by name and by number, from
+     * 0. Empty for a group that took no part in the match.
+     */
+    readonly params: Readonly<Record<string, string>>;
+    /** The content; empty if there is none. */
+    bytes(): Promise<Uint8Array<ArrayBuffer>>;
+  }
+
+  /** Any value that JSON can hold. */
+  export type Json =
+    | string
+    | number
+    | boolean
+    | null
+    | readonly Json[]
+    | { readonly [key: string]: Json | undefined };
+
+  /**
+   * What a handler may answer with: a text (`text/plain`), an object or a list (sent as JSON),
+   * bytes (`application/octet-stream`), a whole response, or what a pending was settled with.
+   */
+  export type Answer = string | object | Uint8Array | ArrayBuffer | Response | Settlement;
+
+  /** What a handler may return. */
+  export type Outcome = Answer | Suspension | Promise<Answer | Suspension>;
+
+  export type Handler = (request: GuestRequest) => Outcome;
+  export type Resume = (resumed: Resumed) => Outcome;
+
+  /**
+   * Serves requests with these methods whose path matches the pattern. The first route that matches
+   * wins, in the order of the calls. To be called while the file is evaluated.
+   *
+   * @param methods `'GET'`, several as in `['GET', 'POST']`, or `'*'` for all. GET serves HEAD too.
+   * @param pattern A regular expression for the whole path as sent, query not included, in the
+   * syntax of the Rust crate `regex`: no look-around, no back-references. It is anchored at both
+   * ends.
+   * @param handler Called for each request. An exception is a 500, and is in the log with its file
+   * and line.
+   * @param options `resume`: what goes on when a suspension of this route is over; a list, if
+   * `suspend` is to choose among several. Without it the host answers with what came.
+   */
+  export function route(
+    methods: string | readonly string[],
+    pattern: string | RegExp,
+    handler: Handler,
+    options?: { resume?: Resume | readonly Resume[] },
+  ): void;
+
+  /**
+   * Something that will be settled exactly once: by its key, by its token, or by the clock.
+   *
+   * It belongs to the call that created it. Await it there, or give it to a suspension; what is
+   * left is released when the call ends.
+   */
+  export interface Pending extends PromiseLike<Settlement>, Disposable {
+    /**
+     * The right to settle it, for {@link settle}: at most 64 ASCII characters, safe in a URL, not
+     * to be guessed. Whoever has it can settle, so give it only to who may.
+     */
+    readonly token: string;
+
+    /**
+     * Waits in place, this long at most (without a time: the host's default, 30 seconds), and
+     * returns what it was settled with; null if the time passes first. Throws a {@link Failure} if
+     * it was settled with an error.
+     *
+     * It keeps this call's instance all the while, and the host has room for a limited number of
+     * calls that wait so; {@link suspend} waits without one. The call ends here, and nothing after
+     * this line runs, if its client leaves.
+     *
+     * `await pending` waits for the host's default, and throws a `TimeoutError` then.
+     * `Promise.all`, `Promise.race` and `Promise.any` take pendings, and are one wait of the host.
+     */
+    wait(options?: { timeoutMs?: number }): Promise<Settlement | null>;
+
+    /** Releases it: nobody can settle it any more. */
+    drop(): void;
+  }
+
+  /** The class of pendings; {@link pending} and {@link timer} make them. */
+  export const Pending: {
+    readonly prototype: Pending;
+    [Symbol.hasInstance](value: unknown): boolean;
+  };
+
+  /**
+   * Creates a pending that is settled under this key, or by its token. Several may wait under one
+   * key; they are served first in, first out, over all guests.
+   *
+   * @throws A {@link Refusal}.
+   */
+  export function pending(key?: string): Pending;
+
+  /**
+   * Creates a pending that the clock settles, with an empty value. Its token may settle it earlier.
+   */
+  export function timer(afterMs: number): Pending;
+
+  /** What a pending was settled with: bytes. */
+  export interface Settlement {
+    /** The response, if it was settled with one. The other methods read its body. */
+    readonly response: Response | null;
+    bytes(): Uint8Array<ArrayBuffer>;
+    text(): string;
+    json(): any;
+  }
+  export const Settlement: {
+    readonly prototype: Settlement;
+    [Symbol.hasInstance](value: unknown): boolean;
+  };
+
+  /** A wait that failed, because somebody settled it with an error. */
+  export class Failure extends Error {
+    private constructor();
+    /** A short, stable word for programs. */
+    readonly code: string;
+  }
+
+  /** The error that is thrown when the host refuses: `error.name === 'Refusal'`. */
+  export interface Refusal extends Error {
+    readonly name: 'Refusal';
+    readonly code: 'unknown' | 'already-settled' | 'denied' | 'limit';
+  }
+
+  /** What a request waits for without an instance: returned by a handler. */
+  export interface Suspension {
+    readonly pendings: readonly Pending[];
+  }
+
+  /** How a suspension goes on. */
+  export interface SuspendOptions {
+    /** When it is over: when all are settled (the default), or the first. */
+    until?: 'all' | 'any';
+    /** The deadline. Without it the host's default applies (30 seconds), and its maximum always. */
+    timeoutMs?: number;
+    /** The answer at the deadline if nothing resumes; a bare 504 if it is not given. */
+    onTimeout?: Answer;
+    /**
+     * Which of the route's functions goes on; the first if it is not given. With false the host
+     * answers with what came.
+     */
+    resume?: Resume | false;
+    /** Gives `resume` the request again. Without it the request is freed meanwhile. */
+    keepRequest?: boolean;
+    /**
+     * What `resume` is to know, at most 64 KiB as JSON. It may run in another instance, so
+     * variables are no way to tell it.
+     */
+    state?: Json;
+  }
+
+  /**
+   * Gives the request back: return it from a handler. The call ends, its instance is free, and the
+   * host keeps only the client's connection until the wait is over. Then it calls the route's
+   * `resume`.
+   */
+  export function suspend(
+    pendings: Pending | readonly Pending[],
+    options?: SuspendOptions,
+  ): Suspension;
+
+  /** A wait that is over. */
+  export interface Resumed {
+    /** Whether the deadline passed first. */
+    readonly timedOut: boolean;
+    /** The request, if the suspension kept it. */
+    readonly request: GuestRequest | null;
+    /** What the suspension gave, null if nothing. */
+    readonly state: any;
+    /** What became of each pending, in their order; null for one that is not settled. */
+    readonly settlements: readonly (Settlement | Failure | null)[];
+    /** The place of the first pending that is settled; -1 if none is. */
+    readonly index: number;
+    /** What that one was settled with; null if none is. Throws if it is a {@link Failure}. */
+    readonly value: Settlement | null;
+    /** The first failure among the settlements. */
+    readonly failure: Failure | null;
+    /** The pendings that are not settled, to be waited for once more. */
+    readonly unsettled: Pending[];
+    /** The text of {@link value}, empty if nothing came. */
+    text(): string;
+    /** The text of {@link value}, parsed. */
+    json(): any;
+  }
+
+  /**
+   * What a pending is settled with: a text, bytes, nothing; any other value as JSON; a response,
+   * which a client without `resume` gets as it is; an error, which becomes a {@link Failure} with
+   * its `code`.
+   */
+  export type Settling =
+    | Json
+    | Uint8Array
+    | ArrayBuffer
+    | Response
+    | Error
+    | Settlement
+    | undefined;
+
+  /** Settles the pending that has this token. Throws a {@link Refusal} if that can't be. */
+  export function settle(token: string, value?: Settling): void;
+
+  /** Settles the pending that has waited longest under a key; false if none waits. */
+  export function settleNext(key: string, value?: Settling): boolean;
+
+  /** Settles every pending that waits under a key now, and returns how many there were. */
+  export function settleAll(key: string, value?: Settling): number;
+
+  /** Returns how many pendings wait under a key. */
+  export function waiting(key: string): number;
+
+  /** Writes to the host's log, beside the guest's name and the request's id, as `console` does. */
+  export function log(
+    level: 'trace' | 'debug' | 'info' | 'warn' | 'error',
+    ...values: unknown[]
+  ): void;
+}

@@ -1,0 +1,42 @@
+// A guest in JavaScript: this file is all of it. Nothing is built. Save it, and the next request is
+// answered by what it says now.
+//
+// | route | answer |
+// |---|---|
+// | `GET /js/hello` | `hello from js` |
+// | `POST /js/echo` | the request's body |
+// | `GET /js/req` | what `/js/stop` gives it; after 30 seconds 504 |
+// | `GET /js/stop` | gives the request that has waited longest `done`, or `?value=…` |
+// | `GET /js/random` | a random number |
+// | `GET /js/now` | the time, RFC 3339 |
+
+import { route, pending, suspend, settleNext } from 'snow';
+
+// Keys belong to the host: any guest may wait under this one, and settle it.
+const KEY = 'requests-any';
+
+route('GET', '/js/hello', () => 'hello from js');
+
+route('POST', '/js/echo', async (request) => {
+  const type = request.headers.get('content-type') ?? 'application/octet-stream';
+  return new Response(await request.bytes(), { headers: { 'content-type': type } });
+});
+
+// Returning a suspension ends the call: the host keeps the client's connection, and calls `answer`
+// when somebody settles the key.
+route('GET', '/js/req', () => suspend(pending(KEY), { timeoutMs: 30_000 }), { resume: answer });
+
+/** @param {import('snow').Resumed} resumed */
+function answer(resumed) {
+  if (resumed.timedOut) return new Response('nobody came', { status: 504 });
+  return resumed.text();
+}
+
+route('GET', '/js/stop', (request) => {
+  const somebodyWaited = settleNext(KEY, request.query.get('value') ?? 'done');
+  return somebodyWaited ? 'stop' : new Response('nobody is waiting', { status: 409 });
+});
+
+route('GET', '/js/random', () => String(Math.random()));
+
+route('GET', '/js/now', () => new Date().toISOString());

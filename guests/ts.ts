@@ -1,0 +1,42 @@
+// A guest in TypeScript: this file is all of it. The types are for you and your editor; the host
+// takes them out. Nothing is built.
+//
+// | route | answer |
+// |---|---|
+// | `GET /ts/hello` | `hello from ts` |
+// | `POST /ts/echo` | the request's body |
+// | `GET /ts/req` | what `/ts/stop` gives it; after 30 seconds 504 |
+// | `GET /ts/stop` | gives the request that has waited longest `done`, or `?value=…` |
+// | `GET /ts/random` | a random number |
+// | `GET /ts/now` | the time, RFC 3339 |
+
+import { route, pending, suspend, settleNext } from 'snow';
+import type { Answer, GuestRequest, Resumed } from 'snow';
+
+// Keys belong to the host: any guest may wait under this one, and settle it.
+const KEY = 'requests-any';
+
+route('GET', '/ts/hello', () => 'hello from ts');
+
+route('POST', '/ts/echo', async (request: GuestRequest): Promise<Response> => {
+  const type = request.headers.get('content-type') ?? 'application/octet-stream';
+  return new Response(await request.bytes(), { headers: { 'content-type': type } });
+});
+
+// Returning a suspension ends the call: the host keeps the client's connection, and calls `answer`
+// when somebody settles the key.
+route('GET', '/ts/req', () => suspend(pending(KEY), { timeoutMs: 30_000 }), { resume: answer });
+
+function answer(resumed: Resumed): Answer {
+  if (resumed.timedOut) return new Response('nobody came', { status: 504 });
+  return resumed.text();
+}
+
+route('GET', '/ts/stop', (request: GuestRequest): Answer => {
+  const somebodyWaited: boolean = settleNext(KEY, request.query.get('value') ?? 'done');
+  return somebodyWaited ? 'stop' : new Response('nobody is waiting', { status: 409 });
+});
+
+route('GET', '/ts/random', (): string => String(Math.random()));
+
+route('GET', '/ts/now', (): string => new Date().toISOString());

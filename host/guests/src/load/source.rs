@@ -1,0 +1,258 @@
+//! Guests that are source files: in which languages, what belongs to one, and how it is read.
+//!
+//! A source file has no code of its own. Its language's *engine*, a component, is compiled once for
+//! all of them, and evaluates the text in each instance.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use snow_core::{ByteCount, Charge};
+
+use super::content_hash::ContentHash;
+
+/// Files of one guest, beside its own.
+const FILES_MAX: usize = 10_000;
+/// Folders below the one that a guest has.
+const DEPTH_MAX: usize = 32;
+
+/// A language whose source files are guests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SourceLanguage {
+    /// JavaScript and TypeScript: `.js`, `.mjs` and `.ts`.
+    JavaScript,
+    /// Python: `.py`.
+    Python,
+}
+
+impl SourceLanguage {
+    /// All of them.
+    pub const ALL: [SourceLanguage; 2] = [SourceLanguage::JavaScript, SourceLanguage::Python];
+
+    /// Returns the language of a file, by its name; `None` if it is no guest's source file. A name
+    /// with a dot in its stem is none: `snow.d.ts` and `shop.test.js` lie beside guests.
+    pub fn of(file: &Path) -> Option<SourceLanguage> {
+        let has_dot = file.file_stem()?.as_encoded_bytes().contains(&b'.');
+        match file.extension().and_then(OsStr::to_str)? {
+            _ if has_dot => None,
+            "js" | "mjs" | "ts" => Some(SourceLanguage::JavaScript),
+            "py" => Some(SourceLanguage::Python),
+            _ => None,
+        }
+    }
+
+    /// Returns the name of the engine: in commands, and of its file.
+    pub fn engine(self) -> &'static str {
+        match self {
+            SourceLanguage::JavaScript => "js",
+            SourceLanguage::Python => "python",
+        }
+    }
+}
+
+impl std::fmt::Display for SourceLanguage {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(match self {
+            SourceLanguage::JavaScript => "JavaScript",
+            SourceLanguage::Python => "Python",
+        })
+    }
+}
+
+/// What a guest's source files held when it was loaded. It stays as it is for as long as a version
+/// of the guest needs it.
+#[derive(Debug)]
+pub(crate) struct Sources {
+    /// The name of the guest's own file.
+    pub name: String,
+    /// The text of the guest's own file.
+    pub text: Vec<u8>,
+    /// The files in the folder that has the guest's name, by their paths from there.
+    pub others: BTreeMap<String, Vec<u8>>,
+    /// Counts the bytes for as long as they are kept.
+    _charge: Charge,
+}
+
+/// How much may be read.
+pub(super) struct Bounds<'a> {
+    /// Bytes of one guest's files together.
+    pub guest_bytes_max: u64,
+    /// Bytes of all guests' source files that are kept.
+    pub all_bytes_max: usize,
+    pub all_bytes: &'a Arc<ByteCount>,
+}
+
+/// Why source files could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// A file or folder can't be read.
+    #[error("{0} can't be read")]
+    Read(String, #[source] io::Error),
+    /// The files have too many bytes together.
+    #[error(
+        "and the files in the folder beside it have more than {0} bytes, the most that a guest's \
+         files may have (guest_file_bytes_max)"
+    )]
+    TooLarge(u64),
+    /// There are too many files.
+    #[error("has more than {FILES_MAX} files in the folder beside it")]
+    TooMany,
+    /// All guests' files together have too many bytes.
+    #[error("does not fit: the source files of all guests may have {0} bytes (sources_bytes_max)")]
+    Full(usize),
+}
+
+impl Sources {
+    /// Reads a guest's own file and all files in the folder beside it that has the guest's name.
+    /// Hidden files are left out, and so is what Python keeps there (`__pycache__`).
+    pub(super) fn read(file: &Path, bounds: &Bounds<'_>) -> Result<Sources, SourceError> {
+        let mut reader = Reader { left_bytes: bounds.guest_bytes_max, others: BTreeMap::new() };
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let text = reader.file(file, &name, bounds)?;
+        let folder = file.with_extension("");
+        if folder.is_dir() {
+            reader.folder(&folder, "", 0, bounds)?;
+        }
+        let bytes = (bounds.guest_bytes_max - reader.left_bytes) as usize;
+        let own = Arc::default();
+        let charge = Charge::new(bytes, (&own, bytes), (bounds.all_bytes, bounds.all_bytes_max));
+        let _charge = charge.ok_or(SourceError::Full(bounds.all_bytes_max))?;
+        Ok(Sources { name, text, others: reader.others, _charge })
+    }
+
+    /// Returns a hash of all that the guest is made of: its files and its engine.
+    pub(super) fn hash(&self, engine: &ContentHash) -> ContentHash {
+        let mut hash = Sha256::new();
+        hash.update(engine.0);
+        let own = (&self.name, &self.text);
+        for (name, bytes) in [own].into_iter().chain(&self.others) {
+            hash.update((name.len() as u64).to_le_bytes());
+            hash.update(name);
+            hash.update((bytes.len() as u64).to_le_bytes());
+            hash.update(bytes);
+        }
+        ContentHash(hash.finalize().into())
+    }
+}
+
+/// Reads files until there are too many of them.
+struct Reader {
+    left_bytes: u64,
+    others: BTreeMap<String, Vec<u8>>,
+}
+
+impl Reader {
+    fn file(
+        &mut self,
+        file: &Path,
+        name: &str,
+        bounds: &Bounds<'_>,
+    ) -> Result<Vec<u8>, SourceError> {
+        let failed = |error| SourceError::Read(name.to_owned(), error);
+        let opened = File::open(file).map_err(failed)?;
+        let mut bytes = Vec::new();
+        opened.take(self.left_bytes + 1).read_to_end(&mut bytes).map_err(failed)?;
+        let left = self.left_bytes.checked_sub(bytes.len() as u64);
+        self.left_bytes = left.ok_or(SourceError::TooLarge(bounds.guest_bytes_max))?;
+        Ok(bytes)
+    }
+
+    fn folder(
+        &mut self,
+        folder: &Path,
+        prefix: &str,
+        depth: usize,
+        bounds: &Bounds<'_>,
+    ) -> Result<(), SourceError> {
+        let failed = |error| SourceError::Read(folder.display().to_string(), error);
+        for entry in fs::read_dir(folder).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let name = entry.file_name();
+            // A name that is not UTF-8 can't be imported.
+            let Some(name) = name.to_str().filter(|name| is_of_guest(name)) else { continue };
+            let name = format!("{prefix}{name}");
+            // Links are followed; one that leads nowhere, and what has just vanished, are no files.
+            let Ok(found) = fs::metadata(entry.path()) else { continue };
+            if found.is_dir() && depth < DEPTH_MAX {
+                self.folder(&entry.path(), &format!("{name}/"), depth + 1, bounds)?;
+            } else if found.is_file() {
+                let bytes = self.file(&entry.path(), &name, bounds)?;
+                self.others.insert(name, bytes);
+                if self.others.len() > FILES_MAX {
+                    return Err(SourceError::TooMany);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Returns whether a file or folder beside a guest is part of it, by its name.
+pub fn is_of_guest(name: &str) -> bool {
+    !name.starts_with('.') && !name.ends_with('~') && name != "__pycache__"
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{env, process};
+
+    use super::*;
+
+    fn read(folder: &Path, guest_bytes_max: u64, all: &Arc<ByteCount>) -> Result<Sources, String> {
+        let bounds = Bounds { guest_bytes_max, all_bytes_max: 1_000, all_bytes: all };
+        Sources::read(&folder.join("shop.py"), &bounds).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_guests_files_are_its_own_and_those_of_its_folder() {
+        let folder = env::temp_dir().join(format!("snow-host-sources-{}", process::id()));
+        fs::create_dir_all(folder.join("shop/lib/__pycache__")).unwrap();
+        for (name, text) in [
+            ("shop.py", "own"),
+            ("other.py", "no"),
+            ("shop/util.py", "util"),
+            ("shop/.hidden", "no"),
+            ("shop/lib/dates.py", "dates"),
+            ("shop/lib/__pycache__/dates.pyc", "no"),
+        ] {
+            fs::write(folder.join(name), text).unwrap();
+        }
+        let all = Arc::default();
+        let sources = read(&folder, 100, &all).unwrap();
+        assert_eq!((&*sources.name, &*sources.text), ("shop.py", &b"own"[..]));
+        let names: Vec<&String> = sources.others.keys().collect();
+        assert_eq!(names, ["lib/dates.py", "util.py"]);
+        assert_eq!(all.get(), 12);
+
+        let hash = |sources: &Sources| sources.hash(&ContentHash::of(b"engine"));
+        let first = hash(&sources);
+        assert_ne!(sources.hash(&ContentHash::of(b"another")), first);
+        fs::write(folder.join("shop/util.py"), "dates").unwrap();
+        assert_ne!(hash(&read(&folder, 100, &all).unwrap()), first);
+        drop(sources);
+        assert_eq!(all.get(), 0);
+
+        assert!(read(&folder, 12, &all).unwrap_err().contains("guest_file_bytes_max"));
+        let _other = Charge::new(990, (&Arc::default(), 990), (&all, 1_000)).unwrap();
+        assert!(read(&folder, 100, &all).unwrap_err().contains("sources_bytes_max"));
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn a_source_file_is_known_by_its_name() {
+        let of = |name: &str| SourceLanguage::of(Path::new(name)).map(SourceLanguage::engine);
+        for (name, engine) in
+            [("a.js", "js"), ("a.mjs", "js"), ("a.ts", "js"), ("g/a-b.py", "python")]
+        {
+            assert_eq!(of(name), Some(engine), "{name}");
+        }
+        for name in ["a.wasm", "a.d.ts", "a.test.js", "a.py~", "py", "a.pyc", ".py"] {
+            assert_eq!(of(name), None, "{name}");
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! The source files of the engines, as this program contains them.
+
+use super::EngineRecipe;
+
+/// Includes files of this repository: each has a folder in the repository, and the path below it that
+/// it is unpacked to. The contract is unpacked beside them, into `wit/`.
+macro_rules! embedded {
+    ($($folder:literal: $($path:literal),+ $(,)?;)+) => {
+        &[
+            $($(($path, include_str!(concat!("../../../../", $folder, "/", $path))),)+)+
+            ("wit/engine.wit", include_str!("../../../../wit/engine.wit")),
+            ("wit/snow.wit", include_str!("../../../../wit/snow.wit")),
+        ]
+    };
+}
+
+/// All engines. A unit test compares the lists with the repository.
+pub(super) const ALL: &[EngineRecipe] = &[
+    EngineRecipe { name: "js", languages: "JavaScript, TypeScript", files: JAVASCRIPT },
+    EngineRecipe { name: "python", languages: "Python", files: PYTHON },
+];
+
+const JAVASCRIPT: &[(&str, &str)] = embedded! {
+    "guest-sdk/js/engine":
+    ".gitignore",
+    "Cargo.lock",
+    "Cargo.toml",
+    "c/unwasi.h",
+    "js/clone.js",
+    "js/console.js",
+    "js/engine.js",
+    "js/globals.js",
+    "js/headers.js",
+    "js/index.js",
+    "js/messages.js",
+    "js/native.js",
+    "js/random.js",
+    "js/routes.js",
+    "js/settling.js",
+    "js/text.js",
+    "js/url.js",
+    "js/waiting.js",
+    "make.py",
+    "src/convert.rs",
+    "src/engine.rs",
+    "src/failure.rs",
+    "src/lib.rs",
+    "src/libc.rs",
+    "src/modules.rs",
+    "src/modules/packages.rs",
+    "src/native.rs",
+    "src/pendings.rs",
+    "src/typescript.rs",
+    "src/typescript/visit.rs",
+    "src/url.rs",
+    ;
+};
+
+const PYTHON: &[(&str, &str)] = embedded! {
+    "guest-sdk/python/engine":
+    "engine.py",
+    "failure.py",
+    "folder.py",
+    "fresh_random.py",
+    "guest.py",
+    "library.py",
+    "make.py",
+    "output.py",
+    "world.wit",
+    ;
+    "guest-sdk/python":
+    "snow/__init__.py",
+    "snow/_host.py",
+    "snow/_http.py",
+    "snow/_loop.py",
+    "snow/_pending.py",
+    "snow/_routing.py",
+    "snow/_suspension.py",
+    "snow/_toy.py",
+    "snow/_wsgi.py",
+    "snow/classic.py",
+    "snow/py.typed",
+    "snow/testing.py",
+    "snow/tornado/__init__.py",
+    "snow/tornado/concurrent.py",
+    "snow/tornado/gen.py",
+    "snow/tornado/ioloop.py",
+    "snow/tornado/web.py",
+    ;
+};
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    /// Returns all files below a folder, without what tools write there.
+    fn found(folder: &Path, prefix: &str, into: &mut Vec<String>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let entry = entry.unwrap();
+            let name = entry.file_name().into_string().unwrap();
+            let path = format!("{prefix}{name}");
+            match entry.path().is_dir() {
+                _ if ["wit", "target", "__pycache__"].contains(&&*name) => {}
+                true => found(&entry.path(), &format!("{path}/"), into),
+                false => into.push(path),
+            }
+        }
+    }
+
+    #[test]
+    fn every_file_of_an_engine_is_embedded() {
+        let sdk =
+            Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().join("guest-sdk");
+        for (files, folders) in [
+            (JAVASCRIPT, &[("js/engine", "")][..]),
+            (PYTHON, &[("python/engine", ""), ("python/snow", "snow/")][..]),
+        ] {
+            let mut expected = vec!["wit/engine.wit".to_owned(), "wit/snow.wit".to_owned()];
+            folders
+                .iter()
+                .for_each(|(folder, prefix)| found(&sdk.join(folder), prefix, &mut expected));
+            let mut embedded: Vec<&str> = files.iter().map(|(path, _)| *path).collect();
+            expected.sort();
+            embedded.sort_unstable();
+            assert_eq!(embedded, expected);
+        }
+    }
+}

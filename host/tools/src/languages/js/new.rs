@@ -1,0 +1,104 @@
+//! Writes a new guest: a source file and its cases, and once for the folder what editors need to
+//! know its types.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::Context;
+
+// The template's files. `NAME` in them stands for the guest's name.
+pub(super) const JAVASCRIPT: &str = include_str!("template/guest.js");
+pub(super) const TYPESCRIPT: &str = include_str!("template/guest.ts");
+/// New guests in all languages have the routes that these cases ask for.
+const CASES: &str = include_str!("../rust/template/cases.toml");
+
+/// The types of the module `snow`, and where they lie in a guests folder: in a hidden folder,
+/// because a visible file in TypeScript is a guest.
+const TYPES: &str = include_str!("../../../../../guest-sdk/js/snow.d.ts");
+const TYPES_FILE: &str = ".snow/snow.d.ts";
+
+/// What tells editors about the types.
+const CONFIG: &str = include_str!("template/tsconfig.json");
+const CONFIG_FILES: [&str; 2] = ["tsconfig.json", "jsconfig.json"];
+
+/// Writes `guests/NAME.js` or `guests/NAME.ts` from a template.
+pub(super) fn write(
+    guests: &Path,
+    name: &str,
+    ending: &str,
+    template: &str,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    write_types(guests, out)?;
+    let named = |text: &str| text.replace("NAME", name);
+    write_new(&guests.join(format!("{name}.test.toml")), &named(CASES))?;
+    // Last, because the host serves it as soon as it is there.
+    write_new(&guests.join(format!("{name}.{ending}")), &named(template))
+}
+
+/// Writes a file that must not be there yet.
+fn write_new(file: &Path, text: &str) -> anyhow::Result<()> {
+    let written = File::create_new(file).and_then(|mut file| file.write_all(text.as_bytes()));
+    written.with_context(|| format!("can't write {}", file.display()))
+}
+
+/// Writes this program's types, and a configuration for editors unless the folder has one.
+fn write_types(guests: &Path, out: &mut dyn Write) -> anyhow::Result<()> {
+    let types = guests.join(TYPES_FILE);
+    if fs::read(&types).ok().as_deref() != Some(TYPES.as_bytes()) {
+        let written =
+            fs::create_dir_all(guests.join(".snow")).and_then(|()| fs::write(&types, TYPES));
+        written.with_context(|| format!("can't write {}", types.display()))?;
+        writeln!(out, "wrote the types of the module `snow`: {}", types.display())?;
+    }
+    let present = CONFIG_FILES.iter().map(|name| guests.join(name)).find(|file| file.exists());
+    let Some(present) = present else {
+        let file = guests.join(CONFIG_FILES[0]);
+        write_new(&file, CONFIG)?;
+        writeln!(out, "wrote {}, which tells editors of them", file.display())?;
+        return Ok(());
+    };
+    let text = fs::read_to_string(&present)
+        .with_context(|| format!("can't read {}", present.display()))?;
+    if !text.contains(TYPES_FILE) {
+        writeln!(
+            out,
+            "{} is yours: add {TYPES_FILE:?} to its \"files\", and editors know the types",
+            present.display()
+        )?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{env, process};
+
+    use super::*;
+
+    #[test]
+    fn types_are_written_once_and_a_configuration_of_the_user_is_left_alone() {
+        let guests = env::temp_dir().join(format!("snow-host-new-js-{}", process::id()));
+        fs::create_dir_all(&guests).unwrap();
+        let write = |name: &str, ending: &str, template: &str| {
+            let mut out = Vec::new();
+            let written = write(&guests, name, ending, template, &mut out);
+            (written.map_err(|error| error.to_string()), String::from_utf8(out).unwrap())
+        };
+        let (written, said) = write("one", "js", JAVASCRIPT);
+        assert!(written.is_ok() && said.contains("snow.d.ts") && said.contains("tsconfig.json"));
+        let text = fs::read_to_string(guests.join("one.js")).unwrap();
+        assert!(text.contains("'/one/hello/") && !text.contains("NAME"), "{text}");
+        assert_eq!(write("two", "ts", TYPESCRIPT), (Ok(()), String::new()));
+        let (refused, _) = write("two", "js", JAVASCRIPT);
+        assert!(refused.unwrap_err().contains("two.test.toml"), "it has cases already");
+        assert!(!guests.join("two.js").exists());
+
+        fs::write(guests.join("tsconfig.json"), "{}").unwrap();
+        let (written, said) = write("three", "ts", TYPESCRIPT);
+        assert!(written.is_ok() && said.contains("is yours"), "{said}");
+        assert_eq!(fs::read_to_string(guests.join("tsconfig.json")).unwrap(), "{}");
+        fs::remove_dir_all(&guests).unwrap();
+    }
+}
