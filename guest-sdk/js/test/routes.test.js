@@ -70,7 +70,6 @@ test('routes that can not be are refused at once', () => {
     [['GET', '/x'], 'the handler of the route /x is a function, not undefined'],
     [['G T', '/x', handler], 'is no method'],
     [['GET', 7, handler], 'a string or a RegExp, not a number'],
-    [['GET', /x/i, handler], '(?i)'],
     [['GET', '/x', handler, { resume: 1 }], '`resume` of the route /x'],
   ]) {
     assert.throws(
@@ -78,6 +77,13 @@ test('routes that can not be are refused at once', () => {
       (error) => error.message.includes(words),
     );
   }
+});
+
+test('a pattern may be a RegExp', () => {
+  const handler = () => '';
+  route('*', /\/a\/(?<b>.*)/u, handler);
+  route(['GET', 'PUT'], /\/c/gi, handler);
+  count += 2;
 });
 
 test('a suspension carries what resumes it', async () => {
@@ -173,5 +179,7 @@ test('anything can be settled with', () => {
 
 test('routes are made while the file is evaluated', () => {
   assert.equal(routes().length, count);
+  const patterns = routes().map(({ pattern }) => pattern);
+  assert.ok(patterns.includes('/a/(?<b>.*)') && patterns.includes('(?i)/c'), patterns);
   assert.throws(() => serve(() => ''), /too late/);
 });

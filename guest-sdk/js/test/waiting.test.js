@@ -69,6 +69,18 @@ test('the clock is waited for longer than the host would by itself', async () =>
   assert.equal(host.now, 60_000);
 });
 
+test('a refusal of the host is thrown where it is waited', async () => {
+  const { wait } = globalThis[Symbol.for('snow.native')];
+  globalThis[Symbol.for('snow.native')].wait = () => {
+    throw new Error('limit');
+  };
+  try {
+    await assert.rejects(drive(pending('a').wait()), { message: 'limit' });
+  } finally {
+    globalThis[Symbol.for('snow.native')].wait = wait;
+  }
+});
+
 test('timers run in the order of their times', async () => {
   const ran = [];
   const id = waiting.setInterval((what) => ran.push(what), 10, 'interval');

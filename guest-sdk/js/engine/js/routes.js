@@ -31,6 +31,12 @@ function place() {
   return /([^\s(]+:\d+):\d+\)?$/.exec(own ?? '')?.[1] ?? 'the guest';
 }
 
+/** Returns a regular expression as the host takes it. A path is matched as a whole, once. */
+function source({ source, flags }) {
+  const meant = flags.replace(/[^ims]/g, '');
+  return (meant === '' ? '' : `(?${meant})`) + source.replaceAll('\\/', '/');
+}
+
 /** Serves requests with these methods whose path matches the pattern. */
 export function route(methods, pattern, handler, { resume } = {}) {
   const list = methods === '*' ? [] : [methods].flat();
@@ -39,12 +45,9 @@ export function route(methods, pattern, handler, { resume } = {}) {
       throw new TypeError(`${show(method)} is no method: "GET", ["GET", "POST"], or "*" for all`);
     }
   }
-  const text = pattern instanceof RegExp ? pattern.source.replaceAll('\\/', '/') : pattern;
+  const text = pattern instanceof RegExp ? source(pattern) : pattern;
   if (typeof text !== 'string') {
     throw new TypeError(`the pattern of a route is a string or a RegExp, not ${kind(pattern)}`);
-  }
-  if (pattern instanceof RegExp && pattern.flags !== '') {
-    throw new TypeError(`the pattern ${pattern} has flags: write (?${pattern.flags}) inside of it`);
   }
   if (typeof handler !== 'function') {
     throw new TypeError(`the handler of the route ${text} is a function, not ${kind(handler)}`);

@@ -54,7 +54,7 @@ export class Pending {
           reject(error);
         }
       };
-      waiters.add({ id: this.#id, end, over });
+      waiters.add({ id: this.#id, end, over, reject });
     });
   }
 
@@ -111,6 +111,23 @@ export const clearTimeout = (id) => {
   timers.delete(id);
 };
 
+/** Returns what the pendings of these waiters are settled with; null for each that is not. */
+function waitFor(waiting, timeoutMs) {
+  // Without pendings this is a sleep.
+  if (waiting.length === 0 && timeoutMs === 0) return [];
+  try {
+    const ids = waiting.map((waiter) => waiter.id);
+    return native.wait(ids, timeoutMs);
+  } catch (refusal) {
+    if (waiting.length === 0) throw refusal;
+    for (const waiter of waiting) {
+      waiters.delete(waiter);
+      waiter.reject(refusal);
+    }
+    return [];
+  }
+}
+
 /** Waits for what is awaited. Returns false if nothing is: what waits then, waits for ever. */
 export function idle() {
   if (waiters.size === 0 && timers.size === 0) return false;
@@ -119,20 +136,13 @@ export function idle() {
   for (const { due } of timers.values()) end = Math.min(end, due);
   for (const waiter of waiting) end = Math.min(end, waiter.end);
   const left = end === Infinity ? undefined : milliseconds(Math.max(0, end - native.monotonic()));
-  // Without pendings to wait for this is a sleep.
-  const came =
-    left === 0 && waiting.length === 0
-      ? []
-      : native.wait(
-          waiting.map((waiter) => waiter.id),
-          left,
-        );
+  const came = waitFor(waiting, left);
   const now = native.monotonic();
   const nothingCame = !came.some((settlement) => settlement !== null);
   for (const [index, waiter] of waiting.entries()) {
     // Without a time of its own a waiter has the host's deadline.
     const isLate = now >= waiter.end || (left === undefined && nothingCame);
-    if (came[index] === null && !isLate) continue;
+    if (!waiters.has(waiter) || (came[index] === null && !isLate)) continue;
     waiters.delete(waiter);
     waiter.over(came[index]);
   }

@@ -19,8 +19,9 @@ use crate::typescript;
 /// The module that imports all other built-in ones.
 pub const PRELUDE: &str = "snow:engine.js";
 
-/// What `import … from 'snow'` is.
-const SDK: &str = "snow:index.js";
+/// The module for guests, and the built-in one that it is.
+const SDK: &str = "snow";
+const SDK_TEXT: &str = "snow:index.js";
 
 /// Includes files of `js/`.
 macro_rules! built_in {
@@ -60,6 +61,7 @@ pub fn prelude() -> &'static str {
 }
 
 fn built_in(name: &str) -> Option<&'static str> {
+    let name = if name == SDK { SDK_TEXT } else { name };
     BUILT_IN.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
 }
 
@@ -115,10 +117,10 @@ impl Resolver for Finder {
         name: &str,
         _attributes: Option<ImportAttributes<'js>>,
     ) -> Result<String> {
-        if base.starts_with("snow:") {
+        if base == SDK || base.starts_with("snow:") {
             return Ok(name.replacen("./", "snow:", 1));
         }
-        if name == "snow" {
+        if name == SDK {
             return Ok(SDK.to_owned());
         }
         let is_path = ["./", "../", "/"].iter().any(|start| name.starts_with(start));

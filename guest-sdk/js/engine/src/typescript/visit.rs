@@ -2,8 +2,8 @@
 
 use oxc_ast::AstKind;
 use oxc_ast::ast::{
-    Class, Declaration, FormalParameter, MethodDefinition, PropertyDefinition,
-    PropertyDefinitionType,
+    Class, Declaration, ExportDefaultDeclarationKind, FormalParameter, MethodDefinition,
+    PropertyDefinition, PropertyDefinitionType,
 };
 use oxc_ast_visit::Visit;
 use oxc_span::{GetSpan, Span};
@@ -198,6 +198,14 @@ impl<'a> Visit<'a> for Types<'_> {
             }
             AstKind::ExportNamedDeclaration(node) if node.export_kind.is_type() => {
                 self.cut_statement(node.span);
+            }
+            AstKind::ExportFromDeclaration(node) if node.export_kind.is_type() => {
+                self.cut_statement(node.span);
+            }
+            AstKind::ExportDefaultDeclaration(node) => {
+                if let ExportDefaultDeclarationKind::TSInterfaceDeclaration(_) = node.declaration {
+                    self.cut_statement(node.span);
+                }
             }
             AstKind::ExportAllDeclaration(node) if node.export_kind.is_type() => {
                 self.cut_statement(node.span);
