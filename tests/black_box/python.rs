@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 
 use crate::harness::{Server, Stage, eventually, run, workspace};
 
-/// A Flask of this version, and what it needs, from PyPI.
-const FLASK: [&str; 7] = [
+/// A Flask of this version, what it needs, and a little application in it, from PyPI.
+const FLASK: [&str; 8] = [
+    "acchi-muite-hoi==0.1.0",
     "flask==3.1.3",
     "werkzeug==3.1.9",
     "jinja2==3.1.6",
@@ -388,6 +389,7 @@ fn tornados_example_waits_for_another_request() {
 fn a_flask_application_is_served_unchanged() {
     const APP: &str = r#"
 from flask import Flask, abort, jsonify, render_template, request, session
+import acchi_muite_hoi
 import snow
 app = Flask(__name__)
 app.secret_key = "dev"
@@ -405,6 +407,7 @@ def gone():
 @app.route("/broken")
 def broken():
     return 1 / 0
+snow.wsgi(acchi_muite_hoi.create_app(), "/game")
 snow.wsgi(app)
 "#;
     let files = [("shop.py", APP), ("shop/templates/index.html", "<p>Hello {{ name }}</p>")];
@@ -426,6 +429,9 @@ snow.wsgi(app)
     );
     client.send(format!("GET /user/bob HTTP/1.1\r\nhost: a\r\ncookie: {cookie}\r\n\r\n"));
     assert!(client.response().text().contains(r#""seen":"ann""#));
+    // The game is somebody else's application, and draws a direction.
+    let played = client.get("/game/play/up");
+    assert!(played.text().contains(r#""user_choice":"up""#), "{}", played.text());
     assert_eq!(client.get("/gone").status, 410);
     assert_eq!(client.get("/none").status, 404);
     assert_eq!(client.get("/broken").status, 500);
@@ -451,6 +457,28 @@ fn the_examples_pass_their_cases() {
     let tested = stage.run("test", ".");
     assert!(tested.status.success(), "{}", printed(&tested));
     assert!(printed(&tested).contains("13 passed, 0 failed\n"), "{}", printed(&tested));
+}
+
+/// Each block of Python in the pages is a guest, or could be part of one.
+#[test]
+fn the_code_in_the_pages_loads() {
+    let Some(stage) = stage(&[]) else { return };
+    let mut blocks = 0;
+    for page in ["guest-sdk/python/README.md", "docs/languages.md", "docs/from-other-frameworks.md"]
+    {
+        let text = fs::read_to_string(workspace().join(page)).expect("the page is there");
+        let code =
+            text.split("\n```python\n").skip(1).filter_map(|rest| rest.split("\n```").next());
+        // Flask is not beside these.
+        for code in code.filter(|code| !code.contains("from flask import")) {
+            let name = format!("page-{blocks}.py");
+            stage.write(&name, code);
+            let checked = stage.run("check", &name);
+            assert!(checked.status.success(), "{page}: {}", printed(&checked));
+            blocks += 1;
+        }
+    }
+    assert!(blocks >= 5, "{blocks} blocks were found");
 }
 
 /// The parts of the SDK and of the engine that need no host, under a plain Python.
