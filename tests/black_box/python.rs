@@ -320,7 +320,8 @@ from snow import Pending, route, settle_next, timer
 @route("GET", "/timers")
 async def timers():
     started = time.monotonic()
-    await asyncio.gather(timer(0.3), asyncio.sleep(0.3), timer(0.1))
+    waits = [timer(0.1) for _ in range(20)] + [asyncio.sleep(0.1) for _ in range(20)]
+    await asyncio.gather(*waits)
     return str(time.monotonic() - started)
 @route("GET", "/both")
 async def both():
@@ -346,8 +347,8 @@ def sleep():
     let Some(server) = serve(&[("shop.py", GUEST)]) else { return };
     let started = Instant::now();
     let took: f64 = says(&server, "/timers").parse().expect("a number");
-    assert!(took >= 0.3 && took < 0.6, "they wait at the same time: {took}");
-    assert!(started.elapsed() >= Duration::from_millis(300));
+    assert!((0.1..4.0).contains(&took), "they wait at the same time: {took}");
+    assert!(started.elapsed() >= Duration::from_millis(100));
     let mut both = server.ask("/both");
     for key in ["two", "one"] {
         eventually("it waits", || {
