@@ -33,6 +33,7 @@
 //! | `settings` | what was decided about single guests: mount, limits, calls at one time |
 //! | `reuse` | instances that serve several calls |
 //! | `regressions` | faults that were reported are gone |
+//! | `go_sdk` | what the SDK for Go does, by a guest made for it |
 //! | `layout` | which file of the host may use what |
 
 mod harness;
@@ -47,6 +48,7 @@ mod config;
 mod dev;
 mod drain;
 mod examples;
+mod go_sdk;
 mod guest_cases;
 mod holding;
 mod hostile;

@@ -1,6 +1,6 @@
 module guest/gopher
 
-go 1.24
+go 1.25
 
 require snow v0.0.0
 

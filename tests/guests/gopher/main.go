@@ -23,6 +23,7 @@ func init() {
 	snow.Route("GET", "/tokens", tokens)
 	snow.Route("GET", "/timer", timer)
 	snow.Route("GET|POST", "/any/(.*)", suspendAny).Resume(more)
+	snow.Route("POST", "/settle/(.*)", settle)
 	snow.Route("GET", "/alone", alone)
 	snow.Route("GET", "/twice", twice)
 	snow.Route("GET", "/left", left)
@@ -150,6 +151,11 @@ func more(resumed *snow.Resumed) (snow.Outcome, error) {
 		return snow.Text(said + " " + resumed.Request.Method + " " + resumed.Request.Text()), nil
 	}
 	return snow.SuspendAny(unsettled...).State([]byte(said)).KeepRequest().Deadline(time.Minute), nil
+}
+
+func settle(request *snow.Request) (snow.Outcome, error) {
+	somebodyWaited, err := snow.SetNext(request.ParamAt(0), snow.Value(request.Body))
+	return snow.Text(strconv.FormatBool(somebodyWaited)), err
 }
 
 // alone is answered by the host at its deadline.
