@@ -14,6 +14,7 @@ import (
 	"snow/internal/bindings/snow_host_logging"
 	host "snow/internal/bindings/snow_host_pending_handles"
 	"snow/internal/bindings/snow_host_resumer"
+	"snow/internal/wit/runtime"
 	"snow/internal/wit/types"
 )
 
@@ -32,7 +33,9 @@ func init() {
 		return list
 	}
 	export_snow_host_handler.Handle = func(route uint32, raw snow_host_http.Request) host.Outcome {
-		return end(route, serve(route, liftRequest(raw)))
+		return runtime.Collect(func() host.Outcome {
+			return end(route, serve(route, liftRequest(raw)))
+		})
 	}
 	export_snow_host_resumer.Resume = func(
 		route uint32,
@@ -51,7 +54,7 @@ func init() {
 				settlement: liftSettlement(each.Settlement),
 			})
 		}
-		return end(route, proceed(route, resumed))
+		return runtime.Collect(func() host.Outcome { return end(route, proceed(route, resumed)) })
 	}
 }
 
@@ -92,7 +95,7 @@ func giveAway(suspension *Suspension) bool {
 }
 
 func (p *Pending) token() string {
-	return p.handle.Token()
+	return runtime.WithoutCollecting(p.handle.Token)
 }
 
 func hostCreate(key *string) (*Pending, error) {
@@ -112,7 +115,10 @@ func created(result types.Result[handle, host.Refusal]) (*Pending, error) {
 }
 
 func hostWait(pendings []*Pending, any bool, timeoutMs *uint32) ([]*Settlement, error) {
-	raw, err := split(host.Wait(lowerPendings(pendings), lowerJoin(any), lowerOption(timeoutMs)))
+	wait := func() types.Result[[]types.Option[host.Settlement], host.Refusal] {
+		return host.Wait(lowerPendings(pendings), lowerJoin(any), lowerOption(timeoutMs))
+	}
+	raw, err := split(runtime.WithoutCollecting(wait))
 	if err != nil {
 		return nil, err
 	}

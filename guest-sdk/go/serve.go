@@ -57,7 +57,7 @@ func frames() string {
 	var text strings.Builder
 	for named := 0; named < framesMax; {
 		frame, more := found.Next()
-		if strings.HasPrefix(frame.Function, "snow.outcomeOf") {
+		if strings.HasPrefix(frame.Function, "snow.serve") || strings.HasPrefix(frame.Function, "snow.proceed") {
 			break
 		}
 		if frame.Function != "" && !strings.HasPrefix(frame.Function, "runtime.") {

@@ -35,6 +35,7 @@
 //! | `python` | guests in Python, by the engine that is made here |
 //! | `reuse` | instances that serve several calls |
 //! | `regressions` | faults that were reported are gone |
+//! | `go_sdk` | what the SDK for Go does, by a guest made for it |
 //! | `layout` | which file of the host may use what |
 
 mod harness;
@@ -49,6 +50,7 @@ mod config;
 mod dev;
 mod drain;
 mod examples;
+mod go_sdk;
 mod guest_cases;
 mod holding;
 mod hostile;

@@ -74,6 +74,7 @@ pub fn source(guest: &str) -> Option<PathBuf> {
     match guest {
         "probe" => probe(),
         "wasip1" | "wasip2" => wasi(guest),
+        "gopher" => gopher(),
         "hello" => Some(workspace().join("guests/hello.wat")),
         "snow" | "tornado" | "two-step" | "c" | "go" | "rust" => example(guest),
         _ => Some(own),
@@ -151,16 +152,30 @@ fn rust_guest(name: &str, triple: &str) -> Option<PathBuf> {
     {
         build.env_remove(variable);
     }
-    built(&format!("the guest `{name}`"), build)
+    built(&format!("the guest `{name}`"), &mut build)
         .then(|| target.join(triple).join("release").join(name).with_extension("wasm"))
 }
 
-fn built(what: &str, mut build: Command) -> bool {
-    let output = build.output().expect("the build can be started");
-    if output.status.success() {
-        return true;
-    }
-    let why = String::from_utf8_lossy(&output.stderr);
+/// A guest that does what the SDK for Go can.
+fn gopher() -> Option<PathBuf> {
+    static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let built = BUILT.get_or_init(|| {
+        let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("gopher.wasm");
+        let mut go = Command::new("go");
+        go.current_dir(workspace().join("tests/guests/gopher"));
+        go.env("GOOS", "wasip1").env("GOARCH", "wasm");
+        go.args(["build", "-buildmode=c-shared", "-trimpath", "-ldflags=-w", "-o"]).arg(&file);
+        built("the guest `gopher`", go.arg(".")).then_some(file)
+    });
+    built.clone()
+}
+
+fn built(what: &str, build: &mut Command) -> bool {
+    let why = match build.output() {
+        Ok(output) if output.status.success() => return true,
+        Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
+        Err(error) => error.to_string(),
+    };
     assert!(env::var_os("CI").is_none(), "{what} can't be built:\n{why}");
     eprintln!("SKIPPED: tests that need {what}, which can't be built here:\n{why}");
     false

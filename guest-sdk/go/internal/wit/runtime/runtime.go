@@ -6,6 +6,7 @@ package runtime
 
 import (
 	"runtime"
+	"runtime/debug"
 	"unsafe"
 )
 
@@ -23,7 +24,13 @@ var (
 	used uintptr
 	// large are the large things of this call.
 	large []unsafe.Pointer
+	// largeBytes is how much large things took since they were last collected.
+	largeBytes uintptr
 )
+
+// largeBytesMax is how much large things may take until they are collected. Go's own collector looks
+// at the heap now and then while a guest's code allocates, which may be too late for these.
+const largeBytesMax = 4 << 20
 
 // newChunk returns an empty chunk, aligned for everything.
 func newChunk() unsafe.Pointer {
@@ -39,16 +46,15 @@ func Unpin() {
 	}
 }
 
-// pauseClock has the adapter for preview 1 answer with the time of before.
+// pauseClock has the adapter for preview 1 tell the time of before, without a call of the host.
 //
 //go:wasmimport wasi_snapshot_preview1 adapter_monotonic_clock_set_paused
 func pauseClock(paused bool)
 
 // allocateForHost gives the host room for an argument or a result.
 //
-// The component model forbids calls of the host meanwhile. The garbage collector may ask for the
-// time, so most of the room comes from a chunk that was allocated before, and the clock is paused
-// for the rest.
+// The component model forbids calls of the host meanwhile. Go's allocator may ask for the time, so
+// the clock is paused. The garbage collector sleeps too, so it must not run here: see [Collect].
 //
 //go:wasmexport cabi_realloc
 func allocateForHost(old unsafe.Pointer, oldSize, align, size uint32) unsafe.Pointer {
@@ -61,6 +67,7 @@ func allocateForHost(old unsafe.Pointer, oldSize, align, size uint32) unsafe.Poi
 		pauseClock(true)
 		allocated = allocate(uintptr(size))
 		large = append(large, allocated)
+		largeBytes += uintptr(size)
 		pauseClock(false)
 	}
 	if old != nil {
@@ -68,6 +75,29 @@ func allocateForHost(old unsafe.Pointer, oldSize, align, size uint32) unsafe.Poi
 		copy(unsafe.Slice((*byte)(allocated), kept), unsafe.Slice((*byte)(old), kept))
 	}
 	return allocated
+}
+
+// collectPercent is what debug.SetGCPercent is set to while a guest's code runs.
+var collectPercent = debug.SetGCPercent(-1)
+
+// Collect lets the garbage collector run while a function does. At all other times, and while the
+// function waits in [WithoutCollecting], the host may ask for memory.
+func Collect[T any](function func() T) T {
+	debug.SetGCPercent(collectPercent)
+	// This waits for a collection that is running.
+	defer func() { collectPercent = debug.SetGCPercent(-1) }()
+	if largeBytes > largeBytesMax {
+		largeBytes = 0
+		runtime.GC()
+	}
+	return function()
+}
+
+// WithoutCollecting calls a function of the host that may return much.
+func WithoutCollecting[T any](function func() T) T {
+	collectPercent = debug.SetGCPercent(-1)
+	defer debug.SetGCPercent(collectPercent)
+	return function()
 }
 
 // allocate returns memory that is aligned for everything. The size is not 0.

@@ -39,8 +39,9 @@ fn run(folder: &Path, runner: &Runner<'_>, out: &mut dyn Write) -> Result<Option
     let file = scratch.path().join("guest.wasm");
     let mut build = go(folder);
     // A library's initialization ends, where a program's would run `main` and exit. Paths of this
-    // machine are of no use in a panic's text, and debug information is of none in a guest.
-    build.args(["build", "-buildmode=c-shared", "-trimpath", "-ldflags=-w -s", "-o"]).arg(&file);
+    // machine are of no use in a panic's text, nor is debug information; the names of functions stay,
+    // for a trap's backtrace.
+    build.args(["build", "-buildmode=c-shared", "-trimpath", "-ldflags=-w", "-o"]).arg(&file);
     let status = runner.run(build.arg(".")).map_err(toolchain_error)?;
     ensure!(status.success(), "go failed ({status}; its messages are above)");
     Ok(Some(Artifact { file, _scratch: Some(scratch) }))

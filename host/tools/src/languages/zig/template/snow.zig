@@ -81,8 +81,8 @@ pub const Request = extern struct {
     /// Returns the capture group with this name; empty if there is none.
     pub fn param(request: *const Request, name: []const u8) []const u8 {
         for (request.params.slice()) |*each| {
-            const own = each.name.get() orelse continue;
-            if (std.mem.eql(u8, own.slice(), name)) return each.value.slice();
+            const named = each.name.get() orelse continue;
+            if (std.mem.eql(u8, named.slice(), name)) return each.value.slice();
         }
         return "";
     }
@@ -225,14 +225,14 @@ pub fn create(key: ?[]const u8) Refusal!Pending {
     var out: host.Result(Pending) = undefined;
     const name = key orelse "";
     host.create(@intFromBool(key != null), name.ptr, name.len, &out);
-    return out.get();
+    return own(try out.get());
 }
 
 /// Creates a pending that the clock settles.
 pub fn timer(after_ms: u32) Refusal!Pending {
     var out: host.Result(Pending) = undefined;
     host.timer(after_ms, &out);
-    return out.get();
+    return own(try out.get());
 }
 
 /// Settles the pending with this token.
@@ -269,7 +269,7 @@ pub fn waiting(key: []const u8) u32 {
 /// Waits in place, this long at most. Returns what each was settled with.
 pub fn wait(pendings: []const Pending, until: Join, timeout_ms: u32) Refusal![]const Option(Settlement) {
     var out: host.Result(List(Option(Settlement))) = undefined;
-    host.wait(pendings.ptr, pendings.len, @intFromEnum(until), 1, timeout_ms, &out);
+    host.wait(pendings.ptr, pendings.len, @backingInt(until), 1, timeout_ms, &out);
     return (try out.get()).slice();
 }
 
@@ -277,7 +277,7 @@ pub const Level = enum(u8) { trace, debug, info, warn, err };
 
 /// Writes a line to the guest's log.
 pub fn log(level: Level, message: []const u8) void {
-    host.log(@intFromEnum(level), message.ptr, message.len);
+    host.log(@backingInt(level), message.ptr, message.len);
 }
 
 /// Returns a random number: the system's own, fresh in each call.
@@ -288,6 +288,27 @@ pub fn random() u64 {
 /// Memory of the call that is running.
 pub const allocator = arena.allocator();
 var arena = std.heap.ArenaAllocator.init(std.heap.wasm_allocator);
+
+/// The pendings of the call that is running, as many as the host allows by default.
+var owned: [64]Pending = undefined;
+var owned_len: usize = 0;
+
+fn own(pending: Pending) Pending {
+    if (owned_len < owned.len) {
+        owned[owned_len] = pending;
+        owned_len += 1;
+    }
+    return pending;
+}
+
+/// Releases the pendings of a call that are not among those that it gives away. They would fill the
+/// table of an instance that serves many calls.
+fn release(given_away: []const Pending) void {
+    for (owned[0..owned_len]) |pending| {
+        if (std.mem.indexOfScalar(Pending, given_away, pending) == null) host.drop(pending);
+    }
+    owned_len = 0;
+}
 
 /// Serves these routes. To be called once, in a `comptime` block.
 pub fn serve(comptime routes: []const Route) void {
@@ -327,6 +348,7 @@ pub fn serve(comptime routes: []const Route) void {
         fn resume_(call: *const Continued) callconv(.c) *const Outcome {
             const route = routes[call.route];
             const resumer = route.resumer orelse @trap();
+            for (call.arrivals.slice()) |arrival| _ = own(arrival.pending);
             return end(route, resumer(&.{
                 .timed_out = call.cause == .deadline,
                 .request = call.request.get(),
@@ -337,7 +359,12 @@ pub fn serve(comptime routes: []const Route) void {
 
         fn end(route: Route, ended: Outcome) *const Outcome {
             outcome = ended;
-            if (outcome.tag == .suspend_) outcome.of.suspend_.has_resume = route.resumer != null;
+            if (outcome.tag == .suspend_) {
+                outcome.of.suspend_.has_resume = route.resumer != null;
+                release(outcome.of.suspend_.handles.slice());
+            } else {
+                release(&.{});
+            }
             return &outcome;
         }
 
@@ -360,9 +387,8 @@ export fn cabi_realloc(old: ?[*]u8, old_len: usize, alignment: usize, len: usize
 
 /// The host's functions, with their arguments as numbers.
 const host = struct {
-    const pendings = "snow:host/pending-handles@0.1.0";
-
     extern "snow:host/pending-handles@0.1.0" fn @"[method]pending.token"(Pending, *Bytes) void;
+    extern "snow:host/pending-handles@0.1.0" fn @"[resource-drop]pending"(Pending) void;
     extern "snow:host/pending-handles@0.1.0" fn create(u32, [*]const u8, usize, *Result(Pending)) void;
     extern "snow:host/pending-handles@0.1.0" fn timer(u32, *Result(Pending)) void;
     extern "snow:host/pending-handles@0.1.0" fn @"set-result"([*]const u8, usize, u32, u32, u32, u32, u32, u32, [*]u8) void;
@@ -374,6 +400,7 @@ const host = struct {
     extern "wasi:random/random@0.2.0" fn @"get-random-u64"() u64;
 
     const token = @"[method]pending.token";
+    const drop = @"[resource-drop]pending";
     const set_result = @"set-result";
     const set_next = @"set-next";
     const set_all = @"set-all";
@@ -410,7 +437,7 @@ const host = struct {
         e: u32 = 0,
 
         fn of(settlement: *const Settlement) Flat {
-            const tag: u32 = @intFromEnum(settlement.tag);
+            const tag: u32 = @backingInt(settlement.tag);
             switch (settlement.tag) {
                 .value => {
                     const bytes = settlement.of.value;
