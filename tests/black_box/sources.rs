@@ -126,6 +126,33 @@ fn a_failure_is_told_in_the_guests_own_words() {
     assert!(!log.contains("backtrace of the guest"), "{log}");
 }
 
+/// Else a client that sends what a new version does not expect could take it away.
+#[test]
+fn failures_roll_no_version_back() {
+    let Some(stage) = Stage::new(&[("shop.js", "/v say one\n")]) else { return };
+    let (server, _engines) = stage.serve();
+    server.folder.replace("shop.js", b"/v say two\n/bad fail no such order\n");
+    becomes(&server, "/v", "two");
+    for _ in 0..30 {
+        assert_eq!(server.get("/bad").status, 500);
+    }
+    assert_eq!(server.get("/v").text(), "two");
+    let log = server.log_by_now();
+    assert!(!log.contains("trapped"), "{log}");
+}
+
+/// Any other component would do as it likes under the guest's name.
+#[test]
+fn what_reads_no_source_is_no_engine() {
+    let Some(stage) = Stage::new(&[("shop.js", "/v say one\n")]) else { return };
+    let hello = fs::read(crate::harness::source("hello").expect("it is there")).expect("text");
+    for entry in fs::read_dir(stage.engines.path()).expect("it is there").flatten() {
+        fs::write(entry.path(), &hello).expect("it can be written");
+    }
+    let text = String::from_utf8_lossy(&stage.check("shop.js").stderr).into_owned();
+    assert!(text.contains("is no engine"), "{text}");
+}
+
 #[test]
 fn instances_are_used_again_unless_the_deployer_says_otherwise() {
     let manifest = "[guest.fresh]\ninstances = 'fresh'\nmount = '/fresh'\n";

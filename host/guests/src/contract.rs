@@ -18,6 +18,8 @@ pub(crate) mod waiting;
 
 /// The contract as text, for core modules that do not carry it themselves.
 pub(crate) const WIT: &str = include_str!("../../../wit/snow.wit");
+/// The interface that every engine imports.
+pub(crate) const SOURCE: &str = "snow:host/source@0.1.0";
 /// The interface that every guest exports.
 pub(crate) const HANDLER: &str = "snow:host/handler@0.1.0";
 /// The interface that a guest with `resume` exports.

@@ -77,9 +77,11 @@ pub(super) async fn run(
 
     let mut instance = Instance::next(kept, &runtime, context);
     let running = invoke(&member.version.guest, &mut instance, &arguments);
+    let mut is_failure = false;
     let outcome = match seat.parking.run(running).await {
         Ok(returned) => returned
             .and_then(|outcome| accept(outcome, instance.context_mut()))
+            .inspect_err(|error| is_failure = error.is::<GuestFailure>())
             .map_err(|error| fault(&error, instance.context())),
         Err(handles) => {
             instance.context_mut().take_back(&handles);
@@ -90,7 +92,12 @@ pub(super) async fn run(
     let leftover = instance.context_mut().take_leftover();
     let instance = Some(instance).filter(|instance| outcome.is_ok() && instance.is_reusable());
 
-    let outcome = judge(outcome, &member.version, arguments.resumed.is_some(), &runtime);
+    // An exception of a source file says what a trap does not: that somebody sent what the guest did
+    // not expect. Else any client could have a new version rolled back.
+    let outcome = match is_failure {
+        true => outcome,
+        false => judge(outcome, &member.version, arguments.resumed.is_some(), &runtime),
+    };
     let keeps_request = matches!(&outcome, Ok(Outcome::Suspend(suspend)) if suspend.keep_request);
     let request = arguments.request.filter(|_| keeps_request);
     RunEnd { end: CallEnd { outcome, leftover, request }, instance }

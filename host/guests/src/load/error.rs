@@ -11,7 +11,7 @@ use super::compiler::CompilerError;
 use super::kind::{FileKind, Purpose};
 use super::precompiled::Unloadable;
 use super::source::{SourceError, SourceLanguage};
-use crate::contract::HANDLER;
+use crate::contract::{HANDLER, SOURCE};
 use crate::engine::{EngineError, WasmtimeError};
 
 /// Foreign imports that a message names. A component that was built for WASI has dozens.
@@ -108,12 +108,16 @@ pub enum LoadError {
     /// The guest is a source file, and its language's engine is not there.
     #[error(
         "is {language}, and this host's engine for it is not installed: run `snow-host engine \
-         install {}`, or let `snow-host run --build` do it", language.engine()
+         install {}` and save the file again, or let `snow-host run --build` do it",
+        language.engine()
     )]
     NoEngine {
         /// The language.
         language: SourceLanguage,
     },
+    /// What is to be an engine does not read a source.
+    #[error("is no engine: it does not import `{SOURCE}`")]
+    NoSource,
     /// The engine itself can't be loaded.
     #[error("can't be evaluated: the engine for {language} {error}")]
     Engine {

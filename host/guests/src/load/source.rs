@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -74,8 +74,8 @@ pub(crate) struct Sources {
     pub text: Vec<u8>,
     /// The files in the folder that has the guest's name, by their paths from there.
     pub others: BTreeMap<String, Vec<u8>>,
-    /// Counts the bytes for as long as they are kept.
-    _charge: Charge,
+    /// Count the bytes for as long as they are kept.
+    _charges: Vec<Charge>,
 }
 
 /// How much may be read.
@@ -95,7 +95,7 @@ pub enum SourceError {
     Read(String, #[source] io::Error),
     /// The files have too many bytes together.
     #[error(
-        "and the files in the folder beside it have more than {0} bytes, the most that a guest's \
+        "has more than {0} bytes, with the files in the folder beside it: the most that a guest's \
          files may have (guest_file_bytes_max)"
     )]
     TooLarge(u64),
@@ -109,20 +109,24 @@ pub enum SourceError {
 
 impl Sources {
     /// Reads a guest's own file and all files in the folder beside it that has the guest's name.
-    /// Hidden files are left out, and so is what Python keeps there (`__pycache__`).
+    /// Hidden files are left out, and so is what Python keeps there (`__pycache__`). Below that
+    /// folder, links to folders are not followed, and links to files only if these are in it.
     pub(super) fn read(file: &Path, bounds: &Bounds<'_>) -> Result<Sources, SourceError> {
-        let mut reader = Reader { left_bytes: bounds.guest_bytes_max, others: BTreeMap::new() };
+        let mut reader = Reader {
+            left_bytes: bounds.guest_bytes_max,
+            others: BTreeMap::new(),
+            top: PathBuf::new(),
+            own: Arc::default(),
+            charges: Vec::new(),
+        };
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let text = reader.file(file, &name, bounds)?;
         let folder = file.with_extension("");
-        if folder.is_dir() {
+        if let Some(top) = folder.canonicalize().ok().filter(|top| top.is_dir()) {
+            reader.top = top;
             reader.folder(&folder, "", 0, bounds)?;
         }
-        let bytes = (bounds.guest_bytes_max - reader.left_bytes) as usize;
-        let own = Arc::default();
-        let charge = Charge::new(bytes, (&own, bytes), (bounds.all_bytes, bounds.all_bytes_max));
-        let _charge = charge.ok_or(SourceError::Full(bounds.all_bytes_max))?;
-        Ok(Sources { name, text, others: reader.others, _charge })
+        Ok(Sources { name, text, others: reader.others, _charges: reader.charges })
     }
 
     /// Returns a hash of all that the guest is made of: its files and its engine.
@@ -144,6 +148,10 @@ impl Sources {
 struct Reader {
     left_bytes: u64,
     others: BTreeMap<String, Vec<u8>>,
+    /// The folder beside, without links.
+    top: PathBuf,
+    own: Arc<ByteCount>,
+    charges: Vec<Charge>,
 }
 
 impl Reader {
@@ -155,11 +163,22 @@ impl Reader {
     ) -> Result<Vec<u8>, SourceError> {
         let failed = |error| SourceError::Read(name.to_owned(), error);
         let opened = File::open(file).map_err(failed)?;
+        // Counted before it is read: several guests are loaded at a time.
+        let length = opened.metadata().map_err(failed)?.len();
+        self.count(length, bounds)?;
         let mut bytes = Vec::new();
-        opened.take(self.left_bytes + 1).read_to_end(&mut bytes).map_err(failed)?;
-        let left = self.left_bytes.checked_sub(bytes.len() as u64);
-        self.left_bytes = left.ok_or(SourceError::TooLarge(bounds.guest_bytes_max))?;
+        // A file that grows meanwhile is read as it was; its change makes another version.
+        opened.take(length).read_to_end(&mut bytes).map_err(failed)?;
         Ok(bytes)
+    }
+
+    fn count(&mut self, bytes: u64, bounds: &Bounds<'_>) -> Result<(), SourceError> {
+        let left = self.left_bytes.checked_sub(bytes);
+        self.left_bytes = left.ok_or(SourceError::TooLarge(bounds.guest_bytes_max))?;
+        let all = (bounds.all_bytes, bounds.all_bytes_max);
+        let charge = Charge::new(bytes as usize, (&self.own, usize::MAX), all);
+        self.charges.push(charge.ok_or(SourceError::Full(bounds.all_bytes_max))?);
+        Ok(())
     }
 
     fn folder(
@@ -176,11 +195,14 @@ impl Reader {
             // A name that is not UTF-8 can't be imported.
             let Some(name) = name.to_str().filter(|name| is_of_guest(name)) else { continue };
             let name = format!("{prefix}{name}");
-            // Links are followed; one that leads nowhere, and what has just vanished, are no files.
+            let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
+            // A link that leads nowhere, and what has just vanished, are no files.
             let Ok(found) = fs::metadata(entry.path()) else { continue };
-            if found.is_dir() && depth < DEPTH_MAX {
+            let is_inside =
+                || entry.path().canonicalize().is_ok_and(|target| target.starts_with(&self.top));
+            if found.is_dir() && !is_link && depth < DEPTH_MAX {
                 self.folder(&entry.path(), &format!("{name}/"), depth + 1, bounds)?;
-            } else if found.is_file() {
+            } else if found.is_file() && (!is_link || is_inside()) {
                 let bytes = self.file(&entry.path(), &name, bounds)?;
                 self.others.insert(name, bytes);
                 if self.others.len() > FILES_MAX {
@@ -236,6 +258,18 @@ mod tests {
         assert_ne!(hash(&read(&folder, 100, &all).unwrap()), first);
         drop(sources);
         assert_eq!(all.get(), 0);
+
+        // Links to folders lead nowhere, and links to files only within the folder.
+        for (target, link) in [
+            ("/etc", "outside"),
+            ("..", "up"),
+            ("/etc/passwd", "lib/no"),
+            ("../util.py", "lib/yes"),
+        ] {
+            std::os::unix::fs::symlink(target, folder.join("shop").join(link)).unwrap();
+        }
+        let names: Vec<String> = read(&folder, 100, &all).unwrap().others.into_keys().collect();
+        assert_eq!(names, ["lib/dates.py", "lib/yes", "util.py"]);
 
         assert!(read(&folder, 12, &all).unwrap_err().contains("guest_file_bytes_max"));
         let _other = Charge::new(990, (&Arc::default(), 990), (&all, 1_000)).unwrap();

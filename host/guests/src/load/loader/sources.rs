@@ -14,6 +14,7 @@ use super::super::error::LoadError;
 use super::super::guest::{Compiled, Guest};
 use super::super::source::{Bounds, SourceLanguage, Sources};
 use super::{Compilation, Loader};
+use crate::contract::SOURCE;
 
 /// An engine's code, and how the file looked that it was compiled from.
 #[derive(Clone)]
@@ -88,6 +89,11 @@ impl Loader {
             }
         };
         let Some(compiled) = compiled else { return Ok(None) };
+        let wasmtime = self.runtime.engine.wasmtime();
+        let imported = compiled.component.component_type();
+        if !imported.imports(wasmtime).any(|(name, _)| name == SOURCE) {
+            return Err(LoadError::Engine { language, error: Box::new(LoadError::NoSource) });
+        }
         let engine = EngineCode {
             stamp,
             component: compiled.component,
