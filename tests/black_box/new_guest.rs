@@ -13,9 +13,15 @@ fn text(bytes: &[u8]) -> &str {
 /// Runs `snow-host new rust NAME --in FOLDER`.
 #[track_caller]
 fn new(name: &str, folder: &Folder) -> Output {
+    new_in("rust", name, folder)
+}
+
+/// Runs `snow-host new LANGUAGE NAME --in FOLDER`.
+#[track_caller]
+fn new_in(language: &str, name: &str, folder: &Folder) -> Output {
     run([
         "new".as_ref(),
-        "rust".as_ref(),
+        language.as_ref(),
         name.as_ref(),
         "--in".as_ref(),
         folder.path().as_os_str(),
@@ -70,6 +76,32 @@ fn a_new_guest_builds_and_passes_its_own_cases_and_serves() {
     });
     assert_eq!(approved.text(), "approved");
     assert_eq!(waits.response().text(), "order 7: yes");
+}
+
+/// Two of each beside one another, one with a name that needs care. What a language's example needs
+/// to be built is what its template needs.
+#[test]
+fn new_guests_in_other_languages_pass_their_own_cases() {
+    for (language, needs) in [("go", "go"), ("c", "c"), ("zig", "c")] {
+        if source(needs).is_none() {
+            continue;
+        }
+        let folder = Folder::new();
+        for name in ["shop", "my-2nd_shop"] {
+            let made = new_in(language, name, &folder);
+            assert!(made.status.success(), "{language}: {}", text(&made.stderr));
+            assert!(text(&made.stdout).contains("created "), "{language}: {}", text(&made.stdout));
+        }
+        let built = run(["test".as_ref(), folder.path().as_os_str(), "--build".as_ref()]);
+        let (out, err) = (text(&built.stdout), text(&built.stderr));
+        assert_eq!(built.status.code(), Some(0), "{language}: {out}{err}");
+        assert!(!err.contains("warning"), "{language}: {err}");
+        assert!(out.ends_with("10 passed, 0 failed\n"), "{language}: {out}");
+        for name in ["shop", "my-2nd_shop"] {
+            let left = fs::read_dir(folder.path().join(name)).expect("it is there").count();
+            assert_eq!(left, 3, "{language}: a build leaves nothing beside the source");
+        }
+    }
 }
 
 #[test]
@@ -163,13 +195,16 @@ fn languages_are_listed() {
     for arguments in [&["new"][..], &["new", "--help"]] {
         let output = run(arguments);
         let said = [text(&output.stdout), text(&output.stderr)].concat();
-        assert!(said.contains("rust") && said.contains("--in <GUESTS>"), "{said}");
+        for words in ["rust", "go", "zig", "--in <GUESTS>"] {
+            assert!(said.contains(words), "{words:?} is not in:\n{said}");
+        }
     }
     let output = run(["new", "rusty", "shop"]);
     assert_eq!(output.status.code(), Some(2));
     let said = text(&output.stderr);
     assert!(
-        said.contains("possible values: rust") && said.contains("similar value exists: 'rust'"),
+        said.contains("possible values: rust, go, c, zig")
+            && said.contains("similar value exists: 'rust'"),
         "{said}"
     );
 }

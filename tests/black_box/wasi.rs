@@ -110,6 +110,27 @@ fn whoever_exits_fails_its_own_request() {
 }
 
 #[test]
+fn a_call_logs_no_more_than_it_may() {
+    let Some(server) = serve() else { return };
+    assert_eq!(says(&server, "/wasip1/flood"), "written");
+    let log = server.log.until(&["call_log_bytes_max", "\"GET /wasip1/flood\""]);
+    let lines = log.matches("of very many").count();
+    assert!((1_000..20_000).contains(&lines), "{lines} lines");
+    // The next call has its own.
+    says(&server, "/wasip1/print");
+    server.log.until(&["one line"]);
+}
+
+/// An instance that is used again keeps what its guest keeps.
+#[test]
+fn an_instance_is_replaced_before_its_memory_is_full() {
+    let Some(server) = serve() else { return };
+    for call in 0..150 {
+        assert_eq!(server.get("/wasip2/grow").status, 200, "call {call}");
+    }
+}
+
+#[test]
 fn a_line_without_end_is_cut() {
     let Some(folder) = Folder::with(&["greedy"]) else { return };
     let server = Setup::new(folder).start();

@@ -23,6 +23,8 @@ from wit_world import exports
 from wit_world.exports.handler import Route
 from wit_world.imports import source
 
+import snow.classic
+import snow.tornado  # noqa: F401
 from snow import _loop, _routing
 
 

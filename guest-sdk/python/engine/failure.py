@@ -44,6 +44,9 @@ def _advise(error: BaseException, folder: Folder) -> None:
     if not isinstance(error, ModuleNotFoundError) or not error.name:
         return
     top = error.name.partition(".")[0]
+    if top == "snow":
+        error.add_note("The module snow is the engine's, and has no such part.")
+        return
     if top in sys.stdlib_module_names:
         error.add_note(f"The engine has no {top}: it needs a system that a guest does not have.")
         return

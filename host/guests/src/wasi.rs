@@ -26,7 +26,7 @@ mod streams;
 
 use wasmtime::component::Linker;
 
-pub(crate) use self::poll::Pollables;
+pub(crate) use self::poll::{POLLABLES_MAX, Pollables};
 pub(crate) use self::streams::Outputs;
 use crate::contract::context::CallContext;
 

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 
+use crate::languages::sdk_hash as hash;
 use crate::process::{Cancellation, Runner};
 use snow_core::escape_control;
 
@@ -105,14 +106,4 @@ impl EngineRecipe {
         }
         Ok(())
     }
-}
-
-/// Returns the FNV-1a hash of the files, which tells versions of an engine apart.
-fn hash(files: &[(&str, &str)]) -> u64 {
-    let bytes = files
-        .iter()
-        .flat_map(|(path, text)| path.bytes().chain([0]).chain(text.bytes()).chain([0]));
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
 }

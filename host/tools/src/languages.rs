@@ -5,15 +5,21 @@
 //! `template/`. To add a language, copy `rust.rs` and `rust/`, and add the type to [`LANGUAGES`].
 
 mod artifact;
+mod c;
 mod files;
+mod go;
 mod js;
 mod python;
 mod rust;
+mod sdk;
+mod zig;
+mod ziglang;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 pub(crate) use self::artifact::{Artifact, FolderBuild, Scratch, timed};
+pub(crate) use self::sdk::hash as sdk_hash;
 use crate::process::Runner;
 use snow_core::escape_control;
 
@@ -68,21 +74,15 @@ pub(crate) trait Language: Sync {
     fn write_new(&self, guests: &Path, name: &str, out: &mut dyn Write) -> anyhow::Result<()>;
 }
 
-/// The error of a build whose language's tools are not on this machine.
+/// The error of a build whose language's tools are not on this machine. The text says what is
+/// missing, and how to install it.
 #[derive(Debug, thiserror::Error)]
-#[error("{tool} is not installed, which {languages} needs: {remedy}")]
-pub struct MissingTool {
-    /// The tool.
-    pub tool: &'static str,
-    /// The languages that need it.
-    pub languages: &'static str,
-    /// The command that installs it.
-    pub remedy: &'static str,
-}
+#[error("{0}")]
+pub struct MissingTool(pub(crate) String);
 
 /// All languages. A folder that several languages recognize belongs to the first of them.
 pub(crate) const LANGUAGES: &[&dyn Language] =
-    &[&rust::Rust, &js::JavaScript, &js::TypeScript, &python::Python];
+    &[&rust::Rust, &js::JavaScript, &js::TypeScript, &python::Python, &go::Go, &c::C, &zig::Zig];
 
 /// Writes a line of progress. An error is ignored: a build goes on even if its progress can't be
 /// shown.

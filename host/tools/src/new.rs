@@ -145,6 +145,9 @@ mod tests {
     fn an_unknown_language_is_refused_with_a_list_of_the_known_ones() {
         let error =
             create_guest("fortran", "a", Path::new("/nowhere"), &mut Vec::new()).unwrap_err();
-        assert_eq!(error.to_string(), "unknown language \"fortran\"; known: rust, js, ts, python");
+        assert_eq!(
+            error.to_string(),
+            "unknown language \"fortran\"; known: rust, js, ts, python, go, c, zig"
+        );
     }
 }

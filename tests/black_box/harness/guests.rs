@@ -67,30 +67,42 @@ impl Drop for Folder {
 /// The file of a guest: of an example (`hello`, `snow`), of one of these tests' own (`spin`,
 /// `broken/regex`), or of `probe`.
 ///
-/// `None`, and a line that says so, if it is written in Rust and this machine can't build it: the
-/// test is then skipped. Where `CI` is set that is a failure: there, a test that does not run must
-/// not look passed.
+/// `None`, and a line that says so, if this machine can't build it: the test is then skipped. Where
+/// `CI` is set that is a failure: there, a test that does not run must not look passed.
 pub fn source(guest: &str) -> Option<PathBuf> {
     let own = workspace().join("tests/guests").join(guest).with_extension("wat");
     match guest {
         "probe" => probe(),
         "wasip1" | "wasip2" => wasi(guest),
+        "gopher" => gopher(),
         "hello" => Some(workspace().join("guests/hello.wat")),
-        "snow" | "tornado" | "two-step" => Some(examples()?.join(guest).with_extension("wasm")),
+        "snow" | "tornado" | "two-step" | "c" | "go" | "rust" => example(guest),
         _ => Some(own),
     }
 }
 
-/// The folder of the example guests, built by the program's own command.
-fn examples() -> Option<&'static Path> {
-    static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let built = BUILT.get_or_init(|| {
-        let guests = workspace().join("guests");
+/// An example guest, built by the program's own command.
+fn example(guest: &str) -> Option<PathBuf> {
+    let guests = workspace().join("guests");
+    let said = examples(&guests);
+    let failed = format!("error: {guest} ");
+    let Some(at) = said.find(&failed) else {
+        return Some(guests.join(guest).with_extension("wasm"));
+    };
+    let why = said[at..].lines().next().unwrap_or_default();
+    assert!(env::var_os("CI").is_none(), "the example `{guest}` can't be built:\n{said}");
+    eprintln!("SKIPPED: tests that need the example `{guest}`, which can't be built here: {why}");
+    None
+}
+
+/// Builds all examples once. Returns what the program said, an error for each that failed.
+fn examples(guests: &Path) -> &'static str {
+    static SAID: OnceLock<String> = OnceLock::new();
+    SAID.get_or_init(|| {
         let mut build = Command::new(program::program());
-        build.arg("build").arg(&guests);
-        built("the example guests", build).then_some(guests)
-    });
-    built.as_deref()
+        let output = build.arg("build").arg(guests).output().expect("the build can be started");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    })
 }
 
 /// A guest with a route for each clause of the contract.
@@ -140,16 +152,30 @@ fn rust_guest(name: &str, triple: &str) -> Option<PathBuf> {
     {
         build.env_remove(variable);
     }
-    built(&format!("the guest `{name}`"), build)
+    built(&format!("the guest `{name}`"), &mut build)
         .then(|| target.join(triple).join("release").join(name).with_extension("wasm"))
 }
 
-fn built(what: &str, mut build: Command) -> bool {
-    let output = build.output().expect("the build can be started");
-    if output.status.success() {
-        return true;
-    }
-    let why = String::from_utf8_lossy(&output.stderr);
+/// A guest that does what the SDK for Go can.
+fn gopher() -> Option<PathBuf> {
+    static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let built = BUILT.get_or_init(|| {
+        let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("gopher.wasm");
+        let mut go = Command::new("go");
+        go.current_dir(workspace().join("tests/guests/gopher"));
+        go.env("GOOS", "wasip1").env("GOARCH", "wasm");
+        go.args(["build", "-buildmode=c-shared", "-trimpath", "-ldflags=-w", "-o"]).arg(&file);
+        built("the guest `gopher`", go.arg(".")).then_some(file)
+    });
+    built.clone()
+}
+
+fn built(what: &str, build: &mut Command) -> bool {
+    let why = match build.output() {
+        Ok(output) if output.status.success() => return true,
+        Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
+        Err(error) => error.to_string(),
+    };
     assert!(env::var_os("CI").is_none(), "{what} can't be built:\n{why}");
     eprintln!("SKIPPED: tests that need {what}, which can't be built here:\n{why}");
     false

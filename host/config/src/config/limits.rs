@@ -112,6 +112,9 @@ snow_core::declare_settings! {
         pub log_bytes_max: usize = 16 << 20, restart, in LOG_BYTES_MIN..=BYTES_MAX;
         /// Bytes of a guest's log message. Longer ones are cut.
         pub log_message_bytes_max: usize = 4_096, live, in 1..=BYTES_MAX;
+        /// Bytes of the log messages of one call, standard output included, with 64 bytes for each
+        /// line. What comes after that is dropped.
+        pub call_log_bytes_max: usize = 1 << 20, live, in 1..=BYTES_MAX;
         /// Bytes of a guest's file.
         pub guest_file_bytes_max: u64 = 128 << 20, live, in 1..=BYTES_MAX;
         /// Bytes of the source files of all guests, which are kept while they serve.

@@ -66,11 +66,13 @@ impl Instance {
         kept
     }
 
-    /// Whether this instance may be kept after a call: if that was not its last call, and if it was
-    /// not refused memory, of which the next call would have too little as well.
+    /// Whether this instance may be kept after a call: if that was not its last call, and if it
+    /// leaves enough memory for the next one.
     pub(super) fn is_reusable(&self) -> bool {
         let context = self.context();
-        self.calls < context.permit().quota.instance_calls_max && !context.memory.was_refused
+        self.calls < context.permit().quota.instance_calls_max
+            && !context.memory.was_refused
+            && !context.memory.is_almost_full()
     }
 
     pub(super) fn context(&self) -> &CallContext {

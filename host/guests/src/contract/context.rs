@@ -2,7 +2,7 @@
 
 use std::mem;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use wasmtime::ResourceLimiter;
 use wasmtime::component::Resource;
@@ -22,6 +22,9 @@ use crate::wasi::WasiState;
 /// Representations of resources after which a store takes no further call. As many again are left,
 /// which is more than its last call can use.
 const REPRESENTATIONS_MAX: u32 = 1 << 31;
+
+/// Bytes that a line of the log counts beside its message.
+const LINE_BYTES: usize = 64;
 
 /// The data of a call's store.
 pub(crate) struct CallContext {
@@ -48,6 +51,8 @@ pub(crate) struct CallContext {
     pub parking: Arc<Parking>,
     /// Whether a denial of this call has been logged.
     was_explained: AtomicBool,
+    /// Bytes that this call has logged.
+    logged_bytes: AtomicUsize,
     /// The source files of the instance's guest, if it is one.
     pub sources: Option<Arc<Sources>>,
     /// What WASI keeps, from one call to the next.
@@ -105,6 +110,7 @@ impl CallContext {
             stopwatch: seat.stopwatch.clone(),
             parking: seat.parking.clone(),
             was_explained: AtomicBool::new(false),
+            logged_bytes: AtomicUsize::new(0),
             sources: None,
             wasi: WasiState::default(),
         }
@@ -289,9 +295,22 @@ impl CallContext {
         );
     }
 
-    /// Logs a line of the guest; of a long message, only the beginning.
+    /// Logs a line of the guest; of a long message, only the beginning. A call that logs more than
+    /// it may is told so in the log, once, and the rest is dropped.
     pub(crate) fn log(&self, level: Level, message: String) {
-        let message = cut_owned(message, self.runtime.limits.log_message_bytes_max);
+        let limits = &self.runtime.limits;
+        let message = cut_owned(message, limits.log_message_bytes_max);
+        let bytes = message.len() + LINE_BYTES;
+        let before = self.logged_bytes.fetch_add(bytes, Ordering::Relaxed);
+        let most = limits.call_log_bytes_max;
+        let (level, message) = match before + bytes <= most {
+            true => (level, message),
+            false if before <= most => (
+                Level::Warn,
+                format!("the rest is dropped: {most} bytes are logged (call_log_bytes_max)"),
+            ),
+            false => return,
+        };
         self.runtime.log.guest(level, &self.permit.name, &self.request_id, message);
     }
 }
@@ -302,6 +321,13 @@ pub(crate) struct MemoryCeiling {
     bytes_max: usize,
     /// Whether the guest was ever refused more memory: the likely reason of a trap that follows.
     pub was_refused: bool,
+}
+
+impl MemoryCeiling {
+    /// Returns whether so little is left that another call may well find too little.
+    pub fn is_almost_full(&self) -> bool {
+        self.bytes > self.bytes_max / 4 * 3
+    }
 }
 
 impl ResourceLimiter for MemoryCeiling {

@@ -11,6 +11,7 @@ use super::context::CallContext;
 use super::seat::Stopwatch;
 use crate::engine::Engine;
 use crate::runtime::Runtime;
+use crate::wasi::POLLABLES_MAX;
 
 /// Ticks of the first time slice. The second tick is at least a millisecond away, so a call that is
 /// shorter is never interrupted.
@@ -45,7 +46,7 @@ pub(crate) fn store(runtime: &Runtime, context: CallContext) -> Store<CallContex
 pub(crate) fn begin(runtime: &Runtime, store: &mut Store<CallContext>) {
     let limits = &runtime.limits;
     store.set_hostcall_fuel(limits.call_lifted_bytes_max);
-    store.set_max_component_handles(limits.pendings_per_call_max * 2);
+    store.set_max_component_handles(limits.pendings_per_call_max * 2 + POLLABLES_MAX);
     store.set_epoch_deadline(FIRST_SLICE_TICKS);
 }
 

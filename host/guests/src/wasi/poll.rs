@@ -11,7 +11,7 @@ use super::named;
 use crate::contract::context::CallContext;
 
 /// Pollables that a guest may have at a time.
-const POLLABLES_MAX: usize = 1_024;
+pub(crate) const POLLABLES_MAX: usize = 1_024;
 
 type Context<'a> = StoreContextMut<'a, CallContext>;
 

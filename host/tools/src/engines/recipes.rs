@@ -41,6 +41,7 @@ const JAVASCRIPT: &[(&str, &str)] = embedded! {
     "js/url.js",
     "js/waiting.js",
     "make.py",
+    "rust-toolchain.toml",
     "src/convert.rs",
     "src/engine.rs",
     "src/failure.rs",

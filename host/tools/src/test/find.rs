@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 
+use snow_server::is_guest;
+
 /// The ending of a case file, after the guest's name.
 const CASE_FILE_ENDING: &str = ".test.toml";
 
@@ -42,7 +44,7 @@ pub(super) fn find(guests: &Path) -> anyhow::Result<Vec<GuestUnderTest>> {
     if !found.is_dir() {
         let name = guest_name(guests).with_context(|| {
             format!(
-                "{} is not a guest: name a .wasm or .wat file, or a folder of them",
+                "{} is not a guest: name a .wasm, .wat, .js, .ts or .py file, or a folder of them",
                 guests.display()
             )
         })?;
@@ -111,8 +113,8 @@ fn check_for_missing_guests(
         };
         ensure!(
             files.contains_key(&name) || !cases.is_file(),
-            "{} has cases for a guest that does not exist: build it with `snow-host test --build`, or put {name}.wasm \
-             or {name}.wat into {}",
+            "{} has cases for a guest that does not exist: build it with `snow-host test --build`, or \
+             put its file ({name}.wasm, .wat, .js, .ts or .py) into {}",
             cases.display(),
             folder.display()
         );
@@ -133,8 +135,8 @@ fn entries(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
 
 /// Returns the name of the guest in a file, or `None` if the file's name is not a guest's.
 fn guest_name(path: &Path) -> Option<String> {
-    let (name, ending) = (path.file_stem()?.to_str()?, path.extension()?);
-    ((ending == "wasm" || ending == "wat") && !name.starts_with('.')).then(|| name.to_owned())
+    let name = path.file_stem()?.to_str()?;
+    is_guest(path).then(|| name.to_owned())
 }
 
 /// Returns the folder of a file; `.` for a bare file name.

@@ -64,10 +64,26 @@ fn outside(_: Request) -> String {
     format!("file {} socket {} input {input:?}", file.is_err(), socket.is_err())
 }
 
+/// Writes 100,000 lines.
+#[route(GET, r"/flood")]
+fn flood(_: Request) -> &'static str {
+    for line in 0..100_000 {
+        println!("line {line} of very many");
+    }
+    "written"
+}
+
+/// Keeps a megabyte for good.
+#[route(GET, r"/grow")]
+fn grow(_: Request) -> &'static str {
+    vec![1u8; 1 << 20].leak();
+    "grown"
+}
+
 /// Ends the program.
 #[route(GET, r"/exit")]
 fn exit(_: Request) -> &'static str {
     process::exit(3)
 }
 
-snow_guest::serve!(order, now, sleep, print, environment, outside, exit);
+snow_guest::serve!(order, now, sleep, print, environment, outside, flood, grow, exit);

@@ -84,12 +84,11 @@ impl StagedGuests {
             let name = file.file_name().context("a guest's file has a name")?;
             let file =
                 fs::canonicalize(file).with_context(|| format!("can't find {}", file.display()))?;
-            match symlink(&file, folder.join(name)) {
-                // `with` may name a guest twice.
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                    return Err(error).with_context(|| format!("can't link {}", file.display()));
-                }
-                _ => {}
+            link(&file, &folder.join(name))?;
+            // A source file's modules lie beside it, in a folder that has its name.
+            let modules = file.with_extension("");
+            if modules.is_dir() {
+                link(&modules, &folder.join(name).with_extension(""))?;
             }
         }
         Ok(guests)
@@ -98,6 +97,16 @@ impl StagedGuests {
     fn path(&self) -> &Path {
         let (StagedGuests::File(path) | StagedGuests::Links(path)) = self;
         path
+    }
+}
+
+/// Makes a link, unless it is there: `with` may name a guest twice.
+fn link(to: &Path, at: &Path) -> anyhow::Result<()> {
+    match symlink(to, at) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            Err(error).with_context(|| format!("can't link {}", to.display()))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -1,0 +1,240 @@
+// Write guests for snow-host in C: HTTP handlers in WebAssembly whose requests can wait.
+//
+//   #include <snow.h>
+//
+//   static snow_outcome hello(const snow_request *request) {
+//     return snow_text(200, snow_join("hello ", snow_param(request, "name")));
+//   }
+//
+//   SNOW_SERVE({"GET", "/hello/(?P<name>\\w+)", hello})
+//
+// Every text that a function here returns ends with a zero byte, and lives until the end of the
+// call; so does whatever `snow_alloc` returns. Nothing has to be freed. What is handed to a function
+// here is copied, and stays the caller's.
+#ifndef SNOW_H
+#define SNOW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// Bytes, which need not end with a zero.
+typedef struct {
+  const uint8_t *ptr;
+  size_t len;
+} snow_string;
+
+// A request whose body has arrived whole.
+typedef struct snow_request snow_request;
+
+// How a call ends: with an answer, or with what it waits for.
+typedef struct snow_ending *snow_outcome;
+
+// Something that is settled exactly once: by its token, by its key, or by the clock. It exists from
+// the moment it is created, so a settlement that comes before a wait is kept. What a call does not
+// return in a suspension is released when the call ends.
+typedef struct {
+  int32_t handle;
+} snow_pending;
+
+// What the host says to a call of one of its functions.
+typedef enum {
+  SNOW_OK,
+  // No pending has this token: it was never given out, or its request is over.
+  SNOW_UNKNOWN,
+  // The pending was settled before.
+  SNOW_ALREADY_SETTLED,
+  // The host does not let this guest do that.
+  SNOW_DENIED,
+  // A limit of the host is reached.
+  SNOW_LIMIT,
+} snow_status;
+
+// ---- Routes ------------------------------------------------------------------------------------
+
+typedef struct snow_resumed snow_resumed;
+
+// A route, and the functions that serve it.
+typedef struct {
+  // GET, several as in GET|POST, or any. GET serves HEAD too.
+  const char *methods;
+  // A regular expression (the syntax of Rust's crate regex) for the whole path as sent.
+  const char *pattern;
+  snow_outcome (*handler)(const snow_request *request);
+  // Is called when a suspension of this route is over. Without one the host answers by itself with
+  // what the pending was settled with.
+  snow_outcome (*resumer)(const snow_resumed *resumed);
+} snow_route;
+
+// Serves these routes, once in a guest, at the top of a file. The first that matches wins.
+#define SNOW_SERVE(...)                                \
+  const snow_route snow_routes[] = {__VA_ARGS__};      \
+  const size_t snow_route_count = sizeof snow_routes / sizeof *snow_routes;
+
+extern const snow_route snow_routes[];
+extern const size_t snow_route_count;
+
+// ---- The request -------------------------------------------------------------------------------
+
+// Returns the request's id, which is in the host's log too.
+const char *snow_id(const snow_request *request);
+// Returns the client's address and port.
+const char *snow_client(const snow_request *request);
+// Returns `http`.
+const char *snow_scheme(const snow_request *request);
+// Returns the `Host` field.
+const char *snow_authority(const snow_request *request);
+// Returns the method as sent.
+const char *snow_method(const snow_request *request);
+// Returns the path as sent, without the guest's mount prefix and without the query.
+const char *snow_path(const snow_request *request);
+// Returns what follows the first `?`, as sent; a null pointer if there is none.
+const char *snow_raw_query(const snow_request *request);
+// Returns a parameter of the query, decoded; a null pointer if there is none.
+const char *snow_query(const snow_request *request, const char *name);
+// Returns a group of the route's pattern by its name; empty if there is none.
+const char *snow_param(const snow_request *request, const char *name);
+// Returns a group of the route's pattern by its place, the first being 0; empty if there are fewer.
+const char *snow_param_at(const snow_request *request, size_t index);
+// Returns a header field, whose name may be in any case, the first if there are several; a null
+// pointer if there is none.
+const char *snow_header(const snow_request *request, const char *name);
+// Returns how many header fields there are.
+size_t snow_header_count(const snow_request *request);
+// Returns a header field by its place: its name in lower case, and its value.
+const char *snow_header_at(const snow_request *request, size_t index, snow_string *value);
+// Returns the content.
+snow_string snow_body(const snow_request *request);
+
+// ---- The answer --------------------------------------------------------------------------------
+
+// Answers with a text, as text/plain in UTF-8.
+snow_outcome snow_text(uint16_t status, const char *text);
+// Answers with bytes, without a content-type.
+snow_outcome snow_bytes(uint16_t status, snow_string body);
+// Adds a header field to an answer, and returns the answer.
+snow_outcome snow_add_header(snow_outcome answer, const char *name, const char *value);
+
+// ---- Settlements -------------------------------------------------------------------------------
+
+typedef enum {
+  // There is no settlement yet.
+  SNOW_UNSETTLED,
+  // Bytes. A timer's settlement is an empty value.
+  SNOW_VALUE,
+  // A whole answer.
+  SNOW_RESPONSE,
+  // A failure, told to the guest that waits.
+  SNOW_FAILED,
+} snow_settlement_kind;
+
+// What a pending is settled with.
+typedef struct {
+  snow_settlement_kind kind;
+  // The value, the content of the answer, or the failure's explanation for people.
+  snow_string value;
+  // The failure's short word for programs; else a null pointer.
+  const char *code;
+  // The answer; else a null pointer. For one that has come, a test of its kind is enough.
+  snow_outcome response;
+} snow_settlement;
+
+// Makes a settlement of bytes.
+snow_settlement snow_value(snow_string value);
+// Makes a settlement of an answer.
+snow_settlement snow_response(snow_outcome answer);
+// Makes a settlement of a failure.
+snow_settlement snow_failed(const char *code, const char *message);
+
+// ---- Pendings ----------------------------------------------------------------------------------
+
+// Creates a pending that is settled under a key, or, if that is a null pointer, by its token alone.
+// Several may wait under one key; they are served first in, first out.
+snow_status snow_create(const char *key, snow_pending *pending);
+// Creates a pending that the clock settles.
+snow_status snow_timer(uint32_t after_ms, snow_pending *pending);
+// Returns the right to settle a pending: at most 64 ASCII characters, safe in a URL, not to be
+// guessed. Give it only to who may.
+const char *snow_token(snow_pending pending);
+
+// Settles the pending with this token.
+snow_status snow_set_result(const char *token, snow_settlement settlement);
+// Settles the pending that has waited longest under a key, and says whether one waited.
+snow_status snow_set_next(const char *key, snow_settlement settlement, bool *somebody_waited);
+// Settles every pending that waits under a key, and says how many there were.
+snow_status snow_set_all(const char *key, snow_settlement settlement, uint32_t *count);
+// Returns how many pendings wait under a key.
+uint32_t snow_waiting(const char *key);
+
+// Waits in place until all of these are settled, or any, or the time is over (0: the host's default
+// of 30 seconds). Writes what each was settled with to `settlements`, which has as many places.
+//
+// The call keeps its instance while it waits. If its client leaves, the call ends right here.
+snow_status snow_wait(const snow_pending *pendings, size_t count, bool any, uint32_t timeout_ms,
+                      snow_settlement *settlements);
+
+// ---- Giving the request back -------------------------------------------------------------------
+
+// How a request waits. All zeros is a suspension until every pending is settled.
+typedef struct {
+  // The deadline, from when the suspension is returned; 0 for the host's default of 30 seconds.
+  uint32_t timeout_ms;
+  // Whether the first settlement is enough.
+  bool any;
+  // Whether the request is handed to the resumer again.
+  bool keep_request;
+  // Bytes for the resumer, which runs in another instance. At most 64 KiB.
+  snow_string state;
+  // The answer at the deadline for a route without a resumer; a null pointer for a plain 504.
+  snow_outcome on_timeout;
+} snow_suspension;
+
+// Waits for these: the call ends and its instance is freed until the wait is over.
+snow_outcome snow_suspend(const snow_pending *pendings, size_t count, snow_suspension suspension);
+
+// What became of one pending of a suspension. One that is not settled can be waited on once more.
+typedef struct {
+  snow_pending pending;
+  snow_settlement settlement;
+} snow_arrival;
+
+// A wait that is over, as a resumer gets it.
+struct snow_resumed {
+  // Whether the deadline passed first.
+  bool timed_out;
+  // The request, if the suspension kept it; else a null pointer.
+  const snow_request *request;
+  snow_string state;
+  // In the order of the suspension.
+  const snow_arrival *arrivals;
+  size_t arrival_count;
+};
+
+// Returns the bytes of the first settlement that is no failure; none if nothing came.
+snow_string snow_value_of(const snow_resumed *resumed);
+
+// ---- The log, and texts ------------------------------------------------------------------------
+
+typedef enum { SNOW_TRACE, SNOW_DEBUG, SNOW_INFO, SNOW_WARN, SNOW_ERROR } snow_level;
+
+// Writes one line to the guest's log. `printf` is a line at the level info, standard error at warn.
+void snow_log(snow_level level, const char *message);
+
+// Returns memory that lives until the end of the call.
+void *snow_alloc(size_t bytes);
+// Returns two texts as one.
+const char *snow_join(const char *first, const char *second);
+// Returns bytes as a text, which ends at the first zero byte.
+const char *snow_cstring(snow_string bytes);
+// Returns a text as bytes.
+snow_string snow_string_of(const char *text);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

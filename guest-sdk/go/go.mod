@@ -1,0 +1,3 @@
+module snow
+
+go 1.24

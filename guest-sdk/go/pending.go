@@ -1,0 +1,197 @@
+package snow
+
+import (
+	"math"
+	"time"
+)
+
+// Pending is something that is settled exactly once: through its token, through its key, or by the
+// clock.
+//
+// It exists from the moment it is created. So create it first, then look at your data, then decide
+// to suspend: a settlement in between is kept. It belongs to the call that created it. What is not
+// returned in a suspension is released when the call ends; after that nobody can settle it.
+type Pending struct {
+	handle handle
+}
+
+// Refusal is why the host refused.
+type Refusal uint8
+
+const (
+	// Unknown means that there is no such token: malformed, never given out, or its pending is gone
+	// because its request was answered, its client left or its call ended.
+	Unknown Refusal = iota
+	// AlreadySettled means that the pending was settled before.
+	AlreadySettled
+	// Denied means that this guest may not do that: wait while it names its routes, or use a key
+	// that the deployer has not granted.
+	Denied
+	// Limit means that a limit of the host is reached.
+	Limit
+)
+
+// Error returns the refusal in words.
+func (r Refusal) Error() string {
+	switch r {
+	case Unknown:
+		return "no pending has this token"
+	case AlreadySettled:
+		return "the pending was settled before"
+	case Denied:
+		return "the host does not let this guest do that"
+	default:
+		return "a limit of the host is reached"
+	}
+}
+
+// Create creates a pending that is settled by whoever has its token. The error is a [Refusal].
+func Create() (*Pending, error) {
+	return hostCreate(nil)
+}
+
+// Keyed creates a pending that is settled under a key, or by its token. Several may wait under one
+// key; they are served first in, first out. The error is a [Refusal].
+func Keyed(key string) (*Pending, error) {
+	return hostCreate(&key)
+}
+
+// Timer creates a pending that the clock settles, with an empty value. Its token may settle it
+// earlier. The error is a [Refusal].
+func Timer(after time.Duration) (*Pending, error) {
+	return hostTimer(milliseconds(after))
+}
+
+// Token returns the right to settle this pending: at most 64 ASCII characters, safe in a URL, not to
+// be guessed. Give it only to who may.
+func (p *Pending) Token() string {
+	return p.token()
+}
+
+// Wait waits in place: the next line runs when this one is settled, and has what it was settled
+// with; nil if the host's default deadline (30 seconds) came first. The error is a [Refusal].
+//
+// The call keeps its instance while it waits, and with it every goroutine of the instance stands
+// still. If its client leaves meanwhile, the call ends right here, and nothing after this line
+// runs.
+func (p *Pending) Wait() (*Settlement, error) {
+	return waitForOne(p, nil)
+}
+
+// WaitFor waits in place as [Pending.Wait] does, this long at most.
+func (p *Pending) WaitFor(timeout time.Duration) (*Settlement, error) {
+	timeoutMs := milliseconds(timeout)
+	return waitForOne(p, &timeoutMs)
+}
+
+func waitForOne(pending *Pending, timeoutMs *uint32) (*Settlement, error) {
+	settlements, err := hostWait([]*Pending{pending}, false, timeoutMs)
+	if err != nil {
+		return nil, err
+	}
+	return settlements[0], nil
+}
+
+// WaitAll waits in place until every one of these is settled, or the time is over. It returns what
+// each was settled with, nil for one that is not settled.
+func WaitAll(timeout time.Duration, pendings ...*Pending) ([]*Settlement, error) {
+	timeoutMs := milliseconds(timeout)
+	return hostWait(pendings, false, &timeoutMs)
+}
+
+// WaitAny waits in place until the first of these is settled, or the time is over. It returns what
+// each was settled with, nil for one that is not settled.
+func WaitAny(timeout time.Duration, pendings ...*Pending) ([]*Settlement, error) {
+	timeoutMs := milliseconds(timeout)
+	return hostWait(pendings, true, &timeoutMs)
+}
+
+// SetResult settles the pending that has this token. Without an error this settlement won; it does
+// not promise delivery. The error is a [Refusal].
+func SetResult(token string, settlement Settlement) error {
+	return hostSetResult(token, settlement)
+}
+
+// SetNext settles the pending that has waited longest under a key, and returns whether one waited.
+// The error is a [Refusal].
+func SetNext(key string, settlement Settlement) (bool, error) {
+	return hostSetNext(key, settlement)
+}
+
+// SetAll settles every pending that waits under a key, and returns how many there were. The error
+// is a [Refusal].
+func SetAll(key string, settlement Settlement) (int, error) {
+	return hostSetAll(key, settlement)
+}
+
+// Waiting returns how many pendings wait under a key.
+func Waiting(key string) int {
+	return hostWaiting(key)
+}
+
+// Suspension is what a request waits for. Return it from a handler: the call ends and its instance
+// is freed until the wait is over.
+type Suspension struct {
+	pendings    []*Pending
+	any         bool
+	timeoutMs   *uint32
+	onTimeout   *Response
+	keepRequest bool
+	state       []byte
+}
+
+func (*Suspension) isOutcome() {}
+
+// Suspend waits for this one alone: return it from a handler.
+func (p *Pending) Suspend() *Suspension {
+	return SuspendAll(p)
+}
+
+// SuspendAll waits until every one of these is settled. With none it is over at once.
+func SuspendAll(pendings ...*Pending) *Suspension {
+	return &Suspension{pendings: pendings}
+}
+
+// SuspendAny waits until the first of these is settled. The others are handed back alive
+// ([Resumed.TakeUnsettled]). With none it is over at its deadline.
+func SuspendAny(pendings ...*Pending) *Suspension {
+	return &Suspension{pendings: pendings, any: true}
+}
+
+// Deadline sets how long to wait at most, from when the suspension is returned. Without it the
+// host's default is in force, 30 seconds.
+func (s *Suspension) Deadline(after time.Duration) *Suspension {
+	timeoutMs := milliseconds(after)
+	s.timeoutMs = &timeoutMs
+	return s
+}
+
+// OnTimeout sets the answer at the deadline for a route without [RouteEntry.Resume]. A route that
+// has one is called at the deadline too, and this is ignored.
+func (s *Suspension) OnTimeout(response *Response) *Suspension {
+	s.onTimeout = response
+	return s
+}
+
+// State sets the bytes for [Resumed.State], at most 64 KiB.
+func (s *Suspension) State(state []byte) *Suspension {
+	s.state = state
+	return s
+}
+
+// KeepRequest gives the request to the [Resumer] again. Without it the request's head and body are
+// freed meanwhile.
+func (s *Suspension) KeepRequest() *Suspension {
+	s.keepRequest = true
+	return s
+}
+
+// milliseconds returns a time in milliseconds, rounded up, and within what the host can be told.
+func milliseconds(time time.Duration) uint32 {
+	const millisecond = 1_000_000
+	whole := int64(time) / millisecond
+	if int64(time)%millisecond > 0 {
+		whole++
+	}
+	return uint32(min(max(whole, 0), math.MaxUint32))
+}

@@ -1,0 +1,72 @@
+package snow
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+)
+
+// framesMax is how many functions of the guest a panic names.
+const framesMax = 8
+
+// serve answers a request by the handler of its route.
+func serve(route uint32, request *Request) Outcome {
+	return outcomeOf(func() (Outcome, error) { return routes[route].handler(request) })
+}
+
+// proceed continues a request by the function that its route names for that.
+func proceed(route uint32, resumed *Resumed) Outcome {
+	return outcomeOf(func() (Outcome, error) { return routes[route].resumer(resumed) })
+}
+
+// outcomeOf calls a function of the guest, and returns what becomes of the request, whatever the
+// function does.
+func outcomeOf(call func() (Outcome, error)) (outcome Outcome) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			outcome = responseOf(fmt.Errorf("panic: %v%s", cause, frames()))
+		}
+	}()
+	outcome, err := call()
+	if err != nil {
+		return responseOf(err)
+	}
+	if isNil(outcome) {
+		return responseOf(fmt.Errorf("the handler returned neither an outcome nor an error"))
+	}
+	return outcome
+}
+
+func isNil(outcome Outcome) bool {
+	switch outcome := outcome.(type) {
+	case *Response:
+		return outcome == nil
+	case *Suspension:
+		return outcome == nil
+	default:
+		return true
+	}
+}
+
+// frames returns where a panic came from: the functions of the guest, the innermost first. It is to
+// be called by the deferred function that has recovered.
+func frames() string {
+	counters := make([]uintptr, 64)
+	// Callers, frames and the deferred function are none of the guest's.
+	found := runtime.CallersFrames(counters[:runtime.Callers(3, counters)])
+	var text strings.Builder
+	for named := 0; named < framesMax; {
+		frame, more := found.Next()
+		if strings.HasPrefix(frame.Function, "snow.serve") || strings.HasPrefix(frame.Function, "snow.proceed") {
+			break
+		}
+		if frame.Function != "" && !strings.HasPrefix(frame.Function, "runtime.") {
+			fmt.Fprintf(&text, "\n  at %s (%s:%d)", frame.Function, frame.File, frame.Line)
+			named++
+		}
+		if !more {
+			break
+		}
+	}
+	return text.String()
+}

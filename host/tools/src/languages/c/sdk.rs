@@ -1,0 +1,49 @@
+//! The SDK for C: a header, its source, and the bindings.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use crate::languages::sdk::{Sdk, embedded};
+
+/// The folder of the header in this repository.
+const HOME: &str = "guest-sdk/c";
+
+const SDK: Sdk = Sdk {
+    name: "sdk-c",
+    source: embedded![
+        "guest-sdk/c/README.md",
+        "guest-sdk/c/resuming_guest.c",
+        "guest-sdk/c/resuming_guest.h",
+        "guest-sdk/c/snow.c",
+        "guest-sdk/c/snow.h",
+        "LICENSE",
+        "LICENSE-APACHE",
+        "LICENSE-MIT",
+    ],
+};
+
+/// Unpacks the SDK into the guests folder, if it is not there yet. Returns the folder of its header,
+/// relative to the guests folder.
+pub(super) fn unpack(guests: &Path, out: &mut dyn Write) -> anyhow::Result<String> {
+    Ok(format!("{}/{HOME}", SDK.unpack(guests, out)?))
+}
+
+/// Writes the SDK into a new folder, and returns the folder of its header.
+pub(super) fn write_into(folder: &Path) -> anyhow::Result<PathBuf> {
+    SDK.files().write_new(folder).context("can't write the SDK for C")?;
+    Ok(folder.join(HOME))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::languages::sdk::assert_complete;
+
+    #[test]
+    fn every_file_of_the_sdk_is_embedded() {
+        let others = ["LICENSE", "LICENSE-APACHE", "LICENSE-MIT"];
+        assert_complete(&SDK, &[HOME], &others, |_| false);
+    }
+}

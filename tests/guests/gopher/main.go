@@ -1,0 +1,216 @@
+// A guest of the tests: what Go's SDK does, a route for each.
+package main
+
+import (
+	"fmt"
+	"log"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"snow"
+	"snow/snowhttp"
+)
+
+func init() {
+	snow.Route("GET", "/sleep", sleep)
+	snow.Route("GET", "/panic", panics)
+	snow.Route("GET", "/log", logs)
+	snow.Route("GET", "/place", place)
+	snow.Route("GET", "/tokens", tokens)
+	snow.Route("GET", "/timer", timer)
+	snow.Route("GET|POST", "/any/(.*)", suspendAny).Resume(more)
+	snow.Route("POST", "/settle/(.*)", settle)
+	snow.Route("GET", "/alone", alone)
+	snow.Route("GET", "/twice", twice)
+	snow.Route("GET", "/left", left)
+	snow.Route("GET", "/large", large)
+	snow.Route("GET", "/behind", behind)
+	snowhttp.HandleFunc("any", `/http/(?P<name>\w+)`, standard)
+}
+
+// sleep has ten goroutines sleep at the same time, and says for how long that took.
+func sleep(request *snow.Request) (snow.Outcome, error) {
+	ms, err := strconv.Atoi(request.Query().Get("ms"))
+	if err != nil {
+		return nil, snow.Error(400, "ms is a number")
+	}
+	began := time.Now()
+	var group sync.WaitGroup
+	for range 10 {
+		group.Go(func() { time.Sleep(time.Duration(ms) * time.Millisecond) })
+	}
+	group.Wait()
+	return snow.Text(strconv.FormatInt(time.Since(began).Milliseconds(), 10)), nil
+}
+
+func panics(*snow.Request) (snow.Outcome, error) {
+	var nobody *snow.Request
+	return snow.Text(nobody.Method), nil
+}
+
+func logs(*snow.Request) (snow.Outcome, error) {
+	fmt.Println("by fmt")
+	log.Print("by log")
+	slog.Debug("by slog", "order", 7, slog.Group("client", "name", "an n"))
+	slog.Error("badly by slog")
+	snow.Log(snow.LevelTrace, "by snow")
+	return snow.Text("logged"), nil
+}
+
+// place waits in place for two pendings.
+func place(*snow.Request) (snow.Outcome, error) {
+	one, err := snow.Keyed("place")
+	if err != nil {
+		return nil, err
+	}
+	two, err := snow.Timer(10 * time.Millisecond)
+	if err != nil {
+		return nil, err
+	}
+	both, err := snow.WaitAny(time.Minute, one, two)
+	if err != nil {
+		return nil, err
+	}
+	if both[0] != nil || both[1] == nil {
+		return nil, snow.Error(500, "the timer is not the first")
+	}
+	came, err := one.WaitFor(time.Minute)
+	if err != nil {
+		return nil, err
+	}
+	return snow.Text(came.Text()), nil
+}
+
+// tokens settles what it has created itself, in each way.
+func tokens(*snow.Request) (snow.Outcome, error) {
+	answer := snow.Text("a response").WithStatus(201).Set("x-of", "go")
+	var said []string
+	for _, settlement := range []snow.Settlement{
+		snow.Value("a value"), snow.Respond(answer), snow.Fail("late", "too late"),
+	} {
+		pending, err := snow.Create()
+		if err != nil {
+			return nil, err
+		}
+		if err := snow.SetResult(pending.Token(), settlement); err != nil {
+			return nil, err
+		}
+		again := snow.SetResult(pending.Token(), settlement)
+		came, err := pending.Wait()
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case came.Failure != nil:
+			said = append(said, came.Failure.Error())
+		case came.Response != nil:
+			header := came.Response.Headers[len(came.Response.Headers)-1]
+			said = append(said, fmt.Sprint(came.Response.Status, header, came.Text()))
+		default:
+			said = append(said, came.Text())
+		}
+		if again != snow.AlreadySettled {
+			said = append(said, fmt.Sprint(again))
+		}
+	}
+	said = append(said, snow.SetResult("nobody's", snow.Value("")).Error())
+	return snow.Text(strings.Join(said, "; ")), nil
+}
+
+func timer(*snow.Request) (snow.Outcome, error) {
+	pending, err := snow.Timer(20 * time.Millisecond)
+	if err != nil {
+		return nil, err
+	}
+	// There is no function that goes on: the host answers with the empty value.
+	return pending.Suspend(), nil
+}
+
+// suspendAny waits for three keys, one after the other.
+func suspendAny(request *snow.Request) (snow.Outcome, error) {
+	var pendings []*snow.Pending
+	for _, key := range []string{"a", "b", "c"} {
+		pending, err := snow.Keyed(key)
+		if err != nil {
+			return nil, err
+		}
+		pendings = append(pendings, pending)
+	}
+	state := []byte(request.ParamAt(0))
+	return snow.SuspendAny(pendings...).State(state).KeepRequest().Deadline(time.Minute), nil
+}
+
+func more(resumed *snow.Resumed) (snow.Outcome, error) {
+	said := string(resumed.State) + resumed.Text()
+	unsettled := resumed.TakeUnsettled()
+	if len(unsettled) == 0 {
+		return snow.Text(said + " " + resumed.Request.Method + " " + resumed.Request.Text()), nil
+	}
+	return snow.SuspendAny(unsettled...).State([]byte(said)).KeepRequest().Deadline(time.Minute), nil
+}
+
+func settle(request *snow.Request) (snow.Outcome, error) {
+	somebodyWaited, err := snow.SetNext(request.ParamAt(0), snow.Value(request.Body))
+	return snow.Text(strconv.FormatBool(somebodyWaited)), err
+}
+
+// alone is answered by the host at its deadline.
+func alone(*snow.Request) (snow.Outcome, error) {
+	pending, err := snow.Create()
+	if err != nil {
+		return nil, err
+	}
+	return pending.Suspend().Deadline(time.Millisecond).OnTimeout(snow.Text("too late").WithStatus(504)), nil
+}
+
+func twice(*snow.Request) (snow.Outcome, error) {
+	pending, err := snow.Create()
+	if err != nil {
+		return nil, err
+	}
+	return snow.SuspendAll(pending, pending), nil
+}
+
+// left leaves pendings behind, as many as a call may have.
+func left(*snow.Request) (snow.Outcome, error) {
+	for range 64 {
+		if _, err := snow.Create(); err != nil {
+			return nil, err
+		}
+	}
+	return snow.Text("left"), nil
+}
+
+// large answers with more than a request has room for, and collects garbage on the way.
+func large(*snow.Request) (snow.Outcome, error) {
+	var parts []string
+	for index := range 20_000 {
+		parts = append(parts, strings.Repeat(strconv.Itoa(index%10), 100))
+	}
+	return snow.Text(strings.Join(parts, "")), nil
+}
+
+var behindIt int
+
+// behind leaves a goroutine behind, and says how far those of before have come.
+func behind(*snow.Request) (snow.Outcome, error) {
+	go func() { behindIt++ }()
+	time.Sleep(time.Millisecond)
+	return snow.Text(strconv.Itoa(behindIt)), nil
+}
+
+func standard(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodDelete {
+		http.Error(w, "not that", http.StatusForbidden)
+		return
+	}
+	http.SetCookie(w, &http.Cookie{Name: "seen", Value: "1"})
+	fmt.Fprintf(w, "<p>%s %s %s", r.PathValue("name"), r.FormValue("q"), snowhttp.RequestOf(r.Context()).Method)
+}
+
+// main must exist, and is never called.
+func main() {}
