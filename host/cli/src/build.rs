@@ -23,21 +23,32 @@ pub(crate) fn build(guests: &Path) -> anyhow::Result<()> {
     let _signals = CancelOnSignal::watch(cancellation.clone())?;
     let checker = Checker::new(&manifest)?;
     let check = |file: &Path| checker.load(file).map(drop);
-    build_and(guests, &manifest.guests, &manifest.limits, &cancellation, check)
+    build_and(guests, &manifest.guests, &manifest.limits, &cancellation, Missing::Fails, check)
+}
+
+/// What becomes of a build if a guest's tool is not installed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Missing {
+    /// It fails.
+    Fails,
+    /// It goes on without the guest.
+    IsLeftOut,
 }
 
 /// Builds all guests, and prints the result of each. Whether they can be served is for the caller to
 /// find out.
 ///
 /// # Errors
-/// The folder can't be read, or a guest can't be built. The other guests are built all the same.
+/// The folder can't be read, or a guest can't be built. The other guests are built all the same. A
+/// guest whose tool is missing is an error or is left out, as `missing` says.
 pub(crate) fn build_all(
     guests: &Path,
     configs: &GuestConfigs,
     limits: &Limits,
     cancellation: &Cancellation,
+    missing: Missing,
 ) -> anyhow::Result<()> {
-    build_and(guests, configs, limits, cancellation, |_| Ok(()))
+    build_and(guests, configs, limits, cancellation, missing, |_| Ok(()))
 }
 
 /// Builds all guests, and prints what `check` says of each file.
@@ -46,6 +57,7 @@ fn build_and(
     configs: &GuestConfigs,
     limits: &Limits,
     cancellation: &Cancellation,
+    missing: Missing,
     check: impl Fn(&Path) -> Result<(), String>,
 ) -> anyhow::Result<()> {
     let mut out = terminal::err();
@@ -53,10 +65,15 @@ fn build_and(
     let outcomes = build_guests(&request, BuildScope::All, &mut out)?;
     exit_if_cancelled(cancellation);
     let (mut failed, mut unfit) = (Vec::new(), Vec::new());
-    for BuildOutcome { name, result, .. } in &outcomes {
+    for outcome in &outcomes {
+        let BuildOutcome { name, result, .. } = outcome;
         let name = escape_control(name);
         let BuiltGuest { file, bytes, changed, .. } = match result {
             Ok(built) => built,
+            Err(remedy) if missing == Missing::IsLeftOut && outcome.lacks_tool() => {
+                writeln!(out, "note: {name} is left out: {}", escape_lines(&remedy.to_string()))?;
+                continue;
+            }
             Err(error) => {
                 complain(
                     &mut out,

@@ -59,6 +59,12 @@ pub(crate) trait Language: Sync {
     fn write_new(&self, guests: &Path, name: &str, out: &mut dyn Write) -> anyhow::Result<()>;
 }
 
+/// The reason why a guest was not built that is no fault of its own: a tool is not installed.
+/// Displayed with the way to get it.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct MissingTool(pub String);
+
 /// All languages. A folder that several languages recognize belongs to the first of them.
 pub(crate) const LANGUAGES: &[&dyn Language] = &[&rust::Rust, &go::Go, &c::C, &zig::Zig];
 

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::languages::{Artifact, FolderBuild, Scratch, announce, timed};
+use crate::languages::{Artifact, FolderBuild, MissingTool, Scratch, announce, timed};
 use crate::process::{RunError, Runner, command_in};
 
 /// The way to get Go without a package manager.
@@ -55,9 +55,12 @@ fn go(folder: &Path) -> Command {
 
 /// Describes why go did not run, and how to get it if it is not installed.
 fn toolchain_error(error: RunError) -> anyhow::Error {
-    let is_missing =
-        matches!(&error, RunError::NotStarted(error) if error.kind() == ErrorKind::NotFound);
-    anyhow::Error::new(error).context(if is_missing { REMEDY } else { "go" })
+    match error {
+        RunError::NotStarted(error) if error.kind() == ErrorKind::NotFound => {
+            MissingTool(REMEDY.to_owned()).into()
+        }
+        error => anyhow::Error::new(error).context("go"),
+    }
 }
 
 #[cfg(test)]
