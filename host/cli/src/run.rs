@@ -30,7 +30,15 @@ pub(crate) fn run(guests: PathBuf, overrides: Overrides, build_first: bool) -> a
     let mut config = settings.into_config(guests, overrides);
     config.compile = compile::in_child(&config.server.cache);
     if build_first {
-        build::build_all(&config.guests, &config.guest_configs, &config.limits, &cancellation)?;
+        // Somebody with one compiler gets the guests of that one, and is told about the others.
+        let missing = build::Missing::IsLeftOut;
+        build::build_all(
+            &config.guests,
+            &config.guest_configs,
+            &config.limits,
+            &cancellation,
+            missing,
+        )?;
     }
     let running = RunningServer::start(&config, signals)?;
     let RunningServer { server, log, .. } = &running;

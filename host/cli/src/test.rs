@@ -25,7 +25,14 @@ pub(crate) fn test(
         if build_first {
             let folder = if guests.is_dir() { Some(&**guests) } else { guests.parent() };
             let folder = folder.filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
-            build::build_all(folder, &config.guest_configs, &config.limits, &cancellation)?;
+            let missing = build::Missing::Fails;
+            build::build_all(
+                folder,
+                &config.guest_configs,
+                &config.limits,
+                &cancellation,
+                missing,
+            )?;
         }
         config.compile = compile::in_process(&config.server.cache);
         summary += test_guests(guests, &config, filter, &mut terminal::out())?;

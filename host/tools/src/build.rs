@@ -17,7 +17,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Result, anyhow};
 
 use self::plan::Builder;
-use crate::languages::{FolderBuild, LANGUAGES};
+use crate::languages::{FolderBuild, LANGUAGES, MissingTool};
 use crate::process::{Cancellation, Runner};
 use snow_config::GuestConfigs;
 
@@ -55,6 +55,13 @@ pub struct BuildOutcome {
     pub result: Result<BuiltGuest>,
     /// The time of the program that built it, which may have built other guests too.
     pub took: Duration,
+}
+
+impl BuildOutcome {
+    /// Returns whether the guest could not be built because a tool is not installed.
+    pub fn lacks_tool(&self) -> bool {
+        self.result.as_ref().is_err_and(|error| error.is::<MissingTool>())
+    }
 }
 
 /// A guest that was built.

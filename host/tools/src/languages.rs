@@ -74,11 +74,11 @@ pub(crate) trait Language: Sync {
     fn write_new(&self, guests: &Path, name: &str, out: &mut dyn Write) -> anyhow::Result<()>;
 }
 
-/// The error of a build whose language's tools are not on this machine. The text says what is
-/// missing, and how to install it.
+/// The reason why a guest was not built that is no fault of its own: a tool is not installed.
+/// Displayed with the way to get it.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub struct MissingTool(pub(crate) String);
+pub(crate) struct MissingTool(pub String);
 
 /// All languages. A folder that several languages recognize belongs to the first of them.
 pub(crate) const LANGUAGES: &[&dyn Language] =

@@ -69,7 +69,6 @@ mod test;
 pub use self::build::{BuildOutcome, BuildRequest, BuildScope, BuiltGuest, build_guests};
 pub use self::dev::{Rebuilder, RebuilderThread};
 pub use self::engines::{EngineRecipe, engines};
-pub use self::languages::MissingTool;
 pub use self::new::{create_guest, languages};
 pub use self::process::Cancellation;
 pub use self::test::{CASES_HELP, TestSummary, test_guests};

@@ -61,24 +61,28 @@ func logs(*snow.Request) (snow.Outcome, error) {
 	return snow.Text("logged"), nil
 }
 
-// place waits in place for two pendings.
+// place waits in place: for a timer beside a pending that nobody settles, and then for a key.
 func place(*snow.Request) (snow.Outcome, error) {
-	one, err := snow.Keyed("place")
+	nobody, err := snow.Create()
 	if err != nil {
 		return nil, err
 	}
-	two, err := snow.Timer(10 * time.Millisecond)
+	timer, err := snow.Timer(10 * time.Millisecond)
 	if err != nil {
 		return nil, err
 	}
-	both, err := snow.WaitAny(time.Minute, one, two)
+	both, err := snow.WaitAny(time.Minute, nobody, timer)
 	if err != nil {
 		return nil, err
 	}
 	if both[0] != nil || both[1] == nil {
-		return nil, snow.Error(500, "the timer is not the first")
+		return nil, snow.Error(500, "it was not the timer")
 	}
-	came, err := one.WaitFor(time.Minute)
+	keyed, err := snow.Keyed("place")
+	if err != nil {
+		return nil, err
+	}
+	came, err := keyed.WaitFor(time.Minute)
 	if err != nil {
 		return nil, err
 	}

@@ -8,7 +8,6 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use super::MissingTool;
-
 use crate::process::{RunError, Runner, command_in};
 
 /// Asks Python for the module, without its message about a module that is missing.
@@ -31,12 +30,12 @@ pub(super) fn zig(guests: &str, folder: &Path, runner: &Runner<'_>) -> Result<Co
     if works(&mut command(&["python3", "-c", FIND]), runner).context("python3")? {
         return Ok(command(&["python3", "-m", "ziglang"]));
     }
-    let text = format!(
+    let remedy = format!(
         "guests in {guests} are built with zig, and neither `zig` nor the Python module `ziglang` \
          was found: install it with `pip install ziglang==0.17.1`, or from \
          https://ziglang.org/download/, and try again"
     );
-    Err(MissingTool(text).into())
+    Err(MissingTool(remedy).into())
 }
 
 /// Returns whether a program is there and succeeds.

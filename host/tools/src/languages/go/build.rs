@@ -6,8 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::languages::MissingTool;
-use crate::languages::{Artifact, FolderBuild, Scratch, announce, timed};
+use crate::languages::{Artifact, FolderBuild, MissingTool, Scratch, announce, timed};
 use crate::process::{RunError, Runner, command_in};
 
 /// The way to get Go without a package manager.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde_json::Value;
 
-use crate::languages::{Artifact, FolderBuild, announce, timed};
+use crate::languages::{Artifact, FolderBuild, MissingTool, announce, timed};
 use crate::process::{RunError, Runner, command_in};
 
 /// The compiler's target for guests.
@@ -227,15 +227,15 @@ fn text(value: &Value) -> Result<&str> {
 
 /// Describes why cargo or rustc did not run, and how to get them if they are not installed.
 fn toolchain_error(error: RunError) -> anyhow::Error {
-    let is_missing =
-        matches!(&error, RunError::NotStarted(error) if error.kind() == ErrorKind::NotFound);
-    anyhow::Error::new(error).context(match is_missing {
-        true => {
-            "guests in Rust are built with cargo and rustc, which were not found: install Rust from \
-             https://rustup.rs, open a new terminal and try again"
-        }
-        false => "cargo or rustc",
-    })
+    match error {
+        RunError::NotStarted(error) if error.kind() == ErrorKind::NotFound => MissingTool(
+            "guests in Rust are built with cargo and rustc, which were not found: install Rust \
+             from https://rustup.rs, open a new terminal and try again"
+                .to_owned(),
+        )
+        .into(),
+        error => anyhow::Error::new(error).context("cargo or rustc"),
+    }
 }
 
 #[cfg(test)]
