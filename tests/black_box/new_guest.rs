@@ -203,7 +203,7 @@ fn languages_are_listed() {
     assert_eq!(output.status.code(), Some(2));
     let said = text(&output.stderr);
     assert!(
-        said.contains("possible values: rust, go, c, zig")
+        said.contains("possible values: rust, js, ts, python, go, c, zig")
             && said.contains("similar value exists: 'rust'"),
         "{said}"
     );
