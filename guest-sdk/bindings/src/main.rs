@@ -54,8 +54,8 @@ fn main() -> Result<()> {
 /// Reads the contract.
 fn contract(root: &Path) -> Result<(Resolve, WorldId)> {
     let file = root.join("wit/snow.wit");
-    let text = fs::read_to_string(&file)
-        .with_context(|| format!("can't read {}", file.display()))?;
+    let text =
+        fs::read_to_string(&file).with_context(|| format!("can't read {}", file.display()))?;
     let mut resolve = Resolve::default();
     let package = resolve.push_str("snow.wit", &text)?;
     let world = resolve.select_world(&[package], Some(WORLD))?;
@@ -67,8 +67,7 @@ fn run(root: &Path, mut generator: Box<dyn WorldGenerator>) -> Result<Vec<(Strin
     let (mut resolve, world) = contract(root)?;
     let mut files = Files::default();
     generator.generate(&mut resolve, world, &mut files)?;
-    let text = |(name, bytes): (&str, &[u8])| {
-        Ok((name.to_owned(), String::from_utf8(bytes.to_vec())?))
-    };
+    let text =
+        |(name, bytes): (&str, &[u8])| Ok((name.to_owned(), String::from_utf8(bytes.to_vec())?));
     files.iter().map(text).collect()
 }
