@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::env;
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::{self, Path, PathBuf};
 
 use anyhow::Context;
 
@@ -25,6 +25,8 @@ pub(crate) fn install(names: &[String], to: Option<PathBuf>) -> anyhow::Result<(
     let folder = to.or_else(folder).context(
         "there is no home folder for engines: name one with --to, and set $SNOW_HOST_ENGINES to it",
     )?;
+    // The script that makes an engine runs elsewhere.
+    let folder = path::absolute(folder)?;
     let wanted = |recipe: &&EngineRecipe| names.iter().any(|name| name == recipe.name);
     for recipe in engines().iter().filter(wanted) {
         let installed = recipe.install(&folder, &cancellation, &mut terminal::err());
