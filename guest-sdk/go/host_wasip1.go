@@ -64,8 +64,8 @@ func own(handle handle) *Pending {
 	return &Pending{handle}
 }
 
-// end ends a call. The pendings that are in a suspension are given away; all others are released, or
-// they would fill the table of an instance that serves many calls.
+// end ends a call. The pendings that are in a suspension are given away; all others are released,
+// or they would fill the table of an instance that serves many calls.
 func end(route uint32, outcome Outcome) host.Outcome {
 	if suspension, isSuspension := outcome.(*Suspension); isSuspension && !giveAway(suspension) {
 		outcome = responseOf(errors.New(

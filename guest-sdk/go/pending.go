@@ -62,8 +62,8 @@ func Timer(after time.Duration) (*Pending, error) {
 	return hostTimer(milliseconds(after))
 }
 
-// Token returns the right to settle this pending: at most 64 ASCII characters, safe in a URL, not to
-// be guessed. Give it only to who may.
+// Token returns the right to settle this pending: at most 64 ASCII characters, safe in a URL, not
+// to be guessed. Give it only to who may.
 func (p *Pending) Token() string {
 	return p.token()
 }

@@ -20,8 +20,8 @@ type arrival struct {
 	settlement *Settlement
 }
 
-// NewResumed makes the argument of a [Resumer] for a test. A nil settlement stands for a pending that
-// is not settled.
+// NewResumed makes the argument of a [Resumer] for a test. A nil settlement stands for a pending
+// that is not settled.
 func NewResumed(timedOut bool, state string, settlements ...*Settlement) *Resumed {
 	resumed := &Resumed{TimedOut: timedOut, State: []byte(state)}
 	for _, settlement := range settlements {

@@ -30,8 +30,8 @@
 // # Instances
 //
 // By default each call has an instance of its own, and starting the Go runtime takes more than half
-// a millisecond. With instances = { reuse = 1000 } in snow.toml an instance serves many calls, one after
-// the other, and global variables stay. Whatever must be seen by all requests goes through a
+// a millisecond. With instances = { reuse = 1000 } in snow.toml an instance serves many calls, one
+// after the other, and global variables stay. Whatever must be seen by all requests goes through a
 // settlement or [Suspension.State].
 package snow
 
