@@ -92,7 +92,7 @@ mod tests {
     fn a_row_has_all_that_is_declared() {
         let page = as_markdown();
         for row in [
-            "| `pendings_max` | 1,000,000 | ",
+            "| `sources_bytes_max` | 268,435,456 | 0 to 4,294,967,296 | live | ",
             "| `workers` | cores | 1 to 1,024 |  | Threads that serve.",
             "| `guest_settled_bytes_max` | 67,108,864 | 0 to `settled_bytes_max` | live | ",
             "| `mount` |  |  | live | ",
