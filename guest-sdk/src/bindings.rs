@@ -4,10 +4,21 @@
 // Generated code: held to its generator's rules, not to ours.
 #![allow(missing_docs, unsafe_code)]
 
+#[cfg(not(target_os = "wasi"))]
 wit_bindgen::generate!({
     world: "freestanding-resuming-guest",
     path: "../wit",
     generate_all,
+    pub_export_macro: true,
+    default_bindings_module: "snow_guest::__private::bindings",
+});
+
+// The standard library asks WASI for the time and for random numbers by itself then, and its
+// interfaces and those of `freestanding` do not go together.
+#[cfg(target_os = "wasi")]
+wit_bindgen::generate!({
+    world: "resuming-guest",
+    path: "../wit",
     pub_export_macro: true,
     default_bindings_module: "snow_guest::__private::bindings",
 });

@@ -11,7 +11,8 @@
 
 use std::time::SystemTime;
 
-/// Returns random bytes, as many as the array has: the system's own, fresh in each call.
+/// Returns random bytes, as many as the array has: the system's own, fresh in each call. (In a build
+/// for WASI they are derived from such by SipHash.)
 ///
 /// The host gives 65,536 bytes at a time. A call that asks for more ends.
 pub fn random<const LENGTH: usize>() -> [u8; LENGTH] {
@@ -30,7 +31,7 @@ pub fn now() -> SystemTime {
     host::now()
 }
 
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", not(target_os = "wasi")))]
 mod host {
     use crate::bindings::wasi::clocks::wall_clock;
     use crate::bindings::wasi::random::random::get_random_bytes;
@@ -46,8 +47,9 @@ mod host {
     }
 }
 
-/// In a native test the standard library has both.
-#[cfg(not(target_arch = "wasm32"))]
+/// In a native test, and in a build for WASI, the standard library has both: it draws keys from the
+/// system's random numbers, and hashes by them.
+#[cfg(any(not(target_arch = "wasm32"), target_os = "wasi"))]
 mod host {
     use std::hash::{BuildHasher, RandomState};
     use std::time::SystemTime;

@@ -147,9 +147,13 @@ fn handles_that_are_left_lying_are_bounded() {
     let limits = Limits { pendings_per_call_max: 4, ..Limits::default() };
     let Some(inside) = start(&["keeps"], 1_000, limits) else { return };
     let mut client = inside.connect();
-    let statuses: Vec<u16> = (0..30).map(|_| client.get("/keeps/5").status).collect();
+    let statuses: Vec<u16> = (0..3_000).map(|_| client.get("/keeps/5").status).collect();
     let longest = statuses.split(|status| *status != 200).map(<[u16]>::len).max().unwrap_or(0);
     let trapped = statuses.iter().filter(|status| **status == 500).count();
-    assert!((2..=8).contains(&longest) && (3..=10).contains(&trapped), "{statuses:?}");
+    // Twice the pendings that a call may have, and the 1,024 pollables of WASI.
+    assert!(
+        (1_000..=1_032).contains(&longest) && (1..=3).contains(&trapped),
+        "{longest} {trapped}"
+    );
     assert_eq!(inside.counts().pendings, 0);
 }

@@ -28,7 +28,6 @@ const SDK: Sdk = Sdk {
         "guest-sdk/src/settlement.rs",
         "guest-sdk/src/system.rs",
         "guest-sdk/src/typed.rs",
-        "wit/engine.wit",
         "wit/snow.wit",
         "LICENSE",
         "LICENSE-APACHE",
