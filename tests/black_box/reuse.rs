@@ -145,7 +145,7 @@ fn a_pending_of_an_earlier_call_ends_no_other() {
 #[test]
 fn handles_that_are_left_lying_are_bounded() {
     let limits = Limits { pendings_per_call_max: 4, ..Limits::default() };
-    let Some(inside) = start(&["keeps"], 1_000, limits) else { return };
+    let Some(inside) = start(&["keeps"], 100_000, limits) else { return };
     let mut client = inside.connect();
     let statuses: Vec<u16> = (0..3_000).map(|_| client.get("/keeps/5").status).collect();
     let longest = statuses.split(|status| *status != 200).map(<[u16]>::len).max().unwrap_or(0);
