@@ -26,7 +26,7 @@ mod server;
 
 pub use admin::Admin;
 pub use client::Client;
-pub use engines::Stage;
+pub use engines::{Stage, command as command_with};
 pub use guests::{Folder, engine, source};
 pub use lines::Lines;
 pub use load::Load;

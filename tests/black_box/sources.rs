@@ -4,53 +4,37 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 
-use crate::harness::{Folder, Server, engine, eventually, keep_in_target, program};
+use crate::harness::{self, Folder, Server, command_with, engine, eventually};
 
-/// A folder of engines with the tests' own, and a folder of guests.
+/// Guests, and a folder with the engine of these tests.
 struct Stage {
     engines: Folder,
-    folder: Folder,
+    guests: harness::Stage,
 }
 
 impl Stage {
     /// `None` if the engine can't be built here.
     fn new(files: &[(&str, &str)]) -> Option<Stage> {
         let engines = Folder::new();
-        let listed = command(&engines).args(["engine", "list"]).output();
+        let listed = command_with(engines.path()).args(["engine", "list"]).output();
         let listed = String::from_utf8(listed.expect("it can be started").stdout).expect("text");
         let path = listed.lines().find_map(|line| line.strip_prefix("js ")?.split(' ').next_back());
         let path = PathBuf::from(path.expect("there is an engine for JavaScript"));
         let name = path.file_name().and_then(|name| name.to_str()).expect("a path ends in a name");
         engines.add(name, &fs::read(engine()?).expect("it was built"));
-        let folder = Folder::new();
-        for (name, text) in files {
-            let file = folder.path().join(name);
-            fs::create_dir_all(file.parent().expect("it has one")).expect("it can be made");
-            fs::write(file, text).expect("it can be written");
-        }
-        Some(Stage { engines, folder })
+        let guests = harness::Stage::with(engines.path().to_owned(), files);
+        Some(Stage { engines, guests })
     }
 
     fn serve(self) -> (Server, Folder) {
-        let mut command = command(&self.engines);
-        command.arg("run").arg(self.folder.path()).args(["--listen", "127.0.0.1:0"]);
-        command.args(["--workers", "1"]);
-        (Server::spawn(&mut command, self.folder), self.engines)
+        (self.guests.serve(1), self.engines)
     }
 
     fn check(&self, name: &str) -> Output {
-        let file = self.folder.path().join(name);
-        command(&self.engines).arg("check").arg(file).output().expect("it can be started")
+        self.guests.run("check", name)
     }
-}
-
-fn command(engines: &Folder) -> Command {
-    let mut command = Command::new(program());
-    command.env("SNOW_HOST_ENGINES", engines.path()).stdin(Stdio::null());
-    keep_in_target(&mut command);
-    command
 }
 
 #[track_caller]
@@ -108,7 +92,8 @@ fn what_can_not_be_evaluated_leaves_the_old_version() {
     assert!(!line.contains("backtrace of the guest"), "{line}");
     assert_eq!(server.get("/hello").text(), "hello");
     let file = server.folder.path().join("shop.js");
-    let checked = command(&engines).arg("check").arg(&file).output().expect("it can be started");
+    let checked =
+        command_with(engines.path()).arg("check").arg(&file).output().expect("it can be started");
     let text = String::from_utf8_lossy(&checked.stderr);
     assert!(checked.status.code() == Some(1) && text.contains("shop.js:3: `nonsense`"), "{text}");
     server.folder.replace("shop.js", b"/hello say again\n");
@@ -145,7 +130,7 @@ fn failures_roll_no_version_back() {
 #[test]
 fn what_reads_no_source_is_no_engine() {
     let Some(stage) = Stage::new(&[("shop.js", "/v say one\n")]) else { return };
-    let hello = fs::read(crate::harness::source("hello").expect("it is there")).expect("text");
+    let hello = fs::read(harness::source("hello").expect("it is there")).expect("text");
     for entry in fs::read_dir(stage.engines.path()).expect("it is there").flatten() {
         fs::write(entry.path(), &hello).expect("it can be written");
     }
@@ -169,7 +154,7 @@ fn instances_are_used_again_unless_the_deployer_says_otherwise() {
 
 #[test]
 fn an_engine_that_is_not_there_is_named_and_others_serve() {
-    let hello = fs::read_to_string(crate::harness::source("hello").expect("it is there"));
+    let hello = fs::read_to_string(harness::source("hello").expect("it is there"));
     let hello = hello.expect("it can be read");
     let files = [
         ("hello.wat", &*hello),

@@ -154,7 +154,7 @@ pub(crate) enum Command {
     },
 }
 
-/// What `engine` does.
+/// The actions of `engine`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum EngineCommand {
     /// Makes engines, and prints the path of each

@@ -122,6 +122,7 @@ fn build_and(
     }
 }
 
-fn complain(out: &mut impl Write, error: &str) -> io::Result<()> {
+/// Prints an error after which the program goes on.
+pub(crate) fn complain(out: &mut impl Write, error: &str) -> io::Result<()> {
     writeln!(out, "error: {}", escape_lines(&cut(error, ERROR_BYTES_MAX)))
 }

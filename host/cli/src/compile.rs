@@ -18,16 +18,23 @@ pub(crate) fn in_process(cache: &Cache) -> CompileConfig {
 
 /// Returns the folder for compiled code, if there is to be one.
 fn cache_folder(cache: &Cache) -> Option<PathBuf> {
-    // The XDG Base Directory Specification says where caches are, and to ignore relative paths.
-    let absolute =
-        |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let caches =
-        || absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")));
     match cache {
-        Cache::Default => caches().map(|caches| caches.join("snow-host")),
+        Cache::Default => own_folder("XDG_CACHE_HOME", ".cache"),
         Cache::Off => None,
         Cache::Folder(folder) => Some(folder.clone()),
     }
+}
+
+/// Returns this program's folder below the one that a variable names, or else below one in the
+/// user's home: as the XDG Base Directory Specification has it, which ignores relative paths.
+pub(crate) fn own_folder(variable: &str, below_home: &str) -> Option<PathBuf> {
+    let base = absolute(variable).or_else(|| absolute("HOME").map(|home| home.join(below_home)));
+    base.map(|base| base.join("snow-host"))
+}
+
+/// Returns the path that a variable has, if it is an absolute one.
+pub(crate) fn absolute(variable: &str) -> Option<PathBuf> {
+    env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute())
 }
 
 /// Returns the path of the running program. `/proc/self/exe` names it even if its file has been

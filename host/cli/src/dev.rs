@@ -1,15 +1,14 @@
 //! `snow-host dev`: serves guests, and builds them again as their sources change.
 
-use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
 
 use crate::run::{RunningServer, announce};
 use crate::signals::{CancelOnSignal, exit_if_cancelled};
-use crate::{compile, engines, terminal};
+use crate::{build, compile, engines, terminal};
 use snow_config::{Overrides, Settings};
-use snow_core::{error_chain, escape_lines};
+use snow_core::error_chain;
 use snow_runtime::Level;
 use snow_tools::{Cancellation, Rebuilder};
 
@@ -44,7 +43,7 @@ pub(crate) fn dev(guests: PathBuf, mut overrides: Overrides) -> anyhow::Result<(
     rebuilder.build_all();
     exit_if_cancelled(&cancellation);
     if let Err(error) = engines::install_needed(&config.guests, &cancellation) {
-        writeln!(terminal::err(), "error: {}", escape_lines(&error_chain(error.as_ref())))?;
+        build::complain(&mut terminal::err(), &error_chain(error.as_ref()))?;
     }
     let running = RunningServer::start(&config, signals.into())?;
     let RunningServer { server, log, .. } = &running;

@@ -2,13 +2,13 @@
 //! asks for it, by this command or by one that builds.
 
 use std::collections::BTreeMap;
-use std::env;
 use std::fs;
 use std::io::Write;
 use std::path::{self, Path, PathBuf};
 
 use anyhow::Context;
 
+use crate::compile::{absolute, own_folder};
 use crate::signals::{CancelOnSignal, exit_if_cancelled};
 use crate::terminal;
 use snow_core::escape_control;
@@ -92,13 +92,8 @@ pub(crate) fn files() -> BTreeMap<&'static str, PathBuf> {
     engines().iter().map(|recipe| (recipe.name, folder.join(recipe.file_name()))).collect()
 }
 
-/// Returns the folder of engines: the one that the environment names, or else the user's own, as the
-/// XDG Base Directory Specification has it.
+/// Returns the folder of engines: the one that the environment names, or else the user's own.
 fn folder() -> Option<PathBuf> {
-    let absolute =
-        |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let data = || {
-        absolute("XDG_DATA_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/share")))
-    };
-    absolute(FOLDER_VARIABLE).or_else(|| data().map(|data| data.join("snow-host/engines")))
+    absolute(FOLDER_VARIABLE)
+        .or_else(|| own_folder("XDG_DATA_HOME", ".local/share").map(|own| own.join("engines")))
 }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 
-use crate::languages::sdk_hash as hash;
+use crate::languages::{Files, hash_of_files};
 use crate::process::{Cancellation, Runner};
 use snow_core::escape_control;
 
@@ -38,7 +38,7 @@ impl EngineRecipe {
     /// Returns the name of the engine's file. It has a hash of the sources, so another version of
     /// this program does not take this one's engine for its own.
     pub fn file_name(&self) -> String {
-        format!("{}-{:016x}.wasm", self.name, hash(self.files))
+        format!("{}-{:016x}.wasm", self.name, hash_of_files(self.files))
     }
 
     /// Makes the engine, unless it is in the folder already, and says on `out` what it does. Returns
@@ -73,7 +73,12 @@ impl EngineRecipe {
 
     fn make(&self, work: &Path, file: &Path, cancellation: &Cancellation) -> anyhow::Result<()> {
         let source = work.join("source");
-        self.unpack(&source).with_context(|| format!("can't write {}", source.display()))?;
+        // In the place of those of another version.
+        if source.exists() {
+            fs::remove_dir_all(&source)
+                .with_context(|| format!("can't remove {}", source.display()))?;
+        }
+        Files::embedded(self.files).write_new(&source)?;
         let made = work.join("made.wasm");
         let _ = fs::remove_file(&made);
         let mut command = crate::process::command_in(&source, "python3");
@@ -92,18 +97,5 @@ impl EngineRecipe {
             bail!("{} was not made", made.display());
         }
         fs::rename(&made, file).with_context(|| format!("can't write {}", file.display()))
-    }
-
-    /// Writes the source files, in the place of those of another version.
-    fn unpack(&self, source: &Path) -> std::io::Result<()> {
-        if source.exists() {
-            fs::remove_dir_all(source)?;
-        }
-        for (path, text) in self.files {
-            let file = source.join(path);
-            fs::create_dir_all(file.parent().unwrap_or(source))?;
-            fs::write(file, text)?;
-        }
-        Ok(())
     }
 }

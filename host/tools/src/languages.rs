@@ -19,7 +19,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 pub(crate) use self::artifact::{Artifact, FolderBuild, Scratch, timed};
-pub(crate) use self::sdk::hash as sdk_hash;
+pub(crate) use self::files::Files;
+pub(crate) use self::sdk::hash as hash_of_files;
 use crate::process::Runner;
 use snow_core::escape_control;
 
@@ -42,18 +43,23 @@ pub(crate) trait Language: Sync {
         None
     }
 
-    /// Returns whether a folder has the source of a guest, or of a library, in this language.
-    fn recognizes(&self, folder: &Path) -> bool;
+    /// Returns whether a folder has the source of a guest, or of a library, in this language. A
+    /// folder beside a source file has modules, which its engine reads as they are.
+    fn recognizes(&self, _folder: &Path) -> bool {
+        false
+    }
 
     /// Builds the guests in these folders, of which there is at least one, and returns one result
     /// for each folder. Announces on `out` which guests it builds. The compiler's own messages go
     /// to standard error.
     fn build(
         &self,
-        folders: &[PathBuf],
-        runner: &Runner<'_>,
-        out: &mut dyn Write,
-    ) -> Vec<FolderBuild>;
+        _folders: &[PathBuf],
+        _runner: &Runner<'_>,
+        _out: &mut dyn Write,
+    ) -> Vec<FolderBuild> {
+        Vec::new()
+    }
 
     /// Checks whether a guest in this language may have this name, and returns the reason if not.
     /// The name has already passed the checks for all languages: lower-case ASCII letters, digits,
@@ -61,7 +67,9 @@ pub(crate) trait Language: Sync {
     ///
     /// # Errors
     /// The name is reserved in this language.
-    fn check_name(&self, name: &str) -> Result<(), String>;
+    fn check_name(&self, _name: &str) -> Result<(), String> {
+        Ok(())
+    }
 
     /// Writes the source of a new guest into `guests/NAME/`, which does not exist yet, or into a
     /// file and its cases if a source file is a guest. May also prepare the guests folder for what
@@ -80,9 +88,13 @@ pub(crate) trait Language: Sync {
 #[error("{0}")]
 pub(crate) struct MissingTool(pub String);
 
+/// The cases of a new guest, with `NAME` in the place of its name. New guests in all languages have
+/// the routes that they ask for.
+const CASES: &str = include_str!("languages/template/cases.toml");
+
 /// All languages. A folder that several languages recognize belongs to the first of them.
 pub(crate) const LANGUAGES: &[&dyn Language] =
-    &[&rust::Rust, &js::JavaScript, &js::TypeScript, &python::Python, &go::Go, &c::C, &zig::Zig];
+    &[&rust::Rust, &js::JAVASCRIPT, &js::TYPESCRIPT, &python::Python, &go::Go, &c::C, &zig::Zig];
 
 /// Writes a line of progress. An error is ignored: a build goes on even if its progress can't be
 /// shown.

@@ -13,6 +13,8 @@ use super::server::Server;
 /// Guests that are source files, and the engine that evaluates them.
 pub struct Stage {
     pub folder: Folder,
+    /// The folder of engines.
+    engines: PathBuf,
 }
 
 impl Stage {
@@ -20,11 +22,16 @@ impl Stage {
     /// says so, if the engine can't be made here; where `CI` is set that is a failure.
     pub fn new(engine: &str, files: &[(&str, &str)]) -> Option<Stage> {
         installed(engine)?;
-        let stage = Stage { folder: Folder::new() };
+        Some(Stage::with(folder(), files))
+    }
+
+    /// A folder with these files, and the engines of another folder.
+    pub fn with(engines: PathBuf, files: &[(&str, &str)]) -> Stage {
+        let stage = Stage { folder: Folder::new(), engines };
         for (name, text) in files {
             stage.write(name, text);
         }
-        Some(stage)
+        stage
     }
 
     /// Writes a file, in a folder that may not be there yet.
@@ -37,7 +44,7 @@ impl Stage {
     /// Serves the folder.
     #[track_caller]
     pub fn serve(self, workers: u16) -> Server {
-        let mut command = Stage::command();
+        let mut command = command(&self.engines);
         command.arg("run").arg(self.folder.path()).args(["--listen", "127.0.0.1:0"]);
         command.args(["--workers", &workers.to_string()]);
         Server::spawn(command.stdin(Stdio::null()), self.folder)
@@ -47,16 +54,22 @@ impl Stage {
     #[track_caller]
     pub fn run(&self, command: &str, file: &str) -> Output {
         let path = self.folder.path().join(file);
-        Stage::command().arg(command).arg(path).output().expect("the program can be started")
+        let mut program = self::command(&self.engines);
+        program.arg(command).arg(path).output().expect("the program can be started")
     }
 
     /// The program, with the engines that are made for tests.
     pub fn command() -> Command {
-        let mut command = Command::new(program::program());
-        command.env("SNOW_HOST_ENGINES", folder()).stdin(Stdio::null());
-        program::keep_in_target(&mut command);
-        command
+        command(&folder())
     }
+}
+
+/// The program, with the engines of a folder.
+pub fn command(engines: &Path) -> Command {
+    let mut command = Command::new(program::program());
+    command.env("SNOW_HOST_ENGINES", engines).stdin(Stdio::null());
+    program::keep_in_target(&mut command);
+    command
 }
 
 /// Where they are kept, from one test to the next and to the next run.

@@ -112,24 +112,17 @@ fn probe() -> Option<PathBuf> {
 }
 
 /// A guest that asks WASI for everything, built for one of its versions.
-fn wasi(target: &str) -> Option<PathBuf> {
-    static BUILT: OnceLock<Option<[PathBuf; 2]>> = OnceLock::new();
-    let built = BUILT.get_or_init(|| {
-        let [one, two] = WASI.map(|target| rust_guest("wasi", &format!("wasm32-{target}")));
-        let files = [one?, two?];
-        // Each has the name that it is served by.
-        Some(WASI.map(|target| {
-            let built = files.iter().find(|file| {
-                file.iter().any(|part| part.to_str().is_some_and(|part| part.ends_with(target)))
-            });
-            let file = built.expect("it was built").with_file_name(format!("{target}.wasm"));
-            fs::copy(built.expect("it was built"), &file)
-                .expect("the target folder can be written");
-            file
-        }))
-    });
-    let files = built.as_ref()?;
-    files.iter().find(|file| file.file_stem().is_some_and(|stem| stem == target)).cloned()
+fn wasi(version: &str) -> Option<PathBuf> {
+    static BUILT: OnceLock<Option<Vec<PathBuf>>> = OnceLock::new();
+    let build = |version: &&str| {
+        let built = rust_guest("wasi", &format!("wasm32-{version}"))?;
+        // It has the name that it is served by.
+        let file = built.with_file_name(format!("{version}.wasm"));
+        fs::copy(built, &file).expect("the target folder can be written");
+        Some(file)
+    };
+    let files = BUILT.get_or_init(|| WASI.iter().map(build).collect()).as_ref()?;
+    Some(files[WASI.iter().position(|known| *known == version)?].clone())
 }
 
 /// An engine of these tests, which evaluates a language of three words. `None` if it can't be built

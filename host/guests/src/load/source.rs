@@ -112,19 +112,18 @@ impl Sources {
     /// Hidden files are left out, and so is what Python keeps there (`__pycache__`). Below that
     /// folder, links to folders are not followed, and links to files only if these are in it.
     pub(super) fn read(file: &Path, bounds: &Bounds<'_>) -> Result<Sources, SourceError> {
-        let mut reader = Reader {
-            left_bytes: bounds.guest_bytes_max,
-            others: BTreeMap::new(),
-            top: PathBuf::new(),
-            own: Arc::default(),
-            charges: Vec::new(),
-        };
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let text = reader.file(file, &name, bounds)?;
-        let folder = file.with_extension("");
-        if let Some(top) = folder.canonicalize().ok().filter(|top| top.is_dir()) {
-            reader.top = top;
-            reader.folder(&folder, "", 0, bounds)?;
+        let folder = file.with_extension("").canonicalize().ok().filter(|top| top.is_dir());
+        let mut reader = Reader {
+            bounds,
+            top: folder.unwrap_or_default(),
+            own_bytes: Arc::default(),
+            charges: Vec::new(),
+            others: BTreeMap::new(),
+        };
+        let text = reader.file(file, &name)?;
+        if reader.top.is_dir() {
+            reader.folder(&reader.top.clone(), "", 0)?;
         }
         Ok(Sources { name, text, others: reader.others, _charges: reader.charges })
     }
@@ -145,49 +144,40 @@ impl Sources {
 }
 
 /// Reads files until there are too many of them.
-struct Reader {
-    left_bytes: u64,
-    others: BTreeMap<String, Vec<u8>>,
-    /// The folder beside, without links.
+struct Reader<'a> {
+    bounds: &'a Bounds<'a>,
+    /// The folder beside, without links; empty if there is none.
     top: PathBuf,
-    own: Arc<ByteCount>,
+    own_bytes: Arc<ByteCount>,
     charges: Vec<Charge>,
+    others: BTreeMap<String, Vec<u8>>,
 }
 
-impl Reader {
-    fn file(
-        &mut self,
-        file: &Path,
-        name: &str,
-        bounds: &Bounds<'_>,
-    ) -> Result<Vec<u8>, SourceError> {
+impl Reader<'_> {
+    fn file(&mut self, file: &Path, name: &str) -> Result<Vec<u8>, SourceError> {
         let failed = |error| SourceError::Read(name.to_owned(), error);
         let opened = File::open(file).map_err(failed)?;
         // Counted before it is read: several guests are loaded at a time.
         let length = opened.metadata().map_err(failed)?.len();
-        self.count(length, bounds)?;
+        self.count(length)?;
         let mut bytes = Vec::new();
         // A file that grows meanwhile is read as it was; its change makes another version.
         opened.take(length).read_to_end(&mut bytes).map_err(failed)?;
         Ok(bytes)
     }
 
-    fn count(&mut self, bytes: u64, bounds: &Bounds<'_>) -> Result<(), SourceError> {
-        let left = self.left_bytes.checked_sub(bytes);
-        self.left_bytes = left.ok_or(SourceError::TooLarge(bounds.guest_bytes_max))?;
-        let all = (bounds.all_bytes, bounds.all_bytes_max);
-        let charge = Charge::new(bytes as usize, (&self.own, usize::MAX), all);
-        self.charges.push(charge.ok_or(SourceError::Full(bounds.all_bytes_max))?);
+    fn count(&mut self, bytes: u64) -> Result<(), SourceError> {
+        let Bounds { guest_bytes_max, all_bytes_max, all_bytes } = *self.bounds;
+        if (self.own_bytes.get() as u64).saturating_add(bytes) > guest_bytes_max {
+            return Err(SourceError::TooLarge(guest_bytes_max));
+        }
+        let (own, all) = ((&self.own_bytes, usize::MAX), (all_bytes, all_bytes_max));
+        let charge = Charge::new(bytes as usize, own, all);
+        self.charges.push(charge.ok_or(SourceError::Full(all_bytes_max))?);
         Ok(())
     }
 
-    fn folder(
-        &mut self,
-        folder: &Path,
-        prefix: &str,
-        depth: usize,
-        bounds: &Bounds<'_>,
-    ) -> Result<(), SourceError> {
+    fn folder(&mut self, folder: &Path, prefix: &str, depth: usize) -> Result<(), SourceError> {
         let failed = |error| SourceError::Read(folder.display().to_string(), error);
         for entry in fs::read_dir(folder).map_err(failed)? {
             let entry = entry.map_err(failed)?;
@@ -201,9 +191,9 @@ impl Reader {
             let is_inside =
                 || entry.path().canonicalize().is_ok_and(|target| target.starts_with(&self.top));
             if found.is_dir() && !is_link && depth < DEPTH_MAX {
-                self.folder(&entry.path(), &format!("{name}/"), depth + 1, bounds)?;
+                self.folder(&entry.path(), &format!("{name}/"), depth + 1)?;
             } else if found.is_file() && (!is_link || is_inside()) {
-                let bytes = self.file(&entry.path(), &name, bounds)?;
+                let bytes = self.file(&entry.path(), &name)?;
                 self.others.insert(name, bytes);
                 if self.others.len() > FILES_MAX {
                     return Err(SourceError::TooMany);

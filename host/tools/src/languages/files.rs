@@ -8,9 +8,14 @@ use std::{fs, io, process};
 use anyhow::Context;
 
 /// A list of paths and texts. The paths are relative to the folder that the files are written to.
-pub(super) struct Files(pub Vec<(Cow<'static, str>, Cow<'static, str>)>);
+pub(crate) struct Files(pub Vec<(Cow<'static, str>, Cow<'static, str>)>);
 
 impl Files {
+    /// Returns the files that this program contains, as paths and texts.
+    pub fn embedded(files: &'static [(&'static str, &'static str)]) -> Files {
+        Files(files.iter().map(|(path, text)| ((*path).into(), (*text).into())).collect())
+    }
+
     /// Writes the files into a folder that does not exist yet. The folder appears with all files,
     /// or not at all.
     pub fn write_new(&self, folder: &Path) -> anyhow::Result<()> {

@@ -6,91 +6,50 @@
 mod new;
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::{FolderBuild, Language};
-use crate::process::Runner;
+use super::Language;
 
-/// The language JavaScript.
-pub(super) struct JavaScript;
-
-/// The language TypeScript.
-pub(super) struct TypeScript;
-
-impl Language for JavaScript {
-    fn name(&self) -> &'static str {
-        "js"
-    }
-
-    fn about(&self) -> &'static str {
-        "a JavaScript file, which is served as it is"
-    }
-
-    fn source_ending(&self) -> Option<&'static str> {
-        Some("js")
-    }
-
-    fn engine(&self) -> Option<&'static str> {
-        Some("js")
-    }
-
-    fn recognizes(&self, _folder: &Path) -> bool {
-        false
-    }
-
-    fn build(
-        &self,
-        _folders: &[PathBuf],
-        _runner: &Runner<'_>,
-        _out: &mut dyn Write,
-    ) -> Vec<FolderBuild> {
-        Vec::new()
-    }
-
-    fn check_name(&self, _name: &str) -> Result<(), String> {
-        Ok(())
-    }
-
-    fn write_new(&self, guests: &Path, name: &str, out: &mut dyn Write) -> anyhow::Result<()> {
-        new::write(guests, name, "js", new::JAVASCRIPT, out)
-    }
+/// JavaScript, or TypeScript: they differ in their files.
+pub(super) struct Script {
+    /// The name on the command line, and the ending of a guest's file.
+    name: &'static str,
+    about: &'static str,
+    template: &'static str,
 }
 
-impl Language for TypeScript {
+/// The language JavaScript.
+pub(super) const JAVASCRIPT: Script = Script {
+    name: "js",
+    about: "a JavaScript file, which is served as it is",
+    template: new::JAVASCRIPT,
+};
+
+/// The language TypeScript.
+pub(super) const TYPESCRIPT: Script = Script {
+    name: "ts",
+    about: "a TypeScript file, which is served as it is, without its types",
+    template: new::TYPESCRIPT,
+};
+
+impl Language for Script {
     fn name(&self) -> &'static str {
-        "ts"
+        self.name
     }
 
     fn about(&self) -> &'static str {
-        "a TypeScript file, which is served as it is, without its types"
+        self.about
     }
 
     fn source_ending(&self) -> Option<&'static str> {
-        Some("ts")
+        Some(self.name)
     }
 
     fn engine(&self) -> Option<&'static str> {
         Some("js")
     }
 
-    fn recognizes(&self, _folder: &Path) -> bool {
-        false
-    }
-
-    fn build(
-        &self,
-        _folders: &[PathBuf],
-        _runner: &Runner<'_>,
-        _out: &mut dyn Write,
-    ) -> Vec<FolderBuild> {
-        Vec::new()
-    }
-
-    fn check_name(&self, _name: &str) -> Result<(), String> {
-        Ok(())
-    }
-
     fn write_new(&self, guests: &Path, name: &str, out: &mut dyn Write) -> anyhow::Result<()> {
-        new::write(guests, name, "ts", new::TYPESCRIPT, out)
+        new::write(guests, name, self.name, self.template, out)
     }
 }

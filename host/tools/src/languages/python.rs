@@ -3,10 +3,9 @@
 mod new;
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::{FolderBuild, Language};
-use crate::process::Runner;
+use super::Language;
 
 /// The language Python.
 pub(super) struct Python;
@@ -26,15 +25,6 @@ impl Language for Python {
 
     fn source_ending(&self) -> Option<&'static str> {
         Some("py")
-    }
-
-    /// A folder beside a guest has modules that the engine reads as they are.
-    fn recognizes(&self, _: &Path) -> bool {
-        false
-    }
-
-    fn build(&self, _: &[PathBuf], _: &Runner<'_>, _: &mut dyn Write) -> Vec<FolderBuild> {
-        Vec::new()
     }
 
     fn check_name(&self, name: &str) -> Result<(), String> {

@@ -1,7 +1,6 @@
 //! SDKs. No registry has them: this program contains their sources, and unpacks those of a language
 //! once into a guests folder.
 
-use std::borrow::Cow;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
@@ -70,10 +69,7 @@ impl Sdk {
 
     /// Returns its files.
     pub fn files(&self) -> Files {
-        let file = |(path, text): &(&'static str, &'static str)| {
-            (Cow::Borrowed(*path), Cow::Borrowed(*text))
-        };
-        Files(self.source.iter().map(file).collect())
+        Files::embedded(self.source)
     }
 }
 

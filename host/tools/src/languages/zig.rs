@@ -10,13 +10,12 @@ use anyhow::{Context, Result, ensure};
 
 use super::files::Files;
 use super::ziglang::zig;
-use super::{Artifact, FolderBuild, Language, Scratch, announce, timed};
+use super::{Artifact, CASES, FolderBuild, Language, Scratch, announce, timed};
 use crate::process::Runner;
 
 // The template's files. `NAME` in them stands for the guest's name.
 const MAIN: &str = include_str!("zig/template/main.zig");
 const CONTRACT: &str = include_str!("zig/template/snow.zig");
-const CASES: &str = include_str!("zig/template/cases.toml");
 
 /// The file that makes a folder a guest in Zig.
 const SOURCE: &str = "main.zig";
@@ -59,10 +58,6 @@ impl Language for Zig {
             FolderBuild { folder: folder.clone(), result: result.map(Some), took }
         };
         folders.iter().map(build).collect()
-    }
-
-    fn check_name(&self, _: &str) -> Result<(), String> {
-        Ok(())
     }
 
     fn write_new(&self, guests: &Path, name: &str, _: &mut dyn Write) -> anyhow::Result<()> {

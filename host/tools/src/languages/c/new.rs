@@ -5,11 +5,11 @@ use std::io::Write;
 use std::path::Path;
 
 use super::sdk;
+use crate::languages::CASES;
 use crate::languages::files::Files;
 
 // The template's files. `NAME` in them stands for the guest's name.
 const MAIN: &str = include_str!("template/main.c");
-const CASES: &str = include_str!("template/cases.toml");
 
 /// Writes the guest into `guests/NAME/`.
 pub(super) fn write(guests: &Path, name: &str, out: &mut dyn Write) -> anyhow::Result<()> {

@@ -5,12 +5,12 @@ use std::io::Write;
 use std::path::Path;
 
 use super::sdk;
+use crate::languages::CASES;
 use crate::languages::files::Files;
 
 // The template's files. `NAME` in them stands for the guest's name, `SDK` for the SDK's folder.
 const MAIN: &str = include_str!("template/main.go");
 const MODULE: &str = include_str!("template/go.mod");
-const CASES: &str = include_str!("template/cases.toml");
 
 /// Names of folders that the command `go` treats in its own way.
 const RESERVED: &[&str] = &["internal", "testdata", "vendor"];

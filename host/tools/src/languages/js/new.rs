@@ -1,17 +1,19 @@
 //! Writes a new guest: a source file and its cases, and once for the folder what editors need to
 //! know its types.
 
-use std::fs::{self, File};
+use std::borrow::Cow;
+use std::fs;
 use std::io::Write;
 use std::path::Path;
 
 use anyhow::Context;
 
+use crate::languages::CASES;
+use crate::languages::files::Files;
+
 // The template's files. `NAME` in them stands for the guest's name.
 pub(super) const JAVASCRIPT: &str = include_str!("template/guest.js");
 pub(super) const TYPESCRIPT: &str = include_str!("template/guest.ts");
-/// New guests in all languages have the routes that these cases ask for.
-const CASES: &str = include_str!("../rust/template/cases.toml");
 
 /// The types of the module `snow`, and where they lie in a guests folder: in a hidden folder,
 /// because a visible file in TypeScript is a guest.
@@ -31,16 +33,11 @@ pub(super) fn write(
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     write_types(guests, out)?;
-    let named = |text: &str| text.replace("NAME", name);
-    write_new(&guests.join(format!("{name}.test.toml")), &named(CASES))?;
-    // Last, because the host serves it as soon as it is there.
-    write_new(&guests.join(format!("{name}.{ending}")), &named(template))
-}
-
-/// Writes a file that must not be there yet.
-fn write_new(file: &Path, text: &str) -> anyhow::Result<()> {
-    let written = File::create_new(file).and_then(|mut file| file.write_all(text.as_bytes()));
-    written.with_context(|| format!("can't write {}", file.display()))
+    let named = |text: &str| Cow::Owned::<str>(text.replace("NAME", name));
+    let file = |ending: &str| Cow::Owned(format!("{name}.{ending}"));
+    // The guest comes last, because the host serves it as soon as it is there.
+    Files(vec![(file("test.toml"), named(CASES)), (file(ending), named(template))])
+        .write_beside(guests)
 }
 
 /// Writes this program's types, and a configuration for editors unless the folder has one.
@@ -54,9 +51,9 @@ fn write_types(guests: &Path, out: &mut dyn Write) -> anyhow::Result<()> {
     }
     let present = CONFIG_FILES.iter().map(|name| guests.join(name)).find(|file| file.exists());
     let Some(present) = present else {
-        let file = guests.join(CONFIG_FILES[0]);
-        write_new(&file, CONFIG)?;
-        writeln!(out, "wrote {}, which tells editors of them", file.display())?;
+        let name = CONFIG_FILES[0];
+        Files(vec![(name.into(), CONFIG.into())]).write_beside(guests)?;
+        writeln!(out, "wrote {}, which tells editors of them", guests.join(name).display())?;
         return Ok(());
     };
     let text = fs::read_to_string(&present)

@@ -7,12 +7,12 @@ use std::path::Path;
 
 use super::sdk;
 use super::workspace::{self, Workspace};
+use crate::languages::CASES;
 use crate::languages::files::Files;
 
 // The template's files. `NAME` in them stands for the guest's name, `SDK` for the line of the
 // dependency.
 const LIB: &str = include_str!("template/lib.rs");
-const CASES: &str = include_str!("template/cases.toml");
 /// The manifest of a guest that is a workspace of its own, with its own profile.
 const STANDALONE_MANIFEST: &str = include_str!("template/standalone.toml");
 /// The manifest of a guest that is a member of a workspace, and has the workspace's profile.
