@@ -109,6 +109,7 @@
 
 #![forbid(unsafe_code)]
 
+mod disk;
 mod entry;
 mod error;
 mod limits;
@@ -116,9 +117,12 @@ mod listener;
 mod shard;
 mod stats;
 mod store;
+#[cfg(test)]
+mod testing;
 mod waiters;
 mod write;
 
+pub use self::disk::{Changes, Journal, JournalError};
 pub use self::entry::{Entry, Version};
 pub use self::error::{Limit, StoreError};
 pub use self::limits::{StoreLimits, Usage};

@@ -95,6 +95,16 @@ pub(crate) struct Charge {
     pub waiters: usize,
 }
 
+impl Charge {
+    pub fn plus(self, other: Charge) -> Charge {
+        Charge {
+            usage: self.usage.plus(other.usage),
+            buckets: self.buckets + other.buckets,
+            waiters: self.waiters + other.waiters,
+        }
+    }
+}
+
 impl Totals {
     /// Charges all of this, or nothing.
     ///

@@ -2,6 +2,7 @@
 
 use snow_core::sync::{Mutex, lock};
 
+use crate::disk::JournalError;
 use crate::error::StoreError;
 use crate::waiters::Change;
 use crate::write::Outcome;
@@ -24,6 +25,11 @@ pub trait Listener: Send + Sync + 'static {
 
     /// Is told the result of a write that was [queued](crate::Submitted::Queued).
     fn done(&self, caller: Self::Caller, result: Result<Outcome, StoreError>);
+
+    /// Is told that the disk has begun to fail, or, by `None`, that it takes writes again.
+    fn disk(&self, failing: Option<&JournalError>) {
+        let _ = failing;
+    }
 
     /// Is told that [`work`](crate::Store::work) is to be called at this time, which is earlier
     /// than what the last call of `work` returned. It may be called on any thread, and wakes the

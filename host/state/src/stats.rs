@@ -4,7 +4,6 @@ use snow_core::sync::Arc;
 
 use crate::error::StoreError;
 use crate::limits::Usage;
-use crate::write::Outcome;
 
 /// What the store holds and has done since it was opened. The numbers may be of slightly different
 /// moments.
@@ -44,8 +43,8 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Counts a write by its result.
-    pub(crate) fn tally(&mut self, result: &Result<Outcome, StoreError>) {
+    /// Counts a write by what was decided about it.
+    pub(crate) fn tally<T>(&mut self, result: &Result<T, StoreError>) {
         match result {
             Ok(_) => self.writes += 1,
             Err(StoreError::Conflict(_)) => self.conflicts += 1,

@@ -3,14 +3,18 @@
 use snow_core::Key;
 use snow_core::sync::{Mutex, MutexGuard, lock};
 
+pub use self::writes::Submitted;
+use crate::disk::{Disk, Journal, JournalError};
 use crate::entry::{Entry, Version, Versions};
 use crate::error::StoreError;
 use crate::limits::{Charge, StoreLimits, Totals};
 use crate::listener::{Alarm, Listener};
-use crate::shard::{Page, SLICE, Shard};
+use crate::shard::{Page, Shard};
 use crate::stats::{BucketStats, Counts, StoreStats};
-use crate::waiters::Woken;
-use crate::write::{Action, Outcome, Write, check_count, check_key, evaluate};
+use crate::write::{check_count, check_key};
+
+mod work;
+mod writes;
 
 /// The number of shards. Two guests with buckets of their own rarely meet at a lock.
 const SHARDS: usize = 16;
@@ -20,22 +24,11 @@ const SHARDS: usize = 16;
 /// Every operation is handed the time, in milliseconds since 1970.
 pub struct Store<L: Listener> {
     shards: Box<[Mutex<Shard<L::Waiter>>]>,
-    totals: Totals,
-    versions: Versions,
+    pub(crate) totals: Totals,
+    pub(crate) versions: Versions,
     alarm: Alarm,
     listener: L,
-}
-
-/// What became of a write that was submitted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Submitted {
-    /// It is done. The caller is not told again.
-    Done(
-        /// What it did.
-        Outcome,
-    ),
-    /// It waits for the disk. [`Listener::done`] is told its result.
-    Queued,
+    disk: Option<Disk<L::Caller>>,
 }
 
 /// The answer to whoever asks to wait for a change.
@@ -71,13 +64,36 @@ impl<L: Listener> Store<L> {
             versions: Versions::new(now_ms, None),
             alarm: Alarm::new(),
             listener,
+            disk: None,
         }
+    }
+
+    /// Creates a store with everything that a journal holds, even if that is more than the limits
+    /// allow. What is written to it is kept by the journal.
+    ///
+    /// # Errors
+    /// What the journal found instead of entries.
+    pub fn on_disk(
+        limits: StoreLimits,
+        listener: L,
+        mut journal: Box<dyn Journal>,
+        now_ms: u64,
+    ) -> Result<Store<L>, JournalError> {
+        let mut store = Store::in_memory(limits, listener, now_ms);
+        let last = journal.load(&mut |bucket, key, entry| {
+            lock(&store.shards[shard_of(bucket)]).load(bucket, key, entry, &store.totals);
+        })?;
+        store.versions = Versions::new(now_ms, last);
+        store.disk = Some(Disk::new(journal));
+        // Entries may have expired meanwhile, so whoever owns the store begins by calling `work`.
+        store.alarm.ask(now_ms);
+        Ok(store)
     }
 
     /// Returns whether the content outlives the process. Then a write waits for the disk, and a
     /// thread that must not wait [submits](Store::submit) it.
     pub fn is_on_disk(&self) -> bool {
-        false
+        self.disk.is_some()
     }
 
     /// Returns the listener.
@@ -90,6 +106,11 @@ impl<L: Listener> Store<L> {
         for shard in &self.shards {
             lock(shard).limits = limits;
         }
+    }
+
+    /// Returns the limits.
+    pub fn limits(&self) -> StoreLimits {
+        lock(&self.shards[0]).limits
     }
 
     /// Returns what a key holds.
@@ -130,29 +151,6 @@ impl<L: Listener> Store<L> {
         shard.counts.lists += 1;
         let limit = limit.min(shard.limits.store_batch_keys_max);
         shard.list(bucket, prefix, after, limit, now_ms)
-    }
-
-    /// Does a write, and returns when it is done. If the store is on disk, this waits for the disk.
-    ///
-    /// # Errors
-    /// Any [`StoreError`]. Then nothing has changed.
-    pub fn apply(&self, write: &Write, now_ms: u64) -> Result<Outcome, StoreError> {
-        self.apply_in_memory(write, now_ms)
-    }
-
-    /// Does a write without waiting: at once if the store is in memory, or else by the store's
-    /// thread, which tells the caller.
-    ///
-    /// # Errors
-    /// Any [`StoreError`]. Then nothing has changed, and the caller is not told again.
-    pub fn submit(
-        &self,
-        write: Write,
-        caller: L::Caller,
-        now_ms: u64,
-    ) -> Result<Submitted, StoreError> {
-        drop(caller);
-        self.apply_in_memory(&write, now_ms).map(Submitted::Done)
     }
 
     /// Lets a waiter wait until a key's version is no longer `since`; `None` stands for a key that
@@ -201,51 +199,6 @@ impl<L: Listener> Store<L> {
         was_waiting
     }
 
-    /// Does what is due: removes entries that have expired, and wakes waiters that a write has left.
-    /// Returns when to call it next, which may be at once. Call it earlier if the listener is
-    /// [told](Listener::work_at).
-    ///
-    /// `budget` is about how many entries and waiters it deals with before it returns. One thread
-    /// calls it.
-    pub fn work(&self, now_ms: u64, budget: usize) -> Option<u64> {
-        self.alarm.clear();
-        let mut left = budget;
-        let mut is_done = false;
-        while !is_done && left > 0 {
-            is_done = true;
-            for shard in &self.shards {
-                let used = self.work_on(shard, now_ms, left.min(SLICE));
-                is_done &= used == 0;
-                left = left.saturating_sub(used);
-            }
-        }
-        for shard in &self.shards {
-            let shard = lock(shard);
-            let waves_at = shard.waiters.has_waves().then_some(now_ms);
-            if let Some(at) = waves_at.into_iter().chain(shard.next_expiry_ms()).min() {
-                self.alarm.ask(at);
-            }
-        }
-        self.alarm.at_ms()
-    }
-
-    /// Removes some expired entries of a shard, and wakes some waiters. Returns how many of both.
-    fn work_on(&self, shard: &Mutex<Shard<L::Waiter>>, now_ms: u64, max: usize) -> usize {
-        let mut woken = Vec::new();
-        let mut shard = lock(shard);
-        let expired = shard.expired(now_ms, max);
-        let removed = expired.len();
-        for place in expired {
-            shard.expire(place, now_ms, &self.totals, &mut woken);
-        }
-        if let Some(slice) = shard.waiters.next_slice(max) {
-            shard.counts.woken += slice.waiters.len() as u64;
-            woken.push(slice);
-        }
-        drop(shard);
-        removed + self.wake(&woken)
-    }
-
     /// Returns what the store holds and has done.
     pub fn stats(&self) -> StoreStats {
         let mut counts = Counts::default();
@@ -253,7 +206,8 @@ impl<L: Listener> Store<L> {
             counts.add(&lock(shard).counts);
         }
         let Charge { usage, buckets, waiters } = self.totals.now();
-        StoreStats { usage, buckets, waiters, counts, disk: None }
+        let disk = self.disk.as_ref().map(Disk::stats);
+        StoreStats { usage, buckets, waiters, counts, disk }
     }
 
     /// Returns what buckets hold, in the order of their names: the first `limit` ones after a name.
@@ -266,59 +220,7 @@ impl<L: Listener> Store<L> {
         buckets
     }
 
-    /// Does a write under its shard's lock, and then wakes the first waiters.
-    fn apply_in_memory(&self, write: &Write, now_ms: u64) -> Result<Outcome, StoreError> {
-        let mut woken = Vec::new();
-        let mut shard = self.shard(&write.bucket);
-        let result = self.write(&mut shard, write, now_ms, &mut woken);
-        shard.counts.tally(&result);
-        let has_waves = shard.waiters.has_waves();
-        drop(shard);
-        self.wake(&woken);
-        if has_waves {
-            self.ask_for_work(now_ms);
-        }
-        if let (Action::Set { expires_ms: Some(at), .. }, Ok(_)) = (&write.action, &result) {
-            self.ask_for_work(*at);
-        }
-        result
-    }
-
-    fn write(
-        &self,
-        shard: &mut Shard<L::Waiter>,
-        write: &Write,
-        now_ms: u64,
-        woken: &mut Vec<Woken<L::Waiter>>,
-    ) -> Result<Outcome, StoreError> {
-        write.check(&shard.limits)?;
-        let bucket = &write.bucket;
-        let find = |key: &str| shard.find(bucket, key).cloned();
-        let plan = evaluate(&write.action, find, &self.versions, now_ms)?;
-        let charge = plan.charge(shard.usage(bucket), &shard.limits, &self.totals)?;
-        let outcome = plan.outcome.clone();
-        shard.carry_out(bucket, plan, charge.buckets == 1, &self.totals, woken);
-        Ok(outcome)
-    }
-
-    /// Tells the listener of waiters that were taken off their lists. Returns how many.
-    fn wake(&self, woken: &[Woken<L::Waiter>]) -> usize {
-        let mut count = 0;
-        for Woken { change, waiters } in woken {
-            count += waiters.len();
-            self.listener.changed(waiters, change);
-        }
-        self.totals.credit(Charge { waiters: count, ..Charge::default() });
-        count
-    }
-
-    fn ask_for_work(&self, at_ms: u64) {
-        if self.alarm.ask(at_ms) {
-            self.listener.work_at(at_ms);
-        }
-    }
-
-    fn shard(&self, bucket: &str) -> MutexGuard<'_, Shard<L::Waiter>> {
+    pub(crate) fn shard(&self, bucket: &str) -> MutexGuard<'_, Shard<L::Waiter>> {
         lock(&self.shards[shard_of(bucket)])
     }
 }

@@ -86,11 +86,6 @@ impl<W: Copy> Waiters<W> {
         Waiters { nodes: Slab::new(), lists: Slab::new(), waves: Fifo::new() }
     }
 
-    /// Returns the number of waiters, including those of waves.
-    pub fn len(&self) -> usize {
-        self.nodes.len()
-    }
-
     /// Returns whether a wave is left to be woken.
     pub fn has_waves(&self) -> bool {
         !self.waves.is_empty()

@@ -130,6 +130,11 @@ impl Plan {
         })
     }
 
+    /// Returns when the first of the entries expires that the plan sets.
+    pub fn next_expiry_ms(&self) -> Option<u64> {
+        self.changes.iter().filter_map(|change| change.entry.as_ref()?.expires_ms).min()
+    }
+
     /// Charges what the plan adds, and returns the charge. `held` is what the bucket holds; `None` if
     /// there is no such bucket.
     ///

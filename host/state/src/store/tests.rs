@@ -1,83 +1,12 @@
 //! The store as its callers see it.
 
+use snow_core::sync::{Arc, lock};
+
 use super::*;
 use crate::error::Limit;
 use crate::limits::Usage;
-use crate::waiters::Change;
-use crate::write::Condition;
-
-/// Notes what it is told.
-#[derive(Default)]
-struct Notes {
-    woken: Mutex<Vec<(u32, Option<Vec<u8>>)>>,
-    work_at: Mutex<Vec<u64>>,
-}
-
-impl Listener for Notes {
-    type Waiter = u32;
-    type Caller = u32;
-
-    fn changed(&self, waiters: &[u32], change: &Change) {
-        assert!(waiters.len() <= SLICE);
-        let value = change.entry.as_ref().map(|entry| entry.value.to_vec());
-        lock(&self.woken).extend(waiters.iter().map(|&waiter| (waiter, value.clone())));
-    }
-
-    fn done(&self, _caller: u32, _result: Result<Outcome, StoreError>) {}
-
-    fn work_at(&self, at_ms: u64) {
-        lock(&self.work_at).push(at_ms);
-    }
-}
-
-fn store(limits: StoreLimits) -> Store<Notes> {
-    Store::in_memory(limits, Notes::default(), 0)
-}
-
-fn set(key: &str, value: &str) -> Write {
-    set_if(key, value, Condition::Always)
-}
-
-fn set_if(key: &str, value: &str, only: Condition) -> Write {
-    let value = value.as_bytes().into();
-    let action = Action::Set { key: key.into(), value, expires_ms: None, only };
-    Write { bucket: "b".into(), action }
-}
-
-fn set_until(key: &str, expires_ms: u64) -> Write {
-    let value = (*b"v").into();
-    let only = Condition::Always;
-    let action = Action::Set { key: key.into(), value, expires_ms: Some(expires_ms), only };
-    Write { bucket: "b".into(), action }
-}
-
-fn delete(key: &str) -> Write {
-    Write {
-        bucket: "b".into(),
-        action: Action::Delete { key: key.into(), only: Condition::Always },
-    }
-}
-
-fn increment(key: &str, by: i64) -> Write {
-    Write { bucket: "b".into(), action: Action::Increment { key: key.into(), by } }
-}
-
-impl Store<Notes> {
-    fn value(&self, key: &str, now_ms: u64) -> Option<String> {
-        self.get("b", key, now_ms).map(|entry| String::from_utf8_lossy(&entry.value).into_owned())
-    }
-
-    fn wait(&self, key: &str, since: Option<Version>, waiter: u32) -> Ticket {
-        match self.changed("b", key, since, waiter, 0) {
-            Ok(Watch::Waiting(ticket)) => ticket,
-            other => panic!("it should wait: {other:?}"),
-        }
-    }
-
-    fn woken(&self) -> Vec<u32> {
-        std::mem::take(&mut *lock(&self.listener.woken)).into_iter().map(|(who, _)| who).collect()
-    }
-}
+use crate::testing::{Notes, delete, increment, set, set_if, set_until, store};
+use crate::write::{Action, Condition, Outcome, Write};
 
 #[test]
 fn a_lost_race_returns_the_entry_that_won() {
@@ -288,7 +217,7 @@ fn an_expired_entry_is_gone_at_once_and_its_waiters_are_woken_by_the_clock() {
 #[test]
 fn several_keys_are_read_set_and_deleted_in_one_step() {
     let store = store(StoreLimits::default());
-    let value = |text: &str| -> snow_core::sync::Arc<[u8]> { text.as_bytes().into() };
+    let value = |text: &str| -> Arc<[u8]> { text.as_bytes().into() };
     let action = Action::SetMany(vec![
         ("x".into(), value("1")),
         ("y".into(), value("2")),
