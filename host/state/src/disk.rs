@@ -21,9 +21,13 @@ use crate::stats::DiskStats;
 use crate::write::Write;
 
 pub(crate) use self::batch::{Place, RETRY_MS};
+pub use self::folder::DataError;
+pub use self::redb::RedbJournal;
 
 mod batch;
 mod draft;
+mod folder;
+mod redb;
 
 /// The most writes in a batch.
 const BATCH_WRITES_MAX: usize = 1_024;
@@ -184,3 +188,6 @@ impl<C> Disk<C> {
         stats
     }
 }
+
+#[cfg(test)]
+mod tests;

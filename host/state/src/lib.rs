@@ -122,7 +122,7 @@ mod testing;
 mod waiters;
 mod write;
 
-pub use self::disk::{Changes, Journal, JournalError};
+pub use self::disk::{Changes, DataError, Journal, JournalError, RedbJournal};
 pub use self::entry::{Entry, Version};
 pub use self::error::{Limit, StoreError};
 pub use self::limits::{StoreLimits, Usage};

@@ -77,10 +77,12 @@ pub fn increment(key: &str, by: i64) -> Write {
 }
 
 impl Store<Notes> {
+    /// Returns what a key of the bucket `b` holds, as text.
     pub fn value(&self, key: &str, now_ms: u64) -> Option<String> {
         self.get("b", key, now_ms).map(|entry| String::from_utf8_lossy(&entry.value).into_owned())
     }
 
+    /// Waits for a key of the bucket `b`, which has this version.
     pub fn wait(&self, key: &str, since: Option<Version>, waiter: u32) -> Ticket {
         match self.changed("b", key, since, waiter, 0) {
             Ok(Watch::Waiting(ticket)) => ticket,
@@ -88,6 +90,7 @@ impl Store<Notes> {
         }
     }
 
+    /// Takes whom the listener was told of, in order.
     pub fn woken(&self) -> Vec<u32> {
         std::mem::take(&mut *lock(&self.listener().woken)).into_iter().map(|(who, _)| who).collect()
     }

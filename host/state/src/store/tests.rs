@@ -5,7 +5,7 @@ use snow_core::sync::{Arc, lock};
 use super::*;
 use crate::error::Limit;
 use crate::limits::Usage;
-use crate::testing::{Notes, delete, increment, set, set_if, set_until, store};
+use crate::testing::{delete, increment, set, set_if, set_until, store};
 use crate::write::{Action, Condition, Outcome, Write};
 
 #[test]
