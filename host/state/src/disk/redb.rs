@@ -215,3 +215,6 @@ fn data_error(file: &Path, error: impl Into<redb::Error>) -> DataError {
         error => DataError::Damaged { file: file.to_owned(), reason: error.to_string() },
     }
 }
+
+#[cfg(test)]
+mod tests;
