@@ -11,8 +11,7 @@ use crate::listener::Listener;
 use crate::store::Store;
 use crate::write::{Outcome, Write};
 
-/// How long expired entries stay in memory if the disk did not take their removal, until that is
-/// tried again.
+/// How long a disk that has failed is left alone, unless somebody writes.
 pub(crate) const RETRY_MS: u64 = 1_000;
 
 impl<L: Listener> Below for Store<L> {
@@ -60,6 +59,11 @@ impl<L: Listener> Store<L> {
         let batch = disk.take();
         let used = batch.len() + expired.len();
         if used == 0 {
+            // A disk that has failed is tried again even if nobody writes.
+            if writer.in_doubt.is_some() {
+                let result = self.settle_doubt(&mut writer);
+                self.tally(disk, 0, &result);
+            }
             return 0;
         }
         let told = self.commit(disk, &mut writer, batch, expired, now_ms);
@@ -128,8 +132,7 @@ impl<L: Listener> Store<L> {
         results.collect()
     }
 
-    /// Gives changes to the journal. Tells the listener if the disk begins to fail by it, or takes
-    /// writes again.
+    /// Gives changes to the journal.
     fn make_durable(
         &self,
         disk: &Disk<L::Caller>,
@@ -143,10 +146,16 @@ impl<L: Listener> Store<L> {
         let result = self.settle_doubt(writer).and_then(|()| {
             writer.journal.commit(&changes).inspect_err(|_| writer.in_doubt = Some(changes))
         });
-        if disk.tally(writes, &result) {
+        self.tally(disk, writes, &result);
+        result
+    }
+
+    /// Counts a batch, and tells the listener if the disk begins to fail by it, or takes writes
+    /// again.
+    fn tally(&self, disk: &Disk<L::Caller>, writes: usize, result: &Result<(), JournalError>) {
+        if disk.tally(writes, result) {
             self.listener().disk(result.as_ref().err());
         }
-        result
     }
 
     /// Sets the keys of a batch that failed to what they hold in memory, in the journal. Before that

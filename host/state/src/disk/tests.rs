@@ -213,8 +213,11 @@ fn a_commit_of_unknown_end_is_taken_back() {
     assert!(store.apply(&set("third", "unheard"), 0).is_err());
     assert_eq!(platter.value("third"), None);
 
+    // It is tried again even if nobody writes.
+    assert_eq!(store.work(0, 100), Some(RETRY_MS));
     platter.fail(None);
-    store.apply(&set("other", "v"), 0).unwrap();
+    assert_eq!(store.work(RETRY_MS, 100), None);
+    assert_eq!(store.stats().disk.unwrap().failing, None);
     assert_eq!((platter.value("k").as_deref(), platter.value("new")), (Some("before"), None));
     let again = platter.store(StoreLimits::default());
     assert_eq!((again.value("k", 0), again.value("new", 0)), (Some("before".into()), None));

@@ -38,7 +38,11 @@ impl<L: Listener> Store<L> {
 
     /// Asks for work at the time at which there is some.
     fn ask_for_rest(&self, now_ms: u64) {
-        let retry_ms = if self.is_failing() { now_ms + RETRY_MS } else { now_ms };
+        let mut retry_ms = now_ms;
+        if self.is_failing() {
+            retry_ms += RETRY_MS;
+            self.alarm.ask(retry_ms);
+        }
         for shard in &self.shards {
             let shard = lock(shard);
             let waves_ms = shard.waiters.has_waves().then_some(now_ms);
