@@ -38,8 +38,8 @@
 //!
 //! # Waiting for a change
 //!
-//! [`Store::changed`] lets a waiter wait until a key has another version than the one its caller has
-//! seen. Whoever owns the store implements [`Listener`], and is told of waiters whose keys have
+//! [`Store::changed`] lets a waiter wait until a key has another version than the one its caller
+//! has seen. Whoever owns the store implements [`Listener`], and is told of waiters whose keys have
 //! changed. A waiter is any small value that tells the owner whom to wake:
 //!
 //! ```
@@ -80,10 +80,10 @@
 //!
 //! # Time
 //!
-//! Some things are done later, by [`Store::work`]: expired entries are removed, and the waiters of a
-//! very popular key are woken in slices. It returns when it is to be called next, and the listener
-//! is told if that becomes earlier. In a server, a thread does nothing else; in the simulator and in
-//! tests, whoever moves the clock calls it.
+//! Some things are done later, by [`Store::work`]: expired entries are removed, and the waiters of
+//! a very popular key are woken in slices. It returns when it is to be called next, and the
+//! listener is told if that becomes earlier. In a server, a thread does nothing else; in the
+//! simulator and in tests, whoever moves the clock calls it.
 //!
 //! # Guarantees
 //!
@@ -91,8 +91,8 @@
 //! - All that a write changes becomes visible in one step, and in the same step its keys' waiters
 //!   are taken off the keys. So no change is lost between a look at a version and a wait for the
 //!   next one.
-//! - A waiter is told at most once, and exactly once if its key changes after the wait began and the
-//!   waiter was not forgotten.
+//! - A waiter is told at most once, and exactly once if its key changes after the wait began and
+//!   the waiter was not forgotten.
 //! - An entry that has expired does not exist, for anybody, from that very millisecond on.
 //! - Versions of a key grow. None is given twice, even if a key is deleted and set again, or the
 //!   store begins anew.

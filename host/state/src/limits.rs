@@ -21,15 +21,15 @@ snow_core::declare_settings! {
         pub store_key_bytes_max: usize = 1_024, live, in 1..=65_536;
         /// Bytes of a value in the store.
         pub store_value_bytes_max: usize = 1_048_576, live, in 0..=BYTES_MAX;
-        /// Keys that one operation on the store reads, sets, deletes or lists at a time.
+        /// Keys that one operation on the store reads, sets, deletes or lists.
         pub store_batch_keys_max: usize = 256, live, in 1..=65_536;
-        /// Entries in one bucket of the store.
-        pub store_bucket_entries_max: usize = 100_000, live, in 0..=COUNT_MAX;
+        /// Keys in one bucket of the store.
+        pub store_bucket_entries_max: usize = 100_000, live, in 0..=COUNT_MAX, at_most store_entries_max;
         /// Bytes of the keys and values in one bucket of the store.
-        pub store_bucket_bytes_max: usize = 67_108_864, live, in 0..=TOTAL_BYTES_MAX;
-        /// Buckets of the store that have an entry, or a key that somebody waits for.
+        pub store_bucket_bytes_max: usize = 67_108_864, live, in 0..=TOTAL_BYTES_MAX, at_most store_bytes_max;
+        /// Buckets of the store that have a key, or a key that somebody waits for.
         pub store_buckets_max: usize = 4_096, live, in 0..=COUNT_MAX;
-        /// Entries in all buckets of the store together.
+        /// Keys in all buckets of the store together.
         pub store_entries_max: usize = 1_000_000, live, in 0..=COUNT_MAX;
         /// Bytes of the keys and values in all buckets of the store together.
         pub store_bytes_max: usize = 268_435_456, live, in 0..=TOTAL_BYTES_MAX;

@@ -61,8 +61,8 @@ impl Alarm {
         Alarm { at_ms: Mutex::new(u64::MAX) }
     }
 
-    /// Asks for work at a time. Returns whether that is earlier than all that was asked for, so that
-    /// somebody must be told.
+    /// Asks for work at a time. Returns whether that is earlier than all that was asked for, so
+    /// that somebody must be told.
     pub fn ask(&self, at_ms: u64) -> bool {
         let mut earliest = lock(&self.at_ms);
         let is_earlier = at_ms < *earliest;

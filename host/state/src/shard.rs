@@ -57,8 +57,8 @@ impl Bucket {
 pub struct Page {
     /// The keys.
     pub keys: Vec<Arc<str>>,
-    /// Pass this as `after` to go on. `None` if there are no more keys. A page may have few keys, or
-    /// none, and yet not be the last one: then it has passed over many that have expired.
+    /// Pass this as `after` to go on. `None` if there are no more keys. A page may have few keys,
+    /// or none, and yet not be the last one: then it has passed over many that have expired.
     pub next: Option<Arc<str>>,
 }
 

@@ -132,8 +132,9 @@ impl<W: Copy> Waiters<W> {
         (true, freed)
     }
 
-    /// Turns the list of a key into a wave, and takes its first waiters, at most `max`. The key must
-    /// let go of the list. The wave's other waiters come in [`next_slice`](Waiters::next_slice).
+    /// Turns the list of a key into a wave, and takes its first waiters, at most `max`. The key
+    /// must let go of the list. The wave's other waiters come in
+    /// [`next_slice`](Waiters::next_slice).
     pub fn change(&mut self, list: Key, entry: Option<&Entry>, max: usize) -> Woken<W> {
         self.list_mut(list).state = State::Changed(Box::new(entry.cloned()));
         let woken = self.take(list, max);
@@ -143,8 +144,8 @@ impl<W: Copy> Waiters<W> {
         woken
     }
 
-    /// Takes the next waiters to be woken, at most `max`, all of one wave. Waves take turns, so that
-    /// a short one does not wait for the end of a long one.
+    /// Takes the next waiters to be woken, at most `max`, all of one wave. Waves take turns, so
+    /// that a short one does not wait for the end of a long one.
     pub fn next_slice(&mut self, max: usize) -> Option<Woken<W>> {
         while let Some(list) = self.waves.pop_front() {
             if self.lists.get(list).is_none() {

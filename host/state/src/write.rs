@@ -135,8 +135,8 @@ impl Plan {
         self.changes.iter().filter_map(|change| change.entry.as_ref()?.expires_ms).min()
     }
 
-    /// Charges what the plan adds, and returns the charge. `held` is what the bucket holds; `None` if
-    /// there is no such bucket.
+    /// Charges what the plan adds, and returns the charge. `held` is what the bucket holds; `None`
+    /// if there is no such bucket.
     ///
     /// # Errors
     /// [`StoreError::Full`]. Only a number that grows is held to its limit.

@@ -485,8 +485,13 @@ impl Pair {
     }
 }
 
+/// A failing case is made small and printed, so no file of seeds is kept.
+fn config() -> ProptestConfig {
+    ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn a_store_in_memory_does_as_its_model(steps in steps()) {

@@ -158,8 +158,8 @@ impl<L: Listener> Store<L> {
         }
     }
 
-    /// Sets the keys of a batch that failed to what they hold in memory, in the journal. Before that
-    /// nothing else is written, so there is never more than one such batch.
+    /// Sets the keys of a batch that failed to what they hold in memory, in the journal. Before
+    /// that nothing else is written, so there is never more than one such batch.
     fn settle_doubt(&self, writer: &mut Writer) -> Result<(), JournalError> {
         let Some(doubt) = &writer.in_doubt else { return Ok(()) };
         let mut settled = doubt.clone();

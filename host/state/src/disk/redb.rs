@@ -1,9 +1,9 @@
 //! The journal in a file, by the embedded database redb.
 //!
 //! One table holds the entries, ordered by bucket and key; another holds the format and the last
-//! version that was given out. A batch is one transaction, with one fsync. After a crash, redb takes
-//! the latest of its two roots whose checksums are right, so a batch is there as a whole or not at
-//! all.
+//! version that was given out. A batch is one transaction, with one fsync. After a crash, redb
+//! takes the latest of its two roots whose checksums are right, so a batch is there as a whole or
+//! not at all.
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
