@@ -64,7 +64,7 @@ const RULES: &[Rule] = &[
     Rule {
         within: &["state/"],
         except: &["state/src/disk/redb.rs"],
-        words: &["redb"],
+        words: &["use redb"],
         why: "one file decides how entries lie in the database, so that another one can take its place",
     },
     Rule {

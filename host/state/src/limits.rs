@@ -13,7 +13,7 @@ const TOTAL_BYTES_MAX: u64 = 1 << 40;
 snow_core::declare_settings! {
     /// The limits of the store. The unit stands last in every name, before `_max`.
     ///
-    /// Bytes of an entry are those of its key and its value. An entry takes about 200 bytes more,
+    /// Bytes of an entry are those of its key and its value. An entry takes about 250 bytes more,
     /// which `store_bucket_entries_max` and `store_entries_max` bound.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub struct StoreLimits {
