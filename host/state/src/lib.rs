@@ -119,6 +119,7 @@ mod stats;
 mod store;
 #[cfg(test)]
 mod testing;
+mod transfer;
 mod waiters;
 mod write;
 
@@ -130,5 +131,6 @@ pub use self::listener::Listener;
 pub use self::shard::Page;
 pub use self::stats::{BucketStats, Counts, DiskStats, StoreStats};
 pub use self::store::{Store, Submitted, Ticket, Watch};
+pub use self::transfer::ImportError;
 pub use self::waiters::Change;
 pub use self::write::{Action, Condition, Outcome, Write};

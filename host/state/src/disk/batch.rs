@@ -34,17 +34,17 @@ type Decided<C> = (Queued<C>, Result<Drafted, StoreError>);
 pub(crate) type Told<C> = (Option<C>, Result<Outcome, StoreError>);
 
 impl<L: Listener> Store<L> {
-    /// Does a write on disk, and returns when it is durable.
+    /// Does writes on disk as one batch, and returns when they are durable.
     pub(crate) fn apply_on_disk(
         &self,
         disk: &Disk<L::Caller>,
-        write: &Write,
+        writes: Vec<Write>,
         now_ms: u64,
-    ) -> Result<Outcome, StoreError> {
+    ) -> Vec<Result<Outcome, StoreError>> {
         let mut writer = lock(&disk.writer);
-        let queued = vec![Queued { write: write.clone(), caller: None }];
-        let mut told = self.commit(disk, &mut writer, queued, Vec::new(), now_ms);
-        told.pop().expect("one write has one result").1
+        let batch = writes.into_iter().map(|write| Queued { write, caller: None }).collect();
+        let told = self.commit(disk, &mut writer, batch, Vec::new(), now_ms);
+        told.into_iter().map(|(_, result)| result).collect()
     }
 
     /// Removes entries that have expired and does the writes of the next batch. Returns how many of

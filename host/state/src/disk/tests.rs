@@ -105,7 +105,7 @@ fn a_write_is_seen_when_it_is_durable_and_not_before() {
     let (platter, store) = open();
     store.wait("k", None, 1);
     store.queue(set("k", "v"), 10);
-    assert_eq!(*lock(&store.listener().work_at), [], "opening has asked for work already");
+    assert!(lock(&store.listener().work_at).is_empty(), "opening has asked for work already");
     assert_eq!((store.value("k", 0), platter.value("k")), (None, None));
     assert_eq!((store.woken(), store.done()), (vec![], vec![]));
     assert_eq!(store.work(0, 100), None);
@@ -184,7 +184,7 @@ fn a_full_disk_changes_nothing_and_heals() {
     assert_eq!(store.done(), all);
     assert_eq!(store.apply(&delete("k"), 0), Err(unavailable));
     assert_eq!((store.value("k", 0).as_deref(), store.value("new", 0)), (Some("kept"), None));
-    assert_eq!(store.woken(), []);
+    assert!(store.woken().is_empty());
     assert_eq!(store.stats().usage, before.usage);
     assert_eq!(store.stats().buckets, before.buckets);
     assert!(store.stats().disk.unwrap().failing.is_some());
@@ -264,7 +264,7 @@ fn what_has_expired_leaves_the_disk_too() {
     platter.fail(Some(Fault::Full));
     assert_eq!(store.work(100, 100), Some(100 + RETRY_MS));
     assert_eq!((store.value("k", 100), platter.value("k").as_deref()), (None, Some("v")));
-    assert_eq!(store.woken(), []);
+    assert!(store.woken().is_empty());
     platter.fail(None);
     // A write in the batch that removes the entry before it.
     let Ok(Submitted::Queued) = store.submit(set_if("anew", "w", Condition::Absent), 1, 200) else {

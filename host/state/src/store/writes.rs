@@ -29,7 +29,10 @@ impl<L: Listener> Store<L> {
     /// Any [`StoreError`]. Then nothing has changed.
     pub fn apply(&self, write: &Write, now_ms: u64) -> Result<Outcome, StoreError> {
         match &self.disk {
-            Some(disk) => self.apply_on_disk(disk, write, now_ms),
+            Some(disk) => {
+                let mut results = self.apply_on_disk(disk, vec![write.clone()], now_ms);
+                results.pop().expect("one write has one result")
+            }
             None => self.apply_in_memory(write, now_ms),
         }
     }
@@ -57,6 +60,18 @@ impl<L: Listener> Store<L> {
         drop(shard);
         self.ask_for_work(now_ms);
         Ok(Submitted::Queued)
+    }
+
+    /// Does several writes. On disk they are one batch.
+    pub(crate) fn apply_all(
+        &self,
+        writes: Vec<Write>,
+        now_ms: u64,
+    ) -> Vec<Result<Outcome, StoreError>> {
+        match &self.disk {
+            Some(disk) => self.apply_on_disk(disk, writes, now_ms),
+            None => writes.iter().map(|write| self.apply_in_memory(write, now_ms)).collect(),
+        }
     }
 
     /// Does a write under its shard's lock, and then wakes the first waiters.
