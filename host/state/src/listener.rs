@@ -7,8 +7,11 @@ use crate::error::StoreError;
 use crate::waiters::Change;
 use crate::write::Outcome;
 
-/// Whoever owns a [`Store`](crate::Store) and is told by it. No lock of the store is held during a
-/// call, so a listener may use the store.
+/// Whoever owns a [`Store`](crate::Store) and is told by it.
+///
+/// No lock that an operation needs is held during a call, so a listener may read, submit, wait and
+/// forget. Only [`apply`](crate::Store::apply) on disk and [`work`](crate::Store::work) are not for
+/// it: they would wait for the very batch that it is told of.
 pub trait Listener: Send + Sync + 'static {
     /// Names whoever waits for a change, such as a pending. Small: each waiter takes so many bytes
     /// and 20 more.

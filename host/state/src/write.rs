@@ -313,6 +313,3 @@ fn number(held: Option<&Entry>) -> Result<i64, StoreError> {
     let text = std::str::from_utf8(&entry.value).map_err(|_| StoreError::NotAnInteger)?;
     text.parse().map_err(|_| StoreError::NotAnInteger)
 }
-
-#[cfg(test)]
-mod tests {}

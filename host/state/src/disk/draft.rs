@@ -2,6 +2,10 @@
 //!
 //! A draft lies over the memory: a key that a write of the batch changes is found here, all others
 //! below. So a write sees those before it in its batch, and nobody else does.
+//!
+//! What a write adds is charged to the totals at once, and what it removes is credited when it is
+//! durable. So a batch that deletes and sets in a store which is full may have to be sent twice;
+//! but no batch that fails leaves the store with more than it may hold.
 
 use std::collections::BTreeMap;
 
