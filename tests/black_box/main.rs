@@ -35,6 +35,7 @@
 //! | `python` | guests in Python, by the engine that is made here |
 //! | `reuse` | instances that serve several calls |
 //! | `regressions` | faults that were reported are gone |
+//! | `store` | what guests keep: conditions, expiry, grants, waiting for a change, the disk |
 //! | `go_sdk`, `rust_sdk` | what the SDKs for Go and Rust do, by a guest made for each |
 //! | `layout` | which file of the host may use what |
 
@@ -73,6 +74,7 @@ mod reuse;
 mod rust_sdk;
 mod settings;
 mod sources;
+mod store;
 mod swap;
 mod wasi;
 mod workers;

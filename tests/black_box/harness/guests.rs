@@ -74,6 +74,7 @@ pub fn source(guest: &str) -> Option<PathBuf> {
     match guest {
         "probe" => probe(),
         "awaits" => awaits(),
+        "stores" => stores(),
         "wasip1" | "wasip2" => wasi(guest),
         "gopher" => gopher(),
         "hello" => Some(workspace().join("guests/hello.wat")),
@@ -116,6 +117,12 @@ fn probe() -> Option<PathBuf> {
 fn awaits() -> Option<PathBuf> {
     static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
     BUILT.get_or_init(|| rust_guest("awaits", "wasm32-unknown-unknown")).clone()
+}
+
+/// A guest that does with the store what a test asks for.
+fn stores() -> Option<PathBuf> {
+    static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
+    BUILT.get_or_init(|| rust_guest("stores", "wasm32-unknown-unknown")).clone()
 }
 
 /// A guest that asks WASI for everything, built for one of its versions.
