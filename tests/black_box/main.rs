@@ -35,6 +35,7 @@
 //! | `python` | guests in Python, by the engine that is made here |
 //! | `reuse` | instances that serve several calls |
 //! | `regressions` | faults that were reported are gone |
+//! | `fresh_instances` | what instances of an engine begin with, and share with no other one |
 //! | `go_sdk` | what the SDK for Go does, by a guest made for it |
 //! | `layout` | which file of the host may use what |
 
@@ -50,6 +51,7 @@ mod config;
 mod dev;
 mod drain;
 mod examples;
+mod fresh_instances;
 mod go_sdk;
 mod guest_cases;
 mod holding;

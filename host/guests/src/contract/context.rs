@@ -15,6 +15,7 @@ use super::grants::{Permit, TO_CREATE};
 use super::parking::Parking;
 use super::seat::{Seat, Stopwatch};
 use super::types::Pending;
+use crate::load::kept::Keeping;
 use crate::load::source::Sources;
 use crate::runtime::Runtime;
 use crate::wasi::WasiState;
@@ -55,6 +56,8 @@ pub(crate) struct CallContext {
     logged_bytes: AtomicUsize,
     /// The source files of the instance's guest, if it is one.
     pub sources: Option<Arc<Sources>>,
+    /// What the engine keeps of them, while the guest is loaded.
+    pub keeping: Option<Keeping>,
     /// What WASI keeps, from one call to the next.
     pub wasi: WasiState,
 }
@@ -112,6 +115,7 @@ impl CallContext {
             was_explained: AtomicBool::new(false),
             logged_bytes: AtomicUsize::new(0),
             sources: None,
+            keeping: None,
             wasi: WasiState::default(),
         }
     }
