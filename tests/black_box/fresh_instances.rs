@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 
 use crate::harness::{Server, Stage, eventually};
+use crate::python;
 use crate::sources::Stage as Words;
 
 /// Each call of the guest `shop` has an instance of its own.
@@ -117,8 +118,6 @@ fn what_does_not_fit_is_not_kept() {
     }
 }
 
-/// A package, and how often its module is compiled: a text that is compiled is looked at, and one of
-/// which the code was kept is not.
 #[test]
 fn a_package_in_python_is_compiled_once_for_all_instances() {
     // `compile` is replaced by one that counts, in the memory of one instance.
@@ -137,7 +136,7 @@ def handler() -> str:
         ("shop/package/deep.py", "from . import NAME\nVALUE = f'{NAME} one'\n"),
         ("snow.toml", FRESH),
     ];
-    let Some(stage) = Stage::new("python", &files) else { return };
+    let Some(stage) = python::stage(&files) else { return };
     let server = stage.serve(1);
     for _ in 0..3 {
         assert_eq!(says(&server, "/compiled"), "[] package one");
