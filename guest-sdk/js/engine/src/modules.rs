@@ -76,7 +76,7 @@ fn built_in(name: &str) -> Option<&'static str> {
 pub fn declare<'js>(ctx: &Ctx<'js>, name: &str, text: Vec<u8>) -> Result<Module<'js, Declared>> {
     match kept::find(ctx, name) {
         Some(module) => Ok(module),
-        None => compile(ctx, name, text).inspect(|module| kept::keep(name, module)),
+        None => compile(ctx, name, text).inspect(|module| kept::keep(ctx, name, module)),
     }
 }
 

@@ -27,15 +27,19 @@ pub fn begin() {
 pub fn find<'js>(ctx: &Ctx<'js>, name: &str) -> Option<Module<'js, Declared>> {
     let code = source::kept(name)?;
     // SAFETY: `keep` has written it, in an instance of this engine.
-    unsafe { Module::load(ctx.clone(), &code) }.ok()
+    let module = unsafe { Module::load(ctx.clone(), &code) };
+    // Without it the text is compiled, and what was thrown here is nobody's business.
+    module.inspect_err(|_| _ = ctx.catch()).ok()
 }
 
 /// Keeps the code of a module, if the guest is being loaded.
-pub fn keep(name: &str, module: &Module<'_, Declared>) {
-    if IS_BEING_LOADED.get()
-        && let Ok(code) = module.write(WriteOptions::default())
-        && code.len() <= BYTES_MAX
-    {
-        source::keep(name, &code);
+pub fn keep<'js>(ctx: &Ctx<'js>, name: &str, module: &Module<'js, Declared>) {
+    if !IS_BEING_LOADED.get() {
+        return;
+    }
+    match module.write(WriteOptions::default()) {
+        Ok(code) if code.len() <= BYTES_MAX => source::keep(name, &code),
+        Ok(_) => {}
+        Err(_) => _ = ctx.catch(),
     }
 }
