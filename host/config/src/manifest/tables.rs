@@ -66,7 +66,7 @@ mod tests {
     #[test]
     fn every_bound_is_a_limit() {
         let bounds: Vec<_> = all().filter_map(|(about, ..)| about.at_most).map(limit).collect();
-        assert_eq!(bounds.len(), 8);
+        assert_eq!(bounds.len(), 9);
     }
 
     #[test]
