@@ -37,6 +37,7 @@
 //! | `regressions` | faults that were reported are gone |
 //! | `store` | what guests keep: conditions, expiry, grants, waiting for a change, the disk |
 //! | `go_sdk`, `rust_sdk` | what the SDKs for Go and Rust do, by a guest made for each |
+//! | `fresh_instances` | what instances of an engine begin with, and share with no other one |
 //! | `layout` | which file of the host may use what |
 
 mod harness;
@@ -51,6 +52,7 @@ mod config;
 mod dev;
 mod drain;
 mod examples;
+mod fresh_instances;
 mod go_sdk;
 mod guest_cases;
 mod holding;

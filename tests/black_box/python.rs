@@ -23,7 +23,7 @@ const FLASK: [&str; 8] = [
 ];
 
 /// A folder with these files; `None` if the engine can't be made here.
-fn stage(files: &[(&str, &str)]) -> Option<Stage> {
+pub fn stage(files: &[(&str, &str)]) -> Option<Stage> {
     static COMPILED: OnceLock<()> = OnceLock::new();
     let stage = Stage::new("python", files)?;
     // Compiling it takes longer than a server may take to listen; then it is in the cache.

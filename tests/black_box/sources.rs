@@ -9,7 +9,7 @@ use std::process::Output;
 use crate::harness::{self, Folder, Server, command_with, engine, eventually};
 
 /// Guests, and a folder with the engine of these tests.
-struct Stage {
+pub struct Stage {
     engines: Folder,
     engine: PathBuf,
     guests: harness::Stage,
@@ -17,7 +17,7 @@ struct Stage {
 
 impl Stage {
     /// `None` if the engine can't be built here.
-    fn new(files: &[(&str, &str)]) -> Option<Stage> {
+    pub fn new(files: &[(&str, &str)]) -> Option<Stage> {
         let engines = Folder::new();
         let listed = command_with(engines.path()).args(["engine", "list"]).output();
         let listed = String::from_utf8(listed.expect("it can be started").stdout).expect("text");
@@ -29,7 +29,7 @@ impl Stage {
         Some(Stage { engines, engine, guests })
     }
 
-    fn serve(self) -> (Server, Folder) {
+    pub fn serve(self) -> (Server, Folder) {
         (self.guests.serve(1), self.engines)
     }
 

@@ -3,13 +3,26 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import './host.js';
+import { host } from './host.js';
 
 const { Headers } = await import('../engine/js/headers.js');
 const { URL: OwnURL, URLSearchParams: OwnParams } = await import('../engine/js/url.js');
 const { Request, Response } = await import('../engine/js/messages.js');
 const { TextDecoder: OwnDecoder, TextEncoder: OwnEncoder } = await import('../engine/js/text.js');
+const { beginTime, performance: own } = await import('../engine/js/performance.js');
 const { structuredClone: clone } = await import('../engine/js/clone.js');
+
+test('the times of an instance begin with it', () => {
+  host.reset();
+  host.now = 5_000;
+  const before = Date.now();
+  beginTime();
+  assert.ok(own.timeOrigin >= before && own.timeOrigin <= Date.now());
+  assert.equal(own.now(), 0);
+  host.now = 5_007.5;
+  assert.equal(own.now(), 7.5);
+  assert.deepEqual(own.toJSON(), { timeOrigin: own.timeOrigin });
+});
 
 test('parameters are those of Node', () => {
   for (const text of ['', '?a=1&b=2', 'a=b=c&&=x&y', 'a+b=%20%2B', 'ä=ö&%zz=%e4', "q='()!*~-._"]) {

@@ -103,5 +103,6 @@ pub use self::load::error::LoadError;
 pub use self::load::guest::Guest;
 pub use self::load::kind::{FileKind, Purpose};
 pub use self::load::loader::Loader;
+pub use self::load::snapshot::{SNAPSHOT_CODE, SnapshotError, snapshot};
 pub use self::load::source::{SourceError, SourceLanguage};
 pub use self::runtime::{Report, Runtime, RuntimeParts};

@@ -41,6 +41,8 @@ pub struct RuntimeParts {
     pub permits: Arc<Permits>,
     /// Bytes of source files that are kept for guests.
     pub source_bytes: Arc<ByteCount>,
+    /// Bytes that engines have kept of guests.
+    pub kept_bytes: Arc<ByteCount>,
     /// Instances of this worker that are alive now.
     pub instances: Arc<AtomicUsize>,
     /// Takes what workers report to the deployer. May be called on any thread, and must not block.
@@ -82,6 +84,7 @@ impl Runtime {
             limits: Arc::new(limits),
             worker_calls_parked_max: 0,
             source_bytes: Arc::default(),
+            kept_bytes: Arc::default(),
             instances: Arc::default(),
             report: Arc::new(|_| {}),
         }))

@@ -1,11 +1,11 @@
-// The globals that people expect, beside those that QuickJS has: `atob`, `btoa`, `performance` and
-// `DOMException`.
+// The globals that people expect, beside those that QuickJS has: `atob`, `btoa` and `DOMException`.
 
 import { structuredClone } from './clone.js';
 import { console } from './console.js';
 import { Headers } from './headers.js';
 import { Request, Response } from './messages.js';
 import { define } from './native.js';
+import { performance } from './performance.js';
 import { crypto, random } from './random.js';
 import { TextDecoder, TextEncoder } from './text.js';
 import { URL, URLSearchParams } from './url.js';
@@ -32,6 +32,7 @@ define({
   clearTimeout,
   console,
   crypto,
+  performance,
   queueMicrotask,
   self: globalThis,
   setImmediate: (callback, ...values) => setTimeout(callback, 0, ...values),

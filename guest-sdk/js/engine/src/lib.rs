@@ -57,3 +57,13 @@ impl resumer::Guest for Guest {
 }
 
 export!(Guest);
+
+/// Starts the engine when it is made. The host's `engine install` calls this, takes the memory that
+/// it leaves for that of each instance, and drops the export. The name is a convention.
+#[cfg(target_family = "wasm")]
+#[unsafe(export_name = "wizer-initialize")]
+extern "C" fn start() {
+    // Each export does that at its first call. It must not happen once more, in an instance.
+    _rt::run_ctors_once();
+    libc::without_clocks(|| _ = engine::start());
+}

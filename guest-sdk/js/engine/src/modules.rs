@@ -3,6 +3,7 @@
 //! A module's name is its path from the guests folder, `hello/util.js` for a file of the folder
 //! beside `hello.js`; that of a built-in one begins with `snow:`.
 
+pub mod kept;
 mod packages;
 
 use std::cell::RefCell;
@@ -39,6 +40,7 @@ const BUILT_IN: &[(&str, &str)] = built_in![
     "index.js",
     "messages.js",
     "native.js",
+    "performance.js",
     "random.js",
     "routes.js",
     "settling.js",
@@ -47,7 +49,8 @@ const BUILT_IN: &[(&str, &str)] = built_in![
     "waiting.js",
 ];
 
-/// Lets a runtime find modules, for the guest in this file.
+/// Lets a runtime find modules, for the guest in this file. Without a guest there is no name, and
+/// only what is built in can be found.
 pub fn install(runtime: &Runtime, main: &str) {
     let folder = main.rsplit_once('.').map_or(main, |(stem, _)| stem).to_owned();
     let found = Rc::new(RefCell::new(None));
@@ -65,11 +68,19 @@ fn built_in(name: &str) -> Option<&'static str> {
     BUILT_IN.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
 }
 
-/// Makes a module of a file's text, according to the ending of its name.
+/// Makes a module of a file's text, according to the ending of its name, or of the code that was
+/// made of the same text when the guest was loaded.
 ///
 /// # Errors
 /// The text is not UTF-8, or has an error in it; or it is in a language that is not supported.
 pub fn declare<'js>(ctx: &Ctx<'js>, name: &str, text: Vec<u8>) -> Result<Module<'js, Declared>> {
+    match kept::find(ctx, name) {
+        Some(module) => Ok(module),
+        None => compile(ctx, name, text).inspect(|module| kept::keep(ctx, name, module)),
+    }
+}
+
+fn compile<'js>(ctx: &Ctx<'js>, name: &str, text: Vec<u8>) -> Result<Module<'js, Declared>> {
     let text = String::from_utf8(text).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let place = Place::of(&String::from_utf8_lossy(&error.as_bytes()[..valid]), valid);

@@ -122,6 +122,12 @@ snow_core::declare_settings! {
         pub guest_file_bytes_max: u64 = 128 << 20, live, in 1..=BYTES_MAX;
         /// Bytes of the source files of all guests, which are kept while they serve.
         pub sources_bytes_max: usize = 256 << 20, live, in 0..=BYTES_MAX;
+        /// Bytes that the engine of one source file may keep for later instances while the guest is
+        /// loaded: the code that it has made of the texts. What does not fit is not kept, and each
+        /// instance makes it anew.
+        pub guest_kept_bytes_max: usize = 32 << 20, live, in 0..=BYTES_MAX, at_most kept_bytes_max;
+        /// Bytes that the engines of all source files may keep for later instances.
+        pub kept_bytes_max: usize = 256 << 20, live, in 0..=BYTES_MAX;
         /// Guests of a folder.
         pub guests_max: usize = 1_000, live, in 1..=OWNERS_MAX as u64 - 1;
         /// Routes of a guest.

@@ -16,6 +16,7 @@ use super::parking::Parking;
 use super::seat::{Seat, Stopwatch};
 use super::state::buckets::Buckets;
 use super::types::Pending;
+use crate::load::kept::Keeping;
 use crate::load::source::Sources;
 use crate::runtime::Runtime;
 use crate::wasi::WasiState;
@@ -58,6 +59,8 @@ pub(crate) struct CallContext {
     pub sources: Option<Arc<Sources>>,
     /// The buckets that the instance has open.
     pub buckets: Buckets,
+    /// What the engine keeps of them, while the guest is loaded.
+    pub keeping: Option<Keeping>,
     /// What WASI keeps, from one call to the next.
     pub wasi: WasiState,
 }
@@ -116,6 +119,7 @@ impl CallContext {
             logged_bytes: AtomicUsize::new(0),
             sources: None,
             buckets: Buckets::default(),
+            keeping: None,
             wasi: WasiState::default(),
         }
     }

@@ -8,13 +8,14 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use sha2::{Digest, Sha256};
 
 use snow_core::{ByteCount, Charge};
 
 use super::content_hash::ContentHash;
+use super::kept::Kept;
 
 /// Files of one guest, beside its own.
 const FILES_MAX: usize = 10_000;
@@ -76,6 +77,8 @@ pub(crate) struct Sources {
     pub text: Vec<u8>,
     /// The files in the folder that has the guest's name, by their paths from there.
     pub others: BTreeMap<String, Vec<u8>>,
+    /// What the engine has kept of the files while the guest was loaded; nothing before.
+    pub kept: OnceLock<Kept>,
     /// Count the bytes for as long as they are kept.
     _charges: Vec<Charge>,
 }
@@ -134,7 +137,13 @@ impl Sources {
         if reader.top.is_dir() {
             reader.folder(&reader.top.clone(), "", 0)?;
         }
-        Ok(Sources { name, text, others: reader.others, _charges: reader.charges })
+        Ok(Sources {
+            name,
+            text,
+            others: reader.others,
+            kept: OnceLock::new(),
+            _charges: reader.charges,
+        })
     }
 
     /// Returns a hash of all that the guest is made of: its files and its engine.

@@ -123,6 +123,7 @@ fn runtime(
         worker_calls_parked_max: limits.worker_calls_parked_max(workers),
         permits: Arc::new(Permits::new(&config.guest_configs, limits)),
         source_bytes: Arc::default(),
+        kept_bytes: Arc::default(),
         instances: Arc::default(),
         report: Arc::new(move |report| {
             // It fails if the deployer has ended, and then no report is needed.

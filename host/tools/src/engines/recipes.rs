@@ -16,8 +16,13 @@ macro_rules! embedded {
 
 /// All engines. A unit test compares the lists with the repository.
 pub(super) const ALL: &[EngineRecipe] = &[
-    EngineRecipe { name: "js", languages: "JavaScript, TypeScript", files: JAVASCRIPT },
-    EngineRecipe { name: "python", languages: "Python", files: PYTHON },
+    EngineRecipe {
+        name: "js",
+        languages: "JavaScript, TypeScript",
+        files: JAVASCRIPT,
+        is_to_be_started: true,
+    },
+    EngineRecipe { name: "python", languages: "Python", files: PYTHON, is_to_be_started: false },
 ];
 
 const JAVASCRIPT: &[(&str, &str)] = embedded! {
@@ -25,6 +30,7 @@ const JAVASCRIPT: &[(&str, &str)] = embedded! {
     ".gitignore",
     "Cargo.lock",
     "Cargo.toml",
+    "c/engine.c",
     "c/unwasi.h",
     "js/clone.js",
     "js/console.js",
@@ -34,6 +40,7 @@ const JAVASCRIPT: &[(&str, &str)] = embedded! {
     "js/index.js",
     "js/messages.js",
     "js/native.js",
+    "js/performance.js",
     "js/random.js",
     "js/routes.js",
     "js/settling.js",
@@ -48,6 +55,7 @@ const JAVASCRIPT: &[(&str, &str)] = embedded! {
     "src/lib.rs",
     "src/libc.rs",
     "src/modules.rs",
+    "src/modules/kept.rs",
     "src/modules/packages.rs",
     "src/native.rs",
     "src/pendings.rs",
@@ -64,6 +72,7 @@ const PYTHON: &[(&str, &str)] = embedded! {
     "folder.py",
     "fresh_random.py",
     "guest.py",
+    "kept_code.py",
     "library.py",
     "make.py",
     "output.py",

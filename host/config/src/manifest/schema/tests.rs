@@ -184,6 +184,7 @@ fn wide(table: &str, name: &str) -> &'static str {
         ("limits", "guest_pendings_max") => "pendings_max = 1073741824\n",
         ("limits", "guest_calls_queued_max") => "worker_calls_queued_max = 1073741824\n",
         ("limits", "guest_settled_bytes_max") => "settled_bytes_max = 4294967296\n",
+        ("limits", "guest_kept_bytes_max") => "kept_bytes_max = 4294967296\n",
         ("limits", "suspension_default_ms") => "suspension_max_ms = 4294967295\n",
         ("limits", "store_bucket_entries_max") => "store_entries_max = 1073741824\n",
         ("limits", "store_bucket_bytes_max") => "store_bytes_max = 1099511627776\n",

@@ -106,6 +106,7 @@ impl Bench {
             worker_calls_parked_max: limits.worker_calls_parked_max(1),
             limits: Arc::new(limits),
             source_bytes: Arc::default(),
+            kept_bytes: Arc::default(),
             instances: instances.clone(),
             report: Arc::new(|_| {}),
         });
