@@ -103,4 +103,4 @@ pub use self::load::guest::Guest;
 pub use self::load::kind::{FileKind, Purpose};
 pub use self::load::loader::Loader;
 pub use self::load::source::{SourceError, SourceLanguage};
-pub use self::runtime::{Report, Runtime, RuntimeParts};
+pub use self::runtime::{InstanceCounts, Report, Runtime, RuntimeParts};

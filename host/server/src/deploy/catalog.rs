@@ -9,7 +9,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::time::SystemTime;
 
 use super::loading::LeftOut;
@@ -19,7 +18,9 @@ use crate::workers::WorkerHandle;
 use snow_config::manifest::{self, Manifest, restart_only};
 use snow_config::{GuestConfig, Limits, Rollback};
 use snow_core::error_chain;
-use snow_guests::{Conflict, Deployment, Guest, Runtime, Share, Successor, Trial, Version};
+use snow_guests::{
+    Conflict, Deployment, Guest, InstanceCounts, Runtime, Share, Successor, Trial, Version,
+};
 use snow_runtime::{Level, Log, Misfit, Published, Roster, VersionId};
 use snow_worker::Message;
 
@@ -84,8 +85,8 @@ impl Catalog {
         &self.serving
     }
 
-    /// Returns the share of what serves now for the worker with this counter of instances.
-    pub fn share(&self, instances: Arc<AtomicUsize>) -> Share {
+    /// Returns the share of what serves now for the worker with these counts of instances.
+    pub fn share(&self, instances: Arc<InstanceCounts>) -> Share {
         let older = self.versions.alive();
         let runtime = self.runtime.for_worker(instances);
         self.serving.deployment().share(runtime, &older, self.manifest.server.access_log)
