@@ -5,7 +5,6 @@ use std::collections::HashSet;
 use std::env;
 use std::fs;
 use std::process::{Command, Output};
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use crate::harness::{Server, Stage, eventually, run, workspace};
@@ -24,14 +23,7 @@ const FLASK: [&str; 8] = [
 
 /// A folder with these files; `None` if the engine can't be made here.
 fn stage(files: &[(&str, &str)]) -> Option<Stage> {
-    static COMPILED: OnceLock<()> = OnceLock::new();
-    let stage = Stage::new("python", files)?;
-    // Compiling it takes longer than a server may take to listen; then it is in the cache.
-    COMPILED.get_or_init(|| {
-        let empty = Stage::new("python", &[("empty.py", "")]);
-        drop(empty.map(|empty| empty.run("check", "empty.py")));
-    });
-    Some(stage)
+    Stage::new("python", files)
 }
 
 /// A server of these files, with one worker.
