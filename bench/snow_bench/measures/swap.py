@@ -132,7 +132,8 @@ SWAP = Measure(
     "them, and `by another`. `new after`: from the rename to the new version's first answer, and to the old one's "
     f"last. `grown`: user memory, with {HELD:,} held by one version before and after; a row is marked if compiled code "
     "stays mapped. `CPU`: the server's, in percent of one; `compile`: its child's. No other server is measured: "
-    "`wasmtime serve`, Spin, Node, Tornado and nginx take new code by a restart of the process, which loses all held requests.",
+    "`wasmtime serve`, Spin, Node, Tornado and nginx take new code by a restart of the process, which loses "
+    "all held requests.",
     [
         *LATENCIES,
         Column("p999_more_ms", "p99.9 against alone, ms", "{:+.2f}"),
