@@ -35,7 +35,7 @@
 //! | `python` | guests in Python, by the engine that is made here |
 //! | `reuse` | instances that serve several calls |
 //! | `regressions` | faults that were reported are gone |
-//! | `go_sdk` | what the SDK for Go does, by a guest made for it |
+//! | `go_sdk`, `rust_sdk` | what the SDKs for Go and Rust do, by a guest made for each |
 //! | `layout` | which file of the host may use what |
 
 mod harness;
@@ -70,6 +70,7 @@ mod regressions;
 mod requests;
 mod restart;
 mod reuse;
+mod rust_sdk;
 mod settings;
 mod sources;
 mod swap;

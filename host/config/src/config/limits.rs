@@ -1,8 +1,9 @@
-//! The limits of the host besides those of HTTP.
+//! The limits of the host besides those of HTTP and of the store.
 
 use snow_core::OWNERS_MAX;
 use snow_core::declare::{BYTES_MAX, MS_MAX};
 use snow_http::HttpLimits;
+use snow_state::StoreLimits;
 
 /// The most entries of a table: they are numbered in 32 bits.
 pub(super) const SLOTS_MAX: u64 = 1 << 30;
@@ -32,6 +33,8 @@ snow_core::declare_settings! {
         parts {
             /// The limits of HTTP itself. In the file, they stand in the same table.
             pub http: HttpLimits;
+            /// The limits of the store. In the file, they stand in the same table too.
+            pub store: StoreLimits;
         }
         /// Open connections of a worker. For one more, another is closed that has no request, such
         /// as one that has sent nothing yet. If all have requests, it is closed as it is accepted.

@@ -185,6 +185,8 @@ fn wide(table: &str, name: &str) -> &'static str {
         ("limits", "guest_calls_queued_max") => "worker_calls_queued_max = 1073741824\n",
         ("limits", "guest_settled_bytes_max") => "settled_bytes_max = 4294967296\n",
         ("limits", "suspension_default_ms") => "suspension_max_ms = 4294967295\n",
+        ("limits", "store_bucket_entries_max") => "store_entries_max = 1073741824\n",
+        ("limits", "store_bucket_bytes_max") => "store_bytes_max = 1099511627776\n",
         ("guest.a", "pendings_max") => "[limits]\npendings_max = 1073741824\n",
         ("guest.a", "memory_bytes_max") => "[limits]\ncall_memory_bytes_max = 4294967296\n",
         ("guest.a", "body_bytes_max") => "[limits]\nbody_bytes_max = 4294967296\n",

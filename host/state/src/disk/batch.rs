@@ -1,0 +1,175 @@
+//! One batch, from the queue to the disk and back.
+
+use snow_core::sync::{Arc, lock};
+
+use super::draft::{Below, Draft, Drafted};
+use super::{Changes, Disk, JournalError, Queued, Writer};
+use crate::entry::Entry;
+use crate::error::StoreError;
+use crate::limits::Usage;
+use crate::listener::Listener;
+use crate::store::Store;
+use crate::write::{Outcome, Write};
+
+/// How long a disk that has failed is left alone, unless somebody writes.
+pub(crate) const RETRY_MS: u64 = 1_000;
+
+impl<L: Listener> Below for Store<L> {
+    fn find(&self, bucket: &str, key: &str) -> Option<Entry> {
+        self.shard(bucket).find(bucket, key).cloned()
+    }
+
+    fn usage(&self, bucket: &str) -> Option<Usage> {
+        self.shard(bucket).usage(bucket)
+    }
+}
+
+/// The place of an entry that has expired: its bucket and key.
+pub(crate) type Place = (Arc<str>, Arc<str>);
+
+/// A write of a batch with its plan, or the reason why it is refused.
+type Decided<C> = (Queued<C>, Result<Drafted, StoreError>);
+
+/// The result of a write, and who is told. `None`: whoever called and waits.
+pub(crate) type Told<C> = (Option<C>, Result<Outcome, StoreError>);
+
+impl<L: Listener> Store<L> {
+    /// Does writes on disk as one batch, and returns when they are durable.
+    pub(crate) fn apply_on_disk(
+        &self,
+        disk: &Disk<L::Caller>,
+        writes: Vec<Write>,
+        now_ms: u64,
+    ) -> Vec<Result<Outcome, StoreError>> {
+        let mut writer = lock(&disk.writer);
+        let batch = writes.into_iter().map(|write| Queued { write, caller: None }).collect();
+        let told = self.commit(disk, &mut writer, batch, Vec::new(), now_ms);
+        told.into_iter().map(|(_, result)| result).collect()
+    }
+
+    /// Removes entries that have expired and does the writes of the next batch. Returns how many of
+    /// both.
+    pub(crate) fn work_on_disk(
+        &self,
+        disk: &Disk<L::Caller>,
+        expired: Vec<Place>,
+        now_ms: u64,
+    ) -> usize {
+        let mut writer = lock(&disk.writer);
+        let batch = disk.take();
+        let used = batch.len() + expired.len();
+        if used == 0 {
+            // A disk that has failed is tried again even if nobody writes.
+            if writer.in_doubt.is_some() {
+                let result = self.settle_doubt(&mut writer);
+                self.tally(disk, 0, &result);
+            }
+            return 0;
+        }
+        let told = self.commit(disk, &mut writer, batch, expired, now_ms);
+        drop(writer);
+        for (caller, result) in told {
+            if let Some(caller) = caller {
+                self.listener().done(caller, result);
+            }
+        }
+        used
+    }
+
+    /// Decides about a batch, makes it durable, and then makes its changes in memory.
+    fn commit(
+        &self,
+        disk: &Disk<L::Caller>,
+        writer: &mut Writer,
+        batch: Vec<Queued<L::Caller>>,
+        expired: Vec<Place>,
+        now_ms: u64,
+    ) -> Vec<Told<L::Caller>> {
+        let limits = self.limits();
+        let mut draft = Draft::new(self, &self.totals, &limits);
+        // Entries that have expired go first, so that they make room.
+        let removed: Vec<(Arc<str>, Drafted)> = expired
+            .into_iter()
+            .filter_map(|(bucket, key)| {
+                Some((bucket.clone(), draft.expire(&bucket, &key, now_ms)?))
+            })
+            .collect();
+        let decided: Vec<Decided<L::Caller>> = batch
+            .into_iter()
+            .map(|queued| {
+                let drafted = draft.write(&queued.write, &self.versions, now_ms);
+                (queued, drafted)
+            })
+            .collect();
+        let (changes, charged) = draft.finish(self.versions.last());
+        let durable = self.make_durable(disk, writer, changes, removed.len() + decided.len());
+        if durable.is_err() {
+            self.totals.credit(charged);
+        }
+        if durable.is_ok() {
+            for (bucket, Drafted { plan, bucket_is_charged }) in removed {
+                let mut shard = self.shard(&bucket);
+                shard.counts.expired += 1;
+                self.carry_out(shard, &bucket, plan, bucket_is_charged, now_ms);
+            }
+        }
+        let unavailable = durable.err().map(|error| StoreError::Unavailable(error.0.into()));
+        let results = decided.into_iter().map(|(Queued { write, caller }, drafted)| {
+            let mut shard = self.shard(&write.bucket);
+            let result = match (drafted, &unavailable) {
+                // Whatever was decided, it may have been because of another write of this batch.
+                (_, Some(error)) => Err(error.clone()),
+                (drafted, None) => drafted,
+            };
+            shard.counts.tally(&result);
+            let result = result.map(|Drafted { plan, bucket_is_charged }| {
+                let outcome = plan.outcome.clone();
+                self.carry_out(shard, &write.bucket, plan, bucket_is_charged, now_ms);
+                outcome
+            });
+            (caller, result)
+        });
+        results.collect()
+    }
+
+    /// Gives changes to the journal.
+    fn make_durable(
+        &self,
+        disk: &Disk<L::Caller>,
+        writer: &mut Writer,
+        changes: Changes,
+        writes: usize,
+    ) -> Result<(), JournalError> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let result = self.settle_doubt(writer).and_then(|()| {
+            writer.journal.commit(&changes).inspect_err(|_| writer.in_doubt = Some(changes))
+        });
+        self.tally(disk, writes, &result);
+        result
+    }
+
+    /// Counts a batch, and tells the listener if the disk begins to fail by it, or takes writes
+    /// again.
+    fn tally(&self, disk: &Disk<L::Caller>, writes: usize, result: &Result<(), JournalError>) {
+        if disk.tally(writes, result) {
+            self.listener().disk(result.as_ref().err());
+        }
+    }
+
+    /// Sets the keys of a batch that failed to what they hold in memory, in the journal. Before
+    /// that nothing else is written, so there is never more than one such batch.
+    fn settle_doubt(&self, writer: &mut Writer) -> Result<(), JournalError> {
+        let Some(doubt) = &writer.in_doubt else { return Ok(()) };
+        let mut settled = doubt.clone();
+        for (bucket, entries) in &mut settled.entries {
+            for (key, entry) in entries {
+                *entry = self.find(bucket, key);
+            }
+        }
+        writer.journal.commit(&settled)?;
+        writer.in_doubt = None;
+        Ok(())
+    }
+}
