@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `examples` | the example guests answer as they are documented to |
 //! | `workers` | threads share keys, and nothing else |
-//! | `holding` | thousands wait while others are served; who leaves is forgotten at once |
+//! | `holding` | thousands wait, in any language, while others are served; who leaves is forgotten |
 //! | `pendings` | the contract of a pending, by a guest made for it (`guests/probe`) |
 //! | `requests` | what a guest is shown of a request |
 //! | `http` | well-formed HTTP, in every shape |

@@ -77,7 +77,7 @@ class Suspended(Served):
         self.assertEqual((held.go_on().status, held.go_on().text), (504, "nobody came"))
         self.assertEqual(testing.call("GET", "/alone").go_on().status, 504)
         with self.assertRaisesRegex(LookupError, "timed_out"):
-            Resumed([], []).value
+            _ = Resumed([], []).value
         settle_all("late")
 
     def test_the_request_is_kept_if_asked_and_it_may_suspend_again(self) -> None:

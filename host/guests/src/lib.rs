@@ -105,4 +105,4 @@ pub use self::load::kind::{FileKind, Purpose};
 pub use self::load::loader::Loader;
 pub use self::load::snapshot::{SNAPSHOT_CODE, SnapshotError, snapshot};
 pub use self::load::source::{SourceError, SourceLanguage};
-pub use self::runtime::{Report, Runtime, RuntimeParts};
+pub use self::runtime::{InstanceCounts, Report, Runtime, RuntimeParts};

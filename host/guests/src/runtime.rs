@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use snow_config::{GuestConfigs, Limits};
-use snow_core::{ByteCount, GateId, Registry, Waiter, WorkerId};
+use snow_core::{ByteCount, Counter, GateId, Registry, Waiter, WorkerId};
 use snow_runtime::{Log, Post, Settled, VersionId};
 use snow_state::Store;
 
@@ -43,10 +43,19 @@ pub struct RuntimeParts {
     pub source_bytes: Arc<ByteCount>,
     /// Bytes that engines have kept of guests.
     pub kept_bytes: Arc<ByteCount>,
-    /// Instances of this worker that are alive now.
-    pub instances: Arc<AtomicUsize>,
+    /// How many instances this worker has, and had.
+    pub instances: Arc<InstanceCounts>,
     /// Takes what workers report to the deployer. May be called on any thread, and must not block.
     pub report: Arc<dyn Fn(Report) + Send + Sync>,
+}
+
+/// The numbers of a worker's instances. Written by the worker's thread.
+#[derive(Debug, Default)]
+pub struct InstanceCounts {
+    /// Instances that are alive now.
+    pub alive: AtomicUsize,
+    /// Instances that were made since the start.
+    pub started: Counter,
 }
 
 impl Runtime {
@@ -91,7 +100,7 @@ impl Runtime {
     }
 
     /// Makes a runtime for one worker, whose instances are counted in `instances`.
-    pub fn for_worker(&self, instances: Arc<AtomicUsize>) -> Runtime {
+    pub fn for_worker(&self, instances: Arc<InstanceCounts>) -> Runtime {
         Runtime(Arc::new(RuntimeParts { instances, ..RuntimeParts::clone(&self.0) }))
     }
 

@@ -134,7 +134,7 @@ impl Server {
             instances: self
                 .workers
                 .iter()
-                .map(|worker| worker.instances.load(Ordering::Relaxed))
+                .map(|worker| worker.instances.alive.load(Ordering::Relaxed))
                 .sum(),
             answered: sum(|stats| &stats.answered),
         }

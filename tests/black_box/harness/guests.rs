@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::{env, fs, process};
 
+use super::engines;
 use super::program::{self, cargo, workspace};
 
 /// The targets of the guest `wasi`, less `wasm32-`.
@@ -79,6 +80,9 @@ pub fn source(guest: &str) -> Option<PathBuf> {
         "gopher" => gopher(),
         "hello" => Some(workspace().join("guests/hello.wat")),
         "snow" | "tornado" | "two-step" | "c" | "go" | "rust" => example(guest),
+        "js" => script("js.js", "js"),
+        "ts" => script("ts.ts", "js"),
+        "python" => script("python.py", "python"),
         _ => Some(own),
     }
 }
@@ -95,6 +99,12 @@ fn example(guest: &str) -> Option<PathBuf> {
     assert!(env::var_os("CI").is_none(), "the example `{guest}` can't be built:\n{said}");
     eprintln!("SKIPPED: tests that need the example `{guest}`, which can't be built here: {why}");
     None
+}
+
+/// An example that is a source file, once the engine that evaluates it is made.
+fn script(file: &str, engine: &str) -> Option<PathBuf> {
+    engines::installed(engine)?;
+    Some(workspace().join("guests").join(file))
 }
 
 /// Builds all examples once. Returns what the program said, an error for each that failed.

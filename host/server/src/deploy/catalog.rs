@@ -9,7 +9,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::time::SystemTime;
 
 use super::loading::LeftOut;
@@ -20,8 +19,8 @@ use snow_config::manifest::{self, Manifest, restart_only};
 use snow_config::{GuestConfig, Limits, Rollback};
 use snow_core::error_chain;
 use snow_guests::{
-    Conflict, Deployment, Guest, LoadError, Loader, Runtime, Share, SourceLanguage, Successor,
-    Trial, Version,
+    Conflict, Deployment, Guest, InstanceCounts, LoadError, Loader, Runtime, Share, SourceLanguage,
+    Successor, Trial, Version,
 };
 use snow_runtime::{Level, Log, Misfit, Published, Roster, VersionId};
 use snow_worker::Message;
@@ -88,8 +87,8 @@ impl Catalog {
         &self.serving
     }
 
-    /// Returns the share of what serves now for the worker with this counter of instances.
-    pub fn share(&self, instances: Arc<AtomicUsize>) -> Share {
+    /// Returns the share of what serves now for the worker with these counts of instances.
+    pub fn share(&self, instances: Arc<InstanceCounts>) -> Share {
         let older = self.versions.alive();
         let runtime = self.runtime.for_worker(instances);
         self.serving.deployment().share(runtime, &older, self.manifest.server.access_log)

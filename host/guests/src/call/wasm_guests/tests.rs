@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 
 use snow_config::{CompileConfig, GuestConfig, Instances, Limits, Rollback};
@@ -21,7 +21,7 @@ use crate::deploy::version::{Trial, Version};
 use crate::engine::Engine;
 use crate::load::compiler::Urgency;
 use crate::load::loader::Loader;
-use crate::runtime::RuntimeParts;
+use crate::runtime::{InstanceCounts, RuntimeParts};
 
 /// A deployment of these versions.
 fn deployment(versions: &[Arc<Version>]) -> Deployment {
@@ -60,7 +60,7 @@ struct Bench {
     versions: Vec<Arc<Version>>,
     successor: Successor,
     calls: WasmGuests,
-    instances: Arc<AtomicUsize>,
+    instances: Arc<InstanceCounts>,
     now_ms: u64,
 }
 
@@ -87,7 +87,7 @@ fn reuse(calls: u32) -> GuestConfig {
 impl Bench {
     fn new(config: GuestConfig) -> Bench {
         let (limits, instances, opened) =
-            (limits(), Arc::new(AtomicUsize::new(0)), Arc::new(Opened::default()));
+            (limits(), Arc::new(InstanceCounts::default()), Arc::new(Opened::default()));
         let registry = Arc::new(Registry::new(10, |bytes| bytes.fill(7)));
         let log = Log::start(LogFormat::Text, &Limits::default(), std::io::sink()).unwrap();
         let listener = StoreListener {
@@ -152,7 +152,7 @@ impl Bench {
     }
 
     fn instances(&self) -> usize {
-        self.instances.load(Ordering::Relaxed)
+        self.instances.alive.load(Ordering::Relaxed)
     }
 
     /// Deploys `versions` under another manifest.
