@@ -36,6 +36,7 @@
 //! | `reuse` | instances that serve several calls |
 //! | `regressions` | faults that were reported are gone |
 //! | `go_sdk`, `rust_sdk` | what the SDKs for Go and Rust do, by a guest made for each |
+//! | `sdks` | what the SDKs of all languages do alike, by guests made for them |
 //! | `layout` | which file of the host may use what |
 
 mod harness;
@@ -71,6 +72,7 @@ mod requests;
 mod restart;
 mod reuse;
 mod rust_sdk;
+mod sdks;
 mod settings;
 mod sources;
 mod swap;
