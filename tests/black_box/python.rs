@@ -316,7 +316,7 @@ def write():
 fn coroutines_wait_in_place_for_several_things_at_once() {
     const GUEST: &str = r#"
 import asyncio, time
-from snow import Pending, route, settle_next, timer
+from snow import Pending, route, set_next, timer
 @route("GET", "/timers")
 async def timers():
     started = time.monotonic()
@@ -332,7 +332,7 @@ async def both():
         return f"{one.text} {two.text}"
 @route("GET", "/settle/(?P<key>.*)")
 def settle(key):
-    return str(settle_next(key, key.upper()))
+    return str(set_next(key, key.upper()))
 @route("GET", "/run")
 def run():
     async def main():
