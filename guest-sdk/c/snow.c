@@ -60,7 +60,7 @@ raw_response snow_copied_response(const raw_response *response) {
   for (size_t i = 0; i < count; i++) {
     const raw_field *field = &response->headers.ptr[i];
     fields[i].name = (raw_string){snow_copied(field->name.ptr, field->name.len), field->name.len};
-    fields[i].value = (raw_bytes){snow_copied(field->value.ptr, field->value.len), field->value.len};
+    fields[i].value = snow_copied_bytes((snow_string){field->value.ptr, field->value.len});
   }
   return (raw_response){
       .status = response->status,

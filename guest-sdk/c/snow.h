@@ -8,14 +8,14 @@
 //
 //   SNOW_SERVE({"GET", "/hello/(?P<name>\\w+)", hello})
 //
-// Who owns what: everything that a function here returns belongs to the call and lives until its end,
-// texts, answers and `snow_alloc`'s memory alike. Nothing has to be freed. What is handed to a
+// Who owns what: everything that a function here returns belongs to the call and lives until its
+// end, texts, answers and `snow_alloc`'s memory alike. Nothing has to be freed. What is handed to a
 // function here is copied, and stays the caller's. So one answer may be returned, given more header
 // fields, and used in any number of settlements and suspensions, also one that has come in a
 // settlement.
 //
-// Every text ends with a zero byte. A request that has one inside a group of its path or in its query
-// (`%00`) is answered 400 before a handler is called, because a text would seem to end there.
+// Every text ends with a zero byte. A request that has one inside a group of its path or in its
+// query (`%00`) is answered 400 before a handler is called, because a text would seem to end there.
 #ifndef SNOW_H
 #define SNOW_H
 
@@ -203,8 +203,8 @@ typedef struct {
   snow_outcome on_timeout;
 } snow_suspension;
 
-// Waits for these: the call ends and its instance is freed until the wait is over. A suspension that
-// is not returned has no effect.
+// Waits for these: the call ends and its instance is freed until the wait is over. A suspension
+// that is not returned has no effect.
 snow_outcome snow_suspend(const snow_pending *pendings, size_t count, snow_suspension suspension);
 
 // What became of one pending of a suspension. One that is not settled can be waited on once more.

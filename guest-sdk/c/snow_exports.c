@@ -5,8 +5,8 @@
 
 #include "snow_internal.h"
 
-// The bindings ask for an object file that carries the component type. The host takes the exports for
-// it instead.
+// The bindings ask for an object file that carries the component type. The host takes the exports
+// for it instead.
 void __component_type_object_force_link_resuming_guest(void) {}
 
 static size_t method_count(const char *methods) {
@@ -35,8 +35,8 @@ void exports_snow_host_handler_routes(exports_snow_host_handler_list_route_t *re
   }
 }
 
-// Gives the pendings of a suspension away to the host. Returns false, and gives none away, if one of
-// them is there twice, or is not of this call.
+// Gives the pendings of a suspension away to the host. Returns false, and gives none away, if one
+// of them is there twice, or is not of this call.
 static bool give_away(const snow_host_pending_handles_list_own_pending_t *handles) {
   for (size_t i = 0; i < handles->len; i++) {
     if (snow_disown(handles->ptr[i].__handle))

@@ -49,8 +49,8 @@ snow_outcome snow_ending_of(raw_outcome outcome);
 void snow_own(int32_t handle);
 // Returns whether a pending is one of this call.
 bool snow_owns(int32_t handle);
-// Takes a pending from those that are released at the end of the call. Returns whether it was one of
-// them.
+// Takes a pending from those that are released at the end of the call. Returns whether it was one
+// of them.
 bool snow_disown(int32_t handle);
 // Ends the call: frees what it has allocated, and releases its pendings.
 void snow_end_call(void);
@@ -61,7 +61,7 @@ void snow_end_call(void);
 const char *snow_text_of(raw_string raw);
 // Returns a text of the bindings' type. The functions that take one do not change it.
 raw_string snow_borrowed(const char *text);
-// Returns a settlement of the host's as a guest has it: a copy that lives until the end of the call.
+// Returns a settlement of the host's as a guest has it: a copy that lives as long as the call.
 snow_settlement snow_lifted(const raw_option_settlement *option);
 // Returns whether a decoded text of this request has a zero byte.
 bool snow_has_zero_byte(const snow_request *request);

@@ -12,7 +12,7 @@ snow_settlement snow_value(snow_string value) {
 
 snow_settlement snow_response(snow_outcome answer) {
   if (!answer || answer->outcome.tag != SNOW_HOST_PENDING_HANDLES_OUTCOME_RESPOND) {
-    snow_log(SNOW_ERROR, "snow_response was given a suspension or a null pointer: give it an answer");
+    snow_log(SNOW_ERROR, "snow_response was given a suspension or a null pointer, and no answer");
     abort();
   }
   return (snow_settlement){

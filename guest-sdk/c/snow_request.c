@@ -22,7 +22,9 @@ static bool is_named(raw_string raw, const char *name) {
 const char *snow_id(const snow_request *request) { return snow_text_of(request->raw.id); }
 const char *snow_client(const snow_request *request) { return snow_text_of(request->raw.client); }
 const char *snow_scheme(const snow_request *request) { return snow_text_of(request->raw.scheme); }
-const char *snow_authority(const snow_request *request) { return snow_text_of(request->raw.authority); }
+const char *snow_authority(const snow_request *request) {
+  return snow_text_of(request->raw.authority);
+}
 const char *snow_method(const snow_request *request) { return snow_text_of(request->raw.method); }
 const char *snow_path(const snow_request *request) { return snow_text_of(request->raw.path); }
 

@@ -67,8 +67,8 @@ func own(handle handle) *Pending {
 	return &Pending{handle}
 }
 
-// end ends a call. The pendings that are in a suspension were given away; all others are released, or
-// they would fill the table of an instance that serves many calls.
+// end ends a call. The pendings that are in a suspension were given away; all others are released,
+// or they would fill the table of an instance that serves many calls.
 func end(route uint32, outcome Outcome) host.Outcome {
 	for _, handle := range pendings {
 		handle.Drop()

@@ -124,8 +124,8 @@ func WaitAny(pendings ...*Pending) ([]*Settlement, error) {
 	return waitFor(pendings, true, nil)
 }
 
-// WaitAnyFor waits in place as [WaitAny] does, this long at most. With a time of 0 it says what came
-// by now.
+// WaitAnyFor waits in place as [WaitAny] does, this long at most. With a time of 0 it says what
+// came by now.
 func WaitAnyFor(timeout time.Duration, pendings ...*Pending) ([]*Settlement, error) {
 	timeoutMs := milliseconds(timeout)
 	return waitFor(pendings, true, &timeoutMs)

@@ -71,8 +71,8 @@ var routes []*RouteEntry
 
 // Route serves a path. The first route that matches a request wins, in the order of the calls.
 //
-//   - methods is GET, several as in GET|POST, or any. GET serves HEAD too. Any token of RFC 9110 is a
-//     method, M-SEARCH for instance.
+//   - methods is GET, several as in GET|POST, or any. GET serves HEAD too. Any token of RFC 9110 is
+//     a method, M-SEARCH for instance.
 //   - pattern is a regular expression (the syntax of Rust's crate regex, which has that of RE2) for
 //     the whole path as sent, without the query. It is anchored at both ends. Its groups are
 //     [Request.Param] and [Request.ParamAt].
@@ -115,7 +115,8 @@ func methodNames(methods string) ([]string, error) {
 		if names[i] == "" || strings.ContainsFunc(names[i], isOther) {
 			return nil, fmt.Errorf("%q is not a method: write GET, GET|POST or any", name)
 		}
-		if upper := strings.ToUpper(names[i]); upper != names[i] && strings.Contains(usual, " "+upper+" ") {
+		upper := strings.ToUpper(names[i])
+		if upper != names[i] && strings.Contains(usual, " "+upper+" ") {
 			return nil, fmt.Errorf("methods are case-sensitive: write %s, not %s", upper, names[i])
 		}
 	}

@@ -97,8 +97,8 @@ func translate(request *snow.Request) (*http.Request, error) {
 	return translated.WithContext(context.WithValue(context.Background(), requestKey{}, request)), nil
 }
 
-// ofConnection are the header fields that the host writes by itself, or that belong to the connection.
-// Python's SDK leaves out the same ones.
+// ofConnection are the header fields that the host writes by itself, or that belong to the
+// connection. Python's SDK leaves out the same ones.
 var ofConnection = map[string]bool{
 	"Connection":        true,
 	"Content-Length":    true,

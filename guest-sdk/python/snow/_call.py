@@ -27,7 +27,8 @@ def own(owner: object, make: Callable[[], T]) -> T:
     """
     kept = _own.get(None)
     if kept is None:
-        raise RuntimeError(f"a {type(owner).__name__} is used in a handler, not while the file runs")
+        kind = type(owner).__name__
+        raise RuntimeError(f"a {kind} is used in a handler, not while the file runs")
     if owner not in kept:
         kept[owner] = make()
     return kept[owner]

@@ -15,8 +15,8 @@ HTML = "text/html; charset=utf-8"
 JSON = "application/json"
 BYTES = "application/octet-stream"
 
-# How many fields a query or a form may have. Names are keys of a dict, and the seed of `hash(str)` is
-# known: with more of them, a client could make one request cost as much as the host lets it.
+# How many fields a query or a form may have. Names are keys of a dict, and the seed of `hash(str)`
+# is known: with more of them, a client could make one request cost as much as the host lets it.
 FIELDS_MAX = 1000
 
 
@@ -195,8 +195,8 @@ class Request:
     def form(self) -> dict[str, str]:
         """Returns the fields of a form that was sent as `application/x-www-form-urlencoded`.
 
-        Of several with one name it has the first. If there are more than a thousand, the client gets
-        a 400.
+        Of several with one name it has the first. If there are more than a thousand, the client
+        gets a 400.
         """
         return {name: values[0] for name, values in _parse(self.text).items()}
 
@@ -276,7 +276,7 @@ def lower_value(name: str, value: str) -> bytes:
         return value.encode("latin-1")
     except UnicodeEncodeError as error:
         raise ValueError(
-            f"the header field {name} can't have {value[error.start]!r}: a field's value is Latin-1; "
-            "write other text as urllib.parse.quote(text), or its bytes as "
+            f"the header field {name} can't have {value[error.start]!r}: a field's value is "
+            "Latin-1; write other text as urllib.parse.quote(text), or its bytes as "
             'text.encode().decode("latin-1")'
         ) from None

@@ -173,7 +173,7 @@ def wait_any(
 def wait_in_place(
     pendings: list[Pending], until: pending_handles.Join, timeout: float | None
 ) -> list[Settled | None]:
-    """Asks the host to wait. A time of `None` has no end, though the host ends each wait some time."""
+    """Asks the host to wait. A time of `None` has no end, whenever the host ends a wait."""
     handles = [one.handle for one in pendings]
     is_all = until is pending_handles.Join.ALL
     if timeout is None and not handles and not is_all:

@@ -14,8 +14,8 @@ from snow._routing import add_route
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
-# The host writes these itself, or they belong to the connection. Go's package snowhttp leaves out the
-# same ones.
+# The host writes these itself, or they belong to the connection. Go's package snowhttp leaves out
+# the same ones.
 _OF_THE_HOST = frozenset(
     {
         "connection",

@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import contextvars
+import gc
+import logging
 import unittest
 
 from test_http import Served
@@ -287,6 +289,10 @@ class InPlace(Served):
             pass
 
         ended = []
+        # asyncio tells of tasks that nobody has asked what they raised.
+        logging.disable()
+        self.addCleanup(logging.disable, logging.NOTSET)
+        self.addCleanup(gc.collect)
 
         async def background(error):
             try:

@@ -23,8 +23,8 @@ class Future:
 
     It may be a global variable: instances and workers that have a future with one key have the same
     one. Who yields it waits in place until somebody calls `set_result`. It can be settled again and
-    again, each time for those who wait then. Results and callbacks are those of one request: no other
-    one sees them.
+    again, each time for those who wait then. Results and callbacks are those of one request: no
+    other one sees them.
     """
 
     def __init__(self, key: str, timeout: float | None = WAIT_SECONDS) -> None:

@@ -1,4 +1,4 @@
-//! Versions of compilers: what a compiler says its version is, and whether a guest can be built by it.
+//! Versions of compilers, as they print them.
 
 use std::fmt;
 

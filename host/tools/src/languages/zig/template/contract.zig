@@ -1,5 +1,6 @@
-//! What snow.zig reads and writes of the contract, wit/snow.wit: its types, by the component model's
-//! canonical ABI, in which an extern struct is laid out as a record is; and the host's functions.
+//! What snow.zig reads and writes of the contract, wit/snow.wit: its types, by the component
+//! model's canonical ABI, in which an extern struct is laid out as a record is; and the host's
+//! functions.
 
 const std = @import("std");
 const snow = @import("snow.zig");
