@@ -288,7 +288,7 @@ class InPlace(Served):
         class Own(BaseException):
             pass
 
-        ended = []
+        ended, tasks = [], []
         # asyncio tells of tasks that nobody has asked what they raised.
         logging.disable()
         self.addCleanup(logging.disable, logging.NOTSET)
@@ -303,7 +303,7 @@ class InPlace(Served):
                     raise error
 
         async def handler(error, later):
-            self.task = asyncio.create_task(background(later))
+            tasks.append(asyncio.create_task(background(later)))
             await asyncio.sleep(0)
             raise error
 
