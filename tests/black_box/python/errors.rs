@@ -66,7 +66,7 @@ def fine():
 "#;
     let Some(server) = serve(&[("shop.py", GUEST)]) else { return };
     for (target, words) in [
-        ("/boom", &["line 6, in boom", "x.price + 1", "AttributeError: 'NoneType'"][..]),
+        ("/boom", &["line 6, in boom", "x.price + 1", "AttributeError: "][..]),
         ("/nothing", &["nothing (shop.py, line 9) returned nothing"]),
         ("/never", &["line 14, in never", "this never ends"]),
     ] {
@@ -195,7 +195,7 @@ def byte(request):
 "#;
     let Some(server) = serve(&[("shop.py", GUEST)]) else { return };
     assert_eq!(server.get("/euro").status, 500);
-    server.log.until(&["the field x-price", "urllib.parse.quote"]);
+    server.log.until(&["the header field x-price", "urllib.parse.quote"]);
     let mut client = server.connect();
     client.send(b"GET /byte HTTP/1.1\r\nhost: a\r\nx-a: \xe2\x82\xac\r\n\r\n");
     let answer = client.response();
