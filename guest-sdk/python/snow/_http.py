@@ -149,7 +149,7 @@ class Request:
     @property
     def queries(self) -> dict[str, list[str]]:
         """The query's parameters, decoded, with all values of each name."""
-        return _parse(self._raw.query or "")
+        return parse_fields(self._raw.query or "")
 
     @property
     def params(self) -> dict[str | int, str]:
@@ -198,11 +198,11 @@ class Request:
         Of several with one name it has the first. If there are more than a thousand, the client
         gets a 400.
         """
-        return {name: values[0] for name, values in _parse(self.text).items()}
+        return {name: values[0] for name, values in parse_fields(self.text).items()}
 
 
-def _parse(text: str) -> dict[str, list[str]]:
-    """Returns the fields of a query or of a form."""
+def parse_fields(text: str) -> dict[str, list[str]]:
+    """Returns the fields of a query or of a form, with all values of each name."""
     if text.count("&") >= FIELDS_MAX:
         raise HTTPError(400, f"there are more than {FIELDS_MAX} fields")
     return parse_qs(text, keep_blank_values=True)

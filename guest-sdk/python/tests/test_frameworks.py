@@ -205,7 +205,7 @@ class Tornado(Served):
 
         self.serve((r"/story/(\d+)", Story, {"store": "s"}))
         self.assertEqual(
-            testing.call("GET", "/story/7?q=a").text, '{"n": "7", "q": "a", "store": "s"}'
+            testing.call("GET", "/story/7?q=b&q=a").text, '{"n": "7", "q": "a", "store": "s"}'
         )
         self.assertEqual(testing.call("GET", "/story/7").status, 400)
         self.assertEqual(testing.call("PUT", "/story/7").status, 405)
