@@ -25,7 +25,7 @@ from wit_world.imports import source
 
 import snow
 import snow.classic
-import snow.tornado  # noqa: F401
+import snow.tornado
 from snow import _loop, _routing
 from snow._host import pending_handles
 

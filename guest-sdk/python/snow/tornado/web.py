@@ -39,8 +39,8 @@ class RequestHandler:
         """Called before the method."""
 
     def get_argument(self, name: str, default: Any = _MISSING) -> Any:
-        """Returns a parameter of the query or of a form, of several with one name the last. If it is
-        missing and there is no default, the client gets a 400."""
+        """Returns a parameter of the query or of a form; of several with one name the last. If it
+        is missing and there is no default, the client gets a 400."""
         found = self.request.queries.get(name)
         kind = self.request.headers.get("content-type") or ""
         if found is None and kind.startswith("application/x-www-form-urlencoded"):
