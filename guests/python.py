@@ -13,7 +13,7 @@
 import random
 from datetime import UTC, datetime
 
-from snow import Pending, Request, Response, Resumed, Suspension, route, settle_next, suspend
+from snow import Pending, Request, Response, Resumed, Suspension, route, set_next, suspend
 
 # The key under which the examples of all languages wait. Keys belong to the host.
 REQUESTS = "requests-any"
@@ -44,7 +44,7 @@ def stopped(resumed: Resumed) -> Response:
 
 @route("GET", r"/python/stop")
 def stop(request: Request) -> str | tuple[str, int]:
-    if settle_next(REQUESTS, request.query.get("value", "done")):
+    if set_next(REQUESTS, request.query.get("value", "done")):
         return "stop"
     return "nobody is waiting", 409
 

@@ -8,9 +8,14 @@
 //
 //   SNOW_SERVE({"GET", "/hello/(?P<name>\\w+)", hello})
 //
-// Every text that a function here returns ends with a zero byte, and lives until the end of the
-// call; so does whatever `snow_alloc` returns. Nothing has to be freed. What is handed to a function
-// here is copied, and stays the caller's.
+// Who owns what: everything that a function here returns belongs to the call and lives until its
+// end, texts, answers and `snow_alloc`'s memory alike. Nothing has to be freed. What is handed to a
+// function here is copied, and stays the caller's. So one answer may be returned, given more header
+// fields, and used in any number of settlements and suspensions, also one that has come in a
+// settlement.
+//
+// Every text ends with a zero byte. A request that has one inside a group of its path or in its
+// query (`%00`) is answered 400 before a handler is called, because a text would seem to end there.
 #ifndef SNOW_H
 #define SNOW_H
 
@@ -31,7 +36,7 @@ typedef struct {
 // A request whose body has arrived whole.
 typedef struct snow_request snow_request;
 
-// How a call ends: with an answer, or with what it waits for.
+// How a call ends: with an answer, or with what it waits for. It belongs to the call.
 typedef struct snow_ending *snow_outcome;
 
 // Something that is settled exactly once: by its token, by its key, or by the clock. It exists from
@@ -116,7 +121,8 @@ snow_string snow_body(const snow_request *request);
 snow_outcome snow_text(uint16_t status, const char *text);
 // Answers with bytes, without a content-type.
 snow_outcome snow_bytes(uint16_t status, snow_string body);
-// Adds a header field to an answer, and returns the answer.
+// Adds a header field to an answer, and returns the answer. Suspensions that it was given to
+// before do not get the field.
 snow_outcome snow_add_header(snow_outcome answer, const char *name, const char *value);
 
 // ---- Settlements -------------------------------------------------------------------------------
@@ -139,13 +145,13 @@ typedef struct {
   snow_string value;
   // The failure's short word for programs; else a null pointer.
   const char *code;
-  // The answer; else a null pointer. For one that has come, a test of its kind is enough.
+  // The answer; else a null pointer. One that has come can be returned, or used in any other way.
   snow_outcome response;
 } snow_settlement;
 
-// Makes a settlement of bytes.
+// Makes a settlement of bytes. It refers to them, so they have to live until it is used.
 snow_settlement snow_value(snow_string value);
-// Makes a settlement of an answer.
+// Makes a settlement of an answer. The call fails if it is a suspension.
 snow_settlement snow_response(snow_outcome answer);
 // Makes a settlement of a failure.
 snow_settlement snow_failed(const char *code, const char *message);
@@ -160,6 +166,8 @@ snow_status snow_timer(uint32_t after_ms, snow_pending *pending);
 // Returns the right to settle a pending: at most 64 ASCII characters, safe in a URL, not to be
 // guessed. Give it only to who may.
 const char *snow_token(snow_pending pending);
+// Releases a pending before the call ends. Its token is unknown from then on.
+void snow_release(snow_pending pending);
 
 // Settles the pending with this token.
 snow_status snow_set_result(const char *token, snow_settlement settlement);
@@ -176,6 +184,8 @@ uint32_t snow_waiting(const char *key);
 // The call keeps its instance while it waits. If its client leaves, the call ends right here.
 snow_status snow_wait(const snow_pending *pendings, size_t count, bool any, uint32_t timeout_ms,
                       snow_settlement *settlements);
+// Writes what each of these is settled with by now, and does not wait.
+snow_status snow_poll(const snow_pending *pendings, size_t count, snow_settlement *settlements);
 
 // ---- Giving the request back -------------------------------------------------------------------
 
@@ -193,7 +203,8 @@ typedef struct {
   snow_outcome on_timeout;
 } snow_suspension;
 
-// Waits for these: the call ends and its instance is freed until the wait is over.
+// Waits for these: the call ends and its instance is freed until the wait is over. A suspension
+// that is not returned has no effect.
 snow_outcome snow_suspend(const snow_pending *pendings, size_t count, snow_suspension suspension);
 
 // What became of one pending of a suspension. One that is not settled can be waited on once more.
@@ -228,7 +239,7 @@ void snow_log(snow_level level, const char *message);
 void *snow_alloc(size_t bytes);
 // Returns two texts as one.
 const char *snow_join(const char *first, const char *second);
-// Returns bytes as a text, which ends at the first zero byte.
+// Returns bytes as a text. Where they have a zero byte inside, it seems to end there.
 const char *snow_cstring(snow_string bytes);
 // Returns a text as bytes.
 snow_string snow_string_of(const char *text);

@@ -14,6 +14,10 @@ type handle struct{}
 
 func (p *Pending) token() string { return "" }
 
+func giveAway(*Suspension) bool { return true }
+
+func hostRelease(*Pending) {}
+
 func hostCreate(*string) (*Pending, error) { return nil, Denied }
 
 func hostTimer(uint32) (*Pending, error) { return nil, Denied }

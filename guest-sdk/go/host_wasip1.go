@@ -3,19 +3,18 @@
 package snow
 
 import (
-	"errors"
 	"slices"
 
-	"snow/internal/bindings/export_snow_host_handler"
-	"snow/internal/bindings/export_snow_host_resumer"
-	_ "snow/internal/bindings/exports"
-	"snow/internal/bindings/snow_host_handler"
-	"snow/internal/bindings/snow_host_http"
-	"snow/internal/bindings/snow_host_logging"
-	host "snow/internal/bindings/snow_host_pending_handles"
-	"snow/internal/bindings/snow_host_resumer"
-	"snow/internal/wit/runtime"
-	"snow/internal/wit/types"
+	"github.com/snow-host/snow-host/guest-sdk/go/internal/bindings/export_snow_host_handler"
+	"github.com/snow-host/snow-host/guest-sdk/go/internal/bindings/export_snow_host_resumer"
+	_ "github.com/snow-host/snow-host/guest-sdk/go/internal/bindings/exports"
+	"github.com/snow-host/snow-host/guest-sdk/go/internal/bindings/snow_host_handler"
+	"github.com/snow-host/snow-host/guest-sdk/go/internal/bindings/snow_host_http"
+	"github.com/snow-host/snow-host/guest-sdk/go/internal/bindings/snow_host_logging"
+	host "github.com/snow-host/snow-host/guest-sdk/go/internal/bindings/snow_host_pending_handles"
+	"github.com/snow-host/snow-host/guest-sdk/go/internal/bindings/snow_host_resumer"
+	"github.com/snow-host/snow-host/guest-sdk/go/internal/wit/runtime"
+	"github.com/snow-host/snow-host/guest-sdk/go/internal/wit/types"
 )
 
 // handle is what the host knows a pending by.
@@ -34,6 +33,7 @@ func init() {
 	}
 	export_snow_host_handler.Handle = func(route uint32, raw snow_host_http.Request) host.Outcome {
 		return runtime.Collect(func() host.Outcome {
+			isServing = true
 			return end(route, serve(route, liftRequest(raw)))
 		})
 	}
@@ -54,7 +54,10 @@ func init() {
 				settlement: liftSettlement(each.Settlement),
 			})
 		}
-		return runtime.Collect(func() host.Outcome { return end(route, proceed(route, resumed)) })
+		return runtime.Collect(func() host.Outcome {
+			isServing = true
+			return end(route, proceed(route, resumed))
+		})
 	}
 }
 
@@ -64,13 +67,9 @@ func own(handle handle) *Pending {
 	return &Pending{handle}
 }
 
-// end ends a call. The pendings that are in a suspension are given away; all others are released,
+// end ends a call. The pendings that are in a suspension were given away; all others are released,
 // or they would fill the table of an instance that serves many calls.
 func end(route uint32, outcome Outcome) host.Outcome {
-	if suspension, isSuspension := outcome.(*Suspension); isSuspension && !giveAway(suspension) {
-		outcome = responseOf(errors.New(
-			"a suspension has a pending twice, or one that is not of this call"))
-	}
 	for _, handle := range pendings {
 		handle.Drop()
 	}
@@ -92,6 +91,13 @@ func giveAway(suspension *Suspension) bool {
 	}
 	pendings = left
 	return true
+}
+
+func hostRelease(pending *Pending) {
+	if place := slices.Index(pendings, pending.handle); place >= 0 {
+		pendings = slices.Delete(pendings, place, place+1)
+		pending.handle.Drop()
+	}
 }
 
 func (p *Pending) token() string {

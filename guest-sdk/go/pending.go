@@ -65,7 +65,21 @@ func Timer(after time.Duration) (*Pending, error) {
 // Token returns the right to settle this pending: at most 64 ASCII characters, safe in a URL, not
 // to be guessed. Give it only to who may.
 func (p *Pending) Token() string {
+	p.mustBe()
 	return p.token()
+}
+
+// Release lets go of this one before the call ends: nobody can settle it any more.
+func (p *Pending) Release() {
+	p.mustBe()
+	hostRelease(p)
+}
+
+// mustBe panics if there is no pending.
+func (p *Pending) mustBe() {
+	if p == nil {
+		panic("the pending is nil: " + refusedBefore)
+	}
 }
 
 // Wait waits in place: the next line runs when this one is settled, and has what it was settled
@@ -85,25 +99,43 @@ func (p *Pending) WaitFor(timeout time.Duration) (*Settlement, error) {
 }
 
 func waitForOne(pending *Pending, timeoutMs *uint32) (*Settlement, error) {
-	settlements, err := hostWait([]*Pending{pending}, false, timeoutMs)
+	settlements, err := waitFor([]*Pending{pending}, false, timeoutMs)
 	if err != nil {
 		return nil, err
 	}
 	return settlements[0], nil
 }
 
-// WaitAll waits in place until every one of these is settled, or the time is over. It returns what
-// each was settled with, nil for one that is not settled.
-func WaitAll(timeout time.Duration, pendings ...*Pending) ([]*Settlement, error) {
-	timeoutMs := milliseconds(timeout)
-	return hostWait(pendings, false, &timeoutMs)
+// WaitAll waits in place until every one of these is settled, or the host's default deadline (30
+// seconds) has passed. It returns what each was settled with, nil for one that is not settled.
+func WaitAll(pendings ...*Pending) ([]*Settlement, error) {
+	return waitFor(pendings, false, nil)
 }
 
-// WaitAny waits in place until the first of these is settled, or the time is over. It returns what
-// each was settled with, nil for one that is not settled.
-func WaitAny(timeout time.Duration, pendings ...*Pending) ([]*Settlement, error) {
+// WaitAllFor waits in place as [WaitAll] does, this long at most.
+func WaitAllFor(timeout time.Duration, pendings ...*Pending) ([]*Settlement, error) {
 	timeoutMs := milliseconds(timeout)
-	return hostWait(pendings, true, &timeoutMs)
+	return waitFor(pendings, false, &timeoutMs)
+}
+
+// WaitAny waits in place until the first of these is settled, or the host's default deadline (30
+// seconds) has passed. It returns what each was settled with, nil for one that is not settled.
+func WaitAny(pendings ...*Pending) ([]*Settlement, error) {
+	return waitFor(pendings, true, nil)
+}
+
+// WaitAnyFor waits in place as [WaitAny] does, this long at most. With a time of 0 it says what
+// came by now.
+func WaitAnyFor(timeout time.Duration, pendings ...*Pending) ([]*Settlement, error) {
+	timeoutMs := milliseconds(timeout)
+	return waitFor(pendings, true, &timeoutMs)
+}
+
+func waitFor(pendings []*Pending, any bool, timeoutMs *uint32) ([]*Settlement, error) {
+	for _, pending := range pendings {
+		pending.mustBe()
+	}
+	return hostWait(pendings, any, timeoutMs)
 }
 
 // SetResult settles the pending that has this token. Without an error this settlement won; it does

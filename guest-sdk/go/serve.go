@@ -1,8 +1,11 @@
 package snow
 
 import (
+	"errors"
 	"fmt"
+	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 )
 
@@ -32,10 +35,22 @@ func outcomeOf(call func() (Outcome, error)) (outcome Outcome) {
 		return responseOf(err)
 	}
 	if isNil(outcome) {
-		return responseOf(fmt.Errorf("the handler returned neither an outcome nor an error"))
+		return responseOf(errors.New("the handler returned neither an outcome nor an error"))
+	}
+	if suspension, isSuspension := outcome.(*Suspension); isSuspension {
+		if slices.Contains(suspension.pendings, nil) {
+			return responseOf(errors.New("a suspension has a pending that is nil: " + refusedBefore))
+		}
+		if !giveAway(suspension) {
+			return responseOf(errors.New(
+				"a suspension has a pending twice, or one that is not of this call"))
+		}
 	}
 	return outcome
 }
+
+// refusedBefore says where a nil pending is from.
+const refusedBefore = "the host has refused it, and the error beside it says why"
 
 func isNil(outcome Outcome) bool {
 	switch outcome := outcome.(type) {
@@ -54,10 +69,11 @@ func frames() string {
 	counters := make([]uintptr, 64)
 	// Callers, frames and the deferred function are none of the guest's.
 	found := runtime.CallersFrames(counters[:runtime.Callers(3, counters)])
+	own := reflect.TypeFor[Response]().PkgPath()
 	var text strings.Builder
 	for named := 0; named < framesMax; {
 		frame, more := found.Next()
-		if strings.HasPrefix(frame.Function, "snow.serve") || strings.HasPrefix(frame.Function, "snow.proceed") {
+		if strings.HasPrefix(frame.Function, own+".serve") || strings.HasPrefix(frame.Function, own+".proceed") {
 			break
 		}
 		if frame.Function != "" && !strings.HasPrefix(frame.Function, "runtime.") {

@@ -4,7 +4,7 @@
 //
 //	package main
 //
-//	import "snow"
+//	import snow "github.com/snow-host/snow-host/guest-sdk/go"
 //
 //	func init() {
 //		snow.Route("GET", `/hello/(?P<name>\w+)`, hello)
@@ -63,18 +63,27 @@ type RouteEntry struct {
 	resumer Resumer
 }
 
+// isServing is whether a call has begun. Then the host knows the routes already.
+var isServing bool
+
 // routes are the routes of this guest, in the order in which they were named.
 var routes []*RouteEntry
 
 // Route serves a path. The first route that matches a request wins, in the order of the calls.
 //
-//   - methods is GET, several as in GET|POST, or any. GET serves HEAD too.
+//   - methods is GET, several as in GET|POST, or any. GET serves HEAD too. Any token of RFC 9110 is
+//     a method, M-SEARCH for instance.
 //   - pattern is a regular expression (the syntax of Rust's crate regex, which has that of RE2) for
 //     the whole path as sent, without the query. It is anchored at both ends. Its groups are
 //     [Request.Param] and [Request.ParamAt].
 //
-// Call it from an init function. It panics if the methods are none.
+// Call it from an init function. It panics if the methods are none, and in a call: then it is too
+// late.
 func Route(methods, pattern string, handler Handler) *RouteEntry {
+	if isServing {
+		panic(fmt.Sprintf("snow.Route(%q, %q) comes too late, in a call: "+
+			"name all routes in an init function", methods, pattern))
+	}
 	names, err := methodNames(methods)
 	if err != nil {
 		panic(fmt.Sprintf("snow.Route(%q, %q): %v", methods, pattern, err))
@@ -102,10 +111,21 @@ func methodNames(methods string) ([]string, error) {
 	names := strings.Split(methods, "|")
 	for i, name := range names {
 		names[i] = strings.TrimSpace(name)
-		isOther := func(r rune) bool { return r < 'A' || r > 'Z' }
+		isOther := func(r rune) bool { return !strings.ContainsRune(tokenRunes, r) }
 		if names[i] == "" || strings.ContainsFunc(names[i], isOther) {
 			return nil, fmt.Errorf("%q is not a method: write GET, GET|POST or any", name)
+		}
+		upper := strings.ToUpper(names[i])
+		if upper != names[i] && strings.Contains(usual, " "+upper+" ") {
+			return nil, fmt.Errorf("methods are case-sensitive: write %s, not %s", upper, names[i])
 		}
 	}
 	return names, nil
 }
+
+// tokenRunes are what a token of RFC 9110 may have, less the bar, which stands between methods.
+const tokenRunes = "!#$%&'*+-.^_`~" +
+	"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+// usual are methods that are written in capitals.
+const usual = " GET HEAD POST PUT PATCH DELETE OPTIONS "

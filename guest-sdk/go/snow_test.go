@@ -2,6 +2,7 @@ package snow
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"reflect"
 	"strings"
@@ -15,13 +16,15 @@ func TestMethodsAreNamed(t *testing.T) {
 		"GET":        {"GET"},
 		"GET|POST":   {"GET", "POST"},
 		"GET | POST": {"GET", "POST"},
+		"M-SEARCH":   {"M-SEARCH"},
+		"Brew|a.b~1": {"Brew", "a.b~1"},
 	} {
 		got, err := methodNames(methods)
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%q: %q, %v; want %q", methods, got, err, want)
 		}
 	}
-	for _, methods := range []string{"", "get", "GET|", "GET POST", "GET /hello"} {
+	for _, methods := range []string{"", "get", "GET|", "GET POST", "GET /hello", "GET,POST", "Größe"} {
 		if _, err := methodNames(methods); err == nil {
 			t.Errorf("%q should be refused", methods)
 		}
@@ -103,6 +106,47 @@ func TestErrorsBecomeAnswers(t *testing.T) {
 			t.Errorf("%s: %d %q, want %d %q", what, status, text, test.status, test.text)
 		}
 	}
+}
+
+func TestAPendingThatWasRefusedIsAnError(t *testing.T) {
+	for what, handler := range map[string]Handler{
+		"suspended": func(*Request) (Outcome, error) {
+			pending, _ := Keyed("key")
+			return pending.Suspend(), nil
+		},
+		"one of several": func(*Request) (Outcome, error) {
+			return SuspendAny(&Pending{}, nil), nil
+		},
+		"its token": func(*Request) (Outcome, error) {
+			pending, _ := Create()
+			return Text(pending.Token()), nil
+		},
+		"waited for": func(*Request) (Outcome, error) {
+			pending, _ := Timer(time.Second)
+			_, err := pending.WaitFor(0)
+			return Text("waited"), err
+		},
+		"released": func(*Request) (Outcome, error) {
+			pending, _ := Create()
+			pending.Release()
+			return Text("released"), nil
+		},
+	} {
+		if status, text := answer(t, handler); status != 500 || text != "internal server error" {
+			t.Errorf("%s: %d %q", what, status, text)
+		}
+	}
+}
+
+func TestARouteThatIsNamedInACallComesTooLate(t *testing.T) {
+	defer func() {
+		isServing = false
+		if said := fmt.Sprint(recover()); !strings.Contains(said, "comes too late") {
+			t.Error(said)
+		}
+	}()
+	isServing = true
+	Route("GET", "/late", func(*Request) (Outcome, error) { return Text(""), nil })
 }
 
 func TestAPanicNamesItsPlace(t *testing.T) {

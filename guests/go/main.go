@@ -13,7 +13,7 @@ import (
 	"strconv"
 	"time"
 
-	"snow"
+	snow "github.com/snow-host/snow-host/guest-sdk/go"
 )
 
 // requests is the key under which the examples of all languages wait.

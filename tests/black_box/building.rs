@@ -2,6 +2,7 @@
 //! others when one can't be built.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output};
 
 use crate::harness::{Folder, Server, program, run, source};
@@ -138,6 +139,32 @@ fn a_tool_that_is_missing_is_named_with_the_way_to_get_it() {
         let error = format!("error: {name} could not be built: ");
         let line = text.lines().find(|line| line.starts_with(&error));
         assert!(line.is_some_and(|line| line.contains(remedy)), "{name}, {remedy}:\n{text}");
+    }
+}
+
+/// Compilers that say they are older than what the SDKs need.
+#[test]
+fn a_compiler_that_is_too_old_is_named_with_its_version() {
+    let folder = Folder::new();
+    write(&folder, "in-go/go.mod", "module guest/in-go\n");
+    write(&folder, "in-c/in-c.c", "#include <snow.h>\n");
+    write(&folder, "in-zig/main.zig", "");
+    let old = Folder::new();
+    for (name, version) in [("go", "go1.20.14"), ("zig", "0.16.2")] {
+        let file = old.add(name, format!("#!/bin/sh\necho {version}\n").as_bytes());
+        fs::set_permissions(file, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    }
+    let mut build = Command::new(program());
+    build.arg("build").arg(folder.path()).env("PATH", old.path());
+    let text = said(&build.output().expect("the program can be started"));
+    for (name, words) in [
+        ("in-go", "`go` 1.24 or later, which is go1.20.14: install"),
+        ("in-c", "zig 0.17 or later, and `zig` is 0.16.2: install"),
+        ("in-zig", "zig 0.17 or later, and `zig` is 0.16.2: install"),
+    ] {
+        let error = format!("error: {name} could not be built: ");
+        let line = text.lines().find(|line| line.starts_with(&error));
+        assert!(line.is_some_and(|line| line.contains(words)), "{name}, {words}:\n{text}");
     }
 }
 

@@ -123,6 +123,32 @@ fn pendings_that_a_call_leaves_are_released() {
     assert_eq!(client.get("/left").text(), "left", "those of the suspension as well");
 }
 
+/// It is the guest's mistake, and no trap.
+#[test]
+fn a_pending_that_was_refused_is_an_error() {
+    for instances in INSTANCES {
+        let Some(server) = serve(instances) else { return };
+        for query in ["suspend", "token", "wait", "any", "release"] {
+            let answer = get(&server, &format!("/nil?{query}"));
+            assert_eq!(answer, (500, "internal server error".into()), "{query}");
+            let log = server.log.until(&["the host has refused it"]);
+            assert!(!log.contains("trap"), "{query}: {log}");
+            server.log.forget();
+        }
+        assert_eq!(get(&server, "/released"), ok("released"));
+    }
+}
+
+#[test]
+fn a_route_that_is_named_in_a_call_comes_too_late() {
+    let Some(server) = serve(INSTANCES[1]) else { return };
+    for _ in 0..2 {
+        assert_eq!(server.get("/route").status, 500);
+        server.log.until(&["panic: snow.Route(", "comes too late, in a call"]);
+        server.log.forget();
+    }
+}
+
 #[test]
 fn handlers_of_net_http_are_served_as_they_are() {
     let Some(server) = serve(INSTANCES[0]) else { return };

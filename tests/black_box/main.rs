@@ -38,6 +38,7 @@
 //! | `store` | what guests keep: conditions, expiry, grants, waiting for a change, the disk |
 //! | `go_sdk`, `rust_sdk` | what the SDKs for Go and Rust do, by a guest made for each |
 //! | `fresh_instances` | what instances of an engine begin with, and share with no other one |
+//! | `sdks` | what the SDKs of all languages do alike, by guests made for them |
 //! | `layout` | which file of the host may use what |
 
 mod harness;
@@ -74,6 +75,7 @@ mod requests;
 mod restart;
 mod reuse;
 mod rust_sdk;
+mod sdks;
 mod settings;
 mod sources;
 mod store;

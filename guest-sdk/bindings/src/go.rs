@@ -18,8 +18,11 @@ const FOLDER: &str = "guest-sdk/go/internal/bindings";
 
 /// What is written in place of what.
 const CHANGES: &[(&str, &str)] = &[
-    ("\"wit_component/", "\"snow/internal/bindings/"),
-    ("\"go.bytecodealliance.org/pkg/wit/", "\"snow/internal/wit/"),
+    ("\"wit_component/", "\"github.com/snow-host/snow-host/guest-sdk/go/internal/bindings/"),
+    (
+        "\"go.bytecodealliance.org/pkg/wit/",
+        "\"github.com/snow-host/snow-host/guest-sdk/go/internal/wit/",
+    ),
     ("\npackage main\n", "\npackage exports\n"),
     ("\n// Unused, but present to make the compiler happy\nfunc main() {}\n", ""),
 ];

@@ -21,7 +21,7 @@ import (
 	"net/url"
 	"strings"
 
-	"snow"
+	snow "github.com/snow-host/snow-host/guest-sdk/go"
 )
 
 // Handle serves a path by a handler of net/http. The methods and the pattern are those of
@@ -97,7 +97,8 @@ func translate(request *snow.Request) (*http.Request, error) {
 	return translated.WithContext(context.WithValue(context.Background(), requestKey{}, request)), nil
 }
 
-// ofConnection are the header fields that the host writes by itself.
+// ofConnection are the header fields that the host writes by itself, or that belong to the
+// connection. Python's SDK leaves out the same ones.
 var ofConnection = map[string]bool{
 	"Connection":        true,
 	"Content-Length":    true,
@@ -154,7 +155,7 @@ func (w *writer) response() *snow.Response {
 		response.Add("Content-Type", http.DetectContentType(response.Body))
 	}
 	for name, values := range w.sent {
-		if ofConnection[name] {
+		if ofConnection[http.CanonicalHeaderKey(name)] {
 			continue
 		}
 		for _, value := range values {

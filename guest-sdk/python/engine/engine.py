@@ -23,9 +23,11 @@ from wit_world import exports
 from wit_world.exports.handler import Route
 from wit_world.imports import source
 
+import snow
 import snow.classic
-import snow.tornado  # noqa: F401
+import snow.tornado
 from snow import _loop, _routing
+from snow._host import pending_handles
 
 
 class Guest:
@@ -34,7 +36,11 @@ class Guest:
     folder: Folder | None = None
 
     def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Calls a function of the guest, which is loaded first. Tells the host if it fails."""
+        """Calls a function of the guest, which is loaded first.
+
+        If its file can't be run, or memory is at its end, the host is told, and takes another
+        instance. Whatever else a handler raises is its own request's 500.
+        """
         NUMBERS.begin_call()
         try:
             if self.folder is None:
@@ -43,14 +49,22 @@ class Guest:
                 # The host asks for the routes when it loads the guest.
                 self.folder.codes.is_loading = function is _routes
                 load(self.folder, sys.modules)
+                _routing.complete()
             return function(*arguments)
         except BaseException as error:
-            source.fail(report(error, self.folder))
-            raise
+            text = report(error, self.folder)
+            if not _routing.is_complete() or isinstance(error, MemoryError):
+                source.fail(text)
+                raise
+            output.tell(text)
+            return FAILED
         finally:
             if output.begun:
                 output.end_lines()
 
+
+# What a client gets whose handler has raised something.
+FAILED = pending_handles.Outcome_Respond(snow.Response("internal server error", 500).lower())
 
 GUEST = Guest()
 

@@ -55,6 +55,8 @@ class Folder(importlib.abc.InspectLoader, importlib.abc.MetaPathFinder):
             for at, character in enumerate(path)
             if character == "/"
         } | {""}
+        # The bytes of each file that was read: its text is copied from the host.
+        self._sizes: dict[str, int] = {}
         # The file of each module that was found.
         self._modules: dict[str, str] = {}
 
@@ -125,7 +127,13 @@ class Folder(importlib.abc.InspectLoader, importlib.abc.MetaPathFinder):
         text = self._source.find(file)
         if text is None:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), f"{self.name}/{file}")
+        self._sizes[file] = len(text)
         return text
+
+    def _size(self, file: str) -> int:
+        if file not in self._sizes:
+            self._text(file)
+        return self._sizes[file]
 
     # Files.
 
@@ -149,7 +157,7 @@ class Folder(importlib.abc.InspectLoader, importlib.abc.MetaPathFinder):
         """Returns what `os.stat` does for a file or a folder of the guest."""
         own = self.own(path)
         if own in self.files:
-            mode, size = stat.S_IFREG | 0o444, len(self._text(own))
+            mode, size = stat.S_IFREG | 0o444, self._size(own)
         elif own in self.folders:
             mode, size = stat.S_IFDIR | 0o555, 0
         else:

@@ -40,6 +40,12 @@ def end_lines() -> None:
         output.write(b"\n")
 
 
+def tell(text: str) -> None:
+    """Writes the lines of a traceback, as errors."""
+    for line in text.splitlines():
+        host.log(Level.ERROR, line)
+
+
 class LogHandler(logging.Handler):
     """Writes records of `logging` at their level, a traceback line by line."""
 

@@ -15,6 +15,10 @@ HTML = "text/html; charset=utf-8"
 JSON = "application/json"
 BYTES = "application/octet-stream"
 
+# How many fields a query or a form may have. Names are keys of a dict, and the seed of `hash(str)`
+# is known: with more of them, a client could make one request cost as much as the host lets it.
+FIELDS_MAX = 1000
+
 
 class HTTPError(Exception):
     """An answer that a handler raises: `raise HTTPError(404, "no such order")`.
@@ -30,7 +34,10 @@ class HTTPError(Exception):
 
 
 class Headers:
-    """Header fields in their order. Names are compared without regard to case."""
+    """Header fields in their order. Names are compared without regard to case.
+
+    A value is Latin-1, as in WSGI: each character is one byte of what was sent or will be sent.
+    """
 
     __slots__ = ("_pairs",)
 
@@ -133,13 +140,16 @@ class Request:
 
     @property
     def query(self) -> dict[str, str]:
-        """The query's parameters, decoded. Of several with one name it has the last."""
-        return {name: values[-1] for name, values in self.queries.items()}
+        """The query's parameters, decoded. Of several with one name it has the first.
+
+        If there are more than a thousand, the client gets a 400.
+        """
+        return {name: values[0] for name, values in self.queries.items()}
 
     @property
     def queries(self) -> dict[str, list[str]]:
         """The query's parameters, decoded, with all values of each name."""
-        return parse_qs(self._raw.query or "", keep_blank_values=True)
+        return parse_fields(self._raw.query or "")
 
     @property
     def params(self) -> dict[str | int, str]:
@@ -183,9 +193,19 @@ class Request:
             raise HTTPError(400, f"the content is not JSON: {error}") from error
 
     def form(self) -> dict[str, str]:
-        """Returns the fields of a form that was sent as `application/x-www-form-urlencoded`."""
-        fields = parse_qs(self.text, keep_blank_values=True)
-        return {name: values[-1] for name, values in fields.items()}
+        """Returns the fields of a form that was sent as `application/x-www-form-urlencoded`.
+
+        Of several with one name it has the first. If there are more than a thousand, the client
+        gets a 400.
+        """
+        return {name: values[0] for name, values in parse_fields(self.text).items()}
+
+
+def parse_fields(text: str) -> dict[str, list[str]]:
+    """Returns the fields of a query or of a form, with all values of each name."""
+    if text.count("&") >= FIELDS_MAX:
+        raise HTTPError(400, f"there are more than {FIELDS_MAX} fields")
+    return parse_qs(text, keep_blank_values=True)
 
 
 @dataclass
@@ -242,11 +262,21 @@ class Response:
     def lift(cls, raw: http.Response) -> Response:
         """Returns a response of the contract as an author has it."""
         fields = [(field.name, field.value.decode("latin-1")) for field in raw.headers]
-        return cls(raw.body, raw.status, Headers(fields))
+        response = cls(b"", raw.status, Headers(fields))
+        # It has no other type than the one that it came with.
+        response.body = raw.body
+        return response
 
 
 def lower_value(name: str, value: str) -> bytes:
-    """Returns a field's value as it is sent."""
+    """Returns a field's value as it is sent: in Latin-1, so that any byte can be."""
     if not isinstance(value, str):
         raise TypeError(f"the header field {name} has a value that is not str: {value!r}")
-    return value.encode("latin-1")
+    try:
+        return value.encode("latin-1")
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"the header field {name} can't have {value[error.start]!r}: a field's value is "
+            "Latin-1; write other text as urllib.parse.quote(text), or its bytes as "
+            'text.encode().decode("latin-1")'
+        ) from None

@@ -38,6 +38,12 @@ class Loop(asyncio.BaseEventLoop):
         self.awaited: dict[asyncio.Future[Settled], Pending] = {}
         # The task of the handler.
         self.main: asyncio.Task[Any] | None = None
+        # Whether the handler has started tasks, which may be left when it ends.
+        self.has_tasks = False
+
+    def create_task(self, *arguments: Any, **named: Any) -> asyncio.Task[Any]:
+        self.has_tasks = True
+        return super().create_task(*arguments, **named)
 
     def select(self, timeout: float | None) -> list[tuple[asyncio.Future[Settled], Settled]]:
         """Waits until something that is awaited is settled, or for so many seconds."""
@@ -97,20 +103,23 @@ def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
     if _loop is None:
         _loop = Loop()
     loop = _loop
-    events._set_running_loop(loop)
     try:
-        task = asyncio.Task(coroutine, loop=loop, **_EAGER)
-    finally:
-        events._set_running_loop(None)
-    try:
+        events._set_running_loop(loop)
+        try:
+            task = asyncio.Task(coroutine, loop=loop, **_EAGER)
+        finally:
+            events._set_running_loop(None)
         if task.done():
             return task.result()
         loop.main = task
         return loop.run_until_complete(task)
     finally:
         loop.main = None
-        if loop._ready or loop._scheduled or loop.awaited:
+        if loop.has_tasks or loop._ready or loop._scheduled or loop.awaited:
+            # What can't be cancelled must not go on in the next call, which has another loop then.
+            _loop = None
             _cancel_rest(loop)
+            _loop = loop
 
 
 def _cancel_rest(loop: Loop) -> None:
@@ -122,6 +131,7 @@ def _cancel_rest(loop: Loop) -> None:
     loop._ready.clear()
     loop._scheduled.clear()
     loop.awaited.clear()
+    loop.has_tasks = False
 
 
 async def wait(pending: Pending, timeout: float | None) -> Settled:

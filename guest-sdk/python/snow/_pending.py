@@ -94,7 +94,7 @@ class Pending:
 
     @property
     def token(self) -> str:
-        """The right to settle it with `settle`: ASCII, safe in a URL, not to be guessed."""
+        """The right to settle it with `set_result`: ASCII, safe in a URL, not to be guessed."""
         return self._handle.token()
 
     def __await__(self) -> Generator[Any, None, Value | Response]:
@@ -125,7 +125,7 @@ def timer(seconds: float) -> Pending:
     return Pending.of(ask(pending_handles.timer, milliseconds(seconds)))
 
 
-def settle(token: str, value: Any = b"") -> None:
+def set_result(token: str, value: Any = b"") -> None:
     """Settles the pending that has this token.
 
     The value is `str`, `bytes`, a `Response`, a `Failed`, or anything else that can be JSON.
@@ -134,12 +134,12 @@ def settle(token: str, value: Any = b"") -> None:
     ask(pending_handles.set_result, token, lower(value))
 
 
-def settle_next(key: str, value: Any = b"") -> bool:
+def set_next(key: str, value: Any = b"") -> bool:
     """Settles the pending that has waited longest under a key. Returns whether there was one."""
     return ask(pending_handles.set_next, key, lower(value))
 
 
-def settle_all(key: str, value: Any = b"") -> int:
+def set_all(key: str, value: Any = b"") -> int:
     """Settles every pending that waits under a key now. Returns how many there were."""
     return ask(pending_handles.set_all, key, lower(value))
 
@@ -173,10 +173,17 @@ def wait_any(
 def wait_in_place(
     pendings: list[Pending], until: pending_handles.Join, timeout: float | None
 ) -> list[Settled | None]:
-    """Asks the host to wait. A time of `None` is as long as the host permits."""
+    """Asks the host to wait. A time of `None` has no end, whenever the host ends a wait."""
+    handles = [one.handle for one in pendings]
+    is_all = until is pending_handles.Join.ALL
+    if timeout is None and not handles and not is_all:
+        raise ValueError("this never ends: there is no pending to wait for, and no timeout")
     limit = milliseconds(float(0xFFFF_FFFF) if timeout is None else timeout)
-    settlements = ask(pending_handles.wait, [one.handle for one in pendings], until, limit)
-    return [lift(settlement) for settlement in settlements]
+    while True:
+        settlements = ask(pending_handles.wait, handles, until, limit)
+        came = (settlement is not None for settlement in settlements)
+        if timeout is not None or (all(came) if is_all else any(came)):
+            return [lift(settlement) for settlement in settlements]
 
 
 def ask(function: Callable[..., T], *arguments: Any) -> T:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import CoroutineType
 from typing import Any, TypeAlias, TypeVar
 
-from snow import _loop
+from snow import _call, _loop
 from snow._host import http, pending_handles
 from snow._http import BYTES, JSON, TEXT, Headers, HTTPError, Request, Response
 from snow._suspension import Resumed, Suspension, find
@@ -56,11 +56,18 @@ class Route:
 # What the guest serves, in the order in which it said so.
 routes: list[Route] = []
 
+# Whether the guest's file has run, and the host knows what it serves.
+_is_complete = False
+
+# A method (RFC 9110, section 9.1), less the bar, which stands between methods.
+_is_method = re.compile(r"[!#$%&'*+\-.^_`~0-9A-Za-z]+").fullmatch
+_USUAL = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+
 
 def route(methods: str | Iterable[str], pattern: str) -> Callable[[Handler], Handler]:
     r"""Makes a function the handler of a path: `@route("GET", r"/hello/(?P<name>\w+)")`.
 
-    - `methods`: one, several (`"GET POST"` or a list), or `"*"` for every method. `GET` serves
+    - `methods`: one, several (`"GET|POST"` or a list), or `"any"` for every method. `GET` serves
       `HEAD` too.
     - `pattern`: a regular expression (the syntax of the Rust crate `regex`) for the whole path as
       sent, without the query. It is anchored at both ends. The first route that matches wins.
@@ -68,18 +75,53 @@ def route(methods: str | Iterable[str], pattern: str) -> Callable[[Handler], Han
     A named group is handed to the parameter that has its name. One other parameter, if there is
     one, gets the `Request`; it has the groups as `request.params`.
     """
-    words = methods.split() if isinstance(methods, str) else list(methods)
+    names = _methods(methods)
 
     def add(function: Handler) -> Handler:
-        routes.append(_route([] if words == ["*"] else words, pattern, function))
+        _add(_route(names, pattern, function))
         return function
 
     return add
 
 
+def _methods(methods: str | Iterable[str]) -> list[str]:
+    """Returns the methods that somebody has named; none for all."""
+    if isinstance(methods, str):
+        methods = methods.replace("|", " ").split()
+    names = list(methods)
+    if names in (["any"], ["*"]):
+        return []
+    for name in names or [""]:
+        if not _is_method(name):
+            raise ValueError(f'{name!r} is not a method: write "GET", "GET|POST" or "any"')
+        if name.upper() != name and name.upper() in _USUAL:
+            raise ValueError(f"methods are case-sensitive: write {name.upper()}, not {name}")
+    return names
+
+
 def add_route(methods: list[str], pattern: str, function: Callable[[Request], Any]) -> None:
     """Adds a route whose function takes the request alone."""
-    routes.append(Route(methods, pattern, function, [], True))
+    _add(Route(methods, pattern, function, [], True))
+
+
+def _add(route: Route) -> None:
+    if _is_complete:
+        raise RuntimeError(
+            f"the route {route.pattern} comes too late: name all routes while the file runs, "
+            "outside of handlers"
+        )
+    routes.append(route)
+
+
+def complete() -> None:
+    """Takes no more routes: the guest's file has run."""
+    global _is_complete
+    _is_complete = True
+
+
+def is_complete() -> bool:
+    """Returns whether the guest's file has run."""
+    return _is_complete
 
 
 def _route(methods: list[str], pattern: str, function: Callable[..., Any]) -> Route:
@@ -129,13 +171,17 @@ def resume(cause: Any, request: Any, state: bytes, arrivals: list[Any]) -> Any:
 
 def _finish(function: Callable[..., Any], call: Callable[[], Any]) -> Any:
     """Calls a function to its end, and returns its answer as the contract has it."""
-    try:
-        answer = call()
-        if type(answer) is CoroutineType:
-            answer = _loop.run(answer)
-    except HTTPError as error:
-        answer = Response(error.text, error.status)
-    return _outcome(function, answer)
+
+    def run() -> Any:
+        try:
+            answer = call()
+            if type(answer) is CoroutineType:
+                answer = _loop.run(answer)
+        except HTTPError as error:
+            answer = Response(error.text, error.status)
+        return _outcome(function, answer)
+
+    return _call.run(run)
 
 
 def _outcome(function: Callable[..., Any], answer: Any) -> Any:

@@ -63,7 +63,8 @@ def suspend(
     - `state`: what `resume` must know, as JSON; at most 64 KiB.
     - `timeout`: seconds; without it the host's default (30 unless the deployer says otherwise).
     - `until`: `"all"` of the pendings, or the first of `"any"`.
-    - `on_timeout`: the answer at the deadline if there is no `resume`; else a plain 504.
+    - `on_timeout`: the answer at the deadline if there is no `resume`: a `Response`, text, or a
+      body and a status, as in `("nobody came", 504)`. Without it that is a plain 504.
     - `keep_request`: whether `resume` gets the request again.
     """
     if until not in ("all", "any"):
@@ -76,7 +77,7 @@ def suspend(
             "on_timeout is for suspensions without resume: ask resumed.timed_out there"
         )
     if isinstance(on_timeout, str):
-        on_timeout = Response(on_timeout, 504)
+        on_timeout = Response(on_timeout)
     elif isinstance(on_timeout, tuple):
         on_timeout = Response(*on_timeout)
     return Suspension(list(pendings), until, resume, state, timeout, on_timeout, keep_request)

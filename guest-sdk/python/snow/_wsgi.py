@@ -14,8 +14,21 @@ from snow._routing import add_route
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
-# The host writes these itself.
-_OF_THE_HOST = {"content-length", "connection", "transfer-encoding", "keep-alive", "date"}
+# The host writes these itself, or they belong to the connection. Go's package snowhttp leaves out
+# the same ones.
+_OF_THE_HOST = frozenset(
+    {
+        "connection",
+        "content-length",
+        "date",
+        "keep-alive",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
 
 
 def wsgi(application: Application, prefix: str = "") -> None:
@@ -60,6 +73,9 @@ def environment(request: Request, prefix: str) -> dict[str, Any]:
         "snow.request": request,
     }
     for field, value in request.headers.items():
+        # `x_user` would stand for `x-user`, which a proxy may have removed.
+        if "_" in field:
+            continue
         key = field.upper().replace("-", "_")
         if key == "CONTENT_LENGTH":
             continue

@@ -22,7 +22,7 @@ from typing import Any
 
 from snow import _http
 from snow._http import Request
-from snow._pending import Pending, settle_next, timer, waiting
+from snow._pending import Pending, set_next, timer, waiting
 from snow._routing import add_route, place
 from snow._suspension import Resumed, Suspension, find, name_of, suspend
 
@@ -55,7 +55,7 @@ class Future:
         """Settles the one that has waited longest. Nothing happens if it has left meanwhile."""
         if self.key is None:
             raise RuntimeError("nobody finds this future: append it to a Waiting before the yield")
-        settle_next(self.key, value)
+        set_next(self.key, value)
 
     def pending(self) -> Pending:
         """Makes what the host waits for."""

@@ -41,6 +41,8 @@ class File:
 class Source:
     def __init__(self, name: str, text: bytes) -> None:
         self._main = File(name, text)
+        # What was copied from the host.
+        self.found: list[str] = []
 
     def main(self):
         return self._main
@@ -49,6 +51,7 @@ class Source:
         return list(FILES)
 
     def find(self, path):
+        self.found.append(path)
         return FILES.get(path)
 
     def keep(self, name, data):
@@ -60,7 +63,8 @@ class Source:
 
 class Guest(unittest.TestCase):
     def setUp(self) -> None:
-        self.folder = Folder(Source("shop.py", b""))
+        self.source = Source("shop.py", b"")
+        self.folder = Folder(self.source)
         sys.meta_path.append(self.folder)
         before = set(sys.modules)
         self.addCleanup(lambda: [sys.modules.pop(name) for name in set(sys.modules) - before])
@@ -169,6 +173,9 @@ class Guest(unittest.TestCase):
             self.assertEqual(folder.open(path).read(), b"text", path)
         self.assertTrue(stat.S_ISDIR(folder.stat("data").st_mode))
         self.assertEqual(folder.stat("data/a.txt").st_size, 4)
+        for _ in range(3):
+            self.assertEqual(folder.stat("lib/dates.py").st_size, 10)
+        self.assertEqual(self.source.found.count("lib/dates.py"), 1)
         self.assertEqual(folder.names("/shop/lib"), ["__init__.py", "dates.py"])
         self.assertIn("util.py", folder.names("."))
         for path in ("none", "../data", "/etc/passwd", "/shopping/data"):

@@ -5,7 +5,7 @@ import unittest
 from test_http import Served
 
 import snow
-from snow import _toy, settle_all, settle_next, testing, tornado
+from snow import _toy, set_all, set_next, testing, tornado
 from snow._http import Request
 from snow._wsgi import environment
 from snow.classic import Future, HttpResponse, Snow, TimeoutFuture, Waiting
@@ -38,8 +38,32 @@ class Wsgi(Served):
         self.assertEqual(testing.call("GET", "/shopping").status, 404)
         self.assertEqual(testing.call("GET", "/shop").text, "/shop")
 
+    def test_fields_of_the_host_are_left_out(self) -> None:
+        names = [
+            "Connection",
+            "Content-Length",
+            "Date",
+            "Keep-Alive",
+            "Proxy-Connection",
+            "TE",
+            "Trailer",
+            "Transfer-Encoding",
+            "Upgrade",
+        ]
+
+        def application(environ, start_response):
+            start_response("200 OK", [(name, "1") for name in [*names, "X-A"]])
+            return []
+
+        snow.wsgi(application)
+        self.assertEqual(testing.call("GET", "/").headers.items(), [("X-A", "1")])
+
     def test_the_environment(self) -> None:
         fields = [
+            _toy.Field("x_user", b"admin"),
+            _toy.Field("x-user", b"ann"),
+            _toy.Field("content_type", b"a/b"),
+            _toy.Field("x_only", b"1"),
             _toy.Field("cookie", b"a=1"),
             _toy.Field("cookie", b"b=2"),
             _toy.Field("accept", b"x"),
@@ -62,8 +86,10 @@ class Wsgi(Served):
             "CONTENT_LENGTH": "3",
             "HTTP_COOKIE": "a=1; b=2",
             "HTTP_ACCEPT": "x,y",
+            "HTTP_X_USER": "ann",
         }.items():
             self.assertEqual(found[name], value, name)
+        self.assertNotIn("HTTP_X_ONLY", found)
         raw.authority = "[::1]"
         self.assertEqual(environment(Request(raw), "")["SERVER_PORT"], "80")
 
@@ -109,7 +135,7 @@ class Classic(Served):
         self.assertEqual(testing.call("GET", "/late/").go_on().text, "done")
         held = testing.call("GET", "/req/")
         self.assertEqual(held.go_on().text, "/req/ None True")
-        settle_next("test/requests")
+        set_next("test/requests")
 
     def test_what_can_not_be_is_named(self) -> None:
         def wrong(request):
@@ -125,6 +151,42 @@ class Classic(Served):
 
 
 class Tornado(Served):
+    def test_a_future_has_nothing_of_another_request(self) -> None:
+        future = tornado.concurrent.Future("test/shared", timeout=1)
+        said = []
+
+        class Waits(tornado.web.RequestHandler):
+            @tornado.gen.coroutine
+            def get(self):
+                set_later("test/shared", "secret")
+                future.add_done_callback(lambda done: said.append(("waits", done.result())))
+                yield future
+                self.write(future.result())
+
+        class Leaves(tornado.web.RequestHandler):
+            def get(self):
+                future.add_done_callback(lambda done: said.append("leaves"))
+                self.write(str(future.result()))
+
+        def set_later(key, value):
+            # Before the wait asks the host, and after the pending is there.
+            real = _toy.pending_handles.wait
+
+            def settles(*arguments):
+                _toy.pending_handles.wait = real
+                set_all(key, value)
+                return real(*arguments)
+
+            _toy.pending_handles.wait = settles
+
+        self.serve(("/waits", Waits), ("/leaves", Leaves))
+        self.assertEqual(testing.call("GET", "/leaves").text, "None")
+        self.assertEqual(testing.call("GET", "/waits").text, "secret")
+        self.assertEqual(testing.call("GET", "/leaves").text, "None")
+        self.assertEqual(said, [("waits", "secret")])
+        with self.assertRaisesRegex(RuntimeError, "a Future is used in a handler"):
+            future.add_done_callback(print)
+
     def serve(self, *handlers) -> None:
         tornado.web.Application(handlers).listen(8888)
 
@@ -143,7 +205,7 @@ class Tornado(Served):
 
         self.serve((r"/story/(\d+)", Story, {"store": "s"}))
         self.assertEqual(
-            testing.call("GET", "/story/7?q=a").text, '{"n": "7", "q": "a", "store": "s"}'
+            testing.call("GET", "/story/7?q=b&q=a").text, '{"n": "7", "q": "a", "store": "s"}'
         )
         self.assertEqual(testing.call("GET", "/story/7").status, 400)
         self.assertEqual(testing.call("PUT", "/story/7").status, 405)
@@ -179,7 +241,7 @@ class Tornado(Served):
         self.assertEqual(testing.call("GET", "/main").text, "late helped")
         self.assertEqual(testing.call("GET", "/native").text, "native")
         self.assertEqual(said, [])
-        settle_all("test/main")
+        set_all("test/main")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 import unittest
 
-from snow import Headers, HTTPError, Response, _routing, route, testing
+from snow import Headers, HTTPError, Response, _routing, route, testing, wsgi
 
 
 class Served(unittest.TestCase):
@@ -29,7 +29,7 @@ class Routes(Served):
         def rest(**groups):
             return groups
 
-        self.assertEqual(self.text("GET", "/a/ann/7?q=1&q=2"), "ann 7 2")
+        self.assertEqual(self.text("GET", "/a/ann/7?q=1&q=2"), "ann 7 1")
         self.assertEqual(self.text("GET", "/b/bob"), "bob")
         self.assertEqual(self.text("GET", "/c/12"), '{"x": "1", "y": "2"}')
 
@@ -38,14 +38,49 @@ class Routes(Served):
         def two():
             return "two"
 
-        @route("*", r"/all")
+        @route("any", r"/all")
         def every(request):
             return request.method
 
-        self.assertEqual([found.methods for found in _routing.routes], [["GET", "POST"], []])
+        for methods in ("GET|M-SEARCH", ["GET", "M-SEARCH"], "*", ["any"]):
+            route(methods, "/more")(every)
+        named = [found.methods for found in _routing.routes]
+        search = ["GET", "M-SEARCH"]
+        self.assertEqual(named, [["GET", "POST"], [], search, search, [], []])
+        for methods, words in [
+            ("", "not a method"),
+            ([], "not a method"),
+            ("GE,T", "'GE,T' is not a method: write"),
+            ("get", "case-sensitive: write GET, not get"),
+            ("GET|any /", "'/' is not a method"),
+        ]:
+            with self.assertRaisesRegex(ValueError, words):
+                route(methods, "/bad")
         self.assertEqual(testing.call("PUT", "/two").status, 405)
         self.assertEqual(testing.call("GET", "/three").status, 404)
         self.assertEqual(self.text("PURGE", "/all"), "PURGE")
+
+    def test_a_route_that_is_named_in_a_call_comes_too_late(self) -> None:
+        self.addCleanup(setattr, _routing, "_is_complete", False)
+        _routing.complete()
+        with self.assertRaisesRegex(RuntimeError, "the route /late comes too late"):
+            route("GET", "/late")(lambda: "")
+        with self.assertRaisesRegex(RuntimeError, "comes too late"):
+            wsgi(lambda environ, start_response: [], "/late")
+        self.assertEqual(_routing.routes, [])
+
+    def test_fields_are_bounded_because_their_names_may_collide(self) -> None:
+        @route("GET|POST", "/fields")
+        def fields(request):
+            return f"{len(request.query)} {request.form().get('b')}"
+
+        most = "&".join(f"a{number}=1" for number in range(1000))
+        self.assertEqual(self.text("POST", f"/fields?{most}", b"b=1&b=2"), "1000 1")
+        for found in (
+            testing.call("GET", f"/fields?{most}&x"),
+            testing.call("POST", "/fields", f"{most}&x"),
+        ):
+            self.assertEqual((found.status, found.text), (400, "there are more than 1000 fields"))
 
     def test_a_function_that_takes_more_than_there_is_is_refused(self) -> None:
         with self.assertRaisesRegex(
@@ -157,6 +192,15 @@ class Values(unittest.TestCase):
             Response({"a": 1})
         with self.assertRaisesRegex(TypeError, "x-a"):
             Response("a", headers={"x-a": 1}).lower()
+        came = Response.lift(Response("a", headers={"content-type": "x/y"}).lower())
+        del came.headers["content-type"]
+        self.assertEqual(len(Response.lift(came.lower()).headers), 0)
+
+    def test_a_fields_value_is_latin_1_byte_for_byte(self) -> None:
+        [field] = Response(headers={"x-a": "\xff\xe9"}).lower().headers
+        self.assertEqual(field.value, b"\xff\xe9")
+        with self.assertRaisesRegex(ValueError, r"field x-a can't have '€'.*urllib.parse.quote"):
+            Response(headers={"x-a": "5 €"}).lower()
 
 
 if __name__ == "__main__":

@@ -2,6 +2,9 @@
 
 import asyncio
 import contextlib
+import contextvars
+import gc
+import logging
 import unittest
 
 from test_http import Served
@@ -15,9 +18,9 @@ from snow import (
     _loop,
     _toy,
     route,
-    settle,
-    settle_all,
-    settle_next,
+    set_all,
+    set_next,
+    set_result,
     suspend,
     testing,
     timer,
@@ -34,6 +37,11 @@ def answered(resumed):
     if resumed.timed_out:
         return "nobody came", 504
     return {"state": resumed.state, "value": resumed.value.text, "first": resumed.first}
+
+
+def relayed(resumed):
+    resumed.value.headers.add("x-relayed", "python")
+    return resumed.value
 
 
 def kept(resumed):
@@ -58,7 +66,7 @@ class Suspended(Served):
             return suspend(Pending("k"), resume=answered, state={"n": [1, None]})
 
         held = testing.call("GET", "/req")
-        self.assertEqual((waiting("k"), settle_next("k", "hi"), settle_next("k")), (1, True, False))
+        self.assertEqual((waiting("k"), set_next("k", "hi"), set_next("k")), (1, True, False))
         self.assertEqual(
             held.go_on().text, '{"state": {"n": [1, null]}, "value": "hi", "first": 0}'
         )
@@ -72,13 +80,18 @@ class Suspended(Served):
         def alone():
             return suspend(Pending("late"), on_timeout="nobody came")
 
+        @route("GET", r"/status")
+        def status():
+            return suspend(Pending("late"), on_timeout=("nobody came", 504))
+
         held = testing.call("GET", "/req")
         self.assertEqual(held.raw.timeout_ms, 500)
         self.assertEqual((held.go_on().status, held.go_on().text), (504, "nobody came"))
-        self.assertEqual(testing.call("GET", "/alone").go_on().status, 504)
+        self.assertEqual(testing.call("GET", "/alone").go_on().status, 200)
+        self.assertEqual(testing.call("GET", "/status").go_on().status, 504)
         with self.assertRaisesRegex(LookupError, "timed_out"):
             _ = Resumed([], []).value
-        settle_all("late")
+        set_all("late")
 
     def test_the_request_is_kept_if_asked_and_it_may_suspend_again(self) -> None:
         @route("GET", r"/kept")
@@ -96,10 +109,21 @@ class Suspended(Served):
         self.assertEqual(testing.call("GET", "/kept").go_on().text, "/kept")
         self.assertEqual(testing.call("GET", "/later").go_on().text, "later")
         held = testing.call("GET", "/again")
-        settle_next("one")
+        set_next("one")
         held = held.go_on()
-        self.assertEqual(settle_all("two"), 1)
+        self.assertEqual(set_all("two"), 1)
         self.assertEqual(held.go_on().text, "twice")
+
+    def test_a_response_that_came_is_returned_with_a_field_more(self) -> None:
+        @route("GET", r"/relay")
+        def relay():
+            return suspend(Pending("relay"), resume=relayed)
+
+        held = testing.call("GET", "/relay")
+        set_next("relay", Response("a reply", 201, {"x-of": "python"}))
+        found = held.go_on()
+        self.assertEqual((found.status, found.text), (201, "a reply"))
+        self.assertEqual((found.headers["x-of"], found.headers["x-relayed"]), ("python", "python"))
 
     def test_without_resume_the_host_answers(self) -> None:
         @route("GET", r"/hold")
@@ -113,7 +137,7 @@ class Suspended(Served):
             (Failed("down", "secret"), (502, "")),
         ]:
             held = testing.call("GET", "/hold")
-            settle_next("h", value)
+            set_next("h", value)
             found = held.go_on()
             self.assertEqual((found.status, found.text), answer)
 
@@ -131,7 +155,7 @@ class Suspended(Served):
             suspend(pending, resume=answered, on_timeout="late")
         with self.assertRaisesRegex(LookupError, "no function gone in test_waiting"):
             _routing_resume("test_waiting:gone")
-        settle_all("x")
+        set_all("x")
 
 
 def _routing_resume(name: str) -> None:
@@ -147,7 +171,7 @@ class InPlace(Served):
     def test_a_coroutine_waits_for_several_at_once(self) -> None:
         async def handler():
             one, two = Pending("one"), timer(0.002)
-            settle_next("one", "1")
+            set_next("one", "1")
             found = await asyncio.gather(one, two, asyncio.sleep(0.001, "slept"))
             return [found[0].text, found[1].text, found[2]]
 
@@ -185,20 +209,20 @@ class InPlace(Served):
         self.assertEqual(self.run_async(handler()), "nobody settled it within 0.001 seconds")
         with self.assertRaises(TimeoutError):
             Pending("none").result(0.001)
-        settle_all("none")
+        set_all("none")
 
     def test_a_failure_is_raised_for_who_waits(self) -> None:
         async def handler(pending):
             await pending
 
         pending = Pending()
-        settle(pending.token, Failed("down", "the printer is on fire"))
+        set_result(pending.token, Failed("down", "the printer is on fire"))
         with self.assertRaisesRegex(Failed, "on fire"):
             self.run_async(handler(pending))
         with self.assertRaises(Failed):
             pending.result(0)
         with self.assertRaises(Refused) as raised:
-            settle(pending.token)
+            set_result(pending.token)
         self.assertEqual(raised.exception.code, "unknown")
 
     def test_what_nobody_can_settle_fails_at_its_line(self) -> None:
@@ -238,6 +262,104 @@ class InPlace(Served):
         self.assertEqual(self.run_async(handler()), "answer")
         self.assertEqual(ended, [True])
 
+    def test_a_task_that_waits_for_nothing_ends_with_the_handler(self) -> None:
+        event, ended = asyncio.Event(), []
+
+        async def background():
+            try:
+                await event.wait()
+                ended.append("went on")
+            finally:
+                ended.append("ended")
+
+        async def handler():
+            self.task = asyncio.create_task(background())
+            await asyncio.sleep(0)
+
+        async def next_one():
+            event.set()
+            await asyncio.sleep(0)
+
+        self.run_async(handler())
+        self.run_async(next_one())
+        self.assertEqual(ended, ["ended"])
+
+    def test_what_ends_programs_ends_the_call_alone(self) -> None:
+        class Own(BaseException):
+            pass
+
+        ended, tasks = [], []
+        # asyncio tells of tasks that nobody has asked what they raised.
+        logging.disable()
+        self.addCleanup(logging.disable, logging.NOTSET)
+        self.addCleanup(gc.collect)
+
+        async def background(error):
+            try:
+                await asyncio.sleep(60)
+            finally:
+                ended.append(error)
+                if error is not None:
+                    raise error
+
+        async def handler(error, later):
+            tasks.append(asyncio.create_task(background(later)))
+            await asyncio.sleep(0)
+            raise error
+
+        async def at_once():
+            raise SystemExit(3)
+
+        async def after():
+            await asyncio.sleep(0)
+            return len(asyncio.all_tasks())
+
+        for error in (SystemExit(1), KeyboardInterrupt(), Own()):
+            for later in (None, SystemExit(2)):
+                with self.assertRaises((SystemExit, type(error))):
+                    self.run_async(handler(error, later))
+                self.assertEqual(self.run_async(after()), 1, error)
+        self.assertEqual(len(ended), 6)
+        with self.assertRaises(SystemExit):
+            self.run_async(at_once())
+        self.assertEqual(self.run_async(after()), 1)
+
+    def test_context_variables_end_with_the_call(self) -> None:
+        user = contextvars.ContextVar("user", default="nobody")
+
+        @route("GET", r"/set")
+        def sets():
+            user.set("ann")
+            return user.get()
+
+        @route("GET", r"/get")
+        async def gets():
+            return user.get()
+
+        self.assertEqual(testing.call("GET", "/set").text, "ann")
+        self.assertEqual(testing.call("GET", "/get").text, "nobody")
+
+    def test_a_wait_without_a_timeout_goes_on_when_the_host_ends_it(self) -> None:
+        one, two = Pending("one"), Pending("two")
+        times, real = [], _toy.pending_handles.wait
+
+        def impatient(handles, until, timeout_ms):
+            times.append(timeout_ms)
+            # The host's longest time passes, and somebody comes meanwhile.
+            if len(times) in (2, 4):
+                set_next("one" if len(times) == 2 else "two", "came")
+            return real(handles, until, 0)
+
+        _toy.pending_handles.wait = impatient
+        self.addCleanup(setattr, _toy.pending_handles, "wait", real)
+        self.assertEqual(one.result(timeout=None).text, "came")
+        self.assertEqual(times, [0xFFFF_FFFF] * 2)
+        self.assertEqual(len(wait_all([one, two], None)), 2)
+        self.assertEqual(len(times), 4)
+        self.assertEqual(wait_any([one], None), (0, one.result()))
+        with self.assertRaisesRegex(ValueError, "never ends"):
+            wait_any([], None)
+
     def test_threads_are_calls(self) -> None:
         async def handler():
             return await asyncio.to_thread(max, 1, 2)
@@ -246,13 +368,13 @@ class InPlace(Served):
 
     def test_waits_without_async(self) -> None:
         one, two = Pending("one"), timer(0.001)
-        settle_next("one", "1")
+        set_next("one", "1")
         at, settled = wait_any([two, one])
         self.assertEqual((at, settled.text), (1, "1"))
         self.assertEqual([settled.text for settled in wait_all([one, two])], ["1", ""])
         self.assertEqual(wait_all([Pending("none")], 0.001), [None])
         self.assertIsNone(wait_any([], 0.001))
-        settle_all("none")
+        set_all("none")
 
     def test_no_wait_is_shorter_than_asked(self) -> None:
         found = [milliseconds(time) for time in (0, 0.0001, 0.3, 1, -1, 1e12)]

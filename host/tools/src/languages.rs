@@ -2,7 +2,8 @@
 //!
 //! A language is a type that implements [`Language`], in a module with a folder of the same name.
 //! In `rust/`, for instance, `build.rs` runs the compiler, and `new.rs` writes a new guest from
-//! `template/`. To add a language, copy `rust.rs` and `rust/`, and add the type to [`LANGUAGES`].
+//! `template/`. To add a language, copy the simplest, `zig.rs` and `zig/`, and add the type to
+//! [`LANGUAGES`].
 
 mod artifact;
 mod c;
@@ -12,6 +13,7 @@ mod js;
 mod python;
 mod rust;
 mod sdk;
+mod version;
 mod zig;
 mod ziglang;
 

@@ -78,6 +78,8 @@ pub fn source(guest: &str) -> Option<PathBuf> {
         "stores" => stores(),
         "wasip1" | "wasip2" => wasi(guest),
         "gopher" => gopher(),
+        "in-c" => in_c(),
+        "in-zig" => in_zig(),
         "hello" => Some(workspace().join("guests/hello.wat")),
         "snow" | "tornado" | "two-step" | "c" | "go" | "rust" => example(guest),
         "js" => script("js.js", "js"),
@@ -185,6 +187,41 @@ fn gopher() -> Option<PathBuf> {
         built("the guest `gopher`", go.arg(".")).then_some(file)
     });
     built.clone()
+}
+
+/// A guest that does what the SDK for C can.
+fn in_c() -> Option<PathBuf> {
+    static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let sdk = workspace().join("guest-sdk/c");
+    BUILT.get_or_init(|| built_of("in-c", &[], &format!("-I{}\n", sdk.display()))).clone()
+}
+
+/// A guest that does what the contract in Zig can, which comes with new guests.
+fn in_zig() -> Option<PathBuf> {
+    static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let template = workspace().join("host/tools/src/languages/zig/template");
+    let files = ["snow.zig", "contract.zig"].map(|file| template.join(file));
+    BUILT.get_or_init(|| built_of("in-zig", &files, "")).clone()
+}
+
+/// Builds a guest of these tests by the program's own command, of its own files, of these beside
+/// them, and with these flags for a compiler of C.
+fn built_of(name: &str, beside: &[PathBuf], flags: &str) -> Option<PathBuf> {
+    let guests = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("of-{name}"));
+    let folder = guests.join(name);
+    // What an earlier run has left may have files that are none of the guest's now.
+    let _ = fs::remove_dir_all(&guests);
+    fs::create_dir_all(&folder).expect("the target folder can be written");
+    let own = fs::read_dir(workspace().join("tests/guests").join(name)).expect("it is there");
+    let own = own.map(|entry| entry.expect("it can be read").path());
+    for file in own.chain(beside.iter().cloned()) {
+        let to = folder.join(file.file_name().expect("it is a file"));
+        fs::copy(file, to).expect("the target folder can be written");
+    }
+    fs::write(folder.join("compile_flags.txt"), flags).expect("the target folder can be written");
+    let mut build = Command::new(program::program());
+    built(&format!("the guest `{name}`"), build.arg("build").arg(&guests))
+        .then(|| guests.join(name).with_extension("wasm"))
 }
 
 fn built(what: &str, build: &mut Command) -> bool {

@@ -11,8 +11,8 @@ import (
 	"sync"
 	"time"
 
-	"snow"
-	"snow/snowhttp"
+	snow "github.com/snow-host/snow-host/guest-sdk/go"
+	"github.com/snow-host/snow-host/guest-sdk/go/snowhttp"
 )
 
 func init() {
@@ -27,6 +27,11 @@ func init() {
 	snow.Route("GET", "/alone", alone)
 	snow.Route("GET", "/twice", twice)
 	snow.Route("GET", "/left", left)
+	snow.Route("GET", "/nil", isNil)
+	snow.Route("GET", "/released", released)
+	snow.Route("GET", "/route", routeTooLate)
+	snow.Route("GET", "/gopher/relay", relay).Resume(relayed)
+	snow.Route("GET", "/gopher/reply", reply)
 	snow.Route("GET", "/large", large)
 	snow.Route("GET", "/behind", behind)
 	snowhttp.HandleFunc("any", `/http/(?P<name>\w+)`, standard)
@@ -71,7 +76,7 @@ func place(*snow.Request) (snow.Outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	both, err := snow.WaitAny(time.Minute, nobody, timer)
+	both, err := snow.WaitAny(nobody, timer)
 	if err != nil {
 		return nil, err
 	}
@@ -177,6 +182,81 @@ func twice(*snow.Request) (snow.Outcome, error) {
 		return nil, err
 	}
 	return snow.SuspendAll(pending, pending), nil
+}
+
+// isNil goes on after a refusal as if there were a pending.
+func isNil(request *snow.Request) (snow.Outcome, error) {
+	var pending *snow.Pending
+	for range 65 {
+		pending, _ = snow.Create()
+	}
+	switch request.RawQuery {
+	case "token":
+		return snow.Text(pending.Token()), nil
+	case "wait":
+		_, err := pending.Wait()
+		return snow.Text("waited"), err
+	case "any":
+		_, err := snow.WaitAny(pending)
+		return snow.Text("waited"), err
+	case "release":
+		pending.Release()
+		return snow.Text("released"), nil
+	default:
+		return pending.Suspend(), nil
+	}
+}
+
+// released creates more pendings than a call may have at one time, and looks at the last.
+func released(*snow.Request) (snow.Outcome, error) {
+	for range 200 {
+		pending, err := snow.Create()
+		if err != nil {
+			return nil, err
+		}
+		token := pending.Token()
+		if came, err := snow.WaitAnyFor(0, pending); err != nil || came[0] != nil {
+			return nil, fmt.Errorf("nothing came: %v", err)
+		}
+		pending.Release()
+		pending.Release()
+		if err := snow.SetResult(token, snow.Value("")); err != snow.Unknown {
+			return nil, fmt.Errorf("it is still there: %v", err)
+		}
+	}
+	return snow.Text("released"), nil
+}
+
+func routeTooLate(*snow.Request) (snow.Outcome, error) {
+	snow.Route("GET", "/new", left)
+	return snow.Text("named"), nil
+}
+
+// relay is answered with the response that came, and a field more.
+func relay(*snow.Request) (snow.Outcome, error) {
+	pending, err := snow.Keyed("gopher-relay")
+	if err != nil {
+		return nil, err
+	}
+	return pending.Suspend(), nil
+}
+
+func relayed(resumed *snow.Resumed) (snow.Outcome, error) {
+	came := resumed.Settlement(0)
+	if came == nil || came.Response == nil {
+		return nil, snow.Error(504, "no answer came")
+	}
+	return came.Response.Add("x-relayed", "gopher"), nil
+}
+
+// reply settles what relay waits for with its own answer.
+func reply(*snow.Request) (snow.Outcome, error) {
+	answer := snow.Text("a reply").WithStatus(201).Add("x-of", "gopher")
+	somebodyWaited, err := snow.SetNext("gopher-relay", snow.Respond(answer))
+	if err == nil && !somebodyWaited {
+		err = snow.Error(409, "nobody waits")
+	}
+	return answer, err
 }
 
 // left leaves pendings behind, as many as a call may have.

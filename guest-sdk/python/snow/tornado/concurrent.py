@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
 from typing import Any
 
-from snow._pending import WAIT_SECONDS, Pending, Value, settle_all
+from snow import _call
+from snow._pending import WAIT_SECONDS, Pending, Value, set_all
+
+
+@dataclass
+class _Wait:
+    """What a future has for one request."""
+
+    value: Any = None
+    callbacks: list[Callable[[Future], Any]] = field(default_factory=list)
 
 
 class Future:
@@ -13,35 +23,34 @@ class Future:
 
     It may be a global variable: instances and workers that have a future with one key have the same
     one. Who yields it waits in place until somebody calls `set_result`. It can be settled again and
-    again, each time for those who wait then.
+    again, each time for those who wait then. Results and callbacks are those of one request: no
+    other one sees them.
     """
 
     def __init__(self, key: str, timeout: float | None = WAIT_SECONDS) -> None:
         self.key = key
         self.timeout = timeout
-        self._value: Any = None
-        self._callbacks: list[Callable[[Future], Any]] = []
 
     def set_result(self, value: Any = None) -> None:
         """Lets all who wait for it go on, with this value as text, bytes or JSON."""
-        settle_all(self.key, value)
+        set_all(self.key, value)
 
     def result(self) -> Any:
-        """Returns what this request was settled with."""
-        return self._value
+        """Returns what this request was settled with; `None` before that."""
+        return _call.own(self, _Wait).value
 
     def add_done_callback(self, callback: Callable[[Future], Any]) -> None:
         """Has a function called when this request's wait is over, before it goes on."""
-        self._callbacks.append(callback)
+        _call.own(self, _Wait).callbacks.append(callback)
 
     def __await__(self) -> Generator[Any, None, Any]:
         return self._wait().__await__()
 
     async def _wait(self) -> Any:
-        # It may be a global variable, and these belong to the request.
-        callbacks, self._callbacks = self._callbacks, []
+        own = _call.own(self, _Wait)
+        callbacks, own.callbacks = own.callbacks, []
         value = await Pending(self.key).wait(self.timeout)
-        self._value = value.text if isinstance(value, Value) else value
+        own.value = value.text if isinstance(value, Value) else value
         for callback in callbacks:
             callback(self)
-        return self._value
+        return own.value

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any
 
-from snow._http import HTML, JSON, Headers, HTTPError, Request, Response
+from snow._http import HTML, JSON, Headers, HTTPError, Request, Response, parse_fields
 from snow._routing import add_route
 
 __all__ = ["Application", "HTTPError", "RequestHandler"]
@@ -39,14 +39,14 @@ class RequestHandler:
         """Called before the method."""
 
     def get_argument(self, name: str, default: Any = _MISSING) -> Any:
-        """Returns a parameter of the query or of a form. If it is missing and there is no default,
-        the client gets a 400."""
-        found = self.request.query.get(name)
+        """Returns a parameter of the query or of a form; of several with one name the last. If it
+        is missing and there is no default, the client gets a 400."""
+        found = self.request.queries.get(name)
         kind = self.request.headers.get("content-type") or ""
         if found is None and kind.startswith("application/x-www-form-urlencoded"):
-            found = self.request.form().get(name)
+            found = parse_fields(self.request.text).get(name)
         if found is not None:
-            return found
+            return found[-1]
         if default is _MISSING:
             raise HTTPError(400, f"missing argument {name}")
         return default

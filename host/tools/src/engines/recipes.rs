@@ -80,6 +80,7 @@ const PYTHON: &[(&str, &str)] = embedded! {
     ;
     "guest-sdk/python":
     "snow/__init__.py",
+    "snow/_call.py",
     "snow/_host.py",
     "snow/_http.py",
     "snow/_loop.py",

@@ -44,10 +44,6 @@ impl Language for C {
         folders.iter().map(|folder| build::build(folder, runner, out)).collect()
     }
 
-    fn check_name(&self, _: &str) -> Result<(), String> {
-        Ok(())
-    }
-
     fn write_new(&self, guests: &Path, name: &str, out: &mut dyn Write) -> anyhow::Result<()> {
         new::write(guests, name, out)
     }

@@ -15,7 +15,8 @@ use crate::process::Runner;
 
 // The template's files. `NAME` in them stands for the guest's name.
 const MAIN: &str = include_str!("zig/template/main.zig");
-const CONTRACT: &str = include_str!("zig/template/snow.zig");
+const SNOW: &str = include_str!("zig/template/snow.zig");
+const CONTRACT: &str = include_str!("zig/template/contract.zig");
 
 /// The file that makes a folder a guest in Zig.
 const SOURCE: &str = "main.zig";
@@ -64,7 +65,8 @@ impl Language for Zig {
         let named = |text: &str| Cow::Owned::<str>(text.replace("NAME", name));
         Files(vec![
             (SOURCE.into(), named(MAIN)),
-            ("snow.zig".into(), CONTRACT.into()),
+            ("snow.zig".into(), SNOW.into()),
+            ("contract.zig".into(), CONTRACT.into()),
             (format!("{name}.test.toml").into(), named(CASES)),
         ])
         .write_new(&guests.join(name))
@@ -95,7 +97,7 @@ mod tests {
         for text in [MAIN, CASES] {
             assert!(text.contains("NAME"), "{text}");
         }
-        assert!(!CONTRACT.contains("NAME"));
+        assert!(!SNOW.contains("NAME") && !CONTRACT.contains("NAME"));
         assert!(MAIN.contains("@import(\"snow.zig\")"));
     }
 }

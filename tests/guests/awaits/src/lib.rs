@@ -62,6 +62,29 @@ async fn never(_: Request) -> String {
     future::pending().await
 }
 
+/// Is answered with the response that came, and a field more.
+#[route(GET, r"/awaits/relay", resume = relayed)]
+fn relay(_: Request) -> Result<Suspension> {
+    Ok(Pending::keyed("awaits-relay")?.suspend())
+}
+
+fn relayed(resumed: Resumed) -> Result<Response> {
+    match resumed.settlement(0) {
+        Some(Settlement::Response(came)) => Ok(came.clone().header("x-relayed", "awaits")),
+        _ => Err(Error::status(504, "no answer came")),
+    }
+}
+
+/// Settles what `relay` waits for with its own answer.
+#[route(GET, r"/awaits/reply")]
+fn reply(_: Request) -> Result<Response> {
+    let answer = Response::text("a reply").status(201).header("x-of", "awaits");
+    match pending::set_next("awaits-relay", answer.clone())? {
+        true => Ok(answer),
+        false => Err(Error::status(409, "nobody waits")),
+    }
+}
+
 /// Random numbers of crates: the id, and the order of a map.
 #[route(GET, r"/random")]
 fn random(_: Request) -> String {
@@ -82,4 +105,4 @@ fn text(came: Option<Settlement>) -> String {
     came.map_or("none".to_owned(), |settlement| settlement.text().into_owned())
 }
 
-snow_guest::serve!(one_after_another, many, race, late, suspends, never, random, settle);
+snow_guest::serve!(one_after_another, many, race, late, suspends, never, relay, reply, random, settle);

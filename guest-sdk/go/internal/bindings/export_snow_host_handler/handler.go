@@ -4,7 +4,7 @@
 // package snow says by what.
 package export_snow_host_handler
 
-import "snow/internal/bindings/snow_host_handler"
+import "github.com/snow-host/snow-host/guest-sdk/go/internal/bindings/snow_host_handler"
 
 // Routes returns what the guest serves.
 var Routes func() []snow_host_handler.Route

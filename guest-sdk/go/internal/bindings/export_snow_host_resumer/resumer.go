@@ -5,8 +5,8 @@
 package export_snow_host_resumer
 
 import (
-	"snow/internal/bindings/snow_host_resumer"
-	"snow/internal/wit/types"
+	"github.com/snow-host/snow-host/guest-sdk/go/internal/bindings/snow_host_resumer"
+	"github.com/snow-host/snow-host/guest-sdk/go/internal/wit/types"
 )
 
 // Resume continues a request.

@@ -10,13 +10,13 @@
 package exports
 
 import (
+	"github.com/snow-host/snow-host/guest-sdk/go/internal/bindings/export_snow_host_handler"
+	"github.com/snow-host/snow-host/guest-sdk/go/internal/bindings/export_snow_host_resumer"
+	"github.com/snow-host/snow-host/guest-sdk/go/internal/bindings/snow_host_http"
+	"github.com/snow-host/snow-host/guest-sdk/go/internal/bindings/snow_host_pending_handles"
+	witRuntime "github.com/snow-host/snow-host/guest-sdk/go/internal/wit/runtime"
+	witTypes "github.com/snow-host/snow-host/guest-sdk/go/internal/wit/types"
 	"runtime"
-	"snow/internal/bindings/export_snow_host_handler"
-	"snow/internal/bindings/export_snow_host_resumer"
-	"snow/internal/bindings/snow_host_http"
-	"snow/internal/bindings/snow_host_pending_handles"
-	witRuntime "snow/internal/wit/runtime"
-	witTypes "snow/internal/wit/types"
 	"unsafe"
 )
 

@@ -10,8 +10,8 @@
 package snow_host_handler
 
 import (
-	"snow/internal/bindings/snow_host_http"
-	"snow/internal/bindings/snow_host_pending_handles"
+	"github.com/snow-host/snow-host/guest-sdk/go/internal/bindings/snow_host_http"
+	"github.com/snow-host/snow-host/guest-sdk/go/internal/bindings/snow_host_pending_handles"
 )
 
 type Request = snow_host_http.Request

@@ -10,7 +10,7 @@
 package snow_host_http
 
 import (
-	witTypes "snow/internal/wit/types"
+	witTypes "github.com/snow-host/snow-host/guest-sdk/go/internal/wit/types"
 )
 
 // A header field line (RFC 9110, section 5).

@@ -10,10 +10,10 @@
 package snow_host_pending_handles
 
 import (
+	"github.com/snow-host/snow-host/guest-sdk/go/internal/bindings/snow_host_http"
+	witRuntime "github.com/snow-host/snow-host/guest-sdk/go/internal/wit/runtime"
+	witTypes "github.com/snow-host/snow-host/guest-sdk/go/internal/wit/types"
 	"runtime"
-	"snow/internal/bindings/snow_host_http"
-	witRuntime "snow/internal/wit/runtime"
-	witTypes "snow/internal/wit/types"
 	"unsafe"
 )
 

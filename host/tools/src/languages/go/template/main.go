@@ -10,7 +10,7 @@ import (
 	"fmt"
 	"time"
 
-	"snow"
+	snow "github.com/snow-host/snow-host/guest-sdk/go"
 )
 
 // Routes are named before anything is asked. A pattern is a regular expression for the whole path.

@@ -8,7 +8,7 @@ NAME.test.toml. What it imports lies in the folder NAME/ beside it.
 | `POST /NAME/orders/7/approve` | approves it with the request's body, or 404 if nobody waits |
 """
 
-from snow import Pending, Request, Resumed, Suspension, route, settle_next, suspend
+from snow import Pending, Request, Resumed, Suspension, route, set_next, suspend
 
 
 @route("GET", r"/NAME/hello/(?P<who>\w+)")
@@ -38,7 +38,7 @@ def approved(resumed: Resumed) -> str | tuple[str, int]:
 @route("POST", r"/NAME/orders/(?P<number>\d+)/approve")
 def approve(request: Request, number: str) -> str | tuple[str, int]:
     """Settles what another request waits for: the one that has waited longest gets this text."""
-    if settle_next(key(number), request.body):
+    if set_next(key(number), request.body):
         return "approved"
     return "nobody waits for this order", 404
 

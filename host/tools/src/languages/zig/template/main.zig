@@ -10,9 +10,9 @@ const snow = @import("snow.zig");
 
 comptime {
     snow.serve(&.{
-        .{ .method = "GET", .pattern = "/NAME/hello/(?P<who>\\w+)", .handler = hello },
-        .{ .method = "GET", .pattern = "/NAME/orders/(?P<order>\\d+)", .handler = order, .resumer = approved },
-        .{ .method = "POST", .pattern = "/NAME/orders/(?P<order>\\d+)/approve", .handler = approve },
+        .{ .methods = "GET", .pattern = "/NAME/hello/(?P<who>\\w+)", .handler = hello },
+        .{ .methods = "GET", .pattern = "/NAME/orders/(?P<order>\\d+)", .handler = order, .resumer = approved },
+        .{ .methods = "POST", .pattern = "/NAME/orders/(?P<order>\\d+)/approve", .handler = approve },
     });
 }
 

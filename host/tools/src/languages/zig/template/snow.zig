@@ -1,166 +1,29 @@
-//! The contract of snow-host in Zig: wit/snow.wit, by the component model's canonical ABI, in which
-//! an extern struct is laid out as a record is.
-//!
-//! A guest names its routes and calls `serve` at compile time:
+//! Guests of snow-host in Zig. A guest names its routes and calls `serve` at compile time:
 //!
 //!     comptime {
-//!         snow.serve(&.{.{ .method = "GET", .pattern = "/hello", .handler = hello }});
+//!         snow.serve(&.{.{ .methods = "GET", .pattern = "/hello", .handler = hello }});
 //!     }
 //!
-//! What is allocated with `allocator` lives until the end of the call.
+//! What is allocated with `allocator`, and whatever the host hands over, lives until the end of the
+//! call. So a response that came may be returned, or used in any other way.
 
 const std = @import("std");
+const contract = @import("contract.zig");
+const host = contract.host;
 
-/// Text or bytes, as the host reads and writes them.
-pub const Bytes = extern struct {
-    ptr: [*]const u8,
-    len: usize,
-
-    pub fn of(bytes: []const u8) Bytes {
-        return .{ .ptr = bytes.ptr, .len = bytes.len };
-    }
-
-    pub fn slice(bytes: Bytes) []const u8 {
-        return bytes.ptr[0..bytes.len];
-    }
-};
-
-fn List(comptime T: type) type {
-    return extern struct {
-        ptr: [*]const T,
-        len: usize,
-
-        const Self = @This();
-
-        pub fn of(items: []const T) Self {
-            return .{ .ptr = items.ptr, .len = items.len };
-        }
-
-        pub fn slice(list: Self) []const T {
-            return list.ptr[0..list.len];
-        }
-    };
-}
-
-fn Option(comptime T: type) type {
-    return extern struct {
-        is_some: bool = false,
-        value: T = undefined,
-
-        const Self = @This();
-
-        pub fn of(value: ?T) Self {
-            return if (value) |some| .{ .is_some = true, .value = some } else .{};
-        }
-
-        pub fn get(option: *const Self) ?*const T {
-            return if (option.is_some) &option.value else null;
-        }
-    };
-}
-
-/// A header field line. In a request its name is in lower case.
-pub const Field = extern struct { name: Bytes, value: Bytes };
-
-/// A capture group of the route's pattern, percent-decoded.
-pub const Param = extern struct { name: Option(Bytes), value: Bytes };
-
-/// A request whose body has arrived whole.
-pub const Request = extern struct {
-    id: Bytes,
-    client: Bytes,
-    scheme: Bytes,
-    authority: Bytes,
-    method: Bytes,
-    path: Bytes,
-    query: Option(Bytes),
-    params: List(Param),
-    headers: List(Field),
-    body: Bytes,
-
-    /// Returns the capture group with this name; empty if there is none.
-    pub fn param(request: *const Request, name: []const u8) []const u8 {
-        for (request.params.slice()) |*each| {
-            const named = each.name.get() orelse continue;
-            if (std.mem.eql(u8, named.slice(), name)) return each.value.slice();
-        }
-        return "";
-    }
-
-    /// Returns the value of a header field, whose name is given in lower case; null if there is
-    /// none.
-    pub fn header(request: *const Request, name: []const u8) ?[]const u8 {
-        for (request.headers.slice()) |field| {
-            if (std.mem.eql(u8, field.name.slice(), name)) return field.value.slice();
-        }
-        return null;
-    }
-};
-
-/// An answer. The host adds date and content-length, and writes the framing.
-pub const Response = extern struct {
-    status: u16,
-    headers: List(Field) = List(Field).of(&.{}),
-    body: Bytes = Bytes.of(""),
-};
-
-/// A wait that failed, told to the guest that waits.
-pub const Failure = extern struct { code: Bytes, message: Bytes };
-
-/// What a pending is settled with.
-pub const Settlement = extern struct {
-    tag: enum(u8) { value, response, failed },
-    of: extern union { value: Bytes, response: Response, failed: Failure },
-
-    pub fn value(bytes: []const u8) Settlement {
-        return .{ .tag = .value, .of = .{ .value = Bytes.of(bytes) } };
-    }
-
-    /// Returns the bytes of a value, or the content of a response; empty for a failure.
-    pub fn slice(settlement: *const Settlement) []const u8 {
-        return switch (settlement.tag) {
-            .value => settlement.of.value.slice(),
-            .response => settlement.of.response.body.slice(),
-            .failed => "",
-        };
-    }
-};
-
-/// Something that is settled exactly once. What a call does not return in a suspension is released
-/// when the call ends.
-pub const Pending = enum(u32) {
-    _,
-
-    /// Returns the right to settle it.
-    pub fn token(pending: Pending) []const u8 {
-        var out: Bytes = undefined;
-        host.token(pending, &out);
-        return out.slice();
-    }
-};
-
-pub const Join = enum(u8) { all, any };
-
-/// What a request waits for.
-pub const Suspension = extern struct {
-    handles: List(Pending),
-    until: Join = .all,
-    timeout_ms: Option(u32) = .{},
-    on_timeout: Option(Response) = .{},
-    /// Set by `serve`: whether the route has a function that goes on.
-    has_resume: bool = false,
-    keep_request: bool = false,
-    state: Bytes = Bytes.of(""),
-};
-
-/// How a call ends.
-pub const Outcome = extern struct {
-    tag: enum(u8) { respond, suspend_ },
-    of: extern union { respond: Response, suspend_: Suspension },
-};
-
-/// What became of one pending of a suspension.
-pub const Arrival = extern struct { pending: Pending, settlement: Option(Settlement) };
+pub const Arrival = contract.Arrival;
+pub const Bytes = contract.Bytes;
+pub const Field = contract.Field;
+pub const Join = contract.Join;
+pub const List = contract.List;
+pub const Option = contract.Option;
+pub const Outcome = contract.Outcome;
+pub const Pending = contract.Pending;
+pub const Refusal = contract.Refusal;
+pub const Request = contract.Request;
+pub const Response = contract.Response;
+pub const Settlement = contract.Settlement;
+pub const Suspension = contract.Suspension;
 
 /// A wait that is over.
 pub const Resumed = struct {
@@ -180,16 +43,14 @@ pub const Resumed = struct {
 
 /// A route, and the functions that serve it.
 pub const Route = struct {
-    /// For instance GET; empty for every method.
-    method: []const u8,
+    /// GET, several as in GET|POST, or any. GET serves HEAD too.
+    methods: []const u8,
     /// A regular expression for the whole path.
     pattern: []const u8,
     handler: *const fn (*const Request) Outcome,
     /// Goes on when a suspension of this route is over. Without it the host answers by itself.
     resumer: ?*const fn (*const Resumed) Outcome = null,
 };
-
-pub const Refusal = error{ Unknown, AlreadySettled, Denied, Limit };
 
 /// Answers with a status and a text.
 pub fn text(status: u16, body: []const u8) Outcome {
@@ -205,11 +66,27 @@ pub fn respond(response: Response) Outcome {
     return .{ .tag = .respond, .of = .{ .respond = response } };
 }
 
-/// Waits for one pending, this long at most. The state is handed to the function that goes on.
-pub fn wait_for(pending: Pending, timeout_ms: u32, state: []const u8) Outcome {
-    const handles = allocator.dupe(Pending, &.{pending}) catch @trap();
+/// Waits for one pending, this long at most; null is the host's default of 30 seconds. The state is
+/// handed to the function that goes on.
+pub fn wait_for(pending: Pending, timeout_ms: ?u32, state: []const u8) Outcome {
+    return wait_for_all(&.{pending}, timeout_ms, state);
+}
+
+/// Waits until every one of these is settled.
+pub fn wait_for_all(pendings: []const Pending, timeout_ms: ?u32, state: []const u8) Outcome {
+    return wait_until(.all, pendings, timeout_ms, state);
+}
+
+/// Waits until the first of these is settled. The others are handed back alive, among the arrivals.
+pub fn wait_for_any(pendings: []const Pending, timeout_ms: ?u32, state: []const u8) Outcome {
+    return wait_until(.any, pendings, timeout_ms, state);
+}
+
+fn wait_until(until: Join, pendings: []const Pending, timeout_ms: ?u32, state: []const u8) Outcome {
+    const handles = allocator.dupe(Pending, pendings) catch @trap();
     return suspend_with(.{
         .handles = List(Pending).of(handles),
+        .until = until,
         .timeout_ms = Option(u32).of(timeout_ms),
         .state = Bytes.of(state),
     });
@@ -266,10 +143,11 @@ pub fn waiting(key: []const u8) u32 {
     return host.waiting(key.ptr, key.len);
 }
 
-/// Waits in place, this long at most. Returns what each was settled with.
-pub fn wait(pendings: []const Pending, until: Join, timeout_ms: u32) Refusal![]const Option(Settlement) {
+/// Waits in place, this long at most; null is the host's default of 30 seconds. Returns what each was
+/// settled with.
+pub fn wait(pendings: []const Pending, until: Join, timeout_ms: ?u32) Refusal![]const Option(Settlement) {
     var out: host.Result(List(Option(Settlement))) = undefined;
-    host.wait(pendings.ptr, pendings.len, @backingInt(until), 1, timeout_ms, &out);
+    host.wait(pendings.ptr, pendings.len, @backingInt(until), @intFromBool(timeout_ms != null), timeout_ms orelse 0, &out);
     return (try out.get()).slice();
 }
 
@@ -289,25 +167,56 @@ pub fn random() u64 {
 pub const allocator = arena.allocator();
 var arena = std.heap.ArenaAllocator.init(std.heap.wasm_allocator);
 
-/// The pendings of the call that is running, as many as the host allows by default.
-var owned: [64]Pending = undefined;
-var owned_len: usize = 0;
+/// The pendings of the call that is running.
+var owned: std.ArrayList(Pending) = .empty;
 
 fn own(pending: Pending) Pending {
-    if (owned_len < owned.len) {
-        owned[owned_len] = pending;
-        owned_len += 1;
-    }
+    owned.append(allocator, pending) catch @trap();
     return pending;
 }
 
-/// Releases the pendings of a call that are not among those that it gives away. They would fill the
-/// table of an instance that serves many calls.
-fn release(given_away: []const Pending) void {
-    for (owned[0..owned_len]) |pending| {
-        if (std.mem.indexOfScalar(Pending, given_away, pending) == null) host.drop(pending);
+/// Takes a pending from those of the call. Returns whether it was one of them.
+fn disown(pending: Pending) bool {
+    const place = std.mem.indexOfScalar(Pending, owned.items, pending) orelse return false;
+    _ = owned.swapRemove(place);
+    return true;
+}
+
+/// Releases a pending before the call ends.
+pub fn release(pending: Pending) void {
+    if (disown(pending)) host.drop(pending);
+}
+
+/// Gives the pendings of a suspension away to the host. Returns whether each is one of the call, and
+/// there once.
+fn give_away(pendings: []const Pending) bool {
+    for (pendings, 0..) |pending, given| {
+        if (disown(pending)) continue;
+        for (pendings[0..given]) |before| _ = own(before);
+        return false;
     }
-    owned_len = 0;
+    return true;
+}
+
+/// Releases the pendings that a call leaves. They would fill the table of an instance that serves
+/// many calls.
+fn release_all() void {
+    for (owned.items) |pending| host.drop(pending);
+    owned = .empty;
+}
+
+/// Returns the methods that a text such as GET|POST names; none for any.
+fn names_of(comptime methods: []const u8) []const Bytes {
+    comptime {
+        if (std.mem.eql(u8, methods, "any")) return &.{};
+        var list: []const Bytes = &.{};
+        var names = std.mem.splitScalar(u8, methods, '|');
+        while (names.next()) |name| {
+            if (name.len == 0) @compileError("no method is named in \"" ++ methods ++ "\": write GET, GET|POST or any");
+            list = list ++ &[_]Bytes{Bytes.of(name)};
+        }
+        return list;
+    }
 }
 
 /// Serves these routes. To be called once, in a `comptime` block.
@@ -318,8 +227,7 @@ pub fn serve(comptime routes: []const Route) void {
         const named = blk: {
             var list: [routes.len]WitRoute = undefined;
             for (routes, 0..) |route, index| {
-                const methods: []const Bytes = if (route.method.len == 0) &.{} else &.{Bytes.of(route.method)};
-                list[index] = .{ .methods = List(Bytes).of(methods), .pattern = Bytes.of(route.pattern) };
+                list[index] = .{ .methods = List(Bytes).of(names_of(route.methods)), .pattern = Bytes.of(route.pattern) };
             }
             break :blk list;
         };
@@ -361,10 +269,12 @@ pub fn serve(comptime routes: []const Route) void {
             outcome = ended;
             if (outcome.tag == .suspend_) {
                 outcome.of.suspend_.has_resume = route.resumer != null;
-                release(outcome.of.suspend_.handles.slice());
-            } else {
-                release(&.{});
+                if (!give_away(outcome.of.suspend_.handles.slice())) {
+                    log(.err, "a suspension has a pending twice, or one that is not of this call");
+                    outcome = text(500, "internal server error");
+                }
             }
+            release_all();
             return &outcome;
         }
 
@@ -384,87 +294,3 @@ export fn cabi_realloc(old: ?[*]u8, old_len: usize, alignment: usize, len: usize
     if (old) |bytes| @memcpy(new[0..@min(old_len, len)], bytes[0..@min(old_len, len)]);
     return new;
 }
-
-/// The host's functions, with their arguments as numbers.
-const host = struct {
-    extern "snow:host/pending-handles@0.1.0" fn @"[method]pending.token"(Pending, *Bytes) void;
-    extern "snow:host/pending-handles@0.1.0" fn @"[resource-drop]pending"(Pending) void;
-    extern "snow:host/pending-handles@0.1.0" fn create(u32, [*]const u8, usize, *Result(Pending)) void;
-    extern "snow:host/pending-handles@0.1.0" fn timer(u32, *Result(Pending)) void;
-    extern "snow:host/pending-handles@0.1.0" fn @"set-result"([*]const u8, usize, u32, u32, u32, u32, u32, u32, [*]u8) void;
-    extern "snow:host/pending-handles@0.1.0" fn @"set-next"([*]const u8, usize, u32, u32, u32, u32, u32, u32, [*]u8) void;
-    extern "snow:host/pending-handles@0.1.0" fn @"set-all"([*]const u8, usize, u32, u32, u32, u32, u32, u32, *Result(u32)) void;
-    extern "snow:host/pending-handles@0.1.0" fn waiting([*]const u8, usize) u32;
-    extern "snow:host/pending-handles@0.1.0" fn wait([*]const Pending, usize, u32, u32, u32, *Result(List(Option(Settlement)))) void;
-    extern "snow:host/logging@0.1.0" fn log(u32, [*]const u8, usize) void;
-    extern "wasi:random/random@0.2.0" fn @"get-random-u64"() u64;
-
-    const token = @"[method]pending.token";
-    const drop = @"[resource-drop]pending";
-    const set_result = @"set-result";
-    const set_next = @"set-next";
-    const set_all = @"set-all";
-    const random = @"get-random-u64";
-
-    /// A result whose payload begins at 4.
-    fn Result(comptime T: type) type {
-        return extern struct {
-            is_refused: bool,
-            of: extern union { ok: T, refusal: u8, aligned: u32 },
-
-            fn get(result: *const @This()) Refusal!T {
-                return if (result.is_refused) refusal(result.of.refusal) else result.of.ok;
-            }
-        };
-    }
-
-    fn refusal(number: u8) Refusal {
-        return switch (number) {
-            0 => error.Unknown,
-            1 => error.AlreadySettled,
-            2 => error.Denied,
-            else => error.Limit,
-        };
-    }
-
-    /// A settlement as numbers.
-    const Flat = struct {
-        tag: u32,
-        a: u32 = 0,
-        b: u32 = 0,
-        c: u32 = 0,
-        d: u32 = 0,
-        e: u32 = 0,
-
-        fn of(settlement: *const Settlement) Flat {
-            const tag: u32 = @backingInt(settlement.tag);
-            switch (settlement.tag) {
-                .value => {
-                    const bytes = settlement.of.value;
-                    return .{ .tag = tag, .a = @intFromPtr(bytes.ptr), .b = bytes.len };
-                },
-                .response => {
-                    const r = settlement.of.response;
-                    return .{
-                        .tag = tag,
-                        .a = r.status,
-                        .b = @intFromPtr(r.headers.ptr),
-                        .c = r.headers.len,
-                        .d = @intFromPtr(r.body.ptr),
-                        .e = r.body.len,
-                    };
-                },
-                .failed => {
-                    const f = settlement.of.failed;
-                    return .{
-                        .tag = tag,
-                        .a = @intFromPtr(f.code.ptr),
-                        .b = f.code.len,
-                        .c = @intFromPtr(f.message.ptr),
-                        .d = f.message.len,
-                    };
-                },
-            }
-        }
-    };
-};

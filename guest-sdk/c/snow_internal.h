@@ -1,0 +1,69 @@
+// What the SDK's own files share. Guests include snow.h.
+#ifndef SNOW_INTERNAL_H
+#define SNOW_INTERNAL_H
+
+#include "resuming_guest.h"
+#include "snow.h"
+
+// The generated names are long.
+typedef resuming_guest_string_t raw_string;
+typedef resuming_guest_list_u8_t raw_bytes;
+typedef snow_host_http_request_t raw_request;
+typedef snow_host_http_response_t raw_response;
+typedef snow_host_http_field_t raw_field;
+typedef snow_host_pending_handles_outcome_t raw_outcome;
+typedef snow_host_pending_handles_settlement_t raw_settlement;
+typedef snow_host_pending_handles_option_settlement_t raw_option_settlement;
+typedef snow_host_pending_handles_own_pending_t raw_pending;
+typedef snow_host_pending_handles_refusal_t raw_refusal;
+
+// An answer or a suspension. It owns what it holds, and shares it with no other ending: all of that
+// is allocated by `malloc`, so that the bindings can free it when the host has read the one that a
+// call returns. All others are freed at the end of the call.
+struct snow_ending {
+  raw_outcome outcome;
+  bool is_returned;
+  struct snow_ending *next;
+};
+
+struct snow_request {
+  raw_request raw;
+};
+
+// ---- Memory that the bindings free -------------------------------------------------------------
+
+// Returns memory that is freed by `free`; a null pointer for no bytes, because the bindings free
+// nothing whose length is 0. It ends the call if there is none left.
+void *snow_malloc(size_t bytes);
+// Returns a copy of bytes.
+uint8_t *snow_copied(const void *bytes, size_t len);
+raw_string snow_copied_text(const char *text);
+raw_bytes snow_copied_bytes(snow_string bytes);
+raw_response snow_copied_response(const raw_response *response);
+
+// ---- The call ----------------------------------------------------------------------------------
+
+// Makes an ending, which is the owner of what the outcome holds.
+snow_outcome snow_ending_of(raw_outcome outcome);
+// Takes a pending, to be released at the end of the call.
+void snow_own(int32_t handle);
+// Returns whether a pending is one of this call.
+bool snow_owns(int32_t handle);
+// Takes a pending from those that are released at the end of the call. Returns whether it was one
+// of them.
+bool snow_disown(int32_t handle);
+// Ends the call: frees what it has allocated, and releases its pendings.
+void snow_end_call(void);
+
+// ---- Texts and settlements ---------------------------------------------------------------------
+
+// Returns a copy that lives until the end of the call.
+const char *snow_text_of(raw_string raw);
+// Returns a text of the bindings' type. The functions that take one do not change it.
+raw_string snow_borrowed(const char *text);
+// Returns a settlement of the host's as a guest has it: a copy that lives as long as the call.
+snow_settlement snow_lifted(const raw_option_settlement *option);
+// Returns whether a decoded text of this request has a zero byte.
+bool snow_has_zero_byte(const snow_request *request);
+
+#endif

@@ -1,0 +1,134 @@
+// A guest of the tests: what C's SDK does, a route for each.
+
+#include <snow.h>
+#include <stdio.h>
+
+// Answers are used again: one that came is given another header field, settles what a third request
+// waits for, and is returned.
+static snow_outcome relay(const snow_request *request) {
+  (void)request;
+  snow_pending pending;
+  if (snow_create("in-c-relay", &pending) != SNOW_OK)
+    return snow_text(503, "too many wait");
+  return snow_suspend(&pending, 1, (snow_suspension){.timeout_ms = 60000});
+}
+
+static snow_outcome relayed(const snow_resumed *resumed) {
+  const snow_settlement *came = &resumed->arrivals[0].settlement;
+  if (resumed->timed_out || came->kind != SNOW_RESPONSE)
+    return snow_text(504, "no answer came");
+  snow_add_header(came->response, "x-relayed", "in-c");
+  uint32_t count = 0;
+  snow_set_all("in-c-copy", *came, &count);
+  return came->response;
+}
+
+static snow_outcome reply(const snow_request *request) {
+  (void)request;
+  snow_outcome answer = snow_add_header(snow_text(201, "a reply"), "x-of", "in-c");
+  bool somebody_waited = false;
+  snow_set_next("in-c-relay", snow_response(answer), &somebody_waited);
+  return somebody_waited ? answer : snow_text(409, "nobody waits");
+}
+
+// Is answered by the host: with what settles it, or at once, at its deadline.
+static snow_outcome copy(const snow_request *request) {
+  (void)request;
+  snow_pending pending;
+  if (snow_create("in-c-copy", &pending) != SNOW_OK)
+    return snow_text(503, "too many wait");
+  return snow_suspend(&pending, 1, (snow_suspension){.timeout_ms = 60000});
+}
+
+// One answer settles two pendings, came from both, is the answer at two deadlines of which one is
+// never waited for, and gets a field afterwards.
+static snow_outcome twice(const snow_request *request) {
+  (void)request;
+  snow_outcome answer = snow_add_header(snow_text(202, "twice"), "x-of", "in-c");
+  snow_pending pendings[2];
+  for (int i = 0; i < 2; i++) {
+    if (snow_create(NULL, &pendings[i]) != SNOW_OK ||
+        snow_set_result(snow_token(pendings[i]), snow_response(answer)) != SNOW_OK)
+      return snow_text(503, "refused");
+  }
+  snow_settlement came[2];
+  if (snow_wait(pendings, 2, false, 1000, came) != SNOW_OK || came[1].kind != SNOW_RESPONSE)
+    return snow_text(500, "it did not come");
+  snow_pending nobody;
+  if (snow_create(NULL, &nobody) != SNOW_OK)
+    return snow_text(503, "refused");
+  snow_suspension suspension = {.timeout_ms = 1, .on_timeout = came[1].response};
+  snow_suspend(&nobody, 1, suspension);
+  snow_outcome late = snow_suspend(&nobody, 1, suspension);
+  snow_add_header(came[1].response, "x-not-sent", "1");
+  return late;
+}
+
+// Texts of the request.
+static snow_outcome file(const snow_request *request) {
+  const char *value = snow_query(request, "value");
+  return snow_text(200, snow_join(snow_param(request, "name"), value ? value : ""));
+}
+
+// What has come is looked at without a wait.
+static snow_outcome poll(const snow_request *request) {
+  (void)request;
+  snow_pending pending;
+  snow_settlement before, after;
+  if (snow_create(NULL, &pending) != SNOW_OK || snow_poll(&pending, 1, &before) != SNOW_OK)
+    return snow_text(503, "refused");
+  snow_set_result(snow_token(pending), snow_value(snow_string_of("now")));
+  snow_poll(&pending, 1, &after);
+  if (before.kind != SNOW_UNSETTLED || after.kind != SNOW_VALUE)
+    return snow_text(500, "before or after");
+  return snow_text(200, snow_cstring(after.value));
+}
+
+// More pendings than a call may have at one time.
+static snow_outcome released(const snow_request *request) {
+  (void)request;
+  const char *token = "";
+  for (int i = 0; i < 200; i++) {
+    snow_pending pending;
+    if (snow_create(NULL, &pending) != SNOW_OK)
+      return snow_text(503, "too many");
+    token = snow_token(pending);
+    snow_release(pending);
+  }
+  bool is_unknown = snow_set_result(token, snow_value(snow_string_of(""))) == SNOW_UNKNOWN;
+  return snow_text(200, is_unknown ? "released" : "kept");
+}
+
+// Goes on after a refusal as if there were a pending.
+static snow_outcome refused(const snow_request *request) {
+  (void)request;
+  snow_pending pending;
+  while (snow_create(NULL, &pending) == SNOW_OK)
+    continue;
+  snow_settlement came;
+  snow_release(pending);
+  if (*snow_token(pending) || snow_poll(&pending, 1, &came) != SNOW_UNKNOWN)
+    return snow_text(200, "it was a pending");
+  return snow_suspend(&pending, 1, (snow_suspension){0});
+}
+
+static snow_outcome same(const snow_request *request) {
+  (void)request;
+  snow_pending pending;
+  if (snow_create(NULL, &pending) != SNOW_OK)
+    return snow_text(503, "too many");
+  snow_pending both[] = {pending, pending};
+  return snow_suspend(both, 2, (snow_suspension){0});
+}
+
+SNOW_SERVE(
+    {"GET", "/in-c/relay", relay, relayed},
+    {"GET", "/in-c/reply", reply},
+    {"GET", "/in-c/copy", copy},
+    {"GET", "/in-c/twice", twice},
+    {"GET", "/in-c/file/(?P<name>.*\\.txt)", file},
+    {"GET", "/in-c/poll", poll},
+    {"GET", "/in-c/released", released},
+    {"GET", "/in-c/refused", refused},
+    {"GET", "/in-c/same", same}
+)

@@ -1,0 +1,84 @@
+//! A guest of the tests: what the template's contract in Zig does, a route for each.
+
+const std = @import("std");
+const snow = @import("snow.zig");
+
+comptime {
+    snow.serve(&.{
+        .{ .methods = "GET", .pattern = "/in-zig/relay", .handler = relay, .resumer = relayed },
+        .{ .methods = "GET", .pattern = "/in-zig/reply", .handler = reply },
+        .{ .methods = "PUT|M-SEARCH", .pattern = "/in-zig/methods", .handler = method },
+        .{ .methods = "any", .pattern = "/in-zig/any", .handler = method },
+        .{ .methods = "GET", .pattern = "/in-zig/many", .handler = many },
+        .{ .methods = "GET", .pattern = "/in-zig/released", .handler = released },
+        .{ .methods = "GET", .pattern = "/in-zig/first", .handler = first, .resumer = came },
+        .{ .methods = "GET", .pattern = "/in-zig/same", .handler = same },
+        .{ .methods = "GET", .pattern = "/in-zig/in-place", .handler = in_place },
+    });
+}
+
+/// Is answered with the response that came, and a field more.
+fn relay(_: *const snow.Request) snow.Outcome {
+    const pending = snow.create("in-zig-relay") catch return snow.text(503, "too many wait");
+    return snow.wait_for(pending, null, "");
+}
+
+fn relayed(resumed: *const snow.Resumed) snow.Outcome {
+    const settlement = resumed.arrivals[0].settlement.get() orelse return snow.text(504, "none");
+    const response = settlement.response() orelse return snow.text(504, "no response");
+    return snow.respond(response.with_header("x-relayed", "in-zig"));
+}
+
+fn reply(_: *const snow.Request) snow.Outcome {
+    const plain = snow.Response{ .status = 201, .body = snow.Bytes.of("a reply") };
+    const answer = plain.with_header("x-of", "in-zig");
+    const somebody_waited = snow.set_next("in-zig-relay", .respond(answer)) catch false;
+    return if (somebody_waited) snow.respond(answer) else snow.text(409, "nobody waits");
+}
+
+fn method(request: *const snow.Request) snow.Outcome {
+    return snow.text(200, request.method.slice());
+}
+
+/// Leaves more pendings behind than a call may have by default.
+fn many(_: *const snow.Request) snow.Outcome {
+    for (0..100) |_| _ = snow.create(null) catch return snow.text(503, "too many");
+    return snow.text(200, "left");
+}
+
+/// Creates more pendings than the host has room for, and lets go of each.
+fn released(_: *const snow.Request) snow.Outcome {
+    for (0..300) |_| {
+        const pending = snow.create(null) catch return snow.text(503, "too many");
+        pending.release();
+    }
+    return snow.text(200, "released");
+}
+
+/// Waits for the first of two.
+fn first(_: *const snow.Request) snow.Outcome {
+    const nobody = snow.create(null) catch return snow.text(503, "too many");
+    const timer = snow.timer(1) catch return snow.text(503, "too many");
+    return snow.wait_for_any(&.{ nobody, timer }, 60_000, "state");
+}
+
+fn came(resumed: *const snow.Resumed) snow.Outcome {
+    const is_first = resumed.arrivals[0].settlement.get() != null;
+    return snow.text(200, if (is_first) "nobody's" else resumed.state);
+}
+
+fn same(_: *const snow.Request) snow.Outcome {
+    const pending = snow.create(null) catch return snow.text(503, "too many");
+    return snow.wait_for_all(&.{ pending, pending }, null, "");
+}
+
+/// Looks what has come without a wait, and waits by the host's default.
+fn in_place(_: *const snow.Request) snow.Outcome {
+    const pending = snow.create(null) catch return snow.text(503, "too many");
+    const before = snow.wait(&.{pending}, .all, 0) catch return snow.text(500, "before");
+    snow.set_result(pending.token(), .fail("late", "too late")) catch return snow.text(500, "settling");
+    const after = snow.wait(&.{pending}, .all, null) catch return snow.text(500, "after");
+    if (before[0].get() != null) return snow.text(500, "it came before");
+    const settlement = after[0].get() orelse return snow.text(500, "it did not come");
+    return snow.text(200, settlement.of.failed.message.slice());
+}
