@@ -5,7 +5,7 @@ import { beforeEach, test } from 'node:test';
 
 import { host } from './host.js';
 
-const { handle, resume, route, routes, suspend } = await import('../engine/js/routes.js');
+const { closeRoutes, handle, resume, route, routes, suspend } = await import('../engine/js/routes.js');
 const { Response } = await import('../engine/js/messages.js');
 const { Failure, settle, settleAll, settleNext } = await import('../engine/js/settling.js');
 const { pending } = await import('../engine/js/waiting.js');
@@ -181,5 +181,8 @@ test('routes are made while the file is evaluated', () => {
   assert.equal(routes().length, count);
   const patterns = routes().map(({ pattern }) => pattern);
   assert.ok(patterns.includes('/a/(?<b>.*)') && patterns.includes('(?i)/c'), patterns);
-  assert.throws(() => serve(() => ''), /too late/);
+  const before = routes().length;
+  closeRoutes();
+  assert.throws(() => route('GET', '/late', () => ''), /the route \/late comes too late/);
+  assert.equal(routes().length, before);
 });

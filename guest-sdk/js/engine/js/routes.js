@@ -16,6 +16,9 @@ const ANSWERS = 'a string, an object or an array (sent as JSON), bytes, a Respon
 /** The routes in their order. */
 const table = [];
 
+/** Whether the file has been evaluated. */
+let isClosed = false;
+
 /** What a request waits for without an instance. */
 class Suspension {
   constructor(pendings, options) {
@@ -56,7 +59,7 @@ export function route(methods, pattern, handler, { resume } = {}) {
   if (!resumes.every((each) => typeof each === 'function')) {
     throw new TypeError(`\`resume\` of the route ${text} is a function, or a list of functions`);
   }
-  if (table.closed) {
+  if (isClosed) {
     throw new Error(
       `the route ${text} comes too late: routes are made while the file is evaluated`,
     );
@@ -64,9 +67,16 @@ export function route(methods, pattern, handler, { resume } = {}) {
   table.push({ methods: list, pattern: text, handler, resumes, place: place() });
 }
 
-/** Returns the routes as the host takes them; there can be no others from now on. */
+/**
+ * Refuses all further routes: requests come by the numbers that routes had when the host asked for
+ * them.
+ */
+export function closeRoutes() {
+  isClosed = true;
+}
+
+/** Returns the routes as the host takes them. */
 export function routes() {
-  table.closed = true;
   return table.map(({ methods, pattern }) => ({ methods, pattern }));
 }
 
