@@ -76,3 +76,38 @@ fn a_suspension_carries_state_and_goes_on_in_steps() {
     assert_eq!(text, "{\"path\":\"x y\",\"came\":[1],\"last\":\"2\",\"kept\":true}");
     assert_eq!(get(&server, "/hold"), ok("{\"late\":true}"));
 }
+
+#[test]
+fn a_pending_has_its_own_deadline_and_its_own_end() {
+    let Some(server) = shop(
+        "import { route, pending, timer } from 'snow';
+        route('GET', '/busy', async () => {
+          const id = setInterval(() => {}, 5);
+          const late = await pending('never').wait({ timeoutMs: 100 });
+          clearInterval(id);
+          return String(late);
+        });
+        route('GET', '/dropped', async () => {
+          const dropped = pending('never');
+          const waits = [dropped.wait(), timer(20).wait()];
+          dropped.drop();
+          const [gone, came] = await Promise.allSettled(waits);
+          return `${gone.reason.message} ${came.status}`;
+        });
+        route('GET', '/many', async () => {
+          let ran = 0;
+          await new Promise((over) => {
+            for (let index = 0; index < 20_000; index += 1) {
+              setTimeout(() => { if (++ran === 20_000) over(); }, index % 10);
+            }
+          });
+          return String(ran);
+        });",
+    ) else {
+        return;
+    };
+    assert_eq!(get(&server, "/busy"), ok("null"));
+    let gone = "this pending is gone: it was released, or belongs to an earlier call";
+    assert_eq!(get(&server, "/dropped"), ok(&format!("{gone} fulfilled")));
+    assert_eq!(get(&server, "/many"), ok("20000"));
+}

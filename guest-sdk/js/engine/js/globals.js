@@ -8,8 +8,8 @@ import { Request, Response } from './messages.js';
 import { define } from './native.js';
 import { crypto, random } from './random.js';
 import { TextDecoder, TextEncoder } from './text.js';
+import { clearTimeout, setInterval, setTimeout } from './timers.js';
 import { URL, URLSearchParams } from './url.js';
-import { clearTimeout, setInterval, setTimeout } from './waiting.js';
 
 Math.random = random;
 

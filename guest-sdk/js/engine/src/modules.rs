@@ -43,6 +43,7 @@ const BUILT_IN: &[(&str, &str)] = built_in![
     "routes.js",
     "settling.js",
     "text.js",
+    "timers.js",
     "url.js",
     "waiting.js",
 ];

@@ -62,6 +62,7 @@ fn waiting<'js>(ctx: &Ctx<'js>, object: &Object<'js>) -> Result<()> {
             pendings::with(&[id], |found| found[0].token()).map_err(|Gone| gone(&ctx))
         }),
     )?;
+    function("has", Function::new(ctx.clone(), |id: u32| pendings::with(&[id], |_| ()).is_ok()))?;
     // One that is gone has been released: there is nothing left to do.
     function("drop", Function::new(ctx.clone(), |id: u32| drop(pendings::take(id))))?;
     function("wait", Function::new(ctx.clone(), wait))

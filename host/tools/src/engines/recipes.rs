@@ -38,6 +38,7 @@ const JAVASCRIPT: &[(&str, &str)] = embedded! {
     "js/routes.js",
     "js/settling.js",
     "js/text.js",
+    "js/timers.js",
     "js/url.js",
     "js/waiting.js",
     "make.py",
