@@ -59,9 +59,9 @@ globalThis[Symbol.for('snow.native')] = {
     }
     return list.map((each) => each.settlement);
   },
-  settle: (token, settlement) => void host.settled.push(['settle', token, settlement]),
-  settleNext: (key, settlement) => host.settled.push(['settleNext', key, settlement]) > 0,
-  settleAll: (key, settlement) => host.settled.push(['settleAll', key, settlement]),
+  setResult: (token, settlement) => void host.settled.push(['setResult', token, settlement]),
+  setNext: (key, settlement) => host.settled.push(['setNext', key, settlement]) > 0,
+  setAll: (key, settlement) => host.settled.push(['setAll', key, settlement]),
   waiting: () => 0,
   log: (level, message) => host.log.push([level, message]),
   random: (count) => globalThis.crypto.getRandomValues(new Uint8Array(count)),

@@ -58,6 +58,14 @@ test('headers are found in any case and kept in order', () => {
   assert.deepEqual([...new Headers(headers)], [...headers]);
 });
 
+test('a value of a header is bytes, as characters up to U+00FF', () => {
+  const all = String.fromCharCode(...Array(256).keys()).replace(/[\0\r\n]/g, '');
+  assert.equal(new Headers({ a: `x${all}x` }).get('a'), `x${all}x`);
+  const wrong = { name: 'TypeError', message: /"ż" can't be.*a character above U\+00FF.*encode/i };
+  assert.throws(() => new Headers({ a: 'ż' }), wrong);
+  assert.throws(() => new Response('', { headers: [['a', 'ż']] }), wrong);
+});
+
 test('a response says what it is', async () => {
   assert.equal(new Response('x').headers.get('content-type'), 'text/plain; charset=utf-8');
   const json = Response.json({ a: 1 }, { status: 201 });
@@ -65,6 +73,7 @@ test('a response says what it is', async () => {
   assert.equal(json.headers.get('content-type'), 'application/json');
   assert.deepEqual(await json.json(), { a: 1 });
   assert.equal(Response.redirect('/there').headers.get('location'), '/there');
+  assert.equal(Response.redirect('/ä%20b').headers.get('location'), '/%C3%A4%20b');
   assert.deepEqual(
     await new Response(new Uint8Array([1, 2]).buffer).bytes(),
     new Uint8Array([1, 2]),

@@ -6,7 +6,7 @@ use crate::harness::eventually;
 #[test]
 fn handlers_wait_in_place_for_all_and_for_the_first() {
     let Some(server) = shop(
-        "import { route, pending, timer, settle, settleAll, waiting } from 'snow';
+        "import { route, pending, timer, setAll, setResult, waiting } from 'snow';
         let token;
         route('GET', '/both', async () => {
           const [a, b] = await Promise.all([pending('a'), pending('b')]);
@@ -18,13 +18,13 @@ fn handlers_wait_in_place_for_all_and_for_the_first() {
         route('GET', '/late', async () => String(await pending('never').wait({ timeoutMs: 20 })));
         route('GET', '/failed', () => pending('b').then(() => '', (error) => error.code));
         route('GET', '/waiting', () => `${waiting('a')} ${waiting('b')}`);
-        route('POST', '/a', async (request) => String(settleAll('a', await request.bytes())));
-        route('POST', '/b', () => String(settleAll('b', { x: 1 })));
-        route('POST', '/fail', () => String(settleAll('b', Object.assign(new Error(), { code: 'no' }))));
+        route('POST', '/a', async (request) => String(setAll('a', await request.bytes())));
+        route('POST', '/b', () => String(setAll('b', { x: 1 })));
+        route('POST', '/fail', () => String(setAll('b', Object.assign(new Error(), { code: 'no' }))));
         route('GET', '/token', () => {
           const one = pending();
-          settle(one.token, 'x');
-          try { settle(one.token, 'y'); } catch ({ name, code }) { return `${name} ${code}`; }
+          setResult(one.token, 'x');
+          try { setResult(one.token, 'y'); } catch ({ name, code }) { return `${name} ${code}`; }
         });",
     ) else {
         return;
@@ -48,7 +48,7 @@ fn handlers_wait_in_place_for_all_and_for_the_first() {
 #[test]
 fn a_suspension_carries_state_and_goes_on_in_steps() {
     let Some(server) = shop(
-        "import { route, pending, suspend, settleNext, waiting } from 'snow';
+        "import { route, pending, suspend, setNext, waiting } from 'snow';
         route('GET', '/steps/(.*)', (request) => {
           const state = { path: request.params[0], came: [] };
           return suspend([pending('a'), pending('b')], { until: 'any', state, keepRequest: true, resume: one });
@@ -61,7 +61,7 @@ fn a_suspension_carries_state_and_goes_on_in_steps() {
           return { ...resumed.state, last: resumed.text(), kept: resumed.request === null };
         }
         route('GET', '/hold', () => suspend(pending('a'), { timeoutMs: 20, onTimeout: { late: true } }));
-        route('POST', '/(a|b)', async (request) => String(settleNext(request.params[0], await request.text())));",
+        route('POST', '/(a|b)', async (request) => String(setNext(request.params[0], await request.text())));",
     ) else {
         return;
     };

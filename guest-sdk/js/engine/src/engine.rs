@@ -106,7 +106,8 @@ fn resumed<'js>(
     Ok(object)
 }
 
-/// Calls a handler, and returns what comes of it in the end.
+/// Calls a handler, and returns what comes of it in the end. What it throws fails this call alone,
+/// as in any server: also if the stack was used up, since it is not any more.
 fn call(
     route: u32,
     choose: fn(&Functions) -> &Saved,
@@ -133,11 +134,15 @@ fn call(
             convert::outcome(&ctx, &object).catch(&ctx).map_err(words)
         };
         let outcome = called();
+        if outcome.is_err() {
+            // What the call has begun is not to go on in the next one.
+            run_jobs(&ctx);
+        }
         engine.end(&ctx);
         outcome
     });
     pendings::end_of_call();
-    outcome.unwrap_or_else(|words| failure::fail(&words))
+    outcome.unwrap_or_else(|words| failure::answer(&words))
 }
 
 /// Returns the engine with the guest evaluated.

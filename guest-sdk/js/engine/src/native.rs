@@ -71,20 +71,20 @@ fn waiting<'js>(ctx: &Ctx<'js>, object: &Object<'js>) -> Result<()> {
 fn settling<'js>(ctx: &Ctx<'js>, object: &Object<'js>) -> Result<()> {
     let function = |name: &str, function: Result<Function<'js>>| object.set(name, function?);
     function(
-        "settle",
+        "setResult",
         Function::new(ctx.clone(), |ctx: Ctx<'js>, token: String, with: Object<'js>| {
             host::set_result(&token, &settlement_from(&with)?)
                 .map_err(|refusal| refused(&ctx, refusal))
         }),
     )?;
     function(
-        "settleNext",
+        "setNext",
         Function::new(ctx.clone(), |ctx: Ctx<'js>, key: String, with: Object<'js>| {
             host::set_next(&key, &settlement_from(&with)?).map_err(|refusal| refused(&ctx, refusal))
         }),
     )?;
     function(
-        "settleAll",
+        "setAll",
         Function::new(ctx.clone(), |ctx: Ctx<'js>, key: String, with: Object<'js>| {
             host::set_all(&key, &settlement_from(&with)?).map_err(|refusal| refused(&ctx, refusal))
         }),
