@@ -82,6 +82,39 @@ fn typescript_that_makes_code_is_refused_with_its_line() {
     assert!(text.contains("an enum: write an object") && text.contains("shop.ts:2:1"), "{text}");
 }
 
+#[test]
+fn typescript_over_several_lines_is_what_it_says() {
+    let text = "import { route } from 'snow';
+        import type { GuestRequest } from 'snow';
+        class Order {
+          get: string
+          read() { return `${'read' in Order.prototype} ${'get' in this}`; }
+        }
+        const find = async <
+          T,
+        >(it: T): Promise<{
+          it: T;
+        }> => ({ it });
+        route('GET', '/find', async (request: GuestRequest): Promise<{
+          it: string;
+        }> => await find(request.query.get('it') ?? ''));
+        route('GET', '/class', () => new Order().read());
+        const name = 'tail' as string // of a line
+        (function () { route('GET', '/tail', () => name); })();
+        throw new Error('here');
+        ";
+    let files =
+        [("shop.ts", &*text.replace("        throw new Error('here');\n", "")), ("place.ts", text)];
+    let Some(stage) = Stage::new("js", &files) else { return };
+    let checked = stage.run("check", "place.ts");
+    let said = String::from_utf8_lossy(&checked.stderr);
+    assert!(said.contains("Error: here") && said.contains("place.ts:17:15"), "{said}");
+    let server = stage.serve(1);
+    assert_eq!(get(&server, "/find?it=ada"), ok("{\"it\":\"ada\"}"));
+    assert_eq!(get(&server, "/class"), ok("true true"));
+    assert_eq!(get(&server, "/tail"), ok("tail"));
+}
+
 /// It needs npm, and the network if npm has not cached the packages.
 #[test]
 fn packages_of_npm_are_bundled_and_used_as_they_are() {

@@ -53,6 +53,7 @@ const JAVASCRIPT: &[(&str, &str)] = embedded! {
     "src/native.rs",
     "src/pendings.rs",
     "src/typescript.rs",
+    "src/typescript/tests.rs",
     "src/typescript/visit.rs",
     "src/url.rs",
     ;
