@@ -120,6 +120,45 @@ fn the_time_is_the_hosts_and_goes_on() {
     assert_eq!(get(&server, "/slept"), ok("true"));
 }
 
+/// As everywhere on the web, a value's bytes are characters up to U+00FF.
+#[test]
+fn values_of_headers_are_relayed_byte_for_byte() {
+    let Some(server) = shop(
+        "import { route, setNext, pending, suspend } from 'snow';
+        route('GET', '/relay', ({ headers }) => new Response('', { headers: { 'x-it': headers.get('x-it') } }));
+        route('GET', '/hold', () => suspend(pending('it')));
+        route('GET', '/tell', ({ headers }) =>
+          String(setNext('it', new Response('', { headers: { 'x-it': headers.get('x-it') } }))));
+        route('GET', '/told', async ({ headers }) => {
+          const it = pending();
+          (await import('snow')).setResult(it.token, new Response('', { headers: { 'x-it': headers.get('x-it') } }));
+          return (await it).response;
+        });
+        route('GET', '/codes', ({ headers }) => [...headers.get('x-it')].map((each) => each.charCodeAt(0)));
+        route('GET', '/wide', () => new Response('', { headers: { 'x-it': 'ż' } }));",
+    ) else {
+        return;
+    };
+    let value: Vec<u8> = [b'a', b'\t'].into_iter().chain(0x20..0x7f).chain(0x80..=0xff).collect();
+    let ask = |target: &str| {
+        let mut client = server.connect();
+        let head = format!("GET {target} HTTP/1.1\r\nhost: localhost\r\nx-it: ");
+        client.send([head.as_bytes(), &value, b"\r\n\r\n"].concat());
+        client
+    };
+    let has_it = |answer: Response| answer.raw_field("x-it") == Some(&value);
+    assert!(has_it(ask("/relay").response()));
+    assert!(has_it(ask("/told").response()));
+    let mut held = ask("/hold");
+    eventually("it is told", || (ask("/tell").response().text() == "true").then_some(()));
+    assert!(has_it(held.response()));
+    let codes: Vec<u8> =
+        serde_json::from_str(ask("/codes").response().text()).expect("a list of bytes");
+    assert_eq!(codes, value);
+    assert_eq!(server.get("/wide").status, 500);
+    server.log.until(&["\"ż\" can't be a header's value: it has a character above U+00FF"]);
+}
+
 #[test]
 fn a_new_guest_is_served_and_passes_its_own_cases() {
     let Some(stage) = Stage::new("js", &[]) else { return };

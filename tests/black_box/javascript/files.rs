@@ -73,6 +73,36 @@ fn a_guest_imports_from_the_folder_beside_it() {
     eventually("the new answer", || (get(&server, "/greet") == ok("hello ada?")).then_some(()));
 }
 
+/// A file of JSON once was code: an expression, which could call.
+#[test]
+fn json_is_no_code_and_what_is_wrong_with_it_has_its_place() {
+    let shop = "import { route } from 'snow';
+        import data from './shop/data.json';
+        route('GET', '/data', () => [Object.keys(data), data.isAdmin ?? null]);
+        route('GET', '/late', async () => {
+          try { await import('./shop/code.json'); } catch ({ name }) { return `${name} ${globalThis.ran}`; }
+        });";
+    let code = "(globalThis.ran = true, { a: 1 })";
+    let files = [
+        ("shop.js", shop),
+        ("shop/data.json", "{ \"__proto__\": { \"isAdmin\": true } }"),
+        ("shop/code.json", code),
+        ("wrong.js", "import data from './wrong/data.json' with { type: 'json' };"),
+        ("wrong/data.json", "{\n  \"a\": 1,\n}"),
+    ];
+    let Some(stage) = Stage::new("js", &files) else { return };
+    let checked = stage.run("check", "wrong.js");
+    let said = String::from_utf8_lossy(&checked.stderr);
+    for words in ["SyntaxError: the file is not JSON: ", "at wrong/data.json:3:1"] {
+        assert!(said.contains(words), "{said}");
+    }
+    let server = stage.serve(1);
+    assert_eq!(get(&server, "/data"), ok("[[\"__proto__\"],null]"));
+    for _ in 0..2 {
+        assert_eq!(get(&server, "/late"), ok("SyntaxError undefined"));
+    }
+}
+
 #[test]
 fn typescript_that_makes_code_is_refused_with_its_line() {
     let Some(stage) = Stage::new("js", &[("shop.ts", "\nenum A { B }\n")]) else { return };

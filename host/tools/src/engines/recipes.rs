@@ -49,6 +49,7 @@ const JAVASCRIPT: &[(&str, &str)] = embedded! {
     "src/lib.rs",
     "src/libc.rs",
     "src/modules.rs",
+    "src/modules/json.rs",
     "src/modules/packages.rs",
     "src/native.rs",
     "src/pendings.rs",
