@@ -5,6 +5,7 @@ use rquickjs::{Array, Ctx, Error, Exception, Object, Result, TypedArray, Value};
 use crate::pendings;
 use crate::snow::host::http::{Field, Request, Response};
 use crate::snow::host::pending_handles::{Failure, Join, Outcome, Settlement, Suspension};
+use crate::text::Text;
 
 /// Returns a request for `Request._of`.
 pub fn request<'js>(ctx: &Ctx<'js>, request: Request) -> Result<Object<'js>> {
@@ -53,8 +54,8 @@ pub fn octets<'js>(ctx: &Ctx<'js>, bytes: Vec<u8>) -> Result<Value<'js>> {
 
 /// Returns the bytes of a text or of a `Uint8Array`; none of anything else.
 pub fn bytes(value: &Value<'_>) -> Result<Vec<u8>> {
-    if let Some(text) = value.as_string() {
-        return Ok(text.to_string()?.into_bytes());
+    if value.is_string() {
+        return Ok(value.get::<Text>()?.0.into_bytes());
     }
     let array = value.as_object().and_then(|object| object.as_typed_array::<u8>());
     Ok(array.map(copy).unwrap_or_default())
@@ -75,8 +76,8 @@ pub fn settlement_from(object: &Object<'_>) -> Result<Settlement> {
         _ => {
             let failure: Object = object.get("val")?;
             Settlement::Failed(Failure {
-                code: failure.get("code")?,
-                message: failure.get("message")?,
+                code: failure.get::<_, Text>("code")?.0,
+                message: failure.get::<_, Text>("message")?.0,
             })
         }
     })

@@ -6,6 +6,7 @@ use crate::snow::host::http::{Field, Response};
 use crate::snow::host::logging::{self, Level};
 use crate::snow::host::pending_handles::Outcome;
 use crate::snow::host::source;
+use crate::text::Text;
 
 /// A place in a source text, both numbers from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,11 +84,11 @@ pub fn describe<'js>(
     if is_out_of_memory(&thrown) {
         fail(&format!("{}\n(memory_bytes_max is its limit)", plain(&thrown).trim_end()));
     }
-    let words = |describe: &Persistent<Function<'static>>| -> Result<String> {
+    let words = |describe: &Persistent<Function<'static>>| -> Result<Text> {
         describe.clone().restore(ctx)?.call((thrown.clone(),))
     };
     match describe.map(words) {
-        Some(Ok(words)) => words,
+        Some(Ok(Text(words))) => words,
         // It was thrown because nothing can run any more, or too early.
         _ => {
             ctx.catch();
@@ -105,7 +106,8 @@ fn is_out_of_memory(thrown: &Value<'_>) -> bool {
 
 fn plain(thrown: &Value<'_>) -> String {
     let text = |name: &str| {
-        thrown.as_object().and_then(|object| object.get::<_, String>(name).ok()).unwrap_or_default()
+        let text = thrown.as_object().and_then(|object| object.get::<_, Text>(name).ok());
+        text.map(|text| text.0).unwrap_or_default()
     };
     format!("{}: {}\n{}", text("name"), text("message"), text("stack"))
 }

@@ -8,6 +8,7 @@ use crate::convert::{copy, settlement_from, settlement_to};
 use crate::pendings::{self, Gone};
 use crate::snow::host::logging::{self, Level};
 use crate::snow::host::pending_handles::{self as host, Join, Refusal};
+use crate::text::Text;
 use crate::url;
 use crate::wasi::clocks::monotonic_clock;
 use crate::wasi::random::random;
@@ -20,7 +21,7 @@ pub fn functions<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>> {
     let function = |name: &str, function: Result<Function<'js>>| object.set(name, function?);
     function(
         "log",
-        Function::new(ctx.clone(), |level: u32, message: String| log(level, &message)),
+        Function::new(ctx.clone(), |level: u32, message: Text| log(level, &message.0)),
     )?;
     function(
         "random",
@@ -31,8 +32,8 @@ pub fn functions<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>> {
     function("monotonic", Function::new(ctx.clone(), || monotonic_clock::now() as f64 / 1e6))?;
     function(
         "encode",
-        Function::new(ctx.clone(), |ctx: Ctx<'js>, text: rquickjs::String<'js>| {
-            TypedArray::<u8>::new(ctx, text.to_string()?.into_bytes())
+        Function::new(ctx.clone(), |ctx: Ctx<'js>, text: Text| {
+            TypedArray::<u8>::new(ctx, text.0.into_bytes())
         }),
     )?;
     function("decode", Function::new(ctx.clone(), decode))?;
@@ -44,8 +45,8 @@ fn waiting<'js>(ctx: &Ctx<'js>, object: &Object<'js>) -> Result<()> {
     let function = |name: &str, function: Result<Function<'js>>| object.set(name, function?);
     function(
         "create",
-        Function::new(ctx.clone(), |ctx: Ctx<'js>, key: Option<String>| {
-            host::create(key.as_deref())
+        Function::new(ctx.clone(), |ctx: Ctx<'js>, key: Option<Text>| {
+            host::create(key.as_ref().map(|key| &*key.0))
                 .map(pendings::keep)
                 .map_err(|refusal| refused(&ctx, refusal))
         }),
@@ -72,24 +73,26 @@ fn settling<'js>(ctx: &Ctx<'js>, object: &Object<'js>) -> Result<()> {
     let function = |name: &str, function: Result<Function<'js>>| object.set(name, function?);
     function(
         "setResult",
-        Function::new(ctx.clone(), |ctx: Ctx<'js>, token: String, with: Object<'js>| {
-            host::set_result(&token, &settlement_from(&with)?)
+        Function::new(ctx.clone(), |ctx: Ctx<'js>, token: Text, with: Object<'js>| {
+            host::set_result(&token.0, &settlement_from(&with)?)
                 .map_err(|refusal| refused(&ctx, refusal))
         }),
     )?;
     function(
         "setNext",
-        Function::new(ctx.clone(), |ctx: Ctx<'js>, key: String, with: Object<'js>| {
-            host::set_next(&key, &settlement_from(&with)?).map_err(|refusal| refused(&ctx, refusal))
+        Function::new(ctx.clone(), |ctx: Ctx<'js>, key: Text, with: Object<'js>| {
+            host::set_next(&key.0, &settlement_from(&with)?)
+                .map_err(|refusal| refused(&ctx, refusal))
         }),
     )?;
     function(
         "setAll",
-        Function::new(ctx.clone(), |ctx: Ctx<'js>, key: String, with: Object<'js>| {
-            host::set_all(&key, &settlement_from(&with)?).map_err(|refusal| refused(&ctx, refusal))
+        Function::new(ctx.clone(), |ctx: Ctx<'js>, key: Text, with: Object<'js>| {
+            host::set_all(&key.0, &settlement_from(&with)?)
+                .map_err(|refusal| refused(&ctx, refusal))
         }),
     )?;
-    function("waiting", Function::new(ctx.clone(), |key: String| host::waiting(&key)))
+    function("waiting", Function::new(ctx.clone(), |key: Text| host::waiting(&key.0)))
 }
 
 /// Waits in place until one of these pendings is settled, and returns what became of each.

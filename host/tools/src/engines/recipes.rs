@@ -53,6 +53,7 @@ const JAVASCRIPT: &[(&str, &str)] = embedded! {
     "src/modules/packages.rs",
     "src/native.rs",
     "src/pendings.rs",
+    "src/text.rs",
     "src/typescript.rs",
     "src/typescript/tests.rs",
     "src/typescript/visit.rs",
