@@ -62,9 +62,17 @@ declare module 'snow' {
 
   /**
    * What a handler may answer with: a text (`text/plain`), an object or a list (sent as JSON),
-   * bytes (`application/octet-stream`), a whole response, or what a pending was settled with.
+   * bytes (`application/octet-stream`), a whole response, an {@link HTTPError}, or what a pending was
+   * settled with.
    */
-  export type Answer = string | object | Uint8Array | ArrayBuffer | Response | Settlement;
+  export type Answer =
+    | string
+    | object
+    | Uint8Array
+    | ArrayBuffer
+    | Response
+    | HTTPError
+    | Settlement;
 
   /** What a handler may return. */
   export type Outcome = Answer | Suspension | Promise<Answer | Suspension>;

@@ -34,7 +34,11 @@ test('what throws when it is looked at is shown all the same', () => {
     },
   };
   assert.equal(format(['a', hostile, 'b']), 'a [can not be shown: it throws] b');
-  const error = Object.defineProperty(new Error('m'), 'stack', Object.getOwnPropertyDescriptor(hostile, 'x'));
+  const error = Object.defineProperty(
+    new Error('m'),
+    'stack',
+    Object.getOwnPropertyDescriptor(hostile, 'x'),
+  );
   assert.equal(describe(error), 'thrown: what can not be shown, since it throws');
   assert.match(describe({ hostile }), /^thrown: \{ hostile: \[can not/);
   assert.equal(format(['%d %s %i', 1n, Symbol('s'), Symbol('i')]), '1n Symbol(s) Symbol(i)');

@@ -5,7 +5,9 @@ import { beforeEach, test } from 'node:test';
 
 import { host } from './host.js';
 
-const { closeRoutes, handle, resume, route, routes, suspend } = await import('../engine/js/routes.js');
+const { closeRoutes, handle, resume, route, routes, suspend } = await import(
+  '../engine/js/routes.js'
+);
 const { HTTPError, Response } = await import('../engine/js/messages.js');
 const { Failure, setAll, setNext, setResult } = await import('../engine/js/settling.js');
 const { pending } = await import('../engine/js/waiting.js');
@@ -68,11 +70,11 @@ test('routes that can not be are refused at once', () => {
   const handler = () => '';
   for (const [arguments_, words] of [
     [['GET', '/x'], 'the handler of the route /x is a function, not undefined'],
-    [['GET POST', '/x', handler], "write 'GET|POST' for \"GET POST\""],
-    [[['GET', 'PUT'], '/x', handler], "write 'GET|PUT' for [\"GET\",\"PUT\"]"],
-    [['get', '/x', handler], "write 'GET' for \"get\""],
-    [['*', '/x', handler], "write 'any' for \"*\""],
-    [['GET|any', '/x', handler], "write 'any' for \"GET|any\""],
+    [['GET POST', '/x', handler], 'write \'GET|POST\' for "GET POST"'],
+    [[['GET', 'PUT'], '/x', handler], 'write \'GET|PUT\' for ["GET","PUT"]'],
+    [['get', '/x', handler], 'write \'GET\' for "get"'],
+    [['*', '/x', handler], 'write \'any\' for "*"'],
+    [['GET|any', '/x', handler], 'write \'any\' for "GET|any"'],
     [[undefined, '/x', handler], "'GET', several as in 'GET|POST', or 'any'"],
     [['GET', 7, handler], 'a string or a RegExp, not a number'],
     [['GET', '/x', handler, { resume: 1 }], '`resume` of the route /x'],

@@ -46,7 +46,10 @@ test('any order of times is sorted, whatever is cleared', () => {
   const ids = new Map();
   for (let index = 0; index < 2_000; index += 1) {
     const after = next(500);
-    ids.set(setTimeout(() => ran.push(after), after), after);
+    ids.set(
+      setTimeout(() => ran.push(after), after),
+      after,
+    );
     if (next(3) === 0) {
       const id = [...ids.keys()][next(ids.size)];
       clearTimeout(id);
@@ -54,7 +57,10 @@ test('any order of times is sorted, whatever is cleared', () => {
     }
   }
   runAll();
-  assert.deepEqual(ran, [...ids.values()].sort((a, b) => a - b));
+  assert.deepEqual(
+    ran,
+    [...ids.values()].sort((a, b) => a - b),
+  );
 });
 
 // A look at each of them for each of them would take minutes.

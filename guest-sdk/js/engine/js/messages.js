@@ -104,7 +104,9 @@ export class Response extends Body {
       throw new RangeError(`${status} is not the status of a redirect`);
     }
     // A URL is ASCII, with all else percent-encoded.
-    const location = String(url).toWellFormed().replace(/[^\0-\x7f]+/g, encodeURIComponent);
+    const location = String(url)
+      .toWellFormed()
+      .replace(/[^\0-\x7f]+/g, encodeURIComponent);
     return new Response(null, { status, headers: { location } });
   }
 

@@ -45,7 +45,9 @@ function split(methods) {
   if (methods === 'any') return [];
   const list = typeof methods === 'string' ? methods.split('|') : [];
   if (list.length > 0 && list.every((method) => METHOD.test(method))) return list;
-  const words = show(methods).toUpperCase().match(/[A-Z][A-Z\d_-]*/g) ?? ['ANY'];
+  const words = show(methods)
+    .toUpperCase()
+    .match(/[A-Z][A-Z\d_-]*/g) ?? ['ANY'];
   const right = words.includes('ANY') ? 'any' : words.join('|');
   throw new TypeError(
     `the methods of a route are 'GET', several as in 'GET|POST', or 'any': ` +

@@ -41,9 +41,7 @@ export class Pending {
   then(fulfilled, rejected) {
     // The host's own deadline must not come before the clock that settles it.
     const left =
-      this.#due === Infinity
-        ? DEADLINE_MS
-        : Math.max(0, this.#due - native.monotonic()) + SLACK_MS;
+      this.#due === Infinity ? DEADLINE_MS : Math.max(0, this.#due - native.monotonic()) + SLACK_MS;
     const late = () => {
       throw new DOMException('nobody settled the pending in time', 'TimeoutError');
     };
