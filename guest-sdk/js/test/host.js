@@ -67,6 +67,14 @@ globalThis[Symbol.for('snow.native')] = {
   random: (count) => globalThis.crypto.getRandomValues(new Uint8Array(count)),
   monotonic: () => host.now,
   encode: (text) => encoder.encode(text),
+  nesting(text) {
+    let [depth, deepest] = [0, 0];
+    for (const mark of text.match(/[[{\]}]/g) ?? []) {
+      depth += '[{'.includes(mark) ? 1 : -1;
+      deepest = Math.max(deepest, depth);
+    }
+    return deepest;
+  },
   decode(bytes, fatal) {
     try {
       return new TextDecoder('utf-8', { fatal, ignoreBOM: true }).decode(bytes);

@@ -9,6 +9,7 @@ const { Headers } = await import('../engine/js/headers.js');
 const { URL: OwnURL, URLSearchParams: OwnParams } = await import('../engine/js/url.js');
 const { Request, Response } = await import('../engine/js/messages.js');
 const { TextDecoder: OwnDecoder, TextEncoder: OwnEncoder } = await import('../engine/js/text.js');
+const { parse } = await import('../engine/js/json.js');
 const { structuredClone: clone } = await import('../engine/js/clone.js');
 
 test('parameters are those of Node', () => {
@@ -128,6 +129,18 @@ test('text is UTF-8', () => {
   assert.throws(() => new OwnDecoder('latin1'), RangeError);
   const bytes = new Uint8Array([0, 65, 66]);
   assert.equal(new OwnDecoder().decode(new DataView(bytes.buffer, 1, 1)), 'A');
+});
+
+test('JSON is parsed, unless it is nested too deep', () => {
+  const nested = (depth) => '['.repeat(depth) + ']'.repeat(depth);
+  assert.deepEqual(parse('{"a":[1]}'), { a: [1] });
+  assert.deepEqual(
+    parse('[1, 2]', (key, value) => (Array.isArray(value) ? value : value + 1)),
+    [2, 3],
+  );
+  assert.throws(() => parse(undefined), SyntaxError);
+  assert.equal(JSON.stringify(parse(nested(1_000))), nested(1_000));
+  assert.throws(() => parse(nested(1_001)), { name: 'RangeError', message: /more than 1000 deep/ });
 });
 
 test('clones are what Node makes of them', () => {

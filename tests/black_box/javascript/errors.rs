@@ -192,8 +192,11 @@ fn answers_are_thrown_and_are_no_errors() {
     };
     assert_eq!(post("{\"name\": \"ada\"}"), ok("ada"));
     assert_eq!(post(""), answer(400, "the request's body is not JSON: it is empty"));
-    let (status, text) = post("{\"name\": \n");
-    assert!(status == 400 && text.starts_with("the request's body is not JSON: "), "{text}");
+    // The last would use up the stack of wasm, which is a trap, and is blamed on the version.
+    for body in ["{\"name\": \n", &"[".repeat(100_000), &"{\"a\":".repeat(100_000)] {
+        let (status, text) = post(body);
+        assert!(status == 400 && text.starts_with("the request's body is not JSON: "), "{text}");
+    }
     let mut held = server.ask("/held");
     held.is_silent();
     assert_eq!(get(&server, "/fail"), ok("true"));

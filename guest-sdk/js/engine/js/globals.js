@@ -4,6 +4,7 @@
 import { structuredClone } from './clone.js';
 import { console } from './console.js';
 import { Headers } from './headers.js';
+import { parse } from './json.js';
 import { Request, Response } from './messages.js';
 import { define } from './native.js';
 import { crypto, random } from './random.js';
@@ -12,6 +13,7 @@ import { clearTimeout, setInterval, setTimeout } from './timers.js';
 import { URL, URLSearchParams } from './url.js';
 
 Math.random = random;
+JSON.parse = parse;
 
 /** As a promise's job: QuickJS's own forgets what the function throws, and this one reports it. */
 function queueMicrotask(callback) {

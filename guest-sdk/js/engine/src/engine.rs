@@ -236,9 +236,8 @@ impl Engine {
                 let (_, promise) = module.eval().catch(&ctx).map_err(words)?;
                 self.drive(&ctx, &promise, NO_ROUTE).map(drop)
             };
-            let evaluated = evaluate();
-            self.end(&ctx);
-            evaluated
+            // If it failed, there is nothing to go on with. The rejection is not unheard.
+            evaluate().inspect(|()| self.end(&ctx))
         });
         evaluated.unwrap_or_else(|words| failure::fail(&words));
     }

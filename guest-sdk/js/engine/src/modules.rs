@@ -3,7 +3,7 @@
 //! A module's name is its path from the guests folder, `hello/util.js` for a file of the folder
 //! beside `hello.js`; that of a built-in one begins with `snow:`.
 
-mod json;
+pub mod json;
 mod packages;
 
 use std::cell::RefCell;
@@ -39,6 +39,7 @@ const BUILT_IN: &[(&str, &str)] = built_in![
     "globals.js",
     "headers.js",
     "index.js",
+    "json.js",
     "messages.js",
     "native.js",
     "random.js",

@@ -5,6 +5,7 @@ use rquickjs::{
 };
 
 use crate::convert::{copy, settlement_from, settlement_to};
+use crate::modules::json;
 use crate::pendings::{self, Gone};
 use crate::snow::host::logging::{self, Level};
 use crate::snow::host::pending_handles::{self as host, Join, Refusal};
@@ -36,6 +37,7 @@ pub fn functions<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>> {
             TypedArray::<u8>::new(ctx, text.0.into_bytes())
         }),
     )?;
+    function("nesting", Function::new(ctx.clone(), |text: Text| json::nesting(&text.0)))?;
     function("decode", Function::new(ctx.clone(), decode))?;
     function("url", Function::new(ctx.clone(), url::parse))?;
     Ok(object)

@@ -32,6 +32,7 @@ const JAVASCRIPT: &[(&str, &str)] = embedded! {
     "js/globals.js",
     "js/headers.js",
     "js/index.js",
+    "js/json.js",
     "js/messages.js",
     "js/native.js",
     "js/random.js",

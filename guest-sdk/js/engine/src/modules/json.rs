@@ -24,6 +24,35 @@ pub fn parse<'js>(ctx: &Ctx<'js>, text: &str) -> std::result::Result<Value<'js>,
     })
 }
 
+/// Returns how deep values lie in one another in a JSON text.
+pub fn nesting(text: &str) -> u32 {
+    let (mut depth, mut deepest) = (0_u32, 0);
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'[' | b'{' => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            b'"' => skip_string(&mut bytes),
+            _ => {}
+        }
+    }
+    deepest
+}
+
+/// Goes to the end of a string. What is escaped does not end it.
+fn skip_string(bytes: &mut impl Iterator<Item = u8>) {
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => return,
+            b'\\' => _ = bytes.next(),
+            _ => {}
+        }
+    }
+}
+
 /// Returns the script of a module whose default export is what a JSON text says.
 ///
 /// # Errors
@@ -79,6 +108,20 @@ mod tests {
         }
         let proto = "(value) => String(Object.hasOwn(value, '__proto__') && value.isAdmin)";
         assert_eq!(look("{\"__proto__\": {\"isAdmin\": true}}", proto), "undefined");
+    }
+
+    #[test]
+    fn nesting_is_that_of_values() {
+        for (text, deepest) in [
+            ("7", 0),
+            ("[[], {\"a\": [1]}]", 3),
+            (r#"["[[[[\"[[[", "\\"]"#, 1),
+            ("]]]][", 1),
+            ("\"[[", 0),
+        ] {
+            assert_eq!(nesting(text), deepest, "{text}");
+        }
+        assert_eq!(nesting(&"[".repeat(5_000)), 5_000);
     }
 
     #[test]
