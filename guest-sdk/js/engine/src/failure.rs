@@ -34,9 +34,12 @@ pub fn fail(text: &str) -> ! {
     unreachable!("the host ends the call")
 }
 
+/// Lines that are logged of an error. Its message may quote what a client has sent.
+const LINES_MAX: usize = 100;
+
 /// Logs why a call has failed, a line at a time, and returns its answer. The instance goes on.
 pub fn answer(words: &str) -> Outcome {
-    words.lines().for_each(|line| logging::log(Level::Error, line));
+    words.lines().take(LINES_MAX).for_each(|line| logging::log(Level::Error, line));
     let value = b"text/plain; charset=utf-8".to_vec();
     Outcome::Respond(Response {
         status: 500,

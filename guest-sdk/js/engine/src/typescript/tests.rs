@@ -53,6 +53,10 @@ fn types_go() {
         ("for (const a of b as C[]) {}", "for (const a of b ) {}"),
         ("try {} catch (e: unknown) {}", "try {} catch (e ) {}"),
         ("let a: (x: number) => void, b: string | undefined;", "let a , b ;"),
+        ("f<{ a: C; [b: string]: D }>();", "f ();"),
+        ("let a = b as { [c: string]: { get: D\n f(): E } };", "let a = b ;"),
+        ("class A implements B<{ [c: string]: D }> {}", "class A {}"),
+        ("class A { [b: string]: C; d = 1 }", "class A { ; d = 1 }"),
     ] {
         assert_eq!(stripped(text), script, "{text}");
     }
@@ -75,6 +79,8 @@ fn statements_that_are_types_leave_a_semicolon() {
         "declare module 'x' { export const a: number }",
         "declare global { interface Window {} }",
         "declare enum A { B }",
+        "export declare namespace A { interface B {} }",
+        "declare namespace A { enum B { C } }",
         "function a(b: string): void;",
         "export function a(b: string): void;",
         "export default function a(b: string): void;",

@@ -3,7 +3,8 @@
 use oxc_ast::AstKind;
 use oxc_ast::ast::{
     ArrowFunctionExpression, Class, Declaration, ExportDefaultDeclarationKind, FormalParameter,
-    MethodDefinition, PropertyDefinition, PropertyDefinitionType, PropertyKey,
+    MethodDefinition, PropertyDefinition, PropertyDefinitionType, PropertyKey, TSClassImplements,
+    TSInterfaceBody, TSModuleBlock, TSType, TSTypeParameter,
 };
 use oxc_ast_visit::Visit;
 use oxc_span::{GetSpan, Span};
@@ -204,11 +205,20 @@ fn is_type(declaration: &Declaration<'_>) -> bool {
         Declaration::FunctionDeclaration(function) => function.declare || function.body.is_none(),
         Declaration::ClassDeclaration(class) => class.declare,
         Declaration::TSEnumDeclaration(r#enum) => r#enum.declare,
+        Declaration::TSNamespaceDeclaration(namespace) => namespace.declare,
         _ => false,
     }
 }
 
 impl<'a> Visit<'a> for Types<'_> {
+    // There is nothing to find in what is cut as a whole. A member of a type is none of a class: it
+    // may not leave a semicolon.
+    fn visit_ts_type(&mut self, _: &TSType<'a>) {}
+    fn visit_ts_type_parameter(&mut self, _: &TSTypeParameter<'a>) {}
+    fn visit_ts_class_implements(&mut self, _: &TSClassImplements<'a>) {}
+    fn visit_ts_interface_body(&mut self, _: &TSInterfaceBody<'a>) {}
+    fn visit_ts_module_block(&mut self, _: &TSModuleBlock<'a>) {}
+
     fn enter_node(&mut self, kind: AstKind<'a>) {
         match kind {
             AstKind::TSTypeAnnotation(node) => {
