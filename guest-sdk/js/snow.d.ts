@@ -84,7 +84,7 @@ declare module 'snow' {
    * Serves requests with these methods whose path matches the pattern. The first route that matches
    * wins, in the order of the calls. To be called while the file is evaluated.
    *
-   * @param methods `'GET'`, several as in `'GET|POST'`, or `'any'`. GET serves HEAD too.
+   * @param methods `'GET'`, several as in `'GET|POST'` or a list, or `'any'`. GET serves HEAD too.
    * @param pattern A regular expression for the whole path as sent, query not included, in the
    * syntax of the Rust crate `regex`: no look-around, no back-references. It is anchored at both
    * ends.
@@ -95,7 +95,7 @@ declare module 'snow' {
    * `suspend` is to choose among several. Without it the host answers with what came.
    */
   export function route(
-    methods: string,
+    methods: string | readonly string[],
     pattern: string | RegExp,
     handler: Handler,
     options?: { resume?: Resume | readonly Resume[] },

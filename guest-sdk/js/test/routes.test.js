@@ -71,7 +71,8 @@ test('routes that can not be are refused at once', () => {
   for (const [arguments_, words] of [
     [['GET', '/x'], 'the handler of the route /x is a function, not undefined'],
     [['GET POST', '/x', handler], 'write \'GET|POST\' for "GET POST"'],
-    [[['GET', 'PUT'], '/x', handler], 'write \'GET|PUT\' for ["GET","PUT"]'],
+    [[['GET', 'put'], '/x', handler], 'write \'GET|PUT\' for ["GET","put"]'],
+    [[[], '/x', handler], "write 'any' for []"],
     [['get', '/x', handler], 'write \'GET\' for "get"'],
     [['*', '/x', handler], 'write \'any\' for "*"'],
     [['GET|any', '/x', handler], 'write \'any\' for "GET|any"'],
@@ -89,7 +90,7 @@ test('routes that can not be are refused at once', () => {
 test('a pattern may be a RegExp', () => {
   const handler = () => '';
   route('any', /\/a\/(?<b>.*)/u, handler);
-  route('GET|PUT', /\/c/gi, handler);
+  route(['GET', 'PUT'], /\/c/gi, handler);
   count += 2;
 });
 

@@ -40,10 +40,11 @@ function source({ source, flags }) {
   return (meant === '' ? '' : `(?${meant})`) + source.replaceAll('\\/', '/');
 }
 
-/** Returns the methods of a text like `GET|POST`; none for `any`, which is all. */
+/** Returns the methods of a text like `GET|POST`, or of a list; none for `any`, which is all. */
 function split(methods) {
-  if (methods === 'any') return [];
-  const list = typeof methods === 'string' ? methods.split('|') : [];
+  const text = Array.isArray(methods) ? methods.join('|') : methods;
+  if (text === 'any') return [];
+  const list = typeof text === 'string' ? text.split('|') : [];
   if (list.length > 0 && list.every((method) => METHOD.test(method))) return list;
   const words = show(methods)
     .toUpperCase()
