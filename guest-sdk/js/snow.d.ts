@@ -42,8 +42,8 @@ declare module 'snow' {
   }
 
   /**
-   * An answer that is thrown: `throw new HTTPError(404, 'no such order')`. The client gets the text,
-   * and nothing is logged.
+   * An answer that is thrown: `throw new HTTPError(404, 'no such order')`. The client gets the
+   * text, and nothing is logged.
    */
   export class HTTPError extends Error {
     /** @param status From 400 to 599. */
@@ -62,8 +62,8 @@ declare module 'snow' {
 
   /**
    * What a handler may answer with: a text (`text/plain`), an object or a list (sent as JSON),
-   * bytes (`application/octet-stream`), a whole response, an {@link HTTPError}, or what a pending was
-   * settled with.
+   * bytes (`application/octet-stream`), a whole response, an {@link HTTPError}, or what a pending
+   * was settled with.
    */
   export type Answer =
     | string
@@ -109,8 +109,8 @@ declare module 'snow' {
    */
   export interface Pending extends PromiseLike<Settlement>, Disposable {
     /**
-     * The right to settle it, for {@link setResult}: at most 64 ASCII characters, safe in a URL, not
-     * to be guessed. Whoever has it can settle, so give it only to who may.
+     * The right to settle it, for {@link setResult}: at most 64 ASCII characters, safe in a URL,
+     * not to be guessed. Whoever has it can settle, so give it only to who may.
      */
     readonly token: string;
 
@@ -192,8 +192,8 @@ declare module 'snow' {
     /** The deadline. Without it the host's default applies (30 seconds), and its maximum always. */
     timeoutMs?: number;
     /**
-     * The answer at the deadline if nothing resumes; a bare 504 if it is not given. A text is a 200,
-     * as everywhere. With a `resume` it is a `TypeError`: ask `resumed.timedOut` there.
+     * The answer at the deadline if nothing resumes; a bare 504 if it is not given. A text is a
+     * 200, as everywhere. With a `resume` it is a `TypeError`: ask `resumed.timedOut` there.
      */
     onTimeout?: Answer;
     /**

@@ -126,17 +126,18 @@ fn the_time_is_the_hosts_and_goes_on() {
 #[test]
 fn values_of_headers_are_relayed_byte_for_byte() {
     let Some(server) = shop(
-        "import { route, setNext, pending, suspend } from 'snow';
-        route('GET', '/relay', ({ headers }) => new Response('', { headers: { 'x-it': headers.get('x-it') } }));
+        "import { route, setNext, setResult, pending, suspend } from 'snow';
+        const relay = ({ headers }) => new Response('', { headers: { 'x-it': headers.get('x-it') } });
+        const codes = ({ headers }) => [...headers.get('x-it')].map((each) => each.charCodeAt(0));
+        route('GET', '/relay', relay);
         route('GET', '/hold', () => suspend(pending('it')));
-        route('GET', '/tell', ({ headers }) =>
-          String(setNext('it', new Response('', { headers: { 'x-it': headers.get('x-it') } }))));
-        route('GET', '/told', async ({ headers }) => {
+        route('GET', '/tell', (request) => String(setNext('it', relay(request))));
+        route('GET', '/told', async (request) => {
           const it = pending();
-          (await import('snow')).setResult(it.token, new Response('', { headers: { 'x-it': headers.get('x-it') } }));
+          setResult(it.token, relay(request));
           return (await it).response;
         });
-        route('GET', '/codes', ({ headers }) => [...headers.get('x-it')].map((each) => each.charCodeAt(0)));
+        route('GET', '/codes', codes);
         route('GET', '/wide', () => new Response('', { headers: { 'x-it': 'ż' } }));",
     ) else {
         return;

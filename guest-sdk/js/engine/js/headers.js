@@ -1,5 +1,5 @@
-// Headers: fields by name, in any case. A value is bytes, each of which is a character up to U+00FF,
-// as everywhere on the web. So any value can be read and sent on as it came.
+// Headers: fields by name, in any case. A value is bytes, each of which is a character up to
+// U+00FF, as everywhere on the web. So any value can be read and sent on as it came.
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 

@@ -1,6 +1,6 @@
-// JSON.parse, for texts that strangers send. QuickJS calls itself for each value within another one,
-// and ten kilobytes of `[` would use up the stack of wasm, which is a trap: it costs the instance,
-// and is taken for a fault of the guest's version.
+// JSON.parse, for texts that strangers send. QuickJS calls itself for each value within another
+// one, and ten kilobytes of `[` would use up the stack of wasm, which is a trap: it costs the
+// instance, and is taken for a fault of the guest's version.
 
 import { native } from './native.js';
 

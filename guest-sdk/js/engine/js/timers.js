@@ -1,5 +1,5 @@
-// setTimeout and its kin. Timers lie in a binary heap, the one that is due first at the top, so that
-// thousands of them cost little more than one.
+// setTimeout and its kin. Timers lie in a binary heap, the one that is due first at the top, so
+// that thousands of them cost little more than one.
 
 import { native } from './native.js';
 

@@ -27,8 +27,8 @@ impl Place {
     }
 }
 
-/// Ends the call and the instance with these words. That is for a guest that can't be evaluated, and
-/// for an engine that can't go on.
+/// Ends the call and the instance with these words. That is for a guest that can't be evaluated,
+/// and for an engine that can't go on.
 pub fn fail(text: &str) -> ! {
     source::fail(text);
     unreachable!("the host ends the call")

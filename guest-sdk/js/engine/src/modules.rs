@@ -189,7 +189,7 @@ impl Finder {
         Ok(format!("{folder}/{file}"))
     }
 
-    /// Keeps a file's text for the loader, unless the file is known; false if there is no such file.
+    /// Keeps a file's text for the loader, unless the file is known; false if there is none.
     fn keep(&self, path: &str, within: &str) -> bool {
         if self.known.borrow().contains(path) {
             return true;

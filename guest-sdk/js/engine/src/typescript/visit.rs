@@ -45,8 +45,8 @@ impl<'t> Types<'t> {
         self.mark(span.start, ';');
     }
 
-    /// Cuts what ends an expression, like ` as T`. What follows on the next line must not go on with
-    /// the expression.
+    /// Cuts what ends an expression, like ` as T`. What follows on the next line must not go on
+    /// with the expression.
     fn cut_tail(&mut self, start: u32, end: u32) {
         self.cut(start, end);
         let next = self.skip(end);
