@@ -4,7 +4,7 @@ import './globals.js';
 import { beginTime } from './performance.js';
 import { describe, LEVELS, resetConsole, write } from './console.js';
 import { seed } from './random.js';
-import { handle, resume, routes, stuck } from './routes.js';
+import { closeRoutes, handle, resume, routes, stuck } from './routes.js';
 import { idle, resetWaiting } from './waiting.js';
 
 /**
@@ -25,8 +25,12 @@ export function rejection(promise, reason, isHandled) {
   else rejected.set(promise, reason);
 }
 
-/** Ends a call: reports what was rejected unheard, and forgets what nobody waits for any more. */
+/**
+ * Ends a call, or the evaluation of the file: reports what was rejected unheard, and forgets what
+ * nobody waits for any more.
+ */
 export function end() {
+  closeRoutes();
   for (const reason of rejected.values()) {
     write(LEVELS.error, `unhandled rejection: ${describe(reason)}`);
   }

@@ -115,7 +115,8 @@ fn resumed<'js>(
     Ok(object)
 }
 
-/// Calls a handler, and returns what comes of it in the end.
+/// Calls a handler, and returns what comes of it in the end. What it throws fails this call alone,
+/// as in any server: also if the stack was used up, since it is not any more.
 fn call(
     route: u32,
     choose: fn(&Functions) -> &Saved,
@@ -142,11 +143,15 @@ fn call(
             convert::outcome(&ctx, &object).catch(&ctx).map_err(words)
         };
         let outcome = called();
+        if outcome.is_err() {
+            // What the call has begun is not to go on in the next one.
+            run_jobs(&ctx);
+        }
         engine.end(&ctx);
         outcome
     });
     pendings::end_of_call();
-    outcome.unwrap_or_else(|words| failure::fail(&words))
+    outcome.unwrap_or_else(|words| failure::answer(&words))
 }
 
 /// Returns the engine with the guest evaluated.
@@ -257,9 +262,8 @@ impl Engine {
                 let (_, promise) = module.eval().catch(&ctx).map_err(words)?;
                 self.drive(&ctx, &promise, NO_ROUTE).map(drop)
             };
-            let evaluated = evaluate();
-            self.end(&ctx);
-            evaluated
+            // If it failed, there is nothing to go on with. The rejection is not unheard.
+            evaluate().inspect(|()| self.end(&ctx))
         });
         evaluated.unwrap_or_else(|words| failure::fail(&words));
     }
