@@ -124,7 +124,7 @@ mod waiters;
 mod write;
 
 pub use self::disk::{Changes, DataError, Journal, JournalError, RedbJournal};
-pub use self::entry::{Entry, Version};
+pub use self::entry::{Entry, Place, Version};
 pub use self::error::{Limit, StoreError};
 pub use self::limits::{StoreLimits, Usage};
 pub use self::listener::Listener;

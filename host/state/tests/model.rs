@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
 use snow_state::{
-    Action, Change, Changes, Condition, Entry, Journal, JournalError, Listener, Outcome, Store,
-    StoreError, StoreLimits, Submitted, Ticket, Usage, Version, Watch, Write,
+    Action, Change, Changes, Condition, Entry, Journal, JournalError, Listener, Outcome, Place,
+    Store, StoreError, StoreLimits, Submitted, Ticket, Usage, Version, Watch, Write,
 };
 
 const BUCKETS: [&str; 2] = ["x", "y"];
@@ -109,16 +109,17 @@ impl Listener for Notes {
     fn work_at(&self, _at_ms: u64) {}
 }
 
-type Place = (String, String);
+/// A bucket and a key.
+type At = (String, String);
 
 /// A journal whose entries anybody can look at.
 #[derive(Clone, Default)]
-struct Kept(Arc<Mutex<(BTreeMap<Place, Entry>, bool)>>);
+struct Kept(Arc<Mutex<(BTreeMap<At, Entry>, bool)>>);
 
 impl Journal for Kept {
     fn load(
         &mut self,
-        _each: &mut dyn FnMut(&Arc<str>, Arc<str>, Entry),
+        _each: &mut dyn FnMut(Place, Entry),
     ) -> Result<Option<Version>, JournalError> {
         Ok(None)
     }
@@ -148,17 +149,17 @@ struct Held {
 
 #[derive(Clone, Default)]
 struct Model {
-    held: BTreeMap<Place, Held>,
-    waiting: BTreeMap<Place, BTreeSet<usize>>,
+    held: BTreeMap<At, Held>,
+    waiting: BTreeMap<At, BTreeSet<usize>>,
     woken: BTreeSet<usize>,
 }
 
 impl Model {
-    fn look(&self, place: &Place, now_ms: u64) -> Option<&Held> {
+    fn look(&self, place: &At, now_ms: u64) -> Option<&Held> {
         self.held.get(place).filter(|held| held.expires_ms.is_none_or(|at| now_ms < at))
     }
 
-    fn put(&mut self, place: Place, held: Option<Held>) {
+    fn put(&mut self, place: At, held: Option<Held>) {
         match held {
             Some(held) => drop(self.held.insert(place.clone(), held)),
             None => drop(self.held.remove(&place)),
@@ -224,7 +225,7 @@ impl Model {
     fn expire(&mut self, now_ms: u64) -> bool {
         let is_expired = |held: &Held| held.expires_ms.is_some_and(|at| at <= now_ms);
         let held = self.held.iter().filter(|(_, held)| is_expired(held));
-        let expired: Vec<Place> = held.map(|(place, _)| place.clone()).collect();
+        let expired: Vec<At> = held.map(|(place, _)| place.clone()).collect();
         expired.iter().for_each(|place| self.put(place.clone(), None));
         !expired.is_empty()
     }
@@ -236,7 +237,7 @@ struct Pair {
     disk: Option<Kept>,
     model: Model,
     now_ms: u64,
-    tickets: Vec<(usize, Place, Ticket)>,
+    tickets: Vec<(usize, At, Ticket)>,
     waiters: usize,
     queue: Vec<(usize, Write, Only)>,
     callers: usize,
@@ -309,7 +310,7 @@ impl Pair {
     fn run(&mut self, writes: &[Write], expires: bool) -> Option<Vec<bool>> {
         let mut next = self.model.clone();
         let mut changes = expires && next.expire(self.now_ms);
-        let mut touched: BTreeSet<Place> = BTreeSet::new();
+        let mut touched: BTreeSet<At> = BTreeSet::new();
         let mut done = Vec::new();
         for write in writes {
             let mut holds = self.holds(&next, write);
@@ -457,7 +458,8 @@ impl Pair {
         let usage = Usage { entries: self.model.held.len(), bytes: bytes.sum() };
         assert_eq!(stats.usage, usage);
         let waiting = self.model.waiting.iter().filter(|(_, waiters)| !waiters.is_empty());
-        assert_eq!(stats.waiters, waiting.clone().map(|(_, waiters)| waiters.len()).sum());
+        let waiters: usize = waiting.clone().map(|(_, waiters)| waiters.len()).sum();
+        assert_eq!(stats.waiters, waiters);
         let buckets = waiting.map(|(place, _)| place).chain(self.model.held.keys());
         let buckets: BTreeSet<&String> = buckets.map(|(bucket, _)| bucket).collect();
         assert_eq!(stats.buckets, buckets.len());

@@ -4,7 +4,7 @@ use snow_core::sync::{Arc, lock};
 
 use super::draft::{Below, Draft, Drafted};
 use super::{Changes, Disk, JournalError, Queued, Writer};
-use crate::entry::Entry;
+use crate::entry::{Entry, Place};
 use crate::error::StoreError;
 use crate::limits::Usage;
 use crate::listener::Listener;
@@ -23,9 +23,6 @@ impl<L: Listener> Below for Store<L> {
         self.shard(bucket).usage(bucket)
     }
 }
-
-/// The place of an entry that has expired: its bucket and key.
-pub(crate) type Place = (Arc<str>, Arc<str>);
 
 /// A write of a batch with its plan, or the reason why it is refused.
 type Decided<C> = (Queued<C>, Result<Drafted, StoreError>);
@@ -90,8 +87,9 @@ impl<L: Listener> Store<L> {
         // Entries that have expired go first, so that they make room.
         let removed: Vec<(Arc<str>, Drafted)> = expired
             .into_iter()
-            .filter_map(|(bucket, key)| {
-                Some((bucket.clone(), draft.expire(&bucket, &key, now_ms)?))
+            .filter_map(|place| {
+                let drafted = draft.expire(&place, now_ms)?;
+                Some((place.bucket, drafted))
             })
             .collect();
         let decided: Vec<Decided<L::Caller>> = batch

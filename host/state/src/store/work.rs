@@ -3,7 +3,8 @@
 use snow_core::sync::lock;
 
 use super::Store;
-use crate::disk::{Disk, Place, RETRY_MS};
+use crate::disk::{Disk, RETRY_MS};
+use crate::entry::Place;
 use crate::limits::Charge;
 use crate::listener::Listener;
 use crate::shard::SLICE;
@@ -71,7 +72,7 @@ impl<L: Listener> Store<L> {
         let count = expired.len();
         for place in expired {
             let mut woken = Vec::new();
-            let mut shard = self.shard(&place.0);
+            let mut shard = self.shard(&place.bucket);
             shard.expire(place, now_ms, &self.totals, &mut woken);
             drop(shard);
             self.wake(&woken);
