@@ -55,14 +55,6 @@ impl<L: Listener> Store<L> {
         let mut writer = lock(&disk.writer);
         let batch = disk.take();
         let used = batch.len() + expired.len();
-        if used == 0 {
-            // A disk that has failed is tried again even if nobody writes.
-            if writer.in_doubt.is_some() {
-                let result = self.settle_doubt(&mut writer);
-                self.tally(disk, 0, &result);
-            }
-            return 0;
-        }
         let told = self.commit(disk, &mut writer, batch, expired, now_ms);
         drop(writer);
         for (caller, result) in told {
@@ -130,7 +122,8 @@ impl<L: Listener> Store<L> {
         results.collect()
     }
 
-    /// Gives changes to the journal.
+    /// Gives changes to the journal. Tells the listener if the disk begins to fail by it, or takes
+    /// writes again.
     fn make_durable(
         &self,
         disk: &Disk<L::Caller>,
@@ -138,22 +131,20 @@ impl<L: Listener> Store<L> {
         changes: Changes,
         writes: usize,
     ) -> Result<(), JournalError> {
-        if changes.is_empty() {
+        let has_changes = !changes.is_empty();
+        if !has_changes && writer.in_doubt.is_none() {
             return Ok(());
         }
-        let result = self.settle_doubt(writer).and_then(|()| {
-            writer.journal.commit(&changes).inspect_err(|_| writer.in_doubt = Some(changes))
-        });
-        self.tally(disk, writes, &result);
-        result
-    }
-
-    /// Counts a batch, and tells the listener if the disk begins to fail by it, or takes writes
-    /// again.
-    fn tally(&self, disk: &Disk<L::Caller>, writes: usize, result: &Result<(), JournalError>) {
-        if disk.tally(writes, result) {
+        // A disk that has failed is tried again even if there is nothing to write.
+        let mut result = self.settle_doubt(writer);
+        if has_changes && result.is_ok() {
+            result = writer.journal.commit(&changes);
+            writer.in_doubt = result.is_err().then_some(changes);
+        }
+        if disk.tally(writes, &result) {
             self.listener().disk(result.as_ref().err());
         }
+        if has_changes { result } else { Ok(()) }
     }
 
     /// Sets the keys of a batch that failed to what they hold in memory, in the journal. Before
