@@ -161,7 +161,8 @@ impl<W: Copy> Shard<W> {
         self.put(&bucket, change, &mut 0, &mut Vec::new());
     }
 
-    /// Makes one change, and takes the key's waiters off the key.
+    /// Makes one change, and takes the key's waiters off the key. Adds as many of them to `woken` as
+    /// there is `room` for; the others become a wave.
     fn put(
         &mut self,
         bucket: &Arc<str>,
@@ -268,7 +269,8 @@ impl<W: Copy> Shard<W> {
         let Some(before) = held.map(|entry| Usage::of(&key, &entry.value)) else { return };
         self.counts.expired += 1;
         totals.credit(Charge { usage: before, ..Charge::default() });
-        self.put(&bucket, Planned { key, entry: None, before }, &mut SLICE.clone(), woken);
+        let mut room = SLICE;
+        self.put(&bucket, Planned { key, entry: None, before }, &mut room, woken);
         self.let_go(&bucket, totals);
     }
 
