@@ -92,34 +92,49 @@ impl<L: Listener> Store<L> {
             })
             .collect();
         let (changes, charged) = draft.finish(self.versions.last());
-        let durable = self.make_durable(disk, writer, changes, removed.len() + decided.len());
-        if durable.is_err() {
-            self.totals.credit(charged);
-        }
-        if durable.is_ok() {
-            for (bucket, Drafted { plan, bucket_is_charged }) in removed {
-                let mut shard = self.shard(&bucket);
-                shard.counts.expired += 1;
-                self.carry_out(shard, &bucket, plan, bucket_is_charged, now_ms);
+        let writes = removed.len() + decided.len();
+        match self.make_durable(disk, writer, changes, writes) {
+            Ok(()) => {
+                for (bucket, drafted) in removed {
+                    self.shard(&bucket).counts.expired += 1;
+                    self.carry_out_drafted(&bucket, drafted, now_ms);
+                }
+                let decided = decided.into_iter();
+                decided.map(|(queued, drafted)| self.conclude(queued, drafted, now_ms)).collect()
+            }
+            Err(error) => {
+                self.totals.credit(charged);
+                // Whatever was decided about a write, it may have been because of another write of
+                // this batch. So all of them failed.
+                let unavailable = StoreError::Unavailable(error.0.into());
+                let failed = decided
+                    .into_iter()
+                    .map(|(queued, _)| self.conclude(queued, Err(unavailable.clone()), now_ms));
+                failed.collect()
             }
         }
-        let unavailable = durable.err().map(|error| StoreError::Unavailable(error.0.into()));
-        let results = decided.into_iter().map(|(Queued { write, caller }, drafted)| {
-            let mut shard = self.shard(&write.bucket);
-            let result = match (drafted, &unavailable) {
-                // Whatever was decided, it may have been because of another write of this batch.
-                (_, Some(error)) => Err(error.clone()),
-                (drafted, None) => drafted,
-            };
-            shard.counts.tally(&result);
-            let result = result.map(|Drafted { plan, bucket_is_charged }| {
-                let outcome = plan.outcome.clone();
-                self.carry_out(shard, &write.bucket, plan, bucket_is_charged, now_ms);
-                outcome
-            });
-            (caller, result)
+    }
+
+    /// Makes the changes of a write whose batch is durable, and returns its result.
+    fn conclude(
+        &self,
+        queued: Queued<L::Caller>,
+        drafted: Result<Drafted, StoreError>,
+        now_ms: u64,
+    ) -> Told<L::Caller> {
+        let Queued { write, caller } = queued;
+        self.shard(&write.bucket).counts.tally(&drafted);
+        let result = drafted.map(|drafted| {
+            let outcome = drafted.plan.outcome.clone();
+            self.carry_out_drafted(&write.bucket, drafted, now_ms);
+            outcome
         });
-        results.collect()
+        (caller, result)
+    }
+
+    fn carry_out_drafted(&self, bucket: &Arc<str>, drafted: Drafted, now_ms: u64) {
+        let Drafted { plan, bucket_is_charged } = drafted;
+        self.carry_out(self.shard(bucket), bucket, plan, bucket_is_charged, now_ms);
     }
 
     /// Gives changes to the journal. Tells the listener if the disk begins to fail by it, or takes
