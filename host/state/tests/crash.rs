@@ -96,9 +96,10 @@ fn what_was_durable_survives_being_killed() {
         slowest.as_millis()
     );
     assert!(durable > rounds);
-    // Whoever asks for so many rounds has a machine for it. In the course of all other tests a start
-    // may be starved of the processor.
-    let slowest_max = if env::var_os(ROUNDS).is_some() { 1 } else { 30 };
+    // Whoever asks for many rounds of optimised code has a machine for it. In the course of all
+    // other tests a start may be starved of the processor.
+    let is_measured = env::var_os(ROUNDS).is_some() && !cfg!(debug_assertions);
+    let slowest_max = if is_measured { 1 } else { 30 };
     assert!(slowest < Duration::from_secs(slowest_max), "a start took {slowest:?}");
     fs::remove_dir_all(&folder).expect("it can be removed");
 }

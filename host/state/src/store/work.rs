@@ -16,7 +16,8 @@ impl<L: Listener> Store<L> {
     /// earlier if the listener is [told](Listener::work_at).
     ///
     /// It returns when it has dealt with `budget` writes, entries and waiters, or some more. One
-    /// thread calls it.
+    /// thread calls it. Before a store is dropped, it is called until nothing is due any more:
+    /// otherwise writes that are still queued are lost, and nobody is told.
     pub fn work(&self, now_ms: u64, budget: usize) -> Option<u64> {
         self.alarm.clear();
         let mut used = 0;
