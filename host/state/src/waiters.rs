@@ -212,3 +212,17 @@ impl<W: Copy> Waiters<W> {
         self.lists.get_mut(list).expect("a list is there as long as it has waiters")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use snow_core::PendingId;
+
+    use super::*;
+
+    /// Each held request that waits for a key has a node; one of a key of its own has a list too.
+    #[test]
+    fn a_waiter_is_28_bytes_and_a_list_56_more() {
+        assert_eq!(Slab::<Node<PendingId>>::SLOT_BYTES, 28);
+        assert_eq!(Slab::<List>::SLOT_BYTES, 56);
+    }
+}
