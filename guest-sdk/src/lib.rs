@@ -105,11 +105,33 @@
 //! If the client leaves while it waits, the call ends there and then: nothing after that line runs,
 //! no destructor either. So what others rely on must be done before.
 //!
+//! ## In place, `async`
+//!
+//! A handler may be an `async fn`, which waits in place wherever it awaits a [`Pending`]. What is
+//! awaited at the same time, by the macros of the crate `futures` for instance, is one wait of the
+//! host:
+//!
+//! ```
+//! use snow_guest::prelude::*;
+//!
+//! #[route(GET, r"/news")]
+//! async fn news(_: Request) -> Result<Response> {
+//!     let news = Pending::keyed("news")?;
+//!     match news.within(Duration::from_secs(60)).await? {
+//!         Some(news) => Ok(Response::text(news.text())),
+//!         None => Ok(Response::empty(204)),
+//!     }
+//! }
+//!
+//! snow_guest::serve!(news);
+//! # fn main() {}
+//! ```
+//!
 //! # State
 //!
 //! Each call gets a new instance unless the deployer says otherwise, so a `static` is not a
-//! place to keep anything. What must live longer than a call goes through a settlement or
-//! [`Suspension::state`].
+//! place to keep anything. What must live longer than a call goes into the [`store`], whose changes
+//! a request can wait for, through a settlement, or into [`Suspension::state`].
 //!
 //! A state is bytes. With the feature `serde` it may be a type of the guest's own:
 //! `Suspension::state_of` takes a value that serde can write, and `Resumed::state_as` reads it.
@@ -149,11 +171,14 @@ pub mod log;
 mod outcome;
 pub mod pending;
 mod query;
+#[cfg(all(target_arch = "wasm32", target_os = "unknown", feature = "getrandom"))]
+mod random;
 mod request;
 mod response;
 mod resumed;
 mod serve;
 mod settlement;
+pub mod store;
 pub mod system;
 #[cfg(feature = "serde")]
 mod typed;
@@ -165,6 +190,7 @@ pub use request::Request;
 pub use response::Response;
 pub use resumed::{Cause, Resumed};
 pub use settlement::{Failure, Settlement};
+pub use store::{Bucket, StoreError};
 
 /// Makes a function the handler of a route: `#[route(METHODS, "pattern", resume = function)]`.
 ///
@@ -173,10 +199,11 @@ pub use settlement::{Failure, Settlement};
 ///   sent, query not included. It is anchored at both ends. Its groups are [`Request::param`] and
 ///   [`Request::param_named`].
 /// - `resume` names the function that goes on when a [`Suspension`] of this route is over. It takes
-///   a [`Resumed`] and returns what a handler may return. Without it the host answers by itself.
+///   a [`Resumed`] and returns what a handler may return; for an `async fn` write
+///   `resume = async function`. Without it the host answers by itself.
 ///
-/// The function takes a [`Request`] and returns what is [`IntoOutcome`]. It stays an ordinary
-/// function. It is served when [`serve!`] lists it, and the compiler warns that it is never used
+/// The function takes a [`Request`] and returns what is [`IntoOutcome`]. It may be `async`: see
+/// [`pending::Wait`]. It stays an ordinary function. It is served when [`serve!`] lists it, and the compiler warns that it is never used
 /// when it does not.
 ///
 /// Mistakes are found by the compiler. A method that is none, a pattern that does not parse:
@@ -208,7 +235,7 @@ pub use settlement::{Failure, Settlement};
 /// ```compile_fail
 /// # use snow_guest::prelude::*;
 /// #[route(GET, r"/")]
-/// async fn index(_: Request) -> &'static str { "" }
+/// unsafe fn index(_: Request) -> &'static str { "" }
 /// snow_guest::serve!(index);
 /// # fn main() {}
 /// ```
@@ -226,8 +253,8 @@ pub use snow_guest_macros::route;
 /// What a guest's code needs: `use snow_guest::prelude::*;`.
 pub mod prelude {
     pub use crate::{
-        Cause, Error, Failure, IntoOutcome, Outcome, Pending, Refusal, Request, Response, Result,
-        Resumed, Settlement, Suspension, log, pending, route,
+        Bucket, Cause, Error, Failure, IntoOutcome, Outcome, Pending, Refusal, Request, Response,
+        Result, Resumed, Settlement, StoreError, Suspension, log, pending, route, store,
     };
     pub use std::time::Duration;
 }
@@ -286,5 +313,6 @@ macro_rules! serve {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::bindings;
+    pub use crate::pending::run;
     pub use crate::serve::{Route, Table};
 }

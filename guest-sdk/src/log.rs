@@ -19,7 +19,7 @@ macro_rules! levels {
             #[cfg(target_arch = "wasm32")]
             log(Level::$level, message.as_ref());
             #[cfg(not(target_arch = "wasm32"))]
-            eprintln!("{}: {}", stringify!($function), message.as_ref());
+            std::eprintln!("{}: {}", stringify!($function), message.as_ref());
         }
     )* };
 }
@@ -30,4 +30,23 @@ levels! {
     info Info "what is worth knowing in normal running."
     warn Warn "something is odd, yet the request was answered as it should be."
     error Error "a request was not answered as it should be."
+}
+
+/// Writes one line at the level `info`, with the arguments of the standard library's `println!`,
+/// which writes nowhere on `wasm32-unknown-unknown`.
+///
+/// ```
+/// use snow_guest::println;
+/// println!("order {} is late", 7);
+/// ```
+#[macro_export]
+macro_rules! println {
+    ($($arguments:tt)*) => { $crate::log::info(::std::format!($($arguments)*)) };
+}
+
+/// Writes one line at the level `warn`, with the arguments of the standard library's `eprintln!`,
+/// which writes nowhere on `wasm32-unknown-unknown`.
+#[macro_export]
+macro_rules! eprintln {
+    ($($arguments:tt)*) => { $crate::log::warn(::std::format!($($arguments)*)) };
 }

@@ -11,32 +11,46 @@
 use crate::bindings::snow::host::pending_handles as raw;
 use crate::{Response, Settlement};
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
+
+mod host;
+mod wait;
+
+#[doc(hidden)]
+pub use wait::run;
+pub use wait::{Wait, sleep};
 
 /// Something that will be settled exactly once.
 ///
 /// It belongs to the call that created it. [Wait](Self::wait) on it there, or return it in a
 /// [`Suspension`]. What is not returned is released when it is dropped, at the latest when the call
 /// ends; after that nobody can settle it.
+///
+/// In an `async` handler it can be awaited: `pending.await` is [`wait`](Self::wait), and
+/// `pending.within(time).await` is [`wait_for`](Self::wait_for). See [`Wait`].
 #[derive(Debug)]
-pub struct Pending(raw::Pending);
+pub struct Pending(
+    // Shared with a `Wait` only, which ends before this is given back to the host.
+    Arc<raw::Pending>,
+);
 
 impl Pending {
     /// Creates a pending that is settled by whoever has its [`token`](Self::token).
     pub fn create() -> Result<Self, Refusal> {
-        host::create(None).map(Self)
+        host::create(None).map(Self::lift)
     }
 
     /// Creates a pending that is settled under `key`, or through its token. Several may wait under
     /// one key; they are served first in, first out.
     pub fn keyed(key: &str) -> Result<Self, Refusal> {
-        host::create(Some(key)).map(Self)
+        host::create(Some(key)).map(Self::lift)
     }
 
     /// Creates a pending that the clock settles `after` now, with an empty value. Its token may
     /// settle it earlier.
     pub fn timer(after: Duration) -> Result<Self, Refusal> {
-        host::timer(milliseconds(after)).map(Self)
+        host::timer(milliseconds(after)).map(Self::lift)
     }
 
     /// The right to settle it with [`set_result`]: at most 64 ASCII characters, safe in a URL, not
@@ -104,7 +118,11 @@ impl Pending {
     }
 
     pub(crate) fn lift(raw: raw::Pending) -> Self {
-        Self(raw)
+        Self(Arc::new(raw))
+    }
+
+    fn lower(self) -> raw::Pending {
+        Arc::try_unwrap(self.0).expect("nothing waits for a pending that is given away")
     }
 }
 
@@ -183,7 +201,7 @@ impl Suspension {
 
     pub(crate) fn lower(self, resume: bool) -> raw::Suspension {
         raw::Suspension {
-            handles: self.handles.into_iter().map(|pending| pending.0).collect(),
+            handles: self.handles.into_iter().map(Pending::lower).collect(),
             until: self.until,
             timeout_ms: self.timeout_ms,
             on_timeout: self.on_timeout.map(|response| response.0),
@@ -328,7 +346,7 @@ fn wait_in_place<'a>(
     until: raw::Join,
     time: Duration,
 ) -> Result<Vec<Option<raw::Settlement>>, Refusal> {
-    let handles: Vec<_> = pendings.into_iter().map(|pending| &pending.0).collect();
+    let handles: Vec<_> = pendings.into_iter().map(|pending| &*pending.0).collect();
     host::wait(&handles, until, Some(milliseconds(time)))
 }
 
@@ -346,68 +364,6 @@ fn first(settlements: Vec<Option<raw::Settlement>>) -> Option<(usize, Settlement
 /// Rounded up, so that a wait is never shorter than asked; at most what 32 bits hold, 49 days.
 fn milliseconds(time: Duration) -> u32 {
     u32::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u32::MAX)
-}
-
-/// The host's functions.
-#[cfg(target_arch = "wasm32")]
-mod host {
-    use super::{Refusal, raw};
-
-    pub fn create(key: Option<&str>) -> Result<raw::Pending, Refusal> {
-        raw::create(key).map_err(Refusal::lift)
-    }
-    pub fn timer(after_ms: u32) -> Result<raw::Pending, Refusal> {
-        raw::timer(after_ms).map_err(Refusal::lift)
-    }
-    pub fn set_result(token: &str, settlement: raw::Settlement) -> Result<(), Refusal> {
-        raw::set_result(token, &settlement).map_err(Refusal::lift)
-    }
-    pub fn set_next(key: &str, settlement: raw::Settlement) -> Result<bool, Refusal> {
-        raw::set_next(key, &settlement).map_err(Refusal::lift)
-    }
-    pub fn set_all(key: &str, settlement: raw::Settlement) -> Result<u32, Refusal> {
-        raw::set_all(key, &settlement).map_err(Refusal::lift)
-    }
-    pub fn wait(
-        handles: &[&raw::Pending],
-        until: raw::Join,
-        timeout_ms: Option<u32>,
-    ) -> Result<Vec<Option<raw::Settlement>>, Refusal> {
-        raw::wait(handles, until, timeout_ms).map_err(Refusal::lift)
-    }
-    pub use raw::waiting;
-}
-
-/// In a native test there is no host: nothing waits, and everything that needs one is refused.
-#[cfg(not(target_arch = "wasm32"))]
-mod host {
-    use super::{Refusal, raw};
-
-    pub fn create(_: Option<&str>) -> Result<raw::Pending, Refusal> {
-        Err(Refusal::lift(raw::Refusal::Denied))
-    }
-    pub fn timer(_: u32) -> Result<raw::Pending, Refusal> {
-        Err(Refusal::Denied)
-    }
-    pub fn set_result(_: &str, _: raw::Settlement) -> Result<(), Refusal> {
-        Err(Refusal::Unknown)
-    }
-    pub fn set_next(_: &str, _: raw::Settlement) -> Result<bool, Refusal> {
-        Ok(false)
-    }
-    pub fn set_all(_: &str, _: raw::Settlement) -> Result<u32, Refusal> {
-        Ok(0)
-    }
-    pub fn wait(
-        _: &[&raw::Pending],
-        _: raw::Join,
-        _: Option<u32>,
-    ) -> Result<Vec<Option<raw::Settlement>>, Refusal> {
-        Err(Refusal::Denied)
-    }
-    pub fn waiting(_: &str) -> u32 {
-        0
-    }
 }
 
 #[cfg(test)]

@@ -35,7 +35,8 @@
 //! | `python` | guests in Python, by the engine that is made here |
 //! | `reuse` | instances that serve several calls |
 //! | `regressions` | faults that were reported are gone |
-//! | `go_sdk` | what the SDK for Go does, by a guest made for it |
+//! | `store` | what guests keep: conditions, expiry, grants, waiting for a change, the disk |
+//! | `go_sdk`, `rust_sdk` | what the SDKs for Go and Rust do, by a guest made for each |
 //! | `layout` | which file of the host may use what |
 
 mod harness;
@@ -70,8 +71,10 @@ mod regressions;
 mod requests;
 mod restart;
 mod reuse;
+mod rust_sdk;
 mod settings;
 mod sources;
+mod store;
 mod swap;
 mod wasi;
 mod workers;

@@ -36,7 +36,20 @@ struct Attribute {
     /// Empty for `any`.
     methods: Vec<String>,
     pattern: LitStr,
-    resume: Option<Path>,
+    resume: Option<Resume>,
+}
+
+/// The function that goes on: `function`, or `async function`.
+struct Resume {
+    asynchronous: bool,
+    function: Path,
+}
+
+impl Parse for Resume {
+    fn parse(input: ParseStream) -> Result<Self> {
+        let asynchronous = input.parse::<Option<Token![async]>>()?.is_some();
+        Ok(Self { asynchronous, function: input.parse()? })
+    }
 }
 
 impl Parse for Attribute {
@@ -139,12 +152,6 @@ fn handler(item: TokenStream) -> Result<ItemFn> {
         Error::new(error.span(), format!("`#[route]` stands before a function: {error}"))
     })?;
     let signature = &function.sig;
-    if let Some(asyncness) = signature.asyncness {
-        return Err(Error::new(
-            asyncness.span(),
-            "a handler is not async: to wait, return a `Suspension` or call `Pending::wait`",
-        ));
-    }
     if let Safety::Unsafe(unsafety) = &signature.safety {
         return Err(Error::new(unsafety.span(), "a handler is not unsafe"));
     }
@@ -173,6 +180,11 @@ fn handler(item: TokenStream) -> Result<ItemFn> {
     Ok(function)
 }
 
+/// Runs the future that an `async` function returned.
+fn awaited(asynchronous: bool, call: Tokens) -> Tokens {
+    if asynchronous { quote!(::snow_guest::__private::run(#call)) } else { call }
+}
+
 fn expand(attribute: &Attribute, function: &ItemFn) -> Tokens {
     let Attribute { methods, pattern, .. } = attribute;
     let name = &function.sig.ident;
@@ -181,20 +193,24 @@ fn expand(attribute: &Attribute, function: &ItemFn) -> Tokens {
     let configured: Vec<_> =
         function.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg")).collect();
 
+    // The arguments have names that no handler has: a function `request` is called, not its argument.
     // The spans make a wrong type an error at the type that the author wrote, not at the attribute.
     let argument = function.sig.inputs.span();
     let answer = match &function.sig.output {
         ReturnType::Type(_, kind) => kind.span(),
         ReturnType::Default => name.span(),
     };
-    let call = quote_spanned!(argument=> #name(request));
+    let call = quote_spanned!(argument=> #name(snow_request));
+    let call = awaited(function.sig.asyncness.is_some(), call);
     let answered = quote_spanned!(answer=> ::snow_guest::IntoOutcome::into_outcome(#call));
     let resume = match &attribute.resume {
         None => quote!(::core::option::Option::None),
-        Some(path) => {
-            let resumed = quote_spanned!(path.span()=>
-                ::snow_guest::IntoOutcome::into_outcome(#path(resumed)));
-            quote!(::core::option::Option::Some(|resumed: ::snow_guest::Resumed| #resumed))
+        Some(Resume { asynchronous, function }) => {
+            let call =
+                awaited(*asynchronous, quote_spanned!(function.span()=> #function(snow_resumed)));
+            let resumed = quote_spanned!(function.span()=>
+                ::snow_guest::IntoOutcome::into_outcome(#call));
+            quote!(::core::option::Option::Some(|snow_resumed: ::snow_guest::Resumed| #resumed))
         }
     };
     // Without `serve!` nothing would be exported and the host would refuse the file; this names the
@@ -217,7 +233,7 @@ fn expand(attribute: &Attribute, function: &ItemFn) -> Tokens {
                 ::snow_guest::__private::Route {
                     methods: &[#(#methods),*],
                     pattern: #pattern,
-                    handle: |request: ::snow_guest::Request| #answered,
+                    handle: |snow_request: ::snow_guest::Request| #answered,
                     resume: #resume,
                 }
             };

@@ -9,8 +9,10 @@ use std::sync::atomic::AtomicUsize;
 use snow_config::{GuestConfigs, Limits};
 use snow_core::{ByteCount, GateId, Registry, Waiter, WorkerId};
 use snow_runtime::{Log, Post, Settled, VersionId};
+use snow_state::Store;
 
 use crate::contract::grants::Permits;
+use crate::contract::state::listener::{GuestStore, StoreListener};
 use crate::engine::{Engine, EngineError};
 
 /// What all calls of a worker share. Cheap to clone: each worker has a reference count that no
@@ -25,6 +27,8 @@ pub struct RuntimeParts {
     pub engine: Engine,
     /// The pendings of the whole process.
     pub registry: Arc<Registry<Settled>>,
+    /// What guests keep beyond a call.
+    pub store: Arc<GuestStore>,
     /// The way by which workers learn of settlements.
     pub post: Arc<dyn Post>,
     /// The log for the lines of guests.
@@ -59,11 +63,20 @@ impl Runtime {
         guests: &GuestConfigs,
         log: Log,
     ) -> Result<Runtime, EngineError> {
+        // Tokens need no randomness where no pending is ever created.
+        let registry = Arc::new(Registry::new(limits.pendings_max, |bytes| bytes.fill(0)));
+        let post = Arc::new(NoWorkers);
+        let listener = StoreListener {
+            registry: registry.clone(),
+            post: post.clone(),
+            log: log.clone(),
+            work_at: Box::new(|_| {}),
+        };
         Ok(Runtime::new(RuntimeParts {
             engine: Engine::start(&limits, 1)?,
-            // Tokens need no randomness where no pending is ever created.
-            registry: Arc::new(Registry::new(limits.pendings_max, |bytes| bytes.fill(0))),
-            post: Arc::new(NoWorkers),
+            registry,
+            store: Arc::new(Store::in_memory(limits.store, listener, 0)),
+            post,
             log,
             permits: Arc::new(Permits::new(guests, &limits)),
             limits: Arc::new(limits),
@@ -81,6 +94,7 @@ impl Runtime {
 
     /// Makes a runtime that differs only in what a manifest says: limits and permits.
     pub fn under(&self, limits: Arc<Limits>, permits: Permits) -> Runtime {
+        self.store.set_limits(limits.store);
         Runtime(Arc::new(RuntimeParts {
             limits,
             permits: Arc::new(permits),

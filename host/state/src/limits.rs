@@ -5,7 +5,9 @@ use snow_core::sync::{AtomicUsize, Ordering};
 
 use crate::error::{Limit, StoreError};
 
-/// The most keys, buckets, waiters or queued writes that a deployer can allow.
+/// The most waiters that a deployer can allow: a ticket has so many bits for one.
+const WAITERS_MAX: u64 = 1 << 27;
+/// The most keys, buckets or queued writes that a deployer can allow.
 const COUNT_MAX: u64 = 1 << 30;
 /// The digits of any integer that an increment may set, and its sign.
 const INTEGER_BYTES_MAX: u64 = 20;
@@ -36,7 +38,7 @@ snow_core::declare_settings! {
         /// Bytes of the keys and values in all buckets of the store together.
         pub store_bytes_max: usize = 268_435_456, live, in 0..=TOTAL_BYTES_MAX;
         /// Waits for changes of keys, of all guests together.
-        pub store_waiters_max: usize = 1_048_576, live, in 0..=COUNT_MAX;
+        pub store_waiters_max: usize = 1_048_576, live, in 0..=WAITERS_MAX;
         /// Writes that wait until the store's thread brings them to the disk.
         pub store_queue_writes_max: usize = 16_384, live, in 1..=COUNT_MAX;
         /// Bytes of the keys and values of writes that wait until the store's thread brings them to

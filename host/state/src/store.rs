@@ -1,5 +1,7 @@
 //! The store: shards, totals, and what is done to them from outside.
 
+use std::num::NonZeroU64;
+
 use snow_core::Key;
 use snow_core::sync::{Mutex, MutexGuard, lock};
 
@@ -17,7 +19,7 @@ mod work;
 mod writes;
 
 /// The number of shards. Two guests with buckets of their own rarely meet at a lock.
-const SHARDS: usize = 16;
+const SHARDS: usize = 1 << SHARD_BITS;
 
 /// Buckets of keys, shared by all threads. The [crate](crate) has an example.
 ///
@@ -52,6 +54,27 @@ pub enum Watch {
 pub struct Ticket {
     shard: u16,
     key: Key,
+}
+
+/// How many bits of a ticket's number stand for the slot, and for the shard.
+const SLOT_BITS: u32 = 27;
+const SHARD_BITS: u32 = 4;
+
+impl Ticket {
+    /// Returns the ticket as a number.
+    pub fn number(self) -> NonZeroU64 {
+        let Key { slot, generation } = self.key;
+        // `store_waiters_max` keeps the slot below its bits. The last bit is always set.
+        let place = u64::from(self.shard) << (SLOT_BITS + 1) | u64::from(slot) << 1;
+        NonZeroU64::MIN | place | u64::from(generation) << 32
+    }
+
+    /// Returns the ticket that [`number`](Ticket::number) has turned into a number.
+    pub fn from_number(number: NonZeroU64) -> Ticket {
+        let (place, generation) = (number.get() as u32, (number.get() >> 32) as u32);
+        let slot = place >> 1 & ((1 << SLOT_BITS) - 1);
+        Ticket { shard: (place >> (SLOT_BITS + 1)) as u16, key: Key { slot, generation } }
+    }
 }
 
 impl<L: Listener> Store<L> {

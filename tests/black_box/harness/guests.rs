@@ -65,7 +65,7 @@ impl Drop for Folder {
 }
 
 /// The file of a guest: of an example (`hello`, `snow`), of one of these tests' own (`spin`,
-/// `broken/regex`), or of `probe`.
+/// `broken/regex`, `probe`).
 ///
 /// `None`, and a line that says so, if this machine can't build it: the test is then skipped. Where
 /// `CI` is set that is a failure: there, a test that does not run must not look passed.
@@ -73,6 +73,8 @@ pub fn source(guest: &str) -> Option<PathBuf> {
     let own = workspace().join("tests/guests").join(guest).with_extension("wat");
     match guest {
         "probe" => probe(),
+        "awaits" => awaits(),
+        "stores" => stores(),
         "wasip1" | "wasip2" => wasi(guest),
         "gopher" => gopher(),
         "hello" => Some(workspace().join("guests/hello.wat")),
@@ -109,6 +111,18 @@ fn examples(guests: &Path) -> &'static str {
 fn probe() -> Option<PathBuf> {
     static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
     BUILT.get_or_init(|| rust_guest("probe", "wasm32-unknown-unknown")).clone()
+}
+
+/// A guest whose handlers are `async`.
+fn awaits() -> Option<PathBuf> {
+    static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
+    BUILT.get_or_init(|| rust_guest("awaits", "wasm32-unknown-unknown")).clone()
+}
+
+/// A guest that does with the store what a test asks for.
+fn stores() -> Option<PathBuf> {
+    static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
+    BUILT.get_or_init(|| rust_guest("stores", "wasm32-unknown-unknown")).clone()
 }
 
 /// A guest that asks WASI for everything, built for one of its versions.

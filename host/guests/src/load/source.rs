@@ -18,8 +18,10 @@ use super::content_hash::ContentHash;
 
 /// Files of one guest, beside its own.
 const FILES_MAX: usize = 10_000;
-/// Folders below the one that a guest has.
+/// Folders below the one that a guest has, one in another.
 const DEPTH_MAX: usize = 32;
+/// Folders below the one that a guest has, in all.
+const FOLDERS_MAX: usize = 10_000;
 
 /// A language whose source files are guests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -102,6 +104,12 @@ pub enum SourceError {
     /// There are too many files.
     #[error("has more than {FILES_MAX} files in the folder beside it")]
     TooMany,
+    /// There are too many folders.
+    #[error("has more than {FOLDERS_MAX} folders in the folder beside it")]
+    TooManyFolders,
+    /// A folder lies too deep.
+    #[error("can't have the folder {0}: there may be {DEPTH_MAX}, one in another")]
+    TooDeep(String),
     /// All guests' files together have too many bytes.
     #[error("does not fit: the source files of all guests may have {0} bytes (sources_bytes_max)")]
     Full(usize),
@@ -118,6 +126,7 @@ impl Sources {
             bounds,
             top: folder.unwrap_or_default(),
             own_bytes: Arc::default(),
+            folders: 0,
             charges: Vec::new(),
             others: BTreeMap::new(),
         };
@@ -149,6 +158,7 @@ struct Reader<'a> {
     /// The folder beside, without links; empty if there is none.
     top: PathBuf,
     own_bytes: Arc<ByteCount>,
+    folders: usize,
     charges: Vec<Charge>,
     others: BTreeMap<String, Vec<u8>>,
 }
@@ -190,7 +200,14 @@ impl Reader<'_> {
             let Ok(found) = fs::metadata(entry.path()) else { continue };
             let is_inside =
                 || entry.path().canonicalize().is_ok_and(|target| target.starts_with(&self.top));
-            if found.is_dir() && !is_link && depth < DEPTH_MAX {
+            if found.is_dir() && !is_link {
+                self.folders += 1;
+                if self.folders > FOLDERS_MAX {
+                    return Err(SourceError::TooManyFolders);
+                }
+                if depth == DEPTH_MAX {
+                    return Err(SourceError::TooDeep(name));
+                }
                 self.folder(&entry.path(), &format!("{name}/"), depth + 1)?;
             } else if found.is_file() && (!is_link || is_inside()) {
                 let bytes = self.file(&entry.path(), &name)?;
@@ -260,6 +277,13 @@ mod tests {
         }
         let names: Vec<String> = read(&folder, 100, &all).unwrap().others.into_keys().collect();
         assert_eq!(names, ["lib/dates.py", "lib/yes", "util.py"]);
+
+        let deep = format!("shop/{}", "d/".repeat(DEPTH_MAX));
+        fs::create_dir_all(folder.join(&deep)).unwrap();
+        assert!(read(&folder, 100, &all).is_ok(), "as deep as may be");
+        fs::create_dir_all(folder.join(&deep).join("e")).unwrap();
+        assert!(read(&folder, 100, &all).unwrap_err().contains("/e: there may be 32"));
+        fs::remove_dir_all(folder.join("shop/d")).unwrap();
 
         assert!(read(&folder, 12, &all).unwrap_err().contains("guest_file_bytes_max"));
         let _other = Charge::new(990, (&Arc::default(), 990), (&all, 1_000)).unwrap();

@@ -11,9 +11,11 @@ use snow_http::{HeadReader, HttpLimits, Request, RequestId};
 use snow_runtime::{
     CallEntry, GuestRequest, Log, LogFormat, Outcome, Post, Roster, RouteId, Share,
 };
+use snow_state::Store;
 
 use super::*;
 use crate::contract::grants::Permits;
+use crate::contract::state::listener::StoreListener;
 use crate::deploy::deployment::Deployment;
 use crate::deploy::version::{Trial, Version};
 use crate::engine::Engine;
@@ -86,11 +88,20 @@ impl Bench {
     fn new(config: GuestConfig) -> Bench {
         let (limits, instances, opened) =
             (limits(), Arc::new(AtomicUsize::new(0)), Arc::new(Opened::default()));
+        let registry = Arc::new(Registry::new(10, |bytes| bytes.fill(7)));
+        let log = Log::start(LogFormat::Text, &Limits::default(), std::io::sink()).unwrap();
+        let listener = StoreListener {
+            registry: registry.clone(),
+            post: opened.clone(),
+            log: log.clone(),
+            work_at: Box::new(|_| {}),
+        };
         let runtime = Runtime::new(RuntimeParts {
             engine: Engine::start(&limits, 1).unwrap(),
-            registry: Arc::new(Registry::new(10, |bytes| bytes.fill(7))),
+            registry,
+            store: Arc::new(Store::in_memory(limits.store, listener, 0)),
             post: opened.clone(),
-            log: Log::start(LogFormat::Text, &Limits::default(), std::io::sink()).unwrap(),
+            log,
             permits: Arc::new(permits(config)),
             worker_calls_parked_max: limits.worker_calls_parked_max(1),
             limits: Arc::new(limits),

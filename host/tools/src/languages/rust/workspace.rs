@@ -15,6 +15,8 @@ use snow_core::Glob;
 /// The manifest of a new workspace. `NAME` in it stands for its first guest, `SDK` for the line of
 /// the dependency.
 const TEMPLATE: &str = include_str!("template/workspace.toml");
+/// What cargo is told beside it: the backend of `getrandom`.
+const CARGO_CONFIG: &str = include_str!("template/config.toml");
 
 /// Returns whether the guests folder may become a workspace: nothing in it is built by cargo yet. A
 /// package that is there might not expect to be in one.
@@ -40,6 +42,12 @@ pub(super) fn make(
     let mut new = File::create_new(&file).with_context(context)?;
     new.write_all(text.as_bytes()).with_context(context)?;
     writeln!(out, "made the workspace {}: guests in Rust share what they need", file.display())?;
+    let config = guests.join(".cargo/config.toml");
+    if !config.exists() {
+        fs::create_dir_all(guests.join(".cargo"))
+            .and_then(|()| fs::write(&config, CARGO_CONFIG))
+            .with_context(|| format!("can't write {}", config.display()))?;
+    }
     // The compiler's output is nobody's source.
     let ignored = guests.join(".gitignore");
     if !ignored.exists() {
