@@ -14,13 +14,13 @@ use std::collections::BTreeMap;
 use snow_core::Fifo;
 use snow_core::sync::{Arc, Mutex, lock};
 
-use crate::entry::{Entry, Version};
+use crate::entry::{Entry, Place, Version};
 use crate::error::{Limit, StoreError};
 use crate::limits::StoreLimits;
 use crate::stats::DiskStats;
 use crate::write::Write;
 
-pub(crate) use self::batch::{Place, RETRY_MS};
+pub(crate) use self::batch::RETRY_MS;
 pub use self::folder::DataError;
 pub use self::redb::RedbJournal;
 
@@ -43,10 +43,8 @@ pub trait Journal: Send {
     ///
     /// # Errors
     /// What was found instead of entries, naming the file.
-    fn load(
-        &mut self,
-        each: &mut dyn FnMut(&Arc<str>, Arc<str>, Entry),
-    ) -> Result<Option<Version>, JournalError>;
+    fn load(&mut self, each: &mut dyn FnMut(Place, Entry))
+    -> Result<Option<Version>, JournalError>;
 
     /// Makes changes durable: all of them, or none. When it returns, a loss of power takes none of
     /// them back.

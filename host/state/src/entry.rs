@@ -36,6 +36,15 @@ impl Entry {
     }
 }
 
+/// Where an entry lies.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The bucket's name.
+    pub bucket: Arc<str>,
+    /// The key.
+    pub key: Arc<str>,
+}
+
 /// How many versions a millisecond has room for: the lowest bits of a version count within it.
 const BITS_PER_MS: u32 = 10;
 

@@ -85,6 +85,13 @@
 //! listener is told if that becomes earlier. In a server, a thread does nothing else; in the
 //! simulator and in tests, whoever moves the clock calls it.
 //!
+//! # On disk
+//!
+//! A store that is given a [`Journal`], such as a [`RedbJournal`] in a folder, keeps its data for
+//! good. Reads are as quick as ever, since all data stay in memory. A write waits for the disk, so
+//! a thread that must not wait [submits](Store::submit) it; `work` brings writes to the disk in
+//! batches and tells the listener each result.
+//!
 //! # Guarantees
 //!
 //! - A write is done as a whole or not at all. Every limit is checked before anything changes.
@@ -100,12 +107,18 @@
 //!   for one short critical section each, and never while the listener is called.
 //! - A bucket without entries and waiters takes no memory, so nobody fills it with names.
 //!
+//! - On disk, nobody sees a write before it is durable, and `Ok` means that it is. A batch that the
+//!   disk does not take changes nothing, and the next one is tried anew.
+//!
 //! # Non-guarantees
 //!
 //! - Values may be skipped: a waiter that is woken finds what the key holds by then.
 //! - A waiter may still be told just after it was forgotten, by a thread that was about to.
 //! - Entries that have expired count against the limits until `work` has removed them.
 //! - Pages of keys are not a snapshot: each shows its moment.
+//! - If the clock is put back, an entry may exist again that `work` has not removed yet.
+//! - A write that was answered as unavailable may be found done if the process ends before the disk
+//!   takes writes again.
 
 #![forbid(unsafe_code)]
 
@@ -124,7 +137,7 @@ mod waiters;
 mod write;
 
 pub use self::disk::{Changes, DataError, Journal, JournalError, RedbJournal};
-pub use self::entry::{Entry, Version};
+pub use self::entry::{Entry, Place, Version};
 pub use self::error::{Limit, StoreError};
 pub use self::limits::{StoreLimits, Usage};
 pub use self::listener::Listener;

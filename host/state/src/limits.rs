@@ -9,6 +9,8 @@ use crate::error::{Limit, StoreError};
 const WAITERS_MAX: u64 = 1 << 27;
 /// The most keys, buckets or queued writes that a deployer can allow.
 const COUNT_MAX: u64 = 1 << 30;
+/// The digits of any integer that an increment may set, and its sign.
+const INTEGER_BYTES_MAX: u64 = 20;
 /// The most bytes that a deployer can allow for all values: 1 TiB.
 const TOTAL_BYTES_MAX: u64 = 1 << 40;
 
@@ -22,7 +24,7 @@ snow_core::declare_settings! {
         /// Bytes of a key in the store, and of the name of a bucket.
         pub store_key_bytes_max: usize = 1_024, live, in 1..=65_536;
         /// Bytes of a value in the store.
-        pub store_value_bytes_max: usize = 1_048_576, live, in 0..=BYTES_MAX;
+        pub store_value_bytes_max: usize = 1_048_576, live, in INTEGER_BYTES_MAX..=BYTES_MAX;
         /// Keys that one operation on the store reads, sets, deletes or lists.
         pub store_batch_keys_max: usize = 256, live, in 1..=65_536;
         /// Keys in one bucket of the store.

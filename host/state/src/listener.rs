@@ -35,8 +35,10 @@ pub trait Listener: Send + Sync + 'static {
     }
 
     /// Is told that [`work`](crate::Store::work) is to be called at this time, which is earlier
-    /// than what the last call of `work` returned. It may be called on any thread, and wakes the
-    /// store's.
+    /// than what the last call of `work` returned.
+    ///
+    /// It is called on any thread, also while `work` runs on another. So whoever waits notes it
+    /// under the lock under which the waiting thread looks before it sleeps.
     fn work_at(&self, at_ms: u64);
 }
 

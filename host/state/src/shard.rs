@@ -10,11 +10,11 @@ use std::ops::Bound;
 use snow_core::Key;
 use snow_core::sync::Arc;
 
-use crate::entry::{Entry, Version};
+use crate::entry::{Entry, Place, Version};
 use crate::error::StoreError;
 use crate::limits::{Charge, StoreLimits, Totals, Usage};
 use crate::stats::{BucketStats, Counts};
-use crate::waiters::{Waiters, Woken};
+use crate::waiters::{Removed, Waiters, Woken};
 use crate::write::{Plan, Planned};
 
 /// The most waiters that a write wakes by itself. The others are left to
@@ -29,8 +29,8 @@ pub(crate) struct Shard<W> {
     /// The buckets that have an entry, or a key that is waited for. B-trees, because they grow
     /// without copying and no choice of keys makes them slow.
     buckets: BTreeMap<Arc<str>, Bucket>,
-    /// When entries expire, the next one first: bucket and key.
-    expiries: BTreeMap<(u64, Version), (Arc<str>, Arc<str>)>,
+    /// When entries expire, the next one first.
+    expiries: BTreeMap<(u64, Version), Place>,
     pub waiters: Waiters<W>,
 }
 
@@ -152,15 +152,17 @@ impl<W: Copy> Shard<W> {
     }
 
     /// Takes an entry as it was stored, while the store is being loaded.
-    pub fn load(&mut self, bucket: &Arc<str>, key: Arc<str>, entry: Entry, totals: &Totals) {
+    pub fn load(&mut self, place: Place, entry: Entry, totals: &Totals) {
+        let Place { bucket, key } = place;
         let usage = Usage::of(&key, &entry.value);
-        let buckets = usize::from(!self.buckets.contains_key(bucket));
+        let buckets = usize::from(!self.buckets.contains_key(&bucket));
         totals.add(Charge { usage, buckets, waiters: 0 });
         let change = Planned { key, entry: Some(entry), before: Usage::default() };
-        self.put(bucket, change, &mut 0, &mut Vec::new());
+        self.put(&bucket, change, &mut 0, &mut Vec::new());
     }
 
-    /// Makes one change, and takes the key's waiters off the key.
+    /// Makes one change, and takes the key's waiters off the key. Adds as many of them to `woken` as
+    /// there is `room` for; the others become a wave.
     fn put(
         &mut self,
         bucket: &Arc<str>,
@@ -178,11 +180,11 @@ impl<W: Copy> Shard<W> {
             None => record.entries.remove(&key),
         };
         let waited = record.waited.remove(&key);
-        if let Some((at, version)) = expiry(old.as_ref()) {
-            self.expiries.remove(&(at, version));
+        if let Some(at) = expiry(old.as_ref()) {
+            self.expiries.remove(&at);
         }
-        if let Some(place) = expiry(entry.as_ref()) {
-            self.expiries.insert(place, (bucket.clone(), key));
+        if let Some(at) = expiry(entry.as_ref()) {
+            self.expiries.insert(at, Place { bucket: bucket.clone(), key });
         }
         if let Some(list) = waited {
             let slice = self.waiters.change(list, entry.as_ref(), *room);
@@ -222,7 +224,8 @@ impl<W: Copy> Shard<W> {
             Some(&list) => list,
             None => {
                 let key: Arc<str> = key.into();
-                let list = self.waiters.create_list(record.name.clone(), key.clone());
+                let place = Place { bucket: record.name.clone(), key: key.clone() };
+                let list = self.waiters.create_list(place);
                 record.waited.insert(key, list);
                 list
             }
@@ -232,14 +235,14 @@ impl<W: Copy> Shard<W> {
 
     /// Removes a waiter. Returns whether it was waiting.
     pub fn forget(&mut self, waiter: Key, totals: &Totals) -> bool {
-        let (was_waiting, freed) = self.waiters.remove(waiter);
-        if let Some((bucket, key)) = freed {
-            if let Some(record) = self.buckets.get_mut(&bucket) {
-                record.waited.remove(&key);
+        let removed = self.waiters.remove(waiter);
+        if let Removed::LastOf(Place { bucket, key }) = &removed {
+            if let Some(record) = self.buckets.get_mut(bucket) {
+                record.waited.remove(key);
             }
-            self.let_go(&bucket, totals);
+            self.let_go(bucket, totals);
         }
-        was_waiting
+        removed != Removed::Nobody
     }
 
     /// Returns when the next entry expires.
@@ -248,7 +251,7 @@ impl<W: Copy> Shard<W> {
     }
 
     /// Returns the places of entries that have expired and are not removed yet, at most `max`.
-    pub fn expired(&self, now_ms: u64, max: usize) -> Vec<(Arc<str>, Arc<str>)> {
+    pub fn expired(&self, now_ms: u64, max: usize) -> Vec<Place> {
         let due = self.expiries.iter().take_while(|((at, _), _)| *at <= now_ms).take(max);
         due.map(|(_, place)| place.clone()).collect()
     }
@@ -256,16 +259,18 @@ impl<W: Copy> Shard<W> {
     /// Removes an entry if it has expired. Gives its waiters to be woken.
     pub fn expire(
         &mut self,
-        (bucket, key): (Arc<str>, Arc<str>),
+        place: Place,
         now_ms: u64,
         totals: &Totals,
         woken: &mut Vec<Woken<W>>,
     ) {
+        let Place { bucket, key } = place;
         let held = self.find(&bucket, &key).filter(|entry| !entry.exists_at(now_ms));
         let Some(before) = held.map(|entry| Usage::of(&key, &entry.value)) else { return };
         self.counts.expired += 1;
         totals.credit(Charge { usage: before, ..Charge::default() });
-        self.put(&bucket, Planned { key, entry: None, before }, &mut SLICE.clone(), woken);
+        let mut room = SLICE;
+        self.put(&bucket, Planned { key, entry: None, before }, &mut room, woken);
         self.let_go(&bucket, totals);
     }
 
@@ -282,7 +287,7 @@ impl<W: Copy> Shard<W> {
     }
 }
 
-/// Returns the place of an entry in the order of expiries.
+/// Returns when an entry expires, as its place in the order of expiries.
 fn expiry(entry: Option<&Entry>) -> Option<(u64, Version)> {
     entry.and_then(|entry| Some((entry.expires_ms?, entry.version)))
 }

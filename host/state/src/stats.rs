@@ -70,7 +70,7 @@ impl Counts {
 pub struct DiskStats {
     /// Batches that were made durable.
     pub commits: u64,
-    /// Writes in those batches, removals of expired entries included.
+    /// Writes in those batches, with those that were refused and removals of expired entries.
     pub committed_writes: u64,
     /// The most writes that were in one batch.
     pub batch_writes_largest: u64,

@@ -103,8 +103,8 @@ impl<L: Listener> Store<L> {
         now_ms: u64,
     ) -> Result<Store<L>, JournalError> {
         let mut store = Store::in_memory(limits, listener, now_ms);
-        let last = journal.load(&mut |bucket, key, entry| {
-            lock(&store.shards[shard_of(bucket)]).load(bucket, key, entry, &store.totals);
+        let last = journal.load(&mut |place, entry| {
+            lock(&store.shards[shard_of(&place.bucket)]).load(place, entry, &store.totals);
         })?;
         store.versions = Versions::new(now_ms, last);
         store.disk = Some(Disk::new(journal));

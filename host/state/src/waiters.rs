@@ -10,7 +10,7 @@ use std::num::NonZeroU32;
 use snow_core::sync::Arc;
 use snow_core::{Fifo, Key, Slab};
 
-use crate::entry::Entry;
+use crate::entry::{Entry, Place};
 
 /// A change of a key, as its waiters are told of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +29,17 @@ pub struct Change {
 pub(crate) struct Woken<W> {
     pub change: Change,
     pub waiters: Vec<W>,
+}
+
+/// What became of a waiter that was to be removed.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Removed {
+    /// It was not there.
+    Nobody,
+    /// It was removed. Others wait for its key, or it was part of a wave.
+    OneOfMany,
+    /// It was removed, and nobody else waits for its key: the key must let go of the list.
+    LastOf(Place),
 }
 
 /// The waiters of one shard.
@@ -51,8 +62,7 @@ struct Node<W> {
 
 /// The waiters of one key, or those of one wave. Never empty, except while a function runs.
 struct List {
-    bucket: Arc<str>,
-    key: Arc<str>,
+    place: Place,
     head: Option<Link>,
     tail: Option<Link>,
     state: State,
@@ -92,8 +102,8 @@ impl<W: Copy> Waiters<W> {
     }
 
     /// Creates the list of a key. A waiter must be added at once.
-    pub fn create_list(&mut self, bucket: Arc<str>, key: Arc<str>) -> Key {
-        self.lists.insert(List { bucket, key, head: None, tail: None, state: State::Waiting })
+    pub fn create_list(&mut self, place: Place) -> Key {
+        self.lists.insert(List { place, head: None, tail: None, state: State::Waiting })
     }
 
     /// Adds a waiter at the end of a list. Returns the key that removes it.
@@ -111,10 +121,9 @@ impl<W: Copy> Waiters<W> {
         added
     }
 
-    /// Removes a waiter. Returns whether it was there, and the bucket and the key that nobody waits
-    /// for any more, if it was the last one.
-    pub fn remove(&mut self, waiter: Key) -> (bool, Option<(Arc<str>, Arc<str>)>) {
-        let Some(node) = self.nodes.remove(waiter) else { return (false, None) };
+    /// Removes a waiter.
+    pub fn remove(&mut self, waiter: Key) -> Removed {
+        let Some(node) = self.nodes.remove(waiter) else { return Removed::Nobody };
         let list = self.list_key(node.list);
         match node.previous {
             Some(previous) => self.node_mut(previous).next = node.next,
@@ -125,11 +134,13 @@ impl<W: Copy> Waiters<W> {
             None => self.list_mut(list).tail = node.previous,
         }
         if self.list_mut(list).head.is_some() {
-            return (true, None);
+            return Removed::OneOfMany;
         }
         let list = self.lists.remove(list).expect("it was there a line above");
-        let freed = matches!(list.state, State::Waiting).then_some((list.bucket, list.key));
-        (true, freed)
+        match list.state {
+            State::Waiting => Removed::LastOf(list.place),
+            State::Changed(_) => Removed::OneOfMany,
+        }
     }
 
     /// Turns the list of a key into a wave, and takes its first waiters, at most `max`. The key
@@ -165,7 +176,8 @@ impl<W: Copy> Waiters<W> {
         let list = self.list_mut(list_key);
         let State::Changed(entry) = &list.state else { unreachable!("only waves are woken") };
         let entry = Option::clone(entry);
-        let change = Change { bucket: list.bucket.clone(), key: list.key.clone(), entry };
+        let Place { bucket, key } = list.place.clone();
+        let change = Change { bucket, key, entry };
         let mut next = list.head;
         let mut waiters = Vec::new();
         while let Some(link) = next.filter(|_| waiters.len() < max) {
@@ -198,5 +210,19 @@ impl<W: Copy> Waiters<W> {
 
     fn list_mut(&mut self, list: Key) -> &mut List {
         self.lists.get_mut(list).expect("a list is there as long as it has waiters")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use snow_core::PendingId;
+
+    use super::*;
+
+    /// Each held request that waits for a key has a node; one of a key of its own has a list too.
+    #[test]
+    fn a_waiter_is_28_bytes_and_a_list_56_more() {
+        assert_eq!(Slab::<Node<PendingId>>::SLOT_BYTES, 28);
+        assert_eq!(Slab::<List>::SLOT_BYTES, 56);
     }
 }

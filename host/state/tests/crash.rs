@@ -96,7 +96,11 @@ fn what_was_durable_survives_being_killed() {
         slowest.as_millis()
     );
     assert!(durable > rounds);
-    assert!(slowest < Duration::from_secs(1), "a start took {slowest:?}");
+    // Whoever asks for many rounds of optimised code has a machine for it. In the course of all
+    // other tests a start may be starved of the processor.
+    let is_measured = env::var_os(ROUNDS).is_some() && !cfg!(debug_assertions);
+    let slowest_max = if is_measured { 1 } else { 30 };
+    assert!(slowest < Duration::from_secs(slowest_max), "a start took {slowest:?}");
     fs::remove_dir_all(&folder).expect("it can be removed");
 }
 

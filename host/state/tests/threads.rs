@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use snow_state::{
-    Action, Change, Changes, Condition, Entry, Journal, JournalError, Listener, Outcome, Store,
-    StoreError, StoreLimits, Submitted, Version, Watch, Write,
+    Action, Change, Changes, Condition, Entry, Journal, JournalError, Listener, Outcome, Place,
+    Store, StoreError, StoreLimits, Submitted, Version, Watch, Write,
 };
 
 const THREADS: usize = 8;
@@ -50,7 +50,7 @@ struct Kept(Arc<Mutex<BTreeMap<Arc<str>, Option<Entry>>>>);
 impl Journal for Kept {
     fn load(
         &mut self,
-        _each: &mut dyn FnMut(&Arc<str>, Arc<str>, Entry),
+        _each: &mut dyn FnMut(Place, Entry),
     ) -> Result<Option<Version>, JournalError> {
         Ok(None)
     }

@@ -4,7 +4,7 @@ use snow_core::sync::{Arc, lock};
 
 use super::draft::{Below, Draft, Drafted};
 use super::{Changes, Disk, JournalError, Queued, Writer};
-use crate::entry::Entry;
+use crate::entry::{Entry, Place};
 use crate::error::StoreError;
 use crate::limits::Usage;
 use crate::listener::Listener;
@@ -23,9 +23,6 @@ impl<L: Listener> Below for Store<L> {
         self.shard(bucket).usage(bucket)
     }
 }
-
-/// The place of an entry that has expired: its bucket and key.
-pub(crate) type Place = (Arc<str>, Arc<str>);
 
 /// A write of a batch with its plan, or the reason why it is refused.
 type Decided<C> = (Queued<C>, Result<Drafted, StoreError>);
@@ -58,14 +55,6 @@ impl<L: Listener> Store<L> {
         let mut writer = lock(&disk.writer);
         let batch = disk.take();
         let used = batch.len() + expired.len();
-        if used == 0 {
-            // A disk that has failed is tried again even if nobody writes.
-            if writer.in_doubt.is_some() {
-                let result = self.settle_doubt(&mut writer);
-                self.tally(disk, 0, &result);
-            }
-            return 0;
-        }
         let told = self.commit(disk, &mut writer, batch, expired, now_ms);
         drop(writer);
         for (caller, result) in told {
@@ -90,8 +79,9 @@ impl<L: Listener> Store<L> {
         // Entries that have expired go first, so that they make room.
         let removed: Vec<(Arc<str>, Drafted)> = expired
             .into_iter()
-            .filter_map(|(bucket, key)| {
-                Some((bucket.clone(), draft.expire(&bucket, &key, now_ms)?))
+            .filter_map(|place| {
+                let drafted = draft.expire(&place, now_ms)?;
+                Some((place.bucket, drafted))
             })
             .collect();
         let decided: Vec<Decided<L::Caller>> = batch
@@ -102,37 +92,53 @@ impl<L: Listener> Store<L> {
             })
             .collect();
         let (changes, charged) = draft.finish(self.versions.last());
-        let durable = self.make_durable(disk, writer, changes, removed.len() + decided.len());
-        if durable.is_err() {
-            self.totals.credit(charged);
-        }
-        if durable.is_ok() {
-            for (bucket, Drafted { plan, bucket_is_charged }) in removed {
-                let mut shard = self.shard(&bucket);
-                shard.counts.expired += 1;
-                self.carry_out(shard, &bucket, plan, bucket_is_charged, now_ms);
+        let writes = removed.len() + decided.len();
+        match self.make_durable(disk, writer, changes, writes) {
+            Ok(()) => {
+                for (bucket, drafted) in removed {
+                    self.shard(&bucket).counts.expired += 1;
+                    self.carry_out_drafted(&bucket, drafted, now_ms);
+                }
+                let decided = decided.into_iter();
+                decided.map(|(queued, drafted)| self.conclude(queued, drafted, now_ms)).collect()
+            }
+            Err(error) => {
+                self.totals.credit(charged);
+                // Whatever was decided about a write, it may have been because of another write of
+                // this batch. So all of them failed.
+                let unavailable = StoreError::Unavailable(error.0.into());
+                let failed = decided
+                    .into_iter()
+                    .map(|(queued, _)| self.conclude(queued, Err(unavailable.clone()), now_ms));
+                failed.collect()
             }
         }
-        let unavailable = durable.err().map(|error| StoreError::Unavailable(error.0.into()));
-        let results = decided.into_iter().map(|(Queued { write, caller }, drafted)| {
-            let mut shard = self.shard(&write.bucket);
-            let result = match (drafted, &unavailable) {
-                // Whatever was decided, it may have been because of another write of this batch.
-                (_, Some(error)) => Err(error.clone()),
-                (drafted, None) => drafted,
-            };
-            shard.counts.tally(&result);
-            let result = result.map(|Drafted { plan, bucket_is_charged }| {
-                let outcome = plan.outcome.clone();
-                self.carry_out(shard, &write.bucket, plan, bucket_is_charged, now_ms);
-                outcome
-            });
-            (caller, result)
-        });
-        results.collect()
     }
 
-    /// Gives changes to the journal.
+    /// Makes the changes of a write whose batch is durable, and returns its result.
+    fn conclude(
+        &self,
+        queued: Queued<L::Caller>,
+        drafted: Result<Drafted, StoreError>,
+        now_ms: u64,
+    ) -> Told<L::Caller> {
+        let Queued { write, caller } = queued;
+        self.shard(&write.bucket).counts.tally(&drafted);
+        let result = drafted.map(|drafted| {
+            let outcome = drafted.plan.outcome.clone();
+            self.carry_out_drafted(&write.bucket, drafted, now_ms);
+            outcome
+        });
+        (caller, result)
+    }
+
+    fn carry_out_drafted(&self, bucket: &Arc<str>, drafted: Drafted, now_ms: u64) {
+        let Drafted { plan, bucket_is_charged } = drafted;
+        self.carry_out(self.shard(bucket), bucket, plan, bucket_is_charged, now_ms);
+    }
+
+    /// Gives changes to the journal. Tells the listener if the disk begins to fail by it, or takes
+    /// writes again.
     fn make_durable(
         &self,
         disk: &Disk<L::Caller>,
@@ -140,22 +146,20 @@ impl<L: Listener> Store<L> {
         changes: Changes,
         writes: usize,
     ) -> Result<(), JournalError> {
-        if changes.is_empty() {
+        let has_changes = !changes.is_empty();
+        if !has_changes && writer.in_doubt.is_none() {
             return Ok(());
         }
-        let result = self.settle_doubt(writer).and_then(|()| {
-            writer.journal.commit(&changes).inspect_err(|_| writer.in_doubt = Some(changes))
-        });
-        self.tally(disk, writes, &result);
-        result
-    }
-
-    /// Counts a batch, and tells the listener if the disk begins to fail by it, or takes writes
-    /// again.
-    fn tally(&self, disk: &Disk<L::Caller>, writes: usize, result: &Result<(), JournalError>) {
-        if disk.tally(writes, result) {
+        // A disk that has failed is tried again even if there is nothing to write.
+        let mut result = self.settle_doubt(writer);
+        if has_changes && result.is_ok() {
+            result = writer.journal.commit(&changes);
+            writer.in_doubt = result.is_err().then_some(changes);
+        }
+        if disk.tally(writes, &result) {
             self.listener().disk(result.as_ref().err());
         }
+        if has_changes { result } else { Ok(()) }
     }
 
     /// Sets the keys of a batch that failed to what they hold in memory, in the journal. Before

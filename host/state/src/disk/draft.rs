@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use snow_core::sync::Arc;
 
 use super::Changes;
-use crate::entry::{Entry, Version, Versions};
+use crate::entry::{Entry, Place, Version, Versions};
 use crate::error::StoreError;
 use crate::limits::{Charge, StoreLimits, Totals, Usage};
 use crate::write::{Outcome, Plan, Planned, Write, evaluate};
@@ -73,7 +73,8 @@ impl<'a, B: Below> Draft<'a, B> {
 
     /// Notes that an entry is removed, if it has expired and no write of the batch has set the key
     /// anew.
-    pub fn expire(&mut self, bucket: &Arc<str>, key: &Arc<str>, now_ms: u64) -> Option<Drafted> {
+    pub fn expire(&mut self, place: &Place, now_ms: u64) -> Option<Drafted> {
+        let Place { bucket, key } = place;
         let held = self.find(bucket, key).filter(|entry| !entry.exists_at(now_ms))?;
         let before = Usage::of(key, &held.value);
         let changes = vec![Planned { key: key.clone(), entry: None, before }];

@@ -15,7 +15,7 @@ use snow_core::sync::Arc;
 
 use super::folder::{DataError, DataFolder};
 use super::{Changes, Journal, JournalError};
-use crate::entry::{Entry, Version};
+use crate::entry::{Entry, Place, Version};
 
 /// The file of the data.
 const FILE: &str = "store.redb";
@@ -24,9 +24,13 @@ const NEW_FILE: &str = "store.redb.new";
 /// The format of the tables below.
 const FORMAT: u64 = 1;
 
-/// Bucket and key; version, expiry in milliseconds since 1970, and value.
-const ENTRIES: TableDefinition<(&str, &str), (u64, Option<u64>, &[u8])> =
-    TableDefinition::new("entries");
+/// Bucket and key.
+type RowKey = (&'static str, &'static str);
+/// Version, expiry in milliseconds since 1970, and value.
+type Row = (u64, Option<u64>, &'static [u8]);
+
+/// The entries, in order.
+const ENTRIES: TableDefinition<RowKey, Row> = TableDefinition::new("entries");
 /// Numbers about the whole file.
 const ABOUT: TableDefinition<&str, u64> = TableDefinition::new("about");
 /// The name of the format's number in `ABOUT`.
@@ -89,7 +93,7 @@ impl RedbJournal {
 impl Journal for RedbJournal {
     fn load(
         &mut self,
-        each: &mut dyn FnMut(&Arc<str>, Arc<str>, Entry),
+        each: &mut dyn FnMut(Place, Entry),
     ) -> Result<Option<Version>, JournalError> {
         let loaded = load(self.database()?, each);
         loaded.map_err(|error| self.error(error))
@@ -160,7 +164,7 @@ fn check_format(database: &Database, file: &Path) -> Result<(), DataError> {
 
 fn load(
     database: &Database,
-    each: &mut dyn FnMut(&Arc<str>, Arc<str>, Entry),
+    each: &mut dyn FnMut(Place, Entry),
 ) -> Result<Option<Version>, redb::Error> {
     let transaction = database.begin_read()?;
     let mut bucket: Arc<str> = "".into();
@@ -172,11 +176,8 @@ fn load(
         if *bucket != *name {
             bucket = name.into();
         }
-        each(
-            &bucket,
-            key.into(),
-            Entry { value: value.into(), version: Version(version), expires_ms },
-        );
+        let place = Place { bucket: bucket.clone(), key: key.into() };
+        each(place, Entry { value: value.into(), version: Version(version), expires_ms });
     }
     let last = transaction.open_table(ABOUT)?.get(ABOUT_VERSION)?;
     Ok(last.map(|last| Version(last.value())))

@@ -33,11 +33,11 @@ enum Fault {
 impl Journal for Platter {
     fn load(
         &mut self,
-        each: &mut dyn FnMut(&Arc<str>, Arc<str>, Entry),
+        each: &mut dyn FnMut(Place, Entry),
     ) -> Result<Option<Version>, JournalError> {
         let state = lock(&self.0);
         for ((bucket, key), entry) in &state.entries {
-            each(bucket, key.clone(), entry.clone());
+            each(Place { bucket: bucket.clone(), key: key.clone() }, entry.clone());
         }
         Ok(state.last_version)
     }
@@ -306,7 +306,7 @@ fn waiters_come_and_go_while_a_bucket_is_on_its_way() {
     impl Journal for Meanwhile {
         fn load(
             &mut self,
-            each: &mut dyn FnMut(&Arc<str>, Arc<str>, Entry),
+            each: &mut dyn FnMut(Place, Entry),
         ) -> Result<Option<Version>, JournalError> {
             self.platter.load(each)
         }

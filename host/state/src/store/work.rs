@@ -3,7 +3,8 @@
 use snow_core::sync::lock;
 
 use super::Store;
-use crate::disk::{Disk, Place, RETRY_MS};
+use crate::disk::{Disk, RETRY_MS};
+use crate::entry::Place;
 use crate::limits::Charge;
 use crate::listener::Listener;
 use crate::shard::SLICE;
@@ -15,7 +16,8 @@ impl<L: Listener> Store<L> {
     /// earlier if the listener is [told](Listener::work_at).
     ///
     /// It returns when it has dealt with `budget` writes, entries and waiters, or some more. One
-    /// thread calls it.
+    /// thread calls it. Before a store is dropped, it is called until nothing is due any more:
+    /// otherwise writes that are still queued are lost, and nobody is told.
     pub fn work(&self, now_ms: u64, budget: usize) -> Option<u64> {
         self.alarm.clear();
         let mut used = 0;
@@ -71,7 +73,7 @@ impl<L: Listener> Store<L> {
         let count = expired.len();
         for place in expired {
             let mut woken = Vec::new();
-            let mut shard = self.shard(&place.0);
+            let mut shard = self.shard(&place.bucket);
             shard.expire(place, now_ms, &self.totals, &mut woken);
             drop(shard);
             self.wake(&woken);

@@ -155,7 +155,7 @@ fn damage_is_found_when_the_file_is_opened() {
         match RedbJournal::open(&scratch.0) {
             Ok(mut journal) => {
                 let mut entries = 0;
-                journal.load(&mut |_, _, _| entries += 1).unwrap();
+                journal.load(&mut |_, _| entries += 1).unwrap();
                 assert_eq!(entries, count, "damaged at byte {at}");
             }
             Err(error) => {

@@ -2,13 +2,21 @@
 //! now and then.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use proptest::prelude::*;
 use snow_state::{
-    Action, Change, Changes, Condition, Entry, Journal, JournalError, Listener, Outcome, Store,
-    StoreError, StoreLimits, Submitted, Ticket, Usage, Version, Watch, Write,
+    Action, Condition, Outcome, Store, StoreError, StoreLimits, Submitted, Ticket, Usage, Version,
+    Watch, Write,
 };
+
+use self::ends::{Kept, Notes};
+use self::history::{Draft, Only, Step, What, steps};
+use self::simple::{At, Held, Model};
+
+mod ends;
+mod history;
+mod simple;
 
 const BUCKETS: [&str; 2] = ["x", "y"];
 const KEYS: [&str; 3] = ["a", "ab", "b"];
@@ -16,227 +24,13 @@ const ENTRIES_MAX: usize = 2;
 /// A version that no key ever has.
 const NEVER: Version = Version(0);
 
-#[derive(Clone, Debug)]
-enum Step {
-    /// Somebody writes, and waits until it is done.
-    Apply(Draft),
-    /// Somebody writes, and is told later.
-    Submit(Draft),
-    /// Somebody waits for a change since the present version, or since another one.
-    Wait { bucket: usize, key: usize, is_stale: bool },
-    /// A waiter leaves: any there ever was.
-    Leave(usize),
-    /// Time passes.
-    Pass(u64),
-    /// The store's thread works.
-    Work,
-    /// The disk begins to fail, or to work.
-    Disk { fails: bool },
-}
-
-/// A write, with its condition as it was meant.
-#[derive(Clone, Debug)]
-struct Draft {
-    bucket: usize,
-    key: usize,
-    what: What,
-    only: Only,
-}
-
-#[derive(Clone, Debug)]
-enum What {
-    Set { value: &'static str, lives_ms: Option<u64> },
-    Delete,
-    Increment(i64),
-    SetMany,
-    DeleteMany,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Only {
-    Always,
-    Absent,
-    Present,
-    Never,
-}
-
-fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let what = prop_oneof![
-        4 => (prop::sample::select(vec!["", "7", "-3", "text"]), prop::option::of(0..30u64))
-            .prop_map(|(value, lives_ms)| What::Set { value, lives_ms }),
-        2 => Just(What::Delete),
-        2 => (-2..3i64).prop_map(What::Increment),
-        1 => Just(What::SetMany),
-        1 => Just(What::DeleteMany),
-    ];
-    let only = prop_oneof![
-        3 => Just(Only::Always), 1 => Just(Only::Absent), 1 => Just(Only::Present),
-        1 => Just(Only::Never)
-    ];
-    let draft = (0..BUCKETS.len(), 0..KEYS.len(), what, only)
-        .prop_map(|(bucket, key, what, only)| Draft { bucket, key, what, only });
-    let step = prop_oneof![
-        4 => draft.clone().prop_map(Step::Apply),
-        4 => draft.prop_map(Step::Submit),
-        4 => (0..BUCKETS.len(), 0..KEYS.len(), prop::bool::weighted(0.2))
-            .prop_map(|(bucket, key, is_stale)| Step::Wait { bucket, key, is_stale }),
-        1 => (0..40usize).prop_map(Step::Leave),
-        2 => (0..20u64).prop_map(Step::Pass),
-        3 => Just(Step::Work),
-        1 => any::<bool>().prop_map(|fails| Step::Disk { fails }),
-    ];
-    prop::collection::vec(step, 0..80)
-}
-
-#[derive(Default)]
-struct Notes {
-    woken: Mutex<Vec<usize>>,
-    done: Mutex<Vec<(usize, Result<Outcome, StoreError>)>>,
-}
-
-impl Listener for Notes {
-    type Waiter = usize;
-    type Caller = usize;
-
-    fn changed(&self, waiters: &[usize], _change: &Change) {
-        self.woken.lock().unwrap().extend(waiters);
-    }
-
-    fn done(&self, caller: usize, result: Result<Outcome, StoreError>) {
-        self.done.lock().unwrap().push((caller, result));
-    }
-
-    fn work_at(&self, _at_ms: u64) {}
-}
-
-type Place = (String, String);
-
-/// A journal whose entries anybody can look at.
-#[derive(Clone, Default)]
-struct Kept(Arc<Mutex<(BTreeMap<Place, Entry>, bool)>>);
-
-impl Journal for Kept {
-    fn load(
-        &mut self,
-        _each: &mut dyn FnMut(&Arc<str>, Arc<str>, Entry),
-    ) -> Result<Option<Version>, JournalError> {
-        Ok(None)
-    }
-
-    fn commit(&mut self, changes: &Changes) -> Result<(), JournalError> {
-        let (kept, fails) = &mut *self.0.lock().unwrap();
-        for (bucket, entries) in &changes.entries {
-            for (key, entry) in entries {
-                let place = (bucket.to_string(), key.to_string());
-                match entry {
-                    Some(entry) => drop(kept.insert(place, entry.clone())),
-                    None => drop(kept.remove(&place)),
-                }
-            }
-        }
-        // It fails after everything was written, which is the worst case.
-        if *fails { Err(JournalError("fails".to_owned())) } else { Ok(()) }
-    }
-}
-
-/// What a key holds, without its version: the model does not guess versions, it is told them.
-#[derive(Clone, Debug, PartialEq)]
-struct Held {
-    value: String,
-    expires_ms: Option<u64>,
-}
-
-#[derive(Clone, Default)]
-struct Model {
-    held: BTreeMap<Place, Held>,
-    waiting: BTreeMap<Place, BTreeSet<usize>>,
-    woken: BTreeSet<usize>,
-}
-
-impl Model {
-    fn look(&self, place: &Place, now_ms: u64) -> Option<&Held> {
-        self.held.get(place).filter(|held| held.expires_ms.is_none_or(|at| now_ms < at))
-    }
-
-    fn put(&mut self, place: Place, held: Option<Held>) {
-        match held {
-            Some(held) => drop(self.held.insert(place.clone(), held)),
-            None => drop(self.held.remove(&place)),
-        }
-        self.woken.extend(self.waiting.remove(&place).unwrap_or_default());
-    }
-
-    /// Does a write. Returns whether it was done, and whether it changed anything.
-    fn write(&mut self, write: &Write, holds: bool, now_ms: u64) -> (bool, bool) {
-        let before = self.clone();
-        let place = |key: &str| (write.bucket.to_string(), key.to_owned());
-        let mut changed = true;
-        let done = match &write.action {
-            Action::Set { key, value, expires_ms, .. } => {
-                let value = String::from_utf8(value.to_vec()).unwrap();
-                self.put(place(key), Some(Held { value, expires_ms: *expires_ms }));
-                holds
-            }
-            Action::Delete { key, .. } => {
-                changed = self.look(&place(key), now_ms).is_some();
-                if changed {
-                    self.put(place(key), None);
-                }
-                holds
-            }
-            Action::Increment { key, by } => {
-                let held = self.look(&place(key), now_ms).cloned();
-                let old = held.as_ref().map_or(Ok(0), |held| held.value.parse::<i64>());
-                let expires_ms = held.and_then(|held| held.expires_ms);
-                let value = (old.clone().unwrap_or(0) + by).to_string();
-                self.put(place(key), Some(Held { value, expires_ms }));
-                old.is_ok()
-            }
-            Action::SetMany(entries) => {
-                for (key, value) in entries {
-                    let value = String::from_utf8(value.to_vec()).unwrap();
-                    self.put(place(key), Some(Held { value, expires_ms: None }));
-                }
-                true
-            }
-            Action::DeleteMany(keys) => {
-                changed = false;
-                for key in keys {
-                    if self.look(&place(key), now_ms).is_some() {
-                        changed = true;
-                        self.put(place(key), None);
-                    }
-                }
-                true
-            }
-        };
-        let entries = |model: &Model| {
-            model.held.keys().filter(|(bucket, _)| **bucket == *write.bucket).count()
-        };
-        let has_room = entries(self) <= ENTRIES_MAX.max(entries(&before));
-        if !(done && has_room) {
-            *self = before;
-        }
-        (done && has_room, done && has_room && changed)
-    }
-
-    /// Removes what has expired. Returns whether there was anything.
-    fn expire(&mut self, now_ms: u64) -> bool {
-        let is_expired = |held: &Held| held.expires_ms.is_some_and(|at| at <= now_ms);
-        let held = self.held.iter().filter(|(_, held)| is_expired(held));
-        let expired: Vec<Place> = held.map(|(place, _)| place.clone()).collect();
-        expired.iter().for_each(|place| self.put(place.clone(), None));
-        !expired.is_empty()
-    }
-}
-
 /// A store and its model, side by side.
 struct Pair {
     store: Store<Notes>,
     disk: Option<Kept>,
     model: Model,
     now_ms: u64,
-    tickets: Vec<(usize, Place, Ticket)>,
+    tickets: Vec<(usize, At, Ticket)>,
     waiters: usize,
     queue: Vec<(usize, Write, Only)>,
     callers: usize,
@@ -309,7 +103,7 @@ impl Pair {
     fn run(&mut self, writes: &[Write], expires: bool) -> Option<Vec<bool>> {
         let mut next = self.model.clone();
         let mut changes = expires && next.expire(self.now_ms);
-        let mut touched: BTreeSet<Place> = BTreeSet::new();
+        let mut touched: BTreeSet<At> = BTreeSet::new();
         let mut done = Vec::new();
         for write in writes {
             let mut holds = self.holds(&next, write);
@@ -457,7 +251,8 @@ impl Pair {
         let usage = Usage { entries: self.model.held.len(), bytes: bytes.sum() };
         assert_eq!(stats.usage, usage);
         let waiting = self.model.waiting.iter().filter(|(_, waiters)| !waiters.is_empty());
-        assert_eq!(stats.waiters, waiting.clone().map(|(_, waiters)| waiters.len()).sum());
+        let waiters: usize = waiting.clone().map(|(_, waiters)| waiters.len()).sum();
+        assert_eq!(stats.waiters, waiters);
         let buckets = waiting.map(|(place, _)| place).chain(self.model.held.keys());
         let buckets: BTreeSet<&String> = buckets.map(|(bucket, _)| bucket).collect();
         assert_eq!(stats.buckets, buckets.len());
