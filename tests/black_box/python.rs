@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use std::env;
 use std::fs;
 use std::process::{Command, Output};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use crate::harness::{Server, Stage, eventually, run, workspace};
