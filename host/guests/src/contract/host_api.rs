@@ -129,16 +129,20 @@ async fn settle_all(
                 < Duration::from_micros(TurnLimits::DEFAULT.settling_us_max)
         });
         if left > 0 {
-            // Pending once: the loop goes on with others, and polls the call again.
-            let mut has_yielded = false;
-            poll_fn(|_| match std::mem::replace(&mut has_yielded, true) {
-                true => Poll::Ready(()),
-                false => Poll::Pending,
-            })
-            .await;
+            yield_once().await;
         }
     }
     Ok(settled)
+}
+
+/// Is pending once: the loop goes on with others, and then polls the call again.
+pub(crate) async fn yield_once() {
+    let mut has_yielded = false;
+    poll_fn(|_| match std::mem::replace(&mut has_yielded, true) {
+        true => Poll::Ready(()),
+        false => Poll::Pending,
+    })
+    .await;
 }
 
 fn add_logging(linker: &mut Linker<CallContext>) -> wasmtime::Result<()> {

@@ -15,6 +15,10 @@ pub(crate) const POLLABLES_MAX: usize = 1_024;
 
 type Context<'a> = StoreContextMut<'a, CallContext>;
 
+/// The longest sleep that is skipped while a guest is loaded. Go sleeps for some microseconds before
+/// it prints why it panics.
+const SKIPPED_NS_MAX: u64 = 20_000_000;
+
 /// The host's side of the resource `pollable`. A representation is an index into [`Pollables`].
 pub(super) struct Pollable;
 
@@ -116,6 +120,9 @@ async fn sleep_until(store: &Context<'_>, at_ns: u64) -> wasmtime::Result<()> {
     loop {
         let left_ns = at_ns.saturating_sub(now_ns());
         if left_ns == 0 {
+            return Ok(());
+        }
+        if !context.has_request() && left_ns <= SKIPPED_NS_MAX {
             return Ok(());
         }
         if !context.has_request() {
