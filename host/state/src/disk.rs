@@ -57,11 +57,13 @@ pub trait Journal: Send {
 
 /// The reason why a journal failed, as text for people.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct JournalError(
-    /// The text. It names the file.
-    pub String,
-);
+#[error("{place}: {reason}")]
+pub struct JournalError {
+    /// Where: the file. It is for the deployer, and not for whoever writes to the store.
+    pub place: String,
+    /// What is wrong.
+    pub reason: String,
+}
 
 /// What keys shall hold from now on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -166,7 +168,7 @@ impl<C> Disk<C> {
             }
             Err(error) => {
                 stats.failures += 1;
-                Some(error.0.as_str().into())
+                Some(error.to_string().into())
             }
         };
         let turns = failing.is_some() != stats.failing.is_some();

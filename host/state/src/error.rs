@@ -45,7 +45,7 @@ pub enum StoreError {
     /// tried anew.
     #[error("the store can't write to its disk: {0}")]
     Unavailable(
-        /// What the disk reported.
+        /// What the disk reported, without the name of its file.
         Arc<str>,
     ),
 }

@@ -68,6 +68,10 @@ fn a_disk_that_is_really_full_loses_nothing_and_heals() {
         }
     };
     assert!(matches!(&error, StoreError::Unavailable(reason) if reason.contains("No space left")));
+    assert!(!error.to_string().contains(&*folder.to_string_lossy()), "it is for guests: {error}");
+    let failing = store.stats().disk.and_then(|disk| disk.failing).expect("it fails");
+    assert!(failing.starts_with(&*folder.to_string_lossy()), "it is for the deployer: {failing}");
+
     assert!(count > 10);
     assert!(set(&store, count).is_err(), "it is still full");
     assert_eq!(store.stats().usage.entries, count);

@@ -106,7 +106,7 @@ impl<L: Listener> Store<L> {
                 self.totals.credit(charged);
                 // Whatever was decided about a write, it may have been because of another write of
                 // this batch. So all of them failed.
-                let unavailable = StoreError::Unavailable(error.0.into());
+                let unavailable = StoreError::Unavailable(error.reason.into());
                 let failed = decided
                     .into_iter()
                     .map(|(queued, _)| self.conclude(queued, Err(unavailable.clone()), now_ms));

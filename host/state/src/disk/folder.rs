@@ -60,6 +60,15 @@ pub enum DataError {
 }
 
 impl DataError {
+    /// Returns what is wrong, without the name of the file where that is possible.
+    pub(super) fn reason(&self) -> String {
+        match self {
+            DataError::Damaged { reason, .. } => reason.clone(),
+            DataError::Io { error, .. } => error.to_string(),
+            other => other.to_string(),
+        }
+    }
+
     pub(super) fn io(path: &Path) -> impl FnOnce(io::Error) -> DataError {
         |error| DataError::Io { path: path.to_owned(), error }
     }

@@ -76,15 +76,16 @@ impl RedbJournal {
         self.folder.file(FILE)
     }
 
-    fn error(&self, error: impl Into<redb::Error>) -> JournalError {
-        JournalError(format!("{}: {}", self.path().display(), error.into()))
+    fn error(&self, reason: impl ToString) -> JournalError {
+        let place = self.path().display().to_string();
+        JournalError { place, reason: reason.to_string() }
     }
 
     /// Returns the database, opened anew if it has failed.
     fn database(&mut self) -> Result<&Database, JournalError> {
         let database = match self.database.take() {
             Some(database) => database,
-            None => open(&self.path()).map_err(|error| JournalError(error.to_string()))?,
+            None => open(&self.path()).map_err(|error| self.error(error.reason()))?,
         };
         Ok(self.database.insert(database))
     }

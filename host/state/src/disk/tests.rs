@@ -30,6 +30,10 @@ enum Fault {
     Unheard,
 }
 
+fn error(reason: &str) -> JournalError {
+    JournalError { place: "disk".to_owned(), reason: reason.to_owned() }
+}
+
 impl Journal for Platter {
     fn load(
         &mut self,
@@ -46,7 +50,7 @@ impl Journal for Platter {
         let mut state = lock(&self.0);
         let fault = state.fault;
         if fault == Some(Fault::Full) {
-            return Err(JournalError("disk: no space left".to_owned()));
+            return Err(error("no space left"));
         }
         for (bucket, entries) in &changes.entries {
             for (key, entry) in entries {
@@ -59,7 +63,7 @@ impl Journal for Platter {
         }
         state.last_version = changes.last_version;
         state.commits += 1;
-        fault.map_or(Ok(()), |_| Err(JournalError("disk: I/O error".to_owned())))
+        fault.map_or(Ok(()), |_| Err(error("I/O error")))
     }
 }
 
@@ -179,7 +183,7 @@ fn a_full_disk_changes_nothing_and_heals() {
     store.queue(set("new", "lost"), 2);
     store.queue(Write { bucket: "other".into(), ..set("k", "lost") }, 3);
     store.work(0, 100);
-    let unavailable = StoreError::Unavailable("disk: no space left".into());
+    let unavailable = StoreError::Unavailable("no space left".into());
     let all = [1, 2, 3].map(|caller| (caller, Err(unavailable.clone())));
     assert_eq!(store.done(), all);
     assert_eq!(store.apply(&delete("k"), 0), Err(unavailable));

@@ -234,3 +234,17 @@ fn several_keys_are_read_set_and_deleted_in_one_step() {
     assert_eq!(deleted, Ok(Outcome::Deleted(1)));
     assert_eq!(store.stats().usage, Usage { entries: 1, bytes: 2 });
 }
+
+#[test]
+fn a_ticket_is_a_number_and_back() {
+    let slots = [0, 1, 77, (1 << SLOT_BITS) - 1];
+    let keys = slots
+        .into_iter()
+        .flat_map(|slot| [0, 1, u32::MAX].map(|generation| Key { slot, generation }));
+    for key in keys {
+        for shard in 0..SHARDS as u16 {
+            let ticket = Ticket { shard, key };
+            assert_eq!(Ticket::from_number(ticket.number()), ticket);
+        }
+    }
+}

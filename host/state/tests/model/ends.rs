@@ -55,6 +55,10 @@ impl Journal for Kept {
             }
         }
         // It fails after everything was written, which is the worst case.
-        if *fails { Err(JournalError("fails".to_owned())) } else { Ok(()) }
+        if *fails {
+            Err(JournalError { place: "disk".to_owned(), reason: "fails".to_owned() })
+        } else {
+            Ok(())
+        }
     }
 }
