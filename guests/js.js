@@ -10,7 +10,7 @@
 // | `GET /js/random` | a random number |
 // | `GET /js/now` | the time, RFC 3339 |
 
-import { route, pending, suspend, settleNext } from 'snow';
+import { route, pending, suspend, setNext } from 'snow';
 
 // Keys belong to the host: any guest may wait under this one, and settle it.
 const KEY = 'requests-any';
@@ -33,7 +33,7 @@ function answer(resumed) {
 }
 
 route('GET', '/js/stop', (request) => {
-  const somebodyWaited = settleNext(KEY, request.query.get('value') ?? 'done');
+  const somebodyWaited = setNext(KEY, request.query.get('value') ?? 'done');
   return somebodyWaited ? 'stop' : new Response('nobody is waiting', { status: 409 });
 });
 

@@ -3,8 +3,8 @@
 In one terminal `curl localhost:8080/snow_py/req/`: it hangs. In another
 `curl localhost:8080/snow_py/stop/`: the first one prints `done`.
 
-What differs from Snow: the list is a `Waiting`, because requests and instances come and go, and what
-waits is the host's.
+What differs from Snow: the list is a `Waiting`, because requests and instances come and go, and
+what waits is the host's.
 """
 
 from snow.classic import Future, HttpResponse, Snow, TimeoutFuture, Waiting

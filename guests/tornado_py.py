@@ -2,8 +2,8 @@
 
 `curl localhost:8080/tornado_py/main` hangs until somebody asks for `/tornado_py/index`.
 
-What differs from Tornado: the future has a key, because requests and instances come and go, and what
-waits is the host's.
+What differs from Tornado: the future has a key, because requests and instances come and go, and
+what waits is the host's.
 """
 
 from snow import tornado

@@ -10,7 +10,7 @@
 // | `GET /ts/random` | a random number |
 // | `GET /ts/now` | the time, RFC 3339 |
 
-import { route, pending, suspend, settleNext } from 'snow';
+import { route, pending, suspend, setNext } from 'snow';
 import type { Answer, GuestRequest, Resumed } from 'snow';
 
 // Keys belong to the host: any guest may wait under this one, and settle it.
@@ -33,7 +33,7 @@ function answer(resumed: Resumed): Answer {
 }
 
 route('GET', '/ts/stop', (request: GuestRequest): Answer => {
-  const somebodyWaited: boolean = settleNext(KEY, request.query.get('value') ?? 'done');
+  const somebodyWaited: boolean = setNext(KEY, request.query.get('value') ?? 'done');
   return somebodyWaited ? 'stop' : new Response('nobody is waiting', { status: 409 });
 });
 

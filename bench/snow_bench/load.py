@@ -143,8 +143,9 @@ def counts_of(line: str) -> Counts:
 class Steps:
     """A client that runs in steps: it reports each step, then waits for the word to go on."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
+    def __init__(self, process: subprocess.Popen[str], name: str) -> None:
         self.process = process
+        self.name = name
 
     def next(self) -> Counts:
         """Lets the client take its next step, and returns the report."""
@@ -158,8 +159,7 @@ class Steps:
         assert self.process.stdout is not None and self.process.stderr is not None
         line = self.process.stdout.readline()
         if not line:
-            name = str(self.process.args[0]).rpartition("/")[2]
-            raise Failed(f"{name}: {self.process.stderr.read().strip() or 'ended'}")
+            raise Failed(f"{self.name}: {self.process.stderr.read().strip() or 'ended'}")
         return counts_of(line)
 
 
@@ -171,7 +171,7 @@ def steps(command: list[str], cpus: set[int]) -> Iterator[Steps]:
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
     try:
-        yield Steps(process)
+        yield Steps(process, command[0].rpartition("/")[2])
     finally:
         process.kill()
         process.communicate()

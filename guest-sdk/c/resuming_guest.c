@@ -34,6 +34,29 @@ extern void __wasm_import_snow_host_pending_handles_wait(uint8_t *, size_t, int3
 __attribute__((__import_module__("snow:host/logging@0.1.0"), __import_name__("log")))
 extern void __wasm_import_snow_host_logging_log(int32_t, uint8_t *, size_t);
 
+// Imported Functions from `snow:host/store@0.1.0`
+
+__attribute__((__import_module__("snow:host/store@0.1.0"), __import_name__("[static]bucket.open")))
+extern void __wasm_import_snow_host_store_static_bucket_open(uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("snow:host/store@0.1.0"), __import_name__("[method]bucket.get")))
+extern void __wasm_import_snow_host_store_method_bucket_get(int32_t, uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("snow:host/store@0.1.0"), __import_name__("[method]bucket.set")))
+extern void __wasm_import_snow_host_store_method_bucket_set(int32_t, uint8_t *, size_t, uint8_t *, size_t, int32_t, int64_t, int32_t, int64_t, uint8_t *);
+
+__attribute__((__import_module__("snow:host/store@0.1.0"), __import_name__("[method]bucket.delete")))
+extern void __wasm_import_snow_host_store_method_bucket_delete(int32_t, uint8_t *, size_t, int32_t, int64_t, uint8_t *);
+
+__attribute__((__import_module__("snow:host/store@0.1.0"), __import_name__("[method]bucket.increment")))
+extern void __wasm_import_snow_host_store_method_bucket_increment(int32_t, uint8_t *, size_t, int64_t, uint8_t *);
+
+__attribute__((__import_module__("snow:host/store@0.1.0"), __import_name__("[method]bucket.list")))
+extern void __wasm_import_snow_host_store_method_bucket_list(int32_t, uint8_t *, size_t, int32_t, uint8_t *, size_t, int32_t, uint8_t *);
+
+__attribute__((__import_module__("snow:host/store@0.1.0"), __import_name__("[method]bucket.changed")))
+extern void __wasm_import_snow_host_store_method_bucket_changed(int32_t, uint8_t *, size_t, int32_t, int64_t, uint8_t *);
+
 // Exported Functions from `snow:host/resumer@0.1.0`
 
 __attribute__((__weak__, __export_name__("cabi_post_snow:host/resumer@0.1.0#resume")))
@@ -488,6 +511,138 @@ void snow_host_pending_handles_result_list_option_settlement_refusal_free(snow_h
   }
 }
 
+void snow_host_store_entry_free(snow_host_store_entry_t *ptr) {
+  resuming_guest_list_u8_free(&ptr->value);
+}
+
+void snow_host_store_condition_free(snow_host_store_condition_t *ptr) {
+  switch ((int32_t) ptr->tag) {
+    case 2: {
+      break;
+    }
+  }
+}
+
+void resuming_guest_option_u64_free(resuming_guest_option_u64_t *ptr) {
+  if (ptr->is_some) {
+  }
+}
+
+void snow_host_store_set_options_free(snow_host_store_set_options_t *ptr) {
+  resuming_guest_option_u64_free(&ptr->expires_ms);
+  snow_host_store_condition_free(&ptr->only);
+}
+
+void snow_host_store_option_entry_free(snow_host_store_option_entry_t *ptr) {
+  if (ptr->is_some) {
+    snow_host_store_entry_free(&ptr->val);
+  }
+}
+
+void snow_host_store_store_error_free(snow_host_store_store_error_t *ptr) {
+  switch ((int32_t) ptr->tag) {
+    case 1: {
+      snow_host_store_option_entry_free(&ptr->val.conflict);
+      break;
+    }
+    case 2: {
+      resuming_guest_string_free(&ptr->val.limit);
+      break;
+    }
+    case 4: {
+      resuming_guest_string_free(&ptr->val.unavailable);
+      break;
+    }
+  }
+}
+
+void resuming_guest_list_string_free(resuming_guest_list_string_t *ptr) {
+  size_t list_len = ptr->len;
+  if (list_len > 0) {
+    resuming_guest_string_t *list_ptr = ptr->ptr;
+    for (size_t i = 0; i < list_len; i++) {
+      resuming_guest_string_free(&list_ptr[i]);
+    }
+    free(list_ptr);
+  }
+}
+
+void snow_host_store_page_free(snow_host_store_page_t *ptr) {
+  resuming_guest_list_string_free(&ptr->keys);
+  resuming_guest_option_string_free(&ptr->next);
+}
+
+__attribute__((__import_module__("snow:host/store@0.1.0"), __import_name__("[resource-drop]bucket")))
+extern void __wasm_import_snow_host_store_bucket_drop(int32_t handle);
+
+void snow_host_store_bucket_drop_own(snow_host_store_own_bucket_t handle) {
+  __wasm_import_snow_host_store_bucket_drop(handle.__handle);
+}
+
+void snow_host_store_bucket_drop_borrow(snow_host_store_borrow_bucket_t handle) {
+  __wasm_import_snow_host_store_bucket_drop(handle.__handle);
+}
+
+snow_host_store_borrow_bucket_t snow_host_store_borrow_bucket(snow_host_store_own_bucket_t arg) {
+  return (snow_host_store_borrow_bucket_t) { arg.__handle };
+}
+
+void snow_host_store_result_own_bucket_store_error_free(snow_host_store_result_own_bucket_store_error_t *ptr) {
+  if (!ptr->is_err) {
+  } else {
+    snow_host_store_store_error_free(&ptr->val.err);
+  }
+}
+
+void snow_host_store_result_option_entry_store_error_free(snow_host_store_result_option_entry_store_error_t *ptr) {
+  if (!ptr->is_err) {
+    snow_host_store_option_entry_free(&ptr->val.ok);
+  } else {
+    snow_host_store_store_error_free(&ptr->val.err);
+  }
+}
+
+void snow_host_store_result_version_store_error_free(snow_host_store_result_version_store_error_t *ptr) {
+  if (!ptr->is_err) {
+  } else {
+    snow_host_store_store_error_free(&ptr->val.err);
+  }
+}
+
+void snow_host_store_result_bool_store_error_free(snow_host_store_result_bool_store_error_t *ptr) {
+  if (!ptr->is_err) {
+  } else {
+    snow_host_store_store_error_free(&ptr->val.err);
+  }
+}
+
+void snow_host_store_result_s64_store_error_free(snow_host_store_result_s64_store_error_t *ptr) {
+  if (!ptr->is_err) {
+  } else {
+    snow_host_store_store_error_free(&ptr->val.err);
+  }
+}
+
+void snow_host_store_result_page_store_error_free(snow_host_store_result_page_store_error_t *ptr) {
+  if (!ptr->is_err) {
+    snow_host_store_page_free(&ptr->val.ok);
+  } else {
+    snow_host_store_store_error_free(&ptr->val.err);
+  }
+}
+
+void snow_host_store_option_version_free(snow_host_store_option_version_t *ptr) {
+  if (ptr->is_some) {
+  }
+}
+
+void snow_host_store_result_own_pending_store_error_free(snow_host_store_result_own_pending_store_error_t *ptr) {
+  if (!ptr->is_err) {
+  } else {
+    snow_host_store_store_error_free(&ptr->val.err);
+  }
+}
+
 void exports_snow_host_resumer_request_free(exports_snow_host_resumer_request_t *ptr) {
   snow_host_http_request_free(ptr);
 }
@@ -525,19 +680,7 @@ void exports_snow_host_handler_outcome_free(exports_snow_host_handler_outcome_t 
   snow_host_pending_handles_outcome_free(ptr);
 }
 
-void resuming_guest_list_string_free(resuming_guest_list_string_t *ptr) {
-  size_t list_len = ptr->len;
-  if (list_len > 0) {
-    resuming_guest_string_t *list_ptr = ptr->ptr;
-    for (size_t i = 0; i < list_len; i++) {
-      resuming_guest_string_free(&list_ptr[i]);
-    }
-    free(list_ptr);
-  }
-}
-
 void exports_snow_host_handler_route_free(exports_snow_host_handler_route_t *ptr) {
-  resuming_guest_list_string_free(&ptr->methods);
   resuming_guest_string_free(&ptr->pattern);
 }
 
@@ -899,6 +1042,574 @@ bool snow_host_pending_handles_wait(snow_host_pending_handles_list_borrow_pendin
 
 void snow_host_logging_log(snow_host_logging_level_t level, resuming_guest_string_t *message) {
   __wasm_import_snow_host_logging_log((int32_t) level, (uint8_t *) (*message).ptr, (*message).len);
+}
+
+bool snow_host_store_static_bucket_open(resuming_guest_string_t *name, snow_host_store_own_bucket_t *ret, snow_host_store_store_error_t *err) {
+  __attribute__((__aligned__(8)))
+  uint8_t ret_area[(32+2*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_snow_host_store_static_bucket_open((uint8_t *) (*name).ptr, (*name).len, ptr);
+  snow_host_store_result_own_bucket_store_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (snow_host_store_own_bucket_t) { *((int32_t*) (ptr + 8)) };
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      snow_host_store_store_error_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + 8));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          break;
+        }
+        case 1: {
+          snow_host_store_option_entry_t option;
+          switch ((int32_t) *((uint8_t*) (ptr + 16))) {
+            case 0: {
+              option.is_some = false;
+              break;
+            }
+            case 1: {
+              option.is_some = true;
+              option.val = (snow_host_store_entry_t) {
+                (resuming_guest_list_u8_t) (resuming_guest_list_u8_t) { (uint8_t*)(*((uint8_t **) (ptr + 24))), (*((size_t*) (ptr + (24+1*sizeof(void*))))) },
+                (snow_host_store_version_t) (uint64_t) (*((int64_t*) (ptr + (24+2*sizeof(void*))))),
+              };
+              break;
+            }
+          }
+          variant.val.conflict = option;
+          break;
+        }
+        case 2: {
+          variant.val.limit = (resuming_guest_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 16))), (*((size_t*) (ptr + (16+1*sizeof(void*))))) };
+          break;
+        }
+        case 3: {
+          break;
+        }
+        case 4: {
+          variant.val.unavailable = (resuming_guest_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 16))), (*((size_t*) (ptr + (16+1*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool snow_host_store_method_bucket_get(snow_host_store_borrow_bucket_t self, resuming_guest_string_t *key, snow_host_store_option_entry_t *ret, snow_host_store_store_error_t *err) {
+  __attribute__((__aligned__(8)))
+  uint8_t ret_area[(32+2*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_snow_host_store_method_bucket_get((self).__handle, (uint8_t *) (*key).ptr, (*key).len, ptr);
+  snow_host_store_result_option_entry_store_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      snow_host_store_option_entry_t option;
+      switch ((int32_t) *((uint8_t*) (ptr + 8))) {
+        case 0: {
+          option.is_some = false;
+          break;
+        }
+        case 1: {
+          option.is_some = true;
+          option.val = (snow_host_store_entry_t) {
+            (resuming_guest_list_u8_t) (resuming_guest_list_u8_t) { (uint8_t*)(*((uint8_t **) (ptr + 16))), (*((size_t*) (ptr + (16+1*sizeof(void*))))) },
+            (snow_host_store_version_t) (uint64_t) (*((int64_t*) (ptr + (16+2*sizeof(void*))))),
+          };
+          break;
+        }
+      }
+
+      result.val.ok = option;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      snow_host_store_store_error_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + 8));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          break;
+        }
+        case 1: {
+          snow_host_store_option_entry_t option0;
+          switch ((int32_t) *((uint8_t*) (ptr + 16))) {
+            case 0: {
+              option0.is_some = false;
+              break;
+            }
+            case 1: {
+              option0.is_some = true;
+              option0.val = (snow_host_store_entry_t) {
+                (resuming_guest_list_u8_t) (resuming_guest_list_u8_t) { (uint8_t*)(*((uint8_t **) (ptr + 24))), (*((size_t*) (ptr + (24+1*sizeof(void*))))) },
+                (snow_host_store_version_t) (uint64_t) (*((int64_t*) (ptr + (24+2*sizeof(void*))))),
+              };
+              break;
+            }
+          }
+          variant.val.conflict = option0;
+          break;
+        }
+        case 2: {
+          variant.val.limit = (resuming_guest_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 16))), (*((size_t*) (ptr + (16+1*sizeof(void*))))) };
+          break;
+        }
+        case 3: {
+          break;
+        }
+        case 4: {
+          variant.val.unavailable = (resuming_guest_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 16))), (*((size_t*) (ptr + (16+1*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool snow_host_store_method_bucket_set(snow_host_store_borrow_bucket_t self, resuming_guest_string_t *key, resuming_guest_list_u8_t *value, snow_host_store_set_options_t *options, snow_host_store_version_t *ret, snow_host_store_store_error_t *err) {
+  __attribute__((__aligned__(8)))
+  uint8_t ret_area[(32+2*sizeof(void*))];
+  int32_t option;
+  int64_t option1;
+  if (((*options).expires_ms).is_some) {
+    const uint64_t *payload0 = &((*options).expires_ms).val;
+    option = 1;
+    option1 = (int64_t) (*payload0);
+  } else {
+    option = 0;
+    option1 = 0;
+  }
+  int32_t variant;
+  int64_t variant5;
+  switch ((int32_t) ((*options).only).tag) {
+    case 0: {
+      variant = 0;
+      variant5 = 0;
+      break;
+    }
+    case 1: {
+      variant = 1;
+      variant5 = 0;
+      break;
+    }
+    case 2: {
+      const snow_host_store_version_t *payload4 = &((*options).only).val.version;
+      variant = 2;
+      variant5 = (int64_t) (*payload4);
+      break;
+    }
+  }
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_snow_host_store_method_bucket_set((self).__handle, (uint8_t *) (*key).ptr, (*key).len, (uint8_t *) (*value).ptr, (*value).len, option, option1, variant, variant5, ptr);
+  snow_host_store_result_version_store_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (uint64_t) (*((int64_t*) (ptr + 8)));
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      snow_host_store_store_error_t variant7;
+      variant7.tag = (int32_t) *((uint8_t*) (ptr + 8));
+      switch ((int32_t) variant7.tag) {
+        case 0: {
+          break;
+        }
+        case 1: {
+          snow_host_store_option_entry_t option6;
+          switch ((int32_t) *((uint8_t*) (ptr + 16))) {
+            case 0: {
+              option6.is_some = false;
+              break;
+            }
+            case 1: {
+              option6.is_some = true;
+              option6.val = (snow_host_store_entry_t) {
+                (resuming_guest_list_u8_t) (resuming_guest_list_u8_t) { (uint8_t*)(*((uint8_t **) (ptr + 24))), (*((size_t*) (ptr + (24+1*sizeof(void*))))) },
+                (snow_host_store_version_t) (uint64_t) (*((int64_t*) (ptr + (24+2*sizeof(void*))))),
+              };
+              break;
+            }
+          }
+          variant7.val.conflict = option6;
+          break;
+        }
+        case 2: {
+          variant7.val.limit = (resuming_guest_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 16))), (*((size_t*) (ptr + (16+1*sizeof(void*))))) };
+          break;
+        }
+        case 3: {
+          break;
+        }
+        case 4: {
+          variant7.val.unavailable = (resuming_guest_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 16))), (*((size_t*) (ptr + (16+1*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.err = variant7;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool snow_host_store_method_bucket_delete(snow_host_store_borrow_bucket_t self, resuming_guest_string_t *key, snow_host_store_condition_t *only, bool *ret, snow_host_store_store_error_t *err) {
+  __attribute__((__aligned__(8)))
+  uint8_t ret_area[(32+2*sizeof(void*))];
+  int32_t variant;
+  int64_t variant2;
+  switch ((int32_t) (*only).tag) {
+    case 0: {
+      variant = 0;
+      variant2 = 0;
+      break;
+    }
+    case 1: {
+      variant = 1;
+      variant2 = 0;
+      break;
+    }
+    case 2: {
+      const snow_host_store_version_t *payload1 = &(*only).val.version;
+      variant = 2;
+      variant2 = (int64_t) (*payload1);
+      break;
+    }
+  }
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_snow_host_store_method_bucket_delete((self).__handle, (uint8_t *) (*key).ptr, (*key).len, variant, variant2, ptr);
+  snow_host_store_result_bool_store_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (int32_t) *((uint8_t*) (ptr + 8));
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      snow_host_store_store_error_t variant3;
+      variant3.tag = (int32_t) *((uint8_t*) (ptr + 8));
+      switch ((int32_t) variant3.tag) {
+        case 0: {
+          break;
+        }
+        case 1: {
+          snow_host_store_option_entry_t option;
+          switch ((int32_t) *((uint8_t*) (ptr + 16))) {
+            case 0: {
+              option.is_some = false;
+              break;
+            }
+            case 1: {
+              option.is_some = true;
+              option.val = (snow_host_store_entry_t) {
+                (resuming_guest_list_u8_t) (resuming_guest_list_u8_t) { (uint8_t*)(*((uint8_t **) (ptr + 24))), (*((size_t*) (ptr + (24+1*sizeof(void*))))) },
+                (snow_host_store_version_t) (uint64_t) (*((int64_t*) (ptr + (24+2*sizeof(void*))))),
+              };
+              break;
+            }
+          }
+          variant3.val.conflict = option;
+          break;
+        }
+        case 2: {
+          variant3.val.limit = (resuming_guest_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 16))), (*((size_t*) (ptr + (16+1*sizeof(void*))))) };
+          break;
+        }
+        case 3: {
+          break;
+        }
+        case 4: {
+          variant3.val.unavailable = (resuming_guest_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 16))), (*((size_t*) (ptr + (16+1*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.err = variant3;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool snow_host_store_method_bucket_increment(snow_host_store_borrow_bucket_t self, resuming_guest_string_t *key, int64_t by, int64_t *ret, snow_host_store_store_error_t *err) {
+  __attribute__((__aligned__(8)))
+  uint8_t ret_area[(32+2*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_snow_host_store_method_bucket_increment((self).__handle, (uint8_t *) (*key).ptr, (*key).len, by, ptr);
+  snow_host_store_result_s64_store_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = *((int64_t*) (ptr + 8));
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      snow_host_store_store_error_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + 8));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          break;
+        }
+        case 1: {
+          snow_host_store_option_entry_t option;
+          switch ((int32_t) *((uint8_t*) (ptr + 16))) {
+            case 0: {
+              option.is_some = false;
+              break;
+            }
+            case 1: {
+              option.is_some = true;
+              option.val = (snow_host_store_entry_t) {
+                (resuming_guest_list_u8_t) (resuming_guest_list_u8_t) { (uint8_t*)(*((uint8_t **) (ptr + 24))), (*((size_t*) (ptr + (24+1*sizeof(void*))))) },
+                (snow_host_store_version_t) (uint64_t) (*((int64_t*) (ptr + (24+2*sizeof(void*))))),
+              };
+              break;
+            }
+          }
+          variant.val.conflict = option;
+          break;
+        }
+        case 2: {
+          variant.val.limit = (resuming_guest_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 16))), (*((size_t*) (ptr + (16+1*sizeof(void*))))) };
+          break;
+        }
+        case 3: {
+          break;
+        }
+        case 4: {
+          variant.val.unavailable = (resuming_guest_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 16))), (*((size_t*) (ptr + (16+1*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool snow_host_store_method_bucket_list(snow_host_store_borrow_bucket_t self, resuming_guest_string_t *prefix, resuming_guest_string_t *maybe_after, uint32_t limit, snow_host_store_page_t *ret, snow_host_store_store_error_t *err) {
+  __attribute__((__aligned__(8)))
+  uint8_t ret_area[(32+2*sizeof(void*))];
+  resuming_guest_option_string_t after;
+  after.is_some = maybe_after != NULL;if (maybe_after) {
+    after.val = *maybe_after;
+  }
+  int32_t option;
+  uint8_t * option1;
+  size_t option2;
+  if ((after).is_some) {
+    const resuming_guest_string_t *payload0 = &(after).val;
+    option = 1;
+    option1 = (uint8_t *) (*payload0).ptr;
+    option2 = (*payload0).len;
+  } else {
+    option = 0;
+    option1 = 0;
+    option2 = 0;
+  }
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_snow_host_store_method_bucket_list((self).__handle, (uint8_t *) (*prefix).ptr, (*prefix).len, option, option1, option2, (int32_t) (limit), ptr);
+  snow_host_store_result_page_store_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      resuming_guest_option_string_t option3;
+      switch ((int32_t) *((uint8_t*) (ptr + (8+2*sizeof(void*))))) {
+        case 0: {
+          option3.is_some = false;
+          break;
+        }
+        case 1: {
+          option3.is_some = true;
+          option3.val = (resuming_guest_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (8+3*sizeof(void*))))), (*((size_t*) (ptr + (8+4*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.ok = (snow_host_store_page_t) {
+        (resuming_guest_list_string_t) (resuming_guest_list_string_t) { (resuming_guest_string_t*)(*((uint8_t **) (ptr + 8))), (*((size_t*) (ptr + (8+1*sizeof(void*))))) },
+        (resuming_guest_option_string_t) option3,
+      };
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      snow_host_store_store_error_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + 8));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          break;
+        }
+        case 1: {
+          snow_host_store_option_entry_t option4;
+          switch ((int32_t) *((uint8_t*) (ptr + 16))) {
+            case 0: {
+              option4.is_some = false;
+              break;
+            }
+            case 1: {
+              option4.is_some = true;
+              option4.val = (snow_host_store_entry_t) {
+                (resuming_guest_list_u8_t) (resuming_guest_list_u8_t) { (uint8_t*)(*((uint8_t **) (ptr + 24))), (*((size_t*) (ptr + (24+1*sizeof(void*))))) },
+                (snow_host_store_version_t) (uint64_t) (*((int64_t*) (ptr + (24+2*sizeof(void*))))),
+              };
+              break;
+            }
+          }
+          variant.val.conflict = option4;
+          break;
+        }
+        case 2: {
+          variant.val.limit = (resuming_guest_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 16))), (*((size_t*) (ptr + (16+1*sizeof(void*))))) };
+          break;
+        }
+        case 3: {
+          break;
+        }
+        case 4: {
+          variant.val.unavailable = (resuming_guest_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 16))), (*((size_t*) (ptr + (16+1*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool snow_host_store_method_bucket_changed(snow_host_store_borrow_bucket_t self, resuming_guest_string_t *key, snow_host_store_version_t *maybe_since, snow_host_store_own_pending_t *ret, snow_host_store_store_error_t *err) {
+  __attribute__((__aligned__(8)))
+  uint8_t ret_area[(32+2*sizeof(void*))];
+  snow_host_store_option_version_t since;
+  since.is_some = maybe_since != NULL;if (maybe_since) {
+    since.val = *maybe_since;
+  }
+  int32_t option;
+  int64_t option1;
+  if ((since).is_some) {
+    const snow_host_store_version_t *payload0 = &(since).val;
+    option = 1;
+    option1 = (int64_t) (*payload0);
+  } else {
+    option = 0;
+    option1 = 0;
+  }
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_snow_host_store_method_bucket_changed((self).__handle, (uint8_t *) (*key).ptr, (*key).len, option, option1, ptr);
+  snow_host_store_result_own_pending_store_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (snow_host_store_own_pending_t) { *((int32_t*) (ptr + 8)) };
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      snow_host_store_store_error_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + 8));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          break;
+        }
+        case 1: {
+          snow_host_store_option_entry_t option2;
+          switch ((int32_t) *((uint8_t*) (ptr + 16))) {
+            case 0: {
+              option2.is_some = false;
+              break;
+            }
+            case 1: {
+              option2.is_some = true;
+              option2.val = (snow_host_store_entry_t) {
+                (resuming_guest_list_u8_t) (resuming_guest_list_u8_t) { (uint8_t*)(*((uint8_t **) (ptr + 24))), (*((size_t*) (ptr + (24+1*sizeof(void*))))) },
+                (snow_host_store_version_t) (uint64_t) (*((int64_t*) (ptr + (24+2*sizeof(void*))))),
+              };
+              break;
+            }
+          }
+          variant.val.conflict = option2;
+          break;
+        }
+        case 2: {
+          variant.val.limit = (resuming_guest_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 16))), (*((size_t*) (ptr + (16+1*sizeof(void*))))) };
+          break;
+        }
+        case 3: {
+          break;
+        }
+        case 4: {
+          variant.val.unavailable = (resuming_guest_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 16))), (*((size_t*) (ptr + (16+1*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
 }
 
 __attribute__((__export_name__("snow:host/resumer@0.1.0#resume")))

@@ -283,6 +283,159 @@ typedef uint8_t snow_host_logging_level_t;
 #define SNOW_HOST_LOGGING_LEVEL_WARN 3
 #define SNOW_HOST_LOGGING_LEVEL_ERROR 4
 
+// Tells one content of a key from every other, of any key, at any time: also after the key was
+// deleted and set again, and after a restart. A later version of a key is a higher number. It is
+// below 2^53, so JSON holds it exactly.
+typedef uint64_t snow_host_store_version_t;
+
+// What a key holds.
+typedef struct snow_host_store_entry_t {
+  resuming_guest_list_u8_t   value;
+  snow_host_store_version_t   version;
+} snow_host_store_entry_t;
+
+// When a write is done. An entry that has expired does not exist.
+typedef struct snow_host_store_condition_t {
+  uint8_t tag;
+  union {
+    snow_host_store_version_t     version;
+  } val;
+} snow_host_store_condition_t;
+
+// In any case.
+#define SNOW_HOST_STORE_CONDITION_ALWAYS 0
+// If the key does not exist.
+#define SNOW_HOST_STORE_CONDITION_ABSENT 1
+// If the key has this version.
+#define SNOW_HOST_STORE_CONDITION_VERSION 2
+
+typedef struct {
+  bool is_some;
+  uint64_t val;
+} resuming_guest_option_u64_t;
+
+// How a key is set.
+typedef struct snow_host_store_set_options_t {
+  // How long the entry exists, in milliseconds from now; at most 100 years. None: until it is
+  // deleted. An expiry that the key had before does not stay.
+  resuming_guest_option_u64_t   expires_ms;
+  snow_host_store_condition_t   only;
+} snow_host_store_set_options_t;
+
+typedef struct {
+  bool is_some;
+  snow_host_store_entry_t val;
+} snow_host_store_option_entry_t;
+
+// Why nothing was done. Nothing has changed then.
+typedef struct snow_host_store_store_error_t {
+  uint8_t tag;
+  union {
+    snow_host_store_option_entry_t     conflict;
+    resuming_guest_string_t     limit;
+    resuming_guest_string_t     unavailable;
+  } val;
+} snow_host_store_store_error_t;
+
+// This guest may not use this bucket, or not here: `routes` may not use the store. The host's
+// log says what the deployer can do.
+#define SNOW_HOST_STORE_STORE_ERROR_DENIED 0
+// The condition does not hold. What the key holds instead; none if it does not exist.
+#define SNOW_HOST_STORE_STORE_ERROR_CONFLICT 1
+// A limit of the host, in words that name it: `store_value_bytes_max` (1,048,576),
+// `store_key_bytes_max` (1,024), `store_bucket_entries_max` and others that begin so; or
+// `pendings_per_call_max`.
+#define SNOW_HOST_STORE_STORE_ERROR_LIMIT 2
+// The value is no integer in decimal digits, or the sum does not fit into 64 bits.
+#define SNOW_HOST_STORE_STORE_ERROR_NOT_AN_INTEGER 3
+// The disk does not take writes, in words. Reads go on. Whether this write is kept after all
+// is unknown if the disk did not answer in time.
+#define SNOW_HOST_STORE_STORE_ERROR_UNAVAILABLE 4
+
+typedef struct {
+  resuming_guest_string_t *ptr;
+  size_t len;
+} resuming_guest_list_string_t;
+
+// A page of keys.
+typedef struct snow_host_store_page_t {
+  // In the order of their bytes.
+  resuming_guest_list_string_t   keys;
+  // What to pass as `after` to go on; none if there are no more.
+  resuming_guest_option_string_t   next;
+} snow_host_store_page_t;
+
+typedef struct snow_host_store_own_bucket_t {
+  int32_t __handle;
+} snow_host_store_own_bucket_t;
+
+typedef struct snow_host_store_borrow_bucket_t {
+  int32_t __handle;
+} snow_host_store_borrow_bucket_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    snow_host_store_own_bucket_t ok;
+    snow_host_store_store_error_t err;
+  } val;
+} snow_host_store_result_own_bucket_store_error_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    snow_host_store_option_entry_t ok;
+    snow_host_store_store_error_t err;
+  } val;
+} snow_host_store_result_option_entry_store_error_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    snow_host_store_version_t ok;
+    snow_host_store_store_error_t err;
+  } val;
+} snow_host_store_result_version_store_error_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    bool ok;
+    snow_host_store_store_error_t err;
+  } val;
+} snow_host_store_result_bool_store_error_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    int64_t ok;
+    snow_host_store_store_error_t err;
+  } val;
+} snow_host_store_result_s64_store_error_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    snow_host_store_page_t ok;
+    snow_host_store_store_error_t err;
+  } val;
+} snow_host_store_result_page_store_error_t;
+
+typedef struct {
+  bool is_some;
+  snow_host_store_version_t val;
+} snow_host_store_option_version_t;
+
+typedef snow_host_pending_handles_own_pending_t snow_host_store_own_pending_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    snow_host_store_own_pending_t ok;
+    snow_host_store_store_error_t err;
+  } val;
+} snow_host_store_result_own_pending_store_error_t;
+
 typedef snow_host_http_request_t exports_snow_host_resumer_request_t;
 
 typedef snow_host_pending_handles_outcome_t exports_snow_host_resumer_outcome_t;
@@ -304,11 +457,6 @@ typedef struct {
 typedef snow_host_http_request_t exports_snow_host_handler_request_t;
 
 typedef snow_host_pending_handles_outcome_t exports_snow_host_handler_outcome_t;
-
-typedef struct {
-  resuming_guest_string_t *ptr;
-  size_t len;
-} resuming_guest_list_string_t;
 
 // What the guest serves.
 typedef struct exports_snow_host_handler_route_t {
@@ -381,6 +529,33 @@ extern bool snow_host_pending_handles_wait(snow_host_pending_handles_list_borrow
 // keep up.
 extern void snow_host_logging_log(snow_host_logging_level_t level, resuming_guest_string_t *message);
 
+// Imported Functions from `snow:host/store@0.1.0`
+// Opens a bucket. A guest may use the bucket that has its own name, also called `default`, and
+// those whose names begin with its name and a slash (`shop`, `shop/orders`); and the `buckets`
+// that it is granted in snow.toml, which several guests can share.
+extern bool snow_host_store_static_bucket_open(resuming_guest_string_t *name, snow_host_store_own_bucket_t *ret, snow_host_store_store_error_t *err);
+// Returns what a key holds; none if it does not exist.
+extern bool snow_host_store_method_bucket_get(snow_host_store_borrow_bucket_t self, resuming_guest_string_t *key, snow_host_store_option_entry_t *ret, snow_host_store_store_error_t *err);
+// Sets a key, and returns its new version.
+extern bool snow_host_store_method_bucket_set(snow_host_store_borrow_bucket_t self, resuming_guest_string_t *key, resuming_guest_list_u8_t *value, snow_host_store_set_options_t *options, snow_host_store_version_t *ret, snow_host_store_store_error_t *err);
+// Deletes a key. False if it did not exist.
+extern bool snow_host_store_method_bucket_delete(snow_host_store_borrow_bucket_t self, resuming_guest_string_t *key, snow_host_store_condition_t *only, bool *ret, snow_host_store_store_error_t *err);
+// Adds to a key's value, an integer in decimal digits, and returns the sum. A key that does not
+// exist counts as 0. The entry keeps its expiry.
+extern bool snow_host_store_method_bucket_increment(snow_host_store_borrow_bucket_t self, resuming_guest_string_t *key, int64_t by, int64_t *ret, snow_host_store_store_error_t *err);
+// Returns the first keys that begin with `prefix`, and that come behind `after`, which need not
+// exist; at most `limit` and at most `store_batch_keys_max` (256). A page may have few keys, or
+// none, and yet not be the last one.
+extern bool snow_host_store_method_bucket_list(snow_host_store_borrow_bucket_t self, resuming_guest_string_t *prefix, resuming_guest_string_t *maybe_after, uint32_t limit, snow_host_store_page_t *ret, snow_host_store_store_error_t *err);
+// Creates a pending that is settled once the key's version is no longer `since`; none stands
+// for a key that does not exist. If it is another version already, it is settled at once. No
+// change is lost between a look at the key and this call.
+// 
+// The settlement is the value that the key has then, or a failure with the code `deleted`:
+// the key was deleted or has expired. Values may be skipped: what it was settled with may be
+// older than what the key holds when the guest is called.
+extern bool snow_host_store_method_bucket_changed(snow_host_store_borrow_bucket_t self, resuming_guest_string_t *key, snow_host_store_version_t *maybe_since, snow_host_store_own_pending_t *ret, snow_host_store_store_error_t *err);
+
 // Exported Functions from `snow:host/resumer@0.1.0`
 void exports_snow_host_resumer_resume(uint32_t route, exports_snow_host_resumer_cause_t cause, exports_snow_host_resumer_request_t *maybe_request, resuming_guest_list_u8_t *state, exports_snow_host_resumer_list_arrival_t *arrivals, exports_snow_host_resumer_outcome_t *ret);
 
@@ -446,6 +621,44 @@ void snow_host_pending_handles_list_option_settlement_free(snow_host_pending_han
 
 void snow_host_pending_handles_result_list_option_settlement_refusal_free(snow_host_pending_handles_result_list_option_settlement_refusal_t *ptr);
 
+void snow_host_store_entry_free(snow_host_store_entry_t *ptr);
+
+void snow_host_store_condition_free(snow_host_store_condition_t *ptr);
+
+void resuming_guest_option_u64_free(resuming_guest_option_u64_t *ptr);
+
+void snow_host_store_set_options_free(snow_host_store_set_options_t *ptr);
+
+void snow_host_store_option_entry_free(snow_host_store_option_entry_t *ptr);
+
+void snow_host_store_store_error_free(snow_host_store_store_error_t *ptr);
+
+void resuming_guest_list_string_free(resuming_guest_list_string_t *ptr);
+
+void snow_host_store_page_free(snow_host_store_page_t *ptr);
+
+extern void snow_host_store_bucket_drop_own(snow_host_store_own_bucket_t handle);
+
+extern void snow_host_store_bucket_drop_borrow(snow_host_store_borrow_bucket_t handle);
+
+extern snow_host_store_borrow_bucket_t snow_host_store_borrow_bucket(snow_host_store_own_bucket_t handle);
+
+void snow_host_store_result_own_bucket_store_error_free(snow_host_store_result_own_bucket_store_error_t *ptr);
+
+void snow_host_store_result_option_entry_store_error_free(snow_host_store_result_option_entry_store_error_t *ptr);
+
+void snow_host_store_result_version_store_error_free(snow_host_store_result_version_store_error_t *ptr);
+
+void snow_host_store_result_bool_store_error_free(snow_host_store_result_bool_store_error_t *ptr);
+
+void snow_host_store_result_s64_store_error_free(snow_host_store_result_s64_store_error_t *ptr);
+
+void snow_host_store_result_page_store_error_free(snow_host_store_result_page_store_error_t *ptr);
+
+void snow_host_store_option_version_free(snow_host_store_option_version_t *ptr);
+
+void snow_host_store_result_own_pending_store_error_free(snow_host_store_result_own_pending_store_error_t *ptr);
+
 void exports_snow_host_resumer_request_free(exports_snow_host_resumer_request_t *ptr);
 
 void exports_snow_host_resumer_outcome_free(exports_snow_host_resumer_outcome_t *ptr);
@@ -459,8 +672,6 @@ void exports_snow_host_resumer_list_arrival_free(exports_snow_host_resumer_list_
 void exports_snow_host_handler_request_free(exports_snow_host_handler_request_t *ptr);
 
 void exports_snow_host_handler_outcome_free(exports_snow_host_handler_outcome_t *ptr);
-
-void resuming_guest_list_string_free(resuming_guest_list_string_t *ptr);
 
 void exports_snow_host_handler_route_free(exports_snow_host_handler_route_t *ptr);
 

@@ -12,7 +12,12 @@
  * `crypto.randomUUID`, `structuredClone`, timers, `console`.
  */
 declare module 'snow' {
-  /** A request whose body has arrived whole. It can be read more than once. */
+  /**
+   * A request whose body has arrived whole. It can be read more than once.
+   *
+   * As everywhere on the web, the value of a header is bytes, each of which is a character up to
+   * U+00FF. Any value can be read and sent on as it came; one with other characters is refused.
+   */
   export interface GuestRequest extends Request {
     /** The id that is also in the host's log and in the answer's `x-request-id`. */
     readonly id: string;
@@ -29,6 +34,21 @@ declare module 'snow' {
     readonly params: Readonly<Record<string, string>>;
     /** The content; empty if there is none. */
     bytes(): Promise<Uint8Array<ArrayBuffer>>;
+    /**
+     * The content, parsed as JSON. If it is none, it throws an {@link HTTPError}: the client gets a
+     * 400 that says what is wrong with it.
+     */
+    json(): Promise<any>;
+  }
+
+  /**
+   * An answer that is thrown: `throw new HTTPError(404, 'no such order')`. The client gets the
+   * text, and nothing is logged.
+   */
+  export class HTTPError extends Error {
+    /** @param status From 400 to 599. */
+    constructor(status: number, text?: string, options?: { cause?: unknown });
+    readonly status: number;
   }
 
   /** Any value that JSON can hold. */
@@ -42,9 +62,17 @@ declare module 'snow' {
 
   /**
    * What a handler may answer with: a text (`text/plain`), an object or a list (sent as JSON),
-   * bytes (`application/octet-stream`), a whole response, or what a pending was settled with.
+   * bytes (`application/octet-stream`), a whole response, an {@link HTTPError}, or what a pending
+   * was settled with.
    */
-  export type Answer = string | object | Uint8Array | ArrayBuffer | Response | Settlement;
+  export type Answer =
+    | string
+    | object
+    | Uint8Array
+    | ArrayBuffer
+    | Response
+    | HTTPError
+    | Settlement;
 
   /** What a handler may return. */
   export type Outcome = Answer | Suspension | Promise<Answer | Suspension>;
@@ -56,12 +84,13 @@ declare module 'snow' {
    * Serves requests with these methods whose path matches the pattern. The first route that matches
    * wins, in the order of the calls. To be called while the file is evaluated.
    *
-   * @param methods `'GET'`, several as in `['GET', 'POST']`, or `'*'` for all. GET serves HEAD too.
+   * @param methods `'GET'`, several as in `'GET|POST'` or a list, or `'any'`. GET serves HEAD too.
    * @param pattern A regular expression for the whole path as sent, query not included, in the
    * syntax of the Rust crate `regex`: no look-around, no back-references. It is anchored at both
    * ends.
-   * @param handler Called for each request. An exception is a 500, and is in the log with its file
-   * and line.
+   * @param handler Called for each request. What it throws is the answer if it is an
+   * {@link HTTPError} or a `Response`. Anything else is a 500 that tells the client nothing, and is
+   * in the log with its file and line.
    * @param options `resume`: what goes on when a suspension of this route is over; a list, if
    * `suspend` is to choose among several. Without it the host answers with what came.
    */
@@ -80,21 +109,21 @@ declare module 'snow' {
    */
   export interface Pending extends PromiseLike<Settlement>, Disposable {
     /**
-     * The right to settle it, for {@link settle}: at most 64 ASCII characters, safe in a URL, not
-     * to be guessed. Whoever has it can settle, so give it only to who may.
+     * The right to settle it, for {@link setResult}: at most 64 ASCII characters, safe in a URL,
+     * not to be guessed. Whoever has it can settle, so give it only to who may.
      */
     readonly token: string;
 
     /**
-     * Waits in place, this long at most (without a time: the host's default, 30 seconds), and
-     * returns what it was settled with; null if the time passes first. Throws a {@link Failure} if
-     * it was settled with an error.
+     * Waits in place, this long at most (without a time: 30 seconds), and returns what it was
+     * settled with; null if the time passes first. Throws a {@link Failure} if it was settled with
+     * an error.
      *
      * It keeps this call's instance all the while, and the host has room for a limited number of
      * calls that wait so; {@link suspend} waits without one. The call ends here, and nothing after
      * this line runs, if its client leaves.
      *
-     * `await pending` waits for the host's default, and throws a `TimeoutError` then.
+     * `await pending` waits for 30 seconds, from then on, and throws a `TimeoutError`.
      * `Promise.all`, `Promise.race` and `Promise.any` take pendings, and are one wait of the host.
      */
     wait(options?: { timeoutMs?: number }): Promise<Settlement | null>;
@@ -135,9 +164,12 @@ declare module 'snow' {
     [Symbol.hasInstance](value: unknown): boolean;
   };
 
-  /** A wait that failed, because somebody settled it with an error. */
+  /**
+   * A wait that failed, because somebody settled it with an error:
+   * `setNext(key, new Failure('sold-out', 'nothing is left'))`.
+   */
   export class Failure extends Error {
-    private constructor();
+    constructor(code: string, message?: string);
     /** A short, stable word for programs. */
     readonly code: string;
   }
@@ -159,7 +191,10 @@ declare module 'snow' {
     until?: 'all' | 'any';
     /** The deadline. Without it the host's default applies (30 seconds), and its maximum always. */
     timeoutMs?: number;
-    /** The answer at the deadline if nothing resumes; a bare 504 if it is not given. */
+    /**
+     * The answer at the deadline if nothing resumes; a bare 504 if it is not given. A text is a
+     * 200, as everywhere. With a `resume` it is a `TypeError`: ask `resumed.timedOut` there.
+     */
     onTimeout?: Answer;
     /**
      * Which of the route's functions goes on; the first if it is not given. With false the host
@@ -224,13 +259,13 @@ declare module 'snow' {
     | undefined;
 
   /** Settles the pending that has this token. Throws a {@link Refusal} if that can't be. */
-  export function settle(token: string, value?: Settling): void;
+  export function setResult(token: string, value?: Settling): void;
 
   /** Settles the pending that has waited longest under a key; false if none waits. */
-  export function settleNext(key: string, value?: Settling): boolean;
+  export function setNext(key: string, value?: Settling): boolean;
 
   /** Settles every pending that waits under a key now, and returns how many there were. */
-  export function settleAll(key: string, value?: Settling): number;
+  export function setAll(key: string, value?: Settling): number;
 
   /** Returns how many pendings wait under a key. */
   export function waiting(key: string): number;

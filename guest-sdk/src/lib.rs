@@ -130,8 +130,8 @@
 //! # State
 //!
 //! Each call gets a new instance unless the deployer says otherwise, so a `static` is not a
-//! place to keep anything. What must live longer than a call goes through a settlement or
-//! [`Suspension::state`].
+//! place to keep anything. What must live longer than a call goes into the [`store`], whose changes
+//! a request can wait for, through a settlement, or into [`Suspension::state`].
 //!
 //! A state is bytes. With the feature `serde` it may be a type of the guest's own:
 //! `Suspension::state_of` takes a value that serde can write, and `Resumed::state_as` reads it.
@@ -178,6 +178,7 @@ mod response;
 mod resumed;
 mod serve;
 mod settlement;
+pub mod store;
 pub mod system;
 #[cfg(feature = "serde")]
 mod typed;
@@ -189,6 +190,7 @@ pub use request::Request;
 pub use response::Response;
 pub use resumed::{Cause, Resumed};
 pub use settlement::{Failure, Settlement};
+pub use store::{Bucket, StoreError};
 
 /// Makes a function the handler of a route: `#[route(METHODS, "pattern", resume = function)]`.
 ///
@@ -251,8 +253,8 @@ pub use snow_guest_macros::route;
 /// What a guest's code needs: `use snow_guest::prelude::*;`.
 pub mod prelude {
     pub use crate::{
-        Cause, Error, Failure, IntoOutcome, Outcome, Pending, Refusal, Request, Response, Result,
-        Resumed, Settlement, Suspension, log, pending, route,
+        Bucket, Cause, Error, Failure, IntoOutcome, Outcome, Pending, Refusal, Request, Response,
+        Result, Resumed, Settlement, StoreError, Suspension, log, pending, route, store,
     };
     pub use std::time::Duration;
 }

@@ -7,7 +7,7 @@ use crate::bindings::wasi::random::random::get_random_bytes;
 use getrandom::Error;
 
 /// The most bytes that the host gives at a time.
-const BYTES_MAX: usize = 65_536;
+const BYTES_MAX: usize = 1 << 20;
 
 /// Fills the memory at `start` with random bytes. It has `length` bytes, which may be uninitialized.
 #[unsafe(no_mangle)]

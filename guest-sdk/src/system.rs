@@ -34,7 +34,7 @@ use std::time::{Duration, SystemTime};
 /// Returns random bytes, as many as the array has: the system's own, fresh in each call. (In a build
 /// for WASI they are derived from such by SipHash.)
 ///
-/// The host gives 65,536 bytes at a time. A call that asks for more ends.
+/// The host gives 1,048,576 bytes at a time. A call that asks for more ends.
 pub fn random<const LENGTH: usize>() -> [u8; LENGTH] {
     let mut bytes = [0; LENGTH];
     host::fill(&mut bytes);

@@ -73,6 +73,8 @@ fn metrics_agree_with_what_was_done() {
     });
     assert!(admin.metric("process_resident_memory_bytes", &[]) > 1e6);
     assert_eq!(admin.metric("snow_instances", &[]), 0.0);
+    let calls = admin.metric("snow_calls_total", &[]);
+    assert_eq!(admin.metric("snow_instances_started_total", &[]), calls, "a fresh one for each");
 }
 
 /// What Prometheus would trip over: each metric has its HELP and TYPE once, before its values, and

@@ -3,12 +3,13 @@
 //!
 //! The guests are text that a script copies, so that a build takes no time.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::harness::{
-    Admin, Folder, Load, Server, eventually, keep_in_target, program, run, source,
+    Admin, Folder, Load, Server, engine, eventually, keep_in_target, program, run, source,
 };
 
 /// It says what it does, refuses what is marked so, and counts its runs beside the guests.
@@ -245,4 +246,23 @@ fn what_makes_no_sense_is_refused() {
     let nowhere = folder.path().join("nowhere");
     let output = run(["dev".as_ref(), nowhere.as_os_str()]);
     assert!(String::from_utf8_lossy(&output.stderr).contains("is not a folder"), "{output:?}");
+}
+
+/// In the place of Python, which makes engines: a script that copies one which is made already.
+#[test]
+fn an_engine_that_comes_to_be_needed_is_made() {
+    let Some(engine) = engine() else { return };
+    let (folder, engines, tools) = (folder(), Folder::new(), Folder::new());
+    let copy = format!("#!/bin/sh\ncp '{}' \"$2\"\n", engine.display());
+    let python = tools.add("python3", copy.as_bytes());
+    fs::set_permissions(&python, Permissions::from_mode(0o755)).expect("it is there");
+    let mut command = command(&folder);
+    let path = std::env::var("PATH").expect("there is one");
+    command.env("PATH", format!("{}:{path}", tools.path().display()));
+    command.env("SNOW_HOST_ENGINES", engines.path());
+    let server = Server::spawn(&mut command, folder);
+    becomes(&server, "v1");
+    server.folder.add("shop.js", b"/shop say shop\n");
+    server.log.until(&["making the engine for JavaScript"]);
+    eventually("it is served", || (server.get("/shop").text() == "shop").then_some(()));
 }

@@ -53,6 +53,14 @@ fn a_panic_is_a_500_that_names_its_line() {
 }
 
 #[test]
+fn random_bytes_come_in_any_number() {
+    let Some(server) = serve(INSTANCES[0]) else { return };
+    let (first, second) = (get(&server, "/entropy"), get(&server, "/entropy"));
+    assert!(first.1.starts_with("300000 ["), "{first:?}");
+    assert_ne!(first, second);
+}
+
+#[test]
 fn the_log_takes_what_go_writes() {
     let Some(server) = serve(INSTANCES[0]) else { return };
     assert_eq!(get(&server, "/log"), ok("logged"));

@@ -56,6 +56,40 @@ fn thousands_are_held_while_others_are_served() {
     assert_eq!(beside.get("/waiting/").text(), "0");
 }
 
+/// The example of each language holds thousands. Whatever its language, no instance of it exists
+/// meanwhile, and a request costs no more than in any other.
+#[test]
+fn thousands_are_held_at_the_same_bytes_in_every_language() {
+    // So few at a time that none is refused while an instance is made.
+    const AT_A_TIME: usize = 100;
+    for name in ["c", "go", "js", "python", "rust", "ts"] {
+        let Some(folder) = Folder::with(&[name]) else { continue };
+        let manifest = format!(
+            "[limits]\ninstance_idle_ms_max = 50\n[guest.{name}]\ninstances = {{ reuse = 10_000 }}\n"
+        );
+        folder.add("snow.toml", manifest.as_bytes());
+        let server = Setup::new(folder).workers(1).watched().start();
+        let admin = server.admin();
+        let without_instances_bytes = || {
+            admin.wait_for("snow_instances", &[], 0.0);
+            user_memory_bytes(&server)
+        };
+        let (mut held, mut before_bytes) = (Vec::new(), 0);
+        for _ in 0..many() / AT_A_TIME {
+            held.extend((0..AT_A_TIME).map(|_| server.ask(&format!("/{name}/req"))));
+            admin.wait_until_held(held.len() as f64);
+            if held.len() == AT_A_TIME {
+                // Who comes first pays for what is needed once.
+                before_bytes = without_instances_bytes();
+            }
+        }
+        let more_bytes = without_instances_bytes().saturating_sub(before_bytes);
+        let each_bytes = more_bytes / (held.len() - AT_A_TIME);
+        println!("{name}: {} held, {each_bytes} bytes each", held.len());
+        assert!(each_bytes <= 512, "a request that {name} holds costs {each_bytes} bytes");
+    }
+}
+
 #[test]
 fn a_connection_is_as_good_as_new_after_a_held_answer() {
     let Some(server) = server() else { return };

@@ -92,6 +92,11 @@ impl Inside {
         self.server.as_ref().expect("it runs")
     }
 
+    /// Waits for changes of keys.
+    pub fn store_waiters(&self) -> usize {
+        self.server().store().waiters
+    }
+
     /// Waits until the log has all of these.
     #[track_caller]
     pub fn logs(&self, words: &[&str]) {

@@ -1,10 +1,15 @@
 //! Guests in JavaScript and TypeScript: plain source files, evaluated by the engine in
 //! `guest-sdk/js/engine`. What holds for engines of any language is in `sources`.
 
+mod errors;
+mod files;
+mod waiting;
+
 use std::collections::HashSet;
 use std::fs;
-use std::process::Command;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::harness::{Server, Stage, eventually, workspace};
 
@@ -117,279 +122,70 @@ fn the_time_is_the_hosts_and_goes_on() {
     assert_eq!(get(&server, "/slept"), ok("true"));
 }
 
+/// As everywhere on the web, a value's bytes are characters up to U+00FF.
 #[test]
-fn an_edit_is_served_at_once_and_a_syntax_error_keeps_the_old_version() {
-    let Some(server) = shop("import { route } from 'snow';\nroute('GET', '/a', () => 'one');\n")
-    else {
-        return;
-    };
-    assert_eq!(get(&server, "/a"), ok("one"));
-    let edited = Instant::now();
-    server
-        .folder
-        .replace("shop.js", b"import { route } from 'snow';\nroute('GET', '/a', () => 'two');\n");
-    eventually("the new answer", || (get(&server, "/a") == ok("two")).then_some(()));
-    let took = edited.elapsed();
-    assert!(took < Duration::from_secs(5), "an edit took {took:?}");
-
-    server
-        .folder
-        .replace("shop.js", b"import { route } from 'snow';\nroute('GET', '/a', () => );\n");
-    server.log.until(&["SyntaxError", "shop.js:2:"]);
-    assert_eq!(get(&server, "/a"), ok("two"));
-    server.folder.replace("shop.js", b"import { nothing } from 'snow';\n");
-    server.log.until(&["Could not find export 'nothing'"]);
-    server.folder.replace("shop.js", b"import { x } from './shop/x.js';\n");
-    server.log.until(&["can't import './shop/x.js': there is no shop/x.js", "at shop.js:1:"]);
-    server.folder.replace("shop.js", b"\nthrow new Error('at the top');\n");
-    server.log.until(&["Error: at the top", "shop.js:2:"]);
-    server.folder.replace("shop.js", b"await new Promise(() => {});\n");
-    server.log.until(&["the file waits for something that nobody will settle"]);
-    assert_eq!(get(&server, "/a"), ok("two"));
-}
-
-#[test]
-fn an_exception_names_its_line_and_nobody_elses_request_fails() {
+fn values_of_headers_are_relayed_byte_for_byte() {
     let Some(server) = shop(
-        "import { route } from 'snow';
-        const read = (order) => order.price;
-        route('GET', '/null', () => String(read(null)));
-        route('GET', '/async', async () => {
-          await null;
-          throw new RangeError('too late', { cause: new Error('the cause') });
+        "import { route, setNext, setResult, pending, suspend } from 'snow';
+        const relay = ({ headers }) => new Response('', { headers: { 'x-it': headers.get('x-it') } });
+        const codes = ({ headers }) => [...headers.get('x-it')].map((each) => each.charCodeAt(0));
+        route('GET', '/relay', relay);
+        route('GET', '/hold', () => suspend(pending('it')));
+        route('GET', '/tell', (request) => String(setNext('it', relay(request))));
+        route('GET', '/told', async (request) => {
+          const it = pending();
+          setResult(it.token, relay(request));
+          return (await it).response;
         });
-        route('GET', '/deep', () => { const deep = () => deep() + 1; return String(deep()); });
-        route('GET', '/caught', () => {
-          const deep = () => deep() + 1;
-          try { deep(); } catch (error) { return error.name; }
-        });
-        route('GET', '/thrown', () => { throw { no: 'error' }; });
-        route('GET', '/fine', () => 'fine');",
+        route('GET', '/codes', codes);
+        route('GET', '/wide', () => new Response('', { headers: { 'x-it': 'ż' } }));",
     ) else {
         return;
     };
-    for (target, words) in [
-        ("/null", &["TypeError: cannot read property 'price' of null", "read (shop.js:2:"][..]),
-        ("/async", &["RangeError: too late", "shop.js:6:", "caused by Error: the cause"]),
-        ("/deep", &["RangeError: Maximum call stack size exceeded", "shop.js:8:"]),
-        ("/thrown", &["thrown: { no: \"error\" }"]),
-    ] {
-        assert_eq!(server.get(target).status, 500, "{target}");
-        server.log.until(words);
-        assert_eq!(get(&server, "/fine"), ok("fine"));
-    }
-    assert_eq!(get(&server, "/caught"), ok("RangeError"));
-    assert!(
-        !server.log_by_now().contains("snow:"),
-        "the engine's own frames are nobody's business"
-    );
+    let value: Vec<u8> = [b'a', b'\t'].into_iter().chain(0x20..0x7f).chain(0x80..=0xff).collect();
+    let ask = |target: &str| {
+        let mut stream = TcpStream::connect(server.address).expect("the server accepts");
+        let head = format!("GET {target} HTTP/1.0\r\nx-it: ");
+        stream.write_all(&[head.as_bytes(), &value, b"\r\n\r\n"].concat()).expect("it is read");
+        stream
+    };
+    let answer = |mut stream: TcpStream| {
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).expect("it answers");
+        bytes
+    };
+    let line = [b"\r\nx-it: ", &*value, b"\r\n"].concat();
+    let has_it = |answer: &[u8]| answer.windows(line.len()).any(|part| part == line);
+    assert!(has_it(&answer(ask("/relay"))));
+    assert!(has_it(&answer(ask("/told"))));
+    let held = ask("/hold");
+    eventually("it is told", || answer(ask("/tell")).ends_with(b"true").then_some(()));
+    assert!(has_it(&answer(held)));
+    let codes = answer(ask("/codes"));
+    let expected = serde_json::to_string(&value).expect("a list");
+    assert!(codes.ends_with(expected.as_bytes()), "{}", String::from_utf8_lossy(&codes));
+    assert_eq!(server.get("/wide").status, 500);
+    server.log.until(&["\"ż\" can't be a header's value: it has a character above U+00FF"]);
 }
 
 #[test]
-fn what_is_no_answer_is_named() {
+fn half_a_character_is_replaced_wherever_it_goes() {
     let Some(server) = shop(
-        "import { route, pending, suspend } from 'snow';
-        route('GET', '/nothing', () => {});
-        route('GET', '/number', async () => 7);
-        route('GET', '/resume', () => suspend(pending(), { resume: function goOn() {} }));
-        route('GET', '/never', () => new Promise(() => {}));",
+        "import { route, pending, setNext, suspend, waiting, Failure } from 'snow';
+        const half = 'a\\uD83D';
+        route('GET', '/text', () => half);
+        route('GET', '/held', () => suspend(pending(half)));
+        route('GET', '/tell', () => String(setNext(half, half)));
+        route('GET', '/throw', () => { console.log('logged', half); throw new Error(half); });",
     ) else {
         return;
     };
-    for (target, words) in [
-        ("/nothing", "the handler of GET /nothing (shop.js:2) returned undefined: return a string"),
-        ("/number", "the handler of GET /number (shop.js:3) returned a number"),
-        ("/resume", "give it to the route, as in route(…, { resume: goOn })"),
-        ("/never", "GET /never (shop.js:5) waits for something that nobody will settle"),
-    ] {
-        assert_eq!(server.get(target).status, 500, "{target}");
-        server.log.until(&[words]);
-    }
-}
-
-#[test]
-fn a_rejection_that_nobody_handles_is_in_the_log() {
-    let Some(server) = shop(
-        "import { route } from 'snow';
-        route('GET', '/lost', () => { Promise.reject(new Error('lost')); return 'fine'; });
-        route('GET', '/kept', async () => {
-          const rejected = Promise.reject(new Error('kept'));
-          await null;
-          await rejected.catch(() => {});
-          return 'fine';
-        });
-        route('GET', '/log', () => { console.warn('one', { two: [3] }); return 'fine'; });",
-    ) else {
-        return;
-    };
-    for target in ["/kept", "/lost", "/log"] {
-        assert_eq!(get(&server, target), ok("fine"), "{target}");
-    }
-    let log = server.log.until(&["unhandled rejection: Error: lost", "one { two: [3] }"]);
-    assert!(log.contains("shop.js:2:") && !log.contains("Error: kept"), "{log}");
-}
-
-#[test]
-fn a_guest_imports_from_the_folder_beside_it() {
-    let files = [
-        (
-            "shop.js",
-            "import { route } from 'snow';
-            import { greet } from './shop/greet.js';
-            import data from './shop/data.json' with { type: 'json' };
-            import half from 'half';
-            route('GET', '/greet', () => greet(data.name));
-            route('GET', '/half', () => String(half(data.number)));
-            route('GET', '/late', async () => (await import('./shop/late.ts')).late('x'));",
-        ),
-        (
-            "shop/greet.js",
-            "import { mark } from './lib/mark.ts';\nexport const greet = (who) => `hello ${who}${mark}`;",
-        ),
-        ("shop/lib/mark.ts", "export const mark: string = '!' as const;"),
-        ("shop/late.ts", "export function late<T>(it: T): string { return `late ${it}`; }"),
-        ("shop/data.json", "{ \"name\": \"ada\", \"number\": 3 }"),
-        (
-            "shop/node_modules/half/package.json",
-            "{ \"exports\": { \".\": { \"require\": \"./no.cjs\", \"import\": \"./lib/half.mjs\" } } }",
-        ),
-        ("shop/node_modules/half/lib/half.mjs", "export default (number) => number / 2;"),
-    ];
-    let Some(stage) = Stage::new("js", &files) else { return };
-    let server = stage.serve(1);
-    assert_eq!(get(&server, "/greet"), ok("hello ada!"));
-    assert_eq!(get(&server, "/half"), ok("1.5"));
-    assert_eq!(get(&server, "/late"), ok("late x"));
-    server.folder.replace("shop/lib/mark.ts", b"export const mark: string = '?';");
-    eventually("the new answer", || (get(&server, "/greet") == ok("hello ada?")).then_some(()));
-}
-
-#[test]
-fn typescript_that_makes_code_is_refused_with_its_line() {
-    let Some(stage) = Stage::new("js", &[("shop.ts", "\nenum A { B }\n")]) else { return };
-    let checked = stage.run("check", "shop.ts");
-    let text = String::from_utf8_lossy(&checked.stderr);
-    assert_eq!(checked.status.code(), Some(1), "{text}");
-    assert!(text.contains("an enum: write an object") && text.contains("shop.ts:2:1"), "{text}");
-}
-
-#[test]
-fn handlers_wait_in_place_for_all_and_for_the_first() {
-    let Some(server) = shop(
-        "import { route, pending, timer, settle, settleAll, waiting } from 'snow';
-        let token;
-        route('GET', '/both', async () => {
-          const [a, b] = await Promise.all([pending('a'), pending('b')]);
-          return { a: a.text(), b: b.json() };
-        });
-        route('GET', '/race', () => Promise.race([
-          pending('never').then(() => 'pending'), timer(20).then(() => 'clock'),
-        ]));
-        route('GET', '/late', async () => String(await pending('never').wait({ timeoutMs: 20 })));
-        route('GET', '/failed', () => pending('b').then(() => '', (error) => error.code));
-        route('GET', '/waiting', () => `${waiting('a')} ${waiting('b')}`);
-        route('POST', '/a', async (request) => String(settleAll('a', await request.bytes())));
-        route('POST', '/b', () => String(settleAll('b', { x: 1 })));
-        route('POST', '/fail', () => String(settleAll('b', Object.assign(new Error(), { code: 'no' }))));
-        route('GET', '/token', () => {
-          const one = pending();
-          settle(one.token, 'x');
-          try { settle(one.token, 'y'); } catch ({ name, code }) { return `${name} ${code}`; }
-        });",
-    ) else {
-        return;
-    };
-    let is = |text: &str| eventually(text, || (get(&server, "/waiting") == ok(text)).then_some(()));
-    let mut both = server.ask("/both");
-    is("1 1");
-    assert_eq!(server.connect().post("/b", b"").text(), "1");
-    both.is_silent();
-    assert_eq!(server.connect().post("/a", "ä".as_bytes()).text(), "1");
-    assert_eq!(both.response().text(), "{\"a\":\"ä\",\"b\":{\"x\":1}}");
-    assert_eq!(get(&server, "/race"), ok("clock"));
-    assert_eq!(get(&server, "/late"), ok("null"));
-    assert_eq!(get(&server, "/token"), ok("Refusal already-settled"));
-    let mut failed = server.ask("/failed");
-    is("0 1");
-    assert_eq!(server.connect().post("/fail", b"").text(), "1");
-    assert_eq!(failed.response().text(), "no");
-}
-
-#[test]
-fn a_suspension_carries_state_and_goes_on_in_steps() {
-    let Some(server) = shop(
-        "import { route, pending, suspend, settleNext, waiting } from 'snow';
-        route('GET', '/steps/(.*)', (request) => {
-          const state = { path: request.params[0], came: [] };
-          return suspend([pending('a'), pending('b')], { until: 'any', state, keepRequest: true, resume: one });
-        }, { resume: [two, one] });
-        function one({ state, index, unsettled, text }) {
-          state.came.push(index);
-          return suspend(unsettled, { state, resume: two });
-        }
-        function two(resumed) {
-          return { ...resumed.state, last: resumed.text(), kept: resumed.request === null };
-        }
-        route('GET', '/hold', () => suspend(pending('a'), { timeoutMs: 20, onTimeout: { late: true } }));
-        route('POST', '/(a|b)', async (request) => String(settleNext(request.params[0], await request.text())));",
-    ) else {
-        return;
-    };
-    let mut client = server.ask("/steps/x%20y");
-    client.is_silent();
-    for (key, value) in [("/b", "1"), ("/a", "2")] {
-        eventually("it waits", || {
-            (server.connect().post(key, value.as_bytes()).text() == "true").then_some(())
-        });
-    }
-    let text = client.response().text().to_owned();
-    assert_eq!(text, "{\"path\":\"x y\",\"came\":[1],\"last\":\"2\",\"kept\":true}");
-    assert_eq!(get(&server, "/hold"), ok("{\"late\":true}"));
-}
-
-/// It needs npm, and the network if npm has not cached the packages.
-#[test]
-fn packages_of_npm_are_bundled_and_used_as_they_are() {
-    let Some(stage) = Stage::new("js", &[]) else { return };
-    let source = workspace().join("tests/guests/npm");
-    for file in ["package.json", "package-lock.json", "src/index.js"] {
-        let text = fs::read_to_string(source.join(file)).expect("the source is there");
-        // A project of another name than the guest, or its packages would be part of it.
-        stage.write(&format!("project/{file}"), &text);
-    }
-    let folder = stage.folder.path().join("project");
-    let built = Command::new("sh")
-        .arg("-c")
-        .arg(
-            "npm ci --ignore-scripts --no-audit --no-fund --silent && npx --no-install esbuild \
-             src/index.js --bundle --format=esm --external:snow --log-level=warning --outfile=../npm.js",
-        )
-        .current_dir(&folder)
-        .output()
-        .expect("there is a shell");
-    if !built.status.success() {
-        let why = String::from_utf8_lossy(&built.stderr);
-        assert!(std::env::var_os("CI").is_none(), "npm can't bundle:\n{why}");
-        eprintln!("SKIPPED: npm can't bundle here:\n{why}");
-        return;
-    }
-    let server = stage.serve(1);
-    let post = |target: &str, body: &str| {
-        let answer = server.connect().post(target, body.as_bytes());
-        (answer.status, answer.text().to_owned())
-    };
-    assert_eq!(
-        post("/npm/validate", "{\"id\":1,\"mail\":\"a@b.org\",\"x\":1}"),
-        ok("{\"id\":1,\"mail\":\"a@b.org\",\"tags\":[]}")
-    );
-    assert_eq!(
-        post("/npm/validate", "{\"id\":1.5,\"mail\":\"nobody\"}"),
-        (422, "[\"id\",\"mail\"]".into())
-    );
-    assert_eq!(get(&server, "/npm/date"), ok("2024-02-29 is a Thursday"));
-    assert_eq!(get(&server, "/npm/router/hello/ada?x=1"), ok("{\"hello\":\"ada\",\"x\":\"1\"}"));
-    assert_eq!(post("/npm/router/echo", "[1]"), ok("[1]"));
-    assert_eq!(server.get("/npm/router/none").status, 404);
+    assert_eq!(get(&server, "/text"), ok("a\u{FFFD}"));
+    let mut held = server.ask("/held");
+    eventually("it waits", || (get(&server, "/tell") == ok("true")).then_some(()));
+    assert_eq!(held.response().text(), "a\u{FFFD}");
+    assert_eq!(server.get("/throw").status, 500);
+    server.log.until(&["logged a\u{FFFD}", "Error: a\u{FFFD}"]);
 }
 
 #[test]

@@ -44,6 +44,7 @@ const RULES: &[Rule] = &[
     Rule {
         within: &[
             "core/",
+            "state/",
             "http/",
             "config/",
             "worker/",
@@ -59,6 +60,18 @@ const RULES: &[Rule] = &[
         except: &["core/src/sync.rs", "core/src/counters.rs"],
         words: &["std::sync"],
         why: "what threads share is named in sync.rs alone, so that loom can take its place in tests/races/",
+    },
+    Rule {
+        within: &["state/"],
+        except: &["state/src/disk/redb.rs"],
+        words: &["use redb"],
+        why: "one file decides how entries lie in the database, so that another one can take its place",
+    },
+    Rule {
+        within: &["state/"],
+        except: &[],
+        words: &["std::sync"],
+        why: "what threads share is named in snow-core's sync alone, so that loom can take its place",
     },
     Rule {
         within: &["tools/src/test.rs", "tools/src/test/"],

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `examples` | the example guests answer as they are documented to |
 //! | `workers` | threads share keys, and nothing else |
-//! | `holding` | thousands wait while others are served; who leaves is forgotten at once |
+//! | `holding` | thousands wait, in any language, while others are served; who leaves is forgotten |
 //! | `pendings` | the contract of a pending, by a guest made for it (`guests/probe`) |
 //! | `requests` | what a guest is shown of a request |
 //! | `http` | well-formed HTTP, in every shape |
@@ -35,7 +35,9 @@
 //! | `python` | guests in Python, by the engine that is made here |
 //! | `reuse` | instances that serve several calls |
 //! | `regressions` | faults that were reported are gone |
+//! | `store` | what guests keep: conditions, expiry, grants, waiting for a change, the disk |
 //! | `go_sdk`, `rust_sdk` | what the SDKs for Go and Rust do, by a guest made for each |
+//! | `fresh_instances` | what instances of an engine begin with, and share with no other one |
 //! | `sdks` | what the SDKs of all languages do alike, by guests made for them |
 //! | `layout` | which file of the host may use what |
 
@@ -51,6 +53,7 @@ mod config;
 mod dev;
 mod drain;
 mod examples;
+mod fresh_instances;
 mod go_sdk;
 mod guest_cases;
 mod holding;
@@ -75,6 +78,7 @@ mod rust_sdk;
 mod sdks;
 mod settings;
 mod sources;
+mod store;
 mod swap;
 mod wasi;
 mod workers;

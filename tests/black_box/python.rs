@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use crate::harness::{Server, Stage, eventually, run, workspace};
 
 /// A folder with these files; `None` if the engine can't be made here.
-fn stage(files: &[(&str, &str)]) -> Option<Stage> {
+pub fn stage(files: &[(&str, &str)]) -> Option<Stage> {
     static COMPILED: OnceLock<()> = OnceLock::new();
     let stage = Stage::new("python", files)?;
     // Compiling it takes longer than a server may take to listen; then it is in the cache.

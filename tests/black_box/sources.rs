@@ -9,27 +9,33 @@ use std::process::Output;
 use crate::harness::{self, Folder, Server, command_with, engine, eventually};
 
 /// Guests, and a folder with the engine of these tests.
-struct Stage {
+pub struct Stage {
     engines: Folder,
+    engine: PathBuf,
     guests: harness::Stage,
 }
 
 impl Stage {
     /// `None` if the engine can't be built here.
-    fn new(files: &[(&str, &str)]) -> Option<Stage> {
+    pub fn new(files: &[(&str, &str)]) -> Option<Stage> {
         let engines = Folder::new();
         let listed = command_with(engines.path()).args(["engine", "list"]).output();
         let listed = String::from_utf8(listed.expect("it can be started").stdout).expect("text");
         let path = listed.lines().find_map(|line| line.strip_prefix("js ")?.split(' ').next_back());
         let path = PathBuf::from(path.expect("there is an engine for JavaScript"));
         let name = path.file_name().and_then(|name| name.to_str()).expect("a path ends in a name");
-        engines.add(name, &fs::read(engine()?).expect("it was built"));
+        let engine = engines.add(name, &fs::read(engine()?).expect("it was built"));
         let guests = harness::Stage::with(engines.path().to_owned(), files);
-        Some(Stage { engines, guests })
+        Some(Stage { engines, engine, guests })
     }
 
-    fn serve(self) -> (Server, Folder) {
+    pub fn serve(self) -> (Server, Folder) {
         (self.guests.serve(1), self.engines)
+    }
+
+    /// The file of the engine.
+    fn engine(&self) -> PathBuf {
+        self.engine.clone()
     }
 
     fn check(&self, name: &str) -> Output {
@@ -167,6 +173,22 @@ fn an_engine_that_is_not_there_is_named_and_others_serve() {
     let log = server.log.until(&["shop.py is left out: ", "snow-host engine install python"]);
     assert!(!log.contains("shop.d.ts") && !log.contains("shop.test.js"), "{log}");
     server.still_serves();
+}
+
+#[test]
+fn a_guest_is_loaded_once_its_engine_is_installed() {
+    let hello = fs::read_to_string(harness::source("hello").expect("it is there"));
+    let hello = hello.expect("it can be read");
+    let files = [("hello.wat", &*hello), ("shop.js", "/shop say shop\n")];
+    let Some(stage) = Stage::new(&files) else { return };
+    let installed = stage.engine();
+    let aside = installed.with_extension("aside");
+    fs::rename(&installed, &aside).expect("the engine is there");
+    let (server, _engines) = stage.serve();
+    server.log.until(&["shop.js is left out: ", "snow-host engine install js"]);
+    fs::rename(&aside, &installed).expect("it can be put back");
+    becomes(&server, "/shop", "shop");
+    assert!(!server.log_by_now().contains("version 2"), "it was loaded once");
 }
 
 #[test]

@@ -1,5 +1,5 @@
-// node server.js PORT: the routes of native-mio, /stop/?value=… and /sleep/?seconds=…, with nothing
-// but Node's http module.
+// node server.js PORT: the routes of native-mio, /rows, /stop/?value=… and /sleep/?seconds=…, with
+// nothing but Node's http module.
 
 const http = require("node:http");
 
@@ -7,6 +7,17 @@ let held = new Set();
 
 function text(response, body, status = 200) {
   response.writeHead(status, { "content-type": "text/plain", "content-length": Buffer.byteLength(body) });
+  response.end(body);
+}
+
+// A table of 100 rows, made for each request.
+function rows(response) {
+  const table = [];
+  for (let id = 0; id < 100; id += 1) {
+    table.push({ id, name: `item ${id}`, price: id + 0.5, tags: ["new", `shelf ${id % 7}`] });
+  }
+  const body = JSON.stringify({ rows: table });
+  response.writeHead(200, { "content-type": "application/json", "content-length": Buffer.byteLength(body) });
   response.end(body);
 }
 
@@ -37,6 +48,8 @@ const server = http.createServer((request, response) => {
   switch (path) {
     case "/hello":
       return text(response, "hello world");
+    case "/rows":
+      return rows(response);
     case "/hold/":
       return hold(response);
     case "/stop-all/":

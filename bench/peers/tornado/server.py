@@ -1,4 +1,4 @@
-"""python server.py PORT: the routes of native-mio in Tornado, with /stop/ and /sleep/."""
+"""python server.py PORT: the routes of native-mio in Tornado, with /rows, /stop/ and /sleep/."""
 
 from __future__ import annotations
 
@@ -24,6 +24,23 @@ class Text(tornado.web.RequestHandler):
 class Hello(Text):
     def get(self) -> None:
         self.finish("hello world")
+
+
+class Rows(tornado.web.RequestHandler):
+    """Answers with a table of 100 rows, made for each request."""
+
+    def compute_etag(self) -> None:
+        """Computes no hash of the answer, since the other servers compute none."""
+
+    def get(self) -> None:
+        self.finish(
+            {
+                "rows": [
+                    {"id": row, "name": f"item {row}", "price": row + 0.5, "tags": ["new", f"shelf {row % 7}"]}
+                    for row in range(100)
+                ]
+            }
+        )
 
 
 class Sleep(Text):
@@ -80,6 +97,7 @@ class Waiting(Text):
 async def main(port: int) -> None:
     routes = [
         ("/hello", Hello),
+        ("/rows", Rows),
         ("/sleep/", Sleep),
         ("/hold/", Hold),
         ("/stop/", Stop),

@@ -7,6 +7,7 @@ from snow_bench.measures.churn import CHURN
 from snow_bench.measures.compiling import COMPILE
 from snow_bench.measures.held import HELD
 from snow_bench.measures.http import CPU, LATENCY
+from snow_bench.measures.languages import LANGUAGES
 from snow_bench.measures.million import MILLION
 from snow_bench.measures.neighbours import NEIGHBOURS
 from snow_bench.measures.restart import RESTART
@@ -18,6 +19,6 @@ from snow_bench.measures.timers import TIMERS
 from snow_bench.measures.workers import WORKERS
 
 ALL: list[Measure] = [
-    *(CPU, LATENCY, WORKERS, START, SPIN, NEIGHBOURS, HELD, TIMERS, SETTLE, CHURN),
+    *(CPU, LATENCY, LANGUAGES, WORKERS, START, SPIN, NEIGHBOURS, HELD, TIMERS, SETTLE, CHURN),
     *(SWAP, COMPILE, RESTART, MILLION),
 ]

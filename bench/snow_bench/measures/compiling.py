@@ -87,7 +87,7 @@ def python_component() -> Path:
     if built.exists() and built.stat().st_mtime > newest:
         return built
     tool = install.python_with(source / "requirements.txt").with_name("componentize-py")
-    command = [tool, "-d", wit, "-w", "guest", "componentize", "-s", "-p", source, "app", "-o", built]
+    command: list[str | Path] = [tool, "-d", wit, "-w", "guest", "componentize", "-s", "-p", source, "app", "-o", built]
     install.run(command, places.BENCH, "componentize-py", PYTHONDONTWRITEBYTECODE="1")
     return built
 

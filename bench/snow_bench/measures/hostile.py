@@ -154,7 +154,7 @@ def is_allowed(candidate: Largest, snow: Snow, folder: Path) -> bool:
     drafts = folder / "drafts"
     drafts.mkdir(exist_ok=True)
     candidate.write(0, drafts)
-    command = [snow.binary, "check", "--no-cache", drafts / "table-0.wat"]
+    command: list[str | Path] = [snow.binary, "check", "--no-cache", drafts / "table-0.wat"]
     try:
         return subprocess.run(command, capture_output=True, timeout=CHECK_SECONDS_MAX).returncode == 0
     except subprocess.TimeoutExpired:

@@ -126,9 +126,10 @@ def take(snow: Snow, name: str, restart: Callable[[Supervisor], None] | None, re
         supervisor = Supervisor(snow, listener)
         try:
             with load.steady(address, snow.hellos[0].path, RATE, LOAD_SECONDS) as ended:
-                for _ in range(RESTARTS if restart else 0):
-                    time.sleep(EVERY_SECONDS)
-                    restart(supervisor)
+                if restart is not None:
+                    for _ in range(RESTARTS):
+                        time.sleep(EVERY_SECONDS)
+                        restart(supervisor)
                 counts = ended()
         finally:
             supervisor.host.stop()

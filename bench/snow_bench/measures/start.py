@@ -37,9 +37,9 @@ def start(peer: Peer) -> float:
 START = Measure(
     "start",
     "Process start to first answer, ms",
-    "Cold: the server's own files are not in memory (shared libraries are). snow-host and wasmtime (unless its component "
-    "is precompiled) both cache compiled code on disk. Compiling: snow-host's cache is empty, so the start compiles all "
-    "its guests, one after another.",
+    "Cold: the server's own files are not in memory (shared libraries are). snow-host and wasmtime (unless its "
+    "component is precompiled) both cache compiled code on disk. Compiling: snow-host's cache is empty, so the start "
+    "compiles all its guests, one after another.",
     [
         Column("warm_ms", "warm ms", "{:.1f}"),
         Column("cold_ms", "cold ms", "{:.1f}"),

@@ -129,10 +129,11 @@ SWAP = Measure(
     "An open loop of 16 keep-alive connections that ask the guest itself which version it is. "
     f"{SETTLE_RATE:,} of those it holds are woken each second, oldest first, and ask again; each {EVERY_MS} ms another "
     "module, never compiled before, is renamed over its file. `held`: those answered by the version that had suspended "
-    "them, and `by another`. `new after`: from the rename to the new version's first answer, and to the old one's last. "
-    f"`grown`: user memory, with {HELD:,} held by one version before and after; a row is marked if compiled code stays "
-    "mapped. `CPU`: the server's, in percent of one; `compile`: its child's. No other server is measured: `wasmtime "
-    "serve`, Spin, Node, Tornado and nginx take new code by a restart of the process, which loses all held requests.",
+    "them, and `by another`. `new after`: from the rename to the new version's first answer, and to the old one's "
+    f"last. `grown`: user memory, with {HELD:,} held by one version before and after; a row is marked if compiled code "
+    "stays mapped. `CPU`: the server's, in percent of one; `compile`: its child's. No other server is measured: "
+    "`wasmtime serve`, Spin, Node, Tornado and nginx take new code by a restart of the process, which loses "
+    "all held requests.",
     [
         *LATENCIES,
         Column("p999_more_ms", "p99.9 against alone, ms", "{:+.2f}"),

@@ -37,8 +37,8 @@ def ask(peer: Peer, route: Route, workers: int, effort: Effort, results: Results
 WORKERS = Measure(
     "workers",
     "Two workers against one (64 connections)",
-    "No process is pinned, and wrk takes its share of both CPUs, so requests/s can't double. `scaling` is what two whole "
-    "CPUs would do against one, by the CPU each request takes: 2 is perfect.",
+    "No process is pinned, and wrk takes its share of both CPUs, so requests/s can't double. `scaling` is what two "
+    "whole CPUs would do against one, by the CPU each request takes: 2 is perfect.",
     [
         Column("cpu_us_1", "CPU µs/request, 1 worker", "{:.1f}"),
         Column("cpu_us_2", "2 workers", "{:.1f}"),

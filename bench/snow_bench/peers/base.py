@@ -32,6 +32,19 @@ class Hold:
 
 
 @dataclass(frozen=True)
+class Language:
+    """The routes of the measure `languages`, in one language of a server."""
+
+    # Tells the rows of a server with several languages apart.
+    name: str = ""
+    hello: Route = Route("/hello", "hello world")
+    # A path that is answered with a table of 100 rows, as JSON.
+    rows: str = "/rows"
+    # The server in the same language with which it is compared.
+    counterpart: str | None = None
+
+
+@dataclass(frozen=True)
 class Options:
     """The options of the command line that concern a peer."""
 
@@ -48,6 +61,7 @@ class Peer:
     tests: frozenset[str]
     hellos: list[Route] = field(default_factory=lambda: [Route("/hello", "hello world")])
     holds: list[Hold] = field(default_factory=list)
+    languages: list[Language] = field(default_factory=list)
     # A path that computes for {rounds} rounds.
     spin: str | None = None
     # A path that is answered after {seconds}.

@@ -1,4 +1,4 @@
-"""Servers whose handlers are scripts: Tornado, Node, workerd. Each serves on one thread."""
+"""Servers whose handlers are scripts: Tornado, Flask, Node, workerd. Each serves on one thread."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import sysconfig
 from pathlib import Path
 
 from snow_bench import install, places
-from snow_bench.peers.base import Hold, Options, Peer
+from snow_bench.peers.base import Hold, Language, Options, Peer
 
 TESTS = frozenset({"cpu", "latency", "held", "start"})
 # The two servers that can settle a single request, and sleep, take part in more measures.
-MORE_TESTS = TESTS | {"timers", "settle", "churn"}
+MORE_TESTS = TESTS | {"timers", "settle", "churn", "languages"}
 HOLD = Hold("/hold/", settle="/stop/?value={value}")
 SLEEP = "/sleep/?seconds={seconds}"
 FOLDER = places.BENCH / "peers"
@@ -26,6 +26,7 @@ def told(*command: str | Path) -> str:
 class Tornado(Peer):
     def __init__(self) -> None:
         super().__init__("tornado", "coroutines, asyncio's loop (pip)", MORE_TESTS, holds=[HOLD], sleep=SLEEP)
+        self.languages = [Language()]
 
     def prepare(self, options: Options) -> None:
         self.python = install.python_with(FOLDER / "tornado" / "requirements.txt")
@@ -42,9 +43,32 @@ class Tornado(Peer):
         return [self.python.resolve(), self.python.parents[1], Path(sysconfig.get_path("stdlib"))]
 
 
+class Flask(Peer):
+    def __init__(self) -> None:
+        super().__init__("flask", "under gunicorn, a process with a thread (pip)", frozenset({"languages"}))
+        self.languages = [Language()]
+
+    def prepare(self, options: Options) -> None:
+        self.python = install.python_with(FOLDER / "flask" / "requirements.txt")
+
+    def version(self) -> str:
+        program = (
+            "import platform; from importlib.metadata import version; print('Flask', version('flask'), "
+            "'under gunicorn', version('gunicorn'), 'on Python', platform.python_version())"
+        )
+        return told(self.python, "-c", program)
+
+    def command(self, port: int, workers: int) -> list[str]:
+        # Workers of the kind `sync`, the default, close a connection after each request.
+        serve = ["--workers", str(workers), "--worker-class", "gthread", "--threads", "1", "--log-level", "error"]
+        gunicorn = [str(self.python), "-B", "-m", "gunicorn", "--chdir", str(FOLDER / "flask")]
+        return [*gunicorn, *serve, "--bind", f"127.0.0.1:{port}", "app:app"]
+
+
 class Node(Peer):
     def __init__(self) -> None:
         super().__init__("node", "node:http and nothing else", MORE_TESTS, holds=[HOLD], sleep=SLEEP)
+        self.languages = [Language()]
 
     def prepare(self, options: Options) -> None:
         if shutil.which("node") is None:

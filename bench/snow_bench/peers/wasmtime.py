@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 from snow_bench import install, places
-from snow_bench.peers.base import Hold, Options, Peer
+from snow_bench.peers.base import Hold, Language, Options, Peer
 
 SERVE = ["--max-concurrent-requests", "20000", "--max-concurrent-connections", "20000"]
 REUSE = ["--max-instance-reuse-count", "1000000000", "--idle-instance-timeout", "60s"]
 ONE_INSTANCE = [*REUSE, "--max-instance-concurrent-reuse-count", "1000000000"]
 P2 = ["-Scli"]
 P3 = ["-Scli,p3", "-Wcomponent-model-async"]
+# That of the crate wasip2, in bench/guests/Cargo.lock.
+WASI_02_VERSION = "0.2.12"
 # By default the pool has 1,000 core instances, and a component of wasi:http 0.2 takes three.
 POOL_02_HELD_MAX = 300
 
@@ -72,6 +75,25 @@ PRECOMPILED = Variant(
 )
 
 
+# Compiled beforehand, since compiling CPython takes longer than a server may take to answer.
+WASI_PYTHON = Variant(
+    "wasmtime-python",
+    "wasmtime serve of an app of componentize-py, wasi:http 0.2, a fresh instance for each request",
+    "wasi-python",
+    P2,
+    frozenset({"languages"}),
+    precompiled=True,
+)
+WASI_PYTHON_REUSED = Variant(
+    "wasmtime-python-reused",
+    "the same, instances reused",
+    "wasi-python",
+    [*P2, *REUSE],
+    frozenset({"languages"}),
+    precompiled=True,
+)
+
+
 class Wasmtime(Peer):
     def __init__(self, variant: Variant) -> None:
         # Only its own instance can end a request, so a request that waits sleeps.
@@ -105,3 +127,32 @@ class Wasmtime(Peer):
 
     def files(self) -> list[Path]:
         return [self.binary, self.guest]
+
+
+class WasmtimePython(Wasmtime):
+    def __init__(self, variant: Variant) -> None:
+        super().__init__(variant)
+        self.languages = [Language(counterpart="tornado")]
+
+    def prepare(self, options: Options) -> None:
+        self.binary = install.wasmtime(options.may_build_long)
+        source = places.BENCH / "guests" / self.variant.guest
+        app = places.run_folder("wasmtime") / "python.wasm"
+        if not app.exists() or app.stat().st_mtime < (source / "app.py").stat().st_mtime:
+            tool = install.python_with(source / "requirements.txt").with_name("componentize-py")
+            world: list[str | Path] = [tool, "-d", wasi_02_wit(), "-w", f"wasi:http/proxy@{WASI_02_VERSION}"]
+            words: list[str | Path] = [*world, "componentize", "-p", source, "app", "-o", app]
+            install.run(words, places.BENCH, "componentize-py", PYTHONDONTWRITEBYTECODE="1")
+        self.guest = app.with_suffix(".cwasm")
+        install.run([self.binary, "compile", "-o", self.guest, app], places.BENCH, "wasmtime compile")
+
+
+def wasi_02_wit() -> Path:
+    """Returns the definitions of WASI 0.2, which the crate of bench/guests/wasi-p2 contains."""
+    command = ["cargo", "metadata", "--locked", "--format-version", "1"]
+    told = subprocess.run(command, cwd=places.BENCH / "guests", capture_output=True, text=True, timeout=60)
+    packages = json.loads(told.stdout or '{"packages": []}')["packages"]
+    crates = [package for package in packages if package["name"] == "wasip2"]
+    if not crates:
+        raise install.Missing(f"cargo metadata: {told.stderr.strip()}")
+    return Path(crates[0]["manifest_path"]).parent / "wit"

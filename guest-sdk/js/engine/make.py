@@ -4,11 +4,14 @@
 It needs rustup with the target wasm32-wasip1, and the network for what is not there yet: zig, as
 the C compiler, from PyPI, and the crates of Cargo.lock. Everything is pinned. What it makes on the
 way is kept in the work folder, `target` beside this file unless another is named, and used again.
+
+`snow-host engine install js` runs this, and then has the engine started once, for all instances.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
 import shutil
 import stat
@@ -108,6 +111,9 @@ def environment(work: Path, python: Path) -> dict[str, str]:
         script.write_text(f'#!/bin/sh\nexec "{python}" "{here}" --as-{tool} "$@"\n')
         script.chmod(script.stat().st_mode | stat.S_IXUSR)
         tools[tool] = str(script)
+    # Cargo compiles the C anew when its flags change, but does not know of what is compiled with it.
+    own = [HERE / "make.py", *sorted((HERE / "c").iterdir())]
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in own)).hexdigest()
     # What shapes a native build is not meant for this one.
     shaping = ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET", "CFLAGS"]
     kept = {name: value for name, value in os.environ.items() if name not in shaping}
@@ -115,7 +121,7 @@ def environment(work: Path, python: Path) -> dict[str, str]:
         "RQUICKJS_SYS_NO_WASI_SDK": "1",
         "CC_wasm32_wasip1": tools["cc"],
         "AR_wasm32_wasip1": tools["ar"],
-        "CFLAGS_wasm32_wasip1": "-Oz",
+        "CFLAGS_wasm32_wasip1": f"-Oz -DSNOW_ENGINE=0x{digest[:8]}",
         "CARGO_TERM_COLOR": "never",
     }
 
@@ -144,7 +150,9 @@ def compile_c(arguments: list[str]) -> None:
         if argument.startswith("--target="):
             continue
         if argument.endswith("/quickjs.c"):
-            mine += ["-include", str(HERE / "c" / "unwasi.h")]
+            # It includes the file that stands here.
+            mine += ["-I", str(Path(argument).parent)]
+            argument = str(HERE / "c" / "engine.c")
         mine.append(argument)
     os.execv(sys.executable, [sys.executable, "-m", "ziglang", "cc", *mine])
 

@@ -27,6 +27,23 @@ test('values are shown', () => {
   assert.match(format([new Array(200).fill(0)]), /… 1 more\]$/);
 });
 
+test('what throws when it is looked at is shown all the same', () => {
+  const hostile = {
+    get x() {
+      throw new Error('no');
+    },
+  };
+  assert.equal(format(['a', hostile, 'b']), 'a [can not be shown: it throws] b');
+  const error = Object.defineProperty(
+    new Error('m'),
+    'stack',
+    Object.getOwnPropertyDescriptor(hostile, 'x'),
+  );
+  assert.equal(describe(error), 'thrown: what can not be shown, since it throws');
+  assert.match(describe({ hostile }), /^thrown: \{ hostile: \[can not/);
+  assert.equal(format(['%d %s %i', 1n, Symbol('s'), Symbol('i')]), '1n Symbol(s) Symbol(i)');
+});
+
 test('lines have the level of their method', () => {
   own.log('a\nb');
   own.error('c');

@@ -5,9 +5,11 @@ import { beforeEach, test } from 'node:test';
 
 import { host } from './host.js';
 
-const { handle, resume, route, routes, suspend } = await import('../engine/js/routes.js');
-const { Response } = await import('../engine/js/messages.js');
-const { Failure, settle, settleAll, settleNext } = await import('../engine/js/settling.js');
+const { closeRoutes, handle, resume, route, routes, suspend } = await import(
+  '../engine/js/routes.js'
+);
+const { HTTPError, Response } = await import('../engine/js/messages.js');
+const { Failure, setAll, setNext, setResult } = await import('../engine/js/settling.js');
 const { pending } = await import('../engine/js/waiting.js');
 
 /** Serves a handler, and returns the number of its route. */
@@ -68,7 +70,13 @@ test('routes that can not be are refused at once', () => {
   const handler = () => '';
   for (const [arguments_, words] of [
     [['GET', '/x'], 'the handler of the route /x is a function, not undefined'],
-    [['G T', '/x', handler], 'is no method'],
+    [['GET POST', '/x', handler], 'write \'GET|POST\' for "GET POST"'],
+    [[['GET', 'put'], '/x', handler], 'write \'GET|PUT\' for ["GET","put"]'],
+    [[[], '/x', handler], "write 'any' for []"],
+    [['get', '/x', handler], 'write \'GET\' for "get"'],
+    [['*', '/x', handler], 'write \'any\' for "*"'],
+    [['GET|any', '/x', handler], 'write \'any\' for "GET|any"'],
+    [[undefined, '/x', handler], "'GET', several as in 'GET|POST', or 'any'"],
     [['GET', 7, handler], 'a string or a RegExp, not a number'],
     [['GET', '/x', handler, { resume: 1 }], '`resume` of the route /x'],
   ]) {
@@ -81,7 +89,7 @@ test('routes that can not be are refused at once', () => {
 
 test('a pattern may be a RegExp', () => {
   const handler = () => '';
-  route('*', /\/a\/(?<b>.*)/u, handler);
+  route('any', /\/a\/(?<b>.*)/u, handler);
   route(['GET', 'PUT'], /\/c/gi, handler);
   count += 2;
 });
@@ -130,8 +138,61 @@ test('without `resume` the host answers', () => {
     () => call(() => suspend(pending('a'), { resume: function later() {} })),
     /give it to the route/,
   );
+  // Text is 200, here as anywhere.
+  const text = call(() => suspend(pending('a'), { onTimeout: 'late' })).onTimeout;
+  assert.deepEqual([text.status, text.body], [200, 'late']);
   assert.throws(() => suspend('a'), /no pending/);
   assert.throws(() => suspend(pending('a'), { until: 'some' }), /"all" or "any"/);
+});
+
+test('what resumes has no answer for the deadline beside it', () => {
+  const goOn = () => '';
+  const options = { onTimeout: 'late' };
+  const both = serve(() => suspend(pending('a'), options), { resume: goOn });
+  assert.throws(() => handle(both, raw()), {
+    name: 'TypeError',
+    message: /both `onTimeout` and `resume`.*resumed\.timedOut/,
+  });
+  options.resume = false;
+  assert.equal(handle(both, raw()).onTimeout.body, 'late');
+});
+
+test('an answer can be thrown', async () => {
+  const not = () => new HTTPError(404, 'no such order');
+  const made = { status: 404, headers: [['content-type', 'text/plain; charset=utf-8']] };
+  const throws = (value) => () => {
+    throw value;
+  };
+  assert.deepEqual(call(throws(not())), { ...made, body: 'no such order' });
+  assert.deepEqual(await call(async () => throws(not())()), { ...made, body: 'no such order' });
+  assert.deepEqual(call(not), { ...made, body: 'no such order' }, 'returned, it is one too');
+  assert.equal(call(throws(new Response('', { status: 302 }))).status, 302);
+  assert.equal((await call(async () => throws(new Response('', { status: 302 }))())).status, 302);
+  const index = serve(() => '', { resume: throws(not()) });
+  const resumed = { timedOut: true, request: null, state: bytes('[0,null]'), arrivals: [] };
+  assert.equal(resume(index, resumed).status, 404);
+  assert.throws(() => call(throws(new Error('no'))), { message: 'no' });
+  await assert.rejects(
+    call(async () => throws(7)()),
+    (thrown) => thrown === 7,
+  );
+  assert.throws(() => call(() => new Error('no')), /returned an error: throw it/);
+  for (const status of [200, 399, 600, 404.5, '404']) {
+    assert.throws(() => new HTTPError(status), /a number from 400 to 599, not/);
+  }
+});
+
+test('a body that is not JSON is answered 400', async () => {
+  const read = async (request) => (await request.json()).a;
+  const index = serve(read);
+  const answer = async (body) => {
+    const { status, body: text } = await handle(index, raw({ method: 'POST', body }));
+    return [status, text];
+  };
+  assert.deepEqual(await answer(null), [400, "the request's body is not JSON: it is empty"]);
+  const [status, text] = await answer(bytes('{"a":'));
+  assert.ok(status === 400 && /^the request's body is not JSON: .+/.test(text), text);
+  assert.deepEqual(await answer(bytes('{"a":"b"}')), [200, 'b']);
 });
 
 test('a wait that is over tells what came', () => {
@@ -161,12 +222,13 @@ test('a wait that is over tells what came', () => {
 });
 
 test('anything can be settled with', () => {
-  settleNext('k', 'text');
-  settleAll('k', { a: 1 });
-  settle('t', Object.assign(new Error('m'), { code: 'c' }));
-  settleNext('k', new Response('r', { status: 201 }));
-  settleNext('k');
-  const [text, json, failure, response, nothing] = host.settled.map(
+  setNext('k', 'text');
+  setAll('k', { a: 1 });
+  setResult('t', Object.assign(new Error('m'), { code: 'c' }));
+  setNext('k', new Response('r', { status: 201 }));
+  setNext('k');
+  setNext('k', new Failure('sold-out', 'nothing is left'));
+  const [text, json, failure, response, nothing, own] = host.settled.map(
     ([, , settlement]) => settlement,
   );
   assert.deepEqual(text, { tag: 'value', val: 'text' });
@@ -174,12 +236,16 @@ test('anything can be settled with', () => {
   assert.deepEqual(failure, { tag: 'failed', val: { code: 'c', message: 'm' } });
   assert.equal(response.val.status, 201);
   assert.deepEqual(nothing, { tag: 'value', val: '' });
-  assert.throws(() => settleNext('k', () => 1), TypeError);
+  assert.deepEqual(own.val, { code: 'sold-out', message: 'nothing is left' });
+  assert.throws(() => setNext('k', () => 1), TypeError);
 });
 
 test('routes are made while the file is evaluated', () => {
   assert.equal(routes().length, count);
   const patterns = routes().map(({ pattern }) => pattern);
   assert.ok(patterns.includes('/a/(?<b>.*)') && patterns.includes('(?i)/c'), patterns);
-  assert.throws(() => serve(() => ''), /too late/);
+  const before = routes().length;
+  closeRoutes();
+  assert.throws(() => route('GET', '/late', () => ''), /the route \/late comes too late/);
+  assert.equal(routes().length, before);
 });

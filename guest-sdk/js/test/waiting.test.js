@@ -1,4 +1,4 @@
-// Waiting in place, and timers. `drive` does what `drive` of `engine/src/engine.rs` does.
+// Waiting in place. `drive` does what `drive` of `engine/src/engine.rs` does.
 
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
@@ -6,6 +6,7 @@ import { beforeEach, test } from 'node:test';
 import { host } from './host.js';
 
 const waiting = await import('../engine/js/waiting.js');
+const { clearTimeout, setInterval, setTimeout } = await import('../engine/js/timers.js');
 const { pending, timer, idle } = waiting;
 const { Failure } = await import('../engine/js/settling.js');
 
@@ -38,7 +39,7 @@ test('several pendings and timers are one wait', async () => {
   host.settle('b', bytes('2'));
   const values = await drive(both);
   assert.deepEqual(values.map(String), ['1', '2']);
-  assert.deepEqual(host.waits, [[2, undefined]]);
+  assert.deepEqual(host.waits, [[2, 30_000]]);
 });
 
 test('a pending that is not settled in time', async () => {
@@ -81,16 +82,39 @@ test('a refusal of the host is thrown where it is waited', async () => {
   }
 });
 
-test('timers run in the order of their times', async () => {
-  const ran = [];
-  const id = waiting.setInterval((what) => ran.push(what), 10, 'interval');
-  waiting.clearTimeout(waiting.setTimeout(() => ran.push('never'), 5));
-  const over = new Promise((done) => waiting.setTimeout(done, 25));
-  waiting.setTimeout(() => ran.push('zero'));
-  await drive(over);
-  waiting.clearTimeout(id);
-  assert.deepEqual(ran, ['zero', 'interval', 'interval']);
-  assert.equal(idle(), false, 'nothing is left');
+test('a pending has its own deadline, whatever else has one', async () => {
+  const id = setInterval(() => {}, 1_000);
+  await assert.rejects(drive((async () => await pending('a'))()), { name: 'TimeoutError' });
+  assert.equal(host.now, 30_000);
+  clearTimeout(id);
+  assert.equal(await drive(pending('a').wait()), null);
+  assert.equal(host.now, 60_000);
+});
+
+test('a settlement does not begin the time of another pending anew', async () => {
+  const late = pending('a').then(null, (error) => error.name);
+  const news = timer(20_000).then(() => 'news');
+  assert.deepEqual(await drive(Promise.all([news, late])), ['news', 'TimeoutError']);
+  assert.equal(host.now, 30_000);
+});
+
+test('a timer that was due long ago is awaited at once', async () => {
+  const early = timer(10);
+  await drive(timer(5_000).then(() => {}));
+  await drive((async () => await early)());
+  assert.equal(host.now, 5_000);
+});
+
+test('a pending that was dropped fails its own waiters alone', async () => {
+  const dropped = pending('a');
+  const waits = [dropped.wait(), dropped.wait(), pending('b').wait(), timer(10).then(() => 'c')];
+  dropped.drop();
+  host.settle('b', bytes('b'));
+  const came = await drive(Promise.allSettled(waits));
+  assert.deepEqual(
+    came.map(({ value, reason }) => String(value ?? reason.message)),
+    ['this pending is gone', 'this pending is gone', 'b', 'c'],
+  );
 });
 
 test('nobody waits for what nobody will settle', async () => {

@@ -3,13 +3,27 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import './host.js';
+import { host } from './host.js';
 
 const { Headers } = await import('../engine/js/headers.js');
 const { URL: OwnURL, URLSearchParams: OwnParams } = await import('../engine/js/url.js');
 const { Request, Response } = await import('../engine/js/messages.js');
 const { TextDecoder: OwnDecoder, TextEncoder: OwnEncoder } = await import('../engine/js/text.js');
+const { parse } = await import('../engine/js/json.js');
+const { beginTime, performance: own } = await import('../engine/js/performance.js');
 const { structuredClone: clone } = await import('../engine/js/clone.js');
+
+test('the times of an instance begin with it', () => {
+  host.reset();
+  host.now = 5_000;
+  const before = Date.now();
+  beginTime();
+  assert.ok(own.timeOrigin >= before && own.timeOrigin <= Date.now());
+  assert.equal(own.now(), 0);
+  host.now = 5_007.5;
+  assert.equal(own.now(), 7.5);
+  assert.deepEqual(own.toJSON(), { timeOrigin: own.timeOrigin });
+});
 
 test('parameters are those of Node', () => {
   for (const text of ['', '?a=1&b=2', 'a=b=c&&=x&y', 'a+b=%20%2B', 'ä=ö&%zz=%e4', "q='()!*~-._"]) {
@@ -58,6 +72,14 @@ test('headers are found in any case and kept in order', () => {
   assert.deepEqual([...new Headers(headers)], [...headers]);
 });
 
+test('a value of a header is bytes, as characters up to U+00FF', () => {
+  const all = String.fromCharCode(...Array(256).keys()).replace(/[\0\r\n]/g, '');
+  assert.equal(new Headers({ a: `x${all}x` }).get('a'), `x${all}x`);
+  const wrong = { name: 'TypeError', message: /"ż" can't be.*a character above U\+00FF.*encode/i };
+  assert.throws(() => new Headers({ a: 'ż' }), wrong);
+  assert.throws(() => new Response('', { headers: [['a', 'ż']] }), wrong);
+});
+
 test('a response says what it is', async () => {
   assert.equal(new Response('x').headers.get('content-type'), 'text/plain; charset=utf-8');
   const json = Response.json({ a: 1 }, { status: 201 });
@@ -65,6 +87,7 @@ test('a response says what it is', async () => {
   assert.equal(json.headers.get('content-type'), 'application/json');
   assert.deepEqual(await json.json(), { a: 1 });
   assert.equal(Response.redirect('/there').headers.get('location'), '/there');
+  assert.equal(Response.redirect('/ä%20b').headers.get('location'), '/%C3%A4%20b');
   assert.deepEqual(
     await new Response(new Uint8Array([1, 2]).buffer).bytes(),
     new Uint8Array([1, 2]),
@@ -119,6 +142,18 @@ test('text is UTF-8', () => {
   assert.throws(() => new OwnDecoder('latin1'), RangeError);
   const bytes = new Uint8Array([0, 65, 66]);
   assert.equal(new OwnDecoder().decode(new DataView(bytes.buffer, 1, 1)), 'A');
+});
+
+test('JSON is parsed, unless it is nested too deep', () => {
+  const nested = (depth) => '['.repeat(depth) + ']'.repeat(depth);
+  assert.deepEqual(parse('{"a":[1]}'), { a: [1] });
+  assert.deepEqual(
+    parse('[1, 2]', (key, value) => (Array.isArray(value) ? value : value + 1)),
+    [2, 3],
+  );
+  assert.throws(() => parse(undefined), SyntaxError);
+  assert.equal(JSON.stringify(parse(nested(1_000))), nested(1_000));
+  assert.throws(() => parse(nested(1_001)), { name: 'RangeError', message: /more than 1000 deep/ });
 });
 
 test('clones are what Node makes of them', () => {

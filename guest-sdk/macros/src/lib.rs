@@ -206,7 +206,8 @@ fn expand(attribute: &Attribute, function: &ItemFn) -> Tokens {
     let resume = match &attribute.resume {
         None => quote!(::core::option::Option::None),
         Some(Resume { asynchronous, function }) => {
-            let call = awaited(*asynchronous, quote_spanned!(function.span()=> #function(snow_resumed)));
+            let call =
+                awaited(*asynchronous, quote_spanned!(function.span()=> #function(snow_resumed)));
             let resumed = quote_spanned!(function.span()=>
                 ::snow_guest::IntoOutcome::into_outcome(#call));
             quote!(::core::option::Option::Some(|snow_resumed: ::snow_guest::Resumed| #resumed))

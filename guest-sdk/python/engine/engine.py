@@ -46,6 +46,8 @@ class Guest:
             if self.folder is None:
                 output.redirect()
                 self.folder = Folder(source)
+                # The host asks for the routes when it loads the guest.
+                self.folder.codes.is_loading = function is _routes
                 load(self.folder, sys.modules)
                 _routing.complete()
             return function(*arguments)

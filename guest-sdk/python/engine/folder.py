@@ -19,6 +19,8 @@ import types
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
+from kept_code import Codes
+
 _NATIVE = (".so", ".pyd", ".dylib")
 
 
@@ -28,6 +30,8 @@ class Source(Protocol):
     def main(self) -> Any: ...
     def files(self) -> list[str]: ...
     def find(self, path: str) -> bytes | None: ...
+    def keep(self, name: str, data: bytes) -> None: ...
+    def kept(self, name: str) -> bytes | None: ...
 
 
 class Folder(importlib.abc.InspectLoader, importlib.abc.MetaPathFinder):
@@ -35,6 +39,8 @@ class Folder(importlib.abc.InspectLoader, importlib.abc.MetaPathFinder):
 
     def __init__(self, source: Source) -> None:
         self._source = source
+        # Code that was compiled when the guest was loaded.
+        self.codes = Codes(source)
         # The guest's own file, `hello.py`.
         self.main = source.main()
         # The name of the guest and of its folder, `hello`.
@@ -104,8 +110,8 @@ class Folder(importlib.abc.InspectLoader, importlib.abc.MetaPathFinder):
         return importlib.util.decode_source(self._text(self._modules[fullname]))
 
     def get_code(self, fullname: str) -> types.CodeType:
-        text = self._text(self._modules[fullname])
-        return compile(text, self.get_filename(fullname), "exec", dont_inherit=True)
+        file = self._modules[fullname]
+        return self.codes.get(f"{self.name}/{file}", lambda: self._text(file))
 
     def is_package(self, fullname: str) -> bool:
         return self._modules[fullname].endswith("__init__.py")

@@ -25,5 +25,5 @@ def load(folder: Folder, modules: dict[str, types.ModuleType]) -> types.ModuleTy
     spec.submodule_search_locations = module.__path__
     module.__spec__ = spec
     modules[name] = module
-    exec(compile(text, file, "exec", dont_inherit=True), module.__dict__)
+    exec(folder.codes.get(file, lambda: text), module.__dict__)
     return module

@@ -16,7 +16,9 @@ from snow._http import BYTES, JSON, TEXT, Headers, HTTPError, Request, Response
 from snow._suspension import Resumed, Suspension, find
 
 # What a handler may return. A tuple is a body with a status, with headers, or with both.
-Answer: TypeAlias = str | bytes | dict | list | Response | tuple | Suspension
+Answer: TypeAlias = (
+    str | bytes | dict[Any, Any] | list[Any] | Response | tuple[Any, ...] | Suspension
+)
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 

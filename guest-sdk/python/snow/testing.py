@@ -18,6 +18,7 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from snow import _routing, _toy
 from snow._http import Headers, Response
@@ -43,7 +44,7 @@ class Held:
         request = self.request if raw.keep_request else None
         return _answer(_routing.resume(cause, request, raw.state, arrivals), self.request)
 
-    def _by_the_host(self, came: list, is_over: bool) -> Response:
+    def _by_the_host(self, came: list[Any], is_over: bool) -> Response:
         """Returns what the host answers where there is no `resume` function."""
         if not is_over:
             late = self.raw.on_timeout

@@ -28,6 +28,10 @@ FILES = {
 }
 
 
+# What was kept while a guest was loaded.
+KEPT: dict[str, bytes] = {}
+
+
 @dataclass
 class File:
     name: str
@@ -49,6 +53,12 @@ class Source:
     def find(self, path):
         self.found.append(path)
         return FILES.get(path)
+
+    def keep(self, name, data):
+        KEPT[name] = data
+
+    def kept(self, name):
+        return KEPT.get(name)
 
 
 class Guest(unittest.TestCase):
@@ -88,6 +98,25 @@ class Guest(unittest.TestCase):
         self.assertEqual(found["space"].inner.X, 2)
         self.assertEqual(found["file"], "/shop/lib/dates.py")
         self.assertEqual(found["own"].dates.TODAY, 1)
+
+    def test_code_that_was_kept_is_not_compiled_again(self) -> None:
+        KEPT.clear()
+        self.addCleanup(KEPT.clear)
+        codes, compiled = self.folder.codes, []
+
+        def text() -> bytes:
+            compiled.append(1)
+            return b"x = 1\n"
+
+        codes.get("shop/x.py", text)
+        self.assertEqual(KEPT, {}, "nobody loads the guest")
+        codes.is_loading = True
+        codes.get("shop/x.py", text)
+        self.assertEqual(list(KEPT), ["shop/x.py"])
+        found: dict = {}
+        exec(codes.get("shop/x.py", text), found)
+        self.assertEqual((found["x"], len(compiled)), (1, 2))
+        self.assertEqual(codes.get("shop/x.py", text).co_filename, "shop/x.py")
 
     def test_a_guest_that_has_a_modules_name_is_named_otherwise(self) -> None:
         self.assertEqual(Folder(Source("json.py", b"")).module, "guest_json")

@@ -90,7 +90,7 @@ class Suspended(Served):
         self.assertEqual(testing.call("GET", "/alone").go_on().status, 200)
         self.assertEqual(testing.call("GET", "/status").go_on().status, 504)
         with self.assertRaisesRegex(LookupError, "timed_out"):
-            Resumed([], []).value
+            _ = Resumed([], []).value
         set_all("late")
 
     def test_the_request_is_kept_if_asked_and_it_may_suspend_again(self) -> None:

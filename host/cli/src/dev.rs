@@ -52,6 +52,8 @@ pub(crate) fn dev(guests: PathBuf, mut overrides: Overrides) -> anyhow::Result<(
     }
     let rebuilding =
         rebuilder.start(server.serving()).context("can't start the thread that builds")?;
+    let engines =
+        engines::watch_needed(&config.guests, cancellation.clone()).with_context(context)?;
     announce(server, log)?;
     let drain = server.drain();
     let ended = running.wait(|_| {
@@ -59,6 +61,6 @@ pub(crate) fn dev(guests: PathBuf, mut overrides: Overrides) -> anyhow::Result<(
         cancellation.cancel();
         Some(drain_ms)
     });
-    drop(rebuilding);
+    drop((rebuilding, engines));
     ended
 }

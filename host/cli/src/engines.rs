@@ -2,17 +2,20 @@
 //! asks for it, by this command or by one that builds.
 
 use std::collections::BTreeMap;
+use std::env;
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{self, Path, PathBuf};
+use std::sync::Mutex;
 
 use anyhow::Context;
 
-use crate::compile::{absolute, own_folder};
+use crate::compile::own_folder;
 use crate::signals::{CancelOnSignal, exit_if_cancelled};
-use crate::terminal;
-use snow_core::escape_control;
+use crate::{build, terminal};
+use snow_core::{error_chain, escape_control, lock};
 use snow_guests::SourceLanguage;
+use snow_server::Watch;
 use snow_tools::{Cancellation, EngineRecipe, engines};
 
 /// The variable that names the folder of engines.
@@ -57,21 +60,47 @@ pub(crate) fn list() -> anyhow::Result<()> {
 /// # Errors
 /// An engine can't be made.
 pub(crate) fn install_needed(guests: &Path, cancellation: &Cancellation) -> anyhow::Result<()> {
-    let needed = needed(guests);
-    let is_needed = |recipe: &&EngineRecipe| needed.contains(&recipe.name);
-    let files = files();
-    for recipe in engines().iter().filter(is_needed) {
-        if files.get(recipe.name).is_some_and(|file| file.is_file()) {
-            continue;
+    let installed = install_all(&missing(guests), cancellation);
+    exit_if_cancelled(cancellation);
+    installed
+}
+
+/// Makes engines that a guests folder comes to need, for as long as the watch is kept. One that
+/// can't be made is tried again when another one is needed too.
+///
+/// # Errors
+/// The folder can't be watched.
+pub(crate) fn watch_needed(guests: &Path, cancellation: Cancellation) -> io::Result<Watch> {
+    let (folder, failed) = (guests.to_owned(), Mutex::new(Vec::new()));
+    Watch::start(guests, move || {
+        let missing = missing(&folder);
+        let mut failed = lock(&failed);
+        if missing.is_empty() || *failed == missing || cancellation.is_cancelled() {
+            return;
         }
+        if let Err(error) = install_all(&missing, &cancellation) {
+            // Standard error is gone; so is whoever would read why.
+            let _ = build::complain(&mut terminal::err(), &error_chain(error.as_ref()));
+            *failed = missing;
+        }
+    })
+}
+
+fn install_all(names: &[&str], cancellation: &Cancellation) -> anyhow::Result<()> {
+    for recipe in engines().iter().filter(|recipe| names.contains(&recipe.name)) {
         let folder = folder().with_context(|| {
             format!("there is no home folder for engines: set ${FOLDER_VARIABLE} to one")
         })?;
-        let installed = recipe.install(&folder, cancellation, &mut terminal::err());
-        exit_if_cancelled(cancellation);
-        installed?;
+        recipe.install(&folder, cancellation, &mut terminal::err())?;
     }
     Ok(())
+}
+
+/// Returns the names of the engines that source files in a folder need and that are not there.
+fn missing(guests: &Path) -> Vec<&'static str> {
+    let (mut names, files) = (needed(guests), files());
+    names.retain(|name| !files.get(name).is_some_and(|file| file.is_file()));
+    names
 }
 
 /// Returns the names of the engines that source files in a folder need, or one file.
@@ -94,6 +123,8 @@ pub(crate) fn files() -> BTreeMap<&'static str, PathBuf> {
 
 /// Returns the folder of engines: the one that the environment names, or else the user's own.
 fn folder() -> Option<PathBuf> {
-    absolute(FOLDER_VARIABLE)
+    let named = env::var_os(FOLDER_VARIABLE).filter(|folder| !folder.is_empty());
+    named
+        .and_then(|folder| path::absolute(folder).ok())
         .or_else(|| own_folder("XDG_DATA_HOME", ".local/share").map(|own| own.join("engines")))
 }

@@ -33,6 +33,11 @@ pub(crate) struct ServerFlags {
     /// Do not watch the folder: changes of guests and of snow.toml have no effect until a restart
     #[arg(long)]
     no_watch: bool,
+    /// The folder that keeps what guests store [default: nowhere: it ends with the process]
+    ///
+    /// It is made if it does not exist, and one process can use it at a time.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
     #[command(flatten)]
     cache: CacheFlags,
 }
@@ -74,6 +79,8 @@ impl ServerFlags {
             watch: self.no_watch.then_some(false),
             strict: self.strict.then_some(true),
             cache: self.cache.cache(),
+            // Absolute, as in snow.toml.
+            data: self.data.map(|folder| path::absolute(&folder).unwrap_or(folder)),
             never_roll_back: false,
         }
     }

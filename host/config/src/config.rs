@@ -11,7 +11,7 @@ use std::path::PathBuf;
 pub(crate) use self::guest::{Command, Environment, Mount};
 pub use self::guest::{GuestConfig, GuestConfigs, Instances, Rollback};
 pub use self::limits::{HalfClose, Limits};
-pub(crate) use self::server::Admin;
+pub(crate) use self::server::{Admin, Folder};
 pub use self::server::{
     AdminListen, Cache, LISTENERS_MAX, Listen, LogFormat, Overrides, ServerConfig, WORKERS_MAX,
 };

@@ -5,7 +5,7 @@
 //! # A setting is declared once
 //!
 //! A *setting* is a key that a deployer may write into `snow.toml`. It is a field of one of five
-//! structs: [`ServerConfig`], [`Limits`], [`HttpLimits`], [`GuestConfig`] and
+//! structs: [`ServerConfig`], [`Limits`], [`HttpLimits`], [`StoreLimits`], [`GuestConfig`] and
 //! [`Manifest`](manifest::Manifest). The field's doc comment, type, default and range, and whether
 //! a change takes effect while the server runs, stand in one place, in the macro
 //! [`declare_settings!`](snow_core::declare_settings). Reading, checking, printing and the JSON
@@ -70,3 +70,4 @@ pub use self::config::{
 };
 pub use self::settings::{Settings, SettingsError, file_of};
 pub use snow_http::HttpLimits;
+pub use snow_state::StoreLimits;

@@ -128,7 +128,7 @@ mod glob;
 mod inbox;
 mod pending;
 mod slab;
-mod sync;
+pub mod sync;
 mod text;
 mod timers;
 

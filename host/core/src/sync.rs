@@ -1,17 +1,17 @@
 //! Locks, atomics and shared pointers: std's, or loom's in a build with `--cfg loom`.
 //!
-//! Every mechanism that several threads use takes them from this file. So the tests in
+//! Every mechanism that several threads use takes them from this module. So the tests in
 //! `tests/races/`, which are built with `--cfg loom`, see each step of the shipped code and run it
 //! in every order of its threads' steps that matters.
 
 #[cfg(not(loom))]
-pub use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+pub use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 pub use std::sync::{Arc, PoisonError};
 #[cfg(not(loom))]
 pub use std::sync::{Mutex, MutexGuard};
 
 #[cfg(loom)]
-pub use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+pub use loom::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 #[cfg(loom)]
 pub use loom::sync::{Mutex, MutexGuard};
 

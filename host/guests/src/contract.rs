@@ -12,6 +12,7 @@ pub(crate) mod parking;
 pub(crate) mod quota;
 pub(crate) mod seat;
 pub(crate) mod source;
+pub(crate) mod state;
 pub(crate) mod store;
 pub(crate) mod types;
 pub(crate) mod waiting;

@@ -90,6 +90,7 @@ mod wasi;
 
 pub use self::call::wasm_guests::WasmGuests;
 pub use self::contract::grants::Permits;
+pub use self::contract::state::listener::{GuestStore, StoreListener, Writer};
 pub use self::deploy::deployment::{Conflict, Deployment};
 pub use self::deploy::share::{Share, Successor};
 pub use self::deploy::version::{Trial, Version};
@@ -102,5 +103,6 @@ pub use self::load::error::LoadError;
 pub use self::load::guest::Guest;
 pub use self::load::kind::{FileKind, Purpose};
 pub use self::load::loader::Loader;
+pub use self::load::snapshot::{SNAPSHOT_CODE, SnapshotError, snapshot};
 pub use self::load::source::{SourceError, SourceLanguage};
-pub use self::runtime::{Report, Runtime, RuntimeParts};
+pub use self::runtime::{InstanceCounts, Report, Runtime, RuntimeParts};

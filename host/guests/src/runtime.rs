@@ -7,10 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use snow_config::{GuestConfigs, Limits};
-use snow_core::{ByteCount, GateId, Registry, Waiter, WorkerId};
+use snow_core::{ByteCount, Counter, GateId, Registry, Waiter, WorkerId};
 use snow_runtime::{Log, Post, Settled, VersionId};
+use snow_state::Store;
 
 use crate::contract::grants::Permits;
+use crate::contract::state::listener::{GuestStore, StoreListener};
 use crate::engine::{Engine, EngineError};
 
 /// What all calls of a worker share. Cheap to clone: each worker has a reference count that no
@@ -25,6 +27,8 @@ pub struct RuntimeParts {
     pub engine: Engine,
     /// The pendings of the whole process.
     pub registry: Arc<Registry<Settled>>,
+    /// What guests keep beyond a call.
+    pub store: Arc<GuestStore>,
     /// The way by which workers learn of settlements.
     pub post: Arc<dyn Post>,
     /// The log for the lines of guests.
@@ -37,10 +41,21 @@ pub struct RuntimeParts {
     pub permits: Arc<Permits>,
     /// Bytes of source files that are kept for guests.
     pub source_bytes: Arc<ByteCount>,
-    /// Instances of this worker that are alive now.
-    pub instances: Arc<AtomicUsize>,
+    /// Bytes that engines have kept of guests.
+    pub kept_bytes: Arc<ByteCount>,
+    /// How many instances this worker has, and had.
+    pub instances: Arc<InstanceCounts>,
     /// Takes what workers report to the deployer. May be called on any thread, and must not block.
     pub report: Arc<dyn Fn(Report) + Send + Sync>,
+}
+
+/// The numbers of a worker's instances. Written by the worker's thread.
+#[derive(Debug, Default)]
+pub struct InstanceCounts {
+    /// Instances that are alive now.
+    pub alive: AtomicUsize,
+    /// Instances that were made since the start.
+    pub started: Counter,
 }
 
 impl Runtime {
@@ -59,28 +74,39 @@ impl Runtime {
         guests: &GuestConfigs,
         log: Log,
     ) -> Result<Runtime, EngineError> {
+        // Tokens need no randomness where no pending is ever created.
+        let registry = Arc::new(Registry::new(limits.pendings_max, |bytes| bytes.fill(0)));
+        let post = Arc::new(NoWorkers);
+        let listener = StoreListener {
+            registry: registry.clone(),
+            post: post.clone(),
+            log: log.clone(),
+            work_at: Box::new(|_| {}),
+        };
         Ok(Runtime::new(RuntimeParts {
             engine: Engine::start(&limits, 1)?,
-            // Tokens need no randomness where no pending is ever created.
-            registry: Arc::new(Registry::new(limits.pendings_max, |bytes| bytes.fill(0))),
-            post: Arc::new(NoWorkers),
+            registry,
+            store: Arc::new(Store::in_memory(limits.store, listener, 0)),
+            post,
             log,
             permits: Arc::new(Permits::new(guests, &limits)),
             limits: Arc::new(limits),
             worker_calls_parked_max: 0,
             source_bytes: Arc::default(),
+            kept_bytes: Arc::default(),
             instances: Arc::default(),
             report: Arc::new(|_| {}),
         }))
     }
 
     /// Makes a runtime for one worker, whose instances are counted in `instances`.
-    pub fn for_worker(&self, instances: Arc<AtomicUsize>) -> Runtime {
+    pub fn for_worker(&self, instances: Arc<InstanceCounts>) -> Runtime {
         Runtime(Arc::new(RuntimeParts { instances, ..RuntimeParts::clone(&self.0) }))
     }
 
     /// Makes a runtime that differs only in what a manifest says: limits and permits.
     pub fn under(&self, limits: Arc<Limits>, permits: Permits) -> Runtime {
+        self.store.set_limits(limits.store);
         Runtime(Arc::new(RuntimeParts {
             limits,
             permits: Arc::new(permits),

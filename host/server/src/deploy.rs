@@ -12,6 +12,7 @@ mod deployer;
 mod journal;
 mod loading;
 mod loads;
+mod missing_engines;
 mod serving;
 mod versions;
 

@@ -86,6 +86,7 @@ mod deploy;
 mod folder;
 mod net;
 mod server;
+mod store_thread;
 mod supervisor;
 mod workers;
 

@@ -11,12 +11,14 @@ use std::time::{Duration, Instant};
 use crate::admin::{Admin, Draining};
 use crate::deploy::{DeployerMessage, LeftOut, Serving};
 use crate::folder::watch::LookAgain;
+use crate::store_thread::StoreThread;
 use crate::supervisor::{End, supervise};
 use crate::workers::WorkerHandle;
 use snow_config::{AdminListen, Config};
 use snow_core::{Counter, lock};
 use snow_guests::{Deployment, Runtime};
 use snow_runtime::{Level, Log, Settled, Settlement};
+use snow_state::StoreStats;
 use snow_worker::{Message, Stats};
 
 /// How long workers may take, after the drain's limit, until they have written their last answers.
@@ -28,6 +30,7 @@ pub struct Server {
     /// The zero of the workers' clock.
     started: Instant,
     runtime: Runtime,
+    store_thread: StoreThread,
     serving: Serving,
     left_out: Vec<LeftOut>,
     remarks: Vec<(Level, String)>,
@@ -131,10 +134,15 @@ impl Server {
             instances: self
                 .workers
                 .iter()
-                .map(|worker| worker.instances.load(Ordering::Relaxed))
+                .map(|worker| worker.instances.alive.load(Ordering::Relaxed))
                 .sum(),
             answered: sum(|stats| &stats.answered),
         }
+    }
+
+    /// Returns what guests have stored, and what was done to it.
+    pub fn store(&self) -> StoreStats {
+        self.runtime.store.stats()
     }
 
     /// Settles the pending that has waited longest under a key. The host itself does this, so no
@@ -192,6 +200,7 @@ impl Server {
         // It fails if the deployer has ended already.
         let _ = self.to_deployer.send(DeployerMessage::Stop);
         self.runtime.engine.stop();
+        self.store_thread.stop();
         Ok(supervised?)
     }
 }

@@ -2,13 +2,12 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 
 use crate::deploy::{Catalog, WorkerLink};
 use crate::net::{Listener, Net};
 use crate::supervisor::{Ends, Role};
 use snow_core::WorkerId;
-use snow_guests::{Successor, WasmGuests};
+use snow_guests::{InstanceCounts, Successor, WasmGuests};
 use snow_worker::{Common, Labels, Mailbox, Stats, Worker};
 
 /// How one worker is reached, and what it counts. Cheap to clone.
@@ -18,8 +17,8 @@ pub struct WorkerHandle {
     pub mailbox: Arc<Mailbox>,
     /// What it counts.
     pub stats: Arc<Stats>,
-    /// The number of its guest instances that are alive.
-    pub instances: Arc<AtomicUsize>,
+    /// How many guest instances it has, and had.
+    pub instances: Arc<InstanceCounts>,
 }
 
 impl WorkerHandle {

@@ -2,7 +2,8 @@
 //!
 //! No registry has them. This program contains how each is made: source files and a script,
 //! `make.py`, that gets pinned tools from their registries into a folder of its own and builds the
-//! engine there. It is made once, when somebody asks for it.
+//! engine there. It is made once, when somebody asks for it. If the script gives a core module, that
+//! is started once here, and each instance begins with the memory that this has left.
 
 mod recipes;
 
@@ -15,6 +16,7 @@ use anyhow::{Context, bail, ensure};
 use crate::languages::{Files, hash_of_files};
 use crate::process::{Cancellation, Runner};
 use snow_core::escape_control;
+use snow_guests::{SNAPSHOT_CODE, snapshot};
 
 /// How long an engine may take to be made, the downloads included: an hour.
 const MAKE_MS_MAX: u32 = 3_600_000;
@@ -27,6 +29,9 @@ pub struct EngineRecipe {
     pub languages: &'static str,
     /// Paths and texts of the source files.
     files: &'static [(&'static str, &'static str)],
+    /// Whether the script gives a core module that is to be started. componentize-py has started what
+    /// it makes.
+    is_to_be_started: bool,
 }
 
 /// Returns the engines that this program can make.
@@ -35,10 +40,14 @@ pub fn engines() -> &'static [EngineRecipe] {
 }
 
 impl EngineRecipe {
-    /// Returns the name of the engine's file. It has a hash of the sources, so another version of
-    /// this program does not take this one's engine for its own.
+    /// Returns the name of the engine's file. It has a hash of all that the engine is made by, so
+    /// another version of this program does not take this one's engine for its own.
     pub fn file_name(&self) -> String {
-        format!("{}-{:016x}.wasm", self.name, hash_of_files(self.files))
+        let mut files = self.files.to_vec();
+        if self.is_to_be_started {
+            files.push(("snapshot", SNAPSHOT_CODE));
+        }
+        format!("{}-{:016x}.wasm", self.name, hash_of_files(&files))
     }
 
     /// Makes the engine, unless it is in the folder already, and says on `out` what it does. Returns
@@ -95,6 +104,11 @@ impl EngineRecipe {
         );
         if !made.is_file() {
             bail!("{} was not made", made.display());
+        }
+        if self.is_to_be_started {
+            let module = fs::read(&made).with_context(|| format!("can't read {}", made.display()));
+            fs::write(&made, snapshot(&module?)?)
+                .with_context(|| format!("can't write {}", made.display()))?;
         }
         fs::rename(&made, file).with_context(|| format!("can't write {}", file.display()))
     }

@@ -73,12 +73,13 @@ pub fn command(engines: &Path) -> Command {
 }
 
 /// Where they are kept, from one test to the next and to the next run.
-fn folder() -> PathBuf {
+pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("engines")
 }
 
-/// Makes an engine, unless it is made; `None` if it can't be made here.
-fn installed(engine: &str) -> Option<()> {
+/// Makes an engine, unless it is made, and compiles it, which takes longer than a server may take
+/// to listen; `None` if it can't be made here.
+pub fn installed(engine: &str) -> Option<()> {
     static INSTALLED: Mutex<BTreeMap<String, bool>> = Mutex::new(BTreeMap::new());
     let mut installed = INSTALLED.lock().expect("no test ends while it makes an engine");
     if !installed.contains_key(engine) {
@@ -86,7 +87,11 @@ fn installed(engine: &str) -> Option<()> {
         install.args(["engine", "install", engine, "--to"]).arg(folder());
         let output = install.output().expect("the program can be started");
         let why = String::from_utf8_lossy(&output.stderr);
-        if !output.status.success() {
+        if output.status.success() {
+            let ending = if engine == "python" { "py" } else { engine };
+            let empty = format!("empty.{ending}");
+            Stage::with(folder(), &[(&empty, "")]).run("check", &empty);
+        } else {
             assert!(env::var_os("CI").is_none(), "the engine {engine} can't be made:\n{why}");
             eprintln!("SKIPPED: tests of the engine {engine}, which can't be made here:\n{why}");
         }

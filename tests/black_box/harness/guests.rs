@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::{env, fs, process};
 
+use super::engines;
 use super::program::{self, cargo, workspace};
 
 /// The targets of the guest `wasi`, less `wasm32-`.
@@ -74,12 +75,16 @@ pub fn source(guest: &str) -> Option<PathBuf> {
     match guest {
         "probe" => probe(),
         "awaits" => awaits(),
+        "stores" => stores(),
         "wasip1" | "wasip2" => wasi(guest),
         "gopher" => gopher(),
         "in-c" => in_c(),
         "in-zig" => in_zig(),
         "hello" => Some(workspace().join("guests/hello.wat")),
         "snow" | "tornado" | "two-step" | "c" | "go" | "rust" => example(guest),
+        "js" => script("js.js", "js"),
+        "ts" => script("ts.ts", "js"),
+        "python" => script("python.py", "python"),
         _ => Some(own),
     }
 }
@@ -96,6 +101,12 @@ fn example(guest: &str) -> Option<PathBuf> {
     assert!(env::var_os("CI").is_none(), "the example `{guest}` can't be built:\n{said}");
     eprintln!("SKIPPED: tests that need the example `{guest}`, which can't be built here: {why}");
     None
+}
+
+/// An example that is a source file, once the engine that evaluates it is made.
+fn script(file: &str, engine: &str) -> Option<PathBuf> {
+    engines::installed(engine)?;
+    Some(workspace().join("guests").join(file))
 }
 
 /// Builds all examples once. Returns what the program said, an error for each that failed.
@@ -118,6 +129,12 @@ fn probe() -> Option<PathBuf> {
 fn awaits() -> Option<PathBuf> {
     static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
     BUILT.get_or_init(|| rust_guest("awaits", "wasm32-unknown-unknown")).clone()
+}
+
+/// A guest that does with the store what a test asks for.
+fn stores() -> Option<PathBuf> {
+    static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
+    BUILT.get_or_init(|| rust_guest("stores", "wasm32-unknown-unknown")).clone()
 }
 
 /// A guest that asks WASI for everything, built for one of its versions.

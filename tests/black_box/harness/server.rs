@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::admin::Admin;
 use super::client::{Client, Response};
+use super::engines;
 use super::guests::Folder;
 use super::lines::Lines;
 use super::{eventually, program};
@@ -56,7 +57,7 @@ impl Setup {
     /// Starts it and waits until it listens.
     #[track_caller]
     pub fn start(self) -> Server {
-        let mut command = Command::new(program::program());
+        let mut command = engines::command(&engines::folder());
         command.arg("run").arg(self.folder.path());
         command
             .args(["--listen", "127.0.0.1:0", "--workers", &self.workers.to_string()])

@@ -2,6 +2,7 @@
 package main
 
 import (
+	"crypto/rand"
 	"fmt"
 	"log"
 	"log/slog"
@@ -22,6 +23,7 @@ func init() {
 	snow.Route("GET", "/place", place)
 	snow.Route("GET", "/tokens", tokens)
 	snow.Route("GET", "/timer", timer)
+	snow.Route("GET", "/entropy", entropy)
 	snow.Route("GET|POST", "/any/(.*)", suspendAny).Resume(more)
 	snow.Route("POST", "/settle/(.*)", settle)
 	snow.Route("GET", "/alone", alone)
@@ -137,6 +139,15 @@ func timer(*snow.Request) (snow.Outcome, error) {
 	}
 	// There is no function that goes on: the host answers with the empty value.
 	return pending.Suspend(), nil
+}
+
+// entropy asks for more random bytes at a time than the host makes in one go.
+func entropy(*snow.Request) (snow.Outcome, error) {
+	bytes := make([]byte, 300_000)
+	if _, err := rand.Read(bytes); err != nil {
+		return nil, err
+	}
+	return snow.Text(fmt.Sprint(len(bytes), bytes[299_990:])), nil
 }
 
 // suspendAny waits for three keys, one after the other.

@@ -1,4 +1,4 @@
-/* Included before anything else of quickjs.c: see make.py.
+/* Included before anything of quickjs.c.
  *
  * QuickJS leaves out its check of the stack where __wasi__ is defined, and then a recursion without
  * an end is a trap. The host bounds the stack of wasm, so the check is wanted: it makes a

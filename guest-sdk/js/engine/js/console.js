@@ -40,11 +40,24 @@ export function show(value, outer = []) {
   if (typeof value !== 'object' || value === null) return String(value);
   if (outer.includes(value)) return '[Circular]';
   if (outer.length >= DEPTH_MAX) return Array.isArray(value) ? '[Array]' : '[Object]';
-  return showObject(value, (each) => show(each, [...outer, value]));
+  try {
+    return showObject(value, (each) => show(each, [...outer, value]));
+  } catch {
+    // A getter, or a proxy's trap.
+    return '[can not be shown: it throws]';
+  }
 }
 
 /** Returns an error's words, its causes and its stack, without the engine's own frames. */
 export function describe(error, depth = 0) {
+  try {
+    return words(error, depth);
+  } catch {
+    return 'thrown: what can not be shown, since it throws';
+  }
+}
+
+function words(error, depth) {
   if (!(error instanceof Error)) return `thrown: ${show(error)}`;
   const stack = String(error.stack ?? '').split('\n');
   const frames = stack.filter((line) => line.trim() !== '' && !/\bsnow:\w/.test(line));
@@ -69,6 +82,7 @@ export function format(values) {
     if (rest.length === 0) return written;
     const value = rest.shift();
     if (kind === 'c') return '';
+    if (typeof value === 'bigint' || typeof value === 'symbol') return show(value);
     if (kind === 'd' || kind === 'i')
       return String(kind === 'i' ? Math.trunc(value) : Number(value));
     return kind === 'f' ? String(Number.parseFloat(value)) : show(value);

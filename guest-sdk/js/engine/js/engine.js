@@ -1,10 +1,20 @@
 // What the Rust side calls. It begins and ends each call, and the globals are put in place here.
 
 import './globals.js';
+import { beginTime } from './performance.js';
 import { describe, LEVELS, resetConsole, write } from './console.js';
 import { seed } from './random.js';
-import { handle, resume, routes, stuck } from './routes.js';
+import { closeRoutes, handle, resume, routes, stuck } from './routes.js';
 import { idle, resetWaiting } from './waiting.js';
+
+/**
+ * Begins an instance. All that was evaluated before is from when the engine was made: it is the same
+ * in each instance, and knows neither the time nor random numbers. No `Map` or `Set` of these
+ * modules has an entry then, since hashes get their seed here.
+ */
+export function begin() {
+  beginTime();
+}
 
 /** Promises that were rejected, and that nobody has handled yet: their reasons. */
 const rejected = new Map();
@@ -15,8 +25,12 @@ export function rejection(promise, reason, isHandled) {
   else rejected.set(promise, reason);
 }
 
-/** Ends a call: reports what was rejected unheard, and forgets what nobody waits for any more. */
+/**
+ * Ends a call, or the evaluation of the file: reports what was rejected unheard, and forgets what
+ * nobody waits for any more.
+ */
 export function end() {
+  closeRoutes();
   for (const reason of rejected.values()) {
     write(LEVELS.error, `unhandled rejection: ${describe(reason)}`);
   }

@@ -1,17 +1,19 @@
-// The globals that people expect, beside those that QuickJS has: `atob`, `btoa`, `performance` and
-// `DOMException`.
+// The globals that people expect, beside those that QuickJS has: `atob`, `btoa` and `DOMException`.
 
 import { structuredClone } from './clone.js';
 import { console } from './console.js';
 import { Headers } from './headers.js';
+import { parse } from './json.js';
 import { Request, Response } from './messages.js';
 import { define } from './native.js';
+import { performance } from './performance.js';
 import { crypto, random } from './random.js';
 import { TextDecoder, TextEncoder } from './text.js';
+import { clearTimeout, setInterval, setTimeout } from './timers.js';
 import { URL, URLSearchParams } from './url.js';
-import { clearTimeout, setInterval, setTimeout } from './waiting.js';
 
 Math.random = random;
+JSON.parse = parse;
 
 /** As a promise's job: QuickJS's own forgets what the function throws, and this one reports it. */
 function queueMicrotask(callback) {
@@ -32,6 +34,7 @@ define({
   clearTimeout,
   console,
   crypto,
+  performance,
   queueMicrotask,
   self: globalThis,
   setImmediate: (callback, ...values) => setTimeout(callback, 0, ...values),

@@ -1,4 +1,5 @@
-// Headers: fields by name, in any case.
+// Headers: fields by name, in any case. A value is bytes, each of which is a character up to
+// U+00FF, as everywhere on the web. So any value can be read and sent on as it came.
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
@@ -12,6 +13,12 @@ function fieldValue(value) {
   value = String(value).replace(/^[\t\r\n ]+|[\t\r\n ]+$/g, '');
   if (/[\0\r\n]/.test(value))
     throw new TypeError(`${JSON.stringify(value)} can't be a header's value`);
+  if (/[^\0-\xff]/.test(value)) {
+    throw new TypeError(
+      `${JSON.stringify(value)} can't be a header's value: it has a character above U+00FF. ` +
+        'Encode it, for instance by encodeURIComponent',
+    );
+  }
   return value;
 }
 

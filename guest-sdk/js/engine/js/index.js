@@ -10,6 +10,7 @@ export function log(level, ...values) {
   write(LEVELS[level], format(values));
 }
 
-export { Failure, Settlement, settle, settleAll, settleNext, waiting } from './settling.js';
+export { HTTPError } from './messages.js';
 export { route, suspend } from './routes.js';
+export { Failure, Settlement, setAll, setNext, setResult, waiting } from './settling.js';
 export { Pending, pending, timer } from './waiting.js';

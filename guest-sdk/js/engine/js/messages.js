@@ -21,6 +21,21 @@ function content(body) {
   throw new TypeError('a body is a string, bytes, URLSearchParams or null');
 }
 
+/** An answer that a handler throws. The client gets the text; nothing is logged. */
+export class HTTPError extends Error {
+  constructor(status, text = '', options) {
+    if (!Number.isInteger(status) || status < 400 || status > 599) {
+      throw new RangeError(
+        `the status of an HTTPError is a number from 400 to 599, not ${status}: ` +
+          'any other answer is returned, or thrown as a Response',
+      );
+    }
+    super(text, options);
+    this.name = 'HTTPError';
+    this.status = status;
+  }
+}
+
 class Body {
   #content;
 
@@ -88,7 +103,11 @@ export class Response extends Body {
     if (![301, 302, 303, 307, 308].includes(status)) {
       throw new RangeError(`${status} is not the status of a redirect`);
     }
-    return new Response(null, { status, headers: { location: String(url) } });
+    // A URL is ASCII, with all else percent-encoded.
+    const location = String(url)
+      .toWellFormed()
+      .replace(/[^\0-\x7f]+/g, encodeURIComponent);
+    return new Response(null, { status, headers: { location } });
   }
 
   get status() {
@@ -202,6 +221,17 @@ export class Request extends Body {
 
   get client() {
     return this.#raw.client;
+  }
+
+  /** Returns the content, parsed. What is not JSON is the client's fault, and answered so. */
+  async json() {
+    const text = await this.text();
+    try {
+      return JSON.parse(text);
+    } catch (cause) {
+      const why = text.trim() === '' ? 'it is empty' : cause.message;
+      throw new HTTPError(400, `the request's body is not JSON: ${why}`, { cause });
+    }
   }
 
   clone() {

@@ -1,11 +1,11 @@
 // Routes, and what handlers return.
 
-import { Request, Response } from './messages.js';
+import { HTTPError, Request, Response } from './messages.js';
 import { decode, octets } from './text.js';
 import { Failure, Settlement, lower, settled } from './settling.js';
 import { Pending, milliseconds } from './waiting.js';
 
-const METHOD = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+const METHOD = /^[A-Z][A-Z\d_-]*$/;
 
 const TEXT_FIELDS = [['content-type', 'text/plain; charset=utf-8']];
 const JSON_FIELDS = [['content-type', 'application/json']];
@@ -15,6 +15,9 @@ const ANSWERS = 'a string, an object or an array (sent as JSON), bytes, a Respon
 
 /** The routes in their order. */
 const table = [];
+
+/** Whether the file has been evaluated. */
+let isClosed = false;
 
 /** What a request waits for without an instance. */
 class Suspension {
@@ -37,14 +40,25 @@ function source({ source, flags }) {
   return (meant === '' ? '' : `(?${meant})`) + source.replaceAll('\\/', '/');
 }
 
+/** Returns the methods of a text like `GET|POST`, or of a list; none for `any`, which is all. */
+function split(methods) {
+  const text = Array.isArray(methods) ? methods.join('|') : methods;
+  if (text === 'any') return [];
+  const list = typeof text === 'string' ? text.split('|') : [];
+  if (list.length > 0 && list.every((method) => METHOD.test(method))) return list;
+  const words = show(methods)
+    .toUpperCase()
+    .match(/[A-Z][A-Z\d_-]*/g) ?? ['ANY'];
+  const right = words.includes('ANY') ? 'any' : words.join('|');
+  throw new TypeError(
+    `the methods of a route are 'GET', several as in 'GET|POST', or 'any': ` +
+      `write '${right}' for ${show(methods)}`,
+  );
+}
+
 /** Serves requests with these methods whose path matches the pattern. */
 export function route(methods, pattern, handler, { resume } = {}) {
-  const list = methods === '*' ? [] : [methods].flat();
-  for (const method of list) {
-    if (typeof method !== 'string' || !METHOD.test(method)) {
-      throw new TypeError(`${show(method)} is no method: "GET", ["GET", "POST"], or "*" for all`);
-    }
-  }
+  const list = split(methods);
   const text = pattern instanceof RegExp ? source(pattern) : pattern;
   if (typeof text !== 'string') {
     throw new TypeError(`the pattern of a route is a string or a RegExp, not ${kind(pattern)}`);
@@ -56,7 +70,7 @@ export function route(methods, pattern, handler, { resume } = {}) {
   if (!resumes.every((each) => typeof each === 'function')) {
     throw new TypeError(`\`resume\` of the route ${text} is a function, or a list of functions`);
   }
-  if (table.closed) {
+  if (isClosed) {
     throw new Error(
       `the route ${text} comes too late: routes are made while the file is evaluated`,
     );
@@ -64,9 +78,16 @@ export function route(methods, pattern, handler, { resume } = {}) {
   table.push({ methods: list, pattern: text, handler, resumes, place: place() });
 }
 
-/** Returns the routes as the host takes them; there can be no others from now on. */
+/**
+ * Refuses all further routes: requests come by the numbers that routes had when the host asked for
+ * them.
+ */
+export function closeRoutes() {
+  isClosed = true;
+}
+
+/** Returns the routes as the host takes them. */
 export function routes() {
-  table.closed = true;
   return table.map(({ methods, pattern }) => ({ methods, pattern }));
 }
 
@@ -93,7 +114,7 @@ function kind(value) {
 }
 
 const title = ({ methods, pattern, place }) =>
-  `the handler of ${methods.join('|') || '*'} ${pattern} (${place})`;
+  `the handler of ${methods.join('|') || 'any'} ${pattern} (${place})`;
 
 /** Returns which of a route's functions goes on after a suspension, by its number; -1 for none. */
 function resumption(route, chosen) {
@@ -113,6 +134,12 @@ function resumption(route, chosen) {
 function suspension(route, { pendings, options }) {
   const { until = 'all', timeoutMs, onTimeout, keepRequest = false, state = null } = options;
   const index = resumption(route, options.resume);
+  if (index >= 0 && onTimeout !== undefined) {
+    throw new TypeError(
+      `${title(route)} suspends with both \`onTimeout\` and \`resume\`, which is called at the ` +
+        'deadline too: ask resumed.timedOut there, or suspend with `resume: false`',
+    );
+  }
   const text = JSON.stringify([index, state]);
   return {
     handles: pendings.map(Pending._id),
@@ -129,6 +156,12 @@ function suspension(route, { pendings, options }) {
 function answer(route, value) {
   if (typeof value === 'string') return { status: 200, headers: TEXT_FIELDS, body: value };
   if (value instanceof Response) return lower(value);
+  if (value instanceof HTTPError) {
+    return { status: value.status, headers: TEXT_FIELDS, body: value.message };
+  }
+  if (value instanceof Error) {
+    throw new TypeError(`${title(route)} returned an error: throw it`, { cause: value });
+  }
   if (value instanceof Settlement) {
     if (value.response !== null) return lower(value.response);
     return { status: 200, headers: BYTES_FIELDS, body: value.bytes() };
@@ -147,20 +180,39 @@ function outcome(route, value) {
   return value instanceof Suspension ? suspension(route, value) : answer(route, value);
 }
 
-/** Returns an outcome, or a promise of one. */
-function finish(route, value) {
-  if (typeof value === 'object' && value !== null && typeof value.then === 'function') {
-    const promise = Promise.resolve(value).then((each) => outcome(route, each));
-    // The engine reads what became of it, so it is not unhandled.
-    promise.catch(() => {});
-    return promise;
+/** Returns the outcome of what was thrown, if it is an answer; else throws it again. */
+function rescue(route, thrown) {
+  if (thrown instanceof HTTPError || thrown instanceof Response) return answer(route, thrown);
+  throw thrown;
+}
+
+async function later(route, promise) {
+  try {
+    return outcome(route, await promise);
+  } catch (thrown) {
+    return rescue(route, thrown);
   }
-  return outcome(route, value);
+}
+
+/** Calls a function of the guest, and returns the outcome or a promise of it. */
+function finish(route, call) {
+  try {
+    const value = call();
+    if (typeof value === 'object' && value !== null && typeof value.then === 'function') {
+      const promise = later(route, value);
+      // The engine reads what became of it, so it is not unhandled.
+      promise.catch(() => {});
+      return promise;
+    }
+    return outcome(route, value);
+  } catch (thrown) {
+    return rescue(route, thrown);
+  }
 }
 
 export function handle(index, raw) {
   const route = table[index];
-  return finish(route, route.handler(Request._of(raw)));
+  return finish(route, () => route.handler(Request._of(raw)));
 }
 
 /** The end of a wait, as a `resume` function gets it. */
@@ -220,7 +272,7 @@ class Resumed {
 export function resume(index, raw) {
   const route = table[index];
   const [which, state] = JSON.parse(decode(raw.state));
-  return finish(route, route.resumes[which](new Resumed(raw, state)));
+  return finish(route, () => route.resumes[which](new Resumed(raw, state)));
 }
 
 /** Returns what to say if a handler waits for something that nobody will settle. */

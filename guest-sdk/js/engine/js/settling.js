@@ -4,12 +4,12 @@ import { native } from './native.js';
 import { Response } from './messages.js';
 import { decode, octets } from './text.js';
 
-/** A wait that failed, because somebody settled it with an error. */
+/** A wait that failed, because somebody settled it with an error: with one like this. */
 export class Failure extends Error {
-  constructor(code, message) {
+  constructor(code, message = '') {
     super(message);
     this.name = 'Failure';
-    this.code = code;
+    this.code = String(code);
   }
 }
 
@@ -80,7 +80,7 @@ export function lower(response) {
   };
 }
 
-export const settle = (token, value) => native.settle(String(token), settlement(value));
-export const settleNext = (key, value) => native.settleNext(String(key), settlement(value));
-export const settleAll = (key, value) => native.settleAll(String(key), settlement(value));
+export const setResult = (token, value) => native.setResult(String(token), settlement(value));
+export const setNext = (key, value) => native.setNext(String(key), settlement(value));
+export const setAll = (key, value) => native.setAll(String(key), settlement(value));
 export const waiting = (key) => native.waiting(String(key));

@@ -1,4 +1,4 @@
-// Waiting in place: pendings that are awaited, and timers.
+// Waiting in place: pendings that are awaited.
 //
 // A promise that waits for pendings is a *waiter*. When the engine has no job left to run and the
 // handler's promise is still open, it calls `idle`, which makes one wait of the host out of all
@@ -6,13 +6,16 @@
 
 import { native } from './native.js';
 import { settled } from './settling.js';
+import { nextDue, resetTimers, runTimer } from './timers.js';
+
+/** How long a pending is awaited that has no time of its own. */
+const DEADLINE_MS = 30_000;
 
 /** How much longer than its own time a pending of the clock may be waited for. */
 const SLACK_MS = 1_000;
 
+/** The waiters: `{ id, end, over, reject }`, with the time at which they give up. */
 const waiters = new Set();
-const timers = new Map();
-let lastTimer = 0;
 
 /** Something that will be settled once. It belongs to the call that created it. */
 export class Pending {
@@ -30,14 +33,15 @@ export class Pending {
   }
 
   /** Waits until it is settled; null if the deadline comes first. */
-  wait({ timeoutMs } = {}) {
+  wait({ timeoutMs = DEADLINE_MS } = {}) {
     return this.#wait(timeoutMs, () => null);
   }
 
   /** Lets `await` wait for it. */
   then(fulfilled, rejected) {
     // The host's own deadline must not come before the clock that settles it.
-    const left = this.#due === Infinity ? undefined : this.#due - native.monotonic() + SLACK_MS;
+    const left =
+      this.#due === Infinity ? DEADLINE_MS : Math.max(0, this.#due - native.monotonic()) + SLACK_MS;
     const late = () => {
       throw new DOMException('nobody settled the pending in time', 'TimeoutError');
     };
@@ -45,7 +49,7 @@ export class Pending {
   }
 
   #wait(timeoutMs, late) {
-    const end = timeoutMs === undefined ? Infinity : native.monotonic() + milliseconds(timeoutMs);
+    const end = native.monotonic() + milliseconds(timeoutMs);
     return new Promise((resolve, reject) => {
       const over = (settlement) => {
         try {
@@ -97,52 +101,34 @@ export function milliseconds(value) {
   return Math.min(Math.ceil(number), 0xffff_ffff);
 }
 
-function start(callback, delay, values, again) {
-  if (typeof callback !== 'function') throw new TypeError('a timer calls a function');
-  const id = ++lastTimer;
-  const after = Math.max(again ? 1 : 0, Number(delay) || 0);
-  timers.set(id, { due: native.monotonic() + after, run: () => callback(...values), again, after });
-  return id;
-}
-
-export const setTimeout = (callback, delay, ...values) => start(callback, delay, values, false);
-export const setInterval = (callback, delay, ...values) => start(callback, delay, values, true);
-export const clearTimeout = (id) => {
-  timers.delete(id);
-};
-
 /** Returns what the pendings of these waiters are settled with; null for each that is not. */
 function waitFor(waiting, timeoutMs) {
-  // Without pendings this is a sleep.
-  if (waiting.length === 0 && timeoutMs === 0) return [];
+  const ids = waiting.map(({ id }) => id);
   try {
-    const ids = waiting.map((waiter) => waiter.id);
-    return native.wait(ids, timeoutMs);
-  } catch (refusal) {
-    if (waiting.length === 0) throw refusal;
-    for (const waiter of waiting) {
+    // Without pendings this is a sleep.
+    return ids.length === 0 && timeoutMs === 0 ? [] : native.wait(ids, timeoutMs);
+  } catch (error) {
+    if (ids.length === 0) throw error;
+    // One that was dropped is its own waiters' trouble. Else the host refuses to wait at all.
+    const gone = waiting.filter(({ id }) => !native.has(id));
+    for (const waiter of gone.length > 0 ? gone : waiting) {
       waiters.delete(waiter);
-      waiter.reject(refusal);
+      waiter.reject(error);
     }
-    return [];
+    return ids.map(() => null);
   }
 }
 
 /** Waits for what is awaited. Returns false if nothing is: what waits then, waits for ever. */
 export function idle() {
-  if (waiters.size === 0 && timers.size === 0) return false;
   const waiting = [...waiters];
-  let end = Infinity;
-  for (const { due } of timers.values()) end = Math.min(end, due);
+  let end = nextDue();
   for (const waiter of waiting) end = Math.min(end, waiter.end);
-  const left = end === Infinity ? undefined : milliseconds(Math.max(0, end - native.monotonic()));
-  const came = waitFor(waiting, left);
+  if (end === Infinity) return false;
+  const came = waitFor(waiting, milliseconds(Math.max(0, end - native.monotonic())));
   const now = native.monotonic();
-  const nothingCame = !came.some((settlement) => settlement !== null);
   for (const [index, waiter] of waiting.entries()) {
-    // Without a time of its own a waiter has the host's deadline.
-    const isLate = now >= waiter.end || (left === undefined && nothingCame);
-    if (!waiters.has(waiter) || (came[index] === null && !isLate)) continue;
+    if (!waiters.has(waiter) || (came[index] === null && now < waiter.end)) continue;
     waiters.delete(waiter);
     waiter.over(came[index]);
   }
@@ -150,21 +136,8 @@ export function idle() {
   return true;
 }
 
-/** Runs the timer that is due first, and one alone: its promises go on before the next one. */
-function runTimer(now) {
-  let first;
-  for (const [id, timer] of timers) {
-    if (timer.due <= now && (first === undefined || timer.due < first[1].due)) first = [id, timer];
-  }
-  if (first === undefined) return;
-  const [id, timer] = first;
-  if (timer.again) timer.due = now + timer.after;
-  else timers.delete(id);
-  timer.run();
-}
-
 /** Forgets what nobody waits for any more, since the call is over. */
 export function resetWaiting() {
   waiters.clear();
-  timers.clear();
+  resetTimers();
 }

@@ -1,10 +1,11 @@
 //! Values of the contract as values of JavaScript, and back. `js/` knows the shapes.
 
-use rquickjs::{Array, Ctx, Exception, Object, Result, TypedArray, Value};
+use rquickjs::{Array, Ctx, Error, Exception, Object, Result, TypedArray, Value};
 
 use crate::pendings;
 use crate::snow::host::http::{Field, Request, Response};
 use crate::snow::host::pending_handles::{Failure, Join, Outcome, Settlement, Suspension};
+use crate::text::Text;
 
 /// Returns a request for `Request._of`.
 pub fn request<'js>(ctx: &Ctx<'js>, request: Request) -> Result<Object<'js>> {
@@ -29,9 +30,9 @@ pub fn request<'js>(ctx: &Ctx<'js>, request: Request) -> Result<Object<'js>> {
 fn fields<'js>(ctx: &Ctx<'js>, fields: Vec<Field>) -> Result<Array<'js>> {
     let array = Array::new(ctx.clone())?;
     for (index, field) in fields.into_iter().enumerate() {
-        // A field's value is bytes; those of people are text.
-        let value = String::from_utf8_lossy(&field.value);
-        array.set(index, pair(ctx, Some(field.name), value.into_owned())?)?;
+        // Each byte is a character, as on the web, so every value can be given back as it came.
+        let value = field.value.into_iter().map(char::from).collect();
+        array.set(index, pair(ctx, Some(field.name), value)?)?;
     }
     Ok(array)
 }
@@ -53,8 +54,8 @@ pub fn octets<'js>(ctx: &Ctx<'js>, bytes: Vec<u8>) -> Result<Value<'js>> {
 
 /// Returns the bytes of a text or of a `Uint8Array`; none of anything else.
 pub fn bytes(value: &Value<'_>) -> Result<Vec<u8>> {
-    if let Some(text) = value.as_string() {
-        return Ok(text.to_string()?.into_bytes());
+    if value.is_string() {
+        return Ok(value.get::<Text>()?.0.into_bytes());
     }
     let array = value.as_object().and_then(|object| object.as_typed_array::<u8>());
     Ok(array.map(copy).unwrap_or_default())
@@ -75,8 +76,8 @@ pub fn settlement_from(object: &Object<'_>) -> Result<Settlement> {
         _ => {
             let failure: Object = object.get("val")?;
             Settlement::Failed(Failure {
-                code: failure.get("code")?,
-                message: failure.get("message")?,
+                code: failure.get::<_, Text>("code")?.0,
+                message: failure.get::<_, Text>("message")?.0,
             })
         }
     })
@@ -110,12 +111,18 @@ pub fn settlement_to<'js>(ctx: &Ctx<'js>, settlement: Option<Settlement>) -> Res
     Ok(object.into_value())
 }
 
+/// Returns the bytes of a field's value. `js/headers.js` has refused other characters.
+fn latin1(value: &str) -> Result<Vec<u8>> {
+    let byte = |character: char| u8::try_from(character).map_err(|_| Error::Unknown);
+    value.chars().map(byte).collect()
+}
+
 fn response(object: &Object<'_>) -> Result<Response> {
     let pairs: Array = object.get("headers")?;
     let mut headers = Vec::with_capacity(pairs.len());
     for pair in pairs.iter::<Array>() {
         let pair = pair?;
-        headers.push(Field { name: pair.get(0)?, value: bytes(&pair.get(1)?)? });
+        headers.push(Field { name: pair.get(0)?, value: latin1(&pair.get::<String>(1)?)? });
     }
     Ok(Response { status: object.get("status")?, headers, body: bytes(&object.get("body")?)? })
 }

@@ -1,4 +1,7 @@
 //! Evaluates the guest, once for each instance, and drives its promises.
+//!
+//! What does not depend on the guest is done when the engine is made: [`start`] runs then, and each
+//! instance begins with the memory that it has left.
 
 use std::cell::Cell;
 
@@ -9,6 +12,8 @@ use rquickjs::{
 };
 
 use crate::exports::snow::host::handler::Route;
+#[cfg(target_family = "wasm")]
+use crate::libc;
 use crate::snow::host::http::Request;
 use crate::snow::host::pending_handles::{Arrival, Cause, Outcome};
 use crate::snow::host::source;
@@ -24,18 +29,21 @@ const NO_ROUTE: u32 = u32::MAX;
 
 thread_local! {
     static ENGINE: Cell<Option<&'static Engine>> = const { Cell::new(None) };
+    /// Whether the guest of this instance was evaluated, or is.
+    static HAS_GUEST: Cell<bool> = const { Cell::new(false) };
 }
 
 type Saved = Persistent<Function<'static>>;
 
 /// QuickJS with the guest in it.
-struct Engine {
+pub struct Engine {
     context: Context,
     functions: Functions,
 }
 
 /// What `js/engine.js` exports.
 struct Functions {
+    begin: Saved,
     describe: Saved,
     end: Saved,
     handle: Saved,
@@ -47,8 +55,9 @@ struct Functions {
     stuck: Saved,
 }
 
-/// Returns the guest's routes.
+/// Returns the guest's routes. The host asks for them when it loads the guest.
 pub fn routes() -> Vec<Route> {
+    modules::kept::begin();
     let engine = engine();
     engine.context.with(|ctx| {
         let routes = || -> rquickjs::Result<Vec<Route>> {
@@ -106,7 +115,8 @@ fn resumed<'js>(
     Ok(object)
 }
 
-/// Calls a handler, and returns what comes of it in the end.
+/// Calls a handler, and returns what comes of it in the end. What it throws fails this call alone,
+/// as in any server: also if the stack was used up, since it is not any more.
 fn call(
     route: u32,
     choose: fn(&Functions) -> &Saved,
@@ -133,39 +143,48 @@ fn call(
             convert::outcome(&ctx, &object).catch(&ctx).map_err(words)
         };
         let outcome = called();
+        if outcome.is_err() {
+            // What the call has begun is not to go on in the next one.
+            run_jobs(&ctx);
+        }
         engine.end(&ctx);
         outcome
     });
     pendings::end_of_call();
-    outcome.unwrap_or_else(|words| failure::fail(&words))
+    outcome.unwrap_or_else(|words| failure::answer(&words))
 }
 
 /// Returns the engine with the guest evaluated.
 fn engine() -> &'static Engine {
-    if let Some(engine) = ENGINE.get() {
-        return engine;
+    // It was started when it was made, unless somebody runs it as the compiler wrote it.
+    let engine = ENGINE.get().unwrap_or_else(start);
+    if !HAS_GUEST.replace(true) {
+        engine.begin();
+        let main = source::main();
+        modules::install(engine.context.runtime(), &main.name);
+        engine.evaluate(&main.name, main.text);
     }
-    let main = source::main();
-    let engine: &Engine = Box::leak(Box::new(start(&main.name)));
-    // Known before the guest runs, for rejections of its top level.
-    ENGINE.set(Some(engine));
-    engine.evaluate(&main.name, main.text);
     engine
 }
 
-/// Makes QuickJS, with the module `snow` and the globals.
-fn start(main: &str) -> Engine {
+/// Makes QuickJS, with the module `snow` and the globals. It asks the host for nothing: when the
+/// engine is made there is none, and what the host says would be the same in all instances.
+pub fn start() -> &'static Engine {
     let refuse = |error: rquickjs::Error| -> ! { failure::fail(&format!("QuickJS: {error}")) };
     let runtime = Runtime::new().unwrap_or_else(|error| refuse(error));
     runtime.set_max_stack_size(STACK_BYTES_MAX);
-    modules::install(&runtime, main);
+    modules::install(&runtime, "");
     runtime.set_host_promise_rejection_tracker(Some(Box::new(rejected)));
     let context = Context::full(&runtime).unwrap_or_else(|error| refuse(error));
     let functions = context.with(|ctx| {
         let functions = prelude(&ctx).catch(&ctx);
         functions.map_err(|caught| failure::describe(&ctx, None, caught))
     });
-    Engine { context, functions: functions.unwrap_or_else(|words| failure::fail(&words)) }
+    let functions = functions.unwrap_or_else(|words| failure::fail(&words));
+    let engine: &Engine = Box::leak(Box::new(Engine { context, functions }));
+    // Known before the guest runs, for rejections of its top level.
+    ENGINE.set(Some(engine));
+    engine
 }
 
 /// Evaluates `js/engine.js` and all that it imports.
@@ -184,6 +203,7 @@ fn prelude(ctx: &Ctx<'_>) -> rquickjs::Result<Functions> {
         Ok(Persistent::save(ctx, exports.get::<_, Function>(name)?))
     };
     Ok(Functions {
+        begin: export("begin")?,
         describe: export("describe")?,
         end: export("end")?,
         handle: export("handle")?,
@@ -222,6 +242,17 @@ impl Engine {
         failure::describe(ctx, Some(&self.functions.describe), caught)
     }
 
+    /// Begins an instance: with a seed for hashes and an origin of time that no other one has.
+    fn begin(&self) {
+        self.context.with(|ctx| {
+            #[cfg(target_family = "wasm")]
+            libc::seed_hashes(&ctx, random::get_random_u64());
+            let begin = self.functions.begin.clone().restore(&ctx);
+            let begun = begin.and_then(|begin| begin.call::<_, ()>(())).catch(&ctx);
+            begun.unwrap_or_else(|caught| failure::fail(&self.describe(&ctx, caught)));
+        });
+    }
+
     fn evaluate(&self, name: &str, text: Vec<u8>) {
         let evaluated = self.context.with(|ctx| {
             let words = |caught| self.describe(&ctx, caught);
@@ -231,9 +262,8 @@ impl Engine {
                 let (_, promise) = module.eval().catch(&ctx).map_err(words)?;
                 self.drive(&ctx, &promise, NO_ROUTE).map(drop)
             };
-            let evaluated = evaluate();
-            self.end(&ctx);
-            evaluated
+            // If it failed, there is nothing to go on with. The rejection is not unheard.
+            evaluate().inspect(|()| self.end(&ctx))
         });
         evaluated.unwrap_or_else(|words| failure::fail(&words));
     }

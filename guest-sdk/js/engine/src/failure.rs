@@ -2,7 +2,11 @@
 
 use rquickjs::{CaughtError, Constructor, Ctx, Error, Function, Object, Persistent, Result, Value};
 
+use crate::snow::host::http::{Field, Response};
+use crate::snow::host::logging::{self, Level};
+use crate::snow::host::pending_handles::Outcome;
 use crate::snow::host::source;
+use crate::text::Text;
 
 /// A place in a source text, both numbers from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,10 +27,25 @@ impl Place {
     }
 }
 
-/// Ends the call and the instance with these words.
+/// Ends the call and the instance with these words. That is for a guest that can't be evaluated,
+/// and for an engine that can't go on.
 pub fn fail(text: &str) -> ! {
     source::fail(text);
     unreachable!("the host ends the call")
+}
+
+/// Lines that are logged of an error. Its message may quote what a client has sent.
+const LINES_MAX: usize = 100;
+
+/// Logs why a call has failed, a line at a time, and returns its answer. The instance goes on.
+pub fn answer(words: &str) -> Outcome {
+    words.lines().take(LINES_MAX).for_each(|line| logging::log(Level::Error, line));
+    let value = b"text/plain; charset=utf-8".to_vec();
+    Outcome::Respond(Response {
+        status: 500,
+        headers: vec![Field { name: "content-type".to_owned(), value }],
+        body: b"internal server error".to_vec(),
+    })
 }
 
 /// Throws an error of a built-in class, such as `SyntaxError`, whose stack is one place in a file.
@@ -53,7 +72,8 @@ pub fn throw_at(
     }
 }
 
-/// Returns what was thrown in words: by `describe` of `js/console.js`, once it is loaded.
+/// Returns what was thrown in words: by `describe` of `js/console.js`, once it is loaded. Without
+/// memory it ends the call and the instance: neither can these words be made, nor others be.
 pub fn describe<'js>(
     ctx: &Ctx<'js>,
     describe: Option<&Persistent<Function<'static>>>,
@@ -64,19 +84,33 @@ pub fn describe<'js>(
         CaughtError::Exception(exception) => exception.into_value(),
         CaughtError::Value(value) => value,
     };
-    let words = |describe: &Persistent<Function<'static>>| -> Result<String> {
+    if is_out_of_memory(&thrown) {
+        fail(&format!("{}\n(memory_bytes_max is its limit)", plain(&thrown).trim_end()));
+    }
+    let words = |describe: &Persistent<Function<'static>>| -> Result<Text> {
         describe.clone().restore(ctx)?.call((thrown.clone(),))
     };
     match describe.map(words) {
-        Some(Ok(words)) => words,
+        Some(Ok(Text(words))) => words,
         // It was thrown because nothing can run any more, or too early.
-        _ => plain(&thrown),
+        _ => {
+            ctx.catch();
+            plain(&thrown)
+        }
     }
+}
+
+/// Returns whether QuickJS has thrown this since there was no memory left.
+fn is_out_of_memory(thrown: &Value<'_>) -> bool {
+    let text = |name: &str| thrown.as_object()?.get::<_, String>(name).ok();
+    let is_own = || text("name").is_some_and(|name| name == "InternalError");
+    is_own() && text("message").is_some_and(|message| message == "out of memory")
 }
 
 fn plain(thrown: &Value<'_>) -> String {
     let text = |name: &str| {
-        thrown.as_object().and_then(|object| object.get::<_, String>(name).ok()).unwrap_or_default()
+        let text = thrown.as_object().and_then(|object| object.get::<_, Text>(name).ok());
+        text.map(|text| text.0).unwrap_or_default()
     };
     format!("{}: {}\n{}", text("name"), text("message"), text("stack"))
 }

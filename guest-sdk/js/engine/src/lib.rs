@@ -12,6 +12,7 @@
 //! | `native` | functions of the host for `js/` |
 //! | `convert` | values of the contract as values of JavaScript, and back |
 //! | `pendings` | the pendings of a call by their numbers |
+//! | `text` | texts of JavaScript as texts of everybody else |
 //! | `failure` | what people read when something is thrown |
 //! | `libc` | what the C library asks of its system |
 
@@ -23,6 +24,7 @@ mod libc;
 mod modules;
 mod native;
 mod pendings;
+mod text;
 mod typescript;
 mod url;
 
@@ -57,3 +59,13 @@ impl resumer::Guest for Guest {
 }
 
 export!(Guest);
+
+/// Starts the engine when it is made. The host's `engine install` calls this, takes the memory that
+/// it leaves for that of each instance, and drops the export. The name is a convention.
+#[cfg(target_family = "wasm")]
+#[unsafe(export_name = "wizer-initialize")]
+extern "C" fn start() {
+    // Each export does that at its first call. It must not happen once more, in an instance.
+    _rt::run_ctors_once();
+    libc::without_clocks(|| _ = engine::start());
+}

@@ -1,6 +1,10 @@
 //! What the C library under QuickJS asks of WASI preview 1, answered here. So the engine imports no
 //! preview 1, and the host need not adapt it.
 
+use std::cell::Cell;
+
+use rquickjs::{Ctx, qjs};
+
 use crate::failure;
 use crate::snow::host::logging::{self, Level};
 use crate::wasi::clocks::{monotonic_clock, wall_clock};
@@ -14,6 +18,29 @@ const REALTIME: i32 = 0;
 
 const NANOSECONDS: u64 = 1_000_000_000;
 
+thread_local! {
+    /// Whether clocks stand still, at zero.
+    static HAS_NO_CLOCKS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Calls a function for which all clocks are at zero: while the engine is made, time says nothing.
+pub fn without_clocks(function: impl FnOnce()) {
+    HAS_NO_CLOCKS.set(true);
+    function();
+    HAS_NO_CLOCKS.set(false);
+}
+
+// SAFETY: `c/engine.c` defines it, for the library's own contexts.
+unsafe extern "C" {
+    fn snow_seed_hashes(context: *mut qjs::JSContext, seed: u64);
+}
+
+/// Gives QuickJS's hashes a seed. No `Map` or `Set` may have an entry then, which it would not find
+/// again.
+pub fn seed_hashes(ctx: &Ctx<'_>, seed: u64) {
+    unsafe { snow_seed_hashes(ctx.as_raw().as_ptr(), seed) }
+}
+
 // SAFETY, for all of these: the names are those under which the C library of this module imports
 // them, and the pointers that it passes are its own.
 
@@ -24,6 +51,7 @@ extern "C" fn __imported_wasi_snapshot_preview1_clock_time_get(
     time: *mut u64,
 ) -> i32 {
     let now = match clock {
+        _ if HAS_NO_CLOCKS.get() => 0,
         REALTIME => {
             let now = wall_clock::now();
             now.seconds * NANOSECONDS + u64::from(now.nanoseconds)

@@ -3,9 +3,12 @@
 //! A module's name is its path from the guests folder, `hello/util.js` for a file of the folder
 //! beside `hello.js`; that of a built-in one begins with `snow:`.
 
+pub mod json;
+pub mod kept;
 mod packages;
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use rquickjs::loader::{ImportAttributes, Loader, Resolver};
@@ -37,22 +40,27 @@ const BUILT_IN: &[(&str, &str)] = built_in![
     "globals.js",
     "headers.js",
     "index.js",
+    "json.js",
     "messages.js",
     "native.js",
+    "performance.js",
     "random.js",
     "routes.js",
     "settling.js",
     "text.js",
+    "timers.js",
     "url.js",
     "waiting.js",
 ];
 
-/// Lets a runtime find modules, for the guest in this file.
+/// Lets a runtime find modules, for the guest in this file. Without a guest there is no name, and
+/// only what is built in can be found.
 pub fn install(runtime: &Runtime, main: &str) {
     let folder = main.rsplit_once('.').map_or(main, |(stem, _)| stem).to_owned();
     let found = Rc::new(RefCell::new(None));
-    let finder = Finder { main: main.to_owned(), folder, found: found.clone() };
-    runtime.set_loader(finder, Found(found));
+    let loader = Found { folder: folder.clone(), found: found.clone() };
+    let known = RefCell::default();
+    runtime.set_loader(Finder { main: main.to_owned(), folder, known, found }, loader);
 }
 
 /// Returns the text of the module that imports all other built-in ones.
@@ -65,11 +73,19 @@ fn built_in(name: &str) -> Option<&'static str> {
     BUILT_IN.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
 }
 
-/// Makes a module of a file's text, according to the ending of its name.
+/// Makes a module of a file's text, according to the ending of its name, or of the code that was
+/// made of the same text when the guest was loaded.
 ///
 /// # Errors
 /// The text is not UTF-8, or has an error in it; or it is in a language that is not supported.
 pub fn declare<'js>(ctx: &Ctx<'js>, name: &str, text: Vec<u8>) -> Result<Module<'js, Declared>> {
+    match kept::find(ctx, name) {
+        Some(module) => Ok(module),
+        None => compile(ctx, name, text).inspect(|module| kept::keep(ctx, name, module)),
+    }
+}
+
+fn compile<'js>(ctx: &Ctx<'js>, name: &str, text: Vec<u8>) -> Result<Module<'js, Declared>> {
     let text = String::from_utf8(text).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let place = Place::of(&String::from_utf8_lossy(&error.as_bytes()[..valid]), valid);
@@ -84,8 +100,7 @@ pub fn declare<'js>(ctx: &Ctx<'js>, name: &str, text: Vec<u8>) -> Result<Module<
             })?;
             Module::declare(ctx.clone(), name, script)
         }
-        // Any JSON text is an expression of JavaScript.
-        "json" => Module::declare(ctx.clone(), name, format!("export default {text}\n;")),
+        "json" => Module::declare(ctx.clone(), name, json::script(ctx, name, text)?),
         "jsx" | "tsx" | "cjs" | "cts" => {
             let message = format!("files that end in .{ending} are not evaluated: bundle them");
             Err(throw_at(ctx, "SyntaxError", &message, name, None))
@@ -103,11 +118,17 @@ struct Finder {
     main: String,
     /// The folder of what it imports, `hello`.
     folder: String,
+    /// Files that were found. The host copies a file for whoever asks for it, so none is asked for
+    /// again that many others import.
+    known: RefCell<BTreeSet<String>>,
     found: Text,
 }
 
-/// Loads the module that was found just before.
-struct Found(Text);
+/// Loads the module that was found, as a rule just before.
+struct Found {
+    folder: String,
+    found: Text,
+}
 
 impl Resolver for Finder {
     fn resolve<'js>(
@@ -137,7 +158,7 @@ impl Finder {
         if path == self.main {
             return Ok(path);
         }
-        let Some(within) = path.strip_prefix(folder).and_then(|rest| rest.strip_prefix('/')) else {
+        let Some(within) = below(folder, &path) else {
             return Err(format!("what a guest imports lies in {folder}/"));
         };
         if self.keep(&path, within) {
@@ -149,9 +170,7 @@ impl Finder {
             .iter()
             .flat_map(|ending| [format!("{path}.{ending}"), format!("{stem}.{ending}")])
             .chain([format!("{path}/index.js"), format!("{path}/index.ts")])
-            .find(|near| {
-                files.iter().any(|file| near.strip_prefix(&format!("{folder}/")) == Some(file))
-            });
+            .find(|near| files.iter().any(|file| below(folder, near) == Some(file)));
         Err(match near {
             Some(near) => format!("there is no {path}, but {near}: imports have the whole name"),
             None => format!("there is no {path}"),
@@ -169,26 +188,27 @@ impl Finder {
             return Err(format!("{module} is a module of Node, and this is not Node"));
         }
         let folder = &self.folder;
-        let within = base.strip_prefix(&format!("{folder}/")).unwrap_or_default();
-        let file = packages::find(ctx, within, name)?.ok_or_else(|| {
+        let within = below(folder, base).unwrap_or_default();
+        let is_there = |file: &str| self.keep(&format!("{folder}/{file}"), file);
+        let found = packages::find(ctx, within, name, source::find, is_there)?;
+        let file = found.ok_or_else(|| {
             format!(
                 "it is neither `snow` nor a package in {folder}/node_modules/ (a file's name \
                  begins with ./{folder}/)"
             )
         })?;
-        let path = format!("{folder}/{file}");
-        match self.keep(&path, &file) {
-            true => Ok(path),
-            false => Err(format!("its package.json names {path}, which is not there")),
-        }
+        Ok(format!("{folder}/{file}"))
     }
 
-    /// Keeps a file's text for the loader; false if there is no such file.
+    /// Keeps a file's text for the loader, unless the file is known; false if there is none.
     fn keep(&self, path: &str, within: &str) -> bool {
-        let text = source::find(within);
-        let is_there = text.is_some();
-        *self.found.borrow_mut() = text.map(|text| (path.to_owned(), text));
-        is_there
+        if self.known.borrow().contains(path) {
+            return true;
+        }
+        let Some(text) = source::find(within) else { return false };
+        self.known.borrow_mut().insert(path.to_owned());
+        *self.found.borrow_mut() = Some((path.to_owned(), text));
+        true
     }
 
     fn refuse(&self, ctx: &Ctx<'_>, base: &str, name: &str, why: &str) -> Error {
@@ -200,7 +220,7 @@ impl Finder {
     fn import(&self, base: &str, name: &str) -> Option<Place> {
         let text = match base == self.main {
             true => source::main().text,
-            false => source::find(base.strip_prefix(&self.folder)?.strip_prefix('/')?)?,
+            false => source::find(below(&self.folder, base)?)?,
         };
         let text = String::from_utf8(text).ok()?;
         let quoted = ['\'', '"'].map(|quote| format!("{quote}{name}{quote}"));
@@ -218,11 +238,21 @@ impl Loader for Found {
         if let Some(text) = built_in(name) {
             return Module::declare(ctx.clone(), name, text);
         }
-        match self.0.take() {
-            Some((found, text)) if found == name => declare(ctx, name, text),
-            _ => Err(throw_at(ctx, "TypeError", "there is no such module", name, None)),
+        let text = match self.found.take() {
+            Some((found, text)) if found == name => Some(text),
+            // For instance one that has an error in it, and is imported once more.
+            _ => below(&self.folder, name).and_then(source::find),
+        };
+        match text {
+            Some(text) => declare(ctx, name, text),
+            None => Err(throw_at(ctx, "TypeError", "there is no such module", name, None)),
         }
     }
+}
+
+/// Returns a path as from a folder; none for what lies elsewhere.
+fn below<'p>(folder: &str, path: &'p str) -> Option<&'p str> {
+    path.strip_prefix(folder)?.strip_prefix('/')
 }
 
 /// Returns the path that a relative path means in a file; none if it leads out of the folder.

@@ -5,9 +5,11 @@ use rquickjs::{
 };
 
 use crate::convert::{copy, settlement_from, settlement_to};
+use crate::modules::json;
 use crate::pendings::{self, Gone};
 use crate::snow::host::logging::{self, Level};
 use crate::snow::host::pending_handles::{self as host, Join, Refusal};
+use crate::text::Text;
 use crate::url;
 use crate::wasi::clocks::monotonic_clock;
 use crate::wasi::random::random;
@@ -20,7 +22,7 @@ pub fn functions<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>> {
     let function = |name: &str, function: Result<Function<'js>>| object.set(name, function?);
     function(
         "log",
-        Function::new(ctx.clone(), |level: u32, message: String| log(level, &message)),
+        Function::new(ctx.clone(), |level: u32, message: Text| log(level, &message.0)),
     )?;
     function(
         "random",
@@ -31,10 +33,11 @@ pub fn functions<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>> {
     function("monotonic", Function::new(ctx.clone(), || monotonic_clock::now() as f64 / 1e6))?;
     function(
         "encode",
-        Function::new(ctx.clone(), |ctx: Ctx<'js>, text: rquickjs::String<'js>| {
-            TypedArray::<u8>::new(ctx, text.to_string()?.into_bytes())
+        Function::new(ctx.clone(), |ctx: Ctx<'js>, text: Text| {
+            TypedArray::<u8>::new(ctx, text.0.into_bytes())
         }),
     )?;
+    function("nesting", Function::new(ctx.clone(), |text: Text| json::nesting(&text.0)))?;
     function("decode", Function::new(ctx.clone(), decode))?;
     function("url", Function::new(ctx.clone(), url::parse))?;
     Ok(object)
@@ -44,8 +47,8 @@ fn waiting<'js>(ctx: &Ctx<'js>, object: &Object<'js>) -> Result<()> {
     let function = |name: &str, function: Result<Function<'js>>| object.set(name, function?);
     function(
         "create",
-        Function::new(ctx.clone(), |ctx: Ctx<'js>, key: Option<String>| {
-            host::create(key.as_deref())
+        Function::new(ctx.clone(), |ctx: Ctx<'js>, key: Option<Text>| {
+            host::create(key.as_ref().map(|key| &*key.0))
                 .map(pendings::keep)
                 .map_err(|refusal| refused(&ctx, refusal))
         }),
@@ -62,6 +65,7 @@ fn waiting<'js>(ctx: &Ctx<'js>, object: &Object<'js>) -> Result<()> {
             pendings::with(&[id], |found| found[0].token()).map_err(|Gone| gone(&ctx))
         }),
     )?;
+    function("has", Function::new(ctx.clone(), |id: u32| pendings::with(&[id], |_| ()).is_ok()))?;
     // One that is gone has been released: there is nothing left to do.
     function("drop", Function::new(ctx.clone(), |id: u32| drop(pendings::take(id))))?;
     function("wait", Function::new(ctx.clone(), wait))
@@ -70,25 +74,27 @@ fn waiting<'js>(ctx: &Ctx<'js>, object: &Object<'js>) -> Result<()> {
 fn settling<'js>(ctx: &Ctx<'js>, object: &Object<'js>) -> Result<()> {
     let function = |name: &str, function: Result<Function<'js>>| object.set(name, function?);
     function(
-        "settle",
-        Function::new(ctx.clone(), |ctx: Ctx<'js>, token: String, with: Object<'js>| {
-            host::set_result(&token, &settlement_from(&with)?)
+        "setResult",
+        Function::new(ctx.clone(), |ctx: Ctx<'js>, token: Text, with: Object<'js>| {
+            host::set_result(&token.0, &settlement_from(&with)?)
                 .map_err(|refusal| refused(&ctx, refusal))
         }),
     )?;
     function(
-        "settleNext",
-        Function::new(ctx.clone(), |ctx: Ctx<'js>, key: String, with: Object<'js>| {
-            host::set_next(&key, &settlement_from(&with)?).map_err(|refusal| refused(&ctx, refusal))
+        "setNext",
+        Function::new(ctx.clone(), |ctx: Ctx<'js>, key: Text, with: Object<'js>| {
+            host::set_next(&key.0, &settlement_from(&with)?)
+                .map_err(|refusal| refused(&ctx, refusal))
         }),
     )?;
     function(
-        "settleAll",
-        Function::new(ctx.clone(), |ctx: Ctx<'js>, key: String, with: Object<'js>| {
-            host::set_all(&key, &settlement_from(&with)?).map_err(|refusal| refused(&ctx, refusal))
+        "setAll",
+        Function::new(ctx.clone(), |ctx: Ctx<'js>, key: Text, with: Object<'js>| {
+            host::set_all(&key.0, &settlement_from(&with)?)
+                .map_err(|refusal| refused(&ctx, refusal))
         }),
     )?;
-    function("waiting", Function::new(ctx.clone(), |key: String| host::waiting(&key)))
+    function("waiting", Function::new(ctx.clone(), |key: Text| host::waiting(&key.0)))
 }
 
 /// Waits in place until one of these pendings is settled, and returns what became of each.

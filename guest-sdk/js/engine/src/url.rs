@@ -3,24 +3,29 @@
 use rquickjs::{Array, Ctx, Result, Value};
 use url::{Url, quirks};
 
+use crate::text::Text;
+
 /// Parses a URL, sets one of its parts if there is one to set, and returns all parts in the order
 /// of `PARTS` in `js/url.js`; null for what is no URL.
 pub fn parse<'js>(
     ctx: Ctx<'js>,
-    text: String,
-    base: rquickjs::function::Opt<Option<String>>,
-    part: rquickjs::function::Opt<Option<String>>,
-    value: rquickjs::function::Opt<Option<String>>,
+    text: Text,
+    base: rquickjs::function::Opt<Option<Text>>,
+    part: rquickjs::function::Opt<Option<Text>>,
+    value: rquickjs::function::Opt<Option<Text>>,
 ) -> Result<Value<'js>> {
     let null = Value::new_null(ctx.clone());
-    let base = match base.0.flatten().map(|base| Url::parse(&base)) {
+    let base = match base.0.flatten().map(|base| Url::parse(&base.0)) {
         Some(Err(_)) => return Ok(null),
         Some(Ok(base)) => Some(base),
         None => None,
     };
-    let Ok(mut url) = Url::options().base_url(base.as_ref()).parse(&text) else { return Ok(null) };
+    let Ok(mut url) = Url::options().base_url(base.as_ref()).parse(&text.0) else {
+        return Ok(null);
+    };
     if let Some(part) = part.0.flatten() {
-        set(&mut url, &part, &value.0.flatten().unwrap_or_default());
+        let value = value.0.flatten().map(|value| value.0).unwrap_or_default();
+        set(&mut url, &part.0, &value);
     }
     let parts = Array::new(ctx)?;
     let origin = quirks::origin(&url);

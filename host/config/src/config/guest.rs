@@ -24,6 +24,9 @@ snow_core::declare_settings! {
         pub settles: Option<Globs>, live;
         /// Whether the guest may settle with a `response` what another guest waits for.
         pub responds: Option<bool>, live;
+        /// Buckets of the store that the guest may use beside its own; `*` stands for anything. Its
+        /// own are the one that has its name, and those whose names begin with that and a slash.
+        pub buckets: Option<Globs>, live;
         /// Pendings of this guest. More are refused. Unless set, `guest_pendings_max` of the
         /// limits.
         pub pendings_max: Option<usize>, live, in 0..=SLOTS_MAX, at_most pendings_max;

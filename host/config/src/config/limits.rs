@@ -1,8 +1,9 @@
-//! The limits of the host besides those of HTTP.
+//! The limits of the host besides those of HTTP and of the store.
 
 use snow_core::OWNERS_MAX;
 use snow_core::declare::{BYTES_MAX, MS_MAX};
 use snow_http::HttpLimits;
+use snow_state::StoreLimits;
 
 /// The most entries of a table: they are numbered in 32 bits.
 pub(super) const SLOTS_MAX: u64 = 1 << 30;
@@ -32,6 +33,8 @@ snow_core::declare_settings! {
         parts {
             /// The limits of HTTP itself. In the file, they stand in the same table.
             pub http: HttpLimits;
+            /// The limits of the store. In the file, they stand in the same table too.
+            pub store: StoreLimits;
         }
         /// Open connections of a worker. For one more, another is closed that has no request, such
         /// as one that has sent nothing yet. If all have requests, it is closed as it is accepted.
@@ -119,6 +122,12 @@ snow_core::declare_settings! {
         pub guest_file_bytes_max: u64 = 128 << 20, live, in 1..=BYTES_MAX;
         /// Bytes of the source files of all guests, which are kept while they serve.
         pub sources_bytes_max: usize = 256 << 20, live, in 0..=BYTES_MAX;
+        /// Bytes that the engine of one source file may keep for later instances while the guest is
+        /// loaded: the code that it has made of the texts. What does not fit is not kept, and each
+        /// instance makes it anew.
+        pub guest_kept_bytes_max: usize = 32 << 20, live, in 0..=BYTES_MAX, at_most kept_bytes_max;
+        /// Bytes that the engines of all source files may keep for later instances.
+        pub kept_bytes_max: usize = 256 << 20, live, in 0..=BYTES_MAX;
         /// Guests of a folder.
         pub guests_max: usize = 1_000, live, in 1..=OWNERS_MAX as u64 - 1;
         /// Routes of a guest.

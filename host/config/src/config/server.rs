@@ -37,8 +37,13 @@ snow_core::declare_settings! {
         /// Where compiled guests are kept: a folder, true for the user's own cache, or false for
         /// nowhere.
         pub cache: Cache, restart;
+        /// The folder that keeps what guests store: only then it outlives the process.
+        pub data: Option<PathBuf>, restart, as Option<Folder>;
     }
 }
+
+/// What `data` may be: an absolute path.
+pub struct Folder;
 
 /// What `admin` may be: an [`AdminListen`], or false for none.
 pub struct Admin;
@@ -67,6 +72,8 @@ pub struct Overrides {
     pub strict: Option<bool>,
     /// `--cache`, `--no-cache`
     pub cache: Option<Cache>,
+    /// `--data`
+    pub data: Option<PathBuf>,
     /// Whether no version is rolled back, whatever the manifest says: for `dev`, where the newest
     /// version is the one that its author wants to see.
     pub never_roll_back: bool,
@@ -88,6 +95,7 @@ impl Overrides {
             (put(&self.watch, &mut server.watch), "watch", "--no-watch"),
             (put(&self.strict, &mut server.strict), "strict", "--strict"),
             (put(&self.cache, &mut server.cache), "cache", cache_flag),
+            (put(&self.data.clone().map(Some), &mut server.data), "data", "--data"),
         ];
         all.into_iter()
             .filter(|(is_given, ..)| *is_given)
@@ -271,6 +279,7 @@ mod tests {
             watch: Some(false),
             strict: None,
             cache: Some(Cache::Off),
+            data: Some("/data".into()),
             never_roll_back: false,
         };
         let flags: Vec<&str> =
@@ -284,7 +293,8 @@ mod tests {
                 "--log",
                 "--admin",
                 "--no-watch",
-                "--no-cache"
+                "--no-cache",
+                "--data"
             ]
         );
         let expected = ServerConfig {
@@ -296,6 +306,7 @@ mod tests {
             watch: false,
             strict: true,
             cache: Cache::Off,
+            data: Some("/data".into()),
         };
         assert_eq!(server, expected);
     }

@@ -9,7 +9,9 @@ use std::str::FromStr;
 use serde_json::{Value as Json, json};
 
 use super::reader::{Range, Reader, Toml};
-use crate::config::{Admin, AdminListen, Cache, HalfClose, LISTENERS_MAX, Listen, LogFormat};
+use crate::config::{
+    Admin, AdminListen, Cache, Folder, HalfClose, LISTENERS_MAX, Listen, LogFormat,
+};
 
 /// The most patterns of one list.
 pub(super) const PATTERNS_MAX: usize = 1_000;
@@ -244,6 +246,25 @@ impl Kind for Cache {
             Cache::Off => json!(false),
             Cache::Folder(path) => json!(path.to_string_lossy()),
         }
+    }
+}
+
+impl Kind for Folder {
+    type Value = PathBuf;
+
+    fn read(reader: &mut Reader<'_>, name: &str, _: &Range, value: &Toml<'_>) -> Option<PathBuf> {
+        let path =
+            PathBuf::from(reader.text(name, value, "the path of a folder", TEXT_BYTES_MAX)?);
+        absolute(reader, name, value, &path)?;
+        Some(path)
+    }
+
+    fn schema(_: &Range) -> Json {
+        json!({ "type": "string", "pattern": "^/", "maxLength": TEXT_BYTES_MAX })
+    }
+
+    fn json(value: &PathBuf) -> Json {
+        json!(value.to_string_lossy())
     }
 }
 

@@ -12,10 +12,11 @@ pub(super) static FILE: LazyLock<Keys<Manifest>> =
 /// `[server]`
 pub(super) static SERVER: LazyLock<Keys<ServerConfig>> =
     LazyLock::new(|| keys_of(|server| server, |server| server));
-/// `[limits]`: the limits of HTTP and all others.
+/// `[limits]`: the limits of HTTP, of the store and all others.
 pub(super) static LIMITS: LazyLock<Keys<Limits>> = LazyLock::new(|| {
     let mut keys = keys_of(|limits: &Limits| &limits.http, |limits| &mut limits.http);
     keys.extend(keys_of::<Limits, Limits>(|limits| limits, |limits| limits));
+    keys.extend(keys_of(|limits: &Limits| &limits.store, |limits| &mut limits.store));
     keys
 });
 /// `[guest.NAME]`, of every guest
@@ -66,7 +67,7 @@ mod tests {
     #[test]
     fn every_bound_is_a_limit() {
         let bounds: Vec<_> = all().filter_map(|(about, ..)| about.at_most).map(limit).collect();
-        assert_eq!(bounds.len(), 8);
+        assert_eq!(bounds.len(), 11);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! and time and limits begin anew.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
 use wasmtime::Store;
 use wasmtime::component::{self, Resource};
@@ -16,7 +16,7 @@ use crate::contract::context::CallContext;
 use crate::contract::store;
 use crate::contract::types::{self, ArrivalRef, Pending, RequestRef, SettlementRef};
 use crate::load::guest::{Guest, HandleFunc, ResumeFunc, typed};
-use crate::runtime::Runtime;
+use crate::runtime::{InstanceCounts, Runtime};
 
 /// An instance of a guest, with its store.
 pub(super) struct Instance {
@@ -148,17 +148,18 @@ impl Instance {
 }
 
 /// Counts an instance for as long as it exists.
-struct Alive(Arc<AtomicUsize>);
+struct Alive(Arc<InstanceCounts>);
 
 impl Alive {
     fn new(runtime: &Runtime) -> Alive {
-        runtime.instances.fetch_add(1, Ordering::Relaxed);
+        runtime.instances.alive.fetch_add(1, Ordering::Relaxed);
+        runtime.instances.started.add(1);
         Alive(runtime.instances.clone())
     }
 }
 
 impl Drop for Alive {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.alive.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -12,13 +12,16 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use snow_core::{Gate, GateId, WorkerId};
-use snow_runtime::{Adopted, Call, CallEnd, Guests, Handle, Ran, Router, Slot, VersionId};
+use snow_runtime::{
+    Adopted, Call, CallEnd, Guests, Handle, OperationId, Ran, Router, Slot, VersionId,
+};
 
 use super::idle::Idle;
 use super::instance::Instance;
 use super::run::{RunEnd, run};
 use super::slot::CallSlot;
 use super::versions::{HeldVersion, Versions};
+use crate::contract::state::operations;
 use crate::deploy::share::{Share, Successor};
 use crate::runtime::{Report, Runtime};
 
@@ -153,6 +156,10 @@ impl Guests for WasmGuests {
         if let Some(gate) = self.runtime.permits.gate(gate) {
             self.tell(gate.id, gate.give_up(self.worker));
         }
+    }
+
+    fn cancel_operation(&mut self, operation: OperationId) {
+        operations::cancel(&self.runtime.store, operation);
     }
 
     fn expires_ms(&self) -> Option<u64> {

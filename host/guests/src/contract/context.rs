@@ -14,7 +14,9 @@ use snow_runtime::{Handle, Level, Settled, Settlement, Source};
 use super::grants::{Permit, TO_CREATE};
 use super::parking::Parking;
 use super::seat::{Seat, Stopwatch};
+use super::state::buckets::Buckets;
 use super::types::Pending;
+use crate::load::kept::Keeping;
 use crate::load::source::Sources;
 use crate::runtime::Runtime;
 use crate::wasi::WasiState;
@@ -55,6 +57,10 @@ pub(crate) struct CallContext {
     logged_bytes: AtomicUsize,
     /// The source files of the instance's guest, if it is one.
     pub sources: Option<Arc<Sources>>,
+    /// The buckets that the instance has open.
+    pub buckets: Buckets,
+    /// What the engine keeps of them, while the guest is loaded.
+    pub keeping: Option<Keeping>,
     /// What WASI keeps, from one call to the next.
     pub wasi: WasiState,
 }
@@ -112,6 +118,8 @@ impl CallContext {
             was_explained: AtomicBool::new(false),
             logged_bytes: AtomicUsize::new(0),
             sources: None,
+            buckets: Buckets::default(),
+            keeping: None,
             wasi: WasiState::default(),
         }
     }
@@ -128,6 +136,7 @@ impl CallContext {
         next.first = self.next_first();
         next.memory.bytes = self.memory.bytes;
         next.wasi = mem::take(&mut self.wasi);
+        next.buckets = mem::take(&mut self.buckets);
         next.sources = self.sources.take();
         *self = next;
     }
@@ -175,6 +184,14 @@ impl CallContext {
     /// Returns the handle that a representation stands for; `None` for one of an earlier call.
     pub(crate) fn handle(&self, representation: u32) -> Option<Handle> {
         *self.handles.get(self.index(representation)?)?
+    }
+
+    /// Sets what settles the pending of a resource.
+    pub(crate) fn set_source(&mut self, pending: &Resource<Pending>, source: Source) {
+        let place = self.index(pending.rep()).and_then(|index| self.handles.get_mut(index));
+        if let Some(Some(handle)) = place {
+            handle.source = source;
+        }
     }
 
     /// Takes handles back after a wait in place, in which timers may have been set for them.
@@ -281,16 +298,23 @@ impl CallContext {
     /// Logs what the guest was denied, and what the deployer may do. The guest is told `denied` and
     /// no more, and may keep that to itself. Only the first denial of a call is logged.
     fn explain(&self, refusal: Refusal, deed: &str, key: Option<&str>, remedy: &str) {
-        if refusal != Refusal::Denied || self.was_explained.swap(true, Ordering::Relaxed) {
+        if refusal == Refusal::Denied {
+            let under = key.map_or("by a token".to_owned(), |key| format!("under the key {key:?}"));
+            self.explain_denial(&format!("{deed} {under}"), remedy);
+        }
+    }
+
+    /// Logs what the guest was denied, and the remedy, unless this call has been denied before.
+    pub(crate) fn explain_denial(&self, deed: &str, remedy: &str) {
+        if self.was_explained.swap(true, Ordering::Relaxed) {
             return;
         }
         let (name, id) = (&self.permit.name, &self.request_id);
-        let under = key.map_or("by a token".to_owned(), |key| format!("under the key {key:?}"));
         self.runtime.log.host(
             Level::Warn,
             format!(
-                "guest={name} id={id}: denied to {deed} {under}: if it may, {remedy} in \
-                 [guest.{name}] of snow.toml"
+                "guest={name} id={id}: denied to {deed}: if it may, {remedy} in [guest.{name}] of \
+                 snow.toml"
             ),
         );
     }

@@ -20,6 +20,8 @@ use crate::load::guest::Guest;
 
 /// Advice for a guest that may not create pendings under a key.
 pub(crate) const TO_CREATE: &str = "add the key to `keys`";
+/// Advice for a guest that may not use a bucket.
+pub(crate) const TO_USE_BUCKET: &str = "add the bucket to `buckets`";
 const TO_SETTLE: &str = "add the key to `settles`";
 const TO_RESPOND: &str = "put `responds = true`, since it answers another guest's client,";
 
@@ -120,6 +122,7 @@ impl Permits {
             gate: quota.calls_max.map(|_| self.gates.of(&name)),
             quota,
             environment: config.map(environment).unwrap_or_default(),
+            buckets: config.and_then(|config| config.buckets.clone()),
             grants: self.has_grants.then(|| Grants {
                 own: self.configs.get(&*name).cloned().unwrap_or_default(),
                 all: self.configs.clone(),
@@ -194,6 +197,8 @@ pub(crate) struct Permit {
     pub gate: Option<Arc<Gate>>,
     /// What the guest finds in its environment: names and values.
     pub environment: Vec<(String, String)>,
+    /// Buckets of the store that the guest may use beside its own.
+    buckets: Option<Globs>,
     /// The account that the guest's pendings are counted on.
     account: Account,
     /// Bytes of the guest's settlements that are kept.
@@ -286,6 +291,15 @@ impl Permit {
     /// there.
     pub(crate) fn sees(&self, key: &str) -> bool {
         self.check(|own| is_granted(&own.settles, key) || is_granted(&own.keys, key)).is_ok()
+    }
+
+    /// Whether the guest may use a bucket of the store: the one that has its name, those whose names
+    /// begin with that and a slash, and what it was granted.
+    pub(crate) fn may_use_bucket(&self, bucket: &str) -> bool {
+        let is_own = bucket
+            .strip_prefix(&*self.name)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        is_own || is_granted(&self.buckets, bucket)
     }
 
     /// Returns what the deployer may do if the guest is to settle under this key, which it was

@@ -16,22 +16,40 @@ use snow_core::{Refusal, due_ms};
 use snow_runtime::{Settlement, Source};
 
 use super::context::{CallContext, stale_pending};
-use super::source;
 use super::types::{self, Pending};
 use super::waiting::add_wait;
+use super::{source, state};
 use crate::runtime::RuntimeParts;
 use crate::wasi;
 
 type Context<'a> = StoreContextMut<'a, CallContext>;
 
-/// Returns a linker with everything that a guest may import.
-pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<CallContext>> {
+/// The functions that guests may import.
+pub(crate) struct Linkers {
+    /// For guests.
+    pub guests: Linker<CallContext>,
+    /// For engines, which may read the sources of the guest that they evaluate too.
+    pub engines: Linker<CallContext>,
+}
+
+impl Linkers {
+    /// Returns the linkers for this engine.
+    pub fn new(engine: &Engine) -> wasmtime::Result<Linkers> {
+        let guests = linker(engine)?;
+        let mut engines = guests.clone();
+        source::add_to(&mut engines)?;
+        Ok(Linkers { guests, engines })
+    }
+}
+
+/// Returns a linker with everything that every guest may import.
+fn linker(engine: &Engine) -> wasmtime::Result<Linker<CallContext>> {
     let mut linker = Linker::new(engine);
     // It has types only, but a guest that uses them imports it.
     linker.instance("snow:host/http@0.1.0")?;
     add_pending_handles(&mut linker)?;
     add_logging(&mut linker)?;
-    source::add_to(&mut linker)?;
+    state::add_to(&mut linker)?;
     wasi::add_to(&mut linker)?;
     Ok(linker)
 }
@@ -111,16 +129,20 @@ async fn settle_all(
                 < Duration::from_micros(TurnLimits::DEFAULT.settling_us_max)
         });
         if left > 0 {
-            // Pending once: the loop goes on with others, and polls the call again.
-            let mut has_yielded = false;
-            poll_fn(|_| match std::mem::replace(&mut has_yielded, true) {
-                true => Poll::Ready(()),
-                false => Poll::Pending,
-            })
-            .await;
+            yield_once().await;
         }
     }
     Ok(settled)
+}
+
+/// Is pending once: the loop goes on with others, and then polls the call again.
+pub(crate) async fn yield_once() {
+    let mut has_yielded = false;
+    poll_fn(|_| match std::mem::replace(&mut has_yielded, true) {
+        true => Poll::Ready(()),
+        false => Poll::Pending,
+    })
+    .await;
 }
 
 fn add_logging(linker: &mut Linker<CallContext>) -> wasmtime::Result<()> {

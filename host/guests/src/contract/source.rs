@@ -39,6 +39,16 @@ pub(super) fn add_to(linker: &mut Linker<CallContext>) -> wasmtime::Result<()> {
     source.func_wrap("find", |store: Context<'_>, (path,): (String,)| {
         Ok((sources(&store)?.others.get(&path).cloned(),))
     })?;
+    source.func_wrap("keep", |mut store: Context<'_>, (name, bytes): (String, Vec<u8>)| {
+        if let Some(keeping) = &mut store.data_mut().keeping {
+            keeping.keep(name, bytes);
+        }
+        Ok(())
+    })?;
+    source.func_wrap("kept", |store: Context<'_>, (name,): (String,)| {
+        let kept = sources(&store)?.kept.get();
+        Ok((kept.and_then(|kept| kept.get(&name)).cloned(),))
+    })?;
     source.func_wrap("fail", |_: Context<'_>, (text,): (String,)| {
         Err::<(), _>(wasmtime::Error::from(GuestFailure(cut_owned(text, FAILURE_BYTES_MAX))))
     })

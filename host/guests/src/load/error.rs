@@ -108,7 +108,7 @@ pub enum LoadError {
     /// The guest is a source file, and its language's engine is not there.
     #[error(
         "is {language}, and this host's engine for it is not installed: run `snow-host engine \
-         install {}` and save the file again, or let `snow-host run --build` do it",
+         install {}`, or let `snow-host run --build` do it",
         language.engine()
     )]
     NoEngine {

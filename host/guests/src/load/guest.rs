@@ -11,6 +11,7 @@ use snow_runtime::{CompiledRoutes, Route};
 use super::cache::Written;
 use super::content_hash::ContentHash;
 use super::error::LoadError;
+use super::kept::Keeping;
 use super::source::Sources;
 use crate::contract::context::CallContext;
 use crate::contract::source::GuestFailure;
@@ -143,6 +144,12 @@ impl Guest {
         let permit = Arc::new(runtime.permits.of(&self.name));
         let mut context = CallContext::for_routes(runtime, permit);
         context.sources = self.sources.clone();
+        let limits = &runtime.limits;
+        let (own_bytes_max, all_bytes_max) = (limits.guest_kept_bytes_max, limits.kept_bytes_max);
+        context.keeping = self
+            .sources
+            .as_ref()
+            .map(|_| Keeping::new(own_bytes_max, all_bytes_max, runtime.kept_bytes.clone()));
         let mut store = store(runtime, context);
         let stopwatch = store.data().stopwatch.clone();
         let returned = block_on(&runtime.engine, &stopwatch, async {
@@ -158,6 +165,9 @@ impl Guest {
         });
         store.data_mut().end_lines();
         let (routes,) = returned?;
+        if let (Some(sources), Some(keeping)) = (&self.sources, store.data_mut().keeping.take()) {
+            let _ = sources.kept.set(keeping.finish());
+        }
         let routes_max = runtime.limits.guest_routes_max;
         if routes.len() > routes_max {
             return Err(LoadError::TooManyRoutes { routes: routes.len(), routes_max });

@@ -10,8 +10,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
-use wasmtime::component::Linker;
-
 use snow_config::CompileConfig;
 use snow_core::{error_chain, lock};
 use snow_runtime::{Level, Log};
@@ -26,8 +24,7 @@ use super::error::LoadError;
 use super::guest::{Compiled, Guest};
 use super::precompiled::{self, Unloadable};
 use super::source::SourceLanguage;
-use crate::contract::context::CallContext;
-use crate::contract::host_api;
+use crate::contract::host_api::Linkers;
 use crate::engine::{EngineError, WasmtimeError};
 use crate::runtime::Runtime;
 
@@ -38,7 +35,7 @@ use crate::runtime::Runtime;
 /// unless somebody has set the clock back; [`Loader::verify`] finds that out.
 pub struct Loader {
     runtime: Runtime,
-    linker: Linker<CallContext>,
+    linkers: Linkers,
     compiler: Compiler,
     cache: Option<Cache>,
     config: CompileConfig,
@@ -97,6 +94,18 @@ impl Loader {
         Loader::with(runtime, &self.config, self.log.clone(), self.kept.clone())
     }
 
+    /// Returns the language that an engine is for, by its file.
+    pub fn language_of(&self, engine: &Path) -> Option<SourceLanguage> {
+        SourceLanguage::ALL.into_iter().find(|language| {
+            self.config.engines.get(language.engine()).is_some_and(|file| file == engine)
+        })
+    }
+
+    /// Returns whether the engine for this language is installed.
+    pub fn has_engine(&self, language: SourceLanguage) -> bool {
+        self.config.engines.get(language.engine()).is_some_and(|file| file.is_file())
+    }
+
     fn with(
         runtime: &Runtime,
         config: &CompileConfig,
@@ -121,10 +130,10 @@ impl Loader {
                 None
             }
         };
-        let linker = host_api::linker(engine)
-            .map_err(|error| EngineError::from(WasmtimeError::from(error)))?;
+        let linkers =
+            Linkers::new(engine).map_err(|error| EngineError::from(WasmtimeError::from(error)))?;
         Ok(Loader {
-            linker,
+            linkers,
             compiler: Compiler::new(config.compiler.as_deref(), engine, &key, limits),
             cache: config.cache.as_ref().and_then(open),
             config: config.clone(),
@@ -192,7 +201,7 @@ impl Loader {
             Some(compiled) => Some(compiled),
             None => self.find_or_compile(file, name, compilation)?,
         };
-        let guest = |compiled| Guest::new(name, compiled, &self.runtime, &self.linker);
+        let guest = |compiled| Guest::new(name, compiled, &self.runtime, &self.linkers.guests);
         compiled.map(guest).transpose()
     }
 
@@ -202,8 +211,9 @@ impl Loader {
     }
 
     /// Reads the files that were loaded by their looks alone since the last call. Returns those
-    /// that hold something else than was loaded: they have to be loaded again. Takes about a second
-    /// for each gigabyte.
+    /// that hold something else than was loaded: they have to be loaded again, and for an
+    /// [engine](Loader::language_of) all guests that it evaluates. Takes about a second for each
+    /// gigabyte.
     pub fn verify(&self) -> Vec<PathBuf> {
         let is_mistaken = |Unverified { file, canonical, content }: &Unverified| {
             // A file that is gone is noticed by whoever watches the folder.
@@ -214,6 +224,9 @@ impl Loader {
                 return false;
             }
             self.note(|cache| cache.forget(canonical));
+            if let Some(language) = self.language_of(file) {
+                *lock(&self.kept.engines[language as usize]) = None;
+            }
             let name = file.display();
             self.log.host(
                 Level::Warn,

@@ -8,18 +8,21 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use sha2::{Digest, Sha256};
 
 use snow_core::{ByteCount, Charge};
 
 use super::content_hash::ContentHash;
+use super::kept::Kept;
 
 /// Files of one guest, beside its own.
 const FILES_MAX: usize = 10_000;
-/// Folders below the one that a guest has.
+/// Folders below the one that a guest has, one in another.
 const DEPTH_MAX: usize = 32;
+/// Folders below the one that a guest has, in all.
+const FOLDERS_MAX: usize = 10_000;
 
 /// A language whose source files are guests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -74,6 +77,8 @@ pub(crate) struct Sources {
     pub text: Vec<u8>,
     /// The files in the folder that has the guest's name, by their paths from there.
     pub others: BTreeMap<String, Vec<u8>>,
+    /// What the engine has kept of the files while the guest was loaded; nothing before.
+    pub kept: OnceLock<Kept>,
     /// Count the bytes for as long as they are kept.
     _charges: Vec<Charge>,
 }
@@ -102,6 +107,12 @@ pub enum SourceError {
     /// There are too many files.
     #[error("has more than {FILES_MAX} files in the folder beside it")]
     TooMany,
+    /// There are too many folders.
+    #[error("has more than {FOLDERS_MAX} folders in the folder beside it")]
+    TooManyFolders,
+    /// A folder lies too deep.
+    #[error("can't have the folder {0}: there may be {DEPTH_MAX}, one in another")]
+    TooDeep(String),
     /// All guests' files together have too many bytes.
     #[error("does not fit: the source files of all guests may have {0} bytes (sources_bytes_max)")]
     Full(usize),
@@ -118,6 +129,7 @@ impl Sources {
             bounds,
             top: folder.unwrap_or_default(),
             own_bytes: Arc::default(),
+            folders: 0,
             charges: Vec::new(),
             others: BTreeMap::new(),
         };
@@ -125,7 +137,13 @@ impl Sources {
         if reader.top.is_dir() {
             reader.folder(&reader.top.clone(), "", 0)?;
         }
-        Ok(Sources { name, text, others: reader.others, _charges: reader.charges })
+        Ok(Sources {
+            name,
+            text,
+            others: reader.others,
+            kept: OnceLock::new(),
+            _charges: reader.charges,
+        })
     }
 
     /// Returns a hash of all that the guest is made of: its files and its engine.
@@ -149,6 +167,7 @@ struct Reader<'a> {
     /// The folder beside, without links; empty if there is none.
     top: PathBuf,
     own_bytes: Arc<ByteCount>,
+    folders: usize,
     charges: Vec<Charge>,
     others: BTreeMap<String, Vec<u8>>,
 }
@@ -190,7 +209,14 @@ impl Reader<'_> {
             let Ok(found) = fs::metadata(entry.path()) else { continue };
             let is_inside =
                 || entry.path().canonicalize().is_ok_and(|target| target.starts_with(&self.top));
-            if found.is_dir() && !is_link && depth < DEPTH_MAX {
+            if found.is_dir() && !is_link {
+                self.folders += 1;
+                if self.folders > FOLDERS_MAX {
+                    return Err(SourceError::TooManyFolders);
+                }
+                if depth == DEPTH_MAX {
+                    return Err(SourceError::TooDeep(name));
+                }
                 self.folder(&entry.path(), &format!("{name}/"), depth + 1)?;
             } else if found.is_file() && (!is_link || is_inside()) {
                 let bytes = self.file(&entry.path(), &name)?;
@@ -260,6 +286,13 @@ mod tests {
         }
         let names: Vec<String> = read(&folder, 100, &all).unwrap().others.into_keys().collect();
         assert_eq!(names, ["lib/dates.py", "lib/yes", "util.py"]);
+
+        let deep = format!("shop/{}", "d/".repeat(DEPTH_MAX));
+        fs::create_dir_all(folder.join(&deep)).unwrap();
+        assert!(read(&folder, 100, &all).is_ok(), "as deep as may be");
+        fs::create_dir_all(folder.join(&deep).join("e")).unwrap();
+        assert!(read(&folder, 100, &all).unwrap_err().contains("/e: there may be 32"));
+        fs::remove_dir_all(folder.join("shop/d")).unwrap();
 
         assert!(read(&folder, 12, &all).unwrap_err().contains("guest_file_bytes_max"));
         let _other = Charge::new(990, (&Arc::default(), 990), (&all, 1_000)).unwrap();

@@ -11,8 +11,10 @@ use super::named;
 use super::poll::{self, Readiness};
 use crate::contract::context::CallContext;
 
-/// Bytes that a guest is told it may write at a time.
-const WRITE_BYTES_MAX: u64 = 65_536;
+/// The most bytes that a guest may write at a time, as `check-write` tells it: what WASI allows for
+/// `blocking-write-and-flush`. Each of them may end a line, and lines are made while nothing else
+/// runs on the worker.
+const WRITE_BYTES_MAX: usize = 4_096;
 
 type Context<'a> = StoreContextMut<'a, CallContext>;
 
@@ -79,13 +81,19 @@ pub(super) fn add_to(linker: &mut Linker<CallContext>) -> wasmtime::Result<()> {
     streams.func_wrap(
         "[method]output-stream.check-write",
         |_: Context<'_>, (_,): (Resource<OutputStream>,)| {
-            Ok((Ok::<_, StreamError>(WRITE_BYTES_MAX),))
+            Ok((Ok::<_, StreamError>(WRITE_BYTES_MAX as u64),))
         },
     )?;
     for name in ["write", "blocking-write-and-flush"] {
         streams.func_wrap(
             &format!("[method]output-stream.{name}"),
             |mut store: Context<'_>, (this, bytes): (Resource<OutputStream>, Vec<u8>)| {
+                if bytes.len() > WRITE_BYTES_MAX {
+                    wasmtime::bail!(
+                        "wrote {} bytes at a time, where `check-write` allows {WRITE_BYTES_MAX}",
+                        bytes.len()
+                    );
+                }
                 write(store.data_mut(), Stream::of(&this), &bytes);
                 Ok((Ok::<_, StreamError>(()),))
             },

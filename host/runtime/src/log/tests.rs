@@ -78,6 +78,15 @@ fn nothing_a_guest_says_can_forge_a_line() {
 }
 
 #[test]
+fn what_a_guest_says_is_written_as_it_is() {
+    let said = r#"Error: can't read "a\b" (ä)"#;
+    let text = logged(LogFormat::Text, |log| {
+        log.guest(Level::Error, &"g".into(), &RequestId::made(1), said.into());
+    });
+    assert!(text.ends_with(&format!(" {said}\n")), "{text}");
+}
+
+#[test]
 fn json_lines_are_json() {
     let text = logged(LogFormat::Json, |log| {
         log.access(access("GET /\"x", "hello"));

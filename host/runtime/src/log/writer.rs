@@ -129,7 +129,7 @@ fn write_text(line: &mut Escaped<'_>, at: &Rfc3339Timestamp, content: &Content) 
             )
         }
         Content::Guest { level, guest, request_id, message } => {
-            let (level, message) = (level.name(), message.escape_debug());
+            let level = level.name();
             write!(line, "{at} {level:<6} guest={guest} id={request_id} {message}")
         }
         Content::Host { level, message } => {

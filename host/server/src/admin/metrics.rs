@@ -172,9 +172,13 @@ fn of_workers(out: &mut Exposition, sources: &PageSources) {
         counts.map(move |(reason, count)| ([worker, ("reason", reason)], count.get()))
     });
     out.family(counter, "snow_calls_refused_total", help, refused);
-    let instances = |worker: &WorkerHandle| worker.instances.load(Ordering::Relaxed);
+    let instances = |worker: &WorkerHandle| worker.instances.alive.load(Ordering::Relaxed);
     let alive = workers().map(|(labels, worker)| (labels, instances(worker)));
     out.family(gauge, "snow_instances", "Guest instances that are alive now.", alive);
+    let help = "Guest instances that were made: many, where calls have fresh ones, else one for each \
+                that was replaced.";
+    let started = workers().map(|(labels, worker)| (labels, worker.instances.started.get()));
+    out.family(counter, "snow_instances_started_total", help, started);
     let help = "Time of a turn of a worker's loop, from the poll's return to the turn's end. \
                 What arrives meanwhile waits.";
     let turns = workers().map(|(labels, worker)| (labels, worker.stats.turns.took_us.read()));

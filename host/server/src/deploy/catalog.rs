@@ -9,7 +9,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::time::SystemTime;
 
 use super::loading::LeftOut;
@@ -19,7 +18,10 @@ use crate::workers::WorkerHandle;
 use snow_config::manifest::{self, Manifest, restart_only};
 use snow_config::{GuestConfig, Limits, Rollback};
 use snow_core::error_chain;
-use snow_guests::{Conflict, Deployment, Guest, Runtime, Share, Successor, Trial, Version};
+use snow_guests::{
+    Conflict, Deployment, Guest, InstanceCounts, LoadError, Loader, Runtime, Share, SourceLanguage,
+    Successor, Trial, Version,
+};
 use snow_runtime::{Level, Log, Misfit, Published, Roster, VersionId};
 use snow_worker::Message;
 
@@ -41,8 +43,9 @@ pub struct Catalog {
     roster: Roster<Version>,
     /// The file of each guest that serves or waits to, by name.
     files: BTreeMap<String, PathBuf>,
-    /// Names of guests whose newest file can't be loaded.
-    left_out: BTreeSet<String>,
+    /// Names of guests whose newest file can't be loaded, with the engine that is missing for it, if
+    /// that is why.
+    left_out: BTreeMap<String, Option<SourceLanguage>>,
     versions: Versions,
     serving: Serving,
     /// The workers. Empty until [`Catalog::connect`].
@@ -69,7 +72,7 @@ impl Catalog {
             manifest,
             roster,
             files: BTreeMap::new(),
-            left_out: BTreeSet::new(),
+            left_out: BTreeMap::new(),
             versions: Versions::default(),
             serving,
             links: Vec::new(),
@@ -84,8 +87,8 @@ impl Catalog {
         &self.serving
     }
 
-    /// Returns the share of what serves now for the worker with this counter of instances.
-    pub fn share(&self, instances: Arc<AtomicUsize>) -> Share {
+    /// Returns the share of what serves now for the worker with these counts of instances.
+    pub fn share(&self, instances: Arc<InstanceCounts>) -> Share {
         let older = self.versions.alive();
         let runtime = self.runtime.for_worker(instances);
         self.serving.deployment().share(runtime, &older, self.manifest.server.access_log)
@@ -114,13 +117,40 @@ impl Catalog {
     /// Notes that a guest could not be loaded from this file. The version that served before keeps
     /// serving.
     pub fn note_failure(&mut self, LeftOut { name, path, error }: &LeftOut) {
-        self.left_out.insert(name.clone());
+        let missing = match error.downcast_ref() {
+            Some(LoadError::NoEngine { language }) => Some(*language),
+            _ => None,
+        };
+        self.left_out.insert(name.clone(), missing);
         self.serving.journal().failed(name, path, format!("{error:#}"));
     }
 
     /// Returns the names of guests whose newest file can't be loaded.
     pub fn left_out(&self) -> impl Iterator<Item = &str> {
-        self.left_out.iter().map(String::as_str)
+        self.left_out.keys().map(String::as_str)
+    }
+
+    /// Returns the name and the file of each guest that is made of this file: its own, or its
+    /// engine's.
+    pub fn made_of(&self, file: &Path, loader: &Loader) -> Vec<(String, PathBuf)> {
+        let language = loader.language_of(file);
+        let is_evaluated = |own| language.is_some() && SourceLanguage::of(own) == language;
+        let guests = self.files.iter().filter(|(_, own)| *own == file || is_evaluated(own));
+        guests.map(|(name, own)| (name.clone(), own.clone())).collect()
+    }
+
+    /// Returns whether a guest can't be loaded because an engine is missing.
+    pub fn lacks_engines(&self) -> bool {
+        self.left_out.values().any(Option::is_some)
+    }
+
+    /// Returns the guests that lacked an engine that is there now. None is returned twice.
+    pub fn take_equipped(&mut self, is_there: impl Fn(SourceLanguage) -> bool) -> Vec<String> {
+        let missing = self.left_out.iter_mut();
+        let equipped = missing.filter_map(|(name, missing)| {
+            missing.take_if(|language| is_there(*language)).map(|_| name.clone())
+        });
+        equipped.collect()
     }
 
     /// Adds a guest that was loaded from this file, or a new version of it.

@@ -17,6 +17,7 @@ use super::catalog::Catalog;
 use super::debounce::{AfterFailure, Change, Changes, Debounce};
 use super::loading::{self, LeftOut, Loaded};
 use super::loads::{Lane, Loads, Start};
+use super::missing_engines::MissingEngines;
 use crate::folder::{GuestFile, Snapshot, find};
 use snow_config::{Config, Overrides, Settings, manifest};
 use snow_core::{cut_owned, error_chain};
@@ -66,6 +67,7 @@ pub struct Deployer {
     may_have_changed: bool,
     /// When the oldest change was made that is not published yet.
     unpublished_since_ms: Option<u64>,
+    missing_engines: MissingEngines,
     /// The last look failed, and the log says so.
     is_unseen: bool,
     /// New guests for which there is no room, as the last look has found them.
@@ -101,6 +103,7 @@ impl Deployer {
             is_verifying: false,
             may_have_changed: false,
             unpublished_since_ms: None,
+            missing_engines: MissingEngines::default(),
             is_unseen: false,
             too_many: Vec::new(),
             has_new_manifest: false,
@@ -132,6 +135,7 @@ impl Deployer {
                 let Ok(message) = messages.try_recv() else { break };
                 next = Ok(message);
             }
+            self.look_for_engines();
             let is_due = self.debounce.next_look_ms().is_some_and(|due| due <= self.now_ms());
             if is_due || std::mem::take(&mut self.may_have_changed) {
                 self.look();
@@ -144,7 +148,9 @@ impl Deployer {
     /// Returns when to go on, even if no message comes.
     fn next_step(&self) -> Option<Duration> {
         let publish_ms = self.unpublished_since_ms.map(|since| since + TOGETHER_MS);
-        let at_ms = publish_ms.into_iter().chain(self.debounce.next_look_ms()).min()?;
+        let engines_ms = self.missing_engines.next_look_ms(&self.catalog);
+        let steps_ms = [publish_ms, self.debounce.next_look_ms(), engines_ms];
+        let at_ms = steps_ms.into_iter().flatten().min()?;
         Some(Duration::from_millis(at_ms.saturating_sub(self.now_ms())))
     }
 
@@ -162,6 +168,15 @@ impl Deployer {
                 let left_out = self.catalog.roll_back(version);
                 self.log_left_out(left_out);
             }
+        }
+    }
+
+    /// Loads guests whose engine has been installed since they were left out.
+    fn look_for_engines(&mut self) {
+        let now_ms = self.now_ms();
+        for name in self.missing_engines.look(&mut self.catalog, &self.loader, now_ms) {
+            self.debounce.try_again(&name);
+            self.may_have_changed = true;
         }
     }
 
@@ -336,10 +351,10 @@ impl Deployer {
     fn verified(&mut self, mistaken: Vec<PathBuf>) {
         self.is_verifying = false;
         self.batch += 1;
-        for path in mistaken {
-            if let Some(name) = path.file_stem().and_then(|stem| stem.to_str()).map(str::to_owned) {
-                self.loads.want(name, path, self.batch);
-            }
+        for (name, path) in
+            mistaken.iter().flat_map(|file| self.catalog.made_of(file, &self.loader))
+        {
+            self.loads.want(name, path, self.batch);
         }
     }
 
@@ -369,15 +384,8 @@ impl Deployer {
         left_out.iter().for_each(|left_out| self.log_one_left_out(left_out));
     }
 
-    fn log_one_left_out(&self, LeftOut { name, path, error }: &LeftOut) {
-        let consequence = match self.catalog.serves(name) {
-            Some(version) => format!("can't replace version {version}, which keeps serving"),
-            None => "is left out".to_owned(),
-        };
-        self.log.host(
-            Level::Error,
-            format!("{} {consequence}: {}", path.display(), error_chain(error.as_ref())),
-        );
+    fn log_one_left_out(&self, left_out: &LeftOut) {
+        self.log.host(Level::Error, left_out.message(self.catalog.serves(&left_out.name)));
     }
 
     /// Notes and logs that a guest can't be loaded, unless its file is so new that it may be

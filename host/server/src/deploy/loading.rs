@@ -12,6 +12,7 @@ use super::catalog::Catalog;
 use super::deployer::DeployerMessage;
 use super::loads::{Lane, Start};
 use crate::folder::{GuestFile, Snapshot};
+use snow_core::error_chain;
 use snow_guests::{Guest, LoadError, Loader, SourceLanguage, Urgency};
 
 /// How much less a loading thread gets of the processor than a worker: `routes()` runs there.
@@ -29,6 +30,15 @@ pub struct LeftOut {
 }
 
 impl LeftOut {
+    /// Returns the line for the log, if this version of the guest serves.
+    pub(super) fn message(&self, serves: Option<u32>) -> String {
+        let consequence = match serves {
+            Some(version) => format!("can't replace version {version}, which keeps serving"),
+            None => "is left out".to_owned(),
+        };
+        format!("{} {consequence}: {}", self.path.display(), error_chain(self.error.as_ref()))
+    }
+
     /// Reports a guest with several files: no rule could tell which of them is meant.
     pub(super) fn ambiguous(name: &str, files: &[GuestFile]) -> LeftOut {
         let paths: Vec<String> = files.iter().map(|file| file.path.display().to_string()).collect();

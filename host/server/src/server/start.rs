@@ -15,6 +15,7 @@ use crate::deploy::{Catalog, Deployer, DeployerMessage, LeftOut, load_all};
 use crate::folder::scan;
 use crate::folder::watch::{Watch, WatchMode};
 use crate::net::{self, Bound, ListenOptions, Net};
+use crate::store_thread::{self, Alarm, StoreThread};
 use crate::supervisor::{Ends, Role};
 use crate::workers::{self, WorkerHandle};
 use snow_config::{Config, Listen, WatchLimits};
@@ -28,7 +29,8 @@ pub(super) fn start(config: &Config, log: Log) -> anyhow::Result<Server> {
     net::raise_descriptor_limit();
     let (to_deployer, messages) = mpsc::channel();
     let post = Arc::new(PostOffice::default());
-    let runtime = runtime(config, &post, &to_deployer, &log)?;
+    let alarm = Arc::new(Alarm::default());
+    let runtime = runtime(config, &post, &to_deployer, &log, &alarm)?;
     let loader = Loader::new(&runtime, &config.compile, log.clone())?;
 
     // The watch begins before the folder is read, so a change that comes while guests are loaded is
@@ -37,6 +39,7 @@ pub(super) fn start(config: &Config, log: Log) -> anyhow::Result<Server> {
     let (sender, ended) = mpsc::channel();
     let ends = Ends(sender);
     runtime.engine.on_death(ends.died("snow-ticker"));
+    let store_thread = StoreThread::start(runtime.store.clone(), alarm, &ends)?;
     if let Some(watch) = &watch {
         watch.on_death(ends.died("snow-watch"));
     }
@@ -85,6 +88,7 @@ pub(super) fn start(config: &Config, log: Log) -> anyhow::Result<Server> {
         addresses,
         started,
         runtime,
+        store_thread,
         serving,
         left_out,
         remarks,
@@ -104,18 +108,22 @@ fn runtime(
     post: &Arc<PostOffice>,
     to_deployer: &Sender<DeployerMessage>,
     log: &Log,
+    alarm: &Arc<Alarm>,
 ) -> anyhow::Result<Runtime> {
     let (limits, workers) = (&config.limits, config.server.workers);
     let reports = to_deployer.clone();
+    let registry = Arc::new(Registry::new(limits.pendings_max, fill_random));
     Ok(Runtime::new(RuntimeParts {
         engine: Engine::start(limits, workers)?,
-        registry: Arc::new(Registry::new(limits.pendings_max, fill_random)),
+        store: store_thread::open(config, &registry, post.clone(), log, alarm)?,
+        registry,
         post: post.clone(),
         log: log.clone(),
         limits: Arc::new(limits.clone()),
         worker_calls_parked_max: limits.worker_calls_parked_max(workers),
         permits: Arc::new(Permits::new(&config.guest_configs, limits)),
         source_bytes: Arc::default(),
+        kept_bytes: Arc::default(),
         instances: Arc::default(),
         report: Arc::new(move |report| {
             // It fails if the deployer has ended, and then no report is needed.

@@ -16,8 +16,13 @@ macro_rules! embedded {
 
 /// All engines. A unit test compares the lists with the repository.
 pub(super) const ALL: &[EngineRecipe] = &[
-    EngineRecipe { name: "js", languages: "JavaScript, TypeScript", files: JAVASCRIPT },
-    EngineRecipe { name: "python", languages: "Python", files: PYTHON },
+    EngineRecipe {
+        name: "js",
+        languages: "JavaScript, TypeScript",
+        files: JAVASCRIPT,
+        is_to_be_started: true,
+    },
+    EngineRecipe { name: "python", languages: "Python", files: PYTHON, is_to_be_started: false },
 ];
 
 const JAVASCRIPT: &[(&str, &str)] = embedded! {
@@ -25,6 +30,7 @@ const JAVASCRIPT: &[(&str, &str)] = embedded! {
     ".gitignore",
     "Cargo.lock",
     "Cargo.toml",
+    "c/engine.c",
     "c/unwasi.h",
     "js/clone.js",
     "js/console.js",
@@ -32,12 +38,15 @@ const JAVASCRIPT: &[(&str, &str)] = embedded! {
     "js/globals.js",
     "js/headers.js",
     "js/index.js",
+    "js/json.js",
     "js/messages.js",
     "js/native.js",
+    "js/performance.js",
     "js/random.js",
     "js/routes.js",
     "js/settling.js",
     "js/text.js",
+    "js/timers.js",
     "js/url.js",
     "js/waiting.js",
     "make.py",
@@ -48,10 +57,14 @@ const JAVASCRIPT: &[(&str, &str)] = embedded! {
     "src/lib.rs",
     "src/libc.rs",
     "src/modules.rs",
+    "src/modules/json.rs",
+    "src/modules/kept.rs",
     "src/modules/packages.rs",
     "src/native.rs",
     "src/pendings.rs",
+    "src/text.rs",
     "src/typescript.rs",
+    "src/typescript/tests.rs",
     "src/typescript/visit.rs",
     "src/url.rs",
     ;
@@ -64,6 +77,7 @@ const PYTHON: &[(&str, &str)] = embedded! {
     "folder.py",
     "fresh_random.py",
     "guest.py",
+    "kept_code.py",
     "library.py",
     "make.py",
     "output.py",

@@ -8,6 +8,10 @@
 //! | `PATH count` | how many calls this instance has had |
 //! | `PATH fail TEXT` | none: the call fails with this text |
 //! | `PATH files` | the names of all files beside |
+//! | `PATH kept` | what was kept when the guest was loaded, or `nothing` |
+//! | `PATH keep TEXT` | the same, after an attempt to keep the text |
+//!
+//! What is kept is the text of the guest's own file.
 //!
 //! Any other line is an error of syntax, which names the file and the line.
 
@@ -33,6 +37,11 @@ struct Line {
 
 struct Engine;
 
+const WORDS: [&str; 7] = ["say", "read", "count", "fail", "files", "kept", "keep"];
+
+/// The name of what is kept.
+const KEPT: &str = "text";
+
 thread_local! {
     static PROGRAM: OnceCell<Vec<Line>> = const { OnceCell::new() };
     static CALLS: Cell<u32> = const { Cell::new(0) };
@@ -50,13 +59,20 @@ fn evaluate() -> Vec<Line> {
     let line = |(index, line): (usize, &str)| {
         let mut words = line.splitn(3, ' ').map(str::to_owned);
         let (path, word) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-        if !["say", "read", "count", "fail", "files"].contains(&&*word) {
+        if !WORDS.contains(&&*word) {
             let what = format!("{}:{}: `{word}` is not a word", file.name, index + 1);
             source::fail(&what);
         }
         Line { path, word, rest: words.next().unwrap_or_default() }
     };
-    lines.map(line).collect()
+    let lines = lines.map(line).collect();
+    // Each instance tries to; only in the first one does it have an effect.
+    source::keep(KEPT, text.as_bytes());
+    lines
+}
+
+fn kept() -> Vec<u8> {
+    source::kept(KEPT).unwrap_or_else(|| b"nothing".to_vec())
 }
 
 impl handler::Guest for Engine {
@@ -72,6 +88,11 @@ impl handler::Guest for Engine {
             "read" => source::find(&rest).unwrap_or_else(|| b"no such file".to_vec()),
             "count" => CALLS.get().to_string().into_bytes(),
             "files" => source::files().join(" ").into_bytes(),
+            "kept" => kept(),
+            "keep" => {
+                source::keep(KEPT, rest.as_bytes());
+                kept()
+            }
             "fail" => {
                 source::fail(&rest);
                 Vec::new()

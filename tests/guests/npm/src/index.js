@@ -32,4 +32,4 @@ const router = AutoRouter({ base: '/npm/router' });
 router.get('/hello/:name', ({ params, query }) => ({ hello: params.name, ...query }));
 router.post('/echo', (request) => request.json());
 
-route('*', '/npm/router/.*', (request) => router.fetch(request));
+route('any', '/npm/router/.*', (request) => router.fetch(request));

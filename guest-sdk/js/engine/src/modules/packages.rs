@@ -2,7 +2,8 @@
 
 use rquickjs::{Ctx, Object, Value};
 
-use crate::snow::host::source;
+use super::json::{self, NotJson};
+use crate::failure::Place;
 
 /// The conditions of `exports` that hold here.
 const CONDITIONS: &[&str] = &["import", "module", "default"];
@@ -10,24 +11,42 @@ const CONDITIONS: &[&str] = &["import", "module", "default"];
 /// Returns the file that a package's name means in a file, both as paths in the guest's folder;
 /// none if there is no such package.
 ///
+/// `read` returns what a file holds, and `is_there` whether there is one.
+///
 /// # Errors
 /// The package has no such file for others.
-pub fn find(ctx: &Ctx<'_>, base: &str, name: &str) -> Result<Option<String>, String> {
+pub fn find(
+    ctx: &Ctx<'_>,
+    base: &str,
+    name: &str,
+    read: impl Fn(&str) -> Option<Vec<u8>>,
+    mut is_there: impl FnMut(&str) -> bool,
+) -> Result<Option<String>, String> {
     let (package, rest) = split(name);
     for folder in folders(base, package) {
-        let Some(text) = source::find(&format!("{folder}/package.json")) else { continue };
-        let manifest = ctx.json_parse(text).ok().and_then(Value::into_object);
-        let Some(manifest) = manifest else {
-            return Err(format!("{folder}/package.json is not JSON"));
-        };
-        let file =
-            entry(&manifest, rest).ok_or(format!("{folder}/package.json exports no such file"))?;
+        let manifest = format!("{folder}/package.json");
+        let Some(text) = read(&manifest) else { continue };
+        let object = parse(ctx, &text).map_err(|why| format!("{manifest}{why}"))?;
+        let file = entry(&object, rest).ok_or(format!("{manifest} exports no such file"))?;
         let path = format!("{folder}/{}", file.trim_start_matches("./"));
         let tries = [path.clone(), format!("{path}.js"), format!("{path}/index.js")];
-        let found = tries.into_iter().find(|path| source::find(path).is_some());
-        return Ok(Some(found.unwrap_or(path)));
+        let found = tries.into_iter().find(|path| is_there(path));
+        return found.map(Some).ok_or(format!("{manifest} names {path}, which is not there"));
     }
     Ok(None)
+}
+
+/// Returns the object of a `package.json`.
+///
+/// # Errors
+/// It holds none: the text goes on after the file's name.
+fn parse<'js>(ctx: &Ctx<'js>, text: &[u8]) -> Result<Object<'js>, String> {
+    let value =
+        json::parse(ctx, &String::from_utf8_lossy(text)).map_err(|NotJson { why, place }| {
+            let place = place.map(|Place { line, column }| format!(":{line}:{column}"));
+            format!("{} is not JSON: {why}", place.unwrap_or_default())
+        })?;
+    value.into_object().ok_or(" is not an object".to_owned())
 }
 
 /// Splits `@scope/name/lib/file.js` into the package's name and the rest.
@@ -95,7 +114,61 @@ fn target(value: &Value<'_>) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+    use std::collections::BTreeMap;
+
+    use rquickjs::{Context, Runtime};
+
     use super::*;
+
+    /// Returns what a name means among these files, and which files were read and looked for.
+    fn found(files: &[(&str, &str)], name: &str) -> (Result<Option<String>, String>, Vec<String>) {
+        let files: BTreeMap<&str, &str> = files.iter().copied().collect();
+        let asked = RefCell::new(Vec::new());
+        let context = Context::full(&Runtime::new().unwrap()).unwrap();
+        let found = context.with(|ctx| {
+            let read = |path: &str| {
+                asked.borrow_mut().push(path.to_owned());
+                files.get(path).map(|text| text.as_bytes().to_vec())
+            };
+            find(&ctx, "lib/a.js", name, read, |path| read(path).is_some())
+        });
+        (found, asked.into_inner())
+    }
+
+    #[test]
+    fn each_file_is_asked_for_once() {
+        let manifest = "node_modules/half/package.json";
+        let files = [(manifest, "{\"main\": \"./lib\"}"), ("node_modules/half/lib/index.js", "1")];
+        let (path, asked) = found(&files, "half");
+        assert_eq!(path, Ok(Some("node_modules/half/lib/index.js".to_owned())));
+        assert_eq!(
+            asked,
+            [
+                "lib/node_modules/half/package.json",
+                manifest,
+                "node_modules/half/lib",
+                "node_modules/half/lib.js",
+                "node_modules/half/lib/index.js",
+            ]
+        );
+        assert_eq!(found(&files, "whole").0, Ok(None));
+    }
+
+    #[test]
+    fn a_manifest_that_is_wrong_is_named_with_its_place() {
+        let manifest = "node_modules/half/package.json";
+        for (text, words) in [
+            ("{\n  main }", ":2:3 is not JSON: "),
+            ("[]\n]", ":2:1 is not JSON: "),
+            ("7", " is not an object"),
+            ("{\"exports\": {}}", " exports no such file"),
+            ("{}", " names node_modules/half/index.js, which is not there"),
+        ] {
+            let why = found(&[(manifest, text)], "half").0.unwrap_err();
+            assert!(why.starts_with(&format!("{manifest}{words}")), "{text}: {why}");
+        }
+    }
 
     #[test]
     fn names_are_split_after_the_package() {

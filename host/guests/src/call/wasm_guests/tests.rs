@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 
 use snow_config::{CompileConfig, GuestConfig, Instances, Limits, Rollback};
@@ -11,15 +11,17 @@ use snow_http::{HeadReader, HttpLimits, Request, RequestId};
 use snow_runtime::{
     CallEntry, GuestRequest, Log, LogFormat, Outcome, Post, Roster, RouteId, Share,
 };
+use snow_state::Store;
 
 use super::*;
 use crate::contract::grants::Permits;
+use crate::contract::state::listener::StoreListener;
 use crate::deploy::deployment::Deployment;
 use crate::deploy::version::{Trial, Version};
 use crate::engine::Engine;
 use crate::load::compiler::Urgency;
 use crate::load::loader::Loader;
-use crate::runtime::RuntimeParts;
+use crate::runtime::{InstanceCounts, RuntimeParts};
 
 /// A deployment of these versions.
 fn deployment(versions: &[Arc<Version>]) -> Deployment {
@@ -58,7 +60,7 @@ struct Bench {
     versions: Vec<Arc<Version>>,
     successor: Successor,
     calls: WasmGuests,
-    instances: Arc<AtomicUsize>,
+    instances: Arc<InstanceCounts>,
     now_ms: u64,
 }
 
@@ -85,16 +87,26 @@ fn reuse(calls: u32) -> GuestConfig {
 impl Bench {
     fn new(config: GuestConfig) -> Bench {
         let (limits, instances, opened) =
-            (limits(), Arc::new(AtomicUsize::new(0)), Arc::new(Opened::default()));
+            (limits(), Arc::new(InstanceCounts::default()), Arc::new(Opened::default()));
+        let registry = Arc::new(Registry::new(10, |bytes| bytes.fill(7)));
+        let log = Log::start(LogFormat::Text, &Limits::default(), std::io::sink()).unwrap();
+        let listener = StoreListener {
+            registry: registry.clone(),
+            post: opened.clone(),
+            log: log.clone(),
+            work_at: Box::new(|_| {}),
+        };
         let runtime = Runtime::new(RuntimeParts {
             engine: Engine::start(&limits, 1).unwrap(),
-            registry: Arc::new(Registry::new(10, |bytes| bytes.fill(7))),
+            registry,
+            store: Arc::new(Store::in_memory(limits.store, listener, 0)),
             post: opened.clone(),
-            log: Log::start(LogFormat::Text, &Limits::default(), std::io::sink()).unwrap(),
+            log,
             permits: Arc::new(permits(config)),
             worker_calls_parked_max: limits.worker_calls_parked_max(1),
             limits: Arc::new(limits),
             source_bytes: Arc::default(),
+            kept_bytes: Arc::default(),
             instances: instances.clone(),
             report: Arc::new(|_| {}),
         });
@@ -140,7 +152,7 @@ impl Bench {
     }
 
     fn instances(&self) -> usize {
-        self.instances.load(Ordering::Relaxed)
+        self.instances.alive.load(Ordering::Relaxed)
     }
 
     /// Deploys `versions` under another manifest.

@@ -54,7 +54,7 @@ impl Loader {
             cached_name: engine.cached_name,
             sources: Some(Arc::new(sources)),
         };
-        Guest::new(name, compiled, &self.runtime, &self.linker).map(Some)
+        Guest::new(name, compiled, &self.runtime, &self.linkers.engines).map(Some)
     }
 
     /// Returns an engine's code. If several guests need it at the same time, one of them compiles

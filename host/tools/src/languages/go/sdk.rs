@@ -20,6 +20,7 @@ const SDK: Sdk = Sdk {
         "guest-sdk/go/internal/bindings/snow_host_logging/wit_bindings.go",
         "guest-sdk/go/internal/bindings/snow_host_pending_handles/wit_bindings.go",
         "guest-sdk/go/internal/bindings/snow_host_resumer/wit_bindings.go",
+        "guest-sdk/go/internal/bindings/snow_host_store/wit_bindings.go",
         "guest-sdk/go/internal/wit/runtime/runtime.go",
         "guest-sdk/go/internal/wit/types/types.go",
         "guest-sdk/go/log.go",

@@ -29,6 +29,8 @@ const SDK: Sdk = Sdk {
         "guest-sdk/src/resumed.rs",
         "guest-sdk/src/serve.rs",
         "guest-sdk/src/settlement.rs",
+        "guest-sdk/src/store.rs",
+        "guest-sdk/src/store/host.rs",
         "guest-sdk/src/system.rs",
         "guest-sdk/src/typed.rs",
         "wit/snow.wit",

@@ -7,7 +7,7 @@
 // | `GET /NAME/orders/7` | waits until order 7 is approved; after 30 seconds 504 |
 // | `POST /NAME/orders/7/approve` | approves it with the request's body, or 404 if nobody waits |
 
-import { route, pending, suspend, settleNext } from 'snow';
+import { route, pending, suspend, setNext } from 'snow';
 
 // Answers at once. The pattern is a regular expression for the whole path.
 route('GET', '/NAME/hello/(?<who>\\w+)', (request) => `hello ${request.params.who}`);
@@ -36,7 +36,7 @@ function approved(resumed) {
 // Settles what another request waits for: the one that has waited longest under the key gets this
 // text.
 route('POST', '/NAME/orders/(?<number>\\d+)/approve', async (request) => {
-  const somebodyWaited = settleNext(key(request.params.number), await request.text());
+  const somebodyWaited = setNext(key(request.params.number), await request.text());
   return somebodyWaited ? 'approved' : new Response('nobody waits for this order', { status: 404 });
 });
 

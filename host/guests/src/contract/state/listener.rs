@@ -1,0 +1,81 @@
+//! Whom the store tells: those who wait for a change, and those whose write is on the disk.
+
+use std::sync::{Arc, Mutex};
+
+use snow_core::{PendingId, Registry, Waiter, lock};
+use snow_runtime::{Level, Log, Post, Settled, Settlement};
+use snow_state::{Change, JournalError, Listener, Outcome, Store, StoreError};
+
+/// The store of a process, as guests use it.
+pub type GuestStore = Store<StoreListener>;
+
+/// Settles the pendings of those who wait for a change, or for the disk.
+pub struct StoreListener {
+    /// The pendings of the whole process.
+    pub registry: Arc<Registry<Settled>>,
+    /// The way by which workers learn of settlements.
+    pub post: Arc<dyn Post>,
+    /// Where a disk that fails is reported.
+    pub log: Log,
+    /// Tells the store's thread that there is work at a time, in milliseconds since 1970.
+    pub work_at: Box<dyn Fn(u64) + Send + Sync>,
+}
+
+/// A call that waits until its write is on the disk.
+pub struct Writer {
+    /// Settled once there is a result.
+    pub pending: PendingId,
+    /// Where the result is put.
+    pub result: WriteResult,
+}
+
+/// The place for the result of a write that goes to the disk.
+pub type WriteResult = Arc<Mutex<Option<Result<Outcome, StoreError>>>>;
+
+/// Returns what a pending is settled with whose key has changed.
+pub(super) fn settlement(entry: Option<&snow_state::Entry>) -> Settlement {
+    match entry {
+        Some(entry) => Settlement::Value(entry.value.to_vec()),
+        None => Settlement::Failed {
+            code: "deleted".into(),
+            message: "the key was deleted, or it has expired".into(),
+        },
+    }
+}
+
+impl Listener for StoreListener {
+    type Waiter = PendingId;
+    type Caller = Writer;
+
+    fn changed(&self, waiters: &[PendingId], change: &Change) {
+        // One settlement for all of them: they share the bytes.
+        let settled = Settled::new(settlement(change.entry.as_ref()));
+        // A pending that is gone or settled already needs no change any more.
+        let settle = |id: &PendingId| self.registry.settle(*id, settled.clone()).ok().flatten();
+        let woken: Vec<Waiter> = waiters.iter().filter_map(settle).collect();
+        self.post.wake(&woken);
+    }
+
+    fn done(&self, Writer { pending, result }: Writer, outcome: Result<Outcome, StoreError>) {
+        *lock(&result) = Some(outcome);
+        let settled = Settled::new(Settlement::Value(Vec::new()));
+        // It fails if the call is over: its client has left, or it has waited for too long.
+        if let Ok(waiter) = self.registry.settle(pending, settled) {
+            self.post.wake(waiter.as_slice());
+        }
+    }
+
+    fn disk(&self, failing: Option<&JournalError>) {
+        match failing {
+            Some(error) => self.log.host(
+                Level::Error,
+                format!("the store can't write to its disk, so writes are refused: {error}"),
+            ),
+            None => self.log.host(Level::Info, "the store's disk takes writes again".to_owned()),
+        }
+    }
+
+    fn work_at(&self, at_ms: u64) {
+        (self.work_at)(at_ms);
+    }
+}

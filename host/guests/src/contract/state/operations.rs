@@ -1,0 +1,193 @@
+//! What a guest does with the store: in memory at once, and on the disk after a wait in place.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use wasmtime::StoreContextMut;
+use wasmtime::component::Resource;
+
+use snow_core::{Refusal, lock};
+use snow_runtime::{Join, Level, OperationId, Settled, Source, Wait};
+use snow_state::{
+    Action, Entry, Outcome, Page, StoreError, Submitted, Ticket, Version, Watch, Write,
+};
+
+use super::buckets::Bucket;
+use super::listener::{WriteResult, Writer, settlement};
+use crate::contract::context::CallContext;
+use crate::contract::grants::TO_USE_BUCKET;
+use crate::contract::types::Pending;
+
+/// The most that an expiry may lie ahead: 100 years, in milliseconds.
+const EXPIRES_MS_MAX: u64 = 100 * 365 * 24 * 3_600_000;
+
+/// Why an operation did nothing.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Refused {
+    /// The guest may not use this bucket, or not here.
+    Denied,
+    /// A limit, in words that name it.
+    Limit(String),
+    /// The store refuses.
+    Store(StoreError),
+    /// The disk has not answered in time.
+    Late,
+}
+
+impl From<StoreError> for Refused {
+    fn from(error: StoreError) -> Refused {
+        Refused::Store(error)
+    }
+}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Refused {
+        match refusal {
+            Refusal::Denied => Refused::Denied,
+            _ => Refused::Limit("too many pendings of this call, this guest or in all".into()),
+        }
+    }
+}
+
+type Operation<T> = Result<T, Refused>;
+
+impl CallContext {
+    /// Opens a bucket, if the guest may use it.
+    pub(super) fn open(&mut self, name: &str) -> Operation<Resource<Bucket>> {
+        let name = match name {
+            "default" => self.permit().name.clone(),
+            other => other.into(),
+        };
+        self.check_bucket(&name)?;
+        let opened = self.buckets.add(name);
+        opened.ok_or_else(|| Refused::Limit("too many buckets are open".into()))
+    }
+
+    /// Returns what a key holds.
+    pub(super) fn get(&self, bucket: &Resource<Bucket>, key: &str) -> Operation<Option<Entry>> {
+        let bucket = self.bucket(bucket)?;
+        Ok(self.runtime.store.get(&bucket, key, wall_ms()))
+    }
+
+    /// Returns a page of keys.
+    pub(super) fn list(
+        &self,
+        bucket: &Resource<Bucket>,
+        prefix: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Operation<Page> {
+        let bucket = self.bucket(bucket)?;
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        Ok(self.runtime.store.list(&bucket, prefix, after, limit, wall_ms()))
+    }
+
+    /// Creates a pending that is settled once the key's version is no longer `since`.
+    pub(super) fn changed(
+        &mut self,
+        bucket: &Resource<Bucket>,
+        key: &str,
+        since: Option<Version>,
+    ) -> Operation<Resource<Pending>> {
+        let bucket = self.bucket(bucket)?;
+        let pending = self.create(None, Source::None)?;
+        let id = self.handle(pending.rep()).expect("it was created").id;
+        match self.runtime.store.changed(&bucket, key, since, id, wall_ms()) {
+            Ok(Watch::Waiting(ticket)) => {
+                let operation = OperationId(ticket.number());
+                self.set_source(&pending, Source::Operation(operation));
+            }
+            Ok(Watch::Changed(entry)) => {
+                // Nobody waits for a pending that was just created.
+                let settled = Settled::new(settlement(entry.as_ref()));
+                let _ = self.registry().settle(id, settled);
+            }
+            Err(error) => {
+                self.drop_handle(pending.rep());
+                return Err(error.into());
+            }
+        }
+        Ok(pending)
+    }
+
+    /// Returns the name of a bucket that the guest may still use.
+    fn bucket(&self, bucket: &Resource<Bucket>) -> Operation<Arc<str>> {
+        let name = self.buckets.name(bucket).ok_or(Refused::Denied)?;
+        if !self.has_request() {
+            self.log(
+                Level::Warn,
+                "the store can't be used while a guest is loaded, only by a request".into(),
+            );
+            return Err(Refused::Denied);
+        }
+        // It is checked again, since the instance may be older than the manifest.
+        self.check_bucket(name)?;
+        Ok(name.clone())
+    }
+
+    /// Checks that the guest may use a bucket.
+    fn check_bucket(&self, name: &str) -> Operation<()> {
+        if !self.permit().may_use_bucket(name) {
+            self.explain_denial(&format!("use the bucket {name:?}"), TO_USE_BUCKET);
+            return Err(Refused::Denied);
+        }
+        Ok(())
+    }
+}
+
+/// Does a write. If the store is on disk, the call waits in place until the write is.
+pub(super) async fn write(
+    mut store: StoreContextMut<'_, CallContext>,
+    bucket: &Resource<Bucket>,
+    action: Action,
+) -> Operation<Outcome> {
+    let context = store.data_mut();
+    let write = Write { bucket: context.bucket(bucket)?, action };
+    if !context.runtime.store.is_on_disk() {
+        return Ok(context.runtime.store.apply(&write, wall_ms())?);
+    }
+    let pending = context.create(None, Source::None)?;
+    let written = on_disk(&mut store, &pending, write).await;
+    store.data_mut().drop_handle(pending.rep());
+    written
+}
+
+/// Submits a write, and waits in place until it is on the disk.
+async fn on_disk(
+    store: &mut StoreContextMut<'_, CallContext>,
+    pending: &Resource<Pending>,
+    write: Write,
+) -> Operation<Outcome> {
+    let context = store.data();
+    let handle = context.handle(pending.rep()).expect("it was created");
+    let result = WriteResult::default();
+    let writer = Writer { pending: handle.id, result: result.clone() };
+    match context.runtime.store.submit(write, writer, wall_ms())? {
+        Submitted::Done(outcome) => return Ok(outcome),
+        Submitted::Queued => {}
+    }
+    if !context.registry().is_settled(handle.id) {
+        let parking = context.parking.clone();
+        let wait = Wait { handles: vec![handle], until: Join::All, timeout_ms: None };
+        let handles = parking.park(wait).await;
+        store.data_mut().take_back(&handles);
+    }
+    let outcome = lock(&result).take();
+    outcome.map_or(Err(Refused::Late), |outcome| Ok(outcome?))
+}
+
+/// Returns the time at which what expires so many milliseconds from now ends.
+pub(super) fn expiry(expires_ms: Option<u64>) -> Option<u64> {
+    expires_ms.map(|after_ms| wall_ms() + after_ms.min(EXPIRES_MS_MAX))
+}
+
+/// Returns the time of day, in milliseconds since 1970.
+fn wall_ms() -> u64 {
+    // A system whose clock stands before 1970 is taken for one in 1970.
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64
+}
+
+/// Ends the wait that an operation stands for.
+pub(crate) fn cancel(store: &super::listener::GuestStore, OperationId(number): OperationId) {
+    store.forget(Ticket::from_number(number));
+}
