@@ -191,7 +191,7 @@ def euro():
     return Response("", headers={"x-price": "5 €"})
 @route("GET", "/byte")
 def byte(request):
-    return Response("", headers={"x-a": request.headers["x-a"]})
+    return request.headers["x-a"].encode("latin-1")
 "#;
     let Some(server) = serve(&[("shop.py", GUEST)]) else { return };
     assert_eq!(server.get("/euro").status, 500);
@@ -199,6 +199,5 @@ def byte(request):
     let mut client = server.connect();
     client.send(b"GET /byte HTTP/1.1\r\nhost: a\r\nx-a: \xe2\x82\xac\r\n\r\n");
     let answer = client.response();
-    assert_eq!(answer.status, 200);
-    assert_eq!(answer.field("x-a"), Some("\u{20ac}"));
+    assert_eq!((answer.status, &*answer.body), (200, &b"\xe2\x82\xac"[..]));
 }

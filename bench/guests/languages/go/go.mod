@@ -2,6 +2,6 @@ module bench/go
 
 go 1.24
 
-require snow v0.0.0
+require github.com/snow-host/snow-host/guest-sdk/go v0.0.0
 
-replace snow => ../../../../guest-sdk/go
+replace github.com/snow-host/snow-host/guest-sdk/go => ../../../../guest-sdk/go

@@ -7,7 +7,7 @@ package main
 import (
 	"fmt"
 
-	"snow"
+	snow "github.com/snow-host/snow-host/guest-sdk/go"
 )
 
 const rowCount = 100
