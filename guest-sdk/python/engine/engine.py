@@ -21,7 +21,12 @@ from folder import Folder
 from guest import load
 from wit_world import exports
 from wit_world.exports.handler import Route
-from wit_world.imports import source
+
+# Used by nothing here yet; but componentize-py looks for it after modules can no longer be found.
+from wit_world.imports import (
+    source,
+    store,  # noqa: F401
+)
 
 import snow
 import snow.classic
