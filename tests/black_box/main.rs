@@ -39,6 +39,7 @@
 //! | `go_sdk`, `rust_sdk` | what the SDKs for Go and Rust do, by a guest made for each |
 //! | `fresh_instances` | what instances of an engine begin with, and share with no other one |
 //! | `sdks` | what the SDKs of all languages do alike, by guests made for them |
+//! | `pages` | the code in README and the pages is built and called |
 //! | `layout` | which file of the host may use what |
 
 mod harness;
@@ -68,6 +69,7 @@ mod loading;
 mod malformed;
 mod manifest;
 mod new_guest;
+mod pages;
 mod pendings;
 mod python;
 mod regressions;
