@@ -34,8 +34,7 @@ fn a_key_is_set_read_counted_and_deleted() {
     ) else {
         return;
     };
-    let post =
-        |target: &str, body: &[u8]| server.connect().post(target, body).text().to_owned();
+    let post = |target: &str, body: &[u8]| server.connect().post(target, body).text().to_owned();
     assert_eq!(get(&server, "/get/a"), ok("none"));
     let version: u64 = post("/set/a?only=absent", "ä".as_bytes()).parse().expect("a version");
     assert_eq!(get(&server, "/get/a"), ok("ä"));

@@ -262,10 +262,11 @@ impl Engine {
                 self.seed(&ctx).catch(&ctx).map_err(words)?;
                 let module = modules::declare(&ctx, name, text).catch(&ctx).map_err(words)?;
                 let evaluated = module.eval().catch(&ctx).map_err(words);
-                let (_, promise) = evaluated.map_err(|words| match modules::missing::place(&words) {
-                    Some(place) => format!("{}\n{place}", words.trim_end()),
-                    None => words,
-                })?;
+                let (_, promise) =
+                    evaluated.map_err(|words| match modules::missing::place(&words) {
+                        Some(place) => format!("{}\n{place}", words.trim_end()),
+                        None => words,
+                    })?;
                 self.drive(&ctx, &promise, NO_ROUTE).map(drop)
             };
             // If it failed, there is nothing to go on with. The rejection is not unheard.

@@ -10,9 +10,9 @@ use crate::pendings::{self, Gone};
 use crate::snow::host::logging::{self, Level};
 use crate::snow::host::pending_handles::{self as host, Join, Refusal};
 use crate::text::{self, Text};
-use crate::{store, url};
 use crate::wasi::clocks::monotonic_clock;
 use crate::wasi::random::random;
+use crate::{store, url};
 
 /// Returns an object with all of them.
 pub fn functions<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>> {

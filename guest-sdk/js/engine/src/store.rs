@@ -40,14 +40,8 @@ fn set<'js>(
     told(&ctx, set, |version| Ok(Value::new_number(ctx.clone(), version as f64)))
 }
 
-fn delete<'js>(
-    ctx: Ctx<'js>,
-    bucket: Text,
-    key: Text,
-    only: Option<f64>,
-) -> Result<Object<'js>> {
-    let deleted =
-        Bucket::open(&bucket.0).and_then(|bucket| bucket.delete(&key.0, condition(only)));
+fn delete<'js>(ctx: Ctx<'js>, bucket: Text, key: Text, only: Option<f64>) -> Result<Object<'js>> {
+    let deleted = Bucket::open(&bucket.0).and_then(|bucket| bucket.delete(&key.0, condition(only)));
     told(&ctx, deleted, |deleted| Ok(Value::new_bool(ctx.clone(), deleted)))
 }
 
@@ -70,8 +64,7 @@ fn list<'js>(
     after: Option<Text>,
 ) -> Result<Object<'js>> {
     let after = after.as_ref().map(|after| &after.0[..]);
-    let page =
-        Bucket::open(&bucket.0).and_then(|bucket| bucket.list(&prefix.0, after, u32::MAX));
+    let page = Bucket::open(&bucket.0).and_then(|bucket| bucket.list(&prefix.0, after, u32::MAX));
     told(&ctx, page, |page| {
         let pair = Array::new(ctx.clone())?;
         pair.set(0, page.keys)?;
@@ -80,12 +73,7 @@ fn list<'js>(
     })
 }
 
-fn changed<'js>(
-    ctx: Ctx<'js>,
-    bucket: Text,
-    key: Text,
-    since: Option<f64>,
-) -> Result<Object<'js>> {
+fn changed<'js>(ctx: Ctx<'js>, bucket: Text, key: Text, since: Option<f64>) -> Result<Object<'js>> {
     let since = since.map(|version| version as u64);
     let pending = Bucket::open(&bucket.0).and_then(|bucket| bucket.changed(&key.0, since));
     told(&ctx, pending, |pending| {

@@ -64,7 +64,8 @@ pub fn decode<'js>(ctx: &Ctx<'js>, bytes: &[u8], fatal: bool) -> Result<Value<'j
         units.extend_from_slice(character.encode_utf16(&mut [0; 2]));
     }
     // SAFETY: QuickJS copies this many units.
-    let string = unsafe { qjs::JS_NewStringUTF16(ctx.as_raw().as_ptr(), units.as_ptr(), count as _) };
+    let string =
+        unsafe { qjs::JS_NewStringUTF16(ctx.as_raw().as_ptr(), units.as_ptr(), count as _) };
     // SAFETY: it is a value that nobody else has, or says that an exception was thrown.
     match unsafe { qjs::JS_IsException(string) } {
         true => Err(Error::Exception),
