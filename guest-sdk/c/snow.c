@@ -150,6 +150,55 @@ raw_string snow_borrowed(const char *text) {
   return (raw_string){(uint8_t *)text, strlen(text)};
 }
 
+// Returns how many bytes the character at the beginning of these has in UTF-8; 0 if it is none.
+static size_t character_len(const uint8_t *bytes, size_t len) {
+  uint8_t first = bytes[0];
+  if (first < 0x80)
+    return 1;
+  size_t more = first < 0xc2 ? 0 : first < 0xe0 ? 1 : first < 0xf0 ? 2 : first < 0xf5 ? 3 : 0;
+  if (more == 0 || more >= len)
+    return 0;
+  // Overlong forms, surrogates and what lies behind U+10FFFF are none.
+  uint8_t least = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
+  uint8_t most = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
+  if (bytes[1] < least || bytes[1] > most)
+    return 0;
+  for (size_t i = 2; i <= more; i++) {
+    if ((bytes[i] & 0xc0) != 0x80)
+      return 0;
+  }
+  return more + 1;
+}
+
+// Returns how many bytes at the beginning are UTF-8.
+static size_t utf8_len(snow_string bytes) {
+  size_t at = 0, len = 1;
+  while (at < bytes.len && len > 0) {
+    len = character_len(bytes.ptr + at, bytes.len - at);
+    at += len;
+  }
+  return at;
+}
+
+bool snow_is_utf8(const char *text) {
+  snow_string bytes = snow_string_of(text);
+  return utf8_len(bytes) == bytes.len;
+}
+
+snow_string snow_shown(snow_string bytes) {
+  static const uint8_t replacement[] = {0xef, 0xbf, 0xbd};
+  if (utf8_len(bytes) == bytes.len)
+    return bytes;
+  uint8_t *shown = snow_alloc(sizeof replacement * bytes.len), *to = shown;
+  for (size_t at = 0; at < bytes.len;) {
+    size_t len = character_len(bytes.ptr + at, bytes.len - at);
+    memcpy(to, len ? bytes.ptr + at : replacement, len ? len : sizeof replacement);
+    to += len ? len : sizeof replacement;
+    at += len ? len : 1;
+  }
+  return (snow_string){shown, (size_t)(to - shown)};
+}
+
 // ---- The answer --------------------------------------------------------------------------------
 
 snow_outcome snow_bytes(uint16_t status, snow_string body) {
@@ -170,14 +219,17 @@ snow_outcome snow_add_header(snow_outcome answer, const char *name, const char *
   headers->ptr = realloc(headers->ptr, (headers->len + 1) * sizeof *headers->ptr);
   if (!headers->ptr)
     abort();
-  headers->ptr[headers->len++] =
-      (raw_field){snow_copied_text(name), snow_copied_bytes(snow_string_of(value))};
+  // A name that is not UTF-8 is no name, and the host answers 500 for it.
+  snow_string shown = snow_shown(snow_string_of(name));
+  headers->ptr[headers->len++] = (raw_field){{snow_copied(shown.ptr, shown.len), shown.len},
+                                             snow_copied_bytes(snow_string_of(value))};
   return answer;
 }
 
 // ---- The log -----------------------------------------------------------------------------------
 
 void snow_log(snow_level level, const char *message) {
-  raw_string text = snow_borrowed(message);
+  snow_string shown = snow_shown(snow_string_of(message));
+  raw_string text = {(uint8_t *)shown.ptr, shown.len};
   snow_host_logging_log(level, &text);
 }

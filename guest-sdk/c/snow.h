@@ -57,6 +57,8 @@ typedef enum {
   SNOW_DENIED,
   // A limit of the host is reached.
   SNOW_LIMIT,
+  // The key or the token is not UTF-8, which a client's query or content need not be.
+  SNOW_NOT_UTF8,
 } snow_status;
 
 // ---- Routes ------------------------------------------------------------------------------------
@@ -233,6 +235,7 @@ snow_string snow_value_of(const snow_resumed *resumed);
 typedef enum { SNOW_TRACE, SNOW_DEBUG, SNOW_INFO, SNOW_WARN, SNOW_ERROR } snow_level;
 
 // Writes one line to the guest's log. `printf` is a line at the level info, standard error at warn.
+// What is not UTF-8 in it is shown as U+FFFD.
 void snow_log(snow_level level, const char *message);
 
 // Returns memory that lives until the end of the call.

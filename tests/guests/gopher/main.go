@@ -3,6 +3,7 @@ package main
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log"
 	"log/slog"
@@ -34,9 +35,55 @@ func init() {
 	snow.Route("GET", "/route", routeTooLate)
 	snow.Route("GET", "/gopher/relay", relay).Resume(relayed)
 	snow.Route("GET", "/gopher/reply", reply)
+	snow.Route("POST", "/gopher/text", text)
+	snow.Route("POST", "/gopher/field", field)
+	snow.Route("POST", "/gopher/error", failing)
+	snow.Route("POST", "/gopher/panic", panicking)
 	snow.Route("GET", "/large", large)
 	snow.Route("GET", "/behind", behind)
 	snowhttp.HandleFunc("any", `/http/(?P<name>\w+)`, standard)
+}
+
+// text uses the content, which need not be UTF-8, wherever the host takes a text.
+func text(request *snow.Request) (snow.Outcome, error) {
+	body := request.Text()
+	snow.Log(snow.LevelWarn, "logged: "+body)
+	slog.Info("by slog", "body", body)
+	log.Printf("by log %s", body)
+	failure := snow.Fail(body, body)
+	_, created := snow.Keyed(body)
+	_, next := snow.SetNext(body, failure)
+	_, all := snow.SetAll(body, failure)
+	for _, err := range []error{created, snow.SetResult(body, failure), next, all} {
+		var refused *snow.NotUTF8Error
+		if !errors.As(err, &refused) {
+			return snow.Text("taken"), nil
+		}
+	}
+	other, err := snow.Create()
+	if err != nil {
+		return nil, err
+	}
+	if err := snow.SetResult(other.Token(), failure); err != nil {
+		return nil, err
+	}
+	came, err := other.WaitFor(0)
+	if err != nil || snow.Waiting(body) != 0 {
+		return nil, err
+	}
+	return snow.Text("refused " + came.Failure.Code), nil
+}
+
+func field(request *snow.Request) (snow.Outcome, error) {
+	return snow.Empty(200).Set(request.Text(), "x"), nil
+}
+
+func failing(request *snow.Request) (snow.Outcome, error) {
+	return nil, fmt.Errorf("failed with %s", request.Body)
+}
+
+func panicking(request *snow.Request) (snow.Outcome, error) {
+	panic("panicked with " + request.Text())
 }
 
 // sleep has ten goroutines sleep at the same time, and says for how long that took.

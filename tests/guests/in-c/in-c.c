@@ -121,7 +121,31 @@ static snow_outcome same(const snow_request *request) {
   return snow_suspend(both, 2, (snow_suspension){0});
 }
 
+// Uses the content, which need not be UTF-8, wherever the host takes a text.
+static snow_outcome text(const snow_request *request) {
+  const char *body = snow_cstring(snow_body(request));
+  snow_log(SNOW_WARN, snow_join("logged: ", body));
+  snow_pending pending, other;
+  snow_settlement failure = snow_failed(body, body), came;
+  bool waited = false;
+  uint32_t count = 0;
+  bool refused = snow_create(body, &pending) == SNOW_NOT_UTF8 &&
+                 snow_set_result(body, failure) == SNOW_NOT_UTF8 &&
+                 snow_set_next(body, failure, &waited) == SNOW_NOT_UTF8 &&
+                 snow_set_all(body, failure, &count) == SNOW_NOT_UTF8 && snow_waiting(body) == 0;
+  if (snow_create(NULL, &other) != SNOW_OK || snow_set_result(snow_token(other), failure) != SNOW_OK ||
+      snow_poll(&other, 1, &came) != SNOW_OK)
+    return snow_text(503, "refused");
+  return snow_text(200, refused ? snow_join("refused ", came.code) : "taken");
+}
+
+static snow_outcome field(const snow_request *request) {
+  return snow_add_header(snow_text(200, ""), snow_cstring(snow_body(request)), "x");
+}
+
 SNOW_SERVE(
+    {"POST", "/in-c/text", text},
+    {"POST", "/in-c/field", field},
     {"GET", "/in-c/relay", relay, relayed},
     {"GET", "/in-c/reply", reply},
     {"GET", "/in-c/copy", copy},
