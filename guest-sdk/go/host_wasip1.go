@@ -75,6 +75,7 @@ func end(route uint32, outcome Outcome) host.Outcome {
 	}
 	clear(pendings)
 	pendings = pendings[:0]
+	closeBuckets()
 	return lowerOutcome(route, outcome)
 }
 
