@@ -13,13 +13,19 @@ typedef struct piece {
   max_align_t bytes[];
 } piece;
 
-// The memory of the call that is running, the endings in it, and the pendings that it owns. An
-// instance has one call at a time.
+// The memory of the call that is running, the endings in it, and the pendings and buckets that it
+// owns. An instance has one call at a time.
 static piece *pieces;
 static snow_outcome endings;
-static int32_t *pendings;
-static size_t pending_count;
-static size_t pending_room;
+
+// Handles of the host's.
+typedef struct {
+  int32_t *list;
+  size_t count;
+  size_t room;
+} handles;
+
+static handles pendings, buckets;
 
 void *snow_malloc(size_t bytes) {
   if (bytes == 0)
@@ -76,33 +82,39 @@ snow_outcome snow_ending_of(raw_outcome outcome) {
   return ending;
 }
 
-void snow_own(int32_t handle) {
-  if (pending_count == pending_room) {
-    pending_room = pending_room ? 2 * pending_room : 8;
-    pendings = realloc(pendings, pending_room * sizeof *pendings);
-    if (!pendings)
+static void add(handles *to, int32_t handle) {
+  if (to->count == to->room) {
+    to->room = to->room ? 2 * to->room : 8;
+    to->list = realloc(to->list, to->room * sizeof *to->list);
+    if (!to->list)
       abort();
   }
-  pendings[pending_count++] = handle;
+  to->list[to->count++] = handle;
 }
 
-// Returns the place of a pending among those of the call; their number if it is none of them.
-static size_t place_of(int32_t handle) {
+// Returns the place of a handle among others; their number if it is none of them.
+static size_t place_of(const handles *among, int32_t handle) {
   size_t place = 0;
-  while (place < pending_count && pendings[place] != handle)
+  while (place < among->count && among->list[place] != handle)
     place++;
   return place;
 }
 
-bool snow_owns(int32_t handle) { return place_of(handle) < pending_count; }
+void snow_own(int32_t handle) { add(&pendings, handle); }
+
+bool snow_owns(int32_t handle) { return place_of(&pendings, handle) < pendings.count; }
 
 bool snow_disown(int32_t handle) {
-  size_t place = place_of(handle);
-  if (place == pending_count)
+  size_t place = place_of(&pendings, handle);
+  if (place == pendings.count)
     return false;
-  pendings[place] = pendings[--pending_count];
+  pendings.list[place] = pendings.list[--pendings.count];
   return true;
 }
+
+void snow_own_bucket(int32_t handle) { add(&buckets, handle); }
+
+bool snow_owns_bucket(int32_t handle) { return place_of(&buckets, handle) < buckets.count; }
 
 void snow_end_call(void) {
   for (snow_outcome ending = endings; ending; ending = ending->next) {
@@ -110,9 +122,12 @@ void snow_end_call(void) {
       exports_snow_host_handler_outcome_free(&ending->outcome);
   }
   endings = NULL;
-  for (size_t i = 0; i < pending_count; i++)
-    snow_host_pending_handles_pending_drop_own((raw_pending){pendings[i]});
-  pending_count = 0;
+  for (size_t i = 0; i < pendings.count; i++)
+    snow_host_pending_handles_pending_drop_own((raw_pending){pendings.list[i]});
+  for (size_t i = 0; i < buckets.count; i++)
+    snow_host_store_bucket_drop_own((snow_host_store_own_bucket_t){buckets.list[i]});
+  pendings.count = buckets.count = 0;
+  snow_forget_words();
   while (pieces) {
     piece *next = pieces->next;
     free(pieces);

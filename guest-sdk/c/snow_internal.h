@@ -52,7 +52,13 @@ bool snow_owns(int32_t handle);
 // Takes a pending from those that are released at the end of the call. Returns whether it was one
 // of them.
 bool snow_disown(int32_t handle);
-// Ends the call: frees what it has allocated, and releases its pendings.
+// Takes a bucket, to be closed at the end of the call.
+void snow_own_bucket(int32_t handle);
+// Returns whether a bucket is one of this call.
+bool snow_owns_bucket(int32_t handle);
+// Forgets what the store has said, which lives no longer than the call.
+void snow_forget_words(void);
+// Ends the call: frees what it has allocated, and releases its pendings and buckets.
 void snow_end_call(void);
 
 // ---- Texts and settlements ---------------------------------------------------------------------

@@ -84,6 +84,21 @@ fn a_text_that_is_not_utf_8_is_no_trap() {
     });
 }
 
+/// The guests compare what they find themselves, and answer with the words of the last refusal.
+#[test]
+fn the_store_does_the_same_in_each_language() {
+    for guest in ["gopher", "in-c"] {
+        with(guest, "", |server| {
+            let mut client = server.connect();
+            for _ in 0..TIMES {
+                let said = client.get(&format!("/{guest}/store"));
+                assert_eq!(said.status, 200, "{guest}: {}", said.text());
+                assert!(said.text().contains("store_key_bytes_max"), "{guest}: {}", said.text());
+            }
+        });
+    }
+}
+
 #[test]
 fn in_c_an_answer_is_used_as_often_as_one_likes() {
     with("in-c", "", |server| {
