@@ -8,15 +8,19 @@
 | `GET /python/stop?value=hi` | stops the one that has waited longest, of whatever language |
 | `GET /python/random` | a random number |
 | `GET /python/now` | the time (RFC 3339) |
+| `GET /python/count` | how often this was asked, which the store keeps |
 """
 
 import random
 from datetime import UTC, datetime
 
-from snow import Pending, Request, Response, Resumed, Suspension, route, set_next, suspend
+from snow import Bucket, Pending, Request, Response, Resumed, Suspension, route, set_next, suspend
 
 # The key under which the examples of all languages wait. Keys belong to the host.
 REQUESTS = "requests-any"
+
+# The bucket that has the guest's name.
+STORE = Bucket()
 
 
 @route("GET", r"/python/hello")
@@ -57,3 +61,8 @@ def number() -> str:
 @route("GET", r"/python/now")
 def now() -> str:
     return datetime.now(UTC).isoformat()
+
+
+@route("GET", r"/python/count")
+def count() -> str:
+    return str(STORE.increment("count"))

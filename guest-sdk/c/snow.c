@@ -13,13 +13,19 @@ typedef struct piece {
   max_align_t bytes[];
 } piece;
 
-// The memory of the call that is running, the endings in it, and the pendings that it owns. An
-// instance has one call at a time.
+// The memory of the call that is running, the endings in it, and the pendings and buckets that it
+// owns. An instance has one call at a time.
 static piece *pieces;
 static snow_outcome endings;
-static int32_t *pendings;
-static size_t pending_count;
-static size_t pending_room;
+
+// Handles of the host's.
+typedef struct {
+  int32_t *list;
+  size_t count;
+  size_t room;
+} handles;
+
+static handles pendings, buckets;
 
 void *snow_malloc(size_t bytes) {
   if (bytes == 0)
@@ -76,33 +82,39 @@ snow_outcome snow_ending_of(raw_outcome outcome) {
   return ending;
 }
 
-void snow_own(int32_t handle) {
-  if (pending_count == pending_room) {
-    pending_room = pending_room ? 2 * pending_room : 8;
-    pendings = realloc(pendings, pending_room * sizeof *pendings);
-    if (!pendings)
+static void add(handles *to, int32_t handle) {
+  if (to->count == to->room) {
+    to->room = to->room ? 2 * to->room : 8;
+    to->list = realloc(to->list, to->room * sizeof *to->list);
+    if (!to->list)
       abort();
   }
-  pendings[pending_count++] = handle;
+  to->list[to->count++] = handle;
 }
 
-// Returns the place of a pending among those of the call; their number if it is none of them.
-static size_t place_of(int32_t handle) {
+// Returns the place of a handle among others; their number if it is none of them.
+static size_t place_of(const handles *among, int32_t handle) {
   size_t place = 0;
-  while (place < pending_count && pendings[place] != handle)
+  while (place < among->count && among->list[place] != handle)
     place++;
   return place;
 }
 
-bool snow_owns(int32_t handle) { return place_of(handle) < pending_count; }
+void snow_own(int32_t handle) { add(&pendings, handle); }
+
+bool snow_owns(int32_t handle) { return place_of(&pendings, handle) < pendings.count; }
 
 bool snow_disown(int32_t handle) {
-  size_t place = place_of(handle);
-  if (place == pending_count)
+  size_t place = place_of(&pendings, handle);
+  if (place == pendings.count)
     return false;
-  pendings[place] = pendings[--pending_count];
+  pendings.list[place] = pendings.list[--pendings.count];
   return true;
 }
+
+void snow_own_bucket(int32_t handle) { add(&buckets, handle); }
+
+bool snow_owns_bucket(int32_t handle) { return place_of(&buckets, handle) < buckets.count; }
 
 void snow_end_call(void) {
   for (snow_outcome ending = endings; ending; ending = ending->next) {
@@ -110,9 +122,12 @@ void snow_end_call(void) {
       exports_snow_host_handler_outcome_free(&ending->outcome);
   }
   endings = NULL;
-  for (size_t i = 0; i < pending_count; i++)
-    snow_host_pending_handles_pending_drop_own((raw_pending){pendings[i]});
-  pending_count = 0;
+  for (size_t i = 0; i < pendings.count; i++)
+    snow_host_pending_handles_pending_drop_own((raw_pending){pendings.list[i]});
+  for (size_t i = 0; i < buckets.count; i++)
+    snow_host_store_bucket_drop_own((snow_host_store_own_bucket_t){buckets.list[i]});
+  pendings.count = buckets.count = 0;
+  snow_forget_words();
   while (pieces) {
     piece *next = pieces->next;
     free(pieces);
@@ -150,6 +165,55 @@ raw_string snow_borrowed(const char *text) {
   return (raw_string){(uint8_t *)text, strlen(text)};
 }
 
+// Returns how many bytes the character at the beginning of these has in UTF-8; 0 if it is none.
+static size_t character_len(const uint8_t *bytes, size_t len) {
+  uint8_t first = bytes[0];
+  if (first < 0x80)
+    return 1;
+  size_t more = first < 0xc2 ? 0 : first < 0xe0 ? 1 : first < 0xf0 ? 2 : first < 0xf5 ? 3 : 0;
+  if (more == 0 || more >= len)
+    return 0;
+  // Overlong forms, surrogates and what lies behind U+10FFFF are none.
+  uint8_t least = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
+  uint8_t most = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
+  if (bytes[1] < least || bytes[1] > most)
+    return 0;
+  for (size_t i = 2; i <= more; i++) {
+    if ((bytes[i] & 0xc0) != 0x80)
+      return 0;
+  }
+  return more + 1;
+}
+
+// Returns how many bytes at the beginning are UTF-8.
+static size_t utf8_len(snow_string bytes) {
+  size_t at = 0, len = 1;
+  while (at < bytes.len && len > 0) {
+    len = character_len(bytes.ptr + at, bytes.len - at);
+    at += len;
+  }
+  return at;
+}
+
+bool snow_is_utf8(const char *text) {
+  snow_string bytes = snow_string_of(text);
+  return utf8_len(bytes) == bytes.len;
+}
+
+snow_string snow_shown(snow_string bytes) {
+  static const uint8_t replacement[] = {0xef, 0xbf, 0xbd};
+  if (utf8_len(bytes) == bytes.len)
+    return bytes;
+  uint8_t *shown = snow_alloc(sizeof replacement * bytes.len), *to = shown;
+  for (size_t at = 0; at < bytes.len;) {
+    size_t len = character_len(bytes.ptr + at, bytes.len - at);
+    memcpy(to, len ? bytes.ptr + at : replacement, len ? len : sizeof replacement);
+    to += len ? len : sizeof replacement;
+    at += len ? len : 1;
+  }
+  return (snow_string){shown, (size_t)(to - shown)};
+}
+
 // ---- The answer --------------------------------------------------------------------------------
 
 snow_outcome snow_bytes(uint16_t status, snow_string body) {
@@ -170,14 +234,17 @@ snow_outcome snow_add_header(snow_outcome answer, const char *name, const char *
   headers->ptr = realloc(headers->ptr, (headers->len + 1) * sizeof *headers->ptr);
   if (!headers->ptr)
     abort();
-  headers->ptr[headers->len++] =
-      (raw_field){snow_copied_text(name), snow_copied_bytes(snow_string_of(value))};
+  // A name that is not UTF-8 is no name, and the host answers 500 for it.
+  snow_string shown = snow_shown(snow_string_of(name));
+  headers->ptr[headers->len++] = (raw_field){{snow_copied(shown.ptr, shown.len), shown.len},
+                                             snow_copied_bytes(snow_string_of(value))};
   return answer;
 }
 
 // ---- The log -----------------------------------------------------------------------------------
 
 void snow_log(snow_level level, const char *message) {
-  raw_string text = snow_borrowed(message);
+  snow_string shown = snow_shown(snow_string_of(message));
+  raw_string text = {(uint8_t *)shown.ptr, shown.len};
   snow_host_logging_log(level, &text);
 }

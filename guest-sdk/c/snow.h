@@ -57,6 +57,14 @@ typedef enum {
   SNOW_DENIED,
   // A limit of the host is reached.
   SNOW_LIMIT,
+  // The key or the token is not UTF-8, which a client's query or content need not be.
+  SNOW_NOT_UTF8,
+  // A write's condition does not hold.
+  SNOW_CONFLICT,
+  // The value of a key is no integer, or the sum does not fit into 64 bits.
+  SNOW_NOT_AN_INTEGER,
+  // The disk takes no writes. Reads go on.
+  SNOW_UNAVAILABLE,
 } snow_status;
 
 // ---- Routes ------------------------------------------------------------------------------------
@@ -228,11 +236,75 @@ struct snow_resumed {
 // Returns the bytes of the first settlement that is no failure; none if nothing came.
 snow_string snow_value_of(const snow_resumed *resumed);
 
+// ---- The store ---------------------------------------------------------------------------------
+
+// A bucket of keys, each with a value that outlives the call. It belongs to the call that opened it.
+typedef struct {
+  int32_t handle;
+} snow_bucket;
+
+// What a key holds.
+typedef struct {
+  bool exists;
+  snow_string value;
+  // Tells this content from every other. A later version of a key is a higher number.
+  uint64_t version;
+} snow_entry;
+
+// When a write is done: always, if the key does not exist, or if it has a version.
+typedef enum { SNOW_ALWAYS, SNOW_ABSENT, SNOW_VERSION } snow_condition;
+
+// How a key is written. All zeros is a write that is always done, until the key is deleted.
+typedef struct {
+  // How long an entry that is set exists; 0: until it is deleted.
+  uint64_t expires_ms;
+  snow_condition only;
+  // The version, for SNOW_VERSION.
+  uint64_t version;
+} snow_write;
+
+// A page of keys, in the order of their bytes.
+typedef struct {
+  const snow_string *keys;
+  size_t count;
+  // Whether there may be another page, for which the same structure is handed over again.
+  bool has_more;
+  // Where it goes on.
+  bool is_begun;
+  snow_string next;
+} snow_keys;
+
+// Opens a bucket: "default", which is the guest's own; one whose name begins with the guest's own
+// and a slash ("shop/orders"); or one of the buckets that snow.toml grants it.
+snow_status snow_bucket_open(const char *name, snow_bucket *bucket);
+// Reads what a key holds.
+snow_status snow_bucket_get(snow_bucket bucket, const char *key, snow_entry *entry);
+// Sets a key. Writes what it holds now to `held`, unless that is a null pointer: the new entry, or
+// after SNOW_CONFLICT what another request has set.
+snow_status snow_bucket_set(snow_bucket bucket, const char *key, snow_string value, snow_write write,
+                            snow_entry *held);
+// Deletes a key, and says whether it existed. `held` is as above, and may be a null pointer.
+snow_status snow_bucket_delete(snow_bucket bucket, const char *key, snow_write write, bool *existed,
+                               snow_entry *held);
+// Adds to a key's value, an integer in decimal digits. A key that does not exist counts as 0.
+snow_status snow_bucket_increment(snow_bucket bucket, const char *key, int64_t by, int64_t *sum);
+// Reads a page of the keys that begin with a prefix: the first if `page` is all zeros, else the next
+// one. A page may have no keys and yet not be the last.
+snow_status snow_bucket_keys(snow_bucket bucket, const char *prefix, snow_keys *page);
+// Creates a pending that is settled with the key's value once its version is no longer that of
+// `seen`; a null pointer, or an entry that does not exist, stands for a key that does not exist. If
+// the key is deleted or expires, that is a failure with the code `deleted`.
+snow_status snow_bucket_changed(snow_bucket bucket, const char *key, const snow_entry *seen,
+                                snow_pending *pending);
+// Returns what the host said to the last function here, if it was SNOW_LIMIT or SNOW_UNAVAILABLE.
+const char *snow_store_words(void);
+
 // ---- The log, and texts ------------------------------------------------------------------------
 
 typedef enum { SNOW_TRACE, SNOW_DEBUG, SNOW_INFO, SNOW_WARN, SNOW_ERROR } snow_level;
 
 // Writes one line to the guest's log. `printf` is a line at the level info, standard error at warn.
+// What is not UTF-8 in it is shown as U+FFFD.
 void snow_log(snow_level level, const char *message);
 
 // Returns memory that lives until the end of the call.

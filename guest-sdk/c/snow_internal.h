@@ -52,15 +52,27 @@ bool snow_owns(int32_t handle);
 // Takes a pending from those that are released at the end of the call. Returns whether it was one
 // of them.
 bool snow_disown(int32_t handle);
-// Ends the call: frees what it has allocated, and releases its pendings.
+// Takes a bucket, to be closed at the end of the call.
+void snow_own_bucket(int32_t handle);
+// Returns whether a bucket is one of this call.
+bool snow_owns_bucket(int32_t handle);
+// Forgets what the store has said, which lives no longer than the call.
+void snow_forget_words(void);
+// Ends the call: frees what it has allocated, and releases its pendings and buckets.
 void snow_end_call(void);
 
 // ---- Texts and settlements ---------------------------------------------------------------------
 
 // Returns a copy that lives until the end of the call.
 const char *snow_text_of(raw_string raw);
-// Returns a text of the bindings' type. The functions that take one do not change it.
+// Returns a text of the bindings' type. The functions that take one do not change it. The host ends
+// a call that hands it a text that is not UTF-8.
 raw_string snow_borrowed(const char *text);
+// Returns whether a text is UTF-8.
+bool snow_is_utf8(const char *text);
+// Returns bytes as UTF-8, with U+FFFD for what is not: the bytes themselves, or a copy that lives
+// until the end of the call.
+snow_string snow_shown(snow_string bytes);
 // Returns a settlement of the host's as a guest has it: a copy that lives as long as the call.
 snow_settlement snow_lifted(const raw_option_settlement *option);
 // Returns whether a decoded text of this request has a zero byte.

@@ -35,7 +35,10 @@ static raw_settlement lowered(snow_settlement settlement) {
     raw.val.response = settlement.response->outcome.val.respond;
   } else if (settlement.kind == SNOW_FAILED) {
     raw.tag = SNOW_HOST_PENDING_HANDLES_SETTLEMENT_FAILED;
-    raw.val.failed = (snow_host_pending_handles_failure_t){snow_borrowed(settlement.code), value};
+    snow_string code = snow_shown(snow_string_of(settlement.code));
+    snow_string message = snow_shown(settlement.value);
+    raw.val.failed = (snow_host_pending_handles_failure_t){
+        {(uint8_t *)code.ptr, code.len}, {(uint8_t *)message.ptr, message.len}};
   } else {
     raw.val.value = (raw_bytes){value.ptr, value.len};
   }
@@ -85,6 +88,9 @@ static snow_status created(bool is_ok, raw_refusal refusal, raw_pending raw, sno
 snow_status snow_create(const char *key, snow_pending *pending) {
   raw_pending raw = {0};
   raw_refusal refusal = 0;
+  pending->handle = NO_PENDING;
+  if (key && !snow_is_utf8(key))
+    return SNOW_NOT_UTF8;
   raw_string name = snow_borrowed(key ? key : "");
   bool is_ok = snow_host_pending_handles_create(key ? &name : NULL, &raw, &refusal);
   return created(is_ok, refusal, raw, pending);
@@ -123,6 +129,8 @@ void snow_release(snow_pending pending) {
 }
 
 snow_status snow_set_result(const char *token, snow_settlement settlement) {
+  if (!snow_is_utf8(token))
+    return SNOW_NOT_UTF8;
   raw_string name = snow_borrowed(token);
   raw_settlement raw = lowered(settlement);
   raw_refusal refusal = 0;
@@ -130,6 +138,8 @@ snow_status snow_set_result(const char *token, snow_settlement settlement) {
 }
 
 snow_status snow_set_next(const char *key, snow_settlement settlement, bool *somebody_waited) {
+  if (!snow_is_utf8(key))
+    return SNOW_NOT_UTF8;
   raw_string name = snow_borrowed(key);
   raw_settlement raw = lowered(settlement);
   raw_refusal refusal = 0;
@@ -137,6 +147,8 @@ snow_status snow_set_next(const char *key, snow_settlement settlement, bool *som
 }
 
 snow_status snow_set_all(const char *key, snow_settlement settlement, uint32_t *count) {
+  if (!snow_is_utf8(key))
+    return SNOW_NOT_UTF8;
   raw_string name = snow_borrowed(key);
   raw_settlement raw = lowered(settlement);
   raw_refusal refusal = 0;
@@ -144,6 +156,8 @@ snow_status snow_set_all(const char *key, snow_settlement settlement, uint32_t *
 }
 
 uint32_t snow_waiting(const char *key) {
+  if (!snow_is_utf8(key))
+    return 0;
   raw_string name = snow_borrowed(key);
   return snow_host_pending_handles_waiting(&name);
 }

@@ -32,6 +32,8 @@ func hostSetAll(string, Settlement) (int, error) { return 0, nil }
 
 func hostWaiting(string) int { return 0 }
 
+func hostOpenBucket(string) (bucketHost, error) { return nil, Denied }
+
 func hostLog(level Level, message string) {
 	names := [...]string{"trace", "debug", "info", "warn", "error"}
 	fmt.Fprintf(os.Stderr, "%s: %s\n", names[level], message)

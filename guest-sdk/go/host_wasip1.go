@@ -75,6 +75,7 @@ func end(route uint32, outcome Outcome) host.Outcome {
 	}
 	clear(pendings)
 	pendings = pendings[:0]
+	closeBuckets()
 	return lowerOutcome(route, outcome)
 }
 
@@ -222,7 +223,10 @@ func liftSettlement(raw types.Option[host.Settlement]) *Settlement {
 func lowerSettlement(settlement Settlement) host.Settlement {
 	switch {
 	case settlement.Failure != nil:
-		failure := host.Failure{Code: settlement.Failure.Code, Message: settlement.Failure.Message}
+		failure := host.Failure{
+			Code:    shown(settlement.Failure.Code),
+			Message: shown(settlement.Failure.Message),
+		}
 		return host.MakeSettlementFailed(failure)
 	case settlement.Response != nil:
 		return host.MakeSettlementResponse(lowerResponse(settlement.Response))
@@ -258,7 +262,8 @@ func lowerResponse(response *Response) snow_host_http.Response {
 	}
 	headers := make([]snow_host_http.Field, len(response.Headers))
 	for index, field := range response.Headers {
-		headers[index] = snow_host_http.Field{Name: field.Name, Value: []byte(field.Value)}
+		// A name that is not UTF-8 is no name, and the host answers 500 for it.
+		headers[index] = snow_host_http.Field{Name: shown(field.Name), Value: []byte(field.Value)}
 	}
 	return snow_host_http.Response{Status: status, Headers: headers, Body: response.Body}
 }

@@ -20,12 +20,17 @@ const (
 )
 
 // Log writes one line to the guest's log, where it stands beside the request's id. The host escapes
-// control characters and cuts a long message. In a native test it goes to standard error.
+// control characters and cuts a long message; what is not UTF-8 is shown as U+FFFD. In a native test it goes to standard error.
 //
 // The packages log and log/slog write there as well, by level; whatever is printed to standard
 // output is a line at LevelInfo, and standard error is LevelWarn.
 func Log(level Level, message string) {
-	hostLog(level, message)
+	hostLog(level, shown(message))
+}
+
+// shown returns a text for people: the host ends a call that hands it one that is not UTF-8.
+func shown(text string) string {
+	return strings.ToValidUTF8(text, "\uFFFD")
 }
 
 func init() {

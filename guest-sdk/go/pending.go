@@ -1,8 +1,10 @@
 package snow
 
 import (
+	"fmt"
 	"math"
 	"time"
+	"unicode/utf8"
 )
 
 // Pending is something that is settled exactly once: through its token, through its key, or by the
@@ -45,14 +47,37 @@ func (r Refusal) Error() string {
 	}
 }
 
+// NotUTF8Error is the error of a key or a token that is not UTF-8, which a client's query or content
+// need not be.
+type NotUTF8Error struct {
+	// Text is the key or the token.
+	Text string
+}
+
+// Error names the text.
+func (e *NotUTF8Error) Error() string {
+	return fmt.Sprintf("the key or the token %+q is not UTF-8", e.Text)
+}
+
+// checkText fails if the host can't be given a text.
+func checkText(text string) error {
+	if !utf8.ValidString(text) {
+		return &NotUTF8Error{text}
+	}
+	return nil
+}
+
 // Create creates a pending that is settled by whoever has its token. The error is a [Refusal].
 func Create() (*Pending, error) {
 	return hostCreate(nil)
 }
 
 // Keyed creates a pending that is settled under a key, or by its token. Several may wait under one
-// key; they are served first in, first out. The error is a [Refusal].
+// key; they are served first in, first out. The error is a [Refusal] or a [NotUTF8Error].
 func Keyed(key string) (*Pending, error) {
+	if err := checkText(key); err != nil {
+		return nil, err
+	}
 	return hostCreate(&key)
 }
 
@@ -139,25 +164,37 @@ func waitFor(pendings []*Pending, any bool, timeoutMs *uint32) ([]*Settlement, e
 }
 
 // SetResult settles the pending that has this token. Without an error this settlement won; it does
-// not promise delivery. The error is a [Refusal].
+// not promise delivery. The error is a [Refusal] or a [NotUTF8Error].
 func SetResult(token string, settlement Settlement) error {
+	if err := checkText(token); err != nil {
+		return err
+	}
 	return hostSetResult(token, settlement)
 }
 
 // SetNext settles the pending that has waited longest under a key, and returns whether one waited.
-// The error is a [Refusal].
+// The error is a [Refusal] or a [NotUTF8Error].
 func SetNext(key string, settlement Settlement) (bool, error) {
+	if err := checkText(key); err != nil {
+		return false, err
+	}
 	return hostSetNext(key, settlement)
 }
 
 // SetAll settles every pending that waits under a key, and returns how many there were. The error
-// is a [Refusal].
+// is a [Refusal] or a [NotUTF8Error].
 func SetAll(key string, settlement Settlement) (int, error) {
+	if err := checkText(key); err != nil {
+		return 0, err
+	}
 	return hostSetAll(key, settlement)
 }
 
 // Waiting returns how many pendings wait under a key.
 func Waiting(key string) int {
+	if checkText(key) != nil {
+		return 0
+	}
 	return hostWaiting(key)
 }
 

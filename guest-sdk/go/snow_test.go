@@ -138,6 +138,22 @@ func TestAPendingThatWasRefusedIsAnError(t *testing.T) {
 	}
 }
 
+func TestTextsOfAClientNeedNotBeUTF8(t *testing.T) {
+	const bad = "k/\xff"
+	_, created := Keyed(bad)
+	_, next := SetNext(bad, Value(""))
+	_, all := SetAll(bad, Value(""))
+	for _, err := range []error{created, SetResult(bad, Value("")), next, all} {
+		var named *NotUTF8Error
+		if !errors.As(err, &named) || named.Text != bad || !strings.Contains(err.Error(), `"k/\xff"`) {
+			t.Error(err)
+		}
+	}
+	if Waiting(bad) != 0 || shown(bad) != "k/\uFFFD" {
+		t.Error(shown(bad))
+	}
+}
+
 func TestARouteThatIsNamedInACallComesTooLate(t *testing.T) {
 	defer func() {
 		isServing = false

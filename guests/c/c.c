@@ -6,6 +6,7 @@
 //   GET /c/stop     stops the one that has waited longest, whichever guest holds it: ?value=...
 //   GET /c/random   a random number
 //   GET /c/now      the time (RFC 3339)
+//   GET /c/count    how often this was asked, which the store keeps
 
 #include <inttypes.h>
 #include <snow.h>
@@ -67,11 +68,24 @@ static snow_outcome now(const snow_request *request) {
   return snow_text(200, text);
 }
 
+static snow_outcome count(const snow_request *request) {
+  (void)request;
+  snow_bucket bucket;
+  int64_t sum = 0;
+  if (snow_bucket_open("default", &bucket) != SNOW_OK ||
+      snow_bucket_increment(bucket, "count", 1, &sum) != SNOW_OK)
+    return snow_text(503, "the store has refused");
+  char text[24];
+  snprintf(text, sizeof text, "%" PRId64, sum);
+  return snow_text(200, text);
+}
+
 SNOW_SERVE(
     {"GET", "/c/hello", hello},
     {"POST", "/c/echo", echo},
     {"GET", "/c/req", req, stopped},
     {"GET", "/c/stop", stop},
     {"GET", "/c/random", random_number},
-    {"GET", "/c/now", now}
+    {"GET", "/c/now", now},
+    {"GET", "/c/count", count}
 )

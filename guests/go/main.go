@@ -6,6 +6,7 @@
 //	GET /go/stop     stops the one that has waited longest, whichever guest holds it: ?value=...
 //	GET /go/random   a random number
 //	GET /go/now      the time (RFC 3339)
+//	GET /go/count    how often this was asked, which the store keeps
 package main
 
 import (
@@ -26,6 +27,7 @@ func init() {
 	snow.Route("GET", "/go/stop", stop)
 	snow.Route("GET", "/go/random", random)
 	snow.Route("GET", "/go/now", now)
+	snow.Route("GET", "/go/count", count)
 }
 
 func hello(*snow.Request) (snow.Outcome, error) {
@@ -72,6 +74,18 @@ func random(*snow.Request) (snow.Outcome, error) {
 
 func now(*snow.Request) (snow.Outcome, error) {
 	return snow.Text(time.Now().UTC().Format(time.RFC3339)), nil
+}
+
+func count(*snow.Request) (snow.Outcome, error) {
+	bucket, err := snow.OpenBucket("default")
+	if err != nil {
+		return nil, err
+	}
+	sum, err := bucket.Increment("count", 1)
+	if err != nil {
+		return nil, err
+	}
+	return snow.Text(strconv.FormatInt(sum, 10)), nil
 }
 
 // main must exist, and is never called.

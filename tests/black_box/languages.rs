@@ -97,6 +97,25 @@ fn each_knows_the_time() {
     });
 }
 
+/// Examples that count in the store.
+const COUNTING: [&str; 3] = ["c", "go", "python"];
+
+#[test]
+fn each_counts_in_the_store() {
+    for instances in INSTANCES {
+        let Some((server, languages)) = serve(instances) else { return };
+        for Language { name, .. } in languages {
+            if !COUNTING.contains(name) {
+                continue;
+            }
+            for count in 1..=20 {
+                let said = says(&mut server.connect(), &format!("/{name}/count"));
+                assert_eq!(said, count.to_string(), "{name}");
+            }
+        }
+    }
+}
+
 /// Returns the seconds since 1970 of a time such as `2026-11-27T03:08:00Z`, with or without a
 /// fraction.
 fn seconds(text: &str) -> Option<u64> {

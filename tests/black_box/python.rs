@@ -3,6 +3,7 @@
 
 mod errors;
 mod frameworks;
+mod refused;
 
 use std::collections::HashSet;
 use std::env;

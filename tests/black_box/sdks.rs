@@ -55,6 +55,50 @@ fn a_response_that_came_is_returned_with_a_field_more() {
     }
 }
 
+/// A client's content need not be UTF-8. The host ends a call that hands it such a text, and five of
+/// those would roll a new version back.
+#[test]
+fn a_text_that_is_not_utf_8_is_no_trap() {
+    for guest in ["gopher", "in-c", "in-zig"] {
+        with(guest, "", |server| {
+            let mut client = server.connect();
+            let bytes: [&[u8]; 4] = [b"\xff", b"\xed\xa0\x80", b"\xc0\xaf", b"\xf0\x9f\x98"];
+            for body in bytes {
+                let said = client.post(&format!("/{guest}/text"), body);
+                assert_eq!(said.status, 200, "{guest}");
+                assert!(said.text().starts_with("refused \u{fffd}"), "{guest}: {}", said.text());
+                assert_eq!(client.post(&format!("/{guest}/field"), body).status, 500, "{guest}");
+            }
+            let log = server.log.until(&["logged: \u{fffd}"]);
+            assert!(!log.contains("trap") && !log.contains("utf-8 sequence"), "{log}");
+        });
+    }
+    with("gopher", "", |server| {
+        for (target, words) in
+            [("/gopher/error", "failed with \u{fffd}"), ("/gopher/panic", "panicked with \u{fffd}")]
+        {
+            assert_eq!(server.connect().post(target, b"\xff").status, 500);
+            let log = server.log.until(&[words]);
+            assert!(!log.contains("trap"), "{log}");
+        }
+    });
+}
+
+/// The guests compare what they find themselves, and answer with the words of the last refusal.
+#[test]
+fn the_store_does_the_same_in_each_language() {
+    for guest in ["gopher", "in-c"] {
+        with(guest, "", |server| {
+            let mut client = server.connect();
+            for _ in 0..TIMES {
+                let said = client.get(&format!("/{guest}/store"));
+                assert_eq!(said.status, 200, "{guest}: {}", said.text());
+                assert!(said.text().contains("store_key_bytes_max"), "{guest}: {}", said.text());
+            }
+        });
+    }
+}
+
 #[test]
 fn in_c_an_answer_is_used_as_often_as_one_likes() {
     with("in-c", "", |server| {

@@ -73,7 +73,7 @@ def make(out: Path, work: Path) -> None:
     for file in (wit / "snow.wit", wit / "engine.wit", HERE / "world.wit"):
         shutil.copy(file, contract)
     command = [tool, "-d", contract, "-w", WORLD, "componentize"]
-    command += ["-p", HERE, "-p", sdk, "-o", partial, "engine"]
+    command += ["-p", HERE, "-p", sdk, "-o", partial, "_snow_engine.engine"]
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         run(command, "componentize-py can't build the engine")

@@ -28,21 +28,41 @@ from snow._pending import (
     waiting,
 )
 from snow._routing import Answer, route
+from snow._store import (
+    ABSENT,
+    Bucket,
+    Conflict,
+    Denied,
+    Entry,
+    LimitReached,
+    NotAnInteger,
+    StoreError,
+    Unavailable,
+)
 from snow._suspension import Resumed, Suspension, suspend
 from snow._wsgi import wsgi
 
 __all__ = [
+    "ABSENT",
     "Answer",
+    "Bucket",
+    "Conflict",
+    "Denied",
+    "Entry",
     "Failed",
     "HTTPError",
     "Headers",
+    "LimitReached",
+    "NotAnInteger",
     "Pending",
     "Refused",
     "Request",
     "Response",
     "Resumed",
     "Settled",
+    "StoreError",
     "Suspension",
+    "Unavailable",
     "Value",
     "route",
     "set_all",

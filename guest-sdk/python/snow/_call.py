@@ -8,6 +8,9 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+# The number of the call that runs, or ran last: an instance has one at a time.
+_number = 0
+
 # What objects that outlive the call keep for it. Tasks have a copy of the context, and so the same
 # dict.
 _own: ContextVar[dict[Any, Any]] = ContextVar("snow_own")
@@ -15,9 +18,16 @@ _own: ContextVar[dict[Any, Any]] = ContextVar("snow_own")
 
 def run(function: Callable[[], T]) -> T:
     """Runs a function as one call. What it sets in context variables ends with it."""
+    global _number
+    _number += 1
     context = copy_context()
     context.run(_own.set, {})
     return context.run(function)
+
+
+def number() -> int:
+    """Returns the number of the call that runs. While the guest's file runs it is that of none."""
+    return _number
 
 
 def own(owner: object, make: Callable[[], T]) -> T:

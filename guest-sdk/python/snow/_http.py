@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
 
-from snow._host import encode, http
+from snow import _contract
+from snow._host import http
 
 TEXT = "text/plain; charset=utf-8"
 HTML = "text/html; charset=utf-8"
@@ -28,6 +29,8 @@ class HTTPError(Exception):
     """
 
     def __init__(self, status: int, text: str = "") -> None:
+        _contract.status(status)
+        _contract.text("the text of an HTTPError", text)
         super().__init__(f"{status} {text}".rstrip())
         self.status = status
         self.text = text
@@ -227,6 +230,7 @@ class Response:
             raise TypeError(
                 f"the body of a Response is str or bytes, not {kind}: see Response.json"
             )
+        _contract.status(self.status)
         if not isinstance(self.headers, Headers):
             self.headers = Headers(self.headers)
         if self.content_type is not None:
@@ -253,30 +257,14 @@ class Response:
 
     def lower(self) -> http.Response:
         """Returns the response as the contract has it."""
-        fields = [
-            http.Field(name, lower_value(name, value)) for name, value in self.headers.items()
-        ]
-        return http.Response(self.status, fields, encode(self.body))
+        return _contract.response(self.status, self.headers.items(), self.body)
 
     @classmethod
     def lift(cls, raw: http.Response) -> Response:
         """Returns a response of the contract as an author has it."""
         fields = [(field.name, field.value.decode("latin-1")) for field in raw.headers]
-        response = cls(b"", raw.status, Headers(fields))
-        # It has no other type than the one that it came with.
-        response.body = raw.body
+        response = cls(b"", headers=Headers(fields))
+        # It has no other type than the one that it came with, and perhaps a status that can't be
+        # sent, which another guest has chosen: an error only for who sends it.
+        response.status, response.body = raw.status, raw.body
         return response
-
-
-def lower_value(name: str, value: str) -> bytes:
-    """Returns a field's value as it is sent: in Latin-1, so that any byte can be."""
-    if not isinstance(value, str):
-        raise TypeError(f"the header field {name} has a value that is not str: {value!r}")
-    try:
-        return value.encode("latin-1")
-    except UnicodeEncodeError as error:
-        raise ValueError(
-            f"the header field {name} can't have {value[error.start]!r}: a field's value is "
-            "Latin-1; write other text as urllib.parse.quote(text), or its bytes as "
-            'text.encode().decode("latin-1")'
-        ) from None

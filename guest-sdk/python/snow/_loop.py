@@ -7,6 +7,7 @@ or `asyncio.wait_for`. Meanwhile the worker goes on with other calls.
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from asyncio import events
 from collections import deque
@@ -18,6 +19,9 @@ from snow._pending import Pending, Settled, wait_in_place
 
 # An hour: nothing is expected sooner.
 _SECONDS_MAX = 3600.0
+
+# How long tasks that a handler leaves may take to end when they are cancelled.
+_ENDING_SECONDS = 1.0
 
 # A coroutine that does not wait is then over without a turn of the loop.
 _EAGER: dict[str, Any] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
@@ -93,6 +97,10 @@ class Loop(asyncio.BaseEventLoop):
 
 _loop: Loop | None = None
 
+# Tasks that do not end. To free one would close its coroutine, which is one more exception for it
+# to swallow, and without a loop that runs it may never stop to do so.
+_dropped: list[asyncio.Task[Any]] = []
+
 
 def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
     """Runs a handler's coroutine to its end, and returns what it returned.
@@ -118,20 +126,42 @@ def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
         if loop.has_tasks or loop._ready or loop._scheduled or loop.awaited:
             # What can't be cancelled must not go on in the next call, which has another loop then.
             _loop = None
-            _cancel_rest(loop)
-            _loop = loop
+            if _cancel_rest(loop):
+                _loop = loop
 
 
-def _cancel_rest(loop: Loop) -> None:
+def _cancel_rest(loop: Loop) -> bool:
+    """Cancels the tasks that a handler has left. Returns whether all have ended.
+
+    One that goes on after it was cancelled is dropped, or its client would wait for ever.
+    """
     rest = asyncio.all_tasks(loop)
     for task in rest:
         task.cancel()
     if rest:
-        loop.run_until_complete(asyncio.wait(rest))
+        loop.run_until_complete(asyncio.wait(rest, timeout=_ENDING_SECONDS))
+    left = [task for task in asyncio.all_tasks(loop) if not task.done()]
+    for task in left:
+        logging.getLogger("snow").warning(
+            "a task that its handler has left does not end when it is cancelled, and was dropped "
+            "after %s second: %s",
+            _ENDING_SECONDS,
+            _place(task),
+        )
+    _dropped.extend(left)
     loop._ready.clear()
     loop._scheduled.clear()
     loop.awaited.clear()
     loop.has_tasks = False
+    return not left
+
+
+def _place(task: asyncio.Task[Any]) -> str:
+    """Returns the name of a task's coroutine with its file and the line where it waits."""
+    coroutine: Any = task.get_coro()
+    name = getattr(coroutine, "__qualname__", repr(coroutine))
+    frame = getattr(coroutine, "cr_frame", None)
+    return f"{name} ({frame.f_code.co_filename}, line {frame.f_lineno})" if frame else name
 
 
 async def wait(pending: Pending, timeout: float | None) -> Settled:

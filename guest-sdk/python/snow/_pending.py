@@ -7,31 +7,18 @@ moment it is made, so a settlement that comes before somebody waits for it is no
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator, Iterable
-from typing import Any, TypeAlias, TypeVar
+from collections.abc import Generator, Iterable
+from typing import Any, TypeAlias
 
-from snow._host import Err, encode, milliseconds, pending_handles
+from snow import _call, _contract
+from snow._contract import Refused, milliseconds
+from snow._host import pending_handles
 from snow._http import Response
 
-T = TypeVar("T")
+__all__ = ["Failed", "Pending", "Refused", "Settled", "Value"]
 
 # The seconds that a wait in place takes at most, unless the guest says otherwise.
 WAIT_SECONDS = 30.0
-
-_REASONS = {
-    "unknown": "nothing waits under this token",
-    "already-settled": "this was settled before",
-    "denied": "the host does not allow this guest to do that here",
-    "limit": "a limit of the host is reached",
-}
-
-
-class Refused(Exception):
-    """The host refused. `code` is `unknown`, `already-settled`, `denied` or `limit`."""
-
-    def __init__(self, code: str) -> None:
-        super().__init__(f"{_REASONS[code]} ({code})")
-        self.code = code
 
 
 class Failed(Exception):
@@ -41,6 +28,8 @@ class Failed(Exception):
     """
 
     def __init__(self, code: str, message: str = "") -> None:
+        for what, value in (("a failure's code", code), ("a failure's message", message)):
+            _contract.text_for_people(what, value)
         super().__init__(message or code)
         self.code = code
         self.message = message
@@ -75,27 +64,34 @@ class Pending:
     left over is released when the call ends. Don't keep one in a global variable.
     """
 
-    __slots__ = ("_handle",)
+    __slots__ = ("_call", "_handle")
 
     def __init__(self, key: str | None = None) -> None:
-        self._handle = ask(pending_handles.create, key)
+        self._handle = _contract.create(key)
+        self._call = _call.number()
 
     @classmethod
     def of(cls, handle: pending_handles.Pending) -> Pending:
         """Returns the pending that a handle of the host stands for."""
         pending = cls.__new__(cls)
         pending._handle = handle
+        pending._call = _call.number()
         return pending
 
     @property
     def handle(self) -> pending_handles.Pending:
-        """The host's handle."""
+        """The host's handle. Raises `RuntimeError` in a later call than the one that made it."""
+        if self._call != _call.number():
+            raise RuntimeError(
+                "this Pending was made by an earlier call, which has ended, and is gone: make a "
+                "new one in each call, and keep none in a global variable"
+            )
         return self._handle
 
     @property
     def token(self) -> str:
         """The right to settle it with `set_result`: ASCII, safe in a URL, not to be guessed."""
-        return self._handle.token()
+        return self.handle.token()
 
     def __await__(self) -> Generator[Any, None, Value | Response]:
         return self.wait().__await__()
@@ -110,6 +106,8 @@ class Pending:
         # Here, because a guest without `async` handlers needs no event loop.
         from snow._loop import wait
 
+        # Raises here if an earlier call made it, at the line that waits.
+        _ = self.handle
         return unwrap(await wait(self, timeout))
 
     def result(self, timeout: float | None = WAIT_SECONDS) -> Value | Response:
@@ -122,7 +120,7 @@ class Pending:
 
 def timer(seconds: float) -> Pending:
     """Makes a pending that the clock settles, with an empty value."""
-    return Pending.of(ask(pending_handles.timer, milliseconds(seconds)))
+    return Pending.of(_contract.timer(seconds))
 
 
 def set_result(token: str, value: Any = b"") -> None:
@@ -131,22 +129,22 @@ def set_result(token: str, value: Any = b"") -> None:
     The value is `str`, `bytes`, a `Response`, a `Failed`, or anything else that can be JSON.
     Raises `Refused` (`unknown`, `already-settled`, `denied`, `limit`).
     """
-    ask(pending_handles.set_result, token, lower(value))
+    _contract.set_result(token, lower(value))
 
 
 def set_next(key: str, value: Any = b"") -> bool:
     """Settles the pending that has waited longest under a key. Returns whether there was one."""
-    return ask(pending_handles.set_next, key, lower(value))
+    return _contract.set_next(key, lower(value))
 
 
 def set_all(key: str, value: Any = b"") -> int:
     """Settles every pending that waits under a key now. Returns how many there were."""
-    return ask(pending_handles.set_all, key, lower(value))
+    return _contract.set_all(key, lower(value))
 
 
 def waiting(key: str) -> int:
     """Returns how many pendings wait under a key."""
-    return pending_handles.waiting(key)
+    return _contract.waiting(key)
 
 
 def wait_all(
@@ -166,7 +164,10 @@ def wait_any(
 
     Returns its position and what it was settled with; `None` if the time passed first.
     """
-    found = wait_in_place(list(pendings), pending_handles.Join.ANY, timeout)
+    pendings = list(pendings)
+    if not pendings:
+        raise ValueError("wait_any was given no Pending, and none can be the first")
+    found = wait_in_place(pendings, pending_handles.Join.ANY, timeout)
     return next(((at, settled) for at, settled in enumerate(found) if settled is not None), None)
 
 
@@ -174,24 +175,17 @@ def wait_in_place(
     pendings: list[Pending], until: pending_handles.Join, timeout: float | None
 ) -> list[Settled | None]:
     """Asks the host to wait. A time of `None` has no end, whenever the host ends a wait."""
+    for one in pendings:
+        if not isinstance(one, Pending):
+            raise TypeError(f"one waits for a Pending, not for {type(one).__name__}")
     handles = [one.handle for one in pendings]
     is_all = until is pending_handles.Join.ALL
-    if timeout is None and not handles and not is_all:
-        raise ValueError("this never ends: there is no pending to wait for, and no timeout")
     limit = milliseconds(float(0xFFFF_FFFF) if timeout is None else timeout)
     while True:
-        settlements = ask(pending_handles.wait, handles, until, limit)
+        settlements = _contract.wait(handles, until, limit)
         came = (settlement is not None for settlement in settlements)
         if timeout is not None or (all(came) if is_all else any(came)):
             return [lift(settlement) for settlement in settlements]
-
-
-def ask(function: Callable[..., T], *arguments: Any) -> T:
-    """Calls a function of the host. Raises `Refused` if it refuses."""
-    try:
-        return function(*arguments)
-    except Err as error:
-        raise Refused(error.value.name.lower().replace("_", "-")) from None
 
 
 def lower(value: Any) -> Any:
@@ -199,8 +193,9 @@ def lower(value: Any) -> Any:
     if isinstance(value, Response):
         return pending_handles.Settlement_Response(value.lower())
     if isinstance(value, Failed):
-        return pending_handles.Settlement_Failed(pending_handles.Failure(value.code, value.message))
-    return pending_handles.Settlement_Value(b"" if value is None else encode(value))
+        return _contract.failure(value.code, value.message)
+    data = b"" if value is None else _contract.encode("the value", value)
+    return pending_handles.Settlement_Value(data)
 
 
 def lift(settlement: Any) -> Settled | None:

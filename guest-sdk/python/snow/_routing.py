@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import CoroutineType
 from typing import Any, TypeAlias, TypeVar
 
-from snow import _call, _loop
+from snow import _call, _contract, _loop
 from snow._host import http, pending_handles
 from snow._http import BYTES, JSON, TEXT, Headers, HTTPError, Request, Response
 from snow._suspension import Resumed, Suspension, find
@@ -105,6 +105,7 @@ def add_route(methods: list[str], pattern: str, function: Callable[[Request], An
 
 
 def _add(route: Route) -> None:
+    _contract.text("the pattern of a route", route.pattern)
     if _is_complete:
         raise RuntimeError(
             f"the route {route.pattern} comes too late: name all routes while the file runs, "
@@ -159,34 +160,39 @@ def place(function: Callable[..., Any]) -> str:
 def handle(index: int, raw: http.Request) -> Any:
     """Answers a request, by the route that has this index."""
     found = routes[index]
-    return _finish(found.function, lambda: found.call(Request(raw)))
+    return _call.run(lambda: _finish(found.function, lambda: found.call(Request(raw))))
 
 
 def resume(cause: Any, request: Any, state: bytes, arrivals: list[Any]) -> Any:
     """Continues a request whose wait is over."""
-    name, resumed = Resumed.lift(cause, request, state, arrivals)
-    function = find(name)
-    return _finish(function, lambda: function(resumed))
-
-
-def _finish(function: Callable[..., Any], call: Callable[[], Any]) -> Any:
-    """Calls a function to its end, and returns its answer as the contract has it."""
 
     def run() -> Any:
-        try:
-            answer = call()
-            if type(answer) is CoroutineType:
-                answer = _loop.run(answer)
-        except HTTPError as error:
-            answer = Response(error.text, error.status)
-        return _outcome(function, answer)
+        name, resumed = Resumed.lift(cause, request, state, arrivals)
+        function = find(name)
+        return _finish(function, lambda: function(resumed))
 
     return _call.run(run)
 
 
+def _finish(function: Callable[..., Any], call: Callable[[], Any]) -> Any:
+    """Calls a function to its end, and returns its answer as the contract has it."""
+    try:
+        answer = call()
+        if type(answer) is CoroutineType:
+            answer = _loop.run(answer)
+    except HTTPError as error:
+        answer = Response(error.text, error.status)
+    try:
+        return _outcome(function, answer)
+    except Exception as error:
+        # The lines that made it have run, and are in no traceback.
+        error.add_note(f"That is what {place(function)} has returned.")
+        raise
+
+
 def _outcome(function: Callable[..., Any], answer: Any) -> Any:
     if isinstance(answer, str):
-        lowered = http.Response(200, _TEXT, answer.encode())
+        lowered = http.Response(200, _TEXT, _contract.encode_text("the text", answer))
     elif isinstance(answer, (dict, list)):
         lowered = http.Response(200, _JSON, json.dumps(answer).encode())
     elif isinstance(answer, Suspension):

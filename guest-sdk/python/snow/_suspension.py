@@ -14,7 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from snow._host import milliseconds, pending_handles
+from snow import _contract
+from snow._host import pending_handles
 from snow._http import Request, Response
 from snow._pending import Pending, Settled, Value, lift, unwrap
 
@@ -34,11 +35,10 @@ class Suspension:
     def lower(self) -> pending_handles.Suspension:
         """Returns the suspension as the contract has it."""
         name = None if self.resume is None else name_of(self.resume)
-        join = pending_handles.Join
-        return pending_handles.Suspension(
+        return _contract.suspension(
             [pending.handle for pending in self.pendings],
-            join.ALL if self.until == "all" else join.ANY,
-            None if self.timeout is None else milliseconds(self.timeout),
+            self.until,
+            self.timeout,
             None if self.on_timeout is None else self.on_timeout.lower(),
             name is not None,
             self.keep_request,
@@ -72,6 +72,10 @@ def suspend(
     for pending in pendings:
         if not isinstance(pending, Pending):
             raise TypeError(f"suspend waits for a Pending, not for {type(pending).__name__}")
+    if len({id(pending.handle) for pending in pendings}) < len(pendings):
+        raise ValueError("suspend was given one Pending twice")
+    if timeout is not None:
+        _contract.milliseconds(timeout)
     if resume is not None and on_timeout is not None:
         raise ValueError(
             "on_timeout is for suspensions without resume: ask resumed.timed_out there"
@@ -80,6 +84,9 @@ def suspend(
         on_timeout = Response(on_timeout)
     elif isinstance(on_timeout, tuple):
         on_timeout = Response(*on_timeout)
+    elif on_timeout is not None and not isinstance(on_timeout, Response):
+        kind = type(on_timeout).__name__
+        raise TypeError(f"on_timeout is a Response, a text, or a body and a status, not {kind}")
     return Suspension(list(pendings), until, resume, state, timeout, on_timeout, keep_request)
 
 

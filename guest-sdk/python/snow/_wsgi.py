@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+from snow import _contract
 from snow._http import Headers, Request, Response
 from snow._routing import add_route
 
@@ -95,13 +96,13 @@ def _authority(authority: str) -> tuple[str, str]:
 
 
 def _call(application: Application, environ: dict[str, Any]) -> Response:
-    head: list[tuple[str, list[tuple[str, str]]]] = []
+    head: list[tuple[int, list[tuple[str, str]]]] = []
     pieces: list[bytes] = []
 
     def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
         if head and exc_info is None:
             raise RuntimeError("the application has called start_response twice")
-        head[:] = [(status, headers)]
+        head[:] = [(_status(status), headers)]
         return pieces.append
 
     result = application(environ, start_response)
@@ -115,4 +116,12 @@ def _call(application: Application, environ: dict[str, Any]) -> Response:
         raise RuntimeError("the application has not called start_response")
     status, headers = head[0]
     kept = [(name, value) for name, value in headers if name.lower() not in _OF_THE_HOST]
-    return Response(b"".join(pieces), int(status.split(" ", 1)[0]), Headers(kept))
+    return Response(b"".join(pieces), status, Headers(kept))
+
+
+def _status(line: str) -> int:
+    """Returns the number of a status such as `404 Not Found`."""
+    number = line.split(" ", 1)[0] if isinstance(line, str) else ""
+    if not (len(number) == 3 and number.isascii() and number.isdigit()):
+        raise ValueError(f'start_response was given the status {line!r}: write it as in "200 OK"')
+    return _contract.status(int(number))

@@ -12,9 +12,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "engine"))
 
-from failure import report
-from folder import Entries, Entry, Folder
-from fresh_random import NUMBERS
+from _snow_engine.failure import report
+from _snow_engine.folder import Entries, Entry, Folder
+from _snow_engine.fresh_random import NUMBERS
 
 FILES = {
     "util.py": b"def half(n):\n    return n // 2\n",

@@ -28,7 +28,7 @@ from snow import (
     wait_any,
     waiting,
 )
-from snow._host import milliseconds
+from snow._contract import milliseconds
 
 TOKENS: list[str] = []
 
@@ -357,8 +357,47 @@ class InPlace(Served):
         self.assertEqual(len(wait_all([one, two], None)), 2)
         self.assertEqual(len(times), 4)
         self.assertEqual(wait_any([one], None), (0, one.result()))
-        with self.assertRaisesRegex(ValueError, "never ends"):
-            wait_any([], None)
+        for timeout in (None, 0.001):
+            with self.assertRaisesRegex(ValueError, "wait_any was given no Pending"):
+                wait_any([], timeout)
+
+    def test_a_task_that_does_not_end_is_dropped(self) -> None:
+        self.addCleanup(setattr, _loop, "_ENDING_SECONDS", _loop._ENDING_SECONDS)
+        _loop._ENDING_SECONDS = 0.01
+        is_over = []
+
+        async def forever():
+            while not is_over:
+                try:
+                    await asyncio.sleep(0.001)
+                except BaseException:
+                    pass
+
+        async def handler(error):
+            self.task = asyncio.create_task(forever())
+            await asyncio.sleep(0)
+            if error is not None:
+                raise error
+            return "answer"
+
+        async def after():
+            await asyncio.sleep(0)
+            return len(asyncio.all_tasks())
+
+        with self.assertLogs("snow", "WARNING") as log:
+            self.assertEqual(self.run_async(handler(None)), "answer")
+        self.assertRegex(log.output[0], r"dropped after .*forever \(.*test_waiting.py, line \d+\)")
+        self.assertEqual(self.run_async(after()), 1)
+        with self.assertLogs("snow", "WARNING"), self.assertRaises(ValueError):
+            self.run_async(handler(ValueError()))
+        self.task = None
+        gc.collect()
+        self.assertEqual(len(_loop._dropped), 2, "nothing has closed them")
+        is_over.append(True)
+        logging.disable()
+        self.addCleanup(logging.disable, logging.NOTSET)
+        _loop._dropped.clear()
+        gc.collect()
 
     def test_threads_are_calls(self) -> None:
         async def handler():
@@ -373,7 +412,6 @@ class InPlace(Served):
         self.assertEqual((at, settled.text), (1, "1"))
         self.assertEqual([settled.text for settled in wait_all([one, two])], ["1", ""])
         self.assertEqual(wait_all([Pending("none")], 0.001), [None])
-        self.assertIsNone(wait_any([], 0.001))
         set_all("none")
 
     def test_no_wait_is_shorter_than_asked(self) -> None:

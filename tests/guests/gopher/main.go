@@ -3,6 +3,7 @@ package main
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log"
 	"log/slog"
@@ -34,9 +35,142 @@ func init() {
 	snow.Route("GET", "/route", routeTooLate)
 	snow.Route("GET", "/gopher/relay", relay).Resume(relayed)
 	snow.Route("GET", "/gopher/reply", reply)
+	snow.Route("POST", "/gopher/text", text)
+	snow.Route("POST", "/gopher/field", field)
+	snow.Route("GET", "/gopher/store", store)
+	snow.Route("POST", "/gopher/error", failing)
+	snow.Route("POST", "/gopher/panic", panicking)
 	snow.Route("GET", "/large", large)
 	snow.Route("GET", "/behind", behind)
 	snowhttp.HandleFunc("any", `/http/(?P<name>\w+)`, standard)
+}
+
+// text uses the content, which need not be UTF-8, wherever the host takes a text.
+func text(request *snow.Request) (snow.Outcome, error) {
+	body := request.Text()
+	snow.Log(snow.LevelWarn, "logged: "+body)
+	slog.Info("by slog", "body", body)
+	log.Printf("by log %s", body)
+	failure := snow.Fail(body, body)
+	_, created := snow.Keyed(body)
+	_, next := snow.SetNext(body, failure)
+	_, all := snow.SetAll(body, failure)
+	for _, err := range []error{created, snow.SetResult(body, failure), next, all} {
+		var refused *snow.NotUTF8Error
+		if !errors.As(err, &refused) {
+			return snow.Text("taken"), nil
+		}
+	}
+	other, err := snow.Create()
+	if err != nil {
+		return nil, err
+	}
+	if err := snow.SetResult(other.Token(), failure); err != nil {
+		return nil, err
+	}
+	came, err := other.WaitFor(0)
+	if err != nil || snow.Waiting(body) != 0 {
+		return nil, err
+	}
+	return snow.Text("refused " + came.Failure.Code), nil
+}
+
+// kept is a bucket of an earlier call.
+var kept *snow.Bucket
+
+// store does with a bucket what can be done with one.
+func store(*snow.Request) (snow.Outcome, error) {
+	bucket, err := snow.OpenBucket("gopher/store")
+	if err != nil {
+		return nil, err
+	}
+	if _, err := snow.OpenBucket("another"); !errors.Is(err, snow.Denied) {
+		return nil, fmt.Errorf("another guest's bucket: %w", err)
+	}
+	if _, err := bucket.Delete("a"); err != nil {
+		return nil, err
+	}
+	if entry, err := bucket.Get("a"); entry != nil || err != nil {
+		return nil, fmt.Errorf("it was deleted: %v, %w", entry, err)
+	}
+	options := snow.SetOptions{Expires: time.Minute, Only: snow.Absent()}
+	first, err := bucket.SetWith("a", []byte("one"), options)
+	if err != nil {
+		return nil, err
+	}
+	var conflict *snow.Conflict
+	if _, err := bucket.SetWith("a", nil, options); !errors.As(err, &conflict) || conflict.Entry.Text() != "one" {
+		return nil, fmt.Errorf("it exists: %w", err)
+	}
+	if _, err := bucket.DeleteOnly("a", snow.Is(first+1)); !errors.As(err, &conflict) {
+		return nil, fmt.Errorf("it has another version: %w", err)
+	}
+	entry, err := bucket.Update("a", func(held *snow.Entry) ([]byte, error) {
+		return append([]byte(held.Text()), " two"...), nil
+	})
+	if err != nil || entry.Text() != "one two" || entry.Version <= first {
+		return nil, fmt.Errorf("updated: %v, %w", entry, err)
+	}
+	pending, err := bucket.Changed("a", entry)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := bucket.Set("a", []byte("three")); err != nil {
+		return nil, err
+	}
+	if came, err := pending.WaitFor(10 * time.Second); err != nil || came.Text() != "three" {
+		return nil, fmt.Errorf("changed: %v, %w", came, err)
+	}
+	if _, err := bucket.Changed("none", nil); err != nil {
+		return nil, err
+	}
+	if _, err := bucket.Increment("a", 1); !errors.Is(err, snow.ErrNotAnInteger) {
+		return nil, fmt.Errorf("added to a text: %w", err)
+	}
+	if sum, err := bucket.Increment("sum", -7); err != nil || sum%7 != 0 {
+		return nil, fmt.Errorf("the sum is %d: %w", sum, err)
+	}
+	for number := range 300 {
+		if _, err := bucket.Set(fmt.Sprintf("n%03d", number), nil); err != nil {
+			return nil, err
+		}
+	}
+	count := 0
+	for key, err := range bucket.Keys("n") {
+		if err != nil || key != fmt.Sprintf("n%03d", count) {
+			return nil, fmt.Errorf("key %q: %w", key, err)
+		}
+		count++
+	}
+	if kept != nil {
+		count = 0
+		func() {
+			defer func() {
+				if recover() != nil {
+					count = 300
+				}
+			}()
+			_, _ = kept.Get("a")
+		}()
+	}
+	kept = bucket
+	var limit *snow.LimitError
+	if _, err := bucket.Set(strings.Repeat("k", 2000), nil); !errors.As(err, &limit) || count != 300 {
+		return nil, fmt.Errorf("%d keys: %w", count, err)
+	}
+	return snow.Text(limit.Words), nil
+}
+
+func field(request *snow.Request) (snow.Outcome, error) {
+	return snow.Empty(200).Set(request.Text(), "x"), nil
+}
+
+func failing(request *snow.Request) (snow.Outcome, error) {
+	return nil, fmt.Errorf("failed with %s", request.Body)
+}
+
+func panicking(request *snow.Request) (snow.Outcome, error) {
+	panic("panicked with " + request.Text())
 }
 
 // sleep has ten goroutines sleep at the same time, and says for how long that took.

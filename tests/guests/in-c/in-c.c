@@ -2,6 +2,7 @@
 
 #include <snow.h>
 #include <stdio.h>
+#include <string.h>
 
 // Answers are used again: one that came is given another header field, settles what a third request
 // waits for, and is returned.
@@ -121,7 +122,97 @@ static snow_outcome same(const snow_request *request) {
   return snow_suspend(both, 2, (snow_suspension){0});
 }
 
+// Uses the content, which need not be UTF-8, wherever the host takes a text.
+static snow_outcome text(const snow_request *request) {
+  const char *body = snow_cstring(snow_body(request));
+  snow_log(SNOW_WARN, snow_join("logged: ", body));
+  snow_pending pending, other;
+  snow_settlement failure = snow_failed(body, body), came;
+  bool waited = false;
+  uint32_t count = 0;
+  bool refused = snow_create(body, &pending) == SNOW_NOT_UTF8 &&
+                 snow_set_result(body, failure) == SNOW_NOT_UTF8 &&
+                 snow_set_next(body, failure, &waited) == SNOW_NOT_UTF8 &&
+                 snow_set_all(body, failure, &count) == SNOW_NOT_UTF8 && snow_waiting(body) == 0;
+  if (snow_create(NULL, &other) != SNOW_OK || snow_set_result(snow_token(other), failure) != SNOW_OK ||
+      snow_poll(&other, 1, &came) != SNOW_OK)
+    return snow_text(503, "refused");
+  return snow_text(200, refused ? snow_join("refused ", came.code) : "taken");
+}
+
+static bool is(snow_string bytes, const char *text) {
+  return strcmp(snow_cstring(bytes), text) == 0;
+}
+
+// Ends a check of the store at the first step that is not as it should be.
+#define MUST(condition)                                       \
+  if (!(condition))                                           \
+    return snow_text(500, snow_join(#condition, snow_store_words()));
+
+static snow_outcome store(const snow_request *request) {
+  (void)request;
+  snow_bucket own, other;
+  MUST(snow_bucket_open("in-c/store", &own) == SNOW_OK);
+  MUST(snow_bucket_open("another", &other) == SNOW_DENIED);
+  snow_entry entry;
+  MUST(snow_bucket_get(other, "a", &entry) == SNOW_DENIED);
+  MUST(snow_bucket_get(own, "a\xff", &entry) == SNOW_NOT_UTF8);
+  bool existed;
+  snow_bucket_delete(own, "a", (snow_write){0}, &existed, NULL);
+  MUST(snow_bucket_get(own, "a", &entry) == SNOW_OK && !entry.exists);
+
+  snow_string one = snow_string_of("one"), two = snow_string_of("two");
+  snow_write if_absent = {.only = SNOW_ABSENT, .expires_ms = 60000};
+  MUST(snow_bucket_set(own, "a", one, if_absent, &entry) == SNOW_OK && entry.version > 0);
+  snow_write if_same = {.only = SNOW_VERSION, .version = entry.version};
+  MUST(snow_bucket_set(own, "a", two, if_absent, &entry) == SNOW_CONFLICT && is(entry.value, "one"));
+  MUST(snow_bucket_set(own, "a", two, if_same, NULL) == SNOW_OK);
+  MUST(snow_bucket_delete(own, "a", if_same, &existed, &entry) == SNOW_CONFLICT && !existed);
+  MUST(is(entry.value, "two") && entry.version > if_same.version);
+  MUST(snow_bucket_get(own, "a", &entry) == SNOW_OK && is(entry.value, "two"));
+
+  snow_pending pending;
+  snow_settlement came;
+  MUST(snow_bucket_changed(own, "a", &entry, &pending) == SNOW_OK);
+  MUST(snow_bucket_set(own, "a", one, (snow_write){0}, NULL) == SNOW_OK);
+  MUST(snow_wait(&pending, 1, false, 10000, &came) == SNOW_OK && is(came.value, "one"));
+  MUST(snow_bucket_changed(own, "none", NULL, &pending) == SNOW_OK);
+  MUST(snow_poll(&pending, 1, &came) == SNOW_OK && came.kind == SNOW_UNSETTLED);
+
+  int64_t sum;
+  MUST(snow_bucket_increment(own, "a", 1, &sum) == SNOW_NOT_AN_INTEGER);
+  snow_bucket_delete(own, "sum", (snow_write){0}, &existed, NULL);
+  MUST(snow_bucket_increment(own, "sum", -7, &sum) == SNOW_OK && sum == -7);
+
+  char key[2000] = {0};
+  for (int i = 0; i < 300; i++) {
+    snprintf(key, sizeof key, "n%03d", i);
+    MUST(snow_bucket_set(own, key, one, (snow_write){0}, NULL) == SNOW_OK);
+  }
+  size_t count = 0;
+  snow_keys page = {0};
+  do {
+    MUST(snow_bucket_keys(own, "n", &page) == SNOW_OK);
+    for (size_t i = 0; i < page.count; i++) {
+      snprintf(key, sizeof key, "n%03d", (int)count++);
+      MUST(is(page.keys[i], key));
+    }
+  } while (page.has_more);
+  MUST(count == 300);
+
+  memset(key, 'k', sizeof key - 1);
+  MUST(snow_bucket_set(own, key, one, (snow_write){0}, NULL) == SNOW_LIMIT);
+  return snow_text(200, snow_store_words());
+}
+
+static snow_outcome field(const snow_request *request) {
+  return snow_add_header(snow_text(200, ""), snow_cstring(snow_body(request)), "x");
+}
+
 SNOW_SERVE(
+    {"POST", "/in-c/text", text},
+    {"POST", "/in-c/field", field},
+    {"GET", "/in-c/store", store},
     {"GET", "/in-c/relay", relay, relayed},
     {"GET", "/in-c/reply", reply},
     {"GET", "/in-c/copy", copy},

@@ -7,6 +7,8 @@ comptime {
     snow.serve(&.{
         .{ .methods = "GET", .pattern = "/in-zig/relay", .handler = relay, .resumer = relayed },
         .{ .methods = "GET", .pattern = "/in-zig/reply", .handler = reply },
+        .{ .methods = "POST", .pattern = "/in-zig/text", .handler = client_text },
+        .{ .methods = "POST", .pattern = "/in-zig/field", .handler = field },
         .{ .methods = "PUT|M-SEARCH", .pattern = "/in-zig/methods", .handler = method },
         .{ .methods = "any", .pattern = "/in-zig/any", .handler = method },
         .{ .methods = "GET", .pattern = "/in-zig/many", .handler = many },
@@ -34,6 +36,33 @@ fn reply(_: *const snow.Request) snow.Outcome {
     const answer = plain.with_header("x-of", "in-zig");
     const somebody_waited = snow.set_next("in-zig-relay", .respond(answer)) catch false;
     return if (somebody_waited) snow.respond(answer) else snow.text(409, "nobody waits");
+}
+
+/// Uses the content, which need not be UTF-8, wherever the host takes a text.
+fn client_text(request: *const snow.Request) snow.Outcome {
+    const body = request.body.slice();
+    snow.log(.warn, std.fmt.allocPrint(snow.allocator, "logged: {s}", .{body}) catch @trap());
+    const other = snow.create(null) catch return snow.text(503, "too many");
+    const refusals = [_]bool{
+        is_refused(snow.create(body)),
+        is_refused(snow.set_result(body, .value(""))),
+        is_refused(snow.set_result(other.token(), .fail(body, ""))),
+        is_refused(snow.set_next(body, .value(""))),
+        is_refused(snow.set_all(body, .value(""))),
+        snow.waiting(body) == 0,
+    };
+    const all = std.mem.allEqual(bool, &refusals, true);
+    return snow.text(200, if (all) "refused \u{fffd}" else "taken");
+}
+
+fn is_refused(result: anytype) bool {
+    _ = result catch |refusal| return refusal == error.NotUtf8;
+    return false;
+}
+
+fn field(request: *const snow.Request) snow.Outcome {
+    const plain = snow.Response{ .status = 200 };
+    return snow.respond(plain.with_header(request.body.slice(), "x"));
 }
 
 fn method(request: *const snow.Request) snow.Outcome {

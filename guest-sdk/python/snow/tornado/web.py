@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any
 
+from snow import _contract
 from snow._http import HTML, JSON, Headers, HTTPError, Request, Response, parse_fields
 from snow._routing import add_route
 
@@ -53,7 +54,7 @@ class RequestHandler:
 
     def set_status(self, status: int) -> None:
         """Sets the answer's status."""
-        self._status = status
+        self._status = _contract.status(status)
 
     def set_header(self, name: str, value: object) -> None:
         """Sets a header field in the place of those that have its name."""
@@ -110,6 +111,8 @@ class Application:
         """Serves the routes. Where it listens is the host's to know, so the port is ignored."""
         for pattern, handler, *rest in self.handlers:
             methods = [method.upper() for method in _METHODS if hasattr(handler, method)]
+            if not methods:
+                raise TypeError(f"{handler.__name__} has no method named get, post or the like")
             add_route(methods, pattern, _serve(self, handler, rest[0] if rest else {}))
 
 

@@ -154,7 +154,7 @@ func MakeHandle(value int32) *Handle {
 // Use returns the index.
 func (h *Handle) Use() int32 {
 	if h.value == 0 {
-		panic("the pending was given away before, or dropped")
+		panic("it was given away before, or its call has ended: a pending and a bucket belong to one call")
 	}
 	return h.value
 }

@@ -22,6 +22,7 @@ const SDK: Sdk = Sdk {
         "guest-sdk/c/snow_internal.h",
         "guest-sdk/c/snow_pending.c",
         "guest-sdk/c/snow_request.c",
+        "guest-sdk/c/snow_store.c",
         "LICENSE",
         "LICENSE-APACHE",
         "LICENSE-MIT",

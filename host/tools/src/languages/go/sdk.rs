@@ -32,6 +32,8 @@ const SDK: Sdk = Sdk {
         "guest-sdk/go/settlement.go",
         "guest-sdk/go/snow.go",
         "guest-sdk/go/snowhttp/snowhttp.go",
+        "guest-sdk/go/store.go",
+        "guest-sdk/go/store_wasip1.go",
         "LICENSE",
         "LICENSE-APACHE",
         "LICENSE-MIT",

@@ -184,7 +184,8 @@ pub const Outcome = extern struct {
 /// What became of one pending of a suspension.
 pub const Arrival = extern struct { pending: Pending, settlement: Option(Settlement) };
 
-pub const Refusal = error{ Unknown, AlreadySettled, Denied, Limit };
+/// Why the host refused; NotUtf8 is for a text that it can't be given, as a client may send one.
+pub const Refusal = error{ Unknown, AlreadySettled, Denied, Limit, NotUtf8 };
 
 /// The host's functions, with their arguments as numbers.
 pub const host = struct {

@@ -97,10 +97,32 @@ pub fn suspend_with(suspension: Suspension) Outcome {
     return .{ .tag = .suspend_, .of = .{ .suspend_ = suspension } };
 }
 
+/// Fails if the host can't be given these: it ends a call that hands it a text that is not UTF-8.
+fn check_text(name: []const u8) Refusal!void {
+    if (!std.unicode.utf8ValidateSlice(name)) return error.NotUtf8;
+}
+
+fn check_settlement(name: []const u8, settlement: *const Settlement) Refusal!void {
+    try check_text(name);
+    switch (settlement.tag) {
+        .value => {},
+        .response => try check_fields(&settlement.of.response),
+        .failed => {
+            try check_text(settlement.of.failed.code.slice());
+            try check_text(settlement.of.failed.message.slice());
+        },
+    }
+}
+
+fn check_fields(response: *const Response) Refusal!void {
+    for (response.headers.slice()) |field| try check_text(field.name.slice());
+}
+
 /// Creates a pending that is settled under a key, or, if that is null, by its token alone.
 pub fn create(key: ?[]const u8) Refusal!Pending {
     var out: host.Result(Pending) = undefined;
     const name = key orelse "";
+    try check_text(name);
     host.create(@intFromBool(key != null), name.ptr, name.len, &out);
     return own(try out.get());
 }
@@ -115,6 +137,7 @@ pub fn timer(after_ms: u32) Refusal!Pending {
 /// Settles the pending with this token.
 pub fn set_result(token: []const u8, settlement: Settlement) Refusal!void {
     var out: host.Result(u8) = undefined;
+    try check_settlement(token, &settlement);
     const flat = host.Flat.of(&settlement);
     host.set_result(token.ptr, token.len, flat.tag, flat.a, flat.b, flat.c, flat.d, flat.e, @ptrCast(&out));
     const bytes: [*]const u8 = @ptrCast(&out);
@@ -124,6 +147,7 @@ pub fn set_result(token: []const u8, settlement: Settlement) Refusal!void {
 /// Settles the pending that has waited longest under a key. Returns whether one waited.
 pub fn set_next(key: []const u8, settlement: Settlement) Refusal!bool {
     var out: [2]u8 = undefined;
+    try check_settlement(key, &settlement);
     const flat = host.Flat.of(&settlement);
     host.set_next(key.ptr, key.len, flat.tag, flat.a, flat.b, flat.c, flat.d, flat.e, &out);
     if (out[0] != 0) return host.refusal(out[1]);
@@ -133,6 +157,7 @@ pub fn set_next(key: []const u8, settlement: Settlement) Refusal!bool {
 /// Settles every pending that waits under a key. Returns how many there were.
 pub fn set_all(key: []const u8, settlement: Settlement) Refusal!u32 {
     var out: host.Result(u32) = undefined;
+    try check_settlement(key, &settlement);
     const flat = host.Flat.of(&settlement);
     host.set_all(key.ptr, key.len, flat.tag, flat.a, flat.b, flat.c, flat.d, flat.e, &out);
     return out.get();
@@ -140,6 +165,7 @@ pub fn set_all(key: []const u8, settlement: Settlement) Refusal!u32 {
 
 /// Returns how many wait under a key.
 pub fn waiting(key: []const u8) u32 {
+    check_text(key) catch return 0;
     return host.waiting(key.ptr, key.len);
 }
 
@@ -153,9 +179,13 @@ pub fn wait(pendings: []const Pending, until: Join, timeout_ms: ?u32) Refusal![]
 
 pub const Level = enum(u8) { trace, debug, info, warn, err };
 
-/// Writes a line to the guest's log.
+/// Writes a line to the guest's log, with U+FFFD for what is not UTF-8.
 pub fn log(level: Level, message: []const u8) void {
-    host.log(@backingInt(level), message.ptr, message.len);
+    var shown = message;
+    check_text(message) catch {
+        shown = std.fmt.allocPrint(allocator, "{f}", .{std.unicode.fmtUtf8(message)}) catch @trap();
+    };
+    host.log(@backingInt(level), shown.ptr, shown.len);
 }
 
 /// Returns a random number: the system's own, fresh in each call.
@@ -267,6 +297,14 @@ pub fn serve(comptime routes: []const Route) void {
 
         fn end(route: Route, ended: Outcome) *const Outcome {
             outcome = ended;
+            const answer: ?*const Response = switch (outcome.tag) {
+                .respond => &outcome.of.respond,
+                .suspend_ => outcome.of.suspend_.on_timeout.get(),
+            };
+            if (answer) |response| check_fields(response) catch {
+                log(.err, "a header field's name is not UTF-8");
+                outcome = text(500, "internal server error");
+            };
             if (outcome.tag == .suspend_) {
                 outcome.of.suspend_.has_resume = route.resumer != null;
                 if (!give_away(outcome.of.suspend_.handles.slice())) {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from traceback import StackSummary, TracebackException
 
-from folder import Folder
+from _snow_engine.folder import Folder
 
 
 def report(error: BaseException, folder: Folder | None) -> str:
@@ -13,6 +13,15 @@ def report(error: BaseException, folder: Folder | None) -> str:
 
     `folder` has the guest's files; without it nothing of the guest has run.
     """
+    try:
+        return _report(error, folder)
+    except Exception as wrong:
+        # An exception can be anything: with a name that is no text, or with a thousand causes.
+        kinds = f"{type(error).__name__}, which can't be shown: {type(wrong).__name__}"
+        return f"Traceback (most recent call last):\n{kinds}"
+
+
+def _report(error: BaseException, folder: Folder | None) -> str:
     if folder is not None:
         _advise(error, folder)
     traceback = TracebackException.from_exception(error)

@@ -9,8 +9,15 @@ import sys
 from wit_world.imports import logging as host
 from wit_world.imports.logging import Level
 
+from snow._contract import shown
+
 # The streams with a line that has no end yet.
 begun: set[Output] = set()
+
+
+def _log(level: Level, line: str) -> None:
+    """Writes a line. A client's JSON may have what is no text."""
+    host.log(level, shown(line))
 
 
 class Output(io.RawIOBase):
@@ -26,7 +33,7 @@ class Output(io.RawIOBase):
     def write(self, data: bytes) -> int:
         *lines, self._line = (self._line + bytes(data)).split(b"\n")
         for line in lines:
-            host.log(self._level, line.decode(errors="replace"))
+            _log(self._level, line.decode(errors="replace"))
         if self._line:
             begun.add(self)
         else:
@@ -43,7 +50,7 @@ def end_lines() -> None:
 def tell(text: str) -> None:
     """Writes the lines of a traceback, as errors."""
     for line in text.splitlines():
-        host.log(Level.ERROR, line)
+        _log(Level.ERROR, line)
 
 
 class LogHandler(logging.Handler):
@@ -52,7 +59,7 @@ class LogHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         try:
             for line in self.format(record).splitlines():
-                host.log(_level(record.levelno), line)
+                _log(_level(record.levelno), line)
         except Exception:
             self.handleError(record)
 

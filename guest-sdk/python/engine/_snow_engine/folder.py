@@ -19,7 +19,7 @@ import types
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
-from kept_code import Codes
+from _snow_engine.kept_code import Codes
 
 _NATIVE = (".so", ".pyd", ".dylib")
 

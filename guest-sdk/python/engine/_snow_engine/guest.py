@@ -6,7 +6,7 @@ import importlib.machinery
 import linecache
 import types
 
-from folder import Folder, install
+from _snow_engine.folder import Folder, install
 
 
 def load(folder: Folder, modules: dict[str, types.ModuleType]) -> types.ModuleType:

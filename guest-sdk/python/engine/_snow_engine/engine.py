@@ -12,13 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 # Before any module that may take a function of `random` for itself.
-from fresh_random import NUMBERS  # isort: skip
+from _snow_engine.fresh_random import NUMBERS  # isort: skip
 
-import library
-import output
-from failure import report
-from folder import Folder
-from guest import load
 from wit_world import exports
 from wit_world.exports.handler import Route
 
@@ -31,7 +26,11 @@ from wit_world.imports import (
 import snow
 import snow.classic
 import snow.tornado
-from snow import _loop, _routing
+from _snow_engine import library, output
+from _snow_engine.failure import report
+from _snow_engine.folder import Folder
+from _snow_engine.guest import load
+from snow import _contract, _loop, _routing
 from snow._host import pending_handles
 
 
@@ -57,7 +56,7 @@ class Guest:
                 _routing.complete()
             return function(*arguments)
         except BaseException as error:
-            text = report(error, self.folder)
+            text = _contract.shown(report(error, self.folder))
             if not _routing.is_complete() or isinstance(error, MemoryError):
                 source.fail(text)
                 raise
