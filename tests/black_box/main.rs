@@ -16,6 +16,7 @@
 //! | `hostile` | guests that compute, trap, lie and eat |
 //! | `in_place` | calls that wait and keep their instance |
 //! | `inside` | a server within the test: what it counts, and limits that no argument sets |
+//! | `keyvalue` | `wasi:keyvalue`, by a guest that knows nothing else of the store |
 //! | `languages` | the examples in all languages answer alike, and settle one another |
 //! | `loading` | files that are no guests |
 //! | `cache` | what was compiled is found again, or compiled anew; and the compiler is kept within bounds |
@@ -62,6 +63,7 @@ mod http;
 mod in_place;
 mod inside;
 mod javascript;
+mod keyvalue;
 mod languages;
 mod layout;
 mod loading;
