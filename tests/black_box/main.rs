@@ -37,6 +37,7 @@
 //! | `reuse` | instances that serve several calls |
 //! | `regressions` | faults that were reported are gone |
 //! | `store` | what guests keep: conditions, expiry, grants, waiting for a change, the disk |
+//! | `store_cli` | `snow-host store`, and what the admin listener tells of the store |
 //! | `go_sdk`, `rust_sdk` | what the SDKs for Go and Rust do, by a guest made for each |
 //! | `fresh_instances` | what instances of an engine begin with, and share with no other one |
 //! | `sdks` | what the SDKs of all languages do alike, by guests made for them |
@@ -81,6 +82,7 @@ mod sdks;
 mod settings;
 mod sources;
 mod store;
+mod store_cli;
 mod swap;
 mod wasi;
 mod workers;
