@@ -16,6 +16,7 @@
 //! | `hostile` | guests that compute, trap, lie and eat |
 //! | `in_place` | calls that wait and keep their instance |
 //! | `inside` | a server within the test: what it counts, and limits that no argument sets |
+//! | `keyvalue` | `wasi:keyvalue`, by a guest that knows nothing else of the store |
 //! | `languages` | the examples in all languages answer alike, and settle one another |
 //! | `loading` | files that are no guests |
 //! | `cache` | what was compiled is found again, or compiled anew; and the compiler is kept within bounds |
@@ -36,6 +37,7 @@
 //! | `reuse` | instances that serve several calls |
 //! | `regressions` | faults that were reported are gone |
 //! | `store` | what guests keep: conditions, expiry, grants, waiting for a change, the disk |
+//! | `store_cli` | `snow-host store`, and what the admin listener tells of the store |
 //! | `go_sdk`, `rust_sdk` | what the SDKs for Go and Rust do, by a guest made for each |
 //! | `fresh_instances` | what instances of an engine begin with, and share with no other one |
 //! | `sdks` | what the SDKs of all languages do alike, by guests made for them |
@@ -63,6 +65,7 @@ mod http;
 mod in_place;
 mod inside;
 mod javascript;
+mod keyvalue;
 mod languages;
 mod layout;
 mod loading;
@@ -81,6 +84,7 @@ mod sdks;
 mod settings;
 mod sources;
 mod store;
+mod store_cli;
 mod swap;
 mod wasi;
 mod workers;

@@ -21,6 +21,7 @@ mod new;
 mod run;
 mod signals;
 mod status;
+mod store;
 mod terminal;
 mod test;
 
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
         Command::Dev { guests, flags } => dev::dev(guests, flags.overrides()),
         Command::Build { guests } => build::build(&guests),
         Command::Status { guests, admin } => status::status(guests.as_deref(), admin),
+        Command::Store { flags, command } => store::store(command, &flags),
         Command::Check { file, cache } => check::check(&file, cache.cache()),
         Command::CompileGuest { arguments } => return compile_child(&arguments),
         Command::New { language, name, guests } => new::new(&language, &name, &guests),

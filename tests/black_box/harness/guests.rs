@@ -76,6 +76,7 @@ pub fn source(guest: &str) -> Option<PathBuf> {
         "probe" => probe(),
         "awaits" => awaits(),
         "stores" => stores(),
+        "keyvalue" => keyvalue(),
         "wasip1" | "wasip2" => wasi(guest),
         "gopher" => gopher(),
         "in-c" => in_c(),
@@ -135,6 +136,12 @@ fn awaits() -> Option<PathBuf> {
 fn stores() -> Option<PathBuf> {
     static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
     BUILT.get_or_init(|| rust_guest("stores", "wasm32-unknown-unknown")).clone()
+}
+
+/// A guest that knows no store but the standard's.
+fn keyvalue() -> Option<PathBuf> {
+    static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
+    BUILT.get_or_init(|| rust_guest("keyvalue", "wasm32-unknown-unknown")).clone()
 }
 
 /// A guest that asks WASI for everything, built for one of its versions.

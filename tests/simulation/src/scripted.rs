@@ -2,10 +2,10 @@
 //! and post office, and tells the [`Ledger`] what it did and saw.
 
 mod guests;
+mod waiting;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
-use std::num::NonZeroU64;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -23,6 +23,7 @@ use crate::ledger::{Held, Ledger, State, Waited};
 use crate::network::Network;
 use crate::office::Office;
 use crate::script::{End, KEYS, Op, Script};
+use crate::stored::Stored;
 use crate::versions::{QUICK, Versions};
 
 /// The most slices of others that a request of the quick guest may wait for: the one under way when
@@ -59,6 +60,8 @@ pub struct Stage {
     pub scripts: Vec<Script>,
     /// Operations that are under way, with the numbers of their pendings in the ledger.
     pub operations: BTreeMap<OperationId, usize>,
+    /// The store, with those who wait for its changes.
+    pub stored: Stored,
     /// The number of the last operation.
     pub last_operation: u64,
     /// Waiters whose settlement is not posted yet: its sender's thread was stopped in between.
@@ -253,6 +256,7 @@ impl Scripted {
     }
 
     fn act(&self, running: &mut Running, op: Op) {
+        let now_ms = self.network.borrow().now_ms();
         let stage = &mut *self.stage.borrow_mut();
         let ledger = &mut stage.ledger;
         let woken = match op {
@@ -282,14 +286,24 @@ impl Scripted {
                 Vec::new()
             }
             Op::Operate => {
-                stage.last_operation += 1;
-                let number = NonZeroU64::new(stage.last_operation).expect("it counts from one");
-                let source = Source::Operation(OperationId(number));
-                if self.create(ledger, running, None, source) {
+                let operation = stage.next_operation();
+                let source = Source::Operation(operation);
+                if self.create(&mut stage.ledger, running, None, source) {
                     let pending = running.handles.last().expect("it was just made").1;
-                    stage.operations.insert(OperationId(number), pending);
+                    stage.operations.insert(operation, pending);
                 }
                 Vec::new()
+            }
+            Op::Watch { key, is_late } => {
+                self.watch(stage, running, key, is_late).into_iter().collect()
+            }
+            Op::Set { key, expires_ms } => {
+                let told = stage.stored.set(key, expires_ms, now_ms);
+                stage.changes_end(told)
+            }
+            Op::Delete(key) => {
+                let told = stage.stored.delete(key, now_ms);
+                stage.changes_end(told)
             }
         };
         match self.network.borrow_mut().rng.percent(20) {

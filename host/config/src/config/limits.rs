@@ -149,6 +149,9 @@ snow_core::declare_settings! {
         /// Routes that have metrics by themselves. The requests of further routes are counted
         /// together, for as long as the process lives.
         pub metrics_routes_max: usize = 10_000, restart, in 0..=SLOTS_MAX;
+        /// Buckets of the store that have metrics by themselves: the first ones by their names. The
+        /// sums have all of them.
+        pub metrics_buckets_max: usize = 100, restart, in 0..=10_000;
     }
 }
 
