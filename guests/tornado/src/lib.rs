@@ -73,7 +73,7 @@ fn cookie(request: Request) -> Result<String> {
 /// In Tornado `self.clear_cookie("name")` and `self.redirect(…)`.
 #[route(POST, r"/cookie")]
 fn forget(_: Request) -> Result<Response> {
-    Response::redirect(303, "/cookie")?.cookie(Cookie::removal("name"))
+    Response::redirect(303, "cookie")?.cookie(Cookie::removal("name"))
 }
 
 /// How long a name is known.
