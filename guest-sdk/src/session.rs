@@ -210,7 +210,8 @@ impl Session<'_> {
     }
 
     /// A token for a form of this session, in a hidden field: other sites can't know it. For a client
-    /// without a session too, whose cookie is set by [`save`](Self::save).
+    /// without a session too, whose cookie is set by [`save`](Self::save). It belongs to the session's
+    /// id, so it comes behind [`set`](Self::set) and [`renew`](Self::renew).
     ///
     /// # Errors
     ///

@@ -1,5 +1,8 @@
 //! `multipart/form-data` (RFC 7578, and RFC 2046 for the boundaries), of a content that has arrived
 //! whole.
+//!
+//! By hand, since the parsers that are well kept (such as `multer`) read streams, with futures; here
+//! the content lies in memory, and files are parts of it that nobody copies.
 
 use super::{File, Form, FormLimits};
 use crate::accept::value_and_parameters;
@@ -22,9 +25,13 @@ pub(super) fn parse<'a>(body: &'a [u8], boundary: &str, limits: FormLimits) -> R
     while let Some(part) = rest {
         limits.room(form.fields.len() + form.files.len())?;
         let (head, content) = head_and_content(part)?;
+        if split_at(head.0, delimiter.as_bytes()).is_some() {
+            return Err(malformed("a part has no empty line behind its header fields"));
+        }
         let Some((content, after)) = split_at(content, delimiter.as_bytes()) else {
             return Err(malformed("it is cut off: the last boundary is missing"));
         };
+        let content = content.strip_prefix(b"\r\n").unwrap_or_default();
         let head = head.parse()?;
         match head.file_name {
             None => {
@@ -91,12 +98,12 @@ fn split_at<'a>(bytes: &'a [u8], delimiter: &[u8]) -> Option<(&'a [u8], &'a [u8]
 /// The header fields of a part as they were sent.
 struct RawHead<'a>(&'a [u8]);
 
-/// Splits a part at its empty line. The line end before the content stays with it: if the content is
-/// empty, it is the next boundary's.
+/// Splits a part behind its header fields. The line end of the empty line stays with the content: in
+/// a part without content it is the next boundary's.
 fn head_and_content(part: &[u8]) -> Result<(RawHead<'_>, &[u8])> {
     let within = &part[..part.len().min(HEAD_BYTES_MAX + 4)];
     match within.windows(4).position(|window| window == b"\r\n\r\n") {
-        Some(end) => Ok((RawHead(&part[..end]), &part[end + 4..])),
+        Some(end) => Ok((RawHead(&part[..end]), &part[end + 2..])),
         None if part.len() > HEAD_BYTES_MAX => Err(Error::status(
             413,
             format_args!(
@@ -221,7 +228,8 @@ mod tests {
     #[test]
     fn contents_may_be_empty_or_look_like_boundaries() {
         is(&format!("--xyz|{A}|||--xyz--"), &["a="]);
-        is(&format!("--xyz|{A}||--xyz|||--xy|--xyz--"), &["a=--xyz\r\n\r\n\r\n--xy"]);
+        is(&format!("--xyz|{A}||--xyz--"), &["a="]);
+        is(&format!("--xyz|{A}||x--xyz||--xy|--xyz--"), &["a=x--xyz\r\n\r\n--xy"]);
         is(&format!("--xyz|{A}||\r\r\r|--xyz--"), &["a=\r\r\r"]);
     }
 
@@ -245,6 +253,10 @@ mod tests {
             "a boundary has something behind it in its line",
         );
         is_refused("--xyz|content-type: a/b||1|--xyz--", "a part has no name");
+        is_refused(
+            &format!("--xyz|x: y|--xyz|{A}||1|--xyz--"),
+            "a part has no empty line behind its header fields",
+        );
         is_refused("--xyz||1|--xyz--", "a part has no empty line behind its header fields");
         is_refused(&format!("--xyz|{A}; name=b||1|--xyz--"), "a part has two names");
         is_refused(

@@ -120,7 +120,7 @@ fn wait_until(request: &Request, deadline: Duration) -> Result<Outcome> {
     let parcel = Parcel::parse(&entry.value)?;
     let (is_news, since) = match (request.query_parsed("since")?, request.query_param("after")) {
         (Some(since), _) => (parcel.version != since, since),
-        (None, Some(after)) => (parcel.status != after, parcel.version - 1),
+        (None, Some(after)) => (parcel.status != after, parcel.version.saturating_sub(1)),
         (None, None) => return Err(Error::status(400, "`after` or `since` is missing")),
     };
     if is_news {
@@ -152,12 +152,16 @@ fn watch_until(request: &Request, deadline: Duration) -> Result<Outcome> {
     let mut pendings = vec![counter.0.changed(Count::KEY, version)?];
     let mut parcels = Vec::new();
     for (id, seen) in seen {
-        let entry = bucket.get(&id)?.ok_or_else(|| unknown(&id))?;
+        if !parcel::is_id(&id) {
+            return Err(Error::status(400, format_args!("`seen`: {id:?} is no id")));
+        }
+        let entry = bucket.get(&id)?;
+        pendings.push(bucket.changed(&id, entry.as_ref().map(|entry| entry.version))?);
+        let Some(entry) = entry else { continue };
         let parcel = Parcel::parse(&entry.value)?;
         if parcel.version != seen {
             parcels.push(parcel.shown_since(&id, seen));
         }
-        pendings.push(bucket.changed(&id, Some(entry.version))?);
     }
     if !parcels.is_empty() || counted.is_some_and(|counted| counted != count) {
         return Ok(Response::json(&News { parcels, count })?.into());
