@@ -21,7 +21,7 @@ impl Request {
     ///     answer.header("vary", "accept")
     /// }
     ///
-    /// let request = Request::new("GET", "/").with_header("accept", "text/*, application/json;q=0.5");
+    /// let request = Request::new("GET", "/").with_header("accept", "text/*, a/b;q=0.5");
     /// assert_eq!(order(request).body(), b"<p>order 7</p>");
     /// ```
     pub fn accepts<'a>(&self, offered: &[&'a str]) -> Option<&'a str> {
@@ -97,8 +97,8 @@ fn thousandths(text: &str) -> Option<u16> {
     (is_weight && weight <= 1_000).then_some(weight)
 }
 
-/// A value, and the parameters behind it: `form-data; name="a;b"`. Names are as sent; a quoted value
-/// is without its quotes, and `\"` in it is `"`. What is no parameter is left out.
+/// A value, and the parameters behind it: `form-data; name="a;b"`. Names are as sent; a quoted
+/// value is without its quotes, and `\"` in it is `"`. What is no parameter is left out.
 pub(crate) fn value_and_parameters(text: &str) -> (&str, impl Iterator<Item = (&str, String)>) {
     let mut parts = split(text, ';');
     let value = parts.next().unwrap_or_default();

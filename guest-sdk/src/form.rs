@@ -96,8 +96,8 @@ impl Request {
     ///
     /// # Errors
     ///
-    /// A 415 for any other `content-type`, a 400 that says what is wrong with a form that is none, a
-    /// 413 for more than the [limits](FormLimits).
+    /// A 415 for any other `content-type`, a 400 that says what is wrong with a form that is none,
+    /// a 413 for more than the [limits](FormLimits).
     pub fn form(&self) -> Result<Form<'_>> {
         self.form_within(FormLimits::default())
     }

@@ -25,8 +25,10 @@ impl Request {
     ///
     /// snow_guest::serve!(order);
     /// # fn main() {
-    /// let request = Request::new("POST", "/orders").with_header("content-type", "application/json");
-    /// assert_eq!(order(request.with_body(r#"{"item":"tea","count":2}"#)).unwrap(), "2 times tea");
+    /// let request = Request::new("POST", "/orders")
+    ///     .with_header("content-type", "application/json")
+    ///     .with_body(r#"{"item":"tea","count":2}"#);
+    /// assert_eq!(order(request).unwrap(), "2 times tea");
     /// # }
     /// ```
     ///
