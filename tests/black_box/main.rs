@@ -34,6 +34,7 @@
 //! | `restart` | one host after another on one socket |
 //! | `settings` | what was decided about single guests: mount, limits, calls at one time |
 //! | `python` | guests in Python, by the engine that is made here |
+//! | `parcels`, `notes` | the examples that keep state: changes that are waited for, sessions and forms |
 //! | `reuse` | instances that serve several calls |
 //! | `regressions` | faults that were reported are gone |
 //! | `store` | what guests keep: conditions, expiry, grants, waiting for a change, the disk |
@@ -72,7 +73,9 @@ mod loading;
 mod malformed;
 mod manifest;
 mod new_guest;
+mod notes;
 mod pages;
+mod parcels;
 mod pendings;
 mod python;
 mod regressions;

@@ -82,7 +82,9 @@ pub fn source(guest: &str) -> Option<PathBuf> {
         "in-c" => in_c(),
         "in-zig" => in_zig(),
         "hello" => Some(workspace().join("guests/hello.wat")),
-        "snow" | "tornado" | "two-step" | "c" | "go" | "rust" => example(guest),
+        "snow" | "tornado" | "two-step" | "parcels" | "notes" | "c" | "go" | "rust" => {
+            example(guest)
+        }
         "js" => script("js.js", "js"),
         "ts" => script("ts.ts", "js"),
         "python" => script("python.py", "python"),
