@@ -76,6 +76,7 @@ pub fn source(guest: &str) -> Option<PathBuf> {
         "probe" => probe(),
         "awaits" => awaits(),
         "stores" => stores(),
+        "configured" => configured(),
         "wasip1" | "wasip2" => wasi(guest),
         "gopher" => gopher(),
         "in-c" => in_c(),
@@ -135,6 +136,12 @@ fn awaits() -> Option<PathBuf> {
 fn stores() -> Option<PathBuf> {
     static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
     BUILT.get_or_init(|| rust_guest("stores", "wasm32-unknown-unknown")).clone()
+}
+
+/// A guest that reads its configuration by `wasi:config` alone.
+fn configured() -> Option<PathBuf> {
+    static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
+    BUILT.get_or_init(|| rust_guest("configured", "wasm32-unknown-unknown")).clone()
 }
 
 /// A guest that asks WASI for everything, built for one of its versions.

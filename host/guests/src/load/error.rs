@@ -178,7 +178,8 @@ fn imports_text(foreign: &[String]) -> String {
     }
     format!(
         "imports what this host does not provide: {}. Beside snow:host, it provides WASI 0.2 \
-         (clocks, random, cli, io, filesystem and sockets, the last two empty) and preview 1",
+         (clocks, random, cli, io, filesystem and sockets, the last two empty), wasi:config and \
+         preview 1",
         shown.join(", ")
     )
 }
