@@ -60,6 +60,7 @@ mod examples;
 mod fresh_instances;
 mod go_sdk;
 mod guest_cases;
+mod guest_config;
 mod holding;
 mod hostile;
 mod http;

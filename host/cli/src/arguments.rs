@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 
-use crate::flags::{CacheFlags, ServerFlags};
+use crate::flags::{CacheFlags, ServerFlags, ValueFlags};
 use crate::new;
 use snow_config::AdminListen;
 use snow_guests::COMPILE_SUBCOMMAND;
@@ -165,6 +165,8 @@ pub(crate) enum Command {
         /// Build the guests' sources first, as `snow-host build` does
         #[arg(long)]
         build: bool,
+        #[command(flatten)]
+        values: ValueFlags,
     },
 }
 

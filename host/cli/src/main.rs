@@ -59,7 +59,9 @@ fn main() -> ExitCode {
             engines::install(&names, to)
         }
         Command::Engine { command: EngineCommand::List } => engines::list(),
-        Command::Test { guests, filter, build } => test::test(&guests, filter.as_deref(), build),
+        Command::Test { guests, filter, build, values } => {
+            test::test(&guests, filter.as_deref(), build, &values.values)
+        }
         Command::Config { schema: true, .. } => config::schema(),
         Command::Config { markdown: true, .. } => config::markdown(),
         Command::Config { guests, json, flags, .. } => {

@@ -27,7 +27,7 @@ const CELL_CHARS_MAX: usize = 60;
 /// Runs `snow-host status`.
 pub(crate) fn status(guests: Option<&Path>, admin: Option<AdminListen>) -> anyhow::Result<()> {
     let overrides = Overrides { admin, ..Overrides::default() };
-    let settings = guests.map(|guests| Settings::read(guests, &overrides)).transpose()?;
+    let settings = guests.map(|guests| Settings::written(guests, &overrides)).transpose()?;
     let admin = settings.map_or(overrides.admin, |settings| settings.manifest.server.admin);
     show(&admin.unwrap_or(AdminListen::Address(DEFAULT_ADMIN)))
 }

@@ -77,6 +77,7 @@ pub fn source(guest: &str) -> Option<PathBuf> {
         "awaits" => awaits(),
         "stores" => stores(),
         "keyvalue" => keyvalue(),
+        "configured" => configured(),
         "wasip1" | "wasip2" => wasi(guest),
         "gopher" => gopher(),
         "in-c" => in_c(),
@@ -144,6 +145,12 @@ fn stores() -> Option<PathBuf> {
 fn keyvalue() -> Option<PathBuf> {
     static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
     BUILT.get_or_init(|| rust_guest("keyvalue", "wasm32-unknown-unknown")).clone()
+}
+
+/// A guest that reads its configuration by `wasi:config` alone.
+fn configured() -> Option<PathBuf> {
+    static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
+    BUILT.get_or_init(|| rust_guest("configured", "wasm32-unknown-unknown")).clone()
 }
 
 /// A guest that asks WASI for everything, built for one of its versions.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::limits::{PAGE_BYTES, SLOTS_MAX};
+use super::values::ConfigValues;
 use snow_core::Globs;
 use snow_core::declare::BYTES_MAX;
 
@@ -52,6 +53,10 @@ snow_core::declare_settings! {
         /// MODE=test. Unless set, nothing. `snow-host config` shows it, so it is no place for
         /// secrets.
         pub environment: Option<Vec<String>>, live, as Option<Environment>;
+        /// What the guest reads by `wasi:config`: a table of values by their names. A value is a
+        /// string, or where it is: { env = "NAME" }, { file = "/path" }. A { secret = … } of one of
+        /// these is never shown. Unless set, nothing.
+        pub config: Option<ConfigValues>, live;
         /// The command that builds the guest, and its arguments, each a string. It runs in the
         /// folder of the guest's source, and writes to the path in $SNOW_GUEST_OUT, or leaves
         /// NAME.wasm in that folder. Unless set, the usual command of the source's language.

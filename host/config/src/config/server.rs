@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::thread;
 
+use super::values::ValueOverride;
+
 /// The most addresses on which a server listens.
 pub const LISTENERS_MAX: usize = 64;
 /// The most threads that serve.
@@ -74,6 +76,11 @@ pub struct Overrides {
     pub cache: Option<Cache>,
     /// `--data`
     pub data: Option<PathBuf>,
+    /// Every `--config`: values that guests read by `wasi:config`.
+    pub values: Vec<ValueOverride>,
+    /// Whether a file `.env` beside the guests stands in for environment variables that are not
+    /// set: for `dev`.
+    pub reads_dotenv: bool,
     /// Whether no version is rolled back, whatever the manifest says: for `dev`, where the newest
     /// version is the one that its author wants to see.
     pub never_roll_back: bool,
@@ -280,7 +287,7 @@ mod tests {
             strict: None,
             cache: Some(Cache::Off),
             data: Some("/data".into()),
-            never_roll_back: false,
+            ..Overrides::default()
         };
         let flags: Vec<&str> =
             overrides.apply(&mut server).into_iter().map(|(_, flag)| flag).collect();

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, Weak};
 
-use snow_config::{GuestConfig, GuestConfigs, Limits};
+use snow_config::{ConfigValues, GuestConfig, GuestConfigs, Limits};
 use snow_core::{
     Account, ByteCount, Charge, Gate, GateId, Gates, Globs, Owner, Refusal, Registry, lock,
 };
@@ -37,6 +37,8 @@ pub struct Permits {
     /// a pending is its own, so a new version owns the pendings that an older one created.
     owners: Arc<Mutex<Owners>>,
     settled: SettledBytes,
+    /// The values that the command line gives every guest.
+    common: ConfigValues,
 }
 
 /// Bytes of settlements that are kept, in all and by guest.
@@ -80,14 +82,20 @@ impl Permits {
             gates: Arc::default(),
             owners: Arc::default(),
             settled: SettledBytes::default(),
+            common: ConfigValues::default(),
         }
+    }
+
+    /// Gives every guest these values, beside those of its own table.
+    pub fn with_common(self, common: ConfigValues) -> Permits {
+        Permits { common, ..self }
     }
 
     /// Makes the permits of the same process under another manifest. Gates, owners and counts stay.
     pub fn under(&self, configs: &GuestConfigs, limits: &Limits) -> Permits {
         let (owners, gates) = (self.owners.clone(), self.gates.clone());
-        let settled = self.settled.clone();
-        Permits { owners, gates, settled, ..Permits::new(configs, limits) }
+        let (settled, common) = (self.settled.clone(), self.common.clone());
+        Permits { owners, gates, settled, common, ..Permits::new(configs, limits) }
     }
 
     /// Returns how many bytes of settlements are kept now.
@@ -122,6 +130,7 @@ impl Permits {
             gate: quota.calls_max.map(|_| self.gates.of(&name)),
             quota,
             environment: config.map(environment).unwrap_or_default(),
+            values: self.values(config),
             buckets: config.and_then(|config| config.buckets.clone()),
             grants: self.has_grants.then(|| Grants {
                 own: self.configs.get(&*name).cloned().unwrap_or_default(),
@@ -129,6 +138,16 @@ impl Permits {
             }),
             name,
         }
+    }
+
+    /// Returns what a guest reads by `wasi:config`.
+    fn values(&self, config: Option<&GuestConfig>) -> ConfigValues {
+        let Some(own) = config.and_then(|config| config.config.as_ref()) else {
+            return self.common.clone();
+        };
+        let mut values = own.clone();
+        values.add_missing(&self.common);
+        values
     }
 
     /// Returns the owner of each guest that a permit was made for, in the order of their names.
@@ -197,6 +216,8 @@ pub(crate) struct Permit {
     pub gate: Option<Arc<Gate>>,
     /// What the guest finds in its environment: names and values.
     pub environment: Vec<(String, String)>,
+    /// What the guest reads by `wasi:config`.
+    pub values: ConfigValues,
     /// Buckets of the store that the guest may use beside its own.
     buckets: Option<Globs>,
     /// The account that the guest's pendings are counted on.

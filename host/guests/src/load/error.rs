@@ -179,8 +179,8 @@ fn imports_text(foreign: &[String]) -> String {
     }
     format!(
         "imports what this host does not provide: {}. Beside snow:host, it provides WASI 0.2 \
-         (clocks, random, cli, io, filesystem and sockets, the last two empty), preview 1, and \
-         wasi:keyvalue (store, atomics and batch of 0.2.0-draft and 0.2.0-draft2)",
+         (clocks, random, cli, io, filesystem and sockets, the last two empty), preview 1, wasi:config \
+         and wasi:keyvalue (store, atomics and batch of 0.2.0-draft and 0.2.0-draft2)",
         shown.join(", ")
     )
 }
