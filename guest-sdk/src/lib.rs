@@ -152,7 +152,7 @@
 //! | cookies | [`Request::cookie`], [`Response::cookie`] with a [`Cookie`] |
 //! | a cookie that the client can't change | `SigningKeys`: the feature `signed` |
 //! | who is logged in | `Sessions`, in the store: the feature `sessions` |
-//! | pages | [`Response::html`]; `Templates`, which escape: the feature `templates` |
+//! | pages | [`Response::html`] of a template that escapes, by the crate [askama](https://docs.rs/askama) |
 //! | another address | [`Response::redirect`] |
 //!
 //! # Errors and panics
@@ -203,8 +203,6 @@ mod settlement;
 pub mod signed;
 pub mod store;
 pub mod system;
-#[cfg(feature = "templates")]
-mod templates;
 #[cfg(feature = "serde")]
 mod typed;
 
@@ -222,8 +220,6 @@ pub use settlement::{Failure, Settlement};
 #[cfg(feature = "signed")]
 pub use signed::SigningKeys;
 pub use store::{Bucket, StoreError};
-#[cfg(feature = "templates")]
-pub use templates::Templates;
 
 /// Makes a function the handler of a route: `#[route(METHODS, "pattern", resume = function)]`.
 ///

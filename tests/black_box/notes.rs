@@ -76,7 +76,7 @@ fn a_user_signs_up_writes_logs_out_and_logs_in() {
     sent_to(&ann.writes("ann", "%3Cb%3Ebread"), "ann");
     sent_to(&ann.writes("ann", "butter"), "ann");
     let page = ann.gets("/notes/of/ann");
-    let (bread, butter) = (page.text().find("&lt;b&gt;bread"), page.text().find("butter"));
+    let (bread, butter) = (page.text().find("&#60;b&#62;bread"), page.text().find("butter"));
     assert!(bread.is_some() && bread < butter, "{}", page.text());
 
     let token = ann.token("/notes/of/ann");

@@ -16,9 +16,9 @@
 //! All is in the store: without `--data` users are gone with the process. The guest is called
 //! `notes`, since its buckets are.
 
-use serde::Serialize;
+use askama::Template;
 use snow_guest::prelude::*;
-use snow_guest::{Session, Sessions, SigningKeys, Templates};
+use snow_guest::{Session, Sessions, SigningKeys};
 
 mod users;
 
@@ -36,8 +36,9 @@ fn sessions() -> Result<Sessions> {
     Ok(Sessions::open("notes/sessions")?.cookie("notes").lifetime(SESSION_LIFETIME).signed(keys))
 }
 
-/// What the form for a name and a password shows.
-#[derive(Serialize)]
+/// The page with the form for a name and a password. Its template escapes what it shows.
+#[derive(Template)]
+#[template(path = "enter.html")]
 struct Enter<'a> {
     title: &'a str,
     action: &'a str,
@@ -45,8 +46,9 @@ struct Enter<'a> {
     csrf: String,
 }
 
-/// What a user's page shows.
-#[derive(Serialize)]
+/// A user's page.
+#[derive(Template)]
+#[template(path = "notes.html")]
 struct Notes<'a> {
     title: &'a str,
     name: &'a str,
@@ -54,11 +56,10 @@ struct Notes<'a> {
     csrf: String,
 }
 
-fn page(template: &'static str, text: &'static str, values: impl Serialize) -> Result<Response> {
-    let frame = ("frame", include_str!("frame.html"));
-    let page = Templates::new([frame, (template, text)])?.page(template, values)?;
+fn page(template: &impl Template) -> Result<Response> {
     let csp =
         "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'";
+    let page = Response::html(template.render()?);
     Ok(page.header("content-security-policy", csp).header("cache-control", "no-store"))
 }
 
@@ -66,7 +67,7 @@ fn page(template: &'static str, text: &'static str, values: impl Serialize) -> R
 fn enter(session: &mut Session<'_>, action: &str, fault: &str) -> Result<Response> {
     let title = if action == "sign-up" { "Sign up" } else { "Log in" };
     let csrf = session.csrf_token()?;
-    page("enter", include_str!("enter.html"), Enter { title, action, fault, csrf })
+    page(&Enter { title, action, fault, csrf })
 }
 
 #[route(GET, r"/notes/")]
@@ -149,7 +150,7 @@ fn show(request: Request) -> Result<Response> {
         notes.extend(texts.get(&key?)?.map(|entry| entry.text().into_owned()));
     }
     let values = Notes { title: "Notes", name, notes, csrf: session.csrf_token()? };
-    let page = page("notes", include_str!("notes.html"), values)?;
+    let page = page(&values)?;
     session.save(page)
 }
 

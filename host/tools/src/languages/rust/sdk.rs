@@ -41,7 +41,6 @@ const SDK: Sdk = Sdk {
         "guest-sdk/src/store.rs",
         "guest-sdk/src/store/host.rs",
         "guest-sdk/src/system.rs",
-        "guest-sdk/src/templates.rs",
         "guest-sdk/src/typed.rs",
         "wit/snow.wit",
         "LICENSE",
