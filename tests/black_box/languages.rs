@@ -1,5 +1,5 @@
-//! The examples in all languages: each answers the same six routes, and what one holds another
-//! settles.
+//! The examples in all languages: each answers the same six routes, what one holds another settles,
+//! and some count in the store.
 
 use std::collections::HashSet;
 use std::env;

@@ -87,7 +87,7 @@ fn a_text_that_is_not_utf_8_is_no_trap() {
 /// The guests compare what they find themselves, and answer with the words of the last refusal.
 #[test]
 fn the_store_does_the_same_in_each_language() {
-    for guest in ["gopher", "in-c"] {
+    for guest in ["gopher", "in-c", "in-zig"] {
         with(guest, "", |server| {
             let mut client = server.connect();
             for _ in 0..TIMES {

@@ -78,18 +78,18 @@ def stored(n):
         r#"{"name": "\ud800"}"#,
         &[
             ("/log", 200, &["logged \\ud800", "printed \\ud800", "to stderr \\ud800", "warned"]),
-            ("/raised", 500, &["line 22, in raised", "ValueError: raised \\ud800"]),
-            ("/noted", 500, &["line 26, in noted", "noted \\ud800"]),
-            ("/key", 500, &["line 28, in key", "the key has '\\ud800', half of a surrogate pair"]),
-            ("/wait", 500, &["line 30, in wait"]),
-            ("/token", 500, &["line 32, in token", "the token has '\\ud800'"]),
-            ("/settled", 500, &["line 34, in settled"]),
-            ("/value", 500, &["line 36, in value", "the value has '\\ud800'"]),
+            ("/raised", 500, &["line 21, in raised", "ValueError: raised \\ud800"]),
+            ("/noted", 500, &["line 25, in noted", "noted \\ud800"]),
+            ("/key", 500, &["line 27, in key", "the key has '\\ud800', half of a surrogate pair"]),
+            ("/wait", 500, &["line 29, in wait"]),
+            ("/token", 500, &["line 31, in token", "the token has '\\ud800'"]),
+            ("/settled", 500, &["line 33, in settled"]),
+            ("/value", 500, &["line 35, in value", "the value has '\\ud800'"]),
             ("/failed", 200, &[]),
             ("/field", 500, &["a header field's name has", "each (shop.py, line 5) has returned"]),
             ("/text", 500, &["the text has '\\ud800'"]),
-            ("/error", 500, &["line 46, in error", "the text of an HTTPError has"]),
-            ("/stored", 500, &["line 48, in stored"]),
+            ("/error", 500, &["line 44, in error", "the text of an HTTPError has"]),
+            ("/stored", 500, &["line 46, in stored"]),
         ],
     );
 }
@@ -233,7 +233,7 @@ async def forever():
             await asyncio.sleep(0.05)
         except:
             pass
-@route("GET", "/left/(?P<what>\w+)")
+@route("GET", r"/left/(?P<what>\w+)")
 async def left(what):
     global count
     count += 1

@@ -8,6 +8,7 @@ comptime {
         .{ .methods = "GET", .pattern = "/in-zig/relay", .handler = relay, .resumer = relayed },
         .{ .methods = "GET", .pattern = "/in-zig/reply", .handler = reply },
         .{ .methods = "POST", .pattern = "/in-zig/text", .handler = client_text },
+        .{ .methods = "GET", .pattern = "/in-zig/store", .handler = stored },
         .{ .methods = "POST", .pattern = "/in-zig/field", .handler = field },
         .{ .methods = "PUT|M-SEARCH", .pattern = "/in-zig/methods", .handler = method },
         .{ .methods = "any", .pattern = "/in-zig/any", .handler = method },
@@ -53,6 +54,67 @@ fn client_text(request: *const snow.Request) snow.Outcome {
     };
     const all = std.mem.allEqual(bool, &refusals, true);
     return snow.text(200, if (all) "refused \u{fffd}" else "taken");
+}
+
+/// Does with a bucket what can be done with one. Answers with the words of the last refusal.
+fn stored(_: *const snow.Request) snow.Outcome {
+    return check_store() catch |refusal| snow.text(500, @errorName(refusal));
+}
+
+fn check_store() !snow.Outcome {
+    const own = try snow.store.Bucket.open("in-zig/store");
+    if (snow.store.Bucket.open("another")) |_| return error.Opened else |refusal| {
+        if (refusal != error.Denied) return refusal;
+    }
+    _ = try own.delete("a", .always);
+    if (try own.get("a") != null) return error.NotDeleted;
+    const absent = snow.store.Write{ .only = .absent, .expires_ms = 60_000 };
+    const version = try own.set("a", "one", absent);
+    if (own.set("a", "two", absent)) |_| return error.SetTwice else |refusal| {
+        if (refusal != error.Conflict) return refusal;
+    }
+    const held = snow.store.conflict orelse return error.NoEntry;
+    if (!is(held.value.slice(), "one") or held.version != version) return error.OtherEntry;
+    const later = try own.set("a", "two", .{ .only = .{ .version = version } });
+    if (own.delete("a", .{ .version = version })) |_| return error.Deleted else |refusal| {
+        if (refusal != error.Conflict) return refusal;
+    }
+    const pending = try own.changed("a", later);
+    _ = try own.set("a", "three", .{});
+    const settled = (try snow.wait(&.{pending}, .all, 10_000))[0];
+    const value = settled.get() orelse return error.NotChanged;
+    if (!is(value.slice(), "three")) return error.OtherValue;
+    if (own.increment("a", 1)) |_| return error.Added else |refusal| {
+        if (refusal != error.NotAnInteger) return refusal;
+    }
+    _ = try own.delete("sum", .always);
+    if (try own.increment("sum", -7) != -7) return error.OtherSum;
+
+    for (0..300) |number| _ = try own.set(try numbered(number), "", .{});
+    var after: ?[]const u8 = null;
+    var count: usize = 0;
+    while (true) {
+        const page = try own.keys("n", after);
+        for (page.keys.slice()) |key| {
+            if (!is(key.slice(), try numbered(count))) return error.OtherKey;
+            count += 1;
+        }
+        after = (page.next.get() orelse break).slice();
+    }
+    if (count != 300) return error.OtherCount;
+    const long: [2000]u8 = @splat('k');
+    if (own.set(&long, "", .{})) |_| return error.LongKey else |refusal| {
+        if (refusal != error.Limit) return refusal;
+    }
+    return snow.text(200, snow.store.words);
+}
+
+fn numbered(number: usize) ![]const u8 {
+    return std.fmt.allocPrint(snow.allocator, "n{d:0>3}", .{number});
+}
+
+fn is(found: []const u8, expected: []const u8) bool {
+    return std.mem.eql(u8, found, expected);
 }
 
 fn is_refused(result: anytype) bool {

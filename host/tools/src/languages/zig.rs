@@ -17,6 +17,7 @@ use crate::process::Runner;
 const MAIN: &str = include_str!("zig/template/main.zig");
 const SNOW: &str = include_str!("zig/template/snow.zig");
 const CONTRACT: &str = include_str!("zig/template/contract.zig");
+const STORE: &str = include_str!("zig/template/store.zig");
 
 /// The file that makes a folder a guest in Zig.
 const SOURCE: &str = "main.zig";
@@ -67,6 +68,7 @@ impl Language for Zig {
             (SOURCE.into(), named(MAIN)),
             ("snow.zig".into(), SNOW.into()),
             ("contract.zig".into(), CONTRACT.into()),
+            ("store.zig".into(), STORE.into()),
             (format!("{name}.test.toml").into(), named(CASES)),
         ])
         .write_new(&guests.join(name))
@@ -97,7 +99,9 @@ mod tests {
         for text in [MAIN, CASES] {
             assert!(text.contains("NAME"), "{text}");
         }
-        assert!(!SNOW.contains("NAME") && !CONTRACT.contains("NAME"));
+        for text in [SNOW, CONTRACT, STORE] {
+            assert!(!text.contains("NAME"));
+        }
         assert!(MAIN.contains("@import(\"snow.zig\")"));
     }
 }

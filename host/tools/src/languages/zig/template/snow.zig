@@ -10,6 +10,7 @@
 const std = @import("std");
 const contract = @import("contract.zig");
 const host = contract.host;
+pub const store = @import("store.zig");
 
 pub const Arrival = contract.Arrival;
 pub const Bytes = contract.Bytes;
@@ -200,7 +201,8 @@ var arena = std.heap.ArenaAllocator.init(std.heap.wasm_allocator);
 /// The pendings of the call that is running.
 var owned: std.ArrayList(Pending) = .empty;
 
-fn own(pending: Pending) Pending {
+/// Takes a pending, to be released at the end of the call.
+pub fn own(pending: Pending) Pending {
     owned.append(allocator, pending) catch @trap();
     return pending;
 }
@@ -233,6 +235,7 @@ fn give_away(pendings: []const Pending) bool {
 fn release_all() void {
     for (owned.items) |pending| host.drop(pending);
     owned = .empty;
+    store.close_all();
 }
 
 /// Returns the methods that a text such as GET|POST names; none for any.
