@@ -164,6 +164,8 @@ extern crate self as snow_guest;
 
 #[doc(hidden)]
 pub mod bindings;
+pub mod config;
+pub mod deployment;
 mod error;
 #[cfg(all(target_arch = "wasm32", feature = "allocator"))]
 mod heap;
@@ -254,7 +256,7 @@ pub use snow_guest_macros::route;
 pub mod prelude {
     pub use crate::{
         Bucket, Cause, Error, Failure, IntoOutcome, Outcome, Pending, Refusal, Request, Response,
-        Result, Resumed, Settlement, StoreError, Suspension, log, pending, route, store,
+        Result, Resumed, Settlement, StoreError, Suspension, config, log, pending, route, store,
     };
     pub use std::time::Duration;
 }

@@ -50,6 +50,7 @@ mod building;
 mod cache;
 mod cli;
 mod config;
+mod deployed;
 mod dev;
 mod drain;
 mod examples;

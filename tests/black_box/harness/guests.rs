@@ -77,6 +77,7 @@ pub fn source(guest: &str) -> Option<PathBuf> {
         "awaits" => awaits(),
         "stores" => stores(),
         "configured" => configured(),
+        "deployed" => deployed(),
         "wasip1" | "wasip2" => wasi(guest),
         "gopher" => gopher(),
         "in-c" => in_c(),
@@ -142,6 +143,12 @@ fn stores() -> Option<PathBuf> {
 fn configured() -> Option<PathBuf> {
     static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
     BUILT.get_or_init(|| rust_guest("configured", "wasm32-unknown-unknown")).clone()
+}
+
+/// A guest that says what it knows of its deployment and of its waits.
+fn deployed() -> Option<PathBuf> {
+    static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
+    BUILT.get_or_init(|| rust_guest("deployed", "wasm32-unknown-unknown")).clone()
 }
 
 /// A guest that asks WASI for everything, built for one of its versions.

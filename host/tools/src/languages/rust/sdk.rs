@@ -14,6 +14,8 @@ const SDK: Sdk = Sdk {
         "guest-sdk/macros/Cargo.toml",
         "guest-sdk/macros/src/lib.rs",
         "guest-sdk/src/bindings.rs",
+        "guest-sdk/src/config.rs",
+        "guest-sdk/src/deployment.rs",
         "guest-sdk/src/error.rs",
         "guest-sdk/src/heap.rs",
         "guest-sdk/src/lib.rs",
