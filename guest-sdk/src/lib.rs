@@ -179,7 +179,9 @@ extern crate self as snow_guest;
 mod accept;
 #[doc(hidden)]
 pub mod bindings;
+pub mod config;
 mod cookie;
+pub mod deployment;
 mod error;
 pub mod form;
 #[cfg(all(target_arch = "wasm32", feature = "allocator"))]
@@ -283,8 +285,8 @@ pub use snow_guest_macros::route;
 pub mod prelude {
     pub use crate::{
         Bucket, Cause, Cookie, Error, Failure, Form, IntoOutcome, Outcome, Pending, Refusal,
-        Request, Response, Result, Resumed, SameSite, Settlement, StoreError, Suspension, log,
-        pending, route, store,
+        Request, Response, Result, Resumed, SameSite, Settlement, StoreError, Suspension, config,
+        log, pending, route, store,
     };
     pub use std::time::Duration;
 }

@@ -54,6 +54,7 @@ mod building;
 mod cache;
 mod cli;
 mod config;
+mod deployed;
 mod dev;
 mod drain;
 mod examples;

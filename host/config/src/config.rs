@@ -14,7 +14,7 @@ use crate::lookup::NamedFiles;
 pub(crate) use self::guest::{Command, Environment, Mount};
 pub use self::guest::{GuestConfig, GuestConfigs, Instances, Rollback};
 pub use self::limits::{HalfClose, Limits};
-pub(crate) use self::server::{Admin, Folder};
+pub(crate) use self::server::{Admin, Folder, PublicUrl};
 pub use self::server::{
     AdminListen, Cache, LISTENERS_MAX, Listen, LogFormat, Overrides, ServerConfig, WORKERS_MAX,
 };

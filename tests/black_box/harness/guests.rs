@@ -78,6 +78,7 @@ pub fn source(guest: &str) -> Option<PathBuf> {
         "stores" => stores(),
         "keyvalue" => keyvalue(),
         "configured" => configured(),
+        "deployed" => deployed(),
         "wasip1" | "wasip2" => wasi(guest),
         "gopher" => gopher(),
         "in-c" => in_c(),
@@ -151,6 +152,12 @@ fn keyvalue() -> Option<PathBuf> {
 fn configured() -> Option<PathBuf> {
     static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
     BUILT.get_or_init(|| rust_guest("configured", "wasm32-unknown-unknown")).clone()
+}
+
+/// A guest that says what it knows of its deployment and of its waits.
+fn deployed() -> Option<PathBuf> {
+    static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
+    BUILT.get_or_init(|| rust_guest("deployed", "wasm32-unknown-unknown")).clone()
 }
 
 /// A guest that asks WASI for everything, built for one of its versions.

@@ -13,8 +13,8 @@ use snow_config::Limits;
 use snow_core::{Gate, Registry, Waiter, WorkerId};
 use snow_http::Response;
 use snow_runtime::{
-    Call, CallEnd, CallEntry, CallFault, GuestRequest, Handle, Join, OperationId, Outcome, Post,
-    Ran, Router, Settled, Slot, Source, Suspend, Wait,
+    Call, CallEnd, CallEntry, CallFault, GuestRequest, Handle, Join, OperationId, Outcome,
+    PastWait, Post, Ran, Router, Settled, Slot, Source, Suspend, Wait,
 };
 use snow_worker::PostOffice;
 
@@ -134,6 +134,8 @@ struct Running {
     dropped: Vec<Handle>,
     kept: Option<Box<GuestRequest>>,
     began_ms: u64,
+    /// The wait before the call.
+    wait_before: Option<PastWait>,
     /// What the call waits for in place.
     waits: Option<Waited>,
 }
@@ -172,6 +174,7 @@ impl Scripted {
         let now_ms = call.now_ms;
         let mut stage = self.stage.borrow_mut();
         assert!(stage.versions.has_requests(self.worker, call.version), "whose call runs is held");
+        let mut wait_before = None;
         let (request, handles, kept) = match call.entry {
             CallEntry::Handle(kept) => {
                 let request = kept.params[0].value.parse().expect("the route takes numbers");
@@ -181,12 +184,14 @@ impl Scripted {
                 stage.ledger.handle_starts(request, call.version);
                 (request, Vec::new(), Some(kept))
             }
-            CallEntry::Resume { cause, request: kept, state, arrivals } => {
+            CallEntry::Resume { cause, request: kept, state, arrivals, wait } => {
+                wait_before = Some(wait);
                 let request =
                     usize::from_le_bytes(state.try_into().expect("a state comes back as it was"));
                 let numbers = stage.ledger.held_by(request);
                 let version = stage.ledger.requests[request].version;
                 assert_eq!(call.version, version, "the version that has suspended it resumes it");
+                stage.ledger.times_are(request, wait, now_ms);
                 stage.ledger.resume_starts(request, cause, &arrivals, kept.is_some(), now_ms);
                 (
                     request,
@@ -204,6 +209,7 @@ impl Scripted {
             dropped: Vec::new(),
             kept,
             began_ms: now_ms,
+            wait_before,
             waits: None,
         }
     }
@@ -350,7 +356,10 @@ impl Scripted {
                 request_back = kept.filter(|_| keep_request);
                 let (returned, pendings): (Vec<Handle>, Vec<usize>) = handles.drain(..).unzip();
                 // Not later than the suspension itself begins.
-                let deadline_ms = running.began_ms + u64::from(timeout_ms.unwrap_or(30_000));
+                let kept_ms = running.wait_before.filter(|_| timeout_ms.is_none());
+                let kept_ms = kept_ms.map(|wait| wait.deadline_ms);
+                let own_ms = running.began_ms + u64::from(timeout_ms.unwrap_or(30_000));
+                let deadline_ms = kept_ms.unwrap_or(own_ms);
                 let resumes = resume.is_some();
                 let held = Held { pendings, until, deadline_ms, on_timeout, resumes, keep_request };
                 stage.ledger.call_ends(request, State::Held(held));
@@ -361,6 +370,7 @@ impl Scripted {
                     handles: returned,
                     until,
                     timeout_ms,
+                    deadline_ms: kept_ms,
                     on_timeout: on_timeout.then(|| Response::text(504, "late")),
                     resume: resumes,
                     keep_request,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::PublicUrl;
 use super::limits::{PAGE_BYTES, SLOTS_MAX};
 use super::values::ConfigValues;
 use snow_core::Globs;
@@ -34,6 +35,9 @@ snow_core::declare_settings! {
         /// The prefix of the paths that reach the guest, such as /shop: as it is sent, without a
         /// slash at its end. The guest's routes match what follows.
         pub mount: Option<String>, live, as Option<Mount>;
+        /// The URL at which clients reach this guest's server, if it is another than that of the
+        /// others: see `public_url` of the server.
+        pub public_url: Option<String>, live, as Option<PublicUrl>;
         /// Bytes of the linear memory of an instance. Unless set, `call_memory_bytes_max` of the
         /// limits, which it can't exceed.
         pub memory_bytes_max: Option<usize>, live, in PAGE_BYTES..=BYTES_MAX, at_most call_memory_bytes_max;

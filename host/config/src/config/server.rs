@@ -27,6 +27,12 @@ snow_core::declare_settings! {
         pub workers: u16 = one_for_each_core(), restart, in 1..=WORKERS_MAX.into();
         /// Whether each answered request is logged.
         pub access_log: bool = true, live;
+        /// The URL at which clients reach the server, such as `https://example.org`: its path, if it
+        /// has one, is what a proxy takes away. Guests make links with it.
+        pub public_url: Option<String>, live, as Option<PublicUrl>;
+        /// Whether guests believe `x-forwarded-proto` and `x-forwarded-host` while there is no
+        /// `public_url`. Only right behind a proxy that sets both on each request.
+        pub trust_forwarded: bool, live;
         /// How the log looks.
         pub log: LogFormat, restart;
         /// Where the admin listener is: ADDRESS:PORT, unix:/path/to.sock, or false for nowhere.
@@ -43,6 +49,9 @@ snow_core::declare_settings! {
         pub data: Option<PathBuf>, restart, as Option<Folder>;
     }
 }
+
+/// What `public_url` may be: an absolute URL without a query.
+pub struct PublicUrl;
 
 /// What `data` may be: an absolute path.
 pub struct Folder;
@@ -314,6 +323,7 @@ mod tests {
             strict: true,
             cache: Cache::Off,
             data: Some("/data".into()),
+            ..ServerConfig::default()
         };
         assert_eq!(server, expected);
     }

@@ -366,3 +366,23 @@ fn wrong_values_of_guests_are_errors_and_not_repeated() {
     wrong("{ file = 'b' }", &["2:14: `config.a` takes an absolute path"]);
     wrong("{}", &["2:5: `config.a` has no value: write a string"]);
 }
+
+#[test]
+fn a_public_url_is_a_scheme_a_host_and_perhaps_a_path() {
+    for (written, read) in [
+        ("https://example.org", "https://example.org"),
+        ("http://localhost:8080/", "http://localhost:8080"),
+        ("https://[::1]:443/a/b-c/%20/", "https://[::1]:443/a/b-c/%20"),
+    ] {
+        let manifest = good(&format!("[server]\npublic_url = '{written}'\n"));
+        assert_eq!(manifest.server.public_url.as_deref(), Some(read));
+    }
+    for wrong in
+        ["", "example.org", "ftp://a", "https://", "https://a/?b", "https://a//b", "https://a b"]
+    {
+        bad(
+            &format!("[guest.shop]\npublic_url = '{wrong}'\n"),
+            &[&format!("2:14: `public_url` can't be {wrong:?}: it is http:// or https://, a host")],
+        );
+    }
+}

@@ -13,6 +13,7 @@ use snow_runtime::{Handle, Level, Settled, Settlement, Source};
 
 use super::grants::{Permit, TO_CREATE};
 use super::parking::Parking;
+use super::resumption::Resumption;
 use super::seat::{Seat, Stopwatch};
 use super::state::buckets::{Bucket, Opened, Swap};
 use super::state::keyvalue::Cursors;
@@ -56,6 +57,10 @@ pub(crate) struct CallContext {
     was_explained: AtomicBool,
     /// Bytes that this call has logged.
     logged_bytes: AtomicUsize,
+    /// The base URL that a proxy has told of, if it is trusted.
+    pub forwarded: Option<String>,
+    /// The wait before the call.
+    pub resumption: Resumption,
     /// The source files of the instance's guest, if it is one.
     pub sources: Option<Arc<Sources>>,
     /// The buckets that the instance has open.
@@ -122,6 +127,8 @@ impl CallContext {
             parking: seat.parking.clone(),
             was_explained: AtomicBool::new(false),
             logged_bytes: AtomicUsize::new(0),
+            forwarded: None,
+            resumption: Resumption::default(),
             sources: None,
             buckets: Opened::default(),
             swaps: Opened::default(),

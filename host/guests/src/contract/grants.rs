@@ -9,12 +9,13 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, Weak};
 
-use snow_config::{ConfigValues, GuestConfig, GuestConfigs, Limits};
+use snow_config::{ConfigValues, GuestConfig, GuestConfigs, Limits, ServerConfig};
 use snow_core::{
     Account, ByteCount, Charge, Gate, GateId, Gates, Globs, Owner, Refusal, Registry, lock,
 };
 use snow_runtime::{Mounts, Settled, Settlement};
 
+use super::deployment::{Address, Public};
 use super::quota::Quota;
 use crate::load::guest::Guest;
 
@@ -39,6 +40,8 @@ pub struct Permits {
     settled: SettledBytes,
     /// The values that the command line gives every guest.
     common: ConfigValues,
+    /// Where clients reach the server.
+    public: Public,
 }
 
 /// Bytes of settlements that are kept, in all and by guest.
@@ -83,7 +86,13 @@ impl Permits {
             owners: Arc::default(),
             settled: SettledBytes::default(),
             common: ConfigValues::default(),
+            public: Public::default(),
         }
+    }
+
+    /// Tells every guest where clients reach this server.
+    pub fn with_server(self, server: &ServerConfig) -> Permits {
+        Permits { public: server.into(), ..self }
     }
 
     /// Gives every guest these values, beside those of its own table.
@@ -131,6 +140,7 @@ impl Permits {
             quota,
             environment: config.map(environment).unwrap_or_default(),
             values: self.values(config),
+            address: Address::new(config, &self.public),
             buckets: config.and_then(|config| config.buckets.clone()),
             grants: self.has_grants.then(|| Grants {
                 own: self.configs.get(&*name).cloned().unwrap_or_default(),
@@ -218,6 +228,8 @@ pub(crate) struct Permit {
     pub environment: Vec<(String, String)>,
     /// What the guest reads by `wasi:config`.
     pub values: ConfigValues,
+    /// Where clients find the guest.
+    pub address: Address,
     /// Buckets of the store that the guest may use beside its own.
     buckets: Option<Globs>,
     /// The account that the guest's pendings are counted on.

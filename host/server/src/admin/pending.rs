@@ -133,6 +133,7 @@ impl Questions {
             handles: vec![Handle { id, source: Source::None }],
             until: Join::All,
             timeout_ms: Some(PATIENCE_MS),
+            deadline_ms: None,
             on_timeout: None,
             resume: true,
             keep_request: false,

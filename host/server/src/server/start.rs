@@ -123,7 +123,9 @@ fn runtime(
         limits: Arc::new(limits.clone()),
         worker_calls_parked_max: limits.worker_calls_parked_max(workers),
         permits: Arc::new(
-            Permits::new(&config.guest_configs, limits).with_common(config.common.clone()),
+            Permits::new(&config.guest_configs, limits)
+                .with_common(config.common.clone())
+                .with_server(&config.server),
         ),
         source_bytes: Arc::default(),
         kept_bytes: Arc::default(),
