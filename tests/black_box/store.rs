@@ -141,12 +141,12 @@ fn a_bucket_is_a_guests_own_or_granted() {
 #[test]
 fn limits_are_named_and_nothing_changes() {
     let Some(setup) = Setup::with(&["stores"]) else { return };
-    let limits = "[limits]\nstore_key_bytes_max = 10\nstore_value_bytes_max = 5\n\
+    let limits = "[limits]\nstore_key_bytes_max = 10\nstore_value_bytes_max = 20\n\
                   store_bucket_entries_max = 2\nstore_bytes_max = 14\nstore_bucket_bytes_max = 14\n";
     setup.folder().add("snow.toml", limits.as_bytes());
     let server = setup.start();
     assert!(post(&server, "/set/12345678901", "").contains("store_key_bytes_max"));
-    assert!(post(&server, "/set/a", "123456").contains("store_value_bytes_max"));
+    assert!(post(&server, "/set/a", &"1".repeat(21)).contains("store_value_bytes_max"));
     post(&server, "/set/a", "12345");
     post(&server, "/set/b", "12345");
     assert!(post(&server, "/set/c", "").contains("store_bucket_entries_max"));
