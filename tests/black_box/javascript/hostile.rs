@@ -27,10 +27,12 @@ fn bodies_that_are_no_text_do_not_end_the_instance() {
     assert_eq!(post("/text"), ok("8388608"));
     let (status, said) = post("/json");
     assert!(status == 400 && said.starts_with("the request's body is not JSON"), "{status} {said}");
-    assert_eq!(post("/url"), ok("false"));
-    for target in ["/echo", "/log"] {
+    // There may be no memory for what is made of the text: that is an exception, and no trap. The
+    // instance may be replaced after the call, since its memory has grown.
+    for target in ["/url", "/echo", "/log"] {
         post(target);
     }
+    assert_eq!(server.get("/served").status, 200);
     let log = server.log_by_now();
     assert!(!log.contains("memory allocation of") && !log.contains("unreachable"), "{log}");
 }

@@ -46,8 +46,8 @@ fn a_key_is_set_read_counted_and_deleted() {
     assert!(later > version);
     assert!(post("/set/a", &[0; 2_000_000]).contains("store_value_bytes_max"));
     assert_eq!(get(&server, "/json"), ok("{\"a\":[\"ä\"]}"));
-    assert_eq!(get(&server, "/add/n?by=9007199254740993"), ok("9007199254740993"));
-    assert_eq!(get(&server, "/add/n?by=-9007199254740995"), ok("-2"));
+    assert_eq!(get(&server, "/add/sum?by=9007199254740993"), ok("9007199254740993"));
+    assert_eq!(get(&server, "/add/sum?by=-9007199254740995"), ok("-2"));
     assert!(get(&server, "/add/a?by=1").1.starts_with("not-an-integer undefined"));
     assert_eq!((get(&server, "/append"), get(&server, "/append")), (ok("x"), ok("xx")));
     assert_eq!((get(&server, "/delete/a"), get(&server, "/delete/a")), (ok("true"), ok("false")));

@@ -183,9 +183,18 @@ function outcome(route, value) {
   return value instanceof Suspension ? suspension(route, value) : answer(route, value);
 }
 
+function isAnswer(thrown) {
+  try {
+    return thrown instanceof HTTPError || thrown instanceof Response;
+  } catch {
+    // A proxy's trap.
+    return false;
+  }
+}
+
 /** Returns the outcome of what was thrown, if it is an answer; else throws it again. */
 function rescue(route, thrown) {
-  if (thrown instanceof HTTPError || thrown instanceof Response) return answer(route, thrown);
+  if (isAnswer(thrown)) return answer(route, thrown);
   throw thrown;
 }
 

@@ -101,7 +101,7 @@ export class Pending {
   /** Returns its number at the engine, for a suspension: the host has it once more. */
   static _id(pending) {
     if (pending.#settlement !== null) {
-      const id = roomy(() => native.create());
+      const id = roomy(() => native.create(undefined));
       native.setResult(native.token(id), pending.#settlement);
       [pending.#id, pending.#settlement] = [id, null];
     }

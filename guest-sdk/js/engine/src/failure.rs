@@ -72,8 +72,7 @@ pub fn throw_at(
     }
 }
 
-/// Returns what was thrown in words: by `describe` of `js/console.js`, once it is loaded. Without
-/// memory it ends the call and the instance: neither can these words be made, nor others be.
+/// Returns what was thrown in words: by `describe` of `js/console.js`, once it is loaded.
 pub fn describe<'js>(
     ctx: &Ctx<'js>,
     describe: Option<&Persistent<Function<'static>>>,
@@ -83,13 +82,13 @@ pub fn describe<'js>(
         CaughtError::Error(error) => return error.to_string(),
         // QuickJS throws that if there is no memory for an error either.
         CaughtError::Value(value) if value.is_null() && has_run_out() => {
-            fail("InternalError: out of memory\n(memory_bytes_max is its limit)")
+            return out_of_memory(ctx, "InternalError: out of memory");
         }
         CaughtError::Exception(exception) => exception.into_value(),
         CaughtError::Value(value) => value,
     };
     if is_out_of_memory(&thrown) {
-        fail(&format!("{}\n(memory_bytes_max is its limit)", plain(&thrown).trim_end()));
+        return out_of_memory(ctx, &plain(&thrown));
     }
     let words = |describe: &Persistent<Function<'static>>| -> Result<Text> {
         describe.clone().restore(ctx)?.call((thrown.clone(),))
@@ -102,6 +101,20 @@ pub fn describe<'js>(
             plain(&thrown)
         }
     }
+}
+
+/// Bytes that must be free if an instance is to go on that has run out of memory.
+const SPARE_BYTES: usize = 1 << 20;
+
+/// Returns what to say of a call without memory. Its own is free again, and the instance goes on: a
+/// client may have asked for too much. If there is still none, it ends the call and the instance.
+fn out_of_memory(ctx: &Ctx<'_>, said: &str) -> String {
+    let words = format!("{}\n(memory_bytes_max is its limit)", said.trim_end());
+    ctx.run_gc();
+    if Vec::<u8>::new().try_reserve_exact(SPARE_BYTES).is_err() {
+        fail(&words);
+    }
+    words
 }
 
 /// Returns whether QuickJS has thrown this since there was no memory left.
