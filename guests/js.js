@@ -9,8 +9,9 @@
 // | `GET /js/stop` | gives the request that has waited longest `done`, or `?value=…` |
 // | `GET /js/random` | a random number |
 // | `GET /js/now` | the time, RFC 3339 |
+// | `GET /js/count` | how often it was asked, in the store |
 
-import { route, pending, suspend, setNext } from 'snow';
+import { bucket, route, pending, suspend, setNext } from 'snow';
 
 // Keys belong to the host: any guest may wait under this one, and settle it.
 const KEY = 'requests-any';
@@ -40,3 +41,8 @@ route('GET', '/js/stop', (request) => {
 route('GET', '/js/random', () => String(Math.random()));
 
 route('GET', '/js/now', () => new Date().toISOString());
+
+// The guest's own bucket. What is in it outlives the call, and with `--data DIR` the server.
+const counts = bucket();
+
+route('GET', '/js/count', () => String(counts.increment('count')));

@@ -9,8 +9,9 @@
 // | `GET /ts/stop` | gives the request that has waited longest `done`, or `?value=…` |
 // | `GET /ts/random` | a random number |
 // | `GET /ts/now` | the time, RFC 3339 |
+// | `GET /ts/count` | how often it was asked, in the store |
 
-import { route, pending, suspend, setNext } from 'snow';
+import { bucket, route, pending, suspend, setNext } from 'snow';
 import type { Answer, GuestRequest, Resumed } from 'snow';
 
 // Keys belong to the host: any guest may wait under this one, and settle it.
@@ -40,3 +41,8 @@ route('GET', '/ts/stop', (request: GuestRequest): Answer => {
 route('GET', '/ts/random', (): string => String(Math.random()));
 
 route('GET', '/ts/now', (): string => new Date().toISOString());
+
+// The guest's own bucket. What is in it outlives the call, and with `--data DIR` the server.
+const counts = bucket();
+
+route('GET', '/ts/count', (): string => String(counts.increment('count')));

@@ -34,6 +34,25 @@ extern void __wasm_import_snow_host_pending_handles_wait(uint8_t *, size_t, int3
 __attribute__((__import_module__("snow:host/logging@0.1.0"), __import_name__("log")))
 extern void __wasm_import_snow_host_logging_log(int32_t, uint8_t *, size_t);
 
+// Imported Functions from `snow:host/resumption@0.1.0`
+
+__attribute__((__import_module__("snow:host/resumption@0.1.0"), __import_name__("waited-ms")))
+extern int32_t __wasm_import_snow_host_resumption_waited_ms(void);
+
+__attribute__((__import_module__("snow:host/resumption@0.1.0"), __import_name__("left-ms")))
+extern void __wasm_import_snow_host_resumption_left_ms(uint8_t *);
+
+__attribute__((__import_module__("snow:host/resumption@0.1.0"), __import_name__("keep-deadline")))
+extern int32_t __wasm_import_snow_host_resumption_keep_deadline(void);
+
+// Imported Functions from `snow:host/deployment@0.1.0`
+
+__attribute__((__import_module__("snow:host/deployment@0.1.0"), __import_name__("mount")))
+extern void __wasm_import_snow_host_deployment_mount(uint8_t *);
+
+__attribute__((__import_module__("snow:host/deployment@0.1.0"), __import_name__("base-url")))
+extern void __wasm_import_snow_host_deployment_base_url(uint8_t *);
+
 // Imported Functions from `snow:host/store@0.1.0`
 
 __attribute__((__import_module__("snow:host/store@0.1.0"), __import_name__("[static]bucket.open")))
@@ -56,6 +75,14 @@ extern void __wasm_import_snow_host_store_method_bucket_list(int32_t, uint8_t *,
 
 __attribute__((__import_module__("snow:host/store@0.1.0"), __import_name__("[method]bucket.changed")))
 extern void __wasm_import_snow_host_store_method_bucket_changed(int32_t, uint8_t *, size_t, int32_t, int64_t, uint8_t *);
+
+// Imported Functions from `wasi:config/store@0.2.0-rc.1`
+
+__attribute__((__import_module__("wasi:config/store@0.2.0-rc.1"), __import_name__("get")))
+extern void __wasm_import_wasi_config_store_get(uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("wasi:config/store@0.2.0-rc.1"), __import_name__("get-all")))
+extern void __wasm_import_wasi_config_store_get_all(uint8_t *);
 
 // Exported Functions from `snow:host/resumer@0.1.0`
 
@@ -643,6 +670,50 @@ void snow_host_store_result_own_pending_store_error_free(snow_host_store_result_
   }
 }
 
+void wasi_config_store_error_free(wasi_config_store_error_t *ptr) {
+  switch ((int32_t) ptr->tag) {
+    case 0: {
+      resuming_guest_string_free(&ptr->val.upstream);
+      break;
+    }
+    case 1: {
+      resuming_guest_string_free(&ptr->val.io);
+      break;
+    }
+  }
+}
+
+void wasi_config_store_result_option_string_error_free(wasi_config_store_result_option_string_error_t *ptr) {
+  if (!ptr->is_err) {
+  } else {
+    wasi_config_store_error_free(&ptr->val.err);
+  }
+}
+
+void resuming_guest_tuple2_string_string_free(resuming_guest_tuple2_string_string_t *ptr) {
+  resuming_guest_string_free(&ptr->f0);
+  resuming_guest_string_free(&ptr->f1);
+}
+
+void resuming_guest_list_tuple2_string_string_free(resuming_guest_list_tuple2_string_string_t *ptr) {
+  size_t list_len = ptr->len;
+  if (list_len > 0) {
+    resuming_guest_tuple2_string_string_t *list_ptr = ptr->ptr;
+    for (size_t i = 0; i < list_len; i++) {
+      resuming_guest_tuple2_string_string_free(&list_ptr[i]);
+    }
+    free(list_ptr);
+  }
+}
+
+void wasi_config_store_result_list_tuple2_string_string_error_free(wasi_config_store_result_list_tuple2_string_string_error_t *ptr) {
+  if (!ptr->is_err) {
+    resuming_guest_list_tuple2_string_string_free(&ptr->val.ok);
+  } else {
+    wasi_config_store_error_free(&ptr->val.err);
+  }
+}
+
 void exports_snow_host_resumer_request_free(exports_snow_host_resumer_request_t *ptr) {
   snow_host_http_request_free(ptr);
 }
@@ -1042,6 +1113,66 @@ bool snow_host_pending_handles_wait(snow_host_pending_handles_list_borrow_pendin
 
 void snow_host_logging_log(snow_host_logging_level_t level, resuming_guest_string_t *message) {
   __wasm_import_snow_host_logging_log((int32_t) level, (uint8_t *) (*message).ptr, (*message).len);
+}
+
+uint32_t snow_host_resumption_waited_ms(void) {
+  int32_t ret = __wasm_import_snow_host_resumption_waited_ms();
+  return (uint32_t) (ret);
+}
+
+bool snow_host_resumption_left_ms(uint32_t *ret) {
+  __attribute__((__aligned__(4)))
+  uint8_t ret_area[8];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_snow_host_resumption_left_ms(ptr);
+  resuming_guest_option_u32_t option;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      option.is_some = false;
+      break;
+    }
+    case 1: {
+      option.is_some = true;
+      option.val = (uint32_t) (*((int32_t*) (ptr + 4)));
+      break;
+    }
+  }
+  *ret = option.val;
+  return option.is_some;
+}
+
+bool snow_host_resumption_keep_deadline(void) {
+  int32_t ret = __wasm_import_snow_host_resumption_keep_deadline();
+  return ret;
+}
+
+void snow_host_deployment_mount(resuming_guest_string_t *ret) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(2*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_snow_host_deployment_mount(ptr);
+  *ret = (resuming_guest_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 0))), (*((size_t*) (ptr + sizeof(void*)))) };
+}
+
+bool snow_host_deployment_base_url(resuming_guest_string_t *ret) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_snow_host_deployment_base_url(ptr);
+  resuming_guest_option_string_t option;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      option.is_some = false;
+      break;
+    }
+    case 1: {
+      option.is_some = true;
+      option.val = (resuming_guest_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  *ret = option.val;
+  return option.is_some;
 }
 
 bool snow_host_store_static_bucket_open(resuming_guest_string_t *name, snow_host_store_own_bucket_t *ret, snow_host_store_store_error_t *err) {
@@ -1595,6 +1726,99 @@ bool snow_host_store_method_bucket_changed(snow_host_store_borrow_bucket_t self,
         }
         case 4: {
           variant.val.unavailable = (resuming_guest_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 16))), (*((size_t*) (ptr + (16+1*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool wasi_config_store_get(resuming_guest_string_t *key, resuming_guest_option_string_t *ret, wasi_config_store_error_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(4*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_wasi_config_store_get((uint8_t *) (*key).ptr, (*key).len, ptr);
+  wasi_config_store_result_option_string_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      resuming_guest_option_string_t option;
+      switch ((int32_t) *((uint8_t*) (ptr + sizeof(void*)))) {
+        case 0: {
+          option.is_some = false;
+          break;
+        }
+        case 1: {
+          option.is_some = true;
+          option.val = (resuming_guest_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.ok = option;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      wasi_config_store_error_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + sizeof(void*)));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          variant.val.upstream = (resuming_guest_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+        case 1: {
+          variant.val.io = (resuming_guest_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool wasi_config_store_get_all(resuming_guest_list_tuple2_string_string_t *ret, wasi_config_store_error_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(4*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_wasi_config_store_get_all(ptr);
+  wasi_config_store_result_list_tuple2_string_string_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (resuming_guest_list_tuple2_string_string_t) { (resuming_guest_tuple2_string_string_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      wasi_config_store_error_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + sizeof(void*)));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          variant.val.upstream = (resuming_guest_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+        case 1: {
+          variant.val.io = (resuming_guest_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
           break;
         }
       }

@@ -436,6 +436,46 @@ typedef struct {
   } val;
 } snow_host_store_result_own_pending_store_error_t;
 
+// Why a value can't be had.
+typedef struct wasi_config_store_error_t {
+  uint8_t tag;
+  union {
+    resuming_guest_string_t     upstream;
+    resuming_guest_string_t     io;
+  } val;
+} wasi_config_store_error_t;
+
+// Whoever keeps it does not answer.
+#define WASI_CONFIG_STORE_ERROR_UPSTREAM 0
+// It can't be read.
+#define WASI_CONFIG_STORE_ERROR_IO 1
+
+typedef struct {
+  bool is_err;
+  union {
+    resuming_guest_option_string_t ok;
+    wasi_config_store_error_t err;
+  } val;
+} wasi_config_store_result_option_string_error_t;
+
+typedef struct {
+  resuming_guest_string_t f0;
+  resuming_guest_string_t f1;
+} resuming_guest_tuple2_string_string_t;
+
+typedef struct {
+  resuming_guest_tuple2_string_string_t *ptr;
+  size_t len;
+} resuming_guest_list_tuple2_string_string_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    resuming_guest_list_tuple2_string_string_t ok;
+    wasi_config_store_error_t err;
+  } val;
+} wasi_config_store_result_list_tuple2_string_string_error_t;
+
 typedef snow_host_http_request_t exports_snow_host_resumer_request_t;
 
 typedef snow_host_pending_handles_outcome_t exports_snow_host_resumer_outcome_t;
@@ -529,6 +569,30 @@ extern bool snow_host_pending_handles_wait(snow_host_pending_handles_list_borrow
 // keep up.
 extern void snow_host_logging_log(snow_host_logging_level_t level, resuming_guest_string_t *message);
 
+// Imported Functions from `snow:host/resumption@0.1.0`
+// Returns how long the request has waited: from when the suspension was returned until this call
+// has started. 0 in `handle`.
+extern uint32_t snow_host_resumption_waited_ms(void);
+// Returns how long the deadline of that suspension still has, from now; 0 if it has passed. None
+// in `handle`.
+extern bool snow_host_resumption_left_ms(uint32_t *ret);
+// Makes the suspension that this call returns end at the same moment as the one before, whatever
+// its `timeout-ms` is. So a request that waits again and again has one deadline in all. If that
+// has passed, the new suspension is over at once, by its deadline. False, and without effect, in
+// `handle`.
+extern bool snow_host_resumption_keep_deadline(void);
+
+// Imported Functions from `snow:host/deployment@0.1.0`
+// Returns what the paths of this guest begin with, as clients see them, such as `/shop`: the path
+// of the server's `public_url` and the guest's `mount` in snow.toml. Empty if it has neither. The
+// path of a request does not have it; a link, a redirect and the path of a cookie need it.
+extern void snow_host_deployment_mount(resuming_guest_string_t *ret);
+// Returns the URL of the guest's root, such as `https://example.org/shop`, without a slash at its
+// end. None if the deployer has given no `public_url`: what a client sends as `host` is no
+// evidence. If the deployer trusts the fields that a proxy adds (`trust_forwarded`), it is made of
+// them then, in a call that has the request.
+extern bool snow_host_deployment_base_url(resuming_guest_string_t *ret);
+
 // Imported Functions from `snow:host/store@0.1.0`
 // Opens a bucket. A guest may use the bucket that has its own name, also called `default`, and
 // those whose names begin with its name and a slash (`shop`, `shop/orders`); and the `buckets`
@@ -555,6 +619,12 @@ extern bool snow_host_store_method_bucket_list(snow_host_store_borrow_bucket_t s
 // the key was deleted or has expired. Values may be skipped: what it was settled with may be
 // older than what the key holds when the guest is called.
 extern bool snow_host_store_method_bucket_changed(snow_host_store_borrow_bucket_t self, resuming_guest_string_t *key, snow_host_store_version_t *maybe_since, snow_host_store_own_pending_t *ret, snow_host_store_store_error_t *err);
+
+// Imported Functions from `wasi:config/store@0.2.0-rc.1`
+// Returns the value of this name; none if there is none.
+extern bool wasi_config_store_get(resuming_guest_string_t *key, resuming_guest_option_string_t *ret, wasi_config_store_error_t *err);
+// Returns all names and values, but no secrets: these are for whoever asks by name.
+extern bool wasi_config_store_get_all(resuming_guest_list_tuple2_string_string_t *ret, wasi_config_store_error_t *err);
 
 // Exported Functions from `snow:host/resumer@0.1.0`
 void exports_snow_host_resumer_resume(uint32_t route, exports_snow_host_resumer_cause_t cause, exports_snow_host_resumer_request_t *maybe_request, resuming_guest_list_u8_t *state, exports_snow_host_resumer_list_arrival_t *arrivals, exports_snow_host_resumer_outcome_t *ret);
@@ -658,6 +728,16 @@ void snow_host_store_result_page_store_error_free(snow_host_store_result_page_st
 void snow_host_store_option_version_free(snow_host_store_option_version_t *ptr);
 
 void snow_host_store_result_own_pending_store_error_free(snow_host_store_result_own_pending_store_error_t *ptr);
+
+void wasi_config_store_error_free(wasi_config_store_error_t *ptr);
+
+void wasi_config_store_result_option_string_error_free(wasi_config_store_result_option_string_error_t *ptr);
+
+void resuming_guest_tuple2_string_string_free(resuming_guest_tuple2_string_string_t *ptr);
+
+void resuming_guest_list_tuple2_string_string_free(resuming_guest_list_tuple2_string_string_t *ptr);
+
+void wasi_config_store_result_list_tuple2_string_string_error_free(wasi_config_store_result_list_tuple2_string_string_error_t *ptr);
 
 void exports_snow_host_resumer_request_free(exports_snow_host_resumer_request_t *ptr);
 

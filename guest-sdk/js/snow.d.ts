@@ -104,8 +104,9 @@ declare module 'snow' {
   /**
    * Something that will be settled exactly once: by its key, by its token, or by the clock.
    *
-   * It belongs to the call that created it. Await it there, or give it to a suspension; what is
-   * left is released when the call ends.
+   * It belongs to the call that created it. Await it there, or give it to a suspension. A call owns
+   * at most `pendings_per_call_max` of them (64) at one time. One is released when what it was
+   * settled with was awaited, when nobody has it any more nor waits for it, or when the call ends.
    */
   export interface Pending extends PromiseLike<Settlement>, Disposable {
     /**
@@ -125,6 +126,8 @@ declare module 'snow' {
      *
      * `await pending` waits for 30 seconds, from then on, and throws a `TimeoutError`.
      * `Promise.all`, `Promise.race` and `Promise.any` take pendings, and are one wait of the host.
+     * Nobody waits any longer for a pending that has lost a race. A promise that was made of one, by
+     * `wait` or `then`, goes on: {@link drop} what has lost so, or declare it with `using`.
      */
     wait(options?: { timeoutMs?: number }): Promise<Settlement | null>;
 
@@ -178,6 +181,87 @@ declare module 'snow' {
   export interface Refusal extends Error {
     readonly name: 'Refusal';
     readonly code: 'unknown' | 'already-settled' | 'denied' | 'limit';
+  }
+
+  /** What a key of a {@link Bucket} holds. */
+  export interface Entry {
+    readonly value: Uint8Array<ArrayBuffer>;
+    /** Tells this content from every other. A later version of a key is a higher number. */
+    readonly version: number;
+    /** The value as text, with U+FFFD for what is not UTF-8. */
+    text(): string;
+    /** The text, parsed. */
+    json(): any;
+  }
+  /** What a bucket can keep: a text, bytes, or any other value as JSON. */
+  export type Storable = Json | Uint8Array | ArrayBuffer | Entry;
+
+  /**
+   * State that outlives a call: keys, each with a value. Nothing of it is to be awaited but
+   * {@link changed}. Each method throws a {@link StoreError}.
+   */
+  export interface Bucket {
+    readonly name: string;
+
+    /** Returns what a key holds; null if it does not exist. */
+    get(key: string): Entry | null;
+
+    /**
+     * Sets a key, and returns its new version.
+     *
+     * @param options `expiresMs`: how long the entry exists, in milliseconds; without it until it is
+     * deleted. `only`: when it is set: if the key is absent, or has this version.
+     */
+    set(
+      key: string,
+      value: Storable,
+      options?: { expiresMs?: number; only?: 'absent' | number | Entry },
+    ): number;
+
+    /** Deletes a key; false if it did not exist. */
+    delete(key: string, options?: { only?: 'absent' | number | Entry }): boolean;
+
+    /**
+     * Adds to a key's value, an integer in decimal digits, and returns the sum: a bigint if a number
+     * does not hold it exactly. A key that does not exist counts as 0.
+     */
+    increment(key: string, by?: number): number;
+    increment(key: string, by: bigint): number | bigint;
+
+    /**
+     * Returns the keys that begin with a text, in the order of their bytes. They are asked for page
+     * by page, and each page shows its moment.
+     */
+    keys(prefix?: string): IterableIterator<string>;
+
+    /**
+     * Creates a pending that is settled with the key's value once its version is no longer `since`:
+     * an entry, its version, or null for a key that does not exist. No change is lost between a look
+     * and the wait. If the key is deleted or expires, that is a {@link Failure} with the code
+     * `deleted`.
+     */
+    changed(key: string, since?: Entry | number | null): Pending;
+
+    /**
+     * Sets a key to what `change` makes of what it holds, and tries again if another request was
+     * faster: no change is lost. Returns what was set. The entry has no expiry.
+     */
+    update(key: string, change: (held: Entry | null) => Storable): Entry;
+  }
+
+  /**
+   * Returns a bucket: the guest's own, or another one that it may use, whose name begins with the
+   * guest's and a slash (`shop/orders`) or is granted in snow.toml. It asks the host for nothing, and
+   * may stand at the top of a file.
+   */
+  export function bucket(name?: string): Bucket;
+
+  /** Why the store did nothing. */
+  export class StoreError extends Error {
+    private constructor();
+    readonly code: 'denied' | 'conflict' | 'limit' | 'not-an-integer' | 'unavailable';
+    /** After a `conflict`, what the key holds instead; null if it does not exist. */
+    readonly entry: Entry | null;
   }
 
   /** What a request waits for without an instance: returned by a handler. */

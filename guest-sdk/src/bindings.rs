@@ -19,6 +19,7 @@ wit_bindgen::generate!({
 wit_bindgen::generate!({
     world: "resuming-guest",
     path: "../wit",
+    generate_all,
     pub_export_macro: true,
     default_bindings_module: "snow_guest::__private::bindings",
 });

@@ -45,6 +45,27 @@ impl Error {
     pub fn status(status: u16, text: impl fmt::Display) -> Self {
         Self { status, text: text.to_string(), public: true }
     }
+
+    /// Gives another status to an answer, as a 404 for a number in the path that is none. The
+    /// guest's own trouble stays a 500.
+    ///
+    /// ```
+    /// use snow_guest::prelude::*;
+    ///
+    /// fn order(request: Request) -> Result<String> {
+    ///     let id: u64 = request.param_as("id").map_err(|error| error.with_status(404))?;
+    ///     Ok(format!("order {id}"))
+    /// }
+    /// # let error = order(Request::new("GET", "/x").with_param(Some("id"), "x")).unwrap_err();
+    /// # assert_eq!(Response::from(error).code(), 404);
+    /// ```
+    #[must_use]
+    pub fn with_status(mut self, status: u16) -> Self {
+        if self.public {
+            self.status = status;
+        }
+        self
+    }
 }
 
 impl<E: std::error::Error> From<E> for Error {

@@ -141,6 +141,20 @@
 //! snow-guest = { path = "../../guest-sdk", features = ["serde"] }
 //! ```
 //!
+//! # What clients send and get
+//!
+//! | | |
+//! |---|---|
+//! | the path and the query | [`Request::param_as`], [`Request::query_parsed`]: a 400 names what can't be parsed |
+//! | a form, with files | [`Request::form`] |
+//! | JSON | `Request::json`, `Response::json`: the feature `json` |
+//! | what the client would like | [`Request::accepts`] |
+//! | cookies | [`Request::cookie`], [`Response::cookie`] with a [`Cookie`] |
+//! | a cookie that the client can't change | `SigningKeys`: the feature `signed` |
+//! | who is logged in | `Sessions`, in the store: the feature `sessions` |
+//! | pages | [`Response::html`] of a template that escapes, by the crate [askama](https://docs.rs/askama) |
+//! | another address | [`Response::redirect`] |
+//!
 //! # Errors and panics
 //!
 //! A handler may return a `Result`: see [`Error`] for what is logged and what is sent. A panic is a
@@ -162,11 +176,18 @@
 // `#[route]` writes `::snow_guest`, in this crate's own tests too.
 extern crate self as snow_guest;
 
+mod accept;
 #[doc(hidden)]
 pub mod bindings;
+pub mod config;
+mod cookie;
+pub mod deployment;
 mod error;
+pub mod form;
 #[cfg(all(target_arch = "wasm32", feature = "allocator"))]
 mod heap;
+#[cfg(feature = "json")]
+mod json;
 pub mod log;
 mod outcome;
 pub mod pending;
@@ -177,19 +198,29 @@ mod request;
 mod response;
 mod resumed;
 mod serve;
+#[cfg(feature = "sessions")]
+pub mod session;
 mod settlement;
+#[cfg(feature = "signed")]
+pub mod signed;
 pub mod store;
 pub mod system;
 #[cfg(feature = "serde")]
 mod typed;
 
+pub use cookie::{Cookie, SameSite};
 pub use error::{Error, Result};
+pub use form::Form;
 pub use outcome::{IntoOutcome, Outcome};
 pub use pending::{Pending, Refusal, Suspension};
 pub use request::Request;
 pub use response::Response;
 pub use resumed::{Cause, Resumed};
+#[cfg(feature = "sessions")]
+pub use session::{Session, Sessions};
 pub use settlement::{Failure, Settlement};
+#[cfg(feature = "signed")]
+pub use signed::SigningKeys;
 pub use store::{Bucket, StoreError};
 
 /// Makes a function the handler of a route: `#[route(METHODS, "pattern", resume = function)]`.
@@ -253,8 +284,9 @@ pub use snow_guest_macros::route;
 /// What a guest's code needs: `use snow_guest::prelude::*;`.
 pub mod prelude {
     pub use crate::{
-        Bucket, Cause, Error, Failure, IntoOutcome, Outcome, Pending, Refusal, Request, Response,
-        Result, Resumed, Settlement, StoreError, Suspension, log, pending, route, store,
+        Bucket, Cause, Cookie, Error, Failure, Form, IntoOutcome, Outcome, Pending, Refusal,
+        Request, Response, Result, Resumed, SameSite, Settlement, StoreError, Suspension, config,
+        log, pending, route, store,
     };
     pub use std::time::Duration;
 }

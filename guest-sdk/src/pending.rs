@@ -138,6 +138,7 @@ pub struct Suspension {
     handles: Vec<Pending>,
     until: raw::Join,
     timeout_ms: Option<u32>,
+    keeps_deadline: bool,
     on_timeout: Option<Response>,
     keep_request: bool,
     state: Vec<u8>,
@@ -161,6 +162,7 @@ impl Suspension {
             handles: pendings.into_iter().collect(),
             until,
             timeout_ms: None,
+            keeps_deadline: false,
             on_timeout: None,
             keep_request: false,
             state: Vec::new(),
@@ -172,6 +174,37 @@ impl Suspension {
     /// always does.
     pub fn deadline(mut self, after: Duration) -> Self {
         self.timeout_ms = Some(milliseconds(after));
+        self
+    }
+
+    /// Ends this wait at the same moment as the one before, instead of giving it a deadline of its
+    /// own: a request that waits again and again has one deadline in all. For what `resume` returns;
+    /// what a handler returns has no wait before it, and keeps its own deadline. If the deadline has
+    /// passed, the new wait is over at once, so look at
+    /// [`timed_out`](crate::Resumed::timed_out) first.
+    ///
+    /// ```
+    /// use snow_guest::prelude::*;
+    ///
+    /// #[route(GET, r"/both", resume = came)]
+    /// fn both(_: Request) -> Result<Suspension> {
+    ///     let both = [Pending::keyed("a")?, Pending::keyed("b")?];
+    ///     Ok(Suspension::any(both).deadline(Duration::from_secs(10)))
+    /// }
+    ///
+    /// fn came(mut resumed: Resumed) -> Outcome {
+    ///     let left = resumed.take_unsettled();
+    ///     if left.is_empty() || resumed.timed_out() {
+    ///         return Response::text(format!("after {:?}", resumed.waited())).into();
+    ///     }
+    ///     Suspension::any(left).keep_deadline().into()
+    /// }
+    ///
+    /// snow_guest::serve!(both);
+    /// # fn main() {}
+    /// ```
+    pub fn keep_deadline(mut self) -> Self {
+        self.keeps_deadline = true;
         self
     }
 
@@ -200,6 +233,9 @@ impl Suspension {
     }
 
     pub(crate) fn lower(self, resume: bool) -> raw::Suspension {
+        if self.keeps_deadline {
+            host::keep_deadline();
+        }
         raw::Suspension {
             handles: self.handles.into_iter().map(Pending::lower).collect(),
             until: self.until,

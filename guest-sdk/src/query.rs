@@ -16,6 +16,20 @@ pub(crate) fn pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {
         .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
 }
 
+/// Text as a value of a query or a form: all but letters, digits, `-`, `.`, `_` and `~` as `%XX`.
+#[cfg(any(feature = "sessions", test))]
+pub(crate) fn encode(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'-' | b'.' | b'_' | b'~' => encoded.push(char::from(byte)),
+            _ if byte.is_ascii_alphanumeric() => encoded.push(char::from(byte)),
+            _ => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    encoded
+}
+
 /// What is not `%` and two hexadecimal digits stays as it is; what is not UTF-8 then becomes
 /// U+FFFD.
 pub(crate) fn decode(text: &str) -> String {
@@ -83,6 +97,12 @@ mod tests {
         assert_eq!(decode("%zz%+1%41"), "%zz% 1A");
         assert_eq!(decode("%%41"), "%A");
         assert_eq!(decode("%ff"), "\u{fffd}");
+    }
+
+    #[test]
+    fn what_is_encoded_is_decoded() {
+        assert_eq!(encode("a b&c=ü+%"), "a%20b%26c%3D%C3%BC%2B%25");
+        assert_eq!(decode(&encode("a b&c=ü+%\u{0}")), "a b&c=ü+%\u{0}");
     }
 
     #[test]

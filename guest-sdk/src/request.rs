@@ -78,10 +78,7 @@ impl Request {
     /// assert_eq!(request.query_parsed::<u32>("sort").unwrap(), None);
     /// ```
     pub fn query_parsed<T: FromStr<Err: Display>>(&self, name: &str) -> Result<Option<T>> {
-        let parse = |text: String| {
-            text.parse().map_err(|error| Error::status(400, format_args!("`{name}`: {error}")))
-        };
-        self.query_param(name).map(parse).transpose()
+        self.query_param(name).map(|text| parse_as(name, &text)).transpose()
     }
 
     /// The first value under `name` in the query as a time in seconds, `30` or `0.3`. What is not a
@@ -121,6 +118,25 @@ impl Request {
             Some(param) => &param.value,
             None => panic!("the route's pattern has no group named {name:?}"),
         }
+    }
+
+    /// What the group `(?P<name>…)` of the route's pattern matched, percent-decoded and parsed. What
+    /// can't be parsed is a 400 that names the group; [`Error::with_status`] makes it a 404.
+    ///
+    /// ```
+    /// # use snow_guest::prelude::*;
+    /// let request = Request::new("GET", "/orders/7").with_param(Some("id"), "7");
+    /// assert_eq!(request.param_as::<u64>("id").unwrap(), 7);
+    /// let request = Request::new("GET", "/orders/x").with_param(Some("id"), "x");
+    /// let error = request.param_as::<u64>("id").unwrap_err();
+    /// assert_eq!(error.to_string(), "`id`: invalid digit found in string");
+    /// ```
+    ///
+    /// # Panics
+    /// If the pattern has no such group.
+    #[track_caller]
+    pub fn param_as<T: FromStr<Err: Display>>(&self, name: &str) -> Result<T> {
+        parse_as(name, self.param_named(name))
     }
 
     /// The first value of the header field `name`, in any case, if it is UTF-8.
@@ -206,6 +222,11 @@ impl Request {
         self.0.body = body.into();
         self
     }
+}
+
+/// What a client sent under a name, parsed. A 400 names it.
+pub(crate) fn parse_as<T: FromStr<Err: Display>>(name: &str, text: &str) -> Result<T> {
+    text.parse().map_err(|error| Error::status(400, format_args!("`{name}`: {error}")))
 }
 
 #[cfg(test)]

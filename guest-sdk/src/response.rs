@@ -1,6 +1,7 @@
 //! What the client gets.
 
 use crate::bindings::snow::host::http as raw;
+use crate::{Cookie, Error, Result};
 
 /// An answer.
 ///
@@ -37,6 +38,42 @@ impl Response {
     /// This status and no content, as 204 wants it, or a redirect with its `location`.
     pub fn empty(status: u16) -> Self {
         Self::bytes(Vec::new()).status(status)
+    }
+
+    /// Sends the client to another address, with one of the statuses 301, 302, 303, 307 and 308: 303
+    /// after a form, 308 for good.
+    ///
+    /// ```
+    /// # use snow_guest::prelude::*;
+    /// let response = Response::redirect(303, "/orders/7").unwrap();
+    /// assert_eq!(response.code(), 303);
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Another status, or a location that is no reference of RFC 3986: nothing, or with a character
+    /// that must be percent-encoded, as a space, a line end, or what is not ASCII. Whether a client
+    /// may choose where it is sent is the guest's to decide.
+    pub fn redirect(status: u16, location: &str) -> Result<Self> {
+        if !matches!(status, 301 | 302 | 303 | 307 | 308) {
+            let wanted = "301, 302, 303, 307 or 308";
+            return Err(Error::new(format_args!("a redirect has the status {wanted}: {status}")));
+        }
+        let is_plain = |byte: u8| byte.is_ascii_graphic() && !br#""<>\^`{|}"#.contains(&byte);
+        if location.is_empty() || !location.bytes().all(is_plain) {
+            let wanted = "characters that are percent-encoded where RFC 3986 wants it";
+            return Err(Error::new(format_args!("a redirect needs {wanted}: {location:?}")));
+        }
+        Ok(Self::empty(status).header("location", location))
+    }
+
+    /// Adds a `set-cookie` beside those that are there.
+    ///
+    /// # Errors
+    ///
+    /// A name, a value or an attribute that a cookie can't have: see [`Cookie`].
+    pub fn cookie(self, cookie: Cookie) -> Result<Self> {
+        Ok(self.header_also("set-cookie", cookie.field()?))
     }
 
     /// Sets another status.
@@ -121,5 +158,24 @@ mod tests {
             fields,
             [("Content-Type", &b"text/csv"[..]), ("set-cookie", b"a=1"), ("set-cookie", b"b=2")]
         );
+    }
+
+    #[test]
+    fn a_redirect_has_a_status_and_a_place_of_its_kind() {
+        let response = Response::redirect(302, "/a?b=c%20d#e").unwrap();
+        let fields: Vec<_> = response.headers().collect();
+        assert_eq!((response.code(), fields), (302, vec![("location", &b"/a?b=c%20d#e"[..])]));
+        for (status, location) in [
+            (200, "/"),
+            (304, "/"),
+            (302, ""),
+            (302, "/a b"),
+            (302, "/a\r\nset-cookie: b=c"),
+            (302, "/ü"),
+            (302, "\\\\elsewhere"),
+        ] {
+            let error = Response::redirect(status, location).unwrap_err();
+            assert_eq!(Response::from(error).code(), 500, "{status} {location:?}");
+        }
     }
 }

@@ -3,6 +3,7 @@
 use crate::bindings::snow::host::pending_handles as raw;
 use crate::{Failure, Pending, Request, Settlement};
 use std::borrow::Cow;
+use std::time::Duration;
 
 /// A wait that is over, as the `resume` function of a route gets it.
 ///
@@ -38,6 +39,19 @@ struct Arrival {
 }
 
 impl Resumed {
+    /// How long the request has waited: from when the suspension was returned until this call has
+    /// started. Nothing in a native test.
+    pub fn waited(&self) -> Duration {
+        Duration::from_millis(host::waited_ms().into())
+    }
+
+    /// How long the deadline of that wait still has; nothing if it has passed, and in a native test.
+    /// A further wait has a deadline of its own, unless it is to
+    /// [keep](crate::Suspension::keep_deadline) this one.
+    pub fn left(&self) -> Duration {
+        Duration::from_millis(host::left_ms().unwrap_or(0).into())
+    }
+
     /// Whether the deadline passed first.
     pub fn timed_out(&self) -> bool {
         self.cause == Cause::Deadline
@@ -196,6 +210,23 @@ impl Resumed {
             state,
             arrivals: arrivals.into_iter().map(arrival).collect(),
         }
+    }
+}
+
+#[cfg(target_arch = "wasm32")]
+mod host {
+    pub use crate::bindings::snow::host::resumption::{left_ms, waited_ms};
+}
+
+/// In a native test there is no host, and nothing waits.
+#[cfg(not(target_arch = "wasm32"))]
+mod host {
+    pub fn waited_ms() -> u32 {
+        0
+    }
+
+    pub fn left_ms() -> Option<u32> {
+        None
     }
 }
 

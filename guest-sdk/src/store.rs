@@ -236,6 +236,16 @@ enum Next {
     None,
 }
 
+impl Keys<'_> {
+    /// Begins behind a key, which need not exist: a page of a list goes on where the last one ended.
+    #[must_use]
+    pub fn after(mut self, key: &str) -> Self {
+        self.page = Vec::new().into_iter();
+        self.next = Next::After(key.to_owned());
+        self
+    }
+}
+
 impl Iterator for Keys<'_> {
     type Item = Result<String, StoreError>;
 

@@ -25,7 +25,7 @@ mod program;
 mod server;
 
 pub use admin::Admin;
-pub use client::Client;
+pub use client::{Client, Response};
 pub use engines::{Stage, command as command_with};
 pub use guests::{Folder, engine, source};
 pub use lines::Lines;

@@ -16,6 +16,7 @@
 //! | `hostile` | guests that compute, trap, lie and eat |
 //! | `in_place` | calls that wait and keep their instance |
 //! | `inside` | a server within the test: what it counts, and limits that no argument sets |
+//! | `keyvalue` | `wasi:keyvalue`, by a guest that knows nothing else of the store |
 //! | `languages` | the examples in all languages answer alike, and settle one another |
 //! | `loading` | files that are no guests |
 //! | `cache` | what was compiled is found again, or compiled anew; and the compiler is kept within bounds |
@@ -33,12 +34,15 @@
 //! | `restart` | one host after another on one socket |
 //! | `settings` | what was decided about single guests: mount, limits, calls at one time |
 //! | `python` | guests in Python, by the engine that is made here |
+//! | `parcels`, `notes` | the examples that keep state: changes that are waited for, sessions and forms |
 //! | `reuse` | instances that serve several calls |
 //! | `regressions` | faults that were reported are gone |
 //! | `store` | what guests keep: conditions, expiry, grants, waiting for a change, the disk |
+//! | `store_cli` | `snow-host store`, and what the admin listener tells of the store |
 //! | `go_sdk`, `rust_sdk` | what the SDKs for Go and Rust do, by a guest made for each |
 //! | `fresh_instances` | what instances of an engine begin with, and share with no other one |
 //! | `sdks` | what the SDKs of all languages do alike, by guests made for them |
+//! | `pages` | the code in README and the pages is built and called |
 //! | `layout` | which file of the host may use what |
 
 mod harness;
@@ -50,24 +54,30 @@ mod building;
 mod cache;
 mod cli;
 mod config;
+mod deployed;
 mod dev;
 mod drain;
 mod examples;
 mod fresh_instances;
 mod go_sdk;
 mod guest_cases;
+mod guest_config;
 mod holding;
 mod hostile;
 mod http;
 mod in_place;
 mod inside;
 mod javascript;
+mod keyvalue;
 mod languages;
 mod layout;
 mod loading;
 mod malformed;
 mod manifest;
 mod new_guest;
+mod notes;
+mod pages;
+mod parcels;
 mod pendings;
 mod python;
 mod regressions;
@@ -79,6 +89,7 @@ mod sdks;
 mod settings;
 mod sources;
 mod store;
+mod store_cli;
 mod swap;
 mod wasi;
 mod workers;

@@ -111,7 +111,7 @@ def environment(work: Path, python: Path) -> dict[str, str]:
         script.write_text(f'#!/bin/sh\nexec "{python}" "{here}" --as-{tool} "$@"\n')
         script.chmod(script.stat().st_mode | stat.S_IXUSR)
         tools[tool] = str(script)
-    # Cargo compiles the C anew when its flags change, but does not know of what is compiled with it.
+    # Cargo compiles the C anew when its flags change, but not when what goes with it changes.
     own = [HERE / "make.py", *sorted((HERE / "c").iterdir())]
     digest = hashlib.sha256(b"".join(file.read_bytes() for file in own)).hexdigest()
     # What shapes a native build is not meant for this one.

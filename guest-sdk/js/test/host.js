@@ -28,8 +28,15 @@ export const host = {
   log: [],
   /** What was settled: `[function, key or token, settlement]`. */
   settled: [],
+  /** What the store holds: by bucket and key, `[value, version]`. */
+  stored: new Map(),
+  /** The last version. */
+  version: 0,
+  /** How many pendings there may be at one time. */
+  pendingsMax: Infinity,
   reset() {
     Object.assign(this, { now: 0, pendings: [], waits: [], log: [], settled: [] });
+    Object.assign(this, { stored: new Map(), version: 0, pendingsMax: Infinity });
   },
   settle(key, settlement) {
     this.pendings.find((each) => each?.key === key && each.settlement === null).settlement =
@@ -37,13 +44,52 @@ export const host = {
   },
 };
 
-const create = (pending) => host.pendings.push({ settlement: null, due: Infinity, ...pending }) - 1;
+function create(pending) {
+  if (host.pendings.filter(Boolean).length >= host.pendingsMax) {
+    throw Object.assign(new Error('limit'), { code: 'limit' });
+  }
+  return host.pendings.push({ settlement: null, due: Infinity, ...pending }) - 1;
+}
+
+const place = (bucket, key) => `${bucket}\n${key}`;
+const bytes = (value) => (typeof value === 'string' ? encoder.encode(value) : value);
+
+/** Writes to the store, unless it is refused. No value deletes. */
+function write(bucket, key, only, value) {
+  if (bucket === 'denied') return { code: 'denied' };
+  const held = host.stored.get(place(bucket, key));
+  if (only !== undefined && only !== (held?.[1] ?? 0)) {
+    return { code: 'conflict', entry: held ?? null };
+  }
+  if (value === undefined) return { ok: host.stored.delete(place(bucket, key)) };
+  host.stored.set(place(bucket, key), [bytes(value), (host.version += 1)]);
+  return { ok: host.version };
+}
 
 globalThis[Symbol.for('snow.native')] = {
   create: (key) => create({ key }),
   timer: (after) => create({ due: host.now + after }),
   token: (id) => `token-${id}`,
   has: (id) => Boolean(host.pendings[id]),
+  collect: () => {},
+  storeGet: (bucket, key) => ({ ok: host.stored.get(place(bucket, key)) ?? null }),
+  storeSet: (bucket, key, value, _expiresMs, only) => write(bucket, key, only, value),
+  storeDelete: (bucket, key, only) => write(bucket, key, only),
+  storeIncrement(bucket, key, by) {
+    const held = host.stored.get(place(bucket, key));
+    const sum = String(BigInt(held ? new TextDecoder().decode(held[0]) : 0) + BigInt(by));
+    write(bucket, key, undefined, sum);
+    return { ok: sum };
+  },
+  storeList(bucket, prefix, after = '') {
+    const keys = [...host.stored.keys()].map((each) => each.split('\n'));
+    const found = keys.filter(([name, key]) => name === bucket && key.startsWith(prefix));
+    const rest = found.map(([, key]) => key).filter((key) => key > after);
+    // Pages of two keys.
+    const page = rest.sort().slice(0, 2);
+    return { ok: [page, rest.length > 2 ? page[1] : undefined] };
+  },
+  storeChanged: (bucket, key, since) => ({ ok: create({ key: place(bucket, key), since }) }),
   drop: (id) => host.pendings.splice(id, 1, null),
   wait(ids, timeoutMs) {
     host.waits.push([ids.length, timeoutMs]);

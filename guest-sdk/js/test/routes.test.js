@@ -106,7 +106,8 @@ test('a suspension carries what resumes it', async () => {
       }),
     { resume: [() => 'first', second] },
   );
-  const suspension = handle(index, raw());
+  const { pendings, ...suspension } = handle(index, raw());
+  assert.equal(pendings.length, 2);
   assert.deepEqual(suspension, {
     handles: [0, 1],
     all: false,

@@ -7,7 +7,7 @@ import { host } from './host.js';
 
 const waiting = await import('../engine/js/waiting.js');
 const { clearTimeout, setInterval, setTimeout } = await import('../engine/js/timers.js');
-const { pending, timer, idle } = waiting;
+const { pending, race, timer, idle } = waiting;
 const { Failure } = await import('../engine/js/settling.js');
 
 /** Lets all promises go on that can. */
@@ -119,4 +119,33 @@ test('a pending that was dropped fails its own waiters alone', async () => {
 
 test('nobody waits for what nobody will settle', async () => {
   await assert.rejects(drive(new Promise(() => {})), { message: 'stuck' });
+});
+
+test('a call may wait for any number of pendings one after the other', async () => {
+  host.pendingsMax = 3;
+  const waits = async () => {
+    for (let index = 0; index < 200; index += 1) {
+      await timer(1);
+      await timer(1).wait();
+    }
+  };
+  await drive(waits());
+  assert.equal(host.pendings.filter(Boolean).length, 0);
+});
+
+test('what was settled stays so, without the host', async () => {
+  const one = pending('a');
+  host.settle('a', bytes('1'));
+  const came = [await drive((async () => await one)()), await drive(one.wait())];
+  assert.deepEqual([came.map(String), one.token], [['1', '1'], 'token-0']);
+  assert.equal(host.waits.length, 1);
+});
+
+test('nobody waits for what has lost a race', async () => {
+  const lost = pending('a');
+  const won = await drive(race.call(Promise, [lost, timer(5)]));
+  assert.equal(String(won), '');
+  assert.equal(idle(), false);
+  host.settle('a', bytes('later'));
+  assert.equal(String(await drive(lost.wait())), 'later');
 });

@@ -167,3 +167,14 @@ test('clones are what Node makes of them', () => {
   assert.ok(copy.error instanceof RangeError);
   assert.throws(() => clone({ f() {} }), { name: 'DataCloneError' });
 });
+
+test('cookies of several fields are one value', () => {
+  const headers = new Headers([
+    ['Cookie', 'a=1'],
+    ['cookie', 'b=2'],
+    ['accept', 'x'],
+    ['accept', 'y'],
+  ]);
+  assert.deepEqual([headers.get('COOKIE'), headers.get('accept')], ['a=1; b=2', 'x, y']);
+  assert.equal(new Map(headers).get('cookie'), 'a=1; b=2');
+});

@@ -32,6 +32,7 @@ mod imported {
     ) -> Result<Vec<Option<raw::Settlement>>, Refusal> {
         raw::wait(handles, until, timeout_ms).map_err(Refusal::lift)
     }
+    pub use crate::bindings::snow::host::resumption::keep_deadline;
     pub use raw::waiting;
 }
 
@@ -65,5 +66,8 @@ mod absent {
     }
     pub fn waiting(_: &str) -> u32 {
         0
+    }
+    pub fn keep_deadline() -> bool {
+        false
     }
 }

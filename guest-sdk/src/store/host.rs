@@ -7,9 +7,9 @@ pub use imported::*;
 
 #[cfg(target_arch = "wasm32")]
 mod imported {
+    use crate::bindings::snow::host::pending_handles::Pending;
     use crate::bindings::snow::host::store as raw;
     use crate::store::{StoreError, Version};
-    use crate::bindings::snow::host::pending_handles::Pending;
 
     type Result<T> = std::result::Result<T, StoreError>;
 
@@ -49,9 +49,9 @@ mod imported {
 /// In a native test there is no host, and no bucket can be opened.
 #[cfg(not(target_arch = "wasm32"))]
 mod absent {
+    use crate::bindings::snow::host::pending_handles::Pending;
     use crate::bindings::snow::host::store as raw;
     use crate::store::{StoreError, Version};
-    use crate::bindings::snow::host::pending_handles::Pending;
 
     type Result<T> = std::result::Result<T, StoreError>;
 

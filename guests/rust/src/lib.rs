@@ -8,6 +8,7 @@
 //! | `GET /rust/stop?value=…` | stops the one that has waited longest, whichever guest holds it |
 //! | `GET /rust/random` | a random number |
 //! | `GET /rust/now` | the time (RFC 3339) |
+//! | `GET /rust/count` | how often it was asked for, by the store |
 
 use snow_guest::prelude::*;
 use snow_guest::system;
@@ -59,6 +60,11 @@ fn now(_: Request) -> Result<String> {
     Ok(rfc3339(system::now().duration_since(UNIX_EPOCH)?.as_secs()))
 }
 
+#[route(GET, r"/rust/count")]
+fn count(_: Request) -> Result<String> {
+    Ok(Bucket::own()?.increment("count", 1)?.to_string())
+}
+
 /// Writes a time in seconds since 1970. A crate such as `time` does more, and makes the guest larger.
 fn rfc3339(seconds: u64) -> String {
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
@@ -78,4 +84,4 @@ fn rfc3339(seconds: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
-snow_guest::serve!(hello, echo, req, stop, random, now);
+snow_guest::serve!(hello, echo, req, stop, random, now, count);

@@ -4,9 +4,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
-use crate::flags::{CacheFlags, ServerFlags};
+use crate::flags::{CacheFlags, ServerFlags, ValueFlags};
 use crate::new;
 use snow_config::AdminListen;
 use snow_guests::COMPILE_SUBCOMMAND;
@@ -76,6 +76,20 @@ pub(crate) enum Command {
         /// The server's --admin: ADDRESS:PORT or unix:/path/to.sock [default: 127.0.0.1:9090]
         #[arg(long)]
         admin: Option<AdminListen>,
+    },
+    /// Reads and writes what guests store: in a running server, or in the folder of one that does
+    /// not run
+    ///
+    /// A running server is asked by its admin listener on a unix socket (`--admin unix:PATH`), which
+    /// nobody but its own user can open. `export` prints a JSON object a line for each key, and
+    /// `import` reads them.
+    #[command(after_help = STORE_EXAMPLES)]
+    Store {
+        #[command(flatten)]
+        flags: StoreFlags,
+        /// What to do
+        #[command(subcommand)]
+        command: StoreCommand,
     },
     /// Loads one guest and prints its routes, imports and size
     Check {
@@ -151,6 +165,83 @@ pub(crate) enum Command {
         /// Build the guests' sources first, as `snow-host build` does
         #[arg(long)]
         build: bool,
+        #[command(flatten)]
+        values: ValueFlags,
+    },
+}
+
+const STORE_EXAMPLES: &str = "Examples:\n  snow-host store --admin unix:/run/snow.sock list\n  \
+                              snow-host store --data /var/lib/snow export > backup.jsonl";
+
+/// Where the store of `store` is.
+#[derive(Debug, Args)]
+pub(crate) struct StoreFlags {
+    /// The --admin of a running server: unix:PATH
+    #[arg(long, global = true, conflicts_with = "data")]
+    pub admin: Option<AdminListen>,
+    /// The --data of a server that does not run
+    #[arg(long, value_name = "DIR", global = true)]
+    pub data: Option<PathBuf>,
+    /// The server's folder of guests, to read `admin`, `data` and limits from its snow.toml
+    #[arg(long, global = true)]
+    pub guests: Option<PathBuf>,
+}
+
+/// The actions of `store`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum StoreCommand {
+    /// Prints the value of a key as it is
+    Get {
+        /// The bucket: a guest's own has the guest's name
+        bucket: String,
+        /// The key
+        key: String,
+        /// Print the value as Base64
+        #[arg(long)]
+        base64: bool,
+    },
+    /// Sets a key, whatever it holds, and wakes who waits for its change
+    Set {
+        /// The bucket
+        bucket: String,
+        /// The key
+        key: String,
+        /// The value as text [default: standard input]
+        value: Option<String>,
+        /// The value is given as Base64
+        #[arg(long)]
+        base64: bool,
+        /// Read the value from this file
+        #[arg(long, value_name = "FILE", conflicts_with = "value")]
+        file: Option<PathBuf>,
+        /// The time after which the key ends, such as 90s or 12h [default: never]
+        #[arg(long, value_name = "TIME")]
+        expires: Option<humantime::Duration>,
+    },
+    /// Deletes a key; the exit code is 1 if it does not exist
+    Delete {
+        /// The bucket
+        bucket: String,
+        /// The key
+        key: String,
+    },
+    /// Lists the keys of a bucket, or all buckets with what they hold
+    List {
+        /// The bucket
+        bucket: Option<String>,
+        /// List only keys that begin with this
+        #[arg(default_value = "")]
+        prefix: String,
+    },
+    /// Prints every key with its value, a JSON object a line
+    Export {
+        /// Only this bucket
+        bucket: Option<String>,
+    },
+    /// Sets the keys that an export has printed, and no others; those that have expired are left out
+    Import {
+        /// The file [default: standard input]
+        file: Option<PathBuf>,
     },
 }
 

@@ -18,7 +18,7 @@ const ERROR_BYTES_MAX: usize = 16 << 10;
 /// Runs `snow-host build`. A guest that was built is loaded as a server would load it, since
 /// whatever a compiler makes may be no guest. With a cache, that spares the server the compilation.
 pub(crate) fn build(guests: &Path) -> anyhow::Result<()> {
-    let manifest = Settings::read(guests, &Overrides::default())?.manifest;
+    let manifest = Settings::written(guests, &Overrides::default())?.manifest;
     let cancellation = Cancellation::default();
     let _signals = CancelOnSignal::watch(cancellation.clone())?;
     let checker = Checker::new(&manifest)?;

@@ -15,7 +15,7 @@ use snow_runtime::{Log, LogFormat};
 /// Runs `snow-host check`.
 pub(crate) fn check(file: &Path, cache: Option<Cache>) -> anyhow::Result<()> {
     let overrides = Overrides { cache, ..Overrides::default() };
-    let manifest = Settings::read(file, &overrides)?.manifest;
+    let manifest = Settings::written(file, &overrides)?.manifest;
     let guest = Checker::new(&manifest)?.load(file);
     let guest = guest.map_err(|error| anyhow!("{}: {error}", file.display()))?;
     let exports = if guest.has_resume() {

@@ -6,8 +6,8 @@ use std::path::Path;
 use anyhow::ensure;
 
 use crate::terminal;
-use snow_config::{Overrides, Settings, manifest};
-use snow_core::escape_control;
+use snow_config::{Overrides, Settings, SettingsError, manifest};
+use snow_core::{escape_control, escape_lines};
 
 /// Runs `snow-host config`: prints the settings that `run` would have with the same arguments.
 pub(crate) fn config(guests: &Path, overrides: &Overrides, json: bool) -> anyhow::Result<()> {
@@ -16,13 +16,17 @@ pub(crate) fn config(guests: &Path, overrides: &Overrides, json: bool) -> anyhow
         "{} does not exist: name a folder of guests, or one guest's file",
         guests.display()
     );
-    let Settings { manifest, origins } = Settings::read(guests, overrides)?;
+    let Settings { manifest, origins, .. } = Settings::written(guests, overrides)?;
     if guests.is_dir() {
         let names = snow_server::guest_names(guests)?;
         let names = names.iter().map(String::as_str).collect();
         for warning in manifest::tables_of_nobody(&manifest.guests, &names) {
             writeln!(terminal::err(), "warning: {}", escape_control(&warning))?;
         }
+    }
+    // It may well be printed where the environment is another.
+    if let Err(error @ SettingsError::NotFound { .. }) = Settings::read(guests, overrides) {
+        writeln!(terminal::err(), "warning: {}", escape_lines(&error.to_string()))?;
     }
     if json {
         return print(&format!("{:#}\n", manifest::as_json(&manifest, &origins)));

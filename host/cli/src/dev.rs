@@ -30,6 +30,7 @@ pub(crate) fn dev(guests: PathBuf, mut overrides: Overrides) -> anyhow::Result<(
     // As these are even if snow.toml, which is written for deployment, says otherwise.
     overrides.watch = Some(true);
     overrides.never_roll_back = true;
+    overrides.reads_dotenv = true;
     overrides.access_log.get_or_insert(true);
     let settings = Settings::read(&guests, &overrides)?;
     let mut config = settings.into_config(guests, overrides);

@@ -5,7 +5,7 @@ use std::path::{self, PathBuf};
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
-use snow_config::{AdminListen, Cache, Listen, LogFormat, Overrides, WORKERS_MAX};
+use snow_config::{AdminListen, Cache, Listen, LogFormat, Overrides, ValueOverride, WORKERS_MAX};
 
 /// Flags of a server.
 #[derive(Debug, Args)]
@@ -39,7 +39,20 @@ pub(crate) struct ServerFlags {
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     #[command(flatten)]
+    values: ValueFlags,
+    #[command(flatten)]
     cache: CacheFlags,
+}
+
+/// Flags about what guests read by `wasi:config`.
+#[derive(Debug, Args)]
+pub(crate) struct ValueFlags {
+    /// Give a guest a value for its configuration, or every guest (KEY=VALUE); may be repeated
+    ///
+    /// It wins over [guest.NAME.config] in snow.toml. Other users of this machine can see the
+    /// command line, so it is no place for secrets.
+    #[arg(long = "config", value_name = "[GUEST.]KEY=VALUE")]
+    pub values: Vec<ValueOverride>,
 }
 
 /// Flags about compiled code.
@@ -81,6 +94,8 @@ impl ServerFlags {
             cache: self.cache.cache(),
             // Absolute, as in snow.toml.
             data: self.data.map(|folder| path::absolute(&folder).unwrap_or(folder)),
+            values: self.values.values,
+            reads_dotenv: false,
             never_roll_back: false,
         }
     }

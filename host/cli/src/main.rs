@@ -21,6 +21,7 @@ mod new;
 mod run;
 mod signals;
 mod status;
+mod store;
 mod terminal;
 mod test;
 
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
         Command::Dev { guests, flags } => dev::dev(guests, flags.overrides()),
         Command::Build { guests } => build::build(&guests),
         Command::Status { guests, admin } => status::status(guests.as_deref(), admin),
+        Command::Store { flags, command } => store::store(command, &flags),
         Command::Check { file, cache } => check::check(&file, cache.cache()),
         Command::CompileGuest { arguments } => return compile_child(&arguments),
         Command::New { language, name, guests } => new::new(&language, &name, &guests),
@@ -57,7 +59,9 @@ fn main() -> ExitCode {
             engines::install(&names, to)
         }
         Command::Engine { command: EngineCommand::List } => engines::list(),
-        Command::Test { guests, filter, build } => test::test(&guests, filter.as_deref(), build),
+        Command::Test { guests, filter, build, values } => {
+            test::test(&guests, filter.as_deref(), build, &values.values)
+        }
         Command::Config { schema: true, .. } => config::schema(),
         Command::Config { markdown: true, .. } => config::markdown(),
         Command::Config { guests, json, flags, .. } => {

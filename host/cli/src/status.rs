@@ -27,7 +27,7 @@ const CELL_CHARS_MAX: usize = 60;
 /// Runs `snow-host status`.
 pub(crate) fn status(guests: Option<&Path>, admin: Option<AdminListen>) -> anyhow::Result<()> {
     let overrides = Overrides { admin, ..Overrides::default() };
-    let settings = guests.map(|guests| Settings::read(guests, &overrides)).transpose()?;
+    let settings = guests.map(|guests| Settings::written(guests, &overrides)).transpose()?;
     let admin = settings.map_or(overrides.admin, |settings| settings.manifest.server.admin);
     show(&admin.unwrap_or(AdminListen::Address(DEFAULT_ADMIN)))
 }
@@ -40,6 +40,7 @@ fn show(admin: &AdminListen) -> anyhow::Result<()> {
     let pending = json(admin, &format!("/pending?limit={HELD_SHOWN_MAX}"))?;
     let mut out = terminal::out();
     writeln!(out, "snow-host at {admin}: {}", summary(&state, &metrics))?;
+    writeln!(out, "store: {}", store(&metrics))?;
     print(&mut out, &guest_table(&guests))?;
     let held = held_table(&pending);
     if held.len() > 1 {
@@ -65,6 +66,26 @@ fn summary(state: &str, metrics: &str) -> String {
         sum("snow_instances"),
         sum("process_resident_memory_bytes") / f64::from(1 << 20),
     )
+}
+
+/// Returns the line about the store.
+fn store(metrics: &str) -> String {
+    let sum = |name: &str| sum_of(metrics, name);
+    let held = format!(
+        "{} keys in {} buckets, {:.1} MiB, {} waits",
+        sum("snow_store_entries"),
+        sum("snow_store_buckets"),
+        sum("snow_store_bytes") / f64::from(1 << 20),
+        sum("snow_store_waiters"),
+    );
+    if !metrics.contains("\nsnow_store_commits_total ") {
+        return format!("{held}, in memory");
+    }
+    let queue = format!("{} writes wait for the disk", sum("snow_store_queue_writes"));
+    match sum("snow_store_disk_failing") == 0.0 {
+        true => format!("{held}, on disk, {queue}"),
+        false => format!("{held}, ON A DISK THAT FAILS: see the log; {queue}"),
+    }
 }
 
 /// Returns the sum of a metric over all its labels.
@@ -232,6 +253,17 @@ mod tests {
             (7.0, 1.5, 0.0)
         );
         assert_eq!(sum_of(metrics, "snow_c").to_string(), "0", "a minus would be shown");
+    }
+
+    #[test]
+    fn the_store_has_a_line() {
+        let memory = "# TYPE snow_store_entries gauge\nsnow_store_entries 3\nsnow_store_buckets 2\n\
+                      snow_store_bytes 1048576\nsnow_store_waiters 7\n";
+        assert_eq!(store(memory), "3 keys in 2 buckets, 1.0 MiB, 7 waits, in memory");
+        let disk = format!("{memory}snow_store_commits_total 9\nsnow_store_queue_writes 1\n");
+        assert!(store(&disk).ends_with("7 waits, on disk, 1 writes wait for the disk"));
+        let failing = store(&format!("{disk}snow_store_disk_failing 1\n"));
+        assert!(failing.contains("FAILS"), "{failing}");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use anyhow::{bail, ensure};
 
 use crate::signals::CancelOnSignal;
 use crate::{build, compile, terminal};
-use snow_config::{Overrides, Settings};
+use snow_config::{Overrides, Settings, ValueOverride};
 use snow_tools::{Cancellation, TestSummary, test_guests};
 
 /// Runs `snow-host test`: builds the guests of each path if asked to, and plays their cases.
@@ -15,12 +15,13 @@ pub(crate) fn test(
     paths: &[PathBuf],
     filter: Option<&str>,
     build_first: bool,
+    values: &[ValueOverride],
 ) -> anyhow::Result<()> {
     let cancellation = Cancellation::default();
     let _signals = CancelOnSignal::watch(cancellation.clone())?;
     let mut summary = TestSummary::default();
     for guests in paths {
-        let overrides = Overrides::default();
+        let overrides = Overrides { values: values.to_vec(), ..Overrides::default() };
         let mut config = Settings::read(guests, &overrides)?.into_config(guests.clone(), overrides);
         if build_first {
             let folder = if guests.is_dir() { Some(&**guests) } else { guests.parent() };

@@ -4,17 +4,22 @@
 mod guest;
 mod limits;
 mod server;
+mod values;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use crate::lookup::NamedFiles;
+
 pub(crate) use self::guest::{Command, Environment, Mount};
 pub use self::guest::{GuestConfig, GuestConfigs, Instances, Rollback};
 pub use self::limits::{HalfClose, Limits};
-pub(crate) use self::server::{Admin, Folder};
+pub(crate) use self::server::{Admin, Folder, PublicUrl};
 pub use self::server::{
     AdminListen, Cache, LISTENERS_MAX, Listen, LogFormat, Overrides, ServerConfig, WORKERS_MAX,
 };
+pub(crate) use self::values::VALUE_NAME_BYTES_MAX;
+pub use self::values::{ConfigValue, ConfigValues, Secret, ValueOverride, ValueSource};
 
 /// The configuration of a server.
 #[derive(Clone, Debug)]
@@ -32,6 +37,10 @@ pub struct Config {
     pub rollback: Rollback,
     /// The decisions about single guests.
     pub guest_configs: GuestConfigs,
+    /// The values that the command line gives every guest.
+    pub common: ConfigValues,
+    /// The files that were read for values of guests.
+    pub files: NamedFiles,
     /// How guests are compiled.
     pub compile: CompileConfig,
 }
@@ -60,6 +69,8 @@ impl Config {
             limits: Limits::default(),
             rollback: Rollback::default(),
             guest_configs: GuestConfigs::new(),
+            common: ConfigValues::default(),
+            files: NamedFiles::default(),
             compile: CompileConfig::default(),
         }
     }

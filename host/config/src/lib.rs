@@ -1,6 +1,7 @@
 //! How a server is configured: limits, settings, and the manifest `snow.toml`.
 //!
-//! Nothing here opens a socket or reads a clock. Only [`Settings::read`] reads a file.
+//! Nothing here opens a socket or reads a clock. Only [`Settings::read`] and
+//! [`Settings::written`] read files, and only the first of them the environment.
 //!
 //! # A setting is declared once
 //!
@@ -60,14 +61,17 @@
 #![forbid(unsafe_code)]
 
 mod config;
+mod lookup;
 pub mod manifest;
 mod settings;
 
 pub use self::config::{
-    AdminListen, Cache, CompileConfig, Config, GuestConfig, GuestConfigs, HalfClose, Instances,
-    LISTENERS_MAX, Limits, Listen, LogFormat, Overrides, Rollback, ServerConfig, TurnLimits,
-    WORKERS_MAX, WatchLimits,
+    AdminListen, Cache, CompileConfig, Config, ConfigValue, ConfigValues, GuestConfig,
+    GuestConfigs, HalfClose, Instances, LISTENERS_MAX, Limits, Listen, LogFormat, Overrides,
+    Rollback, Secret, ServerConfig, TurnLimits, ValueOverride, ValueSource, WORKERS_MAX,
+    WatchLimits,
 };
+pub use self::lookup::NamedFiles;
 pub use self::settings::{Settings, SettingsError, file_of};
 pub use snow_http::HttpLimits;
 pub use snow_state::StoreLimits;

@@ -32,6 +32,7 @@
 //! calls_max = 4               # that have an instance at one time
 //! instances = { reuse = 1_000 }
 //! environment = ["MODE=test"]  # what it finds in its environment
+//! config = { greeting = "hello", token = { secret = { env = "TOKEN" } } }  # for wasi:config
 //! build = ["make", "shop.wasm"]
 //! rollback = false
 //! ```
@@ -117,7 +118,7 @@ impl fmt::Display for ManifestError {
 pub struct Problem {
     /// The name of the file, as the caller gave it.
     pub file: String,
-    /// The line, from 1.
+    /// The line, from 1. 0 for what no single line is to blame for.
     pub line: usize,
     /// The column, from 1, in characters.
     pub column: usize,
@@ -125,10 +126,20 @@ pub struct Problem {
     pub message: String,
 }
 
+impl Problem {
+    /// Makes a problem of a whole file.
+    pub(crate) fn of_file(file: &str, message: String) -> Problem {
+        Problem { file: file.to_owned(), line: 0, column: 0, message }
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Problem { file, line, column, message } = self;
-        write!(out, "{file}:{line}:{column}: {message}")
+        match line {
+            0 => write!(out, "{file}: {message}"),
+            _ => write!(out, "{file}:{line}:{column}: {message}"),
+        }
     }
 }
 
@@ -204,6 +215,10 @@ fn read(reader: &mut Reader<'_>, root: &DeTable<'_>, manifest: &mut Manifest) {
     for (name, value) in guests.into_iter().flatten() {
         let place = format!("guest.{}", name.get_ref());
         let Some(table) = reader.table(&place, value) else { continue };
+        let values = table.get("config").and_then(|values| values.get_ref().as_table());
+        for (key, value) in values.into_iter().flatten() {
+            reader.wrote_value(name.get_ref(), key.get_ref(), &value.span());
+        }
         let mut config = GuestConfig::default();
         key::read(reader, &place, table, &GUEST, &mut config);
         for Exceeding { name, value, bound, most } in

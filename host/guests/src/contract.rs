@@ -1,15 +1,18 @@
 //! The contract between a guest and the host, `wit/snow.wit`, as it is kept here.
 //!
-//! [`types`] are its records. [`host_api`] and [`waiting`] are the functions that a guest may call;
+//! [`types`] are its records. [`host_api`], [`waiting`], [`resumption`] and [`deployment`] are the
+//! functions that a guest may call;
 //! [`context`] is what they may reach, and [`parking`] how a call waits in place. [`grants`] and
 //! [`quota`] say what each guest may do and take, and [`store`] enforces the limits of a call, by
 //! the time that a [`seat`]'s stopwatch shows.
 
 pub(crate) mod context;
+pub(crate) mod deployment;
 pub(crate) mod grants;
 pub(crate) mod host_api;
 pub(crate) mod parking;
 pub(crate) mod quota;
+pub(crate) mod resumption;
 pub(crate) mod seat;
 pub(crate) mod source;
 pub(crate) mod state;

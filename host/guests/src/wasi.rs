@@ -8,11 +8,13 @@
 //! | `wasi:cli/stdout`, `stderr` | lines in the guest's log |
 //! | `wasi:cli/stdin`, `terminal-*` | empty, and none |
 //! | `wasi:cli/environment` | what the deployer grants |
+//! | `wasi:config/store` | what the deployer says in `[guest.NAME.config]` |
 //! | `wasi:cli/exit` | ends the call, as a trap does |
 //! | `wasi:filesystem/*` | no directories |
 //! | `wasi:sockets/*` | every attempt is denied |
 //!
-//! None of it blocks a worker. A guest imports any version 0.2.x of these interfaces.
+//! None of it blocks a worker. A guest imports any version 0.2.x of these interfaces, and of
+//! `wasi:config`, which has none yet, its drafts.
 //!
 //! Written by hand, since `wasmtime-wasi` brings tokio, files and sockets with it, and blocks in
 //! `poll`.
@@ -20,6 +22,7 @@
 mod absent;
 mod cli;
 mod clocks;
+mod config;
 mod poll;
 mod random;
 mod streams;
@@ -34,8 +37,15 @@ use crate::contract::context::CallContext;
 const VERSION: &str = "0.2.12";
 
 /// The packages that this module provides something of.
-const PACKAGES: [&str; 6] =
-    ["wasi:cli/", "wasi:clocks/", "wasi:filesystem/", "wasi:io/", "wasi:random/", "wasi:sockets/"];
+const PACKAGES: [&str; 7] = [
+    "wasi:cli/",
+    "wasi:clocks/",
+    "wasi:config/",
+    "wasi:filesystem/",
+    "wasi:io/",
+    "wasi:random/",
+    "wasi:sockets/",
+];
 
 /// What a store keeps for WASI, from one call to the next.
 #[derive(Default)]
@@ -51,6 +61,7 @@ pub(crate) fn add_to(linker: &mut Linker<CallContext>) -> wasmtime::Result<()> {
     clocks::add_to(linker)?;
     random::add_to(linker)?;
     cli::add_to(linker)?;
+    config::add_to(linker)?;
     absent::add_to(linker)
 }
 

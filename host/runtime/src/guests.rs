@@ -202,7 +202,18 @@ pub enum CallEntry {
         state: Vec<u8>,
         /// One arrival for each handle of the suspension, in its order.
         arrivals: Vec<Arrival>,
+        /// When the suspension began, and when it would have been over.
+        wait: PastWait,
     },
+}
+
+/// The times of a wait that is over, on the worker's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PastWait {
+    /// When it began.
+    pub began_ms: u64,
+    /// Its deadline.
+    pub deadline_ms: u64,
 }
 
 /// A request together with what the host knows about it.

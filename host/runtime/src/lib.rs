@@ -96,8 +96,8 @@ mod router;
 mod world;
 
 pub use self::guests::{
-    Adopted, Call, CallEnd, CallEntry, CallFault, GuestRequest, Guests, Post, Ran, Share, Slot,
-    Wait,
+    Adopted, Call, CallEnd, CallEntry, CallFault, GuestRequest, Guests, PastWait, Post, Ran, Share,
+    Slot, Wait,
 };
 pub use self::log::{Access, Level, Log, LogFormat};
 pub use self::outcome::{

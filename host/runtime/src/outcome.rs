@@ -155,6 +155,8 @@ pub struct Suspend {
     pub until: Join,
     /// The guest's own deadline, counted from when the suspension is returned.
     pub timeout_ms: Option<u32>,
+    /// The deadline on the worker's clock, instead of `timeout_ms`: that of the wait before.
+    pub deadline_ms: Option<u64>,
     /// The answer at the deadline if `resume` is not called.
     pub on_timeout: Option<Response>,
     /// Whether `resume` is to be called.

@@ -12,14 +12,17 @@
 //! | `/metrics` | metrics, for Prometheus |
 //! | `/guests` | the guests and their versions |
 //! | `/pending` | the requests that are held, oldest first |
+//! | `/store` | the store, by numbers; on a unix socket its entries too, to read and write |
 
 mod exposition;
 mod guests;
+mod jobs;
 mod metrics;
 mod pages;
 mod pending;
 mod process;
 mod sources;
+mod store;
 
 use std::io;
 use std::sync::Arc;
@@ -47,7 +50,10 @@ const PATIENCE_MS: u64 = 2_000;
 const DRAIN_MS: u64 = 1_000;
 /// How long connections without a request are kept open then.
 const DRAIN_IDLE_MS: u64 = 20;
-/// Pages of `/pending` that wait for the workers at one time; further ones are answered 503.
+/// Bytes of entries that one request sets in the store.
+const BODY_BYTES_MAX: u64 = 16 << 20;
+/// Pages of `/pending` that wait for the workers at one time, and writes to the store; further ones
+/// are answered 503.
 const QUESTIONS_MAX: usize = 16;
 
 /// A socket on which the admin listener will answer.
@@ -153,15 +159,15 @@ where
     let post = Arc::new(PostOffice::default());
     post.open(vec![mailbox.clone()]);
     let common = Common {
-        limits: Arc::new(limits()),
+        limits: Arc::new(limits(address)),
         calls_parked_max: 0,
         // No token of this registry ever leaves the process, so tokens need not be random.
-        registry: Arc::new(Registry::new(QUESTIONS_MAX, |bytes| bytes.fill(0))),
+        registry: Arc::new(Registry::new(2 * QUESTIONS_MAX, |bytes| bytes.fill(0))),
         post,
         log,
         access_log: false,
     };
-    let pages = Pages::new(sources, &common, pages::takes_names(address));
+    let pages = Pages::new(sources, &common, address);
     let inbox = mailbox.clone();
     let run = move || run(net, pages, common, inbox);
     let thread = ends.spawn("snow-admin".into(), Role::Helper, run)?;
@@ -178,10 +184,12 @@ fn run<W: World>(
     ended.map_err(|error| format!("its poll failed: {error}"))
 }
 
-fn limits() -> Limits {
+fn limits(address: &AdminListen) -> Limits {
+    // Only a unix socket takes writes.
+    let body_bytes_max = if matches!(address, AdminListen::Unix(_)) { BODY_BYTES_MAX } else { 0 };
     let http = HttpLimits {
         head_bytes_max: 16_384,
-        body_bytes_max: 0,
+        body_bytes_max,
         header_timeout_ms: PATIENCE_MS,
         body_timeout_ms: PATIENCE_MS,
         drain_idle_ms: DRAIN_IDLE_MS,
@@ -190,7 +198,7 @@ fn limits() -> Limits {
     Limits {
         http,
         worker_connections_max: CONNECTIONS_MAX,
-        worker_suspensions_max: QUESTIONS_MAX,
+        worker_suspensions_max: 2 * QUESTIONS_MAX,
         ..Limits::default()
     }
 }

@@ -13,6 +13,7 @@ mod journal;
 mod loading;
 mod loads;
 mod missing_engines;
+mod named_files;
 mod serving;
 mod versions;
 

@@ -49,6 +49,9 @@ pub struct Snapshot {
     pub guests: BTreeMap<String, Vec<GuestFile>>,
     /// The manifest, if there is one.
     pub manifest: Option<Stamp>,
+    /// A fingerprint of the files that the manifest names, which may lie anywhere. The caller adds
+    /// it.
+    pub named: u64,
     /// A fingerprint of all other files: a guest that is copied under another name first is on its
     /// way.
     pub others: u64,

@@ -144,7 +144,7 @@ impl Alarm {
 }
 
 /// Returns the time of day, in milliseconds since 1970.
-fn now_ms() -> u64 {
+pub fn now_ms() -> u64 {
     // A system whose clock stands before 1970 is taken for one in 1970.
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64
 }

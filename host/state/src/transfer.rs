@@ -17,15 +17,17 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::{Map, Value as Json};
 use snow_core::sync::Arc;
 
-use crate::entry::Entry;
+use crate::entry::{Entry, Place};
 use crate::error::StoreError;
 use crate::limits::StoreLimits;
 use crate::listener::Listener;
 use crate::store::Store;
 use crate::write::{Action, Condition, Write};
 
-/// Buckets that an export looks at under one lock.
-const BUCKETS_PAGE: usize = 64;
+/// Bytes of keys and values that an export takes at a time.
+const EXPORT_BYTES: usize = 1 << 20;
+/// Bytes that an entry takes in an export beside its bucket, key and value.
+const ENTRY_BYTES: usize = 64;
 /// Lines that an import writes at a time: on disk, they share one commit.
 const BATCH_LINES: usize = 256;
 /// Bytes of keys and values that make a batch of lines full.
@@ -61,42 +63,104 @@ pub enum ImportError {
     },
 }
 
+impl ImportError {
+    /// Returns the number of the line, from 1.
+    pub fn line(&self) -> u64 {
+        match self {
+            ImportError::Line { line, .. }
+            | ImportError::Refused { line, .. }
+            | ImportError::Read { line, .. } => *line,
+        }
+    }
+
+    /// Returns what is wrong with the line, without its number.
+    pub fn reason(&self) -> String {
+        match self {
+            ImportError::Line { reason, .. } => reason.clone(),
+            ImportError::Refused { error, .. } => error.to_string(),
+            ImportError::Read { error, .. } => error.to_string(),
+        }
+    }
+}
+
+/// A part of an export.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ExportPage {
+    /// The entries, each as its line shows it.
+    pub entries: Vec<Json>,
+    /// The last entry of the page. `None` if there are no further ones.
+    pub next: Option<Place>,
+}
+
 impl<L: Listener> Store<L> {
-    /// Writes every entry as a line. Returns how many.
+    /// Writes every entry as a line, or every entry of one bucket. Returns how many.
     ///
     /// Each page of keys is as it was at one moment. What is written meanwhile may be in it or not.
     ///
     /// # Errors
     /// What `out` reported.
-    pub fn export(&self, out: &mut impl Output, now_ms: u64) -> io::Result<u64> {
-        let mut count = 0;
-        let mut last: Option<Arc<str>> = None;
-        loop {
-            let buckets = self.buckets(last.as_deref(), BUCKETS_PAGE);
-            for bucket in &buckets {
-                count += self.export_bucket(&bucket.name, out, now_ms)?;
-            }
-            let Some(bucket) = buckets.into_iter().next_back() else { return Ok(count) };
-            last = Some(bucket.name);
-        }
-    }
-
-    fn export_bucket(&self, bucket: &str, out: &mut impl Output, now_ms: u64) -> io::Result<u64> {
+    pub fn export(
+        &self,
+        bucket: Option<&str>,
+        out: &mut impl Output,
+        now_ms: u64,
+    ) -> io::Result<u64> {
         let (mut count, mut after) = (0, None);
         loop {
-            let page = self.list(bucket, "", after.as_deref(), usize::MAX, now_ms);
-            for key in &page.keys {
-                // It may have been deleted since the page was made.
-                if let Some(entry) = self.get(bucket, key, now_ms) {
-                    writeln!(out, "{}", line_of(bucket, key, &entry))?;
-                    count += 1;
-                }
+            let page = self.export_page(bucket, after.as_ref(), EXPORT_BYTES, now_ms);
+            for entry in &page.entries {
+                writeln!(out, "{entry}")?;
+                count += 1;
             }
             after = page.next;
             if after.is_none() {
                 return Ok(count);
             }
         }
+    }
+
+    /// Returns the entries that come after a place, or the first ones: so many that their keys and
+    /// values have `bytes_max` bytes, and the one that passes that. With `bucket`, those of one
+    /// bucket.
+    pub fn export_page(
+        &self,
+        bucket: Option<&str>,
+        after: Option<&Place>,
+        bytes_max: usize,
+        now_ms: u64,
+    ) -> ExportPage {
+        let (mut page, mut bytes) = (ExportPage::default(), 0);
+        let mut last = after.map(|place| place.key.clone());
+        let mut name = match after {
+            Some(place) => Some(place.bucket.clone()),
+            None => bucket.map(Arc::from).or_else(|| self.bucket_after(None)),
+        };
+        while let Some(of) = name {
+            loop {
+                let keys = self.list(&of, "", last.as_deref(), usize::MAX, now_ms);
+                for key in keys.keys {
+                    // It may have been deleted since the keys were listed.
+                    let Some(entry) = self.get(&of, &key, now_ms) else { continue };
+                    page.entries.push(entry_json(&of, &key, &entry));
+                    bytes += of.len() + key.len() + entry.value.len() + ENTRY_BYTES;
+                    if bytes >= bytes_max {
+                        page.next = Some(Place { bucket: of, key });
+                        return page;
+                    }
+                }
+                last = keys.next;
+                if last.is_none() {
+                    break;
+                }
+            }
+            name = if bucket.is_some() { None } else { self.bucket_after(Some(&of)) };
+        }
+        page
+    }
+
+    /// Returns the name of the first bucket after a name.
+    fn bucket_after(&self, name: Option<&str>) -> Option<Arc<str>> {
+        self.buckets(name, 1).pop().map(|bucket| bucket.name)
     }
 
     /// Sets every entry that stands on a line, whatever its key holds. Entries get new versions,
@@ -168,7 +232,8 @@ fn read_line(
         .map_err(|_| ImportError::Line { line, reason: "it is not UTF-8 text".to_owned() })
 }
 
-fn line_of(bucket: &str, key: &str, entry: &Entry) -> Json {
+/// Returns an entry as its line shows it.
+pub fn entry_json(bucket: &str, key: &str, entry: &Entry) -> Json {
     let mut object = Map::new();
     object.insert("bucket".to_owned(), bucket.into());
     object.insert("key".to_owned(), key.into());
@@ -223,93 +288,4 @@ fn has_expired(write: &Write, now_ms: u64) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing::{set, set_until, store};
-
-    #[test]
-    fn what_was_exported_is_imported_again() {
-        let from = store(StoreLimits::default());
-        for n in 0..600 {
-            from.apply(&set(&format!("key {n}"), "\u{0}\"\n"), 0).unwrap();
-        }
-        from.apply(&set_until("expires", 1_000), 0).unwrap();
-        let raw = Action::Set {
-            key: "raw".into(),
-            value: [0, 159, 146, 150].into(),
-            expires_ms: None,
-            only: Condition::Always,
-        };
-        from.apply(&Write { bucket: "ß".into(), action: raw }, 0).unwrap();
-        let mut lines = Vec::new();
-        assert_eq!(from.export(&mut lines, 0).unwrap(), 602);
-
-        let to = store(StoreLimits::default());
-        assert_eq!(to.import(&mut &*lines, 0).unwrap(), 602);
-        let values = |store: &Store<crate::testing::Notes>, bucket: &str, key: &str| {
-            store.get(bucket, key, 0).map(|entry| (entry.value, entry.expires_ms))
-        };
-        for (bucket, key) in [("b", "key 599"), ("b", "expires"), ("ß", "raw")] {
-            let there = values(&to, bucket, key);
-            assert!(there.is_some());
-            assert_eq!(there, values(&from, bucket, key));
-        }
-        assert_eq!(to.stats().usage, from.stats().usage);
-        let later = store(StoreLimits::default());
-        assert_eq!(later.import(&mut &*lines, 1_000).unwrap(), 601);
-    }
-
-    #[test]
-    fn a_line_looks_as_documented() {
-        let store = Store::in_memory(StoreLimits::default(), (), 0);
-        let json = r#"{"base64":"AAH/","bucket":"pictures","expires_ms":1000,"key":"A1"}"#;
-        store.import(&mut json.as_bytes(), 0).unwrap();
-        let mut lines = Vec::new();
-        store.export(&mut lines, 0).unwrap();
-        let expected =
-            r#"{"base64":"AAH/","bucket":"pictures","expires_ms":1000,"key":"A1","version":1}"#;
-        assert_eq!(String::from_utf8(lines).unwrap(), format!("{expected}\n"));
-    }
-
-    #[test]
-    fn an_error_names_the_line() {
-        let limits = StoreLimits {
-            store_key_bytes_max: 4,
-            store_value_bytes_max: 4,
-            ..StoreLimits::default()
-        };
-        let error = |line: &str| {
-            let store = store(limits);
-            let text = format!("\n{{\"bucket\":\"b\",\"key\":\"k\",\"value\":\"v\"}}\n{line}\n");
-            let error = store.import(&mut text.as_bytes(), 0).unwrap_err();
-            error.to_string()
-        };
-        for (line, message) in [
-            ("{", "line 3: not JSON: EOF while parsing an object at line 2 column 0"),
-            ("7", "line 3: not a JSON object"),
-            (r#"{"key":"k","value":"v"}"#, "line 3: it has no `bucket`"),
-            (r#"{"bucket":7}"#, "line 3: `bucket` is not a string"),
-            (r#"{"bucket":"b","key":"k"}"#, "line 3: it has no `value`"),
-            (
-                r#"{"bucket":"b","key":"k","value":"","base64":""}"#,
-                "line 3: it has both `value` and `base64`",
-            ),
-            (
-                r#"{"bucket":"b","key":"k","base64":"*"}"#,
-                "line 3: `base64` is not Base64: Invalid symbol 42, offset 0.",
-            ),
-            (
-                r#"{"bucket":"b","key":"k","value":"v","expires":1}"#,
-                "line 3: `expires` means nothing here",
-            ),
-            (
-                r#"{"bucket":"b","key":"k","value":"12345"}"#,
-                "line 3: the value is too large: 5 of at most 4 (store_value_bytes_max)",
-            ),
-        ] {
-            assert_eq!(error(line), message);
-        }
-        let long = error(&format!("{{{}}}", " ".repeat(400)));
-        assert_eq!(long, "line 3: it is longer than 328 bytes, so it can't be an entry");
-    }
-}
+mod tests;

@@ -107,11 +107,12 @@ impl SuspensionTable {
     }
 
     /// Starts a wait: sets its deadline, and waits for its settlements. `now_ms` is not the turn's,
-    /// since calls may have taken their time. Returns what is next if the wait is over at once.
+    /// since calls may have taken their time. `deadline_ms` wins over `timeout_ms`. Returns what is
+    /// next if the wait is over at once.
     pub fn begin(
         &mut self,
         key: Key,
-        timeout_ms: Option<u32>,
+        (timeout_ms, deadline_ms): (Option<u32>, Option<u64>),
         now_ms: u64,
         cx: &Context,
         timers: &mut WorkerTimers,
@@ -119,8 +120,10 @@ impl SuspensionTable {
         let limits = cx.limits();
         let timeout_ms =
             timeout_ms.unwrap_or(limits.suspension_default_ms).min(limits.suspension_max_ms);
+        let deadline_ms = deadline_ms.unwrap_or_else(|| due_ms(now_ms, timeout_ms));
         let suspension = self.suspensions.get_mut(key)?;
-        suspension.deadline = Some(timers.set(due_ms(now_ms, timeout_ms), Timer::Deadline(key)));
+        suspension.begins(now_ms, deadline_ms);
+        suspension.deadline = Some(timers.set(deadline_ms, Timer::Deadline(key)));
         let waiter = Waiter { worker: cx.id, suspension: key };
         match suspension.arm(waiter, &cx.common.registry, timers, now_ms) {
             true => self.complete(key, timers),
@@ -190,6 +193,7 @@ impl SuspensionTable {
     pub fn resume(
         &mut self,
         key: Key,
+        now_ms: u64,
         cx: &Context,
         timers: &mut WorkerTimers,
     ) -> Option<(Started, CallEntry)> {
@@ -206,8 +210,10 @@ impl SuspensionTable {
         };
         let suspension = self.take(key, end, cx, timers)?;
         let (exchange, (version, route)) = (suspension.exchange(), suspension.callee());
+        let wait = suspension.times(now_ms);
         let Rare { request, state, .. } = suspension.into_rare();
-        let entry = CallEntry::Resume { cause, request, state: state.into_vec(), arrivals };
+        let state = state.into_vec();
+        let entry = CallEntry::Resume { cause, request, state, arrivals, wait };
         Some((Started { exchange, version, route }, entry))
     }
 }

@@ -41,6 +41,11 @@ impl Stage {
         fs::write(file, text).expect("it can be written");
     }
 
+    /// Removes a file.
+    pub fn remove(&self, name: &str) {
+        fs::remove_file(self.folder.path().join(name)).expect("it is there");
+    }
+
     /// Serves the folder.
     #[track_caller]
     pub fn serve(self, workers: u16) -> Server {

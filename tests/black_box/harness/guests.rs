@@ -76,12 +76,17 @@ pub fn source(guest: &str) -> Option<PathBuf> {
         "probe" => probe(),
         "awaits" => awaits(),
         "stores" => stores(),
+        "keyvalue" => keyvalue(),
+        "configured" => configured(),
+        "deployed" => deployed(),
         "wasip1" | "wasip2" => wasi(guest),
         "gopher" => gopher(),
         "in-c" => in_c(),
         "in-zig" => in_zig(),
         "hello" => Some(workspace().join("guests/hello.wat")),
-        "snow" | "tornado" | "two-step" | "c" | "go" | "rust" => example(guest),
+        "snow" | "tornado" | "two-step" | "parcels" | "notes" | "c" | "go" | "rust" => {
+            example(guest)
+        }
         "js" => script("js.js", "js"),
         "ts" => script("ts.ts", "js"),
         "python" => script("python.py", "python"),
@@ -135,6 +140,24 @@ fn awaits() -> Option<PathBuf> {
 fn stores() -> Option<PathBuf> {
     static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
     BUILT.get_or_init(|| rust_guest("stores", "wasm32-unknown-unknown")).clone()
+}
+
+/// A guest that knows no store but the standard's.
+fn keyvalue() -> Option<PathBuf> {
+    static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
+    BUILT.get_or_init(|| rust_guest("keyvalue", "wasm32-unknown-unknown")).clone()
+}
+
+/// A guest that reads its configuration by `wasi:config` alone.
+fn configured() -> Option<PathBuf> {
+    static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
+    BUILT.get_or_init(|| rust_guest("configured", "wasm32-unknown-unknown")).clone()
+}
+
+/// A guest that says what it knows of its deployment and of its waits.
+fn deployed() -> Option<PathBuf> {
+    static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
+    BUILT.get_or_init(|| rust_guest("deployed", "wasm32-unknown-unknown")).clone()
 }
 
 /// A guest that asks WASI for everything, built for one of its versions.

@@ -111,3 +111,51 @@ fn a_pending_has_its_own_deadline_and_its_own_end() {
     assert_eq!(get(&server, "/dropped"), ok(&format!("{gone} fulfilled")));
     assert_eq!(get(&server, "/many"), ok("20000"));
 }
+
+/// The 65th wait of a call once failed, whatever had become of those before.
+#[test]
+fn a_call_waits_any_number_of_times() {
+    let Some(server) = shop(
+        "import { bucket, route, pending, suspend, timer, setNext, waiting } from 'snow';
+        const loop = async (wait) => {
+          for (let index = 0; index < 200; index += 1) await wait();
+          return String(waiting('k'));
+        };
+        route('GET', '/timer', () => loop(() => timer(1)));
+        route('GET', '/wait', () => loop(() => timer(1).wait()));
+        route('GET', '/late', () => loop(() => pending('k').wait({ timeoutMs: 1 })));
+        route('GET', '/race', () => loop(() => Promise.race([pending('k'), timer(1)])));
+        route('GET', '/any', () => loop(() => Promise.any([pending('k'), timer(1)])));
+        route('GET', '/unused', () => loop(async () => { pending('k'); }));
+        route('GET', '/cycles', () => loop(async () => {
+          const cycle = { pending: pending('k') };
+          cycle.self = cycle;
+        }));
+        route('GET', '/again', async () => {
+          const one = pending('again');
+          setNext('again', 'it');
+          return `${await one} ${await one.wait()} ${one.token.length > 10}`;
+        });
+        route('GET', '/suspended', async () => {
+          const one = pending('again');
+          setNext('again', new Response('it', { status: 201 }));
+          await one;
+          return suspend([one]);
+        });
+        route('GET', '/kept', () => { const kept = []; for (;;) kept.push(pending('kept')); });",
+    ) else {
+        return;
+    };
+    for target in ["/timer", "/wait", "/late", "/race", "/any"] {
+        assert_eq!(server.get(target).status, 200, "{target}: {}", server.log_by_now());
+    }
+    for target in ["/late", "/race", "/unused"] {
+        let left: u32 = get(&server, target).1.parse().expect("a number");
+        assert!(left <= 1, "{target}: {left} still wait for the key");
+    }
+    assert_eq!(server.get("/cycles").status, 200);
+    assert_eq!(get(&server, "/again"), ok("it it true"));
+    assert_eq!(get(&server, "/suspended"), (201, "it".to_owned()));
+    assert_eq!(server.get("/kept").status, 500);
+    server.log.until(&["pendings_per_call_max"]);
+}

@@ -191,6 +191,7 @@ impl Snow {
             handles: vec![Handle { id, source: Source::None }],
             until: Join::All,
             timeout_ms: Some(600_000),
+            deadline_ms: None,
             on_timeout: (!resume).then(|| Response::text(504, "nobody came")),
             resume,
             keep_request: false,

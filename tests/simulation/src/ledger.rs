@@ -11,7 +11,7 @@ mod checks;
 use std::sync::Arc;
 
 use snow_core::{PendingId, Refusal, Registry, Waiter};
-use snow_runtime::{Arrival, Cause, Join, Settled, Settlement, VersionId};
+use snow_runtime::{Arrival, Cause, Join, PastWait, Settled, Settlement, VersionId};
 
 use crate::script::KEYS;
 
@@ -266,6 +266,15 @@ impl Ledger {
         let request = &mut self.requests[request];
         request.was_held |= matches!(state, State::Held(_));
         request.state = state;
+    }
+
+    /// Checks the times that `resume` is told of its wait.
+    pub fn times_are(&self, request: usize, wait: PastWait, now_ms: u64) {
+        let State::Held(held) = &self.requests[request].state else { return };
+        assert!(
+            wait.began_ms <= now_ms && wait.deadline_ms >= held.deadline_ms,
+            "{wait:?} {held:?}"
+        );
     }
 
     /// Notes that `resume` is called. It must be called once, and be shown what has arrived, no

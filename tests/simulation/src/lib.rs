@@ -8,6 +8,7 @@
 //! - [`office`]: what workers share, put together as the server does it;
 //! - [`client`]: sends requests, reads answers, and checks each of them;
 //! - [`script`] and [`scripted`]: guests that do what the seed says;
+//! - [`stored`]: the host's store, whose changes guests wait for;
 //! - [`deployer`]: guests and manifests that change, with the host's own roster;
 //! - [`ledger`] and [`versions`]: what should be, for comparison with what is.
 //!
@@ -24,4 +25,5 @@ pub mod rng;
 pub mod script;
 pub mod scripted;
 pub mod simulation;
+pub mod stored;
 pub mod versions;

@@ -46,6 +46,22 @@ pub enum Op {
     Compute(u64),
     /// Starts an operation that settles a pending later.
     Operate,
+    /// Makes a pending that the next change of a key in the store settles.
+    Watch {
+        /// The key.
+        key: usize,
+        /// Whether the guest has seen a version that the key does not have any more.
+        is_late: bool,
+    },
+    /// Sets a key in the store.
+    Set {
+        /// The key.
+        key: usize,
+        /// After how many milliseconds it ends.
+        expires_ms: Option<u32>,
+    },
+    /// Deletes a key in the store.
+    Delete(usize),
 }
 
 /// How a call ends.
@@ -107,18 +123,24 @@ impl Op {
     fn any(rng: &mut Rng) -> Op {
         let key = rng.below(KEYS.len());
         match rng.below(100) {
-            0..25 => Op::Create((!rng.percent(25)).then_some(key)),
-            25..33 => Op::Timer(rng.below(300) as u32),
-            33..55 => Op::SettleNext(key),
-            55..65 => Op::SettleAll(key),
-            65..80 => Op::SettleToken(rng.below(6)),
-            80..85 => Op::Drop(rng.below(3)),
-            85..89 => Op::Wait {
+            0..22 => Op::Create((!rng.percent(25)).then_some(key)),
+            22..29 => Op::Timer(rng.below(300) as u32),
+            29..48 => Op::SettleNext(key),
+            48..57 => Op::SettleAll(key),
+            57..69 => Op::SettleToken(rng.below(6)),
+            69..74 => Op::Drop(rng.below(3)),
+            74..82 => Op::Watch { key, is_late: rng.percent(15) },
+            82..87 => {
+                let expires_ms = rng.percent(40).then(|| rng.below(500) as u32);
+                Op::Set { key, expires_ms }
+            }
+            87..88 => Op::Delete(key),
+            88..91 => Op::Wait {
                 until: if rng.percent(50) { Join::All } else { Join::Any },
                 timeout_ms: rng.below(500) as u32,
             },
-            89..95 => Op::Slice,
-            95..98 => Op::Compute(rng.below(900) as u64),
+            91..96 => Op::Slice,
+            96..98 => Op::Compute(rng.below(900) as u64),
             _ => Op::Operate,
         }
     }

@@ -2,10 +2,10 @@
 //! and post office, and tells the [`Ledger`] what it did and saw.
 
 mod guests;
+mod waiting;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
-use std::num::NonZeroU64;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -13,8 +13,8 @@ use snow_config::Limits;
 use snow_core::{Gate, Registry, Waiter, WorkerId};
 use snow_http::Response;
 use snow_runtime::{
-    Call, CallEnd, CallEntry, CallFault, GuestRequest, Handle, Join, OperationId, Outcome, Post,
-    Ran, Router, Settled, Slot, Source, Suspend, Wait,
+    Call, CallEnd, CallEntry, CallFault, GuestRequest, Handle, Join, OperationId, Outcome,
+    PastWait, Post, Ran, Router, Settled, Slot, Source, Suspend, Wait,
 };
 use snow_worker::PostOffice;
 
@@ -23,6 +23,7 @@ use crate::ledger::{Held, Ledger, State, Waited};
 use crate::network::Network;
 use crate::office::Office;
 use crate::script::{End, KEYS, Op, Script};
+use crate::stored::Stored;
 use crate::versions::{QUICK, Versions};
 
 /// The most slices of others that a request of the quick guest may wait for: the one under way when
@@ -59,6 +60,8 @@ pub struct Stage {
     pub scripts: Vec<Script>,
     /// Operations that are under way, with the numbers of their pendings in the ledger.
     pub operations: BTreeMap<OperationId, usize>,
+    /// The store, with those who wait for its changes.
+    pub stored: Stored,
     /// The number of the last operation.
     pub last_operation: u64,
     /// Waiters whose settlement is not posted yet: its sender's thread was stopped in between.
@@ -131,6 +134,8 @@ struct Running {
     dropped: Vec<Handle>,
     kept: Option<Box<GuestRequest>>,
     began_ms: u64,
+    /// The wait before the call.
+    wait_before: Option<PastWait>,
     /// What the call waits for in place.
     waits: Option<Waited>,
 }
@@ -169,6 +174,7 @@ impl Scripted {
         let now_ms = call.now_ms;
         let mut stage = self.stage.borrow_mut();
         assert!(stage.versions.has_requests(self.worker, call.version), "whose call runs is held");
+        let mut wait_before = None;
         let (request, handles, kept) = match call.entry {
             CallEntry::Handle(kept) => {
                 let request = kept.params[0].value.parse().expect("the route takes numbers");
@@ -178,12 +184,14 @@ impl Scripted {
                 stage.ledger.handle_starts(request, call.version);
                 (request, Vec::new(), Some(kept))
             }
-            CallEntry::Resume { cause, request: kept, state, arrivals } => {
+            CallEntry::Resume { cause, request: kept, state, arrivals, wait } => {
+                wait_before = Some(wait);
                 let request =
                     usize::from_le_bytes(state.try_into().expect("a state comes back as it was"));
                 let numbers = stage.ledger.held_by(request);
                 let version = stage.ledger.requests[request].version;
                 assert_eq!(call.version, version, "the version that has suspended it resumes it");
+                stage.ledger.times_are(request, wait, now_ms);
                 stage.ledger.resume_starts(request, cause, &arrivals, kept.is_some(), now_ms);
                 (
                     request,
@@ -201,6 +209,7 @@ impl Scripted {
             dropped: Vec::new(),
             kept,
             began_ms: now_ms,
+            wait_before,
             waits: None,
         }
     }
@@ -253,6 +262,7 @@ impl Scripted {
     }
 
     fn act(&self, running: &mut Running, op: Op) {
+        let now_ms = self.network.borrow().now_ms();
         let stage = &mut *self.stage.borrow_mut();
         let ledger = &mut stage.ledger;
         let woken = match op {
@@ -282,14 +292,24 @@ impl Scripted {
                 Vec::new()
             }
             Op::Operate => {
-                stage.last_operation += 1;
-                let number = NonZeroU64::new(stage.last_operation).expect("it counts from one");
-                let source = Source::Operation(OperationId(number));
-                if self.create(ledger, running, None, source) {
+                let operation = stage.next_operation();
+                let source = Source::Operation(operation);
+                if self.create(&mut stage.ledger, running, None, source) {
                     let pending = running.handles.last().expect("it was just made").1;
-                    stage.operations.insert(OperationId(number), pending);
+                    stage.operations.insert(operation, pending);
                 }
                 Vec::new()
+            }
+            Op::Watch { key, is_late } => {
+                self.watch(stage, running, key, is_late).into_iter().collect()
+            }
+            Op::Set { key, expires_ms } => {
+                let told = stage.stored.set(key, expires_ms, now_ms);
+                stage.changes_end(told)
+            }
+            Op::Delete(key) => {
+                let told = stage.stored.delete(key, now_ms);
+                stage.changes_end(told)
             }
         };
         match self.network.borrow_mut().rng.percent(20) {
@@ -336,7 +356,10 @@ impl Scripted {
                 request_back = kept.filter(|_| keep_request);
                 let (returned, pendings): (Vec<Handle>, Vec<usize>) = handles.drain(..).unzip();
                 // Not later than the suspension itself begins.
-                let deadline_ms = running.began_ms + u64::from(timeout_ms.unwrap_or(30_000));
+                let kept_ms = running.wait_before.filter(|_| timeout_ms.is_none());
+                let kept_ms = kept_ms.map(|wait| wait.deadline_ms);
+                let own_ms = running.began_ms + u64::from(timeout_ms.unwrap_or(30_000));
+                let deadline_ms = kept_ms.unwrap_or(own_ms);
                 let resumes = resume.is_some();
                 let held = Held { pendings, until, deadline_ms, on_timeout, resumes, keep_request };
                 stage.ledger.call_ends(request, State::Held(held));
@@ -347,6 +370,7 @@ impl Scripted {
                     handles: returned,
                     until,
                     timeout_ms,
+                    deadline_ms: kept_ms,
                     on_timeout: on_timeout.then(|| Response::text(504, "late")),
                     resume: resumes,
                     keep_request,

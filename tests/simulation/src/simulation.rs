@@ -22,6 +22,7 @@ use crate::network::{Network, SimWorld};
 use crate::office::Office;
 use crate::rng::Rng;
 use crate::scripted::{Quick, Scripted, Stage};
+use crate::stored::Stored;
 use crate::versions::Versions;
 
 use self::checks::closed_with_reason;
@@ -73,6 +74,8 @@ pub struct Done {
     pub longest_turn_us: u64,
     /// The most slices that a request of the quick guest has waited for.
     pub slices_waited: u32,
+    /// Waits for a change in the store that one has ended.
+    pub woken: u32,
     /// Requests that were refused since they had waited for too long.
     pub late: u64,
     /// Requests that were refused at the end of a drain: before their calls, or as those computed.
@@ -130,6 +133,7 @@ impl Simulation {
             deployer: Deployer::new(&mut rng),
             scripts: Vec::new(),
             operations: BTreeMap::new(),
+            stored: Stored::new(if tight { 2 } else { 1_000 }),
             last_operation: 0,
             unposted: Vec::new(),
             computes: rng.percent(30),
@@ -248,13 +252,18 @@ impl Simulation {
     /// Returns whether something is under way that only the test delivers.
     fn is_held_up(&self) -> bool {
         let (stage, network) = (self.stage.borrow(), self.network.borrow());
-        !stage.unposted.is_empty() || !network.under_way.is_empty()
+        let is_due = stage.stored.is_due(network.now_ms());
+        is_due || !stage.unposted.is_empty() || !network.under_way.is_empty()
     }
 
-    /// Lets bytes arrive, the sender of a settlement go on, and an operation end.
+    /// Lets bytes arrive, the sender of a settlement go on, an operation end, and the store's thread
+    /// do what is due.
     fn run_one(&mut self) {
         self.network.borrow_mut().deliver();
-        let mut stage = self.stage.borrow_mut();
+        let now_ms = self.network.borrow().now_ms();
+        let stage = &mut *self.stage.borrow_mut();
+        let told = stage.stored.work(now_ms);
+        self.office.post.wake(&stage.changes_end(told));
         let operations = stage.operations.len();
         if operations > 0 {
             let at = self.rng.below(operations);

@@ -11,9 +11,12 @@ import { crypto, random } from './random.js';
 import { TextDecoder, TextEncoder } from './text.js';
 import { clearTimeout, setInterval, setTimeout } from './timers.js';
 import { URL, URLSearchParams } from './url.js';
+import { any, race } from './waiting.js';
 
 Math.random = random;
 JSON.parse = parse;
+Promise.race = race;
+Promise.any = any;
 
 /** As a promise's job: QuickJS's own forgets what the function throws, and this one reports it. */
 function queueMicrotask(callback) {

@@ -22,6 +22,9 @@ function fieldValue(value) {
   return value;
 }
 
+/** Returns the values of a field as one. Cookies have a separator of their own (RFC 9113, 8.2.3). */
+const joined = (name, values) => values.join(name === 'cookie' ? '; ' : ', ');
+
 export class Headers {
   /** Names in lower case, each with its values. */
   #fields = new Map();
@@ -45,7 +48,9 @@ export class Headers {
   }
 
   get(name) {
-    return this.#fields.get(fieldName(name))?.join(', ') ?? null;
+    name = fieldName(name);
+    const values = this.#fields.get(name);
+    return values === undefined ? null : joined(name, values);
   }
 
   getSetCookie() {
@@ -65,7 +70,7 @@ export class Headers {
       const values = this.#fields.get(name);
       // Cookies are not to be joined (RFC 6265, section 3).
       if (name === 'set-cookie') for (const value of values) yield [name, value];
-      else yield [name, values.join(', ')];
+      else yield [name, joined(name, values)];
     }
   }
 

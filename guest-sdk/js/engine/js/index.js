@@ -13,4 +13,5 @@ export function log(level, ...values) {
 export { HTTPError } from './messages.js';
 export { route, suspend } from './routes.js';
 export { Failure, Settlement, setAll, setNext, setResult, waiting } from './settling.js';
+export { StoreError, bucket } from './store.js';
 export { Pending, pending, timer } from './waiting.js';

@@ -225,8 +225,9 @@ export class Request extends Body {
 
   /** Returns the content, parsed. What is not JSON is the client's fault, and answered so. */
   async json() {
-    const text = await this.text();
+    let text = '?';
     try {
+      text = await this.text();
       return JSON.parse(text);
     } catch (cause) {
       const why = text.trim() === '' ? 'it is empty' : cause.message;

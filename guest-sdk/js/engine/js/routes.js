@@ -1,6 +1,7 @@
 // Routes, and what handlers return.
 
 import { HTTPError, Request, Response } from './messages.js';
+import { native } from './native.js';
 import { decode, octets } from './text.js';
 import { Failure, Settlement, lower, settled } from './settling.js';
 import { Pending, milliseconds } from './waiting.js';
@@ -94,7 +95,7 @@ export function routes() {
 /** Gives the request back: it waits without an instance. */
 export function suspend(pendings, options = {}) {
   const list = [pendings].flat();
-  list.forEach(Pending._id);
+  list.forEach(Pending._check);
   const { until = 'all', resume } = options;
   if (until !== 'all' && until !== 'any') {
     throw new TypeError(`\`until\` is "all" or "any", not ${show(until)}`);
@@ -142,6 +143,8 @@ function suspension(route, { pendings, options }) {
   }
   const text = JSON.stringify([index, state]);
   return {
+    // What nobody has any more is released.
+    pendings,
     handles: pendings.map(Pending._id),
     all: until === 'all',
     timeoutMs: timeoutMs === undefined ? undefined : milliseconds(timeoutMs),
@@ -223,7 +226,12 @@ class Resumed {
     this.timedOut = timedOut;
     this.request = request === null ? null : Request._of(request);
     this.state = state;
-    this.#arrivals = arrivals.map(([id, settlement]) => ({ pending: new Pending(id), settlement }));
+    this.#arrivals = arrivals.map(([id, settlement]) => {
+      if (settlement === null) return { pending: new Pending(id), settlement };
+      // The host need not keep what is here already: its pendings are counted.
+      native.drop(id);
+      return { pending: null, settlement };
+    });
   }
 
   /** What became of each pending, in their order: a settlement, a failure, or null for not yet. */

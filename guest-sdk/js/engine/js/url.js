@@ -134,6 +134,11 @@ export class URLSearchParams {
   }
 }
 
+/** How much of a text is shown that is no URL. */
+const SHOWN_MAX = 200;
+
+const invalid = (url) => new TypeError(`Invalid URL: ${String(url).slice(0, SHOWN_MAX)}`);
+
 export class URL {
   /** The parts in the order of `PARTS`. */
   #parts;
@@ -141,7 +146,7 @@ export class URL {
 
   constructor(url, base) {
     this.#parts = native.url(String(url), base === undefined ? undefined : String(base));
-    if (this.#parts === null) throw new TypeError(`Invalid URL: ${url}`);
+    if (this.#parts === null) throw invalid(url);
   }
 
   static canParse(url, base) {
@@ -173,7 +178,7 @@ export class URL {
   #set(name, value) {
     const [href] = this.#parts;
     const parts = name === 'href' ? native.url(value) : native.url(href, undefined, name, value);
-    if (parts === null) throw new TypeError(`Invalid URL: ${value}`);
+    if (parts === null) throw invalid(value);
     this.#parts = parts;
     this.#searchParams = undefined;
   }

@@ -14,22 +14,29 @@ const DEADLINE_MS = 30_000;
 /** How much longer than its own time a pending of the clock may be waited for. */
 const SLACK_MS = 1_000;
 
-/** The waiters: `{ id, end, over, reject }`, with the time at which they give up. */
+/** The waiters: `{ pending, id, end, over, reject }`, with the time at which they give up. */
 const waiters = new Set();
+
+/** The pendings that the host has for this call, by their numbers, as long as anybody has them. */
+const owned = new Map();
 
 /** Something that will be settled once. It belongs to the call that created it. */
 export class Pending {
   #id;
   /** When the clock settles it, on the monotonic clock; never for the others. */
   #due;
+  /** Kept when the host's pending is released, since it is settled. */
+  #settlement = null;
+  #token = null;
 
   constructor(id, due = Infinity) {
     this.#id = id;
     this.#due = due;
+    owned.set(id, new WeakRef(this));
   }
 
   get token() {
-    return native.token(this.#id);
+    return this.#token ?? native.token(this.#id);
   }
 
   /** Waits until it is settled; null if the deadline comes first. */
@@ -52,19 +59,30 @@ export class Pending {
     const end = native.monotonic() + milliseconds(timeoutMs);
     return new Promise((resolve, reject) => {
       const over = (settlement) => {
+        if (settlement !== null) this.#settle(settlement);
         try {
           resolve(settlement === null ? late() : settled(settlement));
         } catch (error) {
           reject(error);
         }
       };
-      waiters.add({ id: this.#id, end, over, reject });
+      if (this.#settlement !== null) over(this.#settlement);
+      else waiters.add({ pending: this, id: this.#id, end, over, reject });
     });
+  }
+
+  /** Keeps what it is settled with, so that the host need not: its pendings are counted. */
+  #settle(settlement) {
+    if (this.#settlement !== null) return;
+    this.#token = native.token(this.#id);
+    this.#settlement = settlement;
+    release(this.#id);
   }
 
   /** Releases it: nobody can settle it any more. */
   drop() {
-    native.drop(this.#id);
+    this.#settlement = null;
+    release(this.#id);
   }
 
   [Symbol.dispose]() {
@@ -75,24 +93,84 @@ export class Pending {
     return 'Pending';
   }
 
-  /** Returns its number at the engine. */
-  static _id(pending) {
+  static _check(pending) {
     if (!(pending instanceof Pending))
       throw new TypeError('this is no pending: pending() makes one');
+  }
+
+  /** Returns its number at the engine, for a suspension: the host has it once more. */
+  static _id(pending) {
+    if (pending.#settlement !== null) {
+      const id = roomy(() => native.create());
+      native.setResult(native.token(id), pending.#settlement);
+      [pending.#id, pending.#settlement] = [id, null];
+    }
     return pending.#id;
   }
+
+  /** Waits like `await`, and returns the waiter too: undefined if there is nothing to wait for. */
+  static _race(pending) {
+    const before = waiters.size;
+    const promise = pending.then();
+    return [promise, waiters.size > before ? [...waiters].at(-1) : undefined];
+  }
+}
+
+function release(id) {
+  owned.delete(id);
+  native.drop(id);
+}
+
+/** Releases the pendings that nobody has any more, and for which nobody waits. */
+function sweep() {
+  for (const [id, pending] of owned) if (pending.deref() === undefined) release(id);
+}
+
+/** Creates a pending. If the call has too many, those go first that lie in unreachable cycles. */
+export function roomy(create) {
+  try {
+    return create();
+  } catch (error) {
+    if (error.code !== 'limit') throw error;
+  }
+  native.collect();
+  sweep();
+  return create();
 }
 
 /** Creates a pending that is settled under a key, or by its token. */
 export function pending(key) {
-  return new Pending(native.create(key === undefined ? undefined : String(key)));
+  return new Pending(roomy(() => native.create(key === undefined ? undefined : String(key))));
 }
 
 /** Creates a pending that the clock settles. */
 export function timer(afterMs) {
   const after = milliseconds(afterMs);
-  return new Pending(native.timer(after), native.monotonic() + after);
+  return new Pending(
+    roomy(() => native.timer(after)),
+    native.monotonic() + after,
+  );
 }
+
+/** Returns `Promise.race` or `Promise.any` that lets nobody wait for the pendings that have lost. */
+function racing(original) {
+  return function race(contenders) {
+    const lost = [];
+    const list = [...contenders].map((each) => {
+      if (!(each instanceof Pending)) return each;
+      const [promise, waiter] = Pending._race(each);
+      if (waiter !== undefined) lost.push(waiter);
+      return promise;
+    });
+    const first = original.call(this, list);
+    const over = () => lost.forEach((waiter) => waiters.delete(waiter));
+    if (lost.length > 0) first.then(over, over);
+    return first;
+  };
+}
+
+export const race = racing(Promise.race);
+export const any = racing(Promise.any);
 
 /** Returns a number of milliseconds as the host takes it. */
 export function milliseconds(value) {
@@ -121,6 +199,7 @@ function waitFor(waiting, timeoutMs) {
 
 /** Waits for what is awaited. Returns false if nothing is: what waits then, waits for ever. */
 export function idle() {
+  sweep();
   const waiting = [...waiters];
   let end = nextDue();
   for (const waiter of waiting) end = Math.min(end, waiter.end);
@@ -139,5 +218,6 @@ export function idle() {
 /** Forgets what nobody waits for any more, since the call is over. */
 export function resetWaiting() {
   waiters.clear();
+  owned.clear();
   resetTimers();
 }

@@ -5,7 +5,7 @@ use rquickjs::{Array, Ctx, Error, Exception, Object, Result, TypedArray, Value};
 use crate::pendings;
 use crate::snow::host::http::{Field, Request, Response};
 use crate::snow::host::pending_handles::{Failure, Join, Outcome, Settlement, Suspension};
-use crate::text::Text;
+use crate::text::{Text, too_large};
 
 /// Returns a request for `Request._of`.
 pub fn request<'js>(ctx: &Ctx<'js>, request: Request) -> Result<Object<'js>> {
@@ -58,13 +58,15 @@ pub fn bytes(value: &Value<'_>) -> Result<Vec<u8>> {
         return Ok(value.get::<Text>()?.0.into_bytes());
     }
     let array = value.as_object().and_then(|object| object.as_typed_array::<u8>());
-    Ok(array.map(copy).unwrap_or_default())
-}
-
-/// Returns a copy of the bytes of an array.
-pub fn copy(array: &TypedArray<'_, u8>) -> Vec<u8> {
+    let Some(array) = array else { return Ok(Vec::new()) };
     // SAFETY: no JavaScript runs while the bytes are looked at, so none can detach or change them.
-    unsafe { array.as_bytes() }.unwrap_or_default().to_vec()
+    let bytes = unsafe { array.as_bytes() }.unwrap_or_default();
+    let mut copy = Vec::new();
+    if copy.try_reserve_exact(bytes.len()).is_err() {
+        return Err(too_large(value.ctx(), bytes.len()));
+    }
+    copy.extend_from_slice(bytes);
+    Ok(copy)
 }
 
 /// Returns a settlement that `settlement` of `js/settling.js` has made.

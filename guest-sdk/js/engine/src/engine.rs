@@ -123,6 +123,8 @@ fn call(
     argument: impl for<'js> FnOnce(&Ctx<'js>) -> rquickjs::Result<Object<'js>>,
 ) -> Outcome {
     let engine = engine();
+    #[cfg(target_family = "wasm")]
+    libc::forget_run_out();
     let outcome = engine.context.with(|ctx| {
         let words = |caught| engine.describe(&ctx, caught);
         let called = || -> Result<Outcome, String> {
@@ -259,7 +261,12 @@ impl Engine {
             let evaluate = || -> Result<(), String> {
                 self.seed(&ctx).catch(&ctx).map_err(words)?;
                 let module = modules::declare(&ctx, name, text).catch(&ctx).map_err(words)?;
-                let (_, promise) = module.eval().catch(&ctx).map_err(words)?;
+                let evaluated = module.eval().catch(&ctx).map_err(words);
+                let (_, promise) =
+                    evaluated.map_err(|words| match modules::missing::place(&words) {
+                        Some(place) => format!("{}\n{place}", words.trim_end()),
+                        None => words,
+                    })?;
                 self.drive(&ctx, &promise, NO_ROUTE).map(drop)
             };
             // If it failed, there is nothing to go on with. The rejection is not unheard.

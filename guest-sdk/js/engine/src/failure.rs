@@ -81,6 +81,10 @@ pub fn describe<'js>(
 ) -> String {
     let thrown = match caught {
         CaughtError::Error(error) => return error.to_string(),
+        // QuickJS throws that if there is no memory for an error either.
+        CaughtError::Value(value) if value.is_null() && has_run_out() => {
+            fail("InternalError: out of memory\n(memory_bytes_max is its limit)")
+        }
         CaughtError::Exception(exception) => exception.into_value(),
         CaughtError::Value(value) => value,
     };
@@ -102,12 +106,27 @@ pub fn describe<'js>(
 
 /// Returns whether QuickJS has thrown this since there was no memory left.
 fn is_out_of_memory(thrown: &Value<'_>) -> bool {
+    if !thrown.is_error() {
+        return false;
+    }
     let text = |name: &str| thrown.as_object()?.get::<_, String>(name).ok();
     let is_own = || text("name").is_some_and(|name| name == "InternalError");
     is_own() && text("message").is_some_and(|message| message == "out of memory")
 }
 
+/// Returns whether memory has run out in this call.
+fn has_run_out() -> bool {
+    #[cfg(target_family = "wasm")]
+    return crate::libc::has_run_out();
+    #[cfg(not(target_family = "wasm"))]
+    false
+}
+
+/// Returns what an error says of itself, without JavaScript that could fail.
 fn plain(thrown: &Value<'_>) -> String {
+    if !thrown.is_error() {
+        return "thrown: what can not be shown".to_owned();
+    }
     let text = |name: &str| {
         let text = thrown.as_object().and_then(|object| object.get::<_, Text>(name).ok());
         text.map(|text| text.0).unwrap_or_default()

@@ -12,6 +12,7 @@
 //! | `native` | functions of the host for `js/` |
 //! | `convert` | values of the contract as values of JavaScript, and back |
 //! | `pendings` | the pendings of a call by their numbers |
+//! | `store` | the store for `js/` |
 //! | `text` | texts of JavaScript as texts of everybody else |
 //! | `failure` | what people read when something is thrown |
 //! | `libc` | what the C library asks of its system |
@@ -24,6 +25,7 @@ mod libc;
 mod modules;
 mod native;
 mod pendings;
+mod store;
 mod text;
 mod typescript;
 mod url;

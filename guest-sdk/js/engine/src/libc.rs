@@ -33,12 +33,23 @@ pub fn without_clocks(function: impl FnOnce()) {
 // SAFETY: `c/engine.c` defines it, for the library's own contexts.
 unsafe extern "C" {
     fn snow_seed_hashes(context: *mut qjs::JSContext, seed: u64);
+    static mut snow_has_run_out: bool;
 }
 
 /// Gives QuickJS's hashes a seed. No `Map` or `Set` may have an entry then, which it would not find
 /// again.
 pub fn seed_hashes(ctx: &Ctx<'_>, seed: u64) {
     unsafe { snow_seed_hashes(ctx.as_raw().as_ptr(), seed) }
+}
+
+/// Returns whether QuickJS has got no memory since the call began.
+pub fn has_run_out() -> bool {
+    unsafe { snow_has_run_out }
+}
+
+/// Forgets it: a call begins.
+pub fn forget_run_out() {
+    unsafe { snow_has_run_out = false }
 }
 
 // SAFETY, for all of these: the names are those under which the C library of this module imports

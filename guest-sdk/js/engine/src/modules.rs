@@ -5,6 +5,7 @@
 
 pub mod json;
 pub mod kept;
+pub mod missing;
 mod packages;
 
 use std::cell::RefCell;
@@ -25,6 +26,12 @@ pub const PRELUDE: &str = "snow:engine.js";
 /// The module for guests, and the built-in one that it is.
 const SDK: &str = "snow";
 const SDK_TEXT: &str = "snow:index.js";
+
+/// Bytes of a file's text. What is made of one takes several times as much of the instance's memory.
+const TEXT_BYTES_MAX: usize = 16 << 20;
+
+/// Bytes of a TypeScript text, whose syntax tree lies in memory while the types are taken out.
+const TYPESCRIPT_BYTES_MAX: usize = 2 << 20;
 
 /// Includes files of `js/`.
 macro_rules! built_in {
@@ -47,6 +54,7 @@ const BUILT_IN: &[(&str, &str)] = built_in![
     "random.js",
     "routes.js",
     "settling.js",
+    "store.js",
     "text.js",
     "timers.js",
     "url.js",
@@ -86,13 +94,26 @@ pub fn declare<'js>(ctx: &Ctx<'js>, name: &str, text: Vec<u8>) -> Result<Module<
 }
 
 fn compile<'js>(ctx: &Ctx<'js>, name: &str, text: Vec<u8>) -> Result<Module<'js, Declared>> {
+    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
+    let bytes_max = match ending {
+        "ts" | "mts" => TYPESCRIPT_BYTES_MAX,
+        _ => TEXT_BYTES_MAX,
+    };
+    if text.len() > bytes_max {
+        let length = text.len();
+        let message = format!("the file is too large: {length} bytes of at most {bytes_max}");
+        return Err(throw_at(ctx, "RangeError", &message, name, None));
+    }
     let text = String::from_utf8(text).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let place = Place::of(&String::from_utf8_lossy(&error.as_bytes()[..valid]), valid);
         throw_at(ctx, "SyntaxError", "the file is not UTF-8", name, Some(place))
     })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
+    if let Some(at) = text.find('\0') {
+        let message = "there is a NUL byte in the file";
+        return Err(throw_at(ctx, "SyntaxError", message, name, Some(Place::of(text, at))));
+    }
     match ending {
         "ts" | "mts" => {
             let script = typescript::strip(text).map_err(|error| {

@@ -4,21 +4,22 @@ use rquickjs::{
     Array, Constructor, Ctx, Error, Exception, Function, Object, Result, TypedArray, Value,
 };
 
-use crate::convert::{copy, settlement_from, settlement_to};
+use crate::convert::{settlement_from, settlement_to};
 use crate::modules::json;
 use crate::pendings::{self, Gone};
 use crate::snow::host::logging::{self, Level};
 use crate::snow::host::pending_handles::{self as host, Join, Refusal};
-use crate::text::Text;
-use crate::url;
+use crate::text::{self, Text};
 use crate::wasi::clocks::monotonic_clock;
 use crate::wasi::random::random;
+use crate::{store, url};
 
 /// Returns an object with all of them.
 pub fn functions<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>> {
     let object = Object::new(ctx.clone())?;
     waiting(ctx, &object)?;
     settling(ctx, &object)?;
+    store::functions(ctx, &object)?;
     let function = |name: &str, function: Result<Function<'js>>| object.set(name, function?);
     function(
         "log",
@@ -38,7 +39,13 @@ pub fn functions<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>> {
         }),
     )?;
     function("nesting", Function::new(ctx.clone(), |text: Text| json::nesting(&text.0)))?;
-    function("decode", Function::new(ctx.clone(), decode))?;
+    function(
+        "decode",
+        Function::new(ctx.clone(), |ctx: Ctx<'js>, bytes: TypedArray<'js, u8>, fatal: bool| {
+            // SAFETY: no JavaScript runs while the bytes are looked at.
+            text::decode(&ctx, unsafe { bytes.as_bytes() }.unwrap_or_default(), fatal)
+        }),
+    )?;
     function("url", Function::new(ctx.clone(), url::parse))?;
     Ok(object)
 }
@@ -68,6 +75,8 @@ fn waiting<'js>(ctx: &Ctx<'js>, object: &Object<'js>) -> Result<()> {
     function("has", Function::new(ctx.clone(), |id: u32| pendings::with(&[id], |_| ()).is_ok()))?;
     // One that is gone has been released: there is nothing left to do.
     function("drop", Function::new(ctx.clone(), |id: u32| drop(pendings::take(id))))?;
+    // Frees what lies in unreachable cycles. What nobody refers to is free already.
+    function("collect", Function::new(ctx.clone(), |ctx: Ctx<'js>| ctx.run_gc()))?;
     function("wait", Function::new(ctx.clone(), wait))
 }
 
@@ -109,15 +118,6 @@ fn wait<'js>(ctx: Ctx<'js>, ids: Vec<u32>, timeout_ms: Option<u32>) -> Result<Ar
     Ok(array)
 }
 
-/// Returns bytes as text; null for what is not UTF-8, if that is fatal.
-fn decode(bytes: TypedArray<'_, u8>, fatal: bool) -> Option<String> {
-    match String::from_utf8(copy(&bytes)) {
-        Ok(text) => Some(text),
-        Err(_) if fatal => None,
-        Err(error) => Some(String::from_utf8_lossy(error.as_bytes()).into_owned()),
-    }
-}
-
 fn log(level: u32, message: &str) {
     let level = match level {
         0 => Level::Trace,
@@ -139,7 +139,12 @@ fn refused(ctx: &Ctx<'_>, refusal: Refusal) -> Error {
             "the host does not allow this here: a guest waits only while it handles a request, \
              under keys that it was granted",
         ),
-        Refusal::Limit => ("limit", "a limit of the host is reached"),
+        Refusal::Limit => (
+            "limit",
+            "a limit of the host is reached: pendings_per_call_max if this call has so many \
+             pendings, else one of guest_pendings_max, pendings_max, key_bytes_max and \
+             settlement_bytes_max",
+        ),
     };
     let thrown = || -> Result<Value<'_>> {
         let class: Constructor = ctx.globals().get("Error")?;

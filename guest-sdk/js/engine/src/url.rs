@@ -5,6 +5,9 @@ use url::{Url, quirks};
 
 use crate::text::Text;
 
+/// Longer texts are no URLs: each part may be three times as long when it is percent-encoded.
+const URL_BYTES_MAX: usize = 1 << 20;
+
 /// Parses a URL, sets one of its parts if there is one to set, and returns all parts in the order
 /// of `PARTS` in `js/url.js`; null for what is no URL.
 pub fn parse<'js>(
@@ -15,6 +18,13 @@ pub fn parse<'js>(
     value: rquickjs::function::Opt<Option<Text>>,
 ) -> Result<Value<'js>> {
     let null = Value::new_null(ctx.clone());
+    if [Some(&text), base.0.iter().flatten().next(), value.0.iter().flatten().next()]
+        .iter()
+        .flatten()
+        .any(|text| text.0.len() > URL_BYTES_MAX)
+    {
+        return Ok(null);
+    }
     let base = match base.0.flatten().map(|base| Url::parse(&base.0)) {
         Some(Err(_)) => return Ok(null),
         Some(Ok(base)) => Some(base),

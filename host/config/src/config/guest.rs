@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::PublicUrl;
 use super::limits::{PAGE_BYTES, SLOTS_MAX};
+use super::values::ConfigValues;
 use snow_core::Globs;
 use snow_core::declare::BYTES_MAX;
 
@@ -33,6 +35,9 @@ snow_core::declare_settings! {
         /// The prefix of the paths that reach the guest, such as /shop: as it is sent, without a
         /// slash at its end. The guest's routes match what follows.
         pub mount: Option<String>, live, as Option<Mount>;
+        /// The URL at which clients reach this guest's server, if it is another than that of the
+        /// others: see `public_url` of the server.
+        pub public_url: Option<String>, live, as Option<PublicUrl>;
         /// Bytes of the linear memory of an instance. Unless set, `call_memory_bytes_max` of the
         /// limits, which it can't exceed.
         pub memory_bytes_max: Option<usize>, live, in PAGE_BYTES..=BYTES_MAX, at_most call_memory_bytes_max;
@@ -52,6 +57,10 @@ snow_core::declare_settings! {
         /// MODE=test. Unless set, nothing. `snow-host config` shows it, so it is no place for
         /// secrets.
         pub environment: Option<Vec<String>>, live, as Option<Environment>;
+        /// What the guest reads by `wasi:config`: a table of values by their names. A value is a
+        /// string, or where it is: { env = "NAME" }, { file = "/path" }. A { secret = … } of one of
+        /// these is never shown. Unless set, nothing.
+        pub config: Option<ConfigValues>, live;
         /// The command that builds the guest, and its arguments, each a string. It runs in the
         /// folder of the guest's source, and writes to the path in $SNOW_GUEST_OUT, or leaves
         /// NAME.wasm in that folder. Unless set, the usual command of the source's language.

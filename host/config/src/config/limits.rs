@@ -18,6 +18,8 @@ const CALLS_PARKED_MAX: u64 = 4_096;
 const COMPILER_BYTES_MIN: u64 = 256 << 20;
 /// The least memory for lines of the log: room for a long message.
 const LOG_BYTES_MIN: u64 = 128 << 10;
+/// The most bytes of guests' values: a gigabyte is no configuration.
+const CONFIG_BYTES_MAX: u64 = 1 << 30;
 /// The most bytes on disk, or of address space: 1 TiB.
 const DISK_BYTES_MAX: u64 = 1 << 40;
 
@@ -107,6 +109,15 @@ snow_core::declare_settings! {
         pub suspension_default_ms: u32 = 30_000, live, in 1..=MS_MAX, at_most suspension_max_ms;
         /// The longest deadline of a suspension.
         pub suspension_max_ms: u32 = 3_600_000, live, in 1..=MS_MAX;
+        /// Values of a guest's `config`.
+        pub guest_config_entries_max: usize = 1_000, live, in 0..=65_536;
+        /// Bytes of one value of a guest's `config`.
+        pub config_value_bytes_max: usize = 65_536, live, in 0..=CONFIG_BYTES_MAX;
+        /// Bytes of all names and values of a guest's `config`.
+        pub guest_config_bytes_max: usize = 1 << 20, live, in 0..=CONFIG_BYTES_MAX,
+            at_most config_bytes_max;
+        /// Bytes of all names and values of the `config` of all guests.
+        pub config_bytes_max: usize = 16 << 20, live, in 0..=CONFIG_BYTES_MAX;
         /// How long held requests may go on waiting after a SIGTERM.
         pub drain_ms: u32 = 10_000, live, in 0..=MS_MAX;
         /// Lines that wait to be written to the log. More are dropped and counted.
@@ -149,6 +160,9 @@ snow_core::declare_settings! {
         /// Routes that have metrics by themselves. The requests of further routes are counted
         /// together, for as long as the process lives.
         pub metrics_routes_max: usize = 10_000, restart, in 0..=SLOTS_MAX;
+        /// Buckets of the store that have metrics by themselves: the first ones by their names. The
+        /// sums have all of them.
+        pub metrics_buckets_max: usize = 100, restart, in 0..=10_000;
     }
 }
 

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::thread;
 
+use super::values::ValueOverride;
+
 /// The most addresses on which a server listens.
 pub const LISTENERS_MAX: usize = 64;
 /// The most threads that serve.
@@ -25,6 +27,12 @@ snow_core::declare_settings! {
         pub workers: u16 = one_for_each_core(), restart, in 1..=WORKERS_MAX.into();
         /// Whether each answered request is logged.
         pub access_log: bool = true, live;
+        /// The URL at which clients reach the server, such as `https://example.org`: its path, if it
+        /// has one, is what a proxy takes away. Guests make links with it.
+        pub public_url: Option<String>, live, as Option<PublicUrl>;
+        /// Whether guests believe `x-forwarded-proto` and `x-forwarded-host` while there is no
+        /// `public_url`. Only right behind a proxy that sets both on each request.
+        pub trust_forwarded: bool, live;
         /// How the log looks.
         pub log: LogFormat, restart;
         /// Where the admin listener is: ADDRESS:PORT, unix:/path/to.sock, or false for nowhere.
@@ -41,6 +49,9 @@ snow_core::declare_settings! {
         pub data: Option<PathBuf>, restart, as Option<Folder>;
     }
 }
+
+/// What `public_url` may be: an absolute URL without a query.
+pub struct PublicUrl;
 
 /// What `data` may be: an absolute path.
 pub struct Folder;
@@ -74,6 +85,11 @@ pub struct Overrides {
     pub cache: Option<Cache>,
     /// `--data`
     pub data: Option<PathBuf>,
+    /// Every `--config`: values that guests read by `wasi:config`.
+    pub values: Vec<ValueOverride>,
+    /// Whether a file `.env` beside the guests stands in for environment variables that are not
+    /// set: for `dev`.
+    pub reads_dotenv: bool,
     /// Whether no version is rolled back, whatever the manifest says: for `dev`, where the newest
     /// version is the one that its author wants to see.
     pub never_roll_back: bool,
@@ -280,7 +296,7 @@ mod tests {
             strict: None,
             cache: Some(Cache::Off),
             data: Some("/data".into()),
-            never_roll_back: false,
+            ..Overrides::default()
         };
         let flags: Vec<&str> =
             overrides.apply(&mut server).into_iter().map(|(_, flag)| flag).collect();
@@ -307,6 +323,7 @@ mod tests {
             strict: true,
             cache: Cache::Off,
             data: Some("/data".into()),
+            ..ServerConfig::default()
         };
         assert_eq!(server, expected);
     }

@@ -1,6 +1,7 @@
 //! Prints the values that are in force, and where each is from: as a file that could be saved, and
 //! for machines.
 
+use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
 
 use serde_json::{Map, Value as Json, json};
@@ -22,6 +23,8 @@ pub struct Origins {
     pub places: Places,
     /// The keys of `[server]` that the command line gave, each with its flag.
     pub flags: Vec<(&'static str, &'static str)>,
+    /// The guests whose `config` has values of the command line.
+    pub configured: BTreeSet<String>,
 }
 
 impl Origins {
@@ -29,7 +32,13 @@ impl Origins {
     pub fn of(&self, table: &str, key: &'static str) -> Option<String> {
         let flag = self.flags.iter().find(|(name, _)| table == "server" && *name == key);
         let line = || self.places.line(table, key).map(|line| format!("{FILE_NAME}:{line}"));
-        flag.map(|(_, flag)| (*flag).to_owned()).or_else(line)
+        let is_configured = key == "config"
+            && table.strip_prefix("guest.").is_some_and(|guest| self.configured.contains(guest));
+        match (line(), is_configured) {
+            (None, true) => Some("--config".to_owned()),
+            (Some(line), true) => Some(format!("{line}, --config")),
+            (line, false) => flag.map(|(_, flag)| (*flag).to_owned()).or(line),
+        }
     }
 }
 
@@ -211,7 +220,7 @@ mod tests {
     fn both(overrides: &Overrides) -> (Manifest, Origins) {
         let (mut manifest, places) = parse_with_places(TEXT, "snow.toml").unwrap();
         let flags = overrides.apply(&mut manifest.server);
-        (manifest, Origins { places, flags })
+        (manifest, Origins { places, flags, ..Origins::default() })
     }
 
     #[test]

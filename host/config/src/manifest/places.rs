@@ -5,7 +5,11 @@ use std::ops::Range;
 
 /// Where each key that is written stands in the text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Places(BTreeMap<(String, &'static str), Place>);
+pub struct Places {
+    keys: BTreeMap<(String, &'static str), Place>,
+    /// The line and the column of each value of a guest's `config`, by the guest and its name.
+    values: BTreeMap<(String, String), (usize, usize)>,
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Place {
@@ -17,14 +21,23 @@ impl Places {
     /// Returns the line of a key's value, from 1. The table is `server`, `limits`, `guest.NAME`, or
     /// empty for the file itself.
     pub fn line(&self, table: &str, key: &'static str) -> Option<usize> {
-        self.0.get(&(table.to_owned(), key)).map(|place| place.line)
+        self.keys.get(&(table.to_owned(), key)).map(|place| place.line)
+    }
+
+    /// Returns the line and the column of a value of a guest's `config`, both from 1.
+    pub fn value(&self, guest: &str, name: &str) -> Option<(usize, usize)> {
+        self.values.get(&(guest.to_owned(), name.to_owned())).copied()
+    }
+
+    pub(super) fn add_value(&mut self, guest: &str, name: &str, place: (usize, usize)) {
+        self.values.insert((guest.to_owned(), name.to_owned()), place);
     }
 
     pub(super) fn span(&self, table: &str, key: &'static str) -> Option<Range<usize>> {
-        self.0.get(&(table.to_owned(), key)).map(|place| place.span.clone())
+        self.keys.get(&(table.to_owned(), key)).map(|place| place.span.clone())
     }
 
     pub(super) fn add(&mut self, table: &str, key: &'static str, line: usize, span: Range<usize>) {
-        self.0.insert((table.to_owned(), key), Place { line, span });
+        self.keys.insert((table.to_owned(), key), Place { line, span });
     }
 }

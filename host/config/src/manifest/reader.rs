@@ -45,6 +45,12 @@ impl<'t> Reader<'t> {
         self.places.add(table, key, line, span);
     }
 
+    /// Remembers where a value of a guest's `config` is written.
+    pub fn wrote_value(&mut self, guest: &str, name: &str, span: &ops::Range<usize>) {
+        let place = self.place(span);
+        self.places.add_value(guest, name, place);
+    }
+
     /// Returns where the value of a key is written, if it is.
     pub fn written(&self, table: &str, key: &'static str) -> Option<ops::Range<usize>> {
         self.places.span(table, key)

@@ -330,3 +330,59 @@ fn every_key_is_remembered_by_its_line() {
     );
     assert_eq!(places.line("server", "drain_ms"), None);
 }
+
+#[test]
+fn values_of_guests_have_few_forms() {
+    let text = "[guest.shop.config]\na = 'x'\nb = { env = 'B' }\nc = { file = '/c' }\n\
+                d = { secret = 's3cret' }\ne = { secret = { env = 'E' } }\n'f g' = { secret = { file = '/f' } }\n";
+    let shop = &good(text).guests["shop"];
+    let values = shop.config.as_ref().expect("it has some");
+    assert_eq!(values.iter().count(), 6);
+    let secrets: Vec<_> =
+        values.iter().filter(|(_, value)| value.is_secret).map(|(name, _)| name).collect();
+    assert_eq!(secrets, ["d", "e", "f g"]);
+    let printed = as_toml(&good(text), &Origins::default());
+    assert!(!printed.contains("s3cret"), "{printed}");
+    assert!(printed.contains("e = { secret = { env = \"E\" } }"), "{printed}");
+}
+
+#[test]
+fn wrong_values_of_guests_are_errors_and_not_repeated() {
+    let wrong = |value: &str, lines: &[&str]| {
+        bad(&format!("[guest.shop.config]\na = {value}\n"), lines);
+        let error = parse(&format!("[guest.shop.config]\na = {value}\n"), "").unwrap_err();
+        assert!(!error.to_string().contains("s3cret"), "{error}");
+    };
+    bad("[guest.shop]\nconfig = 1\n", &["2:10: `config` takes a table of values"]);
+    bad("[guest.shop.config]\n'' = 'x'\n", &["2:6: a name in `config` has 0 bytes"]);
+    wrong("1", &["2:5: `config.a` takes a string, { env = \"NAME\" }"]);
+    wrong("{ secret = 1 }", &["2:16: `config.a` takes a string"]);
+    wrong("{ secret = 's3cret', env = 'B' }", &["2:5: `config.a` has more than `secret`"]);
+    wrong("{ secret = { secret = 's3cret' } }", &["2:18: `config.a` has no `secret`"]);
+    wrong("{ secert = 's3cret' }", &["2:7: `config.a` has no `secert`: did you mean `secret`?"]);
+    wrong("{ secret = '(not shown)' }", &["2:16: `config.a` is what `snow-host config` shows"]);
+    wrong("{ env = 's3cret-' }", &["2:13: `env` of `config.a` is no name of an environment"]);
+    wrong("{ env = 'A', file = '/b' }", &["2:5: `config.a` has both `env` and `file`"]);
+    wrong("{ file = 'b' }", &["2:14: `config.a` takes an absolute path"]);
+    wrong("{}", &["2:5: `config.a` has no value: write a string"]);
+}
+
+#[test]
+fn a_public_url_is_a_scheme_a_host_and_perhaps_a_path() {
+    for (written, read) in [
+        ("https://example.org", "https://example.org"),
+        ("http://localhost:8080/", "http://localhost:8080"),
+        ("https://[::1]:443/a/b-c/%20/", "https://[::1]:443/a/b-c/%20"),
+    ] {
+        let manifest = good(&format!("[server]\npublic_url = '{written}'\n"));
+        assert_eq!(manifest.server.public_url.as_deref(), Some(read));
+    }
+    for wrong in
+        ["", "example.org", "ftp://a", "https://", "https://a/?b", "https://a//b", "https://a b"]
+    {
+        bad(
+            &format!("[guest.shop]\npublic_url = '{wrong}'\n"),
+            &[&format!("2:14: `public_url` can't be {wrong:?}: it is http:// or https://, a host")],
+        );
+    }
+}

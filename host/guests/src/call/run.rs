@@ -12,6 +12,7 @@ use snow_runtime::{
 use super::instance::{Instance, Resumed};
 use crate::contract::context::{CallContext, stale_pending};
 use crate::contract::quota::Bound;
+use crate::contract::resumption::Resumption;
 use crate::contract::seat::Seat;
 use crate::contract::source::GuestFailure;
 use crate::contract::types::{self, RequestRef};
@@ -45,6 +46,11 @@ impl Arguments {
         let arrivals = self.resumed.iter().flat_map(|(.., arrivals)| arrivals);
         arrivals.map(|arrival| arrival.handle).collect()
     }
+
+    /// Returns the base URL that a proxy has told of, if the deployer trusts it.
+    fn forwarded(&self, context: &CallContext) -> Option<String> {
+        context.permit().address.forwarded(self.request.as_deref()?)
+    }
 }
 
 /// Runs a call, in an instance that was kept or in a fresh one.
@@ -57,15 +63,17 @@ pub(super) async fn run(
     kept: Option<Instance>,
 ) -> RunEnd {
     let Call { route, request_id, entry, now_ms, .. } = call;
+    let mut wait = None;
     let (request, resumed) = match entry {
         CallEntry::Handle(request) => (Some(request), None),
-        CallEntry::Resume { cause, request, state, arrivals } => {
+        CallEntry::Resume { cause, request, state, arrivals, wait: before } => {
+            wait = Some(before);
             (request, Some((cause, state, arrivals)))
         }
     };
     let arguments = Arguments { route, request_id: request_id.to_string(), request, resumed };
     let permit = member.permit.clone();
-    let context = CallContext::for_request(
+    let mut context = CallContext::for_request(
         &runtime,
         worker,
         permit,
@@ -75,6 +83,8 @@ pub(super) async fn run(
         arguments.handles(),
     );
 
+    context.forwarded = arguments.forwarded(&context);
+    context.resumption = Resumption::after(wait);
     let mut instance = Instance::next(kept, &runtime, context);
     let running = invoke(&member.version.guest, &mut instance, &arguments);
     let mut is_failure = false;
@@ -144,6 +154,7 @@ fn accept(outcome: types::Outcome, context: &mut CallContext) -> wasmtime::Resul
         handles,
         until: suspension.until.into(),
         timeout_ms: suspension.timeout_ms,
+        deadline_ms: context.resumption.kept_deadline_ms(),
         on_timeout: suspension.on_timeout.map(Into::into),
         resume: suspension.resume,
         keep_request: suspension.keep_request,

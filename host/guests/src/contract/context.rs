@@ -13,8 +13,10 @@ use snow_runtime::{Handle, Level, Settled, Settlement, Source};
 
 use super::grants::{Permit, TO_CREATE};
 use super::parking::Parking;
+use super::resumption::Resumption;
 use super::seat::{Seat, Stopwatch};
-use super::state::buckets::Buckets;
+use super::state::buckets::{Bucket, Opened, Swap};
+use super::state::keyvalue::Cursors;
 use super::types::Pending;
 use crate::load::kept::Keeping;
 use crate::load::source::Sources;
@@ -55,10 +57,18 @@ pub(crate) struct CallContext {
     was_explained: AtomicBool,
     /// Bytes that this call has logged.
     logged_bytes: AtomicUsize,
+    /// The base URL that a proxy has told of, if it is trusted.
+    pub forwarded: Option<String>,
+    /// The wait before the call.
+    pub resumption: Resumption,
     /// The source files of the instance's guest, if it is one.
     pub sources: Option<Arc<Sources>>,
     /// The buckets that the instance has open.
-    pub buckets: Buckets,
+    pub buckets: Opened<Bucket>,
+    /// The swaps of keys that the instance has begun.
+    pub swaps: Opened<Swap>,
+    /// The pages of keys that the instance may go on from by a number.
+    pub cursors: Cursors,
     /// What the engine keeps of them, while the guest is loaded.
     pub keeping: Option<Keeping>,
     /// What WASI keeps, from one call to the next.
@@ -117,8 +127,12 @@ impl CallContext {
             parking: seat.parking.clone(),
             was_explained: AtomicBool::new(false),
             logged_bytes: AtomicUsize::new(0),
+            forwarded: None,
+            resumption: Resumption::default(),
             sources: None,
-            buckets: Buckets::default(),
+            buckets: Opened::default(),
+            swaps: Opened::default(),
+            cursors: Cursors::default(),
             keeping: None,
             wasi: WasiState::default(),
         }
@@ -137,6 +151,8 @@ impl CallContext {
         next.memory.bytes = self.memory.bytes;
         next.wasi = mem::take(&mut self.wasi);
         next.buckets = mem::take(&mut self.buckets);
+        next.swaps = mem::take(&mut self.swaps);
+        next.cursors = mem::take(&mut self.cursors);
         next.sources = self.sources.take();
         *self = next;
     }

@@ -9,12 +9,13 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, Weak};
 
-use snow_config::{GuestConfig, GuestConfigs, Limits};
+use snow_config::{ConfigValues, GuestConfig, GuestConfigs, Limits, ServerConfig};
 use snow_core::{
     Account, ByteCount, Charge, Gate, GateId, Gates, Globs, Owner, Refusal, Registry, lock,
 };
 use snow_runtime::{Mounts, Settled, Settlement};
 
+use super::deployment::{Address, Public};
 use super::quota::Quota;
 use crate::load::guest::Guest;
 
@@ -37,6 +38,10 @@ pub struct Permits {
     /// a pending is its own, so a new version owns the pendings that an older one created.
     owners: Arc<Mutex<Owners>>,
     settled: SettledBytes,
+    /// The values that the command line gives every guest.
+    common: ConfigValues,
+    /// Where clients reach the server.
+    public: Public,
 }
 
 /// Bytes of settlements that are kept, in all and by guest.
@@ -80,14 +85,26 @@ impl Permits {
             gates: Arc::default(),
             owners: Arc::default(),
             settled: SettledBytes::default(),
+            common: ConfigValues::default(),
+            public: Public::default(),
         }
+    }
+
+    /// Tells every guest where clients reach this server.
+    pub fn with_server(self, server: &ServerConfig) -> Permits {
+        Permits { public: server.into(), ..self }
+    }
+
+    /// Gives every guest these values, beside those of its own table.
+    pub fn with_common(self, common: ConfigValues) -> Permits {
+        Permits { common, ..self }
     }
 
     /// Makes the permits of the same process under another manifest. Gates, owners and counts stay.
     pub fn under(&self, configs: &GuestConfigs, limits: &Limits) -> Permits {
         let (owners, gates) = (self.owners.clone(), self.gates.clone());
-        let settled = self.settled.clone();
-        Permits { owners, gates, settled, ..Permits::new(configs, limits) }
+        let (settled, common) = (self.settled.clone(), self.common.clone());
+        Permits { owners, gates, settled, common, ..Permits::new(configs, limits) }
     }
 
     /// Returns how many bytes of settlements are kept now.
@@ -122,6 +139,8 @@ impl Permits {
             gate: quota.calls_max.map(|_| self.gates.of(&name)),
             quota,
             environment: config.map(environment).unwrap_or_default(),
+            values: self.values(config),
+            address: Address::new(config, &self.public),
             buckets: config.and_then(|config| config.buckets.clone()),
             grants: self.has_grants.then(|| Grants {
                 own: self.configs.get(&*name).cloned().unwrap_or_default(),
@@ -129,6 +148,16 @@ impl Permits {
             }),
             name,
         }
+    }
+
+    /// Returns what a guest reads by `wasi:config`.
+    fn values(&self, config: Option<&GuestConfig>) -> ConfigValues {
+        let Some(own) = config.and_then(|config| config.config.as_ref()) else {
+            return self.common.clone();
+        };
+        let mut values = own.clone();
+        values.add_missing(&self.common);
+        values
     }
 
     /// Returns the owner of each guest that a permit was made for, in the order of their names.
@@ -197,6 +226,10 @@ pub(crate) struct Permit {
     pub gate: Option<Arc<Gate>>,
     /// What the guest finds in its environment: names and values.
     pub environment: Vec<(String, String)>,
+    /// What the guest reads by `wasi:config`.
+    pub values: ConfigValues,
+    /// Where clients find the guest.
+    pub address: Address,
     /// Buckets of the store that the guest may use beside its own.
     buckets: Option<Globs>,
     /// The account that the guest's pendings are counted on.

@@ -18,7 +18,7 @@ use snow_runtime::{Settlement, Source};
 use super::context::{CallContext, stale_pending};
 use super::types::{self, Pending};
 use super::waiting::add_wait;
-use super::{source, state};
+use super::{deployment, resumption, source, state};
 use crate::runtime::RuntimeParts;
 use crate::wasi;
 
@@ -49,6 +49,8 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<CallContext>> {
     linker.instance("snow:host/http@0.1.0")?;
     add_pending_handles(&mut linker)?;
     add_logging(&mut linker)?;
+    resumption::add_to(&mut linker)?;
+    deployment::add_to(&mut linker)?;
     state::add_to(&mut linker)?;
     wasi::add_to(&mut linker)?;
     Ok(linker)

@@ -2,10 +2,11 @@
 //!
 //! The store itself is the crate `snow-state`. [`listener`] is whom it tells: it settles the pendings
 //! that wait for a change, and wakes calls whose writes are on the disk. [`buckets`] are the buckets
-//! that a guest has opened, and [`operations`] what it does with them, in the host's words. The
+//! and swaps that a guest has open, and [`operations`] what it does with them, in the host's words. The
 //! interfaces that guests see translate these: [`snow`] is ours, [`keyvalue`] the standard's.
 
 pub(crate) mod buckets;
+pub(crate) mod keyvalue;
 pub(crate) mod listener;
 pub(crate) mod operations;
 mod snow;
@@ -15,5 +16,6 @@ use wasmtime::component::Linker;
 use super::context::CallContext;
 
 pub(super) fn add_to(linker: &mut Linker<CallContext>) -> wasmtime::Result<()> {
-    snow::add_to(linker)
+    snow::add_to(linker)?;
+    keyvalue::add_to(linker)
 }

@@ -168,7 +168,8 @@ impl LoadError {
 fn imports_text(foreign: &[String]) -> String {
     if foreign.is_empty() {
         return "imports something of `snow:host` or of WASI that this host does not have, or has \
-                with another type: build it against this host's wit/snow.wit and WASI 0.2"
+                with another type: build it against this host's wit/snow.wit, WASI 0.2 and \
+                wasi:keyvalue 0.2.0-draft or 0.2.0-draft2"
             .into();
     }
     let mut shown: Vec<_> =
@@ -178,7 +179,8 @@ fn imports_text(foreign: &[String]) -> String {
     }
     format!(
         "imports what this host does not provide: {}. Beside snow:host, it provides WASI 0.2 \
-         (clocks, random, cli, io, filesystem and sockets, the last two empty) and preview 1",
+         (clocks, random, cli, io, filesystem and sockets, the last two empty), preview 1, wasi:config \
+         and wasi:keyvalue (store, atomics and batch of 0.2.0-draft and 0.2.0-draft2)",
         shown.join(", ")
     )
 }

@@ -15,6 +15,7 @@ use super::kept::Keeping;
 use super::source::Sources;
 use crate::contract::context::CallContext;
 use crate::contract::source::GuestFailure;
+use crate::contract::state::keyvalue;
 use crate::contract::store::{block_on, store};
 use crate::contract::{HANDLER, RESUMER, types};
 use crate::runtime::Runtime;
@@ -109,7 +110,9 @@ impl Guest {
         let imports: Vec<String> =
             component.component_type().imports(engine).map(|(name, _)| name.to_owned()).collect();
         let pre = linker.instantiate_pre(&component).map_err(|error| {
-            let is_known = |name: &String| name.starts_with("snow:host/") || wasi::provides(name);
+            let is_known = |name: &String| {
+                name.starts_with("snow:host/") || wasi::provides(name) || keyvalue::provides(name)
+            };
             let foreign = imports.iter().filter(|name| !is_known(name)).cloned().collect();
             LoadError::Imports { foreign, source: error.into() }
         })?;

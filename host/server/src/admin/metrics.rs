@@ -10,6 +10,7 @@ use super::process;
 use super::sources::{PageSources, RouteTotals};
 use crate::workers::WorkerHandle;
 use snow_core::Counter;
+use snow_state::{Counts, DiskStats, StoreStats};
 use snow_worker::{Label, Stats};
 
 /// The values of the label `status`, in the order of [`RouteTotals::answers`].
@@ -26,6 +27,7 @@ pub fn text(sources: &PageSources) -> String {
     of_guests(&mut out, sources);
     of_workers(&mut out, sources);
     of_deployments(&mut out, sources);
+    of_store(&mut out, sources);
     of_process(&mut out, sources);
     out.finish()
 }
@@ -201,6 +203,62 @@ fn of_deployments(out: &mut Exposition, sources: &PageSources) {
     );
     let help = "Log lines that were dropped because the log was not written fast enough.";
     counter("snow_log_lines_dropped_total", help, sources.runtime.log.dropped());
+}
+
+fn of_store(out: &mut Exposition, sources: &PageSources) {
+    let (store, (counter, gauge)) =
+        (&sources.runtime.store, (MetricType::Counter, MetricType::Gauge));
+    let StoreStats { usage, buckets, waiters, counts, disk } = store.stats();
+    let help = "Keys in the store.";
+    out.single(gauge, "snow_store_entries", help, usage.entries);
+    let help = "Bytes of the keys and values in the store.";
+    out.single(gauge, "snow_store_bytes", help, usage.bytes);
+    let help = "Buckets that have a key, or a key that somebody waits for.";
+    out.single(gauge, "snow_store_buckets", help, buckets);
+    let help = "Waits for a change in the store.";
+    out.single(gauge, "snow_store_waiters", help, waiters);
+    let listed = store.buckets(None, sources.runtime.limits.metrics_buckets_max);
+    let names = || listed.iter().map(|bucket| (&*bucket.name, bucket.usage));
+    let help = "Keys in a bucket. At most metrics_buckets_max buckets are listed, by their names.";
+    let entries = names().map(|(name, usage)| ([("bucket", name)], usage.entries));
+    out.family(gauge, "snow_store_bucket_entries", help, entries);
+    let help = "Bytes of the keys and values in a bucket, for the same buckets.";
+    let bytes = names().map(|(name, usage)| ([("bucket", name)], usage.bytes));
+    out.family(gauge, "snow_store_bucket_bytes", help, bytes);
+    let Counts { reads, lists, writes, conflicts, refused, waits, woken, expired } = counts;
+    let kinds = [("read", reads), ("list", lists), ("write", writes), ("wait", waits)];
+    let help = "What was done in the store, by kind: keys read, pages listed, writes done, waits.";
+    let done = kinds.map(|(kind, count)| ([("kind", kind)], count));
+    out.family(counter, "snow_store_operations_total", help, done);
+    let help = "Writes whose condition did not hold, since another write was first.";
+    out.single(counter, "snow_store_conflicts_total", help, conflicts);
+    let help = "Writes and waits that were refused for any other reason, such as a limit.";
+    out.single(counter, "snow_store_refused_total", help, refused);
+    let help = "Waits that a change has ended.";
+    out.single(counter, "snow_store_woken_total", help, woken);
+    let help = "Keys that were removed because they had expired.";
+    out.single(counter, "snow_store_expired_total", help, expired);
+    if let Some(disk) = disk {
+        of_disk(out, &disk);
+    }
+}
+
+fn of_disk(out: &mut Exposition, disk: &DiskStats) {
+    let (counter, gauge) = (MetricType::Counter, MetricType::Gauge);
+    let help = "Batches of writes that are on the disk for good.";
+    out.single(counter, "snow_store_commits_total", help, disk.commits);
+    let help = "Writes in those batches.";
+    out.single(counter, "snow_store_committed_writes_total", help, disk.committed_writes);
+    let help = "The most writes that were in one batch.";
+    out.single(gauge, "snow_store_largest_batch_writes", help, disk.batch_writes_largest);
+    let help = "Batches that the disk did not take, so that their writes were refused.";
+    out.single(counter, "snow_store_commit_failures_total", help, disk.failures);
+    let help = "1 while the disk does not take writes, else 0.";
+    out.single(gauge, "snow_store_disk_failing", help, u8::from(disk.failing.is_some()));
+    let help = "Writes that wait for the disk.";
+    out.single(gauge, "snow_store_queue_writes", help, disk.queue_writes);
+    let help = "Bytes of the keys and values of those writes.";
+    out.single(gauge, "snow_store_queue_bytes", help, disk.queue_bytes);
 }
 
 fn of_process(out: &mut Exposition, sources: &PageSources) {

@@ -5,9 +5,12 @@ use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use super::jobs::Jobs;
 use super::pending::{Questions, Wanted};
 use super::sources::PageSources;
+use super::store::{self, Change};
 use super::{QUESTIONS_MAX, exposition, guests, metrics};
+use serde_json::Value;
 use snow_config::AdminListen;
 use snow_core::{EscapeStyle, Escaped};
 use snow_http::{Request, Response};
@@ -25,17 +28,33 @@ enum Page {
     Metrics,
     Guests,
     Pending,
+    Store,
+    StoreKeys,
+    StoreEntry,
+    StoreExport,
+    StoreImport,
+    StoreDelete,
 }
 
-/// The pages by path. The index of a page is the id of its route.
-const PAGES: [(&str, Page); 6] = [
-    ("/", Page::Index),
-    ("/healthz", Page::Alive),
-    ("/readyz", Page::Ready),
-    ("/metrics", Page::Metrics),
-    ("/guests", Page::Guests),
-    ("/pending", Page::Pending),
+/// The pages by method and path. The index of a page is the id of its route.
+const PAGES: [(&str, &str, Page); 12] = [
+    ("GET", "/", Page::Index),
+    ("GET", "/healthz", Page::Alive),
+    ("GET", "/readyz", Page::Ready),
+    ("GET", "/metrics", Page::Metrics),
+    ("GET", "/guests", Page::Guests),
+    ("GET", "/pending", Page::Pending),
+    ("GET", "/store", Page::Store),
+    ("GET", "/store/keys", Page::StoreKeys),
+    ("GET", "/store/entry", Page::StoreEntry),
+    ("GET", "/store/export", Page::StoreExport),
+    ("POST", "/store/import", Page::StoreImport),
+    ("POST", "/store/delete", Page::StoreDelete),
 ];
+
+/// The answer to whoever asks for entries of the store elsewhere than on a unix socket.
+const NOT_HERE: &str = "the store's entries are shown on a unix socket alone, which nobody but \
+                        this server's user can open: start it with --admin unix:/path/to.sock\n";
 
 const INDEX: &str = "snow-host\n\n\
     /healthz   200 while every worker's loop makes progress, else 503\n\
@@ -43,18 +62,23 @@ const INDEX: &str = "snow-host\n\n\
     /metrics   metrics, for Prometheus\n\
     /guests    the guests and their versions, as JSON; as text with ?format=text\n\
     /pending   the requests that are held, oldest first, as JSON: ?limit=100&after=CURSOR\n\
-    \x20          (CURSOR is `next` of the page before)\n";
+    \x20          (CURSOR is `next` of the page before)\n\
+    /store     what the store holds, as JSON: ?limit=100&after=BUCKET\n";
 
 /// How long a turn of a worker's loop may take before the worker is reported as stuck. Turns take
 /// milliseconds.
 const STUCK_MS: u64 = 5_000;
 
 /// The pages in the place of guests: implements [`Guests`] with plain functions. Each page is
-/// answered at once, except `/pending`, which is suspended until the workers have answered.
+/// answered at once, but `/pending`, which is suspended until the workers have answered, and writes
+/// to the store, which may wait for the disk.
 pub struct Pages {
     router: Router,
     sources: PageSources,
     questions: Questions,
+    jobs: Jobs,
+    /// Whether the store's entries may be read and written here: on a unix socket.
+    is_private: bool,
     /// Whether the host of a request may be a name: see [`takes_names`].
     takes_names: bool,
 }
@@ -66,7 +90,7 @@ pub struct Pages {
 /// listener on a loopback address accepts only IP addresses and `localhost` as hosts. Other
 /// addresses are meant for a network, whose names are not known here, and no browser can connect to
 /// a unix socket.
-pub fn takes_names(address: &AdminListen) -> bool {
+fn takes_names(address: &AdminListen) -> bool {
     match address {
         AdminListen::Address(address) => !address.ip().is_loopback(),
         AdminListen::Unix(_) => true,
@@ -75,17 +99,20 @@ pub fn takes_names(address: &AdminListen) -> bool {
 
 impl Pages {
     /// Returns the pages for one worker, which has `common`.
-    pub fn new(sources: PageSources, common: &Common, takes_names: bool) -> Pages {
-        let entry = |(route, (path, _)): (RouteId, &(&str, Page))| RouteEntry {
+    pub fn new(sources: PageSources, common: &Common, address: &AdminListen) -> Pages {
+        let entry = |(route, (method, path, _)): (RouteId, &(&str, &str, Page))| RouteEntry {
             version: VersionId(0),
             route,
-            declared: Route { methods: vec!["GET".into()], pattern: (*path).to_owned() },
+            declared: Route { methods: vec![(*method).into()], pattern: (*path).to_owned() },
             mount: "".into(),
         };
         let router = Router::new((0..).map(RouteId).zip(&PAGES).map(entry).collect())
             .expect("the patterns are valid");
-        let questions = Questions::new(common.registry.clone(), common.post.clone(), QUESTIONS_MAX);
-        Pages { router, sources, questions, takes_names }
+        let (registry, post) = (common.registry.clone(), common.post.clone());
+        let questions = Questions::new(registry.clone(), post.clone(), QUESTIONS_MAX);
+        let jobs = Jobs::new(registry, post, QUESTIONS_MAX);
+        let is_private = matches!(address, AdminListen::Unix(_));
+        Pages { router, sources, questions, jobs, is_private, takes_names: takes_names(address) }
     }
 
     /// Returns a page. If that panics, one page can't be shown: the listener goes on, since it is
@@ -124,7 +151,35 @@ impl Pages {
                 },
                 Err(wrong) => Response::text(400, &wrong),
             },
+            Page::Store => answer(store::state(sources, query)),
+            _ if !self.is_private => Response::text(403, NOT_HERE),
+            Page::StoreKeys => answer(store::keys(sources, query)),
+            Page::StoreEntry => answer(store::entry(sources, query)),
+            Page::StoreExport => answer(store::export(sources, query)),
+            Page::StoreImport => return self.change(Change::Import(request.body.clone())),
+            Page::StoreDelete => match Change::delete(query) {
+                Ok(change) => return self.change(change),
+                Err(refused) => answer(Err(refused)),
+            },
         })
+    }
+
+    /// Has a change of the store made, beside the loop.
+    fn change(&mut self, change: Change) -> Outcome {
+        let (store, log) = (self.sources.runtime.store.clone(), self.sources.runtime.log.clone());
+        let job = self.jobs.start(move || answer(change.make(&store, &log)));
+        job.unwrap_or_else(|| Outcome::Respond(Response::unavailable()))
+    }
+
+    /// Returns the page of a request that was suspended.
+    fn resumed(&mut self, page: Page, state: &[u8], now_ms: u64) -> Response {
+        match page {
+            Page::Pending => {
+                let page = self.questions.answer(&self.sources, state, now_ms);
+                page.map_or_else(Response::unavailable, |page| json(&page))
+            }
+            _ => self.jobs.answer(state),
+        }
     }
 }
 
@@ -145,17 +200,14 @@ impl Guests for Pages {
         let mut leftover = Vec::new();
         let outcome = match call.entry {
             CallEntry::Handle(request) => {
-                self.show(PAGES[call.route.index()].1, &request.request, call.now_ms)
+                self.show(PAGES[call.route.index()].2, &request.request, call.now_ms)
             }
             CallEntry::Resume { state, arrivals, .. } => {
                 leftover.extend(arrivals.iter().map(|arrival| arrival.handle));
-                let page = catch_unwind(AssertUnwindSafe(|| {
-                    self.questions.answer(&self.sources, &state, call.now_ms)
-                }));
-                Outcome::Respond(match page {
-                    Ok(page) => page.map_or_else(Response::unavailable, |page| json(&page)),
-                    Err(_) => self.panicked("/pending"),
-                })
+                let (_, path, page) = PAGES[call.route.index()];
+                let resumed =
+                    catch_unwind(AssertUnwindSafe(|| self.resumed(page, &state, call.now_ms)));
+                Outcome::Respond(resumed.unwrap_or_else(|_| self.panicked(path)))
             }
         };
         Ran::Ended(CallEnd { outcome: Ok(outcome), leftover, request: None })
@@ -200,13 +252,21 @@ fn ready(sources: &PageSources) -> Response {
     }
 }
 
+/// Returns a page about the store.
+fn answer(page: Result<Value, store::Refused>) -> Response {
+    match page {
+        Ok(page) => json(&page),
+        Err((status, words)) => Response::text(status, &words),
+    }
+}
+
 fn with_type(body: String, content_type: &str) -> Response {
     let response = Response { status: 200, headers: Vec::new(), body: body.into_bytes() };
     // A page shows the state of now, which no cache should keep.
     response.with_field("content-type", content_type).with_field("cache-control", "no-store")
 }
 
-fn json(value: &serde_json::Value) -> Response {
+fn json(value: &Value) -> Response {
     let mut page = String::new();
     // People look at pages in terminals, and JSON does not have to escape all that moves a cursor.
     // Writing to a String can't fail.

@@ -109,8 +109,7 @@ impl Questions {
             return None;
         }
         let id = self.registry.create(WORKER, None).ok()?;
-        let open =
-            Arc::new(Settles { id, registry: self.registry.clone(), post: self.post.clone() });
+        let open = Settles::new(id, self.registry.clone(), self.post.clone());
         let parts = Arc::new(Mutex::new(sources.workers.iter().map(|_| None).collect::<Vec<_>>()));
         for (number, worker) in sources.workers.iter().enumerate() {
             if worker.stats.turns.state() == LoopState::Ended {
@@ -134,6 +133,7 @@ impl Questions {
             handles: vec![Handle { id, source: Source::None }],
             until: Join::All,
             timeout_ms: Some(PATIENCE_MS),
+            deadline_ms: None,
             on_timeout: None,
             resume: true,
             keep_request: false,
@@ -161,10 +161,21 @@ impl Questions {
 
 /// Settles the pending of a page when it is dropped. All replies of a question share one, so the
 /// last reply settles it, even if that reply is dropped unused because its worker ends.
-struct Settles {
+pub struct Settles {
     id: PendingId,
     registry: Arc<Registry<Settled>>,
     post: Arc<dyn Post>,
+}
+
+impl Settles {
+    /// Returns what settles this pending once all its clones are dropped.
+    pub fn new(
+        id: PendingId,
+        registry: Arc<Registry<Settled>>,
+        post: Arc<dyn Post>,
+    ) -> Arc<Settles> {
+        Arc::new(Settles { id, registry, post })
+    }
 }
 
 impl Drop for Settles {

@@ -109,6 +109,7 @@ impl Catalog {
         self.manifest = manifest.live(&self.manifest);
         let limits = Arc::new(self.manifest.limits.clone());
         let permits = self.runtime.permits.under(&self.manifest.guests, &limits);
+        let permits = permits.with_server(&self.manifest.server);
         self.runtime = self.runtime.under(limits, permits);
         self.roster.set_mounts(self.runtime.permits.mounts());
         self.announce(Level::Info, format!("{} is in force", manifest::FILE_NAME));

@@ -81,7 +81,8 @@ pub enum AfterFailure {
 pub struct Debounce {
     limits: WatchLimits,
     guests: BTreeMap<String, Tracked<Vec<GuestFile>>>,
-    manifest: Tracked<Option<Stamp>>,
+    /// The manifest, and the fingerprint of the files that it names.
+    manifest: Tracked<(Option<Stamp>, u64)>,
     folder: Option<FolderId>,
     /// The fingerprint of the other files at the last look.
     others: u64,
@@ -104,12 +105,12 @@ impl Debounce {
     /// Returns a debounce for a folder that was loaded. The snapshot has to be older than the
     /// loading, so that a write in between is noticed.
     pub fn serving(limits: WatchLimits, loaded: Snapshot, now_ms: u64) -> Debounce {
-        let Snapshot { folder, guests, manifest, others } = loaded;
+        let Snapshot { folder, guests, manifest, named, others } = loaded;
         let guests = guests
             .into_iter()
             .map(|(name, files)| (name, Tracked::offered(files, now_ms)))
             .collect();
-        let manifest = Tracked::offered(manifest, now_ms);
+        let manifest = Tracked::offered((manifest, named), now_ms);
         let still_since_ms = now_ms;
         Debounce {
             limits,
@@ -172,6 +173,12 @@ impl Debounce {
         self.manifest.failed(self.limits.report_after_ms)
     }
 
+    /// Takes note of how the files looked that were read with the manifest that was just offered.
+    pub fn read_named(&mut self, named: u64) {
+        self.manifest.seen.1 = named;
+        self.manifest.offered.1 = named;
+    }
+
     /// Returns when to look at the folder again even if the watch reports nothing; it may be in the
     /// past. `None`: not before the watch reports something.
     pub fn next_look_ms(&self) -> Option<u64> {
@@ -186,7 +193,7 @@ impl Debounce {
     }
 
     fn take_in(&mut self, snapshot: Snapshot, now_ms: u64) {
-        let Snapshot { folder, guests: mut seen, manifest, others } = snapshot;
+        let Snapshot { folder, guests: mut seen, manifest, named, others } = snapshot;
         // A folder that was away may be a new one with the number of the old: file systems use
         // numbers again.
         let was_unseen = self.unseen_until_ms.take().is_some();
@@ -204,7 +211,7 @@ impl Debounce {
         for (name, tracked) in &mut self.guests {
             moves |= tracked.see(seen.remove(name).unwrap_or_default(), now_ms);
         }
-        moves |= self.manifest.see(manifest, now_ms);
+        moves |= self.manifest.see((manifest, named), now_ms);
         if moves {
             self.still_since_ms = now_ms;
         }

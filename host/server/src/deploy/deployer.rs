@@ -8,6 +8,8 @@
 //!
 //! [`loads`]: super::loads
 
+mod manifest;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
@@ -18,9 +20,10 @@ use super::debounce::{AfterFailure, Change, Changes, Debounce};
 use super::loading::{self, LeftOut, Loaded};
 use super::loads::{Lane, Loads, Start};
 use super::missing_engines::MissingEngines;
+use super::named_files::NamedWatch;
 use crate::folder::{GuestFile, Snapshot, find};
-use snow_config::{Config, Overrides, Settings, manifest};
-use snow_core::{cut_owned, error_chain};
+use snow_config::{Config, Overrides};
+use snow_core::cut_owned;
 use snow_guests::{Guest, Loader, Report};
 use snow_runtime::{Level, Log};
 
@@ -68,6 +71,7 @@ pub struct Deployer {
     /// When the oldest change was made that is not published yet.
     unpublished_since_ms: Option<u64>,
     missing_engines: MissingEngines,
+    named: NamedWatch,
     /// The last look failed, and the log says so.
     is_unseen: bool,
     /// New guests for which there is no room, as the last look has found them.
@@ -87,7 +91,7 @@ impl Deployer {
         started: Instant,
         to_deployer: Sender<DeployerMessage>,
     ) -> Deployer {
-        let Config { guests: folder, overrides, .. } = config.clone();
+        let Config { guests: folder, overrides, files, .. } = config.clone();
         Deployer {
             folder,
             overrides,
@@ -104,6 +108,7 @@ impl Deployer {
             may_have_changed: false,
             unpublished_since_ms: None,
             missing_engines: MissingEngines::default(),
+            named: NamedWatch::new(files, config.server.watch),
             is_unseen: false,
             too_many: Vec::new(),
             has_new_manifest: false,
@@ -136,6 +141,7 @@ impl Deployer {
                 next = Ok(message);
             }
             self.look_for_engines();
+            self.may_have_changed |= self.named.have_changed(self.now_ms());
             let is_due = self.debounce.next_look_ms().is_some_and(|due| due <= self.now_ms());
             if is_due || std::mem::take(&mut self.may_have_changed) {
                 self.look();
@@ -149,7 +155,8 @@ impl Deployer {
     fn next_step(&self) -> Option<Duration> {
         let publish_ms = self.unpublished_since_ms.map(|since| since + TOGETHER_MS);
         let engines_ms = self.missing_engines.next_look_ms(&self.catalog);
-        let steps_ms = [publish_ms, self.debounce.next_look_ms(), engines_ms];
+        let named_ms = self.named.next_look_ms();
+        let steps_ms = [publish_ms, self.debounce.next_look_ms(), engines_ms, named_ms];
         let at_ms = steps_ms.into_iter().flatten().min()?;
         Some(Duration::from_millis(at_ms.saturating_sub(self.now_ms())))
     }
@@ -199,6 +206,7 @@ impl Deployer {
                 format!("the guests folder {} can be read again", self.folder.display()),
             );
         }
+        snapshot.named = self.named.print_now();
         self.leave_out_too_many(&mut snapshot);
         let Changes { guests, manifest } = self.debounce.observe(snapshot, self.now_ms());
         self.batch += 1;
@@ -226,39 +234,6 @@ impl Deployer {
             self.log.host(Level::Error, cut_owned(message, MESSAGE_BYTES_MAX));
         }
         self.too_many = left_out;
-    }
-
-    /// Reads `snow.toml`. Returns whether it is valid; if it is not, the settings in force stay.
-    fn take_manifest(&mut self) -> bool {
-        match Settings::read(&self.folder, &self.overrides) {
-            Ok(settings) => {
-                self.catalog.take_manifest(&settings.manifest);
-                self.renew_loader();
-                self.has_new_manifest = true;
-                true
-            }
-            Err(error) => {
-                if self.debounce.manifest_failed() == AfterFailure::Report {
-                    let (file, error) = (manifest::FILE_NAME, error_chain(&error));
-                    self.log.host(
-                        Level::Error,
-                        format!("{file} is invalid, so the settings in force stay:\n{error}"),
-                    );
-                }
-                false
-            }
-        }
-    }
-
-    /// Replaces the loader, which applies limits too, by one with the limits in force.
-    fn renew_loader(&mut self) {
-        match self.loader.under(self.catalog.runtime()) {
-            Ok(loader) => self.loader = Arc::new(loader),
-            Err(error) => self.log.host(
-                Level::Error,
-                format!("guests are still loaded under the old limits: {}", error_chain(&error)),
-            ),
-        }
     }
 
     fn take_changes(&mut self, changes: Vec<Change>) {

@@ -43,7 +43,8 @@ pub(super) fn start(config: &Config, log: Log) -> anyhow::Result<Server> {
     if let Some(watch) = &watch {
         watch.on_death(ends.died("snow-watch"));
     }
-    let found = scan(&config.guests, config.limits.guests_max)?;
+    let mut found = scan(&config.guests, config.limits.guests_max)?;
+    found.named = config.files.print();
     let mut catalog = Catalog::new(runtime.clone(), log.clone(), config.manifest());
     let left_out = load_all(&mut catalog, &loader, &found);
     if config.server.strict {
@@ -121,7 +122,11 @@ fn runtime(
         log: log.clone(),
         limits: Arc::new(limits.clone()),
         worker_calls_parked_max: limits.worker_calls_parked_max(workers),
-        permits: Arc::new(Permits::new(&config.guest_configs, limits)),
+        permits: Arc::new(
+            Permits::new(&config.guest_configs, limits)
+                .with_common(config.common.clone())
+                .with_server(&config.server),
+        ),
         source_bytes: Arc::default(),
         kept_bytes: Arc::default(),
         instances: Arc::default(),

@@ -68,7 +68,7 @@ impl Changes {
     /// Reads the manifest, and queues the guests whose build command differs now. An invalid
     /// manifest is ignored: the server reports it.
     pub fn read_manifest(&self, guests: &Path, overrides: &Overrides) {
-        let Ok(Settings { manifest, .. }) = Settings::read(guests, overrides) else { return };
+        let Ok(Settings { manifest, .. }) = Settings::written(guests, overrides) else { return };
         let (now_ms, mut state) = (self.now_ms(), self.lock());
         let before = std::mem::replace(&mut state.configs, manifest.guests);
         state.build_ms_max = manifest.limits.build_ms_max;

@@ -3,8 +3,8 @@
 use snow_core::{PendingId, Registry, TimerKey, Waiter};
 use snow_http::{PackedResponse, Response};
 use snow_runtime::{
-    GuestRequest, Handle, Join, RouteId, Settled, Settlement, Slot, Source, Suspend, VersionId,
-    Wait,
+    GuestRequest, Handle, Join, PastWait, RouteId, Settled, Settlement, Slot, Source, Suspend,
+    VersionId, Wait,
 };
 
 use crate::context::{Callee, ExchangeRef, Timer, WorkerTimers};
@@ -23,6 +23,11 @@ pub(crate) struct Suspension {
     missing: u16,
     /// Set until the wait is over, and then until `resume` starts.
     pub(super) deadline: Option<TimerKey>,
+    /// When the wait began: the lower half of the worker's clock, which is enough for a wait of up to
+    /// 49 days.
+    began_ms: u32,
+    /// How long it may take.
+    timeout_ms: u32,
     handles: Handles,
     rare: Option<Box<Rare>>,
 }
@@ -95,7 +100,32 @@ impl Suspension {
             Join::Any => 1,
         };
         let handles = Handles::new(handles);
-        Suspension { exchange, version, route, until, then, missing, deadline: None, handles, rare }
+        Suspension {
+            exchange,
+            version,
+            route,
+            until,
+            then,
+            missing,
+            deadline: None,
+            began_ms: 0,
+            timeout_ms: 0,
+            handles,
+            rare,
+        }
+    }
+
+    /// Notes when the wait begins, and when it is over at the latest.
+    pub(super) fn begins(&mut self, now_ms: u64, deadline_ms: u64) {
+        self.began_ms = now_ms as u32;
+        self.timeout_ms = u32::try_from(deadline_ms.saturating_sub(now_ms)).unwrap_or(u32::MAX);
+    }
+
+    /// Returns when the wait began, and its deadline.
+    pub(super) fn times(&self, now_ms: u64) -> PastWait {
+        let waited_ms = (now_ms as u32).wrapping_sub(self.began_ms);
+        let began_ms = now_ms.saturating_sub(u64::from(waited_ms));
+        PastWait { began_ms, deadline_ms: began_ms + u64::from(self.timeout_ms) }
     }
 
     /// Returns what has suspended the request.
@@ -295,7 +325,7 @@ mod tests {
     /// measures all of it.
     #[test]
     fn a_suspension_is_a_cache_line() {
-        assert!(size_of::<Suspension>() <= 56, "{}", size_of::<Suspension>());
+        assert!(size_of::<Suspension>() <= 64, "{}", size_of::<Suspension>());
         assert!(size_of::<Rare>() <= 48, "{}", size_of::<Rare>());
     }
 }

@@ -46,7 +46,8 @@ impl<W: World, C: Guests> Worker<W, C> {
                 self.start(started, CallEntry::Handle(request), now_us);
             }
             Next::Resumption(suspension) => {
-                let resumed = self.suspensions.resume(suspension, &self.cx, &mut self.timers);
+                let resumed =
+                    self.suspensions.resume(suspension, now_us / 1_000, &self.cx, &mut self.timers);
                 if let Some((started, entry)) = resumed {
                     self.start(started, entry, now_us);
                 }

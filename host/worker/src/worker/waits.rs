@@ -40,11 +40,11 @@ impl<W: World, C: Guests> Worker<W, C> {
         if is_full || is_closed || self.clients.exchange(started.exchange).is_none() {
             return self.refuse_to_suspend(started, suspend, &Response::unavailable());
         }
-        let timeout_ms = suspend.timeout_ms;
+        let times = (suspend.timeout_ms, suspend.deadline_ms);
         let has_resume = self.guests.has_resume(version);
         let suspension = Suspension::returned(started, suspend, request, has_resume);
         let key = self.suspensions.insert(suspension, &self.cx);
-        self.begin_wait(key, started.exchange, timeout_ms);
+        self.begin_wait(key, started.exchange, times);
     }
 
     fn refuse_to_suspend(&mut self, started: Started, suspend: Suspend, response: &Response) {
@@ -65,13 +65,14 @@ impl<W: World, C: Guests> Worker<W, C> {
         if self.lifecycle.is_closing() || self.guests.is_expelled(started.version) {
             return self.refuse_held(key);
         }
-        self.begin_wait(key, started.exchange, timeout_ms);
+        self.begin_wait(key, started.exchange, (timeout_ms, None));
     }
 
-    fn begin_wait(&mut self, key: Key, exchange: ExchangeRef, timeout_ms: Option<u32>) {
+    /// Begins a wait with a time, or with a deadline on the worker's clock.
+    fn begin_wait(&mut self, key: Key, exchange: ExchangeRef, times: (Option<u32>, Option<u64>)) {
         self.clients.suspend(exchange, key);
         let now_ms = self.world.now_ms();
-        let over = self.suspensions.begin(key, timeout_ms, now_ms, &self.cx, &mut self.timers);
+        let over = self.suspensions.begin(key, times, now_ms, &self.cx, &mut self.timers);
         self.go_on(key, over);
     }
 

@@ -105,4 +105,15 @@ fn text(came: Option<Settlement>) -> String {
     came.map_or("none".to_owned(), |settlement| settlement.text().into_owned())
 }
 
-snow_guest::serve!(one_after_another, many, race, late, suspends, never, relay, reply, random, settle);
+snow_guest::serve!(
+    one_after_another,
+    many,
+    race,
+    late,
+    suspends,
+    never,
+    relay,
+    reply,
+    random,
+    settle
+);

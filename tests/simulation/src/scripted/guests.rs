@@ -90,7 +90,9 @@ impl Guests for Scripted {
 
     fn cancel_operation(&mut self, operation: OperationId) {
         // One that has ended is not there any more.
-        self.stage.borrow_mut().operations.remove(&operation);
+        let stage = &mut *self.stage.borrow_mut();
+        stage.operations.remove(&operation);
+        stage.stored.cancel(operation);
     }
 
     fn unpark(&mut self, slot: Slot, handles: Box<[Handle]>) {

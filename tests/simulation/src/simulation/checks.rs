@@ -14,6 +14,7 @@ impl Simulation {
     pub(super) fn check(&mut self) {
         self.check_answers();
         let network = self.network.borrow();
+        self.stage.borrow().stored.check(network.now_ms());
         let mut all = Holdings::default();
         for (number, worker) in self.workers.iter().enumerate() {
             let Some(worker) = worker else { continue };
@@ -147,6 +148,7 @@ impl Simulation {
             assert_eq!(self.office.registry.len(), 0, "pendings are left");
             assert_eq!(stage.gate.inside(), 0, "a call is left behind its gate");
             assert!(stage.operations.is_empty(), "what is released is cancelled");
+            stage.stored.nobody_waits();
             drop(self.workers);
             stage.ledger.nothing_is_lost();
         }
@@ -155,6 +157,7 @@ impl Simulation {
             counts.map(Counter::get).sum()
         };
         Done {
+            woken: stage.stored.woken,
             late: refused(CallRefusal::Late),
             drained: refused(CallRefusal::Drain),
             answers: self.clients.iter().map(|client| client.answers).sum(),

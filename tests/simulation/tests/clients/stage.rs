@@ -72,6 +72,7 @@ impl Plain {
             handles: vec![Handle { id, source: Source::None }],
             until: Join::All,
             timeout_ms: Some(3_000_000),
+            deadline_ms: None,
             on_timeout: None,
             resume: false,
             keep_request: false,

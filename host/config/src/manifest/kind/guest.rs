@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 use snow_core::{Glob, Globs};
 
 use super::{Kind, PATTERNS_MAX, TEXT_BYTES_MAX, integer};
-use crate::config::{Command, Environment, Instances, Mount, Rollback};
+use crate::config::{Command, Environment, Instances, Mount, PublicUrl, Rollback};
 use crate::manifest::reader::{Range, Reader, Toml};
 
 /// The most words of a build command with its arguments.
@@ -19,6 +19,9 @@ const REUSE: Range = 1..=1_000_000_000;
 const ROLLBACK: Range = 1..=1_000_000;
 /// Segments of a path as it is sent (RFC 3986, section 3.3), none of them empty.
 const MOUNT: &str = r"^(/[A-Za-z0-9\-._~!$&'()*+,;=:@%]+)+$";
+
+/// Scheme, host and port (RFC 3986, section 3), and a path as it is sent.
+const PUBLIC_URL: &str = r"^https?://([A-Za-z0-9\-._~]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9\-._~!$&'()*+,;=:@%]+)*/?$";
 
 impl Kind for Globs {
     type Value = Globs;
@@ -146,6 +149,34 @@ impl Kind for Mount {
 
     fn schema(_: &Range) -> Json {
         json!({ "type": "string", "pattern": MOUNT, "maxLength": TEXT_BYTES_MAX })
+    }
+
+    fn json(value: &String) -> Json {
+        json!(value)
+    }
+}
+
+impl Kind for PublicUrl {
+    type Value = String;
+
+    fn read(reader: &mut Reader<'_>, name: &str, _: &Range, value: &Toml<'_>) -> Option<String> {
+        static FITS: LazyLock<Regex> =
+            LazyLock::new(|| Regex::new(PUBLIC_URL).expect("it is a regular expression"));
+        let url =
+            reader.text(name, value, "a URL such as \"https://example.org\"", TEXT_BYTES_MAX)?;
+        if FITS.is_match(url) {
+            return Some(url.trim_end_matches('/').to_owned());
+        }
+        let message = format!(
+            "`{name}` can't be {url:?}: it is http:// or https://, a host, perhaps a port and a \
+             path, as in \"https://example.org/app\""
+        );
+        reader.problem(value.span(), message);
+        None
+    }
+
+    fn schema(_: &Range) -> Json {
+        json!({ "type": "string", "pattern": PUBLIC_URL, "maxLength": TEXT_BYTES_MAX })
     }
 
     fn json(value: &String) -> Json {

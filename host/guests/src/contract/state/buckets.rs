@@ -1,42 +1,63 @@
-//! The buckets that a guest has opened.
+//! What of the store an instance has open: buckets, and swaps that it has begun.
 
 use std::sync::Arc;
 
+use snow_state::Version;
 use wasmtime::component::Resource;
 
-/// Buckets that an instance may have open at a time.
-const BUCKETS_MAX: usize = 1_024;
+/// Buckets that an instance may have open at a time, and swaps.
+const OPEN_MAX: usize = 1_024;
 
-/// The host's side of a bucket, whichever interface it was opened by. A representation is an index
-/// into [`Buckets`].
-pub(crate) struct Bucket;
+/// The host's side of a bucket, whichever interface it was opened by: its name.
+pub(crate) struct Bucket(pub Arc<str>);
 
-/// The names of the buckets that an instance has open. They stay open from one call to the next.
-#[derive(Default)]
-pub(crate) struct Buckets(Vec<Option<Arc<str>>>);
+/// A swap that was begun: it replaces what a key holds, unless somebody else has done so since.
+pub(crate) struct Swap {
+    /// The name of the key's bucket.
+    pub bucket: Arc<str>,
+    /// The key.
+    pub key: Arc<str>,
+    /// The version that is to be replaced. `None` if the key does not exist.
+    pub seen: Option<Version>,
+}
 
-impl Buckets {
-    /// Adds a bucket. `None` if too many are open.
-    pub fn add(&mut self, name: Arc<str>) -> Option<Resource<Bucket>> {
+/// Things that an instance has open, from one call to the next. The representation of a resource is
+/// an index into this.
+pub(crate) struct Opened<T>(Vec<Option<T>>);
+
+impl<T> Default for Opened<T> {
+    fn default() -> Opened<T> {
+        Opened(Vec::new())
+    }
+}
+
+impl<T: 'static> Opened<T> {
+    /// Adds a thing. `None` if too many are open.
+    pub fn add(&mut self, thing: T) -> Option<Resource<T>> {
         let free = self.0.iter().position(Option::is_none).unwrap_or(self.0.len());
-        if free == BUCKETS_MAX {
+        if free == OPEN_MAX {
             return None;
         }
-        self.0.resize(self.0.len().max(free + 1), None);
-        self.0[free] = Some(name);
+        if free == self.0.len() {
+            self.0.push(None);
+        }
+        self.0[free] = Some(thing);
         Some(Resource::new_own(free as u32))
     }
 
-    /// Returns the name of a bucket; `None` if it was closed.
-    pub fn name(&self, bucket: &Resource<Bucket>) -> Option<&Arc<str>> {
-        self.0.get(bucket.rep() as usize)?.as_ref()
+    /// Returns a thing; `None` if it was closed.
+    pub fn get(&self, resource: &Resource<T>) -> Option<&T> {
+        self.0.get(resource.rep() as usize)?.as_ref()
     }
 
-    /// Closes the bucket of a representation.
-    pub fn close(&mut self, representation: u32) {
-        if let Some(name) = self.0.get_mut(representation as usize) {
-            *name = None;
-        }
+    /// Returns a thing, to change it; `None` if it was closed.
+    pub fn get_mut(&mut self, resource: &Resource<T>) -> Option<&mut T> {
+        self.0.get_mut(resource.rep() as usize)?.as_mut()
+    }
+
+    /// Closes the thing of a representation, and returns it.
+    pub fn close(&mut self, representation: u32) -> Option<T> {
+        self.0.get_mut(representation as usize)?.take()
     }
 }
 
@@ -45,15 +66,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn buckets_are_bounded_and_their_places_are_used_again() {
-        let mut buckets = Buckets::default();
-        let opened: Vec<_> = (0..BUCKETS_MAX).map(|_| buckets.add("a".into())).collect();
-        assert!(opened.iter().all(Option::is_some) && buckets.add("b".into()).is_none());
-        buckets.close(7);
-        buckets.close(7);
-        let again = buckets.add("b".into()).unwrap();
-        assert_eq!((again.rep(), &**buckets.name(&again).unwrap()), (7, "b"));
-        buckets.close(u32::MAX);
-        assert_eq!(buckets.name(&Resource::new_borrow(u32::MAX)), None);
+    fn open_things_are_bounded_and_their_places_are_used_again() {
+        let mut buckets = Opened::default();
+        let opened: Vec<_> = (0..OPEN_MAX).map(|_| buckets.add(Bucket("a".into()))).collect();
+        assert!(opened.iter().all(Option::is_some) && buckets.add(Bucket("b".into())).is_none());
+        assert!(buckets.close(7).is_some() && buckets.close(7).is_none());
+        let again = buckets.add(Bucket("b".into())).unwrap();
+        assert_eq!((again.rep(), &*buckets.get(&again).unwrap().0), (7, "b"));
+        assert!(buckets.close(u32::MAX).is_none());
+        assert!(buckets.get(&Resource::new_borrow(u32::MAX)).is_none());
     }
 }

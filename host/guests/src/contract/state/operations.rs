@@ -3,16 +3,16 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use wasmtime::StoreContextMut;
 use wasmtime::component::Resource;
+use wasmtime::{AsContextMut, StoreContextMut};
 
 use snow_core::{Refusal, lock};
 use snow_runtime::{Join, Level, OperationId, Settled, Source, Wait};
 use snow_state::{
-    Action, Entry, Outcome, Page, StoreError, Submitted, Ticket, Version, Watch, Write,
+    Action, Condition, Entry, Outcome, Page, StoreError, Submitted, Ticket, Version, Watch, Write,
 };
 
-use super::buckets::Bucket;
+use super::buckets::{Bucket, Swap};
 use super::listener::{WriteResult, Writer, settlement};
 use crate::contract::context::CallContext;
 use crate::contract::grants::TO_USE_BUCKET;
@@ -59,7 +59,7 @@ impl CallContext {
             other => other.into(),
         };
         self.check_bucket(&name)?;
-        let opened = self.buckets.add(name);
+        let opened = self.buckets.add(Bucket(name));
         opened.ok_or_else(|| Refused::Limit("too many buckets are open".into()))
     }
 
@@ -67,6 +67,16 @@ impl CallContext {
     pub(super) fn get(&self, bucket: &Resource<Bucket>, key: &str) -> Operation<Option<Entry>> {
         let bucket = self.bucket(bucket)?;
         Ok(self.runtime.store.get(&bucket, key, wall_ms()))
+    }
+
+    /// Returns what several keys hold, all of them at one moment.
+    pub(super) fn get_many(
+        &self,
+        bucket: &Resource<Bucket>,
+        keys: &[String],
+    ) -> Operation<Vec<Option<Entry>>> {
+        let bucket = self.bucket(bucket)?;
+        Ok(self.runtime.store.get_many(&bucket, keys, wall_ms())?)
     }
 
     /// Returns a page of keys.
@@ -110,9 +120,42 @@ impl CallContext {
         Ok(pending)
     }
 
+    /// Begins to replace what a key holds now.
+    pub(super) fn begin_swap(
+        &mut self,
+        bucket: &Resource<Bucket>,
+        key: &str,
+    ) -> Operation<Resource<Swap>> {
+        let bucket = self.bucket(bucket)?;
+        let seen = self.runtime.store.get(&bucket, key, wall_ms()).map(|entry| entry.version);
+        self.keep_swap(Swap { bucket, key: key.into(), seen })
+    }
+
+    /// Returns what the key of a swap holds now. From then on, the swap replaces that.
+    pub(super) fn look_again(&mut self, swap: &Resource<Swap>) -> Operation<Option<Entry>> {
+        let Swap { bucket, key, .. } = self.swaps.get(swap).ok_or(Refused::Denied)?;
+        self.check_use(bucket)?;
+        let entry = self.runtime.store.get(bucket, key, wall_ms());
+        let swap = self.swaps.get_mut(swap).expect("it was there a moment ago");
+        swap.seen = entry.as_ref().map(|entry| entry.version);
+        Ok(entry)
+    }
+
+    /// Keeps a swap for the guest.
+    fn keep_swap(&mut self, swap: Swap) -> Operation<Resource<Swap>> {
+        let kept = self.swaps.add(swap);
+        kept.ok_or_else(|| Refused::Limit("too many swaps are under way".into()))
+    }
+
     /// Returns the name of a bucket that the guest may still use.
     fn bucket(&self, bucket: &Resource<Bucket>) -> Operation<Arc<str>> {
-        let name = self.buckets.name(bucket).ok_or(Refused::Denied)?;
+        let Bucket(name) = self.buckets.get(bucket).ok_or(Refused::Denied)?;
+        self.check_use(name)?;
+        Ok(name.clone())
+    }
+
+    /// Checks that the guest may use a bucket that it has open.
+    fn check_use(&self, name: &str) -> Operation<()> {
         if !self.has_request() {
             self.log(
                 Level::Warn,
@@ -121,8 +164,7 @@ impl CallContext {
             return Err(Refused::Denied);
         }
         // It is checked again, since the instance may be older than the manifest.
-        self.check_bucket(name)?;
-        Ok(name.clone())
+        self.check_bucket(name)
     }
 
     /// Checks that the guest may use a bucket.
@@ -137,12 +179,57 @@ impl CallContext {
 
 /// Does a write. If the store is on disk, the call waits in place until the write is.
 pub(super) async fn write(
-    mut store: StoreContextMut<'_, CallContext>,
+    store: StoreContextMut<'_, CallContext>,
     bucket: &Resource<Bucket>,
     action: Action,
 ) -> Operation<Outcome> {
+    let bucket = store.data().bucket(bucket)?;
+    write_to(store, bucket, action).await
+}
+
+/// What became of a swap that did not take place.
+pub(super) enum SwapFailure {
+    /// Another write was first. This is a new swap, of what it wrote.
+    Lost(Resource<Swap>),
+    /// It was refused.
+    Refused(Refused),
+}
+
+/// Replaces what a key held when the swap was begun, or looked at last.
+pub(super) async fn swap(
+    mut store: StoreContextMut<'_, CallContext>,
+    swap: Resource<Swap>,
+    value: Vec<u8>,
+) -> Result<(), SwapFailure> {
     let context = store.data_mut();
-    let write = Write { bucket: context.bucket(bucket)?, action };
+    let swap = context.swaps.close(swap.rep()).ok_or(Refused::Denied)?;
+    context.check_use(&swap.bucket)?;
+    let only = swap.seen.map_or(Condition::Absent, Condition::Version);
+    let action = Action::Set { key: swap.key.clone(), value: value.into(), expires_ms: None, only };
+    match write_to(store.as_context_mut(), swap.bucket.clone(), action).await {
+        Ok(_) => Ok(()),
+        Err(Refused::Store(StoreError::Conflict(won))) => {
+            let seen = won.map(|entry| entry.version);
+            Err(SwapFailure::Lost(store.data_mut().keep_swap(Swap { seen, ..swap })?))
+        }
+        Err(refused) => Err(refused.into()),
+    }
+}
+
+impl From<Refused> for SwapFailure {
+    fn from(refused: Refused) -> SwapFailure {
+        SwapFailure::Refused(refused)
+    }
+}
+
+/// Does a write to a bucket that the guest may use.
+async fn write_to(
+    mut store: StoreContextMut<'_, CallContext>,
+    bucket: Arc<str>,
+    action: Action,
+) -> Operation<Outcome> {
+    let context = store.data_mut();
+    let write = Write { bucket, action };
     if !context.runtime.store.is_on_disk() {
         return Ok(context.runtime.store.apply(&write, wall_ms())?);
     }

@@ -17,8 +17,7 @@ fn folder(inode: u64, guests: &[(&str, u64)]) -> Snapshot {
     Snapshot {
         folder: Some(FolderId { inode, device: 1, created_ns: None }),
         guests,
-        manifest: None,
-        others: 0,
+        ..Snapshot::default()
     }
 }
 
@@ -397,4 +396,17 @@ proptest! {
         prop_assert_eq!(&model.offered, &model.there);
         prop_assert_eq!(debounce.next_look_ms(), None);
     }
+}
+
+#[test]
+fn a_file_that_the_manifest_names_is_as_good_as_the_manifest() {
+    let mut debounce = serving_one();
+    let named = |named| Snapshot { named, ..folder(1, &[("a", 1)]) };
+    assert!(!debounce.observe(named(7), 10).manifest, "it may be half written");
+    assert!(debounce.observe(named(7), 200).manifest);
+    // The new manifest names others, and these looked so when they were read.
+    debounce.read_named(9);
+    assert!(!debounce.observe(named(9), 1_000).manifest);
+    assert!(!debounce.observe(named(7), 2_000).manifest);
+    assert!(debounce.observe(named(7), 3_000).manifest);
 }

@@ -1,0 +1,211 @@
+//! `/store`: what the store holds and has done, as JSON; and its entries, to read and to write.
+//!
+//! | request | does |
+//! |---|---|
+//! | `GET /store?limit=100&after=BUCKET` | shows numbers, and buckets by their names |
+//! | `GET /store/keys?bucket=B&prefix=P&after=KEY` | lists keys |
+//! | `GET /store/entry?bucket=B&key=K` | shows what a key holds |
+//! | `GET /store/export?bucket=B&after_bucket=B&after_key=K` | shows entries, a page at a time |
+//! | `POST /store/import` | sets the entries that stand on the body's lines |
+//! | `POST /store/delete?bucket=B&key=K` | deletes a key |
+//!
+//! All but the first are for a unix socket, which the kernel opens for the server's own user alone.
+//! Any user of the machine can reach an address, and so can a web page in somebody's browser; what
+//! guests store, sessions for example, is nobody else's business.
+
+use std::sync::Arc;
+
+use percent_encoding::percent_decode_str;
+use serde_json::{Value, json};
+
+use super::sources::PageSources;
+use crate::store_thread::now_ms;
+use snow_guests::GuestStore;
+use snow_runtime::Level;
+use snow_state::{
+    Action, Condition, DiskStats, Outcome, Place, StoreError, StoreStats, Write, entry_json,
+};
+
+/// Buckets on a page if the query has no `limit`.
+const LIMIT: usize = 100;
+/// The highest `limit`.
+const LIMIT_MAX: usize = 1_000;
+/// Bytes of keys and values on a page of an export, but for its last entry.
+const EXPORT_BYTES: usize = 256 << 10;
+
+/// The reason why a request about the store is refused: a status, and words.
+pub type Refused = (u16, String);
+
+/// The parameters of a query, percent-decoded.
+pub struct Parameters(Vec<(String, String)>);
+
+impl Parameters {
+    /// Reads `name=value&name=value`, of these names.
+    ///
+    /// # Errors
+    /// A name that is none of them, or a value that is not UTF-8 text.
+    pub fn parse(query: &str, names: &[&str]) -> Result<Parameters, Refused> {
+        let parse = |parameter: &str| {
+            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+            let value = percent_decode_str(value).decode_utf8().ok();
+            match value.filter(|_| names.contains(&name)) {
+                Some(value) => Ok((name.to_owned(), value.into_owned())),
+                None => Err((400, format!("the parameters are {}\n", names.join(", ")))),
+            }
+        };
+        let parameters = query.split('&').filter(|parameter| !parameter.is_empty()).map(parse);
+        parameters.collect::<Result<_, _>>().map(Parameters)
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| &**value)
+    }
+
+    fn required(&self, name: &str) -> Result<&str, Refused> {
+        self.get(name).ok_or_else(|| (400, format!("the parameter {name} is missing\n")))
+    }
+}
+
+/// Returns `/store`.
+pub fn state(sources: &PageSources, query: &str) -> Result<Value, Refused> {
+    let parameters = Parameters::parse(query, &["limit", "after"])?;
+    let limit = match parameters.get("limit").map(str::parse) {
+        None => LIMIT,
+        Some(Ok(limit)) if (1..=LIMIT_MAX).contains(&limit) => limit,
+        Some(_) => return Err((400, format!("limit must be a number from 1 to {LIMIT_MAX}\n"))),
+    };
+    let store = &sources.runtime.store;
+    let StoreStats { usage, buckets, waiters, counts, disk } = store.stats();
+    let page = store.buckets(parameters.get("after"), limit);
+    let next = page.last().filter(|_| page.len() == limit).map(|bucket| bucket.name.to_string());
+    let rows = page.iter().map(|bucket| {
+        json!({
+            "name": *bucket.name, "entries": bucket.usage.entries, "bytes": bucket.usage.bytes,
+            "keys_waited_for": bucket.keys_waited_for,
+        })
+    });
+    Ok(json!({
+        "entries": usage.entries, "bytes": usage.bytes, "bucket_count": buckets, "waiters": waiters,
+        "reads_total": counts.reads, "lists_total": counts.lists, "writes_total": counts.writes,
+        "conflicts_total": counts.conflicts, "refused_total": counts.refused,
+        "waits_total": counts.waits, "woken_total": counts.woken, "expired_total": counts.expired,
+        "disk": disk.as_ref().map(disk_json),
+        "buckets": rows.collect::<Vec<Value>>(), "next": next,
+    }))
+}
+
+fn disk_json(disk: &DiskStats) -> Value {
+    json!({
+        "commits_total": disk.commits, "committed_writes_total": disk.committed_writes,
+        "largest_batch_writes": disk.batch_writes_largest, "failures_total": disk.failures,
+        "failing": disk.failing.as_deref(), "queue_writes": disk.queue_writes,
+        "queue_bytes": disk.queue_bytes,
+    })
+}
+
+/// Returns `/store/keys`.
+pub fn keys(sources: &PageSources, query: &str) -> Result<Value, Refused> {
+    let parameters = Parameters::parse(query, &["bucket", "prefix", "after"])?;
+    let (bucket, prefix) = (parameters.required("bucket")?, parameters.get("prefix"));
+    let (prefix, after) = (prefix.unwrap_or_default(), parameters.get("after"));
+    let page = sources.runtime.store.list(bucket, prefix, after, usize::MAX, now_ms());
+    let keys: Vec<&str> = page.keys.iter().map(|key| &**key).collect();
+    Ok(json!({ "keys": keys, "next": page.next.as_deref() }))
+}
+
+/// Returns `/store/entry`.
+pub fn entry(sources: &PageSources, query: &str) -> Result<Value, Refused> {
+    let parameters = Parameters::parse(query, &["bucket", "key"])?;
+    let (bucket, key) = (parameters.required("bucket")?, parameters.required("key")?);
+    let entry = sources.runtime.store.get(bucket, key, now_ms());
+    let missing = || (404, format!("the bucket {bucket:?} has no key {key:?}\n"));
+    entry.map(|entry| entry_json(bucket, key, &entry)).ok_or_else(missing)
+}
+
+/// Returns `/store/export`.
+pub fn export(sources: &PageSources, query: &str) -> Result<Value, Refused> {
+    let parameters = Parameters::parse(query, &["bucket", "after_bucket", "after_key"])?;
+    let after = match (parameters.get("after_bucket"), parameters.get("after_key")) {
+        (Some(bucket), Some(key)) => Some(Place { bucket: bucket.into(), key: key.into() }),
+        (None, None) => None,
+        _ => return Err((400, "after_bucket and after_key go together\n".to_owned())),
+    };
+    let bucket = parameters.get("bucket");
+    let page = sources.runtime.store.export_page(bucket, after.as_ref(), EXPORT_BYTES, now_ms());
+    let next = page.next.map(|Place { bucket, key }| json!({ "bucket": *bucket, "key": *key }));
+    Ok(json!({ "entries": page.entries, "next": next }))
+}
+
+/// A write by the deployer. It may wait for the disk.
+pub enum Change {
+    /// `/store/import`: the body's lines.
+    Import(Vec<u8>),
+    /// `/store/delete`.
+    Delete(Write),
+}
+
+impl Change {
+    /// Returns the deletion that a query asks for.
+    pub fn delete(query: &str) -> Result<Change, Refused> {
+        let parameters = Parameters::parse(query, &["bucket", "key"])?;
+        let (bucket, key) = (parameters.required("bucket")?, parameters.required("key")?);
+        let action = Action::Delete { key: key.into(), only: Condition::Always };
+        Ok(Change::Delete(Write { bucket: bucket.into(), action }))
+    }
+
+    /// Makes the change, and returns what was done.
+    pub fn make(self, store: &Arc<GuestStore>, log: &snow_runtime::Log) -> Result<Value, Refused> {
+        let (done, answer) = match self {
+            Change::Import(lines) => match store.import(&mut &*lines, now_ms()) {
+                Ok(set) => (format!("set {set} keys"), json!({ "set": set })),
+                Err(error) => {
+                    let wrong = json!({ "line": error.line(), "error": error.reason() });
+                    return Err((400, format!("{wrong}\n")));
+                }
+            },
+            Change::Delete(write) => {
+                let existed = match store.apply(&write, now_ms()).map_err(refused)? {
+                    Outcome::Deleted(count) => count > 0,
+                    other => unreachable!("a deletion is never {other:?}"),
+                };
+                let what = format!("deleted a key of the bucket {:?}", write.bucket);
+                (what, json!({ "existed": existed }))
+            }
+        };
+        log.host(Level::Info, format!("the admin listener {done}"));
+        Ok(answer)
+    }
+}
+
+fn refused(error: StoreError) -> Refused {
+    let status = if matches!(error, StoreError::Unavailable(_)) { 503 } else { 400 };
+    (status, format!("{error}\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_decoded_and_checked() {
+        let names = ["bucket", "key"];
+        let parameters = Parameters::parse("key=a%2Fb%3D%C3%9F&bucket=", &names).ok().unwrap();
+        assert_eq!((parameters.get("key"), parameters.get("bucket")), (Some("a/b=ß"), Some("")));
+        assert!(parameters.required("other").is_err());
+        for bad in ["what=1", "key=%ff", "bucket=a&prefix=b"] {
+            let refused = Parameters::parse(bad, &names).err();
+            assert_eq!(
+                refused,
+                Some((400, "the parameters are bucket, key\n".to_owned())),
+                "{bad}"
+            );
+        }
+        assert!(Parameters::parse("", &names).is_ok());
+    }
+
+    #[test]
+    fn a_deletion_needs_its_bucket_and_key() {
+        assert!(Change::delete("bucket=b&key=k").is_ok());
+        assert!(Change::delete("bucket=b").is_err() && Change::delete("key=k").is_err());
+    }
+}
