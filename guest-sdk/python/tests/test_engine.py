@@ -154,6 +154,10 @@ class Guest(unittest.TestCase):
         said = self.fails("import broken\n")
         self.assertIn('File "shop/broken.py", line 1\n    def x(:\n', said)
 
+    def test_an_exception_that_can_not_be_shown_is_named(self) -> None:
+        said = self.fails("raise ModuleNotFoundError('x', name=5)\n")
+        self.assertIn("ModuleNotFoundError, which can't be shown: AttributeError", said)
+
     def test_causes_and_groups_are_cut_too(self) -> None:
         said = self.fails(
             "def f():\n    try:\n        1 / 0\n    except ZeroDivisionError as e:\n"

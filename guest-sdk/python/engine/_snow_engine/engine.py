@@ -7,6 +7,8 @@ memory, the first call gets the guest's files from the host and runs them.
 from __future__ import annotations
 
 import gc
+import importlib
+import pkgutil
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +16,7 @@ from typing import Any
 # Before any module that may take a function of `random` for itself.
 from _snow_engine.fresh_random import NUMBERS  # isort: skip
 
-from wit_world import exports
+from wit_world import exports, imports
 from wit_world.exports.handler import Route
 
 # Used by nothing here yet; but componentize-py looks for it after modules can no longer be found.
@@ -94,6 +96,10 @@ class Resumer(exports.Resumer):
         return GUEST.call(_routing.resume, cause, request, state, arrivals)
 
 
+# componentize-py imports the bindings of the whole contract when this file has run, and finds none
+# then that is not imported yet.
+for module in pkgutil.iter_modules(imports.__path__, f"{imports.__name__}."):
+    importlib.import_module(module.name)
 library.keep()
 _loop.prepare()
 # What is here now lives as long as the instance.
