@@ -18,7 +18,7 @@ const BROKEN: &[(&str, &[&str])] = &[
     ("wasi", &["wasi:http/outgoing-handler@0.2.0", "WASI 0.2"]),
     ("wasi-module", &["wasi_snapshot_preview1", "wasm32-unknown-unknown"]),
     ("future", &["foresee", "wit/snow.wit"]),
-    ("sleeps", &["slept while it said its routes"]),
+    ("sleeps", &["sleeps while it is loaded"]),
     ("huge", &["memory", "exceeds the limit"]),
     ("wide", &["route 0", "too large: /.*a.{30}", "repeat less"]),
 ];

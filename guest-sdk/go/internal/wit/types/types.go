@@ -82,3 +82,9 @@ func (r Result[T, E]) Err() E {
 	}
 	return r.err
 }
+
+// Tuple2 is two values together.
+type Tuple2[T0 any, T1 any] struct {
+	F0 T0
+	F1 T1
+}
