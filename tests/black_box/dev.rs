@@ -262,7 +262,7 @@ fn an_engine_that_comes_to_be_needed_is_made() {
     command.env("SNOW_HOST_ENGINES", engines.path());
     let server = Server::spawn(&mut command, folder);
     becomes(&server, "v1");
-    server.folder.add("shop.js", b"/shop say shop\n");
-    server.log.until(&["making the engine for JavaScript"]);
+    server.folder.add("shop.py", b"/shop say shop\n");
+    server.log.until(&["making the engine for Python"]);
     eventually("it is served", || (server.get("/shop").text() == "shop").then_some(()));
 }

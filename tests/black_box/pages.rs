@@ -85,7 +85,7 @@ fn go() {
 #[test]
 fn c() {
     let code = blocks("guest-sdk/c/README.md", "c", "SNOW_SERVE").remove(0);
-    let Some(server) = serve("c", "c", "main.c", &code) else { return };
+    let Some(server) = serve("c", "c", "page.c", &code) else { return };
     assert_eq!(server.get("/hello/ann").text(), "hello ann");
     let mut held = server.ask("/news");
     held.is_silent();
