@@ -1,6 +1,8 @@
 // What the Rust side calls. It begins and ends each call, and the globals are put in place here.
 
 import './globals.js';
+// What guests import is evaluated here too, so that no instance has to.
+import 'snow';
 import { beginTime } from './performance.js';
 import { describe, LEVELS, resetConsole, write } from './console.js';
 import { seed } from './random.js';

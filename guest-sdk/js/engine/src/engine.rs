@@ -24,6 +24,10 @@ use crate::{convert, failure, modules, native, pendings};
 /// `RangeError` should come before the trap.
 const STACK_BYTES_MAX: usize = 96 << 10;
 
+/// Bytes that an instance allocates before its first garbage collection: what QuickJS allows a heap
+/// that begins empty.
+const GC_STEP_BYTES: usize = 256 << 10;
+
 /// The number of no route, for `stuck` of `js/routes.js`: the file itself waits.
 const NO_ROUTE: u32 = u32::MAX;
 
@@ -183,6 +187,11 @@ pub fn start() -> &'static Engine {
         functions.map_err(|caught| failure::describe(&ctx, None, caught))
     });
     let functions = functions.unwrap_or_else(|words| failure::fail(&words));
+    // Else the first instance's few allocations would cross the threshold that the start has nearly
+    // reached, and each fresh instance would walk the whole heap once.
+    runtime.run_gc();
+    let started_bytes = runtime.memory_usage().malloc_size as usize;
+    runtime.set_gc_threshold(started_bytes + GC_STEP_BYTES);
     let engine: &Engine = Box::leak(Box::new(Engine { context, functions }));
     // Known before the guest runs, for rejections of its top level.
     ENGINE.set(Some(engine));

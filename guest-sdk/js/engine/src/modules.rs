@@ -295,7 +295,7 @@ fn join(base: &str, name: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::join;
+    use super::*;
 
     #[test]
     fn relative_paths_are_joined() {
@@ -308,5 +308,27 @@ mod tests {
         ] {
             assert_eq!(join(base, name).as_deref(), joined, "{base} {name}");
         }
+    }
+
+    /// Returns the names of what a built-in module imports, or hands on.
+    fn imports(name: &str) -> impl Iterator<Item = String> {
+        let lines = built_in(name).expect("it is built in").lines();
+        let named = lines.filter(|line| line.starts_with("import ") || line.contains(" from '"));
+        named.filter_map(|line| Some(line.split('\'').nth(1)?.replacen("./", "snow:", 1)))
+    }
+
+    /// A module that is not reached is evaluated in each instance, and not when the engine is made.
+    #[test]
+    fn the_prelude_imports_all_other_modules() {
+        let mut reached = BTreeSet::new();
+        let mut left = vec![PRELUDE.to_owned()];
+        while let Some(name) = left.pop() {
+            if reached.insert(name.clone()) {
+                left.extend(imports(&name));
+            }
+        }
+        reached.remove(SDK);
+        let all = BUILT_IN.iter().map(|(name, _)| *name).filter(|name| *name != SDK_TEXT);
+        assert!(all.eq(reached.iter().map(String::as_str)), "{reached:?}");
     }
 }
