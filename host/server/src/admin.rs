@@ -23,6 +23,7 @@ mod pending;
 mod process;
 mod sources;
 mod store;
+mod under_way;
 
 use std::io;
 use std::sync::Arc;

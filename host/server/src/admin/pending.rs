@@ -9,16 +9,15 @@
 //! 3. the last reply settles the pending, which resumes the suspension;
 //! 4. [`Questions::answer`] merges the parts.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
-use super::WORKER;
 use super::sources::PageSources;
-use snow_core::{PendingId, Registry, WorkerId, lock};
+use super::under_way::UnderWay;
+use snow_core::{Registry, WorkerId, lock};
 use snow_guests::Version;
-use snow_runtime::{Handle, Join, Outcome, Post, Settled, Settlement, Source, Suspend};
+use snow_runtime::{Outcome, Post, Settled};
 use snow_worker::{HeldPage, HeldRequest, Inspection, LoopState, Message, Position};
 
 /// How long the workers may take to answer. In each turn they look at some hundred held requests.
@@ -68,24 +67,12 @@ impl Wanted {
 }
 
 /// The questions to the workers that are under way.
-pub struct Questions {
-    registry: Arc<Registry<Settled>>,
-    post: Arc<dyn Post>,
-    questions_max: usize,
-    /// The number of the next question.
-    next: u64,
-    /// By number: questions whose page waits, and those that a worker has yet to answer.
-    under_way: BTreeMap<u64, Question>,
-}
+pub struct Questions(UnderWay<Question>);
 
 struct Question {
     wanted: Wanted,
-    /// The pending on which the page waits.
-    id: PendingId,
     /// The part of each worker, once it has answered.
     parts: Arc<Mutex<Vec<Option<HeldPage>>>>,
-    /// Alive while a worker has yet to answer.
-    open: Weak<Settles>,
 }
 
 impl Questions {
@@ -95,56 +82,38 @@ impl Questions {
         post: Arc<dyn Post>,
         questions_max: usize,
     ) -> Questions {
-        Questions { registry, post, questions_max, next: 0, under_way: BTreeMap::new() }
+        Questions(UnderWay::new(registry, post, questions_max))
     }
 
     /// Asks all workers. Returns the suspension of the page, which ends when they have answered.
     /// `None` if too many questions are under way.
     pub fn ask(&mut self, sources: &PageSources, wanted: Wanted) -> Option<Outcome> {
-        let Questions { registry, under_way, .. } = self;
-        under_way.retain(|_, question| {
-            question.open.strong_count() > 0 || registry.token(question.id).is_some()
-        });
-        if self.under_way.len() >= self.questions_max {
-            return None;
-        }
-        let id = self.registry.create(WORKER, None).ok()?;
-        let open = Settles::new(id, self.registry.clone(), self.post.clone());
-        let parts = Arc::new(Mutex::new(sources.workers.iter().map(|_| None).collect::<Vec<_>>()));
-        for (number, worker) in sources.workers.iter().enumerate() {
-            if worker.stats.turns.state() == LoopState::Ended {
-                continue;
-            }
-            let (parts, open) = (parts.clone(), open.clone());
-            let reply = Box::new(move |part| {
-                // `answer` empties the list when the page can't wait any longer.
-                if let Some(place) = lock(&parts).get_mut(number) {
-                    *place = Some(part);
+        self.0.begin(PATIENCE_MS, |open| {
+            let none = sources.workers.iter().map(|_| None).collect::<Vec<_>>();
+            let parts = Arc::new(Mutex::new(none));
+            for (number, worker) in sources.workers.iter().enumerate() {
+                if worker.stats.turns.state() == LoopState::Ended {
+                    continue;
                 }
-                drop(open);
-            });
-            let inspection = Inspection { requests_max: wanted.limit, after: wanted.after, reply };
-            worker.mailbox.send(Message::Inspect(Box::new(inspection)));
-        }
-        let number = self.next;
-        self.next += 1;
-        self.under_way.insert(number, Question { wanted, id, parts, open: Arc::downgrade(&open) });
-        Some(Outcome::Suspend(Suspend {
-            handles: vec![Handle { id, source: Source::None }],
-            until: Join::All,
-            timeout_ms: Some(PATIENCE_MS),
-            deadline_ms: None,
-            on_timeout: None,
-            resume: true,
-            keep_request: false,
-            state: number.to_le_bytes().to_vec(),
-        }))
+                let (parts, open) = (parts.clone(), open.clone());
+                let reply = Box::new(move |part| {
+                    // `answer` empties the list when the page can't wait any longer.
+                    if let Some(place) = lock(&parts).get_mut(number) {
+                        *place = Some(part);
+                    }
+                    drop(open);
+                });
+                let Wanted { limit, after } = wanted;
+                let inspection = Inspection { requests_max: limit, after, reply };
+                worker.mailbox.send(Message::Inspect(Box::new(inspection)));
+            }
+            Some(Question { wanted, parts })
+        })
     }
 
     /// Returns the page of a question, with the parts that came in time.
     pub fn answer(&self, sources: &PageSources, state: &[u8], now_ms: u64) -> Option<Value> {
-        let number = u64::from_le_bytes(state.try_into().ok()?);
-        let question = self.under_way.get(&number)?;
+        let question = &self.0.get(state)?.about;
         let parts = std::mem::take(&mut *lock(&question.parts));
         let missing: Vec<usize> = (0..)
             .zip(&parts)
@@ -156,36 +125,6 @@ impl Questions {
         let rows: Vec<Value> =
             requests.iter().map(|request| row(request, &versions, now_ms)).collect();
         Some(json!({ "pending": rows, "next": next.map(cursor), "workers_missing": missing }))
-    }
-}
-
-/// Settles the pending of a page when it is dropped. All replies of a question share one, so the
-/// last reply settles it, even if that reply is dropped unused because its worker ends.
-pub struct Settles {
-    id: PendingId,
-    registry: Arc<Registry<Settled>>,
-    post: Arc<dyn Post>,
-}
-
-impl Settles {
-    /// Returns what settles this pending once all its clones are dropped.
-    pub fn new(
-        id: PendingId,
-        registry: Arc<Registry<Settled>>,
-        post: Arc<dyn Post>,
-    ) -> Arc<Settles> {
-        Arc::new(Settles { id, registry, post })
-    }
-}
-
-impl Drop for Settles {
-    fn drop(&mut self) {
-        // It fails if the pending is gone, because the client has left or the page waited too long.
-        if let Ok(Some(waiter)) =
-            self.registry.settle(self.id, Settled::new(Settlement::Value(Vec::new())))
-        {
-            self.post.wake(&[waiter]);
-        }
     }
 }
 
