@@ -98,7 +98,11 @@ fn install_all(names: &[&str], cancellation: &Cancellation) -> anyhow::Result<()
 
 /// Returns the names of the engines that source files in a folder need and that are not there.
 fn missing(guests: &Path) -> Vec<&'static str> {
-    let (mut names, files) = (needed(guests), files());
+    let mut names = needed(guests);
+    if names.is_empty() {
+        return names;
+    }
+    let files = files();
     names.retain(|name| !files.get(name).is_some_and(|file| file.is_file()));
     names
 }

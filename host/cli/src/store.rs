@@ -8,7 +8,7 @@ mod place;
 use std::fs;
 use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use base64::Engine;
@@ -19,6 +19,7 @@ use self::place::Place;
 use crate::arguments::{StoreCommand, StoreFlags};
 use crate::terminal;
 use snow_core::escape_control;
+use snow_guests::wall_ms;
 
 /// Runs `snow-host store`.
 pub(crate) fn store(command: StoreCommand, flags: &StoreFlags) -> anyhow::Result<()> {
@@ -98,8 +99,7 @@ fn set(
         Err(_) => line["base64"] = BASE64_STANDARD.encode(value).into(),
     }
     if let Some(after) = expires {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let at_ms = now.saturating_add(after).as_millis();
+        let at_ms = after.as_millis().saturating_add(wall_ms().into());
         line["expires_ms"] = u64::try_from(at_ms).context("--expires is too long")?.into();
     }
     let set = place.import(format!("{line}\n").as_bytes());

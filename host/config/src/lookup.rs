@@ -35,7 +35,7 @@ impl NamedFiles {
 
     /// Returns a fingerprint of all files as they are now.
     pub fn print_now(&self) -> u64 {
-        combined(self.0.keys().map(|path| (path, fs::metadata(path).map_or(0, |now| print(&now)))))
+        combined(self.0.keys().map(|path| (path, looks(path))))
     }
 }
 
@@ -45,6 +45,11 @@ fn combined<'p>(files: impl Iterator<Item = (&'p PathBuf, u64)>) -> u64 {
         (all, file).hash(&mut hasher);
         hasher.finish()
     })
+}
+
+/// Returns a fingerprint of how a file looks; 0 if there is none.
+fn looks(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |found| print(&found))
 }
 
 fn print(metadata: &Metadata) -> u64 {
@@ -197,7 +202,7 @@ impl Lookup<'_> {
         let Some(path) = self.dotenv.clone() else { return BTreeMap::new() };
         if !path.exists() {
             // It is noticed when somebody writes it.
-            self.files.0.insert(path, 0);
+            self.files.0.insert(path.clone(), looks(&path));
             return BTreeMap::new();
         }
         let file = path.display().to_string();
@@ -230,7 +235,8 @@ impl Lookup<'_> {
 
     /// Reads a file of text, and remembers how it looks.
     fn read(&mut self, path: &Path, bytes_max: u64) -> Result<Zeroizing<String>, Unread> {
-        self.files.0.insert(path.to_owned(), 0);
+        // Also of one that can't be read: else it would always look changed.
+        self.files.0.insert(path.to_owned(), looks(path));
         let otherwise = |error: std::io::Error| Unread::Otherwise(error.to_string());
         // Opening a pipe would wait for its writer, and a device may never end.
         if !fs::metadata(path).map_err(otherwise)?.is_file() {

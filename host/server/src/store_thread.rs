@@ -4,14 +4,14 @@
 use std::io;
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use anyhow::Context;
 
 use crate::supervisor::{Ends, Role};
 use snow_config::Config;
 use snow_core::{Registry, lock};
-use snow_guests::{GuestStore, StoreListener};
+use snow_guests::{GuestStore, StoreListener, wall_ms};
 use snow_runtime::{Log, Post, Settled};
 use snow_state::{RedbJournal, Store};
 
@@ -57,7 +57,7 @@ pub fn open(
         log: log.clone(),
         work_at: Box::new(move |at_ms| told.set(at_ms)),
     };
-    let (limits, now_ms) = (config.limits.store, now_ms());
+    let (limits, now_ms) = (config.limits.store, wall_ms());
     Ok(Arc::new(match &config.server.data {
         None => Store::in_memory(limits, listener, now_ms),
         Some(folder) => {
@@ -82,18 +82,13 @@ impl StoreThread {
         let rings = alarm.clone();
         let thread = ends.spawn("snow-store".into(), Role::Helper, move || {
             while rings.wait() {
-                if let Some(at_ms) = store.work(now_ms(), WORK_BUDGET) {
+                if let Some(at_ms) = store.work(wall_ms(), WORK_BUDGET) {
                     rings.set(at_ms);
                 }
             }
             // What was submitted before the end is still brought to the disk.
-            while store.stats().disk.is_some_and(|disk| disk.queue_writes > 0) {
-                let next_ms = store.work(now_ms(), WORK_BUDGET);
-                // A disk that fails is not waited for.
-                if next_ms.is_none_or(|at_ms| at_ms > now_ms()) {
-                    break;
-                }
-            }
+            // A disk that fails is not waited for: then the next work is due later.
+            while store.work(wall_ms(), WORK_BUDGET).is_some_and(|at_ms| at_ms <= wall_ms()) {}
             Ok(())
         })?;
         Ok(StoreThread { alarm, thread })
@@ -125,7 +120,7 @@ impl Alarm {
             if due.is_over {
                 return false;
             }
-            let left_ms = due.at_ms.map(|at_ms| at_ms.saturating_sub(now_ms()));
+            let left_ms = due.at_ms.map(|at_ms| at_ms.saturating_sub(wall_ms()));
             due = match left_ms {
                 Some(0) => {
                     due.at_ms = None;
@@ -141,10 +136,4 @@ impl Alarm {
             };
         }
     }
-}
-
-/// Returns the time of day, in milliseconds since 1970.
-pub fn now_ms() -> u64 {
-    // A system whose clock stands before 1970 is taken for one in 1970.
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64
 }

@@ -149,7 +149,8 @@ impl Totals {
 
     /// Takes back what was charged.
     pub fn credit(&self, charge: Charge) {
-        for (count, by) in self.counts(charge) {
+        // All threads share the counts, so what has not changed is left alone.
+        for (count, by) in self.counts(charge).into_iter().filter(|(_, by)| *by > 0) {
             count.fetch_sub(by, Ordering::Relaxed);
         }
     }

@@ -3,7 +3,7 @@
 
 use std::io::{BufRead, Read};
 use std::path::Path;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::arguments::StoreFlags;
 use snow_config::{AdminListen, Overrides, Settings};
 use snow_core::escape_control;
+use snow_guests::wall_ms;
 use snow_state::{
     Action, Condition, Outcome, Place as After, RedbJournal, Store, StoreLimits, Write, entry_json,
 };
@@ -77,7 +78,7 @@ impl Place {
     pub fn open(flags: &StoreFlags, creates: bool) -> anyhow::Result<Place> {
         let settings = flags.guests.as_deref();
         let settings =
-            settings.map(|guests| Settings::read(guests, &Overrides::default())).transpose()?;
+            settings.map(|guests| Settings::written(guests, &Overrides::default())).transpose()?;
         let manifest = settings.map(|settings| settings.manifest);
         let server = manifest.as_ref().map(|manifest| &manifest.server);
         if flags.data.is_none() {
@@ -117,7 +118,7 @@ impl Place {
                 }
             }
             Place::Folder(store, _) => {
-                let entry = store.get(bucket, key, now_ms());
+                let entry = store.get(bucket, key, wall_ms());
                 Ok(entry.map(|entry| entry_json(bucket, key, &entry)))
             }
         }
@@ -152,7 +153,7 @@ impl Place {
                 page(admin, ask(admin, "GET", "/store/keys", &query, &[])?)
             }
             Place::Folder(store, _) => {
-                let page = store.list(bucket, prefix, after, usize::MAX, now_ms());
+                let page = store.list(bucket, prefix, after, usize::MAX, wall_ms());
                 let keys: Vec<&str> = page.keys.iter().map(|key| &**key).collect();
                 Ok(json!({ "keys": keys, "next": page.next.as_deref() }))
             }
@@ -183,7 +184,7 @@ impl Place {
                 let after = part("bucket").zip(part("key"));
                 let after =
                     after.map(|(bucket, key)| After { bucket: bucket.into(), key: key.into() });
-                let page = store.export_page(bucket, after.as_ref(), PAGE_BYTES, now_ms());
+                let page = store.export_page(bucket, after.as_ref(), PAGE_BYTES, wall_ms());
                 let next = page.next;
                 let next = next.map(|next| json!({ "bucket": *next.bucket, "key": *next.key }));
                 Ok(json!({ "entries": page.entries, "next": next }))
@@ -208,7 +209,7 @@ impl Place {
                 let done = page(admin, answer).map_err(other)?;
                 Ok(done["set"].as_u64().unwrap_or_default())
             }
-            Place::Folder(store, _) => store.import(&mut &*lines, now_ms()).map_err(|error| {
+            Place::Folder(store, _) => store.import(&mut &*lines, wall_ms()).map_err(|error| {
                 let reason = error.reason();
                 // Without a manifest, the limits are the defaults.
                 let hint = if reason.contains("store_") {
@@ -232,7 +233,7 @@ impl Place {
             Place::Folder(store, _) => {
                 let action = Action::Delete { key: key.into(), only: Condition::Always };
                 let write = Write { bucket: bucket.into(), action };
-                let deleted = store.apply(&write, now_ms());
+                let deleted = store.apply(&write, wall_ms());
                 let deleted = deleted.with_context(|| {
                     format!("the key {key:?} of the bucket {bucket:?} can't be deleted")
                 })?;
@@ -252,7 +253,7 @@ fn open_folder(data: &Path, limits: StoreLimits, creates: bool) -> anyhow::Resul
     let journal = RedbJournal::open(data).context(
         "the store can't be opened; that of a running server is reached by its --admin unix:PATH",
     )?;
-    let store = Store::on_disk(limits, (), Box::new(journal), now_ms());
+    let store = Store::on_disk(limits, (), Box::new(journal), wall_ms());
     Ok(Place::Folder(Box::new(store.with_context(|| format!("can't read {name}"))?), name))
 }
 
@@ -294,12 +295,6 @@ fn ask(
 fn page(admin: &AdminListen, (status, text): (u16, String)) -> anyhow::Result<Value> {
     ensure!(status == 200, "{admin} answered {status}: {}", escape_control(text.trim()));
     serde_json::from_str(&text).with_context(|| format!("the answer of {admin} is not JSON"))
-}
-
-/// Returns the time of day, in milliseconds since 1970.
-fn now_ms() -> u64 {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    now.unwrap_or_default().as_millis() as u64
 }
 
 #[cfg(test)]

@@ -112,6 +112,7 @@ fn what_is_not_found_is_said_with_its_line() {
     }
     assert!(problems.len() == 5 && problems[1].ends_with("No such file or directory (os error 2)"));
     assert!(problems[2].ends_with("it is not a regular file"), "{problems:?}");
+    assert_eq!(files.print(), files.print_now(), "what can't be read does not look changed");
     folder.file("gone", "here");
     assert_ne!(files.print(), files.print_now(), "a file that appears is noticed");
 }

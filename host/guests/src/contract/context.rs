@@ -15,8 +15,7 @@ use super::grants::{Permit, TO_CREATE};
 use super::parking::Parking;
 use super::resumption::Resumption;
 use super::seat::{Seat, Stopwatch};
-use super::state::buckets::{Bucket, Opened, Swap};
-use super::state::keyvalue::Cursors;
+use super::state::buckets::OpenInStore;
 use super::types::Pending;
 use crate::load::kept::Keeping;
 use crate::load::source::Sources;
@@ -57,20 +56,16 @@ pub(crate) struct CallContext {
     was_explained: AtomicBool,
     /// Bytes that this call has logged.
     logged_bytes: AtomicUsize,
-    /// The base URL that a proxy has told of, if it is trusted.
+    /// The base URL by the fields of a proxy, if these are trusted.
     pub forwarded: Option<String>,
     /// The wait before the call.
     pub resumption: Resumption,
     /// The source files of the instance's guest, if it is one.
     pub sources: Option<Arc<Sources>>,
-    /// The buckets that the instance has open.
-    pub buckets: Opened<Bucket>,
-    /// The swaps of keys that the instance has begun.
-    pub swaps: Opened<Swap>,
-    /// The pages of keys that the instance may go on from by a number.
-    pub cursors: Cursors,
-    /// What the engine keeps of them, while the guest is loaded.
+    /// The code that the engine has made of the sources, while the guest is loaded.
     pub keeping: Option<Keeping>,
+    /// What of the store the instance has open, from one call to the next.
+    pub open: OpenInStore,
     /// What WASI keeps, from one call to the next.
     pub wasi: WasiState,
 }
@@ -130,10 +125,8 @@ impl CallContext {
             forwarded: None,
             resumption: Resumption::default(),
             sources: None,
-            buckets: Opened::default(),
-            swaps: Opened::default(),
-            cursors: Cursors::default(),
             keeping: None,
+            open: OpenInStore::default(),
             wasi: WasiState::default(),
         }
     }
@@ -150,9 +143,7 @@ impl CallContext {
         next.first = self.next_first();
         next.memory.bytes = self.memory.bytes;
         next.wasi = mem::take(&mut self.wasi);
-        next.buckets = mem::take(&mut self.buckets);
-        next.swaps = mem::take(&mut self.swaps);
-        next.cursors = mem::take(&mut self.cursors);
+        next.open = mem::take(&mut self.open);
         next.sources = self.sources.take();
         *self = next;
     }

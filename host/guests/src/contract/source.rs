@@ -47,7 +47,7 @@ pub(super) fn add_to(linker: &mut Linker<CallContext>) -> wasmtime::Result<()> {
     })?;
     source.func_wrap("kept", |store: Context<'_>, (name,): (String,)| {
         let kept = sources(&store)?.kept.get();
-        Ok((kept.and_then(|kept| kept.get(&name)).cloned(),))
+        Ok((kept.and_then(|kept| kept.get(&name)),))
     })?;
     source.func_wrap("fail", |_: Context<'_>, (text,): (String,)| {
         Err::<(), _>(wasmtime::Error::from(GuestFailure(cut_owned(text, FAILURE_BYTES_MAX))))

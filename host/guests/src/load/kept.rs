@@ -14,12 +14,12 @@ const ENTRY_BYTES: usize = 128;
 
 /// What is kept for one version of a guest, by the names that its engine gave.
 #[derive(Debug, Default)]
-pub(crate) struct Kept(BTreeMap<String, (Vec<u8>, Charge)>);
+pub(crate) struct Kept(BTreeMap<String, (Arc<[u8]>, Charge)>);
 
 impl Kept {
     /// Returns what was kept under a name.
-    pub fn get(&self, name: &str) -> Option<&Vec<u8>> {
-        self.0.get(name).map(|(bytes, _)| bytes)
+    pub fn get(&self, name: &str) -> Option<Arc<[u8]>> {
+        self.0.get(name).map(|(bytes, _)| bytes.clone())
     }
 }
 
@@ -48,7 +48,7 @@ impl Keeping {
         let count = name.len() + bytes.len() + ENTRY_BYTES;
         let charge = Charge::new(count, (own, self.own_bytes_max), (all, self.all_bytes_max));
         if let Some(charge) = charge {
-            self.kept.0.insert(name, (bytes, charge));
+            self.kept.0.insert(name, (bytes.into(), charge));
         }
     }
 
@@ -70,8 +70,8 @@ mod tests {
         keeping.keep("b".into(), vec![2; 500]);
         keeping.keep("c".into(), vec![3; 100]);
         let kept = keeping.finish();
-        assert_eq!(kept.get("a"), Some(&vec![1; 500]));
-        assert_eq!((kept.get("b"), kept.get("c")), (None, Some(&vec![3; 100])));
+        assert_eq!(kept.get("a"), Some([1; 500].into()));
+        assert_eq!((kept.get("b"), kept.get("c")), (None, Some([3; 100].into())));
         assert_eq!(all.get(), 600 + 2 + 2 * ENTRY_BYTES);
         let mut other = Keeping::new(2_000, 1_000, Arc::clone(&all));
         other.keep("a".into(), vec![4; 500]);
@@ -86,7 +86,7 @@ mod tests {
         let mut keeping = Keeping::new(1_000, 1_000, Arc::clone(&all));
         keeping.keep("a".into(), vec![1; 800]);
         keeping.keep("a".into(), vec![2; 810]);
-        assert_eq!(keeping.kept.get("a"), Some(&vec![2; 810]));
+        assert_eq!(keeping.kept.get("a"), Some([2; 810].into()));
         keeping.keep("a".into(), vec![3; 900]);
         assert_eq!((keeping.finish().get("a"), all.get()), (None, 0));
     }

@@ -53,7 +53,7 @@ fn started(module: &[u8]) -> wasmtime::Result<Vec<u8>> {
     now(wizer.snapshot(&context, &mut Started { store, instance }))
 }
 
-/// Returns what a future returns that never waits.
+/// Runs a future that is ready at its first poll.
 fn now<T>(future: impl Future<Output = T>) -> T {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => value,

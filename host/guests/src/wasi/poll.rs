@@ -109,7 +109,8 @@ async fn first_ready(
         wasmtime::bail!("`poll` of no pollables, which would never return");
     };
     sleep_until(store, *first_ns).await?;
-    let now_ns = now_ns();
+    // A sleep that was skipped has brought the first one's time.
+    let now_ns = now_ns().max(*first_ns);
     let ready = times.iter().enumerate().filter(|(_, at_ns)| **at_ns <= now_ns);
     Ok(ready.map(|(index, _)| index as u32).collect())
 }
@@ -122,10 +123,10 @@ async fn sleep_until(store: &Context<'_>, at_ns: u64) -> wasmtime::Result<()> {
         if left_ns == 0 {
             return Ok(());
         }
-        if !context.has_request() && left_ns <= SKIPPED_NS_MAX {
-            return Ok(());
-        }
         if !context.has_request() {
+            if left_ns <= SKIPPED_NS_MAX {
+                return Ok(());
+            }
             wasmtime::bail!(
                 "sleeps while it is loaded, which it may only do while it handles a request"
             );

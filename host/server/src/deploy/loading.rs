@@ -30,7 +30,7 @@ pub struct LeftOut {
 }
 
 impl LeftOut {
-    /// Returns the line for the log, if this version of the guest serves.
+    /// Returns the line for the log. `serves` is the version that keeps serving, if there is one.
     pub(super) fn message(&self, serves: Option<u32>) -> String {
         let consequence = match serves {
             Some(version) => format!("can't replace version {version}, which keeps serving"),

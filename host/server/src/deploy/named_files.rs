@@ -13,16 +13,20 @@ pub(super) struct NamedWatch {
     is_watching: bool,
     /// When they were last looked at.
     looked_ms: u64,
+    /// How they looked then, or when they were read.
+    seen: u64,
 }
 
 impl NamedWatch {
     /// Returns a watch of these files. Without `is_watching` they are looked at only with the folder.
     pub fn new(files: NamedFiles, is_watching: bool) -> NamedWatch {
-        NamedWatch { files, is_watching, looked_ms: 0 }
+        let seen = files.print();
+        NamedWatch { files, is_watching, looked_ms: 0, seen }
     }
 
     /// Takes the files of another manifest.
     pub fn replace(&mut self, files: NamedFiles) {
+        self.seen = files.print();
         self.files = files;
     }
 
@@ -31,14 +35,15 @@ impl NamedWatch {
         (self.is_watching && !self.files.is_empty()).then_some(self.looked_ms + LOOK_MS)
     }
 
-    /// Returns whether they look different from how they did when they were read, if it is time to
-    /// look.
+    /// Returns whether they look different from how they did when they were read, or looked at
+    /// last, if it is time to look.
     pub fn have_changed(&mut self, now_ms: u64) -> bool {
         if self.next_look_ms().is_none_or(|due_ms| now_ms < due_ms) {
             return false;
         }
         self.looked_ms = now_ms;
-        self.files.print_now() != self.files.print()
+        let now = self.files.print_now();
+        std::mem::replace(&mut self.seen, now) != now
     }
 
     /// Returns a fingerprint of the files as they are now.

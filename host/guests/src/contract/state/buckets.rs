@@ -3,7 +3,11 @@
 use std::sync::Arc;
 
 use snow_state::Version;
-use wasmtime::component::Resource;
+use wasmtime::StoreContextMut;
+use wasmtime::component::{LinkerInstance, Resource, ResourceType};
+
+use super::keyvalue::Cursors;
+use crate::contract::context::CallContext;
 
 /// Buckets that an instance may have open at a time, and swaps.
 const OPEN_MAX: usize = 1_024;
@@ -19,6 +23,29 @@ pub(crate) struct Swap {
     pub key: Arc<str>,
     /// The version that is to be replaced. `None` if the key does not exist.
     pub seen: Option<Version>,
+}
+
+/// What of the store an instance has open.
+#[derive(Default)]
+pub(crate) struct OpenInStore {
+    /// The buckets that it has open.
+    pub buckets: Opened<Bucket>,
+    /// The swaps that it has begun.
+    pub swaps: Opened<Swap>,
+    /// The pages of keys that it may go on from by a number.
+    pub cursors: Cursors,
+}
+
+/// Adds the resource `bucket` to an interface.
+pub(super) fn add_bucket(interface: &mut LinkerInstance<'_, CallContext>) -> wasmtime::Result<()> {
+    interface.resource(
+        "bucket",
+        ResourceType::host::<Bucket>(),
+        |mut store: StoreContextMut<'_, CallContext>, representation| {
+            store.data_mut().open.buckets.close(representation);
+            Ok(())
+        },
+    )
 }
 
 /// Things that an instance has open, from one call to the next. The representation of a resource is

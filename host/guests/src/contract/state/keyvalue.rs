@@ -16,11 +16,11 @@ use wasmtime::component::{
     ComponentNamedList, ComponentType, Lift, Linker, LinkerInstance, Lower, Resource, ResourceType,
 };
 
-use snow_state::{Action, Condition, Outcome, StoreError};
+use snow_state::{Action, Condition, StoreError};
 
 pub(crate) use self::cursors::Cursors;
-use super::buckets::{Bucket, Swap};
-use super::operations::{Refused, SwapFailure, swap, write};
+use super::buckets::{Bucket, Swap, add_bucket};
+use super::operations::{self, LATE, Refused, SwapFailure, swap, write};
 use crate::contract::context::CallContext;
 
 type Context<'a> = StoreContextMut<'a, CallContext>;
@@ -61,9 +61,7 @@ impl From<Refused> for Error {
         match refused {
             Refused::Denied => Error::AccessDenied,
             Refused::Limit(which) => Error::Other(which),
-            Refused::Late => {
-                Error::Other("the disk has not answered in time: the write may be kept".into())
-            }
+            Refused::Late => Error::Other(LATE.into()),
             Refused::Store(error) => error.into(),
         }
     }
@@ -182,14 +180,7 @@ fn add_version<D: Draft>(linker: &mut Linker<CallContext>) -> wasmtime::Result<(
 }
 
 fn add_store<D: Draft>(store: &mut LinkerInstance<'_, CallContext>) -> wasmtime::Result<()> {
-    store.resource(
-        "bucket",
-        ResourceType::host::<Bucket>(),
-        |mut store: Context<'_>, representation| {
-            store.data_mut().buckets.close(representation);
-            Ok(())
-        },
-    )?;
+    add_bucket(store)?;
     store.func_wrap("open", |mut store: Context<'_>, (name,): (String,)| {
         Ok((open(store.data_mut(), &name),))
     })?;
@@ -237,7 +228,7 @@ fn add_cas(atomics: &mut LinkerInstance<'_, CallContext>) -> wasmtime::Result<()
         "cas",
         ResourceType::host::<Swap>(),
         |mut store: Context<'_>, representation| {
-            store.data_mut().swaps.close(representation);
+            store.data_mut().open.swaps.close(representation);
             Ok(())
         },
     )?;
@@ -319,9 +310,9 @@ fn list_keys<D: Draft>(
     bucket: &Resource<Bucket>,
     cursor: Option<D::Cursor>,
 ) -> Result<KeyResponse<D::Cursor>> {
-    let after = cursor.map(|cursor| D::key(&context.cursors, cursor)).transpose()?;
+    let after = cursor.map(|cursor| D::key(&context.open.cursors, cursor)).transpose()?;
     let page = context.list(bucket, "", after.as_deref(), u32::MAX)?;
-    let cursor = page.next.map(|key| D::cursor(&mut context.cursors, key));
+    let cursor = page.next.map(|key| D::cursor(&mut context.open.cursors, key));
     Ok(KeyResponse { keys: page.keys, cursor })
 }
 
@@ -332,11 +323,7 @@ async fn increment<D: Draft>(
     delta: D::Count,
 ) -> Result<D::Count> {
     let by = delta.try_into().map_err(|_| StoreError::Overflow)?;
-    let action = Action::Increment { key: key.into(), by };
-    let sum = match write(store, bucket, action).await? {
-        Outcome::Incremented(sum, _) => sum,
-        other => unreachable!("an increment is never {other:?}"),
-    };
+    let sum = operations::increment(store, bucket, key, by).await?;
     // Another interface has let the value go below zero.
     let below = format!("the value was incremented to {sum}, which is no unsigned number");
     sum.try_into().map_err(|_| Error::Other(below))

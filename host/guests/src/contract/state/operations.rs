@@ -34,6 +34,9 @@ pub(crate) enum Refused {
     Late,
 }
 
+/// What a guest is told that a write came to which was [late](Refused::Late).
+pub(super) const LATE: &str = "the disk has not answered in time: the write may be kept";
+
 impl From<StoreError> for Refused {
     fn from(error: StoreError) -> Refused {
         Refused::Store(error)
@@ -59,7 +62,7 @@ impl CallContext {
             other => other.into(),
         };
         self.check_bucket(&name)?;
-        let opened = self.buckets.add(Bucket(name));
+        let opened = self.open.buckets.add(Bucket(name));
         opened.ok_or_else(|| Refused::Limit("too many buckets are open".into()))
     }
 
@@ -133,23 +136,23 @@ impl CallContext {
 
     /// Returns what the key of a swap holds now. From then on, the swap replaces that.
     pub(super) fn look_again(&mut self, swap: &Resource<Swap>) -> Operation<Option<Entry>> {
-        let Swap { bucket, key, .. } = self.swaps.get(swap).ok_or(Refused::Denied)?;
+        let Swap { bucket, key, .. } = self.open.swaps.get(swap).ok_or(Refused::Denied)?;
         self.check_use(bucket)?;
         let entry = self.runtime.store.get(bucket, key, wall_ms());
-        let swap = self.swaps.get_mut(swap).expect("it was there a moment ago");
+        let swap = self.open.swaps.get_mut(swap).expect("it was there a moment ago");
         swap.seen = entry.as_ref().map(|entry| entry.version);
         Ok(entry)
     }
 
     /// Keeps a swap for the guest.
     fn keep_swap(&mut self, swap: Swap) -> Operation<Resource<Swap>> {
-        let kept = self.swaps.add(swap);
+        let kept = self.open.swaps.add(swap);
         kept.ok_or_else(|| Refused::Limit("too many swaps are under way".into()))
     }
 
     /// Returns the name of a bucket that the guest may still use.
     fn bucket(&self, bucket: &Resource<Bucket>) -> Operation<Arc<str>> {
-        let Bucket(name) = self.buckets.get(bucket).ok_or(Refused::Denied)?;
+        let Bucket(name) = self.open.buckets.get(bucket).ok_or(Refused::Denied)?;
         self.check_use(name)?;
         Ok(name.clone())
     }
@@ -187,6 +190,19 @@ pub(super) async fn write(
     write_to(store, bucket, action).await
 }
 
+/// Adds to a key's value, and returns the sum.
+pub(super) async fn increment(
+    store: StoreContextMut<'_, CallContext>,
+    bucket: &Resource<Bucket>,
+    key: String,
+    by: i64,
+) -> Operation<i64> {
+    match write(store, bucket, Action::Increment { key: key.into(), by }).await? {
+        Outcome::Incremented(sum, _) => Ok(sum),
+        other => unreachable!("an increment is never {other:?}"),
+    }
+}
+
 /// What became of a swap that did not take place.
 pub(super) enum SwapFailure {
     /// Another write was first. This is a new swap, of what it wrote.
@@ -202,7 +218,7 @@ pub(super) async fn swap(
     value: Vec<u8>,
 ) -> Result<(), SwapFailure> {
     let context = store.data_mut();
-    let swap = context.swaps.close(swap.rep()).ok_or(Refused::Denied)?;
+    let swap = context.open.swaps.close(swap.rep()).ok_or(Refused::Denied)?;
     context.check_use(&swap.bucket)?;
     let only = swap.seen.map_or(Condition::Absent, Condition::Version);
     let action = Action::Set { key: swap.key.clone(), value: value.into(), expires_ms: None, only };
@@ -268,8 +284,8 @@ pub(super) fn expiry(expires_ms: Option<u64>) -> Option<u64> {
     expires_ms.map(|after_ms| wall_ms() + after_ms.min(EXPIRES_MS_MAX))
 }
 
-/// Returns the time of day, in milliseconds since 1970.
-fn wall_ms() -> u64 {
+/// Returns the time of day, in milliseconds since 1970: the time that the store is handed.
+pub fn wall_ms() -> u64 {
     // A system whose clock stands before 1970 is taken for one in 1970.
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64
 }

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use wasmtime::StoreContextMut;
-use wasmtime::component::{ComponentType, Lift, Linker, Lower, Resource, ResourceType};
+use wasmtime::component::{ComponentType, Lift, Linker, Lower, Resource};
 
 use snow_state::{Action, Condition as HostCondition, Entry as HostEntry, Outcome, StoreError};
 use snow_state::{Page as HostPage, Version};
 
-use super::buckets::Bucket;
-use super::operations::{Refused, expiry, write};
+use super::buckets::{Bucket, add_bucket};
+use super::operations::{LATE, Refused, expiry, increment, write};
 use crate::contract::context::CallContext;
 
 type Context<'a> = StoreContextMut<'a, CallContext>;
@@ -94,9 +94,7 @@ impl From<Refused> for Error {
         match refused {
             Refused::Denied => Error::Denied,
             Refused::Limit(which) => Error::Limit(which),
-            Refused::Late => Error::Unavailable(
-                "the disk has not answered in time: the write may be kept".into(),
-            ),
+            Refused::Late => Error::Unavailable(LATE.into()),
             Refused::Store(error) => match error {
                 StoreError::Conflict(won) => Error::Conflict(won.map(Entry::from)),
                 StoreError::NotAnInteger | StoreError::Overflow => Error::NotAnInteger,
@@ -111,14 +109,7 @@ impl From<Refused> for Error {
 
 pub(super) fn add_to(linker: &mut Linker<CallContext>) -> wasmtime::Result<()> {
     let mut store = linker.instance("snow:host/store@0.1.0")?;
-    store.resource(
-        "bucket",
-        ResourceType::host::<Bucket>(),
-        |mut store: Context<'_>, representation| {
-            store.data_mut().buckets.close(representation);
-            Ok(())
-        },
-    )?;
+    add_bucket(&mut store)?;
     store.func_wrap("[static]bucket.open", |mut store: Context<'_>, (name,): (String,)| {
         Ok((store.data_mut().open(&name).map_err(Error::from),))
     })?;
@@ -159,11 +150,9 @@ pub(super) fn add_to(linker: &mut Linker<CallContext>) -> wasmtime::Result<()> {
     store.func_wrap_async(
         "[method]bucket.increment",
         |store: Context<'_>, (this, key, by): (Resource<Bucket>, String, i64)| {
-            let action = Action::Increment { key: key.into(), by };
-            Box::new(async move {
-                let sum = write(store, &this, action).await;
-                Ok((sum.map(sum_of).map_err(Error::from),))
-            })
+            Box::new(
+                async move { Ok((increment(store, &this, key, by).await.map_err(Error::from),)) },
+            )
         },
     )?;
     type Listed = (Resource<Bucket>, String, Option<String>, u32);
@@ -188,13 +177,5 @@ fn version(outcome: Outcome) -> u64 {
     match outcome {
         Outcome::Set(version) => version.0,
         other => unreachable!("setting a key is never {other:?}"),
-    }
-}
-
-/// Returns the sum of an increment.
-fn sum_of(outcome: Outcome) -> i64 {
-    match outcome {
-        Outcome::Incremented(sum, _) => sum,
-        other => unreachable!("an increment is never {other:?}"),
     }
 }
