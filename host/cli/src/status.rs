@@ -3,15 +3,14 @@
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
-use anyhow::{Context, ensure};
 use serde_json::Value;
 
+use crate::admin::Question;
 use crate::terminal;
 use snow_config::{AdminListen, Overrides, Settings};
 use snow_core::{cut, escape_control};
-use snow_tools::client::{Endpoint, Request, Response, SentRequest};
 
 /// The address that is asked if none is given.
 const DEFAULT_ADMIN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9090);
@@ -33,11 +32,13 @@ pub(crate) fn status(guests: Option<&Path>, admin: Option<AdminListen>) -> anyho
 }
 
 fn show(admin: &AdminListen) -> anyhow::Result<()> {
-    let (_, metrics) = fetch(admin, "/metrics")?;
-    let (ready, reason) = fetch(admin, "/readyz")?;
-    let state = if ready == 200 { "ready".into() } else { escape_control(reason.trim()) };
-    let guests = json(admin, "/guests")?;
-    let pending = json(admin, &format!("/pending?limit={HELD_SHOWN_MAX}"))?;
+    let metrics = page("/metrics", &[]).ask(admin)?.text;
+    let ready = page("/readyz", &[]).ask(admin)?;
+    let state =
+        if ready.status == 200 { "ready".into() } else { escape_control(ready.text.trim()) };
+    let guests = page("/guests", &[]).json(admin)?;
+    let limit = HELD_SHOWN_MAX.to_string();
+    let pending = page("/pending", &[("limit", &limit)]).json(admin)?;
     let mut out = terminal::out();
     writeln!(out, "snow-host at {admin}: {}", summary(&state, &metrics))?;
     writeln!(out, "store: {}", store(&metrics))?;
@@ -200,42 +201,10 @@ fn print(out: &mut impl Write, rows: &[Vec<String>]) -> io::Result<()> {
     Ok(())
 }
 
-/// Returns a page of JSON.
-fn json(admin: &AdminListen, path: &str) -> anyhow::Result<Value> {
-    let (status, body) = fetch(admin, path)?;
-    ensure!(
-        status == 200,
-        "{admin} answered {path} with {status}: {}",
-        escape_control(body.trim())
-    );
-    serde_json::from_str(&body).with_context(|| format!("{path} of {admin} is not JSON"))
-}
-
-/// Returns the status and the body of a page.
-fn fetch(admin: &AdminListen, path: &str) -> anyhow::Result<(u16, String)> {
-    let endpoint = match admin {
-        AdminListen::Address(address) => Endpoint::Tcp(*address),
-        AdminListen::Unix(socket) => Endpoint::Unix(socket.clone()),
-    };
-    let until = Instant::now() + PATIENCE;
-    let mut request = Request::get(path);
-    request.headers.push(("connection".to_owned(), "close".to_owned()));
-    let sent = SentRequest::send(&endpoint, &request, until).with_context(|| {
-        format!(
-            "no server answers at {admin}: name the --admin of a running snow-host with --admin"
-        )
-    })?;
-    sent.response(until)
-        .map_err(Into::into)
-        .and_then(page)
-        .with_context(|| format!("can't read {path} from {admin}"))
-}
-
-/// Returns the status and the text of a response. All pages of a snow-host announce their length.
-fn page(response: Response) -> anyhow::Result<(u16, String)> {
-    let not_a_page = "this is not the answer of a snow-host";
-    ensure!(response.field("content-length").is_some(), not_a_page);
-    Ok((response.status, String::from_utf8(response.body).context(not_a_page)?))
+/// Returns the question for a page.
+fn page<'q>(path: &'q str, query: &'q [(&'q str, &'q str)]) -> Question<'q> {
+    let advice = "name the --admin of a running snow-host with --admin";
+    Question { method: "GET", path, query, body: &[], patience: PATIENCE, advice }
 }
 
 #[cfg(test)]
@@ -243,7 +212,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use snow_tools::client::ResponseReader;
 
     #[test]
     fn the_values_of_one_metric_are_added_up() {
@@ -264,26 +232,6 @@ mod tests {
         assert!(store(&disk).ends_with("7 waits, on disk, 1 writes wait for the disk"));
         let failing = store(&format!("{disk}snow_store_disk_failing 1\n"));
         assert!(failing.contains("FAILS"), "{failing}");
-    }
-
-    #[test]
-    fn only_complete_answers_are_accepted() {
-        let answer = |text: &str| {
-            let response = ResponseReader::new(false).read(&mut text.as_bytes().to_vec());
-            response.ok().flatten().and_then(|response| page(response).ok())
-        };
-        assert_eq!(
-            answer("HTTP/1.1 503 x\r\ncontent-length: 3\r\n\r\nno\n"),
-            Some((503, "no\n".into()))
-        );
-        for bad in [
-            "",
-            "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nno\n",
-            "SSH-2.0-x\r\n\r\n",
-            "HTTP/1.1 200 OK\r\n\r\n",
-        ] {
-            assert_eq!(answer(bad), None, "{bad}");
-        }
     }
 
     #[test]

@@ -21,6 +21,7 @@ mod metrics;
 mod pages;
 mod pending;
 mod process;
+mod query;
 mod sources;
 mod store;
 mod under_way;

@@ -144,6 +144,6 @@ pub use self::listener::Listener;
 pub use self::shard::Page;
 pub use self::stats::{BucketStats, Counts, DiskStats, StoreStats};
 pub use self::store::{Store, Submitted, Ticket, Watch};
-pub use self::transfer::{ExportPage, ImportError, entry_json};
+pub use self::transfer::{ExportPage, ImportError, ImportReason, entry_json};
 pub use self::waiters::Change;
 pub use self::write::{Action, Condition, Outcome, Write};

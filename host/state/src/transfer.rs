@@ -33,54 +33,29 @@ const BATCH_LINES: usize = 256;
 /// Bytes of keys and values that make a batch of lines full.
 const BATCH_BYTES: usize = 4 << 20;
 
-/// The reason why an import ended early. The lines before it are in the store; those may be
-/// imported again.
+/// The place and the reason where an import ended early. The lines before it are in the store;
+/// those may be imported again.
 #[derive(Debug, thiserror::Error)]
-pub enum ImportError {
-    /// A line is not an entry.
-    #[error("line {line}: {reason}")]
-    Line {
-        /// The number of the line, from 1.
-        line: u64,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The store refused an entry.
-    #[error("line {line}: {error}")]
-    Refused {
-        /// The number of the line, from 1.
-        line: u64,
-        /// Why.
-        error: StoreError,
-    },
-    /// The lines can't be read.
-    #[error("line {line}: {error}")]
-    Read {
-        /// The number of the line, from 1.
-        line: u64,
-        /// What the system reported.
-        error: io::Error,
-    },
+#[error("line {line}: {reason}")]
+pub struct ImportError {
+    /// The number of the line, from 1.
+    pub line: u64,
+    /// What is wrong with it.
+    pub reason: ImportReason,
 }
 
-impl ImportError {
-    /// Returns the number of the line, from 1.
-    pub fn line(&self) -> u64 {
-        match self {
-            ImportError::Line { line, .. }
-            | ImportError::Refused { line, .. }
-            | ImportError::Read { line, .. } => *line,
-        }
-    }
-
-    /// Returns what is wrong with the line, without its number.
-    pub fn reason(&self) -> String {
-        match self {
-            ImportError::Line { reason, .. } => reason.clone(),
-            ImportError::Refused { error, .. } => error.to_string(),
-            ImportError::Read { error, .. } => error.to_string(),
-        }
-    }
+/// The reason why an import ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportReason {
+    /// The line is not an entry, for this reason.
+    #[error("{0}")]
+    NoEntry(String),
+    /// The store refused the entry.
+    #[error(transparent)]
+    Refused(#[from] StoreError),
+    /// The line can't be read.
+    #[error(transparent)]
+    Read(#[from] io::Error),
 }
 
 /// A part of an export.
@@ -174,9 +149,13 @@ impl<L: Listener> Store<L> {
         let (mut count, mut bytes) = (0, 0);
         let mut batch: Vec<(u64, Write)> = Vec::new();
         for line in 1.. {
-            let text = read_line(input, line_bytes_max, line)?;
+            let text = read_line(input, line_bytes_max);
+            let text = text.map_err(|reason| ImportError { line, reason })?;
             if let Some(text) = text.as_deref().filter(|text| !text.trim().is_empty()) {
-                let write = write_of(text).map_err(|reason| ImportError::Line { line, reason })?;
+                let write = write_of(text).map_err(|reason| {
+                    let reason = ImportReason::NoEntry(reason);
+                    ImportError { line, reason }
+                })?;
                 if !has_expired(&write, now_ms) {
                     bytes += write.bytes();
                     batch.push((line, write));
@@ -197,7 +176,7 @@ impl<L: Listener> Store<L> {
         let (lines, writes): (Vec<u64>, Vec<Write>) = std::mem::take(batch).into_iter().unzip();
         let results = self.apply_all(writes, now_ms);
         for (line, result) in lines.iter().zip(results) {
-            result.map_err(|error| ImportError::Refused { line: *line, error })?;
+            result.map_err(|error| ImportError { line: *line, reason: error.into() })?;
         }
         Ok(lines.len() as u64)
     }
@@ -211,25 +190,20 @@ fn line_bytes_max(limits: &StoreLimits) -> usize {
 }
 
 /// Reads a line. `None` at the end.
-fn read_line(
-    input: &mut impl BufRead,
-    bytes_max: usize,
-    line: u64,
-) -> Result<Option<String>, ImportError> {
+fn read_line(input: &mut impl BufRead, bytes_max: usize) -> Result<Option<String>, ImportReason> {
     let mut bytes = Vec::new();
     // One byte more, so that a line that is too long is told from one that just fits.
     let mut limited = input.take(bytes_max as u64 + 1);
-    limited.read_until(b'\n', &mut bytes).map_err(|error| ImportError::Read { line, error })?;
+    limited.read_until(b'\n', &mut bytes)?;
     if bytes.is_empty() {
         return Ok(None);
     }
     if bytes.len() > bytes_max {
         let reason = format!("it is longer than {bytes_max} bytes, so it can't be an entry");
-        return Err(ImportError::Line { line, reason });
+        return Err(ImportReason::NoEntry(reason));
     }
     let text = String::from_utf8(bytes);
-    text.map(Some)
-        .map_err(|_| ImportError::Line { line, reason: "it is not UTF-8 text".to_owned() })
+    text.map(Some).map_err(|_| ImportReason::NoEntry("it is not UTF-8 text".to_owned()))
 }
 
 /// Returns an entry as its line shows it.

@@ -3,20 +3,18 @@
 
 use std::io::{BufRead, Read};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
+use crate::admin::Question;
 use crate::arguments::StoreFlags;
 use snow_config::{AdminListen, Overrides, Settings};
-use snow_core::escape_control;
 use snow_guests::wall_ms;
 use snow_state::{
     Action, Condition, Outcome, Place as After, RedbJournal, Store, StoreLimits, Write, entry_json,
 };
-use snow_tools::client::{Endpoint, Request, SentRequest};
 
 /// The longest time that an answer may take: longer than the server's own patience with its disk.
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -112,9 +110,11 @@ impl Place {
         match self {
             Place::Server(admin) => {
                 let query = [("bucket", bucket), ("key", key)];
-                match ask(admin, "GET", "/store/entry", &query, &[])? {
-                    (404, words) if words.starts_with("the bucket ") => Ok(None),
-                    answer => page(admin, answer).map(Some),
+                let path = "/store/entry";
+                let answer = question("GET", path, &query, &[]).ask(admin)?;
+                match answer.status {
+                    404 if answer.text.starts_with("the bucket ") => Ok(None),
+                    _ => answer.json(admin, path).map(Some),
                 }
             }
             Place::Folder(store, _) => {
@@ -129,7 +129,7 @@ impl Place {
         match self {
             Place::Server(admin) => {
                 let query: Vec<_> = after.map(|after| ("after", after)).into_iter().collect();
-                page(admin, ask(admin, "GET", "/store", &query, &[])?)
+                question("GET", "/store", &query, &[]).json(admin)
             }
             Place::Folder(store, _) => {
                 let page = store.buckets(after, BUCKETS);
@@ -150,7 +150,7 @@ impl Place {
             Place::Server(admin) => {
                 let mut query = vec![("bucket", bucket), ("prefix", prefix)];
                 query.extend(after.map(|after| ("after", after)));
-                page(admin, ask(admin, "GET", "/store/keys", &query, &[])?)
+                question("GET", "/store/keys", &query, &[]).json(admin)
             }
             Place::Folder(store, _) => {
                 let page = store.list(bucket, prefix, after, usize::MAX, wall_ms());
@@ -178,7 +178,7 @@ impl Place {
                     .into_iter()
                     .filter_map(|(name, value)| Some((name, value?)))
                     .collect();
-                page(admin, ask(admin, "GET", "/store/export", &query, &[])?)
+                question("GET", "/store/export", &query, &[]).json(admin)
             }
             Place::Folder(store, _) => {
                 let after = part("bucket").zip(part("key"));
@@ -198,26 +198,27 @@ impl Place {
             Place::Server(admin) => {
                 let other =
                     |error: anyhow::Error| Refused { line: 1, reason: format!("{error:#}") };
-                let answer = ask(admin, "POST", "/store/import", &[], lines).map_err(other)?;
-                if let (400, words) = &answer
-                    && let Ok(wrong) = serde_json::from_str::<Value>(words)
+                let path = "/store/import";
+                let answer = question("POST", path, &[], lines).ask(admin).map_err(other)?;
+                if answer.status == 400
+                    && let Ok(wrong) = serde_json::from_str::<Value>(&answer.text)
                     && let (Some(line), Some(reason)) =
                         (wrong["line"].as_u64(), wrong["error"].as_str())
                 {
                     return Err(Refused { line, reason: reason.to_owned() });
                 }
-                let done = page(admin, answer).map_err(other)?;
+                let done = answer.json(admin, path).map_err(other)?;
                 Ok(done["set"].as_u64().unwrap_or_default())
             }
             Place::Folder(store, _) => store.import(&mut &*lines, wall_ms()).map_err(|error| {
-                let reason = error.reason();
+                let reason = error.reason.to_string();
                 // Without a manifest, the limits are the defaults.
                 let hint = if reason.contains("store_") {
                     "; if snow.toml has another limit, name its folder with --guests"
                 } else {
                     ""
                 };
-                Refused { line: error.line(), reason: format!("{reason}{hint}") }
+                Refused { line: error.line, reason: format!("{reason}{hint}") }
             }),
         }
     }
@@ -227,7 +228,7 @@ impl Place {
         match self {
             Place::Server(admin) => {
                 let query = [("bucket", bucket), ("key", key)];
-                let done = page(admin, ask(admin, "POST", "/store/delete", &query, &[])?)?;
+                let done = question("POST", "/store/delete", &query, &[]).json(admin)?;
                 Ok(done["existed"] == true)
             }
             Place::Folder(store, _) => {
@@ -257,44 +258,16 @@ fn open_folder(data: &Path, limits: StoreLimits, creates: bool) -> anyhow::Resul
     Ok(Place::Folder(Box::new(store.with_context(|| format!("can't read {name}"))?), name))
 }
 
-/// Asks a server. Returns the status and the text of its answer.
-fn ask(
-    admin: &AdminListen,
-    method: &str,
-    path: &str,
-    query: &[(&str, &str)],
-    body: &[u8],
-) -> anyhow::Result<(u16, String)> {
-    let parameters = query
-        .iter()
-        .map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)));
-    let query = parameters.collect::<Vec<_>>().join("&");
-    let endpoint = match admin {
-        AdminListen::Address(address) => Endpoint::Tcp(*address),
-        AdminListen::Unix(socket) => Endpoint::Unix(socket.clone()),
-    };
-    let request = Request {
-        method: method.to_owned(),
-        path: if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") },
-        headers: vec![("connection".to_owned(), "close".to_owned())],
-        body: body.to_vec(),
-    };
-    let until = Instant::now() + PATIENCE;
-    let sent = SentRequest::send(&endpoint, &request, until).with_context(|| {
-        format!(
-            "no server answers at {admin}: name the --admin of a running snow-host, or the folder \
-             of one that does not run with --data DIR"
-        )
-    })?;
-    let answer = sent.response(until).with_context(|| format!("can't read {path} from {admin}"))?;
-    let text = String::from_utf8(answer.body);
-    Ok((answer.status, text.with_context(|| format!("{path} of {admin} is not text"))?))
-}
-
-/// Returns the JSON of an answer, or an error with its words.
-fn page(admin: &AdminListen, (status, text): (u16, String)) -> anyhow::Result<Value> {
-    ensure!(status == 200, "{admin} answered {status}: {}", escape_control(text.trim()));
-    serde_json::from_str(&text).with_context(|| format!("the answer of {admin} is not JSON"))
+/// Returns a question to a server.
+fn question<'q>(
+    method: &'q str,
+    path: &'q str,
+    query: &'q [(&'q str, &'q str)],
+    body: &'q [u8],
+) -> Question<'q> {
+    let advice = "name the --admin of a running snow-host, or the folder of one that does not run \
+                  with --data DIR";
+    Question { method, path, query, body, patience: PATIENCE, advice }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::jobs::Jobs;
 use super::pending::{Questions, Wanted};
+use super::query::Refused;
 use super::sources::PageSources;
 use super::store::{self, Change};
 use super::{QUESTIONS_MAX, exposition, guests, metrics};
@@ -149,7 +150,7 @@ impl Pages {
                     Some(suspension) => return suspension,
                     None => Response::unavailable(),
                 },
-                Err(wrong) => Response::text(400, &wrong),
+                Err(refused) => answer(Err(refused)),
             },
             Page::Store => answer(store::state(sources, query)),
             _ if !self.is_private => Response::text(403, NOT_HERE),
@@ -253,7 +254,7 @@ fn ready(sources: &PageSources) -> Response {
 }
 
 /// Returns a page about the store.
-fn answer(page: Result<Value, store::Refused>) -> Response {
+fn answer(page: Result<Value, Refused>) -> Response {
     match page {
         Ok(page) => json(&page),
         Err((status, words)) => Response::text(status, &words),

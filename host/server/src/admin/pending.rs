@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
+use super::query::{Parameters, Refused};
 use super::sources::PageSources;
 use super::under_way::UnderWay;
 use snow_core::{Registry, WorkerId, lock};
@@ -22,10 +23,6 @@ use snow_worker::{HeldPage, HeldRequest, Inspection, LoopState, Message, Positio
 
 /// How long the workers may take to answer. In each turn they look at some hundred held requests.
 const PATIENCE_MS: u32 = 5_000;
-/// Held requests on a page if the query has no `limit`.
-const LIMIT: usize = 100;
-/// The highest `limit`.
-const LIMIT_MAX: usize = 1_000;
 
 /// The page that a query asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,31 +35,15 @@ impl Wanted {
     /// Reads `limit=100&after=CURSOR`. Either may be missing.
     ///
     /// # Errors
-    /// The text of an answer that says what is wrong.
-    pub fn parse(query: &str) -> Result<Wanted, String> {
-        let mut wanted = Wanted { limit: LIMIT, after: None };
-        for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
-            match parameter.split_once('=') {
-                Some(("limit", number)) => {
-                    let limit = number.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
-                    wanted.limit = limit
-                        .ok_or_else(|| format!("limit must be a number from 1 to {LIMIT_MAX}\n"))?;
-                }
-                Some(("after", cursor)) => {
-                    let position = parse_cursor(cursor);
-                    wanted.after = Some(
-                        position.ok_or("after must be the value of `next` on the page before\n")?,
-                    );
-                }
-                _ => {
-                    return Err(
-                        "the parameters are limit and after, as in ?limit=100&after=CURSOR\n"
-                            .into(),
-                    );
-                }
-            }
-        }
-        Ok(wanted)
+    /// The answer that says what is wrong.
+    pub fn parse(query: &str) -> Result<Wanted, Refused> {
+        let parameters = Parameters::parse(query, &["limit", "after"])?;
+        let position = |cursor| {
+            let wrong = "after must be the value of `next` on the page before\n";
+            parse_cursor(cursor).ok_or_else(|| (400, wrong.to_owned()))
+        };
+        let after = parameters.get("after").map(position).transpose()?;
+        Ok(Wanted { limit: parameters.limit()?, after })
     }
 }
 
@@ -251,16 +232,7 @@ mod tests {
         let position = held(7, 2).position;
         let query = format!("limit=5&after={}", cursor(position));
         assert_eq!(Wanted::parse(&query), Ok(Wanted { limit: 5, after: Some(position) }));
-        for bad in [
-            "limit=0",
-            "limit=1001",
-            "limit=x",
-            "after=1.2.3",
-            "after=1.2.3.4.5",
-            "after=",
-            "what=1",
-            "limit",
-        ] {
+        for bad in ["limit=0", "after=1.2.3", "after=1.2.3.4.5", "after=", "what=1", "limit"] {
             assert!(Wanted::parse(bad).is_err(), "{bad}");
         }
     }

@@ -15,9 +15,9 @@
 
 use std::sync::Arc;
 
-use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
+use super::query::{Parameters, Refused};
 use super::sources::PageSources;
 use snow_guests::{GuestStore, wall_ms};
 use snow_runtime::Level;
@@ -25,54 +25,13 @@ use snow_state::{
     Action, Condition, DiskStats, Outcome, Place, StoreError, StoreStats, Write, entry_json,
 };
 
-/// Buckets on a page if the query has no `limit`.
-const LIMIT: usize = 100;
-/// The highest `limit`.
-const LIMIT_MAX: usize = 1_000;
 /// Bytes of keys and values on a page of an export, but for its last entry.
 const EXPORT_BYTES: usize = 256 << 10;
-
-/// The reason why a request about the store is refused: a status, and words.
-pub type Refused = (u16, String);
-
-/// The parameters of a query, percent-decoded.
-pub struct Parameters(Vec<(String, String)>);
-
-impl Parameters {
-    /// Reads `name=value&name=value`, of these names.
-    ///
-    /// # Errors
-    /// A name that is none of them, or a value that is not UTF-8 text.
-    pub fn parse(query: &str, names: &[&str]) -> Result<Parameters, Refused> {
-        let parse = |parameter: &str| {
-            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-            let value = percent_decode_str(value).decode_utf8().ok();
-            match value.filter(|_| names.contains(&name)) {
-                Some(value) => Ok((name.to_owned(), value.into_owned())),
-                None => Err((400, format!("the parameters are {}\n", names.join(", ")))),
-            }
-        };
-        let parameters = query.split('&').filter(|parameter| !parameter.is_empty()).map(parse);
-        parameters.collect::<Result<_, _>>().map(Parameters)
-    }
-
-    fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| &**value)
-    }
-
-    fn required(&self, name: &str) -> Result<&str, Refused> {
-        self.get(name).ok_or_else(|| (400, format!("the parameter {name} is missing\n")))
-    }
-}
 
 /// Returns `/store`.
 pub fn state(sources: &PageSources, query: &str) -> Result<Value, Refused> {
     let parameters = Parameters::parse(query, &["limit", "after"])?;
-    let limit = match parameters.get("limit").map(str::parse) {
-        None => LIMIT,
-        Some(Ok(limit)) if (1..=LIMIT_MAX).contains(&limit) => limit,
-        Some(_) => return Err((400, format!("limit must be a number from 1 to {LIMIT_MAX}\n"))),
-    };
+    let limit = parameters.limit()?;
     let store = &sources.runtime.store;
     let StoreStats { usage, buckets, waiters, counts, disk } = store.stats();
     let page = store.buckets(parameters.get("after"), limit);
@@ -158,7 +117,7 @@ impl Change {
             Change::Import(lines) => match store.import(&mut &*lines, wall_ms()) {
                 Ok(set) => (format!("set {set} keys"), json!({ "set": set })),
                 Err(error) => {
-                    let wrong = json!({ "line": error.line(), "error": error.reason() });
+                    let wrong = json!({ "line": error.line, "error": error.reason.to_string() });
                     return Err((400, format!("{wrong}\n")));
                 }
             },
@@ -184,23 +143,6 @@ fn refused(error: StoreError) -> Refused {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn parameters_are_decoded_and_checked() {
-        let names = ["bucket", "key"];
-        let parameters = Parameters::parse("key=a%2Fb%3D%C3%9F&bucket=", &names).ok().unwrap();
-        assert_eq!((parameters.get("key"), parameters.get("bucket")), (Some("a/b=ß"), Some("")));
-        assert!(parameters.required("other").is_err());
-        for bad in ["what=1", "key=%ff", "bucket=a&prefix=b"] {
-            let refused = Parameters::parse(bad, &names).err();
-            assert_eq!(
-                refused,
-                Some((400, "the parameters are bucket, key\n".to_owned())),
-                "{bad}"
-            );
-        }
-        assert!(Parameters::parse("", &names).is_ok());
-    }
 
     #[test]
     fn a_deletion_needs_its_bucket_and_key() {
