@@ -41,6 +41,16 @@ def wrk(server: Server, path: str, connections: int, seconds: int, cpus: set[int
     return finish(server, command, seconds, cpus)
 
 
+def wrk_keys(
+    server: Server, method: str, prefix: str, keys_and_bytes: tuple[int, int], connections: int, seconds: int
+) -> Counts:
+    """Runs wrk as `wrk` does, over paths that end with a number, with a body of some bytes."""
+    cpus = load_cpus()
+    command = ["wrk", f"-t{min(len(cpus), connections)}", f"-c{connections}", f"-d{seconds}s", "--latency"]
+    command += ["-s", str(places.BENCH / "snow_bench" / "wrk_store.lua"), server.url("/")]
+    return finish(server, [*command, "--", method, prefix, *map(str, keys_and_bytes)], seconds, cpus)
+
+
 def pacer(server: Server, path: str, seconds: int, beside: tuple[str, int] | None = None) -> Counts:
     """Runs pacer at 200 requests a second. Returns p50 and p99.
 

@@ -27,7 +27,7 @@ mod server;
 pub use admin::Admin;
 pub use client::{Client, Response};
 pub use engines::{Stage, command as command_with};
-pub use guests::{Folder, engine, source};
+pub use guests::{Folder, can, engine, source};
 pub use lines::Lines;
 pub use load::Load;
 pub use program::{keep_in_target, program, run, run_to_refusal, workspace};

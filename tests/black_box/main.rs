@@ -23,6 +23,7 @@
 //! | `manifest` | `snow.toml`: limits and grants in force, and what is wrong with it |
 //! | `javascript` | guests in JavaScript and TypeScript, and their engine |
 //! | `new_guest` | `snow-host new`: what it writes, and what it refuses |
+//! | `browser` | a page of an example in Chromium, in two tabs |
 //! | `building` | `snow-host build`: languages, build commands, and guests that can't be built |
 //! | `dev` | `snow-host dev`: what changes is built and swapped |
 //! | `guest_cases` | `snow-host test`: cases beside a guest |
@@ -50,6 +51,7 @@ mod harness;
 mod admin;
 mod admin_socket;
 mod answers;
+mod browser;
 mod building;
 mod cache;
 mod cli;

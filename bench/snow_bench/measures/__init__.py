@@ -14,11 +14,12 @@ from snow_bench.measures.restart import RESTART
 from snow_bench.measures.settle import SETTLE
 from snow_bench.measures.spin import SPIN
 from snow_bench.measures.start import START
+from snow_bench.measures.store import STORE
 from snow_bench.measures.swap import SWAP
 from snow_bench.measures.timers import TIMERS
 from snow_bench.measures.workers import WORKERS
 
 ALL: list[Measure] = [
-    *(CPU, LATENCY, LANGUAGES, WORKERS, START, SPIN, NEIGHBOURS, HELD, TIMERS, SETTLE, CHURN),
+    *(CPU, LATENCY, LANGUAGES, STORE, WORKERS, START, SPIN, NEIGHBOURS, HELD, TIMERS, SETTLE, CHURN),
     *(SWAP, COMPILE, RESTART, MILLION),
 ]

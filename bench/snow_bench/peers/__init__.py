@@ -7,6 +7,7 @@ from snow_bench.peers.languages import FRESH_LANGUAGES, REUSED_LANGUAGES
 from snow_bench.peers.native import Hyper, Mio, Nginx
 from snow_bench.peers.scripted import Flask, Node, Tornado, Workerd
 from snow_bench.peers.snow import FRESH, REUSED
+from snow_bench.peers.stored import ALL as STORED
 from snow_bench.peers.wasmtime import (
     PRECOMPILED,
     WASI_02,
@@ -38,4 +39,5 @@ ALL: list[Peer] = [
     Workerd(),
     Tornado(),
     Flask(),
+    *STORED,
 ]

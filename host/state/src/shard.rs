@@ -18,8 +18,8 @@ use crate::waiters::{Removed, Waiters, Woken};
 use crate::write::{Plan, Planned};
 
 /// The most waiters that a write wakes by itself. The others are left to
-/// [`work`](crate::Store::work).
-pub(crate) const SLICE: usize = 256;
+/// [`work`](crate::Store::work). Under loom a wave is two waiters, since it runs every order of steps.
+pub(crate) const SLICE: usize = if cfg!(loom) { 1 } else { 256 };
 /// The most entries that a page of keys passes over because they have expired.
 const PASSED_OVER_MAX: usize = 4_096;
 

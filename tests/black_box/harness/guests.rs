@@ -194,7 +194,7 @@ fn rust_guest(name: &str, triple: &str) -> Option<PathBuf> {
     {
         build.env_remove(variable);
     }
-    built(&format!("the guest `{name}`"), &mut build)
+    can(&format!("the guest `{name}`"), &mut build)
         .then(|| target.join(triple).join("release").join(name).with_extension("wasm"))
 }
 
@@ -207,7 +207,7 @@ fn gopher() -> Option<PathBuf> {
         go.current_dir(workspace().join("tests/guests/gopher"));
         go.env("GOOS", "wasip1").env("GOARCH", "wasm");
         go.args(["build", "-buildmode=c-shared", "-trimpath", "-ldflags=-w", "-o"]).arg(&file);
-        built("the guest `gopher`", go.arg(".")).then_some(file)
+        can("the guest `gopher`", go.arg(".")).then_some(file)
     });
     built.clone()
 }
@@ -243,17 +243,20 @@ fn built_of(name: &str, beside: &[PathBuf], flags: &str) -> Option<PathBuf> {
     }
     fs::write(folder.join("compile_flags.txt"), flags).expect("the target folder can be written");
     let mut build = Command::new(program::program());
-    built(&format!("the guest `{name}`"), build.arg("build").arg(&guests))
+    can(&format!("the guest `{name}`"), build.arg("build").arg(&guests))
         .then(|| guests.join(name).with_extension("wasm"))
 }
 
-fn built(what: &str, build: &mut Command) -> bool {
-    let why = match build.output() {
+/// Runs a command that a test needs. Returns whether it succeeded.
+///
+/// If not, a line says which tests are skipped; where `CI` is set that is a failure.
+pub fn can(what: &str, command: &mut Command) -> bool {
+    let why = match command.output() {
         Ok(output) if output.status.success() => return true,
         Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
         Err(error) => error.to_string(),
     };
-    assert!(env::var_os("CI").is_none(), "{what} can't be built:\n{why}");
-    eprintln!("SKIPPED: tests that need {what}, which can't be built here:\n{why}");
+    assert!(env::var_os("CI").is_none(), "{what} can't be had:\n{why}");
+    eprintln!("SKIPPED: tests that need {what}, which can't be had here:\n{why}");
     false
 }

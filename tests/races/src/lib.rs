@@ -1,5 +1,5 @@
-//! Runs the host's shared mechanisms, the crate `snow-core` as it is, in every order of its
-//! threads' steps that matters.
+//! Runs the host's shared mechanisms, the crates `snow-core` and `snow-state` as they are, in every
+//! order of its threads' steps that matters.
 //!
 //! Built with `--cfg loom`, the crate takes loom's locks and atomics in the place of std's, so that
 //! loom sees each step of the code that is shipped. The files in `tests/` state what must hold in
