@@ -9,10 +9,10 @@ use anyhow::{Context, bail, ensure};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
+use super::wall_ms;
 use crate::arguments::StoreFlags;
 use snow_config::{AdminListen, Overrides, Settings};
 use snow_core::escape_control;
-use snow_guests::wall_ms;
 use snow_state::{
     Action, Condition, Outcome, Place as After, RedbJournal, Store, StoreLimits, Write, entry_json,
 };
