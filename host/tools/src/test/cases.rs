@@ -45,6 +45,8 @@ pub(super) enum Action {
     Answer { label: String, expect: Expect },
     Settle { key: String, all: bool, settlement: Settlement, expect: ExpectedWaiters },
     Disconnect { label: String },
+    /// Moves the server's clock.
+    Advance { by: Duration },
 }
 
 /// The answer that a step expects.
@@ -85,6 +87,7 @@ impl fmt::Display for Action {
             Action::Settle { key, all: false, .. } => write!(out, "settle {key:?}"),
             Action::Settle { key, all: true, .. } => write!(out, "settle all of {key:?}"),
             Action::Disconnect { label } => write!(out, "disconnect {label:?}"),
+            Action::Advance { by } => write!(out, "advance {}", humantime::format_duration(*by)),
         }
     }
 }
