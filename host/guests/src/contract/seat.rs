@@ -16,9 +16,9 @@ pub(crate) struct Seat {
 }
 
 /// Measures a call's time slices, by the machine's clock: a test that moves the
-/// [`Clock`](snow_runtime::Clock) does not use up the time that a call may run. The worker starts it; the epoch's callback and the host's
-/// functions read it, on the same thread. It is atomic only because a store's data has to be
-/// `Sync`.
+/// [`Clock`](snow_runtime::Clock) does not use up the time that a call may run. The worker starts
+/// it; the epoch's callback and the host's functions read it, on the same thread. It is atomic only
+/// because a store's data has to be `Sync`.
 pub(crate) struct Stopwatch {
     base: Instant,
     slice_started_ns: AtomicU64,

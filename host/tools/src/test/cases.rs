@@ -40,13 +40,31 @@ pub(super) struct Step {
 /// can end a line.
 #[derive(Debug)]
 pub(super) enum Action {
-    Request { request: Request, expect: Expect },
-    Hold { label: String, request: Request },
-    Answer { label: String, expect: Expect },
-    Settle { key: String, all: bool, settlement: Settlement, expect: ExpectedWaiters },
-    Disconnect { label: String },
+    Request {
+        request: Request,
+        expect: Expect,
+    },
+    Hold {
+        label: String,
+        request: Request,
+    },
+    Answer {
+        label: String,
+        expect: Expect,
+    },
+    Settle {
+        key: String,
+        all: bool,
+        settlement: Settlement,
+        expect: ExpectedWaiters,
+    },
+    Disconnect {
+        label: String,
+    },
     /// Moves the server's clock.
-    Advance { by: Duration },
+    Advance {
+        by: Duration,
+    },
 }
 
 /// The answer that a step expects.
