@@ -83,10 +83,13 @@ fn thousands_are_held_at_the_same_bytes_in_every_language() {
                 before_bytes = without_instances_bytes();
             }
         }
-        let more_bytes = without_instances_bytes().saturating_sub(before_bytes);
-        let each_bytes = more_bytes / (held.len() - AT_A_TIME);
+        // The allocator gives freed memory back over some seconds, while the server does something.
+        let each_bytes = eventually(&format!("{name} holds a request in 512 bytes"), || {
+            server.get("/not-there");
+            let more_bytes = without_instances_bytes().saturating_sub(before_bytes);
+            Some(more_bytes / (held.len() - AT_A_TIME)).filter(|each_bytes| *each_bytes <= 512)
+        });
         println!("{name}: {} held, {each_bytes} bytes each", held.len());
-        assert!(each_bytes <= 512, "a request that {name} holds costs {each_bytes} bytes");
     }
 }
 

@@ -204,7 +204,7 @@ fn entries_are_for_the_sockets_owner_and_writes_are_posts() {
     assert!(server.get("/get/secret").text().ends_with(" session"));
     let said = refusal(&["--admin".into(), admin.address.to_string()], &["export"], b"");
     assert!(
-        said.contains("answered 403: the store's entries are shown on a unix socket"),
+        said.contains("/store/export with 403: the store's entries are shown on a unix socket"),
         "{said}"
     );
 }
