@@ -22,7 +22,7 @@ route('GET', '/get', () => own.get('a')?.text() ?? 'none');
 
 /// Plays cases of the guest. Returns what was printed, or `None` if there is no engine.
 fn play(cases: &str) -> Option<String> {
-    let stage = Stage::new("javascript", &[("late.js", GUEST), ("late.test.toml", cases)])?;
+    let stage = Stage::new("js", &[("late.js", GUEST), ("late.test.toml", cases)])?;
     let output = stage.run("test", "late.js");
     Some(String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
 }
@@ -102,6 +102,6 @@ fn what_the_store_keeps_for_an_hour_is_gone_after_it() {
         return;
     };
     assert!(out.contains("1 passed, 1 failed"), "{out}");
-    assert!(out.contains("late.test.toml:17: advance 100years"), "{out}");
+    assert!(out.contains("late.test.toml:18: advance 100years"), "{out}");
     assert!(out.contains("a server's clock can be moved by 30years"), "{out}");
 }
