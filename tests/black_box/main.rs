@@ -50,6 +50,7 @@ mod harness;
 
 mod admin;
 mod admin_socket;
+mod advance;
 mod answers;
 mod browser;
 mod building;

@@ -19,7 +19,7 @@ use self::place::Place;
 use crate::arguments::{StoreCommand, StoreFlags};
 use crate::terminal;
 use snow_core::escape_control;
-use snow_guests::wall_ms;
+use snow_runtime::Clock;
 
 /// Runs `snow-host store`.
 pub(crate) fn store(command: StoreCommand, flags: &StoreFlags) -> anyhow::Result<()> {
@@ -37,6 +37,11 @@ pub(crate) fn store(command: StoreCommand, flags: &StoreFlags) -> anyhow::Result
         StoreCommand::Export { bucket } => export(&place, bucket.as_deref()),
         StoreCommand::Import { file } => import(&mut place, file.as_deref()),
     }
+}
+
+/// Returns the time of day, in milliseconds since 1970.
+fn wall_ms() -> u64 {
+    Clock::start().wall_ms()
 }
 
 fn get(place: &Place, bucket: &str, key: &str, as_base64: bool) -> anyhow::Result<()> {

@@ -35,19 +35,23 @@ impl TimerKey {
     }
 }
 
-/// Returns when something is due that is asked for now and shall come `after_ms` later.
+/// Returns when something is due that is asked for now and shall come `after_ms` later, in
+/// milliseconds. `now_us` is in microseconds.
 ///
-/// `now_ms` is rounded down: the millisecond may be nearly over. So that no wait is shorter than
-/// what was asked for, the result is a millisecond later than the sum. An `after_ms` of zero is due
-/// at once.
+/// The sum is rounded up, so that no wait is shorter than what was asked for. An `after_ms` of zero
+/// is due at once.
 ///
 /// ```
-/// assert_eq!(snow_core::due_ms(5, 10), 16);
-/// assert_eq!(snow_core::due_ms(5, 0), 5);
+/// assert_eq!(snow_core::due_ms(5_900, 10), 16);
+/// assert_eq!(snow_core::due_ms(5_000, 10), 15);
+/// assert_eq!(snow_core::due_ms(5_900, 0), 5);
 /// ```
 #[inline]
-pub fn due_ms(now_ms: u64, after_ms: u32) -> u64 {
-    now_ms + u64::from(after_ms) + u64::from(after_ms > 0)
+pub fn due_ms(now_us: u64, after_ms: u32) -> u64 {
+    match after_ms {
+        0 => now_us / 1_000,
+        _ => now_us.div_ceil(1_000) + u64::from(after_ms),
+    }
 }
 
 /// Timers, each with a target that says what the timer is for. The caller brings the clock.
@@ -122,8 +126,8 @@ mod tests {
 
     #[test]
     fn no_wait_is_shorter_than_asked() {
-        // At 5.9 the clock shows 5. Due at 16 is 10.1 later.
-        assert_eq!((due_ms(5, 10), due_ms(5, 0)), (16, 5));
+        // At 5.9, due at 16 is 10.1 later.
+        assert_eq!((due_ms(5_900, 10), due_ms(5_000, 10), due_ms(5_900, 0)), (16, 15, 5));
     }
 
     #[test]

@@ -91,7 +91,6 @@ mod wasi;
 pub use self::call::wasm_guests::WasmGuests;
 pub use self::contract::grants::Permits;
 pub use self::contract::state::listener::{GuestStore, StoreListener, Writer};
-pub use self::contract::state::operations::wall_ms;
 pub use self::deploy::deployment::{Conflict, Deployment};
 pub use self::deploy::share::{Share, Successor};
 pub use self::deploy::version::{Trial, Version};

@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicUsize;
 
 use snow_config::{GuestConfigs, Limits};
 use snow_core::{ByteCount, Counter, GateId, Registry, Waiter, WorkerId};
-use snow_runtime::{Log, Post, Settled, VersionId};
+use snow_runtime::{Clock, Log, Post, Settled, VersionId};
 use snow_state::Store;
 
 use crate::contract::grants::Permits;
@@ -25,6 +25,8 @@ pub struct Runtime(Arc<RuntimeParts>);
 pub struct RuntimeParts {
     /// The engine that guests run on.
     pub engine: Engine,
+    /// The clock of the workers, the store and the guests.
+    pub clock: Clock,
     /// The pendings of the whole process.
     pub registry: Arc<Registry<Settled>>,
     /// What guests keep beyond a call.
@@ -85,6 +87,7 @@ impl Runtime {
         };
         Ok(Runtime::new(RuntimeParts {
             engine: Engine::start(&limits, 1)?,
+            clock: Clock::start(),
             registry,
             store: Arc::new(Store::in_memory(limits.store, listener, 0)),
             post,

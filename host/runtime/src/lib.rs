@@ -6,7 +6,8 @@
 //! meets them:
 //!
 //! 1. [`World`] is everything around a worker: sockets, a clock, randomness. A worker waits in
-//!    [`World::wait`] and is told what is [`Ready`].
+//!    [`World::wait`] and is told what is [`Ready`]. The [`Clock`] of a server's worlds is that of
+//!    its store and its guests too, and a test can move it.
 //! 2. [`Router`] maps a method and a path to a guest's route, with the captures of the route's
 //!    pattern. [`CompiledRoutes`] checks and compiles the routes of one guest while it is loaded,
 //!    so that a wrong pattern is that guest's error and not the table's.
@@ -88,6 +89,7 @@
 
 #![forbid(unsafe_code)]
 
+mod clock;
 mod guests;
 mod log;
 mod outcome;
@@ -95,6 +97,7 @@ mod roster;
 mod router;
 mod world;
 
+pub use self::clock::{Clock, StoppedClock};
 pub use self::guests::{
     Adopted, Call, CallEnd, CallEntry, CallFault, GuestRequest, Guests, PastWait, Post, Ran, Share,
     Slot, Wait,

@@ -29,7 +29,6 @@ mod under_way;
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Instant;
 
 use self::pages::Pages;
 pub use self::sources::{Draining, PageSources};
@@ -38,7 +37,7 @@ use crate::supervisor::{Ends, Role};
 use crate::workers;
 use snow_config::{AdminListen, HttpLimits, Limits, Listen};
 use snow_core::{Registry, WorkerId};
-use snow_runtime::{Log, World};
+use snow_runtime::{Clock, Log, World};
 use snow_worker::{Common, Mailbox, Message, PostOffice, Worker};
 
 /// The id of the admin listener's worker. It has its own registry and post office, in which there
@@ -94,16 +93,14 @@ impl AdminListener {
 pub struct Admin {
     address: AdminListen,
     mailbox: Arc<Mailbox>,
-    /// The zero of the workers' clock.
-    started: Instant,
+    clock: Clock,
     thread: JoinHandle<()>,
     /// The unix socket's file, which is removed at the end.
     file: Option<SocketFile>,
 }
 
 impl Admin {
-    /// Starts to answer. `started` is the zero of the workers' clock. The thread's end is reported
-    /// to `ends`.
+    /// Starts to answer. The thread's end is reported to `ends`.
     ///
     /// # Errors
     /// The system gives no thread or no poll.
@@ -111,23 +108,23 @@ impl Admin {
         listener: AdminListener,
         sources: PageSources,
         log: Log,
-        started: Instant,
+        clock: Clock,
         ends: &Ends,
     ) -> io::Result<Admin> {
         let AdminListener { address, socket } = listener;
         let (mailbox, thread, file) = match socket {
             Socket::Tcp(listener) => {
                 let (mailbox, thread) =
-                    serve(Net::new(vec![listener], started)?, sources, log, &address, ends)?;
+                    serve(Net::new(vec![listener], clock.clone())?, sources, log, &address, ends)?;
                 (mailbox, thread, None)
             }
             Socket::Unix(listener, file) => {
                 let (mailbox, thread) =
-                    serve(Net::unix(listener, started)?, sources, log, &address, ends)?;
+                    serve(Net::unix(listener, clock.clone())?, sources, log, &address, ends)?;
                 (mailbox, thread, Some(file))
             }
         };
-        Ok(Admin { address, mailbox, started, thread, file })
+        Ok(Admin { address, mailbox, clock, thread, file })
     }
 
     /// Returns the address on which it listens.
@@ -140,7 +137,7 @@ impl Admin {
     pub fn stop(self) {
         // Removed while the thread still listens: see `SocketFile`.
         drop(self.file);
-        let until_ms = self.started.elapsed().as_millis() as u64 + DRAIN_MS;
+        let until_ms = self.clock.now_ms() + DRAIN_MS;
         self.mailbox.send(Message::Drain { until_ms });
         // It never fails: a panic of the thread is reported to whoever supervises it.
         let _ = self.thread.join();

@@ -93,4 +93,4 @@ mod workers;
 pub use self::deploy::{LeftOut, Serving};
 pub use self::folder::watch::{LookAgain, Watch, source_contents, source_folders};
 pub use self::folder::{guest_names, is_guest};
-pub use self::server::{Counts, Drain, Server};
+pub use self::server::{AdvanceError, Counts, Drain, Server};

@@ -7,7 +7,7 @@ mod unix;
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use mio::event::Event;
 use mio::net::{TcpListener, UnixListener};
@@ -19,7 +19,7 @@ pub use self::streams::Listener;
 pub use self::unix::{SocketFile, unix_listener};
 use snow_config::LISTENERS_MAX;
 use snow_core::Key;
-use snow_runtime::{Ready, World};
+use snow_runtime::{Clock, Ready, World};
 
 /// Events that one poll returns at most.
 const EVENTS_MAX: usize = 1024;
@@ -60,11 +60,11 @@ pub struct Net<L: Listener = TcpListener> {
     next_listener: usize,
     /// When accepting began to rest, if it rests.
     accept_rests: Option<Instant>,
-    /// The zero of the clock.
-    started: Instant,
+    /// The clock that all workers share.
+    clock: Clock,
     /// The `Date` field's value.
     date: String,
-    /// The second for which `date` is right, counted from `started`.
+    /// The second for which `date` is right, by the clock.
     date_at: u64,
     random: u128,
 }
@@ -80,13 +80,13 @@ struct Watched<L> {
 }
 
 impl Net {
-    /// Returns a world with TCP listeners, one for each address, at most [`LISTENERS_MAX`].
-    /// `started` is the zero of the clock that all workers share.
-    pub fn new(listeners: Vec<Bound>, started: Instant) -> io::Result<Net> {
+    /// Returns a world with TCP listeners, one for each address, at most [`LISTENERS_MAX`]. All
+    /// workers of a server share its clock.
+    pub fn new(listeners: Vec<Bound>, clock: Clock) -> io::Result<Net> {
         let listeners = listeners.into_iter();
         let listeners =
             listeners.map(|bound| (TcpListener::from_std(bound.socket), bound.is_shared));
-        Net::around(listeners.collect(), started)
+        Net::around(listeners.collect(), clock)
     }
 }
 
@@ -95,14 +95,14 @@ impl Net<UnixListener> {
     /// port 0 stands for it.
     pub fn unix(
         listener: std::os::unix::net::UnixListener,
-        started: Instant,
+        clock: Clock,
     ) -> io::Result<Net<UnixListener>> {
-        Net::around(vec![(UnixListener::from_std(listener), false)], started)
+        Net::around(vec![(UnixListener::from_std(listener), false)], clock)
     }
 }
 
 impl<L: Listener> Net<L> {
-    fn around(listeners: Vec<(L, bool)>, started: Instant) -> io::Result<Net<L>> {
+    fn around(listeners: Vec<(L, bool)>, clock: Clock) -> io::Result<Net<L>> {
         let poll = Poll::new()?;
         let watched = |(token, (socket, is_shared))| Watched {
             socket,
@@ -122,7 +122,7 @@ impl<L: Listener> Net<L> {
             listeners,
             next_listener: 0,
             accept_rests: None,
-            started,
+            clock,
             date: String::new(),
             date_at: u64::MAX,
             random: u128::from_le_bytes(seed),
@@ -146,18 +146,18 @@ impl<L: Listener> World for Net<L> {
     type Socket = L::Stream;
 
     fn now_ms(&self) -> u64 {
-        self.started.elapsed().as_millis() as u64
+        self.clock.now_ms()
     }
 
     fn now_us(&self) -> u64 {
-        self.started.elapsed().as_micros() as u64
+        self.clock.now().as_micros() as u64
     }
 
     fn date(&mut self) -> &str {
-        let now_s = self.started.elapsed().as_secs();
+        let now_s = self.clock.now().as_secs();
         if now_s != self.date_at {
             self.date_at = now_s;
-            self.date = httpdate::fmt_http_date(SystemTime::now());
+            self.date = httpdate::fmt_http_date(UNIX_EPOCH + self.clock.since_1970());
         }
         &self.date
     }

@@ -1,13 +1,15 @@
 //! A running server: what it serves, what it counts, and how it ends.
 
+mod advance;
 mod start;
 
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+pub use self::advance::AdvanceError;
 use crate::admin::{Admin, Draining};
 use crate::deploy::{DeployerMessage, LeftOut, Serving};
 use crate::folder::watch::LookAgain;
@@ -17,7 +19,7 @@ use crate::workers::WorkerHandle;
 use snow_config::{AdminListen, Config};
 use snow_core::{Counter, lock};
 use snow_guests::{Deployment, Runtime};
-use snow_runtime::{Level, Log, Settled, Settlement};
+use snow_runtime::{Clock, Level, Log, Settled, Settlement};
 use snow_state::StoreStats;
 use snow_worker::{Message, Stats};
 
@@ -27,8 +29,7 @@ const AFTER_DRAIN: Duration = Duration::from_secs(3);
 /// A running server. Dropping it does not stop it: use [`Server::drain`] and then [`Server::join`].
 pub struct Server {
     addresses: Vec<SocketAddr>,
-    /// The zero of the workers' clock.
-    started: Instant,
+    clock: Clock,
     runtime: Runtime,
     store_thread: StoreThread,
     serving: Serving,
@@ -164,7 +165,7 @@ impl Server {
     /// Returns a handle that ends the server, for another thread to keep.
     pub fn drain(&self) -> Drain {
         Drain {
-            started: self.started,
+            clock: self.clock.clone(),
             serving: self.serving.clone(),
             workers: self.workers.clone(),
             draining: self.draining.clone(),
@@ -207,8 +208,7 @@ impl Server {
 
 /// Ends a server.
 pub struct Drain {
-    /// The zero of the workers' clock.
-    started: Instant,
+    clock: Clock,
     serving: Serving,
     workers: Vec<WorkerHandle>,
     draining: Draining,
@@ -227,7 +227,7 @@ impl Drain {
     pub fn start_within(&self, drain_ms_max: u32) -> u32 {
         self.draining.begin();
         let drain_ms = self.serving.limits().drain_ms.min(drain_ms_max);
-        let until_ms = self.started.elapsed().as_millis() as u64 + u64::from(drain_ms);
+        let until_ms = self.clock.now_ms() + u64::from(drain_ms);
         for worker in &self.workers {
             worker.mailbox.send(Message::Drain { until_ms });
         }

@@ -4,25 +4,27 @@
 use std::io;
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
 use crate::supervisor::{Ends, Role};
 use snow_config::Config;
 use snow_core::{Registry, lock};
-use snow_guests::{GuestStore, StoreListener, wall_ms};
-use snow_runtime::{Log, Post, Settled};
+use snow_guests::{GuestStore, StoreListener};
+use snow_runtime::{Clock, Log, Post, Settled};
 use snow_state::{RedbJournal, Store};
 
 /// Writes, entries and waiters that are dealt with between two looks at the clock.
 const WORK_BUDGET: usize = 1_024;
 
 /// When the store's thread has something to do.
-#[derive(Default)]
 pub struct Alarm {
+    clock: Clock,
     due: Mutex<Due>,
     changed: Condvar,
+    /// Told when the thread has nothing to do but wait.
+    rests: Condvar,
 }
 
 #[derive(Default)]
@@ -31,6 +33,19 @@ struct Due {
     at_ms: Option<u64>,
     /// The server has ended.
     is_over: bool,
+    /// The thread waits.
+    is_waiting: bool,
+    /// How often the thread has had work.
+    works: u64,
+}
+
+/// What the store's thread does when nothing is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoreRest {
+    /// When it has work next, in milliseconds since 1970.
+    pub next_wall_ms: Option<u64>,
+    /// How often it has had work so far.
+    pub works: u64,
 }
 
 /// The running thread.
@@ -57,7 +72,7 @@ pub fn open(
         log: log.clone(),
         work_at: Box::new(move |at_ms| told.set(at_ms)),
     };
-    let (limits, now_ms) = (config.limits.store, wall_ms());
+    let (limits, now_ms) = (config.limits.store, alarm.clock.wall_ms());
     Ok(Arc::new(match &config.server.data {
         None => Store::in_memory(limits, listener, now_ms),
         Some(folder) => {
@@ -79,19 +94,25 @@ impl StoreThread {
         alarm: Arc<Alarm>,
         ends: &Ends,
     ) -> io::Result<StoreThread> {
-        let rings = alarm.clone();
+        let (rings, clock) = (alarm.clone(), alarm.clock.clone());
         let thread = ends.spawn("snow-store".into(), Role::Helper, move || {
             while rings.wait() {
-                if let Some(at_ms) = store.work(wall_ms(), WORK_BUDGET) {
+                if let Some(at_ms) = store.work(clock.wall_ms(), WORK_BUDGET) {
                     rings.set(at_ms);
                 }
             }
             // What was submitted before the end is still brought to the disk.
             // A disk that fails is not waited for: then the next work is due later.
-            while store.work(wall_ms(), WORK_BUDGET).is_some_and(|at_ms| at_ms <= wall_ms()) {}
+            let work = || store.work(clock.wall_ms(), WORK_BUDGET);
+            while work().is_some_and(|at_ms| at_ms <= clock.wall_ms()) {}
             Ok(())
         })?;
         Ok(StoreThread { alarm, thread })
+    }
+
+    /// Returns what tells the thread when to work.
+    pub fn alarm(&self) -> &Alarm {
+        &self.alarm
     }
 
     /// Ends the thread, once what was written is on the disk.
@@ -104,6 +125,37 @@ impl StoreThread {
 }
 
 impl Alarm {
+    /// Returns an alarm that nobody has set, by this clock.
+    pub fn new(clock: Clock) -> Alarm {
+        Alarm { clock, due: Mutex::default(), changed: Condvar::new(), rests: Condvar::new() }
+    }
+
+    /// Returns the clock by which it rings.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Notes that the clock was moved.
+    pub fn clock_moved(&self) {
+        let _due = lock(&self.due);
+        self.changed.notify_all();
+    }
+
+    /// Waits until the thread has nothing to do before a later time. `None` if it has had too much
+    /// to do until then.
+    pub fn rest(&self, until: Instant) -> Option<StoreRest> {
+        let mut due = lock(&self.due);
+        loop {
+            let now_ms = self.clock.wall_ms();
+            if due.is_waiting && due.at_ms.is_none_or(|at_ms| at_ms > now_ms) {
+                return Some(StoreRest { next_wall_ms: due.at_ms, works: due.works });
+            }
+            let left = until.checked_duration_since(Instant::now())?;
+            let waited = self.rests.wait_timeout(due, left);
+            due = waited.unwrap_or_else(|poisoned| poisoned.into_inner()).0;
+        }
+    }
+
     /// Asks for work at a time, in milliseconds since 1970.
     fn set(&self, at_ms: u64) {
         let mut due = lock(&self.due);
@@ -120,10 +172,13 @@ impl Alarm {
             if due.is_over {
                 return false;
             }
-            let left_ms = due.at_ms.map(|at_ms| at_ms.saturating_sub(wall_ms()));
+            let left_ms = due.at_ms.map(|at_ms| at_ms.saturating_sub(self.clock.wall_ms()));
+            due.is_waiting = left_ms != Some(0);
+            self.rests.notify_all();
             due = match left_ms {
                 Some(0) => {
                     due.at_ms = None;
+                    due.works += 1;
                     return true;
                 }
                 // A lock is poisoned only by a thread that died, and then the server ends.

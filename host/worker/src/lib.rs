@@ -142,7 +142,7 @@ mod worker;
 
 pub use self::context::Common;
 pub use self::inspect::{HeldPage, HeldRequest, Inspection, Position};
-pub use self::mailbox::{Mailbox, Message, PostOffice};
+pub use self::mailbox::{Mailbox, Message, PostOffice, Rest, RestQuestion};
 pub use self::stats::{
     CallRefusal, Label, LabelId, Labels, LoopState, RouteStats, Shelf, Stats, Turns, VersionStats,
     WaitEnd,

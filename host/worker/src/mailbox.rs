@@ -1,11 +1,15 @@
 //! How other threads reach a worker.
 
+mod rest;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
 
 use snow_core::{GateId, Inbox, Key, Waiter, WorkerId};
 use snow_runtime::{Post, VersionId};
 
+pub(crate) use self::rest::RestQuestions;
+pub use self::rest::{Rest, RestQuestion};
 use crate::inspect::Inspection;
 
 /// A worker's two inboxes. Any thread may send to them, and a message wakes the worker if it
@@ -34,6 +38,8 @@ pub enum Message {
         /// The version.
         version: VersionId,
     },
+    /// A question whose answer comes when the worker is at rest.
+    TellRest(RestQuestion),
     /// A question about the requests that the worker holds.
     Inspect(Box<Inspection>),
     /// The worker is to stop accepting, to let what is held wait until then at most, and to end.

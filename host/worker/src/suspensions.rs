@@ -106,21 +106,21 @@ impl SuspensionTable {
         cx.stats.suspended.set(self.suspensions.len() as u64);
     }
 
-    /// Starts a wait: sets its deadline, and waits for its settlements. `now_ms` is not the turn's,
+    /// Starts a wait: sets its deadline, and waits for its settlements. `now_us` is not the turn's,
     /// since calls may have taken their time. `deadline_ms` wins over `timeout_ms`. Returns what is
     /// next if the wait is over at once.
     pub fn begin(
         &mut self,
         key: Key,
         (timeout_ms, deadline_ms): (Option<u32>, Option<u64>),
-        now_ms: u64,
+        now_us: u64,
         cx: &Context,
         timers: &mut WorkerTimers,
     ) -> Option<Over> {
-        let limits = cx.limits();
+        let (limits, now_ms) = (cx.limits(), now_us / 1_000);
         let timeout_ms =
             timeout_ms.unwrap_or(limits.suspension_default_ms).min(limits.suspension_max_ms);
-        let deadline_ms = deadline_ms.unwrap_or_else(|| due_ms(now_ms, timeout_ms));
+        let deadline_ms = deadline_ms.unwrap_or_else(|| due_ms(now_us, timeout_ms));
         let suspension = self.suspensions.get_mut(key)?;
         suspension.begins(now_ms, deadline_ms);
         suspension.deadline = Some(timers.set(deadline_ms, Timer::Deadline(key)));

@@ -28,7 +28,7 @@ use crate::clients::{Budget, ClientTable, Helping};
 use crate::context::{Common, Context, TURN, Timer, WorkerTimers};
 use crate::inspect::{Held, Inspections};
 use crate::lifecycle::Lifecycle;
-use crate::mailbox::{Mailbox, Message};
+use crate::mailbox::{Mailbox, Message, RestQuestions};
 use crate::schedule::{QueueDeadlines, Schedule};
 use crate::stats::{Stats, StatsWriter};
 use crate::suspensions::SuspensionTable;
@@ -49,6 +49,7 @@ pub struct Worker<W: World, C: Guests> {
     timers: WorkerTimers,
     lifecycle: Lifecycle,
     inspections: Inspections,
+    rest: RestQuestions,
 }
 
 /// How much a worker holds at one moment, for tests and measurements that drive it turn by turn.
@@ -95,6 +96,7 @@ impl<W: World, C: Guests> Worker<W, C> {
             timers: Timers::new(),
             lifecycle: Lifecycle::default(),
             inspections: Inspections::default(),
+            rest: RestQuestions::default(),
         }
     }
 
@@ -161,6 +163,9 @@ impl<W: World, C: Guests> Worker<W, C> {
     fn wait(&mut self) -> io::Result<()> {
         let asleep = !self.is_busy() && self.mailbox.fall_asleep();
         let timeout_ms = if asleep { self.sleep_ms() } else { Some(0) };
+        if self.rest.are_open() && asleep && timeout_ms != Some(0) {
+            self.rest.answer(self.next_ms());
+        }
         let Context { stats, now_ms, .. } = &self.cx;
         stats.turns.waits();
         // An error leaves the mailbox asleep: its mail then wakes whoever drives the worker turn by
@@ -184,11 +189,15 @@ impl<W: World, C: Guests> Worker<W, C> {
     }
 
     fn sleep_ms(&self) -> Option<u64> {
-        let next = [self.timers.next_ms(), self.lifecycle.next_ms(), self.guests.expires_ms()]
+        Some(self.next_ms()?.saturating_sub(self.world.now_ms()))
+    }
+
+    /// Returns when there is something to do before any socket or any mail comes.
+    fn next_ms(&self) -> Option<u64> {
+        [self.timers.next_ms(), self.lifecycle.next_ms(), self.guests.expires_ms()]
             .into_iter()
             .flatten()
-            .min()?;
-        Some(next.saturating_sub(self.world.now_ms()))
+            .min()
     }
 
     fn take_ready(&mut self) {
@@ -208,10 +217,14 @@ impl<W: World, C: Guests> Worker<W, C> {
 
     fn take_messages(&mut self) {
         for message in self.mailbox.take_messages() {
+            if !matches!(message, Message::TellRest(_)) {
+                self.rest.count();
+            }
             match message {
                 Message::GateOpened { gate } => self.schedule.gate_opened(gate),
                 Message::Adopt => self.adopt(),
                 Message::Expel { version } => self.expel(version),
+                Message::TellRest(question) => self.rest.ask(question),
                 Message::Inspect(inspection) => self.inspections.ask(*inspection),
                 Message::Drain { until_ms } => self.start_draining(until_ms),
             }
@@ -228,6 +241,7 @@ impl<W: World, C: Guests> Worker<W, C> {
         }
         let began_us = self.world.now_us();
         while let Some(suspension) = self.settled.pop_front() {
+            self.rest.count();
             self.settled(suspension);
             if self.world.now_us() - began_us >= TURN.waits_us_max {
                 return;
@@ -242,6 +256,7 @@ impl<W: World, C: Guests> Worker<W, C> {
         let began_us = self.world.now_us();
         for _ in 0..TURN.timers_max {
             let Some(timer) = self.timers.pop_due(self.cx.now_ms) else { return };
+            self.rest.count();
             match timer {
                 Timer::Client(key) => {
                     let Worker { clients, world, budget, cx, .. } = self;

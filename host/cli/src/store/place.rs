@@ -8,10 +8,10 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 use serde_json::{Value, json};
 
+use super::wall_ms;
 use crate::admin::Question;
 use crate::arguments::StoreFlags;
 use snow_config::{AdminListen, Overrides, Settings};
-use snow_guests::wall_ms;
 use snow_state::{
     Action, Condition, Outcome, Place as After, RedbJournal, Store, StoreLimits, Write, entry_json,
 };

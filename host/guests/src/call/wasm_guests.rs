@@ -86,8 +86,7 @@ impl WasmGuests {
         entry.call = None;
         let gate = entry.gate.take();
         if let Some(instance) = ended.instance {
-            let (version, now_ms) =
-                (entry.version, entry.started_ms + entry.seat.stopwatch.call_ms());
+            let (version, now_ms) = (entry.version, self.runtime.clock.now_ms());
             let most = self.runtime.limits.worker_calls_started_max as usize;
             let keeps = self.versions.get(version).is_some_and(HeldVersion::keeps_instances);
             if keeps && self.idle.count(version) < most {

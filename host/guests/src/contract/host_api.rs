@@ -12,7 +12,7 @@ use wasmtime::component::{Linker, Resource, ResourceType};
 use wasmtime::{Engine, StoreContextMut};
 
 use snow_config::TurnLimits;
-use snow_core::{Refusal, due_ms};
+use snow_core::Refusal;
 use snow_runtime::{Settlement, Source};
 
 use super::context::{CallContext, stale_pending};
@@ -81,7 +81,7 @@ fn add_pending_handles(linker: &mut Linker<CallContext>) -> wasmtime::Result<()>
     })?;
     handles.func_wrap("timer", |mut store: Context<'_>, (after_ms,): (u32,)| {
         let context = store.data_mut();
-        let at_ms = due_ms(context.now_ms + context.stopwatch.call_ms(), after_ms);
+        let at_ms = context.runtime.clock.due_ms(after_ms);
         Ok((context.create(None, Source::Due { at_ms }).map_err(types::Refusal::from),))
     })?;
     handles.func_wrap(

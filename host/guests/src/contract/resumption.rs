@@ -1,6 +1,8 @@
 //! `resumption` of `wit/snow.wit`: what a call that goes on after a wait learns of its times, and how
 //! it keeps its deadline.
 
+use std::time::Duration;
+
 use wasmtime::StoreContextMut;
 use wasmtime::component::Linker;
 
@@ -41,8 +43,9 @@ pub(super) fn add_to(linker: &mut Linker<CallContext>) -> wasmtime::Result<()> {
     })?;
     resumption.func_wrap("left-ms", |store: Context<'_>, (): ()| {
         let context = store.data();
-        let now_ms = context.now_ms + context.stopwatch.call_ms();
-        let left_ms = |wait: PastWait| milliseconds(wait.deadline_ms.saturating_sub(now_ms));
+        let now = context.runtime.clock.now();
+        let left = |wait: PastWait| Duration::from_millis(wait.deadline_ms).saturating_sub(now);
+        let left_ms = |wait| milliseconds(left(wait).as_millis() as u64);
         Ok((context.resumption.wait.map(left_ms),))
     })?;
     resumption.func_wrap("keep-deadline", |mut store: Context<'_>, (): ()| {

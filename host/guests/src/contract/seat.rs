@@ -15,12 +15,12 @@ pub(crate) struct Seat {
     pub parking: Arc<Parking>,
 }
 
-/// Measures a call and its time slices. The worker starts it; the epoch's callback and the host's
-/// functions read it, on the same thread. It is atomic only because a store's data has to be
-/// `Sync`.
+/// Measures a call's time slices, by the machine's clock: a test that moves the
+/// [`Clock`](snow_runtime::Clock) does not use up the time that a call may run. The worker starts
+/// it; the epoch's callback and the host's functions read it, on the same thread. It is atomic only
+/// because a store's data has to be `Sync`.
 pub(crate) struct Stopwatch {
     base: Instant,
-    call_started_ns: AtomicU64,
     slice_started_ns: AtomicU64,
     /// The time of the call's slices that are over.
     used_ns: AtomicU64,
@@ -33,9 +33,7 @@ impl Stopwatch {
 
     /// Starts a call, and its first time slice.
     pub(crate) fn start_call(&self) {
-        let now = self.now_ns();
-        self.call_started_ns.store(now, Ordering::Relaxed);
-        self.slice_started_ns.store(now, Ordering::Relaxed);
+        self.start_slice();
         self.used_ns.store(0, Ordering::Relaxed);
     }
 
@@ -61,20 +59,12 @@ impl Stopwatch {
             self.now_ns().saturating_sub(self.slice_started_ns.load(Ordering::Relaxed)),
         )
     }
-
-    /// Returns the time since the call started, rounded up. Includes the time in which others ran.
-    pub(crate) fn call_ms(&self) -> u64 {
-        self.now_ns()
-            .saturating_sub(self.call_started_ns.load(Ordering::Relaxed))
-            .div_ceil(1_000_000)
-    }
 }
 
 impl Default for Stopwatch {
     fn default() -> Self {
         Stopwatch {
             base: Instant::now(),
-            call_started_ns: AtomicU64::new(0),
             slice_started_ns: AtomicU64::new(0),
             used_ns: AtomicU64::new(0),
         }

@@ -1,17 +1,11 @@
 //! `wasi:clocks`: the time of day, and a clock that only goes forward.
 
-use std::sync::LazyLock;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
-
 use wasmtime::StoreContextMut;
 use wasmtime::component::{ComponentType, Lift, Linker, Lower};
 
 use super::named;
 use super::poll::{self, Readiness};
 use crate::contract::context::CallContext;
-
-/// Where the monotonic clock begins: at its first use, so that it tells nothing about the host.
-static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 type Context<'a> = StoreContextMut<'a, CallContext>;
 
@@ -25,27 +19,27 @@ struct Datetime {
 
 pub(super) fn add_to(linker: &mut Linker<CallContext>) -> wasmtime::Result<()> {
     let mut wall = linker.instance(&named("clocks/wall-clock"))?;
-    wall.func_wrap("now", |_: Context<'_>, (): ()| {
-        // A system whose clock stands before 1970 is told as 1970.
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    wall.func_wrap("now", |store: Context<'_>, (): ()| {
+        let since = store.data().runtime.clock.since_1970();
         Ok((Datetime { seconds: since.as_secs(), nanoseconds: since.subsec_nanos() },))
     })?;
     wall.func_wrap("resolution", |_: Context<'_>, (): ()| {
         Ok((Datetime { seconds: 0, nanoseconds: 1 },))
     })?;
     let mut monotonic = linker.instance(&named("clocks/monotonic-clock"))?;
-    monotonic.func_wrap("now", |_: Context<'_>, (): ()| Ok((now_ns(),)))?;
+    monotonic.func_wrap("now", |store: Context<'_>, (): ()| Ok((now_ns(store.data()),)))?;
     monotonic.func_wrap("resolution", |_: Context<'_>, (): ()| Ok((1u64,)))?;
     monotonic.func_wrap("subscribe-instant", |mut store: Context<'_>, (at_ns,): (u64,)| {
         Ok((poll::subscribe(store.data_mut(), Readiness::At(at_ns))?,))
     })?;
     monotonic.func_wrap("subscribe-duration", |mut store: Context<'_>, (after_ns,): (u64,)| {
-        let at_ns = now_ns().saturating_add(after_ns);
+        let at_ns = now_ns(store.data()).saturating_add(after_ns);
         Ok((poll::subscribe(store.data_mut(), Readiness::At(at_ns))?,))
     })
 }
 
-/// Returns the time of the monotonic clock.
-pub(super) fn now_ns() -> u64 {
-    BEGAN.elapsed().as_nanos() as u64
+/// Returns the time of the monotonic clock. It begins with the server, so it tells nothing about the
+/// machine.
+pub(super) fn now_ns(context: &CallContext) -> u64 {
+    context.runtime.clock.now().as_nanos() as u64
 }

@@ -46,7 +46,8 @@ pub(super) fn add_to(linker: &mut Linker<CallContext>) -> wasmtime::Result<()> {
     poll.func_wrap(
         "[method]pollable.ready",
         |store: Context<'_>, (this,): (Resource<Pollable>,)| {
-            Ok((store.data().wasi.pollables.ready_at(&this)? <= now_ns(),))
+            let context = store.data();
+            Ok((context.wasi.pollables.ready_at(&this)? <= now_ns(context),))
         },
     )?;
     poll.func_wrap_async(
@@ -110,7 +111,7 @@ async fn first_ready(
     };
     sleep_until(store, *first_ns).await?;
     // A sleep that was skipped has brought the first one's time.
-    let now_ns = now_ns().max(*first_ns);
+    let now_ns = now_ns(store.data()).max(*first_ns);
     let ready = times.iter().enumerate().filter(|(_, at_ns)| **at_ns <= now_ns);
     Ok(ready.map(|(index, _)| index as u32).collect())
 }
@@ -119,7 +120,7 @@ async fn first_ready(
 async fn sleep_until(store: &Context<'_>, at_ns: u64) -> wasmtime::Result<()> {
     let context = store.data();
     loop {
-        let left_ns = at_ns.saturating_sub(now_ns());
+        let left_ns = at_ns.saturating_sub(now_ns(context));
         if left_ns == 0 {
             return Ok(());
         }

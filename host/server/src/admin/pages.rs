@@ -167,8 +167,8 @@ impl Pages {
 
     /// Has a change of the store made, beside the loop.
     fn change(&mut self, change: Change) -> Outcome {
-        let (store, log) = (self.sources.runtime.store.clone(), self.sources.runtime.log.clone());
-        let job = self.jobs.start(move || answer(change.make(&store, &log)));
+        let runtime = self.sources.runtime.clone();
+        let job = self.jobs.start(move || answer(change.make(&runtime)));
         job.unwrap_or_else(|| Outcome::Respond(Response::unavailable()))
     }
 

@@ -13,13 +13,11 @@
 //! Any user of the machine can reach an address, and so can a web page in somebody's browser; what
 //! guests store, sessions for example, is nobody else's business.
 
-use std::sync::Arc;
-
 use serde_json::{Value, json};
 
 use super::query::{Parameters, Refused};
 use super::sources::PageSources;
-use snow_guests::{GuestStore, wall_ms};
+use snow_guests::RuntimeParts;
 use snow_runtime::Level;
 use snow_state::{
     Action, Condition, DiskStats, Outcome, Place, StoreError, StoreStats, Write, entry_json,
@@ -66,7 +64,8 @@ pub fn keys(sources: &PageSources, query: &str) -> Result<Value, Refused> {
     let parameters = Parameters::parse(query, &["bucket", "prefix", "after"])?;
     let (bucket, prefix) = (parameters.required("bucket")?, parameters.get("prefix"));
     let (prefix, after) = (prefix.unwrap_or_default(), parameters.get("after"));
-    let page = sources.runtime.store.list(bucket, prefix, after, usize::MAX, wall_ms());
+    let RuntimeParts { store, clock, .. } = &*sources.runtime;
+    let page = store.list(bucket, prefix, after, usize::MAX, clock.wall_ms());
     let keys: Vec<&str> = page.keys.iter().map(|key| &**key).collect();
     Ok(json!({ "keys": keys, "next": page.next.as_deref() }))
 }
@@ -75,7 +74,8 @@ pub fn keys(sources: &PageSources, query: &str) -> Result<Value, Refused> {
 pub fn entry(sources: &PageSources, query: &str) -> Result<Value, Refused> {
     let parameters = Parameters::parse(query, &["bucket", "key"])?;
     let (bucket, key) = (parameters.required("bucket")?, parameters.required("key")?);
-    let entry = sources.runtime.store.get(bucket, key, wall_ms());
+    let RuntimeParts { store, clock, .. } = &*sources.runtime;
+    let entry = store.get(bucket, key, clock.wall_ms());
     let missing = || (404, format!("the bucket {bucket:?} has no key {key:?}\n"));
     entry.map(|entry| entry_json(bucket, key, &entry)).ok_or_else(missing)
 }
@@ -89,7 +89,8 @@ pub fn export(sources: &PageSources, query: &str) -> Result<Value, Refused> {
         _ => return Err((400, "after_bucket and after_key go together\n".to_owned())),
     };
     let bucket = parameters.get("bucket");
-    let page = sources.runtime.store.export_page(bucket, after.as_ref(), EXPORT_BYTES, wall_ms());
+    let RuntimeParts { store, clock, .. } = &*sources.runtime;
+    let page = store.export_page(bucket, after.as_ref(), EXPORT_BYTES, clock.wall_ms());
     let next = page.next.map(|Place { bucket, key }| json!({ "bucket": *bucket, "key": *key }));
     Ok(json!({ "entries": page.entries, "next": next }))
 }
@@ -112,9 +113,10 @@ impl Change {
     }
 
     /// Makes the change, and returns what was done.
-    pub fn make(self, store: &Arc<GuestStore>, log: &snow_runtime::Log) -> Result<Value, Refused> {
+    pub fn make(self, runtime: &RuntimeParts) -> Result<Value, Refused> {
+        let RuntimeParts { store, log, clock, .. } = runtime;
         let (done, answer) = match self {
-            Change::Import(lines) => match store.import(&mut &*lines, wall_ms()) {
+            Change::Import(lines) => match store.import(&mut &*lines, clock.wall_ms()) {
                 Ok(set) => (format!("set {set} keys"), json!({ "set": set })),
                 Err(error) => {
                     let wrong = json!({ "line": error.line, "error": error.reason.to_string() });
@@ -122,7 +124,7 @@ impl Change {
                 }
             },
             Change::Delete(write) => {
-                let existed = match store.apply(&write, wall_ms()).map_err(refused)? {
+                let existed = match store.apply(&write, clock.wall_ms()).map_err(refused)? {
                     Outcome::Deleted(count) => count > 0,
                     other => unreachable!("a deletion is never {other:?}"),
                 };

@@ -21,7 +21,7 @@ use crate::workers::{self, WorkerHandle};
 use snow_config::{Config, Listen, WatchLimits};
 use snow_core::{Registry, error_chain};
 use snow_guests::{Conflict, Engine, Loader, Permits, Runtime, RuntimeParts};
-use snow_runtime::{Level, Log};
+use snow_runtime::{Clock, Level, Log};
 use snow_worker::{Common, Labels, PostOffice};
 
 /// Starts a server: see [`Server::start`].
@@ -29,7 +29,8 @@ pub(super) fn start(config: &Config, log: Log) -> anyhow::Result<Server> {
     net::raise_descriptor_limit();
     let (to_deployer, messages) = mpsc::channel();
     let post = Arc::new(PostOffice::default());
-    let alarm = Arc::new(Alarm::default());
+    let clock = Clock::start();
+    let alarm = Arc::new(Alarm::new(clock.clone()));
     let runtime = runtime(config, &post, &to_deployer, &log, &alarm)?;
     let loader = Loader::new(&runtime, &config.compile, log.clone())?;
 
@@ -56,7 +57,7 @@ pub(super) fn start(config: &Config, log: Log) -> anyhow::Result<Server> {
     let started = Instant::now();
     let nets = of_workers
         .into_iter()
-        .map(|listeners| Net::new(listeners, started))
+        .map(|listeners| Net::new(listeners, clock.clone()))
         .collect::<io::Result<Vec<_>>>()?;
     let labels = Arc::new(Labels::new(config.limits.metrics_routes_max));
     let workers: Vec<_> = nets.iter().map(|net| WorkerHandle::new(net, &labels)).collect();
@@ -74,7 +75,7 @@ pub(super) fn start(config: &Config, log: Log) -> anyhow::Result<Server> {
         draining: draining.clone(),
     };
     let admin = admin
-        .map(|listener| Admin::start(listener, sources, log.clone(), started, &ends))
+        .map(|listener| Admin::start(listener, sources, log.clone(), clock.clone(), &ends))
         .transpose()?;
 
     catalog.connect(links);
@@ -87,7 +88,7 @@ pub(super) fn start(config: &Config, log: Log) -> anyhow::Result<Server> {
     spawn_deployer(deployer, messages, watch, &ends)?;
     Ok(Server {
         addresses,
-        started,
+        clock,
         runtime,
         store_thread,
         serving,
@@ -116,6 +117,7 @@ fn runtime(
     let registry = Arc::new(Registry::new(limits.pendings_max, fill_random));
     Ok(Runtime::new(RuntimeParts {
         engine: Engine::start(limits, workers)?,
+        clock: alarm.clock().clone(),
         store: store_thread::open(config, &registry, post.clone(), log, alarm)?,
         registry,
         post: post.clone(),

@@ -40,11 +40,31 @@ pub(super) struct Step {
 /// can end a line.
 #[derive(Debug)]
 pub(super) enum Action {
-    Request { request: Request, expect: Expect },
-    Hold { label: String, request: Request },
-    Answer { label: String, expect: Expect },
-    Settle { key: String, all: bool, settlement: Settlement, expect: ExpectedWaiters },
-    Disconnect { label: String },
+    Request {
+        request: Request,
+        expect: Expect,
+    },
+    Hold {
+        label: String,
+        request: Request,
+    },
+    Answer {
+        label: String,
+        expect: Expect,
+    },
+    Settle {
+        key: String,
+        all: bool,
+        settlement: Settlement,
+        expect: ExpectedWaiters,
+    },
+    Disconnect {
+        label: String,
+    },
+    /// Moves the server's clock.
+    Advance {
+        by: Duration,
+    },
 }
 
 /// The answer that a step expects.
@@ -85,6 +105,7 @@ impl fmt::Display for Action {
             Action::Settle { key, all: false, .. } => write!(out, "settle {key:?}"),
             Action::Settle { key, all: true, .. } => write!(out, "settle all of {key:?}"),
             Action::Disconnect { label } => write!(out, "disconnect {label:?}"),
+            Action::Advance { by } => write!(out, "advance {}", humantime::format_duration(*by)),
         }
     }
 }

@@ -149,6 +149,9 @@ impl Parser<'_> {
         } else if let Some(label) = key("disconnect") {
             values.check_keys("a step that disconnects", table, &[&["disconnect"], also]);
             self.end_hold("disconnect", label).map(|label| Action::Disconnect { label })
+        } else if let Some(by) = key("advance") {
+            values.check_keys("a step that moves the clock", table, &[&["advance"], also]);
+            values.duration("advance", by).map(|by| Action::Advance { by })
         } else if let Some(label) = key("answer") {
             values.check_keys("a step that takes an answer", table, &[&["answer", "expect"], also]);
             let expect = values.expect(key("expect"));
@@ -164,7 +167,7 @@ impl Parser<'_> {
                 .map(|(label, request)| Action::Hold { label, request })
         } else {
             let others: &[&str] = if also.is_empty() {
-                &["held", "answer", "settle", "disconnect"]
+                &["held", "answer", "settle", "disconnect", "advance"]
             } else {
                 &["step"]
             };

@@ -93,6 +93,7 @@ impl Player<'_> {
                 expect.check(settled)
             }
             Action::Disconnect { label } => self.disconnect(label),
+            Action::Advance { by } => Ok(self.server.advance(*by)?),
         }
     }
 

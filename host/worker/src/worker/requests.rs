@@ -154,7 +154,7 @@ impl<W: World, C: Guests> Worker<W, C> {
         let still_waits = |exchange| {
             clients.exchange(exchange).is_some_and(|it| matches!(it.progress, Progress::Queued))
         };
-        let until_ms = || due_ms(world.now_ms(), cx.limits().request_wait_ms_max);
+        let until_ms = || due_ms(world.now_us(), cx.limits().request_wait_ms_max);
         queue_deadlines.set(still_waits, until_ms, timers);
     }
 

@@ -71,8 +71,8 @@ impl<W: World, C: Guests> Worker<W, C> {
     /// Begins a wait with a time, or with a deadline on the worker's clock.
     fn begin_wait(&mut self, key: Key, exchange: ExchangeRef, times: (Option<u32>, Option<u64>)) {
         self.clients.suspend(exchange, key);
-        let now_ms = self.world.now_ms();
-        let over = self.suspensions.begin(key, times, now_ms, &self.cx, &mut self.timers);
+        let now_us = self.world.now_us();
+        let over = self.suspensions.begin(key, times, now_us, &self.cx, &mut self.timers);
         self.go_on(key, over);
     }
 
@@ -109,7 +109,7 @@ impl<W: World, C: Guests> Worker<W, C> {
     }
 
     fn make_resumable(&mut self, key: Key) {
-        let until_ms = due_ms(self.world.now_ms(), self.cx.limits().resume_wait_ms_max);
+        let until_ms = due_ms(self.world.now_us(), self.cx.limits().resume_wait_ms_max);
         let Some(callee) = self.suspensions.begin_to_resume(key, until_ms, &mut self.timers) else {
             return;
         };

@@ -3,13 +3,13 @@
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::Ordering;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use snow_config::{CompileConfig, GuestConfig, Instances, Limits, Rollback};
 use snow_core::{Registry, Waiter};
 use snow_http::{HeadReader, HttpLimits, Request, RequestId};
 use snow_runtime::{
-    CallEntry, GuestRequest, Log, LogFormat, Outcome, Post, Roster, RouteId, Share,
+    CallEntry, Clock, GuestRequest, Log, LogFormat, Outcome, Post, Roster, RouteId, Share,
 };
 use snow_state::Store;
 
@@ -98,6 +98,7 @@ impl Bench {
         };
         let runtime = Runtime::new(RuntimeParts {
             engine: Engine::start(&limits, 1).unwrap(),
+            clock: Clock::start(),
             registry,
             store: Arc::new(Store::in_memory(limits.store, listener, 0)),
             post: opened.clone(),
@@ -199,7 +200,8 @@ fn an_instance_is_gone_after_its_call_unless_it_is_to_be_reused() {
 #[test]
 fn an_idle_instance_has_its_time() {
     let mut bench = Bench::new(reuse(100));
-    bench.now_ms = 5_000;
+    let mut stopped = bench.runtime.clock.stop();
+    stopped.set(Duration::from_millis(5_000));
     bench.call(HELLO);
     let at_ms = bench.calls.expires_ms().unwrap();
     assert!((6_000..60_000).contains(&at_ms), "{at_ms}");

@@ -1,7 +1,6 @@
 //! What a guest does with the store: in memory at once, and on the disk after a wait in place.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use wasmtime::component::Resource;
 use wasmtime::{AsContextMut, StoreContextMut};
@@ -69,7 +68,7 @@ impl CallContext {
     /// Returns what a key holds.
     pub(super) fn get(&self, bucket: &Resource<Bucket>, key: &str) -> Operation<Option<Entry>> {
         let bucket = self.bucket(bucket)?;
-        Ok(self.runtime.store.get(&bucket, key, wall_ms()))
+        Ok(self.runtime.store.get(&bucket, key, self.wall_ms()))
     }
 
     /// Returns what several keys hold, all of them at one moment.
@@ -79,7 +78,7 @@ impl CallContext {
         keys: &[String],
     ) -> Operation<Vec<Option<Entry>>> {
         let bucket = self.bucket(bucket)?;
-        Ok(self.runtime.store.get_many(&bucket, keys, wall_ms())?)
+        Ok(self.runtime.store.get_many(&bucket, keys, self.wall_ms())?)
     }
 
     /// Returns a page of keys.
@@ -92,7 +91,7 @@ impl CallContext {
     ) -> Operation<Page> {
         let bucket = self.bucket(bucket)?;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        Ok(self.runtime.store.list(&bucket, prefix, after, limit, wall_ms()))
+        Ok(self.runtime.store.list(&bucket, prefix, after, limit, self.wall_ms()))
     }
 
     /// Creates a pending that is settled once the key's version is no longer `since`.
@@ -105,7 +104,7 @@ impl CallContext {
         let bucket = self.bucket(bucket)?;
         let pending = self.create(None, Source::None)?;
         let id = self.handle(pending.rep()).expect("it was created").id;
-        match self.runtime.store.changed(&bucket, key, since, id, wall_ms()) {
+        match self.runtime.store.changed(&bucket, key, since, id, self.wall_ms()) {
             Ok(Watch::Waiting(ticket)) => {
                 let operation = OperationId(ticket.number());
                 self.set_source(&pending, Source::Operation(operation));
@@ -130,7 +129,7 @@ impl CallContext {
         key: &str,
     ) -> Operation<Resource<Swap>> {
         let bucket = self.bucket(bucket)?;
-        let seen = self.runtime.store.get(&bucket, key, wall_ms()).map(|entry| entry.version);
+        let seen = self.runtime.store.get(&bucket, key, self.wall_ms()).map(|entry| entry.version);
         self.keep_swap(Swap { bucket, key: key.into(), seen })
     }
 
@@ -138,10 +137,20 @@ impl CallContext {
     pub(super) fn look_again(&mut self, swap: &Resource<Swap>) -> Operation<Option<Entry>> {
         let Swap { bucket, key, .. } = self.open.swaps.get(swap).ok_or(Refused::Denied)?;
         self.check_use(bucket)?;
-        let entry = self.runtime.store.get(bucket, key, wall_ms());
+        let entry = self.runtime.store.get(bucket, key, self.wall_ms());
         let swap = self.open.swaps.get_mut(swap).expect("it was there a moment ago");
         swap.seen = entry.as_ref().map(|entry| entry.version);
         Ok(entry)
+    }
+
+    /// Returns the time at which what expires so many milliseconds from now ends.
+    pub(super) fn expiry(&self, expires_ms: Option<u64>) -> Option<u64> {
+        expires_ms.map(|after_ms| self.wall_ms() + after_ms.min(EXPIRES_MS_MAX))
+    }
+
+    /// Returns the time of day, in milliseconds since 1970.
+    fn wall_ms(&self) -> u64 {
+        self.runtime.clock.wall_ms()
     }
 
     /// Keeps a swap for the guest.
@@ -247,7 +256,7 @@ async fn write_to(
     let context = store.data_mut();
     let write = Write { bucket, action };
     if !context.runtime.store.is_on_disk() {
-        return Ok(context.runtime.store.apply(&write, wall_ms())?);
+        return Ok(context.runtime.store.apply(&write, context.wall_ms())?);
     }
     let pending = context.create(None, Source::None)?;
     let written = on_disk(&mut store, &pending, write).await;
@@ -265,7 +274,7 @@ async fn on_disk(
     let handle = context.handle(pending.rep()).expect("it was created");
     let result = WriteResult::default();
     let writer = Writer { pending: handle.id, result: result.clone() };
-    match context.runtime.store.submit(write, writer, wall_ms())? {
+    match context.runtime.store.submit(write, writer, context.wall_ms())? {
         Submitted::Done(outcome) => return Ok(outcome),
         Submitted::Queued => {}
     }
@@ -277,17 +286,6 @@ async fn on_disk(
     }
     let outcome = lock(&result).take();
     outcome.map_or(Err(Refused::Late), |outcome| Ok(outcome?))
-}
-
-/// Returns the time at which what expires so many milliseconds from now ends.
-pub(super) fn expiry(expires_ms: Option<u64>) -> Option<u64> {
-    expires_ms.map(|after_ms| wall_ms() + after_ms.min(EXPIRES_MS_MAX))
-}
-
-/// Returns the time of day, in milliseconds since 1970: the time that the store is handed.
-pub fn wall_ms() -> u64 {
-    // A system whose clock stands before 1970 is taken for one in 1970.
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64
 }
 
 /// Ends the wait that an operation stands for.

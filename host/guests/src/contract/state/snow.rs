@@ -9,7 +9,7 @@ use snow_state::{Action, Condition as HostCondition, Entry as HostEntry, Outcome
 use snow_state::{Page as HostPage, Version};
 
 use super::buckets::{Bucket, add_bucket};
-use super::operations::{LATE, Refused, expiry, increment, write};
+use super::operations::{LATE, Refused, increment, write};
 use crate::contract::context::CallContext;
 
 type Context<'a> = StoreContextMut<'a, CallContext>;
@@ -128,7 +128,7 @@ pub(super) fn add_to(linker: &mut Linker<CallContext>) -> wasmtime::Result<()> {
             let action = Action::Set {
                 key: key.into(),
                 value: value.into(),
-                expires_ms: expiry(expires_ms),
+                expires_ms: store.data().expiry(expires_ms),
                 only: only.into(),
             };
             Box::new(async move {

@@ -209,3 +209,16 @@ fn values_are_checked() {
         &[("5:10", "\"nobody\"")],
     );
 }
+
+#[test]
+fn a_step_moves_the_clock() {
+    let file = good("[[case]]\nname = 'a'\n[[case.step]]\nadvance = '1h 30m'\n");
+    let [Step { line: 3, action: Action::Advance { by } }] = &file.cases[0].steps[..] else {
+        panic!("{file:?}")
+    };
+    assert_eq!(*by, Duration::from_secs(5_400));
+    bad("[[case]]\nname = 'a'\n[[case.step]]\nadvance = 5\n", &[("4:11", "a time span")]);
+    bad("[[case]]\nname = 'a'\n[[case.step]]\nadvance = 'soon'\n", &[("4:11", "\"1h 30m\"")]);
+    let text = "[[case]]\nname = 'a'\n[[case.step]]\nadvance = '1h'\npath = '/'\n";
+    bad(text, &[("5:1", "a step that moves the clock has no `path`")]);
+}

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::path::Path;
+use std::time::Duration;
 
 use regex::bytes::Regex;
 use toml::Spanned;
@@ -52,6 +53,16 @@ impl<'t> Values<'t> {
             self.reader.wrong_type(name, wanted, value);
         }
         text
+    }
+
+    /// Reads a time span, such as `"1h 30m"`.
+    pub fn duration(&mut self, name: &str, value: &Value<'_>) -> Option<Duration> {
+        let wanted = "a time span in quotes, such as \"1h 30m\"";
+        let text = self.string_as(name, wanted, value)?;
+        let message = |error| format!("`{name}` is not {wanted}: {error}");
+        humantime::parse_duration(&text)
+            .map_err(|error| self.problem(value.span(), message(error)))
+            .ok()
     }
 
     pub fn regex(&mut self, name: &str, value: &Value<'_>) -> Option<Regex> {

@@ -1,0 +1,153 @@
+//! Moves a server's clock for a test: everything that would have happened meanwhile happens, at its
+//! time and in its order, and hours pass in milliseconds.
+
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use super::Server;
+use snow_worker::{Message, Rest, RestQuestion};
+
+/// Moments at which something is done in one advance.
+const STEPS_MAX: u32 = 100_000;
+/// How long the workers and the store may take, by the machine's clock, until they have done what
+/// is due at one moment.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How far a server's clock can be moved in all: timers count milliseconds for 34 years.
+const AHEAD_MAX: Duration = Duration::from_secs(30 * 31_557_600);
+
+/// Why the clock was not moved as far as it should have been.
+#[derive(Debug, thiserror::Error)]
+pub enum AdvanceError {
+    /// Something is always due soon.
+    #[error(
+        "{STEPS_MAX} times something was due, and that is as often as one advance waits for: the \
+         clock was moved by {} only. Does a guest set a short timer again and again?",
+        humantime::format_duration(*.moved)
+    )]
+    Steps {
+        /// How far the clock was moved.
+        moved: Duration,
+    },
+    /// A call computes without an end, or the disk does not answer.
+    #[error(
+        "the guests or the store had not done after {} what was due when the clock had been moved \
+         by {}",
+        humantime::format_duration(PATIENCE),
+        humantime::format_duration(*.moved)
+    )]
+    Busy {
+        /// How far the clock was moved.
+        moved: Duration,
+    },
+    /// The clock can't be moved so far.
+    #[error("a server's clock can be moved by {} in all", humantime::format_duration(AHEAD_MAX))]
+    TooFar,
+}
+
+/// What is due next in a server that has done all that was due.
+struct NextDue {
+    worker_ms: Option<u64>,
+    store_wall_ms: Option<u64>,
+}
+
+impl Server {
+    /// Moves the server's clock forward, for a test: its time of day, its deadlines and timers,
+    /// whoever sleeps, what expires in the store, and the `Date` of answers. Nothing but a test that
+    /// has the server in its process can call this.
+    ///
+    /// The clock stands meanwhile, and goes from one moment at which something is due to the next.
+    /// At each of them it waits until the workers and the store have done what there is to do, and
+    /// all that follows from it; so a guest that sets a timer of ten minutes again and again is
+    /// called six times in an hour, and reads the right time in each call. What was asked for an
+    /// hour before has happened when an hour has passed: the duration is rounded up, by two
+    /// milliseconds at most.
+    ///
+    /// A held request has no time but its own deadline, so its connection stays open however far the
+    /// clock moves. Other connections meet their timeouts as they would in that time: one that is
+    /// kept alive is closed when it was idle for too long, and so is one that does not take its
+    /// answer or does not send the rest of its request.
+    ///
+    /// What lies outside is not waited for: requests that clients send meanwhile, the deployer, and
+    /// the admin listener. The log keeps the machine's time, and so does the time that a call may
+    /// run.
+    ///
+    /// # Errors
+    /// Too many things are due one after another, something does not come to an end, or the clock
+    /// can't be moved so far. The clock then stays where it has come to.
+    pub fn advance(&self, by: Duration) -> Result<(), AdvanceError> {
+        if self.clock.now().saturating_add(by) > AHEAD_MAX {
+            return Err(AdvanceError::TooFar);
+        }
+        let advanced = self.advance_stopped(by);
+        // They look at the clock again, which runs again: what they sleep for is nearer by now.
+        self.wake_all(None);
+        advanced
+    }
+
+    fn advance_stopped(&self, by: Duration) -> Result<(), AdvanceError> {
+        let mut clock = self.clock.stop();
+        let began = clock.now();
+        let target = began + by;
+        for _ in 0..STEPS_MAX {
+            let moved = clock.now() - began;
+            let next = self.come_to_rest().ok_or(AdvanceError::Busy { moved })?;
+            let of_workers = next.worker_ms.map(Duration::from_millis);
+            let of_store = next.store_wall_ms.map(|wall_ms| clock.at_wall_ms(wall_ms));
+            match of_workers.into_iter().chain(of_store).min().filter(|due| *due <= target) {
+                Some(due) => clock.set(due),
+                None if moved == by => return Ok(()),
+                // Nothing is due there. But whoever looks at the time finds that it has come.
+                None => clock.set(target),
+            }
+        }
+        Err(AdvanceError::Steps { moved: clock.now() - began })
+    }
+
+    /// Waits until nothing is left to be done at the time that the clock shows, and returns what is
+    /// due next. `None` if that takes too long.
+    fn come_to_rest(&self) -> Option<NextDue> {
+        let until = Instant::now() + PATIENCE;
+        let alarm = self.store_thread.alarm();
+        alarm.clock_moved();
+        let mut before = None;
+        loop {
+            let store = alarm.rest(until)?;
+            let workers = self.rest_of_workers(until)?;
+            // Whoever rests can be woken by whoever does not yet. But if nobody did anything between
+            // two answers, nobody's mail is on its way to anybody.
+            let now = (store, workers);
+            if before.as_ref() == Some(&now) && alarm.rest(until)? == store {
+                let (store, workers) = now;
+                let worker_ms = workers.iter().filter_map(|rest| rest.next_ms).min();
+                return Some(NextDue { worker_ms, store_wall_ms: store.next_wall_ms });
+            }
+            before = Some(now);
+        }
+    }
+
+    /// Asks all workers when they are at rest, and waits for their answers.
+    fn rest_of_workers(&self, until: Instant) -> Option<Vec<Rest>> {
+        let (told, answers) = mpsc::channel();
+        self.wake_all(Some(&told));
+        let mut rests = vec![None; self.workers.len()];
+        for _ in 0..rests.len() {
+            let left = until.saturating_duration_since(Instant::now());
+            let (index, rest): (usize, Rest) = answers.recv_timeout(left).ok()?;
+            rests[index] = Some(rest);
+        }
+        rests.into_iter().collect()
+    }
+
+    /// Wakes all workers and the store, and asks the workers to tell when they are at rest.
+    fn wake_all(&self, told: Option<&mpsc::Sender<(usize, Rest)>>) {
+        self.store_thread.alarm().clock_moved();
+        for (index, worker) in self.workers.iter().enumerate() {
+            let told = told.cloned();
+            let reply = Box::new(move |rest| {
+                // It fails if nobody waits for the answer any more.
+                let _ = told.map(|told| told.send((index, rest)));
+            });
+            worker.mailbox.send(Message::TellRest(RestQuestion { reply }));
+        }
+    }
+}
