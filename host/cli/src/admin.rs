@@ -19,7 +19,7 @@ pub(crate) struct Question<'q> {
     pub body: &'q [u8],
     /// The longest time until the whole answer is there.
     pub patience: Duration,
-    /// What to do if no server answers.
+    /// The advice in the error if no server answers.
     pub advice: &'q str,
 }
 

@@ -1,7 +1,7 @@
 //! The clock of a server: one for everybody in it, and one that a test can move.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use snow_core::lock;
@@ -39,17 +39,19 @@ struct Shared {
     /// Whether a test has ever moved the clock. If not, the state below says nothing.
     was_moved: AtomicBool,
     state: Mutex<State>,
+    /// The time at which a guest first asked for the time since then.
+    first_asked: OnceLock<Duration>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     /// How far the clock is ahead of the machine's while it runs.
     ahead: Reading,
-    /// What it shows while it stands.
+    /// The time that it shows while it stands.
     stands: Option<Reading>,
 }
 
-/// What a clock shows, or how far it is ahead.
+/// The two times of a clock, or how far both are ahead of the machine's.
 #[derive(Clone, Copy, Debug, Default)]
 struct Reading {
     /// The time since the clock began.
@@ -76,6 +78,13 @@ impl Clock {
     #[inline]
     pub fn now_ms(&self) -> u64 {
         self.now().as_millis() as u64
+    }
+
+    /// Returns the time since the first call of this. Guests are told it as the monotonic time, so
+    /// that they do not learn for how long the server has run.
+    pub fn since_first_asked(&self) -> Duration {
+        let now = self.now();
+        now.saturating_sub(*self.shared.first_asked.get_or_init(|| now))
     }
 
     /// Returns the time of day, as the time since 1970.
@@ -220,6 +229,16 @@ mod tests {
         stopped.set(at);
         assert_eq!(clock.wall_ms(), in_an_hour_ms);
         assert_eq!(stopped.at_wall_ms(0), stopped.now(), "it has passed");
+    }
+
+    #[test]
+    fn the_time_of_guests_begins_when_the_first_one_asks() {
+        let clock = Clock::start();
+        let mut stopped = clock.stop();
+        stopped.set(stopped.now() + Duration::from_secs(3_600));
+        assert_eq!(clock.since_first_asked(), Duration::ZERO);
+        stopped.set(stopped.now() + Duration::from_secs(60));
+        assert_eq!(clock.clone().since_first_asked(), Duration::from_secs(60));
     }
 
     #[test]

@@ -64,7 +64,7 @@ pub(crate) struct CallContext {
     pub sources: Option<Arc<Sources>>,
     /// The code that the engine has made of the sources, while the guest is loaded.
     pub keeping: Option<Keeping>,
-    /// What of the store the instance has open, from one call to the next.
+    /// Buckets and swaps that the instance has open, from one call to the next.
     pub open: OpenInStore,
     /// What WASI keeps, from one call to the next.
     pub wasi: WasiState,

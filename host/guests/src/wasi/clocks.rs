@@ -38,8 +38,8 @@ pub(super) fn add_to(linker: &mut Linker<CallContext>) -> wasmtime::Result<()> {
     })
 }
 
-/// Returns the time of the monotonic clock. It begins with the server, so it tells nothing about the
-/// machine.
+/// Returns the time of the monotonic clock. It begins at its first use in the server, so that it
+/// tells nothing about the host.
 pub(super) fn now_ns(context: &CallContext) -> u64 {
-    context.runtime.clock.now().as_nanos() as u64
+    context.runtime.clock.since_first_asked().as_nanos() as u64
 }

@@ -7,7 +7,7 @@ use super::WORKER;
 use snow_core::{PendingId, Registry};
 use snow_runtime::{Handle, Join, Outcome, Post, Settled, Settlement, Source, Suspend};
 
-/// What pages wait for, with a `T` about each.
+/// A list of all that pages wait for, with a `T` about each.
 pub struct UnderWay<T> {
     registry: Arc<Registry<Settled>>,
     post: Arc<dyn Post>,
@@ -20,7 +20,7 @@ pub struct UnderWay<T> {
 
 /// Something that a page waits for.
 pub struct Entry<T> {
-    /// What is known about it.
+    /// The caller's own data.
     pub about: T,
     /// The pending on which the page waits.
     id: PendingId,

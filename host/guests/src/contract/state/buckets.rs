@@ -25,7 +25,7 @@ pub(crate) struct Swap {
     pub seen: Option<Version>,
 }
 
-/// What of the store an instance has open.
+/// Everything in the store that an instance has open.
 #[derive(Default)]
 pub(crate) struct OpenInStore {
     /// The buckets that it has open.

@@ -33,7 +33,7 @@ pub(crate) enum Refused {
     Late,
 }
 
-/// What a guest is told that a write came to which was [late](Refused::Late).
+/// The words for a guest whose write was [late](Refused::Late).
 pub(super) const LATE: &str = "the disk has not answered in time: the write may be kept";
 
 impl From<StoreError> for Refused {
