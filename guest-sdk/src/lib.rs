@@ -207,6 +207,8 @@ pub mod store;
 pub mod system;
 #[cfg(feature = "serde")]
 mod typed;
+#[cfg(all(test, feature = "json", feature = "serde", feature = "sessions"))]
+mod vectors;
 
 pub use cookie::{Cookie, SameSite};
 pub use error::{Error, Result};

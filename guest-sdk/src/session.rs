@@ -351,5 +351,13 @@ fn is_id(text: &str) -> bool {
     text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
+/// What a text in the store says, and that text as it is written.
+#[cfg(all(test, feature = "json", feature = "serde"))]
+pub(crate) fn record(text: &str) -> Result<(u64, BTreeMap<String, String>, String)> {
+    let record = Record::parse(&crate::store::Entry { value: text.into(), version: 1 })?;
+    let written = record.to_text();
+    Ok((record.written, record.fields, written))
+}
+
 #[cfg(test)]
 mod tests;

@@ -116,7 +116,7 @@ impl SigningKeys {
         self.0.iter().map(line).collect()
     }
 
-    fn parse(text: &str) -> Result<Self> {
+    pub(crate) fn parse(text: &str) -> Result<Self> {
         let unreadable = || Error::new(format_args!("the bucket's `{STORED}` can't be read"));
         let mut keys = Self(Vec::new());
         for line in text.lines() {

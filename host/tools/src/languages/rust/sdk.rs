@@ -44,6 +44,8 @@ const SDK: Sdk = Sdk {
         "guest-sdk/src/store/host.rs",
         "guest-sdk/src/system.rs",
         "guest-sdk/src/typed.rs",
+        "guest-sdk/src/vectors.rs",
+        "guest-sdk/tests/vectors.json",
         "wit/snow.wit",
         "LICENSE",
         "LICENSE-APACHE",
@@ -69,6 +71,7 @@ mod tests {
         let others = [
             "guest-sdk/Cargo.toml",
             "guest-sdk/macros/Cargo.toml",
+            "guest-sdk/tests/vectors.json",
             "wit/snow.wit",
             "LICENSE",
             "LICENSE-APACHE",
