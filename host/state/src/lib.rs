@@ -106,6 +106,8 @@
 //! - No operation costs in proportion to what the store holds, or to how many wait. Locks are held
 //!   for one short critical section each, and never while the listener is called.
 //! - A bucket without entries and waiters takes no memory, so nobody fills it with names.
+//! - What lies in the buckets of one guest is bounded by itself, so no guest takes the room of all.
+//!   A value that was replaced is counted for as long as somebody has it.
 //!
 //! - On disk, nobody sees a write before it is durable, and `Ok` means that it is. A batch that the
 //!   disk does not take changes nothing, and the next one is tried anew.
@@ -128,6 +130,7 @@ mod error;
 mod limits;
 mod listener;
 mod shard;
+mod share;
 mod stats;
 mod store;
 #[cfg(test)]
