@@ -145,6 +145,19 @@ impl<S> ClientTable<S> {
         }
     }
 
+    /// Leaves a client to the next turn, which looks at it before those that wait in line.
+    pub fn look_again(&mut self, key: Key) {
+        if self.clients.get(key).is_some_and(|client| client.dirty) {
+            self.dirty.push_back(key);
+        }
+    }
+
+    /// Returns whether so much is to be written to a client that others go first.
+    pub fn has_long_output(&self, key: Key) -> bool {
+        let output = self.clients.get(key).map_or(0, |client| client.connection.output().len());
+        output > TURN.short_written_bytes_max
+    }
+
     /// Leaves a client to a later turn, behind those that were left before.
     pub fn defer(&mut self, key: Key) {
         let Some(client) = self.clients.get_mut(key) else { return };

@@ -299,18 +299,35 @@ impl<W: World, C: Guests> Worker<W, C> {
         }
     }
 
-    /// Writes what calls have answered.
+    /// Writes what calls have answered. Short answers go first, and those that the turn has no time
+    /// for are the first of the next one: they never wait behind long ones, of which each may take as
+    /// long as many of them.
     fn flush_clients(&mut self) {
         if !self.clients.has_dirty() {
             return;
         }
         self.budget.begin_output();
+        let (mut long, mut late) = (Vec::new(), Vec::new());
         while let Some(key) = self.clients.next_dirty() {
+            if self.clients.has_long_output(key) {
+                long.push(key);
+                continue;
+            }
+            self.budget.look(|| self.world.now_us());
+            match self.budget.is_spent() {
+                true => late.push(key),
+                false => self.flush_client(key),
+            }
+        }
+        for key in long {
             self.budget.look(|| self.world.now_us());
             match self.budget.is_spent() {
                 true => self.clients.defer(key),
                 false => self.flush_client(key),
             }
+        }
+        for key in late {
+            self.clients.look_again(key);
         }
     }
 

@@ -84,6 +84,34 @@ fn whoever_asks_beside_many_that_send_bodies_does_not_wait_for_them() {
     }
 }
 
+/// Clients whose long answers are under way once used up all that a turn may write, and each short
+/// answer stood in line behind theirs: for seconds, with thousands of them.
+#[test]
+fn whoever_asks_beside_many_with_long_answers_does_not_wait_for_them() {
+    let mut stage = Stage::new(Limits::default());
+    let readers: Vec<usize> = (0..20).map(|_| stage.connect(WIDE)).collect();
+    readers.iter().for_each(|&wire| stage.send(wire, get("/big")));
+    stage.turn();
+    stage.turn();
+    let others: Vec<usize> = (0..3).map(|_| stage.connect(WIDE)).collect();
+    for round in 0..10 {
+        others.iter().for_each(|&wire| stage.send(wire, get("/hello")));
+        // One turn, or another one if calls of the guest have to wait for a slice.
+        for _ in 0..2 {
+            stage.turn();
+        }
+        for &other in &others {
+            assert_eq!(stage.answers(other), 1, "round {round}");
+            stage.receive(other, WIDE);
+        }
+    }
+    let are_under_way = readers.iter().all(|&wire| stage.answers(wire) == 1)
+        && stage.office.stats[0].sent_bytes.get() < 20 * BIG_BYTES as u64;
+    assert!(are_under_way, "else this shows nothing");
+    stage.turns();
+    assert!(readers.iter().all(|&wire| stage.receive(wire, WIDE).len() > BIG_BYTES));
+}
+
 #[test]
 fn reading_and_writing_are_bounded_in_a_turn() {
     let mut stage = Stage::new(Limits::default());
@@ -104,7 +132,8 @@ fn reading_and_writing_are_bounded_in_a_turn() {
         let after = counts();
         let (read, written) = (after.0 - before.0, after.1 - before.1);
         assert!(read <= TURN.read_bytes_max + 65_536, "{read} bytes were read");
-        assert!(written <= TURN.written_bytes_max, "{written} bytes were written");
+        let most = TURN.written_bytes_max / 2 * 3;
+        assert!(written <= most, "{written} bytes were written");
     }
     assert!(senders.iter().all(|&wire| stage.receive(wire, WIDE).ends_with("200000")));
     assert!(readers.iter().all(|&wire| stage.receive(wire, WIDE).len() > BIG_BYTES));
