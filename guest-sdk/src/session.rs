@@ -7,7 +7,8 @@
 //!
 //! fn sessions() -> Result<Sessions> {
 //!     let keys = SigningKeys::stored(&Bucket::own()?)?;
-//!     Ok(Sessions::open("shop/sessions")?.signed(keys).lifetime(Duration::from_secs(3_600)))
+//!     let sessions = Sessions::open("shop/sessions")?.path("/shop").signed(keys);
+    Ok(sessions.lifetime(Duration::from_secs(3_600)))
 //! }
 //!
 //! #[route(POST, r"/shop/name")]
@@ -26,7 +27,7 @@
 
 use crate::signed::SigningKeys;
 use crate::store::{Only, SetOptions, StoreError};
-use crate::{Bucket, Cookie, Error, Request, Response, Result, SameSite, log, system};
+use crate::{Bucket, Cookie, Error, Request, Response, Result, SameSite, deployment, log, system};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -51,6 +52,7 @@ pub struct Sessions {
     cookie: String,
     lifetime: Duration,
     keys: Option<SigningKeys>,
+    path: String,
     is_secure: bool,
 }
 
@@ -68,13 +70,23 @@ impl Sessions {
 
     fn over(entries: Box<dyn Entries>) -> Self {
         let lifetime = Duration::from_secs(24 * 3_600);
-        Self { entries, cookie: "session".to_owned(), lifetime, keys: None, is_secure: false }
+        let (cookie, path) = ("session".to_owned(), deployment::cookie_path());
+        Self { entries, cookie, lifetime, keys: None, path, is_secure: false }
     }
 
     /// The name of the cookie. `session` unless this is said.
     #[must_use]
     pub fn cookie(mut self, name: &str) -> Self {
         self.cookie = name.to_owned();
+        self
+    }
+
+    /// The path below which the client sends the cookie, as it sees paths. Unless this is said, that
+    /// at which the guest is mounted: for a guest without `mount` in snow.toml it is `/`, and every
+    /// other guest of the server gets the cookie too. Whoever has the cookie has the session.
+    #[must_use]
+    pub fn path(mut self, path: &str) -> Self {
+        self.path = path.to_owned();
         self
     }
 
@@ -331,7 +343,7 @@ impl Session<'_> {
     }
 
     fn flags(&self, cookie: Cookie) -> Cookie {
-        let cookie = cookie.http_only().same_site(SameSite::Lax);
+        let cookie = cookie.path(&self.sessions.path).http_only().same_site(SameSite::Lax);
         if self.sessions.is_secure { cookie.secure() } else { cookie }
     }
 }

@@ -85,6 +85,7 @@ fn a_proxy_is_believed_if_the_deployer_says_so() {
         "x-forwarded-proto: javascript\r\nx-forwarded-host: example.org\r\n",
         "x-forwarded-proto: https\r\nx-forwarded-host: evil.example/a?\r\n",
         "x-forwarded-proto: https\r\nx-forwarded-host: evil.example, example.org\r\n",
+        "x-forwarded-proto: https\r\nx-forwarded-host: evil.example\r\nx-forwarded-host: a.org\r\n",
         "x-forwarded-proto: https\r\nx-forwarded-host: \r\n",
     ] {
         assert_eq!(asked(fields), unknown, "{fields:?}");

@@ -317,5 +317,7 @@ impl Condition {
 fn number(held: Option<&Entry>) -> Result<i64, StoreError> {
     let Some(entry) = held else { return Ok(0) };
     let text = std::str::from_utf8(&entry.value).map_err(|_| StoreError::NotAnInteger)?;
-    text.parse().map_err(|_| StoreError::NotAnInteger)
+    // Rust would take a `+` before the digits.
+    let digits = Some(text).filter(|text| !text.starts_with('+'));
+    digits.and_then(|digits| digits.parse().ok()).ok_or(StoreError::NotAnInteger)
 }
