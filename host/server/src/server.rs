@@ -2,6 +2,7 @@
 
 mod advance;
 mod start;
+mod stored;
 
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;

@@ -1,6 +1,9 @@
 //! Plays a case on a new server.
 
+mod render;
+mod save;
 mod stage;
+mod store;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -11,8 +14,9 @@ use anyhow::{Context, bail};
 
 use self::stage::CaseLog;
 pub(super) use self::stage::Stage;
-use super::cases::{Action, Case, Expect, ExpectedWaiters};
-use super::compare;
+use super::cases::{Action, Case, ExpectedWaiters, Save};
+use super::compare::{self, Wanted};
+use super::saved::{Renderer, Saved};
 use crate::client::{ClientError, Endpoint, Request, SentRequest};
 use snow_server::Server;
 
@@ -37,11 +41,12 @@ impl Stage<'_> {
     /// of all steps.
     pub fn play(&self, case: &Case) -> Result<Duration, CaseFailure> {
         let case_log = CaseLog::default();
-        let server = self.start_server(case_log.clone());
+        let server = self.start_server(&case.config, case_log.clone());
         let (server, log) = server.map_err(|error| CaseFailure::NotLoaded(format!("{error:#}")))?;
         let started = Instant::now();
         let endpoint = Endpoint::Tcp(server.addresses()[0]);
-        let mut player = Player { server: &server, endpoint, held: BTreeMap::new() };
+        let (held, saved) = (BTreeMap::new(), Saved::default());
+        let mut player = Player { server: &server, endpoint, held, saved };
         let failed = case.steps.iter().enumerate().find_map(|(index, step)| {
             let error = player.play(&step.action).err()?;
             Some((index, format!("{error:#}")))
@@ -71,29 +76,62 @@ struct Player<'p> {
     endpoint: Endpoint,
     /// The held requests, by their labels.
     held: BTreeMap<String, SentRequest>,
+    saved: Saved,
 }
 
 impl Player<'_> {
     fn play(&mut self, action: &Action) -> anyhow::Result<()> {
+        let mut renderer = Renderer::new(&self.saved);
         match action {
-            Action::Request { request, expect } => {
-                let until = Instant::now() + expect.within;
-                check(SentRequest::send(&self.endpoint, request, until), expect, until)
+            Action::Request { request, expect, save } => {
+                let (request, wanted) =
+                    (request.render(&mut renderer)?, expect.render(&mut renderer)?);
+                let until = Instant::now() + wanted.within;
+                self.check(SentRequest::send(&self.endpoint, &request, until), &wanted, until, save)
             }
-            Action::Hold { label, request } => self.hold(label, request),
-            Action::Answer { label, expect } => {
+            Action::Hold { label, request } => {
+                let request = request.render(&mut renderer)?;
+                self.hold(label, &request)
+            }
+            Action::Answer { label, expect, save } => {
+                let wanted = expect.render(&mut renderer)?;
                 let sent = self.held.remove(label).context("it is not held")?;
-                check(Ok(sent), expect, Instant::now() + expect.within)
+                self.check(Ok(sent), &wanted, Instant::now() + wanted.within, save)
             }
             Action::Settle { key, all, settlement, expect } => {
+                let (key, settlement) = (renderer.text(key)?, settlement.render(&mut renderer)?);
                 let settled = match all {
-                    true => self.server.settle_all(key, settlement.clone()),
-                    false => u32::from(self.server.settle_next(key, settlement.clone())),
+                    true => self.server.settle_all(&key, settlement),
+                    false => u32::from(self.server.settle_next(&key, settlement)),
                 };
                 expect.check(settled)
             }
             Action::Disconnect { label } => self.disconnect(label),
-            Action::Advance { by } => Ok(self.server.advance(*by)?),
+            Action::Advance { by, within } => Ok(self.server.advance(*by, *within)?),
+            Action::SetStore(writes) => store::write(self.server, writes, &self.saved),
+            Action::ExpectStore(entries) => store::check(self.server, entries, &self.saved),
+        }
+    }
+
+    /// Waits for an answer, compares it with the expected one, and saves what later steps need.
+    fn check(
+        &mut self,
+        sent: Result<SentRequest, ClientError>,
+        wanted: &Wanted,
+        until: Instant,
+        save: &[Save],
+    ) -> anyhow::Result<()> {
+        let answer = match sent.and_then(|sent| sent.response(until)) {
+            Err(ClientError::TimedOut) => {
+                bail!("there was no answer within {} ms (`within_ms`)", wanted.within.as_millis())
+            }
+            answer => answer?,
+        };
+        match compare::differences(wanted, &answer) {
+            differences if differences.is_empty() => {
+                save.iter().try_for_each(|save| save.take(&answer, &mut self.saved))
+            }
+            differences => bail!(differences),
         }
     }
 
@@ -146,24 +184,6 @@ impl Player<'_> {
     fn unanswered(&self) -> io::Result<usize> {
         let silent = self.held.values().map(SentRequest::is_silent);
         Ok(silent.collect::<io::Result<Vec<_>>>()?.into_iter().filter(|silent| *silent).count())
-    }
-}
-
-/// Waits for an answer, and compares it with the expected one.
-fn check(
-    sent: Result<SentRequest, ClientError>,
-    expect: &Expect,
-    until: Instant,
-) -> anyhow::Result<()> {
-    let answer = match sent.and_then(|sent| sent.response(until)) {
-        Err(ClientError::TimedOut) => {
-            bail!("there was no answer within {} ms (`within_ms`)", expect.within.as_millis())
-        }
-        answer => answer?,
-    };
-    match compare::differences(expect, &answer) {
-        differences if differences.is_empty() => Ok(()),
-        differences => bail!(differences),
     }
 }
 
