@@ -1,8 +1,8 @@
 //! A running server: what it serves, what it counts, and how it ends.
 
 mod advance;
+mod data;
 mod start;
-mod stored;
 
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;

@@ -20,7 +20,7 @@ pub(super) struct CaseFile {
 pub(super) struct Case {
     pub name: String,
     /// The names and texts that the guest reads by `wasi:config`, beside those of `snow.toml`.
-    pub config: Vec<(String, String)>,
+    pub config: Vec<(String, Text)>,
     pub steps: Vec<Step>,
 }
 
@@ -70,6 +70,8 @@ pub(super) enum Action {
         /// How long that may take.
         within: Duration,
     },
+    /// Changes what the guest reads by `wasi:config`.
+    SetConfig(Vec<(String, Text)>),
     /// Writes into the store.
     SetStore(Vec<StoreWrite>),
     /// Looks into the store.
@@ -214,6 +216,7 @@ impl fmt::Display for Action {
             Action::Advance { by, .. } => {
                 write!(out, "advance {}", humantime::format_duration(*by))
             }
+            Action::SetConfig(_) => out.write_str("change the config"),
             Action::SetStore(_) => out.write_str("write into the store"),
             Action::ExpectStore(_) => out.write_str("look into the store"),
         }

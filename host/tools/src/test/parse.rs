@@ -25,6 +25,9 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 
 const FILE_KEYS: &[&str] = &["with", "case"];
 const REQUEST_KEYS: &[&str] = &["path", "method", "headers", "body", "body_file", "json", "form"];
+/// The keys that decide the kind of a step, but for `path`.
+const OTHER_STEPS: &[&str] =
+    &["held", "answer", "settle", "disconnect", "advance", "config", "store", "expect_store"];
 /// The keys of a case that stand beside its steps.
 const CASE_KEYS: &[&str] = &["name", "config", "store", "expect_store"];
 
@@ -168,7 +171,7 @@ impl Parser<'_> {
         value: &Value<'_>,
         table: &DeTable<'_>,
     ) -> Option<Action> {
-        // Beside a case of one request, `store` and `expect_store` are the case's.
+        // Beside a case of one request, these keys are the case's.
         let is_step = also.is_empty();
         let key = |name: &str| get(table, name);
         let values = &mut self.values;
@@ -187,6 +190,9 @@ impl Parser<'_> {
             let within = values.within(table, ADVANCE_WITHIN_DEFAULT);
             let by = values.duration("advance", by);
             by.zip(within).map(|(by, within)| Action::Advance { by, within })
+        } else if let Some(config) = key("config").filter(|_| is_step) {
+            values.check_keys("a step that changes the config", table, &[&["config"]]);
+            Some(Action::SetConfig(values.config(config)))
         } else if let Some(store) = key("store").filter(|_| is_step) {
             values.check_keys("a step that writes into the store", table, &[&["store"]]);
             Some(Action::SetStore(values.store(store)))
@@ -211,11 +217,7 @@ impl Parser<'_> {
                 .zip(request)
                 .map(|(label, request)| Action::Hold { label, request })
         } else {
-            let others: &[&str] = if is_step {
-                &["held", "answer", "settle", "disconnect", "advance", "store", "expect_store"]
-            } else {
-                &["step"]
-            };
+            let others: &[&str] = if is_step { OTHER_STEPS } else { &["step"] };
             values.check_keys(what, table, &[REQUEST_KEYS, &["expect", "save"], also, others]);
             let (request, expect) =
                 (values.request(what, value, table), values.expect(key("expect")));

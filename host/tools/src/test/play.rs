@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
+use self::render::render_config;
 use self::stage::CaseLog;
 pub(super) use self::stage::Stage;
 use super::cases::{Action, Case, ExpectedWaiters, Save};
@@ -22,6 +23,8 @@ use snow_server::Server;
 
 /// The longest time until a request is held, or until a client's leaving is noticed.
 const HOLD_WITHIN: Duration = Duration::from_millis(5_000);
+/// The longest time until a changed config is in force.
+const CONFIG_WITHIN: Duration = Duration::from_millis(5_000);
 /// The pause between two looks at what the server holds.
 const LOOK_AGAIN: Duration = Duration::from_millis(1);
 /// The longest time that the last log lines may take.
@@ -41,12 +44,16 @@ impl Stage<'_> {
     /// of all steps.
     pub fn play(&self, case: &Case) -> Result<Duration, CaseFailure> {
         let case_log = CaseLog::default();
-        let server = self.start_server(&case.config, case_log.clone());
+        let config = render_config(&case.config, &mut Renderer::new(&Saved::default()));
+        let server = config
+            .map_err(anyhow::Error::from)
+            .and_then(|config| self.start_server(config, case_log.clone()));
         let (server, log) = server.map_err(|error| CaseFailure::NotLoaded(format!("{error:#}")))?;
         let started = Instant::now();
         let endpoint = Endpoint::Tcp(server.addresses()[0]);
         let (held, saved) = (BTreeMap::new(), Saved::default());
-        let mut player = Player { server: &server, endpoint, held, saved };
+        let guest = self.name.as_str();
+        let mut player = Player { server: &server, guest, endpoint, held, saved };
         let failed = case.steps.iter().enumerate().find_map(|(index, step)| {
             let error = player.play(&step.action).err()?;
             Some((index, format!("{error:#}")))
@@ -73,6 +80,8 @@ impl Stage<'_> {
 /// A case that is being played.
 struct Player<'p> {
     server: &'p Server,
+    /// The name of the guest under test.
+    guest: &'p str,
     endpoint: Endpoint,
     /// The held requests, by their labels.
     held: BTreeMap<String, SentRequest>,
@@ -108,6 +117,13 @@ impl Player<'_> {
             }
             Action::Disconnect { label } => self.disconnect(label),
             Action::Advance { by, within } => Ok(self.server.advance(*by, *within)?),
+            Action::SetConfig(config) => {
+                let config = render_config(config, &mut renderer)?;
+                if !self.server.configure(self.guest, config, CONFIG_WITHIN) {
+                    bail!("the config was not in force within {} ms", CONFIG_WITHIN.as_millis());
+                }
+                Ok(())
+            }
             Action::SetStore(writes) => store::write(self.server, writes, &self.saved),
             Action::ExpectStore(entries) => store::check(self.server, entries, &self.saved),
         }

@@ -5,6 +5,7 @@ use std::fs;
 use toml::Spanned;
 use toml::de::{DeString, DeTable};
 
+use super::OTHER_STEPS;
 use super::values::{Value, Values, get};
 use crate::test::cases::{Content, RequestText};
 use crate::test::saved::Text;
@@ -46,9 +47,9 @@ impl Values<'_> {
         let content = self.content(table);
         let Some(path) = get(table, "path") else {
             let kinds = if what == "a step" {
-                ", or is `held`, `answer`, `settle`, `disconnect`, `advance`, `store` or `expect_store`"
+                format!(", or is one of `{}`", OTHER_STEPS.join("`, `"))
             } else {
-                ", or a list of [[case.step]]"
+                ", or a list of [[case.step]]".to_owned()
             };
             self.problem(value.span(), format!("{what} has a `path`, such as \"/hello\"{kinds}"));
             return None;

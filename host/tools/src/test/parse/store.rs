@@ -37,7 +37,7 @@ impl Values<'_> {
     }
 
     /// Reads the names and texts of `config`.
-    pub fn config(&mut self, value: &Value<'_>) -> Vec<(String, String)> {
+    pub fn config(&mut self, value: &Value<'_>) -> Vec<(String, Text)> {
         let wanted = "a table, such as { greeting = \"hello\" }";
         let mut texts = Vec::new();
         for (key, value) in self.table("config", wanted, value).into_iter().flatten() {
@@ -46,8 +46,8 @@ impl Values<'_> {
                 let message = format!("a name in `config` has 1 to {CONFIG_NAME_BYTES_MAX} bytes");
                 self.problem(key.span(), message);
             }
-            let Some(text) = self.string(&name, value) else { continue };
-            if text.contains('\0') {
+            let Some(text) = self.text(&name, value) else { continue };
+            if text.with_all("").contains('\0') {
                 self.problem(value.span(), format!("the value of `{name}` has a NUL in it"));
             }
             texts.push((name, text));

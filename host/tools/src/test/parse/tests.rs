@@ -467,7 +467,18 @@ fn the_store_stands_beside_the_steps_or_is_one() {
 }
 
 #[test]
-fn a_case_has_the_config_of_its_guest() {
-    let file = good("[[case]]\nname = 'a'\npath = '/'\nconfig = { greeting = 'hi' }\n");
-    assert_eq!(file.cases[0].config, [("greeting".to_owned(), "hi".to_owned())]);
+fn the_config_of_the_guest_stands_beside_the_steps_or_is_one() {
+    let file = good(
+        "[[case]]\nname = 'a'\nconfig = { greeting = 'hi' }\n[[case.step]]\nconfig = { greeting = 'bye' }\n",
+    );
+    let texts = |config: &[(String, Text)]| {
+        config.iter().map(|(name, text)| format!("{name}={text}")).collect::<Vec<_>>()
+    };
+    assert_eq!(texts(&file.cases[0].config), ["greeting=hi"]);
+    let [Step { line: 4, number: Some(1), action: Action::SetConfig(config) }] =
+        &file.cases[0].steps[..]
+    else {
+        panic!("{file:?}")
+    };
+    assert_eq!(texts(config), ["greeting=bye"]);
 }

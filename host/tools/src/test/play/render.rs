@@ -11,6 +11,7 @@ use crate::test::cases::{Content, Expect, Matcher, RequestText, SettlementText};
 use crate::test::compare::{Condition, Wanted};
 use crate::test::parse::path_fault;
 use crate::test::saved::{RenderError, Renderer, Text};
+use snow_config::Secret;
 use snow_http::{Field, Response, headers};
 use snow_runtime::Settlement;
 
@@ -104,6 +105,16 @@ impl Matcher {
             Matcher::Matches(pattern) => Condition::Matches(render_pattern(pattern, renderer)?),
         })
     }
+}
+
+/// Makes the values of a config.
+pub(super) fn render_config(
+    config: &[(String, Text)],
+    renderer: &mut Renderer<'_>,
+) -> Result<Vec<(String, Secret)>, RenderError> {
+    let values =
+        config.iter().map(|(name, text)| Ok((name.clone(), Secret::new(renderer.text(text)?))));
+    values.collect()
 }
 
 /// Makes a regular expression, in which a saved value is a text to be found.

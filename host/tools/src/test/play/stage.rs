@@ -22,7 +22,7 @@ const LOG_BYTES_MAX: usize = 256 << 10;
 /// Starts the servers of all cases in a file.
 pub(in crate::test) struct Stage<'s> {
     /// The name of the guest under test.
-    name: String,
+    pub name: String,
     guests: StagedGuests,
     config: &'s Config,
 }
@@ -46,7 +46,7 @@ impl<'s> Stage<'s> {
     /// which logs into `lines`. The guest under test reads the texts of `values` by `wasi:config`.
     pub(super) fn start_server(
         &self,
-        values: &[(String, String)],
+        values: Vec<(String, Secret)>,
         lines: CaseLog,
     ) -> anyhow::Result<(Server, Log)> {
         let mut config = Config { guests: self.guests.path().to_owned(), ..self.config.clone() };
@@ -58,7 +58,7 @@ impl<'s> Stage<'s> {
         if !values.is_empty() {
             let own = config.guest_configs.entry(self.name.clone()).or_default();
             let own = own.config.get_or_insert_default();
-            values.iter().for_each(|(name, text)| own.set(name, &Secret::new(text.clone())));
+            values.iter().for_each(|(name, text)| own.set(name, text));
         }
         // No drain: when a case ends, its clients have left.
         (config.limits.drain_ms, config.limits.http.drain_idle_ms) = (0, 0);

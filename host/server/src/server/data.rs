@@ -1,8 +1,12 @@
-//! The store of a server, for tests and tools that have the server in their process.
+//! The store of a server and the config of its guests, for tests and tools that have the server in
+//! their process.
 
+use std::sync::mpsc;
 use std::time::Duration;
 
 use super::Server;
+use crate::deploy::{DeployerMessage, NewValues};
+use snow_config::Secret;
 use snow_guests::RuntimeParts;
 use snow_state::{Action, Condition, StoreError, Write};
 
@@ -46,6 +50,17 @@ impl Server {
     /// The disk refuses it.
     pub fn delete_value(&self, bucket: &str, key: &str) -> Result<(), StoreError> {
         self.write(bucket, Action::Delete { key: key.into(), only: Condition::Always })
+    }
+
+    /// Sets values that a guest reads by `wasi:config`, as a changed `snow.toml` does, and waits until
+    /// every call reads them that starts or goes on. They stay until `snow.toml` changes. Returns
+    /// whether they were in force `within` that time.
+    pub fn configure(&self, guest: &str, values: Vec<(String, Secret)>, within: Duration) -> bool {
+        let (in_force, told) = mpsc::channel();
+        let values = NewValues { guest: guest.to_owned(), values, in_force };
+        // It fails if the deployer has ended, and then nobody answers.
+        let _ = self.to_deployer.send(DeployerMessage::Values(values));
+        told.recv_timeout(within).is_ok()
     }
 
     fn write(&self, bucket: &str, action: Action) -> Result<(), StoreError> {
