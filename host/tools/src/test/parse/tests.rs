@@ -482,3 +482,20 @@ fn the_config_of_the_guest_stands_beside_the_steps_or_is_one() {
     };
     assert_eq!(texts(config), ["greeting=bye"]);
 }
+
+#[test]
+fn the_examples_of_the_page_about_testing_are_valid() {
+    let page = include_str!("../../../../../docs/testing.md");
+    let blocks = page.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let blocks: Vec<&str> = blocks.collect();
+    assert!(blocks.len() >= 5, "{}", blocks.len());
+    for block in blocks {
+        match block.starts_with("[[case]]") {
+            true => good(block),
+            // A part of a case, in which an earlier step has begun a session.
+            false => good(&format!(
+                "[[case]]\nname = 'a'\n[[case.step]]\npath = '/'\nsave.session = {{ cookie = 'c' }}\n{block}"
+            )),
+        };
+    }
+}
