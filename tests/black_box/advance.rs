@@ -44,6 +44,13 @@ route('GET', '/again/(?<ms>[0-9]+)', ({ params }) => again({ state: Number(param
 function again({ state }) {
   return suspend([timer(state)], { state, timeoutMs: 300_000, resume: again });
 }
+route('GET', '/ping/(?<own>[ab])', ({ params }) => suspend([pending(params.own)],
+  { ...long, state: params.own }), { resume: [ping] });
+function ping({ state }) {
+  const next = pending(state);
+  setNext(state === 'a' ? 'b' : 'a', 'on');
+  return suspend([next], { ...long, state, resume: ping });
+}
 route('GET', '/far', () => suspend([timer(4_294_967_295), pending('never')],
   { ...long, until: 'any' }), { resume: (came) => came.timedOut ? 'late' : came.text() });
 route('GET', '/kept', () => {
@@ -244,11 +251,26 @@ fn a_guest_that_computes_is_waited_for_and_one_that_never_ends_is_not() {
 }
 
 #[test]
-fn a_timer_without_end_ends_the_case() {
+fn guests_that_never_rest_end_the_case() {
     fails(
         "[[case.step]]
         held = 'a'
         path = '/again/0'
+        [[case.step]]
+        advance = '1h'
+        within_ms = 300
+        ",
+        &["within 300ms of real time the clock was moved by 0s only: after 0 moments"],
+    );
+    fails(
+        "[[case.step]]
+        held = 'a'
+        path = '/ping/a'
+        [[case.step]]
+        held = 'b'
+        path = '/ping/b'
+        [[case.step]]
+        settle = { key = 'a', value = 'on' }
         [[case.step]]
         advance = '1h'
         within_ms = 300
@@ -318,7 +340,7 @@ fn sleeps_of_wasi_end_at_their_time() {
             u64::MAX
         );
         folder.add(&format!("{guest}.test.toml"), cases.as_bytes());
-        let output = run(&["test", folder.path().to_str().expect("a plain name")]);
+        let output = run(["test", folder.path().to_str().expect("a plain name")]);
         assert!(output.status.success(), "{guest}: {output:?}");
     }
 }

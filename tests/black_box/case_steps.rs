@@ -231,7 +231,7 @@ fn the_data_folder_of_the_manifest_is_left_alone() {
     let Some(folder) = Folder::with(&["hello"]) else { return };
     folder.add("snow.toml", manifest.as_bytes());
     folder.add("hello.test.toml", cases.as_bytes());
-    let output = run(&["test", folder.path().to_str().expect("a plain name")]);
+    let output = run(["test", folder.path().to_str().expect("a plain name")]);
     assert!(output.status.success(), "{output:?}");
     assert!(fs::metadata(place).is_err(), "nothing was made there");
 }
@@ -265,7 +265,7 @@ fn a_step_changes_the_config_while_the_server_runs() {
         expect.body_contains = '\"old\"'
         ";
     folder.add("configured.test.toml", case.as_bytes());
-    let output = run(&["test", folder.path().to_str().expect("a plain name")]);
+    let output = run(["test", folder.path().to_str().expect("a plain name")]);
     assert!(output.status.success(), "{output:?}");
 }
 
