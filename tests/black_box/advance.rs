@@ -260,7 +260,7 @@ fn guests_that_never_rest_end_the_case() {
         advance = '1h'
         within_ms = 300
         ",
-        &["within 300ms of real time the clock was moved by 0s only: after 0 moments"],
+        &["within 300ms of real time the clock was moved by 0s only: the guests and the store"],
     );
     fails(
         "[[case.step]]
@@ -275,7 +275,7 @@ fn guests_that_never_rest_end_the_case() {
         advance = '1h'
         within_ms = 300
         ",
-        &["within 300ms of real time the clock was moved by 0s only: after 0 moments"],
+        &["within 300ms of real time the clock was moved by 0s only: the guests and the store"],
     );
     fails(
         "[[case.step]]

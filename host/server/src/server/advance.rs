@@ -28,9 +28,9 @@ pub enum AdvanceError {
     /// The time was over: a call computes without an end, something is due again at once for ever,
     /// there is very much to do, or the disk does not answer.
     #[error(
-        "within {} of real time the clock was moved by {} only: after {steps} moments at which \
-         something was due, the guests and the store had not done all that was due at this one. \
-         Does a guest compute for long, or wait for zero milliseconds again and again?",
+        "within {} of real time the clock was moved by {} only: the guests and the store did what \
+         was due at {steps} moments before, and have not done yet what is due now. Does a guest \
+         compute for long, or wait for zero milliseconds again and again?",
         humantime::format_duration(*.within),
         humantime::format_duration(*.moved)
     )]

@@ -117,6 +117,7 @@ impl Values<'_> {
         saves
     }
 
+    /// Reads which part of an answer is saved under a name.
     fn save_from(&mut self, name: &str, value: &Value<'_>) -> Option<SaveFrom> {
         let table = self.table(name, SAVE_WANTED, value)?;
         self.check_keys(&format!("`{name}` of `save`"), table, &[SAVE_KEYS]);

@@ -21,22 +21,14 @@ impl Values<'_> {
     pub fn json_at(&mut self, value: &Value<'_>) -> Option<Vec<(Text, JsonText)>> {
         let wanted =
             "a table, such as { \"/id\" = 7 }, or JSON in quotes, such as '{ \"/next\": null }'";
-        let members = match value.get_ref() {
-            DeValue::String(text) => match self.json_text("json_at", text, value)? {
-                JsonText::Object(members) => members,
-                _ => {
-                    self.reader.wrong_type("json_at", wanted, value);
-                    return None;
-                }
-            },
-            DeValue::Table(_) => match self.json_value("json_at", value)? {
-                JsonText::Object(members) => members,
-                _ => return None,
-            },
-            _ => {
-                self.reader.wrong_type("json_at", wanted, value);
-                return None;
-            }
+        let json = match value.get_ref() {
+            DeValue::String(text) => self.json_text("json_at", text, value)?,
+            DeValue::Table(_) => self.json_value("json_at", value)?,
+            _ => JsonText::Plain(Json::Null),
+        };
+        let JsonText::Object(members) = json else {
+            self.reader.wrong_type("json_at", wanted, value);
+            return None;
         };
         let checked = members
             .into_iter()
@@ -60,6 +52,7 @@ impl Values<'_> {
         None
     }
 
+    /// Parses JSON text.
     fn json_text(&mut self, name: &str, text: &str, value: &Value<'_>) -> Option<JsonText> {
         match serde_json::from_str(text) {
             Ok(json) => self.named(json, value),

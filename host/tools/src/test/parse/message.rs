@@ -27,6 +27,7 @@ pub(in crate::test) fn path_fault(path: &str) -> Option<&'static str> {
 }
 
 impl Values<'_> {
+    /// Reads the request of a step; `what` names the step in messages.
     pub fn request(
         &mut self,
         what: &str,

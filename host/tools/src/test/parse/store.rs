@@ -1,5 +1,7 @@
 //! What a case does to the store, and what it expects there; the config of the guest.
 
+use std::time::Duration;
+
 use toml::de::DeTable;
 
 use super::values::{Value, Values, get};
@@ -18,9 +20,14 @@ impl Values<'_> {
     pub fn store(&mut self, value: &Value<'_>) -> Vec<StoreWrite> {
         let mut writes = Vec::new();
         self.entries("store", value, |values, bucket, key, value| {
-            let (content, expires) = values.stored(&key.to_string(), value)?;
-            writes.push(StoreWrite { bucket: bucket.to_owned(), key, value: content, expires });
-            Some(())
+            let stored = values.stored(&key.to_string(), value);
+            let bucket = bucket.to_owned();
+            writes.extend(stored.map(|(value, expires)| StoreWrite {
+                bucket,
+                key,
+                value,
+                expires,
+            }));
         });
         writes
     }
@@ -29,9 +36,9 @@ impl Values<'_> {
     pub fn expect_store(&mut self, value: &Value<'_>) -> Vec<ExpectedEntry> {
         let mut entries = Vec::new();
         self.entries("expect_store", value, |values, bucket, key, value| {
-            let value = values.expected_value(&key.to_string(), value)?;
-            entries.push(ExpectedEntry { bucket: bucket.to_owned(), key, value });
-            Some(())
+            let expected = values.expected_value(&key.to_string(), value);
+            let bucket = bucket.to_owned();
+            entries.extend(expected.map(|value| ExpectedEntry { bucket, key, value }));
         });
         entries
     }
@@ -55,28 +62,31 @@ impl Values<'_> {
         texts
     }
 
+    /// Reads buckets of keys, and hands each key and its value to `take`, which reports what is wrong
+    /// with the value.
     fn entries(
         &mut self,
         name: &str,
         value: &Value<'_>,
-        mut take: impl FnMut(&mut Self, &str, Text, &Value<'_>) -> Option<()>,
+        mut take: impl FnMut(&mut Self, &str, Text, &Value<'_>),
     ) {
         for (bucket, value) in self.table(name, BUCKETS, value).into_iter().flatten() {
             let bucket = bucket.get_ref().as_ref();
             for (key, value) in self.table(bucket, BUCKETS, value).into_iter().flatten() {
                 if let Some(text) = self.text_of(key.get_ref(), key.span()) {
-                    // Whoever returns `None` has reported why.
-                    let _ = take(self, bucket, text, value);
+                    take(self, bucket, text, value);
                 }
             }
         }
     }
 
+    /// Reads what is to be written to a key, and after how long it expires. Without a content the key
+    /// is to be deleted.
     fn stored(
         &mut self,
         key: &str,
         value: &Value<'_>,
-    ) -> Option<(Option<Content>, Option<std::time::Duration>)> {
+    ) -> Option<(Option<Content>, Option<Duration>)> {
         let Some(table) = value.get_ref().as_table() else {
             let wanted =
                 "a string, { json = … }, { value = \"…\", expires = \"1h\" } or { absent = true }";
@@ -104,6 +114,7 @@ impl Values<'_> {
         }
     }
 
+    /// Reads what a key should hold.
     fn expected_value(&mut self, key: &str, value: &Value<'_>) -> Option<ExpectedValue> {
         let Some(table) = value.get_ref().as_table() else {
             let wanted = "a string, { json = … }, { contains = \"…\" }, { matches = \"…\" } or \
