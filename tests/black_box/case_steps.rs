@@ -1,5 +1,5 @@
-//! `snow-host test`: what steps save and send, JSON, the store and the config of a case; and answers
-//! that are made to harm whoever reads them.
+//! `snow-host test`: what steps save and send, JSON, the store and the config of a case; and
+//! answers that are made to harm whoever reads them.
 
 use std::fs;
 

@@ -52,9 +52,9 @@ impl Server {
         self.write(bucket, Action::Delete { key: key.into(), only: Condition::Always })
     }
 
-    /// Sets values that a guest reads by `wasi:config`, as a changed `snow.toml` does, and waits until
-    /// every call reads them that starts or goes on. They stay until `snow.toml` changes. Returns
-    /// whether they were in force `within` that time.
+    /// Sets values that a guest reads by `wasi:config`, as a changed `snow.toml` does, and waits
+    /// until every call reads them that starts or goes on. They stay until `snow.toml` changes.
+    /// Returns whether they were in force `within` that time.
     pub fn configure(&self, guest: &str, values: Vec<(String, Secret)>, within: Duration) -> bool {
         let (in_force, told) = mpsc::channel();
         let values = NewValues { guest: guest.to_owned(), values, in_force };

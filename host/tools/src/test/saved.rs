@@ -167,8 +167,8 @@ impl<'s> Renderer<'s> {
         self.encoded(text, |value| value.into())
     }
 
-    /// Puts saved values in the place of their names, each encoded for a text of its kind: a pattern
-    /// or a pointer.
+    /// Puts saved values in the place of their names, each encoded for a text of its kind: a
+    /// pattern or a pointer.
     pub fn encoded(
         &mut self,
         text: &Text,

@@ -44,8 +44,8 @@ impl Values<'_> {
             return Some(pointer);
         }
         let message = format!(
-            "{:?} is not a JSON pointer: it begins with `/`, as in \"/parcels/0/id\"; `~1` stands for \
-             a `/` in a name and `~0` for a `~`; \"\" is the whole body",
+            "{:?} is not a JSON pointer: it begins with `/`, as in \"/parcels/0/id\"; `~1` stands \
+             for a `/` in a name and `~0` for a `~`; \"\" is the whole body",
             pointer.to_string()
         );
         self.problem(value.span(), message);
@@ -58,7 +58,7 @@ impl Values<'_> {
             Ok(json) => self.named(json, value),
             Err(error) => {
                 let help = if text.contains("{{") {
-                    "; a saved value stands in quotes too, \"{{name}}\", and a number stays a number"
+                    "; a saved value is quoted too, \"{{name}}\", and a number stays a number"
                 } else {
                     ""
                 };

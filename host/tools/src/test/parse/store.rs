@@ -62,8 +62,8 @@ impl Values<'_> {
         texts
     }
 
-    /// Reads buckets of keys, and hands each key and its value to `take`, which reports what is wrong
-    /// with the value.
+    /// Reads buckets of keys, and hands each key and its value to `take`, which reports what is
+    /// wrong with the value.
     fn entries(
         &mut self,
         name: &str,
@@ -80,8 +80,8 @@ impl Values<'_> {
         }
     }
 
-    /// Reads what is to be written to a key, and after how long it expires. Without a content the key
-    /// is to be deleted.
+    /// Reads what is to be written to a key, and after how long it expires. Without a content the
+    /// key is to be deleted.
     fn stored(
         &mut self,
         key: &str,

@@ -375,7 +375,7 @@ fn json_is_values_of_the_file_or_text() {
     let line = |line: &str| format!("[[case]]\nname = 'a'\npath = '/'\n{line}\n");
     for (text, at, words) in [
         ("json = '{'", "4:8", "this text is not JSON: EOF while parsing an object"),
-        ("json = '{\"a\":{{id}}}'", "4:8", "a saved value stands in quotes too"),
+        ("json = '{\"a\":{{id}}}'", "4:8", "a saved value is quoted too"),
         ("json = { a = 1979-05-27 }", "4:14", "JSON has no dates"),
         ("json = [inf]", "4:9", "JSON has no number"),
         ("json = [1]\nform = { a = 'b' }", "5:8", "there are `json` and `form`"),
@@ -469,7 +469,8 @@ fn the_store_stands_beside_the_steps_or_is_one() {
 #[test]
 fn the_config_of_the_guest_stands_beside_the_steps_or_is_one() {
     let file = good(
-        "[[case]]\nname = 'a'\nconfig = { greeting = 'hi' }\n[[case.step]]\nconfig = { greeting = 'bye' }\n",
+        "[[case]]\nname = 'a'\nconfig = { greeting = 'hi' }\n\
+         [[case.step]]\nconfig = { greeting = 'bye' }\n",
     );
     let texts = |config: &[(String, Text)]| {
         config.iter().map(|(name, text)| format!("{name}={text}")).collect::<Vec<_>>()
@@ -494,7 +495,8 @@ fn the_examples_of_the_page_about_testing_are_valid() {
             true => good(block),
             // A part of a case, in which an earlier step has begun a session.
             false => good(&format!(
-                "[[case]]\nname = 'a'\n[[case.step]]\npath = '/'\nsave.session = {{ cookie = 'c' }}\n{block}"
+                "[[case]]\nname = 'a'\n\
+                 [[case.step]]\npath = '/'\nsave.session = {{ cookie = 'c' }}\n{block}"
             )),
         };
     }
