@@ -67,9 +67,12 @@ function compute({ state }) {
 route('GET', '/spin', () => suspend([timer(600_000)], long), { resume: () => { for (;;); } });
 ";
 
-/// Plays cases of the guest. Returns what was printed, or `None` if there is no engine.
+/// Plays cases of the guest, whose calls may compute for longer than a test takes. Returns what was
+/// printed, or `None` if there is no engine.
 fn play(cases: &str) -> Option<String> {
-    let stage = Stage::new("js", &[("late.js", GUEST), ("late.test.toml", cases)])?;
+    let manifest = "[limits]\ncall_running_ms_max = 600_000\n";
+    let files = [("late.js", GUEST), ("late.test.toml", cases), ("snow.toml", manifest)];
+    let stage = Stage::new("js", &files)?;
     let output = stage.run("test", "late.js");
     Some(String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
 }
@@ -247,7 +250,7 @@ fn a_guest_that_computes_is_waited_for_and_one_that_never_ends_is_not() {
         ],
     );
     let took = began.elapsed();
-    assert!(took < Duration::from_secs(8), "the call's ten seconds are not waited for: {took:?}");
+    assert!(took < Duration::from_secs(300), "the call is not waited for: {took:?}");
 }
 
 #[test]
