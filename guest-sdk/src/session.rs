@@ -8,7 +8,7 @@
 //! fn sessions() -> Result<Sessions> {
 //!     let keys = SigningKeys::stored(&Bucket::own()?)?;
 //!     let sessions = Sessions::open("shop/sessions")?.path("/shop").signed(keys);
-    Ok(sessions.lifetime(Duration::from_secs(3_600)))
+//!     Ok(sessions.lifetime(Duration::from_secs(3_600)))
 //! }
 //!
 //! #[route(POST, r"/shop/name")]

@@ -27,6 +27,7 @@
 //! | `building` | `snow-host build`: languages, build commands, and guests that can't be built |
 //! | `dev` | `snow-host dev`: what changes is built and swapped |
 //! | `guest_cases` | `snow-host test`: cases beside a guest |
+//! | `case_steps` | what the steps of cases save and send; JSON, the store and the config of a case |
 //! | `config` | `[server]` of `snow.toml`, flags over it, several listeners; `snow-host config` |
 //! | `admin` | what the admin listener and `status` tell |
 //! | `cli` | arguments, exit codes, the log |
@@ -55,6 +56,7 @@ mod answers;
 mod browser;
 mod building;
 mod cache;
+mod case_steps;
 mod cli;
 mod config;
 mod deployed;

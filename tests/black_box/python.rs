@@ -322,7 +322,7 @@ fn a_new_guest_passes_its_own_cases() {
     let made = run(new.into_iter().chain([stage.folder.path().as_os_str()]));
     assert!(made.status.success() && printed(&made).contains("my-shop.py"), "{}", printed(&made));
     let tested = stage.run("test", ".");
-    assert!(printed(&tested).contains("5 passed, 0 failed\n"), "{}", printed(&tested));
+    assert!(printed(&tested).contains("6 passed, 0 failed\n"), "{}", printed(&tested));
 }
 
 #[test]
