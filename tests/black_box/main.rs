@@ -38,6 +38,7 @@
 //! | `parcels`, `notes` | the examples that keep state: changes that are waited for, sessions and forms |
 //! | `reuse` | instances that serve several calls |
 //! | `regressions` | faults that were reported are gone |
+//! | `standard` | a guest that knows `wasi:keyvalue` and `wasi:config` alone, and no SDK |
 //! | `store` | what guests keep: conditions, expiry, grants, waiting for a change, the disk |
 //! | `store_cli` | `snow-host store`, and what the admin listener tells of the store |
 //! | `go_sdk`, `rust_sdk` | what the SDKs for Go and Rust do, by a guest made for each |
@@ -91,6 +92,7 @@ mod rust_sdk;
 mod sdks;
 mod settings;
 mod sources;
+mod standard;
 mod store;
 mod store_cli;
 mod swap;
