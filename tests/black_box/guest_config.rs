@@ -119,6 +119,9 @@ fn nobody_is_shown_a_secret() {
     }
     let mut server = serve("run", folder, &[]);
     assert_eq!(server.get("/panic").status, 500);
+    server.log.until(&["the token is Some(\"[secret token]\")"]);
+    assert_eq!(server.get("/careless").status, 200);
+    server.log.until(&["plain is [secret plain]"]);
     let admin = server.admin();
     for page in ["/metrics", "/guests", "/pending", "/readyz"] {
         shows_no_secret(&admin.page(page));

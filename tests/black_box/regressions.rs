@@ -10,3 +10,4 @@ mod load;
 mod queued;
 mod sched;
 mod start;
+mod state;

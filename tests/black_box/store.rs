@@ -142,7 +142,8 @@ fn a_bucket_is_a_guests_own_or_granted() {
 fn limits_are_named_and_nothing_changes() {
     let Some(setup) = Setup::with(&["stores"]) else { return };
     let limits = "[limits]\nstore_key_bytes_max = 10\nstore_value_bytes_max = 20\n\
-                  store_bucket_entries_max = 2\nstore_bytes_max = 14\nstore_bucket_bytes_max = 14\n";
+                  store_bucket_entries_max = 2\nstore_bytes_max = 14\n\
+                  guest_store_bytes_max = 14\nstore_bucket_bytes_max = 14\n";
     setup.folder().add("snow.toml", limits.as_bytes());
     let server = setup.start();
     assert!(post(&server, "/set/12345678901", "").contains("store_key_bytes_max"));
@@ -150,7 +151,7 @@ fn limits_are_named_and_nothing_changes() {
     post(&server, "/set/a", "12345");
     post(&server, "/set/b", "12345");
     assert!(post(&server, "/set/c", "").contains("store_bucket_entries_max"));
-    assert!(post(&server, "/set/c?bucket=stores/x", "12").contains("store_bytes_max"));
+    assert!(post(&server, "/set/c?bucket=stores/x", "12").contains("(guest_store_bytes_max)"));
     assert_eq!(server.get("/keys/").text(), "a b");
     post(&server, "/delete/a", "");
     assert!(!post(&server, "/set/c", "1").contains("Limit"), "there is room again");

@@ -184,8 +184,10 @@ fn import(place: &mut Place, file: Option<&Path>) -> anyhow::Result<()> {
     {
         let set = place.import(&lines.bytes).map_err(|refused| {
             let line = total.lines + refused.line;
-            let done =
-                format!("{} keys were set before it; the import may be repeated", total.keys);
+            let set = total.keys + refused.set;
+            let done = format!(
+                "{set} keys were set, those of the lines before it; the import may be repeated"
+            );
             anyhow::anyhow!("{of}, line {line}: {}; {done}", refused.reason)
         })?;
         total.lines += lines.count;

@@ -10,6 +10,7 @@ pub(crate) mod context;
 pub(crate) mod deployment;
 pub(crate) mod grants;
 pub(crate) mod host_api;
+mod masks;
 pub(crate) mod parking;
 pub(crate) mod quota;
 pub(crate) mod resumption;

@@ -13,7 +13,7 @@ use snow_http::Response;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Settlement {
     /// Bytes.
-    Value(Vec<u8>),
+    Value(Arc<[u8]>),
     /// A whole response.
     Response(Response),
     /// A failure. Neither text reaches the client by itself.

@@ -17,6 +17,7 @@ use snow_core::sync::{Arc, Mutex, lock};
 use crate::entry::{Entry, Place, Version};
 use crate::error::{Limit, StoreError};
 use crate::limits::StoreLimits;
+use crate::share::guest_of;
 use crate::stats::DiskStats;
 use crate::write::Write;
 
@@ -100,6 +101,8 @@ pub(crate) struct Writer {
 struct Queue<C> {
     writes: Fifo<Queued<C>>,
     bytes: usize,
+    /// How many of the writes are to buckets of each guest, and their bytes.
+    guests: BTreeMap<Arc<str>, (usize, usize)>,
 }
 
 /// A write, and who is told its result. `None`: whoever called and waits.
@@ -111,7 +114,7 @@ pub(crate) struct Queued<C> {
 impl<C> Disk<C> {
     pub fn new(journal: Box<dyn Journal>) -> Disk<C> {
         Disk {
-            queue: Mutex::new(Queue { writes: Fifo::new(), bytes: 0 }),
+            queue: Mutex::new(Queue { writes: Fifo::new(), bytes: 0, guests: BTreeMap::new() }),
             writer: Mutex::new(Writer { journal, in_doubt: None }),
             stats: Mutex::new(DiskStats::default()),
         }
@@ -123,16 +126,27 @@ impl<C> Disk<C> {
     /// [`StoreError::Full`].
     pub fn push(&self, write: Write, caller: C, limits: &StoreLimits) -> Result<(), StoreError> {
         let bytes = write.bytes();
+        let guest = guest_of(&write.bucket);
         let mut queue = lock(&self.queue);
-        if queue.writes.len() >= limits.store_queue_writes_max {
-            let (limit, max) = (Limit::QueueWrites, limits.store_queue_writes_max);
-            return Err(StoreError::Full { limit, max });
-        }
-        if queue.bytes + bytes > limits.store_queue_bytes_max {
-            let (limit, max) = (Limit::QueueBytes, limits.store_queue_bytes_max);
+        let (own_writes, own_bytes) = queue.guests.get(guest).copied().unwrap_or_default();
+        // What each would be with this write.
+        let numbers = [
+            (own_writes + 1, Limit::GuestQueueWrites, limits.guest_store_queue_writes_max),
+            (own_bytes + bytes, Limit::GuestQueueBytes, limits.guest_store_queue_bytes_max),
+            (queue.writes.len() + 1, Limit::QueueWrites, limits.store_queue_writes_max),
+            (queue.bytes + bytes, Limit::QueueBytes, limits.store_queue_bytes_max),
+        ];
+        if let Some(&(_, limit, max)) = numbers.iter().find(|(number, _, max)| number > max) {
             return Err(StoreError::Full { limit, max });
         }
         queue.bytes += bytes;
+        let own = (own_writes + 1, own_bytes + bytes);
+        match queue.guests.get_mut(guest) {
+            Some(counted) => *counted = own,
+            None => {
+                queue.guests.insert(guest.into(), own);
+            }
+        }
         queue.writes.push_back(Queued { write, caller: Some(caller) });
         Ok(())
     }
@@ -143,7 +157,14 @@ impl<C> Disk<C> {
         let (mut taken, mut bytes) = (Vec::new(), 0);
         while taken.len() < BATCH_WRITES_MAX && bytes < BATCH_BYTES {
             let Some(queued) = queue.writes.pop_front() else { break };
-            bytes += queued.write.bytes();
+            let of_write = queued.write.bytes();
+            bytes += of_write;
+            let guest = guest_of(&queued.write.bucket);
+            let (writes, own_bytes) = queue.guests.get_mut(guest).expect("it was counted");
+            (*writes, *own_bytes) = (*writes - 1, *own_bytes - of_write);
+            if *writes == 0 {
+                queue.guests.remove(guest);
+            }
             taken.push(queued);
         }
         queue.bytes -= bytes;

@@ -63,6 +63,12 @@ pub enum Limit {
     BucketEntries,
     /// `store_bucket_bytes_max`.
     BucketBytes,
+    /// `guest_store_buckets_max`.
+    GuestBuckets,
+    /// `guest_store_entries_max`.
+    GuestEntries,
+    /// `guest_store_bytes_max`.
+    GuestBytes,
     /// `store_buckets_max`.
     Buckets,
     /// `store_entries_max`.
@@ -71,6 +77,10 @@ pub enum Limit {
     Bytes,
     /// `store_waiters_max`.
     Waiters,
+    /// `guest_store_queue_writes_max`.
+    GuestQueueWrites,
+    /// `guest_store_queue_bytes_max`.
+    GuestQueueBytes,
     /// `store_queue_writes_max`.
     QueueWrites,
     /// `store_queue_bytes_max`.
@@ -86,13 +96,23 @@ impl Limit {
             Limit::BatchKeys => "store_batch_keys_max",
             Limit::BucketEntries => "store_bucket_entries_max",
             Limit::BucketBytes => "store_bucket_bytes_max",
+            Limit::GuestBuckets => "guest_store_buckets_max",
+            Limit::GuestEntries => "guest_store_entries_max",
+            Limit::GuestBytes => "guest_store_bytes_max",
             Limit::Buckets => "store_buckets_max",
             Limit::Entries => "store_entries_max",
             Limit::Bytes => "store_bytes_max",
             Limit::Waiters => "store_waiters_max",
+            Limit::GuestQueueWrites => "guest_store_queue_writes_max",
+            Limit::GuestQueueBytes => "guest_store_queue_bytes_max",
             Limit::QueueWrites => "store_queue_writes_max",
             Limit::QueueBytes => "store_queue_bytes_max",
         }
+    }
+
+    /// Returns whether all guests share what it bounds, so that one is refused for what another has.
+    pub fn is_of_all(self) -> bool {
+        matches!(self, Limit::Buckets | Limit::Entries | Limit::Bytes)
     }
 
     /// Returns what a message begins with.
@@ -103,10 +123,16 @@ impl Limit {
             Limit::BatchKeys => "the number of keys",
             Limit::BucketEntries => "the bucket has no room for another key",
             Limit::BucketBytes => "the bucket has no room for these bytes",
+            Limit::GuestBuckets => "the guest has no room for another bucket",
+            Limit::GuestEntries => "the guest's buckets have no room for another key",
+            Limit::GuestBytes => "the guest's buckets have no room for these bytes",
             Limit::Buckets => "the store has no room for another bucket",
             Limit::Entries => "the store has no room for another key",
             Limit::Bytes => "the store has no room for these bytes",
             Limit::Waiters => "too many wait for changes in the store",
+            Limit::GuestQueueWrites | Limit::GuestQueueBytes => {
+                "too many of the guest's writes wait for the store's disk"
+            }
             Limit::QueueWrites | Limit::QueueBytes => "too many writes wait for the store's disk",
         }
     }
@@ -143,10 +169,15 @@ mod tests {
             Limit::BatchKeys,
             Limit::BucketEntries,
             Limit::BucketBytes,
+            Limit::GuestBuckets,
+            Limit::GuestEntries,
+            Limit::GuestBytes,
             Limit::Buckets,
             Limit::Entries,
             Limit::Bytes,
             Limit::Waiters,
+            Limit::GuestQueueWrites,
+            Limit::GuestQueueBytes,
             Limit::QueueWrites,
             Limit::QueueBytes,
         ];

@@ -80,10 +80,10 @@
 //!
 //! # Time
 //!
-//! Some things are done later, by [`Store::work`]: expired entries are removed, and the waiters of
-//! a very popular key are woken in slices. It returns when it is to be called next, and the
-//! listener is told if that becomes earlier. In a server, a thread does nothing else; in the
-//! simulator and in tests, whoever moves the clock calls it.
+//! Some things are done later, by [`Store::work`]: expired entries are removed, and the waiters of a
+//! popular key are woken in slices. It returns when it is to be called next, and the listener is
+//! told if that becomes earlier. In a server, a thread does nothing else; in the simulator and in
+//! tests, whoever moves the clock calls it.
 //!
 //! # On disk
 //!
@@ -101,11 +101,11 @@
 //! - A waiter is told at most once, and exactly once if its key changes after the wait began and
 //!   the waiter was not forgotten.
 //! - An entry that has expired does not exist, for anybody, from that very millisecond on.
-//! - Versions of a key grow. None is given twice, even if a key is deleted and set again, or the
-//!   store begins anew.
+//! - Versions of a key grow. None is given twice, not even after a restart.
 //! - No operation costs in proportion to what the store holds, or to how many wait. Locks are held
 //!   for one short critical section each, and never while the listener is called.
-//! - A bucket without entries and waiters takes no memory, so nobody fills it with names.
+//! - A bucket without entries and waiters takes no memory. No guest takes the room of all, and a value
+//!   that was replaced is counted for as long as somebody has it.
 //!
 //! - On disk, nobody sees a write before it is durable, and `Ok` means that it is. A batch that the
 //!   disk does not take changes nothing, and the next one is tried anew.
@@ -128,6 +128,7 @@ mod error;
 mod limits;
 mod listener;
 mod shard;
+mod share;
 mod stats;
 mod store;
 #[cfg(test)]

@@ -28,17 +28,36 @@ snow_core::declare_settings! {
         /// Keys that one operation on the store reads, sets, deletes or lists.
         pub store_batch_keys_max: usize = 256, live, in 1..=65_536;
         /// Keys in one bucket of the store.
-        pub store_bucket_entries_max: usize = 100_000, live, in 0..=COUNT_MAX, at_most store_entries_max;
+        pub store_bucket_entries_max: usize = 100_000, live, in 0..=COUNT_MAX,
+            at_most guest_store_entries_max;
         /// Bytes of the keys and values in one bucket of the store.
-        pub store_bucket_bytes_max: usize = 67_108_864, live, in 0..=TOTAL_BYTES_MAX, at_most store_bytes_max;
+        pub store_bucket_bytes_max: usize = 67_108_864, live, in 0..=TOTAL_BYTES_MAX,
+            at_most guest_store_bytes_max;
+        /// Buckets of one guest: the one that has its name, and those whose names begin with that and
+        /// a slash. A shared bucket counts as a guest by itself, with those below it.
+        pub guest_store_buckets_max: usize = 1_024, live, in 0..=COUNT_MAX, at_most store_buckets_max;
+        /// Keys in all buckets of one guest.
+        pub guest_store_entries_max: usize = 250_000, live, in 0..=COUNT_MAX, at_most store_entries_max;
+        /// Bytes of the keys and values in all buckets of one guest. A value that was replaced or
+        /// deleted is one of them for as long as a pending that it settled has it.
+        pub guest_store_bytes_max: usize = 67_108_864, live, in 0..=TOTAL_BYTES_MAX,
+            at_most store_bytes_max;
         /// Buckets of the store that have a key, or a key that somebody waits for.
         pub store_buckets_max: usize = 4_096, live, in 0..=COUNT_MAX;
         /// Keys in all buckets of the store together.
         pub store_entries_max: usize = 1_000_000, live, in 0..=COUNT_MAX;
-        /// Bytes of the keys and values in all buckets of the store together.
+        /// Bytes of the keys and values in all buckets of the store together, and of values that were
+        /// replaced or deleted, for as long as a pending that they settled has them.
         pub store_bytes_max: usize = 268_435_456, live, in 0..=TOTAL_BYTES_MAX;
         /// Waits for changes of keys, of all guests together.
         pub store_waiters_max: usize = 1_048_576, live, in 0..=WAITERS_MAX;
+        /// Writes to the buckets of one guest that wait until the store's thread brings them to the
+        /// disk.
+        pub guest_store_queue_writes_max: usize = 4_096, live, in 1..=COUNT_MAX,
+            at_most store_queue_writes_max;
+        /// Bytes of the keys and values of those writes.
+        pub guest_store_queue_bytes_max: usize = 16_777_216, live, in 1..=TOTAL_BYTES_MAX,
+            at_most store_queue_bytes_max;
         /// Writes that wait until the store's thread brings them to the disk.
         pub store_queue_writes_max: usize = 16_384, live, in 1..=COUNT_MAX;
         /// Bytes of the keys and values of writes that wait until the store's thread brings them to
@@ -86,6 +105,8 @@ pub(crate) struct Totals {
     bytes: AtomicUsize,
     buckets: AtomicUsize,
     waiters: AtomicUsize,
+    /// The bytes of values that were replaced or deleted, and that somebody still has.
+    replaced: AtomicUsize,
 }
 
 /// Something that was added to the totals, and is either kept or credited again.
@@ -116,6 +137,7 @@ impl Totals {
     /// [`StoreError::Full`] with the first limit that would be passed. Only a number that grows is
     /// held to its limit, so a store that is over a limit which was lowered can still shrink.
     pub fn charge(&self, charge: Charge, limits: &StoreLimits) -> Result<(), StoreError> {
+        let replaced = self.replaced_bytes();
         let counts = self.counts(charge);
         let limits = [
             (Limit::Entries, limits.store_entries_max),
@@ -130,7 +152,8 @@ impl Totals {
             // Counted first, then looked at: two threads that race for the last room can't both get
             // it.
             let before = count.fetch_add(*by, Ordering::Relaxed);
-            if before.saturating_add(*by) > max {
+            let besides = if limit == Limit::Bytes { replaced } else { 0 };
+            if before.saturating_add(*by).saturating_add(besides) > max {
                 for (count, by) in &counts[..=at] {
                     count.fetch_sub(*by, Ordering::Relaxed);
                 }
@@ -153,6 +176,21 @@ impl Totals {
         for (count, by) in self.counts(charge).into_iter().filter(|(_, by)| *by > 0) {
             count.fetch_sub(by, Ordering::Relaxed);
         }
+    }
+
+    /// Adds the bytes of a value that was replaced or deleted, and that somebody still has.
+    pub fn add_replaced(&self, bytes: usize) {
+        self.replaced.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Takes back the bytes of such a value, since nobody has it any more.
+    pub fn credit_replaced(&self, bytes: usize) {
+        self.replaced.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// Returns the bytes of values that were replaced or deleted, and that somebody still has.
+    pub fn replaced_bytes(&self) -> usize {
+        self.replaced.load(Ordering::Relaxed)
     }
 
     /// Returns the totals, which may be a moment old.

@@ -1,9 +1,9 @@
 //! Whom the store tells.
 
-use snow_core::sync::{Mutex, lock};
+use snow_core::sync::{Arc, Mutex, lock};
 
 use crate::disk::JournalError;
-use crate::error::StoreError;
+use crate::error::{Limit, StoreError};
 use crate::waiters::Change;
 use crate::write::Outcome;
 
@@ -32,6 +32,12 @@ pub trait Listener: Send + Sync + 'static {
     /// Is told that the disk has begun to fail, or, by `None`, that it takes writes again.
     fn disk(&self, failing: Option<&JournalError>) {
         let _ = failing;
+    }
+
+    /// Is told that a guest was refused because of a limit that all guests share, and which guests
+    /// have the most of it, with how much. At most once a minute.
+    fn full(&self, limit: Limit, guests: &[(usize, Arc<str>)]) {
+        let _ = (limit, guests);
     }
 
     /// Is told that [`work`](crate::Store::work) is to be called at this time, which is earlier

@@ -2,7 +2,8 @@
 //!
 //! Everything that runs under a shard's lock is in this file and in the files of its parts, and
 //! nothing in it can block. A bucket lies in one shard, so that all of its keys are under one lock:
-//! a page of keys is one look, and a write of several keys is one step.
+//! a page of keys is one look, and a write of several keys is one step. And all buckets of a guest
+//! lie in one shard, so that what the guest has is counted under that lock too.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -13,6 +14,7 @@ use snow_core::sync::Arc;
 use crate::entry::{Entry, Place, Version};
 use crate::error::StoreError;
 use crate::limits::{Charge, StoreLimits, Totals, Usage};
+use crate::share::{Share, Shares, guest_of};
 use crate::stats::{BucketStats, Counts};
 use crate::waiters::{Removed, Waiters, Woken};
 use crate::write::{Plan, Planned};
@@ -20,6 +22,8 @@ use crate::write::{Plan, Planned};
 /// The most waiters that a write wakes by itself. The others are left to
 /// [`work`](crate::Store::work). Under loom a wave is two waiters, since it runs every order of steps.
 pub(crate) const SLICE: usize = if cfg!(loom) { 1 } else { 256 };
+/// How many values that have outlived their entries each write looks at, and frees if it can.
+pub(crate) const LOOKS: usize = 16;
 /// The most entries that a page of keys passes over because they have expired.
 const PASSED_OVER_MAX: usize = 4_096;
 
@@ -29,6 +33,8 @@ pub(crate) struct Shard<W> {
     /// The buckets that have an entry, or a key that is waited for. B-trees, because they grow
     /// without copying and no choice of keys makes them slow.
     buckets: BTreeMap<Arc<str>, Bucket>,
+    /// What each guest has of them.
+    pub shares: Shares,
     /// When entries expire, the next one first.
     expiries: BTreeMap<(u64, Version), Place>,
     pub waiters: Waiters<W>,
@@ -68,6 +74,7 @@ impl<W: Copy> Shard<W> {
             limits,
             counts: Counts::default(),
             buckets: BTreeMap::new(),
+            shares: Shares::default(),
             expiries: BTreeMap::new(),
             waiters: Waiters::new(),
         }
@@ -86,6 +93,11 @@ impl<W: Copy> Shard<W> {
     /// Returns what a bucket holds. `None` if there is no such bucket.
     pub fn usage(&self, bucket: &str) -> Option<Usage> {
         Some(self.buckets.get(bucket)?.usage)
+    }
+
+    /// Returns what the guest of a bucket has.
+    pub fn share(&self, bucket: &str) -> Share {
+        self.shares.of(guest_of(bucket))
     }
 
     /// Returns the next keys of a bucket that begin with `prefix` and come after `after`.
@@ -146,7 +158,7 @@ impl<W: Copy> Shard<W> {
         totals.credit(Charge { usage: before.above(after), ..Charge::default() });
         let mut room = SLICE;
         for change in plan.changes {
-            self.put(bucket, change, &mut room, woken);
+            self.put(bucket, change, &mut room, totals, woken);
         }
         self.let_go(bucket, totals);
     }
@@ -158,7 +170,7 @@ impl<W: Copy> Shard<W> {
         let buckets = usize::from(!self.buckets.contains_key(&bucket));
         totals.add(Charge { usage, buckets, waiters: 0 });
         let change = Planned { key, entry: Some(entry), before: Usage::default() };
-        self.put(&bucket, change, &mut 0, &mut Vec::new());
+        self.put(&bucket, change, &mut 0, totals, &mut Vec::new());
     }
 
     /// Makes one change, and takes the key's waiters off the key. Adds as many of them to `woken` as
@@ -168,10 +180,17 @@ impl<W: Copy> Shard<W> {
         bucket: &Arc<str>,
         change: Planned,
         room: &mut usize,
+        totals: &Totals,
         woken: &mut Vec<Woken<W>>,
     ) {
         let after = change.after();
         let Planned { key, entry, before } = change;
+        let guest = guest_of(bucket);
+        let is_new = !self.buckets.contains_key(bucket);
+        self.shares.change(guest, |share| {
+            share.buckets += usize::from(is_new);
+            share.usage = share.usage.plus(after).above(before);
+        });
         let record =
             self.buckets.entry(bucket.clone()).or_insert_with(|| Bucket::new(bucket.clone()));
         record.usage = record.usage.plus(after).above(before);
@@ -182,6 +201,9 @@ impl<W: Copy> Shard<W> {
         let waited = record.waited.remove(&key);
         if let Some(at) = expiry(old.as_ref()) {
             self.expiries.remove(&at);
+        }
+        if let Some(old) = old {
+            self.shares.replace(guest, old.value, totals);
         }
         if let Some(at) = expiry(entry.as_ref()) {
             self.expiries.insert(at, Place { bucket: bucket.clone(), key });
@@ -198,6 +220,7 @@ impl<W: Copy> Shard<W> {
     fn let_go(&mut self, bucket: &str, totals: &Totals) {
         if self.buckets.get(bucket).is_some_and(Bucket::is_idle) {
             self.buckets.remove(bucket);
+            self.shares.change(guest_of(bucket), |share| share.buckets -= 1);
             totals.credit(Charge { buckets: 1, ..Charge::default() });
         }
     }
@@ -214,8 +237,11 @@ impl<W: Copy> Shard<W> {
         totals: &Totals,
     ) -> Result<Key, StoreError> {
         let buckets = usize::from(!self.buckets.contains_key(bucket));
-        totals.charge(Charge { buckets, waiters: 1, ..Charge::default() }, &self.limits)?;
+        let charge = Charge { buckets, waiters: 1, ..Charge::default() };
+        self.share(bucket).check(charge, &self.limits)?;
+        totals.charge(charge, &self.limits)?;
         if buckets == 1 {
+            self.shares.change(guest_of(bucket), |share| share.buckets += 1);
             let name: Arc<str> = bucket.into();
             self.buckets.insert(name.clone(), Bucket::new(name));
         }
@@ -270,7 +296,7 @@ impl<W: Copy> Shard<W> {
         self.counts.expired += 1;
         totals.credit(Charge { usage: before, ..Charge::default() });
         let mut room = SLICE;
-        self.put(&bucket, Planned { key, entry: None, before }, &mut room, woken);
+        self.put(&bucket, Planned { key, entry: None, before }, &mut room, totals, woken);
         self.let_go(&bucket, totals);
     }
 

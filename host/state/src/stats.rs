@@ -11,6 +11,8 @@ use crate::limits::Usage;
 pub struct StoreStats {
     /// What all buckets hold.
     pub usage: Usage,
+    /// The bytes of values that were replaced or deleted, and that a pending still has.
+    pub replaced_bytes: usize,
     /// The number of buckets.
     pub buckets: usize,
     /// The number of waiters, those that are about to be woken included.

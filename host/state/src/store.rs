@@ -5,6 +5,7 @@ use std::num::NonZeroU64;
 use snow_core::Key;
 use snow_core::sync::{Mutex, MutexGuard, lock};
 
+use self::work::FullReport;
 pub use self::writes::Submitted;
 use crate::disk::{Disk, Journal, JournalError};
 use crate::entry::{Entry, Version, Versions};
@@ -12,13 +13,15 @@ use crate::error::StoreError;
 use crate::limits::{Charge, StoreLimits, Totals};
 use crate::listener::{Alarm, Listener};
 use crate::shard::{Page, Shard};
+use crate::share::guest_of;
 use crate::stats::{BucketStats, Counts, StoreStats};
 use crate::write::{check_count, check_key};
 
 mod work;
 mod writes;
 
-/// The number of shards. Two guests with buckets of their own rarely meet at a lock.
+/// The number of shards. Two guests with buckets of their own rarely meet at a lock; all buckets of
+/// one guest lie in one shard.
 const SHARDS: usize = 1 << SHARD_BITS;
 
 /// Buckets of keys, shared by all threads. The [crate](crate) has an example.
@@ -29,6 +32,7 @@ pub struct Store<L: Listener> {
     pub(crate) totals: Totals,
     pub(crate) versions: Versions,
     alarm: Alarm,
+    full_report: Mutex<FullReport>,
     listener: L,
     disk: Option<Disk<L::Caller>>,
 }
@@ -86,6 +90,7 @@ impl<L: Listener> Store<L> {
             totals: Totals::default(),
             versions: Versions::new(now_ms, None),
             alarm: Alarm::new(),
+            full_report: Mutex::default(),
             listener,
             disk: None,
         }
@@ -134,6 +139,14 @@ impl<L: Listener> Store<L> {
     /// Returns the limits.
     pub fn limits(&self) -> StoreLimits {
         lock(&self.shards[0]).limits
+    }
+
+    /// Checks the length of a key, or of a bucket's name, for whoever is about to keep it.
+    ///
+    /// # Errors
+    /// [`StoreError::TooLarge`].
+    pub fn check_key(&self, key: &str) -> Result<(), StoreError> {
+        check_key(key, &self.limits())
     }
 
     /// Returns what a key holds.
@@ -208,6 +221,8 @@ impl<L: Listener> Store<L> {
             }
             Err(error) => {
                 shard.counts.refused += 1;
+                drop(shard);
+                self.note_refusal(&error, now_ms);
                 Err(error)
             }
         }
@@ -230,7 +245,8 @@ impl<L: Listener> Store<L> {
         }
         let Charge { usage, buckets, waiters } = self.totals.now();
         let disk = self.disk.as_ref().map(Disk::stats);
-        StoreStats { usage, buckets, waiters, counts, disk }
+        let replaced_bytes = self.totals.replaced_bytes();
+        StoreStats { usage, replaced_bytes, buckets, waiters, counts, disk }
     }
 
     /// Returns what buckets hold, in the order of their names: the first `limit` ones after a name.
@@ -248,9 +264,9 @@ impl<L: Listener> Store<L> {
     }
 }
 
-/// Returns the shard of a bucket, by the FNV-1a hash of its name.
+/// Returns the shard of a bucket, by the FNV-1a hash of its guest's name.
 fn shard_of(bucket: &str) -> usize {
-    let hash = bucket.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+    let hash = guest_of(bucket).bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     });
     // The low bits of an FNV hash depend on the low bits of the text alone.

@@ -1,16 +1,19 @@
 //! What tests of this crate share: a listener that notes what it is told, and short ways to write.
 
-use snow_core::sync::{Mutex, lock};
+use snow_core::sync::{Arc, Mutex, lock};
 
-use crate::disk::JournalError;
-use crate::entry::Version;
-use crate::error::StoreError;
+use crate::disk::{Changes, Journal, JournalError};
+use crate::entry::{Entry, Place, Version};
+use crate::error::{Limit, StoreError};
 use crate::limits::StoreLimits;
 use crate::listener::Listener;
 use crate::shard::SLICE;
 use crate::store::{Store, Ticket, Watch};
 use crate::waiters::Change;
 use crate::write::{Action, Condition, Outcome, Write};
+
+/// A limit that all guests share, and who has the most of it.
+type Full = (Limit, Vec<(usize, Arc<str>)>);
 
 /// Notes what it is told.
 #[derive(Default)]
@@ -19,6 +22,7 @@ pub struct Notes {
     pub work_at: Mutex<Vec<u64>>,
     pub done: Mutex<Vec<(u32, Result<Outcome, StoreError>)>>,
     pub disk: Mutex<Vec<Option<String>>>,
+    pub full: Mutex<Vec<Full>>,
 }
 
 impl Listener for Notes {
@@ -39,8 +43,25 @@ impl Listener for Notes {
         lock(&self.disk).push(failing.map(ToString::to_string));
     }
 
+    fn full(&self, limit: Limit, guests: &[(usize, Arc<str>)]) {
+        lock(&self.full).push((limit, guests.to_vec()));
+    }
+
     fn work_at(&self, at_ms: u64) {
         lock(&self.work_at).push(at_ms);
+    }
+}
+
+/// A disk that takes everything and keeps nothing.
+pub struct Void;
+
+impl Journal for Void {
+    fn load(&mut self, _: &mut dyn FnMut(Place, Entry)) -> Result<Option<Version>, JournalError> {
+        Ok(None)
+    }
+
+    fn commit(&mut self, _: &Changes) -> Result<(), JournalError> {
+        Ok(())
     }
 }
 

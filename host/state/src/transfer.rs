@@ -33,13 +33,15 @@ const BATCH_LINES: usize = 256;
 /// Bytes of keys and values that make a batch of lines full.
 const BATCH_BYTES: usize = 4 << 20;
 
-/// The place and the reason where an import ended early. The lines before it are in the store;
-/// those may be imported again.
+/// The place and the reason where an import ended early. The entries of the lines before it are in
+/// the store, and none of those after it; all of them may be imported again.
 #[derive(Debug, thiserror::Error)]
 #[error("line {line}: {reason}")]
 pub struct ImportError {
     /// The number of the line, from 1.
     pub line: u64,
+    /// How many entries were set, those of the lines before it that have not expired.
+    pub set: u64,
     /// What is wrong with it.
     pub reason: ImportReason,
 }
@@ -56,6 +58,13 @@ pub enum ImportReason {
     /// The line can't be read.
     #[error(transparent)]
     Read(#[from] io::Error),
+}
+
+/// What a line of an import is.
+enum Line {
+    Empty,
+    Entry(Write),
+    End,
 }
 
 /// A part of an export.
@@ -146,39 +155,47 @@ impl<L: Listener> Store<L> {
     /// [`ImportError`], which names the line.
     pub fn import(&self, input: &mut impl BufRead, now_ms: u64) -> Result<u64, ImportError> {
         let line_bytes_max = line_bytes_max(&self.limits());
-        let (mut count, mut bytes) = (0, 0);
+        let (mut set, mut bytes) = (0, 0);
         let mut batch: Vec<(u64, Write)> = Vec::new();
         for line in 1.. {
-            let text = read_line(input, line_bytes_max);
-            let text = text.map_err(|reason| ImportError { line, reason })?;
-            if let Some(text) = text.as_deref().filter(|text| !text.trim().is_empty()) {
-                let write = write_of(text).map_err(|reason| {
-                    let reason = ImportReason::NoEntry(reason);
-                    ImportError { line, reason }
-                })?;
-                if !has_expired(&write, now_ms) {
-                    bytes += write.bytes();
-                    batch.push((line, write));
-                }
+            let next = read_line(input, line_bytes_max).and_then(|text| match text {
+                Some(text) if text.trim().is_empty() => Ok(Line::Empty),
+                Some(text) => write_of(&text).map(Line::Entry).map_err(ImportReason::NoEntry),
+                None => Ok(Line::End),
+            });
+            let is_last = matches!(next, Ok(Line::End) | Err(_));
+            if let Ok(Line::Entry(write)) = &next
+                && !has_expired(write, now_ms)
+            {
+                bytes += write.bytes();
+                batch.push((line, write.clone()));
             }
-            if text.is_none() || batch.len() >= BATCH_LINES || bytes >= BATCH_BYTES {
-                count += self.import_batch(&mut batch, now_ms)?;
+            if is_last || batch.len() >= BATCH_LINES || bytes >= BATCH_BYTES {
+                self.import_batch(&mut batch, &mut set, now_ms)?;
                 bytes = 0;
             }
-            if text.is_none() {
+            if is_last {
+                next.map_err(|reason| ImportError { line, set, reason })?;
                 break;
             }
         }
-        Ok(count)
+        Ok(set)
     }
 
-    fn import_batch(&self, batch: &mut Vec<(u64, Write)>, now_ms: u64) -> Result<u64, ImportError> {
+    /// Does the writes of a batch up to the first that is refused, and adds their number to `set`.
+    fn import_batch(
+        &self,
+        batch: &mut Vec<(u64, Write)>,
+        set: &mut u64,
+        now_ms: u64,
+    ) -> Result<(), ImportError> {
         let (lines, writes): (Vec<u64>, Vec<Write>) = std::mem::take(batch).into_iter().unzip();
-        let results = self.apply_all(writes, now_ms);
-        for (line, result) in lines.iter().zip(results) {
-            result.map_err(|error| ImportError { line: *line, reason: error.into() })?;
+        let results = self.apply_until_refused(writes, now_ms);
+        for (line, result) in lines.into_iter().zip(results) {
+            result.map_err(|error| ImportError { line, set: *set, reason: error.into() })?;
+            *set += 1;
         }
-        Ok(lines.len() as u64)
+        Ok(())
     }
 }
 

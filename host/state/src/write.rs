@@ -11,6 +11,7 @@ use snow_core::sync::Arc;
 use crate::entry::{Entry, Version, Versions};
 use crate::error::{Limit, StoreError};
 use crate::limits::{Charge, StoreLimits, Totals, Usage};
+use crate::share::Share;
 
 /// A write to one bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,13 +137,14 @@ impl Plan {
     }
 
     /// Charges what the plan adds, and returns the charge. `held` is what the bucket holds; `None`
-    /// if there is no such bucket.
+    /// if there is no such bucket. `share` is what its guest has.
     ///
     /// # Errors
     /// [`StoreError::Full`]. Only a number that grows is held to its limit.
     pub fn charge(
         &self,
         held: Option<Usage>,
+        share: &Share,
         limits: &StoreLimits,
         totals: &Totals,
     ) -> Result<Charge, StoreError> {
@@ -159,6 +161,10 @@ impl Plan {
         }
         let buckets = usize::from(held.is_none() && !self.changes.is_empty());
         let charge = Charge { usage: grows, buckets, waiters: 0 };
+        share.check(charge, limits)?;
+        if self.changes.iter().any(|change| change.entry.is_some()) {
+            share.check_replaced(limits, totals)?;
+        }
         totals.charge(charge, limits)?;
         Ok(charge)
     }

@@ -203,7 +203,7 @@ impl Snow {
     /// the outcome once all are settled.
     fn stop_some(&mut self) -> Option<Outcome> {
         let began = Instant::now();
-        let value = Settled::new(Settlement::Value(b"done".to_vec()));
+        let value = Settled::new(Settlement::Value(b"done"[..].into()));
         let (left, settled) = &mut self.stopping;
         *settled += self.registry.settle_while(KEY, &value, left, |woken| {
             self.post.wake(woken);

@@ -170,7 +170,7 @@ impl Ledger {
         let settled = Settled::new(match number % 5 {
             0 => Settlement::Failed { code: "odd".into(), message: text },
             1 | 2 => Settlement::Response(snow_http::Response::text(201, &text)),
-            _ => Settlement::Value(text.into_bytes()),
+            _ => Settlement::Value(text.into_bytes().into()),
         });
         let value = Value {
             settled: settled.clone(),
@@ -348,7 +348,7 @@ impl Ledger {
                 );
                 self.values[value].delivered = true;
             }
-            (Some(settlement), None) if **settlement == Settlement::Value(Vec::new()) => {
+            (Some(settlement), None) if **settlement == Settlement::Value(Arc::default()) => {
                 assert!(
                     due_ms.is_some_and(|due| due <= now_ms),
                     "the clock settles timers, and never early"

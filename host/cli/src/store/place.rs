@@ -67,6 +67,8 @@ impl Lines {
 pub(super) struct Refused {
     /// The number of the line among those, from 1.
     pub line: u64,
+    /// How many entries of the lines before it were set.
+    pub set: u64,
     pub reason: String,
 }
 
@@ -196,8 +198,11 @@ impl Place {
     pub fn import(&mut self, lines: &[u8]) -> Result<u64, Refused> {
         match self {
             Place::Server(admin) => {
-                let other =
-                    |error: anyhow::Error| Refused { line: 1, reason: format!("{error:#}") };
+                let other = |error: anyhow::Error| Refused {
+                    line: 1,
+                    set: 0,
+                    reason: format!("{error:#}"),
+                };
                 let path = "/store/import";
                 let answer = question("POST", path, &[], lines).ask(admin).map_err(other)?;
                 if answer.status == 400
@@ -205,7 +210,8 @@ impl Place {
                     && let (Some(line), Some(reason)) =
                         (wrong["line"].as_u64(), wrong["error"].as_str())
                 {
-                    return Err(Refused { line, reason: reason.to_owned() });
+                    let set = wrong["set"].as_u64().unwrap_or_default();
+                    return Err(Refused { line, set, reason: reason.to_owned() });
                 }
                 let done = answer.json(admin, path).map_err(other)?;
                 Ok(done["set"].as_u64().unwrap_or_default())
@@ -218,7 +224,7 @@ impl Place {
                 } else {
                     ""
                 };
-                Refused { line: error.line, reason: format!("{reason}{hint}") }
+                Refused { line: error.line, set: error.set, reason: format!("{reason}{hint}") }
             }),
         }
     }

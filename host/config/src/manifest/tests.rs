@@ -358,7 +358,10 @@ fn wrong_values_of_guests_are_errors_and_not_repeated() {
     wrong("1", &["2:5: `config.a` takes a string, { env = \"NAME\" }"]);
     wrong("{ secret = 1 }", &["2:16: `config.a` takes a string"]);
     wrong("{ secret = 's3cret', env = 'B' }", &["2:5: `config.a` has more than `secret`"]);
-    wrong("{ secret = { secret = 's3cret' } }", &["2:18: `config.a` has no `secret`"]);
+    wrong(
+        "{ secret = { secret = 's3cret' } }",
+        &["2:18: `config.a` is a secret already: write it once"],
+    );
     wrong("{ secert = 's3cret' }", &["2:7: `config.a` has no `secert`: did you mean `secret`?"]);
     wrong("{ secret = '(not shown)' }", &["2:16: `config.a` is what `snow-host config` shows"]);
     wrong("{ env = 's3cret-' }", &["2:13: `env` of `config.a` is no name of an environment"]);

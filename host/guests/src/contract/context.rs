@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use wasmtime::ResourceLimiter;
 use wasmtime::component::Resource;
 
-use snow_core::{Refusal, Registry, WorkerId, cut_owned};
+use snow_core::{Refusal, Registry, WorkerId};
 use snow_http::RequestId;
 use snow_runtime::{Handle, Level, Settled, Settlement, Source};
 
@@ -330,7 +330,7 @@ impl CallContext {
     /// it may is told so in the log, once, and the rest is dropped.
     pub(crate) fn log(&self, level: Level, message: String) {
         let limits = &self.runtime.limits;
-        let message = cut_owned(message, limits.log_message_bytes_max);
+        let message = self.permit.masks.masked(message, limits.log_message_bytes_max);
         let bytes = message.len() + LINE_BYTES;
         let before = self.logged_bytes.fetch_add(bytes, Ordering::Relaxed);
         let most = limits.call_log_bytes_max;

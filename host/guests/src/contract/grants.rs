@@ -16,6 +16,7 @@ use snow_core::{
 use snow_runtime::{Mounts, Settled, Settlement};
 
 use super::deployment::{Address, Public};
+use super::masks::Masks;
 use super::quota::Quota;
 use crate::load::guest::Guest;
 
@@ -129,6 +130,7 @@ impl Permits {
         let config = self.configs.get(&*name);
         let pendings_max = config.and_then(|config| config.pendings_max);
         let quota = Quota::new(&name, config, is_source, &self.limits);
+        let values = self.values(config);
         Permit {
             account: Account {
                 owner: self.owner(&name),
@@ -139,7 +141,8 @@ impl Permits {
             gate: quota.calls_max.map(|_| self.gates.of(&name)),
             quota,
             environment: config.map(environment).unwrap_or_default(),
-            values: self.values(config),
+            masks: Masks::new(&values),
+            values,
             address: Address::new(config, &self.public),
             buckets: config.and_then(|config| config.buckets.clone()),
             grants: self.has_grants.then(|| Grants {
@@ -228,6 +231,8 @@ pub(crate) struct Permit {
     pub environment: Vec<(String, String)>,
     /// What the guest reads by `wasi:config`.
     pub values: ConfigValues,
+    /// The secrets among them, which are not logged.
+    pub masks: Masks,
     /// Where clients find the guest.
     pub address: Address,
     /// Buckets of the store that the guest may use beside its own.

@@ -1,6 +1,8 @@
 //! The records and variants of `wit/snow.wit`. They are owned when they are lifted out of a guest,
 //! and borrowed when they are lowered into one, so that the bytes of a request are copied once.
 
+use std::sync::Arc;
+
 use wasmtime::component::{ComponentType, Lift, Lower, Resource};
 
 use snow_core::Refusal as HostRefusal;
@@ -93,7 +95,7 @@ pub struct FailureRef<'a> {
 pub enum Settlement {
     /// Bytes.
     #[component(name = "value")]
-    Value(Vec<u8>),
+    Value(Arc<[u8]>),
     /// A whole response.
     #[component(name = "response")]
     Response(Response),

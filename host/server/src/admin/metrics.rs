@@ -208,11 +208,13 @@ fn of_deployments(out: &mut Exposition, sources: &PageSources) {
 fn of_store(out: &mut Exposition, sources: &PageSources) {
     let (store, (counter, gauge)) =
         (&sources.runtime.store, (MetricType::Counter, MetricType::Gauge));
-    let StoreStats { usage, buckets, waiters, counts, disk } = store.stats();
+    let StoreStats { usage, replaced_bytes, buckets, waiters, counts, disk } = store.stats();
     let help = "Keys in the store.";
     out.single(gauge, "snow_store_entries", help, usage.entries);
     let help = "Bytes of the keys and values in the store.";
     out.single(gauge, "snow_store_bytes", help, usage.bytes);
+    let help = "Bytes of values that were replaced or deleted, and that a pending still has.";
+    out.single(gauge, "snow_store_replaced_bytes", help, replaced_bytes);
     let help = "Buckets that have a key, or a key that somebody waits for.";
     out.single(gauge, "snow_store_buckets", help, buckets);
     let help = "Waits for a change in the store.";

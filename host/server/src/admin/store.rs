@@ -31,7 +31,7 @@ pub fn state(sources: &PageSources, query: &str) -> Result<Value, Refused> {
     let parameters = Parameters::parse(query, &["limit", "after"])?;
     let limit = parameters.limit()?;
     let store = &sources.runtime.store;
-    let StoreStats { usage, buckets, waiters, counts, disk } = store.stats();
+    let StoreStats { usage, replaced_bytes, buckets, waiters, counts, disk } = store.stats();
     let page = store.buckets(parameters.get("after"), limit);
     let next = page.last().filter(|_| page.len() == limit).map(|bucket| bucket.name.to_string());
     let rows = page.iter().map(|bucket| {
@@ -41,7 +41,8 @@ pub fn state(sources: &PageSources, query: &str) -> Result<Value, Refused> {
         })
     });
     Ok(json!({
-        "entries": usage.entries, "bytes": usage.bytes, "bucket_count": buckets, "waiters": waiters,
+        "entries": usage.entries, "bytes": usage.bytes, "replaced_bytes": replaced_bytes,
+        "bucket_count": buckets, "waiters": waiters,
         "reads_total": counts.reads, "lists_total": counts.lists, "writes_total": counts.writes,
         "conflicts_total": counts.conflicts, "refused_total": counts.refused,
         "waits_total": counts.waits, "woken_total": counts.woken, "expired_total": counts.expired,
@@ -119,7 +120,9 @@ impl Change {
             Change::Import(lines) => match store.import(&mut &*lines, clock.wall_ms()) {
                 Ok(set) => (format!("set {set} keys"), json!({ "set": set })),
                 Err(error) => {
-                    let wrong = json!({ "line": error.line, "error": error.reason.to_string() });
+                    log.host(Level::Info, format!("the admin listener set {} keys", error.set));
+                    let reason = error.reason.to_string();
+                    let wrong = json!({ "line": error.line, "set": error.set, "error": reason });
                     return Err((400, format!("{wrong}\n")));
                 }
             },

@@ -97,7 +97,7 @@ impl Drop for Settles {
     fn drop(&mut self) {
         // It fails if the pending is gone, because the client has left or the page waited too long.
         if let Ok(Some(waiter)) =
-            self.registry.settle(self.id, Settled::new(Settlement::Value(Vec::new())))
+            self.registry.settle(self.id, Settled::new(Settlement::Value(Arc::default())))
         {
             self.post.wake(&[waiter]);
         }

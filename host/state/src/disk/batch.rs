@@ -8,6 +8,8 @@ use crate::entry::{Entry, Place};
 use crate::error::StoreError;
 use crate::limits::Usage;
 use crate::listener::Listener;
+use crate::shard::LOOKS;
+use crate::share::Share;
 use crate::store::Store;
 use crate::write::{Outcome, Write};
 
@@ -22,6 +24,21 @@ impl<L: Listener> Below for Store<L> {
     fn usage(&self, bucket: &str) -> Option<Usage> {
         self.shard(bucket).usage(bucket)
     }
+
+    fn share(&self, bucket: &str) -> Share {
+        let mut shard = self.shard(bucket);
+        shard.shares.free_replaced(LOOKS, &self.totals);
+        shard.share(bucket)
+    }
+}
+
+/// What a refused write means for those after it in its batch.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Refusals {
+    /// Nothing: they are of others.
+    AreAlone,
+    /// They are not done, and have no result.
+    EndBatch,
 }
 
 /// A write of a batch with its plan, or the reason why it is refused.
@@ -31,7 +48,8 @@ type Decided<C> = (Queued<C>, Result<Drafted, StoreError>);
 pub(crate) type Told<C> = (Option<C>, Result<Outcome, StoreError>);
 
 impl<L: Listener> Store<L> {
-    /// Does writes on disk as one batch, and returns when they are durable.
+    /// Does writes on disk as one batch, up to the first that is refused, and returns when they are
+    /// durable.
     pub(crate) fn apply_on_disk(
         &self,
         disk: &Disk<L::Caller>,
@@ -40,7 +58,7 @@ impl<L: Listener> Store<L> {
     ) -> Vec<Result<Outcome, StoreError>> {
         let mut writer = lock(&disk.writer);
         let batch = writes.into_iter().map(|write| Queued { write, caller: None }).collect();
-        let told = self.commit(disk, &mut writer, batch, Vec::new(), now_ms);
+        let told = self.commit(disk, &mut writer, batch, Vec::new(), Refusals::EndBatch, now_ms);
         told.into_iter().map(|(_, result)| result).collect()
     }
 
@@ -55,7 +73,7 @@ impl<L: Listener> Store<L> {
         let mut writer = lock(&disk.writer);
         let batch = disk.take();
         let used = batch.len() + expired.len();
-        let told = self.commit(disk, &mut writer, batch, expired, now_ms);
+        let told = self.commit(disk, &mut writer, batch, expired, Refusals::AreAlone, now_ms);
         drop(writer);
         for (caller, result) in told {
             if let Some(caller) = caller {
@@ -72,6 +90,7 @@ impl<L: Listener> Store<L> {
         writer: &mut Writer,
         batch: Vec<Queued<L::Caller>>,
         expired: Vec<Place>,
+        refusals: Refusals,
         now_ms: u64,
     ) -> Vec<Told<L::Caller>> {
         let limits = self.limits();
@@ -84,13 +103,15 @@ impl<L: Listener> Store<L> {
                 Some((place.bucket, drafted))
             })
             .collect();
-        let decided: Vec<Decided<L::Caller>> = batch
-            .into_iter()
-            .map(|queued| {
-                let drafted = draft.write(&queued.write, &self.versions, now_ms);
-                (queued, drafted)
-            })
-            .collect();
+        let mut decided: Vec<Decided<L::Caller>> = Vec::new();
+        for queued in batch {
+            let drafted = draft.write(&queued.write, &self.versions, now_ms);
+            let is_last = drafted.is_err() && refusals == Refusals::EndBatch;
+            decided.push((queued, drafted));
+            if is_last {
+                break;
+            }
+        }
         let (changes, charged) = draft.finish(self.versions.last());
         let writes = removed.len() + decided.len();
         match self.make_durable(disk, writer, changes, writes) {
@@ -124,6 +145,9 @@ impl<L: Listener> Store<L> {
     ) -> Told<L::Caller> {
         let Queued { write, caller } = queued;
         self.shard(&write.bucket).counts.tally(&drafted);
+        if let Err(error) = &drafted {
+            self.note_refusal(error, now_ms);
+        }
         let result = drafted.map(|drafted| {
             let outcome = drafted.plan.outcome.clone();
             self.carry_out_drafted(&write.bucket, drafted, now_ms);

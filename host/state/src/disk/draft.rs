@@ -15,6 +15,7 @@ use super::Changes;
 use crate::entry::{Entry, Place, Version, Versions};
 use crate::error::StoreError;
 use crate::limits::{Charge, StoreLimits, Totals, Usage};
+use crate::share::{Share, guest_of};
 use crate::write::{Outcome, Plan, Planned, Write, evaluate};
 
 /// What a draft lies over.
@@ -24,6 +25,9 @@ pub(crate) trait Below {
 
     /// Returns what a bucket holds. `None` if there is no such bucket.
     fn usage(&self, bucket: &str) -> Option<Usage>;
+
+    /// Returns what the guest of a bucket has.
+    fn share(&self, bucket: &str) -> Share;
 }
 
 /// Changes that are decided on, and not made yet.
@@ -32,6 +36,8 @@ pub(crate) struct Draft<'a, B> {
     totals: &'a Totals,
     limits: &'a StoreLimits,
     buckets: BTreeMap<Arc<str>, DraftBucket>,
+    /// What guests will have that the batch writes to.
+    shares: BTreeMap<Arc<str>, Share>,
     /// What was charged for all of it.
     charged: Charge,
 }
@@ -52,7 +58,8 @@ pub(crate) struct Drafted {
 
 impl<'a, B: Below> Draft<'a, B> {
     pub fn new(below: &'a B, totals: &'a Totals, limits: &'a StoreLimits) -> Draft<'a, B> {
-        Draft { below, totals, limits, buckets: BTreeMap::new(), charged: Charge::default() }
+        let (buckets, shares) = (BTreeMap::new(), BTreeMap::new());
+        Draft { below, totals, limits, buckets, shares, charged: Charge::default() }
     }
 
     /// Decides about a write and notes its changes.
@@ -87,10 +94,20 @@ impl<'a, B: Below> Draft<'a, B> {
             Some(drafted) => drafted.usage,
             None => self.below.usage(bucket),
         };
-        let charge = plan.charge(held, self.limits, self.totals)?;
+        let share = match self.shares.get(guest_of(bucket)) {
+            Some(drafted) => *drafted,
+            None => self.below.share(bucket),
+        };
+        let charge = plan.charge(held, &share, self.limits, self.totals)?;
         self.charged = self.charged.plus(charge);
         if !plan.changes.is_empty() {
             let (before, after) = plan.usage();
+            let share = Share {
+                buckets: share.buckets + charge.buckets,
+                usage: share.usage.plus(after).above(before),
+                ..share
+            };
+            self.shares.insert(guest_of(bucket).into(), share);
             let drafted = self.buckets.entry(bucket.clone()).or_default();
             drafted.usage = Some(held.unwrap_or_default().plus(after).above(before));
             let changes = plan.changes.iter();

@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// The file that the process which uses the folder has locked. It holds the process's number.
@@ -81,6 +81,28 @@ pub(super) struct DataFolder {
     path: PathBuf,
     /// Locked until it is dropped.
     _lock: File,
+    /// Which file that is.
+    lock_id: FileId,
+}
+
+/// Tells a file from every other of the system for as long as it is open, whatever its name becomes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct FileId {
+    device: u64,
+    inode: u64,
+}
+
+impl FileId {
+    /// Returns which file has this name now.
+    pub fn at(path: &Path) -> io::Result<FileId> {
+        fs::metadata(path).map(FileId::from)
+    }
+}
+
+impl From<fs::Metadata> for FileId {
+    fn from(about: fs::Metadata) -> FileId {
+        FileId { device: about.dev(), inode: about.ino() }
+    }
 }
 
 impl DataFolder {
@@ -110,7 +132,32 @@ impl DataFolder {
             Err(TryLockError::Error(error)) => return Err(DataError::Io { path: file, error }),
         }
         note_pid(&mut lock).map_err(DataError::io(&file))?;
-        Ok(DataFolder { path: path.to_owned(), _lock: lock })
+        let lock_id = lock.metadata().map_err(DataError::io(&file))?.into();
+        Ok(DataFolder { path: path.to_owned(), _lock: lock, lock_id })
+    }
+
+    /// Checks that a file of the folder is still the one that it was, and that the lock is too.
+    ///
+    /// Whoever removes the folder, or puts a backup in its place, leaves the process with files that
+    /// nobody will find again, and another process may lock what has the names now. What goes
+    /// to such a file would be lost.
+    ///
+    /// # Errors
+    /// What happened, as text for people.
+    pub fn check(&self, name: &str, id: FileId) -> Result<(), String> {
+        for (name, id) in [(LOCK_FILE, self.lock_id), (name, id)] {
+            let path = self.file(name);
+            let what = match FileId::at(&path) {
+                Ok(now) if now == id => continue,
+                Ok(_) => "is another file by now".to_owned(),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => "is gone".to_owned(),
+                Err(error) => error.to_string(),
+            };
+            return Err(format!(
+                "{name} {what}, while this server has it: put it back, or start the server again"
+            ));
+        }
+        Ok(())
     }
 
     /// Returns the path of a file in the folder.

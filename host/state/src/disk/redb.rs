@@ -13,7 +13,7 @@ use redb::backends::FileBackend;
 use redb::{Builder, Database, ReadableDatabase, ReadableTable, TableDefinition};
 use snow_core::sync::Arc;
 
-use super::folder::{DataError, DataFolder};
+use super::folder::{DataError, DataFolder, FileId};
 use super::{Changes, Journal, JournalError};
 use crate::entry::{Entry, Place, Version};
 
@@ -47,6 +47,8 @@ const CACHE_BYTES: usize = 16 << 20;
 #[derive(Debug)]
 pub struct RedbJournal {
     folder: DataFolder,
+    /// Which file `store.redb` was when it was opened.
+    file_id: FileId,
     /// `None` after a failure: then the file is opened anew, and thereby repaired, before the next
     /// write. redb refuses everything until then.
     database: Option<Database>,
@@ -69,7 +71,8 @@ impl RedbJournal {
         }
         let database = open(&file)?;
         check_format(&database, &file)?;
-        Ok(RedbJournal { folder, database: Some(database) })
+        let file_id = FileId::at(&file).map_err(DataError::io(&file))?;
+        Ok(RedbJournal { folder, file_id, database: Some(database) })
     }
 
     fn path(&self) -> PathBuf {
@@ -101,6 +104,7 @@ impl Journal for RedbJournal {
     }
 
     fn commit(&mut self, changes: &Changes) -> Result<(), JournalError> {
+        self.folder.check(FILE, self.file_id).map_err(|reason| self.error(reason))?;
         let committed = commit(self.database()?, changes);
         committed.map_err(|error| {
             self.database = None;

@@ -343,3 +343,27 @@ fn waiters_come_and_go_while_a_bucket_is_on_its_way() {
     let stats = store.stats();
     assert_eq!((stats.buckets, stats.waiters, stats.usage), (0, 0, crate::Usage::default()));
 }
+
+#[test]
+fn no_guest_fills_the_queue_for_all() {
+    let platter = Platter::default();
+    let store = platter.store(StoreLimits {
+        guest_store_queue_writes_max: 2,
+        guest_store_queue_bytes_max: 30,
+        ..StoreLimits::default()
+    });
+    let to = |bucket: &str, value: &str| Write { bucket: bucket.into(), ..set("k", value) };
+    let refused = |write: Write| match store.submit(write, 9, 0) {
+        Err(StoreError::Full { limit, .. }) => limit,
+        other => panic!("it should be refused: {other:?}"),
+    };
+    for round in 0..2 {
+        store.queue(to("evil", "1234567890"), 1);
+        assert_eq!(refused(to("evil/a", "1234567890")), Limit::GuestQueueBytes);
+        store.queue(to("evil/a", "1"), 2);
+        assert_eq!(refused(to("evil", "")), Limit::GuestQueueWrites);
+        store.queue(to("notes", "1"), 3);
+        store.work(round, 99);
+        assert_eq!(store.done().len(), 3);
+    }
+}

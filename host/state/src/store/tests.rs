@@ -5,7 +5,7 @@ use snow_core::sync::{Arc, lock};
 use super::*;
 use crate::error::Limit;
 use crate::limits::Usage;
-use crate::testing::{delete, increment, set, set_if, set_until, store};
+use crate::testing::{Notes, Void, delete, increment, set, set_if, set_until, store};
 use crate::write::{Action, Condition, Outcome, Write};
 
 #[test]
@@ -247,4 +247,97 @@ fn a_ticket_is_a_number_and_back() {
             assert_eq!(Ticket::from_number(ticket.number()), ticket);
         }
     }
+}
+
+fn write_to(bucket: &str, value: &str) -> Write {
+    Write { bucket: bucket.into(), ..set("k", value) }
+}
+
+fn refused<L: Listener>(store: &Store<L>, write: &Write) -> Limit {
+    match store.apply(write, 0) {
+        Err(StoreError::Full { limit, .. }) => limit,
+        other => panic!("it should be refused: {other:?}"),
+    }
+}
+
+#[test]
+fn no_guest_takes_the_room_of_all() {
+    let limits = StoreLimits {
+        guest_store_buckets_max: 2,
+        guest_store_entries_max: 3,
+        guest_store_bytes_max: 10,
+        ..StoreLimits::default()
+    };
+    let on_disk = Store::on_disk(limits, Notes::default(), Box::new(Void), 0).unwrap();
+    for store in [store(limits), on_disk] {
+        store.apply(&write_to("evil", "1"), 0).unwrap();
+        store.apply(&write_to("evil/a", "1"), 0).unwrap();
+        assert_eq!(refused(&store, &write_to("evil/b", "1")), Limit::GuestBuckets);
+        let waits = store.changed("evil/b", "k", None, 1, 0);
+        assert!(matches!(waits, Err(StoreError::Full { limit: Limit::GuestBuckets, .. })));
+        store.apply(&Write { bucket: "evil".into(), ..set("2", "1") }, 0).unwrap();
+        let fourth = Write { bucket: "evil/a".into(), ..set("2", "1") };
+        assert_eq!(refused(&store, &fourth), Limit::GuestEntries);
+        assert_eq!(refused(&store, &write_to("evil/a", "123456")), Limit::GuestBytes);
+        store.apply(&write_to("evil/a", "12345"), 0).unwrap();
+        // Another guest, and one whose name merely begins so, have their own room.
+        store.apply(&write_to("notes", "123456"), 0).unwrap();
+        store.apply(&write_to("evils", "123456"), 0).unwrap();
+        // What is deleted makes room again.
+        let all = ["evil", "evil/a", "notes", "evils"];
+        for (bucket, key) in all.map(|bucket| (bucket, "k")).into_iter().chain([("evil", "2")]) {
+            store.apply(&Write { bucket: bucket.into(), ..delete(key) }, 0).unwrap();
+        }
+        assert_eq!(store.totals.now(), Charge::default());
+        let shares = |shard: &Mutex<Shard<u32>>| lock(shard).shares.all().count();
+        assert_eq!(store.shards.iter().map(shares).sum::<usize>(), 0);
+        store.apply(&write_to("evil/b", "1"), 0).unwrap();
+    }
+}
+
+/// A pending that is settled with a value has it until a guest collects it, whatever becomes of the
+/// key. So a guest could have any number of values in memory, each of a key that it has set since.
+#[test]
+fn a_value_that_somebody_has_counts_until_it_is_let_go() {
+    let limits = StoreLimits { guest_store_bytes_max: 40, ..StoreLimits::default() };
+    let on_disk = Store::on_disk(limits, Notes::default(), Box::new(Void), 0).unwrap();
+    for store in [store(limits), on_disk] {
+        let mut held = Vec::new();
+        let is_set = |n: usize| store.apply(&set("k", &format!("{n:9}")), 0);
+        for n in 0..5 {
+            is_set(n).unwrap();
+            held.push(store.get("b", "k", 0).unwrap());
+        }
+        // The key and its value are 10 bytes, and the four values before it 36.
+        assert_eq!(store.stats().replaced_bytes, 36);
+        let full = StoreError::Full { limit: Limit::GuestBytes, max: 40 };
+        assert_eq!(is_set(5), Err(full.clone()));
+        store.apply(&delete("k"), 0).unwrap();
+        assert_eq!(store.stats().replaced_bytes, 45);
+        assert_eq!(is_set(5), Err(full));
+        assert_eq!(store.work(0, 99), Some(1_000), "they are looked at again");
+        held.clear();
+        is_set(5).unwrap();
+        assert_eq!(store.stats().replaced_bytes, 0);
+        assert_eq!(store.work(1_000, 99), None);
+    }
+}
+
+#[test]
+fn that_the_store_is_full_is_told_once_a_minute_with_whom_it_is_full_of() {
+    let limits = StoreLimits { store_bytes_max: 30, ..StoreLimits::default() };
+    let store = store(limits);
+    store.apply(&write_to("small", "1"), 0).unwrap();
+    store.apply(&write_to("large", "123456789"), 0).unwrap();
+    store.apply(&write_to("large/2", "123456789"), 0).unwrap();
+    for _ in 0..3 {
+        assert_eq!(refused(&store, &write_to("notes", "123456789")), Limit::Bytes);
+        store.work(0, 99);
+    }
+    let told = || std::mem::take(&mut *lock(&store.listener().full));
+    let expected = vec![(20, "large".into()), (2, "small".into())];
+    assert_eq!(told(), [(Limit::Bytes, expected)]);
+    let _ = store.apply(&write_to("notes", "123456789"), 60_000);
+    store.work(60_000, 99);
+    assert_eq!(told().len(), 1);
 }

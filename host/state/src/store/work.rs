@@ -1,14 +1,31 @@
 //! What the store does later, on a thread of its own or when the simulator's clock moves.
 
-use snow_core::sync::lock;
+use snow_core::sync::{Arc, lock};
 
 use super::Store;
 use crate::disk::{Disk, RETRY_MS};
 use crate::entry::Place;
+use crate::error::{Limit, StoreError};
 use crate::limits::Charge;
 use crate::listener::Listener;
 use crate::shard::SLICE;
 use crate::waiters::Woken;
+
+/// How often values are looked at that have outlived their entries, in milliseconds.
+pub(crate) const REPLACED_MS: u64 = 1_000;
+/// How often at most it is reported that the store is full, in milliseconds.
+const FULL_MS: u64 = 60_000;
+/// How many guests such a report names.
+const NAMED_MAX: usize = 3;
+
+/// Whether it is to be reported that the store is full.
+#[derive(Default)]
+pub(crate) struct FullReport {
+    /// The limit because of which a guest was refused what another one has.
+    due: Option<Limit>,
+    /// When the next report may be made.
+    next_ms: u64,
+}
 
 impl<L: Listener> Store<L> {
     /// Does what is due: brings writes to the disk, removes entries that have expired, and wakes
@@ -20,6 +37,7 @@ impl<L: Listener> Store<L> {
     /// otherwise writes that are still queued are lost, and nobody is told.
     pub fn work(&self, now_ms: u64, budget: usize) -> Option<u64> {
         self.alarm.clear();
+        self.report_full();
         let mut used = 0;
         while used < budget {
             let max = (budget - used).min(SLICE);
@@ -46,7 +64,10 @@ impl<L: Listener> Store<L> {
             self.alarm.ask(retry_ms);
         }
         for shard in &self.shards {
-            let shard = lock(shard);
+            let mut shard = lock(shard);
+            if shard.shares.free_replaced(SLICE, &self.totals) {
+                self.alarm.ask(now_ms + REPLACED_MS);
+            }
             let waves_ms = shard.waiters.has_waves().then_some(now_ms);
             let expiry_ms = shard.next_expiry_ms().map(|at| at.max(retry_ms));
             if let Some(at) = waves_ms.into_iter().chain(expiry_ms).min() {
@@ -92,6 +113,40 @@ impl<L: Listener> Store<L> {
             count += self.wake(slice.as_slice());
         }
         count
+    }
+
+    /// Notes that a write was refused. If other guests have what it needs, the listener is told of
+    /// them by the next [`work`](Store::work).
+    pub(crate) fn note_refusal(&self, error: &StoreError, now_ms: u64) {
+        let StoreError::Full { limit, .. } = error else { return };
+        let mut report = lock(&self.full_report);
+        if !limit.is_of_all() || report.due.is_some() || now_ms < report.next_ms {
+            return;
+        }
+        *report = FullReport { due: Some(*limit), next_ms: now_ms + FULL_MS };
+        drop(report);
+        self.ask_for_work(now_ms);
+    }
+
+    /// Tells the listener that the store is full, if that was noted, and which guests have the most.
+    fn report_full(&self) {
+        let Some(limit) = lock(&self.full_report).due.take() else { return };
+        let mut guests: Vec<(usize, Arc<str>)> = Vec::new();
+        for shard in &self.shards {
+            let shard = lock(shard);
+            guests.extend(shard.shares.all().map(|(guest, share)| {
+                let number = match limit {
+                    Limit::Buckets => share.buckets,
+                    Limit::Entries => share.usage.entries,
+                    _ => share.usage.bytes + share.replaced,
+                };
+                (number, guest.clone())
+            }));
+            // Of each shard only those are kept that may be among the first ones of all.
+            guests.sort_unstable_by(|a, b| b.cmp(a));
+            guests.truncate(NAMED_MAX);
+        }
+        self.listener.full(limit, &guests);
     }
 
     fn is_failing(&self) -> bool {

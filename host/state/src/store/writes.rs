@@ -3,11 +3,12 @@
 use snow_core::sync::{Arc, MutexGuard};
 
 use super::Store;
+use super::work::REPLACED_MS;
 use crate::entry::Entry;
 use crate::error::StoreError;
 use crate::limits::Charge;
 use crate::listener::Listener;
-use crate::shard::Shard;
+use crate::shard::{LOOKS, Shard};
 use crate::write::{Outcome, Plan, Write, evaluate};
 
 /// What became of a write that was submitted.
@@ -62,24 +63,39 @@ impl<L: Listener> Store<L> {
         Ok(Submitted::Queued)
     }
 
-    /// Does several writes. On disk they are one batch.
-    pub(crate) fn apply_all(
+    /// Does writes in order, up to the first that is refused. Returns the results, of which at most
+    /// the last one is an error. On disk they are one batch; if the disk does not take it, all of
+    /// them are errors.
+    pub(crate) fn apply_until_refused(
         &self,
         writes: Vec<Write>,
         now_ms: u64,
     ) -> Vec<Result<Outcome, StoreError>> {
-        match &self.disk {
-            Some(disk) => self.apply_on_disk(disk, writes, now_ms),
-            None => writes.iter().map(|write| self.apply_in_memory(write, now_ms)).collect(),
-        }
+        let Some(disk) = &self.disk else {
+            let mut is_refused = false;
+            let results = writes.iter().map_while(|write| {
+                let result = (!is_refused).then(|| self.apply_in_memory(write, now_ms))?;
+                is_refused = result.is_err();
+                Some(result)
+            });
+            return results.collect();
+        };
+        self.apply_on_disk(disk, writes, now_ms)
     }
 
     /// Does a write under its shard's lock, and then wakes the first waiters.
     fn apply_in_memory(&self, write: &Write, now_ms: u64) -> Result<Outcome, StoreError> {
         let mut shard = self.shard(&write.bucket);
-        let decided = self.decide(&shard, write, now_ms);
+        let decided = self.decide(&mut shard, write, now_ms);
         shard.counts.tally(&decided);
-        let (plan, charge) = decided?;
+        let (plan, charge) = match decided {
+            Ok(decided) => decided,
+            Err(error) => {
+                drop(shard);
+                self.note_refusal(&error, now_ms);
+                return Err(error);
+            }
+        };
         let outcome = plan.outcome.clone();
         self.carry_out(shard, &write.bucket, plan, charge.buckets == 1, now_ms);
         Ok(outcome)
@@ -88,14 +104,16 @@ impl<L: Listener> Store<L> {
     /// Decides about a write, and charges what it adds.
     fn decide(
         &self,
-        shard: &Shard<L::Waiter>,
+        shard: &mut Shard<L::Waiter>,
         write: &Write,
         now_ms: u64,
     ) -> Result<(Plan, Charge), StoreError> {
         write.check(&shard.limits)?;
+        shard.shares.free_replaced(LOOKS, &self.totals);
         let find = |key: &str| -> Option<Entry> { shard.find(&write.bucket, key).cloned() };
         let plan = evaluate(&write.action, find, &self.versions, now_ms)?;
-        let charge = plan.charge(shard.usage(&write.bucket), &shard.limits, &self.totals)?;
+        let (held, share) = (shard.usage(&write.bucket), shard.share(&write.bucket));
+        let charge = plan.charge(held, &share, &shard.limits, &self.totals)?;
         Ok((plan, charge))
     }
 
@@ -112,9 +130,10 @@ impl<L: Listener> Store<L> {
         let mut woken = Vec::new();
         shard.carry_out(bucket, plan, bucket_is_charged, &self.totals, &mut woken);
         let waves_ms = shard.waiters.has_waves().then_some(now_ms);
+        let replaced_ms = shard.shares.has_replaced().then_some(now_ms + REPLACED_MS);
         drop(shard);
         self.wake(&woken);
-        if let Some(at) = waves_ms.into_iter().chain(expiry_ms).min() {
+        if let Some(at) = waves_ms.into_iter().chain(expiry_ms).chain(replaced_ms).min() {
             self.ask_for_work(at);
         }
     }

@@ -1,7 +1,7 @@
 //! Exports and imports.
 
 use super::*;
-use crate::testing::{set, set_until, store};
+use crate::testing::{Void, set, set_until, store};
 
 #[test]
 fn what_was_exported_is_imported_again() {
@@ -74,6 +74,25 @@ fn pages_of_an_export_go_on_where_they_ended() {
     assert_eq!((one.entries.len(), &one.entries[0]["bucket"]), (3, &"b".into()));
     let none = store.export_page(Some("x"), None, usize::MAX, 0);
     assert_eq!(none, ExportPage::default());
+}
+
+#[test]
+fn what_an_error_says_was_set_is_what_was_set() {
+    let line = |n: usize, value: &str| {
+        format!("{{\"bucket\":\"b\",\"key\":\"{n}\",\"value\":\"{value}\"}}\n")
+    };
+    let limits = StoreLimits { store_value_bytes_max: 4, ..StoreLimits::default() };
+    for wrong in [line(300, "12345"), "{\n".to_owned(), "{".repeat(99_999)] {
+        let lines: String = (0..300).map(|n| line(n, "v")).collect();
+        let text = format!("{lines}{wrong}{}", line(301, "v"));
+        let on_disk = Store::on_disk(limits, (), Box::new(Void), 0).unwrap();
+        for store in [Store::in_memory(limits, (), 0), on_disk] {
+            let error = store.import(&mut text.as_bytes(), 0).unwrap_err();
+            assert_eq!((error.line, error.set), (301, 300), "{error}");
+            assert_eq!(store.stats().usage.entries, 300);
+            assert!(store.get("b", "301", 0).is_none(), "nothing after it is set");
+        }
+    }
 }
 
 #[test]

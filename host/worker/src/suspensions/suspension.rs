@@ -1,5 +1,7 @@
 //! One suspension: what it waits for, and what its request needs when the wait is over.
 
+use std::sync::Arc;
+
 use snow_core::{PendingId, Registry, TimerKey, Waiter};
 use snow_http::{PackedResponse, Response};
 use snow_runtime::{
@@ -270,7 +272,7 @@ impl Suspension {
 
 /// Returns what the clock settles a pending with.
 pub(crate) fn settled_by_clock() -> Settled {
-    Settled::new(Settlement::Value(Vec::new()))
+    Settled::new(Settlement::Value(Arc::default()))
 }
 
 /// Handles in the guest's order. Most suspensions have one that only guests settle: it

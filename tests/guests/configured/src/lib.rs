@@ -65,12 +65,21 @@ fn all(request: Request) -> String {
     }
 }
 
-/// Ends the call with what is in its memory.
+/// Ends the call with a message that shows what it must not.
 #[route(GET, r"/panic")]
 fn panic(_: Request) -> String {
     let token = config0_2_0_rc_1::store::get("token").ok().flatten();
-    assert!(token.is_none(), "the token is there");
+    panic!("the token is {token:?}");
+}
+
+/// Logs what it must not, and says it to its standard output.
+#[route(GET, r"/careless")]
+fn careless(_: Request) -> String {
+    let plain = config0_2_0_rc_1::store::get("plain").ok().flatten().unwrap_or_default();
+    snow_guest::log::info(&format!("plain is {plain}"));
+    println!("it is {plain}");
+    eprintln!("yes, {plain}");
     String::new()
 }
 
-snow_guest::serve!(get, all, panic);
+snow_guest::serve!(get, all, panic, careless);

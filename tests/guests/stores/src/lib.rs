@@ -107,4 +107,38 @@ fn in_place(request: Request) -> Result<String> {
     Ok(came.map_or("nothing".to_owned(), |came| came.text().into_owned()))
 }
 
-snow_guest::serve!(get, set, delete, increment, append, keys, changed, resumed, in_place);
+/// Waits `?count=` times for a change of a key from a version that it never had, and for something
+/// that never comes.
+#[route(GET, r"/hold/(.*)")]
+fn hold(request: Request) -> Result<Suspension> {
+    let (bucket, key) = (bucket(&request)?, request.param(0));
+    let count = request.query_parsed("count")?.unwrap_or(1);
+    let changes: Result<Vec<Pending>, _> =
+        (0..count).map(|_| bucket.changed(key, Some(1))).collect();
+    let all = changes?.into_iter().chain([Pending::keyed("never")?]);
+    Ok(Suspension::all(all).deadline(Duration::from_secs(60)))
+}
+
+/// Sets a key in each of `?count=` buckets, whose names begin with that of the guest.
+#[route(POST, r"/spread/(\w+)")]
+fn spread(request: Request) -> Result<String> {
+    let count: usize = request.query_parsed("count")?.unwrap_or(1);
+    for number in 0..count {
+        let name = format!("{}/{number}", request.param(0));
+        if let Err(refused) = Bucket::open(&name).and_then(|bucket| bucket.set("k", "v")) {
+            return Ok(format!("{number}: {refused:?}"));
+        }
+    }
+    Ok(format!("{count}"))
+}
+
+/// Opens a bucket whose name has so many bytes.
+#[route(GET, r"/long/(\d+)")]
+fn long(request: Request) -> Result<String> {
+    let bytes = request.param_parsed(0)?;
+    Ok(told(Bucket::open(&"x".repeat(bytes)).map(|_| "opened")))
+}
+
+snow_guest::serve!(
+    get, set, delete, increment, append, keys, changed, resumed, in_place, hold, spread, long
+);

@@ -162,7 +162,7 @@ impl Stage {
     }
 
     pub fn settle(&mut self) {
-        let value = Settled::new(Settlement::Value(b"settled".to_vec()));
+        let value = Settled::new(Settlement::Value(b"settled"[..].into()));
         let waiter = self.office.registry.settle_next(KEY, value).flatten().expect("it waits");
         self.office.post.wake(&[waiter]);
     }

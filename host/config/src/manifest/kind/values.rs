@@ -100,6 +100,11 @@ fn source(reader: &mut Reader<'_>, name: &str, value: &Toml<'_>) -> Option<Value
         return Some(ValueSource::Text(Secret::new(text.to_owned())));
     };
     for (key, _) in table {
+        if key.get_ref() == "secret" {
+            let message = format!("`{name}` is a secret already: write it once");
+            reader.problem(key.span(), message);
+            return None;
+        }
         if !SOURCES.contains(&key.get_ref().as_ref()) {
             reader.unknown(&format!("`{name}`"), key, ["env", "file", "secret"]);
             return None;

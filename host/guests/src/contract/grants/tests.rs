@@ -10,7 +10,7 @@ fn globs(patterns: &[&str]) -> Option<Globs> {
 }
 
 fn value(bytes: usize) -> Settlement {
-    Settlement::Value(vec![b'v'; bytes])
+    Settlement::Value(vec![b'v'; bytes].into())
 }
 
 fn response() -> Settlement {

@@ -299,10 +299,10 @@ where
 /// own, as in other hosts.
 fn open(context: &mut CallContext, name: &str) -> Result<Resource<Bucket>> {
     let name = if name.is_empty() { "default" } else { name };
-    if name.len() > context.runtime.store.limits().store_key_bytes_max {
-        return Err(Error::NoSuchStore);
-    }
-    Ok(context.open(name)?)
+    context.open(name).map_err(|refused| match refused {
+        Refused::Store(StoreError::TooLarge { .. }) => Error::NoSuchStore,
+        other => other.into(),
+    })
 }
 
 fn list_keys<D: Draft>(

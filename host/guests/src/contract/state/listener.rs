@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use snow_core::{PendingId, Registry, Waiter, lock};
 use snow_runtime::{Level, Log, Post, Settled, Settlement};
-use snow_state::{Change, JournalError, Listener, Outcome, Store, StoreError};
+use snow_state::{Change, JournalError, Limit, Listener, Outcome, Store, StoreError};
 
 /// The store of a process, as guests use it.
 pub type GuestStore = Store<StoreListener>;
@@ -32,10 +32,11 @@ pub struct Writer {
 /// The place for the result of a write that goes to the disk.
 pub type WriteResult = Arc<Mutex<Option<Result<Outcome, StoreError>>>>;
 
-/// Returns what a pending is settled with whose key has changed.
+/// Returns what a pending is settled with whose key has changed. It shares the value with the store,
+/// which counts it for as long as the pending has it.
 pub(super) fn settlement(entry: Option<&snow_state::Entry>) -> Settlement {
     match entry {
-        Some(entry) => Settlement::Value(entry.value.to_vec()),
+        Some(entry) => Settlement::Value(entry.value.clone()),
         None => Settlement::Failed {
             code: "deleted".into(),
             message: "the key was deleted, or it has expired".into(),
@@ -58,7 +59,7 @@ impl Listener for StoreListener {
 
     fn done(&self, Writer { pending, result }: Writer, outcome: Result<Outcome, StoreError>) {
         *lock(&result) = Some(outcome);
-        let settled = Settled::new(Settlement::Value(Vec::new()));
+        let settled = Settled::new(Settlement::Value(Arc::default()));
         // It fails if the call is over: its client has left, or it has waited for too long.
         if let Ok(waiter) = self.registry.settle(pending, settled) {
             self.post.wake(waiter.as_slice());
@@ -73,6 +74,24 @@ impl Listener for StoreListener {
             ),
             None => self.log.host(Level::Info, "the store's disk takes writes again".to_owned()),
         }
+    }
+
+    fn full(&self, limit: Limit, guests: &[(usize, Arc<str>)]) {
+        let unit = match limit {
+            Limit::Buckets => "buckets",
+            Limit::Entries => "keys",
+            _ => "bytes",
+        };
+        let have = guests.iter().map(|(number, guest)| format!("{guest:?} {number}"));
+        let have: Vec<String> = have.collect();
+        self.log.host(
+            Level::Warn,
+            format!(
+                "the store is full ({limit}), so guests are refused; the most {unit} have {}. Raise \
+                 {limit}, or lower guest_{limit}",
+                have.join(", ")
+            ),
+        );
     }
 
     fn work_at(&self, at_ms: u64) {

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
+use crate::error::StoreError;
 use crate::limits::StoreLimits;
 use crate::store::Store;
 use crate::testing::{Notes, delete, set, set_until};
@@ -64,6 +65,39 @@ fn what_was_written_is_found_again() {
     assert_eq!((store.stats().usage, store.stats().buckets), (usage, 2));
     store.apply(&set("k", "w"), 0).unwrap();
     assert!(entry(&store, "b", "k").unwrap().version > before[3].as_ref().unwrap().version);
+}
+
+/// What is written to a file that nobody finds again is lost, and another server may have the folder
+/// that is in its place.
+#[test]
+fn a_folder_that_was_moved_takes_no_writes_until_it_is_back() {
+    let scratch = Scratch::new("moved");
+    let away = Scratch::new("away");
+    let store = scratch.store();
+    store.apply(&set("k", "v"), 0).unwrap();
+    let refused = || match store.apply(&set("k", "w"), 0) {
+        Err(StoreError::Unavailable(reason)) => reason.to_string(),
+        other => panic!("it should be refused: {other:?}"),
+    };
+    let advice = ", while this server has it: put it back, or start the server again";
+
+    fs::rename(&scratch.0, &away.0).unwrap();
+    assert_eq!(refused(), format!("store.lock is gone{advice}"));
+    let other = scratch.store();
+    assert_eq!(refused(), format!("store.lock is another file by now{advice}"));
+    assert_eq!(store.value("k", 0).as_deref(), Some("v"), "it can still be read");
+    drop(other);
+    fs::remove_dir_all(&scratch.0).unwrap();
+    fs::rename(&away.0, &scratch.0).unwrap();
+    store.apply(&set("k", "back"), 0).unwrap();
+
+    let backup = fs::read(scratch.file()).unwrap();
+    fs::remove_file(scratch.file()).unwrap();
+    assert_eq!(refused(), format!("store.redb is gone{advice}"));
+    fs::write(scratch.file(), backup).unwrap();
+    assert_eq!(refused(), format!("store.redb is another file by now{advice}"));
+    drop(store);
+    assert_eq!(scratch.store().value("k", 0).as_deref(), Some("back"));
 }
 
 #[test]

@@ -31,7 +31,7 @@ impl Values<'_> {
     fn settlement(&mut self, place: &Value<'_>, table: &DeTable<'_>) -> Option<Settlement> {
         match (get(table, "value"), get(table, "failed"), get(table, "response")) {
             (Some(value), None, None) => {
-                Some(Settlement::Value(self.string("value", value)?.into_bytes()))
+                Some(Settlement::Value(self.string("value", value)?.into_bytes().into()))
             }
             (None, Some(failed), None) => {
                 let table =

@@ -114,7 +114,7 @@ fn every_kind_of_step_is_read() {
     assert_eq!(
         settlements.collect::<Vec<_>>(),
         [
-            (Settlement::Value(b"v".to_vec()), ExpectedWaiters::AtLeastOne),
+            (Settlement::Value(b"v"[..].into()), ExpectedWaiters::AtLeastOne),
             (
                 Settlement::Failed { code: "c".into(), message: String::new() },
                 ExpectedWaiters::Exactly(2)
