@@ -3,6 +3,8 @@
 use super::*;
 use crate::testing::{Void, set, set_until, store};
 
+mod properties;
+
 #[test]
 fn what_was_exported_is_imported_again() {
     let from = store(StoreLimits::default());
