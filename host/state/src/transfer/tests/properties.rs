@@ -49,6 +49,7 @@ fn some_lines() -> impl Strategy<Value = Vec<u8>> {
             pieces.concat().into_bytes()
         }),
         1 => vec(any::<u8>(), 0..9),
+        1 => (0..900_usize).prop_map(|spaces| format!("{}{}", PIECES[0], " ".repeat(spaces)).into()),
     ];
     vec(line, 0..12).prop_map(|lines| lines.concat())
 }
@@ -78,7 +79,11 @@ proptest! {
         // What stands before the line that the error names, and nothing else, was imported.
         let lines: Vec<&[u8]> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
         let (before, set) = match &result {
-            Ok(set) => (lines.len(), *set),
+            Ok(set) => {
+                let bytes_max = line_bytes_max(&limits());
+                prop_assert!(lines.iter().all(|line| line.len() <= bytes_max), "none is cut");
+                (lines.len(), *set)
+            }
             Err(error) => (error.line as usize - 1, error.set),
         };
         prop_assert!(before <= lines.len());
@@ -124,7 +129,11 @@ proptest! {
 /// The longest key, bucket and value, of the bytes that take the most room in a line.
 #[test]
 fn the_longest_line_of_an_export_is_not_too_long_for_an_import() {
-    let limits = limits();
+    let limits = StoreLimits {
+        store_key_bytes_max: 200,
+        store_value_bytes_max: 2_000,
+        ..StoreLimits::default()
+    };
     for byte in [0, b'"', 0xff, b'a'] {
         let from = store(limits);
         let text =
