@@ -3,18 +3,19 @@
 //! acknowledged is there, for those who read it now and for a process that is started anew.
 
 mod platter;
+mod told;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use snow_runtime::OperationId;
 use snow_state::{
-    Action, Change, Condition, Entry, Listener, Outcome, Place, Store, StoreError, StoreLimits,
-    Submitted, Ticket, Version, Watch, Write,
+    Action, Condition, Entry, Outcome, Place, Store, StoreError, StoreLimits, Submitted, Ticket,
+    Version, Watch, Write,
 };
 
 use self::platter::{Fault, Platter};
+use self::told::{Notes, Told};
 use crate::rng::Rng;
 use crate::script::KEYS;
 
@@ -98,42 +99,6 @@ pub enum Waits {
     Refused,
 }
 
-/// What the store has told since somebody looked.
-#[derive(Clone, Default)]
-struct Told(Arc<Mutex<Notes>>);
-
-#[derive(Default)]
-struct Notes {
-    changed: Vec<OperationId>,
-    done: Vec<(u64, Result<Outcome, StoreError>)>,
-    work_at_ms: Option<u64>,
-}
-
-impl Told {
-    fn notes(&self) -> MutexGuard<'_, Notes> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Listener for Told {
-    type Waiter = OperationId;
-    type Caller = u64;
-
-    fn changed(&self, waiters: &[OperationId], change: &Change) {
-        assert_eq!(&*change.bucket, BUCKET);
-        self.notes().changed.extend(waiters);
-    }
-
-    fn done(&self, number: u64, result: Result<Outcome, StoreError>) {
-        self.notes().done.push((number, result));
-    }
-
-    fn work_at(&self, at_ms: u64) {
-        let mut notes = self.notes();
-        notes.work_at_ms = notes.work_at_ms.into_iter().chain([at_ms]).min();
-    }
-}
-
 /// Returns what an entry holds at this time.
 fn seen(entry: Option<&Entry>, now_ms: u64) -> Option<Held> {
     let entry = entry.filter(|entry| entry.exists_at(now_ms))?;
@@ -145,7 +110,8 @@ impl Stored {
     /// Creates an empty store, for so many who wait at a time.
     pub fn new(waiters_max: usize, rng: &mut Rng) -> Stored {
         let limits = StoreLimits { store_waiters_max: waiters_max, ..StoreLimits::default() };
-        let (told, disk) = (Told::default(), rng.percent(50).then(Platter::default));
+        let slice = rng.pick(&SLICES);
+        let (told, disk) = (Told::new(slice), rng.percent(50).then(Platter::default));
         // What a process finds on its disk may have expired meanwhile.
         let due_ms = disk.as_ref().map(|_| 0);
         let store = match &disk {
@@ -153,7 +119,7 @@ impl Stored {
             None => Ok(Store::in_memory(limits, told.clone(), 0)),
         };
         Stored {
-            store: store.expect("the disk can be read").with_slices_of(rng.pick(&SLICES)),
+            store: store.expect("the disk can be read").with_slices_of(slice),
             told,
             limits,
             disk,
@@ -264,9 +230,11 @@ impl Stored {
 
     /// Takes what the store has told.
     fn told(&mut self) -> Vec<usize> {
-        let Notes { changed, done, work_at_ms } = std::mem::take(&mut *self.told.notes());
+        let Notes { changed, done, work_at_ms } = self.told.take();
         self.due_ms = self.due_ms.into_iter().chain(work_at_ms).min();
         for (number, result) in done {
+            let oldest = self.queued.first_key_value().map(|(oldest, _)| *oldest);
+            assert_eq!(oldest, Some(number), "writes are done in their order");
             let wanted = self.queued.remove(&number).expect("who has written is told once");
             match result {
                 Ok(_) => self.acknowledged(&wanted),
@@ -380,6 +348,7 @@ impl Stored {
         let fails = stats.disk.is_some_and(|disk| disk.failing.is_some());
         let is_asked = self.is_due(now_ms) || fails && self.due_ms.is_some();
         assert!(self.queued.is_empty() || self.is_due(now_ms), "nobody would write what is queued");
+        assert!(!fails || self.due_ms.is_some(), "nobody would try the disk again");
         for watched in self.watched.values() {
             let is_told = self.version(watched.key, now_ms) == watched.since;
             assert!(is_told || is_asked, "a change of {:?} is lost", KEYS[watched.key]);
@@ -391,10 +360,17 @@ impl Stored {
         for operation in self.others().collect::<Vec<_>>() {
             self.cancel(operation);
         }
+        while self.is_due(now_ms) {
+            self.work(now_ms);
+        }
         assert_eq!((self.watched.len(), self.store.stats().waiters), (0, 0), "waits are left");
         assert!(self.queued.is_empty(), "writes are left");
         let doubts = self.done.doubts;
         self.restarts(now_ms);
         assert_eq!(self.done.doubts, doubts, "the disk holds what nobody was told of");
+        if let Some(disk) = &self.disk {
+            let entries = self.store.stats().usage.entries;
+            assert_eq!(disk.entries(), entries, "what has expired is still on the disk");
+        }
     }
 }

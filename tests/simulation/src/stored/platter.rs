@@ -54,6 +54,11 @@ impl Platter {
         Platter(Arc::new(Mutex::new(Surface { entries, last_version, ..Surface::default() })))
     }
 
+    /// Returns how many entries there are.
+    pub fn entries(&self) -> usize {
+        self.surface().entries.len()
+    }
+
     /// Returns whether a commit that failed may have left this at a place.
     pub fn is_in_doubt(&self, place: &Place, entry: Option<&Entry>) -> bool {
         let surface = self.surface();
