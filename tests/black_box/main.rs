@@ -8,6 +8,7 @@
 //! | `examples` | the example guests answer as they are documented to |
 //! | `workers` | threads share keys, and nothing else |
 //! | `holding` | thousands wait, in any language, while others are served; who leaves is forgotten |
+//! | `crowds` | thousands wait for changes in the store, of one key and of a key each |
 //! | `pendings` | the contract of a pending, by a guest made for it (`guests/probe`) |
 //! | `requests` | what a guest is shown of a request |
 //! | `http` | well-formed HTTP, in every shape |
@@ -58,6 +59,7 @@ mod building;
 mod cache;
 mod cli;
 mod config;
+mod crowds;
 mod deployed;
 mod dev;
 mod drain;
