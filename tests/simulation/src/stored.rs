@@ -2,11 +2,12 @@
 //! who wait for a change is told once, nobody whose key has changed goes on waiting, and what was
 //! acknowledged is there, for those who read it now and for a process that is started anew.
 
+mod others;
 mod platter;
 mod told;
 
 use std::collections::BTreeMap;
-use std::num::NonZeroU64;
+use std::sync::Arc;
 
 use snow_runtime::OperationId;
 use snow_state::{
@@ -25,12 +26,11 @@ const BUCKET: &str = "scripted";
 const WORK_BUDGET: usize = 2;
 /// How many waiters a write wakes by itself. One, so that two are a wave; or as many as in a server.
 const SLICES: [usize; 3] = [1, 2, 256];
-/// The first of the operations that are none of a guest's.
-const OTHERS: u64 = 1 << 40;
-
 /// The store, and who waits for its changes.
 pub struct Stored {
-    store: Store<Told>,
+    store: Arc<Store<Told>>,
+    /// What others do while the disk is busy.
+    rng: Rng,
     told: Told,
     limits: StoreLimits,
     /// `None` if the store is in memory.
@@ -64,7 +64,9 @@ pub struct StoredDone {
     pub failed: u32,
     /// Processes that were started anew on the disk.
     pub restarts: u32,
-    /// Of these, those that found what a commit that failed has left.
+    /// Those who came or left while a commit was under way.
+    pub meanwhile: u32,
+    /// Of the restarts, those that found what a commit that failed has left.
     pub doubts: u32,
 }
 
@@ -119,7 +121,8 @@ impl Stored {
             None => Ok(Store::in_memory(limits, told.clone(), 0)),
         };
         Stored {
-            store: store.expect("the disk can be read").with_slices_of(slice),
+            store: Arc::new(store.expect("the disk can be read").with_slices_of(slice)),
+            rng: Rng::new(rng.number()),
             told,
             limits,
             disk,
@@ -224,7 +227,18 @@ impl Stored {
         if !self.is_due(now_ms) {
             return Vec::new();
         }
+        let others = self.others_act_meanwhile(now_ms);
         self.due_ms = self.store.work(now_ms, WORK_BUDGET);
+        if let Some(disk) = &self.disk {
+            disk.meanwhile(None);
+        }
+        for (operation, watched) in others.try_iter() {
+            match watched {
+                Some(watched) => drop(self.watched.insert(operation, watched)),
+                None => drop(self.watched.remove(&operation)),
+            }
+            self.done.meanwhile += 1;
+        }
         self.told()
     }
 
@@ -252,33 +266,6 @@ impl Stored {
 
     fn version(&self, key: usize, now_ms: u64) -> Option<Version> {
         self.store.get(BUCKET, KEYS[key], now_ms).map(|entry| entry.version)
-    }
-
-    /// Lets others than guests wait for changes, and some of them leave, so that a key has many who
-    /// wait.
-    pub fn others_wait(&mut self, rng: &mut Rng, now_ms: u64) {
-        let key = rng.below(KEYS.len());
-        if rng.percent(20) {
-            let operations: Vec<OperationId> = self.others().collect();
-            if !operations.is_empty() {
-                self.cancel(rng.pick(&operations));
-            }
-        }
-        if !rng.percent(10) || self.limits.store_waiters_max < 1_000 {
-            return;
-        }
-        for _ in 0..rng.below(8) {
-            self.others += 1;
-            let operation = NonZeroU64::new(OTHERS + self.others).expect("it counts from one");
-            let (operation, since) = (OperationId(operation), self.version(key, now_ms));
-            let waits = self.store.changed(BUCKET, KEYS[key], since, operation, now_ms);
-            let Ok(Watch::Waiting(ticket)) = waits else { panic!("it has not changed: {waits:?}") };
-            self.watched.insert(operation, Watched { pending: None, key, since, ticket });
-        }
-    }
-
-    fn others(&self) -> impl Iterator<Item = OperationId> {
-        self.watched.iter().filter(|(_, it)| it.pending.is_none()).map(|(operation, _)| *operation)
     }
 
     /// Lets the disk change its mind now and then, and a process be started on it.

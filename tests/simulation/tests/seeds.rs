@@ -42,6 +42,7 @@ fn every_request_is_answered_once_and_nothing_leaks() {
         all.stored.left += done.stored.left;
         all.stored.failed += done.stored.failed;
         all.stored.restarts += done.stored.restarts;
+        all.stored.meanwhile += done.stored.meanwhile;
         all.stored.doubts += done.stored.doubts;
         all.late += done.late;
         all.drained += done.drained;
@@ -53,6 +54,7 @@ fn every_request_is_answered_once_and_nothing_leaks() {
         && all.stored.left > 0
         && all.stored.failed > 0
         && all.stored.doubts > 0
+        && all.stored.meanwhile > 0
         && all.late > 0
         && all.drained > 0;
     assert!(enough || number("SNOW_SEED").is_some(), "{all:?}");

@@ -135,9 +135,9 @@ fn spread(request: Request) -> Result<String> {
 }
 
 /// Opens a bucket whose name has so many bytes.
-#[route(GET, r"/long/(\d+)")]
+#[route(GET, r"/long/(?P<bytes>\d+)")]
 fn long(request: Request) -> Result<String> {
-    let bytes = request.param_parsed(0)?;
+    let bytes = request.param_as("bytes")?;
     Ok(told(Bucket::open(&"x".repeat(bytes)).map(|_| "opened")))
 }
 

@@ -17,9 +17,14 @@ struct Surface {
     entries: BTreeMap<Place, Entry>,
     last_version: Option<Version>,
     fault: Option<Fault>,
+    /// What others do while the next commit is under way.
+    meanwhile: Option<Meanwhile>,
     /// What a commit that failed may have left, by its place, until one has succeeded.
     doubt: Vec<(Place, Option<Entry>)>,
 }
+
+/// Something that others do while a commit is under way.
+pub type Meanwhile = Box<dyn FnOnce() + Send>;
 
 /// What is wrong with the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +50,12 @@ impl Platter {
     /// Returns what a place holds.
     pub fn entry(&self, place: &Place) -> Option<Entry> {
         self.surface().entries.get(place).cloned()
+    }
+
+    /// Lets others do something while the next commit is under way: the disk is so slow. `None`: they do
+    /// nothing.
+    pub fn meanwhile(&self, others: Option<Meanwhile>) {
+        self.surface().meanwhile = others;
     }
 
     /// Returns what the disk holds at this moment, as a new process would find it.
@@ -86,6 +97,10 @@ impl Journal for Platter {
     }
 
     fn commit(&mut self, changes: &Changes) -> Result<(), JournalError> {
+        let others = self.surface().meanwhile.take();
+        if let Some(others) = others {
+            others();
+        }
         let mut surface = self.surface();
         let fault = surface.fault;
         let mut arrives = match fault {
