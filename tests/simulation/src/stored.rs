@@ -332,6 +332,8 @@ impl Stored {
         }
         let stats = self.store.stats();
         assert_eq!(stats.waiters, self.watched.len(), "waits are counted");
+        let has_entries = stats.usage.entries > 0;
+        assert!((usize::from(has_entries)..2).contains(&stats.buckets), "buckets are counted");
         let fails = stats.disk.is_some_and(|disk| disk.failing.is_some());
         let is_asked = self.is_due(now_ms) || fails && self.due_ms.is_some();
         assert!(self.queued.is_empty() || self.is_due(now_ms), "nobody would write what is queued");
@@ -352,6 +354,8 @@ impl Stored {
         }
         assert_eq!((self.watched.len(), self.store.stats().waiters), (0, 0), "waits are left");
         assert!(self.queued.is_empty(), "writes are left");
+        let stats = self.store.stats();
+        assert_eq!(stats.buckets, usize::from(stats.usage.entries > 0), "buckets are counted");
         let doubts = self.done.doubts;
         self.restarts(now_ms);
         assert_eq!(self.done.doubts, doubts, "the disk holds what nobody was told of");
