@@ -17,6 +17,7 @@
 
 mod admin;
 mod client;
+mod costs;
 mod engines;
 mod guests;
 mod lines;
@@ -26,6 +27,7 @@ mod server;
 
 pub use admin::Admin;
 pub use client::{Client, Response};
+pub use costs::{open_files_max, user_memory_bytes};
 pub use engines::{Stage, command as command_with};
 pub use guests::{Folder, can, engine, source};
 pub use lines::Lines;

@@ -118,6 +118,15 @@ impl<L: Listener> Store<L> {
         Ok(store)
     }
 
+    /// Lets a write wake so many waiters by itself, in place of 256, and leave the others to `work`. So
+    /// a test needs no crowd to see those that are left.
+    pub fn with_slices_of(self, waiters: usize) -> Store<L> {
+        for shard in &self.shards {
+            lock(shard).slice = waiters;
+        }
+        self
+    }
+
     /// Returns whether the content outlives the process. Then a write waits for the disk, and a
     /// thread that must not wait [submits](Store::submit) it.
     pub fn is_on_disk(&self) -> bool {
