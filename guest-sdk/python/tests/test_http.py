@@ -72,15 +72,12 @@ class Routes(Served):
     def test_fields_are_bounded_because_their_names_may_collide(self) -> None:
         @route("GET|POST", "/fields")
         def fields(request):
-            return f"{len(request.query)} {request.form().get('b')}"
+            return f"{len(request.query)}"
 
         most = "&".join(f"a{number}=1" for number in range(1000))
-        self.assertEqual(self.text("POST", f"/fields?{most}", b"b=1&b=2"), "1000 1")
-        for found in (
-            testing.call("GET", f"/fields?{most}&x"),
-            testing.call("POST", "/fields", f"{most}&x"),
-        ):
-            self.assertEqual((found.status, found.text), (400, "there are more than 1000 fields"))
+        self.assertEqual(self.text("POST", f"/fields?{most}"), "1000")
+        found = testing.call("GET", f"/fields?{most}&x")
+        self.assertEqual((found.status, found.text), (400, "there are more than 1000 fields"))
 
     def test_a_function_that_takes_more_than_there_is_is_refused(self) -> None:
         with self.assertRaisesRegex(
