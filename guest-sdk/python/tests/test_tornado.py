@@ -39,6 +39,7 @@ class Tornado(Served):
             '{"last": "3", "all": ["1", "2", "3"], "query": ["1", "2"], "body": [" 3 "], '
             '"none": "default", "raw": ["[b\'1\', b\'2\', b\' 3\\\\x01\']", "[b\'4\']"]}',
         )
+        malformed = "malformed multipart/form-data"
         for body, headers, status, text in [
             ("a=1", {"content-type": "text/plain"}, 400, "missing argument a"),
             ("a=1", {}, 400, "missing argument a"),
@@ -47,7 +48,7 @@ class Tornado(Served):
                 "--xyz",
                 MULTIPART,
                 400,
-                "malformed multipart/form-data: it is cut off behind a boundary",
+                f"{malformed}: it is cut off behind a boundary",
             ),
             ("&b" * 1001, URLENCODED, 413, "the form has more than 1000 fields"),
         ]:
