@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar, overload
-from urllib.parse import unquote_plus
 
-from snow._accept import value_and_parameters
 from snow._errors import BadForm, FormTooLarge, MissingField
 
 T = TypeVar("T")
 D = TypeVar("D")
 
 _MISSING: object = object()
-
-_pairs = re.compile("[^&]+").finditer
 
 
 @dataclass(frozen=True)
@@ -115,38 +109,3 @@ class Form(Mapping[str, str]):
             return parse(text)
         except ValueError as error:
             raise BadForm(400, f"`{name}`: {error}") from error
-
-
-def parse(kind: str, body: bytes, limits: Limits) -> Form:
-    """Returns the form in a content that has this `content-type`."""
-    value, parameters = value_and_parameters(kind)
-    if value.lower() == "application/x-www-form-urlencoded":
-        return _urlencoded(body, limits)
-    if value.lower() == "multipart/form-data":
-        # Here, because it needs what is above.
-        from snow import _multipart
-
-        boundaries = (text for name, text in parameters if name.lower() == "boundary")
-        return _multipart.parse(body, next(boundaries, ""), limits)
-    shown = json.dumps(value, ensure_ascii=False)
-    raise BadForm(
-        415,
-        "the content must be `application/x-www-form-urlencoded` or `multipart/form-data`, "
-        f"not {shown}",
-    )
-
-
-def _urlencoded(body: bytes, limits: Limits) -> Form:
-    try:
-        text = body.decode()
-    except UnicodeDecodeError:
-        raise BadForm(400, "the form is not UTF-8") from None
-    fields: list[tuple[str, str]] = []
-    # One after the other: a form of a million is left at its thousand-and-first field.
-    for pair in _pairs(text):
-        limits.room(len(fields))
-        name, _, value = pair[0].partition("=")
-        name, value = unquote_plus(name), unquote_plus(value)
-        limits.part(name, len(value.encode()), limits.value_bytes_max)
-        fields.append((name, value))
-    return Form(fields, [])

@@ -10,10 +10,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
-from snow import _accept, _contract, _cookies, _form, deployment
+from snow import _accept, _contract, _cookies, _form_reader, deployment
 from snow._cookies import SameSite
 from snow._errors import HTTPError
-from snow._form import Form
+from snow._form import Form, Limits
 from snow._headers import Headers
 from snow._host import http
 
@@ -148,12 +148,12 @@ class Request:
         more than the limits a 413 (`FormTooLarge`): fields and files together, bytes of one value,
         bytes of one file. The whole content is bounded by the host before (`body_bytes_max`).
         """
-        limits = _form.Limits(parts_max, value_bytes_max, file_bytes_max)
+        limits = Limits(parts_max, value_bytes_max, file_bytes_max)
         kind = next(self._fields("content-type"), b"")
         try:
-            return _form.parse(kind.decode(), self._raw.body, limits)
+            return _form_reader.parse(kind.decode(), self._raw.body, limits)
         except UnicodeDecodeError:
-            return _form.parse("", self._raw.body, limits)
+            return _form_reader.parse("", self._raw.body, limits)
 
     def _fields(self, name: str) -> Iterator[bytes]:
         """Returns the values of a header field as they were sent."""
