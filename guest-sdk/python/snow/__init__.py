@@ -14,7 +14,7 @@ a status, or `suspend(...)`. It may be `async`.
 
 from snow import deployment
 from snow._config import Config, ConfigError, MissingConfig, Secret, config
-from snow._errors import BadForm, BadToken, FormTooLarge, HTTPError, MissingField
+from snow._errors import BadForm, BadToken, BadValue, FormTooLarge, HTTPError, MissingField
 from snow._form import File, Form
 from snow._headers import Headers
 from snow._http import Request, Response
@@ -54,6 +54,7 @@ __all__ = [
     "Answer",
     "BadForm",
     "BadToken",
+    "BadValue",
     "Bucket",
     "Config",
     "ConfigError",

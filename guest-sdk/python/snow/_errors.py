@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from snow import _contract
+
+T = TypeVar("T")
 
 
 class HTTPError(Exception):
@@ -21,10 +26,20 @@ class HTTPError(Exception):
 
 
 class BadForm(HTTPError):
-    """A form that is none, or a field that can't be parsed (400), or content of another type (415).
+    """A form that is none (400), or content of another type (415). The text says what is wrong."""
 
-    The text says what is wrong.
-    """
+
+class BadValue(HTTPError):
+    """A capture, a parameter or a field that can't be parsed: a 400 that names it, or the status
+    that the handler has chosen."""
+
+
+def parsed(name: str, text: str, parse: Callable[[str], T], status: int = 400) -> T:
+    """Returns what a function makes of a text. A `ValueError` of it is a `BadValue`."""
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise BadValue(status, _contract.shown(f"`{name}`: {error}")) from error
 
 
 class FormTooLarge(HTTPError):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar, overload
 
-from snow._errors import BadForm, FormTooLarge, MissingField
+from snow._errors import FormTooLarge, MissingField, parsed
 
 T = TypeVar("T")
 D = TypeVar("D")
@@ -104,8 +104,4 @@ class Form(Mapping[str, str]):
         """
         if default is not _MISSING and name not in self._by_name:
             return default
-        text = self[name]
-        try:
-            return parse(text)
-        except ValueError as error:
-            raise BadForm(400, f"`{name}`: {error}") from error
+        return parsed(name, self[name], parse)

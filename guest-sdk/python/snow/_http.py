@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 from urllib.parse import parse_qs
 
 from snow import _accept, _contract, _cookies, _form_reader, deployment
 from snow._cookies import SameSite
-from snow._errors import HTTPError
+from snow._errors import HTTPError, parsed
 from snow._form import Form, Limits
 from snow._headers import Headers
 from snow._host import http
@@ -20,6 +20,9 @@ from snow._host import http
 if TYPE_CHECKING:
     # It needs the store, which needs this file.
     from snow._signed import SigningKeys
+
+T = TypeVar("T")
+D = TypeVar("D")
 
 TEXT = "text/plain; charset=utf-8"
 HTML = "text/html; charset=utf-8"
@@ -103,6 +106,24 @@ class Request:
                 if param.name is not None:
                     self._params[param.name] = param.value
         return self._params
+
+    def param_as(self, name: str, parse: Callable[[str], T], status: int = 400) -> T:
+        """Returns what a function makes of a capture: `request.param_as("id", int)`.
+
+        What it does not take (by a `ValueError`) is a 400 that names the capture, or another status
+        such as 404.
+        """
+        return parsed(name, self.params[name], parse, status)
+
+    @overload
+    def query_as(self, name: str, parse: Callable[[str], T]) -> T | None: ...
+    @overload
+    def query_as(self, name: str, parse: Callable[[str], T], default: D) -> T | D: ...
+    def query_as(self, name: str, parse: Callable[[str], T], default: object = None) -> object:
+        """Returns what a function makes of a parameter of the query: `request.query_as("page", int,
+        1)`. What it does not take (by a `ValueError`) is a 400 that names the parameter."""
+        text = self.query.get(name)
+        return default if text is None else parsed(name, text, parse)
 
     @property
     def headers(self) -> Headers:

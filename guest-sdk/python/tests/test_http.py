@@ -79,6 +79,26 @@ class Routes(Served):
         found = testing.call("GET", f"/fields?{most}&x")
         self.assertEqual((found.status, found.text), (400, "there are more than 1000 fields"))
 
+    def test_captures_and_parameters_are_parsed_or_a_400_that_names_them(self) -> None:
+        @route("GET", r"/order/(?P<id>.*)")
+        def order(request):
+            page = request.query_as("page", int, 1)
+            return f"{request.param_as('id', int)} {page} {request.query_as('none', int)}"
+
+        @route("GET", r"/user/(?P<id>.*)")
+        def user(request):
+            return str(request.param_as("id", int, 404))
+
+        for target, status, text in [
+            ("/order/7", 200, "7 1 None"),
+            ("/order/7?page=2", 200, "7 2 None"),
+            ("/order/x", 400, "`id`: invalid literal for int() with base 10: 'x'"),
+            ("/order/7?page=", 400, "`page`: invalid literal for int() with base 10: ''"),
+            ("/user/x", 404, "`id`: invalid literal for int() with base 10: 'x'"),
+        ]:
+            answer = testing.call("GET", target)
+            self.assertEqual((answer.status, answer.text), (status, text))
+
     def test_a_function_that_takes_more_than_there_is_is_refused(self) -> None:
         with self.assertRaisesRegex(
             TypeError, r"bad \(.*test_http.py, line \d+\).* request and nam"

@@ -49,6 +49,11 @@ fn a_form_is_read_and_what_is_none_is_refused() {
     let photo = part("photo; filename=\"a.png\"\r\ncontent-type: image/png", "\u{0}png");
     let both = format!("{}{photo}--xyz--", part("name", "ann"));
     let cut = part("name", "ann");
+    let malformed = |why: &str| format!("malformed multipart/form-data: {why}");
+    let cut_off = malformed("it is cut off: the last boundary is missing");
+    let other = malformed("the boundary that `content-type` names is not there");
+    let unknown = "the content must be `application/x-www-form-urlencoded` or \
+                   `multipart/form-data`, not \"text/plain\"";
     let (fields, parts) = ("&a".repeat(100_000), part("a", "").repeat(10_000));
     let long = format!("name={}", "x".repeat(2_001));
     for (kind, body, status, text) in [
@@ -56,29 +61,14 @@ fn a_form_is_read_and_what_is_none_is_refused() {
         (MULTIPART, &both, 200, "ann 0 a.png image/png 4"),
         (URLENCODED, "age=7", 400, "`name` is missing in the form"),
         (URLENCODED, "name=a&age=x", 400, "`age`: invalid literal for int() with base 10: 'x'"),
-        (MULTIPART, &cut, 400, "malformed multipart/form-data: it is cut off behind a boundary"),
-        (
-            MULTIPART,
-            "name=ann",
-            400,
-            "malformed multipart/form-data: the boundary that `content-type` names is not there",
-        ),
-        (
-            "text/plain",
-            "name=ann",
-            415,
-            "the content must be `application/x-www-form-urlencoded` or `multipart/form-data`, not \"text/plain\"",
-        ),
+        (MULTIPART, &cut, 400, &cut_off),
+        (MULTIPART, "name=ann", 400, &other),
+        ("text/plain", "name=ann", 415, unknown),
         (URLENCODED, &fields, 413, "the form has more than 1000 fields"),
         (MULTIPART, &parts, 413, "the form has more than 1000 fields"),
         (URLENCODED, &long, 413, "`name` has more than 2000 bytes"),
     ] {
-        let body = if body == cut {
-            body.trim_end_matches("ann\r\n").to_owned() + "\r\n--xyz"
-        } else {
-            body.to_owned()
-        };
-        let answer = post(&server, "/form", kind, &body);
+        let answer = post(&server, "/form", kind, body);
         assert_eq!((answer.status, answer.text()), (status, text));
     }
 }
