@@ -98,6 +98,12 @@ class Forms(Served):
             with self.assertRaises(BadForm, msg=whole[:end]):
                 multipart(whole[:end])
 
+    def test_the_header_fields_of_all_parts_have_a_total(self) -> None:
+        part = b"--xyz\r\ncontent-disposition: form-data; name=a" + b";" * 8_000 + b"\r\n\r\n\r\n"
+        self.assertEqual(len(multipart(part * 100 + b"--xyz--").all("a")), 100)
+        with self.assertRaisesRegex(FormTooLarge, "more than 1048576 bytes of header fields"):
+            multipart(part * 200 + b"--xyz--")
+
     def test_a_stranger_can_not_make_it_expensive(self) -> None:
         part = b"--xyz\r\ncontent-disposition: form-data; name=a\r\n\r\n\r\n"
         multipart = "multipart/form-data; boundary=xyz"
