@@ -58,8 +58,8 @@ def _urlencoded(body: bytes, limits: Limits) -> Form:
 
 
 def _decoded(sent: bytes) -> str:
-    """Returns the text that was sent. `unquote_plus` of a text takes ten times as long where other
-    letters than ASCII's are between those that are encoded."""
+    """Returns the text that was sent. It is more than twice as fast as `unquote_plus` where letters
+    that are not ASCII are between those that are encoded."""
     return unquote_to_bytes(sent.replace(b"+", b" ")).decode(errors="replace")
 
 
