@@ -22,7 +22,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import quote, unquote_plus
 
-from snow import _contract
+from snow import _contract, deployment
 from snow._cookies import seconds
 from snow._errors import BadToken
 from snow._http import Request, Response
@@ -79,7 +79,10 @@ class Sessions:
       cookie, so that an id that was made up costs no look into the store, and forms can have a
       token.
     - `lifetime`: how long a session lives that is not used, as seconds or a `timedelta`.
-    - `cookie`: the name of the cookie, and `path`: where it is sent back.
+    - `cookie`: the name of the cookie.
+    - `path`: the path below which it is sent back, as the client sees paths. By default that at
+      which the guest is mounted: without `mount` in snow.toml it is `/`, and every other guest of
+      the server gets the cookie too. Whoever has the cookie has the session.
     - `secure`: whether it is sent over TLS only, where a proxy in front speaks TLS.
     """
 
@@ -90,7 +93,7 @@ class Sessions:
         keys: SigningKeys | Callable[[], SigningKeys] | None = None,
         lifetime: timedelta | float = 86_400,
         cookie: str = "session",
-        path: str = "/",
+        path: str | None = None,
         secure: bool = False,
     ) -> None:
         self.bucket = Bucket(bucket)
@@ -245,7 +248,7 @@ class Session(MutableMapping[str, str]):
                 self._sessions.cookie,
                 cookie,
                 max_age=lifetime,
-                path=self._sessions.path,
+                path=self._sessions.path or deployment.cookie_path(),
                 httponly=True,
                 samesite="lax",
                 secure=self._sessions.secure,
