@@ -2,11 +2,14 @@
 
 const SPACES = '\t\n\f\r ';
 
-/** Returns a text without spaces at its ends. A pattern would look at each inner run many times. */
-function trim(text) {
+/**
+ * Returns a text without these characters at its ends. A pattern would look at each inner run of them
+ * many times.
+ */
+export function trim(text, spaces = SPACES) {
   let [start, end] = [0, text.length];
-  while (start < end && SPACES.includes(text[start])) start += 1;
-  while (start < end && SPACES.includes(text[end - 1])) end -= 1;
+  while (start < end && spaces.includes(text[start])) start += 1;
+  while (start < end && spaces.includes(text[end - 1])) end -= 1;
   return text.slice(start, end);
 }
 
@@ -24,7 +27,7 @@ export function split(text, separator) {
     }
   }
   parts.push(text.slice(start));
-  return parts.map(trim);
+  return parts.map((part) => trim(part));
 }
 
 // Browsers send backslashes in names of files as they are, so only `\"` is an escape.
