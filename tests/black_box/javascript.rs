@@ -3,6 +3,7 @@
 
 mod errors;
 mod files;
+mod forms;
 mod hostile;
 mod store;
 mod waiting;
