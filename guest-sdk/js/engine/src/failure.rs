@@ -127,9 +127,8 @@ fn is_out_of_memory(thrown: &Value<'_>) -> bool {
     }
     let text = |name: &str| thrown.as_object()?.get::<_, String>(name).ok();
     let is_own = || text("name").is_some_and(|name| name == "InternalError");
-    let is_it = |message: String| {
-        message == "out of memory" || (message == NO_MESSAGE && has_run_out())
-    };
+    let is_it =
+        |message: String| message == "out of memory" || (message == NO_MESSAGE && has_run_out());
     is_own() && text("message").is_some_and(is_it)
 }
 
