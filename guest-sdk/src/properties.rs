@@ -78,7 +78,7 @@ fn posted(kind: &str, body: Vec<u8>) -> Request {
     Request::new("POST", "/").with_header("content-type", kind).with_body(body)
 }
 
-/// What a client says that its content is.
+/// A `content-type`: mostly one of a form.
 fn some_kind() -> impl Strategy<Value = String> {
     prop_oneof![
         4 => Just("multipart/form-data; boundary=xyz".to_owned()),

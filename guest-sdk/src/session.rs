@@ -52,7 +52,8 @@ pub struct Sessions {
     cookie: String,
     lifetime: Duration,
     keys: Option<SigningKeys>,
-    path: String,
+    /// `None` for that of the guest.
+    path: Option<String>,
     is_secure: bool,
 }
 
@@ -70,8 +71,8 @@ impl Sessions {
 
     fn over(entries: Box<dyn Entries>) -> Self {
         let lifetime = Duration::from_secs(24 * 3_600);
-        let (cookie, path) = ("session".to_owned(), deployment::cookie_path());
-        Self { entries, cookie, lifetime, keys: None, path, is_secure: false }
+        let cookie = "session".to_owned();
+        Self { entries, cookie, lifetime, keys: None, path: None, is_secure: false }
     }
 
     /// The name of the cookie. `session` unless this is said.
@@ -86,7 +87,7 @@ impl Sessions {
     /// other guest of the server gets the cookie too. Whoever has the cookie has the session.
     #[must_use]
     pub fn path(mut self, path: &str) -> Self {
-        self.path = path.to_owned();
+        self.path = Some(path.to_owned());
         self
     }
 
@@ -343,7 +344,8 @@ impl Session<'_> {
     }
 
     fn flags(&self, cookie: Cookie) -> Cookie {
-        let cookie = cookie.path(&self.sessions.path).http_only().same_site(SameSite::Lax);
+        let path = self.sessions.path.clone().unwrap_or_else(deployment::cookie_path);
+        let cookie = cookie.path(path).http_only().same_site(SameSite::Lax);
         if self.sessions.is_secure { cookie.secure() } else { cookie }
     }
 }
@@ -363,7 +365,8 @@ fn is_id(text: &str) -> bool {
     text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// What a text in the store says, and that text as it is written.
+/// Returns when a session was written and its fields, as a text in the store has them, and the text
+/// that is written for them.
 #[cfg(all(test, feature = "json", feature = "serde"))]
 pub(crate) fn record(text: &str) -> Result<(u64, BTreeMap<String, String>, String)> {
     let record = Record::parse(&crate::store::Entry { value: text.into(), version: 1 })?;

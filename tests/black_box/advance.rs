@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use snow_config::Limits;
 use snow_server::AdvanceError;
 
-use crate::harness::{Folder, Stage, run};
+use crate::harness::{Folder, Played, run};
 use crate::inside::Inside;
 use crate::python;
 
@@ -67,26 +67,13 @@ function compute({ state }) {
 route('GET', '/spin', () => suspend([timer(600_000)], long), { resume: () => { for (;;); } });
 ";
 
-/// Plays cases of the guest, whose calls may compute for longer than a test takes. Returns what was
-/// printed, or `None` if there is no engine.
-fn play(cases: &str) -> Option<String> {
-    let manifest = "[limits]\ncall_running_ms_max = 600_000\n";
-    let files = [("late.js", GUEST), ("late.test.toml", cases), ("snow.toml", manifest)];
-    let stage = Stage::new("js", &files)?;
-    let output = stage.run("test", "late.js");
-    Some(String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
-}
-
-/// Plays one case of these steps, which passes.
-#[track_caller]
-fn passes(steps: &str) {
-    let Some(out) = play(&format!("[[case]]\nname = 'a'\n{steps}")) else { return };
-    assert!(out.contains("1 passed, 0 failed"), "{out}");
-}
+/// Its calls may compute for longer than a test takes.
+const LATE: Played =
+    Played { name: "late", source: GUEST, manifest: "[limits]\ncall_running_ms_max = 600_000\n" };
 
 #[test]
 fn a_timer_that_is_set_again_and_again_is_due_at_each_of_its_times() {
-    passes(
+    LATE.passes(
         "[[case.step]]
         held = 'a'
         path = '/beats'
@@ -101,7 +88,7 @@ fn a_timer_that_is_set_again_and_again_is_due_at_each_of_its_times() {
 
 #[test]
 fn a_deadline_ends_a_wait_at_its_time_and_not_before() {
-    passes(
+    LATE.passes(
         "[[case.step]]
         held = 'a'
         path = '/never'
@@ -124,7 +111,7 @@ fn a_deadline_ends_a_wait_at_its_time_and_not_before() {
 
 #[test]
 fn what_the_store_keeps_for_an_hour_is_gone_after_it() {
-    let Some(out) = play(
+    let Some(out) = LATE.play(
         "[[case]]
         name = 'an hour'
         [[case.step]]
@@ -153,19 +140,9 @@ fn what_the_store_keeps_for_an_hour_is_gone_after_it() {
     assert!(out.contains("a server's clock can be moved by 30years"), "{out}");
 }
 
-/// Plays one case of these steps, which fails and says this.
-#[track_caller]
-fn fails(steps: &str, words: &[&str]) {
-    let Some(out) = play(&format!("[[case]]\nname = 'a'\n{steps}")) else { return };
-    assert!(out.contains("0 passed, 1 failed"), "{out}");
-    for words in words {
-        assert!(out.contains(words), "{words:?} is not in {out}");
-    }
-}
-
 #[test]
 fn calls_that_wait_in_place_go_on_at_their_time() {
-    passes(
+    LATE.passes(
         "[[case.step]]
         held = 'a'
         path = '/in-place'
@@ -197,7 +174,7 @@ fn calls_that_wait_in_place_go_on_at_their_time() {
 /// been moved.
 #[test]
 fn answers_come_while_the_clock_is_moved() {
-    passes(
+    LATE.passes(
         "[[case.step]]
         held = 'far'
         path = '/far'
@@ -223,7 +200,7 @@ fn answers_come_while_the_clock_is_moved() {
 
 #[test]
 fn a_guest_that_computes_is_waited_for_and_one_that_never_ends_is_not() {
-    passes(
+    LATE.passes(
         "[[case.step]]
         held = 'a'
         path = '/compute/100'
@@ -235,7 +212,7 @@ fn a_guest_that_computes_is_waited_for_and_one_that_never_ends_is_not() {
         ",
     );
     let began = Instant::now();
-    fails(
+    LATE.fails(
         "[[case.step]]
         held = 'a'
         path = '/spin'
@@ -255,7 +232,7 @@ fn a_guest_that_computes_is_waited_for_and_one_that_never_ends_is_not() {
 
 #[test]
 fn guests_that_never_rest_end_the_case() {
-    fails(
+    LATE.fails(
         "[[case.step]]
         held = 'a'
         path = '/again/0'
@@ -265,7 +242,7 @@ fn guests_that_never_rest_end_the_case() {
         ",
         &["within 300ms of real time the clock was moved by 0s only: the guests and the store"],
     );
-    fails(
+    LATE.fails(
         "[[case.step]]
         held = 'a'
         path = '/ping/a'
@@ -280,7 +257,7 @@ fn guests_that_never_rest_end_the_case() {
         ",
         &["within 300ms of real time the clock was moved by 0s only: the guests and the store"],
     );
-    fails(
+    LATE.fails(
         "[[case.step]]
         held = 'a'
         path = '/again/1'
@@ -293,7 +270,7 @@ fn guests_that_never_rest_end_the_case() {
 
 #[test]
 fn what_is_due_in_the_far_future_keeps_nobody() {
-    passes(
+    LATE.passes(
         "[[case.step]]
         path = '/kept'
         [[case.step]]

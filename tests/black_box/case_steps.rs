@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use crate::harness::{Folder, Stage, run};
+use crate::harness::{Folder, Played, run};
 
 /// A shop with items in its store, sessions by a cookie, and some answers that nobody wants.
 const SHOP: &str = r#"import { bucket, pending, route, suspend } from 'snow';
@@ -33,33 +33,11 @@ route('GET', '/many', () => `[${'[],'.repeat(2_000_000)}[]]`);
 route('GET', '/wild', () => new Response(new Uint8Array([255, 254, 0])));
 "#;
 
-/// Plays cases of the shop. Returns what was printed, or `None` if there is no engine.
-fn play(cases: &str) -> Option<String> {
-    let stage = Stage::new("js", &[("shop.js", SHOP), ("shop.test.toml", cases)])?;
-    let output = stage.run("test", "shop.js");
-    Some(String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
-}
-
-/// Plays one case of these steps, which passes.
-#[track_caller]
-fn passes(steps: &str) {
-    let Some(out) = play(&format!("[[case]]\nname = 'a'\n{steps}")) else { return };
-    assert!(out.contains("1 passed, 0 failed"), "{out}");
-}
-
-/// Plays one case of these steps, which fails and says this.
-#[track_caller]
-fn fails(steps: &str, words: &[&str]) {
-    let Some(out) = play(&format!("[[case]]\nname = 'a'\n{steps}")) else { return };
-    assert!(out.contains("0 passed, 1 failed"), "{out}");
-    for words in words {
-        assert!(out.contains(words), "{words:?} is not in {out}");
-    }
-}
+const CASES: Played = Played { name: "shop", source: SHOP, manifest: "" };
 
 #[test]
 fn a_value_is_saved_from_each_part_of_an_answer() {
-    passes(
+    CASES.passes(
         r#"[[case.step]]
         method = 'POST'
         path = '/items'
@@ -109,7 +87,7 @@ fn a_value_is_saved_from_each_part_of_an_answer() {
 
 #[test]
 fn a_value_that_is_not_there_is_told_with_its_step() {
-    fails(
+    CASES.fails(
         "[[case.step]]
         path = '/log-in'
         [[case.step]]
@@ -121,11 +99,11 @@ fn a_value_that_is_not_there_is_told_with_its_step() {
             "`csrf` can't be saved: the answer sets no cookie \"csrf\"; it sets \"session\"",
         ],
     );
-    fails(
+    CASES.fails(
         "path = '/me'\nsave.id = { json = '/id' }\n",
         &["`id` can't be saved: expected JSON, but expected ident", "got     \"nobody\""],
     );
-    let Some(out) = play(
+    let Some(out) = CASES.play(
         "[[case]]\nname = 'a'\npath = '/{{x}}'\n[[case]]\nname = 'b'\npath = '/'\n\
          save = { y = { body_matches = 'x' } }\n",
     ) else {
@@ -142,7 +120,7 @@ fn a_value_that_is_not_there_is_told_with_its_step() {
 
 #[test]
 fn a_difference_in_json_has_its_place() {
-    fails(
+    CASES.fails(
         "method = 'POST'
         path = '/items'
         json = { name = 'tea', price = { cents = 250 }, tags = ['a', 'b'] }
@@ -163,7 +141,7 @@ fn a_difference_in_json_has_its_place() {
 
 #[test]
 fn the_store_is_written_before_and_between_and_looked_into_after() {
-    passes(
+    CASES.passes(
         r#"[case.store.shop]
         number = '6'
         'item/3' = { json = { name = 'tea' } }
@@ -196,7 +174,7 @@ fn the_store_is_written_before_and_between_and_looked_into_after() {
         'item/7' = { contains = 'salt' }
         "#,
     );
-    fails(
+    CASES.fails(
         "path = '/me'
         store.shop = { a = 'b', c = '{}' }
         [case.expect_store.shop]
@@ -215,7 +193,7 @@ fn the_store_is_written_before_and_between_and_looked_into_after() {
             "store other \"a\": there is none; the bucket is empty\n",
         ],
     );
-    fails(
+    CASES.fails(
         &format!("path = '/me'\nstore.shop = {{ {} = 'x' }}\n", "k".repeat(10_000)),
         &["shop.test.toml:4: write into the store", "of the bucket \"shop\" can't be written: "],
     );
@@ -272,27 +250,33 @@ fn a_step_changes_the_config_while_the_server_runs() {
 /// What a guest answers is not trusted: a reader must neither end nor wait for long.
 #[test]
 fn answers_can_not_harm_the_reader() {
-    fails(
+    CASES.fails(
         "path = '/deep'\nexpect.json = []\n",
         &["json: expected JSON, but recursion limit exceeded at line 1", "(200000 bytes)"],
     );
-    fails("path = '/deep'\nsave.x = { json = '/0' }\n", &["recursion limit exceeded"]);
-    fails(
+    CASES.fails("path = '/deep'\nsave.x = { json = '/0' }\n", &["recursion limit exceeded"]);
+    CASES.fails(
         "path = '/long'\nsave.x = { body_matches = '((?:a?b?)*)' }\n",
         &["`x` can't be saved: it has 8000000 bytes; at most 1048576 can be saved"],
     );
-    fails(
+    CASES.fails(
         "path = '/long'\nexpect.body_matches = '(a|b|ab)*(ab)*[^b]$'\n",
         &["expected a match of", "(8000000 bytes)"],
     );
-    fails("path = '/many'\nexpect.json = [1]\n", &["json /0: expected 1, got []", "more differ"]);
-    fails("path = '/wild'\nexpect.json = [1]\n", &["expected JSON, but", "3 bytes that are not"]);
-    fails(
+    CASES.fails(
+        "path = '/many'\nexpect.json = [1]\n",
+        &["json /0: expected 1, got []", "more differ"],
+    );
+    CASES.fails(
+        "path = '/wild'\nexpect.json = [1]\n",
+        &["expected JSON, but", "3 bytes that are not"],
+    );
+    CASES.fails(
         "path = '/wild'\nsave.x = { body_matches = '(?s-u:(.*))' }\n",
         &["`x` can't be saved: it has 3 bytes that are not UTF-8"],
     );
     // What was saved is no part of a pattern, and no part of a head.
-    fails(
+    CASES.fails(
         "[[case.step]]\npath = '/deep'\nsave.x = { body_matches = '(.{9000})' }\n\
          [[case.step]]\npath = '/{{x}}'\nexpect.status = 404\n",
         &["step 2 of 2: GET /{{x}}"],

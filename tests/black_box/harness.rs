@@ -16,6 +16,7 @@
 //! something was done.
 
 mod admin;
+mod cases;
 mod client;
 mod costs;
 mod engines;
@@ -26,6 +27,7 @@ mod program;
 mod server;
 
 pub use admin::Admin;
+pub use cases::Played;
 pub use client::{Client, Response};
 pub use costs::{open_files_max, user_memory_bytes};
 pub use engines::{Stage, command as command_with};

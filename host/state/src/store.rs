@@ -15,7 +15,7 @@ use crate::listener::{Alarm, Listener};
 use crate::shard::{Page, Shard};
 use crate::share::guest_of;
 use crate::stats::{BucketStats, Counts, StoreStats};
-use crate::write::{check_count, check_key};
+use crate::write::check_count;
 
 mod work;
 mod writes;
@@ -150,14 +150,6 @@ impl<L: Listener> Store<L> {
         lock(&self.shards[0]).limits
     }
 
-    /// Checks the length of a key, or of a bucket's name, for whoever is about to keep it.
-    ///
-    /// # Errors
-    /// [`StoreError::TooLarge`].
-    pub fn check_key(&self, key: &str) -> Result<(), StoreError> {
-        check_key(key, &self.limits())
-    }
-
     /// Returns what a key holds.
     pub fn get(&self, bucket: &str, key: &str, now_ms: u64) -> Option<Entry> {
         let mut shard = self.shard(bucket);
@@ -221,7 +213,7 @@ impl<L: Listener> Store<L> {
         if held.map(|entry| entry.version) != since {
             return Ok(Watch::Changed(held.cloned()));
         }
-        let checked = check_key(bucket, &shard.limits).and_then(|()| check_key(key, &shard.limits));
+        let checked = shard.limits.check_key(bucket).and_then(|()| shard.limits.check_key(key));
         let waits = checked.and_then(|()| shard.wait(bucket, key, waiter, &self.totals));
         match waits {
             Ok(key) => {

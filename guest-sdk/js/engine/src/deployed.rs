@@ -1,4 +1,4 @@
-//! What the deployer says, and what the host knows of a wait, for `js/deployed.js` and `js/routes.js`.
+//! Settings, links, and the times of a wait, for `js/deployed.js` and `js/routes.js`.
 
 use rquickjs::{Array, Ctx, Function, Object, Result};
 

@@ -1,5 +1,5 @@
-//! What `js/signing.js` asks for: codes by HMAC-SHA256, compared in constant time, and Base64 as URLs
-//! and cookies can have it.
+//! Codes by HMAC-SHA256, compared in constant time, and Base64 as URLs and cookies can have it, for
+//! `js/signing.js`.
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use hmac::{Hmac, KeyInit, Mac};

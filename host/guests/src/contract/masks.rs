@@ -25,7 +25,7 @@ impl Masks {
         let mut texts = Vec::new();
         for (name, value) in values.iter().filter(|(_, value)| value.is_secret) {
             let text = value.text().unwrap_or_default();
-            // What a guest writes to its standard error is logged line by line.
+            // Each line by itself, since a guest's standard error is logged line by line.
             let lines = text.lines().filter(|line| *line != text);
             for text in [text].into_iter().chain(lines).map(str::trim) {
                 if text.len() >= BYTES_MIN {

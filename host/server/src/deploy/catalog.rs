@@ -67,7 +67,7 @@ pub struct Catalog {
     number: u64,
     /// What the log is told once all workers have adopted the deployment of that number.
     announcements: Vec<(u64, Level, String)>,
-    /// Who is told once all workers have adopted the deployment of that number.
+    /// Those who wait until all workers have adopted a deployment, with its number.
     waiting: Vec<(u64, Sender<()>)>,
 }
 

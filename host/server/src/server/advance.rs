@@ -47,7 +47,7 @@ pub enum AdvanceError {
     TooFar,
 }
 
-/// What is due next in a server that has done all that was due.
+/// The times at which something is due next, in a server that has done all that was due.
 struct NextDue {
     worker_ms: Option<u64>,
     store_wall_ms: Option<u64>,
@@ -70,9 +70,8 @@ impl Server {
     /// kept alive is closed when it was idle for too long, and so is one that does not take its
     /// answer or does not send the rest of its request.
     ///
-    /// What lies outside is not waited for: requests that clients send meanwhile, the deployer, and
-    /// the admin listener. The log keeps the machine's time, and so does the time that a call may
-    /// run.
+    /// Nothing outside is waited for: requests that clients send meanwhile, the deployer, the admin
+    /// listener. The log keeps the machine's time, and so does the time that a call may run.
     ///
     /// It takes `within` of the machine's time at most.
     ///
