@@ -132,6 +132,7 @@ impl<W: World, C: Guests> Worker<W, C> {
         self.guests.expire(self.cx.now_ms);
         self.serve_clients();
         self.run_calls();
+        self.resume_put_off();
         self.set_queue_deadlines();
         self.flush_clients();
         self.go_on_expelling();
@@ -204,7 +205,7 @@ impl<W: World, C: Guests> Worker<W, C> {
         for key in self.clients.take_ready() {
             self.drop_client(key);
         }
-        if self.clients.is_accepting() && !self.schedule.is_backed_up() {
+        if self.clients.is_accepting() {
             self.accept();
         }
     }
@@ -279,6 +280,10 @@ impl<W: World, C: Guests> Worker<W, C> {
     fn serve_clients(&mut self) {
         let left = self.clients.deferred();
         while let Some(key) = self.clients.next_dirty() {
+            if self.clients.is_put_off(key) {
+                self.flush_client(key);
+                continue;
+            }
             if self.clients.stands_in_line(key) {
                 self.clients.defer(key);
                 continue;
@@ -291,7 +296,7 @@ impl<W: World, C: Guests> Worker<W, C> {
         }
         for _ in 0..left {
             self.budget.look(|| self.world.now_us());
-            if self.budget.is_spent() || self.schedule.is_backed_up() {
+            if self.budget.is_spent() {
                 break;
             }
             let Some(key) = self.clients.next_deferred() else { break };

@@ -62,8 +62,9 @@ impl Connection {
     /// [`respond`](Self::respond) and [`wrote`](Self::wrote), until it returns [`Step::Idle`].
     ///
     /// `date` is the `date` field of responses that the connection makes by itself. `make_id` makes
-    /// the number of a [`RequestId`]. `admit` decides about a request. It is called once for each,
-    /// when its head is whole and well-formed, before its body is read or a 100 is sent.
+    /// the number of a [`RequestId`]. `admit` decides about a request, when its head is whole and
+    /// well-formed, before its body is read or a 100 is sent. It is called once for each, and again
+    /// by the next `step` for one that it has put off ([`Admission::Later`]).
     pub fn step(
         &mut self,
         now_ms: u64,
@@ -216,6 +217,11 @@ impl Connection {
                     why: None,
                     exchange: Some(exchange),
                 }));
+            }
+            Admission::Later => {
+                self.served = exchange.serial;
+                self.phase = Phase::Arrived(head);
+                return Next::Tell(Step::Idle);
             }
         };
         let mut body = match BodyReader::new(framing.body, bytes_max) {

@@ -25,7 +25,8 @@ pub const KEY: &str = "held";
 pub const BIG_BYTES: usize = 8_000_000;
 /// A window that is never full.
 pub const WIDE: usize = usize::MAX / 2;
-pub const ROUTES: [&str; 4] = ["/hello", "/big", "/hold", "/post"];
+/// The last one is another guest's.
+pub const ROUTES: [&str; 5] = ["/hello", "/big", "/hold", "/post", "/neighbour"];
 
 /// A guest that answers in one slice, or suspends.
 pub struct Plain {
@@ -94,7 +95,7 @@ impl Stage {
         let woken = network.borrow().woken.clone();
         let office = Office::new(1, limits, move |_| woken[0].store(true, Ordering::SeqCst));
         let entry = |(route, pattern): (usize, &&str)| RouteEntry {
-            version: VersionId(0),
+            version: VersionId(u32::from(route == ROUTES.len() - 1)),
             route: RouteId(route as u32),
             declared: Route { methods: Vec::new(), pattern: (*pattern).to_owned() },
             mount: "".into(),

@@ -2,10 +2,6 @@
 
 use super::*;
 
-fn get(path: &str) -> String {
-    format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n")
-}
-
 #[test]
 fn after_a_half_close_what_was_received_is_answered() {
     let mut world = World::new();
