@@ -1,6 +1,6 @@
 //! One worker, its network, and a guest that answers in one slice.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io::ErrorKind;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -32,6 +32,9 @@ pub const ROUTES: [&str; 5] = ["/hello", "/big", "/hold", "/post", "/neighbour"]
 pub struct Plain {
     router: Router,
     registry: Arc<Registry<Settled>>,
+    /// Whose clock shows how long calls take.
+    network: Rc<RefCell<Network>>,
+    call_us: Rc<Cell<u64>>,
 }
 
 impl Guests for Plain {
@@ -48,6 +51,7 @@ impl Guests for Plain {
     }
 
     fn start(&mut self, _: Slot, call: Call) -> Ran {
+        self.network.borrow_mut().now_us += self.call_us.get();
         let CallEntry::Handle(request) = call.entry else { unreachable!("nothing is resumed") };
         let outcome = match call.route.index() {
             0 => Outcome::Respond(Response::text(200, "hello")),
@@ -87,6 +91,8 @@ pub struct Stage {
     pub office: Office,
     pub network: Rc<RefCell<Network>>,
     pub worker: Worker<SimWorld, Plain>,
+    /// How long each call takes. At first, no time at all.
+    pub call_us: Rc<Cell<u64>>,
 }
 
 impl Stage {
@@ -101,10 +107,12 @@ impl Stage {
             mount: "".into(),
         };
         let router = Router::new(ROUTES.iter().enumerate().map(entry).collect()).unwrap();
-        let guest = Plain { router, registry: office.registry.clone() };
+        let (registry, call_us) = (office.registry.clone(), Rc::default());
+        let guest =
+            Plain { router, registry, network: network.clone(), call_us: Rc::clone(&call_us) };
         let world = SimWorld { network: network.clone(), worker: 0 };
         let worker = office.worker(WORKER, world, guest);
-        Stage { office, network, worker }
+        Stage { office, network, worker, call_us }
     }
 
     pub fn connect(&self, window_bytes: usize) -> usize {
