@@ -145,7 +145,7 @@ enum InputEnd {
     Reached,
 }
 
-/// The caller's decision about a request, as soon as its head is whole.
+/// The caller's decision about a request whose head is whole.
 #[derive(Debug)]
 pub enum Admission {
     /// Read the body.
@@ -160,9 +160,6 @@ pub enum Admission {
     /// Answer with this response. If the request has a body, it is not read, and the connection
     /// closes.
     Reject(Response),
-    /// Leave the request where it is, and nothing more is read. The next
-    /// [`step`](Connection::step) asks again.
-    Later,
 }
 
 /// The next task of the caller.

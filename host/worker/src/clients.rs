@@ -54,7 +54,7 @@ pub(crate) struct ClientTable<S> {
     clients: Slab<Client<S>>,
     dirty: VecDeque<Key>,
     deferred: Fifo<Key>,
-    put_off: PutOff,
+    pub put_off: PutOff,
     /// By a client's slot: the route of a request whose body is under way.
     routes: BTreeMap<u32, Match>,
     /// By a client's slot: the line of the access log about a long answer that is not written yet.
@@ -148,14 +148,15 @@ impl<S> ClientTable<S> {
     }
 
     /// Returns what a connection has for the worker. `admit` is asked for each request when its head
-    /// is whole: for its route, and whether its body is to be read. It is asked once, and again
-    /// later if it puts the request off. The caller lets the client [wait](Self::put_off) then.
+    /// is whole: for its route, and whether its body is to be read. If it returns `None`, the
+    /// request is put off, the caller lets the client [wait](Self::put_off), and `admit` is asked
+    /// again then.
     pub fn receive<W>(
         &mut self,
         key: Key,
         world: &mut W,
         cx: &Context,
-        mut admit: impl FnMut(&Head, &PutOff) -> (Match, Admission),
+        mut admit: impl FnMut(&Head, &PutOff) -> Option<(Match, Admission)>,
     ) -> Option<Received>
     where
         W: World<Socket = S>,
@@ -163,9 +164,9 @@ impl<S> ClientTable<S> {
         let client = self.clients.get_mut(key)?;
         let mut found = None;
         let mut admit = |head: &Head| {
-            let (route, admission) = admit(head, &self.put_off);
-            found = Some(route).filter(|_| !matches!(admission, Admission::Later));
-            admission
+            let (route, admission) = admit(head, &self.put_off)?;
+            found = Some(route);
+            Some(admission)
         };
         let mut make_id = || world.random();
         let step = self.totals.track(client, |client| {

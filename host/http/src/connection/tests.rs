@@ -100,10 +100,10 @@ impl World {
         let mut admit = |head: &Head| match head.path().starts_with("/refuse") {
             _ if *put_off > 0 => {
                 *put_off -= 1;
-                Admission::Later
+                None
             }
-            true => Admission::Reject(Response::text(404, "not found\n")),
-            false => Admission::Accept { body_bytes_max: route_bytes_max, room_bytes },
+            true => Some(Admission::Reject(Response::text(404, "not found\n"))),
+            false => Some(Admission::Accept { body_bytes_max: route_bytes_max, room_bytes }),
         };
         self.connection.step(self.now_ms, &self.limits, DATE, &mut make_id, &mut admit)
     }

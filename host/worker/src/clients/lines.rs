@@ -16,7 +16,7 @@ use snow_core::{Fifo, Key};
 use snow_runtime::VersionId;
 
 use super::ClientTable;
-use super::client::Line;
+use super::client::{Client, Line};
 use crate::context::TURN;
 
 impl<S> ClientTable<S> {
@@ -131,6 +131,17 @@ impl<S> ClientTable<S> {
         }
         next
     }
+
+    /// Has a client looked at that waits no more, unless all that it does now is to wait for a call.
+    pub fn goes_on(&mut self, key: Key) {
+        let calls = |client: &Client<S>| {
+            let is_taken_in = client.connection.exchanges().next().is_some();
+            is_taken_in && client.connection.output().is_empty() && !client.reads_on()
+        };
+        if !self.clients.get(key).is_some_and(calls) {
+            self.mark_dirty(key);
+        }
+    }
 }
 
 /// The clients that are put off, by the guest that they ask. No line is empty.
@@ -145,5 +156,10 @@ impl PutOff {
 
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Counts those who wait. Some may have left.
+    pub fn len(&self) -> usize {
+        self.0.values().map(Fifo::len).sum()
     }
 }

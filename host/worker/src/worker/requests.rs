@@ -90,8 +90,7 @@ impl<W: World, C: Guests> Worker<W, C> {
                 let Some(key) = self.clients.next_put_off(version) else { break };
                 left -= 1;
                 self.take_request(key, Turn::Come);
-                // What it has sent behind its request is not read yet.
-                self.clients.mark_dirty(key);
+                self.clients.goes_on(key);
             }
         }
     }
@@ -125,14 +124,14 @@ impl<W: World, C: Guests> Worker<W, C> {
                 && is_early(entry, lines)
             {
                 put_off = Some(entry.version);
-                Admission::Later
+                return None;
             } else if let Some(response) = refusal(head, &found) {
                 Admission::Reject(response)
             } else {
                 let body_bytes_max = body_bytes_max(guests, &found, cx.http());
                 Admission::Accept { body_bytes_max, room_bytes }
             };
-            (found, admission)
+            Some((found, admission))
         };
         let received = clients.receive(key, world, cx, admit);
         if let Some(version) = put_off {

@@ -40,7 +40,7 @@ fn a_half_close_behind_a_full_output_is_seen_when_that_is_written() {
     let limits = HttpLimits { output_bytes_max: 10, ..HttpLimits::default() };
     let mut connection = Connection::new(0, &limits);
     let step = |connection: &mut Connection| {
-        let mut admit = |_: &Head| Admission::Accept { body_bytes_max: 0, room_bytes: 0 };
+        let mut admit = |_: &Head| Some(Admission::Accept { body_bytes_max: 0, room_bytes: 0 });
         connection.step(0, &limits, DATE, &mut || 1, &mut admit)
     };
     connection.receive(get("/1").as_bytes(), 0, &limits);
