@@ -10,6 +10,7 @@
 // | `GET /js/random` | a random number |
 // | `GET /js/now` | the time, RFC 3339 |
 // | `GET /js/count` | how often it was asked, in the store |
+// | `POST /js/form` | the names and values of a form, as JSON |
 
 import { bucket, route, pending, suspend, setNext } from 'snow';
 
@@ -46,3 +47,9 @@ route('GET', '/js/now', () => new Date().toISOString());
 const counts = bucket();
 
 route('GET', '/js/count', () => String(counts.increment('count')));
+
+// Urlencoded or multipart. What is no form is the client's fault, and answered so.
+route('POST', '/js/form', async (request) => {
+  const form = await request.formData();
+  return Response.json([...form].map(([name, value]) => [name, typeof value === 'string' ? value : value.name]));
+});

@@ -5,6 +5,7 @@ package snow
 import (
 	"fmt"
 	"os"
+	"time"
 )
 
 // A native test has no host: pendings are refused, nobody waits, and the log is standard error.
@@ -33,6 +34,20 @@ func hostSetAll(string, Settlement) (int, error) { return 0, nil }
 func hostWaiting(string) int { return 0 }
 
 func hostOpenBucket(string) (bucketHost, error) { return nil, Denied }
+
+func hostConfig(string) (string, bool) { return "", false }
+
+func hostConfigAll() map[string]string { return map[string]string{} }
+
+func hostMount() string { return "" }
+
+func hostBaseURL() (string, bool) { return "", false }
+
+func hostWaited() time.Duration { return 0 }
+
+func hostLeft() time.Duration { return 0 }
+
+func hostKeepDeadline() {}
 
 func hostLog(level Level, message string) {
 	names := [...]string{"trace", "debug", "info", "warn", "error"}

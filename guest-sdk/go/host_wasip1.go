@@ -240,6 +240,9 @@ func lowerOutcome(route uint32, outcome Outcome) host.Outcome {
 	if !isSuspension {
 		return host.MakeOutcomeRespond(lowerResponse(outcome.(*Response)))
 	}
+	if suspension.keepsTime {
+		hostKeepDeadline()
+	}
 	raw := host.Suspension{
 		Handles:     lowerPendings(suspension.pendings),
 		Until:       lowerJoin(suspension.any),

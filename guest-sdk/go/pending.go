@@ -206,6 +206,7 @@ type Suspension struct {
 	timeoutMs   *uint32
 	onTimeout   *Response
 	keepRequest bool
+	keepsTime   bool
 	state       []byte
 }
 
@@ -232,6 +233,14 @@ func SuspendAny(pendings ...*Pending) *Suspension {
 func (s *Suspension) Deadline(after time.Duration) *Suspension {
 	timeoutMs := milliseconds(after)
 	s.timeoutMs = &timeoutMs
+	return s
+}
+
+// KeepDeadline makes the wait end when the one before would have ended, whatever [Suspension.Deadline]
+// says: so a request that waits again and again has one deadline in all. It is for a [Resumer], and
+// has no effect in a handler.
+func (s *Suspension) KeepDeadline() *Suspension {
+	s.keepsTime = true
 	return s
 }
 

@@ -1,5 +1,7 @@
 package snow
 
+import "time"
+
 // Resumed is a wait that is over, as a [Resumer] gets it. It runs in another instance, and knows
 // only what is in here.
 type Resumed struct {
@@ -73,6 +75,18 @@ func (r *Resumed) Failure() *Failure {
 		}
 	}
 	return nil
+}
+
+// Waited returns how long the request has waited: from when the suspension was returned until this
+// call has started.
+func (r *Resumed) Waited() time.Duration {
+	return hostWaited()
+}
+
+// Left returns how long the deadline of the suspension still has, and 0 if it has passed. A further
+// wait has its own deadline, unless it keeps this one ([Suspension.KeepDeadline]).
+func (r *Resumed) Left() time.Duration {
+	return hostLeft()
 }
 
 // TakeUnsettled returns every pending that is not settled, to wait on them once more, in the order

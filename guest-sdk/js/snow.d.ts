@@ -8,8 +8,8 @@
  * ```
  *
  * The globals are those of the web, as far as they are there: `Request`, `Response`, `Headers`,
- * `URL`, `URLSearchParams`, `TextEncoder`, `TextDecoder`, `crypto.getRandomValues`,
- * `crypto.randomUUID`, `structuredClone`, timers, `console`.
+ * `URL`, `URLSearchParams`, `FormData`, `Blob`, `File`, `TextEncoder`, `TextDecoder`,
+ * `crypto.getRandomValues`, `crypto.randomUUID`, `structuredClone`, timers, `console`.
  */
 declare module 'snow' {
   /**
@@ -39,7 +39,165 @@ declare module 'snow' {
      * 400 that says what is wrong with it.
      */
     json(): Promise<any>;
+    /**
+     * The form in the content: urlencoded, or multipart with its files. What is none throws an
+     * {@link HTTPError} that the client gets: 415 for another content type, 400 for a malformed
+     * form, 413 for one beyond the limits.
+     *
+     * @param limits Each field and file of a form is a part. Without it 1,000 parts, 1 MiB of a
+     * value and 16 MiB of a file; the host's `body_bytes_max` holds for the whole.
+     */
+    formData(limits?: FormLimits): Promise<FormData>;
+    /** The cookies in the order sent, as pairs of a name and a value. */
+    cookies(): [name: string, value: string][];
+    /** The first cookie of this name; null if there is none. */
+    cookie(name: string): string | null;
+    /**
+     * The value of a cookie that {@link SigningKeys.sign} made under its name, at most so long ago;
+     * null if there is none, or if it was forged or is too old.
+     */
+    signedCookie(name: string, keys: SigningKeys, maxAgeSeconds: number): string | null;
+    /**
+     * Which of these media types the client would like best by its `accept`: the first of several
+     * that it likes as well, null for none of them.
+     */
+    accepts<T extends string>(...offered: readonly T[]): T | null;
+    accepts<T extends string>(offered: readonly T[]): T | null;
+    /** The link to a path of this guest, as {@link deployment.urlFor}. */
+    urlFor(path: string): string;
+    /** The link to a path of this guest on the same server, as {@link deployment.pathFor}. */
+    pathFor(path: string): string;
   }
+
+  /** What a form may have. */
+  export interface FormLimits {
+    partsMax?: number;
+    valueBytesMax?: number;
+    fileBytesMax?: number;
+  }
+
+  /** Returns an answer of HTML (`text/html; charset=utf-8`). Escape what others wrote. */
+  export function html(text: string, init?: ResponseInit): Response;
+
+  /** How a client keeps a cookie. */
+  export interface CookieOptions {
+    /** What the paths begin with for which it is sent; `/` if it is not given. */
+    path?: string;
+    domain?: string;
+    /** How long it is kept; 0 removes it. Without it, until the browser is closed. */
+    maxAgeSeconds?: number;
+    secure?: boolean;
+    httpOnly?: boolean;
+    sameSite?: 'strict' | 'lax' | 'none';
+  }
+
+  /**
+   * Returns a value for `response.headers.append('set-cookie', …)`. Throws a `TypeError` for what a
+   * browser would drop or take otherwise.
+   */
+  export function cookie(name: string, value: string, options?: CookieOptions): string;
+
+  /**
+   * Secret keys that sign texts by HMAC-SHA256, each with a version. The first one signs, and all
+   * of them are taken. Guests in other languages that have the same keys read what it signs.
+   */
+  export class SigningKeys {
+    /** @param secret 32 random bytes or more. */
+    constructor(version: number, secret: string | Uint8Array | ArrayBuffer);
+    /** Returns these keys and an older one, whose texts are taken too. */
+    andOlder(version: number, secret: string | Uint8Array | ArrayBuffer): SigningKeys;
+    /** Returns the keys that a bucket holds; a random one that it holds from now on, if none. */
+    static stored(bucket?: Bucket): SigningKeys;
+    /** Puts a random key before those that a bucket holds, and keeps so many in all (2). */
+    static rotate(bucket?: Bucket, keep?: number): SigningKeys;
+    /** Signs a value, with its name and the time. Everybody can read it, and nobody change it. */
+    sign(name: string, value: string): string;
+    /**
+     * Returns the value of a text that was signed under this name, at most so long ago. Throws a
+     * {@link SignatureError}.
+     */
+    verify(name: string, text: string, maxAgeSeconds: number): string;
+  }
+
+  /** Why a signed text is not taken. */
+  export class SignatureError extends Error {
+    private constructor();
+    readonly code: 'malformed' | 'unknown-key' | 'forged' | 'expired' | 'from-the-future';
+  }
+
+  /** What a guest's sessions are like. */
+  export interface SessionsOptions {
+    /** The cookie's name; `session` if it is not given. */
+    cookie?: string;
+    /** How long a session lives that nobody uses; a day if it is not given. */
+    lifetimeSeconds?: number;
+    /** Signs the cookies. Tokens of forms need it. */
+    keys?: SigningKeys | null;
+    /** Whether the cookie is sent by https alone. */
+    secure?: boolean;
+    /**
+     * The path below which the cookie is sent, as the client sees paths; if it is not given, that at
+     * which the guest is mounted. Without `mount` in snow.toml that is `/`, and every other guest of
+     * the server gets the cookie too. Whoever has the cookie has the session.
+     */
+    path?: string;
+  }
+
+  /** Sessions over a bucket. Make them in a handler if `keys` come from the store. */
+  export class Sessions {
+    constructor(bucket?: string, options?: SessionsOptions);
+    /** Returns the session of the client that sent a request, an empty one if it has none. */
+    of(request: GuestRequest): Session;
+  }
+
+  /** What a guest remembers of a client: texts by their names. Nothing is written before `save`. */
+  export interface Session {
+    get(name: string): string | null;
+    set(name: string, value: string): void;
+    remove(name: string): void;
+    /** Gives it a new id: to be called when somebody logs in. */
+    renew(): void;
+    /** Deletes it: to be called when somebody logs out. */
+    destroy(): void;
+    /** Returns a token for a form of this session. */
+    csrfToken(): string;
+    /** Throws an {@link HTTPError} (403) for a token that is not of this session. */
+    checkCsrf(token: unknown): void;
+    /** Writes what has changed, adds the cookie if the client needs it, and returns the response. */
+    save(response: Response): Response;
+    /** Writes what has changed; returns a value of `set-cookie` if the client needs it, or null. */
+    commit(): string | null;
+  }
+
+  /** A text that is not shown by accident. */
+  export interface Secret {
+    /** Returns the text. */
+    expose(): string;
+  }
+
+  /** What the deployer says in `[guest.NAME.config]` of snow.toml. To be read in a call. */
+  export const config: {
+    /** Returns the value of this name; undefined if the deployer gives none. */
+    get(name: string): string | undefined;
+    /** Returns the secret of this name; undefined if the deployer gives none. */
+    secret(name: string): Secret | undefined;
+    /** Returns all names and values that are no secrets. */
+    all(): Map<string, string>;
+  };
+
+  /** Where clients find this guest. A path begins with a slash, and may have a query. */
+  export const deployment: {
+    /** What the paths of this guest begin with, as clients see them: `/shop`, or nothing. */
+    readonly mount: string;
+    /** The URL of the guest's root, without a slash at its end; null if the host knows none. */
+    readonly baseUrl: string | null;
+    /** The path for cookies that this guest alone shall get: `/shop`, or `/`. */
+    readonly cookiePath: string;
+    /** Returns the link to a path: a whole URL if the host knows it, else as `pathFor`. */
+    urlFor(path: string): string;
+    /** Returns the link to a path on the same server, for a page or a redirect. */
+    pathFor(path: string): string;
+  };
 
   /**
    * An answer that is thrown: `throw new HTTPError(404, 'no such order')`. The client gets the
@@ -275,6 +433,8 @@ declare module 'snow' {
     until?: 'all' | 'any';
     /** The deadline. Without it the host's default applies (30 seconds), and its maximum always. */
     timeoutMs?: number;
+    /** Whether a further wait has the deadline of the one that this call goes on from. */
+    keepDeadline?: boolean;
     /**
      * The answer at the deadline if nothing resumes; a bare 504 if it is not given. A text is a
      * 200, as everywhere. With a `resume` it is a `TypeError`: ask `resumed.timedOut` there.
@@ -308,6 +468,10 @@ declare module 'snow' {
   export interface Resumed {
     /** Whether the deadline passed first. */
     readonly timedOut: boolean;
+    /** How long the request has waited, in milliseconds. */
+    readonly waitedMs: number;
+    /** How long the deadline of that wait still has, in milliseconds; 0 if it has passed. */
+    readonly leftMs: number;
     /** The request, if the suspension kept it. */
     readonly request: GuestRequest | null;
     /** What the suspension gave, null if nothing. */

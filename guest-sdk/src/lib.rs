@@ -191,6 +191,8 @@ mod json;
 pub mod log;
 mod outcome;
 pub mod pending;
+#[cfg(all(test, feature = "json", feature = "serde", feature = "sessions"))]
+mod properties;
 mod query;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown", feature = "getrandom"))]
 mod random;

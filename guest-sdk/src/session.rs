@@ -7,7 +7,8 @@
 //!
 //! fn sessions() -> Result<Sessions> {
 //!     let keys = SigningKeys::stored(&Bucket::own()?)?;
-//!     Ok(Sessions::open("shop/sessions")?.signed(keys).lifetime(Duration::from_secs(3_600)))
+//!     let sessions = Sessions::open("shop/sessions")?.path("/shop").signed(keys);
+//!     Ok(sessions.lifetime(Duration::from_secs(3_600)))
 //! }
 //!
 //! #[route(POST, r"/shop/name")]
@@ -26,7 +27,7 @@
 
 use crate::signed::SigningKeys;
 use crate::store::{Only, SetOptions, StoreError};
-use crate::{Bucket, Cookie, Error, Request, Response, Result, SameSite, log, system};
+use crate::{Bucket, Cookie, Error, Request, Response, Result, SameSite, deployment, log, system};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -51,6 +52,8 @@ pub struct Sessions {
     cookie: String,
     lifetime: Duration,
     keys: Option<SigningKeys>,
+    /// `None` for that of the guest.
+    path: Option<String>,
     is_secure: bool,
 }
 
@@ -68,13 +71,23 @@ impl Sessions {
 
     fn over(entries: Box<dyn Entries>) -> Self {
         let lifetime = Duration::from_secs(24 * 3_600);
-        Self { entries, cookie: "session".to_owned(), lifetime, keys: None, is_secure: false }
+        let cookie = "session".to_owned();
+        Self { entries, cookie, lifetime, keys: None, path: None, is_secure: false }
     }
 
     /// The name of the cookie. `session` unless this is said.
     #[must_use]
     pub fn cookie(mut self, name: &str) -> Self {
         self.cookie = name.to_owned();
+        self
+    }
+
+    /// The path below which the client sends the cookie, as it sees paths. Unless this is said, that
+    /// at which the guest is mounted: for a guest without `mount` in snow.toml it is `/`, and every
+    /// other guest of the server gets the cookie too. Whoever has the cookie has the session.
+    #[must_use]
+    pub fn path(mut self, path: &str) -> Self {
+        self.path = Some(path.to_owned());
         self
     }
 
@@ -331,7 +344,8 @@ impl Session<'_> {
     }
 
     fn flags(&self, cookie: Cookie) -> Cookie {
-        let cookie = cookie.http_only().same_site(SameSite::Lax);
+        let path = self.sessions.path.clone().unwrap_or_else(deployment::cookie_path);
+        let cookie = cookie.path(path).http_only().same_site(SameSite::Lax);
         if self.sessions.is_secure { cookie.secure() } else { cookie }
     }
 }
@@ -351,7 +365,8 @@ fn is_id(text: &str) -> bool {
     text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// What a text in the store says, and that text as it is written.
+/// Returns when a session was written and its fields, as a text in the store has them, and the text
+/// that is written for them.
 #[cfg(all(test, feature = "json", feature = "serde"))]
 pub(crate) fn record(text: &str) -> Result<(u64, BTreeMap<String, String>, String)> {
     let record = Record::parse(&crate::store::Entry { value: text.into(), version: 1 })?;

@@ -193,3 +193,36 @@ fn a_goroutine_that_is_left_behind_goes_on() {
     let counted: Vec<String> = (0..3).map(|_| client.get("/behind").text().to_owned()).collect();
     assert_eq!(counted, ["1", "2", "3"]);
 }
+
+#[test]
+fn a_guest_knows_its_configuration_and_its_links() {
+    for instances in INSTANCES {
+        let Some(folder) = Folder::with(&["gopher"]) else { return };
+        let manifest = format!(
+            "[server]\npublic_url = 'https://example.org/x'\n[guest.gopher]\nmount = '/go'\n\
+             instances = {instances}\n[guest.gopher.config]\ngreeting = 'hello'\n\
+             token = {{ secret = 'hunter2' }}\n"
+        );
+        folder.add("snow.toml", manifest.as_bytes());
+        let server = Setup::new(folder).workers(1).start();
+        let all = "map[greeting:hello]";
+        let config = |name: &str| get(&server, &format!("/go/deployed/config/{name}"));
+        assert_eq!(config("greeting"), ok(&format!("\"hello\" true Secret(…) true {all}")));
+        assert_eq!(config("token"), ok(&format!("\"hunter2\" true Secret(…) true {all}")));
+        assert_eq!(config("other"), ok(&format!("\"\" false Secret(…) true {all}")));
+        let links = "https://example.org/x/go/a?b /x/go/a /x/go";
+        assert_eq!(get(&server, "/go/deployed/links"), ok(links));
+    }
+}
+
+#[test]
+fn a_request_that_waits_again_can_keep_its_deadline() {
+    for instances in INSTANCES {
+        let Some(server) = serve(instances) else { return };
+        let mut waits = server.ask("/deployed/waits");
+        server.admin().wait_until_held(1.0);
+        assert_eq!(server.connect().post("/deployed/news", b"").status, 204);
+        // Its second wait would take an hour.
+        assert_eq!(waits.response().text(), "0s true");
+    }
+}

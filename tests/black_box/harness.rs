@@ -16,7 +16,9 @@
 //! something was done.
 
 mod admin;
+mod cases;
 mod client;
+mod costs;
 mod engines;
 mod guests;
 mod lines;
@@ -25,7 +27,9 @@ mod program;
 mod server;
 
 pub use admin::Admin;
+pub use cases::Played;
 pub use client::{Client, Response};
+pub use costs::{open_files_max, user_memory_bytes};
 pub use engines::{Stage, command as command_with};
 pub use guests::{Folder, can, engine, source};
 pub use lines::Lines;

@@ -4,29 +4,18 @@ use std::fs;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::harness::{Client, Folder, Server, Setup, eventually, program, serve};
+use crate::harness::{
+    Client, Folder, Server, Setup, eventually, open_files_max, program, serve, user_memory_bytes,
+};
 
 /// How many connections a test may open: 2,000 where the system lets it. The tests' own process and
 /// the server each need a descriptor for one, and other tests run beside it.
 fn many() -> usize {
-    let limits = fs::read_to_string("/proc/self/limits").expect("Linux says what is allowed");
-    let open_files =
-        limits.lines().find(|line| line.starts_with("Max open files")).expect("and of files too");
-    let soft =
-        open_files.split_whitespace().nth(3).and_then(|number| number.parse().ok()).unwrap_or(1024);
-    2_000.min(soft / 2 - 100)
+    2_000.min(open_files_max() / 2 - 100)
 }
 
 fn server() -> Option<Server> {
     serve(&["hello", "snow"])
-}
-
-/// What the process has that no file backs, in bytes: its heap, its stacks, its instances.
-fn user_memory_bytes(server: &Server) -> usize {
-    let status =
-        fs::read_to_string(format!("/proc/{}/status", server.id())).expect("Linux tells it");
-    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).expect("since 4.5");
-    line.trim().trim_end_matches(" kB").parse::<usize>().expect("a number") * 1024
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 mod errors;
 mod files;
+mod forms;
 mod hostile;
 mod store;
 mod waiting;
@@ -205,7 +206,7 @@ fn a_new_guest_is_served_and_passes_its_own_cases() {
     let (out, err) =
         (String::from_utf8_lossy(&tested.stdout), String::from_utf8_lossy(&tested.stderr));
     assert_eq!(tested.status.code(), Some(0), "{out}{err}");
-    assert!(out.ends_with("10 passed, 0 failed\n"), "{out}");
+    assert!(out.ends_with("12 passed, 0 failed\n"), "{out}");
 }
 
 #[test]

@@ -8,6 +8,7 @@
 //! | `examples` | the example guests answer as they are documented to |
 //! | `workers` | threads share keys, and nothing else |
 //! | `holding` | thousands wait, in any language, while others are served; who leaves is forgotten |
+//! | `crowds` | thousands wait for changes in the store, of one key and of a key each |
 //! | `pendings` | the contract of a pending, by a guest made for it (`guests/probe`) |
 //! | `requests` | what a guest is shown of a request |
 //! | `http` | well-formed HTTP, in every shape |
@@ -27,6 +28,7 @@
 //! | `building` | `snow-host build`: languages, build commands, and guests that can't be built |
 //! | `dev` | `snow-host dev`: what changes is built and swapped |
 //! | `guest_cases` | `snow-host test`: cases beside a guest |
+//! | `case_steps` | what the steps of cases save and send; JSON, the store and the config of a case |
 //! | `config` | `[server]` of `snow.toml`, flags over it, several listeners; `snow-host config` |
 //! | `admin` | what the admin listener and `status` tell |
 //! | `cli` | arguments, exit codes, the log |
@@ -38,6 +40,7 @@
 //! | `parcels`, `notes` | the examples that keep state: changes that are waited for, sessions and forms |
 //! | `reuse` | instances that serve several calls |
 //! | `regressions` | faults that were reported are gone |
+//! | `standard` | a guest that knows `wasi:keyvalue` and `wasi:config` alone, and no SDK |
 //! | `store` | what guests keep: conditions, expiry, grants, waiting for a change, the disk |
 //! | `store_cli` | `snow-host store`, and what the admin listener tells of the store |
 //! | `go_sdk`, `rust_sdk` | what the SDKs for Go and Rust do, by a guest made for each |
@@ -55,8 +58,10 @@ mod answers;
 mod browser;
 mod building;
 mod cache;
+mod case_steps;
 mod cli;
 mod config;
+mod crowds;
 mod deployed;
 mod dev;
 mod drain;
@@ -91,6 +96,7 @@ mod rust_sdk;
 mod sdks;
 mod settings;
 mod sources;
+mod standard;
 mod store;
 mod store_cli;
 mod swap;

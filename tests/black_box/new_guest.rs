@@ -62,7 +62,7 @@ fn a_new_guest_builds_and_passes_its_own_cases_and_serves() {
     assert_eq!(built.status.code(), Some(0), "{out}{err}");
     assert!(err.contains("built my-shop -> ") && !err.contains("warning"), "{err}");
     assert!(
-        out.contains("ok     my-shop: greets by name (") && out.ends_with("5 passed, 0 failed\n"),
+        out.contains("ok     my-shop: greets by name (") && out.ends_with("6 passed, 0 failed\n"),
         "{out}"
     );
 
@@ -96,7 +96,7 @@ fn new_guests_in_other_languages_pass_their_own_cases() {
         let (out, err) = (text(&built.stdout), text(&built.stderr));
         assert_eq!(built.status.code(), Some(0), "{language}: {out}{err}");
         assert!(!err.contains("warning"), "{language}: {err}");
-        assert!(out.ends_with("10 passed, 0 failed\n"), "{language}: {out}");
+        assert!(out.ends_with("12 passed, 0 failed\n"), "{language}: {out}");
         for name in ["shop", "my-2nd_shop"] {
             let left = fs::read_dir(folder.path().join(name)).expect("it is there").count();
             assert_eq!(left, files, "{language}: a build leaves nothing beside the source");

@@ -116,3 +116,26 @@ fn nobody_who_waits_has_an_instance() {
     }
     inside.wait_until("nothing is left", |c| (c.suspended, c.pendings) == (0, 0));
 }
+
+/// Each look waits for all of them anew, and what was waited for before counts towards the pendings
+/// of a call until it is let go.
+#[test]
+fn as_many_are_watched_as_a_page_shows_and_looked_at_again() {
+    let Some(inside) = Inside::start(&["parcels"], 1, Limits::default()) else { return };
+    let mut client = inside.connect();
+    let ids: Vec<String> = (10..60).map(|number| format!("p{number}")).collect();
+    ids.iter().for_each(|id| assert_eq!(announce(&mut client, id, "packed"), 1));
+    let seen: Vec<String> = ids.iter().map(|id| format!("\"{id}\":1")).collect();
+    let body = format!("{{\"seen\":{{{}}},\"count\":50,\"timeout\":60}}", seen.join(","));
+    let length = body.len();
+    let mut watches = inside.connect();
+    watches.send(format!(
+        "POST /parcels/watch HTTP/1.1\r\nhost: test\r\ncontent-type: application/json\r\n\
+         content-length: {length}\r\n\r\n{body}"
+    ));
+    inside.wait_until("it is held", |c| (c.suspended, c.instances) == (1, 0));
+    announce(&mut client, "another", "packed");
+    let answer = watches.response();
+    assert_eq!(answer.text(), r#"{"parcels":[],"count":51}"#, "{answer:?}");
+    inside.wait_until("nothing is left", |c| (c.suspended, c.pendings) == (0, 0));
+}

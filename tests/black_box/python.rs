@@ -1,6 +1,7 @@
 //! Guests in Python: a file in the folder, evaluated by the engine that `snow-host engine install
 //! python` makes. It is made once for all tests; without the network or Python 3 they are skipped.
 
+mod clients;
 mod errors;
 mod frameworks;
 mod refused;
@@ -322,7 +323,7 @@ fn a_new_guest_passes_its_own_cases() {
     let made = run(new.into_iter().chain([stage.folder.path().as_os_str()]));
     assert!(made.status.success() && printed(&made).contains("my-shop.py"), "{}", printed(&made));
     let tested = stage.run("test", ".");
-    assert!(printed(&tested).contains("5 passed, 0 failed\n"), "{}", printed(&tested));
+    assert!(printed(&tested).contains("6 passed, 0 failed\n"), "{}", printed(&tested));
 }
 
 #[test]
@@ -330,7 +331,7 @@ fn the_examples_pass_their_cases() {
     let Some(stage) = examples(&[]) else { return };
     let tested = stage.run("test", ".");
     assert!(tested.status.success(), "{}", printed(&tested));
-    assert!(printed(&tested).contains("14 passed, 0 failed\n"), "{}", printed(&tested));
+    assert!(printed(&tested).contains("16 passed, 0 failed\n"), "{}", printed(&tested));
 }
 
 /// Each block of Python in the pages is a guest, or could be part of one.

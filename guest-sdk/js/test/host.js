@@ -1,6 +1,8 @@
 // A host for tests: what `engine/src/native.rs` gives, with pendings that the test settles and a
 // clock that the test moves. Imported before any module of `engine/js`.
 
+import { createHmac, timingSafeEqual } from 'node:crypto';
+
 const PARTS = [
   'href',
   'origin',
@@ -32,11 +34,19 @@ export const host = {
   stored: new Map(),
   /** The last version. */
   version: 0,
+  /** What the deployer says: values by their names. */
+  config: new Map(),
+  /** Where clients find the guest. */
+  mount: '',
+  baseUrl: undefined,
+  /** How often a call has kept its deadline. */
+  kept: 0,
   /** How many pendings there may be at one time. */
   pendingsMax: Infinity,
   reset() {
     Object.assign(this, { now: 0, pendings: [], waits: [], log: [], settled: [] });
     Object.assign(this, { stored: new Map(), version: 0, pendingsMax: Infinity });
+    Object.assign(this, { config: new Map(), mount: '', baseUrl: undefined, kept: 0 });
   },
   settle(key, settlement) {
     this.pendings.find((each) => each?.key === key && each.settlement === null).settlement =
@@ -112,6 +122,24 @@ globalThis[Symbol.for('snow.native')] = {
   log: (level, message) => host.log.push([level, message]),
   random: (count) => globalThis.crypto.getRandomValues(new Uint8Array(count)),
   monotonic: () => host.now,
+  configGet: (name) => ({ ok: host.config.get(name) }),
+  configAll: () => ({ ok: [...host.config] }),
+  mount: () => host.mount,
+  baseUrl: () => host.baseUrl,
+  waitedMs: () => host.now,
+  leftMs: () => undefined,
+  keepDeadline: () => void (host.kept += 1),
+  hmac: (secret, text) => new Uint8Array(createHmac('sha256', secret).update(text).digest()),
+  hmacIs(secret, text, code) {
+    const own = createHmac('sha256', secret).update(text).digest();
+    return own.length === code.length && timingSafeEqual(own, code);
+  },
+  toBase64: (value) => Buffer.from(value).toString('base64url'),
+  fromBase64(text) {
+    const bytes = Buffer.from(text, 'base64url');
+    return bytes.toString('base64url') === text ? new Uint8Array(bytes) : null;
+  },
+  find: (within, wanted, from) => Buffer.from(within).indexOf(wanted, from),
   encode: (text) => encoder.encode(text),
   nesting(text) {
     let [depth, deepest] = [0, 0];

@@ -8,7 +8,8 @@ import { host } from './host.js';
 const { closeRoutes, handle, resume, route, routes, suspend } = await import(
   '../engine/js/routes.js'
 );
-const { HTTPError, Response } = await import('../engine/js/messages.js');
+const { HTTPError } = await import('../engine/js/failures.js');
+const { Response } = await import('../engine/js/messages.js');
 const { Failure, setAll, setNext, setResult } = await import('../engine/js/settling.js');
 const { pending } = await import('../engine/js/waiting.js');
 

@@ -12,7 +12,12 @@ A handler returns text, bytes, a dict or a list (sent as JSON), a `Response`, a 
 a status, or `suspend(...)`. It may be `async`.
 """
 
-from snow._http import Headers, HTTPError, Request, Response
+from snow import deployment
+from snow._config import Config, ConfigError, MissingConfig, Secret, config
+from snow._errors import BadForm, BadToken, BadValue, FormTooLarge, HTTPError, MissingField
+from snow._form import File, Form
+from snow._headers import Headers
+from snow._http import Request, Response
 from snow._pending import (
     Failed,
     Pending,
@@ -28,6 +33,8 @@ from snow._pending import (
     waiting,
 )
 from snow._routing import Answer, route
+from snow._session import Session, Sessions
+from snow._signed import SignatureError, SigningKeys
 from snow._store import (
     ABSENT,
     Bucket,
@@ -45,25 +52,42 @@ from snow._wsgi import wsgi
 __all__ = [
     "ABSENT",
     "Answer",
+    "BadForm",
+    "BadToken",
+    "BadValue",
     "Bucket",
+    "Config",
+    "ConfigError",
     "Conflict",
     "Denied",
     "Entry",
     "Failed",
+    "File",
+    "Form",
+    "FormTooLarge",
     "HTTPError",
     "Headers",
     "LimitReached",
+    "MissingConfig",
+    "MissingField",
     "NotAnInteger",
     "Pending",
     "Refused",
     "Request",
     "Response",
     "Resumed",
+    "Secret",
+    "Session",
+    "Sessions",
     "Settled",
+    "SignatureError",
+    "SigningKeys",
     "StoreError",
     "Suspension",
     "Unavailable",
     "Value",
+    "config",
+    "deployment",
     "route",
     "set_all",
     "set_next",

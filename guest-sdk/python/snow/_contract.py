@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-from snow._host import Err, http, pending_handles, store
+from snow._host import Err, config_store, deployment, http, pending_handles, resumption, store
 
 T = TypeVar("T")
 
@@ -196,6 +196,51 @@ def wait(
 ) -> list[Any]:
     """Waits in place."""
     return _ask(pending_handles.wait, handles, until, limit_ms)
+
+
+# The deployment, and the wait that is over.
+
+
+def mount() -> str:
+    """Returns what the paths of this guest begin with."""
+    return deployment.mount()
+
+
+def base_url() -> str | None:
+    """Returns the URL of the guest's root, if the host knows it."""
+    return deployment.base_url()
+
+
+def waited() -> float:
+    """Returns how many seconds the request of this call has waited."""
+    return resumption.waited_ms() / 1000
+
+
+def left() -> float:
+    """Returns how many seconds the deadline of that wait still has."""
+    return (resumption.left_ms() or 0) / 1000
+
+
+def keep_deadline() -> bool:
+    """Lets the wait that this call returns end when the last one would have ended."""
+    return resumption.keep_deadline()
+
+
+def config_value(name: str) -> str | None:
+    """Returns what the deployer says under a name."""
+    try:
+        return config_store.get(text("the name of a value", name))
+    except Err:
+        # The host has every value at hand, so no guest could do anything about it.
+        return None
+
+
+def config_values() -> dict[str, str]:
+    """Returns all that the deployer says, less the secrets."""
+    try:
+        return dict(config_store.get_all())
+    except Err:
+        return {}
 
 
 # The store.

@@ -8,9 +8,17 @@ from __future__ import annotations
 
 try:
     from componentize_py_types import Err  # type: ignore[import-not-found]
-    from wit_world.imports import http, pending_handles, store  # type: ignore[import-not-found]
+    from wit_world.imports import (  # type: ignore[import-not-found]
+        deployment,
+        http,
+        pending_handles,
+        resumption,
+    )
+    from wit_world.imports import snow_host_store as store
+    from wit_world.imports import wasi_config_store as config_store
 except ImportError:
     from snow._toy import Err, http, pending_handles
+    from snow._toy_deployed import config_store, deployment, resumption
     from snow._toy_store import store
 
-__all__ = ["Err", "http", "pending_handles", "store"]
+__all__ = ["Err", "config_store", "deployment", "http", "pending_handles", "resumption", "store"]

@@ -11,8 +11,10 @@ from types import CoroutineType
 from typing import Any, TypeAlias, TypeVar
 
 from snow import _call, _contract, _loop
+from snow._errors import HTTPError
+from snow._headers import Headers
 from snow._host import http, pending_handles
-from snow._http import BYTES, JSON, TEXT, Headers, HTTPError, Request, Response
+from snow._http import BYTES, JSON, TEXT, Request, Response
 from snow._suspension import Resumed, Suspension, find
 
 # What a handler may return. A tuple is a body with a status, with headers, or with both.

@@ -31,10 +31,13 @@ class Suspension:
     timeout: float | None
     on_timeout: Response | None
     keep_request: bool
+    keep_deadline: bool
 
     def lower(self) -> pending_handles.Suspension:
         """Returns the suspension as the contract has it."""
         name = None if self.resume is None else name_of(self.resume)
+        if self.keep_deadline:
+            _contract.keep_deadline()
         return _contract.suspension(
             [pending.handle for pending in self.pendings],
             self.until,
@@ -54,6 +57,7 @@ def suspend(
     until: Literal["all", "any"] = "all",
     on_timeout: Response | tuple[Any, int] | str | None = None,
     keep_request: bool = False,
+    keep_deadline: bool = False,
 ) -> Suspension:
     """Waits without an instance: `return suspend(Pending("orders/7"), resume=approved)`.
 
@@ -66,6 +70,9 @@ def suspend(
     - `on_timeout`: the answer at the deadline if there is no `resume`: a `Response`, text, or a
       body and a status, as in `("nobody came", 504)`. Without it that is a plain 504.
     - `keep_request`: whether `resume` gets the request again.
+    - `keep_deadline`: whether the wait ends when the one before would have, whatever its `timeout`
+      is. So a request that waits again and again has one deadline in all. It has no effect in the
+      first wait of a request.
     """
     if until not in ("all", "any"):
         raise ValueError(f'until is "all" or "any", not {until!r}')
@@ -87,7 +94,9 @@ def suspend(
     elif on_timeout is not None and not isinstance(on_timeout, Response):
         kind = type(on_timeout).__name__
         raise TypeError(f"on_timeout is a Response, a text, or a body and a status, not {kind}")
-    return Suspension(list(pendings), until, resume, state, timeout, on_timeout, keep_request)
+    return Suspension(
+        list(pendings), until, resume, state, timeout, on_timeout, keep_request, keep_deadline
+    )
 
 
 class Resumed:
@@ -113,6 +122,20 @@ class Resumed:
         self.timed_out = timed_out
         # The request, if the suspension kept it.
         self.request = request
+
+    @property
+    def waited(self) -> float:
+        """How many seconds the request has waited: from when it was suspended until this call."""
+        return _contract.waited()
+
+    @property
+    def left(self) -> float:
+        """How many seconds the deadline of that wait still has; 0 if it has passed.
+
+        A further wait has its own deadline, unless it is to keep this one:
+        `suspend(..., keep_deadline=True)`.
+        """
+        return _contract.left()
 
     @property
     def first(self) -> int | None:

@@ -10,7 +10,8 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from snow import _contract
-from snow._http import Headers, Request, Response
+from snow._headers import Headers
+from snow._http import Request, Response
 from snow._routing import add_route
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]

@@ -8,8 +8,8 @@
             self.assertEqual(testing.call("GET", "/hello/ada").text, "hello ada")
 
 Patterns are matched by Python's own regular expressions. A request that is suspended gives a
-`Held`; settle it, and `go_on` calls its `resume` function. For requests over sockets there is
-`snow-host test`.
+`Held`; settle it, and `go_on` calls its `resume` function. `deployed` says what a deployer would.
+For requests over sockets there is `snow-host test`.
 """
 
 from __future__ import annotations
@@ -17,11 +17,16 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from typing import Any
 
-from snow import _routing, _toy
-from snow._http import Headers, Response
+from snow import _routing, _toy, _toy_deployed
+from snow._headers import Headers
+from snow._http import Response
+
+# Seconds that a request waits which says no other time: the host's default.
+_TIMEOUT = 30.0
 
 
 @dataclass
@@ -30,9 +35,16 @@ class Held:
 
     raw: _toy.Suspension
     request: _toy.Request
+    # Seconds from its begin to its deadline.
+    timeout: float = _TIMEOUT
+    since: float = field(default_factory=time.monotonic)
 
-    def go_on(self) -> Response | Held:
-        """Ends the wait: with what came by now, or at the deadline if that is not enough."""
+    def go_on(self, after: float | None = None) -> Response | Held:
+        """Ends the wait: with what came by now, or at the deadline if that is not enough.
+
+        `after` is how many seconds the request has waited, as it is told; without it, as many as
+        have passed.
+        """
         raw = self.raw
         came = [handle.look() for handle in raw.handles]
         count = sum(settlement is not None for settlement in came)
@@ -42,7 +54,15 @@ class Held:
         cause = _toy.Cause.SETTLED if is_over else _toy.Cause.DEADLINE
         arrivals = [_toy.Arrival(*pair) for pair in zip(raw.handles, came, strict=True)]
         request = self.request if raw.keep_request else None
-        return _answer(_routing.resume(cause, request, raw.state, arrivals), self.request)
+        if after is None:
+            after = time.monotonic() - self.since if is_over else self.timeout
+        over = _toy_deployed.Wait(round(after * 1000), max(round((self.timeout - after) * 1000), 0))
+        with _toy_deployed.resuming(over):
+            outcome = _routing.resume(cause, request, raw.state, arrivals)
+        held = _answer(outcome, self.request)
+        if isinstance(held, Held) and over.is_kept:
+            held.timeout = over.left_ms / 1000
+        return held
 
     def _by_the_host(self, came: list[Any], is_over: bool) -> Response:
         """Returns what the host answers where there is no `resume` function."""
@@ -58,6 +78,28 @@ class Held:
         if isinstance(first, _toy.Settlement_Response):
             return Response.lift(first.value)
         return Response(status=204) if first is None else Response(first.value)
+
+
+def deployed(
+    config: Mapping[str, str] | None = None,
+    *,
+    secrets: Mapping[str, str] | None = None,
+    mount: str = "",
+    base_url: str | None = None,
+) -> AbstractContextManager[None]:
+    """Lets guests find a configuration, and their place, for a while.
+
+        with testing.deployed({"greeting": "hi"}, secrets={"token": "x"}, mount="/shop"):
+            answer = testing.call("GET", "/hello")
+
+    - `secrets`: values that iteration leaves out.
+    - `mount`: what `request.path_for` begins with.
+    - `base_url`: the URL of the guest's root, such as `https://example.org/shop`, which
+      `request.url_for` begins with.
+    """
+    return _toy_deployed.deploy(
+        _toy_deployed.Deployment(dict(config or {}), dict(secrets or {}), mount, base_url)
+    )
 
 
 def call(
@@ -97,6 +139,7 @@ def call(
 
 def _answer(outcome: object, request: _toy.Request) -> Response | Held:
     if isinstance(outcome, _toy.Outcome_Suspend):
-        return Held(outcome.value, request)
+        limit = outcome.value.timeout_ms
+        return Held(outcome.value, request, _TIMEOUT if limit is None else limit / 1000)
     assert isinstance(outcome, _toy.Outcome_Respond)
     return Response.lift(outcome.value)

@@ -4,6 +4,7 @@ import linecache
 import os
 import random
 import stat
+import subprocess
 import sys
 import types
 import unittest
@@ -223,6 +224,23 @@ class Random(unittest.TestCase):
         NUMBERS.begin_call()
         random.setstate(state)
         self.assertEqual(random.random(), number)
+
+
+class Snapshot(unittest.TestCase):
+    def test_the_engine_has_imported_the_whole_module_snow(self) -> None:
+        """An instance finds no files, so what is imported later than the engine's start is none."""
+        sdk = Path(__file__).resolve().parents[1]
+        code = "import sys, snow, snow.classic, snow.tornado; print(*sys.modules)"
+        command = [sys.executable, "-c", code]
+        loaded = subprocess.run(
+            command, cwd=sdk, stdout=subprocess.PIPE, text=True, check=True
+        ).stdout.split()
+        names = {
+            ".".join(file.relative_to(sdk).with_suffix("").parts).removesuffix(".__init__")
+            for file in (sdk / "snow").rglob("*.py")
+        }
+        self.assertIn("snow._form_reader", names)
+        self.assertEqual(names - set(loaded), {"snow.testing"})
 
 
 if __name__ == "__main__":

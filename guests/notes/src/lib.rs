@@ -33,7 +33,9 @@ const USER: &str = "user";
 
 fn sessions() -> Result<Sessions> {
     let keys = SigningKeys::stored(&Bucket::own()?)?;
-    Ok(Sessions::open("notes/sessions")?.cookie("notes").lifetime(SESSION_LIFETIME).signed(keys))
+    // Below this path alone, so that no other guest of the server is sent the cookie.
+    let sessions = Sessions::open("notes/sessions")?.cookie("notes").path("/notes");
+    Ok(sessions.lifetime(SESSION_LIFETIME).signed(keys))
 }
 
 /// The page with the form for a name and a password. Its template escapes what it shows.

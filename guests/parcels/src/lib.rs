@@ -171,14 +171,17 @@ fn watch_until(request: &Request, deadline: Duration) -> Result<Outcome> {
 
 /// Looks again when a wait is over: what came may be no news, as a status that was set anew.
 fn go_on(
-    resumed: Resumed,
+    mut resumed: Resumed,
     look: impl FnOnce(&Request, Duration) -> Result<Outcome>,
 ) -> Result<Outcome> {
     if resumed.timed_out() {
         return Ok(Response::empty(204).into());
     }
     let deadline = Duration::from_millis(resumed.state_text().parse()?);
-    look(&resumed.request.ok_or_else(|| Error::new("the request was not kept"))?, deadline)
+    let request = resumed.request.take().ok_or_else(|| Error::new("the request was not kept"))?;
+    // What was waited for counts towards the pendings of this call, which waits for all of it anew.
+    drop(resumed);
+    look(&request, deadline)
 }
 
 /// The time at which a wait ends, since 1970.

@@ -106,7 +106,9 @@ pub struct TurnLimits {
     pub requests_max: usize,
     /// Bytes that are written to one connection.
     pub client_written_bytes_max: usize,
-    /// Bytes that are written to all connections.
+    /// Bytes of the output of a connection that goes before those with more.
+    pub short_written_bytes_max: usize,
+    /// Bytes that are written to all connections before calls run; then half as many at least.
     pub written_bytes_max: usize,
     /// How long connections are accepted, read and parsed.
     pub input_us_max: u64,
@@ -143,6 +145,7 @@ impl TurnLimits {
         client_requests_max: 32,
         requests_max: 512,
         client_written_bytes_max: 262_144,
+        short_written_bytes_max: 16_384,
         written_bytes_max: 2_097_152,
         input_us_max: 1_500,
         output_us_max: 1_000,

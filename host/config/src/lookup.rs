@@ -17,6 +17,9 @@ use crate::manifest::{FILE_BYTES_MAX, Manifest, Places, Problem};
 /// The name of the file that stands in for environment variables in `dev`.
 pub(crate) const DOTENV: &str = ".env";
 
+/// Bytes of the end of a line, at most.
+const LINE_END_BYTES: u64 = 2;
+
 /// The files that a manifest names, and how each looked when it was read. So a change of one is
 /// noticed without reading it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -246,10 +249,23 @@ impl Lookup<'_> {
         let found = opened.metadata().map_err(otherwise)?;
         self.files.0.insert(path.to_owned(), print(&found));
         // Room for all of it from the start, so that no copy is left behind.
-        let room = usize::try_from(found.len().min(bytes_max) + 1).unwrap_or(0);
-        let mut text = Zeroizing::new(String::with_capacity(room));
-        // The line's end is not part of the value.
-        opened.take(bytes_max + 3).read_to_string(&mut text).map_err(otherwise)?;
+        let room = usize::try_from(found.len().min(bytes_max + LINE_END_BYTES) + 1).unwrap_or(0);
+        let mut bytes = Zeroizing::new(Vec::with_capacity(room));
+        // A byte more than there may be, which is not to be missing in silence.
+        opened.take(bytes_max + LINE_END_BYTES + 1).read_to_end(&mut bytes).map_err(otherwise)?;
+        // The line's end is not part of the value. Looked at before the text is: it may end within a
+        // character.
+        if bytes.len() as u64 > bytes_max + LINE_END_BYTES {
+            return Err(Unread::TooLarge);
+        }
+        let text = match String::from_utf8(std::mem::take(&mut *bytes)) {
+            Ok(text) => Zeroizing::new(text),
+            Err(error) => {
+                let why = error.utf8_error().to_string();
+                drop(Zeroizing::new(error.into_bytes()));
+                return Err(Unread::Otherwise(why));
+            }
+        };
         let length = text.trim_end_matches(['\r', '\n']).len() as u64;
         if length > bytes_max { Err(Unread::TooLarge) } else { Ok(text) }
     }

@@ -17,7 +17,7 @@ mod named_files;
 mod serving;
 mod versions;
 
-pub use self::catalog::{Catalog, WorkerLink};
+pub use self::catalog::{Catalog, NewValues, WorkerLink};
 pub use self::deployer::{Deployer, DeployerMessage};
 pub use self::journal::GuestRecord;
 pub use self::loading::{LeftOut, load_all};

@@ -1,6 +1,7 @@
 //! A running server: what it serves, what it counts, and how it ends.
 
 mod advance;
+mod data;
 mod start;
 
 use std::net::SocketAddr;

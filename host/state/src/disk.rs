@@ -17,7 +17,7 @@ use snow_core::sync::{Arc, Mutex, lock};
 use crate::entry::{Entry, Place, Version};
 use crate::error::{Limit, StoreError};
 use crate::limits::StoreLimits;
-use crate::share::guest_of;
+use crate::share::{self, guest_of};
 use crate::stats::DiskStats;
 use crate::write::Write;
 
@@ -101,8 +101,15 @@ pub(crate) struct Writer {
 struct Queue<C> {
     writes: Fifo<Queued<C>>,
     bytes: usize,
-    /// How many of the writes are to buckets of each guest, and their bytes.
-    guests: BTreeMap<Arc<str>, (usize, usize)>,
+    /// What is there of each guest: writes to its buckets.
+    guests: BTreeMap<Arc<str>, OwnWrites>,
+}
+
+/// What of the queue belongs to one guest.
+#[derive(Clone, Copy, Default, PartialEq)]
+struct OwnWrites {
+    writes: usize,
+    bytes: usize,
 }
 
 /// A write, and who is told its result. `None`: whoever called and waits.
@@ -128,11 +135,11 @@ impl<C> Disk<C> {
         let bytes = write.bytes();
         let guest = guest_of(&write.bucket);
         let mut queue = lock(&self.queue);
-        let (own_writes, own_bytes) = queue.guests.get(guest).copied().unwrap_or_default();
+        let own = queue.guests.get(guest).copied().unwrap_or_default();
         // What each would be with this write.
         let numbers = [
-            (own_writes + 1, Limit::GuestQueueWrites, limits.guest_store_queue_writes_max),
-            (own_bytes + bytes, Limit::GuestQueueBytes, limits.guest_store_queue_bytes_max),
+            (own.writes + 1, Limit::GuestQueueWrites, limits.guest_store_queue_writes_max),
+            (own.bytes + bytes, Limit::GuestQueueBytes, limits.guest_store_queue_bytes_max),
             (queue.writes.len() + 1, Limit::QueueWrites, limits.store_queue_writes_max),
             (queue.bytes + bytes, Limit::QueueBytes, limits.store_queue_bytes_max),
         ];
@@ -140,13 +147,10 @@ impl<C> Disk<C> {
             return Err(StoreError::Full { limit, max });
         }
         queue.bytes += bytes;
-        let own = (own_writes + 1, own_bytes + bytes);
-        match queue.guests.get_mut(guest) {
-            Some(counted) => *counted = own,
-            None => {
-                queue.guests.insert(guest.into(), own);
-            }
-        }
+        share::change(&mut queue.guests, guest, |own| {
+            own.writes += 1;
+            own.bytes += bytes;
+        });
         queue.writes.push_back(Queued { write, caller: Some(caller) });
         Ok(())
     }
@@ -159,12 +163,10 @@ impl<C> Disk<C> {
             let Some(queued) = queue.writes.pop_front() else { break };
             let of_write = queued.write.bytes();
             bytes += of_write;
-            let guest = guest_of(&queued.write.bucket);
-            let (writes, own_bytes) = queue.guests.get_mut(guest).expect("it was counted");
-            (*writes, *own_bytes) = (*writes - 1, *own_bytes - of_write);
-            if *writes == 0 {
-                queue.guests.remove(guest);
-            }
+            share::change(&mut queue.guests, guest_of(&queued.write.bucket), |own| {
+                own.writes -= 1;
+                own.bytes -= of_write;
+            });
             taken.push(queued);
         }
         queue.bytes -= bytes;

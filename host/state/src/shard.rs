@@ -19,8 +19,9 @@ use crate::stats::{BucketStats, Counts};
 use crate::waiters::{Removed, Waiters, Woken};
 use crate::write::{Plan, Planned};
 
-/// The most waiters that a write wakes by itself. The others are left to
-/// [`work`](crate::Store::work). Under loom a wave is two waiters, since it runs every order of steps.
+/// The most waiters that a write wakes by itself, unless the store is told otherwise. The others are
+/// left to [`work`](crate::Store::work). Under loom a wave is two waiters, since it runs every order
+/// of steps.
 pub(crate) const SLICE: usize = if cfg!(loom) { 1 } else { 256 };
 /// How many values that have outlived their entries each write looks at, and frees if it can.
 pub(crate) const LOOKS: usize = 16;
@@ -29,6 +30,8 @@ const PASSED_OVER_MAX: usize = 4_096;
 
 pub(crate) struct Shard<W> {
     pub limits: StoreLimits,
+    /// The most waiters that a write wakes by itself.
+    pub slice: usize,
     pub counts: Counts,
     /// The buckets that have an entry, or a key that is waited for. B-trees, because they grow
     /// without copying and no choice of keys makes them slow.
@@ -72,6 +75,7 @@ impl<W: Copy> Shard<W> {
     pub fn new(limits: StoreLimits) -> Shard<W> {
         Shard {
             limits,
+            slice: SLICE,
             counts: Counts::default(),
             buckets: BTreeMap::new(),
             shares: Shares::default(),
@@ -156,7 +160,7 @@ impl<W: Copy> Shard<W> {
         }
         let (before, after) = plan.usage();
         totals.credit(Charge { usage: before.above(after), ..Charge::default() });
-        let mut room = SLICE;
+        let mut room = self.slice;
         for change in plan.changes {
             self.put(bucket, change, &mut room, totals, woken);
         }
@@ -295,7 +299,7 @@ impl<W: Copy> Shard<W> {
         let Some(before) = held.map(|entry| Usage::of(&key, &entry.value)) else { return };
         self.counts.expired += 1;
         totals.credit(Charge { usage: before, ..Charge::default() });
-        let mut room = SLICE;
+        let mut room = self.slice;
         self.put(&bucket, Planned { key, entry: None, before }, &mut room, totals, woken);
         self.let_go(&bucket, totals);
     }

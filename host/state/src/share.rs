@@ -16,6 +16,30 @@ pub(crate) fn guest_of(bucket: &str) -> &str {
     bucket.split_once('/').map_or(bucket, |(guest, _)| guest)
 }
 
+/// Changes what is counted of one guest, in a map that has no guest of whom nothing is counted.
+pub(crate) fn change<T: Default + PartialEq>(
+    guests: &mut BTreeMap<Arc<str>, T>,
+    guest: &str,
+    change: impl FnOnce(&mut T),
+) {
+    match guests.get_mut(guest) {
+        Some(counted) => {
+            change(counted);
+            if *counted == T::default() {
+                guests.remove(guest);
+            }
+        }
+        // Only a guest that is not in the map yet costs a copy of its name.
+        None => {
+            let mut counted = T::default();
+            change(&mut counted);
+            if counted != T::default() {
+                guests.insert(guest.into(), counted);
+            }
+        }
+    }
+}
+
 /// What one guest has of the store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Share {
@@ -69,10 +93,6 @@ impl Share {
         }
         Ok(())
     }
-
-    fn is_nothing(&self) -> bool {
-        *self == Share::default()
-    }
 }
 
 /// The shares of guests, and the values that have outlived their entries.
@@ -97,22 +117,8 @@ impl Shares {
     }
 
     /// Changes what a guest has.
-    pub fn change(&mut self, guest: &str, change: impl FnOnce(&mut Share)) {
-        match self.guests.get_mut(guest) {
-            Some(share) => {
-                change(share);
-                if share.is_nothing() {
-                    self.guests.remove(guest);
-                }
-            }
-            None => {
-                let mut share = Share::default();
-                change(&mut share);
-                if !share.is_nothing() {
-                    self.guests.insert(guest.into(), share);
-                }
-            }
-        }
+    pub fn change(&mut self, guest: &str, by: impl FnOnce(&mut Share)) {
+        change(&mut self.guests, guest, by);
     }
 
     /// Takes a value that is no entry's any more. It is counted if somebody still has it.

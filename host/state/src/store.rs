@@ -15,7 +15,7 @@ use crate::listener::{Alarm, Listener};
 use crate::shard::{Page, Shard};
 use crate::share::guest_of;
 use crate::stats::{BucketStats, Counts, StoreStats};
-use crate::write::{check_count, check_key};
+use crate::write::check_count;
 
 mod work;
 mod writes;
@@ -118,6 +118,15 @@ impl<L: Listener> Store<L> {
         Ok(store)
     }
 
+    /// Lets a write wake so many waiters by itself, in place of 256, and leave the others to `work`. So
+    /// a test needs no crowd to see those that are left.
+    pub fn with_slices_of(self, waiters: usize) -> Store<L> {
+        for shard in &self.shards {
+            lock(shard).slice = waiters;
+        }
+        self
+    }
+
     /// Returns whether the content outlives the process. Then a write waits for the disk, and a
     /// thread that must not wait [submits](Store::submit) it.
     pub fn is_on_disk(&self) -> bool {
@@ -139,14 +148,6 @@ impl<L: Listener> Store<L> {
     /// Returns the limits.
     pub fn limits(&self) -> StoreLimits {
         lock(&self.shards[0]).limits
-    }
-
-    /// Checks the length of a key, or of a bucket's name, for whoever is about to keep it.
-    ///
-    /// # Errors
-    /// [`StoreError::TooLarge`].
-    pub fn check_key(&self, key: &str) -> Result<(), StoreError> {
-        check_key(key, &self.limits())
     }
 
     /// Returns what a key holds.
@@ -212,7 +213,7 @@ impl<L: Listener> Store<L> {
         if held.map(|entry| entry.version) != since {
             return Ok(Watch::Changed(held.cloned()));
         }
-        let checked = check_key(bucket, &shard.limits).and_then(|()| check_key(key, &shard.limits));
+        let checked = shard.limits.check_key(bucket).and_then(|()| shard.limits.check_key(key));
         let waits = checked.and_then(|()| shard.wait(bucket, key, waiter, &self.totals));
         match waits {
             Ok(key) => {

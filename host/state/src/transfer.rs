@@ -239,8 +239,37 @@ pub fn entry_json(bucket: &str, key: &str, entry: &Entry) -> Json {
     Json::Object(object)
 }
 
+/// The most members that an entry may have: more than it ever has.
+const MEMBERS_MAX: usize = 16;
+
+/// Checks that a line has no more values than an entry: as values, each two bytes of `[1,1,…]` would
+/// take 32.
+fn check_shape(line: &str) -> Result<(), String> {
+    let (mut is_string, mut is_escaped, mut depth, mut members) = (false, false, 0, 0);
+    for byte in line.bytes() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if is_string => is_escaped = true,
+            b'"' => is_string = !is_string,
+            _ if is_string => {}
+            b'[' => return Err("an entry has no lists in it".to_owned()),
+            b'{' if depth > 0 => return Err("an entry has no objects in it".to_owned()),
+            b'{' => depth += 1,
+            b':' => members += 1,
+            // Whatever stands behind an entry is not read.
+            b'}' => break,
+            _ => {}
+        }
+    }
+    if members > MEMBERS_MAX {
+        return Err(format!("an entry has at most {MEMBERS_MAX} members, and not {members}"));
+    }
+    Ok(())
+}
+
 /// Returns the write that a line asks for, or what is wrong with the line.
 fn write_of(line: &str) -> Result<Write, String> {
+    check_shape(line)?;
     let json: Json = serde_json::from_str(line).map_err(|error| format!("not JSON: {error}"))?;
     let Json::Object(mut object) = json else { return Err("not a JSON object".to_owned()) };
     let mut text = |name: &str| match object.remove(name) {

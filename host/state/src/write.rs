@@ -189,31 +189,36 @@ impl Write {
     /// # Errors
     /// [`StoreError::TooLarge`].
     pub(crate) fn check(&self, limits: &StoreLimits) -> Result<(), StoreError> {
-        check_key(&self.bucket, limits)?;
+        limits.check_key(&self.bucket)?;
         match &self.action {
             Action::Set { key, value, .. } => {
-                check_key(key, limits)?;
+                limits.check_key(key)?;
                 check_value(value, limits)
             }
-            Action::Delete { key, .. } | Action::Increment { key, .. } => check_key(key, limits),
+            Action::Delete { key, .. } | Action::Increment { key, .. } => limits.check_key(key),
             Action::SetMany(entries) => {
                 check_count(entries.len(), limits)?;
                 entries.iter().try_for_each(|(key, value)| {
-                    check_key(key, limits)?;
+                    limits.check_key(key)?;
                     check_value(value, limits)
                 })
             }
             Action::DeleteMany(keys) => {
                 check_count(keys.len(), limits)?;
-                keys.iter().try_for_each(|key| check_key(key, limits))
+                keys.iter().try_for_each(|key| limits.check_key(key))
             }
         }
     }
 }
 
-/// Checks the length of a key, or of a bucket's name.
-pub(crate) fn check_key(key: &str, limits: &StoreLimits) -> Result<(), StoreError> {
-    at_most(key.len(), Limit::KeyBytes, limits.store_key_bytes_max)
+impl StoreLimits {
+    /// Checks the length of a key, or of a bucket's name.
+    ///
+    /// # Errors
+    /// [`StoreError::TooLarge`].
+    pub fn check_key(&self, key: &str) -> Result<(), StoreError> {
+        at_most(key.len(), Limit::KeyBytes, self.store_key_bytes_max)
+    }
 }
 
 /// Checks how many keys an operation has.
@@ -317,5 +322,7 @@ impl Condition {
 fn number(held: Option<&Entry>) -> Result<i64, StoreError> {
     let Some(entry) = held else { return Ok(0) };
     let text = std::str::from_utf8(&entry.value).map_err(|_| StoreError::NotAnInteger)?;
-    text.parse().map_err(|_| StoreError::NotAnInteger)
+    // Rust would take a `+` before the digits.
+    let digits = Some(text).filter(|text| !text.starts_with('+'));
+    digits.and_then(|digits| digits.parse().ok()).ok_or(StoreError::NotAnInteger)
 }

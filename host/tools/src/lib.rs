@@ -24,7 +24,10 @@
 //! - Every program that a build runs has a limited time. [`Cancellation`] ends it with all its
 //!   processes.
 //! - A new guest appears with all its files or not at all, and no existing guest is overwritten.
-//! - Each case has a new server, so no case sees what another has left behind.
+//! - Each case has a new server with an empty store in memory, so no case sees what another has
+//!   left behind, and none touches a server's data.
+//! - What a guest answers can fail a case, but neither end nor hang the tool: every answer, saved
+//!   value and difference has a limit, and so has the time of each step.
 //!
 //! # Non-guarantees
 //!

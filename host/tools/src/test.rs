@@ -9,6 +9,7 @@ mod compare;
 mod find;
 mod parse;
 mod play;
+mod saved;
 
 use std::io::Write;
 use std::ops::AddAssign;
@@ -143,9 +144,9 @@ fn report(
             let step = &case.steps[*index];
             let case_name = escape_control(&case.name);
             writeln!(out, "FAILED {guest}: {case_name} ({} ms)", took.as_millis())?;
-            let nth = match case.steps.len() {
-                1 => String::new(),
-                count => format!("step {} of {count}: ", index + 1),
+            let nth = match (step.number, case.numbered_steps()) {
+                (None, _) | (_, 1) => String::new(),
+                (Some(number), count) => format!("step {number} of {count}: "),
             };
             writeln!(out, "    {file}:{}: {nth}{}", step.line, step.action)?;
             writeln!(out, "{}", indented(what))?;

@@ -132,12 +132,14 @@ impl<W: World, C: Guests> Worker<W, C> {
         self.guests.expire(self.cx.now_ms);
         self.serve_clients();
         self.run_calls();
+        self.resume_put_off();
         self.set_queue_deadlines();
         self.flush_clients();
         self.go_on_expelling();
         self.go_on_inspecting();
         self.go_on_draining();
         self.clients.count_buffered(&self.cx);
+        self.cx.stats.put_off.set(self.clients.put_off.len() as u64);
         self.cx.stats.calls.set(self.schedule.len() as u64);
         self.cx.stats.turns.took_us.add(self.world.now_us() - began_us);
         Ok(())
@@ -204,7 +206,7 @@ impl<W: World, C: Guests> Worker<W, C> {
         for key in self.clients.take_ready() {
             self.drop_client(key);
         }
-        if self.clients.is_accepting() && !self.schedule.is_backed_up() {
+        if self.clients.is_accepting() {
             self.accept();
         }
     }
@@ -279,6 +281,10 @@ impl<W: World, C: Guests> Worker<W, C> {
     fn serve_clients(&mut self) {
         let left = self.clients.deferred();
         while let Some(key) = self.clients.next_dirty() {
+            if self.clients.is_put_off(key) {
+                self.flush_client(key);
+                continue;
+            }
             if self.clients.stands_in_line(key) {
                 self.clients.defer(key);
                 continue;
@@ -291,7 +297,7 @@ impl<W: World, C: Guests> Worker<W, C> {
         }
         for _ in 0..left {
             self.budget.look(|| self.world.now_us());
-            if self.budget.is_spent() || self.schedule.is_backed_up() {
+            if self.budget.is_spent() {
                 break;
             }
             let Some(key) = self.clients.next_deferred() else { break };
@@ -299,18 +305,35 @@ impl<W: World, C: Guests> Worker<W, C> {
         }
     }
 
-    /// Writes what calls have answered.
+    /// Writes what calls have answered. Short answers go first, and those that the turn has no time
+    /// for are the first of the next one: they never wait behind long ones, of which each may take as
+    /// long as many of them.
     fn flush_clients(&mut self) {
         if !self.clients.has_dirty() {
             return;
         }
         self.budget.begin_output();
+        let (mut long, mut late) = (Vec::new(), Vec::new());
         while let Some(key) = self.clients.next_dirty() {
+            if self.clients.has_long_output(key) {
+                long.push(key);
+                continue;
+            }
+            self.budget.look(|| self.world.now_us());
+            match self.budget.is_spent() {
+                true => late.push(key),
+                false => self.flush_client(key),
+            }
+        }
+        for key in long {
             self.budget.look(|| self.world.now_us());
             match self.budget.is_spent() {
                 true => self.clients.defer(key),
                 false => self.flush_client(key),
             }
+        }
+        for key in late {
+            self.clients.look_again(key);
         }
     }
 

@@ -12,6 +12,11 @@ use super::program::{self, cargo, workspace};
 /// The targets of the guest `wasi`, less `wasm32-`.
 const WASI: [&str; 2] = ["wasip1", "wasip2"];
 
+/// The forms of the guest `standard`, by the host whose versions of the standard each of them
+/// imports, and what cargo needs to build it.
+const STANDARD: [(&str, &[&str]); 2] =
+    [("standard-wasmtime", &[]), ("standard-spin", &["--features", "spin"])];
+
 /// A guests folder of one test. Removed with everything in it when it goes out of scope.
 pub struct Folder(PathBuf);
 
@@ -80,6 +85,7 @@ pub fn source(guest: &str) -> Option<PathBuf> {
         "configured" => configured(),
         "deployed" => deployed(),
         "wasip1" | "wasip2" => wasi(guest),
+        "standard-wasmtime" | "standard-spin" => standard(guest),
         "gopher" => gopher(),
         "in-c" => in_c(),
         "in-zig" => in_zig(),
@@ -174,6 +180,19 @@ fn wasi(version: &str) -> Option<PathBuf> {
     Some(files[WASI.iter().position(|known| *known == version)?].clone())
 }
 
+/// A guest that uses nothing of this project but the text of its contract, in one of its forms.
+fn standard(form: &str) -> Option<PathBuf> {
+    static BUILT: OnceLock<Option<Vec<PathBuf>>> = OnceLock::new();
+    let build = |(form, arguments): &(&str, &[&str])| {
+        let built = rust_guest_with("standard", "wasm32-wasip2", arguments)?;
+        let file = built.with_file_name(format!("{form}.wasm"));
+        fs::copy(built, &file).expect("the target folder can be written");
+        Some(file)
+    };
+    let files = BUILT.get_or_init(|| STANDARD.iter().map(build).collect()).as_ref()?;
+    Some(files[STANDARD.iter().position(|(known, _)| *known == form)?].clone())
+}
+
 /// An engine of these tests, which evaluates a language of three words. `None` if it can't be built
 /// here.
 pub fn engine() -> Option<PathBuf> {
@@ -185,9 +204,15 @@ pub fn engine() -> Option<PathBuf> {
 /// the target folder of the examples, where the libraries that it shares with them are built
 /// anyway.
 fn rust_guest(name: &str, triple: &str) -> Option<PathBuf> {
+    rust_guest_with(name, triple, &[])
+}
+
+/// Builds a guest as [`rust_guest`] does, with further arguments of cargo.
+fn rust_guest_with(name: &str, triple: &str, arguments: &[&str]) -> Option<PathBuf> {
     let target = workspace().join("guests/target");
     let mut build = cargo(&workspace().join("tests/guests").join(name));
     build.args(["build", "--release", "--target", triple, "--target-dir"]).arg(&target);
+    build.args(arguments);
     // What shapes a native build is not meant for this one.
     for variable in
         ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET", "CARGO_TARGET_DIR"]

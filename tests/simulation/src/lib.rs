@@ -8,7 +8,7 @@
 //! - [`office`]: what workers share, put together as the server does it;
 //! - [`client`]: sends requests, reads answers, and checks each of them;
 //! - [`script`] and [`scripted`]: guests that do what the seed says;
-//! - [`stored`]: the host's store, whose changes guests wait for;
+//! - [`stored`]: the host's store, in memory or on a disk that fails, whose changes guests wait for;
 //! - [`deployer`]: guests and manifests that change, with the host's own roster;
 //! - [`ledger`] and [`versions`]: what should be, for comparison with what is.
 //!

@@ -22,7 +22,7 @@ use crate::network::{Network, SimWorld};
 use crate::office::Office;
 use crate::rng::Rng;
 use crate::scripted::{Quick, Scripted, Stage};
-use crate::stored::Stored;
+use crate::stored::{Stored, StoredDone};
 use crate::versions::Versions;
 
 use self::checks::closed_with_reason;
@@ -74,8 +74,8 @@ pub struct Done {
     pub longest_turn_us: u64,
     /// The most slices that a request of the quick guest has waited for.
     pub slices_waited: u32,
-    /// Waits for a change in the store that one has ended.
-    pub woken: u32,
+    /// What was done with the store.
+    pub stored: StoredDone,
     /// Requests that were refused since they had waited for too long.
     pub late: u64,
     /// Requests that were refused at the end of a drain: before their calls, or as those computed.
@@ -133,7 +133,7 @@ impl Simulation {
             deployer: Deployer::new(&mut rng),
             scripts: Vec::new(),
             operations: BTreeMap::new(),
-            stored: Stored::new(if tight { 2 } else { 1_000 }),
+            stored: Stored::new(if tight { 2 } else { 1_000 }, &mut rng),
             last_operation: 0,
             unposted: Vec::new(),
             computes: rng.percent(30),
@@ -246,7 +246,11 @@ impl Simulation {
             _ => self.rng.below(70_000),
         };
         let us = self.rng.below(1_000);
-        self.network.borrow_mut().now_us += (ms * 1_000 + us) as u64;
+        let mut network = self.network.borrow_mut();
+        network.now_us += (ms * 1_000 + us) as u64;
+        let stored = &mut self.stage.borrow_mut().stored;
+        stored.disk_changes(&mut self.rng, network.now_ms());
+        stored.others_wait(&mut self.rng, network.now_ms());
     }
 
     /// Returns whether something is under way that only the test delivers.
@@ -324,6 +328,8 @@ impl Simulation {
     /// Lets all clients send what they have, read their answers and leave. Then nothing may be
     /// left.
     fn end(mut self) -> Done {
+        let now_ms = self.network.borrow().now_ms();
+        self.stage.borrow_mut().stored.disk_heals(now_ms);
         for step in 0.. {
             assert!(step < END_STEPS_MAX, "stuck: {:?}", self.state());
             self.all_clients_act();

@@ -38,14 +38,23 @@ fn every_request_is_answered_once_and_nothing_leaks() {
         all.held += done.held;
         all.longest_turn_us = all.longest_turn_us.max(done.longest_turn_us);
         all.slices_waited = all.slices_waited.max(done.slices_waited);
-        all.woken += done.woken;
+        all.stored.woken += done.stored.woken;
+        all.stored.left += done.stored.left;
+        all.stored.failed += done.stored.failed;
+        all.stored.restarts += done.stored.restarts;
+        all.stored.meanwhile += done.stored.meanwhile;
+        all.stored.doubts += done.stored.doubts;
         all.late += done.late;
         all.drained += done.drained;
     }
     println!("{} seeds: {all:?}", seeds.end - seeds.start);
     // A simulation that does nothing finds nothing.
     let enough = u64::from(all.answers) >= 20 * (seeds.end - seeds.start)
-        && all.woken > 0
+        && all.stored.woken > 0
+        && all.stored.left > 0
+        && all.stored.failed > 0
+        && all.stored.doubts > 0
+        && all.stored.meanwhile > 0
         && all.late > 0
         && all.drained > 0;
     assert!(enough || number("SNOW_SEED").is_some(), "{all:?}");

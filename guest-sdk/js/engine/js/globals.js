@@ -1,5 +1,6 @@
 // The globals that people expect, beside those that QuickJS has: `atob`, `btoa` and `DOMException`.
 
+import { Blob, File, FormData } from './blob.js';
 import { structuredClone } from './clone.js';
 import { console } from './console.js';
 import { Headers } from './headers.js';
@@ -25,6 +26,9 @@ function queueMicrotask(callback) {
 }
 
 define({
+  Blob,
+  File,
+  FormData,
   Headers,
   Request,
   Response,

@@ -1,6 +1,8 @@
 // Headers: fields by name, in any case. A value is bytes, each of which is a character up to
 // U+00FF, as everywhere on the web. So any value can be read and sent on as it came.
 
+import { trim } from './fields.js';
+
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
 function fieldName(name) {
@@ -10,7 +12,7 @@ function fieldName(name) {
 }
 
 function fieldValue(value) {
-  value = String(value).replace(/^[\t\r\n ]+|[\t\r\n ]+$/g, '');
+  value = trim(String(value), '\t\r\n ');
   if (/[\0\r\n]/.test(value))
     throw new TypeError(`${JSON.stringify(value)} can't be a header's value`);
   if (/[^\0-\xff]/.test(value)) {

@@ -10,8 +10,13 @@ export function log(level, ...values) {
   write(LEVELS[level], format(values));
 }
 
-export { HTTPError } from './messages.js';
+export { cookie } from './cookies.js';
+export { config, deployment } from './deployed.js';
+export { HTTPError } from './failures.js';
+export { html } from './messages.js';
 export { route, suspend } from './routes.js';
+export { Sessions } from './sessions.js';
 export { Failure, Settlement, setAll, setNext, setResult, waiting } from './settling.js';
+export { SignatureError, SigningKeys } from './signing.js';
 export { StoreError, bucket } from './store.js';
 export { Pending, pending, timer } from './waiting.js';

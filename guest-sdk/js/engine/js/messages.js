@@ -1,7 +1,14 @@
 // Request and Response, in the shapes of the web. A body has arrived whole, so it can be read more
 // than once, and is no stream.
 
+import { Blob } from './blob.js';
+import { read } from './cookies.js';
+import { deployment } from './deployed.js';
+import { HTTPError } from './failures.js';
+import { best } from './fields.js';
+import { parse } from './form.js';
 import { Headers } from './headers.js';
+import { LEVELS, write } from './console.js';
 import { decode, encode, octets } from './text.js';
 import { URL, URLSearchParams } from './url.js';
 
@@ -18,22 +25,8 @@ function content(body) {
     return [body.toString(), 'application/x-www-form-urlencoded;charset=UTF-8'];
   }
   if (body instanceof ArrayBuffer || ArrayBuffer.isView(body)) return [octets(body), null];
-  throw new TypeError('a body is a string, bytes, URLSearchParams or null');
-}
-
-/** An answer that a handler throws. The client gets the text; nothing is logged. */
-export class HTTPError extends Error {
-  constructor(status, text = '', options) {
-    if (!Number.isInteger(status) || status < 400 || status > 599) {
-      throw new RangeError(
-        `the status of an HTTPError is a number from 400 to 599, not ${status}: ` +
-          'any other answer is returned, or thrown as a Response',
-      );
-    }
-    super(text, options);
-    this.name = 'HTTPError';
-    this.status = status;
-  }
+  if (body instanceof Blob) return [body._bytes, body.type || null];
+  throw new TypeError('a body is a string, bytes, a Blob, URLSearchParams or null');
 }
 
 class Body {
@@ -63,6 +56,10 @@ class Body {
   async bytes() {
     const content = this.#content ?? '';
     return typeof content === 'string' ? encode(content) : content;
+  }
+
+  async blob() {
+    return new Blob([await this.bytes()], { type: this.headers.get('content-type') ?? '' });
   }
 
   async arrayBuffer() {
@@ -235,6 +232,52 @@ export class Request extends Body {
     }
   }
 
+  /** Returns the form in the content. What is none is the client's fault, and answered so. */
+  async formData(limits) {
+    return parse(this.headers.get('content-type') ?? '', await this.bytes(), limits);
+  }
+
+  /** Returns the cookies in the order sent, as pairs. */
+  cookies() {
+    return [...read(this.headers.get('cookie'))];
+  }
+
+  /** Returns the first cookie of this name; null if there is none. */
+  cookie(name) {
+    for (const [known, value] of read(this.headers.get('cookie'))) {
+      if (known === name) return value;
+    }
+    return null;
+  }
+
+  /** Returns the value of a signed cookie; null if there is none that is to be taken. */
+  signedCookie(name, keys, maxAgeSeconds) {
+    const text = this.cookie(name);
+    if (text === null) return null;
+    try {
+      return keys.verify(name, text, maxAgeSeconds);
+    } catch (error) {
+      if (error?.name !== 'SignatureError') throw error;
+      write(LEVELS.debug, `the cookie ${JSON.stringify(name)} is not taken: ${error.message}`);
+      return null;
+    }
+  }
+
+  /** Returns which of these media types the client would like best; null for none of them. */
+  accepts(...offered) {
+    return best(this.headers.get('accept'), offered.flat());
+  }
+
+  /** Returns the link to a path of this guest: a whole URL if the host knows it. */
+  urlFor(path) {
+    return deployment.urlFor(path);
+  }
+
+  /** Returns the link to a path of this guest on the same server. */
+  pathFor(path) {
+    return deployment.pathFor(path);
+  }
+
   clone() {
     return new Request(this);
   }
@@ -242,4 +285,13 @@ export class Request extends Body {
   get [Symbol.toStringTag]() {
     return 'Request';
   }
+}
+
+/** Returns an answer of HTML. */
+export function html(text, init = {}) {
+  const response = new Response(String(text), init);
+  if (!new Headers(init.headers).has('content-type')) {
+    response.headers.set('content-type', 'text/html; charset=utf-8');
+  }
+  return response;
 }

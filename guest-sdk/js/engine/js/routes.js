@@ -1,6 +1,7 @@
 // Routes, and what handlers return.
 
-import { HTTPError, Request, Response } from './messages.js';
+import { HTTPError } from './failures.js';
+import { Request, Response } from './messages.js';
 import { native } from './native.js';
 import { decode, octets } from './text.js';
 import { Failure, Settlement, lower, settled } from './settling.js';
@@ -142,7 +143,7 @@ function suspension(route, { pendings, options }) {
     );
   }
   const text = JSON.stringify([index, state]);
-  return {
+  const lowered = {
     // What nobody has any more is released.
     pendings,
     handles: pendings.map(Pending._id),
@@ -153,6 +154,9 @@ function suspension(route, { pendings, options }) {
     keepRequest: Boolean(keepRequest),
     state: text,
   };
+  // Last: a suspension that is refused above must not touch the call's deadline.
+  if (options.keepDeadline) native.keepDeadline();
+  return lowered;
 }
 
 /** Returns what a handler has returned as the host takes it, a response. */
@@ -241,6 +245,16 @@ class Resumed {
       native.drop(id);
       return { pending: null, settlement };
     });
+  }
+
+  /** How long the request has waited. */
+  get waitedMs() {
+    return native.waitedMs();
+  }
+
+  /** How long the deadline of that wait still has. */
+  get leftMs() {
+    return native.leftMs() ?? 0;
   }
 
   /** What became of each pending, in their order: a settlement, a failure, or null for not yet. */

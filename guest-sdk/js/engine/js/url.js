@@ -45,6 +45,20 @@ function escape(text) {
     .replace(/[!'()~]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);
 }
 
+/** Returns the names and values of a query or a form, in their order, decoded. */
+export function* pairs(text) {
+  // One by one: whoever reads may stop at a limit, before a list of millions is made.
+  for (let [start, end] = [0, 0]; start <= text.length; start = end + 1) {
+    const next = text.indexOf('&', start);
+    end = next < 0 ? text.length : next;
+    const pair = text.slice(start, end);
+    if (pair === '') continue;
+    const at = pair.indexOf('=');
+    const [name, value] = at < 0 ? [pair, ''] : [pair.slice(0, at), pair.slice(at + 1)];
+    yield [unescape(name), unescape(value)];
+  }
+}
+
 export class URLSearchParams {
   #pairs = [];
   [CHANGED] = undefined;
@@ -54,12 +68,7 @@ export class URLSearchParams {
       const pairs = init[Symbol.iterator] ? init : Object.entries(init);
       for (const [name, value] of pairs) this.#pairs.push([String(name), String(value)]);
     } else {
-      for (const pair of String(init).replace(/^\?/, '').split('&')) {
-        if (pair === '') continue;
-        const at = pair.indexOf('=');
-        const [name, value] = at < 0 ? [pair, ''] : [pair.slice(0, at), pair.slice(at + 1)];
-        this.#pairs.push([unescape(name), unescape(value)]);
-      }
+      for (const pair of pairs(String(init).replace(/^\?/, ''))) this.#pairs.push(pair);
     }
   }
 

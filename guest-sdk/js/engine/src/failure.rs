@@ -88,7 +88,7 @@ pub fn describe<'js>(
         CaughtError::Value(value) => value,
     };
     if is_out_of_memory(&thrown) {
-        return out_of_memory(ctx, &plain(&thrown));
+        return out_of_memory(ctx, &plain(&thrown).replace(NO_MESSAGE, "out of memory"));
     }
     let words = |describe: &Persistent<Function<'static>>| -> Result<Text> {
         describe.clone().restore(ctx)?.call((thrown.clone(),))
@@ -117,6 +117,9 @@ fn out_of_memory(ctx: &Ctx<'_>, said: &str) -> String {
     words
 }
 
+/// The message of an error for whose own message QuickJS had no memory.
+const NO_MESSAGE: &str = "Invalid error message";
+
 /// Returns whether QuickJS has thrown this since there was no memory left.
 fn is_out_of_memory(thrown: &Value<'_>) -> bool {
     if !thrown.is_error() {
@@ -124,7 +127,9 @@ fn is_out_of_memory(thrown: &Value<'_>) -> bool {
     }
     let text = |name: &str| thrown.as_object()?.get::<_, String>(name).ok();
     let is_own = || text("name").is_some_and(|name| name == "InternalError");
-    is_own() && text("message").is_some_and(|message| message == "out of memory")
+    let is_it =
+        |message: String| message == "out of memory" || (message == NO_MESSAGE && has_run_out());
+    is_own() && text("message").is_some_and(is_it)
 }
 
 /// Returns whether memory has run out in this call.

@@ -13,11 +13,14 @@
 //! | `convert` | values of the contract as values of JavaScript, and back |
 //! | `pendings` | the pendings of a call by their numbers |
 //! | `store` | the store for `js/` |
+//! | `signed` | codes by HMAC-SHA256, and Base64 |
+//! | `deployed` | settings, links and times of a wait |
 //! | `text` | texts of JavaScript as texts of everybody else |
 //! | `failure` | what people read when something is thrown |
 //! | `libc` | what the C library asks of its system |
 
 mod convert;
+mod deployed;
 mod engine;
 mod failure;
 #[cfg(target_family = "wasm")]
@@ -25,6 +28,7 @@ mod libc;
 mod modules;
 mod native;
 mod pendings;
+mod signed;
 mod store;
 mod text;
 mod typescript;

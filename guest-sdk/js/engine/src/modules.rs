@@ -41,9 +41,15 @@ macro_rules! built_in {
 }
 
 const BUILT_IN: &[(&str, &str)] = built_in![
+    "blob.js",
     "clone.js",
     "console.js",
+    "cookies.js",
+    "deployed.js",
     "engine.js",
+    "failures.js",
+    "fields.js",
+    "form.js",
     "globals.js",
     "headers.js",
     "index.js",
@@ -53,7 +59,9 @@ const BUILT_IN: &[(&str, &str)] = built_in![
     "performance.js",
     "random.js",
     "routes.js",
+    "sessions.js",
     "settling.js",
+    "signing.js",
     "store.js",
     "text.js",
     "timers.js",

@@ -12,7 +12,7 @@ use crate::snow::host::pending_handles::{self as host, Join, Refusal};
 use crate::text::{self, Text};
 use crate::wasi::clocks::monotonic_clock;
 use crate::wasi::random::random;
-use crate::{store, url};
+use crate::{deployed, signed, store, url};
 
 /// Returns an object with all of them.
 pub fn functions<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>> {
@@ -20,6 +20,8 @@ pub fn functions<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>> {
     waiting(ctx, &object)?;
     settling(ctx, &object)?;
     store::functions(ctx, &object)?;
+    deployed::functions(ctx, &object)?;
+    signed::functions(ctx, &object)?;
     let function = |name: &str, function: Result<Function<'js>>| object.set(name, function?);
     function(
         "log",
@@ -46,8 +48,20 @@ pub fn functions<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>> {
             text::decode(&ctx, unsafe { bytes.as_bytes() }.unwrap_or_default(), fatal)
         }),
     )?;
+    function("find", Function::new(ctx.clone(), find))?;
     function("url", Function::new(ctx.clone(), url::parse))?;
     Ok(object)
+}
+
+/// Returns where bytes stand in others, from a place on; -1 if they do not.
+fn find<'js>(within: TypedArray<'js, u8>, wanted: TypedArray<'js, u8>, from: usize) -> Result<f64> {
+    // SAFETY: no JavaScript runs while the bytes are looked at.
+    let within = unsafe { within.as_bytes() }.unwrap_or_default();
+    // SAFETY: as above.
+    let wanted = unsafe { wanted.as_bytes() }.unwrap_or_default();
+    let rest = within.get(from..).unwrap_or_default();
+    let at = memchr::memmem::find(rest, wanted);
+    Ok(at.map_or(-1.0, |at| (from + at) as f64))
 }
 
 fn waiting<'js>(ctx: &Ctx<'js>, object: &Object<'js>) -> Result<()> {

@@ -18,12 +18,7 @@ from _snow_engine.fresh_random import NUMBERS  # isort: skip
 
 from wit_world import exports, imports
 from wit_world.exports.handler import Route
-
-# Used by nothing here yet; but componentize-py looks for it after modules can no longer be found.
-from wit_world.imports import (
-    source,
-    store,  # noqa: F401
-)
+from wit_world.imports import source
 
 import snow
 import snow.classic

@@ -3,6 +3,8 @@ use std::{env, process};
 use super::*;
 use crate::manifest::parse_with_places;
 
+mod properties;
+
 /// A folder with these files, which is removed in the end.
 struct Folder(PathBuf);
 

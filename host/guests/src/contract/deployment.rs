@@ -4,6 +4,7 @@ use wasmtime::StoreContextMut;
 use wasmtime::component::Linker;
 
 use snow_config::{GuestConfig, ServerConfig};
+use snow_http::Head;
 use snow_runtime::GuestRequest;
 
 use super::context::CallContext;
@@ -59,7 +60,7 @@ impl Address {
             return None;
         }
         let head = &request.request.head;
-        let (proto, host) = (text(head.field(PROTO)?)?, text(head.field(HOST)?)?);
+        let (proto, host) = (one(head, PROTO)?, one(head, HOST)?);
         let is_host = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:[]".contains(&byte);
         let is_good = !host.is_empty() && host.len() <= HOST_BYTES_MAX && host.bytes().all(is_host);
         (matches!(proto, "http" | "https") && is_good)
@@ -67,8 +68,11 @@ impl Address {
     }
 }
 
-/// Returns a field's value. A list is none: which of its proxies is the trusted one is not known.
-fn text(value: &[u8]) -> Option<&str> {
+/// Returns a field's value. A list is none, on one line or on several: which of its proxies is the
+/// trusted one is not known.
+fn one<'h>(head: &'h Head, name: &str) -> Option<&'h str> {
+    let mut values = head.fields_named(name);
+    let value = values.next().filter(|_| values.next().is_none())?;
     std::str::from_utf8(value).ok().map(str::trim).filter(|value| !value.contains(','))
 }
 

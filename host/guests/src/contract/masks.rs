@@ -25,7 +25,7 @@ impl Masks {
         let mut texts = Vec::new();
         for (name, value) in values.iter().filter(|(_, value)| value.is_secret) {
             let text = value.text().unwrap_or_default();
-            // What a guest writes to its standard error is logged line by line.
+            // Each line by itself, since a guest's standard error is logged line by line.
             let lines = text.lines().filter(|line| *line != text);
             for text in [text].into_iter().chain(lines).map(str::trim) {
                 if text.len() >= BYTES_MIN {
@@ -39,19 +39,38 @@ impl Masks {
     }
 
     /// Returns the beginning of a message, with the names of secrets in the place of their texts.
-    pub fn masked(&self, message: String, bytes_max: usize) -> String {
+    pub fn masked(&self, mut message: String, bytes_max: usize) -> String {
         let Some((longest, _)) = self.texts.first() else {
             return cut_owned(message, bytes_max);
         };
         // So much that a secret which begins before the end is there as a whole.
-        let mut message = cut_owned(message, bytes_max.saturating_add(longest.expose().len()));
+        let seen = bytes_max.saturating_add(longest.expose().len());
+        let mut is_cut = message.len() > seen;
+        message.truncate(message.floor_char_boundary(seen));
         for (text, name) in &self.texts {
-            if message.contains(text.expose()) {
-                message = message.replace(text.expose(), name);
+            let text = text.expose();
+            if message.contains(text) {
+                message = message.replace(text, name);
+                // Names are longer than some secrets, and may have others in them.
+                is_cut |= message.len() > seen;
+                message.truncate(message.floor_char_boundary(seen));
             }
+        }
+        if is_cut {
+            // What was replaced may have been longer than what stands there now, so that the
+            // beginning of a secret has come from beyond the end.
+            let halves = self.texts.iter().map(|(text, _)| begun(&message, text.expose()));
+            message.truncate(message.len() - halves.max().unwrap_or_default());
+            message.push('…');
         }
         cut_owned(message, bytes_max)
     }
+}
+
+/// Returns how many bytes at the end of a message are the beginning of a text, and not all of it.
+fn begun(message: &str, text: &str) -> usize {
+    let mut ends = text.char_indices().map(|(at, _)| at).rev();
+    ends.find(|at| message.ends_with(&text[..*at])).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -89,5 +108,29 @@ mod tests {
         let line = format!("{}0123456789 and more", "x".repeat(15));
         let masked = masks.masked(line, 20);
         assert!(!masked.contains("01"), "{masked}");
+    }
+
+    #[test]
+    fn the_beginning_of_a_secret_does_not_come_from_beyond_the_cut() {
+        let (long, token) = ("x".repeat(100), "0123456789".repeat(4));
+        let masks = masks(&[("long", &long), ("token", &token)]);
+        for before in 0..80 {
+            let line = format!("{long}{}{token}{}", "-".repeat(before), "z".repeat(300));
+            for bytes_max in 13..80 {
+                let masked = masks.masked(line.clone(), bytes_max);
+                assert!(
+                    masked.len() <= bytes_max + 3 && !masked.contains('0'),
+                    "{before}: {masked}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn names_that_have_other_secrets_in_them_do_not_grow_without_end() {
+        let name = "abcd".repeat(50);
+        let masks = masks(&[("x", "wxyz"), (&name, "hunter2"), ("y", "abcd"), ("z", "secret")]);
+        let masked = masks.masked("hunter2 ".repeat(1_000), 4_000);
+        assert!(masked.len() <= 4_003 && !masked.contains("hunter2"), "{masked}");
     }
 }

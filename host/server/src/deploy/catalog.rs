@@ -9,6 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::mpsc::Sender;
 use std::time::SystemTime;
 
 use super::loading::LeftOut;
@@ -16,7 +17,7 @@ use super::serving::Serving;
 use super::versions::Versions;
 use crate::workers::WorkerHandle;
 use snow_config::manifest::{self, Manifest, restart_only};
-use snow_config::{GuestConfig, Limits, Rollback};
+use snow_config::{GuestConfig, Limits, Rollback, Secret};
 use snow_core::error_chain;
 use snow_guests::{
     Conflict, Deployment, Guest, InstanceCounts, LoadError, Loader, Runtime, Share, SourceLanguage,
@@ -31,6 +32,16 @@ pub struct WorkerLink {
     pub worker: WorkerHandle,
     /// The place where it finds its share when it is told to adopt.
     pub successor: Successor,
+}
+
+/// Values for one guest to read by `wasi:config`, from somebody who has the server in the process.
+pub struct NewValues {
+    /// The guest's name.
+    pub guest: String,
+    /// The values by their names.
+    pub values: Vec<(String, Secret)>,
+    /// Told when every worker's calls read them.
+    pub in_force: Sender<()>,
 }
 
 /// All guests that are loaded, each with the version that serves. Changes take effect with
@@ -56,6 +67,8 @@ pub struct Catalog {
     number: u64,
     /// What the log is told once all workers have adopted the deployment of that number.
     announcements: Vec<(u64, Level, String)>,
+    /// Those who wait until all workers have adopted a deployment, with its number.
+    waiting: Vec<(u64, Sender<()>)>,
 }
 
 impl Catalog {
@@ -79,6 +92,7 @@ impl Catalog {
             conflicts: Vec::new(),
             number: 0,
             announcements: Vec::new(),
+            waiting: Vec::new(),
         }
     }
 
@@ -107,12 +121,27 @@ impl Catalog {
             self.log.host(Level::Warn, line);
         }
         self.manifest = manifest.live(&self.manifest);
+        self.renew_runtime();
+        self.roster.set_mounts(self.runtime.permits.mounts());
+        self.announce(Level::Info, format!("{} is in force", manifest::FILE_NAME));
+    }
+
+    /// Takes values for a guest, which are in force after the next [`Catalog::publish`] and until
+    /// `snow.toml` changes.
+    pub fn take_values(&mut self, NewValues { guest, values, in_force }: NewValues) {
+        let config = self.manifest.guests.entry(guest).or_default();
+        let config = config.config.get_or_insert_default();
+        values.iter().for_each(|(name, text)| config.set(name, text));
+        self.renew_runtime();
+        self.waiting.push((self.number + 1, in_force));
+    }
+
+    /// Makes what calls share anew, of the manifest.
+    fn renew_runtime(&mut self) {
         let limits = Arc::new(self.manifest.limits.clone());
         let permits = self.runtime.permits.under(&self.manifest.guests, &limits);
         let permits = permits.with_server(&self.manifest.server);
         self.runtime = self.runtime.under(limits, permits);
-        self.roster.set_mounts(self.runtime.permits.mounts());
-        self.announce(Level::Info, format!("{} is in force", manifest::FILE_NAME));
     }
 
     /// Notes that a guest could not be loaded from this file. The version that served before keeps
@@ -292,8 +321,8 @@ impl Catalog {
         self.announcements.push((self.number + 1, level, message));
     }
 
-    /// Tells the log what all workers have adopted.
-    pub fn log_adopted(&mut self) {
+    /// Tells the log, and whoever waits for it, what all workers have adopted.
+    pub fn tell_adopted(&mut self) {
         let adopted = self.links.iter().map(|link| link.successor.adopted()).min().unwrap_or(0);
         self.announcements.retain(|(number, level, message)| {
             let is_adopted = *number <= adopted;
@@ -302,6 +331,10 @@ impl Catalog {
             }
             !is_adopted
         });
+        for (_, in_force) in self.waiting.extract_if(.., |(number, _)| *number <= adopted) {
+            // It fails if nobody waits any more.
+            let _ = in_force.send(());
+        }
     }
 
     /// Tells the workers to answer 503 to what the oldest versions hold, of guests that have too

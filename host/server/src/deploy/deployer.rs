@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
-use super::catalog::Catalog;
+use super::catalog::{Catalog, NewValues};
 use super::debounce::{AfterFailure, Change, Changes, Debounce};
 use super::loading::{self, LeftOut, Loaded};
 use super::loads::{Lane, Loads, Start};
@@ -43,6 +43,8 @@ pub enum DeployerMessage {
     /// Files that were recognised by their looks have been read. These are not what they look like,
     /// so their guests are to be loaded again.
     Verified(Vec<PathBuf>),
+    /// Values for a guest.
+    Values(NewValues),
     /// The server ends: nothing more is deployed.
     Stop,
 }
@@ -131,6 +133,10 @@ impl Deployer {
                     Ok(DeployerMessage::Report(report)) => self.act_on(report),
                     Ok(DeployerMessage::Loaded(start, loaded)) => self.loaded(&start, loaded),
                     Ok(DeployerMessage::Verified(mistaken)) => self.verified(mistaken),
+                    Ok(DeployerMessage::Values(values)) => {
+                        self.catalog.take_values(values);
+                        self.must_publish();
+                    }
                     Err(RecvTimeoutError::Timeout) => {}
                     Ok(DeployerMessage::Stop) | Err(RecvTimeoutError::Disconnected) => {
                         self.loads.forget_all();
@@ -169,7 +175,7 @@ impl Deployer {
         match report {
             // Freeing it may take long, so it happens on this thread and not on a worker's.
             Report::Retired(retired) => drop(retired),
-            Report::Adopted => self.catalog.log_adopted(),
+            Report::Adopted => self.catalog.tell_adopted(),
             Report::TrialPassed { version } => self.catalog.prove(version),
             Report::TrialFailed { version } => {
                 let left_out = self.catalog.roll_back(version);

@@ -9,9 +9,6 @@ use snow_worker::{Message, Rest, RestQuestion};
 
 /// Moments at which something is done in one advance.
 const STEPS_MAX: u32 = 100_000;
-/// How long the workers and the store may take, by the machine's clock, until they have done what
-/// is due at one moment.
-const PATIENCE: Duration = Duration::from_secs(20);
 /// How far a server's clock can be moved in all: timers count milliseconds for 34 years.
 const AHEAD_MAX: Duration = Duration::from_secs(30 * 31_557_600);
 
@@ -28,23 +25,29 @@ pub enum AdvanceError {
         /// How far the clock was moved.
         moved: Duration,
     },
-    /// A call computes without an end, or the disk does not answer.
+    /// The time was over: a call computes without an end, something is due again at once for ever,
+    /// there is very much to do, or the disk does not answer.
     #[error(
-        "the guests or the store had not done after {} what was due when the clock had been moved \
-         by {}",
-        humantime::format_duration(PATIENCE),
+        "within {} of real time the clock was moved by {} only: the guests and the store did what \
+         was due at {steps} moments before, and have not done yet what is due now. Does a guest \
+         compute for long, or wait for zero milliseconds again and again?",
+        humantime::format_duration(*.within),
         humantime::format_duration(*.moved)
     )]
-    Busy {
+    Late {
+        /// How long it might take.
+        within: Duration,
         /// How far the clock was moved.
         moved: Duration,
+        /// The moments that are over.
+        steps: u32,
     },
     /// The clock can't be moved so far.
     #[error("a server's clock can be moved by {} in all", humantime::format_duration(AHEAD_MAX))]
     TooFar,
 }
 
-/// What is due next in a server that has done all that was due.
+/// The times at which something is due next, in a server that has done all that was due.
 struct NextDue {
     worker_ms: Option<u64>,
     store_wall_ms: Option<u64>,
@@ -67,30 +70,33 @@ impl Server {
     /// kept alive is closed when it was idle for too long, and so is one that does not take its
     /// answer or does not send the rest of its request.
     ///
-    /// What lies outside is not waited for: requests that clients send meanwhile, the deployer, and
-    /// the admin listener. The log keeps the machine's time, and so does the time that a call may
-    /// run.
+    /// Nothing outside is waited for: requests that clients send meanwhile, the deployer, the admin
+    /// listener. The log keeps the machine's time, and so does the time that a call may run.
+    ///
+    /// It takes `within` of the machine's time at most.
     ///
     /// # Errors
-    /// Too many things are due one after another, something does not come to an end, or the clock
-    /// can't be moved so far. The clock then stays where it has come to.
-    pub fn advance(&self, by: Duration) -> Result<(), AdvanceError> {
+    /// Too many things are due one after another, the time is over before all of them are done, or
+    /// the clock can't be moved so far. The clock then stays where it has come to.
+    pub fn advance(&self, by: Duration, within: Duration) -> Result<(), AdvanceError> {
         if self.clock.now().saturating_add(by) > AHEAD_MAX {
             return Err(AdvanceError::TooFar);
         }
-        let advanced = self.advance_stopped(by);
+        let advanced = self.advance_stopped(by, within);
         // They look at the clock again, which runs again: what they sleep for is nearer by now.
         self.wake_all(None);
         advanced
     }
 
-    fn advance_stopped(&self, by: Duration) -> Result<(), AdvanceError> {
+    fn advance_stopped(&self, by: Duration, within: Duration) -> Result<(), AdvanceError> {
+        let until = Instant::now() + within;
         let mut clock = self.clock.stop();
         let began = clock.now();
         let target = began + by;
-        for _ in 0..STEPS_MAX {
+        for steps in 0..STEPS_MAX {
             let moved = clock.now() - began;
-            let next = self.come_to_rest().ok_or(AdvanceError::Busy { moved })?;
+            let late = AdvanceError::Late { within, moved, steps };
+            let next = self.come_to_rest(until).ok_or(late)?;
             let of_workers = next.worker_ms.map(Duration::from_millis);
             let of_store = next.store_wall_ms.map(|wall_ms| clock.at_wall_ms(wall_ms));
             match of_workers.into_iter().chain(of_store).min().filter(|due| *due <= target) {
@@ -104,13 +110,16 @@ impl Server {
     }
 
     /// Waits until nothing is left to be done at the time that the clock shows, and returns what is
-    /// due next. `None` if that takes too long.
-    fn come_to_rest(&self) -> Option<NextDue> {
-        let until = Instant::now() + PATIENCE;
+    /// due next. `None` if that is not so by `until`.
+    fn come_to_rest(&self, until: Instant) -> Option<NextDue> {
         let alarm = self.store_thread.alarm();
         alarm.clock_moved();
         let mut before = None;
         loop {
+            // Guests that wake one another for ever may be found at rest, one or the other.
+            if Instant::now() >= until {
+                return None;
+            }
             let store = alarm.rest(until)?;
             let workers = self.rest_of_workers(until)?;
             // Whoever rests can be woken by whoever does not yet. But if nobody did anything between

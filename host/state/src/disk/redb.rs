@@ -6,6 +6,7 @@
 //! not at all.
 
 use std::fs::OpenOptions;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -212,10 +213,13 @@ fn commit(database: &Database, changes: &Changes) -> Result<(), redb::Error> {
     Ok(transaction.commit()?)
 }
 
-/// Tells damage from what the system does not allow.
+/// Tells damage from what the system does not allow. A file that ends too early is damaged.
 fn data_error(file: &Path, error: impl Into<redb::Error>) -> DataError {
+    let is_damage = |error: &io::Error| {
+        matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof)
+    };
     match error.into() {
-        redb::Error::Io(error) if error.kind() != std::io::ErrorKind::InvalidData => {
+        redb::Error::Io(error) if !is_damage(&error) => {
             DataError::Io { path: file.to_owned(), error }
         }
         error => DataError::Damaged { file: file.to_owned(), reason: error.to_string() },

@@ -48,8 +48,11 @@ fn increments_keep_the_expiry_and_refuse_what_is_no_integer() {
     assert_eq!(store.apply(&increment("n", 1), 0), Err(StoreError::Overflow));
     assert_eq!(store.value("n", 0), Some(i64::MAX.to_string()));
 
-    store.apply(&set("text", "1.5"), 0).unwrap();
-    assert_eq!(store.apply(&increment("text", 1), 0), Err(StoreError::NotAnInteger));
+    for text in ["1.5", "+5", " 5", "5 ", "1e3", "", "-", "0x5", "99999999999999999999"] {
+        store.apply(&set("text", text), 0).unwrap();
+        let refused = store.apply(&increment("text", 1), 0);
+        assert_eq!(refused, Err(StoreError::NotAnInteger), "{text:?}");
+    }
 
     let mut counted = set_until("short", 10);
     let Action::Set { value, .. } = &mut counted.action else { unreachable!() };

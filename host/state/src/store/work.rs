@@ -118,12 +118,15 @@ impl<L: Listener> Store<L> {
     /// Notes that a write was refused. If other guests have what it needs, the listener is told of
     /// them by the next [`work`](Store::work).
     pub(crate) fn note_refusal(&self, error: &StoreError, now_ms: u64) {
-        let StoreError::Full { limit, .. } = error else { return };
+        let due = match error {
+            StoreError::Full { limit, .. } if limit.is_of_all() => Some(*limit),
+            _ => return,
+        };
         let mut report = lock(&self.full_report);
-        if !limit.is_of_all() || report.due.is_some() || now_ms < report.next_ms {
+        if report.due.is_some() || now_ms < report.next_ms {
             return;
         }
-        *report = FullReport { due: Some(*limit), next_ms: now_ms + FULL_MS };
+        *report = FullReport { due, next_ms: now_ms + FULL_MS };
         drop(report);
         self.ask_for_work(now_ms);
     }

@@ -3,6 +3,8 @@
 use super::*;
 use crate::testing::{Void, set, set_until, store};
 
+mod properties;
+
 #[test]
 fn what_was_exported_is_imported_again() {
     let from = store(StoreLimits::default());
@@ -108,6 +110,13 @@ fn an_error_names_the_line() {
     for (line, message) in [
         ("{", "line 3: not JSON: EOF while parsing an object at line 2 column 0"),
         ("7", "line 3: not a JSON object"),
+        ("{}{}", "line 3: not JSON: trailing characters at line 1 column 3"),
+        (r#"{"bucket":"b","key":["k"]}"#, "line 3: an entry has no lists in it"),
+        (r#"{"bucket":"b","key":{"k":1}}"#, "line 3: an entry has no objects in it"),
+        (
+            &*format!("{{{}}}", r#""a":1,"#.repeat(17)),
+            "line 3: an entry has at most 16 members, and not 17",
+        ),
         (r#"{"key":"k","value":"v"}"#, "line 3: it has no `bucket`"),
         (r#"{"bucket":7}"#, "line 3: `bucket` is not a string"),
         (r#"{"bucket":"b","key":"k"}"#, "line 3: it has no `value`"),

@@ -3,10 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use regex::bytes::Regex;
-
-use crate::client::Request;
-use snow_runtime::Settlement;
+use super::saved::{JsonText, Text};
 
 /// A case file.
 #[derive(Debug)]
@@ -22,6 +19,8 @@ pub(super) struct CaseFile {
 #[derive(Debug)]
 pub(super) struct Case {
     pub name: String,
+    /// The names and texts that the guest reads by `wasi:config`, beside those of `snow.toml`.
+    pub config: Vec<(String, Text)>,
     pub steps: Vec<Step>,
 }
 
@@ -30,32 +29,36 @@ pub(super) struct Case {
 pub(super) struct Step {
     /// The line of the step in its file, from 1.
     pub line: usize,
+    /// The number of the step, from 1. `None` for what stands beside the steps: the store before
+    /// and after them.
+    pub number: Option<usize>,
     pub action: Action,
 }
 
 /// The action of a step. A label names a request of the same case that an earlier step has held; a
 /// later step may take its answer or disconnect it, once.
 ///
-/// The parser has checked each request: its method and field names are tokens, and nothing in it
-/// can end a line.
+/// The parser has checked that each text names only values that earlier steps save.
 #[derive(Debug)]
 pub(super) enum Action {
     Request {
-        request: Request,
+        request: RequestText,
         expect: Expect,
+        save: Vec<Save>,
     },
     Hold {
         label: String,
-        request: Request,
+        request: RequestText,
     },
     Answer {
         label: String,
         expect: Expect,
+        save: Vec<Save>,
     },
     Settle {
-        key: String,
+        key: Text,
         all: bool,
-        settlement: Settlement,
+        settlement: SettlementText,
         expect: ExpectedWaiters,
     },
     Disconnect {
@@ -64,7 +67,43 @@ pub(super) enum Action {
     /// Moves the server's clock.
     Advance {
         by: Duration,
+        /// How long that may take.
+        within: Duration,
     },
+    /// Changes what the guest reads by `wasi:config`.
+    SetConfig(Vec<(String, Text)>),
+    /// Writes into the store.
+    SetStore(Vec<StoreWrite>),
+    /// Looks into the store.
+    ExpectStore(Vec<ExpectedEntry>),
+}
+
+/// A request whose texts may name saved values. Its method and the names of its fields are tokens.
+#[derive(Debug)]
+pub(super) struct RequestText {
+    pub method: String,
+    pub path: Text,
+    pub headers: Vec<(String, Text)>,
+    pub content: Content,
+}
+
+/// The content of a message.
+#[derive(Debug)]
+pub(super) enum Content {
+    /// The bytes of a file, or none.
+    Bytes(Vec<u8>),
+    Text(Text),
+    Json(JsonText),
+    /// The fields of a form.
+    Form(Vec<(Text, Text)>),
+}
+
+/// What a step settles a key with.
+#[derive(Debug)]
+pub(super) enum SettlementText {
+    Value(Text),
+    Failed { code: Text, message: Text },
+    Response { status: u16, headers: Vec<(String, Text)>, content: Content },
 }
 
 /// The answer that a step expects.
@@ -74,16 +113,76 @@ pub(super) struct Expect {
     pub headers: Vec<(String, Matcher)>,
     /// The matchers of the body, all of which must match.
     pub body: Vec<Matcher>,
+    /// Parts of the body as JSON, by JSON pointers. The empty pointer is the whole body.
+    pub json: Vec<(Text, JsonText)>,
     /// The time within which the answer must come.
     pub within: Duration,
 }
 
-/// A condition on the bytes of a body or of a field's value.
+/// A condition on the bytes of a body, of a field's value or of a stored value.
 #[derive(Debug)]
 pub(super) enum Matcher {
-    Equals(Vec<u8>),
-    Contains(Vec<u8>),
-    Matches(Regex),
+    Bytes(Vec<u8>),
+    Equals(Text),
+    Contains(Text),
+    /// A regular expression.
+    Matches(Text),
+}
+
+/// A value that is taken from an answer.
+#[derive(Debug)]
+pub(super) struct Save {
+    pub name: String,
+    pub from: SaveFrom,
+}
+
+/// The part of an answer that is saved. A pattern is a regular expression, whose first group is
+/// saved.
+#[derive(Debug)]
+pub(super) enum SaveFrom {
+    /// The part of the body, as JSON, that a JSON pointer names.
+    Json {
+        pointer: Text,
+    },
+    Body {
+        pattern: Text,
+    },
+    /// A field; without a pattern its whole value.
+    Header {
+        name: String,
+        pattern: Option<Text>,
+    },
+    /// The value of a cookie that the answer sets.
+    Cookie {
+        name: String,
+    },
+}
+
+/// A key to write.
+#[derive(Debug)]
+pub(super) struct StoreWrite {
+    pub bucket: String,
+    pub key: Text,
+    /// `None` deletes it.
+    pub value: Option<Content>,
+    /// After how long it expires.
+    pub expires: Option<Duration>,
+}
+
+/// What a key should hold.
+#[derive(Debug)]
+pub(super) struct ExpectedEntry {
+    pub bucket: String,
+    pub key: Text,
+    pub value: ExpectedValue,
+}
+
+/// What a step expects in the store under a key.
+#[derive(Debug)]
+pub(super) enum ExpectedValue {
+    Absent,
+    Json(JsonText),
+    Text(Matcher),
 }
 
 /// The number of waiting requests that a step expects to settle.
@@ -94,6 +193,13 @@ pub(super) enum ExpectedWaiters {
     Exactly(u32),
 }
 
+impl Case {
+    /// Returns the number of the steps that the file has.
+    pub fn numbered_steps(&self) -> usize {
+        self.steps.iter().filter(|step| step.number.is_some()).count()
+    }
+}
+
 impl fmt::Display for Action {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -102,10 +208,17 @@ impl fmt::Display for Action {
                 write!(out, "hold {} {} as {label:?}", request.method, request.path)
             }
             Action::Answer { label, .. } => write!(out, "the answer of {label:?}"),
-            Action::Settle { key, all: false, .. } => write!(out, "settle {key:?}"),
-            Action::Settle { key, all: true, .. } => write!(out, "settle all of {key:?}"),
+            Action::Settle { key, all: false, .. } => write!(out, "settle {:?}", key.to_string()),
+            Action::Settle { key, all: true, .. } => {
+                write!(out, "settle all of {:?}", key.to_string())
+            }
             Action::Disconnect { label } => write!(out, "disconnect {label:?}"),
-            Action::Advance { by } => write!(out, "advance {}", humantime::format_duration(*by)),
+            Action::Advance { by, .. } => {
+                write!(out, "advance {}", humantime::format_duration(*by))
+            }
+            Action::SetConfig(_) => out.write_str("change the config"),
+            Action::SetStore(_) => out.write_str("write into the store"),
+            Action::ExpectStore(_) => out.write_str("look into the store"),
         }
     }
 }

@@ -1,8 +1,14 @@
 //! Compares an answer with the expected one, and describes the differences.
 
-use memchr::memmem;
+mod json;
 
-use super::cases::{Expect, Matcher};
+use std::time::Duration;
+
+use memchr::memmem;
+use regex::bytes::Regex;
+use serde_json::Value;
+
+pub(super) use self::json::parsed as parsed_json;
 use crate::client::Response;
 
 /// The longest text that is shown whole. Of a longer one, a part around the first difference is
@@ -11,8 +17,29 @@ const SHOWN_BYTES_MAX: usize = 400;
 /// The number of bytes that are shown before the first difference.
 const CONTEXT_BYTES: usize = 60;
 
+/// The answer that a step expects, with saved values in their places.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    pub status: u16,
+    pub headers: Vec<(String, Condition)>,
+    /// The conditions on the body, all of which must hold.
+    pub body: Vec<Condition>,
+    /// Parts of the body as JSON, by JSON pointers.
+    pub json: Vec<(String, Value)>,
+    /// The time within which the answer must come.
+    pub within: Duration,
+}
+
+/// A condition on bytes.
+#[derive(Debug)]
+pub(super) enum Condition {
+    Equals(Vec<u8>),
+    Contains(Vec<u8>),
+    Matches(Regex),
+}
+
 /// Returns all differences, one or two lines each; an empty text if there are none.
-pub(super) fn differences(expect: &Expect, answer: &Response) -> String {
+pub(super) fn differences(expect: &Wanted, answer: &Response) -> String {
     let mut lines = Vec::new();
     if answer.status != expect.status {
         lines.push(format!("status: expected {}, got {}", expect.status, answer.status));
@@ -20,8 +47,9 @@ pub(super) fn differences(expect: &Expect, answer: &Response) -> String {
     for (name, wanted) in &expect.headers {
         lines.extend(header_difference(name, wanted, answer));
     }
-    let body_lines: Vec<String> =
-        expect.body.iter().filter_map(|wanted| body_difference(wanted, &answer.body)).collect();
+    let mut body_lines: Vec<String> =
+        expect.body.iter().filter_map(|wanted| difference("body:", wanted, &answer.body)).collect();
+    body_lines.extend(json_differences(&expect.json, &answer.body));
     // A body behind an unexpected status is usually the reason for it.
     if body_lines.is_empty() && answer.status != expect.status {
         lines.push(format!("body: got {}", shown(&answer.body, 0)));
@@ -35,7 +63,7 @@ pub(super) fn summary(answer: &Response) -> String {
     format!("{} {}", answer.status, shown(&answer.body, 0))
 }
 
-fn header_difference(name: &str, wanted: &Matcher, answer: &Response) -> Option<String> {
+fn header_difference(name: &str, wanted: &Condition, answer: &Response) -> Option<String> {
     let values = || {
         answer
             .headers
@@ -55,69 +83,86 @@ fn header_difference(name: &str, wanted: &Matcher, answer: &Response) -> Option<
     Some(format!("header {name}: expected {}, {got}", wanted.shown(0)))
 }
 
-fn body_difference(wanted: &Matcher, body: &[u8]) -> Option<String> {
-    if wanted.matches(body) {
+/// Describes the difference of some bytes from the expected ones. `what` names them.
+pub(super) fn difference(what: &str, wanted: &Condition, got: &[u8]) -> Option<String> {
+    if wanted.matches(got) {
         return None;
     }
     let from = match wanted {
-        Matcher::Equals(wanted) => wanted.iter().zip(body).take_while(|(a, b)| a == b).count(),
+        Condition::Equals(wanted) => wanted.iter().zip(got).take_while(|(a, b)| a == b).count(),
         _ => 0,
     };
     // The two texts begin in the same column, which makes the difference easy to see.
-    let (head, pad) = ("body: expected", "      got     ");
-    Some(format!("{head} {}\n{pad} {}", wanted.shown(from), shown(body, from)))
+    let (head, pad) = (format!("{what} expected"), "got     ");
+    let pad = format!("{:>1$}", pad, head.len());
+    Some(format!("{head} {}\n{pad} {}", wanted.shown(from), shown(got, from)))
 }
 
-impl Matcher {
+/// Describes the differences of parts of a body, or of a stored value, as JSON.
+pub(super) fn json_differences(wanted: &[(String, Value)], body: &[u8]) -> Vec<String> {
+    if wanted.is_empty() {
+        return Vec::new();
+    }
+    match parsed_json(body) {
+        Ok(body) => wanted
+            .iter()
+            .flat_map(|(pointer, wanted)| json::differences(pointer, wanted, &body))
+            .collect(),
+        Err(error) => vec![format!("json: {error}")],
+    }
+}
+
+impl Condition {
     fn matches(&self, bytes: &[u8]) -> bool {
         match self {
-            Matcher::Equals(wanted) => bytes == wanted,
-            Matcher::Contains(part) => memmem::find(bytes, part).is_some(),
-            Matcher::Matches(regex) => regex.is_match(bytes),
+            Condition::Equals(wanted) => bytes == wanted,
+            Condition::Contains(part) => memmem::find(bytes, part).is_some(),
+            Condition::Matches(regex) => regex.is_match(bytes),
         }
     }
 
     /// Describes what is expected. `from` is the place of the first difference.
     fn shown(&self, from: usize) -> String {
         match self {
-            Matcher::Equals(wanted) => shown(wanted, from),
-            Matcher::Contains(part) => format!("a text that contains {}", shown(part, 0)),
-            Matcher::Matches(regex) => format!("a match of /{regex}/"),
+            Condition::Equals(wanted) => shown(wanted, from),
+            Condition::Contains(part) => format!("a text that contains {}", shown(part, 0)),
+            Condition::Matches(regex) => format!("a match of /{regex}/"),
         }
     }
 }
 
 /// Returns text in quotes, with control characters escaped. A long text is cut to a part around
 /// `from`, and bytes that are not UTF-8 are described.
-fn shown(bytes: &[u8], from: usize) -> String {
-    let Ok(text) = str::from_utf8(bytes) else {
-        return format!(
+pub(super) fn shown(bytes: &[u8], from: usize) -> String {
+    match str::from_utf8(bytes) {
+        Ok(text) => shown_text(text, from, |text| format!("{text:?}")),
+        Err(_) => format!(
             "{} bytes that are not UTF-8: {}",
             bytes.len(),
             bytes[..bytes.len().min(32)].escape_ascii()
-        );
-    };
+        ),
+    }
+}
+
+/// Returns a text as `format` shows it. A long one is cut to a part around `from`.
+fn shown_text(text: &str, from: usize, format: impl Fn(&str) -> String) -> String {
     if text.len() <= SHOWN_BYTES_MAX {
-        return format!("{text:?}");
+        return format(text);
     }
     let start = text.floor_char_boundary(from.saturating_sub(CONTEXT_BYTES));
     let end = text.floor_char_boundary((start + SHOWN_BYTES_MAX).min(text.len()));
     let (before, after) =
         (if start > 0 { "…" } else { "" }, if end < text.len() { "…" } else { "" });
-    format!("{before}{:?}{after} ({} bytes)", &text[start..end], text.len())
+    format!("{before}{}{after} ({} bytes)", format(&text[start..end]), text.len())
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use regex::bytes::Regex;
-
     use super::*;
 
-    fn expect(status: u16, headers: Vec<(&str, Matcher)>, body: Vec<Matcher>) -> Expect {
+    fn expect(status: u16, headers: Vec<(&str, Condition)>, body: Vec<Condition>) -> Wanted {
         let headers = headers.into_iter().map(|(name, wanted)| (name.to_owned(), wanted)).collect();
-        Expect { status, headers, body, within: Duration::from_secs(1) }
+        Wanted { status, headers, body, json: Vec::new(), within: Duration::from_secs(1) }
     }
 
     fn answer(status: u16, body: &str) -> Response {
@@ -126,17 +171,17 @@ mod tests {
         Response { status, headers, body: body.into() }
     }
 
-    fn regex(pattern: &str) -> Matcher {
-        Matcher::Matches(Regex::new(pattern).unwrap())
+    fn regex(pattern: &str) -> Condition {
+        Condition::Matches(Regex::new(pattern).unwrap())
     }
 
     #[test]
     fn a_matching_answer_has_no_differences() {
         let headers =
-            vec![("Content-Type", regex("^text/")), ("via", Matcher::Equals(b"a".to_vec()))];
+            vec![("Content-Type", regex("^text/")), ("via", Condition::Equals(b"a".to_vec()))];
         let body = vec![
-            Matcher::Equals(b"hello".to_vec()),
-            Matcher::Contains(b"ell".to_vec()),
+            Condition::Equals(b"hello".to_vec()),
+            Condition::Contains(b"ell".to_vec()),
             regex("^h.*o$"),
         ];
         assert_eq!(differences(&expect(200, headers, body), &answer(200, "hello")), "");
@@ -145,10 +190,10 @@ mod tests {
     #[test]
     fn each_difference_is_described() {
         let headers =
-            vec![("content-type", Matcher::Equals(b"text/html".to_vec())), ("etag", regex("."))];
+            vec![("content-type", Condition::Equals(b"text/html".to_vec())), ("etag", regex("."))];
         let body = vec![
-            Matcher::Equals(b"hello".to_vec()),
-            Matcher::Contains(b"xyz".to_vec()),
+            Condition::Equals(b"hello".to_vec()),
+            Condition::Contains(b"xyz".to_vec()),
             regex("^x"),
         ];
         let told = differences(&expect(201, headers, body), &answer(200, "hullo"));
@@ -174,7 +219,7 @@ mod tests {
     #[test]
     fn a_long_text_is_shown_around_its_first_difference() {
         let long = |end: &str| format!("{}{end}", "ä".repeat(5_000));
-        let body = vec![Matcher::Equals(long("this").into_bytes())];
+        let body = vec![Condition::Equals(long("this").into_bytes())];
         let told = differences(&expect(200, Vec::new(), body), &answer(200, &long("that")));
         assert!(
             told.len() < 500 && told.contains("this\" (10004 bytes)") && told.contains("that\""),

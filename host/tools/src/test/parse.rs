@@ -1,16 +1,21 @@
 //! Parses a case file, and reports all problems in it with their lines and columns.
 
+mod expect;
+mod json;
 mod message;
 mod settle;
+mod store;
 mod values;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use toml::de::DeTable;
 
+pub(super) use self::message::path_fault;
 use self::values::{Value, Values, get};
 use super::cases::{Action, Case, CaseFile, Step};
 use snow_config::manifest::{ManifestError, suggestion};
@@ -19,7 +24,15 @@ use snow_config::manifest::{ManifestError, suggestion};
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
 const FILE_KEYS: &[&str] = &["with", "case"];
-const REQUEST_KEYS: &[&str] = &["path", "method", "headers", "body", "body_file"];
+const REQUEST_KEYS: &[&str] = &["path", "method", "headers", "body", "body_file", "json", "form"];
+/// The keys that decide the kind of a step, but for `path`.
+const OTHER_STEPS: &[&str] =
+    &["held", "answer", "settle", "disconnect", "advance", "config", "store", "expect_store"];
+/// The keys of a case that stand beside its steps.
+const CASE_KEYS: &[&str] = &["name", "config", "store", "expect_store"];
+
+/// How long `advance` may take by default.
+const ADVANCE_WITHIN_DEFAULT: Duration = Duration::from_secs(60);
 
 /// Reads a case file. `neighbours` are the guests that its `with` may name.
 ///
@@ -112,24 +125,41 @@ impl Parser<'_> {
 
     fn case(&mut self, value: &Value<'_>, table: &DeTable<'_>) -> Case {
         self.held.clear();
+        self.values.names.clear();
         let name = get(table, "name").and_then(|value| self.values.string("name", value));
         if name.as_deref().is_none_or(str::is_empty) {
             self.values.problem(value.span(), "a case has a `name`".to_owned());
         }
+        let config = get(table, "config").map(|value| self.values.config(value));
         let mut steps = Vec::new();
+        if let Some(value) = get(table, "store") {
+            let action = Action::SetStore(self.values.store(value));
+            steps.push(Step { line: self.values.line_of(value), number: None, action });
+        }
         match get(table, "step") {
             Some(list) => {
-                self.values.check_keys("a case with steps", table, &[&["name", "step"]]);
-                for value in self.values.tables("step", "[[case.step]]", list) {
+                self.values.check_keys("a case with steps", table, &[CASE_KEYS, &["step"]]);
+                let list = self.values.tables("step", "[[case.step]]", list);
+                for (index, value) in list.into_iter().enumerate() {
                     let Some(table) = self.values.table("step", "[[case.step]]", value) else {
                         continue;
                     };
-                    steps.extend(self.step("a step", &[], value, table));
+                    let action = self.step("a step", &[], value, table);
+                    let (line, number) = (self.values.line_of(value), Some(index + 1));
+                    steps.extend(action.map(|action| Step { line, number, action }));
                 }
             }
-            None => steps.extend(self.step("a case", &["name"], value, table)),
+            None => {
+                let action = self.step("a case", CASE_KEYS, value, table);
+                let (line, number) = (self.values.line_of(value), Some(1));
+                steps.extend(action.map(|action| Step { line, number, action }));
+            }
         }
-        Case { name: name.unwrap_or_default(), steps }
+        if let Some(value) = get(table, "expect_store") {
+            let action = Action::ExpectStore(self.values.expect_store(value));
+            steps.push(Step { line: self.values.line_of(value), number: None, action });
+        }
+        Case { name: name.unwrap_or_default(), config: config.unwrap_or_default(), steps }
     }
 
     /// Parses a step; one of its keys decides which kind it is. `what` names it in messages, and
@@ -140,24 +170,45 @@ impl Parser<'_> {
         also: &[&str],
         value: &Value<'_>,
         table: &DeTable<'_>,
-    ) -> Option<Step> {
+    ) -> Option<Action> {
+        // Beside a case of one request, these keys are the case's.
+        let is_step = also.is_empty();
         let key = |name: &str| get(table, name);
         let values = &mut self.values;
-        let action = if let Some(settle) = key("settle") {
+        if let Some(settle) = key("settle") {
             values.check_keys("a step that settles", table, &[&["settle", "expect"], also]);
             values.settle(settle, key("expect"))
         } else if let Some(label) = key("disconnect") {
             values.check_keys("a step that disconnects", table, &[&["disconnect"], also]);
             self.end_hold("disconnect", label).map(|label| Action::Disconnect { label })
         } else if let Some(by) = key("advance") {
-            values.check_keys("a step that moves the clock", table, &[&["advance"], also]);
-            values.duration("advance", by).map(|by| Action::Advance { by })
+            values.check_keys(
+                "a step that moves the clock",
+                table,
+                &[&["advance", "within_ms"], also],
+            );
+            let within = values.within(table, ADVANCE_WITHIN_DEFAULT);
+            let by = values.duration("advance", by);
+            by.zip(within).map(|(by, within)| Action::Advance { by, within })
+        } else if let Some(config) = key("config").filter(|_| is_step) {
+            values.check_keys("a step that changes the config", table, &[&["config"]]);
+            Some(Action::SetConfig(values.config(config)))
+        } else if let Some(store) = key("store").filter(|_| is_step) {
+            values.check_keys("a step that writes into the store", table, &[&["store"]]);
+            Some(Action::SetStore(values.store(store)))
+        } else if let Some(store) = key("expect_store").filter(|_| is_step) {
+            values.check_keys("a step that looks into the store", table, &[&["expect_store"]]);
+            Some(Action::ExpectStore(values.expect_store(store)))
         } else if let Some(label) = key("answer") {
-            values.check_keys("a step that takes an answer", table, &[&["answer", "expect"], also]);
+            let keys = &["answer", "expect", "save"];
+            values.check_keys("a step that takes an answer", table, &[keys, also]);
             let expect = values.expect(key("expect"));
-            self.end_hold("answer", label)
-                .zip(expect)
-                .map(|(label, expect)| Action::Answer { label, expect })
+            let save = values.save(key("save"));
+            self.end_hold("answer", label).zip(expect).map(|(label, expect)| Action::Answer {
+                label,
+                expect,
+                save,
+            })
         } else if let Some(label) = key("held") {
             let held = "a request that is held (another step, `answer`, takes its answer)";
             values.check_keys(held, table, &[REQUEST_KEYS, &["held"], also]);
@@ -166,18 +217,13 @@ impl Parser<'_> {
                 .zip(request)
                 .map(|(label, request)| Action::Hold { label, request })
         } else {
-            let others: &[&str] = if also.is_empty() {
-                &["held", "answer", "settle", "disconnect", "advance"]
-            } else {
-                &["step"]
-            };
-            values.check_keys(what, table, &[REQUEST_KEYS, &["expect"], also, others]);
+            let others: &[&str] = if is_step { OTHER_STEPS } else { &["step"] };
+            values.check_keys(what, table, &[REQUEST_KEYS, &["expect", "save"], also, others]);
             let (request, expect) =
                 (values.request(what, value, table), values.expect(key("expect")));
-            request.zip(expect).map(|(request, expect)| Action::Request { request, expect })
-        };
-        let line = self.values.line_of(value);
-        action.map(|action| Step { line, action })
+            let save = values.save(key("save"));
+            request.zip(expect).map(|(request, expect)| Action::Request { request, expect, save })
+        }
     }
 
     /// Reads the label of a request that is held from this step on.

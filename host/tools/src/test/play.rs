@@ -1,6 +1,9 @@
 //! Plays a case on a new server.
 
+mod render;
+mod save;
 mod stage;
+mod store;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -9,15 +12,19 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
+use self::render::render_config;
 use self::stage::CaseLog;
 pub(super) use self::stage::Stage;
-use super::cases::{Action, Case, Expect, ExpectedWaiters};
-use super::compare;
+use super::cases::{Action, Case, ExpectedWaiters, Save};
+use super::compare::{self, Wanted};
+use super::saved::{Renderer, Saved};
 use crate::client::{ClientError, Endpoint, Request, SentRequest};
 use snow_server::Server;
 
 /// The longest time until a request is held, or until a client's leaving is noticed.
 const HOLD_WITHIN: Duration = Duration::from_millis(5_000);
+/// The longest time until a changed config is in force.
+const CONFIG_WITHIN: Duration = Duration::from_millis(5_000);
 /// The pause between two looks at what the server holds.
 const LOOK_AGAIN: Duration = Duration::from_millis(1);
 /// The longest time that the last log lines may take.
@@ -37,11 +44,16 @@ impl Stage<'_> {
     /// of all steps.
     pub fn play(&self, case: &Case) -> Result<Duration, CaseFailure> {
         let case_log = CaseLog::default();
-        let server = self.start_server(case_log.clone());
+        let config = render_config(&case.config, &mut Renderer::new(&Saved::default()));
+        let server = config
+            .map_err(anyhow::Error::from)
+            .and_then(|config| self.start_server(config, case_log.clone()));
         let (server, log) = server.map_err(|error| CaseFailure::NotLoaded(format!("{error:#}")))?;
         let started = Instant::now();
         let endpoint = Endpoint::Tcp(server.addresses()[0]);
-        let mut player = Player { server: &server, endpoint, held: BTreeMap::new() };
+        let (held, saved) = (BTreeMap::new(), Saved::default());
+        let guest = self.name.as_str();
+        let mut player = Player { server: &server, guest, endpoint, held, saved };
         let failed = case.steps.iter().enumerate().find_map(|(index, step)| {
             let error = player.play(&step.action).err()?;
             Some((index, format!("{error:#}")))
@@ -68,32 +80,74 @@ impl Stage<'_> {
 /// A case that is being played.
 struct Player<'p> {
     server: &'p Server,
+    /// The name of the guest under test.
+    guest: &'p str,
     endpoint: Endpoint,
     /// The held requests, by their labels.
     held: BTreeMap<String, SentRequest>,
+    saved: Saved,
 }
 
 impl Player<'_> {
     fn play(&mut self, action: &Action) -> anyhow::Result<()> {
+        let mut renderer = Renderer::new(&self.saved);
         match action {
-            Action::Request { request, expect } => {
-                let until = Instant::now() + expect.within;
-                check(SentRequest::send(&self.endpoint, request, until), expect, until)
+            Action::Request { request, expect, save } => {
+                let (request, wanted) =
+                    (request.render(&mut renderer)?, expect.render(&mut renderer)?);
+                let until = Instant::now() + wanted.within;
+                self.check(SentRequest::send(&self.endpoint, &request, until), &wanted, until, save)
             }
-            Action::Hold { label, request } => self.hold(label, request),
-            Action::Answer { label, expect } => {
+            Action::Hold { label, request } => {
+                let request = request.render(&mut renderer)?;
+                self.hold(label, &request)
+            }
+            Action::Answer { label, expect, save } => {
+                let wanted = expect.render(&mut renderer)?;
                 let sent = self.held.remove(label).context("it is not held")?;
-                check(Ok(sent), expect, Instant::now() + expect.within)
+                self.check(Ok(sent), &wanted, Instant::now() + wanted.within, save)
             }
             Action::Settle { key, all, settlement, expect } => {
+                let (key, settlement) = (renderer.text(key)?, settlement.render(&mut renderer)?);
                 let settled = match all {
-                    true => self.server.settle_all(key, settlement.clone()),
-                    false => u32::from(self.server.settle_next(key, settlement.clone())),
+                    true => self.server.settle_all(&key, settlement),
+                    false => u32::from(self.server.settle_next(&key, settlement)),
                 };
                 expect.check(settled)
             }
             Action::Disconnect { label } => self.disconnect(label),
-            Action::Advance { by } => Ok(self.server.advance(*by)?),
+            Action::Advance { by, within } => Ok(self.server.advance(*by, *within)?),
+            Action::SetConfig(config) => {
+                let config = render_config(config, &mut renderer)?;
+                if !self.server.configure(self.guest, config, CONFIG_WITHIN) {
+                    bail!("the config was not in force within {} ms", CONFIG_WITHIN.as_millis());
+                }
+                Ok(())
+            }
+            Action::SetStore(writes) => store::write(self.server, writes, &self.saved),
+            Action::ExpectStore(entries) => store::check(self.server, entries, &self.saved),
+        }
+    }
+
+    /// Waits for an answer, compares it with the expected one, and saves what later steps need.
+    fn check(
+        &mut self,
+        sent: Result<SentRequest, ClientError>,
+        wanted: &Wanted,
+        until: Instant,
+        save: &[Save],
+    ) -> anyhow::Result<()> {
+        let answer = match sent.and_then(|sent| sent.response(until)) {
+            Err(ClientError::TimedOut) => {
+                bail!("there was no answer within {} ms (`within_ms`)", wanted.within.as_millis())
+            }
+            answer => answer?,
+        };
+        match compare::differences(wanted, &answer) {
+            differences if differences.is_empty() => {
+                save.iter().try_for_each(|save| save.take(&answer, &mut self.saved))
+            }
+            differences => bail!(differences),
         }
     }
 
@@ -146,24 +200,6 @@ impl Player<'_> {
     fn unanswered(&self) -> io::Result<usize> {
         let silent = self.held.values().map(SentRequest::is_silent);
         Ok(silent.collect::<io::Result<Vec<_>>>()?.into_iter().filter(|silent| *silent).count())
-    }
-}
-
-/// Waits for an answer, and compares it with the expected one.
-fn check(
-    sent: Result<SentRequest, ClientError>,
-    expect: &Expect,
-    until: Instant,
-) -> anyhow::Result<()> {
-    let answer = match sent.and_then(|sent| sent.response(until)) {
-        Err(ClientError::TimedOut) => {
-            bail!("there was no answer within {} ms (`within_ms`)", expect.within.as_millis())
-        }
-        answer => answer?,
-    };
-    match compare::differences(expect, &answer) {
-        differences if differences.is_empty() => Ok(()),
-        differences => bail!(differences),
     }
 }
 

@@ -82,6 +82,10 @@ impl Budget {
     /// Begins the second part of a turn, in which answers are written and nothing more is taken in.
     pub fn begin_output(&mut self) {
         self.is_output = true;
+        // Clients that wait in line may have used up everything, turn after turn, and calls that have
+        // just answered would have to stand behind all of them.
+        let half_bytes = self.limits.written_bytes_max / 2;
+        self.turn.written_bytes = self.turn.written_bytes.max(half_bytes);
         self.begin_part(None);
     }
 
@@ -311,11 +315,13 @@ mod tests {
         assert!(!budget.is_spent());
         serve(&mut budget, Helping::Whole, || 1_520);
         assert!(budget.is_spent());
-        // What the first part has written is not there for the second one.
-        let mut budget = begun();
-        budget.wrote(60);
-        budget.begin_output();
-        serve(&mut budget, Helping::Whole, || 1_500);
-        assert_eq!(budget.writable_bytes(), 40);
+        // What the first part has written is not there for the second one, but for half of it all.
+        for (written, left) in [(45, 55), (60, 50), (100, 50)] {
+            let mut budget = begun();
+            budget.wrote(written);
+            budget.begin_output();
+            serve(&mut budget, Helping::Whole, || 1_500);
+            assert_eq!(budget.writable_bytes(), left);
+        }
     }
 }

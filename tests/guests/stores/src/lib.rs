@@ -74,7 +74,8 @@ fn keys(request: Request) -> String {
     }))
 }
 
-/// Waits for a change of a key, from the version `?since=` or from what it is now; without `resume`.
+/// Waits for a change of a key, from the version `?since=` or from what it is now, for so many
+/// `?seconds=` or a minute; without `resume`.
 #[route(GET, r"/changed/(.*)")]
 fn changed(request: Request) -> Result<Suspension> {
     let bucket = bucket(&request)?;
@@ -82,7 +83,8 @@ fn changed(request: Request) -> Result<Suspension> {
         Some(since) => Some(since),
         None => bucket.get(request.param(0))?.map(|entry| entry.version),
     };
-    Ok(bucket.changed(request.param(0), since)?.suspend().deadline(Duration::from_secs(60)))
+    let deadline = Duration::from_secs(request.query_parsed("seconds")?.unwrap_or(60));
+    Ok(bucket.changed(request.param(0), since)?.suspend().deadline(deadline))
 }
 
 /// The same, and goes on with what came.
@@ -133,9 +135,9 @@ fn spread(request: Request) -> Result<String> {
 }
 
 /// Opens a bucket whose name has so many bytes.
-#[route(GET, r"/long/(\d+)")]
+#[route(GET, r"/long/(?P<bytes>\d+)")]
 fn long(request: Request) -> Result<String> {
-    let bytes = request.param_parsed(0)?;
+    let bytes = request.param_as("bytes")?;
     Ok(told(Bucket::open(&"x".repeat(bytes)).map(|_| "opened")))
 }
 

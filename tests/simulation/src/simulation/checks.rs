@@ -14,7 +14,7 @@ impl Simulation {
     pub(super) fn check(&mut self) {
         self.check_answers();
         let network = self.network.borrow();
-        self.stage.borrow().stored.check(network.now_ms());
+        self.stage.borrow_mut().stored.check(network.now_ms());
         let mut all = Holdings::default();
         for (number, worker) in self.workers.iter().enumerate() {
             let Some(worker) = worker else { continue };
@@ -143,12 +143,12 @@ impl Simulation {
         for worker in self.workers.iter().flatten() {
             assert_eq!(worker.held(), Holdings::default(), "a worker holds something at the end");
         }
-        let stage = self.stage.borrow();
+        let mut stage = self.stage.borrow_mut();
         if self.workers.iter().all(Option::is_some) {
             assert_eq!(self.office.registry.len(), 0, "pendings are left");
             assert_eq!(stage.gate.inside(), 0, "a call is left behind its gate");
             assert!(stage.operations.is_empty(), "what is released is cancelled");
-            stage.stored.nobody_waits();
+            stage.stored.nobody_waits(self.network.borrow().now_ms());
             drop(self.workers);
             stage.ledger.nothing_is_lost();
         }
@@ -157,7 +157,7 @@ impl Simulation {
             counts.map(Counter::get).sum()
         };
         Done {
-            woken: stage.stored.woken,
+            stored: stage.stored.done,
             late: refused(CallRefusal::Late),
             drained: refused(CallRefusal::Drain),
             answers: self.clients.iter().map(|client| client.answers).sum(),

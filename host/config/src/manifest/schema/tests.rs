@@ -195,8 +195,17 @@ fn wide(table: &str, name: &str) -> &'static str {
         ("limits", "guest_kept_bytes_max") => "kept_bytes_max = 4294967296\n",
         ("limits", "guest_config_bytes_max") => "config_bytes_max = 1073741824\n",
         ("limits", "suspension_default_ms") => "suspension_max_ms = 4294967295\n",
-        ("limits", "store_bucket_entries_max") => "store_entries_max = 1073741824\n",
-        ("limits", "store_bucket_bytes_max") => "store_bytes_max = 1099511627776\n",
+        ("limits", "store_bucket_entries_max") => {
+            "guest_store_entries_max = 1073741824\nstore_entries_max = 1073741824\n"
+        }
+        ("limits", "store_bucket_bytes_max") => {
+            "guest_store_bytes_max = 1099511627776\nstore_bytes_max = 1099511627776\n"
+        }
+        ("limits", "guest_store_buckets_max") => "store_buckets_max = 1073741824\n",
+        ("limits", "guest_store_entries_max") => "store_entries_max = 1073741824\n",
+        ("limits", "guest_store_bytes_max") => "store_bytes_max = 1099511627776\n",
+        ("limits", "guest_store_queue_writes_max") => "store_queue_writes_max = 1073741824\n",
+        ("limits", "guest_store_queue_bytes_max") => "store_queue_bytes_max = 1099511627776\n",
         ("guest.a", "pendings_max") => "[limits]\npendings_max = 1073741824\n",
         ("guest.a", "memory_bytes_max") => "[limits]\ncall_memory_bytes_max = 4294967296\n",
         ("guest.a", "body_bytes_max") => "[limits]\nbody_bytes_max = 4294967296\n",

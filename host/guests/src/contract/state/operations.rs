@@ -60,7 +60,7 @@ impl CallContext {
             "default" => self.permit().name.clone(),
             other => other.into(),
         };
-        self.runtime.store.check_key(&name)?;
+        self.runtime.limits.store.check_key(&name)?;
         self.check_bucket(&name)?;
         let opened = self.open.buckets.add(Bucket(name));
         opened.ok_or_else(|| Refused::Limit("too many buckets are open".into()))
@@ -131,7 +131,7 @@ impl CallContext {
     ) -> Operation<Resource<Swap>> {
         let bucket = self.bucket(bucket)?;
         // It is kept until the swap ends.
-        self.runtime.store.check_key(key)?;
+        self.runtime.limits.store.check_key(key)?;
         let seen = self.runtime.store.get(&bucket, key, self.wall_ms()).map(|entry| entry.version);
         self.keep_swap(Swap { bucket, key: key.into(), seen })
     }

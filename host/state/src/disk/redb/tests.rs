@@ -10,6 +10,8 @@ use crate::store::Store;
 use crate::testing::{Notes, delete, set, set_until};
 use crate::write::Write;
 
+mod properties;
+
 /// A folder that is removed at the end.
 struct Scratch(PathBuf);
 

@@ -10,6 +10,8 @@ const SDK: Sdk = Sdk {
     source: embedded![
         "guest-sdk/go/README.md",
         "guest-sdk/go/go.mod",
+        "guest-sdk/go/deployed.go",
+        "guest-sdk/go/deployed_wasip1.go",
         "guest-sdk/go/host_native.go",
         "guest-sdk/go/host_wasip1.go",
         "guest-sdk/go/internal/bindings/export_snow_host_handler/handler.go",

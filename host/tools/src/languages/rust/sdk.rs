@@ -29,6 +29,7 @@ const SDK: Sdk = Sdk {
         "guest-sdk/src/pending.rs",
         "guest-sdk/src/pending/host.rs",
         "guest-sdk/src/pending/wait.rs",
+        "guest-sdk/src/properties.rs",
         "guest-sdk/src/query.rs",
         "guest-sdk/src/random.rs",
         "guest-sdk/src/request.rs",

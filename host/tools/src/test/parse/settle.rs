@@ -3,9 +3,8 @@
 use toml::de::{DeTable, DeValue};
 
 use super::values::{Value, Values, get};
-use crate::test::cases::{Action, ExpectedWaiters};
-use snow_http::{Field, Response};
-use snow_runtime::Settlement;
+use crate::test::cases::{Action, Content, ExpectedWaiters, SettlementText};
+use crate::test::saved::Text;
 
 const SETTLE_KEYS: &[&str] = &["key", "value", "failed", "response", "all"];
 
@@ -24,24 +23,23 @@ impl Values<'_> {
             self.problem(value.span(), "`settle` has a `key`".to_owned());
             return None;
         };
-        let (key, settlement, expect) = (self.string("key", key)?, settlement?, expect?);
+        let (key, settlement, expect) = (self.text("key", key)?, settlement?, expect?);
         Some(Action::Settle { key, all, settlement, expect })
     }
 
-    fn settlement(&mut self, place: &Value<'_>, table: &DeTable<'_>) -> Option<Settlement> {
+    fn settlement(&mut self, place: &Value<'_>, table: &DeTable<'_>) -> Option<SettlementText> {
         match (get(table, "value"), get(table, "failed"), get(table, "response")) {
-            (Some(value), None, None) => {
-                Some(Settlement::Value(self.string("value", value)?.into_bytes().into()))
-            }
+            (Some(value), None, None) => self.text("value", value).map(SettlementText::Value),
             (None, Some(failed), None) => {
                 let table =
                     self.table("failed", "a table, { code = \"…\", message = \"…\" }", failed)?;
                 self.check_keys("`failed`", table, &[&["code", "message"]]);
-                let mut text = |name: &str| {
-                    get(table, name).map_or(Some(String::new()), |value| self.string(name, value))
+                let mut text = |name: &str| match get(table, name) {
+                    Some(value) => self.text(name, value),
+                    None => Some(Text::default()),
                 };
                 let (code, message) = (text("code")?, text("message")?);
-                Some(Settlement::Failed { code, message })
+                Some(SettlementText::Failed { code, message })
             }
             (None, None, Some(response)) => {
                 let wanted = "a table, { status = 200, headers = { … }, body = \"…\" }";
@@ -49,16 +47,14 @@ impl Values<'_> {
                 self.check_keys(
                     "`response`",
                     table,
-                    &[&["status", "headers", "body", "body_file"]],
+                    &[&["status", "headers", "body", "body_file", "json"]],
                 );
                 let status = get(table, "status");
                 let status = status
                     .map_or(Some(200), |value| self.reader.integer("status", value, 200..=599));
-                let field =
-                    |(name, value): (String, String)| Field { name, value: value.into_bytes() };
-                let headers = self.headers(table).into_iter().map(field).collect();
-                let body = self.body(table).unwrap_or_default();
-                Some(Settlement::Response(Response { status: status? as u16, headers, body }))
+                let headers = self.headers(table);
+                let content = self.content(table).unwrap_or(Content::Bytes(Vec::new()));
+                Some(SettlementText::Response { status: status? as u16, headers, content })
             }
             _ => {
                 let message = "`settle` has one of `value`, `failed` and `response`";

@@ -1,9 +1,10 @@
 use std::time::Duration;
 
 use super::*;
-use crate::test::cases::{ExpectedWaiters, Matcher};
-use snow_http::{Field, Response};
-use snow_runtime::Settlement;
+use crate::test::cases::{
+    Content, ExpectedValue, ExpectedWaiters, Matcher, RequestText, SaveFrom, SettlementText,
+};
+use crate::test::saved::{JsonText, Text};
 
 fn parsed(text: &str) -> Result<CaseFile, ManifestError> {
     let neighbours = ["pay", "shop"].map(|name| (name.to_owned(), PathBuf::from(name)));
@@ -36,12 +37,14 @@ fn a_case_of_one_request_has_defaults() {
         (file.with.as_slice(), file.cases[0].name.as_str()),
         (&["pay".to_owned()][..], "greets")
     );
-    let [Step { line: 3, action: Action::Request { request, expect } }] = &file.cases[0].steps[..]
+    let [Step { line: 3, number: Some(1), action: Action::Request { request, expect, .. } }] =
+        &file.cases[0].steps[..]
     else {
         panic!("{file:?}")
     };
-    assert_eq!((request.method.as_str(), request.path.as_str()), ("GET", "/hello?a=1"));
-    assert!(request.headers.is_empty() && request.body.is_empty());
+    assert_eq!((request.method.as_str(), request.path.literal()), ("GET", Some("/hello?a=1")));
+    assert!(request.headers.is_empty());
+    assert!(matches!(&request.content, Content::Bytes(bytes) if bytes.is_empty()));
     assert!(expect.headers.is_empty() && expect.body.is_empty());
     assert_eq!((expect.status, expect.within), (200, Duration::from_secs(5)));
 }
@@ -53,17 +56,19 @@ fn every_key_of_a_request_is_read() {
         "[case.expect]\nstatus = 404\nwithin_ms = 1_000\nbody = ''\nbody_contains = 'c'\nbody_matches = '^m'\n",
         "headers = { d = '4', e = { matches = 'f' } }\n",
     ));
-    let Action::Request { request, expect } = &file.cases[0].steps[0].action else {
+    let Action::Request { request, expect, .. } = &file.cases[0].steps[0].action else {
         panic!("{file:?}")
     };
-    let fields: Vec<_> =
-        request.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    assert_eq!(fields, [("a", "1"), ("b", "2"), ("b", "3")]);
-    assert_eq!((request.method.as_str(), request.body.as_slice()), ("POST", &b"x"[..]));
+    let literal = |text: &Text| text.literal().unwrap_or_default().to_owned();
+    let fields: Vec<String> =
+        request.headers.iter().map(|(name, value)| format!("{name}: {}", literal(value))).collect();
+    assert_eq!(fields, ["a: 1", "b: 2", "b: 3"]);
+    assert_eq!(request.method, "POST");
+    assert!(matches!(&request.content, Content::Text(body) if literal(body) == "x"));
     assert_eq!((expect.status, expect.within), (404, Duration::from_secs(1)));
     assert!(
         matches!(&expect.body[..], [Matcher::Equals(body), Matcher::Contains(part), Matcher::Matches(_)]
-        if body.is_empty() && part == b"c")
+        if literal(body).is_empty() && literal(part) == "c")
     );
     assert!(
         matches!(&expect.headers[..], [(d, Matcher::Equals(_)), (e, Matcher::Matches(_))] if d == "d" && e == "e")
@@ -73,7 +78,10 @@ fn every_key_of_a_request_is_read() {
     let Action::Request { request, .. } = &file.cases[0].steps[0].action else {
         panic!("{file:?}")
     };
-    assert!(request.body.starts_with(b"[package]"));
+    assert!(
+        matches!(&request.content, Content::Bytes(bytes) if bytes.starts_with(b"[package]")),
+        "{request:?}"
+    );
 }
 
 #[test]
@@ -107,23 +115,24 @@ fn every_kind_of_step_is_read() {
         ]
     );
     let settlements = steps.iter().filter_map(|step| match &step.action {
-        Action::Settle { settlement, expect, .. } => Some((settlement.clone(), *expect)),
+        Action::Settle { settlement, expect, .. } => Some((settlement, *expect)),
         _ => None,
     });
-    let headers = vec![Field { name: "a".into(), value: b"b".to_vec() }];
-    assert_eq!(
-        settlements.collect::<Vec<_>>(),
-        [
-            (Settlement::Value(b"v"[..].into()), ExpectedWaiters::AtLeastOne),
-            (
-                Settlement::Failed { code: "c".into(), message: String::new() },
-                ExpectedWaiters::Exactly(2)
-            ),
-            (
-                Settlement::Response(Response { status: 404, headers, body: b"c".to_vec() }),
-                ExpectedWaiters::Nobody
-            ),
-        ]
+    let is = |text: &Text, literal: &str| text.literal() == Some(literal);
+    assert!(
+        matches!(
+            &settlements.collect::<Vec<_>>()[..],
+            [
+                (SettlementText::Value(value), ExpectedWaiters::AtLeastOne),
+                (SettlementText::Failed { code, message }, ExpectedWaiters::Exactly(2)),
+                (
+                    SettlementText::Response { status: 404, headers, content: Content::Text(body) },
+                    ExpectedWaiters::Nobody,
+                ),
+            ] if is(value, "v") && is(code, "c") && is(message, "") && is(body, "c")
+                && headers[0].0 == "a" && is(&headers[0].1, "b")
+        ),
+        "{steps:?}"
     );
 }
 
@@ -213,12 +222,16 @@ fn values_are_checked() {
 #[test]
 fn a_step_moves_the_clock() {
     let file = good("[[case]]\nname = 'a'\n[[case.step]]\nadvance = '1h 30m'\n");
-    let [Step { line: 3, action: Action::Advance { by } }] = &file.cases[0].steps[..] else {
+    let [Step { line: 3, number: Some(1), action: Action::Advance { by, within } }] =
+        &file.cases[0].steps[..]
+    else {
         panic!("{file:?}")
     };
-    assert_eq!(*by, Duration::from_secs(5_400));
+    assert_eq!((*by, *within), (Duration::from_secs(5_400), Duration::from_secs(60)));
     bad("[[case]]\nname = 'a'\n[[case.step]]\nadvance = 5\n", &[("4:11", "a time span")]);
     bad("[[case]]\nname = 'a'\n[[case.step]]\nadvance = 'soon'\n", &[("4:11", "\"1h 30m\"")]);
     let text = "[[case]]\nname = 'a'\n[[case.step]]\nadvance = '1h'\npath = '/'\n";
     bad(text, &[("5:1", "a step that moves the clock has no `path`")]);
 }
+
+mod values;

@@ -1,5 +1,6 @@
 //! Typed values of a TOML file, and problems with their places in it.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use regex::bytes::Regex;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::test::saved::Text;
 use snow_config::manifest::{ManifestError, Reader, suggestion};
 
 /// A value with its place in the file.
@@ -20,11 +22,13 @@ pub(super) struct Values<'t> {
     text: &'t str,
     /// The folder of the case file.
     pub folder: &'t Path,
+    /// The names of the values that earlier steps of the case save.
+    pub names: BTreeSet<String>,
 }
 
 impl<'t> Values<'t> {
     pub fn new(text: &'t str, name: &'t str, folder: &'t Path) -> Values<'t> {
-        Values { reader: Reader::new(text, name), text, folder }
+        Values { reader: Reader::new(text, name), text, folder, names: BTreeSet::new() }
     }
 
     /// Returns the problems in the order of the file, if there are any.
@@ -55,6 +59,57 @@ impl<'t> Values<'t> {
         text
     }
 
+    /// Reads a text that may name saved values.
+    pub fn text(&mut self, name: &str, value: &Value<'_>) -> Option<Text> {
+        self.text_as(name, "a string", value)
+    }
+
+    /// Reads a text that may name saved values; `wanted` describes in the message what else the
+    /// value might be.
+    pub fn text_as(&mut self, name: &str, wanted: &str, value: &Value<'_>) -> Option<Text> {
+        let text = self.string_as(name, wanted, value)?;
+        self.text_of(&text, value.span())
+    }
+
+    /// Parses a text that may name saved values. An earlier step must save each of them.
+    pub fn text_of(&mut self, text: &str, place: Range<usize>) -> Option<Text> {
+        let text = match Text::parse(text) {
+            Ok(text) => text,
+            Err(error) => {
+                self.problem(place, error);
+                return None;
+            }
+        };
+        let unknown: BTreeSet<&str> =
+            text.names().filter(|name| !self.names.contains(*name)).collect();
+        for name in &unknown {
+            let near = suggestion(name, self.names.iter().map(String::as_str));
+            let help = near.map_or_else(
+                || format!("one needs save = {{ {name} = … }}"),
+                |near| format!("did you mean `{near}`?"),
+            );
+            self.problem(place.clone(), format!("no earlier step saves `{name}`: {help}"));
+        }
+        unknown.is_empty().then_some(text)
+    }
+
+    /// Reads a number or a boolean as text.
+    pub fn scalar(&mut self, name: &str, wanted: &str, value: &Value<'_>) -> Option<Text> {
+        let text = match value.get_ref() {
+            DeValue::Boolean(is_true) => is_true.to_string(),
+            DeValue::Float(float) => float.to_string(),
+            DeValue::Integer(integer) => {
+                let parsed = i128::from_str_radix(integer.as_str(), integer.radix());
+                parsed.map_or_else(|_| integer.to_string(), |integer| integer.to_string())
+            }
+            _ => {
+                self.reader.wrong_type(name, wanted, value);
+                return None;
+            }
+        };
+        self.text_of(&text, value.span())
+    }
+
     /// Reads a time span, such as `"1h 30m"`.
     pub fn duration(&mut self, name: &str, value: &Value<'_>) -> Option<Duration> {
         let wanted = "a time span in quotes, such as \"1h 30m\"";
@@ -65,11 +120,23 @@ impl<'t> Values<'t> {
             .ok()
     }
 
-    pub fn regex(&mut self, name: &str, value: &Value<'_>) -> Option<Regex> {
-        let pattern = self.string(name, value)?;
-        let message =
-            |error: regex::Error| format!("`{name}` is not a regular expression: {error}");
-        Regex::new(&pattern).map_err(|error| self.problem(value.span(), message(error))).ok()
+    /// Reads a regular expression, which may name saved values.
+    pub fn pattern(&mut self, name: &str, value: &Value<'_>) -> Option<Text> {
+        self.pattern_and_groups(name, value).map(|(pattern, _)| pattern)
+    }
+
+    /// Reads a regular expression. Returns how many groups it has, too.
+    pub fn pattern_and_groups(&mut self, name: &str, value: &Value<'_>) -> Option<(Text, usize)> {
+        let pattern = self.text(name, value)?;
+        // A saved value is put in as a text to be found, so any text will do.
+        match Regex::new(&pattern.with_all("x")) {
+            Ok(regex) => Some((pattern, regex.captures_len() - 1)),
+            Err(error) => {
+                let message = format!("`{name}` is not a regular expression: {error}");
+                self.problem(value.span(), message);
+                None
+            }
+        }
     }
 
     pub fn table<'v>(

@@ -11,7 +11,7 @@ use std::{env, fs, process};
 use anyhow::{Context, bail};
 
 use crate::test::find::GuestUnderTest;
-use snow_config::{Config, Listen};
+use snow_config::{Config, Listen, Secret};
 use snow_core::lock;
 use snow_runtime::{Log, LogFormat};
 use snow_server::Server;
@@ -21,6 +21,8 @@ const LOG_BYTES_MAX: usize = 256 << 10;
 
 /// Starts the servers of all cases in a file.
 pub(in crate::test) struct Stage<'s> {
+    /// The name of the guest under test.
+    pub name: String,
     guests: StagedGuests,
     config: &'s Config,
 }
@@ -37,15 +39,27 @@ impl<'s> Stage<'s> {
             [] => StagedGuests::File(guest.file.clone()),
             _ => StagedGuests::links(neighbours.chain([&guest.file]))?,
         };
-        Ok(Stage { guests, config })
+        Ok(Stage { name: guest.name.clone(), guests, config })
     }
 
-    /// Starts a server with one worker and no watch, on any free port, which logs into `lines`.
-    pub(super) fn start_server(&self, lines: CaseLog) -> anyhow::Result<(Server, Log)> {
+    /// Starts a server with one worker, no watch and an empty store in memory, on any free port,
+    /// which logs into `lines`. The guest under test reads the texts of `values` by `wasi:config`.
+    pub(super) fn start_server(
+        &self,
+        values: Vec<(String, Secret)>,
+        lines: CaseLog,
+    ) -> anyhow::Result<(Server, Log)> {
         let mut config = Config { guests: self.guests.path().to_owned(), ..self.config.clone() };
         config.server.listen = vec![Listen::Address(SocketAddr::from(([127, 0, 0, 1], 0)))];
         (config.server.workers, config.server.access_log) = (1, true);
         (config.server.watch, config.server.strict, config.server.admin) = (false, false, None);
+        // The data folder of snow.toml is another server's.
+        config.server.data = None;
+        if !values.is_empty() {
+            let own = config.guest_configs.entry(self.name.clone()).or_default();
+            let own = own.config.get_or_insert_default();
+            values.iter().for_each(|(name, text)| own.set(name, text));
+        }
         // No drain: when a case ends, its clients have left.
         (config.limits.drain_ms, config.limits.http.drain_idle_ms) = (0, 0);
         let log = Log::start(LogFormat::Text, &config.limits, lines)?;
