@@ -3,6 +3,7 @@
 
 mod guest;
 mod limits;
+mod outbound;
 mod server;
 mod values;
 
@@ -14,6 +15,7 @@ use crate::lookup::NamedFiles;
 pub(crate) use self::guest::{Command, Environment, Mount};
 pub use self::guest::{GuestConfig, GuestConfigs, Instances, Rollback};
 pub use self::limits::{HalfClose, Limits};
+pub use self::outbound::{OutboundRule, OutboundRules};
 pub(crate) use self::server::{Admin, Folder, PublicUrl};
 pub use self::server::{
     AdminListen, Cache, LISTENERS_MAX, Listen, LogFormat, Overrides, ServerConfig, WORKERS_MAX,

@@ -67,9 +67,9 @@ mod settings;
 
 pub use self::config::{
     AdminListen, Cache, CompileConfig, Config, ConfigValue, ConfigValues, GuestConfig,
-    GuestConfigs, HalfClose, Instances, LISTENERS_MAX, Limits, Listen, LogFormat, Overrides,
-    Rollback, Secret, ServerConfig, TurnLimits, ValueOverride, ValueSource, WORKERS_MAX,
-    WatchLimits,
+    GuestConfigs, HalfClose, Instances, LISTENERS_MAX, Limits, Listen, LogFormat, OutboundRule,
+    OutboundRules, Overrides, Rollback, Secret, ServerConfig, TurnLimits, ValueOverride,
+    ValueSource, WORKERS_MAX, WatchLimits,
 };
 pub use self::lookup::NamedFiles;
 pub use self::settings::{Settings, SettingsError, file_of};

@@ -93,6 +93,7 @@ mod clock;
 mod guests;
 mod log;
 mod outcome;
+mod outside;
 mod roster;
 mod router;
 mod world;
@@ -106,6 +107,7 @@ pub use self::log::{Access, Level, Log, LogFormat};
 pub use self::outcome::{
     Arrival, Cause, Handle, Join, OperationId, Outcome, Settled, Settlement, Source, Suspend,
 };
+pub use self::outside::{Fetch, FetchCode, FetchDone, FetchFailure, FetchOptions, Outside};
 pub use self::roster::{Deployable, Misfit, Mounts, Published, Roster};
 pub use self::router::{
     CompiledRoutes, Match, MountedRoutes, Param, Route, RouteEntry, RouteError, RouteId, Router,

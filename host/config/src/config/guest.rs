@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::PublicUrl;
 use super::limits::{PAGE_BYTES, SLOTS_MAX};
+use super::outbound::OutboundRules;
 use super::values::ConfigValues;
 use snow_core::Globs;
 use snow_core::declare::BYTES_MAX;
@@ -29,6 +30,12 @@ snow_core::declare_settings! {
         /// Buckets of the store that the guest may use beside its own; `*` stands for anything. Its
         /// own are the one that has its name, and those whose names begin with that and a slash.
         pub buckets: Option<Globs>, live;
+        /// Where the guest may send requests: origins such as https://api.example.com, with a port
+        /// (`*` for any), perhaps with a prefix of the path, and with methods before it (GET,HEAD
+        /// https://api.example.com/v1/); *. before a host stands for every name below it. A name may
+        /// lead to public addresses, and to addresses that stand in the list (10.0.0.0/8). Unless
+        /// set, nowhere.
+        pub outbound: Option<OutboundRules>, live;
         /// Pendings of this guest. More are refused. Unless set, `guest_pendings_max` of the
         /// limits.
         pub pendings_max: Option<usize>, live, in 0..=SLOTS_MAX, at_most pendings_max;

@@ -1,0 +1,129 @@
+//! Requests of guests to other servers, as the rooms above see them.
+
+use std::fmt;
+use std::sync::Arc;
+
+use snow_config::OutboundRules;
+use snow_http::{Field, Response};
+
+use crate::OperationId;
+
+/// Sends requests of guests to other servers, on threads of its own.
+pub trait Outside: Send + Sync {
+    /// Begins a fetch, and returns at once. `done` is called exactly once, on another thread, with
+    /// the answer or with why there is none; never within this function, and not at all if the
+    /// fetch is cancelled first.
+    fn fetch(&self, fetch: Fetch, done: FetchDone) -> OperationId;
+
+    /// Ends an operation, if it is under way: its request is given up, and nothing is reported.
+    fn cancel(&self, operation: OperationId);
+}
+
+/// What is called with the end of a fetch.
+pub type FetchDone = Box<dyn FnOnce(Result<Response, FetchFailure>) + Send>;
+
+/// A request of a guest to another server, with what its deployer allows.
+pub struct Fetch {
+    /// The guest's name: fetches are counted for each guest.
+    pub guest: Arc<str>,
+    /// Where the guest may send requests.
+    pub rules: Arc<OutboundRules>,
+    /// The identifier of the client's request, which the other server is told.
+    pub request_id: String,
+    /// The method, as the guest gave it.
+    pub method: String,
+    /// The URL, as the guest gave it.
+    pub url: String,
+    /// The fields, as the guest gave them.
+    pub headers: Vec<Field>,
+    /// The content.
+    pub body: Vec<u8>,
+    /// What the guest asks for beyond that.
+    pub options: FetchOptions,
+}
+
+/// How a fetch is done. What is `None` is up to the host's settings, which bound everything.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FetchOptions {
+    /// How long it may take in all, in milliseconds.
+    pub timeout_ms: Option<u32>,
+    /// How long it may take to connect, in milliseconds.
+    pub connect_timeout_ms: Option<u32>,
+    /// How many redirects are followed. `None` for none.
+    pub redirects_max: Option<u8>,
+    /// The most bytes of the answer's content, decompressed.
+    pub response_bytes_max: Option<u32>,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FetchFailure {
+    /// The kind of the failure.
+    pub code: FetchCode,
+    /// What happened, for the guest's author: one line.
+    pub message: String,
+}
+
+/// The kinds of failures of a fetch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FetchCode {
+    /// The URL, the method or a field is none that can be sent.
+    InvalidUrl,
+    /// The deployer does not allow it: the request itself, the address that its host leads to, or a
+    /// redirect.
+    Denied,
+    /// The host's name was not found.
+    Dns,
+    /// Nobody listens there, or it can't be reached.
+    Refused,
+    /// The certificate is not valid for the host, or no encrypted connection could be made.
+    Tls,
+    /// It took too long.
+    Timeout,
+    /// The answer is larger than may be.
+    TooLarge,
+    /// The connection was lost before the answer's end.
+    Reset,
+    /// What came is no answer of HTTP, or there were too many redirects.
+    Protocol,
+    /// Too many other fetches are under way.
+    Overloaded,
+}
+
+impl FetchCode {
+    /// All kinds.
+    pub const ALL: [FetchCode; 10] = [
+        FetchCode::InvalidUrl,
+        FetchCode::Denied,
+        FetchCode::Dns,
+        FetchCode::Refused,
+        FetchCode::Tls,
+        FetchCode::Timeout,
+        FetchCode::TooLarge,
+        FetchCode::Reset,
+        FetchCode::Protocol,
+        FetchCode::Overloaded,
+    ];
+
+    /// Returns the code that guests see.
+    pub fn name(self) -> &'static str {
+        match self {
+            FetchCode::InvalidUrl => "invalid-url",
+            FetchCode::Denied => "denied",
+            FetchCode::Dns => "dns",
+            FetchCode::Refused => "refused",
+            FetchCode::Tls => "tls",
+            FetchCode::Timeout => "timeout",
+            FetchCode::TooLarge => "too-large",
+            FetchCode::Reset => "reset",
+            FetchCode::Protocol => "protocol",
+            FetchCode::Overloaded => "overloaded",
+        }
+    }
+}
+
+impl fmt::Display for FetchFailure {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}: {}", self.code.name(), self.message)
+    }
+}
