@@ -8,8 +8,8 @@ use std::sync::atomic::AtomicUsize;
 
 use snow_config::{GuestConfigs, Limits};
 use snow_core::{ByteCount, Counter, GateId, Registry, Waiter, WorkerId};
-use snow_runtime::{Clock, Log, Post, Settled, VersionId};
-use snow_state::Store;
+use snow_runtime::{Clock, Log, Nowhere, OperationId, Outside, Post, Settled, VersionId};
+use snow_state::{Store, Ticket};
 
 use crate::contract::grants::Permits;
 use crate::contract::state::listener::{GuestStore, StoreListener};
@@ -31,6 +31,8 @@ pub struct RuntimeParts {
     pub registry: Arc<Registry<Settled>>,
     /// What guests keep beyond a call.
     pub store: Arc<GuestStore>,
+    /// What sends requests of guests to other servers.
+    pub outside: Arc<dyn Outside>,
     /// The way by which workers learn of settlements.
     pub post: Arc<dyn Post>,
     /// The log for the lines of guests.
@@ -90,6 +92,7 @@ impl Runtime {
             clock: Clock::start(),
             registry,
             store: Arc::new(Store::in_memory(limits.store, listener, 0)),
+            outside: Arc::new(Nowhere),
             post,
             log,
             permits: Arc::new(Permits::new(guests, &limits)),
@@ -105,6 +108,15 @@ impl Runtime {
     /// Makes a runtime for one worker, whose instances are counted in `instances`.
     pub fn for_worker(&self, instances: Arc<InstanceCounts>) -> Runtime {
         Runtime(Arc::new(RuntimeParts { instances, ..RuntimeParts::clone(&self.0) }))
+    }
+
+    /// Ends an operation behind a pending that was released. The store's are odd numbers, and those
+    /// of what is [`outside`](RuntimeParts::outside) are even.
+    pub(crate) fn cancel(&self, operation: OperationId) {
+        match operation.0.get() % 2 {
+            1 => drop(self.store.forget(Ticket::from_number(operation.0))),
+            _ => self.outside.cancel(operation),
+        }
     }
 
     /// Makes a runtime that differs only in what a manifest says: limits and permits.

@@ -21,7 +21,6 @@ use super::instance::Instance;
 use super::run::{RunEnd, run};
 use super::slot::CallSlot;
 use super::versions::{HeldVersion, Versions};
-use crate::contract::state::operations;
 use crate::deploy::share::{Share, Successor};
 use crate::runtime::{Report, Runtime};
 
@@ -158,7 +157,7 @@ impl Guests for WasmGuests {
     }
 
     fn cancel_operation(&mut self, operation: OperationId) {
-        operations::cancel(&self.runtime.store, operation);
+        self.runtime.cancel(operation);
     }
 
     fn expires_ms(&self) -> Option<u64> {

@@ -53,7 +53,7 @@ pub(crate) struct CallContext {
     pub stopwatch: Arc<Stopwatch>,
     pub parking: Arc<Parking>,
     /// Whether a denial of this call has been logged.
-    was_explained: AtomicBool,
+    pub was_explained: Arc<AtomicBool>,
     /// Bytes that this call has logged.
     logged_bytes: AtomicUsize,
     /// The base URL by the fields of a proxy, if these are trusted.
@@ -120,7 +120,7 @@ impl CallContext {
             memory: MemoryCeiling { bytes: 0, bytes_max, was_refused: false },
             stopwatch: seat.stopwatch.clone(),
             parking: seat.parking.clone(),
-            was_explained: AtomicBool::new(false),
+            was_explained: Arc::default(),
             logged_bytes: AtomicUsize::new(0),
             forwarded: None,
             resumption: Resumption::default(),
@@ -161,6 +161,11 @@ impl CallContext {
     /// Returns the index that a representation stands for; `None` for one of an earlier call.
     fn index(&self, representation: u32) -> Option<usize> {
         Some(representation.checked_sub(self.first)? as usize)
+    }
+
+    /// Returns the identifier of the request that the call is for.
+    pub(crate) fn request_id(&self) -> &RequestId {
+        &self.request_id
     }
 
     /// Returns what the guest may do and take.

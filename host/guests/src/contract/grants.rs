@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, Weak};
 
-use snow_config::{ConfigValues, GuestConfig, GuestConfigs, Limits, ServerConfig};
+use snow_config::{ConfigValues, GuestConfig, GuestConfigs, Limits, OutboundRules, ServerConfig};
 use snow_core::{
     Account, ByteCount, Charge, Gate, GateId, Gates, Globs, Owner, Refusal, Registry, lock,
 };
@@ -144,6 +144,7 @@ impl Permits {
             masks: Masks::new(&values),
             values,
             address: Address::new(config, &self.public),
+            outbound: Arc::new(config.and_then(|own| own.outbound.clone()).unwrap_or_default()),
             buckets: config.and_then(|config| config.buckets.clone()),
             grants: self.has_grants.then(|| Grants {
                 own: self.configs.get(&*name).cloned().unwrap_or_default(),
@@ -235,6 +236,8 @@ pub(crate) struct Permit {
     pub masks: Masks,
     /// Where clients find the guest.
     pub address: Address,
+    /// Where the guest may send requests.
+    pub outbound: Arc<OutboundRules>,
     /// Buckets of the store that the guest may use beside its own.
     buckets: Option<Globs>,
     /// The account that the guest's pendings are counted on.
@@ -318,7 +321,7 @@ impl Permit {
     }
 
     /// Counts the bytes of a settlement, from now on until nobody has it any more.
-    fn keep(&self, settlement: Settlement, limits: &Limits) -> Result<Settled, Refusal> {
+    pub(super) fn keep(&self, settlement: Settlement, limits: &Limits) -> Result<Settled, Refusal> {
         let own = (&self.settled, limits.guest_settled_bytes_max);
         let all = (&self.all_settled, limits.settled_bytes_max);
         let charge = Charge::new(settlement.bytes(), own, all).ok_or(Refusal::Limit)?;

@@ -282,10 +282,15 @@ impl<'a> SettlementRef<'a> {
     }
 }
 
+impl From<Field> for snow_http::Field {
+    fn from(Field { name, value }: Field) -> Self {
+        snow_http::Field { name, value }
+    }
+}
+
 impl From<Response> for snow_http::Response {
     fn from(response: Response) -> Self {
-        let field = |field: Field| snow_http::Field { name: field.name, value: field.value };
-        let headers = response.headers.into_iter().map(field).collect();
+        let headers = response.headers.into_iter().map(Into::into).collect();
         snow_http::Response { status: response.status, headers, body: response.body }
     }
 }

@@ -8,7 +8,7 @@ use wasmtime::{AsContextMut, StoreContextMut};
 use snow_core::{Refusal, lock};
 use snow_runtime::{Join, Level, OperationId, Settled, Source, Wait};
 use snow_state::{
-    Action, Condition, Entry, Outcome, Page, StoreError, Submitted, Ticket, Version, Watch, Write,
+    Action, Condition, Entry, Outcome, Page, StoreError, Submitted, Version, Watch, Write,
 };
 
 use super::buckets::{Bucket, Swap};
@@ -289,9 +289,4 @@ async fn on_disk(
     }
     let outcome = lock(&result).take();
     outcome.map_or(Err(Refused::Late), |outcome| Ok(outcome?))
-}
-
-/// Ends the wait that an operation stands for.
-pub(crate) fn cancel(store: &super::listener::GuestStore, OperationId(number): OperationId) {
-    store.forget(Ticket::from_number(number));
 }

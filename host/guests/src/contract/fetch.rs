@@ -1,0 +1,147 @@
+//! `snow:host/fetch`: requests of guests to other servers.
+//!
+//! They are sent by whatever the server has put in as [`Outside`]. A fetch is an operation behind a
+//! pending: its end settles that, from another thread, and whoever releases the pending gives the
+//! fetch up.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use wasmtime::StoreContextMut;
+use wasmtime::component::{ComponentType, Lift, Linker, Resource};
+
+use snow_core::{PendingId, Refusal};
+use snow_http::Response;
+use snow_runtime::{
+    Fetch, FetchCode, FetchFailure, FetchOptions, Level, Settled, Settlement, Source,
+};
+
+use super::context::CallContext;
+use super::grants::Permit;
+use super::types::{self, Pending};
+use crate::runtime::Runtime;
+
+type Context<'a> = StoreContextMut<'a, CallContext>;
+
+/// `fetch.options`.
+#[derive(ComponentType, Lift)]
+#[component(record)]
+struct Options {
+    #[component(name = "timeout-ms")]
+    timeout_ms: Option<u32>,
+    #[component(name = "connect-timeout-ms")]
+    connect_timeout_ms: Option<u32>,
+    #[component(name = "redirects-max")]
+    redirects_max: Option<u8>,
+    #[component(name = "response-bytes-max")]
+    response_bytes_max: Option<u32>,
+}
+
+/// `fetch.outgoing`.
+#[derive(ComponentType, Lift)]
+#[component(record)]
+struct Outgoing {
+    method: String,
+    url: String,
+    headers: Vec<types::Field>,
+    body: Vec<u8>,
+    options: Option<Options>,
+}
+
+impl From<Options> for FetchOptions {
+    fn from(options: Options) -> FetchOptions {
+        let Options { timeout_ms, connect_timeout_ms, redirects_max, response_bytes_max } = options;
+        FetchOptions { timeout_ms, connect_timeout_ms, redirects_max, response_bytes_max }
+    }
+}
+
+pub(super) fn add_to(linker: &mut Linker<CallContext>) -> wasmtime::Result<()> {
+    let mut fetch = linker.instance("snow:host/fetch@0.1.0")?;
+    fetch.func_wrap("start", |mut store: Context<'_>, (outgoing,): (Outgoing,)| {
+        Ok((store.data_mut().fetch(outgoing).map_err(types::Refusal::from),))
+    })
+}
+
+impl CallContext {
+    /// Begins a fetch, and creates the pending that its end settles.
+    fn fetch(&mut self, outgoing: Outgoing) -> Result<Resource<Pending>, Refusal> {
+        let pending = self.create(None, Source::None)?;
+        let id = self.handle(pending.rep()).expect("it was created").id;
+        let Outgoing { method, url, headers, body, options } = outgoing;
+        let fetch = Fetch {
+            guest: self.permit.name.clone(),
+            rules: self.permit.outbound.clone(),
+            request_id: self.request_id().to_string(),
+            method,
+            url,
+            headers: headers.into_iter().map(Into::into).collect(),
+            body,
+            options: options.map(FetchOptions::from).unwrap_or_default(),
+        };
+        let end = End {
+            runtime: self.runtime.clone(),
+            permit: self.permit.clone(),
+            pending: id,
+            request_id: self.request_id().to_string(),
+            was_explained: self.was_explained.clone(),
+        };
+        let done = Box::new(move |result| end.settle(result));
+        let operation = self.runtime.outside.fetch(fetch, done);
+        self.set_source(&pending, Source::Operation(operation));
+        Ok(pending)
+    }
+}
+
+/// What a fetch needs at its end.
+struct End {
+    runtime: Runtime,
+    permit: Arc<Permit>,
+    pending: PendingId,
+    request_id: String,
+    /// Whether a denial of the call has been logged.
+    was_explained: Arc<AtomicBool>,
+}
+
+impl End {
+    /// Settles the fetch's pending, and wakes who waits for it.
+    fn settle(self, result: Result<Response, FetchFailure>) {
+        let settled = match result {
+            Ok(response) => self.kept(Settlement::Response(response)),
+            Err(failure) => Err(failure),
+        };
+        let settled = settled.unwrap_or_else(|failure| {
+            if failure.code == FetchCode::Denied {
+                self.log_denial(&failure);
+            }
+            // It is short, and the guest has to learn it.
+            Settled::new(Settlement::Failed {
+                code: failure.code.name().into(),
+                message: failure.message.into(),
+            })
+        });
+        // It fails if nobody waits any more.
+        if let Ok(waiter) = self.runtime.registry.settle(self.pending, settled) {
+            self.runtime.post.wake(waiter.as_slice());
+        }
+    }
+
+    /// Counts the bytes of an answer, until nobody has it any more.
+    fn kept(&self, settlement: Settlement) -> Result<Settled, FetchFailure> {
+        self.permit.keep(settlement, &self.runtime.limits).map_err(|_| FetchFailure {
+            code: FetchCode::TooLarge,
+            message: "other settlements that are kept leave no room for the answer \
+                      (guest_settled_bytes_max, settled_bytes_max)"
+                .to_owned(),
+        })
+    }
+
+    /// Tells the deployer what was denied, unless the call was denied something before.
+    fn log_denial(&self, failure: &FetchFailure) {
+        if self.was_explained.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let (name, id, why) = (&self.permit.name, &self.request_id, &failure.message);
+        let message = format!("guest={name} id={id}: denied to fetch: {why}");
+        self.runtime.log.host(Level::Warn, self.permit.masks.masked(message, usize::MAX));
+    }
+}
