@@ -183,6 +183,7 @@ pub mod config;
 mod cookie;
 pub mod deployment;
 mod error;
+pub mod fetch;
 pub mod form;
 #[cfg(all(target_arch = "wasm32", feature = "allocator"))]
 mod heap;
@@ -214,6 +215,7 @@ mod vectors;
 
 pub use cookie::{Cookie, SameSite};
 pub use error::{Error, Result};
+pub use fetch::Fetch;
 pub use form::Form;
 pub use outcome::{IntoOutcome, Outcome};
 pub use pending::{Pending, Refusal, Suspension};
@@ -288,7 +290,7 @@ pub use snow_guest_macros::route;
 /// What a guest's code needs: `use snow_guest::prelude::*;`.
 pub mod prelude {
     pub use crate::{
-        Bucket, Cause, Cookie, Error, Failure, Form, IntoOutcome, Outcome, Pending, Refusal,
+        Bucket, Cause, Cookie, Error, Failure, Fetch, Form, IntoOutcome, Outcome, Pending, Refusal,
         Request, Response, Result, Resumed, SameSite, Settlement, StoreError, Suspension, config,
         log, pending, route, store,
     };

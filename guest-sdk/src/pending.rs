@@ -398,7 +398,7 @@ fn first(settlements: Vec<Option<raw::Settlement>>) -> Option<(usize, Settlement
 }
 
 /// Rounded up, so that a wait is never shorter than asked; at most what 32 bits hold, 49 days.
-fn milliseconds(time: Duration) -> u32 {
+pub(crate) fn milliseconds(time: Duration) -> u32 {
     u32::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u32::MAX)
 }
 

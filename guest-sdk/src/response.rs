@@ -2,6 +2,7 @@
 
 use crate::bindings::snow::host::http as raw;
 use crate::{Cookie, Error, Result};
+use std::borrow::Cow;
 
 /// An answer.
 ///
@@ -134,9 +135,21 @@ impl Response {
         fields.map(|field| (&*field.name, &*field.value))
     }
 
+    /// The value of the first header field with this name, in any case; `None` without one, or if
+    /// it is not UTF-8.
+    pub fn header_value(&self, name: &str) -> Option<&str> {
+        let named = |(own, _): &(&str, &[u8])| own.eq_ignore_ascii_case(name);
+        str::from_utf8(self.headers().find(named)?.1).ok()
+    }
+
     /// The content it has.
     pub fn body(&self) -> &[u8] {
         &self.0.body
+    }
+
+    /// The content as text, with U+FFFD for what is not UTF-8.
+    pub fn body_text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.0.body)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The end of a wait.
 
 use crate::bindings::snow::host::pending_handles as raw;
-use crate::{Failure, Pending, Request, Settlement};
+use crate::{Failure, Pending, Request, Response, Settlement};
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -60,6 +60,12 @@ impl Resumed {
     /// What the pending at `index` of the suspension was settled with; `None` if it is not settled.
     pub fn settlement(&self, index: usize) -> Option<&Settlement> {
         self.arrivals.get(index)?.settlement.as_ref()
+    }
+
+    /// The answer, or the failure, that the pending at `index` of the suspension was settled with,
+    /// as a [fetch](crate::Fetch) is; `None` if it is not settled.
+    pub fn response(&self, index: usize) -> Option<Result<Cow<'_, Response>, &Failure>> {
+        self.settlement(index).map(Settlement::response)
     }
 
     /// The settlements that came, in the order of the suspension.
@@ -233,7 +239,6 @@ mod host {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Response;
 
     #[test]
     fn the_first_value_is_found_among_the_settlements() {

@@ -31,6 +31,16 @@ impl Settlement {
         String::from_utf8_lossy(self.value().unwrap_or_default())
     }
 
+    /// The answer, or the failure: what a [fetch](crate::Fetch) is settled with. A plain value counts
+    /// as the content of a 200.
+    pub fn response(&self) -> Result<Cow<'_, Response>, &Failure> {
+        match self {
+            Settlement::Value(value) => Ok(Cow::Owned(Response::bytes(value.clone()))),
+            Settlement::Response(response) => Ok(Cow::Borrowed(response)),
+            Settlement::Failed(failure) => Err(failure),
+        }
+    }
+
     /// The failure, if it is one.
     pub fn failure(&self) -> Option<&Failure> {
         match self {
