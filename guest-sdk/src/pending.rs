@@ -266,7 +266,7 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    fn lift(raw: raw::Refusal) -> Self {
+    pub(crate) fn lift(raw: raw::Refusal) -> Self {
         match raw {
             raw::Refusal::Unknown => Refusal::Unknown,
             raw::Refusal::AlreadySettled => Refusal::AlreadySettled,
