@@ -4,7 +4,7 @@ use std::fmt;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
-use snow_config::OutboundRules;
+use snow_config::{Limits, OutboundRules};
 use snow_http::{Field, Response};
 
 use crate::OperationId;
@@ -42,6 +42,8 @@ pub struct Fetch {
     pub guest: Arc<str>,
     /// Where the guest may send requests.
     pub rules: Arc<OutboundRules>,
+    /// The limits in force.
+    pub limits: Arc<Limits>,
     /// The identifier of the client's request, which the other server is told.
     pub request_id: String,
     /// The method, as the guest gave it.

@@ -71,6 +71,7 @@ impl CallContext {
         let fetch = Fetch {
             guest: self.permit.name.clone(),
             rules: self.permit.outbound.clone(),
+            limits: self.runtime.limits.clone(),
             request_id: self.request_id().to_string(),
             method,
             url,
