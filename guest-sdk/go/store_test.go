@@ -2,6 +2,7 @@ package snow
 
 import (
 	"errors"
+	"math"
 	"reflect"
 	"strconv"
 	"testing"
@@ -96,11 +97,74 @@ func TestKeysComePageByPage(t *testing.T) {
 	}
 }
 
-func TestWithoutAHostThereIsNoBucket(t *testing.T) {
-	if _, err := OpenBucket("default"); !errors.Is(err, Denied) {
+func TestWithoutAHostBucketsAreInMemory(t *testing.T) {
+	bucket, err := OpenBucket(t.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := bucket.SetWith("a", []byte("one"), SetOptions{Only: Absent()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var conflict *Conflict
+	for _, only := range []Only{Absent(), Is(first + 1)} {
+		_, err := bucket.SetWith("a", nil, SetOptions{Only: only})
+		if !errors.As(err, &conflict) || conflict.Entry.Text() != "one" || conflict.Entry.Version != first {
+			t.Error(err)
+		}
+		if _, err := bucket.DeleteOnly("a", only); !errors.As(err, &conflict) {
+			t.Error(err)
+		}
+	}
+	if _, err := bucket.SetWith("b", nil, SetOptions{Only: Is(first)}); !errors.As(err, &conflict) || conflict.Entry != nil {
 		t.Error(err)
 	}
-	bucket := &Bucket{&toyBucket{}}
+	again, err := OpenBucket(t.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if second, err := again.SetWith("a", []byte("two"), SetOptions{Only: Is(first)}); err != nil || second <= first {
+		t.Error(second, err)
+	}
+	if entry, err := bucket.Get("a"); entry.Text() != "two" || err != nil {
+		t.Error(entry, err)
+	}
+	if _, err := bucket.SetWith("gone", nil, SetOptions{Expires: -1}); err != nil {
+		t.Error(err)
+	}
+	if entry, err := bucket.Get("gone"); entry != nil || err != nil {
+		t.Error(entry, err)
+	}
+	if _, err := bucket.Increment("a", 1); err != ErrNotAnInteger {
+		t.Error(err)
+	}
+	if sum, err := bucket.Increment("n", math.MaxInt64); sum != math.MaxInt64 || err != nil {
+		t.Error(sum, err)
+	}
+	if _, err := bucket.Increment("n", 1); err != ErrNotAnInteger {
+		t.Error(err)
+	}
+	var keys []string
+	for key, err := range bucket.Keys("") {
+		keys = append(keys, key)
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	if !reflect.DeepEqual(keys, []string{"a", "n"}) {
+		t.Error(keys)
+	}
+	for _, want := range []bool{true, false} {
+		if existed, err := bucket.Delete("a"); existed != want || err != nil {
+			t.Error(existed, err)
+		}
+	}
+	if _, err := OpenBucket(""); err != Denied {
+		t.Error(err)
+	}
+	if _, err := bucket.Changed("a", nil); err != Denied {
+		t.Error(err)
+	}
 	var named *NotUTF8Error
 	if _, err := bucket.Get("\xff"); !errors.As(err, &named) {
 		t.Error(err)
