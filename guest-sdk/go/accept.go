@@ -9,8 +9,8 @@ import (
 )
 
 // Accepts returns which of these media types the client would like best, by its header field accept
-// (RFC 9110, section 12.5.1); of several that it likes as much, the first. A client without that field
-// takes the first. It returns "" if the client would take none of them.
+// (RFC 9110, section 12.5.1); of several that it likes as much, the first. A client without that
+// field takes the first. It returns "" if the client would take none of them.
 //
 // An answer that depends on it has the field vary: accept, so that caches know.
 func (r *Request) Accepts(offered ...string) string {
@@ -116,9 +116,9 @@ type parameter struct {
 	name, value string
 }
 
-// valueAndParameters splits the value of a header field, or a part of it, from the parameters behind
-// it, as in form-data; name="a;b". Their names are as sent; a value in quotes is without them, and \"
-// in it is a quote. Whatever is no parameter is left out.
+// valueAndParameters splits the value of a header field, or a part of it, from the parameters
+// behind it, as in form-data; name="a;b". Their names are as sent; a value in quotes is without
+// them, and \" in it is a quote. Whatever is no parameter is left out.
 func valueAndParameters(field string) (value string, parameters []parameter) {
 	isFirst := true
 	for part := range partsOf(field, ';') {
@@ -132,8 +132,8 @@ func valueAndParameters(field string) (value string, parameters []parameter) {
 	return value, parameters
 }
 
-// partsOf returns the parts between separators that are outside of quotes, without the spaces around
-// them.
+// partsOf returns the parts between separators that are outside of quotes, without the spaces
+// around them.
 func partsOf(field string, separator byte) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		begin, isQuoted, isEscaped := 0, false, false

@@ -100,8 +100,8 @@ func FuzzAccepts(f *testing.F) {
 	})
 }
 
-// FuzzCookies looks for fields of which more is read than was sent, and for cookies that are not read
-// as they were set.
+// FuzzCookies looks for fields of which more is read than was sent, and for cookies that are not
+// read as they were set.
 func FuzzCookies(f *testing.F) {
 	f.Add("a=1; b=\"two\"; c ;d=x=y;=e; a=2", "a", "b")
 	f.Add("\"=\"\";\xff=1", "__Host-a", "\"b\"")

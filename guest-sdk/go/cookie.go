@@ -11,11 +11,11 @@ import (
 	"github.com/snow-host/snow-host/guest-sdk/go/internal/text"
 )
 
-// Cookies returns the cookies in the order sent (RFC 6265): their names, and their values without the
-// quotes that may be around them. Whatever is no cookie, or not UTF-8, is left out.
+// Cookies returns the cookies in the order sent (RFC 6265): their names, and their values without
+// the quotes that may be around them. Whatever is no cookie, or not UTF-8, is left out.
 //
-// Nothing about them is to be trusted, not even that this guest has set them: other guests and other
-// servers of the same domain can. The package signed has cookies that clients can't change.
+// Nothing about them is to be trusted, not even that this guest has set them: other guests and
+// other servers of the same domain can. The package signed has cookies that clients can't change.
 func (r *Request) Cookies() iter.Seq2[string, string] {
 	return func(yield func(name, value string) bool) {
 		for _, field := range r.Headers {
@@ -103,8 +103,8 @@ func (e *CookieError) Error() string {
 	return fmt.Sprintf("the cookie %q can't be set: %s", e.Name, e.Why)
 }
 
-// SetCookie adds a cookie beside those that are set already, and returns the response. The error is a
-// [CookieError]; then the response is unchanged.
+// SetCookie adds a cookie beside those that are set already, and returns the response. The error is
+// a [CookieError]; then the response is unchanged.
 func (r *Response) SetCookie(cookie Cookie) (*Response, error) {
 	field, err := cookie.field()
 	if err != nil {

@@ -27,8 +27,8 @@ type FormField struct {
 type File struct {
 	// Field is the name of the field in the form.
 	Field string
-	// Name is the name that the client gives it: any text, and not to be used as a path. It is empty
-	// if no file was chosen.
+	// Name is the name that the client gives it: any text, and not to be used as a path. It is
+	// empty if no file was chosen.
 	Name string
 	// ContentType is the media type that the client gives it; empty if it gives none.
 	ContentType string
@@ -78,11 +78,11 @@ func checkSize(name string, bytes, bytesMax int) error {
 	return Error(413, fmt.Sprintf("`%s` has more than %d bytes", name, bytesMax))
 }
 
-// Form returns the form in the content: application/x-www-form-urlencoded, or multipart/form-data (RFC
-// 7578), which has files too.
+// Form returns the form in the content: application/x-www-form-urlencoded, or multipart/form-data
+// (RFC 7578), which has files too.
 //
-// The error is an answer ([StatusError]): a 415 for another content-type, a 400 that says what is wrong
-// with a form that is none, a 413 for more than the default [FormLimits].
+// The error is an answer ([StatusError]): a 415 for another content-type, a 400 that says what is
+// wrong with a form that is none, a 413 for more than the default [FormLimits].
 func (r *Request) Form() (*Form, error) {
 	return r.FormWithin(FormLimits{})
 }
@@ -136,8 +136,8 @@ func (f *Form) Get(name string) string {
 	return value
 }
 
-// Required returns the first value under a name. If there is none, the error is an answer: a 400 that
-// names it.
+// Required returns the first value under a name. If there is none, the error is an answer: a 400
+// that names it.
 func (f *Form) Required(name string) (string, error) {
 	value, ok := f.lookUp(name)
 	if !ok {

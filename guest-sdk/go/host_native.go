@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// A native test has no host: pendings are refused, nobody waits, and the log is standard error. Buckets
-// are in memory.
+// A native test has no host: pendings are refused, nobody waits, and the log is standard error.
+// Buckets are in memory.
 
 // handle is what the host knows a pending by.
 type handle struct{}

@@ -15,11 +15,11 @@ const partHeadBytesMax = 8192
 // lineEnd ends a line in a form.
 const lineEnd = "\r\n"
 
-// parseMultipart returns the form in a content of multipart/form-data (RFC 7578, and RFC 2046 for the
-// boundaries) that has arrived whole.
+// parseMultipart returns the form in a content of multipart/form-data (RFC 7578, and RFC 2046 for
+// the boundaries) that has arrived whole.
 //
-// The package mime/multipart is not used: it makes a guest 300 KB larger, reads streams, copies files,
-// and takes other forms than the SDKs of the other languages.
+// The package mime/multipart is not used: it makes a guest 300 KB larger, reads streams, copies
+// files, and takes other forms than the SDKs of the other languages.
 func parseMultipart(body []byte, boundary string, limits FormLimits) (*Form, error) {
 	if !isBoundary(boundary) {
 		return nil, malformed("`content-type` has no `boundary` of 1 to 70 of its characters")
@@ -51,8 +51,8 @@ func malformed(why string) error {
 	return Error(400, "malformed multipart/form-data: "+why)
 }
 
-// firstPart returns what is behind the first boundary, and whether that is a part: it is none behind
-// the last boundary.
+// firstPart returns what is behind the first boundary, and whether that is a part: it is none
+// behind the last boundary.
 func firstPart(body, delimiter []byte) (part []byte, isPart bool, err error) {
 	// At the beginning no line end stands before it. What stands before it is for nobody.
 	after, ok := bytes.CutPrefix(body, delimiter[len(lineEnd):])
@@ -64,8 +64,8 @@ func firstPart(body, delimiter []byte) (part []byte, isPart bool, err error) {
 	return behindBoundary(after)
 }
 
-// behindBoundary returns the part behind a boundary, and whether there is one. What stands behind the
-// last boundary is for nobody.
+// behindBoundary returns the part behind a boundary, and whether there is one. What stands behind
+// the last boundary is for nobody.
 func behindBoundary(after []byte) (part []byte, isPart bool, err error) {
 	if bytes.HasPrefix(after, []byte("--")) {
 		return nil, false, nil

@@ -48,12 +48,12 @@ func Empty(status int) *Response {
 	return &Response{Status: status}
 }
 
-// Redirect sends the client to another address, with one of the statuses 301, 302, 303, 307 and 308:
-// 303 after a form, 308 for good.
+// Redirect sends the client to another address, with one of the statuses 301, 302, 303, 307 and
+// 308: 303 after a form, 308 for good.
 //
-// Another status is an error, and so is a location that is no reference of RFC 3986: it is empty, or
-// has a character that must be percent-encoded, such as a space, a line end, or one that is not ASCII.
-// Whether a client may choose where it is sent is the guest's to decide.
+// Another status is an error, and so is a location that is no reference of RFC 3986: it is empty,
+// or has a character that must be percent-encoded, such as a space, a line end, or one that is not
+// ASCII. Whether a client may choose where it is sent is the guest's to decide.
 func Redirect(status int, location string) (*Response, error) {
 	if !slices.Contains([]int{301, 302, 303, 307, 308}, status) {
 		return nil, fmt.Errorf("a redirect has the status 301, 302, 303, 307 or 308, not %d", status)

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// vectors are the cases that the SDKs of all languages take from one file. The decoder refuses a kind
-// of case, and whatever in a case, that is not named here.
+// vectors are the cases that the SDKs of all languages take from one file. The decoder refuses a
+// kind of case, and whatever in a case, that is not named here.
 type vectors struct {
 	// The packages signed and session have tests of these.
 	Signed, Sessions json.RawMessage

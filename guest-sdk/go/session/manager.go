@@ -23,8 +23,8 @@
 //		return user.Save(snow.Text("hello"))
 //	}
 //
-// The format is that of the SDKs for all languages: a guest reads the sessions of a guest in another
-// one, if both have the bucket and the keys.
+// The format is that of the SDKs for all languages: a guest reads the sessions of a guest in
+// another one, if both have the bucket and the keys.
 package session
 
 import (
@@ -40,30 +40,30 @@ import (
 
 // Manager has the sessions of a guest, in a bucket. It may be a global variable.
 //
-// A session is an entry under 128 random bits, which the client has in a cookie. It ends when it was not
-// used for its lifetime, and when it is destroyed.
+// A session is an entry under 128 random bits, which the client has in a cookie. It ends when it
+// was not used for its lifetime, and when it is destroyed.
 type Manager struct {
 	// Bucket is the name of the bucket that the sessions are in, for [snow.OpenBucket]: one of the
 	// guest's own, such as "shop/sessions".
 	Bucket string
-	// Keys returns the keys that sign the cookie, as [signed.Stored] does: then an id that was made up
-	// costs no look into the store, and forms can have a token. With nil it is not signed.
+	// Keys returns the keys that sign the cookie, as [signed.Stored] does: then an id that was made
+	// up costs no look into the store, and forms can have a token. With nil it is not signed.
 	Keys func() (*signed.Keys, error)
 	// Lifetime is how long a session lives that is not used; a day if it is 0.
 	Lifetime time.Duration
 	// Cookie is the name of the cookie; "session" if it is empty.
 	Cookie string
-	// Path is the path below which the client sends the cookie, as it sees paths. If it is empty, that
-	// at which the guest is mounted: for a guest without mount in snow.toml it is /, and every other
-	// guest of the server gets the cookie too. Whoever has the cookie has the session.
+	// Path is the path below which the client sends the cookie, as it sees paths. If it is empty,
+	// that at which the guest is mounted: for a guest without mount in snow.toml it is /, and every
+	// other guest of the server gets the cookie too. Whoever has the cookie has the session.
 	Path string
 	// Secure has the cookie sent over TLS only: where a proxy in front speaks TLS.
 	Secure bool
 }
 
 // Of returns the session of the client that sent a request. It is empty, and not in the store until
-// something is set, if the client has none, or names an id that this guest did not give out or that has
-// ended.
+// something is set, if the client has none, or names an id that this guest did not give out or that
+// has ended.
 func (m *Manager) Of(request *snow.Request) (*Session, error) {
 	return m.of(request, time.Now())
 }

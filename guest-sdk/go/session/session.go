@@ -20,10 +20,11 @@ const (
 	slides = 10
 )
 
-// Session is what a guest remembers of a client: names and values. A handler ends with [Session.Save].
+// Session is what a guest remembers of a client: names and values. A handler ends with
+// [Session.Save].
 //
-// Requests of one client at the same time lose no change of each other: each writes only what it has
-// set and removed.
+// Requests of one client at the same time lose no change of each other: each writes only what it
+// has set and removed.
 type Session struct {
 	manager *Manager
 	bucket  *snow.Bucket
@@ -64,7 +65,8 @@ func (s *Session) Has(name string) bool {
 	return ok
 }
 
-// Set keeps a value under a name. Both must be UTF-8, or [Session.Save] returns a [snow.NotUTF8Error].
+// Set keeps a value under a name. Both must be UTF-8, or [Session.Save] returns a
+// [snow.NotUTF8Error].
 func (s *Session) Set(name, value string) {
 	// What begins to be stored has an id that nobody knew before.
 	if s.stored == nil && len(s.changes) == 0 {
@@ -89,8 +91,8 @@ func (s *Session) change(name string, value *string) {
 	s.changes[name] = value
 }
 
-// Renew gives it another id, and ends the one that it had: when a user logs in, or gets more rights.
-// Whoever knew the id before knows nothing then.
+// Renew gives it another id, and ends the one that it had: when a user logs in, or gets more
+// rights. Whoever knew the id before knows nothing then.
 func (s *Session) Renew() {
 	if s.stored != nil && s.old == "" {
 		s.old = s.id
@@ -110,10 +112,10 @@ func (s *Session) newID() {
 	s.isTold = false
 }
 
-// CSRFToken returns a token for a form of this session, in a hidden field: other sites can't know it.
-// Clients without a session have one too, whose cookie is set by [Session.Save]. It belongs to the
-// session's id, so it comes behind [Session.Set] and [Session.Renew]. It is an error if the sessions
-// have no keys.
+// CSRFToken returns a token for a form of this session, in a hidden field: other sites can't know
+// it. Clients without a session have one too, whose cookie is set by [Session.Save]. It belongs to
+// the session's id, so it comes behind [Session.Set] and [Session.Renew]. It is an error if the
+// sessions have no keys.
 func (s *Session) CSRFToken() (string, error) {
 	if s.keys == nil {
 		return "", errNoKeys
@@ -143,8 +145,8 @@ func (s *Session) csrfName() string {
 	return "csrf " + s.manager.cookie() + " " + s.id
 }
 
-// Save writes what has changed, adds the cookie to an answer if the client needs it, and returns the
-// answer.
+// Save writes what has changed, adds the cookie to an answer if the client needs it, and returns
+// the answer.
 func (s *Session) Save(response *snow.Response) (*snow.Response, error) {
 	cookie, err := s.Commit()
 	if err != nil {
@@ -156,8 +158,8 @@ func (s *Session) Save(response *snow.Response) (*snow.Response, error) {
 	return response.SetCookie(*cookie)
 }
 
-// Commit writes what has changed, and returns the cookie that the client needs; nil if it needs none.
-// Call it, or [Session.Save], once.
+// Commit writes what has changed, and returns the cookie that the client needs; nil if it needs
+// none. Call it, or [Session.Save], once.
 func (s *Session) Commit() (*snow.Cookie, error) {
 	switch {
 	case s.isDestroyed:

@@ -60,7 +60,8 @@ func (c *client) session(t *testing.T, manager *Manager, now int64) *Session {
 	return session
 }
 
-// does does something with the client's session at a time, and returns whether the client got a cookie.
+// does does something with the client's session at a time, and returns whether the client got a
+// cookie.
 func (c *client) does(t *testing.T, manager *Manager, now int64, act func(*Session)) bool {
 	t.Helper()
 	session := c.session(t, manager, now)

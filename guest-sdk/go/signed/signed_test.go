@@ -237,8 +237,8 @@ func TestKeysAreStoredOnceAndReplaced(t *testing.T) {
 	}
 }
 
-// FuzzVerify looks for texts that are taken though nobody has signed them, and for such that are not
-// though somebody has.
+// FuzzVerify looks for texts that are taken though nobody has signed them, and for such that are
+// not though somebody has.
 func FuzzVerify(f *testing.F) {
 	f.Add("user", "1.1.1000.YW5u.DOuHS3uycqLaukGWbFtn_zeI4dAoB8b2R58_ti8oP84", int64(1000))
 	f.Add("", "1.+1.+0..", int64(-1))

@@ -25,8 +25,8 @@ func Stored() (*Keys, error) {
 	return StoredIn(bucket)
 }
 
-// StoredIn returns the keys that a bucket holds under signing-keys; if it holds none, a random one that
-// it holds from now on. Nobody has to make them up, and whoever can read the bucket has them.
+// StoredIn returns the keys that a bucket holds under signing-keys; if it holds none, a random one
+// that it holds from now on. Nobody has to make them up, and whoever can read the bucket has them.
 func StoredIn(bucket *snow.Bucket) (*Keys, error) {
 	entry, err := bucket.Get(stored)
 	if err != nil {
@@ -48,7 +48,8 @@ func StoredIn(bucket *snow.Bucket) (*Keys, error) {
 	return fresh, nil
 }
 
-// Rotate puts a random key before those that a bucket holds, and keeps so many in all, one at least.
+// Rotate puts a random key before those that a bucket holds, and keeps so many in all, one at
+// least.
 func Rotate(bucket *snow.Bucket, keep int) (*Keys, error) {
 	entry, err := bucket.Update(stored, func(entry *snow.Entry) ([]byte, error) {
 		keys := []Key{{1, random()}}

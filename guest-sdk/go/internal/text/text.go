@@ -1,5 +1,5 @@
-// Package text reads what clients send as the SDKs of all languages read it, so that a form, a cookie
-// or a session means the same to each of them.
+// Package text reads what clients send as the SDKs of all languages read it, so that a form, a
+// cookie or a session means the same to each of them.
 package text
 
 import (
@@ -33,9 +33,9 @@ func lower(char byte) byte {
 	return char
 }
 
-// Lossy returns a text in UTF-8: U+FFFD stands for each longest part of a character that is cut, and
-// for each byte that begins none, as in the Encoding Standard. [strings.ToValidUTF8] has one for all
-// that follow each other.
+// Lossy returns a text in UTF-8: U+FFFD stands for each longest part of a character that is cut,
+// and for each byte that begins none, as in the Encoding Standard. [strings.ToValidUTF8] has one
+// for all that follow each other.
 func Lossy(text string) string {
 	if utf8.ValidString(text) {
 		return text

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Pairs returns the names and values of application/x-www-form-urlencoded in their order, decoded. A
-// name without an equals sign has an empty value.
+// Pairs returns the names and values of application/x-www-form-urlencoded in their order, decoded.
+// A name without an equals sign has an empty value.
 func Pairs(encoded string) iter.Seq2[string, string] {
 	return func(yield func(string, string) bool) {
 		for pair := range strings.SplitSeq(encoded, "&") {
@@ -21,8 +21,8 @@ func Pairs(encoded string) iter.Seq2[string, string] {
 	}
 }
 
-// decode returns a text in which a plus sign stands for a space, and %XX for a byte. Any other percent
-// sign stays as it is; bytes that are not UTF-8 become U+FFFD.
+// decode returns a text in which a plus sign stands for a space, and %XX for a byte. Any other
+// percent sign stays as it is; bytes that are not UTF-8 become U+FFFD.
 func decode(encoded string) string {
 	if !strings.ContainsAny(encoded, "%+") {
 		return Lossy(encoded)
