@@ -90,8 +90,11 @@ func (r *Request) Form() (*Form, error) {
 // FormWithin returns the form in the content, as [Request.Form] does, within other limits.
 func (r *Request) FormWithin(limits FormLimits) (*Form, error) {
 	limits = limits.orDefaults()
-	kind, parameters := valueAndParameters(r.Header("content-type"))
+	contentType := r.Header("content-type")
+	kind, parameters := valueAndParameters(contentType)
 	switch {
+	case !utf8.ValidString(contentType):
+		return nil, unsupported(kind)
 	case text.EqualFold(kind, "application/x-www-form-urlencoded"):
 		return parseURLEncoded(r.Body, limits)
 	case text.EqualFold(kind, "multipart/form-data"):
@@ -102,9 +105,13 @@ func (r *Request) FormWithin(limits FormLimits) (*Form, error) {
 		}
 		return parseMultipart(r.Body, "", limits)
 	default:
-		return nil, Error(415, fmt.Sprintf("the content must be `application/x-www-form-urlencoded` "+
-			"or `multipart/form-data`, not %q", kind))
+		return nil, unsupported(kind)
 	}
+}
+
+func unsupported(kind string) error {
+	return Error(415, fmt.Sprintf("the content must be `application/x-www-form-urlencoded` "+
+		"or `multipart/form-data`, not %q", kind))
 }
 
 func parseURLEncoded(body []byte, limits FormLimits) (*Form, error) {

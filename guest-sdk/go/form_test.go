@@ -107,6 +107,8 @@ func TestFieldsAreFoundAndParsed(t *testing.T) {
 	refused(t, err, 400, "`d`: value out of range")
 	_, err = posted(urlencoded, "a=\xff").Form()
 	refused(t, err, 400, "the form is not UTF-8")
+	_, err = posted("multipart/form-data; x=\xff; boundary=xyz", "--xyz--").Form()
+	refused(t, err, 415, unsupported("multipart/form-data").Error())
 }
 
 func TestFilesAreFound(t *testing.T) {
