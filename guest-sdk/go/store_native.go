@@ -62,13 +62,10 @@ func (b memoryBucket) check(key string, only Only) error {
 	return nil
 }
 
-func (b memoryBucket) put(key string, value []byte, expires time.Duration) Version {
+// put sets a key until a time; a zero time is never.
+func (b memoryBucket) put(key string, value []byte, expires time.Time) Version {
 	lastVersion++
-	entry := memoryEntry{Entry: Entry{bytes.Clone(value), lastVersion}}
-	if expires != 0 {
-		entry.expires = time.Now().Add(expires)
-	}
-	b[key] = entry
+	b[key] = memoryEntry{Entry{bytes.Clone(value), lastVersion}, expires}
 	return lastVersion
 }
 
@@ -84,7 +81,11 @@ func (b memoryBucket) set(key string, value []byte, options SetOptions) (Version
 	if err := b.check(key, options.Only); err != nil {
 		return 0, err
 	}
-	return b.put(key, value, options.Expires), nil
+	var expires time.Time
+	if options.Expires != 0 {
+		expires = time.Now().Add(options.Expires)
+	}
+	return b.put(key, value, expires), nil
 }
 
 func (b memoryBucket) remove(key string, only Only) (bool, error) {
@@ -102,16 +103,19 @@ func (b memoryBucket) increment(key string, by int64) (int64, error) {
 	memoryLock.Lock()
 	defer memoryLock.Unlock()
 	var number int64
+	var expires time.Time
 	if held := b.held(key); held != nil {
 		var err error
-		if number, err = strconv.ParseInt(held.Text(), 10, 64); err != nil {
+		number, err = strconv.ParseInt(held.Text(), 10, 64)
+		if err != nil || held.Text()[0] == '+' {
 			return 0, ErrNotAnInteger
 		}
+		expires = b[key].expires
 	}
 	if by > 0 && number > math.MaxInt64-by || by < 0 && number < math.MinInt64-by {
 		return 0, ErrNotAnInteger
 	}
-	b.put(key, strconv.AppendInt(nil, number+by, 10), 0)
+	b.put(key, strconv.AppendInt(nil, number+by, 10), expires)
 	return number + by, nil
 }
 

@@ -102,6 +102,7 @@ func TestWithoutAHostBucketsAreInMemory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { delete(memory, t.Name()) })
 	first, err := bucket.SetWith("a", []byte("one"), SetOptions{Only: Absent()})
 	if err != nil {
 		t.Fatal(err)
@@ -144,6 +145,22 @@ func TestWithoutAHostBucketsAreInMemory(t *testing.T) {
 	if _, err := bucket.Increment("n", 1); err != ErrNotAnInteger {
 		t.Error(err)
 	}
+	if _, err := bucket.SetWith("soon", []byte("1"), SetOptions{Expires: time.Hour}); err != nil {
+		t.Error(err)
+	}
+	sum, err := bucket.Increment("soon", 1)
+	if sum != 2 || err != nil || memory[t.Name()]["soon"].expires.IsZero() {
+		t.Error("it keeps its expiry", sum, err)
+	}
+	if _, err := bucket.Set("plus", []byte("+7")); err != nil {
+		t.Error(err)
+	}
+	if _, err := bucket.Increment("plus", 1); err != ErrNotAnInteger {
+		t.Error(err)
+	}
+	if sum, err := bucket.Increment("gone", 2); sum != 2 || err != nil {
+		t.Error(sum, err)
+	}
 	var keys []string
 	for key, err := range bucket.Keys("") {
 		keys = append(keys, key)
@@ -151,7 +168,7 @@ func TestWithoutAHostBucketsAreInMemory(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if !reflect.DeepEqual(keys, []string{"a", "n"}) {
+	if !reflect.DeepEqual(keys, []string{"a", "gone", "n", "plus", "soon"}) {
 		t.Error(keys)
 	}
 	for _, want := range []bool{true, false} {

@@ -207,6 +207,7 @@ func TestKeysAreStoredOnceAndReplaced(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _, _ = bucket.Delete(stored) })
 	first, err := StoredIn(bucket)
 	if err != nil {
 		t.Fatal(err)
