@@ -61,6 +61,9 @@ func TestSignaturesAreThoseOfAllLanguages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if keys.format() != cases.Keys {
+		t.Errorf("%q is not how others write them", keys.format())
+	}
 	for _, test := range cases.Signs {
 		text, err := keys.SignAt(at(test.Now), test.Name, test.Value)
 		if text != test.Text || err != nil {
