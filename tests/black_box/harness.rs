@@ -25,6 +25,7 @@ mod lines;
 mod load;
 mod program;
 mod server;
+mod upstream;
 
 pub use admin::Admin;
 pub use cases::Played;
@@ -36,6 +37,7 @@ pub use lines::Lines;
 pub use load::Load;
 pub use program::{keep_in_target, program, run, run_to_refusal, workspace};
 pub use server::{Server, Setup, serve};
+pub use upstream::Upstream;
 
 use std::time::{Duration, Instant};
 

@@ -66,6 +66,7 @@ mod deployed;
 mod dev;
 mod drain;
 mod examples;
+mod fetch;
 mod fresh_instances;
 mod go_sdk;
 mod guest_cases;

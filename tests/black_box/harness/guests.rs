@@ -90,7 +90,7 @@ pub fn source(guest: &str) -> Option<PathBuf> {
         "in-c" => in_c(),
         "in-zig" => in_zig(),
         "hello" => Some(workspace().join("guests/hello.wat")),
-        "snow" | "tornado" | "two-step" | "parcels" | "notes" | "c" | "go" | "rust" => {
+        "snow" | "tornado" | "two-step" | "parcels" | "notes" | "gather" | "c" | "go" | "rust" => {
             example(guest)
         }
         "js" => script("js.js", "js"),

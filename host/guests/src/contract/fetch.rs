@@ -142,7 +142,8 @@ impl End {
             return;
         }
         let (name, id, why) = (&self.permit.name, &self.request_id, &failure.message);
-        let message = format!("guest={name} id={id}: denied to fetch: {why}");
+        let message =
+            format!("guest={name} id={id}: denied to fetch: {why}, in [guest.{name}] of snow.toml");
         self.runtime.log.host(Level::Warn, self.permit.masks.masked(message, usize::MAX));
     }
 }

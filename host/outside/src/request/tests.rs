@@ -86,7 +86,10 @@ fn what_can_not_be_sent_is_told() {
     ] {
         let failure = Outgoing::of(&mut fetch(method, url, &[field])).unwrap_err();
         assert_eq!(failure.code, FetchCode::InvalidUrl, "{method} {url} {failure}");
-        assert!(!failure.message.contains('\n') && !failure.message.contains("hunter2"), "{failure}");
+        assert!(
+            !failure.message.contains('\n') && !failure.message.contains("hunter2"),
+            "{failure}"
+        );
     }
 }
 

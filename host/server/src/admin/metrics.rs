@@ -10,6 +10,7 @@ use super::process;
 use super::sources::{PageSources, RouteTotals};
 use crate::workers::WorkerHandle;
 use snow_core::Counter;
+use snow_runtime::FetchCode;
 use snow_state::{Counts, DiskStats, StoreStats};
 use snow_worker::{Label, Stats};
 
@@ -26,6 +27,7 @@ pub fn text(sources: &PageSources) -> String {
     of_routes(&mut out, sources);
     of_guests(&mut out, sources);
     of_workers(&mut out, sources);
+    of_fetches(&mut out, sources);
     of_deployments(&mut out, sources);
     of_store(&mut out, sources);
     of_process(&mut out, sources);
@@ -119,6 +121,20 @@ fn of_guests(out: &mut Exposition, sources: &PageSources) {
     let help = "Bytes of settlements that nobody has used up yet.";
     let settled_bytes = sources.runtime.permits.settled_bytes() as f64;
     out.single(MetricType::Gauge, "snow_settled_bytes", help, settled_bytes);
+}
+
+fn of_fetches(out: &mut Exposition, sources: &PageSources) {
+    let (counts, (under_way, bytes)) = (sources.egress.counts(), sources.egress.under_way());
+    let help = "Requests of guests to other servers that have ended, by how: answered, cancelled \
+                since nobody waited any more, or the failure's code.";
+    let failed = FetchCode::ALL.iter().map(|code| code.name()).zip(&counts.failed);
+    let ends = [("answered", &counts.answered), ("cancelled", &counts.cancelled)].into_iter();
+    let ends = ends.chain(failed).map(|(end, count)| ([("end", end)], count.get()));
+    out.family(MetricType::Counter, "snow_fetches_ended_total", help, ends);
+    let help = "Requests of guests to other servers that are under way now.";
+    out.single(MetricType::Gauge, "snow_fetches", help, under_way as f64);
+    let help = "Bytes that they hold: of their contents, and of what has come of their answers.";
+    out.single(MetricType::Gauge, "snow_fetches_bytes", help, bytes as f64);
 }
 
 fn of_workers(out: &mut Exposition, sources: &PageSources) {

@@ -9,6 +9,7 @@ use crate::deploy::Serving;
 use crate::workers::WorkerHandle;
 use snow_core::Distribution;
 use snow_guests::Runtime;
+use snow_outside::Egress;
 use snow_runtime::VersionId;
 use snow_worker::{LabelId, Labels, RouteStats};
 
@@ -20,6 +21,8 @@ pub struct PageSources {
     pub labels: Arc<Labels>,
     /// What guests share: the registry, the permits, the log.
     pub runtime: Runtime,
+    /// What sends requests to other servers.
+    pub egress: Arc<Egress>,
     /// What serves now, and what was deployed so far.
     pub serving: Serving,
     /// When the server started.

@@ -21,6 +21,7 @@ use crate::workers::{self, WorkerHandle};
 use snow_config::{Config, Listen, WatchLimits};
 use snow_core::{Registry, error_chain};
 use snow_guests::{Conflict, Engine, Loader, Permits, Runtime, RuntimeParts};
+use snow_outside::Egress;
 use snow_runtime::{Clock, Level, Log};
 use snow_worker::{Common, Labels, PostOffice};
 
@@ -31,7 +32,9 @@ pub(super) fn start(config: &Config, log: Log) -> anyhow::Result<Server> {
     let post = Arc::new(PostOffice::default());
     let clock = Clock::start();
     let alarm = Arc::new(Alarm::new(clock.clone()));
-    let runtime = runtime(config, &post, &to_deployer, &log, &alarm)?;
+    let (egress, egress_thread) = Egress::new()?;
+    let egress = Arc::new(egress);
+    let runtime = runtime(config, &post, &to_deployer, &log, &alarm, egress.clone())?;
     let loader = Loader::new(&runtime, &config.compile, log.clone())?;
 
     // The watch begins before the folder is read, so a change that comes while guests are loaded is
@@ -41,6 +44,10 @@ pub(super) fn start(config: &Config, log: Log) -> anyhow::Result<Server> {
     let ends = Ends(sender);
     runtime.engine.on_death(ends.died("snow-ticker"));
     let store_thread = StoreThread::start(runtime.store.clone(), alarm, &ends)?;
+    ends.spawn("snow-outside".into(), Role::Helper, || {
+        egress_thread.run();
+        Ok(())
+    })?;
     if let Some(watch) = &watch {
         watch.on_death(ends.died("snow-watch"));
     }
@@ -70,6 +77,7 @@ pub(super) fn start(config: &Config, log: Log) -> anyhow::Result<Server> {
         workers: workers.clone(),
         labels,
         runtime: runtime.clone(),
+        egress,
         serving: catalog.serving().clone(),
         started_at: SystemTime::now(),
         draining: draining.clone(),
@@ -111,6 +119,7 @@ fn runtime(
     to_deployer: &Sender<DeployerMessage>,
     log: &Log,
     alarm: &Arc<Alarm>,
+    egress: Arc<Egress>,
 ) -> anyhow::Result<Runtime> {
     let (limits, workers) = (&config.limits, config.server.workers);
     let reports = to_deployer.clone();
@@ -120,6 +129,7 @@ fn runtime(
         clock: alarm.clock().clone(),
         store: store_thread::open(config, &registry, post.clone(), log, alarm)?,
         registry,
+        outside: egress,
         post: post.clone(),
         log: log.clone(),
         limits: Arc::new(limits.clone()),

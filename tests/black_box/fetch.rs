@@ -1,0 +1,148 @@
+//! Requests of guests to other servers, by the example `gather`.
+
+use std::ffi::OsStr;
+
+use serde_json::Value;
+
+use crate::harness::{A_MOMENT, Folder, Server, Setup, Upstream, eventually, run};
+
+const LOCAL: &str = "[guest.gather]\noutbound = ['http://127.0.0.1:*']\n";
+
+fn gather(manifest: &str) -> Option<Server> {
+    let folder = Folder::with(&["gather", "hello"])?;
+    folder.add("snow.toml", manifest.as_bytes());
+    Some(Setup::new(folder).arguments(&["--admin", "127.0.0.1:0"]).start())
+}
+
+#[test]
+fn many_are_asked_at_once_and_their_answers_are_in_order() {
+    let Some(server) = gather(LOCAL) else { return };
+    let upstream = Upstream::new();
+    let urls = ["/a", "/b", "/c"].map(|path| format!("url={}", upstream.url(path)));
+    let mut client = server.ask(&format!("/gather?{}&url=nothing", urls.join("&")));
+    let mut asked = [upstream.next(), upstream.next(), upstream.next()];
+    asked.sort_by(|one, other| one.path().cmp(other.path()));
+    let admin = server.admin();
+    admin.wait_until_held(1.0);
+    assert_eq!(admin.metric("snow_instances", &[]), 0.0, "nothing is needed to wait");
+    assert_eq!(admin.metric("snow_fetches", &[]), 3.0);
+    let [a, b, c] = asked;
+    c.answer("ccc");
+    b.send("HTTP/1.1 404 Nothing\r\ncontent-length: 2\r\nconnection: close\r\n\r\nbb");
+    a.send("no answer at all\r\n\r\n");
+    let answers: Value = serde_json::from_str(client.response().text()).unwrap();
+    let list = |key: &str| -> Vec<Value> {
+        answers.as_array().unwrap().iter().map(|answer| answer[key].clone()).collect()
+    };
+    let null = Value::Null;
+    assert_eq!(list("status"), [null.clone(), 404.into(), 200.into(), null.clone()]);
+    assert_eq!(list("bytes"), [null.clone(), 2.into(), 3.into(), null.clone()]);
+    assert_eq!(list("error"), ["protocol".into(), null.clone(), null, "invalid-url".into()]);
+    assert!(list("ms").iter().all(Value::is_u64));
+    assert_eq!(server.get("/gather").status, 400);
+}
+
+#[test]
+fn an_answer_is_passed_on_as_it_came_and_no_guest_is_called_for_it() {
+    let Some(server) = gather(LOCAL) else { return };
+    let upstream = Upstream::new();
+    let mut client = server.ask(&format!("/proxy?url={}", upstream.url("/x?y=z")));
+    let asked = upstream.next();
+    let admin = server.admin();
+    let calls = admin.metric("snow_calls_total", &["route=\"/proxy\""]);
+    assert!(asked.head.starts_with("GET /x?y=z HTTP/1.1\r\n"), "{}", asked.head);
+    asked.send(
+        "HTTP/1.1 418 Teapot\r\nX-A: b\r\nset-cookie: c=1\r\nset-cookie: d=2\r\n\
+         transfer-encoding: chunked\r\nconnection: close\r\n\r\n3\r\ntea\r\n0\r\n\r\n",
+    );
+    let response = client.response();
+    assert_eq!((response.status, response.text()), (418, "tea"));
+    assert_eq!(response.field("x-a"), Some("b"));
+    assert_eq!(response.field("content-length"), Some("3"));
+    assert_eq!(response.fields.iter().filter(|(name, _)| name == "set-cookie").count(), 2);
+    assert_eq!(admin.metric("snow_calls_total", &["route=\"/proxy\""]), calls);
+
+    // A failure is the server's trouble, and says nothing to the client.
+    let mut client = server.ask(&format!("/proxy?url={}", upstream.url("/")));
+    upstream.next().send("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nshort");
+    let response = client.response();
+    assert_eq!((response.status, response.text()), (502, "bad gateway\n"));
+    admin.wait_for("snow_fetches_ended_total", &["end=\"reset\""], 1.0);
+}
+
+#[test]
+fn the_fastest_success_answers_and_the_others_are_given_up() {
+    let Some(server) = gather(LOCAL) else { return };
+    let upstream = Upstream::new();
+    let urls = ["/slow", "/fails", "/fast"].map(|path| format!("url={}", upstream.url(path)));
+    let mut client = server.ask(&format!("/fastest?{}", urls.join("&")));
+    let mut asked = [upstream.next(), upstream.next(), upstream.next()];
+    asked.sort_by(|one, other| one.path().cmp(other.path()));
+    let [fails, fast, slow] = asked;
+    fails.send("HTTP/1.1 500 No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    server.admin().wait_for("snow_fetches", &[], 2.0);
+    fast.answer("here");
+    assert_eq!(client.response().text(), "here");
+    slow.is_given_up();
+    server.admin().wait_for("snow_fetches_ended_total", &["end=\"cancelled\""], 1.0);
+
+    let mut client = server.ask(&format!("/fastest?url={}", upstream.url("/")));
+    upstream.next().send("no answer");
+    assert_eq!(client.response().status, 502);
+}
+
+#[test]
+fn a_client_that_leaves_gives_its_requests_up() {
+    let Some(server) = gather(LOCAL) else { return };
+    let upstream = Upstream::new();
+    let client = server.ask(&format!("/proxy?url={}", upstream.url("/")));
+    let asked = upstream.next();
+    drop(client);
+    asked.is_given_up();
+    let admin = server.admin();
+    admin.wait_for("snow_fetches", &[], 0.0);
+    assert_eq!(admin.metric("snow_fetches_bytes", &[]), 0.0);
+}
+
+#[test]
+fn without_a_rule_nothing_is_sent_and_the_log_says_which_would_allow_it() {
+    let Some(server) = gather("") else { return };
+    let upstream = Upstream::new();
+    let target = format!("/gather?url={0}&url={0}", upstream.url("/secret?token=1"));
+    let response = server.get(&target);
+    assert_eq!(response.text().matches("\"error\":\"denied\"").count(), 2, "{}", response.text());
+    let rule = format!("outbound = [\"http://{}\"]", upstream.address);
+    let line = server.log.until(&["denied to fetch", &rule, "[guest.gather] of snow.toml"]);
+    assert!(!line.contains("token"), "{line}");
+    assert_eq!(server.log_by_now().matches("denied to fetch").count(), 1, "one line a call");
+
+    // The rule is live.
+    let manifest = format!("[guest.gather]\n{rule}\n");
+    server.folder.replace("snow.toml", manifest.as_bytes());
+    let mut client = eventually("the new rule holds", || {
+        let client = server.ask(&target);
+        upstream.asked_within(A_MOMENT).map(|asked| {
+            asked.answer("x");
+            client
+        })
+    });
+    upstream.next().answer("y");
+    assert_eq!(client.response().text().matches("\"status\":200").count(), 2);
+}
+
+#[test]
+fn a_rule_that_is_none_is_refused_with_its_place() {
+    let Some(folder) = Folder::with(&["gather"]) else { return };
+    for (rule, words) in [
+        ("ftp://a.example", "https:// or http://"),
+        ("https://user@a.example", "no place"),
+        ("https://a.example/?x", "ends with a path"),
+        ("https://a*.example", "`*` stands for a whole host"),
+    ] {
+        let manifest = format!("[guest.gather]\noutbound = ['{rule}']\n");
+        folder.replace("snow.toml", manifest.as_bytes());
+        let output = run([OsStr::new("check"), folder.path().as_os_str()]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains("snow.toml:2:") && said.contains(words), "{rule}: {said}");
+    }
+}
