@@ -76,6 +76,11 @@ extern void __wasm_import_snow_host_store_method_bucket_list(int32_t, uint8_t *,
 __attribute__((__import_module__("snow:host/store@0.1.0"), __import_name__("[method]bucket.changed")))
 extern void __wasm_import_snow_host_store_method_bucket_changed(int32_t, uint8_t *, size_t, int32_t, int64_t, uint8_t *);
 
+// Imported Functions from `snow:host/fetch@0.1.0`
+
+__attribute__((__import_module__("snow:host/fetch@0.1.0"), __import_name__("start")))
+extern void __wasm_import_snow_host_fetch_start(uint8_t *, uint8_t *);
+
 // Imported Functions from `wasi:config/store@0.2.0-rc.1`
 
 __attribute__((__import_module__("wasi:config/store@0.2.0-rc.1"), __import_name__("get")))
@@ -667,6 +672,53 @@ void snow_host_store_result_own_pending_store_error_free(snow_host_store_result_
   if (!ptr->is_err) {
   } else {
     snow_host_store_store_error_free(&ptr->val.err);
+  }
+}
+
+void snow_host_fetch_field_free(snow_host_fetch_field_t *ptr) {
+  snow_host_http_field_free(ptr);
+}
+
+void resuming_guest_option_u8_free(resuming_guest_option_u8_t *ptr) {
+  if (ptr->is_some) {
+  }
+}
+
+void snow_host_fetch_options_free(snow_host_fetch_options_t *ptr) {
+  resuming_guest_option_u32_free(&ptr->timeout_ms);
+  resuming_guest_option_u32_free(&ptr->connect_timeout_ms);
+  resuming_guest_option_u8_free(&ptr->redirects_max);
+  resuming_guest_option_u32_free(&ptr->response_bytes_max);
+}
+
+void snow_host_fetch_list_field_free(snow_host_fetch_list_field_t *ptr) {
+  size_t list_len = ptr->len;
+  if (list_len > 0) {
+    snow_host_fetch_field_t *list_ptr = ptr->ptr;
+    for (size_t i = 0; i < list_len; i++) {
+      snow_host_fetch_field_free(&list_ptr[i]);
+    }
+    free(list_ptr);
+  }
+}
+
+void snow_host_fetch_option_options_free(snow_host_fetch_option_options_t *ptr) {
+  if (ptr->is_some) {
+    snow_host_fetch_options_free(&ptr->val);
+  }
+}
+
+void snow_host_fetch_outgoing_free(snow_host_fetch_outgoing_t *ptr) {
+  resuming_guest_string_free(&ptr->method);
+  resuming_guest_string_free(&ptr->url);
+  snow_host_fetch_list_field_free(&ptr->headers);
+  resuming_guest_list_u8_free(&ptr->body);
+  snow_host_fetch_option_options_free(&ptr->options);
+}
+
+void snow_host_fetch_result_own_pending_refusal_free(snow_host_fetch_result_own_pending_refusal_t *ptr) {
+  if (!ptr->is_err) {
+  } else {
   }
 }
 
@@ -1731,6 +1783,76 @@ bool snow_host_store_method_bucket_changed(snow_host_store_borrow_bucket_t self,
       }
 
       result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool snow_host_fetch_start(snow_host_fetch_outgoing_t *request, snow_host_fetch_own_pending_t *ret, snow_host_fetch_refusal_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(32+8*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  *((size_t*)(ptr + sizeof(void*))) = ((*request).method).len;
+  *((uint8_t **)(ptr + 0)) = (uint8_t *) ((*request).method).ptr;
+  *((size_t*)(ptr + (3*sizeof(void*)))) = ((*request).url).len;
+  *((uint8_t **)(ptr + (2*sizeof(void*)))) = (uint8_t *) ((*request).url).ptr;
+  *((size_t*)(ptr + (5*sizeof(void*)))) = ((*request).headers).len;
+  *((uint8_t **)(ptr + (4*sizeof(void*)))) = (uint8_t *) ((*request).headers).ptr;
+  *((size_t*)(ptr + (7*sizeof(void*)))) = ((*request).body).len;
+  *((uint8_t **)(ptr + (6*sizeof(void*)))) = (uint8_t *) ((*request).body).ptr;
+  if (((*request).options).is_some) {
+    const snow_host_fetch_options_t *payload0 = &((*request).options).val;
+    *((int8_t*)(ptr + (8*sizeof(void*)))) = 1;
+    if (((*payload0).timeout_ms).is_some) {
+      const uint32_t *payload2 = &((*payload0).timeout_ms).val;
+      *((int8_t*)(ptr + (4+8*sizeof(void*)))) = 1;
+      *((int32_t*)(ptr + (8+8*sizeof(void*)))) = (int32_t) (*payload2);
+    } else {
+      *((int8_t*)(ptr + (4+8*sizeof(void*)))) = 0;
+    }
+    if (((*payload0).connect_timeout_ms).is_some) {
+      const uint32_t *payload4 = &((*payload0).connect_timeout_ms).val;
+      *((int8_t*)(ptr + (12+8*sizeof(void*)))) = 1;
+      *((int32_t*)(ptr + (16+8*sizeof(void*)))) = (int32_t) (*payload4);
+    } else {
+      *((int8_t*)(ptr + (12+8*sizeof(void*)))) = 0;
+    }
+    if (((*payload0).redirects_max).is_some) {
+      const uint8_t *payload6 = &((*payload0).redirects_max).val;
+      *((int8_t*)(ptr + (20+8*sizeof(void*)))) = 1;
+      *((int8_t*)(ptr + (21+8*sizeof(void*)))) = (int32_t) (*payload6);
+    } else {
+      *((int8_t*)(ptr + (20+8*sizeof(void*)))) = 0;
+    }
+    if (((*payload0).response_bytes_max).is_some) {
+      const uint32_t *payload8 = &((*payload0).response_bytes_max).val;
+      *((int8_t*)(ptr + (24+8*sizeof(void*)))) = 1;
+      *((int32_t*)(ptr + (28+8*sizeof(void*)))) = (int32_t) (*payload8);
+    } else {
+      *((int8_t*)(ptr + (24+8*sizeof(void*)))) = 0;
+    }
+  } else {
+    *((int8_t*)(ptr + (8*sizeof(void*)))) = 0;
+  }
+  uint8_t *ptr9 = (uint8_t *) &ret_area;
+  __wasm_import_snow_host_fetch_start(ptr, ptr9);
+  snow_host_fetch_result_own_pending_refusal_t result;
+  switch ((int32_t) *((uint8_t*) (ptr9 + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (snow_host_fetch_own_pending_t) { *((int32_t*) (ptr9 + 4)) };
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (int32_t) *((uint8_t*) (ptr9 + 4));
       break;
     }
   }

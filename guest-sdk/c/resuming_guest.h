@@ -436,6 +436,66 @@ typedef struct {
   } val;
 } snow_host_store_result_own_pending_store_error_t;
 
+typedef snow_host_http_field_t snow_host_fetch_field_t;
+
+typedef snow_host_pending_handles_refusal_t snow_host_fetch_refusal_t;
+
+typedef struct {
+  bool is_some;
+  uint8_t val;
+} resuming_guest_option_u8_t;
+
+// How a request is sent. What is none is up to the host, whose settings bound all of it.
+typedef struct snow_host_fetch_options_t {
+  // How long it may take in all, redirects and the answer's content included. None: 30,000. More
+  // than the host's maximum (`fetch_timeout_ms_max`) is cut to it.
+  resuming_guest_option_u32_t   timeout_ms;
+  // How long it may take until there is a connection. None: as long as the whole may.
+  resuming_guest_option_u32_t   connect_timeout_ms;
+  // How many redirects are followed. None: the answer that redirects is the answer. Each place
+  // has to be allowed as the first one. On the way to another origin, `authorization`, `cookie`
+  // and `proxy-authorization` are dropped.
+  resuming_guest_option_u8_t   redirects_max;
+  // The most bytes of the answer's content, after `content-encoding` was removed. None, or more
+  // than the host's maximum: `fetch_response_bytes_max`.
+  resuming_guest_option_u32_t   response_bytes_max;
+} snow_host_fetch_options_t;
+
+typedef struct {
+  snow_host_fetch_field_t *ptr;
+  size_t len;
+} snow_host_fetch_list_field_t;
+
+typedef struct {
+  bool is_some;
+  snow_host_fetch_options_t val;
+} snow_host_fetch_option_options_t;
+
+// A request to another server.
+typedef struct snow_host_fetch_outgoing_t {
+  // A method, such as `GET`.
+  resuming_guest_string_t   method;
+  // An absolute URL, `http` or `https`, without a user and a password. Its fragment is not sent.
+  resuming_guest_string_t   url;
+  // Header fields. The host writes those that belong to the connection or tell the length, and
+  // drops them here. It adds `x-request-id` (the id of the client's request), `user-agent` and
+  // `accept-encoding`, unless they stand here.
+  snow_host_fetch_list_field_t   headers;
+  // The content.
+  resuming_guest_list_u8_t   body;
+  snow_host_fetch_option_options_t   options;
+} snow_host_fetch_outgoing_t;
+
+typedef snow_host_pending_handles_own_pending_t snow_host_fetch_own_pending_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    snow_host_fetch_own_pending_t ok;
+    snow_host_fetch_refusal_t err;
+  } val;
+} snow_host_fetch_result_own_pending_refusal_t;
+
 // Why a value can't be had.
 typedef struct wasi_config_store_error_t {
   uint8_t tag;
@@ -620,6 +680,28 @@ extern bool snow_host_store_method_bucket_list(snow_host_store_borrow_bucket_t s
 // older than what the key holds when the guest is called.
 extern bool snow_host_store_method_bucket_changed(snow_host_store_borrow_bucket_t self, resuming_guest_string_t *key, snow_host_store_version_t *maybe_since, snow_host_store_own_pending_t *ret, snow_host_store_store_error_t *err);
 
+// Imported Functions from `snow:host/fetch@0.1.0`
+// Sends a request, and returns a pending that is settled by its end: with a `response` of any
+// status, or with `failed` and one of these codes.
+// 
+// - `invalid-url`: the method, the URL or a field is none that can be sent.
+// - `denied`: `outbound` does not allow it: the URL, the address that its host leads to, or a
+//   redirect. The host's log has the line that would.
+// - `dns`: the name of the host was not found.
+// - `refused`: there is nobody, or no way to get there.
+// - `tls`: the certificate is not valid for the host, or no encrypted connection could be made.
+// - `timeout`: it took too long.
+// - `too-large`: the answer has more bytes than it may, or more than can be kept now.
+// - `reset`: the connection was lost before the answer's end.
+// - `protocol`: what came is no answer of HTTP, or there were too many redirects.
+// - `overloaded`: too many other requests are under way, of this guest or in all.
+// 
+// A suspension without `resume` on this pending sends the response to the client as it came. When
+// the pending is dropped, or its suspension ends, the request is given up.
+// 
+// `denied` in `routes`. `limit`: pendings of this call, of this guest or in all.
+extern bool snow_host_fetch_start(snow_host_fetch_outgoing_t *request, snow_host_fetch_own_pending_t *ret, snow_host_fetch_refusal_t *err);
+
 // Imported Functions from `wasi:config/store@0.2.0-rc.1`
 // Returns the value of this name; none if there is none.
 extern bool wasi_config_store_get(resuming_guest_string_t *key, resuming_guest_option_string_t *ret, wasi_config_store_error_t *err);
@@ -728,6 +810,20 @@ void snow_host_store_result_page_store_error_free(snow_host_store_result_page_st
 void snow_host_store_option_version_free(snow_host_store_option_version_t *ptr);
 
 void snow_host_store_result_own_pending_store_error_free(snow_host_store_result_own_pending_store_error_t *ptr);
+
+void snow_host_fetch_field_free(snow_host_fetch_field_t *ptr);
+
+void resuming_guest_option_u8_free(resuming_guest_option_u8_t *ptr);
+
+void snow_host_fetch_options_free(snow_host_fetch_options_t *ptr);
+
+void snow_host_fetch_list_field_free(snow_host_fetch_list_field_t *ptr);
+
+void snow_host_fetch_option_options_free(snow_host_fetch_option_options_t *ptr);
+
+void snow_host_fetch_outgoing_free(snow_host_fetch_outgoing_t *ptr);
+
+void snow_host_fetch_result_own_pending_refusal_free(snow_host_fetch_result_own_pending_refusal_t *ptr);
 
 void wasi_config_store_error_free(wasi_config_store_error_t *ptr);
 

@@ -24,6 +24,8 @@ func hostCreate(*string) (*Pending, error) { return nil, Denied }
 
 func hostTimer(uint32) (*Pending, error) { return nil, Denied }
 
+func hostFetch(*Fetch) (*Pending, error) { return nil, Denied }
+
 func hostWait([]*Pending, bool, *uint32) ([]*Settlement, error) { return nil, Denied }
 
 func hostSetResult(string, Settlement) error { return Unknown }

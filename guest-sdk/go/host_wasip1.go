@@ -263,12 +263,17 @@ func lowerResponse(response *Response) snow_host_http.Response {
 		// The host answers 500 for this, and logs why.
 		status = 0
 	}
-	headers := make([]snow_host_http.Field, len(response.Headers))
-	for index, field := range response.Headers {
-		// A name that is not UTF-8 is no name, and the host answers 500 for it.
+	headers := lowerFields(response.Headers)
+	return snow_host_http.Response{Status: status, Headers: headers, Body: response.Body}
+}
+
+func lowerFields(fields []Field) []snow_host_http.Field {
+	headers := make([]snow_host_http.Field, len(fields))
+	for index, field := range fields {
+		// A name that is not UTF-8 is no name, and the host says so.
 		headers[index] = snow_host_http.Field{Name: shown(field.Name), Value: []byte(field.Value)}
 	}
-	return snow_host_http.Response{Status: status, Headers: headers, Body: response.Body}
+	return headers
 }
 
 func lowerPendings(pendings []*Pending) []handle {

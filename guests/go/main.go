@@ -6,6 +6,7 @@
 //	GET /go/stop     stops the one that has waited longest, whichever guest holds it: ?value=...
 //	GET /go/random   a random number
 //	GET /go/now      the time (RFC 3339)
+//	GET /go/get      the answer of another server: ?url=...
 //	GET /go/count    how often this was asked, which the store keeps
 package main
 
@@ -28,6 +29,7 @@ func init() {
 	snow.Route("GET", "/go/random", random)
 	snow.Route("GET", "/go/now", now)
 	snow.Route("GET", "/go/count", count)
+	snow.Route("GET", "/go/get", get)
 }
 
 func hello(*snow.Request) (snow.Outcome, error) {
@@ -66,6 +68,15 @@ func stop(request *snow.Request) (snow.Outcome, error) {
 		return nil, snow.Error(409, "nobody is waiting")
 	}
 	return snow.Text("stop"), nil
+}
+
+// get passes the answer of another server on, as it comes.
+func get(request *snow.Request) (snow.Outcome, error) {
+	answer, err := snow.FetchFrom(request.Query().Get("url"))
+	if err != nil {
+		return nil, err
+	}
+	return answer.Suspend(), nil
 }
 
 func random(*snow.Request) (snow.Outcome, error) {

@@ -8,6 +8,7 @@
 //! | `GET /rust/stop?value=…` | stops the one that has waited longest, whichever guest holds it |
 //! | `GET /rust/random` | a random number |
 //! | `GET /rust/now` | the time (RFC 3339) |
+//! | `GET /rust/get?url=…` | the answer of another server, as it came |
 //! | `GET /rust/count` | how often it was asked for, by the store |
 
 use snow_guest::prelude::*;
@@ -50,6 +51,12 @@ fn stop(request: Request) -> Result<(u16, &'static str)> {
     })
 }
 
+/// Passes the answer of another server on: without `resume`, the host sends it when it comes.
+#[route(GET, r"/rust/get")]
+fn get(request: Request) -> Result<Suspension> {
+    Ok(Fetch::get(request.query_param("url").unwrap_or_default()).send()?.suspend())
+}
+
 #[route(GET, r"/rust/random")]
 fn random(_: Request) -> String {
     system::random_number().to_string()
@@ -84,4 +91,4 @@ fn rfc3339(seconds: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
-snow_guest::serve!(hello, echo, req, stop, random, now, count);
+snow_guest::serve!(hello, echo, req, stop, get, random, now, count);
