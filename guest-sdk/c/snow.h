@@ -307,7 +307,7 @@ typedef enum { SNOW_TRACE, SNOW_DEBUG, SNOW_INFO, SNOW_WARN, SNOW_ERROR } snow_l
 // What is not UTF-8 in it is shown as U+FFFD.
 void snow_log(snow_level level, const char *message);
 
-// Returns memory that lives until the end of the call.
+// Returns memory that lives until the end of the call. It ends the call if there is none left.
 void *snow_alloc(size_t bytes);
 // Returns two texts as one.
 const char *snow_join(const char *first, const char *second);
@@ -319,5 +319,8 @@ snow_string snow_string_of(const char *text);
 #ifdef __cplusplus
 }
 #endif
+
+// Configuration and secrets, links, the times of a wait, forms, cookies, signatures and sessions.
+#include "snow_web.h"
 
 #endif

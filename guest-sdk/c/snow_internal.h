@@ -41,6 +41,9 @@ raw_string snow_copied_text(const char *text);
 raw_bytes snow_copied_bytes(snow_string bytes);
 raw_response snow_copied_response(const raw_response *response);
 
+// Returns memory for so many things of a size, which lives until the end of the call.
+void *snow_alloc_many(size_t count, size_t bytes);
+
 // ---- The call ----------------------------------------------------------------------------------
 
 // Makes an ending, which is the owner of what the outcome holds.
@@ -68,8 +71,14 @@ const char *snow_text_of(raw_string raw);
 // Returns a text of the bindings' type. The functions that take one do not change it. The host ends
 // a call that hands it a text that is not UTF-8.
 raw_string snow_borrowed(const char *text);
+// Returns these texts as one. A null pointer stands behind the last.
+const char *snow_joined(const char *first, ...);
+// Returns whether a text is an integer in decimal digits that fits, and writes it.
+bool snow_is_number(const char *text, int64_t *number);
 // Returns whether a text is UTF-8.
 bool snow_is_utf8(const char *text);
+// Returns whether bytes are UTF-8.
+bool snow_are_utf8(snow_string bytes);
 // Returns bytes as UTF-8, with U+FFFD for what is not: the bytes themselves, or a copy that lives
 // until the end of the call.
 snow_string snow_shown(snow_string bytes);
@@ -77,5 +86,38 @@ snow_string snow_shown(snow_string bytes);
 snow_settlement snow_lifted(const raw_option_settlement *option);
 // Returns whether a decoded text of this request has a zero byte.
 bool snow_has_zero_byte(const snow_request *request);
+
+// ---- Pieces of what a client has sent ----------------------------------------------------------
+//
+// They refer to what was sent, and are not copied.
+
+// Returns a letter of ASCII in lower case, and anything else as it is.
+char snow_lower(char c);
+// Returns whether bytes are this text.
+bool snow_is(snow_string bytes, const char *text);
+// Returns whether bytes are these, where letters of ASCII may be in any case.
+bool snow_is_like(snow_string one, snow_string other);
+// Returns whether bytes begin with these.
+bool snow_begins(snow_string bytes, snow_string prefix);
+// Returns what stands from a place on; nothing if they end before.
+snow_string snow_from(snow_string bytes, size_t place);
+// Returns what stands before a place; all if they end before.
+snow_string snow_until(snow_string bytes, size_t place);
+// Returns the place of the first such character; how many bytes there are if there is none.
+size_t snow_place(snow_string bytes, char c);
+// Returns bytes without the white space around them.
+snow_string snow_trimmed(snow_string bytes);
+// Returns whether there is a zero byte among these.
+bool snow_has_zero(snow_string bytes);
+// Returns whether bytes are decimal digits of a number that fits, and writes it.
+bool snow_is_whole(snow_string digits, uint64_t *number);
+// Returns a number in decimal digits.
+const char *snow_decimal(uint64_t number);
+
+// Takes the next `name=value` from the rest of a query or a form; pairs without anything are skipped.
+// Neither is decoded. Returns false if there is none.
+bool snow_next_pair(snow_string *rest, snow_string *name, snow_string *value);
+// Decodes a name or a value of a query or a form: a copy, which need not be UTF-8.
+snow_string snow_decoded(snow_string sent);
 
 #endif
