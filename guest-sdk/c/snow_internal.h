@@ -114,10 +114,37 @@ bool snow_is_whole(snow_string digits, uint64_t *number);
 // Returns a number in decimal digits.
 const char *snow_decimal(uint64_t number);
 
+// Finds the next header field of a name, from a place among all fields on, and moves the place behind
+// it. Returns false if there is none.
+bool snow_next_field(const snow_request *request, const char *name, size_t *at,
+                     snow_string *value);
+
+// Parts of a header field between separators that stand outside of quotes.
+typedef struct {
+  snow_string rest;
+  char separator;
+  bool is_over;
+} snow_parts;
+
+// Takes the next part, without the white space around it. Returns false if there is none.
+bool snow_next_part(snow_parts *parts, snow_string *part);
+// Returns the value at the beginning of a field, such as `form-data; name="a;b"`, and the parts that
+// are its parameters.
+snow_string snow_value_before(snow_string field, snow_parts *parameters);
+// Takes the next parameter: its name as it is sent, and its value with the quotes that it may have.
+bool snow_next_parameter(snow_parts *parameters, snow_string *name, snow_string *value);
+// Returns a parameter's value without its quotes; `\"` in it is `"`.
+snow_string snow_unquoted(snow_string value);
+
 // Takes the next `name=value` from the rest of a query or a form; pairs without anything are skipped.
 // Neither is decoded. Returns false if there is none.
 bool snow_next_pair(snow_string *rest, snow_string *name, snow_string *value);
 // Decodes a name or a value of a query or a form: a copy, which need not be UTF-8.
 snow_string snow_decoded(snow_string sent);
+
+// Returns why a cookie can't be set; a null pointer if it can.
+const char *snow_cookie_fault(const snow_cookie *cookie);
+// Returns the value of `set-cookie`, for a cookie that can be set.
+const char *snow_cookie_field(const snow_cookie *cookie);
 
 #endif

@@ -81,13 +81,22 @@ const char *snow_param_at(const snow_request *request, size_t index) {
   return index < request->raw.params.len ? snow_text_of(request->raw.params.ptr[index].value) : "";
 }
 
-const char *snow_header(const snow_request *request, const char *name) {
-  for (size_t i = 0; i < request->raw.headers.len; i++) {
-    const raw_field *field = &request->raw.headers.ptr[i];
-    if (is_named(field->name, name))
-      return snow_cstring((snow_string){field->value.ptr, field->value.len});
+bool snow_next_field(const snow_request *request, const char *name, size_t *at,
+                     snow_string *value) {
+  while (*at < request->raw.headers.len) {
+    const raw_field *field = &request->raw.headers.ptr[(*at)++];
+    if (is_named(field->name, name)) {
+      *value = (snow_string){field->value.ptr, field->value.len};
+      return true;
+    }
   }
-  return NULL;
+  return false;
+}
+
+const char *snow_header(const snow_request *request, const char *name) {
+  size_t at = 0;
+  snow_string value;
+  return snow_next_field(request, name, &at, &value) ? snow_cstring(value) : NULL;
 }
 
 size_t snow_header_count(const snow_request *request) { return request->raw.headers.len; }

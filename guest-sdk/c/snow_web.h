@@ -64,6 +64,77 @@ const char *snow_json_quoted(const char *text);
 // end, or what is not ASCII. Whether a client may choose where it is sent is the guest's to decide.
 snow_outcome snow_redirect(uint16_t status, const char *location);
 
+// ---- What a client would like to get -----------------------------------------------------------
+
+// Returns which of these media types the client would like best, by its `accept`; of several that it
+// likes as much, the first. A null pointer if it would take none of them: a 406, or the first all
+// the same. A client that does not say takes the first. An answer that depends on it has the header
+// field `vary: accept`, so that caches know.
+const char *snow_accepts(const snow_request *request, const char *const *offered, size_t count);
+
+// ---- Cookies -----------------------------------------------------------------------------------
+//
+// Nothing about a client's cookies is to be trusted, not even that this guest has set them: other
+// guests and other servers of the same domain can. See the signed ones below.
+
+// Returns the first cookie of a name; a null pointer if the client has sent none.
+const char *snow_get_cookie(const snow_request *request, const char *name);
+
+// The cookies of a client, one after the other. All zeros is the place before the first.
+typedef struct {
+  // What snow_next_cookie has found: a name, and a value without the quotes that may be around it.
+  const char *name;
+  const char *value;
+  // Where it goes on.
+  size_t next_field;
+  snow_string rest;
+} snow_cookies;
+
+// Finds the next cookie, in the order sent. What is no cookie, or not UTF-8, is left out. Returns
+// false if there is no further one.
+//
+//   snow_cookies cookies = {0};
+//   while (snow_next_cookie(request, &cookies))
+//     puts(cookies.name);
+bool snow_next_cookie(const snow_request *request, snow_cookies *cookies);
+
+// With which requests from other sites a browser sends a cookie: as it likes if it is not told, with
+// none, when the user follows a link, or with all, for which the cookie must be `secure`.
+typedef enum {
+  SNOW_SAME_SITE_UNSET,
+  SNOW_SAME_SITE_STRICT,
+  SNOW_SAME_SITE_LAX,
+  SNOW_SAME_SITE_NONE,
+} snow_same_site;
+
+// A cookie for a client. All but the name and the value may be zeros.
+typedef struct {
+  const char *name;
+  const char *value;
+  // The path below which it is sent back; a null pointer for `/`.
+  const char *path;
+  // The domain that gets it, with all below; a null pointer for the host that sets it alone.
+  const char *domain;
+  // How many seconds the client keeps it; 0 for as long as the browser runs.
+  uint64_t max_age_s;
+  // Whether it is removed from the client. That needs the path and the domain that it was set with.
+  bool removed;
+  // Whether it is sent back over TLS only.
+  bool secure;
+  // Whether it is hidden from scripts.
+  bool http_only;
+  snow_same_site same_site;
+} snow_cookie;
+
+// Adds a cookie to an answer, beside those that it sets already, and returns the answer.
+//
+// A value has visible ASCII without quotes, commas, semicolons and backslashes. Anything else is a
+// 500 in place of the answer, with a line in the log; and so are a name that is no token, a path or
+// a domain with a semicolon or a control character, SNOW_SAME_SITE_NONE without `secure`, and the
+// prefixes `__Secure-` and `__Host-` without what they promise: browsers would drop such a cookie,
+// or take a part of it for an attribute. Browsers also drop one of more than 4,096 bytes.
+snow_outcome snow_set_cookie(snow_outcome answer, snow_cookie cookie);
+
 // ---- Configuration and secrets -----------------------------------------------------------------
 
 // A text that is not printed by accident, since it is no `char *`.
