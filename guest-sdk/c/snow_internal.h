@@ -147,4 +147,89 @@ const char *snow_cookie_fault(const snow_cookie *cookie);
 // Returns the value of `set-cookie`, for a cookie that can be set.
 const char *snow_cookie_field(const snow_cookie *cookie);
 
+// ---- Forms -------------------------------------------------------------------------------------
+
+// A form that is being read.
+typedef struct {
+  snow_form_limits limits;
+  snow_pair *fields;
+  size_t field_count, field_room;
+  snow_file *files;
+  size_t file_count, file_room;
+} snow_reading;
+
+// Each of these returns a null pointer, or the answer to a form that is refused.
+
+// Refuses a form that has as many parts as it may have, before one more.
+snow_outcome snow_form_has_room(const snow_reading *reading);
+// Adds a field, whose name is UTF-8.
+snow_outcome snow_form_add_field(snow_reading *reading, snow_string name, snow_string value);
+// Adds a file. Its bytes are not copied.
+snow_outcome snow_form_add_file(snow_reading *reading, snow_string field, snow_string name,
+                                const snow_string *content_type, snow_string bytes);
+// Reads a content of parts between boundaries.
+snow_outcome snow_read_multipart(snow_reading *reading, snow_string body, snow_string boundary);
+
+// ---- Signatures --------------------------------------------------------------------------------
+
+struct snow_signing_keys {
+  uint32_t version;
+  snow_string secret;
+  const snow_signing_keys *older;
+};
+
+// Returns bytes in base64, as in URLs and without padding.
+const char *snow_base64(snow_string bytes);
+// Returns whether a text is the base64 of bytes, and writes a copy of them.
+bool snow_is_base64(snow_string text, snow_string *bytes);
+// Returns the time in seconds since 1970.
+uint64_t snow_now_s(void);
+// These are snow_sign and snow_verify at a time in seconds since 1970.
+const char *snow_sign_at(const snow_signing_keys *keys, const char *name, const char *value,
+                         uint64_t now_s);
+snow_signature snow_verify_at(const snow_signing_keys *keys, const char *name, const char *text,
+                              uint64_t max_age_s, uint64_t now_s, const char **value);
+// Returns keys as a bucket holds them.
+const char *snow_keys_text(const snow_signing_keys *keys);
+// Returns the keys in such a text; a null pointer if it can't be read.
+const snow_signing_keys *snow_keys_of(snow_string text);
+// Returns for the log why the store has refused something.
+const char *snow_status_words(snow_status status);
+
+// ---- Sessions ----------------------------------------------------------------------------------
+
+// A field of a session, or what becomes of one.
+typedef struct {
+  snow_string name, value;
+  bool is_removal;
+} snow_change;
+
+// A session in the store, with its fields in the order of their names; or changes in their order.
+typedef struct {
+  // When it was written, in seconds since 1970.
+  uint64_t written;
+  snow_change *fields;
+  size_t count, room;
+} snow_record;
+
+// Returns whether the store's text is a session, and reads it.
+bool snow_record_of(snow_string text, snow_record *record);
+// Returns a session as the store has it.
+const char *snow_record_text(const snow_record *record);
+// Returns the value under a name; a null pointer if there is none.
+const snow_string *snow_record_get(const snow_record *record, snow_string name);
+// Keeps a value under a name. Neither is copied.
+void snow_record_set(snow_record *record, snow_string name, snow_string value);
+// Forgets what is under a name. Returns whether there was something.
+bool snow_record_remove(snow_record *record, snow_string name);
+// Adds a change behind others.
+void snow_record_add(snow_record *record, snow_change change);
+// Does with a session what these changes say.
+void snow_record_apply(snow_record *record, const snow_record *changes);
+// Returns a copy that can be changed.
+snow_record snow_record_copy(const snow_record *record);
+// This is snow_session_of at a time in seconds since 1970.
+snow_outcome snow_session_at(const snow_request *request, snow_sessions sessions, uint64_t now_s,
+                             snow_session **session);
+
 #endif

@@ -135,6 +135,177 @@ typedef struct {
 // or take a part of it for an attribute. Browsers also drop one of more than 4,096 bytes.
 snow_outcome snow_set_cookie(snow_outcome answer, snow_cookie cookie);
 
+// ---- Forms -------------------------------------------------------------------------------------
+
+// How much a form may have; 0 stands for what is said here. More is a 413. The host bounds the whole
+// content before (`body_bytes_max`).
+typedef struct {
+  // Fields and files together: 1,000.
+  size_t parts_max;
+  // Bytes of one field's value: 1,048,576.
+  size_t value_bytes_max;
+  // Bytes of one file: 16,777,216.
+  size_t file_bytes_max;
+} snow_form_limits;
+
+// A file in a form.
+typedef struct {
+  // The name of the field in the form.
+  const char *field;
+  // The name that the client gives it: any text, and not to be used as a path. Empty if no file was
+  // chosen.
+  const char *name;
+  // The media type that the client gives it; a null pointer if it gives none.
+  const char *content_type;
+  // The content, which is a part of the request's.
+  snow_string bytes;
+} snow_file;
+
+// A form that a client has sent: names with values, and files, each in the order sent.
+typedef struct {
+  const snow_pair *fields;
+  size_t field_count;
+  const snow_file *files;
+  size_t file_count;
+} snow_form;
+
+// Reads the form in the content: `application/x-www-form-urlencoded`, or `multipart/form-data` (RFC
+// 7578), which has files too. Any other `content-type` is a 415, a form that is none is a 400 that
+// says what is wrong with it, and more than the limits is a 413. What is not UTF-8 in a value is
+// U+FFFD; a zero byte in a name or a value is a 400, because a text would seem to end there.
+snow_outcome snow_read_form(const snow_request *request, snow_form_limits limits, snow_form *form);
+// Returns the first value under a name; a null pointer if there is none.
+const char *snow_form_value(const snow_form *form, const char *name);
+// Writes the first value under a name. If there is none, that is a 400 which names it.
+snow_outcome snow_form_required(const snow_form *form, const char *name, const char **value);
+// Returns the first file under a name; a null pointer if there is none.
+const snow_file *snow_form_file(const snow_form *form, const char *name);
+
+// ---- Signed texts ------------------------------------------------------------------------------
+//
+// A client keeps them, in a cookie or a field of a form, and can't change them. Signed is not secret:
+// it can read the value. In a signature, HMAC-SHA256, are the name of the text, its value, the time
+// and the version of the key: so a cookie can't be sent back under another name, nor after its time.
+// Signatures are those of the SDKs for all languages.
+
+// Keys, each with a version. The first one signs, and what any of them has signed is taken. So a key
+// is replaced by putting a new one before it, and is left out once what it has signed is too old.
+typedef struct snow_signing_keys snow_signing_keys;
+
+// Puts a key before older ones; a null pointer stands for none. The secret has 32 random bytes or
+// more, and is no password. A shorter one is a 500, and so is a version that an older key has.
+snow_outcome snow_signing_keys_new(uint32_t version, snow_string secret,
+                                   const snow_signing_keys *older, const snow_signing_keys **keys);
+// Reads the keys that a bucket holds under `signing-keys`; if it holds none, a random one that it
+// holds from now on. Nobody has to make them up, and whoever can read the bucket has them. A 500 if
+// the store refuses, or if they can't be read.
+snow_outcome snow_signing_keys_stored(snow_bucket bucket, const snow_signing_keys **keys);
+// Puts a random key before those that a bucket holds, and keeps so many in all.
+snow_outcome snow_signing_keys_rotate(snow_bucket bucket, size_t keep,
+                                      const snow_signing_keys **keys);
+
+// Why a signed text is not taken. That is for the author, and not for the client.
+typedef enum {
+  // It is taken.
+  SNOW_SIGNED,
+  // It is no signed text, or was cut.
+  SNOW_MALFORMED,
+  // There is no key of its version.
+  SNOW_UNKNOWN_KEY,
+  // Its value, its time or its name is not what was signed.
+  SNOW_FORGED,
+  // It was signed too long ago.
+  SNOW_EXPIRED,
+  // It was signed more than 60 seconds later than now: a clock was set back, or is wrong.
+  SNOW_FROM_THE_FUTURE,
+} snow_signature;
+
+// Signs a value under a name, now. The text has letters, digits, `-`, `_` and `.` only, so it can be
+// the value of a cookie:
+//
+//   snow_cookie basket = {.name = "basket", .value = snow_sign(keys, "basket", id)};
+const char *snow_sign(const snow_signing_keys *keys, const char *name, const char *value);
+// Writes the value of a text that was signed under this name at most so many seconds ago; a null
+// pointer if it is not taken.
+snow_signature snow_verify(const snow_signing_keys *keys, const char *name, const char *text,
+                           uint64_t max_age_s, const char **value);
+// Returns in words for the log why a signed text is not taken.
+const char *snow_signature_words(snow_signature signature);
+// Returns the value of a cookie that was signed under its name at most so many seconds ago. A null
+// pointer if there is none, and if it was forged, cut, renamed or is too old: the host's log says
+// why, at the level debug.
+const char *snow_get_signed_cookie(const snow_request *request, const char *name,
+                                   const snow_signing_keys *keys, uint64_t max_age_s);
+
+// ---- Sessions ----------------------------------------------------------------------------------
+//
+// A session is an entry of a bucket under 128 random bits, which the client has in a cookie. It ends
+// when it was not used for its lifetime, and when it is destroyed. Requests of one client at the
+// same time lose no change of each other: each writes only what it has set and removed. Sessions are
+// those of the SDKs for all languages.
+//
+//   static snow_outcome name(const snow_request *request) {
+//     snow_form form;
+//     snow_session *session;
+//     SNOW_TRY(snow_session_of(request, sessions(), &session));
+//     SNOW_TRY(snow_read_form(request, (snow_form_limits){0}, &form));
+//     SNOW_TRY(snow_check_csrf(session, snow_form_value(&form, "csrf")));
+//     SNOW_TRY(snow_session_set(session, "name", snow_form_value(&form, "name")));
+//     return snow_session_save(session, snow_redirect(303, snow_path_for("/name")));
+//   }
+
+// Where sessions are, and what their cookie is like. All but the bucket may be zeros.
+typedef struct {
+  // One of the guest's own buckets, such as `shop/sessions`.
+  const char *bucket;
+  // The name of the cookie; a null pointer for `session`.
+  const char *cookie;
+  // The path below which the client sends the cookie, as it sees paths. A null pointer for that at
+  // which the guest is mounted: for a guest without `mount` in snow.toml that is `/`, and every other
+  // guest of the server gets the cookie too. Whoever has the cookie has the session.
+  const char *path;
+  // How many seconds a session lives that is not used; 0 for a day.
+  uint64_t lifetime_s;
+  // Sign the cookie, so that an id that was made up costs no look into the store, and forms can have
+  // a token. A null pointer for a cookie that is not signed.
+  const snow_signing_keys *keys;
+  // Whether the cookie is sent over TLS only: where a proxy in front speaks TLS.
+  bool secure;
+} snow_sessions;
+
+// What a guest remembers of a client: names and values. A handler ends with snow_session_save.
+typedef struct snow_session snow_session;
+
+// Opens the session of the client that has sent a request. It is empty, and not in the store until
+// something is set, if the client has none, or says an id that this guest did not give out or that
+// has ended. A 500 if the store refuses, or holds no session under the id.
+snow_outcome snow_session_of(const snow_request *request, snow_sessions sessions,
+                             snow_session **session);
+// Returns what is kept under a name; a null pointer if nothing is. A value that a guest in another
+// language has set seems to end at a zero byte in it.
+const char *snow_session_get(const snow_session *session, const char *name);
+// Keeps a value under a name. A 500 if the host has no random numbers for an id. What is not UTF-8
+// is U+FFFD.
+snow_outcome snow_session_set(snow_session *session, const char *name, const char *value);
+// Forgets what is kept under a name.
+void snow_session_remove(snow_session *session, const char *name);
+// Gives it another id, and ends the one that it had: when a user logs in, or gets more rights.
+// Whoever knew the id before knows nothing then.
+snow_outcome snow_session_renew(snow_session *session);
+// Ends it, with all that is kept: when a user logs out.
+void snow_session_destroy(snow_session *session);
+// Writes what has changed, and returns the answer, with the cookie if the client needs it. A 500 if
+// the store refuses: the host's log says why.
+snow_outcome snow_session_save(snow_session *session, snow_outcome answer);
+
+// Writes a token for a form of this session, in a hidden field: other sites can't know it. For a
+// client without a session too, whose cookie is set by snow_session_save. It belongs to the session's
+// id, so it comes behind snow_session_set and snow_session_renew. A 500 for sessions without keys.
+snow_outcome snow_csrf_token(snow_session *session, const char **token);
+// Checks the token of a form, which may be a null pointer: a 403 if it is not of this session, or
+// too old.
+snow_outcome snow_check_csrf(const snow_session *session, const char *token);
+
 // ---- Configuration and secrets -----------------------------------------------------------------
 
 // A text that is not printed by accident, since it is no `char *`.
