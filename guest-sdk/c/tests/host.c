@@ -4,6 +4,14 @@
 
 #include <string.h>
 
+uint64_t test_round;
+
+void fail(const char *file, int line, const char *condition) {
+  unsigned long long round = test_round;
+  fprintf(stderr, "%s:%d: round %llu: not so: %s\n", file, line, round, condition);
+  exit(1);
+}
+
 // ---- Requests and answers ----------------------------------------------------------------------
 
 snow_request *new_request(void) { return calloc(1, sizeof(snow_request)); }
@@ -57,17 +65,17 @@ void exports_snow_host_handler_outcome_free(exports_snow_host_handler_outcome_t 
 
 // ---- The log -----------------------------------------------------------------------------------
 
-static char line[4096];
+static char logged[4096];
 
 void snow_host_logging_log(snow_host_logging_level_t level, raw_string *message) {
   (void)level;
-  size_t len = message->len < sizeof line ? message->len : sizeof line - 1;
+  size_t len = message->len < sizeof logged ? message->len : sizeof logged - 1;
   if (len)
-    memcpy(line, message->ptr, len);
-  line[len] = 0;
+    memcpy(logged, message->ptr, len);
+  logged[len] = 0;
 }
 
-const char *last_line(void) { return line; }
+const char *last_line(void) { return logged; }
 
 // ---- The store ---------------------------------------------------------------------------------
 

@@ -8,13 +8,16 @@
 #include "../snow_internal.h"
 
 // Ends the test with its line, if something is not so.
-#define CHECK(condition)                                                          \
-  do {                                                                            \
-    if (!(condition)) {                                                           \
-      fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);     \
-      exit(1);                                                                    \
-    }                                                                             \
+#define CHECK(condition)                        \
+  do {                                          \
+    if (!(condition))                           \
+      fail(__FILE__, __LINE__, #condition);     \
   } while (0)
+
+_Noreturn void fail(const char *file, int line, const char *condition);
+
+// The round of random inputs that is tried, which a failure prints.
+extern uint64_t test_round;
 
 // Makes a request without anything, which lives until release_request.
 snow_request *new_request(void);
