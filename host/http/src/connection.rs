@@ -87,7 +87,7 @@ pub struct Connection {
 enum Phase {
     /// Between two requests, or while a head arrives.
     Head(HeadReader),
-    /// A head is whole, and the caller was not asked about it yet.
+    /// A head is whole, and the caller was not asked about it yet, or has put it off.
     Arrived(Head),
     /// The caller admitted the request, and its body arrives.
     Body(Box<Incoming>),
@@ -145,7 +145,7 @@ enum InputEnd {
     Reached,
 }
 
-/// The caller's decision about a request, as soon as its head is whole.
+/// The caller's decision about a request whose head is whole.
 #[derive(Debug)]
 pub enum Admission {
     /// Read the body.
@@ -264,11 +264,11 @@ impl Connection {
             return false;
         }
         match self.phase {
-            Phase::Head(_) | Phase::Arrived(_) | Phase::Body(_) | Phase::Lingering { .. } => true,
+            Phase::Head(_) | Phase::Body(_) | Phase::Lingering { .. } => true,
             // While the host shuts down, a client that pipelines on and on must not keep the
             // connection open.
             Phase::Exchange(_) | Phase::Streaming(_) => !self.draining,
-            Phase::Rejecting(_) | Phase::Closing { .. } => false,
+            Phase::Arrived(_) | Phase::Rejecting(_) | Phase::Closing { .. } => false,
         }
     }
 
@@ -304,11 +304,12 @@ impl Connection {
     /// used yet.
     #[inline]
     pub fn received_bytes(&self) -> usize {
-        let body_bytes = match &self.phase {
+        let read_bytes = match &self.phase {
+            Phase::Arrived(head) => head.received_bytes(),
             Phase::Body(incoming) => incoming.body.received_bytes() as usize,
             _ => 0,
         };
-        self.input.len() + body_bytes
+        self.input.len() + read_bytes
     }
 
     /// Takes the phase out and leaves `Closing` in its place. The caller puts the next phase there,

@@ -19,7 +19,7 @@
 //! let limits = HttpLimits::default();
 //! let date = "Sat, 21 Nov 2026 12:00:00 GMT";
 //! let mut make_id = || 7;
-//! let mut admit = |_: &_| Admission::Accept { body_bytes_max: 1_000, room_bytes: 9_000 };
+//! let mut admit = |_: &_| Some(Admission::Accept { body_bytes_max: 1_000, room_bytes: 9_000 });
 //!
 //! // Bytes in, a request out.
 //! let mut connection = Connection::new(0, &limits);
@@ -51,7 +51,7 @@
 //! ```
 //! # use snow_http::{Admission, Connection, HttpLimits, Step};
 //! # let (limits, date) = (HttpLimits::default(), "Sat, 21 Nov 2026 12:00:00 GMT");
-//! # let mut admit = |_: &_| Admission::Accept { body_bytes_max: 1_000, room_bytes: 9_000 };
+//! # let mut admit = |_: &_| Some(Admission::Accept { body_bytes_max: 1_000, room_bytes: 9_000 });
 //! let mut connection = Connection::new(0, &limits);
 //! connection.receive(b"GET / HTTP/1.1\nHost: a\n\n", 1, &limits);
 //! let step = connection.step(1, &limits, date, &mut || 7, &mut admit);

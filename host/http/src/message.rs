@@ -53,6 +53,12 @@ impl Head {
         self.version
     }
 
+    /// Returns how many bytes the head was received as, without the last two line ends.
+    #[inline]
+    pub fn received_bytes(&self) -> usize {
+        self.raw.len()
+    }
+
     /// Returns the request target as sent.
     #[inline]
     pub fn target(&self) -> &str {

@@ -54,7 +54,7 @@ fn exchange() -> Run {
     let response = Response::text(200, "hello world");
     Box::new(move || {
         connection.receive(REQUEST, 1, &limits);
-        let mut admit = |_: &_| Admission::Accept { body_bytes_max: 0, room_bytes: 0 };
+        let mut admit = |_: &_| Some(Admission::Accept { body_bytes_max: 0, room_bytes: 0 });
         let step = connection.step(1, &limits, DATE, &mut || 7, &mut admit);
         let Step::Request { serial, .. } = step else { unreachable!("a whole request") };
         connection.respond(serial, &response, DATE, 1, &limits).expect("a valid response");

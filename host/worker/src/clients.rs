@@ -3,13 +3,15 @@
 //!
 //! A client is *dirty* when it may have something to read, parse or write in this turn. It is
 //! *deferred* when there is more to do for it than there was [room](budget) for, and then a later
-//! turn goes on with it.
+//! turn goes on with it. It is *put off* while so many requests of the guest that it asks wait
+//! already that its own is better left with its connection. See [`lines`].
 
 mod accept;
 mod answer;
 mod budget;
 mod buffered;
 mod client;
+mod lines;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -21,7 +23,8 @@ use snow_runtime::{Access, Level, Match, Ready, World};
 pub(crate) use self::answer::STATUS_CLIENT_LEFT;
 pub(crate) use self::budget::{Budget, Helping};
 use self::buffered::Totals;
-use self::client::{Client, Line};
+use self::client::Client;
+pub(crate) use self::lines::PutOff;
 use crate::context::{Context, ExchangeRef, TURN, WorkerTimers};
 
 /// The size of the one buffer that all sockets of the worker are read into.
@@ -51,6 +54,7 @@ pub(crate) struct ClientTable<S> {
     clients: Slab<Client<S>>,
     dirty: VecDeque<Key>,
     deferred: Fifo<Key>,
+    pub put_off: PutOff,
     /// By a client's slot: the route of a request whose body is under way.
     routes: BTreeMap<u32, Match>,
     /// By a client's slot: the line of the access log about a long answer that is not written yet.
@@ -76,6 +80,7 @@ impl<S> ClientTable<S> {
             clients: Slab::new(),
             dirty: VecDeque::new(),
             deferred: Fifo::new(),
+            put_off: PutOff::default(),
             routes: BTreeMap::new(),
             unwritten: BTreeMap::new(),
             scratch: vec![0; SCRATCH_BYTES].into_boxed_slice(),
@@ -104,6 +109,7 @@ impl<S> ClientTable<S> {
             || self.last_accepts.is_some()
             || !self.dirty.is_empty()
             || !self.deferred.is_empty()
+            || !self.put_off.is_empty()
     }
 
     fn count(&self, cx: &Context) {
@@ -113,85 +119,6 @@ impl<S> ClientTable<S> {
     /// Shows to others how much memory the connections take.
     pub fn count_buffered(&self, cx: &Context) {
         self.totals.count(cx);
-    }
-
-    /// Puts a client into the list of those that are looked at in this turn.
-    pub fn mark_dirty(&mut self, key: Key) {
-        if let Some(client) = self.clients.get_mut(key).filter(|client| !client.dirty) {
-            client.dirty = true;
-            self.dirty.push_back(key);
-        }
-    }
-
-    /// Takes the next client that is to be looked at, and was not since it became dirty.
-    pub fn next_dirty(&mut self) -> Option<Key> {
-        loop {
-            let key = self.dirty.pop_front()?;
-            if self.clients.get(key).is_some_and(|client| client.dirty) {
-                return Some(key);
-            }
-        }
-    }
-
-    /// Returns whether a client is to be looked at in this turn.
-    pub fn has_dirty(&self) -> bool {
-        !self.dirty.is_empty()
-    }
-
-    /// Notes that a client was looked at: what comes up from now on makes it dirty again.
-    pub fn is_served(&mut self, key: Key) {
-        if let Some(client) = self.clients.get_mut(key) {
-            client.dirty = false;
-        }
-    }
-
-    /// Leaves a client to the next turn, which looks at it before those that wait in line.
-    pub fn look_again(&mut self, key: Key) {
-        if self.clients.get(key).is_some_and(|client| client.dirty) {
-            self.dirty.push_back(key);
-        }
-    }
-
-    /// Returns whether so much is to be written to a client that others go first.
-    pub fn has_long_output(&self, key: Key) -> bool {
-        let output = self.clients.get(key).map_or(0, |client| client.connection.output().len());
-        output > TURN.short_written_bytes_max
-    }
-
-    /// Leaves a client to a later turn, behind those that were left before.
-    pub fn defer(&mut self, key: Key) {
-        let Some(client) = self.clients.get_mut(key) else { return };
-        client.dirty = false;
-        if !client.line.set(Line::DEFERRED, true) {
-            self.deferred.push_back(key);
-        }
-    }
-
-    /// Returns whether a client waits in line behind others: an earlier turn has left it, or it has
-    /// used up more than others the last time.
-    pub fn stands_in_line(&self, key: Key) -> bool {
-        self.clients.get(key).is_some_and(|client| client.line.is_any())
-    }
-
-    /// Notes whether a client has used up more than others.
-    pub fn set_costly(&mut self, key: Key, is_costly: bool) {
-        if let Some(client) = self.clients.get_mut(key) {
-            client.line.set(Line::COSTLY, is_costly);
-        }
-    }
-
-    /// Returns how many clients have been left to later turns.
-    pub fn deferred(&self) -> usize {
-        self.deferred.len()
-    }
-
-    /// Takes the next client that an earlier turn has left to this one.
-    pub fn next_deferred(&mut self) -> Option<Key> {
-        let key = self.deferred.pop_front()?;
-        if let Some(client) = self.clients.get_mut(key) {
-            client.line.set(Line::DEFERRED, false);
-        }
-        Some(key)
     }
 
     /// Reads one buffer of bytes into a connection, but no more than `bytes_max`. Returns how many,
@@ -220,14 +147,16 @@ impl<S> ClientTable<S> {
         self.clients.get(key).is_some_and(Client::reads_on)
     }
 
-    /// Returns what a connection has for the worker. `admit` is asked once for each request, when
-    /// its head is whole: for its route, and whether its body is to be read.
+    /// Returns what a connection has for the worker. `admit` is asked for each request when its head
+    /// is whole: for its route, and whether its body is to be read. If it returns `None`, the
+    /// request is put off, the caller lets the client [wait](Self::put_off), and `admit` is asked
+    /// again then.
     pub fn receive<W>(
         &mut self,
         key: Key,
         world: &mut W,
         cx: &Context,
-        mut admit: impl FnMut(&Head) -> (Match, Admission),
+        mut admit: impl FnMut(&Head, &PutOff) -> Option<(Match, Admission)>,
     ) -> Option<Received>
     where
         W: World<Socket = S>,
@@ -235,9 +164,9 @@ impl<S> ClientTable<S> {
         let client = self.clients.get_mut(key)?;
         let mut found = None;
         let mut admit = |head: &Head| {
-            let (route, admission) = admit(head);
+            let (route, admission) = admit(head, &self.put_off)?;
             found = Some(route);
-            admission
+            Some(admission)
         };
         let mut make_id = || world.random();
         let step = self.totals.track(client, |client| {

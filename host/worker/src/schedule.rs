@@ -86,8 +86,6 @@ pub(crate) struct Schedule {
     placeless: Vec<(VersionId, Pace)>,
     /// New requests in all queues.
     requests: usize,
-    /// Of those, quick ones of guests that may have something to run.
-    startable: usize,
     /// Requests that were over while they waited, since that was last looked for. Some of them may
     /// have had their turn.
     ended: usize,
@@ -109,7 +107,6 @@ impl Schedule {
             places: Places::new(running_max, parked_max),
             placeless: Vec::new(),
             requests: 0,
-            startable: 0,
             ended: 0,
             resumptions: 0,
             pace: Pace::Quick,
@@ -151,12 +148,8 @@ impl Schedule {
         let mut taken = Vec::new();
         for pace in [Pace::Quick, Pace::Slow] {
             let at = queue.at_mut(pace);
-            let before = at.startable(pace);
             while at.requests.front().is_some_and(&has_ended) {
                 taken.extend(at.requests.pop_front());
-            }
-            if at.is_listed {
-                self.startable -= before - at.startable(pace);
             }
         }
         if let Some(gate) = queue.gate {
@@ -172,13 +165,9 @@ impl Schedule {
         for queue in &mut self.queues {
             for pace in [Pace::Quick, Pace::Slow] {
                 let at = queue.at_mut(pace);
-                let before = at.startable(pace);
                 let requests = std::mem::take(&mut at.requests).into_iter();
                 let (taken, kept): (VecDeque<_>, _) = requests.partition(|queued| which(queued));
                 at.requests = kept;
-                if at.is_listed {
-                    self.startable -= before - at.startable(pace);
-                }
                 if let Some(gate) = queue.gate {
                     taken.iter().for_each(|_| self.lines.leaves(gate));
                 }
@@ -194,11 +183,22 @@ impl Schedule {
         self.resumptions
     }
 
-    /// Returns whether requests are better left in their sockets for now, since more of them can
-    /// start than one turn starts. Requests that can't start do not matter: that may last, and
-    /// clients must learn in the end that there is no room (503).
-    pub fn is_backed_up(&self) -> bool {
-        self.startable >= TURN.starts_max
+    /// Returns how many more quick requests of a guest are to be taken in for now. The others are
+    /// better left with their connections: as many can start as one turn starts, or as there is
+    /// room for, of `all_max`, beside those of other guests.
+    ///
+    /// Requests that can't start do not matter: that may last, and clients must learn in the end
+    /// that there is no room (503).
+    pub fn wanted(&self, version: VersionId, all_max: usize) -> usize {
+        let queue = self.queues.get(version.index()).map(|queue| queue.at(Pace::Quick));
+        let Some(at) = queue.filter(|at| at.is_listed) else { return TURN.starts_max };
+        let room = all_max.saturating_sub(self.requests).max(usize::from(at.requests.is_empty()));
+        TURN.starts_max.saturating_sub(at.requests.len()).min(room)
+    }
+
+    /// Returns whether calls of a route begin at the quick pace.
+    pub fn is_quick(&self, callee: Callee) -> bool {
+        self.paces.of(callee) == Pace::Quick
     }
 
     /// Returns whether there may be something to run. False if certainly nothing can.
@@ -221,7 +221,6 @@ impl Schedule {
         let (version, pace) = (queued.version, self.paces.of((queued.version, queued.route)));
         let at = self.joins(version, gate).at_mut(pace);
         at.requests.push_back(queued);
-        self.startable += usize::from(pace == Pace::Quick && at.is_listed);
         self.requests += 1;
         self.list(version, pace);
     }
@@ -257,7 +256,6 @@ impl Schedule {
             return;
         }
         at.is_listed = true;
-        self.startable += at.startable(pace);
         self.lanes[pace.index()].enter(version, &mut at.used_us);
     }
 

@@ -32,6 +32,8 @@ pub struct Stats {
     pub suspended: Counter,
     /// Calls that are queued or have an instance now.
     pub calls: Counter,
+    /// Requests that wait with their connections now until more of their guest are wanted.
+    pub put_off: Counter,
     /// Requests answered so far.
     pub answered: Counter,
     /// Connections accepted so far, those that were too many included.

@@ -7,13 +7,15 @@
 //! | file | what is joined |
 //! |---|---|
 //! | `worker.rs` | the turn, and what each message and timer is for |
-//! | `worker/requests.rs` | sockets, connections, the router, and answers |
+//! | `worker/intake.rs` | sockets, connections, and the router |
+//! | `worker/requests.rs` | requests with their queues, and answers |
 //! | `worker/calls.rs` | the schedule, and whoever runs guests |
 //! | `worker/waits.rs` | suspensions, the registry of pendings, and the timers |
 //! | `worker/changes.rs` | deployments, versions, and the drain |
 
 mod calls;
 mod changes;
+mod intake;
 mod requests;
 mod waits;
 
@@ -132,12 +134,14 @@ impl<W: World, C: Guests> Worker<W, C> {
         self.guests.expire(self.cx.now_ms);
         self.serve_clients();
         self.run_calls();
+        self.resume_put_off();
         self.set_queue_deadlines();
         self.flush_clients();
         self.go_on_expelling();
         self.go_on_inspecting();
         self.go_on_draining();
         self.clients.count_buffered(&self.cx);
+        self.cx.stats.put_off.set(self.clients.put_off.len() as u64);
         self.cx.stats.calls.set(self.schedule.len() as u64);
         self.cx.stats.turns.took_us.add(self.world.now_us() - began_us);
         Ok(())
@@ -204,7 +208,7 @@ impl<W: World, C: Guests> Worker<W, C> {
         for key in self.clients.take_ready() {
             self.drop_client(key);
         }
-        if self.clients.is_accepting() && !self.schedule.is_backed_up() {
+        if self.clients.is_accepting() {
             self.accept();
         }
     }
@@ -279,6 +283,10 @@ impl<W: World, C: Guests> Worker<W, C> {
     fn serve_clients(&mut self) {
         let left = self.clients.deferred();
         while let Some(key) = self.clients.next_dirty() {
+            if self.clients.is_put_off(key) {
+                self.flush_client(key);
+                continue;
+            }
             if self.clients.stands_in_line(key) {
                 self.clients.defer(key);
                 continue;
@@ -291,7 +299,7 @@ impl<W: World, C: Guests> Worker<W, C> {
         }
         for _ in 0..left {
             self.budget.look(|| self.world.now_us());
-            if self.budget.is_spent() || self.schedule.is_backed_up() {
+            if self.budget.is_spent() {
                 break;
             }
             let Some(key) = self.clients.next_deferred() else { break };

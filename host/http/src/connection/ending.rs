@@ -50,12 +50,14 @@ impl Connection {
         self.update_timeout(now_ms, limits);
     }
 
-    /// Refuses the request whose head or body is under way. Does nothing if none is. The caller
-    /// calls [`step`](Self::step) afterwards. Returns whether a request was refused.
+    /// Refuses the request whose head or body is under way, or that the caller has put off. Does
+    /// nothing if there is none. The caller calls [`step`](Self::step) afterwards. Returns whether
+    /// a request was refused.
     pub fn refuse_incoming(&mut self, why: Reject, now_ms: u64, limits: &HttpLimits) -> bool {
         let exchange = match self.take_phase() {
             Phase::Body(incoming) => Some(incoming.exchange),
             Phase::Head(_) if !self.input.is_empty() => None,
+            Phase::Arrived(_) => None,
             phase => {
                 self.phase = phase;
                 return false;

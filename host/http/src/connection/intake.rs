@@ -62,15 +62,16 @@ impl Connection {
     /// [`respond`](Self::respond) and [`wrote`](Self::wrote), until it returns [`Step::Idle`].
     ///
     /// `date` is the `date` field of responses that the connection makes by itself. `make_id` makes
-    /// the number of a [`RequestId`]. `admit` decides about a request. It is called once for each,
-    /// when its head is whole and well-formed, before its body is read or a 100 is sent.
+    /// the number of a [`RequestId`]. `admit` decides about a request, when its head is whole and
+    /// well-formed, before its body is read or a 100 is sent. It is called once for each. If it
+    /// returns `None`, the request is put off: nothing more is read, and the next `step` asks again.
     pub fn step(
         &mut self,
         now_ms: u64,
         limits: &HttpLimits,
         date: &str,
         make_id: &mut dyn FnMut() -> u128,
-        admit: &mut dyn FnMut(&Head) -> Admission,
+        admit: &mut dyn FnMut(&Head) -> Option<Admission>,
     ) -> Step {
         let step = loop {
             if self.dropped {
@@ -78,7 +79,17 @@ impl Connection {
             }
             let next = match self.take_phase() {
                 Phase::Arrived(head) if self.has_room(limits) => {
-                    self.begin_request(head, now_ms, limits, date, make_id, admit)
+                    let framing = Framing::of(&head);
+                    let decided = framing.map(|framing| Some((framing, admit(&head)?)));
+                    match decided.transpose() {
+                        Some(decided) => {
+                            self.begin_request(head, decided, now_ms, limits, date, make_id)
+                        }
+                        None => {
+                            self.phase = Phase::Arrived(head);
+                            Next::Tell(Step::Idle)
+                        }
+                    }
                 }
                 Phase::Body(incoming) if incoming.body.is_whole() => self.hand_over(*incoming),
                 Phase::Rejecting(rejecting) => self.send_rejection(*rejecting, date, make_id),
@@ -183,26 +194,25 @@ impl Connection {
         Next::Tell(Step::Idle)
     }
 
-    /// Decides about the request of a head that has just become whole: rejects it, reads its body,
-    /// or hands it over.
+    /// Begins a request whose head is whole: rejects it, reads its body, or hands it over.
     fn begin_request(
         &mut self,
         head: Head,
+        decided: Result<(Framing, Admission), Reject>,
         now_ms: u64,
         limits: &HttpLimits,
         date: &str,
         make_id: &mut dyn FnMut() -> u128,
-        admit: &mut dyn FnMut(&Head) -> Admission,
     ) -> Next {
         let id = RequestId::given(&head).unwrap_or_else(|| RequestId::made(make_id()));
         let mut exchange = Exchange::new(self.served, id, &head, now_ms);
         self.served = self.served.wrapping_add(1);
-        let framing = match Framing::of(&head) {
-            Ok(framing) => framing,
+        let (framing, admission) = match decided {
+            Ok(decided) => decided,
             Err(why) => return self.reject(why, exchange),
         };
         exchange.keep_alive = framing.keep_alive;
-        let (bytes_max, room_bytes) = match admit(&head) {
+        let (bytes_max, room_bytes) = match admission {
             Admission::Accept { body_bytes_max, room_bytes } => {
                 (body_bytes_max.min(limits.body_bytes_max), room_bytes)
             }

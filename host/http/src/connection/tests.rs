@@ -35,6 +35,8 @@ struct World {
     route_bytes_max: u64,
     /// How many bytes of bodies the worker has room for.
     room_bytes: u64,
+    /// How many times more the worker puts a request off.
+    put_off: usize,
 }
 
 impl World {
@@ -57,6 +59,7 @@ impl World {
             ids: 0,
             route_bytes_max: u64::MAX,
             room_bytes: u64::MAX,
+            put_off: 0,
         }
     }
 
@@ -93,9 +96,14 @@ impl World {
             *ids += 1;
             *ids
         };
+        let put_off = &mut self.put_off;
         let mut admit = |head: &Head| match head.path().starts_with("/refuse") {
-            true => Admission::Reject(Response::text(404, "not found\n")),
-            false => Admission::Accept { body_bytes_max: route_bytes_max, room_bytes },
+            _ if *put_off > 0 => {
+                *put_off -= 1;
+                None
+            }
+            true => Some(Admission::Reject(Response::text(404, "not found\n"))),
+            false => Some(Admission::Accept { body_bytes_max: route_bytes_max, room_bytes }),
         };
         self.connection.step(self.now_ms, &self.limits, DATE, &mut make_id, &mut admit)
     }
@@ -173,6 +181,10 @@ impl World {
     fn is_closing(&self) -> bool {
         self.connection.is_finished() || self.connection.wants_shutdown()
     }
+}
+
+fn get(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n")
 }
 
 /// A response as a client sees it.

@@ -168,6 +168,8 @@ fn of_workers(out: &mut Exposition, sources: &PageSources) {
     // Not `snow_calls`: in OpenMetrics that is the family of the counter `snow_calls_total`.
     let help = "Calls that have an instance or wait for one now.";
     values(gauge, "snow_open_calls", help, |stats| &stats.calls);
+    let help = "Requests that wait with their connections: many of their guest are queued already.";
+    values(gauge, "snow_put_off_requests", help, |stats| &stats.put_off);
     let help = "Requests answered 503 because their call did not start, or was ended by a drain.";
     let refused = workers().flat_map(|([worker], handle)| {
         let counts = REFUSALS.into_iter().zip(&handle.stats.refused_calls);

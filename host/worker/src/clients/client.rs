@@ -40,15 +40,22 @@ impl Line {
     pub const DEFERRED: Line = Line(1);
     /// The client has used up more than others the last time that it was served.
     pub const COSTLY: Line = Line(2);
+    /// The client's request waits until more of them are wanted.
+    pub const PUT_OFF: Line = Line(4);
 
     /// Returns whether there is any reason.
     pub fn is_any(self) -> bool {
         self.0 != 0
     }
 
+    /// Returns whether this is one of the reasons.
+    pub fn has(self, reason: Line) -> bool {
+        self.0 & reason.0 != 0
+    }
+
     /// Sets a reason, or takes it away. Returns whether it was set.
     pub fn set(&mut self, reason: Line, is_set: bool) -> bool {
-        let was_set = self.0 & reason.0 != 0;
+        let was_set = self.has(reason);
         self.0 = if is_set { self.0 | reason.0 } else { self.0 & !reason.0 };
         was_set
     }

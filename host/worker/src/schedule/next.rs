@@ -51,7 +51,6 @@ impl Schedule {
                 continue;
             }
             at.is_listed = false;
-            self.startable -= at.startable(pace);
             if let Some(next) = self.take(version, pace, doors) {
                 self.list(version, pace);
                 return Some(next);

@@ -116,11 +116,6 @@ impl Queue {
 }
 
 impl Candidates {
-    /// Returns how many new requests there are, if these are the candidates of the quick pace.
-    pub(super) fn startable(&self, pace: Pace) -> usize {
-        if pace == Pace::Quick { self.requests.len() } else { 0 }
-    }
-
     pub(super) fn is_empty(&self) -> bool {
         self.kinds().next().is_none()
     }

@@ -274,14 +274,30 @@ fn who_fills_the_queue_leaves_room_for_others() {
 }
 
 #[test]
-fn more_requests_than_a_turn_starts_are_left_in_their_sockets_if_they_can_start() {
+fn more_requests_of_a_guest_than_a_turn_starts_are_not_wanted_if_they_can_start() {
     let mut schedule = Schedule::new(2, 2);
+    assert_eq!(schedule.wanted(BUSY, 1_000), TURN.starts_max);
     (0..TURN.starts_max).for_each(|_| schedule.queue(queued(BUSY, ROUTE, 1), Some(GATE)));
-    assert!(schedule.is_backed_up());
+    assert_eq!(schedule.wanted(BUSY, 1_000), 0);
+    assert_eq!(schedule.wanted(QUIET, 1_000), TURN.starts_max, "those of others are");
     assert!(schedule.next(Pace::Quick, &mut closed()).is_none());
-    assert!(!schedule.is_backed_up() && !schedule.has_candidates(), "the gate is full");
+    assert!(!schedule.has_candidates(), "the gate is full");
+    assert_eq!(schedule.wanted(BUSY, 1_000), TURN.starts_max, "clients must learn that");
     schedule.gate_opened(GATE);
-    assert!(schedule.is_backed_up());
+    assert_eq!(schedule.wanted(BUSY, 1_000), 0);
+}
+
+#[test]
+fn no_more_requests_are_wanted_than_there_is_room_for() {
+    let mut schedule = Schedule::new(2, 2);
+    (0..10).for_each(|_| schedule.queue(queued(BUSY, ROUTE, 1), None));
+    assert_eq!(schedule.wanted(BUSY, 13), 3);
+    schedule.queue(queued(QUIET, ROUTE, 2), None);
+    assert_eq!([schedule.wanted(BUSY, 10), schedule.wanted(QUIET, 10)], [0, 0]);
+    assert_eq!(next(&mut schedule, Pace::Quick), Some(1));
+    assert_eq!(next(&mut schedule, Pace::Quick), Some(2));
+    // Nothing would ever make room for it, so its client learns that there is none.
+    assert_eq!(schedule.wanted(QUIET, 9), TURN.starts_max);
 }
 
 #[test]

@@ -112,6 +112,78 @@ fn whoever_asks_beside_many_with_long_answers_does_not_wait_for_them() {
     assert!(readers.iter().all(|&wire| stage.receive(wire, WIDE).len() > BIG_BYTES));
 }
 
+/// A guest that many asked at once once left every socket unread, and so another guest's too.
+#[test]
+fn whoever_asks_beside_a_crowd_that_asks_another_guest_does_not_wait_for_it() {
+    let mut stage = Stage::new(Limits::default());
+    let crowd: Vec<usize> = (0..2_000).map(|_| stage.connect(WIDE)).collect();
+    let other = stage.connect(WIDE);
+    stage.turns();
+    stage.call_us.set(100);
+    crowd.iter().for_each(|&wire| stage.send(wire, get("/hello")));
+    let mut answered = vec![0_usize; crowd.len()];
+    let mut waited = Vec::new();
+    // The simulated kernel takes many turns to report all of the crowd.
+    for turn in 0..1_000 {
+        if turn >= 300 && (stage.answers(other) == 1 || turn == 300) {
+            waited.push(turn);
+            stage.receive(other, WIDE);
+            stage.send(other, get("/neighbour"));
+        }
+        assert!(stage.turn());
+        for (&wire, answered) in crowd.iter().zip(&mut answered) {
+            if stage.answers(wire) > 0 {
+                assert!(stage.receive(wire, WIDE).starts_with("HTTP/1.1 200 "));
+                *answered += 1;
+                stage.send(wire, get("/hello"));
+            }
+        }
+    }
+    let (answers, least) = (waited.len(), answered.iter().min());
+    let longest = waited.windows(2).map(|turns| turns[1] - turns[0]).max();
+    assert!(answers > 300 && longest < Some(10), "{answers} answers, one after {longest:?} turns");
+    assert!(least >= Some(&3), "each of the crowd has its turn: {least:?}");
+    stage.turns();
+    let is_answered = |&wire: &usize| stage.receive(wire, WIDE).starts_with("HTTP/1.1 200 ");
+    assert!(crowd.iter().all(is_answered), "nobody is told that there is no room");
+}
+
+/// Those who left while their requests were put off are not called for.
+#[test]
+fn a_crowd_that_comes_and_goes_leaves_nothing_behind() {
+    let mut stage = Stage::new(Limits::default());
+    let stats = stage.office.stats[0].clone();
+    for _ in 0..5 {
+        let crowd: Vec<usize> = (0..1_000).map(|_| stage.connect(WIDE)).collect();
+        for _ in 0..16 {
+            stage.turn();
+        }
+        crowd.iter().for_each(|&wire| stage.send(wire, get("/hello")));
+        stage.turn();
+        crowd.iter().for_each(|&wire| stage.network.borrow_mut().send_reset(wire));
+        stage.turns();
+    }
+    assert_eq!((stage.worker.held().clients, stats.input_bytes.get()), (0, 0));
+    assert!(stats.answered.get() <= 5 * 3 * TURN.starts_max as u64, "{:?}", stats.answered);
+}
+
+/// A drain that is over refuses them.
+#[test]
+fn requests_that_are_put_off_are_refused_when_a_drain_closes() {
+    let mut stage = Stage::new(Limits { drain_ms: 100, ..Limits::default() });
+    let crowd: Vec<usize> = (0..1_000).map(|_| stage.connect(WIDE)).collect();
+    stage.turns();
+    crowd.iter().for_each(|&wire| stage.send(wire, get("/hello")));
+    stage.turn();
+    let until_ms = stage.network.borrow().now_ms();
+    stage.office.mailboxes[0].send(Message::Drain { until_ms });
+    stage.turns();
+    let answers: Vec<String> = crowd.iter().map(|&wire| stage.receive(wire, WIDE)).collect();
+    let of = |status: &str| answers.iter().filter(|answer| answer.starts_with(status)).count();
+    let (served, refused) = (of("HTTP/1.1 200 "), of("HTTP/1.1 503 "));
+    assert!(served + refused == 1_000 && refused > 500, "{served} served, {refused} refused");
+}
+
 #[test]
 fn reading_and_writing_are_bounded_in_a_turn() {
     let mut stage = Stage::new(Limits::default());

@@ -1,6 +1,6 @@
 //! One worker, its network, and a guest that answers in one slice.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io::ErrorKind;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -25,12 +25,16 @@ pub const KEY: &str = "held";
 pub const BIG_BYTES: usize = 8_000_000;
 /// A window that is never full.
 pub const WIDE: usize = usize::MAX / 2;
-pub const ROUTES: [&str; 4] = ["/hello", "/big", "/hold", "/post"];
+/// The last one is another guest's.
+pub const ROUTES: [&str; 5] = ["/hello", "/big", "/hold", "/post", "/neighbour"];
 
 /// A guest that answers in one slice, or suspends.
 pub struct Plain {
     router: Router,
     registry: Arc<Registry<Settled>>,
+    /// Whose clock shows how long calls take.
+    network: Rc<RefCell<Network>>,
+    call_us: Rc<Cell<u64>>,
 }
 
 impl Guests for Plain {
@@ -47,6 +51,7 @@ impl Guests for Plain {
     }
 
     fn start(&mut self, _: Slot, call: Call) -> Ran {
+        self.network.borrow_mut().now_us += self.call_us.get();
         let CallEntry::Handle(request) = call.entry else { unreachable!("nothing is resumed") };
         let outcome = match call.route.index() {
             0 => Outcome::Respond(Response::text(200, "hello")),
@@ -86,6 +91,8 @@ pub struct Stage {
     pub office: Office,
     pub network: Rc<RefCell<Network>>,
     pub worker: Worker<SimWorld, Plain>,
+    /// How long each call takes. At first, no time at all.
+    pub call_us: Rc<Cell<u64>>,
 }
 
 impl Stage {
@@ -94,16 +101,18 @@ impl Stage {
         let woken = network.borrow().woken.clone();
         let office = Office::new(1, limits, move |_| woken[0].store(true, Ordering::SeqCst));
         let entry = |(route, pattern): (usize, &&str)| RouteEntry {
-            version: VersionId(0),
+            version: VersionId(u32::from(route == ROUTES.len() - 1)),
             route: RouteId(route as u32),
             declared: Route { methods: Vec::new(), pattern: (*pattern).to_owned() },
             mount: "".into(),
         };
         let router = Router::new(ROUTES.iter().enumerate().map(entry).collect()).unwrap();
-        let guest = Plain { router, registry: office.registry.clone() };
+        let (registry, call_us) = (office.registry.clone(), Rc::default());
+        let guest =
+            Plain { router, registry, network: network.clone(), call_us: Rc::clone(&call_us) };
         let world = SimWorld { network: network.clone(), worker: 0 };
         let worker = office.worker(WORKER, world, guest);
-        Stage { office, network, worker }
+        Stage { office, network, worker, call_us }
     }
 
     pub fn connect(&self, window_bytes: usize) -> usize {

@@ -2,10 +2,6 @@
 
 use super::*;
 
-fn get(path: &str) -> String {
-    format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n")
-}
-
 #[test]
 fn after_a_half_close_what_was_received_is_answered() {
     let mut world = World::new();
@@ -44,7 +40,7 @@ fn a_half_close_behind_a_full_output_is_seen_when_that_is_written() {
     let limits = HttpLimits { output_bytes_max: 10, ..HttpLimits::default() };
     let mut connection = Connection::new(0, &limits);
     let step = |connection: &mut Connection| {
-        let mut admit = |_: &Head| Admission::Accept { body_bytes_max: 0, room_bytes: 0 };
+        let mut admit = |_: &Head| Some(Admission::Accept { body_bytes_max: 0, room_bytes: 0 });
         connection.step(0, &limits, DATE, &mut || 1, &mut admit)
     };
     connection.receive(get("/1").as_bytes(), 0, &limits);

@@ -82,6 +82,7 @@ enum Event {
     Stream(Option<u64>, Vec<usize>),
     Wait(u64),
     Rest,
+    PutOff(usize),
     Drain,
 }
 
@@ -94,6 +95,7 @@ fn some_event() -> impl Strategy<Value = Event> {
         2 => (proptest::option::of(0..50_u64), vec(0..30_usize, 0..4)).prop_map(|(a, b)| Event::Stream(a, b)),
         2 => (0..40_000_u64).prop_map(Event::Wait),
         1 => Just(Event::Rest),
+        1 => (1..4_usize).prop_map(Event::PutOff),
         1 => Just(Event::Drain),
     ]
 }
@@ -114,6 +116,7 @@ impl World {
             Event::Stream(length, pieces) => self.stream(*length, pieces),
             Event::Wait(ms) => drop(self.wait(*ms)),
             Event::Rest => self.connection.rest(),
+            Event::PutOff(times) => self.put_off = *times,
             Event::Drain => self.connection.close_when_idle(self.now_ms, &self.limits),
             Event::Receive(_) | Event::Answer => {}
         }
@@ -148,8 +151,9 @@ impl World {
         if let Phase::Body(incoming) = &self.connection.phase {
             assert!(incoming.body.received_bytes() <= self.limits.body_bytes_max);
         }
-        let waiting =
-            !self.connection.output().is_empty() || self.connection.exchanges().count() == 0;
+        let has_request = self.connection.exchanges().count() > 0
+            || matches!(self.connection.phase, Phase::Arrived(_));
+        let waiting = !self.connection.output().is_empty() || !has_request;
         let has_deadline = self.connection.deadline_ms().is_some();
         assert!(self.connection.is_finished() || has_deadline == waiting, "{:?}", self.connection);
     }

@@ -88,6 +88,42 @@ fn a_thousand_pipelined_requests_are_answered_in_order() {
 }
 
 #[test]
+fn a_request_that_is_put_off_waits_and_nothing_more_is_read() {
+    let mut world = World::new();
+    world.put_off = 2;
+    let (first, next) = (get("/first"), get("/next"));
+    world.send(first.clone() + &next);
+    assert!(world.requests.is_empty() && !world.connection.wants_read());
+    assert_eq!(world.connection.received_bytes(), first.len() - 4 + next.len());
+    assert_eq!(world.connection.deadline_ms(), None, "it is not the client that is late");
+    assert_eq!(world.connection.gives_way(0, &world.limits), None);
+    assert!(world.run().requests.is_empty());
+    world.run();
+    assert_eq!(world.requests, ["GET /first 0", "GET /next 0"]);
+    assert!(world.connection.wants_read());
+
+    // Its body is not asked for before its time.
+    let expects = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n";
+    let mut world = World::new();
+    world.put_off = 1;
+    world.send(expects);
+    assert!(world.read.is_empty());
+    world.run().send("x");
+    assert_eq!(world.statuses(), [100, 200]);
+}
+
+#[test]
+fn a_request_that_was_put_off_can_be_refused() {
+    let mut world = World::new();
+    world.put_off = 1;
+    world.send(get("/first") + &get("/next"));
+    assert!(world.connection.refuse_incoming(Reject::Busy, 0, &world.limits));
+    world.run();
+    assert!(world.requests.is_empty() && world.is_closing());
+    assert_eq!((world.statuses(), world.connection.received_bytes()), (vec![503], 0));
+}
+
+#[test]
 fn refused_bytes_are_answered_and_the_connection_closes() {
     for (bytes, status) in [
         ("GET / HTTP/1.1\nHost: a\n\n", 400),

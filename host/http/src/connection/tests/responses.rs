@@ -2,10 +2,6 @@
 
 use super::*;
 
-fn get(path: &str) -> String {
-    format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n")
-}
-
 /// Returns a world whose worker has one request and did not answer it.
 fn held(bytes: &str) -> World {
     let mut world = World::new();
