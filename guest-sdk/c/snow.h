@@ -16,6 +16,8 @@
 //
 // Every text ends with a zero byte. A request that has one inside a group of its path or in its
 // query (`%00`) is answered 400 before a handler is called, because a text would seem to end there.
+//
+// snow_web.h, which is included at the end, has configuration, links, forms, cookies and sessions.
 #ifndef SNOW_H
 #define SNOW_H
 

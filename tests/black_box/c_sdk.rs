@@ -1,5 +1,6 @@
 //! What guests in C know of their clients and of their deployer: forms, cookies, sessions,
-//! configuration, links, and the times of a wait (`guests/in-c/web.c`). And the SDK's native tests.
+//! configuration, links, and the times of a wait (`guests/in-c/web.c`); the same header used from Zig
+//! (`guests/zig-with-c`); and the SDK's native tests.
 
 use std::process::Command;
 use std::{env, fs};
@@ -181,7 +182,10 @@ fn answers_are_of_the_kind_that_a_client_likes() {
     let json = |text: &str| (200, "application/json".to_owned(), text.to_owned());
     let html = |text: &str| (200, "text/html; charset=utf-8".to_owned(), text.to_owned());
     assert_eq!(kinds(""), json("\"none\""));
-    assert_eq!(kinds("accept: text/html;q=0.1\r\ncookie: a=1; seen=<b>\\\r\n"), html("&lt;b&gt;\\"));
+    assert_eq!(
+        kinds("accept: text/html;q=0.1\r\ncookie: a=1; seen=<b>\\\r\n"),
+        html("&lt;b&gt;\\")
+    );
     assert_eq!(kinds("accept: */*\r\ncookie: seen=<b>\\\r\n"), json(r#""\u003cb>\\""#));
     assert_eq!(kinds("accept: image/png\r\n").0, 406);
     for (number, status, text) in [
@@ -273,4 +277,28 @@ fn a_request_knows_how_long_it_waited_and_can_keep_its_deadline() {
         assert!((2..=4).contains(&times) && left == 0, "{times} {left}");
         assert!((1_490..1_500 + LATE_MS_MAX).contains(&ms), "{ms}: one deadline for all");
     }
+}
+
+/// A guest in Zig, over the header of C.
+#[test]
+fn in_zig_the_header_of_c_is_as_good() {
+    let Some(folder) = Folder::with(&["zig-with-c"]) else { return };
+    let manifest =
+        "[guest.zig-with-c]\nmount = '/zig'\n[guest.zig-with-c.config]\nword = 'plain'\n";
+    folder.add("snow.toml", manifest.as_bytes());
+    let server = Setup::new(folder).workers(1).start();
+    let form = |body: &str| {
+        let answer = post(&server, "/zig/form", URLENCODED, body);
+        (answer.status, answer.text().to_owned())
+    };
+    assert_eq!(form("name=Ann+%26+bob"), (200, "Ann & bob".into()));
+    assert_eq!(form("a=b"), (400, "`name` is missing in the form".into()));
+    assert_eq!(says(&server, "/zig/config/word"), "plain");
+    assert_eq!(says(&server, "/zig/links"), "/zig/orders?a=b");
+    let first = server.get("/zig/visits");
+    assert_eq!(first.text(), "x");
+    let flags = first.field("set-cookie").expect("it begins a session").to_owned();
+    assert!(flags.contains("; Path=/zig; "), "{flags}");
+    assert_eq!(with_cookie(&server, "/zig/visits", &cookie(&first)), "xx");
+    assert_eq!(with_cookie(&server, "/zig/visits", "session=1.1.1.YW5u.AAAA"), "x");
 }
