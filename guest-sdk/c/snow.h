@@ -311,11 +311,11 @@ void snow_log(snow_level level, const char *message);
 
 // Returns memory that lives until the end of the call. It ends the call if there is none left.
 void *snow_alloc(size_t bytes);
-// Returns two texts as one.
+// Returns two texts as one. A null pointer stands for an empty one.
 const char *snow_join(const char *first, const char *second);
 // Returns bytes as a text. Where they have a zero byte inside, it seems to end there.
 const char *snow_cstring(snow_string bytes);
-// Returns a text as bytes.
+// Returns a text as bytes; none for a null pointer.
 snow_string snow_string_of(const char *text);
 
 #ifdef __cplusplus

@@ -47,11 +47,11 @@ snow_outcome snow_json(uint16_t status, const char *json) {
 
 // Returns whether RFC 3986 has no character that must be encoded in this.
 static bool is_reference(const char *location) {
-  for (const char *c = location; *c; c++) {
+  for (const char *c = location; c && *c; c++) {
     if (*c <= ' ' || *c > '~' || strchr("\"<>\\^`{|}", *c))
       return false;
   }
-  return *location != 0;
+  return location && *location;
 }
 
 snow_outcome snow_redirect(uint16_t status, const char *location) {

@@ -133,7 +133,17 @@ static snow_string kept(const char *text) {
   return (snow_string){(const uint8_t *)snow_cstring(shown), shown.len};
 }
 
+void snow_session_remove(snow_session *session, const char *name) {
+  snow_change change = {kept(name), {NULL, 0}, true};
+  if (snow_record_remove(&session->fields, change.name))
+    snow_record_add(&session->changes, change);
+}
+
 snow_outcome snow_session_set(snow_session *session, const char *name, const char *value) {
+  if (!value) {
+    snow_session_remove(session, name);
+    return NULL;
+  }
   // What begins to be stored has an id that nobody knew before.
   if (!session->is_stored && session->changes.count == 0)
     SNOW_TRY(new_id(session));
@@ -141,12 +151,6 @@ snow_outcome snow_session_set(snow_session *session, const char *name, const cha
   snow_record_set(&session->fields, change.name, change.value);
   snow_record_add(&session->changes, change);
   return NULL;
-}
-
-void snow_session_remove(snow_session *session, const char *name) {
-  snow_change change = {kept(name), {NULL, 0}, true};
-  if (snow_record_remove(&session->fields, change.name))
-    snow_record_add(&session->changes, change);
 }
 
 snow_outcome snow_session_renew(snow_session *session) {

@@ -118,6 +118,8 @@ static snow_string take_part(snow_string *rest) {
 snow_signature snow_verify_at(const snow_signing_keys *keys, const char *name, const char *text,
                               uint64_t max_age_s, uint64_t now_s, const char **value) {
   *value = NULL;
+  if (!text)
+    return SNOW_MALFORMED;
   const char *last_dot = strrchr(text, '.');
   snow_string sent = snow_string_of(text), code_sent, plain;
   snow_string message = snow_until(sent, last_dot ? (size_t)(last_dot - text) : 0), rest = message;

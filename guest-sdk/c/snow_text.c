@@ -17,14 +17,21 @@ const char *snow_cstring(snow_string bytes) {
 }
 
 snow_string snow_string_of(const char *text) {
-  return (snow_string){(const uint8_t *)text, strlen(text)};
+  // In WebAssembly there is memory where a null pointer points to.
+  return (snow_string){(const uint8_t *)text, text ? strlen(text) : 0};
 }
 
 const char *snow_join(const char *first, const char *second) {
-  size_t first_len = strlen(first), second_len = strlen(second);
-  char *text = snow_alloc(first_len + second_len + 1);
-  memcpy(text, first, first_len);
-  memcpy(text + first_len, second, second_len + 1);
+  snow_string one = snow_string_of(first), other = snow_string_of(second);
+  size_t len;
+  if (__builtin_add_overflow(one.len, other.len + 1, &len))
+    abort();
+  char *text = snow_alloc(len);
+  if (one.len)
+    memcpy(text, one.ptr, one.len);
+  if (other.len)
+    memcpy(text + one.len, other.ptr, other.len);
+  text[len - 1] = 0;
   return text;
 }
 

@@ -22,11 +22,11 @@ extern "C" {
 #endif
 
 // Returns from the function that it is in, if what is tried gives an answer.
-#define SNOW_TRY(tried)            \
-  do {                             \
+#define SNOW_TRY(tried)             \
+  do {                              \
     snow_outcome refusal = (tried); \
-    if (refusal)                   \
-      return refusal;              \
+    if (refusal)                    \
+      return refusal;               \
   } while (0)
 
 // Writes the reason to the guest's log, at the level error, and answers 500 without it.
@@ -247,10 +247,12 @@ const char *snow_get_signed_cookie(const snow_request *request, const char *name
 //   static snow_outcome name(const snow_request *request) {
 //     snow_form form;
 //     snow_session *session;
+//     const char *name;
 //     SNOW_TRY(snow_session_of(request, sessions(), &session));
 //     SNOW_TRY(snow_read_form(request, (snow_form_limits){0}, &form));
 //     SNOW_TRY(snow_check_csrf(session, snow_form_value(&form, "csrf")));
-//     SNOW_TRY(snow_session_set(session, "name", snow_form_value(&form, "name")));
+//     SNOW_TRY(snow_form_required(&form, "name", &name));
+//     SNOW_TRY(snow_session_set(session, "name", name));
 //     return snow_session_save(session, snow_redirect(303, snow_path_for("/name")));
 //   }
 
@@ -284,8 +286,8 @@ snow_outcome snow_session_of(const snow_request *request, snow_sessions sessions
 // Returns what is kept under a name; a null pointer if nothing is. A value that a guest in another
 // language has set seems to end at a zero byte in it.
 const char *snow_session_get(const snow_session *session, const char *name);
-// Keeps a value under a name. A 500 if the host has no random numbers for an id. What is not UTF-8
-// is U+FFFD.
+// Keeps a value under a name; a null pointer forgets what is there. A 500 if the host has no random
+// numbers for an id. What is not UTF-8 is U+FFFD.
 snow_outcome snow_session_set(snow_session *session, const char *name, const char *value);
 // Forgets what is kept under a name.
 void snow_session_remove(snow_session *session, const char *name);

@@ -83,6 +83,7 @@ static void what_is_set_is_there_in_the_next_request(bool is_signed) {
   snow_session *session = session_of(&ann, is_signed, 1);
   snow_session_remove(session, "user");
   snow_session_remove(session, "nothing");
+  CHECK(!snow_session_set(session, "nothing", NULL));
   CHECK(!saved(&ann, session));
   CHECK(has(&ann, is_signed, 2, "user", NULL) && has(&ann, is_signed, 2, "other", ""));
 }

@@ -96,6 +96,7 @@ static void keys_are_made_and_replaced(void) {
   CHECK(!*snow_sign(NULL, "a", "b") && strstr(last_line(), "no signing key"));
   const char *value, *text = snow_sign(keys, "a", "b");
   CHECK(snow_verify(NULL, "a", text, 10, &value) == SNOW_UNKNOWN_KEY);
+  CHECK(snow_verify(keys, "a", NULL, 10, &value) == SNOW_MALFORMED && !value);
   CHECK(snow_verify(keys, "a", text, 10, &value) == SNOW_SIGNED && !strcmp(value, "b"));
 
   snow_bucket bucket;
@@ -164,6 +165,9 @@ static void answers_hold_what_they_may(void) {
   snow_outcome answer = snow_redirect(302, "/a?b=c%20d#e");
   CHECK(status_of(answer) == 302 && !strcmp(field_of(answer, "location"), "/a?b=c%20d#e"));
   CHECK(status_of(snow_redirect(200, "/")) == 500 && status_of(snow_redirect(304, "/")) == 500);
+  CHECK(status_of(snow_redirect(302, NULL)) == 500);
+  CHECK(!strcmp(snow_join("a", NULL), "a") && !strcmp(snow_join(NULL, NULL), ""));
+  CHECK(!strcmp(snow_html_escaped(NULL), "") && !strcmp(snow_json_quoted(NULL), "\"\""));
   static const char *const bad[] = {"", "/a b", "/a\r\nset-cookie: b=c", "/\xc3\xbc", "\\\\x"};
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
     CHECK(status_of(snow_redirect(302, bad[i])) == 500);
