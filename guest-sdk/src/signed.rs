@@ -96,6 +96,7 @@ impl SigningKeys {
 
     /// Puts a random key before those that a bucket holds, and keeps as many in all as `keep` says.
     pub fn rotate(bucket: &Bucket, keep: usize) -> Result<Self> {
+        // Keys that can't be read are an error, and stay: a newer version of the format may be theirs.
         Self::stored(bucket)?;
         let entry = bucket.update(STORED, |held| {
             let held = String::from_utf8_lossy(held.unwrap_or_default());
@@ -109,7 +110,7 @@ impl SigningKeys {
         Self::parse(&entry.text())
     }
 
-    fn to_text(&self) -> String {
+    pub(crate) fn to_text(&self) -> String {
         let line = |(version, secret): &(u32, Vec<u8>)| {
             format!("{version} {}\n", Base64UrlUnpadded::encode_string(secret))
         };

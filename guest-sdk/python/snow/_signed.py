@@ -110,13 +110,12 @@ class SigningKeys:
     def rotate(cls, keep: int, bucket: Bucket | None = None) -> SigningKeys:
         """Puts a random key before those that a bucket holds, and keeps so many in all."""
         bucket = Bucket() if bucket is None else bucket
+        # Keys that can't be read are an error, and stay: a newer version of the format may be
+        # theirs.
+        cls.stored(bucket)
 
         def rotated(entry: Entry | None) -> str:
-            try:
-                held = cls._parse("" if entry is None else entry.text)._keys
-            except ValueError:
-                # Keys that can't be read sign nothing anyway.
-                held = {}
+            held = {} if entry is None else cls._parse(entry.text)._keys
             version = max(held, default=0) + 1
             keys = [(version, secrets.token_bytes(_SECRET_BYTES_MIN)), *held.items()]
             return cls(dict(keys[: max(keep, 1)]))._to_text()
@@ -130,8 +129,8 @@ class SigningKeys:
     def _parse(cls, text: str) -> SigningKeys:
         unreadable = ValueError(f"the bucket's `{_STORED}` can't be read")
         keys: dict[int, bytes] = {}
-        for line in text.removesuffix("\n").split("\n"):
-            number, _, secret = line.removesuffix("\r").partition(" ")
+        for line in text.replace("\r\n", "\n").removesuffix("\n").split("\n"):
+            number, _, secret = line.partition(" ")
             version, key = _whole(number, _VERSION_MAX), _decode(secret)
             if version is None or key is None or version in keys:
                 raise unreadable
@@ -188,7 +187,8 @@ class SigningKeys:
             raise SignatureError("malformed")
         if signed_at > now + _SKEW:
             raise SignatureError("from-the-future")
-        if now - signed_at > max_age:
+        # Not `>`: an age that is no number (NaN) lets nothing pass.
+        if not now - signed_at <= max_age:
             raise SignatureError("expired")
         try:
             return (b"\xff" if data is None else data).decode()
