@@ -52,7 +52,9 @@ route('GET', '/js/count', () => String(counts.increment('count')));
 // Urlencoded or multipart. What is no form is the client's fault, and answered so.
 route('POST', '/js/form', async (request) => {
   const form = await request.formData();
-  return Response.json([...form].map(([name, value]) => [name, typeof value === 'string' ? value : value.name]));
+  return Response.json(
+    [...form].map(([name, value]) => [name, typeof value === 'string' ? value : value.name]),
+  );
 });
 
 // What a path, a query or snow.toml says is text. These make something else of it, or an answer.

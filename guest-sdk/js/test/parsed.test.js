@@ -94,6 +94,10 @@ test('a group or a query that is none of its kind is a 400 that names it', () =>
     throw new HTTPError(410, 'gone');
   };
   assert.throws(() => wrong.paramAs('id', own), { status: 410, message: 'gone' });
+  // Routers put their own parameters there.
+  Object.assign(request, { query: { page: '9' }, params: { number: '8' } });
+  assert.equal(request.queryAs('page', 'integer'), 2);
+  assert.equal(request.paramAs('number', 'integer'), 8);
   // A group that took no part in the match is empty; one that is not there is a fault of the guest.
   assert.throws(() => asked(undefined, '').paramAs('id', 'integer'), { status: 400 });
   for (const name of ['other', 1, 'constructor']) {

@@ -190,7 +190,11 @@ export class Request extends Body {
   }
 
   get query() {
-    return (this.#query ??= new URLSearchParams(this.#raw.query ?? ''));
+    return (this.#query ??= this.#searchParams());
+  }
+
+  #searchParams() {
+    return new URLSearchParams(this.#raw.query ?? '');
   }
 
   // The web's requests have no `query` and no `params`, so routers put theirs there.
@@ -250,7 +254,9 @@ export class Request extends Body {
 
   /** Returns the first value of this name in the query, parsed. What can't be parsed is a 400. */
   queryAs(name, kind, fallback) {
-    const text = this.query.get(name);
+    // A router may have put something else in the place of the query.
+    const query = this.query instanceof URLSearchParams ? this.query : this.#searchParams();
+    const text = query.get(name);
     return text === null ? fallback : parsedBy(kind, name, text);
   }
 
