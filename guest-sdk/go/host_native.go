@@ -9,6 +9,7 @@ import (
 )
 
 // A native test has no host: pendings are refused, nobody waits, and the log is standard error.
+// Buckets are in memory.
 
 // handle is what the host knows a pending by.
 type handle struct{}
@@ -32,8 +33,6 @@ func hostSetNext(string, Settlement) (bool, error) { return false, nil }
 func hostSetAll(string, Settlement) (int, error) { return 0, nil }
 
 func hostWaiting(string) int { return 0 }
-
-func hostOpenBucket(string) (bucketHost, error) { return nil, Denied }
 
 func hostConfig(string) (string, bool) { return "", false }
 

@@ -3,6 +3,8 @@ package snow
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -44,6 +46,27 @@ func Bytes(body []byte) *Response {
 // Empty answers with a status and no content.
 func Empty(status int) *Response {
 	return &Response{Status: status}
+}
+
+// Redirect sends the client to another address, with one of the statuses 301, 302, 303, 307 and
+// 308: 303 after a form, 308 for good.
+//
+// Another status is an error, and so is a location that is no reference of RFC 3986: it is empty,
+// or has a character that must be percent-encoded, such as a space, a line end, or one that is not
+// ASCII. Whether a client may choose where it is sent is the guest's to decide.
+func Redirect(status int, location string) (*Response, error) {
+	if !slices.Contains([]int{301, 302, 303, 307, 308}, status) {
+		return nil, fmt.Errorf("a redirect has the status 301, 302, 303, 307 or 308, not %d", status)
+	}
+	if location == "" || !all(location, isLocationByte) {
+		return nil, fmt.Errorf("a redirect needs a location, "+
+			"with characters that are percent-encoded where RFC 3986 wants it: %q", location)
+	}
+	return Empty(status).Set("location", location), nil
+}
+
+func isLocationByte(char byte) bool {
+	return '!' <= char && char <= '~' && strings.IndexByte("\"<>\\^`{|}", char) < 0
 }
 
 // WithStatus sets another status, and returns the response.

@@ -27,6 +27,13 @@
 // host calls the route's function for [RouteEntry.Resume] when the wait is over. [Pending.Wait]
 // waits in place: the next line runs when it is over, and the instance is kept meanwhile.
 //
+// # Forms, cookies and sessions
+//
+// [Request.Form] reads a form with its files, [Request.Cookie] and [Response.SetCookie] are for
+// cookies. The package signed below this one has cookies that clients can't change, and the package
+// session what a guest remembers of a client. Handlers of net/http are served by the package
+// snowhttp.
+//
 // # Instances
 //
 // By default each call has an instance of its own, and starting the Go runtime takes more than half

@@ -108,7 +108,9 @@ func (e *UnavailableError) Error() string {
 var ErrNotAnInteger = errors.New("the value is no integer, or the sum does not fit into 64 bits")
 
 // OpenBucket opens a bucket: "default", which is the guest's own; one whose name begins with the
-// guest's own and a slash ("shop/orders"); or one of the buckets that snow.toml grants it.
+// guest's own and a slash ("shop/orders"); or one of the buckets that snow.toml grants it. In a native
+// test it is one in memory, which begins empty, lasts as long as the process, and tells nobody of
+// changes.
 func OpenBucket(name string) (*Bucket, error) {
 	if err := checkText(name); err != nil {
 		return nil, err

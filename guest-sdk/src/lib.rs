@@ -152,7 +152,7 @@
 //! | cookies | [`Request::cookie`], [`Response::cookie`] with a [`Cookie`] |
 //! | a cookie that the client can't change | `SigningKeys`: the feature `signed` |
 //! | who is logged in | `Sessions`, in the store: the feature `sessions` |
-//! | pages | [`Response::html`] of a template that escapes, by the crate [askama](https://docs.rs/askama) |
+//! | pages | [`Response::page`] of a template that escapes, by the crate [askama](https://docs.rs/askama) (feature `templates`) |
 //! | another address | [`Response::redirect`] |
 //!
 //! # Errors and panics

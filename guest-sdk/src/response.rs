@@ -30,6 +30,31 @@ impl Response {
         Self::bytes(page.into()).header("content-type", "text/html; charset=utf-8")
     }
 
+    /// 200 with the page of a template of the crate [askama](https://docs.rs/askama), which escapes
+    /// what it shows. Needs the feature `templates`, and `askama` among the guest's dependencies.
+    ///
+    /// ```
+    /// use askama::Template;
+    /// use snow_guest::Response;
+    ///
+    /// #[derive(Template)]
+    /// #[template(source = "<p>Hello {{ name }}</p>", ext = "html")]
+    /// struct Hello<'a> {
+    ///     name: &'a str,
+    /// }
+    ///
+    /// let page = Response::page(&Hello { name: "<script>" })?;
+    /// assert_eq!(page.body(), b"<p>Hello &#60;script&#62;</p>");
+    /// # Ok::<(), askama::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The template's own: a filter or a `Display` in it has failed.
+    #[cfg(feature = "templates")]
+    pub fn page(template: &impl askama::Template) -> askama::Result<Self> {
+        template.render().map(Self::html)
+    }
+
     /// 200 with bytes, without a `content-type`: say what they are with [`header`](Self::header).
     pub fn bytes(bytes: impl Into<Vec<u8>>) -> Self {
         Self(raw::Response { status: 200, headers: Vec::new(), body: bytes.into() })

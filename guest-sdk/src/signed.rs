@@ -95,9 +95,8 @@ impl SigningKeys {
     }
 
     /// Puts a random key before those that a bucket holds, and keeps as many in all as `keep` says.
+    /// Keys that can't be read are replaced.
     pub fn rotate(bucket: &Bucket, keep: usize) -> Result<Self> {
-        // Keys that can't be read are an error, and stay: a newer version of the format may be theirs.
-        Self::stored(bucket)?;
         let entry = bucket.update(STORED, |held| {
             let held = String::from_utf8_lossy(held.unwrap_or_default());
             // Keys that can't be read sign nothing anyway.

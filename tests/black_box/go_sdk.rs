@@ -1,6 +1,8 @@
 //! The SDK for Go, by a guest made for it (`guests/gopher`): waits, settlements, goroutines, panics,
 //! the log, handlers of `net/http`, and memory that the host asks for.
 
+mod clients;
+
 use std::time::{Duration, Instant};
 
 use crate::harness::{Folder, Server, Setup, eventually};

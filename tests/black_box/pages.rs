@@ -4,7 +4,7 @@
 use std::fs;
 use std::process::Output;
 
-use crate::harness::{Folder, Setup, Stage, run, source, workspace};
+use crate::harness::{Folder, Response, Setup, Stage, run, source, workspace};
 
 /// Returns the blocks of a language in a page that are whole guests.
 fn blocks(page: &str, language: &str, sign: &str) -> Vec<String> {
@@ -80,6 +80,31 @@ fn go() {
     held.is_silent();
     assert_eq!(server.connect().post("/news", b"news").status, 204);
     assert_eq!(held.response().text(), "news");
+}
+
+#[test]
+fn a_session_in_go() {
+    let code = blocks("guest-sdk/go/README.md", "go", "package main").remove(1);
+    let code = code.replace("shop/sessions", "page/sessions");
+    let Some(server) = serve("go", "go", "main.go", &code) else { return };
+    let cookie = |answer: &Response| {
+        let field = answer.field("set-cookie").expect("it sets a cookie");
+        field.split(';').next().expect("it has a value").to_owned()
+    };
+    let page = server.get("/order");
+    let token = page.text().split("value='").nth(1).and_then(|rest| rest.split('\'').next());
+    let body = format!("item=tea&count=2&csrf={}", token.expect("there is a token"));
+    let (length, before) = (body.len(), cookie(&page));
+    let mut client = server.connect();
+    client.send(format!(
+        "POST /order HTTP/1.1\r\nhost: a\r\ncookie: {before}\r\ncontent-length: {length}\r\n\
+         content-type: application/x-www-form-urlencoded\r\n\r\n{body}"
+    ));
+    let answer = client.response();
+    assert_eq!((answer.status, answer.field("location")), (303, Some("/basket")));
+    let session = cookie(&answer);
+    client.send(format!("GET /basket HTTP/1.1\r\nhost: a\r\ncookie: {session}\r\n\r\n"));
+    assert_eq!(client.response().text(), "2 times tea");
 }
 
 #[test]

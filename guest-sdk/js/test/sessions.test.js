@@ -231,12 +231,10 @@ test('keys are kept in a bucket, and replaced', () => {
   const isIt = (error) => error instanceof SignatureError && error.code === 'unknown-key';
   assert.throws(() => third.verify('a', text, 60), isIt);
   own.set('signing-keys', 'nonsense');
-  for (const use of [SigningKeys.stored, SigningKeys.rotate]) {
-    assert.throws(() => use.call(SigningKeys, own), /`signing-keys` can't be read/);
-  }
-  assert.equal(own.get('signing-keys').text(), 'nonsense');
+  assert.throws(() => SigningKeys.stored(own), /`signing-keys` can't be read/);
+  assert.equal(SigningKeys.rotate(own)._text().split('\n').length, 2, 'one key, which can be read');
   own.delete('signing-keys');
-  assert.match(SigningKeys.rotate(own).sign('a', 'b'), /^1\.2\./);
+  assert.match(SigningKeys.rotate(own).sign('a', 'b'), /^1\.1\./);
 });
 
 test('a forged cookie is none', () => {

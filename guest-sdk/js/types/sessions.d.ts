@@ -32,7 +32,7 @@ declare module 'snow' {
     static stored(bucket?: Bucket): SigningKeys;
     /**
      * Puts a random key before those that a bucket holds, and keeps so many in all (2). Keys that
-     * can't be read stay, and are an error.
+     * can't be read are replaced.
      */
     static rotate(bucket?: Bucket, keep?: number): SigningKeys;
     /** Signs a value, with its name and the time. Everybody can read it, and nobody change it. */

@@ -110,12 +110,13 @@ class SigningKeys:
     def rotate(cls, keep: int, bucket: Bucket | None = None) -> SigningKeys:
         """Puts a random key before those that a bucket holds, and keeps so many in all."""
         bucket = Bucket() if bucket is None else bucket
-        # Keys that can't be read are an error, and stay: a newer version of the format may be
-        # theirs.
-        cls.stored(bucket)
 
         def rotated(entry: Entry | None) -> str:
-            held = {} if entry is None else cls._parse(entry.text)._keys
+            try:
+                held = cls._parse("" if entry is None else entry.text)._keys
+            except ValueError:
+                # Keys that can't be read sign nothing anyway.
+                held = {}
             version = max(held, default=0) + 1
             keys = [(version, secrets.token_bytes(_SECRET_BYTES_MIN)), *held.items()]
             return cls(dict(keys[: max(keep, 1)]))._to_text()

@@ -244,12 +244,9 @@ class Signed(Served):
             with self.assertRaises(SignatureError):
                 third.verify("a", text, 60)
             bucket.set("signing-keys", "nonsense")
-            for use in (SigningKeys.stored, lambda bucket: SigningKeys.rotate(2, bucket)):
-                with self.assertRaisesRegex(ValueError, "`signing-keys` can't be read"):
-                    use(bucket)
-            self.assertEqual(bucket.get("signing-keys").text, "nonsense")
-            bucket.delete("signing-keys")
-            self.assertEqual(repr(SigningKeys.rotate(2, bucket)), "<SigningKeys [2, 1]>")
+            with self.assertRaisesRegex(ValueError, "`signing-keys` can't be read"):
+                SigningKeys.stored(bucket)
+            self.assertEqual(repr(SigningKeys.rotate(2, bucket)), "<SigningKeys [1]>")
 
         _call.run(call)
 

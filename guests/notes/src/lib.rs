@@ -61,7 +61,7 @@ struct Notes<'a> {
 fn page(template: &impl Template) -> Result<Response> {
     let csp =
         "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'";
-    let page = Response::html(template.render()?);
+    let page = Response::page(template)?;
     Ok(page.header("content-security-policy", csp).header("cache-control", "no-store"))
 }
 

@@ -7,13 +7,15 @@
 //! | file | what is joined |
 //! |---|---|
 //! | `worker.rs` | the turn, and what each message and timer is for |
-//! | `worker/requests.rs` | sockets, connections, the router, and answers |
+//! | `worker/intake.rs` | sockets, connections, and the router |
+//! | `worker/requests.rs` | requests with their queues, and answers |
 //! | `worker/calls.rs` | the schedule, and whoever runs guests |
 //! | `worker/waits.rs` | suspensions, the registry of pendings, and the timers |
 //! | `worker/changes.rs` | deployments, versions, and the drain |
 
 mod calls;
 mod changes;
+mod intake;
 mod requests;
 mod waits;
 

@@ -219,7 +219,7 @@ fn rust_guest_with(name: &str, triple: &str, arguments: &[&str]) -> Option<PathB
     {
         build.env_remove(variable);
     }
-    can(&format!("the guest `{name}`"), &mut build)
+    builds(name, &mut build)
         .then(|| target.join(triple).join("release").join(name).with_extension("wasm"))
 }
 
@@ -232,7 +232,7 @@ fn gopher() -> Option<PathBuf> {
         go.current_dir(workspace().join("tests/guests/gopher"));
         go.env("GOOS", "wasip1").env("GOARCH", "wasm");
         go.args(["build", "-buildmode=c-shared", "-trimpath", "-ldflags=-w", "-o"]).arg(&file);
-        can("the guest `gopher`", go.arg(".")).then_some(file)
+        builds("gopher", go.arg(".")).then_some(file)
     });
     built.clone()
 }
@@ -268,8 +268,25 @@ fn built_of(name: &str, beside: &[PathBuf], flags: &str) -> Option<PathBuf> {
     }
     fs::write(folder.join("compile_flags.txt"), flags).expect("the target folder can be written");
     let mut build = Command::new(program::program());
-    can(&format!("the guest `{name}`"), build.arg("build").arg(&guests))
-        .then(|| guests.join(name).with_extension("wasm"))
+    builds(name, build.arg("build").arg(&guests)).then(|| guests.join(name).with_extension("wasm"))
+}
+
+/// What a command says that lacks a tool: cargo without the target, and `snow-host build`.
+const LACKS: [&str; 3] = ["target may not be installed", "install it ", "not found: install "];
+
+/// Builds a guest of these tests. Returns whether this machine has what it takes, as [`can`] does.
+///
+/// A guest that does not compile fails the test everywhere: its tests must not look passed.
+fn builds(guest: &str, command: &mut Command) -> bool {
+    if let Ok(output) = command.output() {
+        if output.status.success() {
+            return true;
+        }
+        let said = String::from_utf8_lossy(&output.stderr);
+        let is_missing = LACKS.iter().any(|lacks| said.contains(lacks));
+        assert!(is_missing, "the guest `{guest}` can't be built:\n{said}");
+    }
+    can(&format!("the guest `{guest}`"), command)
 }
 
 /// Runs a command that a test needs. Returns whether it succeeded.

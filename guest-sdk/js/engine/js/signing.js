@@ -112,14 +112,21 @@ export class SigningKeys {
 
   /** Puts a random key before those that a bucket holds, and keeps so many in all. */
   static rotate(own = bucket(), keep = 2) {
-    // Keys that can't be read are an error, and stay: a newer version of the format may be theirs.
-    SigningKeys.stored(own);
     const entry = own.update(STORED, (held) => {
-      const keys = held === null ? [] : SigningKeys._parse(held.text()).#keys;
+      const keys = SigningKeys.#readable(held);
       const next = Math.max(0, ...keys.map(([version]) => version)) + 1;
       return SigningKeys.#of([[next, random()], ...keys].slice(0, Math.max(1, keep)))._text();
     });
     return SigningKeys._parse(entry.text());
+  }
+
+  /** Returns the keys of an entry. Those that can't be read sign nothing anyway. */
+  static #readable(held) {
+    try {
+      return SigningKeys._parse(held?.text() ?? '').#keys;
+    } catch {
+      return [];
+    }
   }
 
   _text() {
