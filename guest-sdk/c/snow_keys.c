@@ -57,9 +57,10 @@ const char *snow_keys_text(const snow_signing_keys *keys) {
 // Takes a line, as Rust's `lines` has them.
 static snow_string take_line(snow_string *rest) {
   size_t end = snow_place(*rest, '\n');
+  bool has_end = end < rest->len;
   snow_string line = snow_until(*rest, end);
   *rest = snow_from(*rest, end + 1);
-  if (end > 0 && end == line.len && line.ptr[end - 1] == '\r' && rest->ptr)
+  if (has_end && end > 0 && line.ptr[end - 1] == '\r')
     line.len--;
   return line;
 }
@@ -141,7 +142,7 @@ static snow_outcome put_before(snow_string held, size_t keep, const char **text)
 
 snow_outcome snow_signing_keys_rotate(snow_bucket bucket, size_t keep,
                                       const snow_signing_keys **keys) {
-  SNOW_TRY(snow_signing_keys_stored(bucket, keys));
+  *keys = NULL;
   snow_entry entry;
   snow_status status = snow_bucket_get(bucket, STORED, &entry);
   for (int i = 0; i < WRITES_MAX && status == SNOW_OK; i++) {

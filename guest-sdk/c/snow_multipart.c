@@ -7,6 +7,8 @@
 
 // Bytes of a part's header fields.
 #define HEAD_BYTES_MAX 8192
+// Bytes of the header fields of all parts together.
+#define HEADS_BYTES_MAX 1048576
 
 #define BOUNDARY_BYTES_MAX 70
 
@@ -185,10 +187,17 @@ static snow_outcome take_head(snow_string *rest, snow_string *fields) {
 // ---- The form ----------------------------------------------------------------------------------
 
 // Reads the part at the beginning of the rest, and goes on behind the boundary at its end.
-static snow_outcome read_part(snow_reading *reading, snow_string *rest, snow_string delimiter) {
+static snow_outcome read_part(snow_reading *reading, snow_string *rest, snow_string delimiter,
+                              size_t *heads_bytes) {
   snow_string fields;
   SNOW_TRY(snow_form_has_room(reading));
   SNOW_TRY(take_head(rest, &fields));
+  *heads_bytes += fields.len;
+  if (*heads_bytes > HEADS_BYTES_MAX) {
+    const char *most = snow_decimal(HEADS_BYTES_MAX);
+    return snow_text(413, snow_joined("the form has more than ", most, " bytes of header fields",
+                                      NULL));
+  }
   if (place_of(fields, delimiter) < fields.len)
     return malformed("a part has no empty line behind its header fields");
   size_t end = place_of(*rest, delimiter);
@@ -212,9 +221,10 @@ snow_outcome snow_read_multipart(snow_reading *reading, snow_string body, snow_s
   memcpy(bytes + 4, boundary.ptr, boundary.len);
   snow_string delimiter = {bytes, 4 + boundary.len};
   bool is_last = false;
+  size_t heads_bytes = 0;
   SNOW_TRY(first_part(&body, delimiter, &is_last));
   while (!is_last) {
-    SNOW_TRY(read_part(reading, &body, delimiter));
+    SNOW_TRY(read_part(reading, &body, delimiter, &heads_bytes));
     SNOW_TRY(behind_boundary(&body, &is_last));
   }
   return NULL;

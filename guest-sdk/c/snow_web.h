@@ -200,7 +200,8 @@ snow_outcome snow_signing_keys_new(uint32_t version, snow_string secret,
 // holds from now on. Nobody has to make them up, and whoever can read the bucket has them. A 500 if
 // the store refuses, or if they can't be read.
 snow_outcome snow_signing_keys_stored(snow_bucket bucket, const snow_signing_keys **keys);
-// Puts a random key before those that a bucket holds, and keeps so many in all.
+// Puts a random key before those that a bucket holds, and keeps so many in all. Keys that can't be
+// read are replaced.
 snow_outcome snow_signing_keys_rotate(snow_bucket bucket, size_t keep,
                                       const snow_signing_keys **keys);
 

@@ -42,12 +42,17 @@ class Vectors(unittest.TestCase):
         groups: dict[str, Any] = {
             "signed": {
                 "keys": "",
+                "read_keys": [""],
                 "bad_keys": [""],
                 "signs": [{"name", "value", "now", "text"}],
                 "taken": [{"name", "text", "max_age", "now", "value"}],
                 "refused": [{"name", "text", "max_age", "now", "why"}],
             },
-            "sessions": {"records": [{"text", "written", "fields"}], "unreadable": [""]},
+            "sessions": {
+                "records": [{"text", "written", "fields"}],
+                "read": [{"text", "written", "fields"}],
+                "unreadable": [""],
+            },
             "forms": [
                 {"kind", "body", "fields", "files", "status", "message", "limits", "lenient"}
             ],
@@ -80,6 +85,8 @@ class Vectors(unittest.TestCase):
         cases = VECTORS["signed"]
         keys = cases["keys"]
         self.assertEqual(self.asked("keys", [[keys]]), [[keys]])
+        read = [[text] for text in cases["read_keys"]]
+        self.assertEqual(self.asked("keys", read), [[keys]] * len(read))
         signs = [[keys, case["name"], case["value"], case["now"]] for case in cases["signs"]]
         self.assertEqual(self.asked("sign", signs), [[case["text"]] for case in cases["signs"]])
         verifies = cases["taken"] + cases["refused"]
@@ -99,6 +106,11 @@ class Vectors(unittest.TestCase):
             with self.subTest(case):
                 fields = [word for pair in case["fields"].items() for word in pair]
                 self.assertEqual(answer, [str(case["written"]), case["text"], *fields])
+        found = self.asked("record", [[case["text"]] for case in cases["read"]])
+        for case, [written, _, *fields] in zip(cases["read"], found, strict=True):
+            with self.subTest(case):
+                pairs = dict(zip(fields[::2], fields[1::2], strict=True))
+                self.assertEqual((written, pairs), (str(case["written"]), case["fields"]))
         unreadable = [[text] for text in cases["unreadable"]]
         self.assertEqual(self.asked("record", unreadable), [[None]] * len(unreadable))
 
