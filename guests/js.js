@@ -11,8 +11,9 @@
 // | `GET /js/now` | the time, RFC 3339 |
 // | `GET /js/count` | how often it was asked, in the store |
 // | `POST /js/form` | the names and values of a form, as JSON |
+// | `GET /js/square/NUMBER` | its square; 404 for what is no integer, 400 if it is beyond `largest` |
 
-import { bucket, route, pending, suspend, setNext } from 'snow';
+import { bucket, config, HTTPError, route, pending, suspend, setNext } from 'snow';
 
 // Keys belong to the host: any guest may wait under this one, and settle it.
 const KEY = 'requests-any';
@@ -51,5 +52,15 @@ route('GET', '/js/count', () => String(counts.increment('count')));
 // Urlencoded or multipart. What is no form is the client's fault, and answered so.
 route('POST', '/js/form', async (request) => {
   const form = await request.formData();
-  return Response.json([...form].map(([name, value]) => [name, typeof value === 'string' ? value : value.name]));
+  return Response.json(
+    [...form].map(([name, value]) => [name, typeof value === 'string' ? value : value.name]),
+  );
+});
+
+// What a path, a query or snow.toml says is text. These make something else of it, or an answer.
+route('GET', '/js/square/([^/]+)', (request) => {
+  const number = request.paramAs(0, 'integer', { status: 404 });
+  const largest = config.parsed('largest', 'integer', 1_000);
+  if (Math.abs(number) > largest) throw new HTTPError(400, `at most ${largest}`);
+  return String(number * number);
 });

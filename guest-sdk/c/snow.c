@@ -1,4 +1,4 @@
-// The memory of a call, texts, answers and the log.
+// The memory of a call, and the log.
 
 #include <stdlib.h>
 #include <string.h>
@@ -38,10 +38,19 @@ void *snow_malloc(size_t bytes) {
 }
 
 void *snow_alloc(size_t bytes) {
+  if (bytes > SIZE_MAX - sizeof(piece))
+    abort();
   piece *memory = snow_malloc(sizeof(piece) + bytes);
   memory->next = pieces;
   pieces = memory;
   return memory->bytes;
+}
+
+void *snow_alloc_many(size_t count, size_t bytes) {
+  size_t all;
+  if (__builtin_mul_overflow(count, bytes, &all))
+    abort();
+  return snow_alloc(all);
 }
 
 uint8_t *snow_copied(const void *bytes, size_t len) {
@@ -133,112 +142,6 @@ void snow_end_call(void) {
     free(pieces);
     pieces = next;
   }
-}
-
-// ---- Texts -------------------------------------------------------------------------------------
-
-const char *snow_cstring(snow_string bytes) {
-  char *text = snow_alloc(bytes.len + 1);
-  if (bytes.len)
-    memcpy(text, bytes.ptr, bytes.len);
-  text[bytes.len] = 0;
-  return text;
-}
-
-snow_string snow_string_of(const char *text) {
-  return (snow_string){(const uint8_t *)text, strlen(text)};
-}
-
-const char *snow_join(const char *first, const char *second) {
-  size_t first_len = strlen(first), second_len = strlen(second);
-  char *text = snow_alloc(first_len + second_len + 1);
-  memcpy(text, first, first_len);
-  memcpy(text + first_len, second, second_len + 1);
-  return text;
-}
-
-const char *snow_text_of(raw_string raw) {
-  return snow_cstring((snow_string){raw.ptr, raw.len});
-}
-
-raw_string snow_borrowed(const char *text) {
-  return (raw_string){(uint8_t *)text, strlen(text)};
-}
-
-// Returns how many bytes the character at the beginning of these has in UTF-8; 0 if it is none.
-static size_t character_len(const uint8_t *bytes, size_t len) {
-  uint8_t first = bytes[0];
-  if (first < 0x80)
-    return 1;
-  size_t more = first < 0xc2 ? 0 : first < 0xe0 ? 1 : first < 0xf0 ? 2 : first < 0xf5 ? 3 : 0;
-  if (more == 0 || more >= len)
-    return 0;
-  // Overlong forms, surrogates and what lies behind U+10FFFF are none.
-  uint8_t least = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
-  uint8_t most = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
-  if (bytes[1] < least || bytes[1] > most)
-    return 0;
-  for (size_t i = 2; i <= more; i++) {
-    if ((bytes[i] & 0xc0) != 0x80)
-      return 0;
-  }
-  return more + 1;
-}
-
-// Returns how many bytes at the beginning are UTF-8.
-static size_t utf8_len(snow_string bytes) {
-  size_t at = 0, len = 1;
-  while (at < bytes.len && len > 0) {
-    len = character_len(bytes.ptr + at, bytes.len - at);
-    at += len;
-  }
-  return at;
-}
-
-bool snow_is_utf8(const char *text) {
-  snow_string bytes = snow_string_of(text);
-  return utf8_len(bytes) == bytes.len;
-}
-
-snow_string snow_shown(snow_string bytes) {
-  static const uint8_t replacement[] = {0xef, 0xbf, 0xbd};
-  if (utf8_len(bytes) == bytes.len)
-    return bytes;
-  uint8_t *shown = snow_alloc(sizeof replacement * bytes.len), *to = shown;
-  for (size_t at = 0; at < bytes.len;) {
-    size_t len = character_len(bytes.ptr + at, bytes.len - at);
-    memcpy(to, len ? bytes.ptr + at : replacement, len ? len : sizeof replacement);
-    to += len ? len : sizeof replacement;
-    at += len ? len : 1;
-  }
-  return (snow_string){shown, (size_t)(to - shown)};
-}
-
-// ---- The answer --------------------------------------------------------------------------------
-
-snow_outcome snow_bytes(uint16_t status, snow_string body) {
-  raw_outcome outcome = {.tag = SNOW_HOST_PENDING_HANDLES_OUTCOME_RESPOND};
-  outcome.val.respond = (raw_response){.status = status, .body = snow_copied_bytes(body)};
-  return snow_ending_of(outcome);
-}
-
-snow_outcome snow_text(uint16_t status, const char *text) {
-  snow_outcome answer = snow_bytes(status, snow_string_of(text));
-  return snow_add_header(answer, "content-type", "text/plain; charset=utf-8");
-}
-
-snow_outcome snow_add_header(snow_outcome answer, const char *name, const char *value) {
-  if (answer->outcome.tag != SNOW_HOST_PENDING_HANDLES_OUTCOME_RESPOND)
-    return answer;
-  snow_host_http_list_field_t *headers = &answer->outcome.val.respond.headers;
-  headers->ptr = realloc(headers->ptr, (headers->len + 1) * sizeof *headers->ptr);
-  if (!headers->ptr)
-    abort();
-  // A name that is not UTF-8 is no name, and the host answers 500 for it.
-  snow_string shown = snow_shown(snow_string_of(name));
-  headers->ptr[headers->len++] = (raw_field){{snow_copied(shown.ptr, shown.len), shown.len},
-                                             snow_copied_bytes(snow_string_of(value))};
-  return answer;
 }
 
 // ---- The log -----------------------------------------------------------------------------------

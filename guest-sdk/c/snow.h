@@ -16,6 +16,8 @@
 //
 // Every text ends with a zero byte. A request that has one inside a group of its path or in its
 // query (`%00`) is answered 400 before a handler is called, because a text would seem to end there.
+//
+// snow_web.h, which is included at the end, has configuration, links, forms, cookies and sessions.
 #ifndef SNOW_H
 #define SNOW_H
 
@@ -307,17 +309,20 @@ typedef enum { SNOW_TRACE, SNOW_DEBUG, SNOW_INFO, SNOW_WARN, SNOW_ERROR } snow_l
 // What is not UTF-8 in it is shown as U+FFFD.
 void snow_log(snow_level level, const char *message);
 
-// Returns memory that lives until the end of the call.
+// Returns memory that lives until the end of the call. It ends the call if there is none left.
 void *snow_alloc(size_t bytes);
-// Returns two texts as one.
+// Returns two texts as one. A null pointer stands for an empty one.
 const char *snow_join(const char *first, const char *second);
 // Returns bytes as a text. Where they have a zero byte inside, it seems to end there.
 const char *snow_cstring(snow_string bytes);
-// Returns a text as bytes.
+// Returns a text as bytes; none for a null pointer.
 snow_string snow_string_of(const char *text);
 
 #ifdef __cplusplus
 }
 #endif
+
+// Configuration and secrets, links, the times of a wait, forms, cookies, signatures and sessions.
+#include "snow_web.h"
 
 #endif

@@ -48,19 +48,14 @@ static bool give_away(const snow_host_pending_handles_list_own_pending_t *handle
   return true;
 }
 
-static snow_outcome failed(const char *reason) {
-  snow_log(SNOW_ERROR, reason);
-  return snow_text(500, "internal server error");
-}
-
 // Returns what a call ends with to the host. The bindings free it when the host has read it.
 static void end_with(uint32_t route, snow_outcome ending, raw_outcome *ret) {
   if (!ending)
-    ending = failed("a handler returned a null pointer");
+    ending = snow_fail("a handler returned a null pointer");
   if (ending->outcome.tag == SNOW_HOST_PENDING_HANDLES_OUTCOME_SUSPEND) {
     ending->outcome.val.suspend.resume = snow_routes[route].resumer != NULL;
     if (!give_away(&ending->outcome.val.suspend.handles))
-      ending = failed("a suspension has a pending twice, or one that is not of this call");
+      ending = snow_fail("a suspension has a pending twice, or one that is not of this call");
   }
   *ret = ending->outcome;
   ending->is_returned = true;

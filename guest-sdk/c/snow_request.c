@@ -4,19 +4,9 @@
 
 #include "snow_internal.h"
 
-static char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
-}
-
 // Returns whether a name in lower case is this one, in any case.
 static bool is_named(raw_string raw, const char *name) {
-  if (raw.len != strlen(name))
-    return false;
-  for (size_t i = 0; i < raw.len; i++) {
-    if (raw.ptr[i] != lower(name[i]))
-      return false;
-  }
-  return true;
+  return snow_is_like((snow_string){raw.ptr, raw.len}, snow_string_of(name));
 }
 
 const char *snow_id(const snow_request *request) { return snow_text_of(request->raw.id); }
@@ -32,36 +22,47 @@ const char *snow_raw_query(const snow_request *request) {
   return request->raw.query.is_some ? snow_text_of(request->raw.query.val) : NULL;
 }
 
-static int digit(char c) {
-  c = lower(c);
+static int digit(uint8_t byte) {
+  char c = snow_lower((char)byte);
   if (c >= '0' && c <= '9')
     return c - '0';
   return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-// Decodes a name or a value of a query. What is malformed is kept as it is.
-static const char *decoded(const char *from, size_t len) {
-  char *text = snow_alloc(len + 1), *to = text;
-  for (size_t i = 0; i < len; i++) {
-    if (from[i] == '%' && len - i > 2 && digit(from[i + 1]) >= 0 && digit(from[i + 2]) >= 0) {
-      *to++ = (char)(16 * digit(from[i + 1]) + digit(from[i + 2]));
+snow_string snow_decoded(snow_string sent) {
+  uint8_t *decoded = snow_alloc(sent.len), *to = decoded;
+  for (size_t i = 0; i < sent.len; i++) {
+    const uint8_t *from = sent.ptr + i;
+    // What is malformed is kept as it is.
+    if (*from == '%' && sent.len - i > 2 && digit(from[1]) >= 0 && digit(from[2]) >= 0) {
+      *to++ = (uint8_t)(16 * digit(from[1]) + digit(from[2]));
       i += 2;
     } else {
-      *to++ = from[i] == '+' ? ' ' : from[i];
+      *to++ = *from == '+' ? ' ' : *from;
     }
   }
-  *to = 0;
-  return text;
+  return (snow_string){decoded, (size_t)(to - decoded)};
 }
 
-const char *snow_query(const snow_request *request, const char *name) {
-  const char *rest = snow_raw_query(request);
-  while (rest) {
-    size_t pair = strcspn(rest, "&");
-    size_t equals = strcspn(rest, "=&");
-    if (strcmp(decoded(rest, equals), name) == 0)
-      return equals < pair ? decoded(rest + equals + 1, pair - equals - 1) : "";
-    rest = rest[pair] ? rest + pair + 1 : NULL;
+bool snow_next_pair(snow_string *rest, snow_string *name, snow_string *value) {
+  snow_string pair = {NULL, 0};
+  while (rest->len > 0 && pair.len == 0) {
+    size_t end = snow_place(*rest, '&');
+    pair = snow_until(*rest, end);
+    *rest = snow_from(*rest, end + 1);
+  }
+  size_t equals = snow_place(pair, '=');
+  *name = snow_until(pair, equals);
+  *value = snow_from(pair, equals + 1);
+  return pair.len > 0;
+}
+
+const char *snow_query(const snow_request *request, const char *wanted) {
+  raw_string query = request->raw.query.val;
+  snow_string rest = {query.ptr, request->raw.query.is_some ? query.len : 0}, name, value;
+  while (snow_next_pair(&rest, &name, &value)) {
+    if (snow_is(snow_decoded(name), wanted))
+      return snow_cstring(snow_decoded(value));
   }
   return NULL;
 }
@@ -80,13 +81,22 @@ const char *snow_param_at(const snow_request *request, size_t index) {
   return index < request->raw.params.len ? snow_text_of(request->raw.params.ptr[index].value) : "";
 }
 
-const char *snow_header(const snow_request *request, const char *name) {
-  for (size_t i = 0; i < request->raw.headers.len; i++) {
-    const raw_field *field = &request->raw.headers.ptr[i];
-    if (is_named(field->name, name))
-      return snow_cstring((snow_string){field->value.ptr, field->value.len});
+bool snow_next_field(const snow_request *request, const char *name, size_t *at,
+                     snow_string *value) {
+  while (*at < request->raw.headers.len) {
+    const raw_field *field = &request->raw.headers.ptr[(*at)++];
+    if (is_named(field->name, name)) {
+      *value = (snow_string){field->value.ptr, field->value.len};
+      return true;
+    }
   }
-  return NULL;
+  return false;
+}
+
+const char *snow_header(const snow_request *request, const char *name) {
+  size_t at = 0;
+  snow_string value;
+  return snow_next_field(request, name, &at, &value) ? snow_cstring(value) : NULL;
 }
 
 size_t snow_header_count(const snow_request *request) { return request->raw.headers.len; }

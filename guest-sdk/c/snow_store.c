@@ -65,6 +65,19 @@ static snow_host_store_condition_t lowered(snow_write write) {
 
 const char *snow_store_words(void) { return words; }
 
+const char *snow_status_words(snow_status status) {
+  switch (status) {
+  case SNOW_DENIED:
+    return "the host does not let this guest use the bucket";
+  case SNOW_CONFLICT:
+    return "too many requests write at a time";
+  case SNOW_NOT_UTF8:
+    return "the name is not UTF-8";
+  default:
+    return words;
+  }
+}
+
 void snow_forget_words(void) { words = ""; }
 
 snow_status snow_bucket_open(const char *name, snow_bucket *bucket) {

@@ -156,6 +156,21 @@ func TestLettersThatAreNotASCIIAreNoOthers(t *testing.T) {
 	}
 }
 
+func TestTheHeaderFieldsOfAllPartsHaveATotal(t *testing.T) {
+	// 8,192 bytes each, so 128 parts have the total.
+	head := partA + "; x="
+	head += strings.Repeat("x", partHeadBytesMax-len(head))
+	multipart := func(count int) (*Form, error) {
+		body := strings.Repeat("--xyz\r\n"+head+"\r\n\r\n1\r\n", count) + "--xyz--"
+		return posted("multipart/form-data; boundary=xyz", body).Form()
+	}
+	if form, err := multipart(128); err != nil || len(form.Fields) != 128 {
+		t.Error(err)
+	}
+	_, err := multipart(129)
+	refused(t, err, 413, "the form has more than 1048576 bytes of header fields")
+}
+
 // What costs in proportion to the square of the bytes would take hours here.
 func TestHostileFormsAreReadOnce(t *testing.T) {
 	const size = 1 << 23

@@ -9,8 +9,12 @@ import (
 	"github.com/snow-host/snow-host/guest-sdk/go/internal/text"
 )
 
-// partHeadBytesMax is how many bytes the header fields of a part may have.
-const partHeadBytesMax = 8192
+const (
+	// partHeadBytesMax is how many bytes the header fields of a part may have.
+	partHeadBytesMax = 8192
+	// partHeadsBytesMax is how many bytes those of all parts together may have.
+	partHeadsBytesMax = 1 << 20
+)
 
 // lineEnd ends a line in a form.
 const lineEnd = "\r\n"
@@ -26,12 +30,13 @@ func parseMultipart(body []byte, boundary string, limits FormLimits) (*Form, err
 	}
 	delimiter := []byte(lineEnd + "--" + boundary)
 	form := &Form{}
+	heads := 0
 	part, isPart, err := firstPart(body, delimiter)
 	for isPart && err == nil {
 		if err := limits.checkRoom(form); err != nil {
 			return nil, err
 		}
-		part, isPart, err = form.addPart(part, delimiter, limits)
+		part, isPart, err = form.addPart(part, delimiter, limits, &heads)
 	}
 	if err != nil {
 		return nil, err
@@ -83,11 +88,18 @@ func behindBoundary(after []byte) (part []byte, isPart bool, err error) {
 	}
 }
 
-// addPart adds a part to the form. It returns the next part, and whether there is one.
-func (f *Form) addPart(part, delimiter []byte, limits FormLimits) (next []byte, isPart bool, err error) {
+// addPart adds a part to the form, and its bytes of header fields to heads. It returns the next part,
+// and whether there is one.
+func (f *Form) addPart(
+	part, delimiter []byte, limits FormLimits, heads *int,
+) (next []byte, isPart bool, err error) {
 	raw, content, err := splitHead(part)
 	if err != nil {
 		return nil, false, err
+	}
+	if *heads += len(raw); *heads > partHeadsBytesMax {
+		return nil, false, Error(413, fmt.Sprintf(
+			"the form has more than %d bytes of header fields", partHeadsBytesMax))
 	}
 	if bytes.Contains(raw, delimiter) {
 		return nil, false, malformed("a part has no empty line behind its header fields")

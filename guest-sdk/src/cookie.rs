@@ -150,7 +150,7 @@ impl Cookie {
             // Writing to a string can't fail.
             let _ = write!(field, "; Max-Age={}", time.as_secs());
         }
-        if self.max_age == Some(Duration::ZERO) {
+        if self.max_age.is_some_and(|time| time.as_secs() == 0) {
             field += "; Expires=Thu, 01 Jan 1970 00:00:00 GMT";
         }
         field += if self.secure { "; Secure" } else { "" };
@@ -230,6 +230,11 @@ mod tests {
         assert_eq!(
             field(Cookie::removal("a")),
             "a=; Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT"
+        );
+        // Less than a second is none, for browsers that read either.
+        assert_eq!(
+            field(Cookie::new("a", "b").max_age(Duration::from_millis(999))),
+            "a=b; Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT"
         );
         let host = Cookie::new("__Host-a", "b").secure();
         assert_eq!(field(host), "__Host-a=b; Path=/; Secure");

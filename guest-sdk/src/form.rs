@@ -8,7 +8,8 @@ use std::str::FromStr;
 
 mod multipart;
 
-/// How much a form may have. More is a 413.
+/// How much a form may have. More is a 413, and so are more than 8,192 bytes of header fields of one
+/// part of a multipart form, and more than 1,048,576 of all its parts.
 ///
 /// The whole content is bounded by the host before (`body_bytes_max`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -95,8 +95,8 @@ impl SigningKeys {
     }
 
     /// Puts a random key before those that a bucket holds, and keeps as many in all as `keep` says.
+    /// Keys that can't be read are replaced.
     pub fn rotate(bucket: &Bucket, keep: usize) -> Result<Self> {
-        Self::stored(bucket)?;
         let entry = bucket.update(STORED, |held| {
             let held = String::from_utf8_lossy(held.unwrap_or_default());
             // Keys that can't be read sign nothing anyway.
@@ -109,7 +109,7 @@ impl SigningKeys {
         Self::parse(&entry.text())
     }
 
-    fn to_text(&self) -> String {
+    pub(crate) fn to_text(&self) -> String {
         let line = |(version, secret): &(u32, Vec<u8>)| {
             format!("{version} {}\n", Base64UrlUnpadded::encode_string(secret))
         };

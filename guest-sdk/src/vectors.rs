@@ -21,6 +21,7 @@ struct Vectors {
 #[derive(Deserialize)]
 struct Signed {
     keys: String,
+    read_keys: Vec<String>,
     bad_keys: Vec<String>,
     signs: Vec<Signs>,
     taken: Vec<Verifies>,
@@ -48,6 +49,7 @@ struct Verifies {
 #[derive(Deserialize)]
 struct Records {
     records: Vec<RecordCase>,
+    read: Vec<RecordCase>,
     unreadable: Vec<String>,
 }
 
@@ -128,7 +130,10 @@ fn with_fields(name: &str, values: &[String]) -> Request {
 
 #[test]
 fn signatures_are_those_of_all_languages() {
-    let Signed { keys, bad_keys, signs, taken, refused } = vectors().signed;
+    let Signed { keys, read_keys, bad_keys, signs, taken, refused } = vectors().signed;
+    for text in read_keys {
+        assert_eq!(SigningKeys::parse(&text).unwrap().to_text(), keys, "{text:?}");
+    }
     let keys = SigningKeys::parse(&keys).unwrap();
     for Signs { name, value, now, text } in signs {
         assert_eq!(keys.sign_at(&name, &value, at(now)), text, "{name}");
@@ -152,9 +157,13 @@ fn signatures_are_those_of_all_languages() {
 
 #[test]
 fn sessions_are_those_of_all_languages() {
-    let Records { records, unreadable } = vectors().sessions;
+    let Records { records, read, unreadable } = vectors().sessions;
     for RecordCase { text, written, fields } in records {
         assert_eq!(record(&text).unwrap(), (written, fields, text));
+    }
+    for RecordCase { text, written, fields } in read {
+        let found = record(&text).unwrap();
+        assert_eq!((found.0, found.1), (written, fields), "{text:?}");
     }
     for text in unreadable {
         assert!(record(&text).is_err(), "{text:?}");

@@ -107,14 +107,14 @@ fn the_sdk_has_the_configuration() {
         format!("Some(\"plain\") Some(Secret(…)) Some(7) {all}")
     );
     assert_eq!(says(&server, "/config/none"), format!("None None Some(7) {all}"));
-    names_what_it_cannot_parse(&server, values);
+    names_what_it_cannot_parse(&server, values, "/config/word");
 }
 
-/// Makes the number 7 of these values a word. The guest, which parses it, fails with a line that
-/// does not show it.
-pub fn names_what_it_cannot_parse(server: &Server, values: &str) {
+/// Makes the number 7 of these values a word. The guest, which parses it when it is asked for this
+/// target, fails with a line that does not show it.
+pub fn names_what_it_cannot_parse(server: &Server, values: &str, target: &str) {
     server.folder.replace("snow.toml", values.replace("'7'", "'s3ven'").as_bytes());
-    eventually("the new value", || (server.get("/config/word").status == 500).then_some(()));
+    eventually("the new value", || (server.get(target).status == 500).then_some(()));
     let log =
         server.log.until(&["the value of `number` in the `config` of snow.toml can't be used"]);
     assert!(!log.contains("s3"), "{log}");

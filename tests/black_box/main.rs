@@ -43,7 +43,7 @@
 //! | `standard` | a guest that knows `wasi:keyvalue` and `wasi:config` alone, and no SDK |
 //! | `store` | what guests keep: conditions, expiry, grants, waiting for a change, the disk |
 //! | `store_cli` | `snow-host store`, and what the admin listener tells of the store |
-//! | `go_sdk`, `rust_sdk` | what the SDKs for Go and Rust do, by a guest made for each |
+//! | `c_sdk`, `go_sdk`, `rust_sdk` | what the SDKs for C, Go and Rust do, by a guest made for each |
 //! | `fresh_instances` | what instances of an engine begin with, and share with no other one |
 //! | `sdks` | what the SDKs of all languages do alike, by guests made for them |
 //! | `pages` | the code in README and the pages is built and called |
@@ -57,6 +57,7 @@ mod advance;
 mod answers;
 mod browser;
 mod building;
+mod c_sdk;
 mod cache;
 mod case_steps;
 mod cli;

@@ -4,7 +4,7 @@
 use std::fs;
 use std::process::Output;
 
-use crate::harness::{Folder, Response, Setup, Stage, run, source, workspace};
+use crate::harness::{Folder, Response, Server, Setup, Stage, run, source, workspace};
 
 /// Returns the blocks of a language in a page that are whole guests.
 fn blocks(page: &str, language: &str, sign: &str) -> Vec<String> {
@@ -22,7 +22,7 @@ fn succeeds(what: &str, output: &Output) {
 
 /// Makes a new guest, puts the page's code in the place of the template's, and serves what it is
 /// built to. `None` if the language's tools are not here.
-fn serve(language: &str, needs: &str, file: &str, code: &str) -> Option<crate::harness::Server> {
+fn serve(language: &str, needs: &str, file: &str, code: &str) -> Option<Server> {
     source(needs)?;
     let folder = Folder::new();
     if language == "rust" {
@@ -87,6 +87,20 @@ fn a_session_in_go() {
     let code = blocks("guest-sdk/go/README.md", "go", "package main").remove(1);
     let code = code.replace("shop/sessions", "page/sessions");
     let Some(server) = serve("go", "go", "main.go", &code) else { return };
+    orders_tea(&server);
+}
+
+#[test]
+fn a_session_in_c() {
+    let code = blocks("guest-sdk/c/README.md", "c", "SNOW_SERVE").remove(1);
+    let code = code.replace("shop/sessions", "page/sessions");
+    let Some(server) = serve("c", "c", "page.c", &code) else { return };
+    orders_tea(&server);
+}
+
+/// Orders as a browser would: with the form's token, and the session's cookie.
+#[track_caller]
+fn orders_tea(server: &Server) {
     let cookie = |answer: &Response| {
         let field = answer.field("set-cookie").expect("it sets a cookie");
         field.split(';').next().expect("it has a value").to_owned()

@@ -14,12 +14,15 @@ import (
 // vectors are the cases of sessions in the file of all languages. The decoder refuses whatever in
 // them is not named here.
 type vectors struct {
-	Records []struct {
-		Text    string
-		Written uint64
-		Fields  map[string]string
-	}
+	Records    []recordCase
+	Read       []recordCase
 	Unreadable []string
+}
+
+type recordCase struct {
+	Text    string
+	Written uint64
+	Fields  map[string]string
 }
 
 func TestSessionsAreThoseOfAllLanguages(t *testing.T) {
@@ -37,7 +40,7 @@ func TestSessionsAreThoseOfAllLanguages(t *testing.T) {
 	if err := decoder.Decode(&cases); err != nil {
 		t.Fatal(err)
 	}
-	if len(cases.Records) == 0 || len(cases.Unreadable) == 0 {
+	if len(cases.Records) == 0 || len(cases.Read) == 0 || len(cases.Unreadable) == 0 {
 		t.Fatal("a kind of case is gone")
 	}
 	for _, test := range cases.Records {
@@ -51,6 +54,12 @@ func TestSessionsAreThoseOfAllLanguages(t *testing.T) {
 		}
 		if text := format(record.written, record.fields); string(text) != test.Text {
 			t.Errorf("%q, want %q", text, test.Text)
+		}
+	}
+	for _, test := range cases.Read {
+		record, err := parse(&snow.Entry{Value: []byte(test.Text)})
+		if err != nil || record.written != test.Written || !reflect.DeepEqual(record.fields, test.Fields) {
+			t.Errorf("%q: %+v %v", test.Text, record, err)
 		}
 	}
 	for _, text := range cases.Unreadable {

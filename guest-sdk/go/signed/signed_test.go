@@ -17,9 +17,10 @@ import (
 // vectors are the cases of signatures in the file of all languages. The decoder refuses whatever in
 // them is not named here.
 type vectors struct {
-	Keys    string
-	BadKeys []string `json:"bad_keys"`
-	Signs   []struct {
+	Keys     string
+	ReadKeys []string `json:"read_keys"`
+	BadKeys  []string `json:"bad_keys"`
+	Signs    []struct {
 		Name, Value string
 		Now         int64
 		Text        string
@@ -49,7 +50,7 @@ func readVectors(t *testing.T) vectors {
 	if err := decoder.Decode(&cases); err != nil {
 		t.Fatal(err)
 	}
-	if len(cases.BadKeys) == 0 || len(cases.Signs) == 0 || len(cases.Taken) == 0 || len(cases.Refused) == 0 {
+	if len(cases.ReadKeys) == 0 || len(cases.BadKeys) == 0 || len(cases.Signs) == 0 || len(cases.Taken) == 0 || len(cases.Refused) == 0 {
 		t.Fatal("a kind of case is gone")
 	}
 	return cases
@@ -63,6 +64,11 @@ func TestSignaturesAreThoseOfAllLanguages(t *testing.T) {
 	}
 	if keys.format() != cases.Keys {
 		t.Errorf("%q is not how others write them", keys.format())
+	}
+	for _, text := range cases.ReadKeys {
+		if read, err := parse(text); err != nil || read.format() != cases.Keys {
+			t.Errorf("%q: %v %v", text, read, err)
+		}
 	}
 	for _, test := range cases.Signs {
 		text, err := keys.SignAt(at(test.Now), test.Name, test.Value)

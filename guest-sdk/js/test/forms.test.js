@@ -1,4 +1,4 @@
-// Forms, cookies, sessions and what the deployer says, beyond the cases of all languages.
+// Forms, cookies and what the deployer says, beyond the cases of all languages.
 
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
@@ -6,17 +6,15 @@ import { beforeEach, test } from 'node:test';
 import { host } from './host.js';
 
 const { Blob, File, FormData } = await import('../engine/js/blob.js');
+const { cookie } = await import('../engine/js/cookies.js');
 const { config, deployment } = await import('../engine/js/deployed.js');
 const { Request, Response, html } = await import('../engine/js/messages.js');
-const { Sessions } = await import('../engine/js/sessions.js');
-const { SigningKeys } = await import('../engine/js/signing.js');
 
 beforeEach(() => host.reset());
 
 const post = (type, body) =>
   new Request('http://localhost/', { method: 'POST', headers: { 'content-type': type }, body });
 const withCookie = (value) => new Request('http://localhost/', { headers: { cookie: value } });
-const sent = (field) => withCookie(field.split(';')[0]);
 
 test('blobs, files and forms are those of the web', async () => {
   const blob = new Blob(['aä', Uint8Array.of(33)], { type: 'Text/Plain' });
@@ -49,35 +47,47 @@ test('the largest that a stranger sends is refused at once', async () => {
   assert.ok(performance.now() - began < 10_000);
 });
 
-test('a session is kept, renewed, and deleted', () => {
-  const sessions = new Sessions('shop', { keys: SigningKeys.stored() });
-  const first = sessions.of(withCookie(''));
-  assert.equal(first.commit(), null);
-  first.set('user', 'ann');
-  const field = first.commit();
-  const again = sessions.of(sent(field));
-  assert.equal(again.get('user'), 'ann');
-  again.renew();
-  const renewed = again.commit();
-  assert.notEqual(renewed, field);
-  assert.equal(sessions.of(sent(field)).get('user'), null);
-  const last = sessions.of(sent(renewed));
-  assert.equal(last.get('user'), 'ann');
-  last.checkCsrf(last.csrfToken());
-  for (const token of ['', null, first.csrfToken()]) {
-    assert.throws(() => last.checkCsrf(token), { status: 403 });
-  }
-  last.destroy();
-  assert.match(last.commit(), /^session=; Path=\/; Max-Age=0; /);
-  assert.equal(sessions.of(sent(renewed)).get('user'), null);
+test('a form says what a handler misses in it', async () => {
+  const kind = 'application/x-www-form-urlencoded';
+  const form = await post(kind, 'count=2&item=tea&count=x&on=true').formData();
+  assert.ok(form instanceof FormData);
+  assert.deepEqual([form.required('item'), form.parsed('count', 'integer', 1)], ['tea', 2]);
+  assert.deepEqual(
+    [form.parsed('on', 'boolean'), form.parsed('off', 'boolean', false)],
+    [true, false],
+  );
+  assert.equal(form.parsed('none', 'integer'), undefined);
+  const missing = { status: 400, message: '`none` is missing in the form' };
+  assert.throws(() => form.required('none'), missing);
+  const wrong = { status: 400, message: '`item`: not a number' };
+  assert.throws(() => form.parsed('item', 'number'), wrong);
+  // A file is no text.
+  const multipart =
+    '--x\r\ncontent-disposition: form-data; name=f; filename=a\r\n\r\n1\r\n' +
+    '--x\r\ncontent-disposition: form-data; name=f\r\n\r\n2\r\n--x--';
+  const mixed = await post('multipart/form-data; boundary=x', multipart).formData();
+  assert.ok(mixed.get('f') instanceof File);
+  assert.equal(mixed.required('f'), '2');
 });
 
-test('a forged cookie is none', () => {
-  const keys = new SigningKeys(1, 'x'.repeat(32));
-  const signed = keys.sign('user', 'ann');
-  assert.equal(withCookie(`user=${signed}`).signedCookie('user', keys, 60), 'ann');
-  assert.equal(withCookie(`admin=${signed}`).signedCookie('admin', keys, 60), null);
-  assert.equal(withCookie('user=1.1.x').signedCookie('user', keys, 60), null);
+test('the limits of a form are numbers, and header fields have a total', async () => {
+  const kind = 'multipart/form-data; boundary=xyz';
+  const disposition = 'content-disposition: form-data; name=a; x=';
+  // 8,192 bytes each, so 128 parts have the total.
+  const head = disposition + 'x'.repeat(8_192 - disposition.length);
+  const parts = (count) => `${`--xyz\r\n${head}\r\n\r\n1\r\n`.repeat(count)}--xyz--`;
+  assert.equal((await post(kind, parts(128)).formData()).getAll('a').length, 128);
+  const message = 'the form has more than 1048576 bytes of header fields';
+  await assert.rejects(post(kind, parts(129)).formData(), { status: 413, message });
+  for (const partsMax of [NaN, '10', -1, 10n]) {
+    await assert.rejects(post(kind, parts(1)).formData({ partsMax }), RangeError, String(partsMax));
+  }
+  assert.equal([...(await post(kind, parts(1)).formData({ partsMax: null }))].length, 1);
+});
+
+test('null is no attribute of a cookie', () => {
+  const field = cookie('a', 'b', { path: null, domain: null, maxAgeSeconds: null, sameSite: null });
+  assert.equal(field, 'a=b; Path=/');
 });
 
 test('the deployer says settings and links', () => {

@@ -17,19 +17,19 @@ const { SignatureError, SigningKeys } = await import('../engine/js/signing.js');
 const file = new URL('../../tests/vectors.json', import.meta.url);
 const vectors = JSON.parse(readFileSync(file, 'utf8'));
 
+/** Returns a value as the host gives it: bytes, as characters. */
+const asBytes = (value) => Buffer.from(value).toString('latin1');
+
 function withFields(name, values) {
   const request = new Request('http://localhost/');
-  // As the host gives them: bytes, as characters.
-  for (const value of values) {
-    request.headers.append(name, Buffer.from(value).toString('latin1'));
-  }
+  for (const value of values) request.headers.append(name, asBytes(value));
   return request;
 }
 
 test('signatures are those of all languages', () => {
-  const { keys: text, bad_keys: bad, signs, taken, refused } = vectors.signed;
+  const { keys: text, read_keys: read, bad_keys: bad, signs, taken, refused } = vectors.signed;
   const keys = SigningKeys._parse(text);
-  assert.equal(keys._text(), text);
+  for (const other of [text, ...read]) assert.equal(SigningKeys._parse(other)._text(), text);
   for (const { name, value, now, text } of signs) {
     assert.equal(keys._signAt(name, value, now), text, name);
   }
@@ -44,19 +44,23 @@ test('signatures are those of all languages', () => {
 });
 
 test('sessions are those of all languages', () => {
-  const { records, unreadable } = vectors.sessions;
+  const { records, read, unreadable } = vectors.sessions;
   for (const { text, written, fields } of records) {
     const read = sessions.parse(text);
     assert.deepEqual([read.written, Object.fromEntries(read.fields)], [written, fields]);
     assert.equal(sessions.toText(written, read.fields), text);
     assert.equal(sessions.toText(written, new Map([...read.fields].reverse())), text);
   }
+  for (const { text, written, fields } of read) {
+    const found = sessions.parse(text);
+    assert.deepEqual([found.written, Object.fromEntries(found.fields)], [written, fields], text);
+  }
   for (const text of unreadable) assert.throws(() => sessions.parse(text), undefined, text);
 });
 
 test('forms are those of all languages', async () => {
   for (const { kind, body, limits, fields = [], files = [], status, message } of vectors.forms) {
-    const headers = { 'content-type': kind };
+    const headers = { 'content-type': asBytes(kind) };
     const request = new Request('http://localhost/', { method: 'POST', headers, body });
     const about = `${kind} ${body.slice(0, 100)}`;
     const within = limits && {
@@ -74,13 +78,14 @@ test('forms are those of all languages', async () => {
     }
     const entries = [...(await request.formData(within))];
     const isFile = ([, value]) => value instanceof File;
-    assert.deepEqual(entries.filter((each) => !isFile(each)), fields, about);
-    const found = entries.filter(isFile).map(async ([name, value]) => [
-      name,
-      value.name,
-      value.type || null,
-      await value.text(),
-    ]);
+    assert.deepEqual(
+      entries.filter((each) => !isFile(each)),
+      fields,
+      about,
+    );
+    const found = entries
+      .filter(isFile)
+      .map(async ([name, value]) => [name, value.name, value.type || null, await value.text()]);
     assert.deepEqual(await Promise.all(found), files, about);
   }
 });

@@ -130,8 +130,8 @@ class SigningKeys:
     def _parse(cls, text: str) -> SigningKeys:
         unreadable = ValueError(f"the bucket's `{_STORED}` can't be read")
         keys: dict[int, bytes] = {}
-        for line in text.removesuffix("\n").split("\n"):
-            number, _, secret = line.removesuffix("\r").partition(" ")
+        for line in text.replace("\r\n", "\n").removesuffix("\n").split("\n"):
+            number, _, secret = line.partition(" ")
             version, key = _whole(number, _VERSION_MAX), _decode(secret)
             if version is None or key is None or version in keys:
                 raise unreadable
@@ -188,7 +188,8 @@ class SigningKeys:
             raise SignatureError("malformed")
         if signed_at > now + _SKEW:
             raise SignatureError("from-the-future")
-        if now - signed_at > max_age:
+        # Not `>`: an age that is no number (NaN) lets nothing pass.
+        if not now - signed_at <= max_age:
             raise SignatureError("expired")
         try:
             return (b"\xff" if data is None else data).decode()

@@ -28,14 +28,19 @@ class Vectors(unittest.TestCase):
     def test_every_group_is_known(self) -> None:
         """A group of cases that is added needs its test here."""
         self.assertEqual(set(VECTORS), set("signed sessions forms cookies accepts".split()))
-        self.assertEqual(set(VECTORS["signed"]), {"keys", "bad_keys", "signs", "taken", "refused"})
-        self.assertEqual(set(VECTORS["sessions"]), {"records", "unreadable"})
+        self.assertEqual(
+            set(VECTORS["signed"]), set("keys read_keys bad_keys signs taken refused".split())
+        )
+        self.assertEqual(set(VECTORS["sessions"]), {"records", "read", "unreadable"})
         self.assertEqual(set(VECTORS["cookies"]), {"read", "set"})
 
     def test_signatures(self) -> None:
         cases = VECTORS["signed"]
         keys = SigningKeys._parse(cases["keys"])
         self.assertEqual(keys._to_text(), cases["keys"])
+        for text in cases["read_keys"]:
+            with self.subTest(text):
+                self.assertEqual(SigningKeys._parse(text)._to_text(), cases["keys"])
         for case in cases["signs"]:
             with self.subTest(case):
                 text = keys.sign_at(case["name"], case["value"], case["now"])
@@ -60,6 +65,10 @@ class Vectors(unittest.TestCase):
                 # Whatever their order was.
                 record.fields = dict(reversed(record.fields.items()))
                 self.assertEqual(record.to_text(), case["text"])
+        for case in VECTORS["sessions"]["read"]:
+            with self.subTest(case):
+                record = Record.parse(Entry(case["text"].encode(), 1))
+                self.assertEqual((record.written, record.fields), (case["written"], case["fields"]))
         for text in VECTORS["sessions"]["unreadable"]:
             with self.subTest(text), self.assertRaises(ValueError):
                 Record.parse(Entry(text.encode(), 1))

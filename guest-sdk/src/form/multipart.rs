@@ -10,6 +10,8 @@ use crate::{Error, Result};
 
 /// Bytes of a part's header fields.
 const HEAD_BYTES_MAX: usize = 8_192;
+/// Bytes of the header fields of all parts together.
+const HEADS_BYTES_MAX: usize = 1 << 20;
 
 pub(super) fn parse<'a>(body: &'a [u8], boundary: &str, limits: FormLimits) -> Result<Form<'a>> {
     let is_boundary = |byte: u8| byte.is_ascii_alphanumeric() || b"'()+_,-./:=? ".contains(&byte);
@@ -21,10 +23,17 @@ pub(super) fn parse<'a>(body: &'a [u8], boundary: &str, limits: FormLimits) -> R
     }
     let delimiter = format!("\r\n--{boundary}");
     let mut form = Form::default();
+    let mut heads_bytes = 0;
     let mut rest = first_part(body, delimiter.as_bytes())?;
     while let Some(part) = rest {
         limits.room(form.fields.len() + form.files.len())?;
         let (head, content) = head_and_content(part)?;
+        heads_bytes += head.0.len();
+        if heads_bytes > HEADS_BYTES_MAX {
+            let text =
+                format_args!("the form has more than {HEADS_BYTES_MAX} bytes of header fields");
+            return Err(Error::status(413, text));
+        }
         if split_at(head.0, delimiter.as_bytes()).is_some() {
             return Err(malformed("a part has no empty line behind its header fields"));
         }
@@ -305,5 +314,15 @@ mod tests {
         assert_eq!(form(&[file("1234")]).unwrap_err(), (413, "`a` has more than 3 bytes".into()));
         let head = format!("--xyz|{A}; x={}||1|", "x".repeat(9_000));
         assert_eq!(form(&[head]).unwrap_err().0, 413);
+    }
+
+    #[test]
+    fn the_header_fields_of_all_parts_have_a_total() {
+        // 8,192 bytes each, so 128 parts have the total.
+        let part = format!("--xyz|{A}; x={}||1|", "x".repeat(HEAD_BYTES_MAX - A.len() - 4));
+        let form = |count| form(&format!("{}--xyz--", part.repeat(count)), FormLimits::default());
+        assert_eq!(form(128).unwrap().len(), 128);
+        let text = "the form has more than 1048576 bytes of header fields";
+        assert_eq!(form(129).unwrap_err(), (413, text.to_owned()));
     }
 }

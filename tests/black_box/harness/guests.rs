@@ -89,6 +89,7 @@ pub fn source(guest: &str) -> Option<PathBuf> {
         "gopher" => gopher(),
         "in-c" => in_c(),
         "in-zig" => in_zig(),
+        "zig-with-c" => zig_with_c(),
         "hello" => Some(workspace().join("guests/hello.wat")),
         "snow" | "tornado" | "two-step" | "parcels" | "notes" | "gather" | "c" | "go" | "rust" => {
             example(guest)
@@ -250,6 +251,41 @@ fn in_zig() -> Option<PathBuf> {
     let template = workspace().join("host/tools/src/languages/zig/template");
     let files = ["snow.zig", "contract.zig", "store.zig"].map(|file| template.join(file));
     BUILT.get_or_init(|| built_of("in-zig", &files, "")).clone()
+}
+
+/// A guest in Zig over the SDK for C, whose header zig reads: as docs/languages.md builds one.
+fn zig_with_c() -> Option<PathBuf> {
+    static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
+    BUILT.get_or_init(build_zig_with_c).clone()
+}
+
+fn build_zig_with_c() -> Option<PathBuf> {
+    const WHAT: &str = "the guest `zig-with-c`";
+    let sdk = workspace().join("guest-sdk/c");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("of-zig-with-c");
+    let file = folder.join("zig-with-c.wasm");
+    fs::create_dir_all(folder.join("target")).expect("the target folder can be written");
+    let source = workspace().join("tests/guests/zig-with-c/guest.zig");
+    fs::copy(source, folder.join("guest.zig")).expect("the target folder can be written");
+    let zig = |command: &str| {
+        let mut zig = Command::new("python3");
+        zig.current_dir(&folder).args(["-m", "ziglang", command, "-lc"]);
+        zig.args(["-target", "wasm32-wasi", "-I"]).arg(&sdk);
+        zig
+    };
+    let header = fs::File::create(folder.join("target/c.zig")).expect("it can be written");
+    if !can(WHAT, zig("translate-c").arg(sdk.join("snow.h")).stdout(header)) {
+        return None;
+    }
+    let mut build = zig("build-exe");
+    let sources = fs::read_dir(&sdk).expect("the SDK is there");
+    let sources = sources.map(|entry| entry.expect("it can be read").path());
+    build.arg("guest.zig").args(sources.filter(|path| path.extension().is_some_and(|e| e == "c")));
+    build.args(["-mexec-model=reactor", "-OReleaseSmall", "-fno-entry", "-rdynamic"]);
+    build.args(["--stack", "65536", "--cache-dir", "target/cache"]);
+    let mut out = std::ffi::OsString::from("-femit-bin=");
+    out.push(&file);
+    can(WHAT, build.arg(out)).then_some(file)
 }
 
 /// Builds a guest of these tests by the program's own command, of its own files, of these beside

@@ -66,6 +66,49 @@ fn a_form_is_read_or_refused() {
     let spaces = format!("--xyz\r\n{disposition}a;{}x\r\n\r\n1\r\n", " ".repeat(8_000)).repeat(100);
     assert_eq!(form(MULTIPART, &format!("{spaces}--xyz--")).0, 200);
     assert_eq!(form(URLENCODED, &format!("a={}", "x".repeat((1 << 20) + 1))).0, 413);
+    // Within the limits of each part, and beyond the total of their header fields.
+    let heads =
+        format!("--xyz\r\n{disposition}a; x={}\r\n\r\n1\r\n", "x".repeat(8_000)).repeat(131);
+    let (status, why) = form(MULTIPART, &format!("{heads}--xyz--"));
+    assert_eq!((status, &*why), (413, "the form has more than 1048576 bytes of header fields"));
+}
+
+#[test]
+fn a_text_of_another_kind_is_the_clients_fault_or_the_deployers() {
+    let guest = "import { config, route } from 'snow';
+        route('GET', '/m/(?<id>[^/]*)', (request) =>
+          [request.paramAs('id', 'integer'), request.queryAs('on', 'boolean', false)]);
+        route('POST', '/m', async (request) => {
+          const form = await request.formData();
+          return `${form.required('item')} ${form.parsed('count', BigInt, 1n)}`;
+        });
+        route('GET', '/config/(.*)', ({ params }) => [config.parsed(params[0], 'number', 0.5)]);";
+    let manifest = "[guest.shop.config]\nrate = '1.25'\nword = 'unshown'\n";
+    let Some(stage) = Stage::new("js", &[("shop.js", guest), ("snow.toml", manifest)]) else {
+        return;
+    };
+    let server = stage.serve(1);
+    assert_eq!(get(&server, "/m/7?on=true"), ok("[7,true]"));
+    assert_eq!(get(&server, "/m/-7"), ok("[-7,false]"));
+    for (target, why) in [
+        ("/m/x", "`id`: not an integer from -9007199254740991 to 9007199254740991"),
+        ("/m/7?on=1", "`on`: neither `true` nor `false`"),
+    ] {
+        assert_eq!(get(&server, target), (400, why.to_owned()));
+    }
+    let form = |body: &str| {
+        let answer = post(&server, "/m", URLENCODED, body);
+        (answer.status, answer.text().to_owned())
+    };
+    assert_eq!(form("item=tea&count=18446744073709551616"), ok("tea 18446744073709551616"));
+    assert_eq!(form("count=1"), (400, "`item` is missing in the form".to_owned()));
+    assert_eq!(form("item=tea&count=x").0, 400);
+    assert_eq!(get(&server, "/config/rate"), ok("[1.25]"));
+    assert_eq!(get(&server, "/config/none"), ok("[0.5]"));
+    assert_eq!(get(&server, "/config/word").0, 500);
+    let line = "the value of `word` in the `config` of snow.toml can't be used: it is not a number";
+    let log = server.log.until(&[line]);
+    assert!(!log.contains("unshown"), "{log}");
 }
 
 #[test]

@@ -200,7 +200,7 @@ fn a_guest_has_its_configuration_and_shows_no_secret() {
     assert_eq!(says(&server, "/config/none"), format!("None None 7 {all}"));
     assert_eq!(server.get("/needs").status, 500);
     server.log.until(&["the guest needs a value of 'none'", "[guest.NAME.config]"]);
-    names_what_it_cannot_parse(&server, values);
+    names_what_it_cannot_parse(&server, values, "/config/word");
 }
 
 #[test]

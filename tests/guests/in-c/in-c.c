@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "web.h"
+
 // Answers are used again: one that came is given another header field, settles what a third request
 // waits for, and is returned.
 static snow_outcome relay(const snow_request *request) {
@@ -221,5 +223,19 @@ SNOW_SERVE(
     {"GET", "/in-c/poll", poll},
     {"GET", "/in-c/released", released},
     {"GET", "/in-c/refused", refused},
-    {"GET", "/in-c/same", same}
+    {"GET", "/in-c/same", same},
+    {"POST", "/in-c/form", web_form},
+    {"GET", "/in-c/user", web_user},
+    {"GET", "/in-c/login", web_login_page},
+    {"POST", "/in-c/login", web_login},
+    {"POST", "/in-c/logout", web_logout},
+    {"GET", "/in-c/signed", web_read_signed},
+    {"GET", "/in-c/sign", web_sign},
+    {"GET", "/in-c/kinds", web_kinds},
+    {"GET", "/in-c/page/(?P<number>.*)", web_page},
+    {"POST", "/in-c/bad-cookie", web_bad_cookie},
+    {"GET", "/in-c/config/(?P<name>.+)", web_config},
+    {"GET", "/in-c/links", web_links},
+    {"GET", "/in-c/wait", web_wait, web_waited},
+    {"POST", "/in-c/next", web_next}
 )

@@ -1,6 +1,7 @@
 // Blob, File and FormData, in the shapes of the web. The bytes lie in memory, and there are no
 // streams.
 
+import { Pairs } from './pairs.js';
 import { decode, encode, octets } from './text.js';
 
 const bytesOf = (part) => {
@@ -101,59 +102,26 @@ function entry(name, value, fileName) {
   return [name, File._of(value._bytes, fileName ?? 'blob', value.type)];
 }
 
-export class FormData {
-  #entries = [];
-
+export class FormData extends Pairs {
   constructor(form) {
+    super();
     if (form !== undefined) throw new TypeError('there are no elements here to make a form of');
   }
 
   append(name, value, fileName) {
-    this.#entries.push(entry(name, value, fileName));
+    this._list.push(entry(name, value, fileName));
   }
 
   set(name, value, fileName) {
-    const made = entry(name, value, fileName);
-    const at = this.#entries.findIndex(([known]) => known === made[0]);
-    if (at < 0) return void this.#entries.push(made);
-    this.#entries[at] = made;
-    this.#entries = this.#entries.filter(([known], index) => index <= at || known !== made[0]);
+    this._replace(entry(name, value, fileName));
   }
 
   delete(name) {
-    this.#entries = this.#entries.filter(([known]) => known !== String(name));
-  }
-
-  get(name) {
-    return this.#entries.find(([known]) => known === String(name))?.[1] ?? null;
-  }
-
-  getAll(name) {
-    return this.#entries.filter(([known]) => known === String(name)).map(([, value]) => value);
+    this._remove(name);
   }
 
   has(name) {
-    return this.#entries.some(([known]) => known === String(name));
-  }
-
-  forEach(each, self) {
-    for (const [name, value] of this) each.call(self, value, name, this);
-  }
-
-  *entries() {
-    for (const [name, value] of this.#entries) yield [name, value];
-  }
-
-  *keys() {
-    for (const [name] of this.#entries) yield name;
-  }
-
-  *values() {
-    for (const [, value] of this.#entries) yield value;
-  }
-
-  [Symbol.iterator]() {
-    return this.entries();
+    return this._has(name);
   }
 
   get [Symbol.toStringTag]() {

@@ -1,19 +1,25 @@
 // Cookies (RFC 6265, and `SameSite` of its successor).
 
+import { trim } from './fields.js';
+import { utf8 } from './text.js';
+
 const EPOCH = 'Thu, 01 Jan 1970 00:00:00 GMT';
 
-/** Returns the cookies of a field `cookie`, in the order sent. */
+/**
+ * Returns the cookies of a field `cookie`, in the order sent. What is no cookie, or not UTF-8, is
+ * left out.
+ */
 export function* read(field) {
   const text = field ?? '';
   for (let [start, end] = [0, 0]; start <= text.length; start = end + 1) {
     const next = text.indexOf(';', start);
     end = next < 0 ? text.length : next;
-    const pair = text.slice(start, end);
-    const at = pair.indexOf('=');
+    const pair = utf8(text.slice(start, end));
+    const at = pair === null ? -1 : pair.indexOf('=');
     if (at < 0) continue;
-    const value = pair.slice(at + 1).trim();
+    const value = trim(pair.slice(at + 1));
     const isQuoted = value.length > 1 && value.startsWith('"') && value.endsWith('"');
-    yield [pair.slice(0, at).trim(), isQuoted ? value.slice(1, -1) : value];
+    yield [trim(pair.slice(0, at)), isQuoted ? value.slice(1, -1) : value];
   }
 }
 
@@ -43,7 +49,10 @@ function fault(name, value, { path, domain, secure, sameSite }) {
 
 /** Returns a value of `set-cookie`. What a browser would drop or take otherwise is an error. */
 export function cookie(name, value, options = {}) {
-  const { path = '/', domain, maxAgeSeconds, secure = false, httpOnly = false } = options;
+  const { secure = false, httpOnly = false } = options;
+  const path = options.path ?? '/';
+  // Null is no domain of this name, and no age of 0, which would remove the cookie.
+  const [domain, maxAgeSeconds] = [options.domain ?? undefined, options.maxAgeSeconds ?? undefined];
   const sameSite = options.sameSite?.toLowerCase();
   [name, value] = [String(name), String(value)];
   if (sameSite !== undefined && !Object.hasOwn(SAME_SITES, sameSite)) {

@@ -2,20 +2,43 @@
 
 import { File, FormData } from './blob.js';
 import { HTTPError } from './failures.js';
-import { valueAndParameters } from './fields.js';
+import { trim, valueAndParameters } from './fields.js';
 import { native } from './native.js';
+import { parsedBy } from './parsed.js';
 import { decode, encode } from './text.js';
 import { pairs } from './url.js';
 
-/** Bytes of a part's header fields. */
+/** Bytes of a part's header fields, and of those of all parts together. */
 const HEAD_BYTES_MAX = 8_192;
+const HEADS_BYTES_MAX = 1 << 20;
 
+/** What a form may have unless the guest says otherwise. */
 const LIMITS = { partsMax: 1_000, valueBytesMax: 1 << 20, fileBytesMax: 1 << 24 };
 
 const EMPTY = new Uint8Array();
 const [LINE_END, HEAD_END, LAST] = ['\r\n', '\r\n\r\n', '--'].map((text) =>
   Uint8Array.from(text, (character) => character.charCodeAt(0)),
 );
+
+/** A form that a client has sent. What a handler misses in it is the client's fault. */
+export class Form extends FormData {
+  #text(name) {
+    return this.getAll(name).find((value) => typeof value === 'string');
+  }
+
+  /** Returns the first text of this name. If there is none, that is a 400 that names it. */
+  required(name) {
+    const text = this.#text(name);
+    if (text === undefined) throw new HTTPError(400, `\`${name}\` is missing in the form`);
+    return text;
+  }
+
+  /** Returns the first text of this name, parsed. What can't be parsed is a 400 that names it. */
+  parsed(name, kind, fallback) {
+    const text = this.#text(name);
+    return text === undefined ? fallback : parsedBy(kind, name, text);
+  }
+}
 
 const malformed = (why) => new HTTPError(400, `malformed multipart/form-data: ${why}`);
 
@@ -30,13 +53,22 @@ function fits(name, length, bytesMax) {
   if (length > bytesMax) throw new HTTPError(413, `\`${name}\` has more than ${bytesMax} bytes`);
 }
 
-/** Returns the form in a content of this type. */
-export function parse(type, body, { partsMax, valueBytesMax, fileBytesMax } = {}) {
-  const limits = {
-    partsMax: partsMax ?? LIMITS.partsMax,
-    valueBytesMax: valueBytesMax ?? LIMITS.valueBytesMax,
-    fileBytesMax: fileBytesMax ?? LIMITS.fileBytesMax,
+/** Returns the limits of a form: those that the guest gives, and for all others the usual ones. */
+function within(given) {
+  const limit = ([name, usual]) => {
+    const most = given[name] ?? usual;
+    // Whatever is no number would be no limit.
+    if (!(typeof most === 'number' && most >= 0)) {
+      throw new RangeError(`\`${name}\` of a form is a number, not ${String(most)}`);
+    }
+    return [name, most];
   };
+  return Object.fromEntries(Object.entries(LIMITS).map(limit));
+}
+
+/** Returns the form in a content of this type. */
+export function parse(type, body, given = {}) {
+  const limits = within(given);
   const [kind, parameters] = valueAndParameters(type);
   switch (kind.toLowerCase()) {
     case 'application/x-www-form-urlencoded':
@@ -55,7 +87,7 @@ export function parse(type, body, { partsMax, valueBytesMax, fileBytesMax } = {}
 function urlencoded(body, limits) {
   const text = native.decode(body, true);
   if (text === null) throw new HTTPError(400, 'the form is not UTF-8');
-  const form = new FormData();
+  const form = new Form();
   let count = 0;
   for (const [name, value] of pairs(text)) {
     room(count, limits);
@@ -74,19 +106,23 @@ function multipart(body, boundary, limits) {
     throw malformed('`content-type` has no `boundary` of 1 to 70 of its characters');
   }
   const delimiter = encode(`\r\n--${boundary}`);
-  const form = new FormData();
-  let count = 0;
+  const form = new Form();
+  let [count, headsLength] = [0, 0];
   let at = firstPart(body, delimiter);
   while (at >= 0) {
     room(count, limits);
     count += 1;
     const headEnd = endOfHead(body, at);
+    headsLength += headEnd - at;
+    if (headsLength > HEADS_BYTES_MAX) {
+      throw new HTTPError(413, `the form has more than ${HEADS_BYTES_MAX} bytes of header fields`);
+    }
     const end = native.find(body, delimiter, at);
     if (end >= 0 && end < headEnd) {
       throw malformed('a part has no empty line behind its header fields');
     }
-    const head = parseHead(body.subarray(at, headEnd));
     if (end < 0) throw malformed('it is cut off: the last boundary is missing');
+    const head = parseHead(body.subarray(at, headEnd));
     // In a part without content the line end of the empty line is the boundary's.
     const content = headEnd + 4 > end ? EMPTY : body.subarray(headEnd + 4, end);
     if (head.fileName === undefined) {
@@ -133,8 +169,7 @@ function endOfHead(body, at) {
 }
 
 /** Returns a name without what browsers write in the place of three characters. */
-const name = (text) =>
-  text.replaceAll('%22', '"').replaceAll('%0D', '\r').replaceAll('%0A', '\n');
+const name = (text) => text.replaceAll('%22', '"').replaceAll('%0D', '\r').replaceAll('%0A', '\n');
 
 function parseHead(bytes) {
   const text = native.decode(bytes, true);
@@ -143,15 +178,15 @@ function parseHead(bytes) {
   for (const line of text.split('\r\n')) {
     const at = line.indexOf(':');
     if (at < 0) throw malformed('a line among the header fields of a part is none');
-    const [field, text] = [line.slice(0, at).toLowerCase(), line.slice(at + 1).trim()];
+    const [field, text] = [line.slice(0, at).toLowerCase(), trim(line.slice(at + 1))];
     const [kind, parameters] = valueAndParameters(text);
     if (field === 'content-disposition') {
       if (kind.toLowerCase() !== 'form-data') {
         throw malformed('`content-disposition` of a part is not `form-data`');
       }
       for (const [parameter, value] of parameters) {
-        const place = { name: 'name', filename: 'fileName' }[parameter];
-        if (place === undefined) continue;
+        if (parameter !== 'name' && parameter !== 'filename') continue;
+        const place = parameter === 'name' ? 'name' : 'fileName';
         // Two readers may take two of them, so neither is right.
         if (found[place] !== undefined) throw malformed('a part has two names');
         found[place] = name(value);

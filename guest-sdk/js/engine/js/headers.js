@@ -2,6 +2,7 @@
 // U+00FF, as everywhere on the web. So any value can be read and sent on as it came.
 
 import { trim } from './fields.js';
+import { utf8 } from './text.js';
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
@@ -53,6 +54,12 @@ export class Headers {
     name = fieldName(name);
     const values = this.#fields.get(name);
     return values === undefined ? null : joined(name, values);
+  }
+
+  /** Returns the first value of a field as text; null if there is none, or if it is not UTF-8. */
+  _first(name) {
+    const values = this.#fields.get(name);
+    return values === undefined ? null : utf8(values[0]);
   }
 
   getSetCookie() {

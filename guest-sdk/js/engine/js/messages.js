@@ -9,6 +9,7 @@ import { best } from './fields.js';
 import { parse } from './form.js';
 import { Headers } from './headers.js';
 import { LEVELS, write } from './console.js';
+import { parsedBy } from './parsed.js';
 import { decode, encode, octets } from './text.js';
 import { URL, URLSearchParams } from './url.js';
 
@@ -189,7 +190,11 @@ export class Request extends Body {
   }
 
   get query() {
-    return (this.#query ??= new URLSearchParams(this.#raw.query ?? ''));
+    return (this.#query ??= this.#searchParams());
+  }
+
+  #searchParams() {
+    return new URLSearchParams(this.#raw.query ?? '');
   }
 
   // The web's requests have no `query` and no `params`, so routers put theirs there.
@@ -234,7 +239,25 @@ export class Request extends Body {
 
   /** Returns the form in the content. What is none is the client's fault, and answered so. */
   async formData(limits) {
-    return parse(this.headers.get('content-type') ?? '', await this.bytes(), limits);
+    return parse(this.headers._first('content-type') ?? '', await this.bytes(), limits);
+  }
+
+  /**
+   * Returns what a group of the route's pattern matched, parsed. What can't be parsed is the
+   * client's fault: a 400 that names the group, or another status.
+   */
+  paramAs(name, kind, { status = 400 } = {}) {
+    const text = Object.hasOwn(this.params, name) ? this.params[name] : undefined;
+    if (text === undefined) throw new TypeError(`the route's pattern has no group \`${name}\``);
+    return parsedBy(kind, name, text, status);
+  }
+
+  /** Returns the first value of this name in the query, parsed. What can't be parsed is a 400. */
+  queryAs(name, kind, fallback) {
+    // A router may have put something else in the place of the query.
+    const query = this.query instanceof URLSearchParams ? this.query : this.#searchParams();
+    const text = query.get(name);
+    return text === null ? fallback : parsedBy(kind, name, text);
   }
 
   /** Returns the cookies in the order sent, as pairs. */

@@ -6,7 +6,7 @@ import { cookie } from './cookies.js';
 import { deployment } from './deployed.js';
 import { HTTPError } from './failures.js';
 import { native } from './native.js';
-import { nowSeconds, SigningKeys } from './signing.js';
+import { isTime, nowSeconds, SignatureError, SigningKeys } from './signing.js';
 import { bucket, StoreError } from './store.js';
 import { encode } from './text.js';
 import { pairs } from './url.js';
@@ -27,6 +27,14 @@ const escape = (text) =>
     (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
   );
 
+/** Returns a text as a session keeps it. A form's field that is missing (null) is none. */
+function text(what, value) {
+  if (typeof value === 'string') return value.toWellFormed();
+  throw new TypeError(
+    `${what} in a session is a string, not ${value === null ? null : typeof value}`,
+  );
+}
+
 /** Compares names by their bytes. */
 function byBytes([one], [other]) {
   const [a, b] = [encode(one), encode(other)];
@@ -44,7 +52,7 @@ export function toText(written, fields) {
 export function parse(text) {
   const at = text.indexOf(' ');
   const written = text.slice(0, Math.max(at, 0));
-  if (!/^\d+$/.test(written) || BigInt(written) >> 64n) {
+  if (!isTime(written)) {
     throw new Error("what the bucket has under a session's id is no session");
   }
   return { written: Number(written), fields: new Map(pairs(text.slice(at + 1))) };
@@ -58,7 +66,8 @@ function stored(entry) {
 export class Sessions {
   constructor(name, options = {}) {
     const { cookie = 'session', lifetimeSeconds = 86_400, keys = null } = options;
-    if (!(lifetimeSeconds > 0)) {
+    // The store counts in milliseconds.
+    if (!(lifetimeSeconds > 0 && lifetimeSeconds * 1_000 <= Number.MAX_SAFE_INTEGER)) {
       throw new RangeError(`\`lifetimeSeconds\` is a number of seconds, not ${lifetimeSeconds}`);
     }
     if (keys !== null && !(keys instanceof SigningKeys)) {
@@ -81,6 +90,7 @@ export class Sessions {
       try {
         id = this.keys._verifyAt(this.cookie, sent, this.lifetimeSeconds, now);
       } catch (why) {
+        if (!(why instanceof SignatureError)) throw why;
         write(LEVELS.debug, `the session's cookie is not taken: ${why.message}`);
         id = null;
       }
@@ -118,19 +128,19 @@ class Session {
   }
 
   get(name) {
-    return this.#fields.get(String(name)) ?? null;
+    return this.#fields.get(text('a name', name)) ?? null;
   }
 
   set(name, value) {
+    [name, value] = [text('a name', name), text(`the value of \`${name}\``, value)];
     // What begins to be stored has an id that nobody knew before.
     if (this.#stored === null && this.#changes.length === 0) this.#newId();
-    [name, value] = [String(name).toWellFormed(), String(value).toWellFormed()];
     this.#fields.set(name, value);
     this.#changes.push([name, value]);
   }
 
   remove(name) {
-    name = String(name);
+    name = text('a name', name);
     if (this.#fields.delete(name)) this.#changes.push([name, null]);
   }
 
@@ -172,6 +182,7 @@ class Session {
     try {
       keys._verifyAt(this.#csrfName, sent, this.#sessions.lifetimeSeconds, this.#now);
     } catch (cause) {
+      if (!(cause instanceof SignatureError)) throw cause;
       write(LEVELS.debug, `a form's token is not taken: ${cause.message}`);
       const text = 'this form is not from here, or is too old: load its page again';
       throw new HTTPError(403, text, { cause });
@@ -180,6 +191,10 @@ class Session {
 
   /** Writes what has changed, and adds the cookie to an answer if the client needs it. */
   save(response) {
+    // Before anything is written.
+    if (typeof response?.headers?.append !== 'function') {
+      throw new TypeError('a session is saved with a Response: `session.save(new Response(text))`');
+    }
     const field = this.commit();
     if (field !== null) response.headers.append('set-cookie', field);
     return response;

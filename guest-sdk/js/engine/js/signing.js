@@ -53,6 +53,9 @@ function version(text) {
   return number <= VERSION_MAX ? number : undefined;
 }
 
+/** Says whether a text is a time in seconds, of 64 bits. */
+export const isTime = (text) => /^\+?\d{1,40}$/.test(text) && BigInt(text) >> 64n === 0n;
+
 const random = () => native.random(SECRET_BYTES_MIN);
 
 /** Secret keys that sign by HMAC-SHA256, each with a version. */
@@ -110,23 +113,35 @@ export class SigningKeys {
   /** Puts a random key before those that a bucket holds, and keeps so many in all. */
   static rotate(own = bucket(), keep = 2) {
     const entry = own.update(STORED, (held) => {
-      const keys = held === null ? [] : SigningKeys._parse(held.text()).#keys;
+      const keys = SigningKeys.#readable(held);
       const next = Math.max(0, ...keys.map(([version]) => version)) + 1;
       return SigningKeys.#of([[next, random()], ...keys].slice(0, Math.max(1, keep)))._text();
     });
     return SigningKeys._parse(entry.text());
   }
 
+  /** Returns the keys of an entry. Those that can't be read sign nothing anyway. */
+  static #readable(held) {
+    try {
+      return SigningKeys._parse(held?.text() ?? '').#keys;
+    } catch {
+      return [];
+    }
+  }
+
   _text() {
-    return this.#keys.map(([version, secret]) => `${version} ${native.toBase64(secret)}\n`).join('');
+    return this.#keys
+      .map(([version, secret]) => `${version} ${native.toBase64(secret)}\n`)
+      .join('');
   }
 
   static _parse(text) {
     const unreadable = () => new Error(`the bucket's \`${STORED}\` can't be read`);
-    const keys = text.split('\n').filter((line, index, { length }) => line || index < length - 1);
-    if (keys.length === 0) throw unreadable();
+    const lines = text.split(/\r?\n/);
+    if (lines.at(-1) === '') lines.pop();
+    if (lines.length === 0) throw unreadable();
     return SigningKeys.#of(
-      keys.map((line) => {
+      lines.map((line) => {
         const [number, secret] = line.split(/ (.*)/s);
         const pair = [version(number), native.fromBase64(secret ?? '')];
         if (secret === undefined || pair.includes(undefined) || pair.includes(null)) {
@@ -169,7 +184,7 @@ export class SigningKeys {
       throw new SignatureError('forged');
     }
     // From here on it is our own text.
-    if (!/^\d+$/.test(time) || BigInt(time) >> 64n) throw new SignatureError('malformed');
+    if (!isTime(time)) throw new SignatureError('malformed');
     if (Number(time) > now + SKEW_SECONDS) throw new SignatureError('from-the-future');
     if (now - Number(time) > maxAgeSeconds) throw new SignatureError('expired');
     const bytes = native.fromBase64(value);

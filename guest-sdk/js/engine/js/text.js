@@ -71,5 +71,12 @@ export function octets(bytes) {
 /** Returns bytes as text, with U+FFFD for what is not UTF-8. */
 export const decode = (bytes) => native.decode(bytes, false);
 
+/** Returns bytes, each of which is a character, as text; null for what is not UTF-8. */
+export function utf8(value) {
+  if (!/[^\0-\x7f]/.test(value)) return value;
+  const bytes = Uint8Array.from(value, (character) => character.charCodeAt(0));
+  return native.decode(bytes, true);
+}
+
 /** Returns text as bytes. */
 export const encode = (text) => native.encode(text);

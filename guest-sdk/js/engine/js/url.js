@@ -1,6 +1,7 @@
 // URL and URLSearchParams, as the WHATWG has them. The crate `url` parses, and sets parts.
 
 import { native } from './native.js';
+import { Pairs } from './pairs.js';
 import { decode } from './text.js';
 
 /** The parts of a URL in the order in which `native.url` returns them. */
@@ -59,83 +60,49 @@ export function* pairs(text) {
   }
 }
 
-export class URLSearchParams {
-  #pairs = [];
+export class URLSearchParams extends Pairs {
   [CHANGED] = undefined;
 
   constructor(init = '') {
+    super();
     if (init !== null && typeof init === 'object') {
       const pairs = init[Symbol.iterator] ? init : Object.entries(init);
-      for (const [name, value] of pairs) this.#pairs.push([String(name), String(value)]);
+      for (const [name, value] of pairs) this._list.push([String(name), String(value)]);
     } else {
-      for (const pair of pairs(String(init).replace(/^\?/, ''))) this.#pairs.push(pair);
+      for (const pair of pairs(String(init).replace(/^\?/, ''))) this._list.push(pair);
     }
   }
 
   get size() {
-    return this.#pairs.length;
+    return this._list.length;
   }
 
   append(name, value) {
-    this.#pairs.push([String(name), String(value)]);
+    this._list.push([String(name), String(value)]);
+    this[CHANGED]?.();
+  }
+
+  set(name, value) {
+    this._replace([String(name), String(value)]);
     this[CHANGED]?.();
   }
 
   delete(name, value) {
-    const goes = (pair) => pair[0] === name && (value === undefined || pair[1] === String(value));
-    this.#pairs = this.#pairs.filter((pair) => !goes(pair));
+    this._remove(name, value);
     this[CHANGED]?.();
-  }
-
-  get(name) {
-    return this.#pairs.find((pair) => pair[0] === name)?.[1] ?? null;
-  }
-
-  getAll(name) {
-    return this.#pairs.filter((pair) => pair[0] === name).map((pair) => pair[1]);
   }
 
   has(name, value) {
-    return this.#pairs.some(
-      (pair) => pair[0] === name && (value === undefined || pair[1] === String(value)),
-    );
-  }
-
-  set(name, value) {
-    const first = this.#pairs.find((pair) => pair[0] === name);
-    if (!first) return this.append(name, value);
-    first[1] = String(value);
-    this.#pairs = this.#pairs.filter((pair) => pair === first || pair[0] !== name);
-    this[CHANGED]?.();
+    return this._has(name, value);
   }
 
   sort() {
-    this.#pairs.sort((a, b) => (a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0));
+    this._list.sort((a, b) => (a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0));
     this[CHANGED]?.();
   }
 
-  forEach(each, self) {
-    for (const [name, value] of this) each.call(self, value, name, this);
-  }
-
-  *entries() {
-    for (const [name, value] of this.#pairs) yield [name, value];
-  }
-
-  *keys() {
-    for (const [name] of this.#pairs) yield name;
-  }
-
-  *values() {
-    for (const [, value] of this.#pairs) yield value;
-  }
-
-  [Symbol.iterator]() {
-    return this.entries();
-  }
-
   toString() {
-    return this.#pairs.map(([name, value]) => `${escape(name)}=${escape(value)}`).join('&');
+    return this._list.map(([name, value]) => `${escape(name)}=${escape(value)}`).join('&');
   }
 
   get [Symbol.toStringTag]() {

@@ -56,6 +56,8 @@ const BUILT_IN: &[(&str, &str)] = built_in![
     "json.js",
     "messages.js",
     "native.js",
+    "pairs.js",
+    "parsed.js",
     "performance.js",
     "random.js",
     "routes.js",

@@ -47,6 +47,8 @@ const JAVASCRIPT: &[(&str, &str)] = embedded! {
     "js/json.js",
     "js/messages.js",
     "js/native.js",
+    "js/pairs.js",
+    "js/parsed.js",
     "js/performance.js",
     "js/random.js",
     "js/routes.js",

@@ -15,9 +15,26 @@ use crate::languages::files::Files;
 pub(super) const JAVASCRIPT: &str = include_str!("template/guest.js");
 pub(super) const TYPESCRIPT: &str = include_str!("template/guest.ts");
 
-/// The types of the module `snow`, and where they lie in a guests folder: in a hidden folder,
-/// because a visible file in TypeScript is a guest.
-const TYPES: &str = include_str!("../../../../../guest-sdk/js/snow.d.ts");
+/// Names files of guest-sdk/js, and includes them.
+macro_rules! types {
+    ($($file:literal),+ $(,)?) => {
+        &[$(($file, include_str!(concat!("../../../../../guest-sdk/js/", $file)))),+]
+    };
+}
+
+/// The types of the module `snow`. The first file refers to the others.
+const TYPES: &[(&str, &str)] = types![
+    "snow.d.ts",
+    "types/deployed.d.ts",
+    "types/requests.d.ts",
+    "types/sessions.d.ts",
+    "types/store.d.ts",
+    "types/waiting.d.ts",
+];
+
+/// Where they lie in a guests folder: in a hidden folder, because a visible file in TypeScript is a
+/// guest.
+const TYPES_FOLDER: &str = ".snow";
 const TYPES_FILE: &str = ".snow/snow.d.ts";
 
 /// What tells editors about the types.
@@ -42,11 +59,19 @@ pub(super) fn write(
 
 /// Writes this program's types, and a configuration for editors unless the folder has one.
 fn write_types(guests: &Path, out: &mut dyn Write) -> anyhow::Result<()> {
-    let types = guests.join(TYPES_FILE);
-    if fs::read(&types).ok().as_deref() != Some(TYPES.as_bytes()) {
-        let written =
-            fs::create_dir_all(guests.join(".snow")).and_then(|()| fs::write(&types, TYPES));
-        written.with_context(|| format!("can't write {}", types.display()))?;
+    let mut is_changed = false;
+    for (name, text) in TYPES {
+        let file = guests.join(TYPES_FOLDER).join(name);
+        if fs::read(&file).is_ok_and(|held| held == text.as_bytes()) {
+            continue;
+        }
+        let folder = file.parent().expect("it is in a folder");
+        let written = fs::create_dir_all(folder).and_then(|()| fs::write(&file, text));
+        written.with_context(|| format!("can't write {}", file.display()))?;
+        is_changed = true;
+    }
+    if is_changed {
+        let types = guests.join(TYPES_FILE);
         writeln!(out, "wrote the types of the module `snow`: {}", types.display())?;
     }
     let present = CONFIG_FILES.iter().map(|name| guests.join(name)).find(|file| file.exists());
@@ -88,6 +113,17 @@ mod tests {
         let text = fs::read_to_string(guests.join("one.js")).unwrap();
         assert!(text.contains("'/one/hello/") && !text.contains("NAME"), "{text}");
         assert_eq!(write("two", "ts", TYPESCRIPT), (Ok(()), String::new()));
+        // What the first file refers to lies beside it, and is renewed with this program.
+        let [(_, first), others @ ..] = TYPES else { panic!("there are types") };
+        let reference =
+            |line: &'static str| line.strip_prefix("/// <reference path=\"")?.strip_suffix("\" />");
+        let referred: Vec<_> = first.lines().filter_map(reference).collect();
+        assert_eq!(referred, others.iter().map(|(name, _)| *name).collect::<Vec<_>>());
+        let old = guests.join(TYPES_FOLDER).join(others[0].0);
+        fs::write(&old, "old").unwrap();
+        let (written, said) = write("newer", "js", JAVASCRIPT);
+        assert!(written.is_ok() && said.contains("snow.d.ts"), "{said}");
+        assert_eq!(fs::read_to_string(&old).unwrap(), others[0].1);
         let (refused, _) = write("two", "js", JAVASCRIPT);
         assert!(refused.unwrap_err().contains("two.test.toml"), "it has cases already");
         assert!(!guests.join("two.js").exists());
