@@ -107,7 +107,9 @@ pub use self::log::{Access, Level, Log, LogFormat};
 pub use self::outcome::{
     Arrival, Cause, Handle, Join, OperationId, Outcome, Settled, Settlement, Source, Suspend,
 };
-pub use self::outside::{Fetch, FetchCode, FetchDone, FetchFailure, FetchOptions, Outside};
+pub use self::outside::{
+    Fetch, FetchCode, FetchDone, FetchFailure, FetchOptions, Nowhere, Outside,
+};
 pub use self::roster::{Deployable, Misfit, Mounts, Published, Roster};
 pub use self::router::{
     CompiledRoutes, Match, MountedRoutes, Param, Route, RouteEntry, RouteError, RouteId, Router,

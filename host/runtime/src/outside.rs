@@ -1,22 +1,36 @@
 //! Requests of guests to other servers, as the rooms above see them.
 
 use std::fmt;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
-use snow_config::OutboundRules;
+use snow_config::{Limits, OutboundRules};
 use snow_http::{Field, Response};
 
 use crate::OperationId;
 
 /// Sends requests of guests to other servers, on threads of its own.
 pub trait Outside: Send + Sync {
-    /// Begins a fetch, and returns at once. `done` is called exactly once, on another thread, with
+    /// Begins a fetch, and returns at once: an even number, which names the fetch for as long as the
+    /// process lives. `done` is called exactly once, on another thread, with
     /// the answer or with why there is none; never within this function, and not at all if the
     /// fetch is cancelled first.
     fn fetch(&self, fetch: Fetch, done: FetchDone) -> OperationId;
 
     /// Ends an operation, if it is under way: its request is given up, and nothing is reported.
     fn cancel(&self, operation: OperationId);
+}
+
+/// The outside of a program that serves nobody, and so has no call that could ask for it. What is
+/// begun here never ends.
+pub struct Nowhere;
+
+impl Outside for Nowhere {
+    fn fetch(&self, _: Fetch, _: FetchDone) -> OperationId {
+        OperationId(NonZeroU64::MAX)
+    }
+
+    fn cancel(&self, _: OperationId) {}
 }
 
 /// What is called with the end of a fetch.
@@ -28,6 +42,8 @@ pub struct Fetch {
     pub guest: Arc<str>,
     /// Where the guest may send requests.
     pub rules: Arc<OutboundRules>,
+    /// The limits in force.
+    pub limits: Arc<Limits>,
     /// The identifier of the client's request, which the other server is told.
     pub request_id: String,
     /// The method, as the guest gave it.

@@ -103,6 +103,28 @@ snow_core::declare_settings! {
             at_most settled_bytes_max;
         /// Bytes of settlements that all guests have made and that nobody has used up yet.
         pub settled_bytes_max: usize = 256 << 20, live, in 0..=BYTES_MAX;
+        /// Requests of guests to other servers that are under way in the process. More fail as
+        /// `overloaded`.
+        pub fetches_max: usize = 8_192, live, in 0..=SLOTS_MAX;
+        /// Requests to other servers of one guest that are under way. More fail as `overloaded`.
+        pub guest_fetches_max: usize = 4_096, live, in 0..=SLOTS_MAX, at_most fetches_max;
+        /// Requests of one guest to one origin that have a connection, or are to get one. Others
+        /// wait for that.
+        pub origin_fetches_max: usize = 1_024, live, in 1..=SLOTS_MAX;
+        /// How long a request to another server may wait because of `origin_fetches_max`. Then it
+        /// fails as `overloaded`.
+        pub fetch_queue_ms_max: u32 = 10_000, live, in 1..=MS_MAX;
+        /// How long a request to another server may take to which the guest gives no time.
+        pub fetch_timeout_ms: u32 = 30_000, live, in 1..=MS_MAX, at_most fetch_timeout_ms_max;
+        /// The longest time that a guest may give a request to another server.
+        pub fetch_timeout_ms_max: u32 = 3_600_000, live, in 1..=MS_MAX;
+        /// Bytes of the content of another server's answer, after `content-encoding` was removed.
+        /// One that is longer fails as `too-large`.
+        pub fetch_response_bytes_max: usize = 8 << 20, live, in 0..=BYTES_MAX;
+        /// Bytes of the contents of all requests to other servers that are under way, and of what
+        /// has come of their answers. A request beyond that fails as `overloaded`, an answer as
+        /// `too-large`.
+        pub fetches_bytes_max: usize = 256 << 20, live, in 0..=BYTES_MAX;
         /// Bytes of the opaque state of a suspension.
         pub state_bytes_max: usize = 65_536, live, in 0..=BYTES_MAX;
         /// The deadline of a suspension to which the guest gives none.

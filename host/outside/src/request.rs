@@ -1,0 +1,165 @@
+//! What a guest asks for becomes a request that may be sent.
+
+use bytes::Bytes;
+use http::header::{
+    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, HeaderMap,
+    HeaderName, HeaderValue, LOCATION, PROXY_AUTHORIZATION, USER_AGENT,
+};
+use http::{Method, StatusCode};
+use http_body_util::Full;
+use snow_config::OutboundRules;
+use snow_runtime::{Fetch, FetchCode, FetchFailure};
+use url::Url;
+
+use crate::fault::failed;
+
+/// Fields that belong to a connection (RFC 9110, section 7.6.1), or that tell where the content
+/// ends: the host writes them.
+pub(crate) const OF_THE_CONNECTION: [&str; 10] = [
+    "connection",
+    "expect",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "content-length",
+];
+
+/// Fields that another origin is not told (the URL is not a part of what they are for).
+const SECRET: [HeaderName; 3] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION];
+
+const PRODUCT: &str = concat!("snow-host/", env!("CARGO_PKG_VERSION"));
+
+/// A request that can be sent: the guest's own, or what a redirect makes of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Outgoing {
+    pub method: Method,
+    pub url: Url,
+    headers: HeaderMap,
+    body: Bytes,
+    /// Whether the host asked for the compression of the answer, and so removes it.
+    pub decodes: bool,
+}
+
+impl Outgoing {
+    /// Reads what a guest asks for.
+    pub fn of(fetch: &mut Fetch) -> Result<Outgoing, FetchFailure> {
+        let invalid = |what: String| failed(FetchCode::InvalidUrl, what);
+        let method = Method::from_bytes(fetch.method.as_bytes())
+            .ok()
+            .filter(|method| *method != Method::CONNECT)
+            .ok_or_else(|| invalid(format!("the method {:?} can't be sent", fetch.method)))?;
+        let url = Url::parse(&fetch.url).map_err(|error| invalid(format!("the URL: {error}")))?;
+        let mut headers = fields(fetch).map_err(invalid)?;
+        let url = checked(url).map_err(invalid)?;
+        let decodes = !headers.contains_key(ACCEPT_ENCODING);
+        if decodes {
+            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(PRODUCT));
+        if let Ok(id) = HeaderValue::from_str(&fetch.request_id) {
+            headers.entry("x-request-id").or_insert(id);
+        }
+        Ok(Outgoing { method, url, headers, body: std::mem::take(&mut fetch.body).into(), decodes })
+    }
+
+    /// Checks that the deployer allows it, as far as the method and the URL go.
+    pub fn check(&self, rules: &OutboundRules) -> Result<(), FetchFailure> {
+        if rules.allow(self.method.as_str(), &self.url) {
+            return Ok(());
+        }
+        let (method, origin) = (&self.method, self.url.origin().ascii_serialization());
+        Err(failed(
+            FetchCode::Denied,
+            format!(
+                "{method} to {origin} is not allowed; outbound = [\"{origin}\"] would allow it"
+            ),
+        ))
+    }
+
+    /// Returns the request as the client takes it.
+    pub fn request(&self) -> Result<http::Request<Full<Bytes>>, FetchFailure> {
+        let mut request = http::Request::new(Full::new(self.body.clone()));
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = self
+            .url
+            .as_str()
+            .parse()
+            .map_err(|error| failed(FetchCode::InvalidUrl, format!("the URL: {error}")))?;
+        *request.headers_mut() = self.headers.clone();
+        Ok(request)
+    }
+
+    /// Returns what an answer sends the request to; `None` if it does not.
+    ///
+    /// A 303 makes a GET of everything but HEAD, and so do 301 and 302 of a POST (RFC 9110, section
+    /// 15.4); the content goes no further then. Whatever is meant for one origin alone is dropped on
+    /// the way to another.
+    pub fn redirected(
+        &self,
+        status: StatusCode,
+        headers: &HeaderMap,
+    ) -> Result<Option<Outgoing>, FetchFailure> {
+        let becomes_get = match status.as_u16() {
+            301 | 302 => self.method == Method::POST,
+            303 => self.method != Method::HEAD,
+            307 | 308 => false,
+            _ => return Ok(None),
+        };
+        let Some(location) = headers.get(LOCATION) else { return Ok(None) };
+        let invalid = |what: String| failed(FetchCode::Protocol, format!("a redirect: {what}"));
+        let location = str::from_utf8(location.as_bytes())
+            .map_err(|_| invalid("its location is not UTF-8".to_owned()))?;
+        let url = self.url.join(location).map_err(|error| invalid(error.to_string()))?;
+        let mut next = self.clone();
+        next.url = checked(url).map_err(invalid)?;
+        if becomes_get {
+            next.method = Method::GET;
+            next.body = Bytes::new();
+            next.headers.remove(CONTENT_TYPE);
+            for name in ["content-encoding", "content-language", "content-location"] {
+                next.headers.remove(name);
+            }
+        }
+        if next.url.origin() != self.url.origin() {
+            for name in &SECRET {
+                next.headers.remove(name);
+            }
+        }
+        Ok(Some(next))
+    }
+}
+
+/// Returns a URL as it is requested.
+fn checked(mut url: Url) -> Result<Url, String> {
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(format!("the URL: its scheme is {:?}, not http or https", url.scheme()));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("the URL: a user and a password have no place in it".to_owned());
+    }
+    url.set_fragment(None);
+    Ok(url)
+}
+
+/// Returns a guest's fields, less those that are the host's.
+fn fields(fetch: &mut Fetch) -> Result<HeaderMap, String> {
+    let mut headers = HeaderMap::new();
+    for field in std::mem::take(&mut fetch.headers) {
+        let name = HeaderName::from_bytes(field.name.as_bytes())
+            .map_err(|_| format!("{:?} is no name of a field", field.name))?;
+        let value = HeaderValue::from_bytes(&field.value)
+            .map_err(|_| format!("the value of the field {name} can't be sent"))?;
+        if name == HOST || name == CONTENT_LENGTH || OF_THE_CONNECTION.contains(&name.as_str()) {
+            continue;
+        }
+        headers.try_append(name, value).map_err(|_| "there are too many fields".to_owned())?;
+    }
+    Ok(headers)
+}
+
+#[cfg(test)]
+mod tests;

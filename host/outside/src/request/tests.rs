@@ -1,0 +1,146 @@
+//! Requests that guests ask for, and where redirects lead.
+
+use std::sync::Arc;
+
+use snow_config::Limits;
+use snow_http::Field;
+use snow_runtime::FetchOptions;
+
+use super::*;
+
+fn fetch(method: &str, url: &str, headers: &[(&str, &str)]) -> Fetch {
+    let field = |(name, value): &(&str, &str)| Field {
+        name: (*name).to_owned(),
+        value: value.as_bytes().to_vec(),
+    };
+    Fetch {
+        guest: "g".into(),
+        rules: Arc::default(),
+        limits: Arc::new(Limits::default()),
+        request_id: "id-1".to_owned(),
+        method: method.to_owned(),
+        url: url.to_owned(),
+        headers: headers.iter().map(field).collect(),
+        body: b"content".to_vec(),
+        options: FetchOptions::default(),
+    }
+}
+
+fn outgoing(method: &str, url: &str, headers: &[(&str, &str)]) -> Outgoing {
+    Outgoing::of(&mut fetch(method, url, headers)).unwrap()
+}
+
+/// Follows a redirect. Returns the method, the URL, the length of the content and the names of the
+/// fields.
+fn redirected(from: &Outgoing, status: u16, location: &str) -> Option<(String, String, usize)> {
+    let headers = HeaderMap::from_iter([(LOCATION, HeaderValue::from_str(location).unwrap())]);
+    let next = from.redirected(StatusCode::from_u16(status).unwrap(), &headers).unwrap()?;
+    Some((next.method.to_string(), next.url.to_string(), next.body.len()))
+}
+
+#[test]
+fn the_host_adds_its_fields_and_drops_those_of_the_connection() {
+    let request = outgoing(
+        "POST",
+        "http://a.example/x?y#z",
+        &[
+            ("Connection", "close"),
+            ("Host", "b.example"),
+            ("content-length", "3"),
+            ("transfer-encoding", "chunked"),
+            ("expect", "100-continue"),
+            ("X-A", "1"),
+            ("x-a", "2"),
+        ],
+    )
+    .request()
+    .unwrap();
+    let mut names: Vec<&str> = request.headers().keys().map(HeaderName::as_str).collect();
+    names.sort();
+    assert_eq!(names, ["accept-encoding", "user-agent", "x-a", "x-request-id"]);
+    assert_eq!(request.headers().get_all("x-a").iter().count(), 2);
+    assert_eq!(request.uri(), "http://a.example/x?y");
+    assert_eq!(request.headers()["x-request-id"], "id-1");
+
+    let own = [("accept-encoding", "br"), ("user-agent", "me"), ("x-request-id", "mine")];
+    let own = outgoing("GET", "http://a.example/", &own);
+    assert!(!own.decodes, "who asks for a compression gets it");
+    let request = own.request().unwrap();
+    assert_eq!(request.headers()["user-agent"], "me");
+    assert_eq!(request.headers()["x-request-id"], "mine");
+}
+
+#[test]
+fn what_can_not_be_sent_is_told() {
+    for (method, url, field) in [
+        ("GET", "", ("a", "b")),
+        ("GET", "/relative", ("a", "b")),
+        ("GET", "ftp://a.example/", ("a", "b")),
+        ("GET", "file:///etc/passwd", ("a", "b")),
+        ("GET", "http://user:hunter2@a.example/", ("a", "b")),
+        ("GET", "http://a.example:99999/", ("a", "b")),
+        ("G T", "http://a.example/", ("a", "b")),
+        ("CONNECT", "http://a.example/", ("a", "b")),
+        ("GET", "http://a.example/", ("a b", "c")),
+        ("GET", "http://a.example/", ("a", "b\r\nc: d")),
+    ] {
+        let failure = Outgoing::of(&mut fetch(method, url, &[field])).unwrap_err();
+        assert_eq!(failure.code, FetchCode::InvalidUrl, "{method} {url} {failure}");
+        assert!(!failure.message.contains('\n') && !failure.message.contains("hunter2"), "{failure}");
+    }
+}
+
+#[test]
+fn a_denial_names_what_would_allow_it() {
+    let rules: OutboundRules = ["GET https://a.example/v1/".parse().unwrap()].into_iter().collect();
+    assert!(outgoing("GET", "https://a.example/v1/x", &[]).check(&rules).is_ok());
+    for (method, url) in [
+        ("POST", "https://a.example/v1/x"),
+        ("GET", "https://a.example/v2/?token=secret"),
+        ("GET", "http://a.example/v1/x"),
+        ("GET", "https://a.example:444/v1/x"),
+    ] {
+        let denied = outgoing(method, url, &[]).check(&rules).unwrap_err();
+        assert_eq!(denied.code, FetchCode::Denied);
+        assert!(denied.message.contains("outbound = [\"http"), "{denied}");
+        assert!(!denied.message.contains("secret"), "{denied}");
+    }
+}
+
+#[test]
+fn a_redirect_changes_the_method_as_browsers_do() {
+    let [get, post, head] =
+        ["GET", "POST", "HEAD"].map(|method| outgoing(method, "http://a.example/b/c", &[]));
+    let at = |method: &str, url: &str, length| Some((method.to_owned(), url.to_owned(), length));
+    assert_eq!(redirected(&post, 303, "d"), at("GET", "http://a.example/b/d", 0));
+    assert_eq!(redirected(&post, 302, "/d"), at("GET", "http://a.example/d", 0));
+    assert_eq!(redirected(&post, 307, "/d"), at("POST", "http://a.example/d", 7));
+    assert_eq!(redirected(&get, 301, "//e.example/"), at("GET", "http://e.example/", 7));
+    assert_eq!(redirected(&head, 303, "/d"), at("HEAD", "http://a.example/d", 7));
+    assert_eq!(redirected(&get, 304, "/d"), None);
+    assert_eq!(redirected(&get, 200, "/d"), None);
+    let ftp = HeaderMap::from_iter([(LOCATION, HeaderValue::from_static("ftp://a.example/"))]);
+    let failure = get.redirected(StatusCode::FOUND, &ftp).unwrap_err();
+    assert_eq!(failure.code, FetchCode::Protocol);
+    assert!(get.redirected(StatusCode::FOUND, &HeaderMap::new()).unwrap().is_none());
+}
+
+#[test]
+fn credentials_stay_with_their_origin() {
+    let secrets =
+        [("authorization", "x"), ("cookie", "y"), ("proxy-authorization", "z"), ("x-a", "b")];
+    let from = outgoing("GET", "https://a.example/", &secrets);
+    let names = |location: &'static str| {
+        let headers = HeaderMap::from_iter([(LOCATION, HeaderValue::from_static(location))]);
+        let next = from.redirected(StatusCode::FOUND, &headers).unwrap().unwrap();
+        let is_kept = |name: &&str| next.headers.contains_key(*name);
+        ["authorization", "cookie", "proxy-authorization", "x-a"]
+            .iter()
+            .filter(|n| is_kept(n))
+            .count()
+    };
+    assert_eq!(names("/other"), 4);
+    for other in ["https://b.example/", "http://a.example/", "https://a.example:8443/"] {
+        assert_eq!(names(other), 1, "{other}");
+    }
+}

@@ -1,0 +1,153 @@
+//! An egress, guests' fetches, and servers that do what a test says.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use snow_config::{Limits, OutboundRules};
+use snow_http::Response;
+use snow_outside::Egress;
+use snow_runtime::{Fetch, FetchFailure, FetchOptions, OperationId, Outside};
+
+/// Longer than anything takes here that comes to an end.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+pub type Ended = Result<Response, FetchFailure>;
+
+/// An egress whose thread runs.
+pub struct Lab {
+    pub egress: Egress,
+    rules: Arc<OutboundRules>,
+    pub limits: Limits,
+    pub options: FetchOptions,
+}
+
+impl Lab {
+    /// One for guests with these rules.
+    pub fn new(rules: &[&str]) -> Lab {
+        let (egress, thread) = Egress::new().unwrap();
+        thread::spawn(move || thread.run());
+        let rules = rules.iter().map(|rule| rule.parse().unwrap()).collect();
+        Lab {
+            egress,
+            rules: Arc::new(rules),
+            limits: Limits::default(),
+            options: FetchOptions::default(),
+        }
+    }
+
+    /// One for guests that may ask every server of this machine by its address.
+    pub fn local() -> Lab {
+        Lab::new(&["http://127.0.0.1:*"])
+    }
+
+    /// Begins a fetch of this guest.
+    pub fn start(&self, guest: &str, url: &str) -> (OperationId, Receiver<Ended>) {
+        let fetch = Fetch {
+            guest: guest.into(),
+            rules: self.rules.clone(),
+            limits: Arc::new(self.limits.clone()),
+            request_id: "id-1".to_owned(),
+            method: "GET".to_owned(),
+            url: url.to_owned(),
+            headers: Vec::new(),
+            body: Vec::new(),
+            options: self.options,
+        };
+        let (sender, receiver) = channel();
+        let done = Box::new(move |result| drop(sender.send(result)));
+        (self.egress.fetch(fetch, done), receiver)
+    }
+
+    /// Does a fetch to its end.
+    pub fn fetch(&self, url: &str) -> Ended {
+        end_of(&self.start("guest", url).1)
+    }
+
+    /// Does a fetch that fails, and returns the code and the message of its failure.
+    pub fn failure(&self, url: &str) -> (&'static str, String) {
+        let failure = self.fetch(url).unwrap_err();
+        (failure.code.name(), failure.message)
+    }
+}
+
+/// Waits for the end of a fetch.
+pub fn end_of(fetch: &Receiver<Ended>) -> Ended {
+    fetch.recv_timeout(PATIENCE).expect("a fetch ends")
+}
+
+/// A server that answers each request as a test says, on connections that it counts.
+pub struct Server {
+    pub address: SocketAddr,
+    pub connections: Arc<AtomicUsize>,
+    /// The heads of the requests that came.
+    pub heads: Arc<Mutex<Vec<String>>>,
+}
+
+impl Server {
+    /// One that does `answer` with each request: its stream, the request's head, and its number on
+    /// the connection. It closes the connection once that returns false.
+    pub fn new(answer: impl Fn(&mut TcpStream, &str) -> bool + Send + Sync + 'static) -> Server {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let server = Server {
+            address: listener.local_addr().unwrap(),
+            connections: Arc::default(),
+            heads: Arc::default(),
+        };
+        let (connections, heads) = (server.connections.clone(), server.heads.clone());
+        let answer = Arc::new(answer);
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                connections.fetch_add(1, Ordering::SeqCst);
+                let (answer, heads) = (answer.clone(), heads.clone());
+                thread::spawn(move || serve(stream, &heads, &*answer));
+            }
+        });
+        server
+    }
+
+    /// One that answers each request with these bytes.
+    pub fn saying(bytes: impl Into<Vec<u8>>) -> Server {
+        let bytes = bytes.into();
+        Server::new(move |stream, _| stream.write_all(&bytes).is_ok())
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
+    }
+}
+
+fn serve(
+    stream: TcpStream,
+    heads: &Mutex<Vec<String>>,
+    answer: &dyn Fn(&mut TcpStream, &str) -> bool,
+) {
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    let mut stream = stream;
+    loop {
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            match reader.read_line(&mut head) {
+                Ok(0) | Err(_) => return,
+                Ok(_) => {}
+            }
+        }
+        heads.lock().unwrap().push(head.clone());
+        if !answer(&mut stream, &head) {
+            return;
+        }
+    }
+}
+
+/// An answer with this content.
+pub fn ok(content: &str) -> String {
+    format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{content}", content.len())
+}
