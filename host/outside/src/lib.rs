@@ -32,8 +32,11 @@
 
 #![forbid(unsafe_code)]
 
+mod authorities;
 mod client;
+mod connect;
 mod content;
+mod counts;
 mod egress;
 mod exchange;
 mod fault;
@@ -41,4 +44,6 @@ mod places;
 mod request;
 mod resolve;
 
-pub use self::egress::{Egress, EgressThread, FetchCounts};
+pub use self::authorities::AuthorityError;
+pub use self::counts::{FetchCounts, Tally};
+pub use self::egress::{Egress, EgressThread};

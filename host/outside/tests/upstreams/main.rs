@@ -4,6 +4,8 @@
 //! milliseconds, and asserts what happened, not when.
 
 mod lab;
+mod settings;
+mod tls;
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -244,14 +246,4 @@ fn a_guest_that_has_no_place_left_takes_none_from_others() {
     let (_, waits) = lab.start("d", &server.url("/"));
     lab.egress.cancel(operation);
     assert_eq!(end_of(&waits).unwrap().body, b"x");
-}
-
-#[test]
-fn a_certificate_that_nobody_vouches_for() {
-    let server = Server::new(|_, _| false);
-    let lab = Lab::new(&["https://127.0.0.1:*", "https://localhost:*"]);
-    // One that speaks no TLS at all.
-    let url = format!("https://{}/", Server::saying("x").address);
-    assert!(["tls", "reset", "timeout"].contains(&lab.failure(&url).0));
-    drop(server);
 }
