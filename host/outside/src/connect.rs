@@ -4,12 +4,15 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::Uri;
+use http::{Extensions, Uri};
 use hyper::rt::{Read, ReadBufCursor, Write};
-use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
+use hyper_util::client::legacy::connect::{
+    CaptureConnection, Connected, Connection, HttpConnector,
+};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tower_service::Service;
@@ -30,7 +33,31 @@ pub(crate) struct Tcp {
 /// An open connection.
 pub(crate) struct Open {
     stream: TokioIo<TcpStream>,
+    used: Used,
     _open: One,
+}
+
+/// Whether an answer has come over a connection. Clones share it.
+#[derive(Clone, Default)]
+pub(crate) struct Used(Arc<AtomicBool>);
+
+impl Used {
+    /// Finds that of a captured connection, if there is one.
+    pub fn of(connection: &CaptureConnection) -> Option<Used> {
+        let mut extras = Extensions::new();
+        connection.connection_metadata().as_ref()?.get_extras(&mut extras);
+        extras.remove()
+    }
+
+    /// Notes that an answer has come.
+    pub fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns whether an answer has come.
+    pub fn get(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 type ConnectError = <HttpConnector<Resolver> as Service<Uri>>::Error;
@@ -60,14 +87,14 @@ impl Service<Uri> for Tcp {
         Box::pin(async move {
             let stream = connecting.await?;
             counts.connected.add(1);
-            Ok(Open { stream, _open: counts.open.one() })
+            Ok(Open { stream, used: Used::default(), _open: counts.open.one() })
         })
     }
 }
 
 impl Connection for Open {
     fn connected(&self) -> Connected {
-        self.stream.connected()
+        self.stream.connected().extra(self.used.clone())
     }
 }
 

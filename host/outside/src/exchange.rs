@@ -15,6 +15,7 @@ use snow_runtime::{Fetch, FetchCode, FetchFailure};
 use tokio::time::{sleep, timeout};
 
 use crate::client::GuestClient;
+use crate::connect::Used;
 use crate::content::{self, Bounds, Unread};
 use crate::egress::Shared;
 use crate::fault::{failed, failure_of_client};
@@ -57,7 +58,7 @@ async fn follow(
         let place = client.place(origin, limits.origin_fetches_max, limits.fetch_queue_ms_max);
         let _place = place.await?;
         shared.counts.sent_bytes.add(outgoing.content_bytes() as u64);
-        let answer = send(shared, &client, outgoing.request()?, &fetch).await?;
+        let answer = send_again(shared, &client, &outgoing, &fetch).await?;
         let (mut head, body) = answer.into_parts();
         // A switch of protocols is not asked for, and others are no status at all.
         if !(200..=599).contains(&head.status.as_u16()) {
@@ -96,13 +97,39 @@ fn bounds(own_max: Option<u32>, limits: &Limits) -> Bounds {
     }
 }
 
+/// Sends a request, and once more if that can't do harm: a server may close a connection that nobody
+/// uses at the very moment when a request is on its way to it.
+async fn send_again(
+    shared: &Shared,
+    client: &GuestClient,
+    outgoing: &Outgoing,
+    fetch: &Fetch,
+) -> Result<http::Response<Incoming>, FetchFailure> {
+    match send(shared, client, outgoing.request()?, fetch).await {
+        Err(Unanswered { failure, was_used: true })
+            if failure.code == FetchCode::Reset && outgoing.method.is_safe() =>
+        {
+            let again = send(shared, client, outgoing.request()?, fetch).await;
+            again.map_err(|unanswered| unanswered.failure)
+        }
+        answer => answer.map_err(|unanswered| unanswered.failure),
+    }
+}
+
+/// Why a request has no answer.
+struct Unanswered {
+    failure: FetchFailure,
+    /// Whether its connection has brought an answer before.
+    was_used: bool,
+}
+
 /// Sends one request, and waits for the head of its answer.
 async fn send(
     shared: &Shared,
     client: &GuestClient,
     mut request: http::Request<Full<Bytes>>,
     fetch: &Fetch,
-) -> Result<http::Response<Incoming>, FetchFailure> {
+) -> Result<http::Response<Incoming>, Unanswered> {
     let most_ms = fetch.limits.fetch_connect_ms_max;
     let connect_ms = fetch.options.connect_timeout_ms.map_or(most_ms, |own| own.min(most_ms));
     let is_https = request.uri().scheme() == Some(&Scheme::HTTPS);
@@ -112,18 +139,22 @@ async fn send(
     let connected = async {
         connection.wait_for_connection_metadata().await;
     };
-    tokio::select! {
+    let answer = tokio::select! {
         biased;
-        answer = &mut answer => {
-            return answer.map_err(|error| failure_of_client(&error, is_https));
-        }
-        () = connected => {}
+        answer = &mut answer => answer,
+        () = connected => answer.await,
         () = sleep(Duration::from_millis(connect_ms.into())) => {
             let message = format!("there was no connection in {connect_ms} ms");
-            return Err(failed(FetchCode::Timeout, message));
+            let failure = failed(FetchCode::Timeout, message);
+            return Err(Unanswered { failure, was_used: false });
         }
-    }
-    let answer = answer.await.map_err(|error| failure_of_client(&error, is_https))?;
+    };
+    let used = Used::of(&connection).unwrap_or_default();
+    let answer = answer.map_err(|error| Unanswered {
+        failure: failure_of_client(&error, is_https),
+        was_used: used.get(),
+    })?;
+    used.set();
     // Without this, who asks many servers in turn would keep a connection to each of them.
     let idle = (shared.counts.connections() + 1).saturating_sub(shared.places.in_use());
     if idle > fetch.limits.fetch_idle_connections_max

@@ -9,6 +9,11 @@ use snow_runtime::{FetchCode, FetchFailure};
 /// Bytes of a message: it may quote a guest or a server.
 const MESSAGE_BYTES_MAX: usize = 512;
 
+/// The numbers by which unix systems say that there are too many open files, in all and in the
+/// process. std has no name for them.
+const ENFILE: i32 = 23;
+const EMFILE: i32 = 24;
+
 /// Why there is no address to connect to.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ResolveError {
@@ -83,6 +88,10 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<FetchFailure> {
     if error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) {
         return None;
     }
+    if matches!(error.raw_os_error(), Some(ENFILE | EMFILE)) {
+        let message = "the host has no file descriptors left for connections";
+        return Some(failed(FetchCode::Overloaded, message));
+    }
     let code = match error.kind() {
         io::ErrorKind::ConnectionRefused
         | io::ErrorKind::HostUnreachable
@@ -148,6 +157,8 @@ mod tests {
         ] {
             assert_eq!(failure_of(&io::Error::from(kind)).code, code, "{kind}");
         }
+        let no_files = io::Error::from_raw_os_error(EMFILE);
+        assert_eq!(failure_of(&no_files).code, FetchCode::Overloaded);
         let certificate = rustls::Error::InvalidCertificate(rustls::CertificateError::Expired);
         let inside = io::Error::new(io::ErrorKind::InvalidData, certificate);
         assert_eq!(failure_of(&inside).code, FetchCode::Tls);

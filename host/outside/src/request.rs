@@ -7,7 +7,7 @@ use http::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue,
     LOCATION, PROXY_AUTHORIZATION, RANGE, USER_AGENT,
 };
-use http::{Method, StatusCode};
+use http::{Method, StatusCode, Uri};
 use http_body_util::Full;
 use snow_config::OutboundRules;
 use snow_core::cut;
@@ -108,11 +108,17 @@ impl Outgoing {
     pub fn request(&self) -> Result<http::Request<Full<Bytes>>, FetchFailure> {
         let mut request = http::Request::new(Full::new(self.body.clone()));
         *request.method_mut() = self.method.clone();
-        *request.uri_mut() = self
+        let uri: Uri = self
             .url
             .as_str()
             .parse()
             .map_err(|error| failed(FetchCode::InvalidUrl, format!("the URL: {error}")))?;
+        // The rules were asked about what one parser read, and the client goes where another one
+        // reads.
+        if uri.host() != self.url.host_str() || uri.port_u16() != self.url.port() {
+            return Err(failed(FetchCode::InvalidUrl, "the URL: its host is not clear"));
+        }
+        *request.uri_mut() = uri;
         *request.headers_mut() = self.headers.clone();
         Ok(request)
     }

@@ -147,3 +147,44 @@ fn credentials_stay_with_their_origin() {
         assert_eq!(names(other), 1, "{other}");
     }
 }
+
+#[test]
+fn both_parsers_read_the_same_host() {
+    for url in [
+        "http://a.example:8080/",
+        "https://a.example:443/x",
+        "http://[::1]:8080/",
+        "http://127.1/",
+        "http://a.example\\@b.example/",
+        "http:a.example/@b.example",
+        "http://b\u{fc}cher.example/",
+        "http://A.EXAMPLE./",
+        "http://a.example/{}|^`\"<>?{}|^`\"<>",
+    ] {
+        let outgoing = outgoing("GET", url, &[]);
+        if let Ok(request) = outgoing.request() {
+            assert_eq!(request.uri().host(), outgoing.url.host_str(), "{url}");
+        }
+    }
+    assert!(outgoing("GET", "http://[::1]:8080/", &[]).request().is_ok());
+    assert!(outgoing("GET", "http://a.example:80/", &[]).request().is_ok());
+}
+
+#[test]
+fn long_and_nominated_things() {
+    let long = format!("http://a.example/{}", "x".repeat(70_000));
+    let method = "X".repeat(33);
+    for (method, url) in [("GET", &*long), (&*method, "http://a.example/")] {
+        let failure = Outgoing::of(&mut fetch(method, url, &[])).unwrap_err();
+        assert_eq!(failure.code, FetchCode::InvalidUrl);
+        assert!(failure.message.len() < 200, "{failure}");
+    }
+    let fields =
+        [("connection", "close, X-Hop"), ("x-hop", "1"), ("x-b", "2"), ("range", "bytes=0-1")];
+    let ranged = outgoing("GET", "http://a.example/", &fields);
+    assert!(!ranged.decodes, "a range of compressed bytes is of no use");
+    let request = ranged.request().unwrap();
+    let mut names: Vec<&str> = request.headers().keys().map(HeaderName::as_str).collect();
+    names.sort();
+    assert_eq!(names, ["range", "user-agent", "x-b", "x-request-id"]);
+}

@@ -1,6 +1,7 @@
 //! What is counted, and what the settings change while fetches are under way.
 
 use std::io::Write;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::thread;
 
@@ -135,4 +136,33 @@ fn a_guest_that_fills_the_queue_of_an_origin_leaves_others_theirs() {
     for fetch in &waiting {
         assert_eq!(end_of(fetch).unwrap().body, b"x");
     }
+}
+
+#[test]
+fn guests_never_share_a_connection() {
+    let server = Server::saying(ok("x"));
+    let lab = Lab::local();
+    for (guest, connections) in [("a", 1), ("b", 2), ("a", 2), ("b", 2)] {
+        assert!(end_of(&lab.start(guest, &server.url("/")).1).is_ok());
+        assert_eq!(server.connections(), connections, "{guest}");
+    }
+}
+
+#[test]
+fn a_connection_that_is_closed_under_a_request() {
+    let number = AtomicUsize::new(0);
+    let server = Server::new(move |stream, _| match number.fetch_add(1, Ordering::SeqCst) {
+        1 | 4 => false,
+        _ => stream.write_all(ok("x").as_bytes()).is_ok(),
+    });
+    let mut lab = Lab::local();
+    assert!(lab.fetch(&server.url("/")).is_ok());
+    assert!(lab.fetch(&server.url("/")).is_ok(), "it is sent again, over another connection");
+    assert_eq!(server.connections(), 2);
+    // A POST may have done what it was to do.
+    assert!(lab.fetch(&server.url("/")).is_ok());
+    lab.method = "POST".to_owned();
+    let (code, message) = lab.failure(&server.url("/"));
+    assert_eq!(code, "reset", "{message}");
+    assert_eq!(server.heads.lock().unwrap().len(), 5);
 }
