@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use proptest::prelude::*;
 use snow_config::Limits;
 use snow_http::Field;
 use snow_runtime::FetchOptions;
@@ -187,4 +188,37 @@ fn long_and_nominated_things() {
     let mut names: Vec<&str> = request.headers().keys().map(HeaderName::as_str).collect();
     names.sort();
     assert_eq!(names, ["range", "user-agent", "x-b", "x-request-id"]);
+}
+
+proptest! {
+    /// Whatever a guest asks for, and wherever a server sends it, is refused or can be sent: to the
+    /// host that the rules are asked about, without a user or a password.
+    #[test]
+    fn nothing_that_is_read_is_sent_elsewhere(
+        method in "[A-Za-z ]{0,5}",
+        url in prop_oneof!["\\PC{0,40}", "(http|https|ftp)://[a-z0-9.@:%\\[\\]\\\\/?#_-]{0,30}"],
+        name in "[ -~]{0,12}",
+        value in proptest::collection::vec(any::<u8>(), 0..20),
+        location in prop_oneof!["\\PC{0,40}", "//[a-z0-9.@:%\\\\/?#]{0,20}"],
+        status in 300_u16..310,
+    ) {
+        let mut asked = fetch(&method, &url, &[]);
+        asked.headers.push(Field { name, value });
+        let Ok(first) = Outgoing::of(&mut asked) else { return Ok(()) };
+        let headers = HeaderValue::from_bytes(location.as_bytes())
+            .map(|location| HeaderMap::from_iter([(LOCATION, location)]))
+            .unwrap_or_default();
+        let status = StatusCode::from_u16(status).unwrap();
+        let next = first.redirected(status, &headers).ok().flatten();
+        for outgoing in [Some(first), next].into_iter().flatten() {
+            prop_assert!(matches!(outgoing.url.scheme(), "http" | "https"));
+            if let Ok(request) = outgoing.request() {
+                let uri = request.uri();
+                prop_assert_eq!(uri.host(), outgoing.url.host_str());
+                prop_assert!(!uri.authority().unwrap().as_str().contains('@'));
+                prop_assert!(!request.headers().contains_key("content-length"));
+                prop_assert!(!request.headers().contains_key("host"));
+            }
+        }
+    }
 }
