@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use flate2::write::MultiGzDecoder;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderValue};
 use http_body_util::BodyExt;
-use hyper::body::{Body, Incoming};
+use hyper::body::Incoming;
 use snow_runtime::{FetchCode, FetchFailure};
 
 use crate::counts::FetchCounts;
@@ -59,16 +59,17 @@ pub(crate) async fn read(
         }
         _ => false,
     };
-    let mut content = match decodes && is_gzip && !body.is_end_stream() {
+    let mut content = match decodes && is_gzip {
         true => Content::Gzip(Box::new(MultiGzDecoder::new(Bounded::new(bounds.own_max)))),
         false => Content::Plain(Bounded::new(bounds.own_max)),
     };
-    let mut counted = 0;
+    let (mut counted, mut is_empty) = (0, true);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| failure_of(&error))?;
         // Trailers are left out: nothing that a guest does depends on them.
         let Ok(data) = frame.into_data() else { continue };
         counts.received_bytes.add(data.len() as u64);
+        is_empty &= data.is_empty();
         content.write(&data).map_err(|error| match error.kind() {
             io::ErrorKind::FileTooLarge => too_large(),
             _ => failed(FetchCode::Protocol, format!("the content is no gzip: {error}")),
@@ -81,6 +82,10 @@ pub(crate) async fn read(
     }
     if let Content::Gzip(_) = &content {
         headers.remove(CONTENT_ENCODING);
+    }
+    // No gzip, but many servers name their usual coding beside nothing.
+    if is_empty {
+        return Ok(Vec::new());
     }
     content.end().map_err(|error| match error.kind() {
         io::ErrorKind::FileTooLarge => too_large(),

@@ -113,6 +113,10 @@ fn an_answer_without_a_content_is_whole() {
     assert_eq!(lab.fetch(&Server::saying(nothing).url("/")).unwrap().status, 304);
     let empty = "HTTP/1.1 200 OK\r\ncontent-encoding: GZIP\r\ncontent-length: 0\r\n\r\n";
     assert_eq!(lab.fetch(&Server::saying(empty).url("/")).unwrap().body, b"");
+    let chunked = "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n\
+                   transfer-encoding: chunked\r\n\r\n0\r\n\r\n";
+    let answer = lab.fetch(&Server::saying(chunked).url("/")).unwrap();
+    assert_eq!((answer.body.len(), answer.headers.len()), (0, 0));
     let switched = "HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n";
     assert_eq!(lab.failure(&Server::saying(switched).url("/")).0, "protocol");
     let strange = "HTTP/1.1 999 What\r\ncontent-length: 0\r\n\r\n";
