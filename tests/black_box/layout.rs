@@ -199,6 +199,23 @@ fn architecture_shows_the_crates_as_they_are() {
     assert_eq!(shown, found);
 }
 
+/// An async runtime that owned a client's connection would cost what a held request does not have
+/// here, so one room has all of it.
+#[test]
+fn only_the_outside_has_an_async_runtime() {
+    // Of these families, whichever crate it is.
+    let families = ["tokio", "hyper", "h2", "hickory"];
+    let has_one = |manifest: &Path| {
+        let text = fs::read_to_string(manifest).expect("a room has a Cargo.toml");
+        let mut keys = text.lines().filter_map(|line| line.split([' ', '.', '=']).next());
+        keys.any(|key| families.iter().any(|family| key.split('-').next() == Some(*family)))
+    };
+    let rooms = fs::read_dir(workspace().join("host")).expect("host/ can be read");
+    let rooms = rooms.map(|room| room.expect("host/ can be read").path());
+    let found: Vec<_> = rooms.filter(|room| has_one(&room.join("Cargo.toml"))).collect();
+    assert_eq!(found, [workspace().join("host/outside")]);
+}
+
 /// docs/vulnerabilities.md names the tests by which each kind is held.
 #[test]
 fn the_tests_that_docs_name_are_there() {

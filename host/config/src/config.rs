@@ -16,7 +16,7 @@ pub(crate) use self::guest::{Command, Environment, Mount};
 pub use self::guest::{GuestConfig, GuestConfigs, Instances, Rollback};
 pub use self::limits::{HalfClose, Limits};
 pub use self::outbound::{OutboundRule, OutboundRules};
-pub(crate) use self::server::{Admin, Folder, PublicUrl};
+pub(crate) use self::server::{Admin, Files, Folder, PublicUrl};
 pub use self::server::{
     AdminListen, Cache, LISTENERS_MAX, Listen, LogFormat, Overrides, ServerConfig, WORKERS_MAX,
 };

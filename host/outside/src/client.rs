@@ -1,47 +1,65 @@
 //! The connections of a guest, pooled by origin.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls::ClientConfig;
-use rustls_platform_verifier::BuilderVerifierExt;
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::CertificateDer;
+use rustls_platform_verifier::Verifier;
 use snow_config::OutboundRules;
 use snow_core::lock;
 use snow_runtime::{FetchCode, FetchFailure};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::connect::Tcp;
+use crate::counts::FetchCounts;
 use crate::fault::failed;
 use crate::resolve::{Names, Resolver};
 
 /// How long a connection is kept without a request.
 const IDLE: Duration = Duration::from_secs(60);
-/// Connections to one origin that are kept without a request.
-const IDLE_MAX: usize = 1_024;
-/// How often the kernel asks a silent server for a sign of life.
-const KEEPALIVE: Duration = Duration::from_secs(60);
 /// Origins of a guest of which the places are kept though nobody uses them.
 const ORIGINS_KEPT: usize = 256;
+/// Bytes of the head of an answer.
+const HEAD_BYTES_MAX: usize = 64 << 10;
+/// Bytes that a server may send ahead of who reads them, in one stream of HTTP/2 and in all streams
+/// of its connection.
+const STREAM_WINDOW_BYTES: u32 = 512 << 10;
+const CONNECTION_WINDOW_BYTES: u32 = 2 << 20;
+/// How often the server of an HTTP/2 connection with requests is asked for a sign of life, and how
+/// long that may take.
+const PING: Duration = Duration::from_secs(30);
+const PING_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The clients of all guests.
-#[derive(Default)]
 pub(crate) struct Clients {
-    guests: Mutex<BTreeMap<Arc<str>, Arc<GuestClient>>>,
+    guests: Mutex<BTreeMap<Arc<str>, Known>>,
     names: Names,
+    authorities: Vec<CertificateDer<'static>>,
     tls: OnceLock<Result<ClientConfig, String>>,
+    counts: Arc<FetchCounts>,
+}
+
+/// A guest's client.
+struct Known {
+    client: Arc<GuestClient>,
+    /// The guest's rules as they were given last. Once they are dropped, the guest is gone.
+    rules: Weak<OutboundRules>,
 }
 
 /// The client of one guest under one set of rules.
 pub(crate) struct GuestClient {
+    /// Its own copy.
     rules: Arc<OutboundRules>,
-    pub http: Client<HttpsConnector<HttpConnector<Resolver>>, Full<Bytes>>,
+    pub http: Client<HttpsConnector<Tcp>, Full<Bytes>>,
     origins: Mutex<BTreeMap<String, Origin>>,
+    counts: Arc<FetchCounts>,
 }
 
 /// The places for requests to one origin.
@@ -51,51 +69,87 @@ struct Origin {
 }
 
 impl Clients {
+    /// Makes no client yet. These authorities are believed, besides those of the system's.
+    pub fn new(authorities: Vec<CertificateDer<'static>>, counts: Arc<FetchCounts>) -> Clients {
+        Clients {
+            guests: Mutex::default(),
+            names: Names::default(),
+            authorities,
+            tls: OnceLock::new(),
+            counts,
+        }
+    }
+
     /// Returns the client of a guest. Other rules make another client: connections that the old ones
     /// allowed are used for nothing more.
     pub fn of(
         &self,
         guest: &Arc<str>,
         rules: &Arc<OutboundRules>,
+        is_https: bool,
     ) -> Result<Arc<GuestClient>, FetchFailure> {
+        // Without a system's authorities, only encrypted connections fail.
+        let tls = match self.tls() {
+            Err(why) if is_https => return Err(failed(FetchCode::Tls, why.as_str())),
+            tls => tls.as_ref().ok(),
+        };
         let mut guests = lock(&self.guests);
-        if let Some(client) = guests.get(guest)
-            && (Arc::ptr_eq(&client.rules, rules) || client.rules == *rules)
+        if let Some(known) = guests.get_mut(guest)
+            && (known.rules.as_ptr() == Arc::as_ptr(rules) || *known.client.rules == **rules)
         {
-            return Ok(client.clone());
+            known.rules = Arc::downgrade(rules);
+            return Ok(known.client.clone());
         }
-        // Clients of guests that are gone have the only trace of their rules.
-        guests.retain(|_, client| Arc::strong_count(&client.rules) > CLIENT_RULES);
-        let client = Arc::new(GuestClient::new(rules, &self.names, self.tls()?));
-        guests.insert(guest.clone(), client.clone());
+        guests.retain(|_, known| known.rules.strong_count() > 0);
+        let tls = tls.cloned().unwrap_or_else(believes_nobody);
+        let client = Arc::new(GuestClient::new(rules, self.names.clone(), tls, &self.counts));
+        let known = Known { client: client.clone(), rules: Arc::downgrade(rules) };
+        guests.insert(guest.clone(), known);
         Ok(client)
     }
 
     /// Returns how encrypted connections are made: with the system's certificate authorities, which
     /// are read when the first fetch needs them.
-    fn tls(&self) -> Result<ClientConfig, FetchFailure> {
-        let made = self.tls.get_or_init(|| {
-            let provider = Arc::new(rustls::crypto::ring::default_provider());
-            let config = ClientConfig::builder_with_provider(provider)
-                .with_safe_default_protocol_versions()
-                .and_then(|config| config.with_platform_verifier());
-            config.map(|config| config.with_no_client_auth()).map_err(|error| error.to_string())
-        });
-        made.clone().map_err(|why| failed(FetchCode::Tls, why))
+    fn tls(&self) -> &Result<ClientConfig, String> {
+        self.tls.get_or_init(|| {
+            let made = Verifier::new_with_extra_roots(self.authorities.clone(), provider());
+            let config = made.and_then(|verifier| {
+                let config = ClientConfig::builder_with_provider(provider())
+                    .with_safe_default_protocol_versions()?
+                    .dangerous()
+                    .with_custom_certificate_verifier(Arc::new(verifier));
+                Ok(config.with_no_client_auth())
+            });
+            config.map_err(|error: rustls::Error| {
+                format!("the system's certificate authorities can't be used: {error}")
+            })
+        })
     }
 }
 
-/// How many references to its rules a client has itself: its own, and its resolver's.
-const CLIENT_RULES: usize = 2;
+/// Returns the cryptography: ring, which builds with a C compiler alone.
+fn provider() -> Arc<rustls::crypto::CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}
+
+/// Returns a configuration with which no encrypted connection can be made.
+fn believes_nobody() -> ClientConfig {
+    ClientConfig::builder_with_provider(provider())
+        .with_protocol_versions(rustls::ALL_VERSIONS)
+        .expect("ring has suites for all versions")
+        .with_root_certificates(RootCertStore::empty())
+        .with_no_client_auth()
+}
 
 impl GuestClient {
-    fn new(rules: &Arc<OutboundRules>, names: &Names, tls: ClientConfig) -> GuestClient {
-        let resolver = Resolver { rules: rules.clone(), names: names.clone() };
-        let mut tcp = HttpConnector::new_with_resolver(resolver);
-        // The one around it decides about https.
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        tcp.set_keepalive(Some(KEEPALIVE));
+    fn new(
+        rules: &Arc<OutboundRules>,
+        names: Names,
+        tls: ClientConfig,
+        counts: &Arc<FetchCounts>,
+    ) -> GuestClient {
+        let rules = Arc::new((**rules).clone());
+        let tcp = Tcp::new(Resolver { rules: rules.clone(), names }, counts.clone());
         let connector = HttpsConnectorBuilder::new()
             .with_tls_config(tls)
             .https_or_http()
@@ -105,9 +159,14 @@ impl GuestClient {
             .pool_timer(TokioTimer::new())
             .timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
-            .pool_max_idle_per_host(IDLE_MAX)
+            .http1_max_buf_size(HEAD_BYTES_MAX)
+            .http2_max_header_list_size(HEAD_BYTES_MAX as u32)
+            .http2_initial_stream_window_size(STREAM_WINDOW_BYTES)
+            .http2_initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+            .http2_keep_alive_interval(PING)
+            .http2_keep_alive_timeout(PING_PATIENCE)
             .build(connector);
-        GuestClient { rules: rules.clone(), http, origins: Mutex::default() }
+        GuestClient { rules, http, origins: Mutex::default(), counts: counts.clone() }
     }
 
     /// Waits for a place among the requests to an origin, `queue_ms_max` at most.
@@ -118,6 +177,10 @@ impl GuestClient {
         queue_ms_max: u32,
     ) -> Result<OwnedSemaphorePermit, FetchFailure> {
         let places = self.places(origin, most);
+        if let Ok(place) = places.clone().try_acquire_owned() {
+            return Ok(place);
+        }
+        let _queued = self.counts.queued.one();
         let patience = Duration::from_millis(queue_ms_max.into());
         match tokio::time::timeout(patience, places.acquire_owned()).await {
             Ok(Ok(place)) => Ok(place),
@@ -132,6 +195,7 @@ impl GuestClient {
     }
 
     fn places(&self, origin: String, most: usize) -> Arc<Semaphore> {
+        let most = most.min(Semaphore::MAX_PERMITS);
         let mut origins = lock(&self.origins);
         if origins.len() > ORIGINS_KEPT {
             origins.retain(|_, origin| Arc::strong_count(&origin.places) > 1);
@@ -143,5 +207,43 @@ impl GuestClient {
             *known = new();
         }
         known.places.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules(rules: &[&str]) -> Arc<OutboundRules> {
+        Arc::new(rules.iter().map(|rule| rule.parse().unwrap()).collect())
+    }
+
+    fn client(clients: &Clients, guest: &str, rules: &Arc<OutboundRules>) -> Arc<GuestClient> {
+        clients.of(&guest.into(), rules, false).unwrap()
+    }
+
+    #[test]
+    fn guests_share_no_client_and_other_rules_make_another() {
+        let clients = Clients::new(Vec::new(), Arc::default());
+        let (some, same, other) = (rules(&["https://*"]), rules(&["https://*"]), rules(&[]));
+        let first = client(&clients, "a", &some);
+        assert!(!Arc::ptr_eq(&first, &client(&clients, "b", &some)));
+        assert!(Arc::ptr_eq(&first, &client(&clients, "a", &same)), "the manifest was read again");
+        assert!(!Arc::ptr_eq(&first, &client(&clients, "a", &other)));
+        assert!(!Arc::ptr_eq(&first, &client(&clients, "a", &some)), "it is gone");
+    }
+
+    #[test]
+    fn clients_of_guests_that_are_gone_go_too() {
+        let clients = Clients::new(Vec::new(), Arc::default());
+        let (gone, stays) = (rules(&["https://a.example"]), rules(&["https://b.example"]));
+        client(&clients, "gone", &gone);
+        client(&clients, "stays", &gone);
+        let kept = client(&clients, "stays", &stays);
+        drop(gone);
+        client(&clients, "new", &stays);
+        let names: Vec<Arc<str>> = lock(&clients.guests).keys().cloned().collect();
+        assert_eq!(names.iter().map(|name| &**name).collect::<Vec<_>>(), ["new", "stays"]);
+        assert!(Arc::ptr_eq(&kept, &client(&clients, "stays", &stays)));
     }
 }

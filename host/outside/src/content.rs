@@ -3,11 +3,12 @@
 use std::io::{self, Write};
 
 use flate2::write::MultiGzDecoder;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderValue};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use snow_runtime::{FetchCode, FetchFailure};
 
+use crate::counts::FetchCounts;
 use crate::fault::{failed, failure_of};
 use crate::places::Held;
 
@@ -20,15 +21,28 @@ pub(crate) struct Bounds {
     pub all_max: usize,
 }
 
-/// Reads a content to its end. `decodes` says whether the host asked for gzip, and so removes it;
-/// then the fields that tell of it are removed as well.
+/// An answer's content, before it is read.
+pub(crate) struct Unread {
+    pub body: Incoming,
+    /// Whether there may be one. The answer to a HEAD has none, and neither has a 204 or a 304: the
+    /// fields tell of what there would be (RFC 9110, section 6.4.1).
+    pub may_be: bool,
+    /// Whether the host asked for gzip, and so removes it.
+    pub decodes: bool,
+}
+
+/// Reads a content to its end, and removes the fields that tell of a compression that is removed.
 pub(crate) async fn read(
-    mut body: Incoming,
+    unread: Unread,
     headers: &mut HeaderMap,
-    decodes: bool,
     bounds: Bounds,
     held: &mut Held,
+    counts: &FetchCounts,
 ) -> Result<Vec<u8>, FetchFailure> {
+    let Unread { mut body, may_be, decodes } = unread;
+    if !may_be {
+        return Ok(Vec::new());
+    }
     let too_large = || {
         failed(FetchCode::TooLarge, format!("the content has more than {} bytes", bounds.own_max))
     };
@@ -37,16 +51,25 @@ pub(crate) async fn read(
     if length.and_then(|length| length.parse().ok()).is_some_and(|n: usize| n > bounds.own_max) {
         return Err(too_large());
     }
-    let is_gzip = headers.get(CONTENT_ENCODING).is_some_and(|value| value == "gzip");
+    // Field by field, since a list of two is no single gzip.
+    let mut codings = headers.get_all(CONTENT_ENCODING).iter();
+    let is_gzip = match (codings.next().map(HeaderValue::as_bytes), codings.next()) {
+        (Some(coding), None) => {
+            coding.eq_ignore_ascii_case(b"gzip") || coding.eq_ignore_ascii_case(b"x-gzip")
+        }
+        _ => false,
+    };
     let mut content = match decodes && is_gzip {
         true => Content::Gzip(Box::new(MultiGzDecoder::new(Bounded::new(bounds.own_max)))),
         false => Content::Plain(Bounded::new(bounds.own_max)),
     };
-    let mut counted = 0;
+    let (mut counted, mut is_empty) = (0, true);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| failure_of(&error))?;
         // Trailers are left out: nothing that a guest does depends on them.
         let Ok(data) = frame.into_data() else { continue };
+        counts.received_bytes.add(data.len() as u64);
+        is_empty &= data.is_empty();
         content.write(&data).map_err(|error| match error.kind() {
             io::ErrorKind::FileTooLarge => too_large(),
             _ => failed(FetchCode::Protocol, format!("the content is no gzip: {error}")),
@@ -59,6 +82,10 @@ pub(crate) async fn read(
     }
     if let Content::Gzip(_) = &content {
         headers.remove(CONTENT_ENCODING);
+    }
+    // No gzip, but many servers name their usual coding beside nothing.
+    if is_empty {
+        return Ok(Vec::new());
     }
     content.end().map_err(|error| match error.kind() {
         io::ErrorKind::FileTooLarge => too_large(),

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::Method;
 use http::header::HeaderMap;
+use http::uri::Scheme;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::connect::capture_connection;
@@ -12,15 +14,17 @@ use snow_http::{Field, Response};
 use snow_runtime::{Fetch, FetchCode, FetchFailure};
 use tokio::time::{sleep, timeout};
 
-use crate::client::{Clients, GuestClient};
-use crate::content::{self, Bounds};
-use crate::fault::{failed, failure_of};
+use crate::client::GuestClient;
+use crate::connect::Used;
+use crate::content::{self, Bounds, Unread};
+use crate::egress::Shared;
+use crate::fault::{failed, failure_of_client};
 use crate::places::Held;
 use crate::request::{OF_THE_CONNECTION, Outgoing};
 
 /// Does a fetch, in its time.
 pub(crate) async fn run(
-    clients: &Clients,
+    shared: &Shared,
     fetch: Fetch,
     held: Held,
 ) -> Result<Response, FetchFailure> {
@@ -28,7 +32,7 @@ pub(crate) async fn run(
     let wanted_ms = fetch.options.timeout_ms.unwrap_or(limits.fetch_timeout_ms);
     let most_ms = wanted_ms.min(limits.fetch_timeout_ms_max);
     let time = Duration::from_millis(most_ms.into());
-    match timeout(time, follow(clients, fetch, held)).await {
+    match timeout(time, follow(shared, fetch, held)).await {
         Ok(result) => result,
         Err(_) => {
             Err(failed(FetchCode::Timeout, format!("there was no whole answer in {most_ms} ms")))
@@ -38,35 +42,50 @@ pub(crate) async fn run(
 
 /// Sends requests until an answer redirects no more.
 async fn follow(
-    clients: &Clients,
+    shared: &Shared,
     mut fetch: Fetch,
     mut held: Held,
 ) -> Result<Response, FetchFailure> {
     let mut outgoing = Outgoing::of(&mut fetch)?;
     let (options, limits, rules) = (&fetch.options, &*fetch.limits, &fetch.rules);
-    let mut redirects = options.redirects_max.unwrap_or(0);
+    let redirects_max = options.redirects_max.unwrap_or(0);
+    let mut redirects = 0;
     loop {
-        outgoing.check(rules)?;
-        let client = clients.of(&fetch.guest, rules)?;
+        outgoing.check(&fetch.guest, rules)?;
+        let is_https = outgoing.url.scheme() == "https";
+        let client = shared.clients.of(&fetch.guest, rules, is_https)?;
         let origin = outgoing.url.origin().ascii_serialization();
         let place = client.place(origin, limits.origin_fetches_max, limits.fetch_queue_ms_max);
         let _place = place.await?;
-        let answer = send(&client, outgoing.request()?, options.connect_timeout_ms).await?;
+        shared.counts.sent_bytes.add(outgoing.content_bytes() as u64);
+        let answer = send_again(shared, &client, &outgoing, &fetch).await?;
         let (mut head, body) = answer.into_parts();
-        if options.redirects_max.is_some_and(|most| most > 0)
+        // A switch of protocols is not asked for, and others are no status at all.
+        if !(200..=599).contains(&head.status.as_u16()) {
+            let message = format!("the answer's status is {}", head.status.as_u16());
+            return Err(failed(FetchCode::Protocol, message));
+        }
+        if redirects_max > 0
             && let Some(next) = outgoing.redirected(head.status, &head.headers)?
         {
-            let Some(left) = redirects.checked_sub(1) else {
+            if redirects == redirects_max {
                 return Err(failed(FetchCode::Protocol, "there were too many redirects"));
-            };
-            (redirects, outgoing) = (left, next);
+            }
+            redirects += 1;
+            shared.counts.redirected.add(1);
+            outgoing = next;
             continue;
         }
+        let status = head.status.as_u16();
+        let unread = Unread {
+            body,
+            may_be: outgoing.method != Method::HEAD && !matches!(status, 204 | 304),
+            decodes: outgoing.decodes,
+        };
         let bounds = bounds(options.response_bytes_max, limits);
         let body =
-            content::read(body, &mut head.headers, outgoing.decodes, bounds, &mut held).await?;
-        let headers = fields(&head.headers);
-        return Ok(Response { status: head.status.as_u16(), headers, body });
+            content::read(unread, &mut head.headers, bounds, &mut held, &shared.counts).await?;
+        return Ok(Response { status, headers: fields(&head.headers), body });
     }
 }
 
@@ -78,31 +97,72 @@ fn bounds(own_max: Option<u32>, limits: &Limits) -> Bounds {
     }
 }
 
+/// Sends a request, and once more if that can't do harm: a server may close a connection that nobody
+/// uses at the very moment when a request is on its way to it.
+async fn send_again(
+    shared: &Shared,
+    client: &GuestClient,
+    outgoing: &Outgoing,
+    fetch: &Fetch,
+) -> Result<http::Response<Incoming>, FetchFailure> {
+    match send(shared, client, outgoing.request()?, fetch).await {
+        Err(Unanswered { failure, was_used: true })
+            if failure.code == FetchCode::Reset && outgoing.method.is_safe() =>
+        {
+            let again = send(shared, client, outgoing.request()?, fetch).await;
+            again.map_err(|unanswered| unanswered.failure)
+        }
+        answer => answer.map_err(|unanswered| unanswered.failure),
+    }
+}
+
+/// Why a request has no answer.
+struct Unanswered {
+    failure: FetchFailure,
+    /// Whether its connection has brought an answer before.
+    was_used: bool,
+}
+
 /// Sends one request, and waits for the head of its answer.
 async fn send(
+    shared: &Shared,
     client: &GuestClient,
     mut request: http::Request<Full<Bytes>>,
-    connect_ms: Option<u32>,
-) -> Result<http::Response<Incoming>, FetchFailure> {
-    let Some(connect_ms) = connect_ms else {
-        return client.http.request(request).await.map_err(|error| failure_of(&error));
-    };
+    fetch: &Fetch,
+) -> Result<http::Response<Incoming>, Unanswered> {
+    let most_ms = fetch.limits.fetch_connect_ms_max;
+    let connect_ms = fetch.options.connect_timeout_ms.map_or(most_ms, |own| own.min(most_ms));
+    let is_https = request.uri().scheme() == Some(&Scheme::HTTPS);
     let mut connection = capture_connection(&mut request);
     let answer = client.http.request(request);
     tokio::pin!(answer);
     let connected = async {
         connection.wait_for_connection_metadata().await;
     };
-    tokio::select! {
+    let answer = tokio::select! {
         biased;
-        answer = &mut answer => return answer.map_err(|error| failure_of(&error)),
-        () = connected => {}
+        answer = &mut answer => answer,
+        () = connected => answer.await,
         () = sleep(Duration::from_millis(connect_ms.into())) => {
             let message = format!("there was no connection in {connect_ms} ms");
-            return Err(failed(FetchCode::Timeout, message));
+            let failure = failed(FetchCode::Timeout, message);
+            return Err(Unanswered { failure, was_used: false });
         }
+    };
+    let used = Used::of(&connection).unwrap_or_default();
+    let answer = answer.map_err(|error| Unanswered {
+        failure: failure_of_client(&error, is_https),
+        was_used: used.get(),
+    })?;
+    used.set();
+    // Without this, who asks many servers in turn would keep a connection to each of them.
+    let idle = (shared.counts.connections() + 1).saturating_sub(shared.places.in_use());
+    if idle > fetch.limits.fetch_idle_connections_max
+        && let Some(connected) = connection.connection_metadata().as_ref()
+    {
+        connected.poison();
     }
-    answer.await.map_err(|error| failure_of(&error))
+    Ok(answer)
 }
 
 /// Returns the fields of an answer, less those of the connection that it came over.

@@ -5,6 +5,38 @@
 //! [failure](snow_runtime::FetchFailure) of one of ten kinds. This is the only room that has tokio,
 //! and nothing in it touches a client's connection or a guest.
 //!
+//! ```
+//! use std::sync::{Arc, mpsc};
+//! use std::thread;
+//!
+//! use snow_config::{Limits, OutboundRules};
+//! use snow_outside::Egress;
+//! use snow_runtime::{Fetch, FetchCode, FetchOptions, Outside};
+//!
+//! let (egress, work) = Egress::new(&[]).expect("there are no files to be read");
+//! let thread = thread::spawn(|| work.run());
+//!
+//! let fetch = Fetch {
+//!     guest: "shop".into(),
+//!     rules: Arc::new(OutboundRules::default()),
+//!     limits: Arc::new(Limits::default()),
+//!     request_id: "7".to_owned(),
+//!     method: "GET".to_owned(),
+//!     url: "https://api.example.com/stock".to_owned(),
+//!     headers: Vec::new(),
+//!     body: Vec::new(),
+//!     options: FetchOptions::default(),
+//! };
+//! let (sender, ended) = mpsc::channel();
+//! egress.fetch(fetch, Box::new(move |result| sender.send(result).unwrap()));
+//! let failure = ended.recv().unwrap().unwrap_err();
+//! assert_eq!(failure.code, FetchCode::Denied);
+//! assert!(failure.message.contains(r#"outbound = ["https://api.example.com"] in [guest.shop]"#));
+//!
+//! drop(egress);
+//! thread.join().unwrap().expect("a thread ends well with its egress");
+//! ```
+//!
 //! | file | |
 //! |---|---|
 //! | `egress.rs` | the thread, and the fetches that are under way |
@@ -13,7 +45,10 @@
 //! | `request.rs` | what a guest asks for becomes a request that may be sent |
 //! | `content.rs` | an answer's content, bounded and decompressed |
 //! | `client.rs` | the connections of a guest, pooled by origin |
+//! | `connect.rs` | a connection, which is counted while it is open |
 //! | `resolve.rs` | names become addresses that the guest may reach |
+//! | `authorities.rs` | whose certificates are believed besides the system's |
+//! | `counts.rs` | what is counted, for whoever shows it |
 //! | `fault.rs` | what went wrong, in one of the ten words |
 //!
 //! # Who may reach what
@@ -26,14 +61,37 @@
 //!
 //! # What a stranger can make large
 //!
-//! Fetches, those of a guest, those to an origin, the time that each may take or wait, bytes of an
-//! answer after it was decompressed, and bytes of all of them together: each has a limit, of
-//! [`Limits`](snow_config::Limits). Heads of answers are bounded by hyper: 100 fields, 64 KiB.
+//! Fetches, those of a guest, those to an origin, connections that nobody uses, the time that each
+//! fetch may take, wait or connect, bytes of an answer after it was decompressed, and bytes of all
+//! of them together: each has a limit, of [`Limits`](snow_config::Limits), and a fetch obeys those
+//! that were in force when it began. Heads of answers are bounded by hyper: 100 fields, 64 KiB.
+//!
+//! # Guarantees
+//!
+//! - [`Egress::fetch`](snow_runtime::Outside::fetch) and `cancel` never wait, and the place of a
+//!   fetch that is cancelled is free when `cancel` returns.
+//! - The end of a fetch is reported once. Of one that is cancelled, nothing is.
+//! - The message of a failure is one short line, and quotes no content, no field's value and no path.
+//! - Nothing that a guest or a server sends makes the thread panic; if it does all the same, that
+//!   one fetch fails.
+//!
+//! # Non-guarantees
+//!
+//! - A GET, HEAD, OPTIONS or TRACE may arrive twice, if the connection is lost under it.
+//! - Trailers of answers are dropped. Only gzip is asked for and removed; whoever asks for another
+//!   compression, or for a range, gets what is sent.
+//! - The system's settings for names (`/etc/hosts`, `/etc/resolv.conf`) and its authorities are read
+//!   once, when the first fetch needs them.
+//! - Proxies are not used, whatever the environment says.
+//! - What is under way when the [`Egress`] is dropped is given up, and not reported.
 
 #![forbid(unsafe_code)]
 
+mod authorities;
 mod client;
+mod connect;
 mod content;
+mod counts;
 mod egress;
 mod exchange;
 mod fault;
@@ -41,4 +99,6 @@ mod places;
 mod request;
 mod resolve;
 
-pub use self::egress::{Egress, EgressThread, FetchCounts};
+pub use self::authorities::AuthorityError;
+pub use self::counts::{FetchCounts, Tally};
+pub use self::egress::{Egress, EgressThread};

@@ -1,13 +1,16 @@
 //! What a guest asks for becomes a request that may be sent.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use http::header::{
-    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, HeaderMap,
-    HeaderName, HeaderValue, LOCATION, PROXY_AUTHORIZATION, USER_AGENT,
+    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue,
+    LOCATION, PROXY_AUTHORIZATION, RANGE, USER_AGENT,
 };
-use http::{Method, StatusCode};
+use http::{Method, StatusCode, Uri};
 use http_body_util::Full;
 use snow_config::OutboundRules;
+use snow_core::cut;
 use snow_runtime::{Fetch, FetchCode, FetchFailure};
 use url::Url;
 
@@ -31,6 +34,11 @@ pub(crate) const OF_THE_CONNECTION: [&str; 10] = [
 /// Fields that another origin is not told (the URL is not a part of what they are for).
 const SECRET: [HeaderName; 3] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION];
 
+/// Bytes of a URL: as many as an HTTP client takes.
+const URL_BYTES_MAX: usize = 65_534;
+/// Bytes of a method.
+const METHOD_BYTES_MAX: usize = 32;
+
 const PRODUCT: &str = concat!("snow-host/", env!("CARGO_PKG_VERSION"));
 
 /// A request that can be sent: the guest's own, or what a redirect makes of it.
@@ -50,12 +58,22 @@ impl Outgoing {
         let invalid = |what: String| failed(FetchCode::InvalidUrl, what);
         let method = Method::from_bytes(fetch.method.as_bytes())
             .ok()
-            .filter(|method| *method != Method::CONNECT)
-            .ok_or_else(|| invalid(format!("the method {:?} can't be sent", fetch.method)))?;
+            .filter(|method| {
+                *method != Method::CONNECT && method.as_str().len() <= METHOD_BYTES_MAX
+            })
+            .ok_or_else(|| {
+                invalid(format!("the method {:?} can't be sent", cut(&fetch.method, 64)))
+            })?;
+        // Before it is parsed, which takes as long as it is.
+        if fetch.url.len() > URL_BYTES_MAX {
+            let bytes = fetch.url.len();
+            return Err(invalid(format!("the URL has {bytes} bytes, above {URL_BYTES_MAX}")));
+        }
         let url = Url::parse(&fetch.url).map_err(|error| invalid(format!("the URL: {error}")))?;
         let mut headers = fields(fetch).map_err(invalid)?;
         let url = checked(url).map_err(invalid)?;
-        let decodes = !headers.contains_key(ACCEPT_ENCODING);
+        // A range is one of the bytes that are sent: compressed, it could not be put in its place.
+        let decodes = !headers.contains_key(ACCEPT_ENCODING) && !headers.contains_key(RANGE);
         if decodes {
             headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
         }
@@ -67,7 +85,7 @@ impl Outgoing {
     }
 
     /// Checks that the deployer allows it, as far as the method and the URL go.
-    pub fn check(&self, rules: &OutboundRules) -> Result<(), FetchFailure> {
+    pub fn check(&self, guest: &str, rules: &OutboundRules) -> Result<(), FetchFailure> {
         if rules.allow(self.method.as_str(), &self.url) {
             return Ok(());
         }
@@ -75,20 +93,32 @@ impl Outgoing {
         Err(failed(
             FetchCode::Denied,
             format!(
-                "{method} to {origin} is not allowed; outbound = [\"{origin}\"] would allow it"
+                "{method} to {origin} is not allowed; outbound = [\"{origin}\"] in [guest.{guest}] \
+                 of snow.toml would allow it"
             ),
         ))
+    }
+
+    /// Returns how many bytes the content has.
+    pub fn content_bytes(&self) -> usize {
+        self.body.len()
     }
 
     /// Returns the request as the client takes it.
     pub fn request(&self) -> Result<http::Request<Full<Bytes>>, FetchFailure> {
         let mut request = http::Request::new(Full::new(self.body.clone()));
         *request.method_mut() = self.method.clone();
-        *request.uri_mut() = self
+        let uri: Uri = self
             .url
             .as_str()
             .parse()
             .map_err(|error| failed(FetchCode::InvalidUrl, format!("the URL: {error}")))?;
+        // The rules were asked about what one parser read, and the client goes where another one
+        // reads.
+        if uri.host() != self.url.host_str() || uri.port_u16() != self.url.port() {
+            return Err(failed(FetchCode::InvalidUrl, "the URL: its host is not clear"));
+        }
+        *request.uri_mut() = uri;
         *request.headers_mut() = self.headers.clone();
         Ok(request)
     }
@@ -145,15 +175,26 @@ fn checked(mut url: Url) -> Result<Url, String> {
     Ok(url)
 }
 
-/// Returns a guest's fields, less those that are the host's.
+/// Returns a guest's fields, less those that are the host's: of the connection, of where the content
+/// ends, and `host`, which the URL says. They are dropped and not refused, so that a guest can pass
+/// on the fields of its own request as they are; sent, they could make two servers disagree about
+/// where a request ends, or reach a host that no rule was asked about.
 fn fields(fetch: &mut Fetch) -> Result<HeaderMap, String> {
+    let fields = std::mem::take(&mut fetch.headers);
+    let named: BTreeSet<Vec<u8>> = fields
+        .iter()
+        .filter(|field| field.name.eq_ignore_ascii_case("connection"))
+        .flat_map(|field| field.value.split(|byte| *byte == b','))
+        .map(|name| name.trim_ascii().to_ascii_lowercase())
+        .collect();
     let mut headers = HeaderMap::new();
-    for field in std::mem::take(&mut fetch.headers) {
+    for field in fields {
         let name = HeaderName::from_bytes(field.name.as_bytes())
-            .map_err(|_| format!("{:?} is no name of a field", field.name))?;
+            .map_err(|_| format!("{:?} is no name of a field", cut(&field.name, 64)))?;
         let value = HeaderValue::from_bytes(&field.value)
             .map_err(|_| format!("the value of the field {name} can't be sent"))?;
-        if name == HOST || name == CONTENT_LENGTH || OF_THE_CONNECTION.contains(&name.as_str()) {
+        let is_named = named.contains(name.as_str().as_bytes());
+        if name == HOST || is_named || OF_THE_CONNECTION.contains(&name.as_str()) {
             continue;
         }
         headers.try_append(name, value).map_err(|_| "there are too many fields".to_owned())?;

@@ -118,11 +118,17 @@ snow_core::declare_settings! {
         pub fetch_timeout_ms: u32 = 30_000, live, in 1..=MS_MAX, at_most fetch_timeout_ms_max;
         /// The longest time that a guest may give a request to another server.
         pub fetch_timeout_ms_max: u32 = 3_600_000, live, in 1..=MS_MAX;
+        /// How long it may take to connect to another server: to look its name up, to be accepted,
+        /// and to agree about encryption. A guest may give it less.
+        pub fetch_connect_ms_max: u32 = 10_000, live, in 1..=MS_MAX;
+        /// Connections to other servers that are kept though no request uses them. When there are
+        /// more, connections are closed after their request.
+        pub fetch_idle_connections_max: usize = 1_024, live, in 0..=SLOTS_MAX;
         /// Bytes of the content of another server's answer, after `content-encoding` was removed.
         /// One that is longer fails as `too-large`.
         pub fetch_response_bytes_max: usize = 8 << 20, live, in 0..=BYTES_MAX;
-        /// Bytes of the contents of all requests to other servers that are under way, and of what
-        /// has come of their answers. A request beyond that fails as `overloaded`, an answer as
+        /// Bytes of all requests to other servers that are under way, and of the contents that have
+        /// come of their answers. A request beyond that fails as `overloaded`, an answer as
         /// `too-large`.
         pub fetches_bytes_max: usize = 256 << 20, live, in 0..=BYTES_MAX;
         /// Bytes of the opaque state of a suspension.

@@ -47,6 +47,9 @@ snow_core::declare_settings! {
         pub cache: Cache, restart;
         /// The folder that keeps what guests store: only then it outlives the process.
         pub data: Option<PathBuf>, restart, as Option<Folder>;
+        /// Files of certificates (PEM) whose authorities other servers may have, besides those of
+        /// the system: for the requests of guests.
+        pub outbound_ca: Vec<PathBuf>, restart, as Files;
     }
 }
 
@@ -55,6 +58,9 @@ pub struct PublicUrl;
 
 /// What `data` may be: an absolute path.
 pub struct Folder;
+
+/// What `outbound_ca` may be: a list of absolute paths.
+pub struct Files;
 
 /// What `admin` may be: an [`AdminListen`], or false for none.
 pub struct Admin;

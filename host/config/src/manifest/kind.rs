@@ -11,13 +11,16 @@ use serde_json::{Value as Json, json};
 
 use super::reader::{Range, Reader, Toml};
 use crate::config::{
-    Admin, AdminListen, Cache, Folder, HalfClose, LISTENERS_MAX, Listen, LogFormat,
+    Admin, AdminListen, Cache, Files, Folder, HalfClose, LISTENERS_MAX, Listen, LogFormat,
 };
 
 /// The most patterns of one list.
 pub(super) const PATTERNS_MAX: usize = 1_000;
 /// The most bytes of one pattern, one path or one argument.
 pub(super) const TEXT_BYTES_MAX: usize = 1_024;
+
+/// The most files of one list.
+const FILES_MAX: usize = 64;
 
 /// A kind of values: usually their own type.
 pub(crate) trait Kind {
@@ -266,6 +269,36 @@ impl Kind for Folder {
 
     fn json(value: &PathBuf) -> Json {
         json!(value.to_string_lossy())
+    }
+}
+
+impl Kind for Files {
+    type Value = Vec<PathBuf>;
+
+    fn read(
+        reader: &mut Reader<'_>,
+        name: &str,
+        _: &Range,
+        value: &Toml<'_>,
+    ) -> Option<Vec<PathBuf>> {
+        const WANTED: &str = "a list of strings, the paths of files";
+        let values = reader.list(name, value, WANTED, 0..=FILES_MAX)?;
+        let paths = values.iter().map(|value| {
+            let path = PathBuf::from(reader.text(name, value, "strings", TEXT_BYTES_MAX)?);
+            absolute(reader, name, value, &path)?;
+            Some(path)
+        });
+        let paths: Vec<Option<PathBuf>> = paths.collect();
+        paths.into_iter().collect()
+    }
+
+    fn schema(_: &Range) -> Json {
+        let path = json!({ "type": "string", "pattern": "^/", "maxLength": TEXT_BYTES_MAX });
+        json!({ "type": "array", "items": path, "minItems": 0, "maxItems": FILES_MAX })
+    }
+
+    fn json(value: &Vec<PathBuf>) -> Json {
+        value.iter().map(|path| json!(path.to_string_lossy())).collect()
     }
 }
 

@@ -67,7 +67,7 @@ mod tests {
     #[test]
     fn every_bound_is_a_limit() {
         let bounds: Vec<_> = all().filter_map(|(about, ..)| about.at_most).map(limit).collect();
-        assert_eq!(bounds.len(), 17);
+        assert_eq!(bounds.len(), 19);
     }
 
     #[test]

@@ -142,8 +142,7 @@ impl End {
             return;
         }
         let (name, id, why) = (&self.permit.name, &self.request_id, &failure.message);
-        let message =
-            format!("guest={name} id={id}: denied to fetch: {why}, in [guest.{name}] of snow.toml");
+        let message = format!("guest={name} id={id}: denied to fetch: {why}");
         self.runtime.log.host(Level::Warn, self.permit.masks.masked(message, usize::MAX));
     }
 }

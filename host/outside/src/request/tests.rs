@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use proptest::prelude::*;
 use snow_config::Limits;
 use snow_http::Field;
 use snow_runtime::FetchOptions;
@@ -96,14 +97,14 @@ fn what_can_not_be_sent_is_told() {
 #[test]
 fn a_denial_names_what_would_allow_it() {
     let rules: OutboundRules = ["GET https://a.example/v1/".parse().unwrap()].into_iter().collect();
-    assert!(outgoing("GET", "https://a.example/v1/x", &[]).check(&rules).is_ok());
+    assert!(outgoing("GET", "https://a.example/v1/x", &[]).check("shop", &rules).is_ok());
     for (method, url) in [
         ("POST", "https://a.example/v1/x"),
         ("GET", "https://a.example/v2/?token=secret"),
         ("GET", "http://a.example/v1/x"),
         ("GET", "https://a.example:444/v1/x"),
     ] {
-        let denied = outgoing(method, url, &[]).check(&rules).unwrap_err();
+        let denied = outgoing(method, url, &[]).check("shop", &rules).unwrap_err();
         assert_eq!(denied.code, FetchCode::Denied);
         assert!(denied.message.contains("outbound = [\"http"), "{denied}");
         assert!(!denied.message.contains("secret"), "{denied}");
@@ -145,5 +146,79 @@ fn credentials_stay_with_their_origin() {
     assert_eq!(names("/other"), 4);
     for other in ["https://b.example/", "http://a.example/", "https://a.example:8443/"] {
         assert_eq!(names(other), 1, "{other}");
+    }
+}
+
+#[test]
+fn both_parsers_read_the_same_host() {
+    for url in [
+        "http://a.example:8080/",
+        "https://a.example:443/x",
+        "http://[::1]:8080/",
+        "http://127.1/",
+        "http://a.example\\@b.example/",
+        "http:a.example/@b.example",
+        "http://b\u{fc}cher.example/",
+        "http://A.EXAMPLE./",
+        "http://a.example/{}|^`\"<>?{}|^`\"<>",
+    ] {
+        let outgoing = outgoing("GET", url, &[]);
+        if let Ok(request) = outgoing.request() {
+            assert_eq!(request.uri().host(), outgoing.url.host_str(), "{url}");
+        }
+    }
+    assert!(outgoing("GET", "http://[::1]:8080/", &[]).request().is_ok());
+    assert!(outgoing("GET", "http://a.example:80/", &[]).request().is_ok());
+}
+
+#[test]
+fn long_and_nominated_things() {
+    let long = format!("http://a.example/{}", "x".repeat(70_000));
+    let method = "X".repeat(33);
+    for (method, url) in [("GET", &*long), (&*method, "http://a.example/")] {
+        let failure = Outgoing::of(&mut fetch(method, url, &[])).unwrap_err();
+        assert_eq!(failure.code, FetchCode::InvalidUrl);
+        assert!(failure.message.len() < 200, "{failure}");
+    }
+    let fields =
+        [("connection", "close, X-Hop"), ("x-hop", "1"), ("x-b", "2"), ("range", "bytes=0-1")];
+    let ranged = outgoing("GET", "http://a.example/", &fields);
+    assert!(!ranged.decodes, "a range of compressed bytes is of no use");
+    let request = ranged.request().unwrap();
+    let mut names: Vec<&str> = request.headers().keys().map(HeaderName::as_str).collect();
+    names.sort();
+    assert_eq!(names, ["range", "user-agent", "x-b", "x-request-id"]);
+}
+
+proptest! {
+    /// Whatever a guest asks for, and wherever a server sends it, is refused or can be sent: to the
+    /// host that the rules are asked about, without a user or a password.
+    #[test]
+    fn nothing_that_is_read_is_sent_elsewhere(
+        method in "[A-Za-z ]{0,5}",
+        url in prop_oneof!["\\PC{0,40}", "(http|https|ftp)://[a-z0-9.@:%\\[\\]\\\\/?#_-]{0,30}"],
+        name in "[ -~]{0,12}",
+        value in proptest::collection::vec(any::<u8>(), 0..20),
+        location in prop_oneof!["\\PC{0,40}", "//[a-z0-9.@:%\\\\/?#]{0,20}"],
+        status in 300_u16..310,
+    ) {
+        let mut asked = fetch(&method, &url, &[]);
+        asked.headers.push(Field { name, value });
+        let Ok(first) = Outgoing::of(&mut asked) else { return Ok(()) };
+        let headers = HeaderValue::from_bytes(location.as_bytes())
+            .map(|location| HeaderMap::from_iter([(LOCATION, location)]))
+            .unwrap_or_default();
+        let status = StatusCode::from_u16(status).unwrap();
+        let next = first.redirected(status, &headers).ok().flatten();
+        for outgoing in [Some(first), next].into_iter().flatten() {
+            prop_assert!(matches!(outgoing.url.scheme(), "http" | "https"));
+            if let Ok(request) = outgoing.request() {
+                let uri = request.uri();
+                prop_assert_eq!(uri.host(), outgoing.url.host_str());
+                prop_assert!(!uri.authority().unwrap().as_str().contains('@'));
+                prop_assert!(!request.headers().contains_key("content-length"));
+                prop_assert!(!request.headers().contains_key("host"));
+            }
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
@@ -24,19 +25,25 @@ pub struct Lab {
     rules: Arc<OutboundRules>,
     pub limits: Limits,
     pub options: FetchOptions,
+    pub method: String,
 }
 
 impl Lab {
     /// One for guests with these rules.
     pub fn new(rules: &[&str]) -> Lab {
-        let (egress, thread) = Egress::new().unwrap();
-        thread::spawn(move || thread.run());
-        let rules = rules.iter().map(|rule| rule.parse().unwrap()).collect();
+        Lab::believing(&[], rules)
+    }
+
+    /// One that believes the authorities in these files, for guests with these rules.
+    pub fn believing(authorities: &[PathBuf], rules: &[&str]) -> Lab {
+        let (egress, thread) = Egress::new(authorities).unwrap();
+        thread::spawn(move || thread.run().unwrap());
         Lab {
             egress,
-            rules: Arc::new(rules),
+            rules: parsed(rules),
             limits: Limits::default(),
             options: FetchOptions::default(),
+            method: "GET".to_owned(),
         }
     }
 
@@ -51,12 +58,9 @@ impl Lab {
             guest: guest.into(),
             rules: self.rules.clone(),
             limits: Arc::new(self.limits.clone()),
-            request_id: "id-1".to_owned(),
-            method: "GET".to_owned(),
-            url: url.to_owned(),
-            headers: Vec::new(),
-            body: Vec::new(),
+            method: self.method.clone(),
             options: self.options,
+            ..fetch_of(&[], url)
         };
         let (sender, receiver) = channel();
         let done = Box::new(move |result| drop(sender.send(result)));
@@ -72,6 +76,25 @@ impl Lab {
     pub fn failure(&self, url: &str) -> (&'static str, String) {
         let failure = self.fetch(url).unwrap_err();
         (failure.code.name(), failure.message)
+    }
+}
+
+fn parsed(rules: &[&str]) -> Arc<OutboundRules> {
+    Arc::new(rules.iter().map(|rule| rule.parse().unwrap()).collect())
+}
+
+/// A GET of a guest with these rules, and nothing that is special.
+pub fn fetch_of(rules: &[&str], url: &str) -> Fetch {
+    Fetch {
+        guest: "guest".into(),
+        rules: parsed(rules),
+        limits: Arc::new(Limits::default()),
+        request_id: "id-1".to_owned(),
+        method: "GET".to_owned(),
+        url: url.to_owned(),
+        headers: Vec::new(),
+        body: Vec::new(),
+        options: FetchOptions::default(),
     }
 }
 

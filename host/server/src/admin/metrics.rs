@@ -133,8 +133,20 @@ fn of_fetches(out: &mut Exposition, sources: &PageSources) {
     out.family(MetricType::Counter, "snow_fetches_ended_total", help, ends);
     let help = "Requests of guests to other servers that are under way now.";
     out.single(MetricType::Gauge, "snow_fetches", help, under_way as f64);
+    let mut single = |kind, name, help, value: u64| out.single(kind, name, help, value);
+    let (gauge, counter) = (MetricType::Gauge, MetricType::Counter);
     let help = "Bytes that they hold: of their contents, and of what has come of their answers.";
-    out.single(MetricType::Gauge, "snow_fetches_bytes", help, bytes as f64);
+    single(gauge, "snow_fetches_bytes", help, bytes as u64);
+    let help = "Requests to other servers that wait for others to the same origin.";
+    single(gauge, "snow_fetches_queued", help, counts.queued() as u64);
+    let help = "Connections to other servers that are open now.";
+    single(gauge, "snow_fetch_connections", help, counts.connections() as u64);
+    let help = "Connections to other servers that were opened.";
+    single(counter, "snow_fetch_connections_opened_total", help, counts.connected.get());
+    let help = "Bytes of contents that were sent to other servers.";
+    single(counter, "snow_fetch_sent_bytes_total", help, counts.sent_bytes.get());
+    let help = "Bytes of contents that other servers have sent, as they came.";
+    single(counter, "snow_fetch_received_bytes_total", help, counts.received_bytes.get());
 }
 
 fn of_workers(out: &mut Exposition, sources: &PageSources) {

@@ -32,7 +32,7 @@ pub(super) fn start(config: &Config, log: Log) -> anyhow::Result<Server> {
     let post = Arc::new(PostOffice::default());
     let clock = Clock::start();
     let alarm = Arc::new(Alarm::new(clock.clone()));
-    let (egress, egress_thread) = Egress::new()?;
+    let (egress, egress_thread) = Egress::new(&config.server.outbound_ca)?;
     let egress = Arc::new(egress);
     let runtime = runtime(config, &post, &to_deployer, &log, &alarm, egress.clone())?;
     let loader = Loader::new(&runtime, &config.compile, log.clone())?;
@@ -45,8 +45,7 @@ pub(super) fn start(config: &Config, log: Log) -> anyhow::Result<Server> {
     runtime.engine.on_death(ends.died("snow-ticker"));
     let store_thread = StoreThread::start(runtime.store.clone(), alarm, &ends)?;
     ends.spawn("snow-outside".into(), Role::Helper, || {
-        egress_thread.run();
-        Ok(())
+        egress_thread.run().map_err(|error| error.to_string())
     })?;
     if let Some(watch) = &watch {
         watch.on_death(ends.died("snow-watch"));
