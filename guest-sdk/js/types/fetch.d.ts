@@ -17,7 +17,7 @@ declare module 'snow' {
      * (30 seconds) if it is not given. An `await` has a second more.
      */
     timeoutMs?: number;
-    /** How long it may take until there is a connection; as long as the whole if it is not given. */
+    /** How long it may take until there is a connection; as long as the whole may, without it. */
     connectTimeoutMs?: number;
     /** How many redirects are followed, each to where the guest may send requests; none without. */
     redirects?: number;
@@ -40,8 +40,8 @@ declare module 'snow' {
    *
    * It is a pending. Awaited, it is the `Response`, of any status; a suspension without `resume`
    * sends that to the client as it came, and a failure is a 502 there. With `resume`, the response
-   * is `resumed.value.response`. When the pending is dropped, or nobody has it any more, the request
-   * is given up.
+   * is `resumed.value.response`. When the pending is dropped, or nobody has it any more, the
+   * request is given up.
    *
    * What fails throws a {@link Failure} with one of these codes: `invalid-url`, `denied`, `dns`,
    * `refused`, `tls`, `timeout`, `too-large`, `reset`, `protocol`, `overloaded`.
