@@ -9,11 +9,12 @@
 // | `GET /js/stop` | gives the request that has waited longest `done`, or `?value=…` |
 // | `GET /js/random` | a random number |
 // | `GET /js/now` | the time, RFC 3339 |
+// | `GET /js/get?url=…` | the answer of another server, as it comes |
 // | `GET /js/count` | how often it was asked, in the store |
 // | `POST /js/form` | the names and values of a form, as JSON |
 // | `GET /js/square/NUMBER` | its square; 404 for what is no integer, 400 if it is beyond `largest` |
 
-import { bucket, config, HTTPError, route, pending, suspend, setNext } from 'snow';
+import { bucket, config, fetch, HTTPError, route, pending, suspend, setNext } from 'snow';
 
 // Keys belong to the host: any guest may wait under this one, and settle it.
 const KEY = 'requests-any';
@@ -48,6 +49,9 @@ route('GET', '/js/now', () => new Date().toISOString());
 const counts = bucket();
 
 route('GET', '/js/count', () => String(counts.increment('count')));
+
+// Without a `resume` the host sends the answer to the client, and a failure is a 502.
+route('GET', '/js/get', (request) => suspend(fetch(request.query.get('url') ?? '')));
 
 // Urlencoded or multipart. What is no form is the client's fault, and answered so.
 route('POST', '/js/form', async (request) => {

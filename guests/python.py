@@ -8,13 +8,25 @@
 | `GET /python/stop?value=hi` | stops the one that has waited longest, of whatever language |
 | `GET /python/random` | a random number |
 | `GET /python/now` | the time (RFC 3339) |
+| `GET /python/get?url=…` | the answer of another server, as it comes |
 | `GET /python/count` | how often this was asked, which the store keeps |
 """
 
 import random
 from datetime import UTC, datetime
 
-from snow import Bucket, Pending, Request, Response, Resumed, Suspension, route, set_next, suspend
+from snow import (
+    Bucket,
+    Pending,
+    Request,
+    Response,
+    Resumed,
+    Suspension,
+    fetch,
+    route,
+    set_next,
+    suspend,
+)
 
 # The key under which the examples of all languages wait. Keys belong to the host.
 REQUESTS = "requests-any"
@@ -66,3 +78,9 @@ def now() -> str:
 @route("GET", r"/python/count")
 def count() -> str:
     return str(STORE.increment("count"))
+
+
+@route("GET", r"/python/get")
+def get(request: Request) -> Suspension:
+    # Without `resume` the host sends the answer to the client, and a failure is a 502.
+    return suspend(fetch(request.query.get("url", "")))

@@ -9,10 +9,11 @@
 // | `GET /ts/stop` | gives the request that has waited longest `done`, or `?value=…` |
 // | `GET /ts/random` | a random number |
 // | `GET /ts/now` | the time, RFC 3339 |
+// | `GET /ts/get?url=…` | the answer of another server, as it comes |
 // | `GET /ts/count` | how often it was asked, in the store |
 
-import { bucket, route, pending, suspend, setNext } from 'snow';
-import type { Answer, GuestRequest, Resumed } from 'snow';
+import { bucket, fetch, route, pending, suspend, setNext } from 'snow';
+import type { Answer, GuestRequest, Resumed, Suspension } from 'snow';
 
 // Keys belong to the host: any guest may wait under this one, and settle it.
 const KEY = 'requests-any';
@@ -46,3 +47,8 @@ route('GET', '/ts/now', (): string => new Date().toISOString());
 const counts = bucket();
 
 route('GET', '/ts/count', (): string => String(counts.increment('count')));
+
+// Without a `resume` the host sends the answer to the client, and a failure is a 502.
+route('GET', '/ts/get', (request: GuestRequest): Suspension =>
+  suspend(fetch(request.query.get('url') ?? '')),
+);

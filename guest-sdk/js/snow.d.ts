@@ -1,4 +1,5 @@
 /// <reference path="types/deployed.d.ts" />
+/// <reference path="types/fetch.d.ts" />
 /// <reference path="types/requests.d.ts" />
 /// <reference path="types/sessions.d.ts" />
 /// <reference path="types/store.d.ts" />

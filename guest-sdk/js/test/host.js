@@ -100,6 +100,7 @@ globalThis[Symbol.for('snow.native')] = {
     return { ok: [page, rest.length > 2 ? page[1] : undefined] };
   },
   storeChanged: (bucket, key, since) => ({ ok: create({ key: place(bucket, key), since }) }),
+  fetch: (outgoing) => create({ outgoing }),
   drop: (id) => host.pendings.splice(id, 1, null),
   wait(ids, timeoutMs) {
     host.waits.push([ids.length, timeoutMs]);

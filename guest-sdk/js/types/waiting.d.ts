@@ -8,7 +8,7 @@ declare module 'snow' {
    * at most `pendings_per_call_max` of them (64) at one time. One is released when what it was
    * settled with was awaited, when nobody has it any more nor waits for it, or when the call ends.
    */
-  export interface Pending extends PromiseLike<Settlement>, Disposable {
+  export interface Pending<T = Settlement> extends PromiseLike<T>, Disposable {
     /**
      * The right to settle it, for {@link setResult}: at most 64 ASCII characters, safe in a URL,
      * not to be guessed. Whoever has it can settle, so give it only to who may.
@@ -29,7 +29,7 @@ declare module 'snow' {
      * Nobody waits any longer for a pending that has lost a race. A promise that was made of one, by
      * `wait` or `then`, goes on: {@link drop} what has lost so, or declare it with `using`.
      */
-    wait(options?: { timeoutMs?: number }): Promise<Settlement | null>;
+    wait(options?: { timeoutMs?: number }): Promise<T | null>;
 
     /** Releases it: nobody can settle it any more. */
     drop(): void;
@@ -37,7 +37,7 @@ declare module 'snow' {
 
   /** The class of pendings; {@link pending} and {@link timer} make them. */
   export const Pending: {
-    readonly prototype: Pending;
+    readonly prototype: Pending<unknown>;
     [Symbol.hasInstance](value: unknown): boolean;
   };
 
@@ -85,7 +85,7 @@ declare module 'snow' {
 
   /** What a request waits for without an instance: returned by a handler. */
   export interface Suspension {
-    readonly pendings: readonly Pending[];
+    readonly pendings: readonly Pending<unknown>[];
   }
 
   /** How a suspension goes on. */
@@ -121,7 +121,7 @@ declare module 'snow' {
    * `resume`.
    */
   export function suspend(
-    pendings: Pending | readonly Pending[],
+    pendings: Pending<unknown> | readonly Pending<unknown>[],
     options?: SuspendOptions,
   ): Suspension;
 

@@ -15,6 +15,7 @@ a status, or `suspend(...)`. It may be `async`.
 from snow import deployment
 from snow._config import Config, ConfigError, MissingConfig, Secret, config
 from snow._errors import BadForm, BadToken, BadValue, FormTooLarge, HTTPError, MissingField
+from snow._fetch import fetch
 from snow._form import File, Form
 from snow._headers import Headers
 from snow._http import Request, Response
@@ -88,6 +89,7 @@ __all__ = [
     "Value",
     "config",
     "deployment",
+    "fetch",
     "route",
     "set_all",
     "set_next",

@@ -11,7 +11,16 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-from snow._host import Err, config_store, deployment, http, pending_handles, resumption, store
+from snow._host import (
+    Err,
+    config_store,
+    deployment,
+    fetch,
+    http,
+    pending_handles,
+    resumption,
+    store,
+)
 
 T = TypeVar("T")
 
@@ -67,6 +76,11 @@ def encode(what: str, value: Any) -> bytes:
         return encode_text(what, value)
     if isinstance(value, (bytes, bytearray, memoryview)):
         return bytes(value)
+    return encode_json(value)
+
+
+def encode_json(value: Any) -> bytes:
+    """Returns a value as JSON."""
     return json.dumps(value).encode()
 
 
@@ -97,9 +111,14 @@ def milliseconds(seconds: Any, most: int = _U32_MAX) -> int:
 
 def response(code: Any, fields: Iterable[tuple[str, str]], body: Any) -> http.Response:
     """Returns an answer of the contract."""
-    lowered = [http.Field(text("a header field's name", name), _value(name, value))
-               for name, value in fields]  # fmt: skip
-    return http.Response(status(code), lowered, encode("the body", body))
+    return http.Response(status(code), _fields(fields), encode("the body", body))
+
+
+def _fields(fields: Iterable[tuple[str, str]]) -> list[http.Field]:
+    return [
+        http.Field(text("a header field's name", name), _value(name, value))
+        for name, value in fields
+    ]
 
 
 def _value(name: str, value: Any) -> bytes:
@@ -196,6 +215,36 @@ def wait(
 ) -> list[Any]:
     """Waits in place."""
     return _ask(pending_handles.wait, handles, until, limit_ms)
+
+
+def start(
+    method: str,
+    url: str,
+    fields: Iterable[tuple[str, str]],
+    body: Any,
+    *,
+    timeout: float | None,
+    connect_timeout: float | None,
+    redirects: int,
+    response_bytes_max: int | None,
+) -> pending_handles.Pending:
+    """Sends a request to another server."""
+    options = fetch.Options(
+        None if timeout is None else milliseconds(timeout),
+        None if connect_timeout is None else milliseconds(connect_timeout),
+        whole("redirects", redirects, 0, 255),
+        None
+        if response_bytes_max is None
+        else whole("response_bytes_max", response_bytes_max, 0, _U32_MAX),
+    )
+    outgoing = fetch.Outgoing(
+        text("the method", method),
+        text("the URL", url),
+        _fields(fields),
+        encode("the body", body),
+        options,
+    )
+    return _ask(fetch.start, outgoing)
 
 
 # The deployment, and the wait that is over.

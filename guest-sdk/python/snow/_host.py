@@ -10,6 +10,7 @@ try:
     from componentize_py_types import Err  # type: ignore[import-not-found]
     from wit_world.imports import (  # type: ignore[import-not-found]
         deployment,
+        fetch,
         http,
         pending_handles,
         resumption,
@@ -19,6 +20,16 @@ try:
 except ImportError:
     from snow._toy import Err, http, pending_handles
     from snow._toy_deployed import config_store, deployment, resumption
+    from snow._toy_fetch import fetch
     from snow._toy_store import store
 
-__all__ = ["Err", "config_store", "deployment", "http", "pending_handles", "resumption", "store"]
+__all__ = [
+    "Err",
+    "config_store",
+    "deployment",
+    "fetch",
+    "http",
+    "pending_handles",
+    "resumption",
+    "store",
+]

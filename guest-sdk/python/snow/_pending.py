@@ -64,18 +64,20 @@ class Pending:
     left over is released when the call ends. Don't keep one in a global variable.
     """
 
-    __slots__ = ("_call", "_handle")
+    __slots__ = ("_call", "_handle", "_seconds")
 
     def __init__(self, key: str | None = None) -> None:
         self._handle = _contract.create(key)
         self._call = _call.number()
+        self._seconds = WAIT_SECONDS
 
     @classmethod
-    def of(cls, handle: pending_handles.Pending) -> Pending:
-        """Returns the pending that a handle of the host stands for."""
+    def of(cls, handle: pending_handles.Pending, seconds: float = WAIT_SECONDS) -> Pending:
+        """Returns the pending that a handle of the host stands for, awaited for so many seconds."""
         pending = cls.__new__(cls)
         pending._handle = handle
         pending._call = _call.number()
+        pending._seconds = seconds
         return pending
 
     @property
@@ -94,7 +96,7 @@ class Pending:
         return self.handle.token()
 
     def __await__(self) -> Generator[Any, None, Value | Response]:
-        return self.wait().__await__()
+        return self.wait(self._seconds).__await__()
 
     async def wait(self, timeout: float | None = WAIT_SECONDS) -> Value | Response:
         """Waits in place: `await pending` in an `async` handler, with another time.

@@ -9,6 +9,7 @@
 
 Patterns are matched by Python's own regular expressions. A request that is suspended gives a
 `Held`; settle it, and `go_on` calls its `resume` function. `deployed` says what a deployer would.
+Nothing is sent to other servers: `fetches` has what handlers have asked, and the test answers.
 For requests over sockets there is `snow-host test`.
 """
 
@@ -16,14 +17,15 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from snow import _routing, _toy, _toy_deployed
+from snow import _routing, _toy, _toy_deployed, _toy_fetch
 from snow._headers import Headers
 from snow._http import Response
+from snow._pending import lower
 
 # Seconds that a request waits which says no other time: the host's default.
 _TIMEOUT = 30.0
@@ -100,6 +102,53 @@ def deployed(
     return _toy_deployed.deploy(
         _toy_deployed.Deployment(dict(config or {}), dict(secrets or {}), mount, base_url)
     )
+
+
+class Fetch:
+    """A request to another server, which a test answers in that server's place."""
+
+    def __init__(self, raw: _toy_fetch.Sent) -> None:
+        self._raw = raw
+        outgoing = raw.outgoing
+        self.method = outgoing.method
+        self.url = outgoing.url
+        fields = [(field.name, field.value.decode("latin-1")) for field in outgoing.headers]
+        self.headers = Headers(fields)
+        self.body = outgoing.body
+        # The times, redirects and bytes that it may take.
+        self.options = outgoing.options
+
+    def answer(self, answer: Any) -> None:
+        """Settles it: with a `Response`, with the text of a 200, or with a `Failed`."""
+        came = Response(answer) if isinstance(answer, (str, bytes)) else answer
+        self._raw.pending.settle(lower(came))
+
+
+def fetches() -> list[Fetch]:
+    """Returns the requests to other servers that have no answer yet, in their order."""
+    return [Fetch(sent) for sent in _toy_fetch.unanswered()]
+
+
+@contextmanager
+def answering(answer: Callable[[Fetch], Any]) -> Iterator[None]:
+    """Answers requests to other servers when they are made, for handlers that wait in place.
+
+        with testing.answering(lambda fetch: "sunny"):
+            answer = testing.call("GET", "/weather")
+
+    What the function returns is what `Fetch.answer` takes; for `None` nothing answers.
+    """
+
+    def settle(sent: _toy_fetch.Sent) -> None:
+        came = answer(Fetch(sent))
+        if came is not None:
+            Fetch(sent).answer(came)
+
+    before, _toy_fetch.server = _toy_fetch.server, settle
+    try:
+        yield
+    finally:
+        _toy_fetch.server = before
 
 
 def call(

@@ -13,6 +13,7 @@ export function log(level, ...values) {
 export { cookie } from './cookies.js';
 export { config, deployment } from './deployed.js';
 export { HTTPError } from './failures.js';
+export { fetch } from './fetch.js';
 export { html } from './messages.js';
 export { route, suspend } from './routes.js';
 export { Sessions } from './sessions.js';

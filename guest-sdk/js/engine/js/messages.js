@@ -19,7 +19,7 @@ const RAW = Symbol('raw');
 const TEXT = 'text/plain; charset=utf-8';
 
 /** Returns what a body is made of (a text, bytes or null), and the `content-type` for it. */
-function content(body) {
+export function content(body) {
   if (body === null || body === undefined) return [null, null];
   if (typeof body === 'string') return [body, TEXT];
   if (body instanceof URLSearchParams) {

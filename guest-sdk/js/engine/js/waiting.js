@@ -9,7 +9,7 @@ import { settled } from './settling.js';
 import { nextDue, resetTimers, runTimer } from './timers.js';
 
 /** How long a pending is awaited that has no time of its own. */
-const DEADLINE_MS = 30_000;
+export const DEADLINE_MS = 30_000;
 
 /** How much longer than its own time a pending of the clock may be waited for. */
 const SLACK_MS = 1_000;
@@ -23,15 +23,18 @@ const owned = new Map();
 /** Something that will be settled once. It belongs to the call that created it. */
 export class Pending {
   #id;
-  /** When the clock settles it, on the monotonic clock; never for the others. */
+  /** When it is settled at the latest, on the monotonic clock; never for most. */
   #due;
   /** Kept when the host's pending is released, since it is settled. */
   #settlement = null;
   #token = null;
+  /** What is made of a settlement, for whoever awaits it. */
+  #lift;
 
-  constructor(id, due = Infinity) {
+  constructor(id, due = Infinity, lift = (settlement) => settlement) {
     this.#id = id;
     this.#due = due;
+    this.#lift = lift;
     owned.set(id, new WeakRef(this));
   }
 
@@ -46,7 +49,7 @@ export class Pending {
 
   /** Lets `await` wait for it. */
   then(fulfilled, rejected) {
-    // The host's own deadline must not come before the clock that settles it.
+    // This deadline must not come before the clock, or the host, that settles it.
     const left =
       this.#due === Infinity ? DEADLINE_MS : Math.max(0, this.#due - native.monotonic()) + SLACK_MS;
     const late = () => {
@@ -61,7 +64,7 @@ export class Pending {
       const over = (settlement) => {
         if (settlement !== null) this.#settle(settlement);
         try {
-          resolve(settlement === null ? late() : settled(settlement));
+          resolve(settlement === null ? late() : this.#lift(settled(settlement)));
         } catch (error) {
           reject(error);
         }

@@ -120,13 +120,21 @@ fn latin1(value: &str) -> Result<Vec<u8>> {
 }
 
 fn response(object: &Object<'_>) -> Result<Response> {
-    let pairs: Array = object.get("headers")?;
-    let mut headers = Vec::with_capacity(pairs.len());
+    Ok(Response {
+        status: object.get("status")?,
+        headers: fields_from(&object.get("headers")?)?,
+        body: bytes(&object.get("body")?)?,
+    })
+}
+
+/// Returns the fields of a list of pairs, as `[...headers]` is one.
+pub fn fields_from(pairs: &Array<'_>) -> Result<Vec<Field>> {
+    let mut fields = Vec::with_capacity(pairs.len());
     for pair in pairs.iter::<Array>() {
         let pair = pair?;
-        headers.push(Field { name: pair.get(0)?, value: latin1(&pair.get::<String>(1)?)? });
+        fields.push(Field { name: pair.get(0)?, value: latin1(&pair.get::<String>(1)?)? });
     }
-    Ok(Response { status: object.get("status")?, headers, body: bytes(&object.get("body")?)? })
+    Ok(fields)
 }
 
 /// Returns an outcome that `js/routes.js` has made.

@@ -13,6 +13,7 @@
 //! | `convert` | values of the contract as values of JavaScript, and back |
 //! | `pendings` | the pendings of a call by their numbers |
 //! | `store` | the store for `js/` |
+//! | `fetch` | requests to other servers for `js/` |
 //! | `signed` | codes by HMAC-SHA256, and Base64 |
 //! | `deployed` | settings, links and times of a wait |
 //! | `text` | texts of JavaScript as texts of everybody else |
@@ -23,6 +24,7 @@ mod convert;
 mod deployed;
 mod engine;
 mod failure;
+mod fetch;
 #[cfg(target_family = "wasm")]
 mod libc;
 mod modules;

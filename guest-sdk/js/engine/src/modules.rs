@@ -48,6 +48,7 @@ const BUILT_IN: &[(&str, &str)] = built_in![
     "deployed.js",
     "engine.js",
     "failures.js",
+    "fetch.js",
     "fields.js",
     "form.js",
     "globals.js",

@@ -12,7 +12,7 @@ use crate::snow::host::pending_handles::{self as host, Join, Refusal};
 use crate::text::{self, Text};
 use crate::wasi::clocks::monotonic_clock;
 use crate::wasi::random::random;
-use crate::{deployed, signed, store, url};
+use crate::{deployed, fetch, signed, store, url};
 
 /// Returns an object with all of them.
 pub fn functions<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>> {
@@ -20,6 +20,7 @@ pub fn functions<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>> {
     waiting(ctx, &object)?;
     settling(ctx, &object)?;
     store::functions(ctx, &object)?;
+    fetch::functions(ctx, &object)?;
     deployed::functions(ctx, &object)?;
     signed::functions(ctx, &object)?;
     let function = |name: &str, function: Result<Function<'js>>| object.set(name, function?);
@@ -144,7 +145,7 @@ fn log(level: u32, message: &str) {
 }
 
 /// Throws a `Refusal`: an error whose `code` is the contract's word.
-fn refused(ctx: &Ctx<'_>, refusal: Refusal) -> Error {
+pub fn refused(ctx: &Ctx<'_>, refusal: Refusal) -> Error {
     let (code, message) = match refusal {
         Refusal::Unknown => ("unknown", "nothing waits under this token"),
         Refusal::AlreadySettled => ("already-settled", "this was settled before"),

@@ -9,10 +9,10 @@
             self.write("Main")
 
 There are `web.Application` and `web.RequestHandler`, `gen.coroutine` and `gen.sleep`,
-`concurrent.Future`, and an `ioloop.IOLoop` that does nothing, because the loop is the host's. For
-more of Tornado, write handlers with `snow.route`.
+`concurrent.Future`, `httpclient.AsyncHTTPClient`, and an `ioloop.IOLoop` that does nothing, because
+the loop is the host's. For more of Tornado, write handlers with `snow.route`.
 """
 
-from snow.tornado import concurrent, gen, ioloop, web
+from snow.tornado import concurrent, gen, httpclient, ioloop, web
 
-__all__ = ["concurrent", "gen", "ioloop", "web"]
+__all__ = ["concurrent", "gen", "httpclient", "ioloop", "web"]

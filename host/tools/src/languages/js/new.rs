@@ -26,6 +26,7 @@ macro_rules! types {
 const TYPES: &[(&str, &str)] = types![
     "snow.d.ts",
     "types/deployed.d.ts",
+    "types/fetch.d.ts",
     "types/requests.d.ts",
     "types/sessions.d.ts",
     "types/store.d.ts",
