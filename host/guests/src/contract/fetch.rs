@@ -117,7 +117,7 @@ impl End {
             // It is short, and the guest has to learn it.
             Settled::new(Settlement::Failed {
                 code: failure.code.name().into(),
-                message: failure.message.into(),
+                message: failure.message,
             })
         });
         // It fails if nobody waits any more.
