@@ -83,7 +83,7 @@ fn the_fastest_success_answers_and_the_others_are_given_up() {
     server.admin().wait_for("snow_fetches", &[], 2.0);
     fast.answer("here");
     assert_eq!(client.response().text(), "here");
-    slow.is_given_up();
+    slow.until_given_up();
     server.admin().wait_for("snow_fetches_ended_total", &["end=\"cancelled\""], 1.0);
 
     let mut client = server.ask(&format!("/fastest?url={}", upstream.url("/")));
@@ -98,7 +98,7 @@ fn a_client_that_leaves_gives_its_requests_up() {
     let client = server.ask(&format!("/proxy?url={}", upstream.url("/")));
     let asked = upstream.next();
     drop(client);
-    asked.is_given_up();
+    asked.until_given_up();
     let admin = server.admin();
     admin.wait_for("snow_fetches", &[], 0.0);
     assert_eq!(admin.metric("snow_fetches_bytes", &[]), 0.0);

@@ -81,7 +81,7 @@ impl Asked {
     }
 
     /// Waits until the host has closed the connection.
-    pub fn is_given_up(mut self) {
+    pub fn until_given_up(mut self) {
         self.stream.set_read_timeout(Some(PATIENCE)).expect("it is a time");
         let end = self.stream.read(&mut [0]);
         assert!(

@@ -101,6 +101,7 @@ impl Bench {
             clock: Clock::start(),
             registry,
             store: Arc::new(Store::in_memory(limits.store, listener, 0)),
+            outside: Arc::new(snow_runtime::Nowhere),
             post: opened.clone(),
             log,
             permits: Arc::new(permits(config)),
