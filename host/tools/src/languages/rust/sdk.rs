@@ -19,6 +19,7 @@ const SDK: Sdk = Sdk {
         "guest-sdk/src/cookie.rs",
         "guest-sdk/src/deployment.rs",
         "guest-sdk/src/error.rs",
+        "guest-sdk/src/fetch.rs",
         "guest-sdk/src/form.rs",
         "guest-sdk/src/form/multipart.rs",
         "guest-sdk/src/heap.rs",
