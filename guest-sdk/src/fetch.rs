@@ -56,8 +56,8 @@ use std::time::Duration;
 
 /// A request to another server, until it is [sent](Self::send).
 ///
-/// What is not said is up to the host: 30 seconds for all of it, no redirects, and an answer of as
-/// many bytes as its `fetch_response_bytes_max`.
+/// Without options it has the host's: 30 seconds for all of it, no redirects, and an answer of as many
+/// bytes as its `fetch_response_bytes_max`.
 #[derive(Clone, Debug)]
 #[must_use = "it is not sent yet"]
 pub struct Fetch(raw::Outgoing);

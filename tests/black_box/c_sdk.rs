@@ -6,10 +6,10 @@ use std::process::Command;
 use std::{env, fs};
 
 use crate::deployed::names_what_it_cannot_parse;
-use crate::harness::{Client, Folder, Response, Server, Setup, eventually, source, workspace};
-
-const URLENCODED: &str = "application/x-www-form-urlencoded";
-const MULTIPART: &str = "multipart/form-data; boundary=xyz";
+use crate::harness::{Folder, Response, Server, Setup, eventually, source, workspace};
+use crate::web::{
+    CUT_OFF, MULTIPART, URLENCODED, asked, cookie, logs_in_and_out, part, post, reads_forms, send,
+};
 
 /// Whether each call has a fresh instance, or one instance serves all.
 const INSTANCES: [&str; 2] = ["'fresh'", "{ reuse = 1_000_000_000 }"];
@@ -22,31 +22,9 @@ fn serve(instances: &str, lines: &str, workers: u16) -> Option<Server> {
     Some(Setup::new(folder).workers(workers).start())
 }
 
-/// Sends a request with these header fields, each with its line end.
-fn send(client: &mut Client, line: &str, fields: &str, body: &str) -> Response {
-    let length = body.len();
-    client.send(format!(
-        "{line} HTTP/1.1\r\nhost: evil.example\r\n{fields}content-length: {length}\r\n\r\n{body}"
-    ));
-    client.response()
-}
-
-fn post(server: &Server, target: &str, kind: &str, body: &str) -> Response {
-    let fields = format!("content-type: {kind}\r\n");
-    send(&mut server.connect(), &format!("POST {target}"), &fields, body)
-}
-
 /// The text of the answer to a GET with this cookie.
 fn with_cookie(server: &Server, target: &str, cookie: &str) -> String {
-    let fields = format!("cookie: {cookie}\r\n");
-    send(&mut server.connect(), &format!("GET {target}"), &fields, "").text().to_owned()
-}
-
-/// The name and the value of the cookie that an answer sets.
-#[track_caller]
-fn cookie(answer: &Response) -> String {
-    let field = answer.field("set-cookie").expect("it sets a cookie");
-    field.split(';').next().expect("it has a value").to_owned()
+    asked(server, &format!("GET {target}"), cookie).text().to_owned()
 }
 
 #[track_caller]
@@ -79,40 +57,20 @@ fn the_sdks_own_tests_pass() {
 
 #[test]
 fn a_form_is_read_and_what_is_none_is_refused() {
-    let part = |name: &str, value: &str| {
-        format!("--xyz\r\ncontent-disposition: form-data; name={name}\r\n\r\n{value}\r\n")
-    };
-    let photo = part("photo; filename=\"a.png\"\r\ncontent-type: image/png", "\u{0}png");
-    let both = format!("{}{photo}--xyz--", part("name", "ann"));
-    let cut = part("name", "ann");
-    let malformed = |why: &str| format!("malformed multipart/form-data: {why}");
-    let cut_off = malformed("it is cut off: the last boundary is missing");
-    let other = malformed("the boundary that `content-type` names is not there");
-    let unknown = "the content must be `application/x-www-form-urlencoded` or \
-                   `multipart/form-data`, not \"text/plain\"";
+    let named = ("name=Ann+%26+B%C3%B6b&age=7", "Ann & Böb 7");
     let zero = "the form has a zero byte in a name or a value";
-    let (fields, parts) = ("&a".repeat(100_000), part("a", "").repeat(10_000));
-    let long = format!("name={}", "x".repeat(2_001));
     for instances in INSTANCES {
         let Some(server) = serve(instances, "", 1) else { return };
-        for (kind, body, status, text) in [
-            (URLENCODED, "name=Ann+%26+B%C3%B6b&age=7", 200, "Ann & Böb 7"),
-            (MULTIPART, &both, 200, "ann 0 a.png image/png 4"),
-            (URLENCODED, "age=7", 400, "`name` is missing in the form"),
-            (URLENCODED, "name=a&age=x", 400, "`age`: not an integer of 64 bits"),
-            (URLENCODED, "name=secret%00.txt", 400, zero),
-            (URLENCODED, "name%00=a", 400, zero),
-            (MULTIPART, &part("name", "a\0b"), 400, &cut_off),
-            (MULTIPART, &format!("{}--xyz--", part("name", "a\0b")), 400, zero),
-            (MULTIPART, &cut, 400, &cut_off),
-            (MULTIPART, "name=ann", 400, &other),
-            ("text/plain", "name=ann", 415, unknown),
-            (URLENCODED, &fields, 413, "the form has more than 1000 fields"),
-            (MULTIPART, &parts, 413, "the form has more than 1000 fields"),
-            (URLENCODED, &long, 413, "`name` has more than 2000 bytes"),
+        let age = "`age`: not an integer of 64 bits";
+        reads_forms(&server, "/in-c/form", named, "ann 0 a.png image/png 4", age);
+        for (kind, body, text) in [
+            (URLENCODED, "name=secret%00.txt", zero),
+            (URLENCODED, "name%00=a", zero),
+            (MULTIPART, &part("name", "a\0b"), CUT_OFF),
+            (MULTIPART, &format!("{}--xyz--", part("name", "a\0b")), zero),
         ] {
             let answer = post(&server, "/in-c/form", kind, body);
-            assert_eq!((answer.status, answer.text()), (status, text));
+            assert_eq!((answer.status, answer.text()), (400, text));
         }
     }
 }
@@ -121,35 +79,7 @@ fn a_form_is_read_and_what_is_none_is_refused() {
 fn a_user_logs_in_and_out_in_whatever_instance() {
     for instances in INSTANCES {
         let Some(server) = serve(instances, "", 2) else { return };
-        let user = |cookie: &str| with_cookie(&server, "/in-c/user", cookie);
-        let login = |cookie: &str, token: &str| {
-            let fields = format!("content-type: {URLENCODED}\r\ncookie: {cookie}\r\n");
-            let body = format!("user=ann+%26+bob&csrf={token}");
-            send(&mut server.connect(), "POST /in-c/login", &fields, &body)
-        };
-        assert_eq!(says(&server, "/in-c/user"), "nobody");
-        let page = server.get("/in-c/login");
-        let (before, token) = (cookie(&page), page.text().to_owned());
-        assert_eq!(login("", &token).status, 403, "the token is of another session");
-        assert_eq!(login(&before, "").status, 403);
-        let answer = login(&before, &token);
-        assert_eq!((answer.status, answer.field("location")), (303, Some("/in-c/user")));
-        let flags = answer.field("set-cookie").expect("it is a new session").to_owned();
-        assert!(flags.ends_with("; Path=/; Max-Age=3600; HttpOnly; SameSite=Lax"), "{flags}");
-        let session = cookie(&answer);
-        assert_eq!((&*user(&session), &*user(&before)), ("ann & bob", "nobody"));
-        // What was changed anywhere is no session, and no error.
-        let name = "session=".len();
-        for at in (name..session.len()).step_by(7).chain([session.len() - 1]) {
-            let mut forged = session.clone().into_bytes();
-            forged[at] = if forged[at] == b'7' { b'8' } else { b'7' };
-            let forged = String::from_utf8(forged).expect("it is ASCII");
-            assert_eq!(user(&forged), "nobody", "{forged}");
-        }
-        let fields = format!("cookie: {session}\r\n");
-        let bye = send(&mut server.connect(), "POST /in-c/logout", &fields, "");
-        assert_eq!(cookie(&bye), "session=");
-        assert_eq!(user(&session), "nobody");
+        logs_in_and_out(&server, "/in-c", "ann+%26+bob", "ann & bob");
         let log = server.log_by_now();
         assert!(!log.contains("trap"), "{log}");
     }

@@ -47,6 +47,7 @@
 //! | `fresh_instances` | what instances of an engine begin with, and share with no other one |
 //! | `sdks` | what the SDKs of all languages do alike, by guests made for them |
 //! | `pages` | the code in README and the pages is built and called |
+//! | `web` | no tests: what guests in several languages do alike for their clients |
 //! | `layout` | which file of the host may use what |
 
 mod harness;
@@ -103,4 +104,5 @@ mod store;
 mod store_cli;
 mod swap;
 mod wasi;
+mod web;
 mod workers;

@@ -22,7 +22,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// How much longer the wait for them may take, so that their own end comes first.
 const SPARE: Duration = Duration::from_secs(2);
 
-/// What became of one URL.
+/// The end of the request to one URL.
 #[derive(Serialize, Deserialize)]
 struct Answer {
     url: String,
@@ -35,7 +35,7 @@ struct Answer {
     error: Option<String>,
 }
 
-/// What is known of a request for several URLs.
+/// The state of a request for several URLs.
 #[derive(Serialize, Deserialize)]
 struct Gathered {
     answers: Vec<Answer>,

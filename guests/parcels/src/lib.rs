@@ -179,7 +179,7 @@ fn go_on(
     }
     let deadline = Duration::from_millis(resumed.state_text().parse()?);
     let request = resumed.request.take().ok_or_else(|| Error::new("the request was not kept"))?;
-    // What was waited for counts towards the pendings of this call, which waits for all of it anew.
+    // Let go of first: pendings of the wait that is over count towards those of this call.
     drop(resumed);
     look(&request, deadline)
 }

@@ -7,6 +7,7 @@
 
 pub(crate) mod context;
 pub(crate) mod deployment;
+mod explained;
 pub(crate) mod fetch;
 pub(crate) mod grants;
 pub(crate) mod host_api;

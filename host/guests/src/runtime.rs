@@ -31,7 +31,7 @@ pub struct RuntimeParts {
     pub registry: Arc<Registry<Settled>>,
     /// What guests keep beyond a call.
     pub store: Arc<GuestStore>,
-    /// What sends requests of guests to other servers.
+    /// The sender of requests of guests to other servers.
     pub outside: Arc<dyn Outside>,
     /// The way by which workers learn of settlements.
     pub post: Arc<dyn Post>,

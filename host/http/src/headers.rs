@@ -14,8 +14,9 @@ const CONNECTION_LEVEL: [&str; 8] = [
     "expect",
 ];
 
-/// Returns whether a field of a request is about its connection. `name` is in lower case.
-pub(crate) fn is_connection_level(name: &str) -> bool {
+/// Returns whether a field is about the connection, and not about the message. `name` is in lower
+/// case.
+pub fn is_connection_level(name: &str) -> bool {
     CONNECTION_LEVEL.contains(&name)
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Method;
-use http::header::HeaderMap;
+use http::header::{CONNECTION, HeaderMap, HeaderValue};
 use http::uri::Scheme;
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -19,8 +19,9 @@ use crate::connect::Used;
 use crate::content::{self, Bounds, Unread};
 use crate::egress::Shared;
 use crate::fault::{failed, failure_of_client};
+use crate::fields::OfConnection;
 use crate::places::Held;
-use crate::request::{OF_THE_CONNECTION, Outgoing};
+use crate::request::Outgoing;
 
 /// Does a fetch, in its time.
 pub(crate) async fn run(
@@ -167,18 +168,11 @@ async fn send(
 
 /// Returns the fields of an answer, less those of the connection that it came over.
 fn fields(headers: &HeaderMap) -> Vec<Field> {
-    let named: Vec<String> = headers
-        .get_all(http::header::CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(|name| name.trim().to_ascii_lowercase())
-        .collect();
-    let is_of_connection =
-        |name: &str| OF_THE_CONNECTION.contains(&name) || named.iter().any(|own| own == name);
+    let named = headers.get_all(CONNECTION).iter().map(HeaderValue::as_bytes);
+    let of_connection = OfConnection::named_by(named);
     headers
         .iter()
-        .filter(|(name, _)| !is_of_connection(name.as_str()))
+        .filter(|(name, _)| !of_connection.has(name.as_str()))
         .map(|(name, value)| Field {
             name: name.as_str().to_owned(),
             value: value.as_bytes().to_vec(),

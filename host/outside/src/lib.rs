@@ -43,6 +43,7 @@
 //! | `places.rs` | how many there may be, and how many bytes they may hold |
 //! | `exchange.rs` | one fetch, from its first request over redirects to its answer |
 //! | `request.rs` | what a guest asks for becomes a request that may be sent |
+//! | `fields.rs` | the fields that belong to a connection |
 //! | `content.rs` | an answer's content, bounded and decompressed |
 //! | `client.rs` | the connections of a guest, pooled by origin |
 //! | `connect.rs` | a connection, which is counted while it is open |
@@ -95,6 +96,7 @@ mod counts;
 mod egress;
 mod exchange;
 mod fault;
+mod fields;
 mod places;
 mod request;
 mod resolve;

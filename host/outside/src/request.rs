@@ -1,7 +1,5 @@
 //! What a guest asks for becomes a request that may be sent.
 
-use std::collections::BTreeSet;
-
 use bytes::Bytes;
 use http::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue,
@@ -15,21 +13,7 @@ use snow_runtime::{Fetch, FetchCode, FetchFailure};
 use url::Url;
 
 use crate::fault::failed;
-
-/// Fields that belong to a connection (RFC 9110, section 7.6.1), or that tell where the content
-/// ends: the host writes them.
-pub(crate) const OF_THE_CONNECTION: [&str; 10] = [
-    "connection",
-    "expect",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "content-length",
-];
+use crate::fields::OfConnection;
 
 /// Fields that another origin is not told (the URL is not a part of what they are for).
 const SECRET: [HeaderName; 3] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION];
@@ -181,20 +165,19 @@ fn checked(mut url: Url) -> Result<Url, String> {
 /// where a request ends, or reach a host that no rule was asked about.
 fn fields(fetch: &mut Fetch) -> Result<HeaderMap, String> {
     let fields = std::mem::take(&mut fetch.headers);
-    let named: BTreeSet<Vec<u8>> = fields
-        .iter()
-        .filter(|field| field.name.eq_ignore_ascii_case("connection"))
-        .flat_map(|field| field.value.split(|byte| *byte == b','))
-        .map(|name| name.trim_ascii().to_ascii_lowercase())
-        .collect();
+    let of_connection = OfConnection::named_by(
+        fields
+            .iter()
+            .filter(|field| field.name.eq_ignore_ascii_case("connection"))
+            .map(|field| &field.value[..]),
+    );
     let mut headers = HeaderMap::new();
     for field in fields {
         let name = HeaderName::from_bytes(field.name.as_bytes())
             .map_err(|_| format!("{:?} is no name of a field", cut(&field.name, 64)))?;
         let value = HeaderValue::from_bytes(&field.value)
             .map_err(|_| format!("the value of the field {name} can't be sent"))?;
-        let is_named = named.contains(name.as_str().as_bytes());
-        if name == HOST || is_named || OF_THE_CONNECTION.contains(&name.as_str()) {
+        if name == HOST || of_connection.has(name.as_str()) {
             continue;
         }
         headers.try_append(name, value).map_err(|_| "there are too many fields".to_owned())?;

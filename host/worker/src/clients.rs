@@ -54,7 +54,7 @@ pub(crate) struct ClientTable<S> {
     clients: Slab<Client<S>>,
     dirty: VecDeque<Key>,
     deferred: Fifo<Key>,
-    pub put_off: PutOff,
+    put_off: PutOff,
     /// By a client's slot: the route of a request whose body is under way.
     routes: BTreeMap<u32, Match>,
     /// By a client's slot: the line of the access log about a long answer that is not written yet.
@@ -116,9 +116,10 @@ impl<S> ClientTable<S> {
         cx.stats.connections.set(self.clients.len() as u64);
     }
 
-    /// Shows to others how much memory the connections take.
-    pub fn count_buffered(&self, cx: &Context) {
+    /// Shows to others how much memory the connections take, and how many requests are put off.
+    pub fn count_kept(&self, cx: &Context) {
         self.totals.count(cx);
+        cx.stats.put_off.set(self.put_off.len() as u64);
     }
 
     /// Reads one buffer of bytes into a connection, but no more than `bytes_max`. Returns how many,

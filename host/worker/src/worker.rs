@@ -140,8 +140,7 @@ impl<W: World, C: Guests> Worker<W, C> {
         self.go_on_expelling();
         self.go_on_inspecting();
         self.go_on_draining();
-        self.clients.count_buffered(&self.cx);
-        self.cx.stats.put_off.set(self.clients.put_off.len() as u64);
+        self.clients.count_kept(&self.cx);
         self.cx.stats.calls.set(self.schedule.len() as u64);
         self.cx.stats.turns.took_us.add(self.world.now_us() - began_us);
         Ok(())

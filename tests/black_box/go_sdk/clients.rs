@@ -1,70 +1,16 @@
 //! What guests in Go know of their clients: forms, cookies, what is accepted, signed cookies and
 //! sessions, also those of guests in Rust.
 
-use super::{INSTANCES, get, ok, serve};
-use crate::harness::{Client, Folder, Response, Server, Setup};
-
-const URLENCODED: &str = "application/x-www-form-urlencoded";
-const MULTIPART: &str = "multipart/form-data; boundary=xyz";
-
-/// Sends a request with these header fields, each with its line end.
-fn send(client: &mut Client, line: &str, fields: &str, body: &str) -> Response {
-    let length = body.len();
-    client.send(format!(
-        "{line} HTTP/1.1\r\nhost: a\r\n{fields}content-length: {length}\r\n\r\n{body}"
-    ));
-    client.response()
-}
-
-fn post(server: &Server, target: &str, kind: &str, body: &str) -> Response {
-    let fields = format!("content-type: {kind}\r\n");
-    send(&mut server.connect(), &format!("POST {target}"), &fields, body)
-}
-
-/// The answer to a request with this cookie.
-fn asked(server: &Server, line: &str, cookie: &str) -> Response {
-    send(&mut server.connect(), line, &format!("cookie: {cookie}\r\n"), "")
-}
-
-/// The name and the value of the cookie that an answer sets.
-#[track_caller]
-fn cookie(answer: &Response) -> String {
-    let field = answer.field("set-cookie").expect("it sets a cookie");
-    field.split(';').next().expect("it has a value").to_owned()
-}
+use super::{INSTANCES, serve};
+use crate::harness::{Folder, Setup};
+use crate::web::{URLENCODED, asked, cookie, logs_in_and_out, post, reads_forms, send};
 
 #[test]
 fn a_form_is_read_and_what_is_none_is_refused() {
     let Some(server) = serve(INSTANCES[1]) else { return };
-    let part = |name: &str, value: &str| {
-        format!("--xyz\r\ncontent-disposition: form-data; name={name}\r\n\r\n{value}\r\n")
-    };
-    let photo = part("photo; filename=\"a.png\"\r\ncontent-type: image/png", "\u{0}png");
-    let both = format!("{}{photo}--xyz--", part("name", "ann"));
-    let cut = part("name", "ann");
-    let malformed = |why: &str| format!("malformed multipart/form-data: {why}");
-    let cut_off = malformed("it is cut off: the last boundary is missing");
-    let other = malformed("the boundary that `content-type` names is not there");
-    let unknown = "the content must be `application/x-www-form-urlencoded` or \
-                   `multipart/form-data`, not \"text/plain\"";
-    let (fields, parts) = ("&a".repeat(100_000), part("a", "").repeat(10_000));
-    let long = format!("name={}", "x".repeat(2_001));
-    let named = "name=Ann+%26+B%C3%B6b&age=7&box=1&box=2";
-    for (kind, body, status, text) in [
-        (URLENCODED, named, 200, "Ann & Böb 7 [\"1\" \"2\"]"),
-        (MULTIPART, &both, 200, "ann 0 [] a.png image/png 4"),
-        (URLENCODED, "age=7", 400, "`name` is missing in the form"),
-        (URLENCODED, "name=a&age=x", 400, "`age`: invalid syntax"),
-        (MULTIPART, &cut, 400, &cut_off),
-        (MULTIPART, "name=ann", 400, &other),
-        ("text/plain", "name=ann", 415, unknown),
-        (URLENCODED, &fields, 413, "the form has more than 1000 fields"),
-        (MULTIPART, &parts, 413, "the form has more than 1000 fields"),
-        (URLENCODED, &long, 413, "`name` has more than 2000 bytes"),
-    ] {
-        let answer = post(&server, "/clients/form", kind, body);
-        assert_eq!((answer.status, answer.text()), (status, text));
-    }
+    let named = ("name=Ann+%26+B%C3%B6b&age=7&box=1&box=2", "Ann & Böb 7 [\"1\" \"2\"]");
+    let photo = "ann 0 [] a.png image/png 4";
+    reads_forms(&server, "/clients/form", named, photo, "`age`: invalid syntax");
 }
 
 #[test]
@@ -99,34 +45,7 @@ fn cookies_are_read_and_set_and_the_best_type_is_found() {
 fn a_user_logs_in_and_out_in_whatever_instance() {
     for instances in INSTANCES {
         let Some(server) = serve(instances) else { return };
-        let user = |cookie: &str| asked(&server, "GET /clients/user", cookie).text().to_owned();
-        let login = |cookie: &str, token: &str| {
-            let fields = format!("content-type: {URLENCODED}\r\ncookie: {cookie}\r\n");
-            let body = format!("user=ann&csrf={token}");
-            send(&mut server.connect(), "POST /clients/login", &fields, &body)
-        };
-        assert_eq!(get(&server, "/clients/user"), ok("nobody"));
-        let page = server.get("/clients/login");
-        let (before, token) = (cookie(&page), page.text().to_owned());
-        assert_eq!(login("", &token).status, 403, "the token is of another session");
-        assert_eq!(login(&before, "").status, 403);
-        let answer = login(&before, &token);
-        assert_eq!((answer.status, answer.field("location")), (303, Some("/clients/user")));
-        let flags = answer.field("set-cookie").expect("it is a new session");
-        assert!(flags.ends_with("; Path=/; Max-Age=3600; HttpOnly; SameSite=Lax"), "{flags}");
-        let session = cookie(&answer);
-        assert_eq!((&*user(&session), &*user(&before)), ("ann", "nobody"));
-        // What was changed anywhere is no session, and no error.
-        let name = "session=".len();
-        for at in (name..session.len()).step_by(7).chain([session.len() - 1]) {
-            let mut forged = session.clone().into_bytes();
-            forged[at] = if forged[at] == b'7' { b'8' } else { b'7' };
-            let forged = String::from_utf8(forged).expect("it is ASCII");
-            assert_eq!(user(&forged), "nobody", "{forged}");
-        }
-        let bye = asked(&server, "POST /clients/logout", &session);
-        assert_eq!((bye.text(), &*cookie(&bye)), ("bye", "session="));
-        assert_eq!(user(&session), "nobody");
+        assert_eq!(logs_in_and_out(&server, "/clients", "ann", "ann").text(), "bye");
     }
 }
 

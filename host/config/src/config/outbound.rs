@@ -40,7 +40,7 @@ struct Origin {
     host: HostRule,
     /// `None` for every port.
     port: Option<u16>,
-    /// What the path begins with: `/` and more.
+    /// The beginning of the path: `/` and more.
     path: String,
 }
 

@@ -282,14 +282,11 @@ impl Kind for Files {
         value: &Toml<'_>,
     ) -> Option<Vec<PathBuf>> {
         const WANTED: &str = "a list of strings, the paths of files";
-        let values = reader.list(name, value, WANTED, 0..=FILES_MAX)?;
-        let paths = values.iter().map(|value| {
+        reader.each(name, value, WANTED, 0..=FILES_MAX, |reader, value| {
             let path = PathBuf::from(reader.text(name, value, "strings", TEXT_BYTES_MAX)?);
             absolute(reader, name, value, &path)?;
             Some(path)
-        });
-        let paths: Vec<Option<PathBuf>> = paths.collect();
-        paths.into_iter().collect()
+        })
     }
 
     fn schema(_: &Range) -> Json {

@@ -189,6 +189,21 @@ impl<'t> Reader<'t> {
         Some(array)
     }
 
+    /// Reads each value of a list with `read`. All that is wrong is reported, not only what is wrong
+    /// first; `None` if anything is.
+    pub fn each<'v, T>(
+        &mut self,
+        name: &str,
+        value: &'v Toml<'v>,
+        wanted: &str,
+        count: RangeInclusive<usize>,
+        mut read: impl FnMut(&mut Self, &'v Toml<'v>) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let values = self.list(name, value, wanted, count)?;
+        let read: Vec<Option<T>> = values.iter().map(|value| read(self, value)).collect();
+        read.into_iter().collect()
+    }
+
     /// Reads the numbers of an inline table that may have these keys; `None` if anything is wrong.
     pub fn numbers<const N: usize>(
         &mut self,

@@ -2,7 +2,7 @@
 
 use std::mem;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use wasmtime::ResourceLimiter;
 use wasmtime::component::Resource;
@@ -11,6 +11,7 @@ use snow_core::{Refusal, Registry, WorkerId};
 use snow_http::RequestId;
 use snow_runtime::{Handle, Level, Settled, Settlement, Source};
 
+use super::explained::Explained;
 use super::grants::{Permit, TO_CREATE};
 use super::parking::Parking;
 use super::resumption::Resumption;
@@ -53,7 +54,7 @@ pub(crate) struct CallContext {
     pub stopwatch: Arc<Stopwatch>,
     pub parking: Arc<Parking>,
     /// Whether a denial of this call has been logged.
-    pub was_explained: Arc<AtomicBool>,
+    pub was_explained: Explained,
     /// Bytes that this call has logged.
     logged_bytes: AtomicUsize,
     /// The base URL by the fields of a proxy, if these are trusted.
@@ -120,7 +121,7 @@ impl CallContext {
             memory: MemoryCeiling { bytes: 0, bytes_max, was_refused: false },
             stopwatch: seat.stopwatch.clone(),
             parking: seat.parking.clone(),
-            was_explained: Arc::default(),
+            was_explained: Explained::default(),
             logged_bytes: AtomicUsize::new(0),
             forwarded: None,
             resumption: Resumption::default(),
@@ -318,7 +319,7 @@ impl CallContext {
 
     /// Logs what the guest was denied, and the remedy, unless this call has been denied before.
     pub(crate) fn explain_denial(&self, deed: &str, remedy: &str) {
-        if self.was_explained.swap(true, Ordering::Relaxed) {
+        if !self.was_explained.is_first() {
             return;
         }
         let (name, id) = (&self.permit.name, &self.request_id);

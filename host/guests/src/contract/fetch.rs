@@ -5,18 +5,18 @@
 //! fetch up.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use wasmtime::StoreContextMut;
 use wasmtime::component::{ComponentType, Lift, Linker, Resource};
 
 use snow_core::{PendingId, Refusal};
-use snow_http::Response;
+use snow_http::{RequestId, Response};
 use snow_runtime::{
     Fetch, FetchCode, FetchFailure, FetchOptions, Level, Settled, Settlement, Source,
 };
 
 use super::context::CallContext;
+use super::explained::Explained;
 use super::grants::Permit;
 use super::types::{self, Pending};
 use crate::runtime::Runtime;
@@ -83,8 +83,8 @@ impl CallContext {
             runtime: self.runtime.clone(),
             permit: self.permit.clone(),
             pending: id,
-            request_id: self.request_id().to_string(),
-            was_explained: self.was_explained.clone(),
+            request_id: self.request_id().clone(),
+            was_explained: self.was_explained.shared(),
         };
         let done = Box::new(move |result| end.settle(result));
         let operation = self.runtime.outside.fetch(fetch, done);
@@ -93,14 +93,14 @@ impl CallContext {
     }
 }
 
-/// What a fetch needs at its end.
+/// The end of a fetch: whose pending it settles, and how.
 struct End {
     runtime: Runtime,
     permit: Arc<Permit>,
     pending: PendingId,
-    request_id: String,
+    request_id: RequestId,
     /// Whether a denial of the call has been logged.
-    was_explained: Arc<AtomicBool>,
+    was_explained: Explained,
 }
 
 impl End {
@@ -138,7 +138,7 @@ impl End {
 
     /// Tells the deployer what was denied, unless the call was denied something before.
     fn log_denial(&self, failure: &FetchFailure) {
-        if self.was_explained.swap(true, Ordering::Relaxed) {
+        if !self.was_explained.is_first() {
             return;
         }
         let (name, id, why) = (&self.permit.name, &self.request_id, &failure.message);

@@ -131,10 +131,10 @@ fn of_fetches(out: &mut Exposition, sources: &PageSources) {
     let ends = [("answered", &counts.answered), ("cancelled", &counts.cancelled)].into_iter();
     let ends = ends.chain(failed).map(|(end, count)| ([("end", end)], count.get()));
     out.family(MetricType::Counter, "snow_fetches_ended_total", help, ends);
-    let help = "Requests of guests to other servers that are under way now.";
-    out.single(MetricType::Gauge, "snow_fetches", help, under_way as f64);
     let mut single = |kind, name, help, value: u64| out.single(kind, name, help, value);
     let (gauge, counter) = (MetricType::Gauge, MetricType::Counter);
+    let help = "Requests of guests to other servers that are under way now.";
+    single(gauge, "snow_fetches", help, under_way as u64);
     let help = "Bytes that they hold: of their contents, and of what has come of their answers.";
     single(gauge, "snow_fetches_bytes", help, bytes as u64);
     let help = "Requests to other servers that wait for others to the same origin.";

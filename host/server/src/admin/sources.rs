@@ -21,7 +21,7 @@ pub struct PageSources {
     pub labels: Arc<Labels>,
     /// What guests share: the registry, the permits, the log.
     pub runtime: Runtime,
-    /// What sends requests to other servers.
+    /// The sender of requests of guests to other servers.
     pub egress: Arc<Egress>,
     /// What serves now, and what was deployed so far.
     pub serving: Serving,

@@ -57,15 +57,12 @@ impl Kind for OutboundRules {
         value: &Toml<'_>,
     ) -> Option<OutboundRules> {
         const WANTED: &str = "a list of strings, such as [\"https://api.example.com\"]";
-        let values = reader.list(name, value, WANTED, 0..=PATTERNS_MAX)?;
-        let rules = values.iter().map(|value| {
+        let rules = reader.each(name, value, WANTED, 0..=PATTERNS_MAX, |reader, value| {
             let text = reader.text(name, value, "strings", TEXT_BYTES_MAX)?;
             let rule = text.parse::<OutboundRule>();
             rule.map_err(|wrong| reader.problem(value.span(), format!("`{name}`: {wrong}"))).ok()
         });
-        // All that is wrong is reported, not only what is wrong first.
-        let rules: Vec<Option<OutboundRule>> = rules.collect();
-        rules.into_iter().collect()
+        rules.map(OutboundRules::from_iter)
     }
 
     fn schema(_: &Range) -> Json {
