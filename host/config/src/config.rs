@@ -130,6 +130,9 @@ pub struct TurnLimits {
     /// How long a guest's `set-all` goes on in one time slice. Shorter than a slice, since the
     /// requests that it settles on its own worker are answered in the same turn.
     pub settling_us_max: u64,
+    /// Bytes of an answer that is relayed which wait for its client in its connection. As many again
+    /// wait on their way there.
+    pub relayed_bytes_max: usize,
 }
 
 impl TurnLimits {
@@ -156,6 +159,7 @@ impl TurnLimits {
         slow_us_max: 1_000,
         inspected_max: 256,
         settling_us_max: 150,
+        relayed_bytes_max: 65_536,
     };
 }
 

@@ -52,9 +52,9 @@
 //! assert!(inbox.fall_asleep(), "there is nothing to do: the next sender wakes the worker");
 //! ```
 //!
-//! A [`Gate`] limits how many calls of one guest run at a time, on all workers together, and admits
-//! workers in turn. [`Counter`] and [`Histogram`] are numbers that one thread writes and any thread
-//! reads.
+//! A [`Pipe`] carries bytes from a future to a loop, as fast as the slower one of them. A [`Gate`]
+//! limits how many calls of one guest run at a time, on all workers together, and admits workers in
+//! turn. [`Counter`] and [`Histogram`] are numbers that one thread writes and any thread reads.
 //!
 //! # Pendings
 //!
@@ -100,13 +100,11 @@
 //!
 //! # Guarantees
 //!
-//! - A pending is settled at most once, whatever its threads do. `Ok` means that this settlement
-//!   won.
+//! - A pending is settled at most once, whatever its threads do: `Ok` means that this one won.
 //! - A key of a [`Slab`] never finds a later value in the same slot, until the slot's 32-bit
 //!   generation wraps.
 //! - A message in an [`Inbox`] is never left lying while its receiver sleeps.
-//! - No operation of a worker's own tables copies all that the table holds. Inserting allocates at
-//!   most one chunk.
+//! - No operation of a worker's own tables copies all that it holds, or allocates several chunks.
 //! - Locks are held for one short critical section each. [`Registry::settle_all`] lets its lock go
 //!   between batches.
 //!
@@ -114,8 +112,8 @@
 //!
 //! - A settlement that won may still never be read: its waiter's client may leave first.
 //! - An [`Inbox`] and a [`Fifo`] have no limit. Each message stands for something that has one.
-//! - [`Registry::len`] and all counters may be a moment old when they are read from another thread.
-//! - Nothing here wakes a thread by itself. Settling and leaving a gate return whom to wake.
+//! - [`Registry::len`] and all counters may be a moment old when another thread reads them.
+//! - Nothing here wakes a thread but by what it is given for that. Settling returns whom to wake.
 
 #![forbid(unsafe_code)]
 
@@ -127,6 +125,7 @@ mod gates;
 mod glob;
 mod inbox;
 mod pending;
+mod pipe;
 mod slab;
 pub mod sync;
 mod text;
@@ -141,6 +140,7 @@ pub use self::inbox::Inbox;
 pub use self::pending::{
     Account, Entropy, Join, OWNERS_MAX, Owner, PendingId, Refusal, Registry, Waiter, WorkerId,
 };
+pub use self::pipe::{Ending, Pipe, Taken};
 pub use self::slab::{Key, Slab, Walk};
 pub use self::sync::lock;
 pub use self::text::{

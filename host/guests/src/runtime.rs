@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use snow_config::{GuestConfigs, Limits};
-use snow_core::{ByteCount, Counter, GateId, Registry, Waiter, WorkerId};
-use snow_runtime::{Clock, Log, Nowhere, OperationId, Outside, Post, Settled, VersionId};
+use snow_core::{ByteCount, Counter, GateId, Key, Registry, Waiter, WorkerId};
+use snow_runtime::{Clock, Delivery, Log, Nowhere, OperationId, Outside, Post, Settled, VersionId};
 use snow_state::{Store, Ticket};
 
 use crate::contract::grants::Permits;
@@ -119,6 +119,13 @@ impl Runtime {
         }
     }
 
+    /// Tells how the answer of an operation is wanted. The store's have none.
+    pub(crate) fn deliver(&self, operation: OperationId, how: Delivery) {
+        if operation.0.get().is_multiple_of(2) {
+            self.outside.deliver(operation, how);
+        }
+    }
+
     /// Makes a runtime that differs only in what a manifest says: limits and permits.
     pub fn under(&self, limits: Arc<Limits>, permits: Permits) -> Runtime {
         self.store.set_limits(limits.store);
@@ -145,6 +152,8 @@ impl Post for NoWorkers {
     fn wake(&self, _: &[Waiter]) {}
 
     fn gate_opened(&self, _: WorkerId, _: GateId) {}
+
+    fn relay_ready(&self, _: WorkerId, _: Key) {}
 }
 
 /// What a worker reports to the deployer.

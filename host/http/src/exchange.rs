@@ -50,10 +50,11 @@ impl Exchange {
         }
     }
 
-    /// Returns whether the request waits for a settlement.
+    /// Returns whether the request waits: for a settlement, or for more of an answer that is
+    /// relayed.
     #[inline]
     pub fn is_held(&self) -> bool {
-        matches!(self.progress, Progress::Suspended { .. })
+        matches!(self.progress, Progress::Suspended { .. } | Progress::Relayed { .. })
     }
 }
 
@@ -69,6 +70,13 @@ pub enum Progress {
         /// The slot of the suspension in the worker's table of suspensions.
         slot: u32,
         /// Tells the suspension apart from earlier ones in its slot.
+        generation: u32,
+    },
+    /// The request is answered with what comes from another server, while it comes.
+    Relayed {
+        /// The slot of the relay in the worker's table of relays.
+        slot: u32,
+        /// Tells the relay apart from earlier ones in its slot.
         generation: u32,
     },
 }

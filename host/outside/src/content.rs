@@ -1,100 +1,250 @@
-//! An answer's content, bounded and decompressed.
+//! An answer's content: read whole, within bounds, or handed on while it comes. Decompressed, if the
+//! host has asked for the compression.
 
 use std::io::{self, Write};
+use std::time::Duration;
 
+use bytes::Bytes;
 use flate2::write::MultiGzDecoder;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderValue};
+use http::header::{CONTENT_ENCODING, HeaderMap, HeaderValue};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use snow_runtime::{FetchCode, FetchFailure};
+use tokio::time::timeout;
 
 use crate::counts::FetchCounts;
 use crate::fault::{failed, failure_of};
 use crate::places::Held;
+use crate::relay::{Wish, Writer};
 
-/// The bounds of a content.
+/// The most by which gzip makes something smaller.
+const GZIP_RATIO_MAX: usize = 1_032;
+/// Bytes that are decompressed at a time for a client: 66 KB come of them at most.
+const GZIP_PIECE_BYTES: usize = 64;
+
+/// The bounds of a content that is read whole.
 #[derive(Clone, Copy)]
 pub(crate) struct Bounds {
-    /// Bytes of this one.
+    /// Bytes of this one, as the host allows.
     pub own_max: usize,
+    /// Bytes of this one, if the guest has set a bound. It is one for what is relayed too.
+    pub wanted_max: Option<usize>,
     /// Bytes of all that is under way.
     pub all_max: usize,
+}
+
+impl Bounds {
+    /// Returns how many bytes are read whole.
+    fn whole_max(&self) -> usize {
+        self.wanted_max.unwrap_or(usize::MAX).min(self.own_max)
+    }
 }
 
 /// An answer's content, before it is read.
 pub(crate) struct Unread {
     pub body: Incoming,
-    /// Whether there may be one. The answer to a HEAD has none, and neither has a 204 or a 304: the
-    /// fields tell of what there would be (RFC 9110, section 6.4.1).
-    pub may_be: bool,
     /// Whether the host asked for gzip, and so removes it.
     pub decodes: bool,
 }
 
-/// Reads a content to its end, and removes the fields that tell of a compression that is removed.
-pub(crate) async fn read(
-    unread: Unread,
-    headers: &mut HeaderMap,
+/// A content that is read.
+pub(crate) struct Reading {
+    body: Incoming,
+    content: Content,
     bounds: Bounds,
-    held: &mut Held,
-    counts: &FetchCounts,
-) -> Result<Vec<u8>, FetchFailure> {
-    let Unread { mut body, may_be, decodes } = unread;
-    if !may_be {
-        return Ok(Vec::new());
-    }
-    let too_large = || {
-        failed(FetchCode::TooLarge, format!("the content has more than {} bytes", bounds.own_max))
-    };
-    let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    // It is not fetched to find out.
-    if length.and_then(|length| length.parse().ok()).is_some_and(|n: usize| n > bounds.own_max) {
-        return Err(too_large());
-    }
-    // Field by field, since a list of two is no single gzip.
-    let mut codings = headers.get_all(CONTENT_ENCODING).iter();
-    let is_gzip = match (codings.next().map(HeaderValue::as_bytes), codings.next()) {
-        (Some(coding), None) => {
-            coding.eq_ignore_ascii_case(b"gzip") || coding.eq_ignore_ascii_case(b"x-gzip")
-        }
-        _ => false,
-    };
-    let mut content = match decodes && is_gzip {
-        true => Content::Gzip(Box::new(MultiGzDecoder::new(Bounded::new(bounds.own_max)))),
-        false => Content::Plain(Bounded::new(bounds.own_max)),
-    };
-    let (mut counted, mut is_empty) = (0, true);
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| failure_of(&error))?;
-        // Trailers are left out: nothing that a guest does depends on them.
-        let Ok(data) = frame.into_data() else { continue };
-        counts.received_bytes.add(data.len() as u64);
-        is_empty &= data.is_empty();
-        content.write(&data).map_err(|error| match error.kind() {
-            io::ErrorKind::FileTooLarge => too_large(),
-            _ => failed(FetchCode::Protocol, format!("the content is no gzip: {error}")),
-        })?;
-        let more = content.len() - counted;
-        counted += more;
-        if !held.add(more, bounds.all_max) {
-            return Err(no_room());
-        }
-    }
-    if let Content::Gzip(_) = &content {
-        headers.remove(CONTENT_ENCODING);
-    }
-    // No gzip, but many servers name their usual coding beside nothing.
-    if is_empty {
-        return Ok(Vec::new());
-    }
-    content.end().map_err(|error| match error.kind() {
-        io::ErrorKind::FileTooLarge => too_large(),
-        _ => failed(FetchCode::Reset, format!("the content ends too early: {error}")),
-    })
+    /// Bytes that came from the server last, and that nobody has looked at.
+    unused: Bytes,
+    is_empty: bool,
+    /// Whether it was waited for that somebody says how the content is wanted.
+    has_asked: bool,
 }
 
-/// The failure of an answer for which there is no room beside others.
-fn no_room() -> FetchFailure {
+impl Reading {
+    /// Begins to read a content with these fields.
+    pub fn begin(unread: Unread, headers: &HeaderMap, bounds: Bounds) -> Reading {
+        // Field by field, since a list of two is no single gzip.
+        let mut codings = headers.get_all(CONTENT_ENCODING).iter();
+        let is_gzip = match (codings.next().map(HeaderValue::as_bytes), codings.next()) {
+            (Some(coding), None) => {
+                coding.eq_ignore_ascii_case(b"gzip") || coding.eq_ignore_ascii_case(b"x-gzip")
+            }
+            _ => false,
+        };
+        let content = match unread.decodes && is_gzip {
+            true => Content::Gzip(Box::new(MultiGzDecoder::new(Bounded::new(bounds.whole_max())))),
+            false => Content::Plain(Bounded::new(bounds.whole_max())),
+        };
+        Reading {
+            body: unread.body,
+            content,
+            bounds,
+            unused: Bytes::new(),
+            is_empty: true,
+            has_asked: false,
+        }
+    }
+
+    /// Returns whether a compression is removed, of which the fields tell.
+    pub fn decodes(&self) -> bool {
+        matches!(self.content, Content::Gzip(_))
+    }
+
+    /// Returns how many bytes there will be, if that is known.
+    pub fn length(&self) -> Option<u64> {
+        if self.decodes() {
+            return None;
+        }
+        let more = self.body.size_hint().exact()?;
+        Some(more + (self.unused.len() + self.content.len()) as u64)
+    }
+
+    /// Reads all of it. Returns `None` if it is to be relayed instead, with what has come.
+    pub async fn whole(
+        &mut self,
+        held: &mut Held,
+        counts: &FetchCounts,
+        wish: &mut Wish,
+    ) -> Result<Option<Vec<u8>>, FetchFailure> {
+        // It is not fetched to find out.
+        if self.length().is_some_and(|length| length > self.bounds.whole_max() as u64) {
+            return if self.is_relayed(wish).await { Ok(None) } else { Err(self.too_large()) };
+        }
+        let mut counted = 0;
+        loop {
+            let frame = tokio::select! {
+                biased;
+                () = wish.is_for_a_relay() => return Ok(None),
+                frame = self.body.frame() => frame,
+            };
+            let Some(frame) = frame else { break };
+            let frame = frame.map_err(|error| failure_of(&error))?;
+            // Trailers are left out: nothing that a guest does depends on them.
+            let Ok(data) = frame.into_data() else { continue };
+            counts.received_bytes.add(data.len() as u64);
+            self.is_empty &= data.is_empty();
+            if self.content.may_overflow(&data) && self.is_relayed(wish).await {
+                self.unused = data;
+                return Ok(None);
+            }
+            self.content.write(&data).map_err(|error| self.fault(&error))?;
+            let more = self.content.len() - counted;
+            counted += more;
+            if !held.add(more, self.bounds.all_max) {
+                return Err(no_room());
+            }
+        }
+        // No gzip, but many servers name their usual coding beside nothing.
+        if self.is_empty {
+            return Ok(Some(Vec::new()));
+        }
+        self.content.end().map_err(|error| self.fault_at_end(&error))?;
+        Ok(Some(self.content.take()))
+    }
+
+    /// Hands all of it on as it comes, and waits wherever the client is slower. The server may take
+    /// so long for each piece.
+    pub async fn relay(
+        mut self,
+        to: &Writer,
+        patience: Duration,
+        counts: &FetchCounts,
+    ) -> Result<(), FetchFailure> {
+        // Bounds of what is kept are no bounds of what is passed on.
+        self.content.bound(usize::MAX);
+        let mut left = self.bounds.wanted_max.map_or(u64::MAX, |most| most as u64);
+        let early = Bytes::from(self.content.take());
+        self.hand_over(to, early, &mut left).await?;
+        loop {
+            let data = match std::mem::take(&mut self.unused) {
+                unused if !unused.is_empty() => unused,
+                _ => match self.next(patience, counts).await? {
+                    Some(data) => data,
+                    None => break,
+                },
+            };
+            if !self.decodes() {
+                self.hand_over(to, data, &mut left).await?;
+                continue;
+            }
+            for piece in data.chunks(GZIP_PIECE_BYTES) {
+                self.content.write(piece).map_err(|error| self.fault(&error))?;
+                let decoded = Bytes::from(self.content.take());
+                self.hand_over(to, decoded, &mut left).await?;
+            }
+        }
+        if !self.is_empty {
+            self.content.end().map_err(|error| self.fault_at_end(&error))?;
+        }
+        let last = Bytes::from(self.content.take());
+        self.hand_over(to, last, &mut left).await
+    }
+
+    /// Returns the next bytes of the server; `None` at the end.
+    async fn next(
+        &mut self,
+        patience: Duration,
+        counts: &FetchCounts,
+    ) -> Result<Option<Bytes>, FetchFailure> {
+        loop {
+            let frame = timeout(patience, self.body.frame()).await.map_err(|_| {
+                let message = format!("nothing more came for {} ms", patience.as_millis());
+                failed(FetchCode::Timeout, message)
+            })?;
+            let Some(frame) = frame else { return Ok(None) };
+            let frame = frame.map_err(|error| failure_of(&error))?;
+            let Ok(data) = frame.into_data() else { continue };
+            counts.received_bytes.add(data.len() as u64);
+            self.is_empty &= data.is_empty();
+            if !data.is_empty() {
+                return Ok(Some(data));
+            }
+        }
+    }
+
+    async fn hand_over(
+        &self,
+        to: &Writer,
+        data: Bytes,
+        left: &mut u64,
+    ) -> Result<(), FetchFailure> {
+        if data.is_empty() {
+            return Ok(());
+        }
+        *left = left.checked_sub(data.len() as u64).ok_or_else(|| self.too_large())?;
+        to.write(data).await;
+        Ok(())
+    }
+
+    /// Returns whether a content that is too large to be kept is to be relayed. That is asked when
+    /// it may not be known yet: a server can answer sooner than the guest says what it waits for.
+    async fn is_relayed(&mut self, wish: &mut Wish) -> bool {
+        let is_beyond_host = self.bounds.wanted_max.is_none_or(|most| most > self.bounds.own_max);
+        let asks = is_beyond_host && !std::mem::replace(&mut self.has_asked, true);
+        asks && wish.decided().await
+    }
+
+    fn fault(&self, error: &io::Error) -> FetchFailure {
+        match error.kind() {
+            io::ErrorKind::FileTooLarge => self.too_large(),
+            _ => failed(FetchCode::Protocol, format!("the content is no gzip: {error}")),
+        }
+    }
+
+    fn fault_at_end(&self, error: &io::Error) -> FetchFailure {
+        match error.kind() {
+            io::ErrorKind::FileTooLarge => self.too_large(),
+            _ => failed(FetchCode::Reset, format!("the content ends too early: {error}")),
+        }
+    }
+
+    fn too_large(&self) -> FetchFailure {
+        let most = self.bounds.whole_max();
+        failed(FetchCode::TooLarge, format!("the content has more than {most} bytes"))
+    }
+}
+
+/// Returns the failure of an answer for which there is no room beside others.
+pub(crate) fn no_room() -> FetchFailure {
     failed(FetchCode::TooLarge, "other fetches hold too many bytes (fetches_bytes_max)")
 }
 
@@ -111,17 +261,47 @@ impl Content {
         }
     }
 
-    fn len(&self) -> usize {
+    /// Returns whether these bytes may be more than there is room for.
+    fn may_overflow(&self, data: &[u8]) -> bool {
+        let most = match self {
+            Content::Plain(_) => data.len(),
+            Content::Gzip(_) => data.len().saturating_mul(GZIP_RATIO_MAX),
+        };
+        most > self.bytes().room()
+    }
+
+    fn bytes(&self) -> &Bounded {
         match self {
-            Content::Plain(bytes) => bytes.bytes.len(),
-            Content::Gzip(decoder) => decoder.get_ref().bytes.len(),
+            Content::Plain(bytes) => bytes,
+            Content::Gzip(decoder) => decoder.get_ref(),
         }
     }
 
-    fn end(self) -> io::Result<Vec<u8>> {
+    fn bytes_mut(&mut self) -> &mut Bounded {
         match self {
-            Content::Plain(bytes) => Ok(bytes.bytes),
-            Content::Gzip(decoder) => Ok(decoder.finish()?.bytes),
+            Content::Plain(bytes) => bytes,
+            Content::Gzip(decoder) => decoder.get_mut(),
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.bytes().bytes.len()
+    }
+
+    fn bound(&mut self, most: usize) {
+        self.bytes_mut().most = most;
+    }
+
+    /// Takes what has been decoded so far.
+    fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.bytes_mut().bytes)
+    }
+
+    /// Decodes the rest, and checks that nothing is missing.
+    fn end(&mut self) -> io::Result<()> {
+        match self {
+            Content::Plain(_) => Ok(()),
+            Content::Gzip(decoder) => decoder.try_finish(),
         }
     }
 }
@@ -137,11 +317,15 @@ impl Bounded {
     fn new(most: usize) -> Bounded {
         Bounded { bytes: Vec::new(), most }
     }
+
+    fn room(&self) -> usize {
+        self.most.saturating_sub(self.bytes.len())
+    }
 }
 
 impl Write for Bounded {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        if data.len() > self.most - self.bytes.len() {
+        if data.len() > self.room() {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
         self.bytes.extend_from_slice(data);

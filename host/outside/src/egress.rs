@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex};
 
 use snow_core::lock;
 use snow_http::Response;
-use snow_runtime::{Fetch, FetchCode, FetchDone, FetchFailure, OperationId, Outside};
+use snow_runtime::{
+    Delivery, Fetch, FetchCode, FetchDone, FetchFailure, OperationId, Outside, Relayed,
+};
 use tokio::runtime::Builder;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
@@ -17,9 +19,10 @@ use tokio::sync::oneshot;
 use crate::authorities::{self, AuthorityError};
 use crate::client::Clients;
 use crate::counts::FetchCounts;
-use crate::exchange;
+use crate::exchange::{self, Answer};
 use crate::fault::failed;
 use crate::places::{Held, Place, Places};
+use crate::relay::{Wish, Wishes, Writer};
 
 /// Sends requests of guests to other servers.
 ///
@@ -49,7 +52,13 @@ pub(crate) struct Shared {
 /// A fetch that can be cancelled. It is, and its place is free, as soon as this is dropped.
 struct UnderWay {
     _cancel: oneshot::Sender<()>,
-    _place: Option<Place>,
+    place: Option<Place>,
+    /// Where whoever asked says how they want the answer.
+    wishes: Wishes,
+    /// The content of an answer that is relayed, with what it may hold. It is kept, also when all of
+    /// it has come, until whoever takes it cancels the fetch.
+    relayed: Option<(Relayed, Held)>,
+    is_over: bool,
 }
 
 /// A fetch on its way to the thread.
@@ -57,6 +66,7 @@ struct Job {
     /// The fetch with its bytes, or why it has no place.
     work: Result<(Fetch, Held), FetchFailure>,
     done: Done,
+    wish: Wish,
     /// Resolves when the fetch is cancelled.
     gone: oneshot::Receiver<()>,
 }
@@ -103,15 +113,30 @@ impl Outside for Egress {
         };
         let done = Done { shared: shared.clone(), number, done: Some(done) };
         let (cancel, gone) = oneshot::channel();
+        let (wishes, wish) = Wish::new();
+        let under_way = UnderWay { _cancel: cancel, place, wishes, relayed: None, is_over: false };
         // Before it is sent, so that its end finds it here.
-        lock(&shared.under_way).insert(number, UnderWay { _cancel: cancel, _place: place });
+        lock(&shared.under_way).insert(number, under_way);
         // It fails if the thread has died: the process ends, and nobody is told anything any more.
-        let _ = self.jobs.send(Job { work, done, gone });
+        let _ = self.jobs.send(Job { work, done, wish, gone });
         OperationId(NonZeroU64::new(number).expect("it begins at 2"))
     }
 
+    fn deliver(&self, operation: OperationId, how: Delivery) {
+        if let Some(fetch) = lock(&self.shared.under_way).get(&operation.0.get()) {
+            fetch.wishes.send_replace(Some(how));
+        }
+    }
+
+    fn relayed(&self, operation: OperationId) -> Option<Relayed> {
+        let under_way = lock(&self.shared.under_way);
+        let (relayed, _) = under_way.get(&operation.0.get())?.relayed.as_ref()?;
+        Some(relayed.clone())
+    }
+
     fn cancel(&self, operation: OperationId) {
-        if lock(&self.shared.under_way).remove(&operation.0.get()).is_some() {
+        let cancelled = lock(&self.shared.under_way).remove(&operation.0.get());
+        if cancelled.is_some_and(|fetch| !fetch.is_over) {
             self.shared.counts.cancelled.add(1);
         }
     }
@@ -141,17 +166,34 @@ impl EgressThread {
 
 impl Job {
     async fn run(self) {
-        let Job { work, done, gone } = self;
-        let shared = done.shared.clone();
-        let work = async {
-            let (fetch, held) = work?;
-            exchange::run(&shared, fetch, held).await
+        let Job { work, mut done, wish, gone } = self;
+        let work = async move {
+            let shared = done.shared.clone();
+            let (fetch, held) = match work {
+                Ok(work) => work,
+                Err(failure) => return done.end(Err(failure)),
+            };
+            let answer = exchange::run(&shared, fetch, held, wish).await;
+            let (head, length, rest, held, _place) = match answer {
+                Ok(Answer::Relayed { head, length, rest, place, held }) => {
+                    (head, length, rest, held, place)
+                }
+                Ok(Answer::Whole(response)) => return done.end(Ok(Some(response))),
+                Err(failure) => return done.end(Err(failure)),
+            };
+            let writer = Writer::new();
+            done.begin(head, Relayed { length, content: writer.content() }, held);
+            let result = rest.run(&writer, &shared.counts).await;
+            let is_whole = result.is_ok();
+            // First, since whoever finds the end of the content cancels what is under way.
+            done.end(result.map(|()| None));
+            writer.end(is_whole);
         };
         // Dropping the request closes its connection, or resets its stream.
         tokio::select! {
             biased;
             _ = gone => {}
-            result = work => done.report(result),
+            () = work => {}
         }
     }
 }
@@ -185,17 +227,33 @@ struct Done {
 }
 
 impl Done {
-    fn report(mut self, result: Result<Response, FetchFailure>) {
-        self.end(result);
+    /// Reports the head of an answer that is relayed.
+    fn begin(&mut self, head: Response, relayed: Relayed, held: Held) {
+        match lock(&self.shared.under_way).get_mut(&self.number) {
+            Some(fetch) => fetch.relayed = Some((relayed, held)),
+            // Whoever cancels it has taken it out.
+            None => return,
+        }
+        if let Some(done) = self.done.take() {
+            done(Ok(head));
+        }
     }
 
-    fn end(&mut self, result: Result<Response, FetchFailure>) {
-        // Whoever cancels it has taken it out.
-        if lock(&self.shared.under_way).remove(&self.number).is_none() {
-            return;
+    /// Reports the end: an answer, a failure, or nothing if its head was reported before.
+    fn end(&mut self, result: Result<Option<Response>, FetchFailure>) {
+        let mut under_way = lock(&self.shared.under_way);
+        match under_way.get_mut(&self.number) {
+            None => return,
+            Some(fetch) if fetch.relayed.is_some() => {
+                fetch.is_over = true;
+                fetch.place = None;
+            }
+            Some(_) => drop(under_way.remove(&self.number)),
         }
+        drop(under_way);
         self.shared.counts.end(&result);
-        if let Some(done) = self.done.take() {
+        let Some(done) = self.done.take() else { return };
+        if let Some(result) = result.transpose() {
             done(result);
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Method;
-use http::header::{CONNECTION, HeaderMap, HeaderValue};
+use http::header::{CONNECTION, CONTENT_ENCODING, HeaderMap, HeaderValue};
 use http::uri::Scheme;
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -12,28 +12,50 @@ use hyper_util::client::legacy::connect::capture_connection;
 use snow_config::Limits;
 use snow_http::{Field, Response};
 use snow_runtime::{Fetch, FetchCode, FetchFailure};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{sleep, timeout};
 
 use crate::client::GuestClient;
 use crate::connect::Used;
-use crate::content::{self, Bounds, Unread};
+use crate::content::{self, Bounds, Reading, Unread};
 use crate::egress::Shared;
 use crate::fault::{failed, failure_of_client};
 use crate::fields::OfConnection;
 use crate::places::Held;
+use crate::relay::{Rest, WAITING_BYTES_MAX, Wish};
 use crate::request::Outgoing;
 
-/// Does a fetch, in its time.
+/// The answer of a fetch.
+pub(crate) enum Answer {
+    /// All of it.
+    Whole(Response),
+    /// Its head, while the content is still to come.
+    Relayed {
+        /// The head. Its body is empty.
+        head: Response,
+        /// How many bytes the content has, if that is known.
+        length: Option<u64>,
+        /// The content.
+        rest: Box<Rest>,
+        /// The place of its connection.
+        place: OwnedSemaphorePermit,
+        /// What it may hold.
+        held: Held,
+    },
+}
+
+/// Does a fetch, in its time. The content of an answer that is relayed may take longer.
 pub(crate) async fn run(
     shared: &Shared,
     fetch: Fetch,
     held: Held,
-) -> Result<Response, FetchFailure> {
+    wish: Wish,
+) -> Result<Answer, FetchFailure> {
     let limits = &fetch.limits;
     let wanted_ms = fetch.options.timeout_ms.unwrap_or(limits.fetch_timeout_ms);
     let most_ms = wanted_ms.min(limits.fetch_timeout_ms_max);
     let time = Duration::from_millis(most_ms.into());
-    match timeout(time, follow(shared, fetch, held)).await {
+    match timeout(time, follow(shared, fetch, held, wish, time)).await {
         Ok(result) => result,
         Err(_) => {
             Err(failed(FetchCode::Timeout, format!("there was no whole answer in {most_ms} ms")))
@@ -46,7 +68,9 @@ async fn follow(
     shared: &Shared,
     mut fetch: Fetch,
     mut held: Held,
-) -> Result<Response, FetchFailure> {
+    mut wish: Wish,
+    patience: Duration,
+) -> Result<Answer, FetchFailure> {
     let mut outgoing = Outgoing::of(&mut fetch)?;
     let (options, limits, rules) = (&fetch.options, &*fetch.limits, &fetch.rules);
     let redirects_max = options.redirects_max.unwrap_or(0);
@@ -57,7 +81,7 @@ async fn follow(
         let client = shared.clients.of(&fetch.guest, rules, is_https)?;
         let origin = outgoing.url.origin().ascii_serialization();
         let place = client.place(origin, limits.origin_fetches_max, limits.fetch_queue_ms_max);
-        let _place = place.await?;
+        let place = place.await?;
         shared.counts.sent_bytes.add(outgoing.content_bytes() as u64);
         let answer = send_again(shared, &client, &outgoing, &fetch).await?;
         let (mut head, body) = answer.into_parts();
@@ -78,22 +102,40 @@ async fn follow(
             continue;
         }
         let status = head.status.as_u16();
-        let unread = Unread {
-            body,
-            may_be: outgoing.method != Method::HEAD && !matches!(status, 204 | 304),
-            decodes: outgoing.decodes,
-        };
+        // The answer to a HEAD has no content, and neither has a 204 or a 304: the fields tell of
+        // what there would be (RFC 9110, section 6.4.1).
+        if outgoing.method == Method::HEAD || matches!(status, 204 | 304) {
+            let headers = fields(&head.headers);
+            return Ok(Answer::Whole(Response { status, headers, body: Vec::new() }));
+        }
+        let unread = Unread { body, decodes: outgoing.decodes };
         let bounds = bounds(options.response_bytes_max, limits);
-        let body =
-            content::read(unread, &mut head.headers, bounds, &mut held, &shared.counts).await?;
-        return Ok(Response { status, headers: fields(&head.headers), body });
+        let mut reading = Reading::begin(unread, &head.headers, bounds);
+        let whole = reading.whole(&mut held, &shared.counts, &mut wish).await?;
+        if reading.decodes() {
+            head.headers.remove(CONTENT_ENCODING);
+        }
+        let headers = fields(&head.headers);
+        let Some(body) = whole else {
+            if !held.add(WAITING_BYTES_MAX, limits.fetches_bytes_max) {
+                return Err(content::no_room());
+            }
+            return Ok(Answer::Relayed {
+                head: Response { status, headers, body: Vec::new() },
+                length: reading.length(),
+                rest: Box::new(Rest { reading, patience }),
+                place,
+                held,
+            });
+        };
+        return Ok(Answer::Whole(Response { status, headers, body }));
     }
 }
 
 fn bounds(own_max: Option<u32>, limits: &Limits) -> Bounds {
-    let own_max = own_max.map_or(usize::MAX, |most| most as usize);
     Bounds {
-        own_max: own_max.min(limits.fetch_response_bytes_max),
+        own_max: limits.fetch_response_bytes_max,
+        wanted_max: own_max.map(|most| most as usize),
         all_max: limits.fetches_bytes_max,
     }
 }

@@ -45,6 +45,7 @@
 //! | `request.rs` | what a guest asks for becomes a request that may be sent |
 //! | `fields.rs` | the fields that belong to a connection |
 //! | `content.rs` | an answer's content, bounded and decompressed |
+//! | `relay.rs` | an answer on its way to a client, while it comes |
 //! | `client.rs` | the connections of a guest, pooled by origin |
 //! | `connect.rs` | a connection, which is counted while it is open |
 //! | `resolve.rs` | names become addresses that the guest may reach |
@@ -98,6 +99,7 @@ mod exchange;
 mod fault;
 mod fields;
 mod places;
+mod relay;
 mod request;
 mod resolve;
 

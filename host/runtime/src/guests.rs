@@ -7,9 +7,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::outcome::{Arrival, Cause, Handle, Join, OperationId, Outcome};
+use crate::outside::{Delivery, Relayed};
 use crate::router::{Param, RouteId, Router, VersionId};
 use snow_config::Limits;
-use snow_core::{GateId, Waiter, WorkerId};
+use snow_core::{GateId, Key, Waiter, WorkerId};
 use snow_http::{Request, RequestId, Response};
 
 /// The way to workers from any thread: tells them that their suspensions are settled, and that
@@ -22,6 +23,9 @@ pub trait Post: Send + Sync {
     /// Tells a worker that it is its turn to enter a gate. On its next turn it calls
     /// [`Guests::enter`], or [`Guests::give_up`] if it has nothing to start.
     fn gate_opened(&self, worker: WorkerId, gate: GateId);
+
+    /// Tells a worker that more of a relayed answer has come.
+    fn relay_ready(&self, worker: WorkerId, relay: Key);
 }
 
 /// Names a started call's place among the calls of its worker, for as long as the call lasts.
@@ -127,6 +131,16 @@ pub trait Guests {
     /// wait's, with the timers that the worker has set for them, and belong to the call again.
     fn unpark(&mut self, _slot: Slot, handles: Box<[Handle]>) {
         drop(handles);
+    }
+
+    /// Tells how the answer of an operation is wanted, of which a request waits for the pending:
+    /// [relayed](Delivery::Relayed) if the host will answer with it, whatever it is.
+    fn deliver(&mut self, _operation: OperationId, _how: Delivery) {}
+
+    /// Returns the content of an answer that is relayed, once the operation's pending is settled
+    /// with the rest of it. `None` if all of it is in there.
+    fn relayed(&mut self, _operation: OperationId) -> Option<Relayed> {
+        None
     }
 
     /// Cancels an operation whose pending is released. One that is over already is left alone.

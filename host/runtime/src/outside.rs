@@ -4,7 +4,9 @@ use std::fmt;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use snow_config::{Limits, OutboundRules};
+use snow_core::Pipe;
 use snow_http::{Field, Response};
 
 use crate::OperationId;
@@ -17,8 +19,35 @@ pub trait Outside: Send + Sync {
     /// fetch is cancelled first.
     fn fetch(&self, fetch: Fetch, done: FetchDone) -> OperationId;
 
+    /// Tells how an answer is wanted. One that is [relayed](Delivery::Relayed) may be reported when
+    /// its head has come: `done` is called with that, and [`relayed`](Outside::relayed) returns the
+    /// content. Nothing changes for a fetch that is over.
+    fn deliver(&self, operation: OperationId, how: Delivery);
+
+    /// Returns the content of an answer that is relayed, once `done` was called. `None`: all of it
+    /// was in the answer. The fetch goes on until all of it has come, or until it is cancelled.
+    fn relayed(&self, operation: OperationId) -> Option<Relayed>;
+
     /// Ends an operation, if it is under way: its request is given up, and nothing is reported.
     fn cancel(&self, operation: OperationId);
+}
+
+/// How an answer is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// Whole, for a guest.
+    Whole,
+    /// As it comes, for a client.
+    Relayed,
+}
+
+/// An answer's content, while it comes.
+#[derive(Clone, Debug)]
+pub struct Relayed {
+    /// How many bytes there will be, if that is known.
+    pub length: Option<u64>,
+    /// What has come, and what will.
+    pub content: Arc<Pipe<Bytes>>,
 }
 
 /// The outside of a program that serves nobody, and so has no call that could ask for it. What is
@@ -28,6 +57,12 @@ pub struct Nowhere;
 impl Outside for Nowhere {
     fn fetch(&self, _: Fetch, _: FetchDone) -> OperationId {
         OperationId(NonZeroU64::MAX)
+    }
+
+    fn deliver(&self, _: OperationId, _: Delivery) {}
+
+    fn relayed(&self, _: OperationId) -> Option<Relayed> {
+        None
     }
 
     fn cancel(&self, _: OperationId) {}

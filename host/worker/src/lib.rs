@@ -13,6 +13,7 @@
 //! | `clients` | sockets and connections, and which of them have something to do |
 //! | `schedule` | calls: which wait, which have an instance, and which one gets the loop next |
 //! | `suspensions` | requests that wait: for what, until when, and what follows |
+//! | `relays` | answers of other servers on their way to clients, while they come |
 //! | `lifecycle` | the drain at the end, and versions that are too old to be kept |
 //! | `stats` | [`Stats`]: what is counted, for others to read |
 //! | `inspect` | [`Inspection`]s: which requests have been held longest |
@@ -135,6 +136,7 @@ mod context;
 mod inspect;
 mod lifecycle;
 mod mailbox;
+mod relays;
 mod schedule;
 mod stats;
 mod suspensions;

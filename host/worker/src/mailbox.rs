@@ -30,6 +30,11 @@ pub enum Message {
         /// The gate.
         gate: GateId,
     },
+    /// More of an answer has come that is relayed: see [`Post::relay_ready`].
+    RelayReady {
+        /// The relay.
+        relay: Key,
+    },
     /// There is a new deployment: see [`Guests::adopt`](snow_runtime::Guests::adopt).
     Adopt,
     /// Too many versions of a guest are held, and this is the oldest: its suspended requests are to
@@ -98,6 +103,13 @@ impl PostOffice {
     pub fn open(&self, mailboxes: Vec<Arc<Mailbox>>) {
         let _ = self.0.set(mailboxes);
     }
+
+    fn send(&self, worker: WorkerId, message: Message) {
+        let mailbox = self.0.get().and_then(|mailboxes| mailboxes.get(worker.index()));
+        if let Some(mailbox) = mailbox {
+            mailbox.send(message);
+        }
+    }
 }
 
 impl Post for PostOffice {
@@ -121,9 +133,10 @@ impl Post for PostOffice {
     }
 
     fn gate_opened(&self, worker: WorkerId, gate: GateId) {
-        let mailbox = self.0.get().and_then(|mailboxes| mailboxes.get(worker.index()));
-        if let Some(mailbox) = mailbox {
-            mailbox.send(Message::GateOpened { gate });
-        }
+        self.send(worker, Message::GateOpened { gate });
+    }
+
+    fn relay_ready(&self, worker: WorkerId, relay: Key) {
+        self.send(worker, Message::RelayReady { relay });
     }
 }

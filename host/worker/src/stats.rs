@@ -30,6 +30,8 @@ pub struct Stats {
     pub connections: Counter,
     /// Requests that are suspended now, and calls that wait in place.
     pub suspended: Counter,
+    /// Requests that are answered now with what comes from another server, while it comes.
+    pub relays: Counter,
     /// Calls that are queued or have an instance now.
     pub calls: Counter,
     /// Requests that wait with their connections now until more of their guest are wanted.

@@ -11,11 +11,13 @@
 //! | `worker/requests.rs` | requests with their queues, and answers |
 //! | `worker/calls.rs` | the schedule, and whoever runs guests |
 //! | `worker/waits.rs` | suspensions, the registry of pendings, and the timers |
+//! | `worker/relays.rs` | relays, and the output of clients |
 //! | `worker/changes.rs` | deployments, versions, and the drain |
 
 mod calls;
 mod changes;
 mod intake;
+mod relays;
 mod requests;
 mod waits;
 
@@ -31,6 +33,7 @@ use crate::context::{Common, Context, TURN, Timer, WorkerTimers};
 use crate::inspect::{Held, Inspections};
 use crate::lifecycle::Lifecycle;
 use crate::mailbox::{Mailbox, Message, RestQuestions};
+use crate::relays::RelayTable;
 use crate::schedule::{QueueDeadlines, Schedule};
 use crate::stats::{Stats, StatsWriter};
 use crate::suspensions::SuspensionTable;
@@ -48,6 +51,7 @@ pub struct Worker<W: World, C: Guests> {
     suspensions: SuspensionTable,
     /// Suspensions of which a pending was settled, and that this worker has not come to yet.
     settled: VecDeque<Key>,
+    relays: RelayTable,
     timers: WorkerTimers,
     lifecycle: Lifecycle,
     inspections: Inspections,
@@ -61,6 +65,8 @@ pub struct Holdings {
     pub clients: usize,
     /// Suspended requests, those that wait for their `resume` included.
     pub suspensions: usize,
+    /// Requests that are answered with what comes from another server.
+    pub relays: usize,
     /// Timers that are set.
     pub timers: usize,
     /// Calls that wait or have an instance.
@@ -95,6 +101,7 @@ impl<W: World, C: Guests> Worker<W, C> {
             queue_deadlines: QueueDeadlines::default(),
             suspensions: SuspensionTable::new(),
             settled: VecDeque::new(),
+            relays: RelayTable::default(),
             timers: Timers::new(),
             lifecycle: Lifecycle::default(),
             inspections: Inspections::default(),
@@ -130,6 +137,7 @@ impl<W: World, C: Guests> Worker<W, C> {
         self.take_ready();
         self.take_messages();
         self.take_settled();
+        self.relay_ready();
         self.fire_timers();
         self.guests.expire(self.cx.now_ms);
         self.serve_clients();
@@ -157,6 +165,7 @@ impl<W: World, C: Guests> Worker<W, C> {
         Holdings {
             clients: self.clients.len(),
             suspensions: self.suspensions.len(),
+            relays: self.relays.len(),
             timers: self.timers.len(),
             calls: self.schedule.len(),
             resumable: self.schedule.resumptions(),
@@ -187,6 +196,7 @@ impl<W: World, C: Guests> Worker<W, C> {
             || self.lifecycle.is_expelling()
             || !self.inspections.is_empty()
             || !self.settled.is_empty()
+            || self.relays.are_ready()
             || self.clients.has_work()
             || self.schedule.has_candidates()
     }
@@ -225,6 +235,7 @@ impl<W: World, C: Guests> Worker<W, C> {
             }
             match message {
                 Message::GateOpened { gate } => self.schedule.gate_opened(gate),
+                Message::RelayReady { relay } => self.relays.is_ready(relay),
                 Message::Adopt => self.adopt(),
                 Message::Expel { version } => self.expel(version),
                 Message::TellRest(question) => self.rest.ask(question),

@@ -13,7 +13,8 @@ use std::task::{Context, Poll, Waker};
 
 use snow_core::{Gate, GateId, WorkerId};
 use snow_runtime::{
-    Adopted, Call, CallEnd, Guests, Handle, OperationId, Ran, Router, Slot, VersionId,
+    Adopted, Call, CallEnd, Delivery, Guests, Handle, OperationId, Ran, Relayed, Router, Slot,
+    VersionId,
 };
 
 use super::idle::Idle;
@@ -154,6 +155,14 @@ impl Guests for WasmGuests {
         if let Some(gate) = self.runtime.permits.gate(gate) {
             self.tell(gate.id, gate.give_up(self.worker));
         }
+    }
+
+    fn deliver(&mut self, operation: OperationId, how: Delivery) {
+        self.runtime.deliver(operation, how);
+    }
+
+    fn relayed(&mut self, operation: OperationId) -> Option<Relayed> {
+        self.runtime.outside.relayed(operation)
     }
 
     fn cancel_operation(&mut self, operation: OperationId) {

@@ -12,10 +12,10 @@ use std::time::Duration;
 use snow_config::{Limits, OutboundRules};
 use snow_http::Response;
 use snow_outside::Egress;
-use snow_runtime::{Fetch, FetchFailure, FetchOptions, OperationId, Outside};
+use snow_runtime::{Delivery, Fetch, FetchFailure, FetchOptions, OperationId, Outside};
 
 /// Longer than anything takes here that comes to an end.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 pub type Ended = Result<Response, FetchFailure>;
 
@@ -52,8 +52,22 @@ impl Lab {
         Lab::new(&["http://127.0.0.1:*"])
     }
 
-    /// Begins a fetch of this guest.
+    /// Begins a fetch of this guest, which waits for the whole answer.
     pub fn start(&self, guest: &str, url: &str) -> (OperationId, Receiver<Ended>) {
+        let (operation, ended) = self.start_undecided(guest, url);
+        self.egress.deliver(operation, Delivery::Whole);
+        (operation, ended)
+    }
+
+    /// Begins a fetch whose answer goes on to a client while it comes.
+    pub fn start_relay(&self, url: &str) -> (OperationId, Receiver<Ended>) {
+        let (operation, ended) = self.start_undecided("guest", url);
+        self.egress.deliver(operation, Delivery::Relayed);
+        (operation, ended)
+    }
+
+    /// Begins a fetch of which nobody has said yet how its answer is wanted.
+    pub fn start_undecided(&self, guest: &str, url: &str) -> (OperationId, Receiver<Ended>) {
         let fetch = Fetch {
             guest: guest.into(),
             rules: self.rules.clone(),

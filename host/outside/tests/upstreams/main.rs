@@ -4,6 +4,7 @@
 //! milliseconds, and asserts what happened, not when.
 
 mod lab;
+mod relay;
 mod settings;
 mod tls;
 

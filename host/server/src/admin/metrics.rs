@@ -198,6 +198,9 @@ fn of_workers(out: &mut Exposition, sources: &PageSources) {
     values(gauge, "snow_open_calls", help, |stats| &stats.calls);
     let help = "Requests that wait with their connections: many of their guest are queued already.";
     values(gauge, "snow_put_off_requests", help, |stats| &stats.put_off);
+    let help =
+        "Requests that are answered now with what comes from another server, while it comes.";
+    values(gauge, "snow_relays", help, |stats| &stats.relays);
     let help = "Requests answered 503 because their call did not start, or was ended by a drain.";
     let refused = workers().flat_map(|([worker], handle)| {
         let counts = REFUSALS.into_iter().zip(&handle.stats.refused_calls);

@@ -107,7 +107,7 @@ impl Drop for Settles {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use snow_core::{GateId, Waiter, WorkerId};
+    use snow_core::{GateId, Key, Waiter, WorkerId};
 
     struct Nobody;
 
@@ -115,6 +115,8 @@ mod tests {
         fn wake(&self, _: &[Waiter]) {}
 
         fn gate_opened(&self, _: WorkerId, _: GateId) {}
+
+        fn relay_ready(&self, _: WorkerId, _: Key) {}
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
-use snow_core::Key;
-use snow_http::{Exchange, Progress, Reject, Response, ResponseFault};
+use snow_core::{Ending, Key};
+use snow_http::{Exchange, Progress, Reject, Response, ResponseFault, StreamingFault};
 use snow_runtime::{Access, Share};
 
 use super::ClientTable;
@@ -60,6 +60,78 @@ impl<S> ClientTable<S> {
         let peer = client.peer();
         self.mark_dirty(exchange.client);
         Ok(answered.map(|answered| (answered, peer)))
+    }
+
+    /// Begins an answer whose body comes in pieces.
+    ///
+    /// # Errors
+    /// The head can't be sent, or the client does not wait for it any more.
+    pub fn begin_response(
+        &mut self,
+        exchange: ExchangeRef,
+        head: &Response,
+        length: Option<u64>,
+        cx: &Context,
+    ) -> Result<(), StreamingFault> {
+        let ExchangeRef { client: key, serial } = exchange;
+        let client = self.clients.get_mut(key).ok_or(StreamingFault::NoExchange)?;
+        self.totals.track(client, |client| {
+            client.connection.begin_response(serial, head, length, &cx.date, cx.now_ms, cx.http())
+        })?;
+        self.mark_dirty(key);
+        Ok(())
+    }
+
+    /// Adds a piece to an answer's body.
+    ///
+    /// # Errors
+    /// The piece is longer than what was announced, or the client does not wait for it any more.
+    pub fn body_piece(
+        &mut self,
+        exchange: ExchangeRef,
+        piece: &[u8],
+        cx: &Context,
+    ) -> Result<(), StreamingFault> {
+        let ExchangeRef { client: key, serial } = exchange;
+        let client = self.clients.get_mut(key).ok_or(StreamingFault::NoExchange)?;
+        self.totals.track(client, |client| {
+            client.connection.body_piece(serial, piece, cx.now_ms, cx.http())
+        })?;
+        self.mark_dirty(key);
+        Ok(())
+    }
+
+    /// Ends an answer whose body came in pieces. Returns its exchange, and the client's address;
+    /// `None` if the client does not wait for it any more.
+    pub fn end_response(
+        &mut self,
+        exchange: ExchangeRef,
+        ending: Ending,
+        cx: &Context,
+    ) -> Option<(Exchange, SocketAddr)> {
+        let ExchangeRef { client: key, serial } = exchange;
+        let client = self.clients.get_mut(key)?;
+        let ended = self.totals.track(client, |client| match ending {
+            Ending::Whole => client.connection.end_response(serial, cx.now_ms, cx.http()),
+            Ending::Cut => client.connection.abort_response(serial, cx.now_ms, cx.http()),
+        })?;
+        let peer = client.peer();
+        self.mark_dirty(key);
+        Some((ended, peer))
+    }
+
+    /// Returns how many bytes a client has not taken yet.
+    pub fn output_bytes(&self, key: Key) -> usize {
+        self.clients.get(key).map_or(0, |client| client.connection.output().len())
+    }
+
+    /// Returns what `find` finds in the exchanges of a client.
+    pub fn find_exchange<T>(
+        &self,
+        key: Key,
+        find: impl FnMut(&Exchange) -> Option<T>,
+    ) -> Option<T> {
+        self.clients.get(key)?.connection.exchanges().find_map(find)
     }
 
     /// Logs an answer, if it is long only once it is written.

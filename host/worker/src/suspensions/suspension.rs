@@ -5,8 +5,8 @@ use std::sync::Arc;
 use snow_core::{PendingId, Registry, TimerKey, Waiter};
 use snow_http::{PackedResponse, Response};
 use snow_runtime::{
-    GuestRequest, Handle, Join, PastWait, RouteId, Settled, Settlement, Slot, Source, Suspend,
-    VersionId, Wait,
+    GuestRequest, Handle, Join, OperationId, PastWait, RouteId, Settled, Settlement, Slot, Source,
+    Suspend, VersionId, Wait,
 };
 
 use crate::context::{Callee, ExchangeRef, Timer, WorkerTimers};
@@ -148,6 +148,16 @@ impl Suspension {
     /// Returns what is waited for, in the guest's order.
     pub fn handles(&self) -> impl Iterator<Item = Handle> + Clone {
         self.handles.iter()
+    }
+
+    /// Returns the only pending, with the operation that settles it, if the host will answer with
+    /// what it brings, whatever that is.
+    pub fn relayed(&self) -> Option<(Handle, OperationId)> {
+        let handle = self.handles.get(0).filter(|_| self.handles.len() == 1)?;
+        match handle.source {
+            Source::Operation(operation) if self.then == Then::Answer => Some((handle, operation)),
+            _ => None,
+        }
     }
 
     /// Returns whether the call waits in place.

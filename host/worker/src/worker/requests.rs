@@ -40,6 +40,7 @@ impl<W: World, C: Guests> Worker<W, C> {
             self.client_left(exchange, client);
         }
         self.clients.write(key, &mut self.world, &mut self.budget, &self.cx)?;
+        self.go_on_relaying(key);
         self.clients.set_timer(key, &mut self.timers);
         self.clients.is_served(key);
         Ok(())
@@ -204,6 +205,9 @@ impl<W: World, C: Guests> Worker<W, C> {
             guest = callee.map(|(version, _)| self.guests.guest_name(version));
             self.end_suspension(key, WaitEnd::Disconnected);
         }
+        if let Progress::Relayed { slot, generation } = exchange.progress {
+            guest = self.give_up_relay(Key { slot, generation });
+        }
         if matches!(exchange.progress, Progress::Queued) {
             self.schedule.request_ended();
         }
@@ -213,7 +217,7 @@ impl<W: World, C: Guests> Worker<W, C> {
 
     /// Counts a request that has its answer's `status`, or whose client has left. Returns its line
     /// of the access log, if there is to be one.
-    fn finished(
+    pub(super) fn finished(
         &self,
         exchange: Exchange,
         client: SocketAddr,

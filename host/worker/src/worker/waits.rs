@@ -2,7 +2,9 @@
 
 use snow_core::{Key, PendingId, due_ms};
 use snow_http::{Progress, Response};
-use snow_runtime::{GuestRequest, Guests, Handle, Settlement, Slot, Source, Suspend, Wait, World};
+use snow_runtime::{
+    Delivery, GuestRequest, Guests, Handle, Settlement, Slot, Source, Suspend, Wait, World,
+};
 
 use super::Worker;
 use crate::context::ExchangeRef;
@@ -43,8 +45,22 @@ impl<W: World, C: Guests> Worker<W, C> {
         let times = (suspend.timeout_ms, suspend.deadline_ms);
         let has_resume = self.guests.has_resume(version);
         let suspension = Suspension::returned(started, suspend, request, has_resume);
+        let how = match suspension.relayed() {
+            Some(_) => Delivery::Relayed,
+            None => Delivery::Whole,
+        };
+        self.deliver(suspension.handles(), how);
         let key = self.suspensions.insert(suspension, &self.cx);
         self.begin_wait(key, started.exchange, times);
+    }
+
+    /// Tells operations how what they bring is wanted.
+    fn deliver(&mut self, handles: impl Iterator<Item = Handle>, how: Delivery) {
+        for handle in handles {
+            if let Source::Operation(operation) = handle.source {
+                self.guests.deliver(operation, how);
+            }
+        }
     }
 
     fn refuse_to_suspend(&mut self, started: Started, suspend: Suspend, response: &Response) {
@@ -58,6 +74,7 @@ impl<W: World, C: Guests> Worker<W, C> {
         let Some(started) = self.schedule.started(slot) else { return };
         self.schedule.park(slot);
         let timeout_ms = wait.timeout_ms;
+        self.deliver(wait.handles.iter().copied(), Delivery::Whole);
         let key = self.suspensions.insert(Suspension::in_place(started, slot, wait), &self.cx);
         if self.clients.exchange(started.exchange).is_none() {
             return self.end_suspension(key, WaitEnd::Disconnected);
@@ -147,8 +164,16 @@ impl<W: World, C: Guests> Worker<W, C> {
         let taken = self.suspensions.take(key, WaitEnd::Settled, &self.cx, &mut self.timers);
         let Some(suspension) = taken else { return };
         let deciding = suspension.deciding(&self.cx.common.registry);
-        self.release_all(suspension.handles());
         let (exchange, version) = (suspension.exchange(), suspension.callee().0);
+        if let Some((handle, operation)) = suspension.relayed()
+            && let Some(Settlement::Response(head)) = deciding.as_deref()
+            && self.begin_to_relay(exchange, version, operation, head)
+        {
+            // The operation goes on: it brings the content.
+            self.release_all([Handle { source: Source::None, ..handle }].into_iter());
+            return self.let_go(version);
+        }
+        self.release_all(suspension.handles());
         let made = match deciding.as_deref() {
             Some(Settlement::Response(response)) => {
                 self.answer(exchange, Some(version), response);

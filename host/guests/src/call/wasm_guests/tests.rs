@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use snow_config::{CompileConfig, GuestConfig, Instances, Limits, Rollback};
-use snow_core::{Registry, Waiter};
+use snow_core::{Key, Registry, Waiter};
 use snow_http::{HeadReader, HttpLimits, Request, RequestId};
 use snow_runtime::{
     CallEntry, Clock, GuestRequest, Log, LogFormat, Outcome, Post, Roster, RouteId, Share,
@@ -51,6 +51,8 @@ impl Post for Opened {
     fn gate_opened(&self, worker: WorkerId, gate: GateId) {
         self.0.lock().unwrap().push((worker, gate));
     }
+
+    fn relay_ready(&self, _: WorkerId, _: Key) {}
 }
 
 /// The guests `hello` and `hello` again as `other`, on one worker.

@@ -1,0 +1,143 @@
+//! Answers of other servers that are passed on while they come: from a pipe to a client's output, as
+//! far as that has room.
+
+use std::sync::Arc;
+
+use snow_core::{Ending, Key, Taken};
+use snow_http::{Exchange, Progress, Response};
+use snow_runtime::{Guests, OperationId, VersionId, World};
+
+use super::Worker;
+use crate::context::{ExchangeRef, TURN};
+use crate::relays::Relay;
+
+/// What a client's output has room for.
+enum Room {
+    /// Another piece.
+    Some,
+    /// Nothing until the client has taken some of what waits for it.
+    Own,
+    /// Nothing until clients have taken more of what all of them have to take.
+    All,
+}
+
+impl<W: World, C: Guests> Worker<W, C> {
+    /// Begins to answer a request with the content of an operation, if that is still to come. False
+    /// if the answer is whole.
+    pub(super) fn begin_to_relay(
+        &mut self,
+        exchange: ExchangeRef,
+        version: VersionId,
+        operation: OperationId,
+        head: &Response,
+    ) -> bool {
+        let Some(relayed) = self.guests.relayed(operation) else { return false };
+        let began = self.clients.begin_response(exchange, head, relayed.length, &self.cx);
+        if began.is_err() {
+            self.guests.cancel_operation(operation);
+            self.answer(exchange, Some(version), &Response::text(502, "bad gateway\n"));
+            return true;
+        }
+        let (guest, status) = (self.guests.guest_name(version), head.status);
+        let content = relayed.content.clone();
+        let relay = Relay { exchange, content, operation, guest, status, is_starved: false };
+        let key = self.relays.insert(relay, &self.cx);
+        if let Some(exchange) = self.clients.exchange_mut(exchange) {
+            let Key { slot, generation } = key;
+            exchange.progress = Progress::Relayed { slot, generation };
+        }
+        let (post, worker) = (self.cx.common.post.clone(), self.cx.id);
+        relayed.content.read(move || post.relay_ready(worker, key));
+        self.relay(key);
+        true
+    }
+
+    /// Passes on what has come of an answer, as far as its client's output has room.
+    pub(super) fn relay(&mut self, key: Key) {
+        loop {
+            let Some(relay) = self.relays.get(key) else { return };
+            let (exchange, content) = (relay.exchange, relay.content.clone());
+            match self.room_for(exchange) {
+                Room::Some => {}
+                Room::Own => return,
+                Room::All => return self.relays.starve(key),
+            }
+            match content.take() {
+                Taken::Nothing => return,
+                Taken::Piece(piece) => {
+                    // Longer than was announced: nobody who reads it could tell.
+                    if self.clients.body_piece(exchange, &piece, &self.cx).is_err() {
+                        return self.end_relay(key, Ending::Cut);
+                    }
+                }
+                Taken::End(ending) => return self.end_relay(key, ending),
+            }
+        }
+    }
+
+    fn room_for(&self, exchange: ExchangeRef) -> Room {
+        let waits_bytes = self.clients.output_bytes(exchange.client);
+        match waits_bytes {
+            bytes if bytes >= TURN.relayed_bytes_max => Room::Own,
+            bytes if self.clients.is_output_full(&self.cx) => match bytes {
+                0 => Room::All,
+                _ => Room::Own,
+            },
+            _ => Room::Some,
+        }
+    }
+
+    /// Ends an answer, whole or cut, and its operation.
+    fn end_relay(&mut self, key: Key, ending: Ending) {
+        let Some(relay) = self.relays.remove(key, &self.cx) else { return };
+        self.guests.cancel_operation(relay.operation);
+        let Relay { exchange, guest, status, .. } = relay;
+        let ended = self.clients.end_response(exchange, ending, &self.cx);
+        let Some((answered, client)) = ended else { return };
+        self.cx.stats.answered.add(1);
+        if let Some(access) = self.finished(answered, client, Some(status), Some(guest)) {
+            self.clients.log_answer(exchange.client, access, &self.cx);
+        }
+    }
+
+    /// Ends an answer whose client has left. Returns the guest that asked.
+    pub(super) fn give_up_relay(&mut self, key: Key) -> Option<Arc<str>> {
+        let relay = self.relays.remove(key, &self.cx)?;
+        self.guests.cancel_operation(relay.operation);
+        Some(relay.guest)
+    }
+
+    /// Goes on with the answer to a client that has taken some of it.
+    pub(super) fn go_on_relaying(&mut self, client: Key) {
+        if self.relays.len() == 0 {
+            return;
+        }
+        let relayed = |exchange: &Exchange| match exchange.progress {
+            Progress::Relayed { slot, generation } => Some(Key { slot, generation }),
+            _ => None,
+        };
+        if let Some(key) = self.clients.find_exchange(client, relayed)
+            && self.clients.output_bytes(client) < TURN.relayed_bytes_max / 2
+        {
+            self.relay(key);
+        }
+    }
+
+    /// Passes on what has come of answers, for one turn's time. What it does not come to is left to
+    /// later turns.
+    pub(super) fn relay_ready(&mut self) {
+        if self.relays.are_starved() && !self.clients.is_output_full(&self.cx) {
+            self.relays.feed();
+        }
+        if !self.relays.are_ready() {
+            return;
+        }
+        let began_us = self.world.now_us();
+        while let Some(key) = self.relays.next_ready() {
+            self.relay(key);
+            if self.world.now_us() - began_us >= TURN.waits_us_max {
+                return;
+            }
+        }
+    }
+}
