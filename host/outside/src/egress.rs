@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use snow_core::lock;
 use snow_http::Response;
 use snow_runtime::{
-    Delivery, Fetch, FetchCode, FetchDone, FetchFailure, OperationId, Outside, Relayed,
+    Delivery, Fetch, FetchAnswer, FetchCode, FetchDone, FetchFailure, OperationId, Outside, Relayed,
 };
 use tokio::runtime::Builder;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -55,9 +55,9 @@ struct UnderWay {
     place: Option<Place>,
     /// Where whoever asked says how they want the answer.
     wishes: Wishes,
-    /// The content of an answer that is relayed, with what it may hold. It is kept, also when all of
-    /// it has come, until whoever takes it cancels the fetch.
-    relayed: Option<(Relayed, Held)>,
+    /// What an answer that is relayed may hold: until the fetch is cancelled, also when all of it has
+    /// come, since some of that may wait for the client.
+    relayed: Option<Held>,
     is_over: bool,
 }
 
@@ -128,12 +128,6 @@ impl Outside for Egress {
         }
     }
 
-    fn relayed(&self, operation: OperationId) -> Option<Relayed> {
-        let under_way = lock(&self.shared.under_way);
-        let (relayed, _) = under_way.get(&operation.0.get())?.relayed.as_ref()?;
-        Some(relayed.clone())
-    }
-
     fn cancel(&self, operation: OperationId) {
         let cancelled = lock(&self.shared.under_way).remove(&operation.0.get());
         if cancelled.is_some_and(|fetch| !fetch.is_over) {
@@ -182,7 +176,7 @@ impl Job {
                 Err(failure) => return done.end(Err(failure)),
             };
             let writer = Writer::new();
-            done.begin(head, Relayed { length, content: writer.content() }, held);
+            done.begin(Relayed { head, length, content: writer.content() }, held);
             let result = rest.run(&writer, &shared.counts).await;
             let is_whole = result.is_ok();
             // First, since whoever finds the end of the content cancels what is under way.
@@ -228,14 +222,14 @@ struct Done {
 
 impl Done {
     /// Reports the head of an answer that is relayed.
-    fn begin(&mut self, head: Response, relayed: Relayed, held: Held) {
+    fn begin(&mut self, relayed: Relayed, held: Held) {
         match lock(&self.shared.under_way).get_mut(&self.number) {
-            Some(fetch) => fetch.relayed = Some((relayed, held)),
+            Some(fetch) => fetch.relayed = Some(held),
             // Whoever cancels it has taken it out.
             None => return,
         }
         if let Some(done) = self.done.take() {
-            done(Ok(head));
+            done(Ok(FetchAnswer::Relayed(relayed)));
         }
     }
 
@@ -254,7 +248,7 @@ impl Done {
         self.shared.counts.end(&result);
         let Some(done) = self.done.take() else { return };
         if let Some(result) = result.transpose() {
-            done(result);
+            done(result.map(FetchAnswer::Whole));
         }
     }
 }

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::outcome::{Arrival, Cause, Handle, Join, OperationId, Outcome};
-use crate::outside::{Delivery, Relayed};
+use crate::outside::Delivery;
 use crate::router::{Param, RouteId, Router, VersionId};
 use snow_config::Limits;
 use snow_core::{GateId, Key, Waiter, WorkerId};
@@ -136,12 +136,6 @@ pub trait Guests {
     /// Tells how the answer of an operation is wanted, of which a request waits for the pending:
     /// [relayed](Delivery::Relayed) if the host will answer with it, whatever it is.
     fn deliver(&mut self, _operation: OperationId, _how: Delivery) {}
-
-    /// Returns the content of an answer that is relayed, once the operation's pending is settled
-    /// with the rest of it. `None` if all of it is in there.
-    fn relayed(&mut self, _operation: OperationId) -> Option<Relayed> {
-        None
-    }
 
     /// Cancels an operation whose pending is released. One that is over already is left alone.
     fn cancel_operation(&mut self, _operation: OperationId) {}

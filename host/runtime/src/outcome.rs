@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 pub use snow_core::Join;
 use snow_core::{Charge, PendingId, TimerKey};
-use snow_http::Response;
+use snow_http::{Field, Response};
+
+use crate::outside::Relayed;
 
 /// What a pending is settled with.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,6 +18,9 @@ pub enum Settlement {
     Value(Arc<[u8]>),
     /// A whole response.
     Response(Response),
+    /// A response that the host passes on to its client while it comes. No guest ever gets it, since
+    /// it is made for a request that waits for nothing else, and whose guest is not called again.
+    Relayed(Box<Relayed>),
     /// A failure. Neither text reaches the client by itself.
     Failed {
         /// A stable word for programs.
@@ -36,16 +41,16 @@ impl Settlement {
     pub fn bytes(&self) -> usize {
         match self {
             Settlement::Value(bytes) => bytes.len(),
-            Settlement::Response(response) => {
-                let fields = response
-                    .headers
-                    .iter()
-                    .map(|field| field.name.len() + field.value.len() + FIELD_BYTES);
-                response.body.len() + fields.sum::<usize>()
-            }
+            Settlement::Response(response) => response_bytes(response),
+            Settlement::Relayed(relayed) => response_bytes(&relayed.head),
             Settlement::Failed { code, message } => code.len() + message.len(),
         }
     }
+}
+
+fn response_bytes(response: &Response) -> usize {
+    let bytes = |field: &Field| field.name.len() + field.value.len() + FIELD_BYTES;
+    response.body.len() + response.headers.iter().map(bytes).sum::<usize>()
 }
 
 /// A settlement as the registry holds it: shared, because `set-all` gives one settlement to

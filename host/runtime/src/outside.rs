@@ -19,14 +19,10 @@ pub trait Outside: Send + Sync {
     /// fetch is cancelled first.
     fn fetch(&self, fetch: Fetch, done: FetchDone) -> OperationId;
 
-    /// Tells how an answer is wanted. One that is [relayed](Delivery::Relayed) may be reported when
-    /// its head has come: `done` is called with that, and [`relayed`](Outside::relayed) returns the
-    /// content. Nothing changes for a fetch that is over.
+    /// Tells how an answer is wanted. One that is [relayed](Delivery::Relayed) is reported as soon
+    /// as its head has come, if there is a content; the fetch then goes on until all of that has
+    /// come, or until it is cancelled. Nothing changes for a fetch that is over.
     fn deliver(&self, operation: OperationId, how: Delivery);
-
-    /// Returns the content of an answer that is relayed, once `done` was called. `None`: all of it
-    /// was in the answer. The fetch goes on until all of it has come, or until it is cancelled.
-    fn relayed(&self, operation: OperationId) -> Option<Relayed>;
 
     /// Ends an operation, if it is under way: its request is given up, and nothing is reported.
     fn cancel(&self, operation: OperationId);
@@ -41,13 +37,30 @@ pub enum Delivery {
     Relayed,
 }
 
-/// An answer's content, while it comes.
+/// The answer of a fetch.
+#[derive(Debug)]
+pub enum FetchAnswer {
+    /// All of it.
+    Whole(Response),
+    /// Its head, and the content while it comes.
+    Relayed(Relayed),
+}
+
+/// An answer whose content is still to come.
 #[derive(Clone, Debug)]
 pub struct Relayed {
-    /// How many bytes there will be, if that is known.
+    /// The head. Its body is empty.
+    pub head: Response,
+    /// How many bytes the content has, if that is known.
     pub length: Option<u64>,
-    /// What has come, and what will.
+    /// What has come of the content, and what will.
     pub content: Arc<Pipe<Bytes>>,
+}
+
+impl PartialEq for Relayed {
+    fn eq(&self, other: &Relayed) -> bool {
+        self.head == other.head && Arc::ptr_eq(&self.content, &other.content)
+    }
 }
 
 /// The outside of a program that serves nobody, and so has no call that could ask for it. What is
@@ -61,15 +74,11 @@ impl Outside for Nowhere {
 
     fn deliver(&self, _: OperationId, _: Delivery) {}
 
-    fn relayed(&self, _: OperationId) -> Option<Relayed> {
-        None
-    }
-
     fn cancel(&self, _: OperationId) {}
 }
 
 /// What is called with the end of a fetch.
-pub type FetchDone = Box<dyn FnOnce(Result<Response, FetchFailure>) + Send>;
+pub type FetchDone = Box<dyn FnOnce(Result<FetchAnswer, FetchFailure>) + Send>;
 
 /// A request of a guest to another server, with what its deployer allows.
 pub struct Fetch {

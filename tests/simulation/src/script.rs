@@ -101,6 +101,9 @@ impl Script {
             let slices = 5 + rng.below(30);
             ops.extend((0..slices).map(|_| Op::Slice));
         }
+        if depth > 0 && rng.percent(6) {
+            return Script::relay(rng);
+        }
         let suspends = depth > 0 && rng.percent(55);
         if suspends && rng.percent(85) {
             ops.push(Op::Create((!rng.percent(25)).then(|| rng.below(KEYS.len()))));
@@ -111,6 +114,19 @@ impl Script {
             false => End::Respond,
         };
         Script { ops, end, is_quick: false }
+    }
+
+    /// Makes up a script that waits for nothing but an operation, whose answer is the client's.
+    fn relay(rng: &mut Rng) -> Script {
+        let end = End::Suspend {
+            until: if rng.percent(50) { Join::All } else { Join::Any },
+            timeout_ms: rng.percent(50).then(|| rng.below(2_000) as u32),
+            on_timeout: rng.percent(50),
+            keep_request: rng.percent(20),
+            resume: None,
+            forgets_one: false,
+        };
+        Script { ops: vec![Op::Operate], end, is_quick: false }
     }
 
     /// Returns the script of the quick guest: an answer at once.

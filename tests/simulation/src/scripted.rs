@@ -2,6 +2,7 @@
 //! and post office, and tells the [`Ledger`] what it did and saw.
 
 mod guests;
+mod relayed;
 mod waiting;
 
 use std::cell::RefCell;
@@ -22,9 +23,12 @@ use crate::deployer::Deployer;
 use crate::ledger::{Held, Ledger, State, Waited};
 use crate::network::Network;
 use crate::office::Office;
+use crate::rng::Rng;
 use crate::script::{End, KEYS, Op, Script};
 use crate::stored::Stored;
 use crate::versions::{QUICK, Versions};
+
+pub use self::relayed::Relays;
 
 /// The most slices of others that a request of the quick guest may wait for: the one under way when
 /// it comes, and those that end a turn. A worker that has no time for its sockets waits for none.
@@ -60,6 +64,8 @@ pub struct Stage {
     pub scripts: Vec<Script>,
     /// Operations that are under way, with the numbers of their pendings in the ledger.
     pub operations: BTreeMap<OperationId, usize>,
+    /// Answers that go on to clients while they come.
+    pub relays: Relays,
     /// The store, with those who wait for its changes.
     pub stored: Stored,
     /// The number of the last operation.
@@ -116,10 +122,13 @@ impl Quick {
 
 impl Stage {
     /// Ends an operation. Returns whom that wakes.
-    pub fn operation_ends(&mut self, at: usize) -> Option<Waiter> {
+    pub fn operation_ends(&mut self, at: usize, rng: &mut Rng) -> Option<Waiter> {
         let operation = *self.operations.keys().nth(at)?;
         let pending = self.operations.remove(&operation)?;
-        self.ledger.operation_ends(pending)
+        match self.is_relayed(operation) && rng.percent(80) {
+            true => self.relay_begins(operation, pending, rng),
+            false => self.ledger.operation_ends(pending),
+        }
     }
 }
 

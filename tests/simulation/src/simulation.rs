@@ -21,7 +21,7 @@ use crate::ledger::Ledger;
 use crate::network::{Network, SimWorld};
 use crate::office::Office;
 use crate::rng::Rng;
-use crate::scripted::{Quick, Scripted, Stage};
+use crate::scripted::{Quick, Relays, Scripted, Stage};
 use crate::stored::{Stored, StoredDone};
 use crate::versions::Versions;
 
@@ -70,6 +70,8 @@ pub struct Done {
     pub answers: u32,
     /// Requests that were suspended.
     pub held: usize,
+    /// Answers that were relayed to their end.
+    pub relayed: u32,
     /// The longest turn of a worker.
     pub longest_turn_us: u64,
     /// The most slices that a request of the quick guest has waited for.
@@ -118,6 +120,8 @@ impl Simulation {
                 (2, 3, 6);
             limits.request_wait_ms_max = 1 + rng.below(100) as u32;
             limits.resume_wait_ms_max = 1 + rng.below(100) as u32;
+            // Less than some answers that are relayed.
+            limits.worker_output_bytes_max = rng.pick(&[1_000, 40_000, 1 << 20]);
         }
         let network = Rc::new(RefCell::new(Network::new(workers, rng.number())));
         network.borrow_mut().late_percent = 30;
@@ -134,6 +138,7 @@ impl Simulation {
             scripts: Vec::new(),
             operations: BTreeMap::new(),
             stored: Stored::new(if tight { 2 } else { 1_000 }, &mut rng),
+            relays: Relays::default(),
             last_operation: 0,
             unposted: Vec::new(),
             computes: rng.percent(30),
@@ -257,7 +262,10 @@ impl Simulation {
     fn is_held_up(&self) -> bool {
         let (stage, network) = (self.stage.borrow(), self.network.borrow());
         let is_due = stage.stored.is_due(network.now_ms());
-        is_due || !stage.unposted.is_empty() || !network.under_way.is_empty()
+        is_due
+            || stage.relays.can_go_on()
+            || !stage.unposted.is_empty()
+            || !network.under_way.is_empty()
     }
 
     /// Lets bytes arrive, the sender of a settlement go on, an operation end, and the store's thread
@@ -271,9 +279,10 @@ impl Simulation {
         let operations = stage.operations.len();
         if operations > 0 {
             let at = self.rng.below(operations);
-            let woken = stage.operation_ends(at);
+            let woken = stage.operation_ends(at, &mut self.rng);
             self.office.post.wake(woken.as_slice());
         }
+        stage.relays.go_on(&mut self.rng);
         if !stage.unposted.is_empty() {
             let waiter = stage.unposted.remove(0);
             self.office.post.wake(&[waiter]);

@@ -13,8 +13,7 @@ use std::task::{Context, Poll, Waker};
 
 use snow_core::{Gate, GateId, WorkerId};
 use snow_runtime::{
-    Adopted, Call, CallEnd, Delivery, Guests, Handle, OperationId, Ran, Relayed, Router, Slot,
-    VersionId,
+    Adopted, Call, CallEnd, Delivery, Guests, Handle, OperationId, Ran, Router, Slot, VersionId,
 };
 
 use super::idle::Idle;
@@ -159,10 +158,6 @@ impl Guests for WasmGuests {
 
     fn deliver(&mut self, operation: OperationId, how: Delivery) {
         self.runtime.deliver(operation, how);
-    }
-
-    fn relayed(&mut self, operation: OperationId) -> Option<Relayed> {
-        self.runtime.outside.relayed(operation)
     }
 
     fn cancel_operation(&mut self, operation: OperationId) {

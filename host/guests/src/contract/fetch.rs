@@ -10,9 +10,9 @@ use wasmtime::StoreContextMut;
 use wasmtime::component::{ComponentType, Lift, Linker, Resource};
 
 use snow_core::{PendingId, Refusal};
-use snow_http::{RequestId, Response};
+use snow_http::RequestId;
 use snow_runtime::{
-    Fetch, FetchCode, FetchFailure, FetchOptions, Level, Settled, Settlement, Source,
+    Fetch, FetchAnswer, FetchCode, FetchFailure, FetchOptions, Level, Settled, Settlement, Source,
 };
 
 use super::context::CallContext;
@@ -105,11 +105,13 @@ struct End {
 
 impl End {
     /// Settles the fetch's pending, and wakes who waits for it.
-    fn settle(self, result: Result<Response, FetchFailure>) {
-        let settled = match result {
-            Ok(response) => self.kept(Settlement::Response(response)),
-            Err(failure) => Err(failure),
-        };
+    fn settle(self, result: Result<FetchAnswer, FetchFailure>) {
+        let settled = result.and_then(|answer| {
+            self.kept(match answer {
+                FetchAnswer::Whole(response) => Settlement::Response(response),
+                FetchAnswer::Relayed(relayed) => Settlement::Relayed(Box::new(relayed)),
+            })
+        });
         let settled = settled.unwrap_or_else(|failure| {
             if failure.code == FetchCode::Denied {
                 self.log_denial(&failure);

@@ -261,6 +261,9 @@ impl<'a> RequestRef<'a> {
     }
 }
 
+/// The failure that a guest would get in the place of an answer whose content goes to a client.
+const RELAYED: (&str, &str) = ("reset", "the answer was for the client alone");
+
 impl<'a> SettlementRef<'a> {
     /// Borrows a settlement as a resumed guest sees it.
     pub fn new(settlement: &'a HostSettlement) -> SettlementRef<'a> {
@@ -277,6 +280,9 @@ impl<'a> SettlementRef<'a> {
             }),
             HostSettlement::Failed { code, message } => {
                 SettlementRef::Failed(FailureRef { code, message })
+            }
+            HostSettlement::Relayed(_) => {
+                SettlementRef::Failed(FailureRef { code: RELAYED.0, message: RELAYED.1 })
             }
         }
     }
@@ -322,6 +328,10 @@ impl From<&HostSettlement> for Settlement {
             }),
             HostSettlement::Failed { code, message } => {
                 Settlement::Failed(Failure { code: code.clone(), message: message.clone() })
+            }
+            HostSettlement::Relayed(_) => {
+                let (code, message) = RELAYED;
+                Settlement::Failed(Failure { code: code.into(), message: message.into() })
             }
         }
     }

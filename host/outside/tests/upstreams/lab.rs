@@ -12,12 +12,14 @@ use std::time::Duration;
 use snow_config::{Limits, OutboundRules};
 use snow_http::Response;
 use snow_outside::Egress;
-use snow_runtime::{Delivery, Fetch, FetchFailure, FetchOptions, OperationId, Outside};
+use snow_runtime::{
+    Delivery, Fetch, FetchAnswer, FetchFailure, FetchOptions, OperationId, Outside, Relayed,
+};
 
 /// Longer than anything takes here that comes to an end.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-pub type Ended = Result<Response, FetchFailure>;
+pub type Ended = Result<FetchAnswer, FetchFailure>;
 
 /// An egress whose thread runs.
 pub struct Lab {
@@ -82,7 +84,7 @@ impl Lab {
     }
 
     /// Does a fetch to its end.
-    pub fn fetch(&self, url: &str) -> Ended {
+    pub fn fetch(&self, url: &str) -> Result<Response, FetchFailure> {
         end_of(&self.start("guest", url).1)
     }
 
@@ -113,8 +115,20 @@ pub fn fetch_of(rules: &[&str], url: &str) -> Fetch {
 }
 
 /// Waits for the end of a fetch.
-pub fn end_of(fetch: &Receiver<Ended>) -> Ended {
-    fetch.recv_timeout(PATIENCE).expect("a fetch ends")
+pub fn end_of(fetch: &Receiver<Ended>) -> Result<Response, FetchFailure> {
+    match fetch.recv_timeout(PATIENCE).expect("a fetch ends") {
+        Ok(FetchAnswer::Whole(response)) => Ok(response),
+        Ok(FetchAnswer::Relayed(relayed)) => panic!("it is to be whole: {relayed:?}"),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Waits for the head of an answer that is relayed.
+pub fn relayed(fetch: &Receiver<Ended>) -> Relayed {
+    match fetch.recv_timeout(PATIENCE).expect("an answer begins") {
+        Ok(FetchAnswer::Relayed(relayed)) => relayed,
+        other => panic!("it is to be relayed: {other:?}"),
+    }
 }
 
 /// A server that answers each request as a test says, on connections that it counts.

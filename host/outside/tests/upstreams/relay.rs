@@ -12,7 +12,7 @@ use flate2::write::GzEncoder;
 use snow_core::{Ending, Pipe, Taken};
 use snow_runtime::{Delivery, Outside, Relayed};
 
-use super::lab::{Lab, PATIENCE, Server, end_of};
+use super::lab::{Lab, PATIENCE, Server, relayed};
 
 const ENDLESS: &str = "HTTP/1.1 200 OK\r\nx-a: b\r\n\r\n";
 
@@ -70,10 +70,9 @@ fn a_content_without_end_is_held_up_by_whoever_reads_it() {
     let (server, sent) = endless();
     let lab = Lab::local();
     let (operation, ended) = lab.start_relay(&server.url("/"));
-    let head = end_of(&ended).unwrap();
-    assert_eq!((head.status, head.body.len()), (200, 0));
-    assert_eq!(head.headers[0].name, "x-a");
-    let relayed = lab.egress.relayed(operation).unwrap();
+    let relayed = relayed(&ended);
+    assert_eq!((relayed.head.status, relayed.head.body.len()), (200, 0));
+    assert_eq!(relayed.head.headers[0].name, "x-a");
     assert_eq!(relayed.length, None);
     let reader = Reader::of(relayed);
     let mut read = 0;
@@ -110,8 +109,7 @@ fn a_content_is_whole_only_if_it_was() {
             false
         });
         let (operation, ended) = lab.start_relay(&server.url("/"));
-        end_of(&ended).unwrap();
-        let relayed = lab.egress.relayed(operation).unwrap();
+        let relayed = relayed(&ended);
         let length = relayed.length;
         let (bytes, ending) = Reader::of(relayed).rest();
         lab.egress.cancel(operation);
@@ -145,9 +143,9 @@ fn a_compressed_content_is_decompressed_as_it_comes_and_may_be_longer_than_what_
     lab.limits.fetch_response_bytes_max = 1_000;
     let relay = |lab: &Lab, server: &Server| {
         let (operation, ended) = lab.start_relay(&server.url("/"));
-        let head = end_of(&ended).unwrap();
-        assert!(head.headers.iter().all(|field| field.name != "content-encoding"));
-        let relayed = lab.egress.relayed(operation).unwrap();
+        let relayed = relayed(&ended);
+        let fields = &relayed.head.headers;
+        assert!(fields.iter().all(|field| field.name != "content-encoding"));
         assert_eq!(relayed.length, None);
         let read = Reader::of(relayed).rest();
         lab.egress.cancel(operation);
@@ -176,9 +174,7 @@ fn an_answer_that_is_too_large_to_be_kept_waits_for_word_how_it_is_wanted() {
         });
         let (operation, ended) = lab.start_undecided("guest", &server.url("/"));
         lab.egress.deliver(operation, Delivery::Relayed);
-        end_of(&ended).unwrap();
-        let relayed = lab.egress.relayed(operation).unwrap();
-        assert_eq!(Reader::of(relayed).rest(), (length, Ending::Whole));
+        assert_eq!(Reader::of(relayed(&ended)).rest(), (length, Ending::Whole));
         lab.egress.cancel(operation);
         assert_eq!(lab.failure(&server.url("/")).0, "too-large");
     }
@@ -193,8 +189,7 @@ fn a_server_that_pauses_for_too_long_is_given_up() {
     let mut lab = Lab::local();
     lab.options.timeout_ms = Some(100);
     let (operation, ended) = lab.start_relay(&server.url("/"));
-    end_of(&ended).unwrap();
-    let reader = Reader::of(lab.egress.relayed(operation).unwrap());
+    let reader = Reader::of(relayed(&ended));
     assert_eq!(reader.rest(), (3, Ending::Cut));
     assert_eq!(lab.egress.under_way().0, 0, "its place is free before its client has gone");
     lab.egress.cancel(operation);

@@ -115,8 +115,14 @@ impl<S> ClientTable<S> {
             Ending::Whole => client.connection.end_response(serial, cx.now_ms, cx.http()),
             Ending::Cut => client.connection.abort_response(serial, cx.now_ms, cx.http()),
         })?;
+        // All of it may be written, and then no write comes to look for what was pipelined behind.
+        let has_next =
+            client.connection.output().is_empty() && client.connection.has_unused_input();
         let peer = client.peer();
-        self.mark_dirty(key);
+        match has_next {
+            true => self.defer(key),
+            false => self.mark_dirty(key),
+        }
         Some((ended, peer))
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use snow_core::{Ending, Key, Taken};
 use snow_http::{Exchange, Progress, Response};
-use snow_runtime::{Guests, OperationId, VersionId, World};
+use snow_runtime::{Guests, OperationId, Relayed, VersionId, World};
 
 use super::Worker;
 use crate::context::{ExchangeRef, TURN};
@@ -22,34 +22,35 @@ enum Room {
 }
 
 impl<W: World, C: Guests> Worker<W, C> {
-    /// Begins to answer a request with the content of an operation, if that is still to come. False
-    /// if the answer is whole.
+    /// Begins to answer a request with what an operation brings.
     pub(super) fn begin_to_relay(
         &mut self,
         exchange: ExchangeRef,
         version: VersionId,
         operation: OperationId,
-        head: &Response,
-    ) -> bool {
-        let Some(relayed) = self.guests.relayed(operation) else { return false };
-        let began = self.clients.begin_response(exchange, head, relayed.length, &self.cx);
-        if began.is_err() {
+        relayed: &Relayed,
+    ) {
+        let Relayed { head, length, content } = relayed;
+        if self.clients.begin_response(exchange, head, *length, &self.cx).is_err() {
             self.guests.cancel_operation(operation);
-            self.answer(exchange, Some(version), &Response::text(502, "bad gateway\n"));
-            return true;
+            let response = Response::text(502, "bad gateway\n");
+            return self.answer(exchange, Some(version), &response);
         }
         let (guest, status) = (self.guests.guest_name(version), head.status);
-        let content = relayed.content.clone();
+        let content = content.clone();
         let relay = Relay { exchange, content, operation, guest, status, is_starved: false };
         let key = self.relays.insert(relay, &self.cx);
         if let Some(exchange) = self.clients.exchange_mut(exchange) {
             let Key { slot, generation } = key;
             exchange.progress = Progress::Relayed { slot, generation };
+            // The head is all that a client gets that has sent a HEAD.
+            if exchange.head_only {
+                return self.end_relay(key, Ending::Whole);
+            }
         }
         let (post, worker) = (self.cx.common.post.clone(), self.cx.id);
         relayed.content.read(move || post.relay_ready(worker, key));
         self.relay(key);
-        true
     }
 
     /// Passes on what has come of an answer, as far as its client's output has room.

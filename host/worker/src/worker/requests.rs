@@ -40,9 +40,10 @@ impl<W: World, C: Guests> Worker<W, C> {
             self.client_left(exchange, client);
         }
         self.clients.write(key, &mut self.world, &mut self.budget, &self.cx)?;
-        self.go_on_relaying(key);
         self.clients.set_timer(key, &mut self.timers);
         self.clients.is_served(key);
+        // After that, since it makes the client dirty again.
+        self.go_on_relaying(key);
         Ok(())
     }
 

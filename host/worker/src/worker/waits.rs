@@ -166,11 +166,11 @@ impl<W: World, C: Guests> Worker<W, C> {
         let deciding = suspension.deciding(&self.cx.common.registry);
         let (exchange, version) = (suspension.exchange(), suspension.callee().0);
         if let Some((handle, operation)) = suspension.relayed()
-            && let Some(Settlement::Response(head)) = deciding.as_deref()
-            && self.begin_to_relay(exchange, version, operation, head)
+            && let Some(Settlement::Relayed(relayed)) = deciding.as_deref()
         {
             // The operation goes on: it brings the content.
             self.release_all([Handle { source: Source::None, ..handle }].into_iter());
+            self.begin_to_relay(exchange, version, operation, relayed);
             return self.let_go(version);
         }
         self.release_all(suspension.handles());
@@ -180,7 +180,10 @@ impl<W: World, C: Guests> Worker<W, C> {
                 return self.let_go(version);
             }
             Some(Settlement::Value(bytes)) => value(bytes),
-            Some(Settlement::Failed { .. }) => Response::text(502, "bad gateway\n"),
+            // One that was to be relayed is for this request alone.
+            Some(Settlement::Failed { .. } | Settlement::Relayed(_)) => {
+                Response::text(502, "bad gateway\n")
+            }
             None => Response { status: 204, ..Response::default() },
         };
         self.answer(exchange, Some(version), &made);

@@ -1,11 +1,42 @@
 //! What clients may read: the answer to each request follows from what its guest did, and from what
 //! the guest waited for.
 
-use snow_runtime::Join;
+use std::collections::BTreeSet;
+
+use snow_core::Waiter;
+use snow_runtime::{Join, Relayed, Settled, Settlement};
 
 use super::{Held, Ledger, State, Value};
 
 impl Ledger {
+    /// Settles the pending of an operation with an answer that is relayed. Returns whom that wakes,
+    /// and the text that the content begins with; `None` if somebody was faster.
+    pub fn operation_relays(
+        &mut self,
+        pending: usize,
+        relay: impl FnOnce(&str) -> Relayed,
+    ) -> Option<Waiter> {
+        let number = self.values.len();
+        let settlement = Settlement::Relayed(Box::new(relay(&format!("v{number}"))));
+        let settled = Settled::new(settlement);
+        let value =
+            Value { settled, next_of: None, won: false, delivered: false, may_be_lost: false };
+        self.values.push(value);
+        let settled = self.values[number].settled.clone();
+        let woken = self.registry.settle(self.pendings[pending].id, settled).ok()?;
+        self.values[number].won = true;
+        self.pendings[pending].settled_by = Some(number);
+        woken
+    }
+
+    /// Returns whether a request is held for one of these pendings.
+    pub fn waits_for_any(&self, request: usize, pendings: &BTreeSet<usize>) -> bool {
+        match &self.requests[request].state {
+            State::Held(held) => held.pendings.iter().any(|pending| pendings.contains(pending)),
+            _ => false,
+        }
+    }
+
     /// Checks an answer that a client has read, and that was written at `now_ms`.
     pub fn answered(&mut self, request: usize, status: u16, body: &str, now_ms: u64) {
         let state = std::mem::replace(&mut self.requests[request].state, State::Answered);
@@ -51,7 +82,9 @@ impl Ledger {
         if held.pendings.is_empty() {
             return assert_eq!((status, held.until), (204, Join::All));
         }
-        let value: Option<usize> = body.strip_prefix('v').and_then(|number| number.parse().ok());
+        // What is relayed is longer.
+        let number = body.strip_prefix('v').map(|number| number.trim_end_matches('.'));
+        let value: Option<usize> = number.and_then(|number| number.parse().ok());
         match (status, value) {
             (502, None) | (200, None) => {}
             (200 | 201, Some(value)) => self.settlement_answered(held, value),

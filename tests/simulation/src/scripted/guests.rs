@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use snow_core::GateId;
-use snow_runtime::{Adopted, Call, Guests, Handle, OperationId, Ran, Router, Slot, VersionId};
+use snow_runtime::{
+    Adopted, Call, Delivery, Guests, Handle, OperationId, Ran, Router, Slot, VersionId,
+};
 
 use super::{Scripted, Stage};
 use crate::versions::QUICK;
@@ -88,10 +90,15 @@ impl Guests for Scripted {
         self.slice(slot, running)
     }
 
+    fn deliver(&mut self, operation: OperationId, how: Delivery) {
+        self.stage.borrow_mut().relays.deliver(operation, how == Delivery::Relayed);
+    }
+
     fn cancel_operation(&mut self, operation: OperationId) {
         // One that has ended is not there any more.
         let stage = &mut *self.stage.borrow_mut();
         stage.operations.remove(&operation);
+        stage.relays.cancel(operation);
         stage.stored.cancel(operation);
     }
 

@@ -35,6 +35,7 @@ impl Simulation {
             );
             all.clients += held.clients;
             all.suspensions += held.suspensions;
+            all.relays += held.relays;
             all.timers += held.timers;
             all.calls += held.calls;
         }
@@ -57,6 +58,7 @@ impl Simulation {
         let stats = &self.office.stats[number];
         assert_eq!(stats.connections.get(), held.clients as u64);
         assert_eq!(stats.suspended.get(), held.suspensions as u64);
+        assert_eq!(stats.relays.get(), held.relays as u64);
         let by_route: u64 = stats.routes.all().iter().map(|(_, route)| route.held.get()).sum();
         let versions = stats.versions.all();
         let by_version: u64 = versions.iter().map(|(_, version)| version.held.get()).sum();
@@ -148,6 +150,7 @@ impl Simulation {
             assert_eq!(self.office.registry.len(), 0, "pendings are left");
             assert_eq!(stage.gate.inside(), 0, "a call is left behind its gate");
             assert!(stage.operations.is_empty(), "what is released is cancelled");
+            assert!(stage.relays.is_empty(), "an answer is on its way to nobody");
             stage.stored.nobody_waits(self.network.borrow().now_ms());
             drop(self.workers);
             stage.ledger.nothing_is_lost();
@@ -161,6 +164,7 @@ impl Simulation {
             late: refused(CallRefusal::Late),
             drained: refused(CallRefusal::Drain),
             answers: self.clients.iter().map(|client| client.answers).sum(),
+            relayed: stage.relays.whole,
             held: stage.ledger.requests.iter().filter(|request| request.was_held).count(),
             slices_waited: stage.quick.iter().map(|quick| quick.waited_max).max().unwrap_or(0),
             ..self.done
@@ -188,9 +192,13 @@ pub(super) fn closed_with_reason(
     };
     let counts_as_left = client.fin && !stage.ledger.fin_waits;
     let left_held = counts_as_left && client.open.front().is_some_and(|asked| held(asked.what));
+    let is_cut = client.open.front().is_some_and(|asked| match asked.what {
+        What::Script(number) => stage.ledger.waits_for_any(number, &stage.relays.cut),
+        _ => false,
+    });
     let wire = &network.wires[client.wire];
     assert!(
-        drains || client.was_slow || left_held,
+        drains || client.was_slow || left_held || is_cut,
         "closed without an answer at {}: {client:?} {wire:?}",
         network.now_ms()
     );
