@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use crate::counts::FetchCounts;
 use crate::fault::{failed, failure_of};
 use crate::places::Held;
-use crate::relay::{Wish, Writer};
+use crate::relay::{WAITING_BYTES_MAX, Wish, Writer};
 
 /// The most by which gzip makes something smaller.
 const GZIP_RATIO_MAX: usize = 1_032;
@@ -98,7 +98,9 @@ impl Reading {
         Some(more + (self.unused.len() + self.content.len()) as u64)
     }
 
-    /// Reads all of it. Returns `None` if it is to be relayed instead, with what has come.
+    /// Reads all of it. Returns `None` if it is to be relayed instead, with what has come. One that
+    /// is short and has come already is not relayed: it takes its client no longer, and the host
+    /// less.
     pub async fn whole(
         &mut self,
         held: &mut Held,
@@ -111,10 +113,13 @@ impl Reading {
         }
         let mut counted = 0;
         loop {
+            if self.content.len() > WAITING_BYTES_MAX && wish.is_for_a_relay_now() {
+                return Ok(None);
+            }
             let frame = tokio::select! {
                 biased;
-                () = wish.is_for_a_relay() => return Ok(None),
                 frame = self.body.frame() => frame,
+                () = wish.is_for_a_relay() => return Ok(None),
             };
             let Some(frame) = frame else { break };
             let frame = frame.map_err(|error| failure_of(&error))?;

@@ -33,6 +33,11 @@ impl Wish {
         (sender, Wish(receiver))
     }
 
+    /// Returns whether it is known that the answer is wanted as it comes.
+    pub fn is_for_a_relay_now(&self) -> bool {
+        *self.0.borrow() == Some(Delivery::Relayed)
+    }
+
     /// Waits until the answer is wanted as it comes.
     pub async fn is_for_a_relay(&mut self) {
         let is_said =

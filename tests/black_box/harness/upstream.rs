@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
-use super::PATIENCE;
+use super::{A_MOMENT, PATIENCE};
 
 /// A server on a port of its own, until the test ends.
 pub struct Upstream {
@@ -73,6 +73,12 @@ impl Asked {
             "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{text}",
             text.len()
         ));
+    }
+
+    /// Sends these bytes, and keeps the connection. False if the host takes no more in a while.
+    pub fn write(&mut self, bytes: &[u8]) -> bool {
+        self.stream.set_write_timeout(Some(A_MOMENT)).expect("it is a time");
+        self.stream.write_all(bytes).is_ok()
     }
 
     /// Sends these bytes, and closes the connection.

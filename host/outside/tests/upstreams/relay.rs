@@ -1,18 +1,18 @@
 //! Answers that go on to clients while they come.
 
 use std::io::Write;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use snow_core::{Ending, Pipe, Taken};
-use snow_runtime::{Delivery, Outside, Relayed};
+use snow_runtime::{Delivery, FetchAnswer, Outside, Relayed};
 
-use super::lab::{Lab, PATIENCE, Server, relayed};
+use super::lab::{Lab, PATIENCE, Server, end_of, relayed};
 
 const ENDLESS: &str = "HTTP/1.1 200 OK\r\nx-a: b\r\n\r\n";
 
@@ -102,30 +102,56 @@ fn a_content_without_end_is_held_up_by_whoever_reads_it() {
 #[test]
 fn a_content_is_whole_only_if_it_was() {
     let lab = Lab::local();
-    let relay = |bytes: &str| {
-        let bytes = bytes.to_owned();
+    let relay = |first: &str, rest: &str| {
+        let (go, goes) = channel();
+        let (first, rest, goes) = (first.to_owned(), rest.to_owned(), Mutex::new(goes));
         let server = Server::new(move |stream, _| {
-            stream.write_all(bytes.as_bytes()).unwrap();
+            stream.write_all(first.as_bytes()).unwrap();
+            goes.lock().unwrap().recv().unwrap();
+            stream.write_all(rest.as_bytes()).unwrap();
             false
         });
         let (operation, ended) = lab.start_relay(&server.url("/"));
         let relayed = relayed(&ended);
+        go.send(()).unwrap();
         let length = relayed.length;
         let (bytes, ending) = Reader::of(relayed).rest();
         lab.egress.cancel(operation);
         (length, bytes, ending)
     };
-    let known = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n";
-    assert_eq!(relay(&format!("{known}hello")), (Some(5), 5, Ending::Whole));
-    assert_eq!(relay(&format!("{known}hell")), (Some(5), 4, Ending::Cut));
+    let known = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhe";
+    assert_eq!(relay(known, "llo"), (Some(5), 5, Ending::Whole));
+    assert_eq!(relay(known, "l"), (Some(5), 3, Ending::Cut));
     let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n";
-    assert_eq!(relay(&format!("{chunked}0\r\n\r\n")), (None, 5, Ending::Whole));
-    assert_eq!(relay(chunked), (None, 5, Ending::Cut));
-    assert_eq!(relay(&format!("{chunked}nonsense\r\n")), (None, 5, Ending::Cut));
+    assert_eq!(relay(chunked, "0\r\n\r\n"), (None, 5, Ending::Whole));
+    assert_eq!(relay(chunked, ""), (None, 5, Ending::Cut));
+    assert_eq!(relay(chunked, "nonsense\r\n"), (None, 5, Ending::Cut));
     assert_eq!(lab.egress.under_way(), (0, 0));
     let counts = lab.egress.counts();
     let failed: u64 = counts.failed.iter().map(|count| count.get()).sum();
     assert_eq!((counts.answered.get(), failed, counts.cancelled.get()), (2, 3, 0));
+}
+
+#[test]
+fn a_short_answer_that_has_come_is_not_relayed() {
+    let lab = Lab::local();
+    let server = Server::saying("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello");
+    let answer = end_of(&lab.start_relay(&server.url("/")).1).unwrap();
+    assert_eq!(answer.body, b"hello");
+    let cut = Server::new(|stream, _| {
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhell").unwrap();
+        false
+    });
+    // Its end may come a moment later than what is before it.
+    let (operation, ended) = lab.start_relay(&cut.url("/"));
+    match ended.recv_timeout(PATIENCE).unwrap() {
+        Err(failure) => assert_eq!(failure.code.name(), "reset"),
+        Ok(FetchAnswer::Relayed(relayed)) => {
+            assert_eq!(Reader::of(relayed).rest(), (4, Ending::Cut));
+        }
+        Ok(FetchAnswer::Whole(response)) => panic!("it is not whole: {response:?}"),
+    }
+    lab.egress.cancel(operation);
 }
 
 #[test]
@@ -187,7 +213,8 @@ fn a_server_that_pauses_for_too_long_is_given_up() {
         std::io::Read::read(stream, &mut [0]).is_err()
     });
     let mut lab = Lab::local();
-    lab.options.timeout_ms = Some(100);
+    // As long as an answer that begins may take, too.
+    lab.options.timeout_ms = Some(1_000);
     let (operation, ended) = lab.start_relay(&server.url("/"));
     let reader = Reader::of(relayed(&ended));
     assert_eq!(reader.rest(), (3, Ending::Cut));
