@@ -64,10 +64,96 @@ fn an_answer_is_passed_on_as_it_came_and_no_guest_is_called_for_it() {
 
     // A failure is the server's trouble, and says nothing to the client.
     let mut client = server.ask(&format!("/proxy?url={}", upstream.url("/")));
-    upstream.next().send("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nshort");
+    upstream.next().send("HTTP/1.1 200 OK\r\ncontent-len");
     let response = client.response();
     assert_eq!((response.status, response.text()), (502, "bad gateway\n"));
     admin.wait_for("snow_fetches_ended_total", &["end=\"reset\""], 1.0);
+}
+
+#[test]
+fn an_answer_is_passed_on_while_it_comes() {
+    let Some(server) = gather(LOCAL) else { return };
+    let (upstream, admin) = (Upstream::new(), server.admin());
+    let target = format!("/proxy?url={}", upstream.url("/"));
+    let mut client = server.ask(&target);
+    let mut asked = upstream.next();
+    asked.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\none\r\n");
+    let begun = client.until("one");
+    assert!(begun.contains("transfer-encoding: chunked") && !begun.contains("two"), "{begun}");
+    // Nothing is held for it but a connection to each side.
+    assert_eq!((admin.metric("snow_relays", &[]), admin.metric("snow_fetches", &[])), (1.0, 1.0));
+    assert_eq!(admin.metric("snow_instances", &[]), 0.0);
+    admin.wait_until_held(0.0);
+    // The client's next request is answered behind it.
+    client.ask("/hello");
+    asked.write(b"3\r\ntwo\r\n0\r\n\r\n");
+    assert_eq!(client.response().text(), "onetwo");
+    assert_eq!(client.response().status, 200);
+    admin.wait_for("snow_relays", &[], 0.0);
+    admin.wait_for("snow_fetches", &[], 0.0);
+    assert_eq!(admin.metric("snow_fetches_bytes", &[]), 0.0);
+
+    // To HTTP/1.0, its end is that of the connection.
+    let mut client = server.connect();
+    client.send(format!("GET {target} HTTP/1.0\r\n\r\n"));
+    let mut asked = upstream.next();
+    asked.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\none\r\n");
+    assert!(client.until("one").starts_with("HTTP/1.1 200 OK\r\n"));
+    asked.write(b"3\r\ntwo\r\n0\r\n\r\n");
+    assert_eq!(client.response().text(), "onetwo");
+
+    // A client that leaves gives it up.
+    let mut client = server.ask(&target);
+    let mut asked = upstream.next();
+    asked.write(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\none");
+    client.until("one");
+    drop(client);
+    asked.until_given_up();
+    admin.wait_for("snow_relays", &[], 0.0);
+}
+
+#[test]
+fn an_answer_that_is_cut_does_not_look_whole() {
+    let Some(server) = gather(LOCAL) else { return };
+    let upstream = Upstream::new();
+    let target = format!("/proxy?url={}", upstream.url("/"));
+    for (head, framing) in [
+        ("content-length: 10\r\n\r\none", "content-length: 10\r\n"),
+        ("transfer-encoding: chunked\r\n\r\n3\r\none\r\n", "transfer-encoding: chunked\r\n"),
+    ] {
+        let mut client = server.ask(&target);
+        let mut asked = upstream.next();
+        asked.write(format!("HTTP/1.1 200 OK\r\n{head}").as_bytes());
+        let begun = client.until("one");
+        assert!(begun.contains(framing) && !begun.contains("connection: close"), "{begun}");
+        asked.send("");
+        // Neither the rest, nor the last chunk, but the end of the connection.
+        assert_eq!(client.rest(), begun.len());
+    }
+    server.admin().wait_for("snow_fetches_ended_total", &["end=\"reset\""], 2.0);
+}
+
+#[test]
+fn an_answer_without_end_is_held_up_by_a_client_that_does_not_read() {
+    let Some(server) = gather(LOCAL) else { return };
+    let (upstream, admin) = (Upstream::new(), server.admin());
+    let mut client = server.ask(&format!("/proxy?url={}", upstream.url("/")));
+    let mut asked = upstream.next();
+    asked.write(b"HTTP/1.1 200 OK\r\ncontent-length: 200000000\r\n\r\n");
+    let piece = vec![b'x'; 100_000];
+    let mut written = 0;
+    while asked.write(&piece) {
+        written += piece.len();
+        // The sockets on the way hold some megabytes.
+        assert!(written < 100_000_000, "it is kept somewhere");
+    }
+    assert!(admin.metric("snow_output_bytes", &[]) < 200_000.0);
+    assert!(admin.metric("snow_fetches_bytes", &[]) < 200_000.0);
+    server.still_serves();
+    client.until("\r\n\r\nx");
+    drop(client);
+    asked.until_given_up();
+    admin.wait_for("snow_fetches_bytes", &[], 0.0);
 }
 
 #[test]

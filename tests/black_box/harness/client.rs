@@ -161,6 +161,23 @@ impl Client {
         );
     }
 
+    /// Waits until there is this text in what came and was not read yet, and returns all of that,
+    /// which is not read afterwards either.
+    #[track_caller]
+    pub fn until(&mut self, text: &str) -> String {
+        while !self.received().contains(text) {
+            assert!(self.receive(), "no {text:?} came, only {:?}", self.received());
+        }
+        self.received()
+    }
+
+    /// Reads to the end of the connection, and returns how many bytes came.
+    #[track_caller]
+    pub fn rest(&mut self) -> usize {
+        while self.receive() {}
+        std::mem::take(&mut self.buffer).len()
+    }
+
     /// Reads more into the buffer; false at the end.
     #[track_caller]
     fn receive(&mut self) -> bool {
