@@ -109,13 +109,16 @@ def swapper(
     return steps(command, all_cpus())
 
 
-def sleeper(server: Server, path: str, count: int, shortest: float, longest: float, seed: int) -> Counts:
+def sleeper(
+    server: Server, path: str, count: int, lengths: tuple[float, float], seed: int, spread: float = 2.0
+) -> Counts:
     """Runs sleeper, which waits for timers of random lengths. Returns how late they were.
 
-    The lengths are in seconds.
+    The shortest and the longest length, and the time over which requests are spread, are in seconds.
     """
+    shortest, longest = lengths
     command = [str(places.peer_binary("sleeper")), server.address, str(count), path]
-    command += [str(shortest), str(longest), str(seed)]
+    command += [str(shortest), str(longest), str(seed), str(spread)]
     return finish(server, command, round(longest), load_cpus())
 
 

@@ -9,7 +9,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPResponse
 
 from snow_bench import proc
 from snow_bench.peers.base import Peer, Route
@@ -101,6 +101,21 @@ class Server:
             return response.status, response.read().decode(errors="replace")
         except ConnectionRefusedError:
             raise
+        except (OSError, HTTPException) as error:
+            raise Failed(f"GET {path}: {error}") from None
+        finally:
+            connection.close()
+
+    @contextmanager
+    def download(self, path: str, timeout: float = 60.0) -> Iterator[HTTPResponse]:
+        """Sends one request on a new connection, and lends its answer to the body."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        try:
+            connection.request("GET", path)
+            response = connection.getresponse()
+            if response.status != 200:
+                raise Failed(f"GET {path}: {response.status}")
+            yield response
         except (OSError, HTTPException) as error:
             raise Failed(f"GET {path}: {error}") from None
         finally:

@@ -10,6 +10,7 @@ from snow_bench.measures.http import CPU, LATENCY
 from snow_bench.measures.languages import LANGUAGES
 from snow_bench.measures.million import MILLION
 from snow_bench.measures.neighbours import NEIGHBOURS
+from snow_bench.measures.outside import GATHER, RELAY
 from snow_bench.measures.restart import RESTART
 from snow_bench.measures.settle import SETTLE
 from snow_bench.measures.spin import SPIN
@@ -20,6 +21,6 @@ from snow_bench.measures.timers import TIMERS
 from snow_bench.measures.workers import WORKERS
 
 ALL: list[Measure] = [
-    *(CPU, LATENCY, LANGUAGES, STORE, WORKERS, START, SPIN, NEIGHBOURS, HELD, TIMERS, SETTLE, CHURN),
+    *(CPU, LATENCY, LANGUAGES, STORE, GATHER, RELAY, WORKERS, START, SPIN, NEIGHBOURS, HELD, TIMERS, SETTLE, CHURN),
     *(SWAP, COMPILE, RESTART, MILLION),
 ]

@@ -30,7 +30,7 @@ def timers_round(peer: Peer, effort: Effort, results: Results) -> None:
         raise Failed("has no route that sleeps")
     with running(peer) as server:
         # This warms the server up.
-        load.sleeper(server, peer.sleep, 100, 0.1, 0.5, SEED)
+        load.sleeper(server, peer.sleep, 100, (0.1, 0.5), SEED)
         due(server, peer.sleep, results)
     with running(peer) as server:
         idle(server, peer.sleep.format(seconds=IDLE_SECONDS), results)
@@ -40,7 +40,7 @@ def due(server: Server, path: str, results: Results) -> None:
     """Measures how late each answer is."""
     name = server.peer.name
     before = server.cpu_seconds()
-    counts = load.sleeper(server, path, COUNT, SECONDS_MIN, SECONDS_MAX, SEED)
+    counts = load.sleeper(server, path, COUNT, (SECONDS_MIN, SECONDS_MAX), SEED)
     used = server.cpu_seconds() - before
     results.share_with_others("timers", name, counts["others"])
     if counts["answered"] < COUNT or counts["failed"]:

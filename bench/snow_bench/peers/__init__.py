@@ -5,6 +5,7 @@ from __future__ import annotations
 from snow_bench.peers.base import Peer
 from snow_bench.peers.languages import FRESH_LANGUAGES, REUSED_LANGUAGES
 from snow_bench.peers.native import Hyper, Mio, Nginx
+from snow_bench.peers.outside import ALL as OUTSIDE
 from snow_bench.peers.scripted import Flask, Node, Tornado, Workerd
 from snow_bench.peers.snow import FRESH, REUSED
 from snow_bench.peers.stored import ALL as STORED
@@ -40,4 +41,5 @@ ALL: list[Peer] = [
     Tornado(),
     Flask(),
     *STORED,
+    *OUTSIDE,
 ]

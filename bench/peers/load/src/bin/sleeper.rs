@@ -1,6 +1,6 @@
-//! `sleeper ADDRESS COUNT PATH SECONDS_MIN SECONDS_MAX SEED`: how late timers are.
+//! `sleeper ADDRESS COUNT PATH SECONDS_MIN SECONDS_MAX SEED SPREAD`: how late timers are.
 //!
-//! It connects COUNT times. Spread over two seconds, it then sends a request on each connection
+//! It connects COUNT times. Spread over SPREAD seconds, it then sends a request on each connection
 //! that asks for a random length, which takes the place of `{seconds}` in PATH. An answer is late
 //! by the time beyond that length, counted from just before the request was sent. Prints JSON.
 
@@ -12,8 +12,6 @@ use std::time::{Duration, Instant};
 use load::{Client, Random, quantile};
 use mio::{Events, Poll, Token};
 
-/// The time over which requests are spread, so that a burst of them is not what is measured.
-const SEND_TIME: Duration = Duration::from_secs(2);
 /// How long answers may take beyond the longest length.
 const PATIENCE: Duration = Duration::from_secs(30);
 const CONNECT_SECONDS_MAX: u64 = 60;
@@ -24,6 +22,8 @@ struct Plan {
     path: String,
     /// The length for each connection.
     lengths: Vec<Duration>,
+    /// The time over which requests are spread. With none, a burst of them is what is measured.
+    spread: Duration,
 }
 
 struct Sleepers {
@@ -64,9 +64,11 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn plan(arguments: Vec<String>) -> Result<Plan, Box<dyn Error>> {
-    let [address, count, path, shortest, longest, seed]: [String; 6] = arguments
-        .try_into()
-        .map_err(|_| "usage: sleeper ADDRESS COUNT PATH SECONDS_MIN SECONDS_MAX SEED ({seconds} in PATH)")?;
+    let [address, count, path, shortest, longest, seed, spread]: [String; 7] =
+        arguments.try_into().map_err(|_| {
+            "usage: sleeper ADDRESS COUNT PATH SECONDS_MIN SECONDS_MAX SEED SPREAD \
+             ({seconds} in PATH)"
+        })?;
     let [shortest, longest] =
         [shortest, longest].map(|seconds| seconds.parse::<f64>().map(|all| all * 1e3));
     let (shortest, longest) = (shortest? as usize, longest? as usize);
@@ -75,7 +77,8 @@ fn plan(arguments: Vec<String>) -> Result<Plan, Box<dyn Error>> {
     let mut length =
         || Duration::from_millis((shortest + random.below(longest - shortest + 1)) as u64);
     let lengths = (0..count.parse::<usize>()?).map(|_| length()).collect();
-    Ok(Plan { address: address.parse()?, path, lengths })
+    let spread = Duration::from_secs_f64(spread.parse()?);
+    Ok(Plan { address: address.parse()?, path, lengths, spread })
 }
 
 impl Sleepers {
@@ -110,7 +113,7 @@ impl Sleepers {
     /// Sends each request at its time.
     fn send(&mut self, plan: &Plan, begun: Instant) -> Result<(), Box<dyn Error>> {
         for (index, &length) in plan.lengths.iter().enumerate() {
-            let moment = begun + SEND_TIME.mul_f64(index as f64 / plan.lengths.len() as f64);
+            let moment = begun + plan.spread.mul_f64(index as f64 / plan.lengths.len() as f64);
             while Instant::now() < moment {
                 self.read_for(TICK)?;
             }
