@@ -84,6 +84,7 @@ mod call;
 mod contract;
 mod deploy;
 mod engine;
+mod jobs;
 mod load;
 mod runtime;
 mod wasi;
@@ -95,6 +96,10 @@ pub use self::deploy::deployment::{Conflict, Deployment};
 pub use self::deploy::share::{Share, Successor};
 pub use self::deploy::version::{Trial, Version};
 pub use self::engine::{Engine, EngineError, LOADS_MAX, WasmtimeError};
+pub use self::jobs::{
+    BUCKET as JOBS_BUCKET, Executor, GuestJobs, JobOutcome, JobRow, JobStats, Jobs, JobsPage,
+    JobsRest, ScheduleRow,
+};
 pub use self::load::cache::{Stamp, UnusableFolder};
 pub use self::load::cancel::CancelLoad;
 pub use self::load::compiler::{COMPILE_SUBCOMMAND, CompilerError, Urgency, compile_child};
