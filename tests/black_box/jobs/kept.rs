@@ -73,7 +73,7 @@ fn what_has_failed_for_good_is_shown_retried_and_removed() {
     // One is tried again, and fails again; one is done before its time; one is removed.
     assert!(jobs(&["--admin", &admin, "--retry", &gives_up]).1);
     eventually("it failed a second time", || {
-        (server.log.text().matches("it has failed for good, in attempt 1 of 20").count() == 2)
+        (server.log_by_now().matches("it has failed for good, in attempt 1 of 20").count() == 2)
             .then_some(())
     });
     assert!(jobs(&["--admin", &admin, "--retry", &waits]).1);

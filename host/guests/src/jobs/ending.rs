@@ -81,7 +81,9 @@ impl Jobs {
                 let is_final = code == GIVE_UP;
                 (JobFailure::new(code, message), is_final)
             }
-            End::Fault(outcome, why) => (JobFailure::new(outcome.name().into(), why), false),
+            End::Fault(outcome, why) => {
+                (JobFailure::new(outcome.name().into(), first_line(&why)), false)
+            }
         };
         let what = format!("{}: {}", failure.code, failure.message);
         let at = (now_ms, u64::from_le_bytes(random()));
@@ -127,6 +129,11 @@ impl Jobs {
     }
 }
 
+/// Returns what happened, without the guest's backtrace.
+fn first_line(why: &str) -> String {
+    why.lines().next().unwrap_or_default().to_owned()
+}
+
 /// Returns an end that a pending can be settled with.
 fn fitting(runtime: &Runtime, end: End) -> End {
     let most = runtime.limits.settlement_bytes_max;
@@ -158,7 +165,7 @@ fn settle(runtime: &Runtime, task: &Task, pending: PendingId, end: End) {
             let message = match outcome {
                 JobOutcome::Trapped => "the job trapped: the host's log has the reason".to_owned(),
                 JobOutcome::Overloaded => "there was no instance for the job".to_owned(),
-                _ => why,
+                _ => first_line(&why),
             };
             Err(failed(outcome, message))
         }
