@@ -58,6 +58,11 @@
 //! which is all that the worker sees. Each call has a slot, an instance and a fiber. It ends with
 //! an outcome, or as a fault; in between it may yield many times, and wait in place.
 //!
+//! # Jobs
+//!
+//! An [`Executor`] runs calls of `run` on a thread of its own, several in turns. [`Jobs`] is what
+//! executors share with whoever starts jobs: the queue, the jobs that the store keeps, and schedules.
+//!
 //! # What is guaranteed
 //!
 //! - A guest reaches nothing but the functions of `wit/snow.wit`: no file, no network, no

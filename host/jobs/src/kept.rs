@@ -119,6 +119,11 @@ impl Kept {
         self.due.first().map(|(at_ms, _)| *at_ms)
     }
 
+    /// Returns whether a job is kept.
+    pub fn contains(&self, id: JobId) -> bool {
+        self.jobs.contains_key(&id)
+    }
+
     /// Takes room for a job that is about to be written.
     ///
     /// # Errors

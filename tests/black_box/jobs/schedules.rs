@@ -40,6 +40,39 @@ fn a_manifest_that_changes_takes_a_schedule_up_and_away() {
     });
 }
 
+/// The clock of a case moves schedules, retries and delays, each to its time.
+#[test]
+fn advance_moves_schedules_attempts_and_delays() {
+    let Some(folder) = Folder::with(&["works"]) else { return };
+    let manifest = "[[guest.works.schedule]]\njob = 'add'\nevery = '1h'\npayload = 'hourly'\n\
+                    [[guest.works.schedule]]\njob = 'add'\ncron = '30 * * * *'\npayload = 'cron'\n";
+    folder.add("snow.toml", manifest.as_bytes());
+    let step = |step: &str| format!("[[case.step]]\n{step}\n");
+    let count = |key: &str, times: u32| {
+        step(&format!("path = '/count/{key}'\nexpect = {{ body = '{times}' }}"))
+    };
+    let cases = [
+        "[[case]]\nname = 'hours pass'\n".to_owned(),
+        step("path = '/enqueue/flaky/1?payload=12'"),
+        step("path = '/enqueue/add/1?payload=delayed&after=7200000'"),
+        count("hourly", 0),
+        step("advance = '61m'"),
+        count("hourly", 1),
+        count("cron", 1),
+        // A second, two, four and so on: half an hour is the tenth pause, and the eleventh attempt.
+        count("flaky", 12),
+        count("delayed", 0),
+        step("advance = '4h'"),
+        count("hourly", 5),
+        count("cron", 5),
+        count("delayed", 1),
+    ];
+    folder.add("works.test.toml", cases.concat().as_bytes());
+    let output = run(["test".as_ref(), folder.path().as_os_str()]);
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(said.contains("1 passed, 0 failed"), "{said}");
+}
+
 #[test]
 fn a_schedule_of_a_guest_without_jobs_is_remarked() {
     let Some(server) = works("[[guest.hello.schedule]]\njob = 'x'\nevery = '1s'\n") else { return };

@@ -59,6 +59,8 @@ struct Job {
     wait: Option<Key>,
     deadline: TimerKey,
     began_ms: u64,
+    /// Whether it has had a slice of time.
+    was_polled: bool,
 }
 
 /// A wait in place.
@@ -213,6 +215,7 @@ impl Executor {
             wait: None,
             deadline: self.timers.set(deadline_ms, Due::Job(slot)),
             began_ms: clock.now_ms(),
+            was_polled: false,
             task,
         });
         self.runnable.push_back(slot);
@@ -223,6 +226,7 @@ impl Executor {
         let Slot { seat, job: Some(job) } = &mut self.slots[slot] else { return };
         self.runtime.engine.runs();
         seat.stopwatch.start_slice();
+        job.was_polled = true;
         let polled = job.call.as_mut().poll(&mut Context::from_waker(Waker::noop()));
         seat.stopwatch.end_slice();
         match polled {
@@ -327,14 +331,17 @@ impl Executor {
         let handles = job.wait.and_then(|key| self.end_wait(key)).map(|(_, handles)| handles);
         self.runnable.retain(|runnable| *runnable != slot);
         let Slot { seat, job: Some(job) } = &mut self.slots[slot] else { return };
-        seat.parking.cancel(handles.unwrap_or_default());
-        // The call's fiber unwinds as by a trap, in one slice, since no code of the guest runs any
-        // more. A call that was never polled has nothing to unwind.
-        let polled = job.call.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-        let leftover = match polled {
-            Poll::Ready(AttemptEnd { leftover, .. }) => leftover,
-            Poll::Pending => Vec::new(),
-        };
+        let mut leftover = Vec::new();
+        // A call that was never polled owns nothing, and would begin to run.
+        if job.was_polled {
+            seat.parking.cancel(handles.unwrap_or_default());
+            // The call's fiber unwinds as by a trap, in one slice, since no code of the guest runs any
+            // more.
+            let polled = job.call.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            if let Poll::Ready(end) = polled {
+                leftover = end.leftover;
+            }
+        }
         self.finish(slot, leftover, end);
     }
 

@@ -168,14 +168,16 @@ impl Jobs {
         let key = id.to_string();
         let Some(entry) = self.store.get(BUCKET, &key, self.clock.wall_ms()) else { return };
         let Ok((_, payload)) = Record::decode(&entry.value) else { return };
-        let value = record.encode(payload).into();
-        // A job that somebody removes meanwhile does not come back.
-        let only = Condition::Version(entry.version);
+        let (value, only) = (record.encode(payload).into(), Condition::Always);
         let log = self.log.clone();
+        // Under the lock: a job that is removed leaves the table first, and then the store. So this is
+        // written before that, or not at all, and no job comes back.
+        let state = lock(&self.state);
+        if !state.kept.contains(id) {
+            return;
+        }
         self.write(Action::Set { key: key.into(), value, expires_ms: None, only }, move |result| {
-            if let Err(error) = result
-                && !matches!(error, StoreError::Conflict(_))
-            {
+            if let Err(error) = result {
                 let message = format!(
                     "job {id}: its attempts can't be written, so they will count anew after a restart: \
                      {error}"
@@ -186,7 +188,7 @@ impl Jobs {
     }
 
     /// Submits a write to the bucket of jobs. `done` is called with its result, perhaps on another
-    /// thread.
+    /// thread, and perhaps before this returns.
     fn write(
         &self,
         action: Action,
