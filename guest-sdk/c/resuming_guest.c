@@ -81,6 +81,14 @@ extern void __wasm_import_snow_host_store_method_bucket_changed(int32_t, uint8_t
 __attribute__((__import_module__("snow:host/fetch@0.1.0"), __import_name__("start")))
 extern void __wasm_import_snow_host_fetch_start(uint8_t *, uint8_t *);
 
+// Imported Functions from `snow:host/jobs@0.1.0`
+
+__attribute__((__import_module__("snow:host/jobs@0.1.0"), __import_name__("start")))
+extern void __wasm_import_snow_host_jobs_start(uint8_t *, size_t, uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("snow:host/jobs@0.1.0"), __import_name__("enqueue")))
+extern void __wasm_import_snow_host_jobs_enqueue(uint8_t *, size_t, uint8_t *, size_t, int32_t, int32_t, uint8_t *);
+
 // Imported Functions from `wasi:config/store@0.2.0-rc.1`
 
 __attribute__((__import_module__("wasi:config/store@0.2.0-rc.1"), __import_name__("get")))
@@ -719,6 +727,34 @@ void snow_host_fetch_outgoing_free(snow_host_fetch_outgoing_t *ptr) {
 void snow_host_fetch_result_own_pending_refusal_free(snow_host_fetch_result_own_pending_refusal_t *ptr) {
   if (!ptr->is_err) {
   } else {
+  }
+}
+
+void snow_host_jobs_job_error_free(snow_host_jobs_job_error_t *ptr) {
+  switch ((int32_t) ptr->tag) {
+    case 2: {
+      resuming_guest_string_free(&ptr->val.limit);
+      break;
+    }
+    case 3: {
+      resuming_guest_string_free(&ptr->val.unavailable);
+      break;
+    }
+  }
+}
+
+void snow_host_jobs_result_own_pending_job_error_free(snow_host_jobs_result_own_pending_job_error_t *ptr) {
+  if (!ptr->is_err) {
+  } else {
+    snow_host_jobs_job_error_free(&ptr->val.err);
+  }
+}
+
+void snow_host_jobs_result_string_job_error_free(snow_host_jobs_result_string_job_error_t *ptr) {
+  if (!ptr->is_err) {
+    resuming_guest_string_free(&ptr->val.ok);
+  } else {
+    snow_host_jobs_job_error_free(&ptr->val.err);
   }
 }
 
@@ -1853,6 +1889,98 @@ bool snow_host_fetch_start(snow_host_fetch_outgoing_t *request, snow_host_fetch_
     case 1: {
       result.is_err = true;
       result.val.err = (int32_t) *((uint8_t*) (ptr9 + 4));
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool snow_host_jobs_start(resuming_guest_string_t *name, resuming_guest_list_u8_t *payload, snow_host_jobs_own_pending_t *ret, snow_host_jobs_job_error_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(4*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_snow_host_jobs_start((uint8_t *) (*name).ptr, (*name).len, (uint8_t *) (*payload).ptr, (*payload).len, ptr);
+  snow_host_jobs_result_own_pending_job_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (snow_host_jobs_own_pending_t) { *((int32_t*) (ptr + sizeof(void*))) };
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      snow_host_jobs_job_error_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + sizeof(void*)));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          break;
+        }
+        case 1: {
+          break;
+        }
+        case 2: {
+          variant.val.limit = (resuming_guest_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+        case 3: {
+          variant.val.unavailable = (resuming_guest_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool snow_host_jobs_enqueue(resuming_guest_string_t *name, resuming_guest_list_u8_t *payload, snow_host_jobs_durable_t *how, resuming_guest_string_t *ret, snow_host_jobs_job_error_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(4*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_snow_host_jobs_enqueue((uint8_t *) (*name).ptr, (*name).len, (uint8_t *) (*payload).ptr, (*payload).len, (int32_t) ((*how).delay_ms), (int32_t) ((*how).attempts_max), ptr);
+  snow_host_jobs_result_string_job_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (resuming_guest_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      snow_host_jobs_job_error_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + sizeof(void*)));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          break;
+        }
+        case 1: {
+          break;
+        }
+        case 2: {
+          variant.val.limit = (resuming_guest_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+        case 3: {
+          variant.val.unavailable = (resuming_guest_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.err = variant;
       break;
     }
   }

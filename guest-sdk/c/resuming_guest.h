@@ -496,6 +496,55 @@ typedef struct {
   } val;
 } snow_host_fetch_result_own_pending_refusal_t;
 
+// Why a job was not taken.
+typedef struct snow_host_jobs_job_error_t {
+  uint8_t tag;
+  union {
+    resuming_guest_string_t     limit;
+    resuming_guest_string_t     unavailable;
+  } val;
+} snow_host_jobs_job_error_t;
+
+// Not here: `routes` may not start jobs.
+#define SNOW_HOST_JOBS_JOB_ERROR_DENIED 0
+// The guest does not export `job-runner`.
+#define SNOW_HOST_JOBS_JOB_ERROR_NO_RUNNER 1
+// A limit of the host, in words that name it: jobs that wait for an executor, of this guest or in
+// all (`jobs_queued_max`, `guest_jobs_queued_max`), jobs that are kept (`jobs_kept_max`), bytes
+// of a payload (`job_payload_bytes_max`), of a name (`job_name_bytes_max`), and others that begin
+// so; limits of the store for a job that is kept; or `pendings_per_call_max`.
+#define SNOW_HOST_JOBS_JOB_ERROR_LIMIT 2
+// The disk does not take the job, in words. Whether it is kept after all is unknown if the disk
+// did not answer in time.
+#define SNOW_HOST_JOBS_JOB_ERROR_UNAVAILABLE 3
+
+// How a job is kept until it has succeeded.
+typedef struct snow_host_jobs_durable_t {
+  // When it is due first, from now.
+  uint32_t   delay_ms;
+  // How often it is tried at most; at least 1. More than the host's maximum
+  // (`job_attempts_max`) is cut to it.
+  uint32_t   attempts_max;
+} snow_host_jobs_durable_t;
+
+typedef snow_host_pending_handles_own_pending_t snow_host_jobs_own_pending_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    snow_host_jobs_own_pending_t ok;
+    snow_host_jobs_job_error_t err;
+  } val;
+} snow_host_jobs_result_own_pending_job_error_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    resuming_guest_string_t ok;
+    snow_host_jobs_job_error_t err;
+  } val;
+} snow_host_jobs_result_string_job_error_t;
+
 // Why a value can't be had.
 typedef struct wasi_config_store_error_t {
   uint8_t tag;
@@ -702,6 +751,32 @@ extern bool snow_host_store_method_bucket_changed(snow_host_store_borrow_bucket_
 // `denied` in `routes`. `limit`: pendings of this call, of this guest or in all.
 extern bool snow_host_fetch_start(snow_host_fetch_outgoing_t *request, snow_host_fetch_own_pending_t *ret, snow_host_fetch_refusal_t *err);
 
+// Imported Functions from `snow:host/jobs@0.1.0`
+// Runs a job as soon as an executor is free, and returns a pending that is settled by its end:
+// with a `value`, what `run` returned, or with `failed` and the failure that it returned, or with
+// one of these codes.
+// 
+// - `trapped`: it ended with a trap. The host's log has the reason.
+// - `timeout`: it took too long (`job_running_ms_max`, `job_ms_max`).
+// - `too-large`: what it returned has more bytes than a settlement may (`settlement_bytes_max`).
+// - `stopped`: the server was about to end before the job did.
+// - `overloaded`: there was no instance for it.
+// 
+// The job has the version of the guest that starts it. It goes on if the pending is dropped, and
+// is lost if the process ends: it is tried once at most. A server that ends lets it go on for as
+// long as it lets requests wait.
+extern bool snow_host_jobs_start(resuming_guest_string_t *name, resuming_guest_list_u8_t *payload, snow_host_jobs_own_pending_t *ret, snow_host_jobs_job_error_t *err);
+// Keeps a job until it has succeeded once, and returns its id. It is tried at least once, by the
+// version of the guest that serves then, and again after a pause that grows from a second to an
+// hour, until `run` returns a value, or a failure with the code `give-up`, or the attempts are
+// used up. What has failed for good is kept for the deployer to see (`snow-host jobs`).
+// 
+// If the server was started with a data folder (`--data`), `ok` means that the job is on the disk,
+// and it survives a crash; the call waits in place until then. A crash may make a job run twice,
+// and forget attempts. Without one the job ends with the process. A job waits while its guest does
+// not serve.
+extern bool snow_host_jobs_enqueue(resuming_guest_string_t *name, resuming_guest_list_u8_t *payload, snow_host_jobs_durable_t *how, resuming_guest_string_t *ret, snow_host_jobs_job_error_t *err);
+
 // Imported Functions from `wasi:config/store@0.2.0-rc.1`
 // Returns the value of this name; none if there is none.
 extern bool wasi_config_store_get(resuming_guest_string_t *key, resuming_guest_option_string_t *ret, wasi_config_store_error_t *err);
@@ -824,6 +899,12 @@ void snow_host_fetch_option_options_free(snow_host_fetch_option_options_t *ptr);
 void snow_host_fetch_outgoing_free(snow_host_fetch_outgoing_t *ptr);
 
 void snow_host_fetch_result_own_pending_refusal_free(snow_host_fetch_result_own_pending_refusal_t *ptr);
+
+void snow_host_jobs_job_error_free(snow_host_jobs_job_error_t *ptr);
+
+void snow_host_jobs_result_own_pending_job_error_free(snow_host_jobs_result_own_pending_job_error_t *ptr);
+
+void snow_host_jobs_result_string_job_error_free(snow_host_jobs_result_string_job_error_t *ptr);
 
 void wasi_config_store_error_free(wasi_config_store_error_t *ptr);
 

@@ -6,7 +6,7 @@
 
 #[cfg(not(target_os = "wasi"))]
 wit_bindgen::generate!({
-    world: "freestanding-resuming-guest",
+    world: "freestanding-working-guest",
     path: "../wit",
     generate_all,
     pub_export_macro: true,
@@ -17,7 +17,7 @@ wit_bindgen::generate!({
 // interfaces and those of `freestanding` do not go together.
 #[cfg(target_os = "wasi")]
 wit_bindgen::generate!({
-    world: "resuming-guest",
+    world: "working-guest",
     path: "../wit",
     generate_all,
     pub_export_macro: true,

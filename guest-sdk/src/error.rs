@@ -68,6 +68,13 @@ impl Error {
     }
 }
 
+impl Error {
+    /// Whether the text is for clients.
+    pub(crate) fn is_public(&self) -> bool {
+        self.public
+    }
+}
+
 impl<E: std::error::Error> From<E> for Error {
     fn from(error: E) -> Self {
         let mut text = error.to_string();

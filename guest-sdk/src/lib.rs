@@ -127,6 +127,31 @@
 //! # fn main() {}
 //! ```
 //!
+//! # Jobs
+//!
+//! What takes long, or comes later, or again and again, is a job: a function that runs on other
+//! threads, which the host gives what the requests leave over. A request can wait for one that it has
+//! [started](jobs::start); one that is [kept](jobs::enqueue) is tried until it succeeds, also after the
+//! host was started anew.
+//!
+//! ```
+//! use snow_guest::prelude::*;
+//!
+//! #[route(GET, r"/fib/(\d+)")]
+//! fn ask(request: Request) -> Result<Suspension> {
+//!     Ok(jobs::start("fib", request.param(0))?.suspend())
+//! }
+//!
+//! #[job]
+//! fn fib(job: Job) -> Result<String> {
+//!     fn fib(n: u32) -> u64 { if n < 2 { n.into() } else { fib(n - 1) + fib(n - 2) } }
+//!     Ok(fib(job.text().parse()?).to_string())
+//! }
+//!
+//! snow_guest::serve!(ask; jobs: fib);
+//! # fn main() {}
+//! ```
+//!
 //! # State
 //!
 //! Each call gets a new instance unless the deployer says otherwise, so a `static` is not a
@@ -187,6 +212,7 @@ pub mod fetch;
 pub mod form;
 #[cfg(all(target_arch = "wasm32", feature = "allocator"))]
 mod heap;
+pub mod jobs;
 #[cfg(feature = "json")]
 mod json;
 pub mod log;
@@ -217,6 +243,7 @@ pub use cookie::{Cookie, SameSite};
 pub use error::{Error, Result};
 pub use fetch::Fetch;
 pub use form::Form;
+pub use jobs::{Job, JobError};
 pub use outcome::{IntoOutcome, Outcome};
 pub use pending::{Pending, Refusal, Suspension};
 pub use request::Request;
@@ -287,12 +314,38 @@ pub use store::{Bucket, StoreError};
 /// ```
 pub use snow_guest_macros::route;
 
+/// Makes a function a job: `#[job]`. Its name is the job's.
+///
+/// The function takes a [`Job`] and returns what is [`IntoJobResult`](jobs::IntoJobResult). It may be
+/// `async`: see [`pending::Wait`]. It stays an ordinary function. [`serve!`] lists it behind `jobs:`.
+/// See [`jobs`].
+///
+/// ```compile_fail
+/// # use snow_guest::prelude::*;
+/// #[job]
+/// fn nothing() {}
+/// # #[route(GET, r"/")]
+/// # fn index(_: Request) -> &'static str { "" }
+/// snow_guest::serve!(index; jobs: nothing);
+/// # fn main() {}
+/// ```
+/// ```compile_fail,E0277
+/// # use snow_guest::prelude::*;
+/// #[job]
+/// fn number(_: Job) -> u32 { 1 }
+/// # #[route(GET, r"/")]
+/// # fn index(_: Request) -> &'static str { "" }
+/// snow_guest::serve!(index; jobs: number);
+/// # fn main() {}
+/// ```
+pub use snow_guest_macros::job;
+
 /// What a guest's code needs: `use snow_guest::prelude::*;`.
 pub mod prelude {
     pub use crate::{
-        Bucket, Cause, Cookie, Error, Failure, Fetch, Form, IntoOutcome, Outcome, Pending, Refusal,
-        Request, Response, Result, Resumed, SameSite, Settlement, StoreError, Suspension, config,
-        log, pending, route, store,
+        Bucket, Cause, Cookie, Error, Failure, Fetch, Form, IntoOutcome, Job, JobError, Outcome,
+        Pending, Refusal, Request, Response, Result, Resumed, SameSite, Settlement, StoreError,
+        Suspension, config, job, jobs, log, pending, route, store,
     };
     pub use std::time::Duration;
 }
@@ -320,6 +373,9 @@ pub mod prelude {
 /// snow_guest::serve!(orders::list, rest);
 /// # fn main() {}
 /// ```
+///
+/// Behind the routes stand the guest's jobs, each marked with [`#[job]`](macro@job), in any order:
+/// `serve!(index; jobs: sweep, orders::mail)`. See [`jobs`].
 #[macro_export]
 macro_rules! serve {
     () => {
@@ -327,7 +383,7 @@ macro_rules! serve {
             "serve! lists the functions that have a #[route], as in `snow_guest::serve!(index, stop);`"
         );
     };
-    ($($handler:path),+ $(,)?) => {
+    ($($handler:path),+ $(,)? $(; jobs: $($job:path),+ $(,)?)?) => {
         // Each `#[route]` looks for this, so that a guest without `serve!` does not compile.
         #[doc(hidden)]
         #[allow(non_upper_case_globals)]
@@ -337,9 +393,11 @@ macro_rules! serve {
             enum Guest {}
             impl $crate::__private::Table for Guest {
                 const ROUTES: &'static [$crate::__private::Route] = &[$(<$handler>::ROUTE),+];
+                const JOBS: &'static [$crate::__private::Job] = &[$($(<$job>::JOB),+)?];
             }
             // So that a native build too sees which routes are served, and warns of the others.
             const _: &[$crate::__private::Route] = <Guest as $crate::__private::Table>::ROUTES;
+            const _: &[$crate::__private::Job] = <Guest as $crate::__private::Table>::JOBS;
             // The exports have names that only a wasm module can have.
             #[cfg(target_arch = "wasm32")]
             $crate::__private::bindings::export!(Guest with_types_in $crate::__private::bindings);
@@ -351,6 +409,7 @@ macro_rules! serve {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::bindings;
+    pub use crate::jobs::Entry as Job;
     pub use crate::pending::run;
     pub use crate::serve::{Route, Table};
 }

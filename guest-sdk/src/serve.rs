@@ -1,9 +1,9 @@
 //! Where the host's calls come in and find their route.
 
-use crate::bindings::exports::snow::host::{handler, resumer};
+use crate::bindings::exports::snow::host::{handler, job_runner, resumer};
 use crate::bindings::snow::host::http as raw_http;
 use crate::bindings::snow::host::pending_handles as raw;
-use crate::{Outcome, Request, Resumed, log};
+use crate::{Outcome, Request, Resumed, jobs, log};
 use std::panic::PanicHookInfo;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -23,6 +23,8 @@ pub struct Route {
 pub trait Table {
     /// In the order of `serve!`.
     const ROUTES: &'static [Route];
+    /// In the order of `serve!`.
+    const JOBS: &'static [jobs::Entry];
 }
 
 impl<T: Table> handler::Guest for T {
@@ -54,6 +56,17 @@ impl<T: Table> resumer::Guest for T {
             .resume
             .expect("only a route with `resume` asks the host to resume it");
         resume(Resumed::lift(cause, request.map(Request), state, arrivals)).lower(true)
+    }
+}
+
+impl<T: Table> job_runner::Guest for T {
+    fn run(job: job_runner::Job) -> Result<Vec<u8>, raw::Failure> {
+        log_panics();
+        let failure = |failure: crate::Failure| {
+            let crate::Failure { code, message } = failure;
+            raw::Failure { code, message }
+        };
+        jobs::run(T::JOBS, job).map_err(failure)
     }
 }
 

@@ -120,6 +120,11 @@ impl Failure {
     pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
         Self { code: code.into(), message: message.into() }
     }
+
+    /// The failure of a [job](crate::jobs::Durable) that is not to be tried again.
+    pub fn give_up(message: impl Into<String>) -> Self {
+        Self::new("give-up", message)
+    }
 }
 
 impl fmt::Display for Failure {

@@ -17,6 +17,7 @@
 //! | `hostile` | guests that compute, trap, lie and eat |
 //! | `in_place` | calls that wait and keep their instance |
 //! | `inside` | a server within the test: what it counts, and limits that no argument sets |
+//! | `jobs` | work on executors: started, kept over restarts and kills, scheduled; good and bad |
 //! | `keyvalue` | `wasi:keyvalue`, by a guest that knows nothing else of the store |
 //! | `languages` | the examples in all languages answer alike, and settle one another |
 //! | `loading` | files that are no guests |
@@ -79,6 +80,7 @@ mod http;
 mod in_place;
 mod inside;
 mod javascript;
+mod jobs;
 mod keyvalue;
 mod languages;
 mod layout;

@@ -43,7 +43,7 @@ BODIES = 200
 # As long as snow-host accepts; half of it is sent.
 BODY_BYTES = 8_388_608
 # Nothing ends before the load does.
-MANIFEST = "[limits]\ncall_running_ms_max = 600_000\n"
+MANIFEST = "[limits]\ncall_running_ms_max = 600_000\njob_running_ms_max = 600_000\njob_ms_max = 600_000\n"
 MORE_PLACES = "calls_parked_max = 1_024\n"
 # The default of snow-host.
 PLACES = 256
@@ -115,6 +115,18 @@ def resumptions(count: int, path: str) -> Beside:
     return beside
 
 
+def jobs(path: str) -> Beside:
+    """Has a guest start jobs, which nobody waits for."""
+
+    @contextmanager
+    def beside(stage: Stage) -> Iterator[Callable[[], load.Counts]]:
+        status, _ = stage.server.get(path)
+        stage.flag(f"its jobs were not taken: {status}", status != 200)
+        yield dict
+
+    return lambda stage: beside(stage)
+
+
 @contextmanager
 def compiler(stage: Stage) -> Iterator[Callable[[], load.Counts]]:
     """Drops a large component into the folder, and leaves while it is being compiled."""
@@ -134,6 +146,11 @@ def compiler(stage: Stage) -> Iterator[Callable[[], load.Counts]]:
 def written(snow: Snow, guests: Path, folder: Path) -> None:
     """Writes the guest that computes and waits."""
     shutil.copy(places.BENCH / "guests" / "neighbours.wat", guests)
+
+
+def working(snow: Snow, guests: Path, folder: Path) -> None:
+    """Writes the guest that has jobs."""
+    shutil.copy(places.BENCH / "guests" / "jobs.wat", guests)
 
 
 def nothing(snow: Snow, guests: Path, folder: Path) -> None:
@@ -205,6 +222,7 @@ class Neighbour:
     unpinned: bool = False
 
 
+JOBS = "it has no jobs on other threads"
 RESUMES = "only its own instance can end a wait, so nothing is resumed"
 ALONE, ALONE_UNPINNED = "alone", "alone, not pinned"
 KINDS = [
@@ -246,6 +264,9 @@ KINDS = [
     Neighbour(
         f"{BODIES} half-sent bodies", crowd(f"half:{BODY_BYTES}", BODIES, lambda stage: ["/spin"]), sleeps=Sleeps.BESIDE
     ),
+    Neighbour("a job that spins", jobs("/jobs/one"), JOBS, guests=working),
+    Neighbour("8 jobs that spin", jobs("/jobs/eight"), JOBS, guests=working),
+    Neighbour("16 jobs that spin, 10,000 queued", jobs("/jobs/pile"), JOBS, guests=working),
     Neighbour(ALONE_UNPINNED, nobody, "it is compared with the compile alone", guests=nothing, unpinned=True),
     Neighbour(
         "a compile, not pinned",

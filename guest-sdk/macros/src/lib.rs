@@ -1,4 +1,5 @@
-//! The `#[route]` attribute of the crate `snow-guest`, which re-exports and documents it.
+//! The `#[route]` and `#[job]` attributes of the crate `snow-guest`, which re-exports and documents
+//! them.
 //!
 //! `#[route(GET, r"/index/")] fn index(…)` leaves the function as it is, so that it can be called
 //! and tested like any other, and puts an empty enum of the same name beside it that carries the
@@ -24,6 +25,26 @@ pub fn route(attribute: TokenStream, item: TokenStream) -> TokenStream {
         Ok(tokens) => tokens.into(),
         // The function stays, so that one mistake is one error and not a dozen about a missing
         // name.
+        Err(error) => {
+            let error = error.into_compile_error();
+            quote!(#error #function).into()
+        }
+    }
+}
+
+/// Makes a function a job. See `snow_guest::job`.
+#[proc_macro_attribute]
+pub fn job(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    let function = Tokens::from(item.clone());
+    let expanded = match attribute.is_empty() {
+        true => job_function(item).map(|function| expand_job(&function)),
+        false => Err(Error::new(
+            Span::call_site(),
+            "`#[job]` takes nothing: the name of the function is that of the job",
+        )),
+    };
+    match expanded {
+        Ok(tokens) => tokens.into(),
         Err(error) => {
             let error = error.into_compile_error();
             quote!(#error #function).into()
@@ -146,38 +167,89 @@ fn pattern(input: ParseStream) -> Result<LitStr> {
     }
 }
 
-/// The function under the attribute, if it can be a handler.
+/// The function under `#[route]`, if it can be a handler.
 fn handler(item: TokenStream) -> Result<ItemFn> {
+    let function = with_one_argument(item, "route", "a handler", "the `Request`")?;
+    if let ReturnType::Default = function.sig.output {
+        return Err(Error::new(
+            function.sig.ident.span(),
+            "a handler returns its answer: a `Response`, a `Suspension`, a `Result` of them, or text",
+        ));
+    }
+    Ok(function)
+}
+
+/// The function under `#[job]`, if it can be one.
+fn job_function(item: TokenStream) -> Result<ItemFn> {
+    with_one_argument(item, "job", "a job", "the `Job`")
+}
+
+/// The function under an attribute, if the host can call it: with one argument, and as it is.
+fn with_one_argument(
+    item: TokenStream,
+    attribute: &str,
+    what: &str,
+    argument: &str,
+) -> Result<ItemFn> {
     let function: ItemFn = syn::parse(item).map_err(|error| {
-        Error::new(error.span(), format!("`#[route]` stands before a function: {error}"))
+        Error::new(error.span(), format!("`#[{attribute}]` stands before a function: {error}"))
     })?;
     let signature = &function.sig;
     if let Safety::Unsafe(unsafety) = &signature.safety {
-        return Err(Error::new(unsafety.span(), "a handler is not unsafe"));
+        return Err(Error::new(unsafety.span(), format!("{what} is not unsafe")));
     }
     if !signature.generics.params.is_empty() {
-        return Err(Error::new(signature.generics.span(), "a handler has no generic parameters"));
+        let message = format!("{what} has no generic parameters");
+        return Err(Error::new(signature.generics.span(), message));
     }
     let mut inputs = signature.inputs.iter();
     match (inputs.next(), inputs.next()) {
         (Some(FnArg::Typed(_)), None) => {}
         (Some(FnArg::Receiver(receiver)), _) => {
-            return Err(Error::new(receiver.span(), "a handler is a free function, not a method"));
+            let message = format!("{what} is a free function, not a method");
+            return Err(Error::new(receiver.span(), message));
         }
         _ => {
             return Err(Error::new(
                 signature.paren_token.span.join(),
-                "a handler takes one argument, the `Request`",
+                format!("{what} takes one argument, {argument}"),
             ));
         }
     }
-    if let ReturnType::Default = signature.output {
-        return Err(Error::new(
-            signature.ident.span(),
-            "a handler returns its answer: a `Response`, a `Suspension`, a `Result` of them, or text",
-        ));
-    }
     Ok(function)
+}
+
+fn expand_job(function: &ItemFn) -> Tokens {
+    let (name, visibility) = (&function.sig.ident, &function.vis);
+    let text = name.to_string();
+    // A job that is configured away is in no table.
+    let configured: Vec<_> =
+        function.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg")).collect();
+    let argument = function.sig.inputs.span();
+    let result = match &function.sig.output {
+        ReturnType::Type(_, kind) => kind.span(),
+        ReturnType::Default => name.span(),
+    };
+    let call = quote_spanned!(argument=> #name(snow_job));
+    let call = awaited(function.sig.asyncness.is_some(), call);
+    let done = quote_spanned!(result=> ::snow_guest::jobs::IntoJobResult::into_job_result(#call));
+    quote! {
+        #function
+
+        #(#configured)*
+        #[doc(hidden)]
+        #[allow(non_camel_case_types)]
+        #visibility enum #name {}
+
+        #(#configured)*
+        impl #name {
+            #[doc(hidden)]
+            #visibility const JOB: ::snow_guest::__private::Job = ::snow_guest::__private::Job {
+                name: #text,
+                run: |snow_job: ::snow_guest::Job| #done,
+            };
+        }
+    }
 }
 
 /// Runs the future that an `async` function returned.

@@ -91,6 +91,24 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: StoreCommand,
     },
+    /// Shows the jobs that guests have asked to be kept until they succeed, and those that have failed
+    ///
+    /// A line has the id, the guest, the job, what it is doing, its attempts, when it is due or since
+    /// when it has failed, and why its last attempt failed. A running server is asked by its admin
+    /// listener on a unix socket (`--admin unix:PATH`), which nobody but its own user can open.
+    Jobs {
+        #[command(flatten)]
+        flags: StoreFlags,
+        /// Print a JSON object a line
+        #[arg(long)]
+        json: bool,
+        /// Let the job with this id be tried again now, as often as at first
+        #[arg(long, value_name = "ID", conflicts_with_all = ["json", "remove"])]
+        retry: Option<String>,
+        /// Remove the job with this id
+        #[arg(long, value_name = "ID", conflicts_with = "json")]
+        remove: Option<String>,
+    },
     /// Loads one guest and prints its routes, imports and size
     Check {
         /// A .wasm, .wat, .js, .ts or .py file

@@ -7,7 +7,7 @@ use anyhow::anyhow;
 
 use crate::{LOG_PATIENCE, compile, methods, terminal};
 use snow_config::manifest::Manifest;
-use snow_config::{Cache, Overrides, Settings};
+use snow_config::{Cache, Overrides, Schedule, Settings};
 use snow_core::{error_chain, escape_control};
 use snow_guests::{Guest, Loader, Runtime, Urgency};
 use snow_runtime::{Log, LogFormat};
@@ -18,10 +18,11 @@ pub(crate) fn check(file: &Path, cache: Option<Cache>) -> anyhow::Result<()> {
     let manifest = Settings::written(file, &overrides)?.manifest;
     let guest = Checker::new(&manifest)?.load(file);
     let guest = guest.map_err(|error| anyhow!("{}: {error}", file.display()))?;
-    let exports = if guest.has_resume() {
-        "handle, resume"
-    } else {
-        "handle (no resume: waits end without a call)"
+    let exports = match (guest.has_resume(), guest.has_run()) {
+        (true, true) => "handle, resume, run",
+        (true, false) => "handle, resume",
+        (false, true) => "handle, run (no resume: waits end without a call)",
+        (false, false) => "handle (no resume: waits end without a call)",
     };
     let mut out = terminal::out();
     let shown = file.display().to_string();
@@ -38,6 +39,18 @@ pub(crate) fn check(file: &Path, cache: Option<Cache>) -> anyhow::Result<()> {
     }
     for route in &guest.routes {
         writeln!(out, "    {}  {}", methods(&route.methods), escape_control(&route.pattern))?;
+    }
+    let schedules = manifest.guests.get(&*guest.name).and_then(|own| own.schedule.as_ref());
+    for Schedule { job, times, .. } in schedules.into_iter().flatten() {
+        writeln!(
+            out,
+            "  schedule {}  {}",
+            escape_control(job),
+            escape_control(&times.to_string())
+        )?;
+    }
+    if schedules.is_some_and(|schedules| !schedules.is_empty()) && !guest.has_run() {
+        writeln!(out, "  warning  it has schedules, but no jobs: it does not export run")?;
     }
     for conflict in guest.conflicts() {
         writeln!(out, "  warning  {conflict}")?;

@@ -5,7 +5,9 @@ use std::path::{self, PathBuf};
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
-use snow_config::{AdminListen, Cache, Listen, LogFormat, Overrides, ValueOverride, WORKERS_MAX};
+use snow_config::{
+    AdminListen, Cache, EXECUTORS_MAX, Listen, LogFormat, Overrides, ValueOverride, WORKERS_MAX,
+};
 
 /// Flags of a server.
 #[derive(Debug, Args)]
@@ -17,6 +19,9 @@ pub(crate) struct ServerFlags {
     /// The number of threads that serve [default: one for each core]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=i64::from(WORKERS_MAX)))]
     workers: Option<u16>,
+    /// The number of threads that run jobs [default: one for each core, at least 2]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=i64::from(EXECUTORS_MAX)))]
+    executors: Option<u16>,
     /// Do not log each answered request
     #[arg(long)]
     no_access_log: bool,
@@ -86,6 +91,7 @@ impl ServerFlags {
         Overrides {
             listen: (!self.listen.is_empty()).then_some(self.listen),
             workers: self.workers,
+            executors: self.executors,
             access_log: self.no_access_log.then_some(false),
             log: self.log,
             admin: self.admin,

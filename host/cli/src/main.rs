@@ -18,6 +18,7 @@ mod config;
 mod dev;
 mod engines;
 mod flags;
+mod jobs;
 mod new;
 mod run;
 mod signals;
@@ -53,6 +54,9 @@ fn main() -> ExitCode {
         Command::Build { guests } => build::build(&guests),
         Command::Status { guests, admin } => status::status(guests.as_deref(), admin),
         Command::Store { flags, command } => store::store(command, &flags),
+        Command::Jobs { flags, json, retry, remove } => {
+            jobs::jobs(&flags, json, retry.as_deref(), remove.as_deref())
+        }
         Command::Check { file, cache } => check::check(&file, cache.cache()),
         Command::CompileGuest { arguments } => return compile_child(&arguments),
         Command::New { language, name, guests } => new::new(&language, &name, &guests),

@@ -15,7 +15,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
-use self::place::Place;
+pub(crate) use self::place::Place;
 use crate::arguments::{StoreCommand, StoreFlags};
 use crate::terminal;
 use snow_core::escape_control;
@@ -40,7 +40,7 @@ pub(crate) fn store(command: StoreCommand, flags: &StoreFlags) -> anyhow::Result
 }
 
 /// Returns the time of day, in milliseconds since 1970.
-fn wall_ms() -> u64 {
+pub(crate) fn wall_ms() -> u64 {
     Clock::start().wall_ms()
 }
 

@@ -12,13 +12,14 @@ use std::path::PathBuf;
 
 use crate::lookup::NamedFiles;
 
-pub(crate) use self::guest::{Command, Environment, Mount};
+pub(crate) use self::guest::{Command, Environment, Mount, Schedules};
 pub use self::guest::{GuestConfig, GuestConfigs, Instances, Rollback};
 pub use self::limits::{HalfClose, Limits};
 pub use self::outbound::{OutboundRule, OutboundRules};
 pub(crate) use self::server::{Admin, Files, Folder, PublicUrl};
 pub use self::server::{
-    AdminListen, Cache, LISTENERS_MAX, Listen, LogFormat, Overrides, ServerConfig, WORKERS_MAX,
+    AdminListen, Cache, EXECUTORS_MAX, LISTENERS_MAX, Listen, LogFormat, Overrides, ServerConfig,
+    WORKERS_MAX,
 };
 pub(crate) use self::values::VALUE_NAME_BYTES_MAX;
 pub use self::values::{ConfigValue, ConfigValues, Secret, ValueOverride, ValueSource};

@@ -66,12 +66,13 @@ pub mod manifest;
 mod settings;
 
 pub use self::config::{
-    AdminListen, Cache, CompileConfig, Config, ConfigValue, ConfigValues, GuestConfig,
-    GuestConfigs, HalfClose, Instances, LISTENERS_MAX, Limits, Listen, LogFormat, OutboundRule,
-    OutboundRules, Overrides, Rollback, Secret, ServerConfig, TurnLimits, ValueOverride,
-    ValueSource, WORKERS_MAX, WatchLimits,
+    AdminListen, Cache, CompileConfig, Config, ConfigValue, ConfigValues, EXECUTORS_MAX,
+    GuestConfig, GuestConfigs, HalfClose, Instances, LISTENERS_MAX, Limits, Listen, LogFormat,
+    OutboundRule, OutboundRules, Overrides, Rollback, Secret, ServerConfig, TurnLimits,
+    ValueOverride, ValueSource, WORKERS_MAX, WatchLimits,
 };
 pub use self::lookup::NamedFiles;
 pub use self::settings::{Settings, SettingsError, file_of};
 pub use snow_http::HttpLimits;
+pub use snow_jobs::{JobLimits, Schedule, Times};
 pub use snow_state::StoreLimits;

@@ -1,7 +1,8 @@
 //! The contract between a guest and the host, `wit/snow.wit`, as it is kept here.
 //!
-//! [`types`] are its records. [`host_api`], [`waiting`], [`resumption`], [`deployment`], [`state`] and
-//! [`fetch`] are the functions that a guest may call; [`context`] is what they may reach, and [`parking`] how a call waits in place. [`grants`] and
+//! [`types`] are its records. [`host_api`], [`waiting`], [`resumption`], [`deployment`], [`state`],
+//! [`fetch`] and [`jobs`] are the functions that a guest may call; [`context`] is what they may reach,
+//! and [`parking`] how a call waits in place. [`grants`] and
 //! [`quota`] say what each guest may do and take, and [`store`] enforces the limits of a call, by
 //! the time that a [`seat`]'s stopwatch shows.
 
@@ -11,7 +12,9 @@ mod explained;
 pub(crate) mod fetch;
 pub(crate) mod grants;
 pub(crate) mod host_api;
+mod jobs;
 mod masks;
+pub(crate) mod memory;
 pub(crate) mod parking;
 pub(crate) mod quota;
 pub(crate) mod resumption;
@@ -30,3 +33,5 @@ pub(crate) const SOURCE: &str = "snow:host/source@0.1.0";
 pub(crate) const HANDLER: &str = "snow:host/handler@0.1.0";
 /// The interface that a guest with `resume` exports.
 pub(crate) const RESUMER: &str = "snow:host/resumer@0.1.0";
+/// The interface that a guest with jobs exports.
+pub(crate) const JOB_RUNNER: &str = "snow:host/job-runner@0.1.0";

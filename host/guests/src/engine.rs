@@ -69,14 +69,17 @@ impl From<wasmtime::Error> for WasmtimeError {
 
 impl Engine {
     /// Starts an engine. Its pool has an instance for every call that so many workers may have
-    /// started or parked at one time, so a worker that keeps to its limits never finds the pool
-    /// empty.
+    /// started or parked at one time, and for every job that so many executors may have under way, so
+    /// a thread that keeps to its limits never finds the pool empty.
     ///
     /// # Errors
     /// The system has too little memory for the pool, or no thread for the ticker.
-    pub fn start(limits: &Limits, workers: u16) -> Result<Engine, EngineError> {
+    pub fn start(limits: &Limits, workers: u16, executors: u16) -> Result<Engine, EngineError> {
         let per_worker = limits.worker_calls_started_max + limits.worker_calls_parked_max(workers);
-        let instances = per_worker * u32::from(workers) + LOADS_MAX;
+        let per_executor =
+            limits.jobs.executor_jobs_running_max + limits.jobs.executor_jobs_waiting_max;
+        let instances =
+            per_worker * u32::from(workers) + per_executor * u32::from(executors) + LOADS_MAX;
         let mut config = code_config();
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(limits, instances)));
         let wasmtime = wasmtime::Engine::new(&config).map_err(WasmtimeError::from)?;

@@ -58,6 +58,11 @@
 //! which is all that the worker sees. Each call has a slot, an instance and a fiber. It ends with
 //! an outcome, or as a fault; in between it may yield many times, and wait in place.
 //!
+//! # Jobs
+//!
+//! An [`Executor`] runs calls of `run` on a thread of its own, several in turns. [`Jobs`] is what
+//! executors share with whoever starts jobs: the queue, the jobs that the store keeps, and schedules.
+//!
 //! # What is guaranteed
 //!
 //! - A guest reaches nothing but the functions of `wit/snow.wit`: no file, no network, no
@@ -84,6 +89,7 @@ mod call;
 mod contract;
 mod deploy;
 mod engine;
+mod jobs;
 mod load;
 mod runtime;
 mod wasi;
@@ -95,6 +101,10 @@ pub use self::deploy::deployment::{Conflict, Deployment};
 pub use self::deploy::share::{Share, Successor};
 pub use self::deploy::version::{Trial, Version};
 pub use self::engine::{Engine, EngineError, LOADS_MAX, WasmtimeError};
+pub use self::jobs::{
+    BUCKET as JOBS_BUCKET, Executor, GuestJobs, JobOutcome, JobRow, JobStats, Jobs, JobsPage,
+    JobsRest, ScheduleRow,
+};
 pub use self::load::cache::{Stamp, UnusableFolder};
 pub use self::load::cancel::CancelLoad;
 pub use self::load::compiler::{COMPILE_SUBCOMMAND, CompilerError, Urgency, compile_child};

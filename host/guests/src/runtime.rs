@@ -14,6 +14,7 @@ use snow_state::{Store, Ticket};
 use crate::contract::grants::Permits;
 use crate::contract::state::listener::{GuestStore, StoreListener};
 use crate::engine::{Engine, EngineError};
+use crate::jobs::Jobs;
 
 /// What all calls of a worker share. Cheap to clone: each worker has a reference count that no
 /// other thread touches.
@@ -33,6 +34,8 @@ pub struct RuntimeParts {
     pub store: Arc<GuestStore>,
     /// The sender of requests of guests to other servers.
     pub outside: Arc<dyn Outside>,
+    /// The jobs of guests.
+    pub jobs: Arc<Jobs>,
     /// The way by which workers learn of settlements.
     pub post: Arc<dyn Post>,
     /// The log for the lines of guests.
@@ -87,11 +90,14 @@ impl Runtime {
             log: log.clone(),
             work_at: Box::new(|_| {}),
         };
+        let (clock, store) =
+            (Clock::start(), Arc::new(Store::in_memory(limits.store, listener, 0)));
         Ok(Runtime::new(RuntimeParts {
-            engine: Engine::start(&limits, 1)?,
-            clock: Clock::start(),
+            engine: Engine::start(&limits, 1, 0)?,
+            jobs: Jobs::new(0, clock.clone(), log.clone(), store.clone()),
+            clock,
             registry,
-            store: Arc::new(Store::in_memory(limits.store, listener, 0)),
+            store,
             outside: Arc::new(Nowhere),
             post,
             log,

@@ -13,7 +13,9 @@
 //! | `/guests` | the guests and their versions |
 //! | `/pending` | the requests that are held, oldest first |
 //! | `/store` | the store, by numbers; on a unix socket its entries too, to read and write |
+//! | `/jobs` | the jobs of guests, by numbers, and schedules; on a unix socket those that are kept too |
 
+mod errands;
 mod exposition;
 mod guests;
 mod jobs;
@@ -156,7 +158,7 @@ where
 {
     let mailbox = workers::mailbox(&net);
     let post = Arc::new(PostOffice::default());
-    post.open(vec![mailbox.clone()]);
+    post.open(vec![mailbox.clone()], Vec::new());
     let common = Common {
         limits: Arc::new(limits(address)),
         calls_parked_max: 0,

@@ -49,6 +49,8 @@
 //! - **The deployer** (`deploy`): looks at the folder, waits until changed files are complete, has
 //!   them loaded side by side on other threads, and publishes a new deployment, which each worker
 //!   adopts between two turns of its loop. It rolls back versions that trap in their first calls.
+//! - **Executors** (`executors`), one for each core unless configured: they run the jobs of guests,
+//!   with a lower priority.
 //! - **The admin listener** (`admin`), if configured: one more worker, whose guests are pages such
 //!   as `/metrics`.
 //!
@@ -83,6 +85,7 @@
 
 mod admin;
 mod deploy;
+mod executors;
 mod folder;
 mod net;
 mod server;

@@ -13,13 +13,14 @@ use std::time::Duration;
 pub use self::advance::AdvanceError;
 use crate::admin::{Admin, Draining};
 use crate::deploy::{DeployerMessage, LeftOut, Serving};
+use crate::executors::ExecutorThread;
 use crate::folder::watch::LookAgain;
 use crate::store_thread::StoreThread;
 use crate::supervisor::{End, supervise};
 use crate::workers::WorkerHandle;
 use snow_config::{AdminListen, Config};
 use snow_core::{Counter, lock};
-use snow_guests::{Deployment, Runtime};
+use snow_guests::{Deployment, JobStats, Jobs, Runtime};
 use snow_runtime::{Clock, Level, Log, Settled, Settlement};
 use snow_state::StoreStats;
 use snow_worker::{Message, Stats};
@@ -37,6 +38,7 @@ pub struct Server {
     left_out: Vec<LeftOut>,
     remarks: Vec<(Level, String)>,
     workers: Vec<WorkerHandle>,
+    executors: Vec<ExecutorThread>,
     /// Where the ends of threads are reported.
     ends: Mutex<mpsc::Receiver<End>>,
     to_deployer: mpsc::Sender<DeployerMessage>,
@@ -133,11 +135,11 @@ impl Server {
             connections: sum(|stats| &stats.connections) as usize,
             suspended: sum(|stats| &stats.suspended) as usize,
             pendings: self.runtime.registry.len(),
-            instances: self
-                .workers
-                .iter()
-                .map(|worker| worker.instances.alive.load(Ordering::Relaxed))
-                .sum(),
+            instances: {
+                let of_workers = self.workers.iter().map(|worker| &worker.instances);
+                let all = of_workers.chain(self.executors.iter().map(|it| &it.instances));
+                all.map(|instances| instances.alive.load(Ordering::Relaxed)).sum()
+            },
             answered: sum(|stats| &stats.answered),
         }
     }
@@ -145,6 +147,11 @@ impl Server {
     /// Returns what guests have stored, and what was done to it.
     pub fn store(&self) -> StoreStats {
         self.runtime.store.stats()
+    }
+
+    /// Returns what the jobs of guests do now and have done.
+    pub fn jobs(&self) -> JobStats {
+        self.runtime.jobs.stats()
     }
 
     /// Settles the pending that has waited longest under a key. The host itself does this, so no
@@ -169,6 +176,7 @@ impl Server {
             clock: self.clock.clone(),
             serving: self.serving.clone(),
             workers: self.workers.clone(),
+            jobs: self.runtime.jobs.clone(),
             draining: self.draining.clone(),
         }
     }
@@ -177,7 +185,7 @@ impl Server {
     /// [`Drain::start`] it waits for ever, unless a thread dies: then it drains the server.
     ///
     /// # Errors
-    /// A thread died: a worker, the deployer, the watch, the admin listener, or the one that ends
+    /// A thread died: a worker, an executor, the deployer, the watch, the admin listener, or the one that ends
     /// time slices.
     pub fn join(self) -> anyhow::Result<()> {
         let drain = self.drain();
@@ -195,6 +203,10 @@ impl Server {
                 Duration::from_millis(drain_ms.into()) + AFTER_DRAIN
             },
         );
+        // Nobody starts jobs any more; those that there are have the rest of the drain.
+        self.runtime.jobs.finish();
+        self.executors.into_iter().for_each(ExecutorThread::join);
+        self.runtime.jobs.stop();
         // The admin listener ends after the workers, so it can show what the drain still waits for.
         if let Some(admin) = self.admin {
             admin.stop();
@@ -212,13 +224,14 @@ pub struct Drain {
     clock: Clock,
     serving: Serving,
     workers: Vec<WorkerHandle>,
+    jobs: Arc<Jobs>,
     draining: Draining,
 }
 
 impl Drain {
     /// Tells the workers to accept no more connections and to end once nothing is held, or when
-    /// held requests have waited for the limit `drain_ms` and another second has passed. Returns
-    /// that limit in milliseconds.
+    /// held requests have waited for the limit `drain_ms` and another second has passed. Jobs that
+    /// were started have the same time. Returns that limit in milliseconds.
     pub fn start(&self) -> u32 {
         self.start_within(u32::MAX)
     }
@@ -232,6 +245,7 @@ impl Drain {
         for worker in &self.workers {
             worker.mailbox.send(Message::Drain { until_ms });
         }
+        self.jobs.drain(until_ms);
         drain_ms
     }
 }

@@ -95,7 +95,7 @@
 //! let declared = Route { methods: vec!["GET".into()], pattern: "/hello/(.*)".into() };
 //! let entry = RouteEntry { version: VersionId(0), route: RouteId(0), declared, mount: "".into() };
 //! let (mailbox, post) = (Arc::new(Mailbox::new(|| {})), Arc::new(PostOffice::default()));
-//! post.open(vec![mailbox.clone()]);
+//! post.open(vec![mailbox.clone()], Vec::new());
 //! let common = Common {
 //!     limits: Arc::new(Limits::default()),
 //!     calls_parked_max: 8,

@@ -89,23 +89,37 @@ impl Mailbox {
 }
 
 /// The mailboxes of all workers, through which a settlement on one thread reaches the worker of the
-/// suspension.
+/// suspension; and of other threads on which calls wait in place, which get settlements and nothing
+/// else.
 ///
 /// It is created before the workers, which send through it, and [opened](PostOffice::open) once
 /// their worlds exist, which their mailboxes wake. Mail that is sent before that is lost, which
 /// harms nobody: no request waits yet.
 #[derive(Default)]
-pub struct PostOffice(OnceLock<Vec<Arc<Mailbox>>>);
+pub struct PostOffice(OnceLock<Boxes>);
+
+struct Boxes {
+    workers: Vec<Arc<Mailbox>>,
+    others: Vec<Arc<Inbox<Key>>>,
+}
+
+impl Boxes {
+    /// Returns where the settlements of each thread go, in the order of their ids.
+    fn settled(&self) -> impl Iterator<Item = &Inbox<Key>> {
+        let workers = self.workers.iter().map(|mailbox| &mailbox.settled);
+        workers.chain(self.others.iter().map(|inbox| &**inbox))
+    }
+}
 
 impl PostOffice {
-    /// Starts to deliver mail. The mailboxes are in the order of their workers' ids. A second call
-    /// has no effect.
-    pub fn open(&self, mailboxes: Vec<Arc<Mailbox>>) {
-        let _ = self.0.set(mailboxes);
+    /// Starts to deliver mail. The mailboxes are in the order of their workers' ids, and the ids of the
+    /// `others` follow those of the workers. A second call has no effect.
+    pub fn open(&self, workers: Vec<Arc<Mailbox>>, others: Vec<Arc<Inbox<Key>>>) {
+        let _ = self.0.set(Boxes { workers, others });
     }
 
     fn send(&self, worker: WorkerId, message: Message) {
-        let mailbox = self.0.get().and_then(|mailboxes| mailboxes.get(worker.index()));
+        let mailbox = self.0.get().and_then(|boxes| boxes.workers.get(worker.index()));
         if let Some(mailbox) = mailbox {
             mailbox.send(message);
         }
@@ -114,18 +128,24 @@ impl PostOffice {
 
 impl Post for PostOffice {
     fn wake(&self, waiters: &[Waiter]) {
-        let Some(mailboxes) = self.0.get() else { return };
+        let Some(boxes) = self.0.get() else { return };
         match waiters {
             [] => {}
-            [waiter] => mailboxes[waiter.worker.index()].settled.send(waiter.suspension),
-            // Each worker's share is sent at once, so that its inbox is locked once and it is woken
+            [waiter] => match boxes.workers.get(waiter.worker.index()) {
+                Some(mailbox) => mailbox.settled.send(waiter.suspension),
+                None => {
+                    let other = waiter.worker.index() - boxes.workers.len();
+                    boxes.others[other].send(waiter.suspension);
+                }
+            },
+            // Each thread's share is sent at once, so that its inbox is locked once and it is woken
             // once.
             _ => {
-                for (worker, mailbox) in (0..).map(WorkerId).zip(mailboxes) {
+                for (worker, settled) in (0..).map(WorkerId).zip(boxes.settled()) {
                     let for_it = waiters.iter().filter(|waiter| waiter.worker == worker);
                     let mut suspensions = for_it.map(|waiter| waiter.suspension).peekable();
                     if suspensions.peek().is_some() {
-                        mailbox.settled.send_all(suspensions);
+                        settled.send_all(suspensions);
                     }
                 }
             }

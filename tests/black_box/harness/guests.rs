@@ -84,6 +84,7 @@ pub fn source(guest: &str) -> Option<PathBuf> {
         "keyvalue" => keyvalue(),
         "configured" => configured(),
         "deployed" => deployed(),
+        "works" => works(),
         "wasip1" | "wasip2" => wasi(guest),
         "standard-wasmtime" | "standard-spin" => standard(guest),
         "gopher" => gopher(),
@@ -91,9 +92,8 @@ pub fn source(guest: &str) -> Option<PathBuf> {
         "in-zig" => in_zig(),
         "zig-with-c" => zig_with_c(),
         "hello" => Some(workspace().join("guests/hello.wat")),
-        "snow" | "tornado" | "two-step" | "parcels" | "notes" | "gather" | "c" | "go" | "rust" => {
-            example(guest)
-        }
+        "snow" | "tornado" | "two-step" | "parcels" | "notes" | "gather" | "executor" | "c"
+        | "go" | "rust" => example(guest),
         "js" => script("js.js", "js"),
         "ts" => script("ts.ts", "js"),
         "python" => script("python.py", "python"),
@@ -165,6 +165,12 @@ fn configured() -> Option<PathBuf> {
 fn deployed() -> Option<PathBuf> {
     static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
     BUILT.get_or_init(|| rust_guest("deployed", "wasm32-unknown-unknown")).clone()
+}
+
+/// A guest whose jobs do what a test asks for.
+fn works() -> Option<PathBuf> {
+    static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
+    BUILT.get_or_init(|| rust_guest("works", "wasm32-unknown-unknown")).clone()
 }
 
 /// A guest that asks WASI for everything, built for one of its versions.

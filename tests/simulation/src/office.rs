@@ -37,7 +37,7 @@ impl Office {
             Arc::new(Mailbox::new(move || wake(worker)))
         };
         let mailboxes: Vec<_> = (0..workers).map(WorkerId).map(mailbox).collect();
-        post.open(mailboxes.clone());
+        post.open(mailboxes.clone(), Vec::new());
         let log =
             Log::start(LogFormat::Text, &limits, io::sink()).expect("the log's thread starts");
         let calls_parked_max = limits.calls_parked_max;

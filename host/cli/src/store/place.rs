@@ -30,7 +30,7 @@ const BUCKETS: usize = 100;
 const STORE_FILE: &str = "store.redb";
 
 /// Where the entries lie.
-pub(super) enum Place {
+pub(crate) enum Place {
     /// In a running server.
     Server(AdminListen),
     /// In a folder, which is this process's for now.
@@ -64,7 +64,7 @@ impl Lines {
 }
 
 /// Why lines were not imported.
-pub(super) struct Refused {
+pub(crate) struct Refused {
     /// The number of the line among those, from 1.
     pub line: u64,
     /// How many entries of the lines before it were set.

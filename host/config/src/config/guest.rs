@@ -7,7 +7,8 @@ use super::limits::{PAGE_BYTES, SLOTS_MAX};
 use super::outbound::OutboundRules;
 use super::values::ConfigValues;
 use snow_core::Globs;
-use snow_core::declare::BYTES_MAX;
+use snow_core::declare::{BYTES_MAX, MS_MAX};
+use snow_jobs::Schedule;
 
 /// The most that a call may run: an hour. No client waits longer for a response.
 const RUNNING_MS_MAX: u64 = 3_600_000;
@@ -54,7 +55,17 @@ snow_core::declare_settings! {
         /// Bytes of the content of one request to the guest. More is a 413. Unless set,
         /// `body_bytes_max` of the limits, which it can't exceed.
         pub body_bytes_max: Option<u64>, live, in 0..=BYTES_MAX, at_most body_bytes_max;
-        /// Calls of the guest, in the whole process, that have an instance at one time. Unless set,
+        /// How long one job of the guest may run, without the time in which others run. Unless set,
+        /// `job_running_ms_max` of the limits.
+        pub job_running_ms_max: Option<u32>, live, in 1..=MS_MAX;
+        /// How long a job of the guest may take from its start to its end, with all that it waits for.
+        /// Unless set, `job_ms_max` of the limits.
+        pub job_ms_max: Option<u32>, live, in 1..=MS_MAX;
+        /// Jobs of the guest that come again and again: tables with the `job`, with `every` (such as
+        /// 10s) or `cron` (such as 0 3 * * *) in a time `zone` (UTC unless set), and perhaps with a
+        /// `payload`. A run is skipped while the one before it is under way.
+        pub schedule: Option<Vec<Schedule>>, live, as Option<Schedules>;
+        /// Calls of the guest, in the whole process, that have an instance at one time, without jobs. Unless set,
         /// only the limits of all calls apply.
         pub calls_max: Option<u32>, live, in 1..=CALLS_MAX;
         /// Whether each call has a fresh instance, or one instance serves up to so many calls, one
@@ -84,6 +95,8 @@ pub struct Mount;
 pub struct Command;
 /// What `environment` may be: names with values.
 pub struct Environment;
+/// What `schedule` may be: tables with a job and its times.
+pub struct Schedules;
 
 impl GuestConfig {
     /// Returns whether it grants or withholds anything. If one guest's table does, every guest may

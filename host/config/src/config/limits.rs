@@ -3,6 +3,7 @@
 use snow_core::OWNERS_MAX;
 use snow_core::declare::{BYTES_MAX, MS_MAX};
 use snow_http::HttpLimits;
+use snow_jobs::JobLimits;
 use snow_state::StoreLimits;
 
 /// The most entries of a table: they are numbered in 32 bits.
@@ -37,6 +38,8 @@ snow_core::declare_settings! {
             pub http: HttpLimits;
             /// The limits of the store. In the file, they stand in the same table too.
             pub store: StoreLimits;
+            /// The limits of jobs. In the file, they stand in the same table too.
+            pub jobs: JobLimits;
         }
         /// Open connections of a worker. For one more, another is closed that has no request, such
         /// as one that has sent nothing yet. If all have requests, it is closed as it is accepted.

@@ -13,6 +13,8 @@ use super::values::ValueOverride;
 pub const LISTENERS_MAX: usize = 64;
 /// The most threads that serve.
 pub const WORKERS_MAX: u16 = 1_024;
+/// The most threads that run jobs.
+pub const EXECUTORS_MAX: u16 = 256;
 /// The longest path of a unix socket: the kernel has room for 108 bytes, of which the last is 0.
 const SOCKET_PATH_BYTES_MAX: usize = 107;
 
@@ -25,6 +27,9 @@ snow_core::declare_settings! {
         pub listen: Vec<Listen> = vec![Listen::Address(SocketAddr::from(([127, 0, 0, 1], 8080)))], restart;
         /// Threads that serve. Unless set, one for each core.
         pub workers: u16 = one_for_each_core(), restart, in 1..=WORKERS_MAX.into();
+        /// Threads that run jobs, with a lower priority. Unless set, one for each core, and at least
+        /// two.
+        pub executors: u16 = executors(), restart, in 1..=EXECUTORS_MAX.into();
         /// Whether each answered request is logged.
         pub access_log: bool = true, live;
         /// The URL at which clients reach the server, such as `https://example.org`: its path, if it
@@ -69,6 +74,10 @@ fn one_for_each_core() -> u16 {
     thread::available_parallelism().map_or(1, |cores| cores.get().min(WORKERS_MAX.into()) as u16)
 }
 
+fn executors() -> u16 {
+    one_for_each_core().clamp(2, EXECUTORS_MAX)
+}
+
 /// The values of a [`ServerConfig`] that the command line gives. They win over the manifest, also
 /// when it changes later.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -77,6 +86,8 @@ pub struct Overrides {
     pub listen: Option<Vec<Listen>>,
     /// `--workers`
     pub workers: Option<u16>,
+    /// `--executors`
+    pub executors: Option<u16>,
     /// `--no-access-log`
     pub access_log: Option<bool>,
     /// `--log`
@@ -111,6 +122,7 @@ impl Overrides {
         let all = [
             (put(&self.listen, &mut server.listen), "listen", "--listen"),
             (put(&self.workers, &mut server.workers), "workers", "--workers"),
+            (put(&self.executors, &mut server.executors), "executors", "--executors"),
             (put(&self.access_log, &mut server.access_log), "access_log", "--no-access-log"),
             (put(&self.log, &mut server.log), "log", "--log"),
             (put(&self.admin.clone().map(Some), &mut server.admin), "admin", "--admin"),
@@ -295,6 +307,7 @@ mod tests {
         let overrides = Overrides {
             listen: Some(vec![Listen::Inherited(3)]),
             workers: Some(7),
+            executors: Some(3),
             access_log: Some(false),
             log: Some(LogFormat::Json),
             admin: Some(AdminListen::Unix("/a".into())),
@@ -311,6 +324,7 @@ mod tests {
             [
                 "--listen",
                 "--workers",
+                "--executors",
                 "--no-access-log",
                 "--log",
                 "--admin",
@@ -322,6 +336,7 @@ mod tests {
         let expected = ServerConfig {
             listen: vec![Listen::Inherited(3)],
             workers: 7,
+            executors: 3,
             access_log: false,
             log: LogFormat::Json,
             admin: Some(AdminListen::Unix("/a".into())),

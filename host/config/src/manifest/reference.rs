@@ -47,8 +47,10 @@ fn table<T>(page: &mut String, title: &str, keys: &Keys<T>, defaults: &T) {
 
 fn default<T>(key: &dyn Key<T>, defaults: &T) -> String {
     // It depends on the machine.
-    if key.about().name == "workers" {
-        return "cores".to_owned();
+    match key.about().name {
+        "workers" => return "cores".to_owned(),
+        "executors" => return "cores, at least 2".to_owned(),
+        _ => {}
     }
     match key.json(defaults) {
         Json::Null => String::new(),

@@ -45,9 +45,9 @@ fn properties<T>(keys: &Keys<T>, defaults: &T) -> Json {
         let mut schema = key.schema();
         let when = if about.is_live { "" } else { " A change takes effect at the next start." };
         schema["description"] = json!(format!("{}{when}", about.doc));
-        // The default number of workers depends on the machine, and the schema may be used on
+        // The default number of threads depends on the machine, and the schema may be used on
         // another.
-        if !default.is_null() && about.name != "workers" {
+        if !default.is_null() && !["workers", "executors"].contains(&about.name) {
             schema["default"] = default;
         }
         all[about.name] = schema;

@@ -12,11 +12,12 @@ pub(super) static FILE: LazyLock<Keys<Manifest>> =
 /// `[server]`
 pub(super) static SERVER: LazyLock<Keys<ServerConfig>> =
     LazyLock::new(|| keys_of(|server| server, |server| server));
-/// `[limits]`: the limits of HTTP, of the store and all others.
+/// `[limits]`: the limits of HTTP, of the store, of jobs and all others.
 pub(super) static LIMITS: LazyLock<Keys<Limits>> = LazyLock::new(|| {
     let mut keys = keys_of(|limits: &Limits| &limits.http, |limits| &mut limits.http);
     keys.extend(keys_of::<Limits, Limits>(|limits| limits, |limits| limits));
     keys.extend(keys_of(|limits: &Limits| &limits.store, |limits| &mut limits.store));
+    keys.extend(keys_of(|limits: &Limits| &limits.jobs, |limits| &mut limits.jobs));
     keys
 });
 /// `[guest.NAME]`, of every guest
@@ -67,7 +68,7 @@ mod tests {
     #[test]
     fn every_bound_is_a_limit() {
         let bounds: Vec<_> = all().filter_map(|(about, ..)| about.at_most).map(limit).collect();
-        assert_eq!(bounds.len(), 19);
+        assert_eq!(bounds.len(), 22);
     }
 
     #[test]

@@ -223,7 +223,7 @@ fn what_a_server_can_not_be_is_said_with_its_place() {
     is_bad("listen = []", "10: `listen` has 0 entries; it takes 1 to 64");
     is_bad("workers = 0", "11: `workers` may be 1 to 1024, not 0");
     is_bad("worker = 2", "1: [server] has no `worker`: did you mean `workers`?");
-    is_bad("what = 2", "1: [server] has no `what`: it has listen, workers, access_log");
+    is_bad("what = 2", "1: [server] has no `what`: it has listen, workers, executors, access_log");
     is_bad(
         "log = 'jso'",
         "7: `log` takes \"text\" or \"json\", not \"jso\": did you mean \"json\"?",

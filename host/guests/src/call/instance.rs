@@ -14,8 +14,8 @@ use snow_runtime::{Arrival, Cause, RouteId};
 
 use crate::contract::context::CallContext;
 use crate::contract::store;
-use crate::contract::types::{self, ArrivalRef, Pending, RequestRef, SettlementRef};
-use crate::load::guest::{Guest, HandleFunc, ResumeFunc, typed};
+use crate::contract::types::{self, ArrivalRef, JobRef, Pending, RequestRef, SettlementRef};
+use crate::load::guest::{Guest, HandleFunc, ResumeFunc, RunFunc, typed};
 use crate::runtime::{InstanceCounts, Runtime};
 
 /// An instance of a guest, with its store.
@@ -134,6 +134,18 @@ impl Instance {
             .call_async(&mut self.store, (route.0, cause.into(), request, state, arrivals))
             .await?
             .0)
+    }
+
+    /// Calls `job-runner.run`.
+    pub(super) async fn run(
+        &mut self,
+        guest: &Guest,
+        job: JobRef<'_>,
+    ) -> wasmtime::Result<Result<Vec<u8>, types::Failure>> {
+        let instance = self.instance(guest).await?;
+        let export = guest.exports.run.as_ref().ok_or_else(|| wasmtime::Error::msg("no `run`"))?;
+        let run: RunFunc<'_> = typed(&instance, &mut self.store, export)?;
+        Ok(run.call_async(&mut self.store, (job,)).await?.0)
     }
 
     async fn instance(&mut self, guest: &Guest) -> wasmtime::Result<component::Instance> {

@@ -85,6 +85,7 @@ pub(super) async fn run(
 
     context.forwarded = arguments.forwarded(&context);
     context.resumption = Resumption::after(wait);
+    context.member = Some(member.clone());
     let mut instance = Instance::next(kept, &runtime, context);
     let running = invoke(&member.version.guest, &mut instance, &arguments);
     let mut is_failure = false;
@@ -100,6 +101,8 @@ pub(super) async fn run(
     };
     instance.context_mut().end_lines();
     let leftover = instance.context_mut().take_leftover();
+    // An instance that is kept keeps no version.
+    instance.context_mut().member = None;
     let instance = Some(instance).filter(|instance| outcome.is_ok() && instance.is_reusable());
 
     // An exception of a source file says what a trap does not: that somebody sent what the guest did
@@ -164,7 +167,7 @@ fn accept(outcome: types::Outcome, context: &mut CallContext) -> wasmtime::Resul
 
 /// Returns why a call failed, as text for the log: what happened, the guest's backtrace, and a
 /// likely reason.
-fn fault(error: &wasmtime::Error, context: &CallContext) -> CallFault {
+pub(super) fn fault(error: &wasmtime::Error, context: &CallContext) -> CallFault {
     if let Some(failure) = error.downcast_ref::<GuestFailure>() {
         return CallFault::Trapped(failure.to_string());
     }
@@ -182,6 +185,15 @@ fn fault(error: &wasmtime::Error, context: &CallContext) -> CallFault {
     CallFault::Trapped(text)
 }
 
+/// Counts a call in the trial of its version, and reports a verdict.
+pub(super) fn count(version: &Version, trapped: bool, runtime: &Runtime) {
+    match version.trial.ended(trapped) {
+        Some(Verdict::Passed) => (runtime.report)(Report::TrialPassed { version: version.id }),
+        Some(Verdict::Failed) => (runtime.report)(Report::TrialFailed { version: version.id }),
+        None => {}
+    }
+}
+
 /// Counts the call in the trial of its version, and reports a verdict. A call that was cancelled
 /// says nothing about the version, so it is not counted.
 ///
@@ -197,12 +209,7 @@ fn judge(
     if matches!(outcome, Err(CallFault::Cancelled)) {
         return outcome;
     }
-    let trapped = matches!(outcome, Err(CallFault::Trapped(_)));
-    match version.trial.ended(trapped) {
-        Some(Verdict::Passed) => (runtime.report)(Report::TrialPassed { version: version.id }),
-        Some(Verdict::Failed) => (runtime.report)(Report::TrialFailed { version: version.id }),
-        None => {}
-    }
+    count(version, matches!(outcome, Err(CallFault::Trapped(_))), runtime);
     outcome.map_err(|fault| match fault {
         CallFault::Trapped(text) if is_resumed && version.trial.is_withdrawn() => {
             CallFault::Withdrawn(text)

@@ -4,7 +4,6 @@ use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use wasmtime::ResourceLimiter;
 use wasmtime::component::Resource;
 
 use snow_core::{Refusal, Registry, WorkerId};
@@ -13,11 +12,14 @@ use snow_runtime::{Handle, Level, Settled, Settlement, Source};
 
 use super::explained::Explained;
 use super::grants::{Permit, TO_CREATE};
+use super::memory::MemoryCeiling;
 use super::parking::Parking;
+use super::quota::Bound;
 use super::resumption::Resumption;
 use super::seat::{Seat, Stopwatch};
 use super::state::buckets::OpenInStore;
 use super::types::Pending;
+use crate::deploy::share::Member;
 use crate::load::kept::Keeping;
 use crate::load::source::Sources;
 use crate::runtime::Runtime;
@@ -41,6 +43,8 @@ pub(crate) struct CallContext {
     /// The worker's clock when the call started.
     pub now_ms: u64,
     phase: Phase,
+    /// The version that runs, for the jobs that the call starts. `None` while a guest is loaded.
+    pub member: Option<Arc<Member>>,
     /// The call's pendings. The representation of a resource is [`CallContext::first`] plus an
     /// index into this.
     handles: Vec<Option<Handle>>,
@@ -78,6 +82,8 @@ enum Phase {
     Routes,
     /// For a request.
     Request,
+    /// For a job.
+    Job,
 }
 
 impl CallContext {
@@ -94,6 +100,22 @@ impl CallContext {
             Vec::new(),
         );
         context.phase = Phase::Routes;
+        context
+    }
+
+    /// Makes the context of a call of `run`, for the job of this id.
+    pub(crate) fn for_job(
+        runtime: &Runtime,
+        executor: WorkerId,
+        member: &Arc<Member>,
+        id: RequestId,
+        seat: &Seat,
+    ) -> CallContext {
+        let (permit, now_ms) = (member.permit.clone(), runtime.clock.now_ms());
+        let mut context =
+            CallContext::for_request(runtime, executor, permit, id, now_ms, seat, Vec::new());
+        context.phase = Phase::Job;
+        context.member = Some(member.clone());
         context
     }
 
@@ -115,10 +137,11 @@ impl CallContext {
             request_id,
             now_ms,
             phase: Phase::Request,
+            member: None,
             handles: handles.into_iter().map(Some).collect(),
             first: 0,
             dropped: Vec::new(),
-            memory: MemoryCeiling { bytes: 0, bytes_max, was_refused: false },
+            memory: MemoryCeiling::new(bytes_max),
             stopwatch: seat.stopwatch.clone(),
             parking: seat.parking.clone(),
             was_explained: Explained::default(),
@@ -179,9 +202,15 @@ impl CallContext {
         Resource::new_own(self.representation(index))
     }
 
-    /// Whether the call is on behalf of a request, which can wait.
-    pub(crate) fn has_request(&self) -> bool {
-        self.phase == Phase::Request
+    /// Whether the call is on behalf of a request or a job, which can wait.
+    pub(crate) fn can_wait(&self) -> bool {
+        self.phase != Phase::Routes
+    }
+
+    /// Returns how long the call may run.
+    pub(crate) fn running_ms(&self) -> &Bound<u32> {
+        let quota = &self.permit.quota;
+        if self.phase == Phase::Job { &quota.job_running_ms } else { &quota.running_ms }
     }
 
     /// Returns how many pendings a call may own.
@@ -242,7 +271,7 @@ impl CallContext {
         source: Source,
     ) -> Result<Resource<Pending>, Refusal> {
         let limits = &self.runtime.limits;
-        if !self.has_request() {
+        if !self.can_wait() {
             return Err(Refusal::Denied);
         }
         let account = self.permit.create(key, limits);
@@ -349,43 +378,6 @@ impl CallContext {
             false => return,
         };
         self.runtime.log.guest(level, &self.permit.name, &self.request_id, message);
-    }
-}
-
-/// Bounds the linear memories of one store, all together.
-pub(crate) struct MemoryCeiling {
-    bytes: usize,
-    bytes_max: usize,
-    /// Whether the guest was ever refused more memory: the likely reason of a trap that follows.
-    pub was_refused: bool,
-}
-
-impl MemoryCeiling {
-    /// Returns whether so little is left that another call may well find too little.
-    pub fn is_almost_full(&self) -> bool {
-        self.bytes > self.bytes_max / 4 * 3
-    }
-}
-
-impl ResourceLimiter for MemoryCeiling {
-    fn memory_growing(
-        &mut self,
-        current: usize,
-        desired: usize,
-        _: Option<usize>,
-    ) -> wasmtime::Result<bool> {
-        let bytes = self.bytes.saturating_add(desired.saturating_sub(current));
-        if bytes > self.bytes_max {
-            self.was_refused = true;
-            return Ok(false);
-        }
-        self.bytes = bytes;
-        Ok(true)
-    }
-
-    fn table_growing(&mut self, _: usize, _: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        // The pool bounds the elements of every table.
-        Ok(true)
     }
 }
 

@@ -24,12 +24,14 @@ use crate::load::guest::Guest;
 pub(crate) const TO_CREATE: &str = "add the key to `keys`";
 /// Advice for a guest that may not use a bucket.
 pub(crate) const TO_USE_BUCKET: &str = "add the bucket to `buckets`";
+/// How the names of the host's own buckets begin.
+const HOST_BUCKETS: &str = "snow:";
 const TO_SETTLE: &str = "add the key to `settles`";
 const TO_RESPOND: &str = "put `responds = true`, since it answers another guest's client,";
 
 /// The permits of all guests of a process, under one manifest.
 pub struct Permits {
-    configs: Arc<GuestConfigs>,
+    pub(super) configs: Arc<GuestConfigs>,
     /// Whether anything is granted to any guest. If not, every guest may do everything.
     has_grants: bool,
     limits: Box<Limits>,
@@ -321,7 +323,7 @@ impl Permit {
     }
 
     /// Counts the bytes of a settlement, from now on until nobody has it any more.
-    pub(super) fn keep(&self, settlement: Settlement, limits: &Limits) -> Result<Settled, Refusal> {
+    pub(crate) fn keep(&self, settlement: Settlement, limits: &Limits) -> Result<Settled, Refusal> {
         let own = (&self.settled, limits.guest_settled_bytes_max);
         let all = (&self.all_settled, limits.settled_bytes_max);
         let charge = Charge::new(settlement.bytes(), own, all).ok_or(Refusal::Limit)?;
@@ -337,6 +339,10 @@ impl Permit {
     /// Whether the guest may use a bucket of the store: the one that has its name, those whose names
     /// begin with that and a slash, and what it was granted.
     pub(crate) fn may_use_bucket(&self, bucket: &str) -> bool {
+        // Buckets of the host, which no pattern grants.
+        if bucket.starts_with(HOST_BUCKETS) {
+            return false;
+        }
         let is_own = bucket
             .strip_prefix(&*self.name)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));

@@ -16,6 +16,10 @@ pub(crate) struct Quota {
     pub memory_bytes: Bound<usize>,
     /// Running time of one call, in milliseconds. The time in which others run is not part of it.
     pub running_ms: Bound<u32>,
+    /// Running time of one job, in milliseconds. The time in which others run is not part of it.
+    pub job_running_ms: Bound<u32>,
+    /// Time of one job, with all that it waits for, in milliseconds.
+    pub job_ms: Bound<u32>,
     /// Content of one request, in bytes, if the guest's table has a limit for it.
     pub body_bytes_max: Option<u64>,
     /// Calls that one instance serves, one after another. With 1, each call has a fresh instance.
@@ -67,6 +71,17 @@ impl Quota {
                 None => {
                     Bound { most: limits.call_running_ms_max, set_by: "call_running_ms_max".into() }
                 }
+            },
+            job_running_ms: match own.and_then(|own| own.job_running_ms_max) {
+                Some(most) => Bound { most, set_by: set_by("job_running_ms_max", name) },
+                None => Bound {
+                    most: limits.jobs.job_running_ms_max,
+                    set_by: "job_running_ms_max".into(),
+                },
+            },
+            job_ms: match own.and_then(|own| own.job_ms_max) {
+                Some(most) => Bound { most, set_by: set_by("job_ms_max", name) },
+                None => Bound { most: limits.jobs.job_ms_max, set_by: "job_ms_max".into() },
             },
             body_bytes_max: own.and_then(|own| own.body_bytes_max),
             instance_calls_max: match instances {
@@ -121,6 +136,7 @@ mod tests {
         let own = GuestConfig {
             memory_bytes_max: Some(65_536),
             running_ms_max: Some(90_000),
+            job_running_ms_max: Some(7_000),
             body_bytes_max: Some(5),
             calls_max: Some(2),
             instances: Some(Instances::Reuse { calls: 9 }),
@@ -134,6 +150,10 @@ mod tests {
         assert_eq!(
             (quota.running_ms.most, &*quota.running_ms.set_by),
             (90_000, "running_ms_max of [guest.shop]")
+        );
+        assert_eq!(
+            (quota.job_running_ms.most, &*quota.job_running_ms.set_by, &*quota.job_ms.set_by),
+            (7_000, "job_running_ms_max of [guest.shop]", "job_ms_max")
         );
         assert_eq!(
             (quota.body_bytes_max, quota.calls_max, quota.instance_calls_max),

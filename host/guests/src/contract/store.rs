@@ -8,6 +8,7 @@ use std::time::Duration;
 use wasmtime::{Store, UpdateDeadline};
 
 use super::context::CallContext;
+use super::quota::Bound;
 use super::seat::Stopwatch;
 use crate::engine::Engine;
 use crate::runtime::Runtime;
@@ -19,6 +20,11 @@ const FIRST_SLICE_TICKS: u64 = 2;
 /// Ticks of each further time slice.
 const LATER_SLICE_TICKS: u64 = 1;
 
+/// The error that ends a call which has computed for too long.
+#[derive(Debug, thiserror::Error)]
+#[error("ran for more than {most} ms, the limit of a call ({set_by})", most = .0.most, set_by = .0.set_by)]
+pub(crate) struct RanTooLong(Bound<u32>);
+
 /// Makes a store for a call, with the call's limits in force. For each further call in it:
 /// [`begin`].
 pub(crate) fn store(runtime: &Runtime, context: CallContext) -> Store<CallContext> {
@@ -28,12 +34,9 @@ pub(crate) fn store(runtime: &Runtime, context: CallContext) -> Store<CallContex
     // guest's backtrace.
     store.epoch_deadline_callback(|store| {
         let context = store.data();
-        let budget = &context.permit().quota.running_ms;
+        let budget = context.running_ms();
         if context.stopwatch.running_time() >= Duration::from_millis(u64::from(budget.most)) {
-            return Err(wasmtime::Error::msg(format!(
-                "ran for more than {} ms, the limit of a call ({})",
-                budget.most, budget.set_by
-            )));
+            return Err(RanTooLong(budget.clone()).into());
         }
         Ok(UpdateDeadline::Yield(LATER_SLICE_TICKS))
     });

@@ -76,8 +76,22 @@ pub struct ResponseRef<'a> {
 #[derive(ComponentType, Lift, Lower)]
 #[component(record)]
 pub struct Failure {
-    code: String,
-    message: String,
+    pub code: String,
+    pub message: String,
+}
+
+/// `job-runner.job`, into a guest.
+#[derive(ComponentType, Lower)]
+#[component(record)]
+pub struct JobRef<'a> {
+    pub id: &'a str,
+    pub name: &'a str,
+    pub payload: &'a [u8],
+    pub attempt: u32,
+    #[component(name = "attempts-max")]
+    pub attempts_max: u32,
+    #[component(name = "due-ms")]
+    pub due_ms: u64,
 }
 
 /// `pending-handles.failure`, into a guest.

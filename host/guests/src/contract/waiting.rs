@@ -56,7 +56,7 @@ enum CannotWait {
 impl CallContext {
     /// Returns the handles of these pendings, each once.
     fn begin_wait(&self, pendings: &[Resource<Pending>]) -> Result<Vec<Handle>, CannotWait> {
-        if !self.has_request() {
+        if !self.can_wait() {
             return Err(CannotWait::Refused(Refusal::Denied));
         }
         if pendings.len() > self.own_pendings_max() {

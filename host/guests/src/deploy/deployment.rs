@@ -75,13 +75,16 @@ impl Deployment {
         found
     }
 
+    /// Returns a version with what its guest may do.
+    pub(crate) fn member(&self, runtime: &Runtime, version: &Arc<Version>) -> Member {
+        let permit = Arc::new(runtime.permits.of_guest(&version.guest));
+        Member { permit, version: version.clone() }
+    }
+
     /// Makes one worker's share. `older` are versions for which that worker may still hold
     /// requests.
     pub fn share(&self, runtime: Runtime, older: &[Arc<Version>], access_log: bool) -> Share {
-        let member = |version: &Arc<Version>| Member {
-            permit: Arc::new(runtime.permits.of_guest(&version.guest)),
-            version: version.clone(),
-        };
+        let member = |version| self.member(&runtime, version);
         let current = self.versions.iter().map(member).collect();
         let older = older.iter().map(member).collect();
         let (router, number) = (self.router.clone(), self.number);

@@ -52,7 +52,7 @@ mod tests {
             ..Limits::default()
         };
         let key_of = |limits: &Limits, workers| {
-            let engine = Engine::start(limits, workers).unwrap();
+            let engine = Engine::start(limits, workers, 1).unwrap();
             engine.stop();
             code_key(engine.wasmtime())
         };

@@ -11,10 +11,11 @@ use wasi_preview1_component_adapter_provider::{
 };
 use wasmparser::{KnownCustom, Name, NameSectionReader, Payload};
 use wit_component::{ComponentEncoder, StringEncoding};
+use wit_parser::{Resolve, WorldId, WorldKey};
 
 use super::error::LoadError;
 use super::kind::{FileKind, Purpose};
-use crate::contract::{RESUMER, WIT};
+use crate::contract::{HANDLER, JOB_RUNNER, RESUMER, WIT};
 
 /// Bytes of the longest name of a function that a trap may show. After a trap wasmtime copies the
 /// names of up to 20 functions, on the thread of a worker.
@@ -82,17 +83,15 @@ fn to_component(wasm: &[u8]) -> Result<Vec<u8>, LoadError> {
     let encode = || {
         let mut module = wasm.to_vec();
         if !shape.has_component_type {
-            // wit-bindgen writes this section; a module written by hand has none, so its exports
-            // decide.
-            let world = match (shape.imports_wasi, shape.exports_resumer) {
-                (false, false) => "guest",
-                (false, true) => "resuming-guest",
-                (true, false) => "freestanding-guest",
-                (true, true) => "freestanding-resuming-guest",
-            };
-            let mut resolve = wit_parser::Resolve::default();
+            // wit-bindgen writes this section; a module written by hand has none. It has the fullest
+            // world, without what it does not export.
+            let world =
+                if shape.imports_wasi { "freestanding-working-guest" } else { "working-guest" };
+            let mut resolve = Resolve::default();
             let package = resolve.push_str("snow.wit", WIT)?;
             let world = resolve.select_world(&[package], Some(world))?;
+            let absent = shape.absent_exports(&resolve, world);
+            resolve.worlds[world].exports.retain(|key, _| !absent.contains(key));
             wit_component::embed_component_metadata(
                 &mut module,
                 &resolve,
@@ -117,8 +116,8 @@ fn to_component(wasm: &[u8]) -> Result<Vec<u8>, LoadError> {
 struct Shape {
     /// Whether the module says by itself which world it fits, in a `component-type` section.
     has_component_type: bool,
-    /// Whether the module exports a function of `resumer`.
-    exports_resumer: bool,
+    /// The interfaces that a guest may export and of which the module exports a function.
+    exported: Vec<&'static str>,
     /// Whether the module imports interfaces of WASI 0.2 by itself.
     imports_wasi: bool,
     /// Whether the module imports preview 1 of WASI.
@@ -142,13 +141,24 @@ impl Shape {
                 }
                 Payload::ExportSection(exports) => {
                     for export in exports {
-                        shape.exports_resumer |= export?.name.starts_with(RESUMER);
+                        let name = export?.name;
+                        let interfaces = [RESUMER, JOB_RUNNER].into_iter();
+                        shape.exported.extend(interfaces.filter(|it| name.starts_with(it)));
                     }
                 }
                 _ => {}
             }
         }
         Ok(shape)
+    }
+
+    /// Returns the exports of a world that the module does not have, and need not have.
+    fn absent_exports(&self, resolve: &Resolve, world: WorldId) -> Vec<WorldKey> {
+        let is_absent = |key: &&WorldKey| {
+            let name = resolve.name_world_key(key);
+            name != HANDLER && !self.exported.contains(&&*name)
+        };
+        resolve.worlds[world].exports.keys().filter(is_absent).cloned().collect()
     }
 }
 

@@ -17,7 +17,7 @@ use crate::contract::context::CallContext;
 use crate::contract::source::GuestFailure;
 use crate::contract::state::keyvalue;
 use crate::contract::store::{block_on, store};
-use crate::contract::{HANDLER, RESUMER, types};
+use crate::contract::{HANDLER, JOB_RUNNER, RESUMER, types};
 use crate::runtime::Runtime;
 use crate::wasi;
 
@@ -30,6 +30,9 @@ pub(crate) type ResumeFunc<'a> = TypedFunc<
     (u32, types::Cause, Option<types::RequestRef<'a>>, &'a [u8], Vec<types::ArrivalRef<'a>>),
     (types::Outcome,),
 >;
+
+/// `job-runner.run`, with its parameters and results.
+pub(crate) type RunFunc<'a> = TypedFunc<(types::JobRef<'a>,), (Result<Vec<u8>, types::Failure>,)>;
 
 /// A compiled component, not yet known to be a guest.
 pub(super) struct Compiled {
@@ -76,12 +79,18 @@ pub(crate) struct Exports {
     routes: ComponentExportIndex,
     pub handle: ComponentExportIndex,
     pub resume: Option<ComponentExportIndex>,
+    pub run: Option<ComponentExportIndex>,
 }
 
 impl Guest {
     /// Whether the guest exports `resume`.
     pub fn has_resume(&self) -> bool {
         self.exports.resume.is_some()
+    }
+
+    /// Whether the guest exports `run`, for its jobs.
+    pub fn has_run(&self) -> bool {
+        self.exports.run.is_some()
     }
 
     /// Makes a guest of compiled code, and asks it for its routes.
@@ -126,6 +135,7 @@ impl Guest {
             routes: required("routes")?,
             handle: required("handle")?,
             resume: export(RESUMER, "resume"),
+            run: export(JOB_RUNNER, "run"),
         };
         Ok(Guest {
             name: name.into(),
@@ -193,6 +203,10 @@ fn check_types(
     if let Some(resume) = &exports.resume {
         let _: ResumeFunc<'_> =
             typed(instance, store, resume).map_err(|error| error.context("`resumer.resume`"))?;
+    }
+    if let Some(run) = &exports.run {
+        let _: RunFunc<'_> =
+            typed(instance, store, run).map_err(|error| error.context("`job-runner.run`"))?;
     }
     Ok(routes)
 }

@@ -124,7 +124,7 @@ async fn sleep_until(store: &Context<'_>, at_ns: u64) -> wasmtime::Result<()> {
         if left_ns == 0 {
             return Ok(());
         }
-        if !context.has_request() {
+        if !context.can_wait() {
             if left_ns <= SKIPPED_NS_MAX {
                 return Ok(());
             }

@@ -42,7 +42,7 @@ async fn bytes(store: &Context<'_>, len: u64) -> wasmtime::Result<Vec<u8>> {
     while let Some(slice) = slices.next() {
         fill(slice)?;
         // Nobody else waits for the thread that loads a guest.
-        if slices.peek().is_some() && store.data().has_request() {
+        if slices.peek().is_some() && store.data().can_wait() {
             yield_once().await;
         }
     }

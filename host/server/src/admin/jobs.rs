@@ -1,53 +1,91 @@
-//! Work for pages that may wait for the disk: each job has a thread, and its page is suspended until
-//! the job is done.
+//! `/jobs`: the jobs of guests and their schedules, as JSON; and jobs that are kept, to see them and to
+//! decide about them.
+//!
+//! | request | does |
+//! |---|---|
+//! | `GET /jobs` | shows numbers, and schedules |
+//! | `GET /jobs/kept?limit=100&after=ID` | lists jobs that are kept |
+//! | `POST /jobs/retry?id=ID` | lets a job be tried again now |
+//! | `POST /jobs/remove?id=ID` | removes a job |
+//!
+//! All but the first are for a unix socket, as entries of the store are.
 
-use std::sync::{Arc, Mutex};
-use std::thread;
+use serde_json::{Map, Value, json};
 
-use super::under_way::UnderWay;
-use snow_core::{Registry, lock};
-use snow_http::Response;
-use snow_runtime::{Outcome, Post, Settled};
+use super::query::{Parameters, Refused};
+use super::sources::PageSources;
+use snow_guests::{GuestJobs, JobOutcome, JobRow, JobStats, ScheduleRow};
+use snow_jobs::JobId;
+use snow_runtime::Level;
 
-/// How long a job may take before its page says so.
-const PATIENCE_MS: u32 = 30_000;
-
-/// The jobs that are under way, each with the place of its answer.
-pub struct Jobs(UnderWay<Arc<Mutex<Option<Response>>>>);
-
-impl Jobs {
-    /// Returns a list without jobs. Pages wait in this registry and are woken by this post.
-    pub fn new(registry: Arc<Registry<Settled>>, post: Arc<dyn Post>, jobs_max: usize) -> Jobs {
-        Jobs(UnderWay::new(registry, post, jobs_max))
-    }
-
-    /// Starts a job. Returns the suspension of its page, which ends with the job. `None` if too many
-    /// are under way, or the system gives no thread.
-    pub fn start(&mut self, work: impl FnOnce() -> Response + Send + 'static) -> Option<Outcome> {
-        self.0.begin(PATIENCE_MS, |open| {
-            let answer = Arc::<Mutex<_>>::default();
-            let place = answer.clone();
-            let run = move || {
-                *lock(&place) = Some(work());
-                drop(open);
-            };
-            thread::Builder::new().name("snow-admin-job".into()).spawn(run).ok()?;
-            Some(answer)
+/// Returns `/jobs`.
+pub fn numbers(sources: &PageSources) -> Value {
+    let jobs = &sources.runtime.jobs;
+    let stats = jobs.stats();
+    let JobStats { queued, queued_bytes, running, waiting, kept, kept_bytes, failed, .. } = stats;
+    let guests = stats.guests.iter().map(|(name, guest)| (name.to_string(), of_guest(guest)));
+    let schedule = |row: ScheduleRow| {
+        json!({
+            "guest": *row.guest, "job": row.job, "times": row.times, "next_ms": row.next_ms,
+            "is_under_way": row.is_under_way,
         })
-    }
+    };
+    json!({
+        "executors": sources.executors.len(), "queued": queued, "queued_bytes": queued_bytes,
+        "running": running, "waiting": waiting, "kept": kept, "kept_bytes": kept_bytes,
+        "failed": failed, "guests": guests.collect::<Map<_, _>>(),
+        "schedules": jobs.schedules().into_iter().map(schedule).collect::<Vec<_>>(),
+    })
+}
 
-    /// Returns the answer of a job.
-    pub fn answer(&self, state: &[u8]) -> Response {
-        let Some(job) = self.0.get(state) else { return Response::unavailable() };
-        let answer = lock(&job.about).take();
-        match answer {
-            Some(answer) => answer,
-            // Its thread has panicked.
-            None if !job.is_open() => Response::text(500, "internal server error\n"),
-            None => Response::text(
-                503,
-                "the disk has not answered in time: what was to be written may be kept\n",
-            ),
-        }
+fn of_guest(guest: &GuestJobs) -> Value {
+    let ended = JobOutcome::ALL.into_iter().zip(guest.ended);
+    let ended: Map<_, _> =
+        ended.map(|(outcome, count)| (outcome.name().to_owned(), json!(count))).collect();
+    json!({ "queued": guest.queued, "begun_total": guest.begun, "ended_total": ended })
+}
+
+/// Returns `/jobs/kept`.
+pub fn kept(sources: &PageSources, query: &str) -> Result<Value, Refused> {
+    let parameters = Parameters::parse(query, &["limit", "after"])?;
+    let limit = parameters.limit()?;
+    let after = parameters.get("after").map(id).transpose()?;
+    let page = sources.runtime.jobs.list(after, limit);
+    let row = |JobRow { id, record, state, is_orphaned }: &JobRow| {
+        let mut row = record.json();
+        row["id"] = json!(id.to_string());
+        row["state"] = json!(if *is_orphaned { "without its guest" } else { state.name() });
+        row
+    };
+    let rows: Vec<Value> = page.jobs.iter().map(row).collect();
+    Ok(json!({ "jobs": rows, "next": page.next.map(|next| next.to_string()) }))
+}
+
+/// Returns `/jobs/retry`, once the job is due.
+pub fn retry(sources: &PageSources, query: &str) -> Result<Value, Refused> {
+    let id = id(Parameters::parse(query, &["id"])?.required("id")?)?;
+    if !sources.runtime.jobs.retry(id) {
+        return Err((409, format!("no job {id} waits or has failed\n")));
     }
+    tell(sources, format!("job {id}: the admin listener lets it be tried again"));
+    Ok(json!({ "retried": id.to_string() }))
+}
+
+/// Returns `/jobs/remove`, once the job is removed.
+pub fn remove(sources: &PageSources, query: &str) -> Result<Value, Refused> {
+    let id = id(Parameters::parse(query, &["id"])?.required("id")?)?;
+    if !sources.runtime.jobs.remove(id) {
+        return Err((404, format!("there is no job {id}\n")));
+    }
+    tell(sources, format!("job {id}: the admin listener has removed it"));
+    Ok(json!({ "removed": id.to_string() }))
+}
+
+fn tell(sources: &PageSources, message: String) {
+    sources.runtime.log.host(Level::Info, message);
+}
+
+fn id(text: &str) -> Result<JobId, Refused> {
+    JobId::parse(text)
+        .ok_or_else(|| (400, "the id of a job has 32 hexadecimal digits\n".to_owned()))
 }

@@ -10,6 +10,7 @@ use super::process;
 use super::sources::{PageSources, RouteTotals};
 use crate::workers::WorkerHandle;
 use snow_core::Counter;
+use snow_guests::{JobOutcome, JobStats};
 use snow_runtime::FetchCode;
 use snow_state::{Counts, DiskStats, StoreStats};
 use snow_worker::{Label, Stats};
@@ -28,6 +29,7 @@ pub fn text(sources: &PageSources) -> String {
     of_guests(&mut out, sources);
     of_workers(&mut out, sources);
     of_fetches(&mut out, sources);
+    of_jobs(&mut out, sources);
     of_deployments(&mut out, sources);
     of_store(&mut out, sources);
     of_process(&mut out, sources);
@@ -147,6 +149,43 @@ fn of_fetches(out: &mut Exposition, sources: &PageSources) {
     single(counter, "snow_fetch_sent_bytes_total", help, counts.sent_bytes.get());
     let help = "Bytes of contents that other servers have sent, as they came.";
     single(counter, "snow_fetch_received_bytes_total", help, counts.received_bytes.get());
+}
+
+fn of_jobs(out: &mut Exposition, sources: &PageSources) {
+    let (gauge, counter) = (MetricType::Gauge, MetricType::Counter);
+    let stats = sources.runtime.jobs.stats();
+    let JobStats { queued, queued_bytes, running, waiting, kept, kept_bytes, failed, .. } = stats;
+    let guests = || stats.guests.iter().map(|(name, guest)| ([("guest", &**name)], guest));
+    let help = "Attempts of jobs that have begun.";
+    let begun = guests().map(|(labels, guest)| (labels, guest.begun));
+    out.family(counter, "snow_jobs_begun_total", help, begun);
+    let help = "Attempts of jobs that have ended, by how: value, or the failure's code.";
+    let ended = guests().flat_map(|([name], guest)| {
+        let counts = JobOutcome::ALL.into_iter().zip(guest.ended).filter(|(_, count)| *count > 0);
+        counts.map(move |(outcome, count)| ([name, ("end", outcome.name())], count))
+    });
+    out.family(counter, "snow_jobs_ended_total", help, ended);
+    let help = "Time of an attempt of a job, with all that it waited for.";
+    let took = [([], stats.took_ms.clone())];
+    out.histogram("snow_job_duration_seconds", help, 1e3, took);
+    let help = "Jobs that wait for an executor now, those that are kept or scheduled included.";
+    let waits = guests().map(|(labels, guest)| (labels, guest.queued));
+    out.family(gauge, "snow_jobs_queued", help, waits);
+    let mut single = |name, help, value: usize| out.single(gauge, name, help, value);
+    let help = "Jobs that were started and wait for an executor now (jobs_queued_max).";
+    single("snow_jobs_started_queued", help, queued);
+    let help = "Bytes of the names and payloads of those jobs (jobs_bytes_max).";
+    single("snow_jobs_queued_bytes", help, queued_bytes);
+    single("snow_jobs_running", "Jobs that have an instance now.", running);
+    single("snow_jobs_waiting", "Jobs among those that wait in place.", waiting);
+    single("snow_jobs_kept", "Jobs that are kept until they have succeeded.", kept);
+    let help = "Bytes of the names and payloads of jobs that are kept.";
+    single("snow_jobs_kept_bytes", help, kept_bytes);
+    let help = "Jobs that have failed for good and are kept for people to see.";
+    single("snow_jobs_failed", help, failed);
+    let instances = sources.executors.iter().map(|counts| counts.alive.load(Ordering::Relaxed));
+    let help = "Instances that executors have now.";
+    single("snow_jobs_instances", help, instances.sum());
 }
 
 fn of_workers(out: &mut Exposition, sources: &PageSources) {

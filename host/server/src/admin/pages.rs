@@ -5,12 +5,12 @@ use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use super::jobs::Jobs;
+use super::errands::Errands;
 use super::pending::{Questions, Wanted};
 use super::query::Refused;
 use super::sources::PageSources;
 use super::store::{self, Change};
-use super::{QUESTIONS_MAX, exposition, guests, metrics};
+use super::{QUESTIONS_MAX, exposition, guests, jobs, metrics};
 use serde_json::Value;
 use snow_config::AdminListen;
 use snow_core::{EscapeStyle, Escaped};
@@ -35,10 +35,14 @@ enum Page {
     StoreExport,
     StoreImport,
     StoreDelete,
+    Jobs,
+    JobsKept,
+    JobsRetry,
+    JobsRemove,
 }
 
 /// The pages by method and path. The index of a page is the id of its route.
-const PAGES: [(&str, &str, Page); 12] = [
+const PAGES: [(&str, &str, Page); 16] = [
     ("GET", "/", Page::Index),
     ("GET", "/healthz", Page::Alive),
     ("GET", "/readyz", Page::Ready),
@@ -51,11 +55,16 @@ const PAGES: [(&str, &str, Page); 12] = [
     ("GET", "/store/export", Page::StoreExport),
     ("POST", "/store/import", Page::StoreImport),
     ("POST", "/store/delete", Page::StoreDelete),
+    ("GET", "/jobs", Page::Jobs),
+    ("GET", "/jobs/kept", Page::JobsKept),
+    ("POST", "/jobs/retry", Page::JobsRetry),
+    ("POST", "/jobs/remove", Page::JobsRemove),
 ];
 
-/// The answer to whoever asks for entries of the store elsewhere than on a unix socket.
-const NOT_HERE: &str = "the store's entries are shown on a unix socket alone, which nobody but \
-                        this server's user can open: start it with --admin unix:/path/to.sock\n";
+/// The answer to whoever asks for entries of the store, or for jobs, elsewhere than on a unix socket.
+const NOT_HERE: &str = "the store's entries and single jobs are shown on a unix socket alone, which \
+                        nobody but this server's user can open: start it with \
+                        --admin unix:/path/to.sock\n";
 
 const INDEX: &str = "snow-host\n\n\
     /healthz   200 while every worker's loop makes progress, else 503\n\
@@ -64,7 +73,8 @@ const INDEX: &str = "snow-host\n\n\
     /guests    the guests and their versions, as JSON; as text with ?format=text\n\
     /pending   the requests that are held, oldest first, as JSON: ?limit=100&after=CURSOR\n\
     \x20          (CURSOR is `next` of the page before)\n\
-    /store     what the store holds, as JSON: ?limit=100&after=BUCKET\n";
+    /store     what the store holds, as JSON: ?limit=100&after=BUCKET\n\
+    /jobs      the jobs of guests, by numbers, and their schedules, as JSON\n";
 
 /// How long a turn of a worker's loop may take before the worker is reported as stuck. Turns take
 /// milliseconds.
@@ -77,7 +87,7 @@ pub struct Pages {
     router: Router,
     sources: PageSources,
     questions: Questions,
-    jobs: Jobs,
+    errands: Errands,
     /// Whether the store's entries may be read and written here: on a unix socket.
     is_private: bool,
     /// Whether the host of a request may be a name: see [`takes_names`].
@@ -111,9 +121,9 @@ impl Pages {
             .expect("the patterns are valid");
         let (registry, post) = (common.registry.clone(), common.post.clone());
         let questions = Questions::new(registry.clone(), post.clone(), QUESTIONS_MAX);
-        let jobs = Jobs::new(registry, post, QUESTIONS_MAX);
+        let errands = Errands::new(registry, post, QUESTIONS_MAX);
         let is_private = matches!(address, AdminListen::Unix(_));
-        Pages { router, sources, questions, jobs, is_private, takes_names: takes_names(address) }
+        Pages { router, sources, questions, errands, is_private, takes_names: takes_names(address) }
     }
 
     /// Returns a page. If that panics, one page can't be shown: the listener goes on, since it is
@@ -153,10 +163,14 @@ impl Pages {
                 Err(refused) => answer(Err(refused)),
             },
             Page::Store => answer(store::state(sources, query)),
+            Page::Jobs => json(&jobs::numbers(sources)),
             _ if !self.is_private => Response::text(403, NOT_HERE),
             Page::StoreKeys => answer(store::keys(sources, query)),
             Page::StoreEntry => answer(store::entry(sources, query)),
             Page::StoreExport => answer(store::export(sources, query)),
+            Page::JobsKept => answer(jobs::kept(sources, query)),
+            Page::JobsRetry => answer(jobs::retry(sources, query)),
+            Page::JobsRemove => answer(jobs::remove(sources, query)),
             Page::StoreImport => return self.change(Change::Import(request.body.clone())),
             Page::StoreDelete => match Change::delete(query) {
                 Ok(change) => return self.change(change),
@@ -168,8 +182,8 @@ impl Pages {
     /// Has a change of the store made, beside the loop.
     fn change(&mut self, change: Change) -> Outcome {
         let runtime = self.sources.runtime.clone();
-        let job = self.jobs.start(move || answer(change.make(&runtime)));
-        job.unwrap_or_else(|| Outcome::Respond(Response::unavailable()))
+        let errand = self.errands.start(move || answer(change.make(&runtime)));
+        errand.unwrap_or_else(|| Outcome::Respond(Response::unavailable()))
     }
 
     /// Returns the page of a request that was suspended.
@@ -179,7 +193,7 @@ impl Pages {
                 let page = self.questions.answer(&self.sources, state, now_ms);
                 page.map_or_else(Response::unavailable, |page| json(&page))
             }
-            _ => self.jobs.answer(state),
+            _ => self.errands.answer(state),
         }
     }
 }
@@ -253,7 +267,7 @@ fn ready(sources: &PageSources) -> Response {
     }
 }
 
-/// Returns a page about the store.
+/// Returns a page about the store or jobs.
 fn answer(page: Result<Value, Refused>) -> Response {
     match page {
         Ok(page) => json(&page),

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use crate::deploy::Serving;
 use crate::workers::WorkerHandle;
 use snow_core::Distribution;
-use snow_guests::Runtime;
+use snow_guests::{InstanceCounts, Runtime};
 use snow_outside::Egress;
 use snow_runtime::VersionId;
 use snow_worker::{LabelId, Labels, RouteStats};
@@ -19,6 +19,8 @@ pub struct PageSources {
     pub workers: Vec<WorkerHandle>,
     /// The labels under which the workers count.
     pub labels: Arc<Labels>,
+    /// How many instances each executor has, and had.
+    pub executors: Vec<Arc<InstanceCounts>>,
     /// What guests share: the registry, the permits, the log.
     pub runtime: Runtime,
     /// The sender of requests of guests to other servers.

@@ -279,6 +279,7 @@ impl Catalog {
         }
         let left_out = misfits.into_iter().map(|misfit| self.note_misfit(misfit)).collect();
         self.report_conflicts(&deployment);
+        self.runtime.jobs.publish(&self.runtime, &deployment);
         self.serving.publish(Arc::new(deployment), self.runtime.limits.clone());
         self.serving.journal().set_versions(self.versions.known());
         for link in &self.links {

@@ -5,6 +5,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use super::Server;
+use snow_guests::JobsRest;
 use snow_worker::{Message, Rest, RestQuestion};
 
 /// Moments at which something is done in one advance.
@@ -49,7 +50,8 @@ pub enum AdvanceError {
 
 /// The times at which something is due next, in a server that has done all that was due.
 struct NextDue {
-    worker_ms: Option<u64>,
+    /// Of workers and of jobs.
+    loop_ms: Option<u64>,
     store_wall_ms: Option<u64>,
 }
 
@@ -59,7 +61,7 @@ impl Server {
     /// has the server in its process can call this.
     ///
     /// The clock stands meanwhile, and goes from one moment at which something is due to the next.
-    /// At each of them it waits until the workers and the store have done what there is to do, and
+    /// At each of them it waits until the workers, the jobs and the store have done what there is to do, and
     /// all that follows from it; so a guest that sets a timer of ten minutes again and again is
     /// called six times in an hour, and reads the right time in each call. What was asked for an
     /// hour before has happened when an hour has passed: the duration is rounded up, by two
@@ -85,6 +87,7 @@ impl Server {
         let advanced = self.advance_stopped(by, within);
         // They look at the clock again, which runs again: what they sleep for is nearer by now.
         self.wake_all(None);
+        self.runtime.jobs.clock_moved();
         advanced
     }
 
@@ -97,9 +100,9 @@ impl Server {
             let moved = clock.now() - began;
             let late = AdvanceError::Late { within, moved, steps };
             let next = self.come_to_rest(until).ok_or(late)?;
-            let of_workers = next.worker_ms.map(Duration::from_millis);
+            let of_loops = next.loop_ms.map(Duration::from_millis);
             let of_store = next.store_wall_ms.map(|wall_ms| clock.at_wall_ms(wall_ms));
-            match of_workers.into_iter().chain(of_store).min().filter(|due| *due <= target) {
+            match of_loops.into_iter().chain(of_store).min().filter(|due| *due <= target) {
                 Some(due) => clock.set(due),
                 None if moved == by => return Ok(()),
                 // Nothing is due there. But whoever looks at the time finds that it has come.
@@ -122,13 +125,15 @@ impl Server {
             }
             let store = alarm.rest(until)?;
             let workers = self.rest_of_workers(until)?;
+            let jobs = self.runtime.jobs.rest(until)?;
             // Whoever rests can be woken by whoever does not yet. But if nobody did anything between
             // two answers, nobody's mail is on its way to anybody.
-            let now = (store, workers);
+            let now = (store, workers, jobs);
             if before.as_ref() == Some(&now) && alarm.rest(until)? == store {
-                let (store, workers) = now;
-                let worker_ms = workers.iter().filter_map(|rest| rest.next_ms).min();
-                return Some(NextDue { worker_ms, store_wall_ms: store.next_wall_ms });
+                let (store, workers, JobsRest { next_ms: jobs_ms, .. }) = now;
+                let of_workers = workers.iter().filter_map(|rest| rest.next_ms);
+                let loop_ms = of_workers.chain(jobs_ms).min();
+                return Some(NextDue { loop_ms, store_wall_ms: store.next_wall_ms });
             }
             before = Some(now);
         }

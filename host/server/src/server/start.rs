@@ -12,15 +12,16 @@ use super::Server;
 use crate::admin::{Admin, AdminListener, Draining, PageSources};
 use crate::deploy::debounce::Debounce;
 use crate::deploy::{Catalog, Deployer, DeployerMessage, LeftOut, load_all};
+use crate::executors;
 use crate::folder::scan;
 use crate::folder::watch::{Watch, WatchMode};
 use crate::net::{self, Bound, ListenOptions, Net};
 use crate::store_thread::{self, Alarm, StoreThread};
 use crate::supervisor::{Ends, Role};
 use crate::workers::{self, WorkerHandle};
-use snow_config::{Config, Listen, WatchLimits};
+use snow_config::{Config, Listen, ServerConfig, WatchLimits};
 use snow_core::{Registry, error_chain};
-use snow_guests::{Conflict, Engine, Loader, Permits, Runtime, RuntimeParts};
+use snow_guests::{Conflict, Engine, Jobs, Loader, Permits, Runtime, RuntimeParts};
 use snow_outside::Egress;
 use snow_runtime::{Clock, Level, Log};
 use snow_worker::{Common, Labels, PostOffice};
@@ -35,6 +36,7 @@ pub(super) fn start(config: &Config, log: Log) -> anyhow::Result<Server> {
     let (egress, egress_thread) = Egress::new(&config.server.outbound_ca)?;
     let egress = Arc::new(egress);
     let runtime = runtime(config, &post, &to_deployer, &log, &alarm, egress.clone())?;
+    runtime.jobs.load();
     let loader = Loader::new(&runtime, &config.compile, log.clone())?;
 
     // The watch begins before the folder is read, so a change that comes while guests are loaded is
@@ -67,13 +69,17 @@ pub(super) fn start(config: &Config, log: Log) -> anyhow::Result<Server> {
         .collect::<io::Result<Vec<_>>>()?;
     let labels = Arc::new(Labels::new(config.limits.metrics_routes_max));
     let workers: Vec<_> = nets.iter().map(|net| WorkerHandle::new(net, &labels)).collect();
-    post.open(workers.iter().map(|worker| worker.mailbox.clone()).collect());
+    let mailboxes = workers.iter().map(|worker| worker.mailbox.clone()).collect();
+    post.open(mailboxes, runtime.jobs.inboxes());
     let common = common(config, &runtime, post, &log);
     let links = workers::spawn(nets, &workers, &common, &catalog, &ends)?;
+    let ServerConfig { executors, workers: count, .. } = config.server;
+    let executors = executors::spawn(executors, count, &runtime, &ends)?;
 
     let draining = Draining::default();
     let sources = PageSources {
         workers: workers.clone(),
+        executors: executors.iter().map(|executor| executor.instances.clone()).collect(),
         labels,
         runtime: runtime.clone(),
         egress,
@@ -102,6 +108,7 @@ pub(super) fn start(config: &Config, log: Log) -> anyhow::Result<Server> {
         left_out,
         remarks,
         workers,
+        executors,
         ends: Mutex::new(ended),
         to_deployer,
         watch: look_again,
@@ -123,10 +130,13 @@ fn runtime(
     let (limits, workers) = (&config.limits, config.server.workers);
     let reports = to_deployer.clone();
     let registry = Arc::new(Registry::new(limits.pendings_max, fill_random));
+    let store = store_thread::open(config, &registry, post.clone(), log, alarm)?;
+    let (clock, executors) = (alarm.clock().clone(), config.server.executors);
     Ok(Runtime::new(RuntimeParts {
-        engine: Engine::start(limits, workers)?,
-        clock: alarm.clock().clone(),
-        store: store_thread::open(config, &registry, post.clone(), log, alarm)?,
+        engine: Engine::start(limits, workers, executors)?,
+        jobs: Jobs::new(executors, clock.clone(), log.clone(), store.clone()),
+        clock,
+        store,
         registry,
         outside: egress,
         post: post.clone(),

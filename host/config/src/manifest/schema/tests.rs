@@ -48,6 +48,8 @@ fn parser_and_schema_agree() {
         "[server]\nlisten = ['127.0.0.1:80', '[::1]:80']\nadmin = false\ncache = false",
         "[guest.a]\nmount = '/a/b-c/%20'\ninstances = 'fresh'\nbuild = ['a', '']\nkeys = []",
         "[guest.a.config]\na = 'x'\nb = { env = 'B' }\nc = { secret = { file = '/c' } }\nd = { secret = '' }",
+        "[[guest.a.schedule]]\njob = 'a'\nevery = '10s'\n[[guest.a.schedule]]\njob = 'b'\ncron = '0 3 * * *'\n\
+         zone = 'Europe/Berlin'\npayload = 'x'",
         "[guest.'x y']\ninstances = { reuse = 1 }\nrollback = { traps = 1, calls = 2 }",
     ] {
         agree(good, true);
@@ -87,6 +89,13 @@ fn parser_and_schema_agree() {
         "[guest.a]\nbuild = []",
         "[guest.a]\nkeys = ['a', 1]",
         "[guest.a]\nresponds = 1",
+        "[[guest.a.schedule]]\njob = 'a'",
+        "[[guest.a.schedule]]\nevery = '10s'",
+        "[[guest.a.schedule]]\njob = ''\nevery = '10s'",
+        "[[guest.a.schedule]]\njob = 'a'\nevery = '10s'\nzone = 'UTC'",
+        "[[guest.a.schedule]]\njob = 'a'\nevery = '10s'\ncron = '0 3 * * *'",
+        "[[guest.a.schedule]]\njob = 'a'\nevery = '10s'\nwhen = 'now'",
+        "[guest.a.schedule]\njob = 'a'\nevery = '10s'",
     ] {
         agree(bad, false);
     }
@@ -208,6 +217,9 @@ fn wide(table: &str, name: &str) -> &'static str {
         ("limits", "guest_store_bytes_max") => "store_bytes_max = 1099511627776\n",
         ("limits", "guest_store_queue_writes_max") => "store_queue_writes_max = 1073741824\n",
         ("limits", "guest_store_queue_bytes_max") => "store_queue_bytes_max = 1099511627776\n",
+        ("limits", "guest_jobs_queued_max") => "jobs_queued_max = 1073741824\n",
+        ("limits", "guest_jobs_bytes_max") => "jobs_bytes_max = 1099511627776\n",
+        ("limits", "guest_jobs_kept_max") => "jobs_kept_max = 1073741824\n",
         ("guest.a", "pendings_max") => "[limits]\npendings_max = 1073741824\n",
         ("guest.a", "memory_bytes_max") => "[limits]\ncall_memory_bytes_max = 4294967296\n",
         ("guest.a", "body_bytes_max") => "[limits]\nbody_bytes_max = 4294967296\n",

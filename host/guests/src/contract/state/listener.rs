@@ -21,12 +21,17 @@ pub struct StoreListener {
     pub work_at: Box<dyn Fn(u64) + Send + Sync>,
 }
 
-/// A call that waits until its write is on the disk.
-pub struct Writer {
-    /// Settled once there is a result.
-    pub pending: PendingId,
-    /// Where the result is put.
-    pub result: WriteResult,
+/// Whoever waits until a write is on the disk.
+pub enum Writer {
+    /// A call, in place.
+    Call {
+        /// Settled once there is a result.
+        pending: PendingId,
+        /// Where the result is put.
+        result: WriteResult,
+    },
+    /// The host, about a job that is kept. It is called with the result.
+    Job(Box<dyn FnOnce(Result<Outcome, StoreError>) + Send>),
 }
 
 /// The place for the result of a write that goes to the disk.
@@ -57,7 +62,11 @@ impl Listener for StoreListener {
         self.post.wake(&woken);
     }
 
-    fn done(&self, Writer { pending, result }: Writer, outcome: Result<Outcome, StoreError>) {
+    fn done(&self, writer: Writer, outcome: Result<Outcome, StoreError>) {
+        let (pending, result) = match writer {
+            Writer::Call { pending, result } => (pending, result),
+            Writer::Job(done) => return done(outcome),
+        };
         *lock(&result) = Some(outcome);
         let settled = Settled::new(Settlement::Value(Arc::default()));
         // It fails if the call is over: its client has left, or it has waited for too long.

@@ -34,7 +34,8 @@ pub(crate) enum Refused {
 }
 
 /// The words for a guest whose write was [late](Refused::Late).
-pub(super) const LATE: &str = "the disk has not answered in time: the write may be kept";
+pub(in crate::contract) const LATE: &str =
+    "the disk has not answered in time: the write may be kept";
 
 impl From<StoreError> for Refused {
     fn from(error: StoreError) -> Refused {
@@ -171,7 +172,7 @@ impl CallContext {
 
     /// Checks that the guest may use a bucket that it has open.
     fn check_use(&self, name: &str) -> Operation<()> {
-        if !self.has_request() {
+        if !self.can_wait() {
             self.log(
                 Level::Warn,
                 "the store can't be used while a guest is loaded, only by a request".into(),
@@ -250,8 +251,8 @@ impl From<Refused> for SwapFailure {
     }
 }
 
-/// Does a write to a bucket that the guest may use.
-async fn write_to(
+/// Does a write to a bucket that the guest may use, or to one of the host's.
+pub(in crate::contract) async fn write_to(
     mut store: StoreContextMut<'_, CallContext>,
     bucket: Arc<str>,
     action: Action,
@@ -276,7 +277,7 @@ async fn on_disk(
     let context = store.data();
     let handle = context.handle(pending.rep()).expect("it was created");
     let result = WriteResult::default();
-    let writer = Writer { pending: handle.id, result: result.clone() };
+    let writer = Writer::Call { pending: handle.id, result: result.clone() };
     match context.runtime.store.submit(write, writer, context.wall_ms())? {
         Submitted::Done(outcome) => return Ok(outcome),
         Submitted::Queued => {}

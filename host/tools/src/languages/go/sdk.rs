@@ -26,6 +26,7 @@ const SDK: Sdk = Sdk {
         "guest-sdk/go/internal/bindings/snow_host_fetch/wit_bindings.go",
         "guest-sdk/go/internal/bindings/snow_host_handler/wit_bindings.go",
         "guest-sdk/go/internal/bindings/snow_host_http/wit_bindings.go",
+        "guest-sdk/go/internal/bindings/snow_host_jobs/wit_bindings.go",
         "guest-sdk/go/internal/bindings/snow_host_logging/wit_bindings.go",
         "guest-sdk/go/internal/bindings/snow_host_pending_handles/wit_bindings.go",
         "guest-sdk/go/internal/bindings/snow_host_resumer/wit_bindings.go",

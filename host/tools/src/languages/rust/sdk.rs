@@ -23,6 +23,7 @@ const SDK: Sdk = Sdk {
         "guest-sdk/src/form.rs",
         "guest-sdk/src/form/multipart.rs",
         "guest-sdk/src/heap.rs",
+        "guest-sdk/src/jobs.rs",
         "guest-sdk/src/json.rs",
         "guest-sdk/src/lib.rs",
         "guest-sdk/src/log.rs",

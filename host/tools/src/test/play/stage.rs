@@ -52,6 +52,7 @@ impl<'s> Stage<'s> {
         let mut config = Config { guests: self.guests.path().to_owned(), ..self.config.clone() };
         config.server.listen = vec![Listen::Address(SocketAddr::from(([127, 0, 0, 1], 0)))];
         (config.server.workers, config.server.access_log) = (1, true);
+        config.server.executors = 1;
         (config.server.watch, config.server.strict, config.server.admin) = (false, false, None);
         // The data folder of snow.toml is another server's.
         config.server.data = None;

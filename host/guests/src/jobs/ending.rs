@@ -1,0 +1,188 @@
+//! What follows from the end of a job.
+
+use snow_core::{PendingId, lock};
+use snow_jobs::{Failed, JobFailure};
+use snow_runtime::{Level, Settled, Settlement};
+
+use super::counts::JobOutcome;
+use super::office::{Jobs, random};
+use super::task::{Origin, Task};
+use crate::runtime::Runtime;
+
+/// The code by which a job says that it is not to be tried again.
+const GIVE_UP: &str = "give-up";
+/// How long a job that is kept waits if there was no instance for it.
+const NO_INSTANCE_PAUSE_MS: u64 = 1_000;
+
+/// How an attempt ended.
+pub(super) enum End {
+    /// `run` returned a value.
+    Value(Vec<u8>),
+    /// `run` returned a failure.
+    Failed { code: String, message: String },
+    /// It could not go on: why, for the log.
+    Fault(JobOutcome, String),
+}
+
+impl End {
+    fn outcome(&self) -> JobOutcome {
+        match self {
+            End::Value(_) => JobOutcome::Value,
+            End::Failed { .. } => JobOutcome::Failed,
+            End::Fault(outcome, _) => *outcome,
+        }
+    }
+}
+
+impl Jobs {
+    /// Counts and logs the end of an attempt, and does what follows from it.
+    pub(super) fn ended(&self, runtime: &Runtime, task: &Task, end: End, took_ms: u64) {
+        let name = &task.member.permit.name;
+        let end =
+            if matches!(task.origin, Origin::Started(_)) { fitting(runtime, end) } else { end };
+        lock(&self.state).counts.ended(name, end.outcome(), took_ms);
+        if let End::Fault(outcome, why) = &end
+            && !matches!(outcome, JobOutcome::Stopped | JobOutcome::TooLarge)
+        {
+            self.tell(Level::Error, task, &format!("the job failed: {why}"));
+        }
+        match task.origin {
+            Origin::Started(pending) => settle(runtime, task, pending, end),
+            Origin::Scheduled(schedule) => {
+                let skipped = lock(&self.state).timetable.ended(schedule);
+                if skipped > 0 {
+                    let what = format!("{skipped} runs of its schedule were skipped meanwhile");
+                    self.tell(Level::Warn, task, &what);
+                }
+                if let End::Failed { code, message } = &end {
+                    self.tell(Level::Warn, task, &format!("the job failed: {code}: {message}"));
+                }
+            }
+            Origin::Kept => self.kept_ended(runtime, task, end),
+        }
+    }
+
+    fn kept_ended(&self, runtime: &Runtime, task: &Task, end: End) {
+        let (id, now_ms) = (task.id, self.clock.wall_ms());
+        let (failure, is_final) = match end {
+            End::Value(_) => {
+                lock(&self.state).kept.succeed(id, now_ms);
+                return self.delete(id);
+            }
+            // Neither is the job's fault.
+            End::Fault(JobOutcome::Stopped, _) => {
+                return lock(&self.state).kept.put_back(id, now_ms);
+            }
+            End::Fault(JobOutcome::Overloaded, _) => {
+                let at_ms = now_ms + NO_INSTANCE_PAUSE_MS;
+                return lock(&self.state).kept.put_back(id, at_ms);
+            }
+            End::Failed { code, message } => {
+                let is_final = code == GIVE_UP;
+                (JobFailure::new(code, message), is_final)
+            }
+            End::Fault(outcome, why) => {
+                (JobFailure::new(outcome.name().into(), first_line(&why)), false)
+            }
+        };
+        let what = format!("{}: {}", failure.code, failure.message);
+        let at = (now_ms, u64::from_le_bytes(random()));
+        let limits = &runtime.limits.jobs;
+        let failed = lock(&self.state).kept.fail(id, failure, is_final, at, limits);
+        // `None` if somebody has removed it meanwhile.
+        let Some(Failed { record, forgotten }) = failed else { return };
+        self.rewrite(id, &record);
+        let attempts = (record.attempts, record.attempts_max);
+        match record.failed_ms {
+            Some(_) => {
+                let said = format!(
+                    "it has failed for good, in attempt {} of {}: {what}. `snow-host jobs` shows it",
+                    attempts.0, attempts.1
+                );
+                self.tell(Level::Error, task, &said);
+            }
+            None => {
+                let pause_ms = record.next_ms.saturating_sub(now_ms);
+                let said = format!(
+                    "attempt {} of {} failed: {what}. It is tried again in {pause_ms} ms",
+                    attempts.0, attempts.1
+                );
+                self.tell(Level::Warn, task, &said);
+            }
+        }
+        forgotten.into_iter().for_each(|id| self.delete(id));
+    }
+
+    /// Tells a job that it is not run any more, since the server ends.
+    pub(super) fn stopped(&self, runtime: &Runtime, pending: PendingId) {
+        let failed = Settlement::Failed {
+            code: JobOutcome::Stopped.name().into(),
+            message: "the server ends before the job does".into(),
+        };
+        settle_with(runtime, pending, Settled::new(failed));
+    }
+
+    fn tell(&self, level: Level, task: &Task, what: &str) {
+        let (guest, id, job) = (&task.member.permit.name, task.id, &task.name);
+        let message = format!("guest={guest} id={id} job={job:?}: {what}");
+        self.log.host(level, task.member.permit.masks.masked(message, usize::MAX));
+    }
+}
+
+/// Returns what happened, without the guest's backtrace.
+fn first_line(why: &str) -> String {
+    why.lines().next().unwrap_or_default().to_owned()
+}
+
+/// Returns an end that a pending can be settled with.
+fn fitting(runtime: &Runtime, end: End) -> End {
+    let most = runtime.limits.settlement_bytes_max;
+    let bytes = match &end {
+        End::Value(value) => value.len(),
+        End::Failed { code, message } => code.len() + message.len(),
+        End::Fault(..) => 0,
+    };
+    if bytes <= most {
+        return end;
+    }
+    let why =
+        format!("it returned {bytes} bytes; at most {most} are allowed (settlement_bytes_max)");
+    End::Fault(JobOutcome::TooLarge, why)
+}
+
+/// Settles the pending of a job that a call has started.
+fn settle(runtime: &Runtime, task: &Task, pending: PendingId, end: End) {
+    let failed = |outcome: JobOutcome, message: String| {
+        // It is short, and the guest has to learn it.
+        let code = outcome.name().into();
+        Settled::new(Settlement::Failed { code, message })
+    };
+    let settlement = match end {
+        End::Value(value) => Ok(Settlement::Value(value.into())),
+        End::Failed { code, message } => Ok(Settlement::Failed { code, message }),
+        End::Fault(outcome, why) => {
+            // Where the guest stood is for the log.
+            let message = match outcome {
+                JobOutcome::Trapped => "the job trapped: the host's log has the reason".to_owned(),
+                JobOutcome::Overloaded => "there was no instance for the job".to_owned(),
+                _ => first_line(&why),
+            };
+            Err(failed(outcome, message))
+        }
+    };
+    let settled = settlement.map(|settlement| {
+        task.member.permit.keep(settlement, &runtime.limits).unwrap_or_else(|_| {
+            let message = "other settlements that are kept leave no room for the result \
+                           (guest_settled_bytes_max, settled_bytes_max)";
+            failed(JobOutcome::TooLarge, message.to_owned())
+        })
+    });
+    settle_with(runtime, pending, settled.unwrap_or_else(|failed| failed));
+}
+
+fn settle_with(runtime: &Runtime, pending: PendingId, settled: Settled) {
+    // It fails if nobody waits any more.
+    if let Ok(waiter) = runtime.registry.settle(pending, settled) {
+        runtime.post.wake(waiter.as_slice());
+    }
+}

@@ -1,0 +1,261 @@
+//! Jobs that are kept in the store: how they are written, read at the start, shown and removed.
+
+use std::sync::Arc;
+
+use snow_core::lock;
+use snow_jobs::{Happening, JobId, JobLimits, KeptState, LimitReached, Record};
+use snow_runtime::Level;
+use snow_state::{Action, Condition, Outcome, StoreError, Submitted, Write};
+
+use super::BUCKET;
+use super::office::Jobs;
+use crate::contract::state::listener::Writer;
+
+/// Something to be done about jobs that are kept or scheduled, without a lock.
+pub(super) enum Chore {
+    /// Nobody has said whether the job was written.
+    Look(JobId),
+    /// The job has succeeded and is still there.
+    Remove(JobId),
+    /// The log is to be told.
+    Tell(Happening),
+}
+
+/// A job that is kept, as people see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobRow {
+    /// The job's id.
+    pub id: JobId,
+    /// What is known of it.
+    pub record: Record,
+    /// What it is doing.
+    pub state: KeptState,
+    /// Whether it is due and its guest is not there, or has no jobs.
+    pub is_orphaned: bool,
+}
+
+/// Some of the jobs that are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobsPage {
+    /// The jobs, in the order of their ids.
+    pub jobs: Vec<JobRow>,
+    /// The last one, if more may follow.
+    pub next: Option<JobId>,
+}
+
+/// A schedule, as people see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScheduleRow {
+    /// The guest's name.
+    pub guest: Arc<str>,
+    /// The job's name.
+    pub job: String,
+    /// When it comes, as it is written in the manifest.
+    pub times: String,
+    /// When it is due next, in milliseconds since 1970.
+    pub next_ms: Option<u64>,
+    /// Whether a run of it is under way.
+    pub is_under_way: bool,
+}
+
+impl Jobs {
+    /// Takes up all jobs that the store has kept from before. To be called once, before anything is
+    /// published.
+    pub fn load(&self) {
+        let now_ms = self.clock.wall_ms();
+        let mut after: Option<Arc<str>> = None;
+        loop {
+            let page = self.store.list(BUCKET, "", after.as_deref(), usize::MAX, now_ms);
+            for key in &page.keys {
+                let Some(entry) = self.store.get(BUCKET, key, now_ms) else { continue };
+                let job = JobId::parse(key).zip(Record::decode(&entry.value).ok());
+                let Some((id, (record, payload))) = job else {
+                    let message = format!(
+                        "the key {key:?} of the bucket {BUCKET} is not a job, so it is left alone"
+                    );
+                    self.log.host(Level::Warn, message);
+                    continue;
+                };
+                lock(&self.state).kept.load(id, record, payload.len());
+            }
+            match page.next {
+                Some(next) => after = Some(next),
+                None => return,
+            }
+        }
+    }
+
+    /// Takes room for a job that is about to be written to the store.
+    pub(crate) fn reserve(
+        &self,
+        id: JobId,
+        record: Record,
+        payload_bytes: usize,
+        limits: &JobLimits,
+    ) -> Result<(), LimitReached> {
+        let now_ms = self.clock.wall_ms();
+        lock(&self.state).kept.reserve(id, record, payload_bytes, now_ms, limits)
+    }
+
+    /// Notes that a job was written.
+    pub(crate) fn confirm(&self, id: JobId) {
+        lock(&self.state).kept.confirm(id);
+        self.ring();
+    }
+
+    /// Gives the room of a job back that was not written.
+    pub(crate) fn withdraw(&self, id: JobId) {
+        lock(&self.state).kept.remove(id);
+    }
+
+    /// Returns the payload of a job that is kept. `None` if somebody has removed it from the store:
+    /// then it is gone here too.
+    pub(super) fn payload(&self, id: JobId) -> Option<Vec<u8>> {
+        let entry = self.store.get(BUCKET, &id.to_string(), self.clock.wall_ms());
+        let payload = entry.and_then(|entry| {
+            Record::decode(&entry.value).ok().map(|(_, payload)| payload.to_vec())
+        });
+        if payload.is_none() {
+            lock(&self.state).kept.remove(id);
+        }
+        payload
+    }
+
+    pub(super) fn do_chores(&self, chores: Vec<Chore>) {
+        for chore in chores {
+            match chore {
+                Chore::Look(id) => {
+                    let key = id.to_string();
+                    match self.store.get(BUCKET, &key, self.clock.wall_ms()).is_some() {
+                        true => self.confirm(id),
+                        false => self.withdraw(id),
+                    }
+                }
+                Chore::Remove(id) => self.delete(id),
+                Chore::Tell(Happening::Run { missed: 0, .. }) => {}
+                Chore::Tell(Happening::Run { guest, schedule, missed, .. }) => {
+                    let message = format!(
+                        "guest={guest} job={:?}: late: {missed} more runs of its schedule are skipped",
+                        schedule.job
+                    );
+                    self.log.host(Level::Warn, message);
+                }
+                Chore::Tell(Happening::Skipped { guest, job }) => {
+                    let message = format!(
+                        "guest={guest} job={job:?}: it is due again, and its last run is still under \
+                         way: runs are skipped until that ends"
+                    );
+                    self.log.host(Level::Warn, message);
+                }
+            }
+        }
+    }
+
+    /// Removes a job from the store, and then from the table. If the disk does not take that, it is
+    /// tried again.
+    pub(super) fn delete(&self, id: JobId) {
+        let action = Action::Delete { key: id.to_string().into(), only: Condition::Always };
+        let this = self.this.clone();
+        self.write(action, move |result| {
+            if let (Ok(_), Some(jobs)) = (result, this.upgrade()) {
+                lock(&jobs.state).kept.remove(id);
+            }
+        });
+    }
+
+    /// Writes what is known of a job, beside its payload.
+    pub(super) fn rewrite(&self, id: JobId, record: &Record) {
+        let key = id.to_string();
+        let Some(entry) = self.store.get(BUCKET, &key, self.clock.wall_ms()) else { return };
+        let Ok((_, payload)) = Record::decode(&entry.value) else { return };
+        let (value, only) = (record.encode(payload).into(), Condition::Always);
+        let log = self.log.clone();
+        // Under the lock: a job that is removed leaves the table first, and then the store. So this is
+        // written before that, or not at all, and no job comes back.
+        let state = lock(&self.state);
+        if !state.kept.contains(id) {
+            return;
+        }
+        self.write(Action::Set { key: key.into(), value, expires_ms: None, only }, move |result| {
+            if let Err(error) = result {
+                let message = format!(
+                    "job {id}: its attempts can't be written, so they will count anew after a restart: \
+                     {error}"
+                );
+                log.host(Level::Warn, message);
+            }
+        });
+    }
+
+    /// Submits a write to the bucket of jobs. `done` is called with its result, perhaps on another
+    /// thread, and perhaps before this returns.
+    fn write(
+        &self,
+        action: Action,
+        done: impl FnOnce(Result<Outcome, StoreError>) + Clone + Send + 'static,
+    ) {
+        let write = Write { bucket: BUCKET.into(), action };
+        let writer = Writer::Job(Box::new(done.clone()));
+        match self.store.submit(write, writer, self.clock.wall_ms()) {
+            Ok(Submitted::Queued) => {}
+            Ok(Submitted::Done(outcome)) => done(Ok(outcome)),
+            Err(error) => done(Err(error)),
+        }
+    }
+
+    /// Returns the jobs that are kept after one of them: `limit` of them at most.
+    pub fn list(&self, after: Option<JobId>, limit: usize) -> JobsPage {
+        let state = lock(&self.state);
+        let jobs: Vec<JobRow> = state
+            .kept
+            .list(after, limit)
+            .map(|(id, record, kept)| JobRow {
+                id,
+                record: record.clone(),
+                state: kept,
+                is_orphaned: kept == KeptState::Queued && !state.has_run(&record.guest),
+            })
+            .collect();
+        let next = jobs.last().map(|last| last.id).filter(|_| jobs.len() == limit);
+        JobsPage { jobs, next }
+    }
+
+    /// Returns the schedules of all guests.
+    pub fn schedules(&self) -> Vec<ScheduleRow> {
+        let state = lock(&self.state);
+        let row = |(guest, schedule, next_ms, is_under_way): (
+            &Arc<str>,
+            &snow_jobs::Schedule,
+            Option<u64>,
+            bool,
+        )| ScheduleRow {
+            guest: guest.clone(),
+            job: schedule.job.clone(),
+            times: schedule.times.to_string(),
+            next_ms,
+            is_under_way,
+        };
+        state.timetable.list().map(row).collect()
+    }
+
+    /// Lets a job be tried again now that waits or has failed for good. Returns false if there is no
+    /// such job, or it is under way.
+    pub fn retry(&self, id: JobId) -> bool {
+        let record = lock(&self.state).kept.retry(id, self.clock.wall_ms());
+        if let Some(record) = &record {
+            self.rewrite(id, record);
+            self.ring();
+        }
+        record.is_some()
+    }
+
+    /// Removes a job that is kept. One that is under way runs to its end. Returns false if there is no
+    /// such job.
+    pub fn remove(&self, id: JobId) -> bool {
+        let was_there = lock(&self.state).kept.remove(id);
+        if was_there {
+            self.delete(id);
+        }
+        was_there
+    }
+}

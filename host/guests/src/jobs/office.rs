@@ -1,0 +1,359 @@
+//! What the threads share that start jobs and run them.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex, Weak};
+
+use snow_core::{Inbox, Key, lock};
+use snow_jobs::{
+    Due, Happening, JobId, JobLimits, Kept, LimitReached, Line, LineKind, Queue, Timetable,
+};
+use snow_runtime::{Clock, Level, Log};
+
+use super::bell::Bell;
+use super::counts::JobCounts;
+use super::keeping::Chore;
+use super::task::{Queued, Scheduled, Started, Task};
+use crate::contract::state::listener::GuestStore;
+use crate::deploy::deployment::Deployment;
+use crate::deploy::share::Member;
+use crate::runtime::Runtime;
+
+/// Jobs that are kept and become due, and chores about them, that one look deals with.
+const DUE_MAX: usize = 256;
+
+/// All jobs of a process, and the ways to its executors.
+///
+/// It is made before the executors, whose number never changes.
+pub struct Jobs {
+    /// To hand itself to what ends later.
+    pub(super) this: Weak<Jobs>,
+    pub(super) state: Mutex<State>,
+    pub(super) executors: Vec<Reach>,
+    pub(super) clock: Clock,
+    pub(super) log: Log,
+    pub(super) store: Arc<GuestStore>,
+    /// Jobs that wait in place.
+    pub(super) waiting: AtomicUsize,
+}
+
+/// How one executor is reached.
+pub(super) struct Reach {
+    pub bell: Arc<Bell>,
+    /// Waits of which a pending was settled.
+    settled: Arc<Inbox<Key>>,
+}
+
+#[derive(Default)]
+pub(super) struct State {
+    pub queue: Queue<Queued>,
+    pub kept: Kept,
+    pub timetable: Timetable,
+    pub counts: JobCounts,
+    published: Option<Published>,
+    /// Jobs that have an instance.
+    pub running: usize,
+    drain: Option<Drain>,
+}
+
+/// What serves.
+struct Published {
+    runtime: Runtime,
+    members: BTreeMap<Arc<str>, Arc<Member>>,
+    /// Grows with each deployment.
+    number: u64,
+}
+
+/// The end of the server.
+#[derive(Clone, Copy)]
+struct Drain {
+    /// When what is under way is stopped, on the clock.
+    until_ms: u64,
+    /// Whether no call starts jobs any more: executors without jobs may end.
+    is_last: bool,
+}
+
+/// What an executor that has nothing to do is to do.
+pub(super) enum Idle {
+    /// Look again: there is a job.
+    Look,
+    /// Sleep until then, on the clock.
+    Sleep(Option<u64>),
+    /// End.
+    End,
+}
+
+impl State {
+    /// Returns the version of a guest that serves, if one does.
+    pub fn serving(&self, guest: &str) -> Option<Arc<Member>> {
+        self.published.as_ref()?.members.get(guest).cloned()
+    }
+
+    /// Whether a guest serves that has jobs.
+    pub fn has_run(&self, guest: &str) -> bool {
+        let members = self.published.as_ref().map(|published| &published.members);
+        members.and_then(|members| members.get(guest)).is_some_and(|it| it.version.guest.has_run())
+    }
+}
+
+impl Jobs {
+    /// Makes the office of so many executors, without a job.
+    pub fn new(executors: u16, clock: Clock, log: Log, store: Arc<GuestStore>) -> Arc<Jobs> {
+        let reach = |_| {
+            let bell = Arc::new(Bell::default());
+            let rings = bell.clone();
+            Reach { bell, settled: Arc::new(Inbox::new(move || rings.ring())) }
+        };
+        Arc::new_cyclic(|this| Jobs {
+            this: this.clone(),
+            state: Mutex::default(),
+            executors: (0..executors).map(reach).collect(),
+            clock,
+            log,
+            store,
+            waiting: AtomicUsize::new(0),
+        })
+    }
+
+    /// Returns where settlements for the waits of each executor are sent.
+    pub fn inboxes(&self) -> Vec<Arc<Inbox<Key>>> {
+        self.executors.iter().map(|executor| executor.settled.clone()).collect()
+    }
+
+    pub(super) fn inbox(&self, executor: usize) -> Arc<Inbox<Key>> {
+        self.executors[executor].settled.clone()
+    }
+
+    pub(super) fn bell(&self, executor: usize) -> Arc<Bell> {
+        self.executors[executor].bell.clone()
+    }
+
+    /// Returns an id that no other job has.
+    pub(crate) fn new_id(&self) -> JobId {
+        JobId(u128::from_le_bytes(random()))
+    }
+
+    /// Puts a job that a call has started at the end of its guest's line.
+    pub(crate) fn start(&self, started: Started, limits: &JobLimits) -> Result<(), LimitReached> {
+        let guest = started.member.permit.name.clone();
+        let bytes = started.name.len() + started.payload.len();
+        let line = Line { guest, kind: LineKind::Started };
+        lock(&self.state).queue.push(line, Queued::Started(started), bytes, limits)?;
+        self.ring();
+        Ok(())
+    }
+
+    /// Takes up what serves from now on: the guests whose jobs are kept or scheduled, and their
+    /// schedules.
+    pub fn publish(&self, runtime: &Runtime, deployment: &Deployment) {
+        let member = |version: &Arc<_>| deployment.member(runtime, version);
+        let members: BTreeMap<_, _> = deployment
+            .versions
+            .iter()
+            .map(|version| (version.guest.name.clone(), Arc::new(member(version))))
+            .collect();
+        let schedules = runtime.permits.schedules();
+        for (guest, schedule) in &schedules {
+            if members.get(guest).is_some_and(|member| !member.version.guest.has_run()) {
+                let job = &schedule.job;
+                let message = format!(
+                    "guest={guest}: it has no jobs, so the schedule of the job {job:?} does nothing: the \
+                     guest has to export `job-runner`"
+                );
+                self.log.host(Level::Warn, message);
+            }
+        }
+        let now_ms = self.clock.wall_ms();
+        let mut state = lock(&self.state);
+        state.timetable.set(schedules, now_ms);
+        let number = state.published.as_ref().map_or(1, |before| before.number + 1);
+        let before =
+            state.published.replace(Published { runtime: runtime.clone(), members, number });
+        drop(state);
+        // What is not needed any more is freed here: no executor waits for it.
+        drop(before);
+        self.ring();
+    }
+
+    /// Lets what is under way and what was started go on until then, on the clock, and takes up nothing
+    /// that is kept or scheduled.
+    pub fn drain(&self, until_ms: u64) {
+        let mut state = lock(&self.state);
+        let before = state.drain.map_or(u64::MAX, |drain| drain.until_ms);
+        state.drain = Some(Drain { until_ms: until_ms.min(before), is_last: false });
+        drop(state);
+        self.ring();
+    }
+
+    /// Lets the executors end once they have no job: nobody starts jobs any more.
+    pub fn finish(&self) {
+        let mut state = lock(&self.state);
+        let until_ms = state.drain.map_or_else(|| self.clock.now_ms(), |drain| drain.until_ms);
+        state.drain = Some(Drain { until_ms, is_last: true });
+        drop(state);
+        self.ring();
+    }
+
+    /// Lets go of what serves, once the executors have ended.
+    pub fn stop(&self) {
+        let published = lock(&self.state).published.take();
+        drop(published);
+    }
+
+    /// Notes that the clock was moved, so that nobody sleeps too long.
+    pub fn clock_moved(&self) {
+        self.ring();
+    }
+
+    /// Returns what all calls share by now, unless its number is known already.
+    pub(super) fn newer_runtime(&self, known: u64) -> Option<(Runtime, u64)> {
+        let state = lock(&self.state);
+        let published = state.published.as_ref().filter(|published| published.number != known)?;
+        Some((published.runtime.clone(), published.number))
+    }
+
+    /// Takes the job whose turn it is, among the guests of which one may start.
+    pub(super) fn take(&self, mut may_start: impl FnMut(&str) -> bool) -> Option<Task> {
+        let chores = self.look_what_is_due();
+        let mut state = lock(&self.state);
+        let mut task = None;
+        while task.is_none() {
+            let State { queue, published, drain, .. } = &mut *state;
+            let takes = |line: &Line| {
+                is_runnable(line, published.as_ref(), *drain) && may_start(&line.guest)
+            };
+            let Some((line, queued)) = queue.take(takes) else { break };
+            // `None` if a job that is kept was changed or removed meanwhile.
+            task = state.task(&line.guest, queued, self.clock.wall_ms());
+        }
+        if let Some(task) = &task {
+            state.running += 1;
+            state.counts.begun(&task.member.permit.name);
+        }
+        drop(state);
+        self.do_chores(chores);
+        task
+    }
+
+    /// Decides what an executor does that has nothing to do.
+    /// `has_jobs` is whether jobs of its own wait in place.
+    pub(super) fn idle(&self, has_jobs: bool, mut may_start: impl FnMut(&str) -> bool) -> Idle {
+        let (now_ms, wall_ms) = (self.clock.now_ms(), self.clock.wall_ms());
+        let state = lock(&self.state);
+        let State { queue, published, drain, kept, timetable, .. } = &*state;
+        if let Some(drain) = drain {
+            let is_over = drain.until_ms <= now_ms;
+            if is_over && (has_jobs || queue.started() > 0) {
+                return Idle::Look;
+            }
+            if drain.is_last && !has_jobs && queue.started() == 0 {
+                return Idle::End;
+            }
+        }
+        let takes =
+            |line: &Line| is_runnable(line, published.as_ref(), *drain) && may_start(&line.guest);
+        if queue.has_turn(takes) {
+            return Idle::Look;
+        }
+        if let Some(drain) = drain {
+            return Idle::Sleep(Some(drain.until_ms).filter(|until_ms| *until_ms > now_ms));
+        }
+        let next_wall_ms = kept.next_ms().into_iter().chain(timetable.next_ms()).min();
+        match next_wall_ms {
+            Some(at_ms) if at_ms <= wall_ms => Idle::Look,
+            next => Idle::Sleep(next.map(|at_ms| now_ms + (at_ms - wall_ms))),
+        }
+    }
+
+    /// Returns whether the drain is over, so that what is under way is stopped.
+    pub(super) fn is_over(&self) -> bool {
+        let drain = lock(&self.state).drain;
+        drain.is_some_and(|drain| drain.until_ms <= self.clock.now_ms())
+    }
+
+    /// Takes the jobs that were started and wait, since the drain is over.
+    pub(super) fn take_started(&self) -> Vec<Started> {
+        let queued = lock(&self.state).queue.remove(LineKind::Started, |_| true);
+        let started = |queued| match queued {
+            Queued::Started(started) => Some(started),
+            Queued::Kept(_) | Queued::Scheduled(_) => None,
+        };
+        queued.into_iter().filter_map(started).collect()
+    }
+
+    /// Counts a job that has no instance any more.
+    pub(super) fn left(&self) {
+        lock(&self.state).running -= 1;
+    }
+
+    /// Wakes all executors that sleep.
+    pub(super) fn ring(&self) {
+        for executor in &self.executors {
+            executor.bell.ring();
+        }
+    }
+
+    /// Queues what is due by now, and returns what else there is to do.
+    fn look_what_is_due(&self) -> Vec<Chore> {
+        let now_ms = self.clock.wall_ms();
+        let mut state = lock(&self.state);
+        let State { queue, kept, timetable, published, drain, .. } = &mut *state;
+        let is_due = |at_ms: Option<u64>| at_ms.is_some_and(|at_ms| at_ms <= now_ms);
+        if drain.is_some() || !is_due(kept.next_ms()) && !is_due(timetable.next_ms()) {
+            return Vec::new();
+        }
+        let Some(Published { runtime, members, .. }) = published else { return Vec::new() };
+        let limits = &runtime.limits.jobs;
+        let mut chores = Vec::new();
+        let mut push = |guest: Arc<str>, queued| {
+            let line = Line { guest, kind: LineKind::Kept };
+            // Lines of this kind have no limits here: what is kept and scheduled has its own.
+            queue.push(line, queued, 0, limits).expect("no limit is looked at");
+        };
+        for _ in 0..DUE_MAX {
+            match kept.pop_due(now_ms) {
+                None => break,
+                Some(Due::Queue(id, guest)) => push(guest, Queued::Kept(id)),
+                Some(Due::Look(id)) => chores.push(Chore::Look(id)),
+                Some(Due::Remove(id)) => chores.push(Chore::Remove(id)),
+            }
+        }
+        let has_run =
+            |guest: &str| members.get(guest).is_some_and(|member| member.version.guest.has_run());
+        while chores.len() < DUE_MAX
+            && let Some(happening) = timetable.pop_due(now_ms, has_run)
+        {
+            if let Happening::Run { id: schedule, guest, schedule: spec, due_ms, .. } = &happening {
+                let scheduled = Scheduled {
+                    id: JobId(u128::from_le_bytes(random())),
+                    schedule: *schedule,
+                    name: spec.job.clone(),
+                    payload: spec.payload.clone().into_bytes(),
+                    due_ms: *due_ms,
+                };
+                push(guest.clone(), Queued::Scheduled(scheduled));
+            }
+            chores.push(Chore::Tell(happening));
+        }
+        chores
+    }
+}
+
+/// Whether jobs of a line can run now. Those that have no version of their own need one that serves.
+fn is_runnable(line: &Line, published: Option<&Published>, drain: Option<Drain>) -> bool {
+    match line.kind {
+        LineKind::Started => true,
+        LineKind::Kept => {
+            let member = published.and_then(|published| published.members.get(&line.guest));
+            drain.is_none() && member.is_some_and(|member| member.version.guest.has_run())
+        }
+    }
+}
+
+/// Returns random bytes: for ids that nobody guesses.
+pub(super) fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    // It fails only on a system without a source of randomness, where no token could be safe.
+    getrandom::fill(&mut bytes).expect("the system has no source of randomness");
+    bytes
+}
