@@ -147,3 +147,44 @@ fn a_rule_that_is_none_is_refused_with_its_place() {
         assert!(said.contains("snow.toml:2:") && said.contains(words), "{rule}: {said}");
     }
 }
+
+#[test]
+fn clients_that_ask_for_the_same_share_one_request() {
+    const CLIENTS: usize = 100;
+    let Some(server) = gather(LOCAL) else { return };
+    let upstream = Upstream::new();
+    let admin = server.admin();
+    let target = format!("/proxy?share=yes&url={}", upstream.url("/stock"));
+    let held = |target: &str| {
+        let clients: Vec<_> = (0..CLIENTS).map(|_| server.ask(target)).collect();
+        admin.wait_until_held(CLIENTS as f64);
+        clients
+    };
+    let shared = |text: &str| {
+        let mut clients = held(&target);
+        let asked = upstream.next();
+        assert_eq!(admin.metric("snow_fetches", &[]), 1.0);
+        assert!(upstream.asked_within(A_MOMENT).is_none(), "one request is enough");
+        // Whoever came first may leave.
+        drop(clients.remove(0));
+        admin.wait_until_held(CLIENTS as f64 - 1.0);
+        asked.send(text);
+        clients
+    };
+    for mut client in shared("HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok") {
+        assert_eq!(client.response().text(), "ok");
+    }
+    admin.wait_for("snow_fetches_collapsed_total", &[], CLIENTS as f64 - 1.0);
+    for mut client in shared("no answer at all\r\n\r\n") {
+        assert_eq!(client.response().status, 502);
+    }
+    admin.wait_for("snow_fetches_ended_total", &["end=\"protocol\""], 1.0);
+
+    // When all have left, nobody needs the answer.
+    let clients = held(&target);
+    let asked = upstream.next();
+    drop(clients);
+    asked.until_given_up();
+    admin.wait_for("snow_fetches_ended_total", &["end=\"cancelled\""], 1.0);
+    admin.wait_for("snow_fetches_bytes", &[], 0.0);
+}

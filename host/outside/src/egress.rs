@@ -8,8 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use snow_core::lock;
-use snow_http::Response;
-use snow_runtime::{Fetch, FetchCode, FetchDone, FetchFailure, OperationId, Outside};
+use snow_runtime::{Fetch, FetchCode, FetchDone, FetchFailure, KeepAnswer, OperationId, Outside};
 use tokio::runtime::Builder;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
@@ -20,6 +19,7 @@ use crate::counts::FetchCounts;
 use crate::exchange;
 use crate::fault::failed;
 use crate::places::{Held, Place, Places};
+use crate::sharing::{self, End, Flight, Flights, Flying, Joined, Seat};
 
 /// Sends requests of guests to other servers.
 ///
@@ -38,24 +38,46 @@ pub struct EgressThread {
     jobs: UnboundedReceiver<Job>,
 }
 
+/// What there is to do for a fetch.
+enum Work {
+    /// To report that it was refused.
+    Refused(FetchFailure),
+    /// To send it.
+    Alone(Box<(Fetch, Held)>),
+    /// To wait for the request that is sent for it and for others; and to send that, if this is the
+    /// first one.
+    Shared(Seat, Option<Box<Flying>>),
+}
+
 /// What fetches share.
 pub(crate) struct Shared {
     pub clients: Clients,
     pub places: Places,
     pub counts: Arc<FetchCounts>,
+    pub flights: Flights,
     under_way: Mutex<BTreeMap<u64, UnderWay>>,
 }
 
 /// A fetch that can be cancelled. It is, and its place is free, as soon as this is dropped.
 struct UnderWay {
     _cancel: oneshot::Sender<()>,
-    _place: Option<Place>,
+    holds: Holds,
+}
+
+/// What a fetch holds until its end.
+enum Holds {
+    /// Nothing: it was refused.
+    Nothing,
+    /// Its own place.
+    Place { _place: Place },
+    /// The request that was sent for it and for others, which has a place and is counted.
+    Flight { _flight: Arc<Flight> },
 }
 
 /// A fetch on its way to the thread.
 struct Job {
-    /// The fetch with its bytes, or why it has no place.
-    work: Result<(Fetch, Held), FetchFailure>,
+    work: Work,
+    keep: KeepAnswer,
     done: Done,
     /// Resolves when the fetch is cancelled.
     gone: oneshot::Receiver<()>,
@@ -74,6 +96,7 @@ impl Egress {
             clients: Clients::new(authorities, counts.clone()),
             places: Places::default(),
             counts,
+            flights: Flights::default(),
             under_way: Mutex::default(),
         });
         let (sender, jobs) = unbounded_channel();
@@ -92,26 +115,33 @@ impl Egress {
 }
 
 impl Outside for Egress {
-    fn fetch(&self, fetch: Fetch, done: FetchDone) -> OperationId {
+    fn fetch(&self, mut fetch: Fetch, done: FetchDone) -> OperationId {
         let number = self.next.fetch_add(2, Ordering::Relaxed);
         let shared = &self.shared;
-        shared.counts.started.add(1);
+        let keep = fetch.keep.clone();
         // What is refused keeps no memory until the thread has reported that.
-        let (place, work) = match shared.admit(&fetch) {
-            Ok((place, held)) => (Some(place), Ok((fetch, held))),
-            Err(failure) => (None, Err(failure)),
+        let (holds, work) = match fetch.options.collapse.take() {
+            Some(key) => shared.join(number, key, fetch),
+            None => shared.alone(fetch),
         };
-        let done = Done { shared: shared.clone(), number, done: Some(done) };
+        let is_shared = matches!(holds, Holds::Flight { .. });
+        if !matches!(work, Work::Shared(_, None)) {
+            shared.counts.started.add(1);
+        }
+        let done = Done { shared: shared.clone(), number, is_shared, done: Some(done) };
         let (cancel, gone) = oneshot::channel();
         // Before it is sent, so that its end finds it here.
-        lock(&shared.under_way).insert(number, UnderWay { _cancel: cancel, _place: place });
+        lock(&shared.under_way).insert(number, UnderWay { _cancel: cancel, holds });
         // It fails if the thread has died: the process ends, and nobody is told anything any more.
-        let _ = self.jobs.send(Job { work, done, gone });
+        let _ = self.jobs.send(Job { work, keep, done, gone });
         OperationId(NonZeroU64::new(number).expect("it begins at 2"))
     }
 
     fn cancel(&self, operation: OperationId) {
-        if lock(&self.shared.under_way).remove(&operation.0.get()).is_some() {
+        // A request that is sent for several is counted when the last one has gone.
+        if let Some(UnderWay { holds: Holds::Nothing | Holds::Place { .. }, .. }) =
+            self.shared.take(operation.0.get())
+        {
             self.shared.counts.cancelled.add(1);
         }
     }
@@ -141,11 +171,22 @@ impl EgressThread {
 
 impl Job {
     async fn run(self) {
-        let Job { work, done, gone } = self;
+        let Job { work, keep, done, gone } = self;
         let shared = done.shared.clone();
         let work = async {
-            let (fetch, held) = work?;
-            exchange::run(&shared, fetch, held).await
+            match work {
+                Work::Refused(failure) => Err(failure),
+                Work::Alone(fetch) => {
+                    let (fetch, held) = *fetch;
+                    exchange::run(&shared, fetch, held).await.and_then(|answer| keep(answer))
+                }
+                Work::Shared(seat, first) => {
+                    if let Some(flying) = first {
+                        tokio::spawn(flying.run(shared.clone()));
+                    }
+                    seat.wait().await
+                }
+            }
         };
         // Dropping the request closes its connection, or resets its stream.
         tokio::select! {
@@ -157,6 +198,36 @@ impl Job {
 }
 
 impl Shared {
+    /// Prepares a fetch that shares its request with no other.
+    fn alone(&self, fetch: Fetch) -> (Holds, Work) {
+        match self.admit(&fetch) {
+            Ok((place, held)) => {
+                (Holds::Place { _place: place }, Work::Alone(Box::new((fetch, held))))
+            }
+            Err(failure) => (Holds::Nothing, Work::Refused(failure)),
+        }
+    }
+
+    /// Prepares a fetch that waits for an equal one, or is sent for others too.
+    fn join(&self, number: u64, key: String, fetch: Fetch) -> (Holds, Work) {
+        let joined = self.flights.join(number, key, fetch, &self.counts, |fetch| self.admit(fetch));
+        match joined {
+            Ok(Joined::First(flight, seat, flying)) => {
+                (Holds::Flight { _flight: flight }, Work::Shared(seat, Some(flying)))
+            }
+            Ok(Joined::Other(flight, seat)) => {
+                self.counts.collapsed.add(1);
+                (Holds::Flight { _flight: flight }, Work::Shared(seat, None))
+            }
+            Err(failure) => (Holds::Nothing, Work::Refused(failure)),
+        }
+    }
+
+    /// Takes a fetch out of those that are under way. It is dropped without the lock.
+    fn take(&self, number: u64) -> Option<UnderWay> {
+        lock(&self.under_way).remove(&number)
+    }
+
     /// Finds a place for a fetch, and room for its bytes.
     fn admit(&self, fetch: &Fetch) -> Result<(Place, Held), FetchFailure> {
         let overloaded = |setting: &str| {
@@ -181,20 +252,24 @@ impl Shared {
 struct Done {
     shared: Arc<Shared>,
     number: u64,
+    /// Whether the request is sent for others too, and counted by itself.
+    is_shared: bool,
     done: Option<FetchDone>,
 }
 
 impl Done {
-    fn report(mut self, result: Result<Response, FetchFailure>) {
+    fn report(mut self, result: End) {
         self.end(result);
     }
 
-    fn end(&mut self, result: Result<Response, FetchFailure>) {
+    fn end(&mut self, result: End) {
         // Whoever cancels it has taken it out.
-        if lock(&self.shared.under_way).remove(&self.number).is_none() {
+        if self.shared.take(self.number).is_none() {
             return;
         }
-        self.shared.counts.end(&result);
+        if !self.is_shared {
+            self.shared.counts.end(&result);
+        }
         if let Some(done) = self.done.take() {
             done(result);
         }
@@ -204,7 +279,7 @@ impl Done {
 impl Drop for Done {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.end(Err(failed(FetchCode::Protocol, "the host could not go on with it")));
+            self.end(Err(sharing::lost()));
         }
     }
 }

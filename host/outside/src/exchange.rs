@@ -29,16 +29,23 @@ pub(crate) async fn run(
     fetch: Fetch,
     held: Held,
 ) -> Result<Response, FetchFailure> {
-    let limits = &fetch.limits;
-    let wanted_ms = fetch.options.timeout_ms.unwrap_or(limits.fetch_timeout_ms);
-    let most_ms = wanted_ms.min(limits.fetch_timeout_ms_max);
+    let most_ms = time_ms(&fetch);
     let time = Duration::from_millis(most_ms.into());
     match timeout(time, follow(shared, fetch, held)).await {
         Ok(result) => result,
-        Err(_) => {
-            Err(failed(FetchCode::Timeout, format!("there was no whole answer in {most_ms} ms")))
-        }
+        Err(_) => Err(too_late(most_ms)),
     }
+}
+
+/// Returns how long a fetch may take.
+pub(crate) fn time_ms(fetch: &Fetch) -> u32 {
+    let wanted_ms = fetch.options.timeout_ms.unwrap_or(fetch.limits.fetch_timeout_ms);
+    wanted_ms.min(fetch.limits.fetch_timeout_ms_max)
+}
+
+/// The failure of a fetch that has taken too long.
+pub(crate) fn too_late(most_ms: u32) -> FetchFailure {
+    failed(FetchCode::Timeout, format!("there was no whole answer in {most_ms} ms"))
 }
 
 /// Sends requests until an answer redirects no more.

@@ -11,7 +11,7 @@
 //!
 //! use snow_config::{Limits, OutboundRules};
 //! use snow_outside::Egress;
-//! use snow_runtime::{Fetch, FetchCode, FetchOptions, Outside};
+//! use snow_runtime::{Fetch, FetchCode, FetchOptions, Outside, Settled, Settlement};
 //!
 //! let (egress, work) = Egress::new(&[]).expect("there are no files to be read");
 //! let thread = thread::spawn(|| work.run());
@@ -26,6 +26,7 @@
 //!     headers: Vec::new(),
 //!     body: Vec::new(),
 //!     options: FetchOptions::default(),
+//!     keep: Arc::new(|answer| Ok(Settled::new(Settlement::Response(answer)))),
 //! };
 //! let (sender, ended) = mpsc::channel();
 //! egress.fetch(fetch, Box::new(move |result| sender.send(result).unwrap()));
@@ -41,6 +42,7 @@
 //! |---|---|
 //! | `egress.rs` | the thread, and the fetches that are under way |
 //! | `places.rs` | how many there may be, and how many bytes they may hold |
+//! | `sharing.rs` | equal fetches, of which one is sent for all |
 //! | `exchange.rs` | one fetch, from its first request over redirects to its answer |
 //! | `request.rs` | what a guest asks for becomes a request that may be sent |
 //! | `fields.rs` | the fields that belong to a connection |
@@ -73,6 +75,8 @@
 //!   fetch that is cancelled is free when `cancel` returns.
 //! - The end of a fetch is reported once. Of one that is cancelled, nothing is.
 //! - The message of a failure is one short line, and quotes no content, no field's value and no path.
+//! - A fetch that is equal to one under way (`collapse`) shares its request and the bytes of its
+//!   answer. The request is given up with the last one that waits.
 //! - Nothing that a guest or a server sends makes the thread panic; if it does all the same, that
 //!   one fetch fails.
 //!
@@ -100,6 +104,7 @@ mod fields;
 mod places;
 mod request;
 mod resolve;
+mod sharing;
 
 pub use self::authorities::AuthorityError;
 pub use self::counts::{FetchCounts, Tally};

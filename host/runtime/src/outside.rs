@@ -7,7 +7,7 @@ use std::sync::Arc;
 use snow_config::{Limits, OutboundRules};
 use snow_http::{Field, Response};
 
-use crate::OperationId;
+use crate::{OperationId, Settled};
 
 /// Sends requests of guests to other servers, on threads of its own.
 pub trait Outside: Send + Sync {
@@ -34,7 +34,11 @@ impl Outside for Nowhere {
 }
 
 /// What is called with the end of a fetch.
-pub type FetchDone = Box<dyn FnOnce(Result<Response, FetchFailure>) + Send>;
+pub type FetchDone = Box<dyn FnOnce(Result<Settled, FetchFailure>) + Send>;
+
+/// Makes an answer one that is kept for those who wait for it, and counts its bytes; or finds no room
+/// for them.
+pub type KeepAnswer = Arc<dyn Fn(Response) -> Result<Settled, FetchFailure> + Send + Sync>;
 
 /// A request of a guest to another server, with what its deployer allows.
 pub struct Fetch {
@@ -56,10 +60,12 @@ pub struct Fetch {
     pub body: Vec<u8>,
     /// What the guest asks for beyond that.
     pub options: FetchOptions,
+    /// What makes the answer one that can be shared.
+    pub keep: KeepAnswer,
 }
 
 /// How a fetch is done. What is `None` is up to the host's settings, which bound everything.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct FetchOptions {
     /// How long it may take in all, in milliseconds.
     pub timeout_ms: Option<u32>,
@@ -69,6 +75,9 @@ pub struct FetchOptions {
     pub redirects_max: Option<u8>,
     /// The most bytes of the answer's content, decompressed.
     pub response_bytes_max: Option<u32>,
+    /// What the fetch is equal to: while one of the same guest that has the same text is under way,
+    /// it waits for that one's end, as long as its own `timeout_ms` allows.
+    pub collapse: Option<String>,
 }
 
 /// Why there is no answer.

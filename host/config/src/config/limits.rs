@@ -108,6 +108,9 @@ snow_core::declare_settings! {
         pub fetches_max: usize = 8_192, live, in 0..=SLOTS_MAX;
         /// Requests to other servers of one guest that are under way. More fail as `overloaded`.
         pub guest_fetches_max: usize = 4_096, live, in 0..=SLOTS_MAX, at_most fetches_max;
+        /// Requests of a guest that wait for one that is sent for all of them (`collapse`). More fail
+        /// as `overloaded`.
+        pub fetch_sharers_max: usize = 65_536, live, in 1..=SLOTS_MAX;
         /// Requests of one guest to one origin that have a connection, or are to get one. Others
         /// wait for that.
         pub origin_fetches_max: usize = 1_024, live, in 1..=SLOTS_MAX;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use snow_config::Limits;
 use snow_http::Field;
-use snow_runtime::FetchOptions;
+use snow_runtime::{FetchOptions, Settled, Settlement};
 
 use super::*;
 
@@ -24,6 +24,7 @@ fn fetch(method: &str, url: &str, headers: &[(&str, &str)]) -> Fetch {
         headers: headers.iter().map(field).collect(),
         body: b"content".to_vec(),
         options: FetchOptions::default(),
+        keep: Arc::new(|answer| Ok(Settled::new(Settlement::Response(answer)))),
     }
 }
 

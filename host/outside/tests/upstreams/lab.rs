@@ -12,10 +12,15 @@ use std::time::Duration;
 use snow_config::{Limits, OutboundRules};
 use snow_http::Response;
 use snow_outside::Egress;
-use snow_runtime::{Fetch, FetchFailure, FetchOptions, OperationId, Outside};
+use snow_runtime::{
+    Fetch, FetchFailure, FetchOptions, OperationId, Outside, Settled, Settlement,
+};
 
 /// Longer than anything takes here that comes to an end.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The end of a fetch, in which an answer may be one that others have too.
+pub type Shared = Result<Settled, FetchFailure>;
 
 pub type Ended = Result<Response, FetchFailure>;
 
@@ -52,14 +57,19 @@ impl Lab {
         Lab::new(&["http://127.0.0.1:*"])
     }
 
+    /// Puts other rules in force.
+    pub fn allow(&mut self, rules: &[&str]) {
+        self.rules = parsed(rules);
+    }
+
     /// Begins a fetch of this guest.
-    pub fn start(&self, guest: &str, url: &str) -> (OperationId, Receiver<Ended>) {
+    pub fn start(&self, guest: &str, url: &str) -> (OperationId, Receiver<Shared>) {
         let fetch = Fetch {
             guest: guest.into(),
             rules: self.rules.clone(),
             limits: Arc::new(self.limits.clone()),
             method: self.method.clone(),
-            options: self.options,
+            options: self.options.clone(),
             ..fetch_of(&[], url)
         };
         let (sender, receiver) = channel();
@@ -95,11 +105,20 @@ pub fn fetch_of(rules: &[&str], url: &str) -> Fetch {
         headers: Vec::new(),
         body: Vec::new(),
         options: FetchOptions::default(),
+        keep: Arc::new(|answer| Ok(Settled::new(Settlement::Response(answer)))),
     }
 }
 
 /// Waits for the end of a fetch.
-pub fn end_of(fetch: &Receiver<Ended>) -> Ended {
+pub fn end_of(fetch: &Receiver<Shared>) -> Ended {
+    shared_end_of(fetch).map(|settled| match &*settled {
+        Settlement::Response(response) => response.clone(),
+        other => panic!("an answer is no {other:?}"),
+    })
+}
+
+/// Waits for the end of a fetch, which is shared with equal ones.
+pub fn shared_end_of(fetch: &Receiver<Shared>) -> Shared {
     fetch.recv_timeout(PATIENCE).expect("a fetch ends")
 }
 

@@ -5,6 +5,7 @@
 
 mod lab;
 mod settings;
+mod sharing;
 mod tls;
 
 use std::io::{Read, Write};
