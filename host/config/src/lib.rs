@@ -66,7 +66,7 @@ pub mod manifest;
 mod settings;
 
 pub use self::config::{
-    AdminListen, Cache, CompileConfig, Config, ConfigValue, ConfigValues, GuestConfig,
+    ADDED_BYTES_MAX, AddedField, AdminListen, Cache, CompileConfig, Config, ConfigValue, ConfigValues, GuestConfig,
     GuestConfigs, HalfClose, Instances, LISTENERS_MAX, Limits, Listen, LogFormat, OutboundRule,
     OutboundRules, Overrides, Rollback, Secret, ServerConfig, TurnLimits, ValueOverride,
     ValueSource, WORKERS_MAX, WatchLimits,

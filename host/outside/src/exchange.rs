@@ -113,11 +113,11 @@ async fn send_again(
     outgoing: &Outgoing,
     fetch: &Fetch,
 ) -> Result<http::Response<Incoming>, FetchFailure> {
-    match send(shared, client, outgoing.request()?, fetch).await {
+    match send(shared, client, outgoing.request(&fetch.rules)?, fetch).await {
         Err(Unanswered { failure, was_used: true })
             if failure.code == FetchCode::Reset && outgoing.method.is_safe() =>
         {
-            let again = send(shared, client, outgoing.request()?, fetch).await;
+            let again = send(shared, client, outgoing.request(&fetch.rules)?, fetch).await;
             again.map_err(|unanswered| unanswered.failure)
         }
         answer => answer.map_err(|unanswered| unanswered.failure),

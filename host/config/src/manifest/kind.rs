@@ -2,6 +2,7 @@
 //! described to editors, and how it is written. The three stand side by side, so that they agree.
 
 mod guest;
+mod outbound;
 mod values;
 
 use std::path::{Path, PathBuf};

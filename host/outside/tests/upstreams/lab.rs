@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use snow_config::{Limits, OutboundRules};
+use snow_config::{AddedField, ConfigValue, Limits, OutboundRule, OutboundRules};
 use snow_http::Response;
 use snow_outside::Egress;
 use snow_runtime::{
@@ -60,6 +60,14 @@ impl Lab {
     /// Puts other rules in force.
     pub fn allow(&mut self, rules: &[&str]) {
         self.rules = parsed(rules);
+    }
+
+    /// Adds this field, a secret, to the requests that a rule allows.
+    pub fn add(&mut self, rule: &str, name: &str, text: &str) {
+        let value = ConfigValue { is_secret: true, ..ConfigValue::plain(text) };
+        let field = AddedField::new(name, "", value).unwrap();
+        let rule = rule.parse::<OutboundRule>().unwrap().adding(vec![field]).unwrap();
+        self.rules = Arc::new(self.rules.iter().cloned().chain([rule]).collect());
     }
 
     /// Begins a fetch of this guest.

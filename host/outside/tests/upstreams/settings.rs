@@ -170,3 +170,22 @@ fn a_connection_that_is_closed_under_a_request() {
     assert_eq!(code, "reset", "{message}");
     assert_eq!(server.heads.lock().unwrap().len(), 5);
 }
+
+#[test]
+fn what_the_host_adds_for_one_origin_is_not_sent_to_another() {
+    let other = Server::saying(ok("there"));
+    let location = other.url("/");
+    let server = Server::new(move |stream, head| {
+        let to = if head.starts_with("GET /here ") { "/next" } else { &location };
+        let away = format!("HTTP/1.1 302 Found\r\nlocation: {to}\r\ncontent-length: 0\r\n\r\n");
+        stream.write_all(away.as_bytes()).is_ok()
+    });
+    let mut lab = Lab::local();
+    lab.add(&server.url("/"), "authorization", "hunter2");
+    lab.options.redirects_max = Some(2);
+    assert_eq!(lab.fetch(&server.url("/here")).unwrap().body, b"there");
+    let has_it = |head: &String| head.contains("authorization: hunter2\r\n");
+    assert!(server.heads.lock().unwrap().iter().all(has_it), "the same origin has it again");
+    assert_eq!(server.heads.lock().unwrap().len(), 2);
+    assert!(!other.heads.lock().unwrap().iter().any(|head| head.contains("authorization")));
+}
