@@ -65,7 +65,7 @@ async fn follow(
         let origin = outgoing.url.origin().ascii_serialization();
         let place = client.place(origin, limits.origin_fetches_max, limits.fetch_queue_ms_max);
         let _place = place.await?;
-        shared.counts.sent_bytes.add(outgoing.content_bytes() as u64);
+        shared.counts.sent_bytes.add(outgoing.content().len() as u64);
         let answer = send_again(shared, &client, &outgoing, &fetch).await?;
         let (mut head, body) = answer.into_parts();
         // A switch of protocols is not asked for, and others are no status at all.

@@ -52,6 +52,7 @@
 //! | `resolve.rs` | names become addresses that the guest may reach |
 //! | `authorities.rs` | whose certificates are believed besides the system's |
 //! | `counts.rs` | what is counted, for whoever shows it |
+//! | `script.rs` | a script in the place of other servers, for tests of guests |
 //! | `fault.rs` | what went wrong, in one of the ten words |
 //!
 //! # Who may reach what
@@ -104,8 +105,10 @@ mod fields;
 mod places;
 mod request;
 mod resolve;
+mod script;
 mod sharing;
 
 pub use self::authorities::AuthorityError;
 pub use self::counts::{FetchCounts, Tally};
 pub use self::egress::{Egress, EgressThread};
+pub use self::script::{Scripted, UpstreamAnswer, UpstreamEnd, UpstreamRequest, Upstreams};

@@ -83,9 +83,9 @@ impl Outgoing {
         ))
     }
 
-    /// Returns how many bytes the content has.
-    pub fn content_bytes(&self) -> usize {
-        self.body.len()
+    /// Returns the content.
+    pub fn content(&self) -> &[u8] {
+        &self.body
     }
 
     /// Returns the request as the client takes it, with the fields that the rules add to this one.

@@ -108,7 +108,7 @@ pub use self::outcome::{
     Arrival, Cause, Handle, Join, OperationId, Outcome, Settled, Settlement, Source, Suspend,
 };
 pub use self::outside::{
-    Fetch, FetchCode, FetchDone, FetchFailure, FetchOptions, KeepAnswer, Nowhere, Outside,
+    Fetch, FetchCode, FetchDone, FetchFailure, FetchOptions, KeepAnswer, Nowhere, Outside, OutsideRest,
 };
 pub use self::roster::{Deployable, Misfit, Mounts, Published, Roster};
 pub use self::router::{

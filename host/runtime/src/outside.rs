@@ -3,6 +3,7 @@
 use std::fmt;
 use std::num::NonZeroU64;
 use std::sync::Arc;
+use std::time::Instant;
 
 use snow_config::{Limits, OutboundRules};
 use snow_http::{Field, Response};
@@ -19,6 +20,25 @@ pub trait Outside: Send + Sync {
 
     /// Ends an operation, if it is under way: its request is given up, and nothing is reported.
     fn cancel(&self, operation: OperationId);
+
+    /// Waits until nothing is left to be reported at the time that the server's clock shows, for a
+    /// test that moves the clock. `None` if that is not so by `until`. What goes by the machine's
+    /// clock is always at rest.
+    fn rest(&self, _until: Instant) -> Option<OutsideRest> {
+        Some(OutsideRest::default())
+    }
+
+    /// Notes that the server's clock was moved.
+    fn clock_moved(&self) {}
+}
+
+/// What an [`Outside`] does when nothing is due by the server's clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OutsideRest {
+    /// When something is to be reported next, in milliseconds of the clock.
+    pub next_ms: Option<u64>,
+    /// How often something was reported so far.
+    pub works: u64,
 }
 
 /// The outside of a program that serves nobody, and so has no call that could ask for it. What is

@@ -50,6 +50,7 @@ pub enum AdvanceError {
 /// The times at which something is due next, in a server that has done all that was due.
 struct NextDue {
     worker_ms: Option<u64>,
+    outside_ms: Option<u64>,
     store_wall_ms: Option<u64>,
 }
 
@@ -70,8 +71,8 @@ impl Server {
     /// kept alive is closed when it was idle for too long, and so is one that does not take its
     /// answer or does not send the rest of its request.
     ///
-    /// Nothing outside is waited for: requests that clients send meanwhile, the deployer, the admin
-    /// listener. The log keeps the machine's time, and so does the time that a call may run.
+    /// Nothing outside is waited for: requests that clients send meanwhile, answers of other servers
+    /// (unless a script gives them, which goes by the clock too), the deployer, the admin listener. The log keeps the machine's time, and so does the time that a call may run.
     ///
     /// It takes `within` of the machine's time at most.
     ///
@@ -97,9 +98,10 @@ impl Server {
             let moved = clock.now() - began;
             let late = AdvanceError::Late { within, moved, steps };
             let next = self.come_to_rest(until).ok_or(late)?;
-            let of_workers = next.worker_ms.map(Duration::from_millis);
+            let of_clock = [next.worker_ms, next.outside_ms].into_iter().flatten();
+            let of_clock = of_clock.map(Duration::from_millis);
             let of_store = next.store_wall_ms.map(|wall_ms| clock.at_wall_ms(wall_ms));
-            match of_workers.into_iter().chain(of_store).min().filter(|due| *due <= target) {
+            match of_clock.chain(of_store).min().filter(|due| *due <= target) {
                 Some(due) => clock.set(due),
                 None if moved == by => return Ok(()),
                 // Nothing is due there. But whoever looks at the time finds that it has come.
@@ -112,23 +114,29 @@ impl Server {
     /// Waits until nothing is left to be done at the time that the clock shows, and returns what is
     /// due next. `None` if that is not so by `until`.
     fn come_to_rest(&self, until: Instant) -> Option<NextDue> {
-        let alarm = self.store_thread.alarm();
+        let (alarm, outside) = (self.store_thread.alarm(), &self.runtime.outside);
         alarm.clock_moved();
+        outside.clock_moved();
         let mut before = None;
         loop {
             // Guests that wake one another for ever may be found at rest, one or the other.
             if Instant::now() >= until {
                 return None;
             }
-            let store = alarm.rest(until)?;
+            let rests = (alarm.rest(until)?, outside.rest(until)?);
             let workers = self.rest_of_workers(until)?;
             // Whoever rests can be woken by whoever does not yet. But if nobody did anything between
             // two answers, nobody's mail is on its way to anybody.
-            let now = (store, workers);
-            if before.as_ref() == Some(&now) && alarm.rest(until)? == store {
-                let (store, workers) = now;
-                let worker_ms = workers.iter().filter_map(|rest| rest.next_ms).min();
-                return Some(NextDue { worker_ms, store_wall_ms: store.next_wall_ms });
+            let now = (rests, workers);
+            if before.as_ref() == Some(&now)
+                && (alarm.rest(until)?, outside.rest(until)?) == rests
+            {
+                let ((store, outside), workers) = now;
+                return Some(NextDue {
+                    worker_ms: workers.iter().filter_map(|rest| rest.next_ms).min(),
+                    outside_ms: outside.next_ms,
+                    store_wall_ms: store.next_wall_ms,
+                });
             }
             before = Some(now);
         }
@@ -147,9 +155,10 @@ impl Server {
         rests.into_iter().collect()
     }
 
-    /// Wakes all workers and the store, and asks the workers to tell when they are at rest.
+    /// Wakes all workers, the store and the outside, and asks the workers to tell when they are at rest.
     fn wake_all(&self, told: Option<&mpsc::Sender<(usize, Rest)>>) {
         self.store_thread.alarm().clock_moved();
+        self.runtime.outside.clock_moved();
         for (index, worker) in self.workers.iter().enumerate() {
             let told = told.cloned();
             let reply = Box::new(move |rest| {

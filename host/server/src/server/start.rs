@@ -8,7 +8,7 @@ use std::time::{Instant, SystemTime};
 
 use anyhow::{Context, ensure};
 
-use super::Server;
+use super::{MakeOutside, Server};
 use crate::admin::{Admin, AdminListener, Draining, PageSources};
 use crate::deploy::debounce::Debounce;
 use crate::deploy::{Catalog, Deployer, DeployerMessage, LeftOut, load_all};
@@ -22,11 +22,15 @@ use snow_config::{Config, Listen, WatchLimits};
 use snow_core::{Registry, error_chain};
 use snow_guests::{Conflict, Engine, Loader, Permits, Runtime, RuntimeParts};
 use snow_outside::Egress;
-use snow_runtime::{Clock, Level, Log};
+use snow_runtime::{Clock, Level, Log, Outside};
 use snow_worker::{Common, Labels, PostOffice};
 
 /// Starts a server: see [`Server::start`].
-pub(super) fn start(config: &Config, log: Log) -> anyhow::Result<Server> {
+pub(super) fn start(
+    config: &Config,
+    log: Log,
+    outside: Option<MakeOutside<'_>>,
+) -> anyhow::Result<Server> {
     net::raise_descriptor_limit();
     let (to_deployer, messages) = mpsc::channel();
     let post = Arc::new(PostOffice::default());
@@ -34,7 +38,11 @@ pub(super) fn start(config: &Config, log: Log) -> anyhow::Result<Server> {
     let alarm = Arc::new(Alarm::new(clock.clone()));
     let (egress, egress_thread) = Egress::new(&config.server.outbound_ca)?;
     let egress = Arc::new(egress);
-    let runtime = runtime(config, &post, &to_deployer, &log, &alarm, egress.clone())?;
+    let outside = match outside {
+        Some(make) => make(&clock).context("what stands for other servers can't be started")?,
+        None => egress.clone(),
+    };
+    let runtime = runtime(config, &post, &to_deployer, &log, &alarm, outside)?;
     let loader = Loader::new(&runtime, &config.compile, log.clone())?;
 
     // The watch begins before the folder is read, so a change that comes while guests are loaded is
@@ -118,7 +126,7 @@ fn runtime(
     to_deployer: &Sender<DeployerMessage>,
     log: &Log,
     alarm: &Arc<Alarm>,
-    egress: Arc<Egress>,
+    outside: Arc<dyn Outside>,
 ) -> anyhow::Result<Runtime> {
     let (limits, workers) = (&config.limits, config.server.workers);
     let reports = to_deployer.clone();
@@ -128,7 +136,7 @@ fn runtime(
         clock: alarm.clock().clone(),
         store: store_thread::open(config, &registry, post.clone(), log, alarm)?,
         registry,
-        outside: egress,
+        outside,
         post: post.clone(),
         log: log.clone(),
         limits: Arc::new(limits.clone()),
