@@ -171,7 +171,8 @@ fn clients_that_ask_for_the_same_share_one_request() {
         asked.send(text);
         clients
     };
-    for mut client in shared("HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok") {
+    for mut client in shared("HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok")
+    {
         assert_eq!(client.response().text(), "ok");
     }
     admin.wait_for("snow_fetches_collapsed_total", &[], CLIENTS as f64 - 1.0);

@@ -214,7 +214,8 @@ fn in_c_and_in_zig_other_servers_are_asked() {
         let ask = |target: &str, url: &[u8]| {
             let mut client = server.connect();
             let length = url.len();
-            let head = format!("POST {target} HTTP/1.1\r\nhost: a\r\ncontent-length: {length}\r\n\r\n");
+            let head =
+                format!("POST {target} HTTP/1.1\r\nhost: a\r\ncontent-length: {length}\r\n\r\n");
             client.send([head.as_bytes(), url].concat());
             client
         };
@@ -233,7 +234,9 @@ fn in_c_and_in_zig_other_servers_are_asked() {
             let mut client = ask(&format!("/{guest}/read"), upstream.url("/y").as_bytes());
             let asked = upstream.next();
             let head = asked.head.to_ascii_lowercase();
-            assert!(head.starts_with("put /y ") && head.contains(&format!("\r\nx-of: {guest}\r\n")));
+            assert!(
+                head.starts_with("put /y ") && head.contains(&format!("\r\nx-of: {guest}\r\n"))
+            );
             assert!(head.contains("\r\ncontent-length: 7\r\n"), "{head}");
             asked.send(
                 "HTTP/1.1 200 OK\r\nx-answered: 1\r\ncontent-length: 5\r\nconnection: close\r\n\r\nhello",

@@ -16,7 +16,7 @@ pub(crate) use self::guest::{Command, Environment, Mount};
 pub use self::guest::{GuestConfig, GuestConfigs, Instances, Rollback};
 pub use self::limits::{HalfClose, Limits};
 pub use self::outbound::{ADDED_BYTES_MAX, AddedField, OutboundRule, OutboundRules};
-pub(crate) use self::server::{Admin, Files, Folder, PublicUrl};
+pub(crate) use self::server::{Admin, Files, Folder, OneFile, ProxyUrl, PublicUrl};
 pub use self::server::{
     AdminListen, Cache, LISTENERS_MAX, Listen, LogFormat, Overrides, ServerConfig, WORKERS_MAX,
 };

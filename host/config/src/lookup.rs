@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use crate::config::{
-    ADDED_BYTES_MAX, AddedField, ConfigValue, ConfigValues, Limits, OutboundRules, Secret, ValueSource,
+    ADDED_BYTES_MAX, AddedField, ConfigValue, ConfigValues, Limits, OutboundRules, Secret,
+    ValueSource,
 };
 use crate::manifest::{FILE_BYTES_MAX, Manifest, Places, Problem};
 

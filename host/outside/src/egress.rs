@@ -3,22 +3,23 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::num::NonZeroU64;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use snow_config::ServerConfig;
 use snow_core::lock;
 use snow_runtime::{Fetch, FetchCode, FetchDone, FetchFailure, KeepAnswer, OperationId, Outside};
 use tokio::runtime::Builder;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
-use crate::authorities::{self, AuthorityError};
-use crate::client::Clients;
+use crate::certificates::{self, CertificateError};
+use crate::client::{self, Clients};
 use crate::counts::FetchCounts;
 use crate::exchange;
 use crate::fault::failed;
 use crate::places::{Held, Place, Places};
+use crate::proxy::Proxy;
 use crate::sharing::{self, End, Flight, Flights, Flying, Joined, Seat};
 
 /// Sends requests of guests to other servers.
@@ -84,16 +85,17 @@ struct Job {
 }
 
 impl Egress {
-    /// Makes one, and the work of its thread. Certificates by the authorities in these files are
-    /// believed, besides those of the system's.
+    /// Makes one, and the work of its thread, by the `outbound_…` of a server's settings: whose
+    /// certificates are believed besides those of the system's authorities, which is shown to who
+    /// asks for one, and the proxy.
     ///
     /// # Errors
-    /// One of the files can't be read, or has no certificate.
-    pub fn new(authorities: &[PathBuf]) -> Result<(Egress, EgressThread), AuthorityError> {
+    /// A file that is named there can't be read, or does not have what it should.
+    pub fn new(server: &ServerConfig) -> Result<(Egress, EgressThread), CertificateError> {
         let counts = Arc::new(FetchCounts::default());
-        let authorities = authorities::read(authorities)?;
+        let certificates = certificates::read(server, &client::provider())?;
         let shared = Arc::new(Shared {
-            clients: Clients::new(authorities, counts.clone()),
+            clients: Clients::new(certificates, Proxy::of(server), counts.clone()),
             places: Places::default(),
             counts,
             flights: Flights::default(),
@@ -173,6 +175,14 @@ impl Job {
     async fn run(self) {
         let Job { work, keep, done, gone } = self;
         let shared = done.shared.clone();
+        // Also if this one is cancelled already: others may wait for the request.
+        let work = match work {
+            Work::Shared(seat, Some(flying)) => {
+                tokio::spawn(flying.run(shared.clone()));
+                Work::Shared(seat, None)
+            }
+            work => work,
+        };
         let work = async {
             match work {
                 Work::Refused(failure) => Err(failure),
@@ -180,12 +190,7 @@ impl Job {
                     let (fetch, held) = *fetch;
                     exchange::run(&shared, fetch, held).await.and_then(|answer| keep(answer))
                 }
-                Work::Shared(seat, first) => {
-                    if let Some(flying) = first {
-                        tokio::spawn(flying.run(shared.clone()));
-                    }
-                    seat.wait().await
-                }
+                Work::Shared(seat, _) => seat.wait().await,
             }
         };
         // Dropping the request closes its connection, or resets its stream.

@@ -9,11 +9,11 @@
 //! use std::sync::{Arc, mpsc};
 //! use std::thread;
 //!
-//! use snow_config::{Limits, OutboundRules};
+//! use snow_config::{Limits, OutboundRules, ServerConfig};
 //! use snow_outside::Egress;
 //! use snow_runtime::{Fetch, FetchCode, FetchOptions, Outside, Settled, Settlement};
 //!
-//! let (egress, work) = Egress::new(&[]).expect("there are no files to be read");
+//! let (egress, work) = Egress::new(&ServerConfig::default()).expect("it names no files");
 //! let thread = thread::spawn(|| work.run());
 //!
 //! let fetch = Fetch {
@@ -50,7 +50,8 @@
 //! | `client.rs` | the connections of a guest, pooled by origin |
 //! | `connect.rs` | a connection, which is counted while it is open |
 //! | `resolve.rs` | names become addresses that the guest may reach |
-//! | `authorities.rs` | whose certificates are believed besides the system's |
+//! | `proxy.rs` | the proxy through which other servers are reached |
+//! | `certificates.rs` | whose certificates are believed besides the system's, and which is shown |
 //! | `counts.rs` | what is counted, for whoever shows it |
 //! | `script.rs` | a script in the place of other servers, for tests of guests |
 //! | `fault.rs` | what went wrong, in one of the ten words |
@@ -88,12 +89,13 @@
 //!   compression, or for a range, gets what is sent.
 //! - The system's settings for names (`/etc/hosts`, `/etc/resolv.conf`) and its authorities are read
 //!   once, when the first fetch needs them.
-//! - Proxies are not used, whatever the environment says.
+//! - A proxy looks names up itself, so that no address behind a name is asked about. Proxies that the
+//!   environment names are not used.
 //! - What is under way when the [`Egress`] is dropped is given up, and not reported.
 
 #![forbid(unsafe_code)]
 
-mod authorities;
+mod certificates;
 mod client;
 mod connect;
 mod content;
@@ -103,12 +105,13 @@ mod exchange;
 mod fault;
 mod fields;
 mod places;
+mod proxy;
 mod request;
 mod resolve;
 mod script;
 mod sharing;
 
-pub use self::authorities::AuthorityError;
+pub use self::certificates::CertificateError;
 pub use self::counts::{FetchCounts, Tally};
 pub use self::egress::{Egress, EgressThread};
 pub use self::script::{Scripted, UpstreamAnswer, UpstreamEnd, UpstreamRequest, Upstreams};

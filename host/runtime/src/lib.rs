@@ -108,7 +108,8 @@ pub use self::outcome::{
     Arrival, Cause, Handle, Join, OperationId, Outcome, Settled, Settlement, Source, Suspend,
 };
 pub use self::outside::{
-    Fetch, FetchCode, FetchDone, FetchFailure, FetchOptions, KeepAnswer, Nowhere, Outside, OutsideRest,
+    Fetch, FetchCode, FetchDone, FetchFailure, FetchOptions, KeepAnswer, Nowhere, Outside,
+    OutsideRest,
 };
 pub use self::roster::{Deployable, Misfit, Mounts, Published, Roster};
 pub use self::router::{

@@ -167,7 +167,8 @@ fn values_have_limits() {
         "config_bytes_max = 4\nguest_config_bytes_max = 4",
         "a = 'two'\n[guest.b.config]\na = ''\n",
     );
-    let wanted = "has 5 bytes, with the fields of `outbound`; at most 4 are allowed (config_bytes_max)";
+    let wanted =
+        "has 5 bytes, with the fields of `outbound`; at most 4 are allowed (config_bytes_max)";
     assert!(all.ends_with(wanted), "{all}");
 }
 

@@ -285,11 +285,13 @@ mod tests {
         assert!(line("# suspension_default_ms = 30000").ends_with("  # default"));
         assert!(line("# pendings_max = 9").ends_with("  # follows from guest_pendings_max"));
         assert!(line("# responds = false").ends_with("  # follows from the grants of guests"));
-        assert!(line(
-            "outbound = [\"10.0.0.0/8\", { headers = { authorization = { prefix = \"Bearer \", \
+        assert!(
+            line(
+                "outbound = [\"10.0.0.0/8\", { headers = { authorization = { prefix = \"Bearer \", \
              secret = { env = \"T\" } }, x = \"y\" }, url = \"GET https://b/c/\" }]"
-        )
-        .ends_with("  # snow.toml:17"));
+            )
+            .ends_with("  # snow.toml:17")
+        );
         assert!(
             line("[guest.\"x.y z\"]") == "[guest.\"x.y z\"]"
                 && line("# calls_max = (not set)").ends_with("default")

@@ -224,7 +224,9 @@ fn both_parsers_read_the_same_host() {
         }
     }
     assert!(outgoing("GET", "http://[::1]:8080/", &[]).request(&OutboundRules::default()).is_ok());
-    assert!(outgoing("GET", "http://a.example:80/", &[]).request(&OutboundRules::default()).is_ok());
+    assert!(
+        outgoing("GET", "http://a.example:80/", &[]).request(&OutboundRules::default()).is_ok()
+    );
 }
 
 #[test]

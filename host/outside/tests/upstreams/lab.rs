@@ -9,12 +9,10 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use snow_config::{AddedField, ConfigValue, Limits, OutboundRule, OutboundRules};
+use snow_config::{AddedField, ConfigValue, Limits, OutboundRule, OutboundRules, ServerConfig};
 use snow_http::Response;
 use snow_outside::Egress;
-use snow_runtime::{
-    Fetch, FetchFailure, FetchOptions, OperationId, Outside, Settled, Settlement,
-};
+use snow_runtime::{Fetch, FetchFailure, FetchOptions, OperationId, Outside, Settled, Settlement};
 
 /// Longer than anything takes here that comes to an end.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -36,12 +34,18 @@ pub struct Lab {
 impl Lab {
     /// One for guests with these rules.
     pub fn new(rules: &[&str]) -> Lab {
-        Lab::believing(&[], rules)
+        Lab::with(&ServerConfig::default(), rules)
     }
 
     /// One that believes the authorities in these files, for guests with these rules.
     pub fn believing(authorities: &[PathBuf], rules: &[&str]) -> Lab {
-        let (egress, thread) = Egress::new(authorities).unwrap();
+        let server = ServerConfig { outbound_ca: authorities.to_vec(), ..ServerConfig::default() };
+        Lab::with(&server, rules)
+    }
+
+    /// One by these settings, for guests with these rules.
+    pub fn with(server: &ServerConfig, rules: &[&str]) -> Lab {
+        let (egress, thread) = Egress::new(server).unwrap();
         thread::spawn(move || thread.run().unwrap());
         Lab {
             egress,

@@ -4,6 +4,7 @@
 //! milliseconds, and asserts what happened, not when.
 
 mod lab;
+mod proxy;
 mod settings;
 mod sharing;
 mod tls;

@@ -128,8 +128,7 @@ impl Server {
             // Whoever rests can be woken by whoever does not yet. But if nobody did anything between
             // two answers, nobody's mail is on its way to anybody.
             let now = (rests, workers);
-            if before.as_ref() == Some(&now)
-                && (alarm.rest(until)?, outside.rest(until)?) == rests
+            if before.as_ref() == Some(&now) && (alarm.rest(until)?, outside.rest(until)?) == rests
             {
                 let ((store, outside), workers) = now;
                 return Some(NextDue {

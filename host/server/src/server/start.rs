@@ -36,7 +36,7 @@ pub(super) fn start(
     let post = Arc::new(PostOffice::default());
     let clock = Clock::start();
     let alarm = Arc::new(Alarm::new(clock.clone()));
-    let (egress, egress_thread) = Egress::new(&config.server.outbound_ca)?;
+    let (egress, egress_thread) = Egress::new(&config.server)?;
     let egress = Arc::new(egress);
     let outside = match outside {
         Some(make) => make(&clock).context("what stands for other servers can't be started")?,

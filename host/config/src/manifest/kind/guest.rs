@@ -8,9 +8,7 @@ use serde_json::{Value as Json, json};
 use snow_core::{Glob, Globs};
 
 use super::{Kind, PATTERNS_MAX, TEXT_BYTES_MAX, integer};
-use crate::config::{
-    Command, Environment, Instances, Mount, PublicUrl, Rollback,
-};
+use crate::config::{Command, Environment, Instances, Mount, PublicUrl, Rollback};
 use crate::manifest::reader::{Range, Reader, Toml};
 
 /// The most words of a build command with its arguments.

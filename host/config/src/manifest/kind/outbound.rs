@@ -1,10 +1,14 @@
 //! The kind of `outbound`: where a guest may send requests, and what the host adds to them.
 
+use std::sync::LazyLock;
+
+use regex::Regex;
 use serde_json::{Map, Value as Json, json};
+use url::Url;
 
 use super::values::{self, PREFIX};
 use super::{Kind, PATTERNS_MAX, TEXT_BYTES_MAX};
-use crate::config::{AddedField, OutboundRule, OutboundRules};
+use crate::config::{AddedField, OutboundRule, OutboundRules, ProxyUrl};
 use crate::manifest::reader::{Range, Reader, Toml};
 
 /// What an entry may be.
@@ -14,6 +18,8 @@ const WANTED: &str = "strings such as \"https://api.example.com\", or { url = \"
 const KEYS: [&str; 2] = ["url", "headers"];
 /// The most fields that the host adds by one entry.
 const FIELDS_MAX: usize = 16;
+/// Scheme, host and port (RFC 3986, section 3).
+const PROXY_URL: &str = r"^http://([A-Za-z0-9\-._~]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?/?$";
 /// The name of a header field: a token (RFC 9110, section 5.6.2).
 const NAME: &str = "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$";
 
@@ -51,6 +57,35 @@ impl Kind for OutboundRules {
 
     fn json(value: &OutboundRules) -> Json {
         value.iter().map(written).collect()
+    }
+}
+
+impl Kind for ProxyUrl {
+    type Value = String;
+
+    fn read(reader: &mut Reader<'_>, name: &str, _: &Range, value: &Toml<'_>) -> Option<String> {
+        static FITS: LazyLock<Regex> =
+            LazyLock::new(|| Regex::new(PROXY_URL).expect("it is a regular expression"));
+        let wanted = "a URL such as \"http://proxy:3128\"";
+        let url = reader.text(name, value, wanted, TEXT_BYTES_MAX)?;
+        if FITS.is_match(url) && Url::parse(url).is_ok() {
+            return Some(url.to_owned());
+        }
+        // It is not repeated: it may have a password in it.
+        let message = format!(
+            "`{name}` is no proxy: it is http://, a host, and perhaps a port, as in \
+             \"http://proxy:3128\"; a user and a password have no place in it"
+        );
+        reader.problem(value.span(), message);
+        None
+    }
+
+    fn schema(_: &Range) -> Json {
+        json!({ "type": "string", "pattern": PROXY_URL, "maxLength": TEXT_BYTES_MAX })
+    }
+
+    fn json(value: &String) -> Json {
+        json!(value)
     }
 }
 

@@ -43,8 +43,7 @@ impl Kind for ConfigValues {
                 continue;
             }
             read.extend(
-                one(reader, &format!("{name}.{key}"), value, &[])
-                    .map(|one| (key.to_string(), one)),
+                one(reader, &format!("{name}.{key}"), value, &[]).map(|one| (key.to_string(), one)),
             );
         }
         Some(read.into_iter().collect())
@@ -99,7 +98,10 @@ pub(super) fn one(
         return Some(ConfigValue { source, is_secret: false, found: None });
     };
     let is_other = |key: &str| key != "secret" && !beside.contains(&key);
-    if value.get_ref().as_table().is_some_and(|table| table.keys().any(|key| is_other(key.get_ref())))
+    if value
+        .get_ref()
+        .as_table()
+        .is_some_and(|table| table.keys().any(|key| is_other(key.get_ref())))
     {
         let wanted = "{ secret = \"text\" } or { secret = { env = \"NAME\" } }";
         reader.problem(value.span(), format!("`{name}` has more than `secret`: write {wanted}"));

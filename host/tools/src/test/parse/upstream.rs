@@ -93,9 +93,8 @@ impl Values<'_> {
             }
         }
         // The other two are the host's to say.
-        let is_upstream_s = |code: &FetchCode| {
-            !matches!(code, FetchCode::InvalidUrl | FetchCode::Denied)
-        };
+        let is_upstream_s =
+            |code: &FetchCode| !matches!(code, FetchCode::InvalidUrl | FetchCode::Denied);
         let codes = FetchCode::ALL.into_iter().filter(is_upstream_s);
         let names: Vec<&str> = codes.clone().map(FetchCode::name).chain([HANGS]).collect();
         let name = self.reader.choice("fault", value, &names)?;
