@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 
 use serde_json::Value;
 
-use crate::harness::{A_MOMENT, Folder, Server, Setup, Upstream, eventually, run};
+use crate::harness::{A_MOMENT, Folder, Server, Setup, Upstream, eventually, run, run_to_refusal};
 
 const LOCAL: &str = "[guest.gather]\noutbound = ['http://127.0.0.1:*']\n";
 
@@ -239,7 +239,8 @@ fn a_field_that_can_not_be_added_is_refused_with_its_place() {
             "[guest.gather]\noutbound = [{{ url = 'https://a.example', headers = {{ {field} }} }}]\n"
         );
         folder.replace("snow.toml", manifest.as_bytes());
-        let output = run([OsStr::new("check"), folder.path().as_os_str()]);
+        let arguments = ["run".as_ref(), folder.path().as_os_str(), "--listen".as_ref()];
+        let output = run_to_refusal(arguments.into_iter().chain(["127.0.0.1:0".as_ref()]));
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(said.contains("snow.toml:2:") && said.contains(words), "{field}: {said}");
         assert!(!said.contains("s3cret"), "{said}");
