@@ -697,6 +697,7 @@ void snow_host_fetch_options_free(snow_host_fetch_options_t *ptr) {
   resuming_guest_option_u32_free(&ptr->connect_timeout_ms);
   resuming_guest_option_u8_free(&ptr->redirects_max);
   resuming_guest_option_u32_free(&ptr->response_bytes_max);
+  resuming_guest_option_string_free(&ptr->collapse);
 }
 
 void snow_host_fetch_list_field_free(snow_host_fetch_list_field_t *ptr) {
@@ -1833,7 +1834,7 @@ bool snow_host_store_method_bucket_changed(snow_host_store_borrow_bucket_t self,
 
 bool snow_host_fetch_start(snow_host_fetch_outgoing_t *request, snow_host_fetch_own_pending_t *ret, snow_host_fetch_refusal_t *err) {
   __attribute__((__aligned__(sizeof(void*))))
-  uint8_t ret_area[(32+8*sizeof(void*))];
+  uint8_t ret_area[(24+13*sizeof(void*))];
   uint8_t *ptr = (uint8_t *) &ret_area;
   *((size_t*)(ptr + sizeof(void*))) = ((*request).method).len;
   *((uint8_t **)(ptr + 0)) = (uint8_t *) ((*request).method).ptr;
@@ -1848,47 +1849,55 @@ bool snow_host_fetch_start(snow_host_fetch_outgoing_t *request, snow_host_fetch_
     *((int8_t*)(ptr + (8*sizeof(void*)))) = 1;
     if (((*payload0).timeout_ms).is_some) {
       const uint32_t *payload2 = &((*payload0).timeout_ms).val;
-      *((int8_t*)(ptr + (4+8*sizeof(void*)))) = 1;
-      *((int32_t*)(ptr + (8+8*sizeof(void*)))) = (int32_t) (*payload2);
+      *((int8_t*)(ptr + (9*sizeof(void*)))) = 1;
+      *((int32_t*)(ptr + (4+9*sizeof(void*)))) = (int32_t) (*payload2);
     } else {
-      *((int8_t*)(ptr + (4+8*sizeof(void*)))) = 0;
+      *((int8_t*)(ptr + (9*sizeof(void*)))) = 0;
     }
     if (((*payload0).connect_timeout_ms).is_some) {
       const uint32_t *payload4 = &((*payload0).connect_timeout_ms).val;
-      *((int8_t*)(ptr + (12+8*sizeof(void*)))) = 1;
-      *((int32_t*)(ptr + (16+8*sizeof(void*)))) = (int32_t) (*payload4);
+      *((int8_t*)(ptr + (8+9*sizeof(void*)))) = 1;
+      *((int32_t*)(ptr + (12+9*sizeof(void*)))) = (int32_t) (*payload4);
     } else {
-      *((int8_t*)(ptr + (12+8*sizeof(void*)))) = 0;
+      *((int8_t*)(ptr + (8+9*sizeof(void*)))) = 0;
     }
     if (((*payload0).redirects_max).is_some) {
       const uint8_t *payload6 = &((*payload0).redirects_max).val;
-      *((int8_t*)(ptr + (20+8*sizeof(void*)))) = 1;
-      *((int8_t*)(ptr + (21+8*sizeof(void*)))) = (int32_t) (*payload6);
+      *((int8_t*)(ptr + (16+9*sizeof(void*)))) = 1;
+      *((int8_t*)(ptr + (17+9*sizeof(void*)))) = (int32_t) (*payload6);
     } else {
-      *((int8_t*)(ptr + (20+8*sizeof(void*)))) = 0;
+      *((int8_t*)(ptr + (16+9*sizeof(void*)))) = 0;
     }
     if (((*payload0).response_bytes_max).is_some) {
       const uint32_t *payload8 = &((*payload0).response_bytes_max).val;
-      *((int8_t*)(ptr + (24+8*sizeof(void*)))) = 1;
-      *((int32_t*)(ptr + (28+8*sizeof(void*)))) = (int32_t) (*payload8);
+      *((int8_t*)(ptr + (20+9*sizeof(void*)))) = 1;
+      *((int32_t*)(ptr + (24+9*sizeof(void*)))) = (int32_t) (*payload8);
     } else {
-      *((int8_t*)(ptr + (24+8*sizeof(void*)))) = 0;
+      *((int8_t*)(ptr + (20+9*sizeof(void*)))) = 0;
+    }
+    if (((*payload0).collapse).is_some) {
+      const resuming_guest_string_t *payload10 = &((*payload0).collapse).val;
+      *((int8_t*)(ptr + (24+10*sizeof(void*)))) = 1;
+      *((size_t*)(ptr + (24+12*sizeof(void*)))) = (*payload10).len;
+      *((uint8_t **)(ptr + (24+11*sizeof(void*)))) = (uint8_t *) (*payload10).ptr;
+    } else {
+      *((int8_t*)(ptr + (24+10*sizeof(void*)))) = 0;
     }
   } else {
     *((int8_t*)(ptr + (8*sizeof(void*)))) = 0;
   }
-  uint8_t *ptr9 = (uint8_t *) &ret_area;
-  __wasm_import_snow_host_fetch_start(ptr, ptr9);
+  uint8_t *ptr11 = (uint8_t *) &ret_area;
+  __wasm_import_snow_host_fetch_start(ptr, ptr11);
   snow_host_fetch_result_own_pending_refusal_t result;
-  switch ((int32_t) *((uint8_t*) (ptr9 + 0))) {
+  switch ((int32_t) *((uint8_t*) (ptr11 + 0))) {
     case 0: {
       result.is_err = false;
-      result.val.ok = (snow_host_fetch_own_pending_t) { *((int32_t*) (ptr9 + 4)) };
+      result.val.ok = (snow_host_fetch_own_pending_t) { *((int32_t*) (ptr11 + 4)) };
       break;
     }
     case 1: {
       result.is_err = true;
-      result.val.err = (int32_t) *((uint8_t*) (ptr9 + 4));
+      result.val.err = (int32_t) *((uint8_t*) (ptr11 + 4));
       break;
     }
   }

@@ -459,6 +459,17 @@ typedef struct snow_host_fetch_options_t {
   // The most bytes of the answer's content, after `content-encoding` was removed. None, or more
   // than the host's maximum: `fetch_response_bytes_max`.
   resuming_guest_option_u32_t   response_bytes_max;
+  // What the request is equal to. If this guest has asked for the same text and that request is
+  // under way, this one is not sent: it is settled with the answer to that one, or its failure,
+  // whatever its own method, URL, fields, content and bounds are. So the text says all that makes
+  // a difference: what belongs to one client alone must not be shared.
+  // 
+  // Each has its own `timeout-ms`. A request is given up when the last one that waits for it is
+  // dropped or has timed out, and may take the host's maximum as long as somebody waits. After its
+  // end, or if the deployer has changed `outbound` meanwhile, the next one is sent. One that
+  // shares is a pending as any other, but it takes no connection and no place among the requests
+  // under way; more than `fetch_sharers_max` for one request are `overloaded`.
+  resuming_guest_option_string_t   collapse;
 } snow_host_fetch_options_t;
 
 typedef struct {
@@ -748,7 +759,8 @@ extern bool snow_host_store_method_bucket_changed(snow_host_store_borrow_bucket_
 // A suspension without `resume` on this pending sends the response to the client as it came. When
 // the pending is dropped, or its suspension ends, the request is given up.
 // 
-// `denied` in `routes`. `limit`: pendings of this call, of this guest or in all.
+// `denied` in `routes`. `limit`: pendings of this call, of this guest or in all; the length of
+// `collapse` (`key_bytes_max`).
 extern bool snow_host_fetch_start(snow_host_fetch_outgoing_t *request, snow_host_fetch_own_pending_t *ret, snow_host_fetch_refusal_t *err);
 
 // Imported Functions from `snow:host/jobs@0.1.0`

@@ -121,6 +121,17 @@ bool snow_disown(int32_t handle) {
   return true;
 }
 
+snow_status snow_status_of(bool is_ok, raw_refusal refusal) {
+  return is_ok ? SNOW_OK : (snow_status)(SNOW_UNKNOWN + refusal);
+}
+
+snow_status snow_created(bool is_ok, raw_refusal refusal, raw_pending raw, snow_pending *pending) {
+  pending->handle = is_ok ? raw.__handle : SNOW_NO_PENDING;
+  if (is_ok)
+    snow_own(raw.__handle);
+  return snow_status_of(is_ok, refusal);
+}
+
 void snow_own_bucket(int32_t handle) { add(&buckets, handle); }
 
 bool snow_owns_bucket(int32_t handle) { return place_of(&buckets, handle) < buckets.count; }

@@ -59,7 +59,7 @@ typedef enum {
   SNOW_DENIED,
   // A limit of the host is reached.
   SNOW_LIMIT,
-  // The key or the token is not UTF-8, which a client's query or content need not be.
+  // The key, the token or the URL is not UTF-8, which a client's query or content need not be.
   SNOW_NOT_UTF8,
   // A write's condition does not hold.
   SNOW_CONFLICT,
@@ -196,6 +196,57 @@ snow_status snow_wait(const snow_pending *pendings, size_t count, bool any, uint
                       snow_settlement *settlements);
 // Writes what each of these is settled with by now, and does not wait.
 snow_status snow_poll(const snow_pending *pendings, size_t count, snow_settlement *settlements);
+
+// ---- Requests to other servers -----------------------------------------------------------------
+
+// A header field that is sent.
+typedef struct {
+  const char *name, *value;
+} snow_header_field;
+
+// A request to another server. What is 0 or a null pointer is up to the host.
+typedef struct {
+  // `GET` for a null pointer.
+  const char *method;
+  // An absolute URL, http or https, without a user and a password.
+  const char *url;
+  // Are sent beside what the host writes: the fields of the connection, `content-length`, and
+  // `x-request-id`, `user-agent` and `accept-encoding` unless they stand here.
+  const snow_header_field *headers;
+  size_t header_count;
+  snow_string body;
+  // How long it may take in all, with redirects and the answer's content (30 seconds); and until
+  // there is a connection.
+  uint32_t timeout_ms, connect_timeout_ms;
+  // How many redirects are followed; otherwise the answer that redirects is the answer.
+  uint8_t redirects_max;
+  // The most bytes of the answer's content.
+  uint32_t response_bytes_max;
+  // What the request is equal to. While one of this guest with the same text is under way, this one
+  // is not sent, but settled with the answer to that one, or its failure. Nothing else is compared,
+  // so the text says all that makes a difference; what belongs to one client alone must not be
+  // shared. Each has its own timeout.
+  const char *collapse;
+} snow_fetch_request;
+
+// Sends a request, and creates a pending that is settled with the answer, of any status, or with a
+// failure: `invalid-url`, `denied`, `dns`, `refused`, `tls`, `timeout`, `too-large`, `reset`,
+// `protocol` or `overloaded`. The deployer says where a guest may send requests (`outbound` in
+// snow.toml). A suspension of it on a route without a resumer sends the answer to the client as it
+// came. When the pending is released, the request is given up.
+snow_status snow_fetch(snow_fetch_request request, snow_pending *pending);
+
+// Returns the status of an answer, such as one that has come; 0 if it is none.
+uint16_t snow_answer_status(snow_outcome answer);
+// Returns a header field of an answer, whose name may be in any case, the first if there are several;
+// a null pointer if there is none.
+const char *snow_answer_header(snow_outcome answer, const char *name);
+// Returns how many header fields an answer has.
+size_t snow_answer_header_count(snow_outcome answer);
+// Returns a header field of an answer by its place: its name, and its value.
+const char *snow_answer_header_at(snow_outcome answer, size_t index, snow_string *value);
+// Returns the content of an answer.
+snow_string snow_answer_body(snow_outcome answer);
 
 // ---- Giving the request back -------------------------------------------------------------------
 

@@ -55,6 +55,12 @@ bool snow_owns(int32_t handle);
 // Takes a pending from those that are released at the end of the call. Returns whether it was one
 // of them.
 bool snow_disown(int32_t handle);
+// The handle of a pending that the host has refused to create. The host never gives it out.
+#define SNOW_NO_PENDING 0
+// Returns what the host says, by whether it agrees.
+snow_status snow_status_of(bool is_ok, raw_refusal refusal);
+// Hands a pending that was created to the guest, as one of this call.
+snow_status snow_created(bool is_ok, raw_refusal refusal, raw_pending raw, snow_pending *pending);
 // Takes a bucket, to be closed at the end of the call.
 void snow_own_bucket(int32_t handle);
 // Returns whether a bucket is one of this call.

@@ -69,38 +69,22 @@ snow_settlement snow_lifted(const raw_option_settlement *option) {
 
 // ---- Pendings ----------------------------------------------------------------------------------
 
-// The handle of a pending that the host has refused to create. The host never gives it out.
-#define NO_PENDING 0
-
-// Returns what the host says, by whether it agrees.
-static snow_status status(bool is_ok, raw_refusal refusal) {
-  return is_ok ? SNOW_OK : (snow_status)(SNOW_UNKNOWN + refusal);
-}
-
-// Hands a pending that was created to the guest.
-static snow_status created(bool is_ok, raw_refusal refusal, raw_pending raw, snow_pending *pending) {
-  pending->handle = is_ok ? raw.__handle : NO_PENDING;
-  if (is_ok)
-    snow_own(raw.__handle);
-  return status(is_ok, refusal);
-}
-
 snow_status snow_create(const char *key, snow_pending *pending) {
   raw_pending raw = {0};
   raw_refusal refusal = 0;
-  pending->handle = NO_PENDING;
+  pending->handle = SNOW_NO_PENDING;
   if (key && !snow_is_utf8(key))
     return SNOW_NOT_UTF8;
   raw_string name = snow_borrowed(key ? key : "");
   bool is_ok = snow_host_pending_handles_create(key ? &name : NULL, &raw, &refusal);
-  return created(is_ok, refusal, raw, pending);
+  return snow_created(is_ok, refusal, raw, pending);
 }
 
 snow_status snow_timer(uint32_t after_ms, snow_pending *pending) {
   raw_pending raw = {0};
   raw_refusal refusal = 0;
   bool is_ok = snow_host_pending_handles_timer(after_ms, &raw, &refusal);
-  return created(is_ok, refusal, raw, pending);
+  return snow_created(is_ok, refusal, raw, pending);
 }
 
 // Returns whether a pending is one of this call. The host ends a call that names another one.
@@ -134,7 +118,7 @@ snow_status snow_set_result(const char *token, snow_settlement settlement) {
   raw_string name = snow_borrowed(token);
   raw_settlement raw = lowered(settlement);
   raw_refusal refusal = 0;
-  return status(snow_host_pending_handles_set_result(&name, &raw, &refusal), refusal);
+  return snow_status_of(snow_host_pending_handles_set_result(&name, &raw, &refusal), refusal);
 }
 
 snow_status snow_set_next(const char *key, snow_settlement settlement, bool *somebody_waited) {
@@ -143,7 +127,7 @@ snow_status snow_set_next(const char *key, snow_settlement settlement, bool *som
   raw_string name = snow_borrowed(key);
   raw_settlement raw = lowered(settlement);
   raw_refusal refusal = 0;
-  return status(snow_host_pending_handles_set_next(&name, &raw, somebody_waited, &refusal), refusal);
+  return snow_status_of(snow_host_pending_handles_set_next(&name, &raw, somebody_waited, &refusal), refusal);
 }
 
 snow_status snow_set_all(const char *key, snow_settlement settlement, uint32_t *count) {
@@ -152,7 +136,7 @@ snow_status snow_set_all(const char *key, snow_settlement settlement, uint32_t *
   raw_string name = snow_borrowed(key);
   raw_settlement raw = lowered(settlement);
   raw_refusal refusal = 0;
-  return status(snow_host_pending_handles_set_all(&name, &raw, count, &refusal), refusal);
+  return snow_status_of(snow_host_pending_handles_set_all(&name, &raw, count, &refusal), refusal);
 }
 
 uint32_t snow_waiting(const char *key) {
@@ -175,7 +159,7 @@ static snow_status wait_for(const snow_pending *pendings, size_t count, bool any
   snow_host_pending_handles_list_option_settlement_t came = {0};
   raw_refusal refusal = 0;
   if (!snow_host_pending_handles_wait(&handles, any, timeout_ms, &came, &refusal))
-    return status(false, refusal);
+    return snow_status_of(false, refusal);
   for (size_t i = 0; i < count; i++)
     settlements[i] = snow_lifted(&came.ptr[i]);
   snow_host_pending_handles_list_option_settlement_free(&came);

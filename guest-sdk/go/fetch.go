@@ -25,6 +25,12 @@ type Fetch struct {
 	Redirects uint8
 	// ResponseBytesMax is the most bytes of the answer's content. 0 is the host's most.
 	ResponseBytesMax uint32
+	// Collapse says what the request is equal to, unless it is empty. While a request of this guest
+	// with the same text is under way, this one is not sent: it is settled with the answer to that
+	// one, or its failure. Nothing else is compared, so the text says all that makes a difference;
+	// what belongs to one client alone must not be shared. Each has its own Timeout, and the request
+	// goes on as long as anybody waits for it.
+	Collapse string
 }
 
 // Send sends the request. The pending is settled with the response, of any status, or with a failure

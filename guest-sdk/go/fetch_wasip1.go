@@ -24,6 +24,7 @@ func hostFetch(f *Fetch) (*Pending, error) {
 			ConnectTimeoutMs: some(lowerTime(f.ConnectTimeout)),
 			RedirectsMax:     some(f.Redirects),
 			ResponseBytesMax: some(f.ResponseBytesMax),
+			Collapse:         some(f.Collapse),
 		}),
 	}))
 }
@@ -36,8 +37,9 @@ func lowerTime(time time.Duration) uint32 {
 }
 
 // some returns none for what is not said.
-func some[T uint8 | uint32](value T) types.Option[T] {
-	if value == 0 {
+func some[T uint8 | uint32 | string](value T) types.Option[T] {
+	var nothing T
+	if value == nothing {
 		return types.None[T]()
 	}
 	return types.Some(value)

@@ -139,6 +139,16 @@ impl Fetch {
         self
     }
 
+    /// Waits for an equal request in place of sending this one: while one of this guest with the same
+    /// text is under way, this is settled with its answer, or its failure. The text says all that
+    /// makes a difference, since nothing else is compared; what belongs to one client alone must not
+    /// be shared. Each has its own [`timeout`](Self::timeout), and the request goes on as long as
+    /// anybody waits for it.
+    pub fn collapse(mut self, equal_to: impl Into<String>) -> Self {
+        self.options().collapse = Some(equal_to.into());
+        self
+    }
+
     /// Sends it. The pending is settled with the [response](crate::Settlement::Response), of any
     /// status, or with a [failure](crate::Failure). When it is dropped, the request is given up.
     ///
@@ -154,6 +164,7 @@ impl Fetch {
             connect_timeout_ms: None,
             redirects_max: None,
             response_bytes_max: None,
+            collapse: None,
         })
     }
 }
@@ -192,9 +203,11 @@ mod tests {
             .header("a", "2")
             .header_also("a", "3")
             .timeout(Duration::from_secs(2))
-            .redirects(3);
+            .redirects(3)
+            .collapse("a");
         let options = fetch.options.unwrap();
         assert_eq!((options.timeout_ms, options.redirects_max), (Some(2_000), Some(3)));
+        assert_eq!(options.collapse.as_deref(), Some("a"));
         assert_eq!((options.connect_timeout_ms, options.response_bytes_max), (None, None));
         let fields: Vec<_> = fetch.headers.iter().map(|field| &field.value[..]).collect();
         assert_eq!((fields, &fetch.body[..]), (vec![&b"2"[..], b"3"], &b"x"[..]));

@@ -7,6 +7,7 @@
 //   GET /c/random   a random number
 //   GET /c/now      the time (RFC 3339)
 //   GET /c/count    how often this was asked, which the store keeps
+//   GET /c/get      the answer of another server, as it came: ?url=...
 
 #include <inttypes.h>
 #include <snow.h>
@@ -80,6 +81,18 @@ static snow_outcome count(const snow_request *request) {
   return snow_text(200, text);
 }
 
+static snow_outcome get(const snow_request *request) {
+  const char *url = snow_query(request, "url");
+  snow_pending pending;
+  snow_status status = snow_fetch((snow_fetch_request){.url = url ? url : ""}, &pending);
+  if (status == SNOW_NOT_UTF8)
+    return snow_text(400, "the URL is not UTF-8");
+  if (status != SNOW_OK)
+    return snow_text(503, "too many wait");
+  // Without a resumer the host sends the answer to the client, and a failure is a 502.
+  return snow_suspend(&pending, 1, (snow_suspension){0});
+}
+
 SNOW_SERVE(
     {"GET", "/c/hello", hello},
     {"POST", "/c/echo", echo},
@@ -87,5 +100,6 @@ SNOW_SERVE(
     {"GET", "/c/stop", stop},
     {"GET", "/c/random", random_number},
     {"GET", "/c/now", now},
-    {"GET", "/c/count", count}
+    {"GET", "/c/count", count},
+    {"GET", "/c/get", get}
 )

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 
 use serde_json::Value;
 
-use crate::harness::{A_MOMENT, Folder, Server, Setup, Upstream, eventually, run};
+use crate::harness::{A_MOMENT, Folder, Server, Setup, Upstream, eventually, run, run_to_refusal};
 
 const LOCAL: &str = "[guest.gather]\noutbound = ['http://127.0.0.1:*']\n";
 
@@ -231,5 +231,104 @@ fn a_rule_that_is_none_is_refused_with_its_place() {
         let output = run([OsStr::new("check"), folder.path().as_os_str()]);
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(said.contains("snow.toml:2:") && said.contains(words), "{rule}: {said}");
+    }
+}
+
+#[test]
+fn clients_that_ask_for_the_same_share_one_request() {
+    const CLIENTS: usize = 100;
+    let Some(server) = gather(LOCAL) else { return };
+    let upstream = Upstream::new();
+    let admin = server.admin();
+    let target = format!("/proxy?share=yes&url={}", upstream.url("/stock"));
+    let held = |target: &str| {
+        let clients: Vec<_> = (0..CLIENTS).map(|_| server.ask(target)).collect();
+        admin.wait_until_held(CLIENTS as f64);
+        clients
+    };
+    let shared = |text: &str| {
+        let mut clients = held(&target);
+        let asked = upstream.next();
+        assert_eq!(admin.metric("snow_fetches", &[]), 1.0);
+        assert!(upstream.asked_within(A_MOMENT).is_none(), "one request is enough");
+        // Whoever came first may leave.
+        drop(clients.remove(0));
+        admin.wait_until_held(CLIENTS as f64 - 1.0);
+        asked.send(text);
+        clients
+    };
+    for mut client in shared("HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok")
+    {
+        assert_eq!(client.response().text(), "ok");
+    }
+    admin.wait_for("snow_fetches_collapsed_total", &[], CLIENTS as f64 - 1.0);
+    for mut client in shared("no answer at all\r\n\r\n") {
+        assert_eq!(client.response().status, 502);
+    }
+    admin.wait_for("snow_fetches_ended_total", &["end=\"protocol\""], 1.0);
+
+    // When all have left, nobody needs the answer.
+    let clients = held(&target);
+    let asked = upstream.next();
+    drop(clients);
+    asked.until_given_up();
+    admin.wait_for("snow_fetches_ended_total", &["end=\"cancelled\""], 1.0);
+    admin.wait_for("snow_fetches_bytes", &[], 0.0);
+}
+
+#[test]
+fn a_secret_is_added_by_the_host_and_the_guest_never_has_it() {
+    let (upstream, other) = (Upstream::new(), Upstream::new());
+    let manifest = |secret: &str| {
+        format!(
+            "[guest.gather]\noutbound = ['http://127.0.0.1:*', {{ url = '{}', headers = {{ \
+             Authorization = {{ secret = '{secret}', prefix = 'Bearer ' }} }} }}]\n",
+            upstream.url("/api/")
+        )
+    };
+    let Some(server) = gather(&manifest("hunter2")) else { return };
+    let head_of = |upstream: &Upstream, path: &str| {
+        let mut client = server.ask(&format!("/proxy?url={}", upstream.url(path)));
+        let asked = upstream.next();
+        let head = asked.head.to_ascii_lowercase();
+        asked.answer("x");
+        assert_eq!(client.response().text(), "x");
+        head
+    };
+    assert!(head_of(&upstream, "/api/a").contains("\r\nauthorization: bearer hunter2\r\n"));
+    for (upstream, path) in [(&upstream, "/api"), (&upstream, "/apis/a"), (&other, "/api/a")] {
+        assert!(!head_of(upstream, path).contains("authorization"), "{path}");
+    }
+    // Another secret is in force without a restart.
+    server.folder.replace("snow.toml", manifest("swordfish").as_bytes());
+    eventually("the new secret is sent", || {
+        head_of(&upstream, "/api/a").contains("bearer swordfish").then_some(())
+    });
+    // Nobody is shown it.
+    let output = run([OsStr::new("config"), server.folder.path().as_os_str()]);
+    let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(shown.contains("prefix = \"Bearer \", secret = \"(not shown)\""), "{shown}");
+    let said = shown + &server.log_by_now();
+    assert!(!said.contains("hunter2") && !said.contains("swordfish"), "{said}");
+}
+
+#[test]
+fn a_field_that_can_not_be_added_is_refused_with_its_place() {
+    let Some(folder) = Folder::with(&["gather"]) else { return };
+    for (field, words) in [
+        ("host = 'x'", "is a field that the host writes by itself"),
+        ("x-a = { secret = { env = 'SNOW_NO_SUCH' } }", "SNOW_NO_SUCH, which is not set"),
+        ("x-a = { secret = \"s3cret\\r\\nx-b: c\" }", "has a control character"),
+        ("x-a = { secret = 's3cret', prefx = 'x' }", "has more than `secret`"),
+    ] {
+        let manifest = format!(
+            "[guest.gather]\noutbound = [{{ url = 'https://a.example', headers = {{ {field} }} }}]\n"
+        );
+        folder.replace("snow.toml", manifest.as_bytes());
+        let arguments = ["run".as_ref(), folder.path().as_os_str(), "--listen".as_ref()];
+        let output = run_to_refusal(arguments.into_iter().chain(["127.0.0.1:0".as_ref()]));
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains("snow.toml:2:") && said.contains(words), "{field}: {said}");
+        assert!(!said.contains("s3cret"), "{said}");
     }
 }

@@ -62,6 +62,7 @@ mod building;
 mod c_sdk;
 mod cache;
 mod case_steps;
+mod case_upstreams;
 mod cli;
 mod config;
 mod crowds;

@@ -2,7 +2,7 @@
 //! `in-zig`), and what is particular to C and to Zig. Python's and JavaScript's own modules do it
 //! for theirs.
 
-use crate::harness::{Folder, Server, Setup, source};
+use crate::harness::{Folder, Server, Setup, Upstream, source};
 
 /// Guests with the routes `/NAME/relay` and `/NAME/reply`.
 const GUESTS: [&str; 4] = ["awaits", "gopher", "in-c", "in-zig"];
@@ -199,4 +199,56 @@ fn in_zig_waits_of_several_and_mistakes() {
         let log = server.log.until(&["a suspension has a pending twice"]);
         assert!(!log.contains("trap"), "{log}");
     });
+}
+
+#[test]
+fn in_c_and_in_zig_other_servers_are_asked() {
+    for guest in ["in-c", "in-zig"] {
+        let Some(folder) = Folder::with(&[guest]) else { continue };
+        let manifest = format!(
+            "[guest.{guest}]\noutbound = ['http://127.0.0.1:*']\ninstances = {{ reuse = 1000 }}\n"
+        );
+        folder.add("snow.toml", manifest.as_bytes());
+        let server = Setup::new(folder).workers(1).watched().start();
+        let upstream = Upstream::new();
+        let ask = |target: &str, url: &[u8]| {
+            let mut client = server.connect();
+            let length = url.len();
+            let head =
+                format!("POST {target} HTTP/1.1\r\nhost: a\r\ncontent-length: {length}\r\n\r\n");
+            client.send([head.as_bytes(), url].concat());
+            client
+        };
+        for time in 0..TIMES {
+            // As it came.
+            let mut client = ask(&format!("/{guest}/get"), upstream.url("/x").as_bytes());
+            let asked = upstream.next();
+            assert!(asked.head.starts_with("GET /x HTTP/1.1\r\n"), "{guest}: {}", asked.head);
+            asked.send(
+                "HTTP/1.1 418 Teapot\r\nx-a: b\r\ncontent-length: 3\r\nconnection: close\r\n\r\ntea",
+            );
+            let answer = client.response();
+            assert_eq!((answer.status, answer.text()), (418, "tea"), "{guest}, {time}");
+            assert_eq!(answer.field("x-a"), Some("b"), "{guest}, {time}");
+            // Read by the guest, with all that a request can have.
+            let mut client = ask(&format!("/{guest}/read"), upstream.url("/y").as_bytes());
+            let asked = upstream.next();
+            let head = asked.head.to_ascii_lowercase();
+            assert!(
+                head.starts_with("put /y ") && head.contains(&format!("\r\nx-of: {guest}\r\n"))
+            );
+            assert!(head.contains("\r\ncontent-length: 7\r\n"), "{head}");
+            asked.send(
+                "HTTP/1.1 200 OK\r\nx-answered: 1\r\ncontent-length: 5\r\nconnection: close\r\n\r\nhello",
+            );
+            let answer = client.response();
+            assert_eq!((answer.status, answer.text()), (200, "200 hello"), "{guest}, {time}");
+            // Failures, each in its own way.
+            let failed = ask(&format!("/{guest}/read"), b"nothing").response();
+            assert_eq!((failed.status, failed.text()), (502, "invalid-url"), "{guest}, {time}");
+            assert_eq!(ask(&format!("/{guest}/get"), b"nothing").response().status, 502);
+            assert_eq!(ask(&format!("/{guest}/get"), b"http://a/\xff").response().status, 503);
+        }
+        assert!(!server.log_by_now().contains("trap"), "{guest}: {}", server.log_by_now());
+    }
 }

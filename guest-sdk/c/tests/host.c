@@ -2,6 +2,7 @@
 
 #include "host.h"
 
+#include <stdarg.h>
 #include <string.h>
 
 uint64_t test_round;
@@ -76,6 +77,52 @@ void snow_host_logging_log(snow_host_logging_level_t level, raw_string *message)
 }
 
 const char *last_line(void) { return logged; }
+
+// ---- Requests to other servers -----------------------------------------------------------------
+
+static char sent[4096];
+static bool are_fetches_refused;
+
+const char *last_sent(void) { return sent; }
+void refuse_fetches(bool refused) { are_fetches_refused = refused; }
+
+// Adds to what was sent, as much as there is room for.
+static void say(const char *format, ...) {
+  size_t len = strlen(sent);
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(sent + len, sizeof sent - len, format, arguments);
+  va_end(arguments);
+}
+
+bool snow_host_fetch_start(snow_host_fetch_outgoing_t *request, raw_pending *ret,
+                           raw_refusal *err) {
+  sent[0] = 0;
+  say("%.*s %.*s\n", (int)request->method.len, request->method.ptr, (int)request->url.len,
+      request->url.ptr);
+  for (size_t i = 0; i < request->headers.len; i++) {
+    raw_field field = request->headers.ptr[i];
+    say("%.*s: %.*s\n", (int)field.name.len, field.name.ptr, (int)field.value.len,
+        field.value.ptr);
+  }
+  say("%.*s\n", (int)request->body.len, request->body.ptr);
+  snow_host_fetch_options_t options = request->options.val;
+  if (request->options.is_some) {
+    if (options.timeout_ms.is_some)
+      say("timeout %u\n", options.timeout_ms.val);
+    if (options.connect_timeout_ms.is_some)
+      say("connect %u\n", options.connect_timeout_ms.val);
+    if (options.redirects_max.is_some)
+      say("redirects %u\n", options.redirects_max.val);
+    if (options.response_bytes_max.is_some)
+      say("bytes %u\n", options.response_bytes_max.val);
+    if (options.collapse.is_some)
+      say("collapse %.*s\n", (int)options.collapse.val.len, options.collapse.val.ptr);
+  }
+  *err = SNOW_HOST_PENDING_HANDLES_REFUSAL_LIMIT;
+  ret->__handle = 7;
+  return !are_fetches_refused;
+}
 
 // ---- The store ---------------------------------------------------------------------------------
 

@@ -36,6 +36,10 @@ const char *field_of(snow_outcome answer, const char *name);
 
 // Returns the last line that was logged.
 const char *last_line(void);
+// Returns the last request to another server, as lines; empty if there was none.
+const char *last_sent(void);
+// Has the host refuse requests to other servers from now on, or not.
+void refuse_fetches(bool refused);
 // Empties the bucket.
 void forget_entries(void);
 // Puts something under a key of the bucket.

@@ -194,6 +194,50 @@ static void the_configuration_is_read_and_secrets_are_not_shown(void) {
   CHECK(!strcmp(snow_cookie_path(), "/") && snow_left_ms() == 0 && !snow_keep_deadline());
 }
 
+static void requests_to_other_servers_say_what_is_given(void) {
+  snow_pending pending;
+  CHECK(snow_fetch((snow_fetch_request){.url = "http://a/b"}, &pending) == SNOW_OK);
+  CHECK(!strcmp(last_sent(), "GET http://a/b\n\n") && snow_owns(pending.handle));
+  snow_header_field fields[] = {{"X-A", "1"}, {"x-b", "\xff"}, {"x-c", NULL}};
+  snow_fetch_request all = {
+      .method = "PUT",
+      .url = "http://a/",
+      .headers = fields,
+      .header_count = 3,
+      .body = snow_string_of("content"),
+      .timeout_ms = 1,
+      .connect_timeout_ms = 2,
+      .redirects_max = 3,
+      .response_bytes_max = 4,
+      .collapse = "",
+  };
+  CHECK(snow_fetch(all, &pending) == SNOW_OK);
+  CHECK(!strcmp(last_sent(), "PUT http://a/\nX-A: 1\nx-b: \xff\nx-c: \ncontent\n"
+                             "timeout 1\nconnect 2\nredirects 3\nbytes 4\ncollapse \n"));
+  refuse_fetches(true);
+  CHECK(snow_fetch(all, &pending) == SNOW_LIMIT && !snow_owns(pending.handle));
+  refuse_fetches(false);
+
+  snow_header_field odd[] = {{"x-a", "1"}, {"x-\xff", "2"}};
+  snow_fetch_request not_text[] = {
+      {.url = "http://a/\xff"},
+      {.url = "http://a/", .method = "\xff"},
+      {.url = "http://a/", .collapse = "\xff"},
+      {.url = "http://a/", .headers = odd, .header_count = 2},
+  };
+  for (size_t i = 0; i < sizeof not_text / sizeof *not_text; i++)
+    CHECK(snow_fetch(not_text[i], &pending) == SNOW_NOT_UTF8 && pending.handle == 0);
+
+  snow_outcome answer = snow_add_header(snow_text(404, "gone"), "X-A", "b");
+  snow_string value, body = snow_answer_body(answer);
+  CHECK(snow_answer_status(answer) == 404 && body.len == 4 && !memcmp(body.ptr, "gone", 4));
+  CHECK(!strcmp(snow_answer_header(answer, "x-a"), "b") && !snow_answer_header(answer, "x-b"));
+  CHECK(snow_answer_header_count(answer) == 2);
+  CHECK(!strcmp(snow_answer_header_at(answer, 1, &value), "X-A") && value.len == 1);
+  CHECK(snow_answer_status(NULL) == 0 && snow_answer_header_count(NULL) == 0);
+  CHECK(snow_answer_body(NULL).len == 0 && !snow_answer_header(NULL, "x-a"));
+}
+
 int main(void) {
   hashes_are_those_of_the_standard();
   codes_are_those_of_the_standard();
@@ -202,6 +246,7 @@ int main(void) {
   numbers_are_plain_decimals();
   answers_hold_what_they_may();
   the_configuration_is_read_and_secrets_are_not_shown();
+  requests_to_other_servers_say_what_is_given();
   snow_end_call();
   return 0;
 }

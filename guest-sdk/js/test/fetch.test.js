@@ -39,11 +39,13 @@ test('what is not said is up to the host', () => {
     connectTimeoutMs: undefined,
     redirects: 0,
     responseBytesMax: undefined,
+    collapse: undefined,
   });
 });
 
 test('a request has a method, fields and a content', () => {
-  const options = { timeoutMs: 1.5, connectTimeoutMs: 7, redirects: 3, responseBytesMax: 9 };
+  const bounds = { timeoutMs: 1.5, connectTimeoutMs: 7, redirects: 3, responseBytesMax: 9 };
+  const options = { ...bounds, collapse: 'b' };
   const headers = { 'X-A': 'b' };
   fetch(new URL('http://a/b?c'), { method: 'POST', body: 'x', headers, ...options });
   assert.deepEqual(sent(), {

@@ -23,6 +23,14 @@ declare module 'snow' {
     redirects?: number;
     /** The most bytes of the answer's content; the host's most if it is not given. */
     responseBytesMax?: number;
+    /**
+     * What the request is equal to. While a request of this guest with the same text is under way,
+     * this one is not sent: it is settled with the answer to that one, or its failure. Nothing else
+     * is compared, so the text says all that makes a difference; what belongs to one client alone
+     * must not be shared. Each has its own `timeoutMs`, and the request goes on as long as anybody
+     * waits for it.
+     */
+    collapse?: string;
   }
 
   /**

@@ -227,6 +227,7 @@ def start(
     connect_timeout: float | None,
     redirects: int,
     response_bytes_max: int | None,
+    collapse: str | None,
 ) -> pending_handles.Pending:
     """Sends a request to another server."""
     options = fetch.Options(
@@ -236,6 +237,7 @@ def start(
         None
         if response_bytes_max is None
         else whole("response_bytes_max", response_bytes_max, 0, _U32_MAX),
+        None if collapse is None else text("collapse", collapse),
     )
     outgoing = fetch.Outgoing(
         text("the method", method),

@@ -25,6 +25,7 @@ def fetch(
     connect_timeout: float | None = None,
     redirects: int = 0,
     response_bytes_max: int | None = None,
+    collapse: str | None = None,
 ) -> Pending:
     """Sends a request to another server: `await fetch("https://weather.example/today")`.
 
@@ -42,6 +43,11 @@ def fetch(
     - `connect_timeout`: seconds until there is a connection; without it as many as for all.
     - `redirects`: how many are followed, each to where the guest may send requests.
     - `response_bytes_max`: the most bytes of the answer's content; without it the host's most.
+    - `collapse`: what the request is equal to. While one of this guest with the same text is under
+      way, this one is not sent: it is settled with the answer to that one, or its failure. Nothing
+      else is compared, so the text says all that makes a difference; what belongs to one client
+      alone must not be shared. Each has its own `timeout`, and the request goes on as long as
+      anybody waits for it.
 
     Raises `Refused` if the host has no room for one more pending.
     """
@@ -62,6 +68,7 @@ def fetch(
         connect_timeout=connect_timeout,
         redirects=redirects,
         response_bytes_max=response_bytes_max,
+        collapse=collapse,
     )
     seconds = WAIT_SECONDS if timeout is None else max(timeout, 0)
     return Pending.of(handle, seconds + _SLACK_SECONDS)

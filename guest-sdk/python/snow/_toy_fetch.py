@@ -15,6 +15,7 @@ class Options:
     connect_timeout_ms: int | None
     redirects_max: int | None
     response_bytes_max: int | None
+    collapse: str | None
 
 
 @dataclass

@@ -16,7 +16,8 @@ def relay(request: Request) -> Any:
 
 def resumed(request: Request) -> Any:
     wanted = {"of": "ann"}
-    return suspend(fetch("http://a/", method="PUT", json=wanted, redirects=2), resume=came)
+    sent = fetch("http://a/", method="PUT", json=wanted, redirects=2, collapse="ann")
+    return suspend(sent, resume=came)
 
 
 def came(resumed: Resumed) -> Any:
@@ -76,7 +77,7 @@ class Fetch(Served):
         [sent] = testing.fetches()
         self.assertEqual((sent.method, sent.body), ("PUT", b'{"of": "ann"}'))
         self.assertEqual(sent.headers["Content-Type"], "application/json")
-        self.assertEqual(sent.options.redirects_max, 2)
+        self.assertEqual((sent.options.redirects_max, sent.options.collapse), (2, "ann"))
         sent.answer(Response("hello", 201, {"x-a": "b"}))
         self.assertEqual(self.answered(held).text, "201 b hello")
         held = self.held("/fetch/resumed")
@@ -109,6 +110,7 @@ class Fetch(Served):
             ({"response_bytes_max": -1}, ValueError, "response_bytes_max is -1"),
             ({"headers": {"a": "\u20ac"}}, ValueError, "header field a"),
             ({"method": None}, TypeError, "the method is str"),
+            ({"collapse": 7}, TypeError, "collapse is str"),
             ({"body": "x", "json": 1}, ValueError, "a body and json"),
         ]:
             with self.assertRaisesRegex(error, words):

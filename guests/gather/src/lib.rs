@@ -7,7 +7,8 @@
 //! | `GET /fastest?url=…&url=…` | the first answer that is a success; the other requests are given up |
 //!
 //! With `timeout=2.5` each request has so many seconds; without it, ten. No instance exists while
-//! requests are under way, and none is made for the answer of `/proxy`.
+//! requests are under way, and none is made for the answer of `/proxy`. With `share=yes`, clients who
+//! ask `/proxy` for the same URL at the same time share one request to it.
 //!
 //! Where the guest may send requests stands in snow.toml beside the guests (`outbound`): to this
 //! machine alone.
@@ -100,7 +101,11 @@ fn one_came(mut resumed: Resumed) -> Result<Outcome> {
 #[route(GET, r"/proxy")]
 fn proxy(request: Request) -> Result<Suspension> {
     let (urls, timeout) = asked(&request)?;
-    Ok(Fetch::get(&urls[0]).timeout(timeout).send()?.suspend().deadline(timeout + SPARE))
+    let mut fetch = Fetch::get(&urls[0]).timeout(timeout);
+    if request.query_param("share").as_deref() == Some("yes") {
+        fetch = fetch.collapse(&urls[0]);
+    }
+    Ok(fetch.send()?.suspend().deadline(timeout + SPARE))
 }
 
 #[route(GET, r"/fastest", resume = maybe_first)]

@@ -66,10 +66,10 @@ pub mod manifest;
 mod settings;
 
 pub use self::config::{
-    AdminListen, Cache, CompileConfig, Config, ConfigValue, ConfigValues, EXECUTORS_MAX,
-    GuestConfig, GuestConfigs, HalfClose, Instances, LISTENERS_MAX, Limits, Listen, LogFormat,
-    OutboundRule, OutboundRules, Overrides, Rollback, Secret, ServerConfig, TurnLimits,
-    ValueOverride, ValueSource, WORKERS_MAX, WatchLimits,
+    ADDED_BYTES_MAX, AddedField, AdminListen, Cache, CompileConfig, Config, ConfigValue,
+    ConfigValues, EXECUTORS_MAX, GuestConfig, GuestConfigs, HalfClose, Instances, LISTENERS_MAX,
+    Limits, Listen, LogFormat, OutboundRule, OutboundRules, Overrides, Rollback, Secret,
+    ServerConfig, TurnLimits, ValueOverride, ValueSource, WORKERS_MAX, WatchLimits,
 };
 pub use self::lookup::NamedFiles;
 pub use self::settings::{Settings, SettingsError, file_of};

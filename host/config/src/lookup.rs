@@ -1,5 +1,5 @@
-//! Looks up the values of `[guest.NAME.config]` that stand elsewhere: in environment variables and
-//! in files. In `dev`, a file `.env` beside the guests stands in for variables that are not set.
+//! Looks up the values of `[guest.NAME.config]`, and of the fields that the host adds to requests of
+//! guests (`outbound`), that stand elsewhere: in environment variables and in files. In `dev`, a file `.env` beside the guests stands in for variables that are not set.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -11,7 +11,10 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use crate::config::{ConfigValue, ConfigValues, Limits, Secret, ValueSource};
+use crate::config::{
+    ADDED_BYTES_MAX, AddedField, ConfigValue, ConfigValues, Limits, OutboundRules, Secret,
+    ValueSource,
+};
 use crate::manifest::{FILE_BYTES_MAX, Manifest, Places, Problem};
 
 /// The name of the file that stands in for environment variables in `dev`.
@@ -84,14 +87,18 @@ impl Lookup<'_> {
         let limits = manifest.limits.clone();
         let mut bytes = self.of_guest("", common, &beside, &limits);
         for (name, config) in &mut manifest.guests {
-            let Some(values) = &mut config.config else { continue };
-            bytes += self.of_guest(name, values, &beside, &limits);
+            if let Some(values) = &mut config.config {
+                bytes += self.of_guest(name, values, &beside, &limits);
+            }
+            if let Some(rules) = &mut config.outbound {
+                bytes += self.of_rules(name, rules, &beside, &limits);
+            }
         }
         if bytes > limits.config_bytes_max {
             let most = limits.config_bytes_max;
             let message = format!(
-                "the `config` of all guests has {bytes} bytes; at most {most} are allowed \
-                 (config_bytes_max)"
+                "the `config` of all guests has {bytes} bytes, with the fields of `outbound`; at most \
+                 {most} are allowed (config_bytes_max)"
             );
             self.problems.push(Problem::of_file(self.manifest_file, message));
         }
@@ -136,6 +143,48 @@ impl Lookup<'_> {
             self.problems.push(Problem::of_file(self.manifest_file, message));
         }
         bytes
+    }
+
+    /// Looks up the fields that the host adds to a guest's requests. Returns how many bytes their
+    /// names and values have.
+    fn of_rules(
+        &mut self,
+        guest: &str,
+        rules: &mut OutboundRules,
+        beside: &BTreeMap<String, Secret>,
+        limits: &Limits,
+    ) -> usize {
+        let most = limits.config_value_bytes_max.min(ADDED_BYTES_MAX);
+        let mut bytes = 0;
+        for (rule, field) in rules.fields_mut() {
+            let fault = match self.found(&field.value, beside, most) {
+                Ok(found) => {
+                    field.value.found = found;
+                    field.fault()
+                }
+                Err(why) => Some(why),
+            };
+            if let Some(why) = fault {
+                self.field_problem(guest, rule, field, &why);
+            }
+            bytes += field.name().len() + field.value.text().map_or(0, str::len);
+        }
+        if bytes > limits.guest_config_bytes_max {
+            let most = limits.guest_config_bytes_max;
+            let message = format!(
+                "the fields of `outbound` of {guest:?} have {bytes} bytes; at most {most} are \
+                 allowed (guest_config_bytes_max)"
+            );
+            self.problems.push(Problem::of_file(self.manifest_file, message));
+        }
+        bytes
+    }
+
+    fn field_problem(&mut self, guest: &str, rule: usize, field: &AddedField, why: &str) {
+        let name = field.name();
+        let (line, column) = self.places.field(guest, rule, name).unwrap_or_default();
+        let message = format!("`headers.{name}` in `outbound` of [guest.{guest}] {why}");
+        self.problems.push(Problem { file: self.manifest_file.to_owned(), line, column, message });
     }
 
     fn problem(&mut self, guest: &str, name: &str, why: &str) {

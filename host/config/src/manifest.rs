@@ -219,6 +219,14 @@ fn read(reader: &mut Reader<'_>, root: &DeTable<'_>, manifest: &mut Manifest) {
         for (key, value) in values.into_iter().flatten() {
             reader.wrote_value(name.get_ref(), key.get_ref(), &value.span());
         }
+        let rules = table.get("outbound").and_then(|rules| rules.get_ref().as_array());
+        for (place, rule) in rules.into_iter().flat_map(|rules| rules.iter()).enumerate() {
+            let fields = rule.get_ref().as_table().and_then(|rule| rule.get("headers"));
+            let fields = fields.and_then(|fields| fields.get_ref().as_table());
+            for (key, value) in fields.into_iter().flatten() {
+                reader.wrote_field(name.get_ref(), place, key.get_ref(), &value.span());
+            }
+        }
         let mut config = GuestConfig::default();
         key::read(reader, &place, table, &GUEST, &mut config);
         for Exceeding { name, value, bound, most } in

@@ -9,17 +9,19 @@ use http_body_util::Full;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::sign::SingleCertAndKey;
 use rustls::{ClientConfig, RootCertStore};
-use rustls_pki_types::CertificateDer;
 use rustls_platform_verifier::Verifier;
 use snow_config::OutboundRules;
 use snow_core::lock;
 use snow_runtime::{FetchCode, FetchFailure};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::certificates::Certificates;
 use crate::connect::Tcp;
 use crate::counts::FetchCounts;
 use crate::fault::failed;
+use crate::proxy::Proxy;
 use crate::resolve::{Names, Resolver};
 
 /// How long a connection is kept without a request.
@@ -41,7 +43,8 @@ const PING_PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) struct Clients {
     guests: Mutex<BTreeMap<Arc<str>, Known>>,
     names: Names,
-    authorities: Vec<CertificateDer<'static>>,
+    certificates: Certificates,
+    proxy: Option<Arc<Proxy>>,
     tls: OnceLock<Result<ClientConfig, String>>,
     counts: Arc<FetchCounts>,
 }
@@ -69,12 +72,17 @@ struct Origin {
 }
 
 impl Clients {
-    /// Makes no client yet. These authorities are believed, besides those of the system's.
-    pub fn new(authorities: Vec<CertificateDer<'static>>, counts: Arc<FetchCounts>) -> Clients {
+    /// Makes no client yet.
+    pub fn new(
+        certificates: Certificates,
+        proxy: Option<Proxy>,
+        counts: Arc<FetchCounts>,
+    ) -> Clients {
         Clients {
             guests: Mutex::default(),
             names: Names::default(),
-            authorities,
+            certificates,
+            proxy: proxy.map(Arc::new),
             tls: OnceLock::new(),
             counts,
         }
@@ -102,7 +110,7 @@ impl Clients {
         }
         guests.retain(|_, known| known.rules.strong_count() > 0);
         let tls = tls.cloned().unwrap_or_else(believes_nobody);
-        let client = Arc::new(GuestClient::new(rules, self.names.clone(), tls, &self.counts));
+        let client = Arc::new(self.client(rules, tls));
         let known = Known { client: client.clone(), rules: Arc::downgrade(rules) };
         guests.insert(guest.clone(), known);
         Ok(client)
@@ -112,13 +120,19 @@ impl Clients {
     /// are read when the first fetch needs them.
     fn tls(&self) -> &Result<ClientConfig, String> {
         self.tls.get_or_init(|| {
-            let made = Verifier::new_with_extra_roots(self.authorities.clone(), provider());
+            let authorities = self.certificates.authorities.clone();
+            let made = Verifier::new_with_extra_roots(authorities, provider());
             let config = made.and_then(|verifier| {
                 let config = ClientConfig::builder_with_provider(provider())
                     .with_safe_default_protocol_versions()?
                     .dangerous()
                     .with_custom_certificate_verifier(Arc::new(verifier));
-                Ok(config.with_no_client_auth())
+                Ok(match self.certificates.own.clone() {
+                    Some(own) => {
+                        config.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(own)))
+                    }
+                    None => config.with_no_client_auth(),
+                })
             });
             config.map_err(|error: rustls::Error| {
                 format!("the system's certificate authorities can't be used: {error}")
@@ -128,7 +142,7 @@ impl Clients {
 }
 
 /// Returns the cryptography: ring, which builds with a C compiler alone.
-fn provider() -> Arc<rustls::crypto::CryptoProvider> {
+pub(crate) fn provider() -> Arc<rustls::crypto::CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
 
@@ -141,15 +155,11 @@ fn believes_nobody() -> ClientConfig {
         .with_no_client_auth()
 }
 
-impl GuestClient {
-    fn new(
-        rules: &Arc<OutboundRules>,
-        names: Names,
-        tls: ClientConfig,
-        counts: &Arc<FetchCounts>,
-    ) -> GuestClient {
+impl Clients {
+    fn client(&self, rules: &Arc<OutboundRules>, tls: ClientConfig) -> GuestClient {
         let rules = Arc::new((**rules).clone());
-        let tcp = Tcp::new(Resolver { rules: rules.clone(), names }, counts.clone());
+        let resolver = Resolver { rules: Some(rules.clone()), names: self.names.clone() };
+        let tcp = Tcp::new(resolver, self.proxy.clone(), self.counts.clone());
         let connector = HttpsConnectorBuilder::new()
             .with_tls_config(tls)
             .https_or_http()
@@ -166,9 +176,11 @@ impl GuestClient {
             .http2_keep_alive_interval(PING)
             .http2_keep_alive_timeout(PING_PATIENCE)
             .build(connector);
-        GuestClient { rules, http, origins: Mutex::default(), counts: counts.clone() }
+        GuestClient { rules, http, origins: Mutex::default(), counts: self.counts.clone() }
     }
+}
 
+impl GuestClient {
     /// Waits for a place among the requests to an origin, `queue_ms_max` at most.
     pub async fn place(
         &self,
@@ -218,13 +230,18 @@ mod tests {
         Arc::new(rules.iter().map(|rule| rule.parse().unwrap()).collect())
     }
 
+    fn clients() -> Clients {
+        let certificates = Certificates { authorities: Vec::new(), own: None };
+        Clients::new(certificates, None, Arc::default())
+    }
+
     fn client(clients: &Clients, guest: &str, rules: &Arc<OutboundRules>) -> Arc<GuestClient> {
         clients.of(&guest.into(), rules, false).unwrap()
     }
 
     #[test]
     fn guests_share_no_client_and_other_rules_make_another() {
-        let clients = Clients::new(Vec::new(), Arc::default());
+        let clients = clients();
         let (some, same, other) = (rules(&["https://*"]), rules(&["https://*"]), rules(&[]));
         let first = client(&clients, "a", &some);
         assert!(!Arc::ptr_eq(&first, &client(&clients, "b", &some)));
@@ -235,7 +252,7 @@ mod tests {
 
     #[test]
     fn clients_of_guests_that_are_gone_go_too() {
-        let clients = Clients::new(Vec::new(), Arc::default());
+        let clients = clients();
         let (gone, stays) = (rules(&["https://a.example"]), rules(&["https://b.example"]));
         client(&clients, "gone", &gone);
         client(&clients, "stays", &gone);

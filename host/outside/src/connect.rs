@@ -1,5 +1,6 @@
 //! Connections that are counted while they are open.
 
+use std::error::Error;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -8,8 +9,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use http::uri::Scheme;
 use http::{Extensions, Uri};
 use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_util::client::legacy::connect::proxy::Tunnel;
 use hyper_util::client::legacy::connect::{
     CaptureConnection, Connected, Connection, HttpConnector,
 };
@@ -18,21 +21,26 @@ use tokio::net::TcpStream;
 use tower_service::Service;
 
 use crate::counts::{FetchCounts, One};
+use crate::proxy::{Proxy, ProxyError};
 use crate::resolve::Resolver;
 
 /// How often the kernel asks a silent server for a sign of life.
 const KEEPALIVE: Duration = Duration::from_secs(60);
 
-/// Opens connections to the addresses that a [`Resolver`] allows, and counts them.
+/// Opens connections, and counts them: to the addresses that a [`Resolver`] allows, or to the proxy.
 #[derive(Clone)]
 pub(crate) struct Tcp {
-    inner: HttpConnector<Resolver>,
+    direct: HttpConnector<Resolver>,
+    proxy: Option<Arc<Proxy>>,
+    to_proxy: HttpConnector<Resolver>,
     counts: Arc<FetchCounts>,
 }
 
 /// An open connection.
 pub(crate) struct Open {
     stream: TokioIo<TcpStream>,
+    /// Whether requests on it are for the proxy, which sends them on.
+    is_proxied: bool,
     used: Used,
     _open: One,
 }
@@ -60,16 +68,35 @@ impl Used {
     }
 }
 
-type ConnectError = <HttpConnector<Resolver> as Service<Uri>>::Error;
+type ConnectError = Box<dyn Error + Send + Sync>;
 
 impl Tcp {
-    pub fn new(resolver: Resolver, counts: Arc<FetchCounts>) -> Tcp {
-        let mut inner = HttpConnector::new_with_resolver(resolver);
-        // The one around it decides about https.
-        inner.enforce_http(false);
-        inner.set_nodelay(true);
-        inner.set_keepalive(Some(KEEPALIVE));
-        Tcp { inner, counts }
+    pub fn new(resolver: Resolver, proxy: Option<Arc<Proxy>>, counts: Arc<FetchCounts>) -> Tcp {
+        // The deployer has named the proxy, wherever it is.
+        let to_proxy = connector(Resolver { rules: None, ..resolver.clone() });
+        Tcp { direct: connector(resolver), proxy, to_proxy, counts }
+    }
+}
+
+fn connector(resolver: Resolver) -> HttpConnector<Resolver> {
+    let mut connector = HttpConnector::new_with_resolver(resolver);
+    // The one around it decides about https.
+    connector.enforce_http(false);
+    connector.set_nodelay(true);
+    connector.set_keepalive(Some(KEEPALIVE));
+    connector
+}
+
+/// Asks the proxy for a way to the host of a URL.
+async fn tunnel(
+    mut tunnel: Tunnel<HttpConnector<Resolver>>,
+    to: Uri,
+) -> Result<TokioIo<TcpStream>, ConnectError> {
+    match tunnel.call(to).await {
+        Ok(stream) => Ok(stream),
+        // What has a cause tells it.
+        Err(error) if error.source().is_some() => Err(error.into()),
+        Err(error) => Err(ProxyError(error.to_string()).into()),
     }
 }
 
@@ -79,22 +106,33 @@ impl Service<Uri> for Tcp {
     type Future = Pin<Box<dyn Future<Output = Result<Open, ConnectError>> + Send>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), ConnectError>> {
-        self.inner.poll_ready(context)
+        self.direct.poll_ready(context).map_err(Into::into)
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        let (connecting, counts) = (self.inner.call(uri), self.counts.clone());
+        let counts = self.counts.clone();
+        let serves = |proxy: &&Arc<Proxy>| uri.host().is_some_and(|host| proxy.serves(host));
+        let proxy = self.proxy.as_ref().filter(serves).cloned();
+        let is_https = uri.scheme() == Some(&Scheme::HTTPS);
+        let is_proxied = proxy.is_some() && !is_https;
+        let (mut direct, mut to_proxy) = (self.direct.clone(), self.to_proxy.clone());
         Box::pin(async move {
-            let stream = connecting.await?;
+            let stream = match proxy {
+                None => direct.call(uri).await?,
+                Some(proxy) if is_https => {
+                    tunnel(Tunnel::new(proxy.url.clone(), to_proxy), uri).await?
+                }
+                Some(proxy) => to_proxy.call(proxy.url.clone()).await?,
+            };
             counts.connected.add(1);
-            Ok(Open { stream, used: Used::default(), _open: counts.open.one() })
+            Ok(Open { stream, is_proxied, used: Used::default(), _open: counts.open.one() })
         })
     }
 }
 
 impl Connection for Open {
     fn connected(&self) -> Connected {
-        self.stream.connected().extra(self.used.clone())
+        self.stream.connected().proxy(self.is_proxied).extra(self.used.clone())
     }
 }
 

@@ -26,6 +26,8 @@ impl Tally {
 pub struct FetchCounts {
     /// Fetches that were begun.
     pub started: Tally,
+    /// Fetches that have waited for an equal one, and are counted nowhere else.
+    pub collapsed: Tally,
     /// Answers that came.
     pub answered: Tally,
     /// Failures, in the order of [`FetchCode::ALL`].

@@ -3,26 +3,28 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::num::NonZeroU64;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use snow_config::ServerConfig;
 use snow_core::lock;
-use snow_http::Response;
 use snow_runtime::{
-    Delivery, Fetch, FetchAnswer, FetchCode, FetchDone, FetchFailure, OperationId, Outside, Relayed,
+    Delivery, Fetch, FetchAnswer, FetchCode, FetchDone, FetchFailure, KeepAnswer, OperationId,
+    Outside, Relayed, Settled,
 };
 use tokio::runtime::Builder;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
-use crate::authorities::{self, AuthorityError};
-use crate::client::Clients;
+use crate::certificates::{self, CertificateError};
+use crate::client::{self, Clients};
 use crate::counts::FetchCounts;
 use crate::exchange::{self, Answer};
 use crate::fault::failed;
 use crate::places::{Held, Place, Places};
+use crate::proxy::Proxy;
 use crate::relay::{Wish, Wishes, Writer};
+use crate::sharing::{self, Flight, Flights, Flying, Joined, Seat};
 
 /// Sends requests of guests to other servers.
 ///
@@ -41,49 +43,70 @@ pub struct EgressThread {
     jobs: UnboundedReceiver<Job>,
 }
 
+/// What there is to do for a fetch.
+enum Work {
+    /// To report that it was refused.
+    Refused(FetchFailure),
+    /// To send it, and to pass its answer on while it comes if that is wished.
+    Alone(Box<(Fetch, Held)>, Wish),
+    /// To wait for the request that is sent for it and for others; and to send that, if this is the
+    /// first one.
+    Shared(Seat, Option<Box<Flying>>),
+}
+
 /// What fetches share.
 pub(crate) struct Shared {
     pub clients: Clients,
     pub places: Places,
     pub counts: Arc<FetchCounts>,
+    pub flights: Flights,
     under_way: Mutex<BTreeMap<u64, UnderWay>>,
 }
 
 /// A fetch that can be cancelled. It is, and its place is free, as soon as this is dropped.
 struct UnderWay {
     _cancel: oneshot::Sender<()>,
-    place: Option<Place>,
-    /// Where whoever asked says how they want the answer.
-    wishes: Wishes,
+    holds: Holds,
     /// What an answer that is relayed may hold: until the fetch is cancelled, also when all of it has
     /// come, since some of that may wait for the client.
     relayed: Option<Held>,
     is_over: bool,
 }
 
+/// What a fetch holds until its end.
+enum Holds {
+    /// Nothing: it was refused.
+    Nothing,
+    /// Its own place, and where whoever asked says how they want the answer.
+    Place { _place: Place, wishes: Wishes },
+    /// The request that was sent for it and for others, which has a place and is counted.
+    Flight { _flight: Arc<Flight> },
+}
+
 /// A fetch on its way to the thread.
 struct Job {
-    /// The fetch with its bytes, or why it has no place.
-    work: Result<(Fetch, Held), FetchFailure>,
+    work: Work,
+    keep: KeepAnswer,
     done: Done,
-    wish: Wish,
     /// Resolves when the fetch is cancelled.
     gone: oneshot::Receiver<()>,
 }
 
 impl Egress {
-    /// Makes one, and the work of its thread. Certificates by the authorities in these files are
-    /// believed, besides those of the system's.
+    /// Makes one, and the work of its thread, by the `outbound_…` of a server's settings: whose
+    /// certificates are believed besides those of the system's authorities, which is shown to who
+    /// asks for one, and the proxy.
     ///
     /// # Errors
-    /// One of the files can't be read, or has no certificate.
-    pub fn new(authorities: &[PathBuf]) -> Result<(Egress, EgressThread), AuthorityError> {
+    /// A file that is named there can't be read, or does not have what it should.
+    pub fn new(server: &ServerConfig) -> Result<(Egress, EgressThread), CertificateError> {
         let counts = Arc::new(FetchCounts::default());
-        let authorities = authorities::read(authorities)?;
+        let certificates = certificates::read(server, &client::provider())?;
         let shared = Arc::new(Shared {
-            clients: Clients::new(authorities, counts.clone()),
+            clients: Clients::new(certificates, Proxy::of(server), counts.clone()),
             places: Places::default(),
             counts,
+            flights: Flights::default(),
             under_way: Mutex::default(),
         });
         let (sender, jobs) = unbounded_channel();
@@ -102,35 +125,41 @@ impl Egress {
 }
 
 impl Outside for Egress {
-    fn fetch(&self, fetch: Fetch, done: FetchDone) -> OperationId {
+    fn fetch(&self, mut fetch: Fetch, done: FetchDone) -> OperationId {
         let number = self.next.fetch_add(2, Ordering::Relaxed);
         let shared = &self.shared;
-        shared.counts.started.add(1);
+        let keep = fetch.keep.clone();
         // What is refused keeps no memory until the thread has reported that.
-        let (place, work) = match shared.admit(&fetch) {
-            Ok((place, held)) => (Some(place), Ok((fetch, held))),
-            Err(failure) => (None, Err(failure)),
+        let (holds, work) = match fetch.options.collapse.take() {
+            Some(key) => shared.join(number, key, fetch),
+            None => shared.alone(fetch),
         };
-        let done = Done { shared: shared.clone(), number, done: Some(done) };
+        let is_shared = matches!(holds, Holds::Flight { .. });
+        if !matches!(work, Work::Shared(_, None)) {
+            shared.counts.started.add(1);
+        }
+        let done = Done { shared: shared.clone(), number, is_shared, done: Some(done) };
         let (cancel, gone) = oneshot::channel();
-        let (wishes, wish) = Wish::new();
-        let under_way = UnderWay { _cancel: cancel, place, wishes, relayed: None, is_over: false };
         // Before it is sent, so that its end finds it here.
+        let under_way = UnderWay { _cancel: cancel, holds, relayed: None, is_over: false };
         lock(&shared.under_way).insert(number, under_way);
         // It fails if the thread has died: the process ends, and nobody is told anything any more.
-        let _ = self.jobs.send(Job { work, done, wish, gone });
+        let _ = self.jobs.send(Job { work, keep, done, gone });
         OperationId(NonZeroU64::new(number).expect("it begins at 2"))
     }
 
     fn deliver(&self, operation: OperationId, how: Delivery) {
-        if let Some(fetch) = lock(&self.shared.under_way).get(&operation.0.get()) {
-            fetch.wishes.send_replace(Some(how));
+        let under_way = lock(&self.shared.under_way);
+        let holds = under_way.get(&operation.0.get()).map(|fetch| &fetch.holds);
+        if let Some(Holds::Place { wishes, .. }) = holds {
+            wishes.send_replace(Some(how));
         }
     }
 
     fn cancel(&self, operation: OperationId) {
-        let cancelled = lock(&self.shared.under_way).remove(&operation.0.get());
-        if cancelled.is_some_and(|fetch| !fetch.is_over) {
+        let Some(fetch) = self.shared.take(operation.0.get()) else { return };
+        // A request that is sent for several is counted when the last one has gone.
+        if !fetch.is_over && !matches!(fetch.holds, Holds::Flight { .. }) {
             self.shared.counts.cancelled.add(1);
         }
     }
@@ -160,28 +189,22 @@ impl EgressThread {
 
 impl Job {
     async fn run(self) {
-        let Job { work, mut done, wish, gone } = self;
+        let Job { work, keep, mut done, gone } = self;
+        let shared = done.shared.clone();
+        // Also if this one is cancelled already: others may wait for the request.
+        let work = match work {
+            Work::Shared(seat, Some(flying)) => {
+                tokio::spawn(flying.run(shared.clone()));
+                Work::Shared(seat, None)
+            }
+            work => work,
+        };
         let work = async move {
-            let shared = done.shared.clone();
-            let (fetch, held) = match work {
-                Ok(work) => work,
-                Err(failure) => return done.end(Err(failure)),
-            };
-            let answer = exchange::run(&shared, fetch, held, wish).await;
-            let (head, length, rest, held, _place) = match answer {
-                Ok(Answer::Relayed { head, length, rest, place, held }) => {
-                    (head, length, rest, held, place)
-                }
-                Ok(Answer::Whole(response)) => return done.end(Ok(Some(response))),
-                Err(failure) => return done.end(Err(failure)),
-            };
-            let writer = Writer::new();
-            done.begin(Relayed { head, length, content: writer.content() }, held);
-            let result = rest.run(&writer, &shared.counts).await;
-            let is_whole = result.is_ok();
-            // First, since whoever finds the end of the content cancels what is under way.
-            done.end(result.map(|()| None));
-            writer.end(is_whole);
+            match work {
+                Work::Refused(failure) => done.end(Err(failure)),
+                Work::Alone(fetch, wish) => alone(&shared, *fetch, wish, keep, &mut done).await,
+                Work::Shared(seat, _) => done.end(seat.wait().await.map(Some)),
+            }
         };
         // Dropping the request closes its connection, or resets its stream.
         tokio::select! {
@@ -192,7 +215,86 @@ impl Job {
     }
 }
 
+/// Does a fetch that shares its request with no other.
+async fn alone(
+    shared: &Shared,
+    (fetch, held): (Fetch, Held),
+    wish: Wish,
+    keep: KeepAnswer,
+    done: &mut Done,
+) {
+    let answer = exchange::run(shared, fetch, held, wish).await;
+    let (head, length, rest, held, _place) = match answer {
+        Ok(Answer::Relayed { head, length, rest, place, held }) => {
+            (head, length, rest, held, place)
+        }
+        Ok(Answer::Whole(response)) => {
+            return done.end(keep(FetchAnswer::Whole(response)).map(Some));
+        }
+        Err(failure) => return done.end(Err(failure)),
+    };
+    let writer = Writer::new();
+    let relayed = Relayed { head, length, content: writer.content() };
+    match keep(FetchAnswer::Relayed(relayed)) {
+        Ok(settled) => done.begin(settled, held),
+        Err(failure) => return done.end(Err(failure)),
+    }
+    let result = rest.run(&writer, &shared.counts).await;
+    let is_whole = result.is_ok();
+    // First, since whoever finds the end of the content cancels what is under way.
+    done.end(result.map(|()| None));
+    writer.end(is_whole);
+}
+
 impl Shared {
+    /// Prepares a fetch that shares its request with no other.
+    fn alone(&self, fetch: Fetch) -> (Holds, Work) {
+        match self.admit(&fetch) {
+            Ok((place, held)) => {
+                let (wishes, wish) = Wish::new();
+                let work = Work::Alone(Box::new((fetch, held)), wish);
+                (Holds::Place { _place: place, wishes }, work)
+            }
+            Err(failure) => (Holds::Nothing, Work::Refused(failure)),
+        }
+    }
+
+    /// Prepares a fetch that waits for an equal one, or is sent for others too.
+    fn join(&self, number: u64, key: String, fetch: Fetch) -> (Holds, Work) {
+        let joined = self.flights.join(number, key, fetch, &self.counts, |fetch| self.admit(fetch));
+        match joined {
+            Ok(Joined::First(flight, seat, flying)) => {
+                (Holds::Flight { _flight: flight }, Work::Shared(seat, Some(flying)))
+            }
+            Ok(Joined::Other(flight, seat)) => {
+                self.counts.collapsed.add(1);
+                (Holds::Flight { _flight: flight }, Work::Shared(seat, None))
+            }
+            Err(failure) => (Holds::Nothing, Work::Refused(failure)),
+        }
+    }
+
+    /// Ends a fetch, and frees its place. One that is relayed stays until it is cancelled. Returns
+    /// whether it was under way: whoever cancels it takes it out.
+    fn ends(&self, number: u64) -> bool {
+        let mut under_way = lock(&self.under_way);
+        let Some(fetch) = under_way.get_mut(&number) else { return false };
+        fetch.is_over = true;
+        let holds = std::mem::replace(&mut fetch.holds, Holds::Nothing);
+        if fetch.relayed.is_none() {
+            under_way.remove(&number);
+        }
+        // It is dropped without the lock.
+        drop(under_way);
+        drop(holds);
+        true
+    }
+
+    /// Takes a fetch out of those that are under way. It is dropped without the lock.
+    fn take(&self, number: u64) -> Option<UnderWay> {
+        lock(&self.under_way).remove(&number)
+    }
+
     /// Finds a place for a fetch, and room for its bytes.
     fn admit(&self, fetch: &Fetch) -> Result<(Place, Held), FetchFailure> {
         let overloaded = |setting: &str| {
@@ -217,38 +319,35 @@ impl Shared {
 struct Done {
     shared: Arc<Shared>,
     number: u64,
+    /// Whether the request is sent for others too, and counted by itself.
+    is_shared: bool,
     done: Option<FetchDone>,
 }
 
 impl Done {
-    /// Reports the head of an answer that is relayed.
-    fn begin(&mut self, relayed: Relayed, held: Held) {
+    /// Reports an answer that is relayed, of which the head has come.
+    fn begin(&mut self, settled: Settled, held: Held) {
         match lock(&self.shared.under_way).get_mut(&self.number) {
             Some(fetch) => fetch.relayed = Some(held),
             // Whoever cancels it has taken it out.
             None => return,
         }
         if let Some(done) = self.done.take() {
-            done(Ok(FetchAnswer::Relayed(relayed)));
+            done(Ok(settled));
         }
     }
 
-    /// Reports the end: an answer, a failure, or nothing if its head was reported before.
-    fn end(&mut self, result: Result<Option<Response>, FetchFailure>) {
-        let mut under_way = lock(&self.shared.under_way);
-        match under_way.get_mut(&self.number) {
-            None => return,
-            Some(fetch) if fetch.relayed.is_some() => {
-                fetch.is_over = true;
-                fetch.place = None;
-            }
-            Some(_) => drop(under_way.remove(&self.number)),
+    /// Reports the end: an answer, a failure, or nothing if its beginning was reported before.
+    fn end(&mut self, result: Result<Option<Settled>, FetchFailure>) {
+        if !self.shared.ends(self.number) {
+            return;
         }
-        drop(under_way);
-        self.shared.counts.end(&result);
+        if !self.is_shared {
+            self.shared.counts.end(&result);
+        }
         let Some(done) = self.done.take() else { return };
         if let Some(result) = result.transpose() {
-            done(result.map(FetchAnswer::Whole));
+            done(result);
         }
     }
 }
@@ -256,7 +355,7 @@ impl Done {
 impl Drop for Done {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.end(Err(failed(FetchCode::Protocol, "the host could not go on with it")));
+            self.end(Err(sharing::lost()));
         }
     }
 }

@@ -51,16 +51,23 @@ pub(crate) async fn run(
     held: Held,
     wish: Wish,
 ) -> Result<Answer, FetchFailure> {
-    let limits = &fetch.limits;
-    let wanted_ms = fetch.options.timeout_ms.unwrap_or(limits.fetch_timeout_ms);
-    let most_ms = wanted_ms.min(limits.fetch_timeout_ms_max);
+    let most_ms = time_ms(&fetch);
     let time = Duration::from_millis(most_ms.into());
     match timeout(time, follow(shared, fetch, held, wish, time)).await {
         Ok(result) => result,
-        Err(_) => {
-            Err(failed(FetchCode::Timeout, format!("there was no whole answer in {most_ms} ms")))
-        }
+        Err(_) => Err(too_late(most_ms)),
     }
+}
+
+/// Returns how long a fetch may take.
+pub(crate) fn time_ms(fetch: &Fetch) -> u32 {
+    let wanted_ms = fetch.options.timeout_ms.unwrap_or(fetch.limits.fetch_timeout_ms);
+    wanted_ms.min(fetch.limits.fetch_timeout_ms_max)
+}
+
+/// The failure of a fetch that has taken too long.
+pub(crate) fn too_late(most_ms: u32) -> FetchFailure {
+    failed(FetchCode::Timeout, format!("there was no whole answer in {most_ms} ms"))
 }
 
 /// Sends requests until an answer redirects no more.
@@ -82,7 +89,7 @@ async fn follow(
         let origin = outgoing.url.origin().ascii_serialization();
         let place = client.place(origin, limits.origin_fetches_max, limits.fetch_queue_ms_max);
         let place = place.await?;
-        shared.counts.sent_bytes.add(outgoing.content_bytes() as u64);
+        shared.counts.sent_bytes.add(outgoing.content().len() as u64);
         let answer = send_again(shared, &client, &outgoing, &fetch).await?;
         let (mut head, body) = answer.into_parts();
         // A switch of protocols is not asked for, and others are no status at all.
@@ -148,11 +155,11 @@ async fn send_again(
     outgoing: &Outgoing,
     fetch: &Fetch,
 ) -> Result<http::Response<Incoming>, FetchFailure> {
-    match send(shared, client, outgoing.request()?, fetch).await {
+    match send(shared, client, outgoing.request(&fetch.rules)?, fetch).await {
         Err(Unanswered { failure, was_used: true })
             if failure.code == FetchCode::Reset && outgoing.method.is_safe() =>
         {
-            let again = send(shared, client, outgoing.request()?, fetch).await;
+            let again = send(shared, client, outgoing.request(&fetch.rules)?, fetch).await;
             again.map_err(|unanswered| unanswered.failure)
         }
         answer => answer.map_err(|unanswered| unanswered.failure),

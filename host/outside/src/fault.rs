@@ -6,6 +6,8 @@ use hyper_util::client::legacy::Error;
 use snow_core::{cut, escape_control};
 use snow_runtime::{FetchCode, FetchFailure};
 
+use crate::proxy::ProxyError;
+
 /// Bytes of a message: it may quote a guest or a server.
 const MESSAGE_BYTES_MAX: usize = 512;
 
@@ -73,6 +75,9 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<FetchFailure> {
             ResolveError::NotFound { .. } => FetchCode::Dns,
         };
         return Some(failed(code, error.to_string()));
+    }
+    if let Some(error) = cause.downcast_ref::<ProxyError>() {
+        return Some(failed(FetchCode::Refused, error.to_string()));
     }
     if let Some(error) = cause.downcast_ref::<rustls::Error>() {
         return Some(failed(FetchCode::Tls, error.to_string()));

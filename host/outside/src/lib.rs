@@ -9,11 +9,11 @@
 //! use std::sync::{Arc, mpsc};
 //! use std::thread;
 //!
-//! use snow_config::{Limits, OutboundRules};
+//! use snow_config::{Limits, OutboundRules, ServerConfig};
 //! use snow_outside::Egress;
-//! use snow_runtime::{Fetch, FetchCode, FetchOptions, Outside};
+//! use snow_runtime::{Fetch, FetchCode, FetchOptions, Outside, Settled, Settlement};
 //!
-//! let (egress, work) = Egress::new(&[]).expect("there are no files to be read");
+//! let (egress, work) = Egress::new(&ServerConfig::default()).expect("it names no files");
 //! let thread = thread::spawn(|| work.run());
 //!
 //! let fetch = Fetch {
@@ -26,6 +26,7 @@
 //!     headers: Vec::new(),
 //!     body: Vec::new(),
 //!     options: FetchOptions::default(),
+//!     keep: Arc::new(|answer| Ok(Settled::new(answer.into()))),
 //! };
 //! let (sender, ended) = mpsc::channel();
 //! egress.fetch(fetch, Box::new(move |result| sender.send(result).unwrap()));
@@ -41,6 +42,7 @@
 //! |---|---|
 //! | `egress.rs` | the thread, and the fetches that are under way |
 //! | `places.rs` | how many there may be, and how many bytes they may hold |
+//! | `sharing.rs` | equal fetches, of which one is sent for all |
 //! | `exchange.rs` | one fetch, from its first request over redirects to its answer |
 //! | `request.rs` | what a guest asks for becomes a request that may be sent |
 //! | `fields.rs` | the fields that belong to a connection |
@@ -49,8 +51,10 @@
 //! | `client.rs` | the connections of a guest, pooled by origin |
 //! | `connect.rs` | a connection, which is counted while it is open |
 //! | `resolve.rs` | names become addresses that the guest may reach |
-//! | `authorities.rs` | whose certificates are believed besides the system's |
+//! | `proxy.rs` | the proxy through which other servers are reached |
+//! | `certificates.rs` | whose certificates are believed besides the system's, and which is shown |
 //! | `counts.rs` | what is counted, for whoever shows it |
+//! | `script.rs` | a script in the place of other servers, for tests of guests |
 //! | `fault.rs` | what went wrong, in one of the ten words |
 //!
 //! # Who may reach what
@@ -74,6 +78,8 @@
 //!   fetch that is cancelled is free when `cancel` returns.
 //! - The end of a fetch is reported once. Of one that is cancelled, nothing is.
 //! - The message of a failure is one short line, and quotes no content, no field's value and no path.
+//! - A fetch that is equal to one under way (`collapse`) shares its request and the bytes of its
+//!   answer. The request is given up with the last one that waits.
 //! - Nothing that a guest or a server sends makes the thread panic; if it does all the same, that
 //!   one fetch fails.
 //!
@@ -84,12 +90,13 @@
 //!   compression, or for a range, gets what is sent.
 //! - The system's settings for names (`/etc/hosts`, `/etc/resolv.conf`) and its authorities are read
 //!   once, when the first fetch needs them.
-//! - Proxies are not used, whatever the environment says.
+//! - A proxy looks names up itself, so that no address behind a name is asked about. Proxies that the
+//!   environment names are not used.
 //! - What is under way when the [`Egress`] is dropped is given up, and not reported.
 
 #![forbid(unsafe_code)]
 
-mod authorities;
+mod certificates;
 mod client;
 mod connect;
 mod content;
@@ -99,10 +106,14 @@ mod exchange;
 mod fault;
 mod fields;
 mod places;
+mod proxy;
 mod relay;
 mod request;
 mod resolve;
+mod script;
+mod sharing;
 
-pub use self::authorities::AuthorityError;
+pub use self::certificates::CertificateError;
 pub use self::counts::{FetchCounts, Tally};
 pub use self::egress::{Egress, EgressThread};
+pub use self::script::{Scripted, UpstreamAnswer, UpstreamEnd, UpstreamRequest, Upstreams};

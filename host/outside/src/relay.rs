@@ -33,6 +33,11 @@ impl Wish {
         (sender, Wish(receiver))
     }
 
+    /// The wish for all of the answer.
+    pub fn whole() -> Wish {
+        Wish(channel(Some(Delivery::Whole)).1)
+    }
+
     /// Returns whether it is known that the answer is wanted as it comes.
     pub fn is_for_a_relay_now(&self) -> bool {
         *self.0.borrow() == Some(Delivery::Relayed)

@@ -83,13 +83,18 @@ impl Outgoing {
         ))
     }
 
-    /// Returns how many bytes the content has.
-    pub fn content_bytes(&self) -> usize {
-        self.body.len()
+    /// Returns the content.
+    pub fn content(&self) -> &[u8] {
+        &self.body
     }
 
-    /// Returns the request as the client takes it.
-    pub fn request(&self) -> Result<http::Request<Full<Bytes>>, FetchFailure> {
+    /// Returns the request as the client takes it, with the fields that the rules add to this one.
+    /// They are no part of what a redirect takes along: the next request has those that its own URL
+    /// gets.
+    pub fn request(
+        &self,
+        rules: &OutboundRules,
+    ) -> Result<http::Request<Full<Bytes>>, FetchFailure> {
         let mut request = http::Request::new(Full::new(self.body.clone()));
         *request.method_mut() = self.method.clone();
         let uri: Uri = self
@@ -103,7 +108,20 @@ impl Outgoing {
             return Err(failed(FetchCode::InvalidUrl, "the URL: its host is not clear"));
         }
         *request.uri_mut() = uri;
-        *request.headers_mut() = self.headers.clone();
+        let mut headers = self.headers.clone();
+        for field in rules.added(self.method.as_str(), &self.url) {
+            let unusable = || {
+                let message = format!("the field {} can't be added by the host", field.name());
+                failed(FetchCode::Denied, message)
+            };
+            let name = HeaderName::from_bytes(field.name().as_bytes()).map_err(|_| unusable())?;
+            let text = field.text().ok_or_else(unusable)?;
+            let mut value = HeaderValue::from_bytes(text.as_bytes()).map_err(|_| unusable())?;
+            // So it is in no table of compressed fields, and nothing prints it.
+            value.set_sensitive(true);
+            headers.try_insert(name, value).map_err(|_| unusable())?;
+        }
+        *request.headers_mut() = headers;
         Ok(request)
     }
 

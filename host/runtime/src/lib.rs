@@ -108,8 +108,8 @@ pub use self::outcome::{
     Arrival, Cause, Handle, Join, OperationId, Outcome, Settled, Settlement, Source, Suspend,
 };
 pub use self::outside::{
-    Delivery, Fetch, FetchAnswer, FetchCode, FetchDone, FetchFailure, FetchOptions, Nowhere,
-    Outside, Relayed,
+    Delivery, Fetch, FetchAnswer, FetchCode, FetchDone, FetchFailure, FetchOptions, KeepAnswer,
+    Nowhere, Outside, OutsideRest, Relayed,
 };
 pub use self::roster::{Deployable, Misfit, Mounts, Published, Roster};
 pub use self::router::{

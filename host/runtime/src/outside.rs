@@ -3,13 +3,14 @@
 use std::fmt;
 use std::num::NonZeroU64;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use snow_config::{Limits, OutboundRules};
 use snow_core::Pipe;
 use snow_http::{Field, Response};
 
-use crate::OperationId;
+use crate::{OperationId, Settled, Settlement};
 
 /// Sends requests of guests to other servers, on threads of its own.
 pub trait Outside: Send + Sync {
@@ -21,11 +22,31 @@ pub trait Outside: Send + Sync {
 
     /// Tells how an answer is wanted. One that is [relayed](Delivery::Relayed) is reported as soon
     /// as its head has come, if there is a content; the fetch then goes on until all of that has
-    /// come, or until it is cancelled. Nothing changes for a fetch that is over.
-    fn deliver(&self, operation: OperationId, how: Delivery);
+    /// come, or until it is cancelled. Nothing changes for a fetch that is over, nor for an outside
+    /// that has all answers whole.
+    fn deliver(&self, _operation: OperationId, _how: Delivery) {}
 
     /// Ends an operation, if it is under way: its request is given up, and nothing is reported.
     fn cancel(&self, operation: OperationId);
+
+    /// Waits until nothing is left to be reported at the time that the server's clock shows, for a
+    /// test that moves the clock. `None` if that is not so by `until`. What goes by the machine's
+    /// clock is always at rest.
+    fn rest(&self, _until: Instant) -> Option<OutsideRest> {
+        Some(OutsideRest::default())
+    }
+
+    /// Notes that the server's clock was moved.
+    fn clock_moved(&self) {}
+}
+
+/// What an [`Outside`] does when nothing is due by the server's clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OutsideRest {
+    /// When something is to be reported next, in milliseconds of the clock.
+    pub next_ms: Option<u64>,
+    /// How often something was reported so far.
+    pub works: u64,
 }
 
 /// How an answer is wanted.
@@ -44,6 +65,15 @@ pub enum FetchAnswer {
     Whole(Response),
     /// Its head, and the content while it comes.
     Relayed(Relayed),
+}
+
+impl From<FetchAnswer> for Settlement {
+    fn from(answer: FetchAnswer) -> Settlement {
+        match answer {
+            FetchAnswer::Whole(response) => Settlement::Response(response),
+            FetchAnswer::Relayed(relayed) => Settlement::Relayed(Box::new(relayed)),
+        }
+    }
 }
 
 /// An answer whose content is still to come.
@@ -72,13 +102,15 @@ impl Outside for Nowhere {
         OperationId(NonZeroU64::MAX)
     }
 
-    fn deliver(&self, _: OperationId, _: Delivery) {}
-
     fn cancel(&self, _: OperationId) {}
 }
 
 /// What is called with the end of a fetch.
-pub type FetchDone = Box<dyn FnOnce(Result<FetchAnswer, FetchFailure>) + Send>;
+pub type FetchDone = Box<dyn FnOnce(Result<Settled, FetchFailure>) + Send>;
+
+/// Makes an answer one that is kept for those who wait for it, and counts its bytes; or finds no room
+/// for them.
+pub type KeepAnswer = Arc<dyn Fn(FetchAnswer) -> Result<Settled, FetchFailure> + Send + Sync>;
 
 /// A request of a guest to another server, with what its deployer allows.
 pub struct Fetch {
@@ -100,10 +132,12 @@ pub struct Fetch {
     pub body: Vec<u8>,
     /// What the guest asks for beyond that.
     pub options: FetchOptions,
+    /// What makes the answer one that can be shared.
+    pub keep: KeepAnswer,
 }
 
 /// How a fetch is done. What is `None` is up to the host's settings, which bound everything.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct FetchOptions {
     /// How long it may take in all, in milliseconds.
     pub timeout_ms: Option<u32>,
@@ -113,6 +147,9 @@ pub struct FetchOptions {
     pub redirects_max: Option<u8>,
     /// The most bytes of the answer's content, decompressed.
     pub response_bytes_max: Option<u32>,
+    /// What the fetch is equal to: while one of the same guest that has the same text is under way,
+    /// it waits for that one's end, as long as its own `timeout_ms` allows.
+    pub collapse: Option<String>,
 }
 
 /// Why there is no answer.

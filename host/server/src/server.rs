@@ -4,6 +4,7 @@ mod advance;
 mod data;
 mod start;
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc;
@@ -21,12 +22,15 @@ use crate::workers::WorkerHandle;
 use snow_config::{AdminListen, Config};
 use snow_core::{Counter, lock};
 use snow_guests::{Deployment, JobStats, Jobs, Runtime};
-use snow_runtime::{Clock, Level, Log, Settled, Settlement};
+use snow_runtime::{Clock, Level, Log, Outside, Settled, Settlement};
 use snow_state::StoreStats;
 use snow_worker::{Message, Stats};
 
 /// How long workers may take, after the drain's limit, until they have written their last answers.
 const AFTER_DRAIN: Duration = Duration::from_secs(3);
+
+/// What makes the outside of a server.
+type MakeOutside<'m> = Box<dyn FnOnce(&Clock) -> io::Result<Arc<dyn Outside>> + 'm>;
 
 /// A running server. Dropping it does not stop it: use [`Server::drain`] and then [`Server::join`].
 pub struct Server {
@@ -76,7 +80,20 @@ impl Server {
     /// The guests folder can't be read, an address can't be listened on, a thread can't be started,
     /// or `strict` is set and a guest can't be loaded or two have the same route.
     pub fn start(config: &Config, log: Log) -> anyhow::Result<Server> {
-        start::start(config, log)
+        start::start(config, log, None)
+    }
+
+    /// Starts a server as [`start`](Server::start) does, whose guests send their requests not to other
+    /// servers, but to what `make` makes with the server's clock: for tests of guests.
+    ///
+    /// # Errors
+    /// As [`start`](Server::start), or `make` fails.
+    pub fn start_with_outside(
+        config: &Config,
+        log: Log,
+        make: impl FnOnce(&Clock) -> io::Result<Arc<dyn Outside>>,
+    ) -> anyhow::Result<Server> {
+        start::start(config, log, Some(Box::new(make)))
     }
 
     /// Returns the address of the admin listener, if there is one.

@@ -85,7 +85,7 @@ pub fn test_guests(
         let is_chosen = |case: &&Case| {
             filter.is_none_or(|text| format!("{}: {}", guest.name, case.name).contains(text))
         };
-        let stage = Stage::new(guest, &file.with, config)?;
+        let stage = Stage::new(guest, file, config)?;
         for case in file.cases.iter().filter(is_chosen) {
             let failure = match stage.play(case) {
                 Ok(took) => {

@@ -255,7 +255,8 @@ fn in_c() -> Option<PathBuf> {
 fn in_zig() -> Option<PathBuf> {
     static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
     let template = workspace().join("host/tools/src/languages/zig/template");
-    let files = ["snow.zig", "contract.zig", "store.zig"].map(|file| template.join(file));
+    let files = ["snow.zig", "contract.zig", "fetch.zig", "store.zig"];
+    let files = files.map(|file| template.join(file));
     BUILT.get_or_init(|| built_of("in-zig", &files, "")).clone()
 }
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "asks.h"
 #include "web.h"
 
 // Answers are used again: one that came is given another header field, settles what a third request
@@ -237,5 +238,7 @@ SNOW_SERVE(
     {"GET", "/in-c/config/(?P<name>.+)", web_config},
     {"GET", "/in-c/links", web_links},
     {"GET", "/in-c/wait", web_wait, web_waited},
-    {"POST", "/in-c/next", web_next}
+    {"POST", "/in-c/next", web_next},
+    {"POST", "/in-c/get", asks_get},
+    {"POST", "/in-c/read", asks_read, asks_has_read}
 )

@@ -17,6 +17,8 @@ comptime {
         .{ .methods = "GET", .pattern = "/in-zig/first", .handler = first, .resumer = came },
         .{ .methods = "GET", .pattern = "/in-zig/same", .handler = same },
         .{ .methods = "GET", .pattern = "/in-zig/in-place", .handler = in_place },
+        .{ .methods = "POST", .pattern = "/in-zig/get", .handler = get },
+        .{ .methods = "POST", .pattern = "/in-zig/read", .handler = read, .resumer = has_read },
     });
 }
 
@@ -172,4 +174,35 @@ fn in_place(_: *const snow.Request) snow.Outcome {
     if (before[0].get() != null) return snow.text(500, "it came before");
     const settlement = after[0].get() orelse return snow.text(500, "it did not come");
     return snow.text(200, settlement.of.failed.message.slice());
+}
+
+/// Sends a request to the URL in the content, and passes the answer on.
+fn get(request: *const snow.Request) snow.Outcome {
+    const pending = snow.fetch.get(request.body.slice()) catch |refusal| return snow.text(503, @errorName(refusal));
+    return snow.wait_for(pending, null, "");
+}
+
+/// Sends a request with everything that one can have, and says what came.
+fn read(request: *const snow.Request) snow.Outcome {
+    const headers = [_]snow.Field{.{ .name = snow.Bytes.of("x-of"), .value = snow.Bytes.of("in-zig") }};
+    const pending = snow.fetch.send(.{
+        .method = "PUT",
+        .url = request.body.slice(),
+        .headers = &headers,
+        .body = "content",
+        .timeout_ms = 20_000,
+        .connect_timeout_ms = 10_000,
+        .redirects_max = 1,
+        .response_bytes_max = 100,
+        .collapse = "equal",
+    }) catch |refusal| return snow.text(503, @errorName(refusal));
+    return snow.wait_for(pending, null, "");
+}
+
+fn has_read(resumed: *const snow.Resumed) snow.Outcome {
+    const settlement = resumed.arrivals[0].settlement.get() orelse return snow.text(504, "none");
+    if (settlement.failure()) |failure| return snow.text(502, failure.code.slice());
+    const response = settlement.response() orelse return snow.text(500, "no response");
+    const words = std.fmt.allocPrint(snow.allocator, "{d} {s}", .{ response.status, response.body.slice() });
+    return snow.text(200, words catch @trap());
 }

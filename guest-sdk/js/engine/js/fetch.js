@@ -37,6 +37,7 @@ export function fetch(input, init = {}) {
     responseBytesMax: optional(init.responseBytesMax, (value) =>
       whole('responseBytesMax', value, BYTES_MAX),
     ),
+    collapse: optional(init.collapse, String),
   };
   const id = roomy(() => native.fetch(outgoing));
   return new Pending(id, native.monotonic() + (timeoutMs ?? DEADLINE_MS), answer);

@@ -20,6 +20,7 @@ fn start<'js>(ctx: Ctx<'js>, object: Object<'js>) -> Result<u32> {
         connect_timeout_ms: object.get("connectTimeoutMs")?,
         redirects_max: object.get("redirects")?,
         response_bytes_max: object.get("responseBytesMax")?,
+        collapse: object.get::<_, Option<Text>>("collapse")?.map(|text| text.0),
     };
     let outgoing = Outgoing {
         method: object.get::<_, Text>("method")?.0,

@@ -34,8 +34,9 @@ snow_core::declare_settings! {
         /// Where the guest may send requests: origins such as https://api.example.com, with a port
         /// (`*` for any), perhaps with a prefix of the path, and with methods before it (GET,HEAD
         /// https://api.example.com/v1/); *. before a host stands for every name below it. A name may
-        /// lead to public addresses, and to addresses that stand in the list (10.0.0.0/8). Unless
-        /// set, nowhere.
+        /// lead to public addresses, and to addresses that stand in the list (10.0.0.0/8). With
+        /// { url = …, headers = { authorization = { secret = … } } } the host adds fields to the
+        /// requests that the entry allows, and the guest never has their values. Unless set, nowhere.
         pub outbound: Option<OutboundRules>, live;
         /// Pendings of this guest. More are refused. Unless set, `guest_pendings_max` of the
         /// limits.

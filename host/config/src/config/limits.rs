@@ -111,6 +111,9 @@ snow_core::declare_settings! {
         pub fetches_max: usize = 8_192, live, in 0..=SLOTS_MAX;
         /// Requests to other servers of one guest that are under way. More fail as `overloaded`.
         pub guest_fetches_max: usize = 4_096, live, in 0..=SLOTS_MAX, at_most fetches_max;
+        /// Requests of a guest that wait for one that is sent for all of them (`collapse`). More fail
+        /// as `overloaded`.
+        pub fetch_sharers_max: usize = 65_536, live, in 1..=SLOTS_MAX;
         /// Requests of one guest to one origin that have a connection, or are to get one. Others
         /// wait for that.
         pub origin_fetches_max: usize = 1_024, live, in 1..=SLOTS_MAX;
@@ -144,10 +147,12 @@ snow_core::declare_settings! {
         pub guest_config_entries_max: usize = 1_000, live, in 0..=65_536;
         /// Bytes of one value of a guest's `config`.
         pub config_value_bytes_max: usize = 65_536, live, in 0..=CONFIG_BYTES_MAX;
-        /// Bytes of all names and values of a guest's `config`.
+        /// Bytes of all names and values of a guest's `config`; and of all fields that the host adds
+        /// to its requests (`outbound`).
         pub guest_config_bytes_max: usize = 1 << 20, live, in 0..=CONFIG_BYTES_MAX,
             at_most config_bytes_max;
-        /// Bytes of all names and values of the `config` of all guests.
+        /// Bytes of all names and values of the `config` of all guests, and of the fields that the
+        /// host adds to their requests.
         pub config_bytes_max: usize = 16 << 20, live, in 0..=CONFIG_BYTES_MAX;
         /// How long held requests may go on waiting after a SIGTERM.
         pub drain_ms: u32 = 10_000, live, in 0..=MS_MAX;

@@ -1,4 +1,6 @@
-//! Where a guest may send requests.
+//! Where a guest may send requests, and what the host adds to them.
+
+mod added;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -6,6 +8,8 @@ use std::str::FromStr;
 
 use ipnet::IpNet;
 use url::{Host, Url};
+
+pub use self::added::{ADDED_BYTES_MAX, AddedField};
 
 /// The most methods that one rule names.
 const METHODS_MAX: usize = 16;
@@ -21,8 +25,13 @@ const METHODS_MAX: usize = 16;
 /// or to this machine is refused, since whoever runs the name's zone chooses that. An address that
 /// stands in the list, alone (`10.0.0.0/8`) or in an origin (`http://127.0.0.1:*`), is allowed; so
 /// is what `localhost` leads to, if that is in the list.
+///
+/// To the requests that an origin allows, the host may add [fields](AddedField).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OutboundRule(Rule);
+pub struct OutboundRule {
+    rule: Rule,
+    adds: Vec<AddedField>,
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Rule {
@@ -67,7 +76,7 @@ impl OutboundRules {
     /// Returns whether a request may be sent, so far as its method and its URL go. The address that
     /// it is sent to is another question.
     pub fn allow(&self, method: &str, url: &Url) -> bool {
-        self.origins().any(|origin| origin.allows(method, url))
+        self.allowing(method, url).next().is_some()
     }
 
     /// Returns whether a request to a host may be sent to this address. For a host that is an address
@@ -76,7 +85,7 @@ impl OutboundRules {
         let Host::Domain(name) = host else { return true };
         // An IPv4 address in the clothes of IPv6 is what it stands for.
         let address = address.to_canonical();
-        let named = |rule: &OutboundRule| match &rule.0 {
+        let named = |rule: &OutboundRule| match &rule.rule {
             Rule::Addresses(net) => net.contains(&address),
             Rule::Origin(_) => false,
         };
@@ -85,11 +94,64 @@ impl OutboundRules {
             || (*name == "localhost" && address.is_loopback())
     }
 
-    fn origins(&self) -> impl Iterator<Item = &Origin> {
-        self.0.iter().filter_map(|rule| match &rule.0 {
-            Rule::Origin(origin) => Some(origin),
-            Rule::Addresses(_) => None,
+    /// Returns the fields that the host adds to a request: those of every rule that allows it. Of
+    /// several with one name, that of the first rule.
+    pub fn added(&self, method: &str, url: &Url) -> Vec<&AddedField> {
+        let mut added: Vec<&AddedField> = Vec::new();
+        for field in self.allowing(method, url).flat_map(|rule| &rule.adds) {
+            if added.iter().all(|known| known.name() != field.name()) {
+                added.push(field);
+            }
+        }
+        added
+    }
+
+    /// Returns the fields that the host adds, each with the place of its rule.
+    pub fn fields(&self) -> impl Iterator<Item = (usize, &AddedField)> {
+        let rules = self.0.iter().enumerate();
+        rules.flat_map(|(place, rule)| rule.adds.iter().map(move |field| (place, field)))
+    }
+
+    /// Returns the fields that the host adds, each with the place of its rule, to change them.
+    pub(crate) fn fields_mut(&mut self) -> impl Iterator<Item = (usize, &mut AddedField)> {
+        let rules = self.0.iter_mut().enumerate();
+        rules.flat_map(|(place, rule)| rule.adds.iter_mut().map(move |field| (place, field)))
+    }
+
+    fn allowing(&self, method: &str, url: &Url) -> impl Iterator<Item = &OutboundRule> {
+        self.0.iter().filter(move |rule| match &rule.rule {
+            Rule::Origin(origin) => origin.allows(method, url),
+            Rule::Addresses(_) => false,
         })
+    }
+}
+
+impl OutboundRule {
+    /// Adds fields to the requests that the rule allows.
+    ///
+    /// # Errors
+    /// The rule has no origin, or two of the fields have one name.
+    pub fn adding(self, fields: Vec<AddedField>) -> Result<OutboundRule, String> {
+        if matches!(self.rule, Rule::Addresses(_)) && !fields.is_empty() {
+            return Err("fields are added to requests to an origin, not to addresses".to_owned());
+        }
+        for (place, field) in fields.iter().enumerate() {
+            if fields[..place].iter().any(|other| other.name() == field.name()) {
+                return Err(format!("the field {} is added twice", field.name()));
+            }
+        }
+        Ok(OutboundRule { adds: fields, ..self })
+    }
+
+    /// Returns the fields that are added to the requests that the rule allows.
+    pub fn adds(&self) -> &[AddedField] {
+        &self.adds
+    }
+}
+
+impl From<Rule> for OutboundRule {
+    fn from(rule: Rule) -> OutboundRule {
+        OutboundRule { rule, adds: Vec::new() }
     }
 }
 
@@ -181,14 +243,14 @@ impl FromStr for OutboundRule {
 
     fn from_str(text: &str) -> Result<OutboundRule, String> {
         if let Ok(net) = text.parse::<IpNet>() {
-            return Ok(OutboundRule(Rule::Addresses(net.trunc())));
+            return Ok(Rule::Addresses(net.trunc()).into());
         }
         if let Ok(address) = text.parse::<IpAddr>() {
-            return Ok(OutboundRule(Rule::Addresses(address.into())));
+            return Ok(Rule::Addresses(address.into()).into());
         }
         let (methods, origin) = text.rsplit_once(' ').unwrap_or(("", text));
         let origin = Origin::parse(methods_of(methods)?, origin)?;
-        Ok(OutboundRule(Rule::Origin(origin)))
+        Ok(Rule::Origin(origin).into())
     }
 }
 
@@ -250,7 +312,7 @@ impl Origin {
 
 impl fmt::Display for OutboundRule {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let origin = match &self.0 {
+        let origin = match &self.rule {
             Rule::Addresses(net) => return net.fmt(out),
             Rule::Origin(origin) => origin,
         };

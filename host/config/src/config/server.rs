@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::thread;
 
+use snow_core::Globs;
+
 use super::values::ValueOverride;
 
 /// The most addresses on which a server listens.
@@ -55,6 +57,17 @@ snow_core::declare_settings! {
         /// Files of certificates (PEM) whose authorities other servers may have, besides those of
         /// the system: for the requests of guests.
         pub outbound_ca: Vec<PathBuf>, restart, as Files;
+        /// A file with the certificate (PEM) that other servers are shown who ask guests for one, and
+        /// those between it and its authority. With `outbound_key`.
+        pub outbound_certificate: Option<PathBuf>, restart, as Option<OneFile>;
+        /// A file with the private key (PEM) of `outbound_certificate`.
+        pub outbound_key: Option<PathBuf>, restart, as Option<OneFile>;
+        /// The proxy through which guests reach other servers, such as http://proxy:3128. It looks
+        /// names up then. Unless set, none. This machine is reached without it.
+        pub outbound_proxy: Option<String>, restart, as Option<ProxyUrl>;
+        /// Hosts that guests reach without the proxy, by name or by address; `*` stands for anything,
+        /// as in *.internal.
+        pub outbound_no_proxy: Option<Globs>, restart;
     }
 }
 
@@ -66,6 +79,12 @@ pub struct Folder;
 
 /// What `outbound_ca` may be: a list of absolute paths.
 pub struct Files;
+
+/// What `outbound_certificate` and `outbound_key` may be: an absolute path.
+pub struct OneFile;
+
+/// What `outbound_proxy` may be: the URL of a proxy.
+pub struct ProxyUrl;
 
 /// What `admin` may be: an [`AdminListen`], or false for none.
 pub struct Admin;

@@ -167,5 +167,62 @@ fn values_have_limits() {
         "config_bytes_max = 4\nguest_config_bytes_max = 4",
         "a = 'two'\n[guest.b.config]\na = ''\n",
     );
-    assert!(all.ends_with("has 5 bytes; at most 4 are allowed (config_bytes_max)"), "{all}");
+    let wanted =
+        "has 5 bytes, with the fields of `outbound`; at most 4 are allowed (config_bytes_max)";
+    assert!(all.ends_with(wanted), "{all}");
+}
+
+/// The fields that the host adds to requests of `shop`, or what is wrong with them.
+fn fields_of(text: &str) -> Result<Vec<String>, String> {
+    let (mut manifest, places) = parse_with_places(text, "snow.toml").expect(text);
+    let mut lookup = Lookup {
+        manifest_file: "snow.toml",
+        places: &places,
+        variable: &|name| (name == "TOKEN").then(|| "s3cret".into()),
+        dotenv: None,
+        files: NamedFiles::default(),
+        problems: Vec::new(),
+    };
+    lookup.all(&mut manifest, &mut ConfigValues::default());
+    let problems: Vec<String> = lookup.problems.iter().map(Problem::to_string).collect();
+    if !problems.is_empty() {
+        return Err(problems.join("; "));
+    }
+    let rules = manifest.guests.remove("shop").and_then(|shop| shop.outbound).unwrap();
+    let field = |(_, field): (usize, &AddedField)| {
+        format!("{}: {}", field.name(), &**field.text().expect("it is found"))
+    };
+    Ok(rules.fields().map(field).collect())
+}
+
+#[test]
+fn fields_that_the_host_adds_are_found_and_checked() {
+    let folder = Folder::new("fields");
+    let (file, lines) = (folder.file("token", "of a file\n"), folder.file("lines", "a\nb"));
+    let rule = |headers: &str| {
+        format!(
+            "[guest.shop]\noutbound = ['https://b.example',\n{{ url = 'https://a.example', \
+             headers = {{ {headers} }} }}]\n"
+        )
+    };
+    let good = rule(&format!(
+        "Authorization = {{ secret = {{ env = 'TOKEN' }}, prefix = 'Bearer ' }}, \
+         x-file = {{ file = '{}' }}, x-plain = 'text'",
+        file.display()
+    ));
+    let all = ["authorization: Bearer s3cret", "x-file: of a file", "x-plain: text"];
+    assert_eq!(fields_of(&good).unwrap(), all);
+    for (headers, words) in [
+        ("x-a = { secret = { env = 'NO_SUCH' } }".to_owned(), "NO_SUCH, which is not set"),
+        (format!("x-a = {{ file = '{}' }}", lines.display()), "has a control character"),
+        ("X-A = ''".to_owned(), "is empty"),
+        (format!("x-a = '{}'", "x".repeat(8_193)), "has 8193 bytes"),
+    ] {
+        let wrong = fields_of(&rule(&headers)).unwrap_err();
+        let place = "`headers.x-a` in `outbound` of [guest.shop] ";
+        assert!(wrong.starts_with("snow.toml:3:") && wrong.contains(place), "{wrong}");
+        assert!(wrong.contains(words), "{wrong}");
+    }
+    let limited = format!("[limits]\nguest_config_bytes_max = 10\n{}", rule("x-a = 'x y z 1 2'"));
+    assert!(fields_of(&limited).unwrap_err().contains("(guest_config_bytes_max)"));
 }

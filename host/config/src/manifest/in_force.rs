@@ -219,7 +219,8 @@ mod tests {
     const TEXT: &str = "rollback = { traps = 1 }\n[server]\nlisten = ['127.0.0.1:1', 'fd:3']\nworkers = 3\nadmin = 'unix:/a\"b'\n\
         [limits]\ndrain_ms = 1\npendings_max = 9\n\
         [guest.shop]\nkeys = ['a/*', 'b\\ü']\nmount = '/shop'\ninstances = { reuse = 5 }\nbuild = ['a', 'b c']\nrollback = false\n\
-        [guest.'x.y z']\nmemory_bytes_max = 65_536\n";
+        [guest.'x.y z']\nmemory_bytes_max = 65_536\noutbound = ['10.0.0.0/8', { url = 'GET https://b/c/', \
+        headers = { x = 'y', Authorization = { secret = { env = 'T' }, prefix = 'Bearer ' } } }]\n";
 
     fn both(overrides: &Overrides) -> (Manifest, Origins) {
         let (mut manifest, places) = parse_with_places(TEXT, "snow.toml").unwrap();
@@ -288,6 +289,13 @@ mod tests {
         assert!(line("# suspension_default_ms = 30000").ends_with("  # default"));
         assert!(line("# pendings_max = 9").ends_with("  # follows from guest_pendings_max"));
         assert!(line("# responds = false").ends_with("  # follows from the grants of guests"));
+        assert!(
+            line(
+                "outbound = [\"10.0.0.0/8\", { headers = { authorization = { prefix = \"Bearer \", \
+             secret = { env = \"T\" } }, x = \"y\" }, url = \"GET https://b/c/\" }]"
+            )
+            .ends_with("  # snow.toml:17")
+        );
         assert!(
             line("[guest.\"x.y z\"]") == "[guest.\"x.y z\"]"
                 && line("# calls_max = (not set)").ends_with("default")

@@ -2,6 +2,7 @@
 //! described to editors, and how it is written. The three stand side by side, so that they agree.
 
 mod guest;
+mod outbound;
 mod schedule;
 mod values;
 
@@ -12,7 +13,7 @@ use serde_json::{Value as Json, json};
 
 use super::reader::{Range, Reader, Toml};
 use crate::config::{
-    Admin, AdminListen, Cache, Files, Folder, HalfClose, LISTENERS_MAX, Listen, LogFormat,
+    Admin, AdminListen, Cache, Files, Folder, HalfClose, LISTENERS_MAX, Listen, LogFormat, OneFile,
 };
 
 /// The most patterns of one list.
@@ -270,6 +271,24 @@ impl Kind for Folder {
 
     fn json(value: &PathBuf) -> Json {
         json!(value.to_string_lossy())
+    }
+}
+
+impl Kind for OneFile {
+    type Value = PathBuf;
+
+    fn read(reader: &mut Reader<'_>, name: &str, _: &Range, value: &Toml<'_>) -> Option<PathBuf> {
+        let path = PathBuf::from(reader.text(name, value, "the path of a file", TEXT_BYTES_MAX)?);
+        absolute(reader, name, value, &path)?;
+        Some(path)
+    }
+
+    fn schema(range: &Range) -> Json {
+        Folder::schema(range)
+    }
+
+    fn json(value: &PathBuf) -> Json {
+        Folder::json(value)
     }
 }
 

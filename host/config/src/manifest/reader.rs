@@ -51,6 +51,12 @@ impl<'t> Reader<'t> {
         self.places.add_value(guest, name, place);
     }
 
+    /// Remembers where a field that the host adds to a guest's requests is written.
+    pub fn wrote_field(&mut self, guest: &str, rule: usize, name: &str, span: &ops::Range<usize>) {
+        let place = self.place(span);
+        self.places.add_field(guest, rule, name, place);
+    }
+
     /// Returns where the value of a key is written, if it is.
     pub fn written(&self, table: &str, key: &'static str) -> Option<ops::Range<usize>> {
         self.places.span(table, key)

@@ -12,7 +12,7 @@ use wasmtime::component::{ComponentType, Lift, Linker, Resource};
 use snow_core::{PendingId, Refusal};
 use snow_http::RequestId;
 use snow_runtime::{
-    Fetch, FetchAnswer, FetchCode, FetchFailure, FetchOptions, Level, Settled, Settlement, Source,
+    Fetch, FetchCode, FetchFailure, FetchOptions, KeepAnswer, Level, Settled, Settlement, Source,
 };
 
 use super::context::CallContext;
@@ -35,6 +35,7 @@ struct Options {
     redirects_max: Option<u8>,
     #[component(name = "response-bytes-max")]
     response_bytes_max: Option<u32>,
+    collapse: Option<String>,
 }
 
 /// `fetch.outgoing`.
@@ -50,8 +51,13 @@ struct Outgoing {
 
 impl From<Options> for FetchOptions {
     fn from(options: Options) -> FetchOptions {
-        let Options { timeout_ms, connect_timeout_ms, redirects_max, response_bytes_max } = options;
-        FetchOptions { timeout_ms, connect_timeout_ms, redirects_max, response_bytes_max }
+        FetchOptions {
+            timeout_ms: options.timeout_ms,
+            connect_timeout_ms: options.connect_timeout_ms,
+            redirects_max: options.redirects_max,
+            response_bytes_max: options.response_bytes_max,
+            collapse: options.collapse,
+        }
     }
 }
 
@@ -65,6 +71,10 @@ pub(super) fn add_to(linker: &mut Linker<CallContext>) -> wasmtime::Result<()> {
 impl CallContext {
     /// Begins a fetch, and creates the pending that its end settles.
     fn fetch(&mut self, outgoing: Outgoing) -> Result<Resource<Pending>, Refusal> {
+        let collapse = outgoing.options.as_ref().and_then(|options| options.collapse.as_ref());
+        if collapse.is_some_and(|key| key.len() > self.runtime.limits.key_bytes_max) {
+            return Err(Refusal::Limit);
+        }
         let pending = self.create(None, Source::None)?;
         let id = self.handle(pending.rep()).expect("it was created").id;
         let Outgoing { method, url, headers, body, options } = outgoing;
@@ -78,6 +88,7 @@ impl CallContext {
             headers: headers.into_iter().map(Into::into).collect(),
             body,
             options: options.map(FetchOptions::from).unwrap_or_default(),
+            keep: self.keep_answer(),
         };
         let end = End {
             runtime: self.runtime.clone(),
@@ -90,6 +101,19 @@ impl CallContext {
         let operation = self.runtime.outside.fetch(fetch, done);
         self.set_source(&pending, Source::Operation(operation));
         Ok(pending)
+    }
+
+    /// Returns what counts the bytes of an answer, until nobody has it any more.
+    fn keep_answer(&self) -> KeepAnswer {
+        let (permit, limits) = (self.permit.clone(), self.runtime.limits.clone());
+        Arc::new(move |answer| {
+            permit.keep(answer.into(), &limits).map_err(|_| FetchFailure {
+                code: FetchCode::TooLarge,
+                message: "other settlements that are kept leave no room for the answer \
+                          (guest_settled_bytes_max, settled_bytes_max)"
+                    .to_owned(),
+            })
+        })
     }
 }
 
@@ -105,14 +129,8 @@ struct End {
 
 impl End {
     /// Settles the fetch's pending, and wakes who waits for it.
-    fn settle(self, result: Result<FetchAnswer, FetchFailure>) {
-        let settled = result.and_then(|answer| {
-            self.kept(match answer {
-                FetchAnswer::Whole(response) => Settlement::Response(response),
-                FetchAnswer::Relayed(relayed) => Settlement::Relayed(Box::new(relayed)),
-            })
-        });
-        let settled = settled.unwrap_or_else(|failure| {
+    fn settle(self, result: Result<Settled, FetchFailure>) {
+        let settled = result.unwrap_or_else(|failure| {
             if failure.code == FetchCode::Denied {
                 self.log_denial(&failure);
             }
@@ -126,16 +144,6 @@ impl End {
         if let Ok(waiter) = self.runtime.registry.settle(self.pending, settled) {
             self.runtime.post.wake(waiter.as_slice());
         }
-    }
-
-    /// Counts the bytes of an answer, until nobody has it any more.
-    fn kept(&self, settlement: Settlement) -> Result<Settled, FetchFailure> {
-        self.permit.keep(settlement, &self.runtime.limits).map_err(|_| FetchFailure {
-            code: FetchCode::TooLarge,
-            message: "other settlements that are kept leave no room for the answer \
-                      (guest_settled_bytes_max, settled_bytes_max)"
-                .to_owned(),
-        })
     }
 
     /// Tells the deployer what was denied, unless the call was denied something before.

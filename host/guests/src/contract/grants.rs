@@ -133,6 +133,7 @@ impl Permits {
         let pendings_max = config.and_then(|config| config.pendings_max);
         let quota = Quota::new(&name, config, is_source, &self.limits);
         let values = self.values(config);
+        let outbound = config.and_then(|own| own.outbound.clone()).unwrap_or_default();
         Permit {
             account: Account {
                 owner: self.owner(&name),
@@ -143,10 +144,10 @@ impl Permits {
             gate: quota.calls_max.map(|_| self.gates.of(&name)),
             quota,
             environment: config.map(environment).unwrap_or_default(),
-            masks: Masks::new(&values),
+            masks: Masks::new(&values, &outbound),
             values,
             address: Address::new(config, &self.public),
-            outbound: Arc::new(config.and_then(|own| own.outbound.clone()).unwrap_or_default()),
+            outbound: Arc::new(outbound),
             buckets: config.and_then(|config| config.buckets.clone()),
             grants: self.has_grants.then(|| Grants {
                 own: self.configs.get(&*name).cloned().unwrap_or_default(),
@@ -234,7 +235,7 @@ pub(crate) struct Permit {
     pub environment: Vec<(String, String)>,
     /// What the guest reads by `wasi:config`.
     pub values: ConfigValues,
-    /// The secrets among them, which are not logged.
+    /// The secrets among them, and among what the host adds to requests, which are not logged.
     pub masks: Masks,
     /// Where clients find the guest.
     pub address: Address,

@@ -6,7 +6,7 @@
 
 use std::cmp::Reverse;
 
-use snow_config::{ConfigValues, Secret};
+use snow_config::{ConfigValues, OutboundRules, Secret};
 use snow_core::cut_owned;
 
 /// The fewest bytes that are taken for a secret: shorter texts stand in any line by chance.
@@ -20,10 +20,12 @@ pub(crate) struct Masks {
 }
 
 impl Masks {
-    /// Returns the masks for the secrets among these values.
-    pub fn new(values: &ConfigValues) -> Masks {
+    /// Returns the masks for the secrets among these values, and among the fields that the host adds
+    /// to the guest's requests: a server may send back what it was sent.
+    pub fn new(values: &ConfigValues, rules: &OutboundRules) -> Masks {
         let mut texts = Vec::new();
-        for (name, value) in values.iter().filter(|(_, value)| value.is_secret) {
+        let fields = rules.fields().map(|(_, field)| (field.name(), &field.value));
+        for (name, value) in values.iter().chain(fields).filter(|(_, value)| value.is_secret) {
             let text = value.text().unwrap_or_default();
             // Each line by itself, since a guest's standard error is logged line by line.
             let lines = text.lines().filter(|line| *line != text);
@@ -75,7 +77,7 @@ fn begun(message: &str, text: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use snow_config::ConfigValue;
+    use snow_config::{AddedField, ConfigValue, OutboundRule};
 
     use super::*;
 
@@ -83,7 +85,7 @@ mod tests {
         let value = |text: &str| ConfigValue { is_secret: true, ..ConfigValue::plain(text) };
         let values = secrets.iter().map(|(name, text)| (name.to_string(), value(text)));
         let public = ("greeting".to_owned(), ConfigValue::plain("hello"));
-        Masks::new(&values.chain([public]).collect())
+        Masks::new(&values.chain([public]).collect(), &OutboundRules::default())
     }
 
     #[test]
@@ -94,6 +96,20 @@ mod tests {
         assert_eq!(masked("hello, no abc"), "hello, no abc");
         assert_eq!(masked("x=hunter2-longer&y=hunter2"), "x=[secret b]&y=[secret a]");
         assert_eq!(masked("hunter"), "hunter");
+    }
+
+    #[test]
+    fn a_field_that_the_host_adds_is_one() {
+        let secret = ConfigValue { is_secret: true, ..ConfigValue::plain("hunter2") };
+        let fields = [("Authorization", secret), ("x-public", ConfigValue::plain("hello"))];
+        let fields = fields.map(|(name, value)| AddedField::new(name, "Bearer ", value).unwrap());
+        let rule: OutboundRule = "https://a.example".parse().unwrap();
+        let rules = [rule.adding(fields.into()).unwrap()].into_iter().collect();
+        let masks = Masks::new(&ConfigValues::default(), &rules);
+        assert_eq!(
+            masks.masked("it echoes Bearer hunter2, hello".into(), 99),
+            "it echoes Bearer [secret authorization], hello"
+        );
     }
 
     #[test]

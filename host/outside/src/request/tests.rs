@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use snow_config::Limits;
+use snow_config::{AddedField, ConfigValue, Limits, OutboundRule, ValueSource};
 use snow_http::Field;
-use snow_runtime::FetchOptions;
+use snow_runtime::{FetchOptions, Settled};
 
 use super::*;
 
@@ -24,6 +24,7 @@ fn fetch(method: &str, url: &str, headers: &[(&str, &str)]) -> Fetch {
         headers: headers.iter().map(field).collect(),
         body: b"content".to_vec(),
         options: FetchOptions::default(),
+        keep: Arc::new(|answer| Ok(Settled::new(answer.into()))),
     }
 }
 
@@ -54,7 +55,7 @@ fn the_host_adds_its_fields_and_drops_those_of_the_connection() {
             ("x-a", "2"),
         ],
     )
-    .request()
+    .request(&OutboundRules::default())
     .unwrap();
     let mut names: Vec<&str> = request.headers().keys().map(HeaderName::as_str).collect();
     names.sort();
@@ -66,7 +67,7 @@ fn the_host_adds_its_fields_and_drops_those_of_the_connection() {
     let own = [("accept-encoding", "br"), ("user-agent", "me"), ("x-request-id", "mine")];
     let own = outgoing("GET", "http://a.example/", &own);
     assert!(!own.decodes, "who asks for a compression gets it");
-    let request = own.request().unwrap();
+    let request = own.request(&OutboundRules::default()).unwrap();
     assert_eq!(request.headers()["user-agent"], "me");
     assert_eq!(request.headers()["x-request-id"], "mine");
 }
@@ -149,6 +150,61 @@ fn credentials_stay_with_their_origin() {
     }
 }
 
+/// A rule by which the host adds these fields.
+fn adding(rule: &str, fields: &[(&str, &str)]) -> OutboundRule {
+    let field = |(name, text): &(&str, &str)| {
+        let value = ConfigValue { is_secret: true, ..ConfigValue::plain(text) };
+        AddedField::new(name, "Bearer ", value).unwrap()
+    };
+    rule.parse::<OutboundRule>().unwrap().adding(fields.iter().map(field).collect()).unwrap()
+}
+
+#[test]
+fn fields_that_the_host_adds_replace_the_guest_s_and_go_where_their_rule_allows() {
+    let rules: OutboundRules = [
+        "https://*".parse().unwrap(),
+        adding("GET https://a.example/v1/", &[("Authorization", "t0ken"), ("x-b", "one")]),
+        adding("https://a.example", &[("x-b", "two"), ("x-c", "three")]),
+    ]
+    .into_iter()
+    .collect();
+    let own = [("authorization", "guest"), ("Authorization", "again"), ("x-a", "1")];
+    let from = outgoing("GET", "https://a.example/v1/x", &own);
+    let fields = |outgoing: &Outgoing| {
+        let request = outgoing.request(&rules).unwrap();
+        let fields = ["authorization", "x-b", "x-c", "x-a"].map(|name| {
+            let all = request.headers().get_all(name).iter();
+            all.map(|value| value.to_str().unwrap()).collect::<Vec<_>>().join("|")
+        });
+        assert!(!format!("{request:?}").contains("t0ken"), "it is not printed");
+        fields
+    };
+    assert_eq!(fields(&from), ["Bearer t0ken", "Bearer one", "Bearer three", "1"]);
+    let next = |location: &'static str| {
+        let headers = HeaderMap::from_iter([(LOCATION, HeaderValue::from_static(location))]);
+        from.redirected(StatusCode::FOUND, &headers).unwrap().unwrap()
+    };
+    // The guest's own are sent where nothing is added in their place.
+    assert_eq!(fields(&next("/v2")), ["guest|again", "Bearer two", "Bearer three", "1"]);
+    assert_eq!(fields(&next("/v1/%2e%2e/v2")), ["guest|again", "Bearer two", "Bearer three", "1"]);
+    assert_eq!(fields(&next("https://b.example/v1/x")), ["", "", "", "1"]);
+    assert_eq!(fields(&next("https://a.example:444/v1/x")), ["", "", "", "1"]);
+    assert!(!format!("{from:?} {rules:?}").contains("t0ken"));
+}
+
+#[test]
+fn a_field_that_was_not_looked_up_is_not_left_out() {
+    let value = ConfigValue {
+        source: ValueSource::Variable("TOKEN".to_owned()),
+        is_secret: true,
+        found: None,
+    };
+    let rule: OutboundRule = "https://a.example".parse().unwrap();
+    let rule = rule.adding(vec![AddedField::new("authorization", "", value).unwrap()]).unwrap();
+    let failure = outgoing("GET", "https://a.example/", &[]).request(&[rule].into_iter().collect());
+    assert_eq!(failure.unwrap_err().code, FetchCode::Denied);
+}
+
 #[test]
 fn both_parsers_read_the_same_host() {
     for url in [
@@ -163,12 +219,14 @@ fn both_parsers_read_the_same_host() {
         "http://a.example/{}|^`\"<>?{}|^`\"<>",
     ] {
         let outgoing = outgoing("GET", url, &[]);
-        if let Ok(request) = outgoing.request() {
+        if let Ok(request) = outgoing.request(&OutboundRules::default()) {
             assert_eq!(request.uri().host(), outgoing.url.host_str(), "{url}");
         }
     }
-    assert!(outgoing("GET", "http://[::1]:8080/", &[]).request().is_ok());
-    assert!(outgoing("GET", "http://a.example:80/", &[]).request().is_ok());
+    assert!(outgoing("GET", "http://[::1]:8080/", &[]).request(&OutboundRules::default()).is_ok());
+    assert!(
+        outgoing("GET", "http://a.example:80/", &[]).request(&OutboundRules::default()).is_ok()
+    );
 }
 
 #[test]
@@ -184,7 +242,7 @@ fn long_and_nominated_things() {
         [("connection", "close, X-Hop"), ("x-hop", "1"), ("x-b", "2"), ("range", "bytes=0-1")];
     let ranged = outgoing("GET", "http://a.example/", &fields);
     assert!(!ranged.decodes, "a range of compressed bytes is of no use");
-    let request = ranged.request().unwrap();
+    let request = ranged.request(&OutboundRules::default()).unwrap();
     let mut names: Vec<&str> = request.headers().keys().map(HeaderName::as_str).collect();
     names.sort();
     assert_eq!(names, ["range", "user-agent", "x-b", "x-request-id"]);
@@ -212,7 +270,7 @@ proptest! {
         let next = first.redirected(status, &headers).ok().flatten();
         for outgoing in [Some(first), next].into_iter().flatten() {
             prop_assert!(matches!(outgoing.url.scheme(), "http" | "https"));
-            if let Ok(request) = outgoing.request() {
+            if let Ok(request) = outgoing.request(&OutboundRules::default()) {
                 let uri = request.uri();
                 prop_assert_eq!(uri.host(), outgoing.url.host_str());
                 prop_assert!(!uri.authority().unwrap().as_str().contains('@'));

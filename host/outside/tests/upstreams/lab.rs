@@ -9,17 +9,20 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use snow_config::{Limits, OutboundRules};
+use snow_config::{AddedField, ConfigValue, Limits, OutboundRule, OutboundRules, ServerConfig};
 use snow_http::Response;
 use snow_outside::Egress;
 use snow_runtime::{
-    Delivery, Fetch, FetchAnswer, FetchFailure, FetchOptions, OperationId, Outside, Relayed,
+    Delivery, Fetch, FetchFailure, FetchOptions, OperationId, Outside, Relayed, Settled, Settlement,
 };
 
 /// Longer than anything takes here that comes to an end.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-pub type Ended = Result<FetchAnswer, FetchFailure>;
+/// The end of a fetch, in which an answer may be one that others have too.
+pub type Shared = Result<Settled, FetchFailure>;
+
+pub type Ended = Result<Response, FetchFailure>;
 
 /// An egress whose thread runs.
 pub struct Lab {
@@ -33,12 +36,18 @@ pub struct Lab {
 impl Lab {
     /// One for guests with these rules.
     pub fn new(rules: &[&str]) -> Lab {
-        Lab::believing(&[], rules)
+        Lab::with(&ServerConfig::default(), rules)
     }
 
     /// One that believes the authorities in these files, for guests with these rules.
     pub fn believing(authorities: &[PathBuf], rules: &[&str]) -> Lab {
-        let (egress, thread) = Egress::new(authorities).unwrap();
+        let server = ServerConfig { outbound_ca: authorities.to_vec(), ..ServerConfig::default() };
+        Lab::with(&server, rules)
+    }
+
+    /// One by these settings, for guests with these rules.
+    pub fn with(server: &ServerConfig, rules: &[&str]) -> Lab {
+        let (egress, thread) = Egress::new(server).unwrap();
         thread::spawn(move || thread.run().unwrap());
         Lab {
             egress,
@@ -54,28 +63,41 @@ impl Lab {
         Lab::new(&["http://127.0.0.1:*"])
     }
 
+    /// Puts other rules in force.
+    pub fn allow(&mut self, rules: &[&str]) {
+        self.rules = parsed(rules);
+    }
+
+    /// Adds this field, a secret, to the requests that a rule allows.
+    pub fn add(&mut self, rule: &str, name: &str, text: &str) {
+        let value = ConfigValue { is_secret: true, ..ConfigValue::plain(text) };
+        let field = AddedField::new(name, "", value).unwrap();
+        let rule = rule.parse::<OutboundRule>().unwrap().adding(vec![field]).unwrap();
+        self.rules = Arc::new(self.rules.iter().cloned().chain([rule]).collect());
+    }
+
     /// Begins a fetch of this guest, which waits for the whole answer.
-    pub fn start(&self, guest: &str, url: &str) -> (OperationId, Receiver<Ended>) {
+    pub fn start(&self, guest: &str, url: &str) -> (OperationId, Receiver<Shared>) {
         let (operation, ended) = self.start_undecided(guest, url);
         self.egress.deliver(operation, Delivery::Whole);
         (operation, ended)
     }
 
     /// Begins a fetch whose answer goes on to a client while it comes.
-    pub fn start_relay(&self, url: &str) -> (OperationId, Receiver<Ended>) {
+    pub fn start_relay(&self, url: &str) -> (OperationId, Receiver<Shared>) {
         let (operation, ended) = self.start_undecided("guest", url);
         self.egress.deliver(operation, Delivery::Relayed);
         (operation, ended)
     }
 
     /// Begins a fetch of which nobody has said yet how its answer is wanted.
-    pub fn start_undecided(&self, guest: &str, url: &str) -> (OperationId, Receiver<Ended>) {
+    pub fn start_undecided(&self, guest: &str, url: &str) -> (OperationId, Receiver<Shared>) {
         let fetch = Fetch {
             guest: guest.into(),
             rules: self.rules.clone(),
             limits: Arc::new(self.limits.clone()),
             method: self.method.clone(),
-            options: self.options,
+            options: self.options.clone(),
             ..fetch_of(&[], url)
         };
         let (sender, receiver) = channel();
@@ -84,7 +106,7 @@ impl Lab {
     }
 
     /// Does a fetch to its end.
-    pub fn fetch(&self, url: &str) -> Result<Response, FetchFailure> {
+    pub fn fetch(&self, url: &str) -> Ended {
         end_of(&self.start("guest", url).1)
     }
 
@@ -111,24 +133,29 @@ pub fn fetch_of(rules: &[&str], url: &str) -> Fetch {
         headers: Vec::new(),
         body: Vec::new(),
         options: FetchOptions::default(),
+        keep: Arc::new(|answer| Ok(Settled::new(answer.into()))),
     }
 }
 
 /// Waits for the end of a fetch.
-pub fn end_of(fetch: &Receiver<Ended>) -> Result<Response, FetchFailure> {
-    match fetch.recv_timeout(PATIENCE).expect("a fetch ends") {
-        Ok(FetchAnswer::Whole(response)) => Ok(response),
-        Ok(FetchAnswer::Relayed(relayed)) => panic!("it is to be whole: {relayed:?}"),
-        Err(failure) => Err(failure),
-    }
+pub fn end_of(fetch: &Receiver<Shared>) -> Ended {
+    shared_end_of(fetch).map(|settled| match &*settled {
+        Settlement::Response(response) => response.clone(),
+        other => panic!("an answer is no {other:?}"),
+    })
 }
 
 /// Waits for the head of an answer that is relayed.
-pub fn relayed(fetch: &Receiver<Ended>) -> Relayed {
-    match fetch.recv_timeout(PATIENCE).expect("an answer begins") {
-        Ok(FetchAnswer::Relayed(relayed)) => relayed,
+pub fn relayed(fetch: &Receiver<Shared>) -> Relayed {
+    match &*shared_end_of(fetch).expect("it is answered") {
+        Settlement::Relayed(relayed) => (**relayed).clone(),
         other => panic!("it is to be relayed: {other:?}"),
     }
+}
+
+/// Waits for the end of a fetch, which is shared with equal ones.
+pub fn shared_end_of(fetch: &Receiver<Shared>) -> Shared {
+    fetch.recv_timeout(PATIENCE).expect("a fetch ends")
 }
 
 /// A server that answers each request as a test says, on connections that it counts.

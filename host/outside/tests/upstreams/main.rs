@@ -3,9 +3,12 @@
 //! Time is real here, since it is tokio's. A test that waits for a limit sets one of a few
 //! milliseconds, and asserts what happened, not when.
 
+mod contents;
 mod lab;
+mod proxy;
 mod relay;
 mod settings;
+mod sharing;
 mod tls;
 
 use std::io::{Read, Write};

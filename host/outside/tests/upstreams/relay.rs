@@ -10,7 +10,7 @@ use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use snow_core::{Ending, Pipe, Taken};
-use snow_runtime::{Delivery, FetchAnswer, Outside, Relayed};
+use snow_runtime::{Delivery, Outside, Relayed, Settlement};
 
 use super::lab::{Lab, PATIENCE, Server, end_of, relayed};
 
@@ -146,10 +146,12 @@ fn a_short_answer_that_has_come_is_not_relayed() {
     let (operation, ended) = lab.start_relay(&cut.url("/"));
     match ended.recv_timeout(PATIENCE).unwrap() {
         Err(failure) => assert_eq!(failure.code.name(), "reset"),
-        Ok(FetchAnswer::Relayed(relayed)) => {
-            assert_eq!(Reader::of(relayed).rest(), (4, Ending::Cut));
-        }
-        Ok(FetchAnswer::Whole(response)) => panic!("it is not whole: {response:?}"),
+        Ok(settled) => match &*settled {
+            Settlement::Relayed(relayed) => {
+                assert_eq!(Reader::of((**relayed).clone()).rest(), (4, Ending::Cut));
+            }
+            other => panic!("it is not whole: {other:?}"),
+        },
     }
     lab.egress.cancel(operation);
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::thread;
 
+use snow_config::ServerConfig;
 use snow_outside::Egress;
 use snow_runtime::{FetchCode, Outside};
 
@@ -12,7 +13,7 @@ use super::lab::{Lab, Server, end_of, fetch_of, ok};
 
 #[test]
 fn a_thread_without_fetches_ends_with_its_egress() {
-    let (egress, work) = Egress::new(&[]).unwrap();
+    let (egress, work) = Egress::new(&ServerConfig::default()).unwrap();
     let thread = thread::spawn(|| work.run());
     drop(egress);
     thread.join().unwrap().unwrap();
@@ -22,7 +23,7 @@ fn a_thread_without_fetches_ends_with_its_egress() {
 fn what_is_under_way_when_the_egress_ends_is_given_up() {
     let (asked, was_asked) = channel();
     let server = Server::new(move |_, _| asked.send(()).is_ok());
-    let (egress, work) = Egress::new(&[]).unwrap();
+    let (egress, work) = Egress::new(&ServerConfig::default()).unwrap();
     let thread = thread::spawn(|| work.run());
     let (sender, ended) = channel::<()>();
     let fetch = fetch_of(&["http://127.0.0.1:*"], &server.url("/"));
@@ -36,7 +37,7 @@ fn what_is_under_way_when_the_egress_ends_is_given_up() {
 
 #[test]
 fn nobody_panics_when_the_thread_is_gone() {
-    let (egress, work) = Egress::new(&[]).unwrap();
+    let (egress, work) = Egress::new(&ServerConfig::default()).unwrap();
     drop(work);
     let fetch = fetch_of(&["http://127.0.0.1:*"], "http://127.0.0.1:1/");
     let operation = egress.fetch(fetch, Box::new(|_| ()));
@@ -169,4 +170,23 @@ fn a_connection_that_is_closed_under_a_request() {
     let (code, message) = lab.failure(&server.url("/"));
     assert_eq!(code, "reset", "{message}");
     assert_eq!(server.heads.lock().unwrap().len(), 5);
+}
+
+#[test]
+fn what_the_host_adds_for_one_origin_is_not_sent_to_another() {
+    let other = Server::saying(ok("there"));
+    let location = other.url("/");
+    let server = Server::new(move |stream, head| {
+        let to = if head.starts_with("GET /here ") { "/next" } else { &location };
+        let away = format!("HTTP/1.1 302 Found\r\nlocation: {to}\r\ncontent-length: 0\r\n\r\n");
+        stream.write_all(away.as_bytes()).is_ok()
+    });
+    let mut lab = Lab::local();
+    lab.add(&server.url("/"), "authorization", "hunter2");
+    lab.options.redirects_max = Some(2);
+    assert_eq!(lab.fetch(&server.url("/here")).unwrap().body, b"there");
+    let has_it = |head: &String| head.contains("authorization: hunter2\r\n");
+    assert!(server.heads.lock().unwrap().iter().all(has_it), "the same origin has it again");
+    assert_eq!(server.heads.lock().unwrap().len(), 2);
+    assert!(!other.heads.lock().unwrap().iter().any(|head| head.contains("authorization")));
 }

@@ -10,13 +10,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::{env, fs, process, thread};
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD as BASE64;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType, date_time_ymd};
-use rustls::ServerConfig;
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::{RootCertStore, ServerConfig};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use snow_runtime::Outside;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
@@ -25,24 +29,26 @@ use tokio_rustls::TlsAcceptor;
 use super::lab::{Lab, Server, end_of};
 
 /// An authority that signs certificates, with its own in a file.
-struct Authority {
+pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
-    file: PathBuf,
+    certificate: CertificateDer<'static>,
+    pub file: PathBuf,
 }
 
 impl Authority {
-    fn new(name: &str) -> Authority {
+    pub fn new(name: &str) -> Authority {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
         let certificate = params.self_signed(&key).unwrap();
         let file = env::temp_dir().join(format!("snow-outside-{}-{name}.pem", process::id()));
         fs::write(&file, certificate.pem()).unwrap();
-        Authority { issuer: Issuer::new(params, key), file }
+        let certificate = certificate.der().clone();
+        Authority { issuer: Issuer::new(params, key), certificate, file }
     }
 
     /// Signs a certificate for names and addresses, which is valid until a year.
-    fn sign(
+    pub fn sign(
         &self,
         names: &[&str],
         until: i32,
@@ -70,8 +76,8 @@ impl Drop for Authority {
 }
 
 /// A server that speaks one protocol over TLS.
-struct Secure {
-    address: SocketAddr,
+pub struct Secure {
+    pub address: SocketAddr,
     connections: Arc<AtomicUsize>,
     /// The paths of the requests that hang.
     hanging: Receiver<String>,
@@ -89,9 +95,18 @@ impl Drop for GivenUp {
 }
 
 impl Secure {
-    fn new(
+    pub fn new(
+        certificate: (CertificateDer<'static>, PrivateKeyDer<'static>),
+        protocol: &'static str,
+    ) -> Secure {
+        Secure::asking(certificate, protocol, None)
+    }
+
+    /// One whose clients have a certificate of an authority.
+    fn asking(
         (certificate, key): (CertificateDer<'static>, PrivateKeyDer<'static>),
         protocol: &'static str,
+        of: Option<&Authority>,
     ) -> Secure {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
@@ -101,7 +116,7 @@ impl Secure {
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .unwrap()
-            .with_no_client_auth()
+            .with_client_cert_verifier(verifier(of))
             .with_single_cert(vec![certificate], key)
             .unwrap();
         config.alpn_protocols = vec![protocol.into()];
@@ -143,6 +158,15 @@ impl Secure {
     fn url(&self, path: &str) -> String {
         format!("https://{}{path}", self.address)
     }
+}
+
+/// Returns what believes clients that have a certificate of an authority, or all of them.
+fn verifier(of: Option<&Authority>) -> Arc<dyn ClientCertVerifier> {
+    let Some(authority) = of else { return WebPkiClientVerifier::no_client_auth() };
+    let mut roots = RootCertStore::empty();
+    roots.add(authority.certificate.clone()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build().unwrap()
 }
 
 async fn answer(
@@ -241,4 +265,34 @@ fn http_2_is_spoken_where_it_is_offered_and_one_connection_is_enough() {
     // The request was sent a second time, since the first connection had been good before.
     assert_eq!(server.connections.load(Ordering::SeqCst), 3);
     assert_eq!(lab.egress.counts().connected.get(), 3);
+}
+
+#[test]
+fn a_server_that_asks_for_a_certificate_is_shown_ours() {
+    let authority = Authority::new("mutual");
+    let server = Secure::asking(authority.sign(&["127.0.0.1"], 4096), "http/1.1", Some(&authority));
+    let (own, key) = authority.sign(&["client.example"], 4096);
+    let PrivateKeyDer::Pkcs8(key) = key else { panic!("rcgen writes PKCS #8") };
+    let pem = |name: &str, label: &str, der: &[u8]| {
+        let lines = BASE64.encode(der);
+        let file = env::temp_dir().join(format!("snow-outside-{}-{name}", process::id()));
+        fs::write(&file, format!("-----BEGIN {label}-----\n{lines}\n-----END {label}-----\n"))
+            .unwrap();
+        file
+    };
+    let certificate = pem("own.pem", "CERTIFICATE", &own);
+    let key = pem("own.key", "PRIVATE KEY", key.secret_pkcs8_der());
+    let settings = snow_config::ServerConfig {
+        outbound_ca: vec![authority.file.clone()],
+        outbound_certificate: Some(certificate.clone()),
+        outbound_key: Some(key.clone()),
+        ..snow_config::ServerConfig::default()
+    };
+    let lab = Lab::with(&settings, RULES);
+    assert_eq!(lab.fetch(&server.url("/")).unwrap().status, 200);
+    let without = Lab::believing(std::slice::from_ref(&authority.file), RULES);
+    let (code, message) = without.failure(&server.url("/"));
+    assert_eq!(code, "tls", "{message}");
+    fs::remove_file(certificate).unwrap();
+    fs::remove_file(key).unwrap();
 }

@@ -141,6 +141,9 @@ fn of_fetches(out: &mut Exposition, sources: &PageSources) {
     single(gauge, "snow_fetches_bytes", help, bytes as u64);
     let help = "Requests to other servers that wait for others to the same origin.";
     single(gauge, "snow_fetches_queued", help, counts.queued() as u64);
+    let help = "Requests of guests that waited for an equal one to another server; they are counted \
+                nowhere else.";
+    single(counter, "snow_fetches_collapsed_total", help, counts.collapsed.get());
     let help = "Connections to other servers that are open now.";
     single(gauge, "snow_fetch_connections", help, counts.connections() as u64);
     let help = "Connections to other servers that were opened.";

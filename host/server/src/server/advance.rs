@@ -50,7 +50,7 @@ pub enum AdvanceError {
 
 /// The times at which something is due next, in a server that has done all that was due.
 struct NextDue {
-    /// Of workers and of jobs.
+    /// Of workers, of jobs and of the outside.
     loop_ms: Option<u64>,
     store_wall_ms: Option<u64>,
 }
@@ -61,8 +61,8 @@ impl Server {
     /// has the server in its process can call this.
     ///
     /// The clock stands meanwhile, and goes from one moment at which something is due to the next.
-    /// At each of them it waits until the workers, the jobs and the store have done what there is to do, and
-    /// all that follows from it; so a guest that sets a timer of ten minutes again and again is
+    /// At each of them it waits until the workers, the jobs and the store have done what there is to
+    /// do, and all that follows from it; so a guest that sets a timer of ten minutes again and again is
     /// called six times in an hour, and reads the right time in each call. What was asked for an
     /// hour before has happened when an hour has passed: the duration is rounded up, by two
     /// milliseconds at most.
@@ -72,8 +72,9 @@ impl Server {
     /// kept alive is closed when it was idle for too long, and so is one that does not take its
     /// answer or does not send the rest of its request.
     ///
-    /// Nothing outside is waited for: requests that clients send meanwhile, the deployer, the admin
-    /// listener. The log keeps the machine's time, and so does the time that a call may run.
+    /// Nothing outside is waited for: requests that clients send meanwhile, answers of other servers
+    /// (unless a script gives them, which goes by the clock too), the deployer, the admin listener.
+    /// The log keeps the machine's time, and so does the time that a call may run.
     ///
     /// It takes `within` of the machine's time at most.
     ///
@@ -115,24 +116,26 @@ impl Server {
     /// Waits until nothing is left to be done at the time that the clock shows, and returns what is
     /// due next. `None` if that is not so by `until`.
     fn come_to_rest(&self, until: Instant) -> Option<NextDue> {
-        let alarm = self.store_thread.alarm();
+        let (alarm, outside) = (self.store_thread.alarm(), &self.runtime.outside);
         alarm.clock_moved();
+        outside.clock_moved();
         let mut before = None;
         loop {
             // Guests that wake one another for ever may be found at rest, one or the other.
             if Instant::now() >= until {
                 return None;
             }
-            let store = alarm.rest(until)?;
+            let rests = (alarm.rest(until)?, outside.rest(until)?);
             let workers = self.rest_of_workers(until)?;
             let jobs = self.runtime.jobs.rest(until)?;
             // Whoever rests can be woken by whoever does not yet. But if nobody did anything between
             // two answers, nobody's mail is on its way to anybody.
-            let now = (store, workers, jobs);
-            if before.as_ref() == Some(&now) && alarm.rest(until)? == store {
-                let (store, workers, JobsRest { next_ms: jobs_ms, .. }) = now;
+            let now = (rests, workers, jobs);
+            if before.as_ref() == Some(&now) && (alarm.rest(until)?, outside.rest(until)?) == rests
+            {
+                let ((store, outside), workers, JobsRest { next_ms: jobs_ms, .. }) = now;
                 let of_workers = workers.iter().filter_map(|rest| rest.next_ms);
-                let loop_ms = of_workers.chain(jobs_ms).min();
+                let loop_ms = of_workers.chain(jobs_ms).chain(outside.next_ms).min();
                 return Some(NextDue { loop_ms, store_wall_ms: store.next_wall_ms });
             }
             before = Some(now);
@@ -152,9 +155,10 @@ impl Server {
         rests.into_iter().collect()
     }
 
-    /// Wakes all workers and the store, and asks the workers to tell when they are at rest.
+    /// Wakes all workers, the store and the outside, and asks the workers to tell when they are at rest.
     fn wake_all(&self, told: Option<&mpsc::Sender<(usize, Rest)>>) {
         self.store_thread.alarm().clock_moved();
+        self.runtime.outside.clock_moved();
         for (index, worker) in self.workers.iter().enumerate() {
             let told = told.cloned();
             let reply = Box::new(move |rest| {

@@ -8,7 +8,7 @@ use std::time::{Instant, SystemTime};
 
 use anyhow::{Context, ensure};
 
-use super::Server;
+use super::{MakeOutside, Server};
 use crate::admin::{Admin, AdminListener, Draining, PageSources};
 use crate::deploy::debounce::Debounce;
 use crate::deploy::{Catalog, Deployer, DeployerMessage, LeftOut, load_all};
@@ -23,19 +23,27 @@ use snow_config::{Config, Listen, ServerConfig, WatchLimits};
 use snow_core::{Registry, error_chain};
 use snow_guests::{Conflict, Engine, Jobs, Loader, Permits, Runtime, RuntimeParts};
 use snow_outside::Egress;
-use snow_runtime::{Clock, Level, Log};
+use snow_runtime::{Clock, Level, Log, Outside};
 use snow_worker::{Common, Labels, PostOffice};
 
 /// Starts a server: see [`Server::start`].
-pub(super) fn start(config: &Config, log: Log) -> anyhow::Result<Server> {
+pub(super) fn start(
+    config: &Config,
+    log: Log,
+    outside: Option<MakeOutside<'_>>,
+) -> anyhow::Result<Server> {
     net::raise_descriptor_limit();
     let (to_deployer, messages) = mpsc::channel();
     let post = Arc::new(PostOffice::default());
     let clock = Clock::start();
     let alarm = Arc::new(Alarm::new(clock.clone()));
-    let (egress, egress_thread) = Egress::new(&config.server.outbound_ca)?;
+    let (egress, egress_thread) = Egress::new(&config.server)?;
     let egress = Arc::new(egress);
-    let runtime = runtime(config, &post, &to_deployer, &log, &alarm, egress.clone())?;
+    let outside = match outside {
+        Some(make) => make(&clock).context("what stands for other servers can't be started")?,
+        None => egress.clone(),
+    };
+    let runtime = runtime(config, &post, &to_deployer, &log, &alarm, outside)?;
     runtime.jobs.load();
     let loader = Loader::new(&runtime, &config.compile, log.clone())?;
 
@@ -125,7 +133,7 @@ fn runtime(
     to_deployer: &Sender<DeployerMessage>,
     log: &Log,
     alarm: &Arc<Alarm>,
-    egress: Arc<Egress>,
+    outside: Arc<dyn Outside>,
 ) -> anyhow::Result<Runtime> {
     let (limits, workers) = (&config.limits, config.server.workers);
     let reports = to_deployer.clone();
@@ -138,7 +146,7 @@ fn runtime(
         clock,
         store,
         registry,
-        outside: egress,
+        outside,
         post: post.clone(),
         log: log.clone(),
         limits: Arc::new(limits.clone()),

@@ -17,6 +17,7 @@ use crate::process::Runner;
 const MAIN: &str = include_str!("zig/template/main.zig");
 const SNOW: &str = include_str!("zig/template/snow.zig");
 const CONTRACT: &str = include_str!("zig/template/contract.zig");
+const FETCH: &str = include_str!("zig/template/fetch.zig");
 const STORE: &str = include_str!("zig/template/store.zig");
 
 /// The file that makes a folder a guest in Zig.
@@ -68,6 +69,7 @@ impl Language for Zig {
             (SOURCE.into(), named(MAIN)),
             ("snow.zig".into(), SNOW.into()),
             ("contract.zig".into(), CONTRACT.into()),
+            ("fetch.zig".into(), FETCH.into()),
             ("store.zig".into(), STORE.into()),
             (format!("{name}.test.toml").into(), named(CASES)),
         ])
@@ -99,7 +101,7 @@ mod tests {
         for text in [MAIN, CASES] {
             assert!(text.contains("NAME"), "{text}");
         }
-        for text in [SNOW, CONTRACT, STORE] {
+        for text in [SNOW, CONTRACT, FETCH, STORE] {
             assert!(!text.contains("NAME"));
         }
         assert!(MAIN.contains("@import(\"snow.zig\")"));

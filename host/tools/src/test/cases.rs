@@ -3,6 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
+use snow_core::Glob;
+use snow_runtime::FetchCode;
+
 use super::saved::{JsonText, Text};
 
 /// A case file.
@@ -12,6 +15,8 @@ pub(super) struct CaseFile {
     pub name: String,
     /// The names of guests that are served together with the one under test.
     pub with: Vec<String>,
+    /// Other servers that answer in each case, after its own.
+    pub upstreams: Vec<Upstream>,
     pub cases: Vec<Case>,
 }
 
@@ -21,7 +26,47 @@ pub(super) struct Case {
     pub name: String,
     /// The names and texts that the guest reads by `wasi:config`, beside those of `snow.toml`.
     pub config: Vec<(String, Text)>,
+    /// Other servers, of which the first that fits answers.
+    pub upstreams: Vec<Upstream>,
     pub steps: Vec<Step>,
+}
+
+/// What answers requests of guests to other servers.
+#[derive(Debug)]
+pub(super) struct Upstream {
+    /// The line of it in the file, from 1.
+    pub line: usize,
+    pub url: UrlPattern,
+    /// `None` for any.
+    pub method: Option<String>,
+    /// How long it takes until the answer, or the fault.
+    pub delay_ms: u32,
+    pub end: UpstreamAnswer,
+    /// How many requests it answers. The case fails if fewer come, and another one answers what
+    /// comes after them.
+    pub times: Option<u32>,
+    /// What each request has to have, in words of an answer.
+    pub expect: Option<Expect>,
+}
+
+/// Whole URLs.
+#[derive(Clone, Debug)]
+pub(super) enum UrlPattern {
+    /// One URL, as a parser writes it.
+    One(String),
+    /// All that a pattern with `*` matches.
+    Glob(Glob),
+}
+
+/// What another server does with a request.
+#[derive(Debug)]
+pub(super) enum UpstreamAnswer {
+    /// It answers; this is a `response`.
+    Answers(SettlementText),
+    /// The request fails with this code.
+    Fails(FetchCode),
+    /// It never answers.
+    Hangs,
 }
 
 /// One step of a case.
@@ -76,6 +121,10 @@ pub(super) enum Action {
     SetStore(Vec<StoreWrite>),
     /// Looks into the store.
     ExpectStore(Vec<ExpectedEntry>),
+    /// Looks how often another server was asked: that one of the case.
+    ExpectAsked {
+        index: usize,
+    },
 }
 
 /// A request whose texts may name saved values. Its method and the names of its fields are tokens.
@@ -200,6 +249,25 @@ impl Case {
     }
 }
 
+impl UrlPattern {
+    /// Returns whether a URL, as a parser writes it, is one of these.
+    pub fn matches(&self, url: &str) -> bool {
+        match self {
+            UrlPattern::One(one) => one == url,
+            UrlPattern::Glob(glob) => glob.matches(url),
+        }
+    }
+}
+
+impl fmt::Display for UrlPattern {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            UrlPattern::One(one) => out.write_str(one),
+            UrlPattern::Glob(glob) => glob.fmt(out),
+        }
+    }
+}
+
 impl fmt::Display for Action {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -219,6 +287,7 @@ impl fmt::Display for Action {
             Action::SetConfig(_) => out.write_str("change the config"),
             Action::SetStore(_) => out.write_str("write into the store"),
             Action::ExpectStore(_) => out.write_str("look into the store"),
+            Action::ExpectAsked { .. } => out.write_str("count the requests to this upstream"),
         }
     }
 }

@@ -5,6 +5,7 @@ mod json;
 mod message;
 mod settle;
 mod store;
+mod upstream;
 mod values;
 
 use std::collections::BTreeMap;
@@ -23,13 +24,13 @@ use snow_config::manifest::{ManifestError, suggestion};
 /// The size of the largest case file.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
-const FILE_KEYS: &[&str] = &["with", "case"];
+const FILE_KEYS: &[&str] = &["with", "upstream", "case"];
 const REQUEST_KEYS: &[&str] = &["path", "method", "headers", "body", "body_file", "json", "form"];
 /// The keys that decide the kind of a step, but for `path`.
 const OTHER_STEPS: &[&str] =
     &["held", "answer", "settle", "disconnect", "advance", "config", "store", "expect_store"];
 /// The keys of a case that stand beside its steps.
-const CASE_KEYS: &[&str] = &["name", "config", "store", "expect_store"];
+const CASE_KEYS: &[&str] = &["name", "config", "upstream", "store", "expect_store"];
 
 /// How long `advance` may take by default.
 const ADVANCE_WITHIN_DEFAULT: Duration = Duration::from_secs(60);
@@ -61,7 +62,12 @@ fn parse(
     neighbours: &BTreeMap<String, PathBuf>,
 ) -> Result<CaseFile, ManifestError> {
     let mut parser = Parser { values: Values::new(text, name, folder), held: BTreeMap::new() };
-    let mut file = CaseFile { name: name.to_owned(), with: Vec::new(), cases: Vec::new() };
+    let mut file = CaseFile {
+        name: name.to_owned(),
+        with: Vec::new(),
+        upstreams: Vec::new(),
+        cases: Vec::new(),
+    };
     match DeTable::parse(text) {
         Ok(root) => parser.file(root.get_ref(), neighbours, &mut file),
         Err(error) => {
@@ -90,6 +96,17 @@ impl Parser<'_> {
         self.values.check_keys("a case file", root, &[FILE_KEYS]);
         if let Some(with) = get(root, "with") {
             file.with = self.with(with, neighbours);
+        }
+        if let Some(upstreams) = get(root, "upstream") {
+            file.upstreams = self.values.upstreams("[[upstream]]", upstreams);
+            for value in upstreams.get_ref().as_array().into_iter().flat_map(|list| list.iter()) {
+                let times = value.get_ref().as_table().and_then(|table| get(table, "times"));
+                if let Some(times) = times {
+                    let message = "`times` belongs into [[case.upstream]]: this upstream answers in \
+                                   all cases";
+                    self.values.problem(times.span(), message.to_owned());
+                }
+            }
         }
         let Some(cases) = get(root, "case") else {
             self.values.problem(0..0, "there is no case: a case is a table [[case]]".to_owned());
@@ -131,6 +148,10 @@ impl Parser<'_> {
             self.values.problem(value.span(), "a case has a `name`".to_owned());
         }
         let config = get(table, "config").map(|value| self.values.config(value));
+        // No step has saved anything for them.
+        let upstreams = get(table, "upstream")
+            .map(|value| self.values.upstreams("[[case.upstream]]", value))
+            .unwrap_or_default();
         let mut steps = Vec::new();
         if let Some(value) = get(table, "store") {
             let action = Action::SetStore(self.values.store(value));
@@ -159,7 +180,14 @@ impl Parser<'_> {
             let action = Action::ExpectStore(self.values.expect_store(value));
             steps.push(Step { line: self.values.line_of(value), number: None, action });
         }
-        Case { name: name.unwrap_or_default(), config: config.unwrap_or_default(), steps }
+        let counted = upstreams.iter().enumerate().filter(|(_, upstream)| upstream.times.is_some());
+        steps.extend(counted.map(|(index, upstream)| Step {
+            line: upstream.line,
+            number: None,
+            action: Action::ExpectAsked { index },
+        }));
+        let (name, config) = (name.unwrap_or_default(), config.unwrap_or_default());
+        Case { name, config, upstreams, steps }
     }
 
     /// Parses a step; one of its keys decides which kind it is. `what` names it in messages, and

@@ -4,9 +4,11 @@ mod render;
 mod save;
 mod stage;
 mod store;
+mod upstream;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,10 +17,12 @@ use anyhow::{Context, bail};
 use self::render::render_config;
 use self::stage::CaseLog;
 pub(super) use self::stage::Stage;
+use self::upstream::Script;
 use super::cases::{Action, Case, ExpectedWaiters, Save};
 use super::compare::{self, Wanted};
 use super::saved::{Renderer, Saved};
 use crate::client::{ClientError, Endpoint, Request, SentRequest};
+use snow_runtime::Log;
 use snow_server::Server;
 
 /// The longest time until a request is held, or until a client's leaving is noticed.
@@ -44,19 +48,20 @@ impl Stage<'_> {
     /// of all steps.
     pub fn play(&self, case: &Case) -> Result<Duration, CaseFailure> {
         let case_log = CaseLog::default();
-        let config = render_config(&case.config, &mut Renderer::new(&Saved::default()));
-        let server = config
-            .map_err(anyhow::Error::from)
-            .and_then(|config| self.start_server(config, case_log.clone()));
-        let (server, log) = server.map_err(|error| CaseFailure::NotLoaded(format!("{error:#}")))?;
+        let started = self.start(case, &case_log);
+        let Started { server, log, script } =
+            started.map_err(|error| CaseFailure::NotLoaded(format!("{error:#}")))?;
         let started = Instant::now();
         let endpoint = Endpoint::Tcp(server.addresses()[0]);
         let (held, saved) = (BTreeMap::new(), Saved::default());
         let guest = self.name.as_str();
-        let mut player = Player { server: &server, guest, endpoint, held, saved };
+        let script = &*script;
+        let mut player = Player { server: &server, guest, endpoint, held, saved, script };
         let failed = case.steps.iter().enumerate().find_map(|(index, step)| {
-            let error = player.play(&step.action).err()?;
-            Some((index, format!("{error:#}")))
+            let error = player.play(&step.action).err().map(|error| format!("{error:#}"));
+            // What a guest asked in vain is usually the reason for what it answers.
+            let faults = script.take_faults().into_iter().chain(error).collect::<Vec<_>>();
+            (!faults.is_empty()).then(|| (index, faults.join("\n")))
         });
         let took = started.elapsed();
         drop(player);
@@ -77,6 +82,22 @@ impl Stage<'_> {
     }
 }
 
+/// The server of a case, and who answers in the place of others.
+struct Started {
+    server: Server,
+    log: Log,
+    script: Arc<Script>,
+}
+
+impl Stage<'_> {
+    fn start(&self, case: &Case, lines: &CaseLog) -> anyhow::Result<Started> {
+        let config = render_config(&case.config, &mut Renderer::new(&Saved::default()))?;
+        let script = Arc::new(Script::new(&case.upstreams, self.upstreams)?);
+        let (server, log) = self.start_server(config, &script, lines.clone())?;
+        Ok(Started { server, log, script })
+    }
+}
+
 /// A case that is being played.
 struct Player<'p> {
     server: &'p Server,
@@ -86,6 +107,7 @@ struct Player<'p> {
     /// The held requests, by their labels.
     held: BTreeMap<String, SentRequest>,
     saved: Saved,
+    script: &'p Script,
 }
 
 impl Player<'_> {
@@ -126,6 +148,7 @@ impl Player<'_> {
             }
             Action::SetStore(writes) => store::write(self.server, writes, &self.saved),
             Action::ExpectStore(entries) => store::check(self.server, entries, &self.saved),
+            Action::ExpectAsked { index } => self.script.check_asked(*index),
         }
     }
 

@@ -37,6 +37,17 @@ type Options struct {
 	// The most bytes of the answer's content, after `content-encoding` was removed. None, or more
 	// than the host's maximum: `fetch_response_bytes_max`.
 	ResponseBytesMax witTypes.Option[uint32]
+	// What the request is equal to. If this guest has asked for the same text and that request is
+	// under way, this one is not sent: it is settled with the answer to that one, or its failure,
+	// whatever its own method, URL, fields, content and bounds are. So the text says all that makes
+	// a difference: what belongs to one client alone must not be shared.
+	//
+	// Each has its own `timeout-ms`. A request is given up when the last one that waits for it is
+	// dropped or has timed out, and may take the host's maximum as long as somebody waits. After its
+	// end, or if the deployer has changed `outbound` meanwhile, the next one is sent. One that
+	// shares is a pending as any other, but it takes no connection and no place among the requests
+	// under way; more than `fetch_sharers_max` for one request are `overloaded`.
+	Collapse witTypes.Option[string]
 }
 
 // A request to another server.
@@ -61,7 +72,7 @@ func Start(request Outgoing) witTypes.Result[*snow_host_pending_handles.Pending,
 	pinner := &runtime.Pinner{}
 	defer pinner.Unpin()
 
-	returnArea := uintptr(witRuntime.Allocate(pinner, (32 + 8*4), 4))
+	returnArea := uintptr(witRuntime.Allocate(pinner, (24 + 13*4), 4))
 	utf8 := unsafe.Pointer(unsafe.StringData((request).Method))
 	pinner.Pin(utf8)
 	*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), 4)) = uint32(uint32(len((request).Method)))
@@ -103,12 +114,12 @@ func Start(request Outgoing) witTypes.Result[*snow_host_pending_handles.Pending,
 
 		switch (payload).TimeoutMs.Tag() {
 		case witTypes.OptionNone:
-			*(*int8)(unsafe.Add(unsafe.Pointer(returnArea), (4 + 8*4))) = int8(int32(0))
+			*(*int8)(unsafe.Add(unsafe.Pointer(returnArea), (9 * 4))) = int8(int32(0))
 
 		case witTypes.OptionSome:
 			payload := (payload).TimeoutMs.Some()
-			*(*int8)(unsafe.Add(unsafe.Pointer(returnArea), (4 + 8*4))) = int8(int32(1))
-			*(*int32)(unsafe.Add(unsafe.Pointer(returnArea), (8 + 8*4))) = int32(payload)
+			*(*int8)(unsafe.Add(unsafe.Pointer(returnArea), (9 * 4))) = int8(int32(1))
+			*(*int32)(unsafe.Add(unsafe.Pointer(returnArea), (4 + 9*4))) = int32(payload)
 
 		default:
 			panic("unreachable")
@@ -116,12 +127,12 @@ func Start(request Outgoing) witTypes.Result[*snow_host_pending_handles.Pending,
 
 		switch (payload).ConnectTimeoutMs.Tag() {
 		case witTypes.OptionNone:
-			*(*int8)(unsafe.Add(unsafe.Pointer(returnArea), (12 + 8*4))) = int8(int32(0))
+			*(*int8)(unsafe.Add(unsafe.Pointer(returnArea), (8 + 9*4))) = int8(int32(0))
 
 		case witTypes.OptionSome:
 			payload := (payload).ConnectTimeoutMs.Some()
-			*(*int8)(unsafe.Add(unsafe.Pointer(returnArea), (12 + 8*4))) = int8(int32(1))
-			*(*int32)(unsafe.Add(unsafe.Pointer(returnArea), (16 + 8*4))) = int32(payload)
+			*(*int8)(unsafe.Add(unsafe.Pointer(returnArea), (8 + 9*4))) = int8(int32(1))
+			*(*int32)(unsafe.Add(unsafe.Pointer(returnArea), (12 + 9*4))) = int32(payload)
 
 		default:
 			panic("unreachable")
@@ -129,12 +140,12 @@ func Start(request Outgoing) witTypes.Result[*snow_host_pending_handles.Pending,
 
 		switch (payload).RedirectsMax.Tag() {
 		case witTypes.OptionNone:
-			*(*int8)(unsafe.Add(unsafe.Pointer(returnArea), (20 + 8*4))) = int8(int32(0))
+			*(*int8)(unsafe.Add(unsafe.Pointer(returnArea), (16 + 9*4))) = int8(int32(0))
 
 		case witTypes.OptionSome:
 			payload := (payload).RedirectsMax.Some()
-			*(*int8)(unsafe.Add(unsafe.Pointer(returnArea), (20 + 8*4))) = int8(int32(1))
-			*(*int8)(unsafe.Add(unsafe.Pointer(returnArea), (21 + 8*4))) = int8(int32(payload))
+			*(*int8)(unsafe.Add(unsafe.Pointer(returnArea), (16 + 9*4))) = int8(int32(1))
+			*(*int8)(unsafe.Add(unsafe.Pointer(returnArea), (17 + 9*4))) = int8(int32(payload))
 
 		default:
 			panic("unreachable")
@@ -142,12 +153,28 @@ func Start(request Outgoing) witTypes.Result[*snow_host_pending_handles.Pending,
 
 		switch (payload).ResponseBytesMax.Tag() {
 		case witTypes.OptionNone:
-			*(*int8)(unsafe.Add(unsafe.Pointer(returnArea), (24 + 8*4))) = int8(int32(0))
+			*(*int8)(unsafe.Add(unsafe.Pointer(returnArea), (20 + 9*4))) = int8(int32(0))
 
 		case witTypes.OptionSome:
 			payload := (payload).ResponseBytesMax.Some()
-			*(*int8)(unsafe.Add(unsafe.Pointer(returnArea), (24 + 8*4))) = int8(int32(1))
-			*(*int32)(unsafe.Add(unsafe.Pointer(returnArea), (28 + 8*4))) = int32(payload)
+			*(*int8)(unsafe.Add(unsafe.Pointer(returnArea), (20 + 9*4))) = int8(int32(1))
+			*(*int32)(unsafe.Add(unsafe.Pointer(returnArea), (24 + 9*4))) = int32(payload)
+
+		default:
+			panic("unreachable")
+		}
+
+		switch (payload).Collapse.Tag() {
+		case witTypes.OptionNone:
+			*(*int8)(unsafe.Add(unsafe.Pointer(returnArea), (24 + 10*4))) = int8(int32(0))
+
+		case witTypes.OptionSome:
+			payload := (payload).Collapse.Some()
+			*(*int8)(unsafe.Add(unsafe.Pointer(returnArea), (24 + 10*4))) = int8(int32(1))
+			utf83 := unsafe.Pointer(unsafe.StringData(payload))
+			pinner.Pin(utf83)
+			*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (24 + 12*4))) = uint32(uint32(len(payload)))
+			*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (24 + 11*4))) = uint32(uintptr(uintptr(utf83)))
 
 		default:
 			panic("unreachable")
@@ -157,18 +184,18 @@ func Start(request Outgoing) witTypes.Result[*snow_host_pending_handles.Pending,
 		panic("unreachable")
 	}
 	wasm_import_start(returnArea, returnArea)
-	var result3 witTypes.Result[*snow_host_pending_handles.Pending, snow_host_pending_handles.Refusal]
+	var result4 witTypes.Result[*snow_host_pending_handles.Pending, snow_host_pending_handles.Refusal]
 	switch uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), 0))) {
 	case 0:
 
-		result3 = witTypes.Ok[*snow_host_pending_handles.Pending, snow_host_pending_handles.Refusal](snow_host_pending_handles.PendingFromOwnHandle(int32(uintptr(*(*int32)(unsafe.Add(unsafe.Pointer(returnArea), 4))))))
+		result4 = witTypes.Ok[*snow_host_pending_handles.Pending, snow_host_pending_handles.Refusal](snow_host_pending_handles.PendingFromOwnHandle(int32(uintptr(*(*int32)(unsafe.Add(unsafe.Pointer(returnArea), 4))))))
 	case 1:
 
-		result3 = witTypes.Err[*snow_host_pending_handles.Pending, snow_host_pending_handles.Refusal](uint8(uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), 4)))))
+		result4 = witTypes.Err[*snow_host_pending_handles.Pending, snow_host_pending_handles.Refusal](uint8(uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), 4)))))
 	default:
 		panic("unreachable")
 	}
-	result4 := result3
-	return result4
+	result5 := result4
+	return result5
 
 }

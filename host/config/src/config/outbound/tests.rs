@@ -1,6 +1,9 @@
 //! Which requests rules allow, and which addresses.
 
+use proptest::prelude::*;
+
 use super::*;
+use crate::config::ConfigValue;
 
 fn rules(rules: &[&str]) -> OutboundRules {
     rules
@@ -175,4 +178,50 @@ fn what_is_no_rule_is_refused_with_the_reason() {
         let error = rule.parse::<OutboundRule>().unwrap_err();
         assert!(error.contains(reason), "{rule}: {error}");
     }
+}
+
+/// Texts that are rules, or nearly.
+fn texts() -> impl Strategy<Value = String> {
+    let near = "((GET|POST|get)(,HEAD)? )?(http|https|ftp)://(\\*\\.|\\*)?[a-z0-9.\\-@\\[\\]:%*]{0,12}(:(80|443|\\*|[0-9]{1,6}))?(/[a-z0-9.%/?#*]{0,8})?";
+    prop_oneof!["\\PC{0,30}", near, "[0-9a-f.:]{0,20}(/[0-9]{1,3})?"]
+}
+
+/// URLs like those that the rules above allow.
+fn urls() -> impl Strategy<Value = String> {
+    "(http|https)://[a-z0-9.\\-\\[\\]:@%]{1,12}(:(80|443|[0-9]{1,5}))?/[a-z0-9.%/\\\\?#]{0,10}"
+}
+
+proptest! {
+    #[test]
+    fn what_is_read_is_written_and_read_again(text in texts()) {
+        let Ok(rule) = text.parse::<OutboundRule>() else { return Ok(()) };
+        let written = rule.to_string();
+        prop_assert_eq!(written.parse::<OutboundRule>(), Ok(rule), "{}", written);
+    }
+
+    /// A field that the host adds goes with the requests that its rule allows, and with no others.
+    #[test]
+    fn fields_go_where_their_rule_allows(
+        text in texts(),
+        url in urls(),
+        method in prop_oneof!["GET", "POST", "HEAD"],
+    ) {
+        let (Ok(rule), Ok(url)) = (text.parse::<OutboundRule>(), Url::parse(&url)) else {
+            return Ok(());
+        };
+        let field = AddedField::new("authorization", "", ConfigValue::plain("x")).unwrap();
+        let Ok(rule) = rule.adding(vec![field]) else { return Ok(()) };
+        let rules: OutboundRules = [rule].into_iter().collect();
+        prop_assert_eq!(rules.added(&method, &url).len(), usize::from(rules.allow(&method, &url)));
+    }
+}
+
+#[test]
+fn fields_are_added_once_and_not_to_addresses() {
+    let field = |name: &str| AddedField::new(name, "", ConfigValue::plain("x")).unwrap();
+    let rule = |text: &str| text.parse::<OutboundRule>().unwrap();
+    assert!(rule("10.0.0.0/8").adding(vec![field("a")]).is_err());
+    assert!(rule("10.0.0.0/8").adding(Vec::new()).is_ok());
+    let twice = rule("https://a.example").adding(vec![field("a"), field("A")]);
+    assert!(twice.unwrap_err().contains("the field a is added twice"));
 }

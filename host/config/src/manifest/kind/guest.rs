@@ -8,9 +8,7 @@ use serde_json::{Value as Json, json};
 use snow_core::{Glob, Globs};
 
 use super::{Kind, PATTERNS_MAX, TEXT_BYTES_MAX, integer};
-use crate::config::{
-    Command, Environment, Instances, Mount, OutboundRule, OutboundRules, PublicUrl, Rollback,
-};
+use crate::config::{Command, Environment, Instances, Mount, PublicUrl, Rollback};
 use crate::manifest::reader::{Range, Reader, Toml};
 
 /// The most words of a build command with its arguments.
@@ -44,33 +42,6 @@ impl Kind for Globs {
 
     fn json(value: &Globs) -> Json {
         value.iter().map(Glob::to_string).collect()
-    }
-}
-
-impl Kind for OutboundRules {
-    type Value = OutboundRules;
-
-    fn read(
-        reader: &mut Reader<'_>,
-        name: &str,
-        _: &Range,
-        value: &Toml<'_>,
-    ) -> Option<OutboundRules> {
-        const WANTED: &str = "a list of strings, such as [\"https://api.example.com\"]";
-        let rules = reader.each(name, value, WANTED, 0..=PATTERNS_MAX, |reader, value| {
-            let text = reader.text(name, value, "strings", TEXT_BYTES_MAX)?;
-            let rule = text.parse::<OutboundRule>();
-            rule.map_err(|wrong| reader.problem(value.span(), format!("`{name}`: {wrong}"))).ok()
-        });
-        rules.map(OutboundRules::from_iter)
-    }
-
-    fn schema(_: &Range) -> Json {
-        strings_schema(0..=PATTERNS_MAX)
-    }
-
-    fn json(value: &OutboundRules) -> Json {
-        value.iter().map(OutboundRule::to_string).collect()
     }
 }
 

@@ -15,6 +15,8 @@ const WANTED: &str =
 const VARIABLE: &str = "^[A-Za-z_][A-Za-z0-9_]*$";
 /// The sources of a value, by the keys that name them.
 const SOURCES: [&str; 2] = ["env", "file"];
+/// The key of what stands before a value, where there may be such.
+pub(super) const PREFIX: &str = "prefix";
 
 impl Kind for ConfigValues {
     type Value = ConfigValues;
@@ -41,26 +43,14 @@ impl Kind for ConfigValues {
                 continue;
             }
             read.extend(
-                one(reader, &format!("{name}.{key}"), value).map(|one| (key.to_string(), one)),
+                one(reader, &format!("{name}.{key}"), value, &[]).map(|one| (key.to_string(), one)),
             );
         }
         Some(read.into_iter().collect())
     }
 
     fn schema(_: &Range) -> Json {
-        let source = |key: &str, schema: Json| {
-            json!({
-                "type": "object", "additionalProperties": false, "required": [key],
-                "properties": { key: schema },
-            })
-        };
-        let variable =
-            json!({ "type": "string", "pattern": VARIABLE, "maxLength": TEXT_BYTES_MAX });
-        let file = json!({ "type": "string", "pattern": "^/", "maxLength": TEXT_BYTES_MAX });
-        let public = json!([{ "type": "string" }, source("env", variable), source("file", file)]);
-        let mut all = public.as_array().cloned().unwrap_or_default();
-        all.push(source("secret", json!({ "anyOf": public })));
-        json!({ "type": "object", "additionalProperties": { "anyOf": all } })
+        json!({ "type": "object", "additionalProperties": one_schema(false) })
     }
 
     fn json(values: &ConfigValues) -> Json {
@@ -69,14 +59,50 @@ impl Kind for ConfigValues {
     }
 }
 
-/// Reads one value.
-fn one(reader: &mut Reader<'_>, name: &str, value: &Toml<'_>) -> Option<ConfigValue> {
+/// Returns the schema of one value, and perhaps of what stands before it.
+pub(super) fn one_schema(has_prefix: bool) -> Json {
+    let text = json!({ "type": "string", "maxLength": TEXT_BYTES_MAX });
+    let source = |key: &str, schema: &Json, has_prefix: bool| {
+        let mut properties = json!({ key: schema });
+        if has_prefix {
+            properties[PREFIX] = text.clone();
+        }
+        json!({
+            "type": "object", "additionalProperties": false, "required": [key],
+            "properties": properties,
+        })
+    };
+    let variable = json!({ "type": "string", "pattern": VARIABLE, "maxLength": TEXT_BYTES_MAX });
+    let file = json!({ "type": "string", "pattern": "^/", "maxLength": TEXT_BYTES_MAX });
+    let public = |has_prefix| {
+        let sources = [source("env", &variable, has_prefix), source("file", &file, has_prefix)];
+        let mut all = vec![json!({ "type": "string" })];
+        all.extend(sources);
+        all
+    };
+    let mut all = public(has_prefix);
+    all.push(source("secret", &json!({ "anyOf": public(false) }), has_prefix));
+    json!({ "anyOf": all })
+}
+
+/// Reads one value. `beside` are keys that may stand beside it, which the caller reads.
+pub(super) fn one(
+    reader: &mut Reader<'_>,
+    name: &str,
+    value: &Toml<'_>,
+    beside: &[&str],
+) -> Option<ConfigValue> {
     let secret = value.get_ref().as_table().and_then(|table| table.get("secret"));
     let Some(secret) = secret else {
-        let source = source(reader, name, value)?;
+        let source = source(reader, name, value, beside)?;
         return Some(ConfigValue { source, is_secret: false, found: None });
     };
-    if value.get_ref().as_table().is_some_and(|table| table.len() > 1) {
+    let is_other = |key: &str| key != "secret" && !beside.contains(&key);
+    if value
+        .get_ref()
+        .as_table()
+        .is_some_and(|table| table.keys().any(|key| is_other(key.get_ref())))
+    {
         let wanted = "{ secret = \"text\" } or { secret = { env = \"NAME\" } }";
         reader.problem(value.span(), format!("`{name}` has more than `secret`: write {wanted}"));
         return None;
@@ -89,11 +115,16 @@ fn one(reader: &mut Reader<'_>, name: &str, value: &Toml<'_>) -> Option<ConfigVa
         reader.problem(secret.span(), message);
         return None;
     }
-    Some(ConfigValue { source: source(reader, name, secret)?, is_secret: true, found: None })
+    Some(ConfigValue { source: source(reader, name, secret, &[])?, is_secret: true, found: None })
 }
 
 /// Reads where a value is from.
-fn source(reader: &mut Reader<'_>, name: &str, value: &Toml<'_>) -> Option<ValueSource> {
+fn source(
+    reader: &mut Reader<'_>,
+    name: &str,
+    value: &Toml<'_>,
+    beside: &[&str],
+) -> Option<ValueSource> {
     let Some(table) = value.get_ref().as_table() else {
         // The limits say how long it may be, and are not known yet.
         let text = reader.text(name, value, WANTED, usize::MAX)?;
@@ -104,6 +135,9 @@ fn source(reader: &mut Reader<'_>, name: &str, value: &Toml<'_>) -> Option<Value
             let message = format!("`{name}` is a secret already: write it once");
             reader.problem(key.span(), message);
             return None;
+        }
+        if beside.contains(&key.get_ref().as_ref()) {
+            continue;
         }
         if !SOURCES.contains(&key.get_ref().as_ref()) {
             reader.unknown(&format!("`{name}`"), key, ["env", "file", "secret"]);
@@ -153,7 +187,7 @@ fn is_variable(name: &str) -> bool {
 }
 
 /// Returns a value as it is written in the file, but for the text of a secret.
-fn written(value: &ConfigValue) -> Json {
+pub(super) fn written(value: &ConfigValue) -> Json {
     let source = match &value.source {
         ValueSource::Text(_) if value.is_secret => json!(NOT_SHOWN),
         ValueSource::Text(text) => json!(text.expose()),

@@ -50,6 +50,10 @@ fn parser_and_schema_agree() {
         "[guest.a.config]\na = 'x'\nb = { env = 'B' }\nc = { secret = { file = '/c' } }\nd = { secret = '' }",
         "[[guest.a.schedule]]\njob = 'a'\nevery = '10s'\n[[guest.a.schedule]]\njob = 'b'\ncron = '0 3 * * *'\n\
          zone = 'Europe/Berlin'\npayload = 'x'",
+        "[guest.a]\noutbound = ['https://a', '10.0.0.0/8', { url = 'GET https://b/c/' }]",
+        "[guest.a]\noutbound = [{ url = 'https://a', headers = { Authorization = { secret = 'x' } } }]",
+        "[guest.a]\noutbound = [{ url = 'https://a', headers = { a = 'x', b = { env = 'B', prefix = 'c ' }, \
+         d = { secret = { file = '/d' }, prefix = 'e' } } }]",
         "[guest.'x y']\ninstances = { reuse = 1 }\nrollback = { traps = 1, calls = 2 }",
     ] {
         agree(good, true);
@@ -96,6 +100,18 @@ fn parser_and_schema_agree() {
         "[[guest.a.schedule]]\njob = 'a'\nevery = '10s'\ncron = '0 3 * * *'",
         "[[guest.a.schedule]]\njob = 'a'\nevery = '10s'\nwhen = 'now'",
         "[guest.a.schedule]\njob = 'a'\nevery = '10s'",
+        "[guest.a]\noutbound = 'https://a'",
+        "[guest.a]\noutbound = [1]",
+        "[guest.a]\noutbound = [{}]",
+        "[guest.a]\noutbound = [{ url = 1 }]",
+        "[guest.a]\noutbound = [{ url = 'https://a', header = {} }]",
+        "[guest.a]\noutbound = [{ url = 'https://a', headers = [] }]",
+        "[guest.a]\noutbound = [{ url = 'https://a', headers = { 'a b' = 'x' } }]",
+        "[guest.a]\noutbound = [{ url = 'https://a', headers = { a = 1 } }]",
+        "[guest.a]\noutbound = [{ url = 'https://a', headers = { a = { prefix = 'x' } } }]",
+        "[guest.a]\noutbound = [{ url = 'https://a', headers = { a = { secret = 'x', prefix = 1 } } }]",
+        "[guest.a]\noutbound = [{ url = 'https://a', headers = { a = { secret = 'x', suffix = 'y' } } }]",
+        "[guest.a]\noutbound = [{ url = 'https://a', headers = { a = { secret = { env = 'X', prefix = 'y' } } } }]",
     ] {
         agree(bad, false);
     }
@@ -250,6 +266,12 @@ fn conforms(instance: &Json, schema: &Json) -> bool {
         "minimum" => integer(instance) >= integer(said),
         "maximum" => integer(instance) <= integer(said),
         "maxLength" | "maxItems" => at_most(said),
+        "maxProperties" => {
+            instance.as_object().is_none_or(|table| table.len() as u64 <= said.as_u64().unwrap())
+        }
+        "propertyNames" => {
+            instance.as_object().into_iter().flatten().all(|(name, _)| conforms(&json!(name), said))
+        }
         "minItems" => length.is_none_or(|length| length as u64 >= said.as_u64().expect("a length")),
         "pattern" => {
             let pattern = Regex::new(said.as_str().expect("a pattern")).expect("a pattern");

@@ -22,6 +22,7 @@ const SDK: Sdk = Sdk {
         "guest-sdk/c/snow_cookie.c",
         "guest-sdk/c/snow_deployed.c",
         "guest-sdk/c/snow_exports.c",
+        "guest-sdk/c/snow_fetch.c",
         "guest-sdk/c/snow_form.c",
         "guest-sdk/c/snow_internal.h",
         "guest-sdk/c/snow_keys.c",

@@ -13,17 +13,9 @@ const WITHIN_MS_MAX: u64 = 600_000;
 /// The time that an answer has by default.
 const WITHIN_DEFAULT: Duration = Duration::from_millis(5_000);
 
-const EXPECT_KEYS: &[&str] = &[
-    "status",
-    "headers",
-    "body",
-    "body_file",
-    "body_contains",
-    "body_matches",
-    "json",
-    "json_at",
-    "within_ms",
-];
+const EXPECT_KEYS: &[&str] = &["status", "within_ms"];
+const MESSAGE_KEYS: &[&str] =
+    &["headers", "body", "body_file", "body_contains", "body_matches", "json", "json_at"];
 const SAVE_KEYS: &[&str] = &["json", "body_matches", "header", "matches", "cookie"];
 const SAVE_WANTED: &str = "a table: { json = \"/pointer\" }, { body_matches = \"…(…)…\" }, \
                            { header = \"location\" } or { cookie = \"name\" }";
@@ -41,11 +33,27 @@ impl Values<'_> {
         let Some(value) = value else { return Some(expect) };
         let table =
             self.table("expect", "a table, such as { status = 200, body = \"hello\" }", value)?;
-        self.check_keys("`expect` of an answer", table, &[EXPECT_KEYS]);
+        self.check_keys("`expect` of an answer", table, &[EXPECT_KEYS, MESSAGE_KEYS]);
         if let Some(status) = get(table, "status") {
             expect.status = self.reader.integer("status", status, 200..=599)? as u16;
         }
         expect.within = self.within(table, WITHIN_DEFAULT)?;
+        self.expect_message(table, &mut expect);
+        Some(expect)
+    }
+
+    /// Reads `expect` of a request to another server.
+    pub fn expect_request(&mut self, value: &Value<'_>) -> Option<Expect> {
+        let wanted = "a table, such as { headers = { accept = \"text/html\" }, body = \"hello\" }";
+        let table = self.table("expect", wanted, value)?;
+        self.check_keys("`expect` of a request", table, &[MESSAGE_KEYS]);
+        let mut expect = self.expect(None)?;
+        self.expect_message(table, &mut expect);
+        Some(expect)
+    }
+
+    /// Reads what a message should have beside its first line.
+    fn expect_message(&mut self, table: &DeTable<'_>, expect: &mut Expect) {
         if let Some(table) = get(table, "headers").and_then(|value| self.headers_table(value)) {
             for (key, value) in table {
                 let name = self.field_name(key);
@@ -71,7 +79,6 @@ impl Values<'_> {
         expect.json.extend(json.map(|json| (Text::default(), json)));
         let json_at = get(table, "json_at").and_then(|value| self.json_at(value));
         expect.json.extend(json_at.into_iter().flatten());
-        Some(expect)
     }
 
     /// Reads `within_ms`.

@@ -10,9 +10,12 @@ use std::{env, fs, process};
 
 use anyhow::{Context, bail};
 
+use super::upstream::Script;
+use crate::test::cases::{CaseFile, Upstream};
 use crate::test::find::GuestUnderTest;
 use snow_config::{Config, Listen, Secret};
 use snow_core::lock;
+use snow_outside::{Scripted, UpstreamRequest};
 use snow_runtime::{Log, LogFormat};
 use snow_server::Server;
 
@@ -25,28 +28,33 @@ pub(in crate::test) struct Stage<'s> {
     pub name: String,
     guests: StagedGuests,
     config: &'s Config,
+    /// The upstreams of the case file.
+    pub upstreams: &'s [Upstream],
 }
 
 impl<'s> Stage<'s> {
     /// Prepares for a guest and those guests of its folder that the case file names.
     pub fn new(
         guest: &GuestUnderTest,
-        with: &[String],
+        file: &'s CaseFile,
         config: &'s Config,
     ) -> anyhow::Result<Stage<'s>> {
+        let with = &file.with[..];
         let neighbours = with.iter().filter_map(|name| guest.neighbours.get(name));
         let guests = match with {
             [] => StagedGuests::File(guest.file.clone()),
             _ => StagedGuests::links(neighbours.chain([&guest.file]))?,
         };
-        Ok(Stage { name: guest.name.clone(), guests, config })
+        Ok(Stage { name: guest.name.clone(), guests, config, upstreams: &file.upstreams })
     }
 
     /// Starts a server with one worker, no watch and an empty store in memory, on any free port,
-    /// which logs into `lines`. The guest under test reads the texts of `values` by `wasi:config`.
+    /// which logs into `lines`. The guest under test reads the texts of `values` by `wasi:config`, and
+    /// `script` answers what guests ask of other servers.
     pub(super) fn start_server(
         &self,
         values: Vec<(String, Secret)>,
+        script: &Arc<Script>,
         lines: CaseLog,
     ) -> anyhow::Result<(Server, Log)> {
         let mut config = Config { guests: self.guests.path().to_owned(), ..self.config.clone() };
@@ -64,7 +72,11 @@ impl<'s> Stage<'s> {
         // No drain: when a case ends, its clients have left.
         (config.limits.drain_ms, config.limits.http.drain_idle_ms) = (0, 0);
         let log = Log::start(LogFormat::Text, &config.limits, lines)?;
-        let server = Server::start(&config, log.clone())?;
+        let script = script.clone();
+        let answer = move |request: &UpstreamRequest| script.answer(request);
+        let server = Server::start_with_outside(&config, log.clone(), |clock| {
+            Ok(Arc::new(Scripted::start(clock, answer)?))
+        })?;
         let left_out: Vec<String> = server
             .left_out()
             .iter()

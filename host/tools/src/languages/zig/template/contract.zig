@@ -133,6 +133,11 @@ pub const Settlement = extern struct {
         return if (settlement.tag == .response) settlement.of.response else null;
     }
 
+    /// Returns the failure, if it is one.
+    pub fn failure(settlement: *const Settlement) ?Failure {
+        return if (settlement.tag == .failed) settlement.of.failed else null;
+    }
+
     /// Returns the bytes of a value, or the content of a response; empty for a failure.
     pub fn slice(settlement: *const Settlement) []const u8 {
         return switch (settlement.tag) {

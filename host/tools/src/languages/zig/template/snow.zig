@@ -10,6 +10,7 @@
 const std = @import("std");
 const contract = @import("contract.zig");
 const host = contract.host;
+pub const fetch = @import("fetch.zig");
 pub const store = @import("store.zig");
 
 pub const Arrival = contract.Arrival;
@@ -99,7 +100,7 @@ pub fn suspend_with(suspension: Suspension) Outcome {
 }
 
 /// Fails if the host can't be given these: it ends a call that hands it a text that is not UTF-8.
-fn check_text(name: []const u8) Refusal!void {
+pub fn check_text(name: []const u8) Refusal!void {
     if (!std.unicode.utf8ValidateSlice(name)) return error.NotUtf8;
 }
 
