@@ -5,9 +5,9 @@
 //!
 //! # A setting is declared once
 //!
-//! A *setting* is a key that a deployer may write into `snow.toml`. It is a field of one of five
-//! structs: [`ServerConfig`], [`Limits`], [`HttpLimits`], [`StoreLimits`], [`GuestConfig`] and
-//! [`Manifest`](manifest::Manifest). The field's doc comment, type, default and range, and whether
+//! A *setting* is a key that a deployer may write into `snow.toml`. It is a field of one of seven
+//! structs: [`ServerConfig`], [`Limits`], [`HttpLimits`], [`StoreLimits`], [`GuestConfig`],
+//! [`DatabaseConfig`] and [`Manifest`](manifest::Manifest). The field's doc comment, type, default and range, and whether
 //! a change takes effect while the server runs, stand in one place, in the macro
 //! [`declare_settings!`](snow_core::declare_settings). Reading, checking, printing and the JSON
 //! Schema follow from the declaration.
@@ -66,9 +66,10 @@ pub mod manifest;
 mod settings;
 
 pub use self::config::{
-    AdminListen, Cache, CompileConfig, Config, ConfigValue, ConfigValues, GuestConfig,
-    GuestConfigs, HalfClose, Instances, LISTENERS_MAX, Limits, Listen, LogFormat, OutboundRule,
-    OutboundRules, Overrides, Rollback, Secret, ServerConfig, TurnLimits, ValueOverride,
+    AdminListen, Cache, CompileConfig, Config, ConfigValue, ConfigValues, DatabaseConfig,
+    DatabaseConfigs, DatabasePlace, DatabaseUrl, Dialect, GuestConfig, GuestConfigs, HalfClose,
+    Instances, LISTENERS_MAX, Limits, Listen, LogFormat, OutboundRule, OutboundRules, Overrides,
+    Rollback, Secret, ServerAddress, ServerConfig, ServerPlace, TurnLimits, ValueOverride,
     ValueSource, WORKERS_MAX, WatchLimits,
 };
 pub use self::lookup::NamedFiles;

@@ -8,7 +8,9 @@ use std::sync::atomic::AtomicUsize;
 
 use snow_config::{GuestConfigs, Limits};
 use snow_core::{ByteCount, Counter, GateId, Registry, Waiter, WorkerId};
-use snow_runtime::{Clock, Log, Nowhere, OperationId, Outside, Post, Settled, VersionId};
+use snow_runtime::{
+    Clock, Databases, Log, Nowhere, OperationId, Outside, Post, Settled, VersionId,
+};
 use snow_state::{Store, Ticket};
 
 use crate::contract::grants::Permits;
@@ -33,6 +35,8 @@ pub struct RuntimeParts {
     pub store: Arc<GuestStore>,
     /// The sender of requests of guests to other servers.
     pub outside: Arc<dyn Outside>,
+    /// Where statements of guests are carried out.
+    pub databases: Arc<dyn Databases>,
     /// The way by which workers learn of settlements.
     pub post: Arc<dyn Post>,
     /// The log for the lines of guests.
@@ -93,6 +97,7 @@ impl Runtime {
             registry,
             store: Arc::new(Store::in_memory(limits.store, listener, 0)),
             outside: Arc::new(Nowhere),
+            databases: Arc::new(Nowhere),
             post,
             log,
             permits: Arc::new(Permits::new(guests, &limits)),
@@ -110,12 +115,14 @@ impl Runtime {
         Runtime(Arc::new(RuntimeParts { instances, ..RuntimeParts::clone(&self.0) }))
     }
 
-    /// Ends an operation behind a pending that was released. The store's are odd numbers, and those
-    /// of what is [`outside`](RuntimeParts::outside) are even.
+    /// Ends an operation behind a pending that was released. The store's are odd numbers, those of
+    /// [`databases`](RuntimeParts::databases) multiples of four, and those of what is
+    /// [`outside`](RuntimeParts::outside) the other even ones.
     pub(crate) fn cancel(&self, operation: OperationId) {
-        match operation.0.get() % 2 {
-            1 => drop(self.store.forget(Ticket::from_number(operation.0))),
-            _ => self.outside.cancel(operation),
+        match operation.0.get() % 4 {
+            0 => self.databases.cancel(operation),
+            2 => self.outside.cancel(operation),
+            _ => drop(self.store.forget(Ticket::from_number(operation.0))),
         }
     }
 

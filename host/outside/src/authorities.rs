@@ -1,9 +1,13 @@
 //! Certificates of authorities that the deployer adds to the system's.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
+use rustls::ClientConfig;
+use rustls::crypto::CryptoProvider;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::{self, PemObject};
+use rustls_platform_verifier::Verifier;
 
 /// The most certificates of one file: no list of authorities is that long.
 const CERTIFICATES_MAX: usize = 10_000;
@@ -31,6 +35,52 @@ pub enum AuthorityError {
         /// How many it has.
         certificates: usize,
     },
+}
+
+/// How encrypted connections are made.
+#[derive(Default)]
+pub(crate) struct Tls {
+    authorities: Vec<CertificateDer<'static>>,
+    config: OnceLock<Result<ClientConfig, String>>,
+}
+
+impl Tls {
+    /// Believes these authorities, besides those of the system's.
+    pub fn new(authorities: Vec<CertificateDer<'static>>) -> Tls {
+        Tls { authorities, config: OnceLock::new() }
+    }
+
+    /// Returns the certificates of all authorities, for who checks by itself.
+    pub fn roots(&self) -> Result<Vec<CertificateDer<'static>>, String> {
+        let found = rustls_native_certs::load_native_certs();
+        if found.certs.is_empty() && self.authorities.is_empty() {
+            return Err("the system's certificate authorities can't be read".to_owned());
+        }
+        Ok(found.certs.into_iter().chain(self.authorities.iter().cloned()).collect())
+    }
+
+    /// Returns the configuration. The system's certificate authorities are read when it is first
+    /// needed.
+    pub fn config(&self) -> &Result<ClientConfig, String> {
+        self.config.get_or_init(|| {
+            let made = Verifier::new_with_extra_roots(self.authorities.clone(), provider());
+            let config = made.and_then(|verifier| {
+                let config = ClientConfig::builder_with_provider(provider())
+                    .with_safe_default_protocol_versions()?
+                    .dangerous()
+                    .with_custom_certificate_verifier(Arc::new(verifier));
+                Ok(config.with_no_client_auth())
+            });
+            config.map_err(|error: rustls::Error| {
+                format!("the system's certificate authorities can't be used: {error}")
+            })
+        })
+    }
+}
+
+/// Returns the cryptography: ring, which builds with a C compiler alone.
+pub(crate) fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
 }
 
 /// Reads the certificates of all files.

@@ -1,7 +1,7 @@
 //! The connections of a guest, pooled by origin.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,13 +10,12 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::{ClientConfig, RootCertStore};
-use rustls_pki_types::CertificateDer;
-use rustls_platform_verifier::Verifier;
 use snow_config::OutboundRules;
 use snow_core::lock;
 use snow_runtime::{FetchCode, FetchFailure};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::authorities::{Tls, provider};
 use crate::connect::Tcp;
 use crate::counts::FetchCounts;
 use crate::fault::failed;
@@ -41,8 +40,7 @@ const PING_PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) struct Clients {
     guests: Mutex<BTreeMap<Arc<str>, Known>>,
     names: Names,
-    authorities: Vec<CertificateDer<'static>>,
-    tls: OnceLock<Result<ClientConfig, String>>,
+    tls: Arc<Tls>,
     counts: Arc<FetchCounts>,
 }
 
@@ -69,15 +67,9 @@ struct Origin {
 }
 
 impl Clients {
-    /// Makes no client yet. These authorities are believed, besides those of the system's.
-    pub fn new(authorities: Vec<CertificateDer<'static>>, counts: Arc<FetchCounts>) -> Clients {
-        Clients {
-            guests: Mutex::default(),
-            names: Names::default(),
-            authorities,
-            tls: OnceLock::new(),
-            counts,
-        }
+    /// Makes no client yet.
+    pub fn new(tls: Arc<Tls>, counts: Arc<FetchCounts>) -> Clients {
+        Clients { guests: Mutex::default(), names: Names::default(), tls, counts }
     }
 
     /// Returns the client of a guest. Other rules make another client: connections that the old ones
@@ -89,7 +81,7 @@ impl Clients {
         is_https: bool,
     ) -> Result<Arc<GuestClient>, FetchFailure> {
         // Without a system's authorities, only encrypted connections fail.
-        let tls = match self.tls() {
+        let tls = match self.tls.config() {
             Err(why) if is_https => return Err(failed(FetchCode::Tls, why.as_str())),
             tls => tls.as_ref().ok(),
         };
@@ -107,29 +99,6 @@ impl Clients {
         guests.insert(guest.clone(), known);
         Ok(client)
     }
-
-    /// Returns how encrypted connections are made: with the system's certificate authorities, which
-    /// are read when the first fetch needs them.
-    fn tls(&self) -> &Result<ClientConfig, String> {
-        self.tls.get_or_init(|| {
-            let made = Verifier::new_with_extra_roots(self.authorities.clone(), provider());
-            let config = made.and_then(|verifier| {
-                let config = ClientConfig::builder_with_provider(provider())
-                    .with_safe_default_protocol_versions()?
-                    .dangerous()
-                    .with_custom_certificate_verifier(Arc::new(verifier));
-                Ok(config.with_no_client_auth())
-            });
-            config.map_err(|error: rustls::Error| {
-                format!("the system's certificate authorities can't be used: {error}")
-            })
-        })
-    }
-}
-
-/// Returns the cryptography: ring, which builds with a C compiler alone.
-fn provider() -> Arc<rustls::crypto::CryptoProvider> {
-    Arc::new(rustls::crypto::ring::default_provider())
 }
 
 /// Returns a configuration with which no encrypted connection can be made.
@@ -224,7 +193,7 @@ mod tests {
 
     #[test]
     fn guests_share_no_client_and_other_rules_make_another() {
-        let clients = Clients::new(Vec::new(), Arc::default());
+        let clients = Clients::new(Arc::default(), Arc::default());
         let (some, same, other) = (rules(&["https://*"]), rules(&["https://*"]), rules(&[]));
         let first = client(&clients, "a", &some);
         assert!(!Arc::ptr_eq(&first, &client(&clients, "b", &some)));
@@ -235,7 +204,7 @@ mod tests {
 
     #[test]
     fn clients_of_guests_that_are_gone_go_too() {
-        let clients = Clients::new(Vec::new(), Arc::default());
+        let clients = Clients::new(Arc::default(), Arc::default());
         let (gone, stays) = (rules(&["https://a.example"]), rules(&["https://b.example"]));
         client(&clients, "gone", &gone);
         client(&clients, "stays", &gone);

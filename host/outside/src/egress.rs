@@ -14,7 +14,7 @@ use tokio::runtime::Builder;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
-use crate::authorities::{self, AuthorityError};
+use crate::authorities::{self, AuthorityError, Tls};
 use crate::client::Clients;
 use crate::counts::FetchCounts;
 use crate::exchange;
@@ -29,7 +29,7 @@ pub struct Egress {
     /// The way to the thread, which ends when this is dropped.
     jobs: UnboundedSender<Job>,
     shared: Arc<Shared>,
-    /// The number of the next fetch, an even one.
+    /// The number of the next fetch: an even one, and no multiple of four.
     next: AtomicU64,
 }
 
@@ -69,9 +69,9 @@ impl Egress {
     /// One of the files can't be read, or has no certificate.
     pub fn new(authorities: &[PathBuf]) -> Result<(Egress, EgressThread), AuthorityError> {
         let counts = Arc::new(FetchCounts::default());
-        let authorities = authorities::read(authorities)?;
+        let tls = Arc::new(Tls::new(authorities::read(authorities)?));
         let shared = Arc::new(Shared {
-            clients: Clients::new(authorities, counts.clone()),
+            clients: Clients::new(tls, counts.clone()),
             places: Places::default(),
             counts,
             under_way: Mutex::default(),
@@ -93,7 +93,7 @@ impl Egress {
 
 impl Outside for Egress {
     fn fetch(&self, fetch: Fetch, done: FetchDone) -> OperationId {
-        let number = self.next.fetch_add(2, Ordering::Relaxed);
+        let number = self.next.fetch_add(4, Ordering::Relaxed);
         let shared = &self.shared;
         shared.counts.started.add(1);
         // What is refused keeps no memory until the thread has reported that.

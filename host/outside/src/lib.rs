@@ -1,9 +1,10 @@
-//! Requests of guests to other servers.
+//! Requests of guests to other servers, and their statements to databases.
 //!
 //! A guest asks for a *fetch*, and what it gets is a pending. [`Egress`] sends the request, on one
 //! thread of its own with one tokio runtime, and reports the end: an answer, or a
-//! [failure](snow_runtime::FetchFailure) of one of ten kinds. This is the only room that has tokio,
-//! and nothing in it touches a client's connection or a guest.
+//! [failure](snow_runtime::FetchFailure) of one of ten kinds. [`Sql`] does alike with statements, on
+//! another thread. This is the only room that has tokio, and nothing in it touches a client's
+//! connection or a guest.
 //!
 //! ```
 //! use std::sync::{Arc, mpsc};
@@ -51,6 +52,7 @@
 //! | `authorities.rs` | whose certificates are believed besides the system's |
 //! | `counts.rs` | what is counted, for whoever shows it |
 //! | `fault.rs` | what went wrong, in one of the ten words |
+//! | `sql/` | databases, and the files that are named there |
 //!
 //! # Who may reach what
 //!
@@ -100,7 +102,9 @@ mod fields;
 mod places;
 mod request;
 mod resolve;
+mod sql;
 
 pub use self::authorities::AuthorityError;
 pub use self::counts::{FetchCounts, Tally};
 pub use self::egress::{Egress, EgressThread};
+pub use self::sql::{DatabaseCounts, SQL_ENDS, Sql, SqlCounts, SqlThread};

@@ -4,7 +4,6 @@ use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use wasmtime::ResourceLimiter;
 use wasmtime::component::Resource;
 
 use snow_core::{Refusal, Registry, WorkerId};
@@ -13,9 +12,11 @@ use snow_runtime::{Handle, Level, Settled, Settlement, Source};
 
 use super::explained::Explained;
 use super::grants::{Permit, TO_CREATE};
+use super::memory::MemoryCeiling;
 use super::parking::Parking;
 use super::resumption::Resumption;
 use super::seat::{Seat, Stopwatch};
+use super::sql::OpenDatabases;
 use super::state::buckets::OpenInStore;
 use super::types::Pending;
 use crate::load::kept::Keeping;
@@ -67,6 +68,8 @@ pub(crate) struct CallContext {
     pub keeping: Option<Keeping>,
     /// Buckets and swaps that the instance has open, from one call to the next.
     pub open: OpenInStore,
+    /// Databases that the instance has open, from one call to the next.
+    pub open_databases: OpenDatabases,
     /// What WASI keeps, from one call to the next.
     pub wasi: WasiState,
 }
@@ -128,6 +131,7 @@ impl CallContext {
             sources: None,
             keeping: None,
             open: OpenInStore::default(),
+            open_databases: OpenDatabases::default(),
             wasi: WasiState::default(),
         }
     }
@@ -145,6 +149,7 @@ impl CallContext {
         next.memory.bytes = self.memory.bytes;
         next.wasi = mem::take(&mut self.wasi);
         next.open = mem::take(&mut self.open);
+        next.open_databases = mem::take(&mut self.open_databases);
         next.sources = self.sources.take();
         *self = next;
     }
@@ -349,43 +354,6 @@ impl CallContext {
             false => return,
         };
         self.runtime.log.guest(level, &self.permit.name, &self.request_id, message);
-    }
-}
-
-/// Bounds the linear memories of one store, all together.
-pub(crate) struct MemoryCeiling {
-    bytes: usize,
-    bytes_max: usize,
-    /// Whether the guest was ever refused more memory: the likely reason of a trap that follows.
-    pub was_refused: bool,
-}
-
-impl MemoryCeiling {
-    /// Returns whether so little is left that another call may well find too little.
-    pub fn is_almost_full(&self) -> bool {
-        self.bytes > self.bytes_max / 4 * 3
-    }
-}
-
-impl ResourceLimiter for MemoryCeiling {
-    fn memory_growing(
-        &mut self,
-        current: usize,
-        desired: usize,
-        _: Option<usize>,
-    ) -> wasmtime::Result<bool> {
-        let bytes = self.bytes.saturating_add(desired.saturating_sub(current));
-        if bytes > self.bytes_max {
-            self.was_refused = true;
-            return Ok(false);
-        }
-        self.bytes = bytes;
-        Ok(true)
-    }
-
-    fn table_growing(&mut self, _: usize, _: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        // The pool bounds the elements of every table.
-        Ok(true)
     }
 }
 

@@ -20,9 +20,9 @@ use crate::supervisor::{Ends, Role};
 use crate::workers::{self, WorkerHandle};
 use snow_config::{Config, Listen, WatchLimits};
 use snow_core::{Registry, error_chain};
-use snow_guests::{Conflict, Engine, Loader, Permits, Runtime, RuntimeParts};
-use snow_outside::Egress;
-use snow_runtime::{Clock, Level, Log};
+use snow_guests::{Conflict, Engine, Loader, Notifier, Permits, Runtime, RuntimeParts};
+use snow_outside::{Egress, Sql};
+use snow_runtime::{Clock, Level, Log, Settled};
 use snow_worker::{Common, Labels, PostOffice};
 
 /// Starts a server: see [`Server::start`].
@@ -34,7 +34,13 @@ pub(super) fn start(config: &Config, log: Log) -> anyhow::Result<Server> {
     let alarm = Arc::new(Alarm::new(clock.clone()));
     let (egress, egress_thread) = Egress::new(&config.server.outbound_ca)?;
     let egress = Arc::new(egress);
-    let runtime = runtime(config, &post, &to_deployer, &log, &alarm, egress.clone())?;
+    let registry = Arc::new(Registry::new(config.limits.pendings_max, fill_random));
+    let notifier = Arc::new(Notifier { registry: registry.clone(), post: post.clone() });
+    let (sql, sql_thread) =
+        Sql::new(&config.server.outbound_ca, config.limits.sql_connections_max, notifier)?;
+    let outside = OutsideParts { egress: egress.clone(), sql: Arc::new(sql) };
+    let sql = outside.sql.clone();
+    let runtime = runtime(config, &post, &to_deployer, &log, &alarm, registry, outside)?;
     let loader = Loader::new(&runtime, &config.compile, log.clone())?;
 
     // The watch begins before the folder is read, so a change that comes while guests are loaded is
@@ -46,6 +52,9 @@ pub(super) fn start(config: &Config, log: Log) -> anyhow::Result<Server> {
     let store_thread = StoreThread::start(runtime.store.clone(), alarm, &ends)?;
     ends.spawn("snow-outside".into(), Role::Helper, || {
         egress_thread.run().map_err(|error| error.to_string())
+    })?;
+    ends.spawn("snow-sql".into(), Role::Helper, || {
+        sql_thread.run().map_err(|error| error.to_string())
     })?;
     if let Some(watch) = &watch {
         watch.on_death(ends.died("snow-watch"));
@@ -77,6 +86,7 @@ pub(super) fn start(config: &Config, log: Log) -> anyhow::Result<Server> {
         labels,
         runtime: runtime.clone(),
         egress,
+        sql,
         serving: catalog.serving().clone(),
         started_at: SystemTime::now(),
         draining: draining.clone(),
@@ -111,6 +121,12 @@ pub(super) fn start(config: &Config, log: Log) -> anyhow::Result<Server> {
     })
 }
 
+/// The ways out of the process.
+struct OutsideParts {
+    egress: Arc<Egress>,
+    sql: Arc<Sql>,
+}
+
 /// Makes what the calls of all guests share.
 fn runtime(
     config: &Config,
@@ -118,17 +134,18 @@ fn runtime(
     to_deployer: &Sender<DeployerMessage>,
     log: &Log,
     alarm: &Arc<Alarm>,
-    egress: Arc<Egress>,
+    registry: Arc<Registry<Settled>>,
+    outside: OutsideParts,
 ) -> anyhow::Result<Runtime> {
     let (limits, workers) = (&config.limits, config.server.workers);
     let reports = to_deployer.clone();
-    let registry = Arc::new(Registry::new(limits.pendings_max, fill_random));
     Ok(Runtime::new(RuntimeParts {
         engine: Engine::start(limits, workers)?,
         clock: alarm.clock().clone(),
         store: store_thread::open(config, &registry, post.clone(), log, alarm)?,
         registry,
-        outside: egress,
+        outside: outside.egress,
+        databases: outside.sql,
         post: post.clone(),
         log: log.clone(),
         limits: Arc::new(limits.clone()),
@@ -136,7 +153,8 @@ fn runtime(
         permits: Arc::new(
             Permits::new(&config.guest_configs, limits)
                 .with_common(config.common.clone())
-                .with_server(&config.server),
+                .with_server(&config.server)
+                .with_databases(&config.database_configs),
         ),
         source_bytes: Arc::default(),
         kept_bytes: Arc::default(),

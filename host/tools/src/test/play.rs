@@ -1,5 +1,6 @@
 //! Plays a case on a new server.
 
+mod databases;
 mod render;
 mod save;
 mod stage;
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
+use self::databases::CaseDatabases;
 use self::render::render_config;
 use self::stage::CaseLog;
 pub(super) use self::stage::Stage;
@@ -45,9 +47,11 @@ impl Stage<'_> {
     pub fn play(&self, case: &Case) -> Result<Duration, CaseFailure> {
         let case_log = CaseLog::default();
         let config = render_config(&case.config, &mut Renderer::new(&Saved::default()));
+        // Its files are removed after the server has ended.
+        let databases = CaseDatabases::default();
         let server = config
             .map_err(anyhow::Error::from)
-            .and_then(|config| self.start_server(config, case_log.clone()));
+            .and_then(|config| self.start_server(config, &databases, case_log.clone()));
         let (server, log) = server.map_err(|error| CaseFailure::NotLoaded(format!("{error:#}")))?;
         let started = Instant::now();
         let endpoint = Endpoint::Tcp(server.addresses()[0]);

@@ -48,19 +48,7 @@ impl Kind for ConfigValues {
     }
 
     fn schema(_: &Range) -> Json {
-        let source = |key: &str, schema: Json| {
-            json!({
-                "type": "object", "additionalProperties": false, "required": [key],
-                "properties": { key: schema },
-            })
-        };
-        let variable =
-            json!({ "type": "string", "pattern": VARIABLE, "maxLength": TEXT_BYTES_MAX });
-        let file = json!({ "type": "string", "pattern": "^/", "maxLength": TEXT_BYTES_MAX });
-        let public = json!([{ "type": "string" }, source("env", variable), source("file", file)]);
-        let mut all = public.as_array().cloned().unwrap_or_default();
-        all.push(source("secret", json!({ "anyOf": public })));
-        json!({ "type": "object", "additionalProperties": { "anyOf": all } })
+        json!({ "type": "object", "additionalProperties": one_schema(json!({ "type": "string" })) })
     }
 
     fn json(values: &ConfigValues) -> Json {
@@ -69,8 +57,24 @@ impl Kind for ConfigValues {
     }
 }
 
+/// Returns the JSON Schema of one value whose text is as `text` says.
+pub(super) fn one_schema(text: Json) -> Json {
+    let source = |key: &str, schema: Json| {
+        json!({
+            "type": "object", "additionalProperties": false, "required": [key],
+            "properties": { key: schema },
+        })
+    };
+    let variable = json!({ "type": "string", "pattern": VARIABLE, "maxLength": TEXT_BYTES_MAX });
+    let file = json!({ "type": "string", "pattern": "^/", "maxLength": TEXT_BYTES_MAX });
+    let public = json!([text, source("env", variable), source("file", file)]);
+    let mut all = public.as_array().cloned().unwrap_or_default();
+    all.push(source("secret", json!({ "anyOf": public })));
+    json!({ "anyOf": all })
+}
+
 /// Reads one value.
-fn one(reader: &mut Reader<'_>, name: &str, value: &Toml<'_>) -> Option<ConfigValue> {
+pub(super) fn one(reader: &mut Reader<'_>, name: &str, value: &Toml<'_>) -> Option<ConfigValue> {
     let secret = value.get_ref().as_table().and_then(|table| table.get("secret"));
     let Some(secret) = secret else {
         let source = source(reader, name, value)?;
@@ -153,7 +157,7 @@ fn is_variable(name: &str) -> bool {
 }
 
 /// Returns a value as it is written in the file, but for the text of a secret.
-fn written(value: &ConfigValue) -> Json {
+pub(super) fn written(value: &ConfigValue) -> Json {
     let source = match &value.source {
         ValueSource::Text(_) if value.is_secret => json!(NOT_SHOWN),
         ValueSource::Text(text) => json!(text.expose()),
