@@ -46,6 +46,11 @@ impl Error {
         Self { status, text: text.to_string(), public: true }
     }
 
+    /// Trouble of others, that may be over soon: a 503 without the text, which is logged.
+    pub(crate) fn unavailable(text: impl fmt::Display) -> Self {
+        Self { status: 503, text: text.to_string(), public: false }
+    }
+
     /// Gives another status to an answer, as a 404 for a number in the path that is none. The
     /// guest's own trouble stays a 500.
     ///
@@ -95,7 +100,9 @@ impl From<Error> for Response {
             return Response::text(error.text).status(error.status);
         }
         log::error(&error.text);
-        Response::text("internal server error").status(error.status)
+        let text =
+            if error.status == 503 { "service unavailable" } else { "internal server error" };
+        Response::text(text).status(error.status)
     }
 }
 

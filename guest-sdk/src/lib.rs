@@ -156,7 +156,8 @@
 //!
 //! Each call gets a new instance unless the deployer says otherwise, so a `static` is not a
 //! place to keep anything. What must live longer than a call goes into the [`store`], whose changes
-//! a request can wait for, through a settlement, or into [`Suspension::state`].
+//! a request can wait for, into a database ([`sql`]), through a settlement, or into
+//! [`Suspension::state`].
 //!
 //! A state is bytes. With the feature `serde` it may be a type of the guest's own:
 //! `Suspension::state_of` takes a value that serde can write, and `Resumed::state_as` reads it.
@@ -232,6 +233,7 @@ pub mod session;
 mod settlement;
 #[cfg(feature = "signed")]
 pub mod signed;
+pub mod sql;
 pub mod store;
 pub mod system;
 #[cfg(feature = "serde")]
@@ -254,6 +256,7 @@ pub use session::{Session, Sessions};
 pub use settlement::{Failure, Settlement};
 #[cfg(feature = "signed")]
 pub use signed::SigningKeys;
+pub use sql::{Database, SqlError};
 pub use store::{Bucket, StoreError};
 
 /// Makes a function the handler of a route: `#[route(METHODS, "pattern", resume = function)]`.
@@ -342,10 +345,11 @@ pub use snow_guest_macros::job;
 
 /// What a guest's code needs: `use snow_guest::prelude::*;`.
 pub mod prelude {
+    pub use crate::sql::Statement;
     pub use crate::{
-        Bucket, Cause, Cookie, Error, Failure, Fetch, Form, IntoOutcome, Job, JobError, Outcome,
-        Pending, Refusal, Request, Response, Result, Resumed, SameSite, Settlement, StoreError,
-        Suspension, config, job, jobs, log, pending, route, store,
+        Bucket, Cause, Cookie, Database, Error, Failure, Fetch, Form, IntoOutcome, Job, JobError,
+        Outcome, Pending, Refusal, Request, Response, Result, Resumed, SameSite, Settlement,
+        SqlError, StoreError, Suspension, config, job, jobs, log, pending, route, store,
     };
     pub use std::time::Duration;
 }

@@ -42,6 +42,7 @@
 //! | `reuse` | instances that serve several calls |
 //! | `regressions` | faults that were reported are gone |
 //! | `standard` | a guest that knows `wasi:keyvalue` and `wasi:config` alone, and no SDK |
+//! | `sql` | databases: each kind, the example `login` and `board`, grants, limits, faults |
 //! | `store` | what guests keep: conditions, expiry, grants, waiting for a change, the disk |
 //! | `store_cli` | `snow-host store`, and what the admin listener tells of the store |
 //! | `c_sdk`, `go_sdk`, `rust_sdk` | what the SDKs for C, Go and Rust do, by a guest made for each |
@@ -102,6 +103,7 @@ mod rust_sdk;
 mod sdks;
 mod settings;
 mod sources;
+mod sql;
 mod standard;
 mod store;
 mod store_cli;

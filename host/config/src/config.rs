@@ -1,6 +1,7 @@
 //! The configuration of a server: its settings, each declared once by
 //! [`declare_settings!`](snow_core::declare_settings), and limits that nobody needs to change.
 
+mod database;
 mod guest;
 mod limits;
 mod outbound;
@@ -12,6 +13,11 @@ use std::path::PathBuf;
 
 use crate::lookup::NamedFiles;
 
+pub(crate) use self::database::has_password;
+pub use self::database::{
+    DatabaseConfig, DatabaseConfigs, DatabasePlace, DatabaseUrl, Dialect, ServerAddress,
+    ServerPlace,
+};
 pub(crate) use self::guest::{Command, Environment, Mount, Schedules};
 pub use self::guest::{GuestConfig, GuestConfigs, Instances, Rollback};
 pub use self::limits::{HalfClose, Limits};
@@ -40,6 +46,8 @@ pub struct Config {
     pub rollback: Rollback,
     /// The decisions about single guests.
     pub guest_configs: GuestConfigs,
+    /// The databases that guests may be granted.
+    pub database_configs: DatabaseConfigs,
     /// The values that the command line gives every guest.
     pub common: ConfigValues,
     /// The files that were read for values of guests.
@@ -72,6 +80,7 @@ impl Config {
             limits: Limits::default(),
             rollback: Rollback::default(),
             guest_configs: GuestConfigs::new(),
+            database_configs: DatabaseConfigs::new(),
             common: ConfigValues::default(),
             files: NamedFiles::default(),
             compile: CompileConfig::default(),

@@ -5,9 +5,9 @@
 //!
 //! # A setting is declared once
 //!
-//! A *setting* is a key that a deployer may write into `snow.toml`. It is a field of one of five
-//! structs: [`ServerConfig`], [`Limits`], [`HttpLimits`], [`StoreLimits`], [`GuestConfig`] and
-//! [`Manifest`](manifest::Manifest). The field's doc comment, type, default and range, and whether
+//! A *setting* is a key that a deployer may write into `snow.toml`. It is a field of one of seven
+//! structs: [`ServerConfig`], [`Limits`], [`HttpLimits`], [`StoreLimits`], [`GuestConfig`],
+//! [`DatabaseConfig`] and [`Manifest`](manifest::Manifest). The field's doc comment, type, default and range, and whether
 //! a change takes effect while the server runs, stand in one place, in the macro
 //! [`declare_settings!`](snow_core::declare_settings). Reading, checking, printing and the JSON
 //! Schema follow from the declaration.
@@ -67,9 +67,10 @@ mod settings;
 
 pub use self::config::{
     ADDED_BYTES_MAX, AddedField, AdminListen, Cache, CompileConfig, Config, ConfigValue,
-    ConfigValues, EXECUTORS_MAX, GuestConfig, GuestConfigs, HalfClose, Instances, LISTENERS_MAX,
-    Limits, Listen, LogFormat, OutboundRule, OutboundRules, Overrides, Rollback, Secret,
-    ServerConfig, TurnLimits, ValueOverride, ValueSource, WORKERS_MAX, WatchLimits,
+    ConfigValues, DatabaseConfig, DatabaseConfigs, DatabasePlace, DatabaseUrl, Dialect,
+    EXECUTORS_MAX, GuestConfig, GuestConfigs, HalfClose, Instances, LISTENERS_MAX, Limits, Listen,
+    LogFormat, OutboundRule, OutboundRules, Overrides, Rollback, Secret, ServerAddress,
+    ServerConfig, ServerPlace, TurnLimits, ValueOverride, ValueSource, WORKERS_MAX, WatchLimits,
 };
 pub use self::lookup::NamedFiles;
 pub use self::settings::{Settings, SettingsError, file_of};

@@ -12,13 +12,16 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use crate::config::{
-    ADDED_BYTES_MAX, AddedField, ConfigValue, ConfigValues, Limits, OutboundRules, Secret,
-    ValueSource,
+    ADDED_BYTES_MAX, AddedField, ConfigValue, ConfigValues, DatabaseConfigs, DatabasePlace, Limits,
+    OutboundRules, Secret, ValueSource, has_password,
 };
 use crate::manifest::{FILE_BYTES_MAX, Manifest, Places, Problem};
 
 /// The name of the file that stands in for environment variables in `dev`.
 pub(crate) const DOTENV: &str = ".env";
+
+/// Bytes of a URL of a database, at most.
+const URL_BYTES_MAX: usize = 4_096;
 
 /// Bytes of the end of a line, at most.
 const LINE_END_BYTES: u64 = 2;
@@ -85,6 +88,7 @@ impl Lookup<'_> {
     pub(crate) fn all(&mut self, manifest: &mut Manifest, common: &mut ConfigValues) {
         let beside = self.dotenv();
         let limits = manifest.limits.clone();
+        self.of_databases(&mut manifest.databases, &beside);
         let mut bytes = self.of_guest("", common, &beside, &limits);
         for (name, config) in &mut manifest.guests {
             if let Some(values) = &mut config.config {
@@ -101,6 +105,32 @@ impl Lookup<'_> {
                  {most} are allowed (config_bytes_max)"
             );
             self.problems.push(Problem::of_file(self.manifest_file, message));
+        }
+    }
+
+    /// Looks the URLs of databases up, and reads them.
+    fn of_databases(&mut self, databases: &mut DatabaseConfigs, beside: &BTreeMap<String, Secret>) {
+        let folder = Path::new(self.manifest_file).parent().unwrap_or(Path::new(""));
+        // What a path means can't depend on where the process goes later.
+        let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+        for (name, config) in databases {
+            let Some(url) = &mut config.url else { continue };
+            let read = self.found(&url.written, beside, URL_BYTES_MAX).and_then(|found| {
+                url.written.found = found;
+                let text = url.written.text().unwrap_or_default();
+                let (place, is_secret) = (DatabasePlace::parse(text, &folder), has_password(text));
+                url.written.is_secret |= is_secret;
+                place
+            });
+            match read {
+                Ok(place) => url.place = Some(place.into()),
+                Err(why) => {
+                    let line = self.places.line(&format!("database.{name}"), "url").unwrap_or(0);
+                    let message = format!("`url` of [database.{name}] {why}");
+                    let file = self.manifest_file.to_owned();
+                    self.problems.push(Problem { file, line, column: 1, message });
+                }
+            }
         }
     }
 

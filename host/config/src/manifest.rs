@@ -32,9 +32,14 @@
 //! calls_max = 4               # that have an instance at one time
 //! instances = { reuse = 1_000 }
 //! environment = ["MODE=test"]  # what it finds in its environment
+//! databases = ["app"]          # tables [database.NAME] that it may use
 //! config = { greeting = "hello", token = { secret = { env = "TOKEN" } } }  # for wasi:config
 //! build = ["make", "shop.wasm"]
 //! rollback = false
+//!
+//! [database.app]
+//! url = "sqlite:data/app.db"   # or postgres://…, mysql://…
+//! connections_max = 4
 //! ```
 //!
 //! While no table of the file has `keys`, `settles` or `responds`, the folder is one domain of
@@ -49,6 +54,7 @@
 //! [`as_toml`] and [`restart_only`] follow from that.
 
 mod bounds;
+mod databases;
 mod in_force;
 mod key;
 mod kind;
@@ -67,13 +73,14 @@ use toml::de::{DeString, DeTable};
 
 use self::bounds::Exceeding;
 pub use self::in_force::{Origins, as_json, as_toml};
+use self::key::Keys;
 pub use self::live::restart_only;
 pub use self::places::Places;
 pub use self::reader::Reader;
 pub use self::reference::as_markdown;
 pub use self::schema::schema;
-use self::tables::{FILE, GUEST, LIMITS, SERVER};
-use crate::config::{GuestConfig, GuestConfigs, Limits, Rollback, ServerConfig};
+use self::tables::{DATABASE, FILE, GUEST, LIMITS, SERVER};
+use crate::config::{DatabaseConfigs, GuestConfig, GuestConfigs, Limits, Rollback, ServerConfig};
 
 /// The name of the file, in the guests folder.
 pub const FILE_NAME: &str = "snow.toml";
@@ -91,6 +98,8 @@ snow_core::declare_settings! {
             pub limits: Limits;
             /// The tables `[guest.NAME]`.
             pub guests: GuestConfigs;
+            /// The tables `[database.NAME]`.
+            pub databases: DatabaseConfigs;
         }
         /// When a new version of a guest is rolled back to the one before: if so many `traps`
         /// happen among its first `calls`. False: never.
@@ -191,8 +200,8 @@ pub fn tables_of_nobody(tables: &GuestConfigs, guests: &BTreeSet<&str>) -> Vec<S
 }
 
 fn read(reader: &mut Reader<'_>, root: &DeTable<'_>, manifest: &mut Manifest) {
-    // Guests are read last, since the limits bound them.
-    let mut guests = None;
+    // These are read last, since the limits bound them.
+    let (mut guests, mut databases) = (None, None);
     for (key, value) in root {
         match key.get_ref().as_ref() {
             "server" => {
@@ -206,6 +215,7 @@ fn read(reader: &mut Reader<'_>, root: &DeTable<'_>, manifest: &mut Manifest) {
                 table.inspect(|table| read_limits(reader, table, &mut manifest.limits));
             }
             "guest" => guests = reader.table("guest", value),
+            "database" => databases = reader.table("database", value),
             name => match key::find(&FILE, name) {
                 Some(known) => key::read_one(reader, "", value, known, manifest),
                 None => unknown(reader, key),
@@ -229,16 +239,24 @@ fn read(reader: &mut Reader<'_>, root: &DeTable<'_>, manifest: &mut Manifest) {
         }
         let mut config = GuestConfig::default();
         key::read(reader, &place, table, &GUEST, &mut config);
-        for Exceeding { name, value, bound, most } in
-            bounds::exceeding(&GUEST, &config, &manifest.limits)
-        {
-            let span = reader.written(&place, name).unwrap_or_default();
-            reader.problem(
-                span,
-                format!("`{name}` is {value}, above `{bound}` of [limits], which is {most}"),
-            );
-        }
+        check_bounds(reader, &place, &GUEST, &config, &manifest.limits);
         manifest.guests.insert(name.get_ref().to_string(), config);
+    }
+    databases::read(reader, databases, manifest);
+}
+
+/// Reports what is above a limit.
+fn check_bounds<T>(
+    reader: &mut Reader<'_>,
+    place: &str,
+    keys: &Keys<T>,
+    config: &T,
+    limits: &Limits,
+) {
+    for Exceeding { name, value, bound, most } in bounds::exceeding(keys, config, limits) {
+        let span = reader.written(place, name).unwrap_or_default();
+        let message = format!("`{name}` is {value}, above `{bound}` of [limits], which is {most}");
+        reader.problem(span, message);
     }
 }
 
@@ -267,8 +285,14 @@ fn unknown(reader: &mut Reader<'_>, key: &Spanned<DeString<'_>>) {
         "[server]"
     } else if key::find(&GUEST, name).is_some() {
         "[guest.NAME] of a guest"
+    } else if key::find(&DATABASE, name).is_some() {
+        "[database.NAME] of a database"
     } else {
-        return reader.unknown("the file", key, ["server", "rollback", "limits", "guest"]);
+        return reader.unknown(
+            "the file",
+            key,
+            ["server", "rollback", "limits", "guest", "database"],
+        );
     };
     reader.problem(key.span(), format!("`{name}` belongs into the table {table}"));
 }

@@ -120,15 +120,15 @@ impl Settings {
 impl Config {
     /// Replaces the settings by those of a manifest.
     pub fn take(&mut self, manifest: Manifest) {
-        let Manifest { server, rollback, limits, guests } = manifest;
-        (self.server, self.rollback, self.limits, self.guest_configs) =
-            (server, rollback, limits, guests);
+        let Manifest { server, rollback, limits, guests, databases } = manifest;
+        (self.server, self.rollback, self.limits) = (server, rollback, limits);
+        (self.guest_configs, self.database_configs) = (guests, databases);
     }
 
     /// Returns the settings, as a manifest.
     pub fn manifest(&self) -> Manifest {
-        let Config { server, limits, rollback, guest_configs, .. } = self.clone();
-        Manifest { server, rollback, limits, guests: guest_configs }
+        let Config { server, limits, rollback, guest_configs, database_configs, .. } = self.clone();
+        Manifest { server, rollback, limits, guests: guest_configs, databases: database_configs }
     }
 }
 

@@ -1,9 +1,9 @@
 //! The contract between a guest and the host, `wit/snow.wit`, as it is kept here.
 //!
 //! [`types`] are its records. [`host_api`], [`waiting`], [`resumption`], [`deployment`], [`state`],
-//! [`fetch`] and [`jobs`] are the functions that a guest may call; [`context`] is what they may reach,
-//! and [`parking`] how a call waits in place. [`grants`] and
-//! [`quota`] say what each guest may do and take, and [`store`] enforces the limits of a call, by
+//! [`fetch`], [`sql`] and [`jobs`] are the functions that a guest may call; [`context`] is what they may
+//! reach, and [`parking`] how a call waits in place. [`grants`] and [`quota`] say what each guest may
+//! do and take, and [`store`] enforces the limits of a call, by
 //! the time that a [`seat`]'s stopwatch shows.
 
 pub(crate) mod context;
@@ -20,6 +20,7 @@ pub(crate) mod quota;
 pub(crate) mod resumption;
 pub(crate) mod seat;
 pub(crate) mod source;
+pub(crate) mod sql;
 pub(crate) mod state;
 pub(crate) mod store;
 pub(crate) mod types;

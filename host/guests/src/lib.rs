@@ -96,6 +96,7 @@ mod wasi;
 
 pub use self::call::wasm_guests::WasmGuests;
 pub use self::contract::grants::Permits;
+pub use self::contract::sql::Notifier;
 pub use self::contract::state::listener::{GuestStore, StoreListener, Writer};
 pub use self::deploy::deployment::{Conflict, Deployment};
 pub use self::deploy::share::{Share, Successor};

@@ -8,7 +8,9 @@ use std::sync::atomic::AtomicUsize;
 
 use snow_config::{GuestConfigs, Limits};
 use snow_core::{ByteCount, Counter, GateId, Key, Registry, Waiter, WorkerId};
-use snow_runtime::{Clock, Delivery, Log, Nowhere, OperationId, Outside, Post, Settled, VersionId};
+use snow_runtime::{
+    Clock, Databases, Delivery, Log, Nowhere, OperationId, Outside, Post, Settled, VersionId,
+};
 use snow_state::{Store, Ticket};
 
 use crate::contract::grants::Permits;
@@ -36,6 +38,8 @@ pub struct RuntimeParts {
     pub outside: Arc<dyn Outside>,
     /// The jobs of guests.
     pub jobs: Arc<Jobs>,
+    /// Where statements of guests are carried out.
+    pub databases: Arc<dyn Databases>,
     /// The way by which workers learn of settlements.
     pub post: Arc<dyn Post>,
     /// The log for the lines of guests.
@@ -99,6 +103,7 @@ impl Runtime {
             registry,
             store,
             outside: Arc::new(Nowhere),
+            databases: Arc::new(Nowhere),
             post,
             log,
             permits: Arc::new(Permits::new(guests, &limits)),
@@ -116,18 +121,20 @@ impl Runtime {
         Runtime(Arc::new(RuntimeParts { instances, ..RuntimeParts::clone(&self.0) }))
     }
 
-    /// Ends an operation behind a pending that was released. The store's are odd numbers, and those
-    /// of what is [`outside`](RuntimeParts::outside) are even.
+    /// Ends an operation behind a pending that was released. The store's are odd numbers, those of
+    /// [`databases`](RuntimeParts::databases) multiples of four, and those of what is
+    /// [`outside`](RuntimeParts::outside) the other even ones.
     pub(crate) fn cancel(&self, operation: OperationId) {
-        match operation.0.get() % 2 {
-            1 => drop(self.store.forget(Ticket::from_number(operation.0))),
-            _ => self.outside.cancel(operation),
+        match operation.0.get() % 4 {
+            0 => self.databases.cancel(operation),
+            2 => self.outside.cancel(operation),
+            _ => drop(self.store.forget(Ticket::from_number(operation.0))),
         }
     }
 
-    /// Tells how the answer of an operation is wanted. The store's have none.
+    /// Tells how the answer of an operation is wanted. Only those of other servers can come piece by piece.
     pub(crate) fn deliver(&self, operation: OperationId, how: Delivery) {
-        if operation.0.get().is_multiple_of(2) {
+        if operation.0.get() % 4 == 2 {
             self.outside.deliver(operation, how);
         }
     }

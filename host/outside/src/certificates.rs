@@ -57,6 +57,7 @@ fn what(setting: &str) -> &'static str {
 }
 
 /// The certificates of a server's settings.
+#[derive(Default)]
 pub(crate) struct Certificates {
     /// Authorities that are believed besides the system's.
     pub authorities: Vec<CertificateDer<'static>>,
@@ -116,7 +117,7 @@ mod tests {
     use rcgen::{CertificateParams, KeyPair};
 
     use super::*;
-    use crate::client::provider;
+    use crate::tls::provider;
 
     /// A folder with files, which is removed in the end.
     struct Folder(PathBuf);

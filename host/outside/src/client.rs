@@ -1,7 +1,7 @@
 //! The connections of a guest, pooled by origin.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,20 +9,18 @@ use http_body_util::Full;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls::sign::SingleCertAndKey;
 use rustls::{ClientConfig, RootCertStore};
-use rustls_platform_verifier::Verifier;
 use snow_config::OutboundRules;
 use snow_core::lock;
 use snow_runtime::{FetchCode, FetchFailure};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::certificates::Certificates;
 use crate::connect::Tcp;
 use crate::counts::FetchCounts;
 use crate::fault::failed;
 use crate::proxy::Proxy;
 use crate::resolve::{Names, Resolver};
+use crate::tls::{Tls, provider};
 
 /// How long a connection is kept without a request.
 const IDLE: Duration = Duration::from_secs(60);
@@ -43,9 +41,8 @@ const PING_PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) struct Clients {
     guests: Mutex<BTreeMap<Arc<str>, Known>>,
     names: Names,
-    certificates: Certificates,
     proxy: Option<Arc<Proxy>>,
-    tls: OnceLock<Result<ClientConfig, String>>,
+    tls: Arc<Tls>,
     counts: Arc<FetchCounts>,
 }
 
@@ -73,17 +70,12 @@ struct Origin {
 
 impl Clients {
     /// Makes no client yet.
-    pub fn new(
-        certificates: Certificates,
-        proxy: Option<Proxy>,
-        counts: Arc<FetchCounts>,
-    ) -> Clients {
+    pub fn new(tls: Arc<Tls>, proxy: Option<Proxy>, counts: Arc<FetchCounts>) -> Clients {
         Clients {
             guests: Mutex::default(),
             names: Names::default(),
-            certificates,
             proxy: proxy.map(Arc::new),
-            tls: OnceLock::new(),
+            tls,
             counts,
         }
     }
@@ -97,7 +89,7 @@ impl Clients {
         is_https: bool,
     ) -> Result<Arc<GuestClient>, FetchFailure> {
         // Without a system's authorities, only encrypted connections fail.
-        let tls = match self.tls() {
+        let tls = match self.tls.config() {
             Err(why) if is_https => return Err(failed(FetchCode::Tls, why.as_str())),
             tls => tls.as_ref().ok(),
         };
@@ -115,35 +107,6 @@ impl Clients {
         guests.insert(guest.clone(), known);
         Ok(client)
     }
-
-    /// Returns how encrypted connections are made: with the system's certificate authorities, which
-    /// are read when the first fetch needs them.
-    fn tls(&self) -> &Result<ClientConfig, String> {
-        self.tls.get_or_init(|| {
-            let authorities = self.certificates.authorities.clone();
-            let made = Verifier::new_with_extra_roots(authorities, provider());
-            let config = made.and_then(|verifier| {
-                let config = ClientConfig::builder_with_provider(provider())
-                    .with_safe_default_protocol_versions()?
-                    .dangerous()
-                    .with_custom_certificate_verifier(Arc::new(verifier));
-                Ok(match self.certificates.own.clone() {
-                    Some(own) => {
-                        config.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(own)))
-                    }
-                    None => config.with_no_client_auth(),
-                })
-            });
-            config.map_err(|error: rustls::Error| {
-                format!("the system's certificate authorities can't be used: {error}")
-            })
-        })
-    }
-}
-
-/// Returns the cryptography: ring, which builds with a C compiler alone.
-pub(crate) fn provider() -> Arc<rustls::crypto::CryptoProvider> {
-    Arc::new(rustls::crypto::ring::default_provider())
 }
 
 /// Returns a configuration with which no encrypted connection can be made.
@@ -231,8 +194,7 @@ mod tests {
     }
 
     fn clients() -> Clients {
-        let certificates = Certificates { authorities: Vec::new(), own: None };
-        Clients::new(certificates, None, Arc::default())
+        Clients::new(Arc::default(), None, Arc::default())
     }
 
     fn client(clients: &Clients, guest: &str, rules: &Arc<OutboundRules>) -> Arc<GuestClient> {

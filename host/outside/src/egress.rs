@@ -17,7 +17,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
 use crate::certificates::{self, CertificateError};
-use crate::client::{self, Clients};
+use crate::client::Clients;
 use crate::counts::FetchCounts;
 use crate::exchange::{self, Answer};
 use crate::fault::failed;
@@ -25,6 +25,7 @@ use crate::places::{Held, Place, Places};
 use crate::proxy::Proxy;
 use crate::relay::{Wish, Wishes, Writer};
 use crate::sharing::{self, Flight, Flights, Flying, Joined, Seat};
+use crate::tls::{Tls, provider};
 
 /// Sends requests of guests to other servers.
 ///
@@ -34,7 +35,7 @@ pub struct Egress {
     /// The way to the thread, which ends when this is dropped.
     jobs: UnboundedSender<Job>,
     shared: Arc<Shared>,
-    /// The number of the next fetch, an even one.
+    /// The number of the next fetch: an even one, and no multiple of four.
     next: AtomicU64,
 }
 
@@ -101,9 +102,9 @@ impl Egress {
     /// A file that is named there can't be read, or does not have what it should.
     pub fn new(server: &ServerConfig) -> Result<(Egress, EgressThread), CertificateError> {
         let counts = Arc::new(FetchCounts::default());
-        let certificates = certificates::read(server, &client::provider())?;
+        let tls = Tls::new(certificates::read(server, &provider())?);
         let shared = Arc::new(Shared {
-            clients: Clients::new(certificates, Proxy::of(server), counts.clone()),
+            clients: Clients::new(Arc::new(tls), Proxy::of(server), counts.clone()),
             places: Places::default(),
             counts,
             flights: Flights::default(),
@@ -126,7 +127,7 @@ impl Egress {
 
 impl Outside for Egress {
     fn fetch(&self, mut fetch: Fetch, done: FetchDone) -> OperationId {
-        let number = self.next.fetch_add(2, Ordering::Relaxed);
+        let number = self.next.fetch_add(4, Ordering::Relaxed);
         let shared = &self.shared;
         let keep = fetch.keep.clone();
         // What is refused keeps no memory until the thread has reported that.

@@ -1,9 +1,10 @@
-//! Requests of guests to other servers.
+//! Requests of guests to other servers, and their statements to databases.
 //!
 //! A guest asks for a *fetch*, and what it gets is a pending. [`Egress`] sends the request, on one
 //! thread of its own with one tokio runtime, and reports the end: an answer, or a
-//! [failure](snow_runtime::FetchFailure) of one of ten kinds. This is the only room that has tokio,
-//! and nothing in it touches a client's connection or a guest.
+//! [failure](snow_runtime::FetchFailure) of one of ten kinds. [`Sql`] does alike with statements, on
+//! another thread. This is the only room that has tokio, and nothing in it touches a client's
+//! connection or a guest.
 //!
 //! ```
 //! use std::sync::{Arc, mpsc};
@@ -11,7 +12,7 @@
 //!
 //! use snow_config::{Limits, OutboundRules, ServerConfig};
 //! use snow_outside::Egress;
-//! use snow_runtime::{Fetch, FetchCode, FetchOptions, Outside, Settled, Settlement};
+//! use snow_runtime::{Fetch, FetchCode, FetchOptions, Outside, Settled};
 //!
 //! let (egress, work) = Egress::new(&ServerConfig::default()).expect("it names no files");
 //! let thread = thread::spawn(|| work.run());
@@ -56,6 +57,7 @@
 //! | `counts.rs` | what is counted, for whoever shows it |
 //! | `script.rs` | a script in the place of other servers, for tests of guests |
 //! | `fault.rs` | what went wrong, in one of the ten words |
+//! | `sql/` | databases, and the files that are named there |
 //!
 //! # Who may reach what
 //!
@@ -112,8 +114,11 @@ mod request;
 mod resolve;
 mod script;
 mod sharing;
+mod sql;
+mod tls;
 
 pub use self::certificates::CertificateError;
 pub use self::counts::{FetchCounts, Tally};
 pub use self::egress::{Egress, EgressThread};
 pub use self::script::{Scripted, UpstreamAnswer, UpstreamEnd, UpstreamRequest, Upstreams};
+pub use self::sql::{DatabaseCounts, SQL_ENDS, Sql, SqlCounts, SqlThread};

@@ -144,7 +144,7 @@ impl Scripted {
 
 impl Outside for Scripted {
     fn fetch(&self, fetch: Fetch, done: FetchDone) -> OperationId {
-        let number = self.next.fetch_add(2, Ordering::Relaxed);
+        let number = self.next.fetch_add(4, Ordering::Relaxed);
         let mut agenda = lock(&self.inner.agenda);
         let (at_ms, due) = self.end_of(&mut agenda, number, fetch);
         agenda.add(number, at_ms, Due { done: Some(done), ..due });

@@ -90,6 +90,7 @@
 #![forbid(unsafe_code)]
 
 mod clock;
+mod databases;
 mod guests;
 mod log;
 mod outcome;
@@ -99,6 +100,10 @@ mod router;
 mod world;
 
 pub use self::clock::{Clock, StoppedClock};
+pub use self::databases::{
+    Database, Databases, ListenDone, Listening, Notify, SqlAnswer, SqlDone, SqlError, SqlListen,
+    SqlRows, SqlStatement, SqlValue, SqlWork,
+};
 pub use self::guests::{
     Adopted, Call, CallEnd, CallEntry, CallFault, GuestRequest, Guests, PastWait, Post, Ran, Share,
     Slot, Wait,

@@ -81,6 +81,7 @@ pub fn source(guest: &str) -> Option<PathBuf> {
         "probe" => probe(),
         "awaits" => awaits(),
         "stores" => stores(),
+        "queries" => queries(),
         "keyvalue" => keyvalue(),
         "configured" => configured(),
         "deployed" => deployed(),
@@ -92,8 +93,8 @@ pub fn source(guest: &str) -> Option<PathBuf> {
         "in-zig" => in_zig(),
         "zig-with-c" => zig_with_c(),
         "hello" => Some(workspace().join("guests/hello.wat")),
-        "snow" | "tornado" | "two-step" | "parcels" | "notes" | "gather" | "executor" | "c"
-        | "go" | "rust" => example(guest),
+        "snow" | "tornado" | "two-step" | "parcels" | "notes" | "gather" | "executor" | "board"
+        | "login" | "c" | "go" | "rust" => example(guest),
         "js" => script("js.js", "js"),
         "ts" => script("ts.ts", "js"),
         "python" => script("python.py", "python"),
@@ -147,6 +148,12 @@ fn awaits() -> Option<PathBuf> {
 fn stores() -> Option<PathBuf> {
     static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
     BUILT.get_or_init(|| rust_guest("stores", "wasm32-unknown-unknown")).clone()
+}
+
+/// A guest that carries out the statements that a test sends.
+fn queries() -> Option<PathBuf> {
+    static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
+    BUILT.get_or_init(|| rust_guest("queries", "wasm32-unknown-unknown")).clone()
 }
 
 /// A guest that knows no store but the standard's.

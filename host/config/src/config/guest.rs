@@ -38,6 +38,9 @@ snow_core::declare_settings! {
         /// { url = …, headers = { authorization = { secret = … } } } the host adds fields to the
         /// requests that the entry allows, and the guest never has their values. Unless set, nowhere.
         pub outbound: Option<OutboundRules>, live;
+        /// Databases that the guest may use, by the names of their tables; `*` stands for anything.
+        /// Unless set, none.
+        pub databases: Option<Globs>, live;
         /// Pendings of this guest. More are refused. Unless set, `guest_pendings_max` of the
         /// limits.
         pub pendings_max: Option<usize>, live, in 0..=SLOTS_MAX, at_most pendings_max;

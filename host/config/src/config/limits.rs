@@ -6,6 +6,8 @@ use snow_http::HttpLimits;
 use snow_jobs::JobLimits;
 use snow_state::StoreLimits;
 
+use super::database::{CONNECTIONS_MAX, FILE_BYTES};
+
 /// The most entries of a table: they are numbered in 32 bits.
 pub(super) const SLOTS_MAX: u64 = 1 << 30;
 /// A page of WebAssembly memory.
@@ -21,6 +23,8 @@ const COMPILER_BYTES_MIN: u64 = 256 << 20;
 const LOG_BYTES_MIN: u64 = 128 << 10;
 /// The most bytes of guests' values: a gigabyte is no configuration.
 const CONFIG_BYTES_MAX: u64 = 1 << 30;
+/// The most bytes of a result of a database: as many as SQLite may hold in one value.
+const SQL_BYTES_MAX: u64 = 1_000_000_000;
 /// The most bytes on disk, or of address space: 1 TiB.
 const DISK_BYTES_MAX: u64 = 1 << 40;
 
@@ -137,6 +141,41 @@ snow_core::declare_settings! {
         /// come of their answers. A request beyond that fails as `overloaded`, an answer as
         /// `too-large`.
         pub fetches_bytes_max: usize = 256 << 20, live, in 0..=BYTES_MAX;
+        /// How long a statement or a transaction may take: to get a connection that is open, to be
+        /// carried out, and until its result has come. It does not have the time in a queue.
+        pub sql_timeout_ms: u32 = 30_000, live, in 1..=MS_MAX;
+        /// How long it may take to connect to a database, and to log in there.
+        pub sql_connect_ms_max: u32 = 10_000, live, in 1..=MS_MAX;
+        /// Connections to all databases, those included that nobody uses now.
+        pub sql_connections_max: usize = 64, restart, in 1..=CONNECTIONS_MAX;
+        /// Connections to each database whose table has no limit of its own. To a database of SQLite
+        /// each is a thread.
+        pub database_connections_max: usize = 8, live, in 1..=CONNECTIONS_MAX,
+            at_most sql_connections_max;
+        /// Calls that wait for a connection to one database. More are refused.
+        pub sql_queue_max: usize = 1_024, live, in 0..=SLOTS_MAX;
+        /// How long a call may wait for a connection. Then it is refused.
+        pub sql_queue_ms_max: u32 = 10_000, live, in 1..=MS_MAX;
+        /// How long a connection to a database is kept that nobody uses.
+        pub sql_idle_ms_max: u32 = 60_000, live, in 1..=MS_MAX;
+        /// Bytes of the text of one statement.
+        pub sql_statement_bytes_max: usize = 1 << 20, live, in 1..=BYTES_MAX;
+        /// Values that are given to one statement for its placeholders.
+        pub sql_parameters_max: usize = 10_000, live, in 0..=65_535;
+        /// Statements of one transaction.
+        pub sql_transaction_statements_max: usize = 1_000, live, in 1..=65_536;
+        /// Rows that the statements of one call return.
+        pub sql_rows_max: usize = 10_000, live, in 0..=SLOTS_MAX;
+        /// Bytes that the statements of one call return: of names and values, and some for each. One
+        /// that returns more is stopped while they come.
+        pub sql_result_bytes_max: usize = 4 << 20, live, in 1..=SQL_BYTES_MAX;
+        /// Bytes of all statements that are under way, and of all results that have come and that no
+        /// guest has taken yet.
+        pub sql_bytes_max: usize = 128 << 20, live, in 1..=BYTES_MAX;
+        /// Channels of one database on which guests wait for notifications (`LISTEN`).
+        pub sql_channels_max: usize = 1_000, live, in 0..=65_536;
+        /// Bytes of the file of a SQLite database whose table has no limit of its own.
+        pub sqlite_file_bytes_max: u64 = 1 << 30, live, in FILE_BYTES;
         /// Bytes of the opaque state of a suspension.
         pub state_bytes_max: usize = 65_536, live, in 0..=BYTES_MAX;
         /// The deadline of a suspension to which the guest gives none.

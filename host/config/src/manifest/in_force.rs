@@ -7,9 +7,9 @@ use std::fmt::{self, Write as _};
 use serde_json::{Map, Value as Json, json};
 
 use super::key::{Key, Keys};
-use super::tables::{self, FILE, GUEST, LIMITS, SERVER};
+use super::tables::{self, DATABASE, FILE, GUEST, LIMITS, SERVER};
 use super::{FILE_NAME, Manifest, Places};
-use crate::config::{GuestConfig, Limits};
+use crate::config::{DatabaseConfig, GuestConfig, Limits};
 use snow_core::declare::About;
 use snow_core::{Glob, Globs};
 
@@ -49,9 +49,10 @@ pub fn as_toml(manifest: &Manifest, origins: &Origins) -> String {
     let mut text = String::new();
     for (table, values) in every_table(manifest, origins) {
         if !table.is_empty() {
-            let name = table
-                .strip_prefix("guest.")
-                .map_or(table.clone(), |name| format!("guest.{}", key(name)));
+            let name = match table.split_once('.') {
+                Some((kind, name)) => format!("{kind}.{}", key(name)),
+                None => table,
+            };
             let _ = writeln!(text, "{}[{name}]", if text.is_empty() { "" } else { "\n" });
         }
         for (name, json, origin) in values {
@@ -68,18 +69,21 @@ pub fn as_toml(manifest: &Manifest, origins: &Origins) -> String {
 /// } }`, and so on. The `source` of a default is `default`, and that of a value which follows from
 /// another setting is `follows from NAME`; a value that is not set is null.
 pub fn as_json(manifest: &Manifest, origins: &Origins) -> Json {
-    let (mut all, mut guests) = (Map::new(), Map::new());
+    let (mut all, mut named) = (Map::new(), [("guest", Map::new()), ("database", Map::new())]);
     for (table, values) in every_table(manifest, origins) {
         let of_table = values.into_iter().map(|(name, value, origin)| {
             (name.to_owned(), json!({ "value": value, "source": origin.to_string() }))
         });
-        match table.strip_prefix("guest.") {
-            Some(guest) => drop(guests.insert(guest.to_owned(), of_table.collect())),
+        match table.split_once('.') {
+            Some((kind, name)) => {
+                let tables = named.iter_mut().find(|(known, _)| *known == kind);
+                tables.map(|(_, tables)| tables.insert(name.to_owned(), of_table.collect()));
+            }
             None if table.is_empty() => all.extend(of_table),
             None => drop(all.insert(table, of_table.collect())),
         }
     }
-    all.insert("guest".into(), guests.into());
+    all.extend(named.map(|(kind, tables)| (kind.to_owned(), tables.into())));
     all.into()
 }
 
@@ -109,10 +113,10 @@ type Values = Vec<(&'static str, Json, Origin)>;
 /// empty.
 fn every_table(manifest: &Manifest, origins: &Origins) -> Vec<(String, Values)> {
     let never = |_: &About, _: &Json| None;
-    let limits = Limits::default();
+    let (limits, defaults) = (&manifest.limits, Limits::default());
     // A limit that is not written is lowered to the one that bounds it.
     let bound = |about: &About, value: &Json| {
-        let default = tables::limit(about.name).json(&limits);
+        let default = tables::limit(about.name).json(&defaults);
         about.at_most.filter(|_| *value != default)
     };
     let mut all = vec![
@@ -125,6 +129,12 @@ fn every_table(manifest: &Manifest, origins: &Origins) -> Vec<(String, Values)> 
     for (name, config) in &manifest.guests {
         let config = applied(config, manifest);
         all.push(values(&format!("guest.{name}"), &GUEST, &config, origins, common));
+    }
+    for (name, config) in &manifest.databases {
+        let config = applied_to_database(config, limits);
+        all.push(values(&format!("database.{name}"), &DATABASE, &config, origins, |about, _| {
+            common_of_databases(about.name)
+        }));
     }
     all
 }
@@ -141,6 +151,26 @@ fn common(name: &str, has_grants: bool) -> Option<&'static str> {
         "body_bytes_max" => Some("body_bytes_max"),
         "rollback" => Some("rollback"),
         _ => None,
+    }
+}
+
+/// Returns what a database's setting follows from if its own table does not have it.
+fn common_of_databases(name: &str) -> Option<&'static str> {
+    match name {
+        "connections_max" => Some("database_connections_max"),
+        "timeout_ms" => Some("sql_timeout_ms"),
+        "file_bytes_max" => Some("sqlite_file_bytes_max"),
+        _ => None,
+    }
+}
+
+/// Returns the settings that apply to a database.
+fn applied_to_database(config: &DatabaseConfig, limits: &Limits) -> DatabaseConfig {
+    DatabaseConfig {
+        url: config.url.clone(),
+        connections_max: config.connections_max.or(Some(limits.database_connections_max)),
+        timeout_ms: config.timeout_ms.or(Some(limits.sql_timeout_ms)),
+        file_bytes_max: config.file_bytes_max.or(Some(limits.sqlite_file_bytes_max)),
     }
 }
 

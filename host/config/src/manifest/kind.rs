@@ -1,6 +1,7 @@
 //! The kinds of values that a setting may have: for each kind, how a value is read, how it is
 //! described to editors, and how it is written. The three stand side by side, so that they agree.
 
+mod database;
 mod guest;
 mod outbound;
 mod schedule;

@@ -3,10 +3,11 @@
 
 use std::fmt::Display;
 
-use super::bounds::{self, Exceeding};
+use super::bounds;
 use super::key::Keys;
-use super::tables::{self, GUEST, LIMITS, SERVER};
+use super::tables::{self, DATABASE, GUEST, LIMITS, SERVER};
 use super::{FILE_NAME, Manifest};
+use crate::config::Limits;
 
 /// Returns a line for the log for each setting of a new manifest that can't take effect while the
 /// server runs with the old one. The overrides of the command line must be applied to both.
@@ -14,19 +15,22 @@ pub fn restart_only(old: &Manifest, new: &Manifest) -> Vec<String> {
     let mut lines = waiting(&SERVER, &old.server, &new.server);
     lines.extend(waiting(&LIMITS, &old.limits, &new.limits));
     for (guest, config) in &new.guests {
-        for Exceeding { name, value, bound, most } in bounds::exceeding(&GUEST, config, &old.limits)
-        {
-            if !tables::limit(bound).about().is_live {
-                lines.push(line(
-                    &format!("{name}` of `[guest.{guest}]"),
-                    &value,
-                    "until then",
-                    &most,
-                ));
-            }
-        }
+        lines.extend(lowered(&format!("guest.{guest}"), &GUEST, config, &old.limits));
+    }
+    for (database, config) in &new.databases {
+        lines.extend(lowered(&format!("database.{database}"), &DATABASE, config, &old.limits));
     }
     lines
+}
+
+/// The lines for the settings of one guest or database that are above a limit of the start.
+fn lowered<T>(table: &str, keys: &Keys<T>, config: &T, limits: &Limits) -> Vec<String> {
+    let exceeding = bounds::exceeding(keys, config, limits).into_iter();
+    let waiting = exceeding.filter(|found| !tables::limit(found.bound).about().is_live);
+    let said = |found: bounds::Exceeding| {
+        line(&format!("{}` of `[{table}]", found.name), &found.value, "until then", &found.most)
+    };
+    waiting.map(said).collect()
 }
 
 /// The lines for the settings of one table.
@@ -54,6 +58,8 @@ impl Manifest {
         let limits = live.limits.clone();
         bounds::fit(&LIMITS, &mut live.limits, &limits);
         live.guests.values_mut().for_each(|config| bounds::fit(&GUEST, config, &live.limits));
+        let databases = live.databases.values_mut();
+        databases.for_each(|config| bounds::fit(&DATABASE, config, &live.limits));
         live
     }
 }
@@ -67,7 +73,6 @@ fn keep<T>(keys: &Keys<T>, running: &T, live: &mut T) {
 mod tests {
     use super::*;
     use crate::config::HalfClose;
-    use crate::config::Limits;
     use crate::manifest::parse;
 
     fn manifest(text: &str) -> Manifest {

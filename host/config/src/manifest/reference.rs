@@ -6,8 +6,8 @@ use serde_json::Value as Json;
 
 use super::Manifest;
 use super::key::{Key, Keys};
-use super::tables::{FILE, GUEST, LIMITS, SERVER};
-use crate::config::GuestConfig;
+use super::tables::{DATABASE, FILE, GUEST, LIMITS, SERVER};
+use crate::config::{DatabaseConfig, GuestConfig};
 
 /// What the page begins with.
 const HEAD: &str = "\
@@ -28,6 +28,7 @@ pub fn as_markdown() -> String {
     table(&mut page, "[server]", &SERVER, &defaults.server);
     table(&mut page, "[limits]", &LIMITS, &defaults.limits);
     table(&mut page, "[guest.NAME]", &GUEST, &GuestConfig::default());
+    table(&mut page, "[database.NAME]", &DATABASE, &DatabaseConfig::default());
     page
 }
 

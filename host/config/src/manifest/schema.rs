@@ -4,8 +4,8 @@ use serde_json::{Value as Json, json};
 
 use super::Manifest;
 use super::key::Keys;
-use super::tables::{FILE, GUEST, LIMITS, SERVER};
-use crate::config::GuestConfig;
+use super::tables::{DATABASE, FILE, GUEST, LIMITS, SERVER};
+use crate::config::{DatabaseConfig, GuestConfig};
 
 /// Returns the JSON Schema (draft 2020-12) of `snow.toml`: what each key means, what it may be, and
 /// its default. It allows all that [`parse`](super::parse) allows. Only the parser knows that some
@@ -23,6 +23,13 @@ pub fn schema() -> Json {
         &GuestConfig::default(),
     );
     all["guest"] = json!({ "description": "Single guests, by their names.", "type": "object", "additionalProperties": guest });
+    let mut database = table(
+        "A database that guests may be granted, by the name in their `databases`.",
+        &DATABASE,
+        &DatabaseConfig::default(),
+    );
+    database["required"] = json!(["url"]);
+    all["database"] = json!({ "description": "Databases, by their names.", "type": "object", "additionalProperties": database });
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": super::FILE_NAME,

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use super::Manifest;
 use super::key::{Key, Keys, find, keys_of};
-use crate::config::{GuestConfig, Limits, ServerConfig};
+use crate::config::{DatabaseConfig, GuestConfig, Limits, ServerConfig};
 
 /// The file itself, without its tables.
 pub(super) static FILE: LazyLock<Keys<Manifest>> =
@@ -23,6 +23,10 @@ pub(super) static LIMITS: LazyLock<Keys<Limits>> = LazyLock::new(|| {
 /// `[guest.NAME]`, of every guest
 pub(super) static GUEST: LazyLock<Keys<GuestConfig>> =
     LazyLock::new(|| keys_of(|guest| guest, |guest| guest));
+
+/// `[database.NAME]`, of every database
+pub(super) static DATABASE: LazyLock<Keys<DatabaseConfig>> =
+    LazyLock::new(|| keys_of(|database| database, |database| database));
 
 /// Returns the limit of this name, which a declaration mentions.
 pub(super) fn limit(name: &str) -> &'static dyn Key<Limits> {
@@ -44,7 +48,7 @@ mod tests {
         fn of<T: Default>(keys: &'static Keys<T>) -> Vec<(&'static About, Json, Json)> {
             keys.iter().map(|key| (key.about(), key.json(&T::default()), key.schema())).collect()
         }
-        [of(&FILE), of(&SERVER), of(&LIMITS), of(&GUEST)].into_iter().flatten()
+        [of(&FILE), of(&SERVER), of(&LIMITS), of(&GUEST), of(&DATABASE)].into_iter().flatten()
     }
 
     #[test]

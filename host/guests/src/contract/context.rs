@@ -17,6 +17,7 @@ use super::parking::Parking;
 use super::quota::Bound;
 use super::resumption::Resumption;
 use super::seat::{Seat, Stopwatch};
+use super::sql::OpenDatabases;
 use super::state::buckets::OpenInStore;
 use super::types::Pending;
 use crate::deploy::share::Member;
@@ -71,6 +72,8 @@ pub(crate) struct CallContext {
     pub keeping: Option<Keeping>,
     /// Buckets and swaps that the instance has open, from one call to the next.
     pub open: OpenInStore,
+    /// Databases that the instance has open, from one call to the next.
+    pub open_databases: OpenDatabases,
     /// What WASI keeps, from one call to the next.
     pub wasi: WasiState,
 }
@@ -151,6 +154,7 @@ impl CallContext {
             sources: None,
             keeping: None,
             open: OpenInStore::default(),
+            open_databases: OpenDatabases::default(),
             wasi: WasiState::default(),
         }
     }
@@ -168,6 +172,7 @@ impl CallContext {
         next.memory.bytes = self.memory.bytes;
         next.wasi = mem::take(&mut self.wasi);
         next.open = mem::take(&mut self.open);
+        next.open_databases = mem::take(&mut self.open_databases);
         next.sources = self.sources.take();
         *self = next;
     }

@@ -7,18 +7,23 @@
 //! the whole response to another guest's client.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex};
 
-use snow_config::{ConfigValues, GuestConfig, GuestConfigs, Limits, OutboundRules, ServerConfig};
+use snow_config::{
+    ConfigValues, DatabaseConfigs, GuestConfig, GuestConfigs, Limits, OutboundRules, ServerConfig,
+};
 use snow_core::{
     Account, ByteCount, Charge, Gate, GateId, Gates, Globs, Owner, Refusal, Registry, lock,
 };
-use snow_runtime::{Mounts, Settled, Settlement};
+use snow_runtime::{Database, Mounts, Settled, Settlement};
 
+use self::counts::{Owners, SettledBytes};
 use super::deployment::{Address, Public};
 use super::masks::Masks;
 use super::quota::Quota;
 use crate::load::guest::Guest;
+
+mod counts;
 
 /// Advice for a guest that may not create pendings under a key.
 pub(crate) const TO_CREATE: &str = "add the key to `keys`";
@@ -26,6 +31,10 @@ pub(crate) const TO_CREATE: &str = "add the key to `keys`";
 pub(crate) const TO_USE_BUCKET: &str = "add the bucket to `buckets`";
 /// How the names of the host's own buckets begin.
 const HOST_BUCKETS: &str = "snow:";
+/// Advice for a guest that may not use a database.
+const TO_USE_DATABASE: &str = "add the name to `databases`";
+/// Advice for a guest that may use a database which there is not.
+const TO_NAME_DATABASE: &str = "write a table [database.NAME] with its `url`, beside `databases`";
 const TO_SETTLE: &str = "add the key to `settles`";
 const TO_RESPOND: &str = "put `responds = true`, since it answers another guest's client,";
 
@@ -45,37 +54,12 @@ pub struct Permits {
     common: ConfigValues,
     /// Where clients reach the server.
     public: Public,
+    /// The databases that guests may be granted.
+    databases: DatabasesByName,
 }
 
-/// Bytes of settlements that are kept, in all and by guest.
-#[derive(Clone, Default)]
-struct SettledBytes {
-    all: Arc<ByteCount>,
-    /// By name. A guest without a permit and without settlements has no count.
-    guests: Arc<Mutex<BTreeMap<Arc<str>, Weak<ByteCount>>>>,
-}
-
-impl SettledBytes {
-    /// Returns the count of the guest of this name, which all its versions share.
-    fn of(&self, name: &Arc<str>) -> Arc<ByteCount> {
-        let mut guests = lock(&self.guests);
-        if let Some(count) = guests.get(name).and_then(Weak::upgrade) {
-            return count;
-        }
-        guests.retain(|_, count| count.strong_count() > 0);
-        let count = Arc::new(ByteCount::default());
-        guests.insert(name.clone(), Arc::downgrade(&count));
-        count
-    }
-}
-
-/// The owners of guests.
-#[derive(Default)]
-struct Owners {
-    by_name: BTreeMap<Arc<str>, Owner>,
-    /// Numbers that guests had which are gone.
-    free: Vec<Owner>,
-}
+/// Databases by their names.
+type DatabasesByName = Arc<BTreeMap<Arc<str>, Arc<Database>>>;
 
 impl Permits {
     /// Makes the permits of a new process, from the guests' tables in `snow.toml` and the limits of
@@ -90,7 +74,16 @@ impl Permits {
             settled: SettledBytes::default(),
             common: ConfigValues::default(),
             public: Public::default(),
+            databases: DatabasesByName::default(),
         }
+    }
+
+    /// Lets guests be granted these databases.
+    pub fn with_databases(self, configs: &DatabaseConfigs) -> Permits {
+        let database = |(name, config): (&String, _)| Database::new(name, config, &self.limits);
+        let databases = configs.iter().filter_map(database);
+        let databases = databases.map(|database| (database.name.clone(), Arc::new(database)));
+        Permits { databases: Arc::new(databases.collect()), ..self }
     }
 
     /// Tells every guest where clients reach this server.
@@ -149,6 +142,8 @@ impl Permits {
             address: Address::new(config, &self.public),
             outbound: Arc::new(outbound),
             buckets: config.and_then(|config| config.buckets.clone()),
+            granted_databases: config.and_then(|config| config.databases.clone()),
+            databases: self.databases.clone(),
             grants: self.has_grants.then(|| Grants {
                 own: self.configs.get(&*name).cloned().unwrap_or_default(),
                 all: self.configs.clone(),
@@ -243,6 +238,10 @@ pub(crate) struct Permit {
     pub outbound: Arc<OutboundRules>,
     /// Buckets of the store that the guest may use beside its own.
     buckets: Option<Globs>,
+    /// Names of databases that the guest may use.
+    granted_databases: Option<Globs>,
+    /// All databases.
+    databases: DatabasesByName,
     /// The account that the guest's pendings are counted on.
     account: Account,
     /// Bytes of the guest's settlements that are kept.
@@ -348,6 +347,17 @@ impl Permit {
             .strip_prefix(&*self.name)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
         is_own || is_granted(&self.buckets, bucket)
+    }
+
+    /// Returns the database of this name, if the guest may use it.
+    ///
+    /// # Errors
+    /// It may not, or there is none; what the deployer may do.
+    pub(crate) fn database(&self, name: &str) -> Result<Arc<Database>, &'static str> {
+        if !is_granted(&self.granted_databases, name) {
+            return Err(TO_USE_DATABASE);
+        }
+        self.databases.get(name).cloned().ok_or(TO_NAME_DATABASE)
     }
 
     /// Returns what the deployer may do if the guest is to settle under this key, which it was

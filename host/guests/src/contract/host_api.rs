@@ -18,7 +18,7 @@ use snow_runtime::{Settlement, Source};
 use super::context::{CallContext, stale_pending};
 use super::types::{self, Pending};
 use super::waiting::add_wait;
-use super::{deployment, fetch, jobs, resumption, source, state};
+use super::{deployment, fetch, jobs, resumption, source, sql, state};
 use crate::runtime::RuntimeParts;
 use crate::wasi;
 
@@ -54,6 +54,7 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<CallContext>> {
     state::add_to(&mut linker)?;
     fetch::add_to(&mut linker)?;
     jobs::add_to(&mut linker)?;
+    sql::add_to(&mut linker)?;
     wasi::add_to(&mut linker)?;
     Ok(linker)
 }

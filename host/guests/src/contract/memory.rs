@@ -1,10 +1,12 @@
-//! How much linear memory a call may have.
+//! How much linear memory the instances of a store may have.
 
 use wasmtime::ResourceLimiter;
 
 /// Bounds the linear memories of one store, all together.
 pub(crate) struct MemoryCeiling {
+    /// Bytes that they have.
     pub bytes: usize,
+    /// Bytes that they may have.
     pub bytes_max: usize,
     /// Whether the guest was ever refused more memory: the likely reason of a trap that follows.
     pub was_refused: bool,

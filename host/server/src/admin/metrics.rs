@@ -1,5 +1,7 @@
 //! `/metrics`: counters and gauges of the process, its workers, guests and routes.
 
+mod databases;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -30,6 +32,7 @@ pub fn text(sources: &PageSources) -> String {
     of_workers(&mut out, sources);
     of_fetches(&mut out, sources);
     of_jobs(&mut out, sources);
+    databases::write(&mut out, sources);
     of_deployments(&mut out, sources);
     of_store(&mut out, sources);
     of_process(&mut out, sources);

@@ -9,7 +9,7 @@ use crate::deploy::Serving;
 use crate::workers::WorkerHandle;
 use snow_core::Distribution;
 use snow_guests::{InstanceCounts, Runtime};
-use snow_outside::Egress;
+use snow_outside::{Egress, Sql};
 use snow_runtime::VersionId;
 use snow_worker::{LabelId, Labels, RouteStats};
 
@@ -25,6 +25,8 @@ pub struct PageSources {
     pub runtime: Runtime,
     /// The sender of requests of guests to other servers.
     pub egress: Arc<Egress>,
+    /// Where statements of guests are carried out.
+    pub sql: Arc<Sql>,
     /// What serves now, and what was deployed so far.
     pub serving: Serving,
     /// When the server started.

@@ -141,6 +141,7 @@ impl Catalog {
         let limits = Arc::new(self.manifest.limits.clone());
         let permits = self.runtime.permits.under(&self.manifest.guests, &limits);
         let permits = permits.with_server(&self.manifest.server);
+        let permits = permits.with_databases(&self.manifest.databases);
         self.runtime = self.runtime.under(limits, permits);
     }
 

@@ -21,9 +21,9 @@ use crate::supervisor::{Ends, Role};
 use crate::workers::{self, WorkerHandle};
 use snow_config::{Config, Listen, ServerConfig, WatchLimits};
 use snow_core::{Registry, error_chain};
-use snow_guests::{Conflict, Engine, Jobs, Loader, Permits, Runtime, RuntimeParts};
-use snow_outside::Egress;
-use snow_runtime::{Clock, Level, Log, Outside};
+use snow_guests::{Conflict, Engine, Jobs, Loader, Notifier, Permits, Runtime, RuntimeParts};
+use snow_outside::{Egress, Sql};
+use snow_runtime::{Clock, Level, Log, Outside, Settled};
 use snow_worker::{Common, Labels, PostOffice};
 
 /// Starts a server: see [`Server::start`].
@@ -39,11 +39,16 @@ pub(super) fn start(
     let alarm = Arc::new(Alarm::new(clock.clone()));
     let (egress, egress_thread) = Egress::new(&config.server)?;
     let egress = Arc::new(egress);
-    let outside = match outside {
+    let egress_or_script = match outside {
         Some(make) => make(&clock).context("what stands for other servers can't be started")?,
         None => egress.clone(),
     };
-    let runtime = runtime(config, &post, &to_deployer, &log, &alarm, outside)?;
+    let registry = Arc::new(Registry::new(config.limits.pendings_max, fill_random));
+    let notifier = Arc::new(Notifier { registry: registry.clone(), post: post.clone() });
+    let (sql, sql_thread) = Sql::new(&config.server, config.limits.sql_connections_max, notifier)?;
+    let sql = Arc::new(sql);
+    let outside = OutsideParts { fetches: egress_or_script, sql: sql.clone() };
+    let runtime = runtime(config, &post, &to_deployer, &log, &alarm, registry, outside)?;
     runtime.jobs.load();
     let loader = Loader::new(&runtime, &config.compile, log.clone())?;
 
@@ -56,6 +61,9 @@ pub(super) fn start(
     let store_thread = StoreThread::start(runtime.store.clone(), alarm, &ends)?;
     ends.spawn("snow-outside".into(), Role::Helper, || {
         egress_thread.run().map_err(|error| error.to_string())
+    })?;
+    ends.spawn("snow-sql".into(), Role::Helper, || {
+        sql_thread.run().map_err(|error| error.to_string())
     })?;
     if let Some(watch) = &watch {
         watch.on_death(ends.died("snow-watch"));
@@ -91,6 +99,7 @@ pub(super) fn start(
         labels,
         runtime: runtime.clone(),
         egress,
+        sql,
         serving: catalog.serving().clone(),
         started_at: SystemTime::now(),
         draining: draining.clone(),
@@ -126,6 +135,12 @@ pub(super) fn start(
     })
 }
 
+/// The ways out of the process.
+struct OutsideParts {
+    fetches: Arc<dyn Outside>,
+    sql: Arc<Sql>,
+}
+
 /// Makes what the calls of all guests share.
 fn runtime(
     config: &Config,
@@ -133,11 +148,11 @@ fn runtime(
     to_deployer: &Sender<DeployerMessage>,
     log: &Log,
     alarm: &Arc<Alarm>,
-    outside: Arc<dyn Outside>,
+    registry: Arc<Registry<Settled>>,
+    outside: OutsideParts,
 ) -> anyhow::Result<Runtime> {
     let (limits, workers) = (&config.limits, config.server.workers);
     let reports = to_deployer.clone();
-    let registry = Arc::new(Registry::new(limits.pendings_max, fill_random));
     let store = store_thread::open(config, &registry, post.clone(), log, alarm)?;
     let (clock, executors) = (alarm.clock().clone(), config.server.executors);
     Ok(Runtime::new(RuntimeParts {
@@ -146,7 +161,8 @@ fn runtime(
         clock,
         store,
         registry,
-        outside,
+        outside: outside.fetches,
+        databases: outside.sql,
         post: post.clone(),
         log: log.clone(),
         limits: Arc::new(limits.clone()),
@@ -154,7 +170,8 @@ fn runtime(
         permits: Arc::new(
             Permits::new(&config.guest_configs, limits)
                 .with_common(config.common.clone())
-                .with_server(&config.server),
+                .with_server(&config.server)
+                .with_databases(&config.database_configs),
         ),
         source_bytes: Arc::default(),
         kept_bytes: Arc::default(),

@@ -1,5 +1,6 @@
 //! Plays a case on a new server.
 
+mod databases;
 mod render;
 mod save;
 mod stage;
@@ -14,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
+use self::databases::CaseDatabases;
 use self::render::render_config;
 use self::stage::CaseLog;
 pub(super) use self::stage::Stage;
@@ -48,7 +50,9 @@ impl Stage<'_> {
     /// of all steps.
     pub fn play(&self, case: &Case) -> Result<Duration, CaseFailure> {
         let case_log = CaseLog::default();
-        let started = self.start(case, &case_log);
+        // Their files are removed after the server has ended.
+        let databases = CaseDatabases::default();
+        let started = self.start(case, &databases, &case_log);
         let Started { server, log, script } =
             started.map_err(|error| CaseFailure::NotLoaded(format!("{error:#}")))?;
         let started = Instant::now();
@@ -90,10 +94,15 @@ struct Started {
 }
 
 impl Stage<'_> {
-    fn start(&self, case: &Case, lines: &CaseLog) -> anyhow::Result<Started> {
+    fn start(
+        &self,
+        case: &Case,
+        databases: &CaseDatabases,
+        lines: &CaseLog,
+    ) -> anyhow::Result<Started> {
         let config = render_config(&case.config, &mut Renderer::new(&Saved::default()))?;
         let script = Arc::new(Script::new(&case.upstreams, self.upstreams)?);
-        let (server, log) = self.start_server(config, &script, lines.clone())?;
+        let (server, log) = self.start_server(config, &script, databases, lines.clone())?;
         Ok(Started { server, log, script })
     }
 }

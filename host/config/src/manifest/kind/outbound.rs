@@ -43,7 +43,7 @@ impl Kind for OutboundRules {
         let headers = json!({
             "type": "object", "maxProperties": FIELDS_MAX,
             "propertyNames": { "pattern": NAME, "maxLength": TEXT_BYTES_MAX },
-            "additionalProperties": values::one_schema(true),
+            "additionalProperties": values::one_schema(&json!({ "type": "string" }), true),
         });
         let table = json!({
             "type": "object", "additionalProperties": false, "required": ["url"],

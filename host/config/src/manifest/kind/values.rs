@@ -50,7 +50,8 @@ impl Kind for ConfigValues {
     }
 
     fn schema(_: &Range) -> Json {
-        json!({ "type": "object", "additionalProperties": one_schema(false) })
+        let one = one_schema(&json!({ "type": "string" }), false);
+        json!({ "type": "object", "additionalProperties": one })
     }
 
     fn json(values: &ConfigValues) -> Json {
@@ -59,13 +60,13 @@ impl Kind for ConfigValues {
     }
 }
 
-/// Returns the schema of one value, and perhaps of what stands before it.
-pub(super) fn one_schema(has_prefix: bool) -> Json {
-    let text = json!({ "type": "string", "maxLength": TEXT_BYTES_MAX });
+/// Returns the JSON Schema of one value whose text is as `text` says, and perhaps of what stands before
+/// it.
+pub(super) fn one_schema(text: &Json, has_prefix: bool) -> Json {
     let source = |key: &str, schema: &Json, has_prefix: bool| {
         let mut properties = json!({ key: schema });
         if has_prefix {
-            properties[PREFIX] = text.clone();
+            properties[PREFIX] = json!({ "type": "string", "maxLength": TEXT_BYTES_MAX });
         }
         json!({
             "type": "object", "additionalProperties": false, "required": [key],
@@ -76,7 +77,7 @@ pub(super) fn one_schema(has_prefix: bool) -> Json {
     let file = json!({ "type": "string", "pattern": "^/", "maxLength": TEXT_BYTES_MAX });
     let public = |has_prefix| {
         let sources = [source("env", &variable, has_prefix), source("file", &file, has_prefix)];
-        let mut all = vec![json!({ "type": "string" })];
+        let mut all = vec![text.clone()];
         all.extend(sources);
         all
     };

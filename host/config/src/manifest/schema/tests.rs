@@ -54,6 +54,8 @@ fn parser_and_schema_agree() {
         "[guest.a]\noutbound = [{ url = 'https://a', headers = { Authorization = { secret = 'x' } } }]",
         "[guest.a]\noutbound = [{ url = 'https://a', headers = { a = 'x', b = { env = 'B', prefix = 'c ' }, \
          d = { secret = { file = '/d' }, prefix = 'e' } } }]",
+        "[database.a]\nurl = 'sqlite:a/b.db'\n[guest.a]\ndatabases = ['a', 'x*']",
+        "[database.'x y']\nurl = { secret = { env = 'URL' } }\nconnections_max = 2\ntimeout_ms = 5",
         "[guest.'x y']\ninstances = { reuse = 1 }\nrollback = { traps = 1, calls = 2 }",
     ] {
         agree(good, true);
@@ -112,6 +114,13 @@ fn parser_and_schema_agree() {
         "[guest.a]\noutbound = [{ url = 'https://a', headers = { a = { secret = 'x', prefix = 1 } } }]",
         "[guest.a]\noutbound = [{ url = 'https://a', headers = { a = { secret = 'x', suffix = 'y' } } }]",
         "[guest.a]\noutbound = [{ url = 'https://a', headers = { a = { secret = { env = 'X', prefix = 'y' } } } }]",
+        "database = 1",
+        "[database.a]",
+        "[database.a]\nurl = 1",
+        "[database.a]\nurl = ''",
+        "[database.a]\nurl = 'oracle://a/b'",
+        "[database.a]\nurl = { env = '1' }",
+        "[database.a]\nurl = 'sqlite:a'\nconnections_max = 0",
     ] {
         agree(bad, false);
     }
@@ -178,18 +187,19 @@ fn agree(text: &str, fits: bool) {
 }
 
 /// The tables of a schema with their keys; `guest.a` for any guest.
-fn tables(schema: &Json) -> [(&'static str, Vec<(&String, &Json)>); 4] {
+fn tables(schema: &Json) -> [(&'static str, Vec<(&String, &Json)>); 5] {
     fn keys(table: &Json) -> Vec<(&String, &Json)> {
         table["properties"].as_object().into_iter().flatten().collect()
     }
     let of_file = &schema["properties"];
     let file = keys(schema).into_iter().filter(|(name, _)| *name == "rollback").collect();
-    let guest = keys(&of_file["guest"]["additionalProperties"]);
+    let of_each = |name: &str| keys(&of_file[name]["additionalProperties"]);
     [
         ("", file),
         ("server", keys(&of_file["server"])),
         ("limits", keys(&of_file["limits"])),
-        ("guest.a", guest),
+        ("guest.a", of_each("guest")),
+        ("database.a", of_each("database")),
     ]
 }
 
@@ -238,6 +248,11 @@ fn wide(table: &str, name: &str) -> &'static str {
         ("limits", "guest_jobs_kept_max") => "jobs_kept_max = 1073741824\n",
         ("guest.a", "pendings_max") => "[limits]\npendings_max = 1073741824\n",
         ("guest.a", "memory_bytes_max") => "[limits]\ncall_memory_bytes_max = 4294967296\n",
+        ("limits", "database_connections_max") => "sql_connections_max = 65536\n",
+        ("database.a", "connections_max") => {
+            "url = 'sqlite:a'\n[limits]\nsql_connections_max = 65536\n"
+        }
+        ("database.a", name) if name != "url" => "url = 'sqlite:a'\n",
         ("guest.a", "body_bytes_max") => "[limits]\nbody_bytes_max = 4294967296\n",
         _ => "",
     }

@@ -10,6 +10,7 @@ use std::{env, fs, process};
 
 use anyhow::{Context, bail};
 
+use super::databases::CaseDatabases;
 use super::upstream::Script;
 use crate::test::cases::{CaseFile, Upstream};
 use crate::test::find::GuestUnderTest;
@@ -48,13 +49,14 @@ impl<'s> Stage<'s> {
         Ok(Stage { name: guest.name.clone(), guests, config, upstreams: &file.upstreams })
     }
 
-    /// Starts a server with one worker, no watch and an empty store in memory, on any free port,
-    /// which logs into `lines`. The guest under test reads the texts of `values` by `wasi:config`, and
-    /// `script` answers what guests ask of other servers.
+    /// Starts a server with one worker, no watch, an empty store in memory and empty databases, on any
+    /// free port, which logs into `lines`. The guest under test reads the texts of `values` by
+    /// `wasi:config`, and `script` answers what guests ask of other servers.
     pub(super) fn start_server(
         &self,
         values: Vec<(String, Secret)>,
         script: &Arc<Script>,
+        databases: &CaseDatabases,
         lines: CaseLog,
     ) -> anyhow::Result<(Server, Log)> {
         let mut config = Config { guests: self.guests.path().to_owned(), ..self.config.clone() };
@@ -64,6 +66,7 @@ impl<'s> Stage<'s> {
         (config.server.watch, config.server.strict, config.server.admin) = (false, false, None);
         // The data folder of snow.toml is another server's.
         config.server.data = None;
+        databases.stand_in(&mut config.database_configs)?;
         if !values.is_empty() {
             let own = config.guest_configs.entry(self.name.clone()).or_default();
             let own = own.config.get_or_insert_default();

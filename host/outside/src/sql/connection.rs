@@ -1,0 +1,119 @@
+//! A connection to a database, whichever it is.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use snow_config::DatabasePlace;
+use snow_runtime::{Database, SqlError, SqlWork};
+
+use super::collect::Collector;
+use super::sqlite::{SqliteConnection, WriteTurn};
+use super::{mysql::MysqlConnection, postgres::PostgresConnection};
+use crate::resolve::Names;
+use crate::tls::Tls;
+
+/// How long it may take to tell a database that a statement is to stop, or that a connection ends.
+pub(super) const GOODBYE: Duration = Duration::from_secs(5);
+
+/// What is needed to connect to any database.
+#[derive(Clone)]
+pub(super) struct Ways {
+    /// How names become addresses.
+    pub names: Names,
+    /// How connections are encrypted.
+    pub tls: Arc<Tls>,
+}
+
+/// A connection that is open.
+pub(super) enum Connection {
+    Sqlite(SqliteConnection),
+    Postgres(Box<PostgresConnection>),
+    Mysql(Box<MysqlConnection>),
+}
+
+/// What came of statements.
+pub(super) struct Ran {
+    /// The results, or why there are none.
+    pub result: Result<Collector, SqlError>,
+    /// Whether the connection is as it was before. If not, it is closed.
+    pub is_reusable: bool,
+}
+
+impl Ran {
+    /// Statements after which the connection is not to be used any more.
+    pub fn lost(error: SqlError) -> Ran {
+        Ran { result: Err(error), is_reusable: false }
+    }
+}
+
+impl Connection {
+    /// Connects to a database.
+    pub async fn open(
+        database: &Database,
+        ways: &Ways,
+        writes: &Arc<WriteTurn>,
+        packet_bytes_max: usize,
+    ) -> Result<Connection, SqlError> {
+        match &*database.place {
+            DatabasePlace::Sqlite(path) => {
+                let limits = (database.file_bytes_max, packet_bytes_max);
+                SqliteConnection::open(path, limits, writes.clone()).await.map(Connection::Sqlite)
+            }
+            DatabasePlace::Postgres(server) => {
+                let opened = PostgresConnection::open(server, ways).await;
+                opened.map(|connection| Connection::Postgres(Box::new(connection)))
+            }
+            DatabasePlace::Mysql(server) => {
+                let opened = MysqlConnection::open(server, ways, packet_bytes_max).await;
+                opened.map(|connection| Connection::Mysql(Box::new(connection)))
+            }
+        }
+    }
+
+    /// Carries out statements. If this is dropped before its end, the connection can only be
+    /// [stopped](Self::stop).
+    pub async fn run(&mut self, work: &Arc<SqlWork>, collector: Collector) -> Ran {
+        match self {
+            Connection::Sqlite(connection) => connection.run(work, collector).await,
+            Connection::Postgres(connection) => connection.run(work, collector).await,
+            Connection::Mysql(connection) => connection.run(work, collector).await,
+        }
+    }
+
+    /// Whether a connection that nobody has used for some time is still there.
+    pub async fn is_alive(&mut self, idle: Duration) -> bool {
+        match self {
+            Connection::Sqlite(connection) => connection.is_alive(),
+            Connection::Postgres(connection) => connection.is_alive().await,
+            Connection::Mysql(connection) => connection.is_alive(idle).await,
+        }
+    }
+
+    /// Makes the connection as if it were new, for another guest. False if that can't be done.
+    pub async fn reset(&mut self) -> bool {
+        match self {
+            // A new one costs as little.
+            Connection::Sqlite(_) => false,
+            Connection::Postgres(connection) => connection.reset().await,
+            Connection::Mysql(connection) => connection.reset().await,
+        }
+    }
+
+    /// Ends a connection in the midst of statements, which the database is asked to stop.
+    pub async fn stop(self, ways: &Ways) {
+        match self {
+            Connection::Sqlite(connection) => connection.stop().await,
+            Connection::Postgres(connection) => connection.stop(ways).await,
+            Connection::Mysql(connection) => connection.stop().await,
+        }
+    }
+
+    /// Ends a connection that is not in use.
+    pub async fn close(self) {
+        match self {
+            Connection::Sqlite(connection) => connection.stop().await,
+            Connection::Postgres(connection) => connection.close().await,
+            Connection::Mysql(connection) => connection.close().await,
+        }
+    }
+}
