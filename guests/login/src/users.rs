@@ -41,22 +41,31 @@ pub fn find(name: &str, password: &str) -> Result<Option<String>> {
     Ok(name.filter(|_| is_right))
 }
 
-/// Makes the table, with its first user. Others may do so at the same time.
+/// Makes the table with its first user, both at once: others may look for a user at the same time,
+/// and may make the table.
 fn make(app: &Database, table: &str) -> Result<()> {
     let create = format!(
-        "create table if not exists {table} (name varchar(64) primary key, hash varchar(255) not null)"
+        "create table if not exists {table} \
+         (name varchar(64) primary key, hash varchar(255) not null)"
     );
-    match app.query(&create, ()) {
-        // Of two that make it at once, PostgreSQL refuses the second.
-        Err(error) if error.is_duplicate() || error.code() == Some("42P07") => {}
-        made => drop(made?),
-    }
     let (name, password) = FIRST;
     let salt = system::random::<16>();
     let hash = hasher()?.hash_password_with_salt(password.as_bytes(), &salt)?.to_string();
-    match app.query(&format!("insert into {table} (name, hash) values ($1, $2)"), (name, hash)) {
-        Err(error) if error.is_duplicate() => Ok(()),
-        inserted => Ok(drop(inserted?)),
+    let made = match app.dialect()? {
+        // It ends a transaction when it makes a table, but can fill it in one statement.
+        Dialect::Mysql => {
+            app.query(&format!("{create} select $1 as name, $2 as hash"), (name, hash)).map(drop)
+        }
+        Dialect::Postgres | Dialect::Sqlite => {
+            let insert = format!("insert into {table} (name, hash) values ($1, $2)");
+            let both = [Statement::new(create), Statement::with(insert, (name, hash))];
+            app.transact(both).map(drop)
+        }
+    };
+    match made {
+        // Somebody else was faster.
+        Err(error) if error.is_duplicate() || error.code() == Some("42P07") => Ok(()),
+        made => Ok(made?),
     }
 }
 

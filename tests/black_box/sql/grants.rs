@@ -41,7 +41,6 @@ fn what_is_wrong_with_a_url_is_said_with_its_place_and_without_the_password() {
         ("url = 'oracle://ann:hunter2@localhost/x'", "begins with none of"),
         ("url = 'mysql://ann:hunter2@localhost/x?charset=x'", "only sslmode"),
         ("url = 'sqlite::memory:'", "names no file"),
-        ("url = { secret = { env = 'SNOW_NO_SUCH' } }", "SNOW_NO_SUCH, which is not set"),
         ("connections_max = 1", "has no `url`"),
     ] {
         folder.replace("snow.toml", format!("[database.app]\n{table}\n").as_bytes());

@@ -148,7 +148,7 @@ fn a_statement_that_takes_too_long_is_stopped_and_so_is_one_whose_client_leaves(
     assert_eq!(value(&server, "select 1", json!([])), json!(1), "the only connection is free");
     drop(server);
 
-    let url = postgres.database("left");
+    let url = postgres.database("left_alone");
     let Some(server) = queries(&url, "connections_max = 1\n") else { return };
     let body = json!({ "statements": [{ "text": "select pg_sleep(71)" }] }).to_string();
     let mut client = server.connect();
@@ -157,7 +157,7 @@ fn a_statement_that_takes_too_long_is_stopped_and_so_is_one_whose_client_leaves(
     crate::harness::eventually("it runs", || {
         let running = "select count(*) from pg_stat_activity where query = 'select pg_sleep(71)' \
                        and state = 'active'";
-        (postgres.sql("left", running) == "1").then_some(())
+        (postgres.sql("left_alone", running) == "1").then_some(())
     });
     drop(client);
     server.admin().wait_for("snow_sql_ended_total", &["end=\"cancelled\""], 1.0);

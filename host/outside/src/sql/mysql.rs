@@ -196,6 +196,10 @@ fn wrong_number(needed: usize, has: usize) -> SqlError {
     failed("07001", format!("the statement has {needed} placeholders, not {has}"))
 }
 
+fn too_large() -> SqlError {
+    SqlError::Limit("a row or a statement is too large (sql_result_bytes_max)".to_owned())
+}
+
 /// Why statements have not been carried out.
 struct Fault {
     error: SqlError,
@@ -219,9 +223,10 @@ impl From<Error> for Fault {
             }
             Error::Server(server) if server.code == STOPPED => (SqlError::TimedOut, true),
             Error::Server(server) => (failed(server.state, server.message), false),
-            Error::Driver(DriverError::PacketTooLarge) => {
-                let why = "a row or a statement is too large (sql_result_bytes_max)";
-                (SqlError::Limit(why.to_owned()), true)
+            Error::Driver(DriverError::PacketTooLarge) => (too_large(), true),
+            // The driver has an I/O error for a packet that was not read.
+            Error::Io(error) if error.to_string().contains("max_allowed_packet") => {
+                (too_large(), true)
             }
             Error::Driver(DriverError::StmtParamsMismatch { required, supplied }) => {
                 (wrong_number(required.into(), supplied), false)

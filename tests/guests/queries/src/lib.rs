@@ -94,7 +94,7 @@ fn carry_out(sent: Sent) -> Result<Vec<Rows>, SqlError> {
 /// Carries out `{"statements": [{"text": "…", "values": […]}], "transact": true}`.
 #[route(POST, r"/run")]
 fn run(request: Request) -> Result<Response> {
-    let told = match carry_out(request.json()?) {
+    let told = match carry_out(serde_json::from_slice(request.body())?) {
         Ok(results) => json!({ "results": results.iter().map(result).collect::<Vec<_>>() }),
         Err(refused) => error(&refused),
     };
@@ -104,7 +104,7 @@ fn run(request: Request) -> Result<Response> {
 /// Lets an error be the answer.
 #[route(POST, r"/plain")]
 fn plain(request: Request) -> Result<String> {
-    Ok(carry_out(request.json()?)?.len().to_string())
+    Ok(carry_out(serde_json::from_slice(request.body())?)?.len().to_string())
 }
 
 /// Waits for a notification on a channel.

@@ -19,6 +19,7 @@ use crate::contract::state::listener::StoreListener;
 use crate::deploy::deployment::Deployment;
 use crate::deploy::version::{Trial, Version};
 use crate::engine::Engine;
+use crate::jobs::Jobs;
 use crate::load::compiler::Urgency;
 use crate::load::loader::Loader;
 use crate::runtime::{InstanceCounts, RuntimeParts};
@@ -98,12 +99,16 @@ impl Bench {
             log: log.clone(),
             work_at: Box::new(|_| {}),
         };
+        let (clock, store) =
+            (Clock::start(), Arc::new(Store::in_memory(limits.store, listener, 0)));
         let runtime = Runtime::new(RuntimeParts {
-            engine: Engine::start(&limits, 1).unwrap(),
-            clock: Clock::start(),
+            engine: Engine::start(&limits, 1, 0).unwrap(),
+            jobs: Jobs::new(0, clock.clone(), log.clone(), store.clone()),
+            clock,
             registry,
-            store: Arc::new(Store::in_memory(limits.store, listener, 0)),
+            store,
             outside: Arc::new(snow_runtime::Nowhere),
+            databases: Arc::new(snow_runtime::Nowhere),
             post: opened.clone(),
             log,
             permits: Arc::new(permits(config)),

@@ -65,8 +65,8 @@ impl CallContext {
     }
 
     fn granted(&self, name: &str) -> Operation<Arc<Database>> {
-        if !self.has_request() {
-            let message = "a database can't be used while a guest is loaded, only by a request";
+        if !self.can_wait() {
+            let message = "a database can't be used while a guest is loaded";
             self.log(Level::Warn, message.into());
             return Err(Refused::Denied);
         }
