@@ -127,7 +127,7 @@ impl<J> Queue<J> {
     /// Takes the job whose turn it is, among the lines of which one may start now. That line's next
     /// turn comes after all others'.
     pub fn take(&mut self, mut may_start: impl FnMut(&Line) -> bool) -> Option<(Line, J)> {
-        let place = self.turns.iter().position(|line| may_start(line))?;
+        let place = self.turns.iter().position(&mut may_start)?;
         let line = self.turns.remove(place).expect("it was found there");
         let own = self.lines.get_mut(&line).expect("a line with a turn has jobs");
         let (job, bytes) = own.jobs.pop_front().expect("a line with a turn has jobs");

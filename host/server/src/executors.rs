@@ -10,7 +10,7 @@ use snow_guests::{Executor, InstanceCounts, Runtime};
 /// How much an executor gives way to all other threads of the system, as `nice` counts it: 19 is the
 /// most.
 #[cfg(target_os = "linux")]
-const NICE: i32 = 15;
+const NICE: i32 = 19;
 
 /// The thread of one executor, and what it counts.
 pub struct ExecutorThread {
