@@ -520,10 +520,10 @@ typedef struct snow_host_jobs_job_error_t {
 #define SNOW_HOST_JOBS_JOB_ERROR_DENIED 0
 // The guest does not export `job-runner`.
 #define SNOW_HOST_JOBS_JOB_ERROR_NO_RUNNER 1
-// A limit of the host, in words that name it: jobs that wait for an executor, of this guest or in
-// all (`jobs_queued_max`, `guest_jobs_queued_max`), jobs that are kept (`jobs_kept_max`), bytes
-// of a payload (`job_payload_bytes_max`), of a name (`job_name_bytes_max`), and others that begin
-// so; limits of the store for a job that is kept; or `pendings_per_call_max`.
+// A limit of the host, in words that name it: jobs that wait for an executor, of this guest or
+// in all (`jobs_queued_max`, `guest_jobs_queued_max`), jobs that are kept (`jobs_kept_max`),
+// bytes of a payload (`job_payload_bytes_max`), of a name (`job_name_bytes_max`), and others
+// that begin so; limits of the store for a job that is kept; or `pendings_per_call_max`.
 #define SNOW_HOST_JOBS_JOB_ERROR_LIMIT 2
 // The disk does not take the job, in words. Whether it is kept after all is unknown if the disk
 // did not answer in time.
@@ -783,10 +783,10 @@ extern bool snow_host_jobs_start(resuming_guest_string_t *name, resuming_guest_l
 // hour, until `run` returns a value, or a failure with the code `give-up`, or the attempts are
 // used up. What has failed for good is kept for the deployer to see (`snow-host jobs`).
 // 
-// If the server was started with a data folder (`--data`), `ok` means that the job is on the disk,
-// and it survives a crash; the call waits in place until then. A crash may make a job run twice,
-// and forget attempts. Without one the job ends with the process. A job waits while its guest does
-// not serve.
+// If the server was started with a data folder (`--data`), `ok` means that the job is on the
+// disk, and it survives a crash; the call waits in place until then. A crash may make a job run
+// twice, and forget attempts. Without one the job ends with the process. A job waits while its
+// guest does not serve.
 extern bool snow_host_jobs_enqueue(resuming_guest_string_t *name, resuming_guest_list_u8_t *payload, snow_host_jobs_durable_t *how, resuming_guest_string_t *ret, snow_host_jobs_job_error_t *err);
 
 // Imported Functions from `wasi:config/store@0.2.0-rc.1`

@@ -1,8 +1,8 @@
 //! Jobs: work on other threads, later, or again and again.
 //!
-//! A job is a function with [`#[job]`](macro@crate::job) that [`serve!`](crate::serve) lists. It runs
-//! in an instance of its own, on threads with a lower priority, so it may compute for long. There are
-//! three ways to have it run:
+//! A job is a function with [`#[job]`](macro@crate::job) that [`serve!`](crate::serve) lists. It
+//! runs in an instance of its own, on threads with a lower priority, so it may compute for long.
+//! There are three ways to have it run:
 //!
 //! | | |
 //! |---|---|
@@ -59,8 +59,8 @@
 //!
 //! # Failures
 //!
-//! A job that was started settles its pending with its own failure, or with one that has one of these
-//! [codes](crate::Failure::code):
+//! A job that was started settles its pending with its own failure, or with one that has one of
+//! these [codes](crate::Failure::code):
 //!
 //! | code | |
 //! |---|---|
@@ -86,8 +86,8 @@ const ATTEMPTS: u32 = 20;
 /// Runs a job as soon as a thread is free for it. The pending is settled by its end: with what it
 /// returned, or with a [failure](self#failures).
 ///
-/// It goes on if the pending is dropped: work that nobody waits for, such as what follows an answer.
-/// It is lost if the host ends.
+/// It goes on if the pending is dropped: work that nobody waits for, such as what follows an
+/// answer. It is lost if the host ends.
 ///
 /// # Errors
 /// The host does not take it: too many wait, or its payload is too long.
@@ -106,13 +106,13 @@ pub fn enqueue(name: &str, payload: impl Into<Vec<u8>>) -> Result<String, JobErr
 
 /// A job that is kept until it has succeeded once.
 ///
-/// It is tried by whichever version of the guest serves then. If it fails, it is tried again after a
-/// second, then two, and so on up to an hour, until its function returns no error, or
-/// [`Failure::give_up`], or it has been tried as often as it may. The deployer sees what has failed for
-/// good (`snow-host jobs`).
+/// It is tried by whichever version of the guest serves then. If it fails, it is tried again after
+/// a second, then two, and so on up to an hour, until its function returns no error, or
+/// [`Failure::give_up`], or it has been tried as often as it may. The deployer sees what has failed
+/// for good (`snow-host jobs`).
 ///
-/// With a data folder (`--data`) it is on the disk once [`enqueue`](Self::enqueue) has returned, and
-/// survives a crash. Then it may run twice: [`Job::id`] is the same.
+/// With a data folder (`--data`) it is on the disk once [`enqueue`](Self::enqueue) has returned,
+/// and survives a crash. Then it may run twice: [`Job::id`] is the same.
 #[derive(Clone, Debug)]
 #[must_use = "it is not kept yet"]
 pub struct Durable {

@@ -130,9 +130,9 @@
 //! # Jobs
 //!
 //! What takes long, or comes later, or again and again, is a job: a function that runs on other
-//! threads, which the host gives what the requests leave over. A request can wait for one that it has
-//! [started](jobs::start); one that is [kept](jobs::enqueue) is tried until it succeeds, also after the
-//! host was started anew.
+//! threads, which the host gives what the requests leave over. A request can wait for one that it
+//! has [started](jobs::start); one that is [kept](jobs::enqueue) is tried until it succeeds, also
+//! after the host was started anew.
 //!
 //! ```
 //! use snow_guest::prelude::*;
@@ -319,9 +319,9 @@ pub use snow_guest_macros::route;
 
 /// Makes a function a job: `#[job]`. Its name is the job's.
 ///
-/// The function takes a [`Job`] and returns what is [`IntoJobResult`](jobs::IntoJobResult). It may be
-/// `async`: see [`pending::Wait`]. It stays an ordinary function. [`serve!`] lists it behind `jobs:`.
-/// See [`jobs`].
+/// The function takes a [`Job`] and returns what is [`IntoJobResult`](jobs::IntoJobResult). It may
+/// be `async`: see [`pending::Wait`]. It stays an ordinary function. [`serve!`] lists it behind
+/// `jobs:`. See [`jobs`].
 ///
 /// ```compile_fail
 /// # use snow_guest::prelude::*;

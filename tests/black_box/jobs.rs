@@ -1,4 +1,5 @@
-//! Jobs: calls of `run` on executors, by the example `executor` and the guest `works` of these tests.
+//! Jobs: calls of `run` on executors, by the example `executor` and the guest `works` of these
+//! tests.
 
 mod examples;
 mod hostile;

@@ -45,6 +45,7 @@ const RULES: &[Rule] = &[
         within: &[
             "core/",
             "state/",
+            "jobs/",
             "http/",
             "config/",
             "worker/",
@@ -68,7 +69,7 @@ const RULES: &[Rule] = &[
         why: "one file decides how entries lie in the database, so that another one can take its place",
     },
     Rule {
-        within: &["state/"],
+        within: &["state/", "jobs/"],
         except: &[],
         words: &["std::sync"],
         why: "what threads share is named in snow-core's sync alone, so that loom can take its place",

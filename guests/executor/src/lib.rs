@@ -7,9 +7,9 @@
 //! | `GET /later/count` | how often a job has done the rest |
 //! | `GET /within?ms=100&n=40` | the Fibonacci number, or a 504 if it is not there in so many milliseconds |
 //!
-//! These are Tornado's `run_on_executor` with a `ThreadPoolExecutor`, `add_callback` before `finish`, and
-//! `gen.with_timeout`. While a job runs, the request that waits for it has no instance; and the job runs
-//! on a thread that gives way to all requests.
+//! These are Tornado's `run_on_executor` with a `ThreadPoolExecutor`, `add_callback` before
+//! `finish`, and `gen.with_timeout`. While a job runs, the request that waits for it has no
+//! instance; and the job runs on a thread that gives way to all requests.
 
 use snow_guest::prelude::*;
 

@@ -91,11 +91,13 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: StoreCommand,
     },
-    /// Shows the jobs that guests have asked to be kept until they succeed, and those that have failed
+    /// Shows the jobs that guests have asked to be kept until they succeed, and those that have
+    /// failed
     ///
-    /// A line has the id, the guest, the job, what it is doing, its attempts, when it is due or since
-    /// when it has failed, and why its last attempt failed. A running server is asked by its admin
-    /// listener on a unix socket (`--admin unix:PATH`), which nobody but its own user can open.
+    /// A line has the id, the guest, the job, what it is doing, its attempts, when it is due or
+    /// since when it has failed, and why its last attempt failed. A running server is asked by its
+    /// admin listener on a unix socket (`--admin unix:PATH`), which nobody but its own user can
+    /// open.
     Jobs {
         #[command(flatten)]
         flags: StoreFlags,

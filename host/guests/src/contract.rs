@@ -1,10 +1,10 @@
 //! The contract between a guest and the host, `wit/snow.wit`, as it is kept here.
 //!
 //! [`types`] are its records. [`host_api`], [`waiting`], [`resumption`], [`deployment`], [`state`],
-//! [`fetch`], [`sql`] and [`jobs`] are the functions that a guest may call; [`context`] is what they may
-//! reach, and [`parking`] how a call waits in place. [`grants`] and [`quota`] say what each guest may
-//! do and take, and [`store`] enforces the limits of a call, by
-//! the time that a [`seat`]'s stopwatch shows.
+//! [`fetch`], [`sql`] and [`jobs`] are the functions that a guest may call; [`context`] is what they
+//! may reach, and [`parking`] how a call waits in place. [`grants`] and [`quota`] say what each guest
+//! may do and take, and [`store`] enforces the limits of a call, by the time that a [`seat`]'s
+//! stopwatch shows.
 
 pub(crate) mod context;
 pub(crate) mod deployment;

@@ -69,8 +69,8 @@ impl From<wasmtime::Error> for WasmtimeError {
 
 impl Engine {
     /// Starts an engine. Its pool has an instance for every call that so many workers may have
-    /// started or parked at one time, and for every job that so many executors may have under way, so
-    /// a thread that keeps to its limits never finds the pool empty.
+    /// started or parked at one time, and for every job that so many executors may have under way,
+    /// so a thread that keeps to its limits never finds the pool empty.
     ///
     /// # Errors
     /// The system has too little memory for the pool, or no thread for the ticker.

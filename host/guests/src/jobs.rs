@@ -1,10 +1,11 @@
 //! Jobs: calls of `run`, on the threads of executors.
 //!
-//! The [`office`] is what all threads share: the jobs that wait, those that are kept in the store, the
-//! schedules, and what serves. It makes a [`task`] of the job whose turn it is, for an [`executor`] that
-//! has [`room`] for it. That has some jobs under way, and gives them slices of its time in turns; its
-//! [`bell`] wakes it. [`keeping`] reads and writes jobs that are kept, and [`ending`] does what follows
-//! from the end of a job. [`counts`] is what is counted, and [`watching`] how others learn of it.
+//! The [`office`] is what all threads share: the jobs that wait, those that are kept in the store,
+//! the schedules, and what serves. It makes a [`task`] of the job whose turn it is, for an
+//! [`executor`] that has [`room`] for it. That has some jobs under way, and gives them slices of
+//! its time in turns; its [`bell`] wakes it. [`keeping`] reads and writes jobs that are kept, and
+//! [`ending`] does what follows from the end of a job. [`counts`] is what is counted, and
+//! [`watching`] how others learn of it.
 
 mod bell;
 mod counts;

@@ -61,7 +61,8 @@
 //! # Jobs
 //!
 //! An [`Executor`] runs calls of `run` on a thread of its own, several in turns. [`Jobs`] is what
-//! executors share with whoever starts jobs: the queue, the jobs that the store keeps, and schedules.
+//! executors share with whoever starts jobs: the queue, the jobs that the store keeps, and
+//! schedules.
 //!
 //! # What is guaranteed
 //!

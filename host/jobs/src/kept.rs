@@ -7,16 +7,16 @@ use crate::pause::pause_ms;
 use crate::record::{JobFailure, Record};
 use snow_core::sync::Arc;
 
-/// How long after a job was handed to the disk the table looks whether it is there, if nobody has said
-/// so: a call that was ended meanwhile does not.
+/// How long after a job was handed to the disk the table looks whether it is there, if nobody has
+/// said so: a call that was ended meanwhile does not.
 const LOOK_AFTER_MS: u64 = 60_000;
 /// How long after a job was to be removed from the disk this is tried again.
 const REMOVE_AGAIN_MS: u64 = 10_000;
 
 /// Jobs that are kept: all but their payloads, which are where the jobs are kept.
 ///
-/// It only decides; whoever owns it reads and writes. A job is [reserved](Kept::reserve), written, and
-/// [confirmed](Kept::confirm). When it is [due](Kept::pop_due) it is queued, then it
+/// It only decides; whoever owns it reads and writes. A job is [reserved](Kept::reserve), written,
+/// and [confirmed](Kept::confirm). When it is [due](Kept::pop_due) it is queued, then it
 /// [begins](Kept::begin), and it either [succeeds](Kept::succeed) and is removed, or
 /// [fails](Kept::fail) and is due again later.
 #[derive(Debug, Default)]
@@ -241,8 +241,8 @@ impl Kept {
         }
     }
 
-    /// Notes that an attempt has failed, for good if it `is_final` or was the last one. `None` if the
-    /// job is gone.
+    /// Notes that an attempt has failed, for good if it `is_final` or was the last one. `None` if
+    /// the job is gone.
     pub fn fail(
         &mut self,
         id: JobId,
@@ -270,7 +270,8 @@ impl Kept {
         Some(Failed { record, forgotten: Vec::new() })
     }
 
-    /// Lets a job be tried again that waits or has failed for good. Returns its record, to be written.
+    /// Lets a job be tried again that waits or has failed for good. Returns its record, to be
+    /// written.
     pub fn retry(&mut self, id: JobId, now_ms: u64) -> Option<Record> {
         let is_idle = |state| matches!(state, KeptState::Waits | KeptState::Failed);
         let job = self.jobs.get_mut(&id).filter(|job| is_idle(job.state))?;

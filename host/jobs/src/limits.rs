@@ -34,16 +34,16 @@ snow_core::declare_settings! {
         pub job_running_ms_max: u32 = 10_000, live, in 1..=MS_MAX;
         /// How long a job may take from its start to its end, with all that it waits for.
         pub job_ms_max: u32 = 300_000, live, in 1..=MS_MAX;
-        /// Jobs of an executor that compute at one time, in turns. The last place is for a guest that
-        /// has none of them.
+        /// Jobs of an executor that compute at one time, in turns. The last place is for a guest
+        /// that has none of them.
         pub executor_jobs_running_max: u32 = 8, restart, in 1..=UNDER_WAY_MAX;
         /// Jobs of an executor that wait in place, each with its instance, besides those that
         /// compute. More take the places of those.
         pub executor_jobs_waiting_max: u32 = 24, restart, in 0..=UNDER_WAY_MAX;
         /// The most attempts that a guest may ask for a job that is kept.
         pub job_attempts_max: u32 = 100, live, in 1..=1_000_000;
-        /// Jobs of one guest that are kept until they have succeeded, those that have failed for good
-        /// included.
+        /// Jobs of one guest that are kept until they have succeeded, those that have failed for
+        /// good included.
         pub guest_jobs_kept_max: usize = 50_000, live, in 0..=COUNT_MAX, at_most jobs_kept_max;
         /// Jobs of all guests that are kept. They are keys of one bucket of the store, whose limits
         /// hold too.

@@ -7,8 +7,8 @@ const LONGEST_MS: u64 = 3_600_000;
 
 /// Returns the pause after the attempt of this number, from 1, in milliseconds.
 ///
-/// It doubles from a second to an hour. So that jobs which failed together do not come back together,
-/// up to a fifth is taken off, as `random` says.
+/// It doubles from a second to an hour. So that jobs which failed together do not come back
+/// together, up to a fifth is taken off, as `random` says.
 ///
 /// ```
 /// assert_eq!(snow_jobs::pause_ms(1, 0), 1_000);

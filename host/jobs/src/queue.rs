@@ -19,15 +19,15 @@ pub struct Line {
 pub enum LineKind {
     /// Jobs that a call has started. Each has the version of the guest that started it.
     Started,
-    /// Jobs that are kept or come from a schedule. They have whichever version serves, so none of them
-    /// runs while none does.
+    /// Jobs that are kept or come from a schedule. They have whichever version serves, so none of
+    /// them runs while none does.
     Kept,
 }
 
 /// Jobs of all guests that wait for an executor.
 ///
-/// Lines take turns: a guest with ten thousand jobs keeps another guest's job waiting for no more than
-/// one of them.
+/// Lines take turns: a guest with ten thousand jobs keeps another guest's job waiting for no more
+/// than one of them.
 ///
 /// ```
 /// use snow_jobs::{JobLimits, Line, LineKind, Queue};
@@ -154,8 +154,8 @@ impl<J> Queue<J> {
         self.lines.iter().map(|(line, jobs)| (line, jobs.jobs.len()))
     }
 
-    /// Removes the jobs of a kind of line that are chosen, wherever they stand. It costs in proportion
-    /// to what waits, so it is for people's requests and for the end.
+    /// Removes the jobs of a kind of line that are chosen, wherever they stand. It costs in
+    /// proportion to what waits, so it is for people's requests and for the end.
     pub fn remove(&mut self, kind: LineKind, mut is_chosen: impl FnMut(&J) -> bool) -> Vec<J> {
         let mut removed = Vec::new();
         for (line, own) in self.lines.iter_mut().filter(|(line, _)| line.kind == kind) {

@@ -13,8 +13,8 @@ const CODE_BYTES_MAX: usize = 100;
 
 /// A job that is kept until it has succeeded: all but its payload.
 ///
-/// It is written as a line of JSON, behind which the payload follows as it is. So people can read it
-/// (`snow-host store get snow:jobs ID`).
+/// It is written as a line of JSON, behind which the payload follows as it is. So people can read
+/// it (`snow-host store get snow:jobs ID`).
 ///
 /// ```
 /// use snow_jobs::Record;

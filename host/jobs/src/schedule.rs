@@ -66,8 +66,8 @@ impl Times {
         }
     }
 
-    /// Returns the times of a cron pattern (minute, hour, day, month, day of the week; perhaps seconds
-    /// before them), by the calendar of a zone of the IANA's database, or of UTC.
+    /// Returns the times of a cron pattern (minute, hour, day, month, day of the week; perhaps
+    /// seconds before them), by the calendar of a zone of the IANA's database, or of UTC.
     ///
     /// # Errors
     /// Why it is none, and what to write, for people.

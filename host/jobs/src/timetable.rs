@@ -109,8 +109,8 @@ impl Timetable {
         self.due.first().map(|(at_ms, _)| *at_ms)
     }
 
-    /// Returns what happens by now, one schedule at a time. A guest that is not there has no runs, and
-    /// its times pass without a word.
+    /// Returns what happens by now, one schedule at a time. A guest that is not there has no runs,
+    /// and its times pass without a word.
     pub fn pop_due(
         &mut self,
         now_ms: u64,

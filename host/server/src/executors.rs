@@ -7,10 +7,11 @@ use std::thread::JoinHandle;
 use crate::supervisor::{Ends, Role};
 use snow_guests::{Executor, InstanceCounts, Runtime};
 
-/// How much an executor gives way to all other threads of the system, as `nice` counts it: 19 is the
-/// most.
+/// How much an executor gives way to all other threads of the system, as `nice` counts it. 19 is
+/// the most; but whoever has so little of a busy processor may be off it for a fifth of a second
+/// while it holds a lock that a worker waits for.
 #[cfg(target_os = "linux")]
-const NICE: i32 = 15;
+const NICE: i32 = 10;
 
 /// The thread of one executor, and what it counts.
 pub struct ExecutorThread {

@@ -202,8 +202,8 @@ impl Server {
     /// [`Drain::start`] it waits for ever, unless a thread dies: then it drains the server.
     ///
     /// # Errors
-    /// A thread died: a worker, an executor, the deployer, the watch, the admin listener, or the one that ends
-    /// time slices.
+    /// A thread died: a worker, an executor, the deployer, the watch, the admin listener, or the
+    /// one that ends time slices.
     pub fn join(self) -> anyhow::Result<()> {
         let drain = self.drain();
         let supervised = supervise(

@@ -112,8 +112,8 @@ impl Boxes {
 }
 
 impl PostOffice {
-    /// Starts to deliver mail. The mailboxes are in the order of their workers' ids, and the ids of the
-    /// `others` follow those of the workers. A second call has no effect.
+    /// Starts to deliver mail. The mailboxes are in the order of their workers' ids, and the ids of
+    /// the `others` follow those of the workers. A second call has no effect.
     pub fn open(&self, workers: Vec<Arc<Mailbox>>, others: Vec<Arc<Inbox<Key>>>) {
         let _ = self.0.set(Boxes { workers, others });
     }

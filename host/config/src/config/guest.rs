@@ -62,15 +62,15 @@ snow_core::declare_settings! {
         /// How long one job of the guest may run, without the time in which others run. Unless set,
         /// `job_running_ms_max` of the limits.
         pub job_running_ms_max: Option<u32>, live, in 1..=MS_MAX;
-        /// How long a job of the guest may take from its start to its end, with all that it waits for.
-        /// Unless set, `job_ms_max` of the limits.
+        /// How long a job of the guest may take from its start to its end, with all that it waits
+        /// for. Unless set, `job_ms_max` of the limits.
         pub job_ms_max: Option<u32>, live, in 1..=MS_MAX;
-        /// Jobs of the guest that come again and again: tables with the `job`, with `every` (such as
-        /// 10s) or `cron` (such as 0 3 * * *) in a time `zone` (UTC unless set), and perhaps with a
-        /// `payload`. A run is skipped while the one before it is under way.
+        /// Jobs of the guest that come again and again: tables with the `job`, with `every` (such
+        /// as 10s) or `cron` (such as 0 3 * * *) in a time `zone` (UTC unless set), and perhaps
+        /// with a `payload`. A run is skipped while the one before it is under way.
         pub schedule: Option<Vec<Schedule>>, live, as Option<Schedules>;
-        /// Calls of the guest, in the whole process, that have an instance at one time, without jobs. Unless set,
-        /// only the limits of all calls apply.
+        /// Calls of the guest, in the whole process, that have an instance at one time, without
+        /// jobs. Unless set, only the limits of all calls apply.
         pub calls_max: Option<u32>, live, in 1..=CALLS_MAX;
         /// Whether each call has a fresh instance, or one instance serves up to so many calls, one
         /// after another.

@@ -29,8 +29,8 @@ snow_core::declare_settings! {
         pub listen: Vec<Listen> = vec![Listen::Address(SocketAddr::from(([127, 0, 0, 1], 8080)))], restart;
         /// Threads that serve. Unless set, one for each core.
         pub workers: u16 = one_for_each_core(), restart, in 1..=WORKERS_MAX.into();
-        /// Threads that run jobs, with a lower priority. Unless set, one for each core, and at least
-        /// two.
+        /// Threads that run jobs, with a lower priority. Unless set, one for each core, and at
+        /// least two.
         pub executors: u16 = executors(), restart, in 1..=EXECUTORS_MAX.into();
         /// Whether each answered request is logged.
         pub access_log: bool = true, live;

@@ -124,7 +124,8 @@ impl Permits {
     }
 }
 
-/// Keeps a job, and returns its id. If the store is on disk, the call waits in place until the job is.
+/// Keeps a job, and returns its id. If the store is on disk, the call waits in place until the job
+/// is.
 async fn enqueue(
     mut store: Context<'_>,
     name: &str,
@@ -140,7 +141,8 @@ async fn enqueue(
     let record = Record::new(&member.permit.name, name, attempts_max, due_ms);
     let value = record.encode(payload).into();
     let id = jobs.new_id();
-    // Before it is written: a call that is ended meanwhile leaves a job that is taken up all the same.
+    // Before it is written: a call that is ended meanwhile leaves a job that is taken up all the
+    // same.
     jobs.reserve(id, record, payload.len(), &limits)?;
     let key = id.to_string();
     let only = Condition::Absent;

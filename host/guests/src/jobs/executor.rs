@@ -1,8 +1,8 @@
 //! An executor: a thread that runs jobs.
 //!
-//! It has some jobs under way, each with an instance, and gives those that compute slices of its time
-//! in turns. So a short job is soon done though long ones were there before. Jobs that wait in place
-//! cost it nothing until what they wait for has come.
+//! It has some jobs under way, each with an instance, and gives those that compute slices of its
+//! time in turns. So a short job is soon done though long ones were there before. Jobs that wait in
+//! place cost it nothing until what they wait for has come.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -338,8 +338,8 @@ impl Executor {
         // A call that was never polled owns nothing, and would begin to run.
         if job.was_polled {
             seat.parking.cancel(handles.unwrap_or_default());
-            // The call's fiber unwinds as by a trap, in one slice, since no code of the guest runs any
-            // more.
+            // The call's fiber unwinds as by a trap, in one slice, since no code of the guest runs
+            // any more.
             let polled = job.call.as_mut().poll(&mut Context::from_waker(Waker::noop()));
             if let Poll::Ready(end) = polled {
                 leftover = end.leftover;

@@ -170,8 +170,8 @@ impl Jobs {
         let Ok((_, payload)) = Record::decode(&entry.value) else { return };
         let (value, only) = (record.encode(payload).into(), Condition::Always);
         let log = self.log.clone();
-        // Under the lock: a job that is removed leaves the table first, and then the store. So this is
-        // written before that, or not at all, and no job comes back.
+        // Under the lock: a job that is removed leaves the table first, and then the store. So this
+        // is written before that, or not at all, and no job comes back.
         let state = lock(&self.state);
         if !state.kept.contains(id) {
             return;
@@ -238,8 +238,8 @@ impl Jobs {
         state.timetable.list().map(row).collect()
     }
 
-    /// Lets a job be tried again now that waits or has failed for good. Returns false if there is no
-    /// such job, or it is under way.
+    /// Lets a job be tried again now that waits or has failed for good. Returns false if there is
+    /// no such job, or it is under way.
     pub fn retry(&self, id: JobId) -> bool {
         let record = lock(&self.state).kept.retry(id, self.clock.wall_ms());
         if let Some(record) = &record {
@@ -249,8 +249,8 @@ impl Jobs {
         record.is_some()
     }
 
-    /// Removes a job that is kept. One that is under way runs to its end. Returns false if there is no
-    /// such job.
+    /// Removes a job that is kept. One that is under way runs to its end. Returns false if there is
+    /// no such job.
     pub fn remove(&self, id: JobId) -> bool {
         let was_there = lock(&self.state).kept.remove(id);
         if was_there {

@@ -175,8 +175,8 @@ impl Jobs {
         self.ring();
     }
 
-    /// Lets what is under way and what was started go on until then, on the clock, and takes up nothing
-    /// that is kept or scheduled.
+    /// Lets what is under way and what was started go on until then, on the clock, and takes up
+    /// nothing that is kept or scheduled.
     pub fn drain(&self, until_ms: u64) {
         let mut state = lock(&self.state);
         let before = state.drain.map_or(u64::MAX, |drain| drain.until_ms);
@@ -339,7 +339,8 @@ impl Jobs {
     }
 }
 
-/// Whether jobs of a line can run now. Those that have no version of their own need one that serves.
+/// Whether jobs of a line can run now. Those that have no version of their own need one that
+/// serves.
 fn is_runnable(line: &Line, published: Option<&Published>, drain: Option<Drain>) -> bool {
     match line.kind {
         LineKind::Started => true,

@@ -47,8 +47,8 @@ impl Room {
 mod tests {
     use super::*;
 
-    /// Returns for which of two guests there is room beside so many jobs of the first one that compute,
-    /// and that wait, in an executor of 12 slots of which 4 compute.
+    /// Returns for which of two guests there is room beside so many jobs of the first one that
+    /// compute, and that wait, in an executor of 12 slots of which 4 compute.
     fn has_room(computing: usize, waiting: usize) -> (bool, bool) {
         let own: Arc<str> = "a".into();
         let jobs = (0..computing + waiting).map(|number| (&own, number < computing));

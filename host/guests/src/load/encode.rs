@@ -83,8 +83,8 @@ fn to_component(wasm: &[u8]) -> Result<Vec<u8>, LoadError> {
     let encode = || {
         let mut module = wasm.to_vec();
         if !shape.has_component_type {
-            // wit-bindgen writes this section; a module written by hand has none. It has the fullest
-            // world, without what it does not export.
+            // wit-bindgen writes this section; a module written by hand has none. It has the
+            // fullest world, without what it does not export.
             let world =
                 if shape.imports_wasi { "freestanding-working-guest" } else { "working-guest" };
             let mut resolve = Resolve::default();

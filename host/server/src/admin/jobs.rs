@@ -1,5 +1,5 @@
-//! `/jobs`: the jobs of guests and their schedules, as JSON; and jobs that are kept, to see them and to
-//! decide about them.
+//! `/jobs`: the jobs of guests and their schedules, as JSON; and jobs that are kept, to see them
+//! and to decide about them.
 //!
 //! | request | does |
 //! |---|---|

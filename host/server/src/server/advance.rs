@@ -61,10 +61,10 @@ impl Server {
     /// has the server in its process can call this.
     ///
     /// The clock stands meanwhile, and goes from one moment at which something is due to the next.
-    /// At each of them it waits until the workers, the jobs and the store have done what there is to
-    /// do, and all that follows from it; so a guest that sets a timer of ten minutes again and again is
-    /// called six times in an hour, and reads the right time in each call. What was asked for an
-    /// hour before has happened when an hour has passed: the duration is rounded up, by two
+    /// At each of them it waits until the workers, the jobs and the store have done what there is
+    /// to do, and all that follows from it; so a guest that sets a timer of ten minutes again and
+    /// again is called six times in an hour, and reads the right time in each call. What was asked
+    /// for an hour before has happened when an hour has passed: the duration is rounded up, by two
     /// milliseconds at most.
     ///
     /// A held request has no time but its own deadline, so its connection stays open however far the

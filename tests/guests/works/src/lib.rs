@@ -39,7 +39,8 @@ fn pile(request: Request) -> Result<String> {
     Ok(count.to_string())
 }
 
-/// Keeps so many jobs; `$` in the payload is the number of each. Answers with the id of the last one.
+/// Keeps so many jobs; `$` in the payload is the number of each. Answers with the id of the last
+/// one.
 #[route(GET, r"/enqueue/(\w+)/(\d+)")]
 fn enqueue(request: Request) -> Result<String> {
     let mut last = String::new();

@@ -25,10 +25,10 @@ const (
 	JobError_Denied uint8 = 0
 	// The guest does not export `job-runner`.
 	JobError_NoRunner uint8 = 1
-	// A limit of the host, in words that name it: jobs that wait for an executor, of this guest or in
-	// all (`jobs_queued_max`, `guest_jobs_queued_max`), jobs that are kept (`jobs_kept_max`), bytes
-	// of a payload (`job_payload_bytes_max`), of a name (`job_name_bytes_max`), and others that begin
-	// so; limits of the store for a job that is kept; or `pendings_per_call_max`.
+	// A limit of the host, in words that name it: jobs that wait for an executor, of this guest or
+	// in all (`jobs_queued_max`, `guest_jobs_queued_max`), jobs that are kept (`jobs_kept_max`),
+	// bytes of a payload (`job_payload_bytes_max`), of a name (`job_name_bytes_max`), and others
+	// that begin so; limits of the store for a job that is kept; or `pendings_per_call_max`.
 	JobError_Limit uint8 = 2
 	// The disk does not take the job, in words. Whether it is kept after all is unknown if the disk
 	// did not answer in time.
