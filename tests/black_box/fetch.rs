@@ -1,6 +1,7 @@
 //! Requests of guests to other servers, by the example `gather`.
 
 use std::ffi::OsStr;
+use std::process::Stdio;
 
 use serde_json::Value;
 
@@ -326,9 +327,19 @@ fn a_field_that_can_not_be_added_is_refused_with_its_place() {
         );
         folder.replace("snow.toml", manifest.as_bytes());
         let arguments = ["run".as_ref(), folder.path().as_os_str(), "--listen".as_ref()];
-        let output = run_to_refusal(arguments.into_iter().chain(["127.0.0.1:0".as_ref()]));
+        let arguments = arguments.into_iter().chain(["127.0.0.1:0".as_ref()]);
+        let output = run_to_refusal(arguments, Stdio::null());
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(said.contains("snow.toml:2:") && said.contains(words), "{field}: {said}");
         assert!(!said.contains("s3cret"), "{said}");
     }
+}
+
+#[test]
+fn what_a_request_is_equal_to_has_a_limit() {
+    let Some(server) = gather(&format!("[limits]\nkey_bytes_max = 10\n{LOCAL}")) else { return };
+    let upstream = Upstream::new();
+    let response = server.get(&format!("/proxy?share=yes&url={}", upstream.url("/")));
+    assert!(response.status >= 500, "{}", response.status);
+    assert!(upstream.asked_within(A_MOMENT).is_none());
 }

@@ -18,6 +18,8 @@ use snow_guest::prelude::*;
 
 /// URLs in one request.
 const URLS_MAX: usize = 32;
+/// Bytes of a URL by which requests are shared: what a host takes by default (`key_bytes_max`).
+const SHARED_BYTES_MAX: usize = 256;
 /// How long each request may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// How much longer the wait for them may take, so that their own end comes first.
@@ -102,7 +104,8 @@ fn one_came(mut resumed: Resumed) -> Result<Outcome> {
 fn proxy(request: Request) -> Result<Suspension> {
     let (urls, timeout) = asked(&request)?;
     let mut fetch = Fetch::get(&urls[0]).timeout(timeout);
-    if request.query_param("share").as_deref() == Some("yes") {
+    let is_short = urls[0].len() <= SHARED_BYTES_MAX;
+    if is_short && request.query_param("share").as_deref() == Some("yes") {
         fetch = fetch.collapse(&urls[0]);
     }
     Ok(fetch.send()?.suspend().deadline(timeout + SPARE))

@@ -19,7 +19,11 @@ static RULES: LazyLock<Arc<OutboundRules>> = LazyLock::new(|| {
     let field = AddedField::new("authorization", "", ConfigValue::plain("x")).expect("it is one");
     let rule = |text: &str| text.parse::<OutboundRule>().expect("it is one");
     let secret = rule("https://a.example/v1").adding(vec![field]).expect("it has an origin");
-    Arc::new([secret, rule("http://b.example:8080"), rule("GET https://*.c.example")].into_iter().collect())
+    Arc::new(
+        [secret, rule("http://b.example:8080"), rule("GET https://*.c.example")]
+            .into_iter()
+            .collect(),
+    )
 });
 
 static SCRIPTED: LazyLock<Scripted> =

@@ -13,7 +13,6 @@ const WITHIN_MS_MAX: u64 = 600_000;
 /// The time that an answer has by default.
 const WITHIN_DEFAULT: Duration = Duration::from_millis(5_000);
 
-const EXPECT_KEYS: &[&str] = &["status", "within_ms"];
 const MESSAGE_KEYS: &[&str] =
     &["headers", "body", "body_file", "body_contains", "body_matches", "json", "json_at"];
 const SAVE_KEYS: &[&str] = &["json", "body_matches", "header", "matches", "cookie"];
@@ -33,7 +32,11 @@ impl Values<'_> {
         let Some(value) = value else { return Some(expect) };
         let table =
             self.table("expect", "a table, such as { status = 200, body = \"hello\" }", value)?;
-        self.check_keys("`expect` of an answer", table, &[EXPECT_KEYS, MESSAGE_KEYS]);
+        self.check_keys(
+            "`expect` of an answer",
+            table,
+            &[&["status"], MESSAGE_KEYS, &["within_ms"]],
+        );
         if let Some(status) = get(table, "status") {
             expect.status = self.reader.integer("status", status, 200..=599)? as u16;
         }

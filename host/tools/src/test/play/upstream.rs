@@ -178,3 +178,66 @@ fn times(count: u32) -> String {
         count => format!("{count} times"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test::cases::{Content, SettlementText};
+
+    fn upstream(line: usize, url: UrlPattern, times: Option<u32>) -> Upstream {
+        let content = Content::Bytes(line.to_string().into_bytes());
+        let answer = SettlementText::Response { status: 200, headers: Vec::new(), content };
+        let end = UpstreamAnswer::Answers(answer);
+        Upstream { line, url, method: None, delay_ms: 7, end, times, expect: None }
+    }
+
+    fn request(method: &str, url: &str) -> UpstreamRequest {
+        let (method, url) = (method.to_owned(), url.to_owned());
+        UpstreamRequest { method, url, headers: Vec::new(), body: Vec::new() }
+    }
+
+    /// Asks, and returns the content of the answer; none for a failure.
+    fn ask(script: &Script, method: &str, url: &str) -> Option<String> {
+        match script.answer(&request(method, url)).end {
+            UpstreamEnd::Response(response) => String::from_utf8(response.body).ok(),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn the_first_that_fits_and_is_not_used_up_answers() {
+        let one = || UrlPattern::One("http://a/".to_owned());
+        let all = UrlPattern::Glob(snow_core::Glob::new("http://*"));
+        let own = [upstream(1, one(), Some(1)), upstream(2, one(), Some(2))];
+        let script = Script::new(&own, &[upstream(3, all, None)]).unwrap();
+        let answers = [(); 4].map(|()| ask(&script, "GET", "http://a/").unwrap());
+        assert_eq!(answers, ["1", "2", "2", "3"]);
+        assert!(script.check_asked(0).is_ok() && script.check_asked(1).is_ok());
+        assert_eq!(script.answer(&request("GET", "http://b/")).after_ms, 7);
+        assert_eq!(script.take_faults(), None);
+    }
+
+    #[test]
+    fn a_request_that_nobody_answers_is_told_once_with_what_would_answer_it() {
+        let url = UrlPattern::One("http://a/".to_owned());
+        let script = Script::new(&[upstream(4, url, Some(1))], &[]).unwrap();
+        let few = script.check_asked(0).unwrap_err().to_string();
+        assert_eq!(few, "http://a/ was asked never, expected once");
+        assert_eq!(ask(&script, "POST", "http://a/").as_deref(), Some("4"));
+        assert_eq!(ask(&script, "POST", "http://a/"), None);
+        let fault = script.take_faults().unwrap();
+        for words in ["POST http://a/", "line 4 has `times = 1`", "method = \"POST\"\n"] {
+            assert!(fault.contains(words), "{words}: {fault}");
+        }
+        assert_eq!(script.take_faults(), None);
+    }
+
+    #[test]
+    fn many_faults_of_one_step_are_not_all_kept() {
+        let script = Script::new(&[], &[]).unwrap();
+        (0..1_000).for_each(|_| drop(ask(&script, "GET", "http://a/")));
+        let faults = script.take_faults().unwrap();
+        assert_eq!(faults.matches("the guest asked").count(), FAULTS_MAX);
+        assert!(faults.ends_with("and so on"));
+    }
+}

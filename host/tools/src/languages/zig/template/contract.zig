@@ -124,8 +124,8 @@ pub const Settlement = extern struct {
     }
 
     pub fn fail(code: []const u8, message: []const u8) Settlement {
-        const failure = Failure{ .code = Bytes.of(code), .message = Bytes.of(message) };
-        return .{ .tag = .failed, .of = .{ .failed = failure } };
+        const failed = Failure{ .code = Bytes.of(code), .message = Bytes.of(message) };
+        return .{ .tag = .failed, .of = .{ .failed = failed } };
     }
 
     /// Returns the response, if it is one: to be returned by `respond`, or read.
