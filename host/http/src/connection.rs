@@ -80,6 +80,9 @@ pub struct Connection {
     draining: bool,
     /// Whether the connection was dropped: nothing more is read or written, whatever the phase.
     dropped: bool,
+    /// Whether the client has to see that the connection was dropped, by a reset: else it would take
+    /// what it has for a whole body.
+    resets: bool,
 }
 
 /// The phase of a connection. Each transition takes the old phase and puts a new one in its place.
@@ -202,6 +205,7 @@ impl Connection {
             input_end: InputEnd::Unknown,
             draining: false,
             dropped: false,
+            resets: false,
         };
         connection.update_timeout(now_ms, limits);
         connection

@@ -29,9 +29,10 @@ const ORIGINS_KEPT: usize = 256;
 /// Bytes of the head of an answer.
 const HEAD_BYTES_MAX: usize = 64 << 10;
 /// Bytes that a server may send ahead of who reads them, in one stream of HTTP/2 and in all streams
-/// of its connection.
-const STREAM_WINDOW_BYTES: u32 = 512 << 10;
-const CONNECTION_WINDOW_BYTES: u32 = 2 << 20;
+/// of its connection. Those are as many as of 8,192 streams: whoever does not read an answer must not
+/// hold up the others on the same connection.
+const STREAM_WINDOW_BYTES: u32 = 128 << 10;
+const CONNECTION_WINDOW_BYTES: u32 = STREAM_WINDOW_BYTES << 13;
 /// How often the server of an HTTP/2 connection with requests is asked for a sign of life, and how
 /// long that may take.
 const PING: Duration = Duration::from_secs(30);

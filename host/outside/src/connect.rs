@@ -36,12 +36,18 @@ pub(crate) struct Tcp {
     counts: Arc<FetchCounts>,
 }
 
+/// Reads of a connection in one turn of its task. Without a bound, a server that never pauses would
+/// hold up all others: hyper reads on for as long as there is something.
+const READS_MAX: u8 = 2;
+
 /// An open connection.
 pub(crate) struct Open {
     stream: TokioIo<TcpStream>,
     /// Whether requests on it are for the proxy, which sends them on.
     is_proxied: bool,
     used: Used,
+    /// Reads since the socket was empty, or since others had their turn.
+    reads: u8,
     _open: One,
 }
 
@@ -125,7 +131,13 @@ impl Service<Uri> for Tcp {
                 Some(proxy) => to_proxy.call(proxy.url.clone()).await?,
             };
             counts.connected.add(1);
-            Ok(Open { stream, is_proxied, used: Used::default(), _open: counts.open.one() })
+            Ok(Open {
+                stream,
+                is_proxied,
+                used: Used::default(),
+                reads: 0,
+                _open: counts.open.one(),
+            })
         })
     }
 }
@@ -142,7 +154,14 @@ impl Read for Open {
         context: &mut Context<'_>,
         into: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, into)
+        if self.reads >= READS_MAX {
+            self.reads = 0;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let polled = Pin::new(&mut self.stream).poll_read(context, into);
+        self.reads = if polled.is_ready() { self.reads + 1 } else { 0 };
+        polled
     }
 }
 

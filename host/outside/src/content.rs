@@ -9,8 +9,9 @@ use flate2::write::MultiGzDecoder;
 use http::header::{CONTENT_ENCODING, HeaderMap, HeaderValue};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
+use snow_config::Limits;
 use snow_runtime::{FetchCode, FetchFailure};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use crate::counts::FetchCounts;
 use crate::fault::{failed, failure_of};
@@ -29,8 +30,6 @@ pub(crate) struct Bounds {
     pub own_max: usize,
     /// Bytes of this one, if the guest has set a bound. It is one for what is relayed too.
     pub wanted_max: Option<usize>,
-    /// Bytes of all that is under way.
-    pub all_max: usize,
 }
 
 impl Bounds {
@@ -43,6 +42,8 @@ impl Bounds {
 /// An answer's content, before it is read.
 pub(crate) struct Unread {
     pub body: Incoming,
+    /// Whether it comes in a stream of HTTP/2, which tells by itself where it ends.
+    pub is_http2: bool,
     /// Whether the host asked for gzip, and so removes it.
     pub decodes: bool,
 }
@@ -50,6 +51,7 @@ pub(crate) struct Unread {
 /// A content that is read.
 pub(crate) struct Reading {
     body: Incoming,
+    is_http2: bool,
     content: Content,
     bounds: Bounds,
     /// Bytes that came from the server last, and that nobody has looked at.
@@ -76,6 +78,7 @@ impl Reading {
         };
         Reading {
             body: unread.body,
+            is_http2: unread.is_http2,
             content,
             bounds,
             unused: Bytes::new(),
@@ -104,6 +107,7 @@ impl Reading {
     pub async fn whole(
         &mut self,
         held: &mut Held,
+        limits: &Limits,
         counts: &FetchCounts,
         wish: &mut Wish,
     ) -> Result<Option<Vec<u8>>, FetchFailure> {
@@ -134,10 +138,11 @@ impl Reading {
             self.content.write(&data).map_err(|error| self.fault(&error))?;
             let more = self.content.len() - counted;
             counted += more;
-            if !held.add(more, self.bounds.all_max) {
-                return Err(no_room());
+            if !held.add_within(more, limits) {
+                return Err(no_room(FetchCode::TooLarge));
             }
         }
+        self.check_end()?;
         // No gzip, but many servers name their usual coding beside nothing.
         if self.is_empty {
             return Ok(Some(Vec::new()));
@@ -156,27 +161,34 @@ impl Reading {
     ) -> Result<(), FetchFailure> {
         // Bounds of what is kept are no bounds of what is passed on.
         self.content.bound(usize::MAX);
+        let mut until = Instant::now() + patience;
         let mut left = self.bounds.wanted_max.map_or(u64::MAX, |most| most as u64);
         let early = Bytes::from(self.content.take());
         self.hand_over(to, early, &mut left).await?;
         loop {
             let data = match std::mem::take(&mut self.unused) {
                 unused if !unused.is_empty() => unused,
-                _ => match self.next(patience, counts).await? {
+                _ => match self.next(until, patience, counts).await? {
                     Some(data) => data,
                     None => break,
                 },
             };
             if !self.decodes() {
                 self.hand_over(to, data, &mut left).await?;
+                until = Instant::now() + patience;
                 continue;
             }
             for piece in data.chunks(GZIP_PIECE_BYTES) {
                 self.content.write(piece).map_err(|error| self.fault(&error))?;
                 let decoded = Bytes::from(self.content.take());
-                self.hand_over(to, decoded, &mut left).await?;
+                // What decompresses into nothing is no content.
+                if !decoded.is_empty() {
+                    self.hand_over(to, decoded, &mut left).await?;
+                    until = Instant::now() + patience;
+                }
             }
         }
+        self.check_end()?;
         if !self.is_empty {
             self.content.end().map_err(|error| self.fault_at_end(&error))?;
         }
@@ -184,14 +196,24 @@ impl Reading {
         self.hand_over(to, last, &mut left).await
     }
 
+    /// Checks that the server has ended the content, which has come to an end.
+    fn check_end(&self) -> Result<(), FetchFailure> {
+        // hyper takes some resets of a stream, and a connection that goes away, for the end.
+        if self.is_http2 && !self.body.is_end_stream() {
+            return Err(failed(FetchCode::Reset, "the stream was given up before its end"));
+        }
+        Ok(())
+    }
+
     /// Returns the next bytes of the server; `None` at the end.
     async fn next(
         &mut self,
+        until: Instant,
         patience: Duration,
         counts: &FetchCounts,
     ) -> Result<Option<Bytes>, FetchFailure> {
         loop {
-            let frame = timeout(patience, self.body.frame()).await.map_err(|_| {
+            let frame = timeout_at(until, self.body.frame()).await.map_err(|_| {
                 let message = format!("nothing more came for {} ms", patience.as_millis());
                 failed(FetchCode::Timeout, message)
             })?;
@@ -249,8 +271,9 @@ impl Reading {
 }
 
 /// Returns the failure of an answer for which there is no room beside others.
-pub(crate) fn no_room() -> FetchFailure {
-    failed(FetchCode::TooLarge, "other fetches hold too many bytes (fetches_bytes_max)")
+pub(crate) fn no_room(code: FetchCode) -> FetchFailure {
+    let limits = "guest_fetches_bytes_max, fetches_bytes_max";
+    failed(code, format!("other fetches hold too many bytes ({limits})"))
 }
 
 enum Content {

@@ -27,6 +27,10 @@ use crate::relay::{Wish, Wishes, Writer};
 use crate::sharing::{self, Flight, Flights, Flying, Joined, Seat};
 use crate::tls::{Tls, provider};
 
+/// Tasks that have their turn before sockets and timers are looked at again. Each may have as much to
+/// do as a server sends in two reads.
+const TASKS_BETWEEN_EVENTS: u32 = 16;
+
 /// Sends requests of guests to other servers.
 ///
 /// Whoever begins a fetch, or cancels one, does no more than to put it into a queue, or to take it
@@ -176,7 +180,11 @@ impl EgressThread {
     /// The system has no descriptors left for the runtime.
     pub fn run(mut self) -> io::Result<()> {
         let Some(first) = self.jobs.blocking_recv() else { return Ok(()) };
-        let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
+        let runtime = Builder::new_current_thread()
+            .enable_io()
+            .enable_time()
+            .event_interval(TASKS_BETWEEN_EVENTS)
+            .build()?;
         runtime.block_on(async {
             let mut next = Some(first);
             while let Some(job) = next {
@@ -306,12 +314,12 @@ impl Shared {
         };
         let limits = &fetch.limits;
         let place = self.places.take(&fetch.guest, limits).map_err(overloaded)?;
-        let mut held = self.places.hold();
+        let mut held = self.places.hold_for(&fetch.guest);
         let fields = fetch.headers.iter().map(|field| field.name.len() + field.value.len());
         let bytes = fetch.url.len() + fields.sum::<usize>() + fetch.body.len();
-        match held.add(bytes, limits.fetches_bytes_max) {
+        match held.add_within(bytes, limits) {
             true => Ok((place, held)),
-            false => Err(overloaded("fetches_bytes_max")),
+            false => Err(overloaded("guest_fetches_bytes_max, fetches_bytes_max")),
         }
     }
 }

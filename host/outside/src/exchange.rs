@@ -1,18 +1,20 @@
 //! One fetch, from its first request over redirects to its answer.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Method;
 use http::header::{CONNECTION, CONTENT_ENCODING, HeaderMap, HeaderValue};
 use http::uri::Scheme;
+use http::{Method, Version};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::connect::capture_connection;
 use snow_config::Limits;
 use snow_http::{Field, Response};
 use snow_runtime::{Fetch, FetchCode, FetchFailure};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio::time::{sleep, timeout};
 
 use crate::client::GuestClient;
@@ -24,6 +26,9 @@ use crate::fields::OfConnection;
 use crate::places::Held;
 use crate::relay::{Rest, WAITING_BYTES_MAX, Wish};
 use crate::request::Outgoing;
+
+/// Interim answers to a request: a server that sends more has nothing else to say.
+const INTERIM_MAX: usize = 64;
 
 /// The answer of a fetch.
 pub(crate) enum Answer {
@@ -109,28 +114,33 @@ async fn follow(
             continue;
         }
         let status = head.status.as_u16();
-        // The answer to a HEAD has no content, and neither has a 204 or a 304: the fields tell of
-        // what there would be (RFC 9110, section 6.4.1).
-        if outgoing.method == Method::HEAD || matches!(status, 204 | 304) {
+        // The answer to a HEAD has no content, and neither has a 204, a 205 or a 304: the fields tell
+        // of what there would be (RFC 9110, section 6.4.1).
+        if outgoing.method == Method::HEAD || matches!(status, 204 | 205 | 304) {
             let headers = fields(&head.headers);
             return Ok(Answer::Whole(Response { status, headers, body: Vec::new() }));
         }
-        let unread = Unread { body, decodes: outgoing.decodes };
+        let is_http2 = head.version == Version::HTTP_2;
+        let unread = Unread { body, is_http2, decodes: outgoing.decodes };
         let bounds = bounds(options.response_bytes_max, limits);
         let mut reading = Reading::begin(unread, &head.headers, bounds);
-        let whole = reading.whole(&mut held, &shared.counts, &mut wish).await?;
+        let whole = reading.whole(&mut held, limits, &shared.counts, &mut wish).await?;
         if reading.decodes() {
             head.headers.remove(CONTENT_ENCODING);
         }
         let headers = fields(&head.headers);
         let Some(body) = whole else {
-            if !held.add(WAITING_BYTES_MAX, limits.fetches_bytes_max) {
-                return Err(content::no_room());
+            if !held.add_within(WAITING_BYTES_MAX, limits) {
+                return Err(content::no_room(FetchCode::Overloaded));
             }
             return Ok(Answer::Relayed {
                 head: Response { status, headers, body: Vec::new() },
                 length: reading.length(),
-                rest: Box::new(Rest { reading, patience }),
+                rest: Box::new(Rest {
+                    reading,
+                    patience,
+                    most: Duration::from_millis(limits.fetch_timeout_ms_max.into()),
+                }),
                 place,
                 held,
             });
@@ -143,7 +153,6 @@ fn bounds(own_max: Option<u32>, limits: &Limits) -> Bounds {
     Bounds {
         own_max: limits.fetch_response_bytes_max,
         wanted_max: own_max.map(|most| most as usize),
-        all_max: limits.fetches_bytes_max,
     }
 }
 
@@ -173,6 +182,28 @@ struct Unanswered {
     was_used: bool,
 }
 
+/// The interim answers to a request (RFC 9110, section 15.2), which are counted and left out.
+struct Interim(Arc<(AtomicUsize, Notify)>);
+
+impl Interim {
+    /// Counts those to this request.
+    fn of<B>(request: &mut http::Request<B>) -> Interim {
+        let counts: Arc<(AtomicUsize, Notify)> = Arc::default();
+        let counted = counts.clone();
+        hyper::ext::on_informational(request, move |_| {
+            if counted.0.fetch_add(1, Ordering::Relaxed) == INTERIM_MAX {
+                counted.1.notify_one();
+            }
+        });
+        Interim(counts)
+    }
+
+    /// Waits until there is one more than may be.
+    async fn are_too_many(&self) {
+        self.0.1.notified().await;
+    }
+}
+
 /// Sends one request, and waits for the head of its answer.
 async fn send(
     shared: &Shared,
@@ -184,6 +215,7 @@ async fn send(
     let connect_ms = fetch.options.connect_timeout_ms.map_or(most_ms, |own| own.min(most_ms));
     let is_https = request.uri().scheme() == Some(&Scheme::HTTPS);
     let mut connection = capture_connection(&mut request);
+    let interim = Interim::of(&mut request);
     let answer = client.http.request(request);
     tokio::pin!(answer);
     let connected = async {
@@ -192,7 +224,15 @@ async fn send(
     let answer = tokio::select! {
         biased;
         answer = &mut answer => answer,
-        () = connected => answer.await,
+        () = connected => tokio::select! {
+            biased;
+            () = interim.are_too_many() => {
+                let message = format!("there were more than {INTERIM_MAX} interim answers (1xx)");
+                let failure = failed(FetchCode::Protocol, message);
+                return Err(Unanswered { failure, was_used: false });
+            }
+            answer = &mut answer => answer,
+        },
         () = sleep(Duration::from_millis(connect_ms.into())) => {
             let message = format!("there was no connection in {connect_ms} ms");
             let failure = failed(FetchCode::Timeout, message);

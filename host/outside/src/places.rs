@@ -14,7 +14,14 @@ use snow_core::lock;
 pub(crate) struct Places {
     all: Arc<AtomicUsize>,
     /// By guest. One without fetches has no count.
-    guests: Mutex<BTreeMap<Arc<str>, Weak<AtomicUsize>>>,
+    guests: Mutex<BTreeMap<Arc<str>, Weak<Own>>>,
+    bytes: Arc<AtomicUsize>,
+}
+
+/// What is counted of a guest.
+#[derive(Default)]
+struct Own {
+    fetches: Arc<AtomicUsize>,
     bytes: Arc<AtomicUsize>,
 }
 
@@ -22,6 +29,7 @@ pub(crate) struct Places {
 pub(crate) struct Place {
     _guest: Counted,
     _all: Counted,
+    _own: Arc<Own>,
 }
 
 /// One of a count, or several, until it is dropped.
@@ -33,16 +41,22 @@ struct Counted {
 impl Places {
     /// Takes a place for a fetch of this guest. Else returns the setting that does not allow it.
     pub fn take(&self, guest: &Arc<str>, limits: &Limits) -> Result<Place, &'static str> {
-        let mut guests = lock(&self.guests);
-        let count = guests.get(guest).and_then(Weak::upgrade).unwrap_or_else(|| {
-            guests.retain(|_, count| count.strong_count() > 0);
-            let count = Arc::default();
-            guests.insert(guest.clone(), Arc::downgrade(&count));
-            count
-        });
-        let guest = Counted::take(&count, 1, limits.guest_fetches_max).ok_or("guest_fetches_max");
+        let own = self.own(guest);
+        let count = Counted::take(&own.fetches, 1, limits.guest_fetches_max);
+        let guest = count.ok_or("guest_fetches_max");
         let all = Counted::take(&self.all, 1, limits.fetches_max).ok_or("fetches_max");
-        Ok(Place { _guest: guest?, _all: all? })
+        Ok(Place { _guest: guest?, _all: all?, _own: own })
+    }
+
+    /// Returns what is counted of a guest.
+    fn own(&self, guest: &Arc<str>) -> Arc<Own> {
+        let mut guests = lock(&self.guests);
+        guests.get(guest).and_then(Weak::upgrade).unwrap_or_else(|| {
+            guests.retain(|_, own| own.strong_count() > 0);
+            let own = Arc::default();
+            guests.insert(guest.clone(), Arc::downgrade(&own));
+            own
+        })
     }
 
     /// Returns how many fetches are under way.
@@ -55,27 +69,69 @@ impl Places {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    /// Begins to count the bytes of a fetch.
+    /// Begins to count bytes.
     pub fn hold(&self) -> Held {
-        Held(Counted { count: self.bytes.clone(), number: 0 })
+        Held { all: Counted::none_of(&self.bytes), own: None }
+    }
+
+    /// Begins to count the bytes of a fetch of this guest.
+    pub fn hold_for(&self, guest: &Arc<str>) -> Held {
+        let own = self.own(guest);
+        let counted = Counted::none_of(&own.bytes);
+        Held { all: Counted::none_of(&self.bytes), own: Some((counted, own)) }
     }
 }
 
 /// The bytes that a fetch holds, until it is dropped.
-pub(crate) struct Held(Counted);
+pub(crate) struct Held {
+    all: Counted,
+    /// Those of its guest, whose counts stay as long as it has any.
+    own: Option<(Counted, Arc<Own>)>,
+}
 
 impl Held {
-    /// Counts more bytes. Returns false, and counts nothing, if all fetches together would hold more
-    /// than `all_max`.
+    /// Counts more bytes. Returns false, and counts nothing, if all together would be more than
+    /// `all_max`.
     #[must_use]
     pub fn add(&mut self, bytes: usize, all_max: usize) -> bool {
-        let Some(mut more) = Counted::take(&self.0.count, bytes, all_max) else { return false };
-        self.0.number += std::mem::take(&mut more.number);
-        true
+        self.all.add(bytes, all_max)
+    }
+
+    /// Counts more bytes of a fetch. Returns false, and counts nothing, if those of its guest or of
+    /// all guests would be more than may be.
+    #[must_use]
+    pub fn add_within(&mut self, bytes: usize, limits: &Limits) -> bool {
+        let has_own =
+            self.own.as_mut().is_none_or(|(own, _)| own.add(bytes, limits.guest_fetches_bytes_max));
+        if has_own && self.all.add(bytes, limits.fetches_bytes_max) {
+            return true;
+        }
+        if has_own && let Some((own, _)) = &mut self.own {
+            own.give_back(bytes);
+        }
+        false
     }
 }
 
 impl Counted {
+    /// Begins with none.
+    fn none_of(count: &Arc<AtomicUsize>) -> Counted {
+        Counted { count: count.clone(), number: 0 }
+    }
+
+    /// Counts some more, if all of them are no more than `most` then.
+    fn add(&mut self, number: usize, most: usize) -> bool {
+        let Some(mut more) = Counted::take(&self.count, number, most) else { return false };
+        self.number += std::mem::take(&mut more.number);
+        true
+    }
+
+    /// Counts some less, which were counted before.
+    fn give_back(&mut self, number: usize) {
+        self.number -= number;
+        self.count.fetch_sub(number, Ordering::Relaxed);
+    }
+
     fn take(count: &Arc<AtomicUsize>, number: usize, most: usize) -> Option<Counted> {
         let add = |before: usize| before.checked_add(number).filter(|after| *after <= most);
         count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add).ok()?;
@@ -120,5 +176,20 @@ mod tests {
         assert!(other.add(6, 10));
         drop(other);
         assert_eq!(places.bytes(), 0);
+    }
+
+    #[test]
+    fn a_guest_leaves_bytes_to_others() {
+        let limits =
+            Limits { guest_fetches_bytes_max: 6, fetches_bytes_max: 10, ..Limits::default() };
+        let (places, a, b): (_, Arc<str>, Arc<str>) = (Places::default(), "a".into(), "b".into());
+        let mut own = [places.hold_for(&a), places.hold_for(&a)];
+        assert!(own[0].add_within(4, &limits) && !own[1].add_within(3, &limits));
+        assert!(own[1].add_within(2, &limits));
+        let mut other = places.hold_for(&b);
+        assert!(!other.add_within(5, &limits) && other.add_within(4, &limits));
+        drop(own);
+        assert!(other.add_within(2, &limits), "what was refused counts nowhere");
+        assert_eq!(places.bytes(), 6);
     }
 }

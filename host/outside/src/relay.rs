@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use snow_core::{Ending, Pipe};
-use snow_runtime::{Delivery, FetchFailure};
+use snow_runtime::{Delivery, FetchCode, FetchFailure};
 use tokio::sync::watch::{Receiver, Sender, channel};
 use tokio::time::timeout;
 
 use crate::content::Reading;
 use crate::counts::FetchCounts;
+use crate::fault::failed;
 
 /// Bytes of an answer that wait for its client.
 pub(crate) const WAITING_BYTES_MAX: usize = 64 << 10;
@@ -66,12 +67,18 @@ pub(crate) struct Rest {
     pub reading: Reading,
     /// How long the server may take for each piece.
     pub patience: Duration,
+    /// How long all of it may take.
+    pub most: Duration,
 }
 
 impl Rest {
     /// Hands the content on as it comes, to its end.
     pub async fn run(self, to: &Writer, counts: &FetchCounts) -> Result<(), FetchFailure> {
-        self.reading.relay(to, self.patience, counts).await
+        let relayed = self.reading.relay(to, self.patience, counts);
+        timeout(self.most, relayed).await.unwrap_or_else(|_| {
+            let message = format!("it was not whole after {} ms", self.most.as_millis());
+            Err(failed(FetchCode::Timeout, message))
+        })
     }
 }
 

@@ -64,6 +64,9 @@ pub trait World {
     /// Tells the peer that nothing more will be written (a FIN).
     fn shutdown_write(&mut self, socket: &mut Self::Socket);
 
+    /// Has the socket end with a reset (a RST) when it is dropped, instead of a FIN.
+    fn reset(&mut self, _socket: &mut Self::Socket) {}
+
     /// Stops listening. The worker accepts every connection that the kernel has queued before it
     /// calls this.
     fn close_listener(&mut self);

@@ -226,6 +226,11 @@ impl<L: Listener> World for Net<L> {
         let _ = L::shutdown_write(socket);
     }
 
+    fn reset(&mut self, socket: &mut L::Stream) {
+        // It fails only if the connection is closed already.
+        let _ = L::reset(socket);
+    }
+
     fn close_listener(&mut self) {
         for listener in self.listeners.drain(..) {
             // Closing is not enough: other workers may have the same socket open.

@@ -43,10 +43,12 @@ pub(crate) enum Received {
 }
 
 /// A client that has been removed.
-pub(crate) struct Removed<E> {
+pub(crate) struct Removed<S, E> {
     pub peer: SocketAddr,
     /// The requests that it still waited for.
     pub exchanges: E,
+    /// Its socket, if that has to end with a reset. Else it is closed.
+    pub to_reset: Option<S>,
 }
 
 /// All clients of a worker.
@@ -289,14 +291,16 @@ impl<S> ClientTable<S> {
         key: Key,
         timers: &mut WorkerTimers,
         cx: &Context,
-    ) -> Option<Removed<impl Iterator<Item = Exchange> + use<S>>> {
+    ) -> Option<Removed<S, impl Iterator<Item = Exchange> + use<S>>> {
         let mut client = self.clients.remove(key)?;
         client.cancel_timer(timers);
         self.forget_route(key);
         self.log_unwritten(key, cx);
         self.count(cx);
         let exchanges = self.totals.track(&mut client, |client| client.connection.abandon());
-        Some(Removed { peer: client.peer(), exchanges })
+        let peer = client.peer();
+        let to_reset = client.connection.wants_reset().then_some(client.socket);
+        Some(Removed { peer, exchanges, to_reset })
     }
 
     /// Returns the next client of a walk.

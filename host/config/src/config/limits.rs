@@ -141,6 +141,8 @@ snow_core::declare_settings! {
         /// come of their answers. A request beyond that fails as `overloaded`, an answer as
         /// `too-large`.
         pub fetches_bytes_max: usize = 256 << 20, live, in 0..=BYTES_MAX;
+        /// The same bytes, of the requests of one guest.
+        pub guest_fetches_bytes_max: usize = 128 << 20, live, in 0..=BYTES_MAX, at_most fetches_bytes_max;
         /// How long a statement or a transaction may take: to get a connection that is open, to be
         /// carried out, and until its result has come. It does not have the time in a queue.
         pub sql_timeout_ms: u32 = 30_000, live, in 1..=MS_MAX;

@@ -3,6 +3,7 @@
 use super::timeouts::Timeout;
 use super::{Connection, InputEnd, Phase};
 use crate::Reject;
+use crate::encode::BodyEnd;
 use crate::exchange::Exchange;
 use crate::limits::HttpLimits;
 
@@ -39,6 +40,13 @@ impl Connection {
         self.dropped || closed
     }
 
+    /// Returns whether the caller should close the socket by a reset. A body that ends with the
+    /// connection was cut, and only a reset tells that to the client (RFC 9112, section 8).
+    #[inline]
+    pub fn wants_reset(&self) -> bool {
+        self.resets
+    }
+
     /// Starts to close the connection, because the host shuts down. Requests that were received are
     /// answered, the last one with `connection: close`.
     ///
@@ -73,7 +81,10 @@ impl Connection {
         self.drop_now();
         let only = match self.take_phase() {
             Phase::Exchange(exchange) => Some(exchange),
-            Phase::Streaming(streaming) => Some(streaming.exchange),
+            Phase::Streaming(streaming) => {
+                self.resets |= streaming.end == BodyEnd::Close;
+                Some(streaming.exchange)
+            }
             _ => None,
         };
         only.into_iter()

@@ -155,7 +155,8 @@ impl Connection {
     /// response has not begun.
     ///
     /// The pieces sent so far are still written. Except if the end of the connection is the end of
-    /// the body: then the client would take the incomplete body for a whole one.
+    /// the body: then the client would take the incomplete body for a whole one, so the connection
+    /// [is to be reset](Self::wants_reset).
     pub fn abort_response(
         &mut self,
         serial: u32,
@@ -164,7 +165,10 @@ impl Connection {
     ) -> Option<Exchange> {
         let Streaming { exchange, end, .. } = self.take_streaming(serial)?;
         match end {
-            BodyEnd::Close => self.drop_now(),
+            BodyEnd::Close => {
+                self.resets = true;
+                self.drop_now();
+            }
             BodyEnd::Length(_) | BodyEnd::Chunked => self.go_on(false, exchange.keep_alive),
         }
         self.update_timeout(now_ms, limits);

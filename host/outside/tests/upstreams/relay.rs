@@ -223,3 +223,63 @@ fn a_server_that_pauses_for_too_long_is_given_up() {
     assert_eq!(lab.egress.under_way().0, 0, "its place is free before its client has gone");
     lab.egress.cancel(operation);
 }
+
+#[test]
+fn a_server_of_interim_answers_without_end_holds_up_nobody() {
+    let flood = Server::new(|stream, _| {
+        let heads = "HTTP/1.1 103 Early Hints\r\n\r\n".repeat(2_000);
+        while stream.write_all(heads.as_bytes()).is_ok() {}
+        false
+    });
+    let lab = Lab::local();
+    let floods: Vec<_> = (0..4).map(|_| lab.start("guest", &flood.url("/")).1).collect();
+    let other = Server::saying("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi");
+    for _ in 0..20 {
+        assert_eq!(lab.fetch(&other.url("/")).unwrap().body, b"hi");
+    }
+    for ended in floods {
+        let failure = end_of(&ended).unwrap_err();
+        assert_eq!(failure.code.name(), "protocol", "{failure}");
+    }
+}
+
+#[test]
+fn a_content_of_nothing_is_no_sign_of_life() {
+    let server = Server::new(|stream, _| {
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n\r\n").unwrap();
+        // Members that are empty, for ever.
+        let empty = GzEncoder::new(Vec::new(), Compression::fast()).finish().unwrap();
+        while stream.write_all(&empty).is_ok() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        false
+    });
+    let mut lab = Lab::local();
+    lab.options.timeout_ms = Some(1_000);
+    let (operation, ended) = lab.start_relay(&server.url("/"));
+    assert_eq!(Reader::of(relayed(&ended)).rest(), (0, Ending::Cut));
+    lab.egress.cancel(operation);
+}
+
+#[test]
+fn a_guest_that_fills_its_share_leaves_room_to_others() {
+    let (server, _) = endless();
+    let mut lab = Lab::local();
+    lab.limits.guest_fetches_bytes_max = 200_000;
+    lab.limits.fetches_bytes_max = 400_000;
+    let mut relays = Vec::new();
+    let failure = loop {
+        let (operation, ended) = lab.start_relay(&server.url("/"));
+        match ended.recv_timeout(PATIENCE).unwrap() {
+            Ok(settled) => relays.push((operation, settled)),
+            Err(failure) => break failure,
+        }
+    };
+    assert_eq!(failure.code.name(), "overloaded");
+    assert!((1..=3).contains(&relays.len()), "{}", relays.len());
+    let other = Server::saying("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi");
+    let (_, ended) = lab.start("other", &other.url("/"));
+    assert_eq!(end_of(&ended).unwrap().body, b"hi");
+    relays.into_iter().for_each(|(operation, _)| lab.egress.cancel(operation));
+    assert_eq!(lab.egress.under_way(), (0, 0));
+}

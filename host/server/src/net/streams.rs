@@ -3,9 +3,11 @@
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr};
 use std::os::fd::AsFd;
+use std::time::Duration;
 
 use mio::event::Source;
 use mio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use socket2::SockRef;
 
 /// The address that stands for a unix socket's clients, which have none. No TCP client has port 0.
 const UNIX_PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -23,6 +25,11 @@ pub trait Listener: AsFd {
 
     /// Tells the peer that nothing more will be written.
     fn shutdown_write(stream: &Self::Stream) -> io::Result<()>;
+
+    /// Has the stream end with a reset when it is dropped, if it can.
+    fn reset(_stream: &Self::Stream) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 impl Listener for TcpListener {
@@ -38,6 +45,10 @@ impl Listener for TcpListener {
 
     fn shutdown_write(stream: &TcpStream) -> io::Result<()> {
         stream.shutdown(Shutdown::Write)
+    }
+
+    fn reset(stream: &TcpStream) -> io::Result<()> {
+        SockRef::from(stream).set_linger(Some(Duration::ZERO))
     }
 }
 

@@ -170,6 +170,11 @@ impl<S> ClientTable<S> {
         self.totals.is_output_full(cx.limits())
     }
 
+    /// Returns whether answers take so much memory that those which come piece by piece wait.
+    pub fn is_output_nearly_full(&self, cx: &Context) -> bool {
+        self.totals.is_output_nearly_full(cx.limits())
+    }
+
     /// Returns whether an answer of this length would take more memory than all answers may.
     pub fn is_too_much_output(&self, body_bytes: usize, cx: &Context) -> bool {
         self.totals.is_too_much_output(body_bytes, cx.limits())

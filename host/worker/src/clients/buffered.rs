@@ -71,6 +71,11 @@ impl Totals {
         self.output_bytes >= limits.worker_output_bytes_max
     }
 
+    /// Returns whether answers take three quarters of the memory that they may.
+    pub fn is_output_nearly_full(&self, limits: &Limits) -> bool {
+        self.output_bytes >= limits.worker_output_bytes_max / 4 * 3
+    }
+
     /// Returns whether answers would take more than they may with so many bytes on top.
     pub fn is_too_much_output(&self, more_bytes: usize, limits: &Limits) -> bool {
         self.output_bytes.saturating_add(more_bytes) > limits.worker_output_bytes_max

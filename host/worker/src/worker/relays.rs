@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use snow_core::{Ending, Key, Taken};
 use snow_http::{Exchange, Progress, Response};
-use snow_runtime::{Guests, OperationId, Relayed, VersionId, World};
+use snow_runtime::{Guests, Level, OperationId, Relayed, VersionId, World};
 
 use super::Worker;
 use crate::context::{ExchangeRef, TURN};
@@ -79,11 +79,12 @@ impl<W: World, C: Guests> Worker<W, C> {
     fn room_for(&self, exchange: ExchangeRef) -> Room {
         let waits_bytes = self.clients.output_bytes(exchange.client);
         match waits_bytes {
+            // Whoever takes all that there is goes on, though others have left it little room.
+            0 if self.clients.is_output_full(&self.cx) => Room::All,
+            0 => Room::Some,
             bytes if bytes >= TURN.relayed_bytes_max => Room::Own,
-            bytes if self.clients.is_output_full(&self.cx) => match bytes {
-                0 => Room::All,
-                _ => Room::Own,
-            },
+            // The last quarter is left to answers that are whole.
+            _ if self.clients.is_output_nearly_full(&self.cx) => Room::Own,
             _ => Room::Some,
         }
     }
@@ -93,6 +94,16 @@ impl<W: World, C: Guests> Worker<W, C> {
         let Some(relay) = self.relays.remove(key, &self.cx) else { return };
         self.guests.cancel_operation(relay.operation);
         let Relay { exchange, guest, status, .. } = relay;
+        if ending == Ending::Cut
+            && let Some(current) = self.clients.exchange(exchange)
+        {
+            let (id, label) = (&current.id, &current.label);
+            let message = format!(
+                "guest={guest} id={id} \"{label}\": its answer was cut: the other server failed, or \
+                 took too long (snow_fetches_ended_total)"
+            );
+            self.cx.common.log.host(Level::Warn, message);
+        }
         let ended = self.clients.end_response(exchange, ending, &self.cx);
         let Some((answered, client)) = ended else { return };
         self.cx.stats.answered.add(1);

@@ -171,11 +171,14 @@ impl<W: World, C: Guests> Worker<W, C> {
 
     /// Closes a client's socket, and ends what the client was waiting for.
     pub(super) fn drop_client(&mut self, key: Key) {
-        let Some(Removed { peer, exchanges }) =
+        let Some(Removed { peer, exchanges, to_reset }) =
             self.clients.remove(key, &mut self.timers, &self.cx)
         else {
             return;
         };
+        if let Some(mut socket) = to_reset {
+            self.world.reset(&mut socket);
+        }
         for exchange in exchanges {
             self.queue_deadlines
                 .ended(ExchangeRef { client: key, serial: exchange.serial }, &mut self.timers);

@@ -76,7 +76,7 @@ fn a_body_cut_short_closes_the_connection() {
     world.begin(&Response::text(200, "hello"), None).unwrap();
     assert!(world.connection.abort_response(0, 0, &world.limits).is_some());
     assert!(world.read_text().ends_with("5\r\nhello\r\n"));
-    assert!(world.is_closing());
+    assert!(world.is_closing() && !world.connection.wants_reset());
 }
 
 #[test]
@@ -181,4 +181,22 @@ impl Response {
     fn with_status(self, status: u16) -> Response {
         Response { status, ..self }
     }
+}
+
+#[test]
+fn a_body_that_ends_with_the_connection_is_cut_by_a_reset() {
+    for client_leaves in [false, true] {
+        let mut world = held("GET / HTTP/1.0");
+        world.begin(&Response::text(200, "hello"), None).unwrap();
+        assert!(!world.connection.wants_reset());
+        match client_leaves {
+            true => assert_eq!(world.connection.abandon().count(), 1),
+            false => assert!(world.connection.abort_response(0, 0, &world.limits).is_some()),
+        }
+        assert!(world.connection.wants_reset() && world.connection.output().is_empty());
+    }
+    let mut world = held("GET / HTTP/1.0");
+    world.begin(&Response::text(200, "hello"), None).unwrap();
+    assert!(world.end().is_some());
+    assert!(!world.connection.wants_reset(), "it is whole");
 }
