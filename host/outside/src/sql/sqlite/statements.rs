@@ -145,7 +145,7 @@ impl Session {
         collector: &mut Collector,
     ) -> Result<(), SqlError> {
         let names = |prepared: &Statement<'_>| -> Vec<String> {
-            prepared.column_names().into_iter().map(str::to_owned).collect()
+            prepared.column_names().map(str::to_owned).collect()
         };
         let (reads, before) = (prepared.readonly(), self.connection.total_changes());
         // They may be others when the first row comes: SQLite prepares anew what has changed.
