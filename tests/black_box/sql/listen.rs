@@ -29,8 +29,8 @@ fn one_connection_listens_for_any_number_of_waiters_and_channels() {
     println!("{waiters} waiters were told within {} ms", told.elapsed().as_millis());
     admin.wait_for("snow_sql_listening", &["database=\"app\""], 1.0);
     assert!(other.nothing_yet());
-    // Names are as they are written, and those of SQL without quotes are small.
-    postgres.sql("listen_many", "notify \"other%20%22channel%22\", 'x'");
+    // A name has whatever characters it has.
+    postgres.sql("listen_many", "notify \"other \"\"channel\"\"\", 'x'");
     assert_eq!(other.response().text(), "x");
 }
 
