@@ -119,12 +119,10 @@
 //!
 //! # What is guaranteed, and what is not
 //!
-//! - Each request is answered once, or its client has left. The end of a suspension is decided on
-//!   its own worker's thread, so nothing races there.
+//! - Each request is answered once, or its client has left. Only its worker ends a suspension.
 //! - No step of a turn costs in proportion to what is held. A held request owns no instance, no
 //!   timer of its connection and no buffer; `tests/simulation`'s `million` measures what is left.
-//! - The counters have one writer and no locks. A reader sees each as it was a moment ago, and not
-//!   all of the same moment.
+//! - The counters have one writer and no locks. A reader sees them as of several moments.
 //! - A quick call starts within a few time slices, whatever other guests do, and nothing that can
 //!   run waits for ever. How long a slice takes is bounded by whoever runs guests.
 //! - A thread that panics takes its clients with it. Its [`LoopState`] tells that it is stuck.

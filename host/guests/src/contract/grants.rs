@@ -109,8 +109,7 @@ impl Permits {
     }
 
     /// Returns what the guest of this name may do. If there are more names than owners, the last
-    /// ones share
-    /// [`Owner::ANONYMOUS`]: their pendings are counted together, and none is their own.
+    /// ones share [`Owner::ANONYMOUS`]: their pendings are counted together, none is their own.
     pub(crate) fn of(&self, name: &str) -> Permit {
         self.permit(name, false)
     }
@@ -278,11 +277,10 @@ impl Permit {
     ///
     /// # Errors
     /// `Limit` for a key or a settlement that is too long, and when too many bytes of settlements
-    /// are kept. `Denied` for a key that the guest was
-    /// not granted, and for a response if another guest may create pendings under the key and this
-    /// one may not respond for others. What another guest may do decides, not what it has done: so
-    /// the result does not depend on who happens to wait, nor on whom an unconsumed settlement
-    /// passes to.
+    /// are kept. `Denied` for a key that the guest was not granted, and for a response if another
+    /// guest may create pendings under the key and this one may not respond for others. What another
+    /// guest may do decides, not what it has done: so the result does not depend on who happens to
+    /// wait, nor on whom an unconsumed settlement passes to.
     pub(crate) fn settle_key(
         &self,
         key: &str,
