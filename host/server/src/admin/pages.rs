@@ -61,8 +61,8 @@ const PAGES: [(&str, &str, Page); 16] = [
     ("POST", "/jobs/remove", Page::JobsRemove),
 ];
 
-/// The answer to whoever asks for entries of the store, of which jobs are some, elsewhere than on a unix
-/// socket.
+/// The answer to whoever asks for entries of the store, of which jobs are some, elsewhere than on a
+/// unix socket.
 const NOT_HERE: &str = "the store's entries are shown on a unix socket alone, which nobody but \
                         this server's user can open: start it with --admin unix:/path/to.sock\n";
 
