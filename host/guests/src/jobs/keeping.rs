@@ -62,6 +62,9 @@ impl Jobs {
     /// Takes up all jobs that the store has kept from before. To be called once, before anything is
     /// published.
     pub fn load(&self) {
+        if !self.store.is_on_disk() {
+            return;
+        }
         let now_ms = self.clock.wall_ms();
         let mut after: Option<Arc<str>> = None;
         loop {

@@ -61,11 +61,10 @@ const PAGES: [(&str, &str, Page); 16] = [
     ("POST", "/jobs/remove", Page::JobsRemove),
 ];
 
-/// The answer to whoever asks for entries of the store, or for jobs, elsewhere than on a unix
-/// socket.
-const NOT_HERE: &str = "the store's entries and single jobs are shown on a unix socket alone, which \
-                        nobody but this server's user can open: start it with \
-                        --admin unix:/path/to.sock\n";
+/// The answer to whoever asks for entries of the store, of which jobs are some, elsewhere than on a
+/// unix socket.
+const NOT_HERE: &str = "the store's entries are shown on a unix socket alone, which nobody but \
+                        this server's user can open: start it with --admin unix:/path/to.sock\n";
 
 const INDEX: &str = "snow-host\n\n\
     /healthz   200 while every worker's loop makes progress, else 503\n\
