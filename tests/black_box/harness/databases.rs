@@ -15,9 +15,9 @@ const USER: &str = "snow";
 const PASSWORD: &str = "hunter2-of-snow";
 
 /// Runs a server until the standard input ends: so it ends with the process of the tests, whatever
-/// becomes of that.
-const UNTIL_INPUT_ENDS: &str =
-    r#"signal=$1; shift; "$@" & server=$!; cat >/dev/null; kill -$signal $server; wait $server"#;
+/// becomes of that. Then removes a folder, if one is named.
+const UNTIL_INPUT_ENDS: &str = r#"signal=$1; folder=$2; shift 2; "$@" & server=$!
+    cat >/dev/null; kill -$signal $server; wait $server; [ -z "$folder" ] || rm -rf "$folder""#;
 
 /// Which server it is.
 #[derive(Clone, Copy, PartialEq)]
@@ -31,6 +31,8 @@ pub struct DatabaseServer {
     kind: Kind,
     folder: PathBuf,
     port: u16,
+    /// Whether it is for one test, which drops it.
+    is_own: bool,
     running: Option<Child>,
 }
 
@@ -39,26 +41,26 @@ impl DatabaseServer {
     /// test.
     pub fn postgres() -> Option<&'static DatabaseServer> {
         static SERVER: OnceLock<Option<DatabaseServer>> = OnceLock::new();
-        SERVER.get_or_init(|| DatabaseServer::new(Kind::Postgres)).as_ref()
+        SERVER.get_or_init(|| DatabaseServer::new(Kind::Postgres, false)).as_ref()
     }
 
     /// The server of MariaDB that tests share.
     pub fn mariadb() -> Option<&'static DatabaseServer> {
         static SERVER: OnceLock<Option<DatabaseServer>> = OnceLock::new();
-        SERVER.get_or_init(|| DatabaseServer::new(Kind::Mariadb)).as_ref()
+        SERVER.get_or_init(|| DatabaseServer::new(Kind::Mariadb, false)).as_ref()
     }
 
     /// A server of PostgreSQL for one test, which may crash it.
     pub fn own_postgres() -> Option<DatabaseServer> {
-        DatabaseServer::new(Kind::Postgres)
+        DatabaseServer::new(Kind::Postgres, true)
     }
 
     /// A server of MariaDB for one test, which may crash it.
     pub fn own_mariadb() -> Option<DatabaseServer> {
-        DatabaseServer::new(Kind::Mariadb)
+        DatabaseServer::new(Kind::Mariadb, true)
     }
 
-    fn new(kind: Kind) -> Option<DatabaseServer> {
+    fn new(kind: Kind, is_own: bool) -> Option<DatabaseServer> {
         static FOLDERS: AtomicUsize = AtomicUsize::new(0);
         let needed = match kind {
             Kind::Postgres => ["initdb", "postgres", "psql"],
@@ -78,7 +80,7 @@ impl DatabaseServer {
         let folder = env::temp_dir().join(format!("snow-db-{}-{number}", process::id()));
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir(&folder).expect("the folder for temporary files can be written");
-        let mut server = DatabaseServer { kind, folder, port: free_port(), running: None };
+        let mut server = DatabaseServer { kind, folder, port: free_port(), is_own, running: None };
         server.make();
         server.start();
         server.let_in();
@@ -143,9 +145,11 @@ impl DatabaseServer {
         let signal = if self.kind == Kind::Postgres { "QUIT" } else { "KILL" };
         shell
             .args(["-c", UNTIL_INPUT_ENDS, "sh", signal])
+            // One that all tests share is never dropped.
+            .arg(if self.is_own { Path::new("") } else { self.folder.as_path() })
             .arg(server.get_program())
             .args(server.get_args());
-        shell.current_dir(&self.folder).stdin(Stdio::piped());
+        shell.current_dir("/").stdin(Stdio::piped());
         shell.stdout(log.try_clone().unwrap()).stderr(log);
         self.running = Some(shell.spawn().expect("there is a shell"));
         eventually("the database answers", || self.try_sql("", "select 1"));

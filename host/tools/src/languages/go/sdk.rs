@@ -31,6 +31,7 @@ const SDK: Sdk = Sdk {
         "guest-sdk/go/internal/bindings/snow_host_pending_handles/wit_bindings.go",
         "guest-sdk/go/internal/bindings/snow_host_resumer/wit_bindings.go",
         "guest-sdk/go/internal/bindings/snow_host_resumption/wit_bindings.go",
+        "guest-sdk/go/internal/bindings/snow_host_sql/wit_bindings.go",
         "guest-sdk/go/internal/bindings/snow_host_store/wit_bindings.go",
         "guest-sdk/go/internal/bindings/wasi_config_store/wit_bindings.go",
         "guest-sdk/go/internal/text/text.go",
