@@ -64,7 +64,7 @@
 //!
 //! | code | |
 //! |---|---|
-//! | `failed` | its function returned an [`Error`](crate::Error) |
+//! | `failed` | its function returned an [`Error`] |
 //! | `unknown-job` | the guest has no job of that name |
 //! | `trapped` | it panicked, or used too much memory: the host's log has the reason |
 //! | `timeout` | it took too long (`job_running_ms_max`, `job_ms_max`) |
