@@ -89,6 +89,23 @@ extern void __wasm_import_snow_host_jobs_start(uint8_t *, size_t, uint8_t *, siz
 __attribute__((__import_module__("snow:host/jobs@0.1.0"), __import_name__("enqueue")))
 extern void __wasm_import_snow_host_jobs_enqueue(uint8_t *, size_t, uint8_t *, size_t, int32_t, int32_t, uint8_t *);
 
+// Imported Functions from `snow:host/sql@0.1.0`
+
+__attribute__((__import_module__("snow:host/sql@0.1.0"), __import_name__("[static]database.open")))
+extern void __wasm_import_snow_host_sql_static_database_open(uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("snow:host/sql@0.1.0"), __import_name__("[method]database.dialect")))
+extern void __wasm_import_snow_host_sql_method_database_dialect(int32_t, uint8_t *);
+
+__attribute__((__import_module__("snow:host/sql@0.1.0"), __import_name__("[method]database.query")))
+extern void __wasm_import_snow_host_sql_method_database_query(int32_t, uint8_t *, size_t, uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("snow:host/sql@0.1.0"), __import_name__("[method]database.transact")))
+extern void __wasm_import_snow_host_sql_method_database_transact(int32_t, uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("snow:host/sql@0.1.0"), __import_name__("[method]database.listen")))
+extern void __wasm_import_snow_host_sql_method_database_listen(int32_t, uint8_t *, size_t, uint8_t *);
+
 // Imported Functions from `wasi:config/store@0.2.0-rc.1`
 
 __attribute__((__import_module__("wasi:config/store@0.2.0-rc.1"), __import_name__("get")))
@@ -756,6 +773,166 @@ void snow_host_jobs_result_string_job_error_free(snow_host_jobs_result_string_jo
     resuming_guest_string_free(&ptr->val.ok);
   } else {
     snow_host_jobs_job_error_free(&ptr->val.err);
+  }
+}
+
+void snow_host_sql_value_free(snow_host_sql_value_t *ptr) {
+  switch ((int32_t) ptr->tag) {
+    case 1: {
+      break;
+    }
+    case 2: {
+      break;
+    }
+    case 3: {
+      break;
+    }
+    case 4: {
+      resuming_guest_string_free(&ptr->val.text);
+      break;
+    }
+    case 5: {
+      resuming_guest_list_u8_free(&ptr->val.blob);
+      break;
+    }
+  }
+}
+
+void snow_host_sql_list_value_free(snow_host_sql_list_value_t *ptr) {
+  size_t list_len = ptr->len;
+  if (list_len > 0) {
+    snow_host_sql_value_t *list_ptr = ptr->ptr;
+    for (size_t i = 0; i < list_len; i++) {
+      snow_host_sql_value_free(&list_ptr[i]);
+    }
+    free(list_ptr);
+  }
+}
+
+void snow_host_sql_statement_free(snow_host_sql_statement_t *ptr) {
+  resuming_guest_string_free(&ptr->text);
+  snow_host_sql_list_value_free(&ptr->parameters);
+}
+
+void snow_host_sql_list_list_value_free(snow_host_sql_list_list_value_t *ptr) {
+  size_t list_len = ptr->len;
+  if (list_len > 0) {
+    snow_host_sql_list_value_t *list_ptr = ptr->ptr;
+    for (size_t i = 0; i < list_len; i++) {
+      snow_host_sql_list_value_free(&list_ptr[i]);
+    }
+    free(list_ptr);
+  }
+}
+
+void resuming_guest_option_s64_free(resuming_guest_option_s64_t *ptr) {
+  if (ptr->is_some) {
+  }
+}
+
+void snow_host_sql_rows_free(snow_host_sql_rows_t *ptr) {
+  resuming_guest_list_string_free(&ptr->columns);
+  snow_host_sql_list_list_value_free(&ptr->rows);
+  resuming_guest_option_s64_free(&ptr->last_id);
+}
+
+void snow_host_sql_failure_free(snow_host_sql_failure_t *ptr) {
+  resuming_guest_string_free(&ptr->code);
+  resuming_guest_string_free(&ptr->message);
+}
+
+void snow_host_sql_sql_error_free(snow_host_sql_sql_error_t *ptr) {
+  switch ((int32_t) ptr->tag) {
+    case 1: {
+      resuming_guest_string_free(&ptr->val.limit);
+      break;
+    }
+    case 2: {
+      resuming_guest_string_free(&ptr->val.overloaded);
+      break;
+    }
+    case 3: {
+      snow_host_sql_failure_free(&ptr->val.failed);
+      break;
+    }
+    case 4: {
+      resuming_guest_string_free(&ptr->val.unavailable);
+      break;
+    }
+  }
+}
+
+__attribute__((__import_module__("snow:host/sql@0.1.0"), __import_name__("[resource-drop]database")))
+extern void __wasm_import_snow_host_sql_database_drop(int32_t handle);
+
+void snow_host_sql_database_drop_own(snow_host_sql_own_database_t handle) {
+  __wasm_import_snow_host_sql_database_drop(handle.__handle);
+}
+
+void snow_host_sql_database_drop_borrow(snow_host_sql_borrow_database_t handle) {
+  __wasm_import_snow_host_sql_database_drop(handle.__handle);
+}
+
+snow_host_sql_borrow_database_t snow_host_sql_borrow_database(snow_host_sql_own_database_t arg) {
+  return (snow_host_sql_borrow_database_t) { arg.__handle };
+}
+
+void snow_host_sql_result_own_database_sql_error_free(snow_host_sql_result_own_database_sql_error_t *ptr) {
+  if (!ptr->is_err) {
+  } else {
+    snow_host_sql_sql_error_free(&ptr->val.err);
+  }
+}
+
+void snow_host_sql_result_dialect_sql_error_free(snow_host_sql_result_dialect_sql_error_t *ptr) {
+  if (!ptr->is_err) {
+  } else {
+    snow_host_sql_sql_error_free(&ptr->val.err);
+  }
+}
+
+void snow_host_sql_result_rows_sql_error_free(snow_host_sql_result_rows_sql_error_t *ptr) {
+  if (!ptr->is_err) {
+    snow_host_sql_rows_free(&ptr->val.ok);
+  } else {
+    snow_host_sql_sql_error_free(&ptr->val.err);
+  }
+}
+
+void snow_host_sql_list_statement_free(snow_host_sql_list_statement_t *ptr) {
+  size_t list_len = ptr->len;
+  if (list_len > 0) {
+    snow_host_sql_statement_t *list_ptr = ptr->ptr;
+    for (size_t i = 0; i < list_len; i++) {
+      snow_host_sql_statement_free(&list_ptr[i]);
+    }
+    free(list_ptr);
+  }
+}
+
+void snow_host_sql_list_rows_free(snow_host_sql_list_rows_t *ptr) {
+  size_t list_len = ptr->len;
+  if (list_len > 0) {
+    snow_host_sql_rows_t *list_ptr = ptr->ptr;
+    for (size_t i = 0; i < list_len; i++) {
+      snow_host_sql_rows_free(&list_ptr[i]);
+    }
+    free(list_ptr);
+  }
+}
+
+void snow_host_sql_result_list_rows_sql_error_free(snow_host_sql_result_list_rows_sql_error_t *ptr) {
+  if (!ptr->is_err) {
+    snow_host_sql_list_rows_free(&ptr->val.ok);
+  } else {
+    snow_host_sql_sql_error_free(&ptr->val.err);
+  }
+}
+
+void snow_host_sql_result_own_pending_sql_error_free(snow_host_sql_result_own_pending_sql_error_t *ptr) {
+  if (!ptr->is_err) {
+  } else {
+    snow_host_sql_sql_error_free(&ptr->val.err);
   }
 }
 
@@ -1985,6 +2162,309 @@ bool snow_host_jobs_enqueue(resuming_guest_string_t *name, resuming_guest_list_u
         }
         case 3: {
           variant.val.unavailable = (resuming_guest_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool snow_host_sql_static_database_open(resuming_guest_string_t *name, snow_host_sql_own_database_t *ret, snow_host_sql_sql_error_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(6*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_snow_host_sql_static_database_open((uint8_t *) (*name).ptr, (*name).len, ptr);
+  snow_host_sql_result_own_database_sql_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (snow_host_sql_own_database_t) { *((int32_t*) (ptr + sizeof(void*))) };
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      snow_host_sql_sql_error_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + sizeof(void*)));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          break;
+        }
+        case 1: {
+          variant.val.limit = (resuming_guest_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+        case 2: {
+          variant.val.overloaded = (resuming_guest_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+        case 3: {
+          variant.val.failed = (snow_host_sql_failure_t) {
+            (resuming_guest_string_t) (resuming_guest_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) },
+            (resuming_guest_string_t) (resuming_guest_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (4*sizeof(void*))))), (*((size_t*) (ptr + (5*sizeof(void*))))) },
+          };
+          break;
+        }
+        case 4: {
+          variant.val.unavailable = (resuming_guest_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+        case 5: {
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool snow_host_sql_method_database_dialect(snow_host_sql_borrow_database_t self, snow_host_sql_dialect_t *ret, snow_host_sql_sql_error_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(6*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_snow_host_sql_method_database_dialect((self).__handle, ptr);
+  snow_host_sql_result_dialect_sql_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (int32_t) *((uint8_t*) (ptr + sizeof(void*)));
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      snow_host_sql_sql_error_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + sizeof(void*)));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          break;
+        }
+        case 1: {
+          variant.val.limit = (resuming_guest_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+        case 2: {
+          variant.val.overloaded = (resuming_guest_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+        case 3: {
+          variant.val.failed = (snow_host_sql_failure_t) {
+            (resuming_guest_string_t) (resuming_guest_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) },
+            (resuming_guest_string_t) (resuming_guest_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (4*sizeof(void*))))), (*((size_t*) (ptr + (5*sizeof(void*))))) },
+          };
+          break;
+        }
+        case 4: {
+          variant.val.unavailable = (resuming_guest_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+        case 5: {
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool snow_host_sql_method_database_query(snow_host_sql_borrow_database_t self, snow_host_sql_statement_t *statement, snow_host_sql_rows_t *ret, snow_host_sql_sql_error_t *err) {
+  __attribute__((__aligned__(8)))
+  uint8_t ret_area[(32+4*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_snow_host_sql_method_database_query((self).__handle, (uint8_t *) ((*statement).text).ptr, ((*statement).text).len, (uint8_t *) ((*statement).parameters).ptr, ((*statement).parameters).len, ptr);
+  snow_host_sql_result_rows_sql_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      resuming_guest_option_s64_t option;
+      switch ((int32_t) *((uint8_t*) (ptr + (16+4*sizeof(void*))))) {
+        case 0: {
+          option.is_some = false;
+          break;
+        }
+        case 1: {
+          option.is_some = true;
+          option.val = *((int64_t*) (ptr + (24+4*sizeof(void*))));
+          break;
+        }
+      }
+
+      result.val.ok = (snow_host_sql_rows_t) {
+        (resuming_guest_list_string_t) (resuming_guest_list_string_t) { (resuming_guest_string_t*)(*((uint8_t **) (ptr + 8))), (*((size_t*) (ptr + (8+1*sizeof(void*))))) },
+        (snow_host_sql_list_list_value_t) (snow_host_sql_list_list_value_t) { (snow_host_sql_list_value_t*)(*((uint8_t **) (ptr + (8+2*sizeof(void*))))), (*((size_t*) (ptr + (8+3*sizeof(void*))))) },
+        (uint64_t) (uint64_t) (*((int64_t*) (ptr + (8+4*sizeof(void*))))),
+        (resuming_guest_option_s64_t) option,
+      };
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      snow_host_sql_sql_error_t variant5;
+      variant5.tag = (int32_t) *((uint8_t*) (ptr + 8));
+      switch ((int32_t) variant5.tag) {
+        case 0: {
+          break;
+        }
+        case 1: {
+          variant5.val.limit = (resuming_guest_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (8+1*sizeof(void*))))), (*((size_t*) (ptr + (8+2*sizeof(void*))))) };
+          break;
+        }
+        case 2: {
+          variant5.val.overloaded = (resuming_guest_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (8+1*sizeof(void*))))), (*((size_t*) (ptr + (8+2*sizeof(void*))))) };
+          break;
+        }
+        case 3: {
+          variant5.val.failed = (snow_host_sql_failure_t) {
+            (resuming_guest_string_t) (resuming_guest_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (8+1*sizeof(void*))))), (*((size_t*) (ptr + (8+2*sizeof(void*))))) },
+            (resuming_guest_string_t) (resuming_guest_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (8+3*sizeof(void*))))), (*((size_t*) (ptr + (8+4*sizeof(void*))))) },
+          };
+          break;
+        }
+        case 4: {
+          variant5.val.unavailable = (resuming_guest_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (8+1*sizeof(void*))))), (*((size_t*) (ptr + (8+2*sizeof(void*))))) };
+          break;
+        }
+        case 5: {
+          break;
+        }
+      }
+
+      result.val.err = variant5;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool snow_host_sql_method_database_transact(snow_host_sql_borrow_database_t self, snow_host_sql_list_statement_t *statements, snow_host_sql_list_rows_t *ret, snow_host_sql_sql_error_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(6*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_snow_host_sql_method_database_transact((self).__handle, (uint8_t *) (*statements).ptr, (*statements).len, ptr);
+  snow_host_sql_result_list_rows_sql_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (snow_host_sql_list_rows_t) { (snow_host_sql_rows_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      snow_host_sql_sql_error_t variant5;
+      variant5.tag = (int32_t) *((uint8_t*) (ptr + sizeof(void*)));
+      switch ((int32_t) variant5.tag) {
+        case 0: {
+          break;
+        }
+        case 1: {
+          variant5.val.limit = (resuming_guest_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+        case 2: {
+          variant5.val.overloaded = (resuming_guest_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+        case 3: {
+          variant5.val.failed = (snow_host_sql_failure_t) {
+            (resuming_guest_string_t) (resuming_guest_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) },
+            (resuming_guest_string_t) (resuming_guest_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (4*sizeof(void*))))), (*((size_t*) (ptr + (5*sizeof(void*))))) },
+          };
+          break;
+        }
+        case 4: {
+          variant5.val.unavailable = (resuming_guest_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+        case 5: {
+          break;
+        }
+      }
+
+      result.val.err = variant5;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool snow_host_sql_method_database_listen(snow_host_sql_borrow_database_t self, resuming_guest_string_t *channel, snow_host_sql_own_pending_t *ret, snow_host_sql_sql_error_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(6*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_snow_host_sql_method_database_listen((self).__handle, (uint8_t *) (*channel).ptr, (*channel).len, ptr);
+  snow_host_sql_result_own_pending_sql_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (snow_host_sql_own_pending_t) { *((int32_t*) (ptr + sizeof(void*))) };
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      snow_host_sql_sql_error_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + sizeof(void*)));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          break;
+        }
+        case 1: {
+          variant.val.limit = (resuming_guest_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+        case 2: {
+          variant.val.overloaded = (resuming_guest_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+        case 3: {
+          variant.val.failed = (snow_host_sql_failure_t) {
+            (resuming_guest_string_t) (resuming_guest_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) },
+            (resuming_guest_string_t) (resuming_guest_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (4*sizeof(void*))))), (*((size_t*) (ptr + (5*sizeof(void*))))) },
+          };
+          break;
+        }
+        case 4: {
+          variant.val.unavailable = (resuming_guest_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+        case 5: {
           break;
         }
       }

@@ -556,6 +556,176 @@ typedef struct {
   } val;
 } snow_host_jobs_result_string_job_error_t;
 
+// A value of a column or of a parameter.
+// 
+// In results, each type of the database arrives as the case that loses nothing: whole numbers as
+// `integer` (those above the range of `s64` as `text`), floating-point numbers as `real`, decimals
+// as `text`, dates and times as `text` in the form of ISO 8601, UUIDs, JSON, arrays and all other
+// types as `text` in the database's own form, and binary data as `blob`.
+typedef struct snow_host_sql_value_t {
+  uint8_t tag;
+  union {
+    bool     boolean;
+    int64_t     integer;
+    double     real;
+    resuming_guest_string_t     text;
+    resuming_guest_list_u8_t     blob;
+  } val;
+} snow_host_sql_value_t;
+
+#define SNOW_HOST_SQL_VALUE_NULL 0
+#define SNOW_HOST_SQL_VALUE_BOOLEAN 1
+#define SNOW_HOST_SQL_VALUE_INTEGER 2
+#define SNOW_HOST_SQL_VALUE_REAL 3
+#define SNOW_HOST_SQL_VALUE_TEXT 4
+#define SNOW_HOST_SQL_VALUE_BLOB 5
+
+// What a database speaks.
+typedef uint8_t snow_host_sql_dialect_t;
+
+#define SNOW_HOST_SQL_DIALECT_POSTGRES 0
+// MySQL and MariaDB.
+#define SNOW_HOST_SQL_DIALECT_MYSQL 1
+#define SNOW_HOST_SQL_DIALECT_SQLITE 2
+
+typedef struct {
+  snow_host_sql_value_t *ptr;
+  size_t len;
+} snow_host_sql_list_value_t;
+
+// A statement with a value for each of its placeholders. `$1`, `$2` and so on are placeholders in
+// every database: `$2` stands for the second value, wherever and however often it stands. MySQL,
+// MariaDB and SQLite know `?` too, which stands for the next value.
+// 
+// PostgreSQL takes the text of a value for whatever type it expects in a place: a `text` may be a
+// UUID, a decimal, a time or JSON.
+typedef struct snow_host_sql_statement_t {
+  resuming_guest_string_t   text;
+  snow_host_sql_list_value_t   parameters;
+} snow_host_sql_statement_t;
+
+typedef struct {
+  snow_host_sql_list_value_t *ptr;
+  size_t len;
+} snow_host_sql_list_list_value_t;
+
+typedef struct {
+  bool is_some;
+  int64_t val;
+} resuming_guest_option_s64_t;
+
+// What a statement returned.
+typedef struct snow_host_sql_rows_t {
+  // The names of the columns; empty if it returns no rows.
+  resuming_guest_list_string_t   columns;
+  snow_host_sql_list_list_value_t   rows;
+  // How many rows it has changed; for a `SELECT`, as the database counts.
+  uint64_t   affected;
+  // The value that was generated for an `AUTO_INCREMENT` column, or the `rowid`. None for
+  // PostgreSQL, which has `RETURNING`.
+  resuming_guest_option_s64_t   last_id;
+} snow_host_sql_rows_t;
+
+// An error of the database.
+typedef struct snow_host_sql_failure_t {
+  // SQLSTATE, such as `23505` for a value that is there already in PostgreSQL (`23000` in MySQL and
+  // MariaDB). For SQLite, which has none, the nearest one of PostgreSQL.
+  resuming_guest_string_t   code;
+  resuming_guest_string_t   message;
+} snow_host_sql_failure_t;
+
+// Why there is no result.
+typedef struct snow_host_sql_sql_error_t {
+  uint8_t tag;
+  union {
+    resuming_guest_string_t     limit;
+    resuming_guest_string_t     overloaded;
+    snow_host_sql_failure_t     failed;
+    resuming_guest_string_t     unavailable;
+  } val;
+} snow_host_sql_sql_error_t;
+
+// This guest may not use this database, or not here: `routes` may use none. The host's log says
+// what the deployer can do.
+#define SNOW_HOST_SQL_SQL_ERROR_DENIED 0
+// A limit of the host, in words that name it: rows (`sql_rows_max`) or bytes
+// (`sql_result_bytes_max`) of a result, bytes of a statement, parameters or statements; or
+// `pendings_per_call_max`. What a statement has changed whose result is too large is rolled
+// back, if it can be.
+#define SNOW_HOST_SQL_SQL_ERROR_LIMIT 1
+// Others have too much under way, in words that name the limit: calls that wait for a connection
+// (`sql_queue_max`) or have waited for too long (`sql_queue_ms_max`), bytes of all results
+// (`sql_bytes_max`), channels. Nothing was changed, unless it is a result that has no room.
+#define SNOW_HOST_SQL_SQL_ERROR_OVERLOADED 2
+// The database refuses the statement. Nothing was changed.
+#define SNOW_HOST_SQL_SQL_ERROR_FAILED 3
+// The database can't be reached, or the connection was lost, in words. In the latter case it is
+// unknown whether the statement was carried out.
+#define SNOW_HOST_SQL_SQL_ERROR_UNAVAILABLE 4
+// It took too long (`sql_timeout_ms`). The host has asked the database to stop; it is unknown
+// whether the statement was carried out.
+#define SNOW_HOST_SQL_SQL_ERROR_TIMED_OUT 5
+
+typedef struct snow_host_sql_own_database_t {
+  int32_t __handle;
+} snow_host_sql_own_database_t;
+
+typedef struct snow_host_sql_borrow_database_t {
+  int32_t __handle;
+} snow_host_sql_borrow_database_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    snow_host_sql_own_database_t ok;
+    snow_host_sql_sql_error_t err;
+  } val;
+} snow_host_sql_result_own_database_sql_error_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    snow_host_sql_dialect_t ok;
+    snow_host_sql_sql_error_t err;
+  } val;
+} snow_host_sql_result_dialect_sql_error_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    snow_host_sql_rows_t ok;
+    snow_host_sql_sql_error_t err;
+  } val;
+} snow_host_sql_result_rows_sql_error_t;
+
+typedef struct {
+  snow_host_sql_statement_t *ptr;
+  size_t len;
+} snow_host_sql_list_statement_t;
+
+typedef struct {
+  snow_host_sql_rows_t *ptr;
+  size_t len;
+} snow_host_sql_list_rows_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    snow_host_sql_list_rows_t ok;
+    snow_host_sql_sql_error_t err;
+  } val;
+} snow_host_sql_result_list_rows_sql_error_t;
+
+typedef snow_host_pending_handles_own_pending_t snow_host_sql_own_pending_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    snow_host_sql_own_pending_t ok;
+    snow_host_sql_sql_error_t err;
+  } val;
+} snow_host_sql_result_own_pending_sql_error_t;
+
 // Why a value can't be had.
 typedef struct wasi_config_store_error_t {
   uint8_t tag;
@@ -756,8 +926,10 @@ extern bool snow_host_store_method_bucket_changed(snow_host_store_borrow_bucket_
 // - `protocol`: what came is no answer of HTTP, or there were too many redirects.
 // - `overloaded`: too many other requests are under way, of this guest or in all.
 // 
-// A suspension without `resume` on this pending sends the response to the client as it came. When
-// the pending is dropped, or its suspension ends, the request is given up.
+// A suspension without `resume` on this pending alone sends the response to the client as it came,
+// and while it comes: of any length, and as fast as the slower side. Its deadline is for the head;
+// if the content is cut afterwards, so is what the client gets. When the pending is dropped, or its
+// suspension ends, the request is given up.
 // 
 // `denied` in `routes`. `limit`: pendings of this call, of this guest or in all; the length of
 // `collapse` (`key_bytes_max`).
@@ -788,6 +960,26 @@ extern bool snow_host_jobs_start(resuming_guest_string_t *name, resuming_guest_l
 // twice, and forget attempts. Without one the job ends with the process. A job waits while its
 // guest does not serve.
 extern bool snow_host_jobs_enqueue(resuming_guest_string_t *name, resuming_guest_list_u8_t *payload, snow_host_jobs_durable_t *how, resuming_guest_string_t *ret, snow_host_jobs_job_error_t *err);
+
+// Imported Functions from `snow:host/sql@0.1.0`
+// Opens a database that is granted to this guest. It costs nothing: connections are made when
+// there is a statement.
+extern bool snow_host_sql_static_database_open(resuming_guest_string_t *name, snow_host_sql_own_database_t *ret, snow_host_sql_sql_error_t *err);
+// Returns what the database speaks: for a guest that is to run with several.
+extern bool snow_host_sql_method_database_dialect(snow_host_sql_borrow_database_t self, snow_host_sql_dialect_t *ret, snow_host_sql_sql_error_t *err);
+// Carries out one statement. If the client leaves meanwhile, the database is asked to stop.
+extern bool snow_host_sql_method_database_query(snow_host_sql_borrow_database_t self, snow_host_sql_statement_t *statement, snow_host_sql_rows_t *ret, snow_host_sql_sql_error_t *err);
+// Carries out statements in one transaction: all of them or none. Returns what each returned.
+// This is the only way to a transaction: one that a statement begins by itself is rolled back,
+// and has failed (`25000`). Statements with which a database ends a transaction by itself, such
+// as `CREATE TABLE` in MySQL, do so here too.
+extern bool snow_host_sql_method_database_transact(snow_host_sql_borrow_database_t self, snow_host_sql_list_statement_t *statements, snow_host_sql_list_rows_t *ret, snow_host_sql_sql_error_t *err);
+// Creates a pending that is settled by the next notification on a channel (PostgreSQL's
+// `LISTEN` and `NOTIFY`), with its payload as the value. Once this function has returned, no
+// notification is missed: look at the data afterwards, and then suspend. However many wait, one
+// connection listens. If it is lost, all of them are settled with `failed` and the code
+// `unavailable`. `failed` (`0A000`) for other databases.
+extern bool snow_host_sql_method_database_listen(snow_host_sql_borrow_database_t self, resuming_guest_string_t *channel, snow_host_sql_own_pending_t *ret, snow_host_sql_sql_error_t *err);
 
 // Imported Functions from `wasi:config/store@0.2.0-rc.1`
 // Returns the value of this name; none if there is none.
@@ -917,6 +1109,42 @@ void snow_host_jobs_job_error_free(snow_host_jobs_job_error_t *ptr);
 void snow_host_jobs_result_own_pending_job_error_free(snow_host_jobs_result_own_pending_job_error_t *ptr);
 
 void snow_host_jobs_result_string_job_error_free(snow_host_jobs_result_string_job_error_t *ptr);
+
+void snow_host_sql_value_free(snow_host_sql_value_t *ptr);
+
+void snow_host_sql_list_value_free(snow_host_sql_list_value_t *ptr);
+
+void snow_host_sql_statement_free(snow_host_sql_statement_t *ptr);
+
+void snow_host_sql_list_list_value_free(snow_host_sql_list_list_value_t *ptr);
+
+void resuming_guest_option_s64_free(resuming_guest_option_s64_t *ptr);
+
+void snow_host_sql_rows_free(snow_host_sql_rows_t *ptr);
+
+void snow_host_sql_failure_free(snow_host_sql_failure_t *ptr);
+
+void snow_host_sql_sql_error_free(snow_host_sql_sql_error_t *ptr);
+
+extern void snow_host_sql_database_drop_own(snow_host_sql_own_database_t handle);
+
+extern void snow_host_sql_database_drop_borrow(snow_host_sql_borrow_database_t handle);
+
+extern snow_host_sql_borrow_database_t snow_host_sql_borrow_database(snow_host_sql_own_database_t handle);
+
+void snow_host_sql_result_own_database_sql_error_free(snow_host_sql_result_own_database_sql_error_t *ptr);
+
+void snow_host_sql_result_dialect_sql_error_free(snow_host_sql_result_dialect_sql_error_t *ptr);
+
+void snow_host_sql_result_rows_sql_error_free(snow_host_sql_result_rows_sql_error_t *ptr);
+
+void snow_host_sql_list_statement_free(snow_host_sql_list_statement_t *ptr);
+
+void snow_host_sql_list_rows_free(snow_host_sql_list_rows_t *ptr);
+
+void snow_host_sql_result_list_rows_sql_error_free(snow_host_sql_result_list_rows_sql_error_t *ptr);
+
+void snow_host_sql_result_own_pending_sql_error_free(snow_host_sql_result_own_pending_sql_error_t *ptr);
 
 void wasi_config_store_error_free(wasi_config_store_error_t *ptr);
 
