@@ -79,10 +79,7 @@ pub struct Connection {
     /// Whether the host is shutting down: no more requests are wanted.
     draining: bool,
     /// Whether the connection was dropped: nothing more is read or written, whatever the phase.
-    dropped: bool,
-    /// Whether the client has to see that the connection was dropped, by a reset: else it would take
-    /// what it has for a whole body.
-    resets: bool,
+    dropped: Dropped,
 }
 
 /// The phase of a connection. Each transition takes the old phase and puts a new one in its place.
@@ -135,6 +132,17 @@ struct Streaming {
     end: BodyEnd,
     /// Whether the response's head promised to keep the connection.
     keep_alive: bool,
+}
+
+/// Whether the connection was dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Dropped {
+    No,
+    /// It was, and its socket is closed.
+    Closes,
+    /// It was, and the client has to see that by a reset: else it would take what it has for a whole
+    /// body.
+    Resets,
 }
 
 /// Whether the end of the client's bytes is known.
@@ -204,8 +212,7 @@ impl Connection {
             timeout: Timeout::None,
             input_end: InputEnd::Unknown,
             draining: false,
-            dropped: false,
-            resets: false,
+            dropped: Dropped::No,
         };
         connection.update_timeout(now_ms, limits);
         connection
@@ -243,7 +250,7 @@ impl Connection {
     /// Returns the bytes to write now.
     #[inline]
     pub fn output(&self) -> &[u8] {
-        match self.dropped {
+        match self.is_dropped() {
             true => &[],
             false => self.output.as_slice(),
         }
@@ -264,7 +271,7 @@ impl Connection {
     /// can't be used yet, and while the connection closes without regard to more input.
     #[inline]
     pub fn wants_read(&self) -> bool {
-        if self.dropped || self.input_end == InputEnd::Reached || self.input_is_full() {
+        if self.is_dropped() || self.input_end == InputEnd::Reached || self.input_is_full() {
             return false;
         }
         match self.phase {
@@ -295,7 +302,7 @@ impl Connection {
             Phase::Head(_) => self.input_end == InputEnd::Reached,
             _ => false,
         };
-        !self.dropped && (waits || !self.input.is_empty())
+        !self.is_dropped() && (waits || !self.input.is_empty())
     }
 
     /// Frees as much memory as it can, because the request is suspended.
@@ -314,6 +321,12 @@ impl Connection {
             _ => 0,
         };
         self.input.len() + read_bytes
+    }
+
+    /// Returns whether the connection was dropped.
+    #[inline]
+    fn is_dropped(&self) -> bool {
+        self.dropped != Dropped::No
     }
 
     /// Takes the phase out and leaves `Closing` in its place. The caller puts the next phase there,

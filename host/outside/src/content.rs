@@ -139,7 +139,9 @@ impl Reading {
             let more = self.content.len() - counted;
             counted += more;
             if !held.add_within(more, limits) {
-                return Err(no_room(FetchCode::TooLarge));
+                let is_relayed = wish.is_for_a_relay_now();
+                let code = if is_relayed { FetchCode::Overloaded } else { FetchCode::TooLarge };
+                return Err(no_room(code));
             }
         }
         self.check_end()?;

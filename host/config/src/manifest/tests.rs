@@ -98,7 +98,7 @@ fn unknown_keys_are_errors_with_a_suggestion() {
     bad("[guest.shop]\n  key = []\n", &["2:3: [guest.shop] has no `key`: did you mean `keys`?"]);
     bad(
         "[guest.shop]\nwhatever = 1\n",
-        &["2:1: [guest.shop] has no `whatever`: it has keys, settles"],
+        &["2:1: [guest.shop] has no `whatever`: `snow-host config` lists them"],
     );
     bad("guest.shop = { 'ключ' = 1, 'ю' = 2 }", &["1:16: [guest.shop] has no `ключ`", "1:28: "]);
 }

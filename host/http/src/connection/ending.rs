@@ -1,7 +1,7 @@
 //! The ends: of an exchange that is given up, and of the connection.
 
 use super::timeouts::Timeout;
-use super::{Connection, InputEnd, Phase};
+use super::{Connection, Dropped, InputEnd, Phase};
 use crate::Reject;
 use crate::encode::BodyEnd;
 use crate::exchange::Exchange;
@@ -13,7 +13,10 @@ impl Connection {
     #[inline]
     pub fn wants_shutdown(&self) -> bool {
         let lingers = matches!(self.phase, Phase::Closing { linger: true });
-        lingers && !self.dropped && self.output.is_empty() && self.input_end != InputEnd::Reached
+        lingers
+            && !self.is_dropped()
+            && self.output.is_empty()
+            && self.input_end != InputEnd::Reached
     }
 
     /// Notes that the writing side of the socket is shut down. From now on input is read and
@@ -37,14 +40,14 @@ impl Connection {
             }
             _ => false,
         };
-        self.dropped || closed
+        self.is_dropped() || closed
     }
 
     /// Returns whether the caller should close the socket by a reset. A body that ends with the
     /// connection was cut, and only a reset tells that to the client (RFC 9112, section 8).
     #[inline]
     pub fn wants_reset(&self) -> bool {
-        self.resets
+        self.dropped == Dropped::Resets
     }
 
     /// Starts to close the connection, because the host shuts down. Requests that were received are
@@ -82,7 +85,9 @@ impl Connection {
         let only = match self.take_phase() {
             Phase::Exchange(exchange) => Some(exchange),
             Phase::Streaming(streaming) => {
-                self.resets |= streaming.end == BodyEnd::Close;
+                if streaming.end == BodyEnd::Close {
+                    self.dropped = Dropped::Resets;
+                }
                 Some(streaming.exchange)
             }
             _ => None,
@@ -118,7 +123,9 @@ impl Connection {
 
     /// Closes the connection now, and discards the output.
     pub(super) fn drop_now(&mut self) {
-        self.dropped = true;
+        if !self.is_dropped() {
+            self.dropped = Dropped::Closes;
+        }
         self.input.clear();
         self.output.clear();
     }

@@ -25,7 +25,7 @@ impl Connection {
     /// rest is kept. So a request that arrives in one read needs no input buffer. If it has a body,
     /// the kept rest becomes the body.
     pub fn receive(&mut self, bytes: &[u8], now_ms: u64, limits: &HttpLimits) {
-        if self.dropped {
+        if self.is_dropped() {
             return;
         }
         if !bytes.is_empty() {
@@ -74,7 +74,7 @@ impl Connection {
         admit: &mut dyn FnMut(&Head) -> Option<Admission>,
     ) -> Step {
         let step = loop {
-            if self.dropped {
+            if self.is_dropped() {
                 break Step::Idle;
             }
             let next = match self.take_phase() {

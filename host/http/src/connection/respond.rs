@@ -1,6 +1,6 @@
 //! The way out: responses become output, whole or in pieces.
 
-use super::{Connection, InputEnd, Phase, Streaming};
+use super::{Connection, Dropped, InputEnd, Phase, Streaming};
 use crate::encode::{self, BodyEnd, Envelope};
 use crate::exchange::Exchange;
 use crate::limits::HttpLimits;
@@ -166,8 +166,8 @@ impl Connection {
         let Streaming { exchange, end, .. } = self.take_streaming(serial)?;
         match end {
             BodyEnd::Close => {
-                self.resets = true;
                 self.drop_now();
+                self.dropped = Dropped::Resets;
             }
             BodyEnd::Length(_) | BodyEnd::Chunked => self.go_on(false, exchange.keep_alive),
         }

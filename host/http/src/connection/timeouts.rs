@@ -72,7 +72,7 @@ impl Connection {
     /// answered and no output waits. Every call that takes a time may change it.
     #[inline]
     pub fn deadline_ms(&self) -> Option<u64> {
-        (self.timeout != Timeout::None && !self.dropped).then_some(self.deadline_ms)
+        (self.timeout != Timeout::None && !self.is_dropped()).then_some(self.deadline_ms)
     }
 
     /// Ends the timeout whose deadline has passed. A head or a body that is late gets a 408 (RFC
@@ -136,7 +136,7 @@ impl Connection {
 
     /// Returns the timeout that should run now.
     fn due_timeout(&self) -> Timeout {
-        if self.dropped {
+        if self.is_dropped() {
             return Timeout::None;
         }
         // Output goes before everything else. A client that does not take its responses gets no

@@ -230,6 +230,7 @@ fn wide(table: &str, name: &str) -> &'static str {
         ("limits", "guest_kept_bytes_max") => "kept_bytes_max = 4294967296\n",
         ("limits", "guest_config_bytes_max") => "config_bytes_max = 1073741824\n",
         ("limits", "suspension_default_ms") => "suspension_max_ms = 4294967295\n",
+        ("limits", "guest_fetches_bytes_max") => "fetches_bytes_max = 4294967296\n",
         ("limits", "guest_fetches_max") => "fetches_max = 1073741824\n",
         ("limits", "fetch_timeout_ms") => "fetch_timeout_ms_max = 4294967295\n",
         ("limits", "store_bucket_entries_max") => {
