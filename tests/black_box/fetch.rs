@@ -87,7 +87,7 @@ fn an_answer_is_passed_on_while_it_comes() {
     admin.wait_until_held(0.0);
     // The client's next request is answered behind it.
     client.ask("/hello");
-    asked.write(b"3\r\ntwo\r\n0\r\n\r\n");
+    asked.send("3\r\ntwo\r\n0\r\n\r\n");
     assert_eq!(client.response().text(), "onetwo");
     assert_eq!(client.response().status, 200);
     admin.wait_for("snow_relays", &[], 0.0);
@@ -100,7 +100,7 @@ fn an_answer_is_passed_on_while_it_comes() {
     let mut asked = upstream.next();
     asked.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\none\r\n");
     assert!(client.until("one").starts_with("HTTP/1.1 200 OK\r\n"));
-    asked.write(b"3\r\ntwo\r\n0\r\n\r\n");
+    asked.send("3\r\ntwo\r\n0\r\n\r\n");
     assert_eq!(client.response().text(), "onetwo");
 
     // A client that leaves gives it up.

@@ -4,6 +4,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 
 use snow_config::{Config, GuestConfigs, Limits, Listen};
 use snow_runtime::{Log, LogFormat};
@@ -113,7 +114,9 @@ impl Drop for Inside {
     fn drop(&mut self) {
         if let Some(server) = self.server.take() {
             server.drain().start();
-            // Not joined: a failed test's connections may still be held.
+            // What it has reserved is freed when it has ended. Nobody waits for that: a failed test's
+            // connections may still be held.
+            thread::spawn(move || server.join());
         }
     }
 }

@@ -11,6 +11,7 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use snow_config::Limits;
 use snow_runtime::{FetchCode, FetchFailure};
+use tokio::task::yield_now;
 use tokio::time::{Instant, timeout_at};
 
 use crate::counts::FetchCounts;
@@ -22,6 +23,9 @@ use crate::relay::{WAITING_BYTES_MAX, Wish, Writer};
 const GZIP_RATIO_MAX: usize = 1_032;
 /// Bytes that are decompressed at a time for a client: 66 KB come of them at most.
 const GZIP_PIECE_BYTES: usize = 64;
+
+/// Turns that the task of a connection gets to hand over more of a short answer that is to be relayed.
+const TURNS_WAITED: u32 = 2;
 
 /// The bounds of a content that is read whole.
 #[derive(Clone, Copy)]
@@ -115,7 +119,7 @@ impl Reading {
         if self.length().is_some_and(|length| length > self.bounds.whole_max() as u64) {
             return if self.is_relayed(wish).await { Ok(None) } else { Err(self.too_large()) };
         }
-        let mut counted = 0;
+        let (mut counted, mut turns) = (0, 0);
         loop {
             if self.content.len() > WAITING_BYTES_MAX && wish.is_for_a_relay_now() {
                 return Ok(None);
@@ -123,8 +127,17 @@ impl Reading {
             let frame = tokio::select! {
                 biased;
                 frame = self.body.frame() => frame,
-                () = wish.is_for_a_relay() => return Ok(None),
+                // Its connection hands over one piece at a time: more may have come already.
+                () = wish.is_for_a_relay() => match turns < TURNS_WAITED {
+                    true => {
+                        turns += 1;
+                        yield_now().await;
+                        continue;
+                    }
+                    false => return Ok(None),
+                },
             };
+            turns = 0;
             let Some(frame) = frame else { break };
             let frame = frame.map_err(|error| failure_of(&error))?;
             // Trailers are left out: nothing that a guest does depends on them.
