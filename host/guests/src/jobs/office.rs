@@ -179,8 +179,9 @@ impl Jobs {
     /// nothing that is kept or scheduled.
     pub fn drain(&self, until_ms: u64) {
         let mut state = lock(&self.state);
-        let before = state.drain.map_or(u64::MAX, |drain| drain.until_ms);
-        state.drain = Some(Drain { until_ms: until_ms.min(before), is_last: false });
+        // Workers without clients end at once, so it may be finished before this thread comes here.
+        let before = state.drain.unwrap_or(Drain { until_ms: u64::MAX, is_last: false });
+        state.drain = Some(Drain { until_ms: until_ms.min(before.until_ms), ..before });
         drop(state);
         self.ring();
     }
