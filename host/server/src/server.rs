@@ -259,10 +259,12 @@ impl Drain {
         self.draining.begin();
         let drain_ms = self.serving.limits().drain_ms.min(drain_ms_max);
         let until_ms = self.clock.now_ms() + u64::from(drain_ms);
+        // Before the workers: those without clients end at once, and what follows their end has to
+        // find how long jobs may go on.
+        self.jobs.drain(until_ms);
         for worker in &self.workers {
             worker.mailbox.send(Message::Drain { until_ms });
         }
-        self.jobs.drain(until_ms);
         drain_ms
     }
 }

@@ -179,7 +179,7 @@ impl Jobs {
     /// nothing that is kept or scheduled.
     pub fn drain(&self, until_ms: u64) {
         let mut state = lock(&self.state);
-        // Workers without clients end at once, so it may be finished before this thread comes here.
+        // A drain may begin once more, with less time, when the workers have ended already.
         let before = state.drain.unwrap_or(Drain { until_ms: u64::MAX, is_last: false });
         state.drain = Some(Drain { until_ms: until_ms.min(before.until_ms), ..before });
         drop(state);
