@@ -245,7 +245,7 @@ impl fmt::Display for JobError {
 
 impl std::error::Error for JobError {}
 
-/// What a job's function may return: bytes, text, nothing, or a `Result` of them.
+/// The values that a job's function may return: bytes, text, nothing, or a `Result` of them.
 pub trait IntoJobResult {
     /// Returns the bytes, or the failure.
     fn into_job_result(self) -> Result<Vec<u8>, Failure>;

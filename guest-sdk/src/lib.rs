@@ -129,10 +129,10 @@
 //!
 //! # Jobs
 //!
-//! What takes long, or comes later, or again and again, is a job: a function that runs on other
-//! threads, which the host gives what the requests leave over. A request can wait for one that it
-//! has [started](jobs::start); one that is [kept](jobs::enqueue) is tried until it succeeds, also
-//! after the host was started anew.
+//! A job is a function that runs on other threads, which the host gives the time that requests leave
+//! over: for work that takes long, comes later, or comes again and again. A request can wait for one
+//! that it has [started](jobs::start); one that is [kept](jobs::enqueue) is tried until it succeeds,
+//! also after the host was started anew.
 //!
 //! ```
 //! use snow_guest::prelude::*;

@@ -97,7 +97,7 @@ pub use values::{FromValue, IntoValues, Value};
 #[derive(Debug)]
 pub struct Database(raw::Database);
 
-/// What a database speaks.
+/// The languages that databases speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
     /// PostgreSQL.
@@ -118,7 +118,7 @@ impl Database {
         host::open(name).map(Self)
     }
 
-    /// What the database speaks: for a guest that is to run with several.
+    /// Returns the language that the database speaks, for a guest that is to run with several.
     pub fn dialect(&self) -> Result<Dialect, SqlError> {
         Ok(match host::dialect(&self.0)? {
             raw::Dialect::Postgres => Dialect::Postgres,
@@ -181,7 +181,7 @@ impl Statement {
     }
 }
 
-/// What a statement returned.
+/// The rows that a statement returned, and how many it changed.
 #[derive(Clone, Debug)]
 pub struct Rows(raw::Rows);
 
@@ -265,7 +265,7 @@ impl Row<'_> {
 pub struct ColumnError {
     /// The name of the column.
     pub column: String,
-    /// What is wrong.
+    /// The reason why it can't be read.
     why: String,
 }
 

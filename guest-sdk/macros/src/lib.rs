@@ -220,19 +220,36 @@ fn with_one_argument(
 }
 
 fn expand_job(function: &ItemFn) -> Tokens {
-    let (name, visibility) = (&function.sig.ident, &function.vis);
-    let text = name.to_string();
-    // A job that is configured away is in no table.
-    let configured: Vec<_> =
-        function.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg")).collect();
-    let argument = function.sig.inputs.span();
+    let text = function.sig.ident.to_string();
+    let (call, result) = called(function, &quote!(snow_job));
+    let done = quote_spanned!(result=> ::snow_guest::jobs::IntoJobResult::into_job_result(#call));
+    let job = quote! {
+        JOB: ::snow_guest::__private::Job = ::snow_guest::__private::Job {
+            name: #text,
+            run: |snow_job: ::snow_guest::Job| #done,
+        }
+    };
+    with_constant(function, &job)
+}
+
+/// Returns a call of a function with this argument, and the place of what it returns. The spans make a
+/// wrong type an error at the type that the author wrote, not at the attribute.
+fn called(function: &ItemFn, with: &Tokens) -> (Tokens, Span) {
+    let (name, argument) = (&function.sig.ident, function.sig.inputs.span());
     let result = match &function.sig.output {
         ReturnType::Type(_, kind) => kind.span(),
         ReturnType::Default => name.span(),
     };
-    let call = quote_spanned!(argument=> #name(snow_job));
-    let call = awaited(function.sig.asyncness.is_some(), call);
-    let done = quote_spanned!(result=> ::snow_guest::jobs::IntoJobResult::into_job_result(#call));
+    let call = quote_spanned!(argument=> #name(#with));
+    (awaited(function.sig.asyncness.is_some(), call), result)
+}
+
+/// Returns the function, and a type of the same name that has this constant, for the table of
+/// `serve!`. What is configured away takes its place in a table with it.
+fn with_constant(function: &ItemFn, constant: &Tokens) -> Tokens {
+    let (name, visibility) = (&function.sig.ident, &function.vis);
+    let configured: Vec<_> =
+        function.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg")).collect();
     quote! {
         #function
 
@@ -244,10 +261,7 @@ fn expand_job(function: &ItemFn) -> Tokens {
         #(#configured)*
         impl #name {
             #[doc(hidden)]
-            #visibility const JOB: ::snow_guest::__private::Job = ::snow_guest::__private::Job {
-                name: #text,
-                run: |snow_job: ::snow_guest::Job| #done,
-            };
+            #visibility const #constant;
         }
     }
 }
@@ -259,21 +273,8 @@ fn awaited(asynchronous: bool, call: Tokens) -> Tokens {
 
 fn expand(attribute: &Attribute, function: &ItemFn) -> Tokens {
     let Attribute { methods, pattern, .. } = attribute;
-    let name = &function.sig.ident;
-    let visibility = &function.vis;
-    // A handler that is configured away takes its route with it.
-    let configured: Vec<_> =
-        function.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg")).collect();
-
     // The arguments have names that no handler has: a function `request` is called, not its argument.
-    // The spans make a wrong type an error at the type that the author wrote, not at the attribute.
-    let argument = function.sig.inputs.span();
-    let answer = match &function.sig.output {
-        ReturnType::Type(_, kind) => kind.span(),
-        ReturnType::Default => name.span(),
-    };
-    let call = quote_spanned!(argument=> #name(snow_request));
-    let call = awaited(function.sig.asyncness.is_some(), call);
+    let (call, answer) = called(function, &quote!(snow_request));
     let answered = quote_spanned!(answer=> ::snow_guest::IntoOutcome::into_outcome(#call));
     let resume = match &attribute.resume {
         None => quote!(::core::option::Option::None),
@@ -289,26 +290,16 @@ fn expand(attribute: &Attribute, function: &ItemFn) -> Tokens {
     // cause while compiling.
     let served = quote_spanned!(Span::call_site()=> crate::serve_must_be_called_at_the_crate_root);
 
-    quote! {
-        #function
-
-        #(#configured)*
-        #[doc(hidden)]
-        #[allow(non_camel_case_types)]
-        #visibility enum #name {}
-
-        #(#configured)*
-        impl #name {
-            #[doc(hidden)]
-            #visibility const ROUTE: ::snow_guest::__private::Route = {
-                let () = #served;
-                ::snow_guest::__private::Route {
-                    methods: &[#(#methods),*],
-                    pattern: #pattern,
-                    handle: |snow_request: ::snow_guest::Request| #answered,
-                    resume: #resume,
-                }
-            };
+    let route = quote! {
+        ROUTE: ::snow_guest::__private::Route = {
+            let () = #served;
+            ::snow_guest::__private::Route {
+                methods: &[#(#methods),*],
+                pattern: #pattern,
+                handle: |snow_request: ::snow_guest::Request| #answered,
+                resume: #resume,
+            }
         }
-    }
+    };
+    with_constant(function, &route)
 }

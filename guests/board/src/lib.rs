@@ -142,7 +142,7 @@ fn make(app: &Database) -> Result<()> {
     };
     let create = format!("create table if not exists board (id {id}, text varchar(1000) not null)");
     match app.query(&create, ()) {
-        // Of two that make it at once, PostgreSQL refuses the second.
+        // PostgreSQL refuses whoever makes it at the same moment as somebody else.
         Err(error) if error.is_duplicate() || error.code() == Some("42P07") => {}
         made => drop(made?),
     }

@@ -10,8 +10,8 @@ use snow_guest::system;
 
 /// The user whom a new table has, and the password.
 const FIRST: (&str, &str) = ("alice", "wonderland");
-/// What a password is compared with when there is no such user: that takes as long, so the time of an
-/// answer does not tell which names there are. No password has this hash.
+/// The hash that a password is compared with when there is no such user. That takes as long, so the
+/// time of an answer does not tell which names there are. No password has this hash.
 const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA\
                       $AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 

@@ -43,7 +43,7 @@ pub(crate) struct Clients {
     guests: Mutex<BTreeMap<Arc<str>, Known>>,
     names: Names,
     proxy: Option<Arc<Proxy>>,
-    tls: Arc<Tls>,
+    pub tls: Arc<Tls>,
     counts: Arc<FetchCounts>,
 }
 

@@ -75,12 +75,18 @@ struct UnderWay {
     /// What an answer that is relayed may hold: until the fetch is cancelled, also when all of it has
     /// come, since some of that may wait for the client.
     relayed: Option<Held>,
-    is_over: bool,
+}
+
+impl UnderWay {
+    /// Returns whether all of an answer has come that is relayed.
+    fn is_over(&self) -> bool {
+        self.relayed.is_some() && matches!(self.holds, Holds::Nothing)
+    }
 }
 
 /// What a fetch holds until its end.
 enum Holds {
-    /// Nothing: it was refused.
+    /// Nothing: it was refused, or it is over.
     Nothing,
     /// Its own place, and where whoever asked says how they want the answer.
     Place { _place: Place, wishes: Wishes },
@@ -118,6 +124,11 @@ impl Egress {
         Ok((Egress { jobs: sender, shared, next: AtomicU64::new(2) }, EgressThread { jobs }))
     }
 
+    /// Returns how encrypted connections are made.
+    pub(crate) fn tls(&self) -> Arc<Tls> {
+        self.shared.clients.tls.clone()
+    }
+
     /// Returns what was counted so far.
     pub fn counts(&self) -> &FetchCounts {
         &self.shared.counts
@@ -146,7 +157,7 @@ impl Outside for Egress {
         let done = Done { shared: shared.clone(), number, is_shared, done: Some(done) };
         let (cancel, gone) = oneshot::channel();
         // Before it is sent, so that its end finds it here.
-        let under_way = UnderWay { _cancel: cancel, holds, relayed: None, is_over: false };
+        let under_way = UnderWay { _cancel: cancel, holds, relayed: None };
         lock(&shared.under_way).insert(number, under_way);
         // It fails if the thread has died: the process ends, and nobody is told anything any more.
         let _ = self.jobs.send(Job { work, keep, done, gone });
@@ -164,7 +175,7 @@ impl Outside for Egress {
     fn cancel(&self, operation: OperationId) {
         let Some(fetch) = self.shared.take(operation.0.get()) else { return };
         // A request that is sent for several is counted when the last one has gone.
-        if !fetch.is_over && !matches!(fetch.holds, Holds::Flight { .. }) {
+        if !fetch.is_over() && !matches!(fetch.holds, Holds::Flight { .. }) {
             self.shared.counts.cancelled.add(1);
         }
     }
@@ -288,7 +299,6 @@ impl Shared {
     fn ends(&self, number: u64) -> bool {
         let mut under_way = lock(&self.under_way);
         let Some(fetch) = under_way.get_mut(&number) else { return false };
-        fetch.is_over = true;
         let holds = std::mem::replace(&mut fetch.holds, Holds::Nothing);
         if fetch.relayed.is_none() {
             under_way.remove(&number);

@@ -35,7 +35,6 @@ use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use snow_config::ServerConfig;
 use snow_core::lock;
 use snow_runtime::{
     Databases, ListenDone, Listening, Notify, OperationId, SqlDone, SqlError, SqlListen, SqlWork,
@@ -48,10 +47,9 @@ use self::connection::Ways;
 pub use self::counts::{DatabaseCounts, SQL_ENDS, SqlCounts};
 use self::operations::{Job, Listen, Run};
 use self::pools::Pools;
-use crate::certificates::{self, CertificateError};
+use crate::egress::Egress;
 use crate::places::Places;
 use crate::resolve::Names;
-use crate::tls::{Tls, provider};
 
 /// Statements that a connection keeps prepared.
 const CACHED_STATEMENTS: usize = 64;
@@ -100,18 +98,13 @@ enum UnderWay {
 
 impl Sql {
     /// Makes one, and the work of its thread. At most so many connections are open at a time, to all
-    /// databases together. Certificates by the authorities that the settings of the server name are
-    /// believed, besides those of the system's.
-    ///
-    /// # Errors
-    /// A file that is named there can't be read, or does not have what it should.
+    /// databases together. Encrypted ones are made as those of `egress`.
     pub fn new(
-        server: &ServerConfig,
+        egress: &Egress,
         connections_max: usize,
         notify: Arc<dyn Notify>,
-    ) -> Result<(Sql, SqlThread), CertificateError> {
-        let tls = Arc::new(Tls::new(certificates::read(server, &provider())?));
-        let ways = Ways { names: Names::default(), tls };
+    ) -> (Sql, SqlThread) {
+        let ways = Ways { names: Names::default(), tls: egress.tls() };
         let shared = Arc::new(Shared {
             pools: Pools::new(Arc::default(), ways, connections_max),
             notify,
@@ -120,7 +113,7 @@ impl Sql {
         });
         let (sender, jobs) = unbounded_channel();
         let thread = SqlThread { jobs, shared: shared.clone() };
-        Ok((Sql { jobs: sender, shared, next: AtomicU64::new(STEP) }, thread))
+        (Sql { jobs: sender, shared, next: AtomicU64::new(STEP) }, thread)
     }
 
     /// Returns what was counted so far.

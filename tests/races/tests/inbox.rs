@@ -1,30 +1,10 @@
 //! Inboxes, raced: no message is left lying while its receiver sleeps.
 
-use loom::sync::{Arc, Condvar, Mutex};
+use std::sync::Arc;
+
 use loom::thread;
 use snow_core::Inbox;
-use snow_races::in_every_order;
-
-/// The bell that wakes a receiver. Like an eventfd, it stays rung until the receiver waits.
-#[derive(Default)]
-struct Bell {
-    rung: Mutex<bool>,
-    rings: Condvar,
-}
-
-impl Bell {
-    fn ring(&self) {
-        *self.rung.lock().unwrap() = true;
-        self.rings.notify_one();
-    }
-
-    fn wait(&self) {
-        let mut rung = self.rung.lock().unwrap();
-        while !std::mem::take(&mut *rung) {
-            rung = self.rings.wait(rung).unwrap();
-        }
-    }
-}
+use snow_races::{Bell, in_every_order};
 
 fn inbox() -> (Arc<Inbox<u32>>, Arc<Bell>) {
     let bell = Arc::new(Bell::default());

@@ -1,39 +1,11 @@
 //! Pipes, raced: neither side sleeps while the other has done what it waits for.
 
 use std::sync::Arc;
-use std::task::{Context, Wake};
+use std::task::Context;
 
-use loom::sync::{Condvar, Mutex};
 use loom::thread;
 use snow_core::{Ending, Pipe, Taken};
-use snow_races::in_every_order;
-
-/// The bell that wakes a thread. It stays rung until the thread waits.
-#[derive(Default)]
-struct Bell {
-    rung: Mutex<bool>,
-    rings: Condvar,
-}
-
-impl Bell {
-    fn ring(&self) {
-        *self.rung.lock().unwrap() = true;
-        self.rings.notify_one();
-    }
-
-    fn wait(&self) {
-        let mut rung = self.rung.lock().unwrap();
-        while !std::mem::take(&mut *rung) {
-            rung = self.rings.wait(rung).unwrap();
-        }
-    }
-}
-
-impl Wake for Bell {
-    fn wake(self: Arc<Bell>) {
-        self.ring();
-    }
-}
+use snow_races::{Bell, in_every_order};
 
 /// Adds a piece once there is room, as a future does that sleeps in between.
 fn write(pipe: &Pipe<&'static str>, piece: &'static str) {

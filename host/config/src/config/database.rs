@@ -50,7 +50,7 @@ pub(super) const FILE_BYTES: std::ops::RangeInclusive<u64> = FILE_BYTES_MIN..=FI
 pub struct DatabaseUrl {
     /// The URL, or where it is to be found.
     pub written: ConfigValue,
-    /// What the URL means; `None` before it was looked up.
+    /// The meaning of the URL; `None` before it was looked up.
     pub place: Option<Arc<DatabasePlace>>,
 }
 
@@ -68,7 +68,7 @@ pub(crate) fn has_password(text: &str) -> bool {
         && !text.starts_with(Dialect::SQLITE)
 }
 
-/// What a database speaks.
+/// The languages that databases speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
     /// PostgreSQL.

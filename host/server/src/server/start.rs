@@ -45,7 +45,7 @@ pub(super) fn start(
     };
     let registry = Arc::new(Registry::new(config.limits.pendings_max, fill_random));
     let notifier = Arc::new(Notifier { registry: registry.clone(), post: post.clone() });
-    let (sql, sql_thread) = Sql::new(&config.server, config.limits.sql_connections_max, notifier)?;
+    let (sql, sql_thread) = Sql::new(&egress, config.limits.sql_connections_max, notifier);
     let sql = Arc::new(sql);
     let outside = OutsideParts { fetches: egress_or_script, sql: sql.clone() };
     let runtime = runtime(config, &post, &to_deployer, &log, &alarm, registry, outside)?;

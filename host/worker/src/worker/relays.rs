@@ -55,9 +55,10 @@ impl<W: World, C: Guests> Worker<W, C> {
 
     /// Passes on what has come of an answer, as far as its client's output has room.
     pub(super) fn relay(&mut self, key: Key) {
+        // Else it has ended before.
+        let Some(relay) = self.relays.get(key) else { return };
+        let (exchange, content) = (relay.exchange, relay.content.clone());
         loop {
-            let Some(relay) = self.relays.get(key) else { return };
-            let (exchange, content) = (relay.exchange, relay.content.clone());
             match self.room_for(exchange) {
                 Room::Some => {}
                 Room::Own => return,
