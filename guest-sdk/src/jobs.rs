@@ -80,7 +80,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-/// How often a job is tried at most that says nothing about it.
+/// The most attempts of a job that says nothing about them.
 const ATTEMPTS: u32 = 20;
 
 /// Runs a job as soon as a thread is free for it. The pending is settled by its end: with what it
@@ -196,12 +196,12 @@ impl Job {
         self.0.attempt
     }
 
-    /// Whether it is not tried again if it fails.
+    /// Returns whether it is not tried again if it fails.
     pub fn is_last_attempt(&self) -> bool {
         self.0.attempt >= self.0.attempts_max
     }
 
-    /// When it was due first, as the time since 1970-01-01T00:00:00Z.
+    /// Returns when it was due first, as the time since 1970-01-01T00:00:00Z.
     pub fn due(&self) -> Duration {
         Duration::from_millis(self.0.due_ms)
     }
@@ -210,7 +210,7 @@ impl Job {
 /// Why the host did not take a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum JobError {
-    /// Not here: a job is started only by a request or by a job.
+    /// Jobs are started only by a request or by a job.
     Denied,
     /// The guest has no jobs: none stands in `serve!`.
     NoRunner,
@@ -302,7 +302,7 @@ impl<T: IntoJobResult> IntoJobResult for Result<T, Error> {
 pub struct Entry {
     /// The name of its function.
     pub name: &'static str,
-    /// Does it.
+    /// Calls the function.
     pub run: fn(Job) -> Result<Vec<u8>, Failure>,
 }
 

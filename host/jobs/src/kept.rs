@@ -17,8 +17,8 @@ const REMOVE_AGAIN_MS: u64 = 10_000;
 ///
 /// It only decides; whoever owns it reads and writes. A job is [reserved](Kept::reserve), written,
 /// and [confirmed](Kept::confirm). When it is [due](Kept::pop_due) it is queued, then it
-/// [begins](Kept::begin), and it either [succeeds](Kept::succeed) and is removed, or
-/// [fails](Kept::fail) and is due again later.
+/// [begins](Kept::begin), and it either succeeds and [leaves](Kept::leave), or [fails](Kept::fail) and
+/// is due again later.
 #[derive(Debug, Default)]
 pub struct Kept {
     jobs: BTreeMap<JobId, Job>,
@@ -53,7 +53,7 @@ pub enum KeptState {
     Runs,
     /// It has failed for good.
     Failed,
-    /// It has succeeded, and is being removed.
+    /// It has succeeded, or a person does not want it any more, and it is being removed.
     Leaves,
 }
 
@@ -66,7 +66,7 @@ impl KeptState {
             KeptState::Queued => "due",
             KeptState::Runs => "running",
             KeptState::Failed => "failed",
-            KeptState::Leaves => "done",
+            KeptState::Leaves => "being removed",
         }
     }
 }
@@ -119,9 +119,10 @@ impl Kept {
         self.due.first().map(|(at_ms, _)| *at_ms)
     }
 
-    /// Returns whether a job is kept.
-    pub fn contains(&self, id: JobId) -> bool {
-        self.jobs.contains_key(&id)
+    /// Returns the record of a job as it is to be written. `None` if the job is gone or leaves.
+    pub fn record(&self, id: JobId) -> Option<&Record> {
+        let job = self.jobs.get(&id).filter(|job| job.state != KeptState::Leaves)?;
+        Some(&job.record)
     }
 
     /// Takes room for a job that is about to be written.
@@ -232,13 +233,18 @@ impl Kept {
         }
     }
 
-    /// Notes that a job has succeeded. From now on it is to be removed; if nobody says that it
-    /// [was](Kept::remove), that is due again after a while.
-    pub fn succeed(&mut self, id: JobId, now_ms: u64) {
-        if let Some(job) = self.jobs.get_mut(&id) {
-            job.state = KeptState::Leaves;
-            self.set_due(id, Some(now_ms + REMOVE_AGAIN_MS));
+    /// Notes that a job is to be removed, whatever it does. If nobody says that it
+    /// [was](Kept::remove), that is due again after a while. Returns false if there is no such job,
+    /// or it leaves already.
+    pub fn leave(&mut self, id: JobId, now_ms: u64) -> bool {
+        let stays = |job: &&mut Job| job.state != KeptState::Leaves;
+        let Some(job) = self.jobs.get_mut(&id).filter(stays) else { return false };
+        job.state = KeptState::Leaves;
+        if let Some(failed_ms) = job.record.failed_ms.take() {
+            self.failed.remove(&(failed_ms, id));
         }
+        self.set_due(id, Some(now_ms + REMOVE_AGAIN_MS));
+        true
     }
 
     /// Notes that an attempt has failed, for good if it `is_final` or was the last one. `None` if

@@ -154,27 +154,13 @@ impl<J> Queue<J> {
         self.lines.iter().map(|(line, jobs)| (line, jobs.jobs.len()))
     }
 
-    /// Removes the jobs of a kind of line that are chosen, wherever they stand. It costs in
-    /// proportion to what waits, so it is for people's requests and for the end.
-    pub fn remove(&mut self, kind: LineKind, mut is_chosen: impl FnMut(&J) -> bool) -> Vec<J> {
-        let mut removed = Vec::new();
-        for (line, own) in self.lines.iter_mut().filter(|(line, _)| line.kind == kind) {
-            let (gone, stay): (VecDeque<_>, VecDeque<_>) =
-                std::mem::take(&mut own.jobs).into_iter().partition(|(job, _)| is_chosen(job));
-            own.jobs = stay;
-            for (job, bytes) in gone {
-                own.bytes -= bytes;
-                if line.kind == LineKind::Started {
-                    self.started.jobs -= 1;
-                    self.started.bytes -= bytes;
-                }
-                removed.push(job);
-            }
-        }
-        let lines = &mut self.lines;
-        lines.retain(|_, own| !own.jobs.is_empty());
-        self.turns.retain(|line| lines.contains_key(line));
-        removed
+    /// Takes all jobs that were started, wherever they stand: for the end.
+    pub fn take_started(&mut self) -> Vec<J> {
+        let is_started = |line: &Line| line.kind == LineKind::Started;
+        self.turns.retain(|line| !is_started(line));
+        self.started = Total::default();
+        let lines = self.lines.extract_if(.., |line, _| is_started(line));
+        lines.flat_map(|(_, own)| own.jobs).map(|(job, _)| job).collect()
     }
 }
 
@@ -227,7 +213,7 @@ mod tests {
         assert_eq!(push(line("c"), 0), Err("jobs_queued_max"));
         assert_eq!(push(kept("c"), 1_000), Ok(()));
         assert_eq!((queue.started(), queue.started_bytes()), (3, 15));
-        assert_eq!(queue.remove(LineKind::Started, |()| true).len(), 3);
+        assert_eq!(queue.take_started().len(), 3);
         assert_eq!((queue.started(), queue.started_bytes()), (0, 0));
         assert_eq!(queue.take(|_| true), Some((kept("c"), ())));
     }

@@ -123,7 +123,7 @@ impl Times {
     }
 }
 
-/// As it is written in `snow.toml`: `10s`, or the pattern with the zone.
+/// Writes the times as in `snow.toml`: `10s`, or the pattern with the zone.
 impl fmt::Display for Times {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {

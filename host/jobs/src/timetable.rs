@@ -124,6 +124,11 @@ impl Timetable {
             self.due.pop_first();
             let Some(entry) = self.entries.get_mut(&id) else { continue };
             let times = &entry.schedule.times;
+            entry.next_ms = times.next_ms(entry.start_ms, now_ms);
+            self.due.extend(entry.next_ms.map(|next_ms| (next_ms, id)));
+            if !is_there(&entry.guest) {
+                continue;
+            }
             // Counted up to a bound, since a clock may be moved by years.
             let mut missed = 0;
             let mut last_ms = due_ms;
@@ -132,11 +137,6 @@ impl Timetable {
                 && next_ms <= now_ms
             {
                 (missed, last_ms) = (missed + 1, next_ms);
-            }
-            entry.next_ms = times.next_ms(entry.start_ms, now_ms);
-            self.due.extend(entry.next_ms.map(|next_ms| (next_ms, id)));
-            if !is_there(&entry.guest) {
-                continue;
             }
             if entry.is_under_way {
                 entry.skipped += 1 + missed;
@@ -166,8 +166,8 @@ impl Timetable {
     }
 }
 
-/// The most times that are counted of those that have passed.
-const MISSED_MAX: u64 = 10_000;
+/// The most times that are counted of those that have passed: each is searched for.
+const MISSED_MAX: u64 = 1_000;
 
 #[cfg(test)]
 mod tests {

@@ -70,6 +70,11 @@ impl Settled {
         Settled(Arc::new(Kept { settlement, _charge: None }))
     }
 
+    /// Makes the settlement of a timer: a value without bytes.
+    pub fn by_clock() -> Settled {
+        Settled::new(Settlement::Value(Arc::default()))
+    }
+
     /// Makes a settlement whose bytes are counted by `charge` until nothing has it any more.
     pub fn charged(settlement: Settlement, charge: Charge) -> Settled {
         Settled(Arc::new(Kept { settlement, _charge: Some(charge) }))

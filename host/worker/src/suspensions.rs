@@ -9,8 +9,8 @@ mod suspension;
 use snow_core::{Key, Slab, Waiter, Walk, due_ms};
 use snow_runtime::{Arrival, CallEntry, Cause, Handle};
 
+pub(crate) use self::suspension::Suspension;
 use self::suspension::{Rare, Then};
-pub(crate) use self::suspension::{Suspension, settled_by_clock};
 use crate::context::{Callee, Context, Timer, WorkerTimers};
 use crate::schedule::Started;
 use crate::stats::WaitEnd;

@@ -67,7 +67,29 @@ fn advance_moves_schedules_attempts_and_delays() {
         count("cron", 5),
         count("delayed", 1),
     ];
-    folder.add("works.test.toml", cases.concat().as_bytes());
+    passes(&folder, &cases.concat());
+}
+
+/// An executor without room for another job rests, even if one is due.
+#[test]
+fn executors_whose_places_are_taken_by_jobs_that_wait_are_at_rest() {
+    let Some(folder) = Folder::with(&["works"]) else { return };
+    let manifest = "[limits]\nexecutor_jobs_running_max = 1\nexecutor_jobs_waiting_max = 0\n\
+                    suspension_default_ms = 3600000\njob_ms_max = 7200000\n\
+                    [[guest.works.schedule]]\njob = 'add'\nevery = '30m'\npayload = 'ticks'\n";
+    folder.add("snow.toml", manifest.as_bytes());
+    let cases = "[[case]]\nname = 'a run waits for a place'\n\
+                 [[case.step]]\npath = '/pile/sleep/64?payload=2400000'\n\
+                 [[case.step]]\nadvance = '35m'\n\
+                 [[case.step]]\npath = '/count/ticks'\nexpect = { body = '0' }\n\
+                 [[case.step]]\nadvance = '10m'\n\
+                 [[case.step]]\npath = '/count/slept'\nexpect = { body_matches = '^[1-9]' }\n";
+    passes(&folder, cases);
+}
+
+/// Runs cases of the guest `works`.
+fn passes(folder: &Folder, cases: &str) {
+    folder.add("works.test.toml", cases.as_bytes());
     let output = run(["test".as_ref(), folder.path().as_os_str()]);
     let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
     assert!(said.contains("1 passed, 0 failed"), "{said}");

@@ -37,28 +37,38 @@ impl End {
 impl Jobs {
     /// Counts and logs the end of an attempt, and does what follows from it.
     pub(super) fn ended(&self, runtime: &Runtime, task: &Task, end: End, took_ms: u64) {
-        let name = &task.member.permit.name;
-        let end =
-            if matches!(task.origin, Origin::Started(_)) { fitting(runtime, end) } else { end };
-        lock(&self.state).counts.ended(name, end.outcome(), took_ms);
         if let End::Fault(outcome, why) = &end
-            && !matches!(outcome, JobOutcome::Stopped | JobOutcome::TooLarge)
+            && *outcome != JobOutcome::Stopped
         {
             self.tell(Level::Error, task, &format!("the job failed: {why}"));
         }
+        let count = |outcome| {
+            let name = &task.member.permit.name;
+            lock(&self.state).counts.ended(name, outcome, took_ms);
+        };
         match task.origin {
-            Origin::Started(pending) => settle(runtime, task, pending, end),
+            Origin::Started(pending) => {
+                let (outcome, settled) = settled(runtime, task, end);
+                // Before anybody learns of the end, who may look at the counts.
+                count(outcome);
+                settle(runtime, pending, settled);
+            }
             Origin::Scheduled(schedule) => {
+                count(end.outcome());
                 let skipped = lock(&self.state).timetable.ended(schedule);
                 if skipped > 0 {
                     let what = format!("{skipped} runs of its schedule were skipped meanwhile");
                     self.tell(Level::Warn, task, &what);
                 }
-                if let End::Failed { code, message } = &end {
+                if let End::Failed { code, message } = end {
+                    let JobFailure { code, message } = JobFailure::new(code, message);
                     self.tell(Level::Warn, task, &format!("the job failed: {code}: {message}"));
                 }
             }
-            Origin::Kept => self.kept_ended(runtime, task, end),
+            Origin::Kept => {
+                count(end.outcome());
+                self.kept_ended(runtime, task, end);
+            }
         }
     }
 
@@ -66,7 +76,7 @@ impl Jobs {
         let (id, now_ms) = (task.id, self.clock.wall_ms());
         let (failure, is_final) = match end {
             End::Value(_) => {
-                lock(&self.state).kept.succeed(id, now_ms);
+                lock(&self.state).kept.leave(id, now_ms);
                 return self.delete(id);
             }
             // Neither is the job's fault.
@@ -91,7 +101,7 @@ impl Jobs {
         let failed = lock(&self.state).kept.fail(id, failure, is_final, at, limits);
         // `None` if somebody has removed it meanwhile.
         let Some(Failed { record, forgotten }) = failed else { return };
-        self.rewrite(id, &record);
+        self.rewrite(id);
         let attempts = (record.attempts, record.attempts_max);
         match record.failed_ms {
             Some(_) => {
@@ -119,7 +129,7 @@ impl Jobs {
             code: JobOutcome::Stopped.name().into(),
             message: "the server ends before the job does".into(),
         };
-        settle_with(runtime, pending, Settled::new(failed));
+        settle(runtime, pending, Settled::new(failed));
     }
 
     fn tell(&self, level: Level, task: &Task, what: &str) {
@@ -134,53 +144,45 @@ fn first_line(why: &str) -> String {
     why.lines().next().unwrap_or_default().to_owned()
 }
 
-/// Returns an end that a pending can be settled with.
-fn fitting(runtime: &Runtime, end: End) -> End {
-    let most = runtime.limits.settlement_bytes_max;
-    let bytes = match &end {
-        End::Value(value) => value.len(),
-        End::Failed { code, message } => code.len() + message.len(),
-        End::Fault(..) => 0,
-    };
-    if bytes <= most {
-        return end;
-    }
-    let why =
-        format!("it returned {bytes} bytes; at most {most} are allowed (settlement_bytes_max)");
-    End::Fault(JobOutcome::TooLarge, why)
-}
-
-/// Settles the pending of a job that a call has started.
-fn settle(runtime: &Runtime, task: &Task, pending: PendingId, end: End) {
+/// Returns what the pending of a job that a call has started is settled with, and as what that
+/// counts.
+fn settled(runtime: &Runtime, task: &Task, end: End) -> (JobOutcome, Settled) {
     let failed = |outcome: JobOutcome, message: String| {
         // It is short, and the guest has to learn it.
         let code = outcome.name().into();
-        Settled::new(Settlement::Failed { code, message })
+        (outcome, Settled::new(Settlement::Failed { code, message }))
     };
+    let outcome = end.outcome();
     let settlement = match end {
-        End::Value(value) => Ok(Settlement::Value(value.into())),
-        End::Failed { code, message } => Ok(Settlement::Failed { code, message }),
-        End::Fault(outcome, why) => {
+        End::Value(value) => Settlement::Value(value.into()),
+        End::Failed { code, message } => Settlement::Failed { code, message },
+        End::Fault(_, why) => {
             // Where the guest stood is for the log.
             let message = match outcome {
                 JobOutcome::Trapped => "the job trapped: the host's log has the reason".to_owned(),
                 JobOutcome::Overloaded => "there was no instance for the job".to_owned(),
                 _ => first_line(&why),
             };
-            Err(failed(outcome, message))
+            return failed(outcome, message);
         }
     };
-    let settled = settlement.map(|settlement| {
-        task.member.permit.keep(settlement, &runtime.limits).unwrap_or_else(|_| {
+    let (bytes, most) = (settlement.bytes(), runtime.limits.settlement_bytes_max);
+    if bytes > most {
+        let why =
+            format!("it returned {bytes} bytes; at most {most} are allowed (settlement_bytes_max)");
+        return failed(JobOutcome::TooLarge, why);
+    }
+    match task.member.permit.keep(settlement, &runtime.limits) {
+        Ok(settled) => (outcome, settled),
+        Err(_) => {
             let message = "other settlements that are kept leave no room for the result \
                            (guest_settled_bytes_max, settled_bytes_max)";
             failed(JobOutcome::TooLarge, message.to_owned())
-        })
-    });
-    settle_with(runtime, pending, settled.unwrap_or_else(|failed| failed));
+        }
+    }
 }
 
-fn settle_with(runtime: &Runtime, pending: PendingId, settled: Settled) {
+fn settle(runtime: &Runtime, pending: PendingId, settled: Settled) {
     // It fails if nobody waits any more.
     if let Ok(waiter) = runtime.registry.settle(pending, settled) {
         runtime.post.wake(waiter.as_slice());

@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 
 use snow_core::{Inbox, Key, PendingId, Slab, TimerKey, Timers, Waiter, WorkerId, due_ms};
-use snow_runtime::{Delivery, Handle, Join, Settled, Settlement, Source, Wait};
+use snow_runtime::{Delivery, Handle, Join, Settled, Source, Wait};
 
 use super::bell::Bell;
 use super::counts::JobOutcome;
@@ -131,7 +131,7 @@ impl Executor {
                 continue;
             }
             let (has_jobs, room) = (!self.waits.is_empty(), self.room());
-            match self.jobs.idle(has_jobs, |guest| room.has_one_for(guest)) {
+            match self.jobs.idle(has_jobs, &room) {
                 Idle::Look => {}
                 Idle::Sleep(until_ms) => {
                     let next_ms = self.timers.next_ms();
@@ -155,7 +155,9 @@ impl Executor {
             match due {
                 Due::Pending(pending) => {
                     // It fails if somebody with the token was faster.
-                    if let Ok(Some(waiter)) = self.runtime.registry.settle(pending, by_clock()) {
+                    if let Ok(Some(waiter)) =
+                        self.runtime.registry.settle(pending, Settled::by_clock())
+                    {
                         self.runtime.post.wake(&[waiter]);
                     }
                 }
@@ -178,7 +180,7 @@ impl Executor {
             if room.is_full {
                 return;
             }
-            match self.jobs.take(|guest| room.has_one_for(guest)) {
+            match self.jobs.take(&room) {
                 Some(task) => self.begin(task),
                 None => return,
             }
@@ -261,7 +263,7 @@ impl Executor {
             match handle.source {
                 // Somebody with the token may have been faster; then that settlement stands.
                 Source::Due { at_ms } if at_ms <= now_ms => {
-                    let _ = self.runtime.registry.settle(handle.id, by_clock());
+                    let _ = self.runtime.registry.settle(handle.id, Settled::by_clock());
                 }
                 Source::Due { at_ms } => {
                     let timer = self.timers.set(at_ms, Due::Pending(handle.id));
@@ -375,9 +377,4 @@ impl Executor {
         let jobs = jobs.map(|job| (&job.task.member.permit.name, job.wait.is_none()));
         Room::of(jobs, self.slots.len(), self.running_max)
     }
-}
-
-/// Returns what the clock settles a pending with.
-fn by_clock() -> Settled {
-    Settled::new(Settlement::Value(Arc::default()))
 }

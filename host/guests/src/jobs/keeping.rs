@@ -15,7 +15,7 @@ use crate::contract::state::listener::Writer;
 pub(super) enum Chore {
     /// Nobody has said whether the job was written.
     Look(JobId),
-    /// The job has succeeded and is still there.
+    /// The job was to be removed some time ago, and is still there.
     Remove(JobId),
     /// The log is to be told.
     Tell(Happening),
@@ -69,21 +69,26 @@ impl Jobs {
         let mut after: Option<Arc<str>> = None;
         loop {
             let page = self.store.list(BUCKET, "", after.as_deref(), usize::MAX, now_ms);
-            for key in &page.keys {
-                let Some(entry) = self.store.get(BUCKET, key, now_ms) else { continue };
-                let job = JobId::parse(key).zip(Record::decode(&entry.value).ok());
-                let Some((id, (record, payload))) = job else {
-                    let message = format!(
-                        "the key {key:?} of the bucket {BUCKET} is not a job, so it is left alone"
-                    );
-                    self.log.host(Level::Warn, message);
-                    continue;
-                };
-                lock(&self.state).kept.load(id, record, payload.len());
-            }
+            page.keys.iter().for_each(|key| self.take_up(key));
             match page.next {
                 Some(next) => after = Some(next),
                 None => return,
+            }
+        }
+    }
+
+    /// Takes up a job that the store has and the table has not.
+    fn take_up(&self, key: &str) {
+        let Some(entry) = self.store.get(BUCKET, key, self.clock.wall_ms()) else { return };
+        match JobId::parse(key).zip(Record::decode(&entry.value).ok()) {
+            Some((id, (record, payload))) => {
+                lock(&self.state).kept.load(id, record, payload.len());
+            }
+            None => {
+                let message = format!(
+                    "the key {key:?} of the bucket {BUCKET} is not a job, so it is left alone"
+                );
+                self.log.host(Level::Warn, message);
             }
         }
     }
@@ -102,7 +107,11 @@ impl Jobs {
 
     /// Notes that a job was written.
     pub(crate) fn confirm(&self, id: JobId) {
-        lock(&self.state).kept.confirm(id);
+        let is_known = lock(&self.state).kept.confirm(id);
+        if !is_known {
+            // The disk took so long that the job was taken for one that was not written.
+            self.take_up(&id.to_string());
+        }
         self.ring();
     }
 
@@ -155,7 +164,7 @@ impl Jobs {
     }
 
     /// Removes a job from the store, and then from the table. If the disk does not take that, it is
-    /// tried again.
+    /// tried again as long as the job [leaves](snow_jobs::Kept::leave).
     pub(super) fn delete(&self, id: JobId) {
         let action = Action::Delete { key: id.to_string().into(), only: Condition::Always };
         let this = self.this.clone();
@@ -166,19 +175,18 @@ impl Jobs {
         });
     }
 
-    /// Writes what is known of a job, beside its payload.
-    pub(super) fn rewrite(&self, id: JobId, record: &Record) {
+    /// Writes what is known of a job by now, beside its payload.
+    pub(super) fn rewrite(&self, id: JobId) {
         let key = id.to_string();
         let Some(entry) = self.store.get(BUCKET, &key, self.clock.wall_ms()) else { return };
         let Ok((_, payload)) = Record::decode(&entry.value) else { return };
-        let (value, only) = (record.encode(payload).into(), Condition::Always);
         let log = self.log.clone();
-        // Under the lock: a job that is removed leaves the table first, and then the store. So this
-        // is written before that, or not at all, and no job comes back.
+        // Under the lock, so that the last one who writes has the newest record. And a job leaves
+        // in the table before it is removed from the store. So this is written before that, or not
+        // at all, and no job comes back.
         let state = lock(&self.state);
-        if !state.kept.contains(id) {
-            return;
-        }
+        let Some(record) = state.kept.record(id) else { return };
+        let (value, only) = (record.encode(payload).into(), Condition::Always);
         self.write(Action::Set { key: key.into(), value, expires_ms: None, only }, move |result| {
             if let Err(error) = result {
                 let message = format!(
@@ -216,7 +224,7 @@ impl Jobs {
                 id,
                 record: record.clone(),
                 state: kept,
-                is_orphaned: kept == KeptState::Queued && !state.has_run(&record.guest),
+                is_orphaned: kept == KeptState::Queued && state.serving(&record.guest).is_none(),
             })
             .collect();
         let next = jobs.last().map(|last| last.id).filter(|_| jobs.len() == limit);
@@ -244,18 +252,18 @@ impl Jobs {
     /// Lets a job be tried again now that waits or has failed for good. Returns false if there is
     /// no such job, or it is under way.
     pub fn retry(&self, id: JobId) -> bool {
-        let record = lock(&self.state).kept.retry(id, self.clock.wall_ms());
-        if let Some(record) = &record {
-            self.rewrite(id, record);
+        let is_idle = lock(&self.state).kept.retry(id, self.clock.wall_ms()).is_some();
+        if is_idle {
+            self.rewrite(id);
             self.ring();
         }
-        record.is_some()
+        is_idle
     }
 
     /// Removes a job that is kept. One that is under way runs to its end. Returns false if there is
     /// no such job.
     pub fn remove(&self, id: JobId) -> bool {
-        let was_there = lock(&self.state).kept.remove(id);
+        let was_there = lock(&self.state).kept.leave(id, self.clock.wall_ms());
         if was_there {
             self.delete(id);
         }

@@ -13,6 +13,7 @@ use snow_runtime::{Clock, Level, Log};
 use super::bell::Bell;
 use super::counts::JobCounts;
 use super::keeping::Chore;
+use super::room::Room;
 use super::task::{Queued, Scheduled, Started, Task};
 use crate::contract::state::listener::GuestStore;
 use crate::deploy::deployment::Deployment;
@@ -59,6 +60,7 @@ pub(super) struct State {
 /// What serves.
 struct Published {
     runtime: Runtime,
+    /// The guests that have jobs.
     members: BTreeMap<Arc<str>, Arc<Member>>,
     /// Grows with each deployment.
     number: u64,
@@ -84,15 +86,9 @@ pub(super) enum Idle {
 }
 
 impl State {
-    /// Returns the version of a guest that serves, if one does.
-    pub fn serving(&self, guest: &str) -> Option<Arc<Member>> {
-        self.published.as_ref()?.members.get(guest).cloned()
-    }
-
-    /// Whether a guest serves that has jobs.
-    pub fn has_run(&self, guest: &str) -> bool {
-        let members = self.published.as_ref().map(|published| &published.members);
-        members.and_then(|members| members.get(guest)).is_some_and(|it| it.version.guest.has_run())
+    /// Returns the version of a guest that serves, if one does and has jobs.
+    pub fn serving(&self, guest: &str) -> Option<&Arc<Member>> {
+        self.published.as_ref()?.members.get(guest)
     }
 }
 
@@ -146,15 +142,15 @@ impl Jobs {
     /// Takes up what serves from now on: the guests whose jobs are kept or scheduled, and their
     /// schedules.
     pub fn publish(&self, runtime: &Runtime, deployment: &Deployment) {
-        let member = |version: &Arc<_>| deployment.member(runtime, version);
-        let members: BTreeMap<_, _> = deployment
-            .versions
-            .iter()
-            .map(|version| (version.guest.name.clone(), Arc::new(member(version))))
-            .collect();
+        let (with_jobs, without): (Vec<_>, Vec<_>) =
+            deployment.versions.iter().partition(|version| version.guest.has_run());
+        let member = |version: &Arc<_>| Arc::new(deployment.member(runtime, version));
+        let members =
+            with_jobs.into_iter().map(|version| (version.guest.name.clone(), member(version)));
+        let members = members.collect();
         let schedules = runtime.permits.schedules();
         for (guest, schedule) in &schedules {
-            if members.get(guest).is_some_and(|member| !member.version.guest.has_run()) {
+            if without.iter().any(|version| version.guest.name == *guest) {
                 let job = &schedule.job;
                 let message = format!(
                     "guest={guest}: it has no jobs, so the schedule of the job {job:?} does nothing: the \
@@ -165,6 +161,10 @@ impl Jobs {
         }
         let now_ms = self.clock.wall_ms();
         let mut state = lock(&self.state);
+        // What serves leads back here, so nothing is taken up that `stop` would not let go.
+        if state.drain.is_some_and(|drain| drain.is_last) {
+            return;
+        }
         state.timetable.set(schedules, now_ms);
         let number = state.published.as_ref().map_or(1, |before| before.number + 1);
         let before =
@@ -213,15 +213,15 @@ impl Jobs {
         Some((published.runtime.clone(), published.number))
     }
 
-    /// Takes the job whose turn it is, among the guests of which one may start.
-    pub(super) fn take(&self, mut may_start: impl FnMut(&str) -> bool) -> Option<Task> {
+    /// Takes the job whose turn it is, among those for which an executor has room.
+    pub(super) fn take(&self, room: &Room) -> Option<Task> {
         let chores = self.look_what_is_due();
         let mut state = lock(&self.state);
         let mut task = None;
         while task.is_none() {
             let State { queue, published, drain, .. } = &mut *state;
             let takes = |line: &Line| {
-                is_runnable(line, published.as_ref(), *drain) && may_start(&line.guest)
+                is_runnable(line, published.as_ref(), *drain) && room.has_one_for(&line.guest)
             };
             let Some((line, queued)) = queue.take(takes) else { break };
             // `None` if a job that is kept was changed or removed meanwhile.
@@ -238,7 +238,7 @@ impl Jobs {
 
     /// Decides what an executor does that has nothing to do.
     /// `has_jobs` is whether jobs of its own wait in place.
-    pub(super) fn idle(&self, has_jobs: bool, mut may_start: impl FnMut(&str) -> bool) -> Idle {
+    pub(super) fn idle(&self, has_jobs: bool, room: &Room) -> Idle {
         let (now_ms, wall_ms) = (self.clock.now_ms(), self.clock.wall_ms());
         let state = lock(&self.state);
         let State { queue, published, drain, kept, timetable, .. } = &*state;
@@ -251,13 +251,18 @@ impl Jobs {
                 return Idle::End;
             }
         }
-        let takes =
-            |line: &Line| is_runnable(line, published.as_ref(), *drain) && may_start(&line.guest);
+        let takes = |line: &Line| {
+            is_runnable(line, published.as_ref(), *drain) && room.has_one_for(&line.guest)
+        };
         if queue.has_turn(takes) {
             return Idle::Look;
         }
         if let Some(drain) = drain {
             return Idle::Sleep(Some(drain.until_ms).filter(|until_ms| *until_ms > now_ms));
+        }
+        // Before that, looking takes up nothing that is due.
+        if room.is_full || published.is_none() {
+            return Idle::Sleep(None);
         }
         let next_wall_ms = kept.next_ms().into_iter().chain(timetable.next_ms()).min();
         match next_wall_ms {
@@ -274,7 +279,7 @@ impl Jobs {
 
     /// Takes the jobs that were started and wait, since the drain is over.
     pub(super) fn take_started(&self) -> Vec<Started> {
-        let queued = lock(&self.state).queue.remove(LineKind::Started, |_| true);
+        let queued = lock(&self.state).queue.take_started();
         let started = |queued| match queued {
             Queued::Started(started) => Some(started),
             Queued::Kept(_) | Queued::Scheduled(_) => None,
@@ -319,14 +324,12 @@ impl Jobs {
                 Some(Due::Remove(id)) => chores.push(Chore::Remove(id)),
             }
         }
-        let has_run =
-            |guest: &str| members.get(guest).is_some_and(|member| member.version.guest.has_run());
         while chores.len() < DUE_MAX
-            && let Some(happening) = timetable.pop_due(now_ms, has_run)
+            && let Some(happening) = timetable.pop_due(now_ms, |guest| members.contains_key(guest))
         {
             if let Happening::Run { id: schedule, guest, schedule: spec, due_ms, .. } = &happening {
                 let scheduled = Scheduled {
-                    id: JobId(u128::from_le_bytes(random())),
+                    id: self.new_id(),
                     schedule: *schedule,
                     name: spec.job.clone(),
                     payload: spec.payload.clone().into_bytes(),
@@ -346,8 +349,8 @@ fn is_runnable(line: &Line, published: Option<&Published>, drain: Option<Drain>)
     match line.kind {
         LineKind::Started => true,
         LineKind::Kept => {
-            let member = published.and_then(|published| published.members.get(&line.guest));
-            drain.is_none() && member.is_some_and(|member| member.version.guest.has_run())
+            let serves = |published: &Published| published.members.contains_key(&line.guest);
+            drain.is_none() && published.is_some_and(serves)
         }
     }
 }

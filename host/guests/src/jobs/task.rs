@@ -43,10 +43,10 @@ pub(super) struct Task {
     pub payload: Option<Vec<u8>>,
     pub member: Arc<Member>,
     pub origin: Origin,
-    /// From 1.
+    /// The number of this attempt, from 1.
     pub attempt: u32,
     pub attempts_max: u32,
-    /// In milliseconds since 1970.
+    /// When it was due first, in milliseconds since 1970.
     pub due_ms: u64,
 }
 
@@ -73,7 +73,7 @@ impl State {
                 due_ms: wall_ms,
             },
             Queued::Kept(id) => {
-                let member = self.serving(guest)?;
+                let member = self.serving(guest)?.clone();
                 let record = self.kept.begin(id)?;
                 Task {
                     id,
@@ -90,7 +90,7 @@ impl State {
                 id,
                 name: name.into(),
                 payload: Some(payload),
-                member: self.serving(guest)?,
+                member: self.serving(guest)?.clone(),
                 origin: Origin::Scheduled(schedule),
                 attempt: 1,
                 attempts_max: 1,

@@ -35,7 +35,7 @@ fn a_job_is_tried_with_growing_pauses_until_it_succeeds() {
     }
     kept.pop_due(now_ms).unwrap();
     kept.begin(id).unwrap();
-    kept.succeed(id, now_ms);
+    assert!(kept.record(id).is_some() && kept.leave(id, now_ms) && kept.record(id).is_none());
     assert_eq!(kept.pop_due(now_ms), None);
     assert_eq!(kept.pop_due(now_ms + REMOVE_AGAIN_MS), Some(Due::Remove(id)), "nobody removed it");
     assert!(kept.remove(id) && kept.is_empty() && kept.next_ms().is_none());
@@ -58,6 +58,20 @@ fn the_last_attempt_and_a_final_failure_are_for_good() {
         assert_eq!(kept.pop_due(5_000), Some(Due::Queue(id, "a".into())));
         assert_eq!(kept.retry(id, 5_000), None, "it is under way");
     }
+}
+
+#[test]
+fn whoever_leaves_is_on_the_way_out_only_once_and_does_nothing_else() {
+    let (mut kept, id, limits) = with_one(1);
+    kept.confirm(id);
+    kept.pop_due(1_000).unwrap();
+    kept.begin(id).unwrap();
+    assert!(kept.leave(id, 1_000) && !kept.leave(id, 1_000));
+    // Its attempt ends meanwhile, whichever way.
+    kept.put_back(id, 1_000);
+    assert!(kept.fail(id, failure("no"), false, (1_000, 0), &limits).is_none());
+    assert!(kept.retry(id, 1_000).is_none() && kept.confirm(id));
+    assert_eq!(kept.pop_due(1_000 + REMOVE_AGAIN_MS), Some(Due::Remove(id)));
 }
 
 #[test]
@@ -126,6 +140,7 @@ enum Step {
     Run { succeeds: bool, is_final: bool },
     PutBack,
     Retry,
+    Leave,
     Remove,
     Pass(u64),
 }
@@ -138,6 +153,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|[succeeds, is_final]| Step::Run { succeeds, is_final }),
         1 => Just(Step::PutBack),
         1 => Just(Step::Retry),
+        1 => Just(Step::Leave),
         1 => Just(Step::Remove),
         3 => (0..200_000u64).prop_map(Step::Pass),
     ]
@@ -162,7 +178,7 @@ proptest! {
                 Step::Run { succeeds, is_final } => {
                     if kept.begin(id).is_some() {
                         match succeeds {
-                            true => kept.succeed(id, now_ms),
+                            true => prop_assert!(kept.leave(id, now_ms)),
                             false => {
                                 let at = (now_ms, now_ms);
                                 prop_assert!(kept.fail(id, failure("x"), is_final, at, &limits).is_some());
@@ -172,6 +188,7 @@ proptest! {
                 }
                 Step::PutBack => kept.put_back(id, now_ms),
                 Step::Retry => drop(kept.retry(id, now_ms)),
+                Step::Leave => drop(kept.leave(id, now_ms)),
                 Step::Remove => drop(kept.remove(id)),
                 Step::Pass(ms) => {
                     now_ms += ms;

@@ -1,7 +1,5 @@
 //! One suspension: what it waits for, and what its request needs when the wait is over.
 
-use std::sync::Arc;
-
 use snow_core::{PendingId, Registry, TimerKey, Waiter};
 use snow_http::{PackedResponse, Response};
 use snow_runtime::{
@@ -238,7 +236,7 @@ impl Suspension {
             match handle.source {
                 // Somebody with the token may have been faster; then that settlement stands.
                 Source::Due { at_ms } if at_ms <= now_ms => {
-                    let _ = registry.settle(handle.id, settled_by_clock());
+                    let _ = registry.settle(handle.id, Settled::by_clock());
                 }
                 Source::Due { at_ms } => {
                     let timer = timers.set(at_ms, Timer::Pending(handle.id));
@@ -278,11 +276,6 @@ impl Suspension {
     pub(super) fn into_rare(self) -> Rare {
         self.rare.map(|rare| *rare).unwrap_or_default()
     }
-}
-
-/// Returns what the clock settles a pending with.
-pub(crate) fn settled_by_clock() -> Settled {
-    Settled::new(Settlement::Value(Arc::default()))
 }
 
 /// Handles in the guest's order. Most suspensions have one that only guests settle: it

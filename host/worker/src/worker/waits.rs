@@ -3,14 +3,14 @@
 use snow_core::{Key, PendingId, due_ms};
 use snow_http::{Progress, Response};
 use snow_runtime::{
-    Delivery, GuestRequest, Guests, Handle, Settlement, Slot, Source, Suspend, Wait, World,
+    Delivery, GuestRequest, Guests, Handle, Settled, Settlement, Slot, Source, Suspend, Wait, World,
 };
 
 use super::Worker;
 use crate::context::ExchangeRef;
 use crate::schedule::Started;
 use crate::stats::WaitEnd;
-use crate::suspensions::{Over, Suspension, settled_by_clock};
+use crate::suspensions::{Over, Suspension};
 
 impl<W: World, C: Guests> Worker<W, C> {
     /// Suspends a request whose call has returned: from now on it holds no instance.
@@ -102,7 +102,7 @@ impl<W: World, C: Guests> Worker<W, C> {
     /// Settles a pending whose timer has fired.
     pub(super) fn clock_settles(&mut self, id: PendingId) {
         // The pending may have been settled or released before; then the clock comes too late.
-        if let Ok(Some(waiter)) = self.cx.common.registry.settle(id, settled_by_clock()) {
+        if let Ok(Some(waiter)) = self.cx.common.registry.settle(id, Settled::by_clock()) {
             self.settled(waiter.suspension);
         }
     }
