@@ -52,7 +52,8 @@
 //! assert!(inbox.fall_asleep(), "there is nothing to do: the next sender wakes the worker");
 //! ```
 //!
-//! A [`Pipe`] carries bytes from a future to a loop, as fast as the slower one of them. A [`Gate`]
+//! A [`Bell`] lets a thread sleep that waits for no socket. A [`Pipe`] carries bytes from a future to
+//! a loop, as fast as the slower one of them. A [`Gate`]
 //! limits how many calls of one guest run at a time, on all workers together, and admits workers in
 //! turn. [`Counter`] and [`Histogram`] are numbers that one thread writes and any thread reads.
 //!
@@ -103,7 +104,8 @@
 //! - A pending is settled at most once, whatever its threads do: `Ok` means that this one won.
 //! - A key of a [`Slab`] never finds a later value in the same slot, until the slot's 32-bit
 //!   generation wraps.
-//! - A message in an [`Inbox`] is never left lying while its receiver sleeps.
+//! - A message in an [`Inbox`] is never left lying while its receiver sleeps, and no ring of a [`Bell`]
+//!   is lost.
 //! - No operation of a worker's own tables copies all that it holds, or allocates several chunks.
 //! - Locks are held for one short critical section each. [`Registry::settle_all`] lets its lock go
 //!   between batches.
@@ -117,6 +119,7 @@
 
 #![forbid(unsafe_code)]
 
+mod bell;
 mod bytes;
 mod counters;
 pub mod declare;
@@ -131,6 +134,7 @@ pub mod sync;
 mod text;
 mod timers;
 
+pub use self::bell::{Bell, Sleep};
 pub use self::bytes::{ByteCount, Charge};
 pub use self::counters::{Counter, Distribution, Histogram};
 pub use self::fifo::Fifo;

@@ -7,7 +7,6 @@
 //! [`ending`] does what follows from the end of a job. [`counts`] is what is counted, and
 //! [`watching`] how others learn of it.
 
-mod bell;
 mod counts;
 mod ending;
 mod executor;

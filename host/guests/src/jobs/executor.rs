@@ -11,10 +11,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 
-use snow_core::{Inbox, Key, PendingId, Slab, TimerKey, Timers, Waiter, WorkerId, due_ms};
+use snow_core::{Bell, Inbox, Key, PendingId, Slab, TimerKey, Timers, Waiter, WorkerId, due_ms};
 use snow_runtime::{Delivery, Handle, Join, Settled, Source, Wait};
 
-use super::bell::Bell;
 use super::counts::JobOutcome;
 use super::ending::End;
 use super::office::{Idle, Jobs};
@@ -135,7 +134,8 @@ impl Executor {
                 Idle::Look => {}
                 Idle::Sleep(until_ms) => {
                     let next_ms = self.timers.next_ms();
-                    self.bell.sleep(until_ms.into_iter().chain(next_ms).min(), &self.runtime.clock);
+                    let until_ms = until_ms.into_iter().chain(next_ms).min();
+                    self.bell.sleep(until_ms, || self.runtime.clock.now_ms());
                 }
                 Idle::End => return self.bell.end(),
             }
@@ -198,6 +198,7 @@ impl Executor {
             // Somebody has removed it from the store meanwhile.
             return self.jobs.left();
         };
+        self.jobs.begun(&task.member.permit.name);
         let job = Attempt {
             id: task.id,
             name: task.name.clone(),

@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, Weak};
 
-use snow_core::{Inbox, Key, lock};
+use snow_core::{Bell, Inbox, Key, lock};
 use snow_jobs::{
     Due, Happening, JobId, JobLimits, Kept, LimitReached, Line, LineKind, Queue, Timetable,
 };
 use snow_runtime::{Clock, Level, Log};
 
-use super::bell::Bell;
 use super::counts::JobCounts;
 use super::keeping::Chore;
 use super::room::Room;
@@ -227,9 +226,8 @@ impl Jobs {
             // `None` if a job that is kept was changed or removed meanwhile.
             task = state.task(&line.guest, queued, self.clock.wall_ms());
         }
-        if let Some(task) = &task {
+        if task.is_some() {
             state.running += 1;
-            state.counts.begun(&task.member.permit.name);
         }
         drop(state);
         self.do_chores(chores);
@@ -285,6 +283,11 @@ impl Jobs {
             Queued::Kept(_) | Queued::Scheduled(_) => None,
         };
         queued.into_iter().filter_map(started).collect()
+    }
+
+    /// Counts a job of which an attempt begins.
+    pub(super) fn begun(&self, guest: &Arc<str>) {
+        lock(&self.state).counts.begun(guest);
     }
 
     /// Counts a job that has no instance any more.

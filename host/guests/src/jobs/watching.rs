@@ -4,9 +4,8 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use snow_core::lock;
+use snow_core::{Sleep, lock};
 
-use super::bell::Sleep;
 use super::counts::{GuestJobs, JobStats};
 use super::office::Jobs;
 

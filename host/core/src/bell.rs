@@ -1,15 +1,13 @@
-//! How an executor sleeps, and is woken.
+//! How a thread sleeps that waits for nothing but other threads and the time.
 
-use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
-use snow_core::lock;
-use snow_runtime::Clock;
+use crate::sync::{Condvar, Mutex, PoisonError, lock};
 
-/// Wakes one executor. A ring is not lost: if the executor does not sleep, it does not fall asleep
-/// the next time.
+/// Wakes one thread. A ring is not lost: if the thread does not sleep, it does not fall asleep the
+/// next time. Others see what it sleeps for.
 #[derive(Default)]
-pub(super) struct Bell {
+pub struct Bell {
     state: Mutex<BellState>,
     rings: Condvar,
 }
@@ -17,17 +15,17 @@ pub(super) struct Bell {
 #[derive(Default)]
 struct BellState {
     is_rung: bool,
-    /// Until when the executor sleeps, if it does. The inner `None` is for ever.
+    /// Until when the thread sleeps, if it does. The inner `None` is for ever.
     sleeps_until_ms: Option<Option<u64>>,
     /// How often it has been awake.
     wakes: u64,
-    /// Whether its thread has ended.
+    /// Whether the thread has ended.
     is_over: bool,
 }
 
-/// A moment at which an executor has nothing to do.
+/// A moment at which a thread has nothing to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Sleep {
+pub struct Sleep {
     /// When it has something to do next, on the clock.
     pub next_ms: Option<u64>,
     /// How often it was awake before.
@@ -35,7 +33,7 @@ pub(super) struct Sleep {
 }
 
 impl Bell {
-    /// Wakes the executor. Any thread may call this.
+    /// Wakes the thread. Any other may call this.
     pub fn ring(&self) {
         let mut state = lock(&self.state);
         let was_rung = std::mem::replace(&mut state.is_rung, true);
@@ -44,20 +42,20 @@ impl Bell {
         }
     }
 
-    /// Sleeps until it is rung, or until this time of the clock.
-    pub fn sleep(&self, until_ms: Option<u64>, clock: &Clock) {
+    /// Sleeps until it is rung, or until this time of the clock that `now_ms` reads. Only the bell's
+    /// own thread may call this.
+    pub fn sleep(&self, until_ms: Option<u64>, now_ms: impl Fn() -> u64) {
         let mut state = lock(&self.state);
         state.sleeps_until_ms = Some(until_ms);
         while !state.is_rung {
-            // A lock is poisoned only by a thread that died, and then the server ends.
-            state = match until_ms.map(|until_ms| until_ms.saturating_sub(clock.now_ms())) {
+            state = match until_ms.map(|until_ms| until_ms.saturating_sub(now_ms())) {
                 Some(0) => break,
                 Some(left_ms) => {
                     let left = Duration::from_millis(left_ms);
                     let waited = self.rings.wait_timeout(state, left);
-                    waited.unwrap_or_else(|poisoned| poisoned.into_inner()).0
+                    waited.unwrap_or_else(PoisonError::into_inner).0
                 }
-                None => self.rings.wait(state).unwrap_or_else(|poisoned| poisoned.into_inner()),
+                None => self.rings.wait(state).unwrap_or_else(PoisonError::into_inner),
             };
         }
         state.is_rung = false;
@@ -65,12 +63,12 @@ impl Bell {
         state.wakes += 1;
     }
 
-    /// Notes that the executor's thread has ended.
+    /// Notes that the thread has ended.
     pub fn end(&self) {
         lock(&self.state).is_over = true;
     }
 
-    /// Returns what the executor sleeps for. `None` if it is awake, or is about to be.
+    /// Returns what the thread sleeps for. `None` if it is awake, or is about to be.
     pub fn sleep_of(&self, now_ms: u64) -> Option<Sleep> {
         let state = lock(&self.state);
         if state.is_over {
@@ -88,26 +86,26 @@ impl Bell {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::thread;
 
     use super::*;
+    use crate::sync::Arc;
 
     #[test]
     fn a_ring_before_the_sleep_is_not_lost() {
-        let (bell, clock) = (Bell::default(), Clock::start());
+        let bell = Bell::default();
         bell.ring();
-        bell.sleep(None, &clock);
-        bell.sleep(Some(clock.now_ms()), &clock);
+        bell.sleep(None, || 0);
+        bell.sleep(Some(7), || 7);
         assert_eq!(bell.sleep_of(0), None, "it is awake");
     }
 
     #[test]
     fn a_sleeper_is_woken_and_tells_what_it_sleeps_for() {
-        let (bell, clock) = (Arc::new(Bell::default()), Clock::start());
+        let bell = Arc::new(Bell::default());
         let sleeper = thread::spawn({
-            let (bell, clock) = (bell.clone(), clock.clone());
-            move || bell.sleep(Some(u64::MAX), &clock)
+            let bell = bell.clone();
+            move || bell.sleep(Some(u64::MAX), || 0)
         });
         while bell.sleep_of(0) != Some(Sleep { next_ms: Some(u64::MAX), wakes: 0 }) {
             thread::yield_now();
