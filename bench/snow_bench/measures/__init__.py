@@ -14,6 +14,7 @@ from snow_bench.measures.outside import GATHER, RELAY
 from snow_bench.measures.restart import RESTART
 from snow_bench.measures.settle import SETTLE
 from snow_bench.measures.spin import SPIN
+from snow_bench.measures.sql import SQL
 from snow_bench.measures.start import START
 from snow_bench.measures.store import STORE
 from snow_bench.measures.swap import SWAP
@@ -21,6 +22,6 @@ from snow_bench.measures.timers import TIMERS
 from snow_bench.measures.workers import WORKERS
 
 ALL: list[Measure] = [
-    *(CPU, LATENCY, LANGUAGES, STORE, GATHER, RELAY, WORKERS, START, SPIN, NEIGHBOURS, HELD, TIMERS, SETTLE, CHURN),
-    *(SWAP, COMPILE, RESTART, MILLION),
+    *(CPU, LATENCY, LANGUAGES, STORE, SQL, GATHER, RELAY, WORKERS, START, SPIN, NEIGHBOURS, HELD, TIMERS, SETTLE),
+    *(CHURN, SWAP, COMPILE, RESTART, MILLION),
 ]

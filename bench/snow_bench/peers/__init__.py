@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from snow_bench.peers.base import Peer
+from snow_bench.peers.databases import ALL as DATABASES
 from snow_bench.peers.languages import FRESH_LANGUAGES, REUSED_LANGUAGES
 from snow_bench.peers.native import Hyper, Mio, Nginx
 from snow_bench.peers.outside import ALL as OUTSIDE
@@ -41,5 +42,6 @@ ALL: list[Peer] = [
     Tornado(),
     Flask(),
     *STORED,
+    *DATABASES,
     *OUTSIDE,
 ]
