@@ -9,6 +9,7 @@ mod login;
 mod mariadb;
 mod postgres;
 mod sqlite;
+mod tls;
 
 use serde_json::{Value as Json, json};
 

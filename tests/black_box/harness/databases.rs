@@ -8,6 +8,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::{env, fs, process};
 
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+
 use super::eventually;
 
 /// The name and the password of the user as whom guests log in.
@@ -88,8 +90,11 @@ impl DatabaseServer {
     }
 
     fn make(&self) {
+        self.certify();
         if let Some((user, group)) = self.user() {
-            chown(&self.folder, Some(user), Some(group)).expect("root can do that");
+            for owned in [self.folder.clone(), self.folder.join("key.pem")] {
+                chown(owned, Some(user), Some(group)).expect("root can do that");
+            }
         }
         let data = self.folder.join("data");
         let mut command = match self.kind {
@@ -115,9 +120,32 @@ impl DatabaseServer {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
+    /// Writes a certificate for `localhost`, its key, and that of its authority.
+    fn certify(&self) {
+        let mut authority = CertificateParams::new(Vec::new()).unwrap();
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let (of_authority, of_server) =
+            (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+        let certificate = authority.self_signed(&of_authority).unwrap();
+        fs::write(self.authority(), certificate.pem()).expect("the folder can be written");
+        let issuer = Issuer::new(authority, of_authority);
+        let server = CertificateParams::new(["localhost".to_owned()]).unwrap();
+        let certificate = server.signed_by(&of_server, &issuer).unwrap();
+        let key = self.folder.join("key.pem");
+        fs::write(self.folder.join("certificate.pem"), certificate.pem()).unwrap();
+        fs::write(&key, of_server.serialize_pem()).unwrap();
+        fs::set_permissions(key, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+
+    /// The certificate of the authority that has signed that of the server, which is for `localhost`.
+    pub fn authority(&self) -> PathBuf {
+        self.folder.join("authority.pem")
+    }
+
     /// Starts it, and waits until it answers.
     pub fn start(&mut self) {
         let (data, folder) = (self.folder.join("data"), self.folder.display());
+        let (certificate, key) = (format!("{folder}/certificate.pem"), format!("{folder}/key.pem"));
         let log = fs::File::options().create(true).append(true).open(self.folder.join("log"));
         let log = log.expect("the folder can be written");
         let server = match self.kind {
@@ -125,7 +153,9 @@ impl DatabaseServer {
                 let mut server = self.command("postgres");
                 server.arg("-D").arg(&data).args(["-p", &self.port.to_string(), "-k"]);
                 server.arg(&self.folder).args(["-h", "127.0.0.1", "-F"]);
-                server.args(["-c", "max_connections=60"]);
+                server.args(["-c", "max_connections=60", "-c", "ssl=on"]);
+                server.args(["-c", &format!("ssl_cert_file={certificate}")]);
+                server.args(["-c", &format!("ssl_key_file={key}")]);
                 server
             }
             Kind::Mariadb => {
@@ -135,6 +165,7 @@ impl DatabaseServer {
                 server.arg(format!("--port={}", self.port));
                 server.arg(format!("--socket={folder}/socket"));
                 server.arg(format!("--pid-file={folder}/pid"));
+                server.args([format!("--ssl-cert={certificate}"), format!("--ssl-key={key}")]);
                 server
                     .args(["--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=16M"]);
                 server
