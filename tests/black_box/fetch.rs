@@ -16,7 +16,7 @@ fn gather(manifest: &str) -> Option<Server> {
 }
 
 #[test]
-fn many_are_asked_at_once_and_their_answers_are_in_order() {
+fn async_request_asks_many_at_once_and_answers_in_order() {
     let Some(server) = gather(LOCAL) else { return };
     let upstream = Upstream::new();
     let urls = ["/a", "/b", "/c"].map(|path| format!("url={}", upstream.url(path)));
@@ -44,7 +44,7 @@ fn many_are_asked_at_once_and_their_answers_are_in_order() {
 }
 
 #[test]
-fn an_answer_is_passed_on_as_it_came_and_no_guest_is_called_for_it() {
+fn caro_pig_answers_as_another_server_did_and_no_guest_is_called_for_it() {
     let Some(server) = gather(LOCAL) else { return };
     let upstream = Upstream::new();
     let mut client = server.ask(&format!("/proxy?url={}", upstream.url("/x?y=z")));
