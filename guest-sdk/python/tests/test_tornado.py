@@ -1,6 +1,8 @@
 """Arguments, files and cookies in the model of Tornado."""
 
+import time
 import unittest
+from datetime import timedelta
 
 from test_http import Served
 
@@ -122,6 +124,33 @@ class Tornado(Served):
         sent.set_signed_cookie("user", "ann", SigningKeys({1: b"s" * 32}))
         pair = sent.headers["set-cookie"].partition("; ")[0]
         self.assertEqual(testing.call("GET", "/", headers={"cookie": pair}).text, "b'ann'")
+
+    def test_several_are_waited_for_at_once_and_not_for_longer_than_may_be(self) -> None:
+        gen, soon = tornado.gen, timedelta(milliseconds=20)
+
+        async def after(seconds, value):
+            await gen.sleep(seconds)
+            return value
+
+        class Main(tornado.web.RequestHandler):
+            @gen.coroutine
+            def get(self):
+                both = yield gen.multi([after(0.02, 1), after(0.01, 2)])
+                named = yield gen.multi({"a": after(0, 3)})
+                one = yield gen.with_timeout(timedelta(minutes=1), after(0.01, 4))
+                many = yield gen.with_timeout(time.time() + 60, [after(0, 5), after(0, 6)])
+                self.write(f"{both} {named} {one} {many}")
+                for late in [soon, time.time() + 0.02, time.time() - 1]:
+                    try:
+                        yield gen.with_timeout(late, [after(60, 0), after(60, 0)])
+                    except gen.TimeoutError:
+                        self.write(" late")
+
+        self.serve(Main)
+        began = time.monotonic()
+        answer = testing.call("GET", "/")
+        self.assertEqual(answer.text, "[1, 2] {'a': 3} 4 [5, 6] late late late")
+        self.assertLess(time.monotonic() - began, 30)
 
     def test_settings_that_would_be_ignored_are_refused(self) -> None:
         with self.assertRaisesRegex(ValueError, "xsrf_cookies is not here: use snow.Sessions"):

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import time
 from collections.abc import Awaitable, Callable, Coroutine
+from datetime import timedelta
 from types import GeneratorType
 from typing import Any
 
 sleep = asyncio.sleep
+
+# What `with_timeout` raises.
+TimeoutError = TimeoutError
 
 
 def coroutine(function: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, Any]]:
@@ -30,21 +35,44 @@ def coroutine(function: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any,
             except StopIteration as end:
                 return end.value
             try:
-                send, value = generator.send, await _all(yielded)
+                came = None if yielded is None else await _awaitable(yielded)
+                send, value = generator.send, came
             except Exception as error:
                 send, value = generator.throw, error
 
     return run
 
 
-async def _all(yielded: Any) -> Any:
-    if isinstance(yielded, dict):
-        values = await asyncio.gather(*yielded.values())
-        return dict(zip(yielded, values, strict=True))
-    if isinstance(yielded, (list, tuple)):
-        return await asyncio.gather(*yielded)
-    if yielded is None:
-        return None
+def multi(children: Any) -> Awaitable[Any]:
+    """Waits for all of a list or a dict, at once. Returns a list or a dict of what they became.
+
+    Raises what the first of them raised that failed; the others go on until the handler ends.
+    """
+    if isinstance(children, dict):
+        return _named(list(children), asyncio.gather(*children.values()))
+    return asyncio.gather(*children)
+
+
+async def _named(names: list[Any], values: Awaitable[list[Any]]) -> dict[Any, Any]:
+    return dict(zip(names, await values, strict=True))
+
+
+async def with_timeout(timeout: float | timedelta, future: Any) -> Any:
+    """Waits for one, or for a list or a dict of them, but no longer than until a time.
+
+    As with Tornado, a number is a moment, `time.time()` and some seconds, and a `timedelta` is from
+    now. Raises `gen.TimeoutError` then, and what it waited for is given up.
+    """
+    if isinstance(timeout, timedelta):
+        seconds = timeout.total_seconds()
+    else:
+        seconds = timeout - time.time()
+    return await asyncio.wait_for(_awaitable(future), max(seconds, 0))
+
+
+def _awaitable(yielded: Any) -> Awaitable[Any]:
+    if isinstance(yielded, (dict, list, tuple)):
+        return multi(yielded)
     if not isinstance(yielded, Awaitable):
         raise TypeError(f"a coroutine yielded {yielded!r}, for which nobody can wait")
-    return await yielded
+    return yielded
