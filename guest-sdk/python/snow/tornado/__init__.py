@@ -10,7 +10,8 @@
 
 There are `web.Application` and `web.RequestHandler`, `gen.coroutine`, `gen.sleep`, `gen.multi` and
 `gen.with_timeout`, `concurrent.Future`, `httpclient.AsyncHTTPClient`, and an `ioloop.IOLoop`
-that does nothing, because the loop is the host's. For more of Tornado, write handlers with `snow.route`.
+that does nothing, because the loop is the host's. For more of Tornado, write handlers with
+`snow.route`.
 """
 
 from snow.tornado import concurrent, gen, httpclient, ioloop, web
