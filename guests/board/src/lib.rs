@@ -143,7 +143,8 @@ fn make(app: &Database) -> Result<()> {
     let create = format!("create table if not exists board (id {id}, text varchar(1000) not null)");
     match app.query(&create, ()) {
         // PostgreSQL refuses whoever makes it at the same moment as somebody else.
-        Err(error) if error.is_duplicate() || error.code() == Some("42P07") => {}
+        Err(error) if error.is_duplicate() => {}
+        Err(error) if matches!(error.code(), Some("42P07" | "42710")) => {}
         made => drop(made?),
     }
     Ok(())

@@ -63,8 +63,9 @@ fn make(app: &Database, table: &str) -> Result<()> {
         }
     };
     match made {
-        // Somebody else was faster.
-        Err(error) if error.is_duplicate() || error.code() == Some("42P07") => Ok(()),
+        // Somebody else was faster. PostgreSQL says it of the table, or of the type of its rows.
+        Err(error) if error.is_duplicate() => Ok(()),
+        Err(error) if matches!(error.code(), Some("42P07" | "42710")) => Ok(()),
         made => Ok(made?),
     }
 }
