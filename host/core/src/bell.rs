@@ -42,18 +42,21 @@ impl Bell {
         }
     }
 
-    /// Sleeps until it is rung, or until this time of the clock that `now_ms` reads. Only the bell's
-    /// own thread may call this.
-    pub fn sleep(&self, until_ms: Option<u64>, now_ms: impl Fn() -> u64) {
-        let mut state = lock(&self.state);
+    /// Sleeps until it is rung, or until this time of the clock that `now_ms` reads, but no longer
+    /// than for `at_a_time` if there is such a time: for who has to look whether another clock has
+    /// moved meanwhile. Only the bell's own thread may call this.
+    pub fn sleep(&self, until_ms: Option<u64>, at_a_time: Duration, now_ms: impl Fn() -> u64) {
+        let (mut state, mut is_long_enough) = (lock(&self.state), false);
         state.sleeps_until_ms = Some(until_ms);
-        while !state.is_rung {
+        while !state.is_rung && !is_long_enough {
             state = match until_ms.map(|until_ms| until_ms.saturating_sub(now_ms())) {
                 Some(0) => break,
                 Some(left_ms) => {
-                    let left = Duration::from_millis(left_ms);
+                    let left = Duration::from_millis(left_ms).min(at_a_time);
                     let waited = self.rings.wait_timeout(state, left);
-                    waited.unwrap_or_else(PoisonError::into_inner).0
+                    let (state, waited) = waited.unwrap_or_else(PoisonError::into_inner);
+                    is_long_enough = waited.timed_out() && left == at_a_time;
+                    state
                 }
                 None => self.rings.wait(state).unwrap_or_else(PoisonError::into_inner),
             };
@@ -95,9 +98,16 @@ mod tests {
     fn a_ring_before_the_sleep_is_not_lost() {
         let bell = Bell::default();
         bell.ring();
-        bell.sleep(None, || 0);
-        bell.sleep(Some(7), || 7);
+        bell.sleep(None, Duration::MAX, || 0);
+        bell.sleep(Some(7), Duration::MAX, || 7);
         assert_eq!(bell.sleep_of(0), None, "it is awake");
+    }
+
+    #[test]
+    fn a_long_sleep_is_interrupted() {
+        let bell = Bell::default();
+        bell.sleep(Some(u64::MAX), Duration::from_millis(1), || 0);
+        assert_eq!(lock(&bell.state).wakes, 1);
     }
 
     #[test]
@@ -105,7 +115,7 @@ mod tests {
         let bell = Arc::new(Bell::default());
         let sleeper = thread::spawn({
             let bell = bell.clone();
-            move || bell.sleep(Some(u64::MAX), || 0)
+            move || bell.sleep(Some(u64::MAX), Duration::MAX, || 0)
         });
         while bell.sleep_of(0) != Some(Sleep { next_ms: Some(u64::MAX), wakes: 0 }) {
             thread::yield_now();

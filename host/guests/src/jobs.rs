@@ -8,6 +8,7 @@
 //! [`watching`] how others learn of it.
 
 mod counts;
+mod due;
 mod ending;
 mod executor;
 mod keeping;

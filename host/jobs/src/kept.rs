@@ -1,7 +1,10 @@
 //! The table of jobs that are kept until they have succeeded.
 
+mod steps;
+
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use self::steps::{Begun, Due, Failed};
 use crate::limits::{JobId, JobLimits, LimitReached};
 use crate::pause::pause_ms;
 use crate::record::{JobFailure, Record};
@@ -12,6 +15,11 @@ use snow_core::sync::Arc;
 const LOOK_AFTER_MS: u64 = 60_000;
 /// How long after a job was to be removed from the disk this is tried again.
 const REMOVE_AGAIN_MS: u64 = 10_000;
+/// What a job that is kept takes beside its name and its payload, about: what is written of its
+/// attempts, and its entry here.
+const OVERHEAD_BYTES: usize = 500;
+/// The code of a job's failure whose attempts all ended with the process.
+const INTERRUPTED: &str = "interrupted";
 
 /// Jobs that are kept: all but their payloads, which are where the jobs are kept.
 ///
@@ -24,11 +32,19 @@ pub struct Kept {
     jobs: BTreeMap<JobId, Job>,
     /// When something is to be done about a job.
     due: BTreeSet<(u64, JobId)>,
+    /// Those that have failed for good.
+    failed: usize,
+    guests: BTreeMap<Arc<str>, Own>,
+    bytes: usize,
+}
+
+/// The jobs of one guest.
+#[derive(Debug, Default)]
+struct Own {
+    jobs: usize,
+    bytes: usize,
     /// Those that have failed for good, the oldest first.
     failed: BTreeSet<(u64, JobId)>,
-    /// How many jobs each guest has.
-    guests: BTreeMap<Arc<str>, usize>,
-    bytes: usize,
 }
 
 #[derive(Debug)]
@@ -38,6 +54,8 @@ struct Job {
     state: KeptState,
     /// The job's entry in `due`.
     due_ms: Option<u64>,
+    /// Whether it was there before the start, and no attempt of it has begun since then.
+    is_left_over: bool,
 }
 
 /// What a job is doing.
@@ -71,28 +89,6 @@ impl KeptState {
     }
 }
 
-/// What is to be done about a job now.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Due {
-    /// It is to be queued.
-    Queue(JobId, Arc<str>),
-    /// Nobody has said whether it was written: look, and [confirm](Kept::confirm) or
-    /// [drop](Kept::remove) it.
-    Look(JobId),
-    /// It is to be removed where it is kept, and then [here](Kept::remove).
-    Remove(JobId),
-}
-
-/// What follows from an attempt that failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failed {
-    /// The record, to be written.
-    pub record: Record,
-    /// Older jobs that have failed for good, to be removed where they are kept: there are too many.
-    /// They are gone from the table.
-    pub forgotten: Vec<JobId>,
-}
-
 impl Kept {
     /// Returns how many jobs are kept.
     pub fn len(&self) -> usize {
@@ -106,12 +102,18 @@ impl Kept {
 
     /// Returns how many of them have failed for good.
     pub fn failed(&self) -> usize {
-        self.failed.len()
+        self.failed
     }
 
-    /// Returns the bytes of their names and payloads.
+    /// Returns the bytes that they take.
     pub fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Returns each guest that has jobs here which have not failed for good, and how many.
+    pub fn guests(&self) -> impl Iterator<Item = (&Arc<str>, usize)> {
+        let guests = self.guests.iter().map(|(guest, own)| (guest, own.jobs - own.failed.len()));
+        guests.filter(|(_, jobs)| *jobs > 0)
     }
 
     /// Returns when something is to be done next, in milliseconds since 1970.
@@ -137,33 +139,47 @@ impl Kept {
         now_ms: u64,
         limits: &JobLimits,
     ) -> Result<(), LimitReached> {
-        let own = self.guests.get(&record.guest).copied().unwrap_or_default();
-        let bytes = record.name.len() + payload_bytes;
-        let (own_max, jobs_max) = (limits.guest_jobs_kept_max, limits.jobs_kept_max);
-        let bytes_max = limits.jobs_kept_bytes_max;
-        LimitReached::check(own + 1, own_max, "jobs are kept", "guest_jobs_kept_max")?;
-        LimitReached::check(self.jobs.len() + 1, jobs_max, "jobs are kept", "jobs_kept_max")?;
-        let of_bytes = "bytes of jobs are kept";
-        LimitReached::check(self.bytes + bytes, bytes_max, of_bytes, "jobs_kept_bytes_max")?;
+        let own = self.guests.get(&record.guest).map_or((0, 0), |own| (own.jobs, own.bytes));
+        let bytes = bytes_of(&record, payload_bytes);
+        let (jobs, of_bytes) = ("jobs are kept", "bytes of jobs are kept");
+        for (number, most, what, limit) in [
+            (own.0 + 1, limits.guest_jobs_kept_max, jobs, "guest_jobs_kept_max"),
+            (self.jobs.len() + 1, limits.jobs_kept_max, jobs, "jobs_kept_max"),
+            (
+                own.1 + bytes,
+                limits.guest_jobs_kept_bytes_max,
+                of_bytes,
+                "guest_jobs_kept_bytes_max",
+            ),
+            (self.bytes + bytes, limits.jobs_kept_bytes_max, of_bytes, "jobs_kept_bytes_max"),
+        ] {
+            LimitReached::check(number, most, what, limit)?;
+        }
         self.insert(id, record, bytes, KeptState::Written);
         self.set_due(id, Some(now_ms + LOOK_AFTER_MS));
         Ok(())
     }
 
-    /// Takes up a job that was kept before the start. No limit is looked at: it is there.
-    pub fn load(&mut self, id: JobId, record: Record, payload_bytes: usize) {
-        let bytes = record.name.len() + payload_bytes;
-        let (failed_ms, next_ms) = (record.failed_ms, record.next_ms);
+    /// Takes up a job that was kept before the start. No limit is looked at: it is there. One whose
+    /// last attempt the process has not survived has failed for good.
+    pub fn load(&mut self, id: JobId, mut record: Record, payload_bytes: usize, now_ms: u64) {
+        if record.failed_ms.is_none() && record.attempts >= record.attempts_max {
+            record.failed_ms = Some(now_ms);
+            let message = "the server ended while it ran, each time".to_owned();
+            record.failure.get_or_insert(JobFailure::new(INTERRUPTED.into(), message));
+        }
+        let bytes = bytes_of(&record, payload_bytes);
+        let next_ms = record.next_ms;
         self.remove(id);
-        match failed_ms {
-            Some(failed_ms) => {
-                self.insert(id, record, bytes, KeptState::Failed);
-                self.failed.insert((failed_ms, id));
-            }
-            None => {
-                self.insert(id, record, bytes, KeptState::Waits);
-                self.set_due(id, Some(next_ms));
-            }
+        if record.failed_ms.is_some() {
+            self.insert(id, record, bytes, KeptState::Failed);
+            self.set_failed(id, true);
+            return;
+        }
+        self.insert(id, record, bytes, KeptState::Waits);
+        self.set_due(id, Some(next_ms));
+        if let Some(job) = self.jobs.get_mut(&id) {
+            job.is_left_over = true;
         }
     }
 
@@ -181,14 +197,12 @@ impl Kept {
     /// Removes a job from the table, whatever it does. Returns whether it was there.
     pub fn remove(&mut self, id: JobId) -> bool {
         self.set_due(id, None);
+        self.set_failed(id, false);
         let Some(job) = self.jobs.remove(&id) else { return false };
         self.bytes -= job.bytes;
-        if let Some(failed_ms) = job.record.failed_ms {
-            self.failed.remove(&(failed_ms, id));
-        }
-        if let Some(count) = self.guests.get_mut(&job.record.guest) {
-            *count -= 1;
-            if *count == 0 {
+        if let Some(own) = self.guests.get_mut(&job.record.guest) {
+            (own.jobs, own.bytes) = (own.jobs - 1, own.bytes - job.bytes);
+            if own.jobs == 0 {
                 self.guests.remove(&job.record.guest);
             }
         }
@@ -215,12 +229,15 @@ impl Kept {
         Some(due)
     }
 
-    /// Begins an attempt of a job that is queued, and returns its record. `None` if it is gone or
-    /// waits again: somebody has changed it meanwhile.
-    pub fn begin(&mut self, id: JobId) -> Option<Record> {
+    /// Begins an attempt of a job that is queued. `None` if it is gone or waits again: somebody has
+    /// changed it meanwhile.
+    pub fn begin(&mut self, id: JobId) -> Option<Begun> {
         let job = self.jobs.get_mut(&id).filter(|job| job.state == KeptState::Queued)?;
         job.state = KeptState::Runs;
-        Some(job.record.clone())
+        let record = job.record.clone();
+        let counted = || Record { attempts: record.attempts.saturating_add(1), ..record.clone() };
+        let to_write = std::mem::take(&mut job.is_left_over).then(counted);
+        Some(Begun { record, to_write })
     }
 
     /// Lets a job be due again whose attempt was not its own fault, so that it does not count.
@@ -240,9 +257,7 @@ impl Kept {
         let stays = |job: &&mut Job| job.state != KeptState::Leaves;
         let Some(job) = self.jobs.get_mut(&id).filter(stays) else { return false };
         job.state = KeptState::Leaves;
-        if let Some(failed_ms) = job.record.failed_ms.take() {
-            self.failed.remove(&(failed_ms, id));
-        }
+        self.set_failed(id, false);
         self.set_due(id, Some(now_ms + REMOVE_AGAIN_MS));
         true
     }
@@ -265,7 +280,7 @@ impl Kept {
             record.failed_ms = Some(now_ms);
             job.state = KeptState::Failed;
             let record = record.clone();
-            self.failed.insert((now_ms, id));
+            self.set_failed(id, true);
             let forgotten = self.forget_failed(limits.jobs_failed_max);
             return Some(Failed { record, forgotten });
         }
@@ -280,10 +295,9 @@ impl Kept {
     /// written.
     pub fn retry(&mut self, id: JobId, now_ms: u64) -> Option<Record> {
         let is_idle = |state| matches!(state, KeptState::Waits | KeptState::Failed);
-        let job = self.jobs.get_mut(&id).filter(|job| is_idle(job.state))?;
-        if let Some(failed_ms) = job.record.failed_ms {
-            self.failed.remove(&(failed_ms, id));
-        }
+        self.jobs.get(&id).filter(|job| is_idle(job.state))?;
+        self.set_failed(id, false);
+        let job = self.jobs.get_mut(&id)?;
         job.record.try_again(now_ms);
         job.state = KeptState::Waits;
         let record = job.record.clone();
@@ -303,11 +317,19 @@ impl Kept {
         jobs.map(|(id, job)| (*id, &job.record, job.state))
     }
 
-    /// Removes the oldest of too many jobs that have failed for good.
+    /// Returns the jobs that are to be removed where they are kept.
+    pub fn leaving(&self) -> impl Iterator<Item = JobId> {
+        let jobs = self.jobs.iter().filter(|(_, job)| job.state == KeptState::Leaves);
+        jobs.map(|(id, _)| *id)
+    }
+
+    /// Removes the oldest of too many jobs that have failed for good, of the guest that has the most
+    /// of them: so no guest loses its own by another's.
     fn forget_failed(&mut self, most: usize) -> Vec<JobId> {
         let mut forgotten = Vec::new();
-        while self.failed.len() > most
-            && let Some((_, id)) = self.failed.first().copied()
+        while self.failed > most
+            && let Some(own) = self.guests.values().max_by_key(|own| own.failed.len())
+            && let Some((_, id)) = own.failed.first().copied()
         {
             self.remove(id);
             forgotten.push(id);
@@ -316,9 +338,26 @@ impl Kept {
     }
 
     fn insert(&mut self, id: JobId, record: Record, bytes: usize, state: KeptState) {
-        *self.guests.entry(record.guest.clone()).or_default() += 1;
+        let own = self.guests.entry(record.guest.clone()).or_default();
+        (own.jobs, own.bytes) = (own.jobs + 1, own.bytes + bytes);
         self.bytes += bytes;
-        self.jobs.insert(id, Job { record, bytes, state, due_ms: None });
+        self.jobs.insert(id, Job { record, bytes, state, due_ms: None, is_left_over: false });
+    }
+
+    /// Takes a job up among those that have failed for good, if its record says when, or takes it
+    /// out.
+    fn set_failed(&mut self, id: JobId, is_failed: bool) {
+        let Some(Job { record, .. }) = self.jobs.get_mut(&id) else { return };
+        let (Some(own), Some(failed_ms)) = (self.guests.get_mut(&record.guest), record.failed_ms)
+        else {
+            return;
+        };
+        if is_failed {
+            self.failed += usize::from(own.failed.insert((failed_ms, id)));
+        } else {
+            self.failed -= usize::from(own.failed.remove(&(failed_ms, id)));
+            record.failed_ms = None;
+        }
     }
 
     fn set_due(&mut self, id: JobId, at_ms: Option<u64>) {
@@ -330,6 +369,11 @@ impl Kept {
             self.due.insert((at_ms, id));
         }
     }
+}
+
+/// Returns what a job takes.
+fn bytes_of(record: &Record, payload_bytes: usize) -> usize {
+    record.name.len() + payload_bytes + OVERHEAD_BYTES
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ mod record;
 mod schedule;
 mod timetable;
 
-pub use self::kept::{Due, Failed, Kept, KeptState};
+pub use self::kept::{Begun, Due, Failed, Kept, KeptState};
 pub use self::limits::{JobId, JobLimits, LimitReached};
 pub use self::pause::pause_ms;
 pub use self::queue::{Line, LineKind, Queue};

@@ -48,10 +48,13 @@ snow_core::declare_settings! {
         /// Jobs of all guests that are kept. They are keys of one bucket of the store, whose limits
         /// hold too.
         pub jobs_kept_max: usize = 100_000, live, in 0..=COUNT_MAX;
-        /// Bytes of the names and payloads of all jobs that are kept.
-        pub jobs_kept_bytes_max: usize = 67_108_864, live, in 0..=TOTAL_BYTES_MAX;
-        /// Jobs that have failed for good and are kept for the deployer to see. The oldest ones go
-        /// first.
+        /// Bytes of one guest's jobs that are kept: of their names and payloads, and 500 for each.
+        pub guest_jobs_kept_bytes_max: usize = 16_777_216, live, in 0..=TOTAL_BYTES_MAX,
+            at_most jobs_kept_bytes_max;
+        /// Bytes of all jobs that are kept. `store_bucket_bytes_max` and `store_bytes_max` hold too.
+        pub jobs_kept_bytes_max: usize = 50_331_648, live, in 0..=TOTAL_BYTES_MAX;
+        /// Jobs that have failed for good and are kept for the deployer to see. The oldest ones of
+        /// the guest that has the most of them go first.
         pub jobs_failed_max: usize = 1_000, live, in 0..=COUNT_MAX;
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use croner::Cron;
-use croner::parser::CronParser;
+use croner::parser::{CronParser, Seconds, Year};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -66,13 +66,16 @@ impl Times {
         }
     }
 
-    /// Returns the times of a cron pattern (minute, hour, day, month, day of the week; perhaps
-    /// seconds before them), by the calendar of a zone of the IANA's database, or of UTC.
+    /// Returns the times of a cron pattern (minute, hour, day, month, day of the week), by the
+    /// calendar of a zone of the IANA's database, or of UTC.
     ///
     /// # Errors
     /// Why it is none, and what to write, for people.
     pub fn cron(pattern: &str, zone_name: Option<&str>) -> Result<Times, String> {
-        let cron = CronParser::new().parse(pattern).map_err(|error| {
+        // With six fields the first one would be the seconds, which is not what every other program
+        // takes it for.
+        let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed);
+        let cron = parser.build().parse(pattern).map_err(|error| {
             format!(
                 "{pattern:?} is no cron pattern ({error}): write minute, hour, day, month and day of \
                  the week, as in \"0 3 * * *\" for 3:00 each day"
@@ -173,7 +176,6 @@ mod tests {
         assert_eq!(next("0 3 * * *", Some("Europe/Berlin")), Some(ms("2026-11-28T02:00:00Z")));
         assert_eq!(next("0 3 * 7 *", Some("Europe/Berlin")), Some(ms("2027-07-01T01:00:00Z")));
         assert_eq!(next("30 20 27 11 *", None), Some(ms("2027-11-27T20:30:00Z")), "not now again");
-        assert_eq!(next("*/10 * * * * *", None), Some(NOW_MS + 10_000), "with seconds");
         assert_eq!(next("0 12 * * MON", None), Some(ms("2026-11-30T12:00:00Z")));
     }
 
@@ -196,6 +198,9 @@ mod tests {
         says(Times::every("2years"), "at most a year");
         says(Times::cron("0 3 * *", None), "as in \"0 3 * * *\"");
         says(Times::cron("99 3 * * *", None), "is no cron pattern");
+        for more in ["0 3 * * * *", "0 0 3 * * * 2027", "@daily x"] {
+            says(Times::cron(more, None), "is no cron pattern");
+        }
         says(Times::cron("0 3 30 2 *", None), "never comes");
         says(Times::cron("0 3 * * *", Some("Mars/Base")), "\"Europe/Berlin\"");
     }

@@ -43,9 +43,21 @@ struct Entry {
     schedule: Schedule,
     start_ms: u64,
     next_ms: Option<u64>,
-    is_under_way: bool,
-    /// Runs that were skipped since the one that is under way began.
+    run: Run,
+    /// Runs that were skipped since the one that is under way was due.
     skipped: u64,
+    /// Whether it is no schedule any more: it stays until its run has ended, so that the next one of
+    /// this job does not overlap it.
+    is_gone: bool,
+}
+
+/// What the last run of a schedule is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Run {
+    Ended,
+    /// It waits for an executor.
+    Queued,
+    Begun,
 }
 
 /// What happens at a time of a schedule.
@@ -70,36 +82,45 @@ pub enum Happening {
         guest: Arc<str>,
         /// The job's name.
         job: String,
+        /// Whether the run before has begun. Otherwise it waits for an executor.
+        has_begun: bool,
     },
 }
 
 impl Timetable {
-    /// Replaces all schedules. One that was there already goes on as it is; others begin now.
+    /// Replaces all schedules. One that was there already goes on as it is; others begin now. If a
+    /// run of such a job is still under way, by a schedule that is changed or gone, the first run of
+    /// the new one waits for its end.
     pub fn set(&mut self, schedules: impl IntoIterator<Item = (Arc<str>, Schedule)>, now_ms: u64) {
         let mut before = std::mem::take(&mut self.entries);
+        let mut changed = Vec::new();
         for (guest, schedule) in schedules {
-            let same = before
-                .iter()
-                .find(|(_, entry)| entry.guest == guest && entry.schedule == schedule)
-                .map(|(id, _)| *id);
-            let (id, entry) = match same.and_then(|id| before.remove_entry(&id)) {
-                Some(same) => same,
+            let is_same = |it: &Entry| !it.is_gone && it.guest == guest && it.schedule == schedule;
+            match take(&mut before, is_same) {
+                Some((id, same)) => drop(self.entries.insert(id, same)),
+                None => changed.push((guest, schedule)),
+            }
+        }
+        // Only when each has found itself: what is left over has changed.
+        for (guest, schedule) in changed {
+            let is_under_way = |it: &Entry| {
+                it.run != Run::Ended && it.guest == guest && it.schedule.job == schedule.job
+            };
+            let (id, run, skipped) = match take(&mut before, is_under_way) {
+                Some((id, it)) => (id, it.run, it.skipped),
                 None => {
                     self.last_id += 1;
-                    let next_ms = schedule.times.next_ms(now_ms, now_ms);
-                    let entry = Entry {
-                        guest,
-                        schedule,
-                        start_ms: now_ms,
-                        next_ms,
-                        is_under_way: false,
-                        skipped: 0,
-                    };
-                    (ScheduleId(self.last_id), entry)
+                    (ScheduleId(self.last_id), Run::Ended, 0)
                 }
             };
+            let next_ms = schedule.times.next_ms(now_ms, now_ms);
+            let (start_ms, is_gone) = (now_ms, false);
+            let entry = Entry { guest, schedule, start_ms, next_ms, run, skipped, is_gone };
             self.entries.insert(id, entry);
         }
+        let gone = before.into_iter().filter(|(_, it)| it.run != Run::Ended);
+        self.entries
+            .extend(gone.map(|(id, it)| (id, Entry { next_ms: None, is_gone: true, ..it })));
         let due = self.entries.iter().filter_map(|(id, entry)| Some((entry.next_ms?, *id)));
         self.due = due.collect();
     }
@@ -138,32 +159,54 @@ impl Timetable {
             {
                 (missed, last_ms) = (missed + 1, next_ms);
             }
-            if entry.is_under_way {
+            if entry.run != Run::Ended {
                 entry.skipped += 1 + missed;
                 if entry.skipped == 1 + missed {
                     let (guest, job) = (entry.guest.clone(), entry.schedule.job.clone());
-                    return Some(Happening::Skipped { guest, job });
+                    let has_begun = entry.run == Run::Begun;
+                    return Some(Happening::Skipped { guest, job, has_begun });
                 }
                 continue;
             }
-            entry.is_under_way = true;
+            entry.run = Run::Queued;
             let (guest, schedule) = (entry.guest.clone(), entry.schedule.clone());
             return Some(Happening::Run { id, guest, schedule, due_ms, missed });
+        }
+    }
+
+    /// Notes that a run has begun.
+    pub fn begun(&mut self, id: ScheduleId) {
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.run = Run::Begun;
         }
     }
 
     /// Notes that a run has ended. Returns how many were skipped meanwhile.
     pub fn ended(&mut self, id: ScheduleId) -> u64 {
         let Some(entry) = self.entries.get_mut(&id) else { return 0 };
-        entry.is_under_way = false;
-        std::mem::take(&mut entry.skipped)
+        entry.run = Run::Ended;
+        let skipped = std::mem::take(&mut entry.skipped);
+        if entry.is_gone {
+            self.entries.remove(&id);
+        }
+        skipped
     }
 
-    /// Returns all schedules: the guest, the schedule, when it is due next, and whether it runs.
+    /// Returns all schedules: the guest, the schedule, when it is due next, and whether a run of it
+    /// is under way.
     pub fn list(&self) -> impl Iterator<Item = (&Arc<str>, &Schedule, Option<u64>, bool)> {
-        let entries = self.entries.values();
-        entries.map(|it| (&it.guest, &it.schedule, it.next_ms, it.is_under_way))
+        let entries = self.entries.values().filter(|it| !it.is_gone);
+        entries.map(|it| (&it.guest, &it.schedule, it.next_ms, it.run != Run::Ended))
     }
+}
+
+/// Takes the first entry that is such a one.
+fn take(
+    entries: &mut BTreeMap<ScheduleId, Entry>,
+    is_one: impl Fn(&Entry) -> bool,
+) -> Option<(ScheduleId, Entry)> {
+    let id = entries.iter().find(|(_, entry)| is_one(entry)).map(|(id, _)| *id)?;
+    entries.remove_entry(&id)
 }
 
 /// The most times that are counted of those that have passed: each is searched for.
@@ -207,10 +250,36 @@ mod tests {
             "y is still under way, and keeps its grid"
         );
         assert_eq!(table.ended(running[1].1), 1);
-        assert_eq!(table.ended(running[0].1), 0, "x of before is gone");
+        assert_eq!(table.ended(running[0].1), 0, "its times are others now");
         assert_eq!(names(due(&mut table, 25_000)), ["x"], "that of b");
         assert_eq!(names(due(&mut table, 30_000)), ["y"]);
         assert_eq!(names(due(&mut table, 35_000)), ["x"], "of a; that of b runs");
+    }
+
+    #[test]
+    fn a_schedule_that_is_changed_or_comes_again_does_not_overlap_its_last_run() {
+        let mut table = Timetable::default();
+        table.set([every("a", "x", "10s")], 0);
+        let [(_, running)] = due(&mut table, 10_000)[..] else { panic!("it is due") };
+        table.begun(running);
+        table.set([every("a", "x", "5s")], 10_000);
+        let skipped =
+            |has_begun| Some(Happening::Skipped { guest: "a".into(), job: "x".into(), has_begun });
+        assert_eq!(table.pop_due(15_000, |_| true), skipped(true));
+        table.set([], 15_000);
+        assert_eq!((table.list().count(), table.next_ms()), (0, None));
+        table.set([every("a", "x", "5s")], 15_000);
+        assert_eq!(due(&mut table, 20_000), []);
+        assert_eq!(table.ended(running), 2);
+        let [(_, again)] = due(&mut table, 25_000)[..] else { panic!("it is due") };
+        assert_eq!(
+            table.pop_due(30_000, |_| true),
+            skipped(false),
+            "nobody has said that it began"
+        );
+        table.set([], 30_000);
+        table.ended(again);
+        assert!(table.entries.is_empty());
     }
 
     #[test]

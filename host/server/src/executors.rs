@@ -7,11 +7,14 @@ use std::thread::JoinHandle;
 use crate::supervisor::{Ends, Role};
 use snow_guests::{Executor, InstanceCounts, Runtime};
 
-/// How much an executor gives way to all other threads of the system, as `nice` counts it. 19 is
-/// the most; but whoever has so little of a busy processor may be off it for a fifth of a second
-/// while it holds a lock that a worker waits for.
+/// How much more than the server's other threads an executor gives way to all threads of the system,
+/// as `nice` counts it. 19 is the most in all; but whoever has so little of a busy processor may be
+/// off it for a fifth of a second while it holds a lock that a worker waits for.
 #[cfg(target_os = "linux")]
-const NICE: i32 = 10;
+const NICER: i32 = 10;
+/// The lowest priority that there is.
+#[cfg(target_os = "linux")]
+const NICEST: i32 = 19;
 
 /// The thread of one executor, and what it counts.
 pub struct ExecutorThread {
@@ -55,8 +58,10 @@ pub fn spawn(
 /// Lowers the priority of this thread, so that what serves clients goes first.
 #[cfg(target_os = "linux")]
 fn give_way() {
-    // On Linux no process means this thread. It fails only if the priority is lower already.
-    let _ = rustix::process::setpriority_process(None, NICE);
+    // On Linux no process means this thread, which has the priority of the server so far. Nobody
+    // needs a right to lower it.
+    let nice = rustix::process::getpriority_process(None).unwrap_or_default();
+    let _ = rustix::process::setpriority_process(None, (nice + NICER).min(NICEST));
 }
 
 /// Elsewhere a thread has no priority that could be lowered without `unsafe`.

@@ -1,6 +1,7 @@
 //! Bells, raced: no ring is lost, and who sleeps has seen all that came before the ring.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use loom::sync::Mutex;
 use loom::thread;
@@ -27,7 +28,7 @@ impl Desk {
         while self.done.lock().unwrap().len() < count {
             let brought = std::mem::take(&mut *self.brought.lock().unwrap());
             if brought.is_empty() {
-                self.bell.sleep(None, || 0);
+                self.bell.sleep(None, Duration::MAX, || 0);
             }
             self.done.lock().unwrap().extend(brought);
         }
@@ -69,7 +70,7 @@ fn a_settlement_and_a_job_wake_the_same_thread() {
             taken.extend(inbox.take());
             taken.append(&mut desk.brought.lock().unwrap());
             if taken.len() < 2 && inbox.fall_asleep() {
-                desk.bell.sleep(None, || 0);
+                desk.bell.sleep(None, Duration::MAX, || 0);
             }
         }
         taken.sort_unstable();

@@ -78,10 +78,14 @@ pub(crate) async fn attempt(
     };
     instance.context_mut().end_lines();
     let leftover = instance.context_mut().take_leftover();
-    // What says something about the version: that it trapped, or that it did not.
+    // What says something about the version: that it trapped, or that it did not. A later attempt
+    // repeats what failed in an earlier one, perhaps in the version before.
+    let is_first = job.attempt == 1;
     match &returned {
         Ok(_) => count(&member.version, false, &runtime),
-        Err(AttemptFault::Trapped(_)) if !is_failure => count(&member.version, true, &runtime),
+        Err(AttemptFault::Trapped(_)) if !is_failure && is_first => {
+            count(&member.version, true, &runtime);
+        }
         Err(_) => {}
     }
     AttemptEnd { returned, leftover }

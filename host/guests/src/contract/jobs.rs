@@ -142,12 +142,13 @@ async fn enqueue(
     let value = record.encode(payload).into();
     let id = jobs.new_id();
     // Before it is written: a call that is ended meanwhile leaves a job that is taken up all the
-    // same.
+    // same, as soon as the disk has it.
     jobs.reserve(id, record, payload.len(), &limits)?;
     let key = id.to_string();
     let only = Condition::Absent;
     let action = Action::Set { key: key.as_str().into(), value, expires_ms: None, only };
-    match write_to(store.as_context_mut(), BUCKET.into(), action).await {
+    let also = Some(jobs.written(id));
+    match write_to(store.as_context_mut(), BUCKET.into(), action, also).await {
         Ok(_) => {
             jobs.confirm(id);
             Ok(key)

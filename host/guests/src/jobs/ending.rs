@@ -1,12 +1,14 @@
 //! What follows from the end of a job.
 
+use std::sync::Arc;
+
 use snow_core::{PendingId, lock};
 use snow_jobs::{Failed, JobFailure};
 use snow_runtime::{Level, Settled, Settlement};
 
 use super::counts::JobOutcome;
-use super::office::{Jobs, random};
-use super::task::{Origin, Task};
+use super::office::{Jobs, Stopped, random};
+use super::task::{Origin, Started, Task};
 use crate::runtime::Runtime;
 
 /// The code by which a job says that it is not to be tried again.
@@ -48,6 +50,9 @@ impl Jobs {
         };
         match task.origin {
             Origin::Started(pending) => {
+                if matches!(end, End::Fault(JobOutcome::Stopped, _)) {
+                    self.count_stopped(&task.member.permit.name, (1, 0));
+                }
                 let (outcome, settled) = settled(runtime, task, end);
                 // Before anybody learns of the end, who may look at the counts.
                 count(outcome);
@@ -61,7 +66,7 @@ impl Jobs {
                     self.tell(Level::Warn, task, &what);
                 }
                 if let End::Failed { code, message } = end {
-                    let JobFailure { code, message } = JobFailure::new(code, message);
+                    let JobFailure { code, message } = for_people(task, code, message);
                     self.tell(Level::Warn, task, &format!("the job failed: {code}: {message}"));
                 }
             }
@@ -81,18 +86,18 @@ impl Jobs {
             }
             // Neither is the job's fault.
             End::Fault(JobOutcome::Stopped, _) => {
-                return lock(&self.state).kept.put_back(id, now_ms);
+                self.count_stopped(&task.member.permit.name, (0, 1));
+                return self.put_back(task, now_ms);
             }
             End::Fault(JobOutcome::Overloaded, _) => {
-                let at_ms = now_ms + NO_INSTANCE_PAUSE_MS;
-                return lock(&self.state).kept.put_back(id, at_ms);
+                return self.put_back(task, now_ms + NO_INSTANCE_PAUSE_MS);
             }
             End::Failed { code, message } => {
                 let is_final = code == GIVE_UP;
-                (JobFailure::new(code, message), is_final)
+                (for_people(task, code, message), is_final)
             }
             End::Fault(outcome, why) => {
-                (JobFailure::new(outcome.name().into(), first_line(&why)), false)
+                (for_people(task, outcome.name().into(), first_line(&why)), false)
             }
         };
         let what = format!("{}: {}", failure.code, failure.message);
@@ -101,12 +106,22 @@ impl Jobs {
         let failed = lock(&self.state).kept.fail(id, failure, is_final, at, limits);
         // `None` if somebody has removed it meanwhile.
         let Some(Failed { record, forgotten }) = failed else { return };
-        self.rewrite(id);
+        self.rewrite(id, None);
         let attempts = (record.attempts, record.attempts_max);
         match record.failed_ms {
             Some(_) => {
+                let shown = match forgotten.contains(&id) {
+                    true => "It is not kept (jobs_failed_max)",
+                    false => "`snow-host jobs` shows it",
+                };
+                let older = match forgotten.iter().filter(|older| **older != id).count() {
+                    0 => String::new(),
+                    count => {
+                        format!(". {count} that failed before are forgotten (jobs_failed_max)")
+                    }
+                };
                 let said = format!(
-                    "it has failed for good, in attempt {} of {}: {what}. `snow-host jobs` shows it",
+                    "it has failed for good, in attempt {} of {}: {what}. {shown}{older}",
                     attempts.0, attempts.1
                 );
                 self.tell(Level::Error, task, &said);
@@ -123,13 +138,29 @@ impl Jobs {
         forgotten.into_iter().for_each(|id| self.delete(id));
     }
 
-    /// Tells a job that it is not run any more, since the server ends.
-    pub(super) fn stopped(&self, runtime: &Runtime, pending: PendingId) {
+    /// Lets a job that is kept be tried again whose attempt does not count.
+    fn put_back(&self, task: &Task, at_ms: u64) {
+        lock(&self.state).kept.put_back(task.id, at_ms);
+        // As it was before, and not as if this attempt counted.
+        if task.to_write.is_some() {
+            self.rewrite(task.id, None);
+        }
+    }
+
+    /// Tells whoever waits for a job that it is not run any more, since the server ends.
+    pub(super) fn stopped(&self, runtime: &Runtime, started: &Started) {
+        self.count_stopped(&started.member.permit.name, (1, 0));
         let failed = Settlement::Failed {
             code: JobOutcome::Stopped.name().into(),
             message: "the server ends before the job does".into(),
         };
-        settle(runtime, pending, Settled::new(failed));
+        settle(runtime, started.pending, Settled::new(failed));
+    }
+
+    fn count_stopped(&self, guest: &Arc<str>, (started, kept): (usize, usize)) {
+        let mut state = lock(&self.state);
+        let stopped = state.stopped.entry(guest.clone()).or_default();
+        *stopped = Stopped { started: stopped.started + started, kept: stopped.kept + kept };
     }
 
     fn tell(&self, level: Level, task: &Task, what: &str) {
@@ -137,6 +168,12 @@ impl Jobs {
         let message = format!("guest={guest} id={id} job={job:?}: {what}");
         self.log.host(level, task.member.permit.masks.masked(message, usize::MAX));
     }
+}
+
+/// Returns a failure as people see it: without the secrets of the guest, and not too long.
+fn for_people(task: &Task, code: String, message: String) -> JobFailure {
+    let masks = &task.member.permit.masks;
+    JobFailure::new(masks.masked(code, usize::MAX), masks.masked(message, usize::MAX))
 }
 
 /// Returns what happened, without the guest's backtrace.

@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use snow_core::{Bell, Inbox, Key, PendingId, Slab, TimerKey, Timers, Waiter, WorkerId, due_ms};
 use snow_runtime::{Delivery, Handle, Join, Settled, Source, Wait};
@@ -23,6 +24,10 @@ use crate::call::attempt::{Attempt, AttemptEnd, AttemptFault, attempt};
 use crate::contract::seat::Seat;
 use crate::contract::types::Failure;
 use crate::runtime::{InstanceCounts, Runtime};
+
+/// How long an executor sleeps at a time. What is kept and scheduled goes by the time of day, and that
+/// clock may be moved, and goes on while the machine sleeps.
+const AT_A_TIME: Duration = Duration::from_secs(10);
 
 /// Runs jobs on one thread. It is made on that thread, since calls never leave theirs.
 pub struct Executor {
@@ -119,6 +124,7 @@ impl Executor {
             if self.jobs.is_over() {
                 self.stop_all();
             } else {
+                self.jobs.take_up_due();
                 self.begin_jobs();
             }
             if let Some(slot) = self.runnable.pop_front() {
@@ -135,7 +141,7 @@ impl Executor {
                 Idle::Sleep(until_ms) => {
                     let next_ms = self.timers.next_ms();
                     let until_ms = until_ms.into_iter().chain(next_ms).min();
-                    self.bell.sleep(until_ms, || self.runtime.clock.now_ms());
+                    self.bell.sleep(until_ms, AT_A_TIME, || self.runtime.clock.now_ms());
                 }
                 Idle::End => return self.bell.end(),
             }
@@ -198,7 +204,7 @@ impl Executor {
             // Somebody has removed it from the store meanwhile.
             return self.jobs.left();
         };
-        self.jobs.begun(&task.member.permit.name);
+        self.jobs.begun(&task);
         let job = Attempt {
             id: task.id,
             name: task.name.clone(),
@@ -327,7 +333,7 @@ impl Executor {
             }
         }
         for started in self.jobs.take_started() {
-            self.jobs.stopped(&self.runtime, started.pending);
+            self.jobs.stopped(&self.runtime, &started);
         }
     }
 

@@ -9,7 +9,7 @@ use snow_state::{Action, Condition, Outcome, StoreError, Submitted, Write};
 
 use super::BUCKET;
 use super::office::Jobs;
-use crate::contract::state::listener::Writer;
+use crate::contract::state::listener::{AlsoDone, Writer};
 
 /// Something to be done about jobs that are kept or scheduled, without a lock.
 pub(super) enum Chore {
@@ -19,6 +19,7 @@ pub(super) enum Chore {
     Remove(JobId),
     /// The log is to be told.
     Tell(Happening),
+    Warn(String),
 }
 
 /// A job that is kept, as people see it.
@@ -82,7 +83,20 @@ impl Jobs {
         let Some(entry) = self.store.get(BUCKET, key, self.clock.wall_ms()) else { return };
         match JobId::parse(key).zip(Record::decode(&entry.value).ok()) {
             Some((id, (record, payload))) => {
-                lock(&self.state).kept.load(id, record, payload.len());
+                let had_failed = record.failed_ms.is_some();
+                let kept = &mut lock(&self.state).kept;
+                kept.load(id, record, payload.len(), self.clock.wall_ms());
+                let record = kept.record(id).cloned();
+                let has_failed = record.filter(|it| it.failed_ms.is_some() && !had_failed);
+                let Some(record) = has_failed else { return };
+                self.log.host(
+                    Level::Error,
+                    format!(
+                        "guest={} id={id} job={:?}: it has failed for good: the server ended while it \
+                         ran, in each of {} attempts. `snow-host jobs` shows it",
+                        record.guest, record.name, record.attempts
+                    ),
+                );
             }
             None => {
                 let message = format!(
@@ -115,6 +129,19 @@ impl Jobs {
         self.ring();
     }
 
+    /// Returns what takes up the result of the write of a new job, whatever becomes of the call that
+    /// waits for it.
+    pub(crate) fn written(&self, id: JobId) -> AlsoDone {
+        let this = self.this.clone();
+        Box::new(move |result| {
+            let Some(jobs) = this.upgrade() else { return };
+            match result {
+                Ok(_) => jobs.confirm(id),
+                Err(_) => jobs.withdraw(id),
+            }
+        })
+    }
+
     /// Gives the room of a job back that was not written.
     pub(crate) fn withdraw(&self, id: JobId) {
         lock(&self.state).kept.remove(id);
@@ -144,6 +171,7 @@ impl Jobs {
                     }
                 }
                 Chore::Remove(id) => self.delete(id),
+                Chore::Warn(message) => self.log.host(Level::Warn, message),
                 Chore::Tell(Happening::Run { missed: 0, .. }) => {}
                 Chore::Tell(Happening::Run { guest, schedule, missed, .. }) => {
                     let message = format!(
@@ -152,10 +180,14 @@ impl Jobs {
                     );
                     self.log.host(Level::Warn, message);
                 }
-                Chore::Tell(Happening::Skipped { guest, job }) => {
+                Chore::Tell(Happening::Skipped { guest, job, has_begun }) => {
+                    let last = match has_begun {
+                        true => "is still under way",
+                        false => "still waits for an executor",
+                    };
                     let message = format!(
-                        "guest={guest} job={job:?}: it is due again, and its last run is still under \
-                         way: runs are skipped until that ends"
+                        "guest={guest} job={job:?}: it is due again, and its last run {last}: runs are \
+                         skipped until that ends"
                     );
                     self.log.host(Level::Warn, message);
                 }
@@ -175,8 +207,8 @@ impl Jobs {
         });
     }
 
-    /// Writes what is known of a job by now, beside its payload.
-    pub(super) fn rewrite(&self, id: JobId) {
+    /// Writes what is known of a job by now, or what is given, beside its payload.
+    pub(super) fn rewrite(&self, id: JobId, given: Option<&Record>) {
         let key = id.to_string();
         let Some(entry) = self.store.get(BUCKET, &key, self.clock.wall_ms()) else { return };
         let Ok((_, payload)) = Record::decode(&entry.value) else { return };
@@ -185,7 +217,8 @@ impl Jobs {
         // in the table before it is removed from the store. So this is written before that, or not
         // at all, and no job comes back.
         let state = lock(&self.state);
-        let Some(record) = state.kept.record(id) else { return };
+        let Some(known) = state.kept.record(id) else { return };
+        let record = given.unwrap_or(known);
         let (value, only) = (record.encode(payload).into(), Condition::Always);
         self.write(Action::Set { key: key.into(), value, expires_ms: None, only }, move |result| {
             if let Err(error) = result {
@@ -254,7 +287,7 @@ impl Jobs {
     pub fn retry(&self, id: JobId) -> bool {
         let is_idle = lock(&self.state).kept.retry(id, self.clock.wall_ms()).is_some();
         if is_idle {
-            self.rewrite(id);
+            self.rewrite(id, None);
             self.ring();
         }
         is_idle

@@ -5,22 +5,16 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, Weak};
 
 use snow_core::{Bell, Inbox, Key, lock};
-use snow_jobs::{
-    Due, Happening, JobId, JobLimits, Kept, LimitReached, Line, LineKind, Queue, Timetable,
-};
+use snow_jobs::{JobId, JobLimits, Kept, LimitReached, Line, LineKind, Queue, Timetable};
 use snow_runtime::{Clock, Level, Log};
 
 use super::counts::JobCounts;
-use super::keeping::Chore;
 use super::room::Room;
-use super::task::{Queued, Scheduled, Started, Task};
+use super::task::{Origin, Queued, Started, Task};
 use crate::contract::state::listener::GuestStore;
 use crate::deploy::deployment::Deployment;
 use crate::deploy::share::Member;
 use crate::runtime::Runtime;
-
-/// Jobs that are kept and become due, and chores about them, that one look deals with.
-const DUE_MAX: usize = 256;
 
 /// All jobs of a process, and the ways to its executors.
 ///
@@ -50,24 +44,38 @@ pub(super) struct State {
     pub kept: Kept,
     pub timetable: Timetable,
     pub counts: JobCounts,
-    published: Option<Published>,
+    pub published: Option<Published>,
     /// Jobs that have an instance.
     pub running: usize,
-    drain: Option<Drain>,
+    pub drain: Option<Drain>,
+    /// Jobs that were stopped by the end of the server, of each guest.
+    pub stopped: BTreeMap<Arc<str>, Stopped>,
+    /// Since when jobs wait for which no executor has a place, on the clock; and when the log is to
+    /// be told next.
+    pub stuck: Option<(u64, u64)>,
+}
+
+/// Jobs that were stopped.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Stopped {
+    /// Those that were started, and are lost.
+    pub started: usize,
+    /// Those that are kept, and are tried again after the next start.
+    pub kept: usize,
 }
 
 /// What serves.
-struct Published {
-    runtime: Runtime,
+pub(super) struct Published {
+    pub runtime: Runtime,
     /// The guests that have jobs.
-    members: BTreeMap<Arc<str>, Arc<Member>>,
+    pub members: BTreeMap<Arc<str>, Arc<Member>>,
     /// Grows with each deployment.
     number: u64,
 }
 
 /// The end of the server.
 #[derive(Clone, Copy)]
-struct Drain {
+pub(super) struct Drain {
     /// When what is under way is stopped, on the clock.
     until_ms: u64,
     /// Whether no call starts jobs any more: executors without jobs may end.
@@ -168,6 +176,21 @@ impl Jobs {
         let number = state.published.as_ref().map_or(1, |before| before.number + 1);
         let before =
             state.published.replace(Published { runtime: runtime.clone(), members, number });
+        // Said once, when the guest goes or is not there from the start.
+        let served =
+            |guest: &str| before.as_ref().is_none_or(|before| before.members.contains_key(guest));
+        let State { kept, published, .. } = &*state;
+        let serves = |guest: &str| {
+            published.as_ref().is_some_and(|published| published.members.contains_key(guest))
+        };
+        let orphaned = |(guest, _): &(&Arc<str>, usize)| !serves(guest) && served(guest);
+        for (guest, jobs) in kept.guests().filter(orphaned) {
+            let message = format!(
+                "guest={guest}: {jobs} jobs of it are kept, and no such guest serves that has jobs: \
+                 they wait (`snow-host jobs` lists them)"
+            );
+            self.log.host(Level::Warn, message);
+        }
         drop(state);
         // What is not needed any more is freed here: no executor waits for it.
         drop(before);
@@ -190,14 +213,26 @@ impl Jobs {
         let mut state = lock(&self.state);
         let until_ms = state.drain.map_or_else(|| self.clock.now_ms(), |drain| drain.until_ms);
         state.drain = Some(Drain { until_ms, is_last: true });
+        // Once more, in case that the disk takes it by now: else they would run again.
+        let leaving: Vec<JobId> = state.kept.leaving().collect();
         drop(state);
+        leaving.into_iter().for_each(|id| self.delete(id));
         self.ring();
     }
 
-    /// Lets go of what serves, once the executors have ended.
+    /// Lets go of what serves, once the executors have ended, and says which jobs were stopped.
     pub fn stop(&self) {
-        let published = lock(&self.state).published.take();
+        let mut state = lock(&self.state);
+        let (published, stopped) = (state.published.take(), std::mem::take(&mut state.stopped));
+        drop(state);
         drop(published);
+        for (guest, Stopped { started, kept }) in stopped {
+            let message = format!(
+                "guest={guest}: the end of the server has stopped {started} jobs that were started, \
+                 which are lost, and {kept} that are kept, which are tried again after the next start"
+            );
+            self.log.host(Level::Warn, message);
+        }
     }
 
     /// Notes that the clock was moved, so that nobody sleeps too long.
@@ -214,7 +249,6 @@ impl Jobs {
 
     /// Takes the job whose turn it is, among those for which an executor has room.
     pub(super) fn take(&self, room: &Room) -> Option<Task> {
-        let chores = self.look_what_is_due();
         let mut state = lock(&self.state);
         let mut task = None;
         while task.is_none() {
@@ -228,9 +262,8 @@ impl Jobs {
         }
         if task.is_some() {
             state.running += 1;
+            state.stuck = None;
         }
-        drop(state);
-        self.do_chores(chores);
         task
     }
 
@@ -259,7 +292,7 @@ impl Jobs {
             return Idle::Sleep(Some(drain.until_ms).filter(|until_ms| *until_ms > now_ms));
         }
         // Before that, looking takes up nothing that is due.
-        if room.is_full || published.is_none() {
+        if published.is_none() {
             return Idle::Sleep(None);
         }
         let next_wall_ms = kept.next_ms().into_iter().chain(timetable.next_ms()).min();
@@ -285,9 +318,17 @@ impl Jobs {
         queued.into_iter().filter_map(started).collect()
     }
 
-    /// Counts a job of which an attempt begins.
-    pub(super) fn begun(&self, guest: &Arc<str>) {
-        lock(&self.state).counts.begun(guest);
+    /// Counts a job of which an attempt begins, and writes down what has to be known of that.
+    pub(super) fn begun(&self, task: &Task) {
+        let mut state = lock(&self.state);
+        state.counts.begun(&task.member.permit.name);
+        if let Origin::Scheduled(schedule) = task.origin {
+            state.timetable.begun(schedule);
+        }
+        drop(state);
+        if let Some(record) = &task.to_write {
+            self.rewrite(task.id, Some(record));
+        }
     }
 
     /// Counts a job that has no instance any more.
@@ -301,54 +342,15 @@ impl Jobs {
             executor.bell.ring();
         }
     }
-
-    /// Queues what is due by now, and returns what else there is to do.
-    fn look_what_is_due(&self) -> Vec<Chore> {
-        let now_ms = self.clock.wall_ms();
-        let mut state = lock(&self.state);
-        let State { queue, kept, timetable, published, drain, .. } = &mut *state;
-        let is_due = |at_ms: Option<u64>| at_ms.is_some_and(|at_ms| at_ms <= now_ms);
-        if drain.is_some() || !is_due(kept.next_ms()) && !is_due(timetable.next_ms()) {
-            return Vec::new();
-        }
-        let Some(Published { runtime, members, .. }) = published else { return Vec::new() };
-        let limits = &runtime.limits.jobs;
-        let mut chores = Vec::new();
-        let mut push = |guest: Arc<str>, queued| {
-            let line = Line { guest, kind: LineKind::Kept };
-            // Lines of this kind have no limits here: what is kept and scheduled has its own.
-            queue.push(line, queued, 0, limits).expect("no limit is looked at");
-        };
-        for _ in 0..DUE_MAX {
-            match kept.pop_due(now_ms) {
-                None => break,
-                Some(Due::Queue(id, guest)) => push(guest, Queued::Kept(id)),
-                Some(Due::Look(id)) => chores.push(Chore::Look(id)),
-                Some(Due::Remove(id)) => chores.push(Chore::Remove(id)),
-            }
-        }
-        while chores.len() < DUE_MAX
-            && let Some(happening) = timetable.pop_due(now_ms, |guest| members.contains_key(guest))
-        {
-            if let Happening::Run { id: schedule, guest, schedule: spec, due_ms, .. } = &happening {
-                let scheduled = Scheduled {
-                    id: self.new_id(),
-                    schedule: *schedule,
-                    name: spec.job.clone(),
-                    payload: spec.payload.clone().into_bytes(),
-                    due_ms: *due_ms,
-                };
-                push(guest.clone(), Queued::Scheduled(scheduled));
-            }
-            chores.push(Chore::Tell(happening));
-        }
-        chores
-    }
 }
 
 /// Whether jobs of a line can run now. Those that have no version of their own need one that
 /// serves.
-fn is_runnable(line: &Line, published: Option<&Published>, drain: Option<Drain>) -> bool {
+pub(super) fn is_runnable(
+    line: &Line,
+    published: Option<&Published>,
+    drain: Option<Drain>,
+) -> bool {
     match line.kind {
         LineKind::Started => true,
         LineKind::Kept => {

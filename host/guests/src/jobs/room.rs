@@ -4,13 +4,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The room that an executor has for another job.
+///
+/// Most of it is for whoever comes first. What is left of it is for guests that have no job here, one
+/// for each: so a guest's jobs wait for those of others only if as many guests as there are such
+/// places have jobs that do not end.
 pub(super) struct Room {
     /// Whether there is none for anybody.
     pub is_full: bool,
-    /// How many jobs each guest has here: those that compute, and all of them.
-    guests: BTreeMap<Arc<str>, (usize, usize)>,
+    /// Whether there is some for a guest that has jobs here.
+    has_more: bool,
+    /// How many jobs each guest has here that compute.
+    guests: BTreeMap<Arc<str>, usize>,
     /// How many of them a guest may have at most before another one begins.
-    own_max: (usize, usize),
+    own_running_max: usize,
 }
 
 impl Room {
@@ -21,25 +27,27 @@ impl Room {
         slots: usize,
         running_max: usize,
     ) -> Room {
-        let mut guests: BTreeMap<_, (usize, usize)> = BTreeMap::new();
+        let mut guests = BTreeMap::new();
         let (mut running, mut all) = (0, 0);
         for (guest, computes) in jobs {
             let computes = usize::from(computes);
-            let own = guests.entry(guest.clone()).or_default();
-            *own = (own.0 + computes, own.1 + 1);
+            *guests.entry(guest.clone()).or_default() += computes;
             (running, all) = (running + computes, all + 1);
         }
-        // The last place for a job that computes is left to other guests, and so are as many places
-        // as may compute if all jobs of a guest wait.
+        // As many places as may compute are left to guests that have none. Their first jobs compute
+        // beside those that may: time has no places, and is shared in turns.
         let own_running_max = running_max.saturating_sub(1).max(1);
-        let own_max = (own_running_max, slots.saturating_sub(running_max).max(own_running_max));
-        Room { is_full: running >= running_max || all >= slots, guests, own_max }
+        let shared = slots.saturating_sub(running_max).max(own_running_max);
+        let has_more = running < running_max && all < shared;
+        Room { is_full: all >= slots, has_more, guests, own_running_max }
     }
 
     /// Returns whether a job of this guest may begin.
     pub fn has_one_for(&self, guest: &str) -> bool {
-        let (running, all) = self.guests.get(guest).copied().unwrap_or_default();
-        !self.is_full && running < self.own_max.0 && all < self.own_max.1
+        match self.guests.get(guest) {
+            None => !self.is_full,
+            Some(running) => self.has_more && *running < self.own_running_max,
+        }
     }
 }
 
@@ -59,9 +67,25 @@ mod tests {
     #[test]
     fn a_guest_leaves_places_to_others() {
         assert_eq!((has_room(0, 0), has_room(2, 5)), ((true, true), (true, true)));
-        assert_eq!((has_room(3, 0), has_room(4, 0)), ((false, true), (false, false)));
+        assert_eq!((has_room(3, 0), has_room(4, 0)), ((false, true), (false, true)));
         assert_eq!((has_room(0, 7), has_room(0, 8)), ((true, true), (false, true)));
         assert_eq!(has_room(0, 12), (false, false));
+    }
+
+    #[test]
+    fn two_guests_leave_places_to_a_third() {
+        for computes in [true, false] {
+            let guests: [Arc<str>; 2] = ["a".into(), "b".into()];
+            let mut jobs: Vec<(&Arc<str>, bool)> = Vec::new();
+            // Whatever they can get.
+            while let Some(guest) =
+                guests.iter().find(|guest| Room::of(jobs.iter().copied(), 12, 4).has_one_for(guest))
+            {
+                jobs.push((guest, computes));
+            }
+            let room = Room::of(jobs.iter().copied(), 12, 4);
+            assert!(room.has_one_for("c"), "beside {}", jobs.len());
+        }
     }
 
     #[test]

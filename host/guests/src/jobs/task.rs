@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use snow_core::PendingId;
-use snow_jobs::{JobId, ScheduleId};
+use snow_jobs::{Begun, JobId, Record, ScheduleId};
 
 use super::office::State;
 use crate::deploy::share::Member;
@@ -48,6 +48,8 @@ pub(super) struct Task {
     pub attempts_max: u32,
     /// When it was due first, in milliseconds since 1970.
     pub due_ms: u64,
+    /// What is written of it before it begins.
+    pub to_write: Option<Record>,
 }
 
 /// Where a job comes from, and so what follows from its end.
@@ -71,10 +73,11 @@ impl State {
                 attempt: 1,
                 attempts_max: 1,
                 due_ms: wall_ms,
+                to_write: None,
             },
             Queued::Kept(id) => {
                 let member = self.serving(guest)?.clone();
-                let record = self.kept.begin(id)?;
+                let Begun { record, to_write } = self.kept.begin(id)?;
                 Task {
                     id,
                     name: record.name,
@@ -84,6 +87,7 @@ impl State {
                     attempt: record.attempts.saturating_add(1),
                     attempts_max: record.attempts_max,
                     due_ms: record.due_ms,
+                    to_write,
                 }
             }
             Queued::Scheduled(Scheduled { id, schedule, name, payload, due_ms }) => Task {
@@ -95,6 +99,7 @@ impl State {
                 attempt: 1,
                 attempts_max: 1,
                 due_ms,
+                to_write: None,
             },
         })
     }

@@ -27,7 +27,7 @@ fn a_job_is_tried_with_growing_pauses_until_it_succeeds() {
     for (attempts, pause_ms) in [(1, 1_000), (2, 2_000), (3, 4_000)] {
         assert_eq!(kept.pop_due(now_ms), Some(Due::Queue(id, "a".into())));
         assert_eq!((kept.pop_due(now_ms), kept.next_ms()), (None, None), "it is queued once");
-        assert_eq!(kept.begin(id).map(|record| record.attempts), Some(attempts - 1));
+        assert_eq!(kept.begin(id).map(|it| it.record.attempts), Some(attempts - 1));
         assert_eq!(kept.begin(id), None);
         let failed = kept.fail(id, failure("no"), false, (now_ms, NEVER_RANDOM), &limits).unwrap();
         assert_eq!((failed.record.attempts, failed.record.next_ms), (attempts, now_ms + pause_ms));
@@ -93,6 +93,54 @@ fn the_oldest_of_too_many_failed_ones_are_forgotten() {
 }
 
 #[test]
+fn no_guest_loses_its_failed_jobs_by_those_of_another() {
+    let mut kept = Kept::default();
+    let limits = JobLimits { jobs_failed_max: 4, ..JobLimits::default() };
+    for number in 1..=9 {
+        let (id, guest) = (JobId(number), if number <= 2 { "a" } else { "b" });
+        kept.reserve(id, Record::new(guest, "mail", 1, 0), 0, 0, &limits).unwrap();
+        kept.confirm(id);
+        kept.pop_due(0).unwrap();
+        kept.begin(id).unwrap();
+        kept.fail(id, failure("no"), false, (number as u64, 0), &limits).unwrap();
+    }
+    let ids: Vec<JobId> = kept.list(None, 9).map(|(id, ..)| id).collect();
+    assert_eq!(ids, [1, 2, 8, 9].map(JobId));
+}
+
+#[test]
+fn a_job_that_ends_the_process_is_not_tried_for_ever() {
+    // What is on the disk. A crash leaves it as it was written last.
+    let mut on_disk = Record::new("a", "mail", 3, 0);
+    let (id, limits) = (JobId(7), JobLimits::default());
+    for attempt in 1..=3 {
+        let mut kept = Kept::default();
+        kept.load(id, on_disk.clone(), 10, 0);
+        assert_eq!(kept.pop_due(0), Some(Due::Queue(id, "a".into())));
+        let begun = kept.begin(id).unwrap();
+        assert_eq!(begun.record.attempts, attempt - 1);
+        on_disk = begun.to_write.expect("it was there before the start");
+        // An attempt that was stopped does not count, and its next one is not counted beforehand.
+        kept.put_back(id, 0);
+        assert_eq!(kept.record(id).unwrap().attempts, attempt - 1);
+        kept.pop_due(0).unwrap();
+        assert_eq!(kept.begin(id).unwrap().to_write, None);
+    }
+    let mut kept = Kept::default();
+    kept.load(id, on_disk, 10, 5_000);
+    assert_eq!((kept.failed(), kept.next_ms()), (1, None));
+    let record = kept.record(id).unwrap();
+    assert_eq!(record.failed_ms, Some(5_000));
+    assert_eq!(record.failure.as_ref().map(|it| &*it.code), Some(INTERRUPTED));
+    // A new one of this process is written once, when it is enqueued.
+    let new = JobId(8);
+    kept.reserve(new, Record::new("a", "mail", 3, 0), 0, 0, &limits).unwrap();
+    kept.confirm(new);
+    kept.pop_due(0).unwrap();
+    assert_eq!(kept.begin(new).unwrap().to_write, None);
+}
+
+#[test]
 fn a_job_that_nobody_has_confirmed_is_looked_for() {
     let (mut kept, id, _) = with_one(1);
     assert_eq!(kept.next_ms(), Some(LOOK_AFTER_MS));
@@ -110,15 +158,16 @@ fn an_attempt_that_was_stopped_does_not_count() {
     kept.begin(id).unwrap();
     kept.put_back(id, 2_000);
     assert_eq!(kept.pop_due(2_000), Some(Due::Queue(id, "a".into())));
-    assert_eq!(kept.begin(id).map(|record| record.attempts), Some(0));
+    assert_eq!(kept.begin(id).map(|it| it.record.attempts), Some(0));
 }
 
 #[test]
 fn limits_are_named() {
     let limits = JobLimits {
         guest_jobs_kept_max: 1,
-        jobs_kept_max: 2,
-        jobs_kept_bytes_max: 10,
+        jobs_kept_max: 3,
+        guest_jobs_kept_bytes_max: 510,
+        jobs_kept_bytes_max: 1_020,
         ..JobLimits::default()
     };
     let mut kept = Kept::default();
@@ -126,11 +175,12 @@ fn limits_are_named() {
         let record = Record::new(guest, "m", 1, 0);
         kept.reserve(JobId(id), record, bytes, 0, &limits).map_err(|it| it.limit)
     };
-    assert_eq!(reserve(1, "a", 10), Err("jobs_kept_bytes_max"));
-    assert_eq!(reserve(1, "a", 4), Ok(()));
+    // A byte for the name, and 500 for what is known of it.
+    assert_eq!(reserve(1, "a", 10), Err("guest_jobs_kept_bytes_max"));
+    assert_eq!(reserve(1, "a", 9), Ok(()));
     assert_eq!(reserve(2, "a", 0), Err("guest_jobs_kept_max"));
     assert_eq!(reserve(2, "b", 4), Ok(()));
-    assert_eq!(reserve(3, "c", 0), Err("jobs_kept_max"));
+    assert_eq!(reserve(3, "c", 0), Err("jobs_kept_bytes_max"));
 }
 
 #[derive(Clone, Debug)]
@@ -201,8 +251,11 @@ proptest! {
                 prop_assert_eq!(job.record.failed_ms.is_some(), job.state == KeptState::Failed);
             }
             prop_assert_eq!(kept.due.len(), kept.jobs.values().filter(|job| job.due_ms.is_some()).count());
-            prop_assert_eq!(kept.guests.values().sum::<usize>(), kept.len());
-            prop_assert_eq!(kept.bytes(), kept.len() * 6);
+            let own = kept.guests.values();
+            prop_assert_eq!(own.clone().map(|own| own.jobs).sum::<usize>(), kept.len());
+            prop_assert_eq!(own.clone().map(|own| own.failed.len()).sum::<usize>(), kept.failed());
+            prop_assert_eq!(own.map(|own| own.bytes).sum::<usize>(), kept.bytes());
+            prop_assert_eq!(kept.bytes(), kept.len() * 506);
             prop_assert!(kept.failed() <= 3);
         }
     }

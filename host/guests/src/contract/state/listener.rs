@@ -29,10 +29,15 @@ pub enum Writer {
         pending: PendingId,
         /// Where the result is put.
         result: WriteResult,
+        /// What is done with the result besides, also if the call is over by then.
+        also: Option<AlsoDone>,
     },
     /// The host, about a job that is kept. It is called with the result.
     Job(Box<dyn FnOnce(Result<Outcome, StoreError>) + Send>),
 }
+
+/// Called with the result of a write that goes to the disk.
+pub type AlsoDone = Box<dyn FnOnce(&Result<Outcome, StoreError>) + Send>;
 
 /// The place for the result of a write that goes to the disk.
 pub type WriteResult = Arc<Mutex<Option<Result<Outcome, StoreError>>>>;
@@ -64,7 +69,12 @@ impl Listener for StoreListener {
 
     fn done(&self, writer: Writer, outcome: Result<Outcome, StoreError>) {
         let (pending, result) = match writer {
-            Writer::Call { pending, result } => (pending, result),
+            Writer::Call { pending, result, also } => {
+                if let Some(also) = also {
+                    also(&outcome);
+                }
+                (pending, result)
+            }
             Writer::Job(done) => return done(outcome),
         };
         *lock(&result) = Some(outcome);

@@ -12,7 +12,7 @@ use snow_state::{
 };
 
 use super::buckets::{Bucket, Swap};
-use super::listener::{WriteResult, Writer, settlement};
+use super::listener::{AlsoDone, WriteResult, Writer, settlement};
 use crate::contract::context::CallContext;
 use crate::contract::grants::TO_USE_BUCKET;
 use crate::contract::types::Pending;
@@ -200,7 +200,7 @@ pub(super) async fn write(
     action: Action,
 ) -> Operation<Outcome> {
     let bucket = store.data().bucket(bucket)?;
-    write_to(store, bucket, action).await
+    write_to(store, bucket, action, None).await
 }
 
 /// Adds to a key's value, and returns the sum.
@@ -235,7 +235,7 @@ pub(super) async fn swap(
     context.check_use(&swap.bucket)?;
     let only = swap.seen.map_or(Condition::Absent, Condition::Version);
     let action = Action::Set { key: swap.key.clone(), value: value.into(), expires_ms: None, only };
-    match write_to(store.as_context_mut(), swap.bucket.clone(), action).await {
+    match write_to(store.as_context_mut(), swap.bucket.clone(), action, None).await {
         Ok(_) => Ok(()),
         Err(Refused::Store(StoreError::Conflict(won))) => {
             let seen = won.map(|entry| entry.version);
@@ -251,11 +251,13 @@ impl From<Refused> for SwapFailure {
     }
 }
 
-/// Does a write to a bucket that the guest may use, or to one of the host's.
+/// Does a write to a bucket that the guest may use, or to one of the host's. `also` is called with the
+/// result of one that goes to the disk, even if the call is over by then.
 pub(in crate::contract) async fn write_to(
     mut store: StoreContextMut<'_, CallContext>,
     bucket: Arc<str>,
     action: Action,
+    also: Option<AlsoDone>,
 ) -> Operation<Outcome> {
     let context = store.data_mut();
     let write = Write { bucket, action };
@@ -263,7 +265,7 @@ pub(in crate::contract) async fn write_to(
         return Ok(context.runtime.store.apply(&write, context.wall_ms())?);
     }
     let pending = context.create(None, Source::None)?;
-    let written = on_disk(&mut store, &pending, write).await;
+    let written = on_disk(&mut store, &pending, write, also).await;
     store.data_mut().drop_handle(pending.rep());
     written
 }
@@ -273,11 +275,12 @@ async fn on_disk(
     store: &mut StoreContextMut<'_, CallContext>,
     pending: &Resource<Pending>,
     write: Write,
+    also: Option<AlsoDone>,
 ) -> Operation<Outcome> {
     let context = store.data();
     let handle = context.handle(pending.rep()).expect("it was created");
     let result = WriteResult::default();
-    let writer = Writer::Call { pending: handle.id, result: result.clone() };
+    let writer = Writer::Call { pending: handle.id, result: result.clone(), also };
     match context.runtime.store.submit(write, writer, context.wall_ms())? {
         Submitted::Done(outcome) => return Ok(outcome),
         Submitted::Queued => {}
