@@ -113,7 +113,13 @@ fn decide(
     match place {
         Place::Server(admin) => {
             let id = id.to_string();
-            question("POST", path, &[("id", &id)]).json(admin).map(drop)
+            let told = question("POST", path, &[("id", &id)]).json(admin)?;
+            if told["is_running"] == true {
+                eprintln!(
+                    "job {id} runs at this moment: it goes on to its end, and is not tried again"
+                );
+            }
+            Ok(())
         }
         Place::Folder(store, _) => match in_folder(store, id)? {
             true => Ok(()),

@@ -121,6 +121,11 @@ impl Kept {
         self.due.first().map(|(at_ms, _)| *at_ms)
     }
 
+    /// Returns whether a job runs at this moment.
+    pub fn is_running(&self, id: JobId) -> bool {
+        self.jobs.get(&id).is_some_and(|job| job.state == KeptState::Runs)
+    }
+
     /// Returns the record of a job as it is to be written. `None` if the job is gone or leaves.
     pub fn record(&self, id: JobId) -> Option<&Record> {
         let job = self.jobs.get(&id).filter(|job| job.state != KeptState::Leaves)?;

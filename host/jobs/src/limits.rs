@@ -35,10 +35,11 @@ snow_core::declare_settings! {
         /// How long a job may take from its start to its end, with all that it waits for.
         pub job_ms_max: u32 = 300_000, live, in 1..=MS_MAX;
         /// Jobs of an executor that compute at one time, in turns. The last place is for a guest
-        /// that has none of them.
+        /// that has none of them; and the first job of a guest there computes besides.
         pub executor_jobs_running_max: u32 = 8, restart, in 1..=UNDER_WAY_MAX;
         /// Jobs of an executor that wait in place, each with its instance, besides those that
-        /// compute. More take the places of those.
+        /// compute. As many places as may compute are left for guests that have no job there, one
+        /// for each.
         pub executor_jobs_waiting_max: u32 = 24, restart, in 0..=UNDER_WAY_MAX;
         /// The most attempts that a guest may ask for a job that is kept.
         pub job_attempts_max: u32 = 100, live, in 1..=1_000_000;
@@ -49,10 +50,10 @@ snow_core::declare_settings! {
         /// hold too.
         pub jobs_kept_max: usize = 100_000, live, in 0..=COUNT_MAX;
         /// Bytes of one guest's jobs that are kept: of their names and payloads, and 500 for each.
-        pub guest_jobs_kept_bytes_max: usize = 16_777_216, live, in 0..=TOTAL_BYTES_MAX,
+        pub guest_jobs_kept_bytes_max: usize = 33_554_432, live, in 0..=TOTAL_BYTES_MAX,
             at_most jobs_kept_bytes_max;
         /// Bytes of all jobs that are kept. `store_bucket_bytes_max` and `store_bytes_max` hold too.
-        pub jobs_kept_bytes_max: usize = 50_331_648, live, in 0..=TOTAL_BYTES_MAX;
+        pub jobs_kept_bytes_max: usize = 58_720_256, live, in 0..=TOTAL_BYTES_MAX;
         /// Jobs that have failed for good and are kept for the deployer to see. The oldest ones of
         /// the guest that has the most of them go first.
         pub jobs_failed_max: usize = 1_000, live, in 0..=COUNT_MAX;

@@ -117,6 +117,7 @@ fn a_drain_lets_jobs_end_and_stops_those_that_do_not() {
         [502, 503].contains(&waits.response().status),
         "it was stopped, and so was its request"
     );
+    server.log.until(&["guest=works: the end of the server has stopped 4 jobs that were started"]);
     assert_eq!(server.ended().code(), Some(0));
     let took = began.elapsed();
     assert!(took >= Duration::from_millis(2_900) && took < Duration::from_secs(20), "{took:?}");

@@ -98,12 +98,49 @@ fn what_has_failed_for_good_is_shown_retried_and_removed() {
     assert!(said.contains("is no job"), "{said}");
 }
 
+/// Whoever may see jobs need not know what guests know.
+#[test]
+fn a_secret_in_a_failure_is_not_shown() {
+    let data = Folder::new();
+    let Some(folder) = Folder::with(&["works", "hello"]) else { return };
+    let manifest = b"[guest.works.config]\ntoken = { secret = 'hunter2-of-works' }\n";
+    folder.add("snow.toml", manifest);
+    let admin = format!("unix:{}", data.path().join("admin.sock").display());
+    let path = data.path().join("data").display().to_string();
+    let setup = crate::harness::Setup::new(folder).arguments(&["--admin", &admin, "--data", &path]);
+    let mut server = setup.start();
+    server.get("/enqueue/fail/1?attempts=1&payload=it+echoed+hunter2-of-works");
+    server.log.until(&["it has failed for good", "mine: it echoed [secret token]"]);
+    for arguments in [&["--admin", &*admin] as &[&str], &["--admin", &*admin, "--json"]] {
+        let (said, _) = jobs(arguments);
+        assert!(said.contains("[secret token]") && !said.contains("hunter2"), "{said}");
+    }
+    assert!(!server.log_by_now().contains("hunter2"));
+    server.signal("TERM");
+    server.ended();
+    let (said, _) = jobs(&["--data", &path, "--json"]);
+    assert!(said.contains("[secret token]") && !said.contains("hunter2"), "{said}");
+}
+
+#[test]
+fn a_job_that_runs_is_removed_and_goes_on() {
+    let data = Folder::new();
+    let Some((server, admin)) = durable(&data) else { return };
+    let id = server.get("/enqueue/wait/1?payload=go").text().to_owned();
+    eventually("it runs", || jobs(&["--admin", &admin]).0.contains("\trunning\t").then_some(()));
+    let (said, ok) = jobs(&["--admin", &admin, "--remove", &id]);
+    assert!(ok && said.contains("goes on to its end"), "{said}");
+    eventually("it is gone", || jobs(&["--admin", &admin]).0.is_empty().then_some(()));
+    eventually("it waits still", || (server.get("/tell/go/on").text() == "1").then_some(()));
+}
+
 #[test]
 fn a_job_whose_guest_is_gone_waits_and_is_shown() {
     let data = Folder::new();
     let Some((server, admin)) = durable(&data) else { return };
     server.get("/enqueue/add/1?payload=back&after=2500");
     fs::remove_file(server.folder.path().join("works.wasm")).unwrap();
+    server.log.until(&["guest=works: 1 jobs of it are kept, and no such guest serves"]);
     eventually("it is shown", || {
         jobs(&["--admin", &admin]).0.contains("\twithout its guest\t").then_some(())
     });

@@ -55,6 +55,28 @@ fn each_job_that_was_acknowledged_runs_at_least_once() {
     });
 }
 
+/// A job that takes the server down is not tried for ever. Its first attempt alone is forgotten.
+#[test]
+fn a_job_that_no_server_survives_fails_for_good() {
+    let data = Folder::new();
+    for start in 0..3 {
+        let Some(server) = durable(&data) else { return };
+        if start == 0 {
+            assert_eq!(server.get("/enqueue/wait/1?payload=k&attempts=2").text().len(), 32);
+        }
+        server.admin().wait_for("snow_jobs_waiting", &[], 1.0);
+        // What was written before this is on the disk after it.
+        assert_eq!(server.get("/count/any").text(), "0");
+        server.signal("KILL");
+    }
+    let server = durable(&data).expect("it was built");
+    server.log.until(&[
+        "guest=works",
+        "it has failed for good: the server ended while it ran, in each of 2 attempts",
+    ]);
+    assert_eq!(server.admin().metric("snow_jobs_failed", &[]), 1.0);
+}
+
 /// Whether the server has acknowledged it. One that is killed does not.
 fn enqueued(client: &mut Client, target: &str) -> bool {
     let request = format!("GET {target} HTTP/1.1\r\nhost: test\r\n\r\n");

@@ -72,7 +72,7 @@ mod tests {
     #[test]
     fn every_bound_is_a_limit() {
         let bounds: Vec<_> = all().filter_map(|(about, ..)| about.at_most).map(limit).collect();
-        assert_eq!(bounds.len(), 25);
+        assert_eq!(bounds.len(), 26);
     }
 
     #[test]

@@ -293,13 +293,16 @@ impl Jobs {
         is_idle
     }
 
-    /// Removes a job that is kept. One that is under way runs to its end. Returns false if there is
-    /// no such job.
-    pub fn remove(&self, id: JobId) -> bool {
-        let was_there = lock(&self.state).kept.leave(id, self.clock.wall_ms());
-        if was_there {
+    /// Removes a job that is kept. Returns whether it is under way: then it runs to its end all the
+    /// same. `None` if there is no such job.
+    pub fn remove(&self, id: JobId) -> Option<bool> {
+        let mut state = lock(&self.state);
+        let is_running = state.kept.is_running(id);
+        let was_there = state.kept.leave(id, self.clock.wall_ms());
+        drop(state);
+        was_there.then(|| {
             self.delete(id);
-        }
-        was_there
+            is_running
+        })
     }
 }

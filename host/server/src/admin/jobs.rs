@@ -74,11 +74,11 @@ pub fn retry(sources: &PageSources, query: &str) -> Result<Value, Refused> {
 /// Returns `/jobs/remove`, once the job is removed.
 pub fn remove(sources: &PageSources, query: &str) -> Result<Value, Refused> {
     let id = id(Parameters::parse(query, &["id"])?.required("id")?)?;
-    if !sources.runtime.jobs.remove(id) {
+    let Some(is_running) = sources.runtime.jobs.remove(id) else {
         return Err((404, format!("there is no job {id}\n")));
-    }
+    };
     tell(sources, format!("job {id}: the admin listener has removed it"));
-    Ok(json!({ "removed": id.to_string() }))
+    Ok(json!({ "removed": id.to_string(), "is_running": is_running }))
 }
 
 fn tell(sources: &PageSources, message: String) {

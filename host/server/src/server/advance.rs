@@ -19,7 +19,8 @@ pub enum AdvanceError {
     /// Something is always due soon.
     #[error(
         "{STEPS_MAX} times something was due, and that is as often as one advance waits for: the \
-         clock was moved by {} only. Does a guest set a short timer again and again?",
+         clock was moved by {} only. Does a guest set a short timer again and again, or has it a schedule \
+         that comes often?",
         humantime::format_duration(*.moved)
     )]
     Steps {

@@ -247,6 +247,7 @@ fn wide(table: &str, name: &str) -> &'static str {
         ("limits", "guest_jobs_queued_max") => "jobs_queued_max = 1073741824\n",
         ("limits", "guest_jobs_bytes_max") => "jobs_bytes_max = 1099511627776\n",
         ("limits", "guest_jobs_kept_max") => "jobs_kept_max = 1073741824\n",
+        ("limits", "guest_jobs_kept_bytes_max") => "jobs_kept_bytes_max = 1099511627776\n",
         ("guest.a", "pendings_max") => "[limits]\npendings_max = 1073741824\n",
         ("guest.a", "memory_bytes_max") => "[limits]\ncall_memory_bytes_max = 4294967296\n",
         ("limits", "database_connections_max") => "sql_connections_max = 65536\n",
