@@ -83,10 +83,11 @@ func (d *Database) Dialect() (Dialect, error) {
 	return d.host.dialect()
 }
 
-// Query carries out one statement, with a value for each placeholder: nil, which is null; a boolean;
-// a number; a text; a []byte; a [time.Time]; a pointer to one of these, which may be nil; or a type made
-// of one. What is no such value is a [*ParameterError]. A time is sent as a text with its offset, such
-// as 2026-01-02T03:04:05+00:00: give MySQL and MariaDB a text as they have it.
+// Query carries out one statement, with a value for each placeholder: nil, which is null; a
+// boolean; a number; a text; a []byte; a [time.Time]; a pointer to one of these, which may be nil;
+// or a type made of one. What is no such value is a [*ParameterError]. A time is sent as a text
+// with its offset, such as 2026-01-02T03:04:05+00:00: give MySQL and MariaDB a text as they have
+// it.
 //
 // Values of clients go into placeholders, and never into the text.
 func (d *Database) Query(text string, parameters ...any) (*Rows, error) {
@@ -110,10 +111,10 @@ func (d *Database) Transact(statements ...Statement) ([]*Rows, error) {
 	return d.host.transact(all)
 }
 
-// Listen creates a pending that is settled with the payload of the next notification on a channel of
-// PostgreSQL. Listen first, look at the data then, and suspend if there is nothing new: nothing is
-// missed. If the connection to the database is lost, it is a [Failure] with the code unavailable. For
-// another database the error is a [*DatabaseError] with the code 0A000.
+// Listen creates a pending that is settled with the payload of the next notification on a channel
+// of PostgreSQL. Listen first, look at the data then, and suspend if there is nothing new: nothing
+// is missed. If the connection to the database is lost, it is a [Failure] with the code
+// unavailable. For another database the error is a [*DatabaseError] with the code 0A000.
 func (d *Database) Listen(channel string) (*Pending, error) {
 	if err := checkText(channel); err != nil {
 		return nil, err
@@ -156,8 +157,8 @@ func (e *ParameterError) Unwrap() error {
 
 // DatabaseError is an error of the database, which has refused a statement. Nothing was changed.
 type DatabaseError struct {
-	// Code is SQLSTATE, such as 23505 for a value that is there already; for SQLite the nearest one of
-	// PostgreSQL.
+	// Code is SQLSTATE, such as 23505 for a value that is there already; for SQLite the nearest one
+	// of PostgreSQL.
 	Code string
 	// Message is the database's.
 	Message string
@@ -180,8 +181,8 @@ func IsDuplicate(err error) bool {
 		refused.Code == "23000" && strings.Contains(refused.Message, "Duplicate entry")
 }
 
-// OverloadedError means that others have too much under way, in words that name the limit. Try again
-// later.
+// OverloadedError means that others have too much under way, in words that name the limit. Try
+// again later.
 type OverloadedError struct {
 	Words string
 }

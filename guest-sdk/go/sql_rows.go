@@ -11,8 +11,9 @@ import (
 type Rows struct {
 	// Columns are the names of the columns; none if it returns no rows.
 	Columns []string
-	// Values are those of each row, in the order in which the database has returned them: nil, bool,
-	// int64, float64, string or []byte. Decimals, dates, times, UUIDs and all other types are texts.
+	// Values are those of each row, in the order in which the database has returned them: nil,
+	// bool, int64, float64, string or []byte. Decimals, dates, times, UUIDs and all other types are
+	// texts.
 	Values [][]any
 	// Affected is how many rows the statement has changed.
 	Affected uint64
@@ -54,12 +55,13 @@ type Row struct {
 	values  []any
 }
 
-// Scan copies the values of the row into variables, in the order of the columns, as many as there are
-// pointers. A variable may be a string, a []byte, a bool, a number, a [time.Time], any, or a pointer to
-// one of these, which null leaves nil; or a type made of one. The error is a [*ColumnError].
+// Scan copies the values of the row into variables, in the order of the columns, as many as there
+// are pointers. A variable may be a string, a []byte, a bool, a number, a [time.Time], any, or a
+// pointer to one of these, which null leaves nil; or a type made of one. The error is a
+// [*ColumnError].
 //
-// A number is read from a text of one as well, bytes from a text, a boolean from 0 and 1, and a time
-// from a text.
+// A number is read from a text of one as well, bytes from a text, a boolean from 0 and 1, and a
+// time from a text.
 func (r Row) Scan(pointers ...any) error {
 	for index, pointer := range pointers {
 		if index >= len(r.values) {

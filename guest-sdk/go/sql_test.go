@@ -37,8 +37,8 @@ func TestParametersAreWhatADatabaseHas(t *testing.T) {
 	toy := &toyDatabase{}
 	database := &Database{toy}
 	moment := time.Date(2026, 1, 2, 3, 4, 5, 600_000_000, time.UTC)
-	_, err := database.Query("q", nil, true, 1, uint8(2), uint64(math.MaxUint64), 0.5, float32(0.25), "t", named("n"),
-		[]byte{1}, []byte(nil), absent, &text, moment)
+	_, err := database.Query("q", nil, true, 1, uint8(2), uint64(math.MaxUint64), 0.5, float32(0.25),
+		"t", named("n"), []byte{1}, []byte(nil), absent, &text, moment)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +60,8 @@ func TestParametersAreWhatADatabaseHas(t *testing.T) {
 	if _, err := database.Query("q\xff"); !errors.As(err, &notText) {
 		t.Error(err)
 	}
-	if _, err := database.Transact(Statement{"a", nil}, Statement{"b", []any{"\xff"}}); !errors.As(err, &notText) {
+	bad := Statement{"b", []any{"\xff"}}
+	if _, err := database.Transact(Statement{"a", nil}, bad); !errors.As(err, &notText) {
 		t.Error(err)
 	}
 	if toy.sent != nil {
@@ -90,7 +91,8 @@ func TestColumnsAreReadByNameAndType(t *testing.T) {
 		t.Fatal(err)
 	}
 	moment := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	if id != 7 || name != "tea" || price != 2.5 || gone != nil || !is || len(data) != 2 || !at.Equal(moment) {
+	isSo := id == 7 && name == "tea" && price == 2.5 && gone == nil && is && len(data) == 2
+	if !isSo || !at.Equal(moment) {
 		t.Error(id, name, price, gone, is, data, at)
 	}
 	if name, err := Column[*string](row, "name"); err != nil || *name != "tea" {
@@ -137,7 +139,8 @@ func TestErrorsOfDatabases(t *testing.T) {
 		t.Error(err)
 	}
 	duplicate := &DatabaseError{"23000", "Duplicate entry 'a'"}
-	if !IsDuplicate(duplicate) || !IsDuplicate(&DatabaseError{"23505", ""}) || IsDuplicate(&DatabaseError{"23000", ""}) {
+	other := &DatabaseError{"23000", ""}
+	if !IsDuplicate(duplicate) || !IsDuplicate(&DatabaseError{"23505", ""}) || IsDuplicate(other) {
 		t.Error("duplicates")
 	}
 	for err, status := range map[error]int{
@@ -154,7 +157,8 @@ func TestErrorsOfDatabases(t *testing.T) {
 		}
 	}
 	var unavailable *UnavailableError
-	if err := error(passingError{&UnavailableError{"it is off"}}); !errors.As(err, &unavailable) || err.Error() != "it is off" {
+	err := error(passingError{&UnavailableError{"it is off"}})
+	if !errors.As(err, &unavailable) || err.Error() != "it is off" {
 		t.Error(err)
 	}
 	if !errors.Is(passingError{ErrTimedOut}, ErrTimedOut) {

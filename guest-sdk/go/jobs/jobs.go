@@ -84,16 +84,16 @@ func (j *Job) IsLastAttempt() bool {
 
 // A Function does a job, and returns what its pending is settled with.
 //
-// It may do whatever a handler may but suspend: use the store and databases, ask other servers, wait
-// in place, start jobs. Its error may be a [*snow.Failure] with a code of its own, or [GiveUp]. Any
-// other has the code failed, and its text is logged unless [snow.Error] has made it.
+// It may do whatever a handler may but suspend: use the store and databases, ask other servers,
+// wait in place, start jobs. Its error may be a [*snow.Failure] with a code of its own, or
+// [GiveUp]. Any other has the code failed, and its text is logged unless [snow.Error] has made it.
 type Function func(*Job) ([]byte, error)
 
 // functions are the guest's jobs by their names.
 var functions = map[string]Function{}
 
-// Handle names the function that does the jobs of a name. Call it from an init function. It panics if
-// the name has a function already, if the function is nil, and in a call: then it is too late.
+// Handle names the function that does the jobs of a name. Call it from an init function. It panics
+// if the name has a function already, if the function is nil, and in a call: then it is too late.
 func Handle(name string, function Function) {
 	switch {
 	case call.HasBegun():
@@ -121,8 +121,9 @@ var ErrNoRunner = errors.New("this guest has no jobs")
 // The job goes on if the pending is released: work that nobody waits for, such as what follows an
 // answer. It is lost if the host ends.
 //
-// The error is [snow.Denied], outside of a call; a [*snow.LimitError]: too many wait, or the payload
-// is too long; [ErrNoRunner]; or a [*snow.NotUTF8Error]. In a native test it is [snow.Denied].
+// The error is [snow.Denied], outside of a call; a [*snow.LimitError]: too many wait, or the
+// payload is too long; [ErrNoRunner]; or a [*snow.NotUTF8Error]. In a native test it is
+// [snow.Denied].
 func Start(name string, payload []byte) (*snow.Pending, error) {
 	if !utf8.ValidString(name) {
 		return nil, &snow.NotUTF8Error{Text: name}
@@ -130,8 +131,8 @@ func Start(name string, payload []byte) (*snow.Pending, error) {
 	return hostStart(name, payload)
 }
 
-// Enqueue keeps a job until it has succeeded once, and returns its id. It is due at once, and is tried
-// 20 times at most. See [Durable].
+// Enqueue keeps a job until it has succeeded once, and returns its id. It is due at once, and is
+// tried 20 times at most. See [Durable].
 func Enqueue(name string, payload []byte) (string, error) {
 	return Durable{Name: name, Payload: payload}.Enqueue()
 }
@@ -139,8 +140,9 @@ func Enqueue(name string, payload []byte) (string, error) {
 // Durable is a job that is kept until it has succeeded once.
 //
 // It is tried by whichever version of the guest serves then. If it fails, it is tried again after a
-// second, then two, and so on up to an hour, until its function returns no error, or [GiveUp], or it
-// has been tried as often as it may. The deployer sees what has failed for good (snow-host jobs).
+// second, then two, and so on up to an hour, until its function returns no error, or [GiveUp], or
+// it has been tried as often as it may. The deployer sees what has failed for good (snow-host
+// jobs).
 //
 // With a data folder (--data) it survives a crash. Then it may run twice: [Job.ID] is the same.
 type Durable struct {
@@ -173,7 +175,8 @@ func (d Durable) Enqueue() (string, error) {
 func run(job *Job) ([]byte, *snow.Failure) {
 	function := functions[job.Name]
 	if function == nil {
-		return nil, &snow.Failure{Code: "unknown-job", Message: fmt.Sprintf("there is no job %q", job.Name)}
+		message := fmt.Sprintf("there is no job %q", job.Name)
+		return nil, &snow.Failure{Code: "unknown-job", Message: message}
 	}
 	var value []byte
 	var failure *snow.Failure

@@ -31,7 +31,8 @@ func init() {
 }
 
 func TestAJobIsFoundByItsNameAndItsErrorHasACode(t *testing.T) {
-	if value, failure := run(&Job{Name: "double", Payload: []byte("21")}); failure != nil || string(value) != "42" {
+	value, failure := run(&Job{Name: "double", Payload: []byte("21")})
+	if failure != nil || string(value) != "42" {
 		t.Errorf("%s, %v", value, failure)
 	}
 	if value, failure := run(&Job{Name: "nothing"}); failure != nil || value != nil {
@@ -87,7 +88,8 @@ func TestWithoutAHostNoJobIsTaken(t *testing.T) {
 }
 
 func TestTheLastAttempt(t *testing.T) {
-	if (&Job{Attempt: 1, AttemptsMax: 2}).IsLastAttempt() || !(&Job{Attempt: 2, AttemptsMax: 2}).IsLastAttempt() {
+	first, second := Job{Attempt: 1, AttemptsMax: 2}, Job{Attempt: 2, AttemptsMax: 2}
+	if first.IsLastAttempt() || !second.IsLastAttempt() {
 		t.Error("attempts")
 	}
 }

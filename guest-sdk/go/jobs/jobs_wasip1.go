@@ -9,7 +9,7 @@ import (
 	snow "github.com/snow-host/snow-host/guest-sdk/go"
 	runner "github.com/snow-host/snow-host/guest-sdk/go/internal/bindings/export_snow_host_job_runner"
 	_ "github.com/snow-host/snow-host/guest-sdk/go/internal/bindings/job_exports"
-	"github.com/snow-host/snow-host/guest-sdk/go/internal/bindings/snow_host_job_runner"
+	raw "github.com/snow-host/snow-host/guest-sdk/go/internal/bindings/snow_host_job_runner"
 	host "github.com/snow-host/snow-host/guest-sdk/go/internal/bindings/snow_host_jobs"
 	pending "github.com/snow-host/snow-host/guest-sdk/go/internal/bindings/snow_host_pending_handles"
 	"github.com/snow-host/snow-host/guest-sdk/go/internal/call"
@@ -18,23 +18,22 @@ import (
 )
 
 func init() {
-	runner.Run = func(raw snow_host_job_runner.Job) types.Result[[]uint8, snow_host_job_runner.Failure] {
+	runner.Run = func(given raw.Job) types.Result[[]uint8, raw.Failure] {
 		job := &Job{
-			ID:          raw.Id,
-			Name:        raw.Name,
-			Payload:     raw.Payload,
-			Attempt:     raw.Attempt,
-			AttemptsMax: raw.AttemptsMax,
-			Due:         time.UnixMilli(int64(min(raw.DueMs, math.MaxInt64))).UTC(),
+			ID:          given.Id,
+			Name:        given.Name,
+			Payload:     given.Payload,
+			Attempt:     given.Attempt,
+			AttemptsMax: given.AttemptsMax,
+			Due:         time.UnixMilli(int64(min(given.DueMs, math.MaxInt64))).UTC(),
 		}
 		var value []byte
 		var failure *snow.Failure
 		call.Serve(func() { value, failure = run(job) })
 		if failure != nil {
-			raw := snow_host_job_runner.Failure{Code: failure.Code, Message: failure.Message}
-			return types.Err[[]uint8](raw)
+			return types.Err[[]uint8](raw.Failure{Code: failure.Code, Message: failure.Message})
 		}
-		return types.Ok[[]uint8, snow_host_job_runner.Failure](value)
+		return types.Ok[[]uint8, raw.Failure](value)
 	}
 }
 
@@ -64,15 +63,15 @@ func hostEnqueue(job Durable) (string, error) {
 	return result.Ok(), nil
 }
 
-func lift(raw host.JobError) error {
-	switch raw.Tag() {
+func lift(refused host.JobError) error {
+	switch refused.Tag() {
 	case host.JobError_Denied:
 		return snow.Denied
 	case host.JobError_NoRunner:
 		return ErrNoRunner
 	case host.JobError_Limit:
-		return &snow.LimitError{Words: raw.Limit()}
+		return &snow.LimitError{Words: refused.Limit()}
 	default:
-		return &snow.UnavailableError{Words: raw.Unavailable()}
+		return &snow.UnavailableError{Words: refused.Unavailable()}
 	}
 }
