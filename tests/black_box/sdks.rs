@@ -2,6 +2,9 @@
 //! `in-zig`), and what is particular to C and to Zig. Python's and JavaScript's own modules do it
 //! for theirs.
 
+mod databases;
+mod jobs;
+
 use crate::harness::{Folder, Server, Setup, Upstream, source};
 
 /// Guests with the routes `/NAME/relay` and `/NAME/reply`.

@@ -2,6 +2,7 @@
 
 const std = @import("std");
 const snow = @import("snow.zig");
+const work = @import("work.zig");
 
 comptime {
     snow.serve(&.{
@@ -19,6 +20,23 @@ comptime {
         .{ .methods = "GET", .pattern = "/in-zig/in-place", .handler = in_place },
         .{ .methods = "POST", .pattern = "/in-zig/get", .handler = get },
         .{ .methods = "POST", .pattern = "/in-zig/read", .handler = read, .resumer = has_read },
+        .{ .methods = "GET", .pattern = "/in-zig/sql", .handler = work.sql },
+        .{ .methods = "POST", .pattern = "/in-zig/sql/plain", .handler = work.plain },
+        .{ .methods = "GET", .pattern = "/in-zig/sql/listen", .handler = work.listen },
+        .{ .methods = "POST", .pattern = "/in-zig/sql/notify", .handler = work.notify },
+        .{ .methods = "GET", .pattern = "/in-zig/job/(?P<name>.+)", .handler = work.job, .resumer = work.ended },
+        .{ .methods = "POST", .pattern = "/in-zig/job/(?P<name>.+)", .handler = work.job_in_place },
+        .{ .methods = "POST", .pattern = "/in-zig/enqueue/(?P<name>.+)", .handler = work.enqueue },
+        .{ .methods = "GET", .pattern = "/in-zig/count/(?P<key>.+)", .handler = work.count },
+    });
+    snow.jobs.serve(&.{
+        .{ .name = "echo", .run = work.echo },
+        .{ .name = "about", .run = work.about },
+        .{ .name = "fail", .run = work.fail },
+        .{ .name = "flaky", .run = work.flaky },
+        .{ .name = "vain", .run = work.vain },
+        .{ .name = "trap", .run = work.trap },
+        .{ .name = "nested", .run = work.nested },
     });
 }
 

@@ -11,6 +11,8 @@ const std = @import("std");
 const contract = @import("contract.zig");
 const host = contract.host;
 pub const fetch = @import("fetch.zig");
+pub const jobs = @import("jobs.zig");
+pub const sql = @import("sql.zig");
 pub const store = @import("store.zig");
 
 pub const Arrival = contract.Arrival;
@@ -183,11 +185,16 @@ pub const Level = enum(u8) { trace, debug, info, warn, err };
 
 /// Writes a line to the guest's log, with U+FFFD for what is not UTF-8.
 pub fn log(level: Level, message: []const u8) void {
-    var shown = message;
-    check_text(message) catch {
-        shown = std.fmt.allocPrint(allocator, "{f}", .{std.unicode.fmtUtf8(message)}) catch @trap();
+    const line = shown(message);
+    host.log(@backingInt(level), line.ptr, line.len);
+}
+
+/// Returns a text with U+FFFD for what is not UTF-8.
+pub fn shown(bytes: []const u8) []const u8 {
+    check_text(bytes) catch {
+        return std.fmt.allocPrint(allocator, "{f}", .{std.unicode.fmtUtf8(bytes)}) catch @trap();
     };
-    host.log(@backingInt(level), shown.ptr, shown.len);
+    return bytes;
 }
 
 /// Returns a random number: the system's own, fresh in each call.
@@ -233,10 +240,20 @@ fn give_away(pendings: []const Pending) bool {
 
 /// Releases the pendings that a call leaves. They would fill the table of an instance that serves
 /// many calls.
-fn release_all() void {
+pub fn release_all() void {
     for (owned.items) |pending| host.drop(pending);
     owned = .empty;
     store.close_all();
+    if (close_databases) |close| close();
+}
+
+/// Closes the databases of the call. It is set by whoever opens one: a guest without databases is built
+/// without it.
+pub var close_databases: ?*const fn () void = null;
+
+/// Frees the memory of a call, when the host has read what it returned.
+pub fn reset(_: *const anyopaque) callconv(.c) void {
+    _ = arena.reset(.retain_capacity);
 }
 
 /// Returns the methods that a text such as GET|POST names; none for any.
@@ -319,16 +336,12 @@ pub fn serve(comptime routes: []const Route) void {
             release_all();
             return &outcome;
         }
-
-        fn reset(_: *const anyopaque) callconv(.c) void {
-            _ = arena.reset(.retain_capacity);
-        }
     };
     @export(&Export.list_routes, .{ .name = "snow:host/handler@0.1.0#routes" });
     @export(&Export.handle, .{ .name = "snow:host/handler@0.1.0#handle" });
-    @export(&Export.reset, .{ .name = "cabi_post_snow:host/handler@0.1.0#handle" });
+    @export(&reset, .{ .name = "cabi_post_snow:host/handler@0.1.0#handle" });
     @export(&Export.resume_, .{ .name = "snow:host/resumer@0.1.0#resume" });
-    @export(&Export.reset, .{ .name = "cabi_post_snow:host/resumer@0.1.0#resume" });
+    @export(&reset, .{ .name = "cabi_post_snow:host/resumer@0.1.0#resume" });
 }
 
 export fn cabi_realloc(old: ?[*]u8, old_len: usize, alignment: usize, len: usize) ?[*]u8 {
