@@ -193,6 +193,16 @@ fn in_zig_a_call_may_leave_as_many_pendings_as_the_host_lets_it_have() {
     });
 }
 
+/// An allocator gives no place for no bytes, and the host wants one.
+#[test]
+fn in_zig_an_empty_text_is_a_text() {
+    with("in-zig", "", |server| {
+        for _ in 0..TIMES {
+            assert_eq!(get(server, "/in-zig/empty"), ok(""));
+        }
+    });
+}
+
 #[test]
 fn in_zig_waits_of_several_and_mistakes() {
     with("in-zig", "", |server| {

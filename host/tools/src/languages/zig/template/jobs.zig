@@ -70,7 +70,8 @@ pub fn give_up(message: []const u8) contract.Settlement {
 pub fn start(name: []const u8, payload: []const u8) Error!contract.Pending {
     try check(name);
     var out: Result(contract.Pending) = undefined;
-    host.start(name.ptr, name.len, payload.ptr, payload.len, &out);
+    const bytes = Bytes.of(payload);
+    host.start(contract.place(name), name.len, bytes.ptr, bytes.len, &out);
     return snow.own(try out.get());
 }
 
@@ -92,7 +93,16 @@ pub const Durable = struct {
 pub fn enqueue(name: []const u8, payload: []const u8, how: Durable) Error![]const u8 {
     try check(name);
     var out: Result(Bytes) = undefined;
-    host.enqueue(name.ptr, name.len, payload.ptr, payload.len, how.delay_ms, how.attempts_max, &out);
+    const bytes = Bytes.of(payload);
+    host.enqueue(
+        contract.place(name),
+        name.len,
+        bytes.ptr,
+        bytes.len,
+        how.delay_ms,
+        how.attempts_max,
+        &out,
+    );
     return (try out.get()).slice();
 }
 

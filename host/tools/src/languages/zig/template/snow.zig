@@ -10,6 +10,7 @@
 const std = @import("std");
 const contract = @import("contract.zig");
 const host = contract.host;
+const place = contract.place;
 pub const fetch = @import("fetch.zig");
 pub const jobs = @import("jobs.zig");
 pub const sql = @import("sql.zig");
@@ -127,7 +128,7 @@ pub fn create(key: ?[]const u8) Refusal!Pending {
     var out: host.Result(Pending) = undefined;
     const name = key orelse "";
     try check_text(name);
-    host.create(@intFromBool(key != null), name.ptr, name.len, &out);
+    host.create(@intFromBool(key != null), place(name), name.len, &out);
     return own(try out.get());
 }
 
@@ -143,7 +144,7 @@ pub fn set_result(token: []const u8, settlement: Settlement) Refusal!void {
     var out: host.Result(u8) = undefined;
     try check_settlement(token, &settlement);
     const flat = host.Flat.of(&settlement);
-    host.set_result(token.ptr, token.len, flat.tag, flat.a, flat.b, flat.c, flat.d, flat.e, @ptrCast(&out));
+    host.set_result(place(token), token.len, flat.tag, flat.a, flat.b, flat.c, flat.d, flat.e, @ptrCast(&out));
     const bytes: [*]const u8 = @ptrCast(&out);
     if (bytes[0] != 0) return host.refusal(bytes[1]);
 }
@@ -153,7 +154,7 @@ pub fn set_next(key: []const u8, settlement: Settlement) Refusal!bool {
     var out: [2]u8 = undefined;
     try check_settlement(key, &settlement);
     const flat = host.Flat.of(&settlement);
-    host.set_next(key.ptr, key.len, flat.tag, flat.a, flat.b, flat.c, flat.d, flat.e, &out);
+    host.set_next(place(key), key.len, flat.tag, flat.a, flat.b, flat.c, flat.d, flat.e, &out);
     if (out[0] != 0) return host.refusal(out[1]);
     return out[1] != 0;
 }
@@ -163,21 +164,21 @@ pub fn set_all(key: []const u8, settlement: Settlement) Refusal!u32 {
     var out: host.Result(u32) = undefined;
     try check_settlement(key, &settlement);
     const flat = host.Flat.of(&settlement);
-    host.set_all(key.ptr, key.len, flat.tag, flat.a, flat.b, flat.c, flat.d, flat.e, &out);
+    host.set_all(place(key), key.len, flat.tag, flat.a, flat.b, flat.c, flat.d, flat.e, &out);
     return out.get();
 }
 
 /// Returns how many wait under a key.
 pub fn waiting(key: []const u8) u32 {
     check_text(key) catch return 0;
-    return host.waiting(key.ptr, key.len);
+    return host.waiting(place(key), key.len);
 }
 
 /// Waits in place, this long at most; null is the host's default of 30 seconds. Returns what each was
 /// settled with.
 pub fn wait(pendings: []const Pending, until: Join, timeout_ms: ?u32) Refusal![]const Option(Settlement) {
     var out: host.Result(List(Option(Settlement))) = undefined;
-    host.wait(pendings.ptr, pendings.len, @backingInt(until), @intFromBool(timeout_ms != null), timeout_ms orelse 0, &out);
+    host.wait(List(Pending).of(pendings).ptr, pendings.len, @backingInt(until), @intFromBool(timeout_ms != null), timeout_ms orelse 0, &out);
     return (try out.get()).slice();
 }
 
@@ -186,7 +187,7 @@ pub const Level = enum(u8) { trace, debug, info, warn, err };
 /// Writes a line to the guest's log, with U+FFFD for what is not UTF-8.
 pub fn log(level: Level, message: []const u8) void {
     const line = shown(message);
-    host.log(@backingInt(level), line.ptr, line.len);
+    host.log(@backingInt(level), place(line), line.len);
 }
 
 /// Returns a text with U+FFFD for what is not UTF-8.
@@ -217,8 +218,8 @@ pub fn own(pending: Pending) Pending {
 
 /// Takes a pending from those of the call. Returns whether it was one of them.
 fn disown(pending: Pending) bool {
-    const place = std.mem.indexOfScalar(Pending, owned.items, pending) orelse return false;
-    _ = owned.swapRemove(place);
+    const index = std.mem.indexOfScalar(Pending, owned.items, pending) orelse return false;
+    _ = owned.swapRemove(index);
     return true;
 }
 
@@ -345,6 +346,8 @@ pub fn serve(comptime routes: []const Route) void {
 }
 
 export fn cabi_realloc(old: ?[*]u8, old_len: usize, alignment: usize, len: usize) ?[*]u8 {
+    // An empty list has a place too, and an allocator gives none.
+    if (len == 0) return @ptrFromInt(alignment);
     const new = arena.allocator().rawAlloc(len, std.mem.Alignment.fromByteUnits(alignment), 0) orelse @trap();
     if (old) |bytes| @memcpy(new[0..@min(old_len, len)], bytes[0..@min(old_len, len)]);
     return new;

@@ -183,7 +183,7 @@ pub const Database = enum(u32) {
         begin();
         const known = try checked(name);
         var out: Result(Database) = undefined;
-        host.@"[static]database.open"(known.ptr, known.len, &out);
+        host.@"[static]database.open"(contract.place(known), known.len, &out);
         const database = try out.get();
         snow.close_databases = close_all;
         opened.append(snow.allocator, database) catch @trap();
@@ -226,7 +226,7 @@ pub const Database = enum(u32) {
         const raw = snow.allocator.alloc(RawStatement, statements.len) catch @trap();
         for (statements, raw) |statement, *lowered| lowered.* = try statement.lower();
         var out: Result(List(Rows)) = undefined;
-        host.@"[method]database.transact"(database, raw.ptr, raw.len, &out);
+        host.@"[method]database.transact"(database, List(RawStatement).of(raw).ptr, raw.len, &out);
         return (try out.get()).slice();
     }
 
@@ -238,7 +238,7 @@ pub const Database = enum(u32) {
         try database.begin_with();
         const known = try checked(channel);
         var out: Result(contract.Pending) = undefined;
-        host.@"[method]database.listen"(database, known.ptr, known.len, &out);
+        host.@"[method]database.listen"(database, contract.place(known), known.len, &out);
         return snow.own(try out.get());
     }
 
