@@ -234,8 +234,8 @@ fn empty(_: *const snow.Request) snow.Outcome {
     const bucket = snow.store.Bucket.open("default") catch return snow.text(500, "bucket");
     _ = bucket.set("empty", nothing, .{}) catch return snow.text(500, "set");
     const page = bucket.keys("none", nothing) catch return snow.text(500, "keys");
-    const came = snow.wait(nobody, .all, 0) catch return snow.text(500, "wait");
+    const settled = snow.wait(nobody, .all, 0) catch return snow.text(500, "wait");
     _ = snow.set_all("nobody", .value(nothing)) catch return snow.text(500, "settle");
-    if (page.keys.len != 0 or came.len != 0) return snow.text(500, "something");
+    if (page.keys.len != 0 or settled.len != 0) return snow.text(500, "something");
     return snow.text(200, nothing);
 }
