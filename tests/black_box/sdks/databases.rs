@@ -77,7 +77,7 @@ fn a_notification_is_waited_for_in_each_language() {
             let Some(server) = serve(guest, instances, &url, "'app'") else { continue };
             for time in 0..TIMES {
                 let mut client = server.ask(&format!("/{guest}/sql/listen"));
-                server.admin().wait_until_held(1.0);
+                server.admin().wait_for("snow_sql_listening", &["database=\"app\""], 1.0);
                 let payload = format!("news {time}");
                 assert_eq!(post(&server, &format!("/{guest}/sql/notify"), &payload), ok("told"));
                 let came = client.response();
