@@ -112,7 +112,8 @@ static void each_error_of_a_database_is_told(void) {
   snow_statement bad[] = {SNOW_STATEMENT("select"), SNOW_STATEMENT("\xff")};
   CHECK(snow_database_open("\xff", &other) == SNOW_NOT_UTF8);
   CHECK(snow_database_query(app, bad[1], NULL) == SNOW_NOT_UTF8);
-  CHECK(snow_database_query(app, SNOW_STATEMENT("a", snow_sql_text("\xff")), NULL) == SNOW_NOT_UTF8);
+  bad[0] = SNOW_STATEMENT("a", snow_sql_text("\xff"));
+  CHECK(snow_database_query(app, bad[0], NULL) == SNOW_NOT_UTF8);
   CHECK(snow_database_transact(app, bad, 2, NULL) == SNOW_NOT_UTF8);
   CHECK(snow_database_listen(app, "\xff", &pending) == SNOW_NOT_UTF8 && !snow_owns(pending.handle));
   CHECK(status_of(snow_sql_answer()) == 500 && !*last_statements());

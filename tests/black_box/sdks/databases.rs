@@ -6,7 +6,8 @@ use crate::harness::{DatabaseServer, Folder, Server, Setup, source};
 /// The guests with the routes `/NAME/sql`.
 const GUESTS: [&str; 3] = ["gopher", "in-c", "in-zig"];
 
-/// A server with a guest and a database `app` at this URL, or without a grant. `None`: skip the test.
+/// A server with a guest and a database `app` at this URL, for which `grant` may be empty. `None`:
+/// skip the test.
 fn serve(guest: &str, instances: &str, url: &str, grant: &str) -> Option<Server> {
     source(guest)?;
     let folder = Folder::with(&[guest])?;

@@ -79,7 +79,8 @@ snow_outcome work_sql(const snow_request *request) {
   MUST(snow_database_query(app, SNOW_STATEMENT("select \xff"), NULL) == SNOW_NOT_UTF8);
   MUST(snow_database_listen(app, "news", &pending) == SNOW_DATABASE_ERROR);
   MUST(is(snow_sql_code(), "0A000"));
-  const char *many = "with recursive n(i) as (select 1 union all select i + 1 from n) select i from n";
+  const char *many =
+      "with recursive n(i) as (select 1 union all select i + 1 from n) select i from n";
   MUST(snow_database_query(app, SNOW_STATEMENT(many), &rows) == SNOW_LIMIT && rows.row_count == 0);
   return snow_text(200, snow_sql_words());
 }
@@ -89,7 +90,8 @@ snow_outcome work_plain(const snow_request *request) {
   snow_database app;
   snow_rows rows;
   snow_statement sent = SNOW_STATEMENT(snow_cstring(snow_body(request)));
-  if (snow_database_open("app", &app) != SNOW_OK || snow_database_query(app, sent, &rows) != SNOW_OK)
+  if (snow_database_open("app", &app) != SNOW_OK ||
+      snow_database_query(app, sent, &rows) != SNOW_OK)
     return snow_sql_answer();
   char text[24];
   snprintf(text, sizeof text, "%zu", rows.row_count);
@@ -111,7 +113,8 @@ snow_outcome work_notify(const snow_request *request) {
   snow_database app;
   const char *payload = snow_cstring(snow_body(request));
   snow_statement notify = SNOW_STATEMENT("select pg_notify('news', $1)", snow_sql_text(payload));
-  if (snow_database_open("app", &app) != SNOW_OK || snow_database_query(app, notify, NULL) != SNOW_OK)
+  if (snow_database_open("app", &app) != SNOW_OK ||
+      snow_database_query(app, notify, NULL) != SNOW_OK)
     return snow_sql_answer();
   return snow_text(200, "told");
 }
