@@ -27,6 +27,9 @@ typedef struct {
 
 static handles pendings, buckets;
 
+const char *snow_words = "";
+void (*snow_close_databases)(void);
+
 void *snow_malloc(size_t bytes) {
   if (bytes == 0)
     return NULL;
@@ -147,7 +150,9 @@ void snow_end_call(void) {
   for (size_t i = 0; i < buckets.count; i++)
     snow_host_store_bucket_drop_own((snow_host_store_own_bucket_t){buckets.list[i]});
   pendings.count = buckets.count = 0;
-  snow_forget_words();
+  if (snow_close_databases)
+    snow_close_databases();
+  snow_words = "";
   while (pieces) {
     piece *next = pieces->next;
     free(pieces);

@@ -17,7 +17,8 @@
 // Every text ends with a zero byte. A request that has one inside a group of its path or in its
 // query (`%00`) is answered 400 before a handler is called, because a text would seem to end there.
 //
-// snow_web.h, which is included at the end, has configuration, links, forms, cookies and sessions.
+// Included at the end are snow_web.h, which has configuration, links, forms, cookies and sessions;
+// snow_sql.h, which has databases; and snow_jobs.h.
 #ifndef SNOW_H
 #define SNOW_H
 
@@ -65,8 +66,16 @@ typedef enum {
   SNOW_CONFLICT,
   // The value of a key is no integer, or the sum does not fit into 64 bits.
   SNOW_NOT_AN_INTEGER,
-  // The disk takes no writes. Reads go on.
+  // The disk takes no writes, though reads go on; or a database can't be reached.
   SNOW_UNAVAILABLE,
+  // Others have too much under way with a database.
+  SNOW_OVERLOADED,
+  // A database has refused the statement: snow_sql_code is SQLSTATE.
+  SNOW_DATABASE_ERROR,
+  // A database took too long.
+  SNOW_TIMED_OUT,
+  // The guest has no jobs.
+  SNOW_NO_RUNNER,
 } snow_status;
 
 // ---- Routes ------------------------------------------------------------------------------------
@@ -375,5 +384,9 @@ snow_string snow_string_of(const char *text);
 
 // Configuration and secrets, links, the times of a wait, forms, cookies, signatures and sessions.
 #include "snow_web.h"
+// Databases.
+#include "snow_sql.h"
+// Work on other threads, later, or again and again.
+#include "snow_jobs.h"
 
 #endif

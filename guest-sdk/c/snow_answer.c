@@ -1,4 +1,4 @@
-// Answers, and what may stand in them.
+// Answers, what may stand in them, and settlements.
 
 #include <stdlib.h>
 #include <string.h>
@@ -127,4 +127,26 @@ static const char *in_json(uint8_t byte) {
 
 const char *snow_json_quoted(const char *text) {
   return rewritten(snow_shown(snow_string_of(text)), "\"", in_json);
+}
+
+// ---- Settlements -------------------------------------------------------------------------------
+
+snow_settlement snow_value(snow_string value) {
+  return (snow_settlement){.kind = SNOW_VALUE, .value = value};
+}
+
+snow_settlement snow_response(snow_outcome answer) {
+  if (!answer || answer->outcome.tag != SNOW_HOST_PENDING_HANDLES_OUTCOME_RESPOND) {
+    snow_log(SNOW_ERROR, "snow_response was given a suspension or a null pointer, and no answer");
+    abort();
+  }
+  return (snow_settlement){
+      .kind = SNOW_RESPONSE,
+      .value = {answer->outcome.val.respond.body.ptr, answer->outcome.val.respond.body.len},
+      .response = answer,
+  };
+}
+
+snow_settlement snow_failed(const char *code, const char *message) {
+  return (snow_settlement){.kind = SNOW_FAILED, .value = snow_string_of(message), .code = code};
 }

@@ -65,9 +65,13 @@ snow_status snow_created(bool is_ok, raw_refusal refusal, raw_pending raw, snow_
 void snow_own_bucket(int32_t handle);
 // Returns whether a bucket is one of this call.
 bool snow_owns_bucket(int32_t handle);
-// Forgets what the store has said, which lives no longer than the call.
-void snow_forget_words(void);
-// Ends the call: frees what it has allocated, and releases its pendings and buckets.
+// What the host said when it refused last, for the store, a database or a job. It lives no longer
+// than the call.
+extern const char *snow_words;
+// Closes the databases of the call. It is set by whoever opens one: a guest without databases is
+// linked without it.
+extern void (*snow_close_databases)(void);
+// Ends the call: frees what it has allocated, and releases its pendings, buckets and databases.
 void snow_end_call(void);
 
 // ---- Texts and settlements ---------------------------------------------------------------------

@@ -1,30 +1,8 @@
 // Pendings: what they are settled with, and the two ways to wait for them.
 
-#include <stdlib.h>
-
 #include "snow_internal.h"
 
 // ---- Settlements -------------------------------------------------------------------------------
-
-snow_settlement snow_value(snow_string value) {
-  return (snow_settlement){.kind = SNOW_VALUE, .value = value};
-}
-
-snow_settlement snow_response(snow_outcome answer) {
-  if (!answer || answer->outcome.tag != SNOW_HOST_PENDING_HANDLES_OUTCOME_RESPOND) {
-    snow_log(SNOW_ERROR, "snow_response was given a suspension or a null pointer, and no answer");
-    abort();
-  }
-  return (snow_settlement){
-      .kind = SNOW_RESPONSE,
-      .value = {answer->outcome.val.respond.body.ptr, answer->outcome.val.respond.body.len},
-      .response = answer,
-  };
-}
-
-snow_settlement snow_failed(const char *code, const char *message) {
-  return (snow_settlement){.kind = SNOW_FAILED, .value = snow_string_of(message), .code = code};
-}
 
 // Returns a settlement for the host, which only reads it.
 static raw_settlement lowered(snow_settlement settlement) {

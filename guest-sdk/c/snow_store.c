@@ -7,9 +7,6 @@
 typedef snow_host_store_store_error_t raw_error;
 typedef snow_host_store_borrow_bucket_t raw_bucket;
 
-// What the host said when it refused last.
-static const char *words = "";
-
 static snow_entry lifted(const snow_host_store_option_entry_t *option) {
   if (!option->is_some)
     return (snow_entry){.exists = false};
@@ -31,14 +28,14 @@ static snow_status refused(raw_error *error, snow_entry *held) {
     status = SNOW_CONFLICT;
     break;
   case SNOW_HOST_STORE_STORE_ERROR_LIMIT:
-    words = snow_text_of(error->val.limit);
+    snow_words = snow_text_of(error->val.limit);
     status = SNOW_LIMIT;
     break;
   case SNOW_HOST_STORE_STORE_ERROR_NOT_AN_INTEGER:
     status = SNOW_NOT_AN_INTEGER;
     break;
   case SNOW_HOST_STORE_STORE_ERROR_UNAVAILABLE:
-    words = snow_text_of(error->val.unavailable);
+    snow_words = snow_text_of(error->val.unavailable);
     status = SNOW_UNAVAILABLE;
     break;
   }
@@ -49,7 +46,7 @@ static snow_status refused(raw_error *error, snow_entry *held) {
 // Returns why a function can't be asked of the host, which ends a call that names a bucket of
 // another one, or a key that is not UTF-8.
 static snow_status checked(snow_bucket bucket, const char *key) {
-  words = "";
+  snow_words = "";
   if (!snow_owns_bucket(bucket.handle)) {
     snow_log(SNOW_ERROR, "the bucket is not of this call, or the host has refused to open it");
     return SNOW_DENIED;
@@ -63,7 +60,7 @@ static snow_host_store_condition_t lowered(snow_write write) {
   return condition;
 }
 
-const char *snow_store_words(void) { return words; }
+const char *snow_store_words(void) { return snow_words; }
 
 const char *snow_status_words(snow_status status) {
   switch (status) {
@@ -74,14 +71,12 @@ const char *snow_status_words(snow_status status) {
   case SNOW_NOT_UTF8:
     return "the name is not UTF-8";
   default:
-    return words;
+    return snow_words;
   }
 }
 
-void snow_forget_words(void) { words = ""; }
-
 snow_status snow_bucket_open(const char *name, snow_bucket *bucket) {
-  words = "";
+  snow_words = "";
   bucket->handle = 0;
   if (!snow_is_utf8(name))
     return SNOW_NOT_UTF8;

@@ -9,7 +9,7 @@ import (
 )
 
 // A native test has no host: pendings are refused, nobody waits, and the log is standard error.
-// Buckets are in memory.
+// Buckets are in memory, and there are no databases.
 
 // handle is what the host knows a pending by.
 type handle struct{}
@@ -25,6 +25,8 @@ func hostCreate(*string) (*Pending, error) { return nil, Denied }
 func hostTimer(uint32) (*Pending, error) { return nil, Denied }
 
 func hostFetch(*Fetch) (*Pending, error) { return nil, Denied }
+
+func hostOpenDatabase(string) (databaseHost, error) { return nil, Denied }
 
 func hostWait([]*Pending, bool, *uint32) ([]*Settlement, error) { return nil, Denied }
 

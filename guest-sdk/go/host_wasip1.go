@@ -13,6 +13,7 @@ import (
 	"github.com/snow-host/snow-host/guest-sdk/go/internal/bindings/snow_host_logging"
 	host "github.com/snow-host/snow-host/guest-sdk/go/internal/bindings/snow_host_pending_handles"
 	"github.com/snow-host/snow-host/guest-sdk/go/internal/bindings/snow_host_resumer"
+	"github.com/snow-host/snow-host/guest-sdk/go/internal/call"
 	"github.com/snow-host/snow-host/guest-sdk/go/internal/wit/runtime"
 	"github.com/snow-host/snow-host/guest-sdk/go/internal/wit/types"
 )
@@ -23,7 +24,20 @@ type handle = *host.Pending
 // pendings are those of the call that is running. An instance has one call at a time.
 var pendings []handle
 
+// atEnd are functions for the end of that call. A guest that does not use what they close is linked
+// without it.
+var atEnd []func()
+
 func init() {
+	call.Serve = func(function func()) {
+		runtime.Collect(func() struct{} {
+			isServing = true
+			function()
+			release()
+			return struct{}{}
+		})
+	}
+	call.Own = func(handle *host.Pending) any { return own(handle) }
 	export_snow_host_handler.Routes = func() []snow_host_handler.Route {
 		list := make([]snow_host_handler.Route, len(routes))
 		for index, route := range routes {
@@ -70,13 +84,23 @@ func own(handle handle) *Pending {
 // end ends a call. The pendings that are in a suspension were given away; all others are released,
 // or they would fill the table of an instance that serves many calls.
 func end(route uint32, outcome Outcome) host.Outcome {
+	release()
+	return lowerOutcome(route, outcome)
+}
+
+// release releases what a call leaves.
+func release() {
 	for _, handle := range pendings {
 		handle.Drop()
 	}
 	clear(pendings)
 	pendings = pendings[:0]
 	closeBuckets()
-	return lowerOutcome(route, outcome)
+	for _, function := range atEnd {
+		function()
+	}
+	clear(atEnd)
+	atEnd = atEnd[:0]
 }
 
 // giveAway takes the pendings of a suspension from those of this call. It returns false if one is

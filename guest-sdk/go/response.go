@@ -116,5 +116,8 @@ func responseOf(err error) *Response {
 		return Text(answer.Text).WithStatus(answer.Status)
 	}
 	Log(LevelError, err.Error())
+	if errors.As(err, new(passingError)) {
+		return Text("service unavailable").WithStatus(503)
+	}
 	return Text("internal server error").WithStatus(500)
 }

@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+
+	"github.com/snow-host/snow-host/guest-sdk/go/internal/call"
 )
 
 // framesMax is how many functions of the guest a panic names.
@@ -20,6 +22,22 @@ func serve(route uint32, request *Request) Outcome {
 // proceed continues a request by the function that its route names for that.
 func proceed(route uint32, resumed *Resumed) Outcome {
 	return outcomeOf(func() (Outcome, error) { return routes[route].resumer(resumed) })
+}
+
+func init() {
+	call.HasBegun = func() bool { return isServing }
+	call.Run = serveJob
+}
+
+// serveJob calls a function of the guest that is no handler, and returns its panic as an error.
+func serveJob(function func()) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("panic: %v%s", cause, frames())
+		}
+	}()
+	function()
+	return nil
 }
 
 // outcomeOf calls a function of the guest, and returns what becomes of the request, whatever the
@@ -63,6 +81,9 @@ func isNil(outcome Outcome) bool {
 	}
 }
 
+// callers are the functions of the SDK that call the guest's, by how they begin.
+var callers = [...]string{".serve", ".proceed", "/jobs."}
+
 // frames returns where a panic came from: the functions of the guest, the innermost first. It is to
 // be called by the deferred function that has recovered.
 func frames() string {
@@ -73,7 +94,9 @@ func frames() string {
 	var text strings.Builder
 	for named := 0; named < framesMax; {
 		frame, more := found.Next()
-		if strings.HasPrefix(frame.Function, own+".serve") || strings.HasPrefix(frame.Function, own+".proceed") {
+		if slices.ContainsFunc(callers[:], func(caller string) bool {
+			return strings.HasPrefix(frame.Function, own+caller)
+		}) {
 			break
 		}
 		if frame.Function != "" && !strings.HasPrefix(frame.Function, "runtime.") {

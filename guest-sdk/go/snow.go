@@ -34,6 +34,12 @@
 // session what a guest remembers of a client. Handlers of net/http are served by the package
 // snowhttp.
 //
+// # Databases and jobs
+//
+// [OpenDatabase] opens one of the databases that the deployer grants, and a statement waits in place
+// for its result. The package jobs below this one has a guest do work on other threads, later, or
+// again and again.
+//
 // # Instances
 //
 // By default each call has an instance of its own, and starting the Go runtime takes more than half

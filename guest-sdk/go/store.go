@@ -94,7 +94,8 @@ func (e *LimitError) Error() string {
 	return e.Words
 }
 
-// UnavailableError means that the disk takes no writes, in words. Reads go on.
+// UnavailableError means that the disk takes no writes, or that a database can't be reached, in words.
+// Buckets can still be read then.
 type UnavailableError struct {
 	Words string
 }

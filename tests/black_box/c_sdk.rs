@@ -225,6 +225,8 @@ fn in_zig_the_header_of_c_is_as_good() {
     assert_eq!(form("a=b"), (400, "`name` is missing in the form".into()));
     assert_eq!(says(&server, "/zig/config/word"), "plain");
     assert_eq!(says(&server, "/zig/links"), "/zig/orders?a=b");
+    // Without SNOW_JOBS.
+    assert_eq!(says(&server, "/zig/job"), "no runner");
     let first = server.get("/zig/visits");
     assert_eq!(first.text(), "x");
     let flags = first.field("set-cookie").expect("it begins a session").to_owned();

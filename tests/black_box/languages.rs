@@ -22,6 +22,7 @@ const LANGUAGES: &[Language] = &[
     Language { name: "python", memory_bytes: 32 << 20 },
     Language { name: "rust", memory_bytes: 2 << 20 },
     Language { name: "ts", memory_bytes: 4 << 20 },
+    Language { name: "zig", memory_bytes: 2 << 20 },
 ];
 
 /// A guest without an SDK, which waits and settles as the examples do, and has no other routes.
@@ -98,7 +99,7 @@ fn each_knows_the_time() {
 }
 
 /// Examples that count in the store.
-const COUNTING: [&str; 3] = ["c", "go", "python"];
+const COUNTING: [&str; 4] = ["c", "go", "python", "zig"];
 
 #[test]
 fn each_counts_in_the_store() {

@@ -2,6 +2,9 @@
 //! `in-zig`), and what is particular to C and to Zig. Python's and JavaScript's own modules do it
 //! for theirs.
 
+mod databases;
+mod jobs;
+
 use crate::harness::{Folder, Server, Setup, Upstream, source};
 
 /// Guests with the routes `/NAME/relay` and `/NAME/reply`.
@@ -187,6 +190,16 @@ fn in_zig_a_call_may_leave_as_many_pendings_as_the_host_lets_it_have() {
             assert_eq!(client.get("/in-zig/many").text(), "left");
         }
         assert_eq!(client.get("/in-zig/released").text(), "released");
+    });
+}
+
+/// An allocator gives no place for no bytes, and the host wants one.
+#[test]
+fn in_zig_an_empty_text_is_a_text() {
+    with("in-zig", "", |server| {
+        for _ in 0..TIMES {
+            assert_eq!(get(server, "/in-zig/empty"), ok(""));
+        }
     });
 }
 

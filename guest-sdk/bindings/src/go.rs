@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, ensure};
 use wit_bindgen_go::{Format, Opts};
 
-use crate::{Generated, run};
+use crate::{Generated, contract, contract_of_jobs, run};
 
 /// The folder of the generated packages.
 const FOLDER: &str = "guest-sdk/go/internal/bindings";
@@ -23,27 +23,35 @@ const CHANGES: &[(&str, &str)] = &[
         "\"go.bytecodealliance.org/pkg/wit/",
         "\"github.com/snow-host/snow-host/guest-sdk/go/internal/wit/",
     ),
-    ("\npackage main\n", "\npackage exports\n"),
     ("\n// Unused, but present to make the compiler happy\nfunc main() {}\n", ""),
 ];
 
 /// The host's functions are there for guests alone, not for a native test.
 const CONSTRAINT: &str = "//go:build wasip1\n\n";
 
-/// Generates the packages of the interfaces, and one with the exports.
+/// Generates the packages of the interfaces, and one with the exports of all guests; the export of
+/// guests with jobs is in one of its own, so that others do not have it.
 pub(crate) fn generate(root: &Path) -> Result<Generated> {
-    let options = Opts { format: Format::False, ..Opts::default() };
     let mut generated = Generated::new();
-    for (name, text) in run(root, options.build())? {
-        let path = match name.as_str() {
-            "wit_exports.go" => "exports/wit_exports.go",
-            name if name.ends_with(".go") => name,
-            // The SDK has a `go.mod`, and needs no assembler.
-            _ => continue,
-        };
-        let text = CHANGES.iter().fold(text, |text, (from, to)| text.replace(from, to));
-        let text = format(&format!("{CONSTRAINT}{text}"))?;
-        generated.insert(format!("{FOLDER}/{path}").into(), text);
+    let worlds = [(contract(root)?, "exports"), (contract_of_jobs(root)?, "job_exports")];
+    for (world, exports) in worlds {
+        let options = Opts { format: Format::False, ..Opts::default() };
+        for (name, text) in run(world, options.build())? {
+            let path = match name.as_str() {
+                "wit_exports.go" => format!("{exports}/{name}"),
+                name if name.ends_with(".go") => name.to_owned(),
+                // The SDK has a `go.mod`, and needs no assembler.
+                _ => continue,
+            };
+            let package = format!("\npackage {exports}\n");
+            let text = CHANGES.iter().fold(text, |text, (from, to)| text.replace(from, to));
+            let text = text.replace("\npackage main\n", &package);
+            let text = format(&format!("{CONSTRAINT}{text}"))?;
+            let file = format!("{FOLDER}/{path}").into();
+            if let Some(before) = generated.insert(file, text.clone()) {
+                ensure!(before == text, "the worlds of the contract differ in {path}");
+            }
+        }
     }
     ensure!(generated.len() > 3, "wit-bindgen made only {} files for Go", generated.len());
     Ok(generated)

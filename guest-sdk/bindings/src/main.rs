@@ -17,6 +17,9 @@ use wit_bindgen_core::{Files, WorldGenerator};
 /// The world that all guests with an SDK are in.
 const WORLD: &str = "resuming-guest";
 
+/// The world of guests that have jobs too.
+const WORKING_WORLD: &str = "working-guest";
+
 /// Texts by their paths from the repository's root.
 type Generated = BTreeMap<PathBuf, String>;
 
@@ -62,9 +65,21 @@ fn contract(root: &Path) -> Result<(Resolve, WorldId)> {
     Ok((resolve, world))
 }
 
-/// Runs a generator. Returns the files that it makes, by their names.
-fn run(root: &Path, mut generator: Box<dyn WorldGenerator>) -> Result<Vec<(String, String)>> {
+/// Reads the contract. The world exports only what guests with jobs have, and others do not.
+fn contract_of_jobs(root: &Path) -> Result<(Resolve, WorldId)> {
     let (mut resolve, world) = contract(root)?;
+    let package = resolve.worlds[world].package.context("a world is in a package")?;
+    let working = resolve.select_world(&[package], Some(WORKING_WORLD))?;
+    let of_all = resolve.worlds[world].exports.clone();
+    resolve.worlds[working].exports.retain(|key, _| !of_all.contains_key(key));
+    Ok((resolve, working))
+}
+
+/// Runs a generator. Returns the files that it makes, by their names.
+fn run(
+    (mut resolve, world): (Resolve, WorldId),
+    mut generator: Box<dyn WorldGenerator>,
+) -> Result<Vec<(String, String)>> {
     let mut files = Files::default();
     generator.generate(&mut resolve, world, &mut files)?;
     let text =

@@ -52,4 +52,16 @@ void refuse_writes(bool refused);
 // Is called before a write, once, as another request that is faster would.
 void set_interloper(void (*interloper)(void));
 
+// Forgets what the database was asked, and lets the next statement return the rows of these tests.
+void reset_database(void);
+// Has the database refuse the next statement so.
+void refuse_statement(uint8_t tag, const char *code, const char *words);
+// Returns what the database was asked, as lines; and how many databases were not closed yet.
+const char *last_statements(void);
+size_t open_database_count(void);
+// Returns the last job that was started or kept, as a line.
+const char *last_job(void);
+// Has the host refuse the next job so.
+void refuse_job(uint8_t tag, const char *words);
+
 #endif

@@ -32,7 +32,7 @@ def build(name: str, folder: Path) -> Path:
     """Builds the program of `NAME.c` in a folder, with the SDK and the host of the tests."""
     program = folder / name
     sources = [path for path in sorted(SDK.glob("snow*.c")) if path.name not in _LEFT_OUT]
-    sources += [TESTS / "host.c", TESTS / f"{name}.c"]
+    sources += [TESTS / "host.c", TESTS / "host_work.c", TESTS / f"{name}.c"]
     said = "there is no C compiler: install gcc, or run `pip install ziglang==0.17.1`"
     for compiler in _compilers():
         command = [*compiler, *_FLAGS, *map(str, sources), "-o", str(program)]

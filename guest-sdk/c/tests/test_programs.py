@@ -1,4 +1,4 @@
-"""The tests that are programs in C: units, sessions, and random requests."""
+"""The tests that are programs in C: units, sessions, databases and jobs, and random requests."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ class Programs(unittest.TestCase):
 
     def test_sessions(self) -> None:
         self.passes("sessions")
+
+    def test_databases_and_jobs(self) -> None:
+        self.passes("work")
 
     def test_random_requests(self) -> None:
         self.passes("fuzz")

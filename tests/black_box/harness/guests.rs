@@ -94,7 +94,7 @@ pub fn source(guest: &str) -> Option<PathBuf> {
         "zig-with-c" => zig_with_c(),
         "hello" => Some(workspace().join("guests/hello.wat")),
         "snow" | "tornado" | "two-step" | "parcels" | "notes" | "gather" | "executor" | "board"
-        | "login" | "c" | "go" | "rust" => example(guest),
+        | "login" | "c" | "go" | "rust" | "zig" => example(guest),
         "js" => script("js.js", "js"),
         "ts" => script("ts.ts", "js"),
         "python" => script("python.py", "python"),
@@ -262,7 +262,7 @@ fn in_c() -> Option<PathBuf> {
 fn in_zig() -> Option<PathBuf> {
     static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
     let template = workspace().join("host/tools/src/languages/zig/template");
-    let files = ["snow.zig", "contract.zig", "fetch.zig", "store.zig"];
+    let files = ["snow.zig", "contract.zig", "fetch.zig", "jobs.zig", "sql.zig", "store.zig"];
     let files = files.map(|file| template.join(file));
     BUILT.get_or_init(|| built_of("in-zig", &files, "")).clone()
 }

@@ -6,6 +6,7 @@
 
 #include "asks.h"
 #include "web.h"
+#include "work.h"
 
 // Answers are used again: one that came is given another header field, settles what a third request
 // waits for, and is returned.
@@ -240,5 +241,13 @@ SNOW_SERVE(
     {"GET", "/in-c/wait", web_wait, web_waited},
     {"POST", "/in-c/next", web_next},
     {"POST", "/in-c/get", asks_get},
-    {"POST", "/in-c/read", asks_read, asks_has_read}
+    {"POST", "/in-c/read", asks_read, asks_has_read},
+    {"GET", "/in-c/sql", work_sql},
+    {"POST", "/in-c/sql/plain", work_plain},
+    {"GET", "/in-c/sql/listen", work_listen},
+    {"POST", "/in-c/sql/notify", work_notify},
+    {"GET", "/in-c/job/(?P<name>.+)", work_job, work_ended},
+    {"POST", "/in-c/job/(?P<name>.+)", work_job_in_place},
+    {"POST", "/in-c/enqueue/(?P<name>.+)", work_enqueue},
+    {"GET", "/in-c/count/(?P<key>.+)", work_count}
 )

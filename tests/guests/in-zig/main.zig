@@ -2,6 +2,7 @@
 
 const std = @import("std");
 const snow = @import("snow.zig");
+const work = @import("work.zig");
 
 comptime {
     snow.serve(&.{
@@ -19,6 +20,24 @@ comptime {
         .{ .methods = "GET", .pattern = "/in-zig/in-place", .handler = in_place },
         .{ .methods = "POST", .pattern = "/in-zig/get", .handler = get },
         .{ .methods = "POST", .pattern = "/in-zig/read", .handler = read, .resumer = has_read },
+        .{ .methods = "GET", .pattern = "/in-zig/empty", .handler = empty },
+        .{ .methods = "GET", .pattern = "/in-zig/sql", .handler = work.sql },
+        .{ .methods = "POST", .pattern = "/in-zig/sql/plain", .handler = work.plain },
+        .{ .methods = "GET", .pattern = "/in-zig/sql/listen", .handler = work.listen },
+        .{ .methods = "POST", .pattern = "/in-zig/sql/notify", .handler = work.notify },
+        .{ .methods = "GET", .pattern = "/in-zig/job/(?P<name>.+)", .handler = work.job, .resumer = work.ended },
+        .{ .methods = "POST", .pattern = "/in-zig/job/(?P<name>.+)", .handler = work.job_in_place },
+        .{ .methods = "POST", .pattern = "/in-zig/enqueue/(?P<name>.+)", .handler = work.enqueue },
+        .{ .methods = "GET", .pattern = "/in-zig/count/(?P<key>.+)", .handler = work.count },
+    });
+    snow.jobs.serve(&.{
+        .{ .name = "echo", .run = work.echo },
+        .{ .name = "about", .run = work.about },
+        .{ .name = "fail", .run = work.fail },
+        .{ .name = "flaky", .run = work.flaky },
+        .{ .name = "vain", .run = work.vain },
+        .{ .name = "trap", .run = work.trap },
+        .{ .name = "nested", .run = work.nested },
     });
 }
 
@@ -205,4 +224,18 @@ fn has_read(resumed: *const snow.Resumed) snow.Outcome {
     const response = settlement.response() orelse return snow.text(500, "no response");
     const words = std.fmt.allocPrint(snow.allocator, "{d} {s}", .{ response.status, response.body.slice() });
     return snow.text(200, words catch @trap());
+}
+
+/// Hands the host empty texts and lists that an allocator has made.
+fn empty(_: *const snow.Request) snow.Outcome {
+    const nothing = std.fmt.allocPrint(snow.allocator, "{s}", .{""}) catch @trap();
+    const nobody = snow.allocator.alloc(snow.Pending, 0) catch @trap();
+    snow.log(.info, nothing);
+    const bucket = snow.store.Bucket.open("default") catch return snow.text(500, "bucket");
+    _ = bucket.set("empty", nothing, .{}) catch return snow.text(500, "set");
+    const page = bucket.keys("none", nothing) catch return snow.text(500, "keys");
+    const settled = snow.wait(nobody, .all, 0) catch return snow.text(500, "wait");
+    _ = snow.set_all("nobody", .value(nothing)) catch return snow.text(500, "settle");
+    if (page.keys.len != 0 or settled.len != 0) return snow.text(500, "something");
+    return snow.text(200, nothing);
 }

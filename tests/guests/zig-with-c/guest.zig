@@ -10,6 +10,7 @@ export const snow_routes = [_]c.snow_route{
     .{ .methods = "GET", .pattern = "/config/(?P<name>.+)", .handler = config, .resumer = null },
     .{ .methods = "GET", .pattern = "/links", .handler = links, .resumer = null },
     .{ .methods = "GET", .pattern = "/visits", .handler = visits, .resumer = null },
+    .{ .methods = "GET", .pattern = "/job", .handler = job, .resumer = null },
 };
 export const snow_route_count: usize = snow_routes.len;
 
@@ -44,4 +45,13 @@ fn visits(request: Request) callconv(.c) c.snow_outcome {
     const now = c.snow_join(if (before != null) before else "", "x");
     if (c.snow_session_set(session, "visits", now)) |failed| return failed;
     return c.snow_session_save(session, c.snow_text(200, now));
+}
+
+/// Starts a job, though this guest has none.
+fn job(_: Request) callconv(.c) c.snow_outcome {
+    var pending: c.snow_pending = undefined;
+    var id: [*c]const u8 = undefined;
+    if (c.snow_job_start("any", .{}, &pending) != c.SNOW_NO_RUNNER) return c.snow_fail("started");
+    if (c.snow_job_enqueue("any", .{}, .{}, &id) != c.SNOW_NO_RUNNER) return c.snow_fail("kept");
+    return c.snow_text(200, "no runner");
 }

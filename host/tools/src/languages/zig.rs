@@ -18,6 +18,8 @@ const MAIN: &str = include_str!("zig/template/main.zig");
 const SNOW: &str = include_str!("zig/template/snow.zig");
 const CONTRACT: &str = include_str!("zig/template/contract.zig");
 const FETCH: &str = include_str!("zig/template/fetch.zig");
+const JOBS: &str = include_str!("zig/template/jobs.zig");
+const SQL: &str = include_str!("zig/template/sql.zig");
 const STORE: &str = include_str!("zig/template/store.zig");
 
 /// The file that makes a folder a guest in Zig.
@@ -70,6 +72,8 @@ impl Language for Zig {
             ("snow.zig".into(), SNOW.into()),
             ("contract.zig".into(), CONTRACT.into()),
             ("fetch.zig".into(), FETCH.into()),
+            ("jobs.zig".into(), JOBS.into()),
+            ("sql.zig".into(), SQL.into()),
             ("store.zig".into(), STORE.into()),
             (format!("{name}.test.toml").into(), named(CASES)),
         ])
@@ -101,7 +105,7 @@ mod tests {
         for text in [MAIN, CASES] {
             assert!(text.contains("NAME"), "{text}");
         }
-        for text in [SNOW, CONTRACT, FETCH, STORE] {
+        for text in [SNOW, CONTRACT, FETCH, JOBS, SQL, STORE] {
             assert!(!text.contains("NAME"));
         }
         assert!(MAIN.contains("@import(\"snow.zig\")"));

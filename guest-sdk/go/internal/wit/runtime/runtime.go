@@ -154,7 +154,8 @@ func MakeHandle(value int32) *Handle {
 // Use returns the index.
 func (h *Handle) Use() int32 {
 	if h.value == 0 {
-		panic("it was given away before, or its call has ended: a pending and a bucket belong to one call")
+		panic("it was given away before, or its call has ended: " +
+			"a pending, a bucket and a database belong to one call")
 	}
 	return h.value
 }

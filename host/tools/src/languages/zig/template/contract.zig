@@ -5,13 +5,19 @@
 const std = @import("std");
 const snow = @import("snow.zig");
 
+/// Returns where bytes lie. The host wants a place of this memory for none as well, which an
+/// allocator does not give.
+pub fn place(bytes: []const u8) [*]const u8 {
+    return if (bytes.len == 0) "" else bytes.ptr;
+}
+
 /// Text or bytes, as the host reads and writes them.
 pub const Bytes = extern struct {
     ptr: [*]const u8,
     len: usize,
 
     pub fn of(bytes: []const u8) Bytes {
-        return .{ .ptr = bytes.ptr, .len = bytes.len };
+        return .{ .ptr = place(bytes), .len = bytes.len };
     }
 
     pub fn slice(bytes: Bytes) []const u8 {
@@ -27,7 +33,8 @@ pub fn List(comptime T: type) type {
         const Self = @This();
 
         pub fn of(items: []const T) Self {
-            return .{ .ptr = items.ptr, .len = items.len };
+            const empty: []const T = &.{};
+            return .{ .ptr = if (items.len == 0) empty.ptr else items.ptr, .len = items.len };
         }
 
         pub fn slice(list: Self) []const T {

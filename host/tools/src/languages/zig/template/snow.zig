@@ -10,7 +10,10 @@
 const std = @import("std");
 const contract = @import("contract.zig");
 const host = contract.host;
+const place = contract.place;
 pub const fetch = @import("fetch.zig");
+pub const jobs = @import("jobs.zig");
+pub const sql = @import("sql.zig");
 pub const store = @import("store.zig");
 
 pub const Arrival = contract.Arrival;
@@ -125,7 +128,7 @@ pub fn create(key: ?[]const u8) Refusal!Pending {
     var out: host.Result(Pending) = undefined;
     const name = key orelse "";
     try check_text(name);
-    host.create(@intFromBool(key != null), name.ptr, name.len, &out);
+    host.create(@intFromBool(key != null), place(name), name.len, &out);
     return own(try out.get());
 }
 
@@ -141,7 +144,7 @@ pub fn set_result(token: []const u8, settlement: Settlement) Refusal!void {
     var out: host.Result(u8) = undefined;
     try check_settlement(token, &settlement);
     const flat = host.Flat.of(&settlement);
-    host.set_result(token.ptr, token.len, flat.tag, flat.a, flat.b, flat.c, flat.d, flat.e, @ptrCast(&out));
+    host.set_result(place(token), token.len, flat.tag, flat.a, flat.b, flat.c, flat.d, flat.e, @ptrCast(&out));
     const bytes: [*]const u8 = @ptrCast(&out);
     if (bytes[0] != 0) return host.refusal(bytes[1]);
 }
@@ -151,7 +154,7 @@ pub fn set_next(key: []const u8, settlement: Settlement) Refusal!bool {
     var out: [2]u8 = undefined;
     try check_settlement(key, &settlement);
     const flat = host.Flat.of(&settlement);
-    host.set_next(key.ptr, key.len, flat.tag, flat.a, flat.b, flat.c, flat.d, flat.e, &out);
+    host.set_next(place(key), key.len, flat.tag, flat.a, flat.b, flat.c, flat.d, flat.e, &out);
     if (out[0] != 0) return host.refusal(out[1]);
     return out[1] != 0;
 }
@@ -161,21 +164,21 @@ pub fn set_all(key: []const u8, settlement: Settlement) Refusal!u32 {
     var out: host.Result(u32) = undefined;
     try check_settlement(key, &settlement);
     const flat = host.Flat.of(&settlement);
-    host.set_all(key.ptr, key.len, flat.tag, flat.a, flat.b, flat.c, flat.d, flat.e, &out);
+    host.set_all(place(key), key.len, flat.tag, flat.a, flat.b, flat.c, flat.d, flat.e, &out);
     return out.get();
 }
 
 /// Returns how many wait under a key.
 pub fn waiting(key: []const u8) u32 {
     check_text(key) catch return 0;
-    return host.waiting(key.ptr, key.len);
+    return host.waiting(place(key), key.len);
 }
 
 /// Waits in place, this long at most; null is the host's default of 30 seconds. Returns what each was
 /// settled with.
 pub fn wait(pendings: []const Pending, until: Join, timeout_ms: ?u32) Refusal![]const Option(Settlement) {
     var out: host.Result(List(Option(Settlement))) = undefined;
-    host.wait(pendings.ptr, pendings.len, @backingInt(until), @intFromBool(timeout_ms != null), timeout_ms orelse 0, &out);
+    host.wait(List(Pending).of(pendings).ptr, pendings.len, @backingInt(until), @intFromBool(timeout_ms != null), timeout_ms orelse 0, &out);
     return (try out.get()).slice();
 }
 
@@ -183,11 +186,16 @@ pub const Level = enum(u8) { trace, debug, info, warn, err };
 
 /// Writes a line to the guest's log, with U+FFFD for what is not UTF-8.
 pub fn log(level: Level, message: []const u8) void {
-    var shown = message;
-    check_text(message) catch {
-        shown = std.fmt.allocPrint(allocator, "{f}", .{std.unicode.fmtUtf8(message)}) catch @trap();
+    const line = shown(message);
+    host.log(@backingInt(level), place(line), line.len);
+}
+
+/// Returns a text with U+FFFD for what is not UTF-8.
+pub fn shown(bytes: []const u8) []const u8 {
+    check_text(bytes) catch {
+        return std.fmt.allocPrint(allocator, "{f}", .{std.unicode.fmtUtf8(bytes)}) catch @trap();
     };
-    host.log(@backingInt(level), shown.ptr, shown.len);
+    return bytes;
 }
 
 /// Returns a random number: the system's own, fresh in each call.
@@ -210,8 +218,8 @@ pub fn own(pending: Pending) Pending {
 
 /// Takes a pending from those of the call. Returns whether it was one of them.
 fn disown(pending: Pending) bool {
-    const place = std.mem.indexOfScalar(Pending, owned.items, pending) orelse return false;
-    _ = owned.swapRemove(place);
+    const index = std.mem.indexOfScalar(Pending, owned.items, pending) orelse return false;
+    _ = owned.swapRemove(index);
     return true;
 }
 
@@ -233,10 +241,20 @@ fn give_away(pendings: []const Pending) bool {
 
 /// Releases the pendings that a call leaves. They would fill the table of an instance that serves
 /// many calls.
-fn release_all() void {
+pub fn release_all() void {
     for (owned.items) |pending| host.drop(pending);
     owned = .empty;
     store.close_all();
+    if (close_databases) |close| close();
+}
+
+/// Closes the databases of the call. It is set by whoever opens one: a guest without databases is built
+/// without it.
+pub var close_databases: ?*const fn () void = null;
+
+/// Frees the memory of a call, when the host has read what it returned.
+pub fn reset(_: *const anyopaque) callconv(.c) void {
+    _ = arena.reset(.retain_capacity);
 }
 
 /// Returns the methods that a text such as GET|POST names; none for any.
@@ -319,19 +337,17 @@ pub fn serve(comptime routes: []const Route) void {
             release_all();
             return &outcome;
         }
-
-        fn reset(_: *const anyopaque) callconv(.c) void {
-            _ = arena.reset(.retain_capacity);
-        }
     };
     @export(&Export.list_routes, .{ .name = "snow:host/handler@0.1.0#routes" });
     @export(&Export.handle, .{ .name = "snow:host/handler@0.1.0#handle" });
-    @export(&Export.reset, .{ .name = "cabi_post_snow:host/handler@0.1.0#handle" });
+    @export(&reset, .{ .name = "cabi_post_snow:host/handler@0.1.0#handle" });
     @export(&Export.resume_, .{ .name = "snow:host/resumer@0.1.0#resume" });
-    @export(&Export.reset, .{ .name = "cabi_post_snow:host/resumer@0.1.0#resume" });
+    @export(&reset, .{ .name = "cabi_post_snow:host/resumer@0.1.0#resume" });
 }
 
 export fn cabi_realloc(old: ?[*]u8, old_len: usize, alignment: usize, len: usize) ?[*]u8 {
+    // An empty list has a place too, and an allocator gives none.
+    if (len == 0) return @ptrFromInt(alignment);
     const new = arena.allocator().rawAlloc(len, std.mem.Alignment.fromByteUnits(alignment), 0) orelse @trap();
     if (old) |bytes| @memcpy(new[0..@min(old_len, len)], bytes[0..@min(old_len, len)]);
     return new;

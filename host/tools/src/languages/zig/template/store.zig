@@ -65,7 +65,7 @@ pub const Bucket = enum(u32) {
     pub fn open(name: []const u8) Error!Bucket {
         try check(name);
         var out: Result(Bucket) = undefined;
-        host.@"[static]bucket.open"(name.ptr, name.len, &out);
+        host.@"[static]bucket.open"(contract.place(name), name.len, &out);
         const bucket = try out.get();
         opened.append(snow.allocator, bucket) catch @trap();
         return bucket;
@@ -75,7 +75,7 @@ pub const Bucket = enum(u32) {
     pub fn get(bucket: Bucket, key: []const u8) Error!?Entry {
         try check(key);
         var out: Result(Option(Entry)) = undefined;
-        host.@"[method]bucket.get"(bucket, key.ptr, key.len, &out);
+        host.@"[method]bucket.get"(bucket, contract.place(key), key.len, &out);
         const entry = try out.get();
         return if (entry.is_some) entry.value else null;
     }
@@ -86,9 +86,9 @@ pub const Bucket = enum(u32) {
         var out: Result(u64) = undefined;
         host.@"[method]bucket.set"(
             bucket,
-            key.ptr,
+            contract.place(key),
             key.len,
-            value.ptr,
+            contract.place(value),
             value.len,
             @intFromBool(write.expires_ms != null),
             write.expires_ms orelse 0,
@@ -103,7 +103,7 @@ pub const Bucket = enum(u32) {
     pub fn delete(bucket: Bucket, key: []const u8, only: Condition) Error!bool {
         try check(key);
         var out: Result(bool) = undefined;
-        host.@"[method]bucket.delete"(bucket, key.ptr, key.len, only.tag(), only.number(), &out);
+        host.@"[method]bucket.delete"(bucket, contract.place(key), key.len, only.tag(), only.number(), &out);
         return out.get();
     }
 
@@ -112,7 +112,7 @@ pub const Bucket = enum(u32) {
     pub fn increment(bucket: Bucket, key: []const u8, by: i64) Error!i64 {
         try check(key);
         var out: Result(i64) = undefined;
-        host.@"[method]bucket.increment"(bucket, key.ptr, key.len, by, &out);
+        host.@"[method]bucket.increment"(bucket, contract.place(key), key.len, by, &out);
         return out.get();
     }
 
@@ -124,10 +124,10 @@ pub const Bucket = enum(u32) {
         const from = after orelse "";
         host.@"[method]bucket.list"(
             bucket,
-            prefix.ptr,
+            contract.place(prefix),
             prefix.len,
             @intFromBool(after != null),
-            from.ptr,
+            contract.place(from),
             from.len,
             std.math.maxInt(u32),
             &out,
@@ -143,7 +143,7 @@ pub const Bucket = enum(u32) {
         var out: Result(contract.Pending) = undefined;
         host.@"[method]bucket.changed"(
             bucket,
-            key.ptr,
+            contract.place(key),
             key.len,
             @intFromBool(since != null),
             since orelse 0,

@@ -1,0 +1,1 @@
+../../host/tools/src/languages/zig/template/store.zig
