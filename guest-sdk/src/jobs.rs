@@ -212,7 +212,8 @@ impl Job {
 pub enum JobError {
     /// Jobs are started only by a request or by a job.
     Denied,
-    /// The guest has no jobs: none stands in `serve!`.
+    /// The guest does not export `run`. One of this SDK does, so a job that stands in no `serve!` fails
+    /// when it is run, with the code `unknown-job`.
     NoRunner,
     /// A limit of the host, in words that name it.
     Limit(String),
