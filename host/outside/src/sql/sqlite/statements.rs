@@ -1,15 +1,16 @@
-//! What the thread of a connection does.
+//! The work of the thread of a connection.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use fallible_iterator_of_sqlite::FallibleIterator;
 use rusqlite::ffi::ErrorCode;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
-use rusqlite::{Connection, Error, Statement};
+use rusqlite::{Batch, Connection, Error, Statement};
 use snow_runtime::{SqlError, SqlStatement, SqlValue, SqlWork};
 
 use super::errors::failure;
@@ -23,7 +24,8 @@ use crate::sql::{CACHED_BYTES_MAX, CACHED_STATEMENTS, NO_TRANSACTION, failed, te
 const STEPS: i32 = 1_000;
 /// How long SQLite tries again while another process has the file.
 const BUSY: Duration = Duration::from_millis(200);
-/// The most semicolons of a text: SQLite is asked about each statement of it, one within the other.
+/// The most semicolons of a text that the cache of the crate prepares: it asks about each statement
+/// of a text, one within the other.
 const SEMICOLONS_MAX: usize = 200;
 /// Bytes of a value that SQLite takes in any case: the text of a statement is one, too.
 const VALUE_BYTES_MIN: usize = 1 << 20;
@@ -81,13 +83,6 @@ impl Session {
     }
 
     fn carry_out(&self, work: &SqlWork, collector: &mut Collector) -> Result<(), SqlError> {
-        if work
-            .statements
-            .iter()
-            .any(|statement| text::semicolons(&statement.text) > SEMICOLONS_MAX)
-        {
-            return Err(failed("42601", "there is more than one statement"));
-        }
         // A statement that can't be prepared yet may need a table that one before it makes.
         let reads = |statement: &SqlStatement| {
             self.with(&statement.text, |prepared| prepared.readonly()).is_ok_and(|reads| reads)
@@ -178,12 +173,15 @@ impl Session {
 
     /// Does something with a statement, which is kept prepared if it is not long.
     fn with<T>(&self, text: &str, act: impl FnOnce(&mut Statement<'_>) -> T) -> Result<T, Error> {
-        match text.len() > CACHED_BYTES_MAX {
-            true => Ok(act(&mut self.connection.prepare(text)?)),
-            false => {
-                let mut prepared = self.connection.prepare_cached(text)?;
-                Ok(act(&mut prepared))
-            }
+        if text.len() <= CACHED_BYTES_MAX && text.matches(';').count() <= SEMICOLONS_MAX {
+            return Ok(act(&mut *self.connection.prepare_cached(text)?));
+        }
+        // It prepares one after the other, and here no more than two.
+        let mut all = Batch::new(&self.connection, text);
+        let mut first = all.next()?.ok_or(Error::Empty)?;
+        match all.next()? {
+            Some(_) => Err(Error::MultipleStatement),
+            None => Ok(act(&mut first)),
         }
     }
 }

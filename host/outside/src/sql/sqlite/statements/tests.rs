@@ -111,3 +111,23 @@ fn a_session_that_is_stopped_does_no_more() {
                    select count(*) from n";
     assert_eq!(run(&mut session, &[endless], &[]).unwrap_err(), SqlError::TimedOut);
 }
+
+/// A text of many statements, in a form whose quotation marks are no string's, is one failure like
+/// any other: SQLite is not asked about one statement within the other.
+#[test]
+fn a_text_of_very_many_statements_does_not_overflow_the_stack() {
+    let file = File::new();
+    let mut session = file.open(&Arc::default());
+    for first in ["select 1", "select 1 as [']", "select $a(')"] {
+        let text = format!("{first}{}", ";select 1".repeat(100_000));
+        let error = run(&mut session, &[&text], &[]).unwrap_err();
+        assert!(matches!(&error, SqlError::Failed { code, .. } if code == "42601"), "{error}");
+    }
+    let semicolons = ";".repeat(10_000);
+    for text in [format!("select '{semicolons}'"), format!("select 1 {semicolons} -- x")] {
+        assert_eq!(run(&mut session, &[&text], &[]).unwrap()[0].rows.len(), 1);
+    }
+    // A table may be made by the statement before.
+    let insert = format!("insert into t values ('{semicolons}')");
+    run(&mut session, &["create table t (a)", &insert], &[]).unwrap();
+}
