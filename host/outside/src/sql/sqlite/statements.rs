@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use fallible_iterator_of_sqlite::FallibleIterator;
+use rusqlite::config::DbConfig;
 use rusqlite::ffi::ErrorCode;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
@@ -197,10 +198,17 @@ fn set_up(
     // Readers and the writer do not wait for one another. It is a property of the file.
     connection.pragma_update(None, "journal_mode", "wal")?;
     connection.pragma_update(None, "foreign_keys", true)?;
-    let page_bytes: u32 = connection.query_row("PRAGMA page_size", [], |row| row.get(0))?;
-    let pages = (file_bytes_max / u64::from(page_bytes.max(1))).max(1);
-    let set = format!("PRAGMA max_page_count = {pages}");
-    connection.query_row(&set, [], |_| Ok(()))?;
+    // Temporary tables are in a file of their own.
+    for schema in ["main", "temp"] {
+        let ask = format!("PRAGMA {schema}.page_size");
+        let page_bytes: u32 = connection.query_row(&ask, [], |row| row.get(0))?;
+        let pages = (file_bytes_max / u64::from(page_bytes.max(1))).max(1);
+        let set = format!("PRAGMA {schema}.max_page_count = {pages}");
+        connection.query_row(&set, [], |_| Ok(()))?;
+    }
+    // The tables of which an index of text or of rectangles consists are not to be written as bytes:
+    // what reads them takes them for its own.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     let bytes = value_bytes_max.max(VALUE_BYTES_MIN).try_into().unwrap_or(i32::MAX);
     connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, bytes)?;
     let stop = stop.clone();

@@ -131,3 +131,27 @@ fn a_text_of_very_many_statements_does_not_overflow_the_stack() {
     let insert = format!("insert into t values ('{semicolons}')");
     run(&mut session, &["create table t (a)", &insert], &[]).unwrap();
 }
+
+#[test]
+fn shadow_tables_are_not_to_be_written_by_themselves() {
+    let file = File::new();
+    let made = Connection::open(&file.0).unwrap();
+    made.execute_batch("create virtual table r using rtree (id, low, high)").unwrap();
+    drop(made);
+    let mut session = file.open(&Arc::default());
+    run(&mut session, &["insert into r values (1, 2, 3)"], &[]).unwrap();
+    let error = run(&mut session, &["update r_node set data = x'00'"], &[]).unwrap_err();
+    assert!(error.to_string().contains("may not be modified"), "{error}");
+}
+
+#[test]
+fn temporary_tables_are_bounded_as_the_file_is() {
+    let file = File::new();
+    let mut session = file.open(&Arc::default());
+    run(&mut session, &["create temp table t (a)"], &[]).unwrap();
+    let insert = "insert into t with recursive n(i) as (select 1 union all select i + 1 from n \
+                  where i < 40) select zeroblob(100000) from n";
+    let error = run(&mut session, &[insert], &[]).unwrap_err();
+    assert!(matches!(&error, SqlError::Failed { code, .. } if code == "53100"), "{error}");
+    run(&mut session, &["insert into t values (zeroblob(100000))"], &[]).unwrap();
+}
