@@ -221,7 +221,10 @@ fn set_up(
 fn may(action: &AuthAction<'_>) -> Authorization {
     let is_allowed = match action {
         AuthAction::Attach { .. } | AuthAction::Detach { .. } | AuthAction::Unknown { .. } => false,
-        AuthAction::Pragma { pragma_name, .. } => PRAGMAS.contains(pragma_name),
+        // It comes as it is written.
+        AuthAction::Pragma { pragma_name, .. } => {
+            PRAGMAS.iter().any(|pragma| pragma.eq_ignore_ascii_case(pragma_name))
+        }
         AuthAction::Function { function_name } => *function_name != "load_extension",
         _ => true,
     };

@@ -155,3 +155,13 @@ fn temporary_tables_are_bounded_as_the_file_is() {
     assert!(matches!(&error, SqlError::Failed { code, .. } if code == "53100"), "{error}");
     run(&mut session, &["insert into t values (zeroblob(100000))"], &[]).unwrap();
 }
+
+#[test]
+fn a_pragma_has_its_name_in_any_case() {
+    let file = File::new();
+    let mut session = file.open(&Arc::default());
+    run(&mut session, &["create table t (a)"], &[]).unwrap();
+    let found = run(&mut session, &["PRAGMA Table_Info(t)"], &[]).unwrap();
+    assert_eq!(found[0].rows.len(), 1);
+    assert!(run(&mut session, &["PRAGMA Journal_Mode = delete"], &[]).is_err());
+}
