@@ -215,3 +215,6 @@ impl Shared {
 fn failed(code: impl Into<String>, message: impl Into<String>) -> SqlError {
     SqlError::Failed { code: code.into(), message: message.into() }
 }
+
+#[cfg(test)]
+mod tests;

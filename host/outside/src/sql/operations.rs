@@ -127,17 +127,21 @@ impl Listen {
         if !shared.is_under_way(number) {
             return;
         }
-        let refuse = |error: SqlError, done: ListenDone| {
-            shared.ended([number].into_iter());
-            done(Err(error));
-        };
+        // Nobody cancels one that has failed, so its end is noted here, whoever tells it.
+        let own = shared.clone();
+        let done: ListenDone = Box::new(move |told| {
+            if told.is_err() {
+                own.ended([number].into_iter());
+            }
+            done(told);
+        });
         let (channel, limits) = (listen.channel, listen.limits);
         if listen.database.place.dialect() != Dialect::Postgres {
-            return refuse(failed("0A000", "only PostgreSQL has notifications"), done);
+            return done(Err(failed("0A000", "only PostgreSQL has notifications")));
         }
         if channel.is_empty() || channel.len() > CHANNEL_BYTES_MAX || channel.contains('\0') {
             let message = format!("the name of a channel has 1 to {CHANNEL_BYTES_MAX} bytes");
-            return refuse(failed("42602", message), done);
+            return done(Err(failed("42602", message)));
         }
         let pool = shared.pools.of(&listen.database, limits.sql_idle_ms_max);
         let most = limits.sql_channels_max;
@@ -153,7 +157,7 @@ impl Listen {
             }
             Err(asking) => {
                 let why = format!("guests wait on {most} channels already (sql_channels_max)");
-                refuse(SqlError::Overloaded(why), asking.done);
+                (asking.done)(Err(SqlError::Overloaded(why)));
             }
         }
     }

@@ -1,0 +1,80 @@
+use std::sync::mpsc;
+
+use snow_config::{DatabasePlace, Limits, ServerConfig};
+use snow_core::{PendingId, Registry, WorkerId};
+use snow_runtime::{Database, Settled};
+
+use super::*;
+
+/// Settles nobody.
+struct Nobody;
+
+impl Notify for Nobody {
+    fn notify(&self, _: &[PendingId], _: &Settled) {}
+}
+
+/// Databases whose thread does not run.
+fn sql() -> (Sql, SqlThread) {
+    let (egress, _) = Egress::new(&ServerConfig::default()).unwrap();
+    Sql::new(&egress, 10, Arc::new(Nobody))
+}
+
+fn database(url: &str) -> Arc<Database> {
+    let place = DatabasePlace::parse(url, "/".as_ref()).unwrap();
+    Arc::new(Database {
+        name: "app".into(),
+        place: place.into(),
+        connections_max: 1,
+        timeout_ms: 1_000,
+        file_bytes_max: 1 << 20,
+    })
+}
+
+fn listen(database: &Arc<Database>, channel: &str) -> SqlListen {
+    let registry = Registry::<()>::new(1, |bytes| bytes.fill(0));
+    SqlListen {
+        guest: "shop".into(),
+        database: database.clone(),
+        limits: Limits { sql_channels_max: 1, ..Limits::default() }.into(),
+        channel: channel.to_owned(),
+        waiter: registry.create(WorkerId(0), None).unwrap(),
+    }
+}
+
+/// Begins to wait on a channel, as the thread does. Returns the way on which it is told.
+fn begin(
+    sql: &Sql,
+    thread: &mut SqlThread,
+    listen: SqlListen,
+) -> (OperationId, mpsc::Receiver<Result<(), SqlError>>) {
+    let (sender, told) = mpsc::channel();
+    let begun = sql.listen(listen, Box::new(move |result| sender.send(result).unwrap()));
+    let Listening::Soon(operation) = begun else { panic!("{begun:?}") };
+    thread.jobs.try_recv().unwrap().spawn(&sql.shared);
+    (operation, told)
+}
+
+const SERVER: &str = "postgres://ann@127.0.0.1:1/app";
+
+#[test]
+fn a_failed_listen_leaves_nothing_behind() {
+    let (sql, mut thread) = sql();
+    let database = database(SERVER);
+    let channels = &sql.shared.pools.of(&database, 1_000).channels;
+    // Somebody listens, so no connection is made.
+    let (sender, _commands) = unbounded_channel();
+    channels.begin(sender).unwrap();
+    let lost = SqlError::Unavailable("lost".to_owned());
+    let under_way = || lock(&sql.shared.under_way).len();
+
+    let (_, first) = begin(&sql, &mut thread, listen(&database, "news"));
+    let (_, second) = begin(&sql, &mut thread, listen(&database, "more"));
+    assert!(matches!(second.try_recv(), Ok(Err(SqlError::Overloaded(_)))), "there may be one");
+    assert_eq!(under_way(), 1);
+    channels.refuse("news", &lost);
+    assert_eq!((first.try_recv(), under_way()), (Ok(Err(lost.clone())), 0));
+
+    let (_, first) = begin(&sql, &mut thread, listen(&database, "news"));
+    assert!(channels.end(&lost).is_empty());
+    assert_eq!((first.try_recv(), under_way()), (Ok(Err(lost)), 0));
+}
