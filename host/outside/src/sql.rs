@@ -33,7 +33,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 
 use snow_core::lock;
 use snow_runtime::{
@@ -46,6 +46,7 @@ use tokio::sync::oneshot;
 use self::connection::Ways;
 pub use self::counts::{DatabaseCounts, SQL_ENDS, SqlCounts};
 use self::operations::{Job, Listen, Run};
+use self::pool::Pool;
 use self::pools::Pools;
 use crate::egress::Egress;
 use crate::places::Places;
@@ -92,8 +93,9 @@ pub(crate) struct Shared {
 enum UnderWay {
     /// A statement or a transaction. It is cancelled when this is dropped.
     Run { _cancel: oneshot::Sender<()> },
-    /// A wait for a notification.
-    Listen { database: Arc<str>, channel: Arc<str> },
+    /// A wait for a notification, with the pool on whose channel it is. Another one may have its
+    /// database's name by now.
+    Listen { pool: Weak<Pool>, channel: Arc<str> },
 }
 
 impl Sql {
@@ -121,11 +123,6 @@ impl Sql {
         &self.shared.pools.counts
     }
 
-    /// Returns how many pendings wait for a notification of a database now.
-    pub fn listening(&self, database: &str) -> usize {
-        self.shared.pools.find(database).map_or(0, |pool| pool.channels.waiting())
-    }
-
     /// Returns how many bytes statements and results hold now.
     pub fn bytes(&self) -> usize {
         self.shared.bytes.bytes()
@@ -149,10 +146,11 @@ impl Databases for Sql {
 
     fn listen(&self, listen: SqlListen, done: ListenDone) -> Listening {
         let (shared, number) = (&self.shared, self.number());
-        let (database, channel) = (listen.database.name.clone(), listen.channel.as_str().into());
-        lock(&shared.under_way).insert(number, UnderWay::Listen { database, channel });
         let pool = shared.pools.find(&listen.database.name);
         let pool = pool.filter(|pool| *pool.database == *listen.database);
+        let known = pool.as_ref().map(Arc::downgrade).unwrap_or_default();
+        let under_way = UnderWay::Listen { pool: known, channel: listen.channel.as_str().into() };
+        lock(&shared.under_way).insert(number, under_way);
         if pool.is_some_and(|pool| pool.channels.join(&listen.channel, number, listen.waiter)) {
             return Listening::Now(operation(number));
         }
@@ -163,8 +161,8 @@ impl Databases for Sql {
     fn cancel(&self, operation: OperationId) {
         let number = operation.0.get();
         let ended = lock(&self.shared.under_way).remove(&number);
-        if let Some(UnderWay::Listen { database, channel }) = ended
-            && let Some(pool) = self.shared.pools.find(&database)
+        if let Some(UnderWay::Listen { pool, channel }) = ended
+            && let Some(pool) = pool.upgrade()
         {
             pool.channels.forget(&channel, number);
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use snow_config::Dialect;
+use snow_core::lock;
 use snow_runtime::{ListenDone, SqlAnswer, SqlDone, SqlError, SqlListen, SqlValue, SqlWork};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -11,7 +12,7 @@ use tokio::time::timeout;
 use super::channels::Asking;
 use super::collect::Collector;
 use super::postgres::listener;
-use super::{Shared, failed};
+use super::{Shared, UnderWay, failed};
 use crate::places::Held;
 
 /// Bytes of a channel's name: PostgreSQL cuts longer ones.
@@ -124,9 +125,6 @@ async fn carry_out(
 impl Listen {
     fn begin(self, shared: &Arc<Shared>) {
         let Listen { number, listen, done } = self;
-        if !shared.is_under_way(number) {
-            return;
-        }
         // Nobody cancels one that has failed, so its end is noted here, whoever tells it.
         let own = shared.clone();
         let done: ListenDone = Box::new(move |told| {
@@ -144,10 +142,15 @@ impl Listen {
             return done(Err(failed("42602", message)));
         }
         let pool = shared.pools.of(&listen.database, limits.sql_idle_ms_max);
+        match lock(&shared.under_way).get_mut(&number) {
+            Some(UnderWay::Listen { pool: own, .. }) => *own = Arc::downgrade(&pool),
+            // It was cancelled.
+            _ => return,
+        }
         let most = limits.sql_channels_max;
         match pool.channels.ask(&channel, Asking { number, waiter: listen.waiter, done }, most) {
             Ok(is_new) => {
-                // It may have been cancelled by now, when it was not there yet.
+                // It may have been cancelled by now, before it was there.
                 if !shared.is_under_way(number) {
                     pool.channels.forget(&channel, number);
                 }

@@ -69,8 +69,8 @@ impl Pool {
         let places = database.connections_max.min(Semaphore::MAX_PERMITS);
         Pool {
             database: Arc::new(database.clone()),
+            channels: Channels::new(counts.listening.clone()),
             counts,
-            channels: Channels::default(),
             ways,
             places: Arc::new(Semaphore::new(places)),
             idle: Mutex::default(),

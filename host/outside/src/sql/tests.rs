@@ -1,4 +1,5 @@
 use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
 use snow_config::{DatabasePlace, Limits, ServerConfig};
 use snow_core::{PendingId, Registry, WorkerId};
@@ -19,12 +20,12 @@ fn sql() -> (Sql, SqlThread) {
     Sql::new(&egress, 10, Arc::new(Nobody))
 }
 
-fn database(url: &str) -> Arc<Database> {
+fn database(url: &str, connections_max: usize) -> Arc<Database> {
     let place = DatabasePlace::parse(url, "/".as_ref()).unwrap();
     Arc::new(Database {
         name: "app".into(),
         place: place.into(),
-        connections_max: 1,
+        connections_max,
         timeout_ms: 1_000,
         file_bytes_max: 1 << 20,
     })
@@ -59,7 +60,7 @@ const SERVER: &str = "postgres://ann@127.0.0.1:1/app";
 #[test]
 fn a_failed_listen_leaves_nothing_behind() {
     let (sql, mut thread) = sql();
-    let database = database(SERVER);
+    let database = database(SERVER, 1);
     let channels = &sql.shared.pools.of(&database, 1_000).channels;
     // Somebody listens, so no connection is made.
     let (sender, _commands) = unbounded_channel();
@@ -77,4 +78,28 @@ fn a_failed_listen_leaves_nothing_behind() {
     let (_, first) = begin(&sql, &mut thread, listen(&database, "news"));
     assert!(channels.end(&lost).is_empty());
     assert_eq!((first.try_recv(), under_way()), (Ok(Err(lost)), 0));
+}
+
+/// A database that is set up anew has another pool, with the same name. Who waits on the old one can
+/// still be cancelled, and is counted.
+#[test]
+fn who_waits_is_forgotten_also_when_the_database_was_set_up_anew() {
+    let (sql, mut thread) = sql();
+    let old = database(SERVER, 1);
+    let pool = sql.shared.pools.of(&old, 1_000);
+    let (sender, _commands) = unbounded_channel();
+    pool.channels.begin(sender).unwrap();
+    let (first, told) = begin(&sql, &mut thread, listen(&old, "news"));
+    pool.channels.heard("news");
+    assert_eq!(told.try_recv(), Ok(Ok(())));
+    let begun = sql.listen(listen(&old, "news"), Box::new(|_| ()));
+    let Listening::Now(second) = begun else { panic!("{begun:?}") };
+
+    let other = sql.shared.pools.of(&database(SERVER, 2), 1_000);
+    assert!(!Arc::ptr_eq(&other, &pool));
+    for (operation, left) in [(first, 1), (second, 0)] {
+        sql.cancel(operation);
+        assert_eq!(pool.counts.listening(), left);
+    }
+    assert_eq!(pool.channels.sweep(Instant::now() + Duration::from_secs(1)), ["news"]);
 }

@@ -51,7 +51,7 @@ pub(in crate::sql) async fn listen(shared: Arc<Shared>, pool: Arc<Pool>, limits:
         }
     };
     let failed = Settlement::Failed { code: "unavailable".into(), message: error.to_string() };
-    let waiters: Vec<_> = pool.channels.end(&error).into_iter().collect();
+    let waiters = pool.channels.end(&error);
     tell(&shared, &waiters, &Settled::new(failed)).await;
 }
 
@@ -156,7 +156,7 @@ impl Listener<'_> {
 /// Tells those who wait on a channel.
 async fn notify(shared: &Shared, pool: &Pool, channel: &str, payload: &[u8]) {
     pool.counts.notified.add(1);
-    let waiters: Vec<_> = pool.channels.take(channel).into_iter().collect();
+    let waiters = pool.channels.take(channel);
     // One settlement for all of them: they share the bytes.
     let settled = Settled::new(Settlement::Value(payload.into()));
     tell(shared, &waiters, &settled).await;
