@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use mysql_async::consts::StatusFlags;
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, DriverError, Error, Opts, OptsBuilder, Params, SslOpts, Value};
-use snow_config::{Secret, ServerAddress, ServerPlace};
+use mysql_async::{
+    ChangeUserOpts, Conn, DriverError, Error, Opts, OptsBuilder, Params, SslOpts, Value,
+};
+use snow_config::{Dialect, Secret, ServerAddress, ServerPlace};
 use snow_runtime::{SqlError, SqlStatement, SqlWork};
 use tokio::time::timeout;
 
@@ -22,8 +24,18 @@ const FRESH: Duration = Duration::from_millis(100);
 const PACKET_BYTES_MORE: usize = 64 << 10;
 /// First words of statements after which a session is not as it was, for the statements that come
 /// after them.
-const CHANGES_SESSION: [&str; 9] =
-    ["begin", "deallocate", "execute", "flush", "lock", "prepare", "set", "start", "use"];
+const CHANGES_SESSION: [&str; 10] = [
+    "begin",
+    "deallocate",
+    "execute",
+    "flush",
+    "handler",
+    "lock",
+    "prepare",
+    "set",
+    "start",
+    "use",
+];
 /// Numbers of errors by which a server says that it ends a connection.
 const ENDS: [u16; 5] = [1_053, 1_077, 1_152, 1_184, 1_927];
 /// The number of the error of a statement that was stopped.
@@ -79,18 +91,13 @@ impl MysqlConnection {
 
     /// Carries out statements.
     pub async fn run(&mut self, work: &SqlWork, mut collector: Collector) -> Ran {
-        let ran = self.carry_out(work, &mut collector).await;
-        match ran {
-            Ok(()) => {
-                let changes = |statement: &SqlStatement| {
-                    CHANGES_SESSION.contains(&text::first_word(&statement.text).as_str())
-                };
-                let is_reusable = !work.statements.iter().any(changes);
-                Ran { result: Ok(collector), is_reusable }
-            }
+        // One that fails may have changed the session, too, which nothing rolls back.
+        let changes = work.statements.iter().any(|statement| may_change_session(&statement.text));
+        match self.carry_out(work, &mut collector).await {
+            Ok(()) => Ran { result: Ok(collector), is_reusable: !changes },
             Err(Fault { error, is_over: false }) => {
-                let rolled_back = self.session.query_drop("ROLLBACK").await;
-                Ran { result: Err(error), is_reusable: rolled_back.is_ok() }
+                let rolled_back = self.session.query_drop("ROLLBACK").await.is_ok();
+                Ran { result: Err(error), is_reusable: rolled_back && !changes }
             }
             Err(Fault { error, is_over: true }) => Ran::lost(error),
         }
@@ -169,9 +176,11 @@ impl MysqlConnection {
         idle < FRESH || self.session.ping().await.is_ok()
     }
 
-    /// Makes the session as if it were new.
+    /// Makes the session as if it were new, by logging in once more: all else leaves it in the
+    /// database that a statement has chosen.
     pub async fn reset(&mut self) -> bool {
-        timeout(GOODBYE, self.session.reset()).await.is_ok_and(|done| matches!(done, Ok(true)))
+        let same_user = self.session.change_user(ChangeUserOpts::default());
+        timeout(GOODBYE, same_user).await.is_ok_and(|done| done.is_ok())
     }
 
     /// Asks the server to stop what it does for this connection, which ends.
@@ -190,6 +199,13 @@ impl MysqlConnection {
     pub async fn close(self) {
         let _ = self.session.disconnect().await;
     }
+}
+
+/// Whether a session may be another one after a statement.
+fn may_change_session(text: &str) -> bool {
+    let word = text::first_word(text, Dialect::Mysql).to_ascii_lowercase();
+    // Without a word it begins with what the server alone understands.
+    word.is_empty() || CHANGES_SESSION.contains(&word.as_str())
 }
 
 fn wrong_number(needed: usize, has: usize) -> SqlError {
@@ -234,5 +250,23 @@ impl From<Error> for Fault {
             other => (SqlError::Unavailable(format!("the connection was lost: {other}")), true),
         };
         Fault { error, is_over }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_change_a_session_is_known_whatever_is_before_it() {
+        let long = format!("/* {} */ lock tables t write", "x".repeat(2_000));
+        for text in
+            ["SET a = 1", "# x\nuse other", &long, "/*!40101 set a = 1 */", "/*M! set a = 1 */"]
+        {
+            assert!(may_change_session(text), "{text}");
+        }
+        for text in ["select 1", "/* set */ insert into t values ('use')", "(select 1)"] {
+            assert!(!may_change_session(text), "{text}");
+        }
     }
 }

@@ -138,7 +138,8 @@ impl PostgresConnection {
                 failed("22021", "a statement can't have a NUL, or so many or large values")
             })?;
         }
-        // What changes rows and returns some can still be rolled back if those are too many.
+        // What changes rows and returns some can still be rolled back if those are too many. A word in
+        // a string costs time alone.
         let looks = |statement: &SqlStatement| text::has_word(&statement.text, "returning");
         match work.statements.iter().any(looks) {
             true => frontend::flush(self.wire.output()),

@@ -12,6 +12,7 @@ use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Batch, Connection, Error, Statement};
+use snow_config::Dialect;
 use snow_runtime::{SqlError, SqlStatement, SqlValue, SqlWork};
 
 use super::errors::failure;
@@ -167,8 +168,9 @@ impl Session {
             false if reads && returns_rows => None,
             false => Some(0),
         };
-        let inserts =
-            has_changed && ["insert", "replace"].contains(&text::first_word(text).as_str());
+        let word = text::first_word(text, Dialect::Sqlite);
+        let inserts = has_changed
+            && ["insert", "replace"].iter().any(|insert| insert.eq_ignore_ascii_case(word));
         collector.end(affected, inserts.then(|| self.connection.last_insert_rowid()))
     }
 
