@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::channels::Asking;
 use super::collect::Collector;
 use super::postgres::listener;
-use super::{Shared, UnderWay, failed};
+use super::{NO_TRANSACTION, Shared, UnderWay, failed, text};
 use crate::places::Held;
 
 /// Bytes of a channel's name: PostgreSQL cuts longer ones.
@@ -106,7 +106,12 @@ async fn carry_out(
     work: &Arc<SqlWork>,
     collector: Collector,
 ) -> Result<SqlAnswer, SqlError> {
-    let limits = &work.limits;
+    let (limits, dialect) = (&work.limits, work.database.place.dialect());
+    // Amid a transaction it would be the end of "all or none": what is before it would stay, and what
+    // is after it would be carried out by itself.
+    if work.statements.iter().any(|one| text::is_of_a_transaction(&one.text, dialect)) {
+        return Err(failed("25000", NO_TRANSACTION));
+    }
     let pool = shared.pools.of(&work.database, limits.sql_idle_ms_max);
     let place = pool.place(limits).await?;
     let carried_out = async {

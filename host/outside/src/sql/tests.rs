@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 
 use snow_config::{DatabasePlace, Limits, ServerConfig};
 use snow_core::{PendingId, Registry, WorkerId};
-use snow_runtime::{Database, Settled};
+use snow_runtime::{Database, Settled, SqlStatement};
 
 use super::*;
 
@@ -102,4 +102,27 @@ fn who_waits_is_forgotten_also_when_the_database_was_set_up_anew() {
         assert_eq!(pool.counts.listening(), left);
     }
     assert_eq!(pool.channels.sweep(Instant::now() + Duration::from_secs(1)), ["news"]);
+}
+
+/// A statement that would end the transaction of others is refused before anything is sent.
+#[test]
+fn a_statement_that_ends_a_transaction_is_refused_amid_others() {
+    let (sql, thread) = sql();
+    let thread = std::thread::spawn(move || thread.run());
+    // Nobody would answer there.
+    for url in [SERVER, "mysql://ann@127.0.0.1:1/app", "sqlite:/nowhere/app.db"] {
+        let (sender, told) = mpsc::channel();
+        let statement = |text: &str| SqlStatement { text: text.to_owned(), parameters: Vec::new() };
+        let work = SqlWork {
+            guest: "shop".into(),
+            database: database(url, 1),
+            limits: Arc::default(),
+            statements: vec![statement("select 1"), statement("-- x\nCommit"), statement("selec")],
+            is_transaction: true,
+        };
+        sql.run(work, Box::new(move |result| sender.send(result.err()).unwrap()));
+        assert_eq!(told.recv(), Ok(Some(failed("25000", NO_TRANSACTION))), "{url}");
+    }
+    drop(sql);
+    thread.join().unwrap().unwrap();
 }

@@ -5,6 +5,10 @@ use std::iter;
 
 use snow_config::Dialect;
 
+/// First words of statements that begin or end a transaction, or a part of one.
+const OF_TRANSACTIONS: [&str; 8] =
+    ["abort", "begin", "commit", "end", "release", "rollback", "savepoint", "xa"];
+
 /// Returns the text with `?` for each `$1`, `$2` and so on, and which value each stands for. `None`
 /// if it has none of them.
 ///
@@ -54,6 +58,19 @@ pub(super) fn has_word(text: &str, word: &str) -> bool {
 /// Returns the first word of a statement, behind all comments. It is empty if there is none, also if
 /// there is a comment before it that MySQL carries out.
 pub(super) fn first_word(text: &str, dialect: Dialect) -> &str {
+    next_word(text, dialect).0
+}
+
+/// Whether a statement begins or ends a transaction, or a part of one, by its first words.
+pub(super) fn is_of_a_transaction(text: &str, dialect: Dialect) -> bool {
+    let (word, rest) = next_word(text, dialect);
+    let is_one_of = |words: &[&str]| words.iter().any(|one| one.eq_ignore_ascii_case(word));
+    let is_followed = || next_word(rest, dialect).0.eq_ignore_ascii_case("transaction");
+    is_one_of(&OF_TRANSACTIONS) || is_one_of(&["prepare", "start"]) && is_followed()
+}
+
+/// Returns the first word, and what is behind it.
+fn next_word(text: &str, dialect: Dialect) -> (&str, &str) {
     // SQLite takes a mark of the byte order for a blank.
     let is_between = |c: char| c.is_whitespace() || "(;\u{feff}".contains(c);
     let mut rest = text.trim_start_matches(is_between);
@@ -61,7 +78,7 @@ pub(super) fn first_word(text: &str, dialect: Dialect) -> &str {
         rest = rest[length..].trim_start_matches(is_between);
     }
     let end = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
-    &rest[..end]
+    rest.split_at(end)
 }
 
 /// Returns how long the comment is that a text begins with. `None` if it begins with none.
@@ -199,6 +216,26 @@ mod tests {
             ("", Mysql, ""),
         ] {
             assert_eq!(first_word(text, dialect), word, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_begins_or_ends_a_transaction_is_known() {
+        for text in [
+            "BEGIN",
+            "/* x */ commit work",
+            "start /* x */ transaction read only",
+            "Prepare Transaction 'x'",
+            "rollback to a",
+            "savepoint a",
+            "end;",
+        ] {
+            for dialect in [Dialect::Postgres, Dialect::Mysql, Dialect::Sqlite] {
+                assert!(is_of_a_transaction(text, dialect), "{text}");
+            }
+        }
+        for text in ["select 'commit'", "prepare p as select 1", "start replica", "beginning", ""] {
+            assert!(!is_of_a_transaction(text, Dialect::Postgres), "{text}");
         }
     }
 

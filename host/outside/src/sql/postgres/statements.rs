@@ -9,6 +9,7 @@ use fallible_iterator::FallibleIterator;
 use postgres_protocol::IsNull;
 use postgres_protocol::message::backend::{DataRowBody, Message, RowDescriptionBody};
 use postgres_protocol::message::frontend::{self, BindError};
+use snow_config::Dialect;
 use snow_runtime::{SqlError, SqlStatement, SqlValue, SqlWork};
 
 use super::wire::Lost;
@@ -34,8 +35,15 @@ pub(super) struct Statements {
 }
 
 struct Prepared {
-    name: String,
+    /// The number in its name.
+    number: u64,
     used: u64,
+}
+
+impl Prepared {
+    fn name(&self) -> String {
+        format!("snow{}", self.number)
+    }
 }
 
 /// What is under way over the connection.
@@ -47,7 +55,9 @@ struct Pipeline {
     left: usize,
     /// Whether the end of the transaction was sent.
     is_synced: bool,
-    /// Whether a statement was used that had been prepared before.
+    /// The number of the last statement that had been prepared before.
+    last_old: u64,
+    /// Whether one was used that had been prepared before.
     uses_old: bool,
     /// The types of the columns of the result under way.
     types: Vec<u32>,
@@ -82,6 +92,7 @@ pub(super) async fn run(
         };
         if let Some((code, _)) = &pipeline.error
             && pipeline.uses_old
+            && !work.statements.iter().any(may_commit)
             && !is_last
             && status == IDLE
             && STALE.contains(&code.as_str())
@@ -99,6 +110,12 @@ pub(super) async fn run(
         return Ran { result, is_reusable: status == IDLE && !pipeline.changes_session };
     }
     unreachable!("the last attempt returns")
+}
+
+/// Whether a statement may have ended the transaction by a procedure.
+fn may_commit(statement: &SqlStatement) -> bool {
+    let word = text::first_word(&statement.text, Dialect::Postgres);
+    word.eq_ignore_ascii_case("call") || word.eq_ignore_ascii_case("do")
 }
 
 /// How a pipeline ends before its end.
@@ -128,6 +145,7 @@ impl PostgresConnection {
             parses: VecDeque::new(),
             left: work.statements.len(),
             is_synced: false,
+            last_old: self.statements.next,
             uses_old: false,
             types: Vec::new(),
             error: None,
@@ -180,8 +198,9 @@ impl PostgresConnection {
         statements.uses += 1;
         if let Some(prepared) = statements.by_text.get_mut(text) {
             prepared.used = statements.uses;
-            pipeline.uses_old = true;
-            return Ok(prepared.name.clone());
+            // What is prepared by this very pipeline can't be stale.
+            pipeline.uses_old |= prepared.number <= pipeline.last_old;
+            return Ok(prepared.name());
         }
         let output = self.wire.output();
         if text.len() > CACHED_BYTES_MAX {
@@ -192,16 +211,14 @@ impl PostgresConnection {
         if statements.by_text.len() >= CACHED_STATEMENTS {
             let oldest = statements.by_text.iter().min_by_key(|(_, prepared)| prepared.used);
             let oldest = oldest.map(|(text, _)| text.clone());
-            if let Some(Prepared { name, .. }) =
-                oldest.and_then(|oldest| statements.by_text.remove(&oldest))
-            {
-                frontend::close(b'S', &name, output)?;
+            if let Some(evicted) = oldest.and_then(|oldest| statements.by_text.remove(&oldest)) {
+                frontend::close(b'S', &evicted.name(), output)?;
             }
         }
         statements.next += 1;
-        let name = format!("snow{}", statements.next);
+        let prepared = Prepared { number: statements.next, used: statements.uses };
+        let name = prepared.name();
         frontend::parse(&name, text, [], output)?;
-        let prepared = Prepared { name: name.clone(), used: statements.uses };
         statements.by_text.insert(text.clone(), prepared);
         pipeline.parses.push_back(Some(text.clone()));
         Ok(name)
@@ -209,9 +226,9 @@ impl PostgresConnection {
 
     /// Forgets all prepared statements, here and at the server.
     fn forget(&mut self) {
-        for Prepared { name, .. } in std::mem::take(&mut self.statements.by_text).into_values() {
+        for prepared in std::mem::take(&mut self.statements.by_text).into_values() {
             // Our own names have no NUL.
-            let _ = frontend::close(b'S', &name, self.wire.output());
+            let _ = frontend::close(b'S', &prepared.name(), self.wire.output());
         }
     }
 
@@ -297,3 +314,6 @@ fn row(body: &DataRowBody, types: &[u32]) -> Result<Vec<SqlValue>, Lost> {
     }
     Ok(values)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,129 @@
+use std::sync::Arc;
+
+use snow_config::{DatabasePlace, Limits};
+use snow_runtime::{Database, SqlRows};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::runtime::Builder;
+
+use super::super::Wire;
+use super::*;
+use crate::places::Places;
+
+/// A server that answers as a test says.
+struct Server(DuplexStream);
+
+/// What a server answers to a statement that it was asked to prepare.
+const PREPARED: &[u8] = b"1\0\0\0\x04";
+/// What it answers to a statement that returns nothing.
+const DONE: &[u8] = b"2\0\0\0\x04n\0\0\0\x04C\0\0\0\x0bSELECT\0";
+const READY: &[u8] = b"Z\0\0\0\x05I";
+const STALE: &[u8] = b"E\0\0\0\x0cC26000\0\0";
+
+impl Server {
+    /// Takes all messages up to the end of a transaction, and answers. Returns the messages.
+    async fn answer(&mut self, answers: &[&[u8]]) -> Vec<(u8, Vec<u8>)> {
+        let mut messages = Vec::new();
+        while messages.last().is_none_or(|(tag, _)| *tag != b'S') {
+            let tag = self.0.read_u8().await.unwrap();
+            let length = self.0.read_u32().await.unwrap() as usize;
+            let mut body = vec![0; length - 4];
+            self.0.read_exact(&mut body).await.unwrap();
+            messages.push((tag, body));
+        }
+        self.0.write_all(&answers.concat()).await.unwrap();
+        messages
+    }
+}
+
+/// Runs a test with a connection and its server.
+fn with<F: Future<Output = ()>>(test: impl FnOnce(PostgresConnection, Server) -> F) {
+    let (server, client) = duplex(1 << 20);
+    let place = DatabasePlace::parse("postgres://ann@localhost/app", "/".as_ref()).unwrap();
+    let DatabasePlace::Postgres(place) = place else { panic!("{place:?}") };
+    let connection = PostgresConnection {
+        wire: Wire::new(Box::new(client)),
+        server: place,
+        key: (0, 0),
+        statements: Statements::default(),
+    };
+    let runtime = Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(test(connection, Server(server)));
+}
+
+/// Carries out statements.
+async fn carry_out(
+    connection: &mut PostgresConnection,
+    texts: &[&str],
+) -> Result<Vec<SqlRows>, SqlError> {
+    let limits = Arc::new(Limits::default());
+    let statement = |text: &&str| SqlStatement { text: text.to_string(), parameters: Vec::new() };
+    let database = Database {
+        name: "app".into(),
+        place: DatabasePlace::Postgres(connection.server.clone()).into(),
+        connections_max: 1,
+        timeout_ms: 1_000,
+        file_bytes_max: 1,
+    };
+    let work = SqlWork {
+        guest: "shop".into(),
+        database: database.into(),
+        limits: limits.clone(),
+        statements: texts.iter().map(statement).collect(),
+        is_transaction: texts.len() > 1,
+    };
+    let ran = run(connection, &work, Collector::new(&limits, Places::default().hold())).await;
+    assert!(ran.is_reusable);
+    ran.result.map(|collector| collector.answer().results)
+}
+
+#[test]
+fn a_statement_that_was_forgotten_is_prepared_anew() {
+    with(|mut connection, mut server| async move {
+        let texts = ["select 1"];
+        let runs = carry_out(&mut connection, &texts);
+        let (ran, _) = tokio::join!(runs, server.answer(&[PREPARED, DONE, READY]));
+        assert!(ran.is_ok());
+        let serves = async {
+            let first = server.answer(&[STALE, READY]).await;
+            (first, server.answer(&[b"3\0\0\0\x04", PREPARED, DONE, READY]).await)
+        };
+        let (ran, (first, second)) = tokio::join!(carry_out(&mut connection, &texts), serves);
+        assert_eq!(ran.map(|results| results.len()), Ok(1));
+        let tags = |messages: Vec<(u8, Vec<u8>)>| -> String {
+            messages.into_iter().map(|(tag, _)| char::from(tag)).collect()
+        };
+        assert_eq!((&*tags(first), &*tags(second)), ("BDES", "CPBDES"));
+    });
+}
+
+/// What was not prepared before is not stale, so nothing is sent twice.
+#[test]
+fn a_text_that_occurs_twice_is_no_old_one() {
+    with(|mut connection, mut server| async move {
+        let serves = async {
+            server.answer(&[PREPARED, DONE, STALE, READY]).await;
+            // The connection would be lost.
+            drop(server);
+        };
+        let (ran, ()) = tokio::join!(carry_out(&mut connection, &["select 1"; 2]), serves);
+        let error = ran.unwrap_err();
+        assert!(matches!(&error, SqlError::Failed { code, .. } if code == "26000"), "{error}");
+    });
+}
+
+/// A procedure may have ended the transaction, and what is before that has happened.
+#[test]
+fn what_may_have_been_carried_out_is_not_carried_out_again() {
+    with(|mut connection, mut server| async move {
+        let runs = carry_out(&mut connection, &["call p()", "select 1"]);
+        let (ran, _) = tokio::join!(runs, server.answer(&[PREPARED, DONE, PREPARED, DONE, READY]));
+        assert!(ran.is_ok());
+        let serves = async {
+            server.answer(&[DONE, STALE, READY]).await;
+            drop(server);
+        };
+        let (ran, ()) = tokio::join!(carry_out(&mut connection, &["call p()", "select 1"]), serves);
+        let error = ran.unwrap_err();
+        assert!(matches!(&error, SqlError::Failed { code, .. } if code == "26000"), "{error}");
+    });
+}
