@@ -62,9 +62,10 @@ impl DatabaseUrl {
     }
 }
 
-/// Returns whether a text has a password, if it is a URL.
+/// Returns whether a text has a password, if it is a URL. One without a user may have it where it does
+/// not belong.
 pub(crate) fn has_password(text: &str) -> bool {
-    Url::parse(text).map_or(true, |url| url.password().is_some())
+    Url::parse(text).map_or(true, |url| url.password().is_some() || url.username().is_empty())
         && !text.starts_with(Dialect::SQLITE)
 }
 
@@ -212,7 +213,11 @@ fn server(
                     }
                 };
             }
-            _ => return Err(format!("has `{name}`; only sslmode, host and socket are known")),
+            // Its name is not said: behind a `?` that is not encoded it is a part of a password.
+            _ => {
+                let known = "only sslmode, host and socket are known";
+                return Err(format!("has another parameter behind its `?`; {known}"));
+            }
         }
     }
     let address = match path {
