@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use snow_config::DatabasePlace;
 use snow_runtime::{Database, SqlError, SqlWork};
+use tokio::time::timeout;
 
 use super::collect::Collector;
+use super::pools::Slot;
 use super::sqlite::{SqliteConnection, WriteTurn};
 use super::{mysql::MysqlConnection, postgres::PostgresConnection};
 use crate::resolve::Names;
@@ -53,11 +55,14 @@ impl Connection {
         ways: &Ways,
         writes: &Arc<WriteTurn>,
         packet_bytes_max: usize,
+        slot: &Slot,
     ) -> Result<Connection, SqlError> {
         match &*database.place {
             DatabasePlace::Sqlite(path) => {
                 let limits = (database.file_bytes_max, packet_bytes_max);
-                SqliteConnection::open(path, limits, writes.clone()).await.map(Connection::Sqlite)
+                let opened =
+                    SqliteConnection::open(path, limits, writes.clone(), slot.clone()).await;
+                opened.map(Connection::Sqlite)
             }
             DatabasePlace::Postgres(server) => {
                 let opened = PostgresConnection::open(server, ways).await;
@@ -101,19 +106,21 @@ impl Connection {
 
     /// Ends a connection in the midst of statements, which the database is asked to stop.
     pub async fn stop(self, ways: &Ways) {
-        match self {
-            Connection::Sqlite(connection) => connection.stop().await,
-            Connection::Postgres(connection) => connection.stop(ways).await,
-            Connection::Mysql(connection) => connection.stop().await,
-        }
+        // A server that does not answer is left alone: being dropped closes the socket. A thread is
+        // there until it ends by itself.
+        let _ = match self {
+            Connection::Sqlite(connection) => return connection.stop().await,
+            Connection::Postgres(connection) => timeout(GOODBYE, connection.stop(ways)).await,
+            Connection::Mysql(connection) => timeout(GOODBYE, connection.stop()).await,
+        };
     }
 
     /// Ends a connection that is not in use.
     pub async fn close(self) {
-        match self {
-            Connection::Sqlite(connection) => connection.stop().await,
-            Connection::Postgres(connection) => connection.close().await,
-            Connection::Mysql(connection) => connection.close().await,
-        }
+        let _ = match self {
+            Connection::Sqlite(connection) => return connection.stop().await,
+            Connection::Postgres(connection) => timeout(GOODBYE, connection.close()).await,
+            Connection::Mysql(connection) => timeout(GOODBYE, connection.close()).await,
+        };
     }
 }

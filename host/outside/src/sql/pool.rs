@@ -11,9 +11,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use super::channels::Channels;
-use super::connection::{Connection, GOODBYE, Ways};
+use super::connection::{Connection, Ways};
 use super::counts::DatabaseCounts;
-use super::pools::{Pools, Slots};
+use super::pools::{Pools, Slot, Slots};
 use super::sqlite::WriteTurn;
 use crate::counts::One;
 
@@ -50,7 +50,7 @@ struct Resting {
 /// An open connection, with what it takes up.
 pub(super) struct Open {
     pub connection: Connection,
-    _slot: OwnedSemaphorePermit,
+    _slot: Slot,
     _count: One,
 }
 
@@ -141,7 +141,7 @@ impl Pool {
         })?;
         let patience = Duration::from_millis(limits.sql_connect_ms_max.into());
         let bytes_max = limits.sql_result_bytes_max.max(limits.sql_statement_bytes_max);
-        let opening = Connection::open(&self.database, &self.ways, &self.writes, bytes_max);
+        let opening = Connection::open(&self.database, &self.ways, &self.writes, bytes_max, &slot);
         let connection = timeout(patience, opening).await.map_err(|_| {
             let (name, place) = (&self.database.name, &self.database.place);
             SqlError::Unavailable(format!(
@@ -197,9 +197,8 @@ impl Open {
     /// Closes a connection that is not in use.
     pub fn retire(self) {
         in_background(async move {
-            // What takes longer is closed all the same, by being dropped.
             let Open { connection, _slot, _count } = self;
-            let _ = timeout(GOODBYE, connection.close()).await;
+            connection.close().await;
         });
     }
 }
@@ -228,7 +227,7 @@ impl Drop for Lease {
         let Some(Open { connection, _slot, _count }) = self.open.take() else { return };
         let (place, ways) = (self.place.take(), self.pool.ways.clone());
         in_background(async move {
-            let _ = timeout(GOODBYE, connection.stop(&ways)).await;
+            connection.stop(&ways).await;
             // Until now the database may have been busy with it.
             drop((_slot, _count, place));
         });
@@ -241,3 +240,6 @@ pub(super) fn in_background(work: impl Future<Output = ()> + Send + 'static) {
         runtime.spawn(work);
     }
 }
+
+#[cfg(test)]
+mod tests;

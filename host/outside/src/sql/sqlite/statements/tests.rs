@@ -165,3 +165,13 @@ fn a_pragma_has_its_name_in_any_case() {
     assert_eq!(found[0].rows.len(), 1);
     assert!(run(&mut session, &["PRAGMA Journal_Mode = delete"], &[]).is_err());
 }
+
+#[test]
+fn a_pattern_has_a_length_that_it_may_have() {
+    let file = File::new();
+    let mut session = file.open(&Arc::default());
+    for (length, is_allowed) in [(1_000, true), (1_001, false)] {
+        let text = format!("select 'x' like '{}'", "%".repeat(length));
+        assert_eq!(run(&mut session, &[&text], &[]).is_ok(), is_allowed, "{length}");
+    }
+}
