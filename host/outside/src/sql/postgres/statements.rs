@@ -51,6 +51,8 @@ struct Pipeline {
     /// The texts of those statements that the server was asked to prepare, in their order. `None`
     /// for one that is used once.
     parses: VecDeque<Option<String>>,
+    /// The statements that the server was asked to forget, to make room for others.
+    evicted: Vec<Prepared>,
     /// How many statements have not ended yet.
     left: usize,
     /// Whether the end of the transaction was sent.
@@ -90,6 +92,10 @@ pub(super) async fn run(
                 return Ran::lost(error.unwrap_or_else(|| lost(why, &connection.server)));
             }
         };
+        if pipeline.error.is_some() {
+            // The server leaves out all that is behind the error, and so it may not have forgotten them.
+            connection.forget(std::mem::take(&mut pipeline.evicted));
+        }
         if let Some((code, _)) = &pipeline.error
             && pipeline.uses_old
             && !work.statements.iter().any(may_commit)
@@ -98,7 +104,8 @@ pub(super) async fn run(
             && STALE.contains(&code.as_str())
         {
             // Nothing was carried out. The statements are prepared anew.
-            connection.forget();
+            let all = std::mem::take(&mut connection.statements.by_text);
+            connection.forget(all.into_values());
             collector.clear();
             continue;
         }
@@ -143,6 +150,7 @@ impl PostgresConnection {
     fn send(&mut self, work: &SqlWork) -> Result<Pipeline, SqlError> {
         let mut pipeline = Pipeline {
             parses: VecDeque::new(),
+            evicted: Vec::new(),
             left: work.statements.len(),
             is_synced: false,
             last_old: self.statements.next,
@@ -213,6 +221,7 @@ impl PostgresConnection {
             let oldest = oldest.map(|(text, _)| text.clone());
             if let Some(evicted) = oldest.and_then(|oldest| statements.by_text.remove(&oldest)) {
                 frontend::close(b'S', &evicted.name(), output)?;
+                pipeline.evicted.push(evicted);
             }
         }
         statements.next += 1;
@@ -224,9 +233,9 @@ impl PostgresConnection {
         Ok(name)
     }
 
-    /// Forgets all prepared statements, here and at the server.
-    fn forget(&mut self) {
-        for prepared in std::mem::take(&mut self.statements.by_text).into_values() {
+    /// Lets the server forget prepared statements, also such that it does not know.
+    fn forget(&mut self, statements: impl IntoIterator<Item = Prepared>) {
+        for prepared in statements {
             // Our own names have no NUL.
             let _ = frontend::close(b'S', &prepared.name(), self.wire.output());
         }

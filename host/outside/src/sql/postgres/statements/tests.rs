@@ -17,6 +17,7 @@ const PREPARED: &[u8] = b"1\0\0\0\x04";
 /// What it answers to a statement that returns nothing.
 const DONE: &[u8] = b"2\0\0\0\x04n\0\0\0\x04C\0\0\0\x0bSELECT\0";
 const READY: &[u8] = b"Z\0\0\0\x05I";
+const FAILED: &[u8] = b"E\0\0\0\x0cC22012\0\0";
 const STALE: &[u8] = b"E\0\0\0\x0cC26000\0\0";
 
 impl Server {
@@ -93,6 +94,27 @@ fn a_statement_that_was_forgotten_is_prepared_anew() {
             messages.into_iter().map(|(tag, _)| char::from(tag)).collect()
         };
         assert_eq!((&*tags(first), &*tags(second)), ("BDES", "CPBDES"));
+    });
+}
+
+/// A server leaves out what is behind an error, also what it is to forget.
+#[test]
+fn what_has_no_room_is_forgotten_also_after_an_error() {
+    with(|mut connection, mut server| async move {
+        let texts: Vec<String> = (0..CACHED_STATEMENTS).map(|at| format!("select {at}")).collect();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let mut answers = [PREPARED, DONE].repeat(texts.len());
+        answers.push(READY);
+        let (ran, _) = tokio::join!(carry_out(&mut connection, &texts), server.answer(&answers));
+        assert!(ran.is_ok());
+        let runs = carry_out(&mut connection, &["select 0", "select 'new'"]);
+        let (ran, sent) = tokio::join!(runs, server.answer(&[FAILED, READY]));
+        let closes = (b'C', b"Ssnow2\0".to_vec());
+        assert!(ran.is_err() && sent.contains(&closes));
+        let runs = carry_out(&mut connection, &["select 0"]);
+        let (ran, sent) = tokio::join!(runs, server.answer(&[b"3\0\0\0\x04", DONE, READY]));
+        assert!(ran.is_ok());
+        assert_eq!(sent.first(), Some(&closes));
     });
 }
 
