@@ -102,6 +102,21 @@ fn a_session_is_as_new_for_who_comes_next() {
     }
 }
 
+/// Long statements are not kept prepared, also if they fail.
+#[test]
+fn a_long_statement_is_closed_whatever_comes_of_it() {
+    let Some(mariadb) = DatabaseServer::mariadb() else { return };
+    let Some(server) = on(mariadb, "long", "connections_max = 1\n") else { return };
+    let comment = format!("/* {} */", "x".repeat(9_000));
+    assert_eq!(value(&server, &format!("select 1 {comment}"), json!([])), json!(1));
+    for (text, code) in [("select ?", "07001"), ("select (select 1 union select 2)", "21000")] {
+        let told = query(&server, &format!("{text} {comment}"), json!([]));
+        assert_eq!(kind(&told), ("failed", code), "{told}");
+    }
+    let closed = query(&server, "show session status like 'Com_stmt_close'", json!([]));
+    assert_eq!(closed["rows"][0][1], json!("3"), "{closed}");
+}
+
 /// A guest can leave its connection in another database by what nobody sees. The next guest that has
 /// the connection begins where its URL says.
 #[test]

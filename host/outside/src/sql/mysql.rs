@@ -7,7 +7,7 @@ use std::time::Duration;
 use mysql_async::consts::StatusFlags;
 use mysql_async::prelude::Queryable;
 use mysql_async::{
-    ChangeUserOpts, Conn, DriverError, Error, Opts, OptsBuilder, Params, SslOpts, Value,
+    ChangeUserOpts, Conn, DriverError, Error, Opts, OptsBuilder, Params, SslOpts, Statement, Value,
 };
 use snow_config::{Dialect, Secret, ServerAddress, ServerPlace};
 use snow_runtime::{SqlError, SqlStatement, SqlWork};
@@ -139,11 +139,28 @@ impl MysqlConnection {
             }
         };
         let prepared = self.session.prep(text).await?;
+        let done = self.execute(&prepared, values, collector).await;
+        let is_over = matches!(&done, Err(Fault { is_over: true, .. }));
+        // A long text is not kept, be it carried out or not.
+        if text.len() > CACHED_BYTES_MAX && !is_over {
+            let closed = self.session.close(prepared).await;
+            return done.and(closed.map_err(Fault::from));
+        }
+        done
+    }
+
+    /// Carries out a statement that is prepared.
+    async fn execute(
+        &mut self,
+        prepared: &Statement,
+        values: Vec<Value>,
+        collector: &mut Collector,
+    ) -> Result<(), Fault> {
         let needed = usize::from(prepared.num_params());
         if needed != values.len() {
             return Err(wrong_number(needed, values.len()).into());
         }
-        let mut result = self.session.exec_iter(&prepared, Params::Positional(values)).await?;
+        let mut result = self.session.exec_iter(prepared, Params::Positional(values)).await?;
         let columns = result.columns().filter(|columns| !columns.is_empty());
         if let Some(columns) = &columns {
             collector
@@ -159,11 +176,7 @@ impl MysqlConnection {
         result.drop_result().await?;
         let last_id = last_id.filter(|id| *id > 0).and_then(|id| i64::try_from(id).ok());
         let affected = columns.is_none().then_some(affected);
-        collector.end(affected, last_id.filter(|_| columns.is_none()))?;
-        if text.len() > CACHED_BYTES_MAX {
-            self.session.close(prepared).await?;
-        }
-        Ok(())
+        Ok(collector.end(affected, last_id.filter(|_| columns.is_none()))?)
     }
 
     fn is_in_transaction(&self) -> bool {
