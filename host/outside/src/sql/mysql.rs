@@ -78,8 +78,8 @@ impl MysqlConnection {
             }
         }
         if server.is_encrypted {
-            let roots = ways.tls.roots().map_err(unreachable)?;
-            let roots = roots.into_iter().map(|root| root.to_vec().into()).collect();
+            let roots = ways.tls.roots().as_ref().map_err(|why| unreachable(why.clone()))?;
+            let roots = roots.iter().map(|root| root.to_vec().into()).collect();
             let tls = SslOpts::default().with_root_certs(roots).with_disable_built_in_roots(true);
             opts = opts.ssl_opts(tls);
         }
