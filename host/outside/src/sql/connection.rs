@@ -33,18 +33,35 @@ pub(super) enum Connection {
     Mysql(Box<MysqlConnection>),
 }
 
-/// What came of statements.
+/// The outcome of statements.
 pub(super) struct Ran {
     /// The results, or why there are none.
     pub result: Result<Collector, SqlError>,
-    /// Whether the connection is as it was before. If not, it is closed.
-    pub is_reusable: bool,
+    /// What is to be done with the connection.
+    pub then: Then,
+}
+
+/// What is to be done with a connection that has carried out statements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Then {
+    /// It is as it was before, and is kept.
+    Keep,
+    /// It is another one than before, and is closed. Nothing is under way.
+    Close,
+    /// It is lost, or the database may be busy with it: it is [stopped](Connection::stop).
+    Stop,
 }
 
 impl Ran {
-    /// Statements after which the connection is not to be used any more.
+    /// Makes the outcome of statements that have ended, for good or ill. `is_as_before` is said of the
+    /// connection.
+    pub fn ended(result: Result<Collector, SqlError>, is_as_before: bool) -> Ran {
+        Ran { result, then: if is_as_before { Then::Keep } else { Then::Close } }
+    }
+
+    /// Makes the outcome of statements in whose midst the connection is not to be used any more.
     pub fn lost(error: SqlError) -> Ran {
-        Ran { result: Err(error), is_reusable: false }
+        Ran { result: Err(error), then: Then::Stop }
     }
 }
 

@@ -94,10 +94,12 @@ impl MysqlConnection {
         // One that fails may have changed the session, too, which nothing rolls back.
         let changes = work.statements.iter().any(|statement| may_change_session(&statement.text));
         match self.carry_out(work, &mut collector).await {
-            Ok(()) => Ran { result: Ok(collector), is_reusable: !changes },
+            Ok(()) => Ran::ended(Ok(collector), !changes),
             Err(Fault { error, is_over: false }) => {
-                let rolled_back = self.session.query_drop("ROLLBACK").await.is_ok();
-                Ran { result: Err(error), is_reusable: rolled_back && !changes }
+                match self.session.query_drop("ROLLBACK").await {
+                    Ok(()) => Ran::ended(Err(error), !changes),
+                    Err(_) => Ran::lost(error),
+                }
             }
             Err(Fault { error, is_over: true }) => Ran::lost(error),
         }

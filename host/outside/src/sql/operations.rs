@@ -11,6 +11,7 @@ use tokio::time::timeout;
 
 use super::channels::Asking;
 use super::collect::Collector;
+use super::connection::Then;
 use super::postgres::listener;
 use super::{NO_TRANSACTION, Shared, UnderWay, failed, text};
 use crate::places::Held;
@@ -117,9 +118,10 @@ async fn carry_out(
     let carried_out = async {
         let mut lease = pool.lease(&work.guest, place, &shared.pools, limits).await?;
         let ran = lease.connection().run(work, collector).await;
-        // Else it is dropped, and so stopped and closed.
-        if ran.is_reusable {
-            lease.give_back(&shared.pools.slots);
+        match ran.then {
+            Then::Keep => lease.give_back(&shared.pools.slots),
+            Then::Close => lease.retire(),
+            Then::Stop => drop(lease),
         }
         ran.result.map(Collector::answer)
     };

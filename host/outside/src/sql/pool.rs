@@ -54,8 +54,8 @@ pub(super) struct Open {
     _count: One,
 }
 
-/// A connection that an operation uses. It comes back by [`give_back`](Lease::give_back); dropped, it
-/// is stopped and closed.
+/// A connection that an operation uses. It comes back by [`give_back`](Lease::give_back), or is closed
+/// by [`retire`](Lease::retire); dropped, it is stopped and closed.
 pub(super) struct Lease {
     open: Option<Open>,
     pool: Arc<Pool>,
@@ -196,10 +196,12 @@ impl Pool {
 impl Open {
     /// Closes a connection that is not in use.
     pub fn retire(self) {
-        in_background(async move {
-            let Open { connection, _slot, _count } = self;
-            connection.close().await;
-        });
+        in_background(self.close());
+    }
+
+    async fn close(self) {
+        let Open { connection, _slot, _count } = self;
+        connection.close().await;
     }
 }
 
@@ -219,6 +221,18 @@ impl Lease {
         }
         idle.open.push(Resting { open, since: Instant::now(), guest: self.guest.clone() });
         slots.note_idle();
+    }
+
+    /// Ends the lease of a connection that is not as it was before, and that nothing is under way on.
+    pub fn retire(mut self) {
+        let (open, place) = (self.open.take(), self.place.take());
+        in_background(async move {
+            if let Some(open) = open {
+                open.close().await;
+            }
+            // Until now it was one of those that the database may have.
+            drop(place);
+        });
     }
 }
 

@@ -35,7 +35,7 @@ fn pools() -> Pools {
 fn a_thread_of_sqlite_is_counted_until_it_ends() {
     block_on(async {
         let (pool, pools) = (pool("/nowhere".as_ref()), pools());
-        for is_used in [true, false] {
+        for (is_used, is_stopped) in [(true, true), (true, false), (false, false)] {
             let (connection, end) = SqliteConnection::hanging();
             let (slot, count) = (pools.slot().await, pool.counts.open.one());
             let connection = Connection::Sqlite(connection);
@@ -43,7 +43,8 @@ fn a_thread_of_sqlite_is_counted_until_it_ends() {
             if is_used {
                 let place = Some(pool.place(&Limits::default()).await.unwrap());
                 let pool = pool.clone();
-                drop(Lease { open: Some(open), pool, guest: "shop".into(), place });
+                let lease = Lease { open: Some(open), pool, guest: "shop".into(), place };
+                if is_stopped { drop(lease) } else { lease.retire() }
             } else {
                 open.retire();
             }

@@ -114,7 +114,7 @@ pub(super) async fn run(
             None if status != IDLE => Err(failed("25000", NO_TRANSACTION)),
             None => Ok(collector),
         };
-        return Ran { result, is_reusable: status == IDLE && !pipeline.changes_session };
+        return Ran::ended(result, status == IDLE && !pipeline.changes_session);
     }
     unreachable!("the last attempt returns")
 }

@@ -78,13 +78,13 @@ impl Session {
         let ran = self.carry_out(work, &mut collector);
         // Whatever a statement has begun ends here.
         let has_begun = !self.connection.is_autocommit();
-        let is_reusable = !has_begun || self.connection.execute_batch("ROLLBACK").is_ok();
+        let is_as_before = !has_begun || self.connection.execute_batch("ROLLBACK").is_ok();
         let result = match ran {
             Ok(()) if has_begun => Err(failed("25000", NO_TRANSACTION)),
             Ok(()) => Ok(collector),
             Err(error) => Err(error),
         };
-        Ran { result, is_reusable }
+        Ran::ended(result, is_as_before)
     }
 
     fn carry_out(&self, work: &SqlWork, collector: &mut Collector) -> Result<(), SqlError> {

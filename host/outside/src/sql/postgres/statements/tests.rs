@@ -8,6 +8,7 @@ use tokio::runtime::Builder;
 use super::super::Wire;
 use super::*;
 use crate::places::Places;
+use crate::sql::connection::Then;
 
 /// A server that answers as a test says.
 struct Server(DuplexStream);
@@ -51,11 +52,17 @@ fn with<F: Future<Output = ()>>(test: impl FnOnce(PostgresConnection, Server) ->
     runtime.block_on(test(connection, Server(server)));
 }
 
-/// Carries out statements.
+/// Carries out statements that leave the connection as it was.
 async fn carry_out(
     connection: &mut PostgresConnection,
     texts: &[&str],
 ) -> Result<Vec<SqlRows>, SqlError> {
+    let ran = ran(connection, texts).await;
+    assert_eq!(ran.then, Then::Keep);
+    ran.result.map(|collector| collector.answer().results)
+}
+
+async fn ran(connection: &mut PostgresConnection, texts: &[&str]) -> Ran {
     let limits = Arc::new(Limits::default());
     let statement = |text: &&str| SqlStatement { text: text.to_string(), parameters: Vec::new() };
     let database = Database {
@@ -72,9 +79,29 @@ async fn carry_out(
         statements: texts.iter().map(statement).collect(),
         is_transaction: texts.len() > 1,
     };
-    let ran = run(connection, &work, Collector::new(&limits, Places::default().hold())).await;
-    assert!(ran.is_reusable);
-    ran.result.map(|collector| collector.answer().results)
+    run(connection, &work, Collector::new(&limits, Places::default().hold())).await
+}
+
+/// Only what may be under way is stopped, which takes another connection.
+#[test]
+fn a_connection_that_was_changed_is_closed_and_one_that_is_busy_stopped() {
+    with(|mut connection, mut server| async move {
+        let set: &[u8] = b"2\0\0\0\x04n\0\0\0\x04C\0\0\0\x08SET\0";
+        let amid_a_transaction: &[u8] = b"Z\0\0\0\x05T";
+        let copies: &[u8] = b"2\0\0\0\x04G\0\0\0\x07\0\0\0";
+        for (answers, then) in [
+            ([DONE, READY], Then::Keep),
+            ([set, READY], Then::Close),
+            ([DONE, amid_a_transaction], Then::Close),
+            ([copies, READY], Then::Stop),
+        ] {
+            connection.statements = Statements::default();
+            let answers = [&[PREPARED][..], &answers].concat();
+            let (ran, _) =
+                tokio::join!(ran(&mut connection, &["select 1"]), server.answer(&answers));
+            assert_eq!(ran.then, then);
+        }
+    });
 }
 
 #[test]

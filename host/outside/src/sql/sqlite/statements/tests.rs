@@ -7,6 +7,7 @@ use snow_runtime::{Database, SqlRows};
 
 use super::*;
 use crate::places::Places;
+use crate::sql::connection::Then;
 
 /// A file that is removed with its folder.
 struct File(PathBuf);
@@ -56,7 +57,7 @@ fn run(
         is_transaction: texts.len() > 1,
     };
     let ran = session.run(&work, Collector::new(&limits, Places::default().hold()));
-    assert!(ran.is_reusable);
+    assert_eq!(ran.then, Then::Keep);
     ran.result.map(|collector| collector.answer().results)
 }
 
