@@ -90,6 +90,8 @@ fn comment(text: &str, dialect: Dialect) -> Option<usize> {
     };
     match text.as_bytes() {
         [b'#', ..] if is_mysql => Some(line()),
+        // In MySQL it is two signs of a number unless something blank is behind it.
+        [b'-', b'-', b'!'..=b'~' | 0x80.., ..] if is_mysql => None,
         [b'-', b'-', ..] => Some(line()),
         // What is within them is carried out.
         [b'/', b'*', b'!', ..] | [b'/', b'*', b'M', b'!', ..] if is_mysql => None,
@@ -182,6 +184,14 @@ mod tests {
         for plain in ["select 1", "select ?", "select '$1'", "select '\\'$1'", "select a from $b"] {
             assert_eq!(numbered(plain), Ok(None), "{plain}");
         }
+        for (text, plain) in [
+            ("select 5--$1", "select 5--?"),
+            ("select 5--\t$2\n, $1", "select 5--\t$2\n, ?"),
+            ("select /*!50000 $1 */", "select /*!50000 ? */"),
+        ] {
+            assert_eq!(numbered(text), Ok(Some((plain.to_owned(), vec![0]))), "{text}");
+        }
+        assert_eq!(numbered("select 1 --"), Ok(None));
         assert!(numbered("select $1, ?").is_err() && numbered("select $0").is_err());
         assert!(numbered("select $99999999999999999999").unwrap().is_none());
     }
@@ -212,6 +222,9 @@ mod tests {
             ("-- x\rcommit", Mysql, ""),
             ("\u{feff}commit", Sqlite, "commit"),
             ("/* x", Postgres, ""),
+            ("--x\nset a = 1", Mysql, ""),
+            ("--\nset a = 1", Mysql, "set"),
+            ("--x\nset a = 1", Sqlite, "set"),
             ("'only'", Mysql, ""),
             ("", Mysql, ""),
         ] {
