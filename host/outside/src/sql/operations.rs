@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use super::channels::Asking;
 use super::collect::Collector;
 use super::connection::Then;
+use super::counts::DatabaseCounts;
 use super::postgres::listener;
 use super::{NO_TRANSACTION, Shared, UnderWay, failed, text};
 use crate::places::Held;
@@ -74,7 +75,7 @@ impl Run {
         let done = Done {
             shared: shared.clone(),
             number,
-            database: work.database.name.clone(),
+            counts: shared.pools.counts.of(&work.database.name),
             begun: Instant::now(),
             done: Some(done),
         };
@@ -84,7 +85,7 @@ impl Run {
     async fn run(self) {
         let Run { work, held, mut done, gone } = self;
         let shared = done.shared.clone();
-        let under_way = shared.pools.counts.of(&work.database.name).under_way.one();
+        let under_way = done.counts.under_way.one();
         let carried_out = async {
             // One that is refused keeps no memory until the thread has reported that.
             let collector = Collector::new(&work.limits, held?);
@@ -177,7 +178,7 @@ impl Listen {
 struct Done {
     shared: Arc<Shared>,
     number: u64,
-    database: Arc<str>,
+    counts: Arc<DatabaseCounts>,
     begun: Instant,
     done: Option<SqlDone>,
 }
@@ -185,12 +186,11 @@ struct Done {
 impl Done {
     fn end(&mut self, result: Result<SqlAnswer, SqlError>) {
         let Some(done) = self.done.take() else { return };
-        let counts = self.shared.pools.counts.of(&self.database);
         // Whoever cancels it has taken it out.
         if self.shared.ended([self.number].into_iter()) == 0 {
-            return counts.end::<()>(None, self.begun.elapsed());
+            return self.counts.end::<()>(None, self.begun.elapsed());
         }
-        counts.end(Some(&result), self.begun.elapsed());
+        self.counts.end(Some(&result), self.begun.elapsed());
         done(result);
     }
 }

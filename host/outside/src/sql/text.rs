@@ -15,6 +15,9 @@ const OF_TRANSACTIONS: [&str; 8] =
 /// # Errors
 /// It has both forms of placeholders, or `$0`.
 pub(super) fn numbered(text: &str) -> Result<Option<(String, Vec<usize>)>, &'static str> {
+    if !text.contains('$') {
+        return Ok(None);
+    }
     let (mut plain, mut numbers, mut is_mixed) =
         (String::with_capacity(text.len()), Vec::new(), false);
     for (piece, is_code) in pieces(text) {

@@ -88,19 +88,30 @@ impl Session {
     }
 
     fn carry_out(&self, work: &SqlWork, collector: &mut Collector) -> Result<(), SqlError> {
+        // One by itself is prepared once.
+        if let [statement] = &work.statements[..] {
+            return self.prepared(statement, collector, |prepared, collector| {
+                match prepared.readonly() {
+                    true => self.step(prepared, statement, collector),
+                    false => self.write(|| self.step(prepared, statement, collector)),
+                }
+            });
+        }
         // A statement that can't be prepared yet may need a table that one before it makes.
         let reads = |statement: &SqlStatement| {
             self.with(&statement.text, |prepared| prepared.readonly()).is_ok_and(|reads| reads)
         };
         if work.statements.iter().all(reads) {
-            // Several see one state.
-            let is_one = work.statements.len() == 1;
-            if !is_one {
-                self.batch("BEGIN")?;
-            }
+            // All of them see one state.
+            self.batch("BEGIN")?;
             self.each(work, collector)?;
-            return if is_one { Ok(()) } else { self.batch("COMMIT") };
+            return self.batch("COMMIT");
         }
+        self.write(|| self.each(work, collector))
+    }
+
+    /// Does something in a transaction that writes.
+    fn write(&self, act: impl FnOnce() -> Result<(), SqlError>) -> Result<(), SqlError> {
         let Some(_turn) = self.writes.take(&self.stop) else { return Err(SqlError::TimedOut) };
         // Another process may be writing.
         while let Err(error) = self.connection.execute_batch("BEGIN IMMEDIATE") {
@@ -109,7 +120,7 @@ impl Session {
                 return Err(failure(&error));
             }
         }
-        self.each(work, collector)?;
+        act()?;
         if self.connection.is_autocommit() {
             return Err(failed("25000", NO_TRANSACTION));
         }
@@ -121,14 +132,24 @@ impl Session {
     }
 
     fn each(&self, work: &SqlWork, collector: &mut Collector) -> Result<(), SqlError> {
-        work.statements.iter().try_for_each(|statement| self.one(statement, collector))
+        work.statements.iter().try_for_each(|statement| {
+            self.prepared(statement, collector, |prepared, collector| {
+                self.step(prepared, statement, collector)
+            })
+        })
     }
 
-    /// Carries out one statement.
-    fn one(&self, statement: &SqlStatement, collector: &mut Collector) -> Result<(), SqlError> {
+    /// Prepares a statement with its values, and does something with it, unless there is none in the
+    /// text.
+    fn prepared(
+        &self,
+        statement: &SqlStatement,
+        collector: &mut Collector,
+        act: impl FnOnce(&mut Statement<'_>, &mut Collector) -> Result<(), SqlError>,
+    ) -> Result<(), SqlError> {
         let done = self.with(&statement.text, |prepared| {
             bind(prepared, &statement.parameters)?;
-            self.step(prepared, &statement.text, collector)
+            act(prepared, collector)
         });
         match done {
             // A text of nothing but comments.
@@ -137,11 +158,11 @@ impl Session {
         }
     }
 
-    /// Collects what a statement returns.
+    /// Carries out a statement that is prepared, and collects what it returns.
     fn step(
         &self,
         prepared: &mut Statement<'_>,
-        text: &str,
+        statement: &SqlStatement,
         collector: &mut Collector,
     ) -> Result<(), SqlError> {
         let names = |prepared: &Statement<'_>| -> Vec<String> {
@@ -171,7 +192,7 @@ impl Session {
             false if reads && returns_rows => None,
             false => Some(0),
         };
-        let word = text::first_word(text, Dialect::Sqlite);
+        let word = text::first_word(&statement.text, Dialect::Sqlite);
         let inserts = has_changed
             && ["insert", "replace"].iter().any(|insert| insert.eq_ignore_ascii_case(word));
         collector.end(affected, inserts.then(|| self.connection.last_insert_rowid()))
