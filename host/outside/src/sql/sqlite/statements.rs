@@ -147,6 +147,10 @@ impl Session {
         collector: &mut Collector,
         act: impl FnOnce(&mut Statement<'_>, &mut Collector) -> Result<(), SqlError>,
     ) -> Result<(), SqlError> {
+        // SQLite takes it for the end of the text.
+        if statement.text.contains('\0') {
+            return Err(failed("22021", "a statement can't have a NUL"));
+        }
         let done = self.with(&statement.text, |prepared| {
             bind(prepared, &statement.parameters)?;
             act(prepared, collector)

@@ -176,3 +176,13 @@ fn a_pattern_has_a_length_that_it_may_have() {
         assert_eq!(run(&mut session, &[&text], &[]).is_ok(), is_allowed, "{length}");
     }
 }
+
+#[test]
+fn a_text_with_a_nul_is_refused() {
+    let file = File::new();
+    let mut session = file.open(&Arc::default());
+    for texts in [&["select 1\0, 2"][..], &["select 1", "select 1\0, 2"]] {
+        let error = run(&mut session, texts, &[]).unwrap_err();
+        assert!(matches!(&error, SqlError::Failed { code, .. } if code == "22021"), "{error}");
+    }
+}
