@@ -35,6 +35,7 @@ use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
+use snow_config::ServerPlace;
 use snow_core::lock;
 use snow_runtime::{
     Databases, ListenDone, Listening, Notify, OperationId, SqlDone, SqlError, SqlListen, SqlWork,
@@ -207,6 +208,11 @@ impl Shared {
         let mut under_way = lock(&self.under_way);
         numbers.filter(|number| under_way.remove(number).is_some()).count()
     }
+}
+
+/// Makes the failure of a server that can't be reached.
+fn unreachable(server: &ServerPlace, why: &str) -> SqlError {
+    SqlError::Unavailable(format!("the database at {} can't be reached: {why}", server.address))
 }
 
 /// Makes the failure of a statement.

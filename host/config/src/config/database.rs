@@ -101,7 +101,7 @@ pub enum DatabasePlace {
 pub struct ServerPlace {
     /// Where the server listens.
     pub address: ServerAddress,
-    /// Who logs in.
+    /// The user who logs in.
     pub user: String,
     /// The password, if there is one.
     pub password: Option<Secret>,
@@ -160,9 +160,16 @@ impl fmt::Display for DatabasePlace {
             DatabasePlace::Postgres(server) => ("postgres", server),
             DatabasePlace::Mysql(server) => ("mysql", server),
         };
-        match &server.address {
-            ServerAddress::Tcp(host, port) => write!(out, "{scheme}://{host}:{port}"),
-            ServerAddress::Unix(path) => write!(out, "{scheme}:{}", path.display()),
+        let slashes = if matches!(server.address, ServerAddress::Tcp(..)) { "//" } else { "" };
+        write!(out, "{scheme}:{slashes}{}", server.address)
+    }
+}
+
+impl fmt::Display for ServerAddress {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ServerAddress::Tcp(host, port) => write!(out, "{host}:{port}"),
+            ServerAddress::Unix(path) => write!(out, "{}", path.display()),
         }
     }
 }

@@ -15,7 +15,9 @@ use tokio::time::timeout;
 
 use super::collect::Collector;
 use super::connection::{GOODBYE, Ran, Ways};
-use super::{CACHED_BYTES_MAX, CACHED_STATEMENTS, NO_TRANSACTION, failed, socket, text};
+use super::{
+    CACHED_BYTES_MAX, CACHED_STATEMENTS, NO_TRANSACTION, failed, socket, text, unreachable,
+};
 
 /// A connection that was used within this time is taken to be there: to ask costs as much as a
 /// statement.
@@ -54,13 +56,6 @@ impl MysqlConnection {
         ways: &Ways,
         bytes_max: usize,
     ) -> Result<MysqlConnection, SqlError> {
-        let unreachable = |why: String| {
-            let place = match &server.address {
-                ServerAddress::Tcp(host, port) => format!("{host}:{port}"),
-                ServerAddress::Unix(path) => path.display().to_string(),
-            };
-            SqlError::Unavailable(format!("the database at {place} can't be reached: {why}"))
-        };
         let mut opts = OptsBuilder::default()
             .user(Some(server.user.clone()))
             .pass(server.password.as_ref().map(Secret::expose))
@@ -72,20 +67,21 @@ impl MysqlConnection {
         match &server.address {
             ServerAddress::Unix(path) => opts = opts.socket(path.to_str()),
             ServerAddress::Tcp(host, port) => {
-                let addresses = socket::addresses(host, &ways.names).await.map_err(unreachable)?;
+                let addresses = socket::addresses(host, &ways.names).await;
+                let addresses = addresses.map_err(|why| unreachable(server, &why))?;
                 opts =
                     opts.ip_or_hostname(host.clone()).tcp_port(*port).resolved_ips(Some(addresses));
             }
         }
         if server.is_encrypted {
-            let roots = ways.tls.roots().as_ref().map_err(|why| unreachable(why.clone()))?;
+            let roots = ways.tls.roots().as_ref().map_err(|why| unreachable(server, why))?;
             let roots = roots.iter().map(|root| root.to_vec().into()).collect();
             let tls = SslOpts::default().with_root_certs(roots).with_disable_built_in_roots(true);
             opts = opts.ssl_opts(tls);
         }
         let opts = Opts::from(opts);
         let session = Conn::new(opts.clone()).await;
-        let session = session.map_err(|error| unreachable(error.to_string()))?;
+        let session = session.map_err(|error| unreachable(server, &error.to_string()))?;
         Ok(MysqlConnection { session, opts })
     }
 

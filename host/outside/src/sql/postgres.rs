@@ -25,7 +25,7 @@ use self::statements::Statements;
 use self::wire::{Lost, Wire};
 use super::collect::Collector;
 use super::connection::{Ran, Ways};
-use super::failed;
+use super::{failed, unreachable};
 
 /// Bytes of a message that is no row.
 const MESSAGE_BYTES_MAX: usize = 1 << 20;
@@ -148,11 +148,7 @@ fn lost(lost: Lost, server: &ServerPlace) -> SqlError {
         Lost::Closed(why) => why,
         Lost::TooLarge => "a message is too large".to_owned(),
     };
-    let place = match &server.address {
-        snow_config::ServerAddress::Tcp(host, port) => format!("{host}:{port}"),
-        snow_config::ServerAddress::Unix(path) => path.display().to_string(),
-    };
-    SqlError::Unavailable(format!("the database at {place} can't be reached: {why}"))
+    unreachable(server, &why)
 }
 
 impl From<io::Error> for Lost {

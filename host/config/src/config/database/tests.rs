@@ -74,6 +74,8 @@ fn what_is_wrong_is_said_without_the_password() {
 fn a_place_is_shown_without_the_password_and_a_url_with_one_is_a_secret() {
     let place = parse("postgres://ann:hunter2@a/b").unwrap();
     assert_eq!(place.to_string(), "postgres://a:5432");
+    let place = parse("mysql://ann:hunter2@a/b?socket=/run/my.sock").unwrap();
+    assert_eq!(place.to_string(), "mysql:/run/my.sock");
     assert!(!format!("{place:?}").contains("hunter2"));
     let is_secret = |text| DatabaseUrl::new(text).written.is_secret;
     assert!(is_secret("postgres://ann:hunter2@a/b") && is_secret("hunter2"));
