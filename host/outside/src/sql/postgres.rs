@@ -60,7 +60,9 @@ impl PostgresConnection {
 
     /// Carries out statements.
     pub async fn run(&mut self, work: &Arc<SqlWork>, collector: Collector) -> Ran {
-        statements::run(self, work, collector).await
+        let ran = statements::run(self, work, collector).await;
+        self.wire.rest();
+        ran
     }
 
     /// Whether the server is still there, as far as it has said nothing else.
