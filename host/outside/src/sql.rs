@@ -57,7 +57,7 @@ use crate::resolve::Names;
 const CACHED_STATEMENTS: usize = 64;
 /// Bytes of the text of a statement that is kept prepared.
 const CACHED_BYTES_MAX: usize = 8 << 10;
-/// What a guest is told whose statement begins or ends a transaction by itself.
+/// Words for a guest whose statement begins or ends a transaction by itself.
 const NO_TRANSACTION: &str =
     "a statement can't begin or end a transaction by itself: `transact` carries out several as one";
 /// Numbers of operations are multiples of this.
@@ -75,13 +75,13 @@ pub struct Sql {
     next: AtomicU64,
 }
 
-/// What the thread of a [`Sql`] does. It is to be [run](SqlThread::run) on one.
+/// The work of the thread of a [`Sql`]. It is to be [run](SqlThread::run) on one.
 pub struct SqlThread {
     jobs: UnboundedReceiver<Job>,
     shared: Arc<Shared>,
 }
 
-/// What operations share.
+/// The things that operations share.
 pub(crate) struct Shared {
     pools: Pools,
     notify: Arc<dyn Notify>,
@@ -100,8 +100,8 @@ enum UnderWay {
 }
 
 impl Sql {
-    /// Makes one, and the work of its thread. At most so many connections are open at a time, to all
-    /// databases together. Encrypted ones are made as those of `egress`.
+    /// Makes a [`Sql`], and the work of its thread. At most `connections_max` connections are open at
+    /// a time, to all databases together. Encrypted ones are made as those of `egress`.
     pub fn new(
         egress: &Egress,
         connections_max: usize,

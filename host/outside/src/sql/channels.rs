@@ -1,4 +1,4 @@
-//! Who waits for notifications of a database, by their channels.
+//! Those who wait for notifications of a database, by their channels.
 
 use std::collections::BTreeMap;
 use std::mem;

@@ -17,7 +17,7 @@ use crate::tls::Tls;
 /// How long it may take to tell a database that a statement is to stop, or that a connection ends.
 pub(super) const GOODBYE: Duration = Duration::from_secs(5);
 
-/// What is needed to connect to any database.
+/// The means to connect to any database.
 #[derive(Clone)]
 pub(super) struct Ways {
     /// How names become addresses.
@@ -37,11 +37,11 @@ pub(super) enum Connection {
 pub(super) struct Ran {
     /// The results, or why there are none.
     pub result: Result<Collector, SqlError>,
-    /// What is to be done with the connection.
+    /// The further use of the connection.
     pub then: Then,
 }
 
-/// What is to be done with a connection that has carried out statements.
+/// The further use of a connection that has carried out statements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Then {
     /// It is as it was before, and is kept.

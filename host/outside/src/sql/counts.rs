@@ -1,4 +1,4 @@
-//! What is counted of each database, for whoever shows it.
+//! Counts of each database, for whoever shows them.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

@@ -227,7 +227,7 @@ fn too_large() -> SqlError {
     SqlError::Limit("a row or a statement is too large (sql_result_bytes_max)".to_owned())
 }
 
-/// Why statements have not been carried out.
+/// The reason why statements have not been carried out.
 struct Fault {
     error: SqlError,
     /// Whether the connection can't be used any more.

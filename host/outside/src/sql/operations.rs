@@ -109,8 +109,8 @@ async fn carry_out(
     collector: Collector,
 ) -> Result<SqlAnswer, SqlError> {
     let (limits, dialect) = (&work.limits, work.database.place.dialect());
-    // Amid a transaction it would be the end of "all or none": what is before it would stay, and what
-    // is after it would be carried out by itself.
+    // Amid a transaction it would be the end of "all or none": the statements before it would stay,
+    // and those after it would be carried out each by itself.
     if work.statements.iter().any(|one| text::is_of_a_transaction(&one.text, dialect)) {
         return Err(failed("25000", NO_TRANSACTION));
     }

@@ -22,7 +22,7 @@ pub(super) struct Pool {
     /// Its own copy.
     pub database: Arc<Database>,
     pub counts: Arc<DatabaseCounts>,
-    /// Who waits for notifications.
+    /// Those who wait for notifications.
     pub channels: Channels,
     pub ways: Ways,
     /// How many may be in use at one time.

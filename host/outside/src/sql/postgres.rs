@@ -40,7 +40,7 @@ const CHANGES_SESSION: [&str; 9] =
 pub(super) struct PostgresConnection {
     wire: Wire,
     server: ServerPlace,
-    /// What the server wants to be told to stop a statement of this connection.
+    /// The key by which the server stops a statement of this connection.
     key: (i32, i32),
     statements: Statements,
 }

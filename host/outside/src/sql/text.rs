@@ -96,7 +96,7 @@ fn comment(text: &str, dialect: Dialect) -> Option<usize> {
         // In MySQL it is two signs of a number unless something blank is behind it.
         [b'-', b'-', b'!'..=b'~' | 0x80.., ..] if is_mysql => None,
         [b'-', b'-', ..] => Some(line()),
-        // What is within them is carried out.
+        // It carries their contents out.
         [b'/', b'*', b'!', ..] | [b'/', b'*', b'M', b'!', ..] if is_mysql => None,
         [b'/', b'*', ..] if dialect == Dialect::Postgres => Some(nested(text.as_bytes())),
         [b'/', b'*', ..] => Some(text[2..].find("*/").map_or(text.len(), |at| 2 + at + 2)),

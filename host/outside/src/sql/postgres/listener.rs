@@ -59,7 +59,7 @@ struct Listener<'l> {
     connection: &'l mut PostgresConnection,
     pool: &'l Pool,
     shared: &'l Shared,
-    /// What the server was asked and has not answered: the channel that it is to listen to, or
+    /// Questions that the server has not answered: the channel that it is to listen to, or
     /// nothing of interest.
     asked: VecDeque<Option<String>>,
     /// When the first of that was asked.

@@ -46,7 +46,7 @@ impl Prepared {
     }
 }
 
-/// What is under way over the connection.
+/// The statements that are under way over the connection.
 struct Pipeline {
     /// The texts of those statements that the server was asked to prepare, in their order. `None`
     /// for one that is used once.
@@ -206,7 +206,7 @@ impl PostgresConnection {
         statements.uses += 1;
         if let Some(prepared) = statements.by_text.get_mut(text) {
             prepared.used = statements.uses;
-            // What is prepared by this very pipeline can't be stale.
+            // A statement that this very pipeline prepares can't be stale.
             pipeline.uses_old |= prepared.number <= pipeline.last_old;
             return Ok(prepared.name());
         }

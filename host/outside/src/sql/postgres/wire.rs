@@ -26,7 +26,7 @@ pub(super) struct Wire {
     is_flushed: bool,
 }
 
-/// Why there is no message.
+/// The reason why there is no message.
 #[derive(Debug)]
 pub(super) enum Lost {
     /// The connection is closed, or what came is no message; in words.
@@ -170,7 +170,7 @@ mod tests {
             assert!(matches!(wire.message(1 << 20).await, Ok(Message::NoticeResponse(_))));
             wire.rest();
             assert_eq!((wire.input.capacity(), wire.output.capacity()), (0, 0));
-            // What has come is not lost.
+            // Bytes that have come are not lost.
             server.write_all(b"Z\0\0\0\x05IZ\0").await.unwrap();
             assert!(wire.message(100).await.is_ok());
             wire.rest();

@@ -34,7 +34,7 @@ const SEMICOLONS_MAX: usize = 200;
 const PATTERN_BYTES_MAX: i32 = 1_000;
 /// Bytes of a value that SQLite takes in any case: the text of a statement is one, too.
 const VALUE_BYTES_MIN: usize = 1 << 20;
-/// What guests may ask and set by `PRAGMA`: all that is about the tables, and nothing that is about
+/// Names that guests may ask and set by `PRAGMA`: all that is about the tables, and nothing that is about
 /// the file or the connection.
 const PRAGMAS: [&str; 13] = [
     "application_id",
@@ -237,7 +237,7 @@ fn set_up(
         connection.query_row(&set, [], |_| Ok(()))?;
     }
     // The tables of which an index of text or of rectangles consists are not to be written as bytes:
-    // what reads them takes them for its own.
+    // the code of the index trusts them.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     connection.set_limit(Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, PATTERN_BYTES_MAX)?;
     let bytes = value_bytes_max.max(VALUE_BYTES_MIN).try_into().unwrap_or(i32::MAX);

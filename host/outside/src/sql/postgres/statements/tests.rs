@@ -13,9 +13,9 @@ use crate::sql::connection::Then;
 /// A server that answers as a test says.
 struct Server(DuplexStream);
 
-/// What a server answers to a statement that it was asked to prepare.
+/// The answer to a statement that the server was asked to prepare.
 const PREPARED: &[u8] = b"1\0\0\0\x04";
-/// What it answers to a statement that returns nothing.
+/// The answer to a statement that returns nothing.
 const DONE: &[u8] = b"2\0\0\0\x04n\0\0\0\x04C\0\0\0\x0bSELECT\0";
 const READY: &[u8] = b"Z\0\0\0\x05I";
 const FAILED: &[u8] = b"E\0\0\0\x0cC22012\0\0";
@@ -145,7 +145,7 @@ fn what_has_no_room_is_forgotten_also_after_an_error() {
     });
 }
 
-/// What was not prepared before is not stale, so nothing is sent twice.
+/// A statement that was not prepared before is not stale, so nothing is sent twice.
 #[test]
 fn a_text_that_occurs_twice_is_no_old_one() {
     with(|mut connection, mut server| async move {
