@@ -100,8 +100,8 @@ enum UnderWay {
 }
 
 impl Sql {
-    /// Makes a [`Sql`], and the work of its thread. At most `connections_max` connections are open at
-    /// a time, to all databases together. Encrypted ones are made as those of `egress`.
+    /// Makes a [`Sql`], and the work of its thread. At most `connections_max` connections are open
+    /// at a time, to all databases together. Encrypted ones are made as those of `egress`.
     pub fn new(
         egress: &Egress,
         connections_max: usize,

@@ -24,8 +24,8 @@ impl Tls {
         Tls { certificates, roots: OnceLock::new(), config: OnceLock::new() }
     }
 
-    /// Returns the certificates of all authorities, for who checks by itself. Those of the system are
-    /// read when they are first needed.
+    /// Returns the certificates of all authorities, for who checks by itself. Those of the system
+    /// are read when they are first needed.
     pub fn roots(&self) -> &Result<Vec<CertificateDer<'static>>, String> {
         self.roots.get_or_init(|| {
             let found = rustls_native_certs::load_native_certs();

@@ -117,8 +117,8 @@ fn a_long_statement_is_closed_whatever_comes_of_it() {
     assert_eq!(closed["rows"][0][1], json!("3"), "{closed}");
 }
 
-/// A guest can leave its connection in another database by what nobody sees. The next guest that has
-/// the connection begins where its URL says.
+/// A guest can leave its connection in another database by what nobody sees. The next guest that
+/// has the connection begins where its URL says.
 #[test]
 fn a_guest_begins_in_its_database_wherever_another_one_was() {
     let Some(mariadb) = DatabaseServer::mariadb() else { return };
@@ -127,7 +127,8 @@ fn a_guest_begins_in_its_database_wherever_another_one_was() {
     folder.add("other.wasm", &guest);
     let url = mariadb.database("begins");
     let manifest = format!(
-        "[guest.queries]\ndatabases = ['app']\n[guest.other]\nmount = '/other'\ndatabases = ['app']\n\
+        "[guest.queries]\ndatabases = ['app']\n\
+         [guest.other]\nmount = '/other'\ndatabases = ['app']\n\
          [database.app]\nurl = '{url}'\nconnections_max = 1\n"
     );
     folder.add("snow.toml", manifest.as_bytes());

@@ -62,8 +62,8 @@ impl DatabaseUrl {
     }
 }
 
-/// Returns whether a text has a password, if it is a URL. One without a user may have it where it does
-/// not belong.
+/// Returns whether a text has a password, if it is a URL. One without a user may have it where it
+/// does not belong.
 pub(crate) fn has_password(text: &str) -> bool {
     Url::parse(text).map_or(true, |url| url.password().is_some() || url.username().is_empty())
         && !text.starts_with(Dialect::SQLITE)

@@ -92,8 +92,8 @@ impl Permits {
         Permits { common, ..self }
     }
 
-    /// Makes the permits of the same process under another manifest. Gates, owners and counts stay, and
-    /// the databases until there are [others](Self::with_databases).
+    /// Makes the permits of the same process under another manifest. Gates, owners and counts stay,
+    /// and the databases until there are [others](Self::with_databases).
     pub fn under(&self, configs: &GuestConfigs, limits: &Limits) -> Permits {
         let (owners, gates) = (self.owners.clone(), self.gates.clone());
         let (settled, common) = (self.settled.clone(), self.common.clone());

@@ -53,8 +53,8 @@ pub(super) enum Then {
 }
 
 impl Ran {
-    /// Makes the outcome of statements that have ended, for good or ill. `is_as_before` is said of the
-    /// connection.
+    /// Makes the outcome of statements that have ended, for good or ill. `is_as_before` is said of
+    /// the connection.
     pub fn ended(result: Result<Collector, SqlError>, is_as_before: bool) -> Ran {
         Ran { result, then: if is_as_before { Then::Keep } else { Then::Close } }
     }

@@ -54,8 +54,8 @@ pub(super) struct Open {
     _count: One,
 }
 
-/// A connection that an operation uses. It comes back by [`give_back`](Lease::give_back), or is closed
-/// by [`retire`](Lease::retire); dropped, it is stopped and closed.
+/// A connection that an operation uses. It comes back by [`give_back`](Lease::give_back), or is
+/// closed by [`retire`](Lease::retire); dropped, it is stopped and closed.
 pub(super) struct Lease {
     open: Option<Open>,
     pool: Arc<Pool>,
@@ -223,7 +223,7 @@ impl Lease {
         slots.note_idle();
     }
 
-    /// Ends the lease of a connection that is not as it was before, and that nothing is under way on.
+    /// Ends the lease of a connection that is not as it was before. Nothing is under way over it.
     pub fn retire(mut self) {
         let (open, place) = (self.open.take(), self.place.take());
         in_background(async move {

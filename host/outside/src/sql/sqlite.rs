@@ -40,8 +40,8 @@ struct Task {
 }
 
 impl SqliteConnection {
-    /// Opens a file, or makes it. `limits` are bytes of the file, and of one value. The thread keeps
-    /// the slot until it ends, also if nobody waits for it any more.
+    /// Opens a file, or makes it. `limits` are bytes of the file, and of one value. The thread
+    /// keeps the slot until it ends, also if nobody waits for it any more.
     pub async fn open(
         path: &Path,
         limits: (u64, usize),

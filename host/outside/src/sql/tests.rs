@@ -80,8 +80,8 @@ fn a_failed_listen_leaves_nothing_behind() {
     assert_eq!((first.try_recv(), under_way()), (Ok(Err(lost)), 0));
 }
 
-/// A database that is set up anew has another pool, with the same name. Who waits on the old one can
-/// still be cancelled, and is counted.
+/// A database that is set up anew has another pool, with the same name. Who waits on the old one
+/// can still be cancelled, and is counted.
 #[test]
 fn who_waits_is_forgotten_also_when_the_database_was_set_up_anew() {
     let (sql, mut thread) = sql();

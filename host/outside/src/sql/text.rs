@@ -58,8 +58,8 @@ pub(super) fn has_word(text: &str, word: &str) -> bool {
     words.any(|found| found.eq_ignore_ascii_case(word))
 }
 
-/// Returns the first word of a statement, behind all comments. It is empty if there is none, also if
-/// there is a comment before it that MySQL carries out.
+/// Returns the first word of a statement, behind all comments. It is empty if there is none, also
+/// if there is a comment before it that MySQL carries out.
 pub(super) fn first_word(text: &str, dialect: Dialect) -> &str {
     next_word(text, dialect).0
 }

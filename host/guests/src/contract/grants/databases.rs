@@ -9,8 +9,8 @@ use snow_runtime::Database;
 /// Databases by their names.
 pub(super) type DatabasesByName = Arc<BTreeMap<Arc<str>, Arc<Database>>>;
 
-/// Returns the databases of their tables. One that is as `before` stays the same: its connections are
-/// closed once nobody has it any more.
+/// Returns the databases of their tables. One that is as `before` stays the same: its connections
+/// are closed once nobody has it any more.
 pub(super) fn of(
     configs: &DatabaseConfigs,
     limits: &Limits,

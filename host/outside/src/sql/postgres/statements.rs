@@ -93,7 +93,8 @@ pub(super) async fn run(
             }
         };
         if pipeline.error.is_some() {
-            // The server leaves out all that is behind the error, and so it may not have forgotten them.
+            // The server leaves out all that is behind the error, and so it may not have forgotten
+            // them.
             connection.forget(std::mem::take(&mut pipeline.evicted));
         }
         if let Some((code, _)) = &pipeline.error
@@ -164,8 +165,8 @@ impl PostgresConnection {
                 failed("22021", "a statement can't have a NUL, or so many or large values")
             })?;
         }
-        // What changes rows and returns some can still be rolled back if those are too many. A word in
-        // a string costs time alone.
+        // What changes rows and returns some can still be rolled back if those are too many. A word
+        // in a string costs time alone.
         let looks = |statement: &SqlStatement| text::has_word(&statement.text, "returning");
         match work.statements.iter().any(looks) {
             true => frontend::flush(self.wire.output()),

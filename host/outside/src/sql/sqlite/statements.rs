@@ -29,13 +29,13 @@ const BUSY: Duration = Duration::from_millis(200);
 /// The most semicolons of a text that the cache of the crate prepares: it asks about each statement
 /// of a text, one within the other.
 const SEMICOLONS_MAX: usize = 200;
-/// Bytes of a pattern of `LIKE` or `GLOB`: a comparison with a long one is a single step of SQLite's
-/// machine, and may take very long.
+/// Bytes of a pattern of `LIKE` or `GLOB`: a comparison with a long one is a single step of
+/// SQLite's machine, and may take very long.
 const PATTERN_BYTES_MAX: i32 = 1_000;
 /// Bytes of a value that SQLite takes in any case: the text of a statement is one, too.
 const VALUE_BYTES_MIN: usize = 1 << 20;
-/// Names that guests may ask and set by `PRAGMA`: all that is about the tables, and nothing that is about
-/// the file or the connection.
+/// Names that guests may ask and set by `PRAGMA`: all that is about the tables, and nothing that is
+/// about the file or the connection.
 const PRAGMAS: [&str; 13] = [
     "application_id",
     "foreign_key_check",
@@ -139,8 +139,8 @@ impl Session {
         })
     }
 
-    /// Prepares a statement with its values, and does something with it, unless there is none in the
-    /// text.
+    /// Prepares a statement with its values, and does something with it, unless there is none in
+    /// the text.
     fn prepared(
         &self,
         statement: &SqlStatement,
@@ -236,8 +236,8 @@ fn set_up(
         let set = format!("PRAGMA {schema}.max_page_count = {pages}");
         connection.query_row(&set, [], |_| Ok(()))?;
     }
-    // The tables of which an index of text or of rectangles consists are not to be written as bytes:
-    // the code of the index trusts them.
+    // The tables of which an index of text or of rectangles consists are not to be written as
+    // bytes: the code of the index trusts them.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     connection.set_limit(Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, PATTERN_BYTES_MAX)?;
     let bytes = value_bytes_max.max(VALUE_BYTES_MIN).try_into().unwrap_or(i32::MAX);
