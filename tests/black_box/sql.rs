@@ -124,6 +124,16 @@ fn is_a_database(server: &Server, number_column: &str) {
     );
     assert_eq!(query(server, by_name, json!(["c"]))["rows"], json!([]));
 
+    // No statement can end the transaction of others.
+    let ended = transact(
+        server,
+        &[(insert, json!(["d"])), ("/* x */ commit", json!([])), (insert, json!(["e"]))],
+    );
+    assert_eq!(kind(&ended), ("failed", "25000"), "{ended}");
+    for name in ["d", "e"] {
+        assert_eq!(query(server, by_name, json!([name]))["rows"], json!([]));
+    }
+
     // A transaction that a statement begins ends with its call.
     let begun = query(server, "begin", json!([]));
     assert_eq!(kind(&begun).0, "failed", "{begun}");

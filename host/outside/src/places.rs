@@ -97,6 +97,11 @@ impl Held {
         self.all.add(bytes, all_max)
     }
 
+    /// Counts some bytes less, which were counted by [`add`](Self::add).
+    pub fn give_back(&mut self, bytes: usize) {
+        self.all.give_back(bytes);
+    }
+
     /// Counts more bytes of a fetch. Returns false, and counts nothing, if those of its guest or of
     /// all guests would be more than may be.
     #[must_use]

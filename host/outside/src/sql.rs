@@ -33,8 +33,9 @@ use std::collections::BTreeMap;
 use std::io;
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 
+use snow_config::ServerPlace;
 use snow_core::lock;
 use snow_runtime::{
     Databases, ListenDone, Listening, Notify, OperationId, SqlDone, SqlError, SqlListen, SqlWork,
@@ -46,6 +47,7 @@ use tokio::sync::oneshot;
 use self::connection::Ways;
 pub use self::counts::{DatabaseCounts, SQL_ENDS, SqlCounts};
 use self::operations::{Job, Listen, Run};
+use self::pool::Pool;
 use self::pools::Pools;
 use crate::egress::Egress;
 use crate::places::Places;
@@ -55,7 +57,7 @@ use crate::resolve::Names;
 const CACHED_STATEMENTS: usize = 64;
 /// Bytes of the text of a statement that is kept prepared.
 const CACHED_BYTES_MAX: usize = 8 << 10;
-/// What a guest is told whose statement begins or ends a transaction by itself.
+/// Words for a guest whose statement begins or ends a transaction by itself.
 const NO_TRANSACTION: &str =
     "a statement can't begin or end a transaction by itself: `transact` carries out several as one";
 /// Numbers of operations are multiples of this.
@@ -73,13 +75,13 @@ pub struct Sql {
     next: AtomicU64,
 }
 
-/// What the thread of a [`Sql`] does. It is to be [run](SqlThread::run) on one.
+/// The work of the thread of a [`Sql`]. It is to be [run](SqlThread::run) on one.
 pub struct SqlThread {
     jobs: UnboundedReceiver<Job>,
     shared: Arc<Shared>,
 }
 
-/// What operations share.
+/// The things that operations share.
 pub(crate) struct Shared {
     pools: Pools,
     notify: Arc<dyn Notify>,
@@ -92,13 +94,14 @@ pub(crate) struct Shared {
 enum UnderWay {
     /// A statement or a transaction. It is cancelled when this is dropped.
     Run { _cancel: oneshot::Sender<()> },
-    /// A wait for a notification.
-    Listen { database: Arc<str>, channel: Arc<str> },
+    /// A wait for a notification, with the pool on whose channel it is. Another one may have its
+    /// database's name by now.
+    Listen { pool: Weak<Pool>, channel: Arc<str> },
 }
 
 impl Sql {
-    /// Makes one, and the work of its thread. At most so many connections are open at a time, to all
-    /// databases together. Encrypted ones are made as those of `egress`.
+    /// Makes a [`Sql`], and the work of its thread. At most `connections_max` connections are open
+    /// at a time, to all databases together. Encrypted ones are made as those of `egress`.
     pub fn new(
         egress: &Egress,
         connections_max: usize,
@@ -119,11 +122,6 @@ impl Sql {
     /// Returns what was counted so far.
     pub fn counts(&self) -> &SqlCounts {
         &self.shared.pools.counts
-    }
-
-    /// Returns how many pendings wait for a notification of a database now.
-    pub fn listening(&self, database: &str) -> usize {
-        self.shared.pools.find(database).map_or(0, |pool| pool.channels.waiting())
     }
 
     /// Returns how many bytes statements and results hold now.
@@ -149,10 +147,11 @@ impl Databases for Sql {
 
     fn listen(&self, listen: SqlListen, done: ListenDone) -> Listening {
         let (shared, number) = (&self.shared, self.number());
-        let (database, channel) = (listen.database.name.clone(), listen.channel.as_str().into());
-        lock(&shared.under_way).insert(number, UnderWay::Listen { database, channel });
         let pool = shared.pools.find(&listen.database.name);
         let pool = pool.filter(|pool| *pool.database == *listen.database);
+        let known = pool.as_ref().map(Arc::downgrade).unwrap_or_default();
+        let under_way = UnderWay::Listen { pool: known, channel: listen.channel.as_str().into() };
+        lock(&shared.under_way).insert(number, under_way);
         if pool.is_some_and(|pool| pool.channels.join(&listen.channel, number, listen.waiter)) {
             return Listening::Now(operation(number));
         }
@@ -163,8 +162,8 @@ impl Databases for Sql {
     fn cancel(&self, operation: OperationId) {
         let number = operation.0.get();
         let ended = lock(&self.shared.under_way).remove(&number);
-        if let Some(UnderWay::Listen { database, channel }) = ended
-            && let Some(pool) = self.shared.pools.find(&database)
+        if let Some(UnderWay::Listen { pool, channel }) = ended
+            && let Some(pool) = pool.upgrade()
         {
             pool.channels.forget(&channel, number);
         }
@@ -211,7 +210,15 @@ impl Shared {
     }
 }
 
+/// Makes the failure of a server that can't be reached.
+fn unreachable(server: &ServerPlace, why: &str) -> SqlError {
+    SqlError::Unavailable(format!("the database at {} can't be reached: {why}", server.address))
+}
+
 /// Makes the failure of a statement.
 fn failed(code: impl Into<String>, message: impl Into<String>) -> SqlError {
     SqlError::Failed { code: code.into(), message: message.into() }
 }
+
+#[cfg(test)]
+mod tests;

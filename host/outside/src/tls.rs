@@ -14,23 +14,27 @@ use crate::certificates::Certificates;
 #[derive(Default)]
 pub(crate) struct Tls {
     certificates: Certificates,
+    roots: OnceLock<Result<Vec<CertificateDer<'static>>, String>>,
     config: OnceLock<Result<ClientConfig, String>>,
 }
 
 impl Tls {
     /// Believes the authorities of the system's, and these.
     pub fn new(certificates: Certificates) -> Tls {
-        Tls { certificates, config: OnceLock::new() }
+        Tls { certificates, roots: OnceLock::new(), config: OnceLock::new() }
     }
 
-    /// Returns the certificates of all authorities, for who checks by itself.
-    pub fn roots(&self) -> Result<Vec<CertificateDer<'static>>, String> {
-        let found = rustls_native_certs::load_native_certs();
-        let own = &self.certificates.authorities;
-        if found.certs.is_empty() && own.is_empty() {
-            return Err("the system's certificate authorities can't be read".to_owned());
-        }
-        Ok(found.certs.into_iter().chain(own.iter().cloned()).collect())
+    /// Returns the certificates of all authorities, for who checks by itself. Those of the system
+    /// are read when they are first needed.
+    pub fn roots(&self) -> &Result<Vec<CertificateDer<'static>>, String> {
+        self.roots.get_or_init(|| {
+            let found = rustls_native_certs::load_native_certs();
+            let own = &self.certificates.authorities;
+            if found.certs.is_empty() && own.is_empty() {
+                return Err("the system's certificate authorities can't be read".to_owned());
+            }
+            Ok(found.certs.into_iter().chain(own.iter().cloned()).collect())
+        })
     }
 
     /// Returns the configuration. The system's certificate authorities are read when it is first
@@ -61,4 +65,18 @@ impl Tls {
 /// Returns the cryptography: ring, which builds with a C compiler alone.
 pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn authorities_are_read_once() {
+        let authorities = vec![CertificateDer::from(vec![1, 2, 3])];
+        let tls = Tls::new(Certificates { authorities, own: None });
+        let roots = tls.roots().as_ref().unwrap();
+        assert_eq!(roots.last().map(AsRef::as_ref), Some(&[1, 2, 3][..]), "its own ones too");
+        assert!(std::ptr::eq(roots, tls.roots().as_ref().unwrap()));
+    }
 }

@@ -36,12 +36,12 @@ pub trait Notify: Send + Sync {
     fn notify(&self, waiters: &[PendingId], settled: &Settled);
 }
 
-/// What is called with the end of a statement or of a transaction.
+/// The function that is called with the end of a statement or of a transaction.
 pub type SqlDone = Box<dyn FnOnce(Result<SqlAnswer, SqlError>) + Send>;
-/// What is called when a channel is listened to.
+/// The function that is called when a channel is listened to, or can't be.
 pub type ListenDone = Box<dyn FnOnce(Result<(), SqlError>) + Send>;
 
-/// How a wait for a notification begins.
+/// The beginning of a wait for a notification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Listening {
     /// The channel is listened to.
@@ -144,15 +144,15 @@ impl SqlValue {
     }
 }
 
-/// What all statements of an operation have returned.
+/// The results of all statements of an operation.
 pub struct SqlAnswer {
-    /// What each has returned, in their order.
+    /// The result of each, in their order.
     pub results: Vec<SqlRows>,
     /// Counts the bytes of the results, until it is dropped.
     pub held: Box<dyn Any + Send>,
 }
 
-/// What a statement has returned.
+/// The result of a statement.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SqlRows {
     /// The names of the columns.
@@ -165,7 +165,7 @@ pub struct SqlRows {
     pub last_id: Option<i64>,
 }
 
-/// Why there is no result.
+/// The reason why there is no result.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SqlError {
     /// A limit of the host, in words that name it.
@@ -190,7 +190,7 @@ pub enum SqlError {
     TimedOut,
 }
 
-/// What is begun here never ends.
+/// Databases that carry out nothing: no operation ever ends.
 impl Databases for Nowhere {
     fn run(&self, _: SqlWork, _: SqlDone) -> OperationId {
         OperationId(NonZeroU64::MAX)

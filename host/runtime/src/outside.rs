@@ -14,10 +14,11 @@ use crate::{OperationId, Settled, Settlement};
 
 /// Sends requests of guests to other servers, on threads of its own.
 pub trait Outside: Send + Sync {
-    /// Begins a fetch, and returns at once: a number, which names the fetch for as long as the process
-    /// lives. It is even and no multiple of four: those are the numbers of [`Databases`](crate::Databases). `done` is called exactly once, on another thread, with
-    /// the answer or with why there is none; never within this function, and not at all if the
-    /// fetch is cancelled first.
+    /// Begins a fetch, and returns at once: a number, which names the fetch for as long as the
+    /// process lives. It is even and no multiple of four: those are the numbers of
+    /// [`Databases`](crate::Databases). `done` is called exactly once, on another thread, with the
+    /// answer or with why there is none; never within this function, and not at all if the fetch is
+    /// cancelled first.
     fn fetch(&self, fetch: Fetch, done: FetchDone) -> OperationId;
 
     /// Tells how an answer is wanted. One that is [relayed](Delivery::Relayed) is reported as soon

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{
     SMALL, bounds_results, done, is_a_database, kind, on, queries, query, transact, value,
 };
-use crate::harness::{DatabaseServer, eventually};
+use crate::harness::{DatabaseServer, Folder, Setup, eventually};
 
 #[test]
 fn it_is_a_database() {
@@ -92,6 +92,53 @@ fn a_session_is_as_new_for_who_comes_next() {
         transact(&server, &[("insert into t values (3)", json!([])), ("selec", json!([]))]);
     assert_eq!(kind(&failed).0, "failed");
     assert_eq!(value(&server, "select count(*) from t", json!([])), json!(2));
+    // Also if it fails, and whatever is before its first word.
+    let failed = transact(&server, &[("set @mine = 7", json!([])), ("selec", json!([]))]);
+    assert_eq!(kind(&failed).0, "failed");
+    assert_eq!(value(&server, "select @mine", json!([])), json!(null));
+    for text in ["# x\nuse mysql", "/*! use mysql */"] {
+        done(&server, text);
+        assert_eq!(value(&server, "select database()", json!([])), json!("sessions"), "{text}");
+    }
+}
+
+/// Long statements are not kept prepared, also if they fail.
+#[test]
+fn a_long_statement_is_closed_whatever_comes_of_it() {
+    let Some(mariadb) = DatabaseServer::mariadb() else { return };
+    let Some(server) = on(mariadb, "long", "connections_max = 1\n") else { return };
+    let comment = format!("/* {} */", "x".repeat(9_000));
+    assert_eq!(value(&server, &format!("select 1 {comment}"), json!([])), json!(1));
+    for (text, code) in [("select ?", "07001"), ("select (select 1 union select 2)", "21000")] {
+        let told = query(&server, &format!("{text} {comment}"), json!([]));
+        assert_eq!(kind(&told), ("failed", code), "{told}");
+    }
+    let closed = query(&server, "show session status like 'Com_stmt_close'", json!([]));
+    assert_eq!(closed["rows"][0][1], json!("3"), "{closed}");
+}
+
+/// A guest can leave its connection in another database by what nobody sees. The next guest that
+/// has the connection begins where its URL says.
+#[test]
+fn a_guest_begins_in_its_database_wherever_another_one_was() {
+    let Some(mariadb) = DatabaseServer::mariadb() else { return };
+    let Some(folder) = Folder::with(&["queries"]) else { return };
+    let guest = std::fs::read(folder.path().join("queries.wasm")).expect("it was put there");
+    folder.add("other.wasm", &guest);
+    let url = mariadb.database("begins");
+    let manifest = format!(
+        "[guest.queries]\ndatabases = ['app']\n\
+         [guest.other]\nmount = '/other'\ndatabases = ['app']\n\
+         [database.app]\nurl = '{url}'\nconnections_max = 1\n"
+    );
+    folder.add("snow.toml", manifest.as_bytes());
+    let server = Setup::new(folder).watched().start();
+    done(&server, "if 1 then execute immediate 'use mysql'; end if");
+    let body = json!({ "statements": [{ "text": "select database()" }] }).to_string();
+    let told = server.connect().post("/other/run", body.as_bytes());
+    assert!(told.text().contains("\"begins\""), "{}", told.text());
+    let opened = server.admin().metric("snow_sql_connections_opened_total", &["database=\"app\""]);
+    assert_eq!(opened, 1.0, "it is the same connection");
 }
 
 #[test]

@@ -62,9 +62,10 @@ impl DatabaseUrl {
     }
 }
 
-/// Returns whether a text has a password, if it is a URL.
+/// Returns whether a text has a password, if it is a URL. One without a user may have it where it
+/// does not belong.
 pub(crate) fn has_password(text: &str) -> bool {
-    Url::parse(text).map_or(true, |url| url.password().is_some())
+    Url::parse(text).map_or(true, |url| url.password().is_some() || url.username().is_empty())
         && !text.starts_with(Dialect::SQLITE)
 }
 
@@ -100,7 +101,7 @@ pub enum DatabasePlace {
 pub struct ServerPlace {
     /// Where the server listens.
     pub address: ServerAddress,
-    /// Who logs in.
+    /// The user who logs in.
     pub user: String,
     /// The password, if there is one.
     pub password: Option<Secret>,
@@ -159,9 +160,16 @@ impl fmt::Display for DatabasePlace {
             DatabasePlace::Postgres(server) => ("postgres", server),
             DatabasePlace::Mysql(server) => ("mysql", server),
         };
-        match &server.address {
-            ServerAddress::Tcp(host, port) => write!(out, "{scheme}://{host}:{port}"),
-            ServerAddress::Unix(path) => write!(out, "{scheme}:{}", path.display()),
+        let slashes = if matches!(server.address, ServerAddress::Tcp(..)) { "//" } else { "" };
+        write!(out, "{scheme}:{slashes}{}", server.address)
+    }
+}
+
+impl fmt::Display for ServerAddress {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ServerAddress::Tcp(host, port) => write!(out, "{host}:{port}"),
+            ServerAddress::Unix(path) => write!(out, "{}", path.display()),
         }
     }
 }
@@ -212,7 +220,11 @@ fn server(
                     }
                 };
             }
-            _ => return Err(format!("has `{name}`; only sslmode, host and socket are known")),
+            // Its name is not said: behind a `?` that is not encoded it is a part of a password.
+            _ => {
+                let known = "only sslmode, host and socket are known";
+                return Err(format!("has another parameter behind its `?`; {known}"));
+            }
         }
     }
     let address = match path {

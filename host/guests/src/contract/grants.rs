@@ -6,7 +6,6 @@
 //! need no grant, since they are capabilities; but a token alone does not give the right to choose
 //! the whole response to another guest's client.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use snow_config::{
@@ -18,12 +17,14 @@ use snow_core::{
 use snow_runtime::{Database, Mounts, Settled, Settlement};
 
 use self::counts::{Owners, SettledBytes};
+use self::databases::DatabasesByName;
 use super::deployment::{Address, Public};
 use super::masks::Masks;
 use super::quota::Quota;
 use crate::load::guest::Guest;
 
 mod counts;
+mod databases;
 
 /// Advice for a guest that may not create pendings under a key.
 pub(crate) const TO_CREATE: &str = "add the key to `keys`";
@@ -58,9 +59,6 @@ pub struct Permits {
     databases: DatabasesByName,
 }
 
-/// Databases by their names.
-type DatabasesByName = Arc<BTreeMap<Arc<str>, Arc<Database>>>;
-
 impl Permits {
     /// Makes the permits of a new process, from the guests' tables in `snow.toml` and the limits of
     /// all guests.
@@ -78,12 +76,10 @@ impl Permits {
         }
     }
 
-    /// Lets guests be granted these databases.
+    /// Lets guests be granted these databases. One that is as before stays the same.
     pub fn with_databases(self, configs: &DatabaseConfigs) -> Permits {
-        let database = |(name, config): (&String, _)| Database::new(name, config, &self.limits);
-        let databases = configs.iter().filter_map(database);
-        let databases = databases.map(|database| (database.name.clone(), Arc::new(database)));
-        Permits { databases: Arc::new(databases.collect()), ..self }
+        let databases = databases::of(configs, &self.limits, &self.databases);
+        Permits { databases, ..self }
     }
 
     /// Tells every guest where clients reach this server.
@@ -96,11 +92,13 @@ impl Permits {
         Permits { common, ..self }
     }
 
-    /// Makes the permits of the same process under another manifest. Gates, owners and counts stay.
+    /// Makes the permits of the same process under another manifest. Gates, owners and counts stay,
+    /// and the databases until there are [others](Self::with_databases).
     pub fn under(&self, configs: &GuestConfigs, limits: &Limits) -> Permits {
         let (owners, gates) = (self.owners.clone(), self.gates.clone());
         let (settled, common) = (self.settled.clone(), self.common.clone());
-        Permits { owners, gates, settled, common, ..Permits::new(configs, limits) }
+        let databases = self.databases.clone();
+        Permits { owners, gates, settled, common, databases, ..Permits::new(configs, limits) }
     }
 
     /// Returns how many bytes of settlements are kept now.

@@ -1,4 +1,4 @@
-//! Who waits for notifications of a database, by their channels.
+//! Those who wait for notifications of a database, by their channels.
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -9,9 +9,14 @@ use snow_core::{PendingId, lock};
 use snow_runtime::{ListenDone, SqlError};
 use tokio::sync::mpsc::UnboundedSender;
 
+use crate::counts::{Gauge, One};
+
 /// The channels of a database.
-#[derive(Default)]
-pub(super) struct Channels(Mutex<State>);
+pub(super) struct Channels {
+    state: Mutex<State>,
+    /// How many wait.
+    waiting: Gauge,
+}
 
 #[derive(Default)]
 struct State {
@@ -26,9 +31,15 @@ struct Channel {
     asking: Vec<Asking>,
     is_heard: bool,
     /// Those who wait, by the numbers of their operations.
-    waiters: BTreeMap<u64, PendingId>,
+    waiters: BTreeMap<u64, Waiter>,
     /// Since when nobody waits.
     quiet_since: Instant,
+}
+
+/// One who waits for a notification.
+struct Waiter {
+    pending: PendingId,
+    _count: One,
 }
 
 /// One who waits until the server listens.
@@ -42,14 +53,19 @@ pub(super) struct Asking {
 }
 
 impl Channels {
+    /// Begins without channels. `waiting` counts who waits.
+    pub fn new(waiting: Gauge) -> Channels {
+        Channels { state: Mutex::default(), waiting }
+    }
+
     /// Lets an operation wait on a channel that the server listens to. False if it does not.
     pub fn join(&self, channel: &str, number: u64, waiter: PendingId) -> bool {
-        let mut state = lock(&self.0);
+        let mut state = lock(&self.state);
         let Some(channel) = state.by_name.get_mut(channel).filter(|channel| channel.is_heard)
         else {
             return false;
         };
-        channel.waiters.insert(number, waiter);
+        channel.waiters.insert(number, self.waiter(waiter));
         true
     }
 
@@ -57,10 +73,10 @@ impl Channels {
     /// somebody has to [begin](Self::begin) to listen. The operation is given back if there are too
     /// many channels.
     pub fn ask(&self, channel: &str, asking: Asking, most: usize) -> Result<bool, Asking> {
-        let state = &mut *lock(&self.0);
+        let state = &mut *lock(&self.state);
         if let Some(known) = state.by_name.get_mut(channel) {
             if known.is_heard {
-                known.waiters.insert(asking.number, asking.waiter);
+                known.waiters.insert(asking.number, self.waiter(asking.waiter));
                 (asking.done)(Ok(()));
             } else {
                 known.asking.push(asking);
@@ -84,7 +100,7 @@ impl Channels {
     /// Begins to listen: returns the channels so far, and sends those that come later. `None` if
     /// somebody listens already.
     pub fn begin(&self, listener: UnboundedSender<String>) -> Option<Vec<String>> {
-        let mut state = lock(&self.0);
+        let mut state = lock(&self.state);
         if state.listener.as_ref().is_some_and(|known| !known.is_closed()) {
             return None;
         }
@@ -94,26 +110,30 @@ impl Channels {
 
     /// Notes that the server listens to a channel, and tells who has asked.
     pub fn heard(&self, channel: &str) {
-        let mut state = lock(&self.0);
+        let mut state = lock(&self.state);
         let Some(channel) = state.by_name.get_mut(channel) else { return };
         channel.is_heard = true;
         for Asking { number, waiter, done } in mem::take(&mut channel.asking) {
-            channel.waiters.insert(number, waiter);
+            channel.waiters.insert(number, self.waiter(waiter));
             done(Ok(()));
         }
     }
 
-    /// Takes those who wait on a channel.
-    pub fn take(&self, channel: &str) -> BTreeMap<u64, PendingId> {
-        let mut state = lock(&self.0);
-        let Some(channel) = state.by_name.get_mut(channel) else { return BTreeMap::new() };
+    fn waiter(&self, pending: PendingId) -> Waiter {
+        Waiter { pending, _count: self.waiting.one() }
+    }
+
+    /// Takes those who wait on a channel, with the numbers of their operations.
+    pub fn take(&self, channel: &str) -> Vec<(u64, PendingId)> {
+        let mut state = lock(&self.state);
+        let Some(channel) = state.by_name.get_mut(channel) else { return Vec::new() };
         channel.quiet_since = Instant::now();
-        mem::take(&mut channel.waiters)
+        pendings(mem::take(&mut channel.waiters)).collect()
     }
 
     /// Lets an operation wait no more.
     pub fn forget(&self, channel: &str, number: u64) {
-        let mut state = lock(&self.0);
+        let mut state = lock(&self.state);
         let Some(channel) = state.by_name.get_mut(channel) else { return };
         channel.asking.retain(|asking| asking.number != number);
         channel.waiters.remove(&number);
@@ -122,14 +142,9 @@ impl Channels {
         }
     }
 
-    /// Returns how many wait.
-    pub fn waiting(&self) -> usize {
-        lock(&self.0).by_name.values().map(|channel| channel.waiters.len()).sum()
-    }
-
     /// Removes a channel that the server refuses, and tells who has asked.
     pub fn refuse(&self, channel: &str, error: &SqlError) {
-        let removed = lock(&self.0).by_name.remove(channel);
+        let removed = lock(&self.state).by_name.remove(channel);
         for asking in removed.into_iter().flat_map(|channel| channel.asking) {
             (asking.done)(Err(error.clone()));
         }
@@ -137,7 +152,7 @@ impl Channels {
 
     /// Removes the channels on which nobody has waited since that moment, and returns their names.
     pub fn sweep(&self, since: Instant) -> Vec<String> {
-        let mut state = lock(&self.0);
+        let mut state = lock(&self.state);
         let is_quiet = |_: &String, channel: &mut Channel| {
             channel.is_heard && channel.waiters.is_empty() && channel.quiet_since < since
         };
@@ -146,7 +161,7 @@ impl Channels {
 
     /// Ends listening if there is no channel. Returns whether it has ended.
     pub fn end_if_empty(&self) -> bool {
-        let mut state = lock(&self.0);
+        let mut state = lock(&self.state);
         if state.by_name.is_empty() {
             state.listener = None;
         }
@@ -154,21 +169,25 @@ impl Channels {
     }
 
     /// Ends listening, since the connection is lost: tells who has asked, and returns who waits.
-    pub fn end(&self, error: &SqlError) -> BTreeMap<u64, PendingId> {
+    pub fn end(&self, error: &SqlError) -> Vec<(u64, PendingId)> {
         let channels = {
-            let mut state = lock(&self.0);
+            let mut state = lock(&self.state);
             state.listener = None;
             mem::take(&mut state.by_name)
         };
-        let mut waiters = BTreeMap::new();
-        for mut channel in channels.into_values() {
-            waiters.append(&mut channel.waiters);
+        let mut waiters = Vec::new();
+        for channel in channels.into_values() {
+            waiters.extend(pendings(channel.waiters));
             for asking in channel.asking {
                 (asking.done)(Err(error.clone()));
             }
         }
         waiters
     }
+}
+
+fn pendings(waiters: BTreeMap<u64, Waiter>) -> impl Iterator<Item = (u64, PendingId)> {
+    waiters.into_iter().map(|(number, waiter)| (number, waiter.pending))
 }
 
 #[cfg(test)]
@@ -207,9 +226,13 @@ mod tests {
         }
     }
 
+    fn numbers(waiters: Vec<(u64, PendingId)>) -> Vec<u64> {
+        waiters.into_iter().map(|(number, _)| number).collect()
+    }
+
     #[test]
     fn who_asks_waits_for_the_server_and_who_comes_later_does_not() {
-        let (channels, waiters) = (Channels::default(), Waiters::new());
+        let (channels, waiters) = (Channels::new(Gauge::default()), Waiters::new());
         assert!(matches!(channels.ask("a", waiters.asking(4), 2), Ok(true)), "nobody listens");
         let (sender, mut commands) = unbounded_channel();
         assert_eq!(channels.begin(sender.clone()), Some(vec!["a".to_owned()]));
@@ -221,14 +244,14 @@ mod tests {
         assert!(!channels.join("a", 16, late.waiter) && waiters.heard() == 0);
         channels.heard("a");
         assert!(channels.join("a", 16, late.waiter) && waiters.heard() == 1);
-        assert_eq!(channels.waiting(), 2);
-        assert_eq!(channels.take("a").into_keys().collect::<Vec<_>>(), [4, 16]);
+        assert_eq!(channels.waiting.get(), 2);
+        assert_eq!(numbers(channels.take("a")), [4, 16]);
         assert!(channels.take("a").is_empty() && channels.take("none").is_empty());
     }
 
     #[test]
     fn quiet_channels_go_and_so_does_the_listener() {
-        let (channels, waiters) = (Channels::default(), Waiters::new());
+        let (channels, waiters) = (Channels::new(Gauge::default()), Waiters::new());
         assert!(channels.ask("a", waiters.asking(4), 9).is_ok());
         let (sender, _commands) = unbounded_channel();
         assert!(channels.begin(sender).is_some());
@@ -236,21 +259,22 @@ mod tests {
         let later = Instant::now() + Duration::from_secs(1);
         assert!(channels.sweep(later).is_empty() && !channels.end_if_empty(), "somebody waits");
         channels.forget("a", 4);
+        assert_eq!(channels.waiting.get(), 0);
         assert_eq!(channels.sweep(later), ["a"]);
         assert!(channels.end_if_empty());
     }
 
     #[test]
     fn a_lost_connection_ends_everything() {
-        let (channels, waiters) = (Channels::default(), Waiters::new());
+        let (channels, waiters) = (Channels::new(Gauge::default()), Waiters::new());
         let (sender, _commands) = unbounded_channel();
         assert!(channels.begin(sender).is_some());
         assert!(channels.ask("a", waiters.asking(4), 9).is_ok());
         channels.heard("a");
         assert!(channels.ask("b", waiters.asking(8), 9).is_ok());
         let waited = channels.end(&SqlError::Unavailable("lost".into()));
-        assert_eq!(waited.into_keys().collect::<Vec<_>>(), [4]);
-        assert_eq!((channels.waiting(), waiters.heard()), (0, 1));
+        assert_eq!(numbers(waited), [4]);
+        assert_eq!((channels.waiting.get(), waiters.heard()), (0, 1));
         assert!(matches!(channels.ask("a", waiters.asking(12), 9), Ok(true)));
         channels.refuse("a", &SqlError::TimedOut);
         assert!(matches!(channels.ask("a", waiters.asking(16), 9), Ok(true)), "it is forgotten");

@@ -90,7 +90,8 @@ impl Collector {
     /// Forgets what was collected: the statements are carried out once more.
     pub fn clear(&mut self) {
         self.results.clear();
-        (self.is_begun, self.rows) = (false, 0);
+        self.held.give_back(self.bytes);
+        (self.is_begun, self.rows, self.bytes) = (false, 0, 0);
     }
 
     /// Returns what was collected. Its bytes are counted until nobody has it any more.
@@ -102,13 +103,13 @@ impl Collector {
         if bytes > self.room() {
             return Err(self.too_large());
         }
-        self.bytes += bytes;
-        match self.held.add(bytes, self.held_max) {
-            true => Ok(()),
-            false => Err(SqlError::Overloaded(
+        if !self.held.add(bytes, self.held_max) {
+            return Err(SqlError::Overloaded(
                 "other statements and results leave no room for the result (sql_bytes_max)".into(),
-            )),
+            ));
         }
+        self.bytes += bytes;
+        Ok(())
     }
 }
 
@@ -151,6 +152,24 @@ mod tests {
         failure(other.row(text(200)).unwrap_err(), "sql_bytes_max");
         drop((bytes, other));
         assert_eq!(places.bytes(), 0, "what is dropped is not counted");
+    }
+
+    #[test]
+    fn what_is_forgotten_is_not_counted() {
+        let places = Places::default();
+        let limits = Limits { sql_result_bytes_max: 400, sql_bytes_max: 500, ..Limits::default() };
+        let mut held = places.hold();
+        assert!(held.add(100, limits.sql_bytes_max));
+        let mut again = Collector::new(&limits, held);
+        for _ in 0..3 {
+            again.begin(vec!["a".into()]).unwrap();
+            again.row(vec![SqlValue::Text("x".repeat(200))]).unwrap();
+            assert!(places.bytes() > 300);
+            again.clear();
+            assert_eq!(places.bytes(), 100, "the statement is still there");
+        }
+        assert!(again.answer().results.is_empty());
+        assert_eq!(places.bytes(), 0);
     }
 
     #[test]

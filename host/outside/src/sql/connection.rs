@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use snow_config::DatabasePlace;
 use snow_runtime::{Database, SqlError, SqlWork};
+use tokio::time::timeout;
 
 use super::collect::Collector;
+use super::pools::Slot;
 use super::sqlite::{SqliteConnection, WriteTurn};
 use super::{mysql::MysqlConnection, postgres::PostgresConnection};
 use crate::resolve::Names;
@@ -15,7 +17,7 @@ use crate::tls::Tls;
 /// How long it may take to tell a database that a statement is to stop, or that a connection ends.
 pub(super) const GOODBYE: Duration = Duration::from_secs(5);
 
-/// What is needed to connect to any database.
+/// The means to connect to any database.
 #[derive(Clone)]
 pub(super) struct Ways {
     /// How names become addresses.
@@ -31,18 +33,35 @@ pub(super) enum Connection {
     Mysql(Box<MysqlConnection>),
 }
 
-/// What came of statements.
+/// The outcome of statements.
 pub(super) struct Ran {
     /// The results, or why there are none.
     pub result: Result<Collector, SqlError>,
-    /// Whether the connection is as it was before. If not, it is closed.
-    pub is_reusable: bool,
+    /// The further use of the connection.
+    pub then: Then,
+}
+
+/// The further use of a connection that has carried out statements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Then {
+    /// It is as it was before, and is kept.
+    Keep,
+    /// It is another one than before, and is closed. Nothing is under way.
+    Close,
+    /// It is lost, or the database may be busy with it: it is [stopped](Connection::stop).
+    Stop,
 }
 
 impl Ran {
-    /// Statements after which the connection is not to be used any more.
+    /// Makes the outcome of statements that have ended, for good or ill. `is_as_before` is said of
+    /// the connection.
+    pub fn ended(result: Result<Collector, SqlError>, is_as_before: bool) -> Ran {
+        Ran { result, then: if is_as_before { Then::Keep } else { Then::Close } }
+    }
+
+    /// Makes the outcome of statements in whose midst the connection is not to be used any more.
     pub fn lost(error: SqlError) -> Ran {
-        Ran { result: Err(error), is_reusable: false }
+        Ran { result: Err(error), then: Then::Stop }
     }
 }
 
@@ -53,11 +72,14 @@ impl Connection {
         ways: &Ways,
         writes: &Arc<WriteTurn>,
         packet_bytes_max: usize,
+        slot: &Slot,
     ) -> Result<Connection, SqlError> {
         match &*database.place {
             DatabasePlace::Sqlite(path) => {
                 let limits = (database.file_bytes_max, packet_bytes_max);
-                SqliteConnection::open(path, limits, writes.clone()).await.map(Connection::Sqlite)
+                let opened =
+                    SqliteConnection::open(path, limits, writes.clone(), slot.clone()).await;
+                opened.map(Connection::Sqlite)
             }
             DatabasePlace::Postgres(server) => {
                 let opened = PostgresConnection::open(server, ways).await;
@@ -101,19 +123,21 @@ impl Connection {
 
     /// Ends a connection in the midst of statements, which the database is asked to stop.
     pub async fn stop(self, ways: &Ways) {
-        match self {
-            Connection::Sqlite(connection) => connection.stop().await,
-            Connection::Postgres(connection) => connection.stop(ways).await,
-            Connection::Mysql(connection) => connection.stop().await,
-        }
+        // A server that does not answer is left alone: being dropped closes the socket. A thread is
+        // there until it ends by itself.
+        let _ = match self {
+            Connection::Sqlite(connection) => return connection.stop().await,
+            Connection::Postgres(connection) => timeout(GOODBYE, connection.stop(ways)).await,
+            Connection::Mysql(connection) => timeout(GOODBYE, connection.stop()).await,
+        };
     }
 
     /// Ends a connection that is not in use.
     pub async fn close(self) {
-        match self {
-            Connection::Sqlite(connection) => connection.stop().await,
-            Connection::Postgres(connection) => connection.close().await,
-            Connection::Mysql(connection) => connection.close().await,
-        }
+        let _ = match self {
+            Connection::Sqlite(connection) => return connection.stop().await,
+            Connection::Postgres(connection) => timeout(GOODBYE, connection.close()).await,
+            Connection::Mysql(connection) => timeout(GOODBYE, connection.close()).await,
+        };
     }
 }

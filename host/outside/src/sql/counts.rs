@@ -1,4 +1,4 @@
-//! What is counted of each database, for whoever shows it.
+//! Counts of each database, for whoever shows them.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -40,6 +40,8 @@ pub struct DatabaseCounts {
     pub(super) queued: Gauge,
     /// Connections that are open.
     pub(super) open: Gauge,
+    /// Pendings that wait for a notification.
+    pub(super) listening: Gauge,
 }
 
 impl SqlCounts {
@@ -73,6 +75,11 @@ impl DatabaseCounts {
     /// Returns how many connections are open now.
     pub fn connections(&self) -> usize {
         self.open.get()
+    }
+
+    /// Returns how many pendings wait for a notification now.
+    pub fn listening(&self) -> usize {
+        self.listening.get()
     }
 
     /// Counts an end. `None` for an operation that was cancelled.

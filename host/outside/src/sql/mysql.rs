@@ -6,14 +6,18 @@ use std::time::Duration;
 
 use mysql_async::consts::StatusFlags;
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, DriverError, Error, Opts, OptsBuilder, Params, SslOpts, Value};
-use snow_config::{Secret, ServerAddress, ServerPlace};
+use mysql_async::{
+    ChangeUserOpts, Conn, DriverError, Error, Opts, OptsBuilder, Params, SslOpts, Statement, Value,
+};
+use snow_config::{Dialect, Secret, ServerAddress, ServerPlace};
 use snow_runtime::{SqlError, SqlStatement, SqlWork};
 use tokio::time::timeout;
 
 use super::collect::Collector;
 use super::connection::{GOODBYE, Ran, Ways};
-use super::{CACHED_BYTES_MAX, CACHED_STATEMENTS, NO_TRANSACTION, failed, socket, text};
+use super::{
+    CACHED_BYTES_MAX, CACHED_STATEMENTS, NO_TRANSACTION, failed, socket, text, unreachable,
+};
 
 /// A connection that was used within this time is taken to be there: to ask costs as much as a
 /// statement.
@@ -22,8 +26,18 @@ const FRESH: Duration = Duration::from_millis(100);
 const PACKET_BYTES_MORE: usize = 64 << 10;
 /// First words of statements after which a session is not as it was, for the statements that come
 /// after them.
-const CHANGES_SESSION: [&str; 9] =
-    ["begin", "deallocate", "execute", "flush", "lock", "prepare", "set", "start", "use"];
+const CHANGES_SESSION: [&str; 10] = [
+    "begin",
+    "deallocate",
+    "execute",
+    "flush",
+    "handler",
+    "lock",
+    "prepare",
+    "set",
+    "start",
+    "use",
+];
 /// Numbers of errors by which a server says that it ends a connection.
 const ENDS: [u16; 5] = [1_053, 1_077, 1_152, 1_184, 1_927];
 /// The number of the error of a statement that was stopped.
@@ -42,13 +56,6 @@ impl MysqlConnection {
         ways: &Ways,
         bytes_max: usize,
     ) -> Result<MysqlConnection, SqlError> {
-        let unreachable = |why: String| {
-            let place = match &server.address {
-                ServerAddress::Tcp(host, port) => format!("{host}:{port}"),
-                ServerAddress::Unix(path) => path.display().to_string(),
-            };
-            SqlError::Unavailable(format!("the database at {place} can't be reached: {why}"))
-        };
         let mut opts = OptsBuilder::default()
             .user(Some(server.user.clone()))
             .pass(server.password.as_ref().map(Secret::expose))
@@ -60,37 +67,35 @@ impl MysqlConnection {
         match &server.address {
             ServerAddress::Unix(path) => opts = opts.socket(path.to_str()),
             ServerAddress::Tcp(host, port) => {
-                let addresses = socket::addresses(host, &ways.names).await.map_err(unreachable)?;
+                let addresses = socket::addresses(host, &ways.names).await;
+                let addresses = addresses.map_err(|why| unreachable(server, &why))?;
                 opts =
                     opts.ip_or_hostname(host.clone()).tcp_port(*port).resolved_ips(Some(addresses));
             }
         }
         if server.is_encrypted {
-            let roots = ways.tls.roots().map_err(unreachable)?;
-            let roots = roots.into_iter().map(|root| root.to_vec().into()).collect();
+            let roots = ways.tls.roots().as_ref().map_err(|why| unreachable(server, why))?;
+            let roots = roots.iter().map(|root| root.to_vec().into()).collect();
             let tls = SslOpts::default().with_root_certs(roots).with_disable_built_in_roots(true);
             opts = opts.ssl_opts(tls);
         }
         let opts = Opts::from(opts);
         let session = Conn::new(opts.clone()).await;
-        let session = session.map_err(|error| unreachable(error.to_string()))?;
+        let session = session.map_err(|error| unreachable(server, &error.to_string()))?;
         Ok(MysqlConnection { session, opts })
     }
 
     /// Carries out statements.
     pub async fn run(&mut self, work: &SqlWork, mut collector: Collector) -> Ran {
-        let ran = self.carry_out(work, &mut collector).await;
-        match ran {
-            Ok(()) => {
-                let changes = |statement: &SqlStatement| {
-                    CHANGES_SESSION.contains(&text::first_word(&statement.text).as_str())
-                };
-                let is_reusable = !work.statements.iter().any(changes);
-                Ran { result: Ok(collector), is_reusable }
-            }
+        // One that fails may have changed the session, too, which nothing rolls back.
+        let changes = work.statements.iter().any(|statement| may_change_session(&statement.text));
+        match self.carry_out(work, &mut collector).await {
+            Ok(()) => Ran::ended(Ok(collector), !changes),
             Err(Fault { error, is_over: false }) => {
-                let rolled_back = self.session.query_drop("ROLLBACK").await;
-                Ran { result: Err(error), is_reusable: rolled_back.is_ok() }
+                match self.session.query_drop("ROLLBACK").await {
+                    Ok(()) => Ran::ended(Err(error), !changes),
+                    Err(_) => Ran::lost(error),
+                }
             }
             Err(Fault { error, is_over: true }) => Ran::lost(error),
         }
@@ -132,11 +137,28 @@ impl MysqlConnection {
             }
         };
         let prepared = self.session.prep(text).await?;
+        let done = self.execute(&prepared, values, collector).await;
+        let is_over = matches!(&done, Err(Fault { is_over: true, .. }));
+        // A long text is not kept, be it carried out or not.
+        if text.len() > CACHED_BYTES_MAX && !is_over {
+            let closed = self.session.close(prepared).await;
+            return done.and(closed.map_err(Fault::from));
+        }
+        done
+    }
+
+    /// Carries out a statement that is prepared.
+    async fn execute(
+        &mut self,
+        prepared: &Statement,
+        values: Vec<Value>,
+        collector: &mut Collector,
+    ) -> Result<(), Fault> {
         let needed = usize::from(prepared.num_params());
         if needed != values.len() {
             return Err(wrong_number(needed, values.len()).into());
         }
-        let mut result = self.session.exec_iter(&prepared, Params::Positional(values)).await?;
+        let mut result = self.session.exec_iter(prepared, Params::Positional(values)).await?;
         let columns = result.columns().filter(|columns| !columns.is_empty());
         if let Some(columns) = &columns {
             collector
@@ -152,11 +174,7 @@ impl MysqlConnection {
         result.drop_result().await?;
         let last_id = last_id.filter(|id| *id > 0).and_then(|id| i64::try_from(id).ok());
         let affected = columns.is_none().then_some(affected);
-        collector.end(affected, last_id.filter(|_| columns.is_none()))?;
-        if text.len() > CACHED_BYTES_MAX {
-            self.session.close(prepared).await?;
-        }
-        Ok(())
+        Ok(collector.end(affected, last_id.filter(|_| columns.is_none()))?)
     }
 
     fn is_in_transaction(&self) -> bool {
@@ -169,9 +187,11 @@ impl MysqlConnection {
         idle < FRESH || self.session.ping().await.is_ok()
     }
 
-    /// Makes the session as if it were new.
+    /// Makes the session as if it were new, by logging in once more: all else leaves it in the
+    /// database that a statement has chosen.
     pub async fn reset(&mut self) -> bool {
-        timeout(GOODBYE, self.session.reset()).await.is_ok_and(|done| matches!(done, Ok(true)))
+        let same_user = self.session.change_user(ChangeUserOpts::default());
+        timeout(GOODBYE, same_user).await.is_ok_and(|done| done.is_ok())
     }
 
     /// Asks the server to stop what it does for this connection, which ends.
@@ -192,6 +212,13 @@ impl MysqlConnection {
     }
 }
 
+/// Whether a session may be another one after a statement.
+fn may_change_session(text: &str) -> bool {
+    let word = text::first_word(text, Dialect::Mysql).to_ascii_lowercase();
+    // Without a word it begins with what the server alone understands.
+    word.is_empty() || CHANGES_SESSION.contains(&word.as_str())
+}
+
 fn wrong_number(needed: usize, has: usize) -> SqlError {
     failed("07001", format!("the statement has {needed} placeholders, not {has}"))
 }
@@ -200,7 +227,7 @@ fn too_large() -> SqlError {
     SqlError::Limit("a row or a statement is too large (sql_result_bytes_max)".to_owned())
 }
 
-/// Why statements have not been carried out.
+/// The reason why statements have not been carried out.
 struct Fault {
     error: SqlError,
     /// Whether the connection can't be used any more.
@@ -234,5 +261,23 @@ impl From<Error> for Fault {
             other => (SqlError::Unavailable(format!("the connection was lost: {other}")), true),
         };
         Fault { error, is_over }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_change_a_session_is_known_whatever_is_before_it() {
+        let long = format!("/* {} */ lock tables t write", "x".repeat(2_000));
+        for text in
+            ["SET a = 1", "# x\nuse other", &long, "/*!40101 set a = 1 */", "/*M! set a = 1 */"]
+        {
+            assert!(may_change_session(text), "{text}");
+        }
+        for text in ["select 1", "/* set */ insert into t values ('use')", "(select 1)"] {
+            assert!(!may_change_session(text), "{text}");
+        }
     }
 }

@@ -4,14 +4,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use snow_config::Dialect;
+use snow_core::lock;
 use snow_runtime::{ListenDone, SqlAnswer, SqlDone, SqlError, SqlListen, SqlValue, SqlWork};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::channels::Asking;
 use super::collect::Collector;
+use super::connection::Then;
+use super::counts::DatabaseCounts;
 use super::postgres::listener;
-use super::{Shared, failed};
+use super::{NO_TRANSACTION, Shared, UnderWay, failed, text};
 use crate::places::Held;
 
 /// Bytes of a channel's name: PostgreSQL cuts longer ones.
@@ -72,7 +75,7 @@ impl Run {
         let done = Done {
             shared: shared.clone(),
             number,
-            database: work.database.name.clone(),
+            counts: shared.pools.counts.of(&work.database.name),
             begun: Instant::now(),
             done: Some(done),
         };
@@ -82,7 +85,7 @@ impl Run {
     async fn run(self) {
         let Run { work, held, mut done, gone } = self;
         let shared = done.shared.clone();
-        let under_way = shared.pools.counts.of(&work.database.name).under_way.one();
+        let under_way = done.counts.under_way.one();
         let carried_out = async {
             // One that is refused keeps no memory until the thread has reported that.
             let collector = Collector::new(&work.limits, held?);
@@ -105,15 +108,21 @@ async fn carry_out(
     work: &Arc<SqlWork>,
     collector: Collector,
 ) -> Result<SqlAnswer, SqlError> {
-    let limits = &work.limits;
+    let (limits, dialect) = (&work.limits, work.database.place.dialect());
+    // Amid a transaction it would be the end of "all or none": the statements before it would stay,
+    // and those after it would be carried out each by itself.
+    if work.statements.iter().any(|one| text::is_of_a_transaction(&one.text, dialect)) {
+        return Err(failed("25000", NO_TRANSACTION));
+    }
     let pool = shared.pools.of(&work.database, limits.sql_idle_ms_max);
     let place = pool.place(limits).await?;
     let carried_out = async {
         let mut lease = pool.lease(&work.guest, place, &shared.pools, limits).await?;
         let ran = lease.connection().run(work, collector).await;
-        // Else it is dropped, and so stopped and closed.
-        if ran.is_reusable {
-            lease.give_back(&shared.pools.slots);
+        match ran.then {
+            Then::Keep => lease.give_back(&shared.pools.slots),
+            Then::Close => lease.retire(),
+            Then::Stop => drop(lease),
         }
         ran.result.map(Collector::answer)
     };
@@ -124,26 +133,32 @@ async fn carry_out(
 impl Listen {
     fn begin(self, shared: &Arc<Shared>) {
         let Listen { number, listen, done } = self;
-        if !shared.is_under_way(number) {
-            return;
-        }
-        let refuse = |error: SqlError, done: ListenDone| {
-            shared.ended([number].into_iter());
-            done(Err(error));
-        };
+        // Nobody cancels one that has failed, so its end is noted here, whoever tells it.
+        let own = shared.clone();
+        let done: ListenDone = Box::new(move |told| {
+            if told.is_err() {
+                own.ended([number].into_iter());
+            }
+            done(told);
+        });
         let (channel, limits) = (listen.channel, listen.limits);
         if listen.database.place.dialect() != Dialect::Postgres {
-            return refuse(failed("0A000", "only PostgreSQL has notifications"), done);
+            return done(Err(failed("0A000", "only PostgreSQL has notifications")));
         }
         if channel.is_empty() || channel.len() > CHANNEL_BYTES_MAX || channel.contains('\0') {
             let message = format!("the name of a channel has 1 to {CHANNEL_BYTES_MAX} bytes");
-            return refuse(failed("42602", message), done);
+            return done(Err(failed("42602", message)));
         }
         let pool = shared.pools.of(&listen.database, limits.sql_idle_ms_max);
+        match lock(&shared.under_way).get_mut(&number) {
+            Some(UnderWay::Listen { pool: own, .. }) => *own = Arc::downgrade(&pool),
+            // It was cancelled.
+            _ => return,
+        }
         let most = limits.sql_channels_max;
         match pool.channels.ask(&channel, Asking { number, waiter: listen.waiter, done }, most) {
             Ok(is_new) => {
-                // It may have been cancelled by now, when it was not there yet.
+                // It may have been cancelled by now, before it was there.
                 if !shared.is_under_way(number) {
                     pool.channels.forget(&channel, number);
                 }
@@ -153,7 +168,7 @@ impl Listen {
             }
             Err(asking) => {
                 let why = format!("guests wait on {most} channels already (sql_channels_max)");
-                refuse(SqlError::Overloaded(why), asking.done);
+                (asking.done)(Err(SqlError::Overloaded(why)));
             }
         }
     }
@@ -163,7 +178,7 @@ impl Listen {
 struct Done {
     shared: Arc<Shared>,
     number: u64,
-    database: Arc<str>,
+    counts: Arc<DatabaseCounts>,
     begun: Instant,
     done: Option<SqlDone>,
 }
@@ -171,12 +186,11 @@ struct Done {
 impl Done {
     fn end(&mut self, result: Result<SqlAnswer, SqlError>) {
         let Some(done) = self.done.take() else { return };
-        let counts = self.shared.pools.counts.of(&self.database);
         // Whoever cancels it has taken it out.
         if self.shared.ended([self.number].into_iter()) == 0 {
-            return counts.end::<()>(None, self.begun.elapsed());
+            return self.counts.end::<()>(None, self.begun.elapsed());
         }
-        counts.end(Some(&result), self.begun.elapsed());
+        self.counts.end(Some(&result), self.begun.elapsed());
         done(result);
     }
 }

@@ -11,9 +11,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use super::channels::Channels;
-use super::connection::{Connection, GOODBYE, Ways};
+use super::connection::{Connection, Ways};
 use super::counts::DatabaseCounts;
-use super::pools::{Pools, Slots};
+use super::pools::{Pools, Slot, Slots};
 use super::sqlite::WriteTurn;
 use crate::counts::One;
 
@@ -22,7 +22,7 @@ pub(super) struct Pool {
     /// Its own copy.
     pub database: Arc<Database>,
     pub counts: Arc<DatabaseCounts>,
-    /// Who waits for notifications.
+    /// Those who wait for notifications.
     pub channels: Channels,
     pub ways: Ways,
     /// How many may be in use at one time.
@@ -50,12 +50,12 @@ struct Resting {
 /// An open connection, with what it takes up.
 pub(super) struct Open {
     pub connection: Connection,
-    _slot: OwnedSemaphorePermit,
+    _slot: Slot,
     _count: One,
 }
 
-/// A connection that an operation uses. It comes back by [`give_back`](Lease::give_back); dropped, it
-/// is stopped and closed.
+/// A connection that an operation uses. It comes back by [`give_back`](Lease::give_back), or is
+/// closed by [`retire`](Lease::retire); dropped, it is stopped and closed.
 pub(super) struct Lease {
     open: Option<Open>,
     pool: Arc<Pool>,
@@ -69,8 +69,8 @@ impl Pool {
         let places = database.connections_max.min(Semaphore::MAX_PERMITS);
         Pool {
             database: Arc::new(database.clone()),
+            channels: Channels::new(counts.listening.clone()),
             counts,
-            channels: Channels::default(),
             ways,
             places: Arc::new(Semaphore::new(places)),
             idle: Mutex::default(),
@@ -141,7 +141,7 @@ impl Pool {
         })?;
         let patience = Duration::from_millis(limits.sql_connect_ms_max.into());
         let bytes_max = limits.sql_result_bytes_max.max(limits.sql_statement_bytes_max);
-        let opening = Connection::open(&self.database, &self.ways, &self.writes, bytes_max);
+        let opening = Connection::open(&self.database, &self.ways, &self.writes, bytes_max, &slot);
         let connection = timeout(patience, opening).await.map_err(|_| {
             let (name, place) = (&self.database.name, &self.database.place);
             SqlError::Unavailable(format!(
@@ -196,11 +196,12 @@ impl Pool {
 impl Open {
     /// Closes a connection that is not in use.
     pub fn retire(self) {
-        in_background(async move {
-            // What takes longer is closed all the same, by being dropped.
-            let Open { connection, _slot, _count } = self;
-            let _ = timeout(GOODBYE, connection.close()).await;
-        });
+        in_background(self.close());
+    }
+
+    async fn close(self) {
+        let Open { connection, _slot, _count } = self;
+        connection.close().await;
     }
 }
 
@@ -221,6 +222,18 @@ impl Lease {
         idle.open.push(Resting { open, since: Instant::now(), guest: self.guest.clone() });
         slots.note_idle();
     }
+
+    /// Ends the lease of a connection that is not as it was before. Nothing is under way over it.
+    pub fn retire(mut self) {
+        let (open, place) = (self.open.take(), self.place.take());
+        in_background(async move {
+            if let Some(open) = open {
+                open.close().await;
+            }
+            // Until now it was one of those that the database may have.
+            drop(place);
+        });
+    }
 }
 
 impl Drop for Lease {
@@ -228,7 +241,7 @@ impl Drop for Lease {
         let Some(Open { connection, _slot, _count }) = self.open.take() else { return };
         let (place, ways) = (self.place.take(), self.pool.ways.clone());
         in_background(async move {
-            let _ = timeout(GOODBYE, connection.stop(&ways)).await;
+            connection.stop(&ways).await;
             // Until now the database may have been busy with it.
             drop((_slot, _count, place));
         });
@@ -241,3 +254,6 @@ pub(super) fn in_background(work: impl Future<Output = ()> + Send + 'static) {
         runtime.spawn(work);
     }
 }
+
+#[cfg(test)]
+mod tests;

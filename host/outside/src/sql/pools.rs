@@ -106,14 +106,17 @@ impl Pools {
     }
 
     /// Waits until there may be a connection more. If there is no room, an idle one is closed.
-    pub async fn slot(&self) -> OwnedSemaphorePermit {
+    pub async fn slot(&self) -> Slot {
         if self.slots.free.available_permits() == 0 {
             self.make_room();
         }
         let _wanted = self.slots.wanted.one();
-        self.slots.free.clone().acquire_owned().await.expect("it is never closed")
+        Arc::new(self.slots.free.clone().acquire_owned().await.expect("it is never closed"))
     }
 }
+
+/// One of the connections that all pools together may have, until nobody has it any more.
+pub(super) type Slot = Arc<OwnedSemaphorePermit>;
 
 /// The connections that all pools together may have.
 pub(super) struct Slots {
@@ -128,6 +131,12 @@ impl Slots {
     fn new(most: usize) -> Slots {
         let free = Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS)));
         Slots { free, wanted: Gauge::default(), idle: Notify::new() }
+    }
+
+    /// Returns how many connections more there may be.
+    #[cfg(test)]
+    pub fn available(&self) -> usize {
+        self.free.available_permits()
     }
 
     /// Whether somebody waits for a connection.

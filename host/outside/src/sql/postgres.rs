@@ -25,7 +25,7 @@ use self::statements::Statements;
 use self::wire::{Lost, Wire};
 use super::collect::Collector;
 use super::connection::{Ran, Ways};
-use super::failed;
+use super::{failed, unreachable};
 
 /// Bytes of a message that is no row.
 const MESSAGE_BYTES_MAX: usize = 1 << 20;
@@ -40,7 +40,7 @@ const CHANGES_SESSION: [&str; 9] =
 pub(super) struct PostgresConnection {
     wire: Wire,
     server: ServerPlace,
-    /// What the server wants to be told to stop a statement of this connection.
+    /// The key by which the server stops a statement of this connection.
     key: (i32, i32),
     statements: Statements,
 }
@@ -60,7 +60,9 @@ impl PostgresConnection {
 
     /// Carries out statements.
     pub async fn run(&mut self, work: &Arc<SqlWork>, collector: Collector) -> Ran {
-        statements::run(self, work, collector).await
+        let ran = statements::run(self, work, collector).await;
+        self.wire.rest();
+        ran
     }
 
     /// Whether the server is still there, as far as it has said nothing else.
@@ -148,11 +150,7 @@ fn lost(lost: Lost, server: &ServerPlace) -> SqlError {
         Lost::Closed(why) => why,
         Lost::TooLarge => "a message is too large".to_owned(),
     };
-    let place = match &server.address {
-        snow_config::ServerAddress::Tcp(host, port) => format!("{host}:{port}"),
-        snow_config::ServerAddress::Unix(path) => path.display().to_string(),
-    };
-    SqlError::Unavailable(format!("the database at {place} can't be reached: {why}"))
+    unreachable(server, &why)
 }
 
 impl From<io::Error> for Lost {

@@ -21,6 +21,7 @@ pub(super) use self::turn::WriteTurn;
 use self::statements::Session;
 use super::collect::Collector;
 use super::connection::Ran;
+use super::pools::Slot;
 
 /// A connection to a file.
 pub(super) struct SqliteConnection {
@@ -39,11 +40,13 @@ struct Task {
 }
 
 impl SqliteConnection {
-    /// Opens a file, or makes it. `limits` are bytes of the file, and of one value.
+    /// Opens a file, or makes it. `limits` are bytes of the file, and of one value. The thread
+    /// keeps the slot until it ends, also if nobody waits for it any more.
     pub async fn open(
         path: &Path,
         limits: (u64, usize),
         writes: Arc<WriteTurn>,
+        slot: Slot,
     ) -> Result<SqliteConnection, SqlError> {
         let (tasks, receiver) = channel();
         let (opened, is_open) = oneshot::channel();
@@ -53,6 +56,7 @@ impl SqliteConnection {
         let run = move || {
             // Dropped at the end, also if that is a panic.
             let _end: oneshot::Sender<()> = end;
+            let _slot = slot;
             // A folder that can't be made is reported by what needs it.
             path.parent().map(fs::create_dir_all);
             match Session::open(&path, limits, writes, for_thread) {
@@ -103,6 +107,15 @@ fn serve(mut session: Session, tasks: &Receiver<Task>) {
         let ran = session.run(&work, collector);
         // It fails if nobody waits any more.
         let _ = done.send(ran);
+    }
+}
+
+#[cfg(test)]
+impl SqliteConnection {
+    /// Makes a connection whose thread does nothing more, until what comes with it is dropped.
+    pub fn hanging() -> (SqliteConnection, oneshot::Sender<()>) {
+        let (end, ended) = oneshot::channel();
+        (SqliteConnection { tasks: channel().0, stop: Arc::default(), ended }, end)
     }
 }
 

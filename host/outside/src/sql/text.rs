@@ -3,8 +3,11 @@
 
 use std::iter;
 
-/// The first bytes of a statement that are looked at for its first word.
-const LOOKED_AT: usize = 1_024;
+use snow_config::Dialect;
+
+/// First words of statements that begin or end a transaction, or a part of one.
+const OF_TRANSACTIONS: [&str; 8] =
+    ["abort", "begin", "commit", "end", "release", "rollback", "savepoint", "xa"];
 
 /// Returns the text with `?` for each `$1`, `$2` and so on, and which value each stands for. `None`
 /// if it has none of them.
@@ -12,9 +15,12 @@ const LOOKED_AT: usize = 1_024;
 /// # Errors
 /// It has both forms of placeholders, or `$0`.
 pub(super) fn numbered(text: &str) -> Result<Option<(String, Vec<usize>)>, &'static str> {
+    if !text.contains('$') {
+        return Ok(None);
+    }
     let (mut plain, mut numbers, mut is_mixed) =
         (String::with_capacity(text.len()), Vec::new(), false);
-    for (piece, is_code) in pieces(text, Quoting::Backslashes) {
+    for (piece, is_code) in pieces(text) {
         if !is_code {
             plain.push_str(piece);
             continue;
@@ -46,43 +52,75 @@ pub(super) fn numbered(text: &str) -> Result<Option<(String, Vec<usize>)>, &'sta
     }
 }
 
-/// Returns how many semicolons the code has.
-pub(super) fn semicolons(text: &str) -> usize {
-    let code = pieces(text, Quoting::Plain).filter(|(_, is_code)| *is_code);
-    code.map(|(piece, _)| piece.matches(';').count()).sum()
-}
-
-/// Whether the code has a word, in any case.
+/// Whether a text has a word, in any case: in its code, or in a string or a comment.
 pub(super) fn has_word(text: &str, word: &str) -> bool {
-    let mut code = pieces(text, Quoting::Plain).filter(|(_, is_code)| *is_code);
-    code.any(|(piece, _)| {
-        let mut words = piece.split(|c: char| !(c.is_alphanumeric() || c == '_'));
-        words.any(|found| found.eq_ignore_ascii_case(word))
-    })
+    let mut words = text.split(|c: char| !(c.is_alphanumeric() || c == '_'));
+    words.any(|found| found.eq_ignore_ascii_case(word))
 }
 
-/// Returns the first word of the code, in small letters.
-pub(super) fn first_word(text: &str) -> String {
-    let text = &text[..text.floor_char_boundary(LOOKED_AT)];
-    let mut code = pieces(text, Quoting::Plain).filter(|(_, is_code)| *is_code);
-    let word = code.find_map(|(piece, _)| {
-        let mut words = piece.split(|c: char| !c.is_ascii_alphabetic());
-        words.find(|word| !word.is_empty())
-    });
-    word.unwrap_or_default().to_ascii_lowercase()
+/// Returns the first word of a statement, behind all comments. It is empty if there is none, also
+/// if there is a comment before it that MySQL carries out.
+pub(super) fn first_word(text: &str, dialect: Dialect) -> &str {
+    next_word(text, dialect).0
 }
 
-/// How a quotation mark stands within a string.
-#[derive(Clone, Copy, PartialEq)]
-enum Quoting {
-    /// Doubled.
-    Plain,
-    /// Doubled, or behind a backslash; and `#` begins a comment, as in MySQL.
-    Backslashes,
+/// Whether a statement begins or ends a transaction, or a part of one, by its first words.
+pub(super) fn is_of_a_transaction(text: &str, dialect: Dialect) -> bool {
+    let (word, rest) = next_word(text, dialect);
+    let is_one_of = |words: &[&str]| words.iter().any(|one| one.eq_ignore_ascii_case(word));
+    let is_followed = || next_word(rest, dialect).0.eq_ignore_ascii_case("transaction");
+    is_one_of(&OF_TRANSACTIONS) || is_one_of(&["prepare", "start"]) && is_followed()
 }
 
-/// Returns the pieces of a text, in their order, each with whether it is code.
-fn pieces(text: &str, quoting: Quoting) -> impl Iterator<Item = (&str, bool)> {
+/// Returns the first word, and what is behind it.
+fn next_word(text: &str, dialect: Dialect) -> (&str, &str) {
+    // SQLite takes a mark of the byte order for a blank.
+    let is_between = |c: char| c.is_whitespace() || "(;\u{feff}".contains(c);
+    let mut rest = text.trim_start_matches(is_between);
+    while let Some(length) = comment(rest, dialect) {
+        rest = rest[length..].trim_start_matches(is_between);
+    }
+    let end = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
+    rest.split_at(end)
+}
+
+/// Returns how long the comment is that a text begins with. `None` if it begins with none.
+fn comment(text: &str, dialect: Dialect) -> Option<usize> {
+    let is_mysql = dialect == Dialect::Mysql;
+    let line = || match dialect {
+        Dialect::Postgres => text.find(['\n', '\r']).unwrap_or(text.len()),
+        Dialect::Mysql | Dialect::Sqlite => text.find('\n').unwrap_or(text.len()),
+    };
+    match text.as_bytes() {
+        [b'#', ..] if is_mysql => Some(line()),
+        // In MySQL it is two signs of a number unless something blank is behind it.
+        [b'-', b'-', b'!'..=b'~' | 0x80.., ..] if is_mysql => None,
+        [b'-', b'-', ..] => Some(line()),
+        // It carries their contents out.
+        [b'/', b'*', b'!', ..] | [b'/', b'*', b'M', b'!', ..] if is_mysql => None,
+        [b'/', b'*', ..] if dialect == Dialect::Postgres => Some(nested(text.as_bytes())),
+        [b'/', b'*', ..] => Some(text[2..].find("*/").map_or(text.len(), |at| 2 + at + 2)),
+        _ => None,
+    }
+}
+
+/// Returns how long a comment is that may have others in it.
+fn nested(text: &[u8]) -> usize {
+    let (mut at, mut depth) = (2, 1);
+    while depth > 0 && at < text.len() {
+        let step = match &text[at..] {
+            [b'/', b'*', ..] => 1,
+            [b'*', b'/', ..] => -1,
+            _ => 0,
+        };
+        depth += step;
+        at += if step == 0 { 1 } else { 2 };
+    }
+    at
+}
+
+/// Returns the pieces of a text for MySQL, in their order, each with whether it is code.
+fn pieces(text: &str) -> impl Iterator<Item = (&str, bool)> {
     let mut rest = text;
     let mut next = None;
     iter::from_fn(move || {
@@ -92,7 +130,7 @@ fn pieces(text: &str, quoting: Quoting) -> impl Iterator<Item = (&str, bool)> {
         if rest.is_empty() {
             return None;
         }
-        let Some((at, length)) = first_quoted(rest, quoting) else {
+        let Some((at, length)) = first_quoted(rest) else {
             return Some((std::mem::take(&mut rest), true));
         };
         let (code, after) = rest.split_at(at);
@@ -107,31 +145,25 @@ fn pieces(text: &str, quoting: Quoting) -> impl Iterator<Item = (&str, bool)> {
 }
 
 /// Finds the first string, name in quotes or comment: where it begins, and how long it is.
-fn first_quoted(text: &str, quoting: Quoting) -> Option<(usize, usize)> {
+fn first_quoted(text: &str) -> Option<(usize, usize)> {
     let bytes = text.as_bytes();
-    let is_mysql = quoting == Quoting::Backslashes;
-    let up_to = |end: &str, from: usize| {
-        text[from..].find(end).map_or(text.len(), |at| from + at + end.len())
-    };
     (0..bytes.len()).find_map(|at| {
-        let end = match bytes[at] {
-            quote @ (b'\'' | b'"' | b'`') => end_of_string(bytes, at, quote, is_mysql),
-            b'#' if is_mysql => up_to("\n", at),
-            b'-' if bytes[at..].starts_with(b"--") => up_to("\n", at),
-            b'/' if bytes[at..].starts_with(b"/*") => up_to("*/", at + 2),
+        let length = match bytes[at] {
+            quote @ (b'\'' | b'"' | b'`') => end_of_string(bytes, at, quote) - at,
+            b'#' | b'-' | b'/' => comment(&text[at..], Dialect::Mysql)?,
             _ => return None,
         };
-        Some((at, end - at))
+        Some((at, length))
     })
 }
 
 /// Returns where a string ends that begins at `from`. A doubled quotation mark is the end of one
 /// string and the beginning of the next, which comes to the same.
-fn end_of_string(bytes: &[u8], from: usize, quote: u8, has_escapes: bool) -> usize {
+fn end_of_string(bytes: &[u8], from: usize, quote: u8) -> usize {
     let mut at = from + 1;
     while let Some(&byte) = bytes.get(at) {
         at += 1;
-        if byte == b'\\' && has_escapes && quote != b'`' {
+        if byte == b'\\' && quote != b'`' {
             at += 1;
         } else if byte == quote {
             return at;
@@ -155,28 +187,83 @@ mod tests {
         for plain in ["select 1", "select ?", "select '$1'", "select '\\'$1'", "select a from $b"] {
             assert_eq!(numbered(plain), Ok(None), "{plain}");
         }
+        for (text, plain) in [
+            ("select 5--$1", "select 5--?"),
+            ("select 5--\t$2\n, $1", "select 5--\t$2\n, ?"),
+            ("select /*!50000 $1 */", "select /*!50000 ? */"),
+        ] {
+            assert_eq!(numbered(text), Ok(Some((plain.to_owned(), vec![0]))), "{text}");
+        }
+        assert_eq!(numbered("select 1 --"), Ok(None));
         assert!(numbered("select $1, ?").is_err() && numbered("select $0").is_err());
         assert!(numbered("select $99999999999999999999").unwrap().is_none());
     }
 
     #[test]
-    fn words_and_semicolons_are_those_of_the_code() {
-        assert_eq!(semicolons("select ';' ; -- ;\n /* ; */ select \";\";"), 2);
+    fn a_word_is_found_wherever_it_is() {
         assert!(has_word("INSERT INTO t VALUES (1) Returning id", "returning"));
-        assert!(!has_word("insert into t values ('returning')", "returning"));
+        assert!(has_word("insert into t values (E'it\\'s') returning id", "returning"));
         assert!(!has_word("insert into returning_t values (1)", "returning"));
-        assert_eq!(first_word(" /* x */ -- y\n ( SELECT 1)"), "select");
-        assert_eq!(first_word("'only'"), "");
+    }
+
+    #[test]
+    fn the_first_word_is_behind_all_comments() {
+        use Dialect::{Mysql, Postgres, Sqlite};
+        let long = format!("/* {} */ use other", "x".repeat(2_000));
+        for (text, dialect, word) in [
+            (" /* x */ -- y\n ; ( SELECT 1)", Sqlite, "SELECT"),
+            ("set@a = 1", Mysql, "set"),
+            ("# x\nuse other", Mysql, "use"),
+            ("# x\nuse other", Sqlite, ""),
+            (&long, Mysql, "use"),
+            ("/*!40101 set sql_mode = 'ansi' */", Mysql, ""),
+            ("/*M! set sql_mode = 'ansi' */", Mysql, ""),
+            ("/*! x */ commit", Postgres, "commit"),
+            ("/* /* x */ y */ commit", Postgres, "commit"),
+            ("/* /* x */ y */ commit", Sqlite, "y"),
+            ("-- x\rcommit", Postgres, "commit"),
+            ("-- x\rcommit", Mysql, ""),
+            ("\u{feff}commit", Sqlite, "commit"),
+            ("/* x", Postgres, ""),
+            ("--x\nset a = 1", Mysql, ""),
+            ("--\nset a = 1", Mysql, "set"),
+            ("--x\nset a = 1", Sqlite, "set"),
+            ("'only'", Mysql, ""),
+            ("", Mysql, ""),
+        ] {
+            assert_eq!(first_word(text, dialect), word, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_begins_or_ends_a_transaction_is_known() {
+        for text in [
+            "BEGIN",
+            "/* x */ commit work",
+            "start /* x */ transaction read only",
+            "Prepare Transaction 'x'",
+            "rollback to a",
+            "savepoint a",
+            "end;",
+        ] {
+            for dialect in [Dialect::Postgres, Dialect::Mysql, Dialect::Sqlite] {
+                assert!(is_of_a_transaction(text, dialect), "{text}");
+            }
+        }
+        for text in ["select 'commit'", "prepare p as select 1", "start replica", "beginning", ""] {
+            assert!(!is_of_a_transaction(text, Dialect::Postgres), "{text}");
+        }
     }
 
     proptest! {
         #[test]
         fn pieces_are_the_whole_text(text in "[a$1'\"`\\-/*#\n ;é]{0,40}") {
-            for quoting in [Quoting::Plain, Quoting::Backslashes] {
-                let all: String = pieces(&text, quoting).map(|(piece, _)| piece).collect();
-                prop_assert_eq!(&all, &text);
-            }
+            let all: String = pieces(&text).map(|(piece, _)| piece).collect();
+            prop_assert_eq!(&all, &text);
             let _ = numbered(&text);
+            for dialect in [Dialect::Postgres, Dialect::Mysql, Dialect::Sqlite] {
+                prop_assert!(text.contains(first_word(&text, dialect)));
+            }
         }
     }
 }

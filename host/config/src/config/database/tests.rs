@@ -57,6 +57,10 @@ fn what_is_wrong_is_said_without_the_password() {
         ("postgres:///b", "no host"),
         ("mysql://ann:hunter2@a/b?sslmode=prefer", "neither disable nor require"),
         ("mysql://ann:hunter2@a/b?charset=latin1", "only sslmode"),
+        // The host is `ann` there, and the rest of the password the name of a parameter.
+        ("postgres://ann:12?hunter2@a/b", "only sslmode"),
+        ("postgres://ann:12?hunter2&host=x@a/b", "only sslmode"),
+        ("postgres://ann:12?host=hunter2@a/b", "no path of a socket"),
         ("mysql://ann:hunter2@a/b?socket=x", "no path of a socket"),
         ("mysql://ann:hunter2@a/b?socket=/x&sslmode=require", "unix socket"),
         ("mysql://ann:hunter2@a/b%00", "NUL"),
@@ -70,8 +74,11 @@ fn what_is_wrong_is_said_without_the_password() {
 fn a_place_is_shown_without_the_password_and_a_url_with_one_is_a_secret() {
     let place = parse("postgres://ann:hunter2@a/b").unwrap();
     assert_eq!(place.to_string(), "postgres://a:5432");
+    let place = parse("mysql://ann:hunter2@a/b?socket=/run/my.sock").unwrap();
+    assert_eq!(place.to_string(), "mysql:/run/my.sock");
     assert!(!format!("{place:?}").contains("hunter2"));
     let is_secret = |text| DatabaseUrl::new(text).written.is_secret;
     assert!(is_secret("postgres://ann:hunter2@a/b") && is_secret("hunter2"));
+    assert!(is_secret("postgres://ann:12?hunter2@a/b") && is_secret("mysql://ann:12/hunter2@a/b"));
     assert!(!is_secret("postgres://ann@a/b") && !is_secret("sqlite:data/app.db"));
 }

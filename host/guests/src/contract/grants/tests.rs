@@ -1,5 +1,6 @@
 //! Permits of a few guests, and what they may do.
 
+use snow_config::{DatabaseConfig, DatabasePlace, DatabaseUrl};
 use snow_core::{Glob, OWNERS_MAX, WorkerId};
 use snow_http::Response;
 
@@ -159,4 +160,28 @@ fn settlements_that_are_kept_have_a_sum() {
     drop(shared);
     assert_eq!(under.settled_bytes(), 0);
     assert!(b.settle_key("x", value(8), &limits).is_ok());
+}
+
+/// The connections to a database are closed once nobody has it any more, so a reload that does not
+/// change it leaves it alone.
+#[test]
+fn a_database_that_is_as_before_stays_the_same_after_a_reload() {
+    let configs = |connections_max| {
+        let place = DatabasePlace::parse("sqlite:app.db", "/".as_ref()).unwrap();
+        let url = DatabaseUrl { place: Some(place.into()), ..DatabaseUrl::new("sqlite:app.db") };
+        let config = DatabaseConfig {
+            url: Some(url),
+            connections_max: Some(connections_max),
+            ..Default::default()
+        };
+        DatabaseConfigs::from([("app".to_owned(), config)])
+    };
+    let limits = Limits::default();
+    let permits = Permits::new(&GuestConfigs::default(), &limits).with_databases(&configs(1));
+    let before = permits.databases["app"].clone();
+    let under = permits.under(&GuestConfigs::default(), &limits).with_databases(&configs(1));
+    assert!(Arc::ptr_eq(&before, &under.databases["app"]));
+    let under = under.under(&GuestConfigs::default(), &limits).with_databases(&configs(2));
+    assert_eq!(under.databases["app"].connections_max, 2);
+    assert!(under.with_databases(&DatabaseConfigs::new()).databases.is_empty());
 }

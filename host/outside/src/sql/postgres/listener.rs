@@ -51,7 +51,7 @@ pub(in crate::sql) async fn listen(shared: Arc<Shared>, pool: Arc<Pool>, limits:
         }
     };
     let failed = Settlement::Failed { code: "unavailable".into(), message: error.to_string() };
-    let waiters: Vec<_> = pool.channels.end(&error).into_iter().collect();
+    let waiters = pool.channels.end(&error);
     tell(&shared, &waiters, &Settled::new(failed)).await;
 }
 
@@ -59,7 +59,7 @@ struct Listener<'l> {
     connection: &'l mut PostgresConnection,
     pool: &'l Pool,
     shared: &'l Shared,
-    /// What the server was asked and has not answered: the channel that it is to listen to, or
+    /// Questions that the server has not answered: the channel that it is to listen to, or
     /// nothing of interest.
     asked: VecDeque<Option<String>>,
     /// When the first of that was asked.
@@ -156,7 +156,7 @@ impl Listener<'_> {
 /// Tells those who wait on a channel.
 async fn notify(shared: &Shared, pool: &Pool, channel: &str, payload: &[u8]) {
     pool.counts.notified.add(1);
-    let waiters: Vec<_> = pool.channels.take(channel).into_iter().collect();
+    let waiters = pool.channels.take(channel);
     // One settlement for all of them: they share the bytes.
     let settled = Settled::new(Settlement::Value(payload.into()));
     tell(shared, &waiters, &settled).await;

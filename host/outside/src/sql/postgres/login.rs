@@ -1,4 +1,4 @@
-//! How a connection begins.
+//! The beginning of a connection.
 
 use std::io;
 use std::sync::Arc;
@@ -51,7 +51,7 @@ pub(super) async fn connect(server: &ServerPlace, ways: &Ways) -> Result<Wire, S
     Ok(Wire::new(Box::new(encrypted)))
 }
 
-/// Logs in. Returns what the server wants to be told to stop a statement.
+/// Logs in. Returns the key by which the server stops a statement.
 pub(super) async fn log_in(wire: &mut Wire, server: &ServerPlace) -> Result<(i32, i32), SqlError> {
     let begun = begin(wire, server).await;
     begun.map_err(|fault| match fault {

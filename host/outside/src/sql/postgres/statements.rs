@@ -9,6 +9,7 @@ use fallible_iterator::FallibleIterator;
 use postgres_protocol::IsNull;
 use postgres_protocol::message::backend::{DataRowBody, Message, RowDescriptionBody};
 use postgres_protocol::message::frontend::{self, BindError};
+use snow_config::Dialect;
 use snow_runtime::{SqlError, SqlStatement, SqlValue, SqlWork};
 
 use super::wire::Lost;
@@ -34,20 +35,31 @@ pub(super) struct Statements {
 }
 
 struct Prepared {
-    name: String,
+    /// The number in its name.
+    number: u64,
     used: u64,
 }
 
-/// What is under way over the connection.
+impl Prepared {
+    fn name(&self) -> String {
+        format!("snow{}", self.number)
+    }
+}
+
+/// The statements that are under way over the connection.
 struct Pipeline {
     /// The texts of those statements that the server was asked to prepare, in their order. `None`
     /// for one that is used once.
     parses: VecDeque<Option<String>>,
+    /// The statements that the server was asked to forget, to make room for others.
+    evicted: Vec<Prepared>,
     /// How many statements have not ended yet.
     left: usize,
     /// Whether the end of the transaction was sent.
     is_synced: bool,
-    /// Whether a statement was used that had been prepared before.
+    /// The number of the last statement that had been prepared before.
+    last_old: u64,
+    /// Whether one was used that had been prepared before.
     uses_old: bool,
     /// The types of the columns of the result under way.
     types: Vec<u32>,
@@ -80,14 +92,21 @@ pub(super) async fn run(
                 return Ran::lost(error.unwrap_or_else(|| lost(why, &connection.server)));
             }
         };
+        if pipeline.error.is_some() {
+            // The server leaves out all that is behind the error, and so it may not have forgotten
+            // them.
+            connection.forget(std::mem::take(&mut pipeline.evicted));
+        }
         if let Some((code, _)) = &pipeline.error
             && pipeline.uses_old
+            && !work.statements.iter().any(may_commit)
             && !is_last
             && status == IDLE
             && STALE.contains(&code.as_str())
         {
             // Nothing was carried out. The statements are prepared anew.
-            connection.forget();
+            let all = std::mem::take(&mut connection.statements.by_text);
+            connection.forget(all.into_values());
             collector.clear();
             continue;
         }
@@ -96,9 +115,15 @@ pub(super) async fn run(
             None if status != IDLE => Err(failed("25000", NO_TRANSACTION)),
             None => Ok(collector),
         };
-        return Ran { result, is_reusable: status == IDLE && !pipeline.changes_session };
+        return Ran::ended(result, status == IDLE && !pipeline.changes_session);
     }
     unreachable!("the last attempt returns")
+}
+
+/// Whether a statement may have ended the transaction by a procedure.
+fn may_commit(statement: &SqlStatement) -> bool {
+    let word = text::first_word(&statement.text, Dialect::Postgres);
+    word.eq_ignore_ascii_case("call") || word.eq_ignore_ascii_case("do")
 }
 
 /// How a pipeline ends before its end.
@@ -126,8 +151,10 @@ impl PostgresConnection {
     fn send(&mut self, work: &SqlWork) -> Result<Pipeline, SqlError> {
         let mut pipeline = Pipeline {
             parses: VecDeque::new(),
+            evicted: Vec::new(),
             left: work.statements.len(),
             is_synced: false,
+            last_old: self.statements.next,
             uses_old: false,
             types: Vec::new(),
             error: None,
@@ -138,7 +165,8 @@ impl PostgresConnection {
                 failed("22021", "a statement can't have a NUL, or so many or large values")
             })?;
         }
-        // What changes rows and returns some can still be rolled back if those are too many.
+        // What changes rows and returns some can still be rolled back if those are too many. A word
+        // in a string costs time alone.
         let looks = |statement: &SqlStatement| text::has_word(&statement.text, "returning");
         match work.statements.iter().any(looks) {
             true => frontend::flush(self.wire.output()),
@@ -179,8 +207,9 @@ impl PostgresConnection {
         statements.uses += 1;
         if let Some(prepared) = statements.by_text.get_mut(text) {
             prepared.used = statements.uses;
-            pipeline.uses_old = true;
-            return Ok(prepared.name.clone());
+            // A statement that this very pipeline prepares can't be stale.
+            pipeline.uses_old |= prepared.number <= pipeline.last_old;
+            return Ok(prepared.name());
         }
         let output = self.wire.output();
         if text.len() > CACHED_BYTES_MAX {
@@ -191,26 +220,25 @@ impl PostgresConnection {
         if statements.by_text.len() >= CACHED_STATEMENTS {
             let oldest = statements.by_text.iter().min_by_key(|(_, prepared)| prepared.used);
             let oldest = oldest.map(|(text, _)| text.clone());
-            if let Some(Prepared { name, .. }) =
-                oldest.and_then(|oldest| statements.by_text.remove(&oldest))
-            {
-                frontend::close(b'S', &name, output)?;
+            if let Some(evicted) = oldest.and_then(|oldest| statements.by_text.remove(&oldest)) {
+                frontend::close(b'S', &evicted.name(), output)?;
+                pipeline.evicted.push(evicted);
             }
         }
         statements.next += 1;
-        let name = format!("snow{}", statements.next);
+        let prepared = Prepared { number: statements.next, used: statements.uses };
+        let name = prepared.name();
         frontend::parse(&name, text, [], output)?;
-        let prepared = Prepared { name: name.clone(), used: statements.uses };
         statements.by_text.insert(text.clone(), prepared);
         pipeline.parses.push_back(Some(text.clone()));
         Ok(name)
     }
 
-    /// Forgets all prepared statements, here and at the server.
-    fn forget(&mut self) {
-        for Prepared { name, .. } in std::mem::take(&mut self.statements.by_text).into_values() {
+    /// Lets the server forget prepared statements, also such that it does not know.
+    fn forget(&mut self, statements: impl IntoIterator<Item = Prepared>) {
+        for prepared in statements {
             // Our own names have no NUL.
-            let _ = frontend::close(b'S', &name, self.wire.output());
+            let _ = frontend::close(b'S', &prepared.name(), self.wire.output());
         }
     }
 
@@ -296,3 +324,6 @@ fn row(body: &DataRowBody, types: &[u32]) -> Result<Vec<SqlValue>, Lost> {
     }
     Ok(values)
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,7 +26,7 @@ pub(super) struct Wire {
     is_flushed: bool,
 }
 
-/// Why there is no message.
+/// The reason why there is no message.
 #[derive(Debug)]
 pub(super) enum Lost {
     /// The connection is closed, or what came is no message; in words.
@@ -88,6 +88,15 @@ impl Wire {
         self.writer.flush().await
     }
 
+    /// Gives the memory of empty buffers back, which a large message may have made large.
+    pub fn rest(&mut self) {
+        for buffer in [&mut self.input, &mut self.output] {
+            if buffer.is_empty() {
+                *buffer = BytesMut::new();
+            }
+        }
+    }
+
     fn parse(&mut self, bytes_max: usize) -> Result<Option<Message>, Lost> {
         let Some(header) = Header::parse(&self.input)? else { return Ok(None) };
         if usize::try_from(header.len()).is_ok_and(|bytes| bytes > bytes_max) {
@@ -146,6 +155,27 @@ mod tests {
             server.write_all(b"D\x7f\xff\xff\xff\0\x01").await.unwrap();
             assert!(matches!(wire.message(100).await, Err(Lost::TooLarge)));
             assert!(wire.input.capacity() <= 2 * CHUNK_BYTES);
+        });
+    }
+
+    #[test]
+    fn a_connection_that_rests_has_no_buffers() {
+        block_on(async {
+            let (mut server, client) = duplex(1 << 20);
+            let mut wire = Wire::new(Box::new(client));
+            wire.output().put_bytes(b'x', 100_000);
+            wire.flush().await.unwrap();
+            server.write_all(b"N\0\0\x80\x04").await.unwrap();
+            server.write_all(&[0; 0x8000]).await.unwrap();
+            assert!(matches!(wire.message(1 << 20).await, Ok(Message::NoticeResponse(_))));
+            wire.rest();
+            assert_eq!((wire.input.capacity(), wire.output.capacity()), (0, 0));
+            // Bytes that have come are not lost.
+            server.write_all(b"Z\0\0\0\x05IZ\0").await.unwrap();
+            assert!(wire.message(100).await.is_ok());
+            wire.rest();
+            server.write_all(b"\0\0\x05I").await.unwrap();
+            assert!(wire.message(100).await.is_ok());
         });
     }
 

@@ -22,11 +22,9 @@ pub(super) fn failure(error: &Error) -> SqlError {
 fn other(error: &Error) -> SqlError {
     match error {
         Error::MultipleStatement => failed("42601", "there is more than one statement"),
-        // The statement itself, or a text that is no C string.
         Error::SqlInputError { error: code, msg, .. } => {
             failed(state(code.code, code.extended_code, msg), msg)
         }
-        Error::NulError(_) => failed("22021", "a statement can't have a NUL"),
         _ => failed("42000", error.to_string()),
     }
 }

@@ -1,15 +1,18 @@
-//! What the thread of a connection does.
+//! The work of the thread of a connection.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use fallible_iterator_of_sqlite::FallibleIterator;
+use rusqlite::config::DbConfig;
 use rusqlite::ffi::ErrorCode;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
-use rusqlite::{Connection, Error, Statement};
+use rusqlite::{Batch, Connection, Error, Statement};
+use snow_config::Dialect;
 use snow_runtime::{SqlError, SqlStatement, SqlValue, SqlWork};
 
 use super::errors::failure;
@@ -23,12 +26,16 @@ use crate::sql::{CACHED_BYTES_MAX, CACHED_STATEMENTS, NO_TRANSACTION, failed, te
 const STEPS: i32 = 1_000;
 /// How long SQLite tries again while another process has the file.
 const BUSY: Duration = Duration::from_millis(200);
-/// The most semicolons of a text: SQLite is asked about each statement of it, one within the other.
+/// The most semicolons of a text that the cache of the crate prepares: it asks about each statement
+/// of a text, one within the other.
 const SEMICOLONS_MAX: usize = 200;
+/// Bytes of a pattern of `LIKE` or `GLOB`: a comparison with a long one is a single step of
+/// SQLite's machine, and may take very long.
+const PATTERN_BYTES_MAX: i32 = 1_000;
 /// Bytes of a value that SQLite takes in any case: the text of a statement is one, too.
 const VALUE_BYTES_MIN: usize = 1 << 20;
-/// What guests may ask and set by `PRAGMA`: all that is about the tables, and nothing that is about
-/// the file or the connection.
+/// Names that guests may ask and set by `PRAGMA`: all that is about the tables, and nothing that is
+/// about the file or the connection.
 const PRAGMAS: [&str; 13] = [
     "application_id",
     "foreign_key_check",
@@ -71,36 +78,40 @@ impl Session {
         let ran = self.carry_out(work, &mut collector);
         // Whatever a statement has begun ends here.
         let has_begun = !self.connection.is_autocommit();
-        let is_reusable = !has_begun || self.connection.execute_batch("ROLLBACK").is_ok();
+        let is_as_before = !has_begun || self.connection.execute_batch("ROLLBACK").is_ok();
         let result = match ran {
             Ok(()) if has_begun => Err(failed("25000", NO_TRANSACTION)),
             Ok(()) => Ok(collector),
             Err(error) => Err(error),
         };
-        Ran { result, is_reusable }
+        Ran::ended(result, is_as_before)
     }
 
     fn carry_out(&self, work: &SqlWork, collector: &mut Collector) -> Result<(), SqlError> {
-        if work
-            .statements
-            .iter()
-            .any(|statement| text::semicolons(&statement.text) > SEMICOLONS_MAX)
-        {
-            return Err(failed("42601", "there is more than one statement"));
+        // One by itself is prepared once.
+        if let [statement] = &work.statements[..] {
+            return self.prepared(statement, collector, |prepared, collector| {
+                match prepared.readonly() {
+                    true => self.step(prepared, statement, collector),
+                    false => self.write(|| self.step(prepared, statement, collector)),
+                }
+            });
         }
         // A statement that can't be prepared yet may need a table that one before it makes.
         let reads = |statement: &SqlStatement| {
             self.with(&statement.text, |prepared| prepared.readonly()).is_ok_and(|reads| reads)
         };
         if work.statements.iter().all(reads) {
-            // Several see one state.
-            let is_one = work.statements.len() == 1;
-            if !is_one {
-                self.batch("BEGIN")?;
-            }
+            // All of them see one state.
+            self.batch("BEGIN")?;
             self.each(work, collector)?;
-            return if is_one { Ok(()) } else { self.batch("COMMIT") };
+            return self.batch("COMMIT");
         }
+        self.write(|| self.each(work, collector))
+    }
+
+    /// Does something in a transaction that writes.
+    fn write(&self, act: impl FnOnce() -> Result<(), SqlError>) -> Result<(), SqlError> {
         let Some(_turn) = self.writes.take(&self.stop) else { return Err(SqlError::TimedOut) };
         // Another process may be writing.
         while let Err(error) = self.connection.execute_batch("BEGIN IMMEDIATE") {
@@ -109,7 +120,7 @@ impl Session {
                 return Err(failure(&error));
             }
         }
-        self.each(work, collector)?;
+        act()?;
         if self.connection.is_autocommit() {
             return Err(failed("25000", NO_TRANSACTION));
         }
@@ -121,14 +132,28 @@ impl Session {
     }
 
     fn each(&self, work: &SqlWork, collector: &mut Collector) -> Result<(), SqlError> {
-        work.statements.iter().try_for_each(|statement| self.one(statement, collector))
+        work.statements.iter().try_for_each(|statement| {
+            self.prepared(statement, collector, |prepared, collector| {
+                self.step(prepared, statement, collector)
+            })
+        })
     }
 
-    /// Carries out one statement.
-    fn one(&self, statement: &SqlStatement, collector: &mut Collector) -> Result<(), SqlError> {
+    /// Prepares a statement with its values, and does something with it, unless there is none in
+    /// the text.
+    fn prepared(
+        &self,
+        statement: &SqlStatement,
+        collector: &mut Collector,
+        act: impl FnOnce(&mut Statement<'_>, &mut Collector) -> Result<(), SqlError>,
+    ) -> Result<(), SqlError> {
+        // SQLite takes it for the end of the text.
+        if statement.text.contains('\0') {
+            return Err(failed("22021", "a statement can't have a NUL"));
+        }
         let done = self.with(&statement.text, |prepared| {
             bind(prepared, &statement.parameters)?;
-            self.step(prepared, &statement.text, collector)
+            act(prepared, collector)
         });
         match done {
             // A text of nothing but comments.
@@ -137,11 +162,11 @@ impl Session {
         }
     }
 
-    /// Collects what a statement returns.
+    /// Carries out a statement that is prepared, and collects what it returns.
     fn step(
         &self,
         prepared: &mut Statement<'_>,
-        text: &str,
+        statement: &SqlStatement,
         collector: &mut Collector,
     ) -> Result<(), SqlError> {
         let names = |prepared: &Statement<'_>| -> Vec<String> {
@@ -171,19 +196,23 @@ impl Session {
             false if reads && returns_rows => None,
             false => Some(0),
         };
-        let inserts =
-            has_changed && ["insert", "replace"].contains(&text::first_word(text).as_str());
+        let word = text::first_word(&statement.text, Dialect::Sqlite);
+        let inserts = has_changed
+            && ["insert", "replace"].iter().any(|insert| insert.eq_ignore_ascii_case(word));
         collector.end(affected, inserts.then(|| self.connection.last_insert_rowid()))
     }
 
     /// Does something with a statement, which is kept prepared if it is not long.
     fn with<T>(&self, text: &str, act: impl FnOnce(&mut Statement<'_>) -> T) -> Result<T, Error> {
-        match text.len() > CACHED_BYTES_MAX {
-            true => Ok(act(&mut self.connection.prepare(text)?)),
-            false => {
-                let mut prepared = self.connection.prepare_cached(text)?;
-                Ok(act(&mut prepared))
-            }
+        if text.len() <= CACHED_BYTES_MAX && text.matches(';').count() <= SEMICOLONS_MAX {
+            return Ok(act(&mut *self.connection.prepare_cached(text)?));
+        }
+        // It prepares one after the other, and here no more than two.
+        let mut all = Batch::new(&self.connection, text);
+        let mut first = all.next()?.ok_or(Error::Empty)?;
+        match all.next()? {
+            Some(_) => Err(Error::MultipleStatement),
+            None => Ok(act(&mut first)),
         }
     }
 }
@@ -199,10 +228,18 @@ fn set_up(
     // Readers and the writer do not wait for one another. It is a property of the file.
     connection.pragma_update(None, "journal_mode", "wal")?;
     connection.pragma_update(None, "foreign_keys", true)?;
-    let page_bytes: u32 = connection.query_row("PRAGMA page_size", [], |row| row.get(0))?;
-    let pages = (file_bytes_max / u64::from(page_bytes.max(1))).max(1);
-    let set = format!("PRAGMA max_page_count = {pages}");
-    connection.query_row(&set, [], |_| Ok(()))?;
+    // Temporary tables are in a file of their own.
+    for schema in ["main", "temp"] {
+        let ask = format!("PRAGMA {schema}.page_size");
+        let page_bytes: u32 = connection.query_row(&ask, [], |row| row.get(0))?;
+        let pages = (file_bytes_max / u64::from(page_bytes.max(1))).max(1);
+        let set = format!("PRAGMA {schema}.max_page_count = {pages}");
+        connection.query_row(&set, [], |_| Ok(()))?;
+    }
+    // The tables of which an index of text or of rectangles consists are not to be written as
+    // bytes: the code of the index trusts them.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    connection.set_limit(Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, PATTERN_BYTES_MAX)?;
     let bytes = value_bytes_max.max(VALUE_BYTES_MIN).try_into().unwrap_or(i32::MAX);
     connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, bytes)?;
     let stop = stop.clone();
@@ -215,7 +252,10 @@ fn set_up(
 fn may(action: &AuthAction<'_>) -> Authorization {
     let is_allowed = match action {
         AuthAction::Attach { .. } | AuthAction::Detach { .. } | AuthAction::Unknown { .. } => false,
-        AuthAction::Pragma { pragma_name, .. } => PRAGMAS.contains(pragma_name),
+        // It comes as it is written.
+        AuthAction::Pragma { pragma_name, .. } => {
+            PRAGMAS.iter().any(|pragma| pragma.eq_ignore_ascii_case(pragma_name))
+        }
         AuthAction::Function { function_name } => *function_name != "load_extension",
         _ => true,
     };

@@ -1,4 +1,4 @@
-//! Whose turn it is to write: SQLite has one writer at a time, and who finds another one there would
+//! Turns to write: SQLite has one writer at a time, and who finds another one there would
 //! only try again and again.
 
 use std::sync::atomic::{AtomicBool, Ordering};

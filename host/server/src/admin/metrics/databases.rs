@@ -38,7 +38,7 @@ pub(super) fn write(out: &mut Exposition, sources: &PageSources) {
     let help = "Connections to databases that were opened.";
     each(counter, "snow_sql_connections_opened_total", help, &|_, counts| counts.connected.get());
     let help = "Pendings that wait for a notification now.";
-    each(gauge, "snow_sql_listening", help, &|name, _| sources.sql.listening(name) as u64);
+    each(gauge, "snow_sql_listening", help, &|_, counts| counts.listening() as u64);
     let help = "Notifications that have come.";
     each(counter, "snow_sql_notifications_total", help, &|_, counts| counts.notified.get());
     let help = "Bytes of statements that are under way, and of results that nobody has taken yet.";

@@ -7,6 +7,7 @@ use snow_runtime::{Database, SqlRows};
 
 use super::*;
 use crate::places::Places;
+use crate::sql::connection::Then;
 
 /// A file that is removed with its folder.
 struct File(PathBuf);
@@ -56,7 +57,7 @@ fn run(
         is_transaction: texts.len() > 1,
     };
     let ran = session.run(&work, Collector::new(&limits, Places::default().hold()));
-    assert!(ran.is_reusable);
+    assert_eq!(ran.then, Then::Keep);
     ran.result.map(|collector| collector.answer().results)
 }
 
@@ -110,4 +111,78 @@ fn a_session_that_is_stopped_does_no_more() {
     let endless = "with recursive n(i) as (select 1 union all select i + 1 from n) \
                    select count(*) from n";
     assert_eq!(run(&mut session, &[endless], &[]).unwrap_err(), SqlError::TimedOut);
+}
+
+/// A text of many statements, in a form whose quotation marks are no string's, is one failure like
+/// any other: SQLite is not asked about one statement within the other.
+#[test]
+fn a_text_of_very_many_statements_does_not_overflow_the_stack() {
+    let file = File::new();
+    let mut session = file.open(&Arc::default());
+    for first in ["select 1", "select 1 as [']", "select $a(')"] {
+        let text = format!("{first}{}", ";select 1".repeat(100_000));
+        let error = run(&mut session, &[&text], &[]).unwrap_err();
+        assert!(matches!(&error, SqlError::Failed { code, .. } if code == "42601"), "{error}");
+    }
+    let semicolons = ";".repeat(10_000);
+    for text in [format!("select '{semicolons}'"), format!("select 1 {semicolons} -- x")] {
+        assert_eq!(run(&mut session, &[&text], &[]).unwrap()[0].rows.len(), 1);
+    }
+    // A table may be made by the statement before.
+    let insert = format!("insert into t values ('{semicolons}')");
+    run(&mut session, &["create table t (a)", &insert], &[]).unwrap();
+}
+
+#[test]
+fn shadow_tables_are_not_to_be_written_by_themselves() {
+    let file = File::new();
+    let made = Connection::open(&file.0).unwrap();
+    made.execute_batch("create virtual table r using rtree (id, low, high)").unwrap();
+    drop(made);
+    let mut session = file.open(&Arc::default());
+    run(&mut session, &["insert into r values (1, 2, 3)"], &[]).unwrap();
+    let error = run(&mut session, &["update r_node set data = x'00'"], &[]).unwrap_err();
+    assert!(error.to_string().contains("may not be modified"), "{error}");
+}
+
+#[test]
+fn temporary_tables_are_bounded_as_the_file_is() {
+    let file = File::new();
+    let mut session = file.open(&Arc::default());
+    run(&mut session, &["create temp table t (a)"], &[]).unwrap();
+    let insert = "insert into t with recursive n(i) as (select 1 union all select i + 1 from n \
+                  where i < 40) select zeroblob(100000) from n";
+    let error = run(&mut session, &[insert], &[]).unwrap_err();
+    assert!(matches!(&error, SqlError::Failed { code, .. } if code == "53100"), "{error}");
+    run(&mut session, &["insert into t values (zeroblob(100000))"], &[]).unwrap();
+}
+
+#[test]
+fn a_pragma_has_its_name_in_any_case() {
+    let file = File::new();
+    let mut session = file.open(&Arc::default());
+    run(&mut session, &["create table t (a)"], &[]).unwrap();
+    let found = run(&mut session, &["PRAGMA Table_Info(t)"], &[]).unwrap();
+    assert_eq!(found[0].rows.len(), 1);
+    assert!(run(&mut session, &["PRAGMA Journal_Mode = delete"], &[]).is_err());
+}
+
+#[test]
+fn a_pattern_has_a_length_that_it_may_have() {
+    let file = File::new();
+    let mut session = file.open(&Arc::default());
+    for (length, is_allowed) in [(1_000, true), (1_001, false)] {
+        let text = format!("select 'x' like '{}'", "%".repeat(length));
+        assert_eq!(run(&mut session, &[&text], &[]).is_ok(), is_allowed, "{length}");
+    }
+}
+
+#[test]
+fn a_text_with_a_nul_is_refused() {
+    let file = File::new();
+    let mut session = file.open(&Arc::default());
+    for texts in [&["select 1\0, 2"][..], &["select 1", "select 1\0, 2"]] {
+        let error = run(&mut session, texts, &[]).unwrap_err();
+        assert!(matches!(&error, SqlError::Failed { code, .. } if code == "22021"), "{error}");
+    }
 }
