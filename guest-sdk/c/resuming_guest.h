@@ -657,7 +657,8 @@ typedef struct snow_host_sql_sql_error_t {
 // (`sql_queue_max`) or have waited for too long (`sql_queue_ms_max`), bytes of all results
 // (`sql_bytes_max`), channels. Nothing was changed, unless it is a result that has no room.
 #define SNOW_HOST_SQL_SQL_ERROR_OVERLOADED 2
-// The database refuses the statement. Nothing was changed.
+// The database refuses the statement. Nothing was changed, but by statements before it in MySQL
+// and MariaDB that end a transaction by themselves.
 #define SNOW_HOST_SQL_SQL_ERROR_FAILED 3
 // The database can't be reached, or the connection was lost, in words. In the latter case it is
 // unknown whether the statement was carried out.
@@ -970,8 +971,8 @@ extern bool snow_host_sql_method_database_dialect(snow_host_sql_borrow_database_
 // Carries out one statement. If the client leaves meanwhile, the database is asked to stop.
 extern bool snow_host_sql_method_database_query(snow_host_sql_borrow_database_t self, snow_host_sql_statement_t *statement, snow_host_sql_rows_t *ret, snow_host_sql_sql_error_t *err);
 // Carries out statements in one transaction: all of them or none. Returns what each returned.
-// This is the only way to a transaction: one that a statement begins by itself is rolled back,
-// and has failed (`25000`). Statements with which a database ends a transaction by itself, such
+// This is the only way to a transaction: a statement that begins or ends one is refused, or is
+// rolled back and has failed (`25000`). Statements with which a database ends a transaction by itself, such
 // as `CREATE TABLE` in MySQL, do so here too.
 extern bool snow_host_sql_method_database_transact(snow_host_sql_borrow_database_t self, snow_host_sql_list_statement_t *statements, snow_host_sql_list_rows_t *ret, snow_host_sql_sql_error_t *err);
 // Creates a pending that is settled by the next notification on a channel (PostgreSQL's

@@ -152,7 +152,8 @@ const (
 	// (`sql_queue_max`) or have waited for too long (`sql_queue_ms_max`), bytes of all results
 	// (`sql_bytes_max`), channels. Nothing was changed, unless it is a result that has no room.
 	SqlError_Overloaded uint8 = 2
-	// The database refuses the statement. Nothing was changed.
+	// The database refuses the statement. Nothing was changed, but by statements before it in MySQL
+	// and MariaDB that end a transaction by themselves.
 	SqlError_Failed uint8 = 3
 	// The database can't be reached, or the connection was lost, in words. In the latter case it is
 	// unknown whether the statement was carried out.
