@@ -110,6 +110,8 @@ fn parser_and_schema_agree() {
         "[guest.a]\noutbound = [{ url = 'https://a', headers = [] }]",
         "[guest.a]\noutbound = [{ url = 'https://a', headers = { 'a b' = 'x' } }]",
         "[guest.a]\noutbound = [{ url = 'https://a', headers = { a = 1 } }]",
+        "[guest.a]\noutbound = [{ url = 'https://a', headers = { a = '' } }]",
+        "[guest.a]\noutbound = [{ url = 'https://a', headers = { a = { secret = \"b\\r\\nc\" } } }]",
         "[guest.a]\noutbound = [{ url = 'https://a', headers = { a = { prefix = 'x' } } }]",
         "[guest.a]\noutbound = [{ url = 'https://a', headers = { a = { secret = 'x', prefix = 1 } } }]",
         "[guest.a]\noutbound = [{ url = 'https://a', headers = { a = { secret = 'x', suffix = 'y' } } }]",
