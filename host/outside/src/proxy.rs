@@ -3,14 +3,13 @@
 use std::net::IpAddr;
 
 use http::Uri;
-use snow_config::ServerConfig;
-use snow_core::Globs;
+use snow_config::{DirectHosts, ServerConfig};
 
 /// A proxy of HTTP, and for which hosts it is used.
 pub(crate) struct Proxy {
     pub url: Uri,
     /// Hosts that are reached without it.
-    direct: Globs,
+    direct: DirectHosts,
 }
 
 /// Why the proxy opened no connection.
@@ -38,15 +37,18 @@ impl Proxy {
 
 #[cfg(test)]
 mod tests {
-    use snow_core::Glob;
-
     use super::*;
 
     #[test]
     fn this_machine_and_named_hosts_are_reached_directly() {
         let server = ServerConfig {
             outbound_proxy: Some("http://proxy:3128".to_owned()),
-            outbound_no_proxy: Some(["*.internal", "10.*"].map(Glob::new).into_iter().collect()),
+            outbound_no_proxy: Some(
+                ["*.internal", "10.0.0.0/8"]
+                    .into_iter()
+                    .map(|host| host.parse().unwrap())
+                    .collect(),
+            ),
             ..ServerConfig::default()
         };
         let proxy = Proxy::of(&server).unwrap();

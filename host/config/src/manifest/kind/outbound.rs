@@ -7,8 +7,10 @@ use serde_json::{Map, Value as Json, json};
 use url::Url;
 
 use super::values::{self, PREFIX};
-use super::{Kind, PATTERNS_MAX, TEXT_BYTES_MAX};
-use crate::config::{ADDED_BYTES_MAX, AddedField, OutboundRule, OutboundRules, ProxyUrl};
+use super::{Kind, PATTERNS_MAX, TEXT_BYTES_MAX, parsed};
+use crate::config::{
+    ADDED_BYTES_MAX, AddedField, DirectHost, DirectHosts, OutboundRule, OutboundRules, ProxyUrl,
+};
 use crate::manifest::reader::{Range, Reader, Toml};
 
 /// What an entry may be.
@@ -20,6 +22,9 @@ const KEYS: [&str; 2] = ["url", "headers"];
 const FIELDS_MAX: usize = 16;
 /// Scheme, host and port (RFC 3986, section 3).
 const PROXY_URL: &str = r"^http://([A-Za-z0-9\-._~]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?/?$";
+/// A host that is reached without the proxy, so far as a pattern can say: something, without a space
+/// and a scheme.
+const DIRECT: &str = r"^[^\s.:/][^\s/]*(/[0-9]{1,3})?$|^::[^\s/]*(/[0-9]{1,3})?$";
 /// The value of a header field: something, without a control character but the tab (RFC 9110,
 /// section 5.5).
 const TEXT: &str = r"^[^\x00-\x08\x0a-\x1f\x7f]+$";
@@ -92,6 +97,34 @@ impl Kind for ProxyUrl {
 
     fn json(value: &String) -> Json {
         json!(value)
+    }
+}
+
+impl Kind for DirectHosts {
+    type Value = DirectHosts;
+
+    fn read(
+        reader: &mut Reader<'_>,
+        name: &str,
+        _: &Range,
+        value: &Toml<'_>,
+    ) -> Option<DirectHosts> {
+        let wanted = "a list of strings, such as [\"*.internal\", \"10.0.0.0/8\"]";
+        let hosts = reader.each(name, value, wanted, 0..=PATTERNS_MAX, |reader, value| {
+            parsed::<DirectHost>(reader, name, value, "strings")
+        });
+        hosts.map(DirectHosts::from_iter)
+    }
+
+    fn schema(_: &Range) -> Json {
+        json!({
+            "type": "array", "minItems": 0, "maxItems": PATTERNS_MAX,
+            "items": { "type": "string", "pattern": DIRECT, "maxLength": TEXT_BYTES_MAX },
+        })
+    }
+
+    fn json(value: &DirectHosts) -> Json {
+        value.iter().map(DirectHost::to_string).collect()
     }
 }
 

@@ -25,3 +25,15 @@ fn a_field_that_can_never_be_sent_is_a_mistake_of_the_file_and_not_repeated() {
         assert!(said.starts_with(&place) && !said.contains("s3cret"), "{said}");
     }
 }
+
+#[test]
+fn hosts_without_a_proxy_are_checked_one_by_one() {
+    let said = wrong("[server]\noutbound_no_proxy = ['10.0.0.0/8',\n'*.internal:80', '']\n");
+    let lines: Vec<&str> = said.lines().map(str::trim).collect();
+    let begins = [
+        "snow.toml:3:1: `outbound_no_proxy` can't be \"*.internal:80\": a port has no place in it",
+        "snow.toml:3:18: `outbound_no_proxy` can't be \"\": it is empty: write a name such as",
+    ];
+    assert_eq!(lines.len(), 2, "{said}");
+    assert!(lines.iter().zip(begins).all(|(line, begin)| line.starts_with(begin)), "{said}");
+}
