@@ -74,8 +74,8 @@ pub(crate) fn failure_of(error: &(dyn std::error::Error + 'static)) -> FetchFail
     })
 }
 
-/// Returns the failure of the proxy, if that is what an error is about. It has no causes, which would
-/// tell where the proxy is.
+/// Returns the failure of the proxy, if that is what an error is about. It has no causes, which
+/// would tell where the proxy is.
 fn failure_of_proxy(error: &(dyn std::error::Error + 'static)) -> Option<FetchFailure> {
     let mut causes = std::iter::successors(Some(error), |cause| cause.source());
     causes.find_map(|cause| cause.downcast_ref::<ProxyError>()).map(|error| error.0.clone())

@@ -25,8 +25,8 @@ pub(crate) struct Proxy {
     logged: Mutex<Logged>,
 }
 
-/// Why there is no connection through the proxy: as the guest is told, which does not learn where it
-/// is.
+/// Why there is no connection through the proxy: as the guest is told, which does not learn where
+/// it is.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct ProxyError(pub FetchFailure);

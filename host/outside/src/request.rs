@@ -177,10 +177,10 @@ fn checked(mut url: Url) -> Result<Url, String> {
     Ok(url)
 }
 
-/// Returns a guest's fields, less those that are the host's: of the connection and of a proxy, of where the
-/// content ends, and `host`, which the URL says. They are dropped and not refused, so that a guest can pass
-/// on the fields of its own request as they are; sent, they could make two servers disagree about
-/// where a request ends, or reach a host that no rule was asked about.
+/// Returns a guest's fields, less those that are the host's: of the connection and of a proxy, of
+/// where the content ends, and `host`, which the URL says. They are dropped and not refused, so that
+/// a guest can pass on the fields of its own request as they are; sent, they could make two servers
+/// disagree about where a request ends, or reach a host that no rule was asked about.
 fn fields(fetch: &mut Fetch) -> Result<HeaderMap, String> {
     let fields = std::mem::take(&mut fetch.headers);
     let of_connection = OfConnection::named_by(

@@ -83,9 +83,9 @@ impl Flights {
     /// `admit` finds its place then.
     ///
     /// One that was begun under other rules is no such fetch: what the deployer has forbidden
-    /// meanwhile is not shared. Neither is one that has taken longer already than this fetch may: it
-    /// hangs, as far as this one can tell, and would make every fetch fail that joins it for as long
-    /// as anybody does. The new one takes its place here, and it goes on for those who have it.
+    /// meanwhile is not shared. Neither is one that has taken longer already than this fetch may:
+    /// it hangs, as far as this one can tell, and would make every fetch fail that joins it, for as
+    /// long as anybody does. The new one takes its place here, and it goes on for those who have it.
     pub fn join(
         &self,
         number: u64,

@@ -64,8 +64,8 @@ snow_core::declare_settings! {
         /// The proxy through which guests reach other servers, such as http://proxy:3128. It looks
         /// names up then. Unless set, none. This machine is reached without it.
         pub outbound_proxy: Option<String>, restart, as Option<ProxyUrl>;
-        /// Hosts that guests reach without the proxy: names, in which `*` stands for anything, as in
-        /// *.internal; addresses; and networks, such as 10.0.0.0/8. No name is looked up for it.
+        /// Hosts that guests reach without the proxy: names, in which `*` stands for anything, as
+        /// in *.internal; addresses; and networks, such as 10.0.0.0/8. No name is looked up for it.
         pub outbound_no_proxy: Option<DirectHosts>, restart;
     }
 }

@@ -221,8 +221,8 @@ fn threads_that_come_and_go_at_once_leave_nothing_behind() {
             });
         }
     });
-    // The bytes of one that is cancelled are free once the thread has looked at it, so not after the
-    // answer to one that was begun later.
+    // The bytes of one that is cancelled are free once the thread has looked at it: before it
+    // answers one that was begun later.
     assert_eq!(lab.fetch(&server.url("/")).unwrap().body, b"x");
     assert_eq!(lab.egress.under_way(), (0, 0));
     let counts = lab.egress.counts();

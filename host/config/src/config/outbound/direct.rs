@@ -90,7 +90,7 @@ impl FromStr for DirectHost {
         if text.contains('*') && text.bytes().all(is_numeric) {
             return Ok(DirectHost(Direct::Named(Glob::new(text))));
         }
-        // The parser that reads what guests ask for reads the entry, so that both mean the same host.
+        // The parser that reads what guests ask for reads the entry, so both mean the same host.
         match Host::parse(text) {
             Ok(Host::Ipv4(address)) => Ok(DirectHost(Direct::Within(IpAddr::from(address).into()))),
             Ok(Host::Ipv6(address)) => Ok(DirectHost(Direct::Within(IpAddr::from(address).into()))),

@@ -22,8 +22,8 @@ const KEYS: [&str; 2] = ["url", "headers"];
 const FIELDS_MAX: usize = 16;
 /// Scheme, host and port (RFC 3986, section 3).
 const PROXY_URL: &str = r"^http://([A-Za-z0-9\-._~]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?/?$";
-/// A host that is reached without the proxy, so far as a pattern can say: something, without a space
-/// and a scheme.
+/// A host that is reached without the proxy, so far as a pattern can say: something, without a
+/// space and a scheme.
 const DIRECT: &str = r"^[^\s.:/][^\s/]*(/[0-9]{1,3})?$|^::[^\s/]*(/[0-9]{1,3})?$";
 /// The value of a header field: something, without a control character but the tab (RFC 9110,
 /// section 5.5).
@@ -186,7 +186,7 @@ fn fields(reader: &mut Reader<'_>, name: &str, value: &Toml<'_>) -> Option<Vec<A
         let mut wrong = |span, wrong: String| reader.problem(span, format!("`{place}` {wrong}"));
         let field = AddedField::new(field, prefix, found);
         let field = field.map_err(|why| wrong(key.span(), why)).ok()?;
-        // A text that stands here is what it is everywhere; what stands elsewhere is looked up later.
+        // A text that stands here is what it is; what stands elsewhere is looked up later.
         match field.fault() {
             Some(why) => {
                 wrong(value.span(), why);
