@@ -453,8 +453,8 @@ typedef struct snow_host_fetch_options_t {
   // How long it may take until there is a connection. None: as long as the whole may.
   resuming_guest_option_u32_t   connect_timeout_ms;
   // How many redirects are followed. None: the answer that redirects is the answer. Each place
-  // has to be allowed as the first one. On the way to another origin, `authorization`, `cookie`
-  // and `proxy-authorization` are dropped.
+  // has to be allowed as the first one. On the way to another origin, `authorization` and `cookie`
+  // are dropped.
   resuming_guest_option_u8_t   redirects_max;
   // The most bytes of the answer's content, after `content-encoding` was removed. None, or more
   // than the host's maximum: `fetch_response_bytes_max`.
@@ -466,8 +466,8 @@ typedef struct snow_host_fetch_options_t {
   // 
   // Each has its own `timeout-ms`. A request is given up when the last one that waits for it is
   // dropped or has timed out, and may take the host's maximum as long as somebody waits. After its
-  // end, or if the deployer has changed `outbound` meanwhile, the next one is sent. One that
-  // shares is a pending as any other, but it takes no connection and no place among the requests
+  // end, when it has been under way for longer than the next one may take, or if the deployer has
+  // changed `outbound` meanwhile, the next one is sent. One that shares is a pending as any other, but it takes no connection and no place among the requests
   // under way; more than `fetch_sharers_max` for one request are `overloaded`.
   resuming_guest_option_string_t   collapse;
 } snow_host_fetch_options_t;

@@ -21,7 +21,9 @@ pub use self::database::{
 pub(crate) use self::guest::{Command, Environment, Mount, Schedules};
 pub use self::guest::{GuestConfig, GuestConfigs, Instances, Rollback};
 pub use self::limits::{HalfClose, Limits};
-pub use self::outbound::{ADDED_BYTES_MAX, AddedField, OutboundRule, OutboundRules};
+pub use self::outbound::{
+    ADDED_BYTES_MAX, AddedField, DirectHost, DirectHosts, OutboundRule, OutboundRules,
+};
 pub(crate) use self::server::{Admin, Files, Folder, OneFile, ProxyUrl, PublicUrl};
 pub use self::server::{
     AdminListen, Cache, EXECUTORS_MAX, LISTENERS_MAX, Listen, LogFormat, Overrides, ServerConfig,

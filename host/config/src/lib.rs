@@ -67,10 +67,11 @@ mod settings;
 
 pub use self::config::{
     ADDED_BYTES_MAX, AddedField, AdminListen, Cache, CompileConfig, Config, ConfigValue,
-    ConfigValues, DatabaseConfig, DatabaseConfigs, DatabasePlace, DatabaseUrl, Dialect,
-    EXECUTORS_MAX, GuestConfig, GuestConfigs, HalfClose, Instances, LISTENERS_MAX, Limits, Listen,
-    LogFormat, OutboundRule, OutboundRules, Overrides, Rollback, Secret, ServerAddress,
-    ServerConfig, ServerPlace, TurnLimits, ValueOverride, ValueSource, WORKERS_MAX, WatchLimits,
+    ConfigValues, DatabaseConfig, DatabaseConfigs, DatabasePlace, DatabaseUrl, Dialect, DirectHost,
+    DirectHosts, EXECUTORS_MAX, GuestConfig, GuestConfigs, HalfClose, Instances, LISTENERS_MAX,
+    Limits, Listen, LogFormat, OutboundRule, OutboundRules, Overrides, Rollback, Secret,
+    ServerAddress, ServerConfig, ServerPlace, TurnLimits, ValueOverride, ValueSource, WORKERS_MAX,
+    WatchLimits,
 };
 pub use self::lookup::NamedFiles;
 pub use self::settings::{Settings, SettingsError, file_of};

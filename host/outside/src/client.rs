@@ -42,7 +42,7 @@ const PING_PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) struct Clients {
     guests: Mutex<BTreeMap<Arc<str>, Known>>,
     names: Names,
-    proxy: Option<Arc<Proxy>>,
+    pub proxy: Option<Arc<Proxy>>,
     pub tls: Arc<Tls>,
     counts: Arc<FetchCounts>,
 }

@@ -21,7 +21,7 @@ use tokio::net::TcpStream;
 use tower_service::Service;
 
 use crate::counts::{FetchCounts, One};
-use crate::proxy::{Proxy, ProxyError};
+use crate::proxy::Proxy;
 use crate::resolve::Resolver;
 
 /// How often the kernel asks a silent server for a sign of life.
@@ -95,15 +95,16 @@ fn connector(resolver: Resolver) -> HttpConnector<Resolver> {
 
 /// Asks the proxy for a way to the host of a URL.
 async fn tunnel(
-    mut tunnel: Tunnel<HttpConnector<Resolver>>,
+    proxy: &Proxy,
+    to_proxy: HttpConnector<Resolver>,
     to: Uri,
 ) -> Result<TokioIo<TcpStream>, ConnectError> {
-    match tunnel.call(to).await {
-        Ok(stream) => Ok(stream),
+    let opened = Tunnel::new(proxy.url.clone(), to_proxy).call(to).await;
+    opened.map_err(|error| match error.source() {
         // What has a cause tells it.
-        Err(error) if error.source().is_some() => Err(error.into()),
-        Err(error) => Err(ProxyError(error.to_string()).into()),
-    }
+        Some(_) => proxy.unreachable(&error).into(),
+        None => proxy.opens_nothing(&error.to_string()).into(),
+    })
 }
 
 impl Service<Uri> for Tcp {
@@ -125,10 +126,11 @@ impl Service<Uri> for Tcp {
         Box::pin(async move {
             let stream = match proxy {
                 None => direct.call(uri).await?,
-                Some(proxy) if is_https => {
-                    tunnel(Tunnel::new(proxy.url.clone(), to_proxy), uri).await?
+                Some(proxy) if is_https => tunnel(&proxy, to_proxy, uri).await?,
+                Some(proxy) => {
+                    let opened = to_proxy.call(proxy.url.clone()).await;
+                    opened.map_err(|error| proxy.unreachable(&error))?
                 }
-                Some(proxy) => to_proxy.call(proxy.url.clone()).await?,
             };
             counts.connected.add(1);
             Ok(Open {

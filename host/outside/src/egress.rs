@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use snow_config::ServerConfig;
 use snow_core::lock;
 use snow_runtime::{
-    Delivery, Fetch, FetchAnswer, FetchCode, FetchDone, FetchFailure, KeepAnswer, OperationId,
+    Delivery, Fetch, FetchAnswer, FetchCode, FetchDone, FetchFailure, KeepAnswer, Log, OperationId,
     Outside, Relayed, Settled,
 };
 use tokio::runtime::Builder;
@@ -106,15 +106,18 @@ struct Job {
 impl Egress {
     /// Makes one, and the work of its thread, by the `outbound_…` of a server's settings: whose
     /// certificates are believed besides those of the system's authorities, which is shown to who
-    /// asks for one, and the proxy.
+    /// asks for one, and the proxy. What the deployer has to know of the proxy goes to the log.
     ///
     /// # Errors
     /// A file that is named there can't be read, or does not have what it should.
-    pub fn new(server: &ServerConfig) -> Result<(Egress, EgressThread), CertificateError> {
+    pub fn new(
+        server: &ServerConfig,
+        log: &Log,
+    ) -> Result<(Egress, EgressThread), CertificateError> {
         let counts = Arc::new(FetchCounts::default());
         let tls = Tls::new(certificates::read(server, &provider())?);
         let shared = Arc::new(Shared {
-            clients: Clients::new(Arc::new(tls), Proxy::of(server), counts.clone()),
+            clients: Clients::new(Arc::new(tls), Proxy::of(server, log), counts.clone()),
             places: Places::default(),
             counts,
             flights: Flights::default(),

@@ -214,6 +214,8 @@ async fn send(
     let most_ms = fetch.limits.fetch_connect_ms_max;
     let connect_ms = fetch.options.connect_timeout_ms.map_or(most_ms, |own| own.min(most_ms));
     let is_https = request.uri().scheme() == Some(&Scheme::HTTPS);
+    let host = request.uri().host().unwrap_or_default();
+    let proxy = shared.clients.proxy.as_ref().filter(|proxy| proxy.serves(host));
     let mut connection = capture_connection(&mut request);
     let interim = Interim::of(&mut request);
     let answer = client.http.request(request);
@@ -234,8 +236,13 @@ async fn send(
             answer = &mut answer => answer,
         },
         () = sleep(Duration::from_millis(connect_ms.into())) => {
-            let message = format!("there was no connection in {connect_ms} ms");
-            let failure = failed(FetchCode::Timeout, message);
+            let failure = match proxy {
+                Some(proxy) => proxy.takes_too_long(connect_ms).0,
+                None => {
+                    let message = format!("there was no connection in {connect_ms} ms");
+                    failed(FetchCode::Timeout, message)
+                }
+            };
             return Err(Unanswered { failure, was_used: false });
         }
     };

@@ -41,6 +41,9 @@ pub(crate) fn failed(code: FetchCode, message: impl AsRef<str>) -> FetchFailure 
 /// Returns the failure that an error of the client stands for.
 pub(crate) fn failure_of_client(error: &Error, is_https: bool) -> FetchFailure {
     let mut failure = failure_of(error);
+    if failure_of_proxy(error).is_some() {
+        return failure;
+    }
     // Whoever hangs up before there is a connection speaks no TLS, or not ours.
     if is_https && error.is_connect() && failure.code == FetchCode::Reset {
         failure.code = FetchCode::Tls;
@@ -51,6 +54,9 @@ pub(crate) fn failure_of_client(error: &Error, is_https: bool) -> FetchFailure {
 /// Returns the failure that an error stands for. What it says is found somewhere among
 /// its causes.
 pub(crate) fn failure_of(error: &(dyn std::error::Error + 'static)) -> FetchFailure {
+    if let Some(failure) = failure_of_proxy(error) {
+        return failure;
+    }
     let mut causes = Vec::new();
     let mut next = Some(error);
     while let Some(cause) = next {
@@ -68,6 +74,13 @@ pub(crate) fn failure_of(error: &(dyn std::error::Error + 'static)) -> FetchFail
     })
 }
 
+/// Returns the failure of the proxy, if that is what an error is about. It has no causes, which
+/// would tell where the proxy is.
+fn failure_of_proxy(error: &(dyn std::error::Error + 'static)) -> Option<FetchFailure> {
+    let mut causes = std::iter::successors(Some(error), |cause| cause.source());
+    causes.find_map(|cause| cause.downcast_ref::<ProxyError>()).map(|error| error.0.clone())
+}
+
 fn known(cause: &(dyn std::error::Error + 'static)) -> Option<FetchFailure> {
     if let Some(error) = cause.downcast_ref::<ResolveError>() {
         let code = match error {
@@ -75,9 +88,6 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<FetchFailure> {
             ResolveError::NotFound { .. } => FetchCode::Dns,
         };
         return Some(failed(code, error.to_string()));
-    }
-    if let Some(error) = cause.downcast_ref::<ProxyError>() {
-        return Some(failed(FetchCode::Refused, error.to_string()));
     }
     if let Some(error) = cause.downcast_ref::<rustls::Error>() {
         return Some(failed(FetchCode::Tls, error.to_string()));

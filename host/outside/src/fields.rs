@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use snow_http::headers::is_connection_level;
 
 /// The fields that are no part of what is passed on: those of the connection (RFC 9110, section
-/// 7.6.1), those that `connection` names, and those that tell where the content ends.
+/// 7.6.1), those that `connection` names, those that tell where the content ends, and those between
+/// a client and its proxy (section 11.7): that is the deployer's, and no guest tries passwords there.
 pub(crate) struct OfConnection {
     named: BTreeSet<Vec<u8>>,
 }
@@ -20,7 +21,7 @@ impl OfConnection {
     /// Returns whether this field is one of them. `name` is in lower case.
     pub fn has(&self, name: &str) -> bool {
         is_connection_level(name)
-            || matches!(name, "content-length" | "proxy-authenticate")
+            || matches!(name, "content-length" | "proxy-authenticate" | "proxy-authorization")
             || self.named.contains(name.as_bytes())
     }
 }

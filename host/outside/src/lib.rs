@@ -10,11 +10,12 @@
 //! use std::sync::{Arc, mpsc};
 //! use std::thread;
 //!
-//! use snow_config::{Limits, OutboundRules, ServerConfig};
+//! use snow_config::{Limits, LogFormat, OutboundRules, ServerConfig};
 //! use snow_outside::Egress;
-//! use snow_runtime::{Fetch, FetchCode, FetchOptions, Outside, Settled};
+//! use snow_runtime::{Fetch, FetchCode, FetchOptions, Log, Outside, Settled};
 //!
-//! let (egress, work) = Egress::new(&ServerConfig::default()).expect("it names no files");
+//! let log = Log::start(LogFormat::Text, &Limits::default(), std::io::stderr()).expect("a thread");
+//! let (egress, work) = Egress::new(&ServerConfig::default(), &log).expect("it names no files");
 //! let thread = thread::spawn(|| work.run());
 //!
 //! let fetch = Fetch {

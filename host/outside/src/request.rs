@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue,
-    LOCATION, PROXY_AUTHORIZATION, RANGE, USER_AGENT,
+    LOCATION, RANGE, USER_AGENT,
 };
 use http::{Method, StatusCode, Uri};
 use http_body_util::Full;
@@ -16,7 +16,7 @@ use crate::fault::failed;
 use crate::fields::OfConnection;
 
 /// Fields that another origin is not told (the URL is not a part of what they are for).
-const SECRET: [HeaderName; 3] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION];
+const SECRET: [HeaderName; 2] = [AUTHORIZATION, COOKIE];
 
 /// Bytes of a URL: as many as an HTTP client takes.
 const URL_BYTES_MAX: usize = 65_534;
@@ -177,10 +177,10 @@ fn checked(mut url: Url) -> Result<Url, String> {
     Ok(url)
 }
 
-/// Returns a guest's fields, less those that are the host's: of the connection, of where the content
-/// ends, and `host`, which the URL says. They are dropped and not refused, so that a guest can pass
-/// on the fields of its own request as they are; sent, they could make two servers disagree about
-/// where a request ends, or reach a host that no rule was asked about.
+/// Returns a guest's fields, less those that are the host's: of the connection and of a proxy, of
+/// where the content ends, and `host`, which the URL says. They are dropped and not refused, so that
+/// a guest can pass on the fields of its own request as they are; sent, they could make two servers
+/// disagree about where a request ends, or reach a host that no rule was asked about.
 fn fields(fetch: &mut Fetch) -> Result<HeaderMap, String> {
     let fields = std::mem::take(&mut fetch.headers);
     let of_connection = OfConnection::named_by(

@@ -119,7 +119,9 @@ impl Scripted {
             true => (at_ms, end),
             false => (own_ms, Err(exchange::too_late(most_ms))),
         };
-        if let Some(shared) = agenda.under_way(&key, &fetch.rules, now_ms) {
+        // As by an egress, one is not joined that has taken longer than this fetch may.
+        let since_ms = now_ms.saturating_sub(most_ms.into());
+        if let Some(shared) = agenda.under_way(&key, &fetch.rules, since_ms..=now_ms) {
             let sharers_max = fetch.limits.fetch_sharers_max;
             if shared.sharers >= sharers_max {
                 let message = format!("{sharers_max} others share the request (fetch_sharers_max)");
@@ -135,7 +137,8 @@ impl Scripted {
         let (after_ms, end) = answers::end_of(&*self.upstreams, &mut fetch, longest_ms);
         let end = end.and_then(|answer| keep(FetchAnswer::Whole(answer)));
         let at_ms = clock.due_ms(after_ms);
-        let shared = Shared { number, rules, at_ms, end: end.clone(), sharers: 1 };
+        let shared =
+            Shared { number, rules, begun_ms: now_ms, at_ms, end: end.clone(), sharers: 1 };
         agenda.share(key.clone(), shared);
         let (at_ms, end) = in_time(at_ms, end);
         (at_ms, Due { end, key: Some((key, number)), done: None })

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use snow_config::OutboundRules;
 use snow_core::lock;
@@ -42,6 +42,7 @@ pub(crate) struct Flight {
     key: Key,
     /// The rules under which it was begun.
     rules: Arc<OutboundRules>,
+    begun: Instant,
     end: watch::Receiver<Option<End>>,
     table: Flights,
     is_counted: Arc<AtomicBool>,
@@ -82,7 +83,9 @@ impl Flights {
     /// `admit` finds its place then.
     ///
     /// One that was begun under other rules is no such fetch: what the deployer has forbidden
-    /// meanwhile is not shared.
+    /// meanwhile is not shared. Neither is one that has taken longer already than this fetch may:
+    /// it hangs, as far as this one can tell, and would make every fetch fail that joins it, for as
+    /// long as anybody does. The new one takes its place here, and it goes on for those who have it.
     pub fn join(
         &self,
         number: u64,
@@ -96,8 +99,12 @@ impl Flights {
         let mut flights = lock(&self.0);
         // Dropped last, without the lock, which the end of a flight takes.
         let found = flights.get(&key).and_then(|listed| listed.flight.upgrade());
-        let is_equal = |flight: &Arc<Flight>| flight.rules == fetch.rules;
-        if let Some(flight) = found.as_ref().filter(|flight| is_equal(flight)) {
+        let now = Instant::now();
+        let own_time = Duration::from_millis(most_ms.into());
+        let is_joined = |flight: &&Arc<Flight>| {
+            flight.rules == fetch.rules && now.saturating_duration_since(flight.begun) <= own_time
+        };
+        if let Some(flight) = found.as_ref().filter(is_joined) {
             // One more than wait: that is this one.
             let sharers = Arc::strong_count(flight);
             drop(flights);
@@ -123,6 +130,7 @@ impl Flights {
             number,
             key: key.clone(),
             rules: fetch.rules.clone(),
+            begun: now,
             end: end.clone(),
             table: self.clone(),
             is_counted: Arc::default(),

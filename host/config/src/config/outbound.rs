@@ -1,6 +1,7 @@
 //! Where a guest may send requests, and what the host adds to them.
 
 mod added;
+mod direct;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -10,6 +11,7 @@ use ipnet::IpNet;
 use url::{Host, Url};
 
 pub use self::added::{ADDED_BYTES_MAX, AddedField};
+pub use self::direct::{DirectHost, DirectHosts};
 
 /// The most methods that one rule names.
 const METHODS_MAX: usize = 16;

@@ -7,8 +7,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::thread;
 
-use snow_core::Globs;
-
+use super::outbound::DirectHosts;
 use super::values::ValueOverride;
 
 /// The most addresses on which a server listens.
@@ -65,9 +64,9 @@ snow_core::declare_settings! {
         /// The proxy through which guests reach other servers, such as http://proxy:3128. It looks
         /// names up then. Unless set, none. This machine is reached without it.
         pub outbound_proxy: Option<String>, restart, as Option<ProxyUrl>;
-        /// Hosts that guests reach without the proxy, by name or by address; `*` stands for anything,
-        /// as in *.internal.
-        pub outbound_no_proxy: Option<Globs>, restart;
+        /// Hosts that guests reach without the proxy: names, in which `*` stands for anything, as
+        /// in *.internal; addresses; and networks, such as 10.0.0.0/8. No name is looked up for it.
+        pub outbound_no_proxy: Option<DirectHosts>, restart;
     }
 }
 

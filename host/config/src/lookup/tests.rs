@@ -212,11 +212,12 @@ fn fields_that_the_host_adds_are_found_and_checked() {
     ));
     let all = ["authorization: Bearer s3cret", "x-file: of a file", "x-plain: text"];
     assert_eq!(fields_of(&good).unwrap(), all);
+    let (nothing, long) = (folder.file("nothing", "\n"), folder.file("long", "x".repeat(8_190)));
     for (headers, words) in [
         ("x-a = { secret = { env = 'NO_SUCH' } }".to_owned(), "NO_SUCH, which is not set"),
         (format!("x-a = {{ file = '{}' }}", lines.display()), "has a control character"),
-        ("X-A = ''".to_owned(), "is empty"),
-        (format!("x-a = '{}'", "x".repeat(8_193)), "has 8193 bytes"),
+        (format!("X-A = {{ file = '{}' }}", nothing.display()), "is empty"),
+        (format!("x-a = {{ file = '{}', prefix = 'abc' }}", long.display()), "has 8193 bytes"),
     ] {
         let wrong = fields_of(&rule(&headers)).unwrap_err();
         let place = "`headers.x-a` in `outbound` of [guest.shop] ";

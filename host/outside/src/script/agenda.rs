@@ -1,6 +1,7 @@
 //! The ends of fetches that are still to come, by their times.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use snow_config::OutboundRules;
@@ -39,6 +40,7 @@ pub(super) struct Due {
 pub(super) struct Shared {
     pub number: u64,
     pub rules: Arc<OutboundRules>,
+    pub begun_ms: u64,
     pub at_ms: u64,
     pub end: End,
     pub sharers: usize,
@@ -82,14 +84,20 @@ impl Agenda {
         Some(due)
     }
 
-    /// Returns the request under way that has a key, and was begun under these rules.
+    /// Returns the request under way that has a key, and was begun under these rules and in this
+    /// time, of which the end is now.
     pub fn under_way(
         &mut self,
         key: &Key,
         rules: &Arc<OutboundRules>,
-        now_ms: u64,
+        begun_ms: RangeInclusive<u64>,
     ) -> Option<&mut Shared> {
-        self.shared.get_mut(key).filter(|shared| shared.at_ms > now_ms && shared.rules == *rules)
+        let is_joined = |shared: &&mut Shared| {
+            shared.at_ms > *begun_ms.end()
+                && shared.begun_ms >= *begun_ms.start()
+                && shared.rules == *rules
+        };
+        self.shared.get_mut(key).filter(is_joined)
     }
 
     /// Lets others share a request.

@@ -213,3 +213,27 @@ fn equal_fetches_are_asked_once() {
     stage.scripted.clock_moved();
     assert_eq!(told(&last.1), Ok((200, "2".to_owned())));
 }
+
+#[test]
+fn one_that_hangs_is_joined_by_nobody_who_has_less_time() {
+    let mut stage = Stage::new(
+        |request| match request.url.ends_with("hangs") {
+            true => after(0, UpstreamEnd::Never),
+            false => after(1, response(200, "x")),
+        },
+        &["http://*"],
+    );
+    stage.options.collapse = Some("equal".to_owned());
+    stage.options.timeout_ms = Some(60_000);
+    let mut clock = stage.clock.stop();
+    let _patient = stage.start("http://a/hangs");
+    stage.options.timeout_ms = Some(10);
+    let joins = stage.start("http://a/");
+    clock.set(clock.now() + Duration::from_millis(11));
+    stage.scripted.clock_moved();
+    assert_eq!(told(&joins.1), Err("timeout"));
+    let anew = stage.start("http://a/");
+    clock.set(clock.now() + Duration::from_millis(1));
+    stage.scripted.clock_moved();
+    assert_eq!(told(&anew.1), Ok((200, "x".to_owned())));
+}

@@ -1,9 +1,9 @@
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use snow_config::{DatabasePlace, Limits, ServerConfig};
+use snow_config::{DatabasePlace, Limits, LogFormat, ServerConfig};
 use snow_core::{PendingId, Registry, WorkerId};
-use snow_runtime::{Database, Settled, SqlStatement};
+use snow_runtime::{Database, Log, Settled, SqlStatement};
 
 use super::*;
 
@@ -16,7 +16,8 @@ impl Notify for Nobody {
 
 /// Databases whose thread does not run.
 fn sql() -> (Sql, SqlThread) {
-    let (egress, _) = Egress::new(&ServerConfig::default()).unwrap();
+    let log = Log::start(LogFormat::Text, &Limits::default(), std::io::sink()).unwrap();
+    let (egress, _) = Egress::new(&ServerConfig::default(), &log).unwrap();
     Sql::new(&egress, 10, Arc::new(Nobody))
 }
 

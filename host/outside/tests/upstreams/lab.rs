@@ -9,11 +9,14 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use snow_config::{AddedField, ConfigValue, Limits, OutboundRule, OutboundRules, ServerConfig};
+use snow_config::{
+    AddedField, ConfigValue, Limits, LogFormat, OutboundRule, OutboundRules, ServerConfig,
+};
 use snow_http::Response;
 use snow_outside::Egress;
 use snow_runtime::{
-    Delivery, Fetch, FetchFailure, FetchOptions, OperationId, Outside, Relayed, Settled, Settlement,
+    Delivery, Fetch, FetchFailure, FetchOptions, Log, OperationId, Outside, Relayed, Settled,
+    Settlement,
 };
 
 /// Longer than anything takes here that comes to an end.
@@ -47,7 +50,12 @@ impl Lab {
 
     /// One by these settings, for guests with these rules.
     pub fn with(server: &ServerConfig, rules: &[&str]) -> Lab {
-        let (egress, thread) = Egress::new(server).unwrap();
+        Lab::logging(server, rules, &no_log())
+    }
+
+    /// One by these settings with this log, for guests with these rules.
+    pub fn logging(server: &ServerConfig, rules: &[&str], log: &Log) -> Lab {
+        let (egress, thread) = Egress::new(server, log).unwrap();
         thread::spawn(move || thread.run().unwrap());
         Lab {
             egress,
@@ -115,6 +123,11 @@ impl Lab {
         let failure = self.fetch(url).unwrap_err();
         (failure.code.name(), failure.message)
     }
+}
+
+/// A log that nobody reads.
+pub fn no_log() -> Log {
+    Log::start(LogFormat::Text, &Limits::default(), std::io::sink()).unwrap()
 }
 
 fn parsed(rules: &[&str]) -> Arc<OutboundRules> {

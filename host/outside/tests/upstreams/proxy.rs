@@ -1,13 +1,16 @@
 //! Fetches through a proxy.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use snow_config::ServerConfig;
+use snow_config::{Limits, LogFormat, ServerConfig};
+use snow_http::Field;
+use snow_runtime::{Delivery, Fetch, Log, Outside};
 
-use super::lab::{Lab, Server, ok};
+use super::lab::{Lab, PATIENCE, Server, end_of, fetch_of, ok};
 use super::tls::{Authority, Secure};
 
 /// A proxy that leads every tunnel to one address, and answers all other requests itself.
@@ -110,19 +113,103 @@ fn encrypted_requests_go_through_a_tunnel() {
     assert_eq!(lab.failure("https://b.invalid/").0, "tls");
 }
 
-#[test]
-fn a_proxy_that_opens_nothing_or_is_not_there() {
-    let proxy = Proxy::new(None);
-    let lab = Lab::with(&proxy.settings(), &["https://*", "http://*"]);
-    let (code, message) = lab.failure("https://a.invalid/");
-    assert!(code == "refused" && message.contains("the proxy opens no connection"), "{message}");
-    let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let settings =
-        ServerConfig { outbound_proxy: Some(format!("http://{gone}")), ..ServerConfig::default() };
-    let lab = Lab::with(&settings, &["https://*", "http://*"]);
-    for url in ["http://a.invalid/", "https://a.invalid/"] {
-        assert_eq!(lab.failure(url).0, "refused", "{url}");
+/// What was logged so far.
+#[derive(Clone, Default)]
+struct Written(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
     }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A lab behind a proxy with this URL, and what is logged.
+fn behind(url: &str) -> (Lab, impl Fn() -> Vec<String> + use<>) {
+    let written = Written::default();
+    let log = Log::start(LogFormat::Text, &Limits::default(), written.clone()).unwrap();
+    let settings = ServerConfig { outbound_proxy: Some(url.to_owned()), ..ServerConfig::default() };
+    let lab = Lab::logging(&settings, &["https://*", "http://*"], &log);
+    let lines = move || {
+        log.flush(PATIENCE);
+        let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+        text.lines().map(str::to_owned).collect()
+    };
+    (lab, lines)
+}
+
+const URLS: [&str; 2] = ["http://a.invalid/", "https://a.invalid/"];
+
+#[test]
+fn a_proxy_that_opens_nothing_is_what_guest_and_log_are_told_of() {
+    let proxy = Proxy::new(None);
+    let (lab, lines) = behind(&proxy.url);
+    let (code, message) = lab.failure("https://a.invalid/");
+    let told = message.starts_with("the proxy: it opens no connection: ");
+    assert!(code == "refused" && told, "{message}");
+    let lines = lines();
+    let told = format!("the proxy {}: it opens no connection: ", proxy.url);
+    assert!(lines.len() == 1 && lines[0].contains(&told), "{lines:?}");
+}
+
+#[test]
+fn a_proxy_that_is_not_there_is_what_guest_and_log_are_told_of() {
+    let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (lab, lines) = behind(&format!("http://{gone}"));
+    for url in URLS {
+        let (code, message) = lab.failure(url);
+        let told = message.starts_with("the proxy: Connection refused");
+        assert!(code == "refused" && told && !message.contains("127.0"), "{url} {message}");
+    }
+    let lines = lines();
+    let told = format!("the proxy http://{gone}: Connection refused");
+    assert!(lines.len() == 1 && lines[0].contains(&told), "one is enough for a while: {lines:?}");
+
+    let (lab, lines) = behind("http://no-such-proxy.invalid:3128");
+    for url in URLS {
+        let failure = lab.failure(url);
+        assert_eq!(failure, ("refused", "the proxy: its name was not found".to_owned()), "{url}");
+    }
+    let lines = lines();
+    assert!(lines.len() == 1, "{lines:?}");
+    assert!(
+        lines[0].contains("the proxy http://no-such-proxy.invalid:3128: the name"),
+        "{lines:?}"
+    );
+}
+
+#[test]
+fn a_proxy_that_hangs_up_or_says_nothing_is_what_guest_and_log_are_told_of() {
+    let hangs_up = Server::new(|_, _| false);
+    let (lab, lines) = behind(&hangs_up.url(""));
+    let (code, message) = lab.failure("https://a.invalid/");
+    assert!(code != "tls" && message.starts_with("the proxy: "), "{code} {message}");
+    assert_eq!(lines().len(), 1);
+
+    let silent = Server::new(|_, _| true);
+    let (mut lab, lines) = behind(&silent.url(""));
+    lab.options.connect_timeout_ms = Some(50);
+    let told = "the proxy: there was no connection through it in 50 ms".to_owned();
+    assert_eq!(lab.failure("https://a.invalid/"), ("timeout", told));
+    assert_eq!(lines().len(), 1);
+}
+
+#[test]
+fn a_guest_s_own_credentials_do_not_reach_the_proxy() {
+    let proxy = Server::saying(ok("by the proxy"));
+    let (lab, _) = behind(&proxy.url(""));
+    let field = |name: &str| Field { name: name.to_owned(), value: b"Basic YTpi".to_vec() };
+    let headers = vec![field("Proxy-Authorization"), field("x-a")];
+    let fetch = Fetch { headers, ..fetch_of(&["http://*"], "http://a.invalid/") };
+    let (sender, ended) = channel();
+    let operation = lab.egress.fetch(fetch, Box::new(move |end| drop(sender.send(end))));
+    lab.egress.deliver(operation, Delivery::Whole);
+    assert_eq!(end_of(&ended).unwrap().body, b"by the proxy");
+    let head = proxy.heads.lock().unwrap()[0].to_ascii_lowercase();
+    assert!(head.contains("x-a: ") && !head.contains("proxy-authorization"), "{head}");
 }
 
 #[test]

@@ -9,11 +9,11 @@ use snow_config::ServerConfig;
 use snow_outside::Egress;
 use snow_runtime::{FetchCode, Outside};
 
-use super::lab::{Lab, Server, end_of, fetch_of, ok};
+use super::lab::{Lab, Server, end_of, fetch_of, no_log, ok};
 
 #[test]
 fn a_thread_without_fetches_ends_with_its_egress() {
-    let (egress, work) = Egress::new(&ServerConfig::default()).unwrap();
+    let (egress, work) = Egress::new(&ServerConfig::default(), &no_log()).unwrap();
     let thread = thread::spawn(|| work.run());
     drop(egress);
     thread.join().unwrap().unwrap();
@@ -23,7 +23,7 @@ fn a_thread_without_fetches_ends_with_its_egress() {
 fn what_is_under_way_when_the_egress_ends_is_given_up() {
     let (asked, was_asked) = channel();
     let server = Server::new(move |_, _| asked.send(()).is_ok());
-    let (egress, work) = Egress::new(&ServerConfig::default()).unwrap();
+    let (egress, work) = Egress::new(&ServerConfig::default(), &no_log()).unwrap();
     let thread = thread::spawn(|| work.run());
     let (sender, ended) = channel::<()>();
     let fetch = fetch_of(&["http://127.0.0.1:*"], &server.url("/"));
@@ -37,7 +37,7 @@ fn what_is_under_way_when_the_egress_ends_is_given_up() {
 
 #[test]
 fn nobody_panics_when_the_thread_is_gone() {
-    let (egress, work) = Egress::new(&ServerConfig::default()).unwrap();
+    let (egress, work) = Egress::new(&ServerConfig::default(), &no_log()).unwrap();
     drop(work);
     let fetch = fetch_of(&["http://127.0.0.1:*"], "http://127.0.0.1:1/");
     let operation = egress.fetch(fetch, Box::new(|_| ()));

@@ -5,9 +5,9 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use snow_runtime::{FetchCode, OperationId, Outside};
+use snow_runtime::{FetchCode, OperationId, Outside, Settlement};
 
-use super::lab::{Lab, Server, Shared, end_of, ok, shared_end_of};
+use super::lab::{Lab, PATIENCE, Server, Shared, end_of, ok, shared_end_of};
 
 /// A server that says that it was asked, and answers when it is told to, with these bytes.
 fn held(bytes: &str) -> (Server, Receiver<()>, Sender<()>) {
@@ -92,9 +92,9 @@ fn each_has_its_own_time() {
     let mut lab = lab("stock");
     lab.options.timeout_ms = Some(30);
     let impatient = lab.start("guest", &server.url("/"));
-    was_asked.recv().unwrap();
     lab.options.timeout_ms = Some(60_000);
     let patient = lab.start("guest", &server.url("/"));
+    was_asked.recv().unwrap();
     let failure = end_of(&impatient.1).unwrap_err();
     assert_eq!(failure.code, FetchCode::Timeout);
     assert!(failure.message.contains("30 ms"), "{failure}");
@@ -106,6 +106,38 @@ fn each_has_its_own_time() {
     lab.options.timeout_ms = Some(30);
     assert_eq!(lab.failure(&server.url("/")).0, "timeout");
     assert_eq!(lab.egress.under_way().0, 0);
+}
+
+#[test]
+fn one_that_hangs_is_joined_by_nobody_who_has_less_time() {
+    let (hangs, hangs_was_asked, answer_late) = held(&ok("late"));
+    let (healthy, was_asked, answer) = held(&ok("healthy"));
+    let mut lab = lab("stock");
+    lab.options.timeout_ms = Some(60_000);
+    let leader = lab.start("guest", &hangs.url("/"));
+    lab.options.timeout_ms = Some(100);
+    assert_eq!(lab.failure(&healthy.url("/")).0, "timeout");
+    hangs_was_asked.recv().unwrap();
+    assert_eq!(requests(&healthy), 0, "it has joined");
+
+    // The request is older than this one's time now.
+    let impatient = lab.start("guest", &healthy.url("/"));
+    lab.options.timeout_ms = Some(60_000);
+    let patient = lab.start("guest", &healthy.url("/"));
+    was_asked.recv_timeout(PATIENCE).expect("another one is sent");
+    assert_eq!(end_of(&impatient.1).unwrap_err().code, FetchCode::Timeout);
+    // The end of the old one leaves the new one in its place.
+    answer_late.send(()).unwrap();
+    assert_eq!(end_of(&leader.1).unwrap().body, b"late");
+    let later = lab.start("guest", &healthy.url("/"));
+    // A word more, if the impatient one was given up before the patient one could join it.
+    answer.send(()).unwrap();
+    answer.send(()).unwrap();
+    let [patient, later] = [patient, later].map(|(_, end)| shared_end_of(&end).unwrap());
+    let Settlement::Response(response) = &*patient else { panic!("{patient:?}") };
+    assert!(response.body == b"healthy" && later.is(&patient));
+    assert_eq!(requests(&hangs), 1);
+    assert_eq!(lab.egress.under_way(), (0, 0));
 }
 
 #[test]
@@ -189,8 +221,11 @@ fn threads_that_come_and_go_at_once_leave_nothing_behind() {
             });
         }
     });
+    // The bytes of one that is cancelled are free once the thread has looked at it: before it
+    // answers one that was begun later.
+    assert_eq!(lab.fetch(&server.url("/")).unwrap().body, b"x");
     assert_eq!(lab.egress.under_way(), (0, 0));
     let counts = lab.egress.counts();
     assert_eq!(counts.started.get(), counts.answered.get() + counts.cancelled.get());
-    assert_eq!(counts.started.get() + counts.collapsed.get(), 2_000);
+    assert_eq!(counts.started.get() + counts.collapsed.get(), 2_001);
 }

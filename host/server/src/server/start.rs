@@ -37,7 +37,7 @@ pub(super) fn start(
     let post = Arc::new(PostOffice::default());
     let clock = Clock::start();
     let alarm = Arc::new(Alarm::new(clock.clone()));
-    let (egress, egress_thread) = Egress::new(&config.server)?;
+    let (egress, egress_thread) = Egress::new(&config.server, &log)?;
     let egress = Arc::new(egress);
     let egress_or_script = match outside {
         Some(make) => make(&clock).context("what stands for other servers can't be started")?,

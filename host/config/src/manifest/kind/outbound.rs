@@ -7,8 +7,10 @@ use serde_json::{Map, Value as Json, json};
 use url::Url;
 
 use super::values::{self, PREFIX};
-use super::{Kind, PATTERNS_MAX, TEXT_BYTES_MAX};
-use crate::config::{AddedField, OutboundRule, OutboundRules, ProxyUrl};
+use super::{Kind, PATTERNS_MAX, TEXT_BYTES_MAX, parsed};
+use crate::config::{
+    ADDED_BYTES_MAX, AddedField, DirectHost, DirectHosts, OutboundRule, OutboundRules, ProxyUrl,
+};
 use crate::manifest::reader::{Range, Reader, Toml};
 
 /// What an entry may be.
@@ -20,6 +22,12 @@ const KEYS: [&str; 2] = ["url", "headers"];
 const FIELDS_MAX: usize = 16;
 /// Scheme, host and port (RFC 3986, section 3).
 const PROXY_URL: &str = r"^http://([A-Za-z0-9\-._~]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?/?$";
+/// A host that is reached without the proxy, so far as a pattern can say: something, without a
+/// space and a scheme.
+const DIRECT: &str = r"^[^\s.:/][^\s/]*(/[0-9]{1,3})?$|^::[^\s/]*(/[0-9]{1,3})?$";
+/// The value of a header field: something, without a control character but the tab (RFC 9110,
+/// section 5.5).
+const TEXT: &str = r"^[^\x00-\x08\x0a-\x1f\x7f]+$";
 /// The name of a header field: a token (RFC 9110, section 5.6.2).
 const NAME: &str = "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$";
 
@@ -40,10 +48,13 @@ impl Kind for OutboundRules {
 
     fn schema(_: &Range) -> Json {
         let url = json!({ "type": "string", "maxLength": TEXT_BYTES_MAX });
+        let text = json!({
+            "type": "string", "pattern": TEXT, "maxLength": ADDED_BYTES_MAX,
+        });
         let headers = json!({
             "type": "object", "maxProperties": FIELDS_MAX,
             "propertyNames": { "pattern": NAME, "maxLength": TEXT_BYTES_MAX },
-            "additionalProperties": values::one_schema(&json!({ "type": "string" }), true),
+            "additionalProperties": values::one_schema(&text, true),
         });
         let table = json!({
             "type": "object", "additionalProperties": false, "required": ["url"],
@@ -86,6 +97,34 @@ impl Kind for ProxyUrl {
 
     fn json(value: &String) -> Json {
         json!(value)
+    }
+}
+
+impl Kind for DirectHosts {
+    type Value = DirectHosts;
+
+    fn read(
+        reader: &mut Reader<'_>,
+        name: &str,
+        _: &Range,
+        value: &Toml<'_>,
+    ) -> Option<DirectHosts> {
+        let wanted = "a list of strings, such as [\"*.internal\", \"10.0.0.0/8\"]";
+        let hosts = reader.each(name, value, wanted, 0..=PATTERNS_MAX, |reader, value| {
+            parsed::<DirectHost>(reader, name, value, "strings")
+        });
+        hosts.map(DirectHosts::from_iter)
+    }
+
+    fn schema(_: &Range) -> Json {
+        json!({
+            "type": "array", "minItems": 0, "maxItems": PATTERNS_MAX,
+            "items": { "type": "string", "pattern": DIRECT, "maxLength": TEXT_BYTES_MAX },
+        })
+    }
+
+    fn json(value: &DirectHosts) -> Json {
+        value.iter().map(DirectHost::to_string).collect()
     }
 }
 
@@ -144,8 +183,17 @@ fn fields(reader: &mut Reader<'_>, name: &str, value: &Toml<'_>) -> Option<Vec<A
             None => "",
         };
         let found = values::one(reader, &place, value, &[PREFIX])?;
+        let mut wrong = |span, wrong: String| reader.problem(span, format!("`{place}` {wrong}"));
         let field = AddedField::new(field, prefix, found);
-        field.map_err(|wrong| reader.problem(key.span(), format!("`{place}` {wrong}"))).ok()
+        let field = field.map_err(|why| wrong(key.span(), why)).ok()?;
+        // A text that stands here is what it is; what stands elsewhere is looked up later.
+        match field.fault() {
+            Some(why) => {
+                wrong(value.span(), why);
+                None
+            }
+            None => Some(field),
+        }
     });
     // All of them, so that all that is wrong is said.
     let read: Vec<Option<AddedField>> = read.collect();
@@ -169,3 +217,6 @@ fn written(rule: &OutboundRule) -> Json {
     let headers: Map<String, Json> = rule.adds().iter().map(field).collect();
     json!({ "url": rule.to_string(), "headers": headers })
 }
+
+#[cfg(test)]
+mod tests;

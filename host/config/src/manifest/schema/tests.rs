@@ -56,6 +56,7 @@ fn parser_and_schema_agree() {
          d = { secret = { file = '/d' }, prefix = 'e' } } }]",
         "[database.a]\nurl = 'sqlite:a/b.db'\n[guest.a]\ndatabases = ['a', 'x*']",
         "[database.'x y']\nurl = { secret = { env = 'URL' } }\nconnections_max = 2\ntimeout_ms = 5",
+        "[server]\noutbound_no_proxy = ['*.a', 'b', '10.0.0.0/8', '::1', '[::1]', '2001:db8::/32', '10.*']",
         "[guest.'x y']\ninstances = { reuse = 1 }\nrollback = { traps = 1, calls = 2 }",
     ] {
         agree(good, true);
@@ -83,6 +84,11 @@ fn parser_and_schema_agree() {
         "[server]\ncache = 'a'",
         "[server]\nlog = 'xml'",
         "[server]\nwatch = 'x'",
+        "[server]\noutbound_no_proxy = ['']",
+        "[server]\noutbound_no_proxy = ['a b']",
+        "[server]\noutbound_no_proxy = ['http://a']",
+        "[server]\noutbound_no_proxy = ['a/b']",
+        "[server]\noutbound_no_proxy = ['.a']",
         "[guest.a]\nmount = '/'",
         "[guest.a]\nmount = '/a/'",
         "[guest.a]\nmount = 'a'",
@@ -110,6 +116,8 @@ fn parser_and_schema_agree() {
         "[guest.a]\noutbound = [{ url = 'https://a', headers = [] }]",
         "[guest.a]\noutbound = [{ url = 'https://a', headers = { 'a b' = 'x' } }]",
         "[guest.a]\noutbound = [{ url = 'https://a', headers = { a = 1 } }]",
+        "[guest.a]\noutbound = [{ url = 'https://a', headers = { a = '' } }]",
+        "[guest.a]\noutbound = [{ url = 'https://a', headers = { a = { secret = \"b\\r\\nc\" } } }]",
         "[guest.a]\noutbound = [{ url = 'https://a', headers = { a = { prefix = 'x' } } }]",
         "[guest.a]\noutbound = [{ url = 'https://a', headers = { a = { secret = 'x', prefix = 1 } } }]",
         "[guest.a]\noutbound = [{ url = 'https://a', headers = { a = { secret = 'x', suffix = 'y' } } }]",
