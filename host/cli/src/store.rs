@@ -19,12 +19,16 @@ pub(crate) use self::place::Place;
 use crate::arguments::{StoreCommand, StoreFlags};
 use crate::terminal;
 use snow_core::escape_control;
+use snow_guests::JOBS_BUCKET;
 use snow_runtime::Clock;
 
 /// Runs `snow-host store`.
 pub(crate) fn store(command: StoreCommand, flags: &StoreFlags) -> anyhow::Result<()> {
     let creates = matches!(command, StoreCommand::Set { .. } | StoreCommand::Import { .. });
     let mut place = Place::open(flags, creates)?;
+    if let StoreCommand::Set { bucket, .. } | StoreCommand::Delete { bucket, .. } = &command {
+        leave_jobs_alone(&place, bucket)?;
+    }
     match command {
         StoreCommand::Get { bucket, key, base64 } => get(&place, &bucket, &key, base64),
         StoreCommand::Set { bucket, key, value, base64, file, expires } => {
@@ -37,6 +41,17 @@ pub(crate) fn store(command: StoreCommand, flags: &StoreFlags) -> anyhow::Result
         StoreCommand::Export { bucket } => export(&place, bucket.as_deref()),
         StoreCommand::Import { file } => import(&mut place, file.as_deref()),
     }
+}
+
+/// Refuses to change a job behind the back of a server, which has read them all when it started.
+fn leave_jobs_alone(place: &Place, bucket: &str) -> anyhow::Result<()> {
+    if matches!(place, Place::Server(_)) && bucket == JOBS_BUCKET {
+        bail!(
+            "a server that runs does not see what is changed in the bucket {bucket}: decide about its \
+             jobs by `snow-host jobs` with --retry or --remove"
+        );
+    }
+    Ok(())
 }
 
 /// Returns the time of day, in milliseconds since 1970.

@@ -128,6 +128,11 @@ fn a_job_that_runs_is_removed_and_goes_on() {
     let Some((server, admin)) = durable(&data) else { return };
     let id = server.get("/enqueue/wait/1?payload=go").text().to_owned();
     eventually("it runs", || jobs(&["--admin", &admin]).0.contains("\trunning\t").then_some(()));
+    // Behind its back it can't be changed.
+    let delete = ["store", "delete", "snow:jobs", &id, "--admin", &admin];
+    let refused = run(delete.map(OsStr::new));
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && said.contains("snow-host jobs"), "{said}");
     let (said, ok) = jobs(&["--admin", &admin, "--remove", &id]);
     assert!(ok && said.contains("goes on to its end"), "{said}");
     eventually("it is gone", || jobs(&["--admin", &admin]).0.is_empty().then_some(()));
