@@ -1,7 +1,6 @@
 // Jobs: work on other threads, later, or again and again.
 
 import { HTTPError } from './failures.js';
-import { Response } from './messages.js';
 import { native } from './native.js';
 import { Failure, settlement } from './settling.js';
 import { decode } from './text.js';
@@ -92,10 +91,10 @@ function told({ code, ok, message }) {
 
 /** Returns a payload as the host takes it: a text, or bytes. */
 function content(value, what) {
-  if (value instanceof Response || value instanceof Error) {
-    throw new TypeError(`${what} is a text, bytes or a JSON value, not a ${value.constructor.name}`);
-  }
-  return settlement(value).val;
+  const { tag, val } = settlement(value);
+  if (tag === 'value') return val;
+  const kind = tag === 'failed' ? 'an error' : 'a response';
+  throw new TypeError(`${what} is a text, bytes or a JSON value, not ${kind}`);
 }
 
 const payloadOf = (value) => content(value, 'the payload of a job');
