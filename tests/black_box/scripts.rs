@@ -1,5 +1,5 @@
-//! What guests in Python and in JavaScript do alike: the same routes in both languages, with the same
-//! answers. What is particular to one of them stands in `python` and `javascript`.
+//! What guests in Python and in JavaScript do alike: the same routes in both languages, with the
+//! same answers. What is particular to one of them stands in `python` and `javascript`.
 
 mod jobs;
 mod sql;

@@ -92,7 +92,8 @@ test('the host may refuse', () => {
 test('a job gets all of it', () => {
   let seen;
   ran((job) => void (seen = job), { payload: encode('[1]'), attempt: 2 });
-  assert.deepEqual([seen.id, seen.attempt, seen.attemptsMax, seen.isLastAttempt], ['a1', 2, 2, true]);
+  const { id, attempt, attemptsMax, isLastAttempt } = seen;
+  assert.deepEqual([id, attempt, attemptsMax, isLastAttempt], ['a1', 2, 2, true]);
   assert.deepEqual([seen.text(), seen.json(), seen.payload], ['[1]', [1], encode('[1]')]);
   assert.equal(seen.due.toISOString(), '2023-11-14T22:13:20.500Z');
   assert.match(seen.name, /^job-/);

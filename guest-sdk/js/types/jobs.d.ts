@@ -26,8 +26,8 @@ declare module 'snow' {
   export type JobContent = Json | Uint8Array | ArrayBuffer | Settlement | undefined | void;
 
   /**
-   * Makes a function a job. It runs in an instance of its own, on threads with a lower priority, so it
-   * may compute for long, and it may do all that a handler may. To be called while the file is
+   * Makes a function a job. It runs in an instance of its own, on threads with a lower priority, so
+   * it may compute for long, and it may do all that a handler may. To be called while the file is
    * evaluated.
    *
    * ```ts
@@ -45,22 +45,22 @@ declare module 'snow' {
   export const jobs: {
     /**
      * Runs a job as soon as a thread is free, once. The pending is settled with what it returns, or
-     * with its {@link Failure}. It goes on if nobody waits for it, which makes it work that follows an
-     * answer; it is lost if the host ends.
+     * with its {@link Failure}. It goes on if nobody waits for it, which makes it work that follows
+     * an answer; it is lost if the host ends.
      *
      * @throws A {@link JobError}.
      */
     start(name: string, payload?: JobContent): Pending;
 
     /**
-     * Keeps a job until it has succeeded once, and returns its id. If it fails it is tried again after
-     * a second, then two, and so on up to an hour, unless it throws `Failure.giveUp()`. With a data
-     * folder (`--data`) it is on the disk when this returns, and survives a crash; then it may run
-     * twice, and {@link Job.id} is the same.
+     * Keeps a job until it has succeeded once, and returns its id. If it fails it is tried again
+     * after a second, then two, and so on up to an hour, unless it throws `Failure.giveUp()`. With
+     * a data folder (`--data`) it is on the disk when this returns, and survives a crash; then it
+     * may run twice, and {@link Job.id} is the same.
      *
      * @param options `delayMs`: how long until it is due, in milliseconds; 0 if it is not given.
-     * `attempts`: how often it is tried at most; 20 if it is not given. More than the host's maximum
-     * (`job_attempts_max`) is cut to it.
+     * `attempts`: how often it is tried at most; 20 if it is not given. More than the host's
+     * maximum (`job_attempts_max`) is cut to it.
      * @throws A {@link JobError}.
      */
     enqueue(

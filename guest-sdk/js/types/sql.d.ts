@@ -2,14 +2,15 @@
 
 declare module 'snow' {
   /**
-   * A value of a column. An integer that no number holds exactly is a bigint. Decimals, dates, times,
-   * UUIDs, JSON and all other types are texts, as are integers above 2^63 - 1.
+   * A value of a column. An integer that no number holds exactly is a bigint. Decimals, dates,
+   * times, UUIDs, JSON and all other types are texts, as are integers above 2^63 - 1.
    */
   export type SqlValue = null | boolean | number | bigint | string | Uint8Array<ArrayBuffer>;
 
   /**
    * A value for a placeholder. A number without a fraction is an integer if it is a safe one, and a
-   * `Date` is a text such as `2026-01-02T03:04:05.000+00:00`; a bigint of more than 64 bits is a text.
+   * `Date` is a text such as `2026-01-02T03:04:05.000+00:00`; a bigint of more than 64 bits is a
+   * text.
    */
   export type SqlParameter =
     SqlValue | undefined | Uint8Array | ArrayBuffer | ArrayBufferView | Date;
@@ -17,8 +18,8 @@ declare module 'snow' {
   /** What a statement returned. */
   export interface SqlResult {
     /**
-     * The rows, in their order: objects by the names of the columns. Of several columns with one name
-     * the first counts.
+     * The rows, in their order: objects by the names of the columns. Of several columns with one
+     * name the first counts.
      */
     readonly rows: Record<string, any>[];
     /** The names of the columns; empty if it returns no rows. */
@@ -26,8 +27,8 @@ declare module 'snow' {
     /** How many rows it has changed; for a `select`, as the database counts. */
     readonly affected: number;
     /**
-     * The value that was made for a column that numbers its rows (`AUTO_INCREMENT`, or the `rowid` of
-     * SQLite); null for PostgreSQL, which has `returning`.
+     * The value that was made for a column that numbers its rows (`AUTO_INCREMENT`, or the `rowid`
+     * of SQLite); null for PostgreSQL, which has `returning`.
      */
     readonly lastId: number | bigint | null;
   }
@@ -50,8 +51,8 @@ declare module 'snow' {
     dialect(): 'postgres' | 'mysql' | 'sqlite';
 
     /**
-     * Carries out one statement, with a value for each of its placeholders: `$1`, `$2` and so on, in
-     * every database. Values of clients belong there, and never into the text.
+     * Carries out one statement, with a value for each of its placeholders: `$1`, `$2` and so on,
+     * in every database. Values of clients belong there, and never into the text.
      *
      * ```ts
      * const { rows } = app.query('select name from users where id = $1', [id]);
@@ -62,8 +63,8 @@ declare module 'snow' {
     query(text: string, values?: readonly SqlParameter[]): SqlResult;
 
     /**
-     * Carries out statements as one transaction: all of them or none. Returns what each returned. It
-     * is the only way to a transaction.
+     * Carries out statements as one transaction: all of them or none. Returns what each returned.
+     * It is the only way to a transaction.
      *
      * ```ts
      * app.transact([
@@ -101,8 +102,8 @@ declare module 'snow' {
      * - `limit`: this is too much. The message names the limit of the host.
      * - `overloaded`: others have too much under way.
      * - `failed`: the database refuses the statement. Nothing was changed.
-     * - `unavailable`: it can't be reached; or the connection was lost, and it is unknown whether the
-     *   statement was carried out.
+     * - `unavailable`: it can't be reached; or the connection was lost, and it is unknown whether
+     *   the statement was carried out.
      * - `timed-out`: it took too long. It is unknown whether the statement was carried out.
      */
     readonly code: 'denied' | 'limit' | 'overloaded' | 'failed' | 'unavailable' | 'timed-out';

@@ -6,7 +6,7 @@ use crate::harness::{Server, eventually};
 const SHOP: Guest = Guest {
     python: r#"
 import asyncio
-from snow import Bucket, Failed, HTTPError, Job, JobError, job, jobs, route, suspend
+from snow import Bucket, Failed, HTTPError, Job, job, jobs, route, suspend
 
 seen = Bucket()
 
@@ -250,7 +250,8 @@ fn a_guest_without_jobs_has_none() {
 fn jobs_are_made_while_the_file_is_evaluated() {
     const LATE: Guest = Guest {
         python: "from snow import job, route\n@route('GET', '/')\ndef late():\n    job('a')(len)\n",
-        javascript: "import { job, route } from 'snow';\nroute('GET', '/', () => job('a', () => 1));\n",
+        javascript: "import { job, route } from 'snow';\n\
+                     route('GET', '/', () => job('a', () => 1));\n",
     };
     LATE.each("", |server| {
         assert_eq!(server.get("/").status, 500);

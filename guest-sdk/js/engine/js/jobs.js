@@ -144,10 +144,12 @@ async function later(promise) {
 /** Does a job, and returns a settlement, or a promise of it. */
 export function run(_, raw) {
   running = raw.name;
-  const run = table[raw.name];
-  if (run === undefined) return failed('unknown-job', `there is no job ${JSON.stringify(raw.name)}`);
+  const body = table[raw.name];
+  if (body === undefined) {
+    return failed('unknown-job', `there is no job ${JSON.stringify(raw.name)}`);
+  }
   try {
-    const value = run(new Job(raw));
+    const value = body(new Job(raw));
     if (typeof value === 'object' && value !== null && typeof value.then === 'function') {
       const promise = later(value);
       // The engine reads what became of it, so it is not unhandled.

@@ -1,4 +1,5 @@
-//! Jobs for `js/jobs.js`. What an operation returns is `{ ok }`, or `{ code, … }` of what was refused.
+//! Jobs for `js/jobs.js`. What an operation returns is `{ ok }`, or `{ code, … }` of what was
+//! refused.
 
 use rquickjs::{Ctx, Function, Object, Result, TypedArray, Value};
 

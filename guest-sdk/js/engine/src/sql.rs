@@ -1,5 +1,5 @@
-//! Databases for `js/sql.js`. One is opened for each operation, which costs nothing: so none outlives
-//! its call. What an operation returns is `{ ok }`, or `{ code, … }` of what was refused.
+//! Databases for `js/sql.js`. One is opened for each operation, which costs nothing: so none
+//! outlives its call. What an operation returns is `{ ok }`, or `{ code, … }` of what was refused.
 
 use rquickjs::{Array, BigInt, Ctx, Exception, Function, Object, Result, TypedArray, Value};
 

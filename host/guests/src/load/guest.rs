@@ -88,8 +88,8 @@ impl Guest {
         self.exports.resume.is_some()
     }
 
-    /// Whether the guest has jobs: it exports `run`, and if it is a source file, it has some for the
-    /// engine's `run`.
+    /// Whether the guest has jobs: it exports `run`, and if it is a source file, it has some for
+    /// the engine's `run`.
     pub fn has_run(&self) -> bool {
         self.exports.run.is_some()
     }
