@@ -22,7 +22,7 @@ declare module 'snow' {
     json(): any;
   }
 
-  /** What a job is given, and what it returns: a text, bytes, nothing, or any other value as JSON. */
+  /** What a job is given or returns: a text, bytes, nothing, or any other value as JSON. */
   export type JobContent = Json | Uint8Array | ArrayBuffer | Settlement | undefined | void;
 
   /**

@@ -15,13 +15,13 @@ declare module 'snow' {
   export type SqlParameter =
     SqlValue | undefined | Uint8Array | ArrayBuffer | ArrayBufferView | Date;
 
-  /** What a statement returned. */
-  export interface SqlResult {
+  /** What a statement returned, whose rows have the type `R`: nobody checks that. */
+  export interface SqlResult<R = Record<string, any>> {
     /**
      * The rows, in their order: objects by the names of the columns. Of several columns with one
      * name the first counts.
      */
-    readonly rows: Record<string, any>[];
+    readonly rows: R[];
     /** The names of the columns; empty if it returns no rows. */
     readonly columns: string[];
     /** How many rows it has changed; for a `select`, as the database counts. */
@@ -41,8 +41,8 @@ declare module 'snow' {
 
   /**
    * A database: PostgreSQL, MySQL and MariaDB, or SQLite. Nothing of it is to be awaited but
-   * {@link listen}: a query waits in place, and its line goes on when the result is there. Each method
-   * throws a {@link SqlError}.
+   * {@link listen}: a query waits in place, and its line goes on when the result is there. Each
+   * method throws a {@link SqlError}.
    */
   export interface Database {
     readonly name: string;
@@ -55,12 +55,13 @@ declare module 'snow' {
      * in every database. Values of clients belong there, and never into the text.
      *
      * ```ts
-     * const { rows } = app.query('select name from users where id = $1', [id]);
+     * type User = { name: string };
+     * const { rows } = app.query<User>('select name from users where id = $1', [id]);
      * ```
      *
      * If the client leaves meanwhile, the call ends, and the database is asked to stop.
      */
-    query(text: string, values?: readonly SqlParameter[]): SqlResult;
+    query<R = Record<string, any>>(text: string, values?: readonly SqlParameter[]): SqlResult<R>;
 
     /**
      * Carries out statements as one transaction: all of them or none. Returns what each returned.
