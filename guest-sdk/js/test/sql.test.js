@@ -6,6 +6,7 @@ import { beforeEach, test } from 'node:test';
 import { host } from './host.js';
 
 const { SqlError, database } = await import('../engine/js/sql.js');
+const { describe } = await import('../engine/js/console.js');
 const { handle, route } = await import('../engine/js/routes.js');
 const { Pending } = await import('../engine/js/waiting.js');
 
@@ -98,7 +99,9 @@ test('errors are told apart', () => {
       },
     );
   }
-  assert.ok(new SqlError('failed', 'x', '23505').isDuplicate);
+  const duplicate = new SqlError('failed', 'x', '23505');
+  assert.ok(duplicate.isDuplicate);
+  assert.match(describe(duplicate), /^SqlError: x \(code failed, SQLSTATE 23505\)/);
   assert.ok(new SqlError('failed', "Duplicate entry 'a'", '23000').isDuplicate);
   assert.ok(!new SqlError('failed', "can't be null", '23000').isDuplicate);
 });
@@ -113,7 +116,7 @@ test('a request that it ends is a 503, if it may be over soon', async () => {
     assert.deepEqual([answer.status, answer.body], [503, 'service unavailable']);
     assert.match(host.log[0][1], /^SqlError: the database took too long/);
     host.log = [];
-    answering({ code: 'limit', message: 'x' });
+    answering({ code: 'failed', sqlState: '0A000', message: 'x' });
     await assert.rejects(async () => handle(index, raw), SqlError);
   }
 });
