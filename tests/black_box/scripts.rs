@@ -2,6 +2,7 @@
 //! same answers. What is particular to one of them stands in `python` and `javascript`.
 
 mod jobs;
+mod refused;
 mod sql;
 
 use crate::harness::{Server, Stage};
