@@ -59,8 +59,10 @@ class Guest:
             return function(*arguments)
         except BaseException as error:
             text = _contract.shown(report(error, self.folder))
-            if not _routing.is_complete() or isinstance(error, MemoryError):
-                source.fail(text)
+            is_out_of_memory = isinstance(error, MemoryError)
+            if not _routing.is_complete() or is_out_of_memory:
+                # The first line is all that some see of a job.
+                source.fail(f"{OUT_OF_MEMORY}\n{text}" if is_out_of_memory else text)
                 raise
             output.tell(text)
             return failed(error)
@@ -68,6 +70,8 @@ class Guest:
             if output.begun:
                 output.end_lines()
 
+
+OUT_OF_MEMORY = "out of memory (memory_bytes_max is its limit)"
 
 # What a client gets whose handler has raised something.
 FAILED = pending_handles.Outcome_Respond(snow.Response("internal server error", 500).lower())
