@@ -11,10 +11,22 @@
 // | `GET /js/now` | the time, RFC 3339 |
 // | `GET /js/get?url=…` | the answer of another server, as it comes |
 // | `GET /js/count` | how often it was asked, in the store |
+// | `GET /js/fib?n=20` | a Fibonacci number, which a job computes |
 // | `POST /js/form` | the names and values of a form, as JSON |
 // | `GET /js/square/NUMBER` | its square; 404 for what is no integer, 400 if it is beyond `largest` |
 
-import { bucket, config, fetch, HTTPError, route, pending, suspend, setNext } from 'snow';
+import {
+  bucket,
+  config,
+  fetch,
+  HTTPError,
+  job,
+  jobs,
+  route,
+  pending,
+  suspend,
+  setNext,
+} from 'snow';
 
 // Keys belong to the host: any guest may wait under this one, and settle it.
 const KEY = 'requests-any';
@@ -52,6 +64,20 @@ route('GET', '/js/count', () => String(counts.increment('count')));
 
 // Without a `resume` the host sends the answer to the client, and a failure is a 502.
 route('GET', '/js/get', (request) => suspend(fetch(request.query.get('url') ?? '')));
+
+// Nothing of this call waits for the job. Without a `resume`, what it returns is the answer.
+route('GET', '/js/fib', (request) => {
+  const n = request.queryAs('n', 'integer', 20);
+  if (n < 0 || n > 25) throw new HTTPError(400, 'n is from 0 to 25');
+  return suspend(jobs.start('fib', n));
+});
+
+job('fib', (job) => String(fib(job.json())));
+
+/** @param {number} n @returns {number} */
+function fib(n) {
+  return n < 2 ? n : fib(n - 1) + fib(n - 2);
+}
 
 // Urlencoded or multipart. What is no form is the client's fault, and answered so.
 route('POST', '/js/form', async (request) => {

@@ -10,6 +10,7 @@
 | `GET /python/now` | the time (RFC 3339) |
 | `GET /python/get?url=…` | the answer of another server, as it comes |
 | `GET /python/count` | how often this was asked, which the store keeps |
+| `GET /python/fib?n=20` | a Fibonacci number, which a job computes |
 """
 
 import random
@@ -17,12 +18,16 @@ from datetime import UTC, datetime
 
 from snow import (
     Bucket,
+    HTTPError,
+    Job,
     Pending,
     Request,
     Response,
     Resumed,
     Suspension,
     fetch,
+    job,
+    jobs,
     route,
     set_next,
     suspend,
@@ -84,3 +89,21 @@ def count() -> str:
 def get(request: Request) -> Suspension:
     # Without `resume` the host sends the answer to the client, and a failure is a 502.
     return suspend(fetch(request.query.get("url", "")))
+
+
+@route("GET", r"/python/fib")
+def fib(request: Request) -> Suspension:
+    n = request.query_as("n", int, 20)
+    if not 0 <= n <= 25:
+        raise HTTPError(400, "n is from 0 to 25")
+    # Nothing of this call waits for it. Without `resume`, what the job returns is the answer.
+    return suspend(jobs.start(compute, n))
+
+
+@job
+def compute(job: Job) -> str:
+    return str(fibonacci(job.json()))
+
+
+def fibonacci(n: int) -> int:
+    return n if n < 2 else fibonacci(n - 1) + fibonacci(n - 2)

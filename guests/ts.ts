@@ -11,9 +11,10 @@
 // | `GET /ts/now` | the time, RFC 3339 |
 // | `GET /ts/get?url=…` | the answer of another server, as it comes |
 // | `GET /ts/count` | how often it was asked, in the store |
+// | `GET /ts/fib?n=20` | a Fibonacci number, which a job computes |
 
-import { bucket, fetch, route, pending, suspend, setNext } from 'snow';
-import type { Answer, GuestRequest, Resumed, Suspension } from 'snow';
+import { bucket, fetch, HTTPError, job, jobs, route, pending, suspend, setNext } from 'snow';
+import type { Answer, GuestRequest, Job, Resumed, Suspension } from 'snow';
 
 // Keys belong to the host: any guest may wait under this one, and settle it.
 const KEY = 'requests-any';
@@ -52,3 +53,16 @@ route('GET', '/ts/count', (): string => String(counts.increment('count')));
 route('GET', '/ts/get', (request: GuestRequest): Suspension =>
   suspend(fetch(request.query.get('url') ?? '')),
 );
+
+// Nothing of this call waits for the job. Without a `resume`, what it returns is the answer.
+route('GET', '/ts/fib', (request: GuestRequest): Suspension => {
+  const n: number = request.queryAs('n', 'integer', 20);
+  if (n < 0 || n > 25) throw new HTTPError(400, 'n is from 0 to 25');
+  return suspend(jobs.start('fib', n));
+});
+
+job('fib', (job: Job): string => String(fib(job.json())));
+
+function fib(n: number): number {
+  return n < 2 ? n : fib(n - 1) + fib(n - 2);
+}

@@ -1,7 +1,9 @@
 /// <reference path="types/deployed.d.ts" />
 /// <reference path="types/fetch.d.ts" />
+/// <reference path="types/jobs.d.ts" />
 /// <reference path="types/requests.d.ts" />
 /// <reference path="types/sessions.d.ts" />
+/// <reference path="types/sql.d.ts" />
 /// <reference path="types/store.d.ts" />
 /// <reference path="types/waiting.d.ts" />
 

@@ -41,6 +41,7 @@
 //! | `parcels`, `notes` | the examples that keep state: changes that are waited for, sessions and forms |
 //! | `reuse` | instances that serve several calls |
 //! | `regressions` | faults that were reported are gone |
+//! | `scripts` | what guests in Python and in JavaScript do alike with databases and jobs |
 //! | `standard` | a guest that knows `wasi:keyvalue` and `wasi:config` alone, and no SDK |
 //! | `sql` | databases: each kind, the example `login` and `board`, grants, limits, faults |
 //! | `store` | what guests keep: conditions, expiry, grants, waiting for a change, the disk |
@@ -100,6 +101,7 @@ mod requests;
 mod restart;
 mod reuse;
 mod rust_sdk;
+mod scripts;
 mod sdks;
 mod settings;
 mod sources;

@@ -132,6 +132,23 @@ fn failures_roll_no_version_back() {
     assert!(!log.contains("trapped"), "{log}");
 }
 
+/// The engine exports `run` for all of its guests, and says which of them have jobs.
+#[test]
+fn a_guest_has_jobs_if_its_engine_says_so() {
+    let files = [("shop.js", "/start start tidy\n"), ("other.js", "/none start nothing\n")];
+    let Some(stage) = Stage::new(&files) else { return };
+    for (name, exports) in [("shop.js", "handle, resume, run\n"), ("other.js", "handle, resume\n")]
+    {
+        let text = String::from_utf8_lossy(&stage.check(name).stdout).into_owned();
+        assert!(text.contains(&format!("exports  {exports}")), "{text}");
+    }
+    let (server, _engines) = stage.serve();
+    assert_eq!(server.get("/start").text(), "tidy");
+    assert_eq!(server.get("/none").text(), "JobError::NoRunner");
+    server.folder.replace("other.js", b"/none start some\n");
+    becomes(&server, "/none", "some");
+}
+
 /// Any other component would do as it likes under the guest's name.
 #[test]
 fn what_reads_no_source_is_no_engine() {

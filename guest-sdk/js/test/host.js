@@ -41,12 +41,21 @@ export const host = {
   baseUrl: undefined,
   /** How often a call has kept its deadline. */
   kept: 0,
+  /** What a database returns: called with an operation, the database's name, and what was asked. */
+  sql: () => ({ code: 'denied' }),
+  /** The jobs that were kept: `[name, payload, delay, attempts]`. */
+  jobs: [],
+  /** Why no job is taken. */
+  jobError: null,
+  /** Whether the guest has said that it has jobs. */
+  hasJobs: false,
   /** How many pendings there may be at one time. */
   pendingsMax: Infinity,
   reset() {
     Object.assign(this, { now: 0, pendings: [], waits: [], log: [], settled: [] });
     Object.assign(this, { stored: new Map(), version: 0, pendingsMax: Infinity });
     Object.assign(this, { config: new Map(), mount: '', baseUrl: undefined, kept: 0 });
+    Object.assign(this, { sql: () => ({ code: 'denied' }), jobs: [], jobError: null });
   },
   settle(key, settlement) {
     this.pendings.find((each) => each?.key === key && each.settlement === null).settlement =
@@ -100,6 +109,14 @@ globalThis[Symbol.for('snow.native')] = {
     return { ok: [page, rest.length > 2 ? page[1] : undefined] };
   },
   storeChanged: (bucket, key, since) => ({ ok: create({ key: place(bucket, key), since }) }),
+  sqlDialect: (name) => host.sql('dialect', name),
+  sqlQuery: (name, text, values) => host.sql('query', name, [text, values]),
+  sqlTransact: (name, list) => host.sql('transact', name, list),
+  sqlListen: (name, channel) =>
+    host.sql('listen', name, channel) ?? { ok: create({ key: `${name}/${channel}` }) },
+  withJobs: () => (host.hasJobs = true),
+  jobStart: (name, payload) => host.jobError ?? { ok: create({ job: [name, payload] }) },
+  jobEnqueue: (...how) => host.jobError ?? { ok: `id-${host.jobs.push(how)}` },
   fetch: (outgoing) => create({ outgoing }),
   drop: (id) => host.pendings.splice(id, 1, null),
   wait(ids, timeoutMs) {

@@ -73,6 +73,8 @@ declare module 'snow' {
    */
   export class Failure extends Error {
     constructor(code: string, message?: string);
+    /** Returns the failure of a {@link job} that is kept, and is not to be tried again. */
+    static giveUp(message?: string): Failure;
     /** A short, stable word for programs. */
     readonly code: string;
   }

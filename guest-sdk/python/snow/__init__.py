@@ -12,7 +12,7 @@ A handler returns text, bytes, a dict or a list (sent as JSON), a `Response`, a 
 a status, or `suspend(...)`. It may be `async`.
 """
 
-from snow import deployment
+from snow import deployment, jobs, sql
 from snow._config import Config, ConfigError, MissingConfig, Secret, config
 from snow._errors import BadForm, BadToken, BadValue, FormTooLarge, HTTPError, MissingField
 from snow._fetch import fetch
@@ -49,6 +49,8 @@ from snow._store import (
 )
 from snow._suspension import Resumed, Suspension, suspend
 from snow._wsgi import wsgi
+from snow.jobs import Job, JobError, job
+from snow.sql import Database, Rows, SqlError, Statement
 
 __all__ = [
     "ABSENT",
@@ -60,6 +62,7 @@ __all__ = [
     "Config",
     "ConfigError",
     "Conflict",
+    "Database",
     "Denied",
     "Entry",
     "Failed",
@@ -68,6 +71,8 @@ __all__ = [
     "FormTooLarge",
     "HTTPError",
     "Headers",
+    "Job",
+    "JobError",
     "LimitReached",
     "MissingConfig",
     "MissingField",
@@ -77,12 +82,15 @@ __all__ = [
     "Request",
     "Response",
     "Resumed",
+    "Rows",
     "Secret",
     "Session",
     "Sessions",
     "Settled",
     "SignatureError",
     "SigningKeys",
+    "SqlError",
+    "Statement",
     "StoreError",
     "Suspension",
     "Unavailable",
@@ -90,10 +98,13 @@ __all__ = [
     "config",
     "deployment",
     "fetch",
+    "job",
+    "jobs",
     "route",
     "set_all",
     "set_next",
     "set_result",
+    "sql",
     "suspend",
     "timer",
     "wait_all",

@@ -17,6 +17,7 @@ from snow._host import (
     deployment,
     fetch,
     http,
+    jobs,
     pending_handles,
     resumption,
     store,
@@ -247,6 +248,30 @@ def start(
         options,
     )
     return _ask(fetch.start, outgoing)
+
+
+# Jobs.
+
+
+def start_job(
+    name: str, payload: Any, error: Callable[[Any], Exception]
+) -> pending_handles.Pending:
+    """Starts a job. A refusal of the host is raised as what `error` makes of it."""
+    try:
+        return jobs.start(text("the name of a job", name), encode("the payload", payload))
+    except Err as refused:
+        raise error(refused.value) from None
+
+
+def enqueue_job(
+    name: str, payload: Any, delay: float, attempts: int, error: Callable[[Any], Exception]
+) -> str:
+    """Keeps a job, and returns its id."""
+    how = jobs.Durable(milliseconds(delay), whole("attempts", attempts, 1, _U32_MAX))
+    try:
+        return jobs.enqueue(text("the name of a job", name), encode("the payload", payload), how)
+    except Err as refused:
+        raise error(refused.value) from None
 
 
 # The deployment, and the wait that is over.

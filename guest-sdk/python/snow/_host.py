@@ -12,8 +12,10 @@ try:
         deployment,
         fetch,
         http,
+        jobs,
         pending_handles,
         resumption,
+        sql,
     )
     from wit_world.imports import snow_host_store as store
     from wit_world.imports import wasi_config_store as config_store
@@ -21,6 +23,8 @@ except ImportError:
     from snow._toy import Err, http, pending_handles
     from snow._toy_deployed import config_store, deployment, resumption
     from snow._toy_fetch import fetch
+    from snow._toy_jobs import jobs
+    from snow._toy_sql import sql
     from snow._toy_store import store
 
 __all__ = [
@@ -29,7 +33,9 @@ __all__ = [
     "deployment",
     "fetch",
     "http",
+    "jobs",
     "pending_handles",
     "resumption",
+    "sql",
     "store",
 ]

@@ -11,9 +11,11 @@ import logging
 import sys
 from asyncio import events
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from snow import _call
 from snow._host import pending_handles
 from snow._pending import Pending, Settled, wait_in_place
 
@@ -128,6 +130,23 @@ def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
             _loop = None
             if _cancel_rest(loop):
                 _loop = loop
+
+
+@contextmanager
+def aside() -> Iterator[None]:
+    """Leaves the handler that runs, and its loop, for a while: for tests whose jobs run at once."""
+    global _loop
+    mine, running = _loop, events._get_running_loop()
+    _loop = None
+    events._set_running_loop(None)
+    try:
+        with _call.aside():
+            yield
+    finally:
+        if _loop is not None:
+            _loop.close()
+        _loop = mine
+        events._set_running_loop(running)
 
 
 def _cancel_rest(loop: Loop) -> bool:

@@ -34,6 +34,11 @@ class Failed(Exception):
         self.code = code
         self.message = message
 
+    @classmethod
+    def give_up(cls, message: str = "") -> Failed:
+        """Returns the failure of a job that is not to be tried again: `raise Failed.give_up()`."""
+        return cls("give-up", message)
+
 
 class Value(bytes):
     """Bytes that something was settled with. A timer's are empty."""

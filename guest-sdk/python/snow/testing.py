@@ -9,7 +9,9 @@
 
 Patterns are matched by Python's own regular expressions. A request that is suspended gives a
 `Held`; settle it, and `go_on` calls its `resume` function. `deployed` says what a deployer would.
-Nothing is sent to other servers: `fetches` has what handlers have asked, and the test answers.
+Nothing is sent to other servers: `fetches` has what handlers have asked, and the test answers. Jobs
+run when the test lets them: `jobs` has those that were started. A database is SQLite in memory,
+whatever it is for the deployer: `database` has the connection to it.
 For requests over sockets there is `snow-host test`.
 """
 
@@ -20,12 +22,16 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from snow import _routing, _toy, _toy_deployed, _toy_fetch
+from snow import _contract, _loop, _routing, _toy, _toy_deployed, _toy_fetch, _toy_jobs, _toy_sql
+from snow import jobs as _jobs
 from snow._headers import Headers
 from snow._http import Response
-from snow._pending import lower
+from snow._pending import Failed, Value, lower
+
+if TYPE_CHECKING:
+    import sqlite3
 
 # Seconds that a request waits which says no other time: the host's default.
 _TIMEOUT = 30.0
@@ -149,6 +155,83 @@ def answering(answer: Callable[[Fetch], Any]) -> Iterator[None]:
         yield
     finally:
         _toy_fetch.server = before
+
+
+class StartedJob:
+    """A job that was started or is kept, which a test runs."""
+
+    def __init__(self, raw: _toy_jobs.Taken) -> None:
+        self._raw = raw
+        self.id = raw.id
+        self.name = raw.name
+        self.payload = Value(raw.payload)
+        # For one that is kept: seconds until it is due, and how often it is tried.
+        self.delay = None if raw.durable is None else raw.durable.delay_ms / 1000
+        self.attempts_max = 1 if raw.durable is None else raw.durable.attempts_max
+
+    def run(self, attempt: int = 1) -> Value | Failed:
+        """Runs it. Settles its pending with what came of it, and returns that.
+
+        An exception that is neither a `Failed` nor for a client is raised, and it is not over.
+        """
+        raw = self._raw
+        job = _toy_jobs.Job(raw.id, raw.name, raw.payload, attempt, self.attempts_max, 0)
+        with _loop.aside():
+            done = _jobs.run(job)
+        raw.is_over = True
+        came = Value(done) if isinstance(done, bytes) else Failed(done.code, done.message)
+        if raw.pending is not None:
+            raw.pending.settle(lower(came))
+        return came
+
+
+def jobs() -> list[StartedJob]:
+    """Returns the jobs that were started or are kept and have not run, in their order."""
+    return [StartedJob(taken) for taken in _toy_jobs.waiting()]
+
+
+@contextmanager
+def running_jobs() -> Iterator[None]:
+    """Runs jobs when they are started, for handlers that wait for them in place."""
+
+    def run(taken: _toy_jobs.Taken) -> None:
+        if taken.pending is not None:
+            StartedJob(taken).run()
+
+    before, _toy_jobs.runner = _toy_jobs.runner, run
+    try:
+        yield
+    finally:
+        _toy_jobs.runner = before
+
+
+def run_job(which: str | Callable[..., Any], payload: Any = b"", *, attempt: int = 1) -> Value:
+    """Runs a job by its name or its function. Raises `Failed` if it fails."""
+    name = _jobs.name_of(which)
+    content = _contract.encode("the payload", b"" if payload is None else payload)
+    taken = _toy_jobs.Taken(name, content, None, None)
+    came = StartedJob(taken).run(attempt)
+    if isinstance(came, Failed):
+        raise came
+    return came
+
+
+def database(name: str) -> sqlite3.Connection:
+    """Returns the connection to a database, to fill it and to look at it."""
+    return _toy_sql.connection(name)
+
+
+def empty_databases() -> None:
+    """Lets every database begin anew."""
+    for connection in _toy_sql.databases.values():
+        connection.close()
+    _toy_sql.databases.clear()
+    _toy_sql.listening.clear()
+
+
+def notify(database: str, channel: str, payload: str = "") -> int:
+    """Notifies those who listen on a channel of a database, and returns how many there were."""
+    return _toy_sql.notify(database, channel, payload.encode())
 
 
 def call(

@@ -62,8 +62,10 @@ function words(error, depth) {
   const stack = String(error.stack ?? '').split('\n');
   const frames = stack.filter((line) => line.trim() !== '' && !/\bsnow:\w/.test(line));
   const lines = [`${error.name}: ${error.message}`, ...frames];
-  if (error.code !== undefined && error.name !== 'Refusal')
-    lines[0] += ` (code ${show(error.code)})`;
+  if (error.code !== undefined && error.name !== 'Refusal') {
+    const state = typeof error.sqlState === 'string' ? `, SQLSTATE ${error.sqlState}` : '';
+    lines[0] += ` (code ${show(error.code)}${state})`;
+  }
   if (depth < 4) {
     for (const each of error.errors ?? []) lines.push(`  one of: ${describe(each, depth + 1)}`);
     if (error.cause !== undefined) lines.push(`caused by ${describe(error.cause, depth + 1)}`);

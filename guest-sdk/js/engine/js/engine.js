@@ -5,8 +5,10 @@ import './globals.js';
 import 'snow';
 import { beginTime } from './performance.js';
 import { describe, LEVELS, resetConsole, write } from './console.js';
+import { closeJobs, hasJobs, resetJobs, run } from './jobs.js';
+import { native } from './native.js';
 import { seed } from './random.js';
-import { closeRoutes, handle, resume, routes, stuck } from './routes.js';
+import { closeRoutes, handle, resume, routes as list, stuck } from './routes.js';
 import { idle, resetWaiting } from './waiting.js';
 
 /**
@@ -33,12 +35,20 @@ export function rejection(promise, reason, isHandled) {
  */
 export function end() {
   closeRoutes();
+  closeJobs();
   for (const reason of rejected.values()) {
     write(LEVELS.error, `unhandled rejection: ${describe(reason)}`);
   }
   rejected.clear();
   resetWaiting();
   resetConsole();
+  resetJobs();
 }
 
-export { describe, handle, idle, resume, routes, seed, stuck };
+/** Returns the routes as the host takes them, and tells it of jobs. */
+export function routes() {
+  if (hasJobs()) native.withJobs();
+  return list();
+}
+
+export { describe, handle, idle, resume, run, seed, stuck };

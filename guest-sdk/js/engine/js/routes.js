@@ -1,8 +1,11 @@
 // Routes, and what handlers return.
 
+import { describe, LEVELS, write } from './console.js';
 import { HTTPError } from './failures.js';
+import { runningJob } from './jobs.js';
 import { Request, Response } from './messages.js';
 import { native } from './native.js';
+import { SqlError } from './sql.js';
 import { decode, octets } from './text.js';
 import { Failure, Settlement, lower, settled } from './settling.js';
 import { Pending, milliseconds } from './waiting.js';
@@ -187,18 +190,24 @@ function outcome(route, value) {
   return value instanceof Suspension ? suspension(route, value) : answer(route, value);
 }
 
-function isAnswer(thrown) {
+/** Returns the answer that was thrown, or that an error stands for; null for any other error. */
+function asAnswer(thrown) {
   try {
-    return thrown instanceof HTTPError || thrown instanceof Response;
+    if (thrown instanceof HTTPError || thrown instanceof Response) return thrown;
+    if (!(thrown instanceof SqlError) || !thrown.isTemporary) return null;
   } catch {
     // A proxy's trap.
-    return false;
+    return null;
   }
+  // It may be over soon. What it is, is in the log, as of any error.
+  write(LEVELS.error, describe(thrown));
+  return new HTTPError(503, 'service unavailable');
 }
 
 /** Returns the outcome of what was thrown, if it is an answer; else throws it again. */
 function rescue(route, thrown) {
-  if (isAnswer(thrown)) return answer(route, thrown);
+  const found = asAnswer(thrown);
+  if (found !== null) return answer(route, found);
   throw thrown;
 }
 
@@ -309,6 +318,6 @@ export function resume(index, raw) {
 /** Returns what to say if a handler waits for something that nobody will settle. */
 export function stuck(index) {
   const route = table[index];
-  const who = route === undefined ? 'the file' : title(route);
+  const who = route === undefined ? (runningJob() ?? 'the file') : title(route);
   return `${who} waits for something that nobody will settle`;
 }

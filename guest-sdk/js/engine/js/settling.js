@@ -11,6 +11,11 @@ export class Failure extends Error {
     this.name = 'Failure';
     this.code = String(code);
   }
+
+  /** Returns the failure of a job that is not to be tried again. */
+  static giveUp(message = '') {
+    return new Failure('give-up', message);
+  }
 }
 
 /** What a pending was settled with: bytes, or a response. */

@@ -12,13 +12,14 @@ use rquickjs::{
 };
 
 use crate::exports::snow::host::handler::Route;
+use crate::exports::snow::host::job_runner::Job;
 #[cfg(target_family = "wasm")]
 use crate::libc;
 use crate::snow::host::http::Request;
-use crate::snow::host::pending_handles::{Arrival, Cause, Outcome};
+use crate::snow::host::pending_handles::{Arrival, Cause, Failure, Outcome, Settlement};
 use crate::snow::host::source;
 use crate::wasi::random::random;
-use crate::{convert, failure, modules, native, pendings};
+use crate::{convert, failure, jobs, modules, native, pendings};
 
 /// The stack of JavaScript. The host bounds that of wasm, which is used up at the same time; a
 /// `RangeError` should come before the trap.
@@ -28,7 +29,7 @@ const STACK_BYTES_MAX: usize = 96 << 10;
 /// that begins empty.
 const GC_STEP_BYTES: usize = 256 << 10;
 
-/// The number of no route, for `stuck` of `js/routes.js`: the file itself waits.
+/// The number of no route, for `stuck` of `js/routes.js`: the file itself waits, or a job.
 const NO_ROUTE: u32 = u32::MAX;
 
 thread_local! {
@@ -55,6 +56,7 @@ struct Functions {
     rejection: Saved,
     resume: Saved,
     routes: Saved,
+    run: Saved,
     seed: Saved,
     stuck: Saved,
 }
@@ -79,7 +81,7 @@ pub fn routes() -> Vec<Route> {
 
 /// Answers a request.
 pub fn handle(route: u32, request: Request) -> Outcome {
-    call(route, |functions| &functions.handle, |ctx| convert::request(ctx, request))
+    answer(route, |functions| &functions.handle, |ctx| convert::request(ctx, request))
 }
 
 /// Goes on with a request whose wait is over.
@@ -90,7 +92,27 @@ pub fn resume(
     state: Vec<u8>,
     arrivals: Vec<Arrival>,
 ) -> Outcome {
-    call(route, |functions| &functions.resume, |ctx| resumed(ctx, cause, request, state, arrivals))
+    answer(
+        route,
+        |functions| &functions.resume,
+        |ctx| resumed(ctx, cause, request, state, arrivals),
+    )
+}
+
+/// Does a job.
+pub fn run(job: Job) -> Result<Vec<u8>, Failure> {
+    let done = call(
+        NO_ROUTE,
+        |functions| &functions.run,
+        |ctx| jobs::job(ctx, job),
+        |_, object| convert::settlement_from(object),
+    );
+    match done {
+        Ok(Settlement::Value(value)) => Ok(value),
+        Ok(Settlement::Failed(failure)) => Err(failure),
+        Ok(Settlement::Response(_)) => Err(failure::of_job("the job returned a response")),
+        Err(words) => Err(failure::of_job(&words)),
+    }
 }
 
 fn resumed<'js>(
@@ -119,19 +141,31 @@ fn resumed<'js>(
     Ok(object)
 }
 
-/// Calls a handler, and returns what comes of it in the end. What it throws fails this call alone,
-/// as in any server: also if the stack was used up, since it is not any more.
-fn call(
+/// Calls a handler, and returns its outcome.
+fn answer(
     route: u32,
     choose: fn(&Functions) -> &Saved,
     argument: impl for<'js> FnOnce(&Ctx<'js>) -> rquickjs::Result<Object<'js>>,
 ) -> Outcome {
+    let outcome = call(route, choose, argument, convert::outcome);
+    outcome.unwrap_or_else(|words| failure::answer(&words))
+}
+
+/// Calls a function of the guest, and returns what `lift` makes of what comes of it in the end. What it throws, in
+/// words, fails this call alone, as in any server: also if the stack was used up, since it is not any
+/// more.
+fn call<T>(
+    route: u32,
+    choose: fn(&Functions) -> &Saved,
+    argument: impl for<'js> FnOnce(&Ctx<'js>) -> rquickjs::Result<Object<'js>>,
+    lift: impl for<'js> Fn(&Ctx<'js>, &Object<'js>) -> rquickjs::Result<T>,
+) -> Result<T, String> {
     let engine = engine();
     #[cfg(target_family = "wasm")]
     libc::forget_run_out();
-    let outcome = engine.context.with(|ctx| {
+    let result = engine.context.with(|ctx| {
         let words = |caught| engine.describe(&ctx, caught);
-        let called = || -> Result<Outcome, String> {
+        let called = || -> Result<T, String> {
             engine.seed(&ctx).catch(&ctx).map_err(words)?;
             let begin = || -> rquickjs::Result<Value<'_>> {
                 let argument = argument(&ctx)?;
@@ -146,18 +180,18 @@ fn call(
                 }
             };
             let object = Object::from_value(value).catch(&ctx).map_err(words)?;
-            convert::outcome(&ctx, &object).catch(&ctx).map_err(words)
+            lift(&ctx, &object).catch(&ctx).map_err(words)
         };
-        let outcome = called();
-        if outcome.is_err() {
+        let result = called();
+        if result.is_err() {
             // What the call has begun is not to go on in the next one.
             run_jobs(&ctx);
         }
         engine.end(&ctx);
-        outcome
+        result
     });
     pendings::end_of_call();
-    outcome.unwrap_or_else(|words| failure::answer(&words))
+    result
 }
 
 /// Returns the engine with the guest evaluated.
@@ -222,6 +256,7 @@ fn prelude(ctx: &Ctx<'_>) -> rquickjs::Result<Functions> {
         rejection: export("rejection")?,
         resume: export("resume")?,
         routes: export("routes")?,
+        run: export("run")?,
         seed: export("seed")?,
         stuck: export("stuck")?,
     })

@@ -4,7 +4,7 @@ use rquickjs::{CaughtError, Constructor, Ctx, Error, Function, Object, Persisten
 
 use crate::snow::host::http::{Field, Response};
 use crate::snow::host::logging::{self, Level};
-use crate::snow::host::pending_handles::Outcome;
+use crate::snow::host::pending_handles::{Failure, Outcome};
 use crate::snow::host::source;
 use crate::text::Text;
 
@@ -37,9 +37,21 @@ pub fn fail(text: &str) -> ! {
 /// Lines that are logged of an error. Its message may quote what a client has sent.
 const LINES_MAX: usize = 100;
 
-/// Logs why a call has failed, a line at a time, and returns its answer. The instance goes on.
-pub fn answer(words: &str) -> Outcome {
+/// Logs why a call has failed, a line at a time.
+fn tell(words: &str) {
     words.lines().take(LINES_MAX).for_each(|line| logging::log(Level::Error, line));
+}
+
+/// Logs why a job has failed, and returns its failure. The instance goes on.
+pub fn of_job(words: &str) -> Failure {
+    tell(words);
+    let message = words.lines().next().unwrap_or_default().to_owned();
+    Failure { code: "failed".to_owned(), message }
+}
+
+/// Logs why a call has failed, and returns its answer. The instance goes on.
+pub fn answer(words: &str) -> Outcome {
+    tell(words);
     let value = b"text/plain; charset=utf-8".to_vec();
     Outcome::Respond(Response {
         status: 500,

@@ -14,6 +14,8 @@
 //! | `pendings` | the pendings of a call by their numbers |
 //! | `store` | the store for `js/` |
 //! | `fetch` | requests to other servers for `js/` |
+//! | `sql` | databases for `js/` |
+//! | `jobs` | jobs for `js/` |
 //! | `signed` | codes by HMAC-SHA256, and Base64 |
 //! | `deployed` | settings, links and times of a wait |
 //! | `text` | texts of JavaScript as texts of everybody else |
@@ -25,12 +27,14 @@ mod deployed;
 mod engine;
 mod failure;
 mod fetch;
+mod jobs;
 #[cfg(target_family = "wasm")]
 mod libc;
 mod modules;
 mod native;
 mod pendings;
 mod signed;
+mod sql;
 mod store;
 mod text;
 mod typescript;
@@ -38,7 +42,7 @@ mod url;
 
 wit_bindgen::generate!({ path: "wit", world: "engine", generate_all });
 
-use exports::snow::host::{handler, resumer};
+use exports::snow::host::{handler, job_runner, resumer};
 use snow::host::{http, pending_handles};
 
 /// The exports of the contract.
@@ -63,6 +67,12 @@ impl resumer::Guest for Guest {
         arrivals: Vec<pending_handles::Arrival>,
     ) -> pending_handles::Outcome {
         engine::resume(route, cause, request, state, arrivals)
+    }
+}
+
+impl job_runner::Guest for Guest {
+    fn run(job: job_runner::Job) -> Result<Vec<u8>, pending_handles::Failure> {
+        engine::run(job)
     }
 }
 

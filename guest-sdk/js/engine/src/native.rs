@@ -12,7 +12,7 @@ use crate::snow::host::pending_handles::{self as host, Join, Refusal};
 use crate::text::{self, Text};
 use crate::wasi::clocks::monotonic_clock;
 use crate::wasi::random::random;
-use crate::{deployed, fetch, signed, store, url};
+use crate::{deployed, fetch, jobs, signed, sql, store, url};
 
 /// Returns an object with all of them.
 pub fn functions<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>> {
@@ -21,6 +21,8 @@ pub fn functions<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>> {
     settling(ctx, &object)?;
     store::functions(ctx, &object)?;
     fetch::functions(ctx, &object)?;
+    sql::functions(ctx, &object)?;
+    jobs::functions(ctx, &object)?;
     deployed::functions(ctx, &object)?;
     signed::functions(ctx, &object)?;
     let function = |name: &str, function: Result<Function<'js>>| object.set(name, function?);

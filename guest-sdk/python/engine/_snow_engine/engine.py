@@ -27,8 +27,8 @@ from _snow_engine import library, output
 from _snow_engine.failure import report
 from _snow_engine.folder import Folder
 from _snow_engine.guest import load
-from snow import _contract, _loop, _routing
-from snow._host import pending_handles
+from snow import _contract, _loop, _routing, jobs, sql
+from snow._host import Err, pending_handles
 
 
 class Guest:
@@ -36,11 +36,16 @@ class Guest:
 
     folder: Folder | None = None
 
-    def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+    def call(
+        self,
+        function: Callable[..., Any],
+        *arguments: Any,
+        failed: Callable[[BaseException], Any],
+    ) -> Any:
         """Calls a function of the guest, which is loaded first.
 
         If its file can't be run, or memory is at its end, the host is told, and takes another
-        instance. Whatever else a handler raises is its own request's 500.
+        instance. Whatever else is raised is logged, and `failed` makes the call's result of it.
         """
         NUMBERS.begin_call()
         try:
@@ -54,23 +59,46 @@ class Guest:
             return function(*arguments)
         except BaseException as error:
             text = _contract.shown(report(error, self.folder))
-            if not _routing.is_complete() or isinstance(error, MemoryError):
-                source.fail(text)
+            is_out_of_memory = isinstance(error, MemoryError)
+            if not _routing.is_complete() or is_out_of_memory:
+                # The first line is all that some see of a job.
+                source.fail(f"{OUT_OF_MEMORY}\n{text}" if is_out_of_memory else text)
                 raise
             output.tell(text)
-            return FAILED
+            return failed(error)
         finally:
             if output.begun:
                 output.end_lines()
 
 
+OUT_OF_MEMORY = "out of memory (memory_bytes_max is its limit)"
+
 # What a client gets whose handler has raised something.
 FAILED = pending_handles.Outcome_Respond(snow.Response("internal server error", 500).lower())
+UNAVAILABLE = pending_handles.Outcome_Respond(snow.Response("service unavailable", 503).lower())
 
 GUEST = Guest()
 
 
+def _answer(error: BaseException) -> pending_handles.Outcome_Respond:
+    """Returns the answer to a request whose handler has raised something."""
+    is_temporary = isinstance(error, sql.SqlError) and error.is_temporary
+    return UNAVAILABLE if is_temporary else FAILED
+
+
+def _failure(error: BaseException) -> pending_handles.Failure:
+    """Returns the failure of a job that has raised something."""
+    kind = type(error).__name__
+    try:
+        message = f"{kind}: {error}"
+    except Exception:
+        message = kind
+    return jobs.failure(snow.Failed("failed", message))
+
+
 def _routes() -> list[Route]:
+    if jobs.table:
+        source.with_jobs()
     return [Route(route.methods, route.pattern) for route in _routing.routes]
 
 
@@ -78,17 +106,27 @@ class Handler(exports.Handler):
     """The export `handler`."""
 
     def routes(self) -> Any:
-        return GUEST.call(_routes)
+        return GUEST.call(_routes, failed=_answer)
 
     def handle(self, route: int, request: Any) -> Any:
-        return GUEST.call(_routing.handle, route, request)
+        return GUEST.call(_routing.handle, route, request, failed=_answer)
 
 
 class Resumer(exports.Resumer):
     """The export `resumer`."""
 
     def resume(self, route: int, cause: Any, request: Any, state: bytes, arrivals: Any) -> Any:
-        return GUEST.call(_routing.resume, cause, request, state, arrivals)
+        return GUEST.call(_routing.resume, cause, request, state, arrivals, failed=_answer)
+
+
+class JobRunner(exports.JobRunner):
+    """The export `job-runner`."""
+
+    def run(self, job: Any) -> bytes:
+        done = GUEST.call(jobs.run, job, failed=_failure)
+        if isinstance(done, pending_handles.Failure):
+            raise Err(done)
+        return done
 
 
 # componentize-py imports the bindings of the whole contract when this file has run, and finds none

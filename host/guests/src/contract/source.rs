@@ -49,6 +49,12 @@ pub(super) fn add_to(linker: &mut Linker<CallContext>) -> wasmtime::Result<()> {
         let kept = sources(&store)?.kept.get();
         Ok((kept.and_then(|kept| kept.get(&name)),))
     })?;
+    source.func_wrap("with-jobs", |mut store: Context<'_>, (): ()| {
+        if let Some(keeping) = &mut store.data_mut().keeping {
+            keeping.has_jobs = true;
+        }
+        Ok(())
+    })?;
     source.func_wrap("fail", |_: Context<'_>, (text,): (String,)| {
         Err::<(), _>(wasmtime::Error::from(GuestFailure(cut_owned(text, FAILURE_BYTES_MAX))))
     })

@@ -88,7 +88,8 @@ impl Guest {
         self.exports.resume.is_some()
     }
 
-    /// Whether the guest exports `run`, for its jobs.
+    /// Whether the guest has jobs: it exports `run`, and if it is a source file, it has some for
+    /// the engine's `run`.
     pub fn has_run(&self) -> bool {
         self.exports.run.is_some()
     }
@@ -101,7 +102,11 @@ impl Guest {
         linker: &Linker<CallContext>,
     ) -> Result<Guest, LoadError> {
         let mut guest = Guest::link(name, compiled, runtime.engine.wasmtime(), linker)?;
-        guest.routes = guest.ask_for_routes(runtime)?;
+        let (routes, has_jobs) = guest.ask_for_routes(runtime)?;
+        guest.routes = routes;
+        if !has_jobs {
+            guest.exports.run = None;
+        }
         guest.compiled = Arc::new(CompiledRoutes::new(&guest.routes)?);
         Ok(guest)
     }
@@ -152,8 +157,9 @@ impl Guest {
     }
 
     /// Instantiates the guest once, checks the types of its exports, and calls `routes()`. It runs
-    /// within the limits of a call, on this thread.
-    fn ask_for_routes(&self, runtime: &Runtime) -> Result<Vec<Route>, LoadError> {
+    /// within the limits of a call, on this thread. Returns the routes, and whether it has jobs, if
+    /// it exports `run`.
+    fn ask_for_routes(&self, runtime: &Runtime) -> Result<(Vec<Route>, bool), LoadError> {
         let permit = Arc::new(runtime.permits.of(&self.name));
         let mut context = CallContext::for_routes(runtime, permit);
         context.sources = self.sources.clone();
@@ -178,14 +184,16 @@ impl Guest {
         });
         store.data_mut().end_lines();
         let (routes,) = returned?;
+        let mut has_jobs = true;
         if let (Some(sources), Some(keeping)) = (&self.sources, store.data_mut().keeping.take()) {
+            has_jobs = keeping.has_jobs;
             let _ = sources.kept.set(keeping.finish());
         }
         let routes_max = runtime.limits.guest_routes_max;
         if routes.len() > routes_max {
             return Err(LoadError::TooManyRoutes { routes: routes.len(), routes_max });
         }
-        Ok(routes.into_iter().map(Route::from).collect())
+        Ok((routes.into_iter().map(Route::from).collect(), has_jobs))
     }
 }
 

@@ -23,8 +23,10 @@ impl Kept {
     }
 }
 
-/// What is kept up to now, while a guest is loaded.
+/// What is kept and known up to now, while a guest is loaded.
 pub(crate) struct Keeping {
+    /// Whether the guest has jobs, as its engine says.
+    pub has_jobs: bool,
     kept: Kept,
     own_bytes_max: usize,
     all_bytes_max: usize,
@@ -37,7 +39,7 @@ impl Keeping {
     /// which `all_bytes` are taken.
     pub fn new(own_bytes_max: usize, all_bytes_max: usize, all_bytes: Arc<ByteCount>) -> Keeping {
         let (kept, own_bytes) = (Kept::default(), Arc::default());
-        Keeping { kept, own_bytes_max, all_bytes_max, own_bytes, all_bytes }
+        Keeping { has_jobs: false, kept, own_bytes_max, all_bytes_max, own_bytes, all_bytes }
     }
 
     /// Keeps bytes under a name, in the place of those that are there. What does not fit is not

@@ -10,17 +10,21 @@
 //! | `PATH files` | the names of all files beside |
 //! | `PATH kept` | what was kept when the guest was loaded, or `nothing` |
 //! | `PATH keep TEXT` | the same, after an attempt to keep the text |
+//! | `PATH start JOB` | what became of a job: what it returned, or its failure |
 //!
-//! What is kept is the text of the guest's own file.
+//! What is kept is the text of the guest's own file. A guest that says `start` has jobs, unless the
+//! name of each begins with `no`: what a job returns is its name.
 //!
 //! Any other line is an error of syntax, which names the file and the line.
 
 use std::cell::{Cell, OnceCell};
 
-use bindings::exports::snow::host::{handler, resumer};
+use bindings::exports::snow::host::{handler, job_runner, resumer};
 use bindings::snow::host::http::{Request, Response};
-use bindings::snow::host::pending_handles::{Arrival, Cause, Outcome};
-use bindings::snow::host::source;
+use bindings::snow::host::pending_handles::{
+    self, Arrival, Cause, Failure, Join, Outcome, Settlement,
+};
+use bindings::snow::host::{jobs, source};
 
 /// Generated code: held to its generator's rules, not to ours.
 mod bindings {
@@ -37,7 +41,7 @@ struct Line {
 
 struct Engine;
 
-const WORDS: [&str; 7] = ["say", "read", "count", "fail", "files", "kept", "keep"];
+const WORDS: [&str; 8] = ["say", "read", "count", "fail", "files", "kept", "keep", "start"];
 
 /// The name of what is kept.
 const KEPT: &str = "text";
@@ -65,7 +69,10 @@ fn evaluate() -> Vec<Line> {
         }
         Line { path, word, rest: words.next().unwrap_or_default() }
     };
-    let lines = lines.map(line).collect();
+    let lines: Vec<Line> = lines.map(line).collect();
+    if lines.iter().any(|line| line.word == "start" && !line.rest.starts_with("no")) {
+        source::with_jobs();
+    }
     // Each instance tries to; only in the first one does it have an effect.
     source::keep(KEPT, text.as_bytes());
     lines
@@ -73,6 +80,19 @@ fn evaluate() -> Vec<Line> {
 
 fn kept() -> Vec<u8> {
     source::kept(KEPT).unwrap_or_else(|| b"nothing".to_vec())
+}
+
+/// Starts a job, and waits for it.
+fn start(name: &str) -> String {
+    let pending = match jobs::start(name, &[]) {
+        Ok(pending) => pending,
+        Err(error) => return format!("{error:?}"),
+    };
+    let came = pending_handles::wait(&[&pending], Join::All, None).expect("nothing refuses it");
+    match came.into_iter().next().flatten() {
+        Some(Settlement::Value(value)) => String::from_utf8_lossy(&value).into_owned(),
+        other => format!("{other:?}"),
+    }
 }
 
 impl handler::Guest for Engine {
@@ -93,6 +113,7 @@ impl handler::Guest for Engine {
                 source::keep(KEPT, rest.as_bytes());
                 kept()
             }
+            "start" => start(&rest).into_bytes(),
             "fail" => {
                 source::fail(&rest);
                 Vec::new()
@@ -106,6 +127,13 @@ impl handler::Guest for Engine {
 impl resumer::Guest for Engine {
     fn resume(_: u32, _: Cause, _: Option<Request>, _: Vec<u8>, _: Vec<Arrival>) -> Outcome {
         unreachable!("nothing is suspended")
+    }
+}
+
+impl job_runner::Guest for Engine {
+    fn run(job: job_runner::Job) -> Result<Vec<u8>, Failure> {
+        program();
+        Ok(job.name.into_bytes())
     }
 }
 

@@ -27,8 +27,10 @@ const TYPES: &[(&str, &str)] = types![
     "snow.d.ts",
     "types/deployed.d.ts",
     "types/fetch.d.ts",
+    "types/jobs.d.ts",
     "types/requests.d.ts",
     "types/sessions.d.ts",
+    "types/sql.d.ts",
     "types/store.d.ts",
     "types/waiting.d.ts",
 ];
