@@ -52,10 +52,8 @@
 //! assert!(inbox.fall_asleep(), "there is nothing to do: the next sender wakes the worker");
 //! ```
 //!
-//! A [`Bell`] lets a thread sleep that waits for no socket. A [`Pipe`] carries bytes from a future to
-//! a loop, as fast as the slower one of them. A [`Gate`]
-//! limits how many calls of one guest run at a time, on all workers together, and admits workers in
-//! turn. [`Counter`] and [`Histogram`] are numbers that one thread writes and any thread reads.
+//! A [`Bell`] lets a thread sleep. A [`Pipe`] carries bytes from a future to a loop. A [`Gate`]
+//! limits how many calls of a guest run at a time. One thread writes [`Counter`]s, any reads them.
 //!
 //! # Pendings
 //!
@@ -104,8 +102,7 @@
 //! - A pending is settled at most once, whatever its threads do: `Ok` means that this one won.
 //! - A key of a [`Slab`] never finds a later value in the same slot, until the slot's 32-bit
 //!   generation wraps.
-//! - A message in an [`Inbox`] is never left lying while its receiver sleeps, and no ring of a [`Bell`]
-//!   is lost.
+//! - No message in an [`Inbox`] waits while its receiver sleeps, and no ring of a [`Bell`] is lost.
 //! - No operation of a worker's own tables copies all that it holds, or allocates several chunks.
 //! - Locks are held for one short critical section each. [`Registry::settle_all`] lets its lock go
 //!   between batches.
@@ -115,7 +112,6 @@
 //! - A settlement that won may still never be read: its waiter's client may leave first.
 //! - An [`Inbox`] and a [`Fifo`] have no limit. Each message stands for something that has one.
 //! - [`Registry::len`] and all counters may be a moment old when another thread reads them.
-//! - Nothing here wakes a thread but by what it is given for that. Settling returns whom to wake.
 
 #![forbid(unsafe_code)]
 

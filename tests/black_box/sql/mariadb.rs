@@ -106,7 +106,7 @@ fn a_session_is_as_new_for_who_comes_next() {
 #[test]
 fn a_long_statement_is_closed_whatever_comes_of_it() {
     let Some(mariadb) = DatabaseServer::mariadb() else { return };
-    let Some(server) = on(mariadb, "long", "connections_max = 1\n") else { return };
+    let Some(server) = on(mariadb, "long_ones", "connections_max = 1\n") else { return };
     let comment = format!("/* {} */", "x".repeat(9_000));
     assert_eq!(value(&server, &format!("select 1 {comment}"), json!([])), json!(1));
     for (text, code) in [("select ?", "07001"), ("select (select 1 union select 2)", "21000")] {
