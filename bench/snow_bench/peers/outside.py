@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 
@@ -85,7 +86,10 @@ class Nginx(Peer):
 
     def command(self, port: int, workers: int) -> list[str]:
         text = (places.BENCH / "peers" / "nginx" / "relay.conf").read_text()
-        for name, value in {"WHAT": "\n".join(self.extra), "PORT": port, "FOLDER": self.folder}.items():
+        # As root, nginx would serve as a user who can't read the files.
+        user = "user root;" if os.geteuid() == 0 else ""
+        values = {"WHAT": "\n".join(self.extra), "PORT": port, "FOLDER": self.folder, "USER": user}
+        for name, value in values.items():
             text = text.replace(f"@{name}@", str(value))
         config = self.folder / "nginx.conf"
         config.write_text(text)
