@@ -226,10 +226,14 @@ impl Jobs {
         let (published, stopped) = (state.published.take(), std::mem::take(&mut state.stopped));
         drop(state);
         drop(published);
+        let of_kept = match self.store.is_on_disk() {
+            true => "are tried again after the next start",
+            false => "are lost too, since there is no `--data`",
+        };
         for (guest, Stopped { started, kept }) in stopped {
             let message = format!(
                 "guest={guest}: the end of the server has stopped {started} jobs that were started, \
-                 which are lost, and {kept} that are kept, which are tried again after the next start"
+                 which are lost, and {kept} that are kept, which {of_kept}"
             );
             self.log.host(Level::Warn, message);
         }
