@@ -7,6 +7,25 @@ use crate::snow::host::http::{Field, Request, Response};
 use crate::snow::host::pending_handles::{Failure, Join, Outcome, Settlement, Suspension};
 use crate::text::{Text, too_large};
 
+/// Returns what an operation told: `{ ok }`, or `{ code, … }` of what was refused. `refused` puts what
+/// it knows besides into the object, and returns the code.
+pub fn told<'js, T, E>(
+    ctx: &Ctx<'js>,
+    result: std::result::Result<T, E>,
+    ok: impl FnOnce(T) -> Result<Value<'js>>,
+    refused: impl FnOnce(&Object<'js>, E) -> Result<&'static str>,
+) -> Result<Object<'js>> {
+    let object = Object::new(ctx.clone())?;
+    match result {
+        Ok(value) => object.set("ok", ok(value)?)?,
+        Err(error) => {
+            let code = refused(&object, error)?;
+            object.set("code", code)?;
+        }
+    }
+    Ok(object)
+}
+
 /// Returns a request for `Request._of`.
 pub fn request<'js>(ctx: &Ctx<'js>, request: Request) -> Result<Object<'js>> {
     let object = Object::new(ctx.clone())?;

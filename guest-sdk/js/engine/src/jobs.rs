@@ -3,7 +3,7 @@
 
 use rquickjs::{Ctx, Function, Object, Result, TypedArray, Value};
 
-use crate::convert::bytes;
+use crate::convert::{self, bytes};
 use crate::exports::snow::host::job_runner::Job;
 use crate::pendings;
 use crate::snow::host::jobs::{self, Durable, JobError};
@@ -55,21 +55,14 @@ fn told<'js, T>(
     result: std::result::Result<T, JobError>,
     ok: impl FnOnce(T) -> Result<Value<'js>>,
 ) -> Result<Object<'js>> {
-    let object = Object::new(ctx.clone())?;
-    let error = match result {
-        Ok(value) => {
-            object.set("ok", ok(value)?)?;
-            return Ok(object);
-        }
-        Err(error) => error,
-    };
-    let (code, message) = match error {
-        JobError::Denied => ("denied", None),
-        JobError::NoRunner => ("no-runner", None),
-        JobError::Limit(words) => ("limit", Some(words)),
-        JobError::Unavailable(words) => ("unavailable", Some(words)),
-    };
-    object.set("message", message)?;
-    object.set("code", code)?;
-    Ok(object)
+    convert::told(ctx, result, ok, |object, error| {
+        let (code, message) = match error {
+            JobError::Denied => ("denied", None),
+            JobError::NoRunner => ("no-runner", None),
+            JobError::Limit(words) => ("limit", Some(words)),
+            JobError::Unavailable(words) => ("unavailable", Some(words)),
+        };
+        object.set("message", message)?;
+        Ok(code)
+    })
 }

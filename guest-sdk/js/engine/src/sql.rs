@@ -3,7 +3,7 @@
 
 use rquickjs::{Array, BigInt, Ctx, Exception, Function, Object, Result, TypedArray, Value};
 
-use crate::convert::bytes;
+use crate::convert::{self, bytes};
 use crate::pendings;
 use crate::snow::host::sql::{self, Database, Dialect, Failure, Rows, SqlError, Statement};
 use crate::text::Text;
@@ -137,26 +137,19 @@ fn told<'js, T>(
     result: std::result::Result<T, SqlError>,
     ok: impl FnOnce(T) -> Result<Value<'js>>,
 ) -> Result<Object<'js>> {
-    let object = Object::new(ctx.clone())?;
-    let error = match result {
-        Ok(value) => {
-            object.set("ok", ok(value)?)?;
-            return Ok(object);
-        }
-        Err(error) => error,
-    };
-    let (code, message) = match error {
-        SqlError::Denied => ("denied", None),
-        SqlError::Limit(words) => ("limit", Some(words)),
-        SqlError::Overloaded(words) => ("overloaded", Some(words)),
-        SqlError::Failed(Failure { code, message }) => {
-            object.set("sqlState", code)?;
-            ("failed", Some(message))
-        }
-        SqlError::Unavailable(words) => ("unavailable", Some(words)),
-        SqlError::TimedOut => ("timed-out", None),
-    };
-    object.set("message", message)?;
-    object.set("code", code)?;
-    Ok(object)
+    convert::told(ctx, result, ok, |object, error| {
+        let (code, message) = match error {
+            SqlError::Denied => ("denied", None),
+            SqlError::Limit(words) => ("limit", Some(words)),
+            SqlError::Overloaded(words) => ("overloaded", Some(words)),
+            SqlError::Failed(Failure { code, message }) => {
+                object.set("sqlState", code)?;
+                ("failed", Some(message))
+            }
+            SqlError::Unavailable(words) => ("unavailable", Some(words)),
+            SqlError::TimedOut => ("timed-out", None),
+        };
+        object.set("message", message)?;
+        Ok(code)
+    })
 }

@@ -3,7 +3,7 @@
 
 use rquickjs::{Array, Ctx, Exception, Function, Object, Result, TypedArray, Value};
 
-use crate::convert::bytes;
+use crate::convert::{self, bytes};
 use crate::pendings;
 use crate::snow::host::store::{Bucket, Condition, Entry, SetOptions, StoreError};
 use crate::text::Text;
@@ -104,30 +104,22 @@ fn told<'js, T>(
     result: std::result::Result<T, StoreError>,
     ok: impl FnOnce(T) -> Result<Value<'js>>,
 ) -> Result<Object<'js>> {
-    let object = Object::new(ctx.clone())?;
-    let error = match result {
-        Ok(value) => {
-            object.set("ok", ok(value)?)?;
-            return Ok(object);
-        }
-        Err(error) => error,
-    };
-    let code = match error {
-        StoreError::Denied => "denied",
-        StoreError::Conflict(entry) => {
-            object.set("entry", held(ctx, entry)?)?;
-            "conflict"
-        }
-        StoreError::Limit(words) => {
-            object.set("message", words)?;
-            "limit"
-        }
-        StoreError::NotAnInteger => "not-an-integer",
-        StoreError::Unavailable(words) => {
-            object.set("message", words)?;
-            "unavailable"
-        }
-    };
-    object.set("code", code)?;
-    Ok(object)
+    convert::told(ctx, result, ok, |object, error| {
+        Ok(match error {
+            StoreError::Denied => "denied",
+            StoreError::Conflict(entry) => {
+                object.set("entry", held(ctx, entry)?)?;
+                "conflict"
+            }
+            StoreError::Limit(words) => {
+                object.set("message", words)?;
+                "limit"
+            }
+            StoreError::NotAnInteger => "not-an-integer",
+            StoreError::Unavailable(words) => {
+                object.set("message", words)?;
+                "unavailable"
+            }
+        })
+    })
 }

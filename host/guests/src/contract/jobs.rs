@@ -149,10 +149,7 @@ async fn enqueue(
     let action = Action::Set { key: key.as_str().into(), value, expires_ms: None, only };
     let also = Some(jobs.written(id));
     match write_to(store.as_context_mut(), BUCKET.into(), action, also).await {
-        Ok(_) => {
-            jobs.confirm(id);
-            Ok(key)
-        }
+        Ok(_) => Ok(key),
         // It may still be written, and then it is found.
         Err(Refused::Late) => Err(Refused::Late.into()),
         Err(refused) => {

@@ -120,7 +120,7 @@ impl Jobs {
     }
 
     /// Notes that a job was written.
-    pub(crate) fn confirm(&self, id: JobId) {
+    fn confirm(&self, id: JobId) {
         let is_known = lock(&self.state).kept.confirm(id);
         if !is_known {
             // The disk took so long that the job was taken for one that was not written.

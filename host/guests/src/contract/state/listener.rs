@@ -29,14 +29,14 @@ pub enum Writer {
         pending: PendingId,
         /// Where the result is put.
         result: WriteResult,
-        /// What is done with the result besides, also if the call is over by then.
+        /// A function that gets the result too, even if the call is over by then.
         also: Option<AlsoDone>,
     },
     /// The host, about a job that is kept. It is called with the result.
     Job(Box<dyn FnOnce(Result<Outcome, StoreError>) + Send>),
 }
 
-/// Called with the result of a write that goes to the disk.
+/// A function that is called with the result of a write.
 pub type AlsoDone = Box<dyn FnOnce(&Result<Outcome, StoreError>) + Send>;
 
 /// The place for the result of a write that goes to the disk.

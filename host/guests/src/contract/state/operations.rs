@@ -252,7 +252,7 @@ impl From<Refused> for SwapFailure {
 }
 
 /// Does a write to a bucket that the guest may use, or to one of the host's. `also` is called with the
-/// result of one that goes to the disk, even if the call is over by then.
+/// result of one that was not refused beforehand, even if the call is over by then.
 pub(in crate::contract) async fn write_to(
     mut store: StoreContextMut<'_, CallContext>,
     bucket: Arc<str>,
@@ -262,7 +262,11 @@ pub(in crate::contract) async fn write_to(
     let context = store.data_mut();
     let write = Write { bucket, action };
     if !context.runtime.store.is_on_disk() {
-        return Ok(context.runtime.store.apply(&write, context.wall_ms())?);
+        let result = context.runtime.store.apply(&write, context.wall_ms());
+        if let Some(also) = also {
+            also(&result);
+        }
+        return Ok(result?);
     }
     let pending = context.create(None, Source::None)?;
     let written = on_disk(&mut store, &pending, write, also).await;

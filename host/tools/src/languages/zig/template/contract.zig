@@ -60,6 +60,19 @@ pub fn Option(comptime T: type) type {
     };
 }
 
+/// A result of the host's, which is what was asked for, or a refusal. It lies where the alignment of
+/// both lets it.
+pub fn Result(comptime T: type, comptime Refusal: type, comptime Error: type) type {
+    return extern struct {
+        is_refused: bool,
+        of: extern union { ok: T, refusal: Refusal },
+
+        pub fn get(result: *const @This()) Error!T {
+            return if (result.is_refused) result.of.refusal.@"error"() else result.of.ok;
+        }
+    };
+}
+
 /// A header field line. In a request its name is in lower case.
 pub const Field = extern struct { name: Bytes, value: Bytes };
 

@@ -179,7 +179,7 @@ const Refusal = extern struct {
     tag: enum(u8) { denied, no_runner, limit, unavailable },
     words: Bytes,
 
-    fn @"error"(refusal: *const Refusal) Error {
+    pub fn @"error"(refusal: *const Refusal) Error {
         switch (refusal.tag) {
             .denied => return error.Denied,
             .no_runner => return error.NoRunner,
@@ -191,16 +191,8 @@ const Refusal = extern struct {
     }
 };
 
-/// A result whose payload begins at 4.
 fn Result(comptime T: type) type {
-    return extern struct {
-        is_refused: bool,
-        of: extern union { ok: T, refusal: Refusal },
-
-        fn get(result: *const @This()) Error!T {
-            return if (result.is_refused) result.of.refusal.@"error"() else result.of.ok;
-        }
-    };
+    return contract.Result(T, Refusal, Error);
 }
 
 /// The host's functions, with their arguments as numbers.

@@ -295,7 +295,7 @@ const Refusal = extern struct {
     tag: enum(u8) { denied, limit, overloaded, failed, unavailable, timed_out },
     of: extern union { words: Bytes, failed: contract.Failure },
 
-    fn @"error"(refusal: *const Refusal) Error {
+    pub fn @"error"(refusal: *const Refusal) Error {
         switch (refusal.tag) {
             .denied => return error.Denied,
             .timed_out => return error.TimedOut,
@@ -316,16 +316,8 @@ const Refusal = extern struct {
     }
 };
 
-/// A result whose payload begins where the alignment of both cases lets it.
 fn Result(comptime T: type) type {
-    return extern struct {
-        is_refused: bool,
-        of: extern union { ok: T, refusal: Refusal },
-
-        fn get(result: *const @This()) Error!T {
-            return if (result.is_refused) result.of.refusal.@"error"() else result.of.ok;
-        }
-    };
+    return contract.Result(T, Refusal, Error);
 }
 
 /// The host's functions, with their arguments as numbers.
