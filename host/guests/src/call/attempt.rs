@@ -78,8 +78,8 @@ pub(crate) async fn attempt(
     };
     instance.context_mut().end_lines();
     let leftover = instance.context_mut().take_leftover();
-    // What says something about the version: that it trapped, or that it did not. A later attempt
-    // repeats what failed in an earlier one, perhaps in the version before.
+    // A trap, or none, says something about the version; but a later attempt repeats what failed in
+    // an earlier one, perhaps by the version before.
     let is_first = job.attempt == 1;
     match &returned {
         Ok(_) => count(&member.version, false, &runtime),

@@ -168,7 +168,7 @@ impl Jobs {
         }
         let now_ms = self.clock.wall_ms();
         let mut state = lock(&self.state);
-        // What serves leads back here, so nothing is taken up that `stop` would not let go.
+        // A runtime owns these jobs, and `stop` breaks that circle: after it nothing is taken up.
         if state.drain.is_some_and(|drain| drain.is_last) {
             return;
         }

@@ -48,7 +48,7 @@ pub(super) struct Task {
     pub attempts_max: u32,
     /// When it was due first, in milliseconds since 1970.
     pub due_ms: u64,
-    /// What is written of it before it begins.
+    /// The record that is written before this attempt begins, if one is.
     pub to_write: Option<Record>,
 }
 

@@ -23,7 +23,7 @@ impl Kept {
     }
 }
 
-/// What is kept and known up to now, while a guest is loaded.
+/// Bytes that an engine has kept, and whether the guest has jobs, while the guest is loaded.
 pub(crate) struct Keeping {
     /// Whether the guest has jobs, as its engine says.
     pub has_jobs: bool,

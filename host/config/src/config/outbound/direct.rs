@@ -94,7 +94,8 @@ impl FromStr for DirectHost {
         match Host::parse(text) {
             Ok(Host::Ipv4(address)) => Ok(DirectHost(Direct::Within(IpAddr::from(address).into()))),
             Ok(Host::Ipv6(address)) => Ok(DirectHost(Direct::Within(IpAddr::from(address).into()))),
-            // What stands for a label in other letters is another one with more of them.
+            // A label of other letters is written in ASCII by a code of all of them together, so no
+            // part of that code is the code of a part of the label.
             Ok(Host::Domain(name))
                 if name.split('.').any(|l| l.starts_with("xn--") && l.contains('*')) =>
             {

@@ -1,8 +1,8 @@
-//! What `outbound` and the hosts without a proxy may be.
+//! Rules of `outbound` and hosts without a proxy: those that are taken, and those that are not.
 
 use crate::manifest::parse;
 
-/// What is wrong with a text.
+/// Returns the error of a manifest that is refused.
 fn wrong(text: &str) -> String {
     parse(text, "snow.toml").expect_err(text).to_string()
 }
