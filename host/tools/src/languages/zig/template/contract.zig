@@ -60,15 +60,15 @@ pub fn Option(comptime T: type) type {
     };
 }
 
-/// A result of the host's, which is what was asked for, or a refusal. It lies where the alignment of
+/// An answer of the host: what was asked for, or a refusal. It lies where the alignment of
 /// both lets it.
-pub fn Result(comptime T: type, comptime Refusal: type, comptime Error: type) type {
+pub fn Answer(comptime T: type, comptime R: type, comptime E: type) type {
     return extern struct {
         is_refused: bool,
-        of: extern union { ok: T, refusal: Refusal },
+        of: extern union { ok: T, refusal: R },
 
-        pub fn get(result: *const @This()) Error!T {
-            return if (result.is_refused) result.of.refusal.@"error"() else result.of.ok;
+        pub fn get(answer: *const @This()) E!T {
+            return if (answer.is_refused) answer.of.refusal.@"error"() else answer.of.ok;
         }
     };
 }

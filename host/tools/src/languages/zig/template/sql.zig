@@ -317,7 +317,7 @@ const Refusal = extern struct {
 };
 
 fn Result(comptime T: type) type {
-    return contract.Result(T, Refusal, Error);
+    return contract.Answer(T, Refusal, Error);
 }
 
 /// The host's functions, with their arguments as numbers.
