@@ -1,12 +1,14 @@
 //! Messages over a connection.
 
+use std::future::poll_fn;
 use std::io;
-use std::time::Duration;
+use std::pin::pin;
+use std::task::Poll;
 
 use bytes::BytesMut;
 use postgres_protocol::message::backend::{Header, Message};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf, split};
-use tokio::time::timeout;
+use tokio::task::yield_now;
 
 /// Bytes that are read at a time.
 const CHUNK_BYTES: usize = 16 << 10;
@@ -63,15 +65,26 @@ impl Wire {
         }
     }
 
-    /// Returns the next message if it has come.
+    /// Returns the next message if it has come. It does not wait: the shortest timeout of the runtime
+    /// would be a millisecond, before each statement.
     pub async fn arrived(&mut self, bytes_max: usize) -> Result<Option<Message>, Lost> {
+        let mut has_yielded = false;
         loop {
             if let Some(message) = self.parse(bytes_max)? {
                 return Ok(Some(message));
             }
-            match timeout(Duration::ZERO, self.more()).await {
-                Ok(more) => more?,
-                Err(_) => return Ok(None),
+            let more = {
+                let mut more = pin!(self.more());
+                poll_fn(|context| Poll::Ready(more.as_mut().poll(context))).await
+            };
+            match more {
+                Poll::Ready(more) => more?,
+                Poll::Pending if has_yielded => return Ok(None),
+                // Before this goes on, the runtime asks the system what has come meanwhile.
+                Poll::Pending => {
+                    has_yielded = true;
+                    yield_now().await;
+                }
             }
         }
     }
